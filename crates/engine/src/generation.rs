@@ -1,0 +1,81 @@
+//! The answer to one request, as a stream of events.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::Stream;
+use harmonic_types::{Event, RequestId};
+use tokio::sync::mpsc;
+
+/// Facts known when a slot is granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The request.
+    pub request: RequestId,
+    /// Sequence id that it runs in.
+    pub slot: u32,
+    /// How long it waited.
+    pub queued: Duration,
+    /// Tokens of its rendered prompt.
+    pub prompt_tokens: u32,
+}
+
+/// Runs when dropped: tells the engine that nobody listens any more.
+pub struct Cancel(Option<Box<dyn FnOnce() + Send>>);
+
+impl Cancel {
+    /// A guard that runs `on_drop`.
+    pub fn new(on_drop: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(on_drop)))
+    }
+}
+
+impl std::fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cancel")
+    }
+}
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        if let Some(on_drop) = self.0.take() {
+            on_drop();
+        }
+    }
+}
+
+/// A running generation. Ends after one [`Event::Finished`] or [`Event::Failed`]; dropping it
+/// earlier cancels the request.
+#[derive(Debug)]
+pub struct Generation {
+    granted: Granted,
+    events: mpsc::UnboundedReceiver<Event>,
+    _cancel: Cancel,
+}
+
+impl Generation {
+    /// A generation that yields what `events` receives. The channel is unbounded because an answer
+    /// is: by its `max_tokens`.
+    pub fn new(granted: Granted, events: mpsc::UnboundedReceiver<Event>, cancel: Cancel) -> Self {
+        Self { granted, events, _cancel: cancel }
+    }
+
+    /// What was known when the slot was granted.
+    pub fn granted(&self) -> Granted {
+        self.granted
+    }
+
+    /// The next event; `None` after the last.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+}
+
+impl Stream for Generation {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.events.poll_recv(cx)
+    }
+}

@@ -1,0 +1,20 @@
+//! The engine room: from a request in words to tokens on a machine, and back.
+//!
+//! Owns: the two seams (`Engine`, which the gateway sees; `Machine`, which one scheduler step runs
+//! on), the `drive` loop between them, chat (templates, tokens, stop strings, UTF-8), sampling, and
+//! the simulated machine.
+//!
+//! Invariants: text and tokens meet only in [`chat`]; one thread owns a machine; every accepted
+//! request gets exactly one final event.
+//!
+//! Does not do: admission policy (that is `sched`), HTTP, launching.
+#![forbid(unsafe_code)]
+
+pub mod engine;
+pub mod generation;
+
+pub use engine::{
+    AgentSlots, AgentUse, Allocation, Drained, Engine, EngineError, EngineStatus, Health,
+    ReslotError,
+};
+pub use generation::{Cancel, Generation, Granted};

@@ -1,0 +1,44 @@
+//! The vocabulary of Harmonic Stack: units, and the documents and requests that crates exchange.
+//!
+//! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
+//! `Curve`, `BenchRun`), `Request`/`Event`, and the `EnergyMeter` seam.
+//!
+//! Invariants: a type enters only when two crates exchange it; absent is `None`, never zero; every
+//! document carries its `schema`.
+//!
+//! Does not do: I/O, async, arithmetic beyond unit conversion (that is `laws`).
+#![forbid(unsafe_code)]
+
+pub mod bench;
+pub mod curve;
+pub mod energy;
+pub mod finding;
+pub mod hardware;
+pub mod model;
+pub mod plan;
+pub mod provenance;
+pub mod request;
+pub mod sampling;
+pub mod stack;
+pub mod units;
+
+pub use bench::{
+    BenchRun, Cliff, Interval, LevelResult, Peak, Percentiles, PowerFigures, Series, SweetSpot,
+    TokensPerWatt, Verdict, Workload,
+};
+pub use curve::{Curve, CurveKey, CurvePoint};
+pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
+pub use finding::Finding;
+pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
+pub use model::{KvType, LayerKv, ModelFile, ModelShape};
+pub use plan::{
+    AgentPlan, AgentStatus, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine, Plan,
+    PlanHardware, Sharing,
+};
+pub use provenance::{Provenance, ProvenanceMap};
+pub use request::{
+    Event, FinishReason, Message, Prompt, Refused, Request, RequestId, Role, TokenLogprob, Usage,
+};
+pub use sampling::{Sampling, SamplingOverrides};
+pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
+pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

@@ -1,0 +1,206 @@
+//! The plan: who gets which slots on which engine, and every byte of it
+//! (`harmonic plan --json`). `harmonic up --plan FILE` needs nothing else.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::KvType;
+use crate::provenance::ProvenanceMap;
+use crate::stack::{AgentName, AgentSpec, Tier};
+use crate::units::{Bytes, Tokens};
+
+/// How agents on one base model relate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sharing {
+    /// One engine per base model: weights once, one batch.
+    #[default]
+    Shared,
+    /// One engine per agent, as in the paper.
+    Isolated,
+}
+
+/// Which arithmetic fills the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BudgetRule {
+    /// From the model's shape.
+    #[default]
+    Exact,
+    /// The paper's declared base and KV per slot (§5.3), and nothing else.
+    Paper,
+}
+
+/// How sequences share the KV cache of one engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KvLayout {
+    /// Each sequence has cells of its own: costs max(context) × sequences.
+    Streams,
+    /// One pool, per-sequence limits enforced by the scheduler: costs Σ slots × context.
+    #[default]
+    Unified,
+}
+
+/// Whether an agent got a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentStatus {
+    /// With all it asked for.
+    Planned,
+    /// With less context or fewer slots than its target; `reason` says which.
+    Degraded,
+    /// Not placed; `reason` says why and what it would need.
+    Skipped,
+}
+
+/// One agent's share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentPlan {
+    /// The agent.
+    pub name: AgentName,
+    /// Its tier.
+    pub tier: Tier,
+    /// Its base model.
+    pub model: String,
+    /// The engine that serves it ([`EnginePlan::id`]); `None` when skipped.
+    pub engine: Option<String>,
+    /// Guaranteed slots.
+    pub slots: u32,
+    /// Context of each of its sequences.
+    pub context: Tokens,
+    /// KV bytes of its slots.
+    pub kv_bytes: Bytes,
+    /// What it costs alone: weights (if it does not share them) and KV.
+    pub memory_bytes: Bytes,
+    /// Outcome.
+    pub status: AgentStatus,
+    /// Why it is not `Planned`.
+    pub reason: Option<String>,
+    /// What the engine must know to serve it: prompt, sampling, thinking.
+    pub spec: AgentSpec,
+}
+
+/// One engine to launch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnginePlan {
+    /// Unique in the plan.
+    pub id: String,
+    /// `llama` (in process) or `sim`.
+    pub kind: String,
+    /// Device it runs on ([`crate::Device::id`]).
+    pub device: String,
+    /// Base model name.
+    pub model: String,
+    /// The GGUF file; `None` in a plan for a machine or model that is not here.
+    pub path: Option<PathBuf>,
+    /// sha256 of the file.
+    pub digest: Option<String>,
+    /// Weight format.
+    pub format: String,
+    /// Agents it serves.
+    pub agents: Vec<AgentName>,
+    /// Σ guaranteed slots of its agents.
+    pub slots: u32,
+    /// Sequences the context is created with (at most 256): slots that can be live at once here.
+    pub sequences: u32,
+    /// Compute threads.
+    pub threads: u32,
+    /// Layout of the KV cache.
+    pub kv_layout: KvLayout,
+    /// Element type of the KV cache.
+    pub kv_type: KvType,
+    /// Cells of the KV cache in all.
+    pub kv_tokens: u64,
+    /// Weights.
+    pub weights_bytes: Bytes,
+    /// KV cache.
+    pub kv_bytes: Bytes,
+    /// Budget for prefix snapshots.
+    pub prefix_bytes: Bytes,
+    /// Budget for parked sequences.
+    pub park_bytes: Bytes,
+    /// Compute buffers.
+    pub compute_bytes: Bytes,
+    /// What else the engine holds.
+    pub overhead_bytes: Bytes,
+    /// Sum of the above.
+    pub total_bytes: Bytes,
+}
+
+/// What a line of the ledger pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LedgerItem {
+    /// Model weights.
+    Weights,
+    /// KV cache.
+    Kv,
+    /// Prefix snapshots.
+    Prefix,
+    /// Parked sequences.
+    Park,
+    /// Compute buffers.
+    Compute,
+    /// Engine overhead.
+    Overhead,
+}
+
+/// One line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerLine {
+    /// What it pays for.
+    pub item: LedgerItem,
+    /// For which engine.
+    pub engine: String,
+    /// How much.
+    pub bytes: Bytes,
+}
+
+/// What of the hardware the plan was made for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanHardware {
+    /// Profile.
+    pub profile: String,
+    /// Budget the plan keeps.
+    pub memory_budget_bytes: Bytes,
+    /// Parallelism that the targets derive from.
+    pub peak_parallel: u32,
+}
+
+/// The plan. `total_bytes` ≤ `hardware.memory_budget_bytes`, always.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// `harmonic.plan/1`.
+    pub schema: String,
+    /// Name of the stack it was made from.
+    pub stack: String,
+    /// The machine it is for.
+    pub hardware: PlanHardware,
+    /// How agents share weights.
+    pub sharing: Sharing,
+    /// Which arithmetic was used.
+    pub budget: BudgetRule,
+    /// Most sequences in flight over all engines.
+    pub max_in_flight: u32,
+    /// Agents in the order of the stack.
+    pub agents: Vec<AgentPlan>,
+    /// Engines in launch order.
+    pub engines: Vec<EnginePlan>,
+    /// Every byte.
+    pub ledger: Vec<LedgerLine>,
+    /// What is kept back (15%, as in the paper).
+    pub reserve_bytes: Bytes,
+    /// Σ of the ledger.
+    pub total_bytes: Bytes,
+    /// Budget less total.
+    pub headroom_bytes: Bytes,
+    /// Source of each figure.
+    pub provenance: ProvenanceMap,
+}
+
+impl Plan {
+    /// The schema this build writes.
+    pub const SCHEMA: &'static str = "harmonic.plan/1";
+}

@@ -1,0 +1,231 @@
+//! A request to an agent and the events of its answer. Text lives here; tokens do not (only
+//! `engine::chat` knows both).
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sampling::SamplingOverrides;
+use crate::stack::AgentName;
+use crate::units::Tokens;
+
+/// Unique within a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Instructions.
+    System,
+    /// The client.
+    User,
+    /// The model.
+    Assistant,
+    /// A tool's result.
+    Tool,
+}
+
+impl Role {
+    /// As chat templates spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// A message from its parts.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into() }
+    }
+}
+
+/// What a model is to continue, before templates: the agent's system prompt is not in it (the
+/// engine puts that first).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// The conversation.
+    pub messages: Vec<Message>,
+}
+
+/// A request to an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Unique within the process.
+    pub id: RequestId,
+    /// Who is asked.
+    pub agent: AgentName,
+    /// What is asked.
+    pub prompt: Prompt,
+    /// Changes to the agent's sampling.
+    pub sampling: SamplingOverrides,
+    /// Seed of the draw; `None` draws one from the request id.
+    pub seed: Option<u64>,
+    /// Most tokens to generate; `None` is until the context is full.
+    pub max_tokens: Option<Tokens>,
+    /// Strings that end the answer and are not part of it.
+    pub stop: Vec<String>,
+    /// Go on past the model's end of turn (benchmarks).
+    pub ignore_eos: bool,
+    /// Log-probabilities wanted per token: of the token itself and this many best; `None` is none.
+    pub top_logprobs: Option<u8>,
+    /// Whether to think; `None` is the agent's default.
+    pub thinking: Option<bool>,
+}
+
+impl Request {
+    /// A request with the agent's defaults throughout.
+    pub fn new(id: RequestId, agent: AgentName, messages: Vec<Message>) -> Self {
+        Self {
+            id,
+            agent,
+            prompt: Prompt { messages },
+            sampling: SamplingOverrides::default(),
+            seed: None,
+            max_tokens: None,
+            stop: Vec::new(),
+            ignore_eos: false,
+            top_logprobs: None,
+            thinking: None,
+        }
+    }
+}
+
+/// A token with its log-probability and its rivals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenLogprob {
+    /// Its text; lossy where a token is not whole UTF-8.
+    pub text: String,
+    /// ln p before penalties and temperature.
+    pub logprob: f32,
+    /// Best tokens at this position, best first, the chosen one included where it belongs.
+    pub top: Vec<(String, f32)>,
+}
+
+/// Token counts of one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the rendered prompt, the agent's system prompt included.
+    pub prompt_tokens: u32,
+    /// Tokens sampled, the end-of-turn token included.
+    pub completion_tokens: u32,
+    /// Prompt tokens that were restored instead of computed.
+    pub cached_tokens: u32,
+}
+
+/// Why a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// The model ended its turn, or a stop string was met.
+    Stop,
+    /// `max_tokens` or the context is exhausted.
+    Length,
+    /// The client went away, or the deployment was drained.
+    Cancelled,
+}
+
+/// What a generation yields, in order: any number of deltas, then one `Finished` or `Failed`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// More of the answer. Always whole UTF-8 characters.
+    Text {
+        /// The text; may be empty when only log-probabilities are due.
+        text: String,
+        /// One entry per token when asked for.
+        logprobs: Vec<TokenLogprob>,
+    },
+    /// More of the reasoning, kept apart from the answer.
+    Reasoning {
+        /// The text.
+        text: String,
+    },
+    /// The end.
+    Finished {
+        /// Why.
+        reason: FinishReason,
+        /// Counts.
+        usage: Usage,
+    },
+    /// The engine failed; nothing follows.
+    Failed {
+        /// What happened, for the client.
+        message: String,
+    },
+}
+
+/// Why a request was not started. Each maps to one HTTP status.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No such agent here (404).
+    #[error("agent `{agent}` is not in this stack; its agents are: {known}")]
+    UnknownAgent {
+        /// What was asked for.
+        agent: AgentName,
+        /// What there is, comma-separated.
+        known: String,
+    },
+    /// The prompt leaves no room to answer (400).
+    #[error(
+        "the prompt has {prompt} tokens and {agent}'s context holds {context}, of which at least \
+         one is needed for the answer: shorten the prompt or give the agent a larger context"
+    )]
+    PromptTooLong {
+        /// Its agent.
+        agent: AgentName,
+        /// Tokens of the rendered prompt.
+        prompt: Tokens,
+        /// The agent's context.
+        context: Tokens,
+    },
+    /// The request cannot be served as it stands (400).
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The agent's queue is full (429).
+    #[error("{agent}'s queue is full ({queued} waiting): retry in {} s", retry_after.as_secs())]
+    QueueFull {
+        /// Its agent.
+        agent: AgentName,
+        /// Requests that wait.
+        queued: u32,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The deployment is being stopped (503).
+    #[error("the deployment is draining and takes no new requests")]
+    Draining,
+    /// The engine is gone (503).
+    #[error("the engine that serves {agent} has died: {message}")]
+    EngineDied {
+        /// Its agent.
+        agent: AgentName,
+        /// What is known.
+        message: String,
+    },
+}

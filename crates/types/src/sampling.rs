@@ -1,0 +1,72 @@
+//! How the next token is chosen.
+
+use serde::{Deserialize, Serialize};
+
+/// Sampling of an agent. The chain is: penalties, top-k, top-p, min-p, temperature, draw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// 0 takes the most likely token; larger flattens the distribution.
+    pub temperature: f32,
+    /// Only the k most likely tokens; 0 is all.
+    pub top_k: u32,
+    /// Smallest set whose probability reaches p; 1 is all.
+    pub top_p: f32,
+    /// Only tokens at least this fraction as likely as the best; 0 is all.
+    pub min_p: f32,
+    /// Divides (multiplies, if negative) the logits of tokens seen lately; 1 is off.
+    pub repeat_penalty: f32,
+    /// Subtracted once for each token seen lately; 0 is off.
+    pub presence_penalty: f32,
+    /// Subtracted for each time a token was seen lately; 0 is off.
+    pub frequency_penalty: f32,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.7,
+            top_k: 40,
+            top_p: 0.95,
+            min_p: 0.0,
+            repeat_penalty: 1.0,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+        }
+    }
+}
+
+/// What a request changes of its agent's [`Sampling`]; `None` keeps the agent's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SamplingOverrides {
+    /// See [`Sampling::temperature`].
+    pub temperature: Option<f32>,
+    /// See [`Sampling::top_k`].
+    pub top_k: Option<u32>,
+    /// See [`Sampling::top_p`].
+    pub top_p: Option<f32>,
+    /// See [`Sampling::min_p`].
+    pub min_p: Option<f32>,
+    /// See [`Sampling::repeat_penalty`].
+    pub repeat_penalty: Option<f32>,
+    /// See [`Sampling::presence_penalty`].
+    pub presence_penalty: Option<f32>,
+    /// See [`Sampling::frequency_penalty`].
+    pub frequency_penalty: Option<f32>,
+}
+
+impl SamplingOverrides {
+    /// The agent's sampling with these changes.
+    pub fn over(&self, base: &Sampling) -> Sampling {
+        Sampling {
+            temperature: self.temperature.unwrap_or(base.temperature),
+            top_k: self.top_k.unwrap_or(base.top_k),
+            top_p: self.top_p.unwrap_or(base.top_p),
+            min_p: self.min_p.unwrap_or(base.min_p),
+            repeat_penalty: self.repeat_penalty.unwrap_or(base.repeat_penalty),
+            presence_penalty: self.presence_penalty.unwrap_or(base.presence_penalty),
+            frequency_penalty: self.frequency_penalty.unwrap_or(base.frequency_penalty),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A stack: the agents of one deployment.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sampling::Sampling;
+use crate::units::Tokens;
+
+/// An agent's name; the model name that clients use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AgentName(pub String);
+
+impl fmt::Display for AgentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl From<&str> for AgentName {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+/// Priority class of an agent (the paper's §5.2). A number 1–4 in files and JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum Tier {
+    /// Routes and decides.
+    Executive,
+    /// Plan.
+    Directors,
+    /// Do.
+    Specialists,
+    /// Large models for the hard parts.
+    Heavy,
+}
+
+impl Tier {
+    /// All tiers, highest priority first.
+    pub const ALL: [Self; 4] = [Self::Executive, Self::Directors, Self::Specialists, Self::Heavy];
+
+    /// 1 for the executive … 4 for heavy.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Executive => 1,
+            Self::Directors => 2,
+            Self::Specialists => 3,
+            Self::Heavy => 4,
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Executive => "executive",
+            Self::Directors => "directors",
+            Self::Specialists => "specialists",
+            Self::Heavy => "heavy",
+        })
+    }
+}
+
+impl TryFrom<u8> for Tier {
+    type Error = String;
+    fn try_from(number: u8) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|tier| tier.number() == number)
+            .ok_or_else(|| format!("tier {number} does not exist: use 1, 2, 3 or 4"))
+    }
+}
+
+impl From<Tier> for u8 {
+    fn from(tier: Tier) -> Self {
+        tier.number()
+    }
+}
+
+/// One agent: a base model in a role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentSpec {
+    /// Unique within the stack.
+    pub name: AgentName,
+    /// Priority class.
+    pub tier: Tier,
+    /// Base model (catalog name, `hf:`, `wheel:` or a path).
+    pub model: String,
+    /// Context that each of its sequences should have.
+    pub context: Tokens,
+    /// One line for people: what it is for.
+    pub role: String,
+    /// System prompt.
+    pub system: String,
+    /// Sampling unless a request says otherwise.
+    pub sampling: Sampling,
+    /// Whether a model that can think does so unless a request says otherwise.
+    pub thinking: bool,
+}
+
+/// A validated stack: agent names are unique, at least one agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StackSpec {
+    /// Its name.
+    pub name: String,
+    /// Its agents, in the order of the file.
+    pub agents: Vec<AgentSpec>,
+}
+
+impl StackSpec {
+    /// Base models, each once, in order of first use.
+    pub fn models(&self) -> Vec<&str> {
+        let mut models: Vec<&str> = Vec::new();
+        for agent in &self.agents {
+            if !models.contains(&agent.model.as_str()) {
+                models.push(&agent.model);
+            }
+        }
+        models
+    }
+}
