@@ -1,0 +1,61 @@
+//! What the machine computes in one step.
+
+use harmonic_types::RequestId;
+
+use crate::ids::{SeqId, Token};
+
+/// Consecutive tokens of one sequence within a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Whose.
+    pub request: RequestId,
+    /// Where.
+    pub seq: SeqId,
+    /// Position of the first token in the sequence.
+    pub position: u32,
+    /// Index of the first token in [`Batch::tokens`].
+    pub start: usize,
+    /// Number of tokens; at least 1.
+    pub len: usize,
+    /// Whether a token is to be sampled after the last of them.
+    pub sample: bool,
+}
+
+/// Rows of at most one per sequence, ascending in sequence id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Tokens of all rows, row after row.
+    pub tokens: Vec<Token>,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+impl Batch {
+    /// Whether there is nothing to compute.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The tokens of `row`.
+    pub fn tokens_of(&self, row: &Row) -> &[Token] {
+        &self.tokens[row.start..row.start + row.len]
+    }
+
+    /// Rows after which a token is sampled, in the order in which the machine reports them.
+    pub fn sampling_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.sample)
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        request: RequestId,
+        seq: SeqId,
+        position: u32,
+        tokens: &[Token],
+        sample: bool,
+    ) {
+        let start = self.tokens.len();
+        self.tokens.extend_from_slice(tokens);
+        self.rows.push(Row { request, seq, position, start, len: tokens.len(), sample });
+    }
+}

@@ -1,0 +1,60 @@
+//! What a scheduler is told once, by the plan.
+
+use std::time::Duration;
+
+use harmonic_types::{AgentName, Bytes, Tier, Tokens};
+
+/// One agent's rights on an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentShare {
+    /// The agent.
+    pub name: AgentName,
+    /// Its priority.
+    pub tier: Tier,
+    /// Guaranteed slots.
+    pub slots: u32,
+    /// Most tokens a sequence of it may hold, prompt and answer together.
+    pub context: Tokens,
+}
+
+/// The limits of one engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchedConfig {
+    /// Agents served; a [`crate::Job`] names one by its index here.
+    pub agents: Vec<AgentShare>,
+    /// Sequences of the machine.
+    pub sequences: u32,
+    /// Cells of the KV cache.
+    pub kv_tokens: u64,
+    /// Most sequences in flight; at most `sequences` take effect.
+    pub max_in_flight: u32,
+    /// Most tokens in one batch. Bounds how long a step takes, and so how long a long prompt can
+    /// hold up the streams that decode.
+    pub batch_tokens: u32,
+    /// Most requests that wait per agent.
+    pub queue_limit: u32,
+    /// What a refused client is told to wait.
+    pub retry_after: Duration,
+    /// A request that waits this long counts as one tier higher, so that nobody starves.
+    pub ageing: Duration,
+    /// Most bytes of prefix snapshots; 0 turns the prefix cache off.
+    pub prefix_bytes: Bytes,
+}
+
+impl SchedConfig {
+    /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with the
+    /// usual values for the rest.
+    pub fn new(agents: Vec<AgentShare>, sequences: u32, kv_tokens: u64) -> Self {
+        Self {
+            agents,
+            sequences,
+            kv_tokens,
+            max_in_flight: sequences,
+            batch_tokens: 512,
+            queue_limit: 256,
+            retry_after: Duration::from_secs(2),
+            ageing: Duration::from_secs(10),
+            prefix_bytes: Bytes(256 << 20),
+        }
+    }
+}

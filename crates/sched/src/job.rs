@@ -1,0 +1,21 @@
+//! A request as the scheduler sees it.
+
+use harmonic_types::RequestId;
+
+use crate::ids::Token;
+
+/// A request in tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Unique; the scheduler refers to the request by it.
+    pub id: RequestId,
+    /// Index into [`crate::SchedConfig::agents`].
+    pub agent: usize,
+    /// The rendered prompt; not empty.
+    pub prompt: Vec<Token>,
+    /// How many of the prompt's first tokens are the same in every request of this agent (its
+    /// system prompt); 0 where there is no such prefix.
+    pub shared_prefix: u32,
+    /// Most tokens to generate; at least 1.
+    pub max_output: u32,
+}

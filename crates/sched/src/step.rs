@@ -1,0 +1,95 @@
+//! What passes between the scheduler and the loop that drives a machine.
+
+use std::time::Duration;
+
+use harmonic_types::{Bytes, FinishReason, RequestId, Usage};
+
+use crate::batch::Batch;
+use crate::ids::{SeqId, SnapshotId, Token};
+
+/// A request that was given a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The request.
+    pub id: RequestId,
+    /// Its sequence.
+    pub seq: SeqId,
+    /// How long it waited.
+    pub queued: Duration,
+}
+
+/// A request that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The request.
+    pub id: RequestId,
+    /// The sequence it ran in; `None` if it never ran.
+    pub seq: Option<SeqId>,
+    /// Why.
+    pub reason: FinishReason,
+    /// Its token counts.
+    pub usage: Usage,
+}
+
+/// A change to the KV cache, done before the batch of the same step, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheOp {
+    /// Forget all tokens of a sequence.
+    Drop {
+        /// Which.
+        seq: SeqId,
+    },
+    /// Keep a copy of a sequence as it is now.
+    Save {
+        /// Which.
+        seq: SeqId,
+        /// Under what name.
+        snapshot: SnapshotId,
+    },
+    /// Make an empty sequence equal to a snapshot.
+    Restore {
+        /// What.
+        snapshot: SnapshotId,
+        /// Into which.
+        seq: SeqId,
+    },
+    /// Forget a snapshot.
+    Discard {
+        /// Which.
+        snapshot: SnapshotId,
+    },
+}
+
+/// One step: decided by [`crate::Scheduler::step`], executed by the machine, given back to
+/// [`crate::Scheduler::commit`].
+#[derive(Debug, Default)]
+pub struct Step {
+    /// Requests that got a sequence in this step.
+    pub granted: Vec<Grant>,
+    /// Requests that ended since the last step.
+    pub finished: Vec<Finished>,
+    /// To be done first, in order.
+    pub cache: Vec<CacheOp>,
+    /// To be computed then; may be empty.
+    pub batch: Batch,
+}
+
+/// A token that the machine sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    /// For whom.
+    pub id: RequestId,
+    /// Which.
+    pub token: Token,
+    /// Whether the answer ends with it (end of turn, or a stop string).
+    pub stop: bool,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// One per sampling row, in order.
+    pub sampled: Vec<Sampled>,
+    /// Size of each snapshot that was saved.
+    pub saved: Vec<(SnapshotId, Bytes)>,
+}
