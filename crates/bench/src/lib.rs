@@ -1,1 +1,36 @@
+//! `harmonic bench`: how a target's output throughput grows with the sequences in flight.
+//!
+//! Owns: the load (a closed loop with refill), the steady windows that are measured under it, the
+//! statistics over them, and the text in which they are shown.
+//!
+//! Invariants: the target is a black box behind [`Target`]; tokens are counted from the target's
+//! own usage; no figure is made up (what was not measured is `None`); time is tokio's, so a test
+//! can pause it.
+//!
+//! Does not do: start servers, print, read the environment, decide what a series means (that is
+//! `laws`).
 #![forbid(unsafe_code)]
+
+mod closed_loop;
+pub mod config;
+pub mod error;
+mod interval;
+mod latency;
+mod level;
+mod meter;
+pub mod observer;
+mod prompt;
+pub mod render;
+pub mod run;
+mod tally;
+pub mod target;
+pub mod warning;
+mod window;
+
+pub use config::{BenchConfig, Levels, Load, Protocol};
+pub use error::{BenchError, LevelsError};
+pub use observer::{Observer, Phase, Progress, Silent};
+pub use run::run;
+pub use target::http::HttpTarget;
+pub use target::{Answer, Arrival, Ask, Counted, Target, TargetError};
+pub use warning::Warning;

@@ -10,11 +10,25 @@
 //! Does not do: admission policy (that is `sched`), HTTP, launching.
 #![forbid(unsafe_code)]
 
+pub mod chat;
+pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod desk;
+pub mod drive;
 pub mod engine;
 pub mod generation;
+pub mod local;
+pub mod machine;
+pub mod sampling;
+pub mod sim;
 
 pub use engine::{
     AgentSlots, AgentUse, Allocation, Drained, Engine, EngineError, EngineStatus, Health,
     ReslotError,
 };
 pub use generation::{Cancel, Generation, Granted};
+/// The scheduler's terms that a machine is written in.
+pub use harmonic_sched::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
+pub use local::{Local, LocalConfig, Seat, ServedAgent};
+pub use machine::{Machine, MachineError, Outcome};

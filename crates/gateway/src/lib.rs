@@ -1,1 +1,35 @@
+//! The HTTP server in front of the engines: one endpoint, each agent a model name.
+//!
+//! Owns: listening, connections and their limits, routing, the table from failures to statuses and
+//! headers, streaming.
+//!
+//! Invariants: no status line goes out before a request is granted a slot or refused; each request
+//! gets exactly one answer or error, in the envelope of its dialect; a client that goes away
+//! cancels its request, queued or running; no prompt or answer text is logged.
+//!
+//! Does not do: admission (that is `sched`), the wire types (that is `api`), starting and draining
+//! engines (that is `launcher`).
 #![forbid(unsafe_code)]
+
+mod api_error;
+mod body;
+mod chat;
+mod config;
+mod error;
+mod health;
+mod holder;
+mod listener;
+mod models;
+mod respond;
+mod roster;
+mod router;
+mod server;
+mod shared;
+mod span;
+
+pub use config::Config;
+pub use error::GatewayError;
+pub use holder::Holder;
+pub use listener::{Listener, bind};
+pub use roster::{Roster, RosterAgent};
+pub use server::serve;

@@ -1,1 +1,18 @@
+//! The physics and mathematics of parallel inference, once.
+//!
+//! Owns: KV cache sizes ([`kv`]), the time of one engine step and the roof that follows from it
+//! ([`step`]), and the reading of a scaling series ([`mod@verdict`]).
+//!
+//! Invariants: every function is pure and total. Sizes saturate instead of overflowing; a machine
+//! that cannot move a byte never finishes ([`std::time::Duration::MAX`]).
+//!
+//! Does not do: I/O, policy, or any figure of a particular machine.
 #![forbid(unsafe_code)]
+
+pub mod kv;
+pub mod step;
+pub mod verdict;
+
+pub use kv::{CACHE_ALIGNMENT, CacheShape, KvCost, aligned};
+pub use step::{MachineModel, StepLoad, WeightCost, roof, step_time};
+pub use verdict::{LevelThroughput, verdict};

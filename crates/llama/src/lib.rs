@@ -1,1 +1,21 @@
-#![forbid(unsafe_code)]
+//! llama.cpp as a [`harmonic_engine::Machine`].
+//!
+//! Owns: everything that touches llama.cpp: loading, the vocabulary, the context, its logs, and
+//! quantisation. The only crate with `unsafe`.
+//!
+//! Invariants: one thread owns a context; contexts are created under a lock (llama.cpp writes to
+//! the model then); what llama.cpp prints goes to `tracing` under the target `llama`.
+//!
+//! Does not do: scheduling, chat, sampling policy.
+
+mod backend;
+mod engine;
+mod log;
+mod machine;
+mod model;
+mod quantize;
+
+pub use engine::{LlamaSetup, spawn};
+pub use machine::LlamaMachine;
+pub use model::Model;
+pub use quantize::{QuantizeError, quantize};

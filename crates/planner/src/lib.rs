@@ -1,1 +1,24 @@
+//! Who gets which slots on which engine, and every byte of it.
+//!
+//! Owns: the targets of the tiers, the memory ledger, the allocation, and the document that they
+//! fill ([`harmonic_types::Plan`]).
+//!
+//! Invariants: a plan never costs more than the budget; the same input gives the same plan; more
+//! memory never gives a worse one, by the order that [`allocation`] states.
+//!
+//! Does not do: I/O, printing, launching, or measuring.
 #![forbid(unsafe_code)]
+
+pub mod allocation;
+pub mod concurrency;
+mod document;
+pub mod error;
+pub mod footprint;
+pub mod input;
+pub mod plan;
+pub mod targets;
+
+pub use error::PlanError;
+pub use input::{PaperFigures, PlanOptions, PlannedModel};
+pub use plan::plan;
+pub use targets::{floor, target};

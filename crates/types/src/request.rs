@@ -82,7 +82,7 @@ pub struct Request {
     pub prompt: Prompt,
     /// Changes to the agent's sampling.
     pub sampling: SamplingOverrides,
-    /// Seed of the draw; `None` draws one from the request id.
+    /// Seed of the draw; `None` draws one.
     pub seed: Option<u64>,
     /// Most tokens to generate; `None` is until the context is full.
     pub max_tokens: Option<Tokens>,
@@ -208,7 +208,7 @@ pub enum Refused {
         message: String,
     },
     /// The agent's queue is full (429).
-    #[error("{agent}'s queue is full ({queued} waiting): retry in {} s", retry_after.as_secs())]
+    #[error("{agent}'s queue is full ({queued} waiting): retry in {} s", retry_after.as_secs_f64().ceil())]
     QueueFull {
         /// Its agent.
         agent: AgentName,

@@ -1,0 +1,129 @@
+//! A streamed answer, event by event.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use eventsource_stream::EventStreamError;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use reqwest::{Response, Url};
+
+use super::error::ClientError;
+use crate::openai::{ChatChunk, Envelope, Usage};
+use crate::sse;
+
+/// What a streamed answer yields, in order: deltas, one `Finish`, `Usage` when the server counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChatEvent {
+    /// More of the answer.
+    Delta {
+        /// The text; never empty.
+        text: String,
+    },
+    /// More of the reasoning that precedes the answer. Generated tokens too: a time to first token
+    /// counts from here.
+    Reasoning {
+        /// The text; never empty.
+        text: String,
+    },
+    /// The answer is complete.
+    Finish {
+        /// `stop`, `length` …
+        reason: String,
+    },
+    /// Token counts.
+    Usage(Usage),
+}
+
+/// A streamed answer. Ends after the server's `[DONE]`, or after one error. Dropping it closes the
+/// connection, which cancels the request.
+pub struct ChatStream {
+    url: Url,
+    events: BoxStream<'static, Result<eventsource_stream::Event, EventStreamError<reqwest::Error>>>,
+    /// Decoded and not yet handed out: one chunk can hold several events.
+    ready: VecDeque<ChatEvent>,
+    ended: bool,
+}
+
+impl ChatStream {
+    pub(super) fn new(url: Url, response: Response) -> Self {
+        let body = response.bytes_stream().map(|piece: Result<Bytes, _>| piece);
+        Self { url, events: sse::events(body).boxed(), ready: VecDeque::new(), ended: false }
+    }
+
+    fn protocol(&self, reason: String) -> ClientError {
+        ClientError::Protocol { url: self.url.to_string(), reason }
+    }
+
+    /// Puts what `data` holds in `ready`.
+    fn take(&mut self, data: &str) -> Result<(), ClientError> {
+        let chunk: ChatChunk<'_> = serde_json::from_str(data)
+            .map_err(|error| self.protocol(format!("not a chunk of a chat answer: {error}")))?;
+        // All fields of a chunk may be absent, so an error reads as a chunk that says nothing.
+        if chunk.choices.is_empty()
+            && chunk.usage.is_none()
+            && let Ok(Envelope { error }) = serde_json::from_str(data)
+        {
+            return Err(ClientError::BrokenOff { message: error.message.into_owned() });
+        }
+        self.ready.extend(decode(chunk));
+        Ok(())
+    }
+}
+
+/// The events in one chunk, of its first choice.
+fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
+    let choice = chunk.choices.into_iter().next().unwrap_or_default();
+    let text =
+        |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(Cow::into_owned);
+    let events = [
+        text(choice.delta.reasoning_content).map(|text| ChatEvent::Reasoning { text }),
+        text(choice.delta.content).map(|text| ChatEvent::Delta { text }),
+        choice.finish_reason.map(|reason| ChatEvent::Finish { reason: reason.into_owned() }),
+        chunk.usage.map(ChatEvent::Usage),
+    ];
+    events.into_iter().flatten()
+}
+
+impl Stream for ChatStream {
+    type Item = Result<ChatEvent, ClientError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(event) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            if this.ended {
+                return Poll::Ready(None);
+            }
+            let failed = match ready!(this.events.poll_next_unpin(cx)) {
+                Some(Ok(event)) if event.data == sse::DONE => {
+                    this.ended = true;
+                    continue;
+                }
+                Some(Ok(event)) => match this.take(&event.data) {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                },
+                Some(Err(EventStreamError::Transport(source))) => {
+                    ClientError::Unreachable { url: this.url.to_string(), source }
+                }
+                Some(Err(error)) => this.protocol(format!("not server-sent events: {error}")),
+                None => this.protocol("the stream ended before `[DONE]`".to_owned()),
+            };
+            this.ended = true;
+            return Poll::Ready(Some(Err(failed)));
+        }
+    }
+}
+
+impl fmt::Debug for ChatStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatStream").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
+}

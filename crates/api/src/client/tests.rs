@@ -1,0 +1,190 @@
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use futures::StreamExt;
+
+use super::*;
+use crate::openai::{ChatMessage, Usage};
+
+/// A server that writes the next of `answers` to each request, whatever it is, and says on which
+/// connection it came. `None` closes the connection without an answer.
+fn server(answers: Vec<Option<String>>) -> (String, Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let (seen, connections) = channel();
+    thread::spawn(move || {
+        let mut answers = answers.into_iter();
+        for connection in 0.. {
+            let (stream, _) = listener.accept().expect("a connection");
+            let mut reader = BufReader::new(stream);
+            while read_request(&mut reader) {
+                // Not every test asks.
+                let _ = seen.send(connection);
+                match answers.next() {
+                    Some(Some(answer)) => {
+                        let stream: &mut TcpStream = reader.get_mut();
+                        stream.write_all(answer.as_bytes()).expect("the client reads");
+                    }
+                    Some(None) => break,
+                    None => return,
+                }
+            }
+        }
+    });
+    (url, connections)
+}
+
+/// Reads one request; false at the end of the connection.
+fn read_request(reader: &mut BufReader<TcpStream>) -> bool {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return false;
+        }
+        let line = line.trim().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        if line.is_empty() {
+            let mut body = vec![0; length];
+            return reader.read_exact(&mut body).is_ok();
+        }
+    }
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
+}
+
+fn request() -> ChatRequest {
+    ChatRequest {
+        model: "coder".to_owned(),
+        messages: vec![ChatMessage::new("user", "hi")],
+        ..ChatRequest::default()
+    }
+}
+
+async fn events(url: &str) -> Vec<Result<ChatEvent, ClientError>> {
+    let client = Client::new(url).expect("a client");
+    client.chat(&request()).await.expect("an answer").collect().await
+}
+
+const STREAM: &str = concat!(
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
+    ": a comment\n\n",
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n",
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hé\"}}]}\r\n\r\n",
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n",
+);
+
+#[tokio::test]
+async fn a_stream_becomes_events() {
+    let (url, _) = server(vec![Some(answer("200 OK", "", &format!("{STREAM}data: [DONE]\n\n")))]);
+    let events: Vec<ChatEvent> =
+        events(&url).await.into_iter().map(|event| event.expect("whole")).collect();
+    let usage =
+        Usage { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3, ..Usage::default() };
+    assert_eq!(
+        events,
+        [
+            ChatEvent::Reasoning { text: "hm".to_owned() },
+            ChatEvent::Delta { text: "hé".to_owned() },
+            ChatEvent::Finish { reason: "stop".to_owned() },
+            ChatEvent::Usage(usage),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_short_is_an_error() {
+    let (url, _) = server(vec![Some(answer("200 OK", "", STREAM))]);
+    let events = events(&url).await;
+    assert_eq!(events.len(), 5);
+    assert!(
+        matches!(&events[4], Err(ClientError::Protocol { reason, .. }) if reason.contains("DONE"))
+    );
+}
+
+#[tokio::test]
+async fn a_failure_in_mid_stream_ends_it() {
+    let body = "data: {\"error\":{\"message\":\"it died\",\"type\":\"server_error\",\"code\":500}}\n\ndata: [DONE]\n\n";
+    let (url, _) = server(vec![Some(answer("200 OK", "", body))]);
+    let events = events(&url).await;
+    assert_eq!(events.len(), 1);
+    assert!(matches!(&events[0], Err(ClientError::BrokenOff { message }) if message == "it died"));
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_its_message_and_when_to_come_back() {
+    let body = r#"{"error":{"message":"the queue is full","type":"rate_limit","param":null,"code":"queue_full"}}"#;
+    let (url, _) = server(vec![
+        Some(answer("429 Too Many Requests", "retry-after: 7\r\n", body)),
+        Some(answer("502 Bad Gateway", "", "no JSON at all")),
+    ]);
+    let client = Client::new(&url).expect("a client");
+    let error = client.chat(&request()).await.expect_err("refused");
+    assert!(
+        matches!(
+            &error,
+            ClientError::Status { status: 429, message, retry_after: Some(after) }
+                if message == "the queue is full" && after.as_secs() == 7
+        ),
+        "{error:?}"
+    );
+    let error = client.health().await.expect_err("refused");
+    assert!(
+        matches!(
+            &error,
+            ClientError::Status { status: 502, message, retry_after: None } if message == "no JSON at all"
+        ),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_is_reused() {
+    let models = answer("200 OK", "", r#"{"object":"list","data":[{"id":"coder"},{"id":"ops"}]}"#);
+    let (url, connections) = server(vec![Some(models.clone()), Some(models)]);
+    let client = Client::new(&format!("{url}/v1/")).expect("a client");
+    assert_eq!(client.models().await.expect("models"), ["coder", "ops"]);
+    assert_eq!(client.models().await.expect("models"), ["coder", "ops"]);
+    assert_eq!(connections.try_iter().collect::<Vec<_>>(), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_request_on_a_connection_that_died_is_sent_once_more_on_a_fresh_one() {
+    let fine = answer("200 OK", "", "{}");
+    let (url, connections) = server(vec![Some(fine.clone()), None, Some(fine), None, None]);
+    let client = Client::new(&url).expect("a client");
+    client.health().await.expect("well");
+    client.health().await.expect("well, at the second attempt");
+    assert_eq!(connections.try_iter().collect::<Vec<_>>(), [0, 0, 1]);
+    // Once more, not for ever.
+    assert!(matches!(client.health().await, Err(ClientError::Unreachable { .. })));
+}
+
+#[tokio::test]
+async fn nobody_there_is_unreachable_and_says_where() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    drop(listener);
+    let error = Client::new(&url).expect("a client").health().await.expect_err("nobody");
+    assert!(matches!(error, ClientError::Unreachable { .. }));
+    assert_eq!(
+        error.to_string(),
+        format!("cannot reach {url}/health: is the server running there?")
+    );
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_with_the_remedy() {
+    for text in ["127.0.0.1:4276", "localhost:4276", "ftp://host", "", "http://"] {
+        let error = Client::new(text).expect_err(text).to_string();
+        assert!(error.contains("http://HOST:PORT"), "{text}: {error}");
+    }
+    assert_eq!(Client::new("https://host/v1").expect("fine").base_url(), "https://host");
+}

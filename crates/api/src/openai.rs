@@ -1,0 +1,32 @@
+//! OpenAI's chat completions dialect, own subset, in both directions.
+//!
+//! Owns: the wire types, the way from a body to a [`harmonic_types::Request`] and back, and the
+//! way from [`harmonic_types::Event`]s to chunks or one response.
+//!
+//! Field names and meanings: <https://platform.openai.com/docs/api-reference/chat>. `top_k`,
+//! `min_p`, `repeat_penalty`, `ignore_eos`, `chat_template_kwargs` and `reasoning_content` are the
+//! names that llama-server and vLLM gave to what OpenAI does not have.
+
+mod answer;
+mod chunk;
+mod content;
+mod decode;
+mod encode;
+mod error;
+mod models;
+mod object;
+mod request;
+mod response;
+
+pub use answer::{Answer, Collected, finish_word};
+pub use chunk::{ChatChunk, ChunkChoice, Delta};
+pub use content::{Content, Part, Stop};
+pub use decode::{decode, parse};
+pub use encode::encode;
+pub use error::{Envelope, ErrorBody, Invalid};
+pub use models::{ModelCard, ModelList};
+pub use request::{ChatMessage, ChatRequest, StreamOptions, TemplateArguments};
+pub use response::{
+    ChatResponse, Choice, Logprobs, PromptTokensDetails, ResponseMessage, TokenEntry, TopToken,
+    Usage,
+};

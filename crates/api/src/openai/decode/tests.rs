@@ -1,0 +1,217 @@
+use harmonic_types::{AgentName, Message, Request, RequestId, Role, SamplingOverrides, Tokens};
+use proptest::option::of;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::encode;
+use super::*;
+
+fn message() -> impl Strategy<Value = Message> {
+    let role =
+        prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), Just(Role::Tool)];
+    (role, "[^\0]*").prop_map(|(role, content)| Message { role, content })
+}
+
+prop_compose! {
+    fn overrides()(
+        temperature in of(0.0f32..=2.0),
+        top_k in of(any::<u32>()),
+        top_p in of(0.0f32..=1.0),
+        min_p in of(0.0f32..=1.0),
+        repeat_penalty in of(0.001f32..=10.0),
+        presence_penalty in of(-2.0f32..=2.0),
+        frequency_penalty in of(-2.0f32..=2.0),
+    ) -> SamplingOverrides {
+        SamplingOverrides {
+            temperature, top_k, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty,
+        }
+    }
+}
+
+prop_compose! {
+    fn request()(
+        (id, agent) in (any::<u64>(), ".+"),
+        messages in prop::collection::vec(message(), 1..5),
+        sampling in overrides(),
+        seed in of(any::<u64>()),
+        max_tokens in of(1u32..),
+        stop in prop::collection::vec("[^\0]+", 0..=16),
+        ignore_eos in any::<bool>(),
+        top_logprobs in of(0u8..=20),
+        thinking in of(any::<bool>()),
+    ) -> Request {
+        Request {
+            sampling,
+            seed,
+            max_tokens: max_tokens.map(Tokens),
+            stop,
+            ignore_eos,
+            top_logprobs,
+            thinking,
+            ..Request::new(RequestId(id), AgentName(agent), messages)
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_request_survives_the_wire(request in request()) {
+        let wire = serde_json::to_vec(&encode(&request)).expect("JSON");
+        let back = decode(parse(&wire).expect("its own body"), request.id);
+        prop_assert_eq!(back, Ok(request));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = parse(&body);
+    }
+
+    #[test]
+    fn no_values_make_it_panic(
+        field in prop::sample::select(vec![
+            "model", "messages", "stream", "stream_options", "temperature", "top_k", "max_tokens",
+            "stop", "seed", "n", "tools", "response_format", "top_logprobs", "chat_template_kwargs",
+        ]),
+        value in prop::sample::select(vec![
+            json!(null), json!(-1), json!(1e300), json!(u64::MAX), json!(""), json!([]),
+            json!({}), json!([[["x"]]]), json!(true), json!([{"role": []}]),
+        ]),
+    ) {
+        let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
+        body[field] = value;
+        if let Ok(request) = parse(body.to_string().as_bytes()) {
+            let _ = decode(request, RequestId(1));
+        }
+    }
+}
+
+/// What the fields of `patch`, put over a good body, are refused for.
+fn refusal(patch: &Value) -> String {
+    let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
+    for (field, value) in patch.as_object().expect("a patch is an object") {
+        body[field] = value.clone();
+    }
+    let refused = parse(body.to_string().as_bytes())
+        .and_then(|request| decode(request, RequestId(1)))
+        .expect_err("refused");
+    format!("{} [{}] {refused}", refused.code(), refused.param().unwrap_or("-"))
+}
+
+#[test]
+fn each_refusal_names_the_field_and_what_would_be_right() {
+    let refusals: Vec<String> = [
+        json!({"model": ""}),
+        json!({"model": 7}),
+        json!({"messages": []}),
+        json!({"messages": [["user", "hi"]]}),
+        json!({"messages": [{"role": "pilot", "content": "hi"}]}),
+        json!({"messages": [{"role": "user"}]}),
+        json!({"messages": [{"role": "user", "content": 1}]}),
+        json!({"messages": [{"role": "user", "content": "a\u{0}b"}]}),
+        json!({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}),
+        json!({"messages": [{"role": "assistant", "tool_calls": [{}]}]}),
+        json!({"stream_options": {"include_usage": true}}),
+        json!({"stream": "yes"}),
+        json!({"temperature": 2.5}),
+        json!({"temperature": 1e300}),
+        json!({"top_k": -2}),
+        json!({"repeat_penalty": 0}),
+        json!({"max_tokens": 0}),
+        json!({"max_tokens": -1}),
+        json!({"max_tokens": 1, "max_completion_tokens": 2}),
+        json!({"stop": [""]}),
+        json!({"stop": {}}),
+        json!({"stop": vec!["x"; 17]}),
+        json!({"logprobs": true, "top_logprobs": 21}),
+        json!({"top_logprobs": 2}),
+        json!({"n": 2}),
+        json!({"tools": [{"type": "function"}]}),
+        json!({"response_format": {"type": "json_object"}}),
+        json!({"logit_bias": {"50256": -100}}),
+    ]
+    .iter()
+    .map(refusal)
+    .collect();
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+    invalid_value [model] `model` must name an agent of this stack
+    invalid_type [model] `model` cannot be read: invalid type: integer `7`, expected a string at line 1 column 54
+    invalid_value [messages] `messages` must hold at least one message
+    invalid_type [messages[0]] `messages[0]` cannot be read: invalid type: sequence, expected an object at line 1 column 14
+    invalid_value [messages[0].role] `messages[0].role` is `pilot`, but must be `system`, `developer`, `user`, `assistant` or `tool`
+    invalid_value [messages[0].content] `messages[0].content` is missing
+    invalid_type [messages[0].content] `messages[0].content` cannot be read: invalid type: integer `1`, expected a string or a list of text parts at line 1 column 25
+    invalid_value [messages[0].content] `messages[0].content` must not contain a NUL character
+    unsupported [messages[0].content[0]] `messages[0].content[0]` is not supported yet by this version: its type is `image_url`, and only `text` is
+    unsupported [messages[0].tool_calls] `messages[0].tool_calls` is not supported yet by this version
+    invalid_value [stream_options] `stream_options` is only for `stream: true`
+    invalid_type [stream] `stream` cannot be read: invalid type: string "yes", expected a boolean at line 1 column 75
+    invalid_value [temperature] `temperature` is 2.5, but must be from 0 to 2
+    invalid_value [temperature] `temperature` is inf, but must be from 0 to 2
+    invalid_value [top_k] `top_k` is -2, but must be from -1 to 4294967295
+    invalid_value [repeat_penalty] `repeat_penalty` must be above 0; 1 is off
+    invalid_value [max_tokens] `max_tokens` must be at least 1
+    invalid_type [max_tokens] `max_tokens` cannot be read: invalid value: integer `-1`, expected u32 at line 1 column 16
+    invalid_value [max_completion_tokens] `max_completion_tokens` is 2, but `max_tokens` is 1: give one of them
+    invalid_value [stop[0]] `stop[0]` must not be empty
+    invalid_type [stop] `stop` cannot be read: invalid type: map, expected a string or a list of strings at line 1 column 70
+    invalid_value [stop] `stop` has 17 strings, but may have at most 16
+    invalid_value [top_logprobs] `top_logprobs` is 21, but must be from 0 to 20
+    invalid_value [top_logprobs] `top_logprobs` is only for `logprobs: true`
+    unsupported [n] `n` is not supported yet by this version: ask 2 times for 2 answers (n>1)
+    unsupported [tools] `tools` is not supported yet by this version: leave it out
+    unsupported [response_format] `response_format` is not supported yet by this version unless its type is `text`
+    unsupported [logit_bias] `logit_bias` is not supported yet by this version: leave it out
+    "#);
+}
+
+#[test]
+fn what_sdks_send_for_unset_is_accepted() {
+    let body = json!({
+        "model": "coder",
+        "messages": [{"role": "user", "content": "hi", "name": "ann", "tool_calls": null}],
+        "stream": null, "stop": null, "tools": [], "response_format": {"type": "text"},
+        "n": 1, "logit_bias": {}, "user": "ann", "metadata": {"deep": [[[]]]}, "temperature": 1,
+    });
+    let request = parse(body.to_string().as_bytes()).expect("read");
+    assert!(decode(request, RequestId(1)).is_ok());
+}
+
+#[test]
+fn parts_stop_and_both_names_of_the_limit_are_understood() {
+    let body = json!({
+        "model": "coder",
+        "messages": [
+            {"role": "developer", "content": "be brief"},
+            {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        ],
+        "stop": "END", "max_completion_tokens": 9, "max_tokens": 9, "top_k": -1, "seed": -1,
+    });
+    let request =
+        decode(parse(body.to_string().as_bytes()).expect("read"), RequestId(1)).expect("fine");
+    assert_eq!(
+        request.prompt.messages,
+        [Message::new(Role::System, "be brief"), Message::new(Role::User, "a\nb")]
+    );
+    assert_eq!(request.stop, ["END"]);
+    assert_eq!(request.max_tokens, Some(Tokens(9)));
+    assert_eq!(request.sampling.top_k, Some(0));
+    assert_eq!(request.seed, Some(u64::MAX));
+}
+
+#[test]
+fn a_body_is_one_object_and_nothing_else() {
+    for (body, code) in [
+        (&br#"["coder", []]"#[..], "invalid_type"),
+        (br#""coder""#, "invalid_type"),
+        (br#"{"model": "coder"} {"#, "invalid_json"),
+        (b"{\"model\": \"\xff\"}", "invalid_json"),
+        (b"{\"model\": \"a\0b\"}", "invalid_json"),
+        (b"", "invalid_json"),
+        (br#"{"temperature": 1e999}"#, "invalid_json"),
+    ] {
+        let refused = parse(body).expect_err("not a request");
+        assert_eq!(refused.code(), code, "{}: {refused}", String::from_utf8_lossy(body));
+    }
+    let nested = format!(r#"{{"tools": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(parse(nested.as_bytes()).expect_err("too deep").code(), "invalid_json");
+}

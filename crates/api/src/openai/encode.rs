@@ -1,0 +1,39 @@
+//! From a [`Request`] to the body that asks for it.
+
+use harmonic_types::Request;
+
+use super::content::Stop;
+use super::request::{ChatMessage, ChatRequest, TemplateArguments};
+
+/// The body that [`super::decode()`] reads as `request`. The request's id is not on the wire, and
+/// whether the answer is streamed is not in the request: `stream` is absent.
+pub fn encode(request: &Request) -> ChatRequest {
+    let sampling = &request.sampling;
+    ChatRequest {
+        model: request.agent.0.clone(),
+        messages: request
+            .prompt
+            .messages
+            .iter()
+            .map(|message| ChatMessage::new(message.role.as_str(), message.content.clone()))
+            .collect(),
+        temperature: sampling.temperature,
+        top_p: sampling.top_p,
+        top_k: sampling.top_k.map(i64::from),
+        min_p: sampling.min_p,
+        // The older name: every server knows it.
+        max_tokens: request.max_tokens.map(|most| most.0),
+        stop: (!request.stop.is_empty()).then(|| Stop(request.stop.clone())),
+        seed: request.seed.map(u64::cast_signed),
+        ignore_eos: request.ignore_eos.then_some(true),
+        presence_penalty: sampling.presence_penalty,
+        frequency_penalty: sampling.frequency_penalty,
+        repeat_penalty: sampling.repeat_penalty,
+        logprobs: request.top_logprobs.map(|_| true),
+        top_logprobs: request.top_logprobs.map(u32::from),
+        chat_template_kwargs: request
+            .thinking
+            .map(|think| TemplateArguments { enable_thinking: Some(think) }),
+        ..ChatRequest::default()
+    }
+}

@@ -1,0 +1,134 @@
+//! The body of `POST /v1/chat/completions`.
+//!
+//! Invariants: every optional field is absent or null when it is not set, and absent when written;
+//! fields that are not listed are ignored when read. Fields that are listed only to be refused
+//! (`tools`, `response_format` …) are here because a client that sent them relies on them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::content::{Content, Stop};
+use super::object;
+
+/// A chat completion request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChatRequest {
+    /// The agent's name; empty when the body has none.
+    #[serde(default)]
+    pub model: String,
+    /// The conversation, oldest first; empty when the body has none.
+    #[serde(default, deserialize_with = "object::list")]
+    pub messages: Vec<ChatMessage>,
+    /// Whether the answer comes as server-sent events; absent is no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<bool>,
+    /// Only with `stream`.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub stream_options: Option<StreamOptions>,
+    /// 0 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f32>,
+    /// Most likely tokens to choose from; 0 and −1 are all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<i64>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_p: Option<f32>,
+    /// Most tokens to generate; the older name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// Most tokens to generate; the newer name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_completion_tokens: Option<u32>,
+    /// Strings that end the answer: at most 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+    /// Seed of the draw. 64 bits as OpenAI has them: signed; the request keeps the bit pattern.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+    /// Go on past the model's end of turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_eos: Option<bool>,
+    /// −2 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence_penalty: Option<f32>,
+    /// −2 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty: Option<f32>,
+    /// Above 0 up to 10; 1 is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat_penalty: Option<f32>,
+    /// Whether log-probabilities are wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<bool>,
+    /// Rivals per token, 0 to 20; only with `logprobs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_logprobs: Option<u32>,
+    /// Answers wanted; 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u32>,
+    /// Arguments of the chat template.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub chat_template_kwargs: Option<TemplateArguments>,
+    /// Refused unless empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Value>,
+    /// Refused unless empty: the older name of `tools`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Value>,
+    /// Refused unless `{"type": "text"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_format: Option<Value>,
+    /// Refused unless empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logit_bias: Option<Value>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChatMessage {
+    /// `system`, `developer` (read as `system`), `user`, `assistant` or `tool`; empty when the body
+    /// has none.
+    #[serde(default)]
+    pub role: String,
+    /// What is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Refused unless empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Value>,
+}
+
+impl ChatMessage {
+    /// A message of plain text.
+    pub fn new(role: impl Into<String>, content: impl Into<Content>) -> Self {
+        Self { role: role.into(), content: Some(content.into()), tool_calls: None }
+    }
+}
+
+/// What a stream carries beside the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamOptions {
+    /// Whether a chunk with token counts comes before the end; absent is no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_usage: Option<bool>,
+}
+
+/// Arguments of the chat template, as vLLM and llama-server name them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateArguments {
+    /// Whether to think; absent is the agent's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_thinking: Option<bool>,
+}

@@ -1,0 +1,142 @@
+//! The answer as one document, and the parts that it shares with chunks.
+
+use serde::{Deserialize, Serialize};
+
+/// A whole answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChatResponse {
+    /// Unique; `chatcmpl-…`.
+    pub id: String,
+    /// `chat.completion`.
+    pub object: String,
+    /// Seconds since 1970.
+    pub created: u64,
+    /// The agent that answered.
+    pub model: String,
+    /// One choice.
+    pub choices: Vec<Choice>,
+    /// Token counts.
+    pub usage: Usage,
+}
+
+/// One choice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// 0.
+    pub index: u32,
+    /// The answer.
+    pub message: ResponseMessage,
+    /// Log-probabilities, when asked for.
+    pub logprobs: Option<Logprobs>,
+    /// `stop` or `length`.
+    pub finish_reason: Option<String>,
+}
+
+/// The assistant's message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseMessage {
+    /// `assistant`.
+    pub role: String,
+    /// The answer.
+    pub content: Option<String>,
+    /// The reasoning, when there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_content: Option<String>,
+}
+
+/// Log-probabilities of the answer's tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Logprobs {
+    /// One entry per token.
+    pub content: Vec<TokenEntry>,
+}
+
+/// A token and its rivals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenEntry {
+    /// Its text.
+    pub token: String,
+    /// ln p.
+    pub logprob: f32,
+    /// Its UTF-8; null where the token is a part of a character.
+    pub bytes: Option<Vec<u8>>,
+    /// The most likely tokens here, best first.
+    pub top_logprobs: Vec<TopToken>,
+}
+
+/// A rival.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TopToken {
+    /// Its text.
+    pub token: String,
+    /// ln p.
+    pub logprob: f32,
+    /// Its UTF-8; null where the token is a part of a character.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Token counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the rendered prompt.
+    pub prompt_tokens: u32,
+    /// Tokens generated.
+    pub completion_tokens: u32,
+    /// Their sum.
+    pub total_tokens: u32,
+    /// What the prompt consisted of; not every server says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_tokens_details: Option<PromptTokensDetails>,
+}
+
+/// What the prompt consisted of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptTokensDetails {
+    /// Prompt tokens that were not computed again; not every server says.
+    #[serde(default)]
+    pub cached_tokens: Option<u32>,
+}
+
+impl From<harmonic_types::Usage> for Usage {
+    fn from(usage: harmonic_types::Usage) -> Self {
+        Self {
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            total_tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
+            prompt_tokens_details: Some(PromptTokensDetails {
+                cached_tokens: Some(usage.cached_tokens),
+            }),
+        }
+    }
+}
+
+/// What stands for a probability of zero, as in OpenAI's API: JSON has no infinity.
+const IMPOSSIBLE: f32 = -9999.0;
+
+fn finite(logprob: f32) -> f32 {
+    if logprob.is_finite() { logprob } else { IMPOSSIBLE }
+}
+
+/// The bytes of a token's text, unless the text is only what could be shown of them.
+fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    (!text.contains(char::REPLACEMENT_CHARACTER)).then(|| text.as_bytes().to_vec())
+}
+
+impl From<&harmonic_types::TokenLogprob> for TokenEntry {
+    fn from(token: &harmonic_types::TokenLogprob) -> Self {
+        Self {
+            token: token.text.clone(),
+            logprob: finite(token.logprob),
+            bytes: bytes_of(&token.text),
+            top_logprobs: token
+                .top
+                .iter()
+                .map(|(text, logprob)| TopToken {
+                    token: text.clone(),
+                    logprob: finite(*logprob),
+                    bytes: bytes_of(text),
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn rules(level: u32, trials: u32) -> Rules {
+    Rules { level, trials, window: ms(100), patience: ms(1_000) }
+}
+
+fn counted(completion: u32) -> Counted {
+    Counted { prompt: 10, completion, cached: None }
+}
+
+/// A request of worker 0 with `deltas` evenly spread over (from, to].
+fn request(meter: &mut Meter, from: u64, to: u64, deltas: u64, tokens: u32) {
+    meter.sent(0, ms(from));
+    for delta in 1..=deltas {
+        meter.output(0, ms(from + (to - from) * delta / deltas));
+    }
+    meter.finished(0, ms(to), counted(tokens));
+}
+
+#[test]
+fn the_first_window_opens_at_an_end_once_all_workers_have_had_output() {
+    let mut meter = Meter::new(rules(2, 1));
+    meter.sent(1, ms(0));
+    request(&mut meter, 0, 50, 5, 5);
+    assert_eq!((meter.state(), meter.warm()), (State::WarmUp, 1));
+    meter.output(1, ms(60));
+    assert_eq!((meter.state(), meter.warm()), (State::WarmUp, 2));
+    request(&mut meter, 60, 90, 3, 3);
+    assert_eq!(meter.state(), State::Measuring(0));
+}
+
+#[test]
+fn at_one_stream_a_window_is_whole_requests() {
+    let mut meter = Meter::new(rules(1, 2));
+    for index in 0..7 {
+        request(&mut meter, index * 40, index * 40 + 40, 10, 10);
+    }
+    assert_eq!(meter.state(), State::Complete);
+    let edges: Vec<(Duration, Duration)> =
+        meter.windows().iter().map(|window| (window.from, window.to)).collect();
+    assert_eq!(edges, [(ms(40), ms(160)), (ms(160), ms(280))]);
+    for window in meter.windows() {
+        assert!((meter.tok_s(window) - 250.0).abs() < 1e-9);
+        assert!((window.in_flight - 1.0).abs() < 1e-9);
+        assert_eq!(window.ended, 3);
+    }
+}
+
+#[test]
+fn a_request_across_an_edge_gives_each_side_its_share_of_the_usage() {
+    let mut meter = Meter::new(rules(2, 1));
+    // Worker 1 answers in four deltas of three tokens each; two of them come before the window.
+    meter.sent(1, ms(0));
+    meter.output(1, ms(10));
+    meter.output(1, ms(20));
+    request(&mut meter, 0, 30, 1, 1);
+    meter.output(1, ms(50));
+    meter.output(1, ms(70));
+    meter.finished(1, ms(80), counted(12));
+    request(&mut meter, 30, 130, 1, 1);
+    let window = meter.windows()[0];
+    assert_eq!((window.from, window.to), (ms(30), ms(130)));
+    assert!((meter.tok_s(&window) - (6.0 + 1.0) / 0.1).abs() < 1e-9);
+}
+
+#[test]
+fn requests_in_flight_at_the_end_count_at_the_rate_of_those_that_finished() {
+    let mut meter = Meter::new(rules(2, 2));
+    meter.sent(1, ms(0));
+    meter.output(1, ms(5));
+    // Two tokens a delta.
+    request(&mut meter, 0, 10, 5, 10);
+    meter.output(1, ms(60));
+    request(&mut meter, 10, 110, 5, 10);
+    let window = meter.windows()[0];
+    assert!((meter.tok_s(&window) - (10.0 + 2.0) / 0.1).abs() < 1e-9);
+}
+
+#[test]
+fn a_request_without_text_counts_at_its_end() {
+    let mut meter = Meter::new(rules(1, 1));
+    request(&mut meter, 0, 10, 0, 4);
+    request(&mut meter, 10, 110, 0, 4);
+    assert!((meter.tok_s(&meter.windows()[0]) - 40.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_failed_request_counts_nothing_and_is_not_in_flight() {
+    let mut meter = Meter::new(rules(1, 1));
+    request(&mut meter, 0, 10, 2, 2);
+    meter.sent(0, ms(10));
+    meter.output(0, ms(20));
+    meter.failed(0, ms(60), false);
+    request(&mut meter, 60, 110, 2, 2);
+    let window = meter.windows()[0];
+    assert!((meter.tok_s(&window) - 20.0).abs() < 1e-9);
+    assert!((window.in_flight - 1.0).abs() < 1e-9);
+    assert_eq!(meter.failures(), 1);
+}
+
+#[test]
+fn an_unreachable_target_dies_soon_and_a_refusing_one_only_after_the_patience() {
+    let mut meter = Meter::new(rules(8, 1));
+    for at in 0..3 {
+        assert_ne!(meter.state(), State::Dead);
+        meter.failed(0, ms(at), true);
+    }
+    assert_eq!(meter.state(), State::Dead);
+
+    let mut meter = Meter::new(rules(8, 1));
+    for at in (0..1_000).step_by(10) {
+        meter.failed(0, ms(at), false);
+    }
+    assert_eq!(meter.state(), State::WarmUp);
+    meter.failed(0, ms(1_000), false);
+    assert_eq!(meter.state(), State::Dead);
+}
+
+#[test]
+fn output_anywhere_ends_a_streak_of_failures() {
+    let mut meter = Meter::new(rules(2, 1));
+    meter.sent(1, ms(0));
+    for at in (0..5_000).step_by(500) {
+        meter.failed(0, ms(at), false);
+        meter.output(1, ms(at + 1));
+    }
+    assert_eq!(meter.state(), State::WarmUp);
+}
+
+#[test]
+fn when_the_time_is_up_a_window_stays_if_long_enough_or_the_only_one() {
+    let opened = || {
+        let mut meter = Meter::new(rules(1, 3));
+        request(&mut meter, 0, 10, 2, 2);
+        meter
+    };
+    let mut short = opened();
+    short.close(ms(40));
+    assert_eq!(short.windows().len(), 1);
+
+    let mut second = opened();
+    request(&mut second, 10, 120, 2, 2);
+    second.close(ms(150));
+    assert_eq!(second.windows().len(), 1, "30 ms of a second window say less than they cost");
+
+    let mut at_once = opened();
+    at_once.close(ms(10));
+    assert_eq!(at_once.windows(), [], "no time has passed in it");
+}
+
+/// What may happen to a worker.
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    Output,
+    Finishes(u32),
+    Fails,
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        6 => Just(Happens::Output),
+        2 => (0_u32..100).prop_map(Happens::Finishes),
+        1 => Just(Happens::Fails),
+    ]
+}
+
+proptest! {
+    /// Whatever happens: windows are in order and apart, no figure is negative or not a number, and
+    /// the tokens in all windows are no more than the usage and what is in flight can give.
+    #[test]
+    fn no_history_makes_an_impossible_figure(
+        history in prop::collection::vec((0_usize..3, 0_u64..60, happens()), 0..400),
+        trials in 1_u32..4,
+    ) {
+        let mut meter = Meter::new(rules(3, trials));
+        let mut now = 0;
+        let mut usage = 0.0;
+        for worker in 0..3 {
+            meter.sent(worker, ms(0));
+        }
+        for (worker, wait, what) in history {
+            now += wait;
+            match what {
+                Happens::Output => meter.output(worker, ms(now)),
+                Happens::Finishes(tokens) => {
+                    usage += f64::from(tokens);
+                    meter.finished(worker, ms(now), counted(tokens));
+                    meter.sent(worker, ms(now));
+                }
+                Happens::Fails => {
+                    meter.failed(worker, ms(now), false);
+                    meter.sent(worker, ms(now));
+                }
+            }
+        }
+        meter.close(ms(now));
+        let in_flight: usize = meter.workers.iter().map(|worker| worker.outputs.len()).sum();
+        let most = usage + in_flight as f64 * meter.tokens_per_output().unwrap_or(0.0);
+        let mut before = Duration::ZERO;
+        let mut tokens = 0.0;
+        for window in meter.windows() {
+            prop_assert!(before <= window.from && window.from < window.to);
+            before = window.to;
+            let rate = meter.tok_s(window);
+            prop_assert!(rate.is_finite() && rate >= 0.0);
+            prop_assert!((0.0..=3.0 + 1e-9).contains(&window.in_flight), "{}", window.in_flight);
+            tokens += rate * window.seconds();
+        }
+        prop_assert!(tokens <= most + 1e-6, "{tokens} of {most}");
+        let result = crate::level::result(3, &meter);
+        let json = serde_json::to_string(&result).unwrap();
+        let back: harmonic_types::LevelResult = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(back.tok_s.is_some(), result.tok_s.is_some());
+        prop_assert_eq!(back.in_flight.is_some(), !meter.windows().is_empty());
+    }
+}

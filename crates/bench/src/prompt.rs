@@ -1,0 +1,83 @@
+//! Prompts that no prefix cache has seen.
+//!
+//! Owns: the words of each request of a run.
+//!
+//! Invariants: the prompt of (seed, index) is always the same; two indices of one seed differ in
+//! the first words, so a cache can share the system prompt at most; a prompt has exactly the words
+//! asked for, each of which is at least one token to any tokeniser.
+//!
+//! Does not do: count tokens. The target's usage reports them.
+
+/// Plain English words, one token each in most vocabularies. A power of two, so that a draw has no
+/// bias.
+const WORDS: [&str; 64] = [
+    "apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island",
+    "jacket", "kitchen", "ladder", "market", "needle", "ocean", "paper", "quarter", "river",
+    "silver", "table", "umbrella", "valley", "window", "yellow", "zero", "anchor", "basket",
+    "circle", "dragon", "eagle", "feather", "guitar", "hammer", "iron", "jungle", "kettle",
+    "lemon", "mirror", "nature", "orange", "pencil", "queen", "rocket", "shadow", "tunnel",
+    "uncle", "velvet", "winter", "youth", "artist", "butter", "copper", "doctor", "energy",
+    "falcon", "glass", "honey", "image", "jewel", "knight", "light", "museum", "north", "open",
+];
+
+/// The prompts of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Prompts {
+    seed: u64,
+    words: u32,
+}
+
+impl Prompts {
+    /// Prompts of `words` words each.
+    pub const fn new(seed: u64, words: u32) -> Self {
+        Self { seed, words }
+    }
+
+    /// The prompt of request `index`. Its first word is the nonce, 16 hexadecimal digits: `mix` is
+    /// a bijection, so two indices cannot share it, and it differs from its first digit on.
+    pub fn get(&self, index: u64) -> String {
+        let mut state = mix(self.seed ^ mix(index));
+        let mut prompt = format!("{state:016x}");
+        for _ in 1..self.words {
+            state = mix(state);
+            prompt.push(' ');
+            // 64 words: the top six bits choose one.
+            prompt.push_str(WORDS[usize::try_from(state >> 58).unwrap_or(0)]);
+        }
+        prompt
+    }
+}
+
+/// `SplitMix64`: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
+const fn mix(state: u64) -> u64 {
+    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_its_seed_and_index() {
+        let prompts = Prompts::new(7, 6);
+        assert_eq!(prompts.get(3), prompts.get(3));
+        insta::assert_snapshot!(prompts.get(0), @"64bf61b512ffabe7 table artist market apple image");
+        assert_ne!(prompts.get(3), Prompts::new(8, 6).get(3));
+    }
+
+    #[test]
+    fn first_words_never_repeat_and_counts_are_exact() {
+        let prompts = Prompts::new(0, 24);
+        let mut firsts = BTreeSet::new();
+        for index in 0..2_000 {
+            let prompt = prompts.get(index);
+            assert_eq!(prompt.split(' ').count(), 24);
+            assert!(firsts.insert(prompt.split(' ').next().unwrap().to_owned()), "{prompt}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Figures as a person reads them.
+//!
+//! Owns: how many digits a figure has, and the sign of one that is absent.
+//!
+//! Invariants: rounding never shows a digit more or less at a power of ten.
+
+/// What stands for a figure that is absent.
+pub(super) const ABSENT: &str = "–";
+
+/// Three digits that matter, or all before the point: `7.13`, `27.7`, `582`, `12480`.
+pub(super) fn digits(value: f64) -> String {
+    match value.abs() {
+        size if size < 9.995 => format!("{value:.2}"),
+        size if size < 99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// Two digits that matter, as an uncertainty needs no more: `0.34`, `3.4`, `15`.
+pub(super) fn uncertainty(value: f64) -> String {
+    match value.abs() {
+        size if size < 0.995 => format!("{value:.2}"),
+        size if size < 9.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// Milliseconds, as seconds from one second on: `7.13 ms`, `310 ms`, `2.30 s`.
+pub(super) fn time(ms: f64) -> String {
+    if ms < 999.5 { format!("{} ms", digits(ms)) } else { format!("{} s", digits(ms / 1e3)) }
+}
+
+/// The figure's text, or the sign that it is absent.
+pub(super) fn or_absent(text: Option<String>) -> String {
+    text.unwrap_or_else(|| ABSENT.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_round_once_and_keep_three() {
+        let shown = [0.0, 9.994, 9.996, 27.66, 99.96, 582.1, 12_480.4].map(digits);
+        assert_eq!(shown, ["0.00", "9.99", "10.0", "27.7", "100", "582", "12480"]);
+    }
+
+    #[test]
+    fn uncertainties_keep_two() {
+        let shown = [0.344, 0.996, 9.1, 9.96, 14.9].map(uncertainty);
+        assert_eq!(shown, ["0.34", "1.0", "9.1", "10", "15"]);
+    }
+
+    #[test]
+    fn times_change_unit_at_a_second() {
+        let shown = [7.132, 310.4, 999.4, 999.6, 12_345.0].map(time);
+        assert_eq!(shown, ["7.13 ms", "310 ms", "999 ms", "1.00 s", "12.3 s"]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Runs to render in tests.
+
+use harmonic_laws::{LevelThroughput, verdict};
+use harmonic_types::{
+    BenchRun, Interval, LevelResult, Percentiles, ProvenanceMap, Series, TokensPerSecond, Workload,
+};
+
+fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
+    let n = f64::from(parallel);
+    let times = |p50: f64| Percentiles { p50, p90: p50 * 1.2, p99: p50 * 1.5 };
+    LevelResult {
+        parallel,
+        in_flight: Some(n),
+        trials: 3,
+        requests: 40,
+        failures: 0,
+        tok_s: Some(Interval { mean, ci95_low: Some(mean - half), ci95_high: Some(mean + half) }),
+        per_stream_tok_s: Some(TokensPerSecond(mean / n)),
+        ttft_ms: Some(times(70.0 * n)),
+        itl_ms: Some(times(1e3 * n / mean)),
+        tpot_ms: None,
+        e2e_ms: None,
+        goodput: None,
+        power: None,
+        tok_per_w: None,
+    }
+}
+
+fn run_of(levels: Vec<LevelResult>) -> BenchRun {
+    let measured: Vec<LevelThroughput> = levels
+        .iter()
+        .filter_map(|level| Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? }))
+        .collect();
+    BenchRun {
+        schema: BenchRun::SCHEMA.to_owned(),
+        protocol: "quick".to_owned(),
+        target: "http://127.0.0.1:4276".to_owned(),
+        host: "here".to_owned(),
+        workload: Workload {
+            prompt_words: 16,
+            prompt_tokens: Some(180.0),
+            output_tokens: 160,
+            temperature: 0.7,
+            levels: levels.iter().map(|level| level.parallel).collect(),
+        },
+        series: vec![Series {
+            model: "smollm2:135m".to_owned(),
+            agent: None,
+            verdict: verdict(&measured),
+            levels,
+        }],
+        warnings: Vec::new(),
+        provenance: ProvenanceMap::new(),
+    }
+}
+
+/// 1, 8, 16, 32: `research/engine.md`, SmolLM2-135M on two cores.
+pub(super) fn run() -> BenchRun {
+    run_of(vec![
+        level(1, 141.2, 3.4),
+        level(8, 399.0, 9.1),
+        level(16, 530.4, 14.9),
+        level(32, 581.7, 11.8),
+    ])
+}
+
+/// The shape of the paper's executive on the DGX Spark: a plateau, then a drop.
+pub(super) fn cliff() -> BenchRun {
+    let rates = [42.0, 71.0, 118.0, 205.0, 262.0, 301.0, 305.0, 221.0, 180.0];
+    let levels = [1, 2, 4, 8, 12, 16, 20, 24, 32];
+    run_of(levels.into_iter().zip(rates).map(|(n, rate)| level(n, rate, 8.0)).collect())
+}
+
+/// One level measured, and one at which the target died.
+pub(super) fn died() -> BenchRun {
+    let dead = LevelResult {
+        in_flight: None,
+        trials: 0,
+        requests: 0,
+        failures: 9,
+        tok_s: None,
+        per_stream_tok_s: None,
+        ttft_ms: None,
+        itl_ms: None,
+        ..level(32, 1.0, 0.0)
+    };
+    let mut first = level(1, 27.7, 0.0);
+    first.tok_s = Some(Interval { mean: 27.7, ci95_low: None, ci95_high: None });
+    run_of(vec![first, dead])
+}
+
+/// Nothing measured.
+pub(super) fn nothing() -> BenchRun {
+    run_of(vec![])
+}
+
+/// Large figures in every column.
+pub(super) fn wide() -> BenchRun {
+    let mut last = level(1024, 999_999.0, 99_999.0);
+    last.failures = 99_999;
+    run_of(vec![level(1, 12_345.6, 1_234.0), last])
+}

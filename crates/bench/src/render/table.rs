@@ -1,0 +1,112 @@
+//! The levels of a run, one a line.
+//!
+//! Owns: the columns. Fits 100 columns of a terminal for any figure below a million tok/s.
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use harmonic_types::{BenchRun, Interval, LevelResult, Percentiles, Series};
+
+use super::figure::{digits, or_absent, time, uncertainty};
+use super::mark::Mark;
+
+const HEADER: [&str; 10] = [
+    "parallel",
+    "tok/s",
+    "± 95%",
+    "per stream",
+    "speed-up",
+    "TTFT p50",
+    "ITL p50",
+    "ITL p99",
+    "failed",
+    "",
+];
+
+/// A table of the levels: aggregate output tok/s with the half-width of its 95% interval, tok/s of
+/// one stream, speed-up over 1x, latencies, failed requests, and the verdict in words.
+pub fn table(run: &BenchRun) -> String {
+    let tables: Vec<String> = run.series.iter().map(series).collect();
+    tables.join("\n\n")
+}
+
+fn series(series: &Series) -> String {
+    let single = single_stream(series);
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(HEADER);
+    for level in &series.levels {
+        table.add_row(row(level, single, Mark::of(level.parallel, &series.verdict)));
+    }
+    for column in table.column_iter_mut().take(HEADER.len() - 1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+/// Aggregate at 1x, which every speed-up is measured against.
+pub(super) fn single_stream(series: &Series) -> Option<f64> {
+    let level = series.levels.iter().find(|level| level.parallel == 1)?;
+    level.tok_s.map(|rate| rate.mean).filter(|rate| *rate > 0.0)
+}
+
+fn row(level: &LevelResult, single: Option<f64>, mark: Mark) -> [String; 10] {
+    let rate = level.tok_s;
+    let p50 = |of: Option<Percentiles>| or_absent(of.map(|found| time(found.p50)));
+    [
+        format!("{}x", level.parallel),
+        or_absent(rate.map(|rate| digits(rate.mean))),
+        or_absent(rate.and_then(half_width).map(uncertainty)),
+        or_absent(level.per_stream_tok_s.map(|rate| digits(rate.0))),
+        or_absent(
+            rate.zip(single).map(|(rate, single)| format!("{}×", digits(rate.mean / single))),
+        ),
+        p50(level.ttft_ms),
+        p50(level.itl_ms),
+        or_absent(level.itl_ms.map(|itl| time(itl.p99))),
+        level.failures.to_string(),
+        match mark {
+            Mark::Level => String::new(),
+            mark => format!("{} {}", mark.glyph(), mark.word()),
+        },
+    ]
+}
+
+fn half_width(rate: Interval) -> Option<f64> {
+    rate.ci95_high.map(|high| high - rate.mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_run_as_a_table() {
+        insta::assert_snapshot!(table(&sample::run()), @r"
+         parallel  tok/s  ± 95%  per stream  speed-up  TTFT p50  ITL p50  ITL p99  failed
+        ────────────────────────────────────────────────────────────────────────────────────────────────
+               1x    141    3.4         141     1.00×   70.0 ms  7.08 ms  10.6 ms       0
+               8x    399    9.1        49.9     2.83×    560 ms  20.1 ms  30.1 ms       0
+              16x    530     15        33.1     3.76×    1.12 s  30.2 ms  45.2 ms       0
+              32x    582     12        18.2     4.12×    2.24 s  55.0 ms  82.5 ms       0  ◆ sweet spot
+        ");
+    }
+
+    #[test]
+    fn levels_without_figures_show_that_they_have_none() {
+        insta::assert_snapshot!(table(&sample::died()), @r"
+         parallel  tok/s  ± 95%  per stream  speed-up  TTFT p50  ITL p50  ITL p99  failed
+        ────────────────────────────────────────────────────────────────────────────────────────────────
+               1x   27.7      –        27.7     1.00×   70.0 ms  36.1 ms  54.2 ms       0  ◆ sweet spot
+              32x      –      –           –         –         –        –        –       9
+        ");
+    }
+
+    #[test]
+    fn the_widest_figures_fit_a_hundred_columns() {
+        let shown = table(&sample::wide());
+        let widest = shown.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 100, "{widest} columns:\n{shown}");
+    }
+}

@@ -1,0 +1,177 @@
+//! A run over real sockets. It asserts counts and contents, never times.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking; clippy sees only its root function"
+)]
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Json, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Router, http::StatusCode};
+use futures::{StreamExt, stream};
+use harmonic_bench::{BenchConfig, BenchError, HttpTarget, Levels, Load, Silent, TargetError, run};
+use harmonic_types::BenchRun;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// What the server does with its `number`th request, from 1.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// Answers: three tokens in each delta, one of them reasoning.
+    Answers,
+    /// Answers without its usage.
+    CountsNothing,
+    /// Breaks off every fifth answer.
+    BreaksOff,
+    /// Answers the preflight and no more.
+    RefusesLater,
+}
+
+#[derive(Clone)]
+struct Server {
+    manner: Manner,
+    bodies: Arc<Mutex<Vec<Value>>>,
+}
+
+async fn chat(State(server): State<Server>, Json(body): Json<Value>) -> Response {
+    let asked = body["max_tokens"].as_u64().unwrap();
+    let number = {
+        let mut bodies = server.bodies.lock().unwrap();
+        bodies.push(body);
+        bodies.len()
+    };
+    if matches!(server.manner, Manner::RefusesLater) && number > 2 {
+        let error = json!({"error": {"message": "the queue is full", "type": "rate_limit",
+            "param": null, "code": null}});
+        return (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
+    }
+    let chunk = |delta: Value, usage: Value| {
+        let choices = if delta.is_null() {
+            json!([])
+        } else {
+            json!([{"index": 0, "delta": delta, "finish_reason": null}])
+        };
+        let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 0,
+            "model": "m", "choices": choices, "usage": usage});
+        format!("data: {chunk}\n\n")
+    };
+    let mut chunks = vec![chunk(json!({"reasoning_content": "a b c"}), Value::Null)];
+    for _ in 1..asked.div_ceil(3) {
+        chunks.push(chunk(json!({"content": " a b c"}), Value::Null));
+    }
+    if matches!(server.manner, Manner::BreaksOff) && number > 2 && number % 5 == 0 {
+        chunks.truncate(2);
+    } else {
+        if !matches!(server.manner, Manner::CountsNothing) {
+            let usage = json!({"prompt_tokens": 70, "completion_tokens": asked,
+                "total_tokens": 70 + asked, "prompt_tokens_details": {"cached_tokens": 30}});
+            chunks.push(chunk(Value::Null, usage));
+        }
+        chunks.push("data: [DONE]\n\n".to_owned());
+    }
+    let body = stream::iter(chunks).then(|chunk| async move {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok::<Bytes, Infallible>(Bytes::from(chunk))
+    });
+    ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(body)).into_response()
+}
+
+/// What a run against a server of this manner gives, and the bodies that the server was sent.
+async fn bench(manner: Manner) -> (Result<BenchRun, BenchError>, Vec<Value>) {
+    let server = Server { manner, bodies: Arc::default() };
+    let bodies = Arc::clone(&server.bodies);
+    let app = Router::new().route("/v1/chat/completions", post(chat)).with_state(server);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = HttpTarget::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let agents = vec!["coder".into(), "analyst".into()];
+    let load = Load { agents, model: "m".into() };
+    let config = BenchConfig {
+        trials: 2,
+        window: Duration::from_millis(50),
+        output_tokens: 30,
+        patience: Duration::from_millis(50),
+        pause_after_failure: Duration::from_millis(5),
+        ..BenchConfig::steady(load, Levels::new([1, 4]).unwrap())
+    };
+    let stop = CancellationToken::new();
+    let found = tokio::select! {
+        ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
+        found = run(&target, &config, &Silent, &stop) => found,
+    };
+    let sent = bodies.lock().unwrap().clone();
+    (found, sent)
+}
+
+fn codes(run: &BenchRun) -> Vec<&str> {
+    run.warnings.iter().map(|warning| warning.code.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_run_counts_what_the_server_counts() {
+    let (run, bodies) = bench(Manner::Answers).await;
+    let run = run.unwrap();
+    assert_eq!(codes(&run), [""; 0]);
+    assert_eq!(run.workload.prompt_tokens, Some(70.0));
+    for level in &run.series[0].levels {
+        assert_eq!((level.trials, level.failures), (2, 0));
+        assert!(level.requests >= u64::from(level.parallel));
+        assert!(level.ttft_ms.is_some() && level.itl_ms.is_some() && level.tpot_ms.is_some());
+    }
+    let body = &bodies[10];
+    assert_eq!(body["ignore_eos"], true);
+    assert_eq!(body["stream"], true);
+    assert_eq!(body["stream_options"]["include_usage"], true);
+    assert_eq!(body["messages"][0]["role"], "user");
+    for agent in ["coder", "analyst"] {
+        assert!(bodies.iter().any(|body| body["model"] == agent));
+    }
+}
+
+#[tokio::test]
+async fn answers_that_break_off_are_failures() {
+    let (run, _) = bench(Manner::BreaksOff).await;
+    let run = run.unwrap();
+    assert_eq!(codes(&run), ["failures", "failures"]);
+    assert!(run.warnings[0].message.contains("broke off"), "{:?}", run.warnings);
+    for level in &run.series[0].levels {
+        assert!(level.failures > 0 && level.tok_s.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_usage_cannot_be_measured() {
+    let (run, _) = bench(Manner::CountsNothing).await;
+    let error = run.unwrap_err();
+    assert!(
+        matches!(error, BenchError::Preflight { source: TargetError::NoUsage { .. }, .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_only_refuses_is_given_up() {
+    let (run, _) = bench(Manner::RefusesLater).await;
+    let run = run.unwrap();
+    assert_eq!(codes(&run), ["failures", "target-died"]);
+    assert!(run.warnings[0].message.contains("429: the queue is full"), "{:?}", run.warnings);
+    assert_eq!(run.series[0].levels.len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_an_error_that_says_so() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let target = HttpTarget::new(&format!("http://{free}")).unwrap();
+    let load = Load { agents: vec!["coder".into()], model: "m".into() };
+    let config = BenchConfig::steady(load, Levels::new([1]).unwrap());
+    let error = run(&target, &config, &Silent, &CancellationToken::new()).await.unwrap_err();
+    assert!(
+        matches!(error, BenchError::Preflight { source: TargetError::Unreachable { .. }, .. }),
+        "{error:?}"
+    );
+}

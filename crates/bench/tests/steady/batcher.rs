@@ -1,0 +1,77 @@
+//! An engine in memory that runs one thing at a time: the prefill of a new sequence, or a step of
+//! all sequences. A prefill thus stalls every stream, as in llama.cpp.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::channel::mpsc;
+use harmonic_bench::{Answer, Arrival, Ask, Counted, Target, TargetError};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// The stream of one sequence and the tokens it still gets.
+struct Sequence {
+    out: mpsc::UnboundedSender<Result<Arrival, TargetError>>,
+    left: u32,
+    asked: u32,
+}
+
+impl Sequence {
+    /// Sends a token; whether the sequence goes on.
+    fn token(&mut self) -> bool {
+        self.left -= 1;
+        if self.out.unbounded_send(Ok(Arrival::Output)).is_err() {
+            return false;
+        }
+        if self.left == 0 {
+            let counted = Counted { prompt: 100, completion: self.asked, cached: None };
+            let _ = self.out.unbounded_send(Ok(Arrival::Finished(counted)));
+        }
+        self.left > 0
+    }
+}
+
+pub struct Batcher {
+    queue: mpsc::UnboundedSender<Sequence>,
+    _engine: JoinSet<()>,
+}
+
+impl Batcher {
+    /// A prefill takes `prefill`; a step takes `step`, and `slope` more for each sequence in it.
+    pub fn new(prefill: Duration, step: Duration, slope: Duration) -> Self {
+        let (queue, mut waiting) = mpsc::unbounded::<Sequence>();
+        let mut engine = JoinSet::new();
+        engine.spawn(async move {
+            let mut running: Vec<Sequence> = Vec::new();
+            loop {
+                let next =
+                    if running.is_empty() { waiting.next().await } else { waiting.try_recv().ok() };
+                if let Some(mut sequence) = next {
+                    sleep(prefill).await;
+                    if sequence.token() {
+                        running.push(sequence);
+                    }
+                } else if running.is_empty() {
+                    return;
+                } else {
+                    sleep(step + slope * u32::try_from(running.len()).unwrap()).await;
+                    running.retain_mut(Sequence::token);
+                }
+            }
+        });
+        Self { queue, _engine: engine }
+    }
+}
+
+impl Target for Batcher {
+    fn name(&self) -> String {
+        "batcher".to_owned()
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Answer, TargetError> {
+        let (out, answer) = mpsc::unbounded();
+        let asked = ask.output_tokens;
+        self.queue.unbounded_send(Sequence { out, left: asked, asked }).unwrap();
+        Ok(answer.boxed())
+    }
+}

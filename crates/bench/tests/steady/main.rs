@@ -1,0 +1,279 @@
+//! A run against a server of known behaviour, in paused time: its figures are known beforehand.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking; clippy sees only its root function"
+)]
+
+mod batcher;
+mod server;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use batcher::Batcher;
+use harmonic_bench::{
+    BenchConfig, BenchError, Levels, Load, Observer, Phase, Progress, Silent, run,
+};
+use harmonic_types::{BenchRun, LevelResult};
+use server::{PROMPT, Server, Shape};
+use tokio_util::sync::CancellationToken;
+
+const TOKENS: u32 = 50;
+
+fn config(levels: &[u32]) -> BenchConfig {
+    let agents = ["executive", "coder", "analyst"].map(Into::into).to_vec();
+    let load = Load { agents, model: "smollm2:135m".into() };
+    BenchConfig {
+        output_tokens: TOKENS,
+        host: "here".into(),
+        ..BenchConfig::steady(load, Levels::new(levels.iter().copied()).unwrap())
+    }
+}
+
+async fn measured(shape: Shape, levels: &[u32]) -> BenchRun {
+    run(&Server::new(shape), &config(levels), &Silent, &CancellationToken::new()).await.unwrap()
+}
+
+fn levels(run: &BenchRun) -> &[LevelResult] {
+    &run.series[0].levels
+}
+
+fn codes(run: &BenchRun) -> Vec<&str> {
+    run.warnings.iter().map(|warning| warning.code.as_str()).collect()
+}
+
+#[track_caller]
+fn near(found: f64, expected: f64) {
+    assert!((found / expected - 1.0).abs() < 0.03, "found {found}, expected {expected}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_of_a_server_without_limit_are_those_of_its_shape() {
+    let run = measured(Shape::default(), &[1, 8, 32]).await;
+    assert_eq!(codes(&run), [""; 0]);
+    // 200 ms to the first token, then 49 gaps of 20 ms.
+    let cycle = 0.2 + 49.0 * 0.02;
+    for level in levels(&run) {
+        let rate = level.tok_s.unwrap();
+        near(rate.mean, f64::from(level.parallel * TOKENS) / cycle);
+        assert!(rate.ci95_low.unwrap() <= rate.mean && rate.mean <= rate.ci95_high.unwrap());
+        near(level.per_stream_tok_s.unwrap().0, f64::from(TOKENS) / cycle);
+        for (found, expected) in [
+            (level.ttft_ms, 200.0),
+            (level.itl_ms, 20.0),
+            (level.tpot_ms, 20.0),
+            (level.e2e_ms, cycle * 1e3),
+        ] {
+            near(found.unwrap().p50, expected);
+            near(found.unwrap().p99, expected);
+        }
+        near(level.in_flight.unwrap(), f64::from(level.parallel));
+        assert_eq!((level.trials, level.failures), (3, 0));
+    }
+    assert_eq!(run.workload.prompt_tokens, Some(f64::from(PROMPT)));
+    let verdict = &run.series[0].verdict;
+    assert_eq!(verdict.sweet_spot.as_ref().unwrap().parallel, 32);
+    assert_eq!(verdict.cliff, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_of_eight_slots_saturates_and_its_queue_shows_in_ttft() {
+    let run = measured(Shape { slots: 8, ..Shape::default() }, &[8, 32]).await;
+    let cycle = 0.2 + 49.0 * 0.02;
+    let full = f64::from(8 * TOKENS) / cycle;
+    for level in levels(&run) {
+        near(level.tok_s.unwrap().mean, full);
+        near(level.tpot_ms.unwrap().p50, 20.0);
+    }
+    // Four requests share each slot, so a request waits for three others.
+    near(levels(&run)[1].e2e_ms.unwrap().p50, 4.0 * cycle * 1e3);
+    near(levels(&run)[1].ttft_ms.unwrap().p50, (3.0 * cycle + 0.2) * 1e3);
+    assert_eq!(run.series[0].verdict.sweet_spot.as_ref().unwrap().parallel, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_grow_with_the_batch_flatten_the_curve() {
+    let itl_slope = Duration::from_millis(5);
+    let run = measured(Shape { itl_slope, ..Shape::default() }, &[1, 4, 16]).await;
+    for level in levels(&run) {
+        let step = 0.02 + 0.005 * f64::from(level.parallel - 1);
+        let cycle = 0.2 + 49.0 * step;
+        near(level.tok_s.unwrap().mean, f64::from(level.parallel * TOKENS) / cycle);
+        near(level.itl_ms.unwrap().p50, step * 1e3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_the_usage_however_the_deltas_are_cut() {
+    for tokens_per_delta in [2, 5, 50] {
+        let run = measured(Shape { tokens_per_delta, ..Shape::default() }, &[1, 8]).await;
+        let deltas = f64::from(TOKENS / tokens_per_delta);
+        let cycle = 0.2 + (deltas - 1.0) * 0.02 * f64::from(tokens_per_delta);
+        for level in levels(&run) {
+            near(level.tok_s.unwrap().mean, f64::from(level.parallel * TOKENS) / cycle);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_prompt_is_unique_and_the_agents_take_turns() {
+    let server = Server::new(Shape::default());
+    run(&server, &config(&[8]), &Silent, &CancellationToken::new()).await.unwrap();
+    assert_eq!(server.running(), 0, "requests in flight at the end are cancelled");
+    let asks = server.prompts.lock().unwrap();
+    let mut firsts: Vec<&str> =
+        asks.iter().map(|ask| ask.prompt.split(' ').next().unwrap()).collect();
+    firsts.sort_unstable();
+    firsts.dedup();
+    assert_eq!(firsts.len(), asks.len());
+    for agent in ["executive", "coder", "analyst"] {
+        let share = asks.iter().filter(|ask| ask.agent.0 == agent).count();
+        assert!(share.abs_diff(asks.len() / 3) <= 1, "{agent}: {share} of {}", asks.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_counted_and_do_not_end_the_run() {
+    let run = measured(Shape { refuses_every: 20, ..Shape::default() }, &[1, 8]).await;
+    assert_eq!(codes(&run), ["failures", "failures"]);
+    assert!(levels(&run).iter().all(|level| level.failures > 0 && level.tok_s.is_some()));
+    assert!(run.warnings[1].message.contains("429: the queue is full"), "{:?}", run.warnings);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_dies_ends_the_run_and_what_was_measured_stays() {
+    let run = measured(Shape { dies_after: 60, ..Shape::default() }, &[1, 8, 32]).await;
+    let found: Vec<(u32, bool)> =
+        levels(&run).iter().map(|level| (level.parallel, level.tok_s.is_some())).collect();
+    assert_eq!(found, [(1, true), (8, false)]);
+    assert_eq!(codes(&run), ["failures", "target-died"]);
+    insta::assert_snapshot!(
+        run.warnings[1].message,
+        @"the target died at 8x: memory cannot be reached: connection refused; higher levels were not measured"
+    );
+    assert_eq!(run.series[0].verdict.peak.unwrap().parallel, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_never_there_is_an_error_with_its_cause() {
+    let server = Server::new(Shape { dies_after: 0, ..Shape::default() });
+    let error = run(&server, &config(&[1]), &Silent, &CancellationToken::new()).await.unwrap_err();
+    assert!(matches!(&error, BenchError::Preflight { agent, .. } if agent.0 == "executive"));
+    insta::assert_snapshot!(error, @"executive does not answer at memory");
+    insta::assert_snapshot!(error.hint().unwrap(), @"check that the server runs: `harmonic ps`");
+}
+
+/// Hears everything, and stops the run at a phase of the second level.
+struct Stopper {
+    at: Phase,
+    stop: CancellationToken,
+    done: Mutex<Vec<u32>>,
+}
+
+impl Observer for Stopper {
+    fn progress(&self, progress: &Progress<'_>) {
+        match progress {
+            Progress::LevelDone { result } => self.done.lock().unwrap().push(result.parallel),
+            Progress::Level { parallel: 8, phase, .. } if *phase == self.at => self.stop.cancel(),
+            Progress::Level { .. } | Progress::LevelStarted { .. } => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_run_keeps_what_is_done() {
+    for (at, kept) in [
+        (Phase::WarmUp { streaming: 0 }, vec![(1, 3)]),
+        (Phase::Measuring { trial: 1, of: 3 }, vec![(1, 3)]),
+        (Phase::Measuring { trial: 3, of: 3 }, vec![(1, 3), (8, 2)]),
+    ] {
+        let stop = CancellationToken::new();
+        let observer = Stopper { at, stop: stop.clone(), done: Mutex::default() };
+        let server = Server::new(Shape::default());
+        let run = run(&server, &config(&[1, 8, 32]), &observer, &stop).await.unwrap();
+        let found: Vec<(u32, u32)> =
+            levels(&run).iter().map(|level| (level.parallel, level.trials)).collect();
+        assert_eq!(found, kept);
+        assert_eq!(codes(&run), ["interrupted"]);
+        assert_eq!(server.running(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_stopped_before_it_measured_is_an_error() {
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let server = Server::new(Shape::default());
+    let error = run(&server, &config(&[1]), &Silent, &stop).await.unwrap_err();
+    assert!(matches!(error, BenchError::Stopped));
+    assert!(server.prompts.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_level_that_does_not_get_steady_has_no_figures() {
+    // One slot, and eight requests of 1.2 s each before all streams had output.
+    let shape = Shape { slots: 1, ..Shape::default() };
+    let config = BenchConfig { level_limit: Duration::from_secs(3), ..config(&[8]) };
+    let stop = CancellationToken::new();
+    let run = run(&Server::new(shape), &config, &Silent, &stop).await.unwrap();
+    let level = &levels(&run)[0];
+    assert_eq!((level.trials, level.tok_s, level.ttft_ms), (0, None, None));
+    assert_eq!(codes(&run), ["not-steady"]);
+    assert_eq!(run.series[0].verdict, harmonic_types::Verdict::default());
+}
+
+/// The bias to fear: windows much shorter than a cycle, in which prefills bunch. The rate is known:
+/// while one cycle of N requests of n tokens passes, the engine does N prefills and, as each yields
+/// one token, n − 1 steps.
+#[tokio::test(start_paused = true)]
+async fn quick_windows_are_not_biased_by_prefills_that_stall_all_streams() {
+    // Whole milliseconds: tokio's timer has no finer ones.
+    let (prefill, step, slope) = (0.1, 0.006, 0.002);
+    let target = Batcher::new(
+        Duration::from_secs_f64(prefill),
+        Duration::from_secs_f64(step),
+        Duration::from_secs_f64(slope),
+    );
+    let load = config(&[1]).load;
+    let config = BenchConfig::quick(load, Levels::new([1, 8, 32]).unwrap());
+    let run = run(&target, &config, &Silent, &CancellationToken::new()).await.unwrap();
+    for level in levels(&run) {
+        let streams = f64::from(level.parallel);
+        let tokens = f64::from(config.output_tokens);
+        let cycle = streams * prefill + (tokens - 1.0) * (step + slope * streams);
+        near(level.tok_s.unwrap().mean, streams * tokens / cycle);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn quick_stays_under_its_minute_even_on_a_slow_server() {
+    let itl_slope = Duration::from_millis(10);
+    let shape = Shape { itl_slope, ttft: Duration::from_secs(2), ..Shape::default() };
+    let load = config(&[1]).load;
+    let config = BenchConfig::quick(load, Levels::new([1, 8, 32]).unwrap());
+    let began = tokio::time::Instant::now();
+    let stop = CancellationToken::new();
+    let run = run(&Server::new(shape), &config, &Silent, &stop).await.unwrap();
+    // Virtual time: it says what the protocol asks for, not what this machine needs.
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+    assert!(levels(&run).iter().all(|level| level.tok_s.is_some()), "{run:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_usage_gives_away_becomes_a_warning() {
+    // 40 words of prompt in 100 tokens: a system prompt explains 60 at most.
+    for (cached, expected) in [(Some(60), vec![]), (Some(81), vec!["prefix-cache-hits"])] {
+        let run = measured(Shape { cached, ..Shape::default() }, &[1]).await;
+        assert_eq!(codes(&run), expected);
+    }
+    let run = measured(Shape { own_length: Some(20), ..Shape::default() }, &[1]).await;
+    assert_eq!(codes(&run), ["answer-length"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_holds_no_null_where_there_is_a_figure() {
+    let run = measured(Shape { dies_after: 60, ..Shape::default() }, &[1, 8]).await;
+    let json = serde_json::to_string(&run).unwrap();
+    // NaN and infinity become null, which reads back as `None` or not at all.
+    assert_eq!(serde_json::from_str::<BenchRun>(&json).unwrap(), run);
+}

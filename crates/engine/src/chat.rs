@@ -1,0 +1,117 @@
+//! Where text becomes tokens and tokens become text; nowhere else.
+//!
+//! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding
+//! of answers (UTF-8, stop strings, reasoning).
+//!
+//! Invariants: the agent's system prompt always comes first; text leaves in whole characters; a
+//! stop string is never part of the answer.
+//!
+//! Does not do: sampling, or anything with the KV cache.
+
+mod decoder;
+mod reasoning;
+mod stop;
+mod template;
+mod vocabulary;
+
+use std::sync::Arc;
+
+use harmonic_sched::Token;
+use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role};
+
+pub use decoder::Decoder;
+use template::Template;
+pub use template::TemplateError;
+pub use vocabulary::Vocabulary;
+
+/// A model's way of holding a conversation.
+pub struct Chat {
+    vocabulary: Arc<dyn Vocabulary>,
+    template: Template,
+}
+
+/// A prompt ready to be computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Its tokens.
+    pub tokens: Vec<Token>,
+    /// Whether the template has opened the reasoning itself, so that the answer starts inside it.
+    pub reasoning_open: bool,
+}
+
+impl std::fmt::Debug for Chat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chat").field("template", &self.template).finish_non_exhaustive()
+    }
+}
+
+impl Chat {
+    /// The chat form of the model behind `vocabulary`. A model without a template (a base model)
+    /// is given the plain text of the messages.
+    ///
+    /// # Errors
+    /// When the model's template is not valid.
+    pub fn new(vocabulary: Arc<dyn Vocabulary>) -> Result<Self, TemplateError> {
+        let template = Template::new(vocabulary.as_ref())?;
+        Ok(Self { vocabulary, template })
+    }
+
+    /// The vocabulary.
+    pub fn vocabulary(&self) -> &Arc<dyn Vocabulary> {
+        &self.vocabulary
+    }
+
+    /// `prompt` as `agent` sees it, up to where the answer starts. System messages of the client
+    /// are appended to the agent's own, as most templates allow only one.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] when the template rejects the conversation.
+    pub fn render(
+        &self,
+        agent: &AgentSpec,
+        prompt: &Prompt,
+        thinking: Option<bool>,
+    ) -> Result<Rendered, Refused> {
+        let thinking = thinking.unwrap_or(agent.thinking);
+        let text = self
+            .template
+            .render(&conversation(agent, prompt), thinking)
+            .map_err(|error| Refused::Invalid { message: error.to_string() })?;
+        let reasoning_open = text.trim_end().ends_with(reasoning::OPEN);
+        Ok(Rendered { tokens: self.vocabulary.tokenize(&text), reasoning_open })
+    }
+
+    /// The tokens that every prompt of `agent` starts with: what two prompts with nothing in
+    /// common but the agent have in common. Empty where the template does not allow to tell.
+    pub fn shared_prefix(&self, agent: &AgentSpec) -> Vec<Token> {
+        let probe = |content: &str| {
+            let prompt = Prompt { messages: vec![Message::new(Role::User, content)] };
+            self.render(agent, &prompt, None).map(|rendered| rendered.tokens).unwrap_or_default()
+        };
+        let (one, other) = (probe("alpha"), probe("7"));
+        let common = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+        one.into_iter().take(common).collect()
+    }
+
+    /// A decoder for one answer.
+    pub fn decoder(&self, stop: Vec<String>, reasoning_open: bool) -> Decoder {
+        let reasons = reasoning_open || self.template.mentions(reasoning::OPEN);
+        let reasoning = reasons.then(|| reasoning::Splitter::new(reasoning_open));
+        Decoder::new(Arc::clone(&self.vocabulary), stop, reasoning)
+    }
+}
+
+fn conversation(agent: &AgentSpec, prompt: &Prompt) -> Vec<Message> {
+    let of_client =
+        prompt.messages.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str());
+    let system: Vec<&str> = std::iter::once(agent.system.trim())
+        .chain(of_client)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let rest = prompt.messages.iter().filter(|m| m.role != Role::System).cloned();
+    let first = (!system.is_empty()).then(|| Message::new(Role::System, system.join("\n\n")));
+    first.into_iter().chain(rest).collect()
+}
+
+#[cfg(test)]
+mod tests;

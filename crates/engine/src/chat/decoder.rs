@@ -1,0 +1,114 @@
+//! From tokens to the text of one answer.
+
+use std::sync::Arc;
+
+use harmonic_sched::Token;
+
+use super::reasoning::{Split, Splitter};
+use super::stop::StopStrings;
+use super::vocabulary::Vocabulary;
+
+/// Decodes one answer. Bytes become characters, then stop strings are looked for, then reasoning
+/// is split off.
+pub struct Decoder {
+    vocabulary: Arc<dyn Vocabulary>,
+    /// Bytes that are not yet a whole character.
+    bytes: Vec<u8>,
+    stops: StopStrings,
+    reasoning: Option<Splitter>,
+}
+
+/// What a token adds to the answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decoded {
+    /// Reasoning.
+    pub reasoning: String,
+    /// Answer.
+    pub text: String,
+    /// The answer ends here: end of turn, or a stop string.
+    pub stop: bool,
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder").field("stops", &self.stops).finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    pub(super) fn new(
+        vocabulary: Arc<dyn Vocabulary>,
+        stop: Vec<String>,
+        reasoning: Option<Splitter>,
+    ) -> Self {
+        Self { vocabulary, bytes: Vec::new(), stops: StopStrings::new(stop), reasoning }
+    }
+
+    /// Takes the next token.
+    pub fn push(&mut self, token: Token) -> Decoded {
+        if self.vocabulary.ends_turn(token) {
+            return Decoded { stop: true, ..Decoded::default() };
+        }
+        self.vocabulary.append_bytes(token, &mut self.bytes);
+        let text = take_characters(&mut self.bytes);
+        let released = self.stops.push(&text);
+        Decoded { stop: released.stopped, ..self.split(&released.text) }
+    }
+
+    /// What is still held back when the answer has ended. Bytes that never became a character are
+    /// shown as U+FFFD.
+    pub fn finish(&mut self) -> Decoded {
+        let rest = String::from_utf8_lossy(&std::mem::take(&mut self.bytes)).into_owned();
+        let mut released = self.stops.push(&rest);
+        if !released.stopped {
+            released.text.push_str(&self.stops.finish());
+        }
+        let mut decoded = self.split(&released.text);
+        if let Some(splitter) = &mut self.reasoning {
+            let Split { reasoning, answer } = splitter.finish();
+            decoded.reasoning.push_str(&reasoning);
+            decoded.text.push_str(&answer);
+        }
+        decoded
+    }
+
+    /// The text of one token by itself, lossy where it is not whole characters.
+    pub fn token_text(&self, token: Token) -> String {
+        let mut bytes = Vec::new();
+        self.vocabulary.append_bytes(token, &mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn split(&mut self, text: &str) -> Decoded {
+        let Some(splitter) = &mut self.reasoning else {
+            return Decoded { text: text.to_owned(), ..Decoded::default() };
+        };
+        let Split { reasoning, answer } = splitter.push(text);
+        Decoded { reasoning, text: answer, stop: false }
+    }
+}
+
+/// Takes the whole characters off the front of `bytes`; what can never become one is U+FFFD, what
+/// still can is left.
+fn take_characters(bytes: &mut Vec<u8>) -> String {
+    let mut text = String::new();
+    let mut used = 0;
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        used += chunk.valid().len();
+        let invalid = chunk.invalid();
+        // A broken character at the very end may be completed by the next token.
+        let may_grow = used + invalid.len() == bytes.len() && could_grow(invalid);
+        if !invalid.is_empty() && !may_grow {
+            text.push(char::REPLACEMENT_CHARACTER);
+            used += invalid.len();
+        }
+    }
+    bytes.drain(..used);
+    text
+}
+
+/// Whether `bytes` is the start of a character that more bytes would complete.
+fn could_grow(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}

@@ -1,0 +1,204 @@
+//! Templates with awkward habits, and text cut at every possible place.
+
+use std::sync::Arc;
+
+use harmonic_sched::Token;
+use harmonic_types::{
+    AgentName, AgentSpec, Message, Prompt, Refused, Role, Sampling, Tier, Tokens,
+};
+use proptest::prelude::*;
+
+use super::{Chat, Vocabulary};
+
+/// A token is a byte; 256 ends the turn.
+struct ByteVocabulary(Option<&'static str>);
+
+impl Vocabulary for ByteVocabulary {
+    fn tokenize(&self, text: &str) -> Vec<Token> {
+        text.bytes().map(|byte| Token(i32::from(byte))).collect()
+    }
+    fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
+        out.extend(u8::try_from(token.0));
+    }
+    fn ends_turn(&self, token: Token) -> bool {
+        token.0 == 256
+    }
+    fn turn_ends(&self) -> Vec<Token> {
+        vec![Token(256)]
+    }
+    fn chat_template(&self) -> Option<String> {
+        self.0.map(str::to_owned)
+    }
+    fn bos_text(&self) -> String {
+        "<s>".to_owned()
+    }
+    fn eos_text(&self) -> String {
+        "</s>".to_owned()
+    }
+}
+
+const PLAIN: &str = "{{ bos_token }}{% for m in messages %}\n  [{{ m['role'] }}] \
+                     {{ m['content'].strip() }}\n{% endfor %}{% if add_generation_prompt %}>{% endif %}";
+const NO_SYSTEM: &str = "{% for m in messages %}{% if m.role == 'system' %}\
+                         {{ raise_exception('no system role here') }}{% endif %}\
+                         <{{ m.role }}>{{ m.content }}{% endfor %}";
+const THINKER: &str = "{% for m in messages %}{{ m.content }}{% endfor %}\
+                       {% if enable_thinking %}<think>\n{% endif %}";
+
+fn chat(template: Option<&'static str>) -> Chat {
+    Chat::new(Arc::new(ByteVocabulary(template))).unwrap()
+}
+
+fn agent() -> AgentSpec {
+    AgentSpec {
+        name: AgentName::from("coder"),
+        tier: Tier::Specialists,
+        model: "m".to_owned(),
+        context: Tokens(512),
+        role: String::new(),
+        system: "You code.\n".to_owned(),
+        sampling: Sampling::default(),
+        thinking: false,
+    }
+}
+
+fn prompt(messages: &[(Role, &str)]) -> Prompt {
+    Prompt { messages: messages.iter().map(|(role, text)| Message::new(*role, *text)).collect() }
+}
+
+fn rendered(chat: &Chat, prompt: &Prompt) -> String {
+    let tokens = chat.render(&agent(), prompt, None).unwrap().tokens;
+    let bytes = tokens.iter().map(|token| u8::try_from(token.0).unwrap()).collect();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn the_agents_prompt_comes_first_and_the_clients_system_text_joins_it() {
+    let asked = prompt(&[(Role::User, " hi "), (Role::System, "Be brief.")]);
+    insta::assert_snapshot!(rendered(&chat(Some(PLAIN)), &asked), @r"
+    <s>  [system] You code.
+
+    Be brief.
+      [user] hi
+    >
+    ");
+}
+
+#[test]
+fn a_template_without_system_role_gets_it_in_the_first_question() {
+    let asked = prompt(&[(Role::User, "hi"), (Role::Assistant, "yo"), (Role::User, "bye")]);
+    assert_eq!(
+        rendered(&chat(Some(NO_SYSTEM)), &asked),
+        "<user>You code.\n\nhi<assistant>yo<user>bye"
+    );
+}
+
+#[test]
+fn a_base_model_gets_the_plain_text() {
+    assert_eq!(rendered(&chat(None), &prompt(&[(Role::User, "hi")])), "You code.\n\nhi");
+}
+
+#[test]
+fn what_a_template_raises_reaches_the_client() {
+    let strict = chat(Some("{{ raise_exception('roles must alternate') }}"));
+    let refused = strict.render(&agent(), &prompt(&[(Role::User, "x")]), None).unwrap_err();
+    let Refused::Invalid { message } = refused else { panic!("{refused:?}") };
+    assert!(message.contains("roles must alternate"), "{message}");
+    let broken = Chat::new(Arc::new(ByteVocabulary(Some("{% for %}")))).unwrap_err();
+    assert!(broken.to_string().starts_with("the model's chat template is not valid"), "{broken}");
+}
+
+#[test]
+fn the_shared_prefix_ends_where_questions_differ() {
+    let chat = chat(Some(PLAIN));
+    let prefix = chat.shared_prefix(&agent());
+    let full = chat.render(&agent(), &prompt(&[(Role::User, "else")]), None).unwrap().tokens;
+    assert!(full.starts_with(&prefix));
+    let text = "<s>  [system] You code.\n  [user] ";
+    assert_eq!(prefix.len(), text.len());
+}
+
+/// Decodes `bytes` token by token; gives the reasoning and answer, and whether it stopped.
+fn decode(chat: &Chat, bytes: &[u8], stop: &[&str], open: bool) -> (String, String, bool) {
+    let mut decoder = chat.decoder(stop.iter().map(|s| (*s).to_owned()).collect(), open);
+    let (mut reasoning, mut text) = (String::new(), String::new());
+    for byte in bytes {
+        let piece = decoder.push(Token(i32::from(*byte)));
+        reasoning += &piece.reasoning;
+        text += &piece.text;
+        if piece.stop {
+            return (reasoning, text, true);
+        }
+    }
+    let rest = decoder.finish();
+    (reasoning + &rest.reasoning, text + &rest.text, false)
+}
+
+#[test]
+fn stop_strings_end_the_answer_and_near_misses_do_not() {
+    let chat = chat(None);
+    let decode = |text: &str| {
+        let (_, text, stopped) = decode(&chat, text.as_bytes(), &["END", "\n\n"], false);
+        (text, stopped)
+    };
+    assert_eq!(decode("one EENDtwo"), ("one E".to_owned(), true));
+    assert_eq!(decode("one EN"), ("one EN".to_owned(), false));
+    assert_eq!(decode("a\nb\n\nc"), ("a\nb".to_owned(), true));
+}
+
+#[test]
+fn broken_characters_are_replaced_and_whole_ones_never_split() {
+    let chat = chat(None);
+    let mut decoder = chat.decoder(Vec::new(), false);
+    let pieces: Vec<String> =
+        "aé😀".bytes().map(|byte| decoder.push(Token(i32::from(byte))).text).collect();
+    assert_eq!(pieces, ["a", "", "é", "", "", "", "😀"]);
+    let (_, text, _) = decode(&chat, b"a\xFFb\xF0\x9F", &[], false);
+    assert_eq!(text, "a\u{FFFD}b\u{FFFD}");
+}
+
+#[test]
+fn the_end_of_turn_has_no_text() {
+    let decoded = chat(None).decoder(Vec::new(), false).push(Token(256));
+    assert_eq!((decoded.text.as_str(), decoded.stop), ("", true));
+}
+
+#[test]
+fn reasoning_is_kept_apart() {
+    let chat = chat(Some(THINKER));
+    let split = |text: &str, open| {
+        let (reasoning, answer, _) = decode(&chat, text.as_bytes(), &[], open);
+        (reasoning, answer)
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(split("\n<think>\nhm\n</think>\n\nyes", false), pair("\nhm\n", "yes"));
+    assert_eq!(split("hm</think>yes", true), pair("hm", "yes"));
+    assert_eq!(split("<thin", false), pair("", "<thin"));
+    assert_eq!(split("no tag <think>", false), pair("", "no tag <think>"));
+    assert!(chat.render(&agent(), &prompt(&[]), Some(true)).unwrap().reasoning_open);
+}
+
+proptest! {
+    #[test]
+    fn valid_text_survives_any_tokenisation(text in "\\PC{0,60}") {
+        let (_, decoded, stopped) = decode(&chat(None), text.as_bytes(), &[], false);
+        prop_assert_eq!((decoded, stopped), (text, false));
+    }
+
+    #[test]
+    fn the_answer_is_what_precedes_the_first_stop(text in "[ab]{0,40}", stop in "[ab]{1,4}") {
+        let (_, decoded, stopped) = decode(&chat(None), text.as_bytes(), &[stop.as_str()], false);
+        // The first stop to be completed wins, which for one stop string is the first found.
+        let expected = text.find(&stop).map_or(text.as_str(), |at| &text[..at]);
+        prop_assert_eq!(decoded, expected);
+        prop_assert_eq!(stopped, text.contains(&stop));
+    }
+
+    #[test]
+    fn any_bytes_decode_as_the_standard_library_would(
+        bytes in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let (_, decoded, _) = decode(&chat(None), &bytes, &[], false);
+        prop_assert_eq!(decoded, String::from_utf8_lossy(&bytes).into_owned());
+    }
+}

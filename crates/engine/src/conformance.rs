@@ -1,0 +1,126 @@
+//! What every engine must do, simulated or real: one suite, run against both.
+//!
+//! Owns: the checks. Each starts an engine of its own through the given factory and panics where
+//! the engine fails it.
+//!
+//! Does not do: timing. Order is observed, never duration.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed check is reported by panicking, as in any test"
+)]
+
+mod answers;
+mod company;
+mod lifecycle;
+
+use std::sync::Arc;
+
+use harmonic_types::{
+    AgentName, AgentSpec, Bytes, Event, FinishReason, Message, Prompt, Request, RequestId, Role,
+    Sampling, Tier, TokenLogprob, Tokens, Usage,
+};
+
+use crate::engine::Engine;
+use crate::generation::Generation;
+use crate::local::{LocalConfig, ServedAgent};
+
+pub use company::Difference;
+
+/// Makes an engine of the kind under test.
+pub type Factory<'a> = &'a dyn Fn(LocalConfig) -> Arc<dyn Engine>;
+
+/// Runs the whole suite. Returns where a prompt's text differed between alone and in company, for
+/// the caller to print.
+pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
+    answers::usage_counts_the_tokens_generated(factory).await;
+    answers::max_tokens_ends_with_length(factory).await;
+    answers::ignore_eos_goes_on_to_the_limit(factory).await;
+    answers::a_stop_string_ends_the_answer(factory).await;
+    answers::a_seed_repeats_the_answer(factory).await;
+    answers::a_full_context_ends_with_length(factory).await;
+    answers::what_cannot_run_is_refused(factory).await;
+    lifecycle::a_finished_slot_is_refilled_while_others_run(factory).await;
+    lifecycle::going_away_frees_the_slot(factory).await;
+    lifecycle::a_shared_prefix_is_cached(factory).await;
+    lifecycle::draining_finishes_what_runs(factory).await;
+    lifecycle::many_requests_end_once_each(factory).await;
+    company::a_prompt_answers_the_same_in_company(factory).await
+}
+
+/// An engine of two agents: `first` (tier 1) and `second` (tier 3), with `slots` slots in all.
+fn config(slots: u32, context: u32) -> LocalConfig {
+    let agent = |name: &str, tier, slots| ServedAgent {
+        spec: AgentSpec {
+            name: AgentName::from(name),
+            tier,
+            model: "conformance".to_owned(),
+            context: Tokens(context),
+            role: "answers".to_owned(),
+            system: format!("You are {name}. Answer every question in plain words."),
+            sampling: Sampling { temperature: 0.0, ..Sampling::default() },
+            thinking: false,
+        },
+        slots,
+        context: Tokens(context),
+    };
+    let first = slots.div_ceil(2);
+    LocalConfig {
+        id: "conformance".to_owned(),
+        model: "conformance".to_owned(),
+        kind: "under test".to_owned(),
+        agents: vec![
+            agent("first", Tier::Executive, first),
+            agent("second", Tier::Specialists, slots - first),
+        ],
+        sequences: slots,
+        kv_tokens: u64::from(slots) * u64::from(context),
+        max_in_flight: slots,
+        prefix_bytes: Bytes(64 << 20),
+    }
+}
+
+fn ask(id: u64, agent: &str, question: &str, max_tokens: u32) -> Request {
+    let messages = vec![Message::new(Role::User, question)];
+    let mut request = Request::new(RequestId(id), AgentName::from(agent), messages);
+    request.max_tokens = Some(Tokens(max_tokens));
+    request
+}
+
+fn prompt(question: &str) -> Prompt {
+    Prompt { messages: vec![Message::new(Role::User, question)] }
+}
+
+/// A whole answer.
+#[derive(Clone, Debug, Default)]
+struct Answer {
+    text: String,
+    logprobs: Vec<TokenLogprob>,
+    reason: Option<FinishReason>,
+    usage: Usage,
+}
+
+async fn collect(mut generation: Generation) -> Answer {
+    let mut answer = Answer::default();
+    while let Some(event) = generation.next().await {
+        assert!(answer.reason.is_none(), "nothing follows the end: {event:?}");
+        match event {
+            Event::Text { text, logprobs } => {
+                answer.text += &text;
+                answer.logprobs.extend(logprobs);
+            }
+            Event::Reasoning { text } => answer.text += &text,
+            Event::Finished { reason, usage } => {
+                answer.reason = Some(reason);
+                answer.usage = usage;
+            }
+            Event::Failed { message } => panic!("the engine failed: {message}"),
+        }
+    }
+    assert!(answer.reason.is_some(), "every generation has an end");
+    answer
+}
+
+async fn answer(engine: &Arc<dyn Engine>, request: Request) -> Answer {
+    collect(engine.submit(request).await.expect("granted")).await
+}

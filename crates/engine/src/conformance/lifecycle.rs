@@ -1,0 +1,106 @@
+//! Slots over time: refilled, freed, drained.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use harmonic_types::{FinishReason, Refused};
+
+use super::{Factory, answer, ask, collect, config};
+use crate::engine::{Engine, Health};
+
+pub(super) async fn a_finished_slot_is_refilled_while_others_run(factory: Factory<'_>) {
+    let engine = factory(config(2, 1024));
+    let mut long = ask(1, "first", "Write a story.", 400);
+    long.ignore_eos = true;
+    let mut long = engine.submit(long).await.expect("granted");
+    // Ten more, one after the other, through the one slot that is left.
+    for id in 2..12 {
+        answer(&engine, ask(id, "second", "Say hello.", 3)).await;
+    }
+    let mut still_running = false;
+    while let Some(event) = long.next().await {
+        still_running |= !matches!(event, harmonic_types::Event::Finished { .. });
+    }
+    assert!(still_running);
+}
+
+/// Waits until nothing is in flight or queued. Ends, because a leaked slot would be a bug and the
+/// test's harness has its own limit.
+async fn idle(engine: &Arc<dyn Engine>) {
+    while engine.status().agents.iter().any(|agent| agent.in_flight + agent.queued > 0) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+pub(super) async fn going_away_frees_the_slot(factory: Factory<'_>) {
+    let engine = factory(config(1, 1024));
+    let endless = |id| {
+        let mut request = ask(id, "first", "Write a story without an end.", 900);
+        request.ignore_eos = true;
+        request
+    };
+    let mut running = engine.submit(endless(1)).await.expect("granted");
+    running.next().await.expect("it runs");
+    let queued = tokio::time::timeout(Duration::from_millis(20), engine.submit(endless(2)));
+    assert!(queued.await.is_err(), "the one slot is taken; the dropped future withdraws");
+    drop(running);
+    idle(&engine).await;
+    let after = answer(&engine, ask(3, "first", "Say hello.", 3)).await;
+    assert!(after.usage.completion_tokens > 0);
+}
+
+pub(super) async fn a_shared_prefix_is_cached(factory: Factory<'_>) {
+    let engine = factory(config(4, 512));
+    let asked = ["What is iron?", "Who was Homer?", "Where is Peru?"];
+    let alone = answer(&engine, ask(1, "first", asked[0], 20)).await;
+    assert_eq!(alone.usage.cached_tokens, 0, "the first has to compute it");
+    let again = answer(&engine, ask(2, "first", asked[0], 20)).await;
+    assert!(again.usage.cached_tokens > 0);
+    assert!(again.usage.cached_tokens < again.usage.prompt_tokens);
+    assert_eq!(again.text, alone.text, "restored or computed, the same");
+    let together = (3..).zip(asked).map(|(id, q)| answer(&engine, ask(id, "first", q, 20)));
+    for answer in join_all(together).await {
+        assert_eq!(answer.usage.cached_tokens, again.usage.cached_tokens);
+    }
+    let other = answer(&engine, ask(9, "second", asked[0], 20)).await;
+    assert_eq!(other.usage.cached_tokens, 0, "another agent, another prompt");
+}
+
+pub(super) async fn draining_finishes_what_runs(factory: Factory<'_>) {
+    let engine = factory(config(2, 512));
+    let running = engine.submit(ask(1, "first", "Write two sentences.", 30)).await.expect("runs");
+    let mut hopeless = ask(2, "first", "Write for ever.", 400);
+    hopeless.ignore_eos = true;
+    let drain = engine.drain(Duration::from_mins(10));
+    let refused = engine.submit(hopeless.clone()).await.expect_err("draining");
+    assert_eq!(refused, Refused::Draining);
+    let answer = collect(running).await;
+    assert_ne!(answer.reason, Some(FinishReason::Cancelled));
+    let drained = drain.await;
+    assert_eq!((drained.finished, drained.cancelled), (1, 0));
+    assert_eq!(engine.status().health, Health::Stopped);
+
+    let engine = factory(config(2, 512));
+    let running = engine.submit(hopeless).await.expect("runs");
+    let drained = engine.drain(Duration::ZERO).await;
+    assert_eq!((drained.finished, drained.cancelled), (0, 1));
+    assert_eq!(collect(running).await.reason, Some(FinishReason::Cancelled));
+}
+
+pub(super) async fn many_requests_end_once_each(factory: Factory<'_>) {
+    let engine = factory(config(4, 256));
+    let ids = 0..60u64;
+    let asked = ids.map(|id| {
+        let agent = if id.is_multiple_of(3) { "first" } else { "second" };
+        let tokens = u32::try_from(1 + id % 7).unwrap_or(1);
+        let mut request = ask(id, agent, &format!("Question {id}: why?"), tokens);
+        request.ignore_eos = true;
+        let engine = Arc::clone(&engine);
+        async move { (tokens, answer(&engine, request).await) }
+    });
+    for (tokens, answer) in join_all(asked).await {
+        assert_eq!(answer.usage.completion_tokens, tokens);
+    }
+    idle(&engine).await;
+}

@@ -1,0 +1,195 @@
+//! Who is waiting for which answer: the clients of one engine.
+//!
+//! Owns: the way back to each client, and the decoding of its answer.
+//!
+//! Invariants: every request that was opened gets exactly one final word, even if the engine's
+//! thread panics (the desk outlives it).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use harmonic_sched::{AgentLoad, Finished, Grant, Job};
+use harmonic_types::{AgentName, Event, Refused, RequestId, TokenLogprob};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::chat::Decoder;
+use crate::engine::{Allocation, Health};
+use crate::generation::Granted;
+use crate::sampling::{Choice, Sampler};
+
+/// A request on its way to the scheduler.
+#[derive(Debug)]
+pub struct Submission {
+    job: Option<Job>,
+    id: RequestId,
+    prompt_tokens: u32,
+    sampler: Sampler,
+    client: Client,
+}
+
+/// The way back to one client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// The id by which the client knows its request.
+    pub(crate) request: RequestId,
+    pub(crate) agent: AgentName,
+    pub(crate) decoder: Decoder,
+    pub(crate) granted: Option<oneshot::Sender<Result<Granted, Refused>>>,
+    pub(crate) events: mpsc::UnboundedSender<Event>,
+}
+
+impl Submission {
+    pub(crate) fn new(job: Job, sampler: Sampler, client: Client) -> Self {
+        let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
+        Self { id: job.id, prompt_tokens, job: Some(job), sampler, client }
+    }
+
+    /// The job, once.
+    pub(crate) fn take_job(&mut self) -> Job {
+        self.job.take().expect("a submission is offered to the scheduler once")
+    }
+
+    pub(crate) fn refuse(mut self, refused: Refused) {
+        self.client.reply(Err(refused));
+    }
+
+    pub(crate) fn refuse_draining(self) {
+        self.refuse(Refused::Draining);
+    }
+}
+
+impl Client {
+    /// A client that has gone away is told nothing; its cancel is on the way.
+    fn reply(&mut self, answer: Result<Granted, Refused>) {
+        if let Some(granted) = self.granted.take() {
+            let _gone = granted.send(answer);
+        }
+    }
+
+    fn send(&self, event: Event) {
+        let _gone = self.events.send(event);
+    }
+}
+
+/// What an engine shows of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Board {
+    pub(crate) health: Health,
+    pub(crate) allocation: Allocation,
+    pub(crate) load: Vec<AgentLoad>,
+}
+
+/// The board as both the engine's thread and its handle hold it.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedBoard(Arc<Mutex<Board>>);
+
+impl SharedBoard {
+    pub(crate) fn new(load: Vec<AgentLoad>) -> Self {
+        let health = Health::Ready;
+        Self(Arc::new(Mutex::new(Board { health, allocation: Allocation::default(), load })))
+    }
+
+    /// Every write is a plain assignment, so a board is whole even after a panic.
+    pub(crate) fn write(&self, change: impl FnOnce(&mut Board)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn read(&self) -> Board {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+struct Open {
+    client: Client,
+    prompt_tokens: u32,
+    sampler: Option<Sampler>,
+}
+
+/// The open requests of one engine.
+pub struct Desk {
+    open: HashMap<RequestId, Open>,
+    board: SharedBoard,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("open", &self.open.len()).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(board: SharedBoard) -> Self {
+        Self { open: HashMap::new(), board }
+    }
+
+    pub(crate) fn open(&mut self, submission: Submission) {
+        let Submission { id, prompt_tokens, sampler, client, .. } = submission;
+        self.open.insert(id, Open { client, prompt_tokens, sampler: Some(sampler) });
+    }
+
+    /// Tells the client that its request runs; gives the sampler of its sequence.
+    pub(crate) fn grant(&mut self, grant: &Grant) -> Option<Sampler> {
+        let open = self.open.get_mut(&grant.id)?;
+        open.client.reply(Ok(Granted {
+            request: open.client.request,
+            slot: grant.seq.0,
+            queued: grant.queued,
+            prompt_tokens: open.prompt_tokens,
+        }));
+        open.sampler.take()
+    }
+
+    /// Passes a token on as text; whether the answer ends with it.
+    pub(crate) fn tell(&mut self, id: RequestId, choice: Choice) -> bool {
+        let Some(Open { client, .. }) = self.open.get_mut(&id) else { return false };
+        let decoded = client.decoder.push(choice.token);
+        let logprobs = choice.logprobs.map(|found| {
+            let text = |token| client.decoder.token_text(token);
+            TokenLogprob {
+                text: text(choice.token),
+                logprob: found.chosen,
+                top: found.top.into_iter().map(|(token, ln_p)| (text(token), ln_p)).collect(),
+            }
+        });
+        if !decoded.reasoning.is_empty() {
+            client.send(Event::Reasoning { text: decoded.reasoning });
+        }
+        if !decoded.text.is_empty() || logprobs.is_some() {
+            client
+                .send(Event::Text { text: decoded.text, logprobs: logprobs.into_iter().collect() });
+        }
+        decoded.stop
+    }
+
+    /// The last word to a client.
+    pub(crate) fn finish(&mut self, finished: &Finished) {
+        let Some(Open { mut client, .. }) = self.open.remove(&finished.id) else { return };
+        let rest = client.decoder.finish();
+        if !rest.reasoning.is_empty() {
+            client.send(Event::Reasoning { text: rest.reasoning });
+        }
+        if !rest.text.is_empty() {
+            client.send(Event::Text { text: rest.text, logprobs: Vec::new() });
+        }
+        client.send(Event::Finished { reason: finished.reason, usage: finished.usage });
+        // Cancelled while it waited.
+        client.reply(Err(Refused::Draining));
+    }
+
+    /// The engine is dead: the last word to everyone.
+    pub(crate) fn fail_all(&mut self, message: &str) {
+        for (_, Open { mut client, .. }) in self.open.drain() {
+            client.send(Event::Failed { message: format!("the engine has died: {message}") });
+            let agent = client.agent.clone();
+            client.reply(Err(Refused::EngineDied { agent, message: message.to_owned() }));
+        }
+    }
+
+    pub(crate) fn publish(&self, load: Vec<AgentLoad>) {
+        self.board.write(|board| board.load = load);
+    }
+
+    pub(crate) fn draining(&self) {
+        self.board.write(|board| board.health = Health::Draining);
+    }
+}

@@ -1,0 +1,195 @@
+//! The loop between scheduler and machine: one step after the other until there is nobody left.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+use harmonic_sched::{CacheOp, Committed, Sampled, Scheduler, SnapshotId, Step, Tick};
+use harmonic_types::{Bytes, FinishReason, RequestId};
+
+use crate::clock::Clock;
+use crate::desk::{Desk, Submission};
+use crate::engine::{Drained, ReslotError};
+use crate::machine::{Machine, MachineError, Outcome};
+use crate::sampling::Samplers;
+
+/// How often a loop that has nothing to do looks whether its end is due.
+const IDLE_LOOK: Duration = Duration::from_millis(100);
+
+/// What reaches a running engine from outside.
+#[derive(Debug)]
+pub enum Command {
+    /// A request.
+    Submit(Box<Submission>),
+    /// Nobody listens to this request any more.
+    Cancel(RequestId),
+    /// New guaranteed slots, by index of the agent.
+    Reslot(Vec<(usize, u32)>, tokio::sync::oneshot::Sender<Result<(), ReslotError>>),
+    /// Finish what there is within this time, then end.
+    Drain(Duration),
+}
+
+/// Runs `scheduler` on `machine` until it is drained or every sender of `mail` is gone. Requests
+/// that are still pending then are cancelled.
+///
+/// # Errors
+/// When the machine fails; the requests of `desk` are then still open.
+pub fn drive<M: Machine>(
+    mut machine: M,
+    mut scheduler: Scheduler,
+    mail: &Receiver<Command>,
+    desk: &mut Desk,
+    clock: &mut impl Clock,
+) -> Result<Drained, MachineError> {
+    let mut samplers = Samplers::default();
+    let mut ending: Option<Ending> = None;
+    loop {
+        if !take_mail(&mut scheduler, mail, desk, clock, &mut ending) {
+            return Ok(ending.map_or(Drained::default(), |ending| ending.drained));
+        }
+        if ending.as_ref().is_some_and(|ending| clock.now() >= ending.deadline) {
+            for id in scheduler.pending() {
+                scheduler.cancel(id);
+            }
+        }
+        let step = scheduler.step(clock.now());
+        for finished in &step.finished {
+            desk.finish(finished);
+            if let Some(seq) = finished.seq {
+                samplers.remove(seq);
+            }
+            match (&mut ending, finished.reason) {
+                (None, _) => {}
+                (Some(ending), FinishReason::Cancelled) => ending.drained.cancelled += 1,
+                (Some(ending), _) => ending.drained.finished += 1,
+            }
+        }
+        for grant in &step.granted {
+            if let Some(sampler) = desk.grant(grant) {
+                samplers.insert(grant.seq, sampler);
+            }
+        }
+        desk.publish(scheduler.load());
+        let saved = apply(&mut machine, &step.cache)?;
+        let mut done = Committed { saved, ..Committed::default() };
+        if !step.batch.is_empty() {
+            let outcome = machine.run(&step.batch, &mut samplers)?;
+            clock.elapse(outcome.pretended);
+            done.sampled = answer(desk, &step, outcome);
+        }
+        scheduler.commit(step, done);
+    }
+}
+
+/// A drain under way.
+#[derive(Debug)]
+struct Ending {
+    deadline: Tick,
+    drained: Drained,
+}
+
+impl Ending {
+    fn by(deadline: Tick) -> Self {
+        Self { deadline, drained: Drained::default() }
+    }
+}
+
+/// Takes what has arrived; waits when there is nothing else to do. False when it is time to end.
+fn take_mail(
+    scheduler: &mut Scheduler,
+    mail: &Receiver<Command>,
+    desk: &mut Desk,
+    clock: &impl Clock,
+    ending: &mut Option<Ending>,
+) -> bool {
+    loop {
+        if scheduler.is_idle() {
+            if ending.is_some() {
+                return false;
+            }
+            match mail.recv_timeout(IDLE_LOOK) {
+                Ok(command) => obey(command, scheduler, desk, clock, ending),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+            continue;
+        }
+        match mail.try_recv() {
+            Ok(command) => obey(command, scheduler, desk, clock, ending),
+            Err(TryRecvError::Empty) => return true,
+            Err(TryRecvError::Disconnected) => {
+                ending.get_or_insert(Ending::by(clock.now()));
+                return true;
+            }
+        }
+    }
+}
+
+fn obey(
+    command: Command,
+    scheduler: &mut Scheduler,
+    desk: &mut Desk,
+    clock: &impl Clock,
+    ending: &mut Option<Ending>,
+) {
+    match command {
+        Command::Submit(submission) if ending.is_some() => submission.refuse_draining(),
+        Command::Submit(mut submission) => {
+            let job = submission.take_job();
+            match scheduler.offer(clock.now(), job) {
+                Ok(()) => desk.open(*submission),
+                Err(refused) => submission.refuse(refused),
+            }
+        }
+        Command::Cancel(id) => scheduler.cancel(id),
+        Command::Reslot(slots, reply) => {
+            let planned = scheduler.config().sequences;
+            let asked = slots.iter().map(|(_, slots)| slots).sum();
+            let verdict = if asked > planned {
+                Err(ReslotError::TooMany { asked, planned })
+            } else {
+                for (agent, slots) in slots {
+                    scheduler.set_slots(agent, slots);
+                }
+                desk.publish(scheduler.load());
+                Ok(())
+            };
+            // The asker may have gone away; the slots are set all the same.
+            let _gone = reply.send(verdict);
+        }
+        Command::Drain(grace) => {
+            desk.draining();
+            let deadline = clock.now() + grace;
+            match ending {
+                // A second drain may only hurry the first.
+                Some(ending) => ending.deadline = ending.deadline.min(deadline),
+                None => *ending = Some(Ending::by(deadline)),
+            }
+        }
+    }
+}
+
+fn apply<M: Machine>(
+    machine: &mut M,
+    ops: &[CacheOp],
+) -> Result<Vec<(SnapshotId, Bytes)>, MachineError> {
+    let mut saved = Vec::new();
+    for op in ops {
+        let bytes = machine.cache(op)?;
+        if let CacheOp::Save { snapshot, .. } = op {
+            saved.push((*snapshot, bytes));
+        }
+    }
+    Ok(saved)
+}
+
+/// Sends each sampled token's text on its way, and says which answers end with it.
+fn answer(desk: &mut Desk, step: &Step, outcome: Outcome) -> Vec<Sampled> {
+    step.batch
+        .sampling_rows()
+        .zip(outcome.choices)
+        .map(|(row, choice)| {
+            let (id, token) = (row.request, choice.token);
+            Sampled { id, token, stop: desk.tell(id, choice) }
+        })
+        .collect()
+}

@@ -1,0 +1,207 @@
+//! An engine in this process: a thread that owns a machine, and the handle to it.
+
+mod config;
+mod seat;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use harmonic_sched::{AgentLoad, Job, Token};
+use harmonic_types::{AgentName, Prompt, Refused, Request, RequestId, Tokens};
+use tokio::sync::{oneshot, watch};
+
+use crate::chat::{Chat, Vocabulary};
+use crate::desk::{Client, SharedBoard, Submission};
+use crate::drive::Command;
+use crate::engine::{
+    AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
+};
+use crate::generation::{Cancel, Generation};
+use crate::sampling::Sampler;
+
+pub use config::{LocalConfig, ServedAgent};
+pub use seat::Seat;
+
+/// The handle to an engine's thread. Dropping it cancels what runs and ends the thread.
+#[derive(Debug)]
+pub struct Local(Arc<Shared>);
+
+/// What submitting needs; also held by futures that outlive a call.
+#[derive(Debug)]
+struct Shared {
+    config: LocalConfig,
+    chat: Chat,
+    /// Each agent's shared prefix, in the order of the configuration.
+    prefixes: Vec<Vec<Token>>,
+    by_name: BTreeMap<AgentName, usize>,
+    mail: mpsc::Sender<Command>,
+    board: SharedBoard,
+    next: AtomicU64,
+    ended: watch::Receiver<Option<Drained>>,
+}
+
+impl Local {
+    /// Starts a thread that runs `body`, which makes its machine and gives it to
+    /// [`Seat::drive`]. Returns once the machine is ready.
+    ///
+    /// # Errors
+    /// What `body` returns before it drives, or [`EngineError::Setup`] when the agents, the
+    /// template or the thread cannot be had.
+    pub fn spawn(
+        config: LocalConfig,
+        vocabulary: Arc<dyn Vocabulary>,
+        body: impl FnOnce(Seat<'_>) -> Result<(), EngineError> + Send + 'static,
+    ) -> Result<Self, EngineError> {
+        let setup = |reason: String| EngineError::Setup { id: config.id.clone(), reason };
+        let chat = Chat::new(vocabulary).map_err(|error| setup(error.to_string()))?;
+        let prefixes = config.agents.iter().map(|agent| chat.shared_prefix(&agent.spec)).collect();
+        let (mail, inbox) = mpsc::channel();
+        let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
+        let board = SharedBoard::new(config.agents.iter().map(load).collect());
+        let ended = seat::occupy(&config, inbox, board.clone(), body)?;
+        let by_name = (0..).zip(&config.agents).map(|(at, a)| (a.spec.name.clone(), at)).collect();
+        let next = AtomicU64::new(0);
+        Ok(Self(Arc::new(Shared { config, chat, prefixes, by_name, mail, board, next, ended })))
+    }
+}
+
+impl Shared {
+    fn agent(&self, name: &AgentName) -> Result<usize, Refused> {
+        self.by_name.get(name).copied().ok_or_else(|| {
+            let known: Vec<&str> = self.by_name.keys().map(|name| name.0.as_str()).collect();
+            Refused::UnknownAgent { agent: name.clone(), known: known.join(", ") }
+        })
+    }
+
+    fn died(&self, agent: &AgentName) -> Refused {
+        match self.board.read().health {
+            Health::Died { message } => Refused::EngineDied { agent: agent.clone(), message },
+            Health::Ready | Health::Draining | Health::Stopped => Refused::Draining,
+        }
+    }
+
+    /// Everything between a request and its tokens.
+    fn prepare(&self, request: Request) -> Result<Prepared, Refused> {
+        let index = self.agent(&request.agent)?;
+        let ServedAgent { spec, context, .. } = &self.config.agents[index];
+        let rendered = self.chat.render(spec, &request.prompt, request.thinking)?;
+        let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        let prefix = &self.prefixes[index];
+        let shared = rendered.tokens.len() > prefix.len() && rendered.tokens.starts_with(prefix);
+        let job = Job {
+            id,
+            agent: index,
+            shared_prefix: if shared { u32::try_from(prefix.len()).unwrap_or(0) } else { 0 },
+            prompt: rendered.tokens,
+            max_output: request.max_tokens.unwrap_or(*context).0,
+        };
+        let seed = request.seed.unwrap_or_else(|| fastrand::u64(..));
+        let mut sampler = Sampler::new(request.sampling.over(&spec.sampling), seed)
+            .with_logprobs(request.top_logprobs);
+        if request.ignore_eos {
+            sampler = sampler.banning(self.chat.vocabulary().turn_ends().into());
+        }
+        let decoder = self.chat.decoder(request.stop, rendered.reasoning_open);
+        let (granted, grant) = oneshot::channel();
+        let (events, answer) = tokio::sync::mpsc::unbounded_channel();
+        let client = Client {
+            request: request.id,
+            agent: request.agent,
+            decoder,
+            granted: Some(granted),
+            events,
+        };
+        Ok(Prepared { submission: Submission::new(job, sampler, client), id, grant, answer })
+    }
+}
+
+struct Prepared {
+    submission: Submission,
+    id: RequestId,
+    grant: oneshot::Receiver<Result<crate::generation::Granted, Refused>>,
+    answer: tokio::sync::mpsc::UnboundedReceiver<harmonic_types::Event>,
+}
+
+impl Engine for Local {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+        let shared = Arc::clone(&self.0);
+        async move {
+            let agent = request.agent.clone();
+            let Prepared { submission, id, grant, answer } = shared.prepare(request)?;
+            let mail = shared.mail.clone();
+            mail.send(Command::Submit(Box::new(submission))).map_err(|_| shared.died(&agent))?;
+            let cancel = Cancel::new(move || {
+                // The engine may be gone, and its requests with it.
+                let _gone = mail.send(Command::Cancel(id));
+            });
+            let granted = grant.await.map_err(|_| shared.died(&agent))??;
+            Ok(Generation::new(granted, answer, cancel))
+        }
+        .boxed()
+    }
+
+    fn count_tokens(
+        &self,
+        agent: &AgentName,
+        prompt: &Prompt,
+    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+        let counted = self.0.agent(agent).and_then(|index| {
+            let rendered = self.0.chat.render(&self.0.config.agents[index].spec, prompt, None)?;
+            Ok(Tokens(u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX)))
+        });
+        futures::future::ready(counted.map_err(EngineError::from)).boxed()
+    }
+
+    fn status(&self) -> EngineStatus {
+        let config = &self.0.config;
+        let board = self.0.board.read();
+        let agents = config.agents.iter().zip(board.load).map(|(agent, load)| AgentUse {
+            agent: agent.spec.name.clone(),
+            slots: load.slots,
+            context: agent.context,
+            in_flight: load.in_flight,
+            queued: load.queued,
+        });
+        EngineStatus {
+            id: config.id.clone(),
+            model: config.model.clone(),
+            kind: config.kind.clone(),
+            health: board.health,
+            allocation: board.allocation,
+            sequences: config.sequences,
+            agents: agents.collect(),
+        }
+    }
+
+    fn reslot(&self, slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>> {
+        async move {
+            let indexed = slots
+                .into_iter()
+                .map(|(agent, slots)| match self.0.by_name.get(&agent) {
+                    Some(index) => Ok((*index, slots)),
+                    None => Err(ReslotError::UnknownAgent(agent)),
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            let (reply, verdict) = oneshot::channel();
+            let command = Command::Reslot(indexed, reply);
+            self.0.mail.send(command).map_err(|_| ReslotError::Stopped)?;
+            verdict.await.unwrap_or(Err(ReslotError::Stopped))
+        }
+        .boxed()
+    }
+
+    fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
+        // An engine that has ended already is drained.
+        let _ended = self.0.mail.send(Command::Drain(grace));
+        let mut ended = self.0.ended.clone();
+        async move {
+            let drained = ended.wait_for(Option::is_some).await;
+            drained.ok().and_then(|drained| *drained).unwrap_or_default()
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,119 @@
+//! The thread of a local engine, from its first breath to its last.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use harmonic_sched::Scheduler;
+use tokio::sync::watch;
+
+use super::config::LocalConfig;
+use crate::clock::Clock;
+use crate::desk::{Desk, SharedBoard};
+use crate::drive::{Command, drive};
+use crate::engine::{Drained, EngineError, Health};
+use crate::machine::Machine;
+
+/// The place on an engine's thread from which a machine is driven.
+#[derive(Debug)]
+pub struct Seat<'a> {
+    config: &'a LocalConfig,
+    inbox: &'a Receiver<Command>,
+    desk: &'a mut Desk,
+    board: &'a SharedBoard,
+    ready: &'a SyncSender<Result<(), EngineError>>,
+    drained: &'a mut Option<Drained>,
+}
+
+impl Seat<'_> {
+    /// The engine's share of the plan.
+    pub fn config(&self) -> &LocalConfig {
+        self.config
+    }
+
+    /// Reports the machine ready and drives it until the engine is drained or dropped.
+    ///
+    /// # Errors
+    /// When the machine fails.
+    pub fn drive<M: Machine>(self, machine: M, clock: &mut impl Clock) -> Result<(), EngineError> {
+        let allocation = machine.allocation();
+        self.board.write(|board| board.allocation = allocation);
+        // The spawner waits for this; if it is gone, the mail will be, too.
+        let _gone = self.ready.send(Ok(()));
+        let scheduler = Scheduler::new(self.config.sched());
+        match drive(machine, scheduler, self.inbox, self.desk, clock) {
+            Ok(drained) => {
+                *self.drained = Some(drained);
+                Ok(())
+            }
+            Err(error) => {
+                Err(EngineError::Died { id: self.config.id.clone(), message: error.to_string() })
+            }
+        }
+    }
+}
+
+/// Starts the thread and waits until its machine is ready.
+pub(super) fn occupy(
+    config: &LocalConfig,
+    inbox: Receiver<Command>,
+    board: SharedBoard,
+    body: impl FnOnce(Seat<'_>) -> Result<(), EngineError> + Send + 'static,
+) -> Result<watch::Receiver<Option<Drained>>, EngineError> {
+    let setup = |reason: String| EngineError::Setup { id: config.id.clone(), reason };
+    let (ready, is_ready) = sync_channel(1);
+    let (end, ended) = watch::channel(None);
+    let owned = config.clone();
+    thread::Builder::new()
+        .name(format!("engine-{}", config.id))
+        .spawn(move || {
+            let mut desk = Desk::new(board.clone());
+            let mut drained = None;
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                body(Seat {
+                    config: &owned,
+                    inbox: &inbox,
+                    desk: &mut desk,
+                    board: &board,
+                    ready: &ready,
+                    drained: &mut drained,
+                })
+            }));
+            let failure = match result {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error),
+                Err(panic) => Some(EngineError::Died {
+                    id: owned.id.clone(),
+                    message: panic_message(panic.as_ref()),
+                }),
+            };
+            // Said before the mailbox closes, so that those it turns away learn why.
+            let health = match &failure {
+                None => Health::Stopped,
+                Some(error) => Health::Died { message: error.to_string() },
+            };
+            board.write(|board| board.health = health);
+            // What is still in it is dropped, which its senders understand.
+            drop(inbox);
+            if let Some(error) = failure {
+                tracing::error!(engine = owned.id, %error, "engine died");
+                desk.fail_all(&error.to_string());
+                // Only a spawner that still waits reads it.
+                let _started = ready.try_send(Err(error));
+            }
+            // Everything is dropped by now, the machine included.
+            let _nobody = end.send(Some(drained.unwrap_or_default()));
+        })
+        .map_err(|error| setup(format!("no thread could be started: {error}")))?;
+    match is_ready.recv() {
+        Ok(result) => result.map(|()| ended),
+        Err(_) => Err(setup("its thread ended before the machine was ready".to_owned())),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it panicked without a message".to_owned())
+}

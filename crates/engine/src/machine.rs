@@ -1,0 +1,54 @@
+//! What one scheduler step runs on.
+
+use std::time::Duration;
+
+use harmonic_sched::{Batch, CacheOp};
+use harmonic_types::Bytes;
+
+use crate::engine::Allocation;
+use crate::sampling::{Choice, Samplers};
+
+/// A model with its KV cache. One thread owns it.
+pub trait Machine {
+    /// Memory as really allocated.
+    fn allocation(&self) -> Allocation;
+
+    /// Changes the KV cache. Returns the size of the snapshot for [`CacheOp::Save`], else zero.
+    ///
+    /// # Errors
+    /// When the cache is not in a state in which `op` makes sense; the machine is then unusable.
+    fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError>;
+
+    /// Computes `batch` and samples one token for each of its sampling rows, in order, with the
+    /// sampler of the row's sequence.
+    ///
+    /// # Errors
+    /// When the computation fails; the machine is then unusable.
+    fn run(&mut self, batch: &Batch, samplers: &mut Samplers) -> Result<Outcome, MachineError>;
+}
+
+/// What a step yields.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// One per sampling row, in order.
+    pub choices: Vec<Choice>,
+    /// Time that the step would have taken, for machines that only pretend; zero for those that
+    /// really took it.
+    pub pretended: Duration,
+}
+
+/// Why a machine cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MachineError {
+    /// The engine under it refused.
+    #[error("{action} failed: {reason}")]
+    Failed {
+        /// What was tried.
+        action: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// Every logit is NaN: the weights are damaged or the computation overflowed.
+    #[error("the model returned no usable logits: its file may be damaged; pull it again")]
+    NoLogits,
+}

@@ -1,0 +1,149 @@
+//! A machine on paper: the same scheduler, the same chat and sampling, and the time of a step from
+//! `laws`. For scale, for hardware that is not here, and for load tests.
+//!
+//! Invariants: the logits depend on nothing but the sequence's own tokens, so the same prompt gives
+//! the same text alone and in any company; the KV cache is finite; an operation that would be wrong
+//! on a real machine is an error here.
+//!
+//! Does not do: language. Its text is letters that follow from a hash.
+
+mod paper;
+mod vocabulary;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use harmonic_laws::step::{StepLoad, step_time};
+use harmonic_sched::{Batch, CacheOp, SnapshotId, Token};
+use harmonic_types::{Bytes, Tokens};
+
+use crate::clock::WallClock;
+use crate::engine::{Allocation, EngineError};
+use crate::local::{Local, LocalConfig};
+use crate::machine::{Machine, MachineError, Outcome};
+use crate::sampling::Samplers;
+
+pub use paper::PaperMachine;
+pub use vocabulary::SimVocabulary;
+
+/// One sequence: how many tokens it holds, and a hash of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cells {
+    len: u32,
+    hash: u64,
+}
+
+/// A simulated machine.
+#[derive(Debug)]
+pub struct SimMachine {
+    paper: PaperMachine,
+    kv_tokens: u64,
+    sequences: Vec<Cells>,
+    snapshots: HashMap<SnapshotId, Cells>,
+    logits: Vec<f32>,
+}
+
+impl SimMachine {
+    /// A machine with `sequences` sequences over `kv_tokens` cells.
+    pub fn new(paper: PaperMachine, sequences: u32, kv_tokens: u64) -> Self {
+        Self {
+            paper,
+            kv_tokens,
+            sequences: vec![Cells::default(); sequences as usize],
+            snapshots: HashMap::new(),
+            logits: vec![0.0; vocabulary::SIZE],
+        }
+    }
+
+    fn cells(&mut self, seq: harmonic_sched::SeqId) -> Result<&mut Cells, MachineError> {
+        self.sequences
+            .get_mut(seq.0 as usize)
+            .ok_or_else(|| failed("cache", format!("there is no sequence {}", seq.0)))
+    }
+}
+
+/// A simulated engine at real pace.
+///
+/// # Errors
+/// See [`Local::spawn`].
+pub fn spawn(config: LocalConfig, paper: PaperMachine) -> Result<Local, EngineError> {
+    let (sequences, kv_tokens) = (config.sequences, config.kv_tokens);
+    Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
+        seat.drive(SimMachine::new(paper, sequences, kv_tokens), &mut WallClock::default())
+    })
+}
+
+impl Machine for SimMachine {
+    fn allocation(&self) -> Allocation {
+        Allocation {
+            weights_bytes: Some(self.paper.weights_bytes),
+            kv_bytes: Some(Bytes(self.paper.kv.bytes_per_token().0 * self.kv_tokens)),
+            compute_bytes: None,
+        }
+    }
+
+    fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
+        match *op {
+            CacheOp::Drop { seq } => *self.cells(seq)? = Cells::default(),
+            CacheOp::Save { seq, snapshot } => {
+                let cells = *self.cells(seq)?;
+                self.snapshots.insert(snapshot, cells);
+                return Ok(self.paper.kv.read(Tokens(cells.len)));
+            }
+            CacheOp::Restore { snapshot, seq } => {
+                let saved = self.snapshots.get(&snapshot).copied();
+                let saved =
+                    saved.ok_or_else(|| failed("restore", "no such snapshot".to_owned()))?;
+                let cells = self.cells(seq)?;
+                if cells.len > 0 {
+                    return Err(failed("restore", format!("sequence {} is not empty", seq.0)));
+                }
+                *cells = saved;
+            }
+            CacheOp::Discard { snapshot } => {
+                let known = self.snapshots.remove(&snapshot);
+                known.ok_or_else(|| failed("discard", "no such snapshot".to_owned()))?;
+            }
+        }
+        Ok(Bytes::ZERO)
+    }
+
+    fn run(&mut self, batch: &Batch, samplers: &mut Samplers) -> Result<Outcome, MachineError> {
+        let mut outcome = Outcome::default();
+        let mut load = StepLoad::default();
+        for row in &batch.rows {
+            let cells = self.cells(row.seq)?;
+            if cells.len != row.position {
+                let reason = format!("position {} after {} tokens", row.position, cells.len);
+                return Err(failed("decode", reason));
+            }
+            for Token(token) in batch.tokens_of(row) {
+                cells.hash = vocabulary::mix(cells.hash ^ u64::from(token.cast_unsigned()));
+                cells.len += 1;
+            }
+            let cells = *cells;
+            load.kv_bytes += self.paper.kv.read(Tokens(cells.len));
+            if row.len == 1 && row.sample {
+                load.decode_sequences += 1;
+            } else {
+                load.prefill_tokens += u32::try_from(row.len).unwrap_or(u32::MAX);
+            }
+            if row.sample {
+                vocabulary::logits(cells.hash, &mut self.logits);
+                let choice =
+                    samplers.choose(row.seq, &self.logits).ok_or(MachineError::NoLogits)?;
+                outcome.choices.push(choice);
+            }
+        }
+        let held: u64 = self.sequences.iter().map(|cells| u64::from(cells.len)).sum();
+        if held > self.kv_tokens {
+            return Err(failed("decode", format!("{held} tokens in {} cells", self.kv_tokens)));
+        }
+        outcome.pretended = step_time(&self.paper.machine, &self.paper.weights, &load);
+        Ok(outcome)
+    }
+}
+
+fn failed(action: &'static str, reason: String) -> MachineError {
+    MachineError::Failed { action, reason }
+}

@@ -1,0 +1,43 @@
+//! What a simulated machine is made of.
+
+use std::time::Duration;
+
+use harmonic_laws::kv::KvCost;
+use harmonic_laws::step::{MachineModel, WeightCost};
+use harmonic_types::{Bytes, BytesPerSecond, FlopsPerSecond, KvType, ModelShape};
+
+/// A model on a machine, both on paper.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PaperMachine {
+    /// The machine.
+    pub machine: MachineModel,
+    /// What the weights cost in a step.
+    pub weights: WeightCost,
+    /// What the KV cache costs.
+    pub kv: KvCost,
+    /// Bytes of the weights.
+    pub weights_bytes: Bytes,
+}
+
+impl PaperMachine {
+    /// `shape` on `machine`.
+    pub fn new(machine: MachineModel, shape: &ModelShape, kv_type: KvType) -> Self {
+        Self {
+            machine,
+            weights: WeightCost::of(shape),
+            kv: KvCost::of(shape, kv_type),
+            weights_bytes: shape.weights_bytes,
+        }
+    }
+
+    /// The DGX Spark's GB10 as `research/hardware.md` gives it: 273 GB/s, and 60 TFLOPS as its
+    /// compute roof for a 4B model. A step's overhead is an assumption: 1 ms.
+    pub fn dgx_spark(shape: &ModelShape) -> Self {
+        let machine = MachineModel {
+            bandwidth: BytesPerSecond(273e9),
+            compute: FlopsPerSecond(60e12),
+            overhead: Duration::from_millis(1),
+        };
+        Self::new(machine, shape, KvType::F16)
+    }
+}

@@ -1,0 +1,67 @@
+//! The simulated machine's vocabulary: bytes, and one end of turn.
+
+use harmonic_sched::Token;
+
+use crate::chat::Vocabulary;
+
+/// Bytes and the end of turn.
+pub(super) const SIZE: usize = 257;
+const END: Token = Token(256);
+
+/// Each byte is a token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimVocabulary;
+
+impl Vocabulary for SimVocabulary {
+    fn tokenize(&self, text: &str) -> Vec<Token> {
+        text.bytes().map(|byte| Token(i32::from(byte))).collect()
+    }
+
+    fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
+        out.extend(u8::try_from(token.0));
+    }
+
+    fn ends_turn(&self, token: Token) -> bool {
+        token == END
+    }
+
+    fn turn_ends(&self) -> Vec<Token> {
+        vec![END]
+    }
+
+    fn chat_template(&self) -> Option<String> {
+        let turns = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>";
+        Some(turns.to_owned())
+    }
+
+    fn bos_text(&self) -> String {
+        String::new()
+    }
+
+    fn eos_text(&self) -> String {
+        String::new()
+    }
+}
+
+/// A bijective mixer (the finaliser of `SplitMix64`: Steele, Lea, Flood 2014).
+pub(super) fn mix(mut x: u64) -> u64 {
+    x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+/// The logits after the tokens that `hash` stands for: letters and spaces are likely, the end of
+/// turn comes now and then.
+pub(super) fn logits(hash: u64, logits: &mut [f32]) {
+    for (token, logit) in (0u64..).zip(logits.iter_mut()) {
+        let noise = (mix(hash ^ (token << 32)) >> 40) as f32 / (1u64 << 24) as f32;
+        let bias = match u8::try_from(token) {
+            Ok(b'a'..=b'z') => 8.0,
+            Ok(b' ') => 8.5,
+            Ok(_) => -8.0,
+            Err(_) => 6.2,
+        };
+        *logit = bias + 3.0 * noise;
+    }
+}

@@ -1,0 +1,32 @@
+//! The server's limits.
+
+use std::time::Duration;
+
+/// The server's limits. `Default` is what `harmonic up` uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Largest body of a request, in bytes.
+    pub body_limit: usize,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
+    /// How long a client may take to send the head of a request; a connection that is idle for as
+    /// long is closed.
+    pub head_timeout: Duration,
+    /// How often a stream that is silent shows that it lives: proxies close connections that are
+    /// idle, after a minute as a rule. Below 1 ms it is 1 ms.
+    pub ping: Duration,
+    /// How long running answers may go on once the server is told to stop.
+    pub grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            body_limit: 16 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(30),
+            ping: Duration::from_secs(15),
+            grace: Duration::from_secs(30),
+        }
+    }
+}

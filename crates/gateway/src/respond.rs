@@ -1,0 +1,16 @@
+//! JSON as a response.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::{BufMut, BytesMut};
+use serde::Serialize;
+
+/// `value` as a JSON response.
+pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    let mut body = BytesMut::new();
+    serde_json::to_writer((&mut body).writer(), value)
+        .expect("wire types are strings, numbers, lists and structs");
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (status, headers, body.freeze()).into_response()
+}

@@ -1,0 +1,100 @@
+//! The agents that the server offers, and the engine behind each.
+//!
+//! Invariants: names are unique and fit in a header; an engine that serves several agents counts
+//! once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::HeaderValue;
+use harmonic_engine::Engine;
+use harmonic_types::{AgentName, Refused, Tokens};
+
+use crate::error::GatewayError;
+
+/// One agent.
+#[derive(Clone)]
+pub struct RosterAgent {
+    /// The model name that clients use.
+    pub name: AgentName,
+    /// One line on what it is for.
+    pub role: String,
+    /// Base model.
+    pub model: String,
+    /// Context of each of its sequences.
+    pub context: Tokens,
+    /// What serves it.
+    pub engine: Arc<dyn Engine>,
+}
+
+impl fmt::Debug for RosterAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RosterAgent")
+            .field("name", &self.name)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The agents, in the order of the stack.
+#[derive(Debug)]
+pub struct Roster {
+    agents: Vec<RosterAgent>,
+    places: HashMap<AgentName, Place>,
+}
+
+/// Where an agent is in the list, and its name as a header.
+#[derive(Debug)]
+struct Place {
+    index: usize,
+    header: HeaderValue,
+}
+
+impl Roster {
+    /// A roster of `agents`.
+    ///
+    /// # Errors
+    /// When a name is there twice or has control characters.
+    pub fn new(agents: Vec<RosterAgent>) -> Result<Self, GatewayError> {
+        let mut places = HashMap::with_capacity(agents.len());
+        for (index, agent) in agents.iter().enumerate() {
+            let header = HeaderValue::from_bytes(agent.name.0.as_bytes())
+                .map_err(|_| GatewayError::UnprintableAgent(agent.name.0.clone()))?;
+            if places.insert(agent.name.clone(), Place { index, header }).is_some() {
+                return Err(GatewayError::DuplicateAgent(agent.name.clone()));
+            }
+        }
+        Ok(Self { agents, places })
+    }
+
+    /// The agents, in the order of the stack.
+    pub fn agents(&self) -> &[RosterAgent] {
+        &self.agents
+    }
+
+    /// The agent called `name` and its name as a header.
+    pub(crate) fn find(&self, name: &AgentName) -> Result<(&RosterAgent, HeaderValue), Refused> {
+        let place = self.places.get(name).ok_or_else(|| Refused::UnknownAgent {
+            agent: name.clone(),
+            known: self
+                .agents
+                .iter()
+                .map(|agent| agent.name.0.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })?;
+        Ok((&self.agents[place.index], place.header.clone()))
+    }
+
+    /// Each engine once, in the order of its first agent.
+    pub(crate) fn engines(&self) -> Vec<&Arc<dyn Engine>> {
+        let mut engines: Vec<&Arc<dyn Engine>> = Vec::new();
+        for agent in &self.agents {
+            if !engines.iter().any(|known| Arc::ptr_eq(known, &agent.engine)) {
+                engines.push(&agent.engine);
+            }
+        }
+        engines
+    }
+}

@@ -1,0 +1,108 @@
+//! Connections: taking them, and letting them end.
+//!
+//! Invariants: once told to stop, no connection is taken, idle ones are closed, answers that run
+//! go on for at most the grace period, and no connection outlives [`serve`].
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::task::{JoinError, JoinSet};
+use tracing::{debug, error, info, warn};
+
+use crate::config::Config;
+use crate::error::GatewayError;
+use crate::listener::Listener;
+use crate::roster::Roster;
+use crate::router::router;
+use crate::shared::Shared;
+
+/// Pause after the system could not give a connection (out of file descriptors, say): others may
+/// end meanwhile.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `roster` on `listener` until `shutdown` resolves, then until the answers that run have
+/// ended or the grace period has. Drain the engines first where new requests should still be
+/// answered (with a 503) while old ones finish.
+///
+/// # Errors
+/// When the listening socket stops working.
+pub async fn serve(
+    listener: Listener,
+    roster: Roster,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), GatewayError> {
+    let service = router(Shared::new(roster, config));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(ended) = connections.join_next() => report(ended),
+            accepted = listener.socket.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let service = service.clone();
+                    connections.spawn(serve_one(stream, service, config, graceful.watcher()));
+                }
+                // The listening socket itself is broken: accept(2), EINVAL.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    return Err(GatewayError::Accept(error));
+                }
+                Err(error) if of_one_connection(&error) => {}
+                Err(error) => {
+                    warn!(%error, "cannot take a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let running = connections.len();
+    info!(running, "stopped listening");
+    if tokio::time::timeout(config.grace, graceful.shutdown()).await.is_err() {
+        warn!(grace = ?config.grace, "the grace period is over: closing what still runs");
+    }
+    connections.shutdown().await;
+    Ok(())
+}
+
+/// A connection that ends badly ends alone, but not unseen.
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        error!(%error, "serving a connection failed: this is a bug, please report it");
+    }
+}
+
+/// Whether an error of `accept` is about the connection and not the socket.
+fn of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+async fn serve_one(stream: TcpStream, service: Router, config: Config, graceful: Watcher) {
+    // A token is a small packet, and late when it waits for the next.
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.head_timeout)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    if let Err(error) = graceful.watch(connection).await {
+        debug!(%error, "the connection ended early");
+    }
+}

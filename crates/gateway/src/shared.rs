@@ -1,0 +1,52 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use harmonic_types::RequestId;
+
+use crate::config::Config;
+use crate::roster::Roster;
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    roster: Arc<Roster>,
+    pub(crate) config: Config,
+    /// Seconds since 1970 at which the server started.
+    pub(crate) started: u64,
+    next: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(roster: Roster, config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            roster: Arc::new(roster),
+            config,
+            started: unix_now(),
+            next: AtomicU64::new(1),
+        })
+    }
+
+    /// The agents at this moment. A request keeps the roster it began with, so that a later
+    /// reload can put another in its place.
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster)
+    }
+
+    /// An id that no other request of this process has.
+    pub(crate) fn next_id(&self) -> RequestId {
+        RequestId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Name of an answer: unique across restarts, because ids begin again at 1.
+    pub(crate) fn answer_name(&self, id: RequestId) -> String {
+        format!("chatcmpl-{:x}-{id}", self.started)
+    }
+}
+
+/// Seconds since 1970; 0 on a clock that is set before.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,85 @@
+//! Bodies that nobody means well with: a 4xx each, and the server stays up.
+
+use std::time::Duration;
+
+use harmonic_gateway::Config;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::scripted::{Script, Scripted, within};
+use crate::served::{Served, body};
+
+#[tokio::test]
+async fn hostile_bodies_are_the_clients_fault() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let bodies: Vec<Vec<u8>> = vec![
+        Vec::new(),
+        b"\0\0\0\0".to_vec(),
+        b"{\"model\": \"co\0der\"}".to_vec(),
+        b"{\"model\": \"\xff\xfe\"}".to_vec(),
+        body(&json!({"messages": [{"role": "user", "content": "a\u{0}b"}]})).into_bytes(),
+        b"{\"model\": \"coder\", \"messages\": [{\"role\": \"user\", \"content\": \"\\ud800\"}]}"
+            .to_vec(),
+        nested(1_000_000).into_bytes(),
+        format!("{{\"messages\": {}}}", nested(100_000)).into_bytes(),
+        format!("{{\"tools\": {}}}", nested(100_000)).into_bytes(),
+        body(&json!({"max_tokens": u64::MAX})).into_bytes(),
+        body(&json!({"seed": 1e300})).into_bytes(),
+        body(&json!({"temperature": 1e300})).into_bytes(),
+        b"{\"temperature\": 1e99999}".to_vec(),
+        format!("{{\"top_k\": {}}}", "9".repeat(100_000)).into_bytes(),
+        b"{\"model\": \"coder\", \"model\": \"coder\"}".to_vec(),
+        body(&json!({"model": "x".repeat(100_000)})).into_bytes(),
+        body(&json!({"model": "a\r\nx-evil: 1"})).into_bytes(),
+    ];
+    for body in bodies {
+        let start = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        let response = served.post(body).await;
+        let status = response.status();
+        let envelope: serde_json::Value =
+            within(response.json()).await.unwrap_or_else(|error| panic!("{start}: {error}"));
+        assert!(status.is_client_error(), "{start}: {status}");
+        assert!(envelope["error"]["message"].is_string(), "{start}: {envelope}");
+        assert_eq!(envelope["error"]["type"], "invalid_request_error", "{start}");
+    }
+    assert_eq!(served.get("/health").await.status(), 200);
+}
+
+/// What the server says to these bytes until it closes the connection.
+async fn said(served: &Served, bytes: &[u8]) -> String {
+    let address = served.url.strip_prefix("http://").expect("http");
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(bytes).await.expect("it reads");
+    let mut answer = Vec::new();
+    within(stream.read_to_end(&mut answer)).await.expect("it answers");
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test]
+async fn a_huge_body_is_refused_before_it_is_sent() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let head =
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n{";
+    let answer = said(&served, head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("body_too_large"), "{answer}");
+}
+
+#[tokio::test]
+async fn slow_bytes_are_given_up_on() {
+    let config = Config {
+        body_timeout: Duration::from_millis(50),
+        head_timeout: Duration::from_millis(50),
+        ..Config::default()
+    };
+    let served = Served::with(&Scripted::new(Script::Queue), config).await;
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
+    let answer = said(&served, head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("body_too_slow"), "{answer}");
+    // A head that never ends gets no answer, but its connection does end.
+    said(&served, b"POST /v1/chat").await;
+    assert_eq!(served.get("/health").await.status(), 200);
+}

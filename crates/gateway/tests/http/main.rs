@@ -1,0 +1,10 @@
+//! The server over real sockets, in front of an engine that follows a script.
+
+mod disconnect;
+mod golden;
+mod hostile;
+mod port;
+mod refusals;
+mod scripted;
+mod served;
+mod shutdown;

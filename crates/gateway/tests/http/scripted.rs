@@ -1,0 +1,189 @@
+//! An engine that does as the test says, and counts what is cancelled.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{self, BoxFuture};
+use harmonic_engine::{
+    AgentSlots, AgentUse, Allocation, Cancel, Drained, Engine, EngineError, EngineStatus,
+    Generation, Granted, Health, ReslotError,
+};
+use harmonic_types::{
+    AgentName, Event, FinishReason, Prompt, Refused, Request, TokenLogprob, Tokens, Usage,
+};
+use tokio::sync::{mpsc, watch};
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub enum Script {
+    /// These events, and the end of the channel.
+    Say(Vec<Event>),
+    /// These events, then nothing until the test sends more.
+    Follow(Vec<Event>),
+    /// It waits for a slot for ever.
+    Queue,
+    /// Refused.
+    Refuse(Refused),
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Scripted {
+    script: Script,
+    health: Health,
+    /// The last request.
+    pub seen: watch::Sender<Option<Request>>,
+    /// Requests that nobody waits for any more before they ended.
+    pub cancelled: watch::Sender<u32>,
+    /// Where the test sends the events of each [`Script::Follow`].
+    following: Mutex<Vec<mpsc::UnboundedSender<Event>>>,
+}
+
+impl Scripted {
+    pub fn new(script: Script) -> Arc<Self> {
+        Self::with_health(script, Health::Ready)
+    }
+
+    pub fn with_health(script: Script, health: Health) -> Arc<Self> {
+        Arc::new(Self {
+            script,
+            health,
+            seen: watch::Sender::new(None),
+            cancelled: watch::Sender::new(0),
+            following: Mutex::default(),
+        })
+    }
+
+    /// Resolves when `count` requests have been cancelled. Under a deadline, so that a test can
+    /// fail.
+    pub async fn cancelled(&self, count: u32) {
+        let mut cancelled = self.cancelled.subscribe();
+        within(cancelled.wait_for(|seen| *seen == count)).await.expect("the engine lives");
+    }
+
+    /// Resolves when a request has been submitted.
+    pub async fn submitted(&self) -> Request {
+        let mut seen = self.seen.subscribe();
+        let seen = within(seen.wait_for(Option::is_some)).await.expect("the engine lives");
+        seen.clone().expect("waited for")
+    }
+
+    /// Says `event` in all requests that run.
+    pub fn follow(&self, event: &Event) {
+        for events in &*self.following.lock().expect("no test panicked with it") {
+            events.send(event.clone()).expect("it runs");
+        }
+    }
+}
+
+/// `future`, or a failed test where it takes suspiciously long.
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), future).await.expect("it never happened")
+}
+
+impl Engine for Scripted {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+        let granted = Granted {
+            request: request.id,
+            slot: 3,
+            queued: Duration::from_millis(12),
+            prompt_tokens: 7,
+        };
+        let cancelled = self.cancelled.clone();
+        let count = move || cancelled.send_modify(|count| *count += 1);
+        self.seen.send_replace(Some(request));
+        let (events, receiver) = mpsc::unbounded_channel();
+        let say = |script: &[Event]| {
+            for event in script {
+                events.send(event.clone()).expect("the receiver is in this function");
+            }
+        };
+        match &self.script {
+            Script::Say(script) => {
+                say(script);
+                let generation = Generation::new(granted, receiver, Cancel::new(|| {}));
+                future::ready(Ok(generation)).boxed()
+            }
+            Script::Follow(script) => {
+                say(script);
+                // As in a real engine: once the last event is sent, nothing is left to cancel.
+                let ends = matches!(script.last(), Some(Event::Finished { .. }));
+                let cancel = Cancel::new(move || {
+                    if !ends {
+                        count();
+                    }
+                });
+                self.following.lock().expect("no test panicked with it").push(events);
+                future::ready(Ok(Generation::new(granted, receiver, cancel))).boxed()
+            }
+            Script::Queue => {
+                let guard = Cancel::new(count);
+                async move {
+                    let _guard = guard;
+                    future::pending().await
+                }
+                .boxed()
+            }
+            Script::Refuse(refused) => future::ready(Err(refused.clone())).boxed(),
+        }
+    }
+
+    fn count_tokens(
+        &self,
+        _agent: &AgentName,
+        _prompt: &Prompt,
+    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+        future::ready(Ok(Tokens(7))).boxed()
+    }
+
+    fn status(&self) -> EngineStatus {
+        EngineStatus {
+            id: "small".to_owned(),
+            model: "smollm2:135m".to_owned(),
+            kind: "scripted".to_owned(),
+            health: self.health.clone(),
+            allocation: Allocation::default(),
+            sequences: 4,
+            agents: vec![AgentUse {
+                agent: "coder".into(),
+                slots: 2,
+                context: Tokens(2048),
+                in_flight: 1,
+                queued: 5,
+            }],
+        }
+    }
+
+    fn reslot(&self, _slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>> {
+        future::ready(Ok(())).boxed()
+    }
+
+    fn drain(&self, _grace: Duration) -> BoxFuture<'_, Drained> {
+        future::ready(Drained::default()).boxed()
+    }
+}
+
+pub fn text(text: &str) -> Event {
+    Event::Text { text: text.to_owned(), logprobs: Vec::new() }
+}
+
+pub fn finished(reason: FinishReason) -> Event {
+    let usage = Usage { prompt_tokens: 7, completion_tokens: 3, cached_tokens: 2 };
+    Event::Finished { reason, usage }
+}
+
+/// A short answer with some of everything that JSON has to escape, reasoning and log-probabilities.
+pub fn answer() -> Vec<Event> {
+    let logprobs = vec![TokenLogprob {
+        text: "\u{fffd}".to_owned(),
+        logprob: f32::NEG_INFINITY,
+        top: vec![("é".to_owned(), -0.5)],
+    }];
+    vec![
+        Event::Reasoning { text: "hm".to_owned() },
+        text("say \"é\"\n\\"),
+        Event::Text { text: String::new(), logprobs },
+        finished(FinishReason::Stop),
+    ]
+}

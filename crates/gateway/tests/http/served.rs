@@ -1,0 +1,114 @@
+//! A server on a free port, for one test.
+
+use std::sync::Arc;
+
+use harmonic_api::Client;
+use harmonic_engine::Engine;
+use harmonic_gateway::{Config, Roster, RosterAgent, bind, serve};
+use harmonic_types::Tokens;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use crate::scripted::{Scripted, within};
+
+/// A server with the agents `executive` and `coder`, both on one engine.
+pub struct Served {
+    pub url: String,
+    pub http: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<()>,
+}
+
+pub fn roster(engine: &Arc<Scripted>) -> Roster {
+    let agents = ["executive", "coder"].map(|name| RosterAgent {
+        name: name.into(),
+        role: format!("the {name}"),
+        model: "smollm2:135m".to_owned(),
+        context: Tokens(2048),
+        engine: Arc::clone(engine) as Arc<dyn Engine>,
+    });
+    Roster::new(agents.into()).expect("unique names")
+}
+
+impl Served {
+    pub async fn new(engine: &Arc<Scripted>) -> Self {
+        Self::with(engine, Config::default()).await
+    }
+
+    pub async fn with(engine: &Arc<Scripted>, config: Config) -> Self {
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+        let url = format!("http://{}", listener.address());
+        let (stop, stopped) = oneshot::channel();
+        let roster = roster(engine);
+        let server = TaskTracker::new().spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            serve(listener, roster, config, stopped).await.expect("the socket works");
+        });
+        // Sets up TLS for `reqwest::Client::new` too.
+        Client::new(&url).expect("a client");
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { url, http, stop: Some(stop), server }
+    }
+
+    /// Tells the server to stop; it may have to wait.
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits for its end.
+    pub async fn ended(self) {
+        within(self.server).await.expect("no panic");
+    }
+
+    pub async fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::Response {
+        let url = format!("{}/v1/chat/completions", self.url);
+        within(self.http.post(url).body(body).send()).await.expect("an answer")
+    }
+
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        within(self.http.get(format!("{}{path}", self.url)).send()).await.expect("an answer")
+    }
+}
+
+/// A good request with the fields of `patch` over it.
+pub fn body(patch: &Value) -> String {
+    let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
+    for (field, value) in patch.as_object().expect("a patch is an object") {
+        body[field] = value.clone();
+    }
+    body.to_string()
+}
+
+/// Status, headers that the contract names, and body of a response, ids and times replaced.
+pub async fn shown(response: reqwest::Response) -> String {
+    let mut lines = vec![response.status().to_string()];
+    for name in [
+        "content-type",
+        "cache-control",
+        "x-accel-buffering",
+        "retry-after",
+        "allow",
+        "x-request-id",
+        "x-harmonic-agent",
+        "x-harmonic-slot",
+        "x-harmonic-queue-ms",
+    ] {
+        if let Some(value) = response.headers().get(name) {
+            lines.push(format!("{name}: {}", value.to_str().expect("printable")));
+        }
+    }
+    lines.push(String::new());
+    lines.push(within(response.text()).await.expect("a whole body"));
+    lines.join("\n")
+}
+
+/// Replaces what differs from run to run.
+pub fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"chatcmpl-[0-9a-f]+-\d+", "chatcmpl-ID");
+    settings.add_filter(r"req-[0-9a-f]+-\d+", "req-ID");
+    settings.add_filter(r#""created":\d+"#, r#""created":TIME"#);
+    settings
+}

@@ -1,0 +1,125 @@
+//! What the control groups of this process allow it: memory and CPU time, version 1 and 2.
+//!
+//! A limit anywhere between the process's group and the root binds, so all are read. In a
+//! container the path in `/proc/self/cgroup` may be the host's while only the container's part is
+//! mounted; `/proc/self/mountinfo` tells which part that is.
+//!
+//! Does not do: change a limit.
+
+use harmonic_types::Bytes;
+
+use crate::error::HardwareError;
+use crate::sysroot::Sysroot;
+
+mod hierarchy;
+
+use hierarchy::{Hierarchy, Version};
+
+/// Limits on this process; `None` where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Least memory limit on the way to the root.
+    pub memory: Option<Bytes>,
+    /// Least memory left under any limit on the way to the root; page cache that the kernel can
+    /// drop (`inactive_file`) counts as left.
+    pub memory_left: Option<Bytes>,
+    /// Least CPU quota on the way to the root, in whole CPUs rounded down, at least 1.
+    pub cpus: Option<u32>,
+}
+
+impl Limits {
+    /// Reads the limits of the calling process. A machine without control groups has none.
+    ///
+    /// # Errors
+    /// When a control file exists and cannot be read or understood.
+    pub fn read(root: &Sysroot) -> Result<Self, HardwareError> {
+        let mut limits = Self::default();
+        for hierarchy in Hierarchy::of_this_process(root)? {
+            for group in hierarchy.groups() {
+                if hierarchy.controls_memory() {
+                    limits.add_memory(root, hierarchy.version, &group)?;
+                }
+                if hierarchy.controls_cpu() {
+                    limits.add_cpu(root, hierarchy.version, &group)?;
+                }
+            }
+        }
+        Ok(limits)
+    }
+
+    fn add_memory(
+        &mut self,
+        root: &Sysroot,
+        version: Version,
+        group: &str,
+    ) -> Result<(), HardwareError> {
+        let (limit, usage, reclaimable) = match version {
+            Version::V2 => ("memory.max", "memory.current", "inactive_file"),
+            Version::V1 => {
+                ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            }
+        };
+        let Some(limit) = number(root, &format!("{group}/{limit}"))? else { return Ok(()) };
+        self.memory = Some(self.memory.map_or(Bytes(limit), |least| least.min(Bytes(limit))));
+        // The usage is absent where only the limit was recorded: then nothing is known to be used.
+        let used = number(root, &format!("{group}/{usage}"))?.unwrap_or(0);
+        let stat = root.read(&format!("{group}/memory.stat"))?.unwrap_or_default();
+        let reclaimable = stat
+            .lines()
+            .find_map(|line| line.strip_prefix(reclaimable)?.trim().parse::<u64>().ok())
+            .unwrap_or(0);
+        let left = Bytes(limit.saturating_sub(used.saturating_sub(reclaimable)));
+        self.memory_left = Some(self.memory_left.map_or(left, |least| least.min(left)));
+        Ok(())
+    }
+
+    fn add_cpu(
+        &mut self,
+        root: &Sysroot,
+        version: Version,
+        group: &str,
+    ) -> Result<(), HardwareError> {
+        let (quota, period) = match version {
+            Version::V2 => {
+                let path = format!("{group}/cpu.max");
+                let Some(text) = root.read(&path)? else { return Ok(()) };
+                let Some((quota, period)) = text.trim().split_once(' ') else {
+                    return Err(root.malformed(&path, "a quota and a period", &text));
+                };
+                if quota == "max" {
+                    return Ok(());
+                }
+                match (quota.parse::<u64>(), period.parse::<u64>()) {
+                    (Ok(quota), Ok(period)) => (quota, period),
+                    _ => return Err(root.malformed(&path, "a quota and a period", &text)),
+                }
+            }
+            Version::V1 => {
+                let quota = number(root, &format!("{group}/cpu.cfs_quota_us"))?;
+                let period = number(root, &format!("{group}/cpu.cfs_period_us"))?;
+                let (Some(quota), Some(period)) = (quota, period) else { return Ok(()) };
+                (quota, period)
+            }
+        };
+        let cpus = quota.checked_div(period).unwrap_or(u64::MAX).max(1);
+        let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
+        self.cpus = Some(self.cpus.map_or(cpus, |least| least.min(cpus)));
+        Ok(())
+    }
+}
+
+/// The number in a control file; `None` where the file is absent or says "no limit" (`max` in
+/// version 2, −1 in version 1).
+fn number(root: &Sysroot, path: &str) -> Result<Option<u64>, HardwareError> {
+    let Some(text) = root.read(path)? else { return Ok(None) };
+    match text.trim() {
+        "max" | "-1" => Ok(None),
+        digits => match digits.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(root.malformed(path, "a number", &text)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

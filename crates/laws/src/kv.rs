@@ -1,0 +1,124 @@
+//! How large a KV cache is: per token, per sequence, and as llama.cpp allocates it.
+//!
+//! bytes = Σ over layers of cells × KV heads × (key length + value length) × bytes an element.
+//! A layer with a sliding window keeps fewer cells than the context has.
+//!
+//! Does not do: compute buffers and weights (the planner's ledger adds them).
+
+use std::collections::BTreeMap;
+
+use harmonic_types::{Bytes, KvLayout, KvType, LayerKv, ModelShape, Tokens};
+
+/// llama.cpp rounds every cache up to this many cells: `n_ctx` and `n_ctx_seq` in
+/// `llama-context.cpp` (constructor), the window cache in `llama-kv-cache-iswa.cpp`
+/// (`GGML_PAD(…, 256)`), both of build 11434.
+pub const CACHE_ALIGNMENT: u64 = 256;
+
+/// `cells` rounded up to [`CACHE_ALIGNMENT`].
+pub fn aligned(cells: u64) -> u64 {
+    cells.div_ceil(CACHE_ALIGNMENT).saturating_mul(CACHE_ALIGNMENT)
+}
+
+/// The cache that one engine context is created with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheShape {
+    /// Layout of the cells.
+    pub layout: KvLayout,
+    /// Cells of one stream (`Streams`) or of the whole pool (`Unified`).
+    pub cells: u64,
+    /// Sequences the context is created with.
+    pub sequences: u32,
+    /// Tokens of one physical batch; window layers keep room for one beyond their window.
+    pub n_ubatch: u32,
+}
+
+/// KV bytes per token of a model, its layers grouped by their window. Made once per model, so that
+/// planners and simulators can ask often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvCost {
+    /// Bytes per token of all layers with full attention.
+    full: u64,
+    /// Window in tokens → bytes per token of all layers with that window.
+    windowed: BTreeMap<u32, u64>,
+}
+
+impl KvCost {
+    /// The cost of `shape` with cache elements of `kv_type`.
+    pub fn of(shape: &ModelShape, kv_type: KvType) -> Self {
+        let mut cost = Self { full: 0, windowed: BTreeMap::new() };
+        for layer in &shape.layers {
+            let bytes = layer_bytes_per_token(layer, kv_type);
+            match layer.window {
+                None => cost.full = cost.full.saturating_add(bytes),
+                Some(Tokens(window)) => {
+                    let sum = cost.windowed.entry(window).or_default();
+                    *sum = sum.saturating_add(bytes);
+                }
+            }
+        }
+        cost
+    }
+
+    /// Bytes that one more token adds over all layers, while no window is full.
+    pub fn bytes_per_token(&self) -> Bytes {
+        Bytes(self.windowed.values().fold(self.full, |sum, bytes| sum.saturating_add(*bytes)))
+    }
+
+    /// Bytes that attention reads for one sequence of `length` tokens: a window layer reads its
+    /// window at most. No padding: this is traffic, not allocation.
+    pub fn read(&self, length: Tokens) -> Bytes {
+        let length = u64::from(length.0);
+        self.sum(length, |window| length.min(window))
+    }
+
+    /// Bytes of a cache as llama.cpp allocates it.
+    ///
+    /// Full-attention layers hold all cells. Window layers hold
+    /// `pad256(min(cells, window × (unified ? sequences : 1) + n_ubatch))` per stream
+    /// (`llama-kv-cache-iswa.cpp`, constructor, build 11434, with `swa_full = false`).
+    pub fn cache(&self, shape: CacheShape) -> Bytes {
+        let sequences = u64::from(shape.sequences);
+        let cells = aligned(shape.cells);
+        let (streams, sharers) = match shape.layout {
+            KvLayout::Streams => (sequences, 1),
+            KvLayout::Unified => (1, sequences),
+        };
+        let one = self.sum(cells, |window| {
+            let wanted = window.saturating_mul(sharers).saturating_add(shape.n_ubatch.into());
+            aligned(cells.min(wanted))
+        });
+        Bytes(one.0.saturating_mul(streams))
+    }
+
+    /// Bytes of one sequence with a stream of `context` cells of its own.
+    pub fn sequence(&self, context: Tokens, n_ubatch: u32) -> Bytes {
+        self.cache(CacheShape {
+            layout: KvLayout::Streams,
+            cells: context.0.into(),
+            sequences: 1,
+            n_ubatch,
+        })
+    }
+
+    /// `full` layers × `tokens`, plus each window group × what `in_window` says it holds.
+    fn sum(&self, tokens: u64, in_window: impl Fn(u64) -> u64) -> Bytes {
+        let full = self.full.saturating_mul(tokens);
+        Bytes(self.windowed.iter().fold(full, |sum, (window, bytes)| {
+            sum.saturating_add(bytes.saturating_mul(in_window(u64::from(*window))))
+        }))
+    }
+}
+
+/// Bytes that one token takes in one layer; keys and values are rows of their own, each made of
+/// whole blocks of `kv_type`.
+pub fn layer_bytes_per_token(layer: &LayerKv, kv_type: KvType) -> u64 {
+    let (block_bytes, block_elements) = kv_type.block();
+    let row = |head_length: u32| {
+        let elements = u64::from(layer.kv_heads) * u64::from(head_length);
+        elements.div_ceil(block_elements).saturating_mul(block_bytes)
+    };
+    row(layer.key_length).saturating_add(row(layer.value_length))
+}
+
+#[cfg(test)]
+mod tests;

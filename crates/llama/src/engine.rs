@@ -1,0 +1,68 @@
+//! llama.cpp as an engine: a planned engine, started.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use harmonic_engine::clock::WallClock;
+use harmonic_engine::{EngineError, Local, LocalConfig};
+use harmonic_types::{EnginePlan, KvLayout, KvType};
+
+use crate::machine::LlamaMachine;
+use crate::model::Model;
+
+/// What llama.cpp must know of a planned engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LlamaSetup {
+    /// The engine, for messages.
+    pub id: String,
+    /// The GGUF file.
+    pub path: PathBuf,
+    /// Compute threads.
+    pub threads: u32,
+    /// Sequences of the context; at most 256.
+    pub sequences: u32,
+    /// Cells of the KV cache in all.
+    pub kv_tokens: u64,
+    /// Layout of the KV cache.
+    pub kv_layout: KvLayout,
+    /// Element type of the KV cache.
+    pub kv_type: KvType,
+    /// Most tokens in one batch.
+    pub batch_tokens: u32,
+}
+
+impl LlamaSetup {
+    /// From a plan's engine.
+    ///
+    /// # Errors
+    /// When the plan names no file.
+    pub fn of(engine: &EnginePlan, config: &LocalConfig) -> Result<Self, EngineError> {
+        let path = engine.path.clone().ok_or_else(|| EngineError::Setup {
+            id: engine.id.clone(),
+            reason: format!("the plan names no file for {}: pull it and plan again", engine.model),
+        })?;
+        Ok(Self {
+            id: engine.id.clone(),
+            path,
+            threads: engine.threads,
+            sequences: engine.sequences,
+            kv_tokens: engine.kv_tokens,
+            kv_layout: engine.kv_layout,
+            kv_type: engine.kv_type,
+            batch_tokens: config.sched().batch_tokens.max(engine.sequences),
+        })
+    }
+}
+
+/// Loads the model and starts its engine. Blocks until it is ready.
+///
+/// # Errors
+/// When the file cannot be loaded or the context not be created.
+pub fn spawn(setup: LlamaSetup, config: LocalConfig) -> Result<Local, EngineError> {
+    let model = Model::load(&setup.path)?;
+    let vocabulary = Arc::new(model.clone());
+    Local::spawn(config, vocabulary, move |seat| {
+        let machine = LlamaMachine::new(&model, &setup)?;
+        seat.drive(machine, &mut WallClock::default())
+    })
+}

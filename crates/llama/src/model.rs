@@ -1,0 +1,100 @@
+//! A loaded model: weights, vocabulary, chat template.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use harmonic_engine::{EngineError, Token};
+use harmonic_engine::chat::Vocabulary;
+use harmonic_types::Bytes;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::token::LlamaToken;
+
+use crate::backend::backend;
+
+/// Weights in memory, shared by the engine's thread and everyone who tokenises.
+#[derive(Clone)]
+pub struct Model {
+    pub(crate) llama: Arc<LlamaModel>,
+    path: PathBuf,
+    turn_ends: Arc<[Token]>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Loads a GGUF file, every layer on the GPU where this build has one.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`] when llama.cpp cannot use the file.
+    pub fn load(path: &Path) -> Result<Self, EngineError> {
+        let failed =
+            |reason: String| EngineError::Load { path: path.display().to_string(), reason };
+        // llama.cpp's own report of a missing file is a line in its log.
+        std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
+        let backend = backend().map_err(failed)?;
+        let params = LlamaModelParams::default().with_n_gpu_layers(u32::MAX >> 1);
+        let llama = LlamaModel::load_from_file(backend, path, &params).map_err(|error| {
+            failed(format!("{error}: the file may be damaged, or too new for this build"))
+        })?;
+        let vocabulary = llama.vocab();
+        let turn_ends = vocabulary
+            .tokens()
+            .filter(|token| vocabulary.is_eog(*token))
+            .map(|token| Token(token.0))
+            .collect();
+        Ok(Self { llama: Arc::new(llama), path: path.to_owned(), turn_ends })
+    }
+
+    /// Bytes of all tensors.
+    pub fn weights_bytes(&self) -> Bytes {
+        Bytes(self.llama.size())
+    }
+
+    fn text_of(&self, token: LlamaToken) -> String {
+        // −1 stands for "this model has none".
+        if token.0 < 0 {
+            return String::new();
+        }
+        String::from_utf8_lossy(&self.llama.vocab().token_to_piece(token, true, None)).into_owned()
+    }
+}
+
+impl Vocabulary for Model {
+    fn tokenize(&self, text: &str) -> Vec<Token> {
+        let vocabulary = self.llama.vocab();
+        // Most templates spell the start of text; twice would be a different prompt.
+        let bos = self.bos_text();
+        let spelled = !bos.is_empty() && text.starts_with(&bos);
+        let tokens = vocabulary.tokenize(text.as_bytes(), !spelled, true);
+        tokens.into_iter().map(|token| Token(token.0)).collect()
+    }
+
+    fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
+        self.llama.vocab().token_to_piece_into(LlamaToken(token.0), out, false, None);
+    }
+
+    fn ends_turn(&self, token: Token) -> bool {
+        self.turn_ends.contains(&token)
+    }
+
+    fn turn_ends(&self) -> Vec<Token> {
+        self.turn_ends.to_vec()
+    }
+
+    fn chat_template(&self) -> Option<String> {
+        self.llama.chat_template(None).ok()?.to_string().ok()
+    }
+
+    fn bos_text(&self) -> String {
+        self.text_of(self.llama.vocab().bos())
+    }
+
+    fn eos_text(&self) -> String {
+        self.text_of(self.llama.vocab().eos())
+    }
+}

@@ -1,0 +1,205 @@
+//! The plan's document from what was allocated: engines named, every byte listed, every figure with
+//! its source.
+
+use std::collections::BTreeSet;
+
+use harmonic_types::{
+    AgentName, AgentSpec, BudgetRule, Bytes, Device, EnginePlan, Hardware, LedgerItem, LedgerLine,
+    Plan, PlanHardware, Provenance, ProvenanceMap, Sharing, StackSpec,
+};
+
+use crate::allocation::{Allocation, Share, Wish};
+use crate::concurrency::MaxInFlight;
+use crate::footprint::{Footprint, Pricing};
+use crate::input::{PlanOptions, PlannedModel};
+use crate::plan::Agent;
+
+mod agent;
+
+/// An engine before it has a name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EngineDraft<'a> {
+    /// The agent of highest priority that it would serve.
+    pub(crate) first: &'a AgentSpec,
+    pub(crate) model: &'a PlannedModel,
+}
+
+/// All that the document is made from; agents and wishes in order of priority, engines and pricings
+/// in order of their first agent.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    pub(crate) hardware: &'a Hardware,
+    pub(crate) stack: &'a StackSpec,
+    pub(crate) options: &'a PlanOptions,
+    pub(crate) limit: MaxInFlight,
+    pub(crate) device: &'a Device,
+    pub(crate) agents: Vec<Agent<'a>>,
+    pub(crate) engines: Vec<EngineDraft<'a>>,
+    pub(crate) pricings: Vec<Pricing<'a>>,
+    pub(crate) wishes: Vec<Wish>,
+}
+
+/// An engine that serves somebody.
+#[derive(Debug)]
+struct Named<'a> {
+    id: String,
+    model: &'a PlannedModel,
+    footprint: Footprint,
+    agents: Vec<AgentName>,
+    slots: u32,
+}
+
+impl Draft<'_> {
+    /// The document of `allocation`.
+    pub(crate) fn into_plan(self, allocation: &Allocation) -> Plan {
+        let named = self.named(allocation);
+        let count = u32::try_from(named.iter().flatten().count()).unwrap_or(u32::MAX).max(1);
+        let threads = (self.hardware.cpu_threads() / count).max(1);
+        let engines: Vec<EnginePlan> =
+            named.iter().flatten().map(|engine| self.engine_plan(engine, threads)).collect();
+        let ledger: Vec<LedgerLine> = engines.iter().flat_map(ledger_lines).collect();
+        let total: Bytes = ledger.iter().map(|line| line.bytes).sum();
+        let budget = self.hardware.memory_budget_bytes;
+        Plan {
+            schema: Plan::SCHEMA.to_owned(),
+            stack: self.stack.name.clone(),
+            hardware: PlanHardware {
+                profile: self.hardware.profile.clone(),
+                memory_budget_bytes: budget,
+                peak_parallel: self.hardware.peak_parallel,
+            },
+            sharing: self.options.sharing,
+            budget: self.options.budget,
+            max_in_flight: self.limit.sequences,
+            agents: self.agent_plans(&allocation.shares, &named),
+            provenance: self.provenance(named.iter().flatten()),
+            engines,
+            ledger,
+            reserve_bytes: self.hardware.memory_total_bytes.saturating_sub(budget),
+            total_bytes: total,
+            headroom_bytes: budget.saturating_sub(total),
+        }
+    }
+
+    /// One entry per engine draft; `None` for those that serve nobody.
+    fn named(&self, allocation: &Allocation) -> Vec<Option<Named<'_>>> {
+        let mut taken = BTreeSet::new();
+        let drafts = self.engines.iter().zip(&allocation.engines);
+        let mut named: Vec<Option<Named<'_>>> = drafts
+            .map(|(engine, footprint)| {
+                let name = match self.options.sharing {
+                    Sharing::Shared => &engine.model.name,
+                    Sharing::Isolated => &engine.first.name.0,
+                };
+                footprint.map(|footprint| Named {
+                    id: unique(&slug(name), &mut taken),
+                    model: engine.model,
+                    footprint,
+                    agents: Vec::new(),
+                    slots: 0,
+                })
+            })
+            .collect();
+        for ((agent, wish), share) in self.agents.iter().zip(&self.wishes).zip(&allocation.shares) {
+            if let (Share::Placed { slots, .. }, Some(engine)) = (share, &mut named[wish.engine]) {
+                engine.agents.push(agent.spec.name.clone());
+                engine.slots = engine.slots.saturating_add(*slots);
+            }
+        }
+        named
+    }
+
+    fn engine_plan(&self, engine: &Named<'_>, threads: u32) -> EnginePlan {
+        let Named { id, model, footprint, agents, slots } = engine;
+        EnginePlan {
+            id: id.clone(),
+            kind: self.options.engine_kind.clone(),
+            device: self.device.id.clone(),
+            model: model.name.clone(),
+            path: model.path.clone(),
+            digest: model.digest.clone(),
+            format: model.shape.format.clone(),
+            agents: agents.clone(),
+            slots: *slots,
+            sequences: footprint.sequences,
+            threads,
+            kv_layout: footprint.layout,
+            kv_type: self.options.kv_type,
+            kv_tokens: footprint.kv_tokens,
+            weights_bytes: footprint.weights,
+            kv_bytes: footprint.kv,
+            prefix_bytes: Bytes::ZERO,
+            park_bytes: Bytes::ZERO,
+            compute_bytes: footprint.compute,
+            overhead_bytes: footprint.overhead,
+            total_bytes: footprint.total(),
+        }
+    }
+
+    fn provenance<'a>(&self, engines: impl Iterator<Item = &'a Named<'a>>) -> ProvenanceMap {
+        let mut sources = ProvenanceMap::new();
+        let mut state = |pointer: String, source: Option<Provenance>| {
+            if let Some(source) = source {
+                sources.insert(pointer, source);
+            }
+        };
+        let of_hardware = |pointer: &str| self.hardware.provenance.get(pointer).copied();
+        state("/max_in_flight".to_owned(), self.limit.provenance);
+        for field in ["/memory_budget_bytes", "/peak_parallel"] {
+            state(format!("/hardware{field}"), of_hardware(field));
+        }
+        for (index, engine) in engines.enumerate() {
+            let (weights, rest) = match self.options.budget {
+                BudgetRule::Exact => (engine.model.shape.provenance, Provenance::Estimated),
+                BudgetRule::Paper => (Provenance::Paper, Provenance::Paper),
+            };
+            state(format!("/engines/{index}/weights_bytes"), Some(weights));
+            for field in ["kv_bytes", "compute_bytes", "overhead_bytes", "total_bytes"] {
+                state(format!("/engines/{index}/{field}"), Some(rest));
+            }
+        }
+        sources
+    }
+}
+
+/// The lines of one engine; what costs nothing has none.
+fn ledger_lines(engine: &EnginePlan) -> impl Iterator<Item = LedgerLine> {
+    let lines = [
+        (LedgerItem::Weights, engine.weights_bytes),
+        (LedgerItem::Kv, engine.kv_bytes),
+        (LedgerItem::Prefix, engine.prefix_bytes),
+        (LedgerItem::Park, engine.park_bytes),
+        (LedgerItem::Compute, engine.compute_bytes),
+        (LedgerItem::Overhead, engine.overhead_bytes),
+    ];
+    lines.into_iter().filter(|(_, bytes)| *bytes > Bytes::ZERO).map(|(item, bytes)| LedgerLine {
+        item,
+        engine: engine.id.clone(),
+        bytes,
+    })
+}
+
+/// `name` as an identifier: lower case, digits, dots and single dashes.
+fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() || c == '.' || c == '_' {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_matches('-');
+    if slug.is_empty() { "engine".to_owned() } else { slug.to_owned() }
+}
+
+/// `base`, or `base-2`, `base-3` … where that is taken.
+fn unique(base: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut id = base.to_owned();
+    let mut number = 1u32;
+    while !taken.insert(id.clone()) {
+        number += 1;
+        id = format!("{base}-{number}");
+    }
+    id
+}

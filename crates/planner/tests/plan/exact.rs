@@ -1,0 +1,243 @@
+//! Plans with every byte computed from the models' shapes.
+
+use crate::fixtures::{agent, machine, models, spark, standard, starter, strix};
+use harmonic_planner::footprint::N_UBATCH;
+use harmonic_planner::{PlanError, PlanOptions, plan};
+use harmonic_types::{
+    AgentName, AgentStatus, Bytes, Curve, CurveKey, Hardware, KvLayout, Plan, Provenance, Sharing,
+    StackSpec, Tier, Tokens,
+};
+
+fn planned(hardware: &Hardware, stack: &StackSpec) -> Plan {
+    plan(hardware, stack, &models(), &PlanOptions::default(), &[]).expect("it fits")
+}
+
+/// One line per agent and engine, then the totals.
+fn summary(plan: &Plan) -> String {
+    let agents = plan.agents.iter().map(|agent| {
+        let reason = agent.reason.as_deref().unwrap_or("as asked");
+        let slots = format!("{}x{}", agent.slots, agent.context);
+        format!("{:<19}{slots:<9} {:<8} {reason}", agent.name, agent.kv_bytes)
+    });
+    let engines = plan.engines.iter().map(|e| {
+        let shape = format!(
+            "{}: {} slots, {} sequences, {:?} of {} cells, {} threads",
+            e.id, e.slots, e.sequences, e.kv_layout, e.kv_tokens, e.threads
+        );
+        let [weights, kv] = [e.weights_bytes, e.kv_bytes];
+        let [compute, overhead] = [e.compute_bytes, e.overhead_bytes];
+        format!("{shape}, weights {weights}, kv {kv}, compute {compute}, overhead {overhead}")
+    });
+    let total = format!("{} of {}", plan.total_bytes, plan.hardware.memory_budget_bytes);
+    agents.chain(engines).chain([total]).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn starter_fits_a_small_machine_as_asked() {
+    let hardware = machine("cpu-generic", Bytes::from_gb(24.0), 16, 32);
+    insta::assert_snapshot!(summary(&planned(&hardware, &starter())), @"
+    executive          16x2048   755.0 MB as asked
+    operator           16x2048   755.0 MB as asked
+    technical_director 12x2048   566.2 MB as asked
+    research_director  12x2048   566.2 MB as asked
+    creative_director  12x2048   566.2 MB as asked
+    coder              8x2048    377.5 MB as asked
+    analyst            8x2048    377.5 MB as asked
+    smollm2-135m: 84 slots, 32 sequences, Streams of 65536 cells, 8 threads, weights 98.0 MB, kv 1.5 GB, compute 115.9 MB, overhead 44.6 MB
+    1.8 GB of 20.4 GB
+    ");
+}
+
+#[test]
+fn standard_on_the_spark() {
+    insta::assert_snapshot!(summary(&planned(&spark(), &standard())), @"
+    executive          16x4096   9.7 GB   as asked
+    operator           16x4096   9.7 GB   as asked
+    technical_director 12x8192   14.5 GB  as asked
+    research_director  12x8192   14.5 GB  as asked
+    creative_director  12x8192   14.5 GB  as asked
+    coder              8x16384   21.5 GB  as asked
+    analyst            8x8192    9.7 GB   as asked
+    qwen3-4b: 32 slots, 32 sequences, Streams of 131072 cells, 2 threads, weights 2.5 GB, kv 19.3 GB, compute 360.0 MB, overhead 70.9 MB
+    qwen3-8b: 44 slots, 32 sequences, Streams of 262144 cells, 2 threads, weights 5.0 GB, kv 38.7 GB, compute 368.4 MB, overhead 70.9 MB
+    qwen3-14b: 8 slots, 8 sequences, Streams of 131072 cells, 2 threads, weights 9.0 GB, kv 21.5 GB, compute 370.6 MB, overhead 70.9 MB
+    97.3 GB of 108.8 GB
+    ");
+}
+
+#[test]
+fn standard_on_the_strix_halo() {
+    insta::assert_snapshot!(summary(&planned(&strix(), &standard())), @"
+    executive          12x4096   7.2 GB   as asked
+    operator           12x4096   7.2 GB   as asked
+    technical_director 9x8192    10.9 GB  as asked
+    research_director  9x8192    10.9 GB  as asked
+    creative_director  9x8192    10.9 GB  as asked
+    coder              6x16384   16.1 GB  as asked
+    analyst            6x8192    7.2 GB   as asked
+    qwen3-4b: 24 slots, 16 sequences, Streams of 65536 cells, 2 threads, weights 2.5 GB, kv 9.7 GB, compute 350.2 MB, overhead 70.9 MB
+    qwen3-8b: 33 slots, 16 sequences, Streams of 131072 cells, 2 threads, weights 5.0 GB, kv 19.3 GB, compute 358.6 MB, overhead 70.9 MB
+    qwen3-14b: 6 slots, 6 sequences, Streams of 98304 cells, 2 threads, weights 9.0 GB, kv 16.1 GB, compute 369.3 MB, overhead 70.9 MB
+    62.9 GB of 78.2 GB
+    ");
+}
+
+#[test]
+fn a_small_machine_gives_up_slots_then_contexts_then_agents() {
+    let hardware = machine("laptop", Bytes::from_gb(16.0), 16, 32);
+    insta::assert_snapshot!(summary(&planned(&hardware, &standard())), @"
+    executive          8x2048    2.4 GB   context 2048 instead of 4096 and 8 slots instead of 16: the memory budget holds no more
+    operator           8x512     604.0 MB context 512 instead of 4096 and 8 slots instead of 16: the memory budget holds no more
+    technical_director 6x1024    906.0 MB context 1024 instead of 8192 and 6 slots instead of 12: the memory budget holds no more
+    research_director  6x512     453.0 MB context 512 instead of 8192 and 6 slots instead of 12: the memory budget holds no more
+    creative_director  6x512     453.0 MB context 512 instead of 8192 and 6 slots instead of 12: the memory budget holds no more
+    coder              0x16384   0 B      not placed: 4 slots of context 512, the least it is given, need 9.7 GB more and the budget has 2.7 GB left
+    analyst            4x512     302.0 MB context 512 instead of 8192 and 4 slots instead of 8: the memory budget holds no more
+    qwen3-4b: 16 slots, 16 sequences, Unified of 20480 cells, 4 threads, weights 2.5 GB, kv 3.0 GB, compute 383.8 MB, overhead 70.9 MB
+    qwen3-8b: 22 slots, 22 sequences, Unified of 14336 cells, 4 threads, weights 5.0 GB, kv 2.1 GB, compute 374.9 MB, overhead 70.9 MB
+    13.6 GB of 13.6 GB
+    ");
+}
+
+#[test]
+fn isolated_engines_pay_their_weights_each() {
+    let options = PlanOptions { sharing: Sharing::Isolated, ..PlanOptions::default() };
+    let hardware = machine("cpu-generic", Bytes::from_gb(24.0), 16, 32);
+    let plan = plan(&hardware, &starter(), &models(), &options, &[]).unwrap();
+    let ids: Vec<_> = plan.engines.iter().map(|engine| engine.id.as_str()).collect();
+    let names: Vec<_> = plan.agents.iter().map(|agent| agent.name.0.as_str()).collect();
+    assert_eq!(ids, names);
+    let weights = models()["smollm2:135m"].shape.weights_bytes;
+    assert!(plan.engines.iter().all(|engine| engine.weights_bytes == weights));
+    assert!(plan.engines.iter().all(|engine| engine.threads == 1));
+    let own = plan.agents.iter().map(|agent| agent.memory_bytes - agent.kv_bytes);
+    assert_eq!(own.sum::<Bytes>(), weights * 7);
+}
+
+#[test]
+fn the_ledger_lists_every_byte() {
+    for hardware in [spark(), strix(), machine("laptop", Bytes::from_gb(16.0), 16, 32)] {
+        let plan = planned(&hardware, &standard());
+        let ledger: Bytes = plan.ledger.iter().map(|line| line.bytes).sum();
+        let engines: Bytes = plan.engines.iter().map(|engine| engine.total_bytes).sum();
+        assert_eq!((ledger, engines), (plan.total_bytes, plan.total_bytes));
+        assert_eq!(plan.total_bytes + plan.headroom_bytes, hardware.memory_budget_bytes);
+        assert_eq!(hardware.memory_budget_bytes + plan.reserve_bytes, hardware.memory_total_bytes);
+    }
+}
+
+#[test]
+fn unequal_contexts_share_a_pool_and_equal_ones_get_streams() {
+    let stack = |contexts: [u32; 2]| StackSpec {
+        name: "two".to_owned(),
+        agents: vec![
+            agent("a", Tier::Executive, "qwen3:4b", contexts[0]),
+            agent("b", Tier::Executive, "qwen3:4b", contexts[1]),
+        ],
+    };
+    let hardware = machine("two", Bytes::from_gb(128.0), 2, 32);
+    let equal = &planned(&hardware, &stack([4000, 4096])).engines[0];
+    assert_eq!((equal.kv_layout, equal.kv_tokens), (KvLayout::Streams, 4 * 4096));
+    let unequal = &planned(&hardware, &stack([512, 16384])).engines[0];
+    assert_eq!((unequal.kv_layout, unequal.kv_tokens), (KvLayout::Unified, 2 * (512 + 16384)));
+    assert_eq!(unequal.kv_bytes, Bytes(147_456 * unequal.kv_tokens));
+}
+
+/// Window layers cost a stream its window and one physical batch.
+#[test]
+fn sliding_windows_lower_what_slots_cost() {
+    let mut models = models();
+    let shape = &mut models.get_mut("qwen3:4b").unwrap().shape;
+    for layer in &mut shape.layers {
+        layer.window = Some(Tokens(512));
+    }
+    let stack = StackSpec {
+        name: "one".to_owned(),
+        agents: vec![agent("a", Tier::Executive, "qwen3:4b", 8192)],
+    };
+    let hardware = machine("one", Bytes::from_gb(128.0), 1, 32);
+    let plan = plan(&hardware, &stack, &models, &PlanOptions::default(), &[]).unwrap();
+    assert_eq!(plan.engines[0].kv_bytes, Bytes(147_456 * u64::from(512 + N_UBATCH)));
+}
+
+#[test]
+fn a_context_beyond_training_is_capped_and_says_so() {
+    let mut stack = starter();
+    stack.agents.truncate(1);
+    stack.agents[0].context = Tokens(16384);
+    let hardware = machine("cpu-generic", Bytes::from_gb(24.0), 16, 32);
+    let agent = &planned(&hardware, &stack).agents[0];
+    assert_eq!((agent.context, agent.status), (Tokens(8192), AgentStatus::Degraded));
+    assert_eq!(
+        agent.reason.as_deref(),
+        Some("context limited to the 8192 tokens that `smollm2:135m` was trained for")
+    );
+}
+
+fn curve(machine: &str, digest: &str, sweet_spot: u32, provenance: Provenance) -> Curve {
+    Curve {
+        key: CurveKey {
+            machine: machine.to_owned(),
+            model: "smollm2:135m".to_owned(),
+            digest: Some(digest.to_owned()),
+            format: None,
+            engine: "llama.cpp".to_owned(),
+            context: None,
+        },
+        points: Vec::new(),
+        sweet_spot: Some(sweet_spot),
+        provenance,
+    }
+}
+
+#[test]
+fn a_measured_sweet_spot_replaces_the_profiles_maximum() {
+    let hardware = machine("cpu-generic", Bytes::from_gb(24.0), 16, 32);
+    let limit = |curves: &[Curve]| {
+        let options = PlanOptions::default();
+        let plan = plan(&hardware, &starter(), &models(), &options, curves).unwrap();
+        assert_eq!(plan.engines[0].sequences, plan.max_in_flight);
+        (plan.max_in_flight, plan.provenance["/max_in_flight"])
+    };
+    let here = |spot| curve("cpu-generic", "b179", spot, Provenance::Measured);
+    let by_profile = (32, Provenance::Paper);
+    assert_eq!(limit(&[]), by_profile);
+    assert_eq!(limit(&[here(24)]), (24, Provenance::Measured));
+    assert_eq!(limit(&[here(24), here(8)]), (8, Provenance::Measured), "the last one counts");
+    assert_eq!(limit(&[curve("cpu-generic", "ffff", 8, Provenance::Measured)]), by_profile);
+    assert_eq!(limit(&[curve("dgx-spark", "b179", 8, Provenance::Measured)]), by_profile);
+    assert_eq!(limit(&[curve("cpu-generic", "b179", 8, Provenance::Paper)]), by_profile);
+}
+
+#[test]
+fn refusals_name_what_is_wrong_and_what_would_help() {
+    let refused = |hardware: &Hardware, stack: &StackSpec| {
+        plan(hardware, stack, &models(), &PlanOptions::default(), &[]).unwrap_err()
+    };
+    let mut stack = standard();
+    stack.agents[2].model = "qwen9:1t".to_owned();
+    insta::assert_snapshot!(refused(&spark(), &stack), @"agent `technical_director` asks for the model `qwen9:1t`, which is not known: use one of qwen3:14b, qwen3:4b, qwen3:8b, smollm2:135m");
+    let tiny = machine("tiny", Bytes::from_gb(2.0), 16, 32);
+    insta::assert_snapshot!(refused(&tiny, &standard()), @"no agent of the stack fits: `executive` needs least, 3.5 GB for one engine with the fewest slots and the smallest context, and the budget is 1.7 GB: use a smaller model or a stack with one, or free memory");
+    let nobody = StackSpec { name: "nobody".to_owned(), agents: Vec::new() };
+    let error = PlanError::NoAgents { stack: "nobody".to_owned() };
+    assert_eq!(refused(&spark(), &nobody), error);
+    let no_device = Hardware { devices: Vec::new(), ..spark() };
+    let error = PlanError::NoDevice { profile: "dgx-spark".to_owned() };
+    assert_eq!(refused(&no_device, &standard()), error);
+}
+
+#[test]
+fn skipped_agents_hold_nothing() {
+    let plan = planned(&machine("laptop", Bytes::from_gb(8.0), 16, 32), &standard());
+    let skipped: Vec<_> =
+        plan.agents.iter().filter(|agent| agent.status == AgentStatus::Skipped).collect();
+    assert!(!skipped.is_empty());
+    for agent in skipped {
+        assert_eq!((agent.slots, &agent.engine), (0, &None));
+        assert!(plan.engines.iter().all(|engine| !engine.agents.contains(&agent.name)));
+        assert!(agent.reason.as_ref().unwrap().contains("need"), "{:?}", agent.reason);
+    }
+    assert_eq!(plan.agents[0].name, AgentName::from("executive"));
+    assert_ne!(plan.agents[0].status, AgentStatus::Skipped);
+}

@@ -1,0 +1,6 @@
+//! Plans of the paper's stack on the paper's machines, and what must hold for any plan.
+
+mod exact;
+mod fixtures;
+mod objective;
+mod paper;

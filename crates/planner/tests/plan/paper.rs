@@ -1,0 +1,82 @@
+//! The paper's arithmetic, to the digit.
+
+use crate::fixtures::{agent, models, spark, standard, strix};
+use harmonic_planner::{PlanError, PlanOptions, plan};
+use harmonic_types::{AgentStatus, BudgetRule, Bytes, Hardware, Plan, Sharing};
+
+fn by_the_paper(hardware: &Hardware, sharing: Sharing) -> Plan {
+    let options = PlanOptions { budget: BudgetRule::Paper, sharing, ..PlanOptions::default() };
+    plan(hardware, &standard(), &models(), &options, &[]).expect("the paper covers them")
+}
+
+/// Slots and GB of each agent, and the totals, as §5.4 prints them.
+fn deployment(plan: &Plan) -> String {
+    let agents = plan.agents.iter().map(|agent| {
+        let (slots, gb) = (agent.slots, agent.memory_bytes.as_gb());
+        format!("{:<19}{slots}x ({gb:.1}GB)", agent.name)
+    });
+    let (total, budget) = (plan.total_bytes.as_gb(), plan.hardware.memory_budget_bytes.as_gb());
+    let total = format!("Total: {total:.1}GB / {budget:.1}GB available");
+    agents.chain([total]).collect::<Vec<_>>().join("\n")
+}
+
+/// §5.3.
+#[test]
+fn model_memory_is_base_plus_slots() {
+    let table = ["qwen3:4b", "qwen3:8b", "qwen3:14b"].map(|name| {
+        let figures = models()[name].paper.unwrap();
+        [8, 12, 16].map(|slots| figures.memory(slots))
+    });
+    let gb = |row: [f64; 3]| row.map(Bytes::from_gb);
+    assert_eq!(table, [gb([4.9, 6.1, 7.3]), gb([9.2, 11.2, 13.2]), gb([15.7, 18.9, 22.1])]);
+}
+
+/// §5.4.
+#[test]
+fn the_example_deployment_comes_out_as_printed() {
+    insta::assert_snapshot!(deployment(&by_the_paper(&spark(), Sharing::Isolated)), @"
+    executive          16x (7.3GB)
+    operator           16x (7.3GB)
+    technical_director 12x (11.2GB)
+    research_director  12x (11.2GB)
+    creative_director  12x (11.2GB)
+    coder              8x (15.7GB)
+    analyst            8x (9.2GB)
+    Total: 73.1GB / 108.8GB available
+    ");
+}
+
+#[test]
+fn the_strix_halo_deployment_follows_the_same_rule() {
+    insta::assert_snapshot!(deployment(&by_the_paper(&strix(), Sharing::Isolated)), @"
+    executive          12x (6.1GB)
+    operator           12x (6.1GB)
+    technical_director 9x (9.7GB)
+    research_director  9x (9.7GB)
+    creative_director  9x (9.7GB)
+    coder              6x (14.1GB)
+    analyst            6x (8.2GB)
+    Total: 63.6GB / 78.2GB available
+    ");
+}
+
+#[test]
+fn sharing_pays_each_base_once() {
+    let totals = [spark(), strix()].map(|hardware| {
+        let plan = by_the_paper(&hardware, Sharing::Shared);
+        assert!(plan.agents.iter().all(|agent| agent.status == AgentStatus::Planned));
+        (plan.engines.len(), plan.total_bytes)
+    });
+    assert_eq!(totals, [(3, Bytes::from_gb(55.0)), (3, Bytes::from_gb(45.5))]);
+}
+
+#[test]
+fn a_model_that_the_paper_does_not_cover_is_named() {
+    let mut stack = standard();
+    stack.agents.push(agent("helper", harmonic_types::Tier::Heavy, "smollm2:135m", 2048));
+    let options = PlanOptions { budget: BudgetRule::Paper, ..PlanOptions::default() };
+    let error = plan(&spark(), &stack, &models(), &options, &[]).unwrap_err();
+    let expected =
+        PlanError::NoPaperFigures { agent: "helper".into(), model: "smollm2:135m".to_owned() };
+    assert_eq!(error, expected);
+}
