@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harmonic_engine::{EngineError, Token};
 use harmonic_engine::chat::Vocabulary;
+use harmonic_engine::{EngineError, Token};
 use harmonic_types::Bytes;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;

@@ -128,7 +128,7 @@ impl Draft<'_> {
             kv_tokens: footprint.kv_tokens,
             weights_bytes: footprint.weights,
             kv_bytes: footprint.kv,
-            prefix_bytes: Bytes::ZERO,
+            prefix_bytes: footprint.prefix,
             park_bytes: Bytes::ZERO,
             compute_bytes: footprint.compute,
             overhead_bytes: footprint.overhead,
@@ -154,7 +154,9 @@ impl Draft<'_> {
                 BudgetRule::Paper => (Provenance::Paper, Provenance::Paper),
             };
             state(format!("/engines/{index}/weights_bytes"), Some(weights));
-            for field in ["kv_bytes", "compute_bytes", "overhead_bytes", "total_bytes"] {
+            for field in
+                ["kv_bytes", "prefix_bytes", "compute_bytes", "overhead_bytes", "total_bytes"]
+            {
                 state(format!("/engines/{index}/{field}"), Some(rest));
             }
         }

@@ -6,7 +6,8 @@
 //! | KV | [`KvCost::cache`] of the layout below |
 //! | compute | [`compute`], an estimate |
 //! | overhead | [`overhead`], an estimate |
-//! | prefix, park | 0: prefix snapshots and parked sequences are not kept yet |
+//! | prefix | KV of each agent's system prompt, [`prefix_tokens`], an estimate |
+//! | park | 0: sequences are not parked yet |
 //!
 //! **Layout.** `streams` gives each sequence max(context) cells. `unified` is one pool with room
 //! for the `sequences` largest slots, in which every sequence attends over the whole pool. Streams
@@ -20,7 +21,7 @@
 use std::collections::BTreeMap;
 
 use harmonic_laws::{CacheShape, KvCost, aligned};
-use harmonic_types::{BudgetRule, Bytes, KvLayout, KvType, ModelShape};
+use harmonic_types::{BudgetRule, Bytes, KvLayout, KvType, ModelShape, Tokens};
 
 use crate::input::{PaperFigures, PlannedModel};
 
@@ -46,6 +47,8 @@ pub struct Footprint {
     pub weights: Bytes,
     /// KV cache.
     pub kv: Bytes,
+    /// Snapshots of the agents' system prompts.
+    pub prefix: Bytes,
     /// Compute buffers.
     pub compute: Bytes,
     /// All else.
@@ -55,7 +58,7 @@ pub struct Footprint {
 impl Footprint {
     /// Sum of all lines.
     pub fn total(&self) -> Bytes {
-        let lines = [self.weights, self.kv, self.compute, self.overhead];
+        let lines = [self.weights, self.kv, self.prefix, self.compute, self.overhead];
         Bytes(lines.into_iter().fold(0, |sum: u64, line| sum.saturating_add(line.0)))
     }
 }
@@ -68,6 +71,7 @@ pub struct Pricing<'a> {
     /// Present under the paper's rule.
     paper: Option<PaperFigures>,
     max_in_flight: u32,
+    prefix: Bytes,
 }
 
 impl<'a> Pricing<'a> {
@@ -83,7 +87,13 @@ impl<'a> Pricing<'a> {
             BudgetRule::Paper => Some(model.paper?),
         };
         let kv = KvCost::of(&model.shape, kv_type);
-        Some(Self { shape: &model.shape, kv, paper, max_in_flight })
+        Some(Self { shape: &model.shape, kv, paper, max_in_flight, prefix: Bytes::ZERO })
+    }
+
+    /// Adds a snapshot of each of these system prompts.
+    pub fn with_prefixes<'s>(mut self, systems: impl Iterator<Item = &'s str>) -> Self {
+        self.prefix = systems.map(|system| self.kv.read(prefix_tokens(system))).sum();
+        self
     }
 
     /// KV bytes of `slots` slots of `context` cells, each with cells of its own.
@@ -113,6 +123,7 @@ impl<'a> Pricing<'a> {
             Some(paper) => Footprint {
                 weights: paper.base,
                 kv: paper.kv(all),
+                prefix: Bytes::ZERO,
                 compute: Bytes::ZERO,
                 overhead: Bytes::ZERO,
                 ..exact
@@ -131,6 +142,7 @@ impl<'a> Pricing<'a> {
             },
             weights: self.shape.weights_bytes,
             kv,
+            prefix: self.prefix,
             compute: compute(self.shape, cells, sequences),
             overhead: overhead(self.shape),
         }
@@ -150,6 +162,12 @@ fn sum_of_largest(slots: &SlotsByContext, mut sequences: u64) -> u64 {
         sequences -= taken;
     }
     sum
+}
+
+/// Tokens of an agent's shared prefix, estimated: a token for each 3 bytes of its system prompt
+/// (English takes about 4, code and other languages fewer) and 64 for the template around it.
+pub fn prefix_tokens(system: &str) -> Tokens {
+    Tokens(u32::try_from(system.len().div_ceil(3) + 64).unwrap_or(u32::MAX))
 }
 
 /// Compute buffers, estimated: 4 bytes for each of

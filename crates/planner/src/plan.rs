@@ -37,12 +37,16 @@ pub fn plan(
     let (engines, of_agent) = engines(&agents, options.sharing);
     let pricings = engines
         .iter()
-        .map(|engine| {
-            let price = Pricing::of(engine.model, options.budget, options.kv_type, limit.sequences);
-            price.ok_or_else(|| PlanError::NoPaperFigures {
-                agent: engine.first.name.clone(),
-                model: engine.model.name.clone(),
-            })
+        .enumerate()
+        .map(|(index, engine)| {
+            let served = agents.iter().zip(&of_agent).filter(|(_, of)| **of == index);
+            let systems = served.map(|(agent, _)| agent.spec.system.as_str());
+            Pricing::of(engine.model, options.budget, options.kv_type, limit.sequences)
+                .map(|price| price.with_prefixes(systems))
+                .ok_or_else(|| PlanError::NoPaperFigures {
+                    agent: engine.first.name.clone(),
+                    model: engine.model.name.clone(),
+                })
         })
         .collect::<Result<Vec<_>, _>>()?;
     let wishes: Vec<Wish> = agents

@@ -25,8 +25,11 @@ fn summary(plan: &Plan) -> String {
             e.id, e.slots, e.sequences, e.kv_layout, e.kv_tokens, e.threads
         );
         let [weights, kv] = [e.weights_bytes, e.kv_bytes];
-        let [compute, overhead] = [e.compute_bytes, e.overhead_bytes];
-        format!("{shape}, weights {weights}, kv {kv}, compute {compute}, overhead {overhead}")
+        let [prefix, compute, overhead] = [e.prefix_bytes, e.compute_bytes, e.overhead_bytes];
+        format!(
+            "{shape}, weights {weights}, kv {kv}, prefix {prefix}, compute {compute}, overhead \
+             {overhead}"
+        )
     });
     let total = format!("{} of {}", plan.total_bytes, plan.hardware.memory_budget_bytes);
     agents.chain(engines).chain([total]).collect::<Vec<_>>().join("\n")
@@ -43,7 +46,7 @@ fn starter_fits_a_small_machine_as_asked() {
     creative_director  12x2048   566.2 MB as asked
     coder              8x2048    377.5 MB as asked
     analyst            8x2048    377.5 MB as asked
-    smollm2-135m: 84 slots, 32 sequences, Streams of 65536 cells, 8 threads, weights 98.0 MB, kv 1.5 GB, compute 115.9 MB, overhead 44.6 MB
+    smollm2-135m: 84 slots, 32 sequences, Streams of 65536 cells, 8 threads, weights 98.0 MB, kv 1.5 GB, prefix 10.3 MB, compute 115.9 MB, overhead 44.6 MB
     1.8 GB of 20.4 GB
     ");
 }
@@ -58,10 +61,10 @@ fn standard_on_the_spark() {
     creative_director  12x8192   14.5 GB  as asked
     coder              8x16384   21.5 GB  as asked
     analyst            8x8192    9.7 GB   as asked
-    qwen3-4b: 32 slots, 32 sequences, Streams of 131072 cells, 2 threads, weights 2.5 GB, kv 19.3 GB, compute 360.0 MB, overhead 70.9 MB
-    qwen3-8b: 44 slots, 32 sequences, Streams of 262144 cells, 2 threads, weights 5.0 GB, kv 38.7 GB, compute 368.4 MB, overhead 70.9 MB
-    qwen3-14b: 8 slots, 8 sequences, Streams of 131072 cells, 2 threads, weights 9.0 GB, kv 21.5 GB, compute 370.6 MB, overhead 70.9 MB
-    97.3 GB of 108.8 GB
+    qwen3-4b: 32 slots, 32 sequences, Streams of 131072 cells, 2 threads, weights 2.5 GB, kv 19.3 GB, prefix 18.9 MB, compute 360.0 MB, overhead 70.9 MB
+    qwen3-8b: 44 slots, 32 sequences, Streams of 262144 cells, 2 threads, weights 5.0 GB, kv 38.7 GB, prefix 37.7 MB, compute 368.4 MB, overhead 70.9 MB
+    qwen3-14b: 8 slots, 8 sequences, Streams of 131072 cells, 2 threads, weights 9.0 GB, kv 21.5 GB, prefix 10.5 MB, compute 370.6 MB, overhead 70.9 MB
+    97.4 GB of 108.8 GB
     ");
 }
 
@@ -75,10 +78,10 @@ fn standard_on_the_strix_halo() {
     creative_director  9x8192    10.9 GB  as asked
     coder              6x16384   16.1 GB  as asked
     analyst            6x8192    7.2 GB   as asked
-    qwen3-4b: 24 slots, 16 sequences, Streams of 65536 cells, 2 threads, weights 2.5 GB, kv 9.7 GB, compute 350.2 MB, overhead 70.9 MB
-    qwen3-8b: 33 slots, 16 sequences, Streams of 131072 cells, 2 threads, weights 5.0 GB, kv 19.3 GB, compute 358.6 MB, overhead 70.9 MB
-    qwen3-14b: 6 slots, 6 sequences, Streams of 98304 cells, 2 threads, weights 9.0 GB, kv 16.1 GB, compute 369.3 MB, overhead 70.9 MB
-    62.9 GB of 78.2 GB
+    qwen3-4b: 24 slots, 16 sequences, Streams of 65536 cells, 2 threads, weights 2.5 GB, kv 9.7 GB, prefix 18.9 MB, compute 350.2 MB, overhead 70.9 MB
+    qwen3-8b: 33 slots, 16 sequences, Streams of 131072 cells, 2 threads, weights 5.0 GB, kv 19.3 GB, prefix 37.7 MB, compute 358.6 MB, overhead 70.9 MB
+    qwen3-14b: 6 slots, 6 sequences, Streams of 98304 cells, 2 threads, weights 9.0 GB, kv 16.1 GB, prefix 10.5 MB, compute 369.3 MB, overhead 70.9 MB
+    63.0 GB of 78.2 GB
     ");
 }
 
@@ -87,15 +90,15 @@ fn a_small_machine_gives_up_slots_then_contexts_then_agents() {
     let hardware = machine("laptop", Bytes::from_gb(16.0), 16, 32);
     insta::assert_snapshot!(summary(&planned(&hardware, &standard())), @"
     executive          8x2048    2.4 GB   context 2048 instead of 4096 and 8 slots instead of 16: the memory budget holds no more
-    operator           8x512     604.0 MB context 512 instead of 4096 and 8 slots instead of 16: the memory budget holds no more
-    technical_director 6x1024    906.0 MB context 1024 instead of 8192 and 6 slots instead of 12: the memory budget holds no more
+    operator           9x512     679.5 MB context 512 instead of 4096 and 9 slots instead of 16: the memory budget holds no more
+    technical_director 6x512     453.0 MB context 512 instead of 8192 and 6 slots instead of 12: the memory budget holds no more
     research_director  6x512     453.0 MB context 512 instead of 8192 and 6 slots instead of 12: the memory budget holds no more
     creative_director  6x512     453.0 MB context 512 instead of 8192 and 6 slots instead of 12: the memory budget holds no more
-    coder              0x16384   0 B      not placed: 4 slots of context 512, the least it is given, need 9.7 GB more and the budget has 2.7 GB left
-    analyst            4x512     302.0 MB context 512 instead of 8192 and 4 slots instead of 8: the memory budget holds no more
-    qwen3-4b: 16 slots, 16 sequences, Unified of 20480 cells, 4 threads, weights 2.5 GB, kv 3.0 GB, compute 383.8 MB, overhead 70.9 MB
-    qwen3-8b: 22 slots, 22 sequences, Unified of 14336 cells, 4 threads, weights 5.0 GB, kv 2.1 GB, compute 374.9 MB, overhead 70.9 MB
-    13.6 GB of 13.6 GB
+    coder              0x16384   0 B      not placed: 4 slots of context 512, the least it is given, need 9.8 GB more and the budget has 2.6 GB left
+    analyst            4x1024    604.0 MB context 1024 instead of 8192 and 4 slots instead of 8: the memory budget holds no more
+    qwen3-4b: 17 slots, 17 sequences, Unified of 20992 cells, 4 threads, weights 2.5 GB, kv 3.1 GB, prefix 18.9 MB, compute 385.5 MB, overhead 70.9 MB
+    qwen3-8b: 22 slots, 22 sequences, Unified of 13312 cells, 4 threads, weights 5.0 GB, kv 2.0 GB, prefix 37.7 MB, compute 372.8 MB, overhead 70.9 MB
+    13.5 GB of 13.6 GB
     ");
 }
 

@@ -1,0 +1,40 @@
+# The ways into this repository. `make demo` and `make test` do all the set-up they need.
+
+CARGO  ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Cargo features of the binary, for instance FEATURES=vulkan
+FEATURES ?=
+WITH := $(if $(FEATURES),--features $(FEATURES))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check fmt clippy doc
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install or name the tools that the build needs
+	@sh scripts/setup.sh
+
+build: setup ## compile target/release/harmonic
+	$(CARGO) build --release --locked --package harmonic $(WITH)
+
+demo: build ## start the starter team, ask it, and measure this machine
+	$(TARGET)/release/harmonic demo
+
+# The binary that pulls the model is the one that `cargo test` has just built: no second build of
+# llama.cpp.
+test: setup ## fetch the starter model and run all tests
+	$(CARGO) test --workspace --locked --no-run
+	$(TARGET)/debug/harmonic models pull smollm2:135m
+	$(CARGO) test --workspace --locked
+
+check: fmt clippy doc ## formatting, lints and documentation, warnings denied
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy: setup
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+doc: setup
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked

@@ -1,0 +1,110 @@
+//! The conformance suite on llama.cpp with the real starter model, and what is llama.cpp's alone.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use harmonic_engine::{Engine, EngineError, LocalConfig, conformance};
+use harmonic_llama::{LlamaMachine, LlamaSetup, Model, quantize, spawn};
+use harmonic_models::{Store, default_root};
+use harmonic_types::{Bytes, KvLayout, KvType};
+
+/// The starter model, where `make test` has put it.
+#[expect(clippy::disallowed_methods, reason = "a test has no settings to read it for it")]
+fn starter() -> PathBuf {
+    let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let data = || var("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || var("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let root = var("HARMONIC_MODELS").map(PathBuf::from);
+    let root = root.or_else(|| data().or_else(home).map(|data| default_root(&data)));
+    let store = Store::new(root.expect("HARMONIC_MODELS, XDG_DATA_HOME or HOME is set"));
+    let found = store.find("smollm2:135m").expect("the store is readable");
+    found.expect("smollm2:135m is in the store: `make test` pulls it").path
+}
+
+fn setup(config: &LocalConfig, kv_layout: KvLayout) -> LlamaSetup {
+    LlamaSetup {
+        id: config.id.clone(),
+        path: starter(),
+        threads: 2,
+        sequences: config.sequences,
+        kv_tokens: config.kv_tokens,
+        kv_layout,
+        kv_type: KvType::F16,
+        batch_tokens: 512,
+    }
+}
+
+async fn conforms(layout: KvLayout) {
+    let factory = |config: LocalConfig| -> Arc<dyn Engine> {
+        Arc::new(spawn(setup(&config, layout), config).expect("the engine starts"))
+    };
+    for difference in conformance::run(&factory).await {
+        println!("{layout:?}: near tie {difference:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn llama_conforms_in_streams() {
+    conforms(KvLayout::Streams).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn llama_conforms_in_a_unified_cache() {
+    conforms(KvLayout::Unified).await;
+}
+
+fn small() -> LlamaSetup {
+    LlamaSetup {
+        id: "small".to_owned(),
+        path: starter(),
+        threads: 1,
+        sequences: 4,
+        kv_tokens: 4 * 512,
+        kv_layout: KvLayout::Streams,
+        kv_type: KvType::F16,
+        batch_tokens: 512,
+    }
+}
+
+#[test]
+fn the_allocation_is_what_the_shape_says() {
+    let setup = small();
+    let model = Model::load(&setup.path).expect("loads");
+    let of = |setup: &LlamaSetup| {
+        harmonic_engine::Machine::allocation(&LlamaMachine::new(&model, setup).expect("a context"))
+    };
+    // 30 layers × 3 KV heads × 64 × 2 × 2 bytes × 4 sequences of 512.
+    assert_eq!(of(&setup).kv_bytes, Some(Bytes(30 * 3 * 64 * 2 * 2 * 4 * 512)));
+    assert!(of(&setup).compute_bytes.is_some_and(|bytes| bytes > Bytes::ZERO));
+    let quantised = LlamaSetup { kv_type: KvType::Q8_0, ..setup };
+    // 34 bytes for 32 elements; llama.cpp logs MiB with two digits.
+    let exact = 30 * 3 * 64 * 2 * 34 / 32 * 4 * 512;
+    let logged = of(&quantised).kv_bytes.expect("logged").0;
+    assert!(logged.abs_diff(exact) < 10_486, "{logged} and {exact}");
+}
+
+#[test]
+fn a_file_that_is_no_model_is_a_clear_error() {
+    let missing = Model::load(&PathBuf::from("/nowhere/model.gguf")).expect_err("missing");
+    let text = missing.to_string();
+    assert!(text.starts_with("cannot load the model /nowhere/model.gguf: No such file"), "{text}");
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), b"GGUF but not really").expect("written");
+    let damaged = Model::load(file.path()).expect_err("damaged");
+    assert!(matches!(damaged, EngineError::Load { .. }));
+    assert!(damaged.to_string().contains("may be damaged"), "{damaged}");
+}
+
+#[test]
+fn an_impossible_context_is_a_clear_error() {
+    let model = Model::load(&starter()).expect("loads");
+    let setup = LlamaSetup { kv_tokens: u64::from(u32::MAX) + 1, ..small() };
+    let error = LlamaMachine::new(&model, &setup).expect_err("too large").to_string();
+    assert!(error.contains("4294967296 KV tokens are more than llama.cpp can count"), "{error}");
+}
+
+#[test]
+fn an_unknown_format_is_a_clear_error() {
+    let error = quantize(&starter(), &PathBuf::from("/dev/null"), "Q9_9", 1).expect_err("unknown");
+    assert!(error.to_string().starts_with("llama.cpp cannot convert to Q9_9"), "{error}");
+}

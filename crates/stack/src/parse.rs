@@ -1,0 +1,229 @@
+//! From the text of a stack file to a validated [`StackSpec`].
+//!
+//! Owns the checks and the completion by `like`. Pure: what a stack refers to besides itself comes
+//! in as [`References`].
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+
+use harmonic_types::{AgentName, AgentSpec, Sampling, StackSpec, Tier, Tokens};
+use toml::Spanned;
+
+use crate::document::{AgentDocument, StackDocument};
+use crate::error::StackError;
+use crate::place::Source;
+use crate::{handover, name, sampling};
+
+/// What a stack file may refer to besides itself.
+#[derive(Clone, Copy)]
+pub(crate) struct References<'a> {
+    /// Agents that `like` may name.
+    pub(crate) agents: &'a [AgentSpec],
+    /// Reads a `system_file`.
+    pub(crate) prompt: &'a dyn Fn(&str) -> io::Result<String>,
+}
+
+/// The stack that `source` describes.
+pub(crate) fn stack(
+    source: &Source<'_>,
+    references: References<'_>,
+) -> Result<StackSpec, StackError> {
+    let document: StackDocument =
+        toml::from_str(source.text).map_err(|e| toml_error(source, &e))?;
+    let Some(stack_name) = document.name else {
+        return Err(StackError::Unnamed { origin: source.origin.to_owned() });
+    };
+    check_name(source, &stack_name)?;
+    if document.agents.is_empty() {
+        return Err(StackError::Empty { origin: source.origin.to_owned() });
+    }
+    let mut lines: HashMap<AgentName, usize> = HashMap::new();
+    let mut agents = Vec::with_capacity(document.agents.len());
+    for table in &document.agents {
+        let agent = Table { source, references, written: table }.agent()?;
+        let at = source.place(&table.span());
+        if let Some(first) = lines.insert(agent.name.clone(), at.line) {
+            return Err(StackError::Duplicate { at, name: agent.name.0, first });
+        }
+        agents.push(agent);
+    }
+    for (agent, table) in agents.iter_mut().zip(&document.agents) {
+        if table.get_ref().inherits_prompt() {
+            agent.system =
+                handover::only_to(|target| lines.contains_key(&target.into()), &agent.system);
+        }
+    }
+    Ok(StackSpec { name: stack_name.into_inner(), agents })
+}
+
+fn toml_error(source: &Source<'_>, error: &toml::de::Error) -> StackError {
+    let at = source.place(&error.span().unwrap_or(0..0));
+    let line = source.line(&at).to_owned();
+    // The parser puts what it expected on a line of its own, and speaks of types as Rust does.
+    let reason = error.message().lines().collect::<Vec<_>>().join(", ");
+    let reason = reason.replace("expected i64", "expected a whole number");
+    let reason = reason.replace("expected f32", "expected a number");
+    StackError::Toml { at, line, reason }
+}
+
+fn check_name(source: &Source<'_>, given: &Spanned<String>) -> Result<(), StackError> {
+    if name::is_valid(given.get_ref()) {
+        return Ok(());
+    }
+    Err(value_error(source, &given.span(), "name", given.get_ref().as_str(), name::RULE))
+}
+
+/// A refused value, shown as TOML would write it.
+fn value_error(
+    source: &Source<'_>,
+    span: &Range<usize>,
+    key: &'static str,
+    value: impl Into<toml::Value>,
+    remedy: impl Into<String>,
+) -> StackError {
+    StackError::Value {
+        at: source.place(span),
+        key,
+        value: value.into().to_string(),
+        remedy: remedy.into(),
+    }
+}
+
+impl AgentDocument {
+    fn inherits_prompt(&self) -> bool {
+        self.like.is_some() && self.system.is_none() && self.system_file.is_none()
+    }
+}
+
+/// One `[[agents]]` table with what it takes to read it.
+struct Table<'a> {
+    source: &'a Source<'a>,
+    references: References<'a>,
+    written: &'a Spanned<AgentDocument>,
+}
+
+impl Table<'_> {
+    fn agent(&self) -> Result<AgentSpec, StackError> {
+        let base = self.base()?;
+        let given = self.written.get_ref();
+        let sampling_base = base.map_or_else(Sampling::default, |base| base.sampling.clone());
+        Ok(AgentSpec {
+            name: self.name(base)?,
+            tier: self.tier(base)?,
+            model: self.model(base)?,
+            context: self.context(base)?,
+            role: match (&given.role, base) {
+                (Some(role), _) => role.clone(),
+                (None, Some(base)) => base.role.clone(),
+                (None, None) => return self.missing("role", "`role = \"what it is for\"`"),
+            },
+            system: self.system(base)?,
+            sampling: sampling::over(&sampling_base, &given.sampling, self.source)?,
+            thinking: given.thinking.or(base.map(|base| base.thinking)).unwrap_or(false),
+        })
+    }
+
+    /// The built-in agent that `like` names.
+    fn base(&self) -> Result<Option<&AgentSpec>, StackError> {
+        let Some(like) = &self.written.get_ref().like else { return Ok(None) };
+        let known = self.references.agents;
+        let base = known.iter().find(|agent| agent.name.0 == *like.get_ref());
+        base.map(Some).ok_or_else(|| {
+            let names: Vec<&str> = known.iter().map(|agent| agent.name.0.as_str()).collect();
+            let remedy = format!("the built-in agents are {}", names.join(", "));
+            value_error(self.source, &like.span(), "like", like.get_ref().as_str(), remedy)
+        })
+    }
+
+    fn name(&self, base: Option<&AgentSpec>) -> Result<AgentName, StackError> {
+        match (&self.written.get_ref().name, base) {
+            (Some(given), _) => {
+                check_name(self.source, given)?;
+                Ok(AgentName(given.get_ref().clone()))
+            }
+            (None, Some(base)) => Ok(base.name.clone()),
+            (None, None) => self.missing("name", "`name = \"my_agent\"`"),
+        }
+    }
+
+    fn tier(&self, base: Option<&AgentSpec>) -> Result<Tier, StackError> {
+        match (&self.written.get_ref().tier, base) {
+            (Some(given), _) => {
+                let number = u8::try_from(*given.get_ref()).ok();
+                number.and_then(|number| Tier::try_from(number).ok()).ok_or_else(|| {
+                    let names = Tier::ALL.map(|tier| format!("{} ({tier})", tier.number()));
+                    let remedy = format!("use {}", names.join(", "));
+                    value_error(self.source, &given.span(), "tier", *given.get_ref(), remedy)
+                })
+            }
+            (None, Some(base)) => Ok(base.tier),
+            (None, None) => self.missing("tier", "`tier = 3`"),
+        }
+    }
+
+    fn model(&self, base: Option<&AgentSpec>) -> Result<String, StackError> {
+        const REMEDY: &str =
+            "name a model of the catalog such as \"qwen3:8b\", or the path of a GGUF file";
+        match (&self.written.get_ref().model, base) {
+            (Some(given), _) if given.get_ref().trim().is_empty() => {
+                let written = given.get_ref().as_str();
+                Err(value_error(self.source, &given.span(), "model", written, REMEDY))
+            }
+            (Some(given), _) => Ok(given.get_ref().clone()),
+            (None, Some(base)) => Ok(base.model.clone()),
+            (None, None) => self.missing("model", "`model = \"qwen3:8b\"`"),
+        }
+    }
+
+    fn context(&self, base: Option<&AgentSpec>) -> Result<Tokens, StackError> {
+        match (&self.written.get_ref().context, base) {
+            (Some(given), _) => match u32::try_from(*given.get_ref()) {
+                Ok(tokens @ 1..) => Ok(Tokens(tokens)),
+                _ => Err(value_error(
+                    self.source,
+                    &given.span(),
+                    "context",
+                    *given.get_ref(),
+                    format!(
+                        "use the tokens that prompt and answer need together, 1 to {}, for \
+                         instance 8192",
+                        u32::MAX
+                    ),
+                )),
+            },
+            (None, Some(base)) => Ok(base.context),
+            (None, None) => self.missing("context", "`context = 8192`"),
+        }
+    }
+
+    fn system(&self, base: Option<&AgentSpec>) -> Result<String, StackError> {
+        let given = self.written.get_ref();
+        match (&given.system, &given.system_file, base) {
+            (Some(_), Some(file), _) => {
+                Err(StackError::TwoPrompts { at: self.source.place(&file.span()) })
+            }
+            (Some(system), None, _) => Ok(system.clone()),
+            (None, Some(file), _) => {
+                let read = (self.references.prompt)(file.get_ref());
+                let text = read.map_err(|source| StackError::SystemFile {
+                    at: self.source.place(&file.span()),
+                    file: file.get_ref().clone(),
+                    source,
+                })?;
+                Ok(text.trim_end().to_owned())
+            }
+            (None, None, Some(base)) => Ok(base.system.clone()),
+            (None, None, None) => {
+                self.missing("system", "`system = \"You are …\"` or `system_file = \"agent.md\"`")
+            }
+        }
+    }
+
+    fn missing<T>(&self, key: &'static str, example: &'static str) -> Result<T, StackError> {
+        Err(StackError::Missing { at: self.source.place(&self.written.span()), key, example })
+    }
+}
+
+#[cfg(test)]
+mod tests;
