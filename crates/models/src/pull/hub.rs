@@ -1,0 +1,156 @@
+//! A file of a Hugging Face repository, or of a mirror that speaks the same.
+//!
+//! Asks with HEAD for size and digest (`x-linked-size`, `x-linked-etag`; the latter is the sha256
+//! of a large file), then lets [`transfer`] bring the bytes.
+
+use std::time::Duration;
+
+use harmonic_types::Bytes;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode, Url};
+
+use crate::error::ModelError;
+use crate::pull::{Fetched, Job, transfer};
+
+/// What the hub says of a file before sending it.
+pub(super) struct Stated {
+    /// sha256, where the hub states one.
+    pub(super) digest: Option<String>,
+    /// Length in bytes.
+    pub(super) size: Option<Bytes>,
+}
+
+/// Downloads the file, resuming what an earlier pull has left.
+pub(super) async fn fetch(
+    job: &Job<'_>,
+    repo: &str,
+    revision: Option<&str>,
+    file: &str,
+) -> Result<Fetched, ModelError> {
+    let url = address(&job.options.hub_endpoint, repo, revision.unwrap_or("main"), file)
+        .ok_or_else(|| {
+            let endpoint = &job.options.hub_endpoint;
+            job.fetch_error(format!("`{endpoint}` is no hub address: use https://HOST"))
+        })?;
+    // Fails only where a provider is installed already, which then serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let stated = ask(job, &url).await?;
+    if let (Some(expected), Some(found)) = (job.origin.sha256, &stated.digest)
+        && expected != found
+    {
+        // Known before gigabytes have travelled.
+        let (expected, found) = (expected.to_owned(), found.clone());
+        return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
+    }
+    let path = transfer::download(job, &client(job, Policy::limited(10))?, url, &stated).await?;
+    Ok(Fetched { path, digest: stated.digest })
+}
+
+fn address(endpoint: &str, repo: &str, revision: &str, file: &str) -> Option<Url> {
+    let mut url = Url::parse(endpoint).ok().filter(Url::has_host)?;
+    url.path_segments_mut()
+        .ok()?
+        .pop_if_empty()
+        .extend(repo.split('/'))
+        .extend(["resolve", revision])
+        .extend(file.split('/'));
+    Some(url)
+}
+
+fn client(job: &Job<'_>, redirects: Policy) -> Result<Client, ModelError> {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = &job.options.hub_token {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| job.fetch_error("the hub token has characters that no token has"))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    let builder = Client::builder();
+    // A hub on this machine is never behind the proxy of the network.
+    let here = Url::parse(&job.options.hub_endpoint)
+        .is_ok_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
+    let builder = if here { builder.no_proxy() } else { builder };
+    builder
+        .user_agent(concat!("harmonic/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .redirect(redirects)
+        .connect_timeout(Duration::from_secs(10))
+        .read_timeout(Duration::from_secs(30))
+        .build()
+        .map_err(|error| job.fetch_error(format!("no HTTP client: {}", cause(&error))))
+}
+
+/// Size and digest stand in the hub's own answer, not in that of the store it redirects to; so
+/// redirects to another host are not followed here.
+async fn ask(job: &Job<'_>, url: &Url) -> Result<Stated, ModelError> {
+    let same_host = Policy::custom(|attempt| {
+        let from = attempt.previous().last().and_then(Url::host_str).map(str::to_owned);
+        if attempt.previous().len() < 10 && from.as_deref() == attempt.url().host_str() {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
+    });
+    let answer = client(job, same_host)?
+        .head(url.clone())
+        .send()
+        .await
+        .map_err(|error| job.fetch_error(unreachable(&job.options.hub_endpoint, &error)))?;
+    let status = answer.status();
+    if status.is_client_error() && status != StatusCode::METHOD_NOT_ALLOWED {
+        return Err(job.fetch_error(refused(status)));
+    }
+    let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let size = text("x-linked-size")
+        .or_else(|| text(CONTENT_LENGTH.as_str()).filter(|_| status.is_success()));
+    Ok(Stated {
+        digest: text("x-linked-etag").or(text(ETAG.as_str())).and_then(sha256_of),
+        // An answer without a body may state the length 0, which says nothing of the file.
+        size: size.and_then(|size| size.parse().ok()).filter(|size| *size > 0).map(Bytes),
+    })
+}
+
+/// An entity tag that is a sha256; small files have other tags.
+fn sha256_of(etag: &str) -> Option<String> {
+    let tag = etag.trim_start_matches("W/").trim_matches('"');
+    let is_digest = tag.len() == 64 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest.then(|| tag.to_ascii_lowercase())
+}
+
+/// What a refusal means to the person who asked.
+pub(super) fn refused(status: StatusCode) -> String {
+    match status {
+        StatusCode::NOT_FOUND => {
+            "the hub has no such file (404): check the repository, the revision and the file name"
+                .to_owned()
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!(
+            "the hub refuses access ({status}): accept the model's terms on its page and set \
+             HF_TOKEN, or check that the repository exists"
+        ),
+        StatusCode::TOO_MANY_REQUESTS => {
+            "the hub asks to wait (429): try again later, or set HF_TOKEN".to_owned()
+        }
+        other => format!("the hub answered {other}"),
+    }
+}
+
+/// Why no answer came.
+pub(super) fn unreachable(endpoint: &str, error: &reqwest::Error) -> String {
+    format!("{endpoint} cannot be reached: {}", cause(error))
+}
+
+/// The innermost cause: reqwest's own words only name the layer and repeat the address.
+pub(super) fn cause(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if error.is_timeout() { "no answer in time".to_owned() } else { innermost.to_string() }
+}
+
+/// The response's header as text.
+pub(super) fn header(response: &Response, name: reqwest::header::HeaderName) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(str::to_owned)
+}

@@ -1,0 +1,90 @@
+//! A full disk: a small tmpfs, which only root may mount.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use axum::http::header::RANGE;
+
+use super::scene::{Answer, Hub, Scene, hub_file, model};
+use crate::error::ModelError;
+use crate::source::Source;
+use crate::store::Store;
+
+/// Unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// 200 kB, less than [`model()`]; `None`, said aloud, where mounting is not permitted.
+    fn mount(folder: &Path) -> Option<Self> {
+        let path = folder.join("small-disk");
+        std::fs::create_dir_all(&path).expect("made");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=200k", "tmpfs"])
+            .arg(&path)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        if !mounted {
+            eprintln!("SKIPPED: a tmpfs cannot be mounted here, the full disk was not tested");
+        }
+        mounted.then_some(Self(path))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// The scene with its store on the small disk.
+fn cramped(mut scene: Scene) -> Option<(Scene, SmallDisk)> {
+    let disk = SmallDisk::mount(scene.folder.path())?;
+    scene.store = Store::new(disk.0.join("models"));
+    Some((scene, disk))
+}
+
+fn assert_full(error: &ModelError, knows_need: bool) {
+    match error {
+        ModelError::DiskFull { needed, free, .. } => {
+            assert_eq!(needed.is_some(), knows_need);
+            assert!(needed.is_none_or(|needed| needed > *free));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_fit_is_refused_before_its_first_byte() {
+    let hub = Hub::serving(model(), &[]).start().await;
+    let Some((scene, _disk)) = cramped(Scene::with_hub(&hub)) else { return };
+    let error = scene.pull(&hub_file()).await.expect_err("too large");
+    assert_full(&error, true);
+    let text = error.to_string();
+    assert!(text.contains("it needs 329.1 kB") && text.contains("HARMONIC_MODELS"), "{text}");
+    scene.assert_nothing_final();
+    assert_eq!(scene.files("partial"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_on_the_way_is_named_and_freed() {
+    let hub = Hub { states_size: false, ..Hub::serving(model(), &[Answer::Unsized]) };
+    let hub = hub.start().await;
+    let Some((scene, _disk)) = cramped(Scene::with_hub(&hub)) else { return };
+    let error = scene.pull(&hub_file()).await.expect_err("too large");
+    assert_full(&error, false);
+    assert_eq!(hub.gets(&RANGE).len(), 1);
+    scene.assert_nothing_final();
+    assert!(!scene.files("partial").iter().any(|name| name.contains(".part")));
+}
+
+#[tokio::test]
+async fn a_copy_that_does_not_fit_is_refused() {
+    let scene = Scene::new();
+    let path = scene.folder.path().join("m.gguf");
+    std::fs::write(&path, model()).expect("written");
+    let Some((scene, _disk)) = cramped(scene) else { return };
+    let error = scene.pull(&Source::Path(path)).await.expect_err("too large");
+    assert_full(&error, true);
+    scene.assert_nothing_final();
+    assert_eq!(scene.files("partial"), [""; 0]);
+}

@@ -1,0 +1,100 @@
+//! The hub: what is stated, refused, redirected, wrong.
+
+use axum::http::header::AUTHORIZATION;
+
+use super::scene::{Answer, Hub, Scene, Seen, digest, hub_file, model};
+use crate::error::ModelError;
+
+#[tokio::test]
+async fn a_file_comes_with_its_digest_and_progress() {
+    let bytes = model();
+    let hub = Hub::serving(bytes.clone(), &[]).start().await;
+    let scene = Scene::with_hub(&hub);
+    let file = scene.pull(&hub_file()).await.expect("pulled");
+    assert_eq!(file.name, "model");
+    assert_eq!(file.digest, Some(digest(&bytes)));
+    assert_eq!(std::fs::read(&file.path).expect("read"), bytes);
+    assert_eq!(scene.files("partial"), [""; 0], "nothing unfinished is left");
+
+    let events = scene.progress.events();
+    let whole = bytes.len() as u64;
+    assert_eq!(events[0], Seen::Begin("downloading model".to_owned(), Some(whole)));
+    let end = events.iter().position(|seen| *seen == Seen::End).expect("ends");
+    assert_eq!(events[end - 1], Seen::Advance(whole), "reports up to the last byte");
+    assert_eq!(events[end + 1], Seen::Begin("checking model".to_owned(), Some(whole)));
+    assert_eq!(events.last(), Some(&Seen::End));
+
+    scene.pull(&hub_file()).await.expect("here already");
+    assert_eq!(hub.gets(&AUTHORIZATION).len(), 1, "what is here is not fetched again");
+}
+
+#[tokio::test]
+async fn a_damaged_model_is_fetched_again() {
+    let hub = Hub::serving(model(), &[]).start().await;
+    let scene = Scene::with_hub(&hub);
+    let file = scene.pull(&hub_file()).await.expect("pulled");
+    std::fs::remove_file(&file.path).expect("removed");
+    let again = scene.pull(&hub_file()).await.expect("pulled again");
+    assert!(again.path.exists());
+    assert!(scene.progress.notes()[0].contains("is damaged and is fetched again"));
+}
+
+#[tokio::test]
+async fn a_wrong_digest_leaves_nothing() {
+    let stated = digest(b"something else");
+    let hub = Hub { linked: Some(stated.clone()), ..Hub::serving(model(), &[]) }.start().await;
+    let scene = Scene::with_hub(&hub);
+    match scene.pull(&hub_file()).await.expect_err("refused") {
+        ModelError::WrongDigest { target, expected, found } => {
+            assert_eq!(target, "hf:org/repo/model.gguf");
+            assert_eq!((expected, found), (stated, digest(&model())));
+        }
+        other => panic!("{other}"),
+    }
+    scene.assert_nothing_final();
+    assert!(!scene.files("partial").iter().any(|name| name.contains(".part")));
+}
+
+#[tokio::test]
+async fn what_is_no_gguf_is_refused() {
+    let html = b"<html>please log in</html>".to_vec();
+    let hub = Hub { linked: None, ..Hub::serving(html, &[]) }.start().await;
+    let scene = Scene::with_hub(&hub);
+    let error = scene.pull(&hub_file()).await.expect_err("refused").to_string();
+    insta::assert_snapshot!(error, @r#"hf:org/repo/model.gguf cannot be used as a model: it is not a GGUF file (byte 0 has "<htm" where `GGUF` should stand): convert the model to GGUF first, or give another file"#);
+    scene.assert_nothing_final();
+}
+
+#[tokio::test]
+async fn a_cut_file_that_the_hub_calls_whole_is_refused() {
+    let mut bytes = model();
+    bytes.truncate(bytes.len() - 5);
+    let hub = Hub::serving(bytes, &[]).start().await;
+    let scene = Scene::with_hub(&hub);
+    let error = scene.pull(&hub_file()).await.expect_err("refused").to_string();
+    assert!(error.starts_with("hf:org/repo/model.gguf cannot be used as a model: it is truncated"));
+    scene.assert_nothing_final();
+}
+
+#[tokio::test]
+async fn refusals_say_what_to_do() {
+    for (status, word) in [(404, "check the repository"), (401, "HF_TOKEN"), (429, "try again")] {
+        let hub = Hub::serving(model(), &[Answer::Status(status)]).start().await;
+        let error = Scene::with_hub(&hub).pull(&hub_file()).await.expect_err("refused");
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    let mut scene = Scene::new();
+    scene.options.hub_endpoint = "not a url".to_owned();
+    let error = scene.pull(&hub_file()).await.expect_err("refused").to_string();
+    assert!(error.contains("`not a url` is no hub address"), "{error}");
+}
+
+#[tokio::test]
+async fn the_token_does_not_follow_a_redirect_to_another_host() {
+    let hub = Hub::serving(model(), &[Answer::Redirect]).start().await;
+    let mut scene = Scene::with_hub(&hub);
+    scene.options.hub_token = Some("hf_secret".to_owned());
+    scene.pull(&hub_file()).await.expect("pulled");
+    assert_eq!(hub.gets(&AUTHORIZATION), [Some("Bearer hf_secret".to_owned()), None]);
+    assert!(!format!("{:?}", scene.options).contains("secret"));
+}

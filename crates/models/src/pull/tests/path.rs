@@ -1,0 +1,89 @@
+//! Files of this machine.
+
+use super::scene::{Scene, digest, model};
+use crate::error::ModelError;
+use crate::gguf::synthetic::Gguf;
+use crate::source::Source;
+
+#[tokio::test]
+async fn a_file_is_kept_when_the_original_goes() {
+    let scene = Scene::new();
+    let path = scene.folder.path().join("mine.gguf");
+    std::fs::write(&path, model()).expect("written");
+    let source = Source::Path(path.clone());
+    let file = scene.pull(&source).await.expect("pulled");
+    assert_eq!((file.name.as_str(), file.digest), ("mine", Some(digest(&model()))));
+    assert!(scene.progress.notes()[0].contains("linked into the store"));
+    let found = scene.store.find(&path.display().to_string()).expect("looked up");
+    assert!(found.is_some(), "found by its path too");
+
+    std::fs::remove_file(&path).expect("removed");
+    assert_eq!(scene.store.list().expect("listed").models.len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_pulled_anew() {
+    let mut scene = Scene::new();
+    let path = scene.folder.path().join("mine.gguf");
+    std::fs::write(&path, model()).expect("written");
+    let source = Source::Path(path.clone());
+    scene.pull(&source).await.expect("pulled");
+    scene.pull(&source).await.expect("pulled again, the same");
+    std::fs::remove_file(&path).expect("removed");
+    let newer = Gguf::tiny().bytes();
+    std::fs::write(&path, &newer).expect("written");
+    let file = scene.pull(&source).await.expect("pulled anew");
+    assert_eq!(file.digest, Some(digest(&newer)));
+    assert_eq!(scene.files("blobs").len(), 1, "the older one went with its last name");
+
+    scene.options.name = Some("other".to_owned());
+    scene.pull(&source).await.expect("pulled under a second name");
+    assert_eq!((scene.files("blobs").len(), scene.files("names").len()), (1, 2));
+    assert_eq!(scene.files("partial"), [""; 0]);
+}
+
+#[tokio::test]
+async fn bad_files_are_refused_by_name() {
+    let scene = Scene::new();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = scene.folder.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        Source::Path(path)
+    };
+    let missing = Source::Path(scene.folder.path().join("missing.gguf"));
+    let error = scene.pull(&missing).await.expect_err("missing");
+    assert!(matches!(&error, ModelError::Missing(path) if path.ends_with("missing.gguf")));
+    for (name, bytes, word) in [
+        ("text.gguf", b"no model at all".to_vec(), "it is not a GGUF file"),
+        ("cut.gguf", model()[..model().len() / 2].to_vec(), "it is truncated"),
+        ("header.gguf", model()[..40].to_vec(), "it is truncated"),
+        ("empty.gguf", Vec::new(), "it is truncated"),
+    ] {
+        let error = scene.pull(&write(name, &bytes)).await.expect_err(name).to_string();
+        assert!(error.contains(name) && error.contains(word), "{error}");
+    }
+    let folder = scene.pull(&Source::Path(scene.folder.path().to_owned())).await;
+    assert!(folder.expect_err("a folder").to_string().contains("it is not a regular file"));
+    scene.assert_nothing_final();
+    assert_eq!(scene.files("partial"), [""; 0]);
+}
+
+#[tokio::test]
+async fn two_files_of_one_name_do_not_replace_each_other() {
+    let mut scene = Scene::new();
+    for (folder, byte) in [("a", 0), ("b", 1)] {
+        let folder = scene.folder.path().join(folder);
+        std::fs::create_dir_all(&folder).expect("made");
+        let mut bytes = model();
+        let last = bytes.len() - 1;
+        bytes[last] = byte;
+        std::fs::write(folder.join("m.gguf"), bytes).expect("written");
+    }
+    let file = |name: &str| Source::Path(scene.folder.path().join(name).join("m.gguf"));
+    let (a, b) = (file("a"), file("b"));
+    scene.pull(&a).await.expect("pulled");
+    let error = scene.pull(&b).await.expect_err("taken").to_string();
+    assert!(error.contains("the name `m` belongs to the model from"), "{error}");
+    scene.options.name = Some("other".to_owned());
+    assert_eq!(scene.pull(&b).await.expect("pulled").name, "other");
+}

@@ -1,0 +1,100 @@
+//! Interrupted and simultaneous pulls.
+
+use std::time::Duration;
+
+use axum::http::header::{IF_RANGE, RANGE};
+
+use super::scene::{Answer, Hub, Scene, Seen, digest, hub_file, model};
+use crate::error::ModelError;
+
+#[tokio::test]
+async fn the_next_pull_resumes() {
+    let hub = Hub::serving(model(), &[Answer::Break(100_000)]).start().await;
+    let scene = Scene::with_hub(&hub);
+    let error = scene.pull(&hub_file()).await.expect_err("broken").to_string();
+    assert!(error.ends_with("what has arrived is kept, pull again to resume"), "{error}");
+    scene.assert_nothing_final();
+
+    let file = scene.pull(&hub_file()).await.expect("resumed");
+    assert_eq!(file.digest, Some(digest(&model())));
+    let etag = format!("\"{}\"", &digest(&model())[..16]);
+    assert_eq!(hub.gets(&RANGE), [None, Some("bytes=100000-".to_owned())]);
+    assert_eq!(hub.gets(&IF_RANGE), [None, Some(etag)]);
+}
+
+#[tokio::test]
+async fn one_pull_outlives_several_interruptions() {
+    let breaks = [Answer::Break(90_000), Answer::Break(80_000), Answer::Status(503)];
+    let hub = Hub::serving(model(), &breaks).start().await;
+    let mut scene = Scene::with_hub(&hub);
+    scene.options.retries = 1;
+    let file = scene.pull(&hub_file()).await.expect("pulled");
+    assert_eq!(file.digest, Some(digest(&model())));
+    let ranges = [None, Some("bytes=90000-"), Some("bytes=170000-"), Some("bytes=170000-")];
+    assert_eq!(hub.gets(&RANGE), ranges.map(|range| range.map(str::to_owned)));
+    assert_eq!(scene.progress.notes().len(), 3);
+}
+
+#[tokio::test]
+async fn a_file_that_changed_is_not_pieced_together() {
+    let hub = Hub::serving(model(), &[Answer::Break(100_000)]);
+    let hub = Hub { linked: None, ..hub }.start().await;
+    let scene = Scene::with_hub(&hub);
+    scene.pull(&hub_file()).await.expect_err("broken");
+    let mut newer = model();
+    newer[200_000] ^= 1;
+    *hub.hub.bytes.lock().expect("not poisoned") = newer.clone();
+    let file = scene.pull(&hub_file()).await.expect("pulled");
+    assert_eq!(std::fs::read(file.path).expect("read"), newer);
+}
+
+#[tokio::test]
+async fn a_hub_that_ignores_ranges_is_read_from_the_start() {
+    let hub = Hub::serving(model(), &[Answer::Break(100_000), Answer::Unsized]).start().await;
+    let scene = Scene::with_hub(&hub);
+    scene.pull(&hub_file()).await.expect_err("broken");
+    let file = scene.pull(&hub_file()).await.expect("pulled");
+    assert_eq!(std::fs::read(file.path).expect("read"), model());
+}
+
+#[tokio::test]
+async fn a_second_pull_at_once_is_told_who_is_at_it() {
+    let hub = Hub::serving(model(), &[Answer::Stall(50_000)]).start().await;
+    let scene = Scene::with_hub(&hub);
+    let source = hub_file();
+    let first = crate::pull(&scene.store, &source, &scene.options, &scene.progress);
+    tokio::pin!(first);
+    tokio::select! {
+        result = &mut first => panic!("must still run: {result:?}"),
+        () = until_bytes_arrive(&scene) => {}
+    }
+    match scene.pull(&hub_file()).await.expect_err("locked") {
+        ModelError::Locked { holder, .. } => {
+            assert_eq!(holder, format!("process {}", std::process::id()));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_pull_can_be_resumed() {
+    let hub = Hub::serving(model(), &[Answer::Stall(150_000)]).start().await;
+    let scene = Scene::with_hub(&hub);
+    let source = hub_file();
+    tokio::select! {
+        result = scene.pull(&source) => panic!("must still run: {result:?}"),
+        () = until_bytes_arrive(&scene) => {}
+    }
+    scene.assert_nothing_final();
+    scene.pull(&source).await.expect("resumed");
+    let ranges = hub.gets(&RANGE);
+    assert!(ranges[1].as_ref().is_some_and(|range| range.starts_with("bytes=")), "{ranges:?}");
+}
+
+/// Until the first bytes have been reported, not for a time.
+async fn until_bytes_arrive(scene: &Scene) {
+    let arrived = |seen: &Seen| matches!(seen, Seen::Advance(done) if *done > 0);
+    while !scene.progress.events().iter().any(arrived) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,274 @@
+//! What the tests of pulling share: a store, a hub that misbehaves on demand, a recorded progress.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::response::Response;
+use futures::StreamExt;
+use futures::stream;
+use harmonic_types::Bytes;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::gguf::TensorType;
+use crate::gguf::synthetic::Gguf;
+use crate::progress::Progress;
+use crate::pull::PullOptions;
+use crate::source::Source;
+use crate::store::Store;
+use crate::worker::hex;
+
+/// A model file of some 330 kB, so that it takes several reads to transfer.
+pub(super) fn model() -> Vec<u8> {
+    Gguf::tiny().matrix("big", &[512, 320], TensorType::F16).bytes()
+}
+
+pub(super) fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+pub(super) fn source(text: &str) -> Source {
+    text.parse().expect("a source")
+}
+
+/// The file that the test hub serves, whatever the repository.
+pub(super) fn hub_file() -> Source {
+    source("hf:org/repo/model.gguf")
+}
+
+pub(super) struct Scene {
+    pub(super) folder: TempDir,
+    pub(super) store: Store,
+    pub(super) options: PullOptions,
+    pub(super) progress: Recorder,
+}
+
+impl Scene {
+    /// A store in a new folder, and neither hub nor pip.
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::new(folder.path().join("models"));
+        let options = PullOptions {
+            // Port 1 is never listened on.
+            hub_endpoint: "http://127.0.0.1:1".to_owned(),
+            pip: vec!["no-such-pip".to_owned()],
+            retries: 0,
+            ..PullOptions::default()
+        };
+        Self { folder, store, options, progress: Recorder::default() }
+    }
+
+    pub(super) fn with_hub(hub: &RunningHub) -> Self {
+        let mut scene = Self::new();
+        scene.options.hub_endpoint = hub.endpoint.clone();
+        scene
+    }
+
+    pub(super) async fn pull(
+        &self,
+        source: &Source,
+    ) -> Result<harmonic_types::ModelFile, crate::ModelError> {
+        crate::pull(&self.store, source, &self.options, &self.progress).await
+    }
+
+    /// Names of the files in one folder of the store.
+    pub(super) fn files(&self, folder: &str) -> Vec<String> {
+        listed(&self.store.root().join(folder))
+    }
+
+    pub(super) fn assert_nothing_final(&self) {
+        assert_eq!(self.files("blobs"), [""; 0]);
+        assert_eq!(self.files("names"), [""; 0]);
+    }
+}
+
+pub(super) fn listed(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Writes down what it is told.
+#[derive(Default)]
+pub(super) struct Recorder {
+    events: Mutex<Vec<Seen>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Seen {
+    Begin(String, Option<u64>),
+    Advance(u64),
+    End,
+    Note(String),
+}
+
+impl Recorder {
+    pub(super) fn events(&self) -> Vec<Seen> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn notes(&self) -> Vec<String> {
+        let note = |seen| if let Seen::Note(line) = seen { Some(line) } else { None };
+        self.events().into_iter().filter_map(note).collect()
+    }
+
+    fn add(&self, seen: Seen) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+    }
+}
+
+impl Progress for Recorder {
+    fn begin(&self, label: &str, total: Option<Bytes>) {
+        self.add(Seen::Begin(label.to_owned(), total.map(|total| total.0)));
+    }
+    fn advance(&self, done: Bytes) {
+        self.add(Seen::Advance(done.0));
+    }
+    fn end(&self) {
+        self.add(Seen::End);
+    }
+    fn note(&self, line: &str) {
+        self.add(Seen::Note(line.to_owned()));
+    }
+}
+
+/// What the hub does with the next GET.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answer {
+    /// Sends this many bytes of what was asked for, then breaks the connection.
+    Break(usize),
+    /// Sends this many bytes and then nothing more.
+    Stall(usize),
+    /// Sends the whole file whatever range was asked for, and without its length.
+    Unsized,
+    /// Refuses.
+    Status(u16),
+    /// Sends the reader to the same file under another host name.
+    Redirect,
+}
+
+pub(super) struct Hub {
+    pub(super) bytes: Mutex<Vec<u8>>,
+    /// What `x-linked-etag` states; `None` leaves it out.
+    pub(super) linked: Option<String>,
+    pub(super) states_size: bool,
+    /// One per GET; when they run out the file is sent.
+    pub(super) answers: Mutex<VecDeque<Answer>>,
+    /// Method, `Range`, `If-Range` and `Authorization` of each request.
+    pub(super) seen: Mutex<Vec<(Method, HeaderMap)>>,
+    pub(super) port: Mutex<u16>,
+}
+
+pub(super) struct RunningHub {
+    pub(super) hub: Arc<Hub>,
+    pub(super) endpoint: String,
+    _server: JoinSet<()>,
+}
+
+impl Hub {
+    pub(super) fn serving(bytes: Vec<u8>, answers: &[Answer]) -> Self {
+        Self {
+            linked: Some(digest(&bytes)),
+            bytes: Mutex::new(bytes),
+            states_size: true,
+            answers: Mutex::new(answers.iter().copied().collect()),
+            seen: Mutex::default(),
+            port: Mutex::new(0),
+        }
+    }
+
+    pub(super) async fn start(self) -> RunningHub {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        *self.port.lock().expect("not poisoned") = port;
+        let hub = Arc::new(self);
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&hub));
+        let mut server = JoinSet::new();
+        server.spawn(async move { axum::serve(listener, router).await.expect("serves") });
+        RunningHub { hub, endpoint: format!("http://127.0.0.1:{port}"), _server: server }
+    }
+}
+
+impl RunningHub {
+    /// A header of every GET so far.
+    pub(super) fn gets(&self, header: &HeaderName) -> Vec<Option<String>> {
+        let seen = self.hub.seen.lock().expect("not poisoned");
+        let text = |headers: &HeaderMap| {
+            headers.get(header).map(|value| value.to_str().expect("text").to_owned())
+        };
+        seen.iter().filter(|(method, _)| method == Method::GET).map(|(_, h)| text(h)).collect()
+    }
+}
+
+async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
+    let headers = request.headers().clone();
+    hub.seen.lock().expect("not poisoned").push((request.method().clone(), headers.clone()));
+    let bytes = hub.bytes.lock().expect("not poisoned").clone();
+    let etag = format!("\"{}\"", &digest(&bytes)[..16]);
+    let mut response = Response::builder().header("etag", &etag);
+    if request.method() == Method::HEAD {
+        if let Some(linked) = &hub.linked {
+            response = response.header("x-linked-etag", format!("\"{linked}\""));
+        }
+        if hub.states_size {
+            response = response.header("x-linked-size", bytes.len());
+        }
+        return response.body(Body::empty()).expect("a response");
+    }
+    let next = hub.answers.lock().expect("not poisoned").pop_front();
+    let tag_holds = headers.get("if-range").is_none_or(|tag| tag.as_bytes() == etag.as_bytes());
+    let from = headers
+        .get("range")
+        .filter(|_| tag_holds && !matches!(next, Some(Answer::Unsized)))
+        .and_then(|range| {
+            range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+        })
+        .unwrap_or(0_usize);
+    if from > 0 {
+        let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
+        response = response.status(StatusCode::PARTIAL_CONTENT).header("content-range", range);
+    }
+    let rest = bytes[from..].to_vec();
+    match next {
+        None => response.body(Body::from(rest)),
+        Some(Answer::Unsized) => {
+            let pieces: Vec<_> =
+                rest.chunks(50_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
+            response.body(Body::from_stream(stream::iter(pieces)))
+        }
+        Some(Answer::Status(status)) => response.status(status).body(Body::empty()),
+        Some(Answer::Redirect) => {
+            let port = *hub.port.lock().expect("not poisoned");
+            let to = format!("http://localhost:{port}/store/file");
+            response.status(302).header("location", to).body(Body::empty())
+        }
+        Some(Answer::Break(count)) => {
+            let whole = rest.len();
+            let broken = stream::once(async {
+                // What was sent before must leave the server before it gives up.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Err(std::io::Error::other("broken on purpose"))
+            });
+            let sent = stream::iter([Ok(rest[..count].to_vec())]).chain(broken);
+            response.header("content-length", whole).body(Body::from_stream(sent))
+        }
+        Some(Answer::Stall(count)) => {
+            let whole = rest.len();
+            let sent = stream::iter([Ok::<_, std::io::Error>(rest[..count].to_vec())]);
+            let sent = sent.chain(stream::pending());
+            response.header("content-length", whole).body(Body::from_stream(sent))
+        }
+    }
+    .expect("a response")
+}

@@ -1,0 +1,112 @@
+//! Conversion, at pull and by itself, with a quantizer that only pretends.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use harmonic_types::ModelFile;
+
+use super::scene::{Hub, RunningHub, Scene, digest, model};
+use super::sources::entry;
+use crate::convert::{Quantizer, convert};
+use crate::error::ModelError;
+use crate::format::WeightFormat;
+use crate::gguf::TensorType;
+use crate::gguf::synthetic::Gguf;
+use crate::pull::{ConvertAtPull, pull_entry};
+
+/// Writes the same model with matrices of one type, whatever it is asked for.
+struct Writes(TensorType, AtomicU32);
+
+impl Quantizer for Writes {
+    fn quantize(&self, input: &Path, output: &Path, _: WeightFormat) -> Result<(), String> {
+        assert!(input.exists());
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let file = Gguf::skeleton("llama", 2).matrix("token_embd.weight", &[32, 16], self.0);
+        std::fs::write(output, file.bytes()).map_err(|error| error.to_string())
+    }
+}
+
+/// Fails as llama.cpp may.
+struct Fails;
+
+impl Quantizer for Fails {
+    fn quantize(&self, _: &Path, _: &Path, _: WeightFormat) -> Result<(), String> {
+        Err("out of memory".to_owned())
+    }
+}
+
+fn writes(kind: TensorType) -> Arc<Writes> {
+    Arc::new(Writes(kind, AtomicU32::new(0)))
+}
+
+async fn scene(quantizer: Arc<dyn Quantizer>) -> (RunningHub, Scene) {
+    let hub = Hub::serving(model(), &[]).start().await;
+    let mut scene = Scene::with_hub(&hub);
+    let features = vec!["avx512_bf16".to_owned()];
+    scene.options.convert = Some(ConvertAtPull { quantizer, features });
+    (hub, scene)
+}
+
+async fn pull_starter(scene: &Scene) -> ModelFile {
+    pull_entry(&scene.store, &entry(), &scene.options, &scene.progress).await.expect("pulled")
+}
+
+#[tokio::test]
+async fn the_starter_is_converted_once_and_both_stay_visible() {
+    let quantizer = writes(TensorType::BF16);
+    let (_hub, scene) = scene(quantizer.clone()).await;
+    for _ in 0..2 {
+        let file = pull_starter(&scene).await;
+        assert_eq!((file.name.as_str(), file.shape.format.as_str()), ("smollm2:135m", "BF16"));
+    }
+    assert_eq!(quantizer.1.load(Ordering::Relaxed), 1);
+    let names: Vec<_> = scene.store.list().expect("listed").models;
+    let names: Vec<_> = names.iter().map(|model| model.record.name.as_str()).collect();
+    assert_eq!(names, ["smollm2:135m", "smollm2:135m-bf16"]);
+    let converted = scene.store.show("smollm2:135m-bf16").expect("looked up").expect("there");
+    let from = converted.record.converted_from.expect("converted");
+    assert_eq!(from.digest, digest(&model()));
+    let notes = scene.progress.notes();
+    assert_eq!(
+        notes,
+        ["converted smollm2:135m from F16 to BF16: each weight is rounded by at most 2⁻⁸ (0.39%) \
+         of itself"]
+    );
+    assert_eq!(scene.files("partial"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_failed_conversion_leaves_the_shipped_model() {
+    let (_hub, scene) = scene(Arc::new(Fails)).await;
+    let file = pull_starter(&scene).await;
+    assert_eq!(file.digest, Some(digest(&model())));
+    let notes = scene.progress.notes();
+    assert!(notes[0].contains("stays in its shipped format F16"), "{notes:?}");
+    assert!(notes[0].ends_with("cannot convert smollm2:135m to BF16: out of memory"), "{notes:?}");
+    assert_eq!(scene.files("partial"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_converter_that_writes_another_format_is_not_believed() {
+    let (_hub, scene) = scene(writes(TensorType::F32)).await;
+    pull_starter(&scene).await;
+    let name = "smollm2:135m";
+    let to = WeightFormat::Q8_0;
+    let error = convert(&scene.store, name, to, writes(TensorType::F32), &scene.progress).await;
+    let error = error.expect_err("not what was asked for");
+    assert!(matches!(error, ModelError::Convert { .. }), "{error}");
+    assert!(error.to_string().ends_with("the converter wrote F32 weights"), "{error}");
+    let again = convert(&scene.store, name, to, writes(TensorType::Q8_0), &scene.progress).await;
+    assert_eq!(again.expect("converted").name, "smollm2:135m-q8_0");
+    assert_eq!(scene.files("partial"), [""; 0]);
+}
+
+#[tokio::test]
+async fn only_what_is_here_can_be_converted() {
+    let scene = Scene::new();
+    let quantizer = writes(TensorType::BF16);
+    let to = WeightFormat::BF16;
+    let error = convert(&scene.store, "nothing", to, quantizer, &scene.progress).await;
+    assert!(matches!(error, Err(ModelError::NotStored(_))));
+}

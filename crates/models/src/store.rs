@@ -1,0 +1,299 @@
+//! The content-addressed store: `blobs/sha256-<hex>.gguf`, and records that name them in
+//! `names/`.
+//!
+//! Invariants: a file under `blobs/` is complete, readable GGUF and has the digest in its name; a
+//! record is written whole or not at all, after its blob; a blob that no record names is removed
+//! with its last record. Work in progress lies in `partial/` only, locks in `locks/`.
+//!
+//! Does not do: fetching (`pull`), choosing its own root (the caller passes it in).
+
+pub mod lock;
+pub mod record;
+pub mod space;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use harmonic_types::{Bytes, Finding, ModelFile};
+
+use crate::error::ModelError;
+use crate::gguf::{Header, shape};
+use crate::source::Source;
+use crate::store::lock::Lock;
+
+pub use record::{ConvertedFrom, Record};
+
+/// Where models lie unless the user says otherwise: under the user's data folder
+/// (`$XDG_DATA_HOME`).
+pub fn default_root(data_home: &Path) -> PathBuf {
+    data_home.join("harmonic").join("models")
+}
+
+/// A store under one root. Cheap to clone; holds no file open.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// One model of the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredModel {
+    /// What was written down when it came.
+    pub record: Record,
+    /// The file, with its shape as read from the header just now.
+    pub file: ModelFile,
+}
+
+/// What the store holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// Models that can be used, by name.
+    pub models: Vec<StoredModel>,
+    /// Records that cannot, each with its remedy.
+    pub findings: Vec<Finding>,
+}
+
+/// What a removal did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Removed {
+    /// Names that are gone: the one asked for, and the conversion that it ran as.
+    pub names: Vec<String>,
+    /// Space that came free; zero where other names use the same files.
+    pub freed: Bytes,
+}
+
+impl Store {
+    /// The store under `root`; its folders are made when something is written.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Its root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The model that `name` runs as: the conversion made at pull where there is one, else the
+    /// file as it came. `name` may also be the source it was pulled from (`hf:…`, a path).
+    ///
+    /// The returned [`ModelFile::name`] is the name of the record that was found.
+    ///
+    /// # Errors
+    /// When the record or its file is damaged. An unknown name is `Ok(None)`.
+    pub fn find(&self, name: &str) -> Result<Option<ModelFile>, ModelError> {
+        let Some(original) = self.show(name)? else { return Ok(None) };
+        let Some(runs_as) = &original.record.runs_as else { return Ok(Some(original.file)) };
+        let converted = self.show(runs_as)?;
+        Ok(Some(converted.map_or(original.file.clone(), |converted| ModelFile {
+            name: original.file.name,
+            ..converted.file
+        })))
+    }
+
+    /// The model of exactly that record, as it came.
+    ///
+    /// # Errors
+    /// As [`Store::find`].
+    pub fn show(&self, name: &str) -> Result<Option<StoredModel>, ModelError> {
+        match self.record(name)? {
+            Some(record) => self.load(record).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All models, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read at all; single damaged records become findings.
+    pub fn list(&self) -> Result<Listing, ModelError> {
+        let mut listing = Listing::default();
+        for path in self.record_paths()? {
+            match Record::read(&path).and_then(|record| self.load(record)) {
+                Ok(model) => listing.models.push(model),
+                Err(error) => listing.findings.push(Finding::new(
+                    "damaged-model",
+                    error.to_string(),
+                    format!("remove {} and pull the model again", path.display()),
+                )),
+            }
+        }
+        listing.models.sort_by(|a, b| a.record.name.cmp(&b.record.name));
+        Ok(listing)
+    }
+
+    /// Removes a name, what it runs as, and the files that no other name uses.
+    ///
+    /// # Errors
+    /// [`ModelError::NotStored`] for an unknown name; [`ModelError::Locked`] while it is pulled.
+    pub fn remove(&self, name: &str) -> Result<Removed, ModelError> {
+        let _busy = Lock::acquire(self, name)?;
+        let _store = Lock::wait(self)?;
+        let record = self.record(name)?.ok_or_else(|| ModelError::NotStored(name.to_owned()))?;
+        let mut doomed = vec![record];
+        if let Some(runs_as) = doomed[0].runs_as.clone() {
+            doomed.extend(self.record(&runs_as)?);
+        }
+        let mut removed = Removed { names: Vec::new(), freed: Bytes::ZERO };
+        for record in doomed {
+            let path = self.record_path(&record.name);
+            fs::remove_file(&path).map_err(ModelError::io("remove", &path))?;
+            if !self.is_used(&record.digest)? {
+                let blob = self.blob_path(&record.digest);
+                match fs::metadata(&blob).and_then(|about| fs::remove_file(&blob).map(|()| about)) {
+                    Ok(about) => removed.freed += Bytes(about.len()),
+                    // The record outlived its file: nothing to free.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(ModelError::io("remove", &blob)(error)),
+                }
+            }
+            removed.names.push(record.name);
+        }
+        Ok(removed)
+    }
+
+    /// Gives a complete, validated and hashed file in `partial/` its final name, and writes its
+    /// record. What the name stood for before goes, unless another name uses it.
+    pub(crate) fn admit(&self, partial: &Path, record: &Record) -> Result<ModelFile, ModelError> {
+        let _store = Lock::wait(self)?;
+        self.check_name(&record.name, &record.source)?;
+        let before = self.named(&record.name)?;
+        let blob = self.blob_path(&record.digest);
+        sync(partial)?;
+        make_folder(blob.parent().unwrap_or(&self.root))?;
+        fs::rename(partial, &blob).map_err(ModelError::io("write", &blob))?;
+        // Renaming onto another link to the same file does nothing, and leaves this one.
+        discard(partial);
+        sync(blob.parent().unwrap_or(&self.root))?;
+        record.write(&self.record_path(&record.name))?;
+        if let Some(before) = before
+            && !self.is_used(&before.digest)?
+        {
+            discard(&self.blob_path(&before.digest));
+        }
+        Ok(self.load(record.clone())?.file)
+    }
+
+    /// Replaces a record that exists.
+    pub(crate) fn amend(&self, record: &Record) -> Result<(), ModelError> {
+        let _store = Lock::wait(self)?;
+        record.write(&self.record_path(&record.name))
+    }
+
+    /// A name belongs to the source that took it.
+    pub(crate) fn check_name(&self, name: &str, source: &str) -> Result<(), ModelError> {
+        match self.named(name)? {
+            Some(holder) if holder.source != source => {
+                Err(ModelError::NameTaken { name: name.to_owned(), holder: holder.source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Folder for work in progress; made if absent.
+    pub(crate) fn partial(&self) -> Result<PathBuf, ModelError> {
+        let path = self.root.join("partial");
+        make_folder(&path)?;
+        Ok(path)
+    }
+
+    fn record(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        if let Some(record) = self.named(name)? {
+            return Ok(Some(record));
+        }
+        let Ok(source) = name.parse::<Source>() else { return Ok(None) };
+        let written = match &source {
+            Source::Name(_) => return Ok(None),
+            Source::Path(path) => match path.canonicalize() {
+                Ok(path) => path.display().to_string(),
+                Err(_) => source.to_string(),
+            },
+            Source::Hub { .. } | Source::Wheel(_) => source.to_string(),
+        };
+        for path in self.record_paths()? {
+            if let Ok(record) = Record::read(&path)
+                && record.source == written
+                && record.converted_from.is_none()
+            {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    fn named(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        match Record::read(&self.record_path(name)) {
+            Ok(record) => Ok(Some(record)),
+            Err(ModelError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn load(&self, record: Record) -> Result<StoredModel, ModelError> {
+        let path = self.blob_path(&record.digest);
+        let header = Header::open(&path)?;
+        let shape = shape(&header)
+            .map_err(|fault| ModelError::Gguf { path: path.display().to_string(), fault })?;
+        let (name, digest) = (record.name.clone(), Some(record.digest.clone()));
+        Ok(StoredModel { record, file: ModelFile { name, path, digest, shape } })
+    }
+
+    fn is_used(&self, digest: &str) -> Result<bool, ModelError> {
+        for path in self.record_paths()? {
+            match Record::read(&path) {
+                Ok(record) if record.digest != digest => {}
+                // A record that cannot be read might name it: keep the file.
+                _ => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn record_paths(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let folder = self.root.join("names");
+        let listed = match fs::read_dir(&folder) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(ModelError::io("list", &folder)(error)),
+        };
+        let mut paths = Vec::new();
+        for entry in listed {
+            let path = entry.map_err(ModelError::io("list", &folder))?.path();
+            if path.extension().is_some_and(|end| end == "json") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    fn blob_path(&self, digest: &str) -> PathBuf {
+        self.root.join("blobs").join(format!("sha256-{digest}.gguf"))
+    }
+
+    fn record_path(&self, name: &str) -> PathBuf {
+        self.root.join("names").join(format!("{}.json", record::file_stem(name)))
+    }
+}
+
+pub(crate) fn make_folder(path: &Path) -> Result<(), ModelError> {
+    fs::create_dir_all(path).map_err(ModelError::io("create", path))
+}
+
+/// Removes work that is of no more use; what cannot be removed is replaced by the next pull.
+pub(crate) fn discard(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::debug!(path = %path.display(), %error, "left behind");
+    }
+}
+
+/// Makes what was written to a file, or renamed in a folder, survive a power cut.
+pub(crate) fn sync(path: &Path) -> Result<(), ModelError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(ModelError::io("write", path))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Locks that hold two processes (or tasks) off the same target.
+//!
+//! Invariant: the lock is the operating system's, on an open file, so it ends with its process
+//! however that ends. The lock files stay; removing one would let two holders in.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::PathBuf;
+
+use crate::error::ModelError;
+use crate::store::{Store, make_folder, record, space};
+
+/// Held until dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// The lock on one target; refuses at once where it is held.
+    pub(crate) fn acquire(store: &Store, target: &str) -> Result<Self, ModelError> {
+        let (mut file, path) = open(store, &record::file_stem(target))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let read = file.read_to_string(&mut holder);
+                let holder = match holder.trim() {
+                    pid if read.is_ok() && !pid.is_empty() => format!("process {pid}"),
+                    _ => "another process".to_owned(),
+                };
+                return Err(ModelError::Locked { target: target.to_owned(), holder });
+            }
+            Err(TryLockError::Error(error)) => return Err(ModelError::io("lock", &path)(error)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(|error| space::write_error(target, &path, None, error))?;
+        Ok(Self { _file: file })
+    }
+
+    /// The lock on the records; held for the time of a few renames, so it waits.
+    pub(crate) fn wait(store: &Store) -> Result<Self, ModelError> {
+        let (file, path) = open(store, "%records")?;
+        file.lock().map_err(ModelError::io("lock", &path))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn open(store: &Store, stem: &str) -> Result<(File, PathBuf), ModelError> {
+    let folder = store.root().join("locks");
+    make_folder(&folder)?;
+    // File names end at 255 bytes; a cut stem may share a lock, which is safe.
+    let stem: String = stem.chars().take(200).collect();
+    let path = folder.join(format!("{stem}.lock"));
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(ModelError::io("open", &path))?;
+    Ok((file, path))
+}

@@ -1,0 +1,105 @@
+//! What is written down about a model: `names/<name>.json`.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use harmonic_types::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ModelError;
+use crate::store::{make_folder, sync};
+
+/// One name and the file it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// `harmonic.model/1`.
+    pub schema: String,
+    /// The name.
+    pub name: String,
+    /// sha256 of the file in lower-case hex.
+    pub digest: String,
+    /// Size of the file.
+    pub size: Bytes,
+    /// Where it came from, as [`crate::Source`] writes it.
+    pub source: String,
+    /// Predominant tensor type (`Q4_1`).
+    pub format: String,
+    /// What it was converted from; `None` for a file as it came.
+    pub converted_from: Option<ConvertedFrom>,
+    /// Name of the conversion that is used in its place; `None` to use the file itself.
+    pub runs_as: Option<String>,
+}
+
+/// The origin of a conversion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConvertedFrom {
+    /// Name of the model it was made from.
+    pub name: String,
+    /// Its digest.
+    pub digest: String,
+    /// What the conversion changed, as one sentence.
+    pub loss: String,
+}
+
+impl Record {
+    /// The schema this build writes.
+    pub const SCHEMA: &'static str = "harmonic.model/1";
+
+    pub(super) fn read(path: &Path) -> Result<Self, ModelError> {
+        let bytes = fs::read(path).map_err(ModelError::io("read", path))?;
+        let damaged = |reason: String| ModelError::Record { path: path.to_owned(), reason };
+        let record: Self =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if record.schema != Self::SCHEMA {
+            return Err(damaged(format!(
+                "schema `{}`, expected `{}`",
+                record.schema,
+                Self::SCHEMA
+            )));
+        }
+        // The digest becomes a file name.
+        let is_digest = record.digest.len() == 64
+            && record.digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_digest {
+            return Err(damaged(format!("`{}` is no sha256", record.digest)));
+        }
+        Ok(record)
+    }
+
+    /// Whole or not at all: written beside its place, synced, then renamed.
+    pub(super) fn write(&self, path: &Path) -> Result<(), ModelError> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        make_folder(folder)?;
+        let text = serde_json::to_vec_pretty(self).map_err(|error| ModelError::Record {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let mut builder = tempfile::Builder::new();
+        // Temporary files are private; what stays may be read by whom the umask allows.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder).map_err(ModelError::io("write", path))?;
+        file.write_all(&text)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(ModelError::io("write", path))?;
+        file.persist(path).map_err(|error| ModelError::io("write", path)(error.error))?;
+        sync(folder)
+    }
+}
+
+/// A name as a file name: everything but letters, digits, `-`, `_` and inner `.` is written `%XX`,
+/// so that different names never share a file and none leaves the folder.
+pub(crate) fn file_stem(name: &str) -> String {
+    use std::fmt::Write as _;
+    name.bytes().enumerate().fold(String::new(), |mut stem, (index, byte)| {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => stem.push(byte.into()),
+            b'.' if index > 0 => stem.push('.'),
+            _ => {
+                let _ = write!(stem, "%{byte:02X}");
+            }
+        }
+        stem
+    })
+}

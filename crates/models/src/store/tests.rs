@@ -1,0 +1,141 @@
+//! The store: records, names, removal.
+
+use std::fs;
+
+use harmonic_types::Bytes;
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::error::ModelError;
+use crate::gguf::TensorType;
+use crate::gguf::synthetic::Gguf;
+use crate::store::lock::Lock;
+use crate::store::record::file_stem;
+use crate::store::{Record, Store};
+use crate::worker::hex;
+
+fn store() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::new(folder.path().join("models"));
+    (folder, store)
+}
+
+fn put(store: &Store, name: &str, source: &str, bytes: &[u8]) -> Record {
+    let partial = store.partial().expect("a folder").join("x.part");
+    fs::write(&partial, bytes).expect("written");
+    let record = Record {
+        schema: Record::SCHEMA.to_owned(),
+        name: name.to_owned(),
+        digest: hex(&Sha256::digest(bytes)),
+        size: Bytes(bytes.len() as u64),
+        source: source.to_owned(),
+        format: "Q4_1".to_owned(),
+        converted_from: None,
+        runs_as: None,
+    };
+    store.admit(&partial, &record).expect("admitted");
+    record
+}
+
+#[test]
+fn an_empty_store_is_no_error() {
+    let (_folder, store) = store();
+    assert!(store.list().expect("listed").models.is_empty());
+    assert!(store.find("smollm2:135m").expect("looked up").is_none());
+    let error = store.remove("smollm2:135m").expect_err("nothing to remove").to_string();
+    insta::assert_snapshot!(error, @"the model `smollm2:135m` is not here: `harmonic models list` shows what is, `harmonic models pull smollm2:135m` fetches it");
+}
+
+#[test]
+fn a_model_is_found_by_name_and_by_source() {
+    let (_folder, store) = store();
+    let record = put(&store, "a:b", "hf:o/r/f.gguf", &Gguf::tiny().bytes());
+    for name in ["a:b", "hf:o/r/f.gguf"] {
+        let file = store.find(name).expect("looked up").expect("there");
+        assert_eq!((file.name.as_str(), file.digest.as_ref()), ("a:b", Some(&record.digest)));
+        assert!(file.path.ends_with(format!("blobs/sha256-{}.gguf", record.digest)));
+    }
+    assert!(store.find("hf:o/r/other.gguf").expect("looked up").is_none());
+    let error = store.check_name("a:b", "hf:o/r/other.gguf").expect_err("taken");
+    assert!(matches!(error, ModelError::NameTaken { .. }), "{error}");
+}
+
+#[test]
+fn a_file_goes_with_its_last_name() {
+    let (_folder, store) = store();
+    let bytes = Gguf::tiny().bytes();
+    let record = put(&store, "one", "hf:o/r/one.gguf", &bytes);
+    put(&store, "two", "hf:o/r/two.gguf", &bytes);
+    let blob = store.blob_path(&record.digest);
+    assert_eq!(store.remove("one").expect("removed").freed, Bytes::ZERO);
+    assert!(blob.exists() && store.find("two").expect("looked up").is_some());
+    assert_eq!(store.remove("two").expect("removed").freed, Bytes(bytes.len() as u64));
+    assert!(!blob.exists());
+}
+
+#[test]
+fn a_conversion_is_used_and_removed_with_its_original() {
+    let (_folder, store) = store();
+    let mut original = put(&store, "m", "hf:o/r/m.gguf", &Gguf::tiny().bytes());
+    let converted = Gguf::tiny().matrix("more", &[64, 64], TensorType::BF16).bytes();
+    let converted = put(&store, "m-bf16", "hf:o/r/m.gguf", &converted);
+    original.runs_as = Some("m-bf16".to_owned());
+    store.amend(&original).expect("written");
+
+    let used = store.find("m").expect("looked up").expect("there");
+    assert_eq!((used.name.as_str(), used.digest), ("m", Some(converted.digest)));
+    let shown = store.show("m").expect("looked up").expect("there");
+    assert_eq!(shown.file.digest, Some(original.digest));
+    assert_eq!(store.list().expect("listed").models.len(), 2);
+
+    assert_eq!(store.remove("m").expect("removed").names, ["m", "m-bf16"]);
+    assert!(store.list().expect("listed").models.is_empty());
+    assert_eq!(fs::read_dir(store.root().join("blobs")).expect("listed").count(), 0);
+}
+
+#[test]
+fn without_its_conversion_a_model_runs_as_it_came() {
+    let (_folder, store) = store();
+    let mut original = put(&store, "m", "hf:o/r/m.gguf", &Gguf::tiny().bytes());
+    original.runs_as = Some("gone".to_owned());
+    store.amend(&original).expect("written");
+    let used = store.find("m").expect("looked up").expect("there");
+    assert_eq!(used.digest, Some(original.digest));
+}
+
+#[test]
+fn one_damaged_record_does_not_hide_the_others() {
+    let (_folder, store) = store();
+    put(&store, "good", "hf:o/r/g.gguf", &Gguf::tiny().bytes());
+    let lost = put(&store, "lost", "hf:o/r/l.gguf", &Gguf::tiny().text("k", "v").bytes());
+    fs::remove_file(store.blob_path(&lost.digest)).expect("removed");
+    fs::write(store.root().join("names/bad.json"), b"{").expect("written");
+    let outside = r#"{"schema":"harmonic.model/1","name":"x","digest":"../../etc/passwd","size":1,
+                      "source":"s","format":"F16","converted_from":null,"runs_as":null}"#;
+    fs::write(store.root().join("names/outside.json"), outside).expect("written");
+    let listing = store.list().expect("listed");
+    assert_eq!(listing.models.len(), 1);
+    assert_eq!(listing.findings.len(), 3);
+    assert!(listing.findings.iter().all(|finding| finding.hint.contains("pull the model again")));
+}
+
+#[test]
+fn a_lock_names_its_holder_and_ends_with_it() {
+    let (_folder, store) = store();
+    let held = Lock::acquire(&store, "m").expect("free");
+    let error = Lock::acquire(&store, "m").expect_err("held").to_string();
+    let holder = format!("process {}", std::process::id());
+    assert!(error.contains(&holder), "{error}");
+    assert!(Lock::acquire(&store, "another").is_ok());
+    drop(held);
+    assert!(Lock::acquire(&store, "m").is_ok());
+}
+
+proptest! {
+    #[test]
+    fn names_never_share_a_file_nor_leave_the_folder(a in "\\PC{0,12}", b in "\\PC{0,12}") {
+        prop_assert_eq!(a == b, file_stem(&a) == file_stem(&b));
+        prop_assert!(!file_stem(&a).contains('/') && !file_stem(&a).starts_with('.'));
+    }
+}
