@@ -20,11 +20,17 @@ use crate::sampling::{Choice, Sampler};
 /// A request on its way to the scheduler.
 #[derive(Debug)]
 pub struct Submission {
-    job: Option<Job>,
-    id: RequestId,
-    prompt_tokens: u32,
-    sampler: Sampler,
-    client: Client,
+    pub(crate) job: Job,
+    pub(crate) open: Open,
+}
+
+/// A request that has no last word yet.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) client: Client,
+    pub(crate) prompt_tokens: u32,
+    /// Goes to the sequence when one is granted.
+    pub(crate) sampler: Option<Sampler>,
 }
 
 /// The way back to one client.
@@ -38,23 +44,10 @@ pub(crate) struct Client {
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
-impl Submission {
-    pub(crate) fn new(job: Job, sampler: Sampler, client: Client) -> Self {
-        let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
-        Self { id: job.id, prompt_tokens, job: Some(job), sampler, client }
-    }
-
-    /// The job, once.
-    pub(crate) fn take_job(&mut self) -> Job {
-        self.job.take().expect("a submission is offered to the scheduler once")
-    }
-
+impl Open {
+    /// The last word to a client that was never granted a slot.
     pub(crate) fn refuse(mut self, refused: Refused) {
         self.client.reply(Err(refused));
-    }
-
-    pub(crate) fn refuse_draining(self) {
-        self.refuse(Refused::Draining);
     }
 }
 
@@ -99,12 +92,6 @@ impl SharedBoard {
     }
 }
 
-struct Open {
-    client: Client,
-    prompt_tokens: u32,
-    sampler: Option<Sampler>,
-}
-
 /// The open requests of one engine.
 pub struct Desk {
     open: HashMap<RequestId, Open>,
@@ -122,9 +109,8 @@ impl Desk {
         Self { open: HashMap::new(), board }
     }
 
-    pub(crate) fn open(&mut self, submission: Submission) {
-        let Submission { id, prompt_tokens, sampler, client, .. } = submission;
-        self.open.insert(id, Open { client, prompt_tokens, sampler: Some(sampler) });
+    pub(crate) fn open(&mut self, id: RequestId, open: Open) {
+        self.open.insert(id, open);
     }
 
     /// Tells the client that its request runs; gives the sampler of its sequence.

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use harmonic_sched::{CacheOp, Committed, Sampled, Scheduler, SnapshotId, Step, Tick};
-use harmonic_types::{Bytes, FinishReason, RequestId};
+use harmonic_types::{Bytes, FinishReason, Refused, RequestId};
 
 use crate::clock::Clock;
 use crate::desk::{Desk, Submission};
@@ -132,12 +132,16 @@ fn obey(
     ending: &mut Option<Ending>,
 ) {
     match command {
-        Command::Submit(submission) if ending.is_some() => submission.refuse_draining(),
-        Command::Submit(mut submission) => {
-            let job = submission.take_job();
-            match scheduler.offer(clock.now(), job) {
-                Ok(()) => desk.open(*submission),
-                Err(refused) => submission.refuse(refused),
+        Command::Submit(submission) => {
+            let Submission { job, open } = *submission;
+            let id = job.id;
+            let offered = match ending {
+                Some(_) => Err(Refused::Draining),
+                None => scheduler.offer(clock.now(), job),
+            };
+            match offered {
+                Ok(()) => desk.open(id, open),
+                Err(refused) => open.refuse(refused),
             }
         }
         Command::Cancel(id) => scheduler.cancel(id),
@@ -168,7 +172,8 @@ fn obey(
     }
 }
 
-fn apply<M: Machine>(
+/// Changes the cache; the size of each snapshot that was saved.
+pub(crate) fn apply<M: Machine>(
     machine: &mut M,
     ops: &[CacheOp],
 ) -> Result<Vec<(SnapshotId, Bytes)>, MachineError> {

@@ -11,16 +11,16 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_sched::{AgentLoad, Job, Token};
-use harmonic_types::{AgentName, Prompt, Refused, Request, RequestId, Tokens};
-use tokio::sync::{oneshot, watch};
+use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Tokens};
+use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
 use crate::chat::{Chat, Vocabulary};
-use crate::desk::{Client, SharedBoard, Submission};
+use crate::desk::{Client, Open, SharedBoard, Submission};
 use crate::drive::Command;
 use crate::engine::{
     AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
 };
-use crate::generation::{Cancel, Generation};
+use crate::generation::{Cancel, Generation, Granted};
 use crate::sampling::Sampler;
 
 pub use config::{LocalConfig, ServedAgent};
@@ -107,7 +107,7 @@ impl Shared {
         }
         let decoder = self.chat.decoder(request.stop, rendered.reasoning_open);
         let (granted, grant) = oneshot::channel();
-        let (events, answer) = tokio::sync::mpsc::unbounded_channel();
+        let (events, answer) = unbounded::unbounded_channel();
         let client = Client {
             request: request.id,
             agent: request.agent,
@@ -115,15 +115,18 @@ impl Shared {
             granted: Some(granted),
             events,
         };
-        Ok(Prepared { submission: Submission::new(job, sampler, client), id, grant, answer })
+        let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
+        let open = Open { client, prompt_tokens, sampler: Some(sampler) };
+        Ok(Prepared { submission: Submission { job, open }, id, grant, answer })
     }
 }
 
+/// A request in tokens, with the two ends of its way back.
 struct Prepared {
     submission: Submission,
     id: RequestId,
-    grant: oneshot::Receiver<Result<crate::generation::Granted, Refused>>,
-    answer: tokio::sync::mpsc::UnboundedReceiver<harmonic_types::Event>,
+    grant: oneshot::Receiver<Result<Granted, Refused>>,
+    answer: unbounded::UnboundedReceiver<Event>,
 }
 
 impl Engine for Local {

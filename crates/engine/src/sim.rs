@@ -8,6 +8,7 @@
 //! Does not do: language. Its text is letters that follow from a hash.
 
 mod paper;
+mod simulate;
 mod vocabulary;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::machine::{Machine, MachineError, Outcome};
 use crate::sampling::Samplers;
 
 pub use paper::PaperMachine;
+pub use simulate::{Arrival, Served, simulate};
 pub use vocabulary::SimVocabulary;
 
 /// One sequence: how many tokens it holds, and a hash of them.

@@ -1,11 +1,24 @@
 //! The conformance suite on the simulated machine, and what only a simulation can show.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_engine::sim::{self, PaperMachine};
-use harmonic_engine::{Engine, LocalConfig, conformance};
-use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, Tokens};
+use harmonic_engine::clock::VirtualClock;
+use harmonic_engine::sampling::Samplers;
+use harmonic_engine::sim::{
+    self, Arrival, PaperMachine, Served, SimMachine, SimVocabulary, simulate,
+};
+use harmonic_engine::{
+    Allocation, Batch, CacheOp, Drained, Engine, Health, Local, LocalConfig, Machine, MachineError,
+    Outcome, ServedAgent, Token, conformance,
+};
+use harmonic_laws::step::{StepLoad, step_time};
+use harmonic_sched::{AgentShare, Job, SchedConfig, Tick};
+use harmonic_types::{
+    AgentName, AgentSpec, Bytes, Event, FinishReason, LayerKv, Message, ModelShape, Provenance,
+    Refused, Request, RequestId, Role, Sampling, Tier, Tokens,
+};
 
 fn shape() -> ModelShape {
     let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128, window: None };
@@ -41,4 +54,152 @@ fn fast(config: LocalConfig) -> Arc<dyn Engine> {
 async fn the_simulated_engine_conforms() {
     let differences = conformance::run(&fast).await;
     assert!(differences.is_empty(), "its logits depend on nothing but the sequence");
+}
+
+fn job(id: u64, prompt: i32, max_output: u32) -> Job {
+    let prompt = (0..prompt).map(|at| Token(at % 200)).collect();
+    Job { id: RequestId(id), agent: 0, prompt, shared_prefix: 0, max_output }
+}
+
+fn one_agent(slots: u32) -> SchedConfig {
+    let agent = AgentShare {
+        name: AgentName::from("only"),
+        tier: Tier::Executive,
+        slots,
+        context: Tokens(2048),
+    };
+    SchedConfig::new(vec![agent], slots, u64::from(slots) * 2048)
+}
+
+/// `requests` at once on `slots` slots; the last tick, and what became of each.
+fn load(slots: u32, requests: u64) -> (Tick, BTreeMap<RequestId, Served>) {
+    let arrivals = (0..requests).map(|id| Arrival { at: Tick(id), job: job(id, 50, 100) });
+    let served = simulate(one_agent(slots), spark(), arrivals.collect()).expect("serves");
+    let end = served.values().map(|served| match served {
+        Served::Done { finished, .. } => *finished,
+        Served::Refused(refused) => panic!("{refused}"),
+    });
+    (end.max().expect("at least one"), served)
+}
+
+#[test]
+fn virtual_time_repeats_itself() {
+    assert_eq!(load(8, 100), load(8, 100));
+}
+
+#[test]
+fn a_single_stream_takes_the_time_of_its_steps() {
+    let (end, served) = load(1, 1);
+    let kv = |held: u32| spark().kv.read(Tokens(held));
+    let prefill = StepLoad { prefill_tokens: 50, decode_sequences: 0, kv_bytes: kv(50) };
+    let decodes = (51..150).map(|held| StepLoad {
+        prefill_tokens: 0,
+        decode_sequences: 1,
+        kv_bytes: kv(held),
+    });
+    let time = |load: StepLoad| step_time(&spark().machine, &spark().weights, &load);
+    let expected: Duration = std::iter::once(prefill).chain(decodes).map(time).sum();
+    assert_eq!(end, Tick::default() + expected);
+    let Served::Done { usage, reason, first_token, .. } = &served[&RequestId(0)] else {
+        panic!("refused");
+    };
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (50, 100));
+    assert_eq!((*reason, *first_token), (FinishReason::Length, Tick::default() + time(prefill)));
+}
+
+#[test]
+fn more_slots_serve_the_same_load_sooner() {
+    let ends: Vec<Tick> = [1, 4, 16].map(|slots| load(slots, 32).0).into();
+    assert!(ends[0] > ends[1] && ends[1] > ends[2], "{ends:?}");
+}
+
+/// Works for a while, then fails or panics.
+struct Mortal {
+    inner: SimMachine,
+    steps_left: u32,
+    panics: bool,
+}
+
+impl Machine for Mortal {
+    fn allocation(&self) -> Allocation {
+        self.inner.allocation()
+    }
+
+    fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
+        self.inner.cache(op)
+    }
+
+    fn run(&mut self, batch: &Batch, samplers: &mut Samplers) -> Result<Outcome, MachineError> {
+        self.steps_left = self.steps_left.saturating_sub(1);
+        if self.steps_left == 0 {
+            assert!(!self.panics, "the machine is made to panic");
+            return Err(MachineError::NoLogits);
+        }
+        self.inner.run(batch, samplers)
+    }
+}
+
+async fn dies(panics: bool) -> String {
+    let agent = |name: &str| ServedAgent {
+        spec: AgentSpec {
+            name: AgentName::from(name),
+            tier: Tier::Executive,
+            model: "sim".to_owned(),
+            context: Tokens(512),
+            role: String::new(),
+            system: String::new(),
+            sampling: Sampling::default(),
+            thinking: false,
+        },
+        slots: 1,
+        context: Tokens(512),
+    };
+    let config = LocalConfig {
+        id: "mortal".to_owned(),
+        model: "sim".to_owned(),
+        kind: "sim".to_owned(),
+        agents: vec![agent("only")],
+        sequences: 1,
+        kv_tokens: 512,
+        max_in_flight: 1,
+        prefix_bytes: Bytes::ZERO,
+    };
+    let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
+        let inner = SimMachine::new(spark(), 1, 512);
+        seat.drive(Mortal { inner, steps_left: 5, panics }, &mut VirtualClock::default())
+    })
+    .expect("it starts");
+    let request = |id| {
+        let messages = vec![Message::new(Role::User, "hello")];
+        let mut request = Request::new(RequestId(id), AgentName::from("only"), messages);
+        request.ignore_eos = true;
+        request
+    };
+    let mut running = engine.submit(request(1)).await.expect("granted");
+    let to_the_end = async {
+        let mut last = None;
+        while let Some(event) = running.next().await {
+            last = Some(event);
+        }
+        last
+    };
+    let (last, queued) = tokio::join!(to_the_end, engine.submit(request(2)));
+    assert!(matches!(last, Some(Event::Failed { .. })), "{last:?}");
+    assert!(matches!(queued, Err(Refused::EngineDied { .. })), "the queued one learns, too");
+    let Err(Refused::EngineDied { message, .. }) = engine.submit(request(3)).await else {
+        panic!("a dead engine takes nothing");
+    };
+    assert!(matches!(engine.status().health, Health::Died { .. }));
+    assert_eq!(engine.drain(Duration::ZERO).await, Drained::default());
+    message
+}
+
+#[tokio::test]
+async fn a_machine_that_fails_leaves_nobody_waiting() {
+    assert!(dies(false).await.contains("no usable logits"));
+}
+
+#[tokio::test]
+async fn a_machine_that_panics_leaves_nobody_waiting() {
+    assert!(dies(true).await.contains("the machine is made to panic"));
 }

@@ -25,11 +25,11 @@ pub(super) async fn max_tokens_ends_with_length(factory: Factory<'_>) {
 
 pub(super) async fn ignore_eos_goes_on_to_the_limit(factory: Factory<'_>) {
     let engine = factory(config(1, 512));
-    let mut request = ask(1, "first", "Say yes.", 200);
+    let mut request = ask(1, "first", "Say yes.", 60);
     request.ignore_eos = true;
     let answer = answer(&engine, request).await;
     assert_eq!(answer.reason, Some(FinishReason::Length));
-    assert_eq!(answer.usage.completion_tokens, 200);
+    assert_eq!(answer.usage.completion_tokens, 60);
 }
 
 pub(super) async fn a_stop_string_ends_the_answer(factory: Factory<'_>) {
@@ -60,12 +60,12 @@ pub(super) async fn a_seed_repeats_the_answer(factory: Factory<'_>) {
 }
 
 pub(super) async fn a_full_context_ends_with_length(factory: Factory<'_>) {
-    let engine = factory(config(1, 256));
+    let engine = factory(config(1, 128));
     let mut request = ask(1, "first", "Write a very long story.", u32::MAX);
     request.ignore_eos = true;
     let answer = answer(&engine, request).await;
     assert_eq!(answer.reason, Some(FinishReason::Length));
-    assert_eq!(answer.usage.prompt_tokens + answer.usage.completion_tokens, 256);
+    assert_eq!(answer.usage.prompt_tokens + answer.usage.completion_tokens, 128);
 }
 
 pub(super) async fn what_cannot_run_is_refused(factory: Factory<'_>) {

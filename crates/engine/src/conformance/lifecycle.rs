@@ -11,7 +11,7 @@ use crate::engine::{Engine, Health};
 
 pub(super) async fn a_finished_slot_is_refilled_while_others_run(factory: Factory<'_>) {
     let engine = factory(config(2, 1024));
-    let mut long = ask(1, "first", "Write a story.", 400);
+    let mut long = ask(1, "first", "Write a story.", 160);
     long.ignore_eos = true;
     let mut long = engine.submit(long).await.expect("granted");
     // Ten more, one after the other, through the one slot that is left.
