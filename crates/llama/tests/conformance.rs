@@ -25,7 +25,8 @@ fn setup(config: &LocalConfig, kv_layout: KvLayout) -> LlamaSetup {
     LlamaSetup {
         id: config.id.clone(),
         path: starter(),
-        threads: 2,
+        // Tests run side by side: a thread each, rather than two fighting for every core.
+        threads: 1,
         sequences: config.sequences,
         kv_tokens: config.kv_tokens,
         kv_layout,

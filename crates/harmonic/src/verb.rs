@@ -1,0 +1,34 @@
+//! What each verb does.
+
+pub mod bench;
+mod demo;
+mod detect;
+mod models;
+mod plan;
+mod up;
+
+use crate::cli::Verb;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::settings::Settings;
+use crate::stop::Stop;
+
+/// Does what was asked.
+///
+/// # Errors
+/// Why it was not done.
+pub async fn run(
+    verb: Verb,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Detect(args) => detect::run(&args, printer),
+        Verb::Models(args) => models::run(args, settings, printer, stop).await,
+        Verb::Plan(args) => plan::run(&args, settings, printer),
+        Verb::Up(args) => up::run(&args, settings, printer, stop).await,
+        Verb::Bench(args) => bench::run(args, settings, printer, stop).await,
+        Verb::Demo(args) => demo::run(&args, settings, printer, stop).await,
+    }
+}

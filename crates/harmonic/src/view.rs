@@ -1,0 +1,10 @@
+//! Documents as text for a person. Pure functions from a document to a string; lines have no
+//! trailing spaces and fit 100 columns.
+
+pub mod answers;
+pub mod findings;
+pub mod hardware;
+pub mod lines;
+pub mod models;
+pub mod plan;
+pub mod table;

@@ -1,0 +1,34 @@
+//! Findings in short.
+
+use harmonic_types::Finding;
+
+use super::lines::labelled;
+
+/// One note for each kind of finding: the first of it, and how many more there are. The records
+/// have them all.
+pub fn notes(findings: &[Finding]) -> Vec<String> {
+    let mut notes: Vec<(&str, &str, usize)> = Vec::new();
+    for finding in findings {
+        match notes.iter_mut().find(|(code, ..)| *code == finding.code) {
+            Some((.., more)) => *more += 1,
+            None => notes.push((&finding.code, &finding.message, 0)),
+        }
+    }
+    let line = |(_, message, more): (&str, &str, usize)| match more {
+        0 => labelled("note", message),
+        more => labelled("note", &format!("{message} (and {more} more of this kind)")),
+    };
+    notes.into_iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_of_one_kind_are_one_note() {
+        let found = |code, message| Finding::new(code, message, "wait");
+        let all = [found("slow", "1x: slow"), found("hot", "hot"), found("slow", "2x: slow")];
+        assert_eq!(notes(&all), ["note      1x: slow (and 1 more of this kind)", "note      hot"]);
+    }
+}

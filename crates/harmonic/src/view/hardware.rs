@@ -1,0 +1,74 @@
+//! A machine as text.
+
+use harmonic_types::{DeviceKind, Hardware, PowerScope};
+
+use super::lines::labelled;
+
+/// One line: what, how many threads, how much memory.
+pub fn line(hardware: &Hardware) -> String {
+    format!(
+        "{}, {}, {} of memory of which a plan may use {}",
+        hardware.name,
+        threads(hardware.cpu_threads()),
+        hardware.memory_total_bytes,
+        hardware.memory_budget_bytes
+    )
+}
+
+fn threads(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "thread" } else { "threads" })
+}
+
+/// All that was detected.
+pub fn text(hardware: &Hardware) -> String {
+    let mut lines = vec![("machine", hardware.name.clone()), ("profile", hardware.profile.clone())];
+    for device in &hardware.devices {
+        let mut parts = Vec::new();
+        parts.extend(device.threads.map(threads));
+        parts.extend(device.memory_bytes.map(|bytes| bytes.to_string()));
+        if !device.features.is_empty() {
+            parts.push(device.features.join(" "));
+        }
+        let kind = match device.kind {
+            DeviceKind::Cpu => "CPU",
+            DeviceKind::DiscreteGpu => "GPU",
+            DeviceKind::IntegratedGpu => "iGPU",
+        };
+        lines.push((kind, parts.join(", ")));
+    }
+    let unified = if hardware.unified_memory { ", shared by CPU and GPU" } else { "" };
+    lines.push((
+        "memory",
+        format!(
+            "{} in all{unified}, {} available now",
+            hardware.memory_total_bytes, hardware.memory_available_bytes
+        ),
+    ));
+    lines.push(("budget", format!("{} for a plan (85%)", hardware.memory_budget_bytes)));
+    lines.push((
+        "parallel",
+        format!(
+            "peak near {} by the profile, at most {}; `harmonic bench` measures it",
+            hardware.peak_parallel, hardware.max_parallel
+        ),
+    ));
+    lines.push((
+        "power",
+        match &hardware.power {
+            Some(power) => format!("{}, {}", power.source, scope(power.scope)),
+            None => "no readable meter".to_owned(),
+        },
+    ));
+    let shown = lines.iter().map(|(name, value)| labelled(name, value));
+    shown.collect::<Vec<_>>().join("\n")
+}
+
+const fn scope(scope: PowerScope) -> &'static str {
+    match scope {
+        PowerScope::GpuRail => "the GPU rail",
+        PowerScope::GpuBoard => "the graphics card",
+        PowerScope::SocPackage => "the SoC package",
+        PowerScope::CpuPackage => "the CPU package",
+        PowerScope::System => "the whole system",
+    }
+}

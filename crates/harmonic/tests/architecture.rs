@@ -1,0 +1,167 @@
+//! Holds the shape of the house: which crate may know which, who may use which library, where
+//! `unsafe` may stand, and how long a file may grow. ARCHITECTURE.md says why.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
+const MAY_DEPEND_ON: [(&str, &[&str]); 13] = [
+    ("types", &[]),
+    ("laws", &["types"]),
+    ("stack", &["types"]),
+    ("hardware", &["types"]),
+    ("models", &["types"]),
+    ("planner", &["types", "laws"]),
+    ("sched", &["types"]),
+    ("api", &["types"]),
+    ("engine", &["types", "laws", "sched", "api"]),
+    ("llama", &["types", "engine"]),
+    ("launcher", &["types", "engine"]),
+    ("gateway", &["types", "api", "engine"]),
+    ("bench", &["types", "laws", "api"]),
+];
+
+/// The binary: the one crate that may know all.
+const BINARY: &str = "harmonic";
+
+/// Library → the one crate that may use it outside of tests.
+const ONLY_IN: [(&str, &str); 4] = [
+    ("llama-cpp-2", "harmonic-llama"),
+    ("llama-cpp-sys-2", "harmonic-llama"),
+    ("axum", "harmonic-gateway"),
+    ("clap", BINARY),
+];
+
+/// Lines of a source file before its tests.
+const LONGEST_FILE: usize = 400;
+
+fn workspace() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .expect("cargo describes the workspace that it is testing")
+}
+
+/// Names of the libraries that `package` is built with; not those of its tests.
+fn dependencies(package: &Package) -> impl Iterator<Item = &str> {
+    let built = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
+    built.map(|dependency| dependency.name.as_str())
+}
+
+fn allowed(package: &str) -> Option<&'static [&'static str]> {
+    let short = package.strip_prefix("harmonic-")?;
+    MAY_DEPEND_ON.iter().find(|(name, _)| *name == short).map(|(_, allowed)| *allowed)
+}
+
+#[test]
+fn crates_depend_only_on_those_the_table_allows() {
+    let mut offences = Vec::new();
+    for package in workspace().workspace_packages() {
+        if package.name.as_str() == BINARY {
+            continue;
+        }
+        let Some(allowed) = allowed(&package.name) else {
+            offences.push(format!("{} is not in the table", package.name));
+            continue;
+        };
+        let ours = dependencies(package).filter_map(|name| name.strip_prefix("harmonic-"));
+        let strangers = ours.filter(|name| !allowed.contains(name));
+        offences.extend(strangers.map(|name| format!("{} must not know {name}", package.name)));
+    }
+    assert_eq!(offences, Vec::<String>::new());
+}
+
+#[test]
+fn the_table_is_that_of_the_map() {
+    let map = include_str!("../../../ARCHITECTURE.md");
+    let documented: Vec<(&str, Vec<&str>)> = map
+        .lines()
+        .skip_while(|line| !line.starts_with("| crate |"))
+        .skip(2)
+        .map_while(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let allowed = cells.get(3)?.split(", ").filter(|name| *name != "–");
+            Some((cells[1].trim_matches('`'), allowed.collect()))
+        })
+        .filter(|(name, _)| *name != BINARY)
+        .collect();
+    let held = MAY_DEPEND_ON.map(|(name, allowed)| (name, allowed.to_vec()));
+    assert_eq!(documented, held);
+}
+
+#[test]
+fn every_crate_of_the_table_exists() {
+    let metadata = workspace();
+    let packages = metadata.workspace_packages();
+    let absent = MAY_DEPEND_ON
+        .iter()
+        .map(|(name, _)| format!("harmonic-{name}"))
+        .filter(|name| !packages.iter().any(|package| package.name.as_str() == name));
+    assert_eq!(absent.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn guarded_libraries_stay_in_their_crate() {
+    let mut offences = Vec::new();
+    for package in workspace().workspace_packages() {
+        for (library, home) in ONLY_IN {
+            if package.name.as_str() != home && dependencies(package).any(|name| name == library) {
+                offences.push(format!("{} uses {library}, which is for {home}", package.name));
+            }
+        }
+    }
+    assert_eq!(offences, Vec::<String>::new());
+}
+
+#[test]
+fn unsafe_code_is_forbidden_everywhere_but_in_llama() {
+    let metadata = workspace();
+    let packages = metadata.workspace_packages();
+    let guarded = packages.iter().filter(|package| package.name.as_str() != "harmonic-llama");
+    let roots = guarded
+        .flat_map(|package| &package.targets)
+        .filter(|target| target.is_lib() || target.is_bin())
+        .map(|target| target.src_path.as_std_path());
+    let open: Vec<&Path> = roots
+        .filter(|root| {
+            let text = fs::read_to_string(root).expect("cargo names files that exist");
+            !text.lines().any(|line| line == "#![forbid(unsafe_code)]")
+        })
+        .collect();
+    assert_eq!(open, Vec::<&Path>::new());
+}
+
+#[test]
+fn no_source_file_outgrows_one_concept() {
+    let mut long = Vec::new();
+    for package in workspace().workspace_packages() {
+        let root = package.manifest_path.parent().expect("a manifest lies in a directory");
+        for file in rust_files(&root.join("src").into_std_path_buf()).expect("readable sources") {
+            let text = fs::read_to_string(&file).expect("sources are UTF-8");
+            let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();
+            if lines > LONGEST_FILE {
+                long.push(format!("{}: {lines} lines", file.display()));
+            }
+        }
+    }
+    assert_eq!(long, Vec::<String>::new(), "more than {LONGEST_FILE} lines before the tests");
+}
+
+/// The `.rs` files under `directory`, `tests.rs` files excepted.
+fn rust_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && path.file_name().is_some_and(|name| name != "tests.rs")
+        {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,108 @@
+//! Input that a user can fix: exit code 1 or 2, and words that say how.
+
+use std::net::TcpListener;
+
+use crate::harness::{User, ran};
+
+fn stack(user: &User, text: &str) -> String {
+    user.file("team.toml", text).display().to_string()
+}
+
+#[test]
+fn a_stack_file_with_an_unknown_key() {
+    let user = User::new();
+    let path = stack(&user, "name = \"t\"\n\n[[agents]]\nlike = \"coder\"\ntemprature = 1\n");
+    user.run(["plan", "--stack", &path]).refuses(&["team.toml:5", "temprature"]);
+}
+
+#[test]
+fn a_stack_file_with_an_agent_twice() {
+    let user = User::new();
+    let twice = "name = \"t\"\n[[agents]]\nlike = \"coder\"\n[[agents]]\nlike = \"coder\"\n";
+    let path = stack(&user, twice);
+    user.run(["plan", "--stack", &path]).refuses(&["there is an agent `coder` already", "line 2"]);
+}
+
+#[test]
+fn a_stack_file_with_an_unknown_model() {
+    let user = User::new();
+    let path = stack(&user, "name = \"t\"\n[[agents]]\nlike = \"coder\"\nmodel = \"gpt:9\"\n");
+    for verb in ["plan", "up", "bench"] {
+        user.run([verb, "--stack", &path]).refuses(&["no model is named `gpt:9`", "smollm2:135m"]);
+    }
+}
+
+#[test]
+fn an_unknown_stack_lists_those_there_are() {
+    User::new()
+        .run(["plan", "--stack", "starter2"])
+        .refuses(&["there is no stack `starter2`", "standard, full, minimal, dev, starter"]);
+}
+
+#[test]
+fn a_large_model_is_not_fetched_unasked() {
+    User::new().run(["up", "--stack", "standard"]).refuses(&[
+        "the model qwen3:4b is not here",
+        "2.5 GB",
+        "harmonic models pull qwen3:4b",
+    ]);
+}
+
+#[test]
+fn wrong_usage_has_a_code_of_its_own() {
+    let user = User::new();
+    for (args, words) in [
+        (vec!["bench", "--levels", "0"], "parallelism 0 is out of range: use 1 to 1024"),
+        (vec!["bench", "--levels", "1,two"], "`two` is not a level"),
+        (vec!["bench", "--trials", "0"], "0 is not in 1..=100"),
+        (vec!["models", "convert", "x", "--to", "Q9"], "`Q9` is not a weight format"),
+        (vec!["fly"], "unrecognized subcommand 'fly'"),
+        (vec![], "Usage: harmonic"),
+    ] {
+        user.run(args).refuses_usage(words);
+    }
+}
+
+#[test]
+fn a_port_in_use_names_its_holder() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let user = User::new();
+    let mut command = user.harmonic(["up", "--stack", "starter", "--engine", "sim"]);
+    let holder = format!("(process {})", std::process::id());
+    let words =
+        [port.as_str(), "uses the port", if cfg!(target_os = "linux") { &holder } else { "" }];
+    ran(command.args(["--port", &port])).refuses(&words);
+    let mut named = user.harmonic(["up", "--stack", "starter", "--engine", "sim"]);
+    ran(named.env("HARMONIC_PORT", &port)).refuses(&words);
+}
+
+#[test]
+fn a_plan_file_that_is_none() {
+    let user = User::new();
+    let path = user.file("plan.json", "{}").display().to_string();
+    user.run(["up", "--plan", &path]).refuses(&["plan.json is not a plan", "schema"]);
+    let absent = user.home().join("absent.json").display().to_string();
+    user.run(["up", "--plan", &absent]).refuses(&["cannot read the plan file", "absent.json"]);
+}
+
+#[test]
+fn a_server_that_is_not_there() {
+    User::new()
+        .run(["bench", "--target", "http://127.0.0.1:9"])
+        .refuses(&["cannot reach http://127.0.0.1:9"]);
+    User::new().run(["bench", "--target", "tomorrow"]).refuses(&["not a server's address"]);
+}
+
+#[test]
+fn an_empty_sysroot_is_an_error_and_not_a_guess() {
+    let user = User::new();
+    let root = user.home().display().to_string();
+    user.run(["detect", "--sysroot", &root]).refuses(&["/proc/meminfo", "does not exist"]);
+}
+
+#[test]
+fn a_log_filter_that_is_none() {
+    let user = User::new();
+    ran(user.harmonic(["detect"]).env("HARMONIC_LOG", "a=b=c")).refuses(&["HARMONIC_LOG", "a=b=c"]);
+}

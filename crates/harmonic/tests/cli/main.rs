@@ -1,0 +1,9 @@
+//! The binary as a user meets it: arguments in, exit code, stdout and stderr out.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod bad_input;
+mod documents;
+mod harness;
+mod pulling;
+mod real;
+mod serving;

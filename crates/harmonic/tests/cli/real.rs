@@ -1,0 +1,121 @@
+//! The whole house over llama.cpp and the starter model, which `make test` has pulled into the
+//! user's own store.
+
+use std::process::Command;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use harmonic_api::openai::{ChatMessage, ChatRequest};
+use harmonic_api::{ChatEvent, Client};
+
+use crate::harness::{Server, binary, ran};
+
+const AGENTS: [&str; 7] = [
+    "executive",
+    "operator",
+    "technical_director",
+    "research_director",
+    "creative_director",
+    "coder",
+    "analyst",
+];
+
+/// One server for one test; they share the machine, so the tests of this file are one.
+fn up() -> Server {
+    let stored = ran(&mut binary(["models", "list", "--json"])).json();
+    let here = |model: &serde_json::Value| model["record"]["name"] == "smollm2:135m";
+    assert!(
+        stored["stored"].as_array().unwrap().iter().any(here),
+        "the starter model is not in the store: `make test` pulls it, so does `harmonic models \
+         pull smollm2:135m`"
+    );
+    let mut command: Command = binary(["up", "--stack", "starter", "--port", "0"]);
+    Server::start(&mut command)
+}
+
+fn ask(agent: &str, text: &str, max_tokens: u32) -> ChatRequest {
+    ChatRequest {
+        model: agent.to_owned(),
+        messages: vec![ChatMessage::new("user", text)],
+        max_tokens: Some(max_tokens),
+        temperature: Some(0.0),
+        seed: Some(1),
+        ..ChatRequest::default()
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Heard {
+    text: String,
+    pieces: usize,
+    reason: String,
+    tokens: u32,
+    prompt_tokens: u32,
+}
+
+async fn hear(client: &Client, request: ChatRequest) -> Heard {
+    let mut answer = client.chat(&request).await.unwrap();
+    let mut heard = Heard::default();
+    while let Some(event) = answer.next().await {
+        match event.unwrap() {
+            ChatEvent::Delta { text } => {
+                heard.text.push_str(&text);
+                heard.pieces += 1;
+            }
+            ChatEvent::Reasoning { .. } => {}
+            ChatEvent::Finish { reason } => heard.reason = reason,
+            ChatEvent::Usage(usage) => {
+                heard.tokens = usage.completion_tokens;
+                heard.prompt_tokens = usage.prompt_tokens;
+            }
+        }
+    }
+    heard
+}
+
+#[tokio::test]
+async fn a_team_on_the_real_engine() {
+    let server = up();
+    let client = Client::new(&server.url).unwrap();
+    assert_eq!(client.models().await.unwrap(), AGENTS);
+
+    // Streamed, counted, and the same again at temperature 0: alone both times, so in batches of
+    // the same shapes.
+    let question = || ask("operator", "Name the days of the week.", 24);
+    let once = hear(&client, question()).await;
+    assert!(once.pieces > 1 && !once.text.trim().is_empty(), "{once:?}");
+    assert!(once.tokens <= 24 && once.prompt_tokens > 10, "{once:?}");
+    assert_eq!(hear(&client, question()).await, once);
+
+    // Seven at once.
+    let all = AGENTS.map(|agent| hear(&client, ask(agent, "What do you do?", 16)));
+    for (agent, heard) in AGENTS.iter().zip(join_all(all).await) {
+        assert!(heard.tokens > 0 && !heard.reason.is_empty(), "{agent}: {heard:?}");
+    }
+
+    // More clients go away in the middle of a long answer than there are sequences; if their slots
+    // stayed taken, the next request would wait for ever.
+    for _ in 0..2 {
+        let begun = (0..32).map(|_| async {
+            let endless = ChatRequest { ignore_eos: Some(true), ..ask("coder", "Count.", 1500) };
+            let mut answer = client.chat(&endless).await.unwrap();
+            answer.next().await.unwrap().unwrap();
+        });
+        join_all(begun).await;
+    }
+    let after = hear(&client, question()).await;
+    assert!(after.tokens > 0, "{after:?}");
+
+    // A prompt that does not fit is refused with its figures, and nothing is cut off silently.
+    let long = "word ".repeat(4000);
+    let refused = client.chat(&ask("coder", &long, 8)).await.err().unwrap().to_string();
+    assert!(refused.contains("status 400") && refused.contains("2048"), "{refused}");
+    let stranger = client.chat(&ask("plumber", "Hello", 8)).await.err().unwrap().to_string();
+    assert!(stranger.contains("status 404") && stranger.contains("analyst"), "{stranger}");
+
+    server.signal("TERM");
+    let ended = server.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    // llama.cpp keeps quiet.
+    assert!(!ended.err.contains("llama_"), "{ended:?}");
+}

@@ -1,0 +1,93 @@
+//! `up` and `bench` over the simulated engine: no model is needed, the rest is real.
+
+use futures::StreamExt;
+use harmonic_api::openai::{ChatMessage, ChatRequest};
+use harmonic_api::{ChatEvent, Client};
+
+use crate::harness::{Server, User, ran};
+
+fn up(user: &User) -> Server {
+    Server::start(&mut user.harmonic(["up", "--stack", "starter", "--engine", "sim"]))
+}
+
+fn long(agent: &str, tokens: u32) -> ChatRequest {
+    ChatRequest {
+        model: agent.to_owned(),
+        messages: vec![ChatMessage::new("user", "go on")],
+        max_tokens: Some(tokens),
+        ignore_eos: Some(true),
+        ..ChatRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn a_running_answer_finishes_before_the_end() {
+    let user = User::new();
+    let server = up(&user);
+    let client = Client::new(&server.url).unwrap();
+    assert_eq!(client.models().await.unwrap().len(), 7);
+    let mut answer = client.chat(&long("coder", 400)).await.unwrap();
+    let first = answer.next().await.unwrap().unwrap();
+    assert!(matches!(first, ChatEvent::Delta { .. }), "{first:?}");
+    server.signal("TERM");
+    let mut usage = None;
+    while let Some(event) = answer.next().await {
+        if let ChatEvent::Usage(counts) = event.unwrap() {
+            usage = Some(counts.completion_tokens);
+        }
+    }
+    assert_eq!(usage, Some(400));
+    let ran = server.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("stopped: 1 answers finished, 0 were cut off"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    let user = User::new();
+    let server = up(&user);
+    let client = Client::new(&server.url).unwrap();
+    let mut answer = client.chat(&long("coder", 1500)).await.unwrap();
+    answer.next().await.unwrap().unwrap();
+    server.signal("INT");
+    // The first has been heard once new requests are refused.
+    while client.chat(&long("analyst", 1)).await.is_ok() {}
+    server.signal("INT");
+    assert_eq!(server.end().code, Some(1));
+}
+
+#[test]
+fn a_plan_as_printed_is_what_up_starts() {
+    let user = User::new();
+    let plan = user.run(["plan", "--stack", "minimal", "--engine", "sim", "--json"]);
+    let path = user.file("plan.json", &plan.out).display().to_string();
+    let server = Server::start(&mut user.harmonic(["up", "--plan", &path]));
+    server.signal("TERM");
+    let ran = server.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("executive, technical_director, coder"), "{ran:?}");
+}
+
+#[test]
+fn bench_measures_a_team_of_its_own_or_the_one_that_runs() {
+    let user = User::new();
+    let quick = ["bench", "--quick", "--trials", "1", "--levels", "1,4", "--json"];
+    let own = ["--stack", "starter", "--engine", "sim"];
+    let run = user.run(quick.into_iter().chain(own)).json();
+    assert_eq!(run["schema"], "harmonic.bench/1");
+    let rate = |run: &serde_json::Value, level: usize| {
+        run["series"][0]["levels"][level]["tok_s"]["mean"].as_f64().unwrap()
+    };
+    assert!(rate(&run, 1) > rate(&run, 0), "the simulated machine scales: {run}");
+
+    let server = up(&user);
+    let port = server.url.rsplit(':').next().unwrap().to_owned();
+    let found = ran(user.harmonic(quick).env("HARMONIC_PORT", &port)).json();
+    assert_eq!(found["target"], server.url.as_str());
+    let mut other = user.harmonic(quick);
+    other.env("HARMONIC_PORT", &port).args(["--stack", "minimal"]);
+    ran(&mut other).refuses(&["does not serve the stack minimal"]);
+    let mut nobody = user.harmonic(quick);
+    nobody.args(["--target", &server.url, "--agent", "plumber"]);
+    ran(&mut nobody).refuses(&["there is no agent `plumber`", "executive"]);
+}

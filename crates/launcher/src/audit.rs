@@ -1,0 +1,61 @@
+//! What an engine really allocated, against its lines in the plan's ledger.
+//!
+//! Invariant: only what the engine can tell is judged; what it cannot tell counts as planned.
+
+use harmonic_engine::Allocation;
+use harmonic_types::{Bytes, EnginePlan, Finding};
+
+/// An allocation may exceed its line by this much before it is worth a word, in percent.
+const TOLERANCE_PERCENT: u128 = 5;
+
+/// One finding for each line that the engine exceeds by more than 5%.
+pub(crate) fn findings(planned: &EnginePlan, real: &Allocation) -> Vec<Finding> {
+    let lines = [
+        ("weights", planned.weights_bytes, real.weights_bytes),
+        ("KV cache", planned.kv_bytes, real.kv_bytes),
+        ("compute buffers", planned.compute_bytes, real.compute_bytes),
+    ];
+    let over = lines.into_iter().filter_map(|(item, planned, real)| {
+        let real = real?;
+        exceeds(real, planned).then_some((item, planned, real))
+    });
+    over.map(|(item, line, real)| {
+        Finding::new(
+            "allocation-above-plan",
+            format!("{}: {item} take {real}, the plan reckoned with {line}", planned.id),
+            "leave more headroom, and report the model and the plan: the planner should know",
+        )
+    })
+    .collect()
+}
+
+/// What the engine holds: as allocated where it can tell, as planned where not.
+pub(crate) fn held(planned: &EnginePlan, real: &Allocation) -> Bytes {
+    [
+        real.weights_bytes.unwrap_or(planned.weights_bytes),
+        real.kv_bytes.unwrap_or(planned.kv_bytes),
+        real.compute_bytes.unwrap_or(planned.compute_bytes),
+        planned.prefix_bytes,
+        planned.park_bytes,
+        planned.overhead_bytes,
+    ]
+    .into_iter()
+    .sum()
+}
+
+fn exceeds(real: Bytes, planned: Bytes) -> bool {
+    u128::from(real.0) * 100 > u128::from(planned.0) * (100 + TOLERANCE_PERCENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_percent_more_is_tolerated_and_no_byte_beyond() {
+        assert!(!exceeds(Bytes(105), Bytes(100)));
+        assert!(exceeds(Bytes(106), Bytes(100)));
+        assert!(exceeds(Bytes(1), Bytes(0)));
+        assert!(!exceeds(Bytes(u64::MAX), Bytes(u64::MAX)));
+    }
+}

@@ -1,0 +1,177 @@
+//! A plan that runs.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use harmonic_engine::{Drained, Engine};
+use harmonic_types::{AgentPlan, Bytes, EnginePlan, Finding, Plan};
+
+use crate::audit;
+use crate::error::LaunchError;
+use crate::soundness;
+use crate::starter::{Progress, Starter};
+
+/// Running engines and the plan they were started from. Dropping it cancels what runs and stops the
+/// engines; [`Deployment::drain`] lets running answers finish first.
+pub struct Deployment {
+    plan: Arc<Plan>,
+    /// In the order of the plan, one for each of its engines.
+    engines: Vec<Arc<dyn Engine>>,
+    findings: Vec<Finding>,
+}
+
+/// An agent that has a place, and the engine that serves it.
+#[derive(Clone)]
+pub struct PlacedAgent<'a> {
+    /// As planned.
+    pub plan: &'a AgentPlan,
+    /// What serves it.
+    pub engine: Arc<dyn Engine>,
+}
+
+/// How the drain of one engine ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineDrained {
+    /// [`EnginePlan::id`].
+    pub id: String,
+    /// How it ended.
+    pub drained: Drained,
+}
+
+impl Deployment {
+    /// Starts the engines of `plan`, one after the other: loading is bound by the disk, and the
+    /// memory check of one must see what the one before it took. `available` is the memory that is
+    /// free now. Dropping the future stops what was started.
+    ///
+    /// # Errors
+    /// When the plan is unsound, needs more than is available, an engine does not start, or the
+    /// engines allocate more than the plan's budget. Nothing runs then.
+    pub async fn start(
+        plan: Arc<Plan>,
+        starter: Arc<dyn Starter>,
+        available: Bytes,
+        progress: &dyn Progress,
+    ) -> Result<Self, LaunchError> {
+        soundness::check(&plan)?;
+        if plan.total_bytes > available {
+            return Err(LaunchError::Memory { needed: plan.total_bytes, available });
+        }
+        let mut deployment = Self { plan, engines: Vec::new(), findings: Vec::new() };
+        match deployment.start_all(&starter, progress).await {
+            Ok(()) => Ok(deployment),
+            Err(error) => {
+                deployment.drain(Duration::ZERO).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_all(
+        &mut self,
+        starter: &Arc<dyn Starter>,
+        progress: &dyn Progress,
+    ) -> Result<(), LaunchError> {
+        let plan = Arc::clone(&self.plan);
+        let budget = plan.hardware.memory_budget_bytes;
+        let mut allocated = Bytes::ZERO;
+        for (index, planned) in plan.engines.iter().enumerate() {
+            progress.starting(planned, index + 1, plan.engines.len());
+            let began = Instant::now();
+            let engine = start_one(&plan, index, starter).await?;
+            let real = engine.status().allocation;
+            self.engines.push(engine);
+            allocated += audit::held(planned, &real);
+            if allocated > budget {
+                return Err(LaunchError::OverBudget { allocated, budget });
+            }
+            self.findings.extend(audit::findings(planned, &real));
+            progress.started(planned, began.elapsed());
+        }
+        Ok(())
+    }
+
+    /// What it was started from.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Where the engines allocated more than the plan reckoned with.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The engines, in the order of the plan.
+    pub fn engines(&self) -> impl Iterator<Item = (&EnginePlan, &Arc<dyn Engine>)> {
+        self.plan.engines.iter().zip(&self.engines)
+    }
+
+    /// The agents that have a place, in the order of the stack.
+    pub fn agents(&self) -> impl Iterator<Item = PlacedAgent<'_>> {
+        self.plan.agents.iter().filter_map(|agent| {
+            let (_, engine) =
+                self.engines().find(|(planned, _)| agent.engine.as_ref() == Some(&planned.id))?;
+            Some(PlacedAgent { plan: agent, engine: Arc::clone(engine) })
+        })
+    }
+
+    /// Stops all engines at once: each refuses new requests from now on, lets running ones finish
+    /// for `grace`, cancels the rest. In the order of the plan.
+    pub async fn drain(&self, grace: Duration) -> Vec<EngineDrained> {
+        let drains = self.engines().map(|(planned, engine)| async move {
+            EngineDrained { id: planned.id.clone(), drained: engine.drain(grace).await }
+        });
+        join_all(drains).await
+    }
+}
+
+/// Starts the engine at `index` on a thread that may block.
+async fn start_one(
+    plan: &Arc<Plan>,
+    index: usize,
+    starter: &Arc<dyn Starter>,
+) -> Result<Arc<dyn Engine>, LaunchError> {
+    let engine = &plan.engines[index];
+    let outcome = tokio::task::spawn_blocking({
+        let (plan, starter) = (Arc::clone(plan), Arc::clone(starter));
+        move || starter.start(&plan, &plan.engines[index])
+    });
+    match outcome.await {
+        Ok(Ok(engine)) => Ok(engine),
+        Ok(Err(source)) => {
+            Err(LaunchError::Engine { id: engine.id.clone(), model: engine.model.clone(), source })
+        }
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => Err(LaunchError::Panicked { id: engine.id.clone(), message: said(panic) }),
+            // Nobody aborts it; a runtime that is shut down drops this future too.
+            Err(error) => resume_unwind(Box::new(error.to_string())),
+        },
+    }
+}
+
+/// What a panic said.
+fn said(panic: Box<dyn std::any::Any + Send>) -> String {
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => match panic.downcast::<&'static str>() {
+            Ok(text) => (*text).to_owned(),
+            Err(_) => "it did not say why".to_owned(),
+        },
+    }
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployment").field("stack", &self.plan.stack).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for PlacedAgent<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlacedAgent").field("name", &self.plan.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use harmonic_engine::sim::{PaperMachine, spawn};
+use harmonic_engine::{EngineError, Health, LocalConfig};
+use harmonic_laws::MachineModel;
+use harmonic_types::{
+    AgentName, AgentSpec, AgentStatus, BudgetRule, BytesPerSecond, Event, FinishReason,
+    FlopsPerSecond, KvLayout, KvType, LayerKv, Message, ModelShape, PlanHardware, Provenance,
+    Refused, Request, RequestId, Role, Sampling, Sharing, Tier, Tokens,
+};
+
+use super::*;
+use crate::starter::Silent;
+
+const GB: u64 = 1_000_000_000;
+
+/// A model of one layer, so that sizes are easy to state.
+fn shape() -> ModelShape {
+    ModelShape {
+        architecture: "llama".to_owned(),
+        layers: vec![LayerKv { kv_heads: 1, key_length: 32, value_length: 32, window: None }],
+        embedding_length: 64,
+        context_trained: Tokens(4096),
+        vocabulary: 256,
+        parameters: 1_000_000,
+        parameters_active: 1_000_000,
+        experts: None,
+        weights_bytes: Bytes(2_000_000),
+        format: "F16".to_owned(),
+        provenance: Provenance::Declared,
+    }
+}
+
+fn agent(name: &str, engine: &str) -> AgentPlan {
+    let name = AgentName::from(name);
+    AgentPlan {
+        name: name.clone(),
+        tier: Tier::Specialists,
+        model: "toy".to_owned(),
+        engine: Some(engine.to_owned()),
+        slots: 2,
+        context: Tokens(512),
+        kv_bytes: Bytes::ZERO,
+        memory_bytes: Bytes::ZERO,
+        status: AgentStatus::Planned,
+        reason: None,
+        spec: AgentSpec {
+            name,
+            tier: Tier::Specialists,
+            model: "toy".to_owned(),
+            context: Tokens(512),
+            role: "tests".to_owned(),
+            system: "Be brief.".to_owned(),
+            sampling: Sampling::default(),
+            thinking: false,
+        },
+    }
+}
+
+fn engine(id: &str, agent: &str) -> EnginePlan {
+    EnginePlan {
+        id: id.to_owned(),
+        kind: "sim".to_owned(),
+        device: "cpu".to_owned(),
+        model: "toy".to_owned(),
+        path: None,
+        digest: None,
+        format: "F16".to_owned(),
+        agents: vec![agent.into()],
+        slots: 2,
+        sequences: 2,
+        threads: 1,
+        kv_layout: KvLayout::Unified,
+        kv_type: KvType::F16,
+        kv_tokens: 1024,
+        weights_bytes: Bytes(2_000_000),
+        // 1 layer × 1 head × (32 + 32) elements × 2 bytes × 1024 cells.
+        kv_bytes: Bytes(131_072),
+        prefix_bytes: Bytes::ZERO,
+        park_bytes: Bytes::ZERO,
+        compute_bytes: Bytes::ZERO,
+        overhead_bytes: Bytes::ZERO,
+        total_bytes: Bytes(2_131_072),
+    }
+}
+
+/// Two engines with an agent each.
+fn plan() -> Plan {
+    Plan {
+        schema: Plan::SCHEMA.to_owned(),
+        stack: "test".to_owned(),
+        hardware: PlanHardware {
+            profile: "cpu-generic".to_owned(),
+            memory_budget_bytes: Bytes(GB),
+            peak_parallel: 4,
+        },
+        sharing: Sharing::Isolated,
+        budget: BudgetRule::Exact,
+        max_in_flight: 4,
+        agents: vec![agent("coder", "one"), agent("analyst", "two")],
+        engines: vec![engine("one", "coder"), engine("two", "analyst")],
+        ledger: Vec::new(),
+        reserve_bytes: Bytes::ZERO,
+        total_bytes: Bytes(4_262_144),
+        headroom_bytes: Bytes(GB - 4_262_144),
+        provenance: BTreeMap::new(),
+    }
+}
+
+/// Starts simulated engines, keeps a handle on each, and fails or panics where told to.
+#[derive(Default)]
+struct Sims {
+    started: Mutex<Vec<Arc<dyn Engine>>>,
+    fails_at: Option<&'static str>,
+    panics_at: Option<&'static str>,
+    weights: Option<Bytes>,
+}
+
+impl Starter for Sims {
+    fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
+        assert!(self.panics_at != Some(engine.id.as_str()), "out of luck");
+        if self.fails_at == Some(engine.id.as_str()) {
+            let (id, reason) = (engine.id.clone(), "no luck".to_owned());
+            return Err(EngineError::Setup { id, reason });
+        }
+        let machine = MachineModel {
+            bandwidth: BytesPerSecond(1e9),
+            compute: FlopsPerSecond(1e12),
+            overhead: Duration::from_micros(100),
+        };
+        let shape =
+            ModelShape { weights_bytes: self.weights.unwrap_or(Bytes(2_000_000)), ..shape() };
+        let paper = PaperMachine::new(machine, &shape, engine.kv_type);
+        let started: Arc<dyn Engine> = Arc::new(spawn(LocalConfig::of(plan, engine), paper)?);
+        self.started.lock().unwrap().push(Arc::clone(&started));
+        Ok(started)
+    }
+}
+
+async fn start(plan: Plan, sims: &Arc<Sims>) -> Result<Deployment, LaunchError> {
+    let starter: Arc<dyn Starter> = Arc::clone(sims) as _;
+    Deployment::start(Arc::new(plan), starter, Bytes(GB), &Silent).await
+}
+
+fn health(sims: &Sims) -> Vec<Health> {
+    sims.started.lock().unwrap().iter().map(|engine| engine.status().health).collect()
+}
+
+fn ask(agent: &str, max_tokens: u32) -> Request {
+    let messages = vec![Message::new(Role::User, "go")];
+    Request {
+        max_tokens: Some(Tokens(max_tokens)),
+        ignore_eos: true,
+        ..Request::new(RequestId(1), agent.into(), messages)
+    }
+}
+
+#[tokio::test]
+async fn agents_answer_and_a_drain_lets_them_finish() {
+    let sims = Arc::new(Sims::default());
+    let deployment = start(plan(), &sims).await.unwrap();
+    assert!(deployment.findings().is_empty(), "{:?}", deployment.findings());
+    let names: Vec<_> = deployment.agents().map(|agent| agent.plan.name.0.clone()).collect();
+    assert_eq!(names, ["coder", "analyst"]);
+
+    let mut answers = Vec::new();
+    for agent in deployment.agents() {
+        let request = ask(&agent.plan.name.0, 30);
+        answers.push(agent.engine.submit(request).await.unwrap());
+    }
+    let drained = deployment.drain(Duration::from_mins(1)).await;
+    let ids: Vec<_> = drained.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids, ["one", "two"]);
+    assert!(drained.iter().all(|one| one.drained == Drained { finished: 1, cancelled: 0 }));
+    for mut answer in answers {
+        let mut last = None;
+        while let Some(event) = answer.next().await {
+            last = Some(event);
+        }
+        let Some(Event::Finished { reason, usage }) = last else { panic!("{last:?}") };
+        assert_eq!((reason, usage.completion_tokens), (FinishReason::Length, 30));
+    }
+    let coder = deployment.agents().next().unwrap();
+    let refused = coder.engine.submit(ask("coder", 1)).await.unwrap_err();
+    assert_eq!(refused, Refused::Draining);
+}
+
+#[tokio::test]
+async fn a_failed_start_stops_what_was_started() {
+    let sims = Arc::new(Sims { fails_at: Some("two"), ..Sims::default() });
+    let error = start(plan(), &sims).await.unwrap_err();
+    assert_eq!(error.to_string(), "the engine two for toy did not start");
+    assert_eq!(health(&sims), [Health::Stopped]);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_start_is_an_error_and_stops_the_others() {
+    let sims = Arc::new(Sims { panics_at: Some("two"), ..Sims::default() });
+    let error = start(plan(), &sims).await.unwrap_err();
+    assert!(error.to_string().ends_with("please report it: out of luck"), "{error}");
+    assert_eq!(health(&sims), [Health::Stopped]);
+}
+
+#[tokio::test]
+async fn memory_that_others_hold_is_not_taken() {
+    let sims = Arc::new(Sims::default());
+    let starter: Arc<dyn Starter> = Arc::clone(&sims) as _;
+    let available = Bytes(4_000_000);
+    let error = Deployment::start(Arc::new(plan()), starter, available, &Silent).await.unwrap_err();
+    assert!(error.to_string().starts_with("the plan needs 4.3 MB of memory and 4.0 MB"), "{error}");
+    assert!(health(&sims).is_empty());
+}
+
+#[tokio::test]
+async fn an_allocation_above_its_line_is_said() {
+    let sims = Arc::new(Sims { weights: Some(Bytes(2_200_000)), ..Sims::default() });
+    let deployment = start(plan(), &sims).await.unwrap();
+    let said: Vec<_> = deployment.findings().iter().map(|found| found.message.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "one: weights take 2.2 MB, the plan reckoned with 2.0 MB",
+            "two: weights take 2.2 MB, the plan reckoned with 2.0 MB",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_allocation_above_the_budget_is_undone() {
+    let sims = Arc::new(Sims { weights: Some(Bytes(GB / 2)), ..Sims::default() });
+    let error = start(plan(), &sims).await.unwrap_err();
+    assert!(error.to_string().contains("allocated 1.0 GB, more than the budget of 1.0 GB"));
+    assert_eq!(health(&sims), [Health::Stopped, Health::Stopped]);
+}
+
+#[tokio::test]
+async fn plans_that_contradict_themselves_are_refused() {
+    let refused = async |change: fn(&mut Plan)| {
+        let mut plan = plan();
+        change(&mut plan);
+        let sims = Arc::new(Sims::default());
+        let error = start(plan, &sims).await.unwrap_err().to_string();
+        assert!(health(&sims).is_empty());
+        error
+    };
+    for (change, words) in [
+        ((|plan| plan.engines.clear()) as fn(&mut Plan), "no engines"),
+        (|plan| plan.engines[1].id = "one".to_owned(), "engine `one` is in it twice"),
+        (|plan| plan.agents[1].name = "coder".into(), "agent `coder` is in it twice"),
+        (|plan| plan.agents[1].engine = Some("three".to_owned()), "no such engine"),
+        (|plan| plan.agents[1].engine = None, "serves `analyst`, who does not"),
+    ] {
+        let error = refused(change).await;
+        assert!(error.contains(words), "{error}");
+    }
+}
