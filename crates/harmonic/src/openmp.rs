@@ -2,10 +2,17 @@
 //!
 //! llama.cpp's threads meet after every operation, some hundreds of times a token. While they wait
 //! they spin, by GCC's default for about a millisecond; on a machine that does anything else the
-//! thread they wait for cannot run meanwhile. Measured on 2 cores with smollm2:135m in F16: seven
-//! agents beside a compiler give 4 tok/s in all with the default (300,000 turns), 8 with 10,000, 32
-//! with 1,000 and 33 with none. On the idle machine `bench --quick` gives 82/215/286 tok/s at
-//! 1/8/32 streams with the default, 81/214/288 with 1,000 and 65/186/229 with none.
+//! thread they wait for cannot run meanwhile. Measured in a bare decode loop on 2 cores, tok/s at
+//! 1 / 32 sequences, idle and with one core taken by another program:
+//!
+//! | spins | idle | one core taken |
+//! |---|---|---|
+//! | 0 | 65 / 337 | 34 / 193 |
+//! | 300 | 73 / 370 | 35 / 194 |
+//! | 1,000 | 75 / 365 | 28 / 182 |
+//! | 10,000 | 74 / 370 | 16 / 94 |
+//! | 30,000 | 74 / 366 | 7 / 51 |
+//! | 300,000 (the default) | 74 / 366 | not waited for |
 //!
 //! libgomp reads its settings when it is loaded, before `main`, so the only way to set them is to
 //! start once more: same process, same arguments.

@@ -11,6 +11,10 @@ use harmonic_types::{Cliff, Interval, Peak, SweetSpot, TokensPerSecond, Verdict}
 /// a good series (`hardware.md` §5 asks for a coefficient of variation below 5%).
 pub const PLATEAU_WITHOUT_INTERVALS: f64 = 0.05;
 
+/// With intervals, a level counts as on the plateau only if its mean is this close to the peak's as
+/// well: with few trials an interval is so wide that it reaches anything.
+pub const PLATEAU_WITH_INTERVALS: f64 = 0.1;
+
 /// Aggregate throughput at one level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LevelThroughput {
@@ -24,8 +28,9 @@ pub struct LevelThroughput {
 /// left out; with none left, every part is absent.
 ///
 /// - peak: the highest mean; of equals, the smallest level.
-/// - sweet spot: the smallest level whose upper bound reaches the peak's lower bound; where either
-///   bound is absent, whose mean is within [`PLATEAU_WITHOUT_INTERVALS`] of the peak's.
+/// - sweet spot: the smallest level whose upper bound reaches the peak's lower bound and whose mean
+///   is within [`PLATEAU_WITH_INTERVALS`] of the peak's; where either bound is absent, whose mean is
+///   within [`PLATEAU_WITHOUT_INTERVALS`] of it.
 /// - cliff: the first level past the peak whose upper bound is below the peak's lower bound.
 pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
     let mut levels: Vec<LevelThroughput> = levels
@@ -60,9 +65,11 @@ fn is_below(level: &LevelThroughput, peak: &LevelThroughput) -> Option<bool> {
 
 /// The smallest level on the plateau of `peak`, which is one of `levels` (ascending).
 fn sweet_spot(levels: &[LevelThroughput], peak: &LevelThroughput) -> SweetSpot {
+    let within =
+        |level: &LevelThroughput, share: f64| level.tok_s.mean >= peak.tok_s.mean * (1.0 - share);
     let on_plateau = |level: &LevelThroughput| match is_below(level, peak) {
-        Some(below) => !below,
-        None => level.tok_s.mean >= peak.tok_s.mean * (1.0 - PLATEAU_WITHOUT_INTERVALS),
+        Some(below) => !below && within(level, PLATEAU_WITH_INTERVALS),
+        None => within(level, PLATEAU_WITHOUT_INTERVALS),
     };
     let spot = levels.iter().find(|level| on_plateau(level)).unwrap_or(peak);
     let mut reason = if spot.parallel == peak.parallel {

@@ -35,6 +35,7 @@ fn setup(config: &LocalConfig, kv_layout: KvLayout) -> LlamaSetup {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "near ties are worth reading, and no failure")]
 async fn conforms(layout: KvLayout) {
     let factory = |config: LocalConfig| -> Arc<dyn Engine> {
         Arc::new(spawn(setup(&config, layout), config).expect("the engine starts"))

@@ -33,6 +33,14 @@ fn a_series_with_intervals_has_peak_plateau_and_cliff() {
     assert_eq!(found.cliff, Some(Cliff { parallel: 32 }));
 }
 
+/// Two windows each: intervals that reach anything are no reason to stop at a tenth of the peak.
+#[test]
+fn a_wide_interval_alone_is_no_plateau() {
+    let found =
+        verdict(&[within(2, 28.0, 400.0), within(8, 175.0, 300.0), within(16, 189.0, 999.0)]);
+    assert_eq!(found.sweet_spot.unwrap().parallel, 8);
+}
+
 /// The paper's qwen3:4b on the DGX Spark (§4.1): still rising at 32.
 #[test]
 fn a_rising_series_says_that_there_is_no_peak_in_range() {

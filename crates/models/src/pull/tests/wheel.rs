@@ -120,7 +120,8 @@ async fn what_is_wrong_with_a_wheel_is_said() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn dropping_the_pull_ends_pip() {
-    let scene = scene("echo $$ > \"$dest/../pid\"; exec sleep 600");
+    // A script around the real pip, as pyenv's is: the grandchild must end as well.
+    let scene = scene("sh -c 'echo $$ > \"$1/../pid\"; exec sleep 600' sh \"$dest\"; exit 1");
     let pid_file = scene.store.root().join("partial/pid");
     let source = source("wheel:p==1/m.gguf");
     let pid = tokio::select! {
