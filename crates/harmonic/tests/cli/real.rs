@@ -1,14 +1,16 @@
 //! The whole house over llama.cpp and the starter model, which `make test` has pulled into the
 //! user's own store.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 
 use futures::StreamExt;
 use futures::future::join_all;
 use harmonic_api::openai::{ChatMessage, ChatRequest};
 use harmonic_api::{ChatEvent, Client};
 
-use crate::harness::{Server, binary, ran};
+use crate::harness::{Server, binary, ran, signal};
 
 const AGENTS: [&str; 7] = [
     "executive",
@@ -20,7 +22,7 @@ const AGENTS: [&str; 7] = [
     "analyst",
 ];
 
-/// One server for one test; they share the machine, so the tests of this file are one.
+/// One server for one test; what needs a server shares it.
 fn up() -> Server {
     let stored = ran(&mut binary(["models", "list", "--json"])).json();
     let here = |model: &serde_json::Value| model["record"]["name"] == "smollm2:135m";
@@ -118,4 +120,32 @@ async fn a_team_on_the_real_engine() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     // llama.cpp keeps quiet.
     assert!(!ended.err.contains("llama_"), "{ended:?}");
+}
+
+/// Stops a demo when it has printed a line that starts with `moment`; says what it printed so far.
+fn stop_demo_at(moment: &str) -> String {
+    let mut child = binary(["demo", "--no-bench"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut printed = String::new();
+    while !printed.lines().any(|line| line.trim_start().starts_with(moment)) {
+        assert!(out.read_line(&mut printed).unwrap() > 0, "it ended before `{moment}`: {printed}");
+    }
+    signal(&child, "INT");
+    out.read_to_string(&mut printed).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{printed}");
+    assert!(!printed.contains("7  Summary"), "{printed}");
+    printed
+}
+
+#[test]
+fn a_demo_that_is_stopped_leaves_nothing_running() {
+    stop_demo_at("2  Its model");
+    let printed = stop_demo_at("executive          │");
+    let served = printed.lines().find_map(|line| line.trim().strip_prefix("serving at http://"));
+    let address = served.and_then(|rest| rest.split(',').next()).unwrap();
+    assert!(TcpStream::connect(address).is_err(), "somebody still listens on {address}");
 }
