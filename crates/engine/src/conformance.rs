@@ -43,6 +43,7 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     lifecycle::a_finished_slot_is_refilled_while_others_run(factory).await;
     lifecycle::going_away_frees_the_slot(factory).await;
     lifecycle::a_shared_prefix_is_cached(factory).await;
+    lifecycle::slots_can_be_moved_but_not_multiplied(factory).await;
     lifecycle::draining_finishes_what_runs(factory).await;
     lifecycle::many_requests_end_once_each(factory).await;
     company::a_prompt_answers_the_same_in_company(factory).await

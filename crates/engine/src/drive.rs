@@ -1,6 +1,6 @@
 //! The loop between scheduler and machine: one step after the other until there is nobody left.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use harmonic_sched::{CacheOp, Committed, Sampled, Scheduler, SnapshotId, Step, Tick};
@@ -11,9 +11,6 @@ use crate::desk::{Desk, Submission};
 use crate::engine::{Drained, ReslotError};
 use crate::machine::{Machine, MachineError, Outcome};
 use crate::sampling::Samplers;
-
-/// How often a loop that has nothing to do looks whether its end is due.
-const IDLE_LOOK: Duration = Duration::from_millis(100);
 
 /// What reaches a running engine from outside.
 #[derive(Debug)]
@@ -106,11 +103,8 @@ fn take_mail(
             if ending.is_some() {
                 return false;
             }
-            match mail.recv_timeout(IDLE_LOOK) {
-                Ok(command) => obey(command, scheduler, desk, clock, ending),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return false,
-            }
+            let Ok(command) = mail.recv() else { return false };
+            obey(command, scheduler, desk, clock, ending);
             continue;
         }
         match mail.try_recv() {
@@ -146,17 +140,8 @@ fn obey(
         }
         Command::Cancel(id) => scheduler.cancel(id),
         Command::Reslot(slots, reply) => {
-            let planned = scheduler.config().sequences;
-            let asked = slots.iter().map(|(_, slots)| slots).sum();
-            let verdict = if asked > planned {
-                Err(ReslotError::TooMany { asked, planned })
-            } else {
-                for (agent, slots) in slots {
-                    scheduler.set_slots(agent, slots);
-                }
-                desk.publish(scheduler.load());
-                Ok(())
-            };
+            let verdict = reslot(scheduler, slots);
+            desk.publish(scheduler.load());
             // The asker may have gone away; the slots are set all the same.
             let _gone = reply.send(verdict);
         }
@@ -170,6 +155,23 @@ fn obey(
             }
         }
     }
+}
+
+/// Moves guaranteed slots between agents; their sum stays within what was planned.
+fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), ReslotError> {
+    let planned = scheduler.config().agents.iter().map(|agent| agent.slots).sum();
+    let mut after: Vec<u32> = scheduler.load().iter().map(|load| load.slots).collect();
+    for (agent, slots) in &slots {
+        after[*agent] = *slots;
+    }
+    let asked = after.iter().sum();
+    if asked > planned {
+        return Err(ReslotError::TooMany { asked, planned });
+    }
+    for (agent, slots) in slots {
+        scheduler.set_slots(agent, slots);
+    }
+    Ok(())
 }
 
 /// Changes the cache; the size of each snapshot that was saved.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use harmonic_types::{FinishReason, Refused};
+use harmonic_types::{AgentName, FinishReason, Refused};
 
 use super::{Factory, answer, ask, collect, config};
-use crate::engine::{Engine, Health};
+use crate::engine::{AgentSlots, Engine, Health, ReslotError};
 
 pub(super) async fn a_finished_slot_is_refilled_while_others_run(factory: Factory<'_>) {
     let engine = factory(config(2, 1024));
@@ -65,6 +65,20 @@ pub(super) async fn a_shared_prefix_is_cached(factory: Factory<'_>) {
     }
     let other = answer(&engine, ask(9, "second", asked[0], 20)).await;
     assert_eq!(other.usage.cached_tokens, 0, "another agent, another prompt");
+}
+
+pub(super) async fn slots_can_be_moved_but_not_multiplied(factory: Factory<'_>) {
+    let engine = factory(config(4, 256));
+    let slots = |of: &[(&str, u32)]| {
+        of.iter().map(|(agent, slots)| (AgentName::from(*agent), *slots)).collect::<AgentSlots>()
+    };
+    engine.reslot(slots(&[("first", 3), ("second", 1)])).await.expect("four in all, as planned");
+    let guaranteed: Vec<u32> = engine.status().agents.iter().map(|agent| agent.slots).collect();
+    assert_eq!(guaranteed, [3, 1]);
+    let many = engine.reslot(slots(&[("second", 2)])).await.expect_err("five in all");
+    assert_eq!(many, ReslotError::TooMany { asked: 5, planned: 4 });
+    let stranger = engine.reslot(slots(&[("nobody", 1)])).await.expect_err("unknown");
+    assert_eq!(stranger, ReslotError::UnknownAgent(AgentName::from("nobody")));
 }
 
 pub(super) async fn draining_finishes_what_runs(factory: Factory<'_>) {
