@@ -1,4 +1,4 @@
-//! From files below a root to the document that describes the machine.
+//! From what was found on a machine to the document that describes it.
 
 use std::collections::BTreeMap;
 
@@ -6,65 +6,57 @@ use harmonic_types::{
     Bytes, Device, DeviceKind, Finding, Hardware, PowerSource, Provenance, ProvenanceMap,
 };
 
-use crate::cgroup::Limits;
-use crate::cpu::Cpu;
 use crate::error::HardwareError;
-use crate::gpu;
-use crate::memory::Memory;
-use crate::meter::energy_meter;
-use crate::profile;
+use crate::machine::{Machine, RunsOn};
+use crate::meter;
+use crate::platform::Platform;
+use crate::profile::{self, Profile};
 use crate::sysroot::Sysroot;
 
-/// Describes the machine below `root`.
-///
-/// - `memory_total_bytes` is min(`MemTotal`, memory limit): what engines could ever use.
-/// - `memory_budget_bytes` is ⌊0.85 × that⌋; the paper keeps 15% back.
-/// - `memory_available_bytes` is the lesser of `MemAvailable` and what the limits leave.
+/// Describes the machine below `root` for engines that run on its best device.
 ///
 /// # Errors
-/// When `/proc/meminfo` or `/proc/cpuinfo` is absent, or any file has not the kernel's format.
+/// As [`detect_for`].
 pub fn detect(root: &Sysroot) -> Result<Hardware, HardwareError> {
-    let memory = Memory::read(root)?;
-    let cpu = Cpu::read(root)?;
-    let limits = Limits::read(root)?;
-    let threads = limits.cpus.map_or(cpu.threads, |quota| quota.min(cpu.threads));
-    let profile = profile::cpu_generic(threads);
+    detect_for(root, RunsOn::Best)
+}
 
-    let total = limits.memory.map_or(memory.total, |limit| limit.min(memory.total));
-    let available = limits.memory_left.map_or(memory.available, |left| left.min(memory.available));
-
+/// Describes the machine below `root` for engines that run on `on`.
+///
+/// - `memory_total_bytes` is the memory that such engines could ever use, limits of control groups
+///   applied: the GPU's own, the memory that it shares, or the system's.
+/// - `memory_budget_bytes` is ⌊0.85 × that⌋; the paper keeps 15% back.
+/// - `memory_available_bytes` is what of it is free now.
+/// - `devices` begins with the one that engines run on.
+///
+/// # Errors
+/// When what states the memory or the processor is absent (`/proc/meminfo`, `/proc/cpuinfo`), or
+/// any file has not the kernel's format. A GPU that cannot be described is a warning.
+pub fn detect_for(root: &Sysroot, on: RunsOn) -> Result<Hardware, HardwareError> {
+    let machine = Machine::read(root)?;
+    let (total, available) = machine.memory(on);
+    let profile = limits(&machine, on, total);
     let mut warnings = Vec::new();
-    if total < memory.total {
-        warnings.push(limited(memory.total, total));
+    if machine.host.total() < machine.host.memory.total {
+        warnings.push(limited(machine.host.memory.total, machine.host.total()));
     }
-    match gpu::vendors(root) {
-        Ok(vendors) => warnings.extend(vendors.into_iter().map(gpu::unused)),
-        Err(error) => warnings.push(gpu::unknown(&error)),
-    }
-    let power = power(root, &mut warnings);
-
+    warnings.extend(machine.findings.iter().cloned());
+    let power = power(root, &machine, on, &mut warnings);
     Ok(Hardware {
         schema: Hardware::SCHEMA.to_owned(),
         profile: profile.name.to_owned(),
-        name: cpu.name.clone(),
-        unified_memory: false,
+        name: machine.host.cpu.name.clone(),
+        unified_memory: machine.platform.is_unified(),
         memory_total_bytes: total,
-        memory_available_bytes: available,
+        memory_available_bytes: available.min(total),
         memory_budget_bytes: budget(total),
         peak_parallel: profile.peak_parallel,
         max_parallel: profile.max_parallel,
-        devices: vec![Device {
-            id: "cpu".to_owned(),
-            kind: DeviceKind::Cpu,
-            name: cpu.name,
-            memory_bytes: None,
-            threads: Some(threads),
-            features: cpu.features,
-        }],
+        devices: devices(&machine, on),
         power,
         environment: BTreeMap::new(),
         warnings,
-        provenance: provenance(),
+        provenance: provenance(profile.provenance),
     })
 }
 
@@ -72,6 +64,36 @@ pub fn detect(root: &Sysroot) -> Result<Hardware, HardwareError> {
 pub fn budget(usable: Bytes) -> Bytes {
     let bytes = u128::from(usable.0) * 85 / 100;
     Bytes(u64::try_from(bytes).expect("85% of a u64 is a u64"))
+}
+
+/// The profile whose limits of parallelism apply; `total` is the memory that engines can use.
+fn limits(machine: &Machine, on: RunsOn, total: Bytes) -> Profile {
+    match (on, machine.platform) {
+        (RunsOn::Cpu, _) | (RunsOn::Best, Platform::Cpu | Platform::NvidiaUnknown) => {
+            profile::cpu_generic(machine.host.threads())
+        }
+        (RunsOn::Best, Platform::DgxSpark) => profile::DGX_SPARK,
+        (RunsOn::Best, Platform::StrixHalo { .. }) => profile::RYZEN_AI_MAX_395,
+        (RunsOn::Best, _) => profile::generic(total),
+    }
+}
+
+/// The device that engines run on, then the others.
+fn devices(machine: &Machine, on: RunsOn) -> Vec<Device> {
+    let mut devices: Vec<Device> =
+        machine.gpus.iter().enumerate().map(|(index, gpu)| gpu.device(index)).collect();
+    let cpu = Device {
+        id: "cpu".to_owned(),
+        kind: DeviceKind::Cpu,
+        name: machine.host.cpu.name.clone(),
+        memory_bytes: None,
+        threads: Some(machine.host.threads()),
+        features: machine.host.cpu.features.clone(),
+    };
+    let cpu_is_best =
+        on == RunsOn::Cpu || matches!(machine.platform, Platform::Cpu | Platform::NvidiaUnknown);
+    devices.insert(if cpu_is_best { 0 } else { devices.len() }, cpu);
+    devices
 }
 
 fn limited(machine: Bytes, limit: Bytes) -> Finding {
@@ -83,11 +105,17 @@ fn limited(machine: Bytes, limit: Bytes) -> Finding {
 }
 
 /// The energy meter's source, or why it cannot be used.
-fn power(root: &Sysroot, warnings: &mut Vec<Finding>) -> Option<PowerSource> {
-    match energy_meter(root) {
-        Ok(meter) => {
-            meter.map(|meter| PowerSource { source: "rapl".to_owned(), scope: meter.scope() })
-        }
+fn power(
+    root: &Sysroot,
+    machine: &Machine,
+    on: RunsOn,
+    warnings: &mut Vec<Finding>,
+) -> Option<PowerSource> {
+    match meter::of(root, machine, on) {
+        Ok(found) => found.map(|found| PowerSource {
+            source: found.source.to_owned(),
+            scope: found.meter.scope(),
+        }),
         Err(error) => {
             warnings.push(Finding::new(
                 "energy-unreadable",
@@ -99,14 +127,14 @@ fn power(root: &Sysroot, warnings: &mut Vec<Finding>) -> Option<PowerSource> {
     }
 }
 
-/// Sizes are read here; what the profile says is a rule.
-fn provenance() -> ProvenanceMap {
+/// Sizes are read here; the budget is a rule, and so are the limits unless the paper states them.
+fn provenance(limits: Provenance) -> ProvenanceMap {
     let figures = [
         ("/memory_total_bytes", Provenance::Measured),
         ("/memory_available_bytes", Provenance::Measured),
         ("/memory_budget_bytes", Provenance::Estimated),
-        ("/peak_parallel", Provenance::Estimated),
-        ("/max_parallel", Provenance::Estimated),
+        ("/peak_parallel", limits),
+        ("/max_parallel", limits),
         ("/devices", Provenance::Measured),
     ];
     figures.into_iter().map(|(pointer, source)| (pointer.to_owned(), source)).collect()

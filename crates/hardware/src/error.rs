@@ -34,4 +34,14 @@ pub enum HardwareError {
         /// What there was, shortened.
         found: String,
     },
+    /// A file among the stored curves that holds none.
+    #[error(
+        "{path} is not a curve that a plan can use: {reason}; mend it, or move it out of the folder"
+    )]
+    NotACurve {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        reason: String,
+    },
 }

@@ -1,14 +1,18 @@
-//! GPUs that the kernel lists. This cut only names them: what memory they can use, and whether it
-//! is their own, needs each vendor's interface.
+//! GPUs: what they are called, and which memory they compute in.
 //!
-//! Invariant: seeing a GPU never changes a figure of the machine.
+//! Each vendor's rule stands in a module of its own and reads that vendor's interface only.
+//!
+//! Invariant: seeing a GPU that no rule describes never changes a figure of the machine.
 
 use std::fmt;
 
-use harmonic_types::Finding;
+use harmonic_types::{Bytes, Device, DeviceKind, Finding};
 
 use crate::error::HardwareError;
 use crate::sysroot::Sysroot;
+
+pub mod amd;
+pub mod nvidia;
 
 /// A vendor whose GPUs llama.cpp can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +23,8 @@ pub enum GpuVendor {
     Amd,
     /// PCI vendor 0x8086.
     Intel,
+    /// Not a PCI device.
+    Apple,
 }
 
 impl GpuVendor {
@@ -34,11 +40,12 @@ impl GpuVendor {
     }
 
     /// The cargo feature that builds an engine for it.
-    fn feature(self) -> &'static str {
+    pub fn feature(self) -> &'static str {
         match self {
             Self::Nvidia => "cuda",
             Self::Amd => "rocm",
             Self::Intel => "vulkan",
+            Self::Apple => "metal",
         }
     }
 }
@@ -49,7 +56,83 @@ impl fmt::Display for GpuVendor {
             Self::Nvidia => "NVIDIA",
             Self::Amd => "AMD",
             Self::Intel => "Intel",
+            Self::Apple => "Apple",
         })
+    }
+}
+
+/// A part of memory and how much of it is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Size.
+    pub total: Bytes,
+    /// Taken, at most `total`.
+    pub used: Bytes,
+}
+
+impl Extent {
+    /// What is left.
+    pub fn free(self) -> Bytes {
+        self.total.saturating_sub(self.used)
+    }
+}
+
+/// Which memory a GPU computes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GpuMemory {
+    /// The system's memory, all of it.
+    System,
+    /// A part that the firmware took from the system's memory, and system memory through GTT.
+    CarveOut {
+        /// The part taken at start; the system does not count it in `MemTotal`.
+        vram: Extent,
+        /// What the driver may borrow from the system.
+        gtt: Extent,
+    },
+    /// Memory on the card.
+    Board {
+        /// Size.
+        total: Bytes,
+        /// Not taken now.
+        free: Bytes,
+    },
+    /// The vendor's interface did not say.
+    Unknown,
+}
+
+/// One GPU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gpu {
+    /// Its maker.
+    pub vendor: GpuVendor,
+    /// Model name as the interface states it.
+    pub name: String,
+    /// Where its weights would lie.
+    pub memory: GpuMemory,
+    /// SIMD units; zero where the interface does not count them.
+    pub simds: u32,
+    /// Instruction set (`gfx1151`), where it is stated.
+    pub features: Vec<String>,
+    /// Number of the DRM render node (`renderD128` → 128), where there is one.
+    pub render_node: Option<u32>,
+}
+
+impl Gpu {
+    /// As the machine's document lists it.
+    pub fn device(&self, index: usize) -> Device {
+        let (kind, memory_bytes) = match self.memory {
+            GpuMemory::System | GpuMemory::CarveOut { .. } => (DeviceKind::IntegratedGpu, None),
+            GpuMemory::Board { total, .. } => (DeviceKind::DiscreteGpu, Some(total)),
+            GpuMemory::Unknown => (DeviceKind::DiscreteGpu, None),
+        };
+        Device {
+            id: format!("gpu{index}"),
+            kind,
+            name: self.name.clone(),
+            memory_bytes,
+            threads: None,
+            features: self.features.clone(),
+        }
     }
 }
 
@@ -78,13 +161,18 @@ pub fn vendors(root: &Sysroot) -> Result<Vec<GpuVendor>, HardwareError> {
     Ok(seen)
 }
 
-/// What the owner should know of a GPU of `vendor`.
-pub fn unused(vendor: GpuVendor) -> Finding {
+/// What the owner should know of a GPU of `vendor` that no rule describes.
+pub fn undescribed(vendor: GpuVendor) -> Finding {
+    let reason = match vendor {
+        GpuVendor::Nvidia => "NVIDIA's management library (libnvidia-ml.so.1) is not installed",
+        GpuVendor::Amd => "the kernel does not describe it below /sys/class/kfd (amdkfd)",
+        GpuVendor::Intel | GpuVendor::Apple => "this version has no rule for it",
+    };
     Finding::new(
         "gpu-not-described",
         format!(
-            "a GPU of {vendor} was seen; this version describes and plans for the CPU only, so the \
-             GPU's memory and speed are in none of these figures"
+            "a GPU of {vendor} was seen and {reason}, so its memory and speed are in none of these \
+             figures"
         ),
         format!(
             "the engine can be built for it with `cargo build --release --features {}`, which is \

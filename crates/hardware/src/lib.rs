@@ -1,4 +1,4 @@
-//! What this machine is: CPU, memory budget, energy meter.
+//! What this machine is: devices, memory budget, energy meter.
 //!
 //! Owns: detection into a [`harmonic_types::Hardware`], the limits of the built-in profiles, and
 //! the energy meters.
@@ -7,23 +7,33 @@
 //! gives that machine; what cannot be read is absent or an error, never a guess; figures that a
 //! rule made up carry the provenance `estimated`.
 //!
-//! Does not do: plan, load an engine, or read the environment. This cut describes Linux machines by
-//! CPU; a GPU that it sees is reported and not used.
+//! What one vendor's interface refuses to say never becomes another vendor's profile.
+//!
+//! Does not do: plan, load an engine, or read the environment.
 #![forbid(unsafe_code)]
 
+pub mod advice;
+pub mod apple;
 pub mod cgroup;
 pub mod cpu;
+pub mod curve;
 pub mod detect;
 pub mod error;
 pub mod gpu;
+pub mod host;
+pub mod machine;
 pub mod memory;
 pub mod meter;
+pub mod nvml;
+pub mod platform;
 pub mod profile;
 pub mod rapl;
 pub mod sysroot;
 
-pub use detect::detect;
+pub use advice::{Advice, Facts, Severity, advise};
+pub use detect::{detect, detect_for};
 pub use error::HardwareError;
-pub use meter::energy_meter;
+pub use machine::RunsOn;
+pub use meter::{energy_meter, energy_meter_for};
 pub use rapl::RaplMeter;
 pub use sysroot::Sysroot;

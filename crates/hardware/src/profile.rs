@@ -1,6 +1,20 @@
-//! Limits of parallelism by profile: the fallback where no measured curve fits.
+//! Profiles: what is known of a kind of machine without measuring the one at hand.
+//!
+//! Owns: the limits of parallelism where no curve fits, the machines of the paper and the generic
+//! ones as whole documents ([`named`]), and their true bandwidths ([`mod@bandwidth`]).
+//!
+//! Does not do: recognise a machine (that is [`mod@crate::detect`]), or throughput
+//! ([`mod@crate::curve`]).
 
-/// What a profile says of a machine; all of it estimated until a curve is measured.
+pub mod bandwidth;
+mod machine;
+
+pub use bandwidth::{Bandwidth, bandwidth};
+pub use machine::named;
+
+use harmonic_types::{Bytes, Provenance};
+
+/// Limits of parallelism of a kind of machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Stable name.
@@ -9,7 +23,40 @@ pub struct Profile {
     pub peak_parallel: u32,
     /// Most sequences worth having in flight.
     pub max_parallel: u32,
+    /// Where both come from.
+    pub provenance: Provenance,
 }
+
+/// NVIDIA GB10. Peak: the paper's sweet spot (§4.3); maximum: the highest level that it measured,
+/// where small models still rise (§4.2).
+pub const DGX_SPARK: Profile = Profile {
+    name: "dgx-spark",
+    peak_parallel: 16,
+    max_parallel: 32,
+    provenance: Provenance::Paper,
+};
+
+/// AMD Strix Halo. Peak: the paper's sweet spot (§4.3); maximum: the level at which the paper sees
+/// its cliff (§4.1).
+pub const RYZEN_AI_MAX_395: Profile = Profile {
+    name: "ryzen-ai-max-395",
+    peak_parallel: 12,
+    max_parallel: 16,
+    provenance: Provenance::Paper,
+};
+
+/// Machines of which only the memory is known: name and decimal GB, ascending.
+const GENERIC: [(&str, u32); 9] = [
+    ("generic-8gb", 8),
+    ("generic-16gb", 16),
+    ("generic-24gb", 24),
+    ("generic-32gb", 32),
+    ("generic-48gb", 48),
+    ("generic-64gb", 64),
+    ("generic-96gb", 96),
+    ("generic-128gb", 128),
+    ("generic-256gb", 256),
+];
 
 /// The profile of a machine without a usable accelerator.
 ///
@@ -20,6 +67,37 @@ pub struct Profile {
 /// So targets derive from 16 and up to 32 sequences are let in. One thread has half the arithmetic
 /// for the same traffic of weights and turns compute-bound at half the parallelism.
 pub fn cpu_generic(threads: u32) -> Profile {
-    let peak_parallel = if threads >= 2 { 16 } else { 8 };
-    Profile { name: "cpu-generic", peak_parallel, max_parallel: 32 }
+    Profile {
+        name: "cpu-generic",
+        peak_parallel: if threads >= 2 { 16 } else { 8 },
+        max_parallel: 32,
+        provenance: Provenance::Estimated,
+    }
 }
+
+/// The profile of a machine of which only the memory is known: that of the largest generic machine
+/// that has no more, or of the smallest there is.
+///
+/// One sequence for each 8 GB, from 4 to 16: the line through the paper's two machines (16 at
+/// 128 GB, 12 at 92 GB). Memory does not cause it, but machines with more of it have more bandwidth
+/// too. Up to twice the peak is let in, as on the DGX Spark.
+pub fn generic(memory: Bytes) -> Profile {
+    let fits = |(_, gb): &&(&str, u32)| Bytes(u64::from(*gb) * 1_000_000_000) <= memory;
+    let (name, gb) = *GENERIC.iter().rev().find(fits).unwrap_or(&GENERIC[0]);
+    let peak_parallel = (gb / 8).clamp(4, 16);
+    Profile {
+        name,
+        peak_parallel,
+        max_parallel: 2 * peak_parallel,
+        provenance: Provenance::Estimated,
+    }
+}
+
+/// Names of all profiles that [`named`] knows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let paper = [DGX_SPARK.name, RYZEN_AI_MAX_395.name];
+    paper.into_iter().chain(GENERIC.iter().map(|(name, _)| *name))
+}
+
+#[cfg(test)]
+mod tests;

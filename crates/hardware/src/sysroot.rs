@@ -1,6 +1,8 @@
 //! The directory below which all facts are read.
 //!
-//! Invariant: nothing in this crate opens a path that did not pass through a [`Sysroot`].
+//! Invariant: nothing in this crate opens a path that did not pass through a [`Sysroot`]. What is no
+//! file on a live machine is one below a replaced root: `nvml.json` ([`crate::nvml::recorded`]) for
+//! NVIDIA's library, `sysctl.txt` ([`crate::apple`]) for macOS's command.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};

@@ -9,6 +9,8 @@ use harmonic_bench::Levels;
 use harmonic_models::{Source, WeightFormat};
 use harmonic_types::{AgentName, BudgetRule, Sharing};
 
+use crate::what_if::WhatIf;
+
 /// A team of local LLM agents on this machine
 ///
 /// Exit codes: 0 it worked, 1 you can fix it, 2 wrong usage, 3 unexpected. Data goes to stdout,
@@ -32,6 +34,8 @@ pub struct Cli {
 pub enum Verb {
     /// Say what this machine is: CPU, memory, budget, warnings
     Detect(Detect),
+    /// Say what to set, stop or free so that engines run at this machine's ceiling
+    Doctor(Doctor),
     /// List, fetch, show, convert and remove models
     #[command(subcommand)]
     Models(Models),
@@ -52,6 +56,20 @@ pub struct Detect {
     #[arg(long)]
     pub json: bool,
     /// Describe the machine whose /proc and /sys lie below DIR
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub sysroot: PathBuf,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Advise the paper's settings where they differ from what is right today
+    #[arg(long)]
+    pub paper: bool,
+    /// Examine the machine whose /proc and /sys lie below DIR
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub sysroot: PathBuf,
 }
@@ -130,9 +148,29 @@ pub struct Plan {
     /// The team
     #[command(flatten)]
     pub team: Team,
+    /// Plan for a machine that is not here: dgx-spark, ryzen-ai-max-395, or generic-8gb to
+    /// generic-256gb
+    #[arg(long, value_name = "PROFILE")]
+    pub hardware: Option<String>,
+    /// Plan as if it were so: memory=64GB of the machine, context=8192 for each agent, kv=q8_0 or
+    /// kv=f16 for the KV caches
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub what_if: Option<WhatIf>,
+    /// Show the ledger line by line, and what sharing saves (JSON has the ledger always)
+    #[arg(long)]
+    pub explain: bool,
+    /// Show what each model needs at 8, 12 and 16 slots, instead of a plan
+    #[arg(long, conflicts_with = "explain")]
+    pub table: bool,
     /// Print JSON, which `up --plan` takes
     #[arg(long)]
     pub json: bool,
+    /// Write what runs the plan without harmonic
+    #[arg(long, value_name = "WHAT", conflicts_with_all = ["json", "table", "explain"])]
+    pub emit: Option<EmitArg>,
+    /// Folder for what --emit writes, instead of stdout
+    #[arg(long, value_name = "DIR", requires = "emit")]
+    pub out: Option<PathBuf>,
 }
 
 /// `up`.
@@ -232,6 +270,17 @@ impl From<BudgetArg> for BudgetRule {
             BudgetArg::Paper => Self::Paper,
         }
     }
+}
+
+/// What runs a plan without us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EmitArg {
+    /// Environments for `ollama serve`, and a Modelfile for each agent
+    Ollama,
+    /// A command for each engine, and the agents' prompts
+    LlamaServer,
+    /// Units of the user for either
+    Systemd,
 }
 
 /// Kind of the engines.

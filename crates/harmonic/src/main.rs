@@ -4,9 +4,11 @@
 //! and prints.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod agree;
 mod chorus;
 mod cli;
+mod emit;
 mod engines;
 mod exit;
 mod failure;
@@ -21,6 +23,7 @@ mod sweep;
 mod team;
 mod verb;
 mod view;
+mod what_if;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no other module, and no library, reads a variable that is ours.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -24,6 +25,8 @@ const STACK_FILE: &str = "./stack.toml";
 pub struct Settings {
     /// `$HARMONIC_MODELS`, else `$XDG_DATA_HOME/harmonic/models`.
     pub store: Store,
+    /// Curves that were measured here: `$XDG_DATA_HOME/harmonic/curves`.
+    pub curves: PathBuf,
     /// Caches of other tools.
     pub caches: CacheRoots,
     /// `$HF_ENDPOINT`, `$HF_TOKEN`.
@@ -32,6 +35,8 @@ pub struct Settings {
     pub port: u16,
     /// `$HARMONIC_STACK`, else `./stack.toml` where it exists, else `standard`.
     pub stack: String,
+    /// Variables that an engine started from here would inherit and that matter to one.
+    pub environment: BTreeMap<String, String>,
     /// `$HARMONIC_LOG`, else `$RUST_LOG`.
     pub log: Option<String>,
     /// What the kernel calls this machine.
@@ -62,6 +67,7 @@ impl Settings {
         let own_file = || Path::new(STACK_FILE).exists().then(|| STACK_FILE.to_owned());
         Ok(Self {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
+            curves: data.join("harmonic/curves"),
             caches: caches(&path, home),
             pull: PullOptions {
                 hub_endpoint: lookup("HF_ENDPOINT").unwrap_or(defaults.hub_endpoint),
@@ -70,6 +76,10 @@ impl Settings {
             },
             port: lookup("HARMONIC_PORT").map_or(Ok(PORT), |text| port(&text))?,
             stack: lookup("HARMONIC_STACK").or_else(own_file).unwrap_or_else(|| STACK.to_owned()),
+            environment: harmonic_hardware::advice::VARIABLES
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), lookup(name)?)))
+                .collect(),
             log: lookup("HARMONIC_LOG").or_else(|| lookup("RUST_LOG")),
             host: host(),
         })

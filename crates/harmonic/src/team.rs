@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use harmonic_hardware::Sysroot;
+use harmonic_hardware::curve::{self, paper_curves};
+use harmonic_hardware::{RunsOn, Sysroot};
 use harmonic_models::pull::ConvertAtPull;
 use harmonic_models::{ModelError, PullOptions, Source, catalog};
 use harmonic_planner::{PaperFigures, PlanOptions, PlannedModel};
@@ -22,12 +23,21 @@ use crate::stop::Stop;
 /// Above this the user is asked before it is fetched.
 const ASK_ABOVE: Bytes = Bytes(1_000_000_000);
 
-/// This machine.
+/// What the engines of this build compute on. `harmonic detect` describes the machine's best device
+/// in any case; a plan must fit the memory that its engines can really use.
+const RUNS_ON: RunsOn =
+    if cfg!(any(feature = "cuda", feature = "rocm", feature = "vulkan", feature = "metal")) {
+        RunsOn::Best
+    } else {
+        RunsOn::Cpu
+    };
+
+/// This machine, as the engines of this build see it.
 ///
 /// # Errors
 /// When it cannot be described.
 pub fn hardware() -> anyhow::Result<Hardware> {
-    Ok(harmonic_hardware::detect(&Sysroot::default())?)
+    Ok(harmonic_hardware::detect_for(&Sysroot::default(), RUNS_ON)?)
 }
 
 /// The stack that is meant.
@@ -125,19 +135,49 @@ pub fn plan(
     hardware: &Hardware,
     args: &cli::Team,
 ) -> anyhow::Result<Plan> {
-    let options = PlanOptions {
+    plan_with(hardware, stack, &models(stack, settings)?, &options(args), settings)
+}
+
+/// How the arguments say to plan.
+pub fn options(args: &cli::Team) -> PlanOptions {
+    PlanOptions {
         sharing: args.sharing.into(),
         budget: args.budget.into(),
         engine_kind: args.engine.kind().to_owned(),
         ..PlanOptions::default()
-    };
-    let models = stack
-        .models()
-        .into_iter()
-        .map(|name| Ok((name.to_owned(), planned_model(name, settings)?)))
-        .collect::<anyhow::Result<BTreeMap<_, _>>>()?;
-    harmonic_planner::plan(hardware, stack, &models, &options, &[])
-        .with_context(|| format!("cannot plan the stack `{}` on this machine", stack.name))
+    }
+}
+
+/// The models of the stack, by the names that its agents use.
+///
+/// # Errors
+/// When one is neither here nor in the catalog.
+pub fn models(
+    stack: &StackSpec,
+    settings: &Settings,
+) -> anyhow::Result<BTreeMap<String, PlannedModel>> {
+    let named = stack.models().into_iter().map(|name| {
+        let model = planned_model(name, settings)?;
+        Ok((name.to_owned(), model))
+    });
+    named.collect()
+}
+
+/// Plans with all that is known of throughput: the paper's curves, then those measured here.
+///
+/// # Errors
+/// When a stored curve cannot be read or the stack does not fit.
+pub fn plan_with(
+    hardware: &Hardware,
+    stack: &StackSpec,
+    models: &BTreeMap<String, PlannedModel>,
+    options: &PlanOptions,
+    settings: &Settings,
+) -> anyhow::Result<Plan> {
+    let mut curves = paper_curves();
+    curves.extend(curve::stored(&settings.curves)?);
+    harmonic_planner::plan(hardware, stack, models, options, &curves)
+        .with_context(|| format!("cannot plan the stack `{}` on {}", stack.name, hardware.name))
 }
 
 fn planned_model(name: &str, settings: &Settings) -> anyhow::Result<PlannedModel> {

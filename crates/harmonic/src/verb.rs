@@ -3,6 +3,7 @@
 pub mod bench;
 mod demo;
 mod detect;
+mod doctor;
 mod models;
 mod plan;
 mod up;
@@ -24,7 +25,8 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     match verb {
-        Verb::Detect(args) => detect::run(&args, printer),
+        Verb::Detect(args) => detect::run(&args, settings, printer),
+        Verb::Doctor(args) => doctor::run(&args, settings, printer),
         Verb::Models(args) => models::run(args, settings, printer, stop).await,
         Verb::Plan(args) => plan::run(&args, settings, printer),
         Verb::Up(args) => up::run(&args, settings, printer, stop).await,

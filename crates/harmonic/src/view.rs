@@ -2,6 +2,7 @@
 //! trailing spaces and fit 100 columns.
 
 pub mod answers;
+pub mod doctor;
 pub mod findings;
 pub mod hardware;
 pub mod lines;

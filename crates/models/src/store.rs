@@ -73,6 +73,16 @@ impl Store {
         &self.root
     }
 
+    /// Bytes that this user can still write there. The folders need not exist yet: then it is the
+    /// disk on which they would be made.
+    ///
+    /// # Errors
+    /// When the disk cannot be asked.
+    pub fn free(&self) -> Result<Bytes, ModelError> {
+        let folder = self.root.ancestors().find(|folder| folder.exists());
+        space::free(folder.unwrap_or(Path::new(".")))
+    }
+
     /// The model that `name` runs as: the conversion made at pull where there is one, else the
     /// file as it came. `name` may also be the source it was pulled from (`hf:…`, a path).
     ///

@@ -32,6 +32,8 @@ pub struct Wish {
     pub floor: u32,
     /// Contexts it can have, in cells, the one it asks for first, then smaller ones; never empty.
     pub contexts: Vec<u64>,
+    /// Budget for the snapshot of its system prompt, paid once when it is placed.
+    pub prefix: Bytes,
 }
 
 /// What one agent got.
@@ -75,7 +77,7 @@ pub fn allocate(pricings: &[Pricing<'_>], wishes: &[Wish], budget: Bytes) -> All
     let engines = purse
         .engines
         .iter()
-        .map(|engine| (!engine.slots.is_empty()).then(|| engine.pricing.engine(&engine.slots)))
+        .map(|engine| (!engine.slots.is_empty()).then(|| engine.footprint()))
         .collect();
     Allocation { shares, engines }
 }
@@ -90,26 +92,44 @@ struct Purse<'a> {
 struct EngineState<'a> {
     pricing: &'a Pricing<'a>,
     slots: SlotsByContext,
+    /// Of the agents that are placed.
+    prefix: Bytes,
     cost: u64,
+}
+
+impl EngineState<'_> {
+    fn footprint(&self) -> Footprint {
+        Footprint { prefix: self.prefix, ..self.pricing.engine(&self.slots) }
+    }
 }
 
 impl<'a> Purse<'a> {
     fn new(pricings: &'a [Pricing<'a>], budget: Bytes) -> Self {
         let engines = pricings
             .iter()
-            .map(|pricing| EngineState { pricing, slots: SlotsByContext::new(), cost: 0 })
+            .map(|pricing| EngineState {
+                pricing,
+                slots: SlotsByContext::new(),
+                prefix: Bytes::ZERO,
+                cost: 0,
+            })
             .collect();
         Self { engines, spent: 0, budget: budget.0 }
     }
 
     fn place(&mut self, wish: &Wish) -> Share {
         let context = wish.contexts.last().copied().unwrap_or(MIN_CONTEXT);
+        let before = self.engines[wish.engine].prefix;
+        self.engines[wish.engine].prefix = Bytes(before.0.saturating_add(wish.prefix.0));
         match self.exchange(wish.engine, None, (context, wish.floor)) {
             Ok(()) => Share::Placed { slots: wish.floor, context },
-            Err(needed) => Share::Skipped {
-                needed: Bytes(needed),
-                left: Bytes(self.budget.saturating_sub(self.spent)),
-            },
+            Err(needed) => {
+                self.engines[wish.engine].prefix = before;
+                Share::Skipped {
+                    needed: Bytes(needed),
+                    left: Bytes(self.budget.saturating_sub(self.spent)),
+                }
+            }
         }
     }
 
@@ -152,7 +172,7 @@ impl<'a> Purse<'a> {
             take(&mut state.slots, old);
         }
         *state.slots.entry(new.0).or_default() += u64::from(new.1);
-        let cost = state.pricing.engine(&state.slots).total().0;
+        let cost = state.footprint().total().0;
         let others = self.spent - state.cost;
         if let Some(spent) = others.checked_add(cost).filter(|spent| *spent <= self.budget) {
             state.cost = cost;

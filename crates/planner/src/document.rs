@@ -9,7 +9,7 @@ use harmonic_types::{
 };
 
 use crate::allocation::{Allocation, Share, Wish};
-use crate::concurrency::MaxInFlight;
+use crate::concurrency::Parallelism;
 use crate::footprint::{Footprint, Pricing};
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::Agent;
@@ -31,7 +31,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) hardware: &'a Hardware,
     pub(crate) stack: &'a StackSpec,
     pub(crate) options: &'a PlanOptions,
-    pub(crate) limit: MaxInFlight,
+    pub(crate) parallelism: Parallelism,
     pub(crate) device: &'a Device,
     pub(crate) agents: Vec<Agent<'a>>,
     pub(crate) engines: Vec<EngineDraft<'a>>,
@@ -66,11 +66,12 @@ impl Draft<'_> {
             hardware: PlanHardware {
                 profile: self.hardware.profile.clone(),
                 memory_budget_bytes: budget,
-                peak_parallel: self.hardware.peak_parallel,
+                peak_parallel: self.parallelism.peak.sequences,
             },
             sharing: self.options.sharing,
             budget: self.options.budget,
-            max_in_flight: self.limit.sequences,
+            max_in_flight: self.parallelism.max_in_flight.sequences,
+            curves: self.parallelism.curves.clone(),
             agents: self.agent_plans(&allocation.shares, &named),
             provenance: self.provenance(named.iter().flatten()),
             engines,
@@ -143,11 +144,11 @@ impl Draft<'_> {
                 sources.insert(pointer, source);
             }
         };
-        let of_hardware = |pointer: &str| self.hardware.provenance.get(pointer).copied();
-        state("/max_in_flight".to_owned(), self.limit.provenance);
-        for field in ["/memory_budget_bytes", "/peak_parallel"] {
-            state(format!("/hardware{field}"), of_hardware(field));
-        }
+        let Parallelism { peak, max_in_flight, .. } = &self.parallelism;
+        state("/max_in_flight".to_owned(), max_in_flight.provenance);
+        state("/hardware/peak_parallel".to_owned(), peak.provenance);
+        let budget = self.hardware.provenance.get("/memory_budget_bytes").copied();
+        state("/hardware/memory_budget_bytes".to_owned(), budget);
         for (index, engine) in engines.enumerate() {
             let (weights, rest) = match self.options.budget {
                 BudgetRule::Exact => (engine.model.shape.provenance, Provenance::Estimated),

@@ -6,7 +6,7 @@
 //! | KV | [`KvCost::cache`] of the layout below |
 //! | compute | [`compute`], an estimate |
 //! | overhead | [`overhead`], an estimate |
-//! | prefix | KV of each agent's system prompt, [`prefix_tokens`], an estimate |
+//! | prefix | KV of each placed agent's system prompt, [`prefix_tokens`], an estimate |
 //! | park | 0: sequences are not parked yet |
 //!
 //! **Layout.** `streams` gives each sequence max(context) cells. `unified` is one pool with room
@@ -71,7 +71,6 @@ pub struct Pricing<'a> {
     /// Present under the paper's rule.
     paper: Option<PaperFigures>,
     max_in_flight: u32,
-    prefix: Bytes,
 }
 
 impl<'a> Pricing<'a> {
@@ -87,13 +86,15 @@ impl<'a> Pricing<'a> {
             BudgetRule::Paper => Some(model.paper?),
         };
         let kv = KvCost::of(&model.shape, kv_type);
-        Some(Self { shape: &model.shape, kv, paper, max_in_flight, prefix: Bytes::ZERO })
+        Some(Self { shape: &model.shape, kv, paper, max_in_flight })
     }
 
-    /// Adds a snapshot of each of these system prompts.
-    pub fn with_prefixes<'s>(mut self, systems: impl Iterator<Item = &'s str>) -> Self {
-        self.prefix = systems.map(|system| self.kv.read(prefix_tokens(system))).sum();
-        self
+    /// A snapshot of this system prompt.
+    pub fn prefix(&self, system: &str) -> Bytes {
+        match self.paper {
+            Some(_) => Bytes::ZERO,
+            None => self.kv.read(prefix_tokens(system)),
+        }
     }
 
     /// KV bytes of `slots` slots of `context` cells, each with cells of its own.
@@ -109,7 +110,7 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// What an engine with these slots costs.
+    /// What an engine with these slots costs, prefixes apart.
     pub fn engine(&self, slots: &SlotsByContext) -> Footprint {
         let all: u64 = slots.values().sum();
         let sequences = u64::from(self.max_in_flight.min(MAX_SEQUENCES)).min(all);
@@ -123,7 +124,6 @@ impl<'a> Pricing<'a> {
             Some(paper) => Footprint {
                 weights: paper.base,
                 kv: paper.kv(all),
-                prefix: Bytes::ZERO,
                 compute: Bytes::ZERO,
                 overhead: Bytes::ZERO,
                 ..exact
@@ -142,7 +142,7 @@ impl<'a> Pricing<'a> {
             },
             weights: self.shape.weights_bytes,
             kv,
-            prefix: self.prefix,
+            prefix: Bytes::ZERO,
             compute: compute(self.shape, cells, sequences),
             overhead: overhead(self.shape),
         }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use harmonic_laws::aligned;
-use harmonic_types::{AgentSpec, Curve, Hardware, ModelShape, Plan, Sharing, StackSpec};
+use harmonic_types::{AgentName, AgentSpec, Curve, Hardware, ModelShape, Plan, Sharing, StackSpec};
 
 use crate::allocation::{MIN_CONTEXT, Share, Wish, allocate};
-use crate::concurrency::max_in_flight;
+use crate::concurrency::parallelism;
 use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
 use crate::footprint::Pricing;
@@ -32,30 +32,22 @@ pub fn plan(
         .first()
         .ok_or_else(|| PlanError::NoDevice { profile: hardware.profile.clone() })?;
     let agents = by_priority(stack, models)?;
-    let limit = max_in_flight(hardware, agents.iter().map(|agent| agent.model), curves);
+    let parallelism = parallelism(hardware, agents.iter().map(|agent| agent.model), curves);
+    let in_flight = parallelism.max_in_flight.sequences;
 
     let (engines, of_agent) = engines(&agents, options.sharing);
     let pricings = engines
         .iter()
-        .enumerate()
-        .map(|(index, engine)| {
-            let served = agents.iter().zip(&of_agent).filter(|(_, of)| **of == index);
-            let systems = served.map(|(agent, _)| agent.spec.system.as_str());
-            Pricing::of(engine.model, options.budget, options.kv_type, limit.sequences)
-                .map(|price| price.with_prefixes(systems))
-                .ok_or_else(|| PlanError::NoPaperFigures {
-                    agent: engine.first.name.clone(),
-                    model: engine.model.name.clone(),
-                })
-        })
+        .map(|engine| price(engine.model, &engine.first.name, options, in_flight))
         .collect::<Result<Vec<_>, _>>()?;
     let wishes: Vec<Wish> = agents
         .iter()
         .zip(of_agent)
         .map(|(agent, engine)| {
-            let target = target(agent.spec.tier, hardware.peak_parallel);
+            let target = target(agent.spec.tier, parallelism.peak.sequences);
             let contexts = contexts(agent.spec, &agent.model.shape);
-            Wish { engine, target, floor: floor(target), contexts }
+            let prefix = pricings[engine].prefix(&agent.spec.system);
+            Wish { engine, target, floor: floor(target), contexts, prefix }
         })
         .collect();
     let allocation = allocate(&pricings, &wishes, hardware.memory_budget_bytes);
@@ -63,8 +55,20 @@ pub fn plan(
         return Err(error);
     }
     let draft =
-        Draft { hardware, stack, options, limit, device, agents, engines, pricings, wishes };
+        Draft { hardware, stack, options, parallelism, device, agents, engines, pricings, wishes };
     Ok(draft.into_plan(&allocation))
+}
+
+/// The prices of an engine for `model`, whose first agent is `agent`.
+pub(crate) fn price<'a>(
+    model: &'a PlannedModel,
+    agent: &AgentName,
+    options: &PlanOptions,
+    max_in_flight: u32,
+) -> Result<Pricing<'a>, PlanError> {
+    Pricing::of(model, options.budget, options.kv_type, max_in_flight).ok_or_else(|| {
+        PlanError::NoPaperFigures { agent: agent.clone(), model: model.name.clone() }
+    })
 }
 
 /// An agent with its model and its place in the stack.
@@ -76,7 +80,7 @@ pub(crate) struct Agent<'a> {
 }
 
 /// Agents from tier 1 down, in the order of the stack within a tier.
-fn by_priority<'a>(
+pub(crate) fn by_priority<'a>(
     stack: &'a StackSpec,
     models: &'a BTreeMap<String, PlannedModel>,
 ) -> Result<Vec<Agent<'a>>, PlanError> {
@@ -97,6 +101,11 @@ fn by_priority<'a>(
     Ok(agents)
 }
 
+/// What makes a base model one: its file, whatever the agents call it.
+pub(crate) fn identity(model: &PlannedModel) -> &str {
+    model.digest.as_ref().unwrap_or(&model.name)
+}
+
 /// The engines that `sharing` asks for, and the engine of each agent.
 fn engines<'a>(agents: &[Agent<'a>], sharing: Sharing) -> (Vec<EngineDraft<'a>>, Vec<usize>) {
     let mut engines = Vec::new();
@@ -107,11 +116,7 @@ fn engines<'a>(agents: &[Agent<'a>], sharing: Sharing) -> (Vec<EngineDraft<'a>>,
             let new = EngineDraft { first: agent.spec, model: agent.model };
             let index = match sharing {
                 Sharing::Isolated => engines.len(),
-                // One file is one base model, whatever the agents call it.
-                Sharing::Shared => {
-                    let identity = agent.model.digest.as_ref().unwrap_or(&agent.model.name);
-                    *by_model.entry(identity).or_insert(engines.len())
-                }
+                Sharing::Shared => *by_model.entry(identity(agent.model)).or_insert(engines.len()),
             };
             if index == engines.len() {
                 engines.push(new);
@@ -124,7 +129,7 @@ fn engines<'a>(agents: &[Agent<'a>], sharing: Sharing) -> (Vec<EngineDraft<'a>>,
 
 /// The context that an agent can have at most, in cells: what it asks, within what its model was
 /// trained for.
-fn asked_context(spec: &AgentSpec, shape: &ModelShape) -> u64 {
+pub(crate) fn asked_context(spec: &AgentSpec, shape: &ModelShape) -> u64 {
     let trained = match shape.context_trained.0 {
         0 => u32::MAX, // not stated
         tokens => tokens,

@@ -2,7 +2,8 @@
 //!
 //! Owns: the form of a stack file and its errors; the stacks `standard`, `full`, `minimal`, `dev`
 //! and `starter` (`stacks/*.toml`); the agents they are made of (`agents/agents.toml`) and their
-//! system prompts (`agents/*.md`), all compiled in.
+//! system prompts (`agents/*.md`), all compiled in; the JSON Schema of stack files
+//! (`stack.schema.json`), which is generated from the same types that are parsed.
 //!
 //! Invariants: a [`StackSpec`](harmonic_types::StackSpec) from here has a valid name, at least one
 //! agent, agent names that are valid and unique, contexts of at least one token, and sampling
@@ -21,8 +22,10 @@ mod name;
 mod parse;
 mod place;
 mod sampling;
+mod schema;
 
 pub use builtin::{builtin, builtin_agents, builtin_names};
 pub use error::StackError;
 pub use load::{load, parse, resolve};
 pub use place::Place;
+pub use schema::json_schema;

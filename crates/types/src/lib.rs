@@ -33,7 +33,7 @@ pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
 pub use model::{KvType, LayerKv, ModelFile, ModelShape};
 pub use plan::{
     AgentPlan, AgentStatus, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine, Plan,
-    PlanHardware, Sharing,
+    PlanCurve, PlanHardware, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
 pub use request::{

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::curve::CurveKey;
 use crate::model::KvType;
-use crate::provenance::ProvenanceMap;
+use crate::provenance::{Provenance, ProvenanceMap};
 use crate::stack::{AgentName, AgentSpec, Tier};
 use crate::units::{Bytes, Tokens};
 
@@ -169,6 +170,19 @@ pub struct PlanHardware {
     pub peak_parallel: u32,
 }
 
+/// A curve whose sweet spot the plan relied on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanCurve {
+    /// Base model of the plan that it speaks for.
+    pub model: String,
+    /// What the curve is valid for.
+    pub key: CurveKey,
+    /// Parallelism that the plan took from it.
+    pub sweet_spot: u32,
+    /// Where the curve comes from.
+    pub provenance: Provenance,
+}
+
 /// The plan. `total_bytes` ≤ `hardware.memory_budget_bytes`, always.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -184,6 +198,10 @@ pub struct Plan {
     pub budget: BudgetRule,
     /// Most sequences in flight over all engines.
     pub max_in_flight: u32,
+    /// Curves that `hardware.peak_parallel` or `max_in_flight` rest on, one per base model that has
+    /// one; absent in plans of earlier builds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<PlanCurve>,
     /// Agents in the order of the stack.
     pub agents: Vec<AgentPlan>,
     /// Engines in launch order.

@@ -5,10 +5,14 @@ use harmonic_hardware::Sysroot;
 use crate::cli::Detect;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::view;
+use crate::settings::Settings;
+use crate::{advice, view};
 
-pub fn run(args: &Detect, printer: &Printer) -> anyhow::Result<Exit> {
-    let hardware = harmonic_hardware::detect(&Sysroot::new(&args.sysroot))?;
+pub fn run(args: &Detect, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
+    let root = Sysroot::new(&args.sysroot);
+    let mut hardware = harmonic_hardware::detect(&root)?;
+    let found = advice::of(&root, &hardware, settings, false);
+    advice::into(&mut hardware, &found);
     if args.json {
         printer.json(&hardware)?;
     } else {

@@ -1,21 +1,77 @@
 //! `harmonic plan`.
 
+use std::collections::BTreeMap;
+
+use harmonic_hardware::profile;
+use harmonic_planner::{PlanOptions, PlannedModel, memory_table, same_slots};
+use harmonic_types::{Hardware, Sharing, StackSpec};
+
 use crate::cli::Plan;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::settings::Settings;
-use crate::{team, view};
+use crate::{emit, team, view};
+
+/// Numbers of slots in the paper's §5.3.
+const TABLE_SLOTS: [u32; 3] = [8, 12, 16];
 
 pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
-    let hardware = team::hardware()?;
-    let stack = team::stack(&args.team, settings)?;
-    let plan = team::plan(&stack, settings, &hardware, &args.team)?;
+    let mut hardware = hardware(args)?;
+    let mut stack = team::stack(&args.team, settings)?;
+    let mut options = team::options(&args.team);
+    if let Some(what_if) = &args.what_if {
+        what_if.apply(&mut hardware, &mut stack, &mut options);
+    }
+    let models = team::models(&stack, settings)?;
+    if args.table {
+        return table(args, &stack, &models, &options, printer);
+    }
+    let plan = team::plan_with(&hardware, &stack, &models, &options, settings)?;
+    if let Some(kind) = args.emit {
+        return emit::deliver(&plan, kind, args.out.as_deref(), printer);
+    }
     if args.json {
         printer.json(&plan)?;
+        return Ok(Exit::Ok);
+    }
+    printer.data(&view::plan::title(&plan, &hardware, args.what_if.as_ref()))?;
+    printer.data(&view::plan::text(&plan))?;
+    printer.data(&format!("\n{}", view::plan::sharing(&plan)))?;
+    if args.explain {
+        let other = match plan.sharing {
+            Sharing::Shared => Sharing::Isolated,
+            Sharing::Isolated => Sharing::Shared,
+        };
+        let otherwise = same_slots(&plan, &models, other)?;
+        printer.heading("Ledger")?;
+        printer.data(&view::plan::explanation(&plan, &hardware, &models, otherwise))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The machine to plan for.
+fn hardware(args: &Plan) -> anyhow::Result<Hardware> {
+    let Some(name) = &args.hardware else { return team::hardware() };
+    profile::named(name).ok_or_else(|| {
+        let known = profile::names().collect::<Vec<_>>().join(", ");
+        Failure::new(format!("there is no machine profile `{name}`"), format!("use one of {known}"))
+            .into()
+    })
+}
+
+fn table(
+    args: &Plan,
+    stack: &StackSpec,
+    models: &BTreeMap<String, PlannedModel>,
+    options: &PlanOptions,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let rows = memory_table(stack, models, options, &TABLE_SLOTS)?;
+    if args.json {
+        printer.json(&view::plan::memory_table_json(&rows, options, &TABLE_SLOTS))?;
     } else {
-        printer.data(&format!("stack {} on {}\n", plan.stack, view::hardware::line(&hardware)))?;
-        printer.data(&view::plan::text(&plan))?;
-        printer.data(&view::plan::sharing(&plan))?;
+        printer.data(&view::plan::memory_table(&rows, &TABLE_SLOTS))?;
     }
     Ok(Exit::Ok)
 }

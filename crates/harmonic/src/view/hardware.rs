@@ -24,6 +24,8 @@ pub fn text(hardware: &Hardware) -> String {
     let mut lines = vec![("machine", hardware.name.clone()), ("profile", hardware.profile.clone())];
     for device in &hardware.devices {
         let mut parts = Vec::new();
+        // The processor's name is the machine's, one line above.
+        parts.extend((device.kind != DeviceKind::Cpu).then(|| device.name.clone()));
         parts.extend(device.threads.map(threads));
         parts.extend(device.memory_bytes.map(|bytes| bytes.to_string()));
         if !device.features.is_empty() {

@@ -1,15 +1,34 @@
 //! A plan as text.
 
-use harmonic_types::{AgentPlan, AgentStatus, EnginePlan, LedgerItem, Plan, Sharing};
+mod deployment;
+mod explanation;
+mod memory_table;
+
+pub use deployment::title;
+pub use explanation::explanation;
+pub use memory_table::{memory_table, memory_table_json};
+
+use harmonic_types::{
+    AgentPlan, Bytes, EnginePlan, LedgerItem, Plan, PlanCurve, Provenance, Sharing,
+};
 
 use super::lines::{labelled, listed, together};
 use super::table::table;
 
-/// Agents, engines, memory, and what did not go as asked.
+/// Agents by tier, engines, memory, curves, and what did not go as asked.
 pub fn text(plan: &Plan) -> String {
-    let mut parts = vec![agents(plan), engines(plan), memory(plan)];
+    let sums = format!("{}\n{}", memory(plan), curves(plan));
+    let mut parts = vec![deployment::deployment(plan), engines(plan), sums];
     parts.extend(shortfalls(plan));
     parts.join("\n\n")
+}
+
+/// Decimal gigabytes as the paper prints them; megabytes where that would say nothing.
+fn gb(bytes: Bytes) -> String {
+    match bytes.0 {
+        0..100_000_000 => format!("{:.1}MB", bytes.0 as f64 / 1e6),
+        _ => format!("{:.1}GB", bytes.as_gb()),
+    }
 }
 
 /// Who gets what, in short.
@@ -23,30 +42,6 @@ pub fn team(plan: &Plan) -> String {
         ]
     };
     table(["agent", "tier", "slots", "context"], &[2, 3], plan.agents.iter().map(row))
-}
-
-/// Who gets what, one agent a line. An agent's KV is that of all its slots; an engine holds only
-/// what can be in flight at once.
-fn agents(plan: &Plan) -> String {
-    let row = |agent: &AgentPlan| {
-        let placed = agent.status != AgentStatus::Skipped;
-        let figure = |text: String| if placed { text } else { "–".to_owned() };
-        [
-            agent.name.to_string(),
-            format!("{} {}", agent.tier.number(), agent.tier),
-            agent.model.clone(),
-            figure(format!("{}x", agent.slots)),
-            figure(agent.context.to_string()),
-            figure(agent.kv_bytes.to_string()),
-            match agent.status {
-                AgentStatus::Planned => String::new(),
-                AgentStatus::Degraded => "degraded".to_owned(),
-                AgentStatus::Skipped => "skipped".to_owned(),
-            },
-        ]
-    };
-    let header = ["agent", "tier", "model", "slots", "context", "KV of all slots", ""];
-    table(header, &[3, 4, 5], plan.agents.iter().map(row))
 }
 
 fn engines(plan: &Plan) -> String {
@@ -77,12 +72,39 @@ pub fn memory(plan: &Plan) -> String {
     ];
     let parts = items.into_iter().filter_map(|(item, name)| {
         let lines = || plan.ledger.iter().filter(|line| line.item == item);
-        let sum: harmonic_types::Bytes = lines().map(|line| line.bytes).sum();
+        let sum: Bytes = lines().map(|line| line.bytes).sum();
         lines().next().map(|_| together(&format!("{name} {sum}")))
     });
     let parts = parts.collect::<Vec<_>>().join(", ");
     let (total, budget) = (plan.total_bytes, plan.hardware.memory_budget_bytes);
     labelled("memory", &format!("{total} of {budget}: {parts}"))
+}
+
+/// Which curves the parallelism rests on.
+fn curves(plan: &Plan) -> String {
+    if plan.curves.is_empty() {
+        let text = format!(
+            "none of these models on this machine, so {}x is the profile's peak; `harmonic bench` \
+             measures",
+            plan.hardware.peak_parallel
+        );
+        return labelled("curve", &text);
+    }
+    let line = |curve: &PlanCurve| labelled("curve", &curve_text(curve));
+    plan.curves.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn curve_text(curve: &PlanCurve) -> String {
+    let source = match curve.provenance {
+        Provenance::Measured => "measured here",
+        Provenance::Paper => "of the paper",
+        Provenance::Declared => "declared",
+        Provenance::Estimated => "estimated",
+    };
+    let PlanCurve { model, key, sweet_spot, .. } = curve;
+    let valid: Vec<&str> =
+        [key.format.as_deref(), Some(&key.engine)].into_iter().flatten().collect();
+    format!("{model} on {}, {source} ({}): sweet spot {sweet_spot}x", key.machine, valid.join(", "))
 }
 
 /// One line: what is shared, and how many may run at once.

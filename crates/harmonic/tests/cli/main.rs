@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod bad_input;
+mod doctor;
 mod documents;
+mod emit;
 mod harness;
+mod plan;
 mod pulling;
 mod real;
 mod serving;

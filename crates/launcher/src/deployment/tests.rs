@@ -98,6 +98,7 @@ fn plan() -> Plan {
         sharing: Sharing::Isolated,
         budget: BudgetRule::Exact,
         max_in_flight: 4,
+        curves: Vec::new(),
         agents: vec![agent("coder", "one"), agent("analyst", "two")],
         engines: vec![engine("one", "coder"), engine("two", "analyst")],
         ledger: Vec::new(),

@@ -39,6 +39,15 @@ fn put(store: &Store, name: &str, source: &str, bytes: &[u8]) -> Record {
 }
 
 #[test]
+fn free_space_is_known_before_the_store_is_made() {
+    let (folder, store) = store();
+    assert!(!store.root().exists());
+    let free = store.free().expect("a disk");
+    assert!(free > Bytes::ZERO);
+    assert!(!store.root().exists(), "asking makes nothing: {}", folder.path().display());
+}
+
+#[test]
 fn an_empty_store_is_no_error() {
     let (_folder, store) = store();
     assert!(store.list().expect("listed").models.is_empty());

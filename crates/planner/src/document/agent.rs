@@ -81,7 +81,7 @@ fn shortfall(agent: &Agent<'_>, wish: &Wish, slots: u32, context: u64) -> Option
         lacks.push(format!("context {context} instead of {most}"));
     }
     if slots < wish.target {
-        lacks.push(format!("{slots} slots instead of {}", wish.target));
+        lacks.push(format!("{} instead of {}", counted(slots), wish.target));
     }
     let mut reasons = Vec::new();
     if !lacks.is_empty() {
@@ -99,10 +99,15 @@ fn shortfall(agent: &Agent<'_>, wish: &Wish, slots: u32, context: u64) -> Option
 fn skipped(wish: &Wish, needed: Bytes, left: Bytes) -> String {
     let context = wish.contexts.last().copied().unwrap_or_default();
     format!(
-        "not placed: {} slots of context {context}, the least it is given, need {needed} more and \
-         the budget has {left} left",
-        wish.floor
+        "not placed: {} of context {context}, the least it is given, {} {needed} more and the \
+         budget has {left} left",
+        counted(wish.floor),
+        if wish.floor == 1 { "needs" } else { "need" }
     )
+}
+
+fn counted(slots: u32) -> String {
+    format!("{slots} {}", if slots == 1 { "slot" } else { "slots" })
 }
 
 /// Cells as tokens; contexts come from a `u32` rounded up, so only the very largest saturates.

@@ -231,6 +231,28 @@ fn refusals_name_what_is_wrong_and_what_would_help() {
 }
 
 #[test]
+fn a_single_slot_is_one_slot() {
+    let plan = planned(&machine("small", Bytes::from_gb(8.0), 2, 4), &standard());
+    let coder = plan.agents.iter().find(|agent| agent.name.0 == "coder").unwrap();
+    let reason = coder.reason.as_ref().unwrap();
+    assert!(reason.starts_with("not placed: 1 slot of context 512, the least"), "{reason}");
+    assert!(reason.contains("given, needs 9."), "{reason}");
+}
+
+/// A prompt that no memory holds costs its agent the place, and nobody else anything.
+#[test]
+fn the_prompt_of_a_skipped_agent_is_not_paid_for() {
+    let mut stack = standard();
+    stack.agents.truncate(2);
+    let alone = StackSpec { agents: vec![stack.agents[0].clone()], ..stack.clone() };
+    stack.agents[1].system = "go on ".repeat(1_000_000);
+    let hardware = machine("two", Bytes::from_gb(64.0), 2, 4);
+    let (both, alone) = (planned(&hardware, &stack), planned(&hardware, &alone));
+    assert_eq!(both.agents[1].status, AgentStatus::Skipped);
+    assert_eq!(both.total_bytes, alone.total_bytes);
+}
+
+#[test]
 fn skipped_agents_hold_nothing() {
     let plan = planned(&machine("laptop", Bytes::from_gb(8.0), 16, 32), &standard());
     let skipped: Vec<_> =

@@ -143,13 +143,15 @@ fn value(shares: &[Option<(u64, u32)>]) -> Objective {
 
 fn cost(pricings: &[Pricing<'_>], wishes: &[Wish], shares: &[Option<(u64, u32)>]) -> u64 {
     let mut engines = vec![SlotsByContext::new(); pricings.len()];
+    let mut prefixes = 0;
     for (wish, share) in wishes.iter().zip(shares) {
         if let Some((context, slots)) = share {
+            prefixes += wish.prefix.0;
             *engines[wish.engine].entry(*context).or_default() += u64::from(*slots);
         }
     }
     let used = pricings.iter().zip(&engines).filter(|(_, slots)| !slots.is_empty());
-    used.map(|(pricing, slots)| pricing.engine(slots).total().0).sum()
+    used.map(|(pricing, slots)| pricing.engine(slots).total().0).sum::<u64>() + prefixes
 }
 
 proptest! {
@@ -175,6 +177,7 @@ proptest! {
                 target,
                 floor: harmonic_planner::floor(target),
                 contexts: [4096, 2048, 1024][..contexts].to_vec(),
+                prefix: Bytes(10_000_000 * u64::from(target)),
             })
             .collect();
         let best = all_shares(&wishes)

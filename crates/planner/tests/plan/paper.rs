@@ -1,7 +1,7 @@
 //! The paper's arithmetic, to the digit.
 
 use crate::fixtures::{agent, models, spark, standard, strix};
-use harmonic_planner::{PlanError, PlanOptions, plan};
+use harmonic_planner::{PlanError, PlanOptions, memory_table, plan, same_slots};
 use harmonic_types::{AgentStatus, BudgetRule, Bytes, Hardware, Plan, Sharing};
 
 fn by_the_paper(hardware: &Hardware, sharing: Sharing) -> Plan {
@@ -23,12 +23,22 @@ fn deployment(plan: &Plan) -> String {
 /// §5.3.
 #[test]
 fn model_memory_is_base_plus_slots() {
-    let table = ["qwen3:4b", "qwen3:8b", "qwen3:14b"].map(|name| {
-        let figures = models()[name].paper.unwrap();
-        [8, 12, 16].map(|slots| figures.memory(slots))
-    });
-    let gb = |row: [f64; 3]| row.map(Bytes::from_gb);
-    assert_eq!(table, [gb([4.9, 6.1, 7.3]), gb([9.2, 11.2, 13.2]), gb([15.7, 18.9, 22.1])]);
+    let options = PlanOptions { budget: BudgetRule::Paper, ..PlanOptions::default() };
+    let rows = memory_table(&standard(), &models(), &options, &[8, 12, 16]).unwrap();
+    let gb = |bytes: &Bytes| format!("{:.1}", bytes.as_gb());
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let totals: Vec<_> = row.totals.iter().map(gb).collect();
+            let (base, kv) = (gb(&row.base), gb(&row.kv_per_slot));
+            format!("{} {base} {kv} {}", row.model, totals.join(" "))
+        })
+        .collect();
+    insta::assert_snapshot!(rows.join("\n"), @"
+    qwen3:4b 2.5 0.3 4.9 6.1 7.3
+    qwen3:8b 5.2 0.5 9.2 11.2 13.2
+    qwen3:14b 9.3 0.8 15.7 18.9 22.1
+    ");
 }
 
 /// §5.4.
@@ -68,6 +78,29 @@ fn sharing_pays_each_base_once() {
         (plan.engines.len(), plan.total_bytes)
     });
     assert_eq!(totals, [(3, Bytes::from_gb(55.0)), (3, Bytes::from_gb(45.5))]);
+}
+
+/// Grouping the same slots anew costs what planning them so does.
+#[test]
+fn what_sharing_saves_is_the_difference_of_both_plans() {
+    let other = |sharing| match sharing {
+        Sharing::Shared => Sharing::Isolated,
+        Sharing::Isolated => Sharing::Shared,
+    };
+    for sharing in [Sharing::Shared, Sharing::Isolated] {
+        let plan = by_the_paper(&spark(), sharing);
+        let regrouped = same_slots(&plan, &models(), other(sharing)).unwrap();
+        assert_eq!(regrouped, by_the_paper(&spark(), other(sharing)).total_bytes);
+        assert_eq!(same_slots(&plan, &models(), sharing).unwrap(), plan.total_bytes);
+    }
+    // The same with exact figures, where no agent is short of anything.
+    let roomy = crate::fixtures::machine("roomy", Bytes::from_gb(512.0), 16, 32);
+    let exact = |sharing| {
+        let options = PlanOptions { sharing, ..PlanOptions::default() };
+        plan(&roomy, &standard(), &models(), &options, &[]).unwrap()
+    };
+    let regrouped = same_slots(&exact(Sharing::Shared), &models(), Sharing::Isolated).unwrap();
+    assert_eq!(regrouped, exact(Sharing::Isolated).total_bytes);
 }
 
 #[test]

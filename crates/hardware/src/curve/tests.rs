@@ -1,0 +1,70 @@
+use harmonic_types::Provenance;
+
+use super::*;
+
+const FILE: &str = r#"{
+  "schema": "harmonic.curve/1",
+  "key": {"machine": "cpu-generic", "model": "smollm2:135m", "digest": "b179", "format": "F16",
+          "engine": "llama.cpp/11434", "context": 2048},
+  "points": [{"parallel": 1, "tok_s": 87.0}, {"parallel": 8, "tok_s": 268.0}],
+  "sweet_spot": 8,
+  "provenance": "measured"
+}"#;
+
+#[test]
+fn curves_are_read_in_the_order_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    file("2-late.json", &FILE.replace("\"sweet_spot\": 8", "\"sweet_spot\": 24"));
+    file("1-early.json", FILE);
+    file("notes.txt", "not read");
+    let curves = stored(folder.path()).unwrap();
+    let spots: Vec<_> = curves.iter().map(|curve| curve.sweet_spot).collect();
+    assert_eq!(spots, [Some(8), Some(24)]);
+    assert_eq!(curves[0].provenance, Provenance::Measured);
+    assert_eq!(stored(&folder.path().join("absent")).unwrap(), []);
+}
+
+#[test]
+fn a_file_that_is_no_curve_is_named_with_its_fault() {
+    let refused = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("bad.json"), text).unwrap();
+        let error = stored(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("bad.json"), "{error}");
+        error
+    };
+    assert!(refused("{").contains("EOF"));
+    assert!(refused("{}").contains("its schema is null, not \"harmonic.curve/1\""));
+    let twice = FILE.replace("\"parallel\": 8", "\"parallel\": 1");
+    assert!(refused(&twice).contains("its level 1 does not follow 1"));
+    let negative = FILE.replace("268.0", "-1");
+    assert!(refused(&negative).contains("-1.0 tok/s at level 8 is no throughput"));
+    assert!(refused(&FILE.replace("\"measured\"", "\"guessed\"")).contains("guessed"));
+}
+
+/// §4.1 and §4.2: the peaks as printed, and the sweet spots of §4.3.
+#[test]
+fn the_papers_peaks_are_those_it_prints() {
+    let peaks: Vec<_> = paper_curves()
+        .iter()
+        .map(|curve| {
+            let peak = curve.points.iter().max_by(|a, b| a.tok_s.0.total_cmp(&b.tok_s.0)).unwrap();
+            let Curve { key, sweet_spot, .. } = curve;
+            let spot = sweet_spot.unwrap();
+            format!("{} {} {}x {} {spot}", key.machine, key.model, peak.parallel, peak.tok_s)
+        })
+        .collect();
+    insta::assert_snapshot!(peaks.join("\n"), @"
+    dgx-spark qwen3:4b 32x 308.2 tok/s 16
+    ryzen-ai-max-395 qwen3:4b 12x 222.6 tok/s 12
+    dgx-spark executive 16x 334.1 tok/s 16
+    dgx-spark operator 32x 285.3 tok/s 16
+    dgx-spark qwen3:8b 16x 285.3 tok/s 16
+    dgx-spark technical_director 16x 248.2 tok/s 16
+    dgx-spark research_director 16x 252.6 tok/s 16
+    dgx-spark creative_director 16x 250.4 tok/s 16
+    dgx-spark qwen3:14b 16x 120.0 tok/s 16
+    ");
+    assert!(paper_curves().iter().all(|curve| curve.points.is_sorted_by_key(|p| p.parallel)));
+}

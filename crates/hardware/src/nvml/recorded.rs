@@ -1,0 +1,162 @@
+//! NVML's answers as a file, `nvml.json` in the root of a recorded machine.
+//!
+//! ```json
+//! { "devices": [ { "name": "NVIDIA GB10",
+//!                  "memory": { "error": "NOT_SUPPORTED" },
+//!                  "power_mw": 11170,
+//!                  "energy_mj": { "error": "NOT_SUPPORTED" } } ] }
+//! ```
+//!
+//! Each answer is the value (`memory`: `{"total": bytes, "free": bytes}`) or `{"error": NAME}` with
+//! NVML's name without `NVML_ERROR_`. A library that refuses to start is `{"error": NAME}` alone.
+//! Without the file there is no library.
+
+use std::sync::Arc;
+
+use harmonic_types::Bytes;
+use serde::Deserialize;
+
+use super::{Nvml, NvmlError, NvmlMemory, NvmlState};
+use crate::error::HardwareError;
+use crate::sysroot::Sysroot;
+
+const FILE: &str = "/nvml.json";
+
+/// One answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Answer<T> {
+    Refused(Refused),
+    Given(T),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refused {
+    error: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Memory {
+    total: u64,
+    free: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordedDevice {
+    name: Answer<String>,
+    memory: Answer<Memory>,
+    power_mw: Answer<u64>,
+    energy_mj: Answer<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    error: Option<String>,
+    devices: Option<Vec<RecordedDevice>>,
+}
+
+/// The answers of a library that started.
+#[derive(Clone, Debug)]
+struct Devices(Vec<RecordedDevice>);
+
+/// Opens the recorded answers below `root`.
+pub(super) fn open(root: &Sysroot) -> Result<NvmlState, HardwareError> {
+    let Some(text) = root.read(FILE)? else { return Ok(NvmlState::Absent) };
+    let malformed = |found: &str| root.malformed(FILE, "NVML's answers", found);
+    let file: File = serde_json::from_str(&text).map_err(|error| malformed(&error.to_string()))?;
+    match (file.error, file.devices) {
+        (None, Some(devices)) => Ok(NvmlState::Open(Arc::new(Devices(devices)))),
+        (Some(error), None) if error == "DRIVER_NOT_LOADED" => Ok(NvmlState::NoDriver),
+        (Some(error), None) => Ok(NvmlState::Failed(Refused { error }.into())),
+        (None, None) | (Some(_), Some(_)) => Err(malformed(&text)),
+    }
+}
+
+impl From<Refused> for NvmlError {
+    fn from(Refused { error }: Refused) -> Self {
+        if error == "NOT_SUPPORTED" { Self::NotSupported } else { Self::Other(error) }
+    }
+}
+
+impl<T: Clone> Answer<T> {
+    fn get(&self) -> Result<T, NvmlError> {
+        match self {
+            Self::Given(value) => Ok(value.clone()),
+            Self::Refused(refused) => Err(refused.clone().into()),
+        }
+    }
+}
+
+impl Devices {
+    fn device(&self, index: u32) -> Result<&RecordedDevice, NvmlError> {
+        let found = usize::try_from(index).ok().and_then(|index| self.0.get(index));
+        found.ok_or_else(|| NvmlError::Other("INVALID_ARGUMENT".to_owned()))
+    }
+}
+
+impl Nvml for Devices {
+    fn count(&self) -> Result<u32, NvmlError> {
+        Ok(u32::try_from(self.0.len()).unwrap_or(u32::MAX))
+    }
+
+    fn name(&self, index: u32) -> Result<String, NvmlError> {
+        self.device(index)?.name.get()
+    }
+
+    fn memory(&self, index: u32) -> Result<NvmlMemory, NvmlError> {
+        let Memory { total, free } = self.device(index)?.memory.get()?;
+        Ok(NvmlMemory { total: Bytes(total), free: Bytes(free) })
+    }
+
+    fn milliwatts(&self, index: u32) -> Result<u64, NvmlError> {
+        self.device(index)?.power_mw.get()
+    }
+
+    fn millijoules(&self, index: u32) -> Result<u64, NvmlError> {
+        self.device(index)?.energy_mj.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(text: &str) -> Result<NvmlState, HardwareError> {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("nvml.json"), text).unwrap();
+        open(&Sysroot::new(root.path()))
+    }
+
+    #[test]
+    fn answers_and_refusals_are_given_back_as_recorded() {
+        let text = r#"{"devices": [{"name": "NVIDIA GB10", "memory": {"error": "NOT_SUPPORTED"},
+                       "power_mw": 11170, "energy_mj": {"error": "GPU_IS_LOST"}}]}"#;
+        let NvmlState::Open(nvml) = opened(text).unwrap() else { panic!("not opened") };
+        assert_eq!(nvml.count(), Ok(1));
+        assert_eq!(nvml.name(0).as_deref(), Ok("NVIDIA GB10"));
+        assert_eq!(nvml.memory(0), Err(NvmlError::NotSupported));
+        assert_eq!(nvml.milliwatts(0), Ok(11_170));
+        assert_eq!(nvml.millijoules(0), Err(NvmlError::Other("GPU_IS_LOST".to_owned())));
+        assert!(nvml.name(1).is_err());
+    }
+
+    #[test]
+    fn a_library_that_does_not_start_says_why() {
+        let failed = opened(r#"{"error": "LIB_RM_VERSION_MISMATCH"}"#).unwrap();
+        assert!(matches!(failed, NvmlState::Failed(NvmlError::Other(_))), "{failed:?}");
+        let no_driver = opened(r#"{"error": "DRIVER_NOT_LOADED"}"#).unwrap();
+        assert!(matches!(no_driver, NvmlState::NoDriver), "{no_driver:?}");
+    }
+
+    #[test]
+    fn another_form_is_an_error_that_names_the_file() {
+        for text in ["", "[]", "{}", r#"{"devices": [{"name": "NVIDIA GB10"}]}"#] {
+            let error = opened(text).unwrap_err().to_string();
+            assert!(error.contains("nvml.json"), "{error}");
+        }
+    }
+}

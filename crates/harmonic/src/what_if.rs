@@ -1,0 +1,139 @@
+//! `--what-if`: a machine or a stack that is not quite the one at hand.
+//!
+//! Invariant: what is not mentioned stays as it is, and what is mentioned twice is refused.
+
+use std::fmt;
+use std::str::FromStr;
+
+use harmonic_planner::PlanOptions;
+use harmonic_types::{Bytes, Hardware, KvType, Provenance, StackSpec, Tokens};
+
+/// What to assume.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WhatIf {
+    /// As it was written.
+    text: String,
+    memory: Option<Bytes>,
+    context: Option<Tokens>,
+    kv: Option<KvType>,
+}
+
+impl WhatIf {
+    /// Makes the assumptions: the machine's memory, all of it free; each agent's context; the type
+    /// of the KV caches.
+    pub fn apply(&self, hardware: &mut Hardware, stack: &mut StackSpec, options: &mut PlanOptions) {
+        if let Some(memory) = self.memory {
+            hardware.memory_total_bytes = memory;
+            hardware.memory_available_bytes = memory;
+            hardware.memory_budget_bytes = harmonic_hardware::detect::budget(memory);
+            for figure in ["/memory_total_bytes", "/memory_available_bytes"] {
+                hardware.provenance.insert(figure.to_owned(), Provenance::Declared);
+            }
+        }
+        if let Some(context) = self.context {
+            stack.agents.iter_mut().for_each(|agent| agent.context = context);
+        }
+        if let Some(kv) = self.kv {
+            options.kv_type = kv;
+        }
+    }
+}
+
+impl fmt::Display for WhatIf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl FromStr for WhatIf {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut what_if = Self { text: text.to_owned(), ..Self::default() };
+        for pair in text.split(',') {
+            let (key, value) = pair
+                .split_once('=')
+                .ok_or_else(|| format!("`{pair}` is not KEY=VALUE, for instance memory=64GB"))?;
+            let (key, value) = (key.trim(), value.trim());
+            let again = match key {
+                "memory" => what_if.memory.replace(memory(value)?).is_some(),
+                "context" => what_if.context.replace(context(value)?).is_some(),
+                "kv" => what_if.kv.replace(kv(value)?).is_some(),
+                _ => return Err(format!("`{key}` cannot be assumed: use memory, context or kv")),
+            };
+            if again {
+                return Err(format!("`{key}` is assumed twice"));
+            }
+        }
+        Ok(what_if)
+    }
+}
+
+/// A figure with its unit; decimal ones as everywhere, and binary ones for those who mean them.
+fn memory(text: &str) -> Result<Bytes, String> {
+    const UNITS: [(&str, f64); 6] = [
+        ("MiB", 1_048_576.0),
+        ("GiB", 1_073_741_824.0),
+        ("TiB", 1_099_511_627_776.0),
+        ("MB", 1e6),
+        ("GB", 1e9),
+        ("TB", 1e12),
+    ];
+    let unit = UNITS.iter().find_map(|(unit, size)| {
+        let figure: f64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+        (figure.is_finite() && figure > 0.0).then(|| Bytes::from_gb(figure * size / 1e9))
+    });
+    unit.ok_or_else(|| format!("`{text}` is no memory: use a figure and its unit, as in 64GB"))
+}
+
+fn context(text: &str) -> Result<Tokens, String> {
+    match text.parse() {
+        Ok(tokens) if tokens > 0 => Ok(Tokens(tokens)),
+        _ => Err(format!("`{text}` is no context: use a number of tokens, as in 8192")),
+    }
+}
+
+fn kv(text: &str) -> Result<KvType, String> {
+    match text {
+        "f16" => Ok(KvType::F16),
+        "q8_0" => Ok(KvType::Q8_0),
+        _ => Err(format!("`{text}` is no type of KV cache: use f16 or q8_0")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assumptions_are_read() {
+        let all: WhatIf = "memory=64GB,context=8192,kv=q8_0".parse().unwrap();
+        let expected = WhatIf {
+            text: "memory=64GB,context=8192,kv=q8_0".to_owned(),
+            memory: Some(Bytes::from_gb(64.0)),
+            context: Some(Tokens(8192)),
+            kv: Some(KvType::Q8_0),
+        };
+        assert_eq!(all, expected);
+        let memory = |text: &str| text.parse::<WhatIf>().unwrap().memory.unwrap();
+        assert_eq!(memory("memory=1.5 GiB"), Bytes(1_610_612_736));
+        assert_eq!(memory("memory=512MB"), Bytes(512_000_000));
+    }
+
+    #[test]
+    fn what_cannot_be_assumed_is_named() {
+        for (text, words) in [
+            ("memory", "`memory` is not KEY=VALUE"),
+            ("memory=64", "`64` is no memory"),
+            ("memory=-1GB", "`-1GB` is no memory"),
+            ("memory=infGB", "`infGB` is no memory"),
+            ("context=0", "`0` is no context"),
+            ("kv=q4_0", "`q4_0` is no type of KV cache: use f16 or q8_0"),
+            ("speed=9", "`speed` cannot be assumed: use memory, context or kv"),
+            ("kv=f16,kv=q8_0", "`kv` is assumed twice"),
+        ] {
+            let error = text.parse::<WhatIf>().unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `doctor`: what is to mend, as a document and as text, and what its exit code says.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Ran, User, ran};
+
+/// A recorded machine in the user's home: 16 GB, nothing to mend.
+fn machine(user: &User) {
+    file(user, "proc/cpuinfo", "processor : 0\nmodel name : A CPU\nflags : avx2\n");
+    file(user, "proc/meminfo", "MemTotal: 16000000 kB\nMemAvailable: 15000000 kB\n");
+}
+
+fn file(user: &User, path: &str, text: &str) {
+    let path = user.home().join("machine").join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn doctor(user: &User, more: &[&str]) -> Ran {
+    user.run(["doctor", "--sysroot", "machine"].into_iter().chain(more.iter().copied()))
+}
+
+fn document(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+#[test]
+fn a_machine_in_order_has_nothing_to_mend() {
+    let user = User::new();
+    machine(&user);
+    let people = doctor(&user, &[]);
+    assert_eq!(people.code, Some(0), "{people:?}");
+    assert!(people.out.ends_with("nothing to mend\n"), "{people:?}");
+    let document = doctor(&user, &["--json"]).json();
+    assert_eq!(document["schema"], "harmonic.doctor/1");
+    assert_eq!(document["findings"], Value::Array(Vec::new()));
+    let setting = &document["settings"][0];
+    assert_eq!(
+        (&setting["engine"], &setting["variable"]),
+        (&"ollama".into(), &"OLLAMA_NUM_PARALLEL".into())
+    );
+}
+
+#[test]
+fn a_finding_says_what_why_and_how_within_100_columns() {
+    let user = User::new();
+    machine(&user);
+    file(&user, "proc/40/comm", "ollama\n");
+    file(&user, "proc/40/cmdline", "ollama\0serve\0");
+    file(&user, "proc/40/environ", "OLLAMA_HOST=0.0.0.0\0");
+    let people = doctor(&user, &[]);
+    assert_eq!(people.code, Some(0), "a warning is no error: {people:?}");
+    assert!(people.out.lines().all(|line| line.chars().count() <= 100), "{people:?}");
+    let words = people.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "warning ollama-num-parallel seen Ollama answers one request at a time",
+        "why the paper saw 51 tok/s for 1 request and 61 for 8",
+        "mend `sudo mkdir -p /etc/systemd/system/ollama.service.d",
+        "to mend: 1 warning",
+    ] {
+        assert!(words.contains(part), "`{part}` is missing: {people:?}");
+    }
+    let findings = document(&doctor(&user, &["--json"]))["findings"].clone();
+    for field in ["code", "severity", "message", "why", "hint"] {
+        assert!(findings[0][field].is_string(), "{field}: {findings}");
+    }
+}
+
+#[test]
+fn an_error_is_exit_code_1_with_the_whole_document() {
+    let user = User::new();
+    machine(&user);
+    file(&user, "proc/meminfo", "MemTotal: 16000000 kB\nMemAvailable: 100000 kB\n");
+    let ran = doctor(&user, &["--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(document(&ran)["findings"][0]["severity"], "error");
+}
+
+#[test]
+fn the_papers_settings_come_on_request_only() {
+    let user = User::new();
+    machine(&user);
+    let parallel = |more: &[&str]| {
+        let settings = document(&doctor(&user, more))["settings"].clone();
+        let all = settings.as_array().unwrap().iter();
+        let one = all.clone().find(|setting| setting["variable"] == "OLLAMA_NUM_PARALLEL");
+        one.unwrap()["value"].clone()
+    };
+    assert_ne!(parallel(&["--json"]), "64");
+    assert_eq!(parallel(&["--json", "--paper"]), "64");
+}
+
+#[test]
+fn what_is_set_here_says_nothing_about_another_machine() {
+    let user = User::new();
+    machine(&user);
+    let mut command = user.harmonic(["doctor", "--sysroot", "machine", "--json"]);
+    let document = ran(command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0")).json();
+    assert_eq!(document["findings"], Value::Array(Vec::new()));
+    let here = ran(user.harmonic(["doctor", "--json"]).env("HSA_OVERRIDE_GFX_VERSION", "11.0.0"));
+    assert!(here.out.contains("\"hsa-override-set\""), "{here:?}");
+}
+
+#[test]
+fn detect_shows_the_advice_among_its_warnings() {
+    let user = User::new();
+    machine(&user);
+    file(&user, "etc/systemd/system/ollama.service", "[Service]\nExecStart=ollama serve\n");
+    let document = user.run(["detect", "--sysroot", "machine", "--json"]).json();
+    let warnings = document["warnings"].as_array().unwrap();
+    let codes: Vec<&Value> = warnings.iter().map(|warning| &warning["code"]).collect();
+    assert_eq!(codes, ["ollama-num-parallel"]);
+    assert!(document["environment"]["OLLAMA_NUM_PARALLEL"].is_string(), "{document}");
+}
+
+#[test]
+fn an_empty_sysroot_is_an_error_and_not_a_guess() {
+    let user = User::new();
+    fs::create_dir(user.home().join("machine")).unwrap();
+    doctor(&user, &[]).refuses(&["/proc/meminfo", "does not exist"]);
+}

@@ -1,0 +1,61 @@
+//! What the models of a stack need at several numbers of slots: the form of the paper's §5.3.
+
+use std::collections::BTreeMap;
+
+use harmonic_types::{BudgetRule, Bytes, StackSpec, Tokens};
+
+use crate::error::PlanError;
+use crate::footprint::{Footprint, SlotsByContext};
+use crate::input::{PlanOptions, PlannedModel};
+use crate::plan::{asked_context, by_priority, price};
+
+/// One model at one context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryRow {
+    /// Its name.
+    pub model: String,
+    /// Context of each slot; `None` under the paper's rule, which knows none.
+    pub context: Option<Tokens>,
+    /// Weights.
+    pub base: Bytes,
+    /// KV cache of one slot.
+    pub kv_per_slot: Bytes,
+    /// An engine with as many slots as asked, all of them live; one for each number of slots. Exact
+    /// ones hold compute buffers and overhead too, and no prefixes.
+    pub totals: Vec<Bytes>,
+}
+
+/// A row for each model of `stack` and each context that its agents ask for, from tier 1 down.
+///
+/// # Errors
+/// When an agent's model is unknown or not covered by the paper's rule.
+pub fn memory_table(
+    stack: &StackSpec,
+    models: &BTreeMap<String, PlannedModel>,
+    options: &PlanOptions,
+    slots: &[u32],
+) -> Result<Vec<MemoryRow>, PlanError> {
+    let mut rows: Vec<MemoryRow> = Vec::new();
+    for agent in by_priority(stack, models)? {
+        let cells = asked_context(agent.spec, &agent.model.shape);
+        let tokens = Tokens(u32::try_from(cells).unwrap_or(u32::MAX));
+        let context = (options.budget == BudgetRule::Exact).then_some(tokens);
+        if rows.iter().any(|row| row.model == agent.model.name && row.context == context) {
+            continue;
+        }
+        let engine = |count: u32| -> Result<Footprint, PlanError> {
+            let price = price(agent.model, &agent.spec.name, options, count)?;
+            Ok(price.engine(&SlotsByContext::from([(cells, count.into())])))
+        };
+        let one = engine(1)?;
+        let totals = slots.iter().map(|count| engine(*count).map(|cost| cost.total()));
+        rows.push(MemoryRow {
+            model: agent.model.name.clone(),
+            context,
+            base: one.weights,
+            kv_per_slot: one.kv,
+            totals: totals.collect::<Result<_, PlanError>>()?,
+        });
+    }
+    Ok(rows)
+}
