@@ -34,7 +34,7 @@ pub fn engine_settings(hardware: &Hardware, paper: bool) -> Vec<EngineSetting> {
         "the paper's value; Ollama reserves all 64 slots: 19.3 GB for qwen3:4b at 2048 tokens"
     } else {
         "it is 1 unless set, and then requests wait for each other: the paper saw 51 tok/s \
-         for 1 and 61 for 8, and five times as much with slots for all"
+         for 1 and 61 for 8; with slots for all, 8 gave 2.5 times 1"
     };
     let mut settings = vec![
         EngineSetting::new("ollama", "OLLAMA_NUM_PARALLEL", Some(parallel.to_string()), why),
