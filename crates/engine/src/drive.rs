@@ -51,9 +51,7 @@ pub fn drive<M: Machine>(
         let step = scheduler.step(clock.now());
         for finished in &step.finished {
             desk.finish(finished);
-            if let Some(seq) = finished.seq {
-                samplers.remove(seq);
-            }
+            samplers.remove(finished.id);
             match (&mut ending, finished.reason) {
                 (None, _) => {}
                 (Some(ending), FinishReason::Cancelled) => ending.drained.cancelled += 1,
@@ -62,7 +60,7 @@ pub fn drive<M: Machine>(
         }
         for grant in &step.granted {
             if let Some(sampler) = desk.grant(grant) {
-                samplers.insert(grant.seq, sampler);
+                samplers.insert(grant.id, sampler);
             }
         }
         desk.publish(scheduler.load());

@@ -13,6 +13,10 @@ pub trait Machine {
     /// Memory as really allocated.
     fn allocation(&self) -> Allocation;
 
+    /// Whether [`CacheOp::Trim`] is possible: every layer keeps every token. A sliding window or a
+    /// recurrent state has forgotten what a shorter sequence would need.
+    fn trims(&self) -> bool;
+
     /// Changes the KV cache. Returns the size of the snapshot for [`CacheOp::Save`], else zero.
     ///
     /// # Errors

@@ -11,11 +11,11 @@
 mod logprobs;
 mod shortlist;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use harmonic_sched::{SeqId, Token};
-use harmonic_types::Sampling;
+use harmonic_sched::Token;
+use harmonic_types::{RequestId, Sampling};
 
 pub use logprobs::Logprobs;
 use shortlist::{Candidate, best};
@@ -162,31 +162,30 @@ impl Sampler {
     }
 }
 
-/// The samplers of a machine, by sequence.
+/// The samplers of a machine, by request: a sequence may be parked and resumed elsewhere.
 #[derive(Debug, Default)]
-pub struct Samplers(Vec<Option<Sampler>>);
+pub struct Samplers(HashMap<RequestId, Sampler>);
 
 impl Samplers {
-    /// Gives `seq` a sampler.
-    pub fn insert(&mut self, seq: SeqId, sampler: Sampler) {
-        let at = seq.0 as usize;
-        if self.0.len() <= at {
-            self.0.resize_with(at + 1, || None);
-        }
-        self.0[at] = Some(sampler);
+    /// Gives `request` a sampler.
+    pub fn insert(&mut self, request: RequestId, sampler: Sampler) {
+        self.0.insert(request, sampler);
     }
 
-    /// Forgets the sampler of `seq`.
-    pub fn remove(&mut self, seq: SeqId) {
-        if let Some(sampler) = self.0.get_mut(seq.0 as usize) {
-            *sampler = None;
-        }
+    /// Forgets the sampler of `request`.
+    pub fn remove(&mut self, request: RequestId) {
+        self.0.remove(&request);
     }
 
-    /// Chooses the token that follows in `seq`; `None` if no logit is a number or the sequence has
-    /// no sampler.
-    pub fn choose(&mut self, seq: SeqId, logits: &[f32]) -> Option<Choice> {
-        self.0.get_mut(seq.0 as usize)?.as_mut()?.choose(logits)
+    /// Chooses the token that follows for `request`; `None` if no logit is a number or the request
+    /// has no sampler.
+    pub fn choose(&mut self, request: RequestId, logits: &[f32]) -> Option<Choice> {
+        self.0.get_mut(&request)?.choose(logits)
+    }
+
+    /// Chooses for several requests, each with its logits, in their order.
+    pub fn choose_all(&mut self, rows: &[(RequestId, &[f32])]) -> Option<Vec<Choice>> {
+        rows.iter().map(|(request, logits)| self.choose(*request, logits)).collect()
     }
 }
 

@@ -28,11 +28,24 @@ pub use paper::PaperMachine;
 pub use simulate::{Arrival, Served, simulate};
 pub use vocabulary::SimVocabulary;
 
-/// One sequence: how many tokens it holds, and a hash of them.
-#[derive(Clone, Copy, Debug, Default)]
+/// One sequence: for each token that it holds, the hash of all up to it. So it can be trimmed.
+#[derive(Clone, Debug, Default)]
 struct Cells {
-    len: u32,
-    hash: u64,
+    tokens: Vec<u64>,
+}
+
+impl Cells {
+    fn len(&self) -> u32 {
+        u32::try_from(self.tokens.len()).unwrap_or(u32::MAX)
+    }
+
+    fn hash(&self) -> u64 {
+        self.tokens.last().copied().unwrap_or(0)
+    }
+
+    fn push(&mut self, Token(token): Token) {
+        self.tokens.push(vocabulary::mix(self.hash() ^ u64::from(token.cast_unsigned())));
+    }
 }
 
 /// A simulated machine.
@@ -84,23 +97,41 @@ impl Machine for SimMachine {
         }
     }
 
+    fn trims(&self) -> bool {
+        true
+    }
+
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
         match *op {
             CacheOp::Drop { seq } => *self.cells(seq)? = Cells::default(),
             CacheOp::Save { seq, snapshot } => {
-                let cells = *self.cells(seq)?;
+                let cells = self.cells(seq)?.clone();
+                let bytes = self.paper.kv.read(Tokens(cells.len()));
                 self.snapshots.insert(snapshot, cells);
-                return Ok(self.paper.kv.read(Tokens(cells.len)));
+                return Ok(bytes);
             }
             CacheOp::Restore { snapshot, seq } => {
-                let saved = self.snapshots.get(&snapshot).copied();
+                let saved = self.snapshots.get(&snapshot).cloned();
                 let saved =
                     saved.ok_or_else(|| failed("restore", "no such snapshot".to_owned()))?;
                 let cells = self.cells(seq)?;
-                if cells.len > 0 {
+                if cells.len() > 0 {
                     return Err(failed("restore", format!("sequence {} is not empty", seq.0)));
                 }
                 *cells = saved;
+            }
+            CacheOp::Trim { seq, keep } => {
+                let cells = self.cells(seq)?;
+                if keep > cells.len() {
+                    return Err(failed("trim", format!("to {keep} of {} tokens", cells.len())));
+                }
+                cells.tokens.truncate(keep as usize);
+            }
+            CacheOp::Move { from, to } => {
+                if self.cells(to)?.len() > 0 {
+                    return Err(failed("move", format!("sequence {} is not empty", to.0)));
+                }
+                *self.cells(to)? = std::mem::take(self.cells(from)?);
             }
             CacheOp::Discard { snapshot } => {
                 let known = self.snapshots.remove(&snapshot);
@@ -115,29 +146,27 @@ impl Machine for SimMachine {
         let mut load = StepLoad::default();
         for row in &batch.rows {
             let cells = self.cells(row.seq)?;
-            if cells.len != row.position {
-                let reason = format!("position {} after {} tokens", row.position, cells.len);
+            if cells.len() != row.position {
+                let reason = format!("position {} after {} tokens", row.position, cells.len());
                 return Err(failed("decode", reason));
             }
-            for Token(token) in batch.tokens_of(row) {
-                cells.hash = vocabulary::mix(cells.hash ^ u64::from(token.cast_unsigned()));
-                cells.len += 1;
+            for token in batch.tokens_of(row) {
+                cells.push(*token);
             }
-            let cells = *cells;
-            load.kv_bytes += self.paper.kv.read(Tokens(cells.len));
+            let (len, hash) = (cells.len(), cells.hash());
+            load.kv_bytes += self.paper.kv.read(Tokens(len));
             if row.len == 1 && row.sample {
                 load.decode_sequences += 1;
             } else {
                 load.prefill_tokens += u32::try_from(row.len).unwrap_or(u32::MAX);
             }
             if row.sample {
-                vocabulary::logits(cells.hash, &mut self.logits);
-                let choice =
-                    samplers.choose(row.seq, &self.logits).ok_or(MachineError::NoLogits)?;
-                outcome.choices.push(choice);
+                vocabulary::logits(hash, &mut self.logits);
+                let choice = samplers.choose(row.request, &self.logits);
+                outcome.choices.push(choice.ok_or(MachineError::NoLogits)?);
             }
         }
-        let held: u64 = self.sequences.iter().map(|cells| u64::from(cells.len)).sum();
+        let held: u64 = self.sequences.iter().map(|cells| u64::from(cells.len())).sum();
         if held > self.kv_tokens {
             return Err(failed("decode", format!("{held} tokens in {} cells", self.kv_tokens)));
         }

@@ -125,6 +125,10 @@ impl Machine for Mortal {
         self.inner.allocation()
     }
 
+    fn trims(&self) -> bool {
+        self.inner.trims()
+    }
+
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
         self.inner.cache(op)
     }

@@ -66,7 +66,7 @@ fn compare(path: &Path, kv_type: KvType) {
 fn fill(machine: &mut LlamaMachine<'_>) {
     let mut samplers = Samplers::default();
     for seq in 0..SLOTS {
-        samplers.insert(SeqId(seq), Sampler::new(Sampling::default(), seq.into()));
+        samplers.insert(RequestId(seq.into()), Sampler::new(Sampling::default(), seq.into()));
         for position in (0..CONTEXT - 1).step_by(BATCH as usize) {
             let len = BATCH.min(CONTEXT - 1 - position);
             let tokens = (0..len).map(|at| Token(i32::try_from(100 + at).expect("small")));

@@ -31,6 +31,7 @@ pub struct LlamaMachine<'m> {
     batch: LlamaBatch<'static>,
     snapshots: HashMap<SnapshotId, SeqState>,
     allocation: Allocation,
+    trims: bool,
 }
 
 impl<'m> LlamaMachine<'m> {
@@ -57,6 +58,7 @@ impl<'m> LlamaMachine<'m> {
             batch: LlamaBatch::new(setup.batch_tokens as usize, 1),
             snapshots: HashMap::new(),
             allocation: Allocation { weights_bytes, kv_bytes: kv, compute_bytes: compute },
+            trims: model.trims(),
         })
     }
 }
@@ -89,6 +91,10 @@ impl Machine for LlamaMachine<'_> {
         self.allocation
     }
 
+    fn trims(&self) -> bool {
+        self.trims
+    }
+
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
         match *op {
             CacheOp::Drop { seq } => {
@@ -115,6 +121,24 @@ impl Machine for LlamaMachine<'_> {
                     .state_seq_set(state, seq_id(seq.0))
                     .map_err(|error| failed("restoring a sequence", &error))?;
             }
+            CacheOp::Trim { seq, keep } => {
+                self.context
+                    .kv_cache_seq_rm(seq_id(seq.0), Some(keep), None)
+                    .map_err(|error| failed("trimming a sequence", &error))?;
+            }
+            // By way of memory: `seq_cp` between streams copies the whole stream, whatever it holds.
+            CacheOp::Move { from, to } => {
+                let state = self
+                    .context
+                    .state_seq_get(seq_id(from.0), LlamaStateSeqFlags::empty())
+                    .map_err(|error| failed("moving a sequence", &error))?;
+                self.context
+                    .state_seq_set(&state, seq_id(to.0))
+                    .map_err(|error| failed("moving a sequence", &error))?;
+                self.context
+                    .kv_cache_seq_rm(seq_id(from.0), None, None)
+                    .map_err(|error| failed("moving a sequence", &error))?;
+            }
             CacheOp::Discard { snapshot } => {
                 self.snapshots.remove(&snapshot);
             }
@@ -135,12 +159,14 @@ impl Machine for LlamaMachine<'_> {
             }
         }
         self.context.decode(&mut self.batch).map_err(|error| failed("decoding", &error))?;
-        let mut choices = Vec::with_capacity(batch.rows.len());
-        for row in batch.sampling_rows() {
-            let at = i32::try_from(row.start + row.len - 1).unwrap_or(i32::MAX);
-            let logits = self.context.get_logits_ith(at);
-            choices.push(samplers.choose(row.seq, logits).ok_or(MachineError::NoLogits)?);
-        }
+        let logits: Vec<_> = batch
+            .sampling_rows()
+            .map(|row| {
+                let at = i32::try_from(row.start + row.len - 1).unwrap_or(i32::MAX);
+                (row.request, self.context.get_logits_ith(at))
+            })
+            .collect();
+        let choices = samplers.choose_all(&logits).ok_or(MachineError::NoLogits)?;
         Ok(Outcome { choices, ..Outcome::default() })
     }
 }

@@ -55,6 +55,14 @@ impl Model {
         Bytes(self.llama.size())
     }
 
+    /// Whether every layer attends to every token, so that a sequence can be cut back.
+    pub(crate) fn trims(&self) -> bool {
+        let architecture = self.llama.meta_val_str("general.architecture").unwrap_or_default();
+        let window = format!("{architecture}.attention.sliding_window");
+        let slides = self.llama.meta_val_str(&window).is_ok_and(|tokens| tokens != "0");
+        !(slides || self.llama.is_recurrent() || self.llama.is_hybrid())
+    }
+
     fn text_of(&self, token: LlamaToken) -> String {
         // −1 stands for "this model has none".
         if token.0 < 0 {

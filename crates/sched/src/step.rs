@@ -53,6 +53,20 @@ pub enum CacheOp {
         /// Into which.
         seq: SeqId,
     },
+    /// Forget the tokens of a sequence from position `keep` on. Only on machines that can trim.
+    Trim {
+        /// Which.
+        seq: SeqId,
+        /// How many tokens stay.
+        keep: u32,
+    },
+    /// Make an empty sequence equal to another, which becomes empty.
+    Move {
+        /// Which.
+        from: SeqId,
+        /// Where to; empty until then.
+        to: SeqId,
+    },
     /// Forget a snapshot.
     Discard {
         /// Which.

@@ -83,7 +83,7 @@ pub fn simulate(
         for grant in &step.granted {
             granted.insert(grant.id, clock.now());
             let sampler = Sampler::new(Sampling::default(), grant.id.0);
-            samplers.insert(grant.seq, sampler.banning(SimVocabulary.turn_ends().into()));
+            samplers.insert(grant.id, sampler.banning(SimVocabulary.turn_ends().into()));
         }
         let saved = apply(&mut machine, &step.cache)?;
         let mut sampled = Vec::new();

@@ -199,6 +199,15 @@ impl Observer {
                     assert_eq!(self.cells.get(&seq).copied().unwrap_or(0), 0);
                     self.cells.insert(seq, self.snapshots[&snapshot]);
                 }
+                CacheOp::Trim { seq, keep } => {
+                    assert!(keep <= self.cells[&seq]);
+                    self.cells.insert(seq, keep);
+                }
+                CacheOp::Move { from, to } => {
+                    assert_eq!(self.cells.get(&to).copied().unwrap_or(0), 0);
+                    let moved = self.cells.insert(from, 0).unwrap_or(0);
+                    self.cells.insert(to, moved);
+                }
                 CacheOp::Discard { snapshot } => {
                     assert!(self.snapshots.remove(&snapshot).is_some());
                 }
