@@ -26,7 +26,11 @@ pub(super) fn examine(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> Exa
     Ok(Some(Advice::new(
         "gpu-unused",
         Severity::Warning,
-        format!("a GPU of {} is here and this build runs on the CPU alone", names.join(" and ")),
+        format!(
+            "a GPU of {} is here and this build runs on the CPU alone: its plans count the CPU's \
+             memory, not the GPU's",
+            names.join(" and ")
+        ),
         "each token reads all weights, and a GPU reads faster: others measured 215 GB/s on a Strix \
          Halo, and 100 to 125 GB/s from its CPU",
         format!(

@@ -260,6 +260,7 @@ fn a_gpu_without_a_back_end_is_named_with_the_build_that_has_one() {
     let advice = machine.only();
     assert_eq!((advice.code.as_str(), advice.severity), ("gpu-unused", Severity::Warning));
     assert!(advice.message.contains("NVIDIA") && advice.hint.contains("--features cuda"));
+    assert!(advice.message.contains("plans count the CPU's memory"));
     for enough in ["cuda", "vulkan"] {
         machine.facts.back_ends = vec![enough.to_owned()];
         assert_eq!(machine.codes(), [], "{enough}");
