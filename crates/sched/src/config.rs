@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harmonic_types::{AgentName, Bytes, Tier, Tokens};
+use harmonic_types::{AgentName, Bytes, KvLayout, Tier, Tokens};
 
 /// One agent's rights on an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +26,20 @@ pub struct SchedConfig {
     pub sequences: u32,
     /// Cells of the KV cache.
     pub kv_tokens: u64,
+    /// Layout of the KV cache. In streams, a finished sequence may stay where it is until its
+    /// place is needed, and gaps between sequence ids cost passes.
+    pub kv_layout: KvLayout,
+    /// Bytes of a snapshot per token; a first estimate, replaced by what snapshots turn out to be.
+    pub token_bytes: Bytes,
+    /// Whether the machine can trim a sequence ([`crate::CacheOp::Trim`]).
+    pub trims: bool,
     /// Most sequences in flight; at most `sequences` take effect.
     pub max_in_flight: u32,
-    /// Most tokens in one batch. Bounds how long a step takes, and so how long a long prompt can
-    /// hold up the streams that decode.
+    /// Most tokens in one batch.
     pub batch_tokens: u32,
+    /// How long a step may take while anyone decodes: bounds how long a prompt can hold up the
+    /// streams. Prefill gets the time that decoding leaves of it, and at least as much as that.
+    pub step_time: Duration,
     /// Most requests that wait per agent.
     pub queue_limit: u32,
     /// What a refused client is told to wait.
@@ -39,6 +48,9 @@ pub struct SchedConfig {
     pub ageing: Duration,
     /// Most bytes of prefix snapshots; 0 turns the prefix cache off.
     pub prefix_bytes: Bytes,
+    /// Most bytes of parked sequences; slots are lent only while the borrowers could all be parked
+    /// within it, so 0 turns lending off.
+    pub park_bytes: Bytes,
 }
 
 impl SchedConfig {
@@ -49,12 +61,17 @@ impl SchedConfig {
             agents,
             sequences,
             kv_tokens,
+            kv_layout: KvLayout::Streams,
+            token_bytes: Bytes(64 << 10),
+            trims: true,
             max_in_flight: sequences,
             batch_tokens: 512,
+            step_time: Duration::from_millis(200),
             queue_limit: 256,
             retry_after: Duration::from_secs(2),
             ageing: Duration::from_secs(10),
             prefix_bytes: Bytes(256 << 20),
+            park_bytes: Bytes(1 << 30),
         }
     }
 }

@@ -16,6 +16,7 @@ pub struct Job {
     /// How many of the prompt's first tokens are the same in every request of this agent (its
     /// system prompt); 0 where there is no such prefix.
     pub shared_prefix: u32,
-    /// Most tokens to generate; at least 1.
+    /// Most tokens to generate. 0 computes the prompt and generates nothing: it warms the prefix
+    /// cache.
     pub max_output: u32,
 }

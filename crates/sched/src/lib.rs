@@ -13,12 +13,15 @@
 
 mod batch;
 mod config;
+mod guarantee;
 mod ids;
 mod job;
-mod prefix;
+mod pace;
 mod queue;
+mod residents;
 mod scheduler;
 mod sequence;
+mod snapshots;
 mod step;
 
 pub use batch::{Batch, Row};

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use harmonic_types::RequestId;
+use harmonic_types::{RequestId, Tier};
 
 use crate::config::AgentShare;
-use crate::ids::Tick;
+use crate::ids::{SnapshotId, Tick};
 use crate::job::Job;
+use crate::sequence::Sequence;
 
 /// A request that waits.
 #[derive(Debug)]
@@ -17,22 +18,55 @@ pub(crate) struct Waiting {
     pub(crate) since: Tick,
 }
 
-/// One agent's rights, load and queue (first come, first served within an agent).
+/// A request that ran on a borrowed slot and has given it back.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) sequence: Sequence,
+    pub(crate) snapshot: SnapshotId,
+}
+
+/// One agent's rights, load and queue. Within an agent, parked requests come first and the rest
+/// first come, first served.
 #[derive(Debug)]
 pub(crate) struct Agent {
     pub(crate) share: AgentShare,
+    /// Sequences that it may have by right ([`crate::guarantee`]).
+    pub(crate) rights: u32,
     pub(crate) in_flight: u32,
     pub(crate) queue: VecDeque<Waiting>,
+    pub(crate) parked: VecDeque<Parked>,
 }
+
+/// How urgent an agent's next request is; the least is the most urgent.
+pub(crate) type Urgency = (Reverse<bool>, i128, Tick);
 
 impl Agent {
     pub(crate) fn new(share: AgentShare) -> Self {
-        Self { share, in_flight: 0, queue: VecDeque::new() }
+        let (queue, parked) = (VecDeque::new(), VecDeque::new());
+        Self { share, rights: 0, in_flight: 0, queue, parked }
     }
 
-    /// Whether its next request runs by right rather than on a borrowed slot.
-    fn has_right(&self) -> bool {
-        self.in_flight < self.share.slots
+    /// Whether its next request may take back a slot that it has lent.
+    pub(crate) fn is_guaranteed(&self) -> bool {
+        self.in_flight < self.rights
+    }
+
+    /// Whether its next request runs without borrowing. One sequence is never a loan, even where
+    /// there are more agents than sequences; else a request that could not be parked would wait
+    /// for ever.
+    pub(crate) fn has_right(&self) -> bool {
+        self.in_flight < self.rights.max(1)
+    }
+
+    /// Sequences that it has in flight beyond its rights.
+    pub(crate) fn borrowed(&self) -> u32 {
+        self.in_flight.saturating_sub(self.rights)
+    }
+
+    /// Since when its next request waits.
+    pub(crate) fn waiting_since(&self) -> Option<Tick> {
+        let parked = self.parked.front().map(|parked| parked.sequence.since);
+        parked.or_else(|| self.queue.front().map(|waiting| waiting.since))
     }
 
     /// Removes a waiting request.
@@ -41,18 +75,28 @@ impl Agent {
         self.queue.remove(at)
     }
 
-    /// Sort key of its first waiting request: rights before loans, then the aged tier, then age.
-    fn urgency(&self, now: Tick, ageing: Duration) -> Option<(Reverse<bool>, i128, Tick)> {
-        let first = self.queue.front()?;
-        let waited = now.since(first.since).as_nanos();
-        let promoted = waited.checked_div(ageing.as_nanos()).unwrap_or(0);
-        let promoted = i128::try_from(promoted).unwrap_or(i128::MAX);
-        let tier = i128::from(self.share.tier.number()).saturating_sub(promoted);
-        Some((Reverse(self.has_right()), tier, first.since))
+    /// Removes a parked request.
+    pub(crate) fn withdraw_parked(&mut self, id: RequestId) -> Option<Parked> {
+        let at = self.parked.iter().position(|parked| parked.sequence.id == id)?;
+        self.parked.remove(at)
+    }
+
+    /// Of its next request: rights before loans, then the aged tier, then age.
+    fn urgency(&self, now: Tick, ageing: Duration) -> Option<Urgency> {
+        let since = self.waiting_since()?;
+        Some((Reverse(self.has_right()), aged(self.share.tier, now, since, ageing), since))
     }
 }
 
-/// Agents that have a request waiting, most urgent first; ties go to the earlier agent.
+/// The tier as a number, one less for each `ageing` that has passed since `since`: so nobody
+/// starves.
+pub(crate) fn aged(tier: Tier, now: Tick, since: Tick, ageing: Duration) -> i128 {
+    let promoted = now.since(since).as_nanos().checked_div(ageing.as_nanos()).unwrap_or(0);
+    let promoted = i128::try_from(promoted).unwrap_or(i128::MAX);
+    i128::from(tier.number()).saturating_sub(promoted)
+}
+
+/// Agents that have a request waiting or parked, most urgent first; ties go to the earlier agent.
 pub(crate) fn by_urgency(agents: &[Agent], now: Tick, ageing: Duration) -> Vec<usize> {
     let mut waiting: Vec<_> = agents
         .iter()

@@ -1,26 +1,42 @@
 //! The state machine: offer and cancel requests, step, commit.
 
+mod admission;
+mod compaction;
+mod filling;
+mod parking;
+
 use std::collections::BTreeMap;
 
-use harmonic_types::{FinishReason, Refused, RequestId, Tokens, Usage};
+use harmonic_types::{Bytes, FinishReason, KvLayout, Refused, RequestId, Tokens, Usage};
 
-use crate::batch::Batch;
 use crate::config::SchedConfig;
-use crate::ids::{SeqId, Tick, Token};
+use crate::guarantee::guarantees;
+use crate::ids::{SeqId, SnapshotId, Tick, Token};
 use crate::job::Job;
-use crate::prefix::{Prefixes, Turn};
-use crate::queue::{Agent, Waiting, by_urgency};
-use crate::sequence::{Sequence, prompt_tokens};
-use crate::step::{CacheOp, Committed, Finished, Grant, Step};
+use crate::pace::Pace;
+use crate::queue::{Agent, Parked, Waiting};
+use crate::residents::Residents;
+use crate::sequence::{Sequence, count};
+use crate::snapshots::{Kind, Snapshots};
+use crate::step::{CacheOp, Committed, Finished, Step};
+
+/// A conversation is worth a snapshot if that spares at least this many tokens: the copy of a
+/// sequence costs about as much as computing ten (`research/engine.md`), and most answers are never
+/// followed up.
+const KEEP_TOKENS: u32 = 256;
 
 /// An agent's load now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AgentLoad {
     /// Guaranteed slots.
     pub slots: u32,
-    /// Its sequences in flight; more than `slots` while it borrows.
+    /// Its sequences in flight.
     pub in_flight: u32,
-    /// Its requests that wait.
+    /// Those of them that run on slots of others.
+    pub borrowed: u32,
+    /// Its requests that gave a borrowed slot back and wait to go on.
+    pub parked: u32,
+    /// Its requests that wait and have not run yet.
     pub queued: u32,
 }
 
@@ -30,9 +46,16 @@ pub struct Scheduler {
     config: SchedConfig,
     agents: Vec<Agent>,
     live: BTreeMap<SeqId, Sequence>,
-    prefixes: Prefixes,
+    residents: Residents,
+    snapshots: Snapshots,
+    pace: Pace,
+    /// Bytes of a snapshot per token, the most that was seen.
+    token_bytes: Bytes,
     kv_reserved: u64,
     admitted: u64,
+    next_snapshot: u64,
+    /// Steps in a row in which the live sequence ids had gaps.
+    gapped: u32,
     cache: Vec<CacheOp>,
     finished: Vec<Finished>,
 }
@@ -43,16 +66,23 @@ impl Scheduler {
         config.max_in_flight = config.max_in_flight.clamp(1, config.sequences.max(1));
         // Every sequence in flight must be able to decode in one batch.
         config.batch_tokens = config.batch_tokens.max(config.max_in_flight);
-        Self {
+        let mut scheduler = Self {
             agents: config.agents.iter().cloned().map(Agent::new).collect(),
-            prefixes: Prefixes::new(config.agents.len(), config.prefix_bytes),
             live: BTreeMap::new(),
+            residents: Residents::default(),
+            snapshots: Snapshots::new(config.prefix_bytes, config.trims),
+            pace: Pace::new(config.step_time),
+            token_bytes: config.token_bytes,
             kv_reserved: 0,
             admitted: 0,
+            next_snapshot: 0,
+            gapped: 0,
             cache: Vec::new(),
             finished: Vec::new(),
             config,
-        }
+        };
+        scheduler.share_out();
+        scheduler
     }
 
     /// The limits in force.
@@ -69,7 +99,7 @@ impl Scheduler {
             return Err(Refused::Invalid { message: format!("no agent has index {}", job.agent) });
         };
         let context = agent.share.context;
-        let prompt = prompt_tokens(&job);
+        let prompt = count(&job.prompt);
         let room = context.0.saturating_sub(prompt);
         if prompt == 0 {
             return Err(Refused::Invalid { message: "the prompt is empty".to_owned() });
@@ -78,7 +108,7 @@ impl Scheduler {
             let agent = agent.share.name.clone();
             return Err(Refused::PromptTooLong { agent, prompt: Tokens(prompt), context });
         }
-        job.max_output = job.max_output.clamp(1, room);
+        job.max_output = job.max_output.min(room);
         if reservation(&job) > self.config.kv_tokens {
             let message = format!(
                 "the request may need {} KV tokens and the engine has {}: ask for fewer max_tokens",
@@ -99,15 +129,21 @@ impl Scheduler {
     /// Ends a request wherever it is; what it held is free at once. The next step reports it
     /// finished. Unknown and finished requests are ignored: a cancel may cross the end.
     pub fn cancel(&mut self, id: RequestId) {
-        let running = self.live.values().find(|sequence| sequence.id() == id).map(|s| s.seq);
-        if let Some(seq) = running {
-            self.end(seq, FinishReason::Cancelled);
+        let reason = FinishReason::Cancelled;
+        let running = self.live.iter().find(|(_, sequence)| sequence.id == id);
+        if let Some(seq) = running.map(|(seq, _)| *seq) {
+            self.end(seq, reason);
             return;
         }
-        let waiting = self.agents.iter_mut().find_map(|agent| agent.withdraw(id));
-        if let Some(Waiting { job, .. }) = waiting {
-            let usage = Usage { prompt_tokens: prompt_tokens(&job), ..Usage::default() };
-            let reason = FinishReason::Cancelled;
+        if let Some(parked) = self.agents.iter_mut().find_map(|agent| agent.withdraw_parked(id)) {
+            let Parked { sequence, snapshot } = parked;
+            self.cache.push(CacheOp::Discard { snapshot });
+            self.finished.push(Finished { id, seq: None, reason, usage: sequence.usage() });
+            return;
+        }
+        if let Some(waiting) = self.agents.iter_mut().find_map(|agent| agent.withdraw(id)) {
+            let prompt_tokens = count(&waiting.job.prompt);
+            let usage = Usage { prompt_tokens, ..Usage::default() };
             self.finished.push(Finished { id, seq: None, reason, usage });
         }
     }
@@ -116,8 +152,10 @@ impl Scheduler {
     #[must_use = "a step that is not committed loses its tokens"]
     pub fn step(&mut self, now: Tick) -> Step {
         let granted = self.admit(now);
-        let batch = self.fill_batch();
+        self.compact();
+        let batch = self.fill_batch(now);
         Step {
+            begun: now,
             granted,
             finished: std::mem::take(&mut self.finished),
             cache: std::mem::take(&mut self.cache),
@@ -125,28 +163,29 @@ impl Scheduler {
         }
     }
 
-    /// Takes the step back with its result. Consumes the step, so none is committed twice.
-    /// Sequences that were cancelled in between are passed over.
+    /// Takes the step back with its result, at the time when that was there. Consumes the step, so
+    /// none is committed twice. Sequences that were cancelled in between are passed over.
     #[expect(clippy::needless_pass_by_value, reason = "consumed, so that it is committed once")]
-    pub fn commit(&mut self, step: Step, done: Committed) {
+    pub fn commit(&mut self, now: Tick, step: Step, done: Committed) {
         for (snapshot, bytes) in done.saved {
-            let discarded = self.prefixes.booked(snapshot, bytes);
-            self.cache.extend(discarded);
+            self.book(snapshot, bytes);
         }
+        self.observe(&step, now);
         let mut sampled = done.sampled.into_iter();
         for row in &step.batch.rows {
             let sampled = if row.sample { sampled.next() } else { None };
-            let Some(sequence) = self.live.get_mut(&row.seq).filter(|s| s.id() == row.request)
+            let Some(sequence) =
+                self.live.get_mut(&row.seq).filter(|sequence| sequence.id == row.request)
             else {
                 continue;
             };
-            let shared = sequence.job.shared_prefix;
-            if sequence.computed == shared {
-                let prefix = &sequence.job.prompt[..shared as usize];
-                let save = self.prefixes.complete(sequence.job.agent, row.seq, prefix);
-                self.cache.extend(save);
-            }
-            let over = sampled.and_then(|sampled| sequence.accept(sampled.token, sampled.stop));
+            let over = match sampled {
+                Some(sampled) => sequence.accept(sampled.token, sampled.stop),
+                // A sequence that only warms the cache ends with its prompt.
+                None if sequence.pending().is_empty() => Some(FinishReason::Length),
+                None => None,
+            };
+            self.keep_system_prompt(row.seq);
             if let Some(reason) = over {
                 self.end(row.seq, reason);
             }
@@ -157,14 +196,15 @@ impl Scheduler {
     pub fn is_idle(&self) -> bool {
         self.live.is_empty()
             && self.finished.is_empty()
-            && self.agents.iter().all(|agent| agent.queue.is_empty())
+            && self.agents.iter().all(|agent| agent.waiting_since().is_none())
     }
 
-    /// All requests that wait or run.
+    /// All requests that wait, run or are parked.
     pub fn pending(&self) -> Vec<RequestId> {
-        let running = self.live.values().map(Sequence::id);
-        let waiting = self.agents.iter().flat_map(|agent| agent.queue.iter().map(|w| w.job.id));
-        running.chain(waiting).collect()
+        let running = self.live.values().map(|sequence| sequence.id);
+        let parked = self.agents.iter().flat_map(|agent| &agent.parked).map(|p| p.sequence.id);
+        let waiting = self.agents.iter().flat_map(|agent| &agent.queue).map(|w| w.job.id);
+        running.chain(parked).chain(waiting).collect()
     }
 
     /// Load per agent, in the order of the configuration.
@@ -172,6 +212,8 @@ impl Scheduler {
         let load = |agent: &Agent| AgentLoad {
             slots: agent.share.slots,
             in_flight: agent.in_flight,
+            borrowed: agent.borrowed(),
+            parked: u32::try_from(agent.parked.len()).unwrap_or(u32::MAX),
             queued: u32::try_from(agent.queue.len()).unwrap_or(u32::MAX),
         };
         self.agents.iter().map(load).collect()
@@ -181,125 +223,126 @@ impl Scheduler {
     pub fn set_slots(&mut self, agent: usize, slots: u32) {
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.share.slots = slots;
+            self.share_out();
         }
     }
 
-    /// Gives free sequences to the most urgent requests. Stops at the first that does not fit, so
-    /// that a large request is not starved by small ones behind it.
-    fn admit(&mut self, now: Tick) -> Vec<Grant> {
-        let mut granted = Vec::new();
-        while self.live.len() < self.config.max_in_flight as usize {
-            let next = by_urgency(&self.agents, now, self.config.ageing).into_iter().next();
-            let Some(agent) = next.and_then(|index| self.agents.get_mut(index)) else { break };
-            let reserved = agent.queue.front().map_or(0, |waiting| reservation(&waiting.job));
-            if self.kv_reserved + reserved > self.config.kv_tokens {
-                break;
-            }
-            let Some(Waiting { job, since }) = agent.queue.pop_front() else { break };
-            agent.in_flight += 1;
-            self.kv_reserved += reserved;
-            let seq = lowest_free(&self.live);
-            granted.push(Grant { id: job.id, seq, queued: now.since(since) });
-            let order = self.admitted;
-            self.admitted += 1;
-            let (computed, cached, generated, last) = (0, 0, 0, None);
-            let sequence =
-                Sequence { job, seq, computed, cached, last, generated, reserved, order };
-            self.live.insert(seq, sequence);
+    fn share_out(&mut self) {
+        let shares: Vec<_> = self.agents.iter().map(|agent| agent.share.clone()).collect();
+        let rights = guarantees(&shares, self.config.max_in_flight);
+        for (agent, rights) in self.agents.iter_mut().zip(rights) {
+            agent.rights = rights;
         }
-        granted
     }
 
-    /// Every decoding sequence gets its one token; what is left of the batch goes to prefills, the
-    /// oldest first.
-    fn fill_batch(&mut self) -> Batch {
-        let mut planned: BTreeMap<SeqId, usize> = BTreeMap::new();
-        let mut room = self.config.batch_tokens as usize;
-        let mut prefilling: Vec<(u64, SeqId)> = Vec::new();
-        for sequence in self.live.values() {
-            if sequence.prefill_left().is_empty() {
-                planned.insert(sequence.seq, 1);
-                room = room.saturating_sub(1);
+    /// Learns from a step how long decoding and prefill take.
+    fn observe(&mut self, step: &Step, now: Tick) {
+        let (mut decoding, mut prefill) = (0, 0);
+        for row in &step.batch.rows {
+            if row.len == 1 && row.sample {
+                decoding += 1;
             } else {
-                prefilling.push((sequence.order, sequence.seq));
+                prefill += u32::try_from(row.len).unwrap_or(u32::MAX);
             }
         }
-        prefilling.sort_unstable();
-        for (_, seq) in prefilling {
-            let chunk = self.prefill_chunk(seq).min(room);
-            if chunk > 0 {
-                planned.insert(seq, chunk);
-                room -= chunk;
-            }
-        }
-        let mut batch = Batch::default();
-        for (seq, len) in planned {
-            let Some(sequence) = self.live.get_mut(&seq) else { continue };
-            let (id, position) = (sequence.id(), sequence.computed);
-            let left = sequence.prefill_left();
-            let last: [Token; 1];
-            let (tokens, sample) = if left.is_empty() {
-                // The invariant: a sequence without prefill left has sampled at least once.
-                let Some(token) = sequence.last else { continue };
-                last = [token];
-                (&last[..], true)
-            } else {
-                (&left[..len], len == left.len())
-            };
-            batch.push(id, seq, position, tokens, sample);
-            sequence.computed += u32::try_from(len).unwrap_or(u32::MAX);
-        }
-        batch
-    }
-
-    /// Tokens that a prefilling sequence wants in the next batch; restores the agent's prefix into
-    /// it where there is one.
-    fn prefill_chunk(&mut self, seq: SeqId) -> usize {
-        let Some(sequence) = self.live.get_mut(&seq) else { return 0 };
-        if sequence.computed == 0
-            && let Some((snapshot, tokens)) =
-                self.prefixes.find(sequence.job.agent, &sequence.job.prompt)
-        {
-            self.cache.push(CacheOp::Restore { snapshot, seq });
-            sequence.computed = tokens;
-            sequence.cached = tokens;
-        }
-        let left = sequence.prefill_left().len();
-        let (computed, shared) = (sequence.computed, sequence.job.shared_prefix);
-        match self.prefixes.turn(sequence.job.agent, seq, computed, shared) {
-            Turn::Compute(until) => left.min(until.saturating_sub(computed) as usize),
-            Turn::Wait => 0,
-            Turn::Free => left,
+        // Copies in the cache would count as decoding.
+        if prefill > 0 || step.cache.is_empty() {
+            self.pace.observe(decoding, prefill, now.since(step.begun));
         }
     }
 
+    /// Books what a snapshot turned out to take.
+    fn book(&mut self, id: SnapshotId, bytes: Bytes) {
+        let parked = self.agents.iter().flat_map(|agent| &agent.parked);
+        let mut parked = parked.filter(|parked| parked.snapshot == id);
+        let tokens = parked.next().map(|parked| parked.sequence.computed);
+        if let Some(tokens) = tokens.or_else(|| self.snapshots.tokens_of(id)) {
+            let per_token = Bytes(bytes.0.div_ceil(u64::from(tokens.max(1))));
+            self.token_bytes = self.token_bytes.max(per_token);
+        }
+        let discarded = self.snapshots.book(id, bytes);
+        self.cache.extend(discarded);
+    }
+
+    /// Saves the agent's system prompt when a sequence holds exactly that, and nobody has before.
+    fn keep_system_prompt(&mut self, seq: SeqId) {
+        let Some(sequence) = self.live.get(&seq) else { return };
+        if self.is_to_be_kept(sequence) && sequence.computed == sequence.shared_prefix {
+            let tokens = sequence.held().to_vec();
+            self.keep(Kind::System, seq, &tokens);
+        }
+    }
+
+    /// Whether the system prompt at the head of a sequence still has to be saved.
+    fn is_to_be_kept(&self, sequence: &Sequence) -> bool {
+        let prefix = &sequence.tokens[..sequence.shared_prefix as usize];
+        !prefix.is_empty()
+            && self.snapshots.fits(self.bytes_of(prefix))
+            && self.snapshots.enabled()
+            && !self.snapshots.holds(prefix)
+    }
+
+    /// Saves a conversation that is about to lose its place, if it is long enough to be missed.
+    fn keep_conversation(&mut self, seq: SeqId, tokens: &[Token]) {
+        let beyond = count(tokens).saturating_sub(self.snapshots.covers(tokens));
+        if beyond >= KEEP_TOKENS {
+            self.keep(Kind::Conversation, seq, tokens);
+        }
+    }
+
+    fn keep(&mut self, kind: Kind, seq: SeqId, tokens: &[Token]) {
+        let id = self.new_snapshot();
+        let bytes = self.bytes_of(tokens);
+        let ops = self.snapshots.keep(id, kind, seq, tokens, bytes);
+        self.cache.extend(ops);
+    }
+
+    fn new_snapshot(&mut self) -> SnapshotId {
+        let id = SnapshotId(self.next_snapshot);
+        self.next_snapshot += 1;
+        id
+    }
+
+    /// What a snapshot of `tokens` will take, as far as is known.
+    fn bytes_of(&self, tokens: &[Token]) -> Bytes {
+        Bytes(self.token_bytes.0.saturating_mul(tokens.len() as u64))
+    }
+
+    /// Ends a sequence. In streams its tokens stay until the place is needed.
     fn end(&mut self, seq: SeqId, reason: FinishReason) {
         let Some(sequence) = self.live.remove(&seq) else { return };
-        self.agents[sequence.job.agent].in_flight -= 1;
+        self.agents[sequence.agent].in_flight -= 1;
         self.kv_reserved -= sequence.reserved;
-        self.prefixes.abandon(seq);
-        self.cache.push(CacheOp::Drop { seq });
-        let (id, usage) = (sequence.id(), sequence.usage());
+        let (id, usage) = (sequence.id, sequence.usage());
         self.finished.push(Finished { id, seq: Some(seq), reason, usage });
+        let held = sequence.held();
+        if self.config.kv_layout == KvLayout::Streams && self.snapshots.enabled() {
+            self.residents.stay(seq, held.to_vec());
+        } else {
+            self.keep_conversation(seq, held);
+            self.cache.push(CacheOp::Drop { seq });
+        }
+    }
+
+    /// Empties `seq`, in which nobody runs.
+    fn vacate(&mut self, seq: SeqId) {
+        if let Some(tokens) = self.residents.take(seq) {
+            self.keep_conversation(seq, &tokens);
+            self.cache.push(CacheOp::Drop { seq });
+        }
+    }
+
+    /// The lowest id that no live sequence has: llama.cpp batches consecutive ids in one pass
+    /// (`research/engine.md`).
+    fn lowest_free(&self) -> SeqId {
+        let taken = self.live.keys().zip(0..).take_while(|(seq, next)| seq.0 == *next);
+        SeqId(u32::try_from(taken.count()).unwrap_or(u32::MAX))
     }
 }
 
 /// KV tokens that a job may come to hold.
 fn reservation(job: &Job) -> u64 {
-    u64::from(prompt_tokens(job)) + u64::from(job.max_output)
-}
-
-/// The lowest id that no live sequence has: llama.cpp batches consecutive ids in one pass
-/// (`research/engine.md`).
-fn lowest_free(live: &BTreeMap<SeqId, Sequence>) -> SeqId {
-    let mut next = 0;
-    for seq in live.keys() {
-        if seq.0 != next {
-            break;
-        }
-        next += 1;
-    }
-    SeqId(next)
+    u64::from(count(&job.prompt)) + u64::from(job.max_output)
 }
 
 #[cfg(test)]

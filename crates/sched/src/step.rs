@@ -5,7 +5,7 @@ use std::time::Duration;
 use harmonic_types::{Bytes, FinishReason, RequestId, Usage};
 
 use crate::batch::Batch;
-use crate::ids::{SeqId, SnapshotId, Token};
+use crate::ids::{SeqId, SnapshotId, Tick, Token};
 
 /// A request that was given a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub enum CacheOp {
 /// [`crate::Scheduler::commit`].
 #[derive(Debug, Default)]
 pub struct Step {
+    /// When it was decided.
+    pub begun: Tick,
     /// Requests that got a sequence in this step.
     pub granted: Vec<Grant>,
     /// Requests that ended since the last step.

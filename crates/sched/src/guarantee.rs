@@ -1,0 +1,100 @@
+//! How many sequences each agent may have by right.
+//!
+//! Slots are rights and may be more than the sequences that can be in flight (the paper grants 84
+//! slots where 16 run at once). The rights in force are then scaled down in proportion, to whole
+//! sequences.
+
+use crate::config::AgentShare;
+
+/// Rights in force, in the order of `agents`; their sum is at most `in_flight`.
+///
+/// Where the slots fit, they are the rights. Else each agent gets its proportional share rounded
+/// down; an agent with slots gets at least one while there are any left, and what rounding leaves
+/// goes to the largest remainders; ties go to the higher tier, then to the earlier agent.
+pub(crate) fn guarantees(agents: &[AgentShare], in_flight: u32) -> Vec<u32> {
+    let slots: u64 = agents.iter().map(|agent| u64::from(agent.slots)).sum();
+    if slots <= u64::from(in_flight) {
+        return agents.iter().map(|agent| agent.slots).collect();
+    }
+    let exact = |agent: &AgentShare| u64::from(agent.slots) * u64::from(in_flight);
+    let mut rights: Vec<u32> =
+        agents.iter().map(|agent| u32::try_from(exact(agent) / slots).unwrap_or(0)).collect();
+    let mut left = in_flight.saturating_sub(rights.iter().sum());
+    let mut order: Vec<usize> = (0..agents.len()).filter(|at| agents[*at].slots > 0).collect();
+    // The empty-handed first, then by remainder.
+    order.sort_by_key(|at| {
+        let agent = &agents[*at];
+        (rights[*at] > 0, u64::MAX - exact(agent) % slots, agent.tier.number())
+    });
+    for at in order {
+        if left == 0 {
+            break;
+        }
+        rights[at] += 1;
+        left -= 1;
+    }
+    // Rounding leaves less than one for each agent; the empty-handed are among those with a
+    // remainder, but there may be more of them than is left: the largest then give.
+    for at in 0..rights.len() {
+        let richest = (0..rights.len()).max_by_key(|at| rights[*at]);
+        if let (0, true, Some(richest)) = (rights[at], agents[at].slots > 0, richest)
+            && rights[richest] > 1
+        {
+            rights[richest] -= 1;
+            rights[at] = 1;
+        }
+    }
+    rights
+}
+
+#[cfg(test)]
+mod tests {
+    use harmonic_types::{AgentName, Tier, Tokens};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn agents(slots: &[u32]) -> Vec<AgentShare> {
+        let share = |slots: &u32| AgentShare {
+            name: AgentName::from("a"),
+            tier: Tier::Directors,
+            slots: *slots,
+            context: Tokens(64),
+        };
+        slots.iter().map(share).collect()
+    }
+
+    #[test]
+    fn slots_that_fit_are_the_rights() {
+        assert_eq!(guarantees(&agents(&[3, 0, 2]), 8), [3, 0, 2]);
+    }
+
+    #[test]
+    fn the_papers_84_slots_on_16_sequences() {
+        assert_eq!(guarantees(&agents(&[16, 16, 12, 12, 12, 8, 8]), 16), [3, 3, 2, 2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn nobody_is_left_without_while_another_has_two() {
+        assert_eq!(guarantees(&agents(&[100, 1, 1, 1]), 4), [1, 1, 1, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn all_sequences_are_given_out_and_no_more(
+            slots in prop::collection::vec(0..40u32, 1..9), in_flight in 1..40u32,
+        ) {
+            let rights = guarantees(&agents(&slots), in_flight);
+            let total: u32 = rights.iter().sum();
+            prop_assert_eq!(total, in_flight.min(slots.iter().sum()));
+            for (right, slots) in rights.iter().zip(&slots) {
+                prop_assert!(right <= slots);
+            }
+            let holders = slots.iter().filter(|slots| **slots > 0).count();
+            if holders <= in_flight as usize {
+                let empty = rights.iter().zip(&slots).any(|(r, s)| *r == 0 && *s > 0);
+                prop_assert!(!empty);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! How much prefill fits into a step while others decode.
+//!
+//! Learns from the steps that were: what a step of decoding takes, and what a token of prefill adds
+//! to it. Both drift (longer contexts cost more), so the latest steps count most.
+
+use std::time::Duration;
+
+/// Weight of the latest step.
+const LATEST: f64 = 0.3;
+/// Steps with less prefill say little of what a token of it costs.
+const TELLING_TOKENS: u32 = 16;
+/// A prompt advances by this much at least, however slow the machine is.
+const LEAST_TOKENS: usize = 16;
+
+/// What steps have taken lately.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// How long a step may take while somebody decodes.
+    bound: Duration,
+    /// Seconds of a step that only decodes.
+    decode_s: Option<f64>,
+    /// Seconds that a token of prefill adds to a step.
+    prefill_s: Option<f64>,
+}
+
+impl Pace {
+    pub(crate) fn new(bound: Duration) -> Self {
+        Self { bound, decode_s: None, prefill_s: None }
+    }
+
+    /// Tokens of prefill that the next step may have while somebody decodes; `None` is no limit,
+    /// as long as nothing is known.
+    pub(crate) fn prefill_tokens(&self) -> Option<usize> {
+        let cost = self.prefill_s.filter(|cost| *cost > 0.0)?;
+        let decode = self.decode_s.unwrap_or(0.0);
+        // Prefill has at least the share that decoding has, or a slow machine would never get to
+        // the end of a prompt.
+        let time = (self.bound.as_secs_f64() - decode).max(decode);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative, and a float that is too large becomes the largest integer"
+        )]
+        let tokens = (time / cost) as usize;
+        Some(tokens.max(LEAST_TOKENS))
+    }
+
+    /// A step of `decoding` sequences and `prefill` tokens has taken `took`.
+    pub(crate) fn observe(&mut self, decoding: u32, prefill: u32, took: Duration) {
+        let took = took.as_secs_f64();
+        if prefill == 0 && decoding > 0 {
+            self.decode_s = Some(blend(self.decode_s, took));
+        } else if prefill >= TELLING_TOKENS {
+            let decode = if decoding > 0 { self.decode_s.unwrap_or(0.0) } else { 0.0 };
+            // A step of many sequences that have just started may cost less than the decode step
+            // of those before: never conclude that prefill is free.
+            let added = (took - decode).max(took / 4.0);
+            self.prefill_s = Some(blend(self.prefill_s, added / f64::from(prefill)));
+        }
+    }
+}
+
+fn blend(before: Option<f64>, now: f64) -> f64 {
+    before.map_or(now, |before| before + LATEST * (now - before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace(decode_ms: u64, prefill_us: u64) -> Pace {
+        let mut pace = Pace::new(Duration::from_millis(200));
+        pace.observe(8, 0, Duration::from_millis(decode_ms));
+        let tokens = 100;
+        pace.observe(8, tokens, Duration::from_micros(decode_ms * 1000 + prefill_us * 100));
+        pace
+    }
+
+    #[test]
+    fn prefill_fills_what_decoding_leaves_of_the_bound() {
+        assert_eq!(pace(20, 1000).prefill_tokens(), Some(180));
+    }
+
+    #[test]
+    fn a_slow_machine_shares_its_time_between_both() {
+        assert_eq!(pace(1000, 10_000).prefill_tokens(), Some(100));
+        assert_eq!(pace(1000, 1_000_000).prefill_tokens(), Some(LEAST_TOKENS));
+    }
+
+    #[test]
+    fn nothing_known_is_no_limit() {
+        assert_eq!(Pace::new(Duration::from_millis(200)).prefill_tokens(), None);
+    }
+}

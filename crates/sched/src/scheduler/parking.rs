@@ -1,0 +1,95 @@
+//! Lending slots and taking them back: a sequence on a borrowed slot gives way to a request by
+//! right, its state is saved, and it goes on later where it stopped.
+
+use harmonic_types::Bytes;
+
+use super::Scheduler;
+use crate::ids::SeqId;
+use crate::queue::Parked;
+use crate::sequence::Sequence;
+use crate::step::CacheOp;
+
+impl Scheduler {
+    /// Whether the next request of agent `index`, which may come to hold `reserved` tokens, may run
+    /// on a borrowed slot: only while all borrowers could be parked.
+    pub(super) fn can_lend(&self, index: usize, reserved: u64) -> bool {
+        let parked = self.agents.iter().flat_map(|agent| &agent.parked);
+        let parked: u64 = parked.map(|parked| parked.sequence.reserved).sum();
+        let lent: u64 = self.lent().into_iter().map(|seq| self.live[&seq].reserved).sum();
+        // One that is parked already is among them.
+        let more = if self.agents[index].parked.is_empty() { reserved } else { 0 };
+        self.bytes_for(parked + lent + more) <= self.config.park_bytes
+    }
+
+    /// Parks borrowers until a request by right that may come to hold `reserved` tokens has room.
+    /// Parks nobody if that is not enough.
+    pub(super) fn take_back(&mut self, reserved: u64) -> bool {
+        let mut victims = self.lent();
+        victims.sort_by(|one, other| self.live[one].first_to_yield(&self.live[other]));
+        let parked = self.agents.iter().flat_map(|agent| &agent.parked);
+        let mut parked: u64 = parked.map(|parked| u64::from(parked.sequence.computed)).sum();
+        let (mut in_flight, mut kv_reserved) = (self.live.len(), self.kv_reserved);
+        let mut chosen = Vec::new();
+        while in_flight >= self.config.max_in_flight as usize
+            || kv_reserved + reserved > self.config.kv_tokens
+        {
+            let Some(seq) = victims.pop() else { return false };
+            let victim = &self.live[&seq];
+            parked += u64::from(victim.computed);
+            if self.bytes_for(parked) > self.config.park_bytes {
+                return false;
+            }
+            in_flight -= 1;
+            kv_reserved -= victim.reserved;
+            chosen.push(seq);
+        }
+        for seq in chosen {
+            self.park(seq);
+        }
+        true
+    }
+
+    /// Lets a parked request go on in the lowest free sequence.
+    pub(super) fn resume(&mut self, Parked { sequence, snapshot }: Parked) {
+        let seq = self.lowest_free();
+        self.vacate(seq);
+        if !sequence.untouched() {
+            self.cache.push(CacheOp::Restore { snapshot, seq });
+        }
+        self.cache.push(CacheOp::Discard { snapshot });
+        self.run(seq, sequence);
+    }
+
+    fn park(&mut self, seq: SeqId) {
+        let Some(sequence) = self.live.remove(&seq) else { return };
+        let snapshot = self.new_snapshot();
+        self.cache.extend([CacheOp::Save { seq, snapshot }, CacheOp::Drop { seq }]);
+        self.kv_reserved -= sequence.reserved;
+        let agent = &mut self.agents[sequence.agent];
+        agent.in_flight -= 1;
+        // In the order in which they were offered.
+        let at = agent.parked.partition_point(|other| other.sequence.order < sequence.order);
+        agent.parked.insert(at, Parked { sequence, snapshot });
+    }
+
+    /// Sequences on borrowed slots: of each agent, those beyond its rights that were admitted last.
+    fn lent(&self) -> Vec<SeqId> {
+        let mut lent = Vec::new();
+        for (index, agent) in self.agents.iter().enumerate() {
+            let borrowed = agent.borrowed() as usize;
+            if borrowed == 0 {
+                continue;
+            }
+            let of_agent = |(_, sequence): &(&SeqId, &Sequence)| sequence.agent == index;
+            let mut own: Vec<_> = self.live.iter().filter(of_agent).collect();
+            own.sort_by_key(|(_, sequence)| std::cmp::Reverse(sequence.order));
+            lent.extend(own.into_iter().take(borrowed).map(|(seq, _)| *seq));
+        }
+        lent
+    }
+
+    /// Bytes of snapshots of `tokens` tokens.
+    fn bytes_for(&self, tokens: u64) -> Bytes {
+        Bytes(self.token_bytes.0.saturating_mul(tokens))
+    }
+}
