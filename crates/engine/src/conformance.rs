@@ -17,7 +17,7 @@ mod lifecycle;
 use std::sync::Arc;
 
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Event, FinishReason, Message, Prompt, Request, RequestId, Role,
+    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Prompt, Request, RequestId, Role,
     Sampling, Tier, TokenLogprob, Tokens, Usage,
 };
 
@@ -77,7 +77,10 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         sequences: slots,
         kv_tokens: u64::from(slots) * u64::from(context),
         max_in_flight: slots,
+        kv_layout: KvLayout::Streams,
+        token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes(64 << 20),
+        park_bytes: Bytes(64 << 20),
     }
 }
 

@@ -147,9 +147,9 @@ impl Desk {
         decoded.stop
     }
 
-    /// The last word to a client.
-    pub(crate) fn finish(&mut self, finished: &Finished) {
-        let Some(Open { mut client, .. }) = self.open.remove(&finished.id) else { return };
+    /// The last word to a client; whether there is one.
+    pub(crate) fn finish(&mut self, finished: &Finished) -> bool {
+        let Some(Open { mut client, .. }) = self.open.remove(&finished.id) else { return false };
         let rest = client.decoder.finish();
         if !rest.reasoning.is_empty() {
             client.send(Event::Reasoning { text: rest.reasoning });
@@ -160,6 +160,7 @@ impl Desk {
         client.send(Event::Finished { reason: finished.reason, usage: finished.usage });
         // Cancelled while it waited.
         client.reply(Err(Refused::Draining));
+        true
     }
 
     /// The engine is dead: the last word to everyone.

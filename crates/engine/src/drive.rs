@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use harmonic_sched::{CacheOp, Committed, Sampled, Scheduler, SnapshotId, Step, Tick};
+use harmonic_sched::{CacheOp, Committed, Job, Sampled, Scheduler, SnapshotId, Step, Tick};
 use harmonic_types::{Bytes, FinishReason, Refused, RequestId};
 
 use crate::clock::Clock;
@@ -17,6 +17,8 @@ use crate::sampling::Samplers;
 pub enum Command {
     /// A request.
     Submit(Box<Submission>),
+    /// Prompts to be computed before anyone asks, for their prefixes; nobody is told.
+    Warm(Vec<Job>),
     /// Nobody listens to this request any more.
     Cancel(RequestId),
     /// New guaranteed slots, by index of the agent.
@@ -50,12 +52,12 @@ pub fn drive<M: Machine>(
         }
         let step = scheduler.step(clock.now());
         for finished in &step.finished {
-            desk.finish(finished);
             samplers.remove(finished.id);
+            let told = desk.finish(finished);
             match (&mut ending, finished.reason) {
-                (None, _) => {}
-                (Some(ending), FinishReason::Cancelled) => ending.drained.cancelled += 1,
-                (Some(ending), _) => ending.drained.finished += 1,
+                (Some(ending), FinishReason::Cancelled) if told => ending.drained.cancelled += 1,
+                (Some(ending), _) if told => ending.drained.finished += 1,
+                _ => {}
             }
         }
         for grant in &step.granted {
@@ -71,7 +73,7 @@ pub fn drive<M: Machine>(
             clock.elapse(outcome.pretended);
             done.sampled = answer(desk, &step, outcome);
         }
-        scheduler.commit(step, done);
+        scheduler.commit(clock.now(), step, done);
     }
 }
 
@@ -134,6 +136,12 @@ fn obey(
             match offered {
                 Ok(()) => desk.open(id, open),
                 Err(refused) => open.refuse(refused),
+            }
+        }
+        Command::Warm(jobs) => {
+            for job in jobs.into_iter().filter(|_| ending.is_none()) {
+                // One that cannot run is refused again when somebody asks, and told why.
+                let _refused = scheduler.offer(clock.now(), job);
             }
         }
         Command::Cancel(id) => scheduler.cancel(id),

@@ -73,9 +73,13 @@ pub struct AgentUse {
     pub slots: u32,
     /// Context of each of its sequences.
     pub context: Tokens,
-    /// Its sequences that run now; more than `slots` when it borrows.
+    /// Its sequences that run now.
     pub in_flight: u32,
-    /// Requests that wait.
+    /// Those of them that run on slots of other agents.
+    pub borrowed: u32,
+    /// Requests that gave a borrowed slot back and wait to go on.
+    pub parked: u32,
+    /// Requests that wait and have not run yet.
     pub queued: u32,
 }
 

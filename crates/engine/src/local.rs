@@ -58,13 +58,18 @@ impl Local {
     ) -> Result<Self, EngineError> {
         let setup = |reason: String| EngineError::Setup { id: config.id.clone(), reason };
         let chat = Chat::new(vocabulary).map_err(|error| setup(error.to_string()))?;
-        let prefixes = config.agents.iter().map(|agent| chat.shared_prefix(&agent.spec)).collect();
+        let prefixes: Vec<Vec<Token>> =
+            config.agents.iter().map(|agent| chat.shared_prefix(&agent.spec)).collect();
         let (mail, inbox) = mpsc::channel();
         let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
         let board = SharedBoard::new(config.agents.iter().map(load).collect());
         let ended = seat::occupy(&config, inbox, board.clone(), body)?;
         let by_name = (0..).zip(&config.agents).map(|(at, a)| (a.spec.name.clone(), at)).collect();
         let next = AtomicU64::new(0);
+        let warm = prefixes.iter().enumerate().filter(|(_, prefix)| !prefix.is_empty());
+        let warm: Vec<Job> = warm.map(|(agent, prefix)| warming(&next, agent, prefix)).collect();
+        // A thread that has ended already says so to the first who asks.
+        let _ended = mail.send(Command::Warm(warm));
         Ok(Self(Arc::new(Shared { config, chat, prefixes, by_name, mail, board, next, ended })))
     }
 }
@@ -121,6 +126,17 @@ impl Shared {
     }
 }
 
+/// Computes an agent's prefix before anyone asks, so that the first request finds it.
+fn warming(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
+    Job {
+        id: RequestId(next.fetch_add(1, Ordering::Relaxed)),
+        agent,
+        prompt: prefix.to_vec(),
+        shared_prefix: u32::try_from(prefix.len()).unwrap_or(0),
+        max_output: 0,
+    }
+}
+
 /// A request in tokens, with the two ends of its way back.
 struct Prepared {
     submission: Submission,
@@ -167,6 +183,8 @@ impl Engine for Local {
             slots: load.slots,
             context: agent.context,
             in_flight: load.in_flight,
+            borrowed: load.borrowed,
+            parked: load.parked,
             queued: load.queued,
         });
         EngineStatus {

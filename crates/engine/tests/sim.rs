@@ -16,7 +16,7 @@ use harmonic_engine::{
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_sched::{AgentShare, Job, SchedConfig, Tick};
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Event, FinishReason, LayerKv, Message, ModelShape, Provenance,
+    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, LayerKv, Message, ModelShape, Provenance,
     Refused, Request, RequestId, Role, Sampling, Tier, Tokens,
 };
 
@@ -166,7 +166,10 @@ async fn dies(panics: bool) -> String {
         sequences: 1,
         kv_tokens: 512,
         max_in_flight: 1,
+        kv_layout: KvLayout::Streams,
+        token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes::ZERO,
+        park_bytes: Bytes(64 << 20),
     };
     let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
         let inner = SimMachine::new(spark(), 1, 512);

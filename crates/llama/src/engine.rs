@@ -49,7 +49,7 @@ impl LlamaSetup {
             kv_tokens: engine.kv_tokens,
             kv_layout: engine.kv_layout,
             kv_type: engine.kv_type,
-            batch_tokens: config.sched().batch_tokens.max(engine.sequences),
+            batch_tokens: LocalConfig::BATCH_TOKENS.max(config.sequences),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What a local engine is told by the plan.
 
 use harmonic_sched::{AgentShare, SchedConfig};
-use harmonic_types::{AgentSpec, Bytes, EnginePlan, Plan, Tokens};
+use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
 
 /// One agent as its engine serves it.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,11 +31,21 @@ pub struct LocalConfig {
     pub kv_tokens: u64,
     /// Most sequences in flight.
     pub max_in_flight: u32,
+    /// Layout of the KV cache.
+    pub kv_layout: KvLayout,
+    /// Bytes of the KV cache per token.
+    pub token_bytes: Bytes,
     /// Most bytes of prefix snapshots.
     pub prefix_bytes: Bytes,
+    /// Most bytes of parked sequences.
+    pub park_bytes: Bytes,
 }
 
 impl LocalConfig {
+    /// Most tokens in one batch, unless there are more sequences: llama.cpp's physical batch, more
+    /// would be split.
+    pub const BATCH_TOKENS: u32 = 512;
+
     /// The share of `engine` in `plan`.
     pub fn of(plan: &Plan, engine: &EnginePlan) -> Self {
         let served = plan.agents.iter().filter(|agent| engine.agents.contains(&agent.name));
@@ -53,12 +63,15 @@ impl LocalConfig {
             sequences: engine.sequences,
             kv_tokens: engine.kv_tokens,
             max_in_flight: plan.max_in_flight,
+            kv_layout: engine.kv_layout,
+            token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
+            park_bytes: engine.park_bytes,
         }
     }
 
-    /// The scheduler's limits.
-    pub fn sched(&self) -> SchedConfig {
+    /// The scheduler's limits on a machine that can or cannot trim.
+    pub fn sched(&self, trims: bool) -> SchedConfig {
         let share = |agent: &ServedAgent| AgentShare {
             name: agent.spec.name.clone(),
             tier: agent.spec.tier,
@@ -67,8 +80,13 @@ impl LocalConfig {
         };
         let agents = self.agents.iter().map(share).collect();
         SchedConfig {
+            kv_layout: self.kv_layout,
+            token_bytes: self.token_bytes,
+            trims,
             max_in_flight: self.max_in_flight,
             prefix_bytes: self.prefix_bytes,
+            park_bytes: self.park_bytes,
+            batch_tokens: Self::BATCH_TOKENS,
             ..SchedConfig::new(agents, self.sequences, self.kv_tokens)
         }
     }

@@ -41,7 +41,7 @@ impl Seat<'_> {
         self.board.write(|board| board.allocation = allocation);
         // The spawner waits for this; if it is gone, the mail will be, too.
         let _gone = self.ready.send(Ok(()));
-        let scheduler = Scheduler::new(self.config.sched());
+        let scheduler = Scheduler::new(self.config.sched(machine.trims()));
         match drive(machine, scheduler, self.inbox, self.desk, clock) {
             Ok(drained) => {
                 *self.drained = Some(drained);

@@ -95,6 +95,6 @@ pub fn simulate(
                 sampled.push(Sampled { id: row.request, token: choice.token, stop: false });
             }
         }
-        scheduler.commit(step, Committed { sampled, saved });
+        scheduler.commit(clock.now(), step, Committed { sampled, saved });
     }
 }

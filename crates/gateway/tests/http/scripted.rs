@@ -150,6 +150,8 @@ impl Engine for Scripted {
                 slots: 2,
                 context: Tokens(2048),
                 in_flight: 1,
+                borrowed: 0,
+                parked: 0,
                 queued: 5,
             }],
         }
