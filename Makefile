@@ -23,9 +23,10 @@ demo: build ## start the starter team, ask it, and measure this machine
 
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.
-test: setup ## fetch the starter model and run all tests
+test: setup ## fetch two small models and run all tests
 	$(CARGO) test --workspace --locked --no-run
 	$(TARGET)/debug/harmonic models pull smollm2:135m
+	$(TARGET)/debug/harmonic models pull gemma3:270m
 	$(CARGO) test --workspace --locked
 
 check: fmt clippy doc ## formatting, lints and documentation, warnings denied

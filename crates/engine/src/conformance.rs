@@ -77,6 +77,8 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         sequences: slots,
         kv_tokens: u64::from(slots) * u64::from(context),
         max_in_flight: slots,
+        guaranteed: slots,
+        device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes(64 << 20),

@@ -8,9 +8,13 @@ use harmonic_types::{Bytes, FinishReason, Refused, RequestId};
 
 use crate::clock::Clock;
 use crate::desk::{Desk, Submission};
+use crate::device::{DevicePlace, Turn};
 use crate::engine::{Drained, ReslotError};
 use crate::machine::{Machine, MachineError, Outcome};
 use crate::sampling::Samplers;
+
+/// How long an engine that may not run anything waits before it looks for mail again.
+const BLOCKED: Duration = Duration::from_millis(5);
 
 /// What reaches a running engine from outside.
 #[derive(Debug)]
@@ -37,11 +41,16 @@ pub fn drive<M: Machine>(
     mut scheduler: Scheduler,
     mail: &Receiver<Command>,
     desk: &mut Desk,
+    device: Option<&DevicePlace>,
     clock: &mut impl Clock,
 ) -> Result<Drained, MachineError> {
     let mut samplers = Samplers::default();
     let mut ending: Option<Ending> = None;
     loop {
+        if scheduler.is_idle() {
+            // The others need not wait for a report until there is mail again.
+            report(&mut scheduler, device);
+        }
         if !take_mail(&mut scheduler, mail, desk, clock, &mut ending) {
             return Ok(ending.map_or(Drained::default(), |ending| ending.drained));
         }
@@ -49,6 +58,10 @@ pub fn drive<M: Machine>(
             for id in scheduler.pending() {
                 scheduler.cancel(id);
             }
+        }
+        let turn = report(&mut scheduler, device);
+        if let Some((device, turn)) = turn.filter(|(_, turn)| turn.allowance.yields) {
+            device.wait(turn, scheduler.config().step_time);
         }
         let step = scheduler.step(clock.now());
         for finished in &step.finished {
@@ -72,9 +85,22 @@ pub fn drive<M: Machine>(
             let outcome = machine.run(&step.batch, &mut samplers)?;
             clock.elapse(outcome.pretended);
             done.sampled = answer(desk, &step, outcome);
+        } else if let (false, Some((device, turn))) = (scheduler.is_idle(), turn) {
+            device.wait(turn, BLOCKED);
         }
         scheduler.commit(clock.now(), step, done);
     }
+}
+
+/// Tells the device what the engine runs and wants, and the scheduler what it may.
+fn report<'d>(
+    scheduler: &mut Scheduler,
+    device: Option<&'d DevicePlace>,
+) -> Option<(&'d DevicePlace, Turn)> {
+    let device = device?;
+    let turn = device.report(scheduler.demand());
+    scheduler.allow(turn.allowance.in_flight);
+    Some((device, turn))
 }
 
 /// A drain under way.

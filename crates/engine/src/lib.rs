@@ -15,6 +15,7 @@ pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod desk;
+pub mod device;
 pub mod drive;
 pub mod engine;
 pub mod generation;
@@ -23,6 +24,7 @@ pub mod machine;
 pub mod sampling;
 pub mod sim;
 
+pub use device::{DevicePlace, SharedDevice};
 pub use engine::{
     AgentSlots, AgentUse, Allocation, Drained, Engine, EngineError, EngineStatus, Health,
     ReslotError,
@@ -30,5 +32,5 @@ pub use engine::{
 pub use generation::{Cancel, Generation, Granted};
 /// The scheduler's terms that a machine is written in.
 pub use harmonic_sched::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
-pub use local::{Local, LocalConfig, Seat, ServedAgent};
+pub use local::{Local, LocalConfig, Seat, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};

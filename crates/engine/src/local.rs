@@ -23,7 +23,7 @@ use crate::engine::{
 use crate::generation::{Cancel, Generation, Granted};
 use crate::sampling::Sampler;
 
-pub use config::{LocalConfig, ServedAgent};
+pub use config::{LocalConfig, ServedAgent, shared_device};
 pub use seat::Seat;
 
 /// The handle to an engine's thread. Dropping it cancels what runs and ends the thread.

@@ -166,6 +166,8 @@ async fn dies(panics: bool) -> String {
         sequences: 1,
         kv_tokens: 512,
         max_in_flight: 1,
+        guaranteed: 1,
+        device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes::ZERO,

@@ -7,20 +7,32 @@ use std::path::Path;
 use std::sync::Arc;
 
 use harmonic_engine::sim::{self, PaperMachine};
-use harmonic_engine::{Engine, EngineError, LocalConfig};
+use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
 use harmonic_launcher::Starter;
 use harmonic_llama::LlamaSetup;
 use harmonic_models::gguf::{self, Header};
 use harmonic_models::{Quantizer, WeightFormat, catalog};
 use harmonic_types::{EnginePlan, ModelShape, Plan};
 
-/// Starts engines of every kind.
-#[derive(Clone, Copy, Debug)]
-pub struct Engines;
+/// Starts engines of every kind, all for one plan.
+#[derive(Clone, Debug)]
+pub struct Engines {
+    device: Option<SharedDevice>,
+}
+
+impl Engines {
+    /// For the engines of `plan`, which share a device.
+    pub fn of(plan: &Plan) -> Self {
+        Self { device: shared_device(plan) }
+    }
+}
 
 impl Starter for Engines {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
-        let config = LocalConfig::of(plan, engine);
+        let mut config = LocalConfig::of(plan, engine);
+        let index = plan.engines.iter().position(|other| other.id == engine.id);
+        config.device =
+            self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
         match engine.kind.as_str() {
             "llama" => {
                 let setup = LlamaSetup::of(engine, &config)?;

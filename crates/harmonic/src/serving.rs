@@ -122,6 +122,7 @@ async fn launch(
     stop: &Stop,
 ) -> anyhow::Result<Deployment> {
     let shown = Shown::on(printer);
-    let start = Deployment::start(Arc::new(plan), Arc::new(Engines), available, &shown);
+    let engines = Engines::of(&plan);
+    let start = Deployment::start(Arc::new(plan), Arc::new(engines), available, &shown);
     Ok(stop.or(start).await??)
 }

@@ -1,24 +1,16 @@
 //! The conformance suite on llama.cpp with the real starter model, and what is llama.cpp's alone.
 
+mod store;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use harmonic_engine::{Engine, EngineError, LocalConfig, conformance};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model, quantize, spawn};
-use harmonic_models::{Store, default_root};
 use harmonic_types::{Bytes, KvLayout, KvType};
 
-/// The starter model, where `make test` has put it.
-#[expect(clippy::disallowed_methods, reason = "a test has no settings to read it for it")]
 fn starter() -> PathBuf {
-    let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let data = || var("XDG_DATA_HOME").map(PathBuf::from);
-    let home = || var("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let root = var("HARMONIC_MODELS").map(PathBuf::from);
-    let root = root.or_else(|| data().or_else(home).map(|data| default_root(&data)));
-    let store = Store::new(root.expect("HARMONIC_MODELS, XDG_DATA_HOME or HOME is set"));
-    let found = store.find("smollm2:135m").expect("the store is readable");
-    found.expect("smollm2:135m is in the store: `make test` pulls it").path
+    store::path("smollm2:135m")
 }
 
 fn setup(config: &LocalConfig, kv_layout: KvLayout) -> LlamaSetup {

@@ -11,11 +11,14 @@
 //! more slots or context, every choice that fits the budget stays open to the smaller ones after
 //! it, and the result is the best by the objective, not an approximation of it.
 //!
+//! What is left of the budget then goes to what makes the engines quicker ([`crate::surplus`]).
+//!
 //! Does not do: name engines or explain; see [`crate::plan()`].
 
 use harmonic_types::Bytes;
 
 use crate::footprint::{Footprint, Pricing, SlotsByContext};
+use crate::surplus;
 
 /// Smallest context that an agent is placed with, in tokens, unless it asks for less: room for a
 /// system prompt, a question and a short answer.
@@ -74,11 +77,19 @@ pub fn allocate(pricings: &[Pricing<'_>], wishes: &[Wish], budget: Bytes) -> All
     for (wish, share) in wishes.iter().zip(&mut shares) {
         purse.add_slots(wish, share);
     }
-    let engines = purse
+    let left = Bytes(purse.budget.saturating_sub(purse.spent));
+    let mut engines: Vec<Option<Footprint>> = purse
         .engines
         .iter()
         .map(|engine| (!engine.slots.is_empty()).then(|| engine.footprint()))
         .collect();
+    let mut agents = vec![0; engines.len()];
+    for (wish, share) in wishes.iter().zip(&shares) {
+        agents[wish.engine] += usize::from(matches!(share, Share::Placed { .. }));
+    }
+    // The paper's rule counts neither parked sequences nor prefixes.
+    let exact = engines.iter_mut().zip(agents).zip(pricings).filter(|(_, price)| price.is_exact());
+    surplus::spend(exact.filter_map(|((engine, agents), _)| Some((engine.as_mut()?, agents))), left);
     Allocation { shares, engines }
 }
 

@@ -130,7 +130,7 @@ impl Draft<'_> {
             weights_bytes: footprint.weights,
             kv_bytes: footprint.kv,
             prefix_bytes: footprint.prefix,
-            park_bytes: Bytes::ZERO,
+            park_bytes: footprint.park,
             compute_bytes: footprint.compute,
             overhead_bytes: footprint.overhead,
             total_bytes: footprint.total(),
@@ -156,7 +156,7 @@ impl Draft<'_> {
             };
             state(format!("/engines/{index}/weights_bytes"), Some(weights));
             for field in
-                ["kv_bytes", "prefix_bytes", "compute_bytes", "overhead_bytes", "total_bytes"]
+                ["kv_bytes", "prefix_bytes", "park_bytes", "compute_bytes", "overhead_bytes", "total_bytes"]
             {
                 state(format!("/engines/{index}/{field}"), Some(rest));
             }

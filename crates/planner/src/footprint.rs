@@ -6,8 +6,8 @@
 //! | KV | [`KvCost::cache`] of the layout below |
 //! | compute | [`compute`], an estimate |
 //! | overhead | [`overhead`], an estimate |
-//! | prefix | KV of each placed agent's system prompt, [`prefix_tokens`], an estimate |
-//! | park | 0: sequences are not parked yet |
+//! | prefix | KV of each placed agent's system prompt, [`prefix_tokens`], an estimate; and conversations, of what the budget leaves |
+//! | park | sequences that gave a borrowed slot back, of what the budget leaves |
 //!
 //! **Layout.** `streams` gives each sequence max(context) cells. `unified` is one pool with room
 //! for the `sequences` largest slots, in which every sequence attends over the whole pool. Streams
@@ -47,8 +47,10 @@ pub struct Footprint {
     pub weights: Bytes,
     /// KV cache.
     pub kv: Bytes,
-    /// Snapshots of the agents' system prompts.
+    /// Snapshots of the agents' system prompts and of conversations.
     pub prefix: Bytes,
+    /// Parked sequences.
+    pub park: Bytes,
     /// Compute buffers.
     pub compute: Bytes,
     /// All else.
@@ -58,7 +60,8 @@ pub struct Footprint {
 impl Footprint {
     /// Sum of all lines.
     pub fn total(&self) -> Bytes {
-        let lines = [self.weights, self.kv, self.prefix, self.compute, self.overhead];
+        let lines =
+            [self.weights, self.kv, self.prefix, self.park, self.compute, self.overhead];
         Bytes(lines.into_iter().fold(0, |sum: u64, line| sum.saturating_add(line.0)))
     }
 }
@@ -87,6 +90,11 @@ impl<'a> Pricing<'a> {
         };
         let kv = KvCost::of(&model.shape, kv_type);
         Some(Self { shape: &model.shape, kv, paper, max_in_flight })
+    }
+
+    /// Whether this is the exact rule.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.paper.is_none()
     }
 
     /// A snapshot of this system prompt.
@@ -143,6 +151,7 @@ impl<'a> Pricing<'a> {
             weights: self.shape.weights_bytes,
             kv,
             prefix: Bytes::ZERO,
+            park: Bytes::ZERO,
             compute: compute(self.shape, cells, sequences),
             overhead: overhead(self.shape),
         }

@@ -18,6 +18,7 @@ pub mod input;
 pub mod plan;
 pub mod regroup;
 pub mod table;
+mod surplus;
 pub mod targets;
 
 pub use error::PlanError;

@@ -35,6 +35,9 @@ pub struct SchedConfig {
     pub trims: bool,
     /// Most sequences in flight; at most `sequences` take effect.
     pub max_in_flight: u32,
+    /// Sequences that the agents may have by right, all together: fewer than `max_in_flight` where
+    /// engines share a device ([`crate::Device`]).
+    pub guaranteed: u32,
     /// Most tokens in one batch.
     pub batch_tokens: u32,
     /// How long a step may take while anyone decodes: bounds how long a prompt can hold up the
@@ -65,6 +68,7 @@ impl SchedConfig {
             token_bytes: Bytes(64 << 10),
             trims: true,
             max_in_flight: sequences,
+            guaranteed: sequences,
             batch_tokens: 512,
             step_time: Duration::from_millis(200),
             queue_limit: 256,

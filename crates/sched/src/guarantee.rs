@@ -11,7 +11,7 @@ use crate::config::AgentShare;
 /// Where the slots fit, they are the rights. Else each agent gets its proportional share rounded
 /// down; an agent with slots gets at least one while there are any left, and what rounding leaves
 /// goes to the largest remainders; ties go to the higher tier, then to the earlier agent.
-pub(crate) fn guarantees(agents: &[AgentShare], in_flight: u32) -> Vec<u32> {
+pub fn guarantees(agents: &[AgentShare], in_flight: u32) -> Vec<u32> {
     let slots: u64 = agents.iter().map(|agent| u64::from(agent.slots)).sum();
     if slots <= u64::from(in_flight) {
         return agents.iter().map(|agent| agent.slots).collect();

@@ -13,6 +13,7 @@
 
 mod batch;
 mod config;
+mod device;
 mod guarantee;
 mod ids;
 mod job;
@@ -26,6 +27,8 @@ mod step;
 
 pub use batch::{Batch, Row};
 pub use config::{AgentShare, SchedConfig};
+pub use device::{Allowance, Demand, Device};
+pub use guarantee::guarantees;
 pub use ids::{SeqId, SnapshotId, Tick, Token};
 pub use job::Job;
 pub use scheduler::{AgentLoad, Scheduler};

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use harmonic_types::{Bytes, FinishReason, KvLayout, Refused, RequestId, Tokens, Usage};
 
 use crate::config::SchedConfig;
+use crate::device::Demand;
 use crate::guarantee::guarantees;
 use crate::ids::{SeqId, SnapshotId, Tick, Token};
 use crate::job::Job;
@@ -54,6 +55,8 @@ pub struct Scheduler {
     kv_reserved: u64,
     admitted: u64,
     next_snapshot: u64,
+    /// Most sequences in flight now; see [`Self::allow`].
+    allowed: u32,
     /// Steps in a row in which the live sequence ids had gaps.
     gapped: u32,
     cache: Vec<CacheOp>,
@@ -76,6 +79,7 @@ impl Scheduler {
             kv_reserved: 0,
             admitted: 0,
             next_snapshot: 0,
+            allowed: config.max_in_flight,
             gapped: 0,
             cache: Vec::new(),
             finished: Vec::new(),
@@ -227,9 +231,31 @@ impl Scheduler {
         }
     }
 
+    /// Lets at most `in_flight` sequences be in flight from the next step on, within what was
+    /// configured. What runs beyond that on borrowed slots is parked, as far as there is room.
+    pub fn allow(&mut self, in_flight: u32) {
+        self.allowed = in_flight.min(self.config.max_in_flight);
+    }
+
+    /// What the other engines on the device have to know.
+    pub fn demand(&self) -> Demand {
+        let in_flight = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
+        let tiers = || self.agents.iter().filter(|agent| agent.waiting_since().is_some());
+        let waiting = self.agents.iter().map(|agent| agent.parked.len() + agent.queue.len()).sum();
+        let prefilling = self.live.values().filter(|sequence| !sequence.decodes());
+        let waiting_tier = tiers().map(|agent| agent.share.tier).min();
+        let prefilling_tier = prefilling.map(|sequence| sequence.tier).min();
+        Demand {
+            in_flight,
+            waiting: u32::try_from::<usize>(waiting).unwrap_or(u32::MAX),
+            urgent: waiting_tier.into_iter().chain(prefilling_tier).min(),
+            running: self.live.values().map(|sequence| sequence.tier).min(),
+        }
+    }
+
     fn share_out(&mut self) {
         let shares: Vec<_> = self.agents.iter().map(|agent| agent.share.clone()).collect();
-        let rights = guarantees(&shares, self.config.max_in_flight);
+        let rights = guarantees(&shares, self.config.guaranteed.min(self.config.max_in_flight));
         for (agent, rights) in self.agents.iter_mut().zip(rights) {
             agent.rights = rights;
         }

@@ -1,7 +1,9 @@
 //! What a local engine is told by the plan.
 
-use harmonic_sched::{AgentShare, SchedConfig};
+use harmonic_sched::{AgentShare, SchedConfig, guarantees};
 use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
+
+use crate::device::{DevicePlace, SharedDevice};
 
 /// One agent as its engine serves it.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +17,7 @@ pub struct ServedAgent {
 }
 
 /// An engine's share of a plan.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct LocalConfig {
     /// [`EnginePlan::id`].
     pub id: String,
@@ -31,6 +33,10 @@ pub struct LocalConfig {
     pub kv_tokens: u64,
     /// Most sequences in flight.
     pub max_in_flight: u32,
+    /// Sequences that its agents may have by right, all together.
+    pub guaranteed: u32,
+    /// Its place on a device that it shares with other engines.
+    pub device: Option<DevicePlace>,
     /// Layout of the KV cache.
     pub kv_layout: KvLayout,
     /// Bytes of the KV cache per token.
@@ -63,6 +69,8 @@ impl LocalConfig {
             sequences: engine.sequences,
             kv_tokens: engine.kv_tokens,
             max_in_flight: plan.max_in_flight,
+            guaranteed: guaranteed(plan, engine),
+            device: None,
             kv_layout: engine.kv_layout,
             token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
@@ -80,6 +88,7 @@ impl LocalConfig {
         };
         let agents = self.agents.iter().map(share).collect();
         SchedConfig {
+            guaranteed: self.guaranteed,
             kv_layout: self.kv_layout,
             token_bytes: self.token_bytes,
             trims,
@@ -90,4 +99,27 @@ impl LocalConfig {
             ..SchedConfig::new(agents, self.sequences, self.kv_tokens)
         }
     }
+}
+
+/// The device that the engines of `plan` share; `None` where there is only one engine.
+pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
+    let guaranteed = plan.engines.iter().map(|engine| guaranteed(plan, engine));
+    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, guaranteed))
+}
+
+/// Sequences that the agents of `engine` may have by right, of all that may be in flight.
+fn guaranteed(plan: &Plan, engine: &EnginePlan) -> u32 {
+    let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
+    let shares: Vec<AgentShare> = placed
+        .iter()
+        .map(|agent| AgentShare {
+            name: agent.name.clone(),
+            tier: agent.tier,
+            slots: agent.slots,
+            context: agent.context,
+        })
+        .collect();
+    let rights = guarantees(&shares, plan.max_in_flight);
+    let own = placed.iter().zip(rights).filter(|(agent, _)| engine.agents.contains(&agent.name));
+    own.map(|(_, rights)| rights).sum()
 }

@@ -42,7 +42,8 @@ impl Seat<'_> {
         // The spawner waits for this; if it is gone, the mail will be, too.
         let _gone = self.ready.send(Ok(()));
         let scheduler = Scheduler::new(self.config.sched(machine.trims()));
-        match drive(machine, scheduler, self.inbox, self.desk, clock) {
+        let device = self.config.device.as_ref();
+        match drive(machine, scheduler, self.inbox, self.desk, device, clock) {
             Ok(drained) => {
                 *self.drained = Some(drained);
                 Ok(())

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::settings::Settings;
+use crate::view::plan::SlotCosts;
 use crate::{emit, team, view};
 
 /// Numbers of slots in the paper's §5.3.
@@ -43,9 +44,12 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
             Sharing::Shared => Sharing::Isolated,
             Sharing::Isolated => Sharing::Shared,
         };
-        let otherwise = same_slots(&plan, &models, other)?;
+        let costs = SlotCosts {
+            planned: same_slots(&plan, &models, plan.sharing)?,
+            otherwise: same_slots(&plan, &models, other)?,
+        };
         printer.heading("Ledger")?;
-        printer.data(&view::plan::explanation(&plan, &hardware, &models, otherwise))?;
+        printer.data(&view::plan::explanation(&plan, &hardware, &models, costs))?;
     }
     Ok(Exit::Ok)
 }

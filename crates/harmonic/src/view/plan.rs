@@ -5,7 +5,7 @@ mod explanation;
 mod memory_table;
 
 pub use deployment::title;
-pub use explanation::explanation;
+pub use explanation::{SlotCosts, explanation};
 pub use memory_table::{memory_table, memory_table_json};
 
 use harmonic_types::{

@@ -16,6 +16,7 @@ impl Scheduler {
     /// loan. A request by right that does not fit holds back all after it, so that a large one is
     /// not starved by small ones behind it.
     pub(super) fn admit(&mut self, now: Tick) -> Vec<Grant> {
+        self.give_way();
         let mut granted = Vec::new();
         loop {
             let Some(agent) = self.next_to_start(now) else { break };
@@ -58,7 +59,7 @@ impl Scheduler {
 
     /// Whether one more sequence that may come to hold `reserved` tokens can be in flight.
     pub(super) fn has_room(&self, reserved: u64) -> bool {
-        self.live.len() < self.config.max_in_flight as usize
+        self.live.len() < self.allowed as usize
             && self.kv_reserved + reserved <= self.config.kv_tokens
     }
 

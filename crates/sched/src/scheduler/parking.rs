@@ -26,11 +26,10 @@ impl Scheduler {
     pub(super) fn take_back(&mut self, reserved: u64) -> bool {
         let mut victims = self.lent();
         victims.sort_by(|one, other| self.live[one].first_to_yield(&self.live[other]));
-        let parked = self.agents.iter().flat_map(|agent| &agent.parked);
-        let mut parked: u64 = parked.map(|parked| u64::from(parked.sequence.computed)).sum();
+        let mut parked = self.parked_tokens();
         let (mut in_flight, mut kv_reserved) = (self.live.len(), self.kv_reserved);
         let mut chosen = Vec::new();
-        while in_flight >= self.config.max_in_flight as usize
+        while in_flight >= self.allowed as usize
             || kv_reserved + reserved > self.config.kv_tokens
         {
             let Some(seq) = victims.pop() else { return false };
@@ -47,6 +46,27 @@ impl Scheduler {
             self.park(seq);
         }
         true
+    }
+
+    /// Parks borrowers until no more are in flight than allowed.
+    pub(super) fn give_way(&mut self) {
+        let mut victims = self.lent();
+        victims.sort_by(|one, other| self.live[one].first_to_yield(&self.live[other]));
+        while self.live.len() > self.allowed as usize {
+            let Some(seq) = victims.pop() else { return };
+            if self.bytes_for(self.parked_tokens() + u64::from(self.live[&seq].computed))
+                > self.config.park_bytes
+            {
+                return;
+            }
+            self.park(seq);
+        }
+    }
+
+    /// Tokens of all parked sequences.
+    fn parked_tokens(&self) -> u64 {
+        let parked = self.agents.iter().flat_map(|agent| &agent.parked);
+        parked.map(|parked| u64::from(parked.sequence.computed)).sum()
     }
 
     /// Lets a parked request go on in the lowest free sequence.

@@ -14,20 +14,28 @@ use harmonic_types::{
 use super::curve_text;
 use crate::view::lines::{labelled, together};
 
-/// The ledger line by line, the budget, and what bounds parallelism. `otherwise` is what the same
-/// slots cost if the agents related the other way.
+/// What the slots of a plan cost, without what is kept for parked sequences and conversations.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotCosts {
+    /// As the agents relate in the plan.
+    pub planned: Bytes,
+    /// If they related the other way.
+    pub otherwise: Bytes,
+}
+
+/// The ledger line by line, the budget, and what bounds parallelism.
 pub fn explanation(
     plan: &Plan,
     hardware: &Hardware,
     models: &BTreeMap<String, PlannedModel>,
-    otherwise: Bytes,
+    costs: SlotCosts,
 ) -> String {
     let engines = plan.engines.iter().map(|engine| {
         let shape = models.get(&engine.model).map(|model| &model.shape);
         engine_ledger(plan, engine, shape)
     });
     let mut parts: Vec<String> = engines.collect();
-    parts.push(sums(plan, hardware, otherwise));
+    parts.push(sums(plan, hardware, costs));
     parts.join("\n\n")
 }
 
@@ -70,9 +78,10 @@ fn exact(
         LedgerItem::Kv => ("KV", kv(plan, engine, shape)),
         LedgerItem::Prefix => {
             let count = engine.agents.len();
-            ("prefix", format!("a snapshot of the system prompt of each agent ({count})"))
+            let what = format!("system prompts of {count} agents, computed once, and conversations");
+            ("prefix", what)
         }
-        LedgerItem::Park => ("park", "room for sequences that are set aside".to_owned()),
+        LedgerItem::Park => ("park", "borrowers that gave their slot back wait here".to_owned()),
         LedgerItem::Compute => {
             let what =
                 format!("logits, activations and mask of a batch of {N_UBATCH}; an estimate");
@@ -131,7 +140,7 @@ fn by_the_paper(item: LedgerItem, engine: &EnginePlan) -> (&'static str, String)
     }
 }
 
-fn sums(plan: &Plan, hardware: &Hardware, otherwise: Bytes) -> String {
+fn sums(plan: &Plan, hardware: &Hardware, costs: SlotCosts) -> String {
     let budget = plan.hardware.memory_budget_bytes;
     let total = hardware.memory_total_bytes;
     let reserve = plan.reserve_bytes;
@@ -141,7 +150,7 @@ fn sums(plan: &Plan, hardware: &Hardware, otherwise: Bytes) -> String {
             &format!("{budget}: 85% of {total}, {reserve} stay for all else on the machine"),
         ),
         labelled("left", &format!("{}", plan.headroom_bytes)),
-        labelled("sharing", &saving(plan, otherwise)),
+        labelled("sharing", &saving(plan.sharing, costs)),
         labelled("parallel", &parallel(plan)),
     ];
     if let Some(bandwidth) = profile::bandwidth(&hardware.profile) {
@@ -160,17 +169,16 @@ fn sums(plan: &Plan, hardware: &Hardware, otherwise: Bytes) -> String {
     lines.join("\n")
 }
 
-fn saving(plan: &Plan, otherwise: Bytes) -> String {
-    let total = plan.total_bytes;
-    match plan.sharing {
+fn saving(sharing: Sharing, SlotCosts { planned, otherwise }: SlotCosts) -> String {
+    match sharing {
         Sharing::Shared => format!(
             "saves {}: with an engine for each agent the same slots take {otherwise}",
-            otherwise.saturating_sub(total)
+            otherwise.saturating_sub(planned)
         ),
         Sharing::Isolated => format!(
             "would save {}: with an engine for each base model (--sharing shared) the same slots \
              take {otherwise}",
-            total.saturating_sub(otherwise)
+            planned.saturating_sub(otherwise)
         ),
     }
 }

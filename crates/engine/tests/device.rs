@@ -1,0 +1,92 @@
+//! Two engines on one device: one cap, and a slot that one lent the other comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use harmonic_engine::sim::{self, PaperMachine};
+use harmonic_engine::{DevicePlace, Engine, LocalConfig, ServedAgent, SharedDevice};
+use harmonic_types::{
+    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, LayerKv, Message, ModelShape,
+    Provenance, Request, RequestId, Role, Sampling, Tier, Tokens,
+};
+
+fn paper() -> PaperMachine {
+    let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128, window: None };
+    let mut paper = PaperMachine::dgx_spark(&ModelShape {
+        architecture: "qwen3".to_owned(),
+        layers: vec![layer; 36],
+        embedding_length: 2560,
+        context_trained: Tokens(40_960),
+        vocabulary: 151_936,
+        parameters: 4_000_000_000,
+        parameters_active: 4_000_000_000,
+        experts: None,
+        weights_bytes: Bytes(2_497_280_256),
+        format: "Q4_K".to_owned(),
+        provenance: Provenance::Declared,
+    });
+    paper.machine.bandwidth.0 *= 100.0;
+    paper.machine.compute.0 *= 100.0;
+    paper.machine.overhead = Duration::from_micros(100);
+    paper
+}
+
+fn engine(name: &str, tier: Tier, device: DevicePlace) -> Arc<dyn Engine> {
+    let context = Tokens(1024);
+    let spec = AgentSpec {
+        name: AgentName::from(name),
+        tier,
+        model: "sim".to_owned(),
+        context,
+        role: String::new(),
+        system: String::new(),
+        sampling: Sampling::default(),
+        thinking: false,
+    };
+    let config = LocalConfig {
+        id: name.to_owned(),
+        model: "sim".to_owned(),
+        kind: "sim".to_owned(),
+        agents: vec![ServedAgent { spec, slots: 2, context }],
+        sequences: 2,
+        kv_tokens: 2048,
+        max_in_flight: 2,
+        guaranteed: 1,
+        device: Some(device),
+        kv_layout: KvLayout::Streams,
+        token_bytes: Bytes(1 << 10),
+        prefix_bytes: Bytes(1 << 20),
+        park_bytes: Bytes(1 << 30),
+    };
+    Arc::new(sim::spawn(config, paper()).expect("a simulated engine starts"))
+}
+
+fn ask(id: u64, agent: &str, tokens: u32) -> Request {
+    let messages = vec![Message::new(Role::User, format!("question {id}"))];
+    let mut request = Request::new(RequestId(id), AgentName::from(agent), messages);
+    request.ignore_eos = true;
+    request.max_tokens = Some(Tokens(tokens));
+    request
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_lent_to_another_engine_comes_back() {
+    let device = SharedDevice::new(2, [1, 1]);
+    let heavy = engine("heavy", Tier::Heavy, device.place(0));
+    let executive = engine("executive", Tier::Executive, device.place(1));
+    let mut first = heavy.submit(ask(1, "heavy", 900)).await.expect("by right");
+    let mut second = heavy.submit(ask(2, "heavy", 900)).await.expect("on loan");
+    first.next().await.expect("it runs");
+    second.next().await.expect("it runs");
+    let answer = executive.submit(ask(3, "executive", 5)).await.expect("by right");
+    let answer: Vec<Event> = answer.collect().await;
+    assert!(matches!(answer.last(), Some(Event::Finished { .. })));
+    let load = heavy.status().agents.remove(0);
+    assert!(load.in_flight + load.parked > 0, "it goes on after the executive: {load:?}");
+    for generation in [first, second] {
+        let events: Vec<Event> = generation.collect().await;
+        let Some(Event::Finished { reason, usage }) = events.last() else { panic!("{events:?}") };
+        assert_eq!((*reason, usage.completion_tokens), (FinishReason::Length, 900));
+    }
+}

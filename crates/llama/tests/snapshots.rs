@@ -1,0 +1,147 @@
+//! What the scheduler relies on in llama.cpp's cache, on both small models, in both layouts: a
+//! sequence that was saved, parked, moved or trimmed goes on exactly as it would have.
+
+mod store;
+
+use harmonic_engine::sampling::{Logprobs, Sampler, Samplers};
+use harmonic_engine::{Batch, CacheOp, Machine, MachineError, Row, SeqId, SnapshotId, Token};
+use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
+use harmonic_types::{Bytes, KvLayout, KvType, RequestId, Sampling};
+
+const SEQUENCES: u32 = 4;
+
+/// Runs `check` on every small model, in both layouts and cache types.
+fn on_all(check: fn(&mut Bench<'_>)) {
+    for name in ["smollm2:135m", "gemma3:270m"] {
+        let path = store::path(name);
+        let model = Model::load(&path).expect("loads");
+        for kv_layout in [KvLayout::Streams, KvLayout::Unified] {
+            for kv_type in [KvType::F16, KvType::Q8_0] {
+                let setup = LlamaSetup {
+                    id: name.to_owned(),
+                    path: path.clone(),
+                    threads: 1,
+                    sequences: SEQUENCES,
+                    kv_tokens: u64::from(SEQUENCES) * 1024,
+                    kv_layout,
+                    kv_type,
+                    batch_tokens: 512,
+                };
+                let machine = LlamaMachine::new(&model, &setup).expect("a context");
+                check(&mut Bench { machine, what: format!("{name} {kv_layout:?} {kv_type:?}") });
+            }
+        }
+    }
+}
+
+/// A machine whose logits can be looked at.
+struct Bench<'m> {
+    machine: LlamaMachine<'m>,
+    what: String,
+}
+
+impl Bench<'_> {
+    fn cache(&mut self, ops: impl IntoIterator<Item = CacheOp>) -> Bytes {
+        ops.into_iter().map(|op| self.machine.cache(&op).expect("possible")).sum()
+    }
+
+    /// Computes `tokens` of `seq` from `position` on; what follows them, to the last bit.
+    fn run(&mut self, seq: u32, position: u32, tokens: &[Token]) -> Logprobs {
+        let request = RequestId(0);
+        let row = Row { request, seq: SeqId(seq), position, start: 0, len: tokens.len(), sample: true };
+        let mut samplers = Samplers::default();
+        let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
+        samplers.insert(request, Sampler::new(greedy, 0).with_logprobs(Some(20)));
+        let batch = Batch { tokens: tokens.to_vec(), rows: vec![row] };
+        let outcome = self.machine.run(&batch, &mut samplers).expect("computes");
+        outcome.choices[0].logprobs.clone().expect("asked for")
+    }
+
+    fn dropped(&mut self, seq: u32) {
+        self.cache([CacheOp::Drop { seq: SeqId(seq) }]);
+    }
+}
+
+/// Tokens that every small vocabulary has.
+fn tokens(count: i32) -> Vec<Token> {
+    (0..count).map(|at| Token(100 + (at * 37) % 4000)).collect()
+}
+
+/// Longer than gemma's window of 512 tokens.
+const PROMPT: i32 = 600;
+
+#[test]
+fn a_parked_sequence_goes_on_bit_for_bit() {
+    on_all(|bench| {
+        let prompt = tokens(PROMPT);
+        bench.run(0, 0, &prompt[..500]);
+        bench.run(0, 500, &prompt[500..]);
+        let (seq, snapshot) = (SeqId(0), SnapshotId(1));
+        let bytes = bench.cache([CacheOp::Save { seq, snapshot }]);
+        assert!(bytes > Bytes::ZERO, "{}", bench.what);
+        let before = bench.run(0, 600, &[Token(7)]);
+        bench.dropped(0);
+        // Another computes in its place meanwhile; it comes back elsewhere.
+        bench.run(0, 0, &tokens(50));
+        let restore = CacheOp::Restore { snapshot, seq: SeqId(2) };
+        bench.cache([restore, CacheOp::Discard { snapshot }]);
+        assert_eq!(bench.run(2, 600, &[Token(7)]), before, "{}", bench.what);
+    });
+}
+
+#[test]
+fn a_moved_sequence_goes_on_bit_for_bit() {
+    on_all(|bench| {
+        bench.run(3, 0, &tokens(PROMPT)[..500]);
+        let (seq, snapshot) = (SeqId(3), SnapshotId(1));
+        bench.cache([CacheOp::Save { seq, snapshot }]);
+        let before = bench.run(3, 500, &[Token(7)]);
+        bench.dropped(3);
+        bench.cache([
+            CacheOp::Restore { snapshot, seq },
+            CacheOp::Move { from: SeqId(3), to: SeqId(0) },
+        ]);
+        assert_eq!(bench.run(0, 500, &[Token(7)]), before, "{}", bench.what);
+    });
+}
+
+#[test]
+fn a_prefix_is_restored_while_its_donor_goes_on() {
+    on_all(|bench| {
+        let prompt = tokens(PROMPT);
+        bench.run(0, 0, &prompt[..300]);
+        let (seq, snapshot) = (SeqId(0), SnapshotId(1));
+        bench.cache([CacheOp::Save { seq, snapshot }]);
+        let donor = bench.run(0, 300, &prompt[300..400]);
+        bench.cache([CacheOp::Restore { snapshot, seq: SeqId(1) }]);
+        assert_eq!(bench.run(1, 300, &prompt[300..400]), donor, "{}", bench.what);
+    });
+}
+
+#[test]
+fn only_a_model_without_windows_is_trimmed() {
+    on_all(|bench| {
+        let windows = bench.what.starts_with("gemma");
+        assert_eq!(bench.machine.trims(), !windows, "{}", bench.what);
+        if windows {
+            return;
+        }
+        let prompt = tokens(PROMPT);
+        bench.run(0, 0, &prompt[..300]);
+        let snapshot = SnapshotId(1);
+        bench.cache([CacheOp::Save { seq: SeqId(0), snapshot }]);
+        let before = bench.run(0, 300, &[Token(7)]);
+        bench.run(0, 301, &prompt[..50]);
+        bench.cache([CacheOp::Trim { seq: SeqId(0), keep: 300 }]);
+        assert_eq!(bench.run(0, 300, &[Token(7)]), before, "{}", bench.what);
+    });
+}
+
+#[test]
+fn what_is_not_there_is_an_error() {
+    on_all(|bench| {
+        let restore = CacheOp::Restore { snapshot: SnapshotId(9), seq: SeqId(0) };
+        let error = bench.machine.cache(&restore).expect_err("never saved");
+        assert!(matches!(error, MachineError::Failed { .. }), "{error}");
+    });
+}

@@ -1,0 +1,18 @@
+//! The small models, where `make test` has put them.
+
+use std::path::PathBuf;
+
+use harmonic_models::{Store, default_root};
+
+/// The file of `name`.
+#[expect(clippy::disallowed_methods, reason = "a test has no settings to read it for it")]
+pub fn path(name: &str) -> PathBuf {
+    let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let data = || var("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || var("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let root = var("HARMONIC_MODELS").map(PathBuf::from);
+    let root = root.or_else(|| data().or_else(home).map(|data| default_root(&data)));
+    let store = Store::new(root.expect("HARMONIC_MODELS, XDG_DATA_HOME or HOME is set"));
+    let found = store.find(name).expect("the store is readable");
+    found.unwrap_or_else(|| panic!("{name} is in the store: `make test` pulls it")).path
+}

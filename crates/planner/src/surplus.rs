@@ -1,0 +1,82 @@
+//! What the budget leaves once every agent has its place, context and slots: room for parked
+//! sequences, without which nothing can be lent, and for conversations to be found again.
+//!
+//! Invariant: never takes from the objective; an engine without surplus lends nothing and keeps
+//! system prompts only.
+
+use harmonic_types::Bytes;
+
+use crate::footprint::Footprint;
+
+/// Parked sequences may come to a quarter of the KV cache: that lends a quarter of the sequences
+/// at their full length, and more of shorter ones.
+const PARK_SHARE: u64 = 4;
+/// Conversations may come to an eighth of it.
+const CONVERSATION_SHARE: u64 = 8;
+
+/// Spends up to half of `left` on `engines`, each with the number of agents that share it; the other
+/// half stays headroom. All get the same part of what they could use.
+pub(crate) fn spend<'a>(
+    engines: impl IntoIterator<Item = (&'a mut Footprint, usize)>,
+    left: Bytes,
+) {
+    let wishes: Vec<_> = engines
+        .into_iter()
+        .map(|(footprint, agents)| {
+            // Of an engine's only agent nobody borrows.
+            let park = if agents > 1 { footprint.kv.0 / PARK_SHARE } else { 0 };
+            let conversations = footprint.kv.0 / CONVERSATION_SHARE;
+            (footprint, park, conversations)
+        })
+        .collect();
+    let wanted: u64 =
+        wishes.iter().fold(0, |sum: u64, (_, park, kept)| sum.saturating_add(park + kept));
+    let spent = (left.0 / 2).min(wanted);
+    let part = |wish: u64| {
+        let share = u128::from(wish) * u128::from(spent) / u128::from(wanted.max(1));
+        Bytes(u64::try_from(share).unwrap_or(u64::MAX))
+    };
+    for (footprint, park, conversations) in wishes {
+        footprint.park = part(park);
+        footprint.prefix += part(conversations);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use harmonic_types::KvLayout;
+
+    use super::*;
+
+    fn engine(kv: u64) -> Footprint {
+        Footprint {
+            layout: KvLayout::Streams,
+            sequences: 4,
+            kv_tokens: 4096,
+            weights: Bytes(1),
+            kv: Bytes(kv),
+            prefix: Bytes(7),
+            park: Bytes::ZERO,
+            compute: Bytes(1),
+            overhead: Bytes(1),
+        }
+    }
+
+    fn spent(left: u64) -> [(u64, u64); 2] {
+        let mut engines = [engine(8000), engine(1600)];
+        let [shared, alone] = &mut engines;
+        spend([(shared, 3), (alone, 1)], Bytes(left));
+        engines.map(|engine| (engine.park.0, engine.prefix.0))
+    }
+
+    #[test]
+    fn with_enough_left_each_gets_its_share_of_the_cache() {
+        assert_eq!(spent(10_000), [(2000, 1007), (0, 207)]);
+    }
+
+    #[test]
+    fn with_less_all_get_the_same_part_and_no_more_is_spent() {
+        assert_eq!(spent(3200), [(1000, 507), (0, 107)]);
+        assert_eq!(spent(0), [(0, 7), (0, 7)]);
+    }
+}
