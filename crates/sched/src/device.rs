@@ -152,8 +152,8 @@ mod tests {
                 let total: u32 = engines.iter().map(|engine| engine.in_flight).sum();
                 prop_assert!(total <= max, "{total} of {max}");
             }
-            // Whoever wants its right has it after everyone has reported twice.
-            for _ in 0..2 {
+            // Whoever wants its right has it once everyone has reported what it gave back.
+            for _ in 0..4 {
                 for (index, own) in engines.iter_mut().enumerate() {
                     *own = demand(own.in_flight, 5, Tier::Heavy);
                     let allowance = device.report(index, *own);

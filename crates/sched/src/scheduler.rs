@@ -241,13 +241,14 @@ impl Scheduler {
     pub fn demand(&self) -> Demand {
         let in_flight = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
         let tiers = || self.agents.iter().filter(|agent| agent.waiting_since().is_some());
-        let waiting = self.agents.iter().map(|agent| agent.parked.len() + agent.queue.len()).sum();
+        let waiting: usize =
+            self.agents.iter().map(|agent| agent.parked.len() + agent.queue.len()).sum();
         let prefilling = self.live.values().filter(|sequence| !sequence.decodes());
         let waiting_tier = tiers().map(|agent| agent.share.tier).min();
         let prefilling_tier = prefilling.map(|sequence| sequence.tier).min();
         Demand {
             in_flight,
-            waiting: u32::try_from::<usize>(waiting).unwrap_or(u32::MAX),
+            waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             urgent: waiting_tier.into_iter().chain(prefilling_tier).min(),
             running: self.live.values().map(|sequence| sequence.tier).min(),
         }
