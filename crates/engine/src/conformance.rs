@@ -17,8 +17,8 @@ mod lifecycle;
 use std::sync::Arc;
 
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Prompt, Request, RequestId, Role,
-    Sampling, Tier, TokenLogprob, Tokens, Usage,
+    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Prompt, Request,
+    RequestId, Role, Sampling, Tier, TokenLogprob, Tokens, Usage,
 };
 
 use crate::engine::Engine;

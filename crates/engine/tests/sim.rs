@@ -16,8 +16,8 @@ use harmonic_engine::{
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_sched::{AgentShare, Job, SchedConfig, Tick};
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, LayerKv, Message, ModelShape, Provenance,
-    Refused, Request, RequestId, Role, Sampling, Tier, Tokens,
+    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, LayerKv, Message, ModelShape,
+    Provenance, Refused, Request, RequestId, Role, Sampling, Tier, Tokens,
 };
 
 fn shape() -> ModelShape {

@@ -31,8 +31,7 @@ impl Starter for Engines {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         let index = plan.engines.iter().position(|other| other.id == engine.id);
-        config.device =
-            self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
+        config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
         match engine.kind.as_str() {
             "llama" => {
                 let setup = LlamaSetup::of(engine, &config)?;

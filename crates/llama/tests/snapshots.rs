@@ -28,7 +28,8 @@ fn on_all(check: fn(&mut Bench<'_>)) {
                     batch_tokens: 512,
                 };
                 let machine = LlamaMachine::new(&model, &setup).expect("a context");
-                check(&mut Bench { machine, what: format!("{name} {kv_layout:?} {kv_type:?}") });
+                let what = format!("{name} {kv_layout:?} {kv_type:?}");
+                check(&mut Bench { machine, what, streams: kv_layout == KvLayout::Streams });
             }
         }
     }
@@ -38,6 +39,7 @@ fn on_all(check: fn(&mut Bench<'_>)) {
 struct Bench<'m> {
     machine: LlamaMachine<'m>,
     what: String,
+    streams: bool,
 }
 
 impl Bench<'_> {
@@ -48,13 +50,24 @@ impl Bench<'_> {
     /// Computes `tokens` of `seq` from `position` on; what follows them, to the last bit.
     fn run(&mut self, seq: u32, position: u32, tokens: &[Token]) -> Logprobs {
         let request = RequestId(0);
-        let row = Row { request, seq: SeqId(seq), position, start: 0, len: tokens.len(), sample: true };
+        let row =
+            Row { request, seq: SeqId(seq), position, start: 0, len: tokens.len(), sample: true };
         let mut samplers = Samplers::default();
         let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
         samplers.insert(request, Sampler::new(greedy, 0).with_logprobs(Some(20)));
         let batch = Batch { tokens: tokens.to_vec(), rows: vec![row] };
         let outcome = self.machine.run(&batch, &mut samplers).expect("computes");
         outcome.choices[0].logprobs.clone().expect("asked for")
+    }
+
+    /// `after` is `before`: bit for bit in streams; in a pool the tokens may lie in other cells, which
+    /// attention sums up in another order.
+    fn same(&self, before: &Logprobs, after: &Logprobs) {
+        if self.streams {
+            assert_eq!(after, before, "{}", self.what);
+        }
+        let gap = (after.chosen - before.chosen).abs();
+        assert!(gap < 0.1, "{}: {after:?} after {before:?}", self.what);
     }
 
     fn dropped(&mut self, seq: u32) {
@@ -71,7 +84,7 @@ fn tokens(count: i32) -> Vec<Token> {
 const PROMPT: i32 = 600;
 
 #[test]
-fn a_parked_sequence_goes_on_bit_for_bit() {
+fn a_parked_sequence_goes_on_as_it_would_have() {
     on_all(|bench| {
         let prompt = tokens(PROMPT);
         bench.run(0, 0, &prompt[..500]);
@@ -85,12 +98,13 @@ fn a_parked_sequence_goes_on_bit_for_bit() {
         bench.run(0, 0, &tokens(50));
         let restore = CacheOp::Restore { snapshot, seq: SeqId(2) };
         bench.cache([restore, CacheOp::Discard { snapshot }]);
-        assert_eq!(bench.run(2, 600, &[Token(7)]), before, "{}", bench.what);
+        let after = bench.run(2, 600, &[Token(7)]);
+        bench.same(&before, &after);
     });
 }
 
 #[test]
-fn a_moved_sequence_goes_on_bit_for_bit() {
+fn a_moved_sequence_goes_on_as_it_would_have() {
     on_all(|bench| {
         bench.run(3, 0, &tokens(PROMPT)[..500]);
         let (seq, snapshot) = (SeqId(3), SnapshotId(1));
@@ -101,7 +115,8 @@ fn a_moved_sequence_goes_on_bit_for_bit() {
             CacheOp::Restore { snapshot, seq },
             CacheOp::Move { from: SeqId(3), to: SeqId(0) },
         ]);
-        assert_eq!(bench.run(0, 500, &[Token(7)]), before, "{}", bench.what);
+        let after = bench.run(0, 500, &[Token(7)]);
+        bench.same(&before, &after);
     });
 }
 
@@ -114,7 +129,8 @@ fn a_prefix_is_restored_while_its_donor_goes_on() {
         bench.cache([CacheOp::Save { seq, snapshot }]);
         let donor = bench.run(0, 300, &prompt[300..400]);
         bench.cache([CacheOp::Restore { snapshot, seq: SeqId(1) }]);
-        assert_eq!(bench.run(1, 300, &prompt[300..400]), donor, "{}", bench.what);
+        let restored = bench.run(1, 300, &prompt[300..400]);
+        bench.same(&donor, &restored);
     });
 }
 
@@ -133,7 +149,8 @@ fn only_a_model_without_windows_is_trimmed() {
         let before = bench.run(0, 300, &[Token(7)]);
         bench.run(0, 301, &prompt[..50]);
         bench.cache([CacheOp::Trim { seq: SeqId(0), keep: 300 }]);
-        assert_eq!(bench.run(0, 300, &[Token(7)]), before, "{}", bench.what);
+        let after = bench.run(0, 300, &[Token(7)]);
+        bench.same(&before, &after);
     });
 }
 

@@ -89,7 +89,10 @@ pub fn allocate(pricings: &[Pricing<'_>], wishes: &[Wish], budget: Bytes) -> All
     }
     // The paper's rule counts neither parked sequences nor prefixes.
     let exact = engines.iter_mut().zip(agents).zip(pricings).filter(|(_, price)| price.is_exact());
-    surplus::spend(exact.filter_map(|((engine, agents), _)| Some((engine.as_mut()?, agents))), left);
+    surplus::spend(
+        exact.filter_map(|((engine, agents), _)| Some((engine.as_mut()?, agents))),
+        left,
+    );
     Allocation { shares, engines }
 }
 

@@ -155,9 +155,14 @@ impl Draft<'_> {
                 BudgetRule::Paper => (Provenance::Paper, Provenance::Paper),
             };
             state(format!("/engines/{index}/weights_bytes"), Some(weights));
-            for field in
-                ["kv_bytes", "prefix_bytes", "park_bytes", "compute_bytes", "overhead_bytes", "total_bytes"]
-            {
+            for field in [
+                "kv_bytes",
+                "prefix_bytes",
+                "park_bytes",
+                "compute_bytes",
+                "overhead_bytes",
+                "total_bytes",
+            ] {
                 state(format!("/engines/{index}/{field}"), Some(rest));
             }
         }

@@ -60,8 +60,7 @@ pub struct Footprint {
 impl Footprint {
     /// Sum of all lines.
     pub fn total(&self) -> Bytes {
-        let lines =
-            [self.weights, self.kv, self.prefix, self.park, self.compute, self.overhead];
+        let lines = [self.weights, self.kv, self.prefix, self.park, self.compute, self.overhead];
         Bytes(lines.into_iter().fold(0, |sum: u64, line| sum.saturating_add(line.0)))
     }
 }

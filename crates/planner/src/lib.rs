@@ -17,8 +17,8 @@ pub mod footprint;
 pub mod input;
 pub mod plan;
 pub mod regroup;
-pub mod table;
 mod surplus;
+pub mod table;
 pub mod targets;
 
 pub use error::PlanError;

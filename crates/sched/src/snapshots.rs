@@ -239,8 +239,7 @@ mod tests {
     #[test]
     fn what_is_larger_than_the_bound_is_not_kept() {
         let mut snapshots = with(true, &[(1, Kind::System, tokens(0..4))]);
-        let ops =
-            snapshots.keep(SnapshotId(2), Kind::System, SeqId(0), &tokens(0..9), Bytes(301));
+        let ops = snapshots.keep(SnapshotId(2), Kind::System, SeqId(0), &tokens(0..9), Bytes(301));
         assert!(ops.is_empty());
         assert!(snapshots.holds(&tokens(0..4)));
     }

@@ -29,9 +29,7 @@ impl Scheduler {
         let mut parked = self.parked_tokens();
         let (mut in_flight, mut kv_reserved) = (self.live.len(), self.kv_reserved);
         let mut chosen = Vec::new();
-        while in_flight >= self.allowed as usize
-            || kv_reserved + reserved > self.config.kv_tokens
-        {
+        while in_flight >= self.allowed as usize || kv_reserved + reserved > self.config.kv_tokens {
             let Some(seq) = victims.pop() else { return false };
             let victim = &self.live[&seq];
             parked += u64::from(victim.computed);

@@ -78,7 +78,8 @@ fn exact(
         LedgerItem::Kv => ("KV", kv(plan, engine, shape)),
         LedgerItem::Prefix => {
             let count = engine.agents.len();
-            let what = format!("system prompts of {count} agents, computed once, and conversations");
+            let what =
+                format!("system prompts of {count} agents, computed once, and conversations");
             ("prefix", what)
         }
         LedgerItem::Park => ("park", "borrowers that gave their slot back wait here".to_owned()),

@@ -141,8 +141,7 @@ fn in_a_pool_nothing_stays_behind() {
 
 #[test]
 fn the_bound_of_bytes_is_kept() {
-    let mut fake =
-        Fake::new(SchedConfig { prefix_bytes: Bytes(TOKEN_BYTES * 400), ..limits(1) });
+    let mut fake = Fake::new(SchedConfig { prefix_bytes: Bytes(TOKEN_BYTES * 400), ..limits(1) });
     for id in 1..6 {
         turn(&mut fake, id, 300);
     }

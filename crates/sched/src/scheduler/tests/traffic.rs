@@ -8,13 +8,27 @@ use crate::{Job, SchedConfig, Token};
 
 #[derive(Clone, Debug)]
 enum Act {
-    Offer { agent: usize, prompt: usize, max_output: u32, prefix: bool },
+    Offer {
+        agent: usize,
+        prompt: usize,
+        max_output: u32,
+        prefix: bool,
+    },
     /// The next turn of a conversation: a prompt that begins as an earlier one did.
-    Again { nth: usize, more: usize, max_output: u32 },
+    Again {
+        nth: usize,
+        more: usize,
+        max_output: u32,
+    },
     Cancel(usize),
     CancelWithinStep(usize),
-    Reslot { agent: usize, slots: u32 },
-    Step { stop_every: u64 },
+    Reslot {
+        agent: usize,
+        slots: u32,
+    },
+    Step {
+        stop_every: u64,
+    },
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -81,9 +95,9 @@ impl Traffic {
             Act::Offer { agent, prompt, max_output, prefix } => {
                 let shared = if prefix { prompt / 2 } else { 0 };
                 let first = i32::try_from(agent).expect("small") * 1000;
-                let prompt = (0..prompt).zip(0..).map(|(at, offset)| {
-                    Token(if at < shared { first } else { own } + offset)
-                });
+                let prompt = (0..prompt)
+                    .zip(0..)
+                    .map(|(at, offset)| Token(if at < shared { first } else { own } + offset));
                 let shared = u32::try_from(shared).expect("small");
                 self.offer(agent, prompt.collect(), shared, max_output);
             }
