@@ -9,8 +9,11 @@
 //!
 //! What one vendor's interface refuses to say never becomes another vendor's profile.
 //!
+//! `unsafe` stands in one file, [`nvml`]'s `libcuda.rs`: NVIDIA's driver library is loaded there at
+//! run time. Everywhere else it is denied.
+//!
 //! Does not do: plan, load an engine, or read the environment.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod advice;
 pub mod apple;

@@ -1,4 +1,5 @@
-//! NVIDIA's management library, as far as this crate asks it.
+//! NVIDIA's management library, as far as this crate asks it, and the one fact that only the driver
+//! library tells.
 //!
 //! On the running machine the library is loaded when it is asked for; a machine without it is the
 //! normal case. Below a replaced root the answers come from the file `nvml.json` of that root,
@@ -14,6 +15,7 @@ use harmonic_types::Bytes;
 use crate::error::HardwareError;
 use crate::sysroot::Sysroot;
 
+mod libcuda;
 mod library;
 pub mod recorded;
 
@@ -59,6 +61,9 @@ pub trait Nvml: Debug + Send + Sync {
     /// # Errors
     /// What NVML answers instead.
     fn milliwatts(&self, index: u32) -> Result<u64, NvmlError>;
+    /// Whether a device shares the system's memory, which NVML does not know and NVIDIA's driver
+    /// library does; `None` where that cannot be asked or refuses to say.
+    fn integrated(&self, index: u32) -> Option<bool>;
     /// Energy that a device has used since its driver was loaded, mJ.
     ///
     /// # Errors

@@ -297,6 +297,27 @@ fn a_refusal_of_nvidias_interface_is_never_another_vendors_machine() {
 }
 
 #[test]
+fn a_gpu_of_an_unknown_name_shares_the_memory_when_the_driver_says_so() {
+    for (driver, profile, warned) in [
+        (r#""integrated": true,"#, "generic-128gb", &[][..]),
+        (r#""integrated": false,"#, "cpu-generic", &["nvidia-memory-unknown"]),
+        ("", "cpu-generic", &["nvidia-memory-unknown"]),
+    ] {
+        let answer = format!(
+            r#"{{"devices": [{{"name": "NVIDIA of tomorrow", "memory": {{"error": "NOT_SUPPORTED"}},
+                {driver} "power_mw": 11170, "energy_mj": 1}}]}}"#
+        );
+        let (_kept, root) = altered("dgx-spark-not-supported", &[("nvml.json", Some(&answer))]);
+        let found = detect(&root).unwrap();
+        assert_eq!((found.profile.as_str(), codes(&found)), (profile, warned.to_vec()), "{driver}");
+        assert_eq!(found.unified_memory, warned.is_empty(), "{driver}");
+        assert_eq!(found.memory_total_bytes, Bytes(SPARK.total), "{driver}");
+        let scope = warned.is_empty().then_some(("nvml", PowerScope::GpuRail));
+        assert_eq!(power(&found), scope, "{driver}");
+    }
+}
+
+#[test]
 fn a_limit_binds_the_memory_that_is_shared_and_not_a_cards() {
     for (fixture, total) in [
         ("dgx-spark-not-supported", 8_000_000_000),

@@ -32,6 +32,20 @@ pub struct CacheShape {
     pub n_ubatch: u32,
 }
 
+impl CacheShape {
+    /// Cells of one stream of a layer with a sliding window:
+    /// `pad256(min(cells, window × (unified ? sequences : 1) + n_ubatch))`
+    /// (`llama-kv-cache-iswa.cpp`, constructor, build 11434, with `swa_full = false`).
+    pub fn window_cells(self, window: u64) -> u64 {
+        let sharers = match self.layout {
+            KvLayout::Streams => 1,
+            KvLayout::Unified => u64::from(self.sequences),
+        };
+        let wanted = window.saturating_mul(sharers).saturating_add(self.n_ubatch.into());
+        aligned(aligned(self.cells).min(wanted))
+    }
+}
+
 /// KV bytes per token of a model, its layers grouped by their window. Made once per model, so that
 /// planners and simulators can ask often.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,20 +87,13 @@ impl KvCost {
 
     /// Bytes of a cache as llama.cpp allocates it.
     ///
-    /// Full-attention layers hold all cells. Window layers hold
-    /// `pad256(min(cells, window × (unified ? sequences : 1) + n_ubatch))` per stream
-    /// (`llama-kv-cache-iswa.cpp`, constructor, build 11434, with `swa_full = false`).
+    /// Full-attention layers hold all cells, window layers [`CacheShape::window_cells`].
     pub fn cache(&self, shape: CacheShape) -> Bytes {
-        let sequences = u64::from(shape.sequences);
-        let cells = aligned(shape.cells);
-        let (streams, sharers) = match shape.layout {
-            KvLayout::Streams => (sequences, 1),
-            KvLayout::Unified => (1, sequences),
+        let streams = match shape.layout {
+            KvLayout::Streams => u64::from(shape.sequences),
+            KvLayout::Unified => 1,
         };
-        let one = self.sum(cells, |window| {
-            let wanted = window.saturating_mul(sharers).saturating_add(shape.n_ubatch.into());
-            aligned(cells.min(wanted))
-        });
+        let one = self.sum(aligned(shape.cells), |window| shape.window_cells(window));
         Bytes(one.0.saturating_mul(streams))
     }
 

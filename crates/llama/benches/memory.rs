@@ -1,45 +1,104 @@
-//! What the planner predicts for an engine, and what the process really holds with all slots full.
+//! What the planner predicts for an engine, and what a process really holds with all slots full.
 //!
-//! `cargo bench -p harmonic-llama --bench memory -- MODEL.gguf… ` prints one line of JSON per model
-//! and layout. Linux only: resident memory is read from `/proc/self/statm`.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a program for people who measure")]
+//! `cargo bench -p harmonic-llama --bench memory -- MODEL.gguf…` prints one line of JSON for each
+//! model, KV type and set of slots, and says at the end which lines are more than 5% apart; the exit
+//! status is then 1. Each line comes from a process of its own, so that no line inherits memory that
+//! the allocator kept from another. Linux only: resident memory is read from `/proc/self/statm`.
+//!
+//! What is counted: the growth of resident memory from before the model is loaded until every
+//! sequence has been prefilled to its last cell in full batches and all of them have decoded
+//! together. The program itself, whatever it serves, is not the engine's and is left out.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    reason = "a program for people who measure"
+)]
 
 use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
 
 use harmonic_engine::sampling::{Sampler, Samplers};
 use harmonic_engine::{Batch, Machine, Row, SeqId, Token};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_models::gguf::{Header, shape};
 use harmonic_planner::PlannedModel;
-use harmonic_planner::footprint::{Pricing, SlotsByContext};
-use harmonic_types::{BudgetRule, KvType, RequestId, Sampling};
+use harmonic_planner::footprint::{Footprint, Pricing, SlotsByContext};
+use harmonic_types::{BudgetRule, KvLayout, KvType, RequestId, Sampling};
 
-const SLOTS: u32 = 8;
-const CONTEXT: u32 = 1024;
 const BATCH: u32 = 512;
 
-fn main() {
+/// How far prediction and measurement may be apart.
+const TOLERANCE: f64 = 0.05;
+
+/// The word that makes this program measure one line, instead of starting itself for each.
+const ONE: &str = "one";
+
+fn main() -> ExitCode {
     // `cargo bench` adds `--bench`.
-    for path in std::env::args().skip(1).filter(|word| !word.starts_with("--")) {
-        for kv_type in [KvType::F16, KvType::Q8_0] {
-            compare(Path::new(&path), kv_type);
+    let words: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    if let [first, path, kv_type, slots] = words.as_slice()
+        && first == ONE
+    {
+        let (layout, slots) = named_slots(slots);
+        measure(Path::new(path), named_type(kv_type), layout, &slots);
+        return ExitCode::SUCCESS;
+    }
+    let mut far = 0;
+    for path in &words {
+        for kv_type in ["f16", "q8_0"] {
+            for slots in ["equal", "unequal", "many"] {
+                far += u32::from(!line(path, kv_type, slots));
+            }
         }
+    }
+    if far > 0 {
+        eprintln!("{far} lines are more than {:.0}% apart", TOLERANCE * 100.0);
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// Prints the line of one process, and says whether it is within the tolerance.
+fn line(path: &str, kv_type: &str, slots: &str) -> bool {
+    let this = std::env::current_exe().expect("this program has a path");
+    let ran = Command::new(this)
+        .args([ONE, path, kv_type, slots])
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("this program starts again");
+    assert!(ran.status.success(), "{path} {kv_type} {slots}: {}", ran.status);
+    let line = String::from_utf8(ran.stdout).expect("JSON");
+    print!("{line}");
+    let ratio = line.split_once(r#""ratio":"#).and_then(|(_, rest)| rest.split(',').next());
+    let ratio: f64 = ratio.and_then(|ratio| ratio.parse().ok()).expect("a ratio");
+    (ratio - 1.0).abs() <= TOLERANCE
+}
+
+fn named_type(name: &str) -> KvType {
+    match name {
+        "f16" => KvType::F16,
+        "q8_0" => KvType::Q8_0,
+        other => panic!("no KV type {other}"),
     }
 }
 
-fn compare(path: &Path, kv_type: KvType) {
-    let header = Header::open(path).expect("a GGUF file");
-    let planned = PlannedModel {
-        name: path.display().to_string(),
-        path: Some(path.to_owned()),
-        digest: None,
-        shape: shape(&header).expect("a known architecture"),
-        paper: None,
-    };
-    let pricing = Pricing::of(&planned, BudgetRule::Exact, kv_type, SLOTS).expect("exact");
-    let footprint = pricing.engine(&SlotsByContext::from([(CONTEXT.into(), SLOTS.into())]));
+/// Slots and the layout that suits them.
+fn named_slots(name: &str) -> (KvLayout, SlotsByContext) {
+    match name {
+        "equal" => (KvLayout::Streams, SlotsByContext::from([(2048, 8)])),
+        "unequal" => (KvLayout::Unified, SlotsByContext::from([(1024, 6), (4096, 2)])),
+        "many" => (KvLayout::Streams, SlotsByContext::from([(512, 32)])),
+        other => panic!("no slots {other}"),
+    }
+}
+
+fn measure(path: &Path, kv_type: KvType, layout: KvLayout, slots: &SlotsByContext) {
+    let footprint = predicted(path, kv_type, layout, slots);
     let before = resident();
     let model = Model::load(path).expect("loads");
+    let loaded = resident() - before;
     let setup = LlamaSetup {
         id: "memory".to_owned(),
         path: path.to_owned(),
@@ -51,30 +110,63 @@ fn compare(path: &Path, kv_type: KvType) {
         batch_tokens: BATCH,
     };
     let mut machine = LlamaMachine::new(&model, &setup).expect("a context");
-    fill(&mut machine);
-    let held = resident() - before;
-    let predicted = footprint.total().0;
+    let created = resident() - before;
+    fill(&mut machine, slots);
+    let full = resident() - before;
+    let Footprint { weights, kv, compute, overhead, .. } = footprint;
+    let total = footprint.total().0;
+    let allocation = machine.allocation();
+    let allocated = |bytes: Option<harmonic_types::Bytes>| bytes.map_or(0, |bytes| bytes.0);
     println!(
-        r#"{{"model":"{}","kv_type":"{kv_type:?}","predicted":{predicted},"resident":{held},"ratio":{:.3},"footprint":"{footprint:?}","allocation":"{:?}"}}"#,
+        r#"{{"model":"{}","kv_type":"{}","layout":"{}","sequences":{},"predicted":{total},"resident":{full},"ratio":{:.3},"weights":{},"kv":{},"kv_allocated":{},"compute":{},"compute_allocated":{},"overhead":{},"resident_loaded":{loaded},"resident_created":{created}}}"#,
         path.file_name().unwrap_or_default().to_string_lossy(),
-        predicted as f64 / held as f64,
-        machine.allocation(),
+        if kv_type == KvType::F16 { "f16" } else { "q8_0" },
+        if layout == KvLayout::Streams { "streams" } else { "unified" },
+        footprint.sequences,
+        total as f64 / full as f64,
+        weights.0,
+        kv.0,
+        allocated(allocation.kv_bytes),
+        compute.0,
+        allocated(allocation.compute_bytes),
+        overhead.0,
     );
 }
 
+fn predicted(path: &Path, kv_type: KvType, layout: KvLayout, slots: &SlotsByContext) -> Footprint {
+    let header = Header::open(path).expect("a GGUF file");
+    let planned = PlannedModel {
+        name: path.display().to_string(),
+        path: Some(path.to_owned()),
+        digest: None,
+        shape: shape(&header).expect("a known architecture"),
+        paper: None,
+    };
+    let sequences = u32::try_from(slots.values().sum::<u64>()).expect("few");
+    let pricing = Pricing::of(&planned, BudgetRule::Exact, kv_type, sequences).expect("exact");
+    pricing.engine_in(layout, slots)
+}
+
 /// Prefills every sequence to its last cell but one, then decodes all of them together once.
-fn fill(machine: &mut LlamaMachine<'_>) {
+fn fill(machine: &mut LlamaMachine<'_>, slots: &SlotsByContext) {
+    let of_slot = slots.iter().flat_map(|(context, count)| {
+        let context = u32::try_from(*context).expect("small");
+        (0..*count).map(move |_| context)
+    });
+    let contexts: Vec<(u32, u32)> = (0..).zip(of_slot).collect();
     let mut samplers = Samplers::default();
-    for seq in 0..SLOTS {
-        samplers.insert(RequestId(seq.into()), Sampler::new(Sampling::default(), seq.into()));
-        for position in (0..CONTEXT - 1).step_by(BATCH as usize) {
-            let len = BATCH.min(CONTEXT - 1 - position);
+    for (seq, context) in &contexts {
+        let sampler = Sampler::new(Sampling::default(), u64::from(*seq));
+        samplers.insert(RequestId(u64::from(*seq)), sampler);
+        for position in (0..context - 1).step_by(BATCH as usize) {
+            let len = BATCH.min(context - 1 - position);
             let tokens = (0..len).map(|at| Token(i32::try_from(100 + at).expect("small")));
-            run(machine, &mut samplers, vec![row(seq, position, 0, len, false)], tokens.collect());
+            run(machine, &mut samplers, vec![row(*seq, position, 0, len, false)], tokens.collect());
         }
     }
-    let rows = (0..SLOTS).map(|seq| row(seq, CONTEXT - 1, seq as usize, 1, true)).collect();
-    run(machine, &mut samplers, rows, vec![Token(100); SLOTS as usize]);
+    let last = |(at, (seq, context)): (usize, &(u32, u32))| row(*seq, context - 1, at, 1, true);
+    let rows: Vec<Row> = contexts.iter().enumerate().map(last).collect();
+    run(machine, &mut samplers, rows, vec![Token(100); contexts.len()]);
 }
 
 fn row(seq: u32, position: u32, start: usize, len: u32, sample: bool) -> Row {

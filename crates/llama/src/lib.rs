@@ -9,6 +9,7 @@
 //! Does not do: scheduling, chat, sampling policy.
 
 mod backend;
+mod context;
 mod engine;
 mod log;
 mod machine;

@@ -1,27 +1,21 @@
 //! A llama.cpp context as the machine that runs the scheduler's batches.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use harmonic_engine::sampling::Samplers;
 use harmonic_engine::{
     Allocation, Batch, CacheOp, EngineError, Machine, MachineError, Outcome, SnapshotId,
 };
-
-use harmonic_types::{Bytes, KvLayout, KvType};
+use harmonic_types::Bytes;
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
 use llama_cpp_2::context::session::{LlamaStateSeqFlags, SeqState};
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
 
-use crate::backend::{alone, backend};
+use crate::context;
 use crate::engine::LlamaSetup;
-use crate::log::{Buffers, watching};
+use crate::log::Buffers;
 use crate::model::Model;
-
-/// Tokens of a physical batch: llama.cpp's default, and what the planner reckons with.
-const UBATCH_TOKENS: u32 = 512;
 
 /// A context and what it needs at every step. Borrows the model, so it lives on the stack of the
 /// engine's thread.
@@ -31,6 +25,8 @@ pub struct LlamaMachine<'m> {
     batch: LlamaBatch<'static>,
     snapshots: HashMap<SnapshotId, SeqState>,
     allocation: Allocation,
+    /// Most rows of a batch that may want logits.
+    most_outputs: usize,
     trims: bool,
 }
 
@@ -40,50 +36,17 @@ impl<'m> LlamaMachine<'m> {
     /// # Errors
     /// [`EngineError::Setup`] when llama.cpp cannot allocate it.
     pub fn new(model: &'m Model, setup: &LlamaSetup) -> Result<Self, EngineError> {
-        let failed = |reason: String| EngineError::Setup { id: setup.id.clone(), reason };
-        let backend = backend().map_err(failed)?;
-        let params = params(setup).map_err(failed)?;
-        let create = || model.llama.new_context(backend, params);
-        let (context, Buffers { kv, compute }) = alone(|| watching(create));
-        let context = context.map_err(|error| {
-            failed(format!(
-                "llama.cpp could not create a context of {} KV tokens for {} sequences ({error}): \
-                 plan for less context or fewer slots",
-                setup.kv_tokens, setup.sequences
-            ))
-        })?;
+        let (context, Buffers { kv, compute }) = context::create(model, setup)?;
         let weights_bytes = Some(model.weights_bytes());
         Ok(Self {
             context,
             batch: LlamaBatch::new(setup.batch_tokens as usize, 1),
             snapshots: HashMap::new(),
             allocation: Allocation { weights_bytes, kv_bytes: kv, compute_bytes: compute },
+            most_outputs: context::most_outputs(setup) as usize,
             trims: model.trims(),
         })
     }
-}
-
-fn params(setup: &LlamaSetup) -> Result<LlamaContextParams, String> {
-    let cells = u32::try_from(setup.kv_tokens)
-        .map_err(|_| format!("{} KV tokens are more than llama.cpp can count", setup.kv_tokens))?;
-    let threads = i32::try_from(setup.threads.max(1)).unwrap_or(i32::MAX);
-    let kv_type = match setup.kv_type {
-        KvType::F16 => KvCacheType::F16,
-        KvType::Q8_0 => KvCacheType::Q8_0,
-    };
-    Ok(LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(cells))
-        .with_n_seq_max(setup.sequences)
-        .with_n_batch(setup.batch_tokens)
-        .with_n_ubatch(setup.batch_tokens.min(UBATCH_TOKENS))
-        .with_n_threads(threads)
-        .with_n_threads_batch(threads)
-        .with_type_k(kv_type)
-        .with_type_v(kv_type)
-        .with_kv_unified(setup.kv_layout == KvLayout::Unified)
-        // Window layers keep only their window; snapshots are exact, so nothing needs more.
-        .with_swa_full(false)
-        .with_no_perf(true))
 }
 
 impl Machine for LlamaMachine<'_> {
@@ -147,6 +110,12 @@ impl Machine for LlamaMachine<'_> {
     }
 
     fn run(&mut self, batch: &Batch, samplers: &mut Samplers) -> Result<Outcome, MachineError> {
+        let outputs = batch.sampling_rows().count();
+        if outputs > self.most_outputs {
+            let room = self.most_outputs;
+            let reason = format!("{outputs} rows want logits and the context holds {room}");
+            return Err(failed("decoding", &reason));
+        }
         self.batch.clear();
         for row in &batch.rows {
             let last = row.len - 1;

@@ -67,7 +67,7 @@ impl Bench<'_> {
             assert_eq!(after, before, "{}", self.what);
         }
         let gap = (after.chosen - before.chosen).abs();
-        assert!(gap < 0.1, "{}: {after:?} after {before:?}", self.what);
+        assert!(gap < 0.1, "{}: {gap}", self.what);
     }
 
     fn dropped(&mut self, seq: u32) {

@@ -71,6 +71,7 @@ fn model(index: u32) -> PlannedModel {
             architecture: "qwen3".to_owned(),
             layers: vec![layer; 36],
             embedding_length: 2560,
+            feed_forward_length: 9728,
             context_trained: Tokens(40_960),
             vocabulary: 151_936,
             parameters: weights,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | weights | bytes of all tensors |
 //! | KV | [`KvCost::cache`] of the layout below |
-//! | compute | [`compute`], an estimate |
+//! | compute | what the graph and its outputs take (`compute.rs`) |
 //! | overhead | [`overhead`], an estimate |
 //! | prefix | KV of each placed agent's system prompt, [`prefix_tokens`], an estimate; and conversations, of what the budget leaves |
 //! | park | sequences that gave a borrowed slot back, of what the budget leaves |
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use harmonic_laws::{CacheShape, KvCost, aligned};
 use harmonic_types::{BudgetRule, Bytes, KvLayout, KvType, ModelShape, Tokens};
 
+use crate::compute::compute;
 use crate::input::{PaperFigures, PlannedModel};
 
 /// `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
@@ -120,11 +121,8 @@ impl<'a> Pricing<'a> {
     /// What an engine with these slots costs, prefixes apart.
     pub fn engine(&self, slots: &SlotsByContext) -> Footprint {
         let all: u64 = slots.values().sum();
-        let sequences = u64::from(self.max_in_flight.min(MAX_SEQUENCES)).min(all);
-        let sequences = u32::try_from(sequences).expect("at most MAX_SEQUENCES");
-        let streams = self.with_layout(KvLayout::Streams, largest_context(slots), sequences);
-        let pool = aligned(sum_of_largest(slots, sequences.into()));
-        let unified = self.with_layout(KvLayout::Unified, pool, sequences);
+        let streams = self.engine_in(KvLayout::Streams, slots);
+        let unified = self.engine_in(KvLayout::Unified, slots);
         let exact = if streams.total() <= unified.total() { streams } else { unified };
         match self.paper {
             None => exact,
@@ -138,8 +136,16 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    fn with_layout(&self, layout: KvLayout, cells: u64, sequences: u32) -> Footprint {
-        let kv = self.kv.cache(CacheShape { layout, cells, sequences, n_ubatch: N_UBATCH });
+    /// The same in this layout, by the exact rule.
+    pub fn engine_in(&self, layout: KvLayout, slots: &SlotsByContext) -> Footprint {
+        let all: u64 = slots.values().sum();
+        let sequences = u64::from(self.max_in_flight.min(MAX_SEQUENCES)).min(all);
+        let sequences = u32::try_from(sequences).expect("at most MAX_SEQUENCES");
+        let cells = match layout {
+            KvLayout::Streams => largest_context(slots),
+            KvLayout::Unified => aligned(sum_of_largest(slots, sequences.into())),
+        };
+        let cache = CacheShape { layout, cells, sequences, n_ubatch: N_UBATCH };
         Footprint {
             layout,
             sequences,
@@ -148,10 +154,10 @@ impl<'a> Pricing<'a> {
                 KvLayout::Unified => cells,
             },
             weights: self.shape.weights_bytes,
-            kv,
+            kv: self.kv.cache(cache),
             prefix: Bytes::ZERO,
             park: Bytes::ZERO,
-            compute: compute(self.shape, cells, sequences),
+            compute: compute(self.shape, cache),
             overhead: overhead(self.shape),
         }
     }
@@ -178,23 +184,9 @@ pub fn prefix_tokens(system: &str) -> Tokens {
     Tokens(u32::try_from(system.len().div_ceil(3) + 64).unwrap_or(u32::MAX))
 }
 
-/// Compute buffers, estimated: 4 bytes for each of
-/// - the logits of a physical batch, `N_UBATCH` × vocabulary, and of the outputs that are kept,
-///   sequences × vocabulary (`output_reserve` in `llama-context.cpp`);
-/// - activations, `N_UBATCH` × 4 × width of the residual stream;
-/// - the attention mask of a physical batch, `N_UBATCH` × cells that a sequence can attend to.
-pub fn compute(shape: &ModelShape, cells: u64, sequences: u32) -> Bytes {
-    const LIVE_ACTIVATIONS: u64 = 4;
-    let rows = u64::from(N_UBATCH);
-    let vocabulary = u64::from(shape.vocabulary);
-    let logits = (rows + u64::from(sequences)) * vocabulary;
-    let activations = rows * LIVE_ACTIVATIONS * u64::from(shape.embedding_length);
-    let mask = rows.saturating_mul(cells);
-    Bytes(logits.saturating_add(activations).saturating_add(mask).saturating_mul(4))
-}
-
-/// What else an engine holds, estimated: 32 MB for threads, graph and tables, and 256 bytes for
-/// each entry of the vocabulary (its text in two tables and a score).
+/// What else an engine holds, estimated from what was measured beyond the other lines (`cargo bench
+/// -p harmonic-llama --bench memory`): 17 MB for code, threads, graphs and work buffers, and 186
+/// bytes for each entry of the vocabulary (its text in three tables, a score, its merges).
 pub fn overhead(shape: &ModelShape) -> Bytes {
-    Bytes(32_000_000 + 256 * u64::from(shape.vocabulary))
+    Bytes(17_000_000 + 186 * u64::from(shape.vocabulary))
 }

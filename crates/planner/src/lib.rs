@@ -10,7 +10,8 @@
 #![forbid(unsafe_code)]
 
 pub mod allocation;
-pub mod concurrency;
+pub mod compute;
+mod concurrency;
 mod document;
 pub mod error;
 pub mod footprint;

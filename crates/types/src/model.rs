@@ -50,6 +50,9 @@ pub struct ModelShape {
     pub layers: Vec<LayerKv>,
     /// Width of the residual stream.
     pub embedding_length: u32,
+    /// Inner width of the feed-forward network that one token passes, of all experts in use
+    /// together; where layers differ, the widest. 0 where a model has none.
+    pub feed_forward_length: u32,
     /// Context the model was trained for.
     pub context_trained: Tokens,
     /// Vocabulary size.

@@ -2,11 +2,8 @@
 //!
 //! NVML says nothing of whether a GPU shares the system's memory, and the ways it answers for one
 //! that does have changed with the driver (`research/hardware.md` §1). So two things must agree:
-//! what it answers for the memory, and that the GPU is one known to be integrated, by its name.
-//!
-//! Does not do: ask libcuda for `CU_DEVICE_ATTRIBUTE_INTEGRATED`. That takes `unsafe`, which this
-//! crate forbids, or a crate that opens a context on the GPU to ask. A new integrated GPU is thus
-//! of unknown memory until its name is added here.
+//! what it answers for the memory, and that the GPU is integrated, by its name or by what NVIDIA's
+//! driver library says. The driver is asked only where its answer decides.
 
 use harmonic_types::{Bytes, Finding};
 
@@ -30,7 +27,9 @@ pub fn gpus(nvml: &dyn Nvml, system: Bytes) -> Result<(Vec<Gpu>, Vec<Finding>), 
     let mut findings = Vec::new();
     for index in 0..nvml.count()? {
         let name = nvml.name(index)?;
-        let memory = memory(&name, nvml.memory(index), system).unwrap_or_else(|answer| {
+        let integrated = || nvml.integrated(index) == Some(true);
+        let memory = memory(&name, nvml.memory(index), system, integrated);
+        let memory = memory.unwrap_or_else(|answer| {
             findings.push(unknown(&name, &answer));
             GpuMemory::Unknown
         });
@@ -46,28 +45,36 @@ pub fn gpus(nvml: &dyn Nvml, system: Bytes) -> Result<(Vec<Gpu>, Vec<Finding>), 
     Ok((gpus, findings))
 }
 
-/// Where the memory of the GPU `name` is, or the answer that does not tell.
+/// Where the memory of the GPU `name` is, or the answer that does not tell. `integrated` is what
+/// the driver says, if it says so.
 fn memory(
     name: &str,
     answer: Result<NvmlMemory, NvmlError>,
     system: Bytes,
+    integrated: impl FnOnce() -> bool,
 ) -> Result<GpuMemory, String> {
-    let integrated = INTEGRATED.iter().any(|word| name.contains(word));
+    let by_name = INTEGRATED.iter().any(|word| name.contains(word));
+    let as_of_one_that_shares = match answer {
+        Err(NvmlError::NotSupported) => true,
+        Err(NvmlError::Other(_)) => false,
+        Ok(NvmlMemory { total, .. }) => total == Bytes::ZERO || is_systems(total, system),
+    };
+    if as_of_one_that_shares && (by_name || integrated()) {
+        return Ok(GpuMemory::System);
+    }
     match answer {
-        Err(NvmlError::NotSupported) | Ok(NvmlMemory { total: Bytes::ZERO, .. }) if integrated => {
-            Ok(GpuMemory::System)
-        }
-        Ok(NvmlMemory { total, .. }) if integrated => {
-            if u128::from(total.0) * 100 >= u128::from(system.0) * u128::from(SYSTEM_SHARE) {
-                Ok(GpuMemory::System)
-            } else {
-                Err(format!("{total}, while it shares {system} with the CPU"))
-            }
+        Ok(NvmlMemory { total, .. }) if by_name => {
+            Err(format!("{total}, while it shares {system} with the CPU"))
         }
         Ok(NvmlMemory { total: Bytes::ZERO, .. }) => Err("0 bytes".to_owned()),
         Ok(NvmlMemory { total, free }) => Ok(GpuMemory::Board { total, free }),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Whether `total` can be the whole of the system's memory.
+fn is_systems(total: Bytes, system: Bytes) -> bool {
+    u128::from(total.0) * 100 >= u128::from(system.0) * u128::from(SYSTEM_SHARE)
 }
 
 fn unknown(name: &str, answer: &str) -> Finding {
@@ -108,30 +115,45 @@ mod tests {
         for answer in
             [Err(NvmlError::NotSupported), Ok(total(0)), Ok(total(SYSTEM.0)), Ok(total(128 << 30))]
         {
-            assert_eq!(memory("NVIDIA GB10", answer.clone(), SYSTEM), Ok(GpuMemory::System));
-            assert_eq!(memory("NVIDIA Thor", answer, SYSTEM), Ok(GpuMemory::System));
+            for (name, integrated) in
+                [("NVIDIA GB10", false), ("NVIDIA Thor", false), ("NVIDIA of tomorrow", true)]
+            {
+                let found = memory(name, answer.clone(), SYSTEM, || integrated);
+                assert_eq!(found, Ok(GpuMemory::System), "{name}");
+            }
         }
     }
 
     #[test]
     fn every_other_answer_for_it_is_unknown() {
         for answer in [Ok(total(8128 << 20)), Err(NvmlError::Other("GPU_IS_LOST".to_owned()))] {
-            assert!(memory("NVIDIA GB10", answer, SYSTEM).is_err());
+            assert!(memory("NVIDIA GB10", answer, SYSTEM, || true).is_err());
         }
     }
 
     #[test]
     fn another_gpu_without_a_memory_is_unknown() {
         for answer in [Err(NvmlError::NotSupported), Ok(total(0))] {
-            assert!(memory("NVIDIA GeForce RTX 5090", answer, SYSTEM).is_err());
+            assert!(memory("NVIDIA GeForce RTX 5090", answer, SYSTEM, || false).is_err());
         }
+    }
+
+    #[test]
+    fn the_driver_is_not_asked_where_it_cannot_change_the_answer() {
+        let asked = || unreachable!("the driver was asked");
+        let card = memory("NVIDIA GeForce RTX 4090", Ok(total(24 << 30)), SYSTEM, asked);
+        assert!(matches!(card, Ok(GpuMemory::Board { .. })), "{card:?}");
+        let lost = Err(NvmlError::Other("GPU_IS_LOST".to_owned()));
+        assert!(memory("NVIDIA of tomorrow", lost, SYSTEM, asked).is_err());
+        let known = memory("NVIDIA GB10", Err(NvmlError::NotSupported), SYSTEM, asked);
+        assert_eq!(known, Ok(GpuMemory::System));
     }
 
     proptest! {
         /// A card that is larger than the machine's memory stays a card.
         #[test]
         fn a_discrete_gpu_keeps_its_own_memory(bytes in 1_u64.., system in 0_u64..) {
-            let found = memory("NVIDIA GeForce RTX 4090", Ok(total(bytes)), Bytes(system));
+            let found = memory("NVIDIA GeForce RTX 4090", Ok(total(bytes)), Bytes(system), || false);
             let expected = GpuMemory::Board { total: Bytes(bytes), free: Bytes(bytes / 2) };
             prop_assert_eq!(found, Ok(expected));
         }

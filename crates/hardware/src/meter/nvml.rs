@@ -142,6 +142,9 @@ mod tests {
         fn memory(&self, _: u32) -> Result<NvmlMemory, NvmlError> {
             Ok(NvmlMemory { total: Bytes::ZERO, free: Bytes::ZERO })
         }
+        fn integrated(&self, _: u32) -> Option<bool> {
+            None
+        }
         fn milliwatts(&self, _: u32) -> Result<u64, NvmlError> {
             self.power.clone()
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use harmonic_types::Bytes;
 use nvml_wrapper::error::NvmlError as Refusal;
 
+use super::libcuda;
 use super::{Nvml, NvmlError, NvmlMemory, NvmlState};
 
 /// The loaded library.
@@ -46,6 +47,11 @@ impl Nvml for Library {
     fn memory(&self, index: u32) -> Result<NvmlMemory, NvmlError> {
         let memory = self.device(index)?.memory_info().map_err(refused)?;
         Ok(NvmlMemory { total: Bytes(memory.total), free: Bytes(memory.free) })
+    }
+
+    fn integrated(&self, index: u32) -> Option<bool> {
+        let pci = self.device(index).ok()?.pci_info().ok()?;
+        libcuda::integrated(&format!("{:04x}:{:02x}:{:02x}.0", pci.domain, pci.bus, pci.device))
     }
 
     fn milliwatts(&self, index: u32) -> Result<u64, NvmlError> {

@@ -3,12 +3,14 @@
 //! ```json
 //! { "devices": [ { "name": "NVIDIA GB10",
 //!                  "memory": { "error": "NOT_SUPPORTED" },
+//!                  "integrated": true,
 //!                  "power_mw": 11170,
 //!                  "energy_mj": { "error": "NOT_SUPPORTED" } } ] }
 //! ```
 //!
 //! Each answer is the value (`memory`: `{"total": bytes, "free": bytes}`) or `{"error": NAME}` with
-//! NVML's name without `NVML_ERROR_`. A library that refuses to start is `{"error": NAME}` alone.
+//! NVML's name without `NVML_ERROR_`; `integrated` is libcuda's and left out where that was not
+//! asked. A library that refuses to start is `{"error": NAME}` alone.
 //! Without the file there is no library.
 
 use std::sync::Arc;
@@ -48,6 +50,7 @@ struct Memory {
 struct RecordedDevice {
     name: Answer<String>,
     memory: Answer<Memory>,
+    integrated: Option<bool>,
     power_mw: Answer<u64>,
     energy_mj: Answer<u64>,
 }
@@ -112,6 +115,10 @@ impl Nvml for Devices {
         Ok(NvmlMemory { total: Bytes(total), free: Bytes(free) })
     }
 
+    fn integrated(&self, index: u32) -> Option<bool> {
+        self.device(index).ok()?.integrated
+    }
+
     fn milliwatts(&self, index: u32) -> Result<u64, NvmlError> {
         self.device(index)?.power_mw.get()
     }
@@ -139,6 +146,7 @@ mod tests {
         assert_eq!(nvml.count(), Ok(1));
         assert_eq!(nvml.name(0).as_deref(), Ok("NVIDIA GB10"));
         assert_eq!(nvml.memory(0), Err(NvmlError::NotSupported));
+        assert_eq!(nvml.integrated(0), None);
         assert_eq!(nvml.milliwatts(0), Ok(11_170));
         assert_eq!(nvml.millijoules(0), Err(NvmlError::Other("GPU_IS_LOST".to_owned())));
         assert!(nvml.name(1).is_err());

@@ -21,6 +21,7 @@ fn shape() -> ModelShape {
         architecture: "llama".to_owned(),
         layers: vec![LayerKv { kv_heads: 1, key_length: 32, value_length: 32, window: None }],
         embedding_length: 64,
+        feed_forward_length: 256,
         context_trained: Tokens(4096),
         vocabulary: 256,
         parameters: 1_000_000,

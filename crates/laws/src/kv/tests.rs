@@ -9,6 +9,7 @@ fn shape(layers: Vec<LayerKv>) -> ModelShape {
         architecture: "test".to_owned(),
         layers,
         embedding_length: 0,
+        feed_forward_length: 0,
         context_trained: Tokens(0),
         vocabulary: 0,
         parameters: 0,

@@ -9,6 +9,7 @@ fn qwen3(layers: usize, weights: u64, parameters: u64) -> ModelShape {
         architecture: "qwen3".to_owned(),
         layers: vec![layer; layers],
         embedding_length: 2560,
+        feed_forward_length: 9728,
         context_trained: Tokens(32_768),
         vocabulary: 151_936,
         parameters,

@@ -49,11 +49,13 @@ fn qwen3_parameters_follow_from_the_configurations() {
     ];
     for (name, configuration, tied) in dense {
         assert_eq!(shape(name).parameters, qwen3_parameters(configuration, None, 1, tied));
+        assert_eq!(u64::from(shape(name).feed_forward_length), configuration[4]);
         assert_eq!(shape(name).parameters_active, shape(name).parameters);
     }
     let sparse = [2048, 48, 32, 4, 768];
     let shape = shape("qwen3:30b-a3b");
     assert_eq!(shape.parameters, qwen3_parameters(sparse, Some(128), 128, false));
+    assert_eq!(shape.feed_forward_length, 8 * 768);
     assert_eq!(shape.parameters_active, qwen3_parameters(sparse, Some(128), 8, false));
 }
 

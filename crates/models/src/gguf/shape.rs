@@ -23,6 +23,7 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     Ok(ModelShape {
         architecture: architecture.to_owned(),
         embedding_length: keys.required(header, "embedding_length")?,
+        feed_forward_length: feed_forward_length(header, &keys, layers.len(), experts)?,
         context_trained: Tokens(keys.required(header, "context_length")?),
         vocabulary: vocabulary(header, &keys)?,
         parameters,
@@ -66,6 +67,29 @@ fn experts(
         return Err(GgufError::key(&key, format!("is {used} of {count} experts")));
     }
     Ok(Some((count, used)))
+}
+
+/// Inner width of the feed-forward network; absent means that there is none, as in llama.cpp. Files
+/// of mixtures state an expert's width under a key of its own, the oldest ones in place of the
+/// model's.
+fn feed_forward_length(
+    header: &Header,
+    keys: &Keys<'_>,
+    layers: usize,
+    experts: Option<(u32, u32)>,
+) -> Result<u32, GgufError> {
+    let layers = u32::try_from(layers).unwrap_or(u32::MAX);
+    let widest = |key: &str| -> Result<Option<u32>, GgufError> {
+        let lengths = keys.per_layer(header, key, layers)?;
+        Ok(lengths.and_then(|lengths| lengths.into_iter().max()))
+    };
+    let stated = widest("feed_forward_length")?.unwrap_or(0);
+    let Some((_, used)) = experts else { return Ok(stated) };
+    let Some(expert) = widest("expert_feed_forward_length")? else {
+        return Ok(stated.saturating_mul(used));
+    };
+    let shared = widest("expert_shared_feed_forward_length")?.unwrap_or(0);
+    Ok(expert.saturating_mul(used).saturating_add(shared))
 }
 
 /// Routed experts are stored as `…_exps` tensors whose outermost dimension is the expert; shared

@@ -289,6 +289,25 @@ mod geometry {
     }
 
     #[test]
+    fn the_feed_forward_width_is_that_of_one_token() {
+        let width = |file: &Gguf| {
+            shape(&read(&file.bytes()).expect("readable")).expect("a shape").feed_forward_length
+        };
+        let dense = || Gguf::skeleton("gemma3n", 2).matrix("a", &[32, 10], TensorType::F16);
+        assert_eq!(width(&dense()), 0, "recurrent models have none");
+        assert_eq!(width(&dense().number(".feed_forward_length", 96)), 96);
+        assert_eq!(width(&dense().numbers(".feed_forward_length", &[64, 128])), 128);
+        let mixture = || {
+            let of_eight = dense().number(".expert_count", 8).number(".expert_used_count", 2);
+            of_eight.number(".feed_forward_length", 96)
+        };
+        assert_eq!(width(&mixture()), 2 * 96);
+        let apart = || mixture().number(".expert_feed_forward_length", 24);
+        assert_eq!(width(&apart()), 2 * 24);
+        assert_eq!(width(&apart().number(".expert_shared_feed_forward_length", 40)), 2 * 24 + 40);
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         for key in [".block_count", ".embedding_length", ".context_length"] {
             let bytes = Gguf::tiny().without(key).bytes();

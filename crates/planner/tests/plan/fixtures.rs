@@ -56,6 +56,7 @@ pub fn model(name: &str, layers: usize, heads: [u32; 2], weights: u64) -> Planne
             architecture: "test".to_owned(),
             layers: vec![layer; layers],
             embedding_length: 2560,
+            feed_forward_length: 9728,
             context_trained: Tokens(32_768),
             vocabulary: 151_936,
             parameters: weights,
@@ -83,6 +84,7 @@ pub fn models() -> Models {
     let mut smollm2 = model("smollm2:135m", 30, [3, 64], 98_000_000);
     smollm2.shape.vocabulary = 49_152;
     smollm2.shape.embedding_length = 576;
+    smollm2.shape.feed_forward_length = 1536;
     smollm2.shape.context_trained = Tokens(8192);
     smollm2.digest = Some("b179".to_owned());
     let all = qwen3.into_iter().chain([smollm2]);

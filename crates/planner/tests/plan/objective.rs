@@ -22,6 +22,7 @@ fn small_models() -> impl Strategy<Value = Vec<PlannedModel>> {
                 let mut model = model(&name, layers, [2, 64], megabytes * 1_000_000);
                 model.shape.vocabulary = 1000;
                 model.shape.embedding_length = 64;
+                model.shape.feed_forward_length = 256;
                 model.shape.layers[0] =
                     LayerKv { window: window.map(Tokens), ..model.shape.layers[0] };
                 model

@@ -1,0 +1,59 @@
+//! Compute buffers of an engine, as llama.cpp allocates them for its context.
+//!
+//! | part | bytes |
+//! |---|---|
+//! | masks | 2 (F16) for each token of a physical batch and cell that it may attend to, once for the full layers and once for each window (`build_attn_inp_kq_mask`, `llama-graph.cpp`) |
+//! | activations | 4 for each token of a physical batch and live element, [`live_elements`] |
+//! | logits | 4 for each output and entry of the vocabulary |
+//! | output buffer | as much again (`output_reserve`, `llama-context.cpp`) |
+//!
+//! Masks and activations are given back before the logits are computed (`ggml-alloc.c` reuses what
+//! no later node reads), so of these two only the larger counts. Outputs are one for each sequence,
+//! which is what `harmonic-llama` asks for (`n_outputs_max`).
+//!
+//! Checked against llama.cpp's own log (build 11434) for a `llama` and a `gemma3` model, in both
+//! layouts and both KV types: `cargo bench -p harmonic-llama --bench memory`.
+//!
+//! Does not count: what a back end adds for itself, and flash attention that is not used.
+
+use std::collections::BTreeSet;
+
+use harmonic_laws::{CacheShape, aligned};
+use harmonic_types::{Bytes, ModelShape, Tokens};
+
+/// Compute buffers of an engine whose cache is `cache`.
+pub(crate) fn compute(shape: &ModelShape, cache: CacheShape) -> Bytes {
+    let outputs = u64::from(cache.sequences) * u64::from(shape.vocabulary) * 4;
+    let rows = rows(cache);
+    let masks = rows.saturating_mul(attended(shape, cache)).saturating_mul(2);
+    let activations = rows.saturating_mul(live_elements(shape)).saturating_mul(4);
+    let graph = masks.saturating_add(activations).max(outputs);
+    Bytes(graph.saturating_add(outputs))
+}
+
+/// Tokens of the batch that llama.cpp reserves for: `n_ubatch` rounded up to a multiple of the
+/// sequences (`graph_reserve`, `llama-context.cpp`). The most that this can come to counts, so that
+/// one more sequence never costs less.
+fn rows(cache: CacheShape) -> u64 {
+    u64::from(cache.n_ubatch) + u64::from(cache.sequences.saturating_sub(1))
+}
+
+/// Cells that one token may attend to, summed over the masks.
+fn attended(shape: &ModelShape, cache: CacheShape) -> u64 {
+    let windows: BTreeSet<Tokens> = shape.layers.iter().filter_map(|layer| layer.window).collect();
+    let windows = windows.into_iter().map(|Tokens(window)| cache.window_cells(window.into()));
+    windows.fold(aligned(cache.cells), u64::saturating_add)
+}
+
+/// Elements that are live for a token at the most, while the feed-forward network of a layer is
+/// computed: its gate, its input projection and their product; or, of a mixture, that product and
+/// the outputs of all experts in use (`build_ffn` and `build_moe_ffn`, `llama-graph.cpp`). Beside
+/// them the residual stream, its normalised copy, and what the allocator cannot fill between them:
+/// together five widths of the stream, for both models measured.
+fn live_elements(shape: &ModelShape) -> u64 {
+    const STREAMS: u64 = 5;
+    let width = u64::from(shape.embedding_length);
+    let inner = u64::from(shape.feed_forward_length);
+    let experts = shape.experts.map_or(0, |(_, used)| u64::from(used));
+    STREAMS * width + (3 * inner).max(inner + experts * width)
+}
