@@ -7,10 +7,10 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt clippy doc
+.PHONY: help setup build demo test bench-peers check fmt clippy doc
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install or name the tools that the build needs
 	@sh scripts/setup.sh
@@ -20,6 +20,13 @@ build: setup ## compile target/release/harmonic
 
 demo: build ## start the starter team, ask it, and measure this machine
 	$(TARGET)/release/harmonic demo
+
+# The models are those of the store that the user has. ARGS are the program's, see ARGS=--help.
+bench-peers: build ## measure beside a real llama-server (ARGS="--write a b c d bare cancel")
+	@sh scripts/peers.sh
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	$(TARGET)/release/harmonic models pull gemma3:270m
+	$(CARGO) bench --locked --package harmonic --bench peers $(WITH) -- $(ARGS)
 
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.

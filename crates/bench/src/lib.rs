@@ -29,6 +29,7 @@ mod window;
 
 pub use config::{BenchConfig, Levels, Load, Protocol};
 pub use error::{BenchError, LevelsError};
+pub use interval::interval;
 pub use observer::{Observer, Phase, Progress, Silent};
 pub use run::run;
 pub use target::http::HttpTarget;

@@ -1,0 +1,135 @@
+//! Ours beside `llama-server`, side by side on one machine.
+//!
+//! `make bench-peers`, or `cargo bench -p harmonic --bench peers -- [a b c d bare cancel]`; `--help`
+//! has the rest. `research/engine.md` and `docs/performance.md` say how the comparison is made.
+//! Tables go to stdout, progress to stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people who measure")]
+
+mod arguments;
+mod bare;
+mod cancel;
+mod cpu;
+mod http;
+mod llama_server;
+mod load;
+mod long_prompt;
+mod ours;
+mod paper;
+mod report;
+mod run;
+mod sample;
+mod server;
+mod setup;
+mod seven;
+mod statistics;
+mod table;
+mod team;
+mod words;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Parser;
+
+use crate::arguments::{Arguments, Scenario};
+use crate::paper::Protocol;
+use crate::run::Run;
+use crate::table::{Bound, Table};
+
+fn main() -> ExitCode {
+    match start(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread: the cores are for the servers.
+fn start(arguments: Arguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        // A dropped run ends its servers.
+        tokio::select! {
+            done = run(arguments) => done,
+            _ = tokio::signal::ctrl_c() => bail!("stopped"),
+            _ = terminate.recv() => bail!("stopped"),
+        }
+    })
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let run = Run::new(arguments)?;
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let command = format!("cargo bench -p harmonic --bench peers -- {}", words.join(" "));
+    let conditions = report::conditions(&run, command.trim()).await?;
+    for condition in &conditions {
+        println!("{condition}");
+    }
+    let mut tables: Vec<Table> = Vec::new();
+    let mut show = |table: Table| {
+        println!("\n{}", table.text());
+        tables.push(table);
+    };
+    let wants = |scenario| run.arguments.wants(scenario);
+    if wants(Scenario::A) {
+        show(paper::beside_peer(&run, paper_protocol(&run)?).await?);
+    }
+    if wants(Scenario::Bare) {
+        show(paper::beside_bare(&run, bare_protocol(&run)?).await?);
+    }
+    if wants(Scenario::B) {
+        show(seven::run(&run, seven::SHORT).await?);
+        if !run.arguments.quick {
+            show(seven::run(&run, seven::LONG).await?);
+        }
+    }
+    if wants(Scenario::C) {
+        show(paper::beside_peer(&run, large_vocabulary(&run)?).await?);
+    }
+    if wants(Scenario::D) {
+        show(long_prompt::run(&run).await?);
+    }
+    if wants(Scenario::Cancel) {
+        show(cancel::run(&run).await?);
+    }
+    if run.arguments.write { report::write(&conditions, &tables) } else { Ok(()) }
+}
+
+/// (a)
+fn paper_protocol(run: &Run) -> anyhow::Result<Protocol> {
+    Ok(Protocol {
+        title: "The paper's protocol: 50 tokens in, 100 out",
+        model: run.model(run.arguments.model.as_ref(), "smollm2:135m")?,
+        plain_text: false,
+        levels: run.arguments.paper_levels(),
+        trials: run.arguments.trials(6),
+        wanted: |level| Some(Bound::AtLeast(if level == 32 { 1.08 } else { 0.97 })),
+    })
+}
+
+/// (a) beside a bare loop.
+fn bare_protocol(run: &Run) -> anyhow::Result<Protocol> {
+    Ok(Protocol {
+        title: "The same beside a bare decode loop",
+        levels: run.arguments.levels_of(&[1, 8, 16, 32]),
+        trials: run.arguments.trials(5),
+        wanted: |_| Some(Bound::AtLeast(0.9)),
+        ..paper_protocol(run)?
+    })
+}
+
+/// (c)
+fn large_vocabulary(run: &Run) -> anyhow::Result<Protocol> {
+    Ok(Protocol {
+        title: "The paper's protocol on a model with a vocabulary of 262,144",
+        model: run.model(run.arguments.large_model.as_ref(), "gemma3:270m")?,
+        plain_text: true,
+        levels: run.arguments.levels_of(&[1, 8, 32]),
+        trials: run.arguments.trials(4),
+        wanted: |level| (level == 32).then_some(Bound::AtLeast(1.15)),
+    })
+}

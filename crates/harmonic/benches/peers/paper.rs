@@ -1,0 +1,142 @@
+//! The paper's protocol: waves of N requests, some 50 tokens in, 100 out. Ours beside the peer,
+//! beside a bare decode loop, or both.
+
+use std::path::PathBuf;
+
+use crate::bare::Bare;
+use crate::ours;
+use crate::run::{Run, conditions, ours_first, say, warm_up, waves};
+use crate::sample::{Sample, measure};
+use crate::setup::{Pair, Setup};
+use crate::table::{Bound, Row, Table};
+use crate::team::Team;
+
+/// Words of the user's message; with the template and a system prompt of one word some 50 tokens.
+const USER_WORDS: usize = 32;
+
+/// Tokens of each answer.
+const OUTPUT: u32 = 100;
+
+/// Tokens that each sequence can hold.
+const CONTEXT: u32 = 512;
+
+/// What a scenario of this kind is about.
+pub struct Protocol {
+    pub title: &'static str,
+    pub model: PathBuf,
+    pub plain_text: bool,
+    pub levels: Vec<u32>,
+    pub trials: u32,
+    /// What the ratio should be at a level.
+    pub wanted: fn(u32) -> Option<Bound>,
+}
+
+/// So many waves that a trial at a low level is not over in a moment.
+fn waves_at(level: u32) -> u32 {
+    (8 / level).clamp(1, 4)
+}
+
+fn case(level: u32) -> String {
+    if level == 1 { "1 stream".to_owned() } else { format!("{level} streams") }
+}
+
+fn setup(run: &Run, protocol: &Protocol) -> Setup {
+    let setup = run.setup(protocol.model.clone(), Team::plain(), CONTEXT);
+    Setup { plain_text: protocol.plain_text, ..setup }
+}
+
+/// Ours beside the peer.
+pub async fn beside_peer(run: &Run, protocol: Protocol) -> anyhow::Result<Table> {
+    let setup = setup(run, &protocol);
+    let agents = setup.team.agents.len();
+    let most = protocol.levels.iter().copied().max().unwrap_or(1);
+    let load = |level| waves(&run.words, agents, level, waves_at(level), USER_WORDS, OUTPUT);
+    let (peer, mut notes) = run.better_peer(&setup, || load(most)).await?;
+    let pair = Pair::start(&setup, &peer, &run.folder).await?;
+    warm_up(&pair.ours, &run.words).await?;
+    warm_up(&pair.peer, &run.words).await?;
+    let mut samples: Vec<Vec<(Sample, Sample)>> = vec![Vec::new(); protocol.levels.len()];
+    for trial in 0..protocol.trials {
+        for (level, samples) in protocol.levels.iter().zip(&mut samples) {
+            let both = pair.measure(ours_first(trial), || load(*level)).await?;
+            say(&format!(
+                "{}, trial {} of {}, {}: {:.1} and {:.1} tok/s",
+                protocol.title,
+                trial + 1,
+                protocol.trials,
+                case(*level),
+                both.0.tok_s,
+                both.1.tok_s
+            ));
+            samples.push(both);
+        }
+    }
+    let all: Vec<(Sample, Sample)> = samples.iter().flatten().copied().collect();
+    notes.splice(0..0, conditions(&setup, &peer, pair.layout, &all));
+    pair.stop().await?;
+    let rows = protocol.levels.iter().zip(&samples).map(|(level, samples)| Row {
+        case: case(*level),
+        figure: "output tok/s",
+        pairs: samples.iter().map(|(ours, peer)| (ours.tok_s, peer.tok_s)).collect(),
+        bound: (protocol.wanted)(*level),
+    });
+    let title = protocol.title.to_owned();
+    Ok(Table { title, other: "llama-server", rows: rows.collect(), notes })
+}
+
+/// Ours beside a bare loop that computes the same number of prompt tokens that no cache answered,
+/// and decodes the same output.
+pub async fn beside_bare(run: &Run, protocol: Protocol) -> anyhow::Result<Table> {
+    let bare = Bare::build(&run.arguments.cargo).await?;
+    let setup = setup(run, &protocol);
+    let agents = setup.team.agents.len();
+    let (server, _) = ours::start(&setup, &run.folder).await?;
+    warm_up(&server, &run.words).await?;
+    let mut pairs: Vec<Vec<(f64, f64)>> = vec![Vec::new(); protocol.levels.len()];
+    let mut computed = 50.0;
+    for trial in 0..protocol.trials {
+        for (level, pairs) in protocol.levels.iter().zip(&mut pairs) {
+            let ask = || waves(&run.words, agents, *level, waves_at(*level), USER_WORDS, OUTPUT);
+            let alone = |prompt: f64| {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "small"
+                )]
+                let prompt = prompt.round().max(1.0) as u32;
+                bare.tok_s(&setup.model, setup.threads, *level, prompt, OUTPUT)
+            };
+            let (ours, loop_tok_s) = if ours_first(trial) {
+                let sample = measure(&server, None, ask()).await?;
+                computed = sample.prompt_tokens - sample.cached_tokens;
+                (sample.tok_s, alone(computed).await?)
+            } else {
+                let loop_tok_s = alone(computed).await?;
+                (measure(&server, None, ask()).await?.tok_s, loop_tok_s)
+            };
+            say(&format!(
+                "{}, trial {} of {}, {}: {ours:.1} and {loop_tok_s:.1} tok/s",
+                protocol.title,
+                trial + 1,
+                protocol.trials,
+                case(*level)
+            ));
+            pairs.push((ours, loop_tok_s));
+        }
+    }
+    server.stop().await?;
+    let rows = protocol.levels.iter().zip(pairs).map(|(level, pairs)| Row {
+        case: case(*level),
+        figure: "output tok/s",
+        pairs,
+        bound: (protocol.wanted)(*level),
+    });
+    let notes = vec![format!(
+        "The loop is crates/llama/benches/bare.rs: no HTTP, no template, no scheduler, the most \
+         likely token instead of a draw, {computed:.0} prompt tokens and {OUTPUT} steps for each \
+         sequence, {} threads.",
+        setup.threads
+    )];
+    let title = protocol.title.to_owned();
+    Ok(Table { title, other: "bare loop", rows: rows.collect(), notes })
+}

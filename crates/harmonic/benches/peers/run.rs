@@ -1,0 +1,201 @@
+//! One run of the program: what all scenarios share.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use etcetera::BaseStrategy;
+use harmonic_models::{Store, default_root};
+use harmonic_types::KvLayout;
+
+use crate::arguments::Arguments;
+use crate::llama_server::{self, Peer};
+use crate::load::Ask;
+use crate::sample::{Sample, measure};
+use crate::server::Server;
+use crate::setup::Setup;
+use crate::words::Words;
+
+/// What all scenarios share.
+#[derive(Debug)]
+pub struct Run {
+    pub arguments: Arguments,
+    pub words: Words,
+    /// Where logs, plans and stores of the run lie.
+    pub folder: PathBuf,
+    pub llama_server: PathBuf,
+}
+
+impl Run {
+    /// In the build folder.
+    pub fn new(arguments: Arguments) -> anyhow::Result<Self> {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+        let folder = target.context("the build folder has a parent")?.join("peers");
+        std::fs::create_dir_all(&folder)?;
+        let llama_server = match &arguments.llama_server {
+            Some(program) => program.clone(),
+            None => folder.join("llama-server"),
+        };
+        let remedy = "run scripts/peers.sh, or name one with PEER_LLAMA_SERVER";
+        let llama_server = llama_server
+            .canonicalize()
+            .with_context(|| format!("there is no {}: {remedy}", llama_server.display()))?;
+        Ok(Self { arguments, words: Words::default(), folder, llama_server })
+    }
+
+    /// The model file: the one that was named, else what the store holds for `name`.
+    pub fn model(&self, named: Option<&PathBuf>, name: &str) -> anyhow::Result<PathBuf> {
+        if let Some(path) = named {
+            return path.canonicalize().with_context(|| format!("no file {}", path.display()));
+        }
+        let root = match &self.arguments.models {
+            Some(root) => root.clone(),
+            None => default_root(&etcetera::choose_base_strategy()?.data_dir()),
+        };
+        let found = Store::new(root).find(name)?;
+        let found = found.with_context(|| format!("fetch it: `harmonic models pull {name}`"))?;
+        Ok(found.path.canonicalize()?)
+    }
+
+    /// What both servers get.
+    pub fn setup(&self, model: PathBuf, team: crate::team::Team, context: u32) -> Setup {
+        Setup {
+            model,
+            team,
+            threads: self.arguments.threads,
+            sequences: crate::setup::SEQUENCES,
+            context,
+            plain_text: false,
+        }
+    }
+
+    /// A peer of this layout, with our threads.
+    pub fn peer(&self, layout: KvLayout) -> Peer {
+        Peer { program: self.llama_server.clone(), layout, threads_given: true }
+    }
+
+    /// The better peer for this load, and what was seen of the others.
+    pub async fn better_peer(
+        &self,
+        setup: &Setup,
+        load: impl Fn() -> Vec<Vec<Ask>>,
+    ) -> anyhow::Result<(Peer, Vec<String>)> {
+        if let Some(layout) = self.arguments.peer_layout {
+            return Ok((self.peer(layout.into()), Vec::new()));
+        }
+        if self.arguments.quick {
+            return Ok((self.peer(KvLayout::Streams), Vec::new()));
+        }
+        let mut best: Option<(f64, Peer)> = None;
+        let mut seen = Vec::new();
+        for layout in [KvLayout::Streams, KvLayout::Unified] {
+            let peer = self.peer(layout);
+            let tok_s = self.probe(setup, &peer, &load).await?;
+            seen.push(format!("{} {tok_s:.0}", name_of(layout)));
+            if best.as_ref().is_none_or(|(most, _)| tok_s > *most) {
+                best = Some((tok_s, peer));
+            }
+        }
+        let (_, peer) = best.context("two layouts were tried")?;
+        let own_threads = Peer { threads_given: false, ..peer.clone() };
+        let tok_s = self.probe(setup, &own_threads, &load).await?;
+        seen.push(format!("its own choice of threads {tok_s:.0}"));
+        let note =
+            format!("The peer's flags were chosen by one trial each, tok/s: {}.", seen.join(", "));
+        Ok((peer, vec![note]))
+    }
+
+    async fn probe(
+        &self,
+        setup: &Setup,
+        peer: &Peer,
+        load: impl Fn() -> Vec<Vec<Ask>>,
+    ) -> anyhow::Result<f64> {
+        let server = llama_server::start(setup, peer, &self.folder).await?;
+        warm_up(&server, &self.words).await?;
+        let sample = measure(&server, None, load()).await?;
+        say(&format!("peer {}: {:.1} tok/s", peer.flags(setup).join(" "), sample.tok_s));
+        server.stop().await?;
+        Ok(sample.tok_s)
+    }
+}
+
+/// One short request to each agent, so that weights are in memory and system prompts known.
+pub async fn warm_up(server: &Server, words: &Words) -> anyhow::Result<()> {
+    let ask = |agent| Ask { agent, user: words.fresh(16), output: 16 };
+    let asks: Vec<Ask> = (0..server.agents()).map(ask).collect();
+    measure(server, None, vec![asks]).await.map(drop)
+}
+
+/// Whether ours is the first of the pair: A B B A.
+pub fn ours_first(trial: u32) -> bool {
+    trial.is_multiple_of(2)
+}
+
+/// Waves of `level` requests, the agents in turn.
+pub fn waves(
+    words: &Words,
+    agents: usize,
+    level: u32,
+    waves: u32,
+    user_words: usize,
+    output: u32,
+) -> Vec<Vec<Ask>> {
+    let wave = |_| {
+        let ask = |number: u32| Ask {
+            agent: number as usize % agents,
+            user: words.fresh(user_words),
+            output,
+        };
+        (0..level).map(ask).collect()
+    };
+    (0..waves).map(wave).collect()
+}
+
+/// The layout as the tables call it.
+pub fn name_of(layout: KvLayout) -> &'static str {
+    match layout {
+        KvLayout::Streams => "streams",
+        KvLayout::Unified => "unified",
+    }
+}
+
+/// What both servers say of the prompts, and what the machine did beside.
+pub fn conditions(
+    setup: &Setup,
+    peer: &Peer,
+    layout: KvLayout,
+    pairs: &[(Sample, Sample)],
+) -> Vec<String> {
+    let mean = |figure: &dyn Fn(&(Sample, Sample)) -> f64| {
+        pairs.iter().map(figure).sum::<f64>() / pairs.len().max(1) as f64
+    };
+    vec![
+        format!(
+            "Tokens of a prompt: {:.1} ({:.1} from the cache) ours, {:.1} ({:.1}) the peer.",
+            mean(&|pair| pair.0.prompt_tokens),
+            mean(&|pair| pair.0.cached_tokens),
+            mean(&|pair| pair.1.prompt_tokens),
+            mean(&|pair| pair.1.cached_tokens),
+        ),
+        format!(
+            "Ours: layout {}, {} sequences of {} tokens, {} threads. Peer: `{}`.",
+            name_of(layout),
+            setup.sequences,
+            setup.context,
+            setup.threads,
+            peer.flags(setup).join(" ")
+        ),
+        format!(
+            "Cores used beside the server under load: client {:.3} with ours, {:.3} with the peer; \
+             the idle server {:.3}.",
+            mean(&|pair| pair.0.client_cpu),
+            mean(&|pair| pair.1.client_cpu),
+            mean(&|pair| (pair.0.idle_cpu + pair.1.idle_cpu) / 2.0),
+        ),
+    ]
+}
+
+/// Progress, for a person who waits.
+pub fn say(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,57 @@
+//! One trial of one server: some waves of requests.
+
+use std::time::{Duration, Instant};
+
+use crate::cpu;
+use crate::load::{Answer, Ask, wave};
+use crate::server::Server;
+use crate::statistics::percentile;
+
+/// What a trial yields.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Output tokens per second from the first request of a wave to its last answer.
+    pub tok_s: f64,
+    pub ttft_p50: Duration,
+    pub ttft_p90: Duration,
+    /// Tokens of a prompt, on average over the requests.
+    pub prompt_tokens: f64,
+    /// Of them answered by a cache.
+    pub cached_tokens: f64,
+    /// Cores that this client used.
+    pub client_cpu: f64,
+    /// Cores that the other server used, which should be idle.
+    pub idle_cpu: f64,
+}
+
+/// Runs a trial on `server` while `idle` waits.
+pub async fn measure(
+    server: &Server,
+    idle: Option<&Server>,
+    waves: Vec<Vec<Ask>>,
+) -> anyhow::Result<Sample> {
+    let cpu_of_idle = || idle.map_or(Ok(0.0), Server::cpu_seconds);
+    let (client_before, idle_before) = (cpu::seconds("self")?, cpu_of_idle()?);
+    let mut answers: Vec<Answer> = Vec::new();
+    let mut busy = Duration::ZERO;
+    for asks in waves {
+        let began = Instant::now();
+        answers.extend(wave(server, &asks).await?);
+        busy += began.elapsed();
+    }
+    let seconds = busy.as_secs_f64();
+    let mean = |figure: fn(&Answer) -> u32| {
+        answers.iter().map(|answer| f64::from(figure(answer))).sum::<f64>() / answers.len() as f64
+    };
+    let mut ttfts: Vec<Duration> = answers.iter().map(Answer::ttft).collect();
+    let output: f64 = answers.iter().map(|a| f64::from(a.usage.completion_tokens)).sum();
+    Ok(Sample {
+        tok_s: output / seconds,
+        ttft_p50: percentile(&mut ttfts, 50).unwrap_or_default(),
+        ttft_p90: percentile(&mut ttfts, 90).unwrap_or_default(),
+        prompt_tokens: mean(|answer| answer.usage.prompt_tokens),
+        cached_tokens: mean(Answer::cached),
+        client_cpu: (cpu::seconds("self")? - client_before) / seconds,
+        idle_cpu: (cpu_of_idle()? - idle_before) / seconds,
+    })
+}

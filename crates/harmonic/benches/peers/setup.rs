@@ -1,0 +1,84 @@
+//! What both servers are given alike, and the pair of them on it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use harmonic_types::KvLayout;
+
+use crate::llama_server::{self, Peer};
+use crate::load::{Answer, Ask, wave};
+use crate::ours;
+use crate::sample::{Sample, measure};
+use crate::server::Server;
+use crate::team::Team;
+
+/// Sequences of either server, whatever the number in flight.
+pub const SEQUENCES: u32 = 32;
+
+/// What both get.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The GGUF file.
+    pub model: PathBuf,
+    pub team: Team,
+    /// Compute threads.
+    pub threads: u32,
+    pub sequences: u32,
+    /// Tokens that each sequence can hold.
+    pub context: u32,
+    /// Whether the model has no chat template: then both get the plain text of the messages.
+    pub plain_text: bool,
+}
+
+/// Both servers, loaded and idle. An idle one uses no CPU (`Sample::idle_cpu` shows it), so trials
+/// can alternate without loading a model anew.
+pub struct Pair {
+    pub ours: Server,
+    pub peer: Server,
+    /// Layout of the KV cache in our plan.
+    pub layout: KvLayout,
+}
+
+impl Pair {
+    /// Starts both.
+    pub async fn start(setup: &Setup, peer: &Peer, folder: &Path) -> anyhow::Result<Self> {
+        let (ours, layout) = ours::start(setup, folder).await?;
+        let peer = llama_server::start(setup, peer, folder).await?;
+        let pair = Self { ours, peer, layout };
+        pair.check_prompts().await?;
+        Ok(pair)
+    }
+
+    /// Refuses a comparison in which the same question is not the same prompt to both.
+    async fn check_prompts(&self) -> anyhow::Result<()> {
+        let user = "Are you there?".to_owned();
+        let ask = [Ask { agent: 0, user, output: 1 }];
+        let tokens = |answers: Vec<Answer>| answers.first().map(|a| a.usage.prompt_tokens);
+        let ours = tokens(wave(&self.ours, &ask).await?);
+        let peer = tokens(wave(&self.peer, &ask).await?);
+        ensure!(ours == peer, "one prompt has {ours:?} tokens to us and {peer:?} to the peer");
+        Ok(())
+    }
+
+    /// One trial of each on loads of the same kind: ours, the peer.
+    pub async fn measure(
+        &self,
+        ours_first: bool,
+        load: impl Fn() -> Vec<Vec<Ask>>,
+    ) -> anyhow::Result<(Sample, Sample)> {
+        let ours = || measure(&self.ours, Some(&self.peer), load());
+        let peer = || measure(&self.peer, Some(&self.ours), load());
+        if ours_first {
+            Ok((ours().await?, peer().await?))
+        } else {
+            let theirs = peer().await?;
+            Ok((ours().await?, theirs))
+        }
+    }
+
+    /// Ends both.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.ours.stop().await?;
+        self.peer.stop().await
+    }
+}

@@ -1,0 +1,111 @@
+//! A team of seven agents with long system prompts, short questions, 50 tokens out.
+
+use std::time::Duration;
+
+use crate::run::{Run, conditions, ours_first, say, warm_up, waves};
+use crate::sample::Sample;
+use crate::setup::Pair;
+use crate::table::{Bound, Row, Table};
+use crate::team::Team;
+
+/// Requests in flight.
+const LEVELS: [u32; 3] = [7, 14, 32];
+
+/// Words of a question.
+const USER_WORDS: usize = 16;
+
+/// Tokens of each answer.
+const OUTPUT: u32 = 50;
+
+/// How long the system prompts are.
+#[derive(Clone, Copy, Debug)]
+pub struct Prompts {
+    /// Words of each.
+    pub words: usize,
+    /// Tokens that each sequence can hold.
+    pub context: u32,
+    /// Waves of a trial.
+    pub waves: u32,
+    pub trials: u32,
+    /// What the ratio of throughput should be at 32.
+    pub wanted: f64,
+    /// Output tok/s of vLLM's CPU build (BF16, prefix caching) at 32, as research/engine.md has it
+    /// from a machine of this kind.
+    pub vllm_tok_s: u32,
+}
+
+/// Prompts of 300 words.
+pub const SHORT: Prompts =
+    Prompts { words: 300, context: 768, waves: 3, trials: 4, wanted: 1.7, vllm_tok_s: 231 };
+
+/// Prompts of 1,500 words. The peer takes minutes for them, so there are fewer waves.
+pub const LONG: Prompts =
+    Prompts { words: 1500, context: 2048, waves: 1, trials: 4, wanted: 3.0, vllm_tok_s: 109 };
+
+/// Ours beside the peer.
+pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
+    let model = run.model(run.arguments.model.as_ref(), "smollm2:135m")?;
+    let team = Team::of_seven(&run.words, prompts.words);
+    let agents = team.agents.len();
+    let setup = run.setup(model, team, prompts.context);
+    let title = format!("A team of 7 with system prompts of {} words", prompts.words);
+    let load = |level, count| waves(&run.words, agents, level, count, USER_WORDS, OUTPUT);
+    // The layouts are compared at 14: at 32 it would take minutes.
+    let (peer, mut notes) = run.better_peer(&setup, || load(14, 1)).await?;
+    let pair = Pair::start(&setup, &peer, &run.folder).await?;
+    warm_up(&pair.ours, &run.words).await?;
+    warm_up(&pair.peer, &run.words).await?;
+    let levels = run.arguments.levels_of(&LEVELS);
+    let count = if run.arguments.quick { 1 } else { prompts.waves };
+    let trials = run.arguments.trials(prompts.trials);
+    let mut rows = Vec::new();
+    let mut all = Vec::new();
+    for level in levels {
+        let mut samples: Vec<(Sample, Sample)> = Vec::new();
+        for trial in 0..trials {
+            let both = pair.measure(ours_first(trial), || load(level, count)).await?;
+            say(&format!(
+                "{title}, {level} in flight, trial {} of {trials}: {:.1} and {:.1} tok/s, TTFT p50 \
+                 {:.0} and {:.0} ms",
+                trial + 1,
+                both.0.tok_s,
+                both.1.tok_s,
+                millis(both.0.ttft_p50),
+                millis(both.1.ttft_p50)
+            ));
+            samples.push(both);
+        }
+        rows.extend(rows_of(level, &samples, prompts.wanted));
+        all.extend(samples);
+    }
+    notes.splice(0..0, conditions(&setup, &peer, pair.layout, &all));
+    notes.push(format!(
+        "Each agent is asked once before the first trial, so both know its system prompt. A trial is \
+         {count} wave(s) of so many requests, the agents in turn."
+    ));
+    notes.push(format!(
+        "vLLM's CPU build (BF16, prefix caching) reached {} output tok/s at 32 on a machine of this \
+         kind, at another time: to be ahead of that too.",
+        prompts.vllm_tok_s
+    ));
+    pair.stop().await?;
+    Ok(Table { title, other: "llama-server", rows, notes })
+}
+
+fn rows_of(level: u32, samples: &[(Sample, Sample)], wanted: f64) -> [Row; 3] {
+    let figures: [(&'static str, fn(&Sample) -> f64, Option<Bound>); 3] = [
+        ("output tok/s", |sample| sample.tok_s, Some(Bound::AtLeast(wanted))),
+        ("TTFT p50, ms", |sample| millis(sample.ttft_p50), Some(Bound::AtMost(1.0 / 3.0))),
+        ("TTFT p90, ms", |sample| millis(sample.ttft_p90), None),
+    ];
+    figures.map(|(name, figure, bound)| Row {
+        case: format!("{level} in flight"),
+        figure: name,
+        pairs: samples.iter().map(|(ours, peer)| (figure(ours), figure(peer))).collect(),
+        bound: bound.filter(|_| level == 32),
+    })
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

@@ -1,0 +1,40 @@
+//! Texts that no cache has seen.
+
+use std::cell::Cell;
+
+/// Plain English words, one token each in most vocabularies. 64 of them, so that six bits choose one.
+const WORDS: [&str; 64] = [
+    "apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island",
+    "jacket", "kitchen", "ladder", "market", "needle", "ocean", "paper", "quarter", "river",
+    "silver", "table", "umbrella", "valley", "window", "yellow", "zero", "anchor", "basket",
+    "circle", "dragon", "eagle", "feather", "guitar", "hammer", "iron", "jungle", "kettle",
+    "lemon", "mirror", "nature", "orange", "pencil", "queen", "rocket", "shadow", "tunnel",
+    "uncle", "velvet", "winter", "youth", "artist", "butter", "copper", "doctor", "energy",
+    "falcon", "glass", "honey", "image", "jewel", "knight", "light", "museum", "north", "open",
+];
+
+/// Words that spell the number of a text: 64⁴ texts differ in their first words.
+const NUMBER: usize = 4;
+
+/// A source of texts. Two runs give the same ones.
+#[derive(Debug, Default)]
+pub struct Words {
+    next: Cell<u64>,
+}
+
+impl Words {
+    /// A text of `count` words whose first words never came before.
+    pub fn fresh(&self, count: usize) -> String {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        // The low digits first: neighbours differ from the first word on.
+        let mut digits = number;
+        let mut random = fastrand::Rng::with_seed(number);
+        let words = (0..count).map(|at| {
+            let index = if at < NUMBER { digits & 63 } else { random.u64(..64) };
+            digits >>= 6;
+            usize::try_from(index).map_or("", |index| WORDS[index])
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
