@@ -17,6 +17,7 @@ fn paper() -> PaperMachine {
         architecture: "qwen3".to_owned(),
         layers: vec![layer; 36],
         embedding_length: 2560,
+        feed_forward_length: 9728,
         context_trained: Tokens(40_960),
         vocabulary: 151_936,
         parameters: 4_000_000_000,

@@ -61,13 +61,14 @@ impl Bench<'_> {
     }
 
     /// `after` is `before`: bit for bit in streams; in a pool the tokens may lie in other cells, which
-    /// attention sums up in another order.
+    /// attention sums up in another order (gemma's quantised products widen that to some 0.1).
     fn same(&self, before: &Logprobs, after: &Logprobs) {
         if self.streams {
             assert_eq!(after, before, "{}", self.what);
         }
+        assert_eq!(after.top[0].0, before.top[0].0, "{}", self.what);
         let gap = (after.chosen - before.chosen).abs();
-        assert!(gap < 0.1, "{}: {gap}", self.what);
+        assert!(gap < 0.3, "{}: {gap}", self.what);
     }
 
     fn dropped(&mut self, seq: u32) {
