@@ -84,8 +84,10 @@ fn exact(
         }
         LedgerItem::Park => ("park", "borrowers that gave their slot back wait here".to_owned()),
         LedgerItem::Compute => {
-            let what =
-                format!("logits, activations and mask of a batch of {N_UBATCH}; an estimate");
+            let what = format!(
+                "masks and activations of a batch of {N_UBATCH}, logits of {} outputs",
+                engine.sequences
+            );
             ("compute", what)
         }
         LedgerItem::Overhead => {
