@@ -82,8 +82,7 @@ fn main() {
 /// Output tokens per second over all sequences.
 fn trial(backend: &LlamaBackend, model: &LlamaModel, protocol: &Protocol, sequences: i32) -> f64 {
     let Protocol { threads, prompt, output, .. } = *protocol;
-    let cells =
-        u32::try_from(sequences * (prompt + output).next_multiple_of(256)).expect("positive");
+    let cells = u32::try_from(sequences * ((prompt + output + 255) / 256 * 256)).expect("positive");
     let params = LlamaContextParams::default()
         .with_n_ctx(NonZeroU32::new(cells))
         .with_n_seq_max(u32::try_from(sequences).expect("positive"))

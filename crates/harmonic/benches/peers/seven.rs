@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::run::{Run, conditions, ours_first, say, warm_up, waves};
-use crate::sample::Sample;
+use crate::run::{Better, Run, conditions, ours_first, say, warm_up, waves};
+use crate::sample::{Sample, measure};
+use crate::server::Server;
 use crate::setup::Pair;
 use crate::table::{Bound, Row, Table};
 use crate::team::Team;
@@ -51,7 +52,8 @@ pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
     let title = format!("A team of 7 with system prompts of {} words", prompts.words);
     let load = |level, count| waves(&run.words, agents, level, count, USER_WORDS, OUTPUT);
     // The layouts are compared at 14: at 32 it would take minutes.
-    let (peer, mut notes) = run.better_peer(&setup, || load(14, 1)).await?;
+    let probe = async |server: &Server| Ok(measure(server, None, load(14, 1)).await?.tok_s);
+    let (peer, mut notes) = run.better_peer(&setup, Better::HigherTokS, probe).await?;
     let pair = Pair::start(&setup, &peer, &run.folder).await?;
     warm_up(&pair.ours, &run.words).await?;
     warm_up(&pair.peer, &run.words).await?;
