@@ -149,6 +149,6 @@ fn greedy(context: &LlamaContext<'_>, at: i32) -> LlamaToken {
         }
     }
     let best = maxima.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
-    let place = (0..).zip(logits).find(|(_, logit)| **logit == best);
+    let place = (0..).zip(logits).find(|(_, logit)| **logit >= best);
     LlamaToken(place.expect("a vocabulary").0)
 }

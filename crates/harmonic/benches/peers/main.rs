@@ -95,10 +95,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if run.arguments.write {
         report::write(&conditions, &shown.tables)?;
     }
-    if shown.failures > 0 {
-        bail!("{} scenarios failed, see above", shown.failures)
-    } else {
-        Ok(())
+    match shown.failures {
+        0 => Ok(()),
+        failures => bail!("{failures} scenarios failed, see above"),
     }
 }
 

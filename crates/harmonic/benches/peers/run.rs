@@ -201,7 +201,7 @@ pub fn conditions(
              the idle server {:.3}.",
             mean(&|pair| pair.0.client_cpu),
             mean(&|pair| pair.1.client_cpu),
-            mean(&|pair| (pair.0.idle_cpu + pair.1.idle_cpu) / 2.0),
+            mean(&|pair| f64::midpoint(pair.0.idle_cpu, pair.1.idle_cpu)),
         ),
     ]
 }

@@ -95,17 +95,17 @@ pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
 }
 
 fn rows_of(level: u32, samples: &[(Sample, Sample)], wanted: f64) -> [Row; 3] {
-    let figures: [(&'static str, fn(&Sample) -> f64, Option<Bound>); 3] = [
-        ("output tok/s", |sample| sample.tok_s, Some(Bound::AtLeast(wanted))),
-        ("TTFT p50, ms", |sample| millis(sample.ttft_p50), Some(Bound::AtMost(1.0 / 3.0))),
-        ("TTFT p90, ms", |sample| millis(sample.ttft_p90), None),
-    ];
-    figures.map(|(name, figure, bound)| Row {
+    let row = |name, figure: fn(&Sample) -> f64, bound: Option<Bound>| Row {
         case: format!("{level} in flight"),
         figure: name,
         pairs: samples.iter().map(|(ours, peer)| (figure(ours), figure(peer))).collect(),
         bound: bound.filter(|_| level == 32),
-    })
+    };
+    [
+        row("output tok/s", |sample| sample.tok_s, Some(Bound::AtLeast(wanted))),
+        row("TTFT p50, ms", |sample| millis(sample.ttft_p50), Some(Bound::AtMost(1.0 / 3.0))),
+        row("TTFT p90, ms", |sample| millis(sample.ttft_p90), None),
+    ]
 }
 
 fn millis(time: Duration) -> f64 {
