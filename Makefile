@@ -21,9 +21,11 @@ build: setup ## compile target/release/harmonic
 demo: build ## start the starter team, ask it, and measure this machine
 	$(TARGET)/release/harmonic demo
 
-# The models are those of the store that the user has. ARGS are the program's, see ARGS=--help.
-bench-peers: build ## measure beside a real llama-server (ARGS="--write a b c d bare cancel")
+# ARGS are the program's, such as ARGS="--quick a b"; ARGS=--help lists them. Compiling for the bench
+# brings the binary that pulls the models.
+bench-peers: setup ## measure beside a real llama-server (ARGS=--quick: a first look; --write: the page)
 	@sh scripts/peers.sh
+	$(CARGO) bench --locked --package harmonic --bench peers $(WITH) --no-run
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	$(TARGET)/release/harmonic models pull gemma3:270m
 	$(CARGO) bench --locked --package harmonic --bench peers $(WITH) -- $(ARGS)

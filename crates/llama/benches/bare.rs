@@ -82,8 +82,7 @@ fn main() {
 /// Output tokens per second over all sequences.
 fn trial(backend: &LlamaBackend, model: &LlamaModel, protocol: &Protocol, sequences: i32) -> f64 {
     let Protocol { threads, prompt, output, .. } = *protocol;
-    let cells =
-        u32::try_from(sequences * (prompt + output).next_multiple_of(256)).expect("positive");
+    let cells = u32::try_from(sequences * ((prompt + output + 255) / 256 * 256)).expect("positive");
     let params = LlamaContextParams::default()
         .with_n_ctx(NonZeroU32::new(cells))
         .with_n_seq_max(u32::try_from(sequences).expect("positive"))
@@ -150,6 +149,6 @@ fn greedy(context: &LlamaContext<'_>, at: i32) -> LlamaToken {
         }
     }
     let best = maxima.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
-    let place = (0..).zip(logits).find(|(_, logit)| **logit == best);
+    let place = (0..).zip(logits).find(|(_, logit)| **logit >= best);
     LlamaToken(place.expect("a vocabulary").0)
 }

@@ -18,7 +18,7 @@ impl Bare {
     pub async fn build(cargo: &Path) -> anyhow::Result<Self> {
         let output = Command::new(cargo)
             .args(["bench", "--quiet", "--package", "harmonic-llama", "--bench", "bare"])
-            .args(["--no-run", "--locked", "--message-format", "json"])
+            .args(["--no-run", "--locked", "--message-format", "json-render-diagnostics"])
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .kill_on_drop(true)

@@ -18,7 +18,7 @@ use crate::http::Exchange;
 use crate::server::Server;
 
 /// How long an answer may take before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// One request.
 #[derive(Clone, Debug)]

@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use harmonic_types::KvLayout;
 
 use crate::load::{Answer, Ask, Flight};
-use crate::run::{Run, name_of, ours_first, say, warm_up};
+use crate::run::{Better, Run, name_of, ours_first, say, warm_up};
 use crate::server::Server;
 use crate::setup::Pair;
 use crate::statistics::percentile;
@@ -47,7 +46,8 @@ struct Arrival {
 pub async fn run(run: &Run) -> anyhow::Result<Table> {
     let model = run.model(run.arguments.model.as_ref(), "smollm2:135m")?;
     let setup = run.setup(model, Team::plain(), CONTEXT);
-    let peer = run.peer(run.arguments.peer_layout.map_or(KvLayout::Streams, Into::into));
+    let probe = async |server: &Server| Ok(millis(arrival(run, server).await?.worst_gap));
+    let (peer, mut notes) = run.better_peer(&setup, Better::LowerGapMs, probe).await?;
     let pair = Pair::start(&setup, &peer, &run.folder).await?;
     warm_up(&pair.ours, &run.words).await?;
     warm_up(&pair.peer, &run.words).await?;
@@ -87,7 +87,7 @@ pub async fn run(run: &Run) -> anyhow::Result<Table> {
     ];
     let (ours_tokens, peer_tokens) =
         pairs.last().map_or((0, 0), |(ours, peer)| (ours.prompt_tokens, peer.prompt_tokens));
-    let notes = vec![
+    let described = [
         format!("Tokens of the long prompt: {ours_tokens} ours, {peer_tokens} the peer."),
         format!(
             "Ours: layout {}, {} sequences of {} tokens, {} threads. Peer: `{}`.",
@@ -98,6 +98,7 @@ pub async fn run(run: &Run) -> anyhow::Result<Table> {
             peer.flags(&setup).join(" ")
         ),
     ];
+    notes.splice(0..0, described);
     pair.stop().await?;
     let title = "Eight streams run when a prompt of 4,000 tokens arrives".to_owned();
     Ok(Table { title, other: "llama-server", rows, notes })

@@ -69,34 +69,58 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     for condition in &conditions {
         println!("{condition}");
     }
-    let mut tables: Vec<Table> = Vec::new();
-    let mut show = |table: Table| {
-        println!("\n{}", table.text());
-        tables.push(table);
-    };
+    let mut shown = Shown::default();
     let wants = |scenario| run.arguments.wants(scenario);
     if wants(Scenario::A) {
-        show(paper::beside_peer(&run, paper_protocol(&run)?).await?);
+        shown.take(async { paper::beside_peer(&run, paper_protocol(&run)?).await }.await);
     }
     if wants(Scenario::Bare) {
-        show(paper::beside_bare(&run, bare_protocol(&run)?).await?);
+        shown.take(async { paper::beside_bare(&run, bare_protocol(&run)?).await }.await);
     }
     if wants(Scenario::B) {
-        show(seven::run(&run, seven::SHORT).await?);
+        shown.take(seven::run(&run, seven::SHORT).await);
         if !run.arguments.quick {
-            show(seven::run(&run, seven::LONG).await?);
+            shown.take(seven::run(&run, seven::LONG).await);
         }
     }
     if wants(Scenario::C) {
-        show(paper::beside_peer(&run, large_vocabulary(&run)?).await?);
+        shown.take(async { paper::beside_peer(&run, large_vocabulary(&run)?).await }.await);
     }
     if wants(Scenario::D) {
-        show(long_prompt::run(&run).await?);
+        shown.take(long_prompt::run(&run).await);
     }
     if wants(Scenario::Cancel) {
-        show(cancel::run(&run).await?);
+        shown.take(cancel::run(&run).await);
     }
-    if run.arguments.write { report::write(&conditions, &tables) } else { Ok(()) }
+    if run.arguments.write {
+        report::write(&conditions, &shown.tables)?;
+    }
+    match shown.failures {
+        0 => Ok(()),
+        failures => bail!("{failures} scenarios failed, see above"),
+    }
+}
+
+/// What was measured so far. A scenario that fails takes no other with it: they took minutes.
+#[derive(Default)]
+struct Shown {
+    tables: Vec<Table>,
+    failures: u32,
+}
+
+impl Shown {
+    fn take(&mut self, scenario: anyhow::Result<Table>) {
+        match scenario {
+            Ok(table) => {
+                println!("\n{}", table.text());
+                self.tables.push(table);
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                self.failures += 1;
+            }
+        }
+    }
 }
 
 /// (a)

@@ -20,7 +20,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_harmonic");
 const MODEL: &str = "peers";
 
 /// How long it may take to load its model.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// A server of ours, and the layout of the KV cache that its plan has.
 pub async fn start(setup: &Setup, folder: &Path) -> anyhow::Result<(Server, KvLayout)> {

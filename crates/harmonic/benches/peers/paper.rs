@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use crate::bare::Bare;
 use crate::ours;
-use crate::run::{Run, conditions, ours_first, say, warm_up, waves};
+use crate::run::{Better, Run, conditions, ours_first, say, warm_up, waves};
 use crate::sample::{Sample, measure};
+use crate::server::Server;
 use crate::setup::{Pair, Setup};
 use crate::table::{Bound, Row, Table};
 use crate::team::Team;
@@ -51,7 +52,8 @@ pub async fn beside_peer(run: &Run, protocol: Protocol) -> anyhow::Result<Table>
     let agents = setup.team.agents.len();
     let most = protocol.levels.iter().copied().max().unwrap_or(1);
     let load = |level| waves(&run.words, agents, level, waves_at(level), USER_WORDS, OUTPUT);
-    let (peer, mut notes) = run.better_peer(&setup, || load(most)).await?;
+    let probe = async |server: &Server| Ok(measure(server, None, load(most)).await?.tok_s);
+    let (peer, mut notes) = run.better_peer(&setup, Better::HigherTokS, probe).await?;
     let pair = Pair::start(&setup, &peer, &run.folder).await?;
     warm_up(&pair.ours, &run.words).await?;
     warm_up(&pair.peer, &run.words).await?;

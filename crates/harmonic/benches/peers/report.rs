@@ -1,5 +1,6 @@
 //! The page `docs/performance.md`, written whole.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -60,7 +61,7 @@ pub fn write(conditions: &[String], tables: &[Table]) -> anyhow::Result<()> {
     let mut text = INTRODUCTION.to_owned();
     text.push('\n');
     for condition in conditions {
-        text.push_str(&format!("- {condition}\n"));
+        let _ = writeln!(text, "- {condition}");
     }
     for table in tables {
         text.push('\n');

@@ -73,11 +73,12 @@ impl Run {
         Peer { program: self.llama_server.clone(), layout, threads_given: true }
     }
 
-    /// The better peer for this load, and what was seen of the others.
+    /// The better peer by what `probe` sees of each, and a note on all.
     pub async fn better_peer(
         &self,
         setup: &Setup,
-        load: impl Fn() -> Vec<Vec<Ask>>,
+        better: Better,
+        probe: impl AsyncFn(&Server) -> anyhow::Result<f64>,
     ) -> anyhow::Result<(Peer, Vec<String>)> {
         if let Some(layout) = self.arguments.peer_layout {
             return Ok((self.peer(layout.into()), Vec::new()));
@@ -85,38 +86,48 @@ impl Run {
         if self.arguments.quick {
             return Ok((self.peer(KvLayout::Streams), Vec::new()));
         }
-        let mut best: Option<(f64, Peer)> = None;
-        let mut seen = Vec::new();
-        for layout in [KvLayout::Streams, KvLayout::Unified] {
-            let peer = self.peer(layout);
-            let tok_s = self.probe(setup, &peer, &load).await?;
-            seen.push(format!("{} {tok_s:.0}", name_of(layout)));
-            if best.as_ref().is_none_or(|(most, _)| tok_s > *most) {
-                best = Some((tok_s, peer));
-            }
-        }
-        let (_, peer) = best.context("two layouts were tried")?;
-        let own_threads = Peer { threads_given: false, ..peer.clone() };
-        let tok_s = self.probe(setup, &own_threads, &load).await?;
-        seen.push(format!("its own choice of threads {tok_s:.0}"));
-        let note =
-            format!("The peer's flags were chosen by one trial each, tok/s: {}.", seen.join(", "));
-        Ok((peer, vec![note]))
+        let [streams, unified] = [KvLayout::Streams, KvLayout::Unified].map(|it| self.peer(it));
+        let of_streams = self.probe(setup, &streams, &probe).await?;
+        let of_unified = self.probe(setup, &unified, &probe).await?;
+        let is_unified = match better {
+            Better::HigherTokS => of_unified > of_streams,
+            Better::LowerGapMs => of_unified < of_streams,
+        };
+        let best = if is_unified { unified } else { streams };
+        let own_threads = Peer { threads_given: false, ..best.clone() };
+        let of_own = self.probe(setup, &own_threads, &probe).await?;
+        let figure = match better {
+            Better::HigherTokS => "output tok/s",
+            Better::LowerGapMs => "ms of worst gap",
+        };
+        let note = format!(
+            "The peer's layout was chosen by one trial each: {of_streams:.0} {figure} with streams, \
+             {of_unified:.0} unified; {of_own:.0} with the better one and the peer's own choice of \
+             threads.",
+        );
+        Ok((best, vec![note]))
     }
 
     async fn probe(
         &self,
         setup: &Setup,
         peer: &Peer,
-        load: impl Fn() -> Vec<Vec<Ask>>,
+        probe: impl AsyncFn(&Server) -> anyhow::Result<f64>,
     ) -> anyhow::Result<f64> {
         let server = llama_server::start(setup, peer, &self.folder).await?;
         warm_up(&server, &self.words).await?;
-        let sample = measure(&server, None, load()).await?;
-        say(&format!("peer {}: {:.1} tok/s", peer.flags(setup).join(" "), sample.tok_s));
+        let seen = probe(&server).await?;
+        say(&format!("peer with {}: {seen:.1}", peer.flags(setup).join(" ")));
         server.stop().await?;
-        Ok(sample.tok_s)
+        Ok(seen)
     }
+}
+
+/// What makes one of two peers the better one.
+#[derive(Clone, Copy, Debug)]
+pub enum Better {
+    HigherTokS,
+    LowerGapMs,
 }
 
 /// One short request to each agent, so that weights are in memory and system prompts known.
@@ -190,7 +201,7 @@ pub fn conditions(
              the idle server {:.3}.",
             mean(&|pair| pair.0.client_cpu),
             mean(&|pair| pair.1.client_cpu),
-            mean(&|pair| (pair.0.idle_cpu + pair.1.idle_cpu) / 2.0),
+            mean(&|pair| f64::midpoint(pair.0.idle_cpu, pair.1.idle_cpu)),
         ),
     ]
 }

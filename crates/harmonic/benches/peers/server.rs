@@ -18,7 +18,7 @@ use crate::load::Ask;
 use crate::team::Team;
 
 /// How long a server may take to load its model.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// How it is told which agent is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

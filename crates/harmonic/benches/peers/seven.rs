@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::run::{Run, conditions, ours_first, say, warm_up, waves};
-use crate::sample::Sample;
+use crate::run::{Better, Run, conditions, ours_first, say, warm_up, waves};
+use crate::sample::{Sample, measure};
+use crate::server::Server;
 use crate::setup::Pair;
 use crate::table::{Bound, Row, Table};
 use crate::team::Team;
@@ -51,7 +52,8 @@ pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
     let title = format!("A team of 7 with system prompts of {} words", prompts.words);
     let load = |level, count| waves(&run.words, agents, level, count, USER_WORDS, OUTPUT);
     // The layouts are compared at 14: at 32 it would take minutes.
-    let (peer, mut notes) = run.better_peer(&setup, || load(14, 1)).await?;
+    let probe = async |server: &Server| Ok(measure(server, None, load(14, 1)).await?.tok_s);
+    let (peer, mut notes) = run.better_peer(&setup, Better::HigherTokS, probe).await?;
     let pair = Pair::start(&setup, &peer, &run.folder).await?;
     warm_up(&pair.ours, &run.words).await?;
     warm_up(&pair.peer, &run.words).await?;
@@ -93,17 +95,17 @@ pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
 }
 
 fn rows_of(level: u32, samples: &[(Sample, Sample)], wanted: f64) -> [Row; 3] {
-    let figures: [(&'static str, fn(&Sample) -> f64, Option<Bound>); 3] = [
-        ("output tok/s", |sample| sample.tok_s, Some(Bound::AtLeast(wanted))),
-        ("TTFT p50, ms", |sample| millis(sample.ttft_p50), Some(Bound::AtMost(1.0 / 3.0))),
-        ("TTFT p90, ms", |sample| millis(sample.ttft_p90), None),
-    ];
-    figures.map(|(name, figure, bound)| Row {
+    let row = |name, figure: fn(&Sample) -> f64, bound: Option<Bound>| Row {
         case: format!("{level} in flight"),
         figure: name,
         pairs: samples.iter().map(|(ours, peer)| (figure(ours), figure(peer))).collect(),
         bound: bound.filter(|_| level == 32),
-    })
+    };
+    [
+        row("output tok/s", |sample| sample.tok_s, Some(Bound::AtLeast(wanted))),
+        row("TTFT p50, ms", |sample| millis(sample.ttft_p50), Some(Bound::AtMost(1.0 / 3.0))),
+        row("TTFT p90, ms", |sample| millis(sample.ttft_p90), None),
+    ]
 }
 
 fn millis(time: Duration) -> f64 {
