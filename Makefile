@@ -7,10 +7,10 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers check fmt clippy doc
+.PHONY: help setup build demo test bench-peers bench-memory bench-emitted check fmt clippy doc
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install or name the tools that the build needs
 	@sh scripts/setup.sh
@@ -29,6 +29,17 @@ bench-peers: setup ## measure beside a real llama-server (ARGS=--quick: a first 
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	$(TARGET)/release/harmonic models pull gemma3:270m
 	$(CARGO) bench --locked --package harmonic --bench peers $(WITH) -- $(ARGS)
+
+bench-memory: build ## hold the planned memory of two small models against what they take
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	$(TARGET)/release/harmonic models pull gemma3:270m
+	$(CARGO) bench --locked --package harmonic-llama --bench memory $(WITH) -- smollm2:135m gemma3:270m
+
+bench-emitted: build ## run what `plan --emit llama-server` writes, and ask it
+	@sh scripts/peers.sh
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	python3 scripts/run-emitted.py $(TARGET)/release/harmonic \
+		"$${PEER_LLAMA_SERVER:-$(TARGET)/peers/llama-server}"
 
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.

@@ -1,6 +1,7 @@
 //! What the planner predicts for an engine, and what a process really holds with all slots full.
 //!
-//! `cargo bench -p harmonic-llama --bench memory -- MODEL.gguf…` prints one line of JSON for each
+//! `cargo bench -p harmonic-llama --bench memory -- MODEL…` (a name in the store, or a GGUF file;
+//! `make bench-memory` runs it for two small models) prints one line of JSON for each
 //! model, KV type and set of slots, and says at the end which lines are more than 5% apart; the exit
 //! status is then 1. Each line comes from a process of its own, so that no line inherits memory that
 //! the allocator kept from another. Linux only: resident memory is read from `/proc/self/statm`.
@@ -15,7 +16,10 @@
     reason = "a program for people who measure"
 )]
 
-use std::path::Path;
+#[path = "../tests/store/mod.rs"]
+mod store;
+
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use harmonic_engine::sampling::{Sampler, Samplers};
@@ -38,18 +42,18 @@ fn main() -> ExitCode {
     // `cargo bench` adds `--bench`.
     let words: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    if let [first, path, kv_type, slots] = words.as_slice()
+    if let [first, model, kv_type, slots] = words.as_slice()
         && first == ONE
     {
         let (layout, slots) = named_slots(slots);
-        measure(Path::new(path), named_type(kv_type), layout, &slots);
+        measure(model, named_type(kv_type), layout, &slots);
         return ExitCode::SUCCESS;
     }
     let mut far = 0;
-    for path in &words {
+    for model in &words {
         for kv_type in ["f16", "q8_0"] {
             for slots in ["equal", "unequal", "many"] {
-                far += u32::from(!line(path, kv_type, slots));
+                far += u32::from(!line(model, kv_type, slots));
             }
         }
     }
@@ -61,14 +65,14 @@ fn main() -> ExitCode {
 }
 
 /// Prints the line of one process, and says whether it is within the tolerance.
-fn line(path: &str, kv_type: &str, slots: &str) -> bool {
+fn line(model: &str, kv_type: &str, slots: &str) -> bool {
     let this = std::env::current_exe().expect("this program has a path");
     let ran = Command::new(this)
-        .args([ONE, path, kv_type, slots])
+        .args([ONE, model, kv_type, slots])
         .stderr(Stdio::inherit())
         .output()
         .expect("this program starts again");
-    assert!(ran.status.success(), "{path} {kv_type} {slots}: {}", ran.status);
+    assert!(ran.status.success(), "{model} {kv_type} {slots}: {}", ran.status);
     let line = String::from_utf8(ran.stdout).expect("JSON");
     print!("{line}");
     let ratio = line.split_once(r#""ratio":"#).and_then(|(_, rest)| rest.split(',').next());
@@ -94,7 +98,9 @@ fn named_slots(name: &str) -> (KvLayout, SlotsByContext) {
     }
 }
 
-fn measure(path: &Path, kv_type: KvType, layout: KvLayout, slots: &SlotsByContext) {
+fn measure(model: &str, kv_type: KvType, layout: KvLayout, slots: &SlotsByContext) {
+    let name = model;
+    let path = &if Path::new(model).exists() { PathBuf::from(model) } else { store::path(model) };
     let footprint = predicted(path, kv_type, layout, slots);
     let before = resident();
     let model = Model::load(path).expect("loads");
@@ -119,7 +125,7 @@ fn measure(path: &Path, kv_type: KvType, layout: KvLayout, slots: &SlotsByContex
     let allocated = |bytes: Option<harmonic_types::Bytes>| bytes.map_or(0, |bytes| bytes.0);
     println!(
         r#"{{"model":"{}","kv_type":"{}","layout":"{}","sequences":{},"predicted":{total},"resident":{full},"ratio":{:.3},"weights":{},"kv":{},"kv_allocated":{},"compute":{},"compute_allocated":{},"overhead":{},"resident_loaded":{loaded},"resident_created":{created}}}"#,
-        path.file_name().unwrap_or_default().to_string_lossy(),
+        Path::new(name).file_name().unwrap_or_default().to_string_lossy(),
         if kv_type == KvType::F16 { "f16" } else { "q8_0" },
         if layout == KvLayout::Streams { "streams" } else { "unified" },
         footprint.sequences,

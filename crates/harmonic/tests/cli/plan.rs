@@ -201,32 +201,34 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
       weights   2.5 GB  the file as the catalog knows it
       KV       19.3 GB  131072 tokens in all, 4096 for each live sequence; a token takes 147.5 kB:
               36 layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix  111.5 MB  a snapshot of the system prompt of each agent (2)
-      compute 360.0 MB  logits, activations and mask of a batch of 512; an estimate
-      other    70.9 MB  threads, graph, and the vocabulary's tables; an estimate
-      sum      22.4 GB
+      prefix  696.6 MB  system prompts of 2 agents, computed once, and conversations
+      park      1.2 GB  borrowers that gave their slot back wait here
+      compute 115.1 MB  masks and activations of a batch of 512, logits of 32 outputs
+      other    45.3 MB  threads, graph, and the vocabulary's tables; an estimate
+      sum      23.9 GB
 
     qwen3-8b: qwen3:8b as Q4_K, 32 of 44 slots live at once
       weights   5.0 GB  the file as the catalog knows it
       KV       38.7 GB  262144 tokens in all, 8192 for each live sequence; a token takes 147.5 kB:
               36 layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix  221.5 MB  a snapshot of the system prompt of each agent (4)
-      compute 380.9 MB  logits, activations and mask of a batch of 512; an estimate
-      other    70.9 MB  threads, graph, and the vocabulary's tables; an estimate
-      sum      44.4 GB
+      prefix    1.4 GB  system prompts of 4 agents, computed once, and conversations
+      park      2.3 GB  borrowers that gave their slot back wait here
+      compute 152.9 MB  masks and activations of a batch of 512, logits of 32 outputs
+      other    45.3 MB  threads, graph, and the vocabulary's tables; an estimate
+      sum      47.6 GB
 
     qwen3-14b: qwen3:14b as Q4_K, 8 of 8 slots live at once
       weights   9.0 GB  the file as the catalog knows it
       KV       21.5 GB  131072 tokens in all, 16384 for each live sequence; a token takes 163.8 kB:
               40 layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix   62.8 MB  a snapshot of the system prompt of each agent (1)
-      compute 391.5 MB  logits, activations and mask of a batch of 512; an estimate
-      other    70.9 MB  threads, graph, and the vocabulary's tables; an estimate
-      sum      31.0 GB
+      prefix  712.9 MB  system prompts of 1 agents, computed once, and conversations
+      compute 183.4 MB  masks and activations of a batch of 512, logits of 8 outputs
+      other    45.3 MB  threads, graph, and the vocabulary's tables; an estimate
+      sum      31.4 GB
 
     budget    108.8 GB: 85% of 128.0 GB, 19.2 GB stay for all else on the machine
-    left      11.1 GB
-    sharing   saves 33.8 GB: with an engine for each agent the same slots take 131.5 GB
+    left      5.9 GB
+    sharing   saves 32.7 GB: with an engine for each agent the same slots take 129.7 GB
     parallel  a tier's target is 100%, 75%, 50% or a third of 16, rounded down, at least 1; 16 is
               from qwen3:4b on dgx-spark, of the paper (ollama/0.15): sweet spot 16x
     bandwidth 273 GB/s rated and 198 to 237 reached; the paper states 500
