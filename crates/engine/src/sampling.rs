@@ -24,6 +24,8 @@ use std::sync::Arc;
 use harmonic_sched::Token;
 use harmonic_types::Sampling;
 
+use crate::constraint::Constraint;
+
 use chain::draw;
 pub use logprobs::Logprobs;
 pub use mask::Mask;
@@ -40,6 +42,8 @@ pub struct Choice {
     pub token: Token,
     /// Log-probabilities, where they were asked for.
     pub logprobs: Option<Logprobs>,
+    /// Why the answer cannot go on in the form that it must have; `token` then means nothing.
+    pub failure: Option<String>,
 }
 
 /// The sampler of one sequence.
@@ -53,6 +57,8 @@ pub struct Sampler {
     /// Never chosen: the ends of turn of a request that ignores them.
     banned: Arc<[Token]>,
     top_logprobs: Option<u8>,
+    /// The form of the answer.
+    constraint: Option<Constraint>,
 }
 
 impl Sampler {
@@ -65,6 +71,7 @@ impl Sampler {
             bias: BTreeMap::new(),
             banned: Arc::from([]),
             top_logprobs: None,
+            constraint: None,
         }
     }
 
@@ -86,9 +93,30 @@ impl Sampler {
         self
     }
 
+    /// Chooses only what `constraint` allows.
+    pub fn held_to(mut self, constraint: Constraint) -> Self {
+        self.constraint = Some(constraint);
+        self
+    }
+
     /// Chooses the token that follows; `None` if no logit is a number.
     pub fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
-        self.choose_among(logits, None)
+        let Some(mut constraint) = self.constraint.take() else {
+            return self.choose_among(logits, None);
+        };
+        let chosen = constraint.allowed().and_then(|mask| {
+            let choice = self.choose_among(logits, Some(mask));
+            choice.ok_or_else(|| "the model gives none of the allowed tokens a chance".to_owned())
+        });
+        let choice = chosen.unwrap_or_else(|reason| {
+            let failure = Some(format!("the answer's form cannot be kept: {reason}"));
+            Choice { token: Token(0), logprobs: None, failure }
+        });
+        if choice.failure.is_none() {
+            constraint.take(choice.token);
+        }
+        self.constraint = Some(constraint);
+        Some(choice)
     }
 
     /// Chooses the token that follows out of `mask`, as if all other logits were −∞.
@@ -103,7 +131,7 @@ impl Sampler {
             self.recent.push_back(token);
         }
         let logprobs = self.top_logprobs.map(|top| Logprobs::of(logits, token, top));
-        Some(Choice { token, logprobs })
+        Some(Choice { token, logprobs, failure: None })
     }
 
     /// The logits that bias, penalties and bans change, as [`Row`] takes them.
