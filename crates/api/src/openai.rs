@@ -13,6 +13,7 @@ mod content;
 mod decode;
 mod encode;
 mod error;
+mod format;
 mod models;
 mod object;
 mod request;
@@ -24,6 +25,7 @@ pub use content::{Content, Part, Stop};
 pub use decode::{decode, parse};
 pub use encode::encode;
 pub use error::{Envelope, ErrorBody, Invalid};
+pub use format::{NamedSchema, ResponseFormat, StructuredOutputs};
 pub use models::{ModelCard, ModelList};
 pub use request::{ChatMessage, ChatRequest, StreamOptions, TemplateArguments};
 pub use response::{

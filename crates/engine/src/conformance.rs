@@ -12,6 +12,7 @@
 
 mod answers;
 mod company;
+mod forms;
 mod lifecycle;
 
 use std::sync::Arc;
@@ -40,6 +41,9 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     answers::a_seed_repeats_the_answer(factory).await;
     answers::a_full_context_ends_with_length(factory).await;
     answers::what_cannot_run_is_refused(factory).await;
+    forms::a_bias_lifts_and_bans(factory).await;
+    forms::an_answer_keeps_its_form(factory).await;
+    forms::a_form_that_cannot_be_kept_is_refused(factory).await;
     lifecycle::a_finished_slot_is_refilled_while_others_run(factory).await;
     lifecycle::going_away_frees_the_slot(factory).await;
     lifecycle::a_shared_prefix_is_cached(factory).await;
@@ -74,6 +78,7 @@ fn config(slots: u32, context: u32) -> LocalConfig {
             agent("first", Tier::Executive, first),
             agent("second", Tier::Specialists, slots - first),
         ],
+        threads: 2,
         sequences: slots,
         kv_tokens: u64::from(slots) * u64::from(context),
         max_in_flight: slots,

@@ -127,6 +127,13 @@ impl Desk {
 
     /// Passes a token on as text; whether the answer ends with it.
     pub(crate) fn tell(&mut self, id: RequestId, choice: Choice) -> bool {
+        if let Some(message) = choice.failure {
+            // Its last word: what the scheduler says of its end reaches nobody.
+            if let Some(Open { client, .. }) = self.open.remove(&id) {
+                client.send(Event::Failed { message });
+            }
+            return true;
+        }
         let Some(Open { client, .. }) = self.open.get_mut(&id) else { return false };
         let decoded = client.decoder.push(choice.token);
         let logprobs = choice.logprobs.map(|found| {
@@ -180,3 +187,6 @@ impl Desk {
         self.board.write(|board| board.health = Health::Draining);
     }
 }
+
+#[cfg(test)]
+mod tests;

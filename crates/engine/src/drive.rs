@@ -43,8 +43,8 @@ pub fn drive<M: Machine>(
     desk: &mut Desk,
     device: Option<&DevicePlace>,
     clock: &mut impl Clock,
+    mut samplers: Samplers,
 ) -> Result<Drained, MachineError> {
-    let mut samplers = Samplers::default();
     let mut ending: Option<Ending> = None;
     loop {
         if scheduler.is_idle() {

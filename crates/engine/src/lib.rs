@@ -1,8 +1,8 @@
 //! The engine room: from a request in words to tokens on a machine, and back.
 //!
 //! Owns: the two seams (`Engine`, which the gateway sees; `Machine`, which one scheduler step runs
-//! on), the `drive` loop between them, chat (templates, tokens, stop strings, UTF-8), sampling, and
-//! the simulated machine.
+//! on), the `drive` loop between them, chat (templates, tokens, stop strings, UTF-8), sampling, the
+//! constraints that hold an answer to a form, and the simulated machine.
 //!
 //! Invariants: text and tokens meet only in [`chat`]; one thread owns a machine; every accepted
 //! request gets exactly one final event.
@@ -14,6 +14,7 @@ pub mod chat;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod constraint;
 pub mod desk;
 pub mod device;
 pub mod drive;

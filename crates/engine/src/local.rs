@@ -1,11 +1,12 @@
 //! An engine in this process: a thread that owns a machine, and the handle to it.
 
 mod config;
+mod sampler;
 mod seat;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -15,13 +16,13 @@ use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Toke
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
 use crate::chat::{Chat, Vocabulary};
+use crate::constraint::{FormatError, Grammars};
 use crate::desk::{Client, Open, SharedBoard, Submission};
 use crate::drive::Command;
 use crate::engine::{
     AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
 };
 use crate::generation::{Cancel, Generation, Granted};
-use crate::sampling::Sampler;
 
 pub use config::{LocalConfig, ServedAgent, shared_device};
 pub use seat::Seat;
@@ -38,6 +39,8 @@ struct Shared {
     /// Each agent's shared prefix, in the order of the configuration.
     prefixes: Vec<Vec<Token>>,
     by_name: BTreeMap<AgentName, usize>,
+    /// Made when the first request asks for a form.
+    grammars: OnceLock<Result<Grammars, FormatError>>,
     mail: mpsc::Sender<Command>,
     board: SharedBoard,
     next: AtomicU64,
@@ -70,7 +73,17 @@ impl Local {
         let warm: Vec<Job> = warm.map(|(agent, prefix)| warming(&next, agent, prefix)).collect();
         // A thread that has ended already says so to the first who asks.
         let _ended = mail.send(Command::Warm(warm));
-        Ok(Self(Arc::new(Shared { config, chat, prefixes, by_name, mail, board, next, ended })))
+        Ok(Self(Arc::new(Shared {
+            config,
+            chat,
+            prefixes,
+            by_name,
+            grammars: OnceLock::new(),
+            mail,
+            board,
+            next,
+            ended,
+        })))
     }
 }
 
@@ -93,7 +106,9 @@ impl Shared {
     fn prepare(&self, request: Request) -> Result<Prepared, Refused> {
         let index = self.agent(&request.agent)?;
         let ServedAgent { spec, context, .. } = &self.config.agents[index];
-        let rendered = self.chat.render(spec, &request.prompt, request.thinking)?;
+        // A form is that of the answer, so nothing may come before it.
+        let thinking = if request.format.is_some() { Some(false) } else { request.thinking };
+        let rendered = self.chat.render(spec, &request.prompt, thinking)?;
         let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let prefix = &self.prefixes[index];
         let shared = rendered.tokens.len() > prefix.len() && rendered.tokens.starts_with(prefix);
@@ -104,12 +119,7 @@ impl Shared {
             prompt: rendered.tokens,
             max_output: request.max_tokens.unwrap_or(*context).0,
         };
-        let seed = request.seed.unwrap_or_else(|| fastrand::u64(..));
-        let mut sampler = Sampler::new(request.sampling.over(&spec.sampling), seed)
-            .with_logprobs(request.top_logprobs);
-        if request.ignore_eos {
-            sampler = sampler.banning(self.chat.vocabulary().turn_ends().into());
-        }
+        let sampler = self.sampler(&request, spec, rendered.reasoning_open)?;
         let decoder = self.chat.decoder(request.stop, rendered.reasoning_open);
         let (granted, grant) = oneshot::channel();
         let (events, answer) = unbounded::unbounded_channel();
@@ -150,7 +160,17 @@ impl Engine for Local {
         let shared = Arc::clone(&self.0);
         async move {
             let agent = request.agent.clone();
-            let Prepared { submission, id, grant, answer } = shared.prepare(request)?;
+            let prepared = if request.format.is_some() {
+                // A grammar may take longer to compile than a runtime's thread should be held up.
+                let shared = Arc::clone(&shared);
+                let prepare = tokio::task::spawn_blocking(move || shared.prepare(request));
+                prepare.await.map_err(|error| Refused::Invalid {
+                    message: format!("the answer's form could not be prepared: {error}"),
+                })?
+            } else {
+                shared.prepare(request)
+            };
+            let Prepared { submission, id, grant, answer } = prepared?;
             let mail = shared.mail.clone();
             mail.send(Command::Submit(Box::new(submission))).map_err(|_| shared.died(&agent))?;
             let cancel = Cancel::new(move || {

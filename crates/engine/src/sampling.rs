@@ -1,24 +1,36 @@
 //! How the next token is drawn from the logits.
 //!
 //! Owns: the sampler of each sequence (its settings, its random generator, the tokens it saw
-//! lately) and the chain: penalties, top-k, top-p, min-p, temperature, draw.
+//! lately) and the chain: logit bias, penalties, top-k, top-p, min-p, temperature, draw.
 //!
-//! Invariants: the same seed, settings and logits give the same token; the shortlist gives what the
-//! full chain over all logits would give (property-tested); NaN is never chosen.
+//! Invariants: the same seed, settings and logits give the same token, on one thread or several;
+//! the shortlist gives what the full chain over all logits would give (property-tested); what is
+//! NaN, −∞ or banned is never chosen.
 //!
-//! Does not do: grammars, or anything with text.
+//! Does not do: grammars (that is `constraint`, which says which tokens are allowed), or anything
+//! with text.
 
+mod chain;
 mod logprobs;
+mod mask;
+mod mass;
+mod row;
+mod samplers;
 mod shortlist;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use harmonic_sched::Token;
-use harmonic_types::{RequestId, Sampling};
+use harmonic_types::Sampling;
 
+use crate::constraint::Constraint;
+
+use chain::draw;
 pub use logprobs::Logprobs;
-use shortlist::{Candidate, best};
+pub use mask::Mask;
+use row::Row;
+pub use samplers::Samplers;
 
 /// Tokens that penalties look back on, as in llama.cpp's default (`penalty_last_n`).
 const PENALTY_WINDOW: usize = 64;
@@ -30,6 +42,8 @@ pub struct Choice {
     pub token: Token,
     /// Log-probabilities, where they were asked for.
     pub logprobs: Option<Logprobs>,
+    /// Why the answer cannot go on in the form that it must have; `token` then means nothing.
+    pub failure: Option<String>,
 }
 
 /// The sampler of one sequence.
@@ -38,9 +52,13 @@ pub struct Sampler {
     settings: Sampling,
     rng: fastrand::Rng,
     recent: VecDeque<Token>,
+    /// Added to the logits of these tokens.
+    bias: BTreeMap<Token, f32>,
     /// Never chosen: the ends of turn of a request that ignores them.
     banned: Arc<[Token]>,
     top_logprobs: Option<u8>,
+    /// The form of the answer.
+    constraint: Option<Constraint>,
 }
 
 impl Sampler {
@@ -50,9 +68,17 @@ impl Sampler {
             settings,
             rng: fastrand::Rng::with_seed(seed),
             recent: VecDeque::new(),
+            bias: BTreeMap::new(),
             banned: Arc::from([]),
             top_logprobs: None,
+            constraint: None,
         }
+    }
+
+    /// Adds `bias` to the logits of its tokens, before anything else.
+    pub fn biased(mut self, bias: BTreeMap<Token, f32>) -> Self {
+        self.bias = bias;
+        self
     }
 
     /// Never chooses one of `banned`.
@@ -67,9 +93,37 @@ impl Sampler {
         self
     }
 
+    /// Chooses only what `constraint` allows.
+    pub fn held_to(mut self, constraint: Constraint) -> Self {
+        self.constraint = Some(constraint);
+        self
+    }
+
     /// Chooses the token that follows; `None` if no logit is a number.
     pub fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
-        let token = self.draw(logits)?;
+        let Some(mut constraint) = self.constraint.take() else {
+            return self.choose_among(logits, None);
+        };
+        let chosen = constraint.allowed().and_then(|mask| {
+            let choice = self.choose_among(logits, Some(mask));
+            choice.ok_or_else(|| "the model gives none of the allowed tokens a chance".to_owned())
+        });
+        let choice = chosen.unwrap_or_else(|reason| {
+            let failure = Some(format!("the answer's form cannot be kept: {reason}"));
+            Choice { token: Token(0), logprobs: None, failure }
+        });
+        if choice.failure.is_none() {
+            constraint.take(choice.token);
+        }
+        self.constraint = Some(constraint);
+        Some(choice)
+    }
+
+    /// Chooses the token that follows out of `mask`, as if all other logits were −∞.
+    pub(crate) fn choose_among(&mut self, logits: &[f32], mask: Option<&Mask>) -> Option<Choice> {
+        let changes = self.changes(logits);
+        let row = Row::new(logits, &changes, mask);
+        let token = draw(&self.settings, row, self.rng.f64())?;
         if self.penalises() {
             if self.recent.len() == PENALTY_WINDOW {
                 self.recent.pop_front();
@@ -77,75 +131,27 @@ impl Sampler {
             self.recent.push_back(token);
         }
         let logprobs = self.top_logprobs.map(|top| Logprobs::of(logits, token, top));
-        Some(Choice { token, logprobs })
+        Some(Choice { token, logprobs, failure: None })
     }
 
-    fn draw(&mut self, logits: &[f32]) -> Option<Token> {
-        let mut candidates = self.candidates(logits);
-        let settings = &self.settings;
-        if settings.temperature <= 0.0 {
-            return candidates.first().map(|candidate| candidate.token);
-        }
-        // Weights relative to the best; the filters see the distribution before temperature, as
-        // llama.cpp's chain does.
-        let top = candidates.first()?.logit;
-        let weight = |candidate: &Candidate| (candidate.logit - top).exp();
-        let total: f32 = candidates.iter().map(weight).sum();
-        let mut reached = 0.0;
-        let mut keep = 0;
-        for candidate in &candidates {
-            let likely_enough = weight(candidate) >= settings.min_p;
-            if keep > 0 && (reached >= settings.top_p * total || !likely_enough) {
-                break;
-            }
-            reached += weight(candidate);
-            keep += 1;
-        }
-        candidates.truncate(keep);
-        let heated = |candidate: &Candidate| ((candidate.logit - top) / settings.temperature).exp();
-        let mut left = self.rng.f32() * candidates.iter().map(heated).sum::<f32>();
-        for candidate in &candidates {
-            left -= heated(candidate);
-            if left < 0.0 {
-                return Some(candidate.token);
-            }
-        }
-        // Rounding can leave a remainder after the last.
-        candidates.last().map(|candidate| candidate.token)
-    }
-
-    /// The top-k candidates after penalties, best first. Penalties and bans move only tokens that
-    /// are known, so it is enough to look that much further down the raw logits.
-    fn candidates(&self, logits: &[f32]) -> Vec<Candidate> {
-        let k = match (self.settings.temperature <= 0.0, self.settings.top_k) {
-            (true, _) => 1,
-            (false, 0) => logits.len(),
-            (false, k) => k as usize,
-        };
-        let mut penalised: Vec<Token> =
+    /// The logits that bias, penalties and bans change, as [`Row`] takes them.
+    fn changes(&self, logits: &[f32]) -> Vec<(usize, f32)> {
+        let mut seen: Vec<Token> =
             if self.penalises() { self.recent.iter().copied().collect() } else { Vec::new() };
-        penalised.sort_unstable();
-        penalised.dedup();
-        let reach = k.saturating_add(penalised.len() + self.banned.len()).min(logits.len());
-        let mut candidates = best(logits, reach);
-        // A penalty below 1 or 0 is a bonus, which may lift a token from beyond the reach.
-        for token in &penalised {
-            let listed = candidates.iter().any(|candidate| candidate.token == *token);
-            if let (false, Some(candidate)) = (listed, Candidate::of(logits, *token)) {
-                candidates.push(candidate);
-            }
-        }
-        candidates.retain(|candidate| !self.banned.contains(&candidate.token));
-        for candidate in &mut candidates {
-            if penalised.binary_search(&candidate.token).is_ok() {
-                candidate.logit = self.penalty(*candidate);
-            }
-        }
-        if !penalised.is_empty() {
-            candidates.sort_unstable_by(Candidate::better_first);
-        }
-        candidates.truncate(k);
-        candidates
+        seen.sort_unstable();
+        let mut tokens: Vec<Token> =
+            self.bias.keys().chain(&seen).chain(self.banned.iter()).copied().collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        let change = |token: Token| {
+            let index = usize::try_from(token.0).ok()?;
+            let logit = logits.get(index)? + self.bias.get(&token).unwrap_or(&0.0);
+            let up_to = seen.partition_point(|other| *other <= token);
+            let times = up_to - seen.partition_point(|other| *other < token);
+            let banned = self.banned.contains(&token);
+            Some((index, if banned { f32::NAN } else { self.penalty(logit, times) }))
+        };
+        tokens.into_iter().filter_map(change).collect()
     }
 
     fn penalises(&self) -> bool {
@@ -153,39 +159,14 @@ impl Sampler {
         [repeat_penalty - 1.0, presence_penalty, frequency_penalty].iter().any(|by| *by != 0.0)
     }
 
-    fn penalty(&self, candidate: Candidate) -> f32 {
+    /// `logit` of a token that was seen so many `times` lately.
+    fn penalty(&self, logit: f32, times: usize) -> f32 {
+        if times == 0 {
+            return logit;
+        }
         let Sampling { repeat_penalty, presence_penalty, frequency_penalty, .. } = self.settings;
-        let seen = self.recent.iter().filter(|token| **token == candidate.token).count();
-        let logit = candidate.logit;
         let scaled = if logit > 0.0 { logit / repeat_penalty } else { logit * repeat_penalty };
-        scaled - presence_penalty - frequency_penalty * seen as f32
-    }
-}
-
-/// The samplers of a machine, by request: a sequence may be parked and resumed elsewhere.
-#[derive(Debug, Default)]
-pub struct Samplers(HashMap<RequestId, Sampler>);
-
-impl Samplers {
-    /// Gives `request` a sampler.
-    pub fn insert(&mut self, request: RequestId, sampler: Sampler) {
-        self.0.insert(request, sampler);
-    }
-
-    /// Forgets the sampler of `request`.
-    pub fn remove(&mut self, request: RequestId) {
-        self.0.remove(&request);
-    }
-
-    /// Chooses the token that follows for `request`; `None` if no logit is a number or the request
-    /// has no sampler.
-    pub fn choose(&mut self, request: RequestId, logits: &[f32]) -> Option<Choice> {
-        self.0.get_mut(&request)?.choose(logits)
-    }
-
-    /// Chooses for several requests, each with its logits, in their order.
-    pub fn choose_all(&mut self, rows: &[(RequestId, &[f32])]) -> Option<Vec<Choice>> {
-        rows.iter().map(|(request, logits)| self.choose(*request, logits)).collect()
+        scaled - presence_penalty - frequency_penalty * times as f32
     }
 }
 

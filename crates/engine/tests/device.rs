@@ -50,6 +50,7 @@ fn engine(name: &str, tier: Tier, device: DevicePlace) -> Arc<dyn Engine> {
         model: "sim".to_owned(),
         kind: "sim".to_owned(),
         agents: vec![ServedAgent { spec, slots: 2, context }],
+        threads: 1,
         sequences: 2,
         kv_tokens: 2048,
         max_in_flight: 2,

@@ -164,6 +164,7 @@ async fn dies(panics: bool) -> String {
         model: "sim".to_owned(),
         kind: "sim".to_owned(),
         agents: vec![agent("only")],
+        threads: 1,
         sequences: 1,
         kv_tokens: 512,
         max_in_flight: 1,

@@ -27,9 +27,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 13] = [
 const BINARY: &str = "harmonic";
 
 /// Library → the one crate that may use it outside of tests.
-const ONLY_IN: [(&str, &str); 4] = [
+const ONLY_IN: [(&str, &str); 5] = [
     ("llama-cpp-2", "harmonic-llama"),
     ("llama-cpp-sys-2", "harmonic-llama"),
+    ("llguidance", "harmonic-engine"),
     ("axum", "harmonic-gateway"),
     ("clap", BINARY),
 ];

@@ -73,6 +73,10 @@ impl Model {
 }
 
 impl Vocabulary for Model {
+    fn size(&self) -> u32 {
+        self.llama.vocab().n_tokens().cast_unsigned()
+    }
+
     fn tokenize(&self, text: &str) -> Vec<Token> {
         let vocabulary = self.llama.vocab();
         // Most templates spell the start of text; twice would be a different prompt.

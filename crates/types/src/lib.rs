@@ -13,6 +13,7 @@ pub mod bench;
 pub mod curve;
 pub mod energy;
 pub mod finding;
+pub mod format;
 pub mod hardware;
 pub mod model;
 pub mod plan;
@@ -29,6 +30,7 @@ pub use bench::{
 pub use curve::{Curve, CurveKey, CurvePoint};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use finding::Finding;
+pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
 pub use model::{KvType, LayerKv, ModelFile, ModelShape};
 pub use plan::{

@@ -1,11 +1,13 @@
 //! A request to an agent and the events of its answer. Text lives here; tokens do not (only
 //! `engine::chat` knows both).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::Format;
 use crate::sampling::SamplingOverrides;
 use crate::stack::AgentName;
 use crate::units::Tokens;
@@ -82,10 +84,15 @@ pub struct Request {
     pub prompt: Prompt,
     /// Changes to the agent's sampling.
     pub sampling: SamplingOverrides,
+    /// Added to the logits of these tokens, by their id in the vocabulary of the agent's model:
+    /// the one place where a client speaks of tokens, because OpenAI's API does.
+    pub logit_bias: BTreeMap<u32, f32>,
     /// Seed of the draw; `None` draws one.
     pub seed: Option<u64>,
     /// Most tokens to generate; `None` is until the context is full.
     pub max_tokens: Option<Tokens>,
+    /// The form that the answer must have; `None` is any.
+    pub format: Option<Format>,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,
     /// Go on past the model's end of turn (benchmarks).
@@ -104,8 +111,10 @@ impl Request {
             agent,
             prompt: Prompt { messages },
             sampling: SamplingOverrides::default(),
+            logit_bias: BTreeMap::new(),
             seed: None,
             max_tokens: None,
+            format: None,
             stop: Vec::new(),
             ignore_eos: false,
             top_logprobs: None,

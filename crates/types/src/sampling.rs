@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Sampling of an agent. The chain is: penalties, top-k, top-p, min-p, temperature, draw.
+/// Sampling of an agent. The chain is: a request's logit bias, penalties, top-k, top-p, min-p,
+/// temperature, draw.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sampling {

@@ -4,6 +4,7 @@
 //! what this version cannot honour is refused by name. Whether the agent exists and the prompt
 //! fits is for the engine to say.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use harmonic_types::{
@@ -14,6 +15,7 @@ use serde_json::error::Category;
 
 use super::content::{Content, Stop};
 use super::error::Invalid;
+use super::format;
 use super::object::Object;
 use super::request::{ChatMessage, ChatRequest};
 
@@ -62,6 +64,7 @@ pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
         return Err(Invalid::value("messages", "must hold at least one message"));
     }
     let sampling = sampling(&body)?;
+    let logit_bias = logit_bias(&body)?;
     let max_tokens = max_tokens(&body)?;
     let top_logprobs = top_logprobs(&body)?;
     let messages = body
@@ -75,8 +78,10 @@ pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
         agent: AgentName(body.model),
         prompt: Prompt { messages },
         sampling,
+        logit_bias,
         seed: body.seed.map(i64::cast_unsigned),
         max_tokens,
+        format: format::decode(body.response_format, body.structured_outputs)?,
         stop: stop(body.stop)?,
         ignore_eos: body.ignore_eos.unwrap_or(false),
         top_logprobs,
@@ -103,19 +108,10 @@ fn refuse_unsupported(body: &ChatRequest) -> Result<(), Invalid> {
             return Err(Invalid::unsupported("n", detail));
         }
     }
-    for (param, value) in
-        [("tools", &body.tools), ("functions", &body.functions), ("logit_bias", &body.logit_bias)]
-    {
+    for (param, value) in [("tools", &body.tools), ("functions", &body.functions)] {
         if !says_nothing(value.as_ref()) {
             return Err(Invalid::unsupported(param, ": leave it out"));
         }
-    }
-    let plain = body
-        .response_format
-        .as_ref()
-        .is_none_or(|format| format.get("type").and_then(Value::as_str) == Some("text"));
-    if !plain {
-        return Err(Invalid::unsupported("response_format", " unless its type is `text`"));
     }
     Ok(())
 }
@@ -155,6 +151,18 @@ fn sampling(body: &ChatRequest) -> Result<SamplingOverrides, Invalid> {
         presence_penalty: within("presence_penalty", body.presence_penalty, -2.0..=2.0)?,
         frequency_penalty: within("frequency_penalty", body.frequency_penalty, -2.0..=2.0)?,
     })
+}
+
+fn logit_bias(body: &ChatRequest) -> Result<BTreeMap<u32, f32>, Invalid> {
+    let one = |(token, bias): (&String, &f32)| {
+        let param = format!("logit_bias.{token}");
+        within(&param, Some(*bias), -100.0..=100.0)?;
+        let token = token.parse().map_err(|_| {
+            Invalid::value(param, "must be the id of a token: a whole number in quotes")
+        })?;
+        Ok((token, *bias))
+    };
+    body.logit_bias.iter().flatten().map(one).collect()
 }
 
 fn max_tokens(body: &ChatRequest) -> Result<Option<Tokens>, Invalid> {

@@ -3,12 +3,15 @@
 use harmonic_types::Request;
 
 use super::content::Stop;
+use super::format;
 use super::request::{ChatMessage, ChatRequest, TemplateArguments};
 
 /// The body that [`super::decode()`] reads as `request`. The request's id is not on the wire, and
 /// whether the answer is streamed is not in the request: `stream` is absent.
 pub fn encode(request: &Request) -> ChatRequest {
     let sampling = &request.sampling;
+    let (response_format, structured_outputs) =
+        request.format.as_ref().map_or((None, None), format::encode);
     ChatRequest {
         model: request.agent.0.clone(),
         messages: request
@@ -29,6 +32,11 @@ pub fn encode(request: &Request) -> ChatRequest {
         presence_penalty: sampling.presence_penalty,
         frequency_penalty: sampling.frequency_penalty,
         repeat_penalty: sampling.repeat_penalty,
+        logit_bias: (!request.logit_bias.is_empty()).then(|| {
+            request.logit_bias.iter().map(|(token, bias)| (token.to_string(), *bias)).collect()
+        }),
+        response_format,
+        structured_outputs,
         logprobs: request.top_logprobs.map(|_| true),
         top_logprobs: request.top_logprobs.map(u32::from),
         chat_template_kwargs: request

@@ -2,12 +2,15 @@
 //!
 //! Invariants: every optional field is absent or null when it is not set, and absent when written;
 //! fields that are not listed are ignored when read. Fields that are listed only to be refused
-//! (`tools`, `response_format` …) are here because a client that sent them relies on them.
+//! (`tools` …) are here because a client that sent them relies on them.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::content::{Content, Stop};
+use super::format::{ResponseFormat, StructuredOutputs};
 use super::object;
 
 /// A chat completion request.
@@ -87,12 +90,23 @@ pub struct ChatRequest {
     /// Refused unless empty: the older name of `tools`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub functions: Option<Value>,
-    /// Refused unless `{"type": "text"}`.
+    /// The form that the answer must have.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub response_format: Option<ResponseFormat>,
+    /// Forms that OpenAI's API has no word for, as vLLM names them.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub structured_outputs: Option<StructuredOutputs>,
+    /// Added to the logits of these tokens, by id: −100 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response_format: Option<Value>,
-    /// Refused unless empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logit_bias: Option<Value>,
+    pub logit_bias: Option<BTreeMap<String, f32>>,
 }
 
 /// One message.

@@ -14,6 +14,10 @@ use super::{Chat, Vocabulary};
 struct ByteVocabulary(Option<&'static str>);
 
 impl Vocabulary for ByteVocabulary {
+    fn size(&self) -> u32 {
+        257
+    }
+
     fn tokenize(&self, text: &str) -> Vec<Token> {
         text.bytes().map(|byte| Token(i32::from(byte))).collect()
     }

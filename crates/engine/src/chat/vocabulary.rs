@@ -4,6 +4,9 @@ use harmonic_sched::Token;
 
 /// A model's vocabulary and chat template.
 pub trait Vocabulary: Send + Sync {
+    /// Tokens in all; their ids are below it.
+    fn size(&self) -> u32;
+
     /// Tokens of `text`, control tokens spelled out in it included. Begins with the model's
     /// start-of-text token where the model wants one and `text` does not spell it already.
     fn tokenize(&self, text: &str) -> Vec<Token>;

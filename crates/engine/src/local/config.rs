@@ -27,6 +27,8 @@ pub struct LocalConfig {
     pub kind: String,
     /// Its agents.
     pub agents: Vec<ServedAgent>,
+    /// Threads of the engine, for what is computed beside the machine (sampling).
+    pub threads: u32,
     /// Sequences of the machine.
     pub sequences: u32,
     /// Cells of the KV cache.
@@ -66,6 +68,7 @@ impl LocalConfig {
                     context: agent.context,
                 })
                 .collect(),
+            threads: engine.threads,
             sequences: engine.sequences,
             kv_tokens: engine.kv_tokens,
             max_in_flight: plan.max_in_flight,

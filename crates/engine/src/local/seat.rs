@@ -1,6 +1,7 @@
 //! The thread of a local engine, from its first breath to its last.
 
 use std::any::Any;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -14,6 +15,7 @@ use crate::desk::{Desk, SharedBoard};
 use crate::drive::{Command, drive};
 use crate::engine::{Drained, EngineError, Health};
 use crate::machine::Machine;
+use crate::sampling::Samplers;
 
 /// The place on an engine's thread from which a machine is driven.
 #[derive(Debug)]
@@ -43,7 +45,9 @@ impl Seat<'_> {
         let _gone = self.ready.send(Ok(()));
         let scheduler = Scheduler::new(self.config.sched(machine.trims()));
         let device = self.config.device.as_ref();
-        match drive(machine, scheduler, self.inbox, self.desk, device, clock) {
+        let threads = NonZeroUsize::new(self.config.threads as usize);
+        let samplers = Samplers::on(threads.unwrap_or(NonZeroUsize::MIN));
+        match drive(machine, scheduler, self.inbox, self.desk, device, clock, samplers) {
             Ok(drained) => {
                 *self.drained = Some(drained);
                 Ok(())

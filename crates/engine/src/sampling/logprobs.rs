@@ -2,7 +2,9 @@
 
 use harmonic_sched::Token;
 
-use super::shortlist::{Candidate, best};
+use super::mass::mass;
+use super::row::Row;
+use super::shortlist::Ranking;
 
 /// ln p of tokens at one position, from the raw logits.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,20 +18,16 @@ pub struct Logprobs {
 impl Logprobs {
     /// Of `token` and of the `top` best among `logits`.
     pub fn of(logits: &[f32], token: Token, top: u8) -> Self {
-        let max = logits.iter().fold(f32::NEG_INFINITY, |max, logit| max.max(*logit));
-        // f64: a sum of 10^5 small terms loses digits in f32.
-        let sum: f64 = logits
-            .iter()
-            .filter(|logit| !logit.is_nan())
-            .map(|logit| f64::from(logit - max).exp())
-            .sum();
+        let row = Row::plain(logits);
+        let mut ranking = Ranking::of(row);
+        let max = ranking.best(1).first().map_or(f32::NEG_INFINITY, |best| best.logit);
         #[expect(clippy::cast_possible_truncation, reason = "ln of a sum below 2^18 fits an f32")]
-        let normaliser = max + sum.ln() as f32;
-        let chosen = Candidate::of(logits, token).map_or(f32::NEG_INFINITY, |c| c.logit);
-        let top = best(logits, usize::from(top));
+        let normaliser = max + mass(&row, max, 1.0).ln() as f32;
+        let chosen = usize::try_from(token.0).ok().and_then(|index| logits.get(index).copied());
+        let top = ranking.best(usize::from(top)).iter();
         Self {
-            chosen: chosen - normaliser,
-            top: top.into_iter().map(|c| (c.token, c.logit - normaliser)).collect(),
+            chosen: chosen.unwrap_or(f32::NEG_INFINITY) - normaliser,
+            top: top.map(|c| (c.token, c.logit - normaliser)).collect(),
         }
     }
 }

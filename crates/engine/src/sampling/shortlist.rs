@@ -1,15 +1,14 @@
-//! The best few of many logits, in one pass.
+//! The best of a row, as many as are asked for and no more work than that.
 //!
-//! A vocabulary has 50,000 to 260,000 entries and a chain needs some 40 of them. Blocks whose
-//! maximum does not beat the worst of the list so far are passed over, so most of the work is the
-//! maximum of a block, which [`maximum`] writes in the form that the compiler vectorises.
+//! A vocabulary has 50,000 to 260,000 entries and a chain needs some 40 of them. One vectorised
+//! pass takes the maximum of each block. The k best can lie only in blocks whose maximum is among
+//! the k best maxima, so only those are looked into, and only those are sorted.
 
 use std::cmp::Ordering;
 
 use harmonic_sched::Token;
 
-/// Logits looked at together: large enough that the branch is rare, small enough to skip often.
-const BLOCK: usize = 64;
+use super::row::{BLOCK, Row, token};
 
 /// A token with its logit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,12 +18,6 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// The candidate that `token` is; `None` outside the vocabulary or if its logit is NaN.
-    pub(crate) fn of(logits: &[f32], token: Token) -> Option<Self> {
-        let logit = *logits.get(usize::try_from(token.0).ok()?)?;
-        (!logit.is_nan()).then_some(Self { token, logit })
-    }
-
     /// Higher logit first, then lower token: a total order, as NaN never becomes a candidate.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that sorting takes")]
     pub(crate) fn better_first(&self, other: &Self) -> Ordering {
@@ -32,41 +25,79 @@ impl Candidate {
     }
 }
 
-/// The `k` best candidates, best first; fewer if there are fewer numbers among `logits`.
-pub(crate) fn best(logits: &[f32], k: usize) -> Vec<Candidate> {
-    if k == 0 {
-        return Vec::new();
-    }
-    // Trimmed to k whenever it has grown to twice that: each trim is linear, so all are.
-    let limit = k.saturating_mul(2).min(logits.len()).max(1);
-    let mut list: Vec<Candidate> = Vec::with_capacity(limit);
-    let mut worst = f32::NEG_INFINITY;
-    let mut trimmed = false;
-    for (block, start) in logits.chunks(BLOCK).zip((0i32..).step_by(BLOCK)) {
-        if trimmed && maximum(block) <= worst {
-            continue;
-        }
-        for (logit, token) in block.iter().copied().zip(start..) {
-            // An equal logit never displaces one of the list: its token is higher.
-            if logit.is_nan() || (trimmed && logit <= worst) {
-                continue;
-            }
-            list.push(Candidate { token: Token(token), logit });
-            if list.len() >= limit && list.len() > k {
-                worst = trim(&mut list, k);
-                trimmed = true;
-            }
-        }
-    }
-    if list.len() > k {
-        trim(&mut list, k);
-    }
-    list.sort_unstable_by(Candidate::better_first);
-    list
+/// The candidates of a row, best first, found as they are asked for. Neither NaN nor −∞ is one.
+#[derive(Debug)]
+pub(crate) struct Ranking<'a> {
+    row: Row<'a>,
+    maxima: Vec<f32>,
+    /// The best so many, best first.
+    head: Vec<Candidate>,
+    /// `head` is all there are.
+    complete: bool,
 }
 
-/// The largest number in `block`. Lanes that do not depend on each other become one vector; the
-/// comparison (rather than `f32::max`) is the vector unit's own, and false for NaN.
+impl<'a> Ranking<'a> {
+    /// The ranking of `row`.
+    pub(crate) fn of(row: Row<'a>) -> Self {
+        let mut maxima = Vec::with_capacity(row.len().div_ceil(BLOCK));
+        row.for_each_block(|block| maxima.push(maximum(block)));
+        Self { row, maxima, head: Vec::new(), complete: false }
+    }
+
+    /// The `k` best; fewer if there are fewer.
+    pub(crate) fn best(&mut self, k: usize) -> &[Candidate] {
+        if self.head.len() < k && !self.complete {
+            self.fill(k);
+        }
+        &self.head[..k.min(self.head.len())]
+    }
+
+    /// The candidate at `rank`, counted from 0.
+    pub(crate) fn get(&mut self, rank: usize) -> Option<Candidate> {
+        /// Enough for most draws that are not limited to k; then each look is four times as far.
+        const FIRST: usize = 64;
+        if rank >= self.head.len() && !self.complete {
+            // With as many as there are blocks, each may hold one: then all are sorted, once.
+            let next = (4 * rank).max(FIRST);
+            self.fill(if next < self.maxima.len() { next } else { usize::MAX });
+        }
+        self.head.get(rank).copied()
+    }
+
+    /// Finds the `k` best.
+    fn fill(&mut self, k: usize) {
+        let least = if k < self.maxima.len() {
+            let mut maxima = self.maxima.clone();
+            *maxima.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1
+        } else {
+            f32::NEG_INFINITY
+        };
+        let mut scratch = [0.0; BLOCK];
+        self.head.clear();
+        for (at, max) in self.maxima.iter().enumerate() {
+            if *max < least || *max == f32::NEG_INFINITY {
+                continue;
+            }
+            let block = self.row.block(at, &mut scratch);
+            for (logit, index) in block.iter().zip(at * BLOCK..) {
+                if *logit >= least && *logit > f32::NEG_INFINITY {
+                    self.head.push(Candidate { token: token(index), logit: *logit });
+                }
+            }
+        }
+        self.complete = self.head.len() < k;
+        if self.head.len() > k {
+            self.head.select_nth_unstable_by(k - 1, Candidate::better_first);
+            self.head.truncate(k);
+        }
+        self.head.sort_unstable_by(Candidate::better_first);
+    }
+}
+
+/// The largest number in `block`; −∞ if there is none. Lanes that do not depend on each other
+/// become one vector; the comparison (rather than `f32::max`) is the vector unit's own, and false
+/// for NaN.
+#[inline]
 fn maximum(block: &[f32]) -> f32 {
     const LANES: usize = 16;
     let greater = |a: f32, b: f32| if b > a { b } else { a };
@@ -77,13 +108,11 @@ fn maximum(block: &[f32]) -> f32 {
             *lane = greater(*lane, *logit);
         }
     }
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, greater)
-}
-
-/// Keeps the `k` best; returns the worst of them.
-fn trim(list: &mut Vec<Candidate>, k: usize) -> f32 {
-    let (_, kth, _) = list.select_nth_unstable_by(k - 1, Candidate::better_first);
-    let worst = kth.logit;
-    list.truncate(k);
-    worst
+    // Halved until one is left: a chain of comparisons would take longer than the block itself.
+    for half in [8, 4, 2, 1] {
+        for at in 0..half {
+            lanes[at] = greater(lanes[at], lanes[at + half]);
+        }
+    }
+    rest.iter().copied().fold(lanes[0], greater)
 }

@@ -13,6 +13,10 @@ const END: Token = Token(256);
 pub struct SimVocabulary;
 
 impl Vocabulary for SimVocabulary {
+    fn size(&self) -> u32 {
+        257
+    }
+
     fn tokenize(&self, text: &str) -> Vec<Token> {
         text.bytes().map(|byte| Token(i32::from(byte))).collect()
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use futures::StreamExt;
 use futures::future::join_all;
-use harmonic_api::openai::{ChatMessage, ChatRequest};
+use harmonic_api::openai::{ChatMessage, ChatRequest, NamedSchema, ResponseFormat};
 use harmonic_api::{ChatEvent, Client};
 
 use crate::harness::{Server, binary, ran, signal};
@@ -88,6 +88,23 @@ async fn a_team_on_the_real_engine() {
     assert!(once.pieces > 1 && !once.text.trim().is_empty(), "{once:?}");
     assert!(once.tokens <= 24 && once.prompt_tokens > 10, "{once:?}");
     assert_eq!(hear(&client, question()).await, once);
+
+    // An answer in a form, from OpenAI's words to the last brace.
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": {"days": {
+            "type": "array", "items": {"type": "string", "maxLength": 12}, "maxItems": 7,
+        }},
+        "required": ["days"], "additionalProperties": false,
+    });
+    let named = NamedSchema { name: Some("week".to_owned()), schema: Some(schema) };
+    let format = ResponseFormat { kind: "json_schema".to_owned(), json_schema: Some(named) };
+    let mut request = ask("operator", "Name the days of the week.", 200);
+    request.response_format = Some(format);
+    let formed = hear(&client, request).await;
+    assert_eq!(formed.reason, "stop", "{formed:?}");
+    let week: serde_json::Value = serde_json::from_str(&formed.text).unwrap();
+    assert!(week["days"].is_array(), "{week}");
 
     // Seven at once.
     let all = AGENTS.map(|agent| hear(&client, ask(agent, "What do you do?", 16)));

@@ -1,4 +1,6 @@
-use harmonic_types::{AgentName, Message, Request, RequestId, Role, SamplingOverrides, Tokens};
+use harmonic_types::{
+    AgentName, Format, Message, Request, RequestId, Role, SamplingOverrides, Tokens,
+};
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::json;
@@ -10,6 +12,17 @@ fn message() -> impl Strategy<Value = Message> {
     let role =
         prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), Just(Role::Tool)];
     (role, "[^\0]*").prop_map(|(role, content)| Message { role, content })
+}
+
+fn format() -> impl Strategy<Value = Format> {
+    let schemas =
+        vec![json!(true), json!({}), json!({"type": "object", "properties": {"b": {}, "a": {}}})];
+    prop_oneof![
+        Just(Format::JsonObject),
+        prop::sample::select(schemas).prop_map(|schema| Format::JsonSchema(schema.to_string())),
+        ".*".prop_map(Format::Regex),
+        ".*".prop_map(Format::Grammar),
+    ]
 }
 
 prop_compose! {
@@ -33,8 +46,10 @@ prop_compose! {
         (id, agent) in (any::<u64>(), ".+"),
         messages in prop::collection::vec(message(), 1..5),
         sampling in overrides(),
+        logit_bias in prop::collection::btree_map(any::<u32>(), -100.0f32..=100.0, 0..4),
         seed in of(any::<u64>()),
         max_tokens in of(1u32..),
+        format in of(format()),
         stop in prop::collection::vec("[^\0]+", 0..=16),
         ignore_eos in any::<bool>(),
         top_logprobs in of(0u8..=20),
@@ -42,8 +57,10 @@ prop_compose! {
     ) -> Request {
         Request {
             sampling,
+            logit_bias,
             seed,
             max_tokens: max_tokens.map(Tokens),
+            format,
             stop,
             ignore_eos,
             top_logprobs,
@@ -71,6 +88,7 @@ proptest! {
         field in prop::sample::select(vec![
             "model", "messages", "stream", "stream_options", "temperature", "top_k", "max_tokens",
             "stop", "seed", "n", "tools", "response_format", "top_logprobs", "chat_template_kwargs",
+            "logit_bias", "structured_outputs",
         ]),
         value in prop::sample::select(vec![
             json!(null), json!(-1), json!(1e300), json!(u64::MAX), json!(""), json!([]),
@@ -126,20 +144,27 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"top_logprobs": 2}),
         json!({"n": 2}),
         json!({"tools": [{"type": "function"}]}),
-        json!({"response_format": {"type": "json_object"}}),
-        json!({"logit_bias": {"50256": -100}}),
+        json!({"response_format": {"type": "yaml"}}),
+        json!({"response_format": "json_object"}),
+        json!({"response_format": {"type": "json_schema"}}),
+        json!({"response_format": {"type": "json_schema", "json_schema": {"schema": 7}}}),
+        json!({"structured_outputs": {"choice": ["a", "b"]}}),
+        json!({"structured_outputs": {"regex": "a", "grammar": "b"}}),
+        json!({"response_format": {"type": "json_object"}, "structured_outputs": {"regex": "a"}}),
+        json!({"logit_bias": {"50256": -101}}),
+        json!({"logit_bias": {"the": 1}}),
     ]
     .iter()
     .map(refusal)
     .collect();
     insta::assert_snapshot!(refusals.join("\n"), @r#"
     invalid_value [model] `model` must name an agent of this stack
-    invalid_type [model] `model` cannot be read: invalid type: integer `7`, expected a string at line 1 column 54
+    invalid_type [model] `model` cannot be read: invalid type: integer `7`, expected a string at line 1 column 10
     invalid_value [messages] `messages` must hold at least one message
-    invalid_type [messages[0]] `messages[0]` cannot be read: invalid type: sequence, expected an object at line 1 column 14
+    invalid_type [messages[0]] `messages[0]` cannot be read: invalid type: sequence, expected an object at line 1 column 30
     invalid_value [messages[0].role] `messages[0].role` is `pilot`, but must be `system`, `developer`, `user`, `assistant` or `tool`
     invalid_value [messages[0].content] `messages[0].content` is missing
-    invalid_type [messages[0].content] `messages[0].content` cannot be read: invalid type: integer `1`, expected a string or a list of text parts at line 1 column 25
+    invalid_type [messages[0].content] `messages[0].content` cannot be read: invalid type: integer `1`, expected a string or a list of text parts at line 1 column 55
     invalid_value [messages[0].content] `messages[0].content` must not contain a NUL character
     unsupported [messages[0].content[0]] `messages[0].content[0]` is not supported yet by this version: its type is `image_url`, and only `text` is
     unsupported [messages[0].tool_calls] `messages[0].tool_calls` is not supported yet by this version
@@ -150,7 +175,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value [top_k] `top_k` is -2, but must be from -1 to 4294967295
     invalid_value [repeat_penalty] `repeat_penalty` must be above 0; 1 is off
     invalid_value [max_tokens] `max_tokens` must be at least 1
-    invalid_type [max_tokens] `max_tokens` cannot be read: invalid value: integer `-1`, expected u32 at line 1 column 16
+    invalid_type [max_tokens] `max_tokens` cannot be read: invalid value: integer `-1`, expected u32 at line 1 column 76
     invalid_value [max_completion_tokens] `max_completion_tokens` is 2, but `max_tokens` is 1: give one of them
     invalid_value [stop[0]] `stop[0]` must not be empty
     invalid_type [stop] `stop` cannot be read: invalid type: map, expected a string or a list of strings at line 1 column 70
@@ -159,8 +184,15 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value [top_logprobs] `top_logprobs` is only for `logprobs: true`
     unsupported [n] `n` is not supported yet by this version: ask 2 times for 2 answers (n>1)
     unsupported [tools] `tools` is not supported yet by this version: leave it out
-    unsupported [response_format] `response_format` is not supported yet by this version unless its type is `text`
-    unsupported [logit_bias] `logit_bias` is not supported yet by this version: leave it out
+    invalid_value [response_format.type] `response_format.type` is `yaml`, but must be `text`, `json_object` or `json_schema`
+    invalid_type [response_format] `response_format` cannot be read: invalid type: string "json_object", expected an object at line 1 column 92
+    invalid_value [response_format.json_schema.schema] `response_format.json_schema.schema` is missing
+    invalid_value [response_format.json_schema.schema] `response_format.json_schema.schema` must be a JSON Schema: an object
+    invalid_type [structured_outputs.choice] `structured_outputs.choice` cannot be read: unknown field `choice`, expected `regex` or `grammar` at line 1 column 91
+    invalid_value [structured_outputs] `structured_outputs` asks for two forms: give one of them
+    invalid_value [structured_outputs] `structured_outputs` and `response_format` both ask for a form: give one of them
+    invalid_value [logit_bias.50256] `logit_bias.50256` is -101, but must be from -100 to 100
+    invalid_value [logit_bias.the] `logit_bias.the` must be the id of a token: a whole number in quotes
     "#);
 }
 

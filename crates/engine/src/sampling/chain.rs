@@ -1,0 +1,92 @@
+//! The chain after bias and penalties: top-k, top-p, min-p, temperature, draw.
+//!
+//! It reads as if it had the whole vocabulary sorted, and gives what it would give then. The
+//! [`Ranking`] finds candidates as the chain asks for them; what needs every logit (the mass that
+//! top-p is a share of without top-k, and the draw without any filter) is a sum in one pass, not a
+//! sort.
+
+use harmonic_sched::Token;
+use harmonic_types::Sampling;
+
+use super::mass::{exp, mass};
+use super::row::Row;
+use super::shortlist::Ranking;
+
+/// What the filters leave: so many of the best, and the sum of their weights after temperature.
+struct Kept {
+    candidates: usize,
+    total: f64,
+}
+
+/// Weights relative to the best candidate.
+#[derive(Clone, Copy)]
+struct Weights {
+    top: f32,
+    /// 1 / temperature.
+    heat: f32,
+}
+
+impl Weights {
+    /// Before temperature: the filters see that, as in llama.cpp's chain.
+    fn cold(self, logit: f32) -> f32 {
+        exp(logit - self.top)
+    }
+
+    fn heated(self, logit: f32) -> f64 {
+        f64::from(exp((logit - self.top) * self.heat))
+    }
+}
+
+/// Draws from `row`; `uniform` is in [0, 1). `None` if there is no candidate.
+pub(super) fn draw(settings: &Sampling, row: Row<'_>, uniform: f64) -> Option<Token> {
+    let mut ranking = Ranking::of(row);
+    let best = ranking.get(0)?;
+    if settings.temperature <= 0.0 || best.logit == f32::INFINITY {
+        return Some(best.token);
+    }
+    let weights = Weights { top: best.logit, heat: settings.temperature.recip() };
+    let Kept { candidates, total } = filter(settings, &row, &mut ranking, weights);
+    let mut left = uniform * total;
+    let mut chosen = best.token;
+    for rank in 0..candidates {
+        // Rounding can leave a remainder after the last.
+        let Some(candidate) = ranking.get(rank) else { break };
+        chosen = candidate.token;
+        left -= weights.heated(candidate.logit);
+        if left < 0.0 {
+            break;
+        }
+    }
+    Some(chosen)
+}
+
+fn filter(settings: &Sampling, row: &Row<'_>, ranking: &mut Ranking<'_>, weights: Weights) -> Kept {
+    let Sampling { top_k, top_p, min_p, .. } = *settings;
+    let limit = if top_k == 0 { usize::MAX } else { top_k as usize };
+    if limit >= row.len() && top_p >= 1.0 && min_p <= 0.0 {
+        let total = mass(row, weights.top, weights.heat);
+        return Kept { candidates: usize::MAX, total };
+    }
+    let enough = if top_p >= 1.0 {
+        f64::INFINITY
+    } else if limit >= row.len() {
+        f64::from(top_p) * mass(row, weights.top, 1.0)
+    } else {
+        let best = ranking.best(limit).iter();
+        f64::from(top_p) * best.map(|c| f64::from(weights.cold(c.logit))).sum::<f64>()
+    };
+    let mut reached = 0.0;
+    let mut kept = Kept { candidates: 0, total: 0.0 };
+    while kept.candidates < limit
+        && let Some(candidate) = ranking.get(kept.candidates)
+    {
+        let weight = weights.cold(candidate.logit);
+        if kept.candidates > 0 && (reached >= enough || weight < min_p) {
+            break;
+        }
+        reached += f64::from(weight);
+        kept.total += weights.heated(candidate.logit);
+        kept.candidates += 1;
+    }
+    kept
+}

@@ -1,0 +1,42 @@
+//! Which tokens a grammar allows at one position.
+
+use harmonic_sched::Token;
+
+/// A bit for each token of a vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mask(Box<[u64]>);
+
+impl Mask {
+    /// Tokens of one word.
+    pub(crate) const WORD: usize = u64::BITS as usize;
+
+    /// From 32-bit words, the lowest token in the lowest bit. Tokens beyond them are not allowed.
+    pub(crate) fn from_words(words: &[u32]) -> Self {
+        let word =
+            |pair: &[u32]| pair.iter().rev().fold(0, |word, half| (word << 32) | u64::from(*half));
+        Self(words.chunks(2).map(word).collect())
+    }
+
+    /// Exactly these tokens.
+    pub fn of(tokens: impl IntoIterator<Item = Token>) -> Self {
+        let mut words = Vec::new();
+        for index in tokens.into_iter().filter_map(|token| usize::try_from(token.0).ok()) {
+            if words.len() <= index / Self::WORD {
+                words.resize(index / Self::WORD + 1, 0);
+            }
+            words[index / Self::WORD] |= 1u64 << (index % Self::WORD);
+        }
+        Self(words.into())
+    }
+
+    /// Whether `token` is allowed.
+    pub fn allows(&self, token: Token) -> bool {
+        let index = usize::try_from(token.0);
+        index.is_ok_and(|at| (self.word(at / Self::WORD) >> (at % Self::WORD)) & 1 == 1)
+    }
+
+    /// The bits of the tokens from `at * WORD`.
+    pub(crate) fn word(&self, at: usize) -> u64 {
+        self.0.get(at).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,89 @@
+//! The samplers of a machine, and how a step's rows are shared out among threads.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::thread;
+
+use harmonic_types::RequestId;
+
+use super::{Choice, Sampler};
+
+/// Logits from which another thread pays: measured with `cargo bench -p harmonic-engine`.
+const LOGITS_PER_THREAD: usize = 1 << 20;
+
+/// The samplers of a machine, by request: a sequence may be parked and resumed elsewhere.
+#[derive(Debug)]
+pub struct Samplers {
+    by_request: HashMap<RequestId, Sampler>,
+    threads: NonZeroUsize,
+}
+
+impl Default for Samplers {
+    /// Samplers that use no thread but the caller's.
+    fn default() -> Self {
+        Self::on(NonZeroUsize::MIN)
+    }
+}
+
+/// A row of a step with the sampler that it is for.
+struct Turn<'a> {
+    sampler: &'a mut Sampler,
+    logits: &'a [f32],
+    choice: Option<Choice>,
+}
+
+impl Turn<'_> {
+    fn take(&mut self) {
+        self.choice = self.sampler.choose(self.logits);
+    }
+}
+
+impl Samplers {
+    /// Samplers that share large steps out among up to `threads` threads, the caller's included.
+    pub fn on(threads: NonZeroUsize) -> Self {
+        Self { by_request: HashMap::new(), threads }
+    }
+
+    /// Gives `request` a sampler.
+    pub fn insert(&mut self, request: RequestId, sampler: Sampler) {
+        self.by_request.insert(request, sampler);
+    }
+
+    /// Forgets the sampler of `request`.
+    pub fn remove(&mut self, request: RequestId) {
+        self.by_request.remove(&request);
+    }
+
+    /// Chooses the token that follows for `request`; `None` if no logit is a number or the request
+    /// has no sampler.
+    pub fn choose(&mut self, request: RequestId, logits: &[f32]) -> Option<Choice> {
+        self.by_request.get_mut(&request)?.choose(logits)
+    }
+
+    /// Chooses for several requests, each with its logits, in their order: what
+    /// [`Self::choose`] gives for one after the other. No request may come twice.
+    pub fn choose_all(&mut self, rows: &[(RequestId, &[f32])]) -> Option<Vec<Choice>> {
+        let logits: usize = rows.iter().map(|(_, logits)| logits.len()).sum();
+        let threads = self.threads.get().min(rows.len()).min(logits / LOGITS_PER_THREAD);
+        if threads < 2 {
+            return rows.iter().map(|(request, logits)| self.choose(*request, logits)).collect();
+        }
+        let mut samplers: HashMap<RequestId, &mut Sampler> =
+            self.by_request.iter_mut().map(|(request, sampler)| (*request, sampler)).collect();
+        let mut turns = rows
+            .iter()
+            .map(|(request, logits)| {
+                let sampler = samplers.remove(request)?;
+                Some(Turn { sampler, logits, choice: None })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        let (mine, theirs) = turns.split_at_mut(rows.len().div_ceil(threads));
+        thread::scope(|scope| {
+            for share in theirs.chunks_mut(rows.len().div_ceil(threads)) {
+                scope.spawn(|| share.iter_mut().for_each(Turn::take));
+            }
+            mine.iter_mut().for_each(Turn::take);
+        });
+        turns.into_iter().map(|turn| turn.choice).collect()
+    }
+}
