@@ -11,10 +11,11 @@
 //! `laws`).
 #![forbid(unsafe_code)]
 
+pub mod choice;
 mod closed_loop;
 pub mod config;
 pub mod error;
-mod interval;
+pub mod interval;
 mod latency;
 mod level;
 mod meter;
@@ -27,8 +28,10 @@ pub mod target;
 pub mod warning;
 mod window;
 
+pub use choice::{Contender, choose};
 pub use config::{BenchConfig, Levels, Load, Protocol};
 pub use error::{BenchError, LevelsError};
+pub use interval::interval;
 pub use observer::{Observer, Phase, Progress, Silent};
 pub use run::run;
 pub use target::http::HttpTarget;

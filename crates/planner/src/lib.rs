@@ -17,8 +17,10 @@ pub mod footprint;
 pub mod input;
 pub mod plan;
 pub mod regroup;
+mod setup;
 pub mod table;
 pub mod targets;
+mod threads;
 
 pub use error::PlanError;
 pub use input::{PaperFigures, PlanOptions, PlannedModel};

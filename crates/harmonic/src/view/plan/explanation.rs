@@ -12,6 +12,7 @@ use harmonic_types::{
 };
 
 use super::curve_text;
+use super::setup::layouts;
 use crate::view::lines::{labelled, together};
 
 /// The ledger line by line, the budget, and what bounds parallelism. `otherwise` is what the same
@@ -143,6 +144,7 @@ fn sums(plan: &Plan, hardware: &Hardware, otherwise: Bytes) -> String {
         labelled("left", &format!("{}", plan.headroom_bytes)),
         labelled("sharing", &saving(plan, otherwise)),
         labelled("parallel", &parallel(plan)),
+        layouts(plan),
     ];
     if let Some(bandwidth) = profile::bandwidth(&hardware.profile) {
         let gb = |rate: harmonic_types::BytesPerSecond| format!("{:.0}", rate.0 / 1e9);
