@@ -56,9 +56,7 @@ pub fn choose(present: usize, settings: &[Contender]) -> usize {
     able.iter()
         .filter(|(_, _, tok_s)| !lies_above(fastest, *tok_s))
         .min_by(|(_, a, rate_a), (_, b, rate_b)| {
-            a.divergence
-                .total_cmp(&b.divergence)
-                .then_with(|| rate_b.mean.total_cmp(&rate_a.mean))
+            a.divergence.total_cmp(&b.divergence).then_with(|| rate_b.mean.total_cmp(&rate_a.mean))
         })
         .map_or(present, |(index, _, _)| *index)
 }
@@ -79,11 +77,7 @@ mod tests {
     use super::*;
 
     fn setting(mean: f64, half: f64, divergence: f64) -> Contender {
-        let tok_s = Interval {
-            mean,
-            ci95_low: Some(mean - half),
-            ci95_high: Some(mean + half),
-        };
+        let tok_s = Interval { mean, ci95_low: Some(mean - half), ci95_high: Some(mean + half) };
         Contender { tok_s: Some(tok_s), divergence, allowed: true }
     }
 

@@ -81,7 +81,10 @@ pub fn divergence(
         let reader = Reader::load(original, threads)?;
         let mut spool = BufWriter::new(tempfile::tempfile().map_err(spooled)?);
         reader.read(|logits| {
-            logits.iter().try_for_each(|logit| spool.write_all(&logit.to_le_bytes())).map_err(spooled)
+            logits
+                .iter()
+                .try_for_each(|logit| spool.write_all(&logit.to_le_bytes()))
+                .map_err(spooled)
         })?;
         let file = spool.into_inner().map_err(|error| spooled(error.into_error()))?;
         (reader.tokens, reader.vocabulary, file)

@@ -18,9 +18,9 @@ mod model;
 mod quantize;
 mod version;
 
-pub use version::BUILD;
 pub use divergence::{DivergenceError, divergence};
 pub use engine::{LlamaSetup, spawn};
 pub use machine::LlamaMachine;
 pub use model::Model;
 pub use quantize::{QuantizeError, quantize};
+pub use version::BUILD;

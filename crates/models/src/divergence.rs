@@ -77,5 +77,7 @@ pub fn is_faithful(divergence: Divergence) -> bool {
 /// `KL divergence 0.0003 nats/token on 923 tokens, bound 0.01`.
 pub fn described(divergence: Divergence) -> String {
     let Divergence { nats_per_token, tokens } = divergence;
-    format!("KL divergence {nats_per_token:.4} nats/token on {tokens} tokens, bound {DIVERGENCE_BOUND}")
+    format!(
+        "KL divergence {nats_per_token:.4} nats/token on {tokens} tokens, bound {DIVERGENCE_BOUND}"
+    )
 }

@@ -12,8 +12,8 @@
 
 pub mod catalog;
 pub mod convert;
-pub mod divergence;
 pub mod discover;
+pub mod divergence;
 pub mod error;
 pub mod format;
 pub mod gguf;
@@ -26,8 +26,8 @@ mod worker;
 
 pub use catalog::{CATALOG_NAMES, CatalogEntry, DeclaredFigures, Origin};
 pub use convert::{Quantizer, convert, converted_name};
-pub use divergence::{DIVERGENCE_BOUND, DivergenceMeter, conversion_divergence, is_faithful};
 pub use discover::{Cache, CacheRoots, FoundModel, discover};
+pub use divergence::{DIVERGENCE_BOUND, DivergenceMeter, conversion_divergence, is_faithful};
 pub use error::ModelError;
 pub use format::{WeightFormat, starter_format};
 pub use progress::{Progress, Silent};

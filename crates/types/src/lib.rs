@@ -41,8 +41,6 @@ pub use request::{
     Event, FinishReason, Message, Prompt, Refused, Request, RequestId, Role, TokenLogprob, Usage,
 };
 pub use sampling::{Sampling, SamplingOverrides};
-pub use setup::{
-    Divergence, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison, Threads,
-};
+pub use setup::{Divergence, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison, Threads};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
 pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

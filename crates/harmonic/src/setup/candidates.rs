@@ -45,9 +45,7 @@ pub fn entry(
         digest: model.digest.clone(),
         weights_bytes: model.shape.weights_bytes,
         divergence,
-        kv_layout: kv_layout
-            .or_else(|| engine.map(|engine| engine.kv_layout))
-            .unwrap_or_default(),
+        kv_layout: kv_layout.or_else(|| engine.map(|engine| engine.kv_layout)).unwrap_or_default(),
         threads: threads
             .map(|threads| threads.engine)
             .or_else(|| engine.map(|engine| engine.threads))
@@ -106,9 +104,9 @@ pub fn threads(subject: &Subject<'_>) -> anyhow::Result<(Vec<Entry>, usize)> {
         all.push(used);
     }
     let model = subject.planned()?;
-    let entries = all
-        .iter()
-        .map(|threads| entry(subject, model.clone(), None, (subject.setup.kv_layout, Some(*threads))));
+    let entries = all.iter().map(|threads| {
+        entry(subject, model.clone(), None, (subject.setup.kv_layout, Some(*threads)))
+    });
     let entries = entries.collect::<anyhow::Result<Vec<_>>>()?;
     let present = all.iter().position(|threads| *threads == used).unwrap_or_default();
     Ok((entries, present))

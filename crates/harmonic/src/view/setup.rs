@@ -124,7 +124,12 @@ mod tests {
 
     use super::*;
 
-    fn candidate(format: &str, mb: u64, nats: Option<f64>, rate: Option<[f64; 2]>) -> SetupCandidate {
+    fn candidate(
+        format: &str,
+        mb: u64,
+        nats: Option<f64>,
+        rate: Option<[f64; 2]>,
+    ) -> SetupCandidate {
         SetupCandidate {
             format: format.to_owned(),
             digest: None,

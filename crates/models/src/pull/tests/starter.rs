@@ -91,9 +91,11 @@ async fn the_starter_is_converted_once_and_both_stay_visible() {
     let notes = scene.progress.notes();
     assert_eq!(
         notes,
-        ["converted smollm2:135m from F16 to BF16: each weight is rounded by at most 2⁻⁸ (0.39%) \
+        [
+            "converted smollm2:135m from F16 to BF16: each weight is rounded by at most 2⁻⁸ (0.39%) \
          of itself",
-         "smollm2:135m runs as BF16: KL divergence 0.0003 nats/token on 900 tokens, bound 0.01"]
+            "smollm2:135m runs as BF16: KL divergence 0.0003 nats/token on 900 tokens, bound 0.01"
+        ]
     );
     assert_eq!(scene.files("partial"), [""; 0]);
 }
@@ -143,7 +145,10 @@ async fn a_conversion_that_changes_the_answers_is_not_used_unasked() {
         let file = pull_starter(&scene).await;
         assert_eq!(file.digest, Some(digest(&model())));
         let notes = scene.progress.notes().join("\n");
-        assert!(notes.contains("stays in its shipped format F16") && notes.contains(why), "{notes}");
+        assert!(
+            notes.contains("stays in its shipped format F16") && notes.contains(why),
+            "{notes}"
+        );
         let shipped = scene.store.show("smollm2:135m").expect("looked up").expect("there");
         assert_eq!(shipped.record.runs_as, None);
     }
@@ -152,11 +157,10 @@ async fn a_conversion_that_changes_the_answers_is_not_used_unasked() {
 #[tokio::test]
 async fn a_divergence_is_measured_once_and_what_runs_can_be_chosen() {
     let meter = finds(Ok(0.002));
-    let (_hub, scene) = scene_with(writes(TensorType::Q8_0), meter.clone()).await;
+    let (_hub, scene) = scene_with(writes(TensorType::BF16), meter.clone()).await;
     scene.store.run_as("smollm2:135m", None).expect_err("nothing is here yet");
-    let converted = scene_with(writes(TensorType::BF16), meter.clone()).await.1;
-    pull_starter(&converted).await;
-    let (store, to) = (&converted.store, WeightFormat::BF16);
+    pull_starter(&scene).await;
+    let (store, to) = (&scene.store, WeightFormat::BF16);
     let again = conversion_divergence(store, "smollm2:135m", to, meter.clone(), &scene.progress);
     assert!((again.await.expect("known").nats_per_token - 0.002).abs() < 1e-12);
     assert_eq!(meter.1.load(Ordering::Relaxed), 1);
