@@ -45,7 +45,7 @@ pub fn layouts(plan: &Plan) -> String {
     if plan.engines.iter().any(|engine| setup(engine).is_none()) {
         let others = if lines.is_empty() { "" } else { "of the others " };
         let text = format!(
-            "{others}the cheaper of streams and unified; nothing was measured (`harmonic bench \
+            "{others}the cheaper of streams and unified; not measured (`harmonic bench \
              --layouts` does)"
         );
         lines.push(labelled("layout", &text));
