@@ -200,7 +200,27 @@ mod tests {
         };
         let setups = [setup(vec![formats, layouts])];
         let shown = text(&setups, &[SetupAxis::Formats, SetupAxis::Layouts]);
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @"
+        smollm2:135m: weight formats at 32x
+         format   weights  KL nats/token  tok/s  ± 95%
+        ──────────────────────────────────────────────────────────────
+         Q4_1     98.0 MB              –  220.1    8.0  in use before
+         F16     269.0 MB              –      –      –
+         BF16    269.0 MB        0.00210  688.0   30.2  ◆ kept
+         Q4_0     92.0 MB        0.05320  592.4   21.0
+        F16: the memory budget would give an agent less
+        Q4_0: KL divergence is not below 0.01
+        kept      BF16: 3.13 times Q4_1
+
+        smollm2:135m: layouts of the KV cache at 32x
+         setting  tok/s  ± 95%
+        ──────────────────────────────────────────────
+         streams  688.0   30.2  ◆ kept, in use before
+         unified  650.0   20.0
+        kept      streams, as before: no other is faster beyond doubt
+
+        The next plan takes what was kept (`harmonic plan` says so).
+        ");
         assert!(!text(&setups, &[SetupAxis::Layouts]).contains("Q4_0"), "not asked for");
     }
 }
