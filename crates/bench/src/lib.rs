@@ -11,10 +11,11 @@
 //! `laws`).
 #![forbid(unsafe_code)]
 
+pub mod choice;
 mod closed_loop;
 pub mod config;
 pub mod error;
-mod interval;
+pub mod interval;
 mod latency;
 mod level;
 mod meter;
@@ -27,6 +28,7 @@ pub mod target;
 pub mod warning;
 mod window;
 
+pub use choice::{Contender, choose};
 pub use config::{BenchConfig, Levels, Load, Protocol};
 pub use error::{BenchError, LevelsError};
 pub use interval::interval;

@@ -44,4 +44,23 @@ pub enum HardwareError {
         /// What is wrong in it.
         reason: String,
     },
+    /// A file among the stored setups that holds none.
+    #[error(
+        "{path} is not a measured setup that a plan can use: {reason}; measure again with `harmonic \
+         bench --formats`, or move it out of the folder"
+    )]
+    NotASetup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        reason: String,
+    },
+    /// A file that cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
 }

@@ -31,6 +31,7 @@ pub mod nvml;
 pub mod platform;
 pub mod profile;
 pub mod rapl;
+pub mod setup;
 pub mod sysroot;
 
 pub use advice::{Advice, Facts, Severity, advise};

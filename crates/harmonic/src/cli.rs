@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use harmonic_bench::Levels;
 use harmonic_models::{Source, WeightFormat};
-use harmonic_types::{AgentName, BudgetRule, Sharing};
+use harmonic_types::{AgentName, BudgetRule, SetupAxis, Sharing};
 
 use crate::what_if::WhatIf;
 
@@ -203,13 +203,18 @@ pub struct Bench {
     /// The team
     #[command(flatten)]
     pub team: Team,
-    /// Parallel streams, level by level
-    #[arg(long, value_name = "N,N,…", default_value = "1,2,4,8,16,32")]
-    pub levels: Levels,
+    /// Settings to compare, instead of levels
+    #[command(flatten)]
+    pub compare: Compare,
+    /// Parallel streams, level by level [default: 1,2,4,8,16,32]; of settings, only the highest
+    /// level is compared [default: what the plan has in flight]
+    #[arg(long, value_name = "N,N,…")]
+    pub levels: Option<Levels>,
     /// All levels in under a minute, for a first look
     #[arg(long)]
     pub quick: bool,
-    /// Windows measured at each level; two or more give an interval [default: 3]
+    /// Windows measured at each level, or of each setting; two or more give an interval
+    /// [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub trials: Option<u32>,
     /// Measure this server instead of one of our own
@@ -224,6 +229,37 @@ pub struct Bench {
     /// Fetch large models without asking
     #[arg(long, short)]
     pub yes: bool,
+}
+
+/// Settings that `bench` compares on our own engine. The fastest of each is kept, and the next plan
+/// takes it.
+#[derive(Debug, Args)]
+#[group(multiple = true, conflicts_with_all = ["target", "quick"])]
+pub struct Compare {
+    /// Compare the weight formats that fit in memory, and keep the fastest whose answers stay near
+    /// the original's
+    #[arg(long)]
+    pub formats: bool,
+    /// Compare the two layouts of the KV cache, and keep the faster
+    #[arg(long)]
+    pub layouts: bool,
+    /// Compare numbers of threads of the engine and of the HTTP server, and keep the fastest
+    #[arg(long)]
+    pub threads: bool,
+}
+
+impl Compare {
+    /// What is to be compared, in this order: the later build upon the earlier.
+    pub fn axes(&self) -> Vec<SetupAxis> {
+        [
+            (self.formats, SetupAxis::Formats),
+            (self.layouts, SetupAxis::Layouts),
+            (self.threads, SetupAxis::Threads),
+        ]
+        .into_iter()
+        .filter_map(|(is_asked, axis)| is_asked.then_some(axis))
+        .collect()
+    }
 }
 
 /// `demo`.

@@ -11,8 +11,8 @@ use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_dev
 use harmonic_launcher::Starter;
 use harmonic_llama::LlamaSetup;
 use harmonic_models::gguf::{self, Header};
-use harmonic_models::{Quantizer, WeightFormat, catalog};
-use harmonic_types::{EnginePlan, ModelShape, Plan};
+use harmonic_models::{DivergenceMeter, Quantizer, WeightFormat, catalog};
+use harmonic_types::{Divergence, EnginePlan, ModelShape, Plan};
 
 /// Starts engines of every kind, all for one plan.
 #[derive(Clone, Debug)]
@@ -50,6 +50,14 @@ impl Starter for Engines {
     }
 }
 
+/// Kind and build of the engines of this kind, as measurements name it.
+pub fn build(kind: &str) -> String {
+    match kind {
+        "llama" => harmonic_llama::BUILD.to_owned(),
+        kind => format!("{kind}/{}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
 /// What the simulation must know of the model, which a plan does not say.
 fn shape(engine: &EnginePlan) -> Result<ModelShape, EngineError> {
     let known = match &engine.path {
@@ -63,16 +71,23 @@ fn shape(engine: &EnginePlan) -> Result<ModelShape, EngineError> {
     known.map_err(|reason| EngineError::Setup { id: engine.id.clone(), reason })
 }
 
-/// llama.cpp as the converter of the model store.
+/// llama.cpp as the converter of the model store, and as the judge of what it wrote.
 #[derive(Clone, Copy, Debug)]
-pub struct LlamaQuantizer {
-    /// Threads to convert with.
+pub struct LlamaConverter {
+    /// Threads to work with.
     pub threads: u32,
 }
 
-impl Quantizer for LlamaQuantizer {
+impl Quantizer for LlamaConverter {
     fn quantize(&self, input: &Path, output: &Path, format: WeightFormat) -> Result<(), String> {
         harmonic_llama::quantize(input, output, format.name(), self.threads)
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl DivergenceMeter for LlamaConverter {
+    fn divergence(&self, original: &Path, converted: &Path) -> Result<Divergence, String> {
+        harmonic_llama::divergence(original, converted, self.threads)
             .map_err(|error| error.to_string())
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engines::Engines;
+use crate::http_threads::{HTTP_THREADS, HttpThreads};
 use crate::printer::Printer;
 use crate::progress::Shown;
 use crate::stop::Stop;
@@ -28,6 +29,8 @@ pub struct Serving {
     deployment: Deployment,
     close: CancellationToken,
     server: AbortOnDropHandle<Result<(), GatewayError>>,
+    /// Held for as long as the server runs on it.
+    _http: HttpThreads,
 }
 
 impl Serving {
@@ -41,11 +44,13 @@ impl Serving {
         printer: &Printer,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
-        let listener = harmonic_gateway::bind(address).await?;
-        Self::on(listener, plan, printer, stop).await
+        let http = HttpThreads::start(plan.http_threads.unwrap_or(HTTP_THREADS))?;
+        let listener = http.spawn(harmonic_gateway::bind(address)).await??;
+        Self::on(http, listener, plan, printer, stop).await
     }
 
     async fn on(
+        http: HttpThreads,
         listener: Listener,
         plan: Plan,
         printer: &Printer,
@@ -71,9 +76,8 @@ impl Serving {
             let close = close.clone();
             async move { close.cancelled().await }
         });
-        #[expect(clippy::disallowed_methods, reason = "it is held, and aborted with its holder")]
-        let server = AbortOnDropHandle::new(tokio::spawn(serve));
-        Ok(Self { address, deployment, close, server })
+        let server = AbortOnDropHandle::new(http.spawn(serve));
+        Ok(Self { address, deployment, close, server, _http: http })
     }
 
     /// Base URL for a client on this machine.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub store: Store,
     /// Curves that were measured here: `$XDG_DATA_HOME/harmonic/curves`.
     pub curves: PathBuf,
+    /// Setups that were measured here: `$XDG_DATA_HOME/harmonic/setups`.
+    pub setups: PathBuf,
     /// Caches of other tools.
     pub caches: CacheRoots,
     /// `$HF_ENDPOINT`, `$HF_TOKEN`.
@@ -68,6 +70,7 @@ impl Settings {
         Ok(Self {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
             curves: data.join("harmonic/curves"),
+            setups: data.join("harmonic/setups"),
             caches: caches(&path, home),
             pull: PullOptions {
                 hub_endpoint: lookup("HF_ENDPOINT").unwrap_or(defaults.hub_endpoint),

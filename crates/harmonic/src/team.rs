@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use harmonic_hardware::curve::{self, paper_curves};
-use harmonic_hardware::{RunsOn, Sysroot};
+use harmonic_hardware::{RunsOn, Sysroot, setup};
 use harmonic_models::pull::ConvertAtPull;
 use harmonic_models::{ModelError, PullOptions, Source, catalog};
 use harmonic_planner::{PaperFigures, PlanOptions, PlannedModel};
-use harmonic_types::{Bytes, Hardware, ModelFile, Plan, StackSpec};
+use harmonic_types::{Bytes, Curve, Hardware, MeasuredSetup, ModelFile, Plan, StackSpec};
 
 use crate::agree::agree;
 use crate::cli;
-use crate::engines::LlamaQuantizer;
+use crate::engines::{self, LlamaConverter};
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::progress::Shown;
@@ -51,8 +51,9 @@ pub fn stack(args: &cli::Team, settings: &Settings) -> anyhow::Result<StackSpec>
 /// How to fetch models on this machine.
 pub fn pull_options(settings: &Settings, hardware: &Hardware) -> PullOptions {
     let features = hardware.devices.iter().flat_map(|device| device.features.clone()).collect();
-    let quantizer = Arc::new(LlamaQuantizer { threads: hardware.cpu_threads() });
-    PullOptions { convert: Some(ConvertAtPull { quantizer, features }), ..settings.pull.clone() }
+    let converter = Arc::new(LlamaConverter { threads: hardware.cpu_threads() });
+    let convert = ConvertAtPull { quantizer: converter.clone(), meter: converter, features };
+    PullOptions { convert: Some(convert), ..settings.pull.clone() }
 }
 
 /// Fetches what the stack needs and the store lacks. Asks before a large one, unless `yes`.
@@ -163,10 +164,11 @@ pub fn models(
     named.collect()
 }
 
-/// Plans with all that is known of throughput: the paper's curves, then those measured here.
+/// Plans with all that is known of throughput: the paper's curves, what was measured here, and the
+/// setups of this build's engines.
 ///
 /// # Errors
-/// When a stored curve cannot be read or the stack does not fit.
+/// When a stored curve or setup cannot be read or the stack does not fit.
 pub fn plan_with(
     hardware: &Hardware,
     stack: &StackSpec,
@@ -174,9 +176,43 @@ pub fn plan_with(
     options: &PlanOptions,
     settings: &Settings,
 ) -> anyhow::Result<Plan> {
+    let setups = setups(settings, &options.engine_kind)?;
+    let options = PlanOptions { setups, ..options.clone() };
+    planned(hardware, stack, models, &options, &curves(settings)?)
+}
+
+/// The setups that were measured with this build's engines of a kind.
+///
+/// # Errors
+/// When a stored setup cannot be read.
+pub fn setups(settings: &Settings, engine_kind: &str) -> anyhow::Result<Vec<MeasuredSetup>> {
+    let build = engines::build(engine_kind);
+    let stored = setup::stored(&settings.setups)?;
+    Ok(stored.into_iter().filter(|setup| setup.key.engine == build).collect())
+}
+
+/// The paper's curves, then those measured here.
+///
+/// # Errors
+/// When a stored curve cannot be read.
+pub fn curves(settings: &Settings) -> anyhow::Result<Vec<Curve>> {
     let mut curves = paper_curves();
     curves.extend(curve::stored(&settings.curves)?);
-    harmonic_planner::plan(hardware, stack, models, options, &curves)
+    Ok(curves)
+}
+
+/// Plans with exactly this knowledge.
+///
+/// # Errors
+/// When the stack does not fit.
+pub fn planned(
+    hardware: &Hardware,
+    stack: &StackSpec,
+    models: &BTreeMap<String, PlannedModel>,
+    options: &PlanOptions,
+    curves: &[Curve],
+) -> anyhow::Result<Plan> {
+    harmonic_planner::plan(hardware, stack, models, options, curves)
         .with_context(|| format!("cannot plan the stack `{}` on {}", stack.name, hardware.name))
 }
 

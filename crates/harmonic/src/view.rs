@@ -8,4 +8,5 @@ pub mod hardware;
 pub mod lines;
 pub mod models;
 pub mod plan;
+pub mod setup;
 pub mod table;

@@ -1,7 +1,7 @@
 //! llama.cpp as a [`harmonic_engine::Machine`].
 //!
-//! Owns: everything that touches llama.cpp: loading, the vocabulary, the context, its logs, and
-//! quantisation. The only crate with `unsafe`.
+//! Owns: everything that touches llama.cpp: loading, the vocabulary, the context, its logs,
+//! quantisation, and how far a quantised model is from the original. The only crate with `unsafe`.
 //!
 //! Invariants: one thread owns a context; contexts are created under a lock (llama.cpp writes to
 //! the model then); what llama.cpp prints goes to `tracing` under the target `llama`.
@@ -10,13 +10,17 @@
 
 mod backend;
 mod context;
+mod divergence;
 mod engine;
 mod log;
 mod machine;
 mod model;
 mod quantize;
+mod version;
 
+pub use divergence::{DivergenceError, divergence};
 pub use engine::{LlamaSetup, spawn};
 pub use machine::LlamaMachine;
 pub use model::Model;
 pub use quantize::{QuantizeError, quantize};
+pub use version::BUILD;

@@ -65,7 +65,7 @@ pub async fn convert(
 }
 
 /// Name under which a conversion is stored.
-pub(crate) fn converted_name(name: &str, format: WeightFormat) -> String {
+pub fn converted_name(name: &str, format: WeightFormat) -> String {
     format!("{name}-{}", format.name().to_ascii_lowercase())
 }
 
@@ -123,11 +123,9 @@ impl Conversion<'_> {
         Ok(output)
     }
 
-    /// Bytes the result will take: all weights in the new format, 3% for norms and biases, which
-    /// stay F32, and 16 MiB for the header.
+    /// Bytes the result will take: its weights, and 16 MiB for the header.
     fn estimate(&self) -> Bytes {
-        let weights = self.original.file.shape.parameters as f64 * self.format.bits() / 8.0;
-        Bytes::from_gb(weights * 1.03 / 1e9) + Bytes(16 << 20)
+        self.format.weights(self.original.file.shape.parameters) + Bytes(16 << 20)
     }
 
     async fn examine(&self, output: &Path, loss: String) -> Result<Record, ModelError> {
@@ -152,6 +150,7 @@ impl Conversion<'_> {
                 name: original.name.clone(),
                 digest: original.digest.clone(),
                 loss,
+                divergence: None,
             }),
             runs_as: None,
         })

@@ -138,6 +138,16 @@ pub enum ModelError {
         /// Why.
         reason: String,
     },
+    /// A conversion could not be compared with its original.
+    #[error("cannot compare the answers of {converted} with those of {name}: {reason}")]
+    Compare {
+        /// Name of the original.
+        name: String,
+        /// Name of the conversion.
+        converted: String,
+        /// Why.
+        reason: String,
+    },
     /// A record of the store cannot be understood.
     #[error("the record {path} is damaged ({reason}): delete that file and pull the model again")]
     Record {

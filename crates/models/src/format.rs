@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use harmonic_types::Bytes;
+
 use crate::error::ModelError;
 
 /// A target of a conversion, by llama.cpp's names.
@@ -65,6 +67,11 @@ impl WeightFormat {
             Self::Q4_K_M => 4.9,
             Self::Q4_0 => 4.5,
         }
+    }
+
+    /// Bytes of `parameters` weights, estimated: 3% of them for norms and biases, which stay F32.
+    pub fn weights(self, parameters: u64) -> Bytes {
+        Bytes::from_gb(parameters as f64 * self.bits() / 8.0 * 1.03 / 1e9)
     }
 
     /// One sentence on what a conversion of weights stored as `from` (a tensor type, `Q4_1`)

@@ -6,13 +6,14 @@
 //! every pull of one target holds that target's lock.
 //!
 //! Does not do: reading the environment (the caller passes roots, endpoints and tokens in),
-//! printing (progress and notes go through [`Progress`]), computing on weights (the caller gives a
-//! [`Quantizer`]).
+//! printing (progress and notes go through [`Progress`]), computing with weights (the caller
+//! gives a [`Quantizer`] and a [`DivergenceMeter`]).
 #![forbid(unsafe_code)]
 
 pub mod catalog;
 pub mod convert;
 pub mod discover;
+pub mod divergence;
 pub mod error;
 pub mod format;
 pub mod gguf;
@@ -24,8 +25,9 @@ pub mod store;
 mod worker;
 
 pub use catalog::{CATALOG_NAMES, CatalogEntry, DeclaredFigures, Origin};
-pub use convert::{Quantizer, convert};
+pub use convert::{Quantizer, convert, converted_name};
 pub use discover::{Cache, CacheRoots, FoundModel, discover};
+pub use divergence::{DIVERGENCE_BOUND, DivergenceMeter, conversion_divergence, is_faithful};
 pub use error::ModelError;
 pub use format::{WeightFormat, starter_format};
 pub use progress::{Progress, Silent};

@@ -16,12 +16,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use harmonic_types::{Bytes, ModelFile};
+use harmonic_types::{Bytes, Divergence, ModelFile};
 
 use crate::catalog::{self, CATALOG_NAMES, CatalogEntry, Origin};
 use crate::convert::{convert, converted_name};
+use crate::divergence::{conversion_divergence, described, is_faithful};
 use crate::error::ModelError;
-use crate::format::starter_format;
+use crate::format::{WeightFormat, starter_format};
 use crate::gguf::{Header, shape};
 use crate::progress::{Progress, Span};
 use crate::source::Source;
@@ -234,34 +235,60 @@ async fn examine(job: &Job<'_>, fetched: &Fetched, name: &str) -> Result<Record,
     })
 }
 
-/// Converts to the format that suits this CPU, unless that was done before. The original is usable
-/// without it, so a failure is said and not fatal.
+/// Converts to the format that suits this CPU, unless that was done before, and uses the result if
+/// its answers stay near the original's. The original is usable without it, so a failure is said and
+/// not fatal.
 async fn convert_once(
     store: &Store,
     name: &str,
     with: &ConvertAtPull,
     progress: &dyn Progress,
 ) -> Result<(), ModelError> {
-    let Some(mut original) = store.show(name)? else { return Ok(()) };
+    let Some(original) = store.show(name)? else { return Ok(()) };
     let Some(format) = starter_format(&with.features) else { return Ok(()) };
-    let target = converted_name(&original.record.name, format);
-    let wanted = Some(target.as_str());
-    if original.record.runs_as.as_deref() == wanted && store.show(&target)?.is_some() {
+    // What a measurement or an earlier pull has chosen stays.
+    if let Some(chosen) = &original.record.runs_as
+        && let Some(converted) = store.show(chosen)?
+        && converted.record.converted_from.is_some_and(|from| from.divergence.is_some())
+    {
         return Ok(());
     }
-    match convert(store, name, format, Arc::clone(&with.quantizer), progress).await {
-        Ok(_) => {
-            original.record.runs_as = Some(target);
-            store.amend(&original.record)
+    let shipped = &original.record.format;
+    match convert_and_compare(store, name, format, with, progress).await {
+        Ok(divergence) if is_faithful(divergence) => {
+            store.run_as(name, Some(format))?;
+            progress.note(&format!("{name} runs as {format}: {}", described(divergence)));
+            Ok(())
+        }
+        Ok(divergence) => {
+            store.run_as(name, None)?;
+            store.remove(&converted_name(&original.record.name, format))?;
+            progress.note(&format!(
+                "{name} stays in its shipped format {shipped}, which is slower here: as {format} \
+                 its answers are too far from it ({})",
+                described(divergence)
+            ));
+            Ok(())
         }
         Err(error) => {
+            store.run_as(name, None)?;
             progress.note(&format!(
-                "{name} stays in its shipped format {}, which is slower here: {error}",
-                original.record.format
+                "{name} stays in its shipped format {shipped}, which is slower here: {error}"
             ));
             Ok(())
         }
     }
+}
+
+async fn convert_and_compare(
+    store: &Store,
+    name: &str,
+    format: WeightFormat,
+    with: &ConvertAtPull,
+    progress: &dyn Progress,
+) -> Result<Divergence, ModelError> {
+    convert(store, name, format, Arc::clone(&with.quantizer), progress).await?;
+    conversion_divergence(store, name, format, Arc::clone(&with.meter), progress).await
 }
 
 #[cfg(test)]

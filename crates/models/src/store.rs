@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use harmonic_types::{Bytes, Finding, ModelFile};
 
+use crate::convert::converted_name;
 use crate::error::ModelError;
+use crate::format::WeightFormat;
 use crate::gguf::{Header, shape};
 use crate::source::Source;
 use crate::store::lock::Lock;
@@ -109,6 +111,27 @@ impl Store {
             Some(record) => self.load(record).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Makes `name` run as its stored conversion to `format`, or with `None` as it came.
+    ///
+    /// # Errors
+    /// [`ModelError::NotStored`] when there is no such model or conversion.
+    pub fn run_as(&self, name: &str, format: Option<WeightFormat>) -> Result<(), ModelError> {
+        let not_stored = |name: &str| ModelError::NotStored(name.to_owned());
+        let mut record = self.record(name)?.ok_or_else(|| not_stored(name))?;
+        record.runs_as = match format {
+            None => None,
+            Some(format) => {
+                let target = converted_name(&record.name, format);
+                let made = self.show(&target)?.and_then(|model| model.record.converted_from);
+                if made.is_none_or(|from| from.digest != record.digest) {
+                    return Err(not_stored(&target));
+                }
+                Some(target)
+            }
+        };
+        self.amend(&record)
     }
 
     /// All models, by name.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use harmonic_types::{
     AgentName, AgentSpec, BudgetRule, Bytes, Device, EnginePlan, Hardware, LedgerItem, LedgerLine,
-    Plan, PlanHardware, Provenance, ProvenanceMap, Sharing, StackSpec,
+    MeasuredSetup, Plan, PlanHardware, PlanSetup, Provenance, ProvenanceMap, Sharing, StackSpec,
 };
 
 use crate::allocation::{Allocation, Share, Wish};
@@ -13,6 +13,8 @@ use crate::concurrency::Parallelism;
 use crate::footprint::{Footprint, Pricing};
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::Agent;
+use crate::setup::best_setup;
+use crate::threads::partition;
 
 mod agent;
 
@@ -53,10 +55,23 @@ impl Draft<'_> {
     /// The document of `allocation`.
     pub(crate) fn into_plan(self, allocation: &Allocation) -> Plan {
         let named = self.named(allocation);
-        let count = u32::try_from(named.iter().flatten().count()).unwrap_or(u32::MAX).max(1);
-        let threads = (self.hardware.cpu_threads() / count).max(1);
-        let engines: Vec<EnginePlan> =
-            named.iter().flatten().map(|engine| self.engine_plan(engine, threads)).collect();
+        let setups = self.setups(named.iter().flatten());
+        let threads_of = |model: &str| {
+            let setup = setups.iter().find(|setup| setup.model == model)?;
+            setup.threads
+        };
+        let wishes: Vec<Option<u32>> = named
+            .iter()
+            .flatten()
+            .map(|engine| Some(threads_of(&engine.model.name)?.engine))
+            .collect();
+        let threads = partition(self.hardware.cpu_threads(), &wishes);
+        let engines: Vec<EnginePlan> = named
+            .iter()
+            .flatten()
+            .zip(threads)
+            .map(|(engine, threads)| self.engine_plan(engine, threads))
+            .collect();
         let ledger: Vec<LedgerLine> = engines.iter().flat_map(ledger_lines).collect();
         let total: Bytes = ledger.iter().map(|line| line.bytes).sum();
         let budget = self.hardware.memory_budget_bytes;
@@ -72,8 +87,10 @@ impl Draft<'_> {
             budget: self.options.budget,
             max_in_flight: self.parallelism.max_in_flight.sequences,
             curves: self.parallelism.curves.clone(),
+            http_threads: setups.iter().filter_map(|setup| Some(setup.threads?.http)).max(),
             agents: self.agent_plans(&allocation.shares, &named),
-            provenance: self.provenance(named.iter().flatten()),
+            provenance: self.provenance(&engines, named.iter().flatten(), &setups),
+            setups,
             engines,
             ledger,
             reserve_bytes: self.hardware.memory_total_bytes.saturating_sub(budget),
@@ -137,7 +154,32 @@ impl Draft<'_> {
         }
     }
 
-    fn provenance<'a>(&self, engines: impl Iterator<Item = &'a Named<'a>>) -> ProvenanceMap {
+    /// The measured setups of the engines' models, each once.
+    fn setups<'a>(&self, engines: impl Iterator<Item = &'a Named<'a>>) -> Vec<PlanSetup> {
+        let mut setups: Vec<PlanSetup> = Vec::new();
+        for Named { model, .. } in engines {
+            let measured = best_setup(self.hardware, model, &self.options.setups);
+            if let Some(MeasuredSetup { key, parallel, kv_layout, threads, .. }) = measured
+                && setups.iter().all(|known| known.model != model.name)
+            {
+                setups.push(PlanSetup {
+                    model: model.name.clone(),
+                    key: key.clone(),
+                    parallel: *parallel,
+                    kv_layout: *kv_layout,
+                    threads: *threads,
+                });
+            }
+        }
+        setups
+    }
+
+    fn provenance<'a>(
+        &self,
+        plans: &[EnginePlan],
+        engines: impl Iterator<Item = &'a Named<'a>>,
+        setups: &[PlanSetup],
+    ) -> ProvenanceMap {
         let mut sources = ProvenanceMap::new();
         let mut state = |pointer: String, source: Option<Provenance>| {
             if let Some(source) = source {
@@ -165,6 +207,19 @@ impl Draft<'_> {
             ] {
                 state(format!("/engines/{index}/{field}"), Some(rest));
             }
+        }
+        for (index, engine) in plans.iter().enumerate() {
+            let Some(setup) = setups.iter().find(|setup| setup.model == engine.model) else {
+                continue;
+            };
+            let layout = setup.kv_layout == Some(engine.kv_layout);
+            let threads = setup.threads.is_some_and(|measured| measured.engine == engine.threads);
+            let measured = |is: bool| is.then_some(Provenance::Measured);
+            state(format!("/engines/{index}/kv_layout"), measured(layout));
+            state(format!("/engines/{index}/threads"), measured(threads));
+        }
+        if setups.iter().any(|setup| setup.threads.is_some()) {
+            state("/http_threads".to_owned(), Some(Provenance::Measured));
         }
         sources
     }

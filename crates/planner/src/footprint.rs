@@ -11,7 +11,8 @@
 //!
 //! **Layout.** `streams` gives each sequence max(context) cells. `unified` is one pool with room
 //! for the `sequences` largest slots, in which every sequence attends over the whole pool. Streams
-//! are taken when they cost no more (as when all contexts are equal), else the pool.
+//! are taken when they cost no more (as when all contexts are equal), else the pool; unless one was
+//! measured to be the faster and still gives every agent the same ([`crate::plan()`]).
 //!
 //! **The paper's rule** (§5.3) counts base weights and KV per slot, whatever the context and however
 //! many slots can be live, and nothing else.
@@ -74,6 +75,8 @@ pub struct Pricing<'a> {
     /// Present under the paper's rule.
     paper: Option<PaperFigures>,
     max_in_flight: u32,
+    /// The only layout; `None` takes the cheaper.
+    layout: Option<KvLayout>,
 }
 
 impl<'a> Pricing<'a> {
@@ -89,7 +92,12 @@ impl<'a> Pricing<'a> {
             BudgetRule::Paper => Some(model.paper?),
         };
         let kv = KvCost::of(&model.shape, kv_type);
-        Some(Self { shape: &model.shape, kv, paper, max_in_flight })
+        Some(Self { shape: &model.shape, kv, paper, max_in_flight, layout: None })
+    }
+
+    /// The same with this layout, whatever it costs.
+    pub fn in_layout(self, layout: KvLayout) -> Self {
+        Self { layout: Some(layout), ..self }
     }
 
     /// Whether this is the exact rule.
@@ -123,7 +131,12 @@ impl<'a> Pricing<'a> {
         let all: u64 = slots.values().sum();
         let streams = self.engine_in(KvLayout::Streams, slots);
         let unified = self.engine_in(KvLayout::Unified, slots);
-        let exact = if streams.total() <= unified.total() { streams } else { unified };
+        let exact = match self.layout {
+            Some(KvLayout::Streams) => streams,
+            Some(KvLayout::Unified) => unified,
+            None if streams.total() <= unified.total() => streams,
+            None => unified,
+        };
         match self.paper {
             None => exact,
             Some(paper) => Footprint {

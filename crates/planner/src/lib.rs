@@ -18,9 +18,11 @@ pub mod footprint;
 pub mod input;
 pub mod plan;
 pub mod regroup;
+mod setup;
 mod surplus;
 pub mod table;
 pub mod targets;
+mod threads;
 
 pub use error::PlanError;
 pub use input::{PaperFigures, PlanOptions, PlannedModel};

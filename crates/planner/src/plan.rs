@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use harmonic_laws::aligned;
 use harmonic_types::{AgentName, AgentSpec, Curve, Hardware, ModelShape, Plan, Sharing, StackSpec};
 
-use crate::allocation::{MIN_CONTEXT, Share, Wish, allocate};
+use crate::allocation::{Allocation, MIN_CONTEXT, Share, Wish, allocate};
 use crate::concurrency::parallelism;
 use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
 use crate::footprint::Pricing;
 use crate::input::{PlanOptions, PlannedModel};
+use crate::setup::best_setup;
 use crate::targets::{floor, target};
 
 /// Plans `stack` on `hardware`. `models` is keyed by the names that the agents use.
@@ -36,7 +37,7 @@ pub fn plan(
     let in_flight = parallelism.max_in_flight.sequences;
 
     let (engines, of_agent) = engines(&agents, options.sharing);
-    let pricings = engines
+    let mut pricings = engines
         .iter()
         .map(|engine| price(engine.model, &engine.first.name, options, in_flight))
         .collect::<Result<Vec<_>, _>>()?;
@@ -50,9 +51,19 @@ pub fn plan(
             Wish { engine, target, floor: floor(target), contexts, prefix }
         })
         .collect();
-    let allocation = allocate(&pricings, &wishes, hardware.memory_budget_bytes);
+    let mut allocation = allocate(&pricings, &wishes, hardware.memory_budget_bytes);
     if let Some(error) = nothing_fits(&agents, &allocation.shares, hardware) {
         return Err(error);
+    }
+    for (index, engine) in engines.iter().enumerate() {
+        let setup = best_setup(hardware, engine.model, &options.setups);
+        let Some(layout) = setup.and_then(|setup| setup.kv_layout) else { continue };
+        let mut measured = pricings.clone();
+        measured[index] = measured[index].clone().in_layout(layout);
+        let tried = allocate(&measured, &wishes, hardware.memory_budget_bytes);
+        if gives_the_same(&tried, &allocation) {
+            (pricings, allocation) = (measured, tried);
+        }
     }
     let draft =
         Draft { hardware, stack, options, parallelism, device, agents, engines, pricings, wishes };
@@ -148,6 +159,15 @@ fn contexts(spec: &AgentSpec, shape: &ModelShape) -> Vec<u64> {
         contexts.push(half);
     }
     contexts
+}
+
+/// Whether every agent has the same place, slots and context.
+fn gives_the_same(one: &Allocation, other: &Allocation) -> bool {
+    let place = |share: &Share| match *share {
+        Share::Placed { slots, context } => Some((slots, context)),
+        Share::Skipped { .. } => None,
+    };
+    one.shares.iter().map(place).eq(other.shares.iter().map(place))
 }
 
 /// The refusal, when every agent was skipped.

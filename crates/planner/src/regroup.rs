@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use harmonic_laws::aligned;
-use harmonic_types::{Bytes, Plan, Sharing};
+use harmonic_types::{Bytes, KvLayout, Plan, Sharing};
 
 use crate::error::PlanError;
 use crate::footprint::{Footprint, SlotsByContext};
@@ -44,10 +44,20 @@ pub fn same_slots(
         for (agent, _) in &members {
             *slots.entry(aligned(agent.context.0.into())).or_default() += u64::from(agent.slots);
         }
-        let price = price(model, &first.name, &options, plan.max_in_flight)?;
+        let mut price = price(model, &first.name, &options, plan.max_in_flight)?;
+        if let Some(layout) = layout_taken(plan, &model.name) {
+            price = price.in_layout(layout);
+        }
         let prefixes = members.iter().map(|(agent, _)| price.prefix(&agent.spec.system));
         let prefix = Bytes(prefixes.fold(0, |sum: u64, bytes| sum.saturating_add(bytes.0)));
         Ok(Footprint { prefix, ..price.engine(&slots) }.total())
     });
     costs.sum()
+}
+
+/// The layout that the plan's engine of `model` has because it was measured to be the faster.
+fn layout_taken(plan: &Plan, model: &str) -> Option<KvLayout> {
+    let setup = plan.setups.iter().find(|setup| setup.model == model)?;
+    let engine = plan.engines.iter().find(|engine| engine.model == model)?;
+    setup.kv_layout.filter(|layout| *layout == engine.kv_layout)
 }

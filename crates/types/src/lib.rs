@@ -1,7 +1,7 @@
 //! The vocabulary of Harmonic Stack: units, and the documents and requests that crates exchange.
 //!
 //! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
-//! `Curve`, `BenchRun`), `Request`/`Event`, and the `EnergyMeter` seam.
+//! `Curve`, `MeasuredSetup`, `BenchRun`), `Request`/`Event`, and the `EnergyMeter` seam.
 //!
 //! Invariants: a type enters only when two crates exchange it; absent is `None`, never zero; every
 //! document carries its `schema`.
@@ -20,6 +20,7 @@ pub mod plan;
 pub mod provenance;
 pub mod request;
 pub mod sampling;
+pub mod setup;
 pub mod stack;
 pub mod units;
 
@@ -35,12 +36,13 @@ pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
 pub use model::{KvType, LayerKv, ModelFile, ModelShape};
 pub use plan::{
     AgentPlan, AgentStatus, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine, Plan,
-    PlanCurve, PlanHardware, Sharing,
+    PlanCurve, PlanHardware, PlanSetup, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
 pub use request::{
     Event, FinishReason, Message, Prompt, Refused, Request, RequestId, Role, TokenLogprob, Usage,
 };
 pub use sampling::{Sampling, SamplingOverrides};
+pub use setup::{Divergence, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison, Threads};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
 pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

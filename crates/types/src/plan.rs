@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::curve::CurveKey;
 use crate::model::KvType;
 use crate::provenance::{Provenance, ProvenanceMap};
+use crate::setup::Threads;
 use crate::stack::{AgentName, AgentSpec, Tier};
 use crate::units::{Bytes, Tokens};
 
@@ -183,6 +184,21 @@ pub struct PlanCurve {
     pub provenance: Provenance,
 }
 
+/// A measured setup that the plan took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanSetup {
+    /// Base model of the plan that it speaks for.
+    pub model: String,
+    /// What it is valid for: the weight format among it.
+    pub key: CurveKey,
+    /// Sequences in flight while it was measured.
+    pub parallel: u32,
+    /// The faster layout, where they were compared. An engine has it where it fits the budget.
+    pub kv_layout: Option<KvLayout>,
+    /// The fastest threads, where they were compared. An engine has at most these.
+    pub threads: Option<Threads>,
+}
+
 /// The plan. `total_bytes` ≤ `hardware.memory_budget_bytes`, always.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -202,6 +218,12 @@ pub struct Plan {
     /// one; absent in plans of earlier builds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<PlanCurve>,
+    /// Measured setups that the engines follow, one per base model that has one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub setups: Vec<PlanSetup>,
+    /// Worker threads of the HTTP server, as measured; `None` is the server's own choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_threads: Option<u32>,
     /// Agents in the order of the stack.
     pub agents: Vec<AgentPlan>,
     /// Engines in launch order.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use harmonic_api::{Client, ClientError};
-use harmonic_bench::{BenchConfig, HttpTarget, Load};
+use harmonic_bench::{BenchConfig, HttpTarget, Levels, Load};
 use harmonic_types::{AgentName, BenchRun, Plan};
+use serde_json::json;
 
 use crate::cli::Bench;
 use crate::exit::Exit;
@@ -12,9 +13,13 @@ use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::serving::Serving;
 use crate::settings::Settings;
+use crate::setup::{self, Desk};
 use crate::stop::Stop;
 use crate::sweep::{Sweep, report};
 use crate::{team, view};
+
+/// Levels unless told otherwise.
+pub const LEVELS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 
 pub async fn run(
     args: Bench,
@@ -22,6 +27,9 @@ pub async fn run(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
+    if !args.compare.axes().is_empty() {
+        return compare(&args, settings, printer, stop).await;
+    }
     let run = match target(&args, settings, printer).await? {
         Some(client) => {
             let load = load_of_target(&client, &args.agent).await?;
@@ -37,6 +45,22 @@ pub async fn run(
     }
     let measured = run.series.iter().flat_map(|series| &series.levels).any(|l| l.tok_s.is_some());
     Ok(if measured && !stop.is_asked() { Exit::Ok } else { Exit::Failure })
+}
+
+/// Compares settings and keeps the fastest.
+async fn compare(
+    args: &Bench,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let setups = setup::compare(Desk { args, settings, printer, stop }).await?;
+    if args.json {
+        printer.json(&json!({"schema": "harmonic.setups/1", "setups": setups}))?;
+    } else {
+        printer.data(&view::setup::text(&setups, &args.compare.axes()))?;
+    }
+    Ok(Exit::Ok)
 }
 
 /// The server to measure: the one that is named, else the one that runs on our port.
@@ -134,7 +158,7 @@ async fn measure(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<BenchRun> {
-    let levels = args.levels.clone();
+    let levels = args.levels.clone().map_or_else(|| Levels::new(LEVELS), Ok)?;
     let preset = if args.quick { BenchConfig::quick } else { BenchConfig::steady };
     let preset = preset(load, levels);
     let config = BenchConfig {

@@ -24,7 +24,6 @@ use crate::view::lines::{indented, labelled};
 use crate::{team, verb, view};
 
 const STACK: &str = "starter";
-const LEVELS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 
 pub async fn run(
     args: &Demo,
@@ -101,7 +100,7 @@ async fn show(
     }
     printer.heading("6  How this machine scales (under a minute)")?;
     let load = verb::bench::load(serving.plan(), &[])?;
-    let quick = BenchConfig::quick(load, Levels::new(LEVELS)?);
+    let quick = BenchConfig::quick(load, Levels::new(verb::bench::LEVELS)?);
     let config = BenchConfig { host: settings.host.clone(), ..quick };
     let sweep = Sweep::on(printer);
     let run = harmonic_bench::run(&HttpTarget::from(client), &config, &sweep, stop.token()).await?;

@@ -9,7 +9,7 @@ use harmonic_types::{Bytes, ModelFile};
 use serde_json::{Value, json};
 
 use crate::cli::Models;
-use crate::engines::LlamaQuantizer;
+use crate::engines::LlamaConverter;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Shown;
@@ -63,7 +63,7 @@ async fn convert(
     printer: &Printer,
 ) -> anyhow::Result<ModelFile> {
     let threads = team::hardware()?.cpu_threads();
-    let quantizer = Arc::new(LlamaQuantizer { threads });
+    let quantizer = Arc::new(LlamaConverter { threads });
     let shown = Shown::on(printer);
     Ok(harmonic_models::convert(&settings.store, name, to, quantizer, &shown).await?)
 }

@@ -3,6 +3,7 @@
 mod deployment;
 mod explanation;
 mod memory_table;
+mod setup;
 
 pub use deployment::title;
 pub use explanation::{SlotCosts, explanation};
@@ -17,7 +18,8 @@ use super::table::table;
 
 /// Agents by tier, engines, memory, curves, and what did not go as asked.
 pub fn text(plan: &Plan) -> String {
-    let sums = format!("{}\n{}", memory(plan), curves(plan));
+    let setups = plan.setups.iter().map(|setup| format!("\n{}", setup::line(setup)));
+    let sums = format!("{}\n{}{}", memory(plan), curves(plan), setups.collect::<String>());
     let mut parts = vec![deployment::deployment(plan), engines(plan), sums];
     parts.extend(shortfalls(plan));
     parts.join("\n\n")

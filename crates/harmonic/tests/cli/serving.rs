@@ -91,3 +91,50 @@ fn bench_measures_a_team_of_its_own_or_the_one_that_runs() {
     nobody.args(["--target", &server.url, "--agent", "plumber"]);
     ran(&mut nobody).refuses(&["there is no agent `plumber`", "executive"]);
 }
+
+/// The simulated machine has neither layouts nor threads to tell apart, so nothing changes; the
+/// measurement, what is stored of it, and the plan that follows are real.
+#[test]
+fn settings_are_compared_in_turns_and_the_next_plan_takes_what_was_kept() {
+    let user = User::new();
+    let team = ["--stack", "starter", "--engine", "sim", "--json"];
+    let plan = |user: &User| user.run(["plan"].into_iter().chain(team)).json();
+    let before = plan(&user);
+    assert_eq!(before["setups"], serde_json::Value::Null);
+    let compare = ["bench", "--layouts", "--trials", "2", "--levels", "4"];
+    let ran = user.run(compare.into_iter().chain(team));
+    let setups = ran.json();
+    assert_eq!(setups["schema"], "harmonic.setups/1");
+    let setup = &setups["setups"][0];
+    assert_eq!((&setup["schema"], &setup["parallel"]), (&"harmonic.setup/1".into(), &4.into()));
+    let comparison = &setup["comparisons"][0];
+    assert_eq!((&comparison["axis"], &comparison["present"]), (&"layouts".into(), &0.into()));
+    let candidates = comparison["candidates"].as_array().unwrap();
+    assert_eq!(candidates.len(), 2);
+    assert!(candidates.iter().all(|one| one["tok_s"]["ci95_low"].is_f64()), "{setups}");
+    assert!(ran.err.contains("round 2 of 2, 4x: unified"), "{ran:?}");
+
+    let after = plan(&user);
+    assert_eq!(after["setups"][0]["kv_layout"], setup["kv_layout"]);
+    assert_eq!(after["engines"][0]["kv_layout"], setup["kv_layout"]);
+    assert_eq!(after["provenance"]["/engines/0/kv_layout"], "measured");
+    let people = user.run(["plan", "--explain"].into_iter().chain(team[..4].iter().copied()));
+    assert!(people.out.contains("measured to be the faster at 4x"), "{people:?}");
+    // Another kind of engine was not measured.
+    let llama = user.run(["plan", "--stack", "starter", "--json"]).json();
+    assert_eq!(llama["setups"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let user = User::new();
+    let team = ["--stack", "starter", "--engine", "sim"];
+    user.run(["bench", "--formats"].into_iter().chain(team)).refuses(&["no weights to convert"]);
+    let nobody = ["bench", "--threads", "--agent", "plumber"];
+    user.run(nobody.into_iter().chain(team)).refuses(&["no agent `plumber`", "executive"]);
+    user.run(["bench", "--threads", "--target", "http://127.0.0.1:9"])
+        .refuses_usage("cannot be used with");
+    std::fs::create_dir_all(user.home().join(".local/share/harmonic/setups")).unwrap();
+    user.file(".local/share/harmonic/setups/mine.json", "{}");
+    user.run(["plan"]).refuses(&["mine.json", "not a measured setup"]);
+}

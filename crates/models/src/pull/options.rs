@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::convert::Quantizer;
+use crate::divergence::DivergenceMeter;
 
 /// How to pull.
 #[derive(Clone)]
@@ -55,6 +56,9 @@ impl std::fmt::Debug for PullOptions {
 pub struct ConvertAtPull {
     /// Does the arithmetic.
     pub quantizer: Arc<dyn Quantizer>,
+    /// Says how far the result is from the original: it is used only where that is near
+    /// ([`crate::DIVERGENCE_BOUND`]).
+    pub meter: Arc<dyn DivergenceMeter>,
     /// The CPU's features, which decide the format ([`crate::starter_format`]).
     pub features: Vec<String>,
 }

@@ -4,14 +4,14 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use harmonic_types::Bytes;
+use harmonic_types::{Bytes, Divergence};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
 use crate::store::{make_folder, sync};
 
 /// One name and the file it stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// `harmonic.model/1`.
     pub schema: String,
@@ -32,7 +32,7 @@ pub struct Record {
 }
 
 /// The origin of a conversion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConvertedFrom {
     /// Name of the model it was made from.
     pub name: String,
@@ -40,6 +40,9 @@ pub struct ConvertedFrom {
     pub digest: String,
     /// What the conversion changed, as one sentence.
     pub loss: String,
+    /// How far its answers are from the original's; `None` before that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<Divergence>,
 }
 
 impl Record {

@@ -112,7 +112,8 @@ fn isolated_engines_pay_their_weights_each() {
     assert_eq!(ids, names);
     let weights = models()["smollm2:135m"].shape.weights_bytes;
     assert!(plan.engines.iter().all(|engine| engine.weights_bytes == weights));
-    assert!(plan.engines.iter().all(|engine| engine.threads == 1));
+    let threads: Vec<u32> = plan.engines.iter().map(|engine| engine.threads).collect();
+    assert_eq!(threads, [2, 1, 1, 1, 1, 1, 1], "8 threads, the one that is left over to the first");
     let own = plan.agents.iter().map(|agent| agent.memory_bytes - agent.kv_bytes);
     assert_eq!(own.sum::<Bytes>(), weights * 7);
 }

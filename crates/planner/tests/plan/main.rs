@@ -5,3 +5,4 @@ mod exact;
 mod fixtures;
 mod objective;
 mod paper;
+mod setups;

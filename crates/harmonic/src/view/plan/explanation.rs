@@ -12,6 +12,7 @@ use harmonic_types::{
 };
 
 use super::curve_text;
+use super::setup::layouts;
 use crate::view::lines::{labelled, together};
 
 /// What the slots of a plan cost, without what is kept for parked sequences and conversations.
@@ -155,6 +156,7 @@ fn sums(plan: &Plan, hardware: &Hardware, costs: SlotCosts) -> String {
         labelled("left", &format!("{}", plan.headroom_bytes)),
         labelled("sharing", &saving(plan.sharing, costs)),
         labelled("parallel", &parallel(plan)),
+        layouts(plan),
     ];
     if let Some(bandwidth) = profile::bandwidth(&hardware.profile) {
         let gb = |rate: harmonic_types::BytesPerSecond| format!("{:.0}", rate.0 / 1e9);

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use harmonic_types::ModelFile;
+use harmonic_types::{Divergence, ModelFile};
 
 use super::scene::{Hub, RunningHub, Scene, digest, model};
 use super::sources::entry;
 use crate::convert::{Quantizer, convert};
+use crate::divergence::{DivergenceMeter, conversion_divergence};
 use crate::error::ModelError;
 use crate::format::WeightFormat;
 use crate::gguf::TensorType;
@@ -36,15 +37,35 @@ impl Quantizer for Fails {
     }
 }
 
+/// Finds the same divergence each time.
+struct Finds(Result<f64, &'static str>, AtomicU32);
+
+impl DivergenceMeter for Finds {
+    fn divergence(&self, original: &Path, converted: &Path) -> Result<Divergence, String> {
+        assert!(original.exists() && converted.exists() && original != converted);
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let nats_per_token = self.0.map_err(str::to_owned)?;
+        Ok(Divergence { nats_per_token, tokens: 900 })
+    }
+}
+
+fn finds(found: Result<f64, &'static str>) -> Arc<Finds> {
+    Arc::new(Finds(found, AtomicU32::new(0)))
+}
+
 fn writes(kind: TensorType) -> Arc<Writes> {
     Arc::new(Writes(kind, AtomicU32::new(0)))
 }
 
 async fn scene(quantizer: Arc<dyn Quantizer>) -> (RunningHub, Scene) {
+    scene_with(quantizer, finds(Ok(0.0003))).await
+}
+
+async fn scene_with(quantizer: Arc<dyn Quantizer>, meter: Arc<Finds>) -> (RunningHub, Scene) {
     let hub = Hub::serving(model(), &[]).start().await;
     let mut scene = Scene::with_hub(&hub);
     let features = vec!["avx512_bf16".to_owned()];
-    scene.options.convert = Some(ConvertAtPull { quantizer, features });
+    scene.options.convert = Some(ConvertAtPull { quantizer, meter, features });
     (hub, scene)
 }
 
@@ -70,8 +91,11 @@ async fn the_starter_is_converted_once_and_both_stay_visible() {
     let notes = scene.progress.notes();
     assert_eq!(
         notes,
-        ["converted smollm2:135m from F16 to BF16: each weight is rounded by at most 2⁻⁸ (0.39%) \
-         of itself"]
+        [
+            "converted smollm2:135m from F16 to BF16: each weight is rounded by at most 2⁻⁸ (0.39%) \
+         of itself",
+            "smollm2:135m runs as BF16: KL divergence 0.0003 nats/token on 900 tokens, bound 0.01"
+        ]
     );
     assert_eq!(scene.files("partial"), [""; 0]);
 }
@@ -109,4 +133,42 @@ async fn only_what_is_here_can_be_converted() {
     let to = WeightFormat::BF16;
     let error = convert(&scene.store, "nothing", to, quantizer, &scene.progress).await;
     assert!(matches!(error, Err(ModelError::NotStored(_))));
+}
+
+#[tokio::test]
+async fn a_conversion_that_changes_the_answers_is_not_used_unasked() {
+    for (found, why) in [
+        (Ok(0.02), "its answers are too far from it (KL divergence 0.0200 nats/token on 900"),
+        (Err("out of memory"), "cannot compare the answers of smollm2:135m-bf16 with those of"),
+    ] {
+        let (_hub, scene) = scene_with(writes(TensorType::BF16), finds(found)).await;
+        let file = pull_starter(&scene).await;
+        assert_eq!(file.digest, Some(digest(&model())));
+        let notes = scene.progress.notes().join("\n");
+        assert!(
+            notes.contains("stays in its shipped format F16") && notes.contains(why),
+            "{notes}"
+        );
+        let shipped = scene.store.show("smollm2:135m").expect("looked up").expect("there");
+        assert_eq!(shipped.record.runs_as, None);
+    }
+}
+
+#[tokio::test]
+async fn a_divergence_is_measured_once_and_what_runs_can_be_chosen() {
+    let meter = finds(Ok(0.002));
+    let (_hub, scene) = scene_with(writes(TensorType::BF16), meter.clone()).await;
+    scene.store.run_as("smollm2:135m", None).expect_err("nothing is here yet");
+    pull_starter(&scene).await;
+    let (store, to) = (&scene.store, WeightFormat::BF16);
+    let again = conversion_divergence(store, "smollm2:135m", to, meter.clone(), &scene.progress);
+    assert!((again.await.expect("known").nats_per_token - 0.002).abs() < 1e-12);
+    assert_eq!(meter.1.load(Ordering::Relaxed), 1);
+    let runs = || store.find("smollm2:135m").expect("looked up").expect("there").shape.format;
+    assert_eq!(runs(), "BF16");
+    store.run_as("smollm2:135m", None).expect("as it came");
+    assert_eq!(runs(), "F16");
+    store.run_as("smollm2:135m", Some(WeightFormat::Q8_0)).expect_err("no such conversion");
+    store.run_as("smollm2:135m", Some(to)).expect("there is one");
+    assert_eq!(runs(), "BF16");
 }

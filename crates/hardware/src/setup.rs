@@ -1,0 +1,182 @@
+//! Measured setups, stored beside the curves: one file for each machine, model and engine build.
+//!
+//! Invariants: a file is written whole or not at all; one that holds anything but a setup is an
+//! error and not skipped.
+//!
+//! Does not do: choose (the planner does), or measure.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use harmonic_types::{CurveKey, MeasuredSetup};
+
+use crate::error::HardwareError;
+
+/// The setups in the `.json` files of `folder`, in the order of the files' names; none where there
+/// is no such folder.
+///
+/// # Errors
+/// When a file cannot be read or is no setup.
+pub fn stored(folder: &Path) -> Result<Vec<MeasuredSetup>, HardwareError> {
+    let unreadable = |source| HardwareError::Unreadable { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> Result<MeasuredSetup, HardwareError> {
+    let unreadable = |source| HardwareError::Unreadable { path: path.to_owned(), source };
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    parse(&text).map_err(|reason| HardwareError::NotASetup { path: path.to_owned(), reason })
+}
+
+/// A setup from the text of its file.
+fn parse(text: &str) -> Result<MeasuredSetup, String> {
+    let document: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if document["schema"] != MeasuredSetup::SCHEMA {
+        let expected = MeasuredSetup::SCHEMA;
+        return Err(format!("its schema is {}, not \"{expected}\"", document["schema"]));
+    }
+    let setup: MeasuredSetup =
+        serde_json::from_value(document).map_err(|error| error.to_string())?;
+    if setup.parallel == 0 {
+        return Err("it was measured with 0 sequences in flight".to_owned());
+    }
+    if let Some(threads) = setup.threads
+        && (threads.engine == 0 || threads.http == 0)
+    {
+        return Err("it has 0 threads".to_owned());
+    }
+    Ok(setup)
+}
+
+/// Writes `setup` to its file in `folder`, in place of an older one; where it lies now.
+///
+/// # Errors
+/// When it cannot be written; an older one is then still there.
+pub fn store(folder: &Path, setup: &MeasuredSetup) -> Result<PathBuf, HardwareError> {
+    let path = folder.join(file_name(&setup.key));
+    let unwritable = |source| HardwareError::Unwritable { path: path.clone(), source };
+    let text = serde_json::to_string_pretty(setup)
+        .map_err(|error| unwritable(std::io::Error::other(error)))?;
+    fs::create_dir_all(folder).map_err(unwritable)?;
+    // A name of its own, and not `.json`: nobody reads it before it is whole.
+    let beside = path.with_extension(format!("{}.part", std::process::id()));
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
+    if let Err(error) = written {
+        // What cannot be removed either is never read.
+        let _ = fs::remove_file(&beside);
+        return Err(unwritable(error));
+    }
+    Ok(path)
+}
+
+/// A name from what a setup is for: neither weights nor context are in it, so that the next
+/// measurement takes the place of the last.
+fn file_name(key: &CurveKey) -> String {
+    let plain = |text: &str| -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        text.chars().map(plain).collect()
+    };
+    format!("{}_{}_{}.json", plain(&key.machine), plain(&key.model), plain(&key.engine))
+}
+
+#[cfg(test)]
+mod tests {
+    use harmonic_types::{
+        Bytes, Divergence, Interval, KvLayout, Provenance, SetupAxis, SetupCandidate,
+        SetupComparison, Threads,
+    };
+
+    use super::*;
+
+    fn setup() -> MeasuredSetup {
+        let interval = Interval { mean: 698.5, ci95_low: Some(680.0), ci95_high: Some(717.0) };
+        MeasuredSetup {
+            schema: MeasuredSetup::SCHEMA.to_owned(),
+            key: CurveKey {
+                machine: "AMD EPYC 9R45".to_owned(),
+                model: "smollm2:135m".to_owned(),
+                digest: Some("b179".to_owned()),
+                format: Some("BF16".to_owned()),
+                engine: "llama.cpp/0.1.161".to_owned(),
+                context: None,
+            },
+            parallel: 32,
+            kv_layout: Some(KvLayout::Streams),
+            threads: Some(Threads { engine: 2, http: 1 }),
+            comparisons: vec![SetupComparison {
+                axis: SetupAxis::Formats,
+                parallel: 32,
+                present: 0,
+                chosen: 0,
+                candidates: vec![SetupCandidate {
+                    format: "BF16".to_owned(),
+                    digest: Some("b179".to_owned()),
+                    weights_bytes: Bytes(269_060_544),
+                    divergence: Some(Divergence { nats_per_token: 0.0012, tokens: 512 }),
+                    kv_layout: KvLayout::Streams,
+                    threads: 2,
+                    http_threads: 2,
+                    tok_s: Some(interval),
+                    reason: None,
+                }],
+            }],
+            provenance: Provenance::Measured,
+        }
+    }
+
+    #[test]
+    fn a_setup_comes_back_as_it_was_stored_and_the_next_takes_its_place() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("setups");
+        assert_eq!(stored(&folder).unwrap(), []);
+        let path = store(&folder, &setup()).unwrap();
+        assert!(path.ends_with("AMD-EPYC-9R45_smollm2-135m_llama.cpp-0.1.161.json"), "{path:?}");
+        assert_eq!(stored(&folder).unwrap(), [setup()]);
+        let mut later = setup();
+        later.key.digest = Some("ffff".to_owned());
+        store(&folder, &later).unwrap();
+        assert_eq!(stored(&folder).unwrap(), [later]);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_file_that_is_no_setup_is_named_with_its_fault() {
+        let refused = |text: String| {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("bad.json"), text).unwrap();
+            let error = stored(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("bad.json"), "{error}");
+            error
+        };
+        assert!(refused("{}".to_owned()).contains("its schema is null, not \"harmonic.setup/1\""));
+        let mut none = serde_json::to_value(setup()).unwrap();
+        none["threads"]["engine"] = 0.into();
+        assert!(refused(none.to_string()).contains("it has 0 threads"));
+        none["parallel"] = 0.into();
+        assert!(refused(none.to_string()).contains("0 sequences in flight"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_with_its_path() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = store(&file, &setup()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot write") && error.contains("smollm2-135m"), "{error}");
+    }
+}

@@ -1,0 +1,216 @@
+//! How far a converted model's answers are from the original's.
+//!
+//! Both read one fixed text, written for this purpose: prose, questions, code, tables, JSON. At
+//! each of its tokens both say how probable every next token is; the figure is the mean of
+//! Σ p·ln(p/q) over the positions, p of the original.
+//!
+//! The original's own arithmetic counts: a file whose kernels round the activations (as all
+//! quantised ones do) differs from an exact copy of its weights too.
+//!
+//! Memory: one model at a time and the logits of [`CHUNK`] positions; the original's logits wait
+//! in a temporary file without a name (tokens × vocabulary × 4 bytes).
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use harmonic_engine::EngineError;
+use harmonic_engine::chat::Vocabulary;
+use harmonic_types::Divergence;
+use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::token::LlamaToken;
+
+use crate::backend::{alone, backend};
+use crate::model::Model;
+
+/// The text that both read.
+const TEXT: &str = include_str!("divergence/text.txt");
+
+/// Positions whose logits are in memory at once.
+const CHUNK: usize = 64;
+
+/// Why a divergence could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum DivergenceError {
+    /// A model cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] EngineError),
+    /// The models do not share a vocabulary.
+    #[error(
+        "{converted} splits text into other tokens than {original}, so their answers cannot be \
+         compared: compare a model with its own conversions only"
+    )]
+    Vocabulary {
+        /// The one.
+        original: PathBuf,
+        /// The other.
+        converted: PathBuf,
+    },
+    /// llama.cpp failed while it read the text.
+    #[error("llama.cpp could not read the comparison text with {path}: {reason}")]
+    Decode {
+        /// The model file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The temporary file for the logits.
+    #[error("cannot keep {path}'s answers in a temporary file: {source}; is the disk full?")]
+    Spool {
+        /// The model file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Mean KL divergence of `converted` from `original` over the fixed text, on `threads` threads.
+/// Blocks for as long as both take to load and to read some 800 tokens.
+///
+/// # Errors
+/// When a file cannot be loaded or read with, or the two do not share a vocabulary.
+pub fn divergence(
+    original: &Path,
+    converted: &Path,
+    threads: u32,
+) -> Result<Divergence, DivergenceError> {
+    let spooled = |source| DivergenceError::Spool { path: original.to_owned(), source };
+    let (tokens, vocabulary, mut spool) = {
+        let reader = Reader::load(original, threads)?;
+        let mut spool = BufWriter::new(tempfile::tempfile().map_err(spooled)?);
+        reader.read(|logits| {
+            logits
+                .iter()
+                .try_for_each(|logit| spool.write_all(&logit.to_le_bytes()))
+                .map_err(spooled)
+        })?;
+        let file = spool.into_inner().map_err(|error| spooled(error.into_error()))?;
+        (reader.tokens, reader.vocabulary, file)
+    };
+    spool.seek(SeekFrom::Start(0)).map_err(spooled)?;
+    let mut spool = BufReader::new(spool);
+    let reader = Reader::load(converted, threads)?;
+    if reader.tokens != tokens || reader.vocabulary != vocabulary {
+        return Err(DivergenceError::Vocabulary {
+            original: original.to_owned(),
+            converted: converted.to_owned(),
+        });
+    }
+    let mut reference = vec![0.0; vocabulary];
+    let mut sum = 0.0;
+    reader.read(|logits| {
+        fill(&mut spool, &mut reference).map_err(spooled)?;
+        sum += kl(&reference, logits);
+        Ok(())
+    })?;
+    Ok(Divergence {
+        nats_per_token: sum / tokens.len() as f64,
+        tokens: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
+    })
+}
+
+/// Reads one position's logits.
+fn fill(spool: &mut BufReader<File>, logits: &mut [f32]) -> io::Result<()> {
+    let mut bytes = [0; 4];
+    for logit in logits {
+        spool.read_exact(&mut bytes)?;
+        *logit = f32::from_le_bytes(bytes);
+    }
+    Ok(())
+}
+
+/// A model and the text in its tokens.
+struct Reader {
+    model: Model,
+    path: PathBuf,
+    tokens: Vec<LlamaToken>,
+    vocabulary: usize,
+    threads: u32,
+}
+
+impl Reader {
+    fn load(path: &Path, threads: u32) -> Result<Self, DivergenceError> {
+        let model = Model::load(path)?;
+        let tokens = model.tokenize(TEXT).into_iter().map(|token| LlamaToken(token.0)).collect();
+        let vocabulary = model.llama.vocab().tokens().count();
+        Ok(Self { model, path: path.to_owned(), tokens, vocabulary, threads })
+    }
+
+    /// Gives the logits after each token, in order.
+    fn read(
+        &self,
+        mut take: impl FnMut(&[f32]) -> Result<(), DivergenceError>,
+    ) -> Result<(), DivergenceError> {
+        let failed = |reason: String| DivergenceError::Decode { path: self.path.clone(), reason };
+        let backend = backend().map_err(failed)?;
+        let cells = u32::try_from(self.tokens.len().next_multiple_of(256)).unwrap_or(u32::MAX);
+        let threads = i32::try_from(self.threads.max(1)).unwrap_or(i32::MAX);
+        let chunk = u32::try_from(CHUNK).unwrap_or(u32::MAX);
+        let params = LlamaContextParams::default()
+            .with_n_ctx(NonZeroU32::new(cells))
+            .with_n_seq_max(1)
+            .with_n_batch(chunk)
+            .with_n_ubatch(chunk)
+            .with_n_threads(threads)
+            .with_n_threads_batch(threads)
+            .with_no_perf(true);
+        let mut context = alone(|| self.model.llama.new_context(backend, params))
+            .map_err(|error| failed(error.to_string()))?;
+        let mut batch = LlamaBatch::new(CHUNK, 1);
+        for (start, chunk) in (0..).step_by(CHUNK).zip(self.tokens.chunks(CHUNK)) {
+            batch.clear();
+            for (position, token) in (start..).zip(chunk) {
+                batch
+                    .add(*token, position, &[0], true)
+                    .map_err(|error| failed(error.to_string()))?;
+            }
+            context.decode(&mut batch).map_err(|error| failed(error.to_string()))?;
+            for (at, _) in (0..).zip(chunk) {
+                take(context.get_logits_ith(at))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Σ p·ln(p/q) of the distributions that two rows of logits stand for; 0 where they are the same.
+fn kl(p: &[f32], q: &[f32]) -> f64 {
+    let (p_scale, q_scale) = (log_sum_exp(p), log_sum_exp(q));
+    p.iter()
+        .zip(q)
+        .map(|(p, q)| {
+            let (p, q) = (f64::from(*p) - p_scale, f64::from(*q) - q_scale);
+            // A token that is ruled out adds nothing: 0·ln 0.
+            if p == f64::NEG_INFINITY { 0.0 } else { p.exp() * (p - q) }
+        })
+        .sum()
+}
+
+fn log_sum_exp(logits: &[f32]) -> f64 {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let most = f64::from(most);
+    most + logits.iter().map(|logit| (f64::from(*logit) - most).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_divergence_of_two_distributions_is_that_of_the_textbook() {
+        // p = (½, ½), q = (¼, ¾): ½·ln 2 + ½·ln ⅔.
+        let row = |p: [f32; 2]| p.map(f32::ln);
+        let expected = 0.5 * 2.0_f64.ln() + 0.5 * (2.0_f64 / 3.0).ln();
+        let found = kl(&row([0.5, 0.5]), &row([0.25, 0.75]));
+        assert!((found - expected).abs() < 1e-6, "{found} and {expected}");
+        // Logits are no probabilities: a shift changes nothing.
+        let (p, q) = ([3.0, 1.0, -2.0_f32], [2.5, 1.5, -1.0_f32]);
+        let shifted = q.map(|logit| logit + 100.0);
+        assert!((kl(&p, &q) - kl(&p, &shifted)).abs() < 1e-9);
+        assert!(kl(&p, &p).abs() < 1e-12 && kl(&p, &q) > 0.01);
+        let ruled_out = [0.0, f32::NEG_INFINITY];
+        assert!(kl(&ruled_out, &[0.0, 0.0]).is_finite());
+    }
+}

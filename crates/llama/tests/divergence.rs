@@ -1,0 +1,62 @@
+//! The divergence of the real starter model's conversions from it.
+
+use std::path::{Path, PathBuf};
+
+use harmonic_llama::{DivergenceError, divergence, quantize};
+use harmonic_models::{DIVERGENCE_BOUND, Store, default_root};
+use tempfile::TempDir;
+
+/// The starter model as it came (`Q4_1`), where `make test` has put it.
+#[expect(clippy::disallowed_methods, reason = "a test has no settings to read it for it")]
+fn shipped() -> PathBuf {
+    let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let data = || var("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || var("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let root = var("HARMONIC_MODELS").map(PathBuf::from);
+    let root = root.or_else(|| data().or_else(home).map(|data| default_root(&data)));
+    let store = Store::new(root.expect("HARMONIC_MODELS, XDG_DATA_HOME or HOME is set"));
+    let found = store.show("smollm2:135m").expect("the store is readable");
+    found.expect("smollm2:135m is in the store: `make test` pulls it").file.path
+}
+
+fn converted(folder: &TempDir, from: &Path, format: &str) -> PathBuf {
+    let path = folder.path().join(format!("{format}.gguf"));
+    quantize(from, &path, format, 2).expect("converts");
+    path
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures are worth reading, and no failure")]
+fn a_conversion_is_as_far_away_as_it_loses() {
+    let folder = TempDir::new().expect("a folder");
+    let shipped = shipped();
+    let of = |original: &Path, converted: &Path| {
+        let found = divergence(original, converted, 2).expect("measures");
+        assert!(found.tokens > 500, "{found:?}");
+        println!("{} from {}: {found:?}", converted.display(), original.display());
+        found.nats_per_token
+    };
+    let f32 = converted(&folder, &shipped, "F32");
+    let [f16, bf16, q8_0, q4_0] =
+        ["F16", "BF16", "Q8_0", "Q4_0"].map(|format| converted(&folder, &f32, format));
+    assert!(of(&shipped, &shipped).abs() < 1e-12, "the same file twice");
+    // What the weights lose, with arithmetic that rounds nothing.
+    let exact = [&f16, &bf16, &q8_0, &q4_0].map(|file| of(&f32, file));
+    assert!(exact[0] < 1e-4, "F16 holds every weight of Q4_1 to 2⁻¹¹: {exact:?}");
+    assert!(exact.is_sorted(), "fewer bits, further away: {exact:?}");
+    // What a user sees who had the shipped file before: the unasked conversions are near enough,
+    // and quantising again is not.
+    let seen = [&f32, &f16, &bf16, &q8_0, &q4_0].map(|file| of(&shipped, file));
+    let (q4_0, others) = seen.split_last().expect("five");
+    assert!(others.iter().all(|nats| *nats < DIVERGENCE_BOUND), "{seen:?}");
+    assert!(*q4_0 > DIVERGENCE_BOUND, "{seen:?}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_named() {
+    let shipped = shipped();
+    let missing = Path::new("/nowhere/model.gguf");
+    let error = divergence(&shipped, missing, 1).expect_err("missing");
+    assert!(matches!(error, DivergenceError::Load(_)), "{error}");
+    assert!(error.to_string().contains("/nowhere/model.gguf"), "{error}");
+}

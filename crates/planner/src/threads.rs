@@ -1,0 +1,61 @@
+//! Threads of the engines on one device.
+//!
+//! Three engines with two threads each on two cores were slower than with one each
+//! (`research/engine.md`): the device's threads are shared out and not handed out twice.
+
+/// Threads of each engine, in order of priority: one each, then one more in turn until the device
+/// has none left or each has what it wants. `None` wants all it can get.
+pub(crate) fn partition(device_threads: u32, wanted: &[Option<u32>]) -> Vec<u32> {
+    let engines = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
+    let mut left = device_threads.saturating_sub(engines);
+    let mut threads = vec![1; wanted.len()];
+    while left > 0 {
+        let before = left;
+        for (threads, wanted) in threads.iter_mut().zip(wanted) {
+            if left > 0 && wanted.is_none_or(|wanted| *threads < wanted) {
+                *threads += 1;
+                left -= 1;
+            }
+        }
+        if left == before {
+            break;
+        }
+    }
+    threads
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_first_engines_get_what_is_left_over() {
+        assert_eq!(partition(8, &[None, None, None]), [3, 3, 2]);
+        assert_eq!(partition(2, &[None, None, None]), [1, 1, 1]);
+        assert_eq!(partition(8, &[Some(2), None]), [2, 6]);
+        assert_eq!(partition(8, &[]), [0; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn threads_are_never_handed_out_twice(
+            device in 1_u32..300,
+            wanted in proptest::collection::vec(proptest::option::of(1_u32..300), 1..40),
+        ) {
+            let threads = partition(device, &wanted);
+            let engines = u32::try_from(wanted.len()).unwrap();
+            let sum: u32 = threads.iter().sum();
+            prop_assert!(sum <= device.max(engines));
+            for (threads, wanted) in threads.iter().zip(&wanted) {
+                prop_assert!(*threads >= 1 && wanted.is_none_or(|wanted| *threads <= wanted));
+            }
+            // None is left idle that somebody wants.
+            let wants_more = |(threads, wanted): (&u32, &Option<u32>)| {
+                wanted.is_none_or(|wanted| *threads < wanted)
+            };
+            prop_assert!(sum >= device || !threads.iter().zip(&wanted).any(wants_more));
+        }
+    }
+}
