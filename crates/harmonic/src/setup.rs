@@ -81,7 +81,7 @@ async fn race_formats(
 ) -> anyhow::Result<Option<String>> {
     let (entries, present) = formats.entries(subject).await?;
     let (comparison, winner) = race(subject, SetupAxis::Formats, entries, present).await?;
-    subject.setup.key.digest = winner.model.digest.clone();
+    subject.setup.key.digest.clone_from(&winner.model.digest);
     subject.setup.key.format = Some(winner.model.shape.format.clone());
     subject.take(winner.model.clone());
     subject.keep(comparison)?;

@@ -26,7 +26,6 @@ fn converted(folder: &TempDir, from: &Path, format: &str) -> PathBuf {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures are worth reading, and no failure")]
 fn a_conversion_is_as_far_away_as_it_loses() {
     let folder = TempDir::new().expect("a folder");
     let shipped = shipped();

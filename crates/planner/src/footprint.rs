@@ -133,9 +133,8 @@ impl<'a> Pricing<'a> {
         let unified = self.engine_in(KvLayout::Unified, slots);
         let exact = match self.layout {
             Some(KvLayout::Streams) => streams,
-            Some(KvLayout::Unified) => unified,
             None if streams.total() <= unified.total() => streams,
-            None => unified,
+            None | Some(KvLayout::Unified) => unified,
         };
         match self.paper {
             None => exact,

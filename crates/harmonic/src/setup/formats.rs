@@ -89,11 +89,11 @@ impl<'a> Formats<'a> {
         let was_here = store.show(&target).is_ok_and(|found| found.is_some());
         let converter = Arc::new(LlamaConverter { threads: subject.hardware.cpu_threads() });
         let shown = Shown::on(printer);
-        let converted = stop.or(convert(store, name, format, converter.clone(), &shown)).await?;
-        if !was_here && converted.is_ok() {
+        let made = stop.or(convert(store, name, format, converter.clone(), &shown)).await?;
+        if !was_here && made.is_ok() {
             self.made.push(target);
         }
-        let file = match converted {
+        let file = match made {
             Ok(file) => file,
             Err(error) => {
                 (room.plan, room.about.reason) = (None, Some(error.to_string()));

@@ -82,7 +82,7 @@ fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
         let mut hardware = machine("dgx-spark", Bytes::from_gb(gb), 16, 32);
         hardware.name = "mine".to_owned();
         let [plain, measured] =
-            [&[][..], &[streams.clone()]].map(|setups| with(&hardware, &stack, setups));
+            [&[][..], std::slice::from_ref(&streams)].map(|setups| with(&hardware, &stack, setups));
         assert!(measured.total_bytes <= measured.hardware.memory_budget_bytes);
         let slots =
             |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();

@@ -18,8 +18,7 @@ impl Scheduler {
     pub(super) fn admit(&mut self, now: Tick) -> Vec<Grant> {
         self.give_way();
         let mut granted = Vec::new();
-        loop {
-            let Some(agent) = self.next_to_start(now) else { break };
+        while let Some(agent) = self.next_to_start(now) {
             if let Some(parked) = self.agents[agent].parked.pop_front() {
                 self.resume(parked);
             } else if let Some(waiting) = self.agents[agent].queue.pop_front() {

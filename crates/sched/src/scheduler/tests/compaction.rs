@@ -28,8 +28,8 @@ fn gaps_that_last_are_closed_from_the_top() {
     assert_eq!(live(&mut fake), [1, 3, 5, 7]);
     let step = fake.step();
     let moves: Vec<_> = step.cache.iter().filter(|op| matches!(op, CacheOp::Move { .. })).collect();
-    let moved = |from: u32, to: u32| CacheOp::Move { from: SeqId(from), to: SeqId(to) };
-    assert_eq!(moves, [&moved(7, 0), &moved(5, 2)]);
+    let to_gap = |from: u32, to: u32| CacheOp::Move { from: SeqId(from), to: SeqId(to) };
+    assert_eq!(moves, [&to_gap(7, 0), &to_gap(5, 2)]);
     assert_eq!(live(&mut fake), [0, 1, 2, 3]);
     fake.run_out();
 }

@@ -89,9 +89,9 @@ impl Traffic {
         }
     }
 
-    fn act(&mut self, act: Act) {
+    fn act(&mut self, act: &Act) {
         let own = i32::try_from(self.next % 1_000_000).expect("small") * 100 + 10_000;
-        match act {
+        match *act {
             Act::Offer { agent, prompt, max_output, prefix } => {
                 let shared = if prefix { prompt / 2 } else { 0 };
                 let first = i32::try_from(agent).expect("small") * 1000;
@@ -137,7 +137,7 @@ proptest! {
     ) {
         let mut traffic = Traffic::new(config);
         for act in acts {
-            traffic.act(act);
+            traffic.act(&act);
         }
         traffic.fake.run_out();
     }
@@ -160,7 +160,7 @@ fn a_million_requests() {
     while traffic.fake.accepted < 1_000_000 {
         let (agent, prompt, max_output) = (rng.usize(0..3), rng.usize(1..40), rng.u32(0..6));
         let nth = rng.usize(0..64);
-        traffic.act(match rng.u32(0..20) {
+        traffic.act(&match rng.u32(0..20) {
             0 => Act::Cancel(nth),
             1 => Act::CancelWithinStep(nth),
             2 => Act::Again { nth, more: rng.usize(1..20), max_output },
