@@ -1,9 +1,9 @@
 //! What the planner predicts for an engine, and what a process really holds with all slots full.
 //!
 //! `cargo bench -p harmonic-llama --bench memory -- MODEL…` (a name in the store, or a GGUF file;
-//! `make bench-memory` runs it for two small models) prints one line of JSON for each
-//! model, KV type and set of slots, and says at the end which lines are more than 5% apart; the exit
-//! status is then 1. Each line comes from a process of its own, so that no line inherits memory that
+//! `make bench-memory` runs it for two small models) prints one line of JSON for each model, KV type
+//! and set of slots, and says at the end how many are more than 5% apart; the exit status is then 1.
+//! Each line comes from a process of its own, so that no line inherits memory that
 //! the allocator kept from another. Linux only: resident memory is read from `/proc/self/statm`.
 //!
 //! What is counted: the growth of resident memory from before the model is loaded until every

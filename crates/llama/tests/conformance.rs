@@ -5,9 +5,12 @@ mod store;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use harmonic_engine::{Engine, EngineError, LocalConfig, conformance};
+use harmonic_engine::sampling::Samplers;
+use harmonic_engine::{
+    Batch, Engine, EngineError, LocalConfig, Machine, Row, SeqId, Token, conformance,
+};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model, quantize, spawn};
-use harmonic_types::{Bytes, KvLayout, KvType};
+use harmonic_types::{Bytes, KvLayout, KvType, RequestId};
 
 fn starter() -> PathBuf {
     store::path("smollm2:135m")
@@ -64,9 +67,7 @@ fn small() -> LlamaSetup {
 fn the_allocation_is_what_the_shape_says() {
     let setup = small();
     let model = Model::load(&setup.path).expect("loads");
-    let of = |setup: &LlamaSetup| {
-        harmonic_engine::Machine::allocation(&LlamaMachine::new(&model, setup).expect("a context"))
-    };
+    let of = |setup: &LlamaSetup| LlamaMachine::new(&model, setup).expect("a context").allocation();
     // 30 layers × 3 KV heads × 64 × 2 × 2 bytes × 4 sequences of 512.
     assert_eq!(of(&setup).kv_bytes, Some(Bytes(30 * 3 * 64 * 2 * 2 * 4 * 512)));
     assert!(of(&setup).compute_bytes.is_some_and(|bytes| bytes > Bytes::ZERO));
@@ -101,4 +102,23 @@ fn an_impossible_context_is_a_clear_error() {
 fn an_unknown_format_is_a_clear_error() {
     let error = quantize(&starter(), &PathBuf::from("/dev/null"), "Q9_9", 1).expect_err("unknown");
     assert!(error.to_string().starts_with("llama.cpp cannot convert to Q9_9"), "{error}");
+}
+
+/// llama.cpp would abort the process.
+#[test]
+fn a_batch_that_wants_more_logits_than_there_is_room_for_is_refused() {
+    let setup = LlamaSetup { sequences: 1, kv_tokens: 512, ..small() };
+    let model = Model::load(&setup.path).expect("loads");
+    let mut machine = LlamaMachine::new(&model, &setup).expect("a context");
+    let row = |at: u32| Row {
+        request: RequestId(0),
+        seq: SeqId(0),
+        position: at,
+        start: at as usize,
+        len: 1,
+        sample: true,
+    };
+    let batch = Batch { tokens: vec![Token(100), Token(101)], rows: vec![row(0), row(1)] };
+    let error = machine.run(&batch, &mut Samplers::default()).expect_err("too many");
+    assert!(error.to_string().contains("2 rows want logits and the context holds 1"), "{error}");
 }
