@@ -128,9 +128,8 @@ impl<'a> Pricing<'a> {
         let unified = self.with_layout(KvLayout::Unified, pool, sequences);
         let exact = match self.layout {
             Some(KvLayout::Streams) => streams,
-            Some(KvLayout::Unified) => unified,
             None if streams.total() <= unified.total() => streams,
-            None => unified,
+            Some(KvLayout::Unified) | None => unified,
         };
         match self.paper {
             None => exact,
