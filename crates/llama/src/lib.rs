@@ -15,6 +15,7 @@ mod engine;
 mod log;
 mod machine;
 mod model;
+mod passes;
 mod quantize;
 mod version;
 

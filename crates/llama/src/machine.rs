@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use harmonic_engine::sampling::Samplers;
+use harmonic_engine::sampling::{Choice, Samplers};
 use harmonic_engine::{
     Allocation, Batch, CacheOp, EngineError, Machine, MachineError, Outcome, SnapshotId,
 };
-use harmonic_types::Bytes;
+use harmonic_types::{Bytes, KvLayout};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::session::{LlamaStateSeqFlags, SeqState};
 use llama_cpp_2::llama_batch::LlamaBatch;
@@ -16,6 +16,7 @@ use crate::context;
 use crate::engine::LlamaSetup;
 use crate::log::Buffers;
 use crate::model::Model;
+use crate::passes::{Piece, calls};
 
 /// A context and what it needs at every step. Borrows the model, so it lives on the stack of the
 /// engine's thread.
@@ -27,6 +28,7 @@ pub struct LlamaMachine<'m> {
     allocation: Allocation,
     /// Most rows of a batch that may want logits.
     most_outputs: usize,
+    layout: KvLayout,
     trims: bool,
 }
 
@@ -44,6 +46,7 @@ impl<'m> LlamaMachine<'m> {
             snapshots: HashMap::new(),
             allocation: Allocation { weights_bytes, kv_bytes: kv, compute_bytes: compute },
             most_outputs: context::most_outputs(setup) as usize,
+            layout: setup.kv_layout,
             trims: model.trims(),
         })
     }
@@ -116,27 +119,43 @@ impl Machine for LlamaMachine<'_> {
             let reason = format!("{outputs} rows want logits and the context holds {room}");
             return Err(failed("decoding", &reason));
         }
+        let mut choices: Vec<Option<Choice>> = vec![None; batch.rows.len()];
+        for call in calls(batch, self.layout) {
+            let sampling = self.decode(batch, &call)?;
+            let logits: Vec<_> = sampling
+                .iter()
+                .map(|(row, at)| (batch.rows[*row].request, self.context.get_logits_ith(*at)))
+                .collect();
+            let chosen = samplers.choose_all(&logits).ok_or(MachineError::NoLogits)?;
+            for ((row, _), choice) in sampling.into_iter().zip(chosen) {
+                choices[row] = Some(choice);
+            }
+        }
+        Ok(Outcome { choices: choices.into_iter().flatten().collect(), ..Outcome::default() })
+    }
+}
+
+impl LlamaMachine<'_> {
+    /// Computes one call; the rows that end in it and are to be sampled, each with the place of its
+    /// logits.
+    fn decode(&mut self, batch: &Batch, call: &[Piece]) -> Result<Vec<(usize, i32)>, MachineError> {
         self.batch.clear();
-        for row in &batch.rows {
-            let last = row.len - 1;
-            for (at, token) in batch.tokens_of(row).iter().enumerate() {
+        let mut sampling = Vec::new();
+        for Piece { row: index, from, to } in call.iter().copied() {
+            let row = &batch.rows[index];
+            for (token, at) in batch.tokens_of(row)[from..to].iter().zip(from..) {
                 let position = i32::try_from(row.position as usize + at).unwrap_or(i32::MAX);
-                let wants_logits = row.sample && at == last;
+                let wants_logits = row.sample && at + 1 == row.len;
+                if wants_logits {
+                    sampling.push((index, self.batch.n_tokens()));
+                }
                 self.batch
                     .add(LlamaToken(token.0), position, &[seq_id(row.seq.0)], wants_logits)
                     .map_err(|error| failed("building a batch", &error))?;
             }
         }
         self.context.decode(&mut self.batch).map_err(|error| failed("decoding", &error))?;
-        let logits: Vec<_> = batch
-            .sampling_rows()
-            .map(|row| {
-                let at = i32::try_from(row.start + row.len - 1).unwrap_or(i32::MAX);
-                (row.request, self.context.get_logits_ith(at))
-            })
-            .collect();
-        let choices = samplers.choose_all(&logits).ok_or(MachineError::NoLogits)?;
-        Ok(Outcome { choices, ..Outcome::default() })
+        Ok(sampling)
     }
 }
 

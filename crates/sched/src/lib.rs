@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod chunks;
 mod config;
 mod device;
 mod guarantee;

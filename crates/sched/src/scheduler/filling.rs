@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use harmonic_types::KvLayout;
+
 use super::Scheduler;
 use super::admission::{SHARE_TOKENS, restorable};
 use crate::batch::Batch;
+use crate::chunks::{Want, equal_chunks};
 use crate::ids::{SeqId, Tick};
 use crate::queue::aged;
 use crate::sequence::{Sequence, count};
@@ -29,15 +32,21 @@ impl Scheduler {
         if !decoding.is_empty() {
             room = room.min(self.pace.prefill_tokens().unwrap_or(usize::MAX));
         }
-        let mut planned: BTreeMap<SeqId, usize> =
-            decoding.into_iter().map(|seq| (seq, 1)).collect();
-        for seq in self.prefilling(now) {
-            let chunk = self.prefill_chunk(seq).min(room);
-            if chunk > 0 {
-                planned.insert(seq, chunk);
-                room -= chunk;
-            }
-        }
+        let prefilling = self.prefilling(now);
+        let wants: Vec<Want> = prefilling
+            .iter()
+            .map(|seq| {
+                let tokens = self.prefill_wanted(*seq);
+                Want { rank: self.precedence(&self.live[seq], now).0, tokens }
+            })
+            .collect();
+        let chunks = match self.config.kv_layout {
+            KvLayout::Streams => equal_chunks(&wants, room, !decoding.is_empty()),
+            KvLayout::Unified => wants.iter().map(|want| take(&mut room, want.tokens)).collect(),
+        };
+        let chunks = prefilling.into_iter().zip(chunks).filter(|(_, chunk)| *chunk > 0);
+        let planned: BTreeMap<SeqId, usize> =
+            decoding.into_iter().map(|seq| (seq, 1)).chain(chunks).collect();
         let mut batch = Batch::default();
         for (seq, len) in planned {
             let Some(sequence) = self.live.get_mut(&seq) else { continue };
@@ -64,9 +73,9 @@ impl Scheduler {
         (aged(sequence.tier, now, sequence.since, self.config.ageing), sequence.order)
     }
 
-    /// Tokens that a prefilling sequence wants in the next batch. Takes the beginning of its prompt
+    /// Tokens that a prefilling sequence wants in the next batch; 0 while it waits for another. Takes the beginning of its prompt
     /// from where it is, and stops where a system prompt ends that is still to be saved.
-    fn prefill_chunk(&mut self, seq: SeqId) -> usize {
+    fn prefill_wanted(&mut self, seq: SeqId) -> usize {
         if self.live.get(&seq).is_some_and(Sequence::untouched) && self.snapshots.enabled() {
             match self.source(seq) {
                 Source::Awaited => return 0,
@@ -128,4 +137,11 @@ impl Scheduler {
             0
         }
     }
+}
+
+/// Takes up to `want` of `room`.
+fn take(room: &mut usize, want: usize) -> usize {
+    let taken = want.min(*room);
+    *room -= taken;
+    taken
 }

@@ -92,7 +92,7 @@ fn prefill_goes_by_tier() {
     let mut fake = Fake::new(limits);
     fake.offer(job(1, 0, 100, 1));
     fake.offer(job(2, 1, 40, 1));
-    assert_eq!(rows(&fake.step()), [(2, 40), (1, 10)]);
+    assert_eq!(rows(&fake.step()), [(2, 40)]);
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! How the rows of a batch are divided among calls of `llama_decode`.
+//!
+//! In streams, llama.cpp computes a batch in passes: each takes the same number of tokens from
+//! every sequence that is left, as many as the shortest has, from consecutive sequence ids only
+//! (`llama_batch_allocr::split_equal`, build 11434). Prompts of 36, 38 and 41 tokens become passes
+//! of 3 × 36, 2 × 2 and 1 × 3 tokens, and a pass of few tokens costs nearly as much as one of
+//! thirty, since it reads all weights. So each long row gets a call of its own, and the short ones
+//! (those that decode above all) share one.
+//!
+//! A unified cache takes any batch in one pass.
+
+use harmonic_engine::{Batch, Row};
+use harmonic_types::KvLayout;
+
+/// Rows of fewer tokens are short: the weights cost more to read than they to compute.
+const SHORT: usize = 16;
+
+/// Consecutive tokens of one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Index of the row.
+    pub(crate) row: usize,
+    /// Its first token of the piece.
+    pub(crate) from: usize,
+    /// The one after its last.
+    pub(crate) to: usize,
+}
+
+/// The calls for `batch`, each with its pieces in order of sequence id. Each token is in one piece,
+/// and those of a row come in order.
+pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Piece>> {
+    let whole = |row: usize| Piece { row, from: 0, to: batch.rows[row].len };
+    let all = 0..batch.rows.len();
+    if layout == KvLayout::Unified {
+        return vec![all.map(whole).collect()];
+    }
+    let (short, long): (Vec<usize>, Vec<usize>) =
+        all.clone().partition(|row| batch.rows[*row].len < SHORT);
+    let mut calls: Vec<Vec<Piece>> = Vec::new();
+    let mut done = 0;
+    if !short.is_empty() {
+        // A long row between them would be a gap in the ids, and a gap is a pass more: its first
+        // token goes with them.
+        done = 1;
+        let part =
+            |row| if short.contains(&row) { whole(row) } else { Piece { to: 1, ..whole(row) } };
+        calls.push(all.map(part).collect());
+    }
+    for row in long {
+        let piece = Piece { from: done, ..whole(row) };
+        match calls.last_mut() {
+            // The same number of tokens, next to each other: one pass.
+            Some(call) if follows(batch, call, row, done) => call.push(piece),
+            _ => calls.push(vec![piece]),
+        }
+    }
+    calls
+}
+
+/// Whether `row` continues a call of long rows from token `done` on.
+fn follows(batch: &Batch, call: &[Piece], row: usize, done: usize) -> bool {
+    let row: &Row = &batch.rows[row];
+    call.last().is_some_and(|piece| {
+        let last = &batch.rows[piece.row];
+        let long = piece.from == done && piece.to == last.len && last.len >= SHORT;
+        long && last.len == row.len && last.seq.0 + 1 == row.seq.0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use harmonic_engine::{SeqId, Token};
+    use harmonic_types::RequestId;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A batch of rows (sequence, tokens).
+    fn batch(rows: &[(u32, usize)]) -> Batch {
+        let mut batch = Batch::default();
+        for (seq, len) in rows {
+            let (request, start) = (RequestId(u64::from(*seq)), batch.tokens.len());
+            batch.tokens.extend((0..*len).map(|_| Token(1)));
+            let seq = SeqId(*seq);
+            batch.rows.push(Row { request, seq, position: 0, start, len: *len, sample: true });
+        }
+        batch
+    }
+
+    /// Calls as (row, from, to).
+    fn of(rows: &[(u32, usize)], layout: KvLayout) -> Vec<Vec<(usize, usize, usize)>> {
+        let calls = calls(&batch(rows), layout);
+        calls.iter().map(|call| call.iter().map(|p| (p.row, p.from, p.to)).collect()).collect()
+    }
+
+    #[test]
+    fn decoding_is_one_call() {
+        assert_eq!(of(&[(0, 1), (1, 1)], KvLayout::Streams), [[(0, 0, 1), (1, 0, 1)]]);
+    }
+
+    #[test]
+    fn prompts_of_one_length_side_by_side_share_a_call() {
+        let rows = [(0, 40), (1, 40), (2, 41), (4, 41)];
+        let expected = [vec![(0, 0, 40), (1, 0, 40)], vec![(2, 0, 41)], vec![(3, 0, 41)]];
+        assert_eq!(of(&rows, KvLayout::Streams), expected);
+    }
+
+    #[test]
+    fn a_prompt_between_streams_leaves_no_gap() {
+        let expected = [vec![(0, 0, 1), (1, 0, 1), (2, 0, 1)], vec![(1, 1, 90)]];
+        assert_eq!(of(&[(0, 1), (1, 90), (2, 1)], KvLayout::Streams), expected);
+    }
+
+    #[test]
+    fn a_pool_takes_all_at_once() {
+        assert_eq!(of(&[(0, 1), (5, 90)], KvLayout::Unified), [[(0, 0, 1), (1, 0, 90)]]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_token_is_computed_once_and_in_order(
+            lens in prop::collection::vec(prop_oneof![Just(1usize), 1..60usize, Just(40usize)], 1..20),
+            gap in any::<bool>(),
+        ) {
+            let rows: Vec<_> = (0..).step_by(1 + usize::from(gap)).zip(lens.clone()).collect();
+            let mut next = vec![0; rows.len()];
+            for call in calls(&batch(&rows), KvLayout::Streams) {
+                prop_assert!(call.is_sorted_by_key(|piece| piece.row));
+                for piece in call {
+                    prop_assert_eq!(piece.from, next[piece.row]);
+                    prop_assert!(piece.to > piece.from);
+                    next[piece.row] = piece.to;
+                }
+            }
+            prop_assert_eq!(next, lens);
+        }
+    }
+}
