@@ -147,7 +147,9 @@ fn take_mail(
             obey(first, scheduler, desk, clock, ending);
             // A team asks all at once: what comes together is computed together.
             let since = Instant::now();
-            while let (true, Ok(next)) = (since.elapsed() < GATHER, mail.recv_timeout(QUIET)) {
+            while since.elapsed() < GATHER
+                && let Ok(next) = mail.recv_timeout(QUIET)
+            {
                 obey(next, scheduler, desk, clock, ending);
             }
             continue;

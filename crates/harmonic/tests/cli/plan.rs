@@ -97,19 +97,19 @@ fn exact_deployments_of_the_papers_machines_are_degraded() {
     [Tier 2: DIRECTORS]
       technical_director   12x  (19.5GB)   qwen3:8b, 8192 tokens
       research_director    12x  (19.5GB)   qwen3:8b, 8192 tokens
-      creative_director     6x  (12.3GB)   qwen3:8b, 8192 tokens  degraded
+      creative_director     7x  (13.5GB)   qwen3:8b, 8192 tokens  degraded
     [Tier 3: SPECIALISTS]
       coder                 4x  (19.7GB)   qwen3:14b, 16384 tokens  degraded
       analyst               4x  (9.9GB)    qwen3:8b, 8192 tokens  degraded
-    Total: 108.7GB / 108.8GB available
+    Total: 108.4GB / 108.8GB available
     ");
     let plan = deployment("--hardware ryzen-ai-max-395 --sharing isolated");
     insta::assert_snapshot!(plan, @"
     Ryzen AI MAX+ 395 (92GB), stack standard:
 
     [Tier 1: EXECUTIVE]
-      executive            11x  (9.1GB)    qwen3:4b, 4096 tokens  degraded
-      operator              6x  (6.1GB)    qwen3:4b, 4096 tokens  degraded
+      executive            12x  (9.7GB)    qwen3:4b, 4096 tokens
+      operator              9x  (7.9GB)    qwen3:4b, 4096 tokens  degraded
     [Tier 2: DIRECTORS]
       technical_director    5x  (11.1GB)   qwen3:8b, 8192 tokens  degraded
       research_director     5x  (11.1GB)   qwen3:8b, 8192 tokens  degraded
@@ -117,7 +117,7 @@ fn exact_deployments_of_the_papers_machines_are_degraded() {
     [Tier 3: SPECIALISTS]
       coder                 3x  (17.1GB)   qwen3:14b, 16384 tokens  degraded
       analyst               3x  (8.7GB)    qwen3:8b, 8192 tokens  degraded
-    Total: 77.6GB / 78.2GB available
+    Total: 78.2GB / 78.2GB available
     ");
 }
 
@@ -140,7 +140,7 @@ fn shared_weights_leave_room_for_exact_deployments() {
     [Weights, loaded once]
       qwen3:4b                  (2.5GB)    executive, operator
       qwen3:8b                  (5.0GB)    4 agents
-    Total: 97.7GB / 108.8GB available
+    Total: 102.9GB / 108.8GB available
     ");
     let plan = deployment("--hardware ryzen-ai-max-395");
     insta::assert_snapshot!(plan, @"
@@ -159,7 +159,7 @@ fn shared_weights_leave_room_for_exact_deployments() {
     [Weights, loaded once]
       qwen3:4b                  (2.5GB)    executive, operator
       qwen3:8b                  (5.0GB)    4 agents
-    Total: 63.3GB / 78.2GB available
+    Total: 70.4GB / 78.2GB available
     ");
 }
 
@@ -183,9 +183,9 @@ fn the_papers_memory_table_comes_out_to_the_digit() {
     insta::assert_snapshot!(exact.out, @"
      Model      Context   Base  KV/slot     @8x    @12x    @16x
     ────────────────────────────────────────────────────────────
-     qwen3:4b      4096  2.5GB    0.6GB   7.7GB  10.2GB  12.6GB
-     qwen3:8b      8192  5.0GB    1.2GB  15.1GB  20.0GB  24.8GB
-     qwen3:14b    16384  9.0GB    2.7GB  30.9GB  41.7GB  52.4GB
+     qwen3:4b      4096  2.5GB    0.6GB   7.5GB   9.9GB  12.3GB
+     qwen3:8b      8192  5.0GB    1.2GB  14.9GB  19.7GB  24.5GB
+     qwen3:14b    16384  9.0GB    2.7GB  30.7GB  41.4GB  52.2GB
     ");
 }
 
