@@ -9,11 +9,14 @@
 //!
 //! A unified cache takes any batch in one pass.
 
-use harmonic_engine::{Batch, Row};
+use harmonic_engine::Batch;
 use harmonic_types::KvLayout;
 
 /// Rows of fewer tokens are short: the weights cost more to read than they to compute.
 const SHORT: usize = 16;
+
+/// Sequences of up to so many tokens cost about the same: llama.cpp rounds up to 256 cells.
+const SAME_COST: u32 = 512;
 
 /// Consecutive tokens of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,39 +40,49 @@ pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Piece>> {
     let (short, long): (Vec<usize>, Vec<usize>) =
         all.clone().partition(|row| batch.rows[*row].len < SHORT);
     let mut calls: Vec<Vec<Piece>> = Vec::new();
-    let mut done = 0;
+    let bridges = |row: usize| bridges(batch, &short, row);
     if !short.is_empty() {
-        // A long row between them would be a gap in the ids, and a gap is a pass more: its first
-        // token goes with them.
-        done = 1;
-        let part =
-            |row| if short.contains(&row) { whole(row) } else { Piece { to: 1, ..whole(row) } };
-        calls.push(all.map(part).collect());
+        let part = |row: usize| {
+            if short.contains(&row) {
+                Some(whole(row))
+            } else {
+                bridges(row).then(|| Piece { to: 1, ..whole(row) })
+            }
+        };
+        calls.push(all.filter_map(part).collect());
     }
     for row in long {
-        let piece = Piece { from: done, ..whole(row) };
+        let piece = Piece { from: usize::from(bridges(row)), ..whole(row) };
         match calls.last_mut() {
             // The same number of tokens, next to each other: one pass.
-            Some(call) if follows(batch, call, row, done) => call.push(piece),
+            Some(call) if follows(batch, call, piece) => call.push(piece),
             _ => calls.push(vec![piece]),
         }
     }
     calls
 }
 
-/// Whether `row` continues a call of long rows from token `done` on.
-fn follows(batch: &Batch, call: &[Piece], row: usize, done: usize) -> bool {
-    let row: &Row = &batch.rows[row];
-    call.last().is_some_and(|piece| {
-        let last = &batch.rows[piece.row];
-        let long = piece.from == done && piece.to == last.len && last.len >= SHORT;
-        long && last.len == row.len && last.seq.0 + 1 == row.seq.0
+/// Whether the long `row` lies between `short` ones. It would be a gap in their ids, and a gap is a
+/// pass more: its first token goes with them. Unless it is far longer than they are, as all rows of
+/// a pass take the time of the longest sequence.
+fn bridges(batch: &Batch, short: &[usize], row: usize) -> bool {
+    let (Some(first), Some(last)) = (short.first(), short.last()) else { return false };
+    let longest = short.iter().map(|short| batch.rows[*short].position).max().unwrap_or(0);
+    (*first..*last).contains(&row) && batch.rows[row].position <= longest.max(SAME_COST)
+}
+
+/// Whether `piece` continues a call of long rows.
+fn follows(batch: &Batch, call: &[Piece], piece: Piece) -> bool {
+    call.last().is_some_and(|last| {
+        let (before, row) = (&batch.rows[last.row], &batch.rows[piece.row]);
+        let same = before.len == row.len && last.from == piece.from && last.to == piece.to;
+        same && before.seq.0 + 1 == row.seq.0
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use harmonic_engine::{SeqId, Token};
+    use harmonic_engine::{Row, SeqId, Token};
     use harmonic_types::RequestId;
     use proptest::prelude::*;
 
@@ -109,6 +122,16 @@ mod tests {
     fn a_prompt_between_streams_leaves_no_gap() {
         let expected = [vec![(0, 0, 1), (1, 0, 1), (2, 0, 1)], vec![(1, 1, 90)]];
         assert_eq!(of(&[(0, 1), (1, 90), (2, 1)], KvLayout::Streams), expected);
+    }
+
+    #[test]
+    fn a_prompt_beside_the_streams_or_far_longer_goes_alone() {
+        let expected = [vec![(0, 0, 1), (1, 0, 1)], vec![(2, 0, 90)]];
+        assert_eq!(of(&[(0, 1), (1, 1), (2, 90)], KvLayout::Streams), expected);
+        let mut long = batch(&[(0, 1), (1, 90), (2, 1)]);
+        long.rows[1].position = 3000;
+        let lens = calls(&long, KvLayout::Streams).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(lens, [2, 1]);
     }
 
     #[test]

@@ -21,10 +21,11 @@ all sent, and answers have exactly the length asked for. Tokens are counted by t
 usage. Every prompt is new.
 
 Trials alternate (ours, peer, peer, ours …) while the other server is loaded and idle. *Ours* and
-the peer's column are medians over the trials. The ratio is the geometric mean over pairs of trials
-that ran one after the other, with Student's 95% interval over the logarithms. *Holds* is `yes` when
-the whole interval keeps what is wanted, `open` when the mean does and the interval reaches across,
-`no` otherwise. The machine is shared and noisy: take the ratios, not the numbers.
+the peer's column are medians over the trials. The ratio is the median over pairs of trials that ran
+one after the other, with the 95% interval between order statistics (the sign test), which assumes
+nothing of the distribution; from fewer than six pairs it is the geometric mean, with Student's
+interval over the logarithms. *Holds* is `yes` when the whole interval keeps what is wanted, `open`
+when the ratio does and the interval reaches across, `no` otherwise. The machine is shared and noisy: take the ratios, not the numbers.
 ";
 
 /// What was compared, a line each.

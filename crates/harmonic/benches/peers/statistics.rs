@@ -4,24 +4,53 @@ use std::time::Duration;
 
 use harmonic_bench::interval;
 
-/// How many times as much: geometric mean of the ratios of pairs, with its 95% interval.
+/// How many times as much, with its 95% interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
-    pub mean: f64,
+    pub middle: f64,
     /// `None` from a single pair.
     pub interval: Option<(f64, f64)>,
 }
 
-/// The ratio over pairs of trials that ran one after the other: Student's t over the logarithms, so
-/// that the interval of a ratio is that of its inverse.
+/// Pairs from which order statistics give a 95% interval: all six on one side of the median have a
+/// chance of 2 × 2⁻⁶ = 3%.
+const ENOUGH_PAIRS: usize = 6;
+
+/// The ratio over pairs of trials that ran one after the other.
+///
+/// From [`ENOUGH_PAIRS`] on, the median and the interval between order statistics, which assumes
+/// nothing of the distribution: llama-server has two speeds, depending on which of its slots a load
+/// happens to get. From fewer, the geometric mean and Student's t over the logarithms.
 pub fn ratio(pairs: &[(f64, f64)]) -> Option<Ratio> {
-    let logs: Vec<f64> = pairs.iter().map(|(ours, other)| (ours / other).ln()).collect();
+    let mut ratios: Vec<f64> = pairs.iter().map(|(ours, other)| ours / other).collect();
+    if ratios.len() >= ENOUGH_PAIRS {
+        ratios.sort_by(f64::total_cmp);
+        let from_end = tail(ratios.len());
+        let interval = Some((ratios[from_end], ratios[ratios.len() - 1 - from_end]));
+        return Some(Ratio { middle: median(ratios)?, interval });
+    }
+    let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
     let found = interval(&logs)?;
     let bounds = found.ci95_low.zip(found.ci95_high);
     Some(Ratio {
-        mean: found.mean.exp(),
+        middle: found.mean.exp(),
         interval: bounds.map(|(low, high)| (low.exp(), high.exp())),
     })
+}
+
+/// How many of `count` samples may be cut off at either end so that the rest holds the median with
+/// 95%: the sign test.
+fn tail(count: usize) -> usize {
+    let mut below = 0.0;
+    let mut ways = 1.0;
+    for cut in 0..count / 2 {
+        below += ways * 0.5f64.powf(count as f64);
+        if 2.0 * below > 0.05 {
+            return cut.saturating_sub(1);
+        }
+        ways *= (count - cut) as f64 / (cut + 1) as f64;
+    }
+    count / 2
 }
 
 /// Nearest rank: the smallest sample with at least `percent` of the samples at or below it.

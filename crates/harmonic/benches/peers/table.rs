@@ -57,7 +57,7 @@ impl Bound {
         };
         match ratio.interval {
             Some((low, high)) if keeps(low) && keeps(high) => "yes",
-            _ if keeps(ratio.mean) => "open",
+            _ if keeps(ratio.middle) => "open",
             _ => "no",
         }
     }
@@ -73,7 +73,7 @@ impl Row {
             self.figure.to_owned(),
             of(self.pairs.iter().map(|pair| pair.0).collect()),
             of(self.pairs.iter().map(|pair| pair.1).collect()),
-            found.map_or_else(String::new, |ratio| format!("{:.2}", ratio.mean)),
+            found.map_or_else(String::new, |ratio| format!("{:.2}", ratio.middle)),
             interval.map_or_else(String::new, |(low, high)| format!("{low:.2} to {high:.2}")),
             self.bound.map_or_else(String::new, Bound::text),
             found.zip(self.bound).map_or("", |(ratio, bound)| bound.verdict(ratio)).to_owned(),
