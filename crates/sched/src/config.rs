@@ -70,7 +70,7 @@ impl SchedConfig {
             max_in_flight: sequences,
             guaranteed: sequences,
             batch_tokens: 512,
-            step_time: Duration::from_millis(200),
+            step_time: Duration::from_millis(400),
             queue_limit: 256,
             retry_after: Duration::from_secs(2),
             ageing: Duration::from_secs(10),
