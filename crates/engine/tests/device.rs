@@ -1,37 +1,16 @@
 //! Two engines on one device: one cap, and a slot that one lent the other comes back.
 
+mod paper;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
-use harmonic_engine::sim::{self, PaperMachine};
+use harmonic_engine::sim;
 use harmonic_engine::{DevicePlace, Engine, LocalConfig, ServedAgent, SharedDevice};
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, LayerKv, Message, ModelShape,
-    Provenance, Request, RequestId, Role, Sampling, Tier, Tokens,
+    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Request, RequestId, Role,
+    Sampling, Tier, Tokens,
 };
-
-fn paper() -> PaperMachine {
-    let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128, window: None };
-    let mut paper = PaperMachine::dgx_spark(&ModelShape {
-        architecture: "qwen3".to_owned(),
-        layers: vec![layer; 36],
-        embedding_length: 2560,
-        feed_forward_length: 9728,
-        context_trained: Tokens(40_960),
-        vocabulary: 151_936,
-        parameters: 4_000_000_000,
-        parameters_active: 4_000_000_000,
-        experts: None,
-        weights_bytes: Bytes(2_497_280_256),
-        format: "Q4_K".to_owned(),
-        provenance: Provenance::Declared,
-    });
-    paper.machine.bandwidth.0 *= 100.0;
-    paper.machine.compute.0 *= 100.0;
-    paper.machine.overhead = Duration::from_micros(100);
-    paper
-}
 
 fn engine(name: &str, tier: Tier, device: DevicePlace) -> Arc<dyn Engine> {
     let context = Tokens(1024);
@@ -61,7 +40,7 @@ fn engine(name: &str, tier: Tier, device: DevicePlace) -> Arc<dyn Engine> {
         prefix_bytes: Bytes(1 << 20),
         park_bytes: Bytes(1 << 30),
     };
-    Arc::new(sim::spawn(config, paper()).expect("a simulated engine starts"))
+    Arc::new(sim::spawn(config, paper::fast()).expect("a simulated engine starts"))
 }
 
 fn ask(id: u64, agent: &str, tokens: u32) -> Request {

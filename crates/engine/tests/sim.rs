@@ -1,14 +1,14 @@
 //! The conformance suite on the simulated machine, and what only a simulation can show.
 
+mod paper;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use harmonic_engine::clock::VirtualClock;
 use harmonic_engine::sampling::Samplers;
-use harmonic_engine::sim::{
-    self, Arrival, PaperMachine, Served, SimMachine, SimVocabulary, simulate,
-};
+use harmonic_engine::sim::{self, Arrival, Served, SimMachine, SimVocabulary, simulate};
 use harmonic_engine::{
     Allocation, Batch, CacheOp, Drained, Engine, Health, Local, LocalConfig, Machine, MachineError,
     Outcome, ServedAgent, Token, conformance,
@@ -16,39 +16,12 @@ use harmonic_engine::{
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_sched::{AgentShare, Job, SchedConfig, Tick};
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, LayerKv, Message, ModelShape,
-    Provenance, Refused, Request, RequestId, Role, Sampling, Tier, Tokens,
+    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Refused, Request,
+    RequestId, Role, Sampling, Tier, Tokens,
 };
 
-fn shape() -> ModelShape {
-    let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128, window: None };
-    ModelShape {
-        architecture: "qwen3".to_owned(),
-        layers: vec![layer; 36],
-        embedding_length: 2560,
-        feed_forward_length: 9728,
-        context_trained: Tokens(40_960),
-        vocabulary: 151_936,
-        parameters: 4_000_000_000,
-        parameters_active: 4_000_000_000,
-        experts: None,
-        weights_bytes: Bytes(2_497_280_256),
-        format: "Q4_K".to_owned(),
-        provenance: Provenance::Declared,
-    }
-}
-
-fn spark() -> PaperMachine {
-    PaperMachine::dgx_spark(&shape())
-}
-
-/// A machine a hundred times as fast, so that the suite is quick at real pace.
 fn fast(config: LocalConfig) -> Arc<dyn Engine> {
-    let mut paper = spark();
-    paper.machine.bandwidth.0 *= 100.0;
-    paper.machine.compute.0 *= 100.0;
-    paper.machine.overhead = Duration::from_micros(100);
-    Arc::new(sim::spawn(config, paper).expect("a simulated engine starts"))
+    Arc::new(sim::spawn(config, paper::fast()).expect("a simulated engine starts"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +48,7 @@ fn one_agent(slots: u32) -> SchedConfig {
 /// `requests` at once on `slots` slots; the last tick, and what became of each.
 fn load(slots: u32, requests: u64) -> (Tick, BTreeMap<RequestId, Served>) {
     let arrivals = (0..requests).map(|id| Arrival { at: Tick(id), job: job(id, 50, 100) });
-    let served = simulate(one_agent(slots), spark(), arrivals.collect()).expect("serves");
+    let served = simulate(one_agent(slots), paper::spark(), arrivals.collect()).expect("serves");
     let end = served.values().map(|served| match served {
         Served::Done { finished, .. } => *finished,
         Served::Refused(refused) => panic!("{refused}"),
@@ -91,14 +64,14 @@ fn virtual_time_repeats_itself() {
 #[test]
 fn a_single_stream_takes_the_time_of_its_steps() {
     let (end, served) = load(1, 1);
-    let kv = |held: u32| spark().kv.read(Tokens(held));
+    let kv = |held: u32| paper::spark().kv.read(Tokens(held));
     let prefill = StepLoad { prefill_tokens: 50, decode_sequences: 0, kv_bytes: kv(50) };
     let decodes = (51..150).map(|held| StepLoad {
         prefill_tokens: 0,
         decode_sequences: 1,
         kv_bytes: kv(held),
     });
-    let time = |load: StepLoad| step_time(&spark().machine, &spark().weights, &load);
+    let time = |load: StepLoad| step_time(&paper::spark().machine, &paper::spark().weights, &load);
     let expected: Duration = std::iter::once(prefill).chain(decodes).map(time).sum();
     assert_eq!(end, Tick::default() + expected);
     let Served::Done { usage, reason, first_token, .. } = &served[&RequestId(0)] else {
@@ -176,7 +149,7 @@ async fn dies(panics: bool) -> String {
         park_bytes: Bytes(64 << 20),
     };
     let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
-        let inner = SimMachine::new(spark(), 1, 512);
+        let inner = SimMachine::new(paper::spark(), 1, 512);
         seat.drive(Mortal { inner, steps_left: 5, panics }, &mut VirtualClock::default())
     })
     .expect("it starts");

@@ -9,11 +9,11 @@ mod paper;
 
 pub use paper::paper_curves;
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use harmonic_types::Curve;
 
+use crate::documents::in_folder;
 use crate::error::HardwareError;
 
 /// The schema of a curve file.
@@ -25,21 +25,7 @@ pub const SCHEMA: &str = "harmonic.curve/1";
 /// # Errors
 /// When a file cannot be read or is not a curve.
 pub fn stored(folder: &Path) -> Result<Vec<Curve>, HardwareError> {
-    let unreadable = |source| HardwareError::Unreadable { path: folder.to_owned(), source };
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    paths.iter().map(|path| read(path)).collect()
+    in_folder(folder)?.iter().map(|path| read(path)).collect()
 }
 
 fn read(path: &Path) -> Result<Curve, HardwareError> {

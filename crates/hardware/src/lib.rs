@@ -21,6 +21,7 @@ pub mod cgroup;
 pub mod cpu;
 pub mod curve;
 pub mod detect;
+mod documents;
 pub mod error;
 pub mod gpu;
 pub mod host;

@@ -6,11 +6,11 @@
 //! Does not do: choose (the planner does), or measure.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use harmonic_types::{CurveKey, MeasuredSetup};
 
+use crate::documents::in_folder;
 use crate::error::HardwareError;
 
 /// The setups in the `.json` files of `folder`, in the order of the files' names; none where there
@@ -19,21 +19,7 @@ use crate::error::HardwareError;
 /// # Errors
 /// When a file cannot be read or is no setup.
 pub fn stored(folder: &Path) -> Result<Vec<MeasuredSetup>, HardwareError> {
-    let unreadable = |source| HardwareError::Unreadable { path: folder.to_owned(), source };
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    paths.iter().map(|path| read(path)).collect()
+    in_folder(folder)?.iter().map(|path| read(path)).collect()
 }
 
 fn read(path: &Path) -> Result<MeasuredSetup, HardwareError> {

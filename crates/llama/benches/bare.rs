@@ -138,7 +138,7 @@ fn prefill(
 }
 
 /// The most likely token. Sixteen maxima side by side, which compilers turn into vectors: the loop
-/// is about llama.cpp, and a choice of one float after the other took 3% of it.
+/// is about llama.cpp, not about the choice.
 fn greedy(context: &LlamaContext<'_>, at: i32) -> LlamaToken {
     let logits = context.get_logits_ith(at);
     let mut maxima = [f32::NEG_INFINITY; 16];

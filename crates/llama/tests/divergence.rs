@@ -1,21 +1,16 @@
 //! The divergence of the real starter model's conversions from it.
 
+mod store;
+
 use std::path::{Path, PathBuf};
 
 use harmonic_llama::{DivergenceError, divergence, quantize};
-use harmonic_models::{DIVERGENCE_BOUND, Store, default_root};
+use harmonic_models::DIVERGENCE_BOUND;
 use tempfile::TempDir;
 
-/// The starter model as it came (`Q4_1`), where `make test` has put it.
-#[expect(clippy::disallowed_methods, reason = "a test has no settings to read it for it")]
+/// The starter model as it came (`Q4_1`).
 fn shipped() -> PathBuf {
-    let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let data = || var("XDG_DATA_HOME").map(PathBuf::from);
-    let home = || var("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let root = var("HARMONIC_MODELS").map(PathBuf::from);
-    let root = root.or_else(|| data().or_else(home).map(|data| default_root(&data)));
-    let store = Store::new(root.expect("HARMONIC_MODELS, XDG_DATA_HOME or HOME is set"));
-    let found = store.show("smollm2:135m").expect("the store is readable");
+    let found = store::open().show("smollm2:135m").expect("the store is readable");
     found.expect("smollm2:135m is in the store: `make test` pulls it").file.path
 }
 

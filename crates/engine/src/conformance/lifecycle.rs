@@ -50,6 +50,29 @@ pub(super) async fn going_away_frees_the_slot(factory: Factory<'_>) {
     assert!(after.usage.completion_tokens > 0);
 }
 
+pub(super) async fn a_lent_slot_comes_back(factory: Factory<'_>) {
+    let engine = factory(config(2, 512));
+    let long = |id| {
+        let mut request = ask(id, "second", "Write a story.", 300);
+        request.ignore_eos = true;
+        request
+    };
+    let mut own = engine.submit(long(1)).await.expect("by right");
+    let mut lent = engine.submit(long(2)).await.expect("on loan");
+    own.next().await.expect("it runs");
+    lent.next().await.expect("it runs");
+    // Both sequences are taken: this one waits for an answer of 300 tokens, or is let in.
+    let by_right = answer(&engine, ask(3, "first", "Say hello.", 3)).await;
+    assert!(by_right.usage.completion_tokens > 0);
+    let second = engine.status().agents.remove(1);
+    assert_eq!(second.in_flight + second.parked, 2, "both are still at work: {second:?}");
+    for generation in [own, lent] {
+        let answer = collect(generation).await;
+        assert_eq!(answer.reason, Some(FinishReason::Length));
+        assert_eq!(answer.usage.completion_tokens, 300, "nothing is lost by being parked");
+    }
+}
+
 pub(super) async fn a_shared_prefix_is_cached(factory: Factory<'_>) {
     let engine = factory(config(4, 512));
     let asked = ["What is iron?", "Who was Homer?", "Where is Peru?"];

@@ -221,7 +221,7 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
       weights   9.0 GB  the file as the catalog knows it
       KV       21.5 GB  131072 tokens in all, 16384 for each live sequence; a token takes 163.8 kB:
               40 layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix  712.9 MB  system prompts of 1 agents, computed once, and conversations
+      prefix  712.9 MB  system prompts of 1 agent, computed once, and conversations
       compute 183.4 MB  masks and activations of a batch of 512, logits of 8 outputs
       other    45.3 MB  threads, graph, and the vocabulary's tables; an estimate
       sum      31.4 GB

@@ -4,15 +4,20 @@ use std::path::PathBuf;
 
 use harmonic_models::{Store, default_root};
 
-/// The file of `name`.
+/// The store.
 #[expect(clippy::disallowed_methods, reason = "a test has no settings to read it for it")]
-pub fn path(name: &str) -> PathBuf {
+pub fn open() -> Store {
     let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let data = || var("XDG_DATA_HOME").map(PathBuf::from);
     let home = || var("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let root = var("HARMONIC_MODELS").map(PathBuf::from);
     let root = root.or_else(|| data().or_else(home).map(|data| default_root(&data)));
-    let store = Store::new(root.expect("HARMONIC_MODELS, XDG_DATA_HOME or HOME is set"));
-    let found = store.find(name).expect("the store is readable");
+    Store::new(root.expect("HARMONIC_MODELS, XDG_DATA_HOME or HOME is set"))
+}
+
+/// The file that `name` runs as.
+#[allow(dead_code, reason = "not every test that shares this file asks for it")]
+pub fn path(name: &str) -> PathBuf {
+    let found = open().find(name).expect("the store is readable");
     found.unwrap_or_else(|| panic!("{name} is in the store: `make test` pulls it")).path
 }

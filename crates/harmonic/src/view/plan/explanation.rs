@@ -79,8 +79,9 @@ fn exact(
         LedgerItem::Kv => ("KV", kv(plan, engine, shape)),
         LedgerItem::Prefix => {
             let count = engine.agents.len();
+            let agents = if count == 1 { "agent" } else { "agents" };
             let what =
-                format!("system prompts of {count} agents, computed once, and conversations");
+                format!("system prompts of {count} {agents}, computed once, and conversations");
             ("prefix", what)
         }
         LedgerItem::Park => ("park", "borrowers that gave their slot back wait here".to_owned()),

@@ -1,0 +1,34 @@
+//! A model of four billion parameters on a DGX Spark, on paper.
+
+use std::time::Duration;
+
+use harmonic_engine::sim::PaperMachine;
+use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, Tokens};
+
+/// The machine.
+pub fn spark() -> PaperMachine {
+    let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128, window: None };
+    PaperMachine::dgx_spark(&ModelShape {
+        architecture: "qwen3".to_owned(),
+        layers: vec![layer; 36],
+        embedding_length: 2560,
+        feed_forward_length: 9728,
+        context_trained: Tokens(40_960),
+        vocabulary: 151_936,
+        parameters: 4_000_000_000,
+        parameters_active: 4_000_000_000,
+        experts: None,
+        weights_bytes: Bytes(2_497_280_256),
+        format: "Q4_K".to_owned(),
+        provenance: Provenance::Declared,
+    })
+}
+
+/// A machine a hundred times as fast, so that tests are quick at real pace.
+pub fn fast() -> PaperMachine {
+    let mut paper = spark();
+    paper.machine.bandwidth.0 *= 100.0;
+    paper.machine.compute.0 *= 100.0;
+    paper.machine.overhead = Duration::from_micros(100);
+    paper
+}
