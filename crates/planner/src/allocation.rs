@@ -11,7 +11,7 @@
 //! more slots or context, every choice that fits the budget stays open to the smaller ones after
 //! it, and the result is the best by the objective, not an approximation of it.
 //!
-//! What is left of the budget then goes to what makes the engines quicker ([`crate::surplus`]).
+//! What is left of the budget then goes to what makes the engines quicker (`surplus.rs`).
 //!
 //! Does not do: name engines or explain; see [`crate::plan()`].
 

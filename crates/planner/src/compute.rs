@@ -3,7 +3,7 @@
 //! | part | bytes |
 //! |---|---|
 //! | masks | 2 (F16) for each token of a physical batch and cell that it may attend to, once for the full layers and once for each window (`build_attn_inp_kq_mask`, `llama-graph.cpp`) |
-//! | activations | 4 for each token of a physical batch and live element, [`live_elements`] |
+//! | activations | 4 for each token of a physical batch and live element, `live_elements` |
 //! | logits | 4 for each output and entry of the vocabulary |
 //! | output buffer | as much again (`output_reserve`, `llama-context.cpp`) |
 //!
