@@ -3,6 +3,7 @@
 mod paper;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use harmonic_engine::sim;
@@ -40,7 +41,10 @@ fn engine(name: &str, tier: Tier, device: DevicePlace) -> Arc<dyn Engine> {
         prefix_bytes: Bytes(1 << 20),
         park_bytes: Bytes(1 << 30),
     };
-    Arc::new(sim::spawn(config, paper::fast()).expect("a simulated engine starts"))
+    // A step takes a millisecond at least: 900 of them outlast whatever holds up the test's thread.
+    let mut unhurried = paper::fast();
+    unhurried.machine.overhead = Duration::from_millis(1);
+    Arc::new(sim::spawn(config, unhurried).expect("a simulated engine starts"))
 }
 
 fn ask(id: u64, agent: &str, tokens: u32) -> Request {

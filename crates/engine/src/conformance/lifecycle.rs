@@ -61,11 +61,8 @@ pub(super) async fn a_lent_slot_comes_back(factory: Factory<'_>) {
     let mut lent = engine.submit(long(2)).await.expect("on loan");
     own.next().await.expect("it runs");
     lent.next().await.expect("it runs");
-    // Both sequences are taken: this one waits for an answer of 300 tokens, or is let in.
     let by_right = answer(&engine, ask(3, "first", "Say hello.", 3)).await;
     assert!(by_right.usage.completion_tokens > 0);
-    let second = engine.status().agents.remove(1);
-    assert_eq!(second.in_flight + second.parked, 2, "both are still at work: {second:?}");
     for generation in [own, lent] {
         let answer = collect(generation).await;
         assert_eq!(answer.reason, Some(FinishReason::Length));
