@@ -46,7 +46,7 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     forms::a_form_that_cannot_be_kept_is_refused(factory).await;
     lifecycle::a_finished_slot_is_refilled_while_others_run(factory).await;
     lifecycle::going_away_frees_the_slot(factory).await;
-    lifecycle::a_lent_slot_comes_back(factory).await;
+    lifecycle::a_borrower_loses_nothing(factory).await;
     lifecycle::a_shared_prefix_is_cached(factory).await;
     lifecycle::slots_can_be_moved_but_not_multiplied(factory).await;
     lifecycle::draining_finishes_what_runs(factory).await;

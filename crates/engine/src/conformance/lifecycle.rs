@@ -50,7 +50,7 @@ pub(super) async fn going_away_frees_the_slot(factory: Factory<'_>) {
     assert!(after.usage.completion_tokens > 0);
 }
 
-pub(super) async fn a_lent_slot_comes_back(factory: Factory<'_>) {
+pub(super) async fn a_borrower_loses_nothing(factory: Factory<'_>) {
     let engine = factory(config(2, 512));
     let long = |id| {
         let mut request = ask(id, "second", "Write a story.", 300);
