@@ -73,9 +73,16 @@ impl Chat {
         thinking: Option<bool>,
     ) -> Result<Rendered, Refused> {
         let thinking = thinking.unwrap_or(agent.thinking);
+        let messages = match prompt {
+            Prompt::Chat { messages, .. } => conversation(agent, messages),
+            Prompt::Text(text) => {
+                let tokens = self.vocabulary.tokenize(&self.template.raw(text));
+                return Ok(Rendered { tokens, reasoning_open: false });
+            }
+        };
         let text = self
             .template
-            .render(&conversation(agent, prompt), thinking)
+            .render(&messages, thinking)
             .map_err(|error| Refused::Invalid { message: error.to_string() })?;
         let reasoning_open = text.trim_end().ends_with(reasoning::OPEN);
         Ok(Rendered { tokens: self.vocabulary.tokenize(&text), reasoning_open })
@@ -85,7 +92,7 @@ impl Chat {
     /// common but the agent have in common. Empty where the template does not allow to tell.
     pub fn shared_prefix(&self, agent: &AgentSpec) -> Vec<Token> {
         let probe = |content: &str| {
-            let prompt = Prompt { messages: vec![Message::new(Role::User, content)] };
+            let prompt = Prompt::chat(vec![Message::new(Role::User, content)]);
             self.render(agent, &prompt, None).map(|rendered| rendered.tokens).unwrap_or_default()
         };
         let (one, other) = (probe("alpha"), probe("7"));
@@ -101,14 +108,13 @@ impl Chat {
     }
 }
 
-fn conversation(agent: &AgentSpec, prompt: &Prompt) -> Vec<Message> {
-    let of_client =
-        prompt.messages.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str());
+fn conversation(agent: &AgentSpec, messages: &[Message]) -> Vec<Message> {
+    let of_client = messages.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str());
     let system: Vec<&str> = std::iter::once(agent.system.trim())
         .chain(of_client)
         .filter(|part| !part.is_empty())
         .collect();
-    let rest = prompt.messages.iter().filter(|m| m.role != Role::System).cloned();
+    let rest = messages.iter().filter(|m| m.role != Role::System).cloned();
     let first = (!system.is_empty()).then(|| Message::new(Role::System, system.join("\n\n")));
     first.into_iter().chain(rest).collect()
 }

@@ -100,7 +100,7 @@ fn ask(id: u64, agent: &str, question: &str, max_tokens: u32) -> Request {
 }
 
 fn prompt(question: &str) -> Prompt {
-    Prompt { messages: vec![Message::new(Role::User, question)] }
+    Prompt::chat(vec![Message::new(Role::User, question)])
 }
 
 /// A whole answer.
@@ -126,6 +126,7 @@ async fn collect(mut generation: Generation) -> Answer {
                 answer.reason = Some(reason);
                 answer.usage = usage;
             }
+            Event::ToolCall { .. } | Event::ToolArguments { .. } => panic!("no tools were given"),
             Event::Failed { message } => panic!("the engine failed: {message}"),
         }
     }

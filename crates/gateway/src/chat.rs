@@ -85,7 +85,7 @@ fn ending(event: Option<Event>) -> Result<(&'static str, harmonic_types::Usage),
         }
         Some(Event::Failed { message }) => Err(ApiError::Failed { message }),
         // Every generation ends with one of the two; one that does not has lost its engine.
-        Some(Event::Text { .. } | Event::Reasoning { .. }) | None => {
+        Some(_) | None => {
             Err(ApiError::Failed { message: "it stopped in the middle of the answer".to_owned() })
         }
     }
@@ -95,8 +95,8 @@ async fn collect(answer: Answer, mut generation: Generation) -> Result<Response,
     let mut collected = Collected::default();
     let end = loop {
         match generation.next().await {
-            Some(event @ (Event::Text { .. } | Event::Reasoning { .. })) => collected.push(&event),
-            end => break end,
+            end @ (Some(Event::Finished { .. } | Event::Failed { .. }) | None) => break end,
+            Some(event) => collected.push(&event),
         }
     };
     let (reason, usage) = ending(end)?;

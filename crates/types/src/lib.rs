@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod conversation;
 pub mod curve;
 pub mod energy;
 pub mod finding;
@@ -28,6 +29,7 @@ pub use bench::{
     BenchRun, Cliff, Interval, LevelResult, Peak, Percentiles, PowerFigures, Series, SweetSpot,
     TokensPerWatt, Verdict, Workload,
 };
+pub use conversation::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 pub use curve::{Curve, CurveKey, CurvePoint};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use finding::Finding;
@@ -39,9 +41,7 @@ pub use plan::{
     PlanCurve, PlanHardware, PlanSetup, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
-pub use request::{
-    Event, FinishReason, Message, Prompt, Refused, Request, RequestId, Role, TokenLogprob, Usage,
-};
+pub use request::{Event, FinishReason, Refused, Request, RequestId, TokenLogprob, Usage};
 pub use sampling::{Sampling, SamplingOverrides};
 pub use setup::{Divergence, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison, Threads};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conversation::{Message, Prompt, ToolChoice};
 use crate::format::Format;
 use crate::sampling::SamplingOverrides;
 use crate::stack::AgentName;
@@ -21,56 +22,6 @@ impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Instructions.
-    System,
-    /// The client.
-    User,
-    /// The model.
-    Assistant,
-    /// A tool's result.
-    Tool,
-}
-
-impl Role {
-    /// As chat templates spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Tool => "tool",
-        }
-    }
-}
-
-/// One message of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said.
-    pub content: String,
-}
-
-impl Message {
-    /// A message from its parts.
-    pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into() }
-    }
-}
-
-/// What a model is to continue, before templates: the agent's system prompt is not in it (the
-/// engine puts that first).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prompt {
-    /// The conversation.
-    pub messages: Vec<Message>,
 }
 
 /// A request to an agent.
@@ -93,6 +44,8 @@ pub struct Request {
     pub max_tokens: Option<Tokens>,
     /// The form that the answer must have; `None` is any.
     pub format: Option<Format>,
+    /// Whether the answer may, must or must not call the prompt's tools.
+    pub tool_choice: ToolChoice,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,
     /// Go on past the model's end of turn (benchmarks).
@@ -109,12 +62,13 @@ impl Request {
         Self {
             id,
             agent,
-            prompt: Prompt { messages },
+            prompt: Prompt::chat(messages),
             sampling: SamplingOverrides::default(),
             logit_bias: BTreeMap::new(),
             seed: None,
             max_tokens: None,
             format: None,
+            tool_choice: ToolChoice::Auto,
             stop: Vec::new(),
             ignore_eos: false,
             top_logprobs: None,
@@ -153,6 +107,9 @@ pub enum FinishReason {
     Stop,
     /// `max_tokens` or the context is exhausted.
     Length,
+    /// The answer ends with tool calls, and waits for their results.
+    #[serde(rename = "tool_calls")]
+    ToolCalls,
     /// The client went away, or the deployment was drained.
     Cancelled,
 }
@@ -170,6 +127,22 @@ pub enum Event {
     /// More of the reasoning, kept apart from the answer.
     Reasoning {
         /// The text.
+        text: String,
+    },
+    /// The answer calls a tool; its arguments follow.
+    ToolCall {
+        /// Counts the answer's calls from 0. Calls do not overlap.
+        index: u32,
+        /// Names the call for the message that brings its result; unique within the process.
+        id: String,
+        /// The tool.
+        name: String,
+    },
+    /// More of a call's arguments.
+    ToolArguments {
+        /// The call.
+        index: u32,
+        /// A piece of JSON text; the pieces of a call that was not cut off make one object.
         text: String,
     },
     /// The end.

@@ -51,7 +51,10 @@ impl Answer {
                     ..Delta::default()
                 }))
             }
-            Event::Finished { .. } | Event::Failed { .. } => None,
+            Event::ToolCall { .. }
+            | Event::ToolArguments { .. }
+            | Event::Finished { .. }
+            | Event::Failed { .. } => None,
         }
     }
 
@@ -84,6 +87,7 @@ pub fn finish_word(reason: FinishReason) -> Option<&'static str> {
     match reason {
         FinishReason::Stop => Some("stop"),
         FinishReason::Length => Some("length"),
+        FinishReason::ToolCalls => Some("tool_calls"),
         FinishReason::Cancelled => None,
     }
 }
@@ -109,7 +113,10 @@ impl Collected {
                 self.logprobs.content.extend(logprobs.iter().map(Into::into));
             }
             Event::Reasoning { text } => self.reasoning.push_str(text),
-            Event::Finished { .. } | Event::Failed { .. } => {}
+            Event::ToolCall { .. }
+            | Event::ToolArguments { .. }
+            | Event::Finished { .. }
+            | Event::Failed { .. } => {}
         }
     }
 

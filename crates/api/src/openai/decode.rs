@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use harmonic_types::{
-    AgentName, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tokens,
+    AgentName, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tokens, ToolChoice,
 };
 use serde_json::Value;
 use serde_json::error::Category;
@@ -76,12 +76,13 @@ pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
     Ok(Request {
         id,
         agent: AgentName(body.model),
-        prompt: Prompt { messages },
+        prompt: Prompt::chat(messages),
         sampling,
         logit_bias,
         seed: body.seed.map(i64::cast_unsigned),
         max_tokens,
         format: format::decode(body.response_format, body.structured_outputs)?,
+        tool_choice: ToolChoice::Auto,
         stop: stop(body.stop)?,
         ignore_eos: body.ignore_eos.unwrap_or(false),
         top_logprobs,
@@ -261,7 +262,7 @@ fn message(index: usize, message: ChatMessage) -> Result<Message, Invalid> {
         }
     };
     refuse_nul(&path, &content)?;
-    Ok(Message { role, content })
+    Ok(Message::new(role, content))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub fn encode(request: &Request) -> ChatRequest {
         model: request.agent.0.clone(),
         messages: request
             .prompt
-            .messages
+            .messages()
             .iter()
             .map(|message| ChatMessage::new(message.role.as_str(), message.content.clone()))
             .collect(),

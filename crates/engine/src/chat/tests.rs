@@ -67,7 +67,7 @@ fn agent() -> AgentSpec {
 }
 
 fn prompt(messages: &[(Role, &str)]) -> Prompt {
-    Prompt { messages: messages.iter().map(|(role, text)| Message::new(*role, *text)).collect() }
+    Prompt::chat(messages.iter().map(|(role, text)| Message::new(*role, *text)).collect())
 }
 
 fn rendered(chat: &Chat, prompt: &Prompt) -> String {

@@ -263,7 +263,9 @@ impl Shape {
         match (self, value) {
             (Self::Boolean, value) => value.is_boolean(),
             (Self::Integer(least, most), value) => {
-                value.as_i64().is_some_and(|number| (*least..=*most).contains(&number))
+                // `-0` is an integer in JSON; serde_json keeps its sign, in a float.
+                let number = value.as_i64().or((value.as_f64() == Some(0.0)).then_some(0));
+                number.is_some_and(|number| (*least..=*most).contains(&number))
             }
             (Self::Text(most), Value::String(text)) => text.chars().count() <= *most,
             (Self::OneOf(words), Value::String(text)) => words.contains(text),

@@ -132,7 +132,7 @@ async fn the_engine_gets_what_was_asked() {
     served.post(body(&json!({"max_tokens": 9, "temperature": 0, "stop": "END"}))).await;
     let first = engine.submitted().await;
     assert_eq!(first.agent, "coder".into());
-    assert_eq!(first.prompt.messages[0].role, Role::User);
+    assert_eq!(first.prompt.messages()[0].role, Role::User);
     assert_eq!((first.max_tokens, first.stop), (Some(Tokens(9)), vec!["END".to_owned()]));
     assert_eq!(first.sampling.temperature, Some(0.0));
     served.post(body(&json!({}))).await;

@@ -11,7 +11,7 @@ use super::*;
 fn message() -> impl Strategy<Value = Message> {
     let role =
         prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), Just(Role::Tool)];
-    (role, "[^\0]*").prop_map(|(role, content)| Message { role, content })
+    (role, "[^\0]*").prop_map(|(role, content)| Message::new(role, content))
 }
 
 fn format() -> impl Strategy<Value = Format> {
@@ -221,7 +221,7 @@ fn parts_stop_and_both_names_of_the_limit_are_understood() {
     let request =
         decode(parse(body.to_string().as_bytes()).expect("read"), RequestId(1)).expect("fine");
     assert_eq!(
-        request.prompt.messages,
+        request.prompt.messages(),
         [Message::new(Role::System, "be brief"), Message::new(Role::User, "a\nb")]
     );
     assert_eq!(request.stop, ["END"]);
