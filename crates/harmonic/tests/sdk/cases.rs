@@ -1,0 +1,60 @@
+//! Runs a folder of Python cases against a server.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::environment::python;
+
+/// Variables with which a user tells the client libraries where else to go and who they are.
+const OF_THE_CLIENTS: [&str; 10] = [
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "OLLAMA_API_KEY",
+    "OLLAMA_HOST",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_ORG_ID",
+    "OPENAI_PROJECT_ID",
+    "PYTEST_ADDOPTS",
+];
+
+/// Runs the cases of `folder` against the server at `url`; how many passed.
+///
+/// # Errors
+/// What pytest says of those that failed.
+pub fn run(folder: &str, url: &str) -> Result<usize, String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
+    // What pytest and hypothesis would write beside the sources goes below the target folder.
+    let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut pytest = Command::new(python());
+    pytest
+        .args(["-m", "pytest", "--quiet", "--color=no", "--durations=5", "-p", "no:cacheprovider"])
+        .arg("-c")
+        .arg(sources.join("pytest.ini"))
+        .arg("--rootdir")
+        .arg(&sources)
+        .arg(sources.join(folder))
+        .current_dir(scratch.path())
+        .env("HARMONIC_URL", url)
+        .env("NO_PROXY", "127.0.0.1")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    for variable in OF_THE_CLIENTS {
+        pytest.env_remove(variable);
+    }
+    let output = pytest.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    println!("{said}");
+    match passed(&said) {
+        Some(passed) if output.status.success() => Ok(passed),
+        _ => Err(format!("{folder}: {}\n{said}\n{complained}", output.status)),
+    }
+}
+
+/// From the last line, such as `64 passed in 31.05s`.
+fn passed(said: &str) -> Option<usize> {
+    let line = said.lines().rfind(|line| line.contains(" passed"))?;
+    let (before, _) = line.split_once(" passed")?;
+    before.rsplit([' ', ',']).next()?.parse().ok()
+}

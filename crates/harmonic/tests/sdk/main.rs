@@ -1,0 +1,48 @@
+//! The official client libraries, and clients that mean no good: all of them in Python, over the
+//! binary as a user starts it. The cases are the `test_*.py` of the folders beside this file: `real`
+//! over llama.cpp and the starter model, `sim` over the simulated machine. The Rust files start what
+//! they need.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::process::Command;
+
+mod cases;
+mod environment;
+#[path = "../cli/harness.rs"]
+#[expect(dead_code, reason = "the command line's tests use the rest of it")]
+mod harness;
+
+use cases::run;
+use harness::{Server, User, binary};
+
+/// With fewer than these, some were lost.
+const ON_THE_REAL_ENGINE: usize = 40;
+
+#[test]
+fn official_clients_get_what_they_ask_for() {
+    // The user's own store: `make test` has pulled the starter model there.
+    let mut up = binary(["up", "--stack", "starter", "--port", "0", "--yes"]);
+    let passed = all_pass("real", &mut up);
+    assert!(passed >= ON_THE_REAL_ENGINE, "only {passed} cases ran");
+}
+
+#[test]
+fn hostile_clients_do_no_harm() {
+    let user = User::new();
+    all_pass("sim", &mut user.harmonic(["up", "--stack", "starter", "--engine", "sim"]));
+}
+
+/// Runs the cases of `folder` against the server that `up` starts; how many there were. Afterwards
+/// the server has nothing left to do, and goes when it is told to.
+#[track_caller]
+fn all_pass(folder: &str, up: &mut Command) -> usize {
+    let server = Server::start(up);
+    let cases = run(folder, &server.url);
+    server.signal("TERM");
+    let ended = server.end();
+    let passed = cases.unwrap_or_else(|failed| panic!("{failed}\n\nthe server: {ended:?}"));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.contains("0 answers finished, 0 were cut off"), "{ended:?}");
+    assert!(!ended.err.contains("panicked"), "{ended:?}");
+    passed
+}

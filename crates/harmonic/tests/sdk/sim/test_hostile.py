@@ -1,0 +1,180 @@
+"""Requests that nobody means well with: a 4xx for each, and the next good one is answered.
+
+What a client may do slowly is tested in the gateway's own tests, with shorter patience.
+"""
+
+import json
+import re
+
+import pytest
+
+from raw import GOOD, answers_well, connect, exchange, message, post, status
+
+DEPTH = 100_000
+BIG = 100_000_000
+MIB = 1 << 20
+
+NESTED = b"[" * DEPTH + b"]" * DEPTH
+OBJECTS = b'{"a":' * DEPTH + b"1" + b"}" * DEPTH
+
+# The whole body.
+BODIES = {
+    "nothing": b"",
+    "NUL bytes": b"\0" * 64,
+    "arrays in arrays": NESTED,
+    "objects in objects": OBJECTS,
+    "brackets that never close": b"[" * DEPTH,
+    "invalid UTF-8": b'{"model": "coder\xff\xfe"}',
+    "overlong UTF-8": b'{"model": "\xc0\xaf"}',
+    "UTF-16": '{"model": "coder"}'.encode("utf-16"),
+    "a form": b"model=coder&stream=true",
+    "two documents": b'{"model": "coder"}{"model": "coder"}',
+    "an array": b"[]",
+    "null": b"null",
+    "a cut string": b'{"model": "co',
+    "a name of 100,000 letters": b'{"model": "' + b"x" * DEPTH + b'"}',
+    "a name that is a header": b'{"model": "a\\r\\nx-evil: 1"}',
+    "the same field twice": b'{"model": "coder", "model": "coder"}',
+}
+
+# Pieces of JSON in the place of every field of a good body.
+VALUES = {
+    "1e999": b"1e999",
+    "-1e999": b"-1e999",
+    "10^400": b"1" + b"0" * 400,
+    "arrays": NESTED,
+    "objects": OBJECTS,
+    "a lone surrogate": b'"\\ud800"',
+    "invalid UTF-8": b'"\xf0\x28\x8c\xbc"',
+    "a raw NUL": b'"a\0b"',
+    "NaN": b"NaN",
+}
+
+
+@pytest.mark.parametrize("path", GOOD)
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body(path, name):
+    _, answer = exchange(post(path, BODIES[name]))
+    assert 400 <= status(answer) < 500 and message(path, answer)
+    assert b"x-evil" not in answer.partition(b"\r\n\r\n")[0]
+    assert answers_well(path)
+
+
+def with_value(path, field, value):
+    """A good body, but for one field; by hand, since no library writes these."""
+    good = {"model": "coder", "stream": False, **GOOD[path]}
+    good.pop(field, None)
+    return json.dumps(good).encode()[:-1] + f', "{field}": '.encode() + value + b"}"
+
+
+@pytest.mark.parametrize("path", GOOD)
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value(path, name):
+    for field in ["model", "stream", *GOOD[path]]:
+        _, answer = exchange(post(path, with_value(path, field, VALUES[name])))
+        assert 400 <= status(answer) < 500 and message(path, answer), field
+    # What nobody reads may hold anything that has an end.
+    _, answer = exchange(post(path, with_value(path, "unheard_of", VALUES[name])))
+    assert status(answer) in (200, 400)
+    assert answers_well(path)
+
+
+@pytest.mark.parametrize("path", GOOD)
+def test_100_megabytes_are_not_read(path):
+    piece = b"x" * MIB
+    announced = post(path, b"", f"content-length: {BIG}")
+    sent, answer = exchange(announced, (piece for _ in range(BIG // MIB)))
+    assert status(answer) == 413 and message(path, answer)
+    assert sent < BIG // 2
+
+    chunk = b"100000\r\n" + piece + b"\r\n"
+    unannounced = post(path, b"", "transfer-encoding: chunked")
+    sent, answer = exchange(unannounced, (chunk for _ in range(BIG // MIB)))
+    assert status(answer) == 413 and message(path, answer)
+    assert sent < BIG // 2
+    assert answers_well(path)
+
+
+HEADS = {
+    "no HTTP at all": b"hello\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 64 + b"\r\n\r\n",
+    "a NUL in the path": b"GET /\0 HTTP/1.1\r\nhost: x\r\n\r\n",
+    "a space in a name": b"GET / HTTP/1.1\r\nho st: x\r\n\r\n",
+    "a NUL in a value": b"GET /health HTTP/1.1\r\nhost: x\0\r\n\r\n",
+    "10,000 headers": b"GET /health HTTP/1.1\r\n" + b"a: b\r\n" * 10_000 + b"\r\n",
+    "a header of 1 MB": b"GET /health HTTP/1.1\r\na: " + b"b" * MIB + b"\r\n\r\n",
+    "a path of 1 MB": b"GET /" + b"b" * MIB + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+    "two lengths": post("/api/chat", b"{}", "content-length: 2", "content-length: 9"),
+    "a negative length": post("/api/chat", b"{}", "content-length: -2"),
+    "a length of 10^30": post("/api/chat", b"{}", f"content-length: 1{'0' * 30}"),
+    "a chunk without a size": post("/api/chat", b"zz\r\n{}\r\n", "transfer-encoding: chunked"),
+    "chunks of an unknown kind": post("/api/chat", b"{}", "transfer-encoding: smoke"),
+    "HTTP/3 in words": b"GET /health HTTP/3.0\r\nhost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head(name):
+    _, answer = exchange(HEADS[name])
+    assert 400 <= status(answer) < 500
+    assert answers_well()
+
+
+def test_a_body_that_breaks_off():
+    for path in GOOD:
+        with connect() as connection:
+            connection.sendall(post(path, b'{"model": "cod', "content-length: 100"))
+    assert answers_well()
+
+
+def test_bodies_of_every_type():
+    """JSON is read whatever it calls itself: curl calls it a form. A form is not JSON."""
+    path = "/v1/chat/completions"
+    body = json.dumps({"model": "coder", **GOOD[path]}).encode()
+    for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
+        _, answer = exchange(post(path, body, f"content-type: {kind}"))
+        assert status(answer) == 200
+    _, answer = exchange(post(path, b"a=b", "content-type: application/x-www-form-urlencoded"))
+    assert status(answer) == 400
+    _, answer = exchange(post(path, body, "content-encoding: gzip"))
+    assert status(answer) in (200, 400, 415)
+    assert answers_well()
+
+
+def test_http_1_0():
+    path = "/v1/chat/completions"
+    for stream in (False, True):
+        body = json.dumps({"model": "coder", "stream": stream, **GOOD[path]}).encode()
+        _, answer = exchange(post(path, body, version="1.0"))
+        assert status(answer) == 200
+        head, _, said = answer.partition(b"\r\n\r\n")
+        # An old client knows no chunks.
+        assert b"transfer-encoding" not in head.lower()
+        assert said.endswith(b"data: [DONE]\n\n") if stream else json.loads(said)
+
+
+def test_requests_that_do_not_wait_for_answers():
+    path = "/v1/chat/completions"
+    body = json.dumps({"model": "coder", **GOOD[path]}).encode()
+    kept = post(path, body).replace(b"connection: close\r\n", b"")
+    bad = post(path, b"{").replace(b"connection: close\r\n", b"")
+    _, answer = exchange(kept + bad + kept + post(path, body))
+    assert re.findall(rb"HTTP/1\.1 (\d+) ", answer) == [b"200", b"400", b"200", b"200"]
+
+
+def test_methods_and_paths_that_do_not_exist():
+    for line, expected in {
+        "DELETE /v1/chat/completions": 405,
+        "BREW /health": 405,
+        "GET /v1/../../etc/passwd": 404,
+        "GET /%00": 404,
+        "GET //": 404,
+        "GET /v1/models/%ff": 404,
+        "GET *": 400,
+        "CONNECT example.org:443": 400,
+    }.items():
+        data = f"{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
+        got = status(exchange(data)[1])
+        assert 400 <= got < 500, f"{line}: {got}"
+        assert expected in (got, 400), f"{line}: {got}"
+    assert answers_well()
