@@ -8,6 +8,7 @@
 //! names that llama-server and vLLM gave to what OpenAI does not have.
 
 mod answer;
+mod ask;
 mod chunk;
 mod content;
 mod decode;
@@ -15,16 +16,17 @@ mod encode;
 mod error;
 mod format;
 mod models;
-mod object;
 mod request;
 mod response;
+mod tools;
 
-pub use answer::{Answer, Collected, finish_word};
-pub use chunk::{ChatChunk, ChunkChoice, Delta};
-pub use content::{Content, Part, Stop};
+pub use answer::ChatAnswer;
+pub use ask::ask;
+pub use chunk::{CallDelta, CalledDelta, ChatChunk, ChunkChoice, Delta};
+pub use content::{Content, Part};
 pub use decode::{decode, parse};
 pub use encode::encode;
-pub use error::{Envelope, ErrorBody, Invalid};
+pub use error::{Envelope, ErrorBody};
 pub use format::{NamedSchema, ResponseFormat, StructuredOutputs};
 pub use models::{ModelCard, ModelList};
 pub use request::{ChatMessage, ChatRequest, StreamOptions, TemplateArguments};
@@ -32,3 +34,4 @@ pub use response::{
     ChatResponse, Choice, Logprobs, PromptTokensDetails, ResponseMessage, TokenEntry, TopToken,
     Usage,
 };
+pub use tools::{CallBody, CalledBody, ChoiceBody, FunctionBody, NameBody, ToolBody};

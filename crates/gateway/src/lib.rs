@@ -11,18 +11,18 @@
 //! engines (that is `launcher`).
 #![forbid(unsafe_code)]
 
+mod answer;
 mod api_error;
 mod body;
-mod chat;
 mod config;
 mod error;
 mod health;
 mod holder;
 mod listener;
-mod models;
 mod respond;
 mod roster;
 mod router;
+mod routes;
 mod server;
 mod shared;
 mod span;

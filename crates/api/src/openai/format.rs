@@ -5,8 +5,8 @@ use harmonic_types::Format;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::Invalid;
-use super::object;
+use crate::invalid::Invalid;
+use crate::object;
 
 /// `response_format`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,16 +2,18 @@
 //!
 //! Invariants: every optional field is absent or null when it is not set, and absent when written;
 //! fields that are not listed are ignored when read. Fields that are listed only to be refused
-//! (`tools` …) are here because a client that sent them relies on them.
+//! (`functions` …) are here because a client that sent them relies on them.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::content::{Content, Stop};
+use super::content::Content;
 use super::format::{ResponseFormat, StructuredOutputs};
-use super::object;
+use super::tools::{CallBody, ChoiceBody, ToolBody};
+use crate::object;
+use crate::said::{Strings, WordOr};
 
 /// A chat completion request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,7 +54,7 @@ pub struct ChatRequest {
     pub max_completion_tokens: Option<u32>,
     /// Strings that end the answer: at most 16.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop: Option<Stop>,
+    pub stop: Option<Strings>,
     /// Seed of the draw. 64 bits as OpenAI has them: signed; the request keeps the bit pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<i64>,
@@ -74,7 +76,7 @@ pub struct ChatRequest {
     /// Rivals per token, 0 to 20; only with `logprobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_logprobs: Option<u32>,
-    /// Answers wanted; 1.
+    /// Answers wanted, 1 to 16; absent is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<u32>,
     /// Arguments of the chat template.
@@ -84,12 +86,22 @@ pub struct ChatRequest {
         deserialize_with = "object::optional"
     )]
     pub chat_template_kwargs: Option<TemplateArguments>,
-    /// Refused unless empty.
+    /// Tools that the answer may call.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional_list"
+    )]
+    pub tools: Option<Vec<ToolBody>>,
+    /// `auto`, `none`, `required` or a tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tools: Option<Value>,
+    pub tool_choice: Option<WordOr<ChoiceBody>>,
     /// Refused unless empty: the older name of `tools`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub functions: Option<Value>,
+    /// Refused unless empty: the older name of `tool_choice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function_call: Option<Value>,
     /// The form that the answer must have.
     #[serde(
         default,
@@ -110,7 +122,7 @@ pub struct ChatRequest {
 }
 
 /// One message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChatMessage {
     /// `system`, `developer` (read as `system`), `user`, `assistant` or `tool`; empty when the body
     /// has none.
@@ -119,15 +131,25 @@ pub struct ChatMessage {
     /// What is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
-    /// Refused unless empty.
+    /// What the assistant thought before it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tool_calls: Option<Value>,
+    pub reasoning_content: Option<String>,
+    /// Tools that the assistant called.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional_list"
+    )]
+    pub tool_calls: Option<Vec<CallBody>>,
+    /// The call whose result this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
 }
 
 impl ChatMessage {
     /// A message of plain text.
     pub fn new(role: impl Into<String>, content: impl Into<Content>) -> Self {
-        Self { role: role.into(), content: Some(content.into()), tool_calls: None }
+        Self { role: role.into(), content: Some(content.into()), ..Self::default() }
     }
 }
 

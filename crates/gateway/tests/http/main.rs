@@ -3,6 +3,7 @@
 mod disconnect;
 mod golden;
 mod hostile;
+mod openai;
 mod port;
 mod refusals;
 mod scripted;

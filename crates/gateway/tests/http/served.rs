@@ -63,7 +63,11 @@ impl Served {
     }
 
     pub async fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::Response {
-        let url = format!("{}/v1/chat/completions", self.url);
+        self.post_to("/v1/chat/completions", body).await
+    }
+
+    pub async fn post_to(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::Response {
+        let url = format!("{}{path}", self.url);
         within(self.http.post(url).body(body).send()).await.expect("an answer")
     }
 
