@@ -21,6 +21,8 @@ pub struct Gathered {
     pub finish: Finish,
     /// Counts.
     pub usage: Usage,
+    /// When its slot was granted.
+    pub began: Instant,
     /// When its first event came; `None` where none did.
     pub first: Option<Instant>,
     /// When it ended.
@@ -29,6 +31,7 @@ pub struct Gathered {
 
 impl Default for Gathered {
     fn default() -> Self {
+        let began = Instant::now();
         Self {
             text: String::new(),
             reasoning: String::new(),
@@ -36,8 +39,9 @@ impl Default for Gathered {
             calls: Vec::new(),
             finish: Finish::Stop,
             usage: Usage::default(),
+            began,
             first: None,
-            ended: Instant::now(),
+            ended: began,
         }
     }
 }

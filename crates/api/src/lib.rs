@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+pub mod anthropic;
 mod body;
 mod checks;
 pub mod client;
@@ -19,7 +20,9 @@ mod dialect;
 mod fault;
 mod gathered;
 mod invalid;
+pub mod ndjson;
 mod object;
+pub mod ollama;
 pub mod openai;
 mod said;
 pub mod sse;

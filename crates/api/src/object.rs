@@ -42,6 +42,15 @@ where
     Ok(objects.into_iter().map(|object| object.0).collect())
 }
 
+/// For `#[serde(deserialize_with)]` on a list of structs that is empty where it is null.
+pub(crate) fn list_or_null<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    optional_list(deserializer).map(Option::unwrap_or_default)
+}
+
 /// For `#[serde(deserialize_with)]` on a struct that may be absent or null.
 pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where

@@ -35,3 +35,4 @@ pub use response::{
     Usage,
 };
 pub use tools::{CallBody, CalledBody, ChoiceBody, FunctionBody, NameBody, ToolBody};
+pub(crate) use tools::{decode as decode_tools, encode as encode_tools};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use harmonic_types::{Tool, ToolCall, ToolChoice};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::checks::no_nul;
 use crate::invalid::Invalid;
@@ -87,4 +87,14 @@ pub(crate) fn call(
 /// server to refuse.
 pub(crate) fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// Arguments as the object that some dialects want; `None` where they are none, as in a call that
+/// was cut off.
+pub(crate) fn object(arguments: &str) -> Option<Map<String, Value>> {
+    // A model may leave out the arguments of a tool that has none.
+    if arguments.trim().is_empty() {
+        return Some(Map::new());
+    }
+    serde_json::from_str(arguments).ok()
 }

@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
+use harmonic_engine::EngineError;
 use harmonic_types::Refused;
 
 /// When to come back while a deployment stops or an engine is gone. There is no figure to derive
@@ -41,9 +42,22 @@ pub(crate) enum ApiError {
     /// The engine failed while it worked on the request.
     #[error("the engine failed: {message}")]
     Failed { message: String },
+    #[error("this server fetches no models: use `harmonic models pull`")]
+    NoPuller,
+    #[error("cannot pull the model: {message}")]
+    PullFailed { message: String },
     /// The deployment was stopped while the request ran.
     #[error("the deployment was stopped before the answer was complete: ask again")]
     Cancelled,
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Refused(refused) => Self::Refused(refused),
+            error => Self::Failed { message: error.to_string() },
+        }
+    }
 }
 
 /// A row of the table.
@@ -87,6 +101,8 @@ impl ApiError {
                 }
             },
             Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None),
+            Self::NoPuller => (S::NOT_FOUND, F::NotFound, "no_pulls", None),
+            Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
             Self::Cancelled => (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable),
         };
         Row { status, class, code, retry_after }

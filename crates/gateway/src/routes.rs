@@ -6,9 +6,11 @@ use axum::Router;
 
 use crate::shared::Shared;
 
+mod anthropic;
+mod ollama;
 mod openai;
 
 /// The paths of all dialects.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    openai::routes()
+    openai::routes().merge(ollama::routes()).merge(anthropic::routes())
 }

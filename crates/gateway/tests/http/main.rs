@@ -1,8 +1,10 @@
 //! The server over real sockets, in front of an engine that follows a script.
 
+mod anthropic;
 mod disconnect;
 mod golden;
 mod hostile;
+mod ollama;
 mod openai;
 mod port;
 mod refusals;
