@@ -106,7 +106,7 @@ pub(super) fn of_function(path: &str, kind: &str) -> Result<(), Invalid> {
 }
 
 /// The tools that a body lists.
-pub(super) fn decode(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
+pub(crate) fn decode(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
     let one = |(index, body): (usize, ToolBody)| {
         let path = format!("tools[{index}]");
         of_function(&path, &body.kind)?;
@@ -167,7 +167,7 @@ pub(super) fn decode_calls(
 }
 
 /// The body that lists `of`; `None` where there are none.
-pub(super) fn encode(of: &[Tool]) -> Option<Vec<ToolBody>> {
+pub(crate) fn encode(of: &[Tool]) -> Option<Vec<ToolBody>> {
     let one = |tool: &Tool| ToolBody {
         kind: FUNCTION.to_owned(),
         function: Some(FunctionBody {
