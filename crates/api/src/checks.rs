@@ -12,7 +12,7 @@ use crate::invalid::Invalid;
 /// Most stop strings. OpenAI takes 4; local clients send more.
 const MOST_STOPS: usize = 16;
 /// Most rivals per token, as in OpenAI's API.
-const MOST_TOP_LOGPROBS: u32 = 20;
+const MOST_TOP_LOGPROBS: u8 = 20;
 /// Most answers to one request.
 const MOST_ANSWERS: u32 = 16;
 
@@ -78,16 +78,21 @@ pub(crate) fn answers(n: Option<u32>) -> Result<u32, Invalid> {
 
 /// Rivals per token where `wanted`.
 pub(crate) fn top_logprobs(wanted: bool, rivals: Option<u32>) -> Result<Option<u8>, Invalid> {
-    match rivals {
-        Some(_) if !wanted => Err(Invalid::value("top_logprobs", "is only for `logprobs: true`")),
-        Some(rivals) if rivals > MOST_TOP_LOGPROBS => Err(Invalid::value(
-            "top_logprobs",
-            format!("is {rivals}, but must be from 0 to {MOST_TOP_LOGPROBS}"),
-        )),
-        rivals => Ok(wanted.then(|| {
-            u8::try_from(rivals.unwrap_or(0)).expect("at most 20, as the arm above has it")
-        })),
+    if rivals.is_some() && !wanted {
+        return Err(Invalid::value("top_logprobs", "is only for `logprobs: true`"));
     }
+    self::rivals("top_logprobs", rivals.or(wanted.then_some(0)))
+}
+
+/// Rivals per token.
+pub(crate) fn rivals(param: &str, rivals: Option<u32>) -> Result<Option<u8>, Invalid> {
+    let Some(rivals) = rivals else { return Ok(None) };
+    u8::try_from(rivals).ok().filter(|rivals| *rivals <= MOST_TOP_LOGPROBS).map(Some).ok_or_else(
+        || {
+            let reason = format!("is {rivals}, but must be from 0 to {MOST_TOP_LOGPROBS}");
+            Invalid::value(param, reason)
+        },
+    )
 }
 
 /// Strings that end an answer.

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
 use harmonic_engine::EngineError;
-use harmonic_types::Refused;
+use harmonic_types::{AgentName, Refused};
 
 /// When to come back while a deployment stops or an engine is gone. There is no figure to derive
 /// it from: about as long as it takes to start an engine whose weights are in the page cache.
@@ -42,6 +42,10 @@ pub(crate) enum ApiError {
     /// The engine failed while it worked on the request.
     #[error("the engine failed: {message}")]
     Failed { message: String },
+    #[error(
+        "{agent} makes no embeddings: its model {model} writes text, and no engine here embeds"
+    )]
+    NoEmbeddings { agent: AgentName, model: String },
     #[error("this server fetches no models: use `harmonic models pull`")]
     NoPuller,
     #[error("cannot pull the model: {message}")]
@@ -101,6 +105,7 @@ impl ApiError {
                 }
             },
             Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None),
+            Self::NoEmbeddings { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
             Self::NoPuller => (S::NOT_FOUND, F::NotFound, "no_pulls", None),
             Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
             Self::Cancelled => (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable),
@@ -111,7 +116,9 @@ impl ApiError {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => invalid.param(),
-            Self::Refused(Refused::UnknownAgent { .. }) => Some("model"),
+            Self::Refused(Refused::UnknownAgent { .. }) | Self::NoEmbeddings { .. } => {
+                Some("model")
+            }
             Self::Refused(Refused::PromptTooLong { .. }) => Some("messages"),
             _ => None,
         }

@@ -15,6 +15,7 @@ mod answer;
 mod api_error;
 mod body;
 mod config;
+mod embeddings;
 mod error;
 mod health;
 mod holder;

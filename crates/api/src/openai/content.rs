@@ -21,7 +21,7 @@ pub struct Part {
 
 /// The text of `content`, which is at `path`; parts are of one of `kinds`. Parts are paragraphs of
 /// one message: models see one text.
-pub(super) fn text(path: &str, content: Content, kinds: &[&str]) -> Result<String, Invalid> {
+pub(crate) fn text(path: &str, content: Content, kinds: &[&str]) -> Result<String, Invalid> {
     let parts = match content {
         Said::Text(text) => return Ok(text),
         Said::Parts(parts) => parts,

@@ -83,7 +83,7 @@ fn sampling(body: &ChatRequest) -> Result<SamplingOverrides, Invalid> {
 }
 
 /// The biases of tokens.
-pub(super) fn logit_bias(
+pub(crate) fn logit_bias(
     bias: Option<&BTreeMap<String, f32>>,
 ) -> Result<BTreeMap<u32, f32>, Invalid> {
     let one = |(token, bias): (&String, &f32)| {

@@ -118,7 +118,8 @@ impl From<harmonic_types::Usage> for Usage {
 /// What stands for a probability of zero, as in OpenAI's API: JSON has no infinity.
 const IMPOSSIBLE: f32 = -9999.0;
 
-fn finite(logprob: f32) -> f32 {
+/// `logprob` as a number that JSON has.
+pub(crate) fn finite(logprob: f32) -> f32 {
     if logprob.is_finite() { logprob } else { IMPOSSIBLE }
 }
 

@@ -94,10 +94,10 @@ impl From<ToolCall> for CallBody {
 }
 
 /// The one kind of tool.
-pub(super) const FUNCTION: &str = "function";
+pub(crate) const FUNCTION: &str = "function";
 
 /// That a tool, a choice or a call is of the kind that can be served.
-pub(super) fn of_function(path: &str, kind: &str) -> Result<(), Invalid> {
+pub(crate) fn of_function(path: &str, kind: &str) -> Result<(), Invalid> {
     if kind == FUNCTION {
         return Ok(());
     }
@@ -137,7 +137,7 @@ pub(super) fn decode_choice(
 }
 
 /// The choice that a word makes.
-pub(super) fn word(word: &str) -> Result<ToolChoice, Invalid> {
+pub(crate) fn word(word: &str) -> Result<ToolChoice, Invalid> {
     match word {
         "auto" => Ok(ToolChoice::Auto),
         "none" => Ok(ToolChoice::None),

@@ -19,7 +19,7 @@ use crate::api_error::ApiError;
 use crate::respond::json;
 use crate::roster::RosterAgent;
 use crate::shared::Shared;
-use crate::{answer, body, pull};
+use crate::{answer, body, embeddings, pull};
 
 /// When weights are unloaded: Ollama's clients take a date, and a year that is far away for never.
 const NEVER: &str = "2318-01-01T00:00:00Z";
@@ -35,6 +35,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/api/show", post(show))
         .route("/api/version", get(version))
         .route("/api/pull", post(pull::pull))
+        .route("/api/embed", post(embeddings::ollama))
+        .route("/api/embeddings", post(embeddings::ollama))
 }
 
 async fn version() -> Response {

@@ -116,7 +116,7 @@ async fn what_the_door_refuses() {
 #[tokio::test]
 async fn paths_and_methods_that_are_not_there() {
     let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let path = shown(served.get("/v1/completions?prompt=secret").await).await;
+    let path = shown(served.get("/v1/edits?prompt=secret").await).await;
     let method = shown(served.get("/v1/chat/completions").await).await;
     let all = [path, method].join("\n\n");
     settings().bind(|| insta::assert_snapshot!(all, @r#"
@@ -124,7 +124,7 @@ async fn paths_and_methods_that_are_not_there() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"there is no /v1/completions here; see /v1/chat/completions, /v1/models and /health","type":"invalid_request_error","param":null,"code":"not_found"}}
+    {"error":{"message":"there is no /v1/edits here; see /v1/chat/completions, /v1/models and /health","type":"invalid_request_error","param":null,"code":"not_found"}}
 
     405 Method Not Allowed
     content-type: application/json

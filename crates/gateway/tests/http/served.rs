@@ -117,7 +117,7 @@ pub fn settings() -> insta::Settings {
     settings.add_filter(r"chatcmpl-[0-9a-f]+-\d+", "chatcmpl-ID");
     settings.add_filter(r"(msg_|resp_|rs_|fc_|cmpl-)[0-9a-f]+-\d+", "${1}ID");
     settings.add_filter(r"req-[0-9a-f]+-\d+", "req-ID");
-    settings.add_filter(r#""created":\d+"#, r#""created":TIME"#);
+    settings.add_filter(r#""(created|created_at)":\d+"#, r#""$1":TIME"#);
     settings.add_filter(r#""(created_at|modified_at)":"[^"]+""#, r#""$1":"TIME""#);
     settings.add_filter(r#""(\w+_duration)":\d+"#, r#""$1":NANOSECONDS"#);
     settings
