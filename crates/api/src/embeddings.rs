@@ -4,43 +4,51 @@
 //! mistake is told before the server's limit.
 
 use harmonic_types::AgentName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::invalid::Invalid;
-use crate::{checks, ollama};
+use crate::{checks, ollama, schema};
 
 /// The body of `POST /v1/embeddings`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Embeddings", extend("required" = ["model", "input"]))]
 pub struct EmbeddingsBody {
     /// The agent's name; empty when the body has none.
     #[serde(default)]
     pub model: String,
     /// A text or a list of texts; or, of one text or of several, the token ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::embeddings")]
     pub input: Option<Value>,
     /// `float` or `base64`; absent is `float`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["float", "base64", null]))]
     pub encoding_format: Option<String>,
     /// Numbers per embedding, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub dimensions: Option<u32>,
 }
 
 /// The body of Ollama's `POST /api/embed`, and of the older `POST /api/embeddings`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Embed", extend("required" = ["model"]))]
 pub struct EmbedBody {
     /// The agent's name, `:latest` at its end or not; empty when the body has none.
     #[serde(default)]
     pub model: String,
     /// A text or a list of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::texts")]
     pub input: Option<Value>,
     /// The older name of `input`, of one text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     /// Numbers per embedding, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub dimensions: Option<u32>,
 }
 

@@ -26,6 +26,7 @@ mod object;
 pub mod ollama;
 pub mod openai;
 mod said;
+mod schema;
 pub mod sse;
 #[cfg(test)]
 mod strategies;

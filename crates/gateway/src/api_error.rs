@@ -25,7 +25,7 @@ const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 /// What can go wrong with a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    #[error("there is no {path} here; see /v1/chat/completions, /v1/models and /health")]
+    #[error("there is no {path} here; /openapi.json says what there is")]
     NoSuchPath { path: String },
     #[error("{path} does not take {method}: the `allow` header says what it does")]
     WrongMethod { method: String, path: String },

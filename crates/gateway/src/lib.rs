@@ -20,6 +20,7 @@ mod error;
 mod health;
 mod holder;
 mod listener;
+mod openapi;
 mod pull;
 mod puller;
 mod respond;

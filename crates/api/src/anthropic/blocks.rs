@@ -1,5 +1,6 @@
 //! Blocks: what a message is made of.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -7,7 +8,8 @@ use crate::invalid::Invalid;
 use crate::said::Said;
 
 /// A block as it is read: the fields of all kinds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicBlock")]
 pub struct BlockBody {
     /// `text`, `thinking`, `tool_use`, `tool_result` …
     #[serde(rename = "type", default)]
@@ -39,7 +41,8 @@ pub struct BlockBody {
 }
 
 /// A block where only text may be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicText")]
 pub struct TextBody {
     /// `text`.
     #[serde(rename = "type", default)]

@@ -1,6 +1,7 @@
 //! `POST /v1/messages/count_tokens`: how long a prompt is.
 
 use harmonic_types::{AgentName, Prompt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::TextBody;
@@ -12,13 +13,15 @@ use crate::object;
 use crate::said::Said;
 
 /// The body: what of a request makes its prompt. What else a request has is ignored.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicCount", extend("required" = ["model", "messages"]))]
 pub struct CountBody {
     /// The agent's name; empty when the body has none.
     #[serde(default)]
     pub model: String,
     /// The conversation, oldest first; empty when the body has none.
     #[serde(default, deserialize_with = "object::list")]
+    #[schemars(length(min = 1))]
     pub messages: Vec<MessageBody>,
     /// Instructions, after the agent's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

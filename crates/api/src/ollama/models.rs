@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -81,7 +82,8 @@ pub struct RunningModel {
 }
 
 /// The body of `POST /api/show`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaShow")]
 pub struct ShowBody {
     /// The agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

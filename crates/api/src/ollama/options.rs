@@ -1,6 +1,7 @@
 //! `options`: sampling and limits.
 
 use harmonic_types::{Request, SamplingOverrides, Tokens};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{self, within};
@@ -9,22 +10,28 @@ use crate::said::Strings;
 
 /// Sampling and limits of one request. What is not listed (`num_ctx`, `num_gpu` …) is the plan's
 /// to say, and ignored.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaOptions")]
 pub struct Options {
     /// Most tokens to generate; 0 and less are until the context is full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 4_294_967_295_i64))]
     pub num_predict: Option<i64>,
     /// 0 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2))]
     pub temperature: Option<f32>,
     /// Most likely tokens to choose from; 0 and −1 are all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
     pub top_k: Option<i64>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
     pub top_p: Option<f32>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
     pub min_p: Option<f32>,
     /// Seed of the draw; −1 draws one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,12 +41,15 @@ pub struct Options {
     pub stop: Option<Strings>,
     /// Above 0 up to 10; 1 is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 10), extend("exclusiveMinimum" = 0))]
     pub repeat_penalty: Option<f32>,
     /// −2 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -2, max = 2))]
     pub presence_penalty: Option<f32>,
     /// −2 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -2, max = 2))]
     pub frequency_penalty: Option<f32>,
 }
 

@@ -1,10 +1,12 @@
 //! `POST /api/pull`: to fetch a model into the store.
 
 use harmonic_types::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The body.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaPull")]
 pub struct PullBody {
     /// The model, as `harmonic models pull` takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,15 +3,18 @@
 //! Invariants: every optional field is absent or null when it is not set, and absent when written;
 //! fields that are not listed (`keep_alive` …) are ignored when read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::options::Options;
 use crate::object;
 use crate::openai::ToolBody;
+use crate::schema;
 
 /// A chat request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaChat", extend("required" = ["model"]))]
 pub struct ChatBody {
     /// The agent's name, `:latest` at its end or not; empty when the body has none.
     #[serde(default)]
@@ -31,6 +34,7 @@ pub struct ChatBody {
     pub stream: Option<bool>,
     /// The form that the answer must have: `json` or a JSON Schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::ollama_format")]
     pub format: Option<Value>,
     /// Sampling and limits.
     #[serde(
@@ -41,20 +45,24 @@ pub struct ChatBody {
     pub options: Option<Options>,
     /// Whether to think: a boolean, or how much (`low`, `medium`, `high`), which is yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::ollama_think")]
     pub think: Option<Value>,
     /// Whether log-probabilities are wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<bool>,
     /// Rivals per token, 0 to 20; only with `logprobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20))]
     pub top_logprobs: Option<u32>,
 }
 
 /// One message.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaMessage")]
 pub struct MessageBody {
     /// `system`, `user`, `assistant` or `tool`; empty when the body has none.
     #[serde(default)]
+    #[schemars(extend("enum" = ["system", "user", "assistant", "tool"]))]
     pub role: String,
     /// What is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +72,7 @@ pub struct MessageBody {
     pub thinking: Option<String>,
     /// Refused unless empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub images: Option<Value>,
     /// Tools that the assistant called.
     #[serde(
@@ -81,7 +90,8 @@ pub struct MessageBody {
 }
 
 /// A call of a tool.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaCall")]
 pub struct CallBody {
     /// Names the call; many clients leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +102,8 @@ pub struct CallBody {
 }
 
 /// A function and its arguments.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaCalled")]
 pub struct CalledBody {
     /// Counts the answer's calls from 0; not read.
     #[serde(default, skip_serializing_if = "Option::is_none", skip_deserializing)]
@@ -106,7 +117,8 @@ pub struct CalledBody {
 }
 
 /// A request to continue one text.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaGenerate", extend("required" = ["model"]))]
 pub struct GenerateBody {
     /// The agent's name, `:latest` at its end or not; empty when the body has none.
     #[serde(default)]
@@ -125,6 +137,7 @@ pub struct GenerateBody {
     pub stream: Option<bool>,
     /// The form that the answer must have: `json` or a JSON Schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::ollama_format")]
     pub format: Option<Value>,
     /// Sampling and limits.
     #[serde(
@@ -135,23 +148,29 @@ pub struct GenerateBody {
     pub options: Option<Options>,
     /// Whether to think, as in a chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::ollama_think")]
     pub think: Option<Value>,
     /// Whether log-probabilities are wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<bool>,
     /// Rivals per token, 0 to 20; only with `logprobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20))]
     pub top_logprobs: Option<u32>,
     /// Refused unless empty: what follows the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub suffix: Option<Value>,
     /// Refused unless empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub images: Option<Value>,
     /// Refused unless empty: another chat template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub template: Option<Value>,
     /// Refused unless empty: tokens of an earlier answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub context: Option<Value>,
 }

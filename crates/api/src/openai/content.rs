@@ -1,5 +1,6 @@
 //! What a message says.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::invalid::Invalid;
@@ -9,7 +10,8 @@ use crate::said::Said;
 pub type Content = Said<Part>;
 
 /// One part of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiPart")]
 pub struct Part {
     /// `text`, `image_url` …
     #[serde(rename = "type")]

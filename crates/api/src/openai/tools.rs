@@ -1,6 +1,7 @@
 //! Tools on the wire: what may be called, which must be, and what was.
 
 use harmonic_types::{Tool, ToolCall, ToolChoice};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,7 +11,8 @@ use crate::said::WordOr;
 use crate::tools;
 
 /// A tool that the answer may call.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiTool")]
 pub struct ToolBody {
     /// `function`.
     #[serde(rename = "type", default)]
@@ -25,7 +27,8 @@ pub struct ToolBody {
 }
 
 /// A function. Its `strict` is not listed: arguments always follow the schema.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiFunction")]
 pub struct FunctionBody {
     /// Unique among the tools; empty when the body has none.
     #[serde(default)]
@@ -35,11 +38,13 @@ pub struct FunctionBody {
     pub description: Option<String>,
     /// JSON Schema of its arguments; absent is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub parameters: Option<Value>,
 }
 
 /// `tool_choice` where it names a tool.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiChoice")]
 pub struct ChoiceBody {
     /// `function`.
     #[serde(rename = "type", default)]
@@ -54,7 +59,8 @@ pub struct ChoiceBody {
 }
 
 /// A tool by its name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiName")]
 pub struct NameBody {
     /// Its name; empty when the body has none.
     #[serde(default)]
@@ -62,7 +68,8 @@ pub struct NameBody {
 }
 
 /// A call that an earlier answer made, or this one makes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiCall")]
 pub struct CallBody {
     /// Names the call for the message that brings its result.
     #[serde(default)]
@@ -76,7 +83,8 @@ pub struct CallBody {
 }
 
 /// A function and its arguments.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiCalled")]
 pub struct CalledBody {
     /// The tool.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! The server over real sockets, in front of an engine that follows a script.
 
 mod anthropic;
+mod described;
 mod disconnect;
 mod golden;
 mod hostile;

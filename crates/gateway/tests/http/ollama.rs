@@ -233,7 +233,7 @@ async fn failures_are_in_the_dialects_envelope() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"there is no /api/nothing here; see /v1/chat/completions, /v1/models and /health"}
+    {"error":"there is no /api/nothing here; /openapi.json says what there is"}
 
     503 Service Unavailable
     content-type: application/json

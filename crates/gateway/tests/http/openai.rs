@@ -390,7 +390,7 @@ async fn one_model_and_none() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"there is no /v1/models/%ff here; see /v1/chat/completions, /v1/models and /health","type":"invalid_request_error","param":null,"code":"not_found"}}
+    {"error":{"message":"there is no /v1/models/%ff here; /openapi.json says what there is","type":"invalid_request_error","param":null,"code":"not_found"}}
     "#));
 }
 

@@ -124,7 +124,7 @@ async fn paths_and_methods_that_are_not_there() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"there is no /v1/edits here; see /v1/chat/completions, /v1/models and /health","type":"invalid_request_error","param":null,"code":"not_found"}}
+    {"error":{"message":"there is no /v1/edits here; /openapi.json says what there is","type":"invalid_request_error","param":null,"code":"not_found"}}
 
     405 Method Not Allowed
     content-type: application/json

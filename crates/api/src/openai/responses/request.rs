@@ -2,15 +2,18 @@
 //!
 //! Invariants: as in the chat's body.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::object;
 use crate::openai::{Content, Part};
 use crate::said::{Said, WordOr};
+use crate::schema;
 
 /// A request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesResponses", extend("required" = ["model", "input"]))]
 pub struct ResponsesBody {
     /// The agent's name; empty when the body has none.
     #[serde(default)]
@@ -43,15 +46,19 @@ pub struct ResponsesBody {
     pub text: Option<TextConfig>,
     /// Most tokens to generate, reasoning included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_output_tokens: Option<u32>,
     /// 0 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2))]
     pub temperature: Option<f32>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
     pub top_p: Option<f32>,
     /// Rivals per token, 0 to 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20))]
     pub top_logprobs: Option<u32>,
     /// More that is wanted: `message.output_text.logprobs` is known, the rest ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,29 +78,36 @@ pub struct ResponsesBody {
     pub metadata: Option<Map<String, Value>>,
     /// Refused unless empty: responses are not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub previous_response_id: Option<Value>,
     /// Refused unless empty: conversations are not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub conversation: Option<Value>,
     /// Refused unless empty: prompts are not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub prompt: Option<Value>,
     /// Refused where true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [false, null]))]
     pub background: Option<bool>,
     /// `disabled` or absent; `auto` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["disabled", null]))]
     pub truncation: Option<String>,
 }
 
 /// An item of the input: the fields of all kinds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesItem")]
 pub struct ItemBody {
     /// `message` or absent, `function_call`, `function_call_output` or `reasoning`.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Of a message: `system`, `developer` (read as `system`), `user` or `assistant`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["system", "developer", "user", "assistant", null]))]
     pub role: Option<String>,
     /// Of a message or reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,7 +134,8 @@ pub struct ItemBody {
 }
 
 /// A tool that the answer may call.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesTool")]
 pub struct ToolBody {
     /// `function`.
     #[serde(rename = "type", default)]
@@ -133,6 +148,7 @@ pub struct ToolBody {
     pub description: Option<String>,
     /// JSON Schema of its arguments; absent is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub parameters: Option<Value>,
     /// Told back: arguments always follow the schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,7 +156,8 @@ pub struct ToolBody {
 }
 
 /// `tool_choice` where it names a tool.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesChoice")]
 pub struct ChoiceBody {
     /// `function`.
     #[serde(rename = "type", default)]
@@ -151,7 +168,8 @@ pub struct ChoiceBody {
 }
 
 /// `text`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesTextConfig")]
 pub struct TextConfig {
     /// The form that the answer must have.
     #[serde(
@@ -163,7 +181,8 @@ pub struct TextConfig {
 }
 
 /// A form.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesFormat")]
 pub struct FormatBody {
     /// `text`, `json_object` or `json_schema`; empty when the body has none.
     #[serde(rename = "type", default)]
@@ -173,6 +192,7 @@ pub struct FormatBody {
     pub name: Option<String>,
     /// Only with `json_schema`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub schema: Option<Value>,
     /// Told back: a schema is always enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,7 +200,8 @@ pub struct FormatBody {
 }
 
 /// `reasoning`. Its `summary` is not listed: the reasoning itself is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesReasoning")]
 pub struct ReasoningBody {
     /// `none` is not to think, and any other word to think; absent is the agent's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -60,7 +60,7 @@ proptest! {
             prop_assert_eq!(name.strip_prefix("event: "), data["type"].as_str());
             prop_assert_eq!(data["sequence_number"].as_u64(), u64::try_from(number).ok());
             let kind = data["type"].as_str().expect("a word");
-            if kind.ends_with(".delta") {
+            if kind.rsplit_once('.').is_some_and(|(_, last)| last == "delta") {
                 deltas += data["delta"].as_str().expect("a text");
             } else if kind == "response.output_item.done" {
                 done.push(serde_json::from_value(data["item"].clone()).expect("an item"));
