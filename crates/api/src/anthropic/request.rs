@@ -96,7 +96,7 @@ pub struct MessagesBody {
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "AnthropicMessage")]
+#[schemars(rename = "AnthropicMessage", extend("required" = ["role", "content"]))]
 pub struct MessageBody {
     /// `user` or `assistant`; empty when the body has none.
     #[serde(default)]
@@ -113,13 +113,15 @@ fn nothing() -> Said<BlockBody> {
 
 /// A tool that the answer may call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "AnthropicTool")]
+#[schemars(rename = "AnthropicTool", extend("required" = ["name"]))]
 pub struct ToolBody {
     /// `custom` or absent; tools that Anthropic runs are refused.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["custom", null]))]
     pub kind: Option<String>,
     /// Unique among the tools; empty when the body has none.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
     /// What it does, for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +138,7 @@ pub struct ToolBody {
 pub struct ChoiceBody {
     /// `auto`, `any`, `tool` or `none`.
     #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["auto", "any", "tool", "none"]))]
     pub kind: String,
     /// The tool, with `tool`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,6 +151,7 @@ pub struct ChoiceBody {
 pub struct ThinkingBody {
     /// `enabled`, `disabled` or `adaptive`, which leaves it to the agent.
     #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["enabled", "disabled", "adaptive"]))]
     pub kind: String,
     /// Written for servers that demand it; not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,6 +177,7 @@ pub struct OutputConfig {
 pub struct FormatBody {
     /// `json_schema`.
     #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["json_schema"]))]
     pub kind: String,
     /// The schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]

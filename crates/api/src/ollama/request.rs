@@ -58,7 +58,7 @@ pub struct ChatBody {
 
 /// One message.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OllamaMessage")]
+#[schemars(rename = "OllamaMessage", extend("required" = ["role"]))]
 pub struct MessageBody {
     /// `system`, `user`, `assistant` or `tool`; empty when the body has none.
     #[serde(default)]
@@ -91,7 +91,7 @@ pub struct MessageBody {
 
 /// A call of a tool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OllamaCall")]
+#[schemars(rename = "OllamaCall", extend("required" = ["function"]))]
 pub struct CallBody {
     /// Names the call; many clients leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,13 +103,14 @@ pub struct CallBody {
 
 /// A function and its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OllamaCalled")]
+#[schemars(rename = "OllamaCalled", extend("required" = ["name"]))]
 pub struct CalledBody {
     /// Counts the answer's calls from 0; not read.
     #[serde(default, skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub index: Option<u32>,
     /// The tool.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
     /// Its arguments.
     #[serde(default)]

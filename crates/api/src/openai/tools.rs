@@ -12,10 +12,11 @@ use crate::tools;
 
 /// A tool that the answer may call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OpenAiTool")]
+#[schemars(rename = "OpenAiTool", extend("required" = ["type", "function"]))]
 pub struct ToolBody {
     /// `function`.
     #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["function"]))]
     pub kind: String,
     /// What it is.
     #[serde(
@@ -28,10 +29,11 @@ pub struct ToolBody {
 
 /// A function. Its `strict` is not listed: arguments always follow the schema.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OpenAiFunction")]
+#[schemars(rename = "OpenAiFunction", extend("required" = ["name"]))]
 pub struct FunctionBody {
     /// Unique among the tools; empty when the body has none.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
     /// What it does, for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,10 +46,11 @@ pub struct FunctionBody {
 
 /// `tool_choice` where it names a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OpenAiChoice")]
+#[schemars(rename = "OpenAiChoice", extend("required" = ["type", "function"]))]
 pub struct ChoiceBody {
     /// `function`.
     #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["function"]))]
     pub kind: String,
     /// The tool.
     #[serde(
@@ -60,16 +63,17 @@ pub struct ChoiceBody {
 
 /// A tool by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OpenAiName")]
+#[schemars(rename = "OpenAiName", extend("required" = ["name"]))]
 pub struct NameBody {
     /// Its name; empty when the body has none.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
 }
 
 /// A call that an earlier answer made, or this one makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OpenAiCall")]
+#[schemars(rename = "OpenAiCall", extend("required" = ["function"]))]
 pub struct CallBody {
     /// Names the call for the message that brings its result.
     #[serde(default)]
@@ -84,10 +88,11 @@ pub struct CallBody {
 
 /// A function and its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OpenAiCalled")]
+#[schemars(rename = "OpenAiCalled", extend("required" = ["name"]))]
 pub struct CalledBody {
     /// The tool.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
     /// JSON text.
     #[serde(default)]

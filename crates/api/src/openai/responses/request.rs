@@ -135,13 +135,15 @@ pub struct ItemBody {
 
 /// A tool that the answer may call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ResponsesTool")]
+#[schemars(rename = "ResponsesTool", extend("required" = ["type", "name"]))]
 pub struct ToolBody {
     /// `function`.
     #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["function"]))]
     pub kind: String,
     /// Unique among the tools; empty when the body has none.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
     /// What it does, for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,13 +159,15 @@ pub struct ToolBody {
 
 /// `tool_choice` where it names a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ResponsesChoice")]
+#[schemars(rename = "ResponsesChoice", extend("required" = ["type", "name"]))]
 pub struct ChoiceBody {
     /// `function`.
     #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["function"]))]
     pub kind: String,
     /// The tool.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
 }
 
