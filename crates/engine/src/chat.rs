@@ -95,7 +95,8 @@ impl Chat {
         let messages = match prompt {
             Prompt::Chat { messages, .. } => conversation(agent, messages),
             Prompt::Text(text) => {
-                let tokens = self.vocabulary.tokenize(&self.template.raw(text));
+                // The start of text is the vocabulary's to add: not every model wants one.
+                let tokens = self.vocabulary.tokenize(text);
                 return Ok(Rendered { tokens, reasoning_open: false });
             }
         };

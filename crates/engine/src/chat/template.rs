@@ -137,11 +137,6 @@ impl Template {
         self.source.contains(text)
     }
 
-    /// A text that no template wraps, with the token that the model expects at the very beginning.
-    pub(super) fn raw(&self, text: &str) -> String {
-        format!("{}{text}", self.bos)
-    }
-
     /// The conversation as text, up to where the answer starts.
     pub(super) fn render(&self, scene: Scene<'_>) -> Result<String, TemplateError> {
         let mut messages = scene.messages.to_vec();

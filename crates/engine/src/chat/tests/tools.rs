@@ -114,7 +114,7 @@ fn tools_that_may_not_be_called_are_not_shown() {
 #[test]
 fn a_text_is_continued_as_it_stands() {
     let text = Prompt::Text("once".to_owned());
-    assert_eq!(rendered(&chat(Some(PLAIN)), &text), "<s>once");
+    assert_eq!(rendered(&chat(Some(PLAIN)), &text), "once", "the vocabulary adds what it wants");
 }
 
 /// Bytes, and two control tokens.
