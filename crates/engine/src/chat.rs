@@ -27,6 +27,7 @@ pub use calls::Piece;
 pub use decoder::{Decoded, Decoder};
 pub use markers::Glue;
 use markers::Markers;
+use serde::de::IgnoredAny;
 pub use template::TemplateError;
 use template::{Scene, Template};
 pub use vocabulary::Vocabulary;
@@ -82,7 +83,8 @@ impl Chat {
     /// called are not shown.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] when the template rejects the conversation.
+    /// [`Refused::Invalid`] when the template rejects the conversation, or the parameters of a tool
+    /// are no JSON.
     pub fn render(
         &self,
         agent: &AgentSpec,
@@ -92,6 +94,13 @@ impl Chat {
     ) -> Result<Rendered, Refused> {
         let thinking = thinking.unwrap_or(agent.thinking);
         let tools = callable(prompt, choice);
+        for tool in tools {
+            serde_json::from_str::<IgnoredAny>(&tool.parameters).map_err(|error| {
+                let message =
+                    format!("the parameters of tool `{}` are no JSON: {error}", tool.name);
+                Refused::Invalid { message }
+            })?;
+        }
         let messages = match prompt {
             Prompt::Chat { messages, .. } => conversation(agent, messages),
             Prompt::Text(text) => {

@@ -12,6 +12,7 @@ mod function;
 mod json;
 mod named;
 mod object;
+mod piece;
 mod syntax;
 
 use std::collections::VecDeque;
@@ -23,65 +24,9 @@ use function::Function;
 use json::is_space;
 use named::Named;
 use object::Object;
+use piece::Output;
+pub use piece::Piece;
 pub(crate) use syntax::Syntax;
-
-/// A piece of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// Text.
-    Text(String),
-    /// A call of a tool; its arguments follow.
-    Call {
-        /// Counts the answer's calls from 0.
-        index: u32,
-        /// The tool.
-        name: String,
-    },
-    /// More of a call's arguments.
-    Arguments {
-        /// The call.
-        index: u32,
-        /// JSON text.
-        text: String,
-    },
-}
-
-/// Pieces on their way out; neighbours of a kind are one.
-#[derive(Debug, Default)]
-pub(super) struct Output {
-    pieces: Vec<Piece>,
-    calls: u32,
-    /// Changes with everything that goes out.
-    written: usize,
-}
-
-impl Output {
-    fn text(&mut self, more: &str) {
-        self.written += more.len();
-        match self.pieces.last_mut() {
-            Some(Piece::Text(text)) => text.push_str(more),
-            _ if more.is_empty() => {}
-            _ => self.pieces.push(Piece::Text(more.to_owned())),
-        }
-    }
-
-    fn call(&mut self, name: &str) {
-        self.written += 1;
-        self.pieces.push(Piece::Call { index: self.calls, name: name.to_owned() });
-        self.calls += 1;
-    }
-
-    fn arguments(&mut self, more: &str) {
-        self.written += more.len();
-        match self.pieces.last_mut() {
-            Some(Piece::Arguments { text, .. }) => text.push_str(more),
-            _ => {
-                let index = self.calls.saturating_sub(1);
-                self.pieces.push(Piece::Arguments { index, text: more.to_owned() });
-            }
-        }
-    }
-}
 
 /// What a character is to a call.
 enum Fate {

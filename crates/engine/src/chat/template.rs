@@ -8,7 +8,7 @@ mod values;
 
 use harmonic_types::{Message, Role, Tool, ToolCall};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 
 use super::calls::Syntax;
@@ -113,7 +113,7 @@ impl Template {
         for text_arguments in [false, true] {
             wishes.text_arguments = text_arguments;
             let shows = |messages, wanted: &[&str]| {
-                let scene = Scene { messages, tools: &[tool.clone()], thinking: false };
+                let scene = Scene { messages, tools: std::slice::from_ref(&tool), thinking: false };
                 self.run(scene, wishes).is_ok_and(|text| wanted.iter().all(|w| text.contains(w)))
             };
             if shows(&messages[..1], &["probe_tool", "probe_key"])
@@ -185,11 +185,17 @@ fn environment(source: String) -> Result<Environment<'static>, TemplateError> {
     jinja.set_syntax(syntax.map_err(invalid)?);
     jinja.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     jinja.add_filter("tojson", json::tojson);
+    jinja.add_test("iterable", is_iterable);
     jinja.add_function("raise_exception", |message: String| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))
     });
     jinja.add_template_owned(NAME, source).map_err(invalid)?;
     Ok(jinja)
+}
+
+/// As Python has it: texts are, `none` is not.
+fn is_iterable(value: &Value) -> bool {
+    !matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number)
 }
 
 /// Puts the system message at the head of the first user message.

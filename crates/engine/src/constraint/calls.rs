@@ -33,12 +33,18 @@ impl Grammars {
             // An error of the whole does not say whose it is.
             let culprit = forms.iter().find_map(|form| {
                 let alone = lark(std::slice::from_ref(form)).ok()?;
-                let reason = self.constraint(alone).err()?;
+                let reason = of_schema(&self.constraint(alone).err()?).to_owned();
                 Some(FormatError::Tool { tool: form.tool.name.clone(), reason })
             });
             culprit.unwrap_or(FormatError::Grammar { kind: "set of tools", reason })
         })
     }
+}
+
+/// What is wrong with the schema: without the place in a grammar that the client has not written.
+fn of_schema(reason: &str) -> &str {
+    let line = reason.lines().next().unwrap_or_default();
+    line.split_once("JSON schema: ").map_or(line, |(_, reason)| reason)
 }
 
 /// In Lark: a rule for each call, and one for its arguments, whose references stay their own.
@@ -86,3 +92,6 @@ fn arguments(tool: &Tool) -> Result<Value, FormatError> {
     }
     Ok(schema)
 }
+
+#[cfg(test)]
+mod tests;

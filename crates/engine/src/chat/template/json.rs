@@ -49,6 +49,7 @@ fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, 
 }
 
 /// The filter: as in Hugging Face's `apply_chat_template`, nothing is escaped for HTML.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
 pub(super) fn tojson(value: &Value, indent: Option<u16>, named: Kwargs) -> Result<Value, Error> {
     let indent = match indent {
         Some(indent) => Some(indent),

@@ -52,9 +52,7 @@ fn with_tool(messages: Vec<Message>) -> Prompt {
 
 #[test]
 fn a_template_that_shows_tools_shows_them_as_python_would() {
-    insta::assert_snapshot!(rendered(&chat(Some(TAGGED)), &with_tool(asked())), @r#"
-    <system>You code. tools: {"type": "function", "function": {"name": "weather", "description": "It's <warm>", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}</system><user>Warm?<assistant><tool_call>{"name": "weather", "arguments": {"city": "Köln"}}</tool_call><tool>21<user>Thanks.<assistant>
-    "#);
+    insta::assert_snapshot!(rendered(&chat(Some(TAGGED)), &with_tool(asked())), @r#"<system>You code. tools: {"type": "function", "function": {"name": "weather", "description": "It's <warm>", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}</system><user>Warm?<assistant><tool_call>{"name": "weather", "arguments": {"city": "Köln"}}</tool_call><tool>21<user>Thanks.<assistant>"#);
 }
 
 #[test]
@@ -62,9 +60,7 @@ fn a_template_gets_the_arguments_and_ids_that_it_can_read() {
     let text = rendered(&chat(Some(LISTED)), &with_tool(asked()));
     let (tools, rest) = text.split_once("[/T]").unwrap();
     assert!(tools.contains("\"name\": \"weather\",\n   \"description\""), "{tools}");
-    insta::assert_snapshot!(rest, @r#"
-    [system]You code.[user]Warm?[TOOL_CALLS]weather{"city": "Köln"}712066784[R]weather:21:712066784[user]Thanks.
-    "#);
+    insta::assert_snapshot!(rest, @r#"[system]You code.[user]Warm?[TOOL_CALLS]weather{"city": "Köln"}712066784[R]weather:21:712066784[user]Thanks."#);
 }
 
 #[test]
@@ -109,6 +105,15 @@ fn tools_that_may_not_be_called_are_not_shown() {
         // Without tools, a conversation about earlier ones goes on.
         assert!(!tokens(&Prompt::chat(asked()), ToolChoice::Auto).is_empty());
     }
+}
+
+#[test]
+fn parameters_that_are_no_json_are_refused() {
+    let tools = vec![Tool { parameters: "{".to_owned(), ..weather() }];
+    let prompt = Prompt::Chat { messages: asked(), tools };
+    let refused = chat(Some(TAGGED)).render(&agent(), &prompt, None, &ToolChoice::Auto);
+    let message = refused.unwrap_err().to_string();
+    assert!(message.starts_with("the parameters of tool `weather` are no JSON: EOF"), "{message}");
 }
 
 #[test]
@@ -181,4 +186,13 @@ fn the_vocabulary_of_bytes_has_no_control_tokens() {
     let (before, after) = chat.call_frame("f");
     assert_eq!(before, [Glue::Text("<tool_call>\n{\"name\": \"f\", \"arguments\": ".to_owned())]);
     assert_eq!(after, [Glue::Text("}\n</tool_call>".to_owned())]);
+}
+
+#[test]
+fn no_tools_are_nothing_to_count() {
+    // As in Qwen3-Coder's: in Jinja, `none` is not iterable and a text is.
+    let counting = "{% if tools is iterable and tools|length > 0 %}tools{% endif %}\
+                    {% if messages[0].content is iterable %}text {% endif %}{{ messages[-1].content }}";
+    let prompt = Prompt::chat(vec![Message::new(Role::User, "hi")]);
+    assert_eq!(rendered(&chat(Some(counting)), &prompt), "text hi");
 }
