@@ -73,6 +73,9 @@ impl ApiError {
                     (S::TOO_MANY_REQUESTS, LIMIT, "queue_full", Some(*retry_after))
                 }
                 Refused::Draining => (S::SERVICE_UNAVAILABLE, SERVER, "draining", unavailable),
+                Refused::Restarting { retry_after, .. } => {
+                    (S::SERVICE_UNAVAILABLE, SERVER, "engine_restarting", Some(*retry_after))
+                }
                 Refused::EngineDied { .. } => {
                     (S::SERVICE_UNAVAILABLE, SERVER, "engine_died", unavailable)
                 }
