@@ -15,4 +15,4 @@ pub mod client;
 pub mod openai;
 pub mod sse;
 
-pub use client::{ChatEvent, ChatStream, Client, ClientError};
+pub use client::{ChatEvent, ChatStream, Client, ClientError, EngineHealth, ServerHealth};

@@ -290,13 +290,11 @@ impl Engine for Supervised {
         async move {
             // At once, unless an engine is being started: that one is not to stay.
             self.supervisor.wait().await;
-            match self.serving() {
-                Some(engine) => engine.drain(grace).await,
-                None => {
-                    self.seat.vacate(Health::Stopped, None);
-                    Drained::default()
-                }
+            if let Some(engine) = self.serving() {
+                return engine.drain(grace).await;
             }
+            self.seat.vacate(Health::Stopped, None);
+            Drained::default()
         }
         .boxed()
     }
