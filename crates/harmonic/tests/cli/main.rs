@@ -1,6 +1,7 @@
 //! The binary as a user meets it: arguments in, exit code, stdout and stderr out.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod background;
 mod bad_input;
 mod doctor;
 mod documents;
