@@ -28,7 +28,7 @@ pub enum Line {
 #[derive(Debug)]
 pub struct Lines {
     prompts: mpsc::Sender<String>,
-    lines: unbounded::UnboundedReceiver<Line>,
+    answers: unbounded::UnboundedReceiver<Line>,
     #[cfg(unix)]
     terminal: Option<rustix::termios::Termios>,
 }
@@ -41,7 +41,7 @@ impl Lines {
     pub fn start() -> anyhow::Result<Self> {
         let mut editor = DefaultEditor::new()?;
         let (prompts, asked) = mpsc::channel::<String>();
-        let (answer, lines) = unbounded::unbounded_channel();
+        let (answer, answers) = unbounded::unbounded_channel();
         thread::Builder::new().name("lines".to_owned()).spawn(move || {
             for prompt in asked {
                 let line = match editor.readline(&prompt) {
@@ -61,7 +61,7 @@ impl Lines {
         })?;
         Ok(Self {
             prompts,
-            lines,
+            answers,
             #[cfg(unix)]
             terminal: rustix::termios::tcgetattr(io::stdin()).ok(),
         })
@@ -75,7 +75,7 @@ impl Lines {
 
     /// What the user answered to the prompt. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Line {
-        self.lines.recv().await.unwrap_or(Line::End)
+        self.answers.recv().await.unwrap_or(Line::End)
     }
 }
 

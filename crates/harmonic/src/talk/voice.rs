@@ -45,13 +45,12 @@ impl<'a> Voice<'a> {
             begun = &mut asking => Some(begun),
             () = tokio::time::sleep(AT_ONCE) => None,
         };
-        let mut answer = match begun {
-            Some(begun) => begun?,
-            None => {
-                // The server begins to answer when the request has a slot.
-                self.wait(&format!("{} is busy: waiting for a free slot", request.model));
-                asking.await?
-            }
+        let mut answer = if let Some(begun) = begun {
+            begun?
+        } else {
+            // The server begins to answer when the request has a slot.
+            self.wait(&format!("{} is busy: waiting for a free slot", request.model));
+            asking.await?
         };
         self.wait(&format!("{} reads", request.model));
         while let Some(event) = answer.next().await {

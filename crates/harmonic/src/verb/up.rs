@@ -27,9 +27,6 @@ pub async fn run(
     if let Some(run) = settings.runs.on(port)? {
         return Err(taken(&run).into());
     }
-    if args.detach {
-        return background(args, port, settings, printer, stop).await;
-    }
     if args.log_to.is_some() {
         detached::settle().context("--log-to is for `up --detach` alone")?;
     }
@@ -40,6 +37,9 @@ pub async fn run(
     printer.say(&format!("stack {}", plan.stack));
     printer.say(&view::plan::text(&plan));
     printer.say(&view::plan::sharing(&plan));
+    if args.detach {
+        return background(port, settings, printer, stop).await;
+    }
     let address = SocketAddr::new(args.host, port);
     let mut serving = Serving::start(plan, address, printer, stop).await?;
     let run = record_of(&serving, args);
@@ -118,19 +118,13 @@ fn record_of(serving: &Serving, args: &Up) -> Run {
     }
 }
 
-/// Models are fetched here, where the user can be asked; all else happens there.
+/// The process in the background makes the same plan: the models that it needs are here by now.
 async fn background(
-    args: &Up,
     port: u16,
     settings: &Settings,
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    if args.plan.is_none() && args.team.engine.needs_models() {
-        let stack = team::stack(&args.team, settings)?;
-        let hardware = team::hardware()?;
-        team::pull_missing(&stack, settings, &hardware, args.yes, printer, stop).await?;
-    }
     let run = detached::start(port, &settings.runs, &settings.logs, printer, stop).await?;
     printer.data(&run.url)?;
     let log = run.log.as_ref().map(|log| format!("; its log: {}", log.display()));

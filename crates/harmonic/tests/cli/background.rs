@@ -59,7 +59,9 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     let up = owner.detach();
     assert_eq!(up.code, Some(0), "{up:?}");
     let url = up.out.trim();
-    for word in ["harmonic down", "curl -N", "OpenAI(base_url=", "harmonic chat coder"] {
+    for word in
+        ["stack starter", "harmonic down", "curl -N", "OpenAI(base_url=", "harmonic chat coder"]
+    {
         assert!(up.err.contains(word), "{up:?}");
     }
 
@@ -120,12 +122,16 @@ fn nothing_runs_and_nothing_can_be_stopped_or_asked() {
 #[test]
 fn a_team_that_does_not_start_in_the_background_says_why() {
     let user = User::new();
-    let path = user.file("plan.json", "{}").display().to_string();
-    user.run(["up", "--detach", "--plan", &path]).refuses(&[
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let mut up = user.harmonic(["up", "--detach", "--port", &port]);
+    ran(up.args(TEAM)).refuses(&[
         "the team did not start",
-        "plan.json is not a plan",
-        ".log",
+        "uses the port",
+        &format!("{port}.log"),
     ]);
+    let path = user.file("plan.json", "{}").display().to_string();
+    user.run(["up", "--detach", "--plan", &path]).refuses(&["plan.json is not a plan"]);
 }
 
 #[test]

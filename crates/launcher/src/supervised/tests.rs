@@ -1,5 +1,9 @@
+use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use futures::StreamExt;
+use harmonic_api::openai::{ChatMessage, ChatRequest};
+use harmonic_api::{ChatEvent, Client, ClientError};
 use harmonic_engine::clock::WallClock;
 use harmonic_engine::sampling::Samplers;
 use harmonic_engine::sim::{SimMachine, SimVocabulary};
@@ -7,6 +11,7 @@ use harmonic_engine::{
     Allocation, Batch, CacheOp, Local, LocalConfig, Machine, MachineError, Outcome, SharedDevice,
     shared_device,
 };
+use harmonic_gateway::{Config, Roster, RosterAgent, bind, serve};
 use harmonic_types::{Bytes, EnginePlan, Event, FinishReason, Plan};
 
 use super::*;
@@ -47,6 +52,8 @@ struct Hospital {
     heals: bool,
     starts: AtomicUsize,
     available: Option<Bytes>,
+    /// Held by who does not want restarts to go on.
+    door: Mutex<()>,
 }
 
 impl Hospital {
@@ -57,6 +64,7 @@ impl Hospital {
             heals,
             starts: AtomicUsize::new(0),
             available: None,
+            door: Mutex::new(()),
         })
     }
 }
@@ -68,6 +76,7 @@ impl Starter for Hospital {
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
         let dies = if index == Some(0) {
             self.starts.fetch_add(1, Ordering::Relaxed);
+            let _open = self.door.lock().unwrap();
             if self.heals {
                 self.dies.store(false, Ordering::Relaxed);
             }
@@ -208,4 +217,65 @@ async fn memory_that_others_took_meanwhile_is_not_taken_back() {
     let Health::Died { message } = health else { panic!("{health:?}") };
     assert!(message.contains("needs 2.1 MB of memory and 1.0 MB are available"), "{message}");
     assert_eq!(hospital.starts.load(Ordering::Relaxed), 1);
+}
+
+fn asks(agent: &str, max_tokens: u32) -> ChatRequest {
+    ChatRequest {
+        model: agent.to_owned(),
+        messages: vec![ChatMessage::new("user", "go")],
+        max_tokens: Some(max_tokens),
+        ignore_eos: Some(true),
+        ..ChatRequest::default()
+    }
+}
+
+/// All that a client hears of a death: the error in its stream, then 503 and when to come back.
+#[test]
+fn a_death_as_seen_through_the_gateway() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (engines, clients) = (runtime(), runtime());
+    let hospital = Hospital::new(false, true);
+    let starter: Arc<dyn Starter> = Arc::clone(&hospital) as _;
+    let start = Deployment::start(Arc::new(plan()), starter, Bytes(GB), &Silent);
+    let deployment = engines.block_on(start).unwrap();
+    let agents = deployment.agents().map(|agent| RosterAgent {
+        name: agent.plan.name.clone(),
+        role: String::new(),
+        model: agent.plan.model.clone(),
+        context: agent.plan.context,
+        engine: agent.engine,
+    });
+    let roster = Roster::new(agents.collect()).unwrap();
+    let listener = clients.block_on(bind(([127, 0, 0, 1], 0).into())).unwrap();
+    let client = Client::new(&format!("http://{}", listener.address())).unwrap();
+    let _server = clients.spawn(serve(listener, roster, Config::default(), pending()));
+
+    // Until this is let go, nothing is started.
+    let door = hospital.door.lock().unwrap();
+    clients.block_on(async {
+        let mut cut = client.chat(&asks("coder", 400)).await.unwrap();
+        cut.next().await.unwrap().unwrap();
+        let undisturbed = client.chat(&asks("analyst", 400)).await.unwrap();
+        hospital.dies.store(true, Ordering::Relaxed);
+        let last = cut.map(|event| event.map(drop)).collect::<Vec<_>>().await.pop().unwrap();
+        assert!(matches!(last, Err(ClientError::BrokenOff { .. })), "{last:?}");
+        let refused = client.chat(&asks("coder", 1)).await.unwrap_err();
+        let ClientError::Status { status: 503, retry_after: Some(after), .. } = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(after >= Duration::from_secs(1));
+        while client.engines().await.unwrap().engines[0].state != "restarting" {}
+        let events: Vec<_> = undisturbed.map(|event| event.expect("undisturbed")).collect().await;
+        let used = events.iter().find_map(|event| match event {
+            ChatEvent::Usage(usage) => Some(usage.completion_tokens),
+            _ => None,
+        });
+        assert_eq!(used, Some(400));
+    });
+    drop(door);
+    clients.block_on(async {
+        while client.engines().await.unwrap().status != "ok" {}
+        client.chat(&asks("coder", 1)).await.unwrap();
+    });
+    engines.block_on(deployment.drain(Duration::ZERO));
 }
