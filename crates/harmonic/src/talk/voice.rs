@@ -19,13 +19,14 @@ pub struct Voice<'a> {
     printer: &'a Printer,
     said: String,
     thinks: bool,
+    cut: bool,
     waiting: Option<ProgressBar>,
 }
 
 impl<'a> Voice<'a> {
     /// Nothing is said yet.
     pub fn on(printer: &'a Printer) -> Self {
-        Self { printer, said: String::new(), thinks: false, waiting: None }
+        Self { printer, said: String::new(), thinks: false, cut: false, waiting: None }
     }
 
     /// What has been said, without the reasoning.
@@ -57,11 +58,8 @@ impl<'a> Voice<'a> {
             match event? {
                 ChatEvent::Reasoning { text } => self.think(&text),
                 ChatEvent::Delta { text } => self.say(&text)?,
-                ChatEvent::Finish { reason } if reason == "length" => {
-                    self.rest();
-                    self.printer.say("\n(cut off: the agent's context is full)");
-                }
-                ChatEvent::Finish { .. } | ChatEvent::Usage(_) => {}
+                ChatEvent::Finish { reason } => self.cut = reason == "length",
+                ChatEvent::Usage(_) => {}
             }
         }
         self.rest();
@@ -79,6 +77,9 @@ impl<'a> Voice<'a> {
         }
         if !self.said.is_empty() && !self.said.ends_with('\n') {
             self.printer.piece("\n")?;
+        }
+        if std::mem::take(&mut self.cut) {
+            self.printer.say("(cut off: the agent's context is full)");
         }
         Ok(())
     }

@@ -6,10 +6,10 @@ use std::process::Stdio;
 
 use crate::harness::{Ran, Server, User, ran};
 
-const TEAM: [&str; 4] = ["--stack", "starter", "--engine", "sim"];
+pub const TEAM: [&str; 4] = ["--stack", "starter", "--engine", "sim"];
 
 /// A user whose teams end with the test.
-struct Owner(User);
+pub struct Owner(pub User);
 
 impl Drop for Owner {
     fn drop(&mut self) {
@@ -18,7 +18,7 @@ impl Drop for Owner {
 }
 
 impl Owner {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(User::new())
     }
 
@@ -26,11 +26,11 @@ impl Owner {
         self.0.run(args)
     }
 
-    fn detach(&self) -> Ran {
+    pub fn detach(&self) -> Ran {
         self.0.run(["up", "--detach"].into_iter().chain(TEAM))
     }
 
-    fn teams(&self) -> Vec<serde_json::Value> {
+    pub fn teams(&self) -> Vec<serde_json::Value> {
         let document = self.run(["ps", "--json"]).json();
         assert_eq!(document["schema"], "harmonic.ps/1");
         document["teams"].as_array().unwrap().clone()

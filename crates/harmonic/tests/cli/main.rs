@@ -3,6 +3,8 @@
 
 mod background;
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod dialogue;
 mod doctor;
 mod documents;
 mod emit;
