@@ -6,7 +6,8 @@
 //! the memory; requests that come meanwhile are refused and told when to come back; a drain ends
 //! the supervision first, so nothing is started after it.
 //!
-//! Does not do: last words to the requests of the dead engine (it has said them when it ends).
+//! Does not do: last words to the requests of the dead engine (it has said them when it ends);
+//! surviving a crash of native code, which ends the whole process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
