@@ -98,7 +98,9 @@ impl Shared {
     fn died(&self, agent: &AgentName) -> Refused {
         match self.board.read().health {
             Health::Died { message } => Refused::EngineDied { agent: agent.clone(), message },
-            Health::Ready | Health::Draining | Health::Stopped => Refused::Draining,
+            Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
+                Refused::Draining
+            }
         }
     }
 
@@ -251,6 +253,17 @@ impl Engine for Local {
         async move {
             let drained = ended.wait_for(Option::is_some).await;
             drained.ok().and_then(|drained| *drained).unwrap_or_default()
+        }
+        .boxed()
+    }
+
+    fn ended(&self) -> BoxFuture<'static, Health> {
+        let mut ended = self.0.ended.clone();
+        let board = self.0.board.clone();
+        async move {
+            // An error says that the thread is gone, which is an end too.
+            let _ended = ended.wait_for(Option::is_some).await;
+            board.read().health
         }
         .boxed()
     }

@@ -100,6 +100,12 @@ impl ApiError {
                 Refused::Draining => {
                     (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable)
                 }
+                Refused::Restarting { retry_after, .. } => (
+                    S::SERVICE_UNAVAILABLE,
+                    F::Unavailable,
+                    "engine_restarting",
+                    Some(*retry_after),
+                ),
                 Refused::EngineDied { .. } => {
                     (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_died", unavailable)
                 }

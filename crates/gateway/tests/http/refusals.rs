@@ -24,6 +24,7 @@ async fn what_the_engine_refuses() {
         Refused::Invalid { message: "the template takes no tool messages".to_owned() },
         Refused::QueueFull { agent: agent(), queued: 64, retry_after: Duration::from_millis(1200) },
         Refused::Draining,
+        Refused::Restarting { agent: agent(), retry_after: Duration::from_millis(250) },
         Refused::EngineDied { agent: agent(), message: "out of memory".to_owned() },
     ] {
         // Streamed or not, the status line waits for the engine's word.
@@ -58,6 +59,13 @@ async fn what_the_engine_refuses() {
     x-request-id: req-ID
 
     {"error":{"message":"the deployment is draining and takes no new requests","type":"server_error","param":null,"code":"draining"}}
+
+    503 Service Unavailable
+    content-type: application/json
+    retry-after: 1
+    x-request-id: req-ID
+
+    {"error":{"message":"the engine that serves coder is being started again: retry in 1 s","type":"server_error","param":null,"code":"engine_restarting"}}
 
     503 Service Unavailable
     content-type: application/json
