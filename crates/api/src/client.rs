@@ -18,9 +18,11 @@ use reqwest::{RequestBuilder, Response, Url};
 use crate::openai::{ChatRequest, Envelope, ModelList, StreamOptions};
 
 mod error;
+mod health;
 mod stream;
 
 pub use error::ClientError;
+pub use health::{EngineHealth, ServerHealth};
 pub use stream::{ChatEvent, ChatStream};
 
 /// How long a connection may take to be made. The answer itself may take as long as it does: a

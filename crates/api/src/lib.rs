@@ -1,7 +1,7 @@
 //! The wire: how requests and answers look outside this process.
 //!
-//! Owns: the dialects (today OpenAI's chat completions), each in both directions; server-sent
-//! event framing; the streaming client.
+//! Owns: the dialects, each in both directions, and the seam between them and a server
+//! ([`AnswerWriter`]); framing; the streaming client.
 //!
 //! Invariants: decode∘encode is the identity on every request that a dialect can express; unknown
 //! fields are ignored, wrong types are refused, and what this version cannot honour is refused
@@ -11,8 +11,33 @@
 //! knows the agent), tokens.
 #![forbid(unsafe_code)]
 
+mod answer;
+pub mod anthropic;
+mod body;
+mod checks;
 pub mod client;
+mod dialect;
+mod embeddings;
+mod fault;
+mod gathered;
+mod invalid;
+pub mod ndjson;
+mod object;
+pub mod ollama;
 pub mod openai;
+mod said;
+mod schema;
 pub mod sse;
+#[cfg(test)]
+mod strategies;
+mod tools;
 
-pub use client::{ChatEvent, ChatStream, Client, ClientError};
+pub use answer::{AnswerWriter, Asked, Finish, Heading, total};
+pub use body::read;
+pub use client::{ChatEvent, ChatStream, Client, ClientError, EngineHealth, ServerHealth};
+pub use dialect::Dialect;
+pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};
+pub use fault::{Fault, FaultClass};
+pub use gathered::Gathered;
+pub use invalid::Invalid;
+pub use said::{Said, Strings, WordOr};

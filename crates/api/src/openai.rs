@@ -1,4 +1,5 @@
-//! OpenAI's chat completions dialect, own subset, in both directions.
+//! OpenAI's dialect, own subset, in both directions: chats here, plain texts in [`completions`],
+//! responses in [`responses`].
 //!
 //! Owns: the wire types, the way from a body to a [`harmonic_types::Request`] and back, and the
 //! way from [`harmonic_types::Event`]s to chunks or one response.
@@ -8,27 +9,38 @@
 //! names that llama-server and vLLM gave to what OpenAI does not have.
 
 mod answer;
+mod ask;
 mod chunk;
+pub mod completions;
 mod content;
 mod decode;
 mod encode;
 mod error;
 mod format;
 mod models;
-mod object;
 mod request;
 mod response;
+pub mod responses;
+mod tools;
 
-pub use answer::{Answer, Collected, finish_word};
-pub use chunk::{ChatChunk, ChunkChoice, Delta};
-pub use content::{Content, Part, Stop};
+pub use answer::ChatAnswer;
+pub use ask::ask;
+pub use chunk::{CallDelta, CalledDelta, ChatChunk, ChunkChoice, Delta};
+pub(crate) use content::text as content_text;
+pub use content::{Content, Part};
+pub(crate) use decode::logit_bias as decode_logit_bias;
 pub use decode::{decode, parse};
 pub use encode::encode;
-pub use error::{Envelope, ErrorBody, Invalid};
+pub use error::{Envelope, ErrorBody};
 pub use format::{NamedSchema, ResponseFormat, StructuredOutputs};
 pub use models::{ModelCard, ModelList};
 pub use request::{ChatMessage, ChatRequest, StreamOptions, TemplateArguments};
+pub(crate) use response::finite;
 pub use response::{
     ChatResponse, Choice, Logprobs, PromptTokensDetails, ResponseMessage, TokenEntry, TopToken,
     Usage,
+};
+pub use tools::{CallBody, CalledBody, ChoiceBody, FunctionBody, NameBody, ToolBody};
+pub(crate) use tools::{
+    FUNCTION, decode as decode_tools, encode as encode_tools, of_function, word as word_of_choice,
 };

@@ -1,4 +1,4 @@
-//! Server-sent events, as far as chat streams use them: `data` lines only.
+//! Server-sent events, as far as answers use them: `event` and `data` lines.
 //!
 //! Encoding writes into a buffer that the caller owns, so that a burst of events costs one
 //! allocation. Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
@@ -8,23 +8,48 @@ use eventsource_stream::{EventStream, Eventsource};
 use futures::Stream;
 use serde::Serialize;
 
+use crate::dialect::Dialect;
+use crate::fault::Fault;
+
+/// The media type.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+
 /// What ends a chat stream in OpenAI's dialect.
 pub const DONE: &str = "[DONE]";
 
 /// Appends `data: <value as JSON>` and the blank line. JSON holds no raw line break, so one `data`
 /// line is always enough.
 ///
-/// # Errors
-/// When `value` cannot be JSON; the buffer is then as it was.
-pub fn write_json<T: Serialize>(out: &mut BytesMut, value: &T) -> Result<(), serde_json::Error> {
-    let start = out.len();
+/// # Panics
+/// When `value` cannot be JSON: wire types are strings, numbers, lists and structs.
+pub fn write<T: Serialize>(out: &mut BytesMut, value: &T) {
     out.put_slice(b"data: ");
-    if let Err(error) = serde_json::to_writer((&mut *out).writer(), value) {
-        out.truncate(start);
-        return Err(error);
-    }
+    serde_json::to_writer((&mut *out).writer(), value)
+        .expect("wire types are strings, numbers, lists and structs");
     out.put_slice(b"\n\n");
-    Ok(())
+}
+
+/// As [`write()`], with the name of the event before it.
+///
+/// # Panics
+/// As [`write()`].
+pub fn write_named<T: Serialize>(out: &mut BytesMut, name: &str, value: &T) {
+    write_name(out, name);
+    write(out, value);
+}
+
+/// Appends the name of the event whose data follow.
+pub(crate) fn write_name(out: &mut BytesMut, name: &str) {
+    out.put_slice(b"event: ");
+    out.put_slice(name.as_bytes());
+    out.put_u8(b'\n');
+}
+
+/// Appends `fault` as the data of an event.
+pub(crate) fn write_fault(out: &mut BytesMut, dialect: Dialect, fault: &Fault<'_>) {
+    out.put_slice(b"data: ");
+    dialect.write_fault(fault, out);
+    out.put_slice(b"\n\n");
 }
 
 /// Appends the event that ends a chat stream.
@@ -62,7 +87,7 @@ mod tests {
             let mut wire = BytesMut::new();
             for text in &texts {
                 write_ping(&mut wire);
-                write_json(&mut wire, text).expect("a string is JSON");
+                write(&mut wire, text);
             }
             write_done(&mut wire);
             let pieces = wire.chunks(cut).map(|piece| Ok::<_, std::io::Error>(piece.to_vec()));

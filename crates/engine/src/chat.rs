@@ -1,14 +1,17 @@
 //! Where text becomes tokens and tokens become text; nowhere else.
 //!
 //! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding
-//! of answers (UTF-8, stop strings, reasoning).
+//! of answers (UTF-8, stop strings, reasoning, calls of tools).
 //!
 //! Invariants: the agent's system prompt always comes first; text leaves in whole characters; a
 //! stop string is never part of the answer.
 //!
 //! Does not do: sampling, or anything with the KV cache.
 
+mod calls;
 mod decoder;
+mod described;
+mod markers;
 mod reasoning;
 mod stop;
 mod template;
@@ -17,17 +20,26 @@ mod vocabulary;
 use std::sync::Arc;
 
 use harmonic_sched::Token;
-use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role};
+use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Tool, ToolChoice};
 
-pub use decoder::Decoder;
-use template::Template;
+use calls::Calls;
+pub use calls::Piece;
+pub use decoder::{Decoded, Decoder};
+pub use markers::Glue;
+use markers::Markers;
+use serde::de::IgnoredAny;
 pub use template::TemplateError;
+use template::{Scene, Template};
 pub use vocabulary::Vocabulary;
 
 /// A model's way of holding a conversation.
 pub struct Chat {
     vocabulary: Arc<dyn Vocabulary>,
     template: Template,
+    /// Control tokens that stand around reasoning.
+    thoughts: Markers,
+    /// Control tokens that stand around calls, and those around reasoning.
+    calls: Markers,
 }
 
 /// A prompt ready to be computed.
@@ -53,7 +65,12 @@ impl Chat {
     /// When the model's template is not valid.
     pub fn new(vocabulary: Arc<dyn Vocabulary>) -> Result<Self, TemplateError> {
         let template = Template::new(vocabulary.as_ref())?;
-        Ok(Self { vocabulary, template })
+        let thinks = template.mentions(reasoning::OPEN);
+        let around = if thinks { reasoning::MARKERS.as_slice() } else { &[] };
+        let thoughts = Markers::of(vocabulary.as_ref(), around.iter().copied());
+        let around = around.iter().chain(template.syntax().markers());
+        let calls = Markers::of(vocabulary.as_ref(), around.copied());
+        Ok(Self { vocabulary, template, thoughts, calls })
     }
 
     /// The vocabulary.
@@ -62,27 +79,39 @@ impl Chat {
     }
 
     /// `prompt` as `agent` sees it, up to where the answer starts. System messages of the client
-    /// are appended to the agent's own, as most templates allow only one.
+    /// are appended to the agent's own, as most templates allow only one. Tools that are not to be
+    /// called are not shown.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] when the template rejects the conversation.
+    /// [`Refused::Invalid`] when the template rejects the conversation, or the parameters of a tool
+    /// are no JSON.
     pub fn render(
         &self,
         agent: &AgentSpec,
         prompt: &Prompt,
         thinking: Option<bool>,
+        choice: &ToolChoice,
     ) -> Result<Rendered, Refused> {
         let thinking = thinking.unwrap_or(agent.thinking);
+        let tools = callable(prompt, choice);
+        for tool in tools {
+            serde_json::from_str::<IgnoredAny>(&tool.parameters).map_err(|error| {
+                let message =
+                    format!("the parameters of tool `{}` are no JSON: {error}", tool.name);
+                Refused::Invalid { message }
+            })?;
+        }
         let messages = match prompt {
             Prompt::Chat { messages, .. } => conversation(agent, messages),
             Prompt::Text(text) => {
-                let tokens = self.vocabulary.tokenize(&self.template.raw(text));
+                // The start of text is the vocabulary's to add: not every model wants one.
+                let tokens = self.vocabulary.tokenize(text);
                 return Ok(Rendered { tokens, reasoning_open: false });
             }
         };
         let text = self
             .template
-            .render(&messages, thinking)
+            .render(Scene { messages: &messages, tools, thinking })
             .map_err(|error| Refused::Invalid { message: error.to_string() })?;
         let reasoning_open = text.trim_end().ends_with(reasoning::OPEN);
         Ok(Rendered { tokens: self.vocabulary.tokenize(&text), reasoning_open })
@@ -93,18 +122,36 @@ impl Chat {
     pub fn shared_prefix(&self, agent: &AgentSpec) -> Vec<Token> {
         let probe = |content: &str| {
             let prompt = Prompt::chat(vec![Message::new(Role::User, content)]);
-            self.render(agent, &prompt, None).map(|rendered| rendered.tokens).unwrap_or_default()
+            self.render(agent, &prompt, None, &ToolChoice::Auto)
+                .map(|rendered| rendered.tokens)
+                .unwrap_or_default()
         };
         let (one, other) = (probe("alpha"), probe("7"));
         let common = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
         one.into_iter().take(common).collect()
     }
 
-    /// A decoder for one answer.
-    pub fn decoder(&self, stop: Vec<String>, reasoning_open: bool) -> Decoder {
+    /// A decoder for one answer, which may call `tools`.
+    pub fn decoder(&self, stop: Vec<String>, reasoning_open: bool, tools: &[Tool]) -> Decoder {
         let reasons = reasoning_open || self.template.mentions(reasoning::OPEN);
         let reasoning = reasons.then(|| reasoning::Splitter::new(reasoning_open));
-        Decoder::new(Arc::clone(&self.vocabulary), stop, reasoning)
+        let calls = (!tools.is_empty()).then(|| Calls::new(self.template.syntax(), tools));
+        let markers = if calls.is_some() { &self.calls } else { &self.thoughts };
+        Decoder::new(Arc::clone(&self.vocabulary), markers.clone(), stop, reasoning, calls)
+    }
+
+    /// What stands before and after the arguments when the model calls `name`.
+    pub fn call_frame(&self, name: &str) -> (Vec<Glue>, Vec<Glue>) {
+        let (before, after) = self.template.syntax().frame(name);
+        (self.calls.glue(&before), self.calls.glue(&after))
+    }
+}
+
+/// The tools of `prompt` that an answer may call.
+pub(crate) fn callable<'a>(prompt: &'a Prompt, choice: &ToolChoice) -> &'a [Tool] {
+    match (prompt, choice) {
+        (Prompt::Chat { .. }, ToolChoice::None) | (Prompt::Text(_), _) => &[],
+        (Prompt::Chat { tools, .. }, _) => tools,
     }
 }
 

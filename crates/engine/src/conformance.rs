@@ -14,6 +14,7 @@ mod answers;
 mod company;
 mod forms;
 mod lifecycle;
+mod tools;
 
 use std::sync::Arc;
 
@@ -44,6 +45,11 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     forms::a_bias_lifts_and_bans(factory).await;
     forms::an_answer_keeps_its_form(factory).await;
     forms::a_form_that_cannot_be_kept_is_refused(factory).await;
+    tools::a_required_call_is_made_and_valid(factory).await;
+    tools::the_named_tool_is_called(factory).await;
+    tools::results_are_part_of_the_conversation(factory).await;
+    tools::a_call_that_cannot_be_had_is_refused(factory).await;
+    tools::a_text_is_continued_as_it_stands(factory).await;
     lifecycle::a_finished_slot_is_refilled_while_others_run(factory).await;
     lifecycle::going_away_frees_the_slot(factory).await;
     lifecycle::a_borrower_loses_nothing(factory).await;

@@ -9,6 +9,7 @@
 //!
 //! Does not do: choosing among the allowed tokens (that is `sampling`), or reading wire formats.
 
+mod calls;
 mod grammars;
 mod worker;
 
@@ -17,6 +18,7 @@ use std::sync::mpsc;
 use harmonic_sched::Token;
 
 use crate::sampling::Mask;
+pub use calls::CallForm;
 pub use grammars::{FormatError, Grammars};
 use worker::{Position, Task};
 

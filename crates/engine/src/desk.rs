@@ -5,14 +5,16 @@
 //! Invariants: every request that was opened gets exactly one final word, even if the engine's
 //! thread panics (the desk outlives it).
 
+mod call_id;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harmonic_sched::{AgentLoad, Finished, Grant, Job};
-use harmonic_types::{AgentName, Event, Refused, RequestId, TokenLogprob};
+use harmonic_types::{AgentName, Event, FinishReason, Refused, RequestId, TokenLogprob};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::chat::Decoder;
+use crate::chat::{Decoded, Decoder, Piece};
 use crate::engine::{Allocation, Health};
 use crate::generation::Granted;
 use crate::sampling::{Choice, Sampler};
@@ -61,6 +63,24 @@ impl Client {
 
     fn send(&self, event: Event) {
         let _gone = self.events.send(event);
+    }
+
+    /// Passes on what a token has added; `logprobs` go with its text, empty where there is none.
+    fn say(&self, decoded: Decoded, logprobs: Option<TokenLogprob>) {
+        let mut logprobs: Vec<TokenLogprob> = logprobs.into_iter().collect();
+        if !decoded.reasoning.is_empty() {
+            self.send(Event::Reasoning { text: decoded.reasoning });
+        }
+        for piece in decoded.answer {
+            self.send(match piece {
+                Piece::Text(text) => Event::Text { text, logprobs: std::mem::take(&mut logprobs) },
+                Piece::Call { index, name } => Event::ToolCall { index, id: call_id::next(), name },
+                Piece::Arguments { index, text } => Event::ToolArguments { index, text },
+            });
+        }
+        if !logprobs.is_empty() {
+            self.send(Event::Text { text: String::new(), logprobs });
+        }
     }
 }
 
@@ -144,27 +164,21 @@ impl Desk {
                 top: found.top.into_iter().map(|(token, ln_p)| (text(token), ln_p)).collect(),
             }
         });
-        if !decoded.reasoning.is_empty() {
-            client.send(Event::Reasoning { text: decoded.reasoning });
-        }
-        if !decoded.text.is_empty() || logprobs.is_some() {
-            client
-                .send(Event::Text { text: decoded.text, logprobs: logprobs.into_iter().collect() });
-        }
-        decoded.stop
+        let stop = decoded.stop;
+        client.say(decoded, logprobs);
+        stop
     }
 
     /// The last word to a client; whether there is one.
     pub(crate) fn finish(&mut self, finished: &Finished) -> bool {
         let Some(Open { mut client, .. }) = self.open.remove(&finished.id) else { return false };
         let rest = client.decoder.finish();
-        if !rest.reasoning.is_empty() {
-            client.send(Event::Reasoning { text: rest.reasoning });
-        }
-        if !rest.text.is_empty() {
-            client.send(Event::Text { text: rest.text, logprobs: Vec::new() });
-        }
-        client.send(Event::Finished { reason: finished.reason, usage: finished.usage });
+        client.say(rest, None);
+        let reason = match finished.reason {
+            FinishReason::Stop if client.decoder.called() => FinishReason::ToolCalls,
+            reason => reason,
+        };
+        client.send(Event::Finished { reason, usage: finished.usage });
         // Cancelled while it waited.
         client.reply(Err(Refused::Draining));
         true

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_types::{AgentName, Bytes, Prompt, Refused, Request, Tokens};
 use serde::Serialize;
@@ -31,6 +32,12 @@ pub trait Engine: Send + Sync {
     /// Refuses new requests from now on, lets running ones finish for `grace`, cancels the rest,
     /// and stops. A second call waits for the first.
     fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained>;
+
+    /// Resolves when it has ended for good, drained or dead, and every request has had its last
+    /// word. Holds nothing of the engine. One that cannot tell never resolves.
+    fn ended(&self) -> BoxFuture<'static, Health> {
+        futures::future::pending().boxed()
+    }
 }
 
 /// Guaranteed slots per agent.
@@ -55,6 +62,11 @@ pub enum Health {
     Ready,
     /// It finishes what it has and takes nothing new.
     Draining,
+    /// Its thread died and another is being started.
+    Restarting {
+        /// What is known of the death.
+        message: String,
+    },
     /// Its thread has ended.
     Stopped,
     /// Its thread died.

@@ -12,10 +12,10 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_sched::{AgentLoad, Job, Token};
-use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Tokens};
+use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Tokens, ToolChoice};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
-use crate::chat::{Chat, Vocabulary};
+use crate::chat::{Chat, Vocabulary, callable};
 use crate::constraint::{FormatError, Grammars};
 use crate::desk::{Client, Open, SharedBoard, Submission};
 use crate::drive::Command;
@@ -98,7 +98,9 @@ impl Shared {
     fn died(&self, agent: &AgentName) -> Refused {
         match self.board.read().health {
             Health::Died { message } => Refused::EngineDied { agent: agent.clone(), message },
-            Health::Ready | Health::Draining | Health::Stopped => Refused::Draining,
+            Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
+                Refused::Draining
+            }
         }
     }
 
@@ -107,8 +109,9 @@ impl Shared {
         let index = self.agent(&request.agent)?;
         let ServedAgent { spec, context, .. } = &self.config.agents[index];
         // A form is that of the answer, so nothing may come before it.
-        let thinking = if request.format.is_some() { Some(false) } else { request.thinking };
-        let rendered = self.chat.render(spec, &request.prompt, thinking)?;
+        let thinking = if is_formed(&request) { Some(false) } else { request.thinking };
+        let choice = &request.tool_choice;
+        let rendered = self.chat.render(spec, &request.prompt, thinking, choice)?;
         let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let prefix = &self.prefixes[index];
         let shared = rendered.tokens.len() > prefix.len() && rendered.tokens.starts_with(prefix);
@@ -120,7 +123,8 @@ impl Shared {
             max_output: request.max_tokens.unwrap_or(*context).0,
         };
         let sampler = self.sampler(&request, spec, rendered.reasoning_open)?;
-        let decoder = self.chat.decoder(request.stop, rendered.reasoning_open);
+        let tools = callable(&request.prompt, choice);
+        let decoder = self.chat.decoder(request.stop, rendered.reasoning_open, tools);
         let (granted, grant) = oneshot::channel();
         let (events, answer) = unbounded::unbounded_channel();
         let client = Client {
@@ -134,6 +138,12 @@ impl Shared {
         let open = Open { client, prompt_tokens, sampler: Some(sampler) };
         Ok(Prepared { submission: Submission { job, open }, id, grant, answer })
     }
+}
+
+/// Whether the answer is held to a form from its first token on.
+fn is_formed(request: &Request) -> bool {
+    let must_call = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
+    request.format.is_some() || must_call
 }
 
 /// Computes an agent's prefix before anyone asks, so that the first request finds it.
@@ -160,7 +170,7 @@ impl Engine for Local {
         let shared = Arc::clone(&self.0);
         async move {
             let agent = request.agent.clone();
-            let prepared = if request.format.is_some() {
+            let prepared = if is_formed(&request) {
                 // A grammar may take longer to compile than a runtime's thread should be held up.
                 let shared = Arc::clone(&shared);
                 let prepare = tokio::task::spawn_blocking(move || shared.prepare(request));
@@ -189,7 +199,8 @@ impl Engine for Local {
         prompt: &Prompt,
     ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         let counted = self.0.agent(agent).and_then(|index| {
-            let rendered = self.0.chat.render(&self.0.config.agents[index].spec, prompt, None)?;
+            let agent = &self.0.config.agents[index].spec;
+            let rendered = self.0.chat.render(agent, prompt, None, &ToolChoice::Auto)?;
             Ok(Tokens(u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX)))
         });
         futures::future::ready(counted.map_err(EngineError::from)).boxed()
@@ -242,6 +253,17 @@ impl Engine for Local {
         async move {
             let drained = ended.wait_for(Option::is_some).await;
             drained.ok().and_then(|drained| *drained).unwrap_or_default()
+        }
+        .boxed()
+    }
+
+    fn ended(&self) -> BoxFuture<'static, Health> {
+        let mut ended = self.0.ended.clone();
+        let board = self.0.board.clone();
+        async move {
+            // An error says that the thread is gone, which is an end too.
+            let _ended = ended.wait_for(Option::is_some).await;
+            board.read().health
         }
         .boxed()
     }

@@ -1,15 +1,22 @@
 //! The one table from what can go wrong with a request to a status, a code and headers.
+//!
+//! An error becomes a response without a body; [`speak()`] writes the body in the dialect of the
+//! path, so that whoever finds the error need not know it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::RETRY_AFTER;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use harmonic_api::openai::{Envelope, ErrorBody, Invalid};
-use harmonic_types::Refused;
-
-use crate::respond::json;
+use bytes::BytesMut;
+use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
+use harmonic_engine::EngineError;
+use harmonic_types::{AgentName, Refused};
 
 /// When to come back while a deployment stops or an engine is gone. There is no figure to derive
 /// it from: about as long as it takes to start an engine whose weights are in the page cache.
@@ -18,7 +25,7 @@ const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 /// What can go wrong with a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    #[error("there is no {path} here; see /v1/chat/completions, /v1/models and /health")]
+    #[error("there is no {path} here; /openapi.json says what there is")]
     NoSuchPath { path: String },
     #[error("{path} does not take {method}: the `allow` header says what it does")]
     WrongMethod { method: String, path: String },
@@ -35,73 +42,102 @@ pub(crate) enum ApiError {
     /// The engine failed while it worked on the request.
     #[error("the engine failed: {message}")]
     Failed { message: String },
+    #[error(
+        "{agent} makes no embeddings: its model {model} writes text, and no engine here embeds"
+    )]
+    NoEmbeddings { agent: AgentName, model: String },
+    #[error("this server fetches no models: use `harmonic models pull`")]
+    NoPuller,
+    #[error("cannot pull the model: {message}")]
+    PullFailed { message: String },
     /// The deployment was stopped while the request ran.
     #[error("the deployment was stopped before the answer was complete: ask again")]
     Cancelled,
 }
 
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Refused(refused) => Self::Refused(refused),
+            error => Self::Failed { message: error.to_string() },
+        }
+    }
+}
+
 /// A row of the table.
 struct Row {
     status: StatusCode,
-    kind: &'static str,
+    class: FaultClass,
     code: &'static str,
     retry_after: Option<Duration>,
 }
 
-const CLIENT: &str = "invalid_request_error";
-const LIMIT: &str = "rate_limit_error";
-const SERVER: &str = "server_error";
-
 impl ApiError {
     fn row(&self) -> Row {
+        use FaultClass as F;
         use StatusCode as S;
         let unavailable = Some(UNAVAILABLE_RETRY);
-        let (status, kind, code, retry_after) = match self {
-            Self::NoSuchPath { .. } => (S::NOT_FOUND, CLIENT, "not_found", None),
-            Self::WrongMethod { .. } => (S::METHOD_NOT_ALLOWED, CLIENT, "method_not_allowed", None),
-            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, CLIENT, "body_too_large", None),
-            Self::SlowBody { .. } => (S::REQUEST_TIMEOUT, CLIENT, "body_too_slow", None),
-            Self::BrokenBody { .. } => (S::BAD_REQUEST, CLIENT, "body_incomplete", None),
-            Self::Invalid(invalid) => (S::BAD_REQUEST, CLIENT, invalid.code(), None),
+        let (status, class, code, retry_after) = match self {
+            Self::NoSuchPath { .. } => (S::NOT_FOUND, F::NotFound, "not_found", None),
+            Self::WrongMethod { .. } => {
+                (S::METHOD_NOT_ALLOWED, F::Invalid, "method_not_allowed", None)
+            }
+            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, F::TooLarge, "body_too_large", None),
+            Self::SlowBody { .. } => (S::REQUEST_TIMEOUT, F::Invalid, "body_too_slow", None),
+            Self::BrokenBody { .. } => (S::BAD_REQUEST, F::Invalid, "body_incomplete", None),
+            Self::Invalid(invalid) => (S::BAD_REQUEST, F::Invalid, invalid.code(), None),
             Self::Refused(refused) => match refused {
-                Refused::UnknownAgent { .. } => (S::NOT_FOUND, CLIENT, "model_not_found", None),
+                Refused::UnknownAgent { .. } => {
+                    (S::NOT_FOUND, F::NotFound, "model_not_found", None)
+                }
                 Refused::PromptTooLong { .. } => {
-                    (S::BAD_REQUEST, CLIENT, "context_length_exceeded", None)
+                    (S::BAD_REQUEST, F::Invalid, "context_length_exceeded", None)
                 }
-                Refused::Invalid { .. } => (S::BAD_REQUEST, CLIENT, "invalid_value", None),
+                Refused::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
                 Refused::QueueFull { retry_after, .. } => {
-                    (S::TOO_MANY_REQUESTS, LIMIT, "queue_full", Some(*retry_after))
+                    (S::TOO_MANY_REQUESTS, F::Limited, "queue_full", Some(*retry_after))
                 }
-                Refused::Draining => (S::SERVICE_UNAVAILABLE, SERVER, "draining", unavailable),
+                Refused::Draining => {
+                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable)
+                }
+                Refused::Restarting { retry_after, .. } => (
+                    S::SERVICE_UNAVAILABLE,
+                    F::Unavailable,
+                    "engine_restarting",
+                    Some(*retry_after),
+                ),
                 Refused::EngineDied { .. } => {
-                    (S::SERVICE_UNAVAILABLE, SERVER, "engine_died", unavailable)
+                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_died", unavailable)
                 }
             },
-            Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, SERVER, "engine_failed", None),
-            Self::Cancelled => (S::SERVICE_UNAVAILABLE, SERVER, "draining", unavailable),
+            Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None),
+            Self::NoEmbeddings { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
+            Self::NoPuller => (S::NOT_FOUND, F::NotFound, "no_pulls", None),
+            Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
+            Self::Cancelled => (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable),
         };
-        Row { status, kind, code, retry_after }
+        Row { status, class, code, retry_after }
     }
 
     fn param(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => invalid.param(),
-            Self::Refused(Refused::UnknownAgent { .. }) => Some("model"),
+            Self::Refused(Refused::UnknownAgent { .. }) | Self::NoEmbeddings { .. } => {
+                Some("model")
+            }
             Self::Refused(Refused::PromptTooLong { .. }) => Some("messages"),
             _ => None,
         }
     }
 
-    /// The error as clients read it, in a response or in mid-stream.
-    pub(crate) fn envelope(&self) -> Envelope<'_> {
+    /// The error, for a dialect to say.
+    pub(crate) fn fault(&self) -> Fault<'_> {
         let row = self.row();
-        Envelope {
-            error: ErrorBody {
-                message: Cow::Owned(self.to_string()),
-                kind: Cow::Borrowed(row.kind),
-                param: self.param().map(Cow::Borrowed),
-                code: Some(Cow::Borrowed(row.code)),
-            },
+        Fault {
+            class: row.class,
+            code: row.code,
+            param: self.param(),
+            message: Cow::Owned(self.to_string()),
         }
     }
 }
@@ -110,13 +146,33 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let row = self.row();
         tracing::info!(status = row.status.as_u16(), code = row.code, "refused");
-        let mut response = json(row.status, &self.envelope());
+        let mut response = row.status.into_response();
         if let Some(after) = row.retry_after {
             // Whole seconds, rounded up: 0 would mean at once.
             let seconds = after.as_millis().div_ceil(1000).max(1);
             let value = HeaderValue::try_from(seconds.to_string()).expect("digits");
             response.headers_mut().insert(RETRY_AFTER, value);
         }
+        response.extensions_mut().insert(Unsaid(Arc::new(self)));
         response
     }
+}
+
+/// An error whose response has no body yet.
+#[derive(Clone)]
+struct Unsaid(Arc<ApiError>);
+
+/// Middleware: writes the body of an error in the dialect of the path. It must be outside of
+/// everything that can fail with an [`ApiError`].
+pub(crate) async fn speak(request: Request, next: Next) -> Response {
+    let dialect = Dialect::of_path(request.uri().path());
+    let mut response = next.run(request).await;
+    if let Some(Unsaid(error)) = response.extensions_mut().remove() {
+        let mut body = BytesMut::new();
+        dialect.write_fault(&error.fault(), &mut body);
+        *response.body_mut() = Body::from(body.freeze());
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, json);
+    }
+    response
 }

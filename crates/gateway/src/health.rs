@@ -23,9 +23,9 @@ struct EngineReport {
     id: String,
     model: String,
     kind: String,
-    /// `ready`, `draining`, `stopped` or `died`.
+    /// `ready`, `draining`, `restarting`, `stopped` or `died`.
     state: &'static str,
-    /// What is known of its death.
+    /// What is known of its death, or its last one.
     message: Option<String>,
     /// Sequences it can run at once.
     sequences: u32,
@@ -41,6 +41,7 @@ impl From<EngineStatus> for EngineReport {
             Health::Ready => ("ready", None),
             Health::Draining => ("draining", None),
             Health::Stopped => ("stopped", None),
+            Health::Restarting { message } => ("restarting", Some(message)),
             Health::Died { message } => ("died", Some(message)),
         };
         Self {

@@ -11,18 +11,22 @@
 //! engines (that is `launcher`).
 #![forbid(unsafe_code)]
 
+mod answer;
 mod api_error;
 mod body;
-mod chat;
 mod config;
+mod embeddings;
 mod error;
 mod health;
 mod holder;
 mod listener;
-mod models;
+mod openapi;
+mod pull;
+mod puller;
 mod respond;
 mod roster;
 mod router;
+mod routes;
 mod server;
 mod shared;
 mod span;
@@ -31,5 +35,6 @@ pub use config::Config;
 pub use error::GatewayError;
 pub use holder::Holder;
 pub use listener::{Listener, bind};
+pub use puller::{PullFailed, Puller};
 pub use roster::{Roster, RosterAgent};
 pub use server::serve;

@@ -11,6 +11,11 @@ pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     let mut body = BytesMut::new();
     serde_json::to_writer((&mut body).writer(), value)
         .expect("wire types are strings, numbers, lists and structs");
+    body_of_json(status, body)
+}
+
+/// JSON text as a response.
+pub(crate) fn body_of_json(status: StatusCode, body: BytesMut) -> Response {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     (status, headers, body.freeze()).into_response()
 }

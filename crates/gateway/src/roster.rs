@@ -12,6 +12,7 @@ use harmonic_engine::Engine;
 use harmonic_types::{AgentName, Refused, Tokens};
 
 use crate::error::GatewayError;
+use crate::puller::Puller;
 
 /// One agent.
 #[derive(Clone)]
@@ -42,6 +43,7 @@ impl fmt::Debug for RosterAgent {
 pub struct Roster {
     agents: Vec<RosterAgent>,
     places: HashMap<AgentName, Place>,
+    puller: Option<Arc<dyn Puller>>,
 }
 
 /// Where an agent is in the list, and its name as a header.
@@ -65,7 +67,19 @@ impl Roster {
                 return Err(GatewayError::DuplicateAgent(agent.name.clone()));
             }
         }
-        Ok(Self { agents, places })
+        Ok(Self { agents, places, puller: None })
+    }
+
+    /// The roster, with one who fetches models for clients that ask for it.
+    #[must_use]
+    pub fn with_puller(mut self, puller: Arc<dyn Puller>) -> Self {
+        self.puller = Some(puller);
+        self
+    }
+
+    /// Who fetches models.
+    pub(crate) fn puller(&self) -> Option<&Arc<dyn Puller>> {
+        self.puller.as_ref()
     }
 
     /// The agents, in the order of the stack.

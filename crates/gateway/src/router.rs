@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
 
-use crate::api_error::ApiError;
+use crate::api_error::{ApiError, speak};
 use crate::shared::Shared;
-use crate::{chat, health, models, span};
+use crate::{health, openapi, routes, span};
 
 /// The server's routes over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/v1/chat/completions", post(chat::completions))
-        .route("/v1/models", get(models::list))
+    routes::routes()
         .route("/health", get(health::health))
+        .route("/openapi.json", get(openapi::openapi))
         .fallback(async |request: Request| ApiError::NoSuchPath {
             path: request.uri().path().to_owned(),
         })
@@ -25,6 +24,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             path: request.uri().path().to_owned(),
         })
         .layer(DefaultBodyLimit::max(shared.config.body_limit))
+        .layer(from_fn(speak))
         .layer(from_fn_with_state(Arc::clone(&shared), span::span))
         .with_state(shared)
 }

@@ -40,9 +40,10 @@ impl Shared {
         RequestId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Name of an answer: unique across restarts, because ids begin again at 1.
+    /// Name of an answer, without its dialect's prefix: unique across restarts, because ids begin
+    /// again at 1.
     pub(crate) fn answer_name(&self, id: RequestId) -> String {
-        format!("chatcmpl-{:x}-{id}", self.started)
+        format!("{:x}-{id}", self.started)
     }
 }
 

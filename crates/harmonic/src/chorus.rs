@@ -107,6 +107,8 @@ pub async fn perform(
                 answer.text.push_str(&text);
                 stage.text(index, &text)?;
             }
+            // Nobody gave it tools.
+            ChatEvent::ToolCall { .. } | ChatEvent::ToolArguments { .. } => {}
             ChatEvent::Finish { reason } => answer.complete = reason == "stop",
             ChatEvent::Usage(usage) => answer.tokens = usage.completion_tokens,
         }

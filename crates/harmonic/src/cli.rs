@@ -11,6 +11,10 @@ use harmonic_types::{AgentName, BudgetRule, SetupAxis, Sharing};
 
 use crate::what_if::WhatIf;
 
+mod running;
+
+pub use running::{Chat, Down, Ps};
+
 /// A team of local LLM agents on this machine
 ///
 /// Exit codes: 0 it worked, 1 you can fix it, 2 wrong usage, 3 unexpected. Data goes to stdout,
@@ -41,8 +45,14 @@ pub enum Verb {
     Models(Models),
     /// Show which agent gets which slots, and where every byte goes
     Plan(Plan),
-    /// Start a team and serve it until Ctrl-C
+    /// Start a team and serve it until Ctrl-C, or in the background
     Up(Up),
+    /// List the teams that run
+    Ps(Ps),
+    /// Stop a team that runs: its answers get time to finish
+    Down(Down),
+    /// Talk to an agent of a team that runs
+    Chat(Chat),
     /// Measure how throughput grows with parallel requests
     Bench(Bench),
     /// See a team of agents answer, and measure this machine, in under three minutes
@@ -189,6 +199,12 @@ pub struct Up {
     /// whoever reaches it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: IpAddr,
+    /// Serve in the background: returns once the team serves; `harmonic down` stops it
+    #[arg(long)]
+    pub detach: bool,
+    /// This is the process in the background
+    #[arg(long, hide = true, value_name = "LOG", conflicts_with = "detach")]
+    pub log_to: Option<PathBuf>,
     /// Seconds that running answers get when the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub grace: u64,

@@ -12,7 +12,7 @@ use harmonic_launcher::Starter;
 use harmonic_llama::LlamaSetup;
 use harmonic_models::gguf::{self, Header};
 use harmonic_models::{DivergenceMeter, Quantizer, WeightFormat, catalog};
-use harmonic_types::{Divergence, EnginePlan, ModelShape, Plan};
+use harmonic_types::{Bytes, Divergence, EnginePlan, ModelShape, Plan};
 
 /// Starts engines of every kind, all for one plan.
 #[derive(Clone, Debug)]
@@ -47,6 +47,10 @@ impl Starter for Engines {
                 reason: format!("this build has no engine of kind `{kind}`: use llama or sim"),
             }),
         }
+    }
+
+    fn available(&self) -> Option<Bytes> {
+        crate::team::hardware().ok().map(|hardware| hardware.memory_available_bytes)
     }
 }
 

@@ -22,6 +22,7 @@ const WIDEST: usize = 100;
 const HEADING: Style = Style::new().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const ASIDE: Style = Style::new().dimmed();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// Writes to the terminal. What the terminal can do is asked once.
@@ -56,6 +57,29 @@ impl Printer {
         let mut out = AutoStream::new(io::stdout().lock(), self.out_colour);
         writeln!(out, "{text}")?;
         out.flush()
+    }
+
+    /// Data as it comes, without a newline. What would steer a terminal does not reach one.
+    ///
+    /// # Errors
+    /// As [`Printer::data`].
+    pub fn piece(&self, text: &str) -> io::Result<()> {
+        let mut out = AutoStream::new(io::stdout().lock(), self.out_colour);
+        if self.out_is_terminal {
+            out.write_all(harmless(text).as_bytes())?;
+        } else {
+            out.write_all(text.as_bytes())?;
+        }
+        out.flush()
+    }
+
+    /// What is beside the data and comes in pieces, too. Lost where stderr is closed.
+    pub fn aside(&self, text: &str) {
+        if !self.quiet {
+            let text = harmless(text);
+            let mut err = self.stderr();
+            let _ = write!(err, "{ASIDE}{text}{ASIDE:#}").and_then(|()| err.flush());
+        }
     }
 
     /// The title of what follows, with a blank line before it.
@@ -133,5 +157,21 @@ impl Printer {
     /// Whether somebody can be asked.
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && self.err_is_terminal
+    }
+}
+
+/// `text` without what would steer a terminal.
+fn harmless(text: &str) -> String {
+    let steers = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    text.chars().map(|char| if steers(char) { '\u{fffd}' } else { char }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn an_answer_cannot_steer_the_terminal() {
+        assert_eq!(harmless("a\tb\n\u{1b}[2Jé"), "a\tb\n\u{fffd}[2Jé");
     }
 }

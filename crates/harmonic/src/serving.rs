@@ -93,6 +93,11 @@ impl Serving {
         format!("http://{address}")
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// What runs.
     pub fn plan(&self) -> &Plan {
         self.deployment.plan()

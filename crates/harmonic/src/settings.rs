@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use etcetera::BaseStrategy;
+use harmonic_launcher::Runs;
 use harmonic_models::{CacheRoots, PullOptions, Store, default_root};
 
 use crate::failure::Failure;
@@ -29,6 +30,10 @@ pub struct Settings {
     pub curves: PathBuf,
     /// Setups that were measured here: `$XDG_DATA_HOME/harmonic/setups`.
     pub setups: PathBuf,
+    /// Deployments that run: `$XDG_STATE_HOME/harmonic/runs`.
+    pub runs: Runs,
+    /// What deployments in the background say: `$XDG_STATE_HOME/harmonic/logs`.
+    pub logs: PathBuf,
     /// Caches of other tools.
     pub caches: CacheRoots,
     /// `$HF_ENDPOINT`, `$HF_TOKEN`.
@@ -56,13 +61,17 @@ impl Settings {
         let folders = etcetera::choose_base_strategy()
             .map_err(|error| anyhow!(error))
             .context("cannot tell where your home folder is: set HOME")?;
-        Self::from_environment(&lookup, folders.home_dir(), &folders.data_dir())
+        let data = folders.data_dir();
+        // Windows has no folder of its own for what a program remembers between runs.
+        let state = folders.state_dir().unwrap_or_else(|| data.clone());
+        Self::from_environment(&lookup, folders.home_dir(), &data, &state)
     }
 
     fn from_environment(
         lookup: &dyn Fn(&str) -> Option<String>,
         home: &Path,
         data: &Path,
+        state: &Path,
     ) -> anyhow::Result<Self> {
         let path = |name: &str| lookup(name).map(PathBuf::from);
         let defaults = PullOptions::default();
@@ -71,6 +80,8 @@ impl Settings {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
             curves: data.join("harmonic/curves"),
             setups: data.join("harmonic/setups"),
+            runs: Runs::new(state.join("harmonic/runs")),
+            logs: state.join("harmonic/logs"),
             caches: caches(&path, home),
             pull: PullOptions {
                 hub_endpoint: lookup("HF_ENDPOINT").unwrap_or(defaults.hub_endpoint),
@@ -135,7 +146,8 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Settings::from_environment(&lookup, Path::new("/home/me"), Path::new("/home/me/.data"))
+        let [home, data, state] = ["/home/me", "/home/me/.data", "/home/me/.state"].map(Path::new);
+        Settings::from_environment(&lookup, home, data, state)
     }
 
     #[test]
@@ -144,6 +156,7 @@ mod tests {
         assert_eq!(settings.store.root(), Path::new("/home/me/.data/harmonic/models"));
         assert_eq!((settings.port, settings.stack.as_str()), (4276, "standard"));
         assert_eq!(settings.log, None);
+        assert_eq!(settings.logs, Path::new("/home/me/.state/harmonic/logs"));
         let hub = PathBuf::from("/home/me/.cache/huggingface/hub");
         assert_eq!(settings.caches.hugging_face, [hub]);
     }

@@ -11,7 +11,16 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub struct Stop {
     token: CancellationToken,
-    _listener: AbortOnDropHandle<()>,
+    listener: AbortOnDropHandle<()>,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
 }
 
 impl Stop {
@@ -31,7 +40,17 @@ impl Stop {
         };
         #[expect(clippy::disallowed_methods, reason = "it is held, and aborted with its holder")]
         let listener = AbortOnDropHandle::new(tokio::spawn(listener));
-        Ok(Self { token, _listener: listener })
+        Ok(Self { token, listener })
+    }
+
+    /// Signals go to the caller from now on, who has another use for Ctrl-C.
+    ///
+    /// # Errors
+    /// When the system refuses a signal handler.
+    pub fn hand_over(&self) -> io::Result<Signals> {
+        let signals = Signals::new()?;
+        self.listener.abort();
+        Ok(signals)
     }
 
     /// Cancelled when the user wants an end.
@@ -71,8 +90,10 @@ fn end_now() {
     std::process::exit(1);
 }
 
+/// Signals as they come.
 #[cfg(unix)]
-struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
@@ -87,16 +108,19 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// Resolves to the next one.
+    pub async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
         }
     }
 }
 
+/// Signals as they come.
 #[cfg(not(unix))]
-struct Signals;
+#[derive(Debug)]
+pub struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
@@ -104,9 +128,11 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    /// Resolves to the next one.
+    pub async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        Signal::Interrupt
     }
 }

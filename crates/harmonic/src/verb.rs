@@ -1,11 +1,14 @@
 //! What each verb does.
 
 pub mod bench;
+mod chat;
 mod demo;
 mod detect;
 mod doctor;
+mod down;
 mod models;
 mod plan;
+pub mod ps;
 mod up;
 
 use crate::cli::Verb;
@@ -30,6 +33,9 @@ pub async fn run(
         Verb::Models(args) => models::run(args, settings, printer, stop).await,
         Verb::Plan(args) => plan::run(&args, settings, printer),
         Verb::Up(args) => up::run(&args, settings, printer, stop).await,
+        Verb::Ps(args) => ps::run(&args, settings, printer).await,
+        Verb::Down(args) => down::run(&args, settings, printer, stop).await,
+        Verb::Chat(args) => chat::run(&args, settings, printer, stop).await,
         Verb::Bench(args) => bench::run(args, settings, printer, stop).await,
         Verb::Demo(args) => demo::run(&args, settings, printer, stop).await,
     }

@@ -3,10 +3,12 @@
 
 pub mod answers;
 pub mod doctor;
+pub mod endpoint;
 pub mod findings;
 pub mod hardware;
 pub mod lines;
 pub mod models;
 pub mod plan;
+pub mod runs;
 pub mod setup;
 pub mod table;

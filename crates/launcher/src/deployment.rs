@@ -1,6 +1,5 @@
 //! A plan that runs.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,11 +9,15 @@ use harmonic_types::{AgentPlan, Bytes, EnginePlan, Finding, Plan};
 
 use crate::audit;
 use crate::error::LaunchError;
+use crate::restarts::Restarts;
 use crate::soundness;
+use crate::start::Start;
 use crate::starter::{Progress, Starter};
+use crate::supervised::Supervised;
 
-/// Running engines and the plan they were started from. Dropping it cancels what runs and stops the
-/// engines; [`Deployment::drain`] lets running answers finish first.
+/// Running engines and the plan they were started from. An engine that dies is started again, and
+/// the others do not notice. Dropping the deployment cancels what runs and stops the engines;
+/// [`Deployment::drain`] lets running answers finish first.
 pub struct Deployment {
     plan: Arc<Plan>,
     /// In the order of the plan, one for each of its engines.
@@ -79,15 +82,18 @@ impl Deployment {
         for (index, planned) in plan.engines.iter().enumerate() {
             progress.starting(planned, index + 1, plan.engines.len());
             let began = Instant::now();
-            let engine = start_one(&plan, index, starter).await?;
+            let start = Start::new(Arc::clone(&plan), index, Arc::clone(starter));
+            let engine = start.start().await?;
             let real = engine.status().allocation;
-            self.engines.push(engine);
+            let took = began.elapsed();
+            let supervised = Supervised::new(engine, start, Restarts::default(), took);
+            self.engines.push(Arc::new(supervised));
             allocated += audit::held(planned, &real);
             if allocated > budget {
                 return Err(LaunchError::OverBudget { allocated, budget });
             }
             self.findings.extend(audit::findings(planned, &real));
-            progress.started(planned, began.elapsed());
+            progress.started(planned, took);
         }
         Ok(())
     }
@@ -123,41 +129,6 @@ impl Deployment {
             EngineDrained { id: planned.id.clone(), drained: engine.drain(grace).await }
         });
         join_all(drains).await
-    }
-}
-
-/// Starts the engine at `index` on a thread that may block.
-async fn start_one(
-    plan: &Arc<Plan>,
-    index: usize,
-    starter: &Arc<dyn Starter>,
-) -> Result<Arc<dyn Engine>, LaunchError> {
-    let engine = &plan.engines[index];
-    let outcome = tokio::task::spawn_blocking({
-        let (plan, starter) = (Arc::clone(plan), Arc::clone(starter));
-        move || starter.start(&plan, &plan.engines[index])
-    });
-    match outcome.await {
-        Ok(Ok(engine)) => Ok(engine),
-        Ok(Err(source)) => {
-            Err(LaunchError::Engine { id: engine.id.clone(), model: engine.model.clone(), source })
-        }
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => Err(LaunchError::Panicked { id: engine.id.clone(), message: said(panic) }),
-            // Nobody aborts it; a runtime that is shut down drops this future too.
-            Err(error) => resume_unwind(Box::new(error.to_string())),
-        },
-    }
-}
-
-/// What a panic said.
-fn said(panic: Box<dyn std::any::Any + Send>) -> String {
-    match panic.downcast::<String>() {
-        Ok(text) => *text,
-        Err(panic) => match panic.downcast::<&'static str>() {
-            Ok(text) => (*text).to_owned(),
-            Err(_) => "it did not say why".to_owned(),
-        },
     }
 }
 

@@ -1,4 +1,7 @@
-//! Why there is no deployment.
+//! Why there is no deployment, or no record of it.
+
+use std::io;
+use std::path::PathBuf;
 
 use harmonic_engine::EngineError;
 use harmonic_types::Bytes;
@@ -19,6 +22,16 @@ pub enum LaunchError {
     )]
     Memory {
         /// The plan's total.
+        needed: Bytes,
+        /// What is free now.
+        available: Bytes,
+    },
+    /// Others hold the memory that an engine had before it died.
+    #[error("the engine {id} needs {needed} of memory and {available} are available now")]
+    EngineMemory {
+        /// [`harmonic_types::EnginePlan::id`].
+        id: String,
+        /// What it takes.
         needed: Bytes,
         /// What is free now.
         available: Bytes,
@@ -52,5 +65,37 @@ pub enum LaunchError {
         allocated: Bytes,
         /// What the plan may spend.
         budget: Bytes,
+    },
+}
+
+/// Why the record of the deployments that run is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It cannot be written.
+    #[error("cannot write the record of this deployment to {}: may you write there?", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// It cannot be read.
+    #[error("cannot read {}, where running deployments are recorded", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not what was written.
+    #[error("{} is no record of a deployment: delete it", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        #[source]
+        source: serde_json::Error,
     },
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harmonic_engine::{Engine, EngineError};
-use harmonic_types::{EnginePlan, Plan};
+use harmonic_types::{Bytes, EnginePlan, Plan};
 
 /// Makes engines. The binary implements it, because it alone knows every kind.
 pub trait Starter: Send + Sync {
@@ -13,6 +13,10 @@ pub trait Starter: Send + Sync {
     /// # Errors
     /// When the engine cannot be made; nothing of it may be left then.
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError>;
+
+    /// Memory that is free now, asked before an engine that died is started again; `None` where
+    /// that cannot be told. Called on a thread that may block.
+    fn available(&self) -> Option<Bytes>;
 }
 
 /// Hears how a start goes on.

@@ -5,6 +5,7 @@ mod store;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use harmonic_engine::chat::Vocabulary;
 use harmonic_engine::sampling::Samplers;
 use harmonic_engine::{
     Batch, Engine, EngineError, LocalConfig, Machine, Row, SeqId, Token, conformance,
@@ -102,6 +103,22 @@ fn an_impossible_context_is_a_clear_error() {
 fn an_unknown_format_is_a_clear_error() {
     let error = quantize(&starter(), &PathBuf::from("/dev/null"), "Q9_9", 1).expect_err("unknown");
     assert!(error.to_string().starts_with("llama.cpp cannot convert to Q9_9"), "{error}");
+}
+
+/// Gemma wants a start of text before everything, the starter model before nothing.
+#[test]
+fn the_start_of_text_is_there_once_where_it_is_wanted() {
+    for (name, wanted) in [("smollm2:135m", 0), ("gemma3:270m", 1)] {
+        let model = Model::load(&store::path(name)).expect("loads");
+        let bos = model.bos_text();
+        let starts = |text: &str| {
+            let tokens = model.tokenize(text);
+            let start = model.tokenize(&bos)[0];
+            tokens.iter().filter(|token| **token == start).count()
+        };
+        assert_eq!(starts("hello"), wanted, "{name}");
+        assert_eq!(starts(&format!("{bos}hello")), 1, "{name}");
+    }
 }
 
 /// llama.cpp would abort the process.

@@ -202,6 +202,17 @@ pub enum Refused {
     /// The deployment is being stopped (503).
     #[error("the deployment is draining and takes no new requests")]
     Draining,
+    /// The engine died and is being started again (503).
+    #[error(
+        "the engine that serves {agent} is being started again: retry in {} s",
+        retry_after.as_secs_f64().ceil().max(1.0)
+    )]
+    Restarting {
+        /// Its agent.
+        agent: AgentName,
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// The engine is gone (503).
     #[error("the engine that serves {agent} has died: {message}")]
     EngineDied {

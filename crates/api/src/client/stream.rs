@@ -13,7 +13,7 @@ use futures::{Stream, StreamExt};
 use reqwest::{Response, Url};
 
 use super::error::ClientError;
-use crate::openai::{ChatChunk, Envelope, Usage};
+use crate::openai::{CallDelta, ChatChunk, Envelope, Usage};
 use crate::sse;
 
 /// What a streamed answer yields, in order: deltas, one `Finish`, `Usage` when the server counts.
@@ -30,9 +30,25 @@ pub enum ChatEvent {
         /// The text; never empty.
         text: String,
     },
+    /// The answer calls a tool; its arguments follow.
+    ToolCall {
+        /// Counts the answer's calls from 0.
+        index: u32,
+        /// Names the call for the message that brings its result.
+        id: String,
+        /// The tool.
+        name: String,
+    },
+    /// More of a call's arguments.
+    ToolArguments {
+        /// The call.
+        index: u32,
+        /// A piece of JSON text; never empty.
+        text: String,
+    },
     /// The answer is complete.
     Finish {
-        /// `stop`, `length` …
+        /// `stop`, `length`, `tool_calls` …
         reason: String,
     },
     /// Token counts.
@@ -80,13 +96,30 @@ fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
     let choice = chunk.choices.into_iter().next().unwrap_or_default();
     let text =
         |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(Cow::into_owned);
-    let events = [
+    let said = [
         text(choice.delta.reasoning_content).map(|text| ChatEvent::Reasoning { text }),
         text(choice.delta.content).map(|text| ChatEvent::Delta { text }),
+    ];
+    let called = choice.delta.tool_calls.into_iter().flatten().flat_map(call);
+    let ended = [
         choice.finish_reason.map(|reason| ChatEvent::Finish { reason: reason.into_owned() }),
         chunk.usage.map(ChatEvent::Usage),
     ];
-    events.into_iter().flatten()
+    said.into_iter().flatten().chain(called).chain(ended.into_iter().flatten())
+}
+
+/// The events in one delta of a call.
+fn call(delta: CallDelta<'_>) -> impl Iterator<Item = ChatEvent> {
+    let CallDelta { index, id, function, .. } = delta;
+    // Some servers repeat the id, or send an empty name, with every piece.
+    let begun = function.name.filter(|name| !name.is_empty()).map(|name| ChatEvent::ToolCall {
+        index,
+        id: id.unwrap_or_default().into_owned(),
+        name: name.into_owned(),
+    });
+    let arguments = function.arguments.filter(|text| !text.is_empty());
+    let more = arguments.map(|text| ChatEvent::ToolArguments { index, text: text.into_owned() });
+    [begun, more].into_iter().flatten()
 }
 
 impl Stream for ChatStream {

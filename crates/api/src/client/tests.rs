@@ -100,6 +100,37 @@ async fn a_stream_becomes_events() {
 }
 
 #[tokio::test]
+async fn calls_of_tools_become_events() {
+    let stream = concat!(
+        r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"look","arguments":""}}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}},{"index":1,"id":"c2","function":{"name":"go","arguments":"{\"a\""}}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+        "\n\ndata: [DONE]\n\n",
+    );
+    let (url, _) = server(vec![Some(answer("200 OK", "", stream))]);
+    let events: Vec<ChatEvent> =
+        events(&url).await.into_iter().map(|event| event.expect("whole")).collect();
+    let call = |index, id: &str, name: &str| ChatEvent::ToolCall {
+        index,
+        id: id.to_owned(),
+        name: name.to_owned(),
+    };
+    let more = |index, text: &str| ChatEvent::ToolArguments { index, text: text.to_owned() };
+    assert_eq!(
+        events,
+        [
+            call(0, "c1", "look"),
+            more(0, "{}"),
+            call(1, "c2", "go"),
+            more(1, "{\"a\""),
+            ChatEvent::Finish { reason: "tool_calls".to_owned() },
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_stream_that_is_cut_short_is_an_error() {
     let (url, _) = server(vec![Some(answer("200 OK", "", STREAM))]);
     let events = events(&url).await;

@@ -35,15 +35,15 @@ pub struct ChatChunk<'a> {
 /// One choice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChunkChoice<'a> {
-    /// 0.
+    /// Which of the answers that were asked for.
     pub index: u32,
     /// What is new.
-    #[serde(default)]
+    #[serde(default, borrow)]
     pub delta: Delta<'a>,
     /// Log-probabilities of what is new, when asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<Logprobs>,
-    /// `stop` or `length` in the last chunk with a choice, else null.
+    /// `stop`, `length` or `tool_calls` in the answer's last chunk, else null.
     #[serde(default)]
     pub finish_reason: Option<Cow<'a, str>>,
 }
@@ -60,4 +60,35 @@ pub struct Delta<'a> {
     /// More of the reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<Cow<'a, str>>,
+    /// More of the calls of tools.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<CallDelta<'a>>>,
+}
+
+/// More of a call. The first of each call has its id and its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallDelta<'a> {
+    /// Counts the answer's calls from 0.
+    #[serde(default)]
+    pub index: u32,
+    /// Names the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
+    /// `function`.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Cow<'a, str>>,
+    /// What is called.
+    #[serde(default, borrow)]
+    pub function: CalledDelta<'a>,
+}
+
+/// More of what is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalledDelta<'a> {
+    /// The tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Cow<'a, str>>,
+    /// More of its arguments, JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Cow<'a, str>>,
 }

@@ -1,32 +1,33 @@
 //! From a [`Request`] to the body that asks for it.
 
-use harmonic_types::Request;
+use harmonic_types::{Message, Prompt, Request};
 
-use super::content::Stop;
-use super::format;
 use super::request::{ChatMessage, ChatRequest, TemplateArguments};
+use super::{format, tools};
+use crate::said::Strings;
 
 /// The body that [`super::decode()`] reads as `request`. The request's id is not on the wire, and
-/// whether the answer is streamed is not in the request: `stream` is absent.
+/// whether the answer is streamed is not in the request: `stream` is absent. A prompt of plain
+/// text is not this dialect's: its body has no message, and is refused.
 pub fn encode(request: &Request) -> ChatRequest {
     let sampling = &request.sampling;
     let (response_format, structured_outputs) =
         request.format.as_ref().map_or((None, None), format::encode);
     ChatRequest {
         model: request.agent.0.clone(),
-        messages: request
-            .prompt
-            .messages()
-            .iter()
-            .map(|message| ChatMessage::new(message.role.as_str(), message.content.clone()))
-            .collect(),
+        messages: request.prompt.messages().iter().map(message).collect(),
+        tools: match &request.prompt {
+            Prompt::Chat { tools, .. } => tools::encode(tools),
+            Prompt::Text(_) => None,
+        },
+        tool_choice: tools::encode_choice(&request.tool_choice),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         top_k: sampling.top_k.map(i64::from),
         min_p: sampling.min_p,
         // The older name: every server knows it.
         max_tokens: request.max_tokens.map(|most| most.0),
-        stop: (!request.stop.is_empty()).then(|| Stop(request.stop.clone())),
+        stop: (!request.stop.is_empty()).then(|| Strings(request.stop.clone())),
         seed: request.seed.map(u64::cast_signed),
         ignore_eos: request.ignore_eos.then_some(true),
         presence_penalty: sampling.presence_penalty,
@@ -43,5 +44,15 @@ pub fn encode(request: &Request) -> ChatRequest {
             .thinking
             .map(|think| TemplateArguments { enable_thinking: Some(think) }),
         ..ChatRequest::default()
+    }
+}
+
+fn message(message: &Message) -> ChatMessage {
+    let calls = message.tool_calls.iter().cloned().map(Into::into).collect::<Vec<_>>();
+    ChatMessage {
+        reasoning_content: message.reasoning.clone(),
+        tool_calls: (!calls.is_empty()).then_some(calls),
+        tool_call_id: message.tool_call_id.clone(),
+        ..ChatMessage::new(message.role.as_str(), message.content.clone())
     }
 }

@@ -2,14 +2,16 @@
 //! for what OpenAI's API cannot say.
 
 use harmonic_types::Format;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::Invalid;
-use super::object;
+use crate::invalid::Invalid;
+use crate::object;
 
 /// `response_format`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiResponseFormat")]
 pub struct ResponseFormat {
     /// `text`, `json_object` or `json_schema`; empty when the body has none.
     #[serde(rename = "type", default)]
@@ -24,19 +26,22 @@ pub struct ResponseFormat {
 }
 
 /// A JSON Schema as OpenAI wraps it. Its `strict` is not listed: a schema is always enforced.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiNamedSchema")]
 pub struct NamedSchema {
     /// For the client; OpenAI demands it, this server does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub schema: Option<Value>,
 }
 
 /// `structured_outputs`: one of its fields. Others, which vLLM knows, are refused: JSON has
 /// `response_format`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiStructuredOutputs")]
 #[serde(deny_unknown_fields)]
 pub struct StructuredOutputs {
     /// A regular expression in the syntax of Rust's `regex`.

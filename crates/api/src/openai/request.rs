@@ -2,25 +2,31 @@
 //!
 //! Invariants: every optional field is absent or null when it is not set, and absent when written;
 //! fields that are not listed are ignored when read. Fields that are listed only to be refused
-//! (`tools` …) are here because a client that sent them relies on them.
+//! (`functions` …) are here because a client that sent them relies on them.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::content::{Content, Stop};
+use super::content::Content;
 use super::format::{ResponseFormat, StructuredOutputs};
-use super::object;
+use super::tools::{CallBody, ChoiceBody, ToolBody};
+use crate::object;
+use crate::said::{Strings, WordOr};
+use crate::schema;
 
 /// A chat completion request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiChatRequest", extend("required" = ["model", "messages"]))]
 pub struct ChatRequest {
     /// The agent's name; empty when the body has none.
     #[serde(default)]
     pub model: String,
     /// The conversation, oldest first; empty when the body has none.
     #[serde(default, deserialize_with = "object::list")]
+    #[schemars(length(min = 1))]
     pub messages: Vec<ChatMessage>,
     /// Whether the answer comes as server-sent events; absent is no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,25 +40,31 @@ pub struct ChatRequest {
     pub stream_options: Option<StreamOptions>,
     /// 0 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2))]
     pub temperature: Option<f32>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
     pub top_p: Option<f32>,
     /// Most likely tokens to choose from; 0 and −1 are all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
     pub top_k: Option<i64>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
     pub min_p: Option<f32>,
     /// Most tokens to generate; the older name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_tokens: Option<u32>,
     /// Most tokens to generate; the newer name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_completion_tokens: Option<u32>,
     /// Strings that end the answer: at most 16.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop: Option<Stop>,
+    pub stop: Option<Strings>,
     /// Seed of the draw. 64 bits as OpenAI has them: signed; the request keeps the bit pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<i64>,
@@ -61,21 +73,26 @@ pub struct ChatRequest {
     pub ignore_eos: Option<bool>,
     /// −2 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -2, max = 2))]
     pub presence_penalty: Option<f32>,
     /// −2 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -2, max = 2))]
     pub frequency_penalty: Option<f32>,
     /// Above 0 up to 10; 1 is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 10), extend("exclusiveMinimum" = 0))]
     pub repeat_penalty: Option<f32>,
     /// Whether log-probabilities are wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<bool>,
     /// Rivals per token, 0 to 20; only with `logprobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20))]
     pub top_logprobs: Option<u32>,
-    /// Answers wanted; 1.
+    /// Answers wanted, 1 to 16; absent is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 16))]
     pub n: Option<u32>,
     /// Arguments of the chat template.
     #[serde(
@@ -84,12 +101,24 @@ pub struct ChatRequest {
         deserialize_with = "object::optional"
     )]
     pub chat_template_kwargs: Option<TemplateArguments>,
-    /// Refused unless empty.
+    /// Tools that the answer may call.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional_list"
+    )]
+    pub tools: Option<Vec<ToolBody>>,
+    /// `auto`, `none`, `required` or a tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tools: Option<Value>,
+    pub tool_choice: Option<WordOr<ChoiceBody>>,
     /// Refused unless empty: the older name of `tools`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
     pub functions: Option<Value>,
+    /// Refused unless empty: the older name of `tool_choice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
+    pub function_call: Option<Value>,
     /// The form that the answer must have.
     #[serde(
         default,
@@ -110,29 +139,42 @@ pub struct ChatRequest {
 }
 
 /// One message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiChatMessage", extend("required" = ["role"]))]
 pub struct ChatMessage {
     /// `system`, `developer` (read as `system`), `user`, `assistant` or `tool`; empty when the body
     /// has none.
     #[serde(default)]
+    #[schemars(extend("enum" = ["system", "developer", "user", "assistant", "tool"]))]
     pub role: String,
     /// What is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
-    /// Refused unless empty.
+    /// What the assistant thought before it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tool_calls: Option<Value>,
+    pub reasoning_content: Option<String>,
+    /// Tools that the assistant called.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional_list"
+    )]
+    pub tool_calls: Option<Vec<CallBody>>,
+    /// The call whose result this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
 }
 
 impl ChatMessage {
     /// A message of plain text.
     pub fn new(role: impl Into<String>, content: impl Into<Content>) -> Self {
-        Self { role: role.into(), content: Some(content.into()), tool_calls: None }
+        Self { role: role.into(), content: Some(content.into()), ..Self::default() }
     }
 }
 
 /// What a stream carries beside the answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiStreamOptions")]
 pub struct StreamOptions {
     /// Whether a chunk with token counts comes before the end; absent is no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,7 +182,8 @@ pub struct StreamOptions {
 }
 
 /// Arguments of the chat template, as vLLM and llama-server name them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OpenAiTemplateArguments")]
 pub struct TemplateArguments {
     /// Whether to think; absent is the agent's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]

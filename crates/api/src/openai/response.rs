@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::tools::CallBody;
+
 /// A whole answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatResponse {
@@ -13,7 +15,7 @@ pub struct ChatResponse {
     pub created: u64,
     /// The agent that answered.
     pub model: String,
-    /// One choice.
+    /// The answers, as many as were asked for.
     pub choices: Vec<Choice>,
     /// Token counts.
     pub usage: Usage,
@@ -22,13 +24,13 @@ pub struct ChatResponse {
 /// One choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// 0.
+    /// Counts from 0.
     pub index: u32,
     /// The answer.
     pub message: ResponseMessage,
     /// Log-probabilities, when asked for.
     pub logprobs: Option<Logprobs>,
-    /// `stop` or `length`.
+    /// `stop`, `length` or `tool_calls`.
     pub finish_reason: Option<String>,
 }
 
@@ -37,11 +39,14 @@ pub struct Choice {
 pub struct ResponseMessage {
     /// `assistant`.
     pub role: String,
-    /// The answer.
+    /// The answer; null where it only calls tools.
     pub content: Option<String>,
     /// The reasoning, when there was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<String>,
+    /// Tools that it calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<CallBody>>,
 }
 
 /// Log-probabilities of the answer's tokens.
@@ -113,7 +118,8 @@ impl From<harmonic_types::Usage> for Usage {
 /// What stands for a probability of zero, as in OpenAI's API: JSON has no infinity.
 const IMPOSSIBLE: f32 = -9999.0;
 
-fn finite(logprob: f32) -> f32 {
+/// `logprob` as a number that JSON has.
+pub(crate) fn finite(logprob: f32) -> f32 {
     if logprob.is_finite() { logprob } else { IMPOSSIBLE }
 }
 

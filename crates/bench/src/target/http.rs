@@ -91,9 +91,12 @@ where
         }
         loop {
             let item = match reading.events.next().await {
-                Some(Ok(ChatEvent::Delta { .. } | ChatEvent::Reasoning { .. })) => {
-                    Ok(Arrival::Output)
-                }
+                Some(Ok(
+                    ChatEvent::Delta { .. }
+                    | ChatEvent::Reasoning { .. }
+                    | ChatEvent::ToolCall { .. }
+                    | ChatEvent::ToolArguments { .. },
+                )) => Ok(Arrival::Output),
                 Some(Ok(ChatEvent::Usage(usage))) => {
                     reading.usage = Some(usage);
                     continue;

@@ -4,18 +4,23 @@ use std::sync::Arc;
 
 use harmonic_sched::Token;
 
+use super::calls::{Calls, Piece};
+use super::markers::Markers;
 use super::reasoning::{Split, Splitter};
 use super::stop::StopStrings;
 use super::vocabulary::Vocabulary;
 
-/// Decodes one answer. Bytes become characters, then stop strings are looked for, then reasoning
-/// is split off.
+/// Decodes one answer. Bytes become characters, then stop strings are looked for, then reasoning is
+/// split off, then the calls of tools.
 pub struct Decoder {
     vocabulary: Arc<dyn Vocabulary>,
+    /// Control tokens that are to be read.
+    markers: Markers,
     /// Bytes that are not yet a whole character.
     bytes: Vec<u8>,
     stops: StopStrings,
     reasoning: Option<Splitter>,
+    calls: Option<Calls>,
 }
 
 /// What a token adds to the answer.
@@ -23,8 +28,8 @@ pub struct Decoder {
 pub struct Decoded {
     /// Reasoning.
     pub reasoning: String,
-    /// Answer.
-    pub text: String,
+    /// Answer: text, and calls where there are tools.
+    pub answer: Vec<Piece>,
     /// The answer ends here: end of turn, or a stop string.
     pub stop: bool,
 }
@@ -38,10 +43,13 @@ impl std::fmt::Debug for Decoder {
 impl Decoder {
     pub(super) fn new(
         vocabulary: Arc<dyn Vocabulary>,
+        markers: Markers,
         stop: Vec<String>,
         reasoning: Option<Splitter>,
+        calls: Option<Calls>,
     ) -> Self {
-        Self { vocabulary, bytes: Vec::new(), stops: StopStrings::new(stop), reasoning }
+        let (bytes, stops) = (Vec::new(), StopStrings::new(stop));
+        Self { vocabulary, markers, bytes, stops, reasoning, calls }
     }
 
     /// Takes the next token.
@@ -49,7 +57,10 @@ impl Decoder {
         if self.vocabulary.ends_turn(token) {
             return Decoded { stop: true, ..Decoded::default() };
         }
-        self.vocabulary.append_bytes(token, &mut self.bytes);
+        match self.markers.text(token) {
+            Some(marker) => self.bytes.extend(marker.as_bytes()),
+            None => self.vocabulary.append_bytes(token, &mut self.bytes),
+        }
         let text = take_characters(&mut self.bytes);
         let released = self.stops.push(&text);
         Decoded { stop: released.stopped, ..self.split(&released.text) }
@@ -67,9 +78,17 @@ impl Decoder {
         if let Some(splitter) = &mut self.reasoning {
             let Split { reasoning, answer } = splitter.finish();
             decoded.reasoning.push_str(&reasoning);
-            decoded.text.push_str(&answer);
+            decoded.answer.extend(self.pieces(&answer));
+        }
+        if let Some(calls) = &mut self.calls {
+            decoded.answer.extend(calls.finish());
         }
         decoded
+    }
+
+    /// Whether the answer has called a tool.
+    pub fn called(&self) -> bool {
+        self.calls.as_ref().is_some_and(Calls::called)
     }
 
     /// The text of one token by itself, lossy where it is not whole characters.
@@ -81,10 +100,18 @@ impl Decoder {
 
     fn split(&mut self, text: &str) -> Decoded {
         let Some(splitter) = &mut self.reasoning else {
-            return Decoded { text: text.to_owned(), ..Decoded::default() };
+            return Decoded { answer: self.pieces(text), ..Decoded::default() };
         };
         let Split { reasoning, answer } = splitter.push(text);
-        Decoded { reasoning, text: answer, stop: false }
+        Decoded { reasoning, answer: self.pieces(&answer), stop: false }
+    }
+
+    fn pieces(&mut self, text: &str) -> Vec<Piece> {
+        match &mut self.calls {
+            Some(calls) => calls.push(text),
+            None if text.is_empty() => Vec::new(),
+            None => vec![Piece::Text(text.to_owned())],
+        }
     }
 }
 

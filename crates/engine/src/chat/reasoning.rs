@@ -6,6 +6,8 @@ use super::stop::overlap;
 pub(super) const OPEN: &str = "<think>";
 /// Closes it.
 const CLOSE: &str = "</think>";
+/// Both.
+pub(super) const MARKERS: [&str; 2] = [OPEN, CLOSE];
 
 #[derive(Debug, PartialEq, Eq)]
 enum Place {

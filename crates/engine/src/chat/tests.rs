@@ -1,14 +1,16 @@
 //! Templates with awkward habits, and text cut at every possible place.
 
+mod tools;
+
 use std::sync::Arc;
 
 use harmonic_sched::Token;
 use harmonic_types::{
-    AgentName, AgentSpec, Message, Prompt, Refused, Role, Sampling, Tier, Tokens,
+    AgentName, AgentSpec, Message, Prompt, Refused, Role, Sampling, Tier, Tokens, ToolChoice,
 };
 use proptest::prelude::*;
 
-use super::{Chat, Vocabulary};
+use super::{Chat, Decoded, Piece, Vocabulary};
 
 /// A token is a byte; 256 ends the turn.
 struct ByteVocabulary(Option<&'static str>);
@@ -71,7 +73,7 @@ fn prompt(messages: &[(Role, &str)]) -> Prompt {
 }
 
 fn rendered(chat: &Chat, prompt: &Prompt) -> String {
-    let tokens = chat.render(&agent(), prompt, None).unwrap().tokens;
+    let tokens = chat.render(&agent(), prompt, None, &ToolChoice::Auto).unwrap().tokens;
     let bytes = tokens.iter().map(|token| u8::try_from(token.0).unwrap()).collect();
     String::from_utf8(bytes).unwrap()
 }
@@ -105,7 +107,9 @@ fn a_base_model_gets_the_plain_text() {
 #[test]
 fn what_a_template_raises_reaches_the_client() {
     let strict = chat(Some("{{ raise_exception('roles must alternate') }}"));
-    let refused = strict.render(&agent(), &prompt(&[(Role::User, "x")]), None).unwrap_err();
+    let refused = strict
+        .render(&agent(), &prompt(&[(Role::User, "x")]), None, &ToolChoice::Auto)
+        .unwrap_err();
     let Refused::Invalid { message } = refused else { panic!("{refused:?}") };
     assert!(message.contains("roles must alternate"), "{message}");
     let broken = Chat::new(Arc::new(ByteVocabulary(Some("{% for %}")))).unwrap_err();
@@ -116,26 +120,38 @@ fn what_a_template_raises_reaches_the_client() {
 fn the_shared_prefix_ends_where_questions_differ() {
     let chat = chat(Some(PLAIN));
     let prefix = chat.shared_prefix(&agent());
-    let full = chat.render(&agent(), &prompt(&[(Role::User, "else")]), None).unwrap().tokens;
+    let full = chat
+        .render(&agent(), &prompt(&[(Role::User, "else")]), None, &ToolChoice::Auto)
+        .unwrap()
+        .tokens;
     assert!(full.starts_with(&prefix));
     let text = "<s>  [system] You code.\n  [user] ";
     assert_eq!(prefix.len(), text.len());
 }
 
+/// The text of an answer without calls.
+fn said(decoded: &Decoded) -> String {
+    let text = |piece: &Piece| match piece {
+        Piece::Text(text) => text.clone(),
+        call => panic!("no tools were given: {call:?}"),
+    };
+    decoded.answer.iter().map(text).collect()
+}
+
 /// Decodes `bytes` token by token; gives the reasoning and answer, and whether it stopped.
 fn decode(chat: &Chat, bytes: &[u8], stop: &[&str], open: bool) -> (String, String, bool) {
-    let mut decoder = chat.decoder(stop.iter().map(|s| (*s).to_owned()).collect(), open);
+    let mut decoder = chat.decoder(stop.iter().map(|s| (*s).to_owned()).collect(), open, &[]);
     let (mut reasoning, mut text) = (String::new(), String::new());
     for byte in bytes {
         let piece = decoder.push(Token(i32::from(*byte)));
         reasoning += &piece.reasoning;
-        text += &piece.text;
+        text += &said(&piece);
         if piece.stop {
             return (reasoning, text, true);
         }
     }
     let rest = decoder.finish();
-    (reasoning + &rest.reasoning, text + &rest.text, false)
+    (reasoning + &rest.reasoning, text + &said(&rest), false)
 }
 
 #[test]
@@ -153,9 +169,9 @@ fn stop_strings_end_the_answer_and_near_misses_do_not() {
 #[test]
 fn broken_characters_are_replaced_and_whole_ones_never_split() {
     let chat = chat(None);
-    let mut decoder = chat.decoder(Vec::new(), false);
+    let mut decoder = chat.decoder(Vec::new(), false, &[]);
     let pieces: Vec<String> =
-        "aé😀".bytes().map(|byte| decoder.push(Token(i32::from(byte))).text).collect();
+        "aé😀".bytes().map(|byte| said(&decoder.push(Token(i32::from(byte))))).collect();
     assert_eq!(pieces, ["a", "", "é", "", "", "", "😀"]);
     let (_, text, _) = decode(&chat, b"a\xFFb\xF0\x9F", &[], false);
     assert_eq!(text, "a\u{FFFD}b\u{FFFD}");
@@ -163,8 +179,8 @@ fn broken_characters_are_replaced_and_whole_ones_never_split() {
 
 #[test]
 fn the_end_of_turn_has_no_text() {
-    let decoded = chat(None).decoder(Vec::new(), false).push(Token(256));
-    assert_eq!((decoded.text.as_str(), decoded.stop), ("", true));
+    let decoded = chat(None).decoder(Vec::new(), false, &[]).push(Token(256));
+    assert_eq!(decoded, Decoded { stop: true, ..Decoded::default() });
 }
 
 #[test]
@@ -179,7 +195,9 @@ fn reasoning_is_kept_apart() {
     assert_eq!(split("hm</think>yes", true), pair("hm", "yes"));
     assert_eq!(split("<thin", false), pair("", "<thin"));
     assert_eq!(split("no tag <think>", false), pair("", "no tag <think>"));
-    assert!(chat.render(&agent(), &prompt(&[]), Some(true)).unwrap().reasoning_open);
+    assert!(
+        chat.render(&agent(), &prompt(&[]), Some(true), &ToolChoice::Auto).unwrap().reasoning_open
+    );
 }
 
 proptest! {

@@ -27,6 +27,14 @@ pub enum FormatError {
     /// A schema that is not JSON.
     #[error("the schema is not valid JSON: {0}")]
     Json(String),
+    /// A tool whose arguments cannot be held to its schema.
+    #[error("calls of the tool `{tool}` cannot be held to the schema of its arguments: {reason}")]
+    Tool {
+        /// Its name.
+        tool: String,
+        /// What is wrong with the schema.
+        reason: String,
+    },
     /// A schema, grammar or expression that is wrong, or uses what is not supported.
     #[error("the answer cannot be held to this {kind}: {reason}")]
     Grammar {
@@ -82,8 +90,12 @@ impl Grammars {
             Format::Grammar(lark) => ("grammar", TopLevelGrammar::from_lark(lark.clone())),
             Format::Regex(regex) => ("regular expression", TopLevelGrammar::from_regex(regex)),
         };
-        let wrong = |error| FormatError::Grammar { kind, reason: brief(&error) };
-        let parser = self.factory.create_parser(grammar).map_err(wrong)?;
+        self.constraint(grammar).map_err(|reason| FormatError::Grammar { kind, reason })
+    }
+
+    /// The constraint that holds one answer to `grammar`, or why there is none.
+    pub(super) fn constraint(&self, grammar: TopLevelGrammar) -> Result<Constraint, String> {
+        let parser = self.factory.create_parser(grammar).map_err(|error| brief(&error))?;
         let matcher = Matcher::new(Ok(parser));
         let next = worker::ask(&self.tasks, Box::new(matcher), None);
         Ok(Constraint { tasks: self.tasks.clone(), next, here: None })
@@ -92,7 +104,12 @@ impl Grammars {
 
 /// The grammar of JSON under `schema`. How white space is written is ours to say, and whether what
 /// cannot be enforced is passed over is not the client's: such a schema is refused.
-fn json_grammar(mut schema: Value) -> TopLevelGrammar {
+fn json_grammar(schema: Value) -> TopLevelGrammar {
+    TopLevelGrammar::from_json_schema(with_options(schema))
+}
+
+/// `schema` with our options in it.
+pub(super) fn with_options(mut schema: Value) -> Value {
     if schema == Value::Bool(true) {
         schema = json!({});
     }
@@ -101,7 +118,7 @@ fn json_grammar(mut schema: Value) -> TopLevelGrammar {
         JsonCompileOptions { whitespace_pattern: white_space, ..JsonCompileOptions::default() }
             .apply_to(&mut schema);
     }
-    TopLevelGrammar::from_json_schema(schema)
+    schema
 }
 
 /// The vocabulary as `llguidance` sees it; `None` without an end of turn. Control tokens have no

@@ -20,7 +20,7 @@ fn an_answer_that_cannot_keep_its_form_fails_once() {
     let client = Client {
         request: RequestId(7),
         agent: AgentName::from("only"),
-        decoder: chat.decoder(Vec::new(), false),
+        decoder: chat.decoder(Vec::new(), false, &[]),
         granted: None,
         events,
     };

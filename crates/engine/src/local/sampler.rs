@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use harmonic_sched::Token;
-use harmonic_types::{AgentSpec, Format, Refused, Request};
+use harmonic_types::{AgentSpec, Refused, Request, Tool, ToolChoice};
 
 use super::Shared;
-use crate::constraint::{Constraint, Grammars};
+use crate::chat::callable;
+use crate::constraint::{CallForm, Constraint, FormatError, Grammars};
 use crate::sampling::Sampler;
 
 impl Shared {
@@ -28,9 +29,14 @@ impl Shared {
         if request.ignore_eos {
             sampler = sampler.banning(self.chat.vocabulary().turn_ends().into());
         }
-        if let Some(format) = &request.format {
+        let must_call = self.must_call(request)?;
+        if request.format.is_some() || must_call.is_some() {
             refuse_contradictions(request, reasoning_open)?;
-            sampler = sampler.held_to(self.constraint(format)?);
+        }
+        if let Some(format) = &request.format {
+            sampler = sampler.held_to(self.constraint(|grammars| grammars.compile(format))?);
+        } else if let Some(forms) = must_call {
+            sampler = sampler.held_to(self.constraint(|grammars| grammars.compile_call(&forms))?);
         }
         Ok(sampler)
     }
@@ -48,18 +54,56 @@ impl Shared {
         bias.iter().map(known).collect()
     }
 
-    fn constraint(&self, format: &Format) -> Result<Constraint, Refused> {
+    /// The forms of the call that the answer must be; `None` where it need not be one.
+    fn must_call<'a>(&self, request: &'a Request) -> Result<Option<Vec<CallForm<'a>>>, Refused> {
+        let tools = callable(&request.prompt, &request.tool_choice);
+        let called: Vec<&Tool> = match &request.tool_choice {
+            ToolChoice::Auto | ToolChoice::None => return Ok(None),
+            ToolChoice::Required => tools.iter().collect(),
+            ToolChoice::Named(name) => {
+                let called = tools.iter().find(|tool| tool.name == *name);
+                let known = || tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>();
+                vec![called.ok_or_else(|| {
+                    let known = known().join(", ");
+                    invalid(format!(
+                        "the tool that must be called, `{name}`, is not among the request's tools \
+                         ({known})"
+                    ))
+                })?]
+            }
+        };
+        if called.is_empty() {
+            let message = "the answer must call a tool, but the request has none: give it `tools`";
+            return Err(invalid(message.to_owned()));
+        }
+        let form = |tool: &'a Tool| {
+            let (before, after) = self.chat.call_frame(&tool.name);
+            CallForm { tool, before, after }
+        };
+        Ok(Some(called.into_iter().map(form).collect()))
+    }
+
+    fn constraint(
+        &self,
+        compile: impl FnOnce(&Grammars) -> Result<Constraint, FormatError>,
+    ) -> Result<Constraint, Refused> {
         let vocabulary = self.chat.vocabulary();
         self.grammars
             .get_or_init(|| Grammars::new(&self.config.model, vocabulary.as_ref()))
             .as_ref()
             .map_err(Clone::clone)
-            .and_then(|grammars| grammars.compile(format))
+            .and_then(compile)
             .map_err(|error| invalid(error.to_string()))
     }
 }
 
 fn refuse_contradictions(request: &Request, reasoning_open: bool) -> Result<(), Refused> {
+    let must_call = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
+    if request.format.is_some() && must_call {
+        let message = "an answer in a given form cannot be the call of a tool as well: leave out \
+                       the form, or let the model choose whether it calls";
+        return Err(invalid(message.to_owned()));
+    }
     if request.ignore_eos {
         let message = "an answer in a given form ends where the form does: leave out `ignore_eos`";
         return Err(invalid(message.to_owned()));

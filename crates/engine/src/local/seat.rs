@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use harmonic_sched::Scheduler;
+use harmonic_sched::{Demand, Scheduler};
 use tokio::sync::watch;
 
 use super::config::LocalConfig;
@@ -99,6 +99,10 @@ pub(super) fn occupy(
                 Some(error) => Health::Died { message: error.to_string() },
             };
             board.write(|board| board.health = health);
+            if let Some(device) = &owned.device {
+                // Nobody shares a device with the dead.
+                device.report(Demand::default());
+            }
             // What is still in it is dropped, which its senders understand.
             drop(inbox);
             if let Some(error) = failure {

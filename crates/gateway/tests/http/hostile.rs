@@ -47,6 +47,48 @@ async fn hostile_bodies_are_the_clients_fault() {
     assert_eq!(served.get("/health").await.status(), 200);
 }
 
+#[tokio::test]
+async fn hostile_bodies_are_the_clients_fault_in_every_dialect() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let mut bodies: Vec<Vec<u8>> = vec![
+        Vec::new(),
+        b"\0".to_vec(),
+        b"{\"model\": \"\xff\xfe\"}".to_vec(),
+        nested(1_000_000).into_bytes(),
+        b"{\"model\": \"coder\", \"model\": \"coder\"}".to_vec(),
+        b"{\"model\": 1e99999}".to_vec(),
+        br#"{"model": {"model": "coder"}}"#.to_vec(),
+    ];
+    for field in ["messages", "prompt", "input", "tools", "options", "system", "model"] {
+        bodies.push(format!("{{\"{field}\": {}}}", nested(100_000)).into_bytes());
+    }
+    for path in [
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/embeddings",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
+        "/api/chat",
+        "/api/generate",
+        "/api/show",
+        "/api/pull",
+        "/api/embed",
+    ] {
+        for body in &bodies {
+            let start = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+            let response = served.post_to(path, body.clone()).await;
+            let status = response.status();
+            let envelope: serde_json::Value =
+                within(response.json()).await.unwrap_or_else(|error| panic!("{start}: {error}"));
+            assert!(status.is_client_error(), "{path} {start}: {status}");
+            assert!(!envelope["error"].is_null(), "{path} {start}: {envelope}");
+        }
+    }
+    assert_eq!(served.get("/health").await.status(), 200);
+}
+
 /// What the server says to these bytes until it closes the connection.
 async fn said(served: &Served, bytes: &[u8]) -> String {
     let address = served.url.strip_prefix("http://").expect("http");

@@ -24,6 +24,7 @@ async fn what_the_engine_refuses() {
         Refused::Invalid { message: "the template takes no tool messages".to_owned() },
         Refused::QueueFull { agent: agent(), queued: 64, retry_after: Duration::from_millis(1200) },
         Refused::Draining,
+        Refused::Restarting { agent: agent(), retry_after: Duration::from_millis(250) },
         Refused::EngineDied { agent: agent(), message: "out of memory".to_owned() },
     ] {
         // Streamed or not, the status line waits for the engine's word.
@@ -61,6 +62,13 @@ async fn what_the_engine_refuses() {
 
     503 Service Unavailable
     content-type: application/json
+    retry-after: 1
+    x-request-id: req-ID
+
+    {"error":{"message":"the engine that serves coder is being started again: retry in 1 s","type":"server_error","param":null,"code":"engine_restarting"}}
+
+    503 Service Unavailable
+    content-type: application/json
     retry-after: 5
     x-request-id: req-ID
 
@@ -74,7 +82,7 @@ async fn what_the_door_refuses() {
     for request in [
         body(&json!({"model": "nobody"})),
         body(&json!({"temperature": "hot"})),
-        body(&json!({"n": 2})),
+        body(&json!({"n": 17})),
         body(&json!({"tools": [{"type": "function"}]})),
         "{\"model\": ".to_owned(),
     ] {
@@ -97,13 +105,13 @@ async fn what_the_door_refuses() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"`n` is not supported yet by this version: ask 2 times for 2 answers (n>1)","type":"invalid_request_error","param":"n","code":"unsupported"}}
+    {"error":{"message":"`n` is 17, but must be from 1 to 16","type":"invalid_request_error","param":"n","code":"invalid_value"}}
 
     400 Bad Request
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"`tools` is not supported yet by this version: leave it out","type":"invalid_request_error","param":"tools","code":"unsupported"}}
+    {"error":{"message":"`tools[0].function` is missing","type":"invalid_request_error","param":"tools[0].function","code":"invalid_value"}}
 
     400 Bad Request
     content-type: application/json
@@ -116,7 +124,7 @@ async fn what_the_door_refuses() {
 #[tokio::test]
 async fn paths_and_methods_that_are_not_there() {
     let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let path = shown(served.get("/v1/completions?prompt=secret").await).await;
+    let path = shown(served.get("/v1/edits?prompt=secret").await).await;
     let method = shown(served.get("/v1/chat/completions").await).await;
     let all = [path, method].join("\n\n");
     settings().bind(|| insta::assert_snapshot!(all, @r#"
@@ -124,7 +132,7 @@ async fn paths_and_methods_that_are_not_there() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"there is no /v1/completions here; see /v1/chat/completions, /v1/models and /health","type":"invalid_request_error","param":null,"code":"not_found"}}
+    {"error":{"message":"there is no /v1/edits here; /openapi.json says what there is","type":"invalid_request_error","param":null,"code":"not_found"}}
 
     405 Method Not Allowed
     content-type: application/json

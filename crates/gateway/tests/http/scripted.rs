@@ -189,3 +189,22 @@ pub fn answer() -> Vec<Event> {
         finished(FinishReason::Stop),
     ]
 }
+
+/// An answer that calls two tools.
+pub fn calls() -> Vec<Event> {
+    let call = |index, name: &str| Event::ToolCall {
+        index,
+        id: format!("call_{index}"),
+        name: name.to_owned(),
+    };
+    let more = |index, text: &str| Event::ToolArguments { index, text: text.to_owned() };
+    vec![
+        text("look"),
+        call(0, "find"),
+        more(0, "{\"what\":"),
+        more(0, "\"é\"}"),
+        call(1, "now"),
+        more(1, "{}"),
+        finished(FinishReason::ToolCalls),
+    ]
+}

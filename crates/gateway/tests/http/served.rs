@@ -38,10 +38,13 @@ impl Served {
     }
 
     pub async fn with(engine: &Arc<Scripted>, config: Config) -> Self {
+        Self::offering(roster(engine), config).await
+    }
+
+    pub async fn offering(roster: Roster, config: Config) -> Self {
         let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let url = format!("http://{}", listener.address());
         let (stop, stopped) = oneshot::channel();
-        let roster = roster(engine);
         let server = TaskTracker::new().spawn(async move {
             let stopped = async { drop(stopped.await) };
             serve(listener, roster, config, stopped).await.expect("the socket works");
@@ -63,7 +66,11 @@ impl Served {
     }
 
     pub async fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::Response {
-        let url = format!("{}/v1/chat/completions", self.url);
+        self.post_to("/v1/chat/completions", body).await
+    }
+
+    pub async fn post_to(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::Response {
+        let url = format!("{}{path}", self.url);
         within(self.http.post(url).body(body).send()).await.expect("an answer")
     }
 
@@ -108,7 +115,10 @@ pub async fn shown(response: reqwest::Response) -> String {
 pub fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"chatcmpl-[0-9a-f]+-\d+", "chatcmpl-ID");
+    settings.add_filter(r"(msg_|resp_|rs_|fc_|cmpl-)[0-9a-f]+-\d+", "${1}ID");
     settings.add_filter(r"req-[0-9a-f]+-\d+", "req-ID");
-    settings.add_filter(r#""created":\d+"#, r#""created":TIME"#);
+    settings.add_filter(r#""(created|created_at)":\d+"#, r#""$1":TIME"#);
+    settings.add_filter(r#""(created_at|modified_at)":"[^"]+""#, r#""$1":"TIME""#);
+    settings.add_filter(r#""(\w+_duration)":\d+"#, r#""$1":NANOSECONDS"#);
     settings
 }

@@ -97,6 +97,15 @@ impl Flight {
         Ok(())
     }
 
+    /// The next answer that is whole; `None` when nothing is in flight.
+    pub async fn next(&mut self) -> anyhow::Result<Option<Answer>> {
+        let next = tokio::time::timeout(PATIENCE, self.tasks.join_next()).await;
+        match next.context("an answer takes too long")? {
+            None => Ok(None),
+            Some(landed) => landed?.1.map(Some),
+        }
+    }
+
     /// Waits for the end of all. In the order of launch; `None` where one was cancelled.
     pub async fn land(mut self) -> anyhow::Result<Vec<Option<Answer>>> {
         let mut answers = vec![None; self.running.len()];

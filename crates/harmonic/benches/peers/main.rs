@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people who measure")]
 
 mod arguments;
+mod arrivals;
 mod bare;
 mod cancel;
 mod cpu;

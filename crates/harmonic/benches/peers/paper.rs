@@ -3,20 +3,18 @@
 
 use std::path::PathBuf;
 
+use crate::arrivals::{Arrivals, Question};
 use crate::bare::Bare;
 use crate::ours;
-use crate::run::{Better, Run, conditions, ours_first, say, warm_up, waves};
+use crate::run::{Better, Run, conditions, ours_first, say, warm_up};
 use crate::sample::{Sample, measure};
 use crate::server::Server;
 use crate::setup::{Pair, Setup};
 use crate::table::{Bound, Row, Table};
 use crate::team::Team;
 
-/// Words of the user's message; with the template and a system prompt of one word some 50 tokens.
-const USER_WORDS: usize = 32;
-
-/// Tokens of each answer.
-const OUTPUT: u32 = 100;
+/// What is asked.
+const QUESTION: Question = Question { words: 32, output: 100 };
 
 /// Tokens that each sequence can hold.
 const CONTEXT: u32 = 512;
@@ -51,7 +49,7 @@ pub async fn beside_peer(run: &Run, protocol: Protocol) -> anyhow::Result<Table>
     let setup = setup(run, &protocol);
     let agents = setup.team.agents.len();
     let most = protocol.levels.iter().copied().max().unwrap_or(1);
-    let load = |level| waves(&run.words, agents, level, waves_at(level), USER_WORDS, OUTPUT);
+    let load = |level| Arrivals::waves(&run.words, agents, level, waves_at(level), QUESTION);
     let probe = async |server: &Server| Ok(measure(server, None, load(most)).await?.tok_s);
     let (peer, mut notes) = run.better_peer(&setup, Better::HigherTokS, probe).await?;
     let pair = Pair::start(&setup, &peer, &run.folder).await?;
@@ -98,7 +96,7 @@ pub async fn beside_bare(run: &Run, protocol: Protocol) -> anyhow::Result<Table>
     let mut computed = 50.0;
     for trial in 0..protocol.trials {
         for (level, pairs) in protocol.levels.iter().zip(&mut pairs) {
-            let ask = || waves(&run.words, agents, *level, waves_at(*level), USER_WORDS, OUTPUT);
+            let ask = || Arrivals::waves(&run.words, agents, *level, waves_at(*level), QUESTION);
             let alone = |prompt: f64| {
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -106,7 +104,7 @@ pub async fn beside_bare(run: &Run, protocol: Protocol) -> anyhow::Result<Table>
                     reason = "small"
                 )]
                 let prompt = prompt.round().max(1.0) as u32;
-                bare.tok_s(&setup.model, setup.threads, *level, prompt, OUTPUT)
+                bare.tok_s(&setup.model, setup.threads, *level, prompt, QUESTION.output)
             };
             let (ours, loop_tok_s) = if ours_first(trial) {
                 let sample = measure(&server, None, ask()).await?;
@@ -135,9 +133,9 @@ pub async fn beside_bare(run: &Run, protocol: Protocol) -> anyhow::Result<Table>
     });
     let notes = vec![format!(
         "The loop is crates/llama/benches/bare.rs: no HTTP, no template, no scheduler, the most \
-         likely token instead of a draw, {computed:.0} prompt tokens and {OUTPUT} steps for each \
+         likely token instead of a draw, {computed:.0} prompt tokens and {} steps for each \
          sequence, {} threads.",
-        setup.threads
+        QUESTION.output, setup.threads
     )];
     let title = protocol.title.to_owned();
     Ok(Table { title, other: "bare loop", rows: rows.collect(), notes })

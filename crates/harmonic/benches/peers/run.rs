@@ -8,6 +8,7 @@ use harmonic_models::{Store, default_root};
 use harmonic_types::KvLayout;
 
 use crate::arguments::Arguments;
+use crate::arrivals::Arrivals;
 use crate::llama_server::{self, Peer};
 use crate::load::Ask;
 use crate::sample::{Sample, measure};
@@ -134,32 +135,12 @@ pub enum Better {
 pub async fn warm_up(server: &Server, words: &Words) -> anyhow::Result<()> {
     let ask = |agent| Ask { agent, user: words.fresh(16), output: 16 };
     let asks: Vec<Ask> = (0..server.agents()).map(ask).collect();
-    measure(server, None, vec![asks]).await.map(drop)
+    measure(server, None, Arrivals::Waves(vec![asks])).await.map(drop)
 }
 
 /// Whether ours is the first of the pair: A B B A.
 pub fn ours_first(trial: u32) -> bool {
     trial.is_multiple_of(2)
-}
-
-/// Waves of `level` requests, the agents in turn.
-pub fn waves(
-    words: &Words,
-    agents: usize,
-    level: u32,
-    waves: u32,
-    user_words: usize,
-    output: u32,
-) -> Vec<Vec<Ask>> {
-    let wave = |_| {
-        let ask = |number: u32| Ask {
-            agent: number as usize % agents,
-            user: words.fresh(user_words),
-            output,
-        };
-        (0..level).map(ask).collect()
-    };
-    (0..waves).map(wave).collect()
 }
 
 /// The layout as the tables call it.

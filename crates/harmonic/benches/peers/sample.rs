@@ -1,16 +1,17 @@
-//! One trial of one server: some waves of requests.
+//! One trial of one server.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::arrivals::Arrivals;
 use crate::cpu;
-use crate::load::{Answer, Ask, wave};
+use crate::load::Answer;
 use crate::server::Server;
 use crate::statistics::percentile;
 
 /// What a trial yields.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Output tokens per second from the first request of a wave to its last answer.
+    /// Output tokens per second while it had requests.
     pub tok_s: f64,
     pub ttft_p50: Duration,
     pub ttft_p90: Duration,
@@ -28,17 +29,11 @@ pub struct Sample {
 pub async fn measure(
     server: &Server,
     idle: Option<&Server>,
-    waves: Vec<Vec<Ask>>,
+    arrivals: Arrivals,
 ) -> anyhow::Result<Sample> {
     let cpu_of_idle = || idle.map_or(Ok(0.0), Server::cpu_seconds);
     let (client_before, idle_before) = (cpu::seconds("self")?, cpu_of_idle()?);
-    let mut answers: Vec<Answer> = Vec::new();
-    let mut busy = Duration::ZERO;
-    for asks in waves {
-        let began = Instant::now();
-        answers.extend(wave(server, &asks).await?);
-        busy += began.elapsed();
-    }
+    let (answers, busy) = arrivals.send(server).await?;
     let seconds = busy.as_secs_f64();
     let mean = |figure: fn(&Answer) -> u32| {
         answers.iter().map(|answer| f64::from(figure(answer))).sum::<f64>() / answers.len() as f64

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use harmonic_types::KvLayout;
 
+use crate::arrivals::Arrivals;
 use crate::llama_server::{self, Peer};
 use crate::load::{Answer, Ask, wave};
 use crate::ours;
@@ -64,7 +65,7 @@ impl Pair {
     pub async fn measure(
         &self,
         ours_first: bool,
-        load: impl Fn() -> Vec<Vec<Ask>>,
+        load: impl Fn() -> Arrivals,
     ) -> anyhow::Result<(Sample, Sample)> {
         let ours = || measure(&self.ours, Some(&self.peer), load());
         let peer = || measure(&self.peer, Some(&self.ours), load());

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::run::{Better, Run, conditions, ours_first, say, warm_up, waves};
+use crate::arrivals::{Arrivals, Question};
+use crate::run::{Better, Run, conditions, ours_first, say, warm_up};
 use crate::sample::{Sample, measure};
 use crate::server::Server;
 use crate::setup::Pair;
@@ -12,11 +13,8 @@ use crate::team::Team;
 /// Requests in flight.
 const LEVELS: [u32; 3] = [7, 14, 32];
 
-/// Words of a question.
-const USER_WORDS: usize = 16;
-
-/// Tokens of each answer.
-const OUTPUT: u32 = 50;
+/// What is asked.
+const QUESTION: Question = Question { words: 16, output: 50 };
 
 /// How long the system prompts are.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +23,8 @@ pub struct Prompts {
     pub words: usize,
     /// Tokens that each sequence can hold.
     pub context: u32,
-    /// Waves of a trial.
-    pub waves: u32,
+    /// Requests of a trial for each in flight.
+    pub rounds: u32,
     pub trials: u32,
     /// What the ratio of throughput should be at 32.
     pub wanted: f64,
@@ -37,11 +35,11 @@ pub struct Prompts {
 
 /// Prompts of 300 words.
 pub const SHORT: Prompts =
-    Prompts { words: 300, context: 768, waves: 3, trials: 4, wanted: 1.7, vllm_tok_s: 231 };
+    Prompts { words: 300, context: 768, rounds: 4, trials: 4, wanted: 1.7, vllm_tok_s: 231 };
 
-/// Prompts of 1,500 words. The peer takes minutes for them, so there are fewer waves.
+/// Prompts of 1,500 words. The peer takes minutes for them, so there are fewer.
 pub const LONG: Prompts =
-    Prompts { words: 1500, context: 2048, waves: 1, trials: 4, wanted: 3.0, vllm_tok_s: 109 };
+    Prompts { words: 1500, context: 2048, rounds: 3, trials: 4, wanted: 3.0, vllm_tok_s: 109 };
 
 /// Ours beside the peer.
 pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
@@ -50,15 +48,15 @@ pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
     let agents = team.agents.len();
     let setup = run.setup(model, team, prompts.context);
     let title = format!("A team of 7 with system prompts of {} words", prompts.words);
-    let load = |level, count| waves(&run.words, agents, level, count, USER_WORDS, OUTPUT);
+    let load = |level, count| Arrivals::flow(&run.words, agents, level, count, QUESTION);
     // The layouts are compared at 14: at 32 it would take minutes.
-    let probe = async |server: &Server| Ok(measure(server, None, load(14, 1)).await?.tok_s);
+    let probe = async |server: &Server| Ok(measure(server, None, load(14, 2)).await?.tok_s);
     let (peer, mut notes) = run.better_peer(&setup, Better::HigherTokS, probe).await?;
     let pair = Pair::start(&setup, &peer, &run.folder).await?;
     warm_up(&pair.ours, &run.words).await?;
     warm_up(&pair.peer, &run.words).await?;
     let levels = run.arguments.levels_of(&LEVELS);
-    let count = if run.arguments.quick { 1 } else { prompts.waves };
+    let count = if run.arguments.quick { 2 } else { prompts.rounds };
     let trials = run.arguments.trials(prompts.trials);
     let mut rows = Vec::new();
     let mut all = Vec::new();
@@ -83,7 +81,8 @@ pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
     notes.splice(0..0, conditions(&setup, &peer, pair.layout, &all));
     notes.push(format!(
         "Each agent is asked once before the first trial, so both know its system prompt. A trial is \
-         {count} wave(s) of so many requests, the agents in turn."
+         {count} requests for each in flight, in an order drawn at random; whoever has an answer \
+         asks the next question at once."
     ));
     notes.push(format!(
         "vLLM's CPU build (BF16, prefix caching) reached {} output tok/s at 32 on a machine of this \

@@ -23,6 +23,13 @@ pub struct Words {
 }
 
 impl Words {
+    /// Puts `items` in an order that never came before.
+    pub fn shuffle<T>(&self, items: &mut [T]) {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        fastrand::Rng::with_seed(number).shuffle(items);
+    }
+
     /// A text of `count` words whose first words never came before.
     pub fn fresh(&self, count: usize) -> String {
         let number = self.next.get();

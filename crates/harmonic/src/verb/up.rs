@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use harmonic_types::Plan;
+use harmonic_launcher::{ProcessMark, Run, RunAgent};
+use harmonic_types::{Finding, Plan};
 
 use crate::cli::Up;
 use crate::exit::Exit;
@@ -14,7 +15,7 @@ use crate::printer::Printer;
 use crate::serving::Serving;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{team, view};
+use crate::{detached, team, view};
 
 pub async fn run(
     args: &Up,
@@ -22,6 +23,13 @@ pub async fn run(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
+    let port = args.port.unwrap_or(settings.port);
+    if let Some(run) = settings.runs.on(port)? {
+        return Err(taken(&run).into());
+    }
+    if args.log_to.is_some() {
+        detached::settle().context("--log-to is for `up --detach` alone")?;
+    }
     let plan = match &args.plan {
         Some(path) => read(path)?,
         None => make(args, settings, printer, stop).await?,
@@ -29,10 +37,24 @@ pub async fn run(
     printer.say(&format!("stack {}", plan.stack));
     printer.say(&view::plan::text(&plan));
     printer.say(&view::plan::sharing(&plan));
-    let address = SocketAddr::new(args.host, args.port.unwrap_or(settings.port));
+    if args.detach {
+        return background(port, settings, printer, stop).await;
+    }
+    let address = SocketAddr::new(args.host, port);
     let mut serving = Serving::start(plan, address, printer, stop).await?;
-    printer.data(&serving.url())?;
-    printer.say(&usage(&serving));
+    let run = record_of(&serving, args);
+    // Stands until the end, the time of the drain included.
+    let _recorded = match settings.runs.record(&run) {
+        Ok(recorded) => Some(recorded),
+        Err(error) if args.log_to.is_some() => return Err(error.into()),
+        Err(error) => {
+            let hint = "`harmonic ps` and `harmonic down` do not know this team; Ctrl-C stops it";
+            printer.finding(&Finding::new("run-not-recorded", error.to_string(), hint));
+            None
+        }
+    };
+    printer.data(&run.url)?;
+    printer.say(&usage(&run, "Ctrl-C stops."));
     tokio::select! {
         () = stop.asked() => {}
         failed = serving.failed() => return failed.map(|()| Exit::Unexpected),
@@ -76,21 +98,50 @@ fn read(path: &Path) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// What to do with the endpoint.
-fn usage(serving: &Serving) -> String {
-    let (url, plan) = (serving.url(), serving.plan());
-    let placed = || plan.agents.iter().filter(|agent| agent.engine.is_some());
-    let agents: Vec<&str> = placed().map(|agent| agent.name.0.as_str()).collect();
-    let first = agents.iter().find(|name| **name == "coder").or(agents.first()).unwrap_or(&"");
-    format!(
-        r#"
-serving at {url} (OpenAI API: {url}/v1, any key); each agent is a model:
-  {}
+/// What others learn of this team.
+fn record_of(serving: &Serving, args: &Up) -> Run {
+    let plan = serving.plan();
+    let placed = plan.agents.iter().filter(|agent| agent.engine.is_some());
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Run {
+        schema: Run::SCHEMA.to_owned(),
+        process: ProcessMark::own(),
+        stack: plan.stack.clone(),
+        url: serving.url(),
+        port: serving.port(),
+        since: since.map_or(0, |since| since.as_secs()),
+        grace: args.grace,
+        log: args.log_to.clone(),
+        agents: placed
+            .map(|agent| RunAgent { name: agent.name.clone(), slots: agent.slots })
+            .collect(),
+    }
+}
 
-  curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \
-    -d '{{"model":"{first}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'
+/// The process in the background makes the same plan: the models that it needs are here by now.
+async fn background(
+    port: u16,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let run = detached::start(port, &settings.runs, &settings.logs, printer, stop).await?;
+    printer.data(&run.url)?;
+    let log = run.log.as_ref().map(|log| format!("; its log: {}", log.display()));
+    let ending = format!("`harmonic down` stops it{}", log.unwrap_or_default());
+    printer.say(&usage(&run, &ending));
+    Ok(Exit::Ok)
+}
 
-Ctrl-C stops."#,
-        agents.join(", ")
+fn taken(run: &Run) -> Failure {
+    let Run { stack, port, process, .. } = run;
+    Failure::new(
+        format!("the stack {stack} runs on port {port} already (process {})", process.pid),
+        "`harmonic down` stops it; or choose another port with --port",
     )
+}
+
+fn usage(run: &Run, ending: &str) -> String {
+    let agents: Vec<&str> = run.agents.iter().map(|agent| agent.name.0.as_str()).collect();
+    view::endpoint::text(&run.url, &agents, ending)
 }

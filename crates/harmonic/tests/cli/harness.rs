@@ -53,7 +53,9 @@ impl User {
             .env("PIP_INDEX_URL", NOWHERE)
             .env("PIP_NO_INDEX", "1")
             .env("NO_COLOR", "1");
-        for variable in ["XDG_DATA_HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE"] {
+        for variable in
+            ["XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE"]
+        {
             command.env_remove(variable);
         }
         command

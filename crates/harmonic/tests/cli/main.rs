@@ -1,7 +1,10 @@
 //! The binary as a user meets it: arguments in, exit code, stdout and stderr out.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod background;
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod dialogue;
 mod doctor;
 mod documents;
 mod emit;

@@ -64,7 +64,9 @@ async fn hear(client: &Client, request: ChatRequest) -> Heard {
                 heard.text.push_str(&text);
                 heard.pieces += 1;
             }
-            ChatEvent::Reasoning { .. } => {}
+            ChatEvent::Reasoning { .. }
+            | ChatEvent::ToolCall { .. }
+            | ChatEvent::ToolArguments { .. } => {}
             ChatEvent::Finish { reason } => heard.reason = reason,
             ChatEvent::Usage(usage) => {
                 heard.tokens = usage.completion_tokens;

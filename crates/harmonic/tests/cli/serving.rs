@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use harmonic_api::openai::{ChatMessage, ChatRequest};
-use harmonic_api::{ChatEvent, Client};
+use harmonic_api::{ChatEvent, Client, ClientError};
 
 use crate::harness::{Server, User, ran};
 
@@ -26,17 +26,28 @@ async fn a_running_answer_finishes_before_the_end() {
     let server = up(&user);
     let client = Client::new(&server.url).unwrap();
     assert_eq!(client.models().await.unwrap().len(), 7);
-    let mut answer = client.chat(&long("coder", 400)).await.unwrap();
+    let mut answer = client.chat(&long("coder", 1200)).await.unwrap();
     let first = answer.next().await.unwrap().unwrap();
     assert!(matches!(first, ChatEvent::Delta { .. }), "{first:?}");
     server.signal("TERM");
+    // Also on a new connection, until the last answer has ended.
+    let refused = loop {
+        let newcomer = Client::new(&server.url).unwrap();
+        if let Err(error) = newcomer.chat(&long("analyst", 1)).await {
+            break error;
+        }
+    };
+    assert!(
+        matches!(&refused, ClientError::Status { status: 503, retry_after: Some(_), .. }),
+        "{refused:?}"
+    );
     let mut usage = None;
     while let Some(event) = answer.next().await {
         if let ChatEvent::Usage(counts) = event.unwrap() {
             usage = Some(counts.completion_tokens);
         }
     }
-    assert_eq!(usage, Some(400));
+    assert_eq!(usage, Some(1200));
     let ran = server.end();
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.err.contains("stopped: 1 answers finished, 0 were cut off"), "{ran:?}");

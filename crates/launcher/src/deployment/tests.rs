@@ -1,116 +1,12 @@
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use harmonic_engine::sim::{PaperMachine, spawn};
+use harmonic_engine::sim::spawn;
 use harmonic_engine::{EngineError, Health, LocalConfig};
-use harmonic_laws::MachineModel;
-use harmonic_types::{
-    AgentName, AgentSpec, AgentStatus, BudgetRule, BytesPerSecond, Event, FinishReason,
-    FlopsPerSecond, KvLayout, KvType, LayerKv, Message, ModelShape, PlanHardware, Provenance,
-    Refused, Request, RequestId, Role, Sampling, Sharing, Tier, Tokens,
-};
+use harmonic_types::{Event, FinishReason, Refused};
 
 use super::*;
+use crate::fixtures::{GB, ask, paper, plan};
 use crate::starter::Silent;
-
-const GB: u64 = 1_000_000_000;
-
-/// A model of one layer, so that sizes are easy to state.
-fn shape() -> ModelShape {
-    ModelShape {
-        architecture: "llama".to_owned(),
-        layers: vec![LayerKv { kv_heads: 1, key_length: 32, value_length: 32, window: None }],
-        embedding_length: 64,
-        feed_forward_length: 256,
-        context_trained: Tokens(4096),
-        vocabulary: 256,
-        parameters: 1_000_000,
-        parameters_active: 1_000_000,
-        experts: None,
-        weights_bytes: Bytes(2_000_000),
-        format: "F16".to_owned(),
-        provenance: Provenance::Declared,
-    }
-}
-
-fn agent(name: &str, engine: &str) -> AgentPlan {
-    let name = AgentName::from(name);
-    AgentPlan {
-        name: name.clone(),
-        tier: Tier::Specialists,
-        model: "toy".to_owned(),
-        engine: Some(engine.to_owned()),
-        slots: 2,
-        context: Tokens(512),
-        kv_bytes: Bytes::ZERO,
-        memory_bytes: Bytes::ZERO,
-        status: AgentStatus::Planned,
-        reason: None,
-        spec: AgentSpec {
-            name,
-            tier: Tier::Specialists,
-            model: "toy".to_owned(),
-            context: Tokens(512),
-            role: "tests".to_owned(),
-            system: "Be brief.".to_owned(),
-            sampling: Sampling::default(),
-            thinking: false,
-        },
-    }
-}
-
-fn engine(id: &str, agent: &str) -> EnginePlan {
-    EnginePlan {
-        id: id.to_owned(),
-        kind: "sim".to_owned(),
-        device: "cpu".to_owned(),
-        model: "toy".to_owned(),
-        path: None,
-        digest: None,
-        format: "F16".to_owned(),
-        agents: vec![agent.into()],
-        slots: 2,
-        sequences: 2,
-        threads: 1,
-        kv_layout: KvLayout::Unified,
-        kv_type: KvType::F16,
-        kv_tokens: 1024,
-        weights_bytes: Bytes(2_000_000),
-        // 1 layer × 1 head × (32 + 32) elements × 2 bytes × 1024 cells.
-        kv_bytes: Bytes(131_072),
-        prefix_bytes: Bytes::ZERO,
-        park_bytes: Bytes::ZERO,
-        compute_bytes: Bytes::ZERO,
-        overhead_bytes: Bytes::ZERO,
-        total_bytes: Bytes(2_131_072),
-    }
-}
-
-/// Two engines with an agent each.
-fn plan() -> Plan {
-    Plan {
-        schema: Plan::SCHEMA.to_owned(),
-        stack: "test".to_owned(),
-        hardware: PlanHardware {
-            profile: "cpu-generic".to_owned(),
-            memory_budget_bytes: Bytes(GB),
-            peak_parallel: 4,
-        },
-        sharing: Sharing::Isolated,
-        budget: BudgetRule::Exact,
-        max_in_flight: 4,
-        curves: Vec::new(),
-        setups: Vec::new(),
-        http_threads: None,
-        agents: vec![agent("coder", "one"), agent("analyst", "two")],
-        engines: vec![engine("one", "coder"), engine("two", "analyst")],
-        ledger: Vec::new(),
-        reserve_bytes: Bytes::ZERO,
-        total_bytes: Bytes(4_262_144),
-        headroom_bytes: Bytes(GB - 4_262_144),
-        provenance: BTreeMap::new(),
-    }
-}
 
 /// Starts simulated engines, keeps a handle on each, and fails or panics where told to.
 #[derive(Default)]
@@ -128,17 +24,15 @@ impl Starter for Sims {
             let (id, reason) = (engine.id.clone(), "no luck".to_owned());
             return Err(EngineError::Setup { id, reason });
         }
-        let machine = MachineModel {
-            bandwidth: BytesPerSecond(1e9),
-            compute: FlopsPerSecond(1e12),
-            overhead: Duration::from_micros(100),
-        };
-        let shape =
-            ModelShape { weights_bytes: self.weights.unwrap_or(Bytes(2_000_000)), ..shape() };
-        let paper = PaperMachine::new(machine, &shape, engine.kv_type);
+        let weights = self.weights.unwrap_or(Bytes(2_000_000));
+        let paper = paper(weights, engine.kv_type);
         let started: Arc<dyn Engine> = Arc::new(spawn(LocalConfig::of(plan, engine), paper)?);
         self.started.lock().unwrap().push(Arc::clone(&started));
         Ok(started)
+    }
+
+    fn available(&self) -> Option<Bytes> {
+        None
     }
 }
 
@@ -149,15 +43,6 @@ async fn start(plan: Plan, sims: &Arc<Sims>) -> Result<Deployment, LaunchError> 
 
 fn health(sims: &Sims) -> Vec<Health> {
     sims.started.lock().unwrap().iter().map(|engine| engine.status().health).collect()
-}
-
-fn ask(agent: &str, max_tokens: u32) -> Request {
-    let messages = vec![Message::new(Role::User, "go")];
-    Request {
-        max_tokens: Some(Tokens(max_tokens)),
-        ignore_eos: true,
-        ..Request::new(RequestId(1), agent.into(), messages)
-    }
 }
 
 #[tokio::test]

@@ -12,55 +12,129 @@ fn logprob() -> impl Strategy<Value = TokenLogprob> {
         .prop_map(|(text, logprob, top)| TokenLogprob { text, logprob, top })
 }
 
-fn delta() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        (any::<String>(), prop::collection::vec(logprob(), 0..3))
-            .prop_map(|(text, logprobs)| Event::Text { text, logprobs }),
-        any::<String>().prop_map(|text| Event::Reasoning { text }),
-    ]
+/// The events of one answer, its calls counted as an engine counts them.
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let text = (any::<String>(), prop::collection::vec(logprob(), 0..3))
+        .prop_map(|(text, logprobs)| vec![Event::Text { text, logprobs }]);
+    let reasoning = any::<String>().prop_map(|text| vec![Event::Reasoning { text }]);
+    let call = (any::<String>(), any::<String>(), prop::collection::vec(any::<String>(), 0..3))
+        .prop_map(|(id, name, pieces)| {
+            let pieces = pieces.into_iter().map(|text| Event::ToolArguments { index: 0, text });
+            std::iter::once(Event::ToolCall { index: 0, id, name }).chain(pieces).collect()
+        });
+    prop::collection::vec(prop_oneof![text, reasoning, call], 0..8).prop_map(|parts| {
+        let mut calls = 0;
+        let mut events: Vec<Event> = parts.into_iter().flatten().collect();
+        for event in &mut events {
+            match event {
+                Event::ToolCall { index, .. } => {
+                    *index = calls;
+                    calls += 1;
+                }
+                Event::ToolArguments { index, .. } => *index = calls - 1,
+                _ => {}
+            }
+        }
+        events
+    })
 }
 
-fn answer(logprobs: bool) -> Answer {
-    Answer { id: "chatcmpl-1".to_owned(), created: 7, model: "coder".to_owned(), logprobs }
+fn writer(logprobs: bool) -> ChatAnswer {
+    ChatAnswer {
+        id: "chatcmpl-1".to_owned(),
+        created: 7,
+        model: "coder".to_owned(),
+        answers: 2,
+        logprobs,
+        count: true,
+    }
 }
 
 proptest! {
     #[test]
-    fn chunks_survive_the_wire_and_add_up_to_the_whole_answer(
-        events in prop::collection::vec(delta(), 0..10),
+    fn chunks_survive_the_wire_and_add_up_to_the_whole_answers(
+        answers in [events(), events()],
         logprobs in any::<bool>(),
         (prompt_tokens, completion_tokens, cached_tokens) in any::<(u32, u32, u32)>(),
     ) {
-        let answer = answer(logprobs);
         let usage = Usage { prompt_tokens, completion_tokens, cached_tokens };
-        let mut chunks = vec![answer.opening()];
-        chunks.extend(events.iter().filter_map(|event| answer.delta(event)));
-        chunks.extend([answer.finish("stop"), answer.usage(usage)]);
-
-        let mut collected = Collected::default();
-        for event in &events {
-            collected.push(event);
+        let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
+        let mut streamed = writer(logprobs);
+        let mut gathered = [Gathered::default(), Gathered::default()];
+        streamed.open(prompt_tokens, &mut stream);
+        for (choice, (events, gathered)) in (0..).zip(answers.iter().zip(&mut gathered)) {
+            for event in events {
+                streamed.event(choice, event, &mut stream);
+                gathered.push(event.clone());
+            }
+            streamed.end(choice, Finish::Stop, usage, &mut stream);
+            gathered.end(Finish::Stop, usage);
         }
-        let whole = collected.finish(answer.clone(), "stop", usage);
+        streamed.close(usage, &mut stream);
+        writer(logprobs).whole(gathered.into(), usage, &mut whole);
+        let whole: ChatResponse = serde_json::from_slice(&whole).expect("its own form");
 
-        let (mut text, mut reasoning, mut tokens) = (String::new(), String::new(), Vec::new());
-        for chunk in &chunks {
-            let wire = serde_json::to_string(chunk).expect("JSON");
-            let read: ChatChunk<'_> = serde_json::from_str(&wire).expect("its own form");
-            prop_assert_eq!(&read, chunk);
-            for choice in read.choices {
-                text += &choice.delta.content.unwrap_or_default();
-                reasoning += &choice.delta.reasoning_content.unwrap_or_default();
-                tokens.extend(choice.logprobs.into_iter().flat_map(|logprobs| logprobs.content));
+        let stream = str::from_utf8(&stream).expect("text");
+        let data: Vec<&str> = stream
+            .split_terminator("\n\n")
+            .map(|event| event.strip_prefix("data: ").expect("an event"))
+            .collect();
+        let (done, chunks) = data.split_last().expect("at least the end");
+        prop_assert_eq!(*done, sse::DONE);
+        let mut added: Vec<Added> = vec![Added::default(), Added::default()];
+        let mut counted = None;
+        for data in chunks {
+            let chunk: ChatChunk<'_> = serde_json::from_str(data).expect("its own form");
+            prop_assert_eq!(&serde_json::to_string(&chunk).expect("JSON"), data);
+            counted = chunk.usage;
+            for choice in chunk.choices {
+                added[choice.index as usize].take(choice);
             }
         }
-        let wire = serde_json::to_string(&whole).expect("JSON");
-        prop_assert_eq!(&serde_json::from_str::<ChatResponse>(&wire).expect("its own form"), &whole);
-        let choice = &whole.choices[0];
-        prop_assert_eq!(choice.message.content.as_ref(), Some(&text));
-        prop_assert_eq!(choice.message.reasoning_content.clone().unwrap_or_default(), reasoning);
-        prop_assert_eq!(choice.logprobs.as_ref().map(|all| &all.content), logprobs.then_some(&tokens));
-        prop_assert_eq!(Some(whole.usage), chunks.last().and_then(|chunk| chunk.usage));
+        prop_assert_eq!(Some(whole.usage), counted);
+        for (choice, added) in whole.choices.iter().zip(added) {
+            prop_assert_eq!(choice.message.content.clone().unwrap_or_default(), added.text);
+            prop_assert_eq!(
+                choice.message.reasoning_content.clone().unwrap_or_default(),
+                added.reasoning
+            );
+            prop_assert_eq!(
+                choice.logprobs.clone().map(|all| all.content),
+                logprobs.then_some(added.tokens)
+            );
+            let calls = choice.message.tool_calls.iter().flatten();
+            let calls: Vec<_> = calls
+                .map(|call| {
+                    let called = call.function.clone();
+                    (call.id.clone(), called.name, called.arguments)
+                })
+                .collect();
+            prop_assert_eq!(calls, added.calls);
+        }
+    }
+}
+
+/// What the chunks of one answer add up to.
+#[derive(Debug, Default)]
+struct Added {
+    text: String,
+    reasoning: String,
+    tokens: Vec<super::super::TokenEntry>,
+    calls: Vec<(String, String, String)>,
+}
+
+impl Added {
+    fn take(&mut self, choice: ChunkChoice<'_>) {
+        self.text += &choice.delta.content.unwrap_or_default();
+        self.reasoning += &choice.delta.reasoning_content.unwrap_or_default();
+        self.tokens.extend(choice.logprobs.into_iter().flat_map(|logprobs| logprobs.content));
+        for call in choice.delta.tool_calls.into_iter().flatten() {
+            if let (Some(id), Some(name)) = (call.id, call.function.name) {
+                self.calls.push((id.into_owned(), name.into_owned(), String::new()));
+            }
+            let arguments = call.function.arguments.unwrap_or_default();
+            self.calls[call.index as usize].2 += &arguments;
+        }
     }
 }
 
@@ -79,7 +153,8 @@ fn what_json_has_no_number_for_is_written_as_openai_does() {
 
 #[test]
 fn a_cancelled_generation_is_no_answer() {
-    let words =
-        [FinishReason::Stop, FinishReason::Length, FinishReason::Cancelled].map(finish_word);
-    assert_eq!(words, [Some("stop"), Some("length"), None]);
+    use harmonic_types::FinishReason as Reason;
+    let words = [Reason::Stop, Reason::Length, Reason::ToolCalls, Reason::Cancelled]
+        .map(|reason| Finish::of(reason).map(Finish::word));
+    assert_eq!(words, [Some("stop"), Some("length"), Some("tool_calls"), None]);
 }

@@ -1,18 +1,11 @@
-use harmonic_types::{
-    AgentName, Format, Message, Request, RequestId, Role, SamplingOverrides, Tokens,
-};
+use harmonic_types::{AgentName, Format, Tokens};
 use proptest::option::of;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::encode;
 use super::*;
-
-fn message() -> impl Strategy<Value = Message> {
-    let role =
-        prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), Just(Role::Tool)];
-    (role, "[^\0]*").prop_map(|(role, content)| Message::new(role, content))
-}
+use crate::strategies;
 
 fn format() -> impl Strategy<Value = Format> {
     let schemas =
@@ -26,26 +19,11 @@ fn format() -> impl Strategy<Value = Format> {
 }
 
 prop_compose! {
-    fn overrides()(
-        temperature in of(0.0f32..=2.0),
-        top_k in of(any::<u32>()),
-        top_p in of(0.0f32..=1.0),
-        min_p in of(0.0f32..=1.0),
-        repeat_penalty in of(0.001f32..=10.0),
-        presence_penalty in of(-2.0f32..=2.0),
-        frequency_penalty in of(-2.0f32..=2.0),
-    ) -> SamplingOverrides {
-        SamplingOverrides {
-            temperature, top_k, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty,
-        }
-    }
-}
-
-prop_compose! {
     fn request()(
         (id, agent) in (any::<u64>(), ".+"),
-        messages in prop::collection::vec(message(), 1..5),
-        sampling in overrides(),
+        messages in prop::collection::vec(strategies::message(), 1..5),
+        (tools, tool_choice) in strategies::tools(),
+        sampling in strategies::overrides(),
         logit_bias in prop::collection::btree_map(any::<u32>(), -100.0f32..=100.0, 0..4),
         seed in of(any::<u64>()),
         max_tokens in of(1u32..),
@@ -65,7 +43,9 @@ prop_compose! {
             ignore_eos,
             top_logprobs,
             thinking,
-            ..Request::new(RequestId(id), AgentName(agent), messages)
+            tool_choice,
+            prompt: Prompt::Chat { messages, tools },
+            ..Request::new(RequestId(id), AgentName(agent), Vec::new())
         }
     }
 }
@@ -88,7 +68,7 @@ proptest! {
         field in prop::sample::select(vec![
             "model", "messages", "stream", "stream_options", "temperature", "top_k", "max_tokens",
             "stop", "seed", "n", "tools", "response_format", "top_logprobs", "chat_template_kwargs",
-            "logit_bias", "structured_outputs",
+            "logit_bias", "structured_outputs", "tool_choice", "functions",
         ]),
         value in prop::sample::select(vec![
             json!(null), json!(-1), json!(1e300), json!(u64::MAX), json!(""), json!([]),
@@ -128,6 +108,10 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"messages": [{"role": "user", "content": "a\u{0}b"}]}),
         json!({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}),
         json!({"messages": [{"role": "assistant", "tool_calls": [{}]}]}),
+        json!({"messages": [{"role": "user", "content": "", "tool_calls": [
+            {"type": "function", "function": {"name": "f", "arguments": "{}"}},
+        ]}]}),
+        json!({"messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": {}}}]}]}),
         json!({"stream_options": {"include_usage": true}}),
         json!({"stream": "yes"}),
         json!({"temperature": 2.5}),
@@ -142,7 +126,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"stop": vec!["x"; 17]}),
         json!({"logprobs": true, "top_logprobs": 21}),
         json!({"top_logprobs": 2}),
-        json!({"n": 2}),
+        json!({"n": 17}),
         json!({"tools": [{"type": "function"}]}),
         json!({"response_format": {"type": "yaml"}}),
         json!({"response_format": "json_object"}),
@@ -164,10 +148,12 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_type [messages[0]] `messages[0]` cannot be read: invalid type: sequence, expected an object at line 1 column 30
     invalid_value [messages[0].role] `messages[0].role` is `pilot`, but must be `system`, `developer`, `user`, `assistant` or `tool`
     invalid_value [messages[0].content] `messages[0].content` is missing
-    invalid_type [messages[0].content] `messages[0].content` cannot be read: invalid type: integer `1`, expected a string or a list of text parts at line 1 column 55
+    invalid_type [messages[0].content] `messages[0].content` cannot be read: invalid type: integer `1`, expected a string or a list of parts at line 1 column 55
     invalid_value [messages[0].content] `messages[0].content` must not contain a NUL character
     unsupported [messages[0].content[0]] `messages[0].content[0]` is not supported yet by this version: its type is `image_url`, and only `text` is
-    unsupported [messages[0].tool_calls] `messages[0].tool_calls` is not supported yet by this version
+    invalid_value [messages[0].tool_calls[0].function.name] `messages[0].tool_calls[0].function.name` must be 1 to 128 of A-Z, a-z, 0-9 and _-.:/
+    invalid_value [messages[0].tool_calls] `messages[0].tool_calls` is only for messages of the assistant
+    invalid_type [messages[0].tool_calls[0].function.arguments] `messages[0].tool_calls[0].function.arguments` cannot be read: invalid type: map, expected a string at line 1 column 88
     invalid_value [stream_options] `stream_options` is only for `stream: true`
     invalid_type [stream] `stream` cannot be read: invalid type: string "yes", expected a boolean at line 1 column 75
     invalid_value [temperature] `temperature` is 2.5, but must be from 0 to 2
@@ -182,8 +168,8 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value [stop] `stop` has 17 strings, but may have at most 16
     invalid_value [top_logprobs] `top_logprobs` is 21, but must be from 0 to 20
     invalid_value [top_logprobs] `top_logprobs` is only for `logprobs: true`
-    unsupported [n] `n` is not supported yet by this version: ask 2 times for 2 answers (n>1)
-    unsupported [tools] `tools` is not supported yet by this version: leave it out
+    invalid_value [n] `n` is 17, but must be from 1 to 16
+    invalid_value [tools[0].function] `tools[0].function` is missing
     invalid_value [response_format.type] `response_format.type` is `yaml`, but must be `text`, `json_object` or `json_schema`
     invalid_type [response_format] `response_format` cannot be read: invalid type: string "json_object", expected an object at line 1 column 92
     invalid_value [response_format.json_schema.schema] `response_format.json_schema.schema` is missing
@@ -244,6 +230,6 @@ fn a_body_is_one_object_and_nothing_else() {
         let refused = parse(body).expect_err("not a request");
         assert_eq!(refused.code(), code, "{}: {refused}", String::from_utf8_lossy(body));
     }
-    let nested = format!(r#"{{"tools": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let nested = format!(r#"{{"functions": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(parse(nested.as_bytes()).expect_err("too deep").code(), "invalid_json");
 }

@@ -1,0 +1,202 @@
+//! From an engine's events to what a client reads: the dialect's sequence of events, or one
+//! message.
+//!
+//! Invariants: blocks are numbered from 0, each begins and ends, and none is open while another
+//! is; a stream that breaks off ends with an `error` instead of `message_stop`.
+
+use bytes::{BufMut, BytesMut};
+use harmonic_types::{Event, Usage};
+use serde::Serialize;
+
+use super::blocks::Block;
+use super::message::{Counts, Message, stop_reason};
+use crate::answer::{AnswerWriter, Finish};
+use crate::dialect::Dialect;
+use crate::fault::Fault;
+use crate::gathered::Gathered;
+use crate::{sse, tools};
+
+/// Writes the answer to one request.
+#[derive(Clone, Debug)]
+pub struct MessageAnswer {
+    id: String,
+    model: String,
+    /// Blocks that have begun.
+    blocks: u32,
+    open: Option<Kind>,
+}
+
+/// What a block holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Thinking,
+    /// The call of this number.
+    Call(u32),
+}
+
+/// An event of the stream; its name is its type.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said<'a> {
+    MessageStart { message: &'a Message },
+    ContentBlockStart { index: u32, content_block: &'a Block },
+    ContentBlockDelta { index: u32, delta: Delta<'a> },
+    ContentBlockStop { index: u32 },
+    MessageDelta { delta: Ending, usage: Counts },
+    MessageStop,
+    Ping,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "these are the dialect's words")]
+enum Delta<'a> {
+    TextDelta { text: &'a str },
+    ThinkingDelta { thinking: &'a str },
+    InputJsonDelta { partial_json: &'a str },
+}
+
+#[derive(Serialize)]
+struct Ending {
+    stop_reason: &'static str,
+    stop_sequence: Option<&'static str>,
+}
+
+impl Said<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::MessageStart { .. } => "message_start",
+            Self::ContentBlockStart { .. } => "content_block_start",
+            Self::ContentBlockDelta { .. } => "content_block_delta",
+            Self::ContentBlockStop { .. } => "content_block_stop",
+            Self::MessageDelta { .. } => "message_delta",
+            Self::MessageStop => "message_stop",
+            Self::Ping => "ping",
+        }
+    }
+
+    fn write(&self, out: &mut BytesMut) {
+        sse::write_named(out, self.name(), self);
+    }
+}
+
+impl MessageAnswer {
+    pub(super) fn new(id: String, model: String) -> Self {
+        Self { id, model, blocks: 0, open: None }
+    }
+
+    fn message(&self, usage: Counts) -> Message {
+        Message {
+            id: self.id.clone(),
+            kind: "message".to_owned(),
+            role: "assistant".to_owned(),
+            model: self.model.clone(),
+            content: Vec::new(),
+            stop_reason: None,
+            stop_sequence: None,
+            usage,
+        }
+    }
+
+    /// Ends the block that is open.
+    fn shut(&mut self, out: &mut BytesMut) {
+        if self.open.take().is_some() {
+            Said::ContentBlockStop { index: self.blocks - 1 }.write(out);
+        }
+    }
+
+    /// Begins a block unless one of its kind is open.
+    fn begin(&mut self, kind: Kind, block: impl FnOnce() -> Block, out: &mut BytesMut) {
+        if self.open == Some(kind) {
+            return;
+        }
+        self.shut(out);
+        Said::ContentBlockStart { index: self.blocks, content_block: &block() }.write(out);
+        self.blocks += 1;
+        self.open = Some(kind);
+    }
+
+    fn more(&self, delta: Delta<'_>, out: &mut BytesMut) {
+        Said::ContentBlockDelta { index: self.blocks.saturating_sub(1), delta }.write(out);
+    }
+}
+
+impl AnswerWriter for MessageAnswer {
+    const STREAM: &'static str = sse::MEDIA_TYPE;
+
+    fn open(&mut self, prompt_tokens: u32, out: &mut BytesMut) {
+        let usage = Counts { input_tokens: prompt_tokens, ..Counts::default() };
+        Said::MessageStart { message: &self.message(usage) }.write(out);
+    }
+
+    fn event(&mut self, _choice: u32, event: &Event, out: &mut BytesMut) {
+        match event {
+            Event::Text { text, .. } => {
+                if !text.is_empty() {
+                    self.begin(Kind::Text, || Block::Text { text: String::new() }, out);
+                    self.more(Delta::TextDelta { text }, out);
+                }
+            }
+            Event::Reasoning { text } => {
+                let block =
+                    || Block::Thinking { thinking: String::new(), signature: String::new() };
+                self.begin(Kind::Thinking, block, out);
+                self.more(Delta::ThinkingDelta { thinking: text }, out);
+            }
+            Event::ToolCall { index, id, name } => {
+                let block = || Block::ToolUse {
+                    id: id.clone(),
+                    name: name.clone(),
+                    input: serde_json::Map::new(),
+                };
+                self.begin(Kind::Call(*index), block, out);
+            }
+            Event::ToolArguments { text, .. } => {
+                self.more(Delta::InputJsonDelta { partial_json: text }, out);
+            }
+            Event::Finished { .. } | Event::Failed { .. } => {}
+        }
+    }
+
+    fn end(&mut self, _choice: u32, finish: Finish, usage: Usage, out: &mut BytesMut) {
+        self.shut(out);
+        let delta = Ending { stop_reason: stop_reason(finish), stop_sequence: None };
+        Said::MessageDelta { delta, usage: usage.into() }.write(out);
+    }
+
+    fn close(&mut self, _usage: Usage, out: &mut BytesMut) {
+        Said::MessageStop.write(out);
+    }
+
+    fn fail(&mut self, fault: &Fault<'_>, out: &mut BytesMut) {
+        sse::write_name(out, "error");
+        sse::write_fault(out, Dialect::Anthropic, fault);
+    }
+
+    fn ping(&mut self, out: &mut BytesMut) {
+        Said::Ping.write(out);
+    }
+
+    fn whole(self, answers: Vec<Gathered>, usage: Usage, out: &mut BytesMut) {
+        let mut message = self.message(usage.into());
+        for answer in answers {
+            message.stop_reason = Some(stop_reason(answer.finish).to_owned());
+            let Gathered { text, reasoning: thinking, calls, .. } = answer;
+            let thinking = (!thinking.is_empty())
+                .then(|| Block::Thinking { thinking, signature: String::new() });
+            let text = (!text.is_empty()).then_some(Block::Text { text });
+            // A call that the limit of tokens cut off is none.
+            let calls = calls.into_iter().filter_map(|call| {
+                let input = tools::object(&call.arguments)?;
+                Some(Block::ToolUse { id: call.id, name: call.name, input })
+            });
+            message.content.extend(thinking.into_iter().chain(text).chain(calls));
+        }
+        serde_json::to_writer(out.writer(), &message)
+            .expect("wire types are strings, numbers, lists and structs");
+    }
+}
+
+#[cfg(test)]
+mod tests;

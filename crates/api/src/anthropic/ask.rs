@@ -1,0 +1,20 @@
+//! From a body to what a server needs to answer it.
+
+use super::answer::MessageAnswer;
+use super::decode::decode;
+use super::request::MessagesBody;
+use crate::answer::{Asked, Heading};
+use crate::body;
+use crate::invalid::Invalid;
+
+/// What the body of `POST /v1/messages` asks for.
+///
+/// # Errors
+/// As [`body::read`] and [`decode`].
+pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<MessageAnswer>, Invalid> {
+    let body: MessagesBody = body::read(body)?;
+    let streamed = body.stream == Some(true);
+    let request = decode(body, heading.id)?;
+    let writer = MessageAnswer::new(format!("msg_{}", heading.name), request.agent.0.clone());
+    Ok(Asked { request, answers: 1, streamed, writer })
+}

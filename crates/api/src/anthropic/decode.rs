@@ -1,0 +1,237 @@
+//! From a body to a [`Request`].
+//!
+//! Invariants: as in OpenAI's dialect. A result of a tool is a message of its own: one message on
+//! the wire can become several, in the order of its blocks.
+
+use harmonic_types::{
+    Format, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tool, ToolCall,
+    ToolChoice,
+};
+use serde_json::Value;
+
+use super::blocks::{self, BlockBody, TextBody};
+use super::request::{
+    ChoiceBody, FormatBody, MessageBody, MessagesBody, OutputConfig, ThinkingBody, ToolBody,
+};
+use crate::checks::{self, no_nul, within};
+use crate::invalid::Invalid;
+use crate::said::Said;
+use crate::tools;
+
+/// The request that `body` asks for, under the name `id`. Whether the answer is streamed is not
+/// part of it.
+///
+/// # Errors
+/// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
+/// cannot honour.
+pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
+    checks::absent("mcp_servers", body.mcp_servers.as_ref(), ": list `tools`")?;
+    checks::absent("container", body.container.as_ref(), ": leave it out")?;
+    let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
+    request.max_tokens = checks::max_tokens("max_tokens", body.max_tokens)?;
+    if request.max_tokens.is_none() {
+        return Err(Invalid::value("max_tokens", "is missing"));
+    }
+    request.stop = checks::stop("stop_sequences", body.stop_sequences.unwrap_or_default())?;
+    request.sampling = SamplingOverrides {
+        temperature: within("temperature", body.temperature, 0.0..=2.0)?,
+        top_p: within("top_p", body.top_p, 0.0..=1.0)?,
+        top_k: checks::top_k("top_k", body.top_k)?,
+        ..SamplingOverrides::default()
+    };
+    request.thinking = thinking(body.thinking.as_ref())?;
+    request.format = format(body.output_config, body.output_format)?;
+    let tools = tools(body.tools)?;
+    request.tool_choice = choice(body.tool_choice, &tools)?;
+    request.prompt = Prompt::Chat { messages: messages(body.system, body.messages)?, tools };
+    Ok(request)
+}
+
+/// The conversation, instructions first.
+pub(super) fn messages(
+    system: Option<Said<TextBody>>,
+    bodies: Vec<MessageBody>,
+) -> Result<Vec<Message>, Invalid> {
+    if bodies.is_empty() {
+        return Err(Invalid::value("messages", "must hold at least one message"));
+    }
+    let mut messages = Vec::with_capacity(bodies.len() + 1);
+    if let Some(system) = system {
+        let text = blocks::text("system", system)?;
+        no_nul("system", &text)?;
+        messages.push(Message::new(Role::System, text));
+    }
+    for (index, body) in bodies.into_iter().enumerate() {
+        let path = format!("messages[{index}]");
+        match body.role.as_str() {
+            "user" => user(&path, body.content, &mut messages)?,
+            "assistant" => messages.push(assistant(&path, body.content)?),
+            other => {
+                let reason = format!("is `{other}`, but must be `user` or `assistant`");
+                return Err(Invalid::value(format!("{path}.role"), reason));
+            }
+        }
+    }
+    Ok(messages)
+}
+
+fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, Invalid> {
+    value.ok_or_else(|| Invalid::value(format!("{path}.{name}"), "is missing"))
+}
+
+/// Puts what the user says into `messages`: results of tools, and texts, of which those in a row
+/// are paragraphs of one message.
+fn user(path: &str, said: Said<BlockBody>, messages: &mut Vec<Message>) -> Result<(), Invalid> {
+    let blocks = match said {
+        Said::Text(text) => {
+            no_nul(&format!("{path}.content"), &text)?;
+            messages.push(Message::new(Role::User, text));
+            return Ok(());
+        }
+        Said::Parts(blocks) => blocks,
+    };
+    let path = format!("{path}.content");
+    if blocks.is_empty() {
+        return Err(Invalid::value(path, "must hold at least one block"));
+    }
+    let mut texts: Vec<String> = Vec::new();
+    let flush = |texts: &mut Vec<String>, messages: &mut Vec<Message>| {
+        if !texts.is_empty() {
+            messages.push(Message::new(Role::User, std::mem::take(texts).join("\n")));
+        }
+    };
+    for (number, block) in blocks.into_iter().enumerate() {
+        let path = format!("{path}[{number}]");
+        match block.kind.as_str() {
+            "text" => {
+                let text = field(&path, "text", block.text)?;
+                no_nul(&format!("{path}.text"), &text)?;
+                texts.push(text);
+            }
+            "tool_result" => {
+                flush(&mut texts, messages);
+                let id = field(&path, "tool_use_id", block.tool_use_id)?;
+                no_nul(&format!("{path}.tool_use_id"), &id)?;
+                let content = block.content.unwrap_or(Said::Parts(Vec::new()));
+                let content = blocks::text(&format!("{path}.content"), content)?;
+                no_nul(&format!("{path}.content"), &content)?;
+                let tool_call_id = Some(id);
+                messages.push(Message { tool_call_id, ..Message::new(Role::Tool, content) });
+            }
+            other => return Err(blocks::not_served(&path, other, "`text` and `tool_result` are")),
+        }
+    }
+    flush(&mut texts, messages);
+    Ok(())
+}
+
+fn assistant(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
+    let path = format!("{path}.content");
+    let blocks = match said {
+        Said::Text(text) => {
+            no_nul(&path, &text)?;
+            return Ok(Message::new(Role::Assistant, text));
+        }
+        Said::Parts(blocks) => blocks,
+    };
+    let (mut texts, mut thoughts, mut tool_calls) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, block) in blocks.into_iter().enumerate() {
+        let path = format!("{path}[{number}]");
+        match block.kind.as_str() {
+            "text" => {
+                let text = field(&path, "text", block.text)?;
+                no_nul(&format!("{path}.text"), &text)?;
+                texts.push(text);
+            }
+            "thinking" => {
+                let thought = field(&path, "thinking", block.thinking)?;
+                no_nul(&format!("{path}.thinking"), &thought)?;
+                thoughts.push(thought);
+            }
+            "tool_use" => tool_calls.push(call(&path, block)?),
+            other => {
+                let served = "`text`, `thinking` and `tool_use` are";
+                return Err(blocks::not_served(&path, other, served));
+            }
+        }
+    }
+    Ok(Message {
+        reasoning: (!thoughts.is_empty()).then(|| thoughts.join("\n")),
+        tool_calls,
+        ..Message::new(Role::Assistant, texts.join("\n"))
+    })
+}
+
+fn call(path: &str, block: BlockBody) -> Result<ToolCall, Invalid> {
+    let id = field(path, "id", block.id)?;
+    let name = field(path, "name", block.name)?;
+    let input = Value::Object(block.input.unwrap_or_default());
+    tools::call(path, id, name, input.to_string())
+}
+
+/// The tools that a body lists.
+pub(super) fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
+    let one = |(index, body): (usize, ToolBody)| {
+        let path = format!("tools[{index}]");
+        let ToolBody { kind, name, description, input_schema } = body;
+        if let Some(kind) = kind.filter(|kind| kind != "custom") {
+            return Err(blocks::not_served(&path, &kind, "`custom` is"));
+        }
+        tools::tool(&path, "input_schema", name, description, input_schema)
+    };
+    let all = bodies.into_iter().flatten().enumerate().map(one).collect::<Result<Vec<_>, _>>()?;
+    tools::unique(&all)?;
+    Ok(all)
+}
+
+fn choice(body: Option<ChoiceBody>, of: &[Tool]) -> Result<ToolChoice, Invalid> {
+    let Some(body) = body else { return Ok(ToolChoice::Auto) };
+    let choice = match body.kind.as_str() {
+        "auto" => ToolChoice::Auto,
+        "none" => ToolChoice::None,
+        "any" => ToolChoice::Required,
+        "tool" => ToolChoice::Named(field("tool_choice", "name", body.name)?),
+        other => {
+            let reason = format!("is `{other}`, but must be `auto`, `any`, `tool` or `none`");
+            return Err(Invalid::value("tool_choice.type", reason));
+        }
+    };
+    tools::choice(choice, of)
+}
+
+fn thinking(body: Option<&ThinkingBody>) -> Result<Option<bool>, Invalid> {
+    match body.map(|body| body.kind.as_str()) {
+        None | Some("adaptive") => Ok(None),
+        Some("enabled") => Ok(Some(true)),
+        Some("disabled") => Ok(Some(false)),
+        Some(other) => {
+            let reason = format!("is `{other}`, but must be `enabled`, `disabled` or `adaptive`");
+            Err(Invalid::value("thinking.type", reason))
+        }
+    }
+}
+
+fn format(
+    config: Option<OutputConfig>,
+    older: Option<FormatBody>,
+) -> Result<Option<Format>, Invalid> {
+    let newer = config.and_then(|config| config.format).map(|body| ("output_config.format", body));
+    let Some((path, body)) = newer.or(older.map(|body| ("output_format", body))) else {
+        return Ok(None);
+    };
+    match (body.kind.as_str(), body.schema) {
+        ("json_schema", Some(schema @ Value::Object(_))) => {
+            Ok(Some(Format::JsonSchema(schema.to_string())))
+        }
+        ("json_schema", _) => {
+            Err(Invalid::value(format!("{path}.schema"), "must be a JSON Schema: an object"))
+        }
+        (other, _) => {
+            let reason = format!("is `{other}`, but must be `json_schema`");
+            Err(Invalid::value(format!("{path}.type"), reason))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! From a [`Request`] to the body that asks for it.
+//!
+//! What the dialect has no word for (seeds, penalties, log-probabilities, other forms than a JSON
+//! Schema, instructions in the middle of a conversation) is left out.
+
+use harmonic_types::{Format, Message, Prompt, Request, Role, ToolChoice};
+
+use super::blocks::BlockBody;
+use super::request::{
+    ChoiceBody, FormatBody, MessageBody, MessagesBody, OutputConfig, ThinkingBody, ToolBody,
+};
+use crate::said::Said;
+use crate::tools;
+
+/// The least that servers of the dialect accept.
+const LEAST_BUDGET: u64 = 1024;
+
+/// The body that [`super::decode()`] reads as `request`. Whether the answer is streamed is not in
+/// the request: `stream` is absent. A prompt of plain text is not this dialect's.
+pub fn encode(request: &Request) -> MessagesBody {
+    let messages = request.prompt.messages();
+    let system = messages.iter().find(|message| message.role == Role::System);
+    let tools = match &request.prompt {
+        Prompt::Chat { tools, .. } => tools.as_slice(),
+        Prompt::Text(_) => &[],
+    };
+    let tools: Vec<_> = tools
+        .iter()
+        .map(|tool| ToolBody {
+            kind: None,
+            name: tool.name.clone(),
+            description: tool.description.clone(),
+            input_schema: Some(tools::value(&tool.parameters)),
+        })
+        .collect();
+    MessagesBody {
+        model: request.agent.0.clone(),
+        messages: messages.iter().filter_map(message).collect(),
+        max_tokens: request.max_tokens.map(|most| most.0),
+        system: system.map(|message| Said::Text(message.content.clone())),
+        stop_sequences: (!request.stop.is_empty()).then(|| request.stop.clone()),
+        temperature: request.sampling.temperature,
+        top_p: request.sampling.top_p,
+        top_k: request.sampling.top_k.map(i64::from),
+        tools: (!tools.is_empty()).then_some(tools),
+        tool_choice: choice(&request.tool_choice),
+        thinking: request.thinking.map(thinking),
+        output_config: request.format.as_ref().and_then(format),
+        ..MessagesBody::default()
+    }
+}
+
+fn message(message: &Message) -> Option<MessageBody> {
+    let (role, content) = match message.role {
+        Role::System => return None,
+        Role::User => ("user", Said::Text(message.content.clone())),
+        Role::Assistant => ("assistant", assistant(message)),
+        Role::Tool => {
+            let result = BlockBody {
+                kind: "tool_result".to_owned(),
+                tool_use_id: Some(message.tool_call_id.clone().unwrap_or_default()),
+                content: Some(Said::Text(message.content.clone())),
+                ..BlockBody::default()
+            };
+            ("user", Said::Parts(vec![result]))
+        }
+    };
+    Some(MessageBody { role: role.to_owned(), content })
+}
+
+fn assistant(message: &Message) -> Said<BlockBody> {
+    if message.reasoning.is_none() && message.tool_calls.is_empty() {
+        return Said::Text(message.content.clone());
+    }
+    let thinking = message.reasoning.as_ref().map(|thinking| BlockBody {
+        kind: "thinking".to_owned(),
+        thinking: Some(thinking.clone()),
+        signature: Some(String::new()),
+        ..BlockBody::default()
+    });
+    let text = (!message.content.is_empty()).then(|| BlockBody {
+        kind: "text".to_owned(),
+        text: Some(message.content.clone()),
+        ..BlockBody::default()
+    });
+    let calls = message.tool_calls.iter().map(|call| BlockBody {
+        kind: "tool_use".to_owned(),
+        id: Some(call.id.clone()),
+        name: Some(call.name.clone()),
+        input: Some(tools::object(&call.arguments).unwrap_or_default()),
+        ..BlockBody::default()
+    });
+    Said::Parts(thinking.into_iter().chain(text).chain(calls).collect())
+}
+
+fn choice(choice: &ToolChoice) -> Option<ChoiceBody> {
+    let (kind, name) = match choice {
+        ToolChoice::Auto => return None,
+        ToolChoice::None => ("none", None),
+        ToolChoice::Required => ("any", None),
+        ToolChoice::Named(name) => ("tool", Some(name.clone())),
+    };
+    Some(ChoiceBody { kind: kind.to_owned(), name })
+}
+
+fn thinking(think: bool) -> ThinkingBody {
+    let kind = if think { "enabled" } else { "disabled" };
+    ThinkingBody { kind: kind.to_owned(), budget_tokens: think.then_some(LEAST_BUDGET) }
+}
+
+fn format(format: &Format) -> Option<OutputConfig> {
+    let Format::JsonSchema(schema) = format else { return None };
+    let format = FormatBody { kind: "json_schema".to_owned(), schema: Some(tools::value(schema)) };
+    Some(OutputConfig { format: Some(format) })
+}

@@ -1,0 +1,33 @@
+//! A request's body as JSON, in any dialect.
+//!
+//! Invariants: a body is one object and nothing after it; what has the wrong type is refused by
+//! the path of the field; nesting past serde's limit is an error, never an overflow of the stack.
+
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::invalid::Invalid;
+use crate::object::Object;
+
+/// Reads a body.
+///
+/// # Errors
+/// [`Invalid::Json`] when it is not JSON, [`Invalid::Type`] when a field has the wrong type.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Invalid> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let Object(request) = serde_path_to_error::deserialize(&mut json).map_err(
+        |error: serde_path_to_error::Error<serde_json::Error>| {
+            let path = error.path().to_string();
+            let reason = error.inner().to_string();
+            match error.inner().classify() {
+                Category::Data => {
+                    let param = (path != ".").then_some(path);
+                    Invalid::Type { param, reason }
+                }
+                Category::Io | Category::Syntax | Category::Eof => Invalid::Json { reason },
+            }
+        },
+    )?;
+    json.end().map_err(|error| Invalid::Json { reason: error.to_string() })?;
+    Ok(request)
+}

@@ -1,0 +1,178 @@
+//! From a body to a [`Request`].
+//!
+//! Invariants: as in OpenAI's dialect. A call without an id gets one from its place in the
+//! conversation, and a result without one is of the oldest call that has none yet.
+
+use std::collections::VecDeque;
+
+use harmonic_types::{AgentName, Format, Message, Prompt, Request, RequestId, Role, ToolCall};
+use serde_json::Value;
+
+use super::options;
+use super::request::{CallBody, ChatBody, GenerateBody, MessageBody};
+use crate::checks::{self, no_nul};
+use crate::invalid::Invalid;
+use crate::{openai, tools};
+
+/// The request that `body` asks for, under the name `id`. Without messages it has none either:
+/// such a body asks whether the agent is there.
+///
+/// # Errors
+/// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
+/// cannot honour.
+pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
+    let mut request = Request::new(id, agent(body.model)?, Vec::new());
+    options::decode(body.options, &mut request)?;
+    request.format = format(body.format)?;
+    request.thinking = think(body.think)?;
+    request.top_logprobs = checks::top_logprobs(body.logprobs.unwrap_or(false), body.top_logprobs)?;
+    let mut open = VecDeque::new();
+    let messages = body
+        .messages
+        .into_iter()
+        .enumerate()
+        .map(|(index, message)| self::message(index, message, &mut open))
+        .collect::<Result<_, _>>()?;
+    request.prompt = Prompt::Chat { messages, tools: openai::decode_tools(body.tools)? };
+    Ok(request)
+}
+
+/// The request that `body` asks for, under the name `id`; an empty prompt asks whether the agent is
+/// there.
+///
+/// # Errors
+/// As [`decode_chat`].
+pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, Invalid> {
+    let mut request = Request::new(id, agent(body.model)?, Vec::new());
+    checks::absent("suffix", body.suffix.as_ref(), ": leave it out")?;
+    checks::absent("images", body.images.as_ref(), ": only text is")?;
+    checks::absent("template", body.template.as_ref(), ": use `raw`")?;
+    checks::absent("context", body.context.as_ref(), ": send messages to /api/chat")?;
+    options::decode(body.options, &mut request)?;
+    request.format = format(body.format)?;
+    request.thinking = think(body.think)?;
+    request.top_logprobs = checks::top_logprobs(body.logprobs.unwrap_or(false), body.top_logprobs)?;
+    let prompt = body.prompt.unwrap_or_default();
+    no_nul("prompt", &prompt)?;
+    let system = body.system.filter(|system| !system.is_empty());
+    if let Some(system) = &system {
+        no_nul("system", system)?;
+    }
+    request.prompt = if body.raw == Some(true) {
+        if system.is_some() {
+            return Err(Invalid::value("system", "is not for `raw: true`: put it in `prompt`"));
+        }
+        Prompt::Text(prompt)
+    } else {
+        let system = system.map(|system| Message::new(Role::System, system));
+        let user = (!prompt.is_empty()).then(|| Message::new(Role::User, prompt));
+        Prompt::chat(system.into_iter().chain(user).collect())
+    };
+    Ok(request)
+}
+
+/// The agent that `model` names: a name without a tag is one with the tag `latest`.
+///
+/// # Errors
+/// When it is empty.
+pub fn agent(mut model: String) -> Result<AgentName, Invalid> {
+    if let Some(name) = model.strip_suffix(":latest") {
+        model.truncate(name.len());
+    }
+    checks::agent(model)
+}
+
+fn format(format: Option<Value>) -> Result<Option<Format>, Invalid> {
+    match format {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(word)) if word.is_empty() => Ok(None),
+        Some(Value::String(word)) if word == "json" => Ok(Some(Format::JsonObject)),
+        Some(schema @ Value::Object(_)) => Ok(Some(Format::JsonSchema(schema.to_string()))),
+        Some(_) => Err(Invalid::value("format", "must be `json` or a JSON Schema: an object")),
+    }
+}
+
+fn think(think: Option<Value>) -> Result<Option<bool>, Invalid> {
+    match think {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(think)) => Ok(Some(think)),
+        Some(Value::String(word)) if ["low", "medium", "high"].contains(&word.as_str()) => {
+            Ok(Some(true))
+        }
+        Some(_) => Err(Invalid::value("think", "must be true, false, `low`, `medium` or `high`")),
+    }
+}
+
+/// The message number `index`; `open` are the calls so far that have no result.
+fn message(
+    index: usize,
+    body: MessageBody,
+    open: &mut VecDeque<(String, String)>,
+) -> Result<Message, Invalid> {
+    let path = format!("messages[{index}]");
+    let role = match body.role.as_str() {
+        "system" => Role::System,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" => Role::Tool,
+        other => {
+            let reason =
+                format!("is `{other}`, but must be `system`, `user`, `assistant` or `tool`");
+            return Err(Invalid::value(format!("{path}.role"), reason));
+        }
+    };
+    checks::absent(&format!("{path}.images"), body.images.as_ref(), ": only text is")?;
+    let content = body.content.unwrap_or_default();
+    no_nul(&format!("{path}.content"), &content)?;
+    for (field, text) in [
+        ("thinking", &body.thinking),
+        ("tool_name", &body.tool_name),
+        ("tool_call_id", &body.tool_call_id),
+    ] {
+        no_nul(&format!("{path}.{field}"), text.as_deref().unwrap_or_default())?;
+    }
+    let calls = body.tool_calls.into_iter().flatten().enumerate();
+    let calls = calls
+        .map(|(number, body)| call(&path, index, number, body))
+        .collect::<Result<Vec<_>, _>>()?;
+    if role != Role::Assistant && !calls.is_empty() {
+        let reason = "is only for messages of the assistant";
+        return Err(Invalid::value(format!("{path}.tool_calls"), reason));
+    }
+    open.extend(calls.iter().map(|call| (call.id.clone(), call.name.clone())));
+    let answered = (role == Role::Tool)
+        .then(|| answered(open, body.tool_call_id.as_deref(), body.tool_name.as_deref()));
+    Ok(Message {
+        role,
+        content,
+        reasoning: body.thinking,
+        tool_calls: calls,
+        tool_call_id: body.tool_call_id.or(answered.flatten()),
+    })
+}
+
+fn call(path: &str, message: usize, number: usize, body: CallBody) -> Result<ToolCall, Invalid> {
+    let id = body.id.filter(|id| !id.is_empty());
+    let id = id.unwrap_or_else(|| format!("call_{message}_{number}"));
+    let arguments = Value::Object(body.function.arguments).to_string();
+    let path = format!("{path}.tool_calls[{number}].function");
+    tools::call(&path, id, body.function.name, arguments)
+}
+
+/// Takes the call that a result is of out of `open`: the one with this id, else the oldest of this
+/// name, else the oldest.
+fn answered(
+    open: &mut VecDeque<(String, String)>,
+    id: Option<&str>,
+    name: Option<&str>,
+) -> Option<String> {
+    let place = match (id, name) {
+        (Some(id), _) => open.iter().position(|(open, _)| open == id),
+        (None, Some(name)) => open.iter().position(|(_, open)| open == name),
+        (None, None) => Some(0),
+    };
+    open.remove(place?).map(|(id, _)| id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! From a [`Request`] to the body that asks for it.
+//!
+//! What the dialect has no word for (`tool_choice`, `logit_bias`, `ignore_eos`, grammars) is left
+//! out.
+
+use harmonic_types::{Format, Message, Prompt, Request, Role};
+use serde_json::Value;
+
+use super::options;
+use super::request::{CallBody, CalledBody, ChatBody, GenerateBody, MessageBody};
+use crate::{openai, tools};
+
+/// The body that [`super::decode_chat`] reads as `request`. Whether the answer is streamed is not
+/// in the request: `stream` is absent. A prompt of plain text is for [`encode_generate`].
+pub fn encode_chat(request: &Request) -> ChatBody {
+    let (messages, tools): (&[Message], _) = match &request.prompt {
+        Prompt::Chat { messages, tools } => (messages, openai::encode_tools(tools)),
+        Prompt::Text(_) => (&[], None),
+    };
+    ChatBody {
+        model: request.agent.0.clone(),
+        messages: messages.iter().map(message).collect(),
+        tools,
+        stream: None,
+        format: format(request.format.as_ref()),
+        options: options::encode(request),
+        think: request.thinking.map(Value::Bool),
+        logprobs: request.top_logprobs.map(|_| true),
+        top_logprobs: request.top_logprobs.map(u32::from),
+    }
+}
+
+/// The body that [`super::decode_generate`] reads as `request`: a text, or one question with
+/// instructions or without. Longer conversations are for [`encode_chat`].
+pub fn encode_generate(request: &Request) -> GenerateBody {
+    let said = |role| {
+        let messages = request.prompt.messages().iter();
+        messages
+            .filter(|message| message.role == role)
+            .map(|message| message.content.clone())
+            .next()
+    };
+    let (prompt, system, raw) = match &request.prompt {
+        Prompt::Text(text) => (Some(text.clone()), None, Some(true)),
+        Prompt::Chat { .. } => (said(Role::User), said(Role::System), None),
+    };
+    GenerateBody {
+        model: request.agent.0.clone(),
+        prompt,
+        system,
+        raw,
+        format: format(request.format.as_ref()),
+        options: options::encode(request),
+        think: request.thinking.map(Value::Bool),
+        logprobs: request.top_logprobs.map(|_| true),
+        top_logprobs: request.top_logprobs.map(u32::from),
+        ..GenerateBody::default()
+    }
+}
+
+fn format(format: Option<&Format>) -> Option<Value> {
+    match format? {
+        Format::JsonObject => Some(Value::String("json".to_owned())),
+        Format::JsonSchema(schema) => Some(tools::value(schema)),
+        Format::Grammar(_) | Format::Regex(_) => None,
+    }
+}
+
+fn message(message: &Message) -> MessageBody {
+    let calls: Vec<_> = message
+        .tool_calls
+        .iter()
+        .map(|call| CallBody {
+            id: Some(call.id.clone()),
+            function: CalledBody {
+                index: None,
+                name: call.name.clone(),
+                arguments: tools::object(&call.arguments).unwrap_or_default(),
+            },
+        })
+        .collect();
+    MessageBody {
+        role: message.role.as_str().to_owned(),
+        content: Some(message.content.clone()),
+        thinking: message.reasoning.clone(),
+        images: None,
+        tool_calls: (!calls.is_empty()).then_some(calls),
+        tool_name: None,
+        tool_call_id: message.tool_call_id.clone(),
+    }
+}

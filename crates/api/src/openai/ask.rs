@@ -1,0 +1,28 @@
+//! From a chat body to what a server needs to answer it.
+
+use super::answer::ChatAnswer;
+use super::decode::{decode, parse};
+use crate::answer::{Asked, Heading};
+use crate::checks;
+use crate::invalid::Invalid;
+
+/// What the body of `POST /v1/chat/completions` asks for.
+///
+/// # Errors
+/// As [`parse`] and [`decode`].
+pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ChatAnswer>, Invalid> {
+    let body = parse(body)?;
+    let streamed = body.stream == Some(true);
+    let count = body.stream_options.and_then(|options| options.include_usage) == Some(true);
+    let answers = checks::answers(body.n)?;
+    let request = decode(body, heading.id)?;
+    let writer = ChatAnswer {
+        id: format!("chatcmpl-{}", heading.name),
+        created: heading.created,
+        model: request.agent.0.clone(),
+        answers,
+        logprobs: request.top_logprobs.is_some(),
+        count,
+    };
+    Ok(Asked { request, answers, streamed, writer })
+}

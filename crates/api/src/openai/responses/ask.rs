@@ -1,0 +1,59 @@
+//! From a body to what a server needs to answer it.
+
+use super::answer::ResponseAnswer;
+use super::decode::decode;
+use super::item::Status;
+use super::request::{FormatBody, ResponsesBody, TextConfig};
+use super::response::Response;
+use crate::answer::{Asked, Heading};
+use crate::body;
+use crate::invalid::Invalid;
+use crate::said::WordOr;
+
+/// What the body of `POST /v1/responses` asks for.
+///
+/// # Errors
+/// As [`body::read`] and [`decode`].
+pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ResponseAnswer>, Invalid> {
+    let body: ResponsesBody = body::read(body)?;
+    let streamed = body.stream == Some(true);
+    let response = begun(&body, heading);
+    let request = decode(body, heading.id)?;
+    let logprobs = request.top_logprobs.is_some();
+    let writer = ResponseAnswer::new(heading.name.clone(), response, logprobs);
+    Ok(Asked { request, answers: 1, streamed, writer })
+}
+
+/// The response to `body` as it begins.
+fn begun(body: &ResponsesBody, heading: &Heading) -> Response {
+    Response {
+        id: format!("resp_{}", heading.name),
+        object: "response".to_owned(),
+        created_at: heading.created,
+        status: Status::InProgress,
+        error: None,
+        incomplete_details: None,
+        instructions: body.instructions.clone(),
+        max_output_tokens: body.max_output_tokens,
+        model: body.model.clone(),
+        output: Vec::new(),
+        parallel_tool_calls: body.parallel_tool_calls.unwrap_or(true),
+        previous_response_id: None,
+        reasoning: body.reasoning.clone().unwrap_or_default(),
+        store: false,
+        temperature: body.temperature,
+        text: body.text.clone().filter(|text| text.format.is_some()).unwrap_or_else(any_text),
+        tool_choice: body.tool_choice.clone().unwrap_or(WordOr::Word("auto".to_owned())),
+        tools: body.tools.clone().unwrap_or_default(),
+        top_logprobs: body.top_logprobs,
+        top_p: body.top_p,
+        truncation: "disabled".to_owned(),
+        usage: None,
+        metadata: body.metadata.clone().unwrap_or_default(),
+    }
+}
+
+/// What `text` says where nothing was asked.
+fn any_text() -> TextConfig {
+    TextConfig { format: Some(FormatBody { kind: "text".to_owned(), ..FormatBody::default() }) }
+}

@@ -1,0 +1,213 @@
+//! From a body to a [`Request`].
+//!
+//! Invariants: as in the chat. What one answer was made of (reasoning, a message, calls) becomes
+//! one message of the assistant again.
+
+use harmonic_types::{
+    Format, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tool, ToolChoice,
+};
+use serde_json::Value;
+
+use super::request::{ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, ToolBody};
+use crate::checks::{self, no_nul, within};
+use crate::invalid::Invalid;
+use crate::openai::{Content, content_text, of_function, word_of_choice};
+use crate::said::{Said, WordOr};
+use crate::tools;
+
+/// What `include` calls log-probabilities.
+pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
+
+/// The request that `body` asks for, under the name `id`. Whether the answer is streamed is not
+/// part of it.
+///
+/// # Errors
+/// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
+/// cannot honour.
+pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
+    for (param, value, detail) in [
+        ("previous_response_id", &body.previous_response_id, ": send its items as `input`"),
+        ("conversation", &body.conversation, ": send its items as `input`"),
+        ("prompt", &body.prompt, ": write it in `instructions`"),
+    ] {
+        checks::absent(param, value.as_ref(), detail)?;
+    }
+    if body.background == Some(true) {
+        return Err(Invalid::unsupported("background", ": wait for the answer"));
+    }
+    if body.truncation.as_ref().is_some_and(|truncation| truncation != "disabled") {
+        return Err(Invalid::unsupported("truncation", ": leave it out, or `disabled`"));
+    }
+    let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
+    request.sampling = SamplingOverrides {
+        temperature: within("temperature", body.temperature, 0.0..=2.0)?,
+        top_p: within("top_p", body.top_p, 0.0..=1.0)?,
+        ..SamplingOverrides::default()
+    };
+    request.max_tokens = checks::max_tokens("max_output_tokens", body.max_output_tokens)?;
+    let included = body.include.iter().flatten().any(|wanted| wanted == LOGPROBS);
+    let rivals = body.top_logprobs.or(included.then_some(0));
+    request.top_logprobs = checks::rivals("top_logprobs", rivals)?;
+    request.thinking = thinking(body.reasoning);
+    request.format = format(body.text.and_then(|text| text.format))?;
+    let tools = tools(body.tools)?;
+    request.tool_choice = choice(body.tool_choice, &tools)?;
+    request.prompt = Prompt::Chat { messages: messages(body.instructions, body.input)?, tools };
+    Ok(request)
+}
+
+fn messages(
+    instructions: Option<String>,
+    input: Option<Said<ItemBody>>,
+) -> Result<Vec<Message>, Invalid> {
+    let mut messages = Vec::new();
+    if let Some(instructions) = instructions {
+        no_nul("instructions", &instructions)?;
+        messages.push(Message::new(Role::System, instructions));
+    }
+    match input {
+        Some(Said::Text(text)) => {
+            no_nul("input", &text)?;
+            messages.push(Message::new(Role::User, text));
+        }
+        Some(Said::Parts(items)) if !items.is_empty() => {
+            for (index, item) in items.into_iter().enumerate() {
+                self::item(&format!("input[{index}]"), item, &mut messages)?;
+            }
+        }
+        _ => return Err(Invalid::value("input", "must hold a text or at least one item")),
+    }
+    Ok(messages)
+}
+
+fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, Invalid> {
+    value.ok_or_else(|| Invalid::value(format!("{path}.{name}"), "is missing"))
+}
+
+fn text(path: &str, content: Content, kinds: &[&str]) -> Result<String, Invalid> {
+    let text = content_text(path, content, kinds)?;
+    no_nul(path, &text)?;
+    Ok(text)
+}
+
+/// Puts the item at `path` into `messages`.
+fn item(path: &str, item: ItemBody, messages: &mut Vec<Message>) -> Result<(), Invalid> {
+    match item.kind.as_deref() {
+        None | Some("message") => message(path, item, messages),
+        Some("reasoning") => {
+            let content = match (item.content, item.summary) {
+                (Some(content), _) => content,
+                (None, summary) => Said::Parts(summary.unwrap_or_default()),
+            };
+            let kinds = ["reasoning_text", "summary_text", "text"];
+            let reasoning = Some(text(&format!("{path}.content"), content, &kinds)?);
+            messages.push(Message { reasoning, ..Message::new(Role::Assistant, "") });
+            Ok(())
+        }
+        Some("function_call") => {
+            let id = field(path, "call_id", item.call_id)?;
+            let name = field(path, "name", item.name)?;
+            let arguments = field(path, "arguments", item.arguments)?;
+            let call = tools::call(path, id, name, arguments)?;
+            match messages.last_mut() {
+                Some(last) if last.role == Role::Assistant => last.tool_calls.push(call),
+                _ => {
+                    let tool_calls = vec![call];
+                    messages.push(Message { tool_calls, ..Message::new(Role::Assistant, "") });
+                }
+            }
+            Ok(())
+        }
+        Some("function_call_output") => {
+            let id = field(path, "call_id", item.call_id)?;
+            no_nul(&format!("{path}.call_id"), &id)?;
+            let output = field(path, "output", item.output)?;
+            let output = text(&format!("{path}.output"), output, &["input_text", "text"])?;
+            messages.push(Message { tool_call_id: Some(id), ..Message::new(Role::Tool, output) });
+            Ok(())
+        }
+        Some(other) => {
+            let detail = format!(
+                ": its type is `{other}`, and only `message`, `reasoning`, `function_call` and \
+                 `function_call_output` are"
+            );
+            Err(Invalid::unsupported(path, detail))
+        }
+    }
+}
+
+fn message(path: &str, item: ItemBody, messages: &mut Vec<Message>) -> Result<(), Invalid> {
+    let role = match item.role.as_deref() {
+        Some("system" | "developer") => Role::System,
+        Some("user") => Role::User,
+        Some("assistant") => Role::Assistant,
+        other => {
+            let reason = format!(
+                "is `{}`, but must be `system`, `developer`, `user` or `assistant`",
+                other.unwrap_or_default()
+            );
+            return Err(Invalid::value(format!("{path}.role"), reason));
+        }
+    };
+    let content = field(path, "content", item.content)?;
+    let kinds = ["input_text", "output_text", "text"];
+    let content = text(&format!("{path}.content"), content, &kinds)?;
+    // What was thought before it stands in an item of its own.
+    let thought = |last: &&mut Message| {
+        last.reasoning.is_some() && last.content.is_empty() && last.tool_calls.is_empty()
+    };
+    match messages.last_mut().filter(thought) {
+        Some(last) if role == Role::Assistant => last.content = content,
+        _ => messages.push(Message::new(role, content)),
+    }
+    Ok(())
+}
+
+fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
+    let one = |(index, body): (usize, ToolBody)| {
+        let path = format!("tools[{index}]");
+        of_function(&path, &body.kind)?;
+        tools::tool(&path, "parameters", body.name, body.description, body.parameters)
+    };
+    let all = bodies.into_iter().flatten().enumerate().map(one).collect::<Result<Vec<_>, _>>()?;
+    tools::unique(&all)?;
+    Ok(all)
+}
+
+fn choice(body: Option<WordOr<ChoiceBody>>, of: &[Tool]) -> Result<ToolChoice, Invalid> {
+    let choice = match body {
+        None => ToolChoice::Auto,
+        Some(WordOr::Word(word)) => word_of_choice(&word)?,
+        Some(WordOr::Object(named)) => {
+            of_function("tool_choice", &named.kind)?;
+            ToolChoice::Named(named.name)
+        }
+    };
+    tools::choice(choice, of)
+}
+
+fn thinking(body: Option<ReasoningBody>) -> Option<bool> {
+    body.and_then(|body| body.effort).map(|effort| effort != "none")
+}
+
+fn format(body: Option<FormatBody>) -> Result<Option<Format>, Invalid> {
+    let Some(body) = body else { return Ok(None) };
+    match (body.kind.as_str(), body.schema) {
+        ("text", _) => Ok(None),
+        ("json_object", _) => Ok(Some(Format::JsonObject)),
+        ("json_schema", Some(schema @ (Value::Object(_) | Value::Bool(_)))) => {
+            Ok(Some(Format::JsonSchema(schema.to_string())))
+        }
+        ("json_schema", _) => {
+            Err(Invalid::value("text.format.schema", "must be a JSON Schema: an object"))
+        }
+        (other, _) => {
+            let reason =
+                format!("is `{other}`, but must be `text`, `json_object` or `json_schema`");
+            Err(Invalid::value("text.format.type", reason))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! From a [`Request`] to the body that asks for it.
+//!
+//! What the dialect has no word for (seeds, stop strings, penalties, grammars) is left out, and two
+//! messages of the assistant in a row become one.
+
+use harmonic_types::{Format, Message, Prompt, Request, Role, Tool, ToolChoice};
+
+use super::decode::LOGPROBS;
+use super::request::{
+    ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, TextConfig, ToolBody,
+};
+use crate::openai::{FUNCTION, Part};
+use crate::said::{Said, WordOr};
+use crate::tools;
+
+/// The body that [`super::decode()`] reads as `request`. Whether the answer is streamed is not in
+/// the request: `stream` is absent. A prompt of plain text is not this dialect's.
+pub fn encode(request: &Request) -> ResponsesBody {
+    let (messages, tools) = match &request.prompt {
+        Prompt::Chat { messages, tools } => (messages.as_slice(), tools.as_slice()),
+        Prompt::Text(_) => (&[][..], &[][..]),
+    };
+    let (instructions, rest) = match messages {
+        [first, rest @ ..] if first.role == Role::System => (Some(first.content.clone()), rest),
+        all => (None, all),
+    };
+    ResponsesBody {
+        model: request.agent.0.clone(),
+        input: Some(Said::Parts(rest.iter().flat_map(items).collect())),
+        instructions,
+        tools: (!tools.is_empty()).then(|| tools.iter().map(tool).collect()),
+        tool_choice: choice(&request.tool_choice),
+        text: request.format.as_ref().and_then(format),
+        max_output_tokens: request.max_tokens.map(|most| most.0),
+        temperature: request.sampling.temperature,
+        top_p: request.sampling.top_p,
+        top_logprobs: request.top_logprobs.map(u32::from),
+        include: request.top_logprobs.map(|_| vec![LOGPROBS.to_owned()]),
+        reasoning: request.thinking.map(|think| {
+            let effort = if think { "medium" } else { "none" };
+            ReasoningBody { effort: Some(effort.to_owned()) }
+        }),
+        ..ResponsesBody::default()
+    }
+}
+
+fn items(message: &Message) -> Vec<ItemBody> {
+    let content = Some(Said::Text(message.content.clone()));
+    let kind = |kind: &str| Some(kind.to_owned());
+    match message.role {
+        Role::Tool => vec![ItemBody {
+            kind: kind("function_call_output"),
+            call_id: Some(message.tool_call_id.clone().unwrap_or_default()),
+            output: content,
+            ..ItemBody::default()
+        }],
+        Role::System | Role::User => vec![ItemBody {
+            kind: kind("message"),
+            role: Some(message.role.as_str().to_owned()),
+            content,
+            ..ItemBody::default()
+        }],
+        Role::Assistant => {
+            let reasoning = message.reasoning.as_ref().map(|reasoning| ItemBody {
+                kind: kind("reasoning"),
+                summary: Some(Vec::new()),
+                content: Some(Said::Parts(vec![Part {
+                    kind: "reasoning_text".to_owned(),
+                    text: Some(reasoning.clone()),
+                }])),
+                ..ItemBody::default()
+            });
+            let speaks = !message.content.is_empty() || message.tool_calls.is_empty();
+            let said = speaks.then(|| ItemBody {
+                kind: kind("message"),
+                role: Some("assistant".to_owned()),
+                content,
+                ..ItemBody::default()
+            });
+            let calls = message.tool_calls.iter().map(|call| ItemBody {
+                kind: kind("function_call"),
+                call_id: Some(call.id.clone()),
+                name: Some(call.name.clone()),
+                arguments: Some(call.arguments.clone()),
+                ..ItemBody::default()
+            });
+            reasoning.into_iter().chain(said).chain(calls).collect()
+        }
+    }
+}
+
+fn tool(tool: &Tool) -> ToolBody {
+    ToolBody {
+        kind: FUNCTION.to_owned(),
+        name: tool.name.clone(),
+        description: tool.description.clone(),
+        parameters: Some(tools::value(&tool.parameters)),
+        strict: None,
+    }
+}
+
+fn choice(choice: &ToolChoice) -> Option<WordOr<ChoiceBody>> {
+    let word = |word: &str| Some(WordOr::Word(word.to_owned()));
+    match choice {
+        ToolChoice::Auto => None,
+        ToolChoice::None => word("none"),
+        ToolChoice::Required => word("required"),
+        ToolChoice::Named(name) => {
+            Some(WordOr::Object(ChoiceBody { kind: FUNCTION.to_owned(), name: name.clone() }))
+        }
+    }
+}
+
+fn format(format: &Format) -> Option<TextConfig> {
+    let body = match format {
+        Format::JsonObject => {
+            FormatBody { kind: "json_object".to_owned(), ..FormatBody::default() }
+        }
+        Format::JsonSchema(schema) => FormatBody {
+            kind: "json_schema".to_owned(),
+            name: Some("answer".to_owned()),
+            schema: Some(tools::value(schema)),
+            strict: Some(true),
+        },
+        Format::Grammar(_) | Format::Regex(_) => return None,
+    };
+    Some(TextConfig { format: Some(body) })
+}

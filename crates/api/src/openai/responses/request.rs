@@ -1,0 +1,213 @@
+//! The body of `POST /v1/responses`.
+//!
+//! Invariants: as in the chat's body.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::object;
+use crate::openai::{Content, Part};
+use crate::said::{Said, WordOr};
+use crate::schema;
+
+/// A request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesResponses", extend("required" = ["model", "input"]))]
+pub struct ResponsesBody {
+    /// The agent's name; empty when the body has none.
+    #[serde(default)]
+    pub model: String,
+    /// What is asked: a text of the user's, or items, oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Said<ItemBody>>,
+    /// Instructions, after the agent's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
+    /// Tools that the answer may call.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional_list"
+    )]
+    pub tools: Option<Vec<ToolBody>>,
+    /// `auto`, `none`, `required` or a tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<WordOr<ChoiceBody>>,
+    /// Whether several tools may be called: not read, told back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_tool_calls: Option<bool>,
+    /// The form that the answer must have.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub text: Option<TextConfig>,
+    /// Most tokens to generate, reasoning included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_output_tokens: Option<u32>,
+    /// 0 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2))]
+    pub temperature: Option<f32>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
+    pub top_p: Option<f32>,
+    /// Rivals per token, 0 to 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20))]
+    pub top_logprobs: Option<u32>,
+    /// More that is wanted: `message.output_text.logprobs` is known, the rest ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include: Option<Vec<String>>,
+    /// Whether to think.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub reasoning: Option<ReasoningBody>,
+    /// Whether the answer comes as server-sent events; absent is no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<bool>,
+    /// The client's notes: told back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Map<String, Value>>,
+    /// Refused unless empty: responses are not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
+    pub previous_response_id: Option<Value>,
+    /// Refused unless empty: conversations are not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
+    pub conversation: Option<Value>,
+    /// Refused unless empty: prompts are not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
+    pub prompt: Option<Value>,
+    /// Refused where true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [false, null]))]
+    pub background: Option<bool>,
+    /// `disabled` or absent; `auto` is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["disabled", null]))]
+    pub truncation: Option<String>,
+}
+
+/// An item of the input: the fields of all kinds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesItem")]
+pub struct ItemBody {
+    /// `message` or absent, `function_call`, `function_call_output` or `reasoning`.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Of a message: `system`, `developer` (read as `system`), `user` or `assistant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["system", "developer", "user", "assistant", null]))]
+    pub role: Option<String>,
+    /// Of a message or reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Of reasoning: what stands for it where `content` is absent.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional_list"
+    )]
+    pub summary: Option<Vec<Part>>,
+    /// Of a call and its output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
+    /// Of a call: the tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Of a call: JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<String>,
+    /// Of a call's output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Content>,
+}
+
+/// A tool that the answer may call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesTool", extend("required" = ["type", "name"]))]
+pub struct ToolBody {
+    /// `function`.
+    #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["function"]))]
+    pub kind: String,
+    /// Unique among the tools; empty when the body has none.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    pub name: String,
+    /// What it does, for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// JSON Schema of its arguments; absent is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub parameters: Option<Value>,
+    /// Told back: arguments always follow the schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+}
+
+/// `tool_choice` where it names a tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesChoice", extend("required" = ["type", "name"]))]
+pub struct ChoiceBody {
+    /// `function`.
+    #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["function"]))]
+    pub kind: String,
+    /// The tool.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    pub name: String,
+}
+
+/// `text`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesTextConfig")]
+pub struct TextConfig {
+    /// The form that the answer must have.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub format: Option<FormatBody>,
+}
+
+/// A form.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesFormat")]
+pub struct FormatBody {
+    /// `text`, `json_object` or `json_schema`; empty when the body has none.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// For the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Only with `json_schema`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub schema: Option<Value>,
+    /// Told back: a schema is always enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+}
+
+/// `reasoning`. Its `summary` is not listed: the reasoning itself is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponsesReasoning")]
+pub struct ReasoningBody {
+    /// `none` is not to think, and any other word to think; absent is the agent's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<String>,
+}

@@ -1,0 +1,91 @@
+//! JSON Schemas of fields that say more, or less, than their type.
+//!
+//! The schemas of bodies are generated from the types that read them; a schema says what is
+//! accepted as far as JSON Schema can.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::said::{Said, Strings, WordOr};
+
+/// A field that is refused unless it says nothing.
+pub(crate) fn nothing(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"enum": [null, "", [], {}]})
+}
+
+/// Ollama's `format`.
+pub(crate) fn ollama_format(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [{"enum": [null, "", "json"]}, {"type": "object"}]})
+}
+
+/// Ollama's `think`.
+pub(crate) fn ollama_think(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"enum": [null, true, false, "low", "medium", "high"]})
+}
+
+/// A text or several.
+pub(crate) fn texts(_: &mut SchemaGenerator) -> Schema {
+    let text = json_schema!({"type": "string", "minLength": 1});
+    json_schema!({"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]})
+}
+
+/// A text or several, or the token ids of one or several.
+pub(crate) fn embeddings(_: &mut SchemaGenerator) -> Schema {
+    let text = json_schema!({"type": "string", "minLength": 1});
+    let ids = json_schema!({
+        "type": "array", "minItems": 1,
+        "items": {"type": "integer", "minimum": 0, "maximum": u64::MAX},
+    });
+    json_schema!({"anyOf": [
+        text,
+        {"type": "array", "items": text, "minItems": 1},
+        ids,
+        {"type": "array", "items": ids, "minItems": 1},
+    ]})
+}
+
+impl<P: JsonSchema> JsonSchema for Said<P> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("TextOr{}s", P::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let part = generator.subschema_for::<P>();
+        json_schema!({"anyOf": [{"type": "string"}, {"type": "array", "items": part}]})
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for WordOr<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("WordOr{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let object = generator.subschema_for::<T>();
+        json_schema!({"anyOf": [{"enum": ["auto", "none", "required"]}, object]})
+    }
+}
+
+impl JsonSchema for Strings {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Strings".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let text = json_schema!({"type": "string", "minLength": 1});
+        json_schema!({"anyOf": [text, {"type": "array", "items": text, "maxItems": 16}]})
+    }
+}

@@ -1,0 +1,309 @@
+//! The calls of tools in an answer, kept apart from its text.
+//!
+//! Owns: the ways in which models write calls, and the reading of them as they come.
+//!
+//! Invariants: however the text is cut, the pieces joined are the same; text without calls passes
+//! unchanged; what begins like a call and is none comes out as text; the pieces of a whole call's
+//! arguments are one JSON object. White space around calls is dropped.
+//!
+//! Does not do: checking arguments against a tool's schema (that is `constraint`).
+
+mod function;
+mod json;
+mod named;
+mod object;
+mod piece;
+mod syntax;
+
+use std::collections::VecDeque;
+
+use harmonic_types::Tool;
+use serde_json::Value;
+
+use function::Function;
+use json::is_space;
+use named::Named;
+use object::Object;
+use piece::Output;
+pub use piece::Piece;
+pub(crate) use syntax::Syntax;
+
+/// What a character is to a call.
+enum Fate {
+    /// Part of it.
+    More,
+    /// Its last.
+    Done,
+    /// A mistake; nothing of it was used.
+    Bad,
+}
+
+#[derive(Debug)]
+enum Body {
+    Object(Object),
+    Function(Function),
+    Named(Named),
+}
+
+impl Body {
+    fn push(&mut self, c: char, out: &mut Output) -> Fate {
+        match self {
+            Self::Object(object) => object.push(c, out),
+            Self::Function(function) => function.push(c, out),
+            Self::Named(named) => named.push(c, out),
+        }
+    }
+
+    fn committed(&self) -> bool {
+        match self {
+            Self::Object(object) => object.committed(),
+            Self::Function(function) => function.committed(),
+            Self::Named(named) => named.committed(),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Place {
+    Text,
+    /// After an opener of so many bytes, white space before it included.
+    Opened(usize),
+    Call(usize, Body),
+    /// After a call, before what may close or continue it.
+    Closing,
+}
+
+/// Splits an answer into text and calls.
+#[derive(Debug)]
+pub(super) struct Calls {
+    syntax: Syntax,
+    /// Names of tools, and the schemas of their arguments.
+    tools: Vec<(String, Value)>,
+    place: Place,
+    /// What was read and has not left yet.
+    held: String,
+    out: Output,
+    /// The answer has text, so that what is bare is no call any more.
+    has_text: bool,
+    /// Inside a list of calls.
+    in_list: bool,
+    whole: u32,
+}
+
+impl Calls {
+    pub(super) fn new(syntax: Syntax, tools: &[Tool]) -> Self {
+        let tools = tools
+            .iter()
+            .map(|tool| {
+                let schema = serde_json::from_str(&tool.parameters).unwrap_or_default();
+                (tool.name.clone(), schema)
+            })
+            .collect();
+        Self {
+            syntax,
+            tools,
+            place: Place::Text,
+            held: String::new(),
+            out: Output::default(),
+            has_text: false,
+            in_list: false,
+            whole: 0,
+        }
+    }
+
+    /// Whether there was a whole call.
+    pub(super) fn called(&self) -> bool {
+        self.whole > 0
+    }
+
+    /// Takes more of the answer; what can leave.
+    pub(super) fn push(&mut self, text: &str) -> Vec<Piece> {
+        let mut left: VecDeque<char> = text.chars().collect();
+        while let Some(c) = left.pop_front() {
+            // What turned out to be no call is read once more, without what opened it.
+            for again in self.take(c).chars().rev() {
+                left.push_front(again);
+            }
+        }
+        std::mem::take(&mut self.out.pieces)
+    }
+
+    /// What is still held back when the answer has ended.
+    pub(super) fn finish(&mut self) -> Vec<Piece> {
+        let held = std::mem::take(&mut self.held);
+        match &self.place {
+            Place::Call(_, Body::Object(object)) if object.says_all() => self.whole += 1,
+            Place::Closing => {}
+            Place::Text if self.whole > 0 && held.trim().is_empty() => {}
+            Place::Text | Place::Opened(_) | Place::Call(..) => self.out.text(&held),
+        }
+        self.place = Place::Text;
+        std::mem::take(&mut self.out.pieces)
+    }
+
+    /// Takes one character; what must be taken again.
+    fn take(&mut self, c: char) -> String {
+        match &mut self.place {
+            Place::Text => {
+                self.held.push(c);
+                self.look();
+                String::new()
+            }
+            Place::Opened(opener) => {
+                let opener = *opener;
+                self.open(opener, c)
+            }
+            Place::Call(opener, body) => {
+                let opener = *opener;
+                let before = self.out.written;
+                let fate = body.push(c, &mut self.out);
+                let committed = body.committed();
+                self.held.push(c);
+                match fate {
+                    Fate::More if self.out.written > before => self.held.clear(),
+                    Fate::More => {}
+                    Fate::Done => self.close(),
+                    // What was a call is broken off; the rest is text.
+                    Fate::Bad if committed => return self.back_to_text(),
+                    Fate::Bad => return self.no_call(opener),
+                }
+                String::new()
+            }
+            Place::Closing => {
+                self.held.push(c);
+                self.closing()
+            }
+        }
+    }
+
+    /// Sends on what can be no opener any more, and looks whether there is one.
+    fn look(&mut self) {
+        loop {
+            let may_open = |at: &usize| {
+                let rest = self.held[*at..].trim_start_matches(is_space);
+                rest.is_empty() || self.openers().any(|opener| opener.starts_with(rest))
+            };
+            let ends = self.held.char_indices().map(|(at, _)| at).chain([self.held.len()]);
+            let Some(at) = ends.into_iter().find(may_open).filter(|at| *at > 0) else { break };
+            let text: String = self.held.drain(..at).collect();
+            self.has_text |= !text.trim().is_empty();
+            self.out.text(&text);
+        }
+        let rest = self.held.trim_start_matches(is_space);
+        let opener = self.openers().find(|opener| *opener == rest);
+        match opener {
+            Some("{") => {
+                let body = self.object();
+                self.start(self.held.len(), body, "{");
+            }
+            Some(function::OPEN) => {
+                let body = Body::Function(Function::new(function::OPEN, self.tools.clone()));
+                self.place = Place::Call(self.held.len(), body);
+            }
+            Some(_) => self.place = Place::Opened(self.held.len()),
+            None => {}
+        }
+    }
+
+    fn openers(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let bare = (self.syntax == Syntax::Bare && !self.has_text).then_some("{");
+        self.syntax.openers().iter().copied().chain(bare)
+    }
+
+    fn object(&self) -> Body {
+        let names = || self.tools.iter().map(|(name, _)| name.clone()).collect();
+        Body::Object(Object::new((self.syntax == Syntax::Bare).then(names)))
+    }
+
+    /// A call begins with `first`, which is in `held` already.
+    fn start(&mut self, opener: usize, mut body: Body, first: &str) {
+        for c in first.chars() {
+            // The first character is what chose the body.
+            body.push(c, &mut self.out);
+        }
+        self.place = Place::Call(opener, body);
+    }
+
+    /// The first character after an opener tells how the call is written.
+    fn open(&mut self, opener: usize, c: char) -> String {
+        self.held.push(c);
+        match (self.syntax, c) {
+            (_, c) if is_space(c) => {}
+            (_, '{') => {
+                let body = self.object();
+                self.start(opener, body, "{");
+            }
+            (Syntax::Functions, '<') => {
+                self.start(opener, Body::Function(Function::new("", self.tools.clone())), "<");
+            }
+            (Syntax::List | Syntax::Named, '[') if !self.in_list => self.in_list = true,
+            (Syntax::List | Syntax::Named, c)
+                if !self.in_list && (c.is_alphanumeric() || c == '_') =>
+            {
+                self.start(opener, Body::Named(Named::new()), c.encode_utf8(&mut [0; 4]));
+            }
+            _ => return self.no_call(opener),
+        }
+        String::new()
+    }
+
+    fn close(&mut self) {
+        self.whole += 1;
+        self.held.clear();
+        let closes = self.in_list || !matches!(self.syntax, Syntax::List | Syntax::Named);
+        self.place = if closes { Place::Closing } else { Place::Text };
+    }
+
+    /// What closes a call is dropped; what does not is text again.
+    fn closing(&mut self) -> String {
+        let rest = self.held.trim_start_matches(is_space);
+        let waits = match self.syntax {
+            _ if rest.is_empty() => true,
+            Syntax::Tagged | Syntax::Functions if rest == syntax::TAG_END => {
+                self.held.clear();
+                self.place = Place::Text;
+                true
+            }
+            Syntax::Tagged | Syntax::Functions => syntax::TAG_END.starts_with(rest),
+            Syntax::List | Syntax::Named if rest == "," => {
+                self.place = Place::Opened(self.held.len());
+                true
+            }
+            Syntax::List | Syntax::Named if rest == "]" => {
+                self.held.clear();
+                self.in_list = false;
+                self.place = Place::Text;
+                true
+            }
+            Syntax::List | Syntax::Named => false,
+            Syntax::Bare => match rest.trim_start_matches(';').trim_start_matches(is_space) {
+                "" => true,
+                "{" => {
+                    let body = self.object();
+                    self.start(self.held.len(), body, "{");
+                    true
+                }
+                _ => false,
+            },
+        };
+        if waits { String::new() } else { self.back_to_text() }
+    }
+
+    fn back_to_text(&mut self) -> String {
+        self.place = Place::Text;
+        self.in_list = false;
+        std::mem::take(&mut self.held)
+    }
+
+    /// What was opened is no call: the opener is text, what follows may be anything.
+    fn no_call(&mut self, opener: usize) -> String {
+        let again = self.held.split_off(opener);
+        let text = self.back_to_text();
+        self.has_text |= !text.trim().is_empty();
+        self.out.text(&text);
+        again
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! A call as tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`. Values are plain
+//! text; what they are in JSON is told by the tool's schema.
+
+use serde_json::Value;
+
+use super::{Fate, Output};
+
+pub(super) const OPEN: &str = "<function=";
+const CLOSE: &str = "</function>";
+const KEY: &str = "<parameter=";
+const VALUE_END: &str = "</parameter>";
+
+#[derive(Debug)]
+enum Place {
+    Name,
+    Between,
+    Value { key: String },
+}
+
+/// Follows one call.
+#[derive(Debug)]
+pub(super) struct Function {
+    place: Place,
+    /// What is being read, as it is written.
+    raw: String,
+    /// Names of tools, and the schemas of their arguments.
+    schemas: Vec<(String, Value)>,
+    /// The properties of the one that is called.
+    properties: Value,
+    called: bool,
+    values: usize,
+}
+
+impl Function {
+    /// `raw`: what was read of the opening tag.
+    pub(super) fn new(raw: &str, schemas: Vec<(String, Value)>) -> Self {
+        Self {
+            place: Place::Name,
+            raw: raw.to_owned(),
+            schemas,
+            properties: Value::Null,
+            called: false,
+            values: 0,
+        }
+    }
+
+    pub(super) fn committed(&self) -> bool {
+        self.called
+    }
+
+    pub(super) fn push(&mut self, c: char, out: &mut Output) -> Fate {
+        self.raw.push(c);
+        match &self.place {
+            Place::Name => {
+                let Some(name) = tag(&self.raw, OPEN) else { return self.expect(&[OPEN]) };
+                out.call(name);
+                let schema = self.schemas.iter().find(|(tool, _)| tool == name);
+                self.properties = schema.map_or(Value::Null, |(_, s)| s["properties"].clone());
+                self.called = true;
+                self.go(Place::Between)
+            }
+            Place::Between => {
+                if self.raw.trim_start() == CLOSE {
+                    out.arguments(if self.values == 0 { "{}" } else { "}" });
+                    return Fate::Done;
+                }
+                let Some(key) = tag(&self.raw, KEY).map(str::to_owned) else {
+                    return self.expect(&[KEY, CLOSE]);
+                };
+                self.go(Place::Value { key })
+            }
+            Place::Value { key } => {
+                let Some(text) = self.raw.strip_suffix(VALUE_END) else { return Fate::More };
+                let text = text.strip_prefix('\n').unwrap_or(text);
+                let value = value(text.strip_suffix('\n').unwrap_or(text), &self.properties[key]);
+                let before = if self.values == 0 { "{" } else { ", " };
+                out.arguments(&format!("{before}{}: {value}", Value::from(key.as_str())));
+                self.values += 1;
+                self.go(Place::Between)
+            }
+        }
+    }
+
+    fn go(&mut self, place: Place) -> Fate {
+        self.place = place;
+        self.raw.clear();
+        Fate::More
+    }
+
+    /// Whether what was read may still become one of `tags`.
+    fn expect(&self, tags: &[&str]) -> Fate {
+        let raw = self.raw.trim_start();
+        let opened = |tag: &str| tag.ends_with('=') && raw.starts_with(tag) && !raw.contains('>');
+        let fits = tags.iter().any(|tag| tag.starts_with(raw) || opened(tag));
+        if fits { Fate::More } else { Fate::Bad }
+    }
+}
+
+/// What `raw` says between `open` and the `>` that ends it.
+fn tag<'a>(raw: &'a str, open: &str) -> Option<&'a str> {
+    let inside = raw.trim_start().strip_prefix(open)?.strip_suffix('>')?.trim();
+    (!inside.is_empty()).then_some(inside)
+}
+
+/// `text` as `schema` wants it: a string where it says so, else the JSON that it is, if it is any.
+fn value(text: &str, schema: &Value) -> Value {
+    let parsed = || serde_json::from_str(text.trim()).ok();
+    let value = if schema["type"] == "string" { None } else { parsed() };
+    value.unwrap_or_else(|| Value::from(text))
+}

@@ -1,0 +1,53 @@
+//! A call as a name before its arguments: `NAME[ARGS]{…}`, in some models with a `[CALL_ID]`.
+
+use super::json::{Scan, Scanner};
+use super::{Fate, Output};
+
+/// Separates the name from the arguments.
+pub(super) const ARGUMENTS: &str = "[ARGS]";
+/// Separates the name from an id, which is of no use: calls have ids of ours.
+pub(super) const ID: &str = "[CALL_ID]";
+
+/// Follows one call.
+#[derive(Debug)]
+pub(super) struct Named {
+    head: String,
+    arguments: Option<Scanner>,
+}
+
+impl Named {
+    pub(super) fn new() -> Self {
+        Self { head: String::new(), arguments: None }
+    }
+
+    pub(super) fn committed(&self) -> bool {
+        self.arguments.is_some()
+    }
+
+    pub(super) fn push(&mut self, c: char, out: &mut Output) -> Fate {
+        if self.arguments.is_none() && c == '{' {
+            let Some(name) = name(&self.head) else { return Fate::Bad };
+            out.call(name);
+        }
+        if c == '{' || self.arguments.is_some() {
+            let scan = self.arguments.get_or_insert_with(Scanner::new).push(c);
+            if matches!(scan, Scan::More | Scan::Whole) {
+                out.arguments(c.encode_utf8(&mut [0; 4]));
+            }
+            return match scan {
+                Scan::More => Fate::More,
+                Scan::Whole => Fate::Done,
+                Scan::Before | Scan::Bad => Fate::Bad,
+            };
+        }
+        self.head.push(c);
+        if c.is_alphanumeric() || "_-.:/[] ".contains(c) { Fate::More } else { Fate::Bad }
+    }
+}
+
+fn name(head: &str) -> Option<&str> {
+    let head = head.trim();
+    let head = head.strip_suffix(ARGUMENTS).unwrap_or(head);
+    let name = head.split_once(ID).map_or(head, |(name, _)| name).trim();
+    (!name.is_empty() && !name.contains(['[', ']', ' '])).then_some(name)
+}

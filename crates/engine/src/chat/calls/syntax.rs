@@ -1,0 +1,77 @@
+//! How a model writes the calls of tools, as its chat template tells.
+
+use super::function;
+use super::named::{ARGUMENTS, ID};
+
+/// A way to write calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    /// `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen, and what we describe
+    /// to models that know none.
+    Tagged,
+    /// The same tag around `<function=…><parameter=…>…</parameter></function>`: Qwen3-Coder.
+    Functions,
+    /// `[TOOL_CALLS][{"name": …, "arguments": {…}}, …]`: Mistral.
+    List,
+    /// `[TOOL_CALLS]NAME[ARGS]{…}`: Mistral since 2025.
+    Named,
+    /// `{"name": …, "parameters": {…}}` and nothing else: Llama 3.
+    Bare,
+}
+
+pub(super) const TAG: &str = "<tool_call>";
+pub(super) const TAG_END: &str = "</tool_call>";
+const LIST: &str = "[TOOL_CALLS]";
+const PYTHON: &str = "<|python_tag|>";
+
+impl Syntax {
+    /// The syntax that a template with this text teaches.
+    pub(crate) fn of(template: &str) -> Option<Self> {
+        let has = |text| template.contains(text);
+        if has(LIST) {
+            Some(if has(ARGUMENTS) { Self::Named } else { Self::List })
+        } else if has(TAG) {
+            Some(if has(function::OPEN) { Self::Functions } else { Self::Tagged })
+        } else if has(PYTHON) || has(r#""parameters": dictionary"#) {
+            Some(Self::Bare)
+        } else {
+            None
+        }
+    }
+
+    /// What may open a call anywhere in an answer.
+    pub(super) fn openers(self) -> &'static [&'static str] {
+        match self {
+            Self::Tagged => &[TAG],
+            Self::Functions => &[TAG, function::OPEN],
+            Self::List | Self::Named => &[LIST],
+            Self::Bare => &[PYTHON],
+        }
+    }
+
+    /// What may be a control token, which has no text unless it is looked for.
+    pub(crate) fn markers(self) -> &'static [&'static str] {
+        match self {
+            Self::Tagged | Self::Functions => &[TAG, TAG_END],
+            Self::List | Self::Named => &[LIST, ARGUMENTS, ID],
+            Self::Bare => &[PYTHON],
+        }
+    }
+
+    /// What stands before and after the arguments in a call of `name`. Functions are called with
+    /// JSON, which their tag may hold as well: no schema says where plain text ends.
+    pub(crate) fn frame(self, name: &str) -> (String, String) {
+        let name_text = serde_json::Value::from(name);
+        match self {
+            Self::Tagged | Self::Functions => (
+                format!("{TAG}\n{{\"name\": {name_text}, \"arguments\": "),
+                format!("}}\n{TAG_END}"),
+            ),
+            Self::List => {
+                (format!("{LIST}[{{\"name\": {name_text}, \"arguments\": "), "}]".to_owned())
+            }
+            Self::Named => (format!("{LIST}{name}{ARGUMENTS}"), String::new()),
+            Self::Bare => (format!("{{\"name\": {name_text}, \"parameters\": "), "}".to_owned()),
+        }
+    }
+}

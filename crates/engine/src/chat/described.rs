@@ -1,0 +1,77 @@
+//! Tools for models whose template knows none: they are described in the system message, calls are
+//! part of what the assistant said, and results are said by the user.
+
+use std::fmt::Write as _;
+
+use harmonic_types::{Message, Role, Tool};
+
+/// What stands around a tool's result.
+const RESULT: (&str, &str) = ("<tool_response>\n", "\n</tool_response>");
+
+/// `messages` as such a template takes them: without calls and results, the tools in the system
+/// message. Roles alternate where they did.
+pub(super) fn describe(messages: &[Message], tools: &[Tool]) -> Vec<Message> {
+    let mut plain: Vec<Message> = Vec::with_capacity(messages.len() + 1);
+    let mut messages = messages;
+    if !tools.is_empty() {
+        let mut system = String::new();
+        if let Some((first, rest)) = messages.split_first().filter(|(m, _)| m.role == Role::System)
+        {
+            system = first.content.clone() + "\n\n";
+            messages = rest;
+        }
+        plain.push(Message::new(Role::System, system + &description(tools)));
+    }
+    // Whether the last message is of results, which the user's next words join.
+    let mut results = false;
+    for message in messages {
+        let is_result = message.role == Role::Tool;
+        let content = match message.role {
+            Role::Tool => [RESULT.0, message.content.as_str(), RESULT.1].concat(),
+            Role::Assistant => with_calls(message),
+            Role::System | Role::User => message.content.clone(),
+        };
+        let role = if is_result { Role::User } else { message.role };
+        match plain.last_mut() {
+            Some(last) if results && role == Role::User => {
+                last.content.push_str("\n\n");
+                last.content.push_str(&content);
+            }
+            _ => plain.push(Message { role, content, tool_calls: Vec::new(), ..message.clone() }),
+        }
+        results = is_result || (results && role == Role::User);
+    }
+    plain
+}
+
+/// What the assistant said, with its calls as it writes them.
+fn with_calls(message: &Message) -> String {
+    let mut content = message.content.clone();
+    for call in &message.tool_calls {
+        if !content.is_empty() {
+            content.push('\n');
+        }
+        let name = serde_json::Value::from(call.name.as_str());
+        // Writing to a string cannot fail.
+        let _written = write!(
+            content,
+            "<tool_call>\n{{\"name\": {name}, \"arguments\": {}}}\n</tool_call>",
+            call.arguments
+        );
+    }
+    content
+}
+
+fn description(tools: &[Tool]) -> String {
+    let mut text = "You can call tools. Each line describes one, with the JSON Schema of its \
+                    arguments:\n"
+        .to_owned();
+    for tool in tools {
+        text.push_str(&super::template::json_text(&super::template::tool_value(tool)["function"]));
+        text.push('\n');
+    }
+    text + "To call a tool, answer with nothing but its name and arguments in this form, once for \
+            each call:\n<tool_call>\n{\"name\": \"NAME\", \"arguments\": {\"KEY\": \"VALUE\"}}\n\
+            </tool_call>\nThe results come between <tool_response> and </tool_response>. Where no \
+            tool is needed, answer in plain text."
+}

@@ -1,0 +1,67 @@
+//! Texts that stand between the parts of an answer, and in some vocabularies are control tokens.
+
+use std::sync::Arc;
+
+use harmonic_sched::Token;
+
+use super::vocabulary::Vocabulary;
+
+/// Control tokens that an answer is read by. Any other marker is ordinary text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Markers(Arc<[(Token, &'static str)]>);
+
+/// A part of a text that a model is held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Glue {
+    /// Text, in whatever tokens.
+    Text(String),
+    /// A control token.
+    Control(Token),
+}
+
+impl Markers {
+    /// Those of `texts` that are control tokens in `vocabulary`.
+    pub(super) fn of(
+        vocabulary: &dyn Vocabulary,
+        texts: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
+        // Before a text may come what starts every text.
+        let before = vocabulary.tokenize("").len();
+        let control = |text: &'static str| {
+            let tokens = vocabulary.tokenize(text);
+            let [token] = tokens.get(before..)? else { return None };
+            let mut bytes = Vec::new();
+            vocabulary.append_bytes(*token, &mut bytes);
+            (bytes.is_empty() && !vocabulary.ends_turn(*token)).then_some((*token, text))
+        };
+        Self(texts.into_iter().filter_map(control).collect())
+    }
+
+    /// What `token` is read as, where it is a marker.
+    pub(super) fn text(&self, token: Token) -> Option<&'static str> {
+        self.0.iter().find(|(marker, _)| *marker == token).map(|(_, text)| *text)
+    }
+
+    /// `text` with the markers in it as the tokens that they are.
+    pub(super) fn glue(&self, text: &str) -> Vec<Glue> {
+        let found = |text: &str| {
+            let places = self
+                .0
+                .iter()
+                .filter_map(|(token, marker)| Some((text.find(marker)?, marker.len(), *token)));
+            places.min()
+        };
+        let (mut glue, mut rest) = (Vec::new(), text);
+        while let Some((at, len, token)) = found(rest) {
+            if at > 0 {
+                glue.push(Glue::Text(rest[..at].to_owned()));
+            }
+            glue.push(Glue::Control(token));
+            rest = &rest[at + len..];
+        }
+        if !rest.is_empty() {
+            glue.push(Glue::Text(rest.to_owned()));
+        }
+        glue
+    }
+}

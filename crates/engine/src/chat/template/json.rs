@@ -1,0 +1,74 @@
+//! JSON as Python writes it: what Hugging Face's `tojson` gives to templates, whose models have
+//! learned these very bytes.
+
+use std::io;
+
+use minijinja::value::Kwargs;
+use minijinja::{Error, ErrorKind, Value};
+use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter};
+
+/// One line, with these between items and after keys.
+struct OneLine {
+    item: String,
+    key: String,
+}
+
+impl Formatter for OneLine {
+    fn begin_array_value<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(self.item.as_bytes()) }
+    }
+
+    fn begin_object_key<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(self.item.as_bytes()) }
+    }
+
+    fn begin_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(self.key.as_bytes())
+    }
+}
+
+/// `value` in one line, as `json.dumps` writes it.
+pub(in crate::chat) fn json_text(value: &serde_json::Value) -> String {
+    // A JSON value has nothing that JSON cannot say.
+    written(value, OneLine { item: ", ".to_owned(), key: ": ".to_owned() }).unwrap_or_default()
+}
+
+fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, serde_json::Error> {
+    let mut bytes = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The filter: as in Hugging Face's `apply_chat_template`, nothing is escaped for HTML.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+pub(super) fn tojson(value: &Value, indent: Option<u16>, named: Kwargs) -> Result<Value, Error> {
+    let indent = match indent {
+        Some(indent) => Some(indent),
+        None => named.get::<Option<u16>>("indent")?,
+    };
+    let separators = named.get::<Option<Vec<String>>>("separators")?;
+    let text = match (indent, separators) {
+        (Some(indent), _) => {
+            let indent = " ".repeat(indent.into());
+            written(value, PrettyFormatter::with_indent(indent.as_bytes()))
+        }
+        (None, separators) => {
+            let mut separators = separators.unwrap_or_default().into_iter();
+            let item = separators.next().unwrap_or_else(|| ", ".to_owned());
+            let key = separators.next().unwrap_or_else(|| ": ".to_owned());
+            written(value, OneLine { item, key })
+        }
+    };
+    text.map(Value::from).map_err(|error| {
+        Error::new(ErrorKind::InvalidOperation, format!("cannot write this as JSON: {error}"))
+    })
+}

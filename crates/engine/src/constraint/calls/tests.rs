@@ -1,0 +1,184 @@
+//! Answers that must be a call: whatever the logits, a valid one.
+
+use std::sync::Arc;
+
+use harmonic_sched::Token;
+use harmonic_types::{Sampling, Tool};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{CallForm, FormatError, Grammars};
+use crate::chat::{Chat, Decoder, Glue, Piece, Vocabulary};
+use crate::sampling::Sampler;
+
+const END: Token = Token(256);
+/// `[TOOL_CALLS]` and `[ARGS]`, where they are control tokens.
+const CONTROLS: [(&str, Token); 2] = [("[TOOL_CALLS]", Token(257)), ("[ARGS]", Token(258))];
+const SIZE: u32 = 259;
+
+/// Bytes, an end of turn and two control tokens, with a template that teaches a syntax by `.0`.
+struct Bytes(&'static str);
+
+impl Vocabulary for Bytes {
+    fn size(&self) -> u32 {
+        SIZE
+    }
+    fn tokenize(&self, text: &str) -> Vec<Token> {
+        let control = CONTROLS.iter().find(|(control, _)| *control == text);
+        let bytes = || text.bytes().map(|byte| Token(i32::from(byte))).collect();
+        control.map_or_else(bytes, |(_, token)| vec![*token])
+    }
+    fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
+        out.extend(u8::try_from(token.0));
+    }
+    fn ends_turn(&self, token: Token) -> bool {
+        token == END
+    }
+    fn turn_ends(&self) -> Vec<Token> {
+        vec![END]
+    }
+    fn chat_template(&self) -> Option<String> {
+        let shows = "{{ tools | tojson }}{% for m in messages %}{{ m | tojson }}{% endfor %}";
+        Some(format!("{shows}{{# {} #}}", self.0))
+    }
+    fn bos_text(&self) -> String {
+        String::new()
+    }
+    fn eos_text(&self) -> String {
+        String::new()
+    }
+}
+
+/// What tells each syntax from the others.
+const SYNTAXES: [&str; 5] = [
+    "<tool_call>",
+    "<tool_call><function=",
+    "[TOOL_CALLS]",
+    "[TOOL_CALLS][ARGS]",
+    "<|python_tag|>",
+];
+
+fn tool(name: &str, parameters: &Value) -> Tool {
+    Tool { name: name.to_owned(), description: None, parameters: parameters.to_string() }
+}
+
+fn tools() -> Vec<Tool> {
+    let days = json!({"type": "object", "properties": {"days": {"$ref": "#/$defs/days"}},
+        "required": ["days"], "$defs": {"days": {"type": "integer", "minimum": 1, "maximum": 9}}});
+    let state = json!({"properties": {"state": {"enum": ["on", "off"]}}, "required": ["state"]});
+    vec![tool("weather", &days), tool("a.light", &state), tool("now", &json!({"type": "object"}))]
+}
+
+fn fits(name: &str, arguments: &Value) -> bool {
+    match name {
+        "weather" => arguments["days"].as_u64().is_some_and(|days| (1..=9).contains(&days)),
+        "a.light" => arguments["state"] == "on" || arguments["state"] == "off",
+        "now" => *arguments == json!({}),
+        _ => false,
+    }
+}
+
+fn forms<'a>(chat: &Chat, tools: &'a [Tool]) -> Vec<CallForm<'a>> {
+    let form = |tool: &'a Tool| {
+        let (before, after) = chat.call_frame(&tool.name);
+        CallForm { tool, before, after }
+    };
+    tools.iter().map(form).collect()
+}
+
+/// The call that an answer of random tokens is, under the grammar of `forms`.
+fn call(decoder: &mut Decoder, mut sampler: Sampler, seed: u64) -> (Vec<String>, String, bool) {
+    let mut noise = fastrand::Rng::with_seed(seed);
+    let (mut names, mut arguments) = (Vec::new(), String::new());
+    let mut read = |pieces: Vec<Piece>| {
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => panic!("text in a call: {text}"),
+                Piece::Call { name, .. } => names.push(name),
+                Piece::Arguments { text, .. } => arguments += &text,
+            }
+        }
+    };
+    let ended = (0..400).any(|_| {
+        let logits: Vec<f32> = (0..SIZE).map(|_| noise.f32() * 20.0).collect();
+        let choice = sampler.choose(&logits).expect("a choice");
+        assert_eq!(choice.failure, None);
+        let told = decoder.push(choice.token);
+        read(told.answer);
+        told.stop
+    });
+    read(decoder.finish().answer);
+    (names, arguments, ended && decoder.called())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_the_logits_the_answer_is_one_valid_call(
+        seed in any::<u64>(),
+        syntax in prop::sample::select(SYNTAXES.to_vec()),
+    ) {
+        let vocabulary = Arc::new(Bytes(syntax));
+        let grammars = Grammars::new("bytes", vocabulary.as_ref()).expect("a vocabulary");
+        let chat = Chat::new(vocabulary).expect("a template");
+        let tools = tools();
+        let constraint = grammars.compile_call(&forms(&chat, &tools)).expect("good schemas");
+        let sampler = Sampler::new(Sampling::default(), seed).held_to(constraint);
+        let mut decoder = chat.decoder(Vec::new(), false, &tools);
+        let (names, arguments, whole) = call(&mut decoder, sampler, seed);
+        // White space may go on for longer than anybody waits.
+        if whole {
+            prop_assert_eq!(names.len(), 1);
+            let value: Value = serde_json::from_str(&arguments).expect("JSON");
+            prop_assert!(fits(&names[0], &value), "{:?} with {}", names, arguments);
+        }
+    }
+}
+
+#[test]
+fn control_tokens_open_a_call_where_there_are_some() {
+    let vocabulary = Arc::new(Bytes(SYNTAXES[3]));
+    let grammars = Grammars::new("bytes", vocabulary.as_ref()).expect("a vocabulary");
+    let chat = Chat::new(vocabulary).expect("a template");
+    let tools = tools();
+    let forms = forms(&chat, &tools);
+    assert_eq!(forms[0].before[0], Glue::Control(CONTROLS[0].1));
+    let mut constraint = grammars.compile_call(&forms).expect("good schemas");
+    let only = |constraint: &mut super::Constraint, tokens: &[Token]| {
+        let mask = constraint.allowed().expect("goes on");
+        let allowed: Vec<Token> =
+            (0..SIZE.cast_signed()).map(Token).filter(|token| mask.allows(*token)).collect();
+        assert_eq!(allowed, tokens);
+        constraint.take(allowed[0]);
+    };
+    let byte = |byte: u8| Token(i32::from(byte));
+    only(&mut constraint, &[CONTROLS[0].1]);
+    only(&mut constraint, &[byte(b'a'), byte(b'n'), byte(b'w')]);
+    for expected in b".light" {
+        only(&mut constraint, &[byte(*expected)]);
+    }
+    only(&mut constraint, &[CONTROLS[1].1]);
+    only(&mut constraint, &[byte(b'{')]);
+}
+
+#[test]
+fn a_tool_whose_schema_cannot_be_kept_is_named() {
+    let vocabulary = Arc::new(Bytes(SYNTAXES[0]));
+    let grammars = Grammars::new("bytes", vocabulary.as_ref()).expect("a vocabulary");
+    let chat = Chat::new(vocabulary).expect("a template");
+    let refusal = |parameters: &str| {
+        let mut tools = tools();
+        tools[1].parameters = parameters.to_owned();
+        match grammars.compile_call(&forms(&chat, &tools)) {
+            Err(error @ FormatError::Tool { .. }) => error.to_string(),
+            other => panic!("{parameters}: {other:?}"),
+        }
+    };
+    let refusals = ["{", "[]", r#"{"type": "string"}"#, r#"{"not": {}}"#].map(refusal);
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+    calls of the tool `a.light` cannot be held to the schema of its arguments: EOF while parsing an object at line 1 column 1
+    calls of the tool `a.light` cannot be held to the schema of its arguments: it is not an object
+    calls of the tool `a.light` cannot be held to the schema of its arguments: arguments are an object: its `type` must be `object`
+    calls of the tool `a.light` cannot be held to the schema of its arguments: Unimplemented keys: ["not"]
+    "#);
+}

@@ -1,0 +1,38 @@
+//! Embeddings, which no engine makes yet: each request for some is read, checked, and refused.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use harmonic_api::{Invalid, decode_embed, decode_embeddings, read};
+use harmonic_types::AgentName;
+
+use crate::api_error::ApiError;
+use crate::body;
+use crate::shared::Shared;
+
+/// `POST /v1/embeddings`.
+pub(crate) async fn openai(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<(), ApiError> {
+    refuse(&shared, request, |body| decode_embeddings(read(body)?)).await
+}
+
+/// `POST /api/embed` and `POST /api/embeddings`.
+pub(crate) async fn ollama(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<(), ApiError> {
+    refuse(&shared, request, |body| decode_embed(read(body)?)).await
+}
+
+async fn refuse(
+    shared: &Arc<Shared>,
+    request: Request,
+    decode: fn(&[u8]) -> Result<AgentName, Invalid>,
+) -> Result<(), ApiError> {
+    let name = decode(&body::read(shared, request).await?)?;
+    let roster = shared.roster();
+    let (agent, _) = roster.find(&name)?;
+    Err(ApiError::NoEmbeddings { agent: name, model: agent.model.clone() })
+}

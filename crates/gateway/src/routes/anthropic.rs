@@ -1,0 +1,36 @@
+//! Anthropic's paths.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::post;
+use harmonic_api::anthropic::{self, CountBody, TokenCount};
+use harmonic_api::read;
+
+use crate::api_error::ApiError;
+use crate::respond::json;
+use crate::shared::Shared;
+use crate::{answer, body};
+
+/// Anthropic's paths.
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/messages", answer::route(anthropic::ask))
+        .route("/v1/messages/count_tokens", post(count_tokens))
+}
+
+/// How long a prompt is.
+async fn count_tokens(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let body: CountBody = read(&body::read(&shared, request).await?)?;
+    let (name, prompt) = anthropic::decode_count(body)?;
+    let roster = shared.roster();
+    let (agent, _) = roster.find(&name)?;
+    let tokens = agent.engine.count_tokens(&name, &prompt).await?;
+    Ok(json(StatusCode::OK, &TokenCount { input_tokens: tokens.0 }))
+}

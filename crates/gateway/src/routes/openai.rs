@@ -1,0 +1,63 @@
+//! OpenAI's paths.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::{get, post};
+use harmonic_api::openai::{self, ModelCard, ModelList, completions, responses};
+use harmonic_types::AgentName;
+
+use crate::api_error::ApiError;
+use crate::respond::json;
+use crate::roster::RosterAgent;
+use crate::shared::Shared;
+use crate::{answer, embeddings};
+
+/// OpenAI's paths.
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/chat/completions", answer::route(openai::ask))
+        .route("/v1/completions", answer::route(completions::ask))
+        .route("/v1/responses", answer::route(responses::ask))
+        .route("/v1/embeddings", post(embeddings::openai))
+        .route("/v1/models", get(models))
+        .route("/v1/models/{model}", get(model))
+}
+
+/// The agents, in the order of the stack.
+async fn models(State(shared): State<Arc<Shared>>) -> Response {
+    let roster = shared.roster();
+    let cards = roster.agents().iter().map(|agent| card(&shared, agent));
+    json(StatusCode::OK, &ModelList::new(cards.collect()))
+}
+
+/// One agent.
+async fn model(
+    State(shared): State<Arc<Shared>>,
+    name: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    // A name that is not UTF-8 is nobody's.
+    let Ok(Path(name)) = name else {
+        return Err(ApiError::NoSuchPath { path: uri.path().to_owned() });
+    };
+    let roster = shared.roster();
+    let (agent, _) = roster.find(&AgentName(name))?;
+    Ok(json(StatusCode::OK, &card(&shared, agent)))
+}
+
+fn card(shared: &Shared, agent: &RosterAgent) -> ModelCard {
+    ModelCard {
+        id: agent.name.0.clone(),
+        object: "model".to_owned(),
+        created: shared.started,
+        owned_by: "harmonic".to_owned(),
+        role: Some(agent.role.clone()),
+        model: Some(agent.model.clone()),
+        context: Some(agent.context.0),
+    }
+}

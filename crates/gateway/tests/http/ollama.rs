@@ -1,0 +1,396 @@
+//! Ollama's dialect.
+
+use std::sync::Arc;
+
+use futures::stream::{self, BoxStream, StreamExt};
+use harmonic_api::ollama::Progress;
+use harmonic_gateway::{Config, PullFailed, Puller};
+use harmonic_types::{Bytes, Event, FinishReason, Prompt, Refused, Role, Tokens};
+use serde_json::{Value, json};
+
+use crate::scripted::{Script, Scripted, answer, calls, finished, text, within};
+use crate::served::{Served, roster, settings, shown};
+
+/// A chat with the fields of `patch` over it.
+fn chat(patch: &Value) -> String {
+    let mut body =
+        json!({"model": "coder:latest", "messages": [{"role": "user", "content": "hi"}]});
+    for (field, value) in patch.as_object().expect("a patch is an object") {
+        body[field] = value.clone();
+    }
+    body.to_string()
+}
+
+async fn said(script: Vec<Event>, path: &str, body: String) -> String {
+    let served = Served::new(&Scripted::new(Script::Say(script))).await;
+    shown(served.post_to(path, body).await).await
+}
+
+#[tokio::test]
+async fn a_chat_in_lines() {
+    let shown = said(answer(), "/api/chat", chat(&json!({"logprobs": true}))).await;
+    settings().bind(|| insta::assert_snapshot!(shown, @r#"
+    200 OK
+    content-type: application/x-ndjson
+    cache-control: no-cache
+    x-accel-buffering: no
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+    x-harmonic-slot: 3
+    x-harmonic-queue-ms: 12
+
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"","thinking":"hm"},"done":false}
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"say \"é\"\n\\"},"done":false}
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":""},"logprobs":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}],"done":false}
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","total_duration":NANOSECONDS,"load_duration":NANOSECONDS,"prompt_eval_count":7,"prompt_eval_duration":NANOSECONDS,"eval_count":3,"eval_duration":NANOSECONDS}
+    "#));
+}
+
+#[tokio::test]
+async fn a_chat_as_a_document() {
+    let shown = said(answer(), "/api/chat", chat(&json!({"stream": false}))).await;
+    settings().bind(|| insta::assert_snapshot!(shown, @r#"
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+    x-harmonic-slot: 3
+    x-harmonic-queue-ms: 12
+
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"say \"é\"\n\\","thinking":"hm"},"done":true,"done_reason":"stop","total_duration":NANOSECONDS,"load_duration":NANOSECONDS,"prompt_eval_count":7,"prompt_eval_duration":NANOSECONDS,"eval_count":3,"eval_duration":NANOSECONDS}
+    "#));
+}
+
+#[tokio::test]
+async fn calls_of_tools() {
+    let tools = json!([{"type": "function", "function": {"name": "find"}}]);
+    let lines = said(calls(), "/api/chat", chat(&json!({"tools": tools}))).await;
+    let whole = said(calls(), "/api/chat", chat(&json!({"tools": tools, "stream": false}))).await;
+    let all = [lines, whole].join("\n\n");
+    settings().bind(|| insta::assert_snapshot!(all, @r#"
+    200 OK
+    content-type: application/x-ndjson
+    cache-control: no-cache
+    x-accel-buffering: no
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+    x-harmonic-slot: 3
+    x-harmonic-queue-ms: 12
+
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"look"},"done":false}
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"","tool_calls":[{"id":"call_0","function":{"index":0,"name":"find","arguments":{"what":"é"}}}]},"done":false}
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"","tool_calls":[{"id":"call_1","function":{"index":1,"name":"now","arguments":{}}}]},"done":false}
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","total_duration":NANOSECONDS,"load_duration":NANOSECONDS,"prompt_eval_count":7,"prompt_eval_duration":NANOSECONDS,"eval_count":3,"eval_duration":NANOSECONDS}
+
+
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+    x-harmonic-slot: 3
+    x-harmonic-queue-ms: 12
+
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"look","tool_calls":[{"id":"call_0","function":{"index":0,"name":"find","arguments":{"what":"é"}}},{"id":"call_1","function":{"index":1,"name":"now","arguments":{}}}]},"done":true,"done_reason":"stop","total_duration":NANOSECONDS,"load_duration":NANOSECONDS,"prompt_eval_count":7,"prompt_eval_duration":NANOSECONDS,"eval_count":3,"eval_duration":NANOSECONDS}
+    "#));
+}
+
+#[tokio::test]
+async fn a_call_that_was_cut_off_is_left_out() {
+    let mut script = calls();
+    script.truncate(3);
+    script.push(finished(FinishReason::Length));
+    let shown = said(script, "/api/chat", chat(&json!({}))).await;
+    assert!(!shown.contains("tool_calls"), "{shown}");
+    assert!(shown.contains(r#""done_reason":"length""#), "{shown}");
+}
+
+#[tokio::test]
+async fn a_generation() {
+    let engine = Scripted::new(Script::Say(answer()));
+    let served = Served::new(&engine).await;
+    let body = json!({"model": "coder", "prompt": "hi", "system": "be brief"});
+    let lines = shown(served.post_to("/api/generate", body.to_string()).await).await;
+    let request = engine.submitted().await;
+    let roles: Vec<_> = request.prompt.messages().iter().map(|message| message.role).collect();
+    assert_eq!(roles, [Role::System, Role::User]);
+    let body = json!({
+        "model": "coder", "prompt": "hi", "raw": true, "stream": false,
+        "options": {"num_predict": 9, "seed": 3},
+    });
+    let whole = shown(served.post_to("/api/generate", body.to_string()).await).await;
+    let request = engine.submitted().await;
+    assert_eq!(request.prompt, Prompt::Text("hi".to_owned()));
+    assert_eq!((request.max_tokens, request.seed), (Some(Tokens(9)), Some(3)));
+    let all = [lines, whole].join("\n\n");
+    settings().bind(|| insta::assert_snapshot!(all, @r#"
+    200 OK
+    content-type: application/x-ndjson
+    cache-control: no-cache
+    x-accel-buffering: no
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+    x-harmonic-slot: 3
+    x-harmonic-queue-ms: 12
+
+    {"model":"coder","created_at":"TIME","response":"","thinking":"hm","done":false}
+    {"model":"coder","created_at":"TIME","response":"say \"é\"\n\\","done":false}
+    {"model":"coder","created_at":"TIME","response":"","done":true,"done_reason":"stop","total_duration":NANOSECONDS,"load_duration":NANOSECONDS,"prompt_eval_count":7,"prompt_eval_duration":NANOSECONDS,"eval_count":3,"eval_duration":NANOSECONDS}
+
+
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+    x-harmonic-slot: 3
+    x-harmonic-queue-ms: 12
+
+    {"model":"coder","created_at":"TIME","response":"say \"é\"\n\\","thinking":"hm","done":true,"done_reason":"stop","total_duration":NANOSECONDS,"load_duration":NANOSECONDS,"prompt_eval_count":7,"prompt_eval_duration":NANOSECONDS,"eval_count":3,"eval_duration":NANOSECONDS}
+    "#));
+}
+
+#[tokio::test]
+async fn to_say_nothing_asks_whether_the_agent_is_there() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let mut all = Vec::new();
+    for (path, body) in [
+        ("/api/chat", json!({"model": "coder", "messages": []})),
+        ("/api/generate", json!({"model": "coder", "stream": false})),
+        ("/api/generate", json!({"model": "nobody"})),
+    ] {
+        all.push(shown(served.post_to(path, body.to_string()).await).await);
+    }
+    settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
+    200 OK
+    content-type: application/x-ndjson
+    cache-control: no-cache
+    x-accel-buffering: no
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+
+    {"model":"coder","created_at":"TIME","message":{"role":"assistant","content":""},"done":true,"done_reason":"load"}
+
+
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+
+    {"model":"coder","created_at":"TIME","response":"","done":true,"done_reason":"load"}
+
+    404 Not Found
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"error":"agent `nobody` is not in this stack; its agents are: executive, coder"}
+    "#));
+}
+
+#[tokio::test]
+async fn failures_are_in_the_dialects_envelope() {
+    let failed = Event::Failed { message: "the KV cache is full".to_owned() };
+    let mut all = vec![
+        said(vec![text("half"), failed.clone()], "/api/chat", chat(&json!({}))).await,
+        said(vec![failed], "/api/chat", chat(&json!({"stream": false}))).await,
+        said(Vec::new(), "/api/chat", chat(&json!({"options": 7}))).await,
+        said(Vec::new(), "/api/chat", "[".repeat(100_000)).await,
+        said(Vec::new(), "/api/nothing", String::new()).await,
+    ];
+    let served = Served::new(&Scripted::new(Script::Refuse(Refused::Draining))).await;
+    all.push(shown(served.post_to("/api/chat", chat(&json!({}))).await).await);
+    settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
+    200 OK
+    content-type: application/x-ndjson
+    cache-control: no-cache
+    x-accel-buffering: no
+    x-request-id: req-ID
+    x-harmonic-agent: coder
+    x-harmonic-slot: 3
+    x-harmonic-queue-ms: 12
+
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"half"},"done":false}
+    {"error":"the engine failed: the KV cache is full"}
+
+
+    500 Internal Server Error
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"error":"the engine failed: the KV cache is full"}
+
+    400 Bad Request
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"error":"`options` cannot be read: invalid type: integer `7`, expected an object at line 1 column 79"}
+
+    400 Bad Request
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"error":"the body cannot be read: invalid type: sequence, expected an object at line 1 column 1"}
+
+    404 Not Found
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"error":"there is no /api/nothing here; /openapi.json says what there is"}
+
+    503 Service Unavailable
+    content-type: application/json
+    retry-after: 5
+    x-request-id: req-ID
+
+    {"error":"the deployment is draining and takes no new requests"}
+    "#));
+}
+
+#[tokio::test]
+async fn a_silent_stream_shows_that_it_lives_in_json() {
+    let engine = Scripted::new(Script::Follow(Vec::new()));
+    let config = Config { ping: std::time::Duration::from_millis(1), ..Config::default() };
+    let served = Served::with(&engine, config).await;
+    let response = served.post_to("/api/chat", chat(&json!({}))).await;
+    let mut pieces = response.bytes_stream();
+    let first = within(pieces.next()).await.expect("a piece").expect("whole");
+    let line: Value = serde_json::from_slice(&first).expect("a line of JSON");
+    assert_eq!((&line["done"], &line["message"]["content"]), (&json!(false), &json!("")));
+}
+
+#[tokio::test]
+async fn agents_are_models() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let mut all = Vec::new();
+    for path in ["/", "/api/version", "/api/tags", "/api/ps"] {
+        all.push(shown(served.get(path).await).await);
+    }
+    for body in [r#"{"model": "coder:latest"}"#, r#"{"name": "nobody"}"#, "{}"] {
+        all.push(shown(served.post_to("/api/show", body).await).await);
+    }
+    settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
+    200 OK
+    content-type: text/plain; charset=utf-8
+    x-request-id: req-ID
+
+    Ollama is running, spoken by Harmonic Stack
+
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"version":"0.13.0","harmonic":"0.1.0"}
+
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"models":[{"name":"executive","model":"executive","modified_at":"TIME","details":{"parent_model":"smollm2:135m","format":"gguf"}},{"name":"coder","model":"coder","modified_at":"TIME","details":{"parent_model":"smollm2:135m","format":"gguf"}}]}
+
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"models":[{"name":"executive","model":"executive","details":{"parent_model":"smollm2:135m","format":"gguf"},"expires_at":"2318-01-01T00:00:00Z","context_length":2048},{"name":"coder","model":"coder","details":{"parent_model":"smollm2:135m","format":"gguf"},"expires_at":"2318-01-01T00:00:00Z","context_length":2048}]}
+
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"modified_at":"TIME","details":{"parent_model":"smollm2:135m","format":"gguf"},"model_info":{"general.architecture":"harmonic","harmonic.context_length":2048},"capabilities":["completion","tools"]}
+
+    404 Not Found
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"error":"agent `nobody` is not in this stack; its agents are: executive, coder"}
+
+    400 Bad Request
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"error":"`model` must name an agent of this stack"}
+    "#));
+    let head = within(served.http.head(&served.url).send()).await.expect("an answer");
+    assert_eq!(head.status(), 200);
+}
+
+/// Knows one model.
+struct OneModel;
+
+impl Puller for OneModel {
+    fn pull(&self, model: String) -> BoxStream<'static, Result<Progress, PullFailed>> {
+        let progress = |status: &str, completed| Progress {
+            status: status.to_owned(),
+            digest: Some("sha256:00".to_owned()),
+            total: Some(Bytes(2)),
+            completed: Some(Bytes(completed)),
+        };
+        let last = match model.as_str() {
+            "smollm2:135m" => Ok(progress("pulling", 2)),
+            other => Err(PullFailed(format!("no model is called `{other}`"))),
+        };
+        stream::iter([Ok(progress("pulling", 1)), last]).boxed()
+    }
+}
+
+#[tokio::test]
+async fn models_are_pulled_by_who_can() {
+    let engine = Scripted::new(Script::Queue);
+    let roster = roster(&engine).with_puller(Arc::new(OneModel));
+    let served = Served::offering(roster, Config::default()).await;
+    let mut all = Vec::new();
+    for body in [
+        json!({"model": "smollm2:135m"}),
+        json!({"model": "smollm2:135m", "stream": false}),
+        json!({"name": "gpt:5"}),
+        json!({"name": "gpt:5", "stream": false}),
+        json!({}),
+    ] {
+        all.push(shown(served.post_to("/api/pull", body.to_string()).await).await);
+    }
+    let served = Served::new(&engine).await;
+    all.push(shown(served.post_to("/api/pull", r#"{"model": "smollm2:135m"}"#).await).await);
+    settings().bind(|| {
+        insta::assert_snapshot!(all.join("\n\n"), @r#"
+        200 OK
+        content-type: application/x-ndjson
+        x-request-id: req-ID
+
+        {"status":"pulling","digest":"sha256:00","total":2,"completed":1}
+        {"status":"pulling","digest":"sha256:00","total":2,"completed":2}
+        {"status":"success"}
+
+
+        200 OK
+        content-type: application/json
+        x-request-id: req-ID
+
+        {"status":"success"}
+
+        200 OK
+        content-type: application/x-ndjson
+        x-request-id: req-ID
+
+        {"status":"pulling","digest":"sha256:00","total":2,"completed":1}
+        {"error":"cannot pull the model: no model is called `gpt:5`"}
+
+
+        424 Failed Dependency
+        content-type: application/json
+        x-request-id: req-ID
+
+        {"error":"cannot pull the model: no model is called `gpt:5`"}
+
+        400 Bad Request
+        content-type: application/json
+        x-request-id: req-ID
+
+        {"error":"`model` must name a model"}
+
+        404 Not Found
+        content-type: application/json
+        x-request-id: req-ID
+
+        {"error":"this server fetches no models: use `harmonic models pull`"}
+        "#);
+    });
+}

@@ -1,0 +1,102 @@
+//! What has been said so far, by both.
+//!
+//! Invariant: a question without an answer does not stay, so that the next one does not come after
+//! it as if both were meant.
+
+use harmonic_api::openai::{ChatMessage, ChatRequest, TemplateArguments};
+use harmonic_types::AgentName;
+
+/// A conversation with an agent.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// Who is asked.
+    pub agent: AgentName,
+    /// What the agent is told besides its own prompt.
+    pub system: Option<String>,
+    /// Whether to think; `None` leaves it to the agent.
+    pub thinking: Option<bool>,
+    turns: Vec<ChatMessage>,
+}
+
+impl Conversation {
+    /// Nothing has been said.
+    pub fn new(agent: AgentName, system: Option<String>, thinking: Option<bool>) -> Self {
+        Self { agent, system, thinking, turns: Vec::new() }
+    }
+
+    /// What to send to ask `question` now.
+    pub fn request(&self, question: &str) -> ChatRequest {
+        let system = self.system.as_ref().map(|text| ChatMessage::new("system", text.clone()));
+        let question = ChatMessage::new("user", question);
+        ChatRequest {
+            model: self.agent.0.clone(),
+            messages: system
+                .into_iter()
+                .chain(self.turns.iter().cloned())
+                .chain([question])
+                .collect(),
+            chat_template_kwargs: self
+                .thinking
+                .map(|thinking| TemplateArguments { enable_thinking: Some(thinking) }),
+            ..ChatRequest::default()
+        }
+    }
+
+    /// `answer`, or as much of it as there was, has been said to `question`.
+    pub fn said(&mut self, question: &str, answer: &str) {
+        if !answer.is_empty() {
+            self.turns.push(ChatMessage::new("user", question));
+            self.turns.push(ChatMessage::new("assistant", answer));
+        }
+    }
+
+    /// Forgets what was said.
+    pub fn clear(&mut self) {
+        self.turns.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(conversation: &Conversation, question: &str) -> Vec<(String, String)> {
+        let body = serde_json::to_value(conversation.request(question)).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let messages = body["messages"].as_array().unwrap();
+        messages.iter().map(|one| (text(&one["role"]), text(&one["content"]))).collect()
+    }
+
+    #[test]
+    fn a_question_is_asked_with_all_that_was_answered_before() {
+        let mut conversation = Conversation::new("coder".into(), None, None);
+        conversation.said("one?", "one.");
+        conversation.said("unanswered?", "");
+        conversation.system = Some("be brief".to_owned());
+        let pairs = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+            all.iter().map(|(role, text)| ((*role).to_owned(), (*text).to_owned())).collect()
+        };
+        assert_eq!(
+            sent(&conversation, "two?"),
+            pairs(&[
+                ("system", "be brief"),
+                ("user", "one?"),
+                ("assistant", "one."),
+                ("user", "two?"),
+            ])
+        );
+        conversation.clear();
+        conversation.system = None;
+        assert_eq!(sent(&conversation, "three?"), pairs(&[("user", "three?")]));
+    }
+
+    #[test]
+    fn thinking_is_asked_for_only_where_the_user_says_so() {
+        let body = |thinking| {
+            let conversation = Conversation::new("coder".into(), None, thinking);
+            serde_json::to_value(conversation.request("?")).unwrap()
+        };
+        assert_eq!(body(None).get("chat_template_kwargs"), None);
+        assert_eq!(body(Some(false))["chat_template_kwargs"]["enable_thinking"], false);
+    }
+}

@@ -1,0 +1,156 @@
+//! A team in the background: started, listed, asked, stopped; and what a killed one leaves.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use crate::harness::{Ran, Server, User, ran};
+
+pub const TEAM: [&str; 4] = ["--stack", "starter", "--engine", "sim"];
+
+/// A user whose teams end with the test.
+pub struct Owner(pub User);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.run(["down", "--all", "--grace", "0"]);
+    }
+}
+
+impl Owner {
+    pub fn new() -> Self {
+        Self(User::new())
+    }
+
+    fn run<const N: usize>(&self, args: [&str; N]) -> Ran {
+        self.0.run(args)
+    }
+
+    pub fn detach(&self) -> Ran {
+        self.0.run(["up", "--detach"].into_iter().chain(TEAM))
+    }
+
+    pub fn teams(&self) -> Vec<serde_json::Value> {
+        let document = self.run(["ps", "--json"]).json();
+        assert_eq!(document["schema"], "harmonic.ps/1");
+        document["teams"].as_array().unwrap().clone()
+    }
+
+    fn piped(&self, args: &[&str], question: &str) -> Ran {
+        let mut command = self.0.harmonic(args.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(question.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+/// A port that nobody has now.
+fn free_port() -> String {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    held.local_addr().unwrap().port().to_string()
+}
+
+#[test]
+fn from_the_background_to_an_answer_and_back_to_nothing() {
+    let owner = Owner::new();
+    let up = owner.detach();
+    assert_eq!(up.code, Some(0), "{up:?}");
+    let url = up.out.trim();
+    for word in
+        ["stack starter", "harmonic down", "curl -N", "OpenAI(base_url=", "harmonic chat coder"]
+    {
+        assert!(up.err.contains(word), "{up:?}");
+    }
+
+    let teams = owner.teams();
+    let [team] = teams.as_slice() else { panic!("{teams:?}") };
+    assert_eq!((&team["url"], &team["state"]), (&url.into(), &"ok".into()));
+    assert_eq!((&team["in_flight"], &team["queued"]), (&0.into(), &0.into()));
+    assert_eq!(team["agents"].as_array().unwrap().len(), 7);
+    let log = std::fs::read_to_string(team["log"].as_str().unwrap()).unwrap();
+    assert!(log.contains("stack starter") && log.contains(url), "{log}");
+    let people = owner.run(["ps"]);
+    assert!(
+        people.out.contains(&team["pid"].to_string()) && people.out.contains(url),
+        "{people:?}"
+    );
+
+    let asked = owner.run(["chat", "coder", "Say something."]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    assert!(!asked.out.trim().is_empty(), "{asked:?}");
+    let piped = owner.piped(&["chat", "analyst", "--url", url, "--system", "Be brief."], "Hello\n");
+    assert_eq!(piped.code, Some(0), "{piped:?}");
+    assert!(!piped.out.trim().is_empty(), "{piped:?}");
+    owner.piped(&["chat", "coder"], "\n").refuses(&["no question on stdin"]);
+    owner.run(["chat", "plumber", "Hello"]).refuses(&["there is no agent `plumber`", "executive"]);
+
+    let down = owner.run(["down"]);
+    assert_eq!(down.code, Some(0), "{down:?}");
+    assert!(down.err.contains("stopped starter"), "{down:?}");
+    assert_eq!(owner.teams(), Vec::<serde_json::Value>::new());
+    owner.run(["chat", "coder", "--url", url, "Hello"]).refuses(&["cannot ask the server at"]);
+}
+
+#[test]
+fn several_teams_are_told_apart_by_their_ports() {
+    let owner = Owner::new();
+    let urls = [owner.detach(), owner.detach()].map(|up| up.out.trim().to_owned());
+    let ports = urls.each_ref().map(|url| url.rsplit(':').next().unwrap());
+    owner.run(["down"]).refuses(&["2 teams run", ports[0], ports[1], "--all"]);
+    owner.run(["chat", "coder", "Hello"]).refuses(&["2 teams run here", &urls[0]]);
+    assert_eq!(owner.run(["down", "--port", ports[0]]).code, Some(0));
+    let teams = owner.teams();
+    let [left] = teams.as_slice() else { panic!("{teams:?}") };
+    assert_eq!(left["url"], urls[1].as_str());
+    let down = owner.run(["down", "--all"]);
+    assert_eq!(down.code, Some(0), "{down:?}");
+}
+
+#[test]
+fn nothing_runs_and_nothing_can_be_stopped_or_asked() {
+    let user = User::new();
+    user.run(["down"]).refuses(&["no team runs", "harmonic up --detach"]);
+    user.run(["down", "--port", "9"]).refuses(&["no team runs on port 9", "harmonic ps"]);
+    user.run(["chat", "coder", "Hello"]).refuses(&["no team runs here", "harmonic up --detach"]);
+    let none = user.run(["ps"]);
+    assert_eq!((none.code, none.out.as_str()), (Some(0), ""), "{none:?}");
+}
+
+#[test]
+fn a_team_that_does_not_start_in_the_background_says_why() {
+    let user = User::new();
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let mut up = user.harmonic(["up", "--detach", "--port", &port]);
+    ran(up.args(TEAM)).refuses(&[
+        "the team did not start",
+        "uses the port",
+        &format!("{port}.log"),
+    ]);
+    let path = user.file("plan.json", "{}").display().to_string();
+    user.run(["up", "--detach", "--plan", &path]).refuses(&["plan.json is not a plan"]);
+}
+
+#[test]
+fn a_port_has_one_team_and_one_that_was_killed_leaves_it_free() {
+    let user = User::new();
+    let port = free_port();
+    let up = || {
+        let mut command = user.harmonic(["up", "--port", &port]);
+        command.args(TEAM);
+        command
+    };
+    let server = Server::start(&mut up());
+    ran(&mut up()).refuses(&[&format!("port {port} already (process "), "harmonic down"]);
+    server.signal("KILL");
+    assert_eq!(server.end().code, None, "a signal ended it");
+    let none = user.run(["ps", "--json"]).json();
+    assert_eq!(none["teams"], serde_json::json!([]));
+
+    let server = Server::start(&mut up());
+    assert_eq!(user.run(["down"]).code, Some(0));
+    assert_eq!(server.end().code, Some(0));
+}

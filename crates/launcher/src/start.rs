@@ -1,0 +1,89 @@
+//! Starting one engine of a plan, the first time or again.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use harmonic_engine::Engine;
+use harmonic_types::{EnginePlan, Plan};
+
+use crate::error::LaunchError;
+use crate::starter::Starter;
+
+/// How one engine of a plan is started.
+#[derive(Clone)]
+pub(crate) struct Start {
+    plan: Arc<Plan>,
+    index: usize,
+    starter: Arc<dyn Starter>,
+}
+
+impl Start {
+    /// Of the engine at `index`, which the plan must have.
+    pub(crate) fn new(plan: Arc<Plan>, index: usize, starter: Arc<dyn Starter>) -> Self {
+        Self { plan, index, starter }
+    }
+
+    /// What is started.
+    pub(crate) fn engine(&self) -> &EnginePlan {
+        &self.plan.engines[self.index]
+    }
+
+    /// Starts it on a thread that may block.
+    pub(crate) async fn start(&self) -> Result<Arc<dyn Engine>, LaunchError> {
+        let start = self.clone();
+        self.blocking(move || start.starter.start(&start.plan, start.engine())).await?.map_err(
+            |source| {
+                let EnginePlan { id, model, .. } = self.engine();
+                LaunchError::Engine { id: id.clone(), model: model.clone(), source }
+            },
+        )
+    }
+
+    /// The same, if what it needs is free.
+    pub(crate) async fn start_again(&self) -> Result<Arc<dyn Engine>, LaunchError> {
+        let starter = Arc::clone(&self.starter);
+        let available = self.blocking(move || starter.available()).await?;
+        let needed = self.engine().total_bytes;
+        match available {
+            Some(available) if needed > available => {
+                let id = self.engine().id.clone();
+                Err(LaunchError::EngineMemory { id, needed, available })
+            }
+            Some(_) | None => self.start().await,
+        }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LaunchError> {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => Ok(done),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => {
+                    let id = self.engine().id.clone();
+                    Err(LaunchError::Panicked { id, message: said(panic) })
+                }
+                // Nobody aborts it; a runtime that is shut down drops this future too.
+                Err(error) => resume_unwind(Box::new(error.to_string())),
+            },
+        }
+    }
+}
+
+/// What a panic said.
+fn said(panic: Box<dyn std::any::Any + Send>) -> String {
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => match panic.downcast::<&'static str>() {
+            Ok(text) => (*text).to_owned(),
+            Err(_) => "it did not say why".to_owned(),
+        },
+    }
+}
+
+impl std::fmt::Debug for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Start").field("engine", &self.engine().id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,311 @@
+//! An engine that is started again when it dies.
+//!
+//! Owns: the engine that serves now, and the task that waits for its death.
+//!
+//! Invariants: the dead engine is let go before its successor is started, so there is never twice
+//! the memory; requests that come meanwhile are refused and told when to come back; a drain ends
+//! the supervision first, so nothing is started after it.
+//!
+//! Does not do: last words to the requests of the dead engine (it has said them when it ends);
+//! surviving a crash of native code, which ends the whole process.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+use harmonic_engine::{
+    AgentSlots, Drained, Engine, EngineError, EngineStatus, Generation, Health, ReslotError,
+};
+use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::restarts::{Deaths, Restarts};
+use crate::start::Start;
+
+/// An engine that is started again when it dies.
+pub(crate) struct Supervised {
+    seat: Arc<Seat>,
+    supervisor: TaskTracker,
+    /// A supervised engine that is dropped is not supervised any more.
+    _stop: DropGuard,
+}
+
+/// Who serves now.
+struct Seat {
+    state: Mutex<State>,
+    /// Slots as they were changed since the plan: the successor gets them, too.
+    slots: Mutex<AgentSlots>,
+    stop: CancellationToken,
+}
+
+enum State {
+    Serves(Arc<dyn Engine>),
+    /// Nobody: the last one died, and the next is expected at `back`.
+    Away {
+        last: EngineStatus,
+        back: Instant,
+    },
+    /// Nobody any more.
+    Gone {
+        last: EngineStatus,
+    },
+}
+
+impl Supervised {
+    /// Supervises `engine`, which `start` made in the time that it `took`.
+    pub(crate) fn new(
+        engine: Arc<dyn Engine>,
+        start: Start,
+        limits: Restarts,
+        took: Duration,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let seat = Arc::new(Seat {
+            state: Mutex::new(State::Serves(Arc::clone(&engine))),
+            slots: Mutex::default(),
+            stop: stop.clone(),
+        });
+        let supervisor = TaskTracker::new();
+        supervisor.spawn(Supervision { seat: Arc::clone(&seat), start, limits, took }.run(engine));
+        supervisor.close();
+        Self { seat, supervisor, _stop: stop.drop_guard() }
+    }
+
+    fn serving(&self) -> Option<Arc<dyn Engine>> {
+        self.seat.serving()
+    }
+}
+
+impl Seat {
+    /// Every write is a plain assignment, so a state is whole even after a panic.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serving(&self) -> Option<Arc<dyn Engine>> {
+        match &*self.state() {
+            State::Serves(engine) => Some(Arc::clone(engine)),
+            State::Away { .. } | State::Gone { .. } => None,
+        }
+    }
+
+    fn status(&self) -> EngineStatus {
+        match &*self.state() {
+            State::Serves(engine) => engine.status(),
+            State::Away { last, .. } | State::Gone { last } => last.clone(),
+        }
+    }
+
+    /// Nobody serves; `health` says why. Lets the engine go.
+    fn vacate(&self, health: Health, back: Option<Instant>) {
+        let mut last = self.status();
+        last.health = health;
+        // What ran and waited there has had its last word.
+        for agent in &mut last.agents {
+            (agent.in_flight, agent.borrowed, agent.parked, agent.queued) = (0, 0, 0, 0);
+        }
+        *self.state() = match back {
+            Some(back) => State::Away { last, back },
+            None => State::Gone { last },
+        };
+    }
+
+    /// Why a request cannot be taken now; `None` where somebody serves.
+    fn refusal(&self, agent: &AgentName) -> Option<Refused> {
+        match &*self.state() {
+            State::Serves(_) => None,
+            State::Away { .. } | State::Gone { .. } if self.stop.is_cancelled() => {
+                Some(Refused::Draining)
+            }
+            State::Away { back, .. } => Some(Refused::Restarting {
+                agent: agent.clone(),
+                retry_after: back.saturating_duration_since(Instant::now()),
+            }),
+            State::Gone { last } => Some(match &last.health {
+                Health::Died { message } => {
+                    Refused::EngineDied { agent: agent.clone(), message: message.clone() }
+                }
+                _ => Refused::Draining,
+            }),
+        }
+    }
+}
+
+/// The task that waits for deaths.
+struct Supervision {
+    seat: Arc<Seat>,
+    start: Start,
+    limits: Restarts,
+    took: Duration,
+}
+
+impl Supervision {
+    /// Until the engine ends otherwise than by dying, has died too often, or nobody wants it.
+    async fn run(mut self, engine: Arc<dyn Engine>) {
+        let stop = self.seat.stop.clone();
+        let mut deaths = Deaths::new(self.limits);
+        let mut ended = engine.ended();
+        drop(engine);
+        while let Some(Health::Died { message }) = stop.run_until_cancelled(&mut ended).await {
+            match self.replace(message, &mut deaths).await {
+                Some(next) => ended = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Starts a successor of the engine that died of `message`; resolves to its end. `None` when
+    /// there will be none.
+    async fn replace(
+        &mut self,
+        mut message: String,
+        deaths: &mut Deaths,
+    ) -> Option<BoxFuture<'static, Health>> {
+        let id = self.start.engine().id.clone();
+        loop {
+            let Some(pause) = deaths.add(Instant::now()) else {
+                let Restarts { most, within, .. } = self.limits;
+                let minutes = within.as_secs() / 60;
+                message = format!("{message}; given up after {most} deaths in {minutes} minutes");
+                tracing::error!(engine = id, "given up");
+                self.seat.vacate(Health::Died { message }, None);
+                return None;
+            };
+            let health = Health::Restarting { message: message.clone() };
+            self.seat.vacate(health, Some(Instant::now() + pause + self.took));
+            tracing::warn!(engine = id, ?pause, "starting it again");
+            let stop = self.seat.stop.clone();
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
+            let began = Instant::now();
+            match self.start.start_again().await {
+                Ok(engine) => {
+                    self.took = began.elapsed();
+                    return self.seat_next(engine).await;
+                }
+                Err(error) => {
+                    message = reason(&error);
+                    tracing::error!(engine = id, error = message, "did not start again");
+                }
+            }
+        }
+    }
+
+    /// The successor serves from now on, unless the engine is not wanted any more.
+    async fn seat_next(&self, engine: Arc<dyn Engine>) -> Option<BoxFuture<'static, Health>> {
+        let slots = self.seat.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !slots.is_empty()
+            && let Err(error) = engine.reslot(slots).await
+        {
+            tracing::warn!(%error, "the slots are those of the plan again");
+        }
+        if self.seat.stop.is_cancelled() {
+            engine.drain(Duration::ZERO).await;
+            return None;
+        }
+        tracing::info!(engine = self.start.engine().id, took = ?self.took, "it serves again");
+        let ended = engine.ended();
+        *self.seat.state() = State::Serves(engine);
+        Some(ended)
+    }
+}
+
+/// An error with its causes, in a line.
+fn reason(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+impl Engine for Supervised {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+        let agent = request.agent.clone();
+        let Some(engine) = self.serving() else {
+            let refused = self.seat.refusal(&agent).unwrap_or(Refused::Restarting {
+                agent,
+                // It has come back this moment.
+                retry_after: Duration::ZERO,
+            });
+            return ready(Err(refused)).boxed();
+        };
+        let submitted = engine.submit(request);
+        // Whoever waits for a slot must not hold an engine that dies meanwhile.
+        drop(engine);
+        let seat = Arc::downgrade(&self.seat);
+        async move {
+            match submitted.await {
+                Err(Refused::EngineDied { agent, message }) => {
+                    // The supervisor may not have seen it yet: then a successor is on its way.
+                    let refused = seat.upgrade().and_then(|seat| match &*seat.state() {
+                        State::Gone { .. } => None,
+                        State::Away { back, .. } => {
+                            Some(back.saturating_duration_since(Instant::now()))
+                        }
+                        State::Serves(_) => Some(Duration::ZERO),
+                    });
+                    Err(match refused {
+                        Some(retry_after) => Refused::Restarting { agent, retry_after },
+                        None => Refused::EngineDied { agent, message },
+                    })
+                }
+                other => other,
+            }
+        }
+        .boxed()
+    }
+
+    fn count_tokens(
+        &self,
+        agent: &AgentName,
+        prompt: &Prompt,
+    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+        let (agent, prompt) = (agent.clone(), prompt.clone());
+        async move {
+            match (self.serving(), self.seat.refusal(&agent)) {
+                (Some(engine), _) => engine.count_tokens(&agent, &prompt).await,
+                (None, Some(refused)) => Err(refused.into()),
+                (None, None) => {
+                    Err(Refused::Restarting { agent, retry_after: Duration::ZERO }.into())
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.seat.status()
+    }
+
+    fn reslot(&self, slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>> {
+        async move {
+            let engine = self.serving().ok_or(ReslotError::Stopped)?;
+            engine.reslot(slots.clone()).await?;
+            self.seat.slots.lock().unwrap_or_else(PoisonError::into_inner).extend(slots);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
+        self.seat.stop.cancel();
+        async move {
+            // At once, unless an engine is being started: that one is not to stay.
+            self.supervisor.wait().await;
+            if let Some(engine) = self.serving() {
+                return engine.drain(grace).await;
+            }
+            self.seat.vacate(Health::Stopped, None);
+            Drained::default()
+        }
+        .boxed()
+    }
+}
+
+impl std::fmt::Debug for Supervised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supervised").field("engine", &self.status().id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
