@@ -4,6 +4,8 @@ A model of 135 million parameters says nonsense: cases assert the form of an ans
 only where a grammar or temperature 0 leaves no choice.
 """
 
+from typing import Literal
+
 import jsonschema_rs
 from pydantic import BaseModel, Field
 
@@ -19,6 +21,13 @@ WEATHER = {
         "days": {"type": "integer", "minimum": 1, "maximum": 7},
     },
     "required": ["city", "days"],
+    "additionalProperties": False,
+}
+
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "enum": ["Paris", "Rome", "Oslo"]}},
+    "required": ["city"],
     "additionalProperties": False,
 }
 
@@ -44,6 +53,19 @@ class Day(BaseModel):
 
     name: str = Field(max_length=10)
     is_free: bool
+
+
+class Forecast(BaseModel):
+    """The arguments of a call, for clients that make a tool from a class."""
+
+    city: Literal["Paris", "Rome", "Oslo"]
+    days: int = Field(ge=1, le=7)
+
+
+def function(name, parameters):
+    """A tool, as OpenAI and Ollama describe one."""
+    about = {"name": name, "description": f"Says the {name}.", "parameters": parameters}
+    return {"type": "function", "function": about}
 
 
 def user(text=QUESTION):
