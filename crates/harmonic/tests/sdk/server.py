@@ -27,10 +27,14 @@ CONTEXT = 2048
 FREE_WITHIN_S = 30
 
 
+def engines():
+    """What the server says of its engines."""
+    return httpx.get(f"{URL}/health", timeout=FREE_WITHIN_S).raise_for_status().json()["engines"]
+
+
 def left_to_do():
-    """The engines that have something running or waiting, by what the server says of itself."""
-    health = httpx.get(f"{URL}/health", timeout=FREE_WITHIN_S).raise_for_status().json()
-    return [engine for engine in health["engines"] if engine["in_flight"] or engine["queued"]]
+    """The engines that have something running or waiting."""
+    return [engine for engine in engines() if engine["in_flight"] or engine["queued"]]
 
 
 def wait_until_idle():

@@ -5,7 +5,20 @@ import json
 import openai
 import pytest
 
-from words import CITY, SAME, WEATHER, Forecast, function, holds, user
+from words import (
+    CITY,
+    EARLIER,
+    NEXT,
+    SAME,
+    WEATHER,
+    Forecast,
+    function,
+    holds,
+    reasons_of,
+    text_of,
+    user,
+    weather_in,
+)
 
 TOOLS = [function("weather", WEATHER), function("visit", CITY)]
 
@@ -70,6 +83,27 @@ def test_tools_that_are_offered_are_in_the_prompt(openai_client):
     assert offered.usage.prompt_tokens > without.usage.prompt_tokens + 50
     assert auto.usage.prompt_tokens == offered.usage.prompt_tokens
     assert auto.choices[0].message == offered.choices[0].message
+
+
+def earlier_calls():
+    messages = []
+    for number, place in enumerate(EARLIER):
+        made = {"name": "weather", "arguments": json.dumps(place)}
+        call = {"id": f"call_{number}", "type": "function", "function": made}
+        messages += user(weather_in(place))
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        messages.append({"role": "tool", "tool_call_id": call["id"], "content": "Sun."})
+        messages.append({"role": "assistant", "content": "There will be sun."})
+    return messages + user(weather_in(NEXT))
+
+
+def test_a_call_that_the_model_makes_by_itself(openai_client):
+    answer = ask(openai_client, earlier_calls())
+    assert called(answer.choices[0]) == ("weather", NEXT)
+    chunks = list(ask(openai_client, earlier_calls(), stream=True))
+    calls = [call for c in chunks for call in c.choices[0].delta.tool_calls or []]
+    assert json.loads("".join(call.function.arguments for call in calls)) == NEXT
+    assert not text_of(chunks) and reasons_of(chunks) == ["tool_calls"]
 
 
 def test_tools_that_must_not_be_called(openai_client):

@@ -10,10 +10,24 @@ from server import URL
 PATIENCE_S = 30
 PIECE = 65536
 
-# Every path that takes a body, and a good body for it.
+MESSAGES = [{"role": "user", "content": "hi"}]
+
+# Every path that answers, and a good body for it; all have a `model` and, but for two, a `stream`.
 GOOD = {
-    "/v1/chat/completions": {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 2},
+    "/v1/chat/completions": {"messages": MESSAGES, "max_tokens": 2},
+    "/v1/completions": {"prompt": "hi", "max_tokens": 2},
+    "/v1/responses": {"input": "hi", "max_output_tokens": 2},
+    "/v1/messages": {"messages": MESSAGES, "max_tokens": 2},
+    "/v1/messages/count_tokens": {"messages": MESSAGES},
+    "/api/chat": {"messages": MESSAGES, "options": {"num_predict": 2}},
+    "/api/generate": {"prompt": "hi", "options": {"num_predict": 2}},
+    "/api/show": {},
 }
+
+ANTHROPIC = ["/v1/messages", "/v1/messages/count_tokens"]
+
+# Without a `stream`, which they ignore.
+WHOLE = ["/v1/messages/count_tokens", "/api/show"]
 
 
 def connect():
@@ -67,10 +81,11 @@ def status(answer):
 
 def message(path, answer):
     """The words of an error in the envelope of the dialect that `path` belongs to."""
-    error = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+    said = json.loads(answer.partition(b"\r\n\r\n")[2])
     if path.startswith("/api/"):
-        return error
-    return error["message"]
+        return said["error"]
+    assert path not in ANTHROPIC or said["type"] == "error"
+    return said["error"]["message"]
 
 
 def answers_well(path="/v1/chat/completions"):

@@ -1,15 +1,31 @@
-"""Requests that nobody means well with: a 4xx for each, and the next good one is answered.
+"""Requests that nobody means well with: a 4xx for each, or the connection ends where HTTP has no
+answer, and the next good one is answered.
 
-What a client may do slowly is tested in the gateway's own tests, with shorter patience.
+That a client which is too slow is given up on is in the gateway's own tests, with less patience.
 """
 
 import json
 import re
+import socket
 
 import pytest
 
-from raw import GOOD, answers_well, connect, exchange, message, post, status
+from raw import (
+    GOOD,
+    MESSAGES,
+    PIECE,
+    WHOLE,
+    answers_well,
+    connect,
+    exchange,
+    heard,
+    message,
+    post,
+    status,
+)
+from server import wait_until_idle
 
+SLOW = 20
 DEPTH = 100_000
 BIG = 100_000_000
 MIB = 1 << 20
@@ -70,7 +86,11 @@ def with_value(path, field, value):
 @pytest.mark.parametrize("path", GOOD)
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value(path, name):
-    for field in ["model", "stream", *GOOD[path]]:
+    fields = ["model", *GOOD[path]] + ["stream"] * (path not in WHOLE)
+    for field in fields:
+        if (field, name) == ("options", "objects"):
+            # One option, which nobody knows.
+            continue
         _, answer = exchange(post(path, with_value(path, field, VALUES[name])))
         assert 400 <= status(answer) < 500 and message(path, answer), field
     # What nobody reads may hold anything that has an end.
@@ -117,6 +137,59 @@ HEADS = {
 def test_a_head(name):
     _, answer = exchange(HEADS[name])
     assert 400 <= status(answer) < 500
+    assert answers_well()
+
+
+def test_headers_without_end():
+    flood = (b"x-%d: %s\r\n" % (number, b"y" * 1000) for number in range(BIG // 1000))
+    sent, answer = exchange(b"GET /health HTTP/1.1\r\nhost: x\r\n", flood)
+    # Who still sends while the other side closes may not get to read why.
+    assert status(answer) in (None, 431)
+    assert sent < BIG // 2
+    assert answers_well()
+
+
+def test_a_byte_at_a_time():
+    """Slow clients are waited for, and nobody waits behind them."""
+    path = "/v1/chat/completions"
+    whole = post(path, json.dumps({"model": "coder", **GOOD[path]}).encode())
+    slow = [connect() for _ in range(SLOW)]
+    for byte in whole[:-1]:
+        for connection in slow:
+            connection.sendall(bytes([byte]))
+    assert answers_well()
+    for connection in slow:
+        with connection:
+            connection.sendall(whole[-1:])
+            assert status(heard(connection)) == 200
+
+
+def half_closed(data):
+    """What is said to a client that says this and then nothing more, ever."""
+    with connect() as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return status(heard(connection))
+
+
+def test_connections_that_are_closed_by_half():
+    """A client that will say nothing more counts as gone: its answer is cancelled, if it is not out
+    yet."""
+    for path, good in GOOD.items():
+        body = json.dumps({"model": "coder", **good}).encode()
+        assert half_closed(post(path, body)) in (None, 200)
+        assert half_closed(post(path, body[:-1], f"content-length: {len(body)}")) == 400
+    assert half_closed(b"POST /v1/chat") is None
+    assert half_closed(b"") is None
+
+    path = "/v1/chat/completions"
+    body = {"model": "coder", "messages": MESSAGES, "max_tokens": 1500, "stream": True}
+    with connect() as connection:
+        connection.sendall(post(path, json.dumps(body).encode()))
+        assert connection.recv(PIECE).startswith(b"HTTP/1.1 200")
+        connection.shutdown(socket.SHUT_WR)
+        assert not heard(connection).endswith(b"[DONE]\n\n")
+    wait_until_idle()
     assert answers_well()
 
 

@@ -1,0 +1,51 @@
+"""What the `ollama` package asks of models: which there are, what they can, and the like."""
+
+import ollama
+import pytest
+
+from server import AGENTS, CONTEXT
+from words import user
+
+
+def test_the_agents_are_the_models(ollama_client):
+    models = ollama_client.list().models
+    assert [model.model for model in models] == AGENTS
+    assert {model.details.parent_model for model in models} == {"smollm2:135m"}
+    assert all(model.size > 100_000_000 for model in models)
+
+
+def test_all_of_them_run(ollama_client):
+    running = ollama_client.ps().models
+    assert [model.model for model in running] == AGENTS
+    assert {model.context_length for model in running} == {CONTEXT}
+
+
+def test_a_model_is_shown(ollama_client):
+    shown = ollama_client.show("coder")
+    assert shown.capabilities == ["completion", "tools"]
+    assert shown.details.parent_model == "smollm2:135m"
+    assert CONTEXT in shown.modelinfo.values()
+    with pytest.raises(ollama.ResponseError) as raised:
+        ollama_client.show("plumber")
+    assert raised.value.status_code == 404 and "plumber" in raised.value.error
+
+
+def test_a_model_is_there_without_a_question(ollama_client):
+    answer = ollama_client.chat("coder", [])
+    assert answer.done and answer.done_reason == "load" and answer.message.content == ""
+
+
+def test_embeddings_of_a_model_that_has_none(ollama_client):
+    with pytest.raises(ollama.ResponseError) as raised:
+        ollama_client.embed("coder", "words")
+    assert 400 <= raised.value.status_code < 500 and "embedding" in raised.value.error
+
+
+def test_models_are_not_made_or_removed(ollama_client):
+    with pytest.raises(ollama.ResponseError) as raised:
+        ollama_client.create("mine", from_="coder")
+    assert raised.value.status_code == 404
+    with pytest.raises(ollama.ResponseError) as raised:
+        ollama_client.delete("coder")
+    assert raised.value.status_code == 404
+    assert ollama_client.chat("coder", user(), options={"num_predict": 2}).message.content
