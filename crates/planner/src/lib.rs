@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod allocation;
+mod attention;
 pub mod compute;
 mod concurrency;
 mod document;

@@ -37,8 +37,8 @@ pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
 pub use model::{KvType, LayerKv, ModelFile, ModelShape};
 pub use plan::{
-    AgentPlan, AgentStatus, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine, Plan,
-    PlanCurve, PlanHardware, PlanSetup, Sharing,
+    AgentPlan, AgentStatus, Attention, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine,
+    Plan, PlanCurve, PlanHardware, PlanSetup, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
 pub use request::{Event, FinishReason, Refused, Request, RequestId, TokenLogprob, Usage};

@@ -48,6 +48,9 @@ pub struct ModelShape {
     pub architecture: String,
     /// KV geometry, one entry per layer.
     pub layers: Vec<LayerKv>,
+    /// Query heads of a layer; where layers differ, the most. 0 where it is not stated.
+    #[serde(default)]
+    pub query_heads: u32,
     /// Width of the residual stream.
     pub embedding_length: u32,
     /// Inner width of the feed-forward network that one token passes, of all experts in use

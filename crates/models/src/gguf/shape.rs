@@ -22,6 +22,7 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     let parameters = total(header.tensors.iter().map(TensorInfo::elements));
     Ok(ModelShape {
         architecture: architecture.to_owned(),
+        query_heads: query_heads(header, &keys, layers.len())?,
         embedding_length: keys.required(header, "embedding_length")?,
         feed_forward_length: feed_forward_length(header, &keys, layers.len(), experts)?,
         context_trained: Tokens(keys.required(header, "context_length")?),
@@ -67,6 +68,13 @@ fn experts(
         return Err(GgufError::key(&key, format!("is {used} of {count} experts")));
     }
     Ok(Some((count, used)))
+}
+
+/// Query heads; models may use different numbers per layer, the most counts.
+fn query_heads(header: &Header, keys: &Keys<'_>, layers: usize) -> Result<u32, GgufError> {
+    let layers = u32::try_from(layers).unwrap_or(u32::MAX);
+    let heads = keys.per_layer(header, "attention.head_count", layers)?;
+    Ok(heads.and_then(|heads| heads.into_iter().max()).unwrap_or(0))
 }
 
 /// Inner width of the feed-forward network; absent means that there is none, as in llama.cpp. Files
