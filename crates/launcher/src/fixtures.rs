@@ -26,6 +26,7 @@ pub(crate) fn shape() -> ModelShape {
         parameters: 1_000_000,
         parameters_active: 1_000_000,
         experts: None,
+        tied_embedding: None,
         weights_bytes: Bytes(2_000_000),
         format: "F16".to_owned(),
         provenance: Provenance::Declared,

@@ -24,11 +24,14 @@ use std::process::{Command, ExitCode, Stdio};
 
 use harmonic_engine::sampling::{Sampler, Samplers};
 use harmonic_engine::{Batch, Machine, Row, SeqId, Token};
+use harmonic_hardware::Sysroot;
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_models::gguf::{Header, shape};
 use harmonic_planner::PlannedModel;
 use harmonic_planner::footprint::{Footprint, Pricing, SlotsByContext};
-use harmonic_types::{Attention, BudgetRule, KvLayout, KvType, RequestId, Sampling};
+use harmonic_types::{
+    Attention, BudgetRule, Device, DeviceKind, KvLayout, KvType, RequestId, Sampling,
+};
 
 const BATCH: u32 = 512;
 
@@ -176,8 +179,15 @@ fn predicted(
         paper: None,
     };
     let sequences = u32::try_from(slots.values().sum::<u64>()).expect("few");
-    let pricing = Pricing::of(&planned, BudgetRule::Exact, kv_type, sequences).expect("exact");
+    let pricing =
+        Pricing::of(&planned, BudgetRule::Exact, kv_type, sequences).expect("exact").on(&here());
     pricing.with_attention(attention, &pricing.engine_in(layout, slots))
+}
+
+/// This machine's processor, where llama.cpp runs in this program.
+fn here() -> Device {
+    let hardware = harmonic_hardware::detect(&Sysroot::new("/")).expect("this machine is known");
+    hardware.devices.into_iter().find(|device| device.kind == DeviceKind::Cpu).expect("a processor")
 }
 
 /// Prefills every sequence to its last cell but one, then decodes all of them together once.

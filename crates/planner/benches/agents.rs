@@ -78,6 +78,7 @@ fn model(index: u32) -> PlannedModel {
             parameters: weights,
             parameters_active: weights,
             experts: None,
+            tied_embedding: None,
             weights_bytes: Bytes(weights),
             format: "Q4_K".to_owned(),
             provenance: Provenance::Declared,

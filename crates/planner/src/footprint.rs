@@ -2,7 +2,7 @@
 //!
 //! | line | exact rule |
 //! |---|---|
-//! | weights | bytes of all tensors |
+//! | weights | bytes of all tensors (`weights.rs`) |
 //! | KV | [`KvCost::cache`] of the layout below |
 //! | compute | what the graph and its outputs take (`compute.rs`) |
 //! | overhead | [`overhead`], an estimate |
@@ -22,10 +22,12 @@
 use std::collections::BTreeMap;
 
 use harmonic_laws::{CacheShape, KvCost, aligned};
-use harmonic_types::{Attention, BudgetRule, Bytes, KvLayout, KvType, ModelShape, Tokens};
+use harmonic_types::{Attention, BudgetRule, Bytes, Device, KvLayout, KvType, ModelShape, Tokens};
 
+use crate::attention::plain_pays;
 use crate::compute::{compute, work};
 use crate::input::{PaperFigures, PlannedModel};
+use crate::weights::{has_amx, weights};
 
 /// `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
 pub const MAX_SEQUENCES: u32 = 256;
@@ -74,6 +76,7 @@ impl Footprint {
 pub struct Pricing<'a> {
     shape: &'a ModelShape,
     kv: KvCost,
+    kv_type: KvType,
     /// Present under the paper's rule.
     paper: Option<PaperFigures>,
     max_in_flight: u32,
@@ -81,6 +84,8 @@ pub struct Pricing<'a> {
     layout: Option<KvLayout>,
     /// Whether plain attention is the faster in streams.
     plain_pays: bool,
+    /// Whether it computes with AMX.
+    amx: bool,
 }
 
 impl<'a> Pricing<'a> {
@@ -99,10 +104,12 @@ impl<'a> Pricing<'a> {
         Some(Self {
             shape: &model.shape,
             kv,
+            kv_type,
             paper,
             max_in_flight,
             layout: None,
             plain_pays: false,
+            amx: false,
         })
     }
 
@@ -111,9 +118,10 @@ impl<'a> Pricing<'a> {
         Self { layout: Some(layout), ..self }
     }
 
-    /// The same where plain attention is the faster in streams.
-    pub(crate) fn with_plain_attention(self) -> Self {
-        Self { plain_pays: true, ..self }
+    /// The same on `device`; without one, what holds on any.
+    pub fn on(self, device: &Device) -> Self {
+        let plain_pays = plain_pays(device.kind, self.kv_type);
+        Self { plain_pays, amx: has_amx(device), ..self }
     }
 
     /// `footprint` with plain attention; `None` where that is not the faster, where the model does
@@ -208,7 +216,7 @@ impl<'a> Pricing<'a> {
                 KvLayout::Streams => cells.saturating_mul(sequences.into()),
                 KvLayout::Unified => cells,
             },
-            weights: self.shape.weights_bytes,
+            weights: weights(self.shape, self.amx),
             kv: self.kv.cache(cache),
             prefix: Bytes::ZERO,
             park: Bytes::ZERO,

@@ -24,6 +24,7 @@ mod surplus;
 pub mod table;
 pub mod targets;
 mod threads;
+mod weights;
 
 pub use error::PlanError;
 pub use input::{PaperFigures, PlanOptions, PlannedModel};

@@ -6,7 +6,6 @@ use harmonic_laws::aligned;
 use harmonic_types::{AgentName, AgentSpec, Curve, Hardware, ModelShape, Plan, Sharing, StackSpec};
 
 use crate::allocation::{Allocation, MIN_CONTEXT, Share, Wish, allocate};
-use crate::attention::plain_pays;
 use crate::concurrency::parallelism;
 use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
@@ -42,8 +41,7 @@ pub fn plan(
         .iter()
         .map(|engine| {
             let pricing = price(engine.model, &engine.first.name, options, in_flight)?;
-            let plain = plain_pays(device.kind, options.kv_type);
-            Ok(if plain { pricing.with_plain_attention() } else { pricing })
+            Ok(pricing.on(device))
         })
         .collect::<Result<Vec<_>, _>>()?;
     let wishes: Vec<Wish> = agents

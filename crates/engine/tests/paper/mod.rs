@@ -19,6 +19,7 @@ pub fn spark() -> PaperMachine {
         parameters: 4_000_000_000,
         parameters_active: 4_000_000_000,
         experts: None,
+        tied_embedding: None,
         weights_bytes: Bytes(2_497_280_256),
         format: "Q4_K".to_owned(),
         provenance: Provenance::Declared,

@@ -16,6 +16,7 @@ fn shape(layers: Vec<LayerKv>) -> ModelShape {
         parameters: 0,
         parameters_active: 0,
         experts: None,
+        tied_embedding: None,
         weights_bytes: Bytes::ZERO,
         format: String::new(),
         provenance: Provenance::Declared,

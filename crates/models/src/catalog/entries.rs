@@ -1,6 +1,6 @@
 //! The entries themselves, each figure with its source.
 
-use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, Tokens};
+use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, TiedEmbedding, Tokens};
 
 use crate::catalog::{CatalogEntry, DeclaredFigures, Origin};
 use crate::source::{Source, WheelPart};
@@ -42,8 +42,18 @@ impl Qwen3 {
             experts: self.experts,
             weights_bytes: Bytes(self.file),
             format: "Q4_K".to_owned(),
+            tied_embedding: self.tied_embedding(),
             provenance: Provenance::Declared,
         }
+    }
+
+    /// Only the smallest has no output matrix of its own. `Q4_K_M` keeps an output in Q6_K: 210
+    /// bytes for 256 elements.
+    fn tied_embedding(&self) -> Option<TiedEmbedding> {
+        (self.embedding_length == 2560).then(|| TiedEmbedding {
+            format: "Q6_K".to_owned(),
+            bytes: Bytes(151_936 * 2560 / 256 * 210),
+        })
     }
 
     fn entry(
@@ -177,6 +187,10 @@ fn smollm2_135m() -> CatalogEntry {
             experts: None,
             weights_bytes: Bytes(98_362_432),
             format: "Q4_1".to_owned(),
+            tied_embedding: Some(TiedEmbedding {
+                format: "Q8_0".to_owned(),
+                bytes: Bytes(49_152 * 576 / 32 * 34),
+            }),
             provenance: Provenance::Declared,
         },
         declared: None,
@@ -242,6 +256,10 @@ fn gemma3_270m() -> CatalogEntry {
             weights_bytes: Bytes(253_113_024),
             // The embedding, most of this model, is stored as Q8_0.
             format: "Q8_0".to_owned(),
+            tied_embedding: Some(TiedEmbedding {
+                format: "Q8_0".to_owned(),
+                bytes: Bytes(262_144 * 640 / 32 * 34),
+            }),
             provenance: Provenance::Declared,
         },
         declared: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{Bytes, ModelShape, Provenance, Tokens};
+use harmonic_types::{Bytes, ModelShape, Provenance, TiedEmbedding, Tokens};
 
 use crate::gguf::Header;
 use crate::gguf::fault::GgufError;
@@ -32,6 +32,7 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
         experts,
         weights_bytes: Bytes(total(header.tensors.iter().map(|tensor| tensor.bytes))),
         format: predominant(header).map_or("none", TensorType::name).to_owned(),
+        tied_embedding: tied_embedding(header),
         provenance: Provenance::Measured,
         layers,
     })
@@ -98,6 +99,17 @@ fn feed_forward_length(
     };
     let shared = widest("expert_shared_feed_forward_length")?.unwrap_or(0);
     Ok(expert.saturating_mul(used).saturating_add(shared))
+}
+
+/// llama.cpp takes the embedding for the output where a file has no output matrix of its own.
+fn tied_embedding(header: &Header) -> Option<TiedEmbedding> {
+    let named = |name: &str| header.tensors.iter().find(|tensor| tensor.name == name);
+    if named("output.weight").is_some() {
+        return None;
+    }
+    let embedding = named("token_embd.weight")?;
+    let format = embedding.kind.name().to_owned();
+    Some(TiedEmbedding { format, bytes: Bytes(embedding.bytes) })
 }
 
 /// Routed experts are stored as `…_exps` tensors whose outermost dimension is the expert; shared
