@@ -47,7 +47,7 @@ impl Qwen3 {
         }
     }
 
-    /// Only the smallest has no output matrix of its own. `Q4_K_M` keeps an output in Q6_K: 210
+    /// Only the smallest has no output matrix of its own. `Q4_K_M` keeps an output in `Q6_K`: 210
     /// bytes for 256 elements.
     fn tied_embedding(&self) -> Option<TiedEmbedding> {
         (self.embedding_length == 2560).then(|| TiedEmbedding {
