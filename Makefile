@@ -7,7 +7,7 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-memory bench-emitted check fmt clippy doc
+.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-gateway check fmt clippy doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
