@@ -41,6 +41,9 @@ bench-emitted: build ## run what `plan --emit llama-server` writes, and ask it
 	python3 scripts/run-emitted.py $(TARGET)/release/harmonic \
 		"$${PEER_LLAMA_SERVER:-$(TARGET)/peers/llama-server}"
 
+bench-gateway: ## measure what the gateway costs (ARGS="crowd --seconds 10")
+	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
+
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.
 test: setup ## fetch two small models and run all tests

@@ -40,7 +40,7 @@ pub async fn run() -> anyhow::Result<Table> {
     }
     let mut server = Child::start(Role::Instant, &[])?;
     let address = server.address().await?;
-    let alone = ask(address, 0, WARM_UP + REQUESTS, None).await?;
+    let mut alone = ask(address, 0, WARM_UP + REQUESTS, None).await?;
     let each = REQUESTS / 4 / COMPANY;
     let company = (0..COMPANY).map(|client| ask(address, client, each, Some(REST)));
     let company: Vec<Duration> = try_join_all(company).await?.concat();
@@ -50,7 +50,6 @@ pub async fn run() -> anyhow::Result<Table> {
 
     let mut table = Table::new("What the gateway adds to a request that does not queue");
     let direct = percentiles(direct.split_off(WARM_UP as usize));
-    let mut alone = alone;
     let alone = percentiles(alone.split_off(WARM_UP as usize));
     let company = percentiles(company);
     for (case, seen) in [("one after the other", alone), ("32 connections, 640/s", company)] {

