@@ -7,7 +7,7 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-memory bench-emitted check fmt clippy doc
+.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-gateway check fmt clippy doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-emitted: build ## run what `plan --emit llama-server` writes, and ask it
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	python3 scripts/run-emitted.py $(TARGET)/release/harmonic \
 		"$${PEER_LLAMA_SERVER:-$(TARGET)/peers/llama-server}"
+
+bench-gateway: ## measure what the gateway costs (ARGS="crowd --seconds 10")
+	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
 
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.

@@ -35,15 +35,20 @@ struct EngineReport {
     queued: u32,
 }
 
+/// An engine's state in a word, and what is known of its death.
+pub(crate) fn state(health: Health) -> (&'static str, Option<String>) {
+    match health {
+        Health::Ready => ("ready", None),
+        Health::Draining => ("draining", None),
+        Health::Stopped => ("stopped", None),
+        Health::Restarting { message } => ("restarting", Some(message)),
+        Health::Died { message } => ("died", Some(message)),
+    }
+}
+
 impl From<EngineStatus> for EngineReport {
     fn from(status: EngineStatus) -> Self {
-        let (state, message) = match status.health {
-            Health::Ready => ("ready", None),
-            Health::Draining => ("draining", None),
-            Health::Stopped => ("stopped", None),
-            Health::Restarting { message } => ("restarting", Some(message)),
-            Health::Died { message } => ("died", Some(message)),
-        };
+        let (state, message) = state(status.health);
         Self {
             id: status.id,
             model: status.model,

@@ -23,12 +23,14 @@ mod listener;
 mod openapi;
 mod pull;
 mod puller;
+mod ready;
 mod respond;
 mod roster;
 mod router;
 mod routes;
 mod server;
 mod shared;
+mod slots;
 mod span;
 
 pub use config::Config;

@@ -90,7 +90,7 @@ fn described(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Val
             },
         },
     });
-    if operation.path == "/health" {
+    if ["/health", "/ready"].contains(&operation.path) {
         // A report of an engine that cannot serve is an answer too.
         described["responses"]["503"] = described["responses"]["200"].clone();
     }

@@ -9,12 +9,14 @@ use axum::routing::get;
 
 use crate::api_error::{ApiError, speak};
 use crate::shared::Shared;
-use crate::{health, openapi, routes, span};
+use crate::{health, openapi, ready, routes, slots, span};
 
 /// The server's routes over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     routes::routes()
         .route("/health", get(health::health))
+        .route("/ready", get(ready::ready))
+        .route("/slots", get(slots::slots))
         .route("/openapi.json", get(openapi::openapi))
         .fallback(async |request: Request| ApiError::NoSuchPath {
             path: request.uri().path().to_owned(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 use harmonic_engine::sim::PaperMachine;
 use harmonic_laws::MachineModel;
 use harmonic_types::{
-    AgentName, AgentPlan, AgentSpec, AgentStatus, BudgetRule, Bytes, BytesPerSecond, EnginePlan,
-    FlopsPerSecond, KvLayout, KvType, LayerKv, Message, ModelShape, Plan, PlanHardware, Provenance,
-    Request, RequestId, Role, Sampling, Sharing, Tier, Tokens,
+    AgentName, AgentPlan, AgentSpec, AgentStatus, Attention, BudgetRule, Bytes, BytesPerSecond,
+    EnginePlan, FlopsPerSecond, KvLayout, KvType, LayerKv, Message, ModelShape, Plan, PlanHardware,
+    Provenance, Request, RequestId, Role, Sampling, Sharing, Tier, Tokens,
 };
 
 pub(crate) const GB: u64 = 1_000_000_000;
@@ -18,6 +18,7 @@ pub(crate) fn shape() -> ModelShape {
     ModelShape {
         architecture: "llama".to_owned(),
         layers: vec![LayerKv { kv_heads: 1, key_length: 32, value_length: 32, window: None }],
+        query_heads: 2,
         embedding_length: 64,
         feed_forward_length: 256,
         context_trained: Tokens(4096),
@@ -25,6 +26,7 @@ pub(crate) fn shape() -> ModelShape {
         parameters: 1_000_000,
         parameters_active: 1_000_000,
         experts: None,
+        tied_embedding: None,
         weights_bytes: Bytes(2_000_000),
         format: "F16".to_owned(),
         provenance: Provenance::Declared,
@@ -72,6 +74,7 @@ pub(crate) fn engine(id: &str, agent: &str) -> EnginePlan {
         threads: 1,
         kv_layout: KvLayout::Unified,
         kv_type: KvType::F16,
+        attention: Attention::Flash,
         kv_tokens: 1024,
         weights_bytes: Bytes(2_000_000),
         // 1 layer × 1 head × (32 + 32) elements × 2 bytes × 1024 cells.

@@ -16,8 +16,8 @@ use harmonic_engine::sampling::Sampler;
 use harmonic_engine::{Engine, Local, LocalConfig, ServedAgent};
 use harmonic_llama::{LlamaSetup, Model, spawn};
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Format, KvLayout, KvType, Message, Request, RequestId, Role,
-    Sampling, Tier, Tokens,
+    AgentName, AgentSpec, Attention, Bytes, Format, KvLayout, KvType, Message, Request, RequestId,
+    Role, Sampling, Tier, Tokens,
 };
 
 const OUTPUT: u32 = 96;
@@ -142,6 +142,7 @@ fn start(path: &Path, threads: u32, level: u32) -> Local {
         kv_tokens: config.kv_tokens,
         kv_layout: KvLayout::Streams,
         kv_type: KvType::F16,
+        attention: Attention::Plain,
         batch_tokens: 512,
     };
     spawn(setup, config).expect("the engine starts")

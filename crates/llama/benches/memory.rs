@@ -24,11 +24,14 @@ use std::process::{Command, ExitCode, Stdio};
 
 use harmonic_engine::sampling::{Sampler, Samplers};
 use harmonic_engine::{Batch, Machine, Row, SeqId, Token};
+use harmonic_hardware::Sysroot;
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_models::gguf::{Header, shape};
 use harmonic_planner::PlannedModel;
 use harmonic_planner::footprint::{Footprint, Pricing, SlotsByContext};
-use harmonic_types::{BudgetRule, KvLayout, KvType, RequestId, Sampling};
+use harmonic_types::{
+    Attention, BudgetRule, Device, DeviceKind, KvLayout, KvType, RequestId, Sampling,
+};
 
 const BATCH: u32 = 512;
 
@@ -42,19 +45,24 @@ fn main() -> ExitCode {
     // `cargo bench` adds `--bench`.
     let words: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    if let [first, model, kv_type, slots] = words.as_slice()
+    if let [first, model, kv_type, slots, attention] = words.as_slice()
         && first == ONE
     {
         let (layout, slots) = named_slots(slots);
-        measure(model, named_type(kv_type), layout, &slots);
+        measure(model, named_type(kv_type), named_attention(attention), layout, &slots);
         return ExitCode::SUCCESS;
     }
     let mut far = 0;
     for model in &words {
         for kv_type in ["f16", "q8_0"] {
             for slots in ["equal", "unequal", "many"] {
-                far += u32::from(!line(model, kv_type, slots));
+                far += u32::from(!line(model, kv_type, slots, "flash"));
             }
+        }
+        // As the planner has it on a processor: only in streams, and not with a quantised cache.
+        // It takes this form for no model with windows, but the figures hold for those too.
+        for slots in ["equal", "many"] {
+            far += u32::from(!line(model, "f16", slots, "plain"));
         }
     }
     if far > 0 {
@@ -65,14 +73,14 @@ fn main() -> ExitCode {
 }
 
 /// Prints the line of one process, and says whether it is within the tolerance.
-fn line(model: &str, kv_type: &str, slots: &str) -> bool {
+fn line(model: &str, kv_type: &str, slots: &str, attention: &str) -> bool {
     let this = std::env::current_exe().expect("this program has a path");
     let ran = Command::new(this)
-        .args([ONE, model, kv_type, slots])
+        .args([ONE, model, kv_type, slots, attention])
         .stderr(Stdio::inherit())
         .output()
         .expect("this program starts again");
-    assert!(ran.status.success(), "{model} {kv_type} {slots}: {}", ran.status);
+    assert!(ran.status.success(), "{model} {kv_type} {slots} {attention}: {}", ran.status);
     let line = String::from_utf8(ran.stdout).expect("JSON");
     print!("{line}");
     let ratio = line.split_once(r#""ratio":"#).and_then(|(_, rest)| rest.split(',').next());
@@ -88,6 +96,14 @@ fn named_type(name: &str) -> KvType {
     }
 }
 
+fn named_attention(name: &str) -> Attention {
+    match name {
+        "flash" => Attention::Flash,
+        "plain" => Attention::Plain,
+        other => panic!("no attention {other}"),
+    }
+}
+
 /// Slots and the layout that suits them.
 fn named_slots(name: &str) -> (KvLayout, SlotsByContext) {
     match name {
@@ -98,10 +114,16 @@ fn named_slots(name: &str) -> (KvLayout, SlotsByContext) {
     }
 }
 
-fn measure(model: &str, kv_type: KvType, layout: KvLayout, slots: &SlotsByContext) {
+fn measure(
+    model: &str,
+    kv_type: KvType,
+    attention: Attention,
+    layout: KvLayout,
+    slots: &SlotsByContext,
+) {
     let name = model;
     let path = &if Path::new(model).exists() { PathBuf::from(model) } else { store::path(model) };
-    let footprint = predicted(path, kv_type, layout, slots);
+    let footprint = predicted(path, kv_type, attention, layout, slots);
     let before = resident();
     let model = Model::load(path).expect("loads");
     let loaded = resident() - before;
@@ -113,6 +135,7 @@ fn measure(model: &str, kv_type: KvType, layout: KvLayout, slots: &SlotsByContex
         kv_tokens: footprint.kv_tokens,
         kv_layout: footprint.layout,
         kv_type,
+        attention: footprint.attention,
         batch_tokens: BATCH,
     };
     let mut machine = LlamaMachine::new(&model, &setup).expect("a context");
@@ -124,10 +147,11 @@ fn measure(model: &str, kv_type: KvType, layout: KvLayout, slots: &SlotsByContex
     let allocation = machine.allocation();
     let allocated = |bytes: Option<harmonic_types::Bytes>| bytes.map_or(0, |bytes| bytes.0);
     println!(
-        r#"{{"model":"{}","kv_type":"{}","layout":"{}","sequences":{},"predicted":{total},"resident":{full},"ratio":{:.3},"weights":{},"kv":{},"kv_allocated":{},"compute":{},"compute_allocated":{},"overhead":{},"resident_loaded":{loaded},"resident_created":{created}}}"#,
+        r#"{{"model":"{}","kv_type":"{}","layout":"{}","attention":"{}","sequences":{},"predicted":{total},"resident":{full},"ratio":{:.3},"weights":{},"kv":{},"kv_allocated":{},"compute":{},"compute_allocated":{},"overhead":{},"resident_loaded":{loaded},"resident_created":{created}}}"#,
         Path::new(name).file_name().unwrap_or_default().to_string_lossy(),
         if kv_type == KvType::F16 { "f16" } else { "q8_0" },
         if layout == KvLayout::Streams { "streams" } else { "unified" },
+        if attention == Attention::Flash { "flash" } else { "plain" },
         footprint.sequences,
         total as f64 / full as f64,
         weights.0,
@@ -139,7 +163,13 @@ fn measure(model: &str, kv_type: KvType, layout: KvLayout, slots: &SlotsByContex
     );
 }
 
-fn predicted(path: &Path, kv_type: KvType, layout: KvLayout, slots: &SlotsByContext) -> Footprint {
+fn predicted(
+    path: &Path,
+    kv_type: KvType,
+    attention: Attention,
+    layout: KvLayout,
+    slots: &SlotsByContext,
+) -> Footprint {
     let header = Header::open(path).expect("a GGUF file");
     let planned = PlannedModel {
         name: path.display().to_string(),
@@ -149,8 +179,15 @@ fn predicted(path: &Path, kv_type: KvType, layout: KvLayout, slots: &SlotsByCont
         paper: None,
     };
     let sequences = u32::try_from(slots.values().sum::<u64>()).expect("few");
-    let pricing = Pricing::of(&planned, BudgetRule::Exact, kv_type, sequences).expect("exact");
-    pricing.engine_in(layout, slots)
+    let pricing =
+        Pricing::of(&planned, BudgetRule::Exact, kv_type, sequences).expect("exact").on(&here());
+    pricing.with_attention(attention, &pricing.engine_in(layout, slots))
+}
+
+/// This machine's processor, where llama.cpp runs in this program.
+fn here() -> Device {
+    let hardware = harmonic_hardware::detect(&Sysroot::new("/")).expect("this machine is known");
+    hardware.devices.into_iter().find(|device| device.kind == DeviceKind::Cpu).expect("a processor")
 }
 
 /// Prefills every sequence to its last cell but one, then decodes all of them together once.

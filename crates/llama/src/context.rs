@@ -12,7 +12,7 @@
 use std::num::NonZeroU32;
 
 use harmonic_engine::EngineError;
-use harmonic_types::{KvLayout, KvType};
+use harmonic_types::{Attention, KvLayout, KvType};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
 use llama_cpp_sys_2 as sys;
@@ -69,6 +69,11 @@ fn params(setup: &LlamaSetup) -> Result<LlamaContextParams, String> {
         .with_n_threads_batch(threads)
         .with_type_k(kv_type)
         .with_type_v(kv_type)
+        .with_flash_attention_policy(match setup.attention {
+            // Off again on a device that has no kernel for it.
+            Attention::Flash => sys::LLAMA_FLASH_ATTN_TYPE_AUTO,
+            Attention::Plain => sys::LLAMA_FLASH_ATTN_TYPE_DISABLED,
+        })
         .with_kv_unified(setup.kv_layout == KvLayout::Unified)
         // Window layers keep only their window; snapshots are exact, so nothing needs more.
         .with_swa_full(false)
@@ -104,6 +109,7 @@ mod tests {
             kv_tokens: 7 * 1280,
             kv_layout: KvLayout::Unified,
             kv_type: KvType::Q8_0,
+            attention: Attention::Flash,
             batch_tokens: 640,
         };
         let mut params = params(&setup).unwrap();
@@ -113,6 +119,7 @@ mod tests {
         assert_eq!((raw.n_outputs_max, raw.n_outputs_max_per_seq), (7, 1));
         assert_eq!((raw.n_threads, raw.n_threads_batch), (3, 3));
         assert_eq!((raw.type_k, raw.type_v), (sys::GGML_TYPE_Q8_0, sys::GGML_TYPE_Q8_0));
+        assert_eq!(raw.flash_attn_type, sys::LLAMA_FLASH_ATTN_TYPE_AUTO);
         assert_eq!((raw.kv_unified, raw.swa_full, raw.no_perf), (true, false, true));
         raw.n_ctx = 256;
         assert_eq!(params.n_ctx(), NonZeroU32::new(256));

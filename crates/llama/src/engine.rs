@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use harmonic_engine::clock::WallClock;
 use harmonic_engine::{EngineError, Local, LocalConfig};
-use harmonic_types::{EnginePlan, KvLayout, KvType};
+use harmonic_types::{Attention, EnginePlan, KvLayout, KvType};
 
 use crate::machine::LlamaMachine;
 use crate::model::Model;
@@ -27,6 +27,8 @@ pub struct LlamaSetup {
     pub kv_layout: KvLayout,
     /// Element type of the KV cache.
     pub kv_type: KvType,
+    /// How attention is computed. A quantised cache needs [`Attention::Flash`].
+    pub attention: Attention,
     /// Most tokens in one batch.
     pub batch_tokens: u32,
 }
@@ -49,6 +51,7 @@ impl LlamaSetup {
             kv_tokens: engine.kv_tokens,
             kv_layout: engine.kv_layout,
             kv_type: engine.kv_type,
+            attention: engine.attention,
             batch_tokens: LocalConfig::BATCH_TOKENS.max(config.sequences),
         })
     }

@@ -11,7 +11,7 @@ use harmonic_engine::{
     Batch, Engine, EngineError, LocalConfig, Machine, Row, SeqId, Token, conformance,
 };
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model, quantize, spawn};
-use harmonic_types::{Bytes, KvLayout, KvType, RequestId};
+use harmonic_types::{Attention, Bytes, KvLayout, KvType, RequestId};
 
 fn starter() -> PathBuf {
     store::path("smollm2:135m")
@@ -27,6 +27,11 @@ fn setup(config: &LocalConfig, kv_layout: KvLayout) -> LlamaSetup {
         kv_tokens: config.kv_tokens,
         kv_layout,
         kv_type: KvType::F16,
+        // As the planner has them on a processor.
+        attention: match kv_layout {
+            KvLayout::Streams => Attention::Plain,
+            KvLayout::Unified => Attention::Flash,
+        },
         batch_tokens: 512,
     }
 }
@@ -60,6 +65,7 @@ fn small() -> LlamaSetup {
         kv_tokens: 4 * 512,
         kv_layout: KvLayout::Streams,
         kv_type: KvType::F16,
+        attention: Attention::Plain,
         batch_tokens: 512,
     }
 }
@@ -72,7 +78,7 @@ fn the_allocation_is_what_the_shape_says() {
     // 30 layers × 3 KV heads × 64 × 2 × 2 bytes × 4 sequences of 512.
     assert_eq!(of(&setup).kv_bytes, Some(Bytes(30 * 3 * 64 * 2 * 2 * 4 * 512)));
     assert!(of(&setup).compute_bytes.is_some_and(|bytes| bytes > Bytes::ZERO));
-    let quantised = LlamaSetup { kv_type: KvType::Q8_0, ..setup };
+    let quantised = LlamaSetup { kv_type: KvType::Q8_0, attention: Attention::Flash, ..setup };
     // 34 bytes for 32 elements; llama.cpp logs MiB with two digits.
     let exact = 30 * 3 * 64 * 2 * 34 / 32 * 4 * 512;
     let logged = of(&quantised).kv_bytes.expect("logged").0;

@@ -70,6 +70,7 @@ fn model(index: u32) -> PlannedModel {
         shape: ModelShape {
             architecture: "qwen3".to_owned(),
             layers: vec![layer; 36],
+            query_heads: 32,
             embedding_length: 2560,
             feed_forward_length: 9728,
             context_trained: Tokens(40_960),
@@ -77,6 +78,7 @@ fn model(index: u32) -> PlannedModel {
             parameters: weights,
             parameters_active: weights,
             experts: None,
+            tied_embedding: None,
             weights_bytes: Bytes(weights),
             format: "Q4_K".to_owned(),
             provenance: Provenance::Declared,

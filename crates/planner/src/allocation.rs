@@ -18,7 +18,7 @@
 use harmonic_types::Bytes;
 
 use crate::footprint::{Footprint, Pricing, SlotsByContext};
-use crate::surplus;
+use crate::{attention, surplus};
 
 /// Smallest context that an agent is placed with, in tokens, unless it asks for less: room for a
 /// system prompt, a question and a short answer.
@@ -87,6 +87,11 @@ pub fn allocate(pricings: &[Pricing<'_>], wishes: &[Wish], budget: Bytes) -> All
     for (wish, share) in wishes.iter().zip(&shares) {
         agents[wish.engine] += usize::from(matches!(share, Share::Placed { .. }));
     }
+    let used = engines
+        .iter_mut()
+        .zip(pricings)
+        .filter_map(|(engine, price)| Some((engine.as_mut()?, price)));
+    let left = attention::choose(used, left);
     // The paper's rule counts neither parked sequences nor prefixes.
     let exact = engines.iter_mut().zip(agents).zip(pricings).filter(|(_, price)| price.is_exact());
     surplus::spend(

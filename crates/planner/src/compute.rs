@@ -2,33 +2,67 @@
 //!
 //! | part | bytes |
 //! |---|---|
-//! | masks | 2 (F16) for each token of a physical batch and cell that it may attend to, once for the full layers and once for each window (`build_attn_inp_kq_mask`, `llama-graph.cpp`) |
+//! | masks | 2 (F16), or 4 (F32) beside plain attention, for each token of a physical batch and cell that it may attend to, once for the full layers and once for each window (`build_attn_inp_kq_mask`, `llama-graph.cpp`) |
 //! | activations | 4 for each token of a physical batch and live element, `live_elements` |
+//! | scores | of plain attention: 4 for each token of a physical batch, query head and cell of a layer (`build_attn_mha`, `llama-graph.cpp`) |
 //! | logits | 4 for each output and entry of the vocabulary |
 //! | output buffer | as much again (`output_reserve`, `llama-context.cpp`) |
 //!
-//! Masks and activations are given back before the logits are computed (`ggml-alloc.c` reuses what
+//! Scores are given back before the feed-forward network is computed, so of scores and its
+//! activations only the larger counts. Masks and activations are given back before the logits are computed (`ggml-alloc.c` reuses what
 //! no later node reads), so of these two only the larger counts. Outputs are one for each sequence,
 //! which is what `harmonic-llama` asks for (`n_outputs_max`).
 //!
 //! Checked against llama.cpp's own log (build 11434) for a `llama` and a `gemma3` model, in both
 //! layouts and both KV types: `cargo bench -p harmonic-llama --bench memory`.
 //!
-//! Does not count: what a back end adds for itself, and flash attention that is not used.
+//! Does not count: what a back end adds for itself, but for [`work`].
 
 use std::collections::BTreeSet;
 
 use harmonic_laws::{CacheShape, aligned};
-use harmonic_types::{Bytes, ModelShape, Tokens};
+use harmonic_types::{Attention, Bytes, ModelShape, Tokens};
 
 /// Compute buffers of an engine whose cache is `cache`.
-pub(crate) fn compute(shape: &ModelShape, cache: CacheShape) -> Bytes {
+pub(crate) fn compute(shape: &ModelShape, cache: CacheShape, attention: Attention) -> Bytes {
     let outputs = u64::from(cache.sequences) * u64::from(shape.vocabulary) * 4;
     let rows = rows(cache);
-    let masks = rows.saturating_mul(attended(shape, cache)).saturating_mul(2);
-    let activations = rows.saturating_mul(live_elements(shape)).saturating_mul(4);
+    let mask_bytes = match attention {
+        Attention::Flash => 2,
+        Attention::Plain => 4,
+    };
+    let masks = rows.saturating_mul(attended(shape, cache)).saturating_mul(mask_bytes);
+    let feed_forward = rows.saturating_mul(live_elements(shape)).saturating_mul(4);
+    let activations = match attention {
+        Attention::Flash => feed_forward,
+        Attention::Plain => {
+            // One more width: the queries.
+            let width = u64::from(shape.embedding_length);
+            let streams = rows.saturating_mul((STREAMS + 1) * width);
+            let live = scores(shape, cache).saturating_add(streams).saturating_mul(4);
+            live.max(feed_forward)
+        }
+    };
     let graph = masks.saturating_add(activations).max(outputs);
     Bytes(graph.saturating_add(outputs))
+}
+
+/// What the processor's kernels keep beside the graph: of plain attention the scores once more, in
+/// F16, as the product with F16 values wants them (`ggml_graph_plan`, `ggml-cpu.c`).
+pub(crate) fn work(shape: &ModelShape, cache: CacheShape, attention: Attention) -> Bytes {
+    match attention {
+        Attention::Flash => Bytes::ZERO,
+        Attention::Plain => Bytes(scores(shape, cache).saturating_mul(2)),
+    }
+}
+
+/// Scores of a physical batch in the layer that attends to most cells.
+fn scores(shape: &ModelShape, cache: CacheShape) -> u64 {
+    let cells = |window: Option<Tokens>| {
+        window.map_or(aligned(cache.cells), |Tokens(window)| cache.window_cells(window.into()))
+    };
+    let most = shape.layers.iter().map(|layer| cells(layer.window)).max().unwrap_or(0);
+    rows(cache).saturating_mul(u64::from(shape.query_heads)).saturating_mul(most)
 }
 
 /// Tokens of the batch that llama.cpp reserves for: `n_ubatch` rounded up to a multiple of the
@@ -45,13 +79,15 @@ fn attended(shape: &ModelShape, cache: CacheShape) -> u64 {
     windows.fold(aligned(cache.cells), u64::saturating_add)
 }
 
+/// Widths of the residual stream that are live beside a layer's largest part.
+const STREAMS: u64 = 5;
+
 /// Elements that are live for a token at the most, while the feed-forward network of a layer is
 /// computed: its gate, its input projection and their product; or, of a mixture, that product and
 /// the outputs of all experts in use (`build_ffn` and `build_moe_ffn`, `llama-graph.cpp`). Beside
 /// them the residual stream, its normalised copy, and what the allocator cannot fill between them:
 /// together five widths of the stream, for both models measured.
 fn live_elements(shape: &ModelShape) -> u64 {
-    const STREAMS: u64 = 5;
     let width = u64::from(shape.embedding_length);
     let inner = u64::from(shape.feed_forward_length);
     let experts = shape.experts.map_or(0, |(_, used)| u64::from(used));

@@ -143,6 +143,7 @@ impl Draft<'_> {
             threads,
             kv_layout: footprint.layout,
             kv_type: self.options.kv_type,
+            attention: footprint.attention,
             kv_tokens: footprint.kv_tokens,
             weights_bytes: footprint.weights,
             kv_bytes: footprint.kv,

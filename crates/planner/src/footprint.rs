@@ -2,7 +2,7 @@
 //!
 //! | line | exact rule |
 //! |---|---|
-//! | weights | bytes of all tensors |
+//! | weights | bytes of all tensors (`weights.rs`) |
 //! | KV | [`KvCost::cache`] of the layout below |
 //! | compute | what the graph and its outputs take (`compute.rs`) |
 //! | overhead | [`overhead`], an estimate |
@@ -22,10 +22,12 @@
 use std::collections::BTreeMap;
 
 use harmonic_laws::{CacheShape, KvCost, aligned};
-use harmonic_types::{BudgetRule, Bytes, KvLayout, KvType, ModelShape, Tokens};
+use harmonic_types::{Attention, BudgetRule, Bytes, Device, KvLayout, KvType, ModelShape, Tokens};
 
-use crate::compute::compute;
+use crate::attention::plain_pays;
+use crate::compute::{compute, work};
 use crate::input::{PaperFigures, PlannedModel};
+use crate::weights::{has_amx, weights};
 
 /// `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
 pub const MAX_SEQUENCES: u32 = 256;
@@ -41,6 +43,8 @@ pub type SlotsByContext = BTreeMap<u64, u64>;
 pub struct Footprint {
     /// Layout of the KV cache.
     pub layout: KvLayout,
+    /// How attention is computed.
+    pub attention: Attention,
     /// Sequences of the context.
     pub sequences: u32,
     /// Cells of the KV cache in all.
@@ -72,11 +76,16 @@ impl Footprint {
 pub struct Pricing<'a> {
     shape: &'a ModelShape,
     kv: KvCost,
+    kv_type: KvType,
     /// Present under the paper's rule.
     paper: Option<PaperFigures>,
     max_in_flight: u32,
     /// The only layout; `None` takes the cheaper.
     layout: Option<KvLayout>,
+    /// Whether plain attention is the faster in streams.
+    plain_pays: bool,
+    /// Whether it computes with AMX.
+    amx: bool,
 }
 
 impl<'a> Pricing<'a> {
@@ -92,12 +101,53 @@ impl<'a> Pricing<'a> {
             BudgetRule::Paper => Some(model.paper?),
         };
         let kv = KvCost::of(&model.shape, kv_type);
-        Some(Self { shape: &model.shape, kv, paper, max_in_flight, layout: None })
+        Some(Self {
+            shape: &model.shape,
+            kv,
+            kv_type,
+            paper,
+            max_in_flight,
+            layout: None,
+            plain_pays: false,
+            amx: false,
+        })
     }
 
     /// The same with this layout, whatever it costs.
     pub fn in_layout(self, layout: KvLayout) -> Self {
         Self { layout: Some(layout), ..self }
+    }
+
+    /// The same on `device`; without one, what holds on any.
+    pub fn on(self, device: &Device) -> Self {
+        let plain_pays = plain_pays(device.kind, self.kv_type);
+        Self { plain_pays, amx: has_amx(device), ..self }
+    }
+
+    /// `footprint` with plain attention; `None` where that is not the faster, where the model does
+    /// not say how many heads it has, and where it has windows: a restored window lies in other
+    /// cells than before, in whose order the plain products sum, and would answer with other bits.
+    pub(crate) fn plain(&self, footprint: &Footprint) -> Option<Footprint> {
+        let pays = self.plain_pays && self.is_exact() && footprint.layout == KvLayout::Streams;
+        let full = self.shape.layers.iter().all(|layer| layer.window.is_none());
+        (pays && full && self.shape.query_heads > 0)
+            .then(|| self.with_attention(Attention::Plain, footprint))
+    }
+
+    /// `footprint` with attention computed this way, by the exact rule.
+    pub fn with_attention(&self, attention: Attention, footprint: &Footprint) -> Footprint {
+        let cells = match footprint.layout {
+            KvLayout::Streams => footprint.kv_tokens / u64::from(footprint.sequences.max(1)),
+            KvLayout::Unified => footprint.kv_tokens,
+        };
+        let Footprint { layout, sequences, .. } = *footprint;
+        let cache = CacheShape { layout, cells, sequences, n_ubatch: N_UBATCH };
+        Footprint {
+            attention,
+            compute: compute(self.shape, cache, attention),
+            overhead: overhead(self.shape) + work(self.shape, cache, attention),
+            ..*footprint
+        }
     }
 
     /// Whether this is the exact rule.
@@ -160,16 +210,17 @@ impl<'a> Pricing<'a> {
         let cache = CacheShape { layout, cells, sequences, n_ubatch: N_UBATCH };
         Footprint {
             layout,
+            attention: Attention::Flash,
             sequences,
             kv_tokens: match layout {
                 KvLayout::Streams => cells.saturating_mul(sequences.into()),
                 KvLayout::Unified => cells,
             },
-            weights: self.shape.weights_bytes,
+            weights: weights(self.shape, self.amx),
             kv: self.kv.cache(cache),
             prefix: Bytes::ZERO,
             park: Bytes::ZERO,
-            compute: compute(self.shape, cache),
+            compute: compute(self.shape, cache, Attention::Flash),
             overhead: overhead(self.shape),
         }
     }

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod allocation;
+mod attention;
 pub mod compute;
 mod concurrency;
 mod document;
@@ -23,6 +24,7 @@ mod surplus;
 pub mod table;
 pub mod targets;
 mod threads;
+mod weights;
 
 pub use error::PlanError;
 pub use input::{PaperFigures, PlanOptions, PlannedModel};

@@ -39,7 +39,10 @@ pub fn plan(
     let (engines, of_agent) = engines(&agents, options.sharing);
     let mut pricings = engines
         .iter()
-        .map(|engine| price(engine.model, &engine.first.name, options, in_flight))
+        .map(|engine| {
+            let pricing = price(engine.model, &engine.first.name, options, in_flight)?;
+            Ok(pricing.on(device))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let wishes: Vec<Wish> = agents
         .iter()

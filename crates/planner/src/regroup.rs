@@ -11,8 +11,8 @@ use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::{identity, price};
 
 /// Bytes of all engines if the placed agents of `plan` kept their slots and contexts and related
-/// by `sharing`, without what is kept for parked sequences and conversations; whether that fits the
-/// budget does not matter here. `models` are those that the plan
+/// by `sharing`, without what is kept for parked sequences, conversations and the scores of plain
+/// attention; whether that fits the budget does not matter here. `models` are those that the plan
 /// was made from.
 ///
 /// # Errors

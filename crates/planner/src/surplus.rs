@@ -44,13 +44,14 @@ pub(crate) fn spend<'a>(
 
 #[cfg(test)]
 mod tests {
-    use harmonic_types::KvLayout;
+    use harmonic_types::{Attention, KvLayout};
 
     use super::*;
 
     fn engine(kv: u64) -> Footprint {
         Footprint {
             layout: KvLayout::Streams,
+            attention: Attention::Flash,
             sequences: 4,
             kv_tokens: 4096,
             weights: Bytes(1),

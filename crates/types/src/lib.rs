@@ -35,10 +35,10 @@ pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use finding::Finding;
 pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
-pub use model::{KvType, LayerKv, ModelFile, ModelShape};
+pub use model::{KvType, LayerKv, ModelFile, ModelShape, TiedEmbedding};
 pub use plan::{
-    AgentPlan, AgentStatus, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine, Plan,
-    PlanCurve, PlanHardware, PlanSetup, Sharing,
+    AgentPlan, AgentStatus, Attention, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine,
+    Plan, PlanCurve, PlanHardware, PlanSetup, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
 pub use request::{Event, FinishReason, Refused, Request, RequestId, TokenLogprob, Usage};

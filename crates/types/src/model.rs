@@ -41,6 +41,15 @@ impl KvType {
     }
 }
 
+/// The token embedding of a model that also uses it as its output matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TiedEmbedding {
+    /// Its tensor type (`Q8_0` …).
+    pub format: String,
+    /// Its bytes as stored.
+    pub bytes: Bytes,
+}
+
 /// Shape of a model, as its GGUF header or the catalog states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelShape {
@@ -48,6 +57,9 @@ pub struct ModelShape {
     pub architecture: String,
     /// KV geometry, one entry per layer.
     pub layers: Vec<LayerKv>,
+    /// Query heads of a layer; where layers differ, the most. 0 where it is not stated.
+    #[serde(default)]
+    pub query_heads: u32,
     /// Width of the residual stream.
     pub embedding_length: u32,
     /// Inner width of the feed-forward network that one token passes, of all experts in use
@@ -67,6 +79,9 @@ pub struct ModelShape {
     pub weights_bytes: Bytes,
     /// Predominant tensor type (`Q4_1`, `F16` …).
     pub format: String,
+    /// Present where the embedding serves as the output matrix too.
+    #[serde(default)]
+    pub tied_embedding: Option<TiedEmbedding>,
     /// Where these figures come from.
     pub provenance: Provenance,
 }

@@ -45,6 +45,18 @@ pub enum KvLayout {
     Unified,
 }
 
+/// How an engine computes attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attention {
+    /// Fused: scores are never stored. What GPUs want, and what a quantised or unified cache needs.
+    #[default]
+    Flash,
+    /// Three products, each of them a matrix kernel. Stores the scores of a physical batch; on
+    /// processors it decodes up to 2.5 times as fast.
+    Plain,
+}
+
 /// Whether an agent got a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,6 +125,9 @@ pub struct EnginePlan {
     pub kv_layout: KvLayout,
     /// Element type of the KV cache.
     pub kv_type: KvType,
+    /// How attention is computed; `Flash` in plans that do not say.
+    #[serde(default)]
+    pub attention: Attention,
     /// Cells of the KV cache in all.
     pub kv_tokens: u64,
     /// Weights.

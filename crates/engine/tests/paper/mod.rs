@@ -11,6 +11,7 @@ pub fn spark() -> PaperMachine {
     PaperMachine::dgx_spark(&ModelShape {
         architecture: "qwen3".to_owned(),
         layers: vec![layer; 36],
+        query_heads: 32,
         embedding_length: 2560,
         feed_forward_length: 9728,
         context_trained: Tokens(40_960),
@@ -18,6 +19,7 @@ pub fn spark() -> PaperMachine {
         parameters: 4_000_000_000,
         parameters_active: 4_000_000_000,
         experts: None,
+        tied_embedding: None,
         weights_bytes: Bytes(2_497_280_256),
         format: "Q4_K".to_owned(),
         provenance: Provenance::Declared,

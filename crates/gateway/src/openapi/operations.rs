@@ -56,6 +56,8 @@ const LINES: Answer = Answer::Streamed(ndjson::MEDIA_TYPE);
 /// All operations.
 pub(super) const OPERATIONS: &[Operation] = &[
     get("/health", "Whether every engine can serve", Answer::Json),
+    get("/ready", "Whether requests for every agent are taken now", Answer::Json),
+    get("/slots", "Who has which slots, and who waits", Answer::Json),
     get("/openapi.json", "This document", Answer::Json),
     ask("/v1/chat/completions", "Ask an agent", SchemaGenerator::subschema_for::<ChatRequest>, SSE),
     ask(

@@ -126,6 +126,47 @@ async fn health_of_a_ready_engine_and_of_a_dead_one() {
 }
 
 #[tokio::test]
+async fn readiness_names_the_engines_that_are_waited_for() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let ready = shown(served.get("/ready").await).await;
+    settings().bind(|| {
+        insta::assert_snapshot!(ready, @r#"
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"ready":true,"waiting_for":[]}
+    "#)
+    });
+
+    let health = Health::Restarting { message: "out of memory".to_owned() };
+    let served = Served::new(&Scripted::with_health(Script::Queue, health)).await;
+    let restarting = shown(served.get("/ready").await).await;
+    settings().bind(|| {
+        insta::assert_snapshot!(restarting, @r#"
+    503 Service Unavailable
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"ready":false,"waiting_for":[{"engine":"small","state":"restarting"}]}
+    "#)
+    });
+}
+
+#[tokio::test]
+async fn slots_of_every_agent() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let slots = shown(served.get("/slots").await).await;
+    settings().bind(|| insta::assert_snapshot!(slots, @r#"
+    200 OK
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"schema":"harmonic.slots/1","engines":[{"id":"small","model":"smollm2:135m","state":"ready","sequences":4,"in_flight":1,"lent":0,"parked":0,"queued":5,"agents":[{"agent":"coder","slots":2,"context":2048,"in_flight":1,"borrowed":0,"parked":0,"queued":5}]}]}
+    "#));
+}
+
+#[tokio::test]
 async fn the_engine_gets_what_was_asked() {
     let engine = Scripted::new(Script::Say(answer()));
     let served = Served::new(&engine).await;

@@ -56,7 +56,10 @@ fn bindings() -> anyhow::Result<String> {
     Ok(format!("llama.cpp of {CRATE} {}", version.unwrap_or("?").trim_matches('"')))
 }
 
-/// Writes the page.
+/// Where the part of the page begins that another benchmark fills.
+const GATEWAY: &str = "# What the gateway costs";
+
+/// Writes the page, and keeps what it says of the gateway.
 pub fn write(conditions: &[String], tables: &[Table]) -> anyhow::Result<()> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance.md");
     let mut text = INTRODUCTION.to_owned();
@@ -70,6 +73,14 @@ pub fn write(conditions: &[String], tables: &[Table]) -> anyhow::Result<()> {
     }
     if let Some(folder) = page.parent() {
         std::fs::create_dir_all(folder)?;
+    }
+    if page.exists() {
+        let old = std::fs::read_to_string(&page)
+            .with_context(|| format!("cannot read {}", page.display()))?;
+        if let Some(at) = old.find(GATEWAY) {
+            text.push('\n');
+            text.push_str(&old[at..]);
+        }
     }
     std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))
 }

@@ -2,7 +2,7 @@
 //!
 //! The flags are those of llama.cpp's `common/arg.cpp`, build 11434.
 
-use harmonic_types::{AgentPlan, EnginePlan, KvLayout, KvType, Plan, Sampling};
+use harmonic_types::{AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, Sampling};
 
 use super::{EmittedFile, names, port, quote, skipped};
 use crate::failure::Failure;
@@ -76,6 +76,9 @@ fn command(engine: &EnginePlan, agents: &[&AgentPlan], port: u16) -> Result<Vec<
     if engine.kv_type == KvType::Q8_0 {
         // Quantised values need flash attention.
         add(&["-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"]);
+    }
+    if engine.attention == Attention::Plain {
+        add(&["-fa", "off"]);
     }
     add(&["-t", &engine.threads.to_string()]);
     add(&["-ngl", if engine.device == "cpu" { "0" } else { "999" }]);

@@ -8,6 +8,7 @@ fn shape(layers: Vec<LayerKv>) -> ModelShape {
     ModelShape {
         architecture: "test".to_owned(),
         layers,
+        query_heads: 0,
         embedding_length: 0,
         feed_forward_length: 0,
         context_trained: Tokens(0),
@@ -15,6 +16,7 @@ fn shape(layers: Vec<LayerKv>) -> ModelShape {
         parameters: 0,
         parameters_active: 0,
         experts: None,
+        tied_embedding: None,
         weights_bytes: Bytes::ZERO,
         format: String::new(),
         provenance: Provenance::Declared,

@@ -8,6 +8,7 @@ fn qwen3(layers: usize, weights: u64, parameters: u64) -> ModelShape {
     ModelShape {
         architecture: "qwen3".to_owned(),
         layers: vec![layer; layers],
+        query_heads: 32,
         embedding_length: 2560,
         feed_forward_length: 9728,
         context_trained: Tokens(32_768),
@@ -15,6 +16,7 @@ fn qwen3(layers: usize, weights: u64, parameters: u64) -> ModelShape {
         parameters,
         parameters_active: parameters,
         experts: None,
+        tied_embedding: None,
         weights_bytes: Bytes(weights),
         format: "Q4_K_M".to_owned(),
         provenance: Provenance::Declared,

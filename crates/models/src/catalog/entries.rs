@@ -1,6 +1,6 @@
 //! The entries themselves, each figure with its source.
 
-use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, Tokens};
+use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, TiedEmbedding, Tokens};
 
 use crate::catalog::{CatalogEntry, DeclaredFigures, Origin};
 use crate::source::{Source, WheelPart};
@@ -15,6 +15,7 @@ pub(super) fn all() -> Vec<CatalogEntry> {
 struct Qwen3 {
     layers: usize,
     kv_heads: u32,
+    query_heads: u32,
     embedding_length: u32,
     feed_forward_length: u32,
     parameters: u64,
@@ -31,6 +32,7 @@ impl Qwen3 {
         ModelShape {
             architecture: architecture.to_owned(),
             layers: vec![layer; self.layers],
+            query_heads: self.query_heads,
             embedding_length: self.embedding_length,
             feed_forward_length: self.feed_forward_length,
             context_trained: Tokens(40_960),
@@ -40,8 +42,18 @@ impl Qwen3 {
             experts: self.experts,
             weights_bytes: Bytes(self.file),
             format: "Q4_K".to_owned(),
+            tied_embedding: self.tied_embedding(),
             provenance: Provenance::Declared,
         }
+    }
+
+    /// Only the smallest has no output matrix of its own. `Q4_K_M` keeps an output in `Q6_K`: 210
+    /// bytes for 256 elements.
+    fn tied_embedding(&self) -> Option<TiedEmbedding> {
+        (self.embedding_length == 2560).then(|| TiedEmbedding {
+            format: "Q6_K".to_owned(),
+            bytes: Bytes(151_936 * 2560 / 256 * 210),
+        })
     }
 
     fn entry(
@@ -88,6 +100,7 @@ fn qwen3_4b() -> CatalogEntry {
     Qwen3 {
         layers: 36,
         kv_heads: 8,
+        query_heads: 32,
         embedding_length: 2560,
         feed_forward_length: 9728,
         parameters: 4_022_468_096,
@@ -102,6 +115,7 @@ fn qwen3_8b() -> CatalogEntry {
     Qwen3 {
         layers: 36,
         kv_heads: 8,
+        query_heads: 32,
         embedding_length: 4096,
         feed_forward_length: 12_288,
         parameters: 8_190_735_360,
@@ -116,6 +130,7 @@ fn qwen3_14b() -> CatalogEntry {
     Qwen3 {
         layers: 40,
         kv_heads: 8,
+        query_heads: 40,
         embedding_length: 5120,
         feed_forward_length: 17_408,
         parameters: 14_768_307_200,
@@ -130,6 +145,7 @@ fn qwen3_30b_a3b() -> CatalogEntry {
     let model = Qwen3 {
         layers: 48,
         kv_heads: 4,
+        query_heads: 32,
         embedding_length: 2048,
         // 8 experts of 768.
         feed_forward_length: 6144,
@@ -161,6 +177,7 @@ fn smollm2_135m() -> CatalogEntry {
         shape: ModelShape {
             architecture: "llama".to_owned(),
             layers: vec![layer; 30],
+            query_heads: 9,
             embedding_length: 576,
             feed_forward_length: 1536,
             context_trained: Tokens(8192),
@@ -170,6 +187,10 @@ fn smollm2_135m() -> CatalogEntry {
             experts: None,
             weights_bytes: Bytes(98_362_432),
             format: "Q4_1".to_owned(),
+            tied_embedding: Some(TiedEmbedding {
+                format: "Q8_0".to_owned(),
+                bytes: Bytes(49_152 * 576 / 32 * 34),
+            }),
             provenance: Provenance::Declared,
         },
         declared: None,
@@ -224,6 +245,7 @@ fn gemma3_270m() -> CatalogEntry {
         shape: ModelShape {
             architecture: "gemma3".to_owned(),
             layers: (0..18).map(layer).collect(),
+            query_heads: 4,
             embedding_length: 640,
             feed_forward_length: 2048,
             context_trained: Tokens(32_768),
@@ -234,6 +256,10 @@ fn gemma3_270m() -> CatalogEntry {
             weights_bytes: Bytes(253_113_024),
             // The embedding, most of this model, is stored as Q8_0.
             format: "Q8_0".to_owned(),
+            tied_embedding: Some(TiedEmbedding {
+                format: "Q8_0".to_owned(),
+                bytes: Bytes(262_144 * 640 / 32 * 34),
+            }),
             provenance: Provenance::Declared,
         },
         declared: None,

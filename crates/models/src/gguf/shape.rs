@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{Bytes, ModelShape, Provenance, Tokens};
+use harmonic_types::{Bytes, ModelShape, Provenance, TiedEmbedding, Tokens};
 
 use crate::gguf::Header;
 use crate::gguf::fault::GgufError;
@@ -22,6 +22,7 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     let parameters = total(header.tensors.iter().map(TensorInfo::elements));
     Ok(ModelShape {
         architecture: architecture.to_owned(),
+        query_heads: query_heads(header, &keys, layers.len())?,
         embedding_length: keys.required(header, "embedding_length")?,
         feed_forward_length: feed_forward_length(header, &keys, layers.len(), experts)?,
         context_trained: Tokens(keys.required(header, "context_length")?),
@@ -31,6 +32,7 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
         experts,
         weights_bytes: Bytes(total(header.tensors.iter().map(|tensor| tensor.bytes))),
         format: predominant(header).map_or("none", TensorType::name).to_owned(),
+        tied_embedding: tied_embedding(header),
         provenance: Provenance::Measured,
         layers,
     })
@@ -69,6 +71,13 @@ fn experts(
     Ok(Some((count, used)))
 }
 
+/// Query heads; models may use different numbers per layer, the most counts.
+fn query_heads(header: &Header, keys: &Keys<'_>, layers: usize) -> Result<u32, GgufError> {
+    let layers = u32::try_from(layers).unwrap_or(u32::MAX);
+    let heads = keys.per_layer(header, "attention.head_count", layers)?;
+    Ok(heads.and_then(|heads| heads.into_iter().max()).unwrap_or(0))
+}
+
 /// Inner width of the feed-forward network; absent means that there is none, as in llama.cpp. Files
 /// of mixtures state an expert's width under a key of its own, the oldest ones in place of the
 /// model's.
@@ -90,6 +99,17 @@ fn feed_forward_length(
     };
     let shared = widest("expert_shared_feed_forward_length")?.unwrap_or(0);
     Ok(expert.saturating_mul(used).saturating_add(shared))
+}
+
+/// llama.cpp takes the embedding for the output where a file has no output matrix of its own.
+fn tied_embedding(header: &Header) -> Option<TiedEmbedding> {
+    let named = |name: &str| header.tensors.iter().find(|tensor| tensor.name == name);
+    if named("output.weight").is_some() {
+        return None;
+    }
+    let embedding = named("token_embd.weight")?;
+    let format = embedding.kind.name().to_owned();
+    Some(TiedEmbedding { format, bytes: Bytes(embedding.bytes) })
 }
 
 /// Routed experts are stored as `…_exps` tensors whose outermost dimension is the expert; shared

@@ -21,8 +21,8 @@ fn summary(plan: &Plan) -> String {
     });
     let engines = plan.engines.iter().map(|e| {
         let shape = format!(
-            "{}: {} slots, {} sequences, {:?} of {} cells, {} threads",
-            e.id, e.slots, e.sequences, e.kv_layout, e.kv_tokens, e.threads
+            "{}: {} slots, {} sequences, {:?} of {} cells, {:?} attention, {} threads",
+            e.id, e.slots, e.sequences, e.kv_layout, e.kv_tokens, e.attention, e.threads
         );
         let [weights, kv] = [e.weights_bytes, e.kv_bytes];
         let [prefix, compute, overhead] = [e.prefix_bytes, e.compute_bytes, e.overhead_bytes];
@@ -46,8 +46,8 @@ fn starter_fits_a_small_machine_as_asked() {
     creative_director  12x2048   566.2 MB as asked
     coder              8x2048    377.5 MB as asked
     analyst            8x2048    377.5 MB as asked
-    smollm2-135m: 84 slots, 32 sequences, Streams of 65536 cells, 8 threads, weights 98.0 MB, kv 1.5 GB, prefix 199.1 MB, compute 24.8 MB, overhead 26.1 MB
-    2.2 GB of 20.4 GB
+    smollm2-135m: 84 slots, 32 sequences, Streams of 65536 cells, Plain attention, 8 threads, weights 98.0 MB, kv 1.5 GB, prefix 199.1 MB, compute 160.6 MB, overhead 97.3 MB
+    2.4 GB of 20.4 GB
     ");
 }
 
@@ -61,9 +61,9 @@ fn standard_on_the_spark() {
     creative_director  12x8192   14.5 GB  as asked
     coder              8x16384   21.5 GB  as asked
     analyst            8x8192    9.7 GB   as asked
-    qwen3-4b: 32 slots, 32 sequences, Streams of 131072 cells, 3 threads, weights 2.5 GB, kv 19.3 GB, prefix 625.6 MB, compute 115.1 MB, overhead 45.3 MB
-    qwen3-8b: 44 slots, 32 sequences, Streams of 262144 cells, 3 threads, weights 5.0 GB, kv 38.7 GB, prefix 1.3 GB, compute 119.5 MB, overhead 45.3 MB
-    qwen3-14b: 8 slots, 8 sequences, Streams of 131072 cells, 2 threads, weights 9.0 GB, kv 21.5 GB, prefix 684.6 MB, compute 109.0 MB, overhead 45.3 MB
+    qwen3-4b: 32 slots, 32 sequences, Streams of 131072 cells, Flash attention, 3 threads, weights 2.5 GB, kv 19.3 GB, prefix 625.6 MB, compute 115.1 MB, overhead 45.3 MB
+    qwen3-8b: 44 slots, 32 sequences, Streams of 262144 cells, Flash attention, 3 threads, weights 5.0 GB, kv 38.7 GB, prefix 1.3 GB, compute 119.5 MB, overhead 45.3 MB
+    qwen3-14b: 8 slots, 8 sequences, Streams of 131072 cells, Flash attention, 2 threads, weights 9.0 GB, kv 21.5 GB, prefix 684.6 MB, compute 109.0 MB, overhead 45.3 MB
     102.7 GB of 108.8 GB
     ");
 }
@@ -78,9 +78,9 @@ fn standard_on_the_strix_halo() {
     creative_director  9x8192    10.9 GB  as asked
     coder              6x16384   16.1 GB  as asked
     analyst            6x8192    7.2 GB   as asked
-    qwen3-4b: 24 slots, 16 sequences, Streams of 65536 cells, 3 threads, weights 2.5 GB, kv 9.7 GB, prefix 771.5 MB, compute 102.5 MB, overhead 45.3 MB
-    qwen3-8b: 33 slots, 16 sequences, Streams of 131072 cells, 3 threads, weights 5.0 GB, kv 19.3 GB, prefix 1.5 GB, compute 106.9 MB, overhead 45.3 MB
-    qwen3-14b: 6 slots, 6 sequences, Streams of 98304 cells, 2 threads, weights 9.0 GB, kv 16.1 GB, prefix 1.3 GB, compute 107.4 MB, overhead 45.3 MB
+    qwen3-4b: 24 slots, 16 sequences, Streams of 65536 cells, Flash attention, 3 threads, weights 2.5 GB, kv 9.7 GB, prefix 771.5 MB, compute 102.5 MB, overhead 45.3 MB
+    qwen3-8b: 33 slots, 16 sequences, Streams of 131072 cells, Flash attention, 3 threads, weights 5.0 GB, kv 19.3 GB, prefix 1.5 GB, compute 106.9 MB, overhead 45.3 MB
+    qwen3-14b: 6 slots, 6 sequences, Streams of 98304 cells, Flash attention, 2 threads, weights 9.0 GB, kv 16.1 GB, prefix 1.3 GB, compute 107.4 MB, overhead 45.3 MB
     70.2 GB of 78.2 GB
     ");
 }
@@ -96,8 +96,8 @@ fn a_small_machine_gives_up_slots_then_contexts_then_agents() {
     creative_director  6x512     453.0 MB context 512 instead of 8192 and 6 slots instead of 12: the memory budget holds no more
     coder              0x16384   0 B      not placed: 4 slots of context 512, the least it is given, need 9.5 GB more and the budget has 3.2 GB left
     analyst            4x1024    604.0 MB context 1024 instead of 8192 and 4 slots instead of 8: the memory budget holds no more
-    qwen3-4b: 16 slots, 16 sequences, Unified of 24576 cells, 4 threads, weights 2.5 GB, kv 3.6 GB, prefix 21.3 MB, compute 124.1 MB, overhead 45.3 MB
-    qwen3-8b: 23 slots, 23 sequences, Unified of 13824 cells, 4 threads, weights 5.0 GB, kv 2.0 GB, prefix 39.1 MB, compute 118.4 MB, overhead 45.3 MB
+    qwen3-4b: 16 slots, 16 sequences, Unified of 24576 cells, Flash attention, 4 threads, weights 2.5 GB, kv 3.6 GB, prefix 21.3 MB, compute 124.1 MB, overhead 45.3 MB
+    qwen3-8b: 23 slots, 23 sequences, Unified of 13824 cells, Flash attention, 4 threads, weights 5.0 GB, kv 2.0 GB, prefix 39.1 MB, compute 118.4 MB, overhead 45.3 MB
     13.6 GB of 13.6 GB
     ");
 }

@@ -55,6 +55,7 @@ pub fn model(name: &str, layers: usize, heads: [u32; 2], weights: u64) -> Planne
         shape: ModelShape {
             architecture: "test".to_owned(),
             layers: vec![layer; layers],
+            query_heads: 32,
             embedding_length: 2560,
             feed_forward_length: 9728,
             context_trained: Tokens(32_768),
@@ -62,6 +63,7 @@ pub fn model(name: &str, layers: usize, heads: [u32; 2], weights: u64) -> Planne
             parameters: weights,
             parameters_active: weights,
             experts: None,
+            tied_embedding: None,
             weights_bytes: Bytes(weights),
             format: "Q4_K_M".to_owned(),
             provenance: Provenance::Declared,
@@ -122,9 +124,23 @@ pub fn machine(profile: &str, total: Bytes, peak_parallel: u32, max_parallel: u3
 }
 
 pub fn spark() -> Hardware {
-    machine("dgx-spark", Bytes::from_gb(128.0), 16, 32)
+    on_gpu(machine("dgx-spark", Bytes::from_gb(128.0), 16, 32))
 }
 
 pub fn strix() -> Hardware {
-    machine("ryzen-ai-max-395", Bytes::from_gb(92.0), 12, 16)
+    on_gpu(machine("ryzen-ai-max-395", Bytes::from_gb(92.0), 12, 16))
+}
+
+/// The same with a GPU that shares its memory; engines run there.
+fn on_gpu(mut machine: Hardware) -> Hardware {
+    let gpu = Device {
+        id: "gpu0".to_owned(),
+        kind: DeviceKind::IntegratedGpu,
+        name: machine.profile.clone(),
+        memory_bytes: None,
+        threads: None,
+        features: Vec::new(),
+    };
+    machine.devices.insert(0, gpu);
+    machine
 }

@@ -7,8 +7,8 @@ use harmonic_laws::KvCost;
 use harmonic_planner::PlannedModel;
 use harmonic_planner::footprint::N_UBATCH;
 use harmonic_types::{
-    BudgetRule, Bytes, EnginePlan, Hardware, KvLayout, KvType, LedgerItem, ModelShape, Plan,
-    Provenance, Sharing,
+    Attention, BudgetRule, Bytes, EnginePlan, Hardware, KvLayout, KvType, LedgerItem, ModelShape,
+    Plan, Provenance, Sharing,
 };
 
 use super::curve_text;
@@ -86,8 +86,12 @@ fn exact(
         }
         LedgerItem::Park => ("park", "borrowers that gave their slot back wait here".to_owned()),
         LedgerItem::Compute => {
+            let scores = match engine.attention {
+                Attention::Flash => "",
+                Attention::Plain => ", scores",
+            };
             let what = format!(
-                "masks and activations of a batch of {N_UBATCH}, logits of {} outputs",
+                "masks{scores} and activations of a batch of {N_UBATCH}, logits of {} outputs",
                 engine.sequences
             );
             ("compute", what)

@@ -1,0 +1,99 @@
+//! The other process.
+//!
+//! A server prints its address, serves until its input is closed, and prints a [`Report`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use harmonic_engine::clock::WallClock;
+use harmonic_engine::sim::{SimMachine, SimVocabulary};
+use harmonic_engine::{Engine, Local};
+use harmonic_gateway::{Config, bind, serve};
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::arguments::{Arguments, Role};
+use crate::counted::{Counted, Counts};
+use crate::meter::{Meter, Metered};
+use crate::stub::Stub;
+use crate::usage::HTTP;
+use crate::{alone, files, team};
+
+/// One event for each stream in this time.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// What a server says at its end.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// Its side of the books.
+    pub counts: Counts,
+    /// Slots that are still in use, and requests that still wait.
+    pub left: u32,
+}
+
+/// Is what is measured.
+pub fn run(role: Role, arguments: &Arguments) -> anyhow::Result<()> {
+    files::allow(files::of_connections(arguments.connections))?;
+    let report = match role {
+        Role::Alone => {
+            let meter = Meter::default();
+            let engine = paced(&arguments.model, &meter)?;
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            serde_json::to_string(&runtime.block_on(alone::run(&engine, &meter, arguments))?)?
+        }
+        Role::Paced => {
+            let engine = paced(&arguments.model, &Meter::default())?;
+            serde_json::to_string(&server(&Counted::new(engine), arguments.threads)?)?
+        }
+        Role::Instant => {
+            serde_json::to_string(&server(&Counted::new(Stub::Instant), arguments.threads)?)?
+        }
+        Role::Ticking => {
+            let engine = Counted::new(Stub::ticking(TICK)?);
+            serde_json::to_string(&server(&engine, arguments.threads)?)?
+        }
+    };
+    println!("{report}");
+    Ok(())
+}
+
+/// The simulated machine at real pace, as `harmonic up --engine sim` has it.
+fn paced(model: &str, meter: &Meter) -> anyhow::Result<Local> {
+    let paper = team::paper(model)
+        .with_context(|| format!("{model} is not in the catalog: see `harmonic models list`"))?;
+    let (config, meter) = (team::config(model), meter.clone());
+    let inner = SimMachine::new(paper, config.sequences, config.kv_tokens);
+    Ok(Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
+        seat.drive(Metered { inner, meter }, &mut WallClock::default())
+    })?)
+}
+
+fn server(engine: &Arc<Counted>, threads: u32) -> anyhow::Result<Report> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(threads as usize)
+        .thread_name(HTTP)
+        .enable_all()
+        .build()?;
+    serve_until_told(&runtime, engine)?;
+    let agents = engine.status().agents;
+    let left = agents.iter().map(|agent| agent.in_flight + agent.parked + agent.queued).sum();
+    Ok(Report { counts: engine.counts(), left })
+}
+
+fn serve_until_told(runtime: &Runtime, engine: &Arc<Counted>) -> anyhow::Result<()> {
+    let roster = team::roster(Arc::clone(engine) as Arc<dyn Engine>);
+    let listener = runtime.block_on(bind(([127, 0, 0, 1], 0).into()))?;
+    println!("{}", listener.address());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving =
+        runtime.spawn(serve(listener, roster, Config::default(), async { drop(stopped.await) }));
+    runtime.block_on(async {
+        let mut input = Vec::new();
+        tokio::io::stdin().read_to_end(&mut input).await?;
+        drop(stop);
+        anyhow::Ok(serving.await??)
+    })
+}

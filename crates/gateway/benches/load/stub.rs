@@ -1,0 +1,125 @@
+//! An engine without a machine: its answers come at once, or an event for each stream at each tick.
+//!
+//! Does not do: admission. Whoever asks is granted a slot.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::{self, BoxFuture};
+use harmonic_engine::{
+    AgentSlots, Allocation, Cancel, Drained, Engine, EngineError, EngineStatus, Generation,
+    Granted, Health, ReslotError,
+};
+use harmonic_types::{AgentName, Event, FinishReason, Prompt, Refused, Request, Tokens, Usage};
+use tokio::sync::mpsc;
+
+/// Tokens of an answer whose length was not asked for.
+const TOKENS: u32 = 16;
+
+/// The engine.
+#[derive(Debug)]
+pub enum Stub {
+    /// Answers are there when they are asked for.
+    Instant,
+    /// Streams that a thread feeds.
+    Ticking(Arc<Streams>),
+}
+
+/// What the thread feeds: the answers that have not ended.
+type Streams = Mutex<Vec<Stream>>;
+
+/// An answer that has not ended.
+#[derive(Debug)]
+pub struct Stream {
+    events: mpsc::UnboundedSender<Event>,
+    tokens: u32,
+    left: u32,
+}
+
+impl Stub {
+    /// An engine whose streams get an event each `period`.
+    pub fn ticking(period: Duration) -> std::io::Result<Self> {
+        let streams = Arc::new(Streams::default());
+        let fed = Arc::downgrade(&streams);
+        thread::Builder::new().name("ticks".to_owned()).spawn(move || feed(&fed, period))?;
+        Ok(Self::Ticking(streams))
+    }
+}
+
+/// Feeds the streams until their engine is gone.
+fn feed(streams: &Weak<Streams>, period: Duration) {
+    let mut next = Instant::now();
+    while let Some(streams) = streams.upgrade() {
+        streams.lock().unwrap_or_else(PoisonError::into_inner).retain_mut(Stream::advance);
+        drop(streams);
+        next += period;
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+}
+
+impl Stream {
+    /// One event more; whether another follows.
+    fn advance(&mut self) -> bool {
+        let last = self.left == 0;
+        let event = if last { finished(self.tokens) } else { text() };
+        self.left = self.left.saturating_sub(1);
+        self.events.send(event).is_ok() && !last
+    }
+}
+
+/// A token of usual length.
+fn text() -> Event {
+    Event::Text { text: " token".to_owned(), logprobs: Vec::new() }
+}
+
+fn finished(completion_tokens: u32) -> Event {
+    let usage = Usage { prompt_tokens: 7, completion_tokens, cached_tokens: 0 };
+    Event::Finished { reason: FinishReason::Length, usage }
+}
+
+impl Engine for Stub {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+        let tokens = request.max_tokens.unwrap_or(Tokens(TOKENS)).0;
+        let (events, receiver) = mpsc::unbounded_channel();
+        let mut stream = Stream { events, tokens, left: tokens };
+        match self {
+            Self::Instant => while stream.advance() {},
+            Self::Ticking(streams) => {
+                streams.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+            }
+        }
+        let granted =
+            Granted { request: request.id, slot: 0, queued: Duration::ZERO, prompt_tokens: 7 };
+        future::ready(Ok(Generation::new(granted, receiver, Cancel::new(|| {})))).boxed()
+    }
+
+    fn count_tokens(
+        &self,
+        _agent: &AgentName,
+        _prompt: &Prompt,
+    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+        future::ready(Ok(Tokens(7))).boxed()
+    }
+
+    fn status(&self) -> EngineStatus {
+        EngineStatus {
+            id: "stub".to_owned(),
+            model: "stub".to_owned(),
+            kind: "stub".to_owned(),
+            health: Health::Ready,
+            allocation: Allocation::default(),
+            sequences: 0,
+            agents: Vec::new(),
+        }
+    }
+
+    fn reslot(&self, _slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>> {
+        future::ready(Ok(())).boxed()
+    }
+
+    fn drain(&self, _grace: Duration) -> BoxFuture<'_, Drained> {
+        future::ready(Drained::default()).boxed()
+    }
+}

@@ -1,0 +1,96 @@
+//! An engine that counts what is asked of it: the server's side of the books.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::poll;
+use harmonic_engine::{
+    AgentSlots, Drained, Engine, EngineError, EngineStatus, Generation, Health, ReslotError,
+};
+use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// What was asked, and what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Requests that have reached the engine.
+    pub submitted: u64,
+    /// Those that were given a slot.
+    pub granted: u64,
+    /// Those that were refused.
+    pub refused: u64,
+}
+
+/// An engine with its books.
+pub struct Counted {
+    inner: Box<dyn Engine>,
+    counts: Arc<watch::Sender<Counts>>,
+}
+
+impl Counted {
+    pub fn new(inner: impl Engine + 'static) -> Arc<Self> {
+        Arc::new(Self { inner: Box::new(inner), counts: Arc::default() })
+    }
+
+    pub fn counts(&self) -> Counts {
+        *self.counts.borrow()
+    }
+
+    /// Resolves when `requests` have reached the engine.
+    #[allow(dead_code, reason = "the benchmark shares this file and waits for nothing")]
+    pub async fn submitted(&self, requests: u64) {
+        let mut counts = self.counts.subscribe();
+        let reached = counts.wait_for(|counts| counts.submitted >= requests).await;
+        drop(reached.expect("the sender is in this value"));
+    }
+}
+
+impl Engine for Counted {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+        let mut answer = self.inner.submit(request);
+        let counts = Arc::clone(&self.counts);
+        async move {
+            // Once polled, the request is in the engine's mail.
+            let first = poll!(&mut answer);
+            counts.send_modify(|counts| counts.submitted += 1);
+            let answer = match first {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => answer.await,
+            };
+            counts.send_modify(|counts| match answer {
+                Ok(_) => counts.granted += 1,
+                Err(_) => counts.refused += 1,
+            });
+            answer
+        }
+        .boxed()
+    }
+
+    fn count_tokens(
+        &self,
+        agent: &AgentName,
+        prompt: &Prompt,
+    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+        self.inner.count_tokens(agent, prompt)
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.inner.status()
+    }
+
+    fn reslot(&self, slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>> {
+        self.inner.reslot(slots)
+    }
+
+    fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
+        self.inner.drain(grace)
+    }
+
+    fn ended(&self) -> BoxFuture<'static, Health> {
+        self.inner.ended()
+    }
+}

@@ -1,0 +1,78 @@
+//! A machine that stands still while a test wants it to, so that a queue can be filled for certain.
+
+use std::sync::{Arc, Condvar, Mutex};
+
+use harmonic_engine::sampling::Samplers;
+use harmonic_engine::sim::SimMachine;
+use harmonic_engine::{Allocation, Batch, CacheOp, Machine, MachineError, Outcome};
+use harmonic_types::Bytes;
+
+/// Whether a machine may run. Shared by the test and the machine.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct State {
+    closed: bool,
+    /// Whether a machine stands before it.
+    waiting: bool,
+}
+
+impl Gate {
+    /// The next step stands still.
+    pub fn close(&self) {
+        self.change(|state| state.closed = true);
+    }
+
+    /// Steps run.
+    pub fn open(&self) {
+        self.change(|state| state.closed = false);
+    }
+
+    /// Blocks until a step stands still.
+    pub fn wait_until_reached(&self) {
+        let (state, changed) = &*self.0;
+        let state = state.lock().expect("no test panicked with it");
+        drop(changed.wait_while(state, |state| !state.waiting).expect("nor a machine"));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let (state, changed) = &*self.0;
+        change(&mut state.lock().expect("no test panicked with it"));
+        changed.notify_all();
+    }
+
+    fn pass(&self) {
+        self.change(|state| state.waiting = state.closed);
+        let (state, changed) = &*self.0;
+        let state = state.lock().expect("no test panicked with it");
+        let mut state = changed.wait_while(state, |state| state.closed).expect("nor a machine");
+        state.waiting = false;
+    }
+}
+
+/// A simulated machine behind a gate.
+#[derive(Debug)]
+pub struct Gated {
+    pub inner: SimMachine,
+    pub gate: Gate,
+}
+
+impl Machine for Gated {
+    fn allocation(&self) -> Allocation {
+        self.inner.allocation()
+    }
+
+    fn trims(&self) -> bool {
+        self.inner.trims()
+    }
+
+    fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
+        self.inner.cache(op)
+    }
+
+    fn run(&mut self, batch: &Batch, samplers: &mut Samplers) -> Result<Outcome, MachineError> {
+        self.gate.pass();
+        self.inner.run(batch, samplers)
+    }
+}

@@ -1,0 +1,68 @@
+//! The team under load: one agent with all the slots, on a simulated machine.
+
+use std::sync::Arc;
+
+use harmonic_engine::sim::PaperMachine;
+use harmonic_engine::{Engine, LocalConfig, ServedAgent};
+use harmonic_gateway::{Roster, RosterAgent};
+use harmonic_models::catalog;
+use harmonic_types::{AgentName, AgentSpec, Bytes, KvLayout, Sampling, Tier, Tokens};
+
+/// The agent.
+pub const AGENT: &str = "coder";
+/// Its slots, all that the engine has.
+pub const SLOTS: u32 = 32;
+/// How many of its requests may wait.
+pub const QUEUE: u32 = 256;
+/// Context of each of its sequences.
+const CONTEXT: u32 = 1024;
+
+/// `model` of the catalog on a DGX Spark, on paper.
+pub fn paper(model: &str) -> Option<PaperMachine> {
+    catalog::find(model).map(|entry| PaperMachine::dgx_spark(&entry.shape))
+}
+
+/// The engine's share of a plan.
+pub fn config(model: &str) -> LocalConfig {
+    LocalConfig {
+        id: "load".to_owned(),
+        model: model.to_owned(),
+        kind: "sim".to_owned(),
+        agents: vec![ServedAgent {
+            spec: AgentSpec {
+                name: AgentName::from(AGENT),
+                tier: Tier::Executive,
+                model: model.to_owned(),
+                context: Tokens(CONTEXT),
+                role: String::new(),
+                system: String::new(),
+                sampling: Sampling::default(),
+                thinking: false,
+            },
+            slots: SLOTS,
+            context: Tokens(CONTEXT),
+        }],
+        threads: 1,
+        sequences: SLOTS,
+        kv_tokens: u64::from(SLOTS * CONTEXT),
+        max_in_flight: SLOTS,
+        guaranteed: SLOTS,
+        device: None,
+        kv_layout: KvLayout::Streams,
+        token_bytes: Bytes(64 << 10),
+        prefix_bytes: Bytes(256 << 20),
+        park_bytes: Bytes(1 << 30),
+    }
+}
+
+/// The agent, served by `engine`.
+pub fn roster(engine: Arc<dyn Engine>) -> Roster {
+    let agent = RosterAgent {
+        name: AgentName::from(AGENT),
+        role: String::new(),
+        model: engine.status().model,
+        context: Tokens(CONTEXT),
+        engine,
+    };
+    Roster::new(vec![agent]).expect("one printable name")
+}

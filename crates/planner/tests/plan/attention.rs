@@ -1,0 +1,52 @@
+//! Which engines compute attention plainly, and what that costs.
+
+use crate::fixtures::{machine, models, spark, starter};
+use harmonic_planner::{PlanOptions, plan};
+use harmonic_types::{Attention, Bytes, EnginePlan, Hardware, KvType, Plan};
+
+fn planned(hardware: &Hardware, kv_type: KvType) -> Plan {
+    let options = PlanOptions { kv_type, ..PlanOptions::default() };
+    plan(hardware, &starter(), &models(), &options, &[]).expect("it fits")
+}
+
+fn cpu(memory_gb: f64) -> Hardware {
+    machine("cpu-generic", Bytes::from_gb(memory_gb), 16, 32)
+}
+
+fn the_engine(plan: &Plan) -> &EnginePlan {
+    &plan.engines[0]
+}
+
+#[test]
+fn a_processor_computes_it_plainly_and_pays_for_the_scores() {
+    let [fused, plain] = [spark(), cpu(128.0)].map(|machine| planned(&machine, KvType::F16));
+    let [fused, plain] = [the_engine(&fused), the_engine(&plain)];
+    assert_eq!((fused.attention, plain.attention), (Attention::Flash, Attention::Plain));
+    // 512 tokens, and what rounding them up to whole sequences can add, × heads × cells × 4 bytes.
+    let heads = u64::from(models()["smollm2:135m"].shape.query_heads);
+    let scores = (512 + 31) * heads * (plain.kv_tokens / 32) * 4;
+    assert!(plain.compute_bytes.0 > scores, "{} of {scores}", plain.compute_bytes);
+    assert!(fused.compute_bytes.0 < scores);
+}
+
+#[test]
+fn a_quantised_cache_needs_the_fused_kernel() {
+    assert_eq!(the_engine(&planned(&cpu(128.0), KvType::Q8_0)).attention, Attention::Flash);
+}
+
+#[test]
+fn scores_take_nothing_from_the_agents() {
+    let given = |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
+    let mut seen = Vec::new();
+    for tenths in 5..40 {
+        let memory = f64::from(tenths) / 10.0;
+        let mut fused = spark();
+        fused.memory_budget_bytes = cpu(memory).memory_budget_bytes;
+        let (fused, plain) = (planned(&fused, KvType::F16), planned(&cpu(memory), KvType::F16));
+        assert_eq!(given(&fused), given(&plain), "{memory} GB");
+        assert!(plain.total_bytes <= plain.hardware.memory_budget_bytes, "{memory} GB");
+        seen.push(the_engine(&plain).attention);
+    }
+    // Too little memory for them at one end, enough at the other.
+    assert_eq!((seen[0], seen[34]), (Attention::Flash, Attention::Plain));
+}
