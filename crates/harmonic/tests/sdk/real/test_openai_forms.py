@@ -26,7 +26,7 @@ def test_an_answer_under_a_schema(openai_client):
 
 
 def test_under_a_schema_at_any_temperature(openai_client):
-    for seed in range(3):
+    for seed in range(2):
         choice = ask(openai_client, schema(TEAM), temperature=1.5, seed=seed).choices[0]
         assert choice.finish_reason == "stop"
         assert holds(TEAM, json.loads(choice.message.content))
@@ -39,7 +39,7 @@ def test_a_stream_under_a_schema(openai_client):
 
 
 def test_any_object(openai_client):
-    choice = ask(openai_client, {"type": "json_object"}).choices[0]
+    choice = ask(openai_client, {"type": "json_object"}, max_tokens=40).choices[0]
     assert choice.message.content.lstrip().startswith("{")
     # A small model may go on for ever; what ended is whole.
     if choice.finish_reason == "stop":
