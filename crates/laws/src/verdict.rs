@@ -33,12 +33,7 @@ pub struct LevelThroughput {
 ///   within [`PLATEAU_WITHOUT_INTERVALS`] of it.
 /// - cliff: the first level past the peak whose upper bound is below the peak's lower bound.
 pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
-    let mut levels: Vec<LevelThroughput> = levels
-        .iter()
-        .copied()
-        .filter(|level| level.tok_s.mean.is_finite() && level.tok_s.mean > 0.0)
-        .collect();
-    levels.sort_by_key(|level| level.parallel);
+    let levels = measured(levels);
     let Some(peak) = levels
         .iter()
         .copied()
@@ -56,6 +51,18 @@ pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
         sweet_spot: Some(sweet_spot(&levels, &peak)),
         cliff,
     }
+}
+
+/// The levels whose mean is a positive finite number, ascending; level 0 is none.
+pub(crate) fn measured(levels: &[LevelThroughput]) -> Vec<LevelThroughput> {
+    let mut levels: Vec<LevelThroughput> = levels
+        .iter()
+        .copied()
+        .filter(|level| level.parallel > 0)
+        .filter(|level| level.tok_s.mean.is_finite() && level.tok_s.mean > 0.0)
+        .collect();
+    levels.sort_by_key(|level| level.parallel);
+    levels
 }
 
 /// Whether `level` is below `peak` beyond doubt; `None` where a bound is absent.
