@@ -136,7 +136,7 @@ async fn readiness_names_the_engines_that_are_waited_for() {
     x-request-id: req-ID
 
     {"ready":true,"waiting_for":[]}
-    "#)
+    "#);
     });
 
     let health = Health::Restarting { message: "out of memory".to_owned() };
@@ -149,7 +149,7 @@ async fn readiness_names_the_engines_that_are_waited_for() {
     x-request-id: req-ID
 
     {"ready":false,"waiting_for":[{"engine":"small","state":"restarting"}]}
-    "#)
+    "#);
     });
 }
 
