@@ -45,11 +45,17 @@ pub fn run(folder: &str, url: &str) -> Result<usize, String> {
     let output = pytest.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
-    println!("{said}");
+    show(&said);
     match passed(&said) {
         Some(passed) if output.status.success() => Ok(passed),
         _ => Err(format!("{folder}: {}\n{said}\n{complained}", output.status)),
     }
+}
+
+/// What pytest said of cases that passed is read with `--nocapture`, as the slowest of them.
+#[expect(clippy::print_stdout, reason = "the test harness keeps it for who asks")]
+fn show(said: &str) {
+    println!("{said}");
 }
 
 /// From the last line, such as `64 passed in 31.05s`.

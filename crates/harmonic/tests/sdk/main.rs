@@ -1,6 +1,6 @@
 //! The official client libraries, and clients that mean no good: all of them in Python, over the
 //! binary as a user starts it. The cases are the `test_*.py` of the folders beside this file: `real`
-//! over llama.cpp and the starter model, `sim` over the simulated machine, whose OpenAPI document is
+//! over llama.cpp and the starter model, `sim` over the simulated machine, whose `OpenAPI` document is
 //! also held against what it does. The Rust files start what they need.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
