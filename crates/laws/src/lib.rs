@@ -1,7 +1,7 @@
 //! The physics and mathematics of parallel inference, once.
 //!
 //! Owns: KV cache sizes ([`kv`]), the time of one engine step and the roof that follows from it
-//! ([`step`]), the curves that a scaling series follows ([`line`], [`usl`]), and its reading
+//! ([`step`]), the curves that a scaling series follows ([`mod@line`], [`usl`]), and its reading
 //! ([`mod@verdict`]).
 //!
 //! Invariants: every function is pure and total. Sizes saturate instead of overflowing; a machine

@@ -16,7 +16,7 @@
 //! Checked against llama.cpp's own log (build 11434) for a `llama` and a `gemma3` model, in both
 //! layouts and both KV types: `cargo bench -p harmonic-llama --bench memory`.
 //!
-//! Does not count: what a back end adds for itself, but for [`work`].
+//! Does not count: what a back end adds for itself, but for `work`.
 
 use std::collections::BTreeSet;
 
