@@ -57,8 +57,13 @@ impl<W> Asked<W> {
 /// Why an answer is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// The model ended its turn, or a stop string was met.
+    /// The model ended its turn.
     Stop,
+    /// A stop string was met.
+    StopString {
+        /// Its place in [`Request::stop`].
+        index: u32,
+    },
     /// The limit of tokens, or the context, is exhausted.
     Length,
     /// It waits for the results of tool calls.
@@ -70,6 +75,7 @@ impl Finish {
     pub fn of(reason: FinishReason) -> Option<Self> {
         match reason {
             FinishReason::Stop => Some(Self::Stop),
+            FinishReason::StopString { index } => Some(Self::StopString { index }),
             FinishReason::Length => Some(Self::Length),
             FinishReason::ToolCalls => Some(Self::ToolCalls),
             FinishReason::Cancelled => None,
@@ -79,7 +85,7 @@ impl Finish {
     /// OpenAI's word, which is in logs too.
     pub const fn word(self) -> &'static str {
         match self {
-            Self::Stop => "stop",
+            Self::Stop | Self::StopString { .. } => "stop",
             Self::Length => "length",
             Self::ToolCalls => "tool_calls",
         }

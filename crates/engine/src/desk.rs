@@ -174,9 +174,10 @@ impl Desk {
         let Some(Open { mut client, .. }) = self.open.remove(&finished.id) else { return false };
         let rest = client.decoder.finish();
         client.say(rest, None);
-        let reason = match finished.reason {
-            FinishReason::Stop if client.decoder.called() => FinishReason::ToolCalls,
-            reason => reason,
+        let reason = match (finished.reason, client.decoder.met()) {
+            (FinishReason::Stop, _) if client.decoder.called() => FinishReason::ToolCalls,
+            (FinishReason::Stop, Some(index)) => FinishReason::StopString { index },
+            (reason, _) => reason,
         };
         client.send(Event::Finished { reason, usage: finished.usage });
         // Cancelled while it waited.

@@ -103,8 +103,14 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FinishReason {
-    /// The model ended its turn, or a stop string was met.
+    /// The model ended its turn.
     Stop,
+    /// A stop string was met.
+    #[serde(rename = "stop_string")]
+    StopString {
+        /// Its place in [`Request::stop`].
+        index: u32,
+    },
     /// `max_tokens` or the context is exhausted.
     Length,
     /// The answer ends with tool calls, and waits for their results.

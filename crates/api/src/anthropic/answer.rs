@@ -21,6 +21,8 @@ use crate::{sse, tools};
 pub struct MessageAnswer {
     id: String,
     model: String,
+    /// The stop strings that were asked for.
+    stops: Vec<String>,
     /// Blocks that have begun.
     blocks: u32,
     open: Option<Kind>,
@@ -43,7 +45,7 @@ enum Said<'a> {
     ContentBlockStart { index: u32, content_block: &'a Block },
     ContentBlockDelta { index: u32, delta: Delta<'a> },
     ContentBlockStop { index: u32 },
-    MessageDelta { delta: Ending, usage: Counts },
+    MessageDelta { delta: Ending<'a>, usage: Counts },
     MessageStop,
     Ping,
 }
@@ -58,9 +60,9 @@ enum Delta<'a> {
 }
 
 #[derive(Serialize)]
-struct Ending {
+struct Ending<'a> {
     stop_reason: &'static str,
-    stop_sequence: Option<&'static str>,
+    stop_sequence: Option<&'a str>,
 }
 
 impl Said<'_> {
@@ -82,8 +84,8 @@ impl Said<'_> {
 }
 
 impl MessageAnswer {
-    pub(super) fn new(id: String, model: String) -> Self {
-        Self { id, model, blocks: 0, open: None }
+    pub(super) fn new(id: String, model: String, stops: Vec<String>) -> Self {
+        Self { id, model, stops, blocks: 0, open: None }
     }
 
     fn message(&self, usage: Counts) -> Message {
@@ -97,6 +99,12 @@ impl MessageAnswer {
             stop_sequence: None,
             usage,
         }
+    }
+
+    /// The stop string that `finish` names.
+    fn stop_sequence(&self, finish: Finish) -> Option<&str> {
+        let Finish::StopString { index } = finish else { return None };
+        self.stops.get(usize::try_from(index).ok()?).map(String::as_str)
     }
 
     /// Ends the block that is open.
@@ -161,7 +169,8 @@ impl AnswerWriter for MessageAnswer {
 
     fn end(&mut self, _choice: u32, finish: Finish, usage: Usage, out: &mut BytesMut) {
         self.shut(out);
-        let delta = Ending { stop_reason: stop_reason(finish), stop_sequence: None };
+        let stop_sequence = self.stop_sequence(finish);
+        let delta = Ending { stop_reason: stop_reason(finish), stop_sequence };
         Said::MessageDelta { delta, usage: usage.into() }.write(out);
     }
 
@@ -182,6 +191,7 @@ impl AnswerWriter for MessageAnswer {
         let mut message = self.message(usage.into());
         for answer in answers {
             message.stop_reason = Some(stop_reason(answer.finish).to_owned());
+            message.stop_sequence = self.stop_sequence(answer.finish).map(str::to_owned);
             let Gathered { text, reasoning: thinking, calls, .. } = answer;
             let thinking = (!thinking.is_empty())
                 .then(|| Block::Thinking { thinking, signature: String::new() });

@@ -15,6 +15,10 @@ pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<MessageAnswer>, Inval
     let body: MessagesBody = body::read(body)?;
     let streamed = body.stream == Some(true);
     let request = decode(body, heading.id)?;
-    let writer = MessageAnswer::new(format!("msg_{}", heading.name), request.agent.0.clone());
+    let writer = MessageAnswer::new(
+        format!("msg_{}", heading.name),
+        request.agent.0.clone(),
+        request.stop.clone(),
+    );
     Ok(Asked { request, answers: 1, streamed, writer })
 }

@@ -57,6 +57,7 @@ impl From<Usage> for Counts {
 pub(super) fn stop_reason(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop => "end_turn",
+        Finish::StopString { .. } => "stop_sequence",
         Finish::Length => "max_tokens",
         Finish::ToolCalls => "tool_use",
     }

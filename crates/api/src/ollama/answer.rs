@@ -143,7 +143,7 @@ impl OllamaAnswer {
             return Line { done: true, done_reason: Some("load"), ..line };
         };
         let reason = match finish {
-            Finish::Stop | Finish::ToolCalls => "stop",
+            Finish::Stop | Finish::StopString { .. } | Finish::ToolCalls => "stop",
             Finish::Length => "length",
         };
         let counts = Some(self.times.counts(usage));

@@ -19,6 +19,8 @@ pub struct Decoder {
     /// Bytes that are not yet a whole character.
     bytes: Vec<u8>,
     stops: StopStrings,
+    /// The place of the stop string that was met.
+    met: Option<usize>,
     reasoning: Option<Splitter>,
     calls: Option<Calls>,
 }
@@ -49,7 +51,7 @@ impl Decoder {
         calls: Option<Calls>,
     ) -> Self {
         let (bytes, stops) = (Vec::new(), StopStrings::new(stop));
-        Self { vocabulary, markers, bytes, stops, reasoning, calls }
+        Self { vocabulary, markers, bytes, stops, met: None, reasoning, calls }
     }
 
     /// Takes the next token.
@@ -63,7 +65,8 @@ impl Decoder {
         }
         let text = take_characters(&mut self.bytes);
         let released = self.stops.push(&text);
-        Decoded { stop: released.stopped, ..self.split(&released.text) }
+        self.met = self.met.or(released.met);
+        Decoded { stop: released.met.is_some(), ..self.split(&released.text) }
     }
 
     /// What is still held back when the answer has ended. Bytes that never became a character are
@@ -71,7 +74,8 @@ impl Decoder {
     pub fn finish(&mut self) -> Decoded {
         let rest = String::from_utf8_lossy(&std::mem::take(&mut self.bytes)).into_owned();
         let mut released = self.stops.push(&rest);
-        if !released.stopped {
+        self.met = self.met.or(released.met);
+        if released.met.is_none() {
             released.text.push_str(&self.stops.finish());
         }
         let mut decoded = self.split(&released.text);
@@ -84,6 +88,11 @@ impl Decoder {
             decoded.answer.extend(calls.finish());
         }
         decoded
+    }
+
+    /// The place of the stop string that was met, among those that were asked for.
+    pub fn met(&self) -> Option<u32> {
+        self.met.and_then(|place| u32::try_from(place).ok())
     }
 
     /// Whether the answer has called a tool.

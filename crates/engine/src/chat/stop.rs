@@ -11,8 +11,8 @@ pub(super) struct StopStrings {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Released {
     pub(super) text: String,
-    /// A stop string was met; what follows it is gone.
-    pub(super) stopped: bool,
+    /// The place of the stop string that was met; what follows it is gone.
+    pub(super) met: Option<usize>,
 }
 
 impl StopStrings {
@@ -23,14 +23,15 @@ impl StopStrings {
     /// Takes more text; releases what cannot be part of a stop string any more.
     pub(super) fn push(&mut self, text: &str) -> Released {
         self.held.push_str(text);
-        let met = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
-        if let Some(at) = met {
+        let found = self.stops.iter().enumerate();
+        let found = found.filter_map(|(place, stop)| Some((self.held.find(stop.as_str())?, place)));
+        if let Some((at, place)) = found.min() {
             self.held.truncate(at);
-            return Released { text: std::mem::take(&mut self.held), stopped: true };
+            return Released { text: std::mem::take(&mut self.held), met: Some(place) };
         }
         let hold = self.stops.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - hold);
-        Released { text: std::mem::replace(&mut self.held, rest), stopped: false }
+        Released { text: std::mem::replace(&mut self.held, rest), met: None }
     }
 
     /// What was held back and turned out to be the answer's.

@@ -38,9 +38,9 @@ pub(super) async fn a_stop_string_ends_the_answer(factory: Factory<'_>) {
     let half = whole.text.chars().count() / 2;
     let stop: String = whole.text.chars().skip(half).take(4).collect();
     let mut request = ask(2, "first", "Tell me about the sea.", 60);
-    request.stop = vec![stop.clone()];
+    request.stop = vec!["\u{0}".to_owned(), stop.clone()];
     let cut = answer(&engine, request).await;
-    assert_eq!(cut.reason, Some(FinishReason::Stop));
+    assert_eq!(cut.reason, Some(FinishReason::StopString { index: 1 }));
     let expected = whole.text.split(&stop).next().unwrap_or_default();
     assert_eq!(cut.text, expected, "up to {stop:?} of {:?}", whole.text);
     assert!(cut.usage.completion_tokens < whole.usage.completion_tokens);

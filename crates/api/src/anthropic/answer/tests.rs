@@ -69,6 +69,7 @@ fn added(stream: &str) -> Value {
             }
             "message_delta" => {
                 message["stop_reason"] = delta["stop_reason"].clone();
+                message["stop_sequence"] = delta["stop_sequence"].clone();
                 message["usage"] = data["usage"].clone();
             }
             other => assert_eq!(other, "message_stop"),
@@ -87,9 +88,16 @@ fn sorted(message: &Value) -> (String, String, Vec<Value>) {
 
 proptest! {
     #[test]
-    fn a_stream_adds_up_to_the_whole_answer(events in events(), cached_tokens in 0u32..9) {
+    fn a_stream_adds_up_to_the_whole_answer(events in events(),
+        cached_tokens in 0u32..9,
+        reason in prop::sample::select(vec![
+            FinishReason::Stop,
+            FinishReason::StopString { index: 0 },
+            FinishReason::Length,
+        ]),
+    ) {
         let usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens };
-        let new = || MessageAnswer::new("msg_1".to_owned(), "coder".to_owned());
+        let new = || MessageAnswer::new("msg_1".to_owned(), "coder".to_owned(), vec!["END".to_owned()]);
         let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
         let (mut writer, mut gathered) = (new(), Gathered::default());
         writer.open(9, &mut stream);
@@ -97,7 +105,7 @@ proptest! {
             writer.event(0, &event, &mut stream);
             gathered.push(event);
         }
-        let finish = Finish::of(FinishReason::Stop).expect("an answer");
+        let finish = Finish::of(reason).expect("an answer");
         writer.end(0, finish, usage, &mut stream);
         writer.close(usage, &mut stream);
         gathered.end(finish, usage);
@@ -106,6 +114,9 @@ proptest! {
         let added = added(str::from_utf8(&stream).expect("text"));
         let whole: Value = serde_json::from_slice(&whole).expect("JSON");
         prop_assert_eq!(sorted(&added), sorted(&whole));
+        let met = (reason == FinishReason::StopString { index: 0 }).then_some("END");
+        prop_assert_eq!(whole["stop_sequence"].as_str(), met);
+        prop_assert_eq!(whole["stop_reason"] == "stop_sequence", met.is_some());
         for field in ["id", "type", "role", "model", "stop_reason", "stop_sequence", "usage"] {
             prop_assert_eq!(&added[field], &whole[field]);
         }

@@ -119,7 +119,7 @@ impl ResponseAnswer {
 
 fn status(finish: Finish) -> Status {
     match finish {
-        Finish::Stop | Finish::ToolCalls => Status::Completed,
+        Finish::Stop | Finish::StopString { .. } | Finish::ToolCalls => Status::Completed,
         Finish::Length => Status::Incomplete,
     }
 }

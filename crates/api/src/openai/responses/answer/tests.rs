@@ -33,7 +33,12 @@ proptest! {
     #[test]
     fn a_stream_adds_up_to_the_whole_response(
         events in events(),
-        finish in prop::sample::select(vec![Finish::Stop, Finish::Length, Finish::ToolCalls]),
+        finish in prop::sample::select(vec![
+            Finish::Stop,
+            Finish::StopString { index: 0 },
+            Finish::Length,
+            Finish::ToolCalls,
+        ]),
         cached_tokens in 0u32..9,
     ) {
         let usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens };
