@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, Url};
 
 use crate::openai::{ChatRequest, Envelope, ModelList, StreamOptions};
@@ -38,6 +38,7 @@ pub struct Client {
     base: Url,
     pooled: reqwest::Client,
     fresh: reqwest::Client,
+    authorization: Option<HeaderValue>,
 }
 
 impl Client {
@@ -71,7 +72,21 @@ impl Client {
                 .map_err(ClientError::Setup)?,
             fresh: builder().pool_max_idle_per_host(0).build().map_err(ClientError::Setup)?,
             base,
+            authorization: None,
         })
+    }
+
+    /// The client, showing `key` with each request.
+    ///
+    /// # Errors
+    /// [`ClientError::Key`] when it has characters that cannot be sent.
+    pub fn with_key(mut self, key: &str) -> Result<Self, ClientError> {
+        let mut value =
+            HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| ClientError::Key)?;
+        // Kept out of what is printed for debugging.
+        value.set_sensitive(true);
+        self.authorization = Some(value);
+        Ok(self)
     }
 
     /// The server's address, without `/v1`.
@@ -132,6 +147,14 @@ impl Client {
         self.send(&url, |client| client.get(url.clone())).await.map(drop)
     }
 
+    /// The request with our key, where we have one.
+    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
+        }
+    }
+
     fn url(&self, path: &str) -> Url {
         self.base.join(path).expect("a base with a trailing slash takes any of these paths")
     }
@@ -144,6 +167,7 @@ impl Client {
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Response, ClientError> {
         let unreachable = |source| ClientError::Unreachable { url: url.to_string(), source };
+        let request = |client| self.signed(request(client));
         let response = match request(&self.pooled).send().await {
             Err(error) if !error.is_connect() && !error.is_timeout() && !error.is_builder() => {
                 request(&self.fresh).send().await

@@ -95,6 +95,7 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes(64 << 20),
         park_bytes: Bytes(64 << 20),
+        queue_limit: 256,
     }
 }
 

@@ -147,6 +147,7 @@ async fn dies(panics: bool) -> String {
         token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes::ZERO,
         park_bytes: Bytes(64 << 20),
+        queue_limit: 256,
     };
     let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
         let inner = SimMachine::new(paper::spark(), 1, 512);

@@ -5,6 +5,7 @@
 //! goes away) drops the submissions or the [`Generation`]s, and so cancels the request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -13,12 +14,14 @@ use axum::routing::{MethodRouter, post};
 use bytes::BytesMut;
 use futures::future::try_join_all;
 use harmonic_api::{AnswerWriter, Asked, Finish, Gathered, Heading, Invalid, total};
-use harmonic_engine::{Generation, Granted};
+use harmonic_engine::Generation;
 use harmonic_types::{Event, RequestId, Usage};
-use tracing::{Span, info};
+use tokio::time::Instant;
+use tracing::Span;
 
 use crate::api_error::ApiError;
 use crate::body;
+use crate::metrics::Account;
 use crate::respond::body_of_json;
 use crate::shared::{Shared, unix_now};
 
@@ -49,6 +52,7 @@ async fn answer<W: AnswerWriter>(
     request: Request,
     ask: Ask<W>,
 ) -> Result<Response, ApiError> {
+    let began = Instant::now();
     let body = body::read(&shared, request).await?;
     let heading = Heading { id, name: shared.answer_name(id), created: unix_now() };
     let asked = ask(&body, &heading)?;
@@ -58,36 +62,54 @@ async fn answer<W: AnswerWriter>(
     let (agent, agent_header) = roster.find(&asked.request.agent)?;
     let span = Span::current();
     span.record("agent", agent.name.0.as_str());
+    let mut account = Account::open(Arc::clone(&shared), &agent.name, began);
     let streamed = asked.streamed;
     let (requests, writer) = asked.into_requests(|| shared.next_id());
     // One that is refused takes the others with it: their futures are dropped.
-    let generations = try_join_all(requests.map(|request| agent.engine.submit(request))).await?;
+    let submitted = try_join_all(requests.map(|request| agent.engine.submit(request)));
+    // Dropping it takes what still waits out of the queue.
+    let waited = shared.config.queue_timeout;
+    let submitted = match tokio::time::timeout(waited, submitted).await {
+        Ok(submitted) => submitted.map_err(ApiError::from),
+        Err(_) => Err(ApiError::QueueTimeout { agent: agent.name.clone(), waited }),
+    };
+    let generations = submitted.map_err(|error| refuse(&mut account, error))?;
     let granted = granted(&generations);
-    if let Some((slot, queue_ms)) = granted {
+    if let Some((slot, queued)) = granted {
+        account.granted(queued);
         span.record("slot", slot);
-        span.record("queue_ms", queue_ms);
+        span.record("queue_ms", milliseconds(queued));
     }
 
     let mut response = if streamed {
-        stream::response(writer, generations, shared.config.ping)
+        stream::response(writer, generations, account, shared.config.ping)
     } else {
-        whole(writer, generations).await?
+        whole(writer, generations, account).await?
     };
     let headers = response.headers_mut();
     headers.insert(AGENT, agent_header);
-    if let Some((slot, queue_ms)) = granted {
+    if let Some((slot, queued)) = granted {
         headers.insert(SLOT, HeaderValue::from(slot));
-        headers.insert(QUEUE_MS, HeaderValue::from(queue_ms));
+        headers.insert(QUEUE_MS, HeaderValue::from(milliseconds(queued)));
     }
     Ok(response)
 }
 
-/// The first answer's slot, and the longest wait in milliseconds.
-fn granted(generations: &[Generation]) -> Option<(u32, u64)> {
+/// The first answer's slot, and the longest wait.
+fn granted(generations: &[Generation]) -> Option<(u32, Duration)> {
     let slot = generations.first()?.granted().slot;
-    let queue_ms = |granted: Granted| u64::try_from(granted.queued.as_millis()).unwrap_or(u64::MAX);
-    let longest = generations.iter().map(|one| queue_ms(one.granted())).max()?;
+    let longest = generations.iter().map(|one| one.granted().queued).max()?;
     Some((slot, longest))
+}
+
+fn milliseconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The error, noted in the account.
+fn refuse(account: &mut Account, error: ApiError) -> ApiError {
+    account.failed(&error);
+    error
 }
 
 /// The end of a generation.
@@ -109,37 +131,32 @@ fn is_last(event: Option<&Event>) -> bool {
     matches!(event, Some(Event::Finished { .. } | Event::Failed { .. }) | None)
 }
 
-/// Notes an answer in the log.
-fn note(finish: Finish, usage: Usage) {
-    info!(
-        prompt_tokens = usage.prompt_tokens,
-        completion_tokens = usage.completion_tokens,
-        finish = finish.word(),
-        "answered"
-    );
-}
-
 async fn whole<W: AnswerWriter>(
     writer: W,
     generations: Vec<Generation>,
+    mut account: Account,
 ) -> Result<Response, ApiError> {
     // A failure of one is the failure of all: the others are cancelled.
-    let answers = try_join_all(generations.into_iter().map(gather)).await?;
+    let gathering = generations.into_iter().map(|generation| gather(generation, &account));
+    let answers = try_join_all(gathering).await.map_err(|error| refuse(&mut account, error))?;
     let usage = total(answers.iter().map(|answer| answer.usage));
     if let Some(first) = answers.first() {
-        note(first.finish, usage);
+        account.finished(first.finish, usage, answers.len());
     }
     let mut out = BytesMut::new();
     writer.whole(answers, usage, &mut out);
     Ok(body_of_json(StatusCode::OK, out))
 }
 
-async fn gather(mut generation: Generation) -> Result<Gathered, ApiError> {
+async fn gather(mut generation: Generation, account: &Account) -> Result<Gathered, ApiError> {
     let mut gathered = Gathered::default();
     let end = loop {
         match generation.next().await {
-            end if is_last(end.as_ref()) => break end,
-            event => event.into_iter().for_each(|event| gathered.push(event)),
+            Some(event) if !is_last(Some(&event)) => {
+                account.token();
+                gathered.push(event);
+            }
+            end => break end,
         }
     };
     let (finish, usage) = ending(end)?;

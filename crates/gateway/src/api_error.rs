@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -50,6 +50,23 @@ pub(crate) enum ApiError {
     NoPuller,
     #[error("cannot pull the model: {message}")]
     PullFailed { message: String },
+    #[error("{agent} had no slot free within {} s: ask again", waited.as_secs_f64())]
+    QueueTimeout { agent: AgentName, waited: Duration },
+    #[error(
+        "this server wants an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; \
+         `harmonic keys add NAME` on its machine makes one"
+    )]
+    NoKey,
+    #[error("no such API key: `harmonic keys list` on the server's machine says which there are")]
+    WrongKey,
+    #[error("the key {name} lets in {per_minute} requests a minute: retry in {} s", seconds(*.retry_after))]
+    KeyLimited { name: String, per_minute: u32, retry_after: Duration },
+    #[error(
+        "this server is not asked as {host}: use localhost, or start it with --allow-host {host}"
+    )]
+    ForeignHost { host: String },
+    #[error("pages of {origin} may not ask: start the server with --cors-origin {origin}")]
+    ForeignOrigin { origin: String },
     /// The deployment was stopped while the request ran.
     #[error("the deployment was stopped before the answer was complete: ask again")]
     Cancelled,
@@ -114,9 +131,24 @@ impl ApiError {
             Self::NoEmbeddings { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
             Self::NoPuller => (S::NOT_FOUND, F::NotFound, "no_pulls", None),
             Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
+            Self::QueueTimeout { .. } => {
+                (S::SERVICE_UNAVAILABLE, F::Unavailable, "queue_timeout", unavailable)
+            }
+            Self::NoKey => (S::UNAUTHORIZED, F::Unauthenticated, "api_key_missing", None),
+            Self::WrongKey => (S::UNAUTHORIZED, F::Unauthenticated, "api_key_unknown", None),
+            Self::KeyLimited { retry_after, .. } => {
+                (S::TOO_MANY_REQUESTS, F::Limited, "key_limit", Some(*retry_after))
+            }
+            Self::ForeignHost { .. } => (S::FORBIDDEN, F::Forbidden, "host_not_allowed", None),
+            Self::ForeignOrigin { .. } => (S::FORBIDDEN, F::Forbidden, "origin_not_allowed", None),
             Self::Cancelled => (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable),
         };
         Row { status, class, code, retry_after }
+    }
+
+    /// For programs; stable.
+    pub(crate) fn code(&self) -> &'static str {
+        self.row().code
     }
 
     fn param(&self) -> Option<&str> {
@@ -148,14 +180,20 @@ impl IntoResponse for ApiError {
         tracing::info!(status = row.status.as_u16(), code = row.code, "refused");
         let mut response = row.status.into_response();
         if let Some(after) = row.retry_after {
-            // Whole seconds, rounded up: 0 would mean at once.
-            let seconds = after.as_millis().div_ceil(1000).max(1);
-            let value = HeaderValue::try_from(seconds.to_string()).expect("digits");
+            let value = HeaderValue::try_from(seconds(after).to_string()).expect("digits");
             response.headers_mut().insert(RETRY_AFTER, value);
+        }
+        if row.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(Unsaid(Arc::new(self)));
         response
     }
+}
+
+/// Whole seconds, rounded up: 0 would mean at once.
+fn seconds(wait: Duration) -> u128 {
+    wait.as_millis().div_ceil(1000).max(1)
 }
 
 /// An error whose response has no body yet.

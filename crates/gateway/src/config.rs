@@ -12,6 +12,13 @@ pub struct Config {
     /// How long a client may take to send the head of a request; a connection that is idle for as
     /// long is closed.
     pub head_timeout: Duration,
+    /// Largest head of a request, in bytes; below 8,192 it is 8,192.
+    pub head_limit: usize,
+    /// How long a request may wait for a slot.
+    pub queue_timeout: Duration,
+    /// How long a client may leave unread what waits for it; then its connection is closed, and its
+    /// request cancelled.
+    pub write_timeout: Duration,
     /// How often a stream that is silent shows that it lives: proxies close connections that are
     /// idle, after a minute as a rule. Below 1 ms it is 1 ms.
     pub ping: Duration,
@@ -25,6 +32,9 @@ impl Default for Config {
             body_limit: 16 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(30),
+            head_limit: 64 * 1024,
+            queue_timeout: Duration::from_mins(10),
+            write_timeout: Duration::from_mins(1),
             ping: Duration::from_secs(15),
             grace: Duration::from_secs(30),
         }

@@ -34,6 +34,11 @@ pub enum GatewayError {
     /// The listening socket stopped working.
     #[error("the listening socket no longer accepts connections: start the server again")]
     Accept(#[source] std::io::Error),
+    /// What no browser sends.
+    #[error(
+        "`{0}` is no origin: write it as a browser sends it, such as https://chat.example, or * for any"
+    )]
+    Origin(String),
     /// Two agents of one name.
     #[error("agent `{0}` is twice in the roster: names must be unique")]
     DuplicateAgent(AgentName),

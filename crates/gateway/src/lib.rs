@@ -1,16 +1,17 @@
 //! The HTTP server in front of the engines: one endpoint, each agent a model name.
 //!
-//! Owns: listening, connections and their limits, routing, the table from failures to statuses and
+//! Owns: listening, connections and their limits, who may come in, routing, the table from failures to statuses and
 //! headers, streaming.
 //!
 //! Invariants: no status line goes out before a request is granted a slot or refused; each request
 //! gets exactly one answer or error, in the envelope of its dialect; a client that goes away
-//! cancels its request, queued or running; no prompt or answer text is logged.
+//! cancels its request, queued or running; no prompt or answer text is logged, and no key.
 //!
 //! Does not do: admission (that is `sched`), the wire types (that is `api`), starting and draining
 //! engines (that is `launcher`).
 #![forbid(unsafe_code)]
 
+mod access;
 mod answer;
 mod api_error;
 mod body;
@@ -20,6 +21,7 @@ mod error;
 mod health;
 mod holder;
 mod listener;
+mod metrics;
 mod openapi;
 mod pull;
 mod puller;
@@ -33,6 +35,7 @@ mod shared;
 mod slots;
 mod span;
 
+pub use access::{Access, ApiKey, Fingerprint, Hosts, Keys, Origins};
 pub use config::Config;
 pub use error::GatewayError;
 pub use holder::Holder;

@@ -77,6 +77,9 @@ fn described(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Val
             content[media_type] = json!({});
             content
         }
+        Answer::Metrics => {
+            json!({"application/openmetrics-text": {"schema": {"type": "string"}}})
+        }
         Answer::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
     };
     let mut described = json!({

@@ -9,13 +9,14 @@ use axum::routing::get;
 
 use crate::api_error::{ApiError, speak};
 use crate::shared::Shared;
-use crate::{health, openapi, ready, routes, slots, span};
+use crate::{access, health, metrics, openapi, ready, routes, slots, span};
 
 /// The server's routes over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    routes::routes()
+    let routes = routes::routes()
         .route("/health", get(health::health))
         .route("/ready", get(ready::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/slots", get(slots::slots))
         .route("/openapi.json", get(openapi::openapi))
         .fallback(async |request: Request| ApiError::NoSuchPath {
@@ -26,7 +27,15 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             path: request.uri().path().to_owned(),
         })
         .layer(DefaultBodyLimit::max(shared.config.body_limit))
+        .layer(from_fn_with_state(Arc::clone(&shared), access::door));
+    // Before the door: a browser asks whether it may without saying who it is.
+    let routes = match shared.access.origins.layer() {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes
         .layer(from_fn(speak))
+        .layer(from_fn_with_state(Arc::clone(&shared), metrics::count))
         .layer(from_fn_with_state(Arc::clone(&shared), span::span))
         .with_state(shared)
 }

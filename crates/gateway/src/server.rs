@@ -15,8 +15,10 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::task::{JoinError, JoinSet};
+use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, error, info, warn};
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::error::GatewayError;
 use crate::listener::Listener;
@@ -28,7 +30,10 @@ use crate::shared::Shared;
 /// end meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `roster` on `listener` until `shutdown` resolves, then until the answers that run have
+/// The least that hyper takes as a limit, in bytes.
+const SMALLEST_HEAD: usize = 8192;
+
+/// Serves `roster` to who has `access`, on `listener` until `shutdown` resolves, then until the answers that run have
 /// ended or the grace period has. Drain the engines first where new requests should still be
 /// answered (with a 503) while old ones finish.
 ///
@@ -37,10 +42,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(
     listener: Listener,
     roster: Roster,
+    access: Access,
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), GatewayError> {
-    let service = router(Shared::new(roster, config));
+    let service = router(Shared::new(roster, access, config));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -98,10 +104,13 @@ async fn serve_one(stream: TcpStream, service: Router, config: Config, graceful:
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");
     }
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(config.write_timeout));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.head_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .max_buf_size(config.head_limit.max(SMALLEST_HEAD))
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(service));
     if let Err(error) = graceful.watch(connection).await {
         debug!(%error, "the connection ended early");
     }

@@ -6,24 +6,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use harmonic_types::RequestId;
 
+use crate::access::Access;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::roster::Roster;
 
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     roster: Arc<Roster>,
+    pub(crate) access: Access,
     pub(crate) config: Config,
+    pub(crate) metrics: Metrics,
     /// Seconds since 1970 at which the server started.
     pub(crate) started: u64,
     next: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(roster: Roster, config: Config) -> Arc<Self> {
+    pub(crate) fn new(roster: Roster, access: Access, config: Config) -> Arc<Self> {
         Arc::new(Self {
             roster: Arc::new(roster),
+            access,
             config,
+            metrics: Metrics::new(),
             started: unix_now(),
             next: AtomicU64::new(1),
         })

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::{Instrument, Span, field, info, info_span};
+use tracing::{Instrument, field, info_span};
 
 use crate::shared::Shared;
 
@@ -33,36 +33,17 @@ pub(crate) async fn span(
         id = name.to_str().unwrap_or_default(),
         method = %request.method(),
         path = request.uri().path(),
+        key = field::Empty,
         agent = field::Empty,
         slot = field::Empty,
         queue_ms = field::Empty,
         status = field::Empty,
     );
     request.extensions_mut().insert(id);
-    let waiting = Waiting(Some(span.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
-    waiting.over();
     span.record("status", response.status().as_u16());
     response.headers_mut().insert(REQUEST_ID, name);
     response
-}
-
-/// A request without a status line. When it is dropped before [`Waiting::over`], its future was:
-/// the client went away.
-struct Waiting(Option<Span>);
-
-impl Waiting {
-    fn over(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(span) = &self.0 {
-            span.in_scope(|| info!("the client went away before it was answered"));
-        }
-    }
 }
 
 /// The client's own name for the request, where it is short and printable.

@@ -1,7 +1,6 @@
 //! The arguments, as clap reads them.
 #![expect(clippy::doc_markdown, reason = "the comments are what `--help` prints")]
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -11,8 +10,10 @@ use harmonic_types::{AgentName, BudgetRule, SetupAxis, Sharing};
 
 use crate::what_if::WhatIf;
 
+mod door;
 mod running;
 
+pub use door::{Door, Keys};
 pub use running::{Chat, Down, Ps};
 
 /// A team of local LLM agents on this machine
@@ -51,6 +52,9 @@ pub enum Verb {
     Ps(Ps),
     /// Stop a team that runs: its answers get time to finish
     Down(Down),
+    /// Make, list and remove API keys, of which clients of a team then need one
+    #[command(subcommand)]
+    Keys(Keys),
     /// Talk to an agent of a team that runs
     Chat(Chat),
     /// Measure how throughput grows with parallel requests
@@ -195,10 +199,9 @@ pub struct Up {
     /// Port to serve on; 0 is any free one [default: $HARMONIC_PORT or 4276]
     #[arg(long)]
     pub port: Option<u16>,
-    /// Address to serve on. There are no API keys yet: any but a loopback address is open to
-    /// whoever reaches it
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub host: IpAddr,
+    /// Who may come in
+    #[command(flatten)]
+    pub door: Door,
     /// Serve in the background: returns once the team serves; `harmonic down` stops it
     #[arg(long)]
     pub detach: bool,

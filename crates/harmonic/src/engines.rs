@@ -18,18 +18,22 @@ use harmonic_types::{Bytes, Divergence, EnginePlan, ModelShape, Plan};
 #[derive(Clone, Debug)]
 pub struct Engines {
     device: Option<SharedDevice>,
+    /// Most requests that wait per agent.
+    queue_limit: u32,
 }
 
 impl Engines {
-    /// For the engines of `plan`, which share a device.
-    pub fn of(plan: &Plan) -> Self {
-        Self { device: shared_device(plan) }
+    /// For the engines of `plan`, which share a device; at most `queue_limit` requests wait for
+    /// each agent.
+    pub fn of(plan: &Plan, queue_limit: u32) -> Self {
+        Self { device: shared_device(plan), queue_limit }
     }
 }
 
 impl Starter for Engines {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
+        config.queue_limit = self.queue_limit;
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
         match engine.kind.as_str() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use harmonic_api::ClientError;
 use harmonic_bench::BenchError;
 
 /// What went wrong and what to do.
@@ -36,6 +37,9 @@ pub fn hint(error: &anyhow::Error) -> Option<&str> {
     error.chain().find_map(|cause| {
         if let Some(failure) = cause.downcast_ref::<Failure>() {
             return Some(failure.hint.as_str());
+        }
+        if let Some(ClientError::Status { status: 401, .. }) = cause.downcast_ref() {
+            return Some("HARMONIC_API_KEY is what our commands send: set it to one of its keys");
         }
         cause.downcast_ref::<BenchError>().and_then(BenchError::hint)
     })

@@ -3,14 +3,43 @@
 //! llama.cpp is talkative; what it says comes under the target `llama` and only with `-vv` or a
 //! filter that names it.
 
+use std::str::FromStr;
+
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging where `filter` (`RUST_LOG` syntax) or `-v` asks for it. A filter wins.
+use crate::failure::Failure;
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: an object a line, with the fields of the request's span.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(Failure::new(
+                format!("HARMONIC_LOG_FORMAT is `{text}`, which is no format of logs"),
+                "set it to text or json, or remove it",
+            )),
+        }
+    }
+}
+
+/// Starts logging where `filter` (`RUST_LOG` syntax) or `-v` asks for it, written as `format` says. A filter wins.
 ///
 /// # Errors
 /// When the filter cannot be understood.
-pub fn start(filter: Option<&str>, verbose: u8) -> anyhow::Result<()> {
+pub fn start(filter: Option<&str>, verbose: u8, format: LogFormat) -> anyhow::Result<()> {
     let filter = match (filter, verbose) {
         (Some(filter), _) => filter,
         (None, 0) => return Ok(()),
@@ -21,6 +50,10 @@ pub fn start(filter: Option<&str>, verbose: u8) -> anyhow::Result<()> {
     let filter = EnvFilter::builder().parse(filter).with_context(|| {
         format!("the log filter `{filter}` (HARMONIC_LOG or RUST_LOG) cannot be understood")
     })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
     Ok(())
 }

@@ -9,15 +9,18 @@ mod agree;
 mod chorus;
 mod cli;
 mod detached;
+mod door;
 mod emit;
 mod engines;
 mod exit;
 mod failure;
 mod http_threads;
+mod keyring;
 mod logging;
 mod openmp;
 mod printer;
 mod progress;
+mod puller;
 mod serving;
 mod settings;
 mod setup;
@@ -68,7 +71,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
     let settings = Settings::read()?;
-    logging::start(settings.log.as_deref(), cli.verbose)?;
+    logging::start(settings.log.as_deref(), cli.verbose, settings.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // Dropping the runtime waits for blocking work, which stops at its next step and takes its
     // temporary files with it.

@@ -13,6 +13,7 @@ use harmonic_types::{Bytes, Plan};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::door::Door;
 use crate::engines::Engines;
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
 use crate::printer::Printer;
@@ -34,30 +35,32 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Takes the port, starts the engines of `plan`, and serves.
+    /// Takes the port of `door`, starts the engines of `plan`, and serves.
     ///
     /// # Errors
     /// When the port is taken, an engine does not start, or the user stops it.
     pub async fn start(
         plan: Plan,
-        address: SocketAddr,
+        door: Door,
         printer: &Printer,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
+        let address = door.address;
         let http = HttpThreads::start(plan.http_threads.unwrap_or(HTTP_THREADS))?;
         let listener = http.spawn(harmonic_gateway::bind(address)).await??;
-        Self::on(http, listener, plan, printer, stop).await
+        Self::on(http, listener, door, plan, printer, stop).await
     }
 
     async fn on(
         http: HttpThreads,
         listener: Listener,
+        door: Door,
         plan: Plan,
         printer: &Printer,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
         let available = crate::team::hardware()?.memory_available_bytes;
-        let deployment = launch(plan, available, printer, stop).await?;
+        let deployment = launch(plan, door.queue_limit, available, printer, stop).await?;
         for finding in deployment.findings() {
             printer.finding(finding);
         }
@@ -69,10 +72,15 @@ impl Serving {
             engine: agent.engine,
         });
         let roster = Roster::new(agents.collect())?;
+        let roster = match door.puller {
+            Some(puller) => roster.with_puller(Arc::new(puller)),
+            None => roster,
+        };
         let address = listener.address();
         let close = CancellationToken::new();
-        let config = Config { grace: LAST_BYTES, ..Config::default() };
-        let serve = harmonic_gateway::serve(listener, roster, config, {
+        let queue_timeout = door.queue_timeout;
+        let config = Config { grace: LAST_BYTES, queue_timeout, ..Config::default() };
+        let serve = harmonic_gateway::serve(listener, roster, door.access, config, {
             let close = close.clone();
             async move { close.cancelled().await }
         });
@@ -126,12 +134,13 @@ impl Serving {
 
 async fn launch(
     plan: Plan,
+    queue_limit: u32,
     available: Bytes,
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Deployment> {
     let shown = Shown::on(printer);
-    let engines = Engines::of(&plan);
+    let engines = Engines::of(&plan, queue_limit);
     let start = Deployment::start(Arc::new(plan), Arc::new(engines), available, &shown);
     Ok(stop.or(start).await??)
 }

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use etcetera::BaseStrategy;
+use harmonic_api::{Client, ClientError};
 use harmonic_launcher::Runs;
 use harmonic_models::{CacheRoots, PullOptions, Store, default_root};
 
 use crate::failure::Failure;
+use crate::logging::LogFormat;
 
 /// Where the server listens unless told otherwise.
 const PORT: u16 = 4276;
@@ -34,6 +36,10 @@ pub struct Settings {
     pub runs: Runs,
     /// What deployments in the background say: `$XDG_STATE_HOME/harmonic/logs`.
     pub logs: PathBuf,
+    /// API keys that let in: `$XDG_CONFIG_HOME/harmonic/keys.toml`.
+    pub keys: PathBuf,
+    /// `$HARMONIC_API_KEY`: what we show to a server that wants a key.
+    pub api_key: Option<String>,
     /// Caches of other tools.
     pub caches: CacheRoots,
     /// `$HF_ENDPOINT`, `$HF_TOKEN`.
@@ -46,8 +52,19 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// `$HARMONIC_LOG`, else `$RUST_LOG`.
     pub log: Option<String>,
+    /// `$HARMONIC_LOG_FORMAT`: text or json.
+    pub log_format: LogFormat,
     /// What the kernel calls this machine.
     pub host: String,
+}
+
+/// The folders that a user has.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    home: &'a Path,
+    data: &'a Path,
+    state: &'a Path,
+    config: &'a Path,
 }
 
 impl Settings {
@@ -64,15 +81,26 @@ impl Settings {
         let data = folders.data_dir();
         // Windows has no folder of its own for what a program remembers between runs.
         let state = folders.state_dir().unwrap_or_else(|| data.clone());
-        Self::from_environment(&lookup, folders.home_dir(), &data, &state)
+        let config = folders.config_dir();
+        let places =
+            Places { home: folders.home_dir(), data: &data, state: &state, config: &config };
+        Self::from_environment(&lookup, &places)
+    }
+
+    /// A client of the server at `url`, which shows our key.
+    ///
+    /// # Errors
+    /// When the URL is none, or the key cannot be sent.
+    pub fn client(&self, url: &str) -> Result<Client, ClientError> {
+        let client = Client::new(url)?;
+        self.api_key.as_deref().map_or(Ok(client.clone()), |key| client.with_key(key))
     }
 
     fn from_environment(
         lookup: &dyn Fn(&str) -> Option<String>,
-        home: &Path,
-        data: &Path,
-        state: &Path,
+        places: &Places<'_>,
     ) -> anyhow::Result<Self> {
+        let Places { home, data, state, config } = *places;
         let path = |name: &str| lookup(name).map(PathBuf::from);
         let defaults = PullOptions::default();
         let own_file = || Path::new(STACK_FILE).exists().then(|| STACK_FILE.to_owned());
@@ -82,6 +110,8 @@ impl Settings {
             setups: data.join("harmonic/setups"),
             runs: Runs::new(state.join("harmonic/runs")),
             logs: state.join("harmonic/logs"),
+            keys: config.join("harmonic/keys.toml"),
+            api_key: lookup("HARMONIC_API_KEY"),
             caches: caches(&path, home),
             pull: PullOptions {
                 hub_endpoint: lookup("HF_ENDPOINT").unwrap_or(defaults.hub_endpoint),
@@ -95,6 +125,8 @@ impl Settings {
                 .filter_map(|name| Some((name.to_owned(), lookup(name)?)))
                 .collect(),
             log: lookup("HARMONIC_LOG").or_else(|| lookup("RUST_LOG")),
+            log_format: lookup("HARMONIC_LOG_FORMAT")
+                .map_or(Ok(LogFormat::default()), |text| text.parse())?,
             host: host(),
         })
     }
@@ -146,8 +178,9 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let [home, data, state] = ["/home/me", "/home/me/.data", "/home/me/.state"].map(Path::new);
-        Settings::from_environment(&lookup, home, data, state)
+        let [home, data, state, config] =
+            ["/home/me", "/home/me/.data", "/home/me/.state", "/home/me/.config"].map(Path::new);
+        Settings::from_environment(&lookup, &Places { home, data, state, config })
     }
 
     #[test]
@@ -156,6 +189,7 @@ mod tests {
         assert_eq!(settings.store.root(), Path::new("/home/me/.data/harmonic/models"));
         assert_eq!((settings.port, settings.stack.as_str()), (4276, "standard"));
         assert_eq!(settings.log, None);
+        assert_eq!(settings.keys, Path::new("/home/me/.config/harmonic/keys.toml"));
         assert_eq!(settings.logs, Path::new("/home/me/.state/harmonic/logs"));
         let hub = PathBuf::from("/home/me/.cache/huggingface/hub");
         assert_eq!(settings.caches.hugging_face, [hub]);

@@ -6,6 +6,7 @@ mod demo;
 mod detect;
 mod doctor;
 mod down;
+mod keys;
 mod models;
 mod plan;
 pub mod ps;
@@ -35,6 +36,7 @@ pub async fn run(
         Verb::Up(args) => up::run(&args, settings, printer, stop).await,
         Verb::Ps(args) => ps::run(&args, settings, printer).await,
         Verb::Down(args) => down::run(&args, settings, printer, stop).await,
+        Verb::Keys(args) => keys::run(args, settings, printer),
         Verb::Chat(args) => chat::run(&args, settings, printer, stop).await,
         Verb::Bench(args) => bench::run(args, settings, printer, stop).await,
         Verb::Demo(args) => demo::run(&args, settings, printer, stop).await,

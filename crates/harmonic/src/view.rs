@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod endpoint;
 pub mod findings;
 pub mod hardware;
+pub mod keys;
 pub mod lines;
 pub mod models;
 pub mod plan;

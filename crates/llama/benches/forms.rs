@@ -133,6 +133,7 @@ fn start(path: &Path, threads: u32, level: u32) -> Local {
         token_bytes: Bytes(23_040),
         prefix_bytes: Bytes(64 << 20),
         park_bytes: Bytes(64 << 20),
+        queue_limit: 256,
     };
     let setup = LlamaSetup {
         id: config.id.clone(),

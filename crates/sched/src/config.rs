@@ -57,6 +57,9 @@ pub struct SchedConfig {
 }
 
 impl SchedConfig {
+    /// Most requests that wait per agent, unless somebody says otherwise.
+    pub const QUEUE_LIMIT: u32 = 256;
+
     /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with the
     /// usual values for the rest.
     pub fn new(agents: Vec<AgentShare>, sequences: u32, kv_tokens: u64) -> Self {
@@ -71,7 +74,7 @@ impl SchedConfig {
             guaranteed: sequences,
             batch_tokens: 512,
             step_time: Duration::from_millis(400),
-            queue_limit: 256,
+            queue_limit: Self::QUEUE_LIMIT,
             retry_after: Duration::from_secs(2),
             ageing: Duration::from_secs(10),
             prefix_bytes: Bytes(256 << 20),

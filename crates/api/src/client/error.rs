@@ -13,6 +13,9 @@ pub enum ClientError {
         /// What is wrong and how to write it.
         reason: String,
     },
+    /// A key that no header can carry; it is not repeated here.
+    #[error("the API key has characters that cannot be sent: is it copied whole, on one line?")]
+    Key,
     /// TLS or the connection pool cannot be set up.
     #[error("cannot set up an HTTP client: are the system's CA certificates installed?")]
     Setup(#[source] reqwest::Error),

@@ -41,7 +41,8 @@ impl Client {
     pub async fn engines(&self) -> Result<ServerHealth, ClientError> {
         let url = self.url("health");
         let unreachable = |source| ClientError::Unreachable { url: url.to_string(), source };
-        let response = self.fresh.get(url.clone()).send().await.map_err(unreachable)?;
+        let response =
+            self.signed(self.fresh.get(url.clone())).send().await.map_err(unreachable)?;
         // A server with an engine that cannot serve says so with this status, and the report.
         let unwell = response.status() == StatusCode::SERVICE_UNAVAILABLE;
         if !unwell && !response.status().is_success() {

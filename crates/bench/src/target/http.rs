@@ -40,6 +40,7 @@ impl HttpTarget {
             }
             ClientError::Status { .. }
             | ClientError::Address { .. }
+            | ClientError::Key
             | ClientError::BrokenOff { .. }
             | ClientError::Protocol { .. } => TargetError::Refused { target, message },
         }

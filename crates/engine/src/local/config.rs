@@ -47,6 +47,8 @@ pub struct LocalConfig {
     pub prefix_bytes: Bytes,
     /// Most bytes of parked sequences.
     pub park_bytes: Bytes,
+    /// Most requests that wait per agent.
+    pub queue_limit: u32,
 }
 
 impl LocalConfig {
@@ -78,6 +80,7 @@ impl LocalConfig {
             token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
             park_bytes: engine.park_bytes,
+            queue_limit: SchedConfig::QUEUE_LIMIT,
         }
     }
 
@@ -98,6 +101,7 @@ impl LocalConfig {
             max_in_flight: self.max_in_flight,
             prefix_bytes: self.prefix_bytes,
             park_bytes: self.park_bytes,
+            queue_limit: self.queue_limit,
             batch_tokens: Self::BATCH_TOKENS,
             ..SchedConfig::new(agents, self.sequences, self.kv_tokens)
         }

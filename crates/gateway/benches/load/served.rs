@@ -9,7 +9,7 @@ use anyhow::Context;
 use harmonic_engine::clock::WallClock;
 use harmonic_engine::sim::{SimMachine, SimVocabulary};
 use harmonic_engine::{Engine, Local};
-use harmonic_gateway::{Config, bind, serve};
+use harmonic_gateway::{Access, Config, bind, serve};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::runtime::{Builder, Runtime};
@@ -89,7 +89,9 @@ fn serve_until_told(runtime: &Runtime, engine: &Arc<Counted>) -> anyhow::Result<
     println!("{}", listener.address());
     let (stop, stopped) = oneshot::channel::<()>();
     let serving =
-        runtime.spawn(serve(listener, roster, Config::default(), async { drop(stopped.await) }));
+        runtime.spawn(serve(listener, roster, Access::default(), Config::default(), async {
+            drop(stopped.await);
+        }));
     runtime.block_on(async {
         let mut input = Vec::new();
         tokio::io::stdin().read_to_end(&mut input).await?;

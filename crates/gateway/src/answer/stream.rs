@@ -19,9 +19,9 @@ use harmonic_api::{AnswerWriter, Finish, total};
 use harmonic_engine::Generation;
 use harmonic_types::{Event, Usage};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
-use tracing::{Span, info};
 
-use super::{ending, is_last, note};
+use super::{ending, is_last};
+use crate::metrics::Account;
 
 /// Tells nginx not to gather the stream.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -30,10 +30,11 @@ const LONGEST_PIECE: usize = 16 * 1024;
 /// Room for about ten chunks: pieces are cut from it without another allocation.
 const BUFFER: usize = 2 * 1024;
 
-/// The response that streams `generations`; `ping` is how often it shows that it lives.
+/// The response that streams `generations`, noted in `account`; `ping` is how often it shows that it lives.
 pub(super) fn response<W: AnswerWriter>(
     writer: W,
     generations: Vec<Generation>,
+    account: Account,
     ping: Duration,
 ) -> Response {
     // An interval of zero panics.
@@ -48,7 +49,7 @@ pub(super) fn response<W: AnswerWriter>(
         state: State::New,
         ping,
         out: BytesMut::with_capacity(BUFFER),
-        span: Span::current(),
+        account,
     };
     let mut response = Response::new(Body::from_stream(stream));
     let headers = response.headers_mut();
@@ -75,6 +76,8 @@ enum State {
 /// The body of a streamed response.
 struct AnswerStream<W> {
     writer: W,
+    /// Closed before the answers are dropped, when the client goes away.
+    account: Account,
     answers: Vec<Answer>,
     /// How many of them run.
     running: usize,
@@ -85,8 +88,6 @@ struct AnswerStream<W> {
     /// come soon after an event, and that harms nobody.
     ping: Interval,
     out: BytesMut,
-    /// The request's: the handler has returned when the body runs.
-    span: Span,
 }
 
 impl<W: AnswerWriter> AnswerStream<W> {
@@ -108,11 +109,11 @@ impl<W: AnswerWriter> AnswerStream<W> {
             let Poll::Ready(event) = generation.poll_next_unpin(cx) else { return true };
             match event {
                 Some(event) if !is_last(Some(&event)) => {
+                    self.account.token();
                     self.writer.event(choice, &event, &mut self.out);
                 }
                 last => {
-                    let span = self.span.clone();
-                    span.in_scope(|| self.end(index, choice, last));
+                    self.end(index, choice, last);
                     return true;
                 }
             }
@@ -129,7 +130,7 @@ impl<W: AnswerWriter> AnswerStream<W> {
                 self.close_if_complete();
             }
             Err(error) => {
-                info!(%error, "broken off");
+                self.account.broke_off(&error);
                 self.writer.fail(&error.fault(), &mut self.out);
                 self.state = State::Ended;
                 self.answers.clear();
@@ -147,7 +148,7 @@ impl<W: AnswerWriter> AnswerStream<W> {
         });
         let usage = total(ends.clone().map(|(_, usage)| usage));
         if let Some((finish, _)) = ends.clone().next() {
-            note(finish, usage);
+            self.account.finished(finish, usage, ends.count());
         }
         self.writer.close(usage, &mut self.out);
         self.state = State::Ended;
@@ -178,15 +179,5 @@ impl<W: AnswerWriter> Stream for AnswerStream<W> {
             return Poll::Ready(Some(Ok(this.out.split().freeze())));
         }
         if this.state == State::Ended { Poll::Ready(None) } else { Poll::Pending }
-    }
-}
-
-impl<W> Drop for AnswerStream<W> {
-    fn drop(&mut self) {
-        if self.state != State::Ended {
-            self.span.in_scope(|| {
-                info!("closed before its end: the client went away, or the grace period was over");
-            });
-        }
     }
 }

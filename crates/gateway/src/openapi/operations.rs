@@ -33,6 +33,8 @@ pub(super) enum Answer {
     Streamed(&'static str),
     /// Plain text.
     Text,
+    /// Figures, in the `OpenMetrics` text format.
+    Metrics,
 }
 
 /// A path that is only read.
@@ -58,6 +60,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/health", "Whether every engine can serve", Answer::Json),
     get("/ready", "Whether requests for every agent are taken now", Answer::Json),
     get("/slots", "Who has which slots, and who waits", Answer::Json),
+    get("/metrics", "Figures for Prometheus", Answer::Metrics),
     get("/openapi.json", "This document", Answer::Json),
     ask("/v1/chat/completions", "Ask an agent", SchemaGenerator::subschema_for::<ChatRequest>, SSE),
     ask(

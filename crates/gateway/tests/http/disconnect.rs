@@ -1,8 +1,11 @@
 //! A client that goes away frees its slot, wherever its request is.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use harmonic_api::Client;
 use harmonic_api::openai::{ChatMessage, ChatRequest};
+use harmonic_gateway::Config;
 use harmonic_types::FinishReason;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -81,6 +84,18 @@ async fn all_at_once() {
     assert_eq!(*engine.cancelled.borrow(), 0);
     drop(streams);
     engine.cancelled(STREAMS).await;
+}
+
+#[tokio::test]
+async fn while_it_reads_nothing() {
+    // More than the sockets between the two hold.
+    let piece = text(&"x".repeat(64 * 1024));
+    let engine = Scripted::new(Script::Follow(vec![piece; 512]));
+    let config = Config { write_timeout: Duration::from_millis(20), ..Config::default() };
+    let served = Served::with(&engine, config).await;
+    let connection = sent(&served, &body(&json!({"stream": true}))).await;
+    engine.cancelled(1).await;
+    drop(connection);
 }
 
 #[tokio::test]

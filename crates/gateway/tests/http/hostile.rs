@@ -125,3 +125,15 @@ async fn slow_bytes_are_given_up_on() {
     said(&served, b"POST /v1/chat").await;
     assert_eq!(served.get("/health").await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let url = format!("{}/health", served.url);
+    let request = served.http.get(&url).header("x-long", "x".repeat(200_000));
+    assert_eq!(within(request.send()).await.expect("an answer").status(), 431);
+    let many =
+        (0..500).fold(served.http.get(&url), |request, n| request.header(format!("x-{n}"), "1"));
+    assert_eq!(within(many.send()).await.expect("an answer").status(), 431);
+    assert_eq!(served.get("/health").await.status(), 200);
+}

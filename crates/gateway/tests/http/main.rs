@@ -1,13 +1,16 @@
 //! The server over real sockets, in front of an engine that follows a script.
 
+mod access;
 mod anthropic;
 mod described;
 mod disconnect;
 mod golden;
 mod hostile;
+mod metrics;
 mod ollama;
 mod openai;
 mod port;
+mod queue;
 mod refusals;
 mod scripted;
 mod served;

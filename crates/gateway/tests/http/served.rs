@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_api::Client;
 use harmonic_engine::Engine;
-use harmonic_gateway::{Config, Roster, RosterAgent, bind, serve};
+use harmonic_gateway::{Access, Config, Roster, RosterAgent, bind, serve};
 use harmonic_types::Tokens;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -42,12 +42,16 @@ impl Served {
     }
 
     pub async fn offering(roster: Roster, config: Config) -> Self {
+        Self::open_to(Access::default(), roster, config).await
+    }
+
+    pub async fn open_to(access: Access, roster: Roster, config: Config) -> Self {
         let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let url = format!("http://{}", listener.address());
         let (stop, stopped) = oneshot::channel();
         let server = TaskTracker::new().spawn(async move {
             let stopped = async { drop(stopped.await) };
-            serve(listener, roster, config, stopped).await.expect("the socket works");
+            serve(listener, roster, access, config, stopped).await.expect("the socket works");
         });
         // Sets up TLS for `reqwest::Client::new` too.
         Client::new(&url).expect("a client");
@@ -97,6 +101,7 @@ pub async fn shown(response: reqwest::Response) -> String {
         "x-accel-buffering",
         "retry-after",
         "allow",
+        "www-authenticate",
         "x-request-id",
         "x-harmonic-agent",
         "x-harmonic-slot",

@@ -14,14 +14,27 @@ pub struct Gate(Arc<(Mutex<State>, Condvar)>);
 #[derive(Debug, Default)]
 struct State {
     closed: bool,
+    /// Steps that still run while it is closed.
+    permits: u32,
     /// Whether a machine stands before it.
     waiting: bool,
+}
+
+impl State {
+    fn is_shut(&self) -> bool {
+        self.closed && self.permits == 0
+    }
 }
 
 impl Gate {
     /// The next step stands still.
     pub fn close(&self) {
         self.change(|state| state.closed = true);
+    }
+
+    /// While it is closed, so many more steps run.
+    pub fn let_pass(&self, steps: u32) {
+        self.change(|state| (state.permits, state.waiting) = (steps, false));
     }
 
     /// Steps run.
@@ -43,11 +56,12 @@ impl Gate {
     }
 
     fn pass(&self) {
-        self.change(|state| state.waiting = state.closed);
+        self.change(|state| state.waiting = state.is_shut());
         let (state, changed) = &*self.0;
         let state = state.lock().expect("no test panicked with it");
-        let mut state = changed.wait_while(state, |state| state.closed).expect("nor a machine");
+        let mut state = changed.wait_while(state, |state| state.is_shut()).expect("nor a machine");
         state.waiting = false;
+        state.permits = state.permits.saturating_sub(1);
     }
 }
 

@@ -7,6 +7,7 @@ mod answer;
 mod connection;
 mod counted;
 mod files;
+mod flood;
 mod gate;
 mod team;
 
@@ -17,8 +18,8 @@ use bytes::Bytes;
 use futures::future::join_all;
 use harmonic_engine::clock::VirtualClock;
 use harmonic_engine::sim::{SimMachine, SimVocabulary};
-use harmonic_engine::{Engine, Local};
-use harmonic_gateway::{Config, bind, serve};
+use harmonic_engine::{Engine, Local, LocalConfig};
+use harmonic_gateway::{Access, Config, bind, serve};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -39,8 +40,8 @@ fn open_files() -> usize {
     std::fs::read_dir("/dev/fd").expect("the system lists open files there").count()
 }
 
-fn engine(gate: &Gate) -> Arc<Counted> {
-    let (config, gate) = (team::config(MODEL), gate.clone());
+fn engine(config: LocalConfig, gate: &Gate) -> Arc<Counted> {
+    let gate = gate.clone();
     let paper = team::paper(MODEL).expect("it is in the catalog");
     let inner = SimMachine::new(paper, config.sequences, config.kv_tokens);
     let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
@@ -107,13 +108,14 @@ async fn a_thousand_connections_over_32_slots() {
     files::allow(files::of_connections(CONNECTIONS)).expect("many files");
     let before = open_files();
     let gate = Gate::default();
-    let engine = engine(&gate);
+    let engine = engine(team::config(MODEL), &gate);
     let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let address = listener.address();
     let (stop, stopped) = oneshot::channel::<()>();
     let roster = team::roster(Arc::clone(&engine) as Arc<dyn Engine>);
     let server = TaskTracker::new().spawn(async move {
-        serve(listener, roster, Config::default(), async { drop(stopped.await) }).await
+        serve(listener, roster, Access::default(), Config::default(), async { drop(stopped.await) })
+            .await
     });
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {

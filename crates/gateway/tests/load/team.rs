@@ -52,6 +52,7 @@ pub fn config(model: &str) -> LocalConfig {
         token_bytes: Bytes(64 << 10),
         prefix_bytes: Bytes(256 << 20),
         park_bytes: Bytes(1 << 30),
+        queue_limit: 256,
     }
 }
 

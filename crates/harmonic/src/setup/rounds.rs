@@ -7,6 +7,7 @@ use harmonic_api::Client;
 use harmonic_bench::{BenchConfig, HttpTarget, Levels, Silent, interval, run};
 use harmonic_types::{Plan, SetupAxis};
 
+use crate::door::Door;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::progress::spinner;
@@ -71,7 +72,7 @@ async fn one(
     // Nobody wants to read a dozen times that an engine is ready.
     let quiet = Printer::new(true);
     let load = load(&plan, &[])?;
-    let serving = Serving::start(plan, ([127, 0, 0, 1], 0).into(), &quiet, desk.stop).await;
+    let serving = Serving::start(plan, Door::private(), &quiet, desk.stop).await;
     let measured = match serving {
         Ok(serving) => {
             let target = HttpTarget::from(Client::new(&serving.url())?);

@@ -8,6 +8,7 @@ use harmonic_types::{AgentName, BenchRun, Plan};
 use serde_json::json;
 
 use crate::cli::Bench;
+use crate::door::Door;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -70,12 +71,12 @@ async fn target(
     printer: &Printer,
 ) -> anyhow::Result<Option<Client>> {
     if let Some(url) = &args.target {
-        return Ok(Some(Client::new(url)?));
+        return Ok(Some(settings.client(url)?));
     }
     if settings.port == 0 {
         return Ok(None);
     }
-    let client = Client::new(&format!("http://127.0.0.1:{}", settings.port))?;
+    let client = settings.client(&format!("http://127.0.0.1:{}", settings.port))?;
     match client.health().await {
         Ok(()) => {
             let url = client.base_url().to_owned();
@@ -130,7 +131,7 @@ async fn own_team(
     let plan = team::plan(&stack, settings, &hardware, &args.team)?;
     let load = load(&plan, &args.agent)?;
     printer.say(&format!("stack {}: {}", plan.stack, view::plan::sharing(&plan)));
-    let serving = Serving::start(plan, ([127, 0, 0, 1], 0).into(), printer, stop).await?;
+    let serving = Serving::start(plan, Door::private(), printer, stop).await?;
     let client = Client::new(&serving.url())?;
     let run = measure(args, client, load, settings, printer, stop).await;
     serving.drain(Duration::ZERO).await?;

@@ -41,12 +41,12 @@ pub async fn run(
 /// The server that is named, else the team that runs here.
 fn server(args: &Chat, settings: &Settings) -> anyhow::Result<Client> {
     if let Some(url) = &args.url {
-        return Ok(Client::new(url)?);
+        return Ok(settings.client(url)?);
     }
     let runs = settings.runs.running()?;
     let usual = runs.iter().find(|run| run.port == settings.port);
     match (usual, runs.as_slice()) {
-        (Some(run), _) | (None, [run]) => Ok(Client::new(&run.url)?),
+        (Some(run), _) | (None, [run]) => Ok(settings.client(&run.url)?),
         (None, []) => {
             let hint = "`harmonic up --detach` starts one (--stack starter is the smallest); --url \
                         names a server elsewhere";

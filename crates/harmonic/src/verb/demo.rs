@@ -13,6 +13,7 @@ use crate::chorus::panes::Panes;
 use crate::chorus::prefixed::Prefixed;
 use crate::chorus::{self, Answer, Stage, questions};
 use crate::cli::{BudgetArg, Demo, EngineArg, SharingArg, Team};
+use crate::door::Door;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -57,7 +58,7 @@ pub async fn run(
     printer.data(&indented(&labelled("sharing", &view::plan::sharing(&plan))))?;
 
     printer.heading("4  Start")?;
-    let serving = Serving::start(plan.clone(), ([127, 0, 0, 1], 0).into(), printer, stop).await?;
+    let serving = Serving::start(plan.clone(), Door::private(), printer, stop).await?;
     printer
         .data(&format!("  serving at {}, each agent is a model of an OpenAI API", serving.url()))?;
 

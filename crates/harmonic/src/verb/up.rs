@@ -1,6 +1,5 @@
 //! `harmonic up`.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +8,7 @@ use harmonic_launcher::{ProcessMark, Run, RunAgent};
 use harmonic_types::{Finding, Plan};
 
 use crate::cli::Up;
+use crate::door::Door;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -30,6 +30,8 @@ pub async fn run(
     if args.log_to.is_some() {
         detached::settle().context("--log-to is for `up --detach` alone")?;
     }
+    let door = Door::new(&args.door, port, settings)?;
+    let needs_key = door.needs_key();
     let plan = match &args.plan {
         Some(path) => read(path)?,
         None => make(args, settings, printer, stop).await?,
@@ -38,10 +40,9 @@ pub async fn run(
     printer.say(&view::plan::text(&plan));
     printer.say(&view::plan::sharing(&plan));
     if args.detach {
-        return background(port, settings, printer, stop).await;
+        return background(port, needs_key, settings, printer, stop).await;
     }
-    let address = SocketAddr::new(args.host, port);
-    let mut serving = Serving::start(plan, address, printer, stop).await?;
+    let mut serving = Serving::start(plan, door, printer, stop).await?;
     let run = record_of(&serving, args);
     // Stands until the end, the time of the drain included.
     let _recorded = match settings.runs.record(&run) {
@@ -54,7 +55,7 @@ pub async fn run(
         }
     };
     printer.data(&run.url)?;
-    printer.say(&usage(&run, "Ctrl-C stops."));
+    printer.say(&usage(&run, needs_key, "Ctrl-C stops."));
     tokio::select! {
         () = stop.asked() => {}
         failed = serving.failed() => return failed.map(|()| Exit::Unexpected),
@@ -121,6 +122,7 @@ fn record_of(serving: &Serving, args: &Up) -> Run {
 /// The process in the background makes the same plan: the models that it needs are here by now.
 async fn background(
     port: u16,
+    needs_key: bool,
     settings: &Settings,
     printer: &Printer,
     stop: &Stop,
@@ -129,7 +131,7 @@ async fn background(
     printer.data(&run.url)?;
     let log = run.log.as_ref().map(|log| format!("; its log: {}", log.display()));
     let ending = format!("`harmonic down` stops it{}", log.unwrap_or_default());
-    printer.say(&usage(&run, &ending));
+    printer.say(&usage(&run, needs_key, &ending));
     Ok(Exit::Ok)
 }
 
@@ -141,7 +143,7 @@ fn taken(run: &Run) -> Failure {
     )
 }
 
-fn usage(run: &Run, ending: &str) -> String {
+fn usage(run: &Run, needs_key: bool, ending: &str) -> String {
     let agents: Vec<&str> = run.agents.iter().map(|agent| agent.name.0.as_str()).collect();
-    view::endpoint::text(&run.url, &agents, ending)
+    view::endpoint::text(&run.url, &agents, needs_key, ending)
 }

@@ -1,22 +1,32 @@
 //! What to do with a team that serves.
 
-/// The address, the agents, and how to ask one: from a shell and from a program. `ending` says how
-/// to stop it.
-pub fn text(url: &str, agents: &[&str], ending: &str) -> String {
+/// The address, the agents, and how to ask one: from a shell and from a program. `needs_key` is
+/// whether a request needs an API key, `ending` says how to stop it.
+pub fn text(url: &str, agents: &[&str], needs_key: bool, ending: &str) -> String {
     let agent = agents.iter().find(|name| **name == "coder").or(agents.first()).unwrap_or(&"");
     let all = agents.join(", ");
+    let (keys, shown, sent, given) = if needs_key {
+        (
+            "with an API key",
+            "  export HARMONIC_API_KEY=…\n",
+            " \\\n    -H \"Authorization: Bearer $HARMONIC_API_KEY\"",
+            "os.environ[\"HARMONIC_API_KEY\"]",
+        )
+    } else {
+        ("any key", "", "", "\"none\"")
+    };
     format!(
         r#"
-serving at {url} (OpenAI API: {url}/v1, any key); each agent is a model:
+serving at {url} (OpenAI API: {url}/v1, {keys}); each agent is a model:
   {all}
 
-  harmonic chat {agent}
+{shown}  harmonic chat {agent}
 
-  curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \
+  curl -N {url}/v1/chat/completions -H 'Content-Type: application/json'{sent} \
     -d '{{"model":"{agent}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'
 
   from openai import OpenAI
-  client = OpenAI(base_url="{url}/v1", api_key="none")
+  client = OpenAI(base_url="{url}/v1", api_key={given})
   answer = client.chat.completions.create(
       model="{agent}", messages=[{{"role": "user", "content": "Hello"}}])
   print(answer.choices[0].message.content)

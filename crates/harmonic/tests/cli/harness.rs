@@ -53,9 +53,14 @@ impl User {
             .env("PIP_INDEX_URL", NOWHERE)
             .env("PIP_NO_INDEX", "1")
             .env("NO_COLOR", "1");
-        for variable in
-            ["XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE"]
-        {
+        for variable in [
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "XDG_STATE_HOME",
+            "XDG_CACHE_HOME",
+            "HF_HOME",
+            "HF_HUB_CACHE",
+        ] {
             command.env_remove(variable);
         }
         command
@@ -78,7 +83,9 @@ impl User {
 pub fn binary<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_harmonic"));
     command.args(args).stdin(Stdio::null());
-    for variable in ["HARMONIC_LOG", "RUST_LOG", "HARMONIC_STACK"] {
+    for variable in
+        ["HARMONIC_API_KEY", "HARMONIC_LOG", "HARMONIC_LOG_FORMAT", "RUST_LOG", "HARMONIC_STACK"]
+    {
         command.env_remove(variable);
     }
     command

@@ -9,6 +9,8 @@ mod doctor;
 mod documents;
 mod emit;
 mod harness;
+mod keys;
+mod logs;
 mod plan;
 mod pulling;
 mod real;

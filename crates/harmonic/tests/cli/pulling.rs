@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::{User, ran, signal};
+use crate::harness::{Server, User, ran, signal};
 
 #[test]
 fn a_path_without_a_file() {
@@ -52,6 +52,42 @@ fn no_network_and_no_cache() {
     assert!(ran.err.contains("; trying "), "{ran:?}");
     assert!(user.has_no_model());
     user.run(["demo"]).fails_with("no source of smollm2:135m could be used");
+}
+
+/// The lines that a server answers a client's pull with.
+async fn pulled(server: &Server, model: &str) -> Vec<serde_json::Value> {
+    let body = serde_json::json!({"model": model}).to_string();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = client.post(format!("{}/api/pull", server.url)).body(body).send();
+    let lines = response.await.unwrap().text().await.unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
+    let user = User::new();
+    // Sets up TLS for reqwest too.
+    harmonic_api::Client::new("http://127.0.0.1:1").unwrap();
+    let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0"];
+    let server = Server::start(&mut user.harmonic(up));
+    let lines = pulled(&server, "smollm2:135m").await;
+    let (last, before) = lines.split_last().unwrap();
+    let said = last["error"].as_str().unwrap();
+    assert!(said.contains("no source of smollm2:135m could be used"), "{lines:?}");
+    let trying = |line: &serde_json::Value| line["status"].as_str().unwrap().contains("; trying ");
+    assert!(before.iter().any(trying), "{lines:?}");
+    let path = user.file("some.gguf", "GGUF").display().to_string();
+    for (model, word) in [
+        ("smollm3", "no model is named `smollm3`"),
+        ("hf:alone", "hf:ORG/REPO/FILE"),
+        (path.as_str(), "not fetched for clients"),
+        ("wheel:pip==1/pip/x.gguf", "not fetched for clients"),
+    ] {
+        let lines = pulled(&server, model).await;
+        let said = lines[0]["error"].as_str().unwrap_or_else(|| panic!("{model}: {lines:?}"));
+        assert!(lines.len() == 1 && said.contains(word), "{model}: {lines:?}");
+    }
+    assert!(user.has_no_model());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use harmonic_engine::{
     Allocation, Batch, CacheOp, Local, LocalConfig, Machine, MachineError, Outcome, SharedDevice,
     shared_device,
 };
-use harmonic_gateway::{Config, Roster, RosterAgent, bind, serve};
+use harmonic_gateway::{Access, Config, Roster, RosterAgent, bind, serve};
 use harmonic_types::{Bytes, EnginePlan, Event, FinishReason, Plan};
 
 use super::*;
@@ -248,7 +248,8 @@ fn a_death_as_seen_through_the_gateway() {
     let roster = Roster::new(agents.collect()).unwrap();
     let listener = clients.block_on(bind(([127, 0, 0, 1], 0).into())).unwrap();
     let client = Client::new(&format!("http://{}", listener.address())).unwrap();
-    let _server = clients.spawn(serve(listener, roster, Config::default(), pending()));
+    let _server =
+        clients.spawn(serve(listener, roster, Access::default(), Config::default(), pending()));
 
     // Until this is let go, nothing is started.
     let door = hospital.door.lock().unwrap();

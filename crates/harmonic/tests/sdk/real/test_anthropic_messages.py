@@ -96,7 +96,7 @@ def test_a_stop_sequence(anthropic_client):
     stop = full[len(full) // 2 :][:3]
     message = ask(anthropic_client, stop_sequences=[stop])
     assert message.content[0].text == full[: full.index(stop)]
-    assert message.stop_reason == "end_turn"
+    assert (message.stop_reason, message.stop_sequence) == ("stop_sequence", stop)
 
 
 def test_no_thinking(anthropic_client):

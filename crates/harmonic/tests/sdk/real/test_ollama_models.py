@@ -49,3 +49,16 @@ def test_models_are_not_made_or_removed(ollama_client):
         ollama_client.delete("coder")
     assert raised.value.status_code == 404
     assert ollama_client.chat("coder", user(), options={"num_predict": 2}).message.content
+
+
+def test_pulling_what_is_here(ollama_client):
+    assert ollama_client.pull("smollm2:135m").status == "success"
+    *_, last = ollama_client.pull("smollm2:135m", stream=True)
+    assert last.status == "success"
+
+
+def test_pulling_what_is_nowhere(ollama_client):
+    with pytest.raises(ollama.ResponseError, match="no model is named"):
+        ollama_client.pull("no-such-model")
+    with pytest.raises(ollama.ResponseError, match="no model is named"):
+        list(ollama_client.pull("no-such-model", stream=True))

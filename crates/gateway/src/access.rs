@@ -1,0 +1,56 @@
+//! Who may come in: under which name the server is asked, from which page, and with which key.
+//!
+//! Invariants: what is refused here has touched neither an agent nor a queue; `/health` and `/ready`
+//! need no key, so that what watches over the server needs none.
+//!
+//! Does not do: decide what an agent may do. Every key may ask every agent.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Span;
+
+use crate::api_error::ApiError;
+use crate::shared::Shared;
+
+mod hosts;
+mod keys;
+mod origins;
+
+pub use hosts::Hosts;
+pub use keys::{ApiKey, Fingerprint, Keys};
+pub use origins::Origins;
+
+/// Paths that need no key.
+const OPEN: [&str; 2] = ["/health", "/ready"];
+
+/// Who may come in. `Default` is everybody who reaches the socket, but no other site's page.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Keys, of which a request must carry one; `None` where it needs none.
+    pub keys: Option<Arc<Keys>>,
+    /// Names under which the server may be asked.
+    pub hosts: Hosts,
+    /// Sites whose pages may ask.
+    pub origins: Origins,
+}
+
+/// Middleware: lets in who may come.
+pub(crate) async fn door(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let access = &shared.access;
+    access.hosts.admit(&request)?;
+    access.origins.admit(&request)?;
+    if let Some(keys) = &access.keys
+        && !OPEN.contains(&request.uri().path())
+    {
+        let name = keys.admit(request.headers())?;
+        Span::current().record("key", name);
+    }
+    Ok(next.run(request).await)
+}

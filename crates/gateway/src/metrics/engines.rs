@@ -1,0 +1,82 @@
+//! What engines say of themselves: slots, and who has them.
+
+use harmonic_engine::{EngineStatus, Health};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EngineLabels {
+    engine: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AgentLabels {
+    engine: String,
+    agent: String,
+}
+
+type PerAgent = Family<AgentLabels, Gauge>;
+
+/// What engines say of themselves.
+#[derive(Debug)]
+pub(super) struct Engines {
+    ready: Family<EngineLabels, Gauge>,
+    sequences: Family<EngineLabels, Gauge>,
+    slots: PerAgent,
+    running: PerAgent,
+    borrowing: PerAgent,
+    parked: PerAgent,
+    waiting: PerAgent,
+}
+
+impl Engines {
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let mut per_agent = |name: &str, help: &str| {
+            let family = PerAgent::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let slots = per_agent("harmonic_slots", "Slots that the agent has by right");
+        let running = per_agent("harmonic_num_requests_running", "Requests that have a sequence");
+        let borrowing = per_agent(
+            "harmonic_num_requests_borrowing",
+            "Requests that run on slots of other agents",
+        );
+        let parked = per_agent(
+            "harmonic_num_requests_parked",
+            "Requests that gave a slot back and wait to go on",
+        );
+        let waiting = per_agent("harmonic_num_requests_waiting", "Requests that have not run yet");
+        let mut per_engine = |name: &str, help: &str| {
+            let family = Family::<EngineLabels, Gauge>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let ready = per_engine("harmonic_engine_ready", "Whether the engine takes requests");
+        let sequences =
+            per_engine("harmonic_engine_sequences", "Sequences that the engine runs at once");
+        Self { ready, sequences, slots, running, borrowing, parked, waiting }
+    }
+
+    /// Takes over what an engine says now.
+    pub(super) fn set(&self, status: &EngineStatus) {
+        let engine = EngineLabels { engine: status.id.clone() };
+        let ready = status.health == Health::Ready;
+        self.ready.get_or_create(&engine).set(ready.into());
+        self.sequences.get_or_create(&engine).set(status.sequences.into());
+        for agent in &status.agents {
+            let labels = AgentLabels { engine: status.id.clone(), agent: agent.agent.0.clone() };
+            for (family, figure) in [
+                (&self.slots, agent.slots),
+                (&self.running, agent.in_flight),
+                (&self.borrowing, agent.borrowed),
+                (&self.parked, agent.parked),
+                (&self.waiting, agent.queued),
+            ] {
+                family.get_or_create(&labels).set(figure.into());
+            }
+        }
+    }
+}

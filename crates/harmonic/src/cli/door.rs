@@ -1,0 +1,70 @@
+//! The arguments about who may come in, and how many may wait.
+
+use std::net::IpAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+
+use clap::{Args, Subcommand};
+
+/// Where the server listens, who may come in, and how many may wait.
+#[derive(Debug, Args)]
+pub struct Door {
+    /// Address to serve on; any but a loopback address needs API keys (`harmonic keys add`)
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Let in whoever reaches the address, keys or not
+    #[arg(long)]
+    pub without_keys: bool,
+    /// A name besides localhost under which clients ask, such as that of a proxy; may be given
+    /// several times
+    #[arg(long, value_name = "NAME")]
+    pub allow_host: Vec<String>,
+    /// A site whose pages may ask from a browser, such as https://chat.example, or * for any; may
+    /// be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    pub cors_origin: Vec<String>,
+    /// Requests that may wait for each agent; one more is refused with status 429
+    #[arg(long, value_name = "N", default_value_t = Self::QUEUE)]
+    pub queue: u32,
+    /// Seconds that a request may wait; then it is refused with status 503
+    #[arg(long, value_name = "SECONDS", default_value_t = Self::DEFAULT_TIMEOUT)]
+    pub queue_timeout: NonZeroU64,
+}
+
+impl Door {
+    /// What [`queue`](Self::queue) is unless told.
+    pub const QUEUE: u32 = 256;
+    /// What [`queue_timeout`](Self::queue_timeout) is unless told, in seconds: as long as OpenAI's
+    /// client libraries wait.
+    pub const QUEUE_TIMEOUT: u64 = 600;
+    const DEFAULT_TIMEOUT: NonZeroU64 = NonZeroU64::new(Self::QUEUE_TIMEOUT).expect("not zero");
+}
+
+/// `keys`.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key and print it, once
+    Add {
+        /// Whose it is
+        name: String,
+        /// Requests that it lets in a minute [default: no limit]
+        #[arg(long, value_name = "N")]
+        per_minute: Option<NonZeroU32>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the names of the keys
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget a key
+    Rm {
+        /// Whose it is
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

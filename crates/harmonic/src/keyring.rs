@@ -1,0 +1,190 @@
+//! The API keys of this machine's owner, in `keys.toml`.
+//!
+//! Invariants: the file has fingerprints, never keys; only its owner may read it; it is replaced
+//! whole, so a reader sees the old one or the new one.
+
+use std::fs;
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use harmonic_gateway::{ApiKey, Fingerprint, Keys};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// What a key begins with, so that one in the wrong place is known for what it is.
+const PREFIX: &str = "hs-";
+/// Random bytes of a key.
+const KEY_BYTES: usize = 32;
+
+/// What the file has of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Whose it is.
+    pub name: String,
+    /// SHA-256 of the key, in lower-case hex.
+    sha256: String,
+    /// Requests that it lets in a minute; absent for no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<NonZeroU32>,
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default, rename = "key")]
+    keys: Vec<Entry>,
+}
+
+/// The keys of one file.
+#[derive(Debug)]
+pub struct Keyring {
+    path: PathBuf,
+    entries: Vec<Entry>,
+}
+
+impl Keyring {
+    /// Reads the file at `path`; none is an empty ring.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no file of keys.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot read the API keys in {}", path.display()));
+            }
+        };
+        let written: Written = toml::from_str(&text)
+            .with_context(|| format!("{} is no file of API keys", path.display()))?;
+        let ring = Self { path: path.to_owned(), entries: written.keys };
+        // What is wrong is said before a server would refuse everybody.
+        ring.entries.iter().try_for_each(|entry| ring.fingerprint(entry).map(drop))?;
+        Ok(ring)
+    }
+
+    /// The keys, in the order in which they were added.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What a server checks requests against; `None` where there are no keys.
+    ///
+    /// # Errors
+    /// When a fingerprint in the file is none.
+    pub fn keys(&self) -> anyhow::Result<Option<Keys>> {
+        let key = |entry: &Entry| {
+            anyhow::Ok(ApiKey {
+                name: entry.name.clone(),
+                fingerprint: self.fingerprint(entry)?,
+                per_minute: entry.per_minute,
+            })
+        };
+        let keys = self.entries.iter().map(key).collect::<anyhow::Result<Vec<_>>>()?;
+        Ok((!keys.is_empty()).then(|| Keys::new(keys)))
+    }
+
+    /// Makes a key and writes down its fingerprint. The key itself is nowhere but in the result.
+    ///
+    /// # Errors
+    /// When the name is taken, or the file cannot be written.
+    pub fn add(&mut self, name: &str, per_minute: Option<NonZeroU32>) -> anyhow::Result<String> {
+        if name.is_empty() || name.chars().any(char::is_control) {
+            let hint = "say whose it is, such as `laptop`";
+            return Err(Failure::new(format!("{name:?} is no name for a key"), hint).into());
+        }
+        if self.entries.iter().any(|entry| entry.name == name) {
+            let hint = format!("choose another name, or `harmonic keys rm {name}` first");
+            return Err(Failure::new(format!("there is a key `{name}` already"), hint).into());
+        }
+        let mut secret = [0; KEY_BYTES];
+        getrandom::fill(&mut secret).context("the system gives no random bytes")?;
+        let key = format!("{PREFIX}{}", hex(&secret));
+        let sha256 = hex(&Fingerprint::of(&key).0);
+        self.entries.push(Entry { name: name.to_owned(), sha256, per_minute });
+        self.write()?;
+        Ok(key)
+    }
+
+    /// Forgets the key called `name`.
+    ///
+    /// # Errors
+    /// When there is none, or the file cannot be written.
+    pub fn remove(&mut self, name: &str) -> anyhow::Result<()> {
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.name != name);
+        if self.entries.len() == before {
+            let names: Vec<&str> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
+            let hint = match names.as_slice() {
+                [] => "there are no keys at all".to_owned(),
+                names => format!("there are {}", names.join(", ")),
+            };
+            return Err(Failure::new(format!("there is no key `{name}`"), hint).into());
+        }
+        self.write()
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
+        let failed = || format!("cannot write the API keys to {}", self.path.display());
+        let written = Written { keys: self.entries.clone() };
+        let text = toml::to_string(&written).with_context(failed)?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).with_context(failed)?;
+        // A temporary file is its owner's alone, and stays so under its new name.
+        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+        file.write_all(text.as_bytes()).with_context(failed)?;
+        file.as_file().sync_all().with_context(failed)?;
+        file.persist(&self.path).with_context(failed)?;
+        Ok(())
+    }
+
+    fn fingerprint(&self, entry: &Entry) -> Result<Fingerprint, Failure> {
+        unhex(&entry.sha256).map(Fingerprint).ok_or_else(|| {
+            let path = self.path.display();
+            let what = format!("the key `{}` in {path} has no SHA-256 of 64 digits", entry.name);
+            Failure::new(what, "remove it from the file, and `harmonic keys add` another")
+        })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("it has four bits");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4) | digit(*low)?));
+    let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
+    if rest.is_empty() { bytes.try_into().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_written_and_read_as_it_is() {
+        let Fingerprint(bytes) = Fingerprint::of("hs-00");
+        assert_eq!(unhex(&hex(&bytes)), Some(bytes));
+        assert_eq!(unhex("00"), None);
+        assert_eq!(unhex(&"0".repeat(65)), None);
+        assert_eq!(unhex(&"x".repeat(64)), None);
+    }
+
+    #[test]
+    fn a_file_with_half_a_fingerprint_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        fs::write(&path, "[[key]]\nname = \"laptop\"\nsha256 = \"abcd\"\n").unwrap();
+        let error = Keyring::open(&path).unwrap_err().to_string();
+        assert!(error.contains("`laptop`") && error.contains("keys.toml"), "{error}");
+    }
+}

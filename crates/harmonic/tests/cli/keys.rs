@@ -1,0 +1,75 @@
+//! API keys: made, listed, removed, and asked for.
+
+use harmonic_api::{Client, ClientError};
+
+use crate::harness::{Server, User, ran};
+
+#[test]
+fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let user = User::new();
+    let list = user.run(["keys", "list"]);
+    assert_eq!((list.code, list.out.as_str()), (Some(0), ""));
+    assert!(list.err.contains("harmonic keys add NAME"), "{list:?}");
+    let key = user.run(["keys", "add", "laptop"]).out;
+    let phone = user.run(["keys", "add", "phone", "--per-minute", "30", "--json"]).json();
+    assert!(key.starts_with("hs-") && key.trim_end().len() == 67, "{key}");
+    let path = user.home().join(".config/harmonic/keys.toml");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(!written.contains(key.trim_end()) && !written.contains(phone["key"].as_str().unwrap()));
+    insta::assert_snapshot!(user.run(["keys", "list"]).out, @r#"
+     key     requests a minute
+    ───────────────────────────
+     laptop           no limit
+     phone                  30
+    "#);
+    user.run(["keys", "add", "phone"])
+        .refuses(&["there is a key `phone` already", "keys rm phone"]);
+    user.run(["keys", "add", ""]).refuses(&["is no name for a key"]);
+    user.run(["keys", "rm", "tablet"]).refuses(&["there is no key `tablet`", "laptop, phone"]);
+    assert_eq!(user.run(["keys", "rm", "laptop"]).code, Some(0));
+    let left = user.run(["keys", "list", "--json"]).json();
+    assert_eq!(left["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(left["keys"][0]["name"], "phone");
+}
+
+#[test]
+fn a_network_is_not_let_in_without_keys() {
+    let user = User::new();
+    let up = ["up", "--stack", "minimal", "--engine", "sim", "--port", "0", "--host", "0.0.0.0"];
+    user.run(up).refuses(&["there are no API keys", "harmonic keys add", "--without-keys"]);
+    let open = Server::start(user.harmonic(up).arg("--without-keys"));
+    open.signal("TERM");
+    assert_eq!(open.end().code, Some(0));
+    user.run(up.into_iter().chain(["--cors-origin", "chat.example"]).chain(["--without-keys"]))
+        .refuses(&["`chat.example` is no origin"]);
+}
+
+#[tokio::test]
+async fn a_team_with_keys_wants_one_and_our_commands_send_it() {
+    let user = User::new();
+    let key = user.run(["keys", "add", "laptop"]).out;
+    let key = key.trim_end();
+    let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0", "--host", "0.0.0.0"];
+    let server = Server::start(&mut user.harmonic(up));
+    let stranger = Client::new(&server.url).unwrap();
+    let refused = stranger.models().await.unwrap_err();
+    assert!(matches!(refused, ClientError::Status { status: 401, .. }), "{refused}");
+    let ours = stranger.clone().with_key(key).unwrap();
+    assert_eq!(ours.models().await.unwrap().len(), 7);
+
+    let chat = ["chat", "coder", "hello", "--url", &server.url];
+    user.run(chat).refuses(&["wants an API key", "HARMONIC_API_KEY"]);
+    let mut chat = user.harmonic(chat);
+    assert_eq!(ran(chat.env("HARMONIC_API_KEY", key)).code, Some(0));
+    let teams = user.run(["ps", "--json"]).json();
+    assert_eq!(teams["teams"][0]["state"], "ok");
+
+    server.signal("TERM");
+    let ended = server.end();
+    assert!(ended.err.contains("$HARMONIC_API_KEY"), "{ended:?}");
+    assert!(!ended.err.contains(key) && !ended.out.contains(key), "{ended:?}");
+}

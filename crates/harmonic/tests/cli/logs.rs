@@ -1,0 +1,69 @@
+//! What a log says of requests, and what it never does.
+
+use futures::StreamExt;
+use harmonic_api::openai::{ChatMessage, ChatRequest};
+use harmonic_api::{ChatEvent, Client};
+use serde_json::Value;
+
+use crate::harness::{Server, User};
+
+/// Words that are nowhere but in a prompt.
+const SECRET: &str = "xyzzyplugh";
+
+/// Asks once and stops the server; the answer, and the log.
+async fn asked(user: &User, log: &[(&str, &str)]) -> (String, String) {
+    let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0"];
+    let mut command = user.harmonic(up);
+    command.envs(log.iter().copied());
+    let server = Server::start(&mut command);
+    let request = ChatRequest {
+        model: "coder".to_owned(),
+        messages: vec![ChatMessage::new("user", SECRET)],
+        max_tokens: Some(40),
+        ..ChatRequest::default()
+    };
+    let answer = Client::new(&server.url).unwrap().chat(&request).await.unwrap();
+    let said = answer.filter_map(async |event| match event.unwrap() {
+        ChatEvent::Delta { text } => Some(text),
+        _ => None,
+    });
+    let said: String = said.collect().await;
+    server.signal("TERM");
+    (said, server.end().err)
+}
+
+#[tokio::test]
+async fn a_log_has_neither_prompts_nor_answers() {
+    let user = User::new();
+    for level in ["info", "debug", "trace,hyper=info"] {
+        let (answer, log) = asked(&user, &[("HARMONIC_LOG", level)]).await;
+        assert!(log.contains("answered"), "{level}: {log}");
+        assert!(!log.contains(SECRET), "{level}: {log}");
+        let longest = answer.split_whitespace().max_by_key(|word| word.len()).unwrap();
+        assert!(longest.len() > 3, "the simulated machine says words: {answer}");
+        assert!(!log.contains(answer.trim()), "{level}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_in_json_has_a_line_for_each_request() {
+    let user = User::new();
+    let json = [("HARMONIC_LOG", "info"), ("HARMONIC_LOG_FORMAT", "json")];
+    let (_, log) = asked(&user, &json).await;
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let answered: Vec<Value> =
+        lines.filter(|line| line["fields"]["message"] == "answered").collect();
+    let [line] = answered.as_slice() else { panic!("one request, one line: {log}") };
+    assert_eq!(line["span"]["agent"], "coder");
+    assert_eq!(line["span"]["path"], "/v1/chat/completions");
+    assert_eq!(line["fields"]["completion_tokens"], 40);
+    assert_eq!(line["fields"]["finish"], "length");
+    for figure in ["prompt_tokens", "ttft_ms", "tpot_ms", "duration_ms"] {
+        assert!(line["fields"][figure].is_number(), "{figure}: {line}");
+    }
+    for figure in ["id", "slot", "queue_ms"] {
+        assert!(!line["span"][figure].is_null(), "{figure}: {line}");
+    }
+    let wrong = user.harmonic(["ps"]).env("HARMONIC_LOG_FORMAT", "xml").output().unwrap();
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("no format of logs"));
+}
