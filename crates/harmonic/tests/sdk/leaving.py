@@ -20,7 +20,7 @@ def request(chance, streamed):
     path = chance.choice(list(DIALECTS))
     ask = {"messages": [{"role": "user", "content": "Count."}], **DIALECTS[path]}
     body = json.dumps({**ask, "model": chance.choice(AGENTS), "stream": streamed}).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 

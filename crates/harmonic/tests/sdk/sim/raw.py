@@ -39,7 +39,7 @@ def connect():
 
 def post(path, body, *headers, version="1.1"):
     """A request as bytes; the connection is to be closed after it."""
-    lines = [f"POST {path} HTTP/{version}", "host: x", "connection: close", *headers]
+    lines = [f"POST {path} HTTP/{version}", "host: localhost", "connection: close", *headers]
     if not any(line.lower().startswith(("content-length", "transfer-")) for line in headers):
         lines.append(f"content-length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
