@@ -1,7 +1,7 @@
 //! `GET /openapi.json`: what the server takes, as a document of the `OpenAPI` format.
 //!
 //! Invariants: the schemas of bodies are generated from the types that read them; the agents are
-//! those of the roster; each route of the router has an operation here (a test compares them).
+//! those of the roster; where a key is needed, it says so; each route of the router has an operation here (a test compares them).
 //!
 //! Does not do: the schemas of answers, which are the dialects' own.
 
@@ -25,7 +25,15 @@ use operations::{Answer, OPERATIONS, Operation};
 pub(crate) async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
     let roster = shared.roster();
     let agents: Vec<&str> = roster.agents().iter().map(|agent| agent.name.0.as_str()).collect();
-    respond(StatusCode::OK, &document(&agents))
+    let mut document = document(&agents);
+    if shared.access.keys.is_some() {
+        document["components"]["securitySchemes"] = json!({
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        });
+        document["security"] = json!([{"bearer": []}, {"x-api-key": []}]);
+    }
+    respond(StatusCode::OK, &document)
 }
 
 fn document(agents: &[&str]) -> Value {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use harmonic_gateway::{Access, ApiKey, Config, Fingerprint, Hosts, Keys, Origins};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scripted::{Script, Scripted, answer, within};
 use crate::served::{Served, body, roster, settings, shown};
@@ -110,6 +110,19 @@ async fn a_key_lets_in_however_it_is_sent() {
         ] {
             assert_eq!(ask(&served, path, &[header]).await.status(), 401, "{path} {header:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_document_says_that_a_key_is_needed() {
+    for (access, says) in [(with_keys(), true), (Access::default(), false)] {
+        let (served, _engine) = behind(access).await;
+        let url = format!("{}/openapi.json", served.url);
+        let asked = served.http.get(url).header("x-api-key", "hs-one").send();
+        let document: Value = within(asked).await.expect("an answer").json().await.expect("JSON");
+        let schemes = &document["components"]["securitySchemes"];
+        assert_eq!(schemes["bearer"]["scheme"] == "bearer", says);
+        assert_eq!(document["security"].is_array(), says);
     }
 }
 
