@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use harmonic_laws::{CacheShape, KvCost, aligned};
 use harmonic_types::{Attention, BudgetRule, Bytes, Device, KvLayout, KvType, ModelShape, Tokens};
 
-use crate::attention::plain_pays;
+use crate::attention::{PLAIN_CELLS, plain_pays};
 use crate::compute::{compute, work};
 use crate::input::{PaperFigures, PlannedModel};
 use crate::weights::{has_amx, weights};
@@ -68,6 +68,14 @@ impl Footprint {
     pub fn total(&self) -> Bytes {
         let lines = [self.weights, self.kv, self.prefix, self.park, self.compute, self.overhead];
         Bytes(lines.into_iter().fold(0, |sum: u64, line| sum.saturating_add(line.0)))
+    }
+
+    /// Cells that one sequence attends over at most: those of its stream, or of the whole cache.
+    fn cells(&self) -> u64 {
+        match self.layout {
+            KvLayout::Streams => self.kv_tokens / u64::from(self.sequences.max(1)),
+            KvLayout::Unified => self.kv_tokens,
+        }
     }
 }
 
@@ -124,22 +132,21 @@ impl<'a> Pricing<'a> {
         Self { plain_pays, amx: has_amx(device), ..self }
     }
 
-    /// `footprint` with plain attention; `None` where that is not the faster, where the model does
+    /// `footprint` with plain attention; `None` where that is not the faster, where a stream may
+    /// hold so much that a long prompt would take too long ([`PLAIN_CELLS`]), where the model does
     /// not say how many heads it has, and where it has windows: a restored window lies in other
     /// cells than before, in whose order the plain products sum, and would answer with other bits.
     pub(crate) fn plain(&self, footprint: &Footprint) -> Option<Footprint> {
         let pays = self.plain_pays && self.is_exact() && footprint.layout == KvLayout::Streams;
+        let short = footprint.cells() <= PLAIN_CELLS;
         let full = self.shape.layers.iter().all(|layer| layer.window.is_none());
-        (pays && full && self.shape.query_heads > 0)
+        (pays && short && full && self.shape.query_heads > 0)
             .then(|| self.with_attention(Attention::Plain, footprint))
     }
 
     /// `footprint` with attention computed this way, by the exact rule.
     pub fn with_attention(&self, attention: Attention, footprint: &Footprint) -> Footprint {
-        let cells = match footprint.layout {
-            KvLayout::Streams => footprint.kv_tokens / u64::from(footprint.sequences.max(1)),
-            KvLayout::Unified => footprint.kv_tokens,
-        };
+        let cells = footprint.cells();
         let Footprint { layout, sequences, .. } = *footprint;
         let cache = CacheShape { layout, cells, sequences, n_ubatch: N_UBATCH };
         Footprint {

@@ -73,7 +73,7 @@ impl SchedConfig {
             max_in_flight: sequences,
             guaranteed: sequences,
             batch_tokens: 512,
-            step_time: Duration::from_millis(400),
+            step_time: Duration::from_millis(700),
             queue_limit: Self::QUEUE_LIMIT,
             retry_after: Duration::from_secs(2),
             ageing: Duration::from_secs(10),

@@ -2,7 +2,7 @@
 
 use crate::fixtures::{machine, models, spark, starter};
 use harmonic_planner::{PlanOptions, plan};
-use harmonic_types::{Attention, Bytes, EnginePlan, Hardware, KvType, Plan};
+use harmonic_types::{Attention, Bytes, EnginePlan, Hardware, KvType, Plan, Tokens};
 
 fn planned(hardware: &Hardware, kv_type: KvType) -> Plan {
     let options = PlanOptions { kv_type, ..PlanOptions::default() };
@@ -32,6 +32,21 @@ fn a_processor_computes_it_plainly_and_pays_for_the_scores() {
 #[test]
 fn a_quantised_cache_needs_the_fused_kernel() {
     assert_eq!(the_engine(&planned(&cpu(128.0), KvType::Q8_0)).attention, Attention::Flash);
+}
+
+#[test]
+fn contexts_for_long_prompts_need_the_fused_kernel() {
+    for (context, attention) in [(4096, Attention::Plain), (8192, Attention::Flash)] {
+        let mut stack = starter();
+        for agent in &mut stack.agents {
+            agent.context = Tokens(context);
+        }
+        let planned = plan(&cpu(128.0), &stack, &models(), &PlanOptions::default(), &[]);
+        let planned = planned.expect("it fits");
+        let engine = the_engine(&planned);
+        assert_eq!(engine.kv_tokens / u64::from(engine.sequences), u64::from(context));
+        assert_eq!(engine.attention, attention, "{context}");
+    }
 }
 
 #[test]
