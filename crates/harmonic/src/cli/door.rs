@@ -18,8 +18,8 @@ pub struct Door {
     /// several times
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
-    /// A site whose pages may ask from a browser, such as https://chat.example, or * for any; may
-    /// be given several times
+    /// A site whose pages may ask from a browser, by its scheme and host as the browser names it,
+    /// or * for any; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Vec<String>,
     /// Requests that may wait for each agent; one more is refused with status 429
