@@ -141,6 +141,8 @@ async fn whole<W: AnswerWriter>(
     let answers = try_join_all(gathering).await.map_err(|error| refuse(&mut account, error))?;
     let usage = total(answers.iter().map(|answer| answer.usage));
     if let Some(first) = answers.first() {
+        // Before the line that closes the account, which has the span's fields.
+        Span::current().record("status", StatusCode::OK.as_u16());
         account.finished(first.finish, usage, answers.len());
     }
     let mut out = BytesMut::new();

@@ -23,7 +23,8 @@ pub struct Door {
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Vec<String>,
     /// Requests that may wait for each agent; one more is refused with status 429
-    #[arg(long, value_name = "N", default_value_t = Self::QUEUE)]
+    #[arg(long, value_name = "N", default_value_t = Self::QUEUE,
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub queue: u32,
     /// Seconds that a request may wait; then it is refused with status 503
     #[arg(long, value_name = "SECONDS", default_value_t = Self::DEFAULT_TIMEOUT)]

@@ -8,9 +8,9 @@ pub fn text(url: &str, agents: &[&str], needs_key: bool, ending: &str) -> String
     let (keys, shown, sent, given) = if needs_key {
         (
             "with an API key",
-            "  export HARMONIC_API_KEY=…\n",
+            "  export HARMONIC_API_KEY=hs-…\n",
             " \\\n    -H \"Authorization: Bearer $HARMONIC_API_KEY\"",
-            "os.environ[\"HARMONIC_API_KEY\"]",
+            "\"hs-…\"",
         )
     } else {
         ("any key", "", "", "\"none\"")

@@ -10,7 +10,7 @@ use crate::harness::{Server, User};
 /// Words that are nowhere but in a prompt.
 const SECRET: &str = "xyzzyplugh";
 
-/// Asks once and stops the server; the answer, and the log.
+/// Asks twice, streamed and not, and stops the server; the first answer, and the log.
 async fn asked(user: &User, log: &[(&str, &str)]) -> (String, String) {
     let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0"];
     let mut command = user.harmonic(up);
@@ -28,6 +28,12 @@ async fn asked(user: &User, log: &[(&str, &str)]) -> (String, String) {
         _ => None,
     });
     let said: String = said.collect().await;
+    // And once in one piece.
+    let body = serde_json::json!({"model": "coder", "max_tokens": 40, "stream": false,
+        "messages": [{"role": "user", "content": SECRET}]});
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let whole = http.post(format!("{}/v1/chat/completions", server.url)).body(body.to_string());
+    assert_eq!(whole.send().await.unwrap().status(), 200);
     server.signal("TERM");
     (said, server.end().err)
 }
@@ -53,16 +59,19 @@ async fn a_log_in_json_has_a_line_for_each_request() {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let answered: Vec<Value> =
         lines.filter(|line| line["fields"]["message"] == "answered").collect();
-    let [line] = answered.as_slice() else { panic!("one request, one line: {log}") };
-    assert_eq!(line["span"]["agent"], "coder");
-    assert_eq!(line["span"]["path"], "/v1/chat/completions");
-    assert_eq!(line["fields"]["completion_tokens"], 40);
-    assert_eq!(line["fields"]["finish"], "length");
-    for figure in ["prompt_tokens", "ttft_ms", "tpot_ms", "duration_ms"] {
-        assert!(line["fields"][figure].is_number(), "{figure}: {line}");
-    }
-    for figure in ["id", "slot", "queue_ms"] {
-        assert!(!line["span"][figure].is_null(), "{figure}: {line}");
+    assert_eq!(answered.len(), 2, "a line for each request: {log}");
+    for line in answered {
+        assert_eq!(line["span"]["agent"], "coder");
+        assert_eq!(line["span"]["path"], "/v1/chat/completions");
+        assert_eq!(line["span"]["status"], 200, "{line}");
+        assert_eq!(line["fields"]["completion_tokens"], 40);
+        assert_eq!(line["fields"]["finish"], "length");
+        for figure in ["prompt_tokens", "ttft_ms", "tpot_ms", "duration_ms"] {
+            assert!(line["fields"][figure].is_number(), "{figure}: {line}");
+        }
+        for figure in ["id", "slot", "queue_ms"] {
+            assert!(!line["span"][figure].is_null(), "{figure}: {line}");
+        }
     }
     let wrong = user.harmonic(["ps"]).env("HARMONIC_LOG_FORMAT", "xml").output().unwrap();
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("no format of logs"));

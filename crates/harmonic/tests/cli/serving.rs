@@ -55,6 +55,26 @@ async fn a_running_answer_finishes_before_the_end() {
 }
 
 #[tokio::test]
+async fn the_queue_is_as_long_as_it_was_said() {
+    let user = User::new();
+    let queue = ["up", "--stack", "starter", "--engine", "sim", "--port", "0", "--queue", "1"];
+    let server = Server::start(&mut user.harmonic(queue));
+    let client = Client::new(&server.url).unwrap();
+    let request = long("coder", 1500);
+    // More at once than the engine has sequences for, and one that waits.
+    let asked =
+        futures::future::join_all((0..60).map(async |_| match client.chat(&request).await {
+            Err(ClientError::Status { status, message, .. }) => Some((status, message)),
+            _ => None,
+        }));
+    let refused: Vec<(u16, String)> = asked.await.into_iter().flatten().collect();
+    assert!(!refused.is_empty());
+    for (status, message) in refused {
+        assert_eq!((status, message.contains("(1 waiting)")), (429, true), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_at_once() {
     let user = User::new();
     let server = up(&user);
