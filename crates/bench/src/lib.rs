@@ -14,6 +14,7 @@
 pub mod choice;
 mod closed_loop;
 pub mod config;
+mod diagnosis;
 pub mod error;
 pub mod interval;
 mod latency;

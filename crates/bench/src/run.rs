@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::closed_loop::{Asks, Ended, Outcome, measure};
 use crate::config::BenchConfig;
+use crate::diagnosis::diagnose;
 use crate::error::BenchError;
 use crate::level;
 use crate::observer::{Observer, Progress};
@@ -180,6 +181,7 @@ impl Record {
 
     fn finish(mut self, target: String, config: &BenchConfig) -> BenchRun {
         self.warnings.extend(self.tally.warnings(config));
+        self.warnings.extend(diagnose(&self.levels));
         BenchRun {
             schema: BenchRun::SCHEMA.to_owned(),
             protocol: config.protocol.name().to_owned(),

@@ -85,6 +85,37 @@ pub enum Warning {
         /// Tokens of the prompt, mean per request.
         prompt: f64,
     },
+    /// The server has one slot, or behaves so.
+    #[error(
+        "the server answers one request after the other: at {parallel}x {at_once:.1} answers are in \
+         the making at once, each as fast as at {alone}x, and the first token takes \
+         {first_ms:.0} ms instead of {alone_first_ms:.0}"
+    )]
+    Serialises {
+        /// The highest level at which it does.
+        parallel: u32,
+        /// Answers in the making at once, mean.
+        at_once: f64,
+        /// Time to first token there, median.
+        first_ms: f64,
+        /// The lowest level.
+        alone: u32,
+        /// Time to first token there, median.
+        alone_first_ms: f64,
+    },
+    /// Throughput grew faster than the number of requests.
+    #[error(
+        "from {from}x to {to}x throughput grew {gain:.2} times, more than the number of requests: \
+         {from}x was measured too low"
+    )]
+    Superlinear {
+        /// The lower level.
+        from: u32,
+        /// The higher.
+        to: u32,
+        /// Throughput there ÷ throughput at the lower.
+        gain: f64,
+    },
 }
 
 impl Warning {
@@ -98,6 +129,8 @@ impl Warning {
             Self::FewWindows { .. } => "few-windows",
             Self::AnswerLength { .. } => "answer-length",
             Self::PrefixCacheHits { .. } => "prefix-cache-hits",
+            Self::Serialises { .. } => "serialises",
+            Self::Superlinear { .. } => "superlinear",
         }
     }
 
@@ -119,6 +152,14 @@ impl Warning {
             }
             Self::PrefixCacheHits { .. } => {
                 "prompts were asked before with this seed: use another, or turn the cache off"
+            }
+            Self::Serialises { .. } => {
+                "give it slots: Ollama has one unless OLLAMA_NUM_PARALLEL is set, llama-server takes \
+                 `-np N`"
+            }
+            Self::Superlinear { .. } => {
+                "the machine was not warm yet, or somebody else used it: measure the lower level \
+                 again"
             }
         }
     }

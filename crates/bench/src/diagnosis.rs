@@ -1,0 +1,172 @@
+//! What the levels of a run, held side by side, give away about the server.
+//!
+//! Owns: the signs of a server that answers one request after the other, and of throughput that
+//! grew faster than the number of requests.
+//!
+//! Invariants: a sign is read from what was measured at two levels at least; a server that is only
+//! busy, so that each of its answers takes longer, shows none of them.
+//!
+//! Does not do: say why a single level is bad. Its own warnings do.
+
+use std::ops::Range;
+
+use harmonic_types::{Interval, LevelResult};
+
+use crate::warning::Warning;
+
+/// Answers in the making at once, where they are made one at a time: one, with the pauses between
+/// answers in the mean, and the noise of two figures. Below, the time goes elsewhere (into prompts,
+/// say), and nothing can be said.
+const ONE_AT_A_TIME: Range<f64> = 0.5..1.5;
+
+/// An answer is made as fast as before if its tokens come within this share of their old distance.
+const SAME_PACE: f64 = 0.25;
+
+/// The first token is later than before beyond doubt if it takes so many times as long.
+const LATER: f64 = 2.0;
+
+/// Throughput may grow by this share more than the number of requests did: the noise of a good
+/// series.
+const MARGIN: f64 = 0.05;
+
+/// All signs in `levels`, in any order.
+pub(crate) fn diagnose(levels: &[LevelResult]) -> Vec<Warning> {
+    let mut levels: Vec<&LevelResult> = levels.iter().filter(|level| level.trials > 0).collect();
+    levels.sort_by_key(|level| level.parallel);
+    serialises(&levels).into_iter().chain(superlinear(&levels)).collect()
+}
+
+/// The highest level at which the server answered one request after the other: as many answers in
+/// the making at once as tokens come while one token is made, which is one; each as fast as when
+/// nobody else asked; and everybody waiting for the first token instead.
+///
+/// The paper's §3.3 found this with Ollama's `NUM_PARALLEL` at 1.
+fn serialises(levels: &[&LevelResult]) -> Option<Warning> {
+    let lowest = levels.first()?;
+    let alone = Pace::of(lowest)?;
+    levels.iter().skip(1).rev().find_map(|level| {
+        let pace = Pace::of(level)?;
+        let same = (pace.token_ms / alone.token_ms - 1.0).abs() <= SAME_PACE;
+        let later = pace.first_ms > alone.first_ms * LATER;
+        (ONE_AT_A_TIME.contains(&pace.at_once) && same && later).then_some(Warning::Serialises {
+            parallel: level.parallel,
+            at_once: pace.at_once,
+            first_ms: pace.first_ms,
+            alone: lowest.parallel,
+            alone_first_ms: alone.first_ms,
+        })
+    })
+}
+
+/// How answers were made at a level.
+struct Pace {
+    /// Answers that were in the making at once, on average.
+    at_once: f64,
+    /// Between the tokens of one.
+    token_ms: f64,
+    /// Until the first.
+    first_ms: f64,
+}
+
+impl Pace {
+    fn of(level: &LevelResult) -> Option<Self> {
+        let token_ms = level.tpot_ms.as_ref()?.p50;
+        let at_once = level.tok_s?.mean * token_ms / 1000.0;
+        Some(Self { at_once, token_ms, first_ms: level.ttft_ms.as_ref()?.p50 })
+    }
+}
+
+/// The first step from a level to the next on which throughput grew faster than the number of
+/// requests, beyond the intervals: no server can do that, so the lower level was measured too low.
+fn superlinear(levels: &[&LevelResult]) -> Option<Warning> {
+    levels.windows(2).find_map(|pair| {
+        let (low, high) = (pair[0], pair[1]);
+        let (from, to) = (low.tok_s?, high.tok_s?);
+        let requests = f64::from(high.parallel) / f64::from(low.parallel);
+        let least = bound(to, |interval| interval.ci95_low) / bound(from, |i| i.ci95_high);
+        (least > requests * (1.0 + MARGIN)).then(|| Warning::Superlinear {
+            from: low.parallel,
+            to: high.parallel,
+            gain: to.mean / from.mean,
+        })
+    })
+}
+
+/// A bound of an interval; the mean where it has none.
+fn bound(interval: Interval, of: impl Fn(Interval) -> Option<f64>) -> f64 {
+    of(interval).unwrap_or(interval.mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use harmonic_types::Percentiles;
+
+    use super::*;
+
+    /// A level with three windows that agree to 2%.
+    fn level(parallel: u32, tok_s: f64, tpot_ms: f64, ttft_ms: f64) -> LevelResult {
+        let all = |ms: f64| Some(Percentiles { p50: ms, p90: ms, p99: ms });
+        LevelResult {
+            parallel,
+            in_flight: Some(parallel.into()),
+            trials: 3,
+            requests: 30,
+            failures: 0,
+            tok_s: Some(Interval {
+                mean: tok_s,
+                ci95_low: Some(tok_s * 0.98),
+                ci95_high: Some(tok_s * 1.02),
+            }),
+            per_stream_tok_s: None,
+            ttft_ms: all(ttft_ms),
+            itl_ms: all(tpot_ms),
+            tpot_ms: all(tpot_ms),
+            e2e_ms: None,
+            goodput: None,
+            power: None,
+            tok_per_w: None,
+        }
+    }
+
+    fn codes(levels: &[LevelResult]) -> Vec<&'static str> {
+        diagnose(levels).iter().map(Warning::code).collect()
+    }
+
+    #[test]
+    fn one_slot_is_found_out_whatever_the_order_of_levels() {
+        // 100 tokens at 10 ms after 50 ms: 95 tok/s, however many ask.
+        let levels = [1, 4, 8].map(|n| {
+            let waits = f64::from(n - 1) * 1050.0;
+            level(n, 95.0, 10.0, 50.0 + waits)
+        });
+        assert_eq!(codes(&levels), ["serialises"]);
+        let [one, four, eight] = levels;
+        assert_eq!(codes(&[eight, one.clone(), four]), ["serialises"]);
+        assert_eq!(codes(&[one]), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_busy_server_is_not_one_that_serialises() {
+        // All eight slots decode, each as much slower as there are more.
+        let saturated = [
+            level(1, 95.0, 10.0, 50.0),
+            level(8, 110.0, 70.0, 400.0),
+            level(16, 110.0, 140.0, 900.0),
+        ];
+        assert_eq!(codes(&saturated), Vec::<&str>::new());
+        // Four slots, and eight who ask: half of them wait, but four are served at once.
+        let four = [level(1, 95.0, 10.0, 50.0), level(8, 360.0, 11.0, 1100.0)];
+        assert_eq!(codes(&four), Vec::<&str>::new());
+        // Two at once, prompts long and answers short.
+        let prompts = [level(1, 20.0, 10.0, 4000.0), level(2, 21.0, 10.0, 4100.0)];
+        assert_eq!(codes(&prompts), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn more_than_linear_is_an_artefact_beyond_the_intervals() {
+        let cold = [level(1, 40.0, 10.0, 50.0), level(2, 95.0, 10.0, 50.0)];
+        assert_eq!(codes(&cold), ["superlinear"]);
+        let linear = [level(1, 46.0, 10.0, 50.0), level(2, 95.0, 10.0, 50.0)];
+        assert_eq!(codes(&linear), Vec::<&str>::new());
+    }
+}
