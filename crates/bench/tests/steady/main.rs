@@ -6,6 +6,7 @@
 
 mod batcher;
 mod server;
+mod shapes;
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -20,6 +20,13 @@ pub struct Shape {
     pub itl: Duration,
     /// Added to `itl` for each further sequence running.
     pub itl_slope: Duration,
+    /// With more sequences than this running, each token takes three times as long.
+    pub crowd: u32,
+    /// The first so many requests take three times as long.
+    pub cold: u64,
+    /// A token comes up to so many milliseconds early or late, at random. Whole ones: tokio's timer
+    /// has no finer.
+    pub noise_ms: u32,
     /// Tokens in one delta.
     pub tokens_per_delta: u32,
     /// The server is gone once it has been sent this many requests.
@@ -39,6 +46,9 @@ impl Default for Shape {
             ttft: Duration::from_millis(200),
             itl: Duration::from_millis(20),
             itl_slope: Duration::ZERO,
+            crowd: u32::MAX,
+            cold: 0,
+            noise_ms: 0,
             tokens_per_delta: 1,
             dies_after: u64::MAX,
             refuses_every: 0,
@@ -109,21 +119,30 @@ impl Target for Server {
             running.fetch_add(1, Ordering::Relaxed);
             (slot, Running(running))
         });
+        let cold = number <= shape.cold;
+        let mut dice = fastrand::Rng::with_seed(number);
         let answer = granted.flat_map(move |(slot, running)| {
+            let mut dice = dice.fork();
             let deltas = wanted.div_ceil(shape.tokens_per_delta);
-            stream::unfold((0, slot, running), move |(sent, slot, running)| async move {
-                if sent > deltas {
-                    return None;
+            stream::unfold((0, slot, running), move |(sent, slot, running)| {
+                let late = Duration::from_millis(dice.u32(0..=2 * shape.noise_ms).into());
+                async move {
+                    if sent > deltas {
+                        return None;
+                    }
+                    if sent == deltas {
+                        let counted =
+                            Counted { prompt: PROMPT, completion: wanted, cached: shape.cached };
+                        return Some((Ok(Arrival::Finished(counted)), (sent + 1, slot, running)));
+                    }
+                    let others = running.0.load(Ordering::Relaxed).saturating_sub(1);
+                    let slow = if cold || others >= shape.crowd { 3 } else { 1 };
+                    let early = Duration::from_millis(shape.noise_ms.into());
+                    let itl = (shape.itl + late).saturating_sub(early);
+                    let step = (itl + shape.itl_slope * others) * slow;
+                    sleep(if sent == 0 { shape.ttft } else { step * shape.tokens_per_delta }).await;
+                    Some((Ok(Arrival::Output), (sent + 1, slot, running)))
                 }
-                if sent == deltas {
-                    let counted =
-                        Counted { prompt: PROMPT, completion: wanted, cached: shape.cached };
-                    return Some((Ok(Arrival::Finished(counted)), (sent + 1, slot, running)));
-                }
-                let others = running.0.load(Ordering::Relaxed).saturating_sub(1);
-                let step = shape.itl + shape.itl_slope * others;
-                sleep(if sent == 0 { shape.ttft } else { step * shape.tokens_per_delta }).await;
-                Some((Ok(Arrival::Output), (sent + 1, slot, running)))
             })
         });
         Ok(answer.boxed())
