@@ -24,7 +24,7 @@ pub use keys::{ApiKey, Fingerprint, Keys};
 pub use origins::Origins;
 
 /// Paths that need no key.
-const OPEN: [&str; 2] = ["/health", "/ready"];
+pub(crate) const OPEN: [&str; 2] = ["/health", "/ready"];
 
 /// Who may come in. `Default` is everybody who reaches the socket, but no other site's page.
 #[derive(Clone, Debug, Default)]

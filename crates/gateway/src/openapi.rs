@@ -14,6 +14,7 @@ use harmonic_api::Dialect;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::access::OPEN;
 use crate::respond::json as respond;
 use crate::shared::Shared;
 
@@ -32,6 +33,9 @@ pub(crate) async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
             "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
         });
         document["security"] = json!([{"bearer": []}, {"x-api-key": []}]);
+        for path in OPEN {
+            document["paths"][path]["get"]["security"] = json!([]);
+        }
     }
     respond(StatusCode::OK, &document)
 }

@@ -123,6 +123,8 @@ async fn the_document_says_that_a_key_is_needed() {
         let schemes = &document["components"]["securitySchemes"];
         assert_eq!(schemes["bearer"]["scheme"] == "bearer", says);
         assert_eq!(document["security"].is_array(), says);
+        assert_eq!(document["paths"]["/ready"]["get"]["security"] == json!([]), says);
+        assert!(document["paths"]["/slots"]["get"]["security"].is_null());
     }
 }
 
