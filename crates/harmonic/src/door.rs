@@ -11,7 +11,6 @@ use crate::failure::Failure;
 use crate::keyring::Keyring;
 use crate::puller::StorePuller;
 use crate::settings::Settings;
-use crate::team;
 
 /// Where a server listens, who may come in, and how many may wait.
 pub struct Door {
@@ -58,16 +57,12 @@ impl Door {
         // Under which names a network knows this machine is not ours to say.
         let hosts = if local || !also.is_empty() { Hosts::Local { also } } else { Hosts::Any };
         let origins = Origins::new(args.cors_origin.iter().map(String::as_str))?;
-        let puller = StorePuller {
-            store: settings.store.clone(),
-            options: team::pull_options(settings, &team::hardware()?),
-        };
         Ok(Self {
             address: SocketAddr::new(args.host, port),
             access: Access { keys: keys.map(Arc::new), hosts, origins },
             queue_limit: args.queue,
             queue_timeout: Duration::from_secs(args.queue_timeout.get()),
-            puller: Some(puller),
+            puller: Some(StorePuller(settings.clone())),
         })
     }
 

@@ -7,29 +7,29 @@ use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::{self, BoxStream};
 use harmonic_api::ollama::Progress;
 use harmonic_gateway::{PullFailed, Puller};
-use harmonic_models::{Progress as PullProgress, PullOptions, Source, Store};
+use harmonic_models::{Progress as PullProgress, Source};
 use harmonic_types::Bytes;
+
+use crate::settings::Settings;
+use crate::team;
 
 /// Lines that a client gets of one piece of work, at most and about.
 const LINES: u64 = 100;
 
-/// Fetches into the store as `harmonic models pull` does.
-pub struct StorePuller {
-    /// Where models lie.
-    pub store: Store,
-    /// Where they come from, and what becomes of them here.
-    pub options: PullOptions,
-}
+/// Fetches into the store as `harmonic models pull` does, by these settings. What the machine can
+/// do is looked up when somebody pulls.
+pub struct StorePuller(pub Settings);
 
 impl Puller for StorePuller {
     fn pull(&self, model: String) -> BoxStream<'static, Result<Progress, PullFailed>> {
-        let (store, options) = (self.store.clone(), self.options.clone());
+        let settings = self.0.clone();
         let (lines, told) = unbounded();
         let work = async move {
-            let source: Source = model.parse().map_err(|error| failed(&error))?;
+            let source: Source = model.parse().map_err(failed)?;
             allowed(&source)?;
+            let options = team::pull_options(&settings, &team::hardware().map_err(failed)?);
             let told = Told { lines, work: Mutex::default() };
-            harmonic_models::pull(&store, &source, &options, &told).await.map_err(|e| failed(&e))
+            harmonic_models::pull(&settings.store, &source, &options, &told).await.map_err(failed)
         };
         let end = stream::once(work).filter_map(async |done| done.err().map(Err));
         // The lines end with the work, which has their sender.
@@ -49,14 +49,8 @@ fn allowed(source: &Source) -> Result<(), PullFailed> {
 }
 
 /// The whole chain of causes, in one line.
-fn failed(error: &dyn std::error::Error) -> PullFailed {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message = format!("{message}: {error}");
-        cause = error.source();
-    }
-    PullFailed(message)
+fn failed(error: impl Into<anyhow::Error>) -> PullFailed {
+    PullFailed(format!("{:#}", error.into()))
 }
 
 /// Tells a client how far a pull is.

@@ -93,7 +93,10 @@ impl Settings {
     /// When the URL is none, or the key cannot be sent.
     pub fn client(&self, url: &str) -> Result<Client, ClientError> {
         let client = Client::new(url)?;
-        self.api_key.as_deref().map_or(Ok(client.clone()), |key| client.with_key(key))
+        match &self.api_key {
+            Some(key) => client.with_key(key),
+            None => Ok(client),
+        }
     }
 
     fn from_environment(
