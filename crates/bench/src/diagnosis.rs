@@ -105,7 +105,7 @@ mod tests {
 
     /// A level with three windows that agree to 2%.
     fn level(parallel: u32, tok_s: f64, tpot_ms: f64, ttft_ms: f64) -> LevelResult {
-        let all = |ms: f64| Some(Percentiles { p50: ms, p90: ms, p99: ms });
+        let all = |ms: f64| Some(Percentiles { mean: ms, sd: 0.0, p50: ms, p90: ms, p99: ms });
         LevelResult {
             parallel,
             in_flight: Some(parallel.into()),
@@ -117,14 +117,10 @@ mod tests {
                 ci95_low: Some(tok_s * 0.98),
                 ci95_high: Some(tok_s * 1.02),
             }),
-            per_stream_tok_s: None,
             ttft_ms: all(ttft_ms),
             itl_ms: all(tpot_ms),
             tpot_ms: all(tpot_ms),
-            e2e_ms: None,
-            goodput: None,
-            power: None,
-            tok_per_w: None,
+            ..LevelResult::default()
         }
     }
 

@@ -1,71 +1,102 @@
-//! How long requests took, as percentiles.
+//! How long requests took, as distributions.
 //!
 //! Owns: TTFT, ITL, TPOT and E2E of finished requests (`design.md`, vocabulary).
 //!
-//! Invariants: percentiles are times that occurred (nearest rank), in milliseconds; none without
-//! samples.
+//! Invariants: times are kept in high dynamic range histograms of microseconds with three digits,
+//! so a figure is off by a thousandth at most, however many tokens arrive; none without samples.
 //!
 //! Does not do: choose the requests (`level`).
 
 use std::time::Duration;
 
 use harmonic_types::Percentiles;
+use hdrhistogram::Histogram;
 
 use crate::meter::Done;
 
-/// Samples of one level.
-#[derive(Clone, Debug, Default)]
+/// Times of one level.
+#[derive(Clone, Debug)]
 pub struct Latencies {
-    ttft: Vec<Duration>,
-    itl: Vec<Duration>,
-    tpot: Vec<Duration>,
-    e2e: Vec<Duration>,
+    ttft: Times,
+    itl: Times,
+    tpot: Times,
+    e2e: Times,
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let [ttft, itl, tpot, e2e] = std::array::from_fn(|_| Times::default());
+        Self { ttft, itl, tpot, e2e }
+    }
 }
 
 impl Latencies {
     /// Takes in a finished request.
     pub fn add(&mut self, done: &Done) {
-        let e2e = done.ended.saturating_sub(done.sent);
-        self.e2e.push(e2e);
-        let Some(first) = done.outputs.first() else { return };
-        let ttft = first.saturating_sub(done.sent);
-        self.ttft.push(ttft);
-        self.itl.extend(done.outputs.windows(2).map(|pair| pair[1].saturating_sub(pair[0])));
-        if let Some(gaps) = done.counted.completion.checked_sub(1).filter(|gaps| *gaps > 0) {
-            self.tpot.push(e2e.saturating_sub(ttft) / gaps);
+        self.e2e.add(done.e2e());
+        if let Some(ttft) = done.ttft() {
+            self.ttft.add(ttft);
+        }
+        for pair in done.outputs.windows(2) {
+            self.itl.add(pair[1].saturating_sub(pair[0]));
+        }
+        if let Some(tpot) = done.tpot() {
+            self.tpot.add(tpot);
         }
     }
 
     /// Time to first token: from the send to the first output.
-    pub fn ttft(&mut self) -> Option<Percentiles> {
-        percentiles(&mut self.ttft)
+    pub fn ttft(&self) -> Option<Percentiles> {
+        self.ttft.percentiles()
     }
 
     /// Gaps between outputs. A target that sends several tokens at once has few and long ones.
-    pub fn itl(&mut self) -> Option<Percentiles> {
-        percentiles(&mut self.itl)
+    pub fn itl(&self) -> Option<Percentiles> {
+        self.itl.percentiles()
     }
 
     /// (E2E − TTFT) ÷ (n − 1), n from the usage.
-    pub fn tpot(&mut self) -> Option<Percentiles> {
-        percentiles(&mut self.tpot)
+    pub fn tpot(&self) -> Option<Percentiles> {
+        self.tpot.percentiles()
     }
 
     /// From the send to the end.
-    pub fn e2e(&mut self) -> Option<Percentiles> {
-        percentiles(&mut self.e2e)
+    pub fn e2e(&self) -> Option<Percentiles> {
+        self.e2e.percentiles()
     }
 }
 
-/// Nearest rank: the smallest sample with at least p% of the samples at or below it.
-fn percentiles(samples: &mut [Duration]) -> Option<Percentiles> {
-    samples.sort_unstable();
-    let last = samples.len().checked_sub(1)?;
-    let rank = |percent: usize| {
-        let rank = (samples.len() * percent).div_ceil(100);
-        samples[rank.saturating_sub(1).min(last)].as_secs_f64() * 1e3
-    };
-    Some(Percentiles { p50: rank(50), p90: rank(90), p99: rank(99) })
+/// A distribution of times.
+#[derive(Clone, Debug)]
+struct Times(Histogram<u64>);
+
+impl Default for Times {
+    fn default() -> Self {
+        // From 1 µs to an hour: longer than any stall that is borne.
+        Self(
+            Histogram::new_with_bounds(1, 3_600_000_000, 3)
+                .expect("the bounds are in order and 3 digits are allowed"),
+        )
+    }
+}
+
+impl Times {
+    fn add(&mut self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0.saturating_record(micros);
+    }
+
+    fn percentiles(&self) -> Option<Percentiles> {
+        let ms = |micros: f64| micros / 1e3;
+        let at = |quantile: f64| ms(self.0.value_at_quantile(quantile) as f64);
+        (!self.0.is_empty()).then(|| Percentiles {
+            mean: ms(self.0.mean()),
+            sd: ms(self.0.stdev()),
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -77,14 +108,30 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    #[track_caller]
+    fn near(found: f64, expected: f64) {
+        assert!((found / expected - 1.0).abs() <= 1e-3, "{found} is not {expected}");
+    }
+
     #[test]
-    fn ranks_are_those_of_the_definition() {
-        let mut samples: Vec<Duration> = (1..=200).rev().map(ms).collect();
-        let found = percentiles(&mut samples);
-        assert_eq!(found, Some(Percentiles { p50: 100.0, p90: 180.0, p99: 198.0 }));
-        let one = percentiles(&mut [ms(7)]);
-        assert_eq!(one, Some(Percentiles { p50: 7.0, p90: 7.0, p99: 7.0 }));
-        assert_eq!(percentiles(&mut []), None);
+    fn figures_are_those_of_the_definition_to_three_digits() {
+        let mut times = Times::default();
+        (1..=200).rev().map(ms).for_each(|time| times.add(time));
+        let found = times.percentiles().unwrap();
+        near(found.p50, 100.0);
+        near(found.p90, 180.0);
+        near(found.p99, 198.0);
+        near(found.mean, 100.5);
+        // Even from 1 to n: √((n² − 1) ÷ 12).
+        near(found.sd, (39_999.0_f64 / 12.0).sqrt());
+        assert_eq!(Times::default().percentiles(), None);
+    }
+
+    #[test]
+    fn a_time_beyond_the_range_counts_as_its_end() {
+        let mut times = Times::default();
+        times.add(Duration::from_secs(36_000));
+        near(times.percentiles().unwrap().p50, 3_600_000.0);
     }
 
     #[test]
@@ -98,14 +145,10 @@ mod tests {
             counted,
             opening: false,
         });
-        let shown = [
-            latencies.ttft().unwrap().p50,
-            latencies.itl().unwrap().p50,
-            latencies.itl().unwrap().p99,
-            latencies.tpot().unwrap().p50,
-            latencies.e2e().unwrap().p50,
-        ]
-        .map(|ms| format!("{ms:.3}"));
-        assert_eq!(shown, ["200.000", "40.000", "100.000", "50.000", "400.000"]);
+        near(latencies.ttft().unwrap().p50, 200.0);
+        near(latencies.itl().unwrap().p50, 40.0);
+        near(latencies.itl().unwrap().p99, 100.0);
+        near(latencies.tpot().unwrap().p50, 50.0);
+        near(latencies.e2e().unwrap().p50, 400.0);
     }
 }

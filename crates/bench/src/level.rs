@@ -39,9 +39,7 @@ pub fn result(parallel: u32, meter: &Meter) -> LevelResult {
         itl_ms: latencies.itl(),
         tpot_ms: latencies.tpot(),
         e2e_ms: latencies.e2e(),
-        goodput: None,
-        power: None,
-        tok_per_w: None,
+        ..LevelResult::default()
     }
 }
 

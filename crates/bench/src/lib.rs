@@ -1,14 +1,14 @@
 //! `harmonic bench`: how a target's output throughput grows with the sequences in flight.
 //!
-//! Owns: the load (a closed loop with refill), the steady windows that are measured under it, the
-//! statistics over them, and the text in which they are shown.
+//! Owns: the load (a closed loop with refill), the steady windows that are measured under it, and
+//! the statistics over them.
 //!
 //! Invariants: the target is a black box behind [`Target`]; tokens are counted from the target's
 //! own usage; no figure is made up (what was not measured is `None`); time is tokio's, so a test
 //! can pause it.
 //!
 //! Does not do: start servers, print, read the environment, decide what a series means (that is
-//! `laws`).
+//! `laws`), or show it (`report`).
 #![forbid(unsafe_code)]
 
 pub mod choice;
@@ -22,7 +22,6 @@ mod level;
 mod meter;
 pub mod observer;
 mod prompt;
-pub mod render;
 pub mod run;
 mod tally;
 pub mod target;

@@ -59,6 +59,24 @@ pub struct Done {
     pub opening: bool,
 }
 
+impl Done {
+    /// From the send to the end.
+    pub fn e2e(&self) -> Duration {
+        self.ended.saturating_sub(self.sent)
+    }
+
+    /// From the send to the first output.
+    pub fn ttft(&self) -> Option<Duration> {
+        self.outputs.first().map(|first| first.saturating_sub(self.sent))
+    }
+
+    /// (E2E − TTFT) ÷ (n − 1), n from the usage; `None` of a single token.
+    pub fn tpot(&self) -> Option<Duration> {
+        let gaps = self.counted.completion.checked_sub(1).filter(|gaps| *gaps > 0)?;
+        Some(self.e2e().saturating_sub(self.ttft()?) / gaps)
+    }
+}
+
 /// How far the level is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use harmonic_bench::{Observer, Phase, Progress, render};
+use harmonic_bench::{Observer, Phase, Progress};
+use harmonic_report::terminal;
 use harmonic_types::{BenchRun, LevelResult};
 use indicatif::ProgressBar;
 
@@ -103,6 +104,6 @@ impl std::fmt::Debug for Sweep<'_> {
 
 /// The run as table, curve and words.
 pub fn report(run: &BenchRun, width: usize) -> String {
-    let curve = render::curve(run, width.min(80), 16);
-    format!("{}\n\n{curve}\n\n{}", render::table(run), render::summary(run))
+    let curve = terminal::curve(run, width.min(80), 16);
+    format!("{}\n\n{curve}\n\n{}", terminal::table(run), terminal::summary(run))
 }

@@ -7,7 +7,7 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 13] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 14] = [
     ("types", &[]),
     ("laws", &["types"]),
     ("stack", &["types"]),
@@ -21,6 +21,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 13] = [
     ("launcher", &["types", "engine"]),
     ("gateway", &["types", "api", "engine"]),
     ("bench", &["types", "laws", "api"]),
+    ("report", &["types"]),
 ];
 
 /// The binary: the one crate that may know all.

@@ -21,4 +21,4 @@ pub use kv::{CACHE_ALIGNMENT, CacheShape, KvCost, aligned};
 pub use line::StepLine;
 pub use step::{MachineModel, StepLoad, WeightCost, roof, step_time};
 pub use usl::{Optimum, OptimumInterval, ScalabilityLaw, optimum};
-pub use verdict::{LevelThroughput, verdict};
+pub use verdict::{LevelThroughput, verdict, verdict_within};

@@ -1,11 +1,18 @@
-//! What a scaling series supports: its peak, its sweet spot and its cliff.
+//! What a scaling series supports: its peak, its sweet spot and its cliff, how it goes on, and the
+//! curves through it.
 //!
 //! Invariants: nothing is claimed beyond what the intervals bear. A cliff needs intervals; the
 //! sweet spot is never past the peak.
 //!
-//! Does not do: compute the intervals (the benchmark does), or fit a curve.
+//! Does not do: compute the intervals (the benchmark does), or take a level from a curve: a curve
+//! describes, what was measured decides.
 
-use harmonic_types::{Cliff, Interval, Peak, SweetSpot, TokensPerSecond, Verdict};
+use harmonic_types::{
+    Cliff, FittedLaw, FittedLine, Interval, Peak, SweetSpot, TokensPerSecond, Trend, Verdict,
+};
+
+use crate::line::StepLine;
+use crate::usl::{ScalabilityLaw, optimum};
 
 /// Without intervals, a level this close to the peak's mean counts as on the plateau: the noise of
 /// a good series (`hardware.md` §5 asks for a coefficient of variation below 5%).
@@ -24,6 +31,13 @@ pub struct LevelThroughput {
     pub tok_s: Interval,
 }
 
+/// The fewest levels through which the Universal Scalability Law is laid: with fewer, its three
+/// coefficients follow any noise (`hardware.md` §3 asks for six steady points).
+pub const LEAST_FOR_LAW: usize = 6;
+
+/// Seed of the bootstrap of N*: the same levels give the same interval.
+const SEED: u64 = 6;
+
 /// The verdict on `levels`, in any order. Levels whose mean is not a positive finite number are
 /// left out; with none left, every part is absent.
 ///
@@ -32,15 +46,12 @@ pub struct LevelThroughput {
 ///   is within [`PLATEAU_WITH_INTERVALS`] of the peak's; where either bound is absent, whose mean is
 ///   within [`PLATEAU_WITHOUT_INTERVALS`] of it.
 /// - cliff: the first level past the peak whose upper bound is below the peak's lower bound.
+/// - trend: how the highest level stands to the one before and to the peak.
+/// - line and law: see [`StepLine`] and [`crate::usl`].
 pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
     let levels = measured(levels);
-    let Some(peak) = levels
-        .iter()
-        .copied()
-        .reduce(|best, level| if level.tok_s.mean > best.tok_s.mean { level } else { best })
-    else {
-        return Verdict::default();
-    };
+    let Some(peak) = highest(&levels) else { return Verdict::default() };
+    let trend = trend(&levels, &peak);
     let cliff = levels
         .iter()
         .filter(|level| level.parallel > peak.parallel)
@@ -48,9 +59,98 @@ pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
         .map(|level| Cliff { parallel: level.parallel });
     Verdict {
         peak: Some(Peak { parallel: peak.parallel, tok_s: TokensPerSecond(peak.tok_s.mean) }),
-        sweet_spot: Some(sweet_spot(&levels, &peak)),
+        sweet_spot: Some(sweet_spot(&levels, &peak, trend)),
         cliff,
+        trend,
+        line: fitted_line(&levels),
+        law: fitted_law(&levels),
     }
+}
+
+/// [`verdict`], with a sweet spot whose mean time between tokens is `limit_ms` at most: it is found
+/// among the levels where `itl_ms` is known and no longer. Absent where there is none.
+pub fn verdict_within(
+    levels: &[LevelThroughput],
+    limit_ms: f64,
+    itl_ms: impl Fn(u32) -> Option<f64>,
+) -> Verdict {
+    let all = verdict(levels);
+    let allowed: Vec<LevelThroughput> = measured(levels)
+        .into_iter()
+        .filter(|level| itl_ms(level.parallel).is_some_and(|itl| itl <= limit_ms))
+        .collect();
+    let free = all.sweet_spot.clone();
+    let bounded = highest(&allowed).map(|best| sweet_spot(&allowed, &best, None));
+    let sweet_spot = bounded.map(|spot| match free {
+        Some(free) if free.parallel == spot.parallel => free,
+        _ => SweetSpot {
+            reason: format!("{}; more would exceed {limit_ms} ms between tokens", spot.reason),
+            ..spot
+        },
+    });
+    Verdict { sweet_spot, ..all }
+}
+
+/// The highest mean; of equals, the smallest level.
+fn highest(levels: &[LevelThroughput]) -> Option<LevelThroughput> {
+    levels
+        .iter()
+        .copied()
+        .reduce(|best, level| if level.tok_s.mean > best.tok_s.mean { level } else { best })
+}
+
+/// Whether `level` is below `other`: beyond doubt where both have intervals, else by more than
+/// [`PLATEAU_WITHOUT_INTERVALS`].
+fn falls_short(level: &LevelThroughput, other: &LevelThroughput) -> bool {
+    is_below(level, other)
+        .unwrap_or(level.tok_s.mean < other.tok_s.mean * (1.0 - PLATEAU_WITHOUT_INTERVALS))
+}
+
+/// `levels` ascend; `peak` is one of them.
+fn trend(levels: &[LevelThroughput], peak: &LevelThroughput) -> Option<Trend> {
+    let [.., before, last] = levels else { return None };
+    Some(if last.parallel != peak.parallel && falls_short(last, peak) {
+        Trend::PastPeak
+    } else if falls_short(before, last) {
+        Trend::Rising
+    } else {
+        Trend::Plateau
+    })
+}
+
+fn fitted_line(levels: &[LevelThroughput]) -> Option<FittedLine> {
+    let line = StepLine::fit(levels)?;
+    Some(FittedLine {
+        fixed_ms: line.fixed_s * 1e3,
+        per_sequence_ms: line.per_sequence_s * 1e3,
+        limit_tok_s: line.limit_tok_s().map(TokensPerSecond),
+        worst_residual: worst_residual(levels, |parallel| line.tok_s(parallel)),
+    })
+}
+
+fn fitted_law(levels: &[LevelThroughput]) -> Option<FittedLaw> {
+    if levels.len() < LEAST_FOR_LAW {
+        return None;
+    }
+    let law = ScalabilityLaw::fit(levels)?;
+    let found = optimum(levels, SEED)?;
+    Some(FittedLaw {
+        single_tok_s: TokensPerSecond(law.single_tok_s),
+        contention: law.contention,
+        coherence: law.coherence,
+        optimum: found.parallel,
+        optimum_low: found.ci95.and_then(|ci95| ci95.low),
+        optimum_high: found.ci95.and_then(|ci95| ci95.high),
+        worst_residual: worst_residual(levels, |parallel| law.tok_s(parallel)),
+    })
+}
+
+/// Largest distance of a level from the curve, as a share of what was measured.
+fn worst_residual(levels: &[LevelThroughput], curve: impl Fn(u32) -> f64) -> f64 {
+    levels
+        .iter()
+        .map(|level| (curve(level.parallel) / level.tok_s.mean - 1.0).abs())
+        .fold(0.0, f64::max)
 }
 
 /// The levels whose mean is a positive finite number, ascending; level 0 is none.
@@ -71,7 +171,11 @@ fn is_below(level: &LevelThroughput, peak: &LevelThroughput) -> Option<bool> {
 }
 
 /// The smallest level on the plateau of `peak`, which is one of `levels` (ascending).
-fn sweet_spot(levels: &[LevelThroughput], peak: &LevelThroughput) -> SweetSpot {
+fn sweet_spot(
+    levels: &[LevelThroughput],
+    peak: &LevelThroughput,
+    trend: Option<Trend>,
+) -> SweetSpot {
     let within =
         |level: &LevelThroughput, share: f64| level.tok_s.mean >= peak.tok_s.mean * (1.0 - share);
     let on_plateau = |level: &LevelThroughput| match is_below(level, peak) {
@@ -96,7 +200,7 @@ fn sweet_spot(levels: &[LevelThroughput], peak: &LevelThroughput) -> SweetSpot {
     };
     if levels.len() == 1 {
         reason.push_str("; the only level measured");
-    } else if levels.last().is_some_and(|last| last.parallel == peak.parallel) {
+    } else if trend == Some(Trend::Rising) {
         reason.push_str("; no peak in range: throughput still rises at the highest level measured");
     }
     SweetSpot { parallel: spot.parallel, reason }

@@ -1,7 +1,7 @@
 //! The vocabulary of Harmonic Stack: units, and the documents and requests that crates exchange.
 //!
 //! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
-//! `Curve`, `MeasuredSetup`, `BenchRun`), `Request`/`Event`, and the `EnergyMeter` seam.
+//! `Curve`, `MeasuredSetup`, `BenchRun`), `Request`/`Event`, and the `EnergyMeter` and `Sensors` seams.
 //!
 //! Invariants: a type enters only when two crates exchange it; absent is `None`, never zero; every
 //! document carries its `schema`.
@@ -21,13 +21,14 @@ pub mod plan;
 pub mod provenance;
 pub mod request;
 pub mod sampling;
+pub mod sensors;
 pub mod setup;
 pub mod stack;
 pub mod units;
 
 pub use bench::{
-    BenchRun, Cliff, Interval, LevelResult, Peak, Percentiles, PowerFigures, Series, SweetSpot,
-    TokensPerWatt, Verdict, Workload,
+    BenchRun, Cliff, FittedLaw, FittedLine, Interval, LevelResult, Peak, Percentiles, PowerFigures,
+    SensorFigures, Series, Slo, SweetSpot, TokensPerWatt, Trend, Verdict, WindowResult, Workload,
 };
 pub use conversation::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 pub use curve::{Curve, CurveKey, CurvePoint};
@@ -43,6 +44,7 @@ pub use plan::{
 pub use provenance::{Provenance, ProvenanceMap};
 pub use request::{Event, FinishReason, Refused, Request, RequestId, TokenLogprob, Usage};
 pub use sampling::{Sampling, SamplingOverrides};
+pub use sensors::{SensorReading, Sensors};
 pub use setup::{Divergence, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison, Threads};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
 pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

@@ -70,6 +70,53 @@ fn without_intervals_five_percent_count_as_plateau() {
 }
 
 #[test]
+fn only_a_rise_beyond_doubt_is_one() {
+    let found = verdict(&[within(16, 300.0, 5.0), within(32, 301.0, 5.0)]);
+    assert_eq!(found.trend, Some(Trend::Plateau));
+    let spot = found.sweet_spot.unwrap();
+    assert_eq!(spot.parallel, 16);
+    assert!(!spot.reason.contains("no peak in range"), "{}", spot.reason);
+    let rising = verdict(&[within(16, 300.0, 5.0), within(32, 311.0, 5.0)]);
+    assert_eq!(rising.trend, Some(Trend::Rising));
+    // Without intervals, five percent.
+    assert_eq!(verdict(&[exact(16, 300.0), exact(32, 314.0)]).trend, Some(Trend::Plateau));
+    assert_eq!(verdict(&[exact(16, 300.0), exact(32, 316.0)]).trend, Some(Trend::Rising));
+    assert_eq!(verdict(&[exact(16, 300.0), exact(32, 284.0)]).trend, Some(Trend::PastPeak));
+    assert_eq!(verdict(&[exact(16, 300.0)]).trend, None);
+}
+
+#[test]
+fn a_bound_on_the_time_between_tokens_moves_the_sweet_spot() {
+    let levels = [within(1, 100.0, 2.0), within(4, 300.0, 5.0), within(16, 500.0, 5.0)];
+    let itl = |parallel| Some(f64::from(parallel) * 5.0);
+    let found = verdict_within(&levels, 30.0, itl);
+    assert_eq!(found.peak.unwrap().parallel, 16, "the bound is on the sweet spot alone");
+    let spot = found.sweet_spot.unwrap();
+    assert_eq!(spot.parallel, 4);
+    assert_eq!(
+        spot.reason,
+        "highest throughput, 300.0 tok/s; more would exceed 30 ms between tokens"
+    );
+    assert_eq!(verdict_within(&levels, 1.0, itl).sweet_spot, None);
+    assert_eq!(verdict_within(&levels, 80.0, itl), verdict(&levels));
+}
+
+#[test]
+fn curves_are_laid_through_levels_that_suffice() {
+    // The line of gemma-3-4b on a GB10: `hardware.md` §3.
+    let line = |n: u32| f64::from(n) / (0.0131 + 0.000_917 * f64::from(n));
+    let levels: Vec<_> = [1, 2, 4, 8, 16].map(|n| within(n, line(n), 1.0)).into();
+    let found = verdict(&levels);
+    let fitted = found.line.unwrap();
+    assert!((fitted.fixed_ms - 13.1).abs() < 1e-6, "{fitted:?}");
+    assert!((fitted.limit_tok_s.unwrap().0 - 1090.5).abs() < 0.1, "{fitted:?}");
+    assert!(fitted.worst_residual < 1e-9);
+    assert_eq!(found.law, None, "five levels");
+    let law = verdict(&[levels, vec![within(32, line(32), 1.0)]].concat()).law.unwrap();
+    assert!(law.coherence < 1e-9 && law.optimum.is_none(), "{law:?}");
+}
+
+#[test]
 fn of_equal_means_the_smallest_level_is_the_peak() {
     let found = verdict(&[exact(16, 100.0), exact(8, 100.0), exact(4, 50.0)]);
     assert_eq!(found.peak.unwrap().parallel, 8);

@@ -6,14 +6,14 @@
 
 /// A vertical axis from 0 to `top` in steps of `step`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Vertical {
-    pub(super) top: f64,
-    pub(super) step: f64,
+pub(crate) struct Vertical {
+    pub(crate) top: f64,
+    pub(crate) step: f64,
 }
 
 impl Vertical {
     /// The smallest axis of at most `most` steps of 1, 2 or 5 × 10ⁿ that holds `highest`.
-    pub(super) fn holding(highest: f64, most: u32) -> Self {
+    pub(crate) fn holding(highest: f64, most: u32) -> Self {
         let least = if highest.is_finite() { highest.max(1e-6) } else { 1.0 };
         let most = f64::from(most.max(1));
         let magnitude = 10_f64.powf((least / most).log10().floor());
@@ -26,7 +26,7 @@ impl Vertical {
     }
 
     /// From the top to zero.
-    pub(super) fn ticks(self) -> impl Iterator<Item = f64> {
+    pub(crate) fn ticks(self) -> impl Iterator<Item = f64> {
         let mut left = self.top;
         std::iter::from_fn(move || {
             let tick = left;
@@ -37,27 +37,27 @@ impl Vertical {
     }
 
     /// Height of a value, from 0 at the bottom to 1 at the top.
-    pub(super) fn place(self, value: f64) -> f64 {
+    pub(crate) fn place(self, value: f64) -> f64 {
         (value / self.top).clamp(0.0, 1.0)
     }
 }
 
 /// A horizontal axis from the lowest to the highest level, each doubling as wide as the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Horizontal {
+pub(crate) struct Horizontal {
     low: f64,
     span: f64,
 }
 
 impl Horizontal {
     /// From `low` to `high`.
-    pub(super) fn between(low: u32, high: u32) -> Self {
+    pub(crate) fn between(low: u32, high: u32) -> Self {
         let low = f64::from(low.max(1)).log2();
         Self { low, span: f64::from(high.max(1)).log2() - low }
     }
 
     /// From 0 at the lowest to 1 at the highest; the middle where there is one level only.
-    pub(super) fn place(self, level: u32) -> f64 {
+    pub(crate) fn place(self, level: u32) -> f64 {
         if self.span > 0.0 {
             ((f64::from(level.max(1)).log2() - self.low) / self.span).clamp(0.0, 1.0)
         } else {

@@ -11,7 +11,7 @@ use harmonic_types::{BenchRun, Series};
 
 use super::axis::{Horizontal, Vertical};
 use super::canvas::{Canvas, nearest};
-use super::mark::Mark;
+use crate::mark::Mark;
 
 /// Lines that are not plot: the title, the axis, its labels and the legend.
 const FRAME: usize = 4;
@@ -141,7 +141,7 @@ fn legend(points: &[Point]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
+    use crate::sample;
     use super::*;
 
     #[test]

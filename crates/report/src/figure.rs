@@ -5,10 +5,10 @@
 //! Invariants: rounding never shows a digit more or less at a power of ten.
 
 /// What stands for a figure that is absent.
-pub(super) const ABSENT: &str = "–";
+pub(crate) const ABSENT: &str = "–";
 
 /// Three digits that matter, or all before the point: `7.13`, `27.7`, `582`, `12480`.
-pub(super) fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     match value.abs() {
         size if size < 9.995 => format!("{value:.2}"),
         size if size < 99.95 => format!("{value:.1}"),
@@ -17,7 +17,7 @@ pub(super) fn digits(value: f64) -> String {
 }
 
 /// Two digits that matter, as an uncertainty needs no more: `0.34`, `3.4`, `15`.
-pub(super) fn uncertainty(value: f64) -> String {
+pub(crate) fn uncertainty(value: f64) -> String {
     match value.abs() {
         size if size < 0.995 => format!("{value:.2}"),
         size if size < 9.95 => format!("{value:.1}"),
@@ -26,12 +26,12 @@ pub(super) fn uncertainty(value: f64) -> String {
 }
 
 /// Milliseconds, as seconds from one second on: `7.13 ms`, `310 ms`, `2.30 s`.
-pub(super) fn time(ms: f64) -> String {
+pub(crate) fn time(ms: f64) -> String {
     if ms < 999.5 { format!("{} ms", digits(ms)) } else { format!("{} s", digits(ms / 1e3)) }
 }
 
 /// The figure's text, or the sign that it is absent.
-pub(super) fn or_absent(text: Option<String>) -> String {
+pub(crate) fn or_absent(text: Option<String>) -> String {
     text.unwrap_or_else(|| ABSENT.to_owned())
 }
 

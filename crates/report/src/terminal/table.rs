@@ -5,8 +5,8 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use harmonic_types::{BenchRun, Interval, LevelResult, Percentiles, Series};
 
-use super::figure::{digits, or_absent, time, uncertainty};
-use super::mark::Mark;
+use crate::figure::{digits, or_absent, time, uncertainty};
+use crate::mark::Mark;
 
 const HEADER: [&str; 10] = [
     "parallel",
@@ -45,7 +45,7 @@ fn series(series: &Series) -> String {
 }
 
 /// Aggregate at 1x, which every speed-up is measured against.
-pub(super) fn single_stream(series: &Series) -> Option<f64> {
+pub(crate) fn single_stream(series: &Series) -> Option<f64> {
     let level = series.levels.iter().find(|level| level.parallel == 1)?;
     level.tok_s.map(|rate| rate.mean).filter(|rate| *rate > 0.0)
 }
@@ -78,7 +78,7 @@ fn half_width(rate: Interval) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
+    use crate::sample;
     use super::*;
 
     #[test]

@@ -7,7 +7,13 @@ use harmonic_types::{
 
 fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
     let n = f64::from(parallel);
-    let times = |p50: f64| Percentiles { p50, p90: p50 * 1.2, p99: p50 * 1.5 };
+    let times = |p50: f64| Percentiles {
+        mean: p50 * 1.05,
+        sd: p50 * 0.1,
+        p50,
+        p90: p50 * 1.2,
+        p99: p50 * 1.5,
+    };
     LevelResult {
         parallel,
         in_flight: Some(n),
@@ -18,11 +24,7 @@ fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
         per_stream_tok_s: Some(TokensPerSecond(mean / n)),
         ttft_ms: Some(times(70.0 * n)),
         itl_ms: Some(times(1e3 * n / mean)),
-        tpot_ms: None,
-        e2e_ms: None,
-        goodput: None,
-        power: None,
-        tok_per_w: None,
+        ..LevelResult::default()
     }
 }
 
@@ -36,16 +38,23 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
         protocol: "quick".to_owned(),
         target: "http://127.0.0.1:4276".to_owned(),
         host: "here".to_owned(),
+        began_unix_ms: Some(1_796_000_000_000),
+        environment: vec!["harmonic 0.1.0".to_owned(), "Linux 6.12, 2 threads".to_owned()],
         workload: Workload {
             prompt_words: 16,
             prompt_tokens: Some(180.0),
             output_tokens: 160,
             temperature: 0.7,
+            prompt_tokens_asked: None,
             levels: levels.iter().map(|level| level.parallel).collect(),
+            order: levels.iter().map(|level| level.parallel).rev().collect(),
+            seed: 0,
+            slo: None,
         },
         series: vec![Series {
             model: "smollm2:135m".to_owned(),
             agent: None,
+            key: None,
             verdict: verdict(&measured),
             levels,
         }],
@@ -55,7 +64,7 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
 }
 
 /// 1, 8, 16, 32: `research/engine.md`, SmolLM2-135M on two cores.
-pub(super) fn run() -> BenchRun {
+pub(crate) fn run() -> BenchRun {
     run_of(vec![
         level(1, 141.2, 3.4),
         level(8, 399.0, 9.1),
@@ -65,14 +74,14 @@ pub(super) fn run() -> BenchRun {
 }
 
 /// The shape of the paper's executive on the DGX Spark: a plateau, then a drop.
-pub(super) fn cliff() -> BenchRun {
+pub(crate) fn cliff() -> BenchRun {
     let rates = [42.0, 71.0, 118.0, 205.0, 262.0, 301.0, 305.0, 221.0, 180.0];
     let levels = [1, 2, 4, 8, 12, 16, 20, 24, 32];
     run_of(levels.into_iter().zip(rates).map(|(n, rate)| level(n, rate, 8.0)).collect())
 }
 
 /// One level measured, and one at which the target died.
-pub(super) fn died() -> BenchRun {
+pub(crate) fn died() -> BenchRun {
     let dead = LevelResult {
         in_flight: None,
         trials: 0,
@@ -90,12 +99,12 @@ pub(super) fn died() -> BenchRun {
 }
 
 /// Nothing measured.
-pub(super) fn nothing() -> BenchRun {
+pub(crate) fn nothing() -> BenchRun {
     run_of(vec![])
 }
 
 /// Large figures in every column.
-pub(super) fn wide() -> BenchRun {
+pub(crate) fn wide() -> BenchRun {
     let mut last = level(1024, 999_999.0, 99_999.0);
     last.failures = 99_999;
     run_of(vec![level(1, 12_345.6, 1_234.0), last])

@@ -12,7 +12,7 @@ const BITS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 /// The grid.
 #[derive(Clone, Debug)]
-pub(super) struct Canvas {
+pub(crate) struct Canvas {
     columns: usize,
     dots: Vec<u8>,
     glyphs: Vec<Option<char>>,
@@ -20,7 +20,7 @@ pub(super) struct Canvas {
 
 impl Canvas {
     /// An empty grid.
-    pub(super) fn new(columns: usize, rows: usize) -> Self {
+    pub(crate) fn new(columns: usize, rows: usize) -> Self {
         Self { columns, dots: vec![0; columns * rows], glyphs: vec![None; columns * rows] }
     }
 
@@ -29,7 +29,7 @@ impl Canvas {
     }
 
     /// A line between two places, each (x, y) from 0 at the left and bottom to 1.
-    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64)) {
         let (wide, high) = (self.columns * DOTS.0, self.rows() * DOTS.1);
         let steps = wide.max(high).saturating_mul(2).max(1);
         for step in 0..=steps {
@@ -44,7 +44,7 @@ impl Canvas {
     }
 
     /// A glyph in the character that holds a place, over whatever is there.
-    pub(super) fn glyph(&mut self, at: (f64, f64), glyph: char) {
+    pub(crate) fn glyph(&mut self, at: (f64, f64), glyph: char) {
         let x = nearest(at.0, self.columns * DOTS.0) / DOTS.0;
         let y = nearest(1.0 - at.1, self.rows() * DOTS.1) / DOTS.1;
         if let Some(cell) = self.glyphs.get_mut(y * self.columns + x) {
@@ -53,7 +53,7 @@ impl Canvas {
     }
 
     /// The rows, from the top.
-    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         let columns = self.columns.max(1);
         self.dots.chunks(columns).zip(self.glyphs.chunks(columns)).map(|(dots, glyphs)| {
             dots.iter().zip(glyphs).map(|(dots, glyph)| glyph.unwrap_or(braille(*dots))).collect()
@@ -71,7 +71,7 @@ fn braille(dots: u8) -> char {
     clippy::cast_sign_loss,
     reason = "clamped to the dots there are before the cast"
 )]
-pub(super) fn nearest(place: f64, count: usize) -> usize {
+pub(crate) fn nearest(place: f64, count: usize) -> usize {
     let last = count.saturating_sub(1);
     (place * last as f64).round().clamp(0.0, last as f64) as usize
 }

@@ -6,7 +6,7 @@
 
 use harmonic_types::{BenchRun, Series};
 
-use super::figure::digits;
+use crate::figure::digits;
 use super::table::single_stream;
 
 /// One line per series: the sweet spot and why, its speed-up over 1x, the cliff where there is one.
@@ -37,7 +37,7 @@ fn series(series: &Series) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
+    use crate::sample;
     use super::*;
 
     #[test]

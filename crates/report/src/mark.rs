@@ -6,7 +6,7 @@ use harmonic_types::Verdict;
 
 /// A level's place in the verdict; the first that fits, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// What a plan should use.
     SweetSpot,
     /// The highest aggregate, where the sweet spot is another.
@@ -19,7 +19,7 @@ pub(super) enum Mark {
 
 impl Mark {
     /// The mark of the level `parallel`.
-    pub(super) fn of(parallel: u32, verdict: &Verdict) -> Self {
+    pub(crate) fn of(parallel: u32, verdict: &Verdict) -> Self {
         if verdict.sweet_spot.as_ref().is_some_and(|spot| spot.parallel == parallel) {
             Self::SweetSpot
         } else if verdict.peak.is_some_and(|peak| peak.parallel == parallel) {
@@ -32,7 +32,7 @@ impl Mark {
     }
 
     /// On the curve and before the word.
-    pub(super) const fn glyph(self) -> char {
+    pub(crate) const fn glyph(self) -> char {
         match self {
             Self::SweetSpot => '◆',
             Self::Peak => '▲',
@@ -42,7 +42,7 @@ impl Mark {
     }
 
     /// In the table and the legend.
-    pub(super) const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::SweetSpot => "sweet spot",
             Self::Peak => "peak",

@@ -1,0 +1,17 @@
+//! Benchmark records as a person reads them.
+//!
+//! Owns: the words, columns and strokes in which a [`harmonic_types::BenchRun`] is shown: on a
+//! terminal ([`terminal`]).
+//!
+//! Invariants: pure functions from records to text or bytes; meaning is in glyphs and words, so it
+//! survives without colour; a figure that is absent shows as `–`, never as 0.
+//!
+//! Does not do: measure, judge (the verdict comes with the record), print, or touch files.
+#![forbid(unsafe_code)]
+
+mod figure;
+mod mark;
+pub mod terminal;
+
+#[cfg(test)]
+mod sample;

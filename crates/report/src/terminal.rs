@@ -1,0 +1,17 @@
+//! A run as text for a terminal.
+//!
+//! Owns: the table of levels, the curve in characters, and the verdict in one line.
+//!
+//! Invariants: lines have no trailing spaces; tables fit 100 columns.
+//!
+//! Does not do: print, colour, or ask how wide the terminal is.
+
+mod axis;
+mod canvas;
+mod curve;
+mod summary;
+mod table;
+
+pub use curve::curve;
+pub use summary::summary;
+pub use table::table;
