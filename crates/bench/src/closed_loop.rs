@@ -10,143 +10,110 @@
 //! Does not do: decide what counts (`meter`), or what a level's figures are (`level`).
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use harmonic_types::Joules;
 use tokio::sync::Notify;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::BenchConfig;
+use crate::asks::Asks;
+use crate::bystander::Bystander;
+use crate::instruments::Instruments;
+use crate::measured::{Ended, Measured, Outcome};
 use crate::meter::{Meter, Rules, State};
 use crate::observer::{Observer, Phase, Progress};
-use crate::prompt::Prompts;
-use crate::target::{Arrival, Ask, Counted, Target, TargetError};
+use crate::target::{Target, TargetError};
 
-/// The requests of a run, one after the other.
-#[derive(Debug)]
-pub struct Asks<'a> {
-    config: &'a BenchConfig,
-    prompts: Prompts,
-    next: AtomicU64,
-}
-
-impl<'a> Asks<'a> {
-    /// From the first.
-    pub fn new(config: &'a BenchConfig) -> Self {
-        let prompts = Prompts::new(config.seed, config.prompt_words);
-        Self { config, prompts, next: AtomicU64::new(0) }
-    }
-
-    /// The settings they follow.
-    pub const fn config(&self) -> &BenchConfig {
-        self.config
-    }
-
-    /// The next one: the agents take turns, and no prompt comes twice.
-    pub fn next(&self, output_tokens: u32) -> Ask {
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let agents = &self.config.load.agents;
-        let turn = usize::try_from(index % agents.len() as u64).unwrap_or(0);
-        Ask {
-            agent: agents[turn].clone(),
-            prompt: self.prompts.get(index),
-            output_tokens,
-            temperature: self.config.temperature,
-        }
-    }
-}
-
-/// Why a level ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// All windows are measured.
-    Complete,
-    /// The time was up.
-    TimeUp,
-    /// The target yields nothing but failures.
-    TargetDied,
-    /// Somebody asked to stop.
-    Stopped,
-}
-
-/// A level's journal and how it ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The journal.
-    pub meter: Meter,
-    /// Why it ended.
-    pub ended: Ended,
-    /// What went wrong first, if anything did.
-    pub first_error: Option<TargetError>,
+/// What a level runs with, besides its target.
+#[derive(Clone, Copy, Debug)]
+pub struct Bench<'a> {
+    /// What to ask.
+    pub asks: &'a Asks<'a>,
+    /// What to read.
+    pub instruments: &'a Instruments,
+    /// When to give up.
+    pub stop: &'a CancellationToken,
 }
 
 /// Runs one level for at most `limit`.
 pub async fn measure<T: Target>(
     target: &T,
-    asks: &Asks<'_>,
+    bench: Bench<'_>,
     parallel: u32,
     limit: Duration,
     observer: &dyn Observer,
-    stop: &CancellationToken,
 ) -> Outcome {
-    let config = asks.config;
+    let config = bench.asks.config();
     let rules = Rules {
         level: parallel,
         trials: config.trials,
+        most_trials: config.most_trials,
+        narrow: config.narrow,
         window: config.window,
         patience: config.patience,
     };
     let level = Level {
         target,
-        asks,
+        bench,
         began: Instant::now(),
-        journal: Mutex::new(Journal { meter: Meter::new(rules), first_error: None }),
+        journal: Mutex::new(Journal::new(Meter::new(rules))),
         over: Notify::new(),
     };
     let mut workers: FuturesUnordered<_> =
         (0..parallel).map(|worker| level.work(worker, parallel)).collect();
-    let mut ticks = interval(config.progress_every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut bystander = Bystander::new(config.progress_every);
     let end = sleep(limit);
     tokio::pin!(end);
     let ended = loop {
         tokio::select! {
             biased;
-            () = stop.cancelled() => break Ended::Stopped,
+            () = bench.stop.cancelled() => break Ended::Stopped,
             () = level.over.notified() => break match level.journal().meter.state() {
                 State::Dead => Ended::TargetDied,
                 State::Complete | State::WarmUp | State::Measuring(_) => Ended::Complete,
             },
             () = &mut end => {
-                level.journal().meter.close(level.now());
+                level.note(Meter::close);
                 break Ended::TimeUp;
             }
-            _ = ticks.tick() => {
-                let progress = level.progress(parallel, config.trials, limit);
-                observer.progress(&progress);
+            () = bystander.tick(bench.instruments, level.measures()) => {
+                observer.progress(&level.progress(parallel, limit));
             }
             // Workers have no end of their own: this only drives them.
             Some(never) = workers.next() => match never {},
         }
     };
     drop(workers);
-    let Journal { meter, first_error } =
-        level.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Outcome { meter, ended, first_error }
+    let journal = level.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
+    journal.outcome(level.began, ended, &bystander)
 }
 
 struct Journal {
     meter: Meter,
+    /// Energy at each edge of the windows.
+    energy: Vec<Option<Joules>>,
     first_error: Option<TargetError>,
+}
+
+impl Journal {
+    const fn new(meter: Meter) -> Self {
+        Self { meter, energy: Vec::new(), first_error: None }
+    }
+
+    fn outcome(self, began: Instant, ended: Ended, bystander: &Bystander) -> Outcome {
+        let mut measured = Measured::of(self.meter, &self.energy, began);
+        (measured.sensed, measured.lag) = bystander.found();
+        Outcome { measured, ended, first_error: self.first_error }
+    }
 }
 
 struct Level<'a, T> {
     target: &'a T,
-    asks: &'a Asks<'a>,
+    bench: Bench<'a>,
     began: Instant,
     /// Held for one entry at a time, and by one task only: never waited for.
     journal: Mutex<Journal>,
@@ -155,12 +122,14 @@ struct Level<'a, T> {
 
 impl<T: Target> Level<'_, T> {
     async fn work(&self, worker: u32, parallel: u32) -> Infallible {
-        let config = self.asks.config;
+        let asks = self.bench.asks;
+        let config = asks.config();
         let index = usize::try_from(worker).unwrap_or(usize::MAX);
         let mut output_tokens = opening_tokens(config.output_tokens, worker, parallel);
         loop {
             self.journal().meter.sent(index, self.now());
-            match self.request(index, self.asks.next(output_tokens)).await {
+            let output = || self.journal().meter.output(index, self.now());
+            match asks.answer(self.target, asks.next(output_tokens), output).await {
                 Ok(counted) => {
                     self.note(|meter, now| meter.finished(index, now, counted));
                     output_tokens = config.output_tokens;
@@ -175,36 +144,36 @@ impl<T: Target> Level<'_, T> {
         }
     }
 
-    async fn request(&self, worker: usize, ask: Ask) -> Result<Counted, TargetError> {
-        let limit = self.asks.config.stall_limit;
-        let stalled =
-            |_| TargetError::Stalled { target: self.target.name(), seconds: limit.as_secs() };
-        let mut answer = timeout(limit, self.target.ask(ask)).await.map_err(stalled)??;
-        loop {
-            match timeout(limit, answer.next()).await.map_err(stalled)? {
-                Some(Ok(Arrival::Output)) => self.journal().meter.output(worker, self.now()),
-                Some(Ok(Arrival::Finished(counted))) => return Ok(counted),
-                Some(Err(error)) => return Err(error),
-                None => return Err(TargetError::NoUsage { target: self.target.name() }),
-            }
-        }
-    }
-
-    /// Makes an entry, and ends the level where the entry does.
+    /// Makes an entry, reads the energy where that is the edge of a window, and ends the level where
+    /// the entry does.
     fn note(&self, entry: impl FnOnce(&mut Meter, Duration)) {
         let mut journal = self.journal();
         entry(&mut journal.meter, self.now());
+        while journal.energy.len() < journal.meter.edges() {
+            let energy = self.bench.instruments.energy();
+            journal.energy.push(energy);
+        }
         if matches!(journal.meter.state(), State::Complete | State::Dead) {
             self.over.notify_one();
         }
     }
 
-    fn progress(&self, parallel: u32, trials: u32, limit: Duration) -> Progress<'static> {
+    fn measures(&self) -> bool {
+        matches!(self.journal().meter.state(), State::Measuring(_))
+    }
+
+    fn progress(&self, parallel: u32, limit: Duration) -> Progress<'static> {
         let now = self.now();
+        let config = self.bench.asks.config();
         let meter = &self.journal().meter;
+        let measuring = |done: u32| Phase::Measuring {
+            trial: done + 1,
+            of: config.trials.max(done + 1),
+            most: config.most_trials,
+        };
         let phase = match meter.state() {
-            State::Measuring(done) => Phase::Measuring { trial: done + 1, of: trials },
-            State::Complete => Phase::Measuring { trial: trials, of: trials },
+            State::Measuring(done) => measuring(done),
+            State::Complete => measuring(config.trials.saturating_sub(1)),
             State::WarmUp | State::Dead => Phase::WarmUp { streaming: meter.warm() },
         };
         Progress::Level {

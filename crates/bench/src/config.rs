@@ -1,95 +1,32 @@
 //! What to measure, and for how long.
 //!
-//! Owns: [`BenchConfig`], its presets, and its validation.
+//! Owns: [`BenchConfig`] and its validation.
 //!
 //! Invariants: after [`BenchConfig::check`] there is an agent, a level, and no zero where a zero
 //! would measure nothing; every duration of a run is here and nowhere else.
 //!
-//! Does not do: read flags, files or the environment.
+//! Does not do: read flags, files or the environment; its presets are in [`crate::protocol`].
 
-use std::str::FromStr;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harmonic_types::AgentName;
+use harmonic_types::{AgentName, CurveKey, Slo, TokensPerSecond};
 
-use crate::error::{BenchError, LevelsError};
+use crate::error::BenchError;
+use crate::levels::Levels;
+use crate::protocol::Protocol;
 
-/// How a run is paced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// Under a minute, for a first look.
-    Quick,
-    /// Long enough to decide from.
-    Steady,
-}
-
-impl Protocol {
-    /// The name in the record.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Quick => "quick",
-            Self::Steady => "steady",
-        }
-    }
-}
-
-/// Levels of parallelism, each at least 1 and none twice, in the order they were asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Levels(Vec<u32>);
-
-impl Levels {
-    /// More streams than this from one client measure the client and its sockets.
-    pub const MOST: u32 = 1024;
-
-    /// Checks the levels; one that is repeated counts once.
-    ///
-    /// # Errors
-    /// No level at all, or one that is 0 or above [`Levels::MOST`].
-    pub fn new(levels: impl IntoIterator<Item = u32>) -> Result<Self, LevelsError> {
-        let mut kept: Vec<u32> = Vec::new();
-        for level in levels {
-            if level == 0 || level > Self::MOST {
-                return Err(LevelsError::OutOfRange { level });
-            }
-            if !kept.contains(&level) {
-                kept.push(level);
-            }
-        }
-        if kept.is_empty() { Err(LevelsError::None) } else { Ok(Self(kept)) }
-    }
-
-    /// As asked for.
-    pub fn as_asked(&self) -> &[u32] {
-        &self.0
-    }
-
-    /// From the smallest to the largest.
-    pub fn ascending(&self) -> Vec<u32> {
-        let mut levels = self.0.clone();
-        levels.sort_unstable();
-        levels
-    }
-}
-
-impl FromStr for Levels {
-    type Err = LevelsError;
-
-    /// Comma-separated: `1,8,32`.
-    fn from_str(text: &str) -> Result<Self, LevelsError> {
-        let parse =
-            |part: &str| part.trim().parse().map_err(|_| LevelsError::NotANumber(part.to_owned()));
-        let levels: Vec<u32> = text.split(',').map(parse).collect::<Result<_, _>>()?;
-        Self::new(levels)
-    }
-}
-
-/// Whom the load goes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Whom the load of a series goes to.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
-    /// Requests go to these in turn; as model names.
+    /// Requests go to these in turn, as model names. One that stands here twice gets twice as many.
     pub agents: Vec<AgentName>,
     /// The base model behind them, for the record.
     pub model: String,
+    /// What a curve of it is valid for, for the record.
+    pub key: Option<CurveKey>,
+    /// What the machine allows at most, by level, where that is known.
+    pub roofs: BTreeMap<u32, TokensPerSecond>,
 }
 
 /// A run's settings. Start from a preset and change what differs.
@@ -97,16 +34,29 @@ pub struct Load {
 pub struct BenchConfig {
     /// The preset's name, for the record.
     pub protocol: Protocol,
-    /// Whom to ask.
-    pub load: Load,
+    /// Whom to ask: a series each, one after the other.
+    pub loads: Vec<Load>,
     /// How many streams, level by level.
     pub levels: Levels,
+    /// Requests per second, in an open loop; empty in any other.
+    pub rates: Vec<f64>,
     /// Name of the machine the load runs on, for the record.
     pub host: String,
+    /// What that machine is, for the record; empty where the target is elsewhere.
+    pub environment: Vec<String>,
+    /// When the run begins, in milliseconds since 1970, for the record.
+    pub began_unix_ms: Option<u64>,
     /// Windows per level, at least 1; two or more give an interval.
     pub trials: u32,
+    /// Windows per level at most.
+    pub most_trials: u32,
+    /// Windows are added to `trials` until half of the interval is at most this share of the mean;
+    /// `None` adds none.
+    pub narrow: Option<f64>,
     /// A window is at least this long.
     pub window: Duration,
+    /// How long the idle machine is metered, where there is a meter.
+    pub idle: Duration,
     /// A level takes at most this long, its warm-up included.
     pub level_limit: Duration,
     /// The levels together take at most this long: each may use an equal share of what is left when
@@ -121,65 +71,30 @@ pub struct BenchConfig {
     pub pause_after_failure: Duration,
     /// How often the observer hears of the progress.
     pub progress_every: Duration,
-    /// Words of each prompt, the nonce included; at least [`BenchConfig::LEAST_WORDS`].
+    /// Words of each prompt, the nonce included; at least [`BenchConfig::LEAST_WORDS`]. With
+    /// `prompt_tokens`, what is used where the target's counts make no sense.
     pub prompt_words: u32,
+    /// Tokens of each prompt, less the template and the system prompt, from which the words are
+    /// calibrated by what the target counts.
+    pub prompt_tokens: Option<u32>,
     /// Tokens generated by each request, at least 2 so that there is a gap to time.
     pub output_tokens: u32,
+    /// Whether each prompt is another, from its first word on.
+    pub unique_prompts: bool,
+    /// Whether answers are exactly `output_tokens` long, where the target honours that.
+    pub ignore_eos: bool,
     /// Sampling temperature, ≥ 0. Above 0 by default: greedy decoding falls into loops, which
     /// flatter speculative decoding and the experts of a mixture.
     pub temperature: f32,
-    /// Seed of the prompts: the same seed asks the same things.
+    /// Seed of the prompts, the order of levels and the arrivals: the same seed asks the same things.
     pub seed: u64,
+    /// What counts as a good answer, for the goodput; its time between tokens bounds the sweet spot.
+    pub slo: Option<Slo>,
 }
 
 impl BenchConfig {
     /// The nonce and something to say.
     pub const LEAST_WORDS: u32 = 4;
-
-    /// All levels together in under a minute: three windows of 2.5 s a level, shorter where the
-    /// levels are many, and a limit on the whole. 52 s leave room for the preflight, and for the
-    /// client to start and to render. Three windows, because with two Student's t is 12.7 and no
-    /// two levels could be told apart. Prompts are short and answers long, so that 1x is mostly
-    /// decode, as in the figures that people compare it with.
-    pub fn quick(load: Load, levels: Levels) -> Self {
-        let run_limit = Duration::from_secs(52);
-        let trials = 3;
-        // Half of the time is for warming up, and for streams slower than the shortest window.
-        let count = u32::try_from(levels.as_asked().len()).unwrap_or(u32::MAX);
-        let window = run_limit / count.saturating_mul(trials * 2);
-        Self {
-            protocol: Protocol::Quick,
-            trials,
-            window: window.min(Duration::from_millis(2_500)),
-            level_limit: run_limit,
-            run_limit: Some(run_limit),
-            output_tokens: 160,
-            prompt_words: 16,
-            ..Self::steady(load, levels)
-        }
-    }
-
-    /// Three windows of 10 s a level, with 128 tokens a request (`research/hardware.md` §5).
-    pub fn steady(load: Load, levels: Levels) -> Self {
-        Self {
-            protocol: Protocol::Steady,
-            load,
-            levels,
-            host: String::new(),
-            trials: 3,
-            window: Duration::from_secs(10),
-            level_limit: Duration::from_mins(5),
-            run_limit: None,
-            stall_limit: Duration::from_mins(2),
-            patience: Duration::from_secs(10),
-            pause_after_failure: Duration::from_millis(100),
-            progress_every: Duration::from_millis(250),
-            prompt_words: 40,
-            output_tokens: 128,
-            temperature: 0.7,
-            seed: 0,
-        }
-    }
 
     /// Refuses settings that would measure nothing.
     ///
@@ -189,11 +104,20 @@ impl BenchConfig {
         let refuse = |setting: &'static str, value: String, rule: &'static str| {
             Err(BenchError::Setting { setting, value, rule })
         };
-        if self.load.agents.is_empty() {
+        if self.loads.is_empty() || self.loads.iter().any(|load| load.agents.is_empty()) {
             return Err(BenchError::NoAgents);
         }
         if self.trials == 0 {
             return refuse("trials", "0".into(), "at least 1");
+        }
+        if self.most_trials < self.trials {
+            return refuse("most_trials", self.most_trials.to_string(), "no less than trials");
+        }
+        if self.protocol == Protocol::Open && self.rates.is_empty() {
+            return refuse("rates", "empty".into(), "given in an open loop");
+        }
+        if let Some(rate) = self.rates.iter().find(|rate| !(rate.is_finite() && **rate > 0.0)) {
+            return refuse("rate", rate.to_string(), "a number above 0");
         }
         if self.prompt_words < Self::LEAST_WORDS {
             return refuse("prompt_words", self.prompt_words.to_string(), "at least 4");
@@ -206,6 +130,7 @@ impl BenchConfig {
         }
         for (setting, value) in [
             ("window", self.window),
+            ("idle", self.idle),
             ("level_limit", self.level_limit),
             ("run_limit", self.run_limit.unwrap_or(Duration::MAX)),
             ("stall_limit", self.stall_limit),
@@ -225,39 +150,25 @@ impl BenchConfig {
 mod tests {
     use super::*;
 
-    fn load() -> Load {
-        Load { agents: vec!["coder".into()], model: "smollm2:135m".into() }
-    }
-
-    #[test]
-    fn levels_keep_the_order_and_drop_repeats() {
-        let levels: Levels = "8, 1,32,8".parse().unwrap();
-        assert_eq!(levels.as_asked(), [8, 1, 32]);
-        assert_eq!(levels.ascending(), [1, 8, 32]);
-    }
-
-    #[test]
-    fn bad_levels_are_named() {
-        let refused = |text: &str| text.parse::<Levels>().unwrap_err().to_string();
-        insta::assert_snapshot!(refused("1,0"), @"parallelism 0 is out of range: use 1 to 1024");
-        insta::assert_snapshot!(refused("1,x8"), @"`x8` is not a level: use numbers such as 1,8,32");
-        insta::assert_snapshot!(refused(""), @"`` is not a level: use numbers such as 1,8,32");
-        assert_eq!(Levels::new([]), Err(LevelsError::None));
+    fn loads() -> Vec<Load> {
+        let agents = vec!["coder".into()];
+        vec![Load { agents, model: "smollm2:135m".into(), ..Load::default() }]
     }
 
     #[test]
     fn presets_pass_their_own_check() {
         let levels = || Levels::new(1..=64).unwrap();
-        for config in [BenchConfig::quick(load(), levels()), BenchConfig::steady(load(), levels())]
-        {
-            config.check().unwrap();
+        for protocol in [Protocol::Quick, Protocol::Steady, Protocol::Thorough, Protocol::Paper] {
+            protocol.preset(loads(), levels()).check().unwrap();
         }
+        let open = BenchConfig { rates: vec![0.5], ..Protocol::Open.preset(loads(), levels()) };
+        open.check().unwrap();
     }
 
     #[test]
     fn quick_windows_shrink_until_all_levels_fit_the_limit() {
         for count in [1, 3, 9, 40] {
-            let config = BenchConfig::quick(load(), Levels::new(1..=count).unwrap());
+            let config = BenchConfig::quick(loads(), Levels::new(1..=count).unwrap());
             let measured = config.window * config.trials * count;
             assert!(measured * 2 <= config.run_limit.unwrap(), "{count} levels: {measured:?}");
         }
@@ -265,7 +176,7 @@ mod tests {
 
     #[test]
     fn settings_that_measure_nothing_are_refused() {
-        let base = BenchConfig::steady(load(), Levels::new([1]).unwrap());
+        let base = BenchConfig::steady(loads(), Levels::new([1]).unwrap());
         let said = |config: BenchConfig| config.check().unwrap_err().to_string();
         insta::assert_snapshot!(
             said(BenchConfig { output_tokens: 1, ..base.clone() }),
@@ -279,9 +190,16 @@ mod tests {
             said(BenchConfig { window: Duration::ZERO, ..base.clone() }),
             @"window is 0 s but must be longer than nothing"
         );
-        let nobody = Load { agents: vec![], model: String::new() };
         insta::assert_snapshot!(
-            said(BenchConfig { load: nobody, ..base }),
+            said(BenchConfig { protocol: Protocol::Open, ..base.clone() }),
+            @"rates is empty but must be given in an open loop"
+        );
+        insta::assert_snapshot!(
+            said(BenchConfig { rates: vec![-1.0], ..base.clone() }),
+            @"rate is -1 but must be a number above 0"
+        );
+        insta::assert_snapshot!(
+            said(BenchConfig { loads: vec![Load::default()], ..base }),
             @"no agent to ask: name at least one"
         );
     }

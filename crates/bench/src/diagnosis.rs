@@ -1,17 +1,18 @@
 //! What the levels of a run, held side by side, give away about the server.
 //!
-//! Owns: the signs of a server that answers one request after the other, and of throughput that
-//! grew faster than the number of requests.
+//! Owns: the signs of a server that answers one request after the other, of throughput that grew
+//! faster than the number of requests or beyond the roof, and of hardware that slowed down.
 //!
-//! Invariants: a sign is read from what was measured at two levels at least; a server that is only
-//! busy, so that each of its answers takes longer, shows none of them.
+//! Invariants: a server that is only busy, so that each of its answers takes longer, shows none of
+//! the first two; a sign that many levels show is told once, of the one that shows it best.
 //!
-//! Does not do: say why a single level is bad. Its own warnings do.
+//! Does not do: say why a level has no figures (`record`).
 
 use std::ops::Range;
 
 use harmonic_types::{Interval, LevelResult};
 
+use crate::levels::Step;
 use crate::warning::Warning;
 
 /// Answers in the making at once, where they are made one at a time: one, with the pauses between
@@ -33,7 +34,36 @@ const MARGIN: f64 = 0.05;
 pub(crate) fn diagnose(levels: &[LevelResult]) -> Vec<Warning> {
     let mut levels: Vec<&LevelResult> = levels.iter().filter(|level| level.trials > 0).collect();
     levels.sort_by_key(|level| level.parallel);
-    serialises(&levels).into_iter().chain(superlinear(&levels)).collect()
+    let signs = [serialises(&levels), superlinear(&levels), above_roof(&levels), throttled(&levels)];
+    signs.into_iter().flatten().collect()
+}
+
+/// The level furthest above the roof, beyond its interval and the margin.
+fn above_roof(levels: &[&LevelResult]) -> Option<Warning> {
+    let over = |level: &&LevelResult| {
+        let (least, roof) = (bound(level.tok_s?, |rate| rate.ci95_low), level.roof_tok_s?.0);
+        (roof > 0.0 && least > roof * (1.0 + MARGIN)).then_some((level.parallel, least, roof))
+    };
+    let furthest = levels
+        .iter()
+        .filter_map(over)
+        .max_by(|(_, a, roof_a), (_, b, roof_b)| (a / roof_a).total_cmp(&(b / roof_b)));
+    furthest.map(|(parallel, tok_s, roof)| Warning::AboveRoof {
+        step: Step::Parallel(parallel),
+        tok_s,
+        roof,
+    })
+}
+
+/// The highest level at which the hardware slowed itself down.
+fn throttled(levels: &[&LevelResult]) -> Option<Warning> {
+    levels.iter().rev().find_map(|level| {
+        let sensors = level.sensors?;
+        (sensors.throttled == Some(true)).then_some(Warning::Throttled {
+            step: Step::Parallel(level.parallel),
+            temperature_c: sensors.temperature_c,
+        })
+    })
 }
 
 /// The highest level at which the server answered one request after the other: as many answers in
@@ -99,7 +129,7 @@ fn bound(interval: Interval, of: impl Fn(Interval) -> Option<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use harmonic_types::Percentiles;
+    use harmonic_types::{Percentiles, SensorFigures, TokensPerSecond};
 
     use super::*;
 
@@ -156,6 +186,37 @@ mod tests {
         // Two at once, prompts long and answers short.
         let prompts = [level(1, 20.0, 10.0, 4000.0), level(2, 21.0, 10.0, 4100.0)];
         assert_eq!(codes(&prompts), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn more_than_the_roof_allows_is_told_of_the_worst_level() {
+        let roof = |level: LevelResult, roof| LevelResult {
+            roof_tok_s: Some(TokensPerSecond(roof)),
+            ..level
+        };
+        let levels = [
+            roof(level(1, 95.0, 10.0, 50.0), 94.0),
+            roof(level(2, 180.0, 10.0, 50.0), 120.0),
+            roof(level(4, 340.0, 10.0, 50.0), 300.0),
+        ];
+        assert_eq!(codes(&levels), ["above-roof"]);
+        assert!(
+            matches!(diagnose(&levels)[0], Warning::AboveRoof { step: Step::Parallel(2), .. })
+        );
+        assert_eq!(codes(&levels[..1]), Vec::<&str>::new(), "within its interval");
+    }
+
+    #[test]
+    fn throttling_is_told_of_the_highest_level() {
+        let hot = SensorFigures { throttled: Some(true), ..SensorFigures::default() };
+        let throttled = |parallel| LevelResult {
+            sensors: Some(hot),
+            ..level(parallel, 90.0 * f64::from(parallel), 10.0, 50.0)
+        };
+        let levels = [throttled(1), throttled(2), level(4, 360.0, 10.0, 50.0)];
+        assert_eq!(codes(&levels), ["throttled"]);
+        let expected = Warning::Throttled { step: Step::Parallel(2), temperature_c: None };
+        assert_eq!(diagnose(&levels), [expected]);
     }
 
     #[test]

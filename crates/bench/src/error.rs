@@ -5,7 +5,7 @@
 
 use harmonic_types::AgentName;
 
-use crate::config::Levels;
+use crate::levels::Levels;
 use crate::target::TargetError;
 
 /// Levels that cannot be measured.

@@ -26,6 +26,12 @@ pub fn interval(trials: &[f64]) -> Option<Interval> {
     })
 }
 
+/// Half of the interval as a share of the mean; `None` without bounds, or without a mean.
+pub fn relative_half_width(of: Interval) -> Option<f64> {
+    let half = of.ci95_high? - of.mean;
+    (of.mean > 0.0).then(|| half / of.mean)
+}
+
 fn half_width(trials: &[f64], mean: f64, n: f64) -> Option<f64> {
     let freedom = n - 1.0;
     // Fails for fewer than two trials, where freedom is 0.

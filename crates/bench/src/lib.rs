@@ -11,28 +11,41 @@
 //! `laws`), or show it (`report`).
 #![forbid(unsafe_code)]
 
+mod asks;
+mod bystander;
+mod calibration;
 pub mod choice;
 mod closed_loop;
 pub mod config;
 mod diagnosis;
 pub mod error;
+pub mod instruments;
 pub mod interval;
 mod latency;
 mod level;
+pub mod levels;
+mod measured;
 mod meter;
 pub mod observer;
+mod open_loop;
 mod prompt;
+pub mod protocol;
+mod record;
 pub mod run;
 mod tally;
 pub mod target;
 pub mod warning;
+mod waves;
 mod window;
 
 pub use choice::{Contender, choose};
-pub use config::{BenchConfig, Levels, Load, Protocol};
+pub use config::{BenchConfig, Load};
 pub use error::{BenchError, LevelsError};
+pub use instruments::Instruments;
 pub use interval::interval;
+pub use levels::{Levels, Step};
 pub use observer::{Observer, Phase, Progress, Silent};
+pub use protocol::{PAPER_LEVELS, Protocol};
 pub use run::run;
 pub use target::http::HttpTarget;
 pub use target::{Answer, Arrival, Ask, Counted, Target, TargetError};

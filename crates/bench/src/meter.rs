@@ -28,6 +28,7 @@ mod streak;
 use std::time::Duration;
 
 use self::streak::Streak;
+use crate::interval::{interval, relative_half_width};
 use crate::target::Counted;
 use crate::window::Window;
 
@@ -38,6 +39,10 @@ pub struct Rules {
     pub level: u32,
     /// Windows wanted.
     pub trials: u32,
+    /// Windows at most, where `narrow` wants more.
+    pub most_trials: u32,
+    /// Half of the interval to reach, as a share of the mean.
+    pub narrow: Option<f64>,
     /// Shortest window.
     pub window: Duration,
     /// How long nothing but failures is borne.
@@ -121,6 +126,7 @@ pub struct Meter {
     failures: u64,
     streak: Option<Streak>,
     dead: bool,
+    complete: bool,
 }
 
 impl Meter {
@@ -137,6 +143,7 @@ impl Meter {
             failures: 0,
             streak: None,
             dead: false,
+            complete: false,
         }
     }
 
@@ -203,7 +210,7 @@ impl Meter {
         let kept = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
         if self.dead {
             State::Dead
-        } else if kept >= self.rules.trials {
+        } else if self.complete {
             State::Complete
         } else if self.open.is_some() {
             State::Measuring(kept)
@@ -212,14 +219,20 @@ impl Meter {
         }
     }
 
+    /// How many edges of windows have passed: one when the first opens, and one when each closes.
+    pub fn edges(&self) -> usize {
+        let begun = self.open.is_some() || !self.windows.is_empty();
+        if begun { self.windows.len() + 1 } else { 0 }
+    }
+
     /// The windows that count, in time.
     pub fn windows(&self) -> &[Window] {
         &self.windows
     }
 
     /// The requests that ended well, windows or not.
-    pub fn done(&self) -> &[Done] {
-        &self.done
+    pub fn into_done(self) -> Vec<Done> {
+        self.done
     }
 
     /// The requests that failed, windows or not.
@@ -258,6 +271,8 @@ impl Meter {
         let finished: f64 = self
             .done
             .iter()
+            // Of most requests of a long level no arrival needs to be looked at.
+            .filter(|done| done.ended > window.from && done.sent < window.to)
             .map(|done| {
                 f64::from(done.counted.completion) * inside(&done.outputs)
                     / done.outputs.len() as f64
@@ -299,6 +314,19 @@ impl Meter {
         let in_flight = open.load / to.saturating_sub(open.from).as_secs_f64();
         self.windows.push(Window { from: open.from, to, ended: open.ended, in_flight });
         self.open = None;
+        self.complete = self.suffices();
+    }
+
+    /// Whether the windows are as many as are wanted, and their interval is as narrow.
+    fn suffices(&self) -> bool {
+        let Rules { trials, most_trials, narrow, .. } = self.rules;
+        let kept = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
+        let is_narrow = || {
+            let rates: Vec<f64> = self.windows.iter().map(|window| self.tok_s(window)).collect();
+            let reached = interval(&rates).and_then(relative_half_width);
+            narrow.is_none_or(|narrow| reached.is_some_and(|reached| reached <= narrow))
+        };
+        kept >= trials && (kept >= most_trials || is_narrow())
     }
 
     /// Charges the requests outstanding until now to the open window.

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use harmonic_types::LevelResult;
 
+use crate::config::Load;
+use crate::levels::Step;
+
 /// Hears of a run's progress. Called from the task that drives the load: return at once.
 pub trait Observer: Send + Sync {
     /// Something changed, or `progress_every` has passed.
@@ -37,18 +40,27 @@ pub enum Phase {
     Measuring {
         /// Which, from 1.
         trial: u32,
-        /// Of how many.
+        /// Of how many, if the interval is narrow by then.
         of: u32,
+        /// Of how many at most.
+        most: u32,
     },
 }
 
 /// What an observer hears, in order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress<'a> {
+    /// The power of the idle machine is measured.
+    Idle {
+        /// How long that takes.
+        lasts: Duration,
+    },
     /// A level starts.
     LevelStarted {
-        /// Its parallelism.
-        parallel: u32,
+        /// Whom it goes to.
+        load: &'a Load,
+        /// Its parallelism or its rate.
+        step: Step,
         /// Its place in the run, from 1.
         number: u32,
         /// Levels in the run.
@@ -56,7 +68,7 @@ pub enum Progress<'a> {
     },
     /// A level goes on.
     Level {
-        /// Its parallelism.
+        /// Its parallelism; in an open loop, what is in flight now.
         parallel: u32,
         /// What it does.
         phase: Phase,
@@ -70,6 +82,8 @@ pub enum Progress<'a> {
     },
     /// A level is done.
     LevelDone {
+        /// Its parallelism or its rate.
+        step: Step,
         /// Its figures.
         result: &'a LevelResult,
     },

@@ -1,32 +1,35 @@
-//! A whole run: the levels one after the other, and the record of them.
+//! A whole run: the loads and their levels, one after the other.
 //!
-//! Owns: the preflight, the share of time of each level, the end of a run before its time, and
-//! what goes into the [`BenchRun`].
+//! Owns: the preflight, the order of levels, the share of time of each, and the end of a run before
+//! its time.
 //!
-//! Invariants: a run that measured something always ends with a record; what is missing from it is
-//! said in its warnings.
+//! Invariants: a run that measured something always ends with a record.
 //!
 //! Does not do: render or store the record.
 
 use std::time::Duration;
 
-use futures::StreamExt;
-use harmonic_laws::{LevelThroughput, verdict};
-use harmonic_types::{BenchRun, LevelResult, Provenance, ProvenanceMap, Series, Verdict, Workload};
-use tokio::time::{Instant, timeout};
+use harmonic_types::{AgentName, BenchRun, Watts};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::closed_loop::{Asks, Ended, Outcome, measure};
+use crate::asks::Asks;
+use crate::calibration;
+use crate::closed_loop::{self, Bench};
 use crate::config::BenchConfig;
-use crate::diagnosis::diagnose;
 use crate::error::BenchError;
-use crate::level;
+use crate::instruments::Instruments;
+use crate::level::Ground;
+use crate::levels::Step;
+use crate::measured::{Ended, Outcome};
 use crate::observer::{Observer, Progress};
-use crate::tally::Tally;
-use crate::target::{Arrival, Target, TargetError};
+use crate::protocol::Protocol;
+use crate::record::Record;
+use crate::target::Target;
 use crate::warning::Warning;
+use crate::{open_loop, waves};
 
-/// Measures `target` as `config` says, from the lowest level to the highest.
+/// Measures `target` as `config` says.
 ///
 /// Cancelling `stop` ends the run at once: the levels measured so far are returned, with a warning.
 /// So does a target that dies.
@@ -37,66 +40,151 @@ use crate::warning::Warning;
 pub async fn run<T: Target>(
     target: &T,
     config: &BenchConfig,
+    instruments: &Instruments,
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<BenchRun, BenchError> {
     config.check()?;
-    let asks = Asks::new(config);
-    tokio::select! {
+    let mut record = Record::default();
+    let ready = async {
+        let words = preflight(target, config, &mut record).await?;
+        Ok((words, idle_power(config, instruments, observer).await))
+    };
+    let (words, idle) = tokio::select! {
         biased;
         () = stop.cancelled() => return Err(BenchError::Stopped),
-        answered = preflight(target, &asks) => answered?,
-    }
-    let mut record = Record::default();
-    let order = config.levels.ascending();
+        ready = ready => ready?,
+    };
+    let ground = Ground { began: Instant::now(), slo: config.slo, scope: instruments.scope(), idle };
+    let steps = steps(config);
     let share = Share::new(config);
-    for (index, &parallel) in order.iter().enumerate() {
-        let (number, of) = (count(index + 1), count(order.len()));
-        observer.progress(&Progress::LevelStarted { parallel, number, of });
-        let limit = share.limit(of - number + 1);
-        let outcome = measure(target, &asks, parallel, limit, observer, stop).await;
-        let go_on = record.take(parallel, limit, outcome, config);
-        if let Some(result) = record.levels.last().filter(|level| level.parallel == parallel) {
-            observer.progress(&Progress::LevelDone { result });
+    let mut rest = config.loads.len() * steps.len();
+    let mut first = PREFLIGHT;
+    'loads: for load in &config.loads {
+        let asks = Asks::new(config, load, words, first);
+        record.open(load);
+        for (index, &step) in steps.iter().enumerate() {
+            let (number, of) = (count(index + 1), count(steps.len()));
+            observer.progress(&Progress::LevelStarted { load, step, number, of });
+            let limit = share.limit(count(rest));
+            rest -= 1;
+            let bench = Bench { asks: &asks, instruments, stop };
+            let outcome = measure(target, bench, step, limit, observer).await;
+            let died = outcome.ended == Ended::TargetDied;
+            if let Some(result) = record.take(step, limit, &outcome, config, &ground) {
+                observer.progress(&Progress::LevelDone { step, result });
+            }
+            if died {
+                record.missed(&steps[index + 1..]);
+            }
+            if died || outcome.ended == Ended::Stopped {
+                break 'loads;
+            }
         }
-        if !go_on {
-            break;
-        }
+        first = asks.asked();
     }
-    if stop.is_cancelled() && record.levels.is_empty() {
+    if stop.is_cancelled() && record.is_empty() {
         return Err(BenchError::Stopped);
     }
-    Ok(record.finish(target.name(), config))
+    let order = steps.iter().filter_map(|step| match step {
+        Step::Parallel(parallel) => Some(*parallel),
+        Step::Rate(_) => None,
+    });
+    Ok(record.finish(target.name(), config, words, order.collect()))
 }
 
+/// The points of a series in the order in which they are measured: at random, so that a machine
+/// that heats up or gets busy does not pass for one that scales badly. The paper went up.
+fn steps(config: &BenchConfig) -> Vec<Step> {
+    let mut steps: Vec<Step> = if config.protocol == Protocol::Open {
+        config.rates.iter().copied().map(Step::Rate).collect()
+    } else {
+        config.levels.ascending().into_iter().map(Step::Parallel).collect()
+    };
+    if config.protocol != Protocol::Paper {
+        fastrand::Rng::with_seed(config.seed).shuffle(&mut steps);
+    }
+    steps
+}
+
+async fn measure<T: Target>(
+    target: &T,
+    bench: Bench<'_>,
+    step: Step,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Outcome {
+    match step {
+        Step::Rate(rate) => open_loop::measure(target, bench, rate, limit, observer).await,
+        Step::Parallel(parallel) if bench.asks.config().protocol == Protocol::Paper => {
+            waves::measure(target, bench, parallel, limit, observer).await
+        }
+        Step::Parallel(parallel) => {
+            closed_loop::measure(target, bench, parallel, limit, observer).await
+        }
+    }
+}
+
+/// Requests that the preflight may send: the prompts of a run begin after them.
+const PREFLIGHT: u64 = 4096;
+
 /// One short request to each agent: it must answer, and what a first request costs (a model that
-/// is loaded, a connection that is made) is not paid in a level.
-async fn preflight<T: Target>(target: &T, asks: &Asks<'_>) -> Result<(), BenchError> {
-    let config = asks.config();
-    for _ in &config.load.agents {
-        let ask = asks.next(1);
-        let agent = ask.agent.clone();
-        let limit = config.stall_limit;
-        let answered = timeout(limit, async {
-            let mut answer = target.ask(ask).await?;
-            while let Some(arrival) = answer.next().await {
-                if let Arrival::Finished(_) = arrival? {
-                    return Ok(());
-                }
-            }
-            Err(TargetError::NoUsage { target: target.name() })
-        })
-        .await
-        .unwrap_or_else(|_| {
-            Err(TargetError::Stalled { target: target.name(), seconds: limit.as_secs() })
-        });
-        answered.map_err(|source| BenchError::Preflight {
-            agent,
+/// is loaded, a connection that is made) is not paid in a level. Then the length of prompts is
+/// calibrated: the words of each.
+async fn preflight<T: Target>(
+    target: &T,
+    config: &BenchConfig,
+    record: &mut Record,
+) -> Result<u32, BenchError> {
+    let mut asked: Vec<&AgentName> = Vec::new();
+    let mut words = config.prompt_words;
+    for load in &config.loads {
+        let asks = Asks::new(config, load, config.prompt_words, asked.len() as u64);
+        let failed = |agent: &AgentName, source| BenchError::Preflight {
+            agent: agent.clone(),
             target: target.name(),
             source,
-        })?;
+        };
+        for agent in &load.agents {
+            if asked.contains(&agent) {
+                continue;
+            }
+            let ask = asks.to(agent);
+            asks.answer(target, ask, || ()).await.map_err(|error| failed(agent, error))?;
+            asked.push(agent);
+        }
+        // The first load stands for all: most stacks have one family of tokenisers.
+        if let Some(tokens) = config.prompt_tokens.filter(|_| asked.len() == distinct(load)) {
+            let found = calibration::words(target, &asks, tokens).await;
+            match found.map_err(|error| failed(&load.agents[0], error))? {
+                Some(found) => words = found,
+                None => record.warn(Warning::NotCalibrated { words, asked: tokens }),
+            }
+        }
     }
-    Ok(())
+    Ok(words)
+}
+
+fn distinct(load: &crate::config::Load) -> usize {
+    let mut agents: Vec<&AgentName> = load.agents.iter().collect();
+    agents.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    agents.dedup();
+    agents.len()
+}
+
+/// Power of the machine with the target loaded and idle; `None` without a meter.
+async fn idle_power(
+    config: &BenchConfig,
+    instruments: &Instruments,
+    observer: &dyn Observer,
+) -> Option<Watts> {
+    let before = instruments.energy()?;
+    observer.progress(&Progress::Idle { lasts: config.idle });
+    let began = Instant::now();
+    sleep(config.idle).await;
+    let joules = instruments.energy()?.0 - before.0;
+    let seconds = began.elapsed().as_secs_f64();
+    (joules > 0.0 && seconds > 0.0).then(|| Watts(joules / seconds))
 }
 
 /// The time of a run, shared out.
@@ -118,116 +206,6 @@ impl Share {
             (left / remaining.max(1)).min(self.level_limit)
         })
     }
-}
-
-/// What a run has found so far.
-#[derive(Default)]
-struct Record {
-    levels: Vec<LevelResult>,
-    warnings: Vec<Warning>,
-    tally: Tally,
-}
-
-impl Record {
-    /// Takes in a level; whether to go on with the next.
-    fn take(
-        &mut self,
-        parallel: u32,
-        limit: Duration,
-        outcome: Outcome,
-        config: &BenchConfig,
-    ) -> bool {
-        let Outcome { meter, ended, first_error } = outcome;
-        self.tally.add(&meter);
-        let result = level::result(parallel, &meter);
-        let first = first_error.as_ref().map(ToString::to_string).unwrap_or_default();
-        if let Some(error) = first_error.as_ref().filter(|_| result.failures > 0) {
-            self.warnings.push(Warning::Failures {
-                parallel,
-                failures: result.failures,
-                finished: meter.done().len() as u64,
-                first: first.clone(),
-                hint: error.hint(),
-            });
-        }
-        let go_on = match ended {
-            Ended::Complete => true,
-            Ended::TimeUp => {
-                let limit_s = limit.as_secs_f64();
-                let (trials, wanted) = (result.trials, config.trials);
-                if trials == 0 {
-                    let streaming = meter.warm();
-                    self.warnings.push(Warning::NotSteady { parallel, streaming, limit_s });
-                } else if trials < wanted {
-                    self.warnings.push(Warning::FewWindows { parallel, trials, wanted });
-                }
-                true
-            }
-            Ended::TargetDied => {
-                self.warnings.push(Warning::TargetDied { parallel, first });
-                false
-            }
-            Ended::Stopped => {
-                self.warnings.push(Warning::Interrupted { parallel });
-                false
-            }
-        };
-        // A level that was stopped before its first window says nothing, not even that it failed.
-        if ended != Ended::Stopped || result.trials > 0 {
-            self.levels.push(result);
-        }
-        go_on
-    }
-
-    fn finish(mut self, target: String, config: &BenchConfig) -> BenchRun {
-        self.warnings.extend(self.tally.warnings(config));
-        self.warnings.extend(diagnose(&self.levels));
-        BenchRun {
-            schema: BenchRun::SCHEMA.to_owned(),
-            protocol: config.protocol.name().to_owned(),
-            target,
-            host: config.host.clone(),
-            began_unix_ms: None,
-            environment: Vec::new(),
-            workload: Workload {
-                prompt_words: config.prompt_words,
-                prompt_tokens_asked: None,
-                prompt_tokens: self.tally.mean_prompt(),
-                output_tokens: config.output_tokens,
-                temperature: config.temperature,
-                levels: config.levels.as_asked().to_vec(),
-                order: Vec::new(),
-                seed: config.seed,
-                slo: None,
-            },
-            series: vec![Series {
-                model: config.load.model.clone(),
-                agent: match config.load.agents.as_slice() {
-                    [agent] => Some(agent.clone()),
-                    _ => None,
-                },
-                key: None,
-                verdict: judge(&self.levels),
-                levels: self.levels,
-            }],
-            warnings: self.warnings.iter().map(Warning::finding).collect(),
-            provenance: ProvenanceMap::from([
-                ("/series".to_owned(), Provenance::Measured),
-                ("/workload".to_owned(), Provenance::Declared),
-                ("/workload/prompt_tokens".to_owned(), Provenance::Measured),
-            ]),
-        }
-    }
-}
-
-fn judge(levels: &[LevelResult]) -> Verdict {
-    let measured: Vec<LevelThroughput> = levels
-        .iter()
-        .filter_map(|level| {
-            level.tok_s.map(|tok_s| LevelThroughput { parallel: level.parallel, tok_s })
-        })
-        .collect();
-    verdict(&measured)
 }
 
 fn count(number: usize) -> u32 {

@@ -8,7 +8,7 @@
 //! Does not do: anything by level.
 
 use crate::config::BenchConfig;
-use crate::meter::Meter;
+use crate::measured::Measured;
 use crate::warning::Warning;
 
 /// Sums of tokens over the requests of a run.
@@ -25,8 +25,8 @@ pub struct Tally {
 
 impl Tally {
     /// Takes in the requests of a level.
-    pub fn add(&mut self, meter: &Meter) {
-        for done in meter.done() {
+    pub fn add(&mut self, measured: &Measured) {
+        for done in measured.done() {
             let counted = done.counted;
             self.requests += 1;
             self.prompt += u64::from(counted.prompt);
@@ -47,23 +47,25 @@ impl Tally {
         mean(self.prompt, self.requests)
     }
 
-    /// What the sums give away.
+    /// What the sums give away, with prompts of `words` words.
     ///
     /// Each word of a prompt is at least one token and no two prompts begin alike, so a cache can
     /// rightly hold at most (prompt tokens − prompt words): the template and the system prompt.
     /// More than that by half of the words is a hit on the prompt itself; the half leaves room for
     /// a tokeniser that puts a word's end and the template's first piece into one token.
-    pub fn warnings(&self, config: &BenchConfig) -> Vec<Warning> {
+    pub fn warnings(&self, config: &BenchConfig, words: u32) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let asked = config.output_tokens;
         // Two in a hundred: a server may count the end-of-turn token or not.
         let near = |mean: f64| (mean - f64::from(asked)).abs() <= 0.02 * f64::from(asked) + 1.0;
-        if let Some(mean) = mean(self.completion, self.whole).filter(|mean| !near(*mean)) {
+        let length = mean(self.completion, self.whole).filter(|_| config.ignore_eos);
+        if let Some(mean) = length.filter(|mean| !near(*mean)) {
             warnings.push(Warning::AnswerLength { mean, asked });
         }
         if let (Some(cached), Some(prompt)) =
             (mean(self.cached, self.reporting), mean(self.reporting_prompt, self.reporting))
-            && cached > prompt - f64::from(config.prompt_words) / 2.0
+            && config.unique_prompts
+            && cached > prompt - f64::from(words) / 2.0
         {
             warnings.push(Warning::PrefixCacheHits { cached, prompt });
         }

@@ -21,8 +21,10 @@ pub struct Ask {
     pub agent: AgentName,
     /// The user message.
     pub prompt: String,
-    /// Tokens to generate, exactly, where the target honours `ignore_eos`.
+    /// Tokens to generate at most.
     pub output_tokens: u32,
+    /// Whether to generate all of them, where the target honours that.
+    pub ignore_eos: bool,
     /// Sampling temperature.
     pub temperature: f32,
 }

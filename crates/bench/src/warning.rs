@@ -9,14 +9,16 @@
 
 use harmonic_types::Finding;
 
+use crate::levels::Step;
+
 /// Something about a run that its figures do not show.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Warning {
     /// Requests failed.
-    #[error("{parallel}x: {failures} of {} requests failed; the first: {first}", failures + finished)]
+    #[error("{step}: {failures} of {} requests failed; the first: {first}", failures + finished)]
     Failures {
         /// The level.
-        parallel: u32,
+        step: Step,
         /// Failed.
         failures: u64,
         /// Ended well.
@@ -27,41 +29,123 @@ pub enum Warning {
         hint: &'static str,
     },
     /// The target stopped answering.
-    #[error("the target died at {parallel}x: {first}; higher levels were not measured")]
+    #[error("the target died at {step}: {first}; {}", unmeasured(missing))]
     TargetDied {
         /// The level.
-        parallel: u32,
+        step: Step,
         /// The first error of the level.
         first: String,
+        /// What was to be measured after it.
+        missing: Vec<Step>,
     },
     /// The run was stopped.
-    #[error("stopped at {parallel}x; what was measured before is kept")]
+    #[error("stopped at {step}; what was measured before is kept")]
     Interrupted {
         /// The level.
-        parallel: u32,
+        step: Step,
     },
     /// A level has no figures.
     #[error(
-        "{parallel}x was not steady within {limit_s:.0} s ({streaming} of {parallel} streams had \
-         output), so it has no figures"
+        "{step} was not steady within {limit_s:.0} s ({streaming} streams had output), so it has no \
+         figures"
     )]
     NotSteady {
         /// The level.
-        parallel: u32,
+        step: Step,
         /// Streams that had output.
         streaming: u32,
         /// How long it was given.
         limit_s: f64,
     },
     /// A level has fewer windows than asked for.
-    #[error("{parallel}x: time for {trials} of {wanted} windows only")]
+    #[error("{step}: time for {trials} of {wanted} windows only")]
     FewWindows {
         /// The level.
-        parallel: u32,
+        step: Step,
         /// Measured.
         trials: u32,
         /// Asked for.
         wanted: u32,
+    },
+    /// The interval did not get as narrow as it should.
+    #[error(
+        "{step}: after {trials} windows the interval is still ±{:.0}% wide, not ±{:.0}%",
+        reached * 100.0,
+        wanted * 100.0
+    )]
+    WideInterval {
+        /// The level.
+        step: Step,
+        /// Windows measured.
+        trials: u32,
+        /// Half of it, as a share of the mean.
+        reached: f64,
+        /// The share that was to be reached.
+        wanted: f64,
+    },
+    /// More requests arrive than are answered.
+    #[error(
+        "{step}: the server does not keep up, {streaming} requests were in flight in the end and \
+         more with each window"
+    )]
+    Overrun {
+        /// The rate.
+        step: Step,
+        /// In flight at most.
+        streaming: u32,
+    },
+    /// More than the machine can do.
+    #[error(
+        "{step}: {tok_s:.0} tok/s are more than the {roof:.0} tok/s that the memory and the \
+         arithmetic of this machine allow"
+    )]
+    AboveRoof {
+        /// The level.
+        step: Step,
+        /// Measured: the lower bound, where there is one.
+        tok_s: f64,
+        /// Allowed.
+        roof: f64,
+    },
+    /// The hardware slowed itself down.
+    #[error("{step}: the hardware slowed itself down{}", at_temperature(*temperature_c))]
+    Throttled {
+        /// The level.
+        step: Step,
+        /// Highest temperature, °C.
+        temperature_c: Option<f64>,
+    },
+    /// The client was too slow to time its answers.
+    #[error(
+        "{step}: the client's own clock struck {lag_ms:.0} ms late, where tokens are {itl_ms:.0} ms \
+         apart: the figures are the client's as much as the server's"
+    )]
+    ClientBound {
+        /// The level.
+        step: Step,
+        /// Median.
+        lag_ms: f64,
+        /// Median gap between arrivals of a stream.
+        itl_ms: f64,
+    },
+    /// No energy was measured.
+    #[error("no power was measured: {reason}")]
+    NoPower {
+        /// Why not.
+        reason: String,
+        /// What mends that.
+        hint: &'static str,
+    },
+    /// The prompts may not be as long as was asked for.
+    #[error(
+        "prompts have {words} words instead of {asked} tokens: the target's count of prompt tokens \
+         does not grow with the prompt"
+    )]
+    NotCalibrated {
+        /// Used instead.
+        words: u32,
+        /// Asked for.
+        asked: u32,
     },
     /// Answers are not of the length asked for.
     #[error(
@@ -127,6 +211,13 @@ impl Warning {
             Self::Interrupted { .. } => "interrupted",
             Self::NotSteady { .. } => "not-steady",
             Self::FewWindows { .. } => "few-windows",
+            Self::WideInterval { .. } => "wide-interval",
+            Self::Overrun { .. } => "overrun",
+            Self::AboveRoof { .. } => "above-roof",
+            Self::Throttled { .. } => "throttled",
+            Self::ClientBound { .. } => "client-bound",
+            Self::NoPower { .. } => "no-power",
+            Self::NotCalibrated { .. } => "not-calibrated",
             Self::AnswerLength { .. } => "answer-length",
             Self::PrefixCacheHits { .. } => "prefix-cache-hits",
             Self::Serialises { .. } => "serialises",
@@ -139,13 +230,28 @@ impl Warning {
         match self {
             Self::Failures { hint, .. } => hint,
             Self::TargetDied { .. } => {
-                "look into the server's log for the reason (memory?) and measure up to the level \
-                 below"
+                "look into the server's log for the reason (memory?) and measure lower levels"
             }
             Self::Interrupted { .. } => "run it again to the end for the levels that are missing",
             Self::NotSteady { .. } | Self::FewWindows { .. } => {
                 "leave out `--quick`, or ask for fewer levels"
             }
+            Self::WideInterval { .. } => {
+                "see what else runs on the machine, or ask for more and longer windows: `--thorough`"
+            }
+            Self::Overrun { .. } => "ask for a lower rate: latencies at this one grow with the time",
+            Self::AboveRoof { .. } => {
+                "look for a cache that answers, speculative decoding, or a wrong bandwidth (`--probe` \
+                 measures it)"
+            }
+            Self::Throttled { .. } => {
+                "see to the cooling and the power limit, let it cool down and measure again"
+            }
+            Self::ClientBound { .. } => {
+                "leave the client a core of its own, or run it on another machine with `--target`"
+            }
+            Self::NoPower { hint, .. } => hint,
+            Self::NotCalibrated { .. } => "compare latencies only with runs of the same prompts",
             Self::AnswerLength { .. } => {
                 "compare this run only with runs of the same lengths, or use a server that knows \
                  `ignore_eos`"
@@ -168,4 +274,16 @@ impl Warning {
     pub fn finding(&self) -> Finding {
         Finding::new(self.code(), self.to_string(), self.hint())
     }
+}
+
+fn unmeasured(missing: &[Step]) -> String {
+    if missing.is_empty() {
+        return "everything else was measured before".to_owned();
+    }
+    let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    format!("not measured any more: {}", names.join(", "))
+}
+
+fn at_temperature(temperature_c: Option<f64>) -> String {
+    temperature_c.map_or_else(String::new, |celsius| format!(" at up to {celsius:.0} °C"))
 }

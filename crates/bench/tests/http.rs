@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, http::StatusCode};
 use futures::{StreamExt, stream};
-use harmonic_bench::{BenchConfig, BenchError, HttpTarget, Levels, Load, Silent, TargetError, run};
+use harmonic_bench::{BenchConfig, BenchError, Instruments, HttpTarget, Levels, Load, Silent, TargetError, run};
 use harmonic_types::BenchRun;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -90,19 +90,23 @@ async fn bench(manner: Manner) -> (Result<BenchRun, BenchError>, Vec<Value>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = HttpTarget::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let agents = vec!["coder".into(), "analyst".into()];
-    let load = Load { agents, model: "m".into() };
+    let loads = vec![Load { agents, model: "m".into(), ..Load::default() }];
     let config = BenchConfig {
         trials: 2,
+        most_trials: 2,
+        narrow: None,
+        prompt_tokens: None,
         window: Duration::from_millis(50),
         output_tokens: 30,
         patience: Duration::from_millis(50),
         pause_after_failure: Duration::from_millis(5),
-        ..BenchConfig::steady(load, Levels::new([1, 4]).unwrap())
+        ..BenchConfig::steady(loads, Levels::new([1, 4]).unwrap())
     };
     let stop = CancellationToken::new();
+    let none = Instruments::default();
     let found = tokio::select! {
         ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
-        found = run(&target, &config, &Silent, &stop) => found,
+        found = run(&target, &config, &none, &Silent, &stop) => found,
     };
     let sent = bodies.lock().unwrap().clone();
     (found, sent)
@@ -167,9 +171,11 @@ async fn a_server_that_only_refuses_is_given_up() {
 async fn nobody_at_the_address_is_an_error_that_says_so() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let target = HttpTarget::new(&format!("http://{free}")).unwrap();
-    let load = Load { agents: vec!["coder".into()], model: "m".into() };
-    let config = BenchConfig::steady(load, Levels::new([1]).unwrap());
-    let error = run(&target, &config, &Silent, &CancellationToken::new()).await.unwrap_err();
+    let load = Load { agents: vec!["coder".into()], model: "m".into(), ..Load::default() };
+    let loads = vec![load];
+    let config = BenchConfig::steady(loads, Levels::new([1]).unwrap());
+    let (none, stop) = (Instruments::default(), CancellationToken::new());
+    let error = run(&target, &config, &none, &Silent, &stop).await.unwrap_err();
     assert!(
         matches!(error, BenchError::Preflight { source: TargetError::Unreachable { .. }, .. }),
         "{error:?}"

@@ -1,13 +1,23 @@
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use super::*;
+use crate::level::{Ground, result};
+use crate::measured::Measured;
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 fn rules(level: u32, trials: u32) -> Rules {
-    Rules { level, trials, window: ms(100), patience: ms(1_000) }
+    Rules {
+        level,
+        trials,
+        most_trials: trials,
+        narrow: None,
+        window: ms(100),
+        patience: ms(1_000),
+    }
 }
 
 fn counted(completion: u32) -> Counted {
@@ -213,10 +223,13 @@ proptest! {
             tokens += rate * window.seconds();
         }
         prop_assert!(tokens <= most + 1e-6, "{tokens} of {most}");
-        let result = crate::level::result(3, &meter);
+        let windows = meter.windows().len();
+        let began = Instant::now();
+        let ground = Ground { began, slo: None, scope: None, idle: None };
+        let result = result(3, &Measured::of(meter, &[], began), &ground);
         let json = serde_json::to_string(&result).unwrap();
         let back: harmonic_types::LevelResult = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(back.tok_s.is_some(), result.tok_s.is_some());
-        prop_assert_eq!(back.in_flight.is_some(), !meter.windows().is_empty());
+        prop_assert_eq!(back.in_flight.is_some(), windows > 0);
     }
 }

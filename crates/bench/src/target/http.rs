@@ -65,7 +65,7 @@ impl Target for HttpTarget {
             temperature: Some(ask.temperature),
             // The older name: llama-server, Ollama and vLLM all know it.
             max_tokens: Some(ask.output_tokens),
-            ignore_eos: Some(true),
+            ignore_eos: ask.ignore_eos.then_some(true),
             ..ChatRequest::default()
         };
         let events = self.client.chat(&request).await.map_err(|error| self.error(&error))?;

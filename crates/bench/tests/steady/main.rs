@@ -13,26 +13,39 @@ use std::time::Duration;
 
 use batcher::Batcher;
 use harmonic_bench::{
-    BenchConfig, BenchError, Levels, Load, Observer, Phase, Progress, Silent, run,
+    BenchConfig, BenchError, Instruments, Levels, Load, Observer, Phase, Progress, Silent, Target,
+    run,
 };
 use harmonic_types::{BenchRun, LevelResult};
-use server::{PROMPT, Server, Shape};
+use server::{SYSTEM, Server, Shape};
 use tokio_util::sync::CancellationToken;
 
 const TOKENS: u32 = 50;
 
+/// Of this seed, 1, 8, 32 are measured in this order.
+const ASCENDING: u64 = 6;
+
 fn config(levels: &[u32]) -> BenchConfig {
     let agents = ["executive", "coder", "analyst"].map(Into::into).to_vec();
-    let load = Load { agents, model: "smollm2:135m".into() };
+    let loads = vec![Load { agents, model: "smollm2:135m".into(), ..Load::default() }];
     BenchConfig {
         output_tokens: TOKENS,
+        most_trials: 3,
+        narrow: None,
+        prompt_tokens: None,
         host: "here".into(),
-        ..BenchConfig::steady(load, Levels::new(levels.iter().copied()).unwrap())
+        ..BenchConfig::steady(loads, Levels::new(levels.iter().copied()).unwrap())
     }
 }
 
 async fn measured(shape: Shape, levels: &[u32]) -> BenchRun {
-    run(&Server::new(shape), &config(levels), &Silent, &CancellationToken::new()).await.unwrap()
+    of(&Server::new(shape), &config(levels)).await
+}
+
+/// A run without instruments, to its end.
+async fn of<T: Target>(target: &T, config: &BenchConfig) -> BenchRun {
+    let stop = CancellationToken::new();
+    run(target, config, &Instruments::default(), &Silent, &stop).await.unwrap()
 }
 
 fn levels(run: &BenchRun) -> &[LevelResult] {
@@ -41,6 +54,14 @@ fn levels(run: &BenchRun) -> &[LevelResult] {
 
 fn codes(run: &BenchRun) -> Vec<&str> {
     run.warnings.iter().map(|warning| warning.code.as_str()).collect()
+}
+
+async fn refused(server: &Server, stop: &CancellationToken) -> BenchError {
+    run(server, &config(&[1]), &Instruments::default(), &Silent, stop).await.unwrap_err()
+}
+
+fn measuring(trial: u32) -> Phase {
+    Phase::Measuring { trial, of: 3, most: 3 }
 }
 
 #[track_caller]
@@ -71,7 +92,7 @@ async fn figures_of_a_server_without_limit_are_those_of_its_shape() {
         near(level.in_flight.unwrap(), f64::from(level.parallel));
         assert_eq!((level.trials, level.failures), (3, 0));
     }
-    assert_eq!(run.workload.prompt_tokens, Some(f64::from(PROMPT)));
+    assert_eq!(run.workload.prompt_tokens, Some(f64::from(SYSTEM + 40)));
     let verdict = &run.series[0].verdict;
     assert_eq!(verdict.sweet_spot.as_ref().unwrap().parallel, 32);
     assert_eq!(verdict.cliff, None);
@@ -119,7 +140,7 @@ async fn tokens_are_the_usage_however_the_deltas_are_cut() {
 #[tokio::test(start_paused = true)]
 async fn every_prompt_is_unique_and_the_agents_take_turns() {
     let server = Server::new(Shape::default());
-    run(&server, &config(&[8]), &Silent, &CancellationToken::new()).await.unwrap();
+    of(&server, &config(&[8])).await;
     assert_eq!(server.running(), 0, "requests in flight at the end are cancelled");
     let asks = server.prompts.lock().unwrap();
     let mut firsts: Vec<&str> =
@@ -134,6 +155,37 @@ async fn every_prompt_is_unique_and_the_agents_take_turns() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn levels_are_measured_at_random_and_told_in_order() {
+    let run = measured(Shape::default(), &[1, 2, 4, 8]).await;
+    let found: Vec<u32> = levels(&run).iter().map(|level| level.parallel).collect();
+    assert_eq!(found, [1, 2, 4, 8]);
+    assert_ne!(run.workload.order, found);
+    let begins = |level: &LevelResult| level.windows[0].from_s;
+    let at = |parallel: &u32| {
+        begins(levels(&run).iter().find(|level| level.parallel == *parallel).unwrap())
+    };
+    assert!(run.workload.order.is_sorted_by_key(|parallel| at(parallel).to_bits()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn prompts_have_the_tokens_asked_for_by_the_targets_own_count() {
+    let config = BenchConfig { prompt_tokens: Some(300), ..config(&[2]) };
+    let run = of(&Server::new(Shape::default()), &config).await;
+    assert_eq!((run.workload.prompt_words, run.workload.prompt_tokens_asked), (300, Some(300)));
+    assert_eq!(run.workload.prompt_tokens, Some(f64::from(SYSTEM + 300)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_are_added_until_the_interval_is_narrow_or_they_are_too_many() {
+    let noisy = Shape { stalls_every: 30, ..Shape::default() };
+    let config = |narrow| BenchConfig { narrow: Some(narrow), most_trials: 8, ..config(&[1]) };
+    let run = of(&Server::new(noisy), &config(0.5)).await;
+    assert_eq!((levels(&run)[0].trials, codes(&run)), (3, vec![]));
+    let run = of(&Server::new(noisy), &config(0.001)).await;
+    assert_eq!((levels(&run)[0].trials, codes(&run)), (8, vec!["wide-interval"]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn refusals_are_counted_and_do_not_end_the_run() {
     let run = measured(Shape { refuses_every: 20, ..Shape::default() }, &[1, 8]).await;
     assert_eq!(codes(&run), ["failures", "failures"]);
@@ -143,14 +195,16 @@ async fn refusals_are_counted_and_do_not_end_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_dies_ends_the_run_and_what_was_measured_stays() {
-    let run = measured(Shape { dies_after: 60, ..Shape::default() }, &[1, 8, 32]).await;
+    let config = BenchConfig { seed: ASCENDING, ..config(&[1, 8, 32]) };
+    let run = of(&Server::new(Shape { dies_after: 60, ..Shape::default() }), &config).await;
+    assert_eq!(run.workload.order, [1, 8, 32]);
     let found: Vec<(u32, bool)> =
         levels(&run).iter().map(|level| (level.parallel, level.tok_s.is_some())).collect();
     assert_eq!(found, [(1, true), (8, false)]);
     assert_eq!(codes(&run), ["failures", "target-died"]);
     insta::assert_snapshot!(
         run.warnings[1].message,
-        @"the target died at 8x: memory cannot be reached: connection refused; higher levels were not measured"
+        @"the target died at 8x: memory cannot be reached: connection refused; not measured any more: 32x"
     );
     assert_eq!(run.series[0].verdict.peak.unwrap().parallel, 1);
 }
@@ -158,7 +212,7 @@ async fn a_target_that_dies_ends_the_run_and_what_was_measured_stays() {
 #[tokio::test(start_paused = true)]
 async fn a_target_that_was_never_there_is_an_error_with_its_cause() {
     let server = Server::new(Shape { dies_after: 0, ..Shape::default() });
-    let error = run(&server, &config(&[1]), &Silent, &CancellationToken::new()).await.unwrap_err();
+    let error = refused(&server, &CancellationToken::new()).await;
     assert!(matches!(&error, BenchError::Preflight { agent, .. } if agent.0 == "executive"));
     insta::assert_snapshot!(error, @"executive does not answer at memory");
     insta::assert_snapshot!(error.hint().unwrap(), @"check that the server runs: `harmonic ps`");
@@ -174,9 +228,9 @@ struct Stopper {
 impl Observer for Stopper {
     fn progress(&self, progress: &Progress<'_>) {
         match progress {
-            Progress::LevelDone { result } => self.done.lock().unwrap().push(result.parallel),
+            Progress::LevelDone { result, .. } => self.done.lock().unwrap().push(result.parallel),
             Progress::Level { parallel: 8, phase, .. } if *phase == self.at => self.stop.cancel(),
-            Progress::Level { .. } | Progress::LevelStarted { .. } => {}
+            Progress::Level { .. } | Progress::LevelStarted { .. } | Progress::Idle { .. } => {}
         }
     }
 }
@@ -185,13 +239,15 @@ impl Observer for Stopper {
 async fn a_stopped_run_keeps_what_is_done() {
     for (at, kept) in [
         (Phase::WarmUp { streaming: 0 }, vec![(1, 3)]),
-        (Phase::Measuring { trial: 1, of: 3 }, vec![(1, 3)]),
-        (Phase::Measuring { trial: 3, of: 3 }, vec![(1, 3), (8, 2)]),
+        (measuring(1), vec![(1, 3)]),
+        (measuring(3), vec![(1, 3), (8, 2)]),
     ] {
         let stop = CancellationToken::new();
         let observer = Stopper { at, stop: stop.clone(), done: Mutex::default() };
         let server = Server::new(Shape::default());
-        let run = run(&server, &config(&[1, 8, 32]), &observer, &stop).await.unwrap();
+        let config = BenchConfig { seed: ASCENDING, ..config(&[1, 8, 32]) };
+        let none = Instruments::default();
+        let run = run(&server, &config, &none, &observer, &stop).await.unwrap();
         let found: Vec<(u32, u32)> =
             levels(&run).iter().map(|level| (level.parallel, level.trials)).collect();
         assert_eq!(found, kept);
@@ -205,7 +261,7 @@ async fn a_run_stopped_before_it_measured_is_an_error() {
     let stop = CancellationToken::new();
     stop.cancel();
     let server = Server::new(Shape::default());
-    let error = run(&server, &config(&[1]), &Silent, &stop).await.unwrap_err();
+    let error = refused(&server, &stop).await;
     assert!(matches!(error, BenchError::Stopped));
     assert!(server.prompts.lock().unwrap().is_empty());
 }
@@ -215,8 +271,7 @@ async fn a_level_that_does_not_get_steady_has_no_figures() {
     // One slot, and eight requests of 1.2 s each before all streams had output.
     let shape = Shape { slots: 1, ..Shape::default() };
     let config = BenchConfig { level_limit: Duration::from_secs(3), ..config(&[8]) };
-    let stop = CancellationToken::new();
-    let run = run(&Server::new(shape), &config, &Silent, &stop).await.unwrap();
+    let run = of(&Server::new(shape), &config).await;
     let level = &levels(&run)[0];
     assert_eq!((level.trials, level.tok_s, level.ttft_ms), (0, None, None));
     assert_eq!(codes(&run), ["not-steady"]);
@@ -235,9 +290,9 @@ async fn quick_windows_are_not_biased_by_prefills_that_stall_all_streams() {
         Duration::from_secs_f64(step),
         Duration::from_secs_f64(slope),
     );
-    let load = config(&[1]).load;
-    let config = BenchConfig::quick(load, Levels::new([1, 8, 32]).unwrap());
-    let run = run(&target, &config, &Silent, &CancellationToken::new()).await.unwrap();
+    let loads = config(&[1]).loads;
+    let config = BenchConfig::quick(loads, Levels::new([1, 8, 32]).unwrap());
+    let run = of(&target, &config).await;
     for level in levels(&run) {
         let streams = f64::from(level.parallel);
         let tokens = f64::from(config.output_tokens);
@@ -250,11 +305,10 @@ async fn quick_windows_are_not_biased_by_prefills_that_stall_all_streams() {
 async fn quick_stays_under_its_minute_even_on_a_slow_server() {
     let itl_slope = Duration::from_millis(10);
     let shape = Shape { itl_slope, ttft: Duration::from_secs(2), ..Shape::default() };
-    let load = config(&[1]).load;
-    let config = BenchConfig::quick(load, Levels::new([1, 8, 32]).unwrap());
+    let loads = config(&[1]).loads;
+    let config = BenchConfig::quick(loads, Levels::new([1, 8, 32]).unwrap());
     let began = tokio::time::Instant::now();
-    let stop = CancellationToken::new();
-    let run = run(&Server::new(shape), &config, &Silent, &stop).await.unwrap();
+    let run = of(&Server::new(shape), &config).await;
     // Virtual time: it says what the protocol asks for, not what this machine needs.
     assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
     assert!(levels(&run).iter().all(|level| level.tok_s.is_some()), "{run:#?}");

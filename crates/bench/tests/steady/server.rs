@@ -27,6 +27,8 @@ pub struct Shape {
     /// A token comes up to so many milliseconds early or late, at random. Whole ones: tokio's timer
     /// has no finer.
     pub noise_ms: u32,
+    /// Every so many requests, one takes two seconds longer; 0 is never.
+    pub stalls_every: u64,
     /// Tokens in one delta.
     pub tokens_per_delta: u32,
     /// The server is gone once it has been sent this many requests.
@@ -49,6 +51,7 @@ impl Default for Shape {
             crowd: u32::MAX,
             cold: 0,
             noise_ms: 0,
+            stalls_every: 0,
             tokens_per_delta: 1,
             dies_after: u64::MAX,
             refuses_every: 0,
@@ -67,8 +70,8 @@ pub struct Server {
     pub prompts: std::sync::Mutex<Vec<Ask>>,
 }
 
-/// Prompt tokens of every request.
-pub const PROMPT: u32 = 100;
+/// Prompt tokens of every request besides its words, each of which is one.
+pub const SYSTEM: u32 = 60;
 
 impl Server {
     pub fn new(shape: Shape) -> Self {
@@ -104,6 +107,7 @@ impl Target for Server {
         let shape = self.shape;
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let wanted = shape.own_length.unwrap_or(ask.output_tokens);
+        let words = u32::try_from(ask.prompt.split(' ').count()).unwrap();
         self.prompts.lock().unwrap().push(ask);
         if number > shape.dies_after {
             let message = "connection refused".to_owned();
@@ -119,6 +123,8 @@ impl Target for Server {
             running.fetch_add(1, Ordering::Relaxed);
             (slot, Running(running))
         });
+        let stalls = shape.stalls_every > 0 && number.is_multiple_of(shape.stalls_every);
+        let ttft = shape.ttft + Duration::from_secs(if stalls { 2 } else { 0 });
         let cold = number <= shape.cold;
         let mut dice = fastrand::Rng::with_seed(number);
         let answer = granted.flat_map(move |(slot, running)| {
@@ -132,7 +138,7 @@ impl Target for Server {
                     }
                     if sent == deltas {
                         let counted =
-                            Counted { prompt: PROMPT, completion: wanted, cached: shape.cached };
+                            Counted { prompt: SYSTEM + words, completion: wanted, cached: shape.cached };
                         return Some((Ok(Arrival::Finished(counted)), (sent + 1, slot, running)));
                     }
                     let others = running.0.load(Ordering::Relaxed).saturating_sub(1);
@@ -140,7 +146,7 @@ impl Target for Server {
                     let early = Duration::from_millis(shape.noise_ms.into());
                     let itl = (shape.itl + late).saturating_sub(early);
                     let step = (itl + shape.itl_slope * others) * slow;
-                    sleep(if sent == 0 { shape.ttft } else { step * shape.tokens_per_delta }).await;
+                    sleep(if sent == 0 { ttft } else { step * shape.tokens_per_delta }).await;
                     Some((Ok(Arrival::Output), (sent + 1, slot, running)))
                 }
             })
