@@ -5,6 +5,8 @@
 )]
 
 mod batcher;
+mod power;
+mod protocols;
 mod server;
 mod shapes;
 

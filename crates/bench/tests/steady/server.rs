@@ -84,6 +84,11 @@ impl Server {
         }
     }
 
+    /// What counts them.
+    pub fn count(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.running)
+    }
+
     pub fn running(&self) -> u32 {
         self.running.load(Ordering::Relaxed)
     }

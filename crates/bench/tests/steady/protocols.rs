@@ -1,0 +1,84 @@
+//! The other loads: the paper's waves, and arrivals at a rate.
+
+use std::time::Duration;
+
+use harmonic_bench::{BenchConfig, Levels, Protocol};
+use harmonic_types::Slo;
+
+use crate::server::{Server, Shape};
+use crate::{TOKENS, codes, config, levels, near, of};
+
+fn protocol(protocol: Protocol, asked: &[u32]) -> BenchConfig {
+    let levels = Levels::new(asked.iter().copied()).unwrap();
+    BenchConfig {
+        output_tokens: TOKENS,
+        prompt_tokens: None,
+        ..protocol.preset(config(asked).loads, levels)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wave_is_all_its_tokens_over_its_whole_time() {
+    let server = Server::new(Shape { slots: 8, ..Shape::default() });
+    let run = of(&server, &protocol(Protocol::Paper, &[12, 1, 4])).await;
+    assert_eq!(codes(&run), [""; 0]);
+    assert_eq!((run.protocol.as_str(), &*run.workload.order), ("paper", &[1, 4, 12][..]));
+    // 12 requests on 8 slots are two rounds, of which the second is half empty: the drain that the
+    // paper's figures hold.
+    for (level, rounds) in levels(&run).iter().zip([1.0, 1.0, 2.0]) {
+        let rate = f64::from(level.parallel * TOKENS) / (1.18 * rounds);
+        near(level.tok_s.unwrap().mean, rate);
+        assert_eq!((level.trials, level.requests), (3, u64::from(3 * level.parallel)));
+    }
+    let asks = server.prompts.lock().unwrap();
+    assert!(asks.iter().all(|ask| !ask.ignore_eos));
+    let waves = &asks[asks.len() - 3 * 17..];
+    assert!(waves.iter().all(|ask| ask.prompt == waves[0].prompt), "like prompts");
+}
+
+fn open(rates: &[f64], slo: Option<Slo>) -> BenchConfig {
+    let window = Duration::from_secs(200);
+    let level_limit = Duration::from_hours(2);
+    let rates = rates.to_vec();
+    BenchConfig { rates, slo, window, level_limit, ..protocol(Protocol::Open, &[1]) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_loop_completes_what_arrives() {
+    let slo = Slo { ttft_ms: Some(250.0), itl_ms: Some(21.0) };
+    let run = of(&Server::new(Shape::default()), &open(&[4.0, 1.0], Some(slo))).await;
+    assert_eq!(codes(&run), [""; 0]);
+    assert_eq!(run.series[0].verdict, harmonic_types::Verdict::default(), "no levels, no verdict");
+    for (level, rate) in levels(&run).iter().zip([1.0, 4.0]) {
+        assert_eq!(level.rate, Some(rate));
+        // Chance moves a Poisson count of 600 by 4% (one standard deviation), of 2,400 by 2%.
+        let within = |found: f64, expected: f64| {
+            assert!((found / expected - 1.0).abs() < 0.13, "{found}, expected {expected}");
+        };
+        within(level.goodput.unwrap(), rate);
+        within(level.tok_s.unwrap().mean, rate * f64::from(TOKENS));
+        within(level.in_flight.unwrap(), rate * 1.18);
+        near(level.ttft_ms.unwrap().p99, 200.0);
+        near(level.e2e_ms.unwrap().p50, 1_180.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bound_that_is_missed_is_no_goodput() {
+    let slo = Slo { ttft_ms: Some(150.0), itl_ms: None };
+    let run = of(&Server::new(Shape::default()), &open(&[2.0], Some(slo))).await;
+    assert_eq!(levels(&run)[0].goodput, Some(0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_overrun_is_called_so_and_its_late_answers_count() {
+    // Two slots complete 1.7 a second.
+    let server = Server::new(Shape { slots: 2, ..Shape::default() });
+    let config = BenchConfig { window: Duration::from_secs(15), ..open(&[3.0], None) };
+    let run = of(&server, &config).await;
+    assert_eq!(codes(&run), ["overrun"]);
+    let level = &levels(&run)[0];
+    near(level.tok_s.unwrap().mean, 2.0 * f64::from(TOKENS) / 1.18);
+    assert!(level.ttft_ms.unwrap().p99 > 10_000.0, "{:?}", level.ttft_ms);
+    assert_eq!(server.running(), 0, "what is left in flight is cancelled");
+}
