@@ -19,10 +19,12 @@ use crate::openai::{ChatRequest, Envelope, ModelList, StreamOptions};
 
 mod error;
 mod health;
+mod slots;
 mod stream;
 
 pub use error::ClientError;
 pub use health::{EngineHealth, ServerHealth};
+pub use slots::{AgentSlots, EngineSlots};
 pub use stream::{ChatEvent, ChatStream};
 
 /// How long a connection may take to be made. The answer itself may take as long as it does: a

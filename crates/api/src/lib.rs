@@ -34,7 +34,9 @@ mod tools;
 
 pub use answer::{AnswerWriter, Asked, Finish, Heading, total};
 pub use body::read;
-pub use client::{ChatEvent, ChatStream, Client, ClientError, EngineHealth, ServerHealth};
+pub use client::{
+    AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineSlots, ServerHealth,
+};
 pub use dialect::Dialect;
 pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};
 pub use fault::{Fault, FaultClass};

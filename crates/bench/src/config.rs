@@ -15,6 +15,7 @@ use harmonic_types::{AgentName, CurveKey, Slo, TokensPerSecond};
 use crate::error::BenchError;
 use crate::levels::Levels;
 use crate::protocol::Protocol;
+use crate::warning::Warning;
 
 /// Whom the load of a series goes to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +45,8 @@ pub struct BenchConfig {
     pub host: String,
     /// What that machine is, for the record; empty where the target is elsewhere.
     pub environment: Vec<String>,
+    /// What the caller knows and the reader of the record must.
+    pub warnings: Vec<Warning>,
     /// When the run begins, in milliseconds since 1970, for the record.
     pub began_unix_ms: Option<u64>,
     /// Windows per level, at least 1; two or more give an interval.

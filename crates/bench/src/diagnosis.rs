@@ -34,7 +34,8 @@ const MARGIN: f64 = 0.05;
 pub(crate) fn diagnose(levels: &[LevelResult]) -> Vec<Warning> {
     let mut levels: Vec<&LevelResult> = levels.iter().filter(|level| level.trials > 0).collect();
     levels.sort_by_key(|level| level.parallel);
-    let signs = [serialises(&levels), superlinear(&levels), above_roof(&levels), throttled(&levels)];
+    let signs =
+        [serialises(&levels), superlinear(&levels), above_roof(&levels), throttled(&levels)];
     signs.into_iter().flatten().collect()
 }
 
@@ -200,9 +201,7 @@ mod tests {
             roof(level(4, 340.0, 10.0, 50.0), 300.0),
         ];
         assert_eq!(codes(&levels), ["above-roof"]);
-        assert!(
-            matches!(diagnose(&levels)[0], Warning::AboveRoof { step: Step::Parallel(2), .. })
-        );
+        assert!(matches!(diagnose(&levels)[0], Warning::AboveRoof { step: Step::Parallel(2), .. }));
         assert_eq!(codes(&levels[..1]), Vec::<&str>::new(), "within its interval");
     }
 

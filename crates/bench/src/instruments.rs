@@ -69,6 +69,19 @@ impl Sensed {
         }
     }
 
+    /// Adds what was said later.
+    pub fn join(&mut self, later: &Self) {
+        self.temperature_c = match (self.temperature_c, later.temperature_c) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (one, other) => one.or(other),
+        };
+        self.clocks = (self.clocks.0 + later.clocks.0, self.clocks.1 + later.clocks.1);
+        self.throttled = match (self.throttled, later.throttled) {
+            (Some(one), Some(other)) => Some(one || other),
+            (one, other) => one.or(other),
+        };
+    }
+
     /// The figures; `None` where nothing could be read.
     pub fn figures(&self) -> Option<SensorFigures> {
         let (sum, count) = self.clocks;

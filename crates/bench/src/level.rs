@@ -89,10 +89,7 @@ fn watts(trials: &[Trial]) -> Option<Watts> {
 fn efficiency(tok_s: f64, power: PowerFigures) -> Option<TokensPerWatt> {
     let per = |watts: f64| (watts > 0.0).then(|| tok_s / watts);
     let above_idle = |idle: Watts| per(power.watts.0 - idle.0);
-    Some(TokensPerWatt {
-        gross: per(power.watts.0)?,
-        net: power.idle_watts.and_then(above_idle),
-    })
+    Some(TokensPerWatt { gross: per(power.watts.0)?, net: power.idle_watts.and_then(above_idle) })
 }
 
 /// Answers per second that kept within the SLO, over the trials.

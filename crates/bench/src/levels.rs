@@ -54,6 +54,16 @@ pub enum Step {
     Rate(f64),
 }
 
+impl Step {
+    /// The streams, where that is what it counts.
+    pub const fn parallel(&self) -> Option<u32> {
+        match self {
+            Self::Parallel(parallel) => Some(*parallel),
+            Self::Rate(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Step {
     /// `8x`, `2.5/s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

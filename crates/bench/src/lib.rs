@@ -11,6 +11,7 @@
 //! `laws`), or show it (`report`).
 #![forbid(unsafe_code)]
 
+pub mod against;
 mod asks;
 mod bystander;
 mod calibration;
@@ -38,6 +39,7 @@ pub mod warning;
 mod waves;
 mod window;
 
+pub use against::{Against, LevelRatio, against};
 pub use choice::{Contender, choose};
 pub use config::{BenchConfig, Load};
 pub use error::{BenchError, LevelsError};

@@ -86,6 +86,23 @@ impl Measured {
         Self { trials, counted, others, failures, streaming, ..Self::since(began) }
     }
 
+    /// Adds what was measured under a later load of the same kind.
+    pub fn join(&mut self, later: Self) {
+        let offset = later.began.saturating_duration_since(self.began);
+        self.trials.extend(later.trials.into_iter().map(|mut trial| {
+            trial.window.from += offset;
+            trial.window.to += offset;
+            trial
+        }));
+        self.counted.extend(later.counted);
+        self.others.extend(later.others);
+        self.lost += later.lost;
+        self.failures += later.failures;
+        self.streaming = self.streaming.max(later.streaming);
+        self.lag = self.lag.max(later.lag);
+        self.sensed.join(&later.sensed);
+    }
+
     /// All requests that ended well.
     pub fn done(&self) -> impl Iterator<Item = &Done> {
         self.counted.iter().chain(&self.others)

@@ -225,7 +225,8 @@ impl Journal {
         let most = self.loads.iter().copied().max().unwrap_or(0);
         self.measured.streaming = u32::try_from(most).unwrap_or(u32::MAX);
         (self.measured.sensed, self.measured.lag) = bystander.found();
-        let ended = if self.is_overrun() && ended == Ended::Complete { Ended::Overrun } else { ended };
+        let ended =
+            if self.is_overrun() && ended == Ended::Complete { Ended::Overrun } else { ended };
         Outcome { measured: self.measured, ended, first_error: self.first_error }
     }
 

@@ -88,6 +88,7 @@ impl BenchConfig {
             rates: Vec::new(),
             host: String::new(),
             environment: Vec::new(),
+            warnings: Vec::new(),
             began_unix_ms: None,
             trials: 3,
             most_trials: 10,

@@ -127,11 +127,19 @@ impl Record {
     }
 
     /// The record.
-    pub fn finish(mut self, target: String, config: &BenchConfig, words: u32, order: Vec<u32>) -> BenchRun {
+    pub fn finish(
+        mut self,
+        target: String,
+        config: &BenchConfig,
+        words: u32,
+        order: Vec<u32>,
+    ) -> BenchRun {
         self.warnings.extend(self.tally.warnings(config, words));
         for series in &mut self.series {
             series.levels.sort_by(|a, b| {
-                a.rate.partial_cmp(&b.rate).unwrap_or(std::cmp::Ordering::Equal)
+                a.rate
+                    .partial_cmp(&b.rate)
+                    .unwrap_or(std::cmp::Ordering::Equal)
                     .then(a.parallel.cmp(&b.parallel))
             });
             if config.rates.is_empty() {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::asks::Asks;
 use crate::calibration;
 use crate::closed_loop::{self, Bench};
-use crate::config::BenchConfig;
+use crate::config::{BenchConfig, Load};
 use crate::error::BenchError;
 use crate::instruments::Instruments;
 use crate::level::Ground;
@@ -46,6 +46,7 @@ pub async fn run<T: Target>(
 ) -> Result<BenchRun, BenchError> {
     config.check()?;
     let mut record = Record::default();
+    config.warnings.iter().for_each(|warning| record.warn(warning.clone()));
     let ready = async {
         let words = preflight(target, config, &mut record).await?;
         Ok((words, idle_power(config, instruments, observer).await))
@@ -55,7 +56,8 @@ pub async fn run<T: Target>(
         () = stop.cancelled() => return Err(BenchError::Stopped),
         ready = ready => ready?,
     };
-    let ground = Ground { began: Instant::now(), slo: config.slo, scope: instruments.scope(), idle };
+    let ground =
+        Ground { began: Instant::now(), slo: config.slo, scope: instruments.scope(), idle };
     let steps = steps(config);
     let share = Share::new(config);
     let mut rest = config.loads.len() * steps.len();
@@ -86,16 +88,13 @@ pub async fn run<T: Target>(
     if stop.is_cancelled() && record.is_empty() {
         return Err(BenchError::Stopped);
     }
-    let order = steps.iter().filter_map(|step| match step {
-        Step::Parallel(parallel) => Some(*parallel),
-        Step::Rate(_) => None,
-    });
-    Ok(record.finish(target.name(), config, words, order.collect()))
+    let order = steps.iter().filter_map(Step::parallel).collect();
+    Ok(record.finish(target.name(), config, words, order))
 }
 
 /// The points of a series in the order in which they are measured: at random, so that a machine
 /// that heats up or gets busy does not pass for one that scales badly. The paper went up.
-fn steps(config: &BenchConfig) -> Vec<Step> {
+pub fn steps(config: &BenchConfig) -> Vec<Step> {
     let mut steps: Vec<Step> = if config.protocol == Protocol::Open {
         config.rates.iter().copied().map(Step::Rate).collect()
     } else {
@@ -131,7 +130,7 @@ const PREFLIGHT: u64 = 4096;
 /// One short request to each agent: it must answer, and what a first request costs (a model that
 /// is loaded, a connection that is made) is not paid in a level. Then the length of prompts is
 /// calibrated: the words of each.
-async fn preflight<T: Target>(
+pub async fn preflight<T: Target>(
     target: &T,
     config: &BenchConfig,
     record: &mut Record,
@@ -165,7 +164,7 @@ async fn preflight<T: Target>(
     Ok(words)
 }
 
-fn distinct(load: &crate::config::Load) -> usize {
+fn distinct(load: &Load) -> usize {
     let mut agents: Vec<&AgentName> = load.agents.iter().collect();
     agents.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     agents.dedup();

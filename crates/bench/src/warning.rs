@@ -239,7 +239,9 @@ impl Warning {
             Self::WideInterval { .. } => {
                 "see what else runs on the machine, or ask for more and longer windows: `--thorough`"
             }
-            Self::Overrun { .. } => "ask for a lower rate: latencies at this one grow with the time",
+            Self::Overrun { .. } => {
+                "ask for a lower rate: latencies at this one grow with the time"
+            }
             Self::AboveRoof { .. } => {
                 "look for a cache that answers, speculative decoding, or a wrong bandwidth (`--probe` \
                  measures it)"

@@ -15,7 +15,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, http::StatusCode};
 use futures::{StreamExt, stream};
-use harmonic_bench::{BenchConfig, BenchError, Instruments, HttpTarget, Levels, Load, Silent, TargetError, run};
+use harmonic_bench::{
+    BenchConfig, BenchError, HttpTarget, Instruments, Levels, Load, Silent, TargetError, run,
+};
 use harmonic_types::BenchRun;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

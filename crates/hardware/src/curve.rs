@@ -3,17 +3,18 @@
 //! Invariants: a curve's levels ascend, each once, with finite throughput above zero; a file that
 //! holds anything else is an error and not skipped.
 //!
-//! Does not do: choose among curves (the planner does), measure or write one.
+//! Does not do: choose among curves (the planner does), or measure one.
 
 mod paper;
 
-pub use paper::paper_curves;
+pub use paper::{paper_curves, published};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use harmonic_types::Curve;
+use serde::Serialize;
 
-use crate::documents::in_folder;
+use crate::documents::{self, in_folder};
 use crate::error::HardwareError;
 
 /// The schema of a curve file.
@@ -34,6 +35,25 @@ fn read(path: &Path) -> Result<Curve, HardwareError> {
     parse(&text).map_err(|reason| HardwareError::NotACurve { path: path.to_owned(), reason })
 }
 
+/// A curve as its file holds it.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    curve: &'a Curve,
+}
+
+/// Writes `curve` to its file in `folder`, in place of an older one of the same machine, model and
+/// engine build; where it lies now.
+///
+/// # Errors
+/// When it cannot be written, or is none that could be read again.
+pub fn save(folder: &Path, curve: &Curve) -> Result<PathBuf, HardwareError> {
+    let name = documents::file_name(&curve.key);
+    check(curve).map_err(|reason| HardwareError::NotACurve { path: folder.join(&name), reason })?;
+    documents::store(folder, &name, &Document { schema: SCHEMA, curve })
+}
+
 /// A curve from the text of its file.
 fn parse(text: &str) -> Result<Curve, String> {
     let document: serde_json::Value =
@@ -42,6 +62,12 @@ fn parse(text: &str) -> Result<Curve, String> {
         return Err(format!("its schema is {}, not \"{SCHEMA}\"", document["schema"]));
     }
     let curve: Curve = serde_json::from_value(document).map_err(|error| error.to_string())?;
+    check(&curve)?;
+    Ok(curve)
+}
+
+/// Holds a curve against the invariants.
+fn check(curve: &Curve) -> Result<(), String> {
     let mut before = 0;
     for point in &curve.points {
         if point.parallel <= before {
@@ -52,7 +78,7 @@ fn parse(text: &str) -> Result<Curve, String> {
         }
         before = point.parallel;
     }
-    Ok(curve)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What this machine is: devices, memory budget, energy meter.
 //!
-//! Owns: detection into a [`harmonic_types::Hardware`], the limits of the built-in profiles, and
-//! the energy meters.
+//! Owns: detection into a [`harmonic_types::Hardware`], the limits of the built-in profiles, the
+//! energy meters and sensors, the probe of memory and arithmetic, and the stored curves and setups.
 //!
 //! Invariants: every fact is read below one [`Sysroot`], so that a recorded tree of another machine
 //! gives that machine; what cannot be read is absent or an error, never a guess; figures that a
@@ -22,6 +22,7 @@ pub mod cpu;
 pub mod curve;
 pub mod detect;
 mod documents;
+pub mod environment;
 pub mod error;
 pub mod gpu;
 pub mod host;
@@ -30,15 +31,19 @@ pub mod memory;
 pub mod meter;
 pub mod nvml;
 pub mod platform;
+pub mod probe;
 pub mod profile;
 pub mod rapl;
+pub mod sensors;
 pub mod setup;
 pub mod sysroot;
 
 pub use advice::{Advice, Facts, Severity, advise};
 pub use detect::{detect, detect_for};
+pub use environment::environment;
 pub use error::HardwareError;
 pub use machine::RunsOn;
 pub use meter::{energy_meter, energy_meter_for};
 pub use rapl::RaplMeter;
+pub use sensors::sensors;
 pub use sysroot::Sysroot;

@@ -69,6 +69,28 @@ pub trait Nvml: Debug + Send + Sync {
     /// # Errors
     /// What NVML answers instead.
     fn millijoules(&self, index: u32) -> Result<u64, NvmlError>;
+    /// Temperature of a device, °C.
+    ///
+    /// # Errors
+    /// What NVML answers instead; where nobody asks, that there is none.
+    fn temperature_c(&self, _index: u32) -> Result<u32, NvmlError> {
+        Err(NvmlError::NotSupported)
+    }
+    /// Clock of its multiprocessors, MHz.
+    ///
+    /// # Errors
+    /// As of the temperature.
+    fn clock_mhz(&self, _index: u32) -> Result<u32, NvmlError> {
+        Err(NvmlError::NotSupported)
+    }
+    /// Whether heat or the power supply slows it down now. A board that runs at its power limit is
+    /// not slowed: that is how it is built.
+    ///
+    /// # Errors
+    /// As of the temperature.
+    fn is_slowed(&self, _index: u32) -> Result<bool, NvmlError> {
+        Err(NvmlError::NotSupported)
+    }
 }
 
 /// Whether NVML can be asked.

@@ -8,9 +8,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harmonic_types::{CurveKey, MeasuredSetup};
+use harmonic_types::MeasuredSetup;
 
-use crate::documents::in_folder;
+use crate::documents::{self, in_folder};
 use crate::error::HardwareError;
 
 /// The setups in the `.json` files of `folder`, in the order of the files' names; none where there
@@ -54,36 +54,13 @@ fn parse(text: &str) -> Result<MeasuredSetup, String> {
 /// # Errors
 /// When it cannot be written; an older one is then still there.
 pub fn store(folder: &Path, setup: &MeasuredSetup) -> Result<PathBuf, HardwareError> {
-    let path = folder.join(file_name(&setup.key));
-    let unwritable = |source| HardwareError::Unwritable { path: path.clone(), source };
-    let text = serde_json::to_string_pretty(setup)
-        .map_err(|error| unwritable(std::io::Error::other(error)))?;
-    fs::create_dir_all(folder).map_err(unwritable)?;
-    // A name of its own, and not `.json`: nobody reads it before it is whole.
-    let beside = path.with_extension(format!("{}.part", std::process::id()));
-    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
-    if let Err(error) = written {
-        // What cannot be removed either is never read.
-        let _ = fs::remove_file(&beside);
-        return Err(unwritable(error));
-    }
-    Ok(path)
-}
-
-/// A name from what a setup is for: neither weights nor context are in it, so that the next
-/// measurement takes the place of the last.
-fn file_name(key: &CurveKey) -> String {
-    let plain = |text: &str| -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
-        text.chars().map(plain).collect()
-    };
-    format!("{}_{}_{}.json", plain(&key.machine), plain(&key.model), plain(&key.engine))
+    documents::store(folder, &documents::file_name(&setup.key), setup)
 }
 
 #[cfg(test)]
 mod tests {
     use harmonic_types::{
-        Bytes, Divergence, Interval, KvLayout, Provenance, SetupAxis, SetupCandidate,
+        Bytes, CurveKey, Divergence, Interval, KvLayout, Provenance, SetupAxis, SetupCandidate,
         SetupComparison, Threads,
     };
 

@@ -4,15 +4,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use harmonic_bench::Levels;
 use harmonic_models::{Source, WeightFormat};
-use harmonic_types::{AgentName, BudgetRule, SetupAxis, Sharing};
+use harmonic_types::{BudgetRule, Sharing};
 
 use crate::what_if::WhatIf;
 
+mod bench;
 mod door;
 mod running;
 
+pub use bench::{Bench, Compared, Protocol, Report};
 pub use door::{Door, Keys};
 pub use running::{Chat, Down, Ps};
 
@@ -58,7 +59,11 @@ pub enum Verb {
     /// Talk to an agent of a team that runs
     Chat(Chat),
     /// Measure how throughput grows with parallel requests
-    Bench(Bench),
+    Bench(Box<Bench>),
+    /// Render the record of a benchmark again, or what the paper measured on a machine
+    Report(Report),
+    /// Show what two or more benchmarks have in common, and which differences their intervals bear
+    Compare(Compared),
     /// See a team of agents answer, and measure this machine, in under three minutes
     Demo(Demo),
 }
@@ -214,71 +219,6 @@ pub struct Up {
     /// Fetch large models without asking
     #[arg(long, short)]
     pub yes: bool,
-}
-
-/// `bench`.
-#[derive(Debug, Args)]
-pub struct Bench {
-    /// The team
-    #[command(flatten)]
-    pub team: Team,
-    /// Settings to compare, instead of levels
-    #[command(flatten)]
-    pub compare: Compare,
-    /// Parallel streams, level by level [default: 1,2,4,8,16,32]; of settings, only the highest
-    /// level is compared [default: what the plan has in flight]
-    #[arg(long, value_name = "N,N,…")]
-    pub levels: Option<Levels>,
-    /// All levels in under a minute, for a first look
-    #[arg(long)]
-    pub quick: bool,
-    /// Windows measured at each level, or of each setting; two or more give an interval
-    /// [default: 3]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub trials: Option<u32>,
-    /// Measure this server instead of one of our own
-    #[arg(long, value_name = "URL", conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
-    pub target: Option<String>,
-    /// Ask only this agent (or model of the target); may be given several times
-    #[arg(long, value_name = "NAME")]
-    pub agent: Vec<AgentName>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Fetch large models without asking
-    #[arg(long, short)]
-    pub yes: bool,
-}
-
-/// Settings that `bench` compares on our own engine. The fastest of each is kept, and the next plan
-/// takes it.
-#[derive(Debug, Args)]
-#[group(multiple = true, conflicts_with_all = ["target", "quick"])]
-pub struct Compare {
-    /// Compare the weight formats that fit in memory, and keep the fastest whose answers stay near
-    /// the original's
-    #[arg(long)]
-    pub formats: bool,
-    /// Compare the two layouts of the KV cache, and keep the faster
-    #[arg(long)]
-    pub layouts: bool,
-    /// Compare numbers of threads of the engine and of the HTTP server, and keep the fastest
-    #[arg(long)]
-    pub threads: bool,
-}
-
-impl Compare {
-    /// What is to be compared, in this order: the later build upon the earlier.
-    pub fn axes(&self) -> Vec<SetupAxis> {
-        [
-            (self.formats, SetupAxis::Formats),
-            (self.layouts, SetupAxis::Layouts),
-            (self.threads, SetupAxis::Threads),
-        ]
-        .into_iter()
-        .filter_map(|(is_asked, axis)| is_asked.then_some(axis))
-        .collect()
-    }
 }
 
 /// `demo`.

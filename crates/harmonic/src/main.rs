@@ -17,6 +17,7 @@ mod failure;
 mod http_threads;
 mod keyring;
 mod logging;
+mod measure;
 mod openmp;
 mod printer;
 mod progress;

@@ -32,6 +32,8 @@ pub struct Settings {
     pub curves: PathBuf,
     /// Setups that were measured here: `$XDG_DATA_HOME/harmonic/setups`.
     pub setups: PathBuf,
+    /// Folders of benchmark runs: `$XDG_DATA_HOME/harmonic/bench`.
+    pub benches: PathBuf,
     /// Deployments that run: `$XDG_STATE_HOME/harmonic/runs`.
     pub runs: Runs,
     /// What deployments in the background say: `$XDG_STATE_HOME/harmonic/logs`.
@@ -111,6 +113,7 @@ impl Settings {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
             curves: data.join("harmonic/curves"),
             setups: data.join("harmonic/setups"),
+            benches: data.join("harmonic/bench"),
             runs: Runs::new(state.join("harmonic/runs")),
             logs: state.join("harmonic/logs"),
             keys: config.join("harmonic/keys.toml"),

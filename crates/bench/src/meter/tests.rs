@@ -10,14 +10,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn rules(level: u32, trials: u32) -> Rules {
-    Rules {
-        level,
-        trials,
-        most_trials: trials,
-        narrow: None,
-        window: ms(100),
-        patience: ms(1_000),
-    }
+    Rules { level, trials, most_trials: trials, narrow: None, window: ms(100), patience: ms(1_000) }
 }
 
 fn counted(completion: u32) -> Counted {

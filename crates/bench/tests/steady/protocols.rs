@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use harmonic_bench::{BenchConfig, Levels, Protocol};
+use harmonic_bench::{BenchConfig, Instruments, Levels, Protocol, Silent, against};
 use harmonic_types::Slo;
+use tokio_util::sync::CancellationToken;
 
 use crate::server::{Server, Shape};
 use crate::{TOKENS, codes, config, levels, near, of};
@@ -81,4 +82,26 @@ async fn a_server_that_is_overrun_is_called_so_and_its_late_answers_count() {
     near(level.tok_s.unwrap().mean, 2.0 * f64::from(TOKENS) / 1.18);
     assert!(level.ttft_ms.unwrap().p99 > 10_000.0, "{:?}", level.ttft_ms);
     assert_eq!(server.running(), 0, "what is left in flight is cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_targets_in_turns_have_a_ratio_with_an_interval() {
+    let fast = Server::new(Shape::default());
+    let slow = Server::new(Shape { slots: 4, itl: Duration::from_millis(40), ..Shape::default() });
+    let config = config(&[1, 8]);
+    let (none, stop) = (Instruments::default(), CancellationToken::new());
+    let found = against((&fast, &config), (&slow, &config), &none, &Silent, &stop).await.unwrap();
+    // 49 gaps of 20 or 40 ms; at eight streams half of the slow one's wait.
+    let single = (0.2 + 49.0 * 0.04) / 1.18;
+    for (level, expected) in found.ratios.iter().zip([single, 2.0 * single]) {
+        let ratio = level.ratio.unwrap();
+        near(ratio.mean, expected);
+        assert!(ratio.ci95_low.unwrap() <= ratio.mean && ratio.mean <= ratio.ci95_high.unwrap());
+        assert_eq!(level.pairs, 3);
+    }
+    for run in [&found.first, &found.second] {
+        assert!(levels(run).iter().all(|level| level.trials == 3 && level.windows.len() == 3));
+    }
+    let begins = |run: &harmonic_types::BenchRun| levels(run)[0].windows[0].from_s;
+    assert!(begins(&found.first) < begins(&found.second));
 }

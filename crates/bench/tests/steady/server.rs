@@ -142,8 +142,11 @@ impl Target for Server {
                         return None;
                     }
                     if sent == deltas {
-                        let counted =
-                            Counted { prompt: SYSTEM + words, completion: wanted, cached: shape.cached };
+                        let counted = Counted {
+                            prompt: SYSTEM + words,
+                            completion: wanted,
+                            cached: shape.cached,
+                        };
                         return Some((Ok(Arrival::Finished(counted)), (sent + 1, slot, running)));
                     }
                     let others = running.0.load(Ordering::Relaxed).saturating_sub(1);

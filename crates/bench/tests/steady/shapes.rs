@@ -70,13 +70,8 @@ async fn a_saturated_server_does_not_serialise() {
     // Twice the streams, twice the step: nothing is won, and nobody waits for a slot. The prompts
     // alone run side by side.
     let shape = Shape { itl: ITL, itl_slope: ITL, ..Shape::default() };
-    let expected = Expected {
-        peak: &[16],
-        sweet_spot: 16,
-        cliff: None,
-        trend: Trend::Rising,
-        warnings: &[],
-    };
+    let expected =
+        Expected { peak: &[16], sweet_spot: 16, cliff: None, trend: Trend::Rising, warnings: &[] };
     let run = finds(shape, &[1, 4, 16], expected).await;
     near(levels(&run)[2].tpot_ms.unwrap().p50, 320.0);
 }
@@ -84,16 +79,26 @@ async fn a_saturated_server_does_not_serialise() {
 #[tokio::test(start_paused = true)]
 async fn a_few_slots_are_not_one() {
     let shape = Shape { slots: 4, ..Shape::default() };
-    let expected =
-        Expected { peak: &[4, 16], sweet_spot: 4, cliff: None, trend: Trend::Plateau, warnings: &[] };
+    let expected = Expected {
+        peak: &[4, 16],
+        sweet_spot: 4,
+        cliff: None,
+        trend: Trend::Plateau,
+        warnings: &[],
+    };
     finds(shape, &[1, 4, 16], expected).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn saturating_has_its_sweet_spot_where_the_plateau_begins() {
     let shape = Shape { slots: 8, ..Shape::default() };
-    let expected =
-        Expected { peak: &[8, 16, 32], sweet_spot: 8, cliff: None, trend: Trend::Plateau, warnings: &[] };
+    let expected = Expected {
+        peak: &[8, 16, 32],
+        sweet_spot: 8,
+        cliff: None,
+        trend: Trend::Plateau,
+        warnings: &[],
+    };
     finds(shape, &LEVELS, expected).await;
 }
 
@@ -135,8 +140,13 @@ async fn a_cold_start_makes_the_next_level_look_too_good() {
 #[tokio::test(start_paused = true)]
 async fn flat_is_best_at_its_lowest_level() {
     let shape = Shape { slots: 2, ..Shape::default() };
-    let expected =
-        Expected { peak: &[2, 4, 8], sweet_spot: 2, cliff: None, trend: Trend::Plateau, warnings: &[] };
+    let expected = Expected {
+        peak: &[2, 4, 8],
+        sweet_spot: 2,
+        cliff: None,
+        trend: Trend::Plateau,
+        warnings: &[],
+    };
     finds(shape, &[2, 4, 8], expected).await;
 }
 

@@ -68,3 +68,33 @@ fn the_papers_peaks_are_those_it_prints() {
     ");
     assert!(paper_curves().iter().all(|curve| curve.points.is_sorted_by_key(|p| p.parallel)));
 }
+
+#[test]
+fn a_curve_comes_back_as_it_was_saved_and_the_next_takes_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    let mut curve = paper_curves().remove(0);
+    curve.provenance = harmonic_types::Provenance::Measured;
+    save(home.path(), &curve).unwrap();
+    curve.sweet_spot = Some(8);
+    let path = save(home.path(), &curve).unwrap();
+    assert_eq!(stored(home.path()).unwrap(), [curve.clone()]);
+    assert!(path.ends_with("dgx-spark_qwen3-4b_ollama-0.15.json"), "{path:?}");
+    curve.points.reverse();
+    let error = save(home.path(), &curve).unwrap_err();
+    assert!(error.to_string().contains("does not follow"), "{error}");
+}
+
+#[test]
+fn what_the_paper_published_is_a_record_without_anything_it_does_not_print() {
+    let spark = published("dgx-spark").unwrap();
+    let models: Vec<&str> = spark.series.iter().map(|series| series.model.as_str()).collect();
+    assert_eq!(models[..3], ["qwen3:4b", "executive", "operator"]);
+    let levels = &spark.series[0].levels;
+    assert_eq!((levels.len(), levels[8].tok_per_w.unwrap().gross), (9, 7.87));
+    assert!(levels.iter().all(|level| level.power.is_none() && level.ttft_ms.is_none()));
+    let x2 = published("ryzen-ai-max-395").unwrap();
+    assert_eq!(x2.series[0].levels[4].tok_s.unwrap().mean, 222.6);
+    let estimated = x2.provenance.get("/series/0/levels/4/tok_per_w");
+    assert_eq!(estimated, Some(&Provenance::Estimated));
+    assert_eq!(published("cpu-generic"), None);
+}

@@ -3,10 +3,18 @@
 use std::sync::Arc;
 
 use harmonic_types::Bytes;
+use nvml_wrapper::bitmasks::device::ThrottleReasons;
+use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use nvml_wrapper::error::NvmlError as Refusal;
 
 use super::libcuda;
 use super::{Nvml, NvmlError, NvmlMemory, NvmlState};
+
+/// What slows a device down against its will.
+const SLOWED: ThrottleReasons = ThrottleReasons::HW_SLOWDOWN
+    .union(ThrottleReasons::HW_THERMAL_SLOWDOWN)
+    .union(ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN)
+    .union(ThrottleReasons::SW_THERMAL_SLOWDOWN);
 
 /// The loaded library.
 #[derive(Debug)]
@@ -60,5 +68,18 @@ impl Nvml for Library {
 
     fn millijoules(&self, index: u32) -> Result<u64, NvmlError> {
         self.device(index)?.total_energy_consumption().map_err(refused)
+    }
+
+    fn temperature_c(&self, index: u32) -> Result<u32, NvmlError> {
+        self.device(index)?.temperature(TemperatureSensor::Gpu).map_err(refused)
+    }
+
+    fn clock_mhz(&self, index: u32) -> Result<u32, NvmlError> {
+        self.device(index)?.clock_info(Clock::SM).map_err(refused)
+    }
+
+    fn is_slowed(&self, index: u32) -> Result<bool, NvmlError> {
+        let reasons = self.device(index)?.current_throttle_reasons().map_err(refused)?;
+        Ok(reasons.intersects(SLOWED))
     }
 }

@@ -1,0 +1,90 @@
+//! What a benchmark writes down of the machine it ran on: lines for a person.
+//!
+//! Invariants: a fact that cannot be read is left out; nothing is guessed.
+
+use crate::machine::Machine;
+use crate::sysroot::Sysroot;
+
+/// Processor, memory, GPUs and drivers, kernel, governor, and whether it is a virtual machine.
+pub fn environment(root: &Sysroot) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Ok(machine) = Machine::read(root) {
+        let host = &machine.host;
+        lines.push(format!("{}, {} threads", host.cpu.name, host.threads()));
+        lines.push(format!("{} of memory", host.total()));
+        lines.extend(machine.gpus.iter().map(|gpu| format!("GPU: {}", gpu.name)));
+    }
+    if let Some(driver) = nvidia_driver(root) {
+        lines.push(format!("NVIDIA driver {driver}"));
+    }
+    if let Some(release) = line(root, "/proc/sys/kernel/osrelease") {
+        lines.push(format!("Linux {release}"));
+    }
+    if let Some(governor) = line(root, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") {
+        lines.push(format!("CPU governor {governor}"));
+    }
+    if is_virtual(root) {
+        lines.push("a virtual machine".to_owned());
+    }
+    lines
+}
+
+/// The first line of a file, where it says anything.
+fn line(root: &Sysroot, path: &str) -> Option<String> {
+    let text = root.read(path).ok()??;
+    let line = text.lines().next()?.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+/// `NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  …`: the first word that is a number
+/// with points.
+fn nvidia_driver(root: &Sysroot) -> Option<String> {
+    let text = line(root, "/proc/driver/nvidia/version")?;
+    let is_version =
+        |word: &&str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    text.split_whitespace().find(is_version).map(str::to_owned)
+}
+
+/// The processor says so itself (x86's flag `hypervisor`).
+fn is_virtual(root: &Sysroot) -> bool {
+    let text = root.read("/proc/cpuinfo").ok().flatten().unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.strip_prefix("flags"))
+        .any(|flags| flags.split_whitespace().any(|flag| flag == "hypervisor"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_recorded_machine_says_is_told_and_no_more() {
+        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+        let lines =
+            |name: &str| environment(&Sysroot::new(format!("{fixtures}/{name}"))).join("\n");
+        insta::assert_snapshot!(lines("strix-halo-96gb"), @r"
+        AMD RYZEN AI MAX+ 395 w/ Radeon 8060S, 32 threads
+        33.3 GB of memory
+        GPU: AMD Radeon 8060S
+        Linux 7.1.2
+        ");
+        insta::assert_snapshot!(lines("two-gpus"), @r"
+        AMD Ryzen Threadripper 7960X 24-Cores, 48 threads
+        270.0 GB of memory
+        GPU: NVIDIA GeForce RTX 4090
+        GPU: NVIDIA GeForce RTX 4090
+        ");
+        assert_eq!(environment(&Sysroot::new("/nonexistent")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_drivers_version_is_found_in_its_line() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("proc/driver/nvidia");
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release";
+        std::fs::write(folder.join("version"), text).unwrap();
+        let root = Sysroot::new(home.path());
+        assert_eq!(nvidia_driver(&root).as_deref(), Some("580.95.05"));
+    }
+}

@@ -1,0 +1,143 @@
+//! How fast this machine's memory is read: the bandwidth behind the roof of an engine on the CPU.
+//!
+//! Owns: the measurement. Every thread sums a buffer of its own, all at once; the best of some rounds
+//! counts, because a roof is what is possible and not what is usual.
+//!
+//! Invariants: the buffers together are far larger than the last-level cache, or the figure is
+//! absent.
+//!
+//! Does not do: measure a GPU's memory, or arithmetic (the benchmark takes that from a target's
+//! prefill).
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harmonic_types::{Bytes, BytesPerSecond};
+
+use crate::memory::Memory;
+use crate::sysroot::Sysroot;
+
+/// Rounds of which the best counts.
+const ROUNDS: usize = 8;
+
+/// Buffers together are so many times as large as the last-level cache.
+const CACHES: u64 = 4;
+
+/// The smallest sum of buffers, where no cache states its size.
+const LEAST: u64 = 256 << 20;
+
+/// What was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Probed {
+    /// Bytes read from memory per second, by all threads together.
+    pub read_bandwidth: BytesPerSecond,
+    /// Threads.
+    pub threads: u32,
+    /// Size of the last-level cache; zero where it is not stated.
+    pub cache: Bytes,
+}
+
+/// Reads memory with `threads` threads for about a second; `None` where the memory that is free does
+/// not hold buffers that a cache cannot.
+pub fn probe(threads: u32) -> Option<Probed> {
+    let root = Sysroot::default();
+    let cache = last_level_cache(&root);
+    let free = Memory::read(&root).ok()?.available.0;
+    let wanted = (cache * CACHES).max(LEAST);
+    // Half of what is free: the engines' memory may not be pushed out.
+    if wanted > free / 2 {
+        return None;
+    }
+    let threads = threads.max(1);
+    let words = usize::try_from(wanted / 8 / u64::from(threads)).ok()?;
+    let best = best_round(threads, words)?;
+    let bytes = words as f64 * 8.0 * f64::from(threads);
+    let read_bandwidth = BytesPerSecond(bytes / best.as_secs_f64());
+    Some(Probed { read_bandwidth, threads, cache: Bytes(cache) })
+}
+
+/// The shortest time in which all threads read a buffer of `words` words each.
+fn best_round(threads: u32, words: usize) -> Option<Duration> {
+    let barrier = Barrier::new(threads as usize + 1);
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let barrier = &barrier;
+            scope.spawn(move || {
+                // Written, so that each page is memory of its own and not the page of zeros.
+                let buffer: Vec<u64> = (0..words as u64).map(|at| at ^ u64::from(thread)).collect();
+                barrier.wait();
+                for _ in 0..ROUNDS {
+                    barrier.wait();
+                    black_box(sum(black_box(&buffer)));
+                    barrier.wait();
+                }
+            });
+        }
+        barrier.wait();
+        let round = |_| {
+            barrier.wait();
+            let began = Instant::now();
+            barrier.wait();
+            began.elapsed()
+        };
+        (0..ROUNDS).map(round).min().filter(|best| !best.is_zero())
+    })
+}
+
+/// Eight sums side by side, so that no addition waits for the one before.
+fn sum(buffer: &[u64]) -> u64 {
+    let mut sums = [0_u64; 8];
+    let chunks = buffer.chunks_exact(8);
+    for chunk in chunks {
+        for (sum, word) in sums.iter_mut().zip(chunk) {
+            *sum = sum.wrapping_add(*word);
+        }
+    }
+    sums.into_iter().fold(0, u64::wrapping_add)
+}
+
+/// Bytes of the largest cache that a processor states; 0 where none does.
+fn last_level_cache(root: &Sysroot) -> u64 {
+    const CACHES: &str = "/sys/devices/system/cpu/cpu0/cache";
+    let indices = root.list(CACHES).unwrap_or_default();
+    let size = |index: String| {
+        let text = root.read(&format!("{CACHES}/{index}/size")).ok()??;
+        bytes(text.trim())
+    };
+    indices.into_iter().filter_map(size).max().unwrap_or(0)
+}
+
+/// `32K`, `260M`.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(['K', 'M', 'G']);
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_shl(shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_caches_are_the_kernels() {
+        assert_eq!(
+            ["32K", "260M", "1G", "77", "x", "5KM"].map(bytes),
+            [Some(32_768), Some(260 << 20), Some(1 << 30), Some(77), None, None,]
+        );
+    }
+
+    #[test]
+    fn every_word_is_read() {
+        let buffer: Vec<u64> = (1..=64).collect();
+        assert_eq!(sum(&buffer), 64 * 65 / 2);
+        assert!(best_round(2, 1 << 16).is_some());
+    }
+}

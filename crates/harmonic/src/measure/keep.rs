@@ -1,0 +1,85 @@
+//! What a run leaves behind: its folder, and its curve.
+//!
+//! Invariants: the record is written first and whole, so a run is kept even where a report of it
+//! cannot be made; a curve holds only levels with figures.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use harmonic_hardware::curve;
+use harmonic_report::{csv, html, markdown, png, scaling};
+use harmonic_types::{BenchRun, Curve, CurvePoint, Provenance, Series};
+
+use super::records::RECORD;
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// Writes the folder of `run`: the record, its figures and its reports. An older run there is
+/// replaced.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn folder(run: &BenchRun, folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let record = serde_json::to_vec_pretty(run).context("cannot write the record as JSON")?;
+    file(folder, RECORD, &record)?;
+    let svg = scaling::svg(&[run]);
+    let raster = png::render(&scaling::svg_for_print(&[run]))?;
+    file(folder, "levels.csv", csv::render(run).as_bytes())?;
+    file(folder, "report.md", markdown::render(run).as_bytes())?;
+    file(folder, "report.html", html::render(run).as_bytes())?;
+    file(folder, "scaling.svg", svg.as_bytes())?;
+    file(folder, "scaling.png", &raster)
+}
+
+/// Writes a file whole or not at all.
+fn file(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.persist(&path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A folder for a run that began at `unix_ms`: named after the time, so that they sort.
+pub fn new_folder(settings: &Settings, unix_ms: u64) -> PathBuf {
+    let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(unix_ms);
+    let stamp = humantime::format_rfc3339_seconds(at).to_string().replace(':', "-");
+    settings.benches.join(stamp)
+}
+
+/// Keeps the curves of `run` for the next plan; where they lie.
+///
+/// # Errors
+/// When there is none that a plan could use, or it cannot be written.
+pub fn curves(run: &BenchRun, settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
+    let curves: Vec<Curve> = run.series.iter().filter_map(of).collect();
+    if curves.is_empty() {
+        let what = "no curve was kept: no level of a model that is stored here has figures";
+        return Err(Failure::new(what, "measure a llama.cpp team of our own").into());
+    }
+    curves.iter().map(|one| Ok(curve::save(&settings.curves, one)?)).collect()
+}
+
+/// A series as a curve; `None` where it does not say what it is valid for, or has no figures. What a
+/// simulated engine gives is no measurement.
+fn of(series: &Series) -> Option<Curve> {
+    let key = series.key.clone().filter(|key| !key.engine.starts_with("sim/"))?;
+    let point = |level: &harmonic_types::LevelResult| {
+        let tok_s = harmonic_types::TokensPerSecond(level.tok_s?.mean);
+        (tok_s.0 > 0.0).then_some(CurvePoint { parallel: level.parallel, tok_s })
+    };
+    let points: Vec<CurvePoint> = series.levels.iter().filter_map(point).collect();
+    let sweet_spot = series.verdict.sweet_spot.as_ref().map(|spot| spot.parallel);
+    (!points.is_empty()).then_some(Curve {
+        key,
+        points,
+        sweet_spot,
+        provenance: Provenance::Measured,
+    })
+}
