@@ -4,6 +4,8 @@
 //!
 //! Invariants: rounding never shows a digit more or less at a power of ten.
 
+use harmonic_types::{Interval, PowerScope};
+
 /// What stands for a figure that is absent.
 pub(crate) const ABSENT: &str = "–";
 
@@ -28,6 +30,31 @@ pub(crate) fn uncertainty(value: f64) -> String {
 /// Milliseconds, as seconds from one second on: `7.13 ms`, `310 ms`, `2.30 s`.
 pub(crate) fn time(ms: f64) -> String {
     if ms < 999.5 { format!("{} ms", digits(ms)) } else { format!("{} s", digits(ms / 1e3)) }
+}
+
+/// Text without characters that a document cannot hold.
+pub(crate) fn printable(text: &str) -> String {
+    let strange = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().map(|c| if strange(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// What a power covers, as JSON spells it.
+pub(crate) const fn scope(scope: PowerScope) -> &'static str {
+    match scope {
+        PowerScope::GpuRail => "gpu-rail",
+        PowerScope::GpuBoard => "gpu-board",
+        PowerScope::SocPackage => "soc-package",
+        PowerScope::CpuPackage => "cpu-package",
+        PowerScope::System => "system",
+    }
+}
+
+/// `581.7 ± 12`, or without the half-width where there is none.
+pub(crate) fn with_uncertainty(rate: Interval) -> String {
+    match rate.ci95_high {
+        Some(high) => format!("{} ± {}", digits(rate.mean), uncertainty(high - rate.mean)),
+        None => digits(rate.mean),
+    }
 }
 
 /// The figure's text, or the sign that it is absent.

@@ -9,8 +9,18 @@
 //! Does not do: measure, judge (the verdict comes with the record), print, or touch files.
 #![forbid(unsafe_code)]
 
+pub mod benchy;
+pub mod chart;
+pub mod compare;
+pub mod csv;
 mod figure;
+pub mod html;
 mod mark;
+pub mod markdown;
+mod method;
+pub mod paper;
+pub mod png;
+pub mod scaling;
 pub mod terminal;
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use harmonic_laws::{LevelThroughput, verdict};
 use harmonic_types::{
-    BenchRun, Interval, LevelResult, Percentiles, ProvenanceMap, Series, TokensPerSecond, Workload,
+    BenchRun, Interval, LevelResult, Percentiles, PowerFigures, PowerScope, ProvenanceMap,
+    SensorFigures, Series, TokensPerSecond, TokensPerWatt, Watts, WindowResult, Workload,
 };
 
 fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
@@ -96,6 +97,59 @@ pub(crate) fn died() -> BenchRun {
     let mut first = level(1, 27.7, 0.0);
     first.tok_s = Some(Interval { mean: 27.7, ci95_low: None, ci95_high: None });
     run_of(vec![first, dead])
+}
+
+/// As [`run`], with a meter, sensors, roofs and trials.
+pub(crate) fn metered() -> BenchRun {
+    let mut run = run();
+    let mut at = 0.0;
+    for level in &mut run.series[0].levels {
+        let rate = level.tok_s.unwrap();
+        level.power = Some(PowerFigures {
+            watts: Watts(180.0 + f64::from(level.parallel)),
+            idle_watts: Some(Watts(60.0)),
+            scope: PowerScope::GpuBoard,
+        });
+        level.tok_per_w = Some(TokensPerWatt {
+            gross: rate.mean / (180.0 + f64::from(level.parallel)),
+            net: Some(rate.mean / (120.0 + f64::from(level.parallel))),
+        });
+        level.sensors = Some(SensorFigures {
+            temperature_c: Some(61.0),
+            clock_mhz: Some(1980.0),
+            throttled: Some(false),
+        });
+        level.roof_tok_s = Some(TokensPerSecond(160.0 * f64::from(level.parallel)));
+        level.windows = [-1.0, 0.5, 0.5]
+            .map(|offset| {
+                at += 12.0;
+                let tok_s = TokensPerSecond(rate.mean * (1.0 + offset / 100.0));
+                WindowResult { from_s: at - 10.0, to_s: at, tok_s, joules: None }
+            })
+            .to_vec();
+    }
+    run
+}
+
+/// Two models.
+pub(crate) fn two() -> BenchRun {
+    let mut run = metered();
+    let mut other = cliff().series.remove(0);
+    "gemma3:270m".clone_into(&mut other.model);
+    run.series.push(other);
+    run
+}
+
+/// Arrivals at two rates.
+pub(crate) fn open() -> BenchRun {
+    let mut run = run();
+    run.series[0].levels.truncate(2);
+    for (level, rate) in run.series[0].levels.iter_mut().zip([0.5, 4.0]) {
+        level.rate = Some(rate);
+        level.goodput = Some(rate * 0.9);
+    }
+    run.series[0].verdict = harmonic_types::Verdict::default();
+    run
 }
 
 /// Nothing measured.

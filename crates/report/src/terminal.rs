@@ -6,12 +6,18 @@
 //!
 //! Does not do: print, colour, or ask how wide the terminal is.
 
+mod arrivals;
 mod axis;
 mod canvas;
 mod curve;
+mod grid;
+mod power;
 mod summary;
 mod table;
 
 pub use curve::curve;
-pub use summary::summary;
+pub(crate) use grid::grid;
+pub use power::power;
+pub(crate) use summary::fitted;
+pub use summary::{fits, summary};
 pub use table::table;

@@ -141,8 +141,8 @@ fn legend(points: &[Point]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::sample;
     use super::*;
+    use crate::sample;
 
     #[test]
     fn a_run_as_a_curve() {

@@ -6,18 +6,72 @@
 
 use harmonic_types::{BenchRun, Series};
 
-use crate::figure::digits;
 use super::table::single_stream;
+use crate::figure::digits;
 
-/// One line per series: the sweet spot and why, its speed-up over 1x, the cliff where there is one.
+/// Of each series the sweet spot and why, its speed-up over 1x, and the cliff where there is one.
 pub fn summary(run: &BenchRun) -> String {
     let lines: Vec<String> = run.series.iter().map(series).collect();
     lines.join("\n")
 }
 
+/// The curves through each series, one a line; empty without any.
+pub fn fits(run: &BenchRun) -> String {
+    let lines: Vec<String> = run.series.iter().flat_map(fitted).collect();
+    lines.join("\n")
+}
+
+/// The lines of one series.
+pub(crate) fn fitted(series: &Series) -> Vec<String> {
+    let line = series.verdict.line.map(|line| {
+        let limit = line.limit_tok_s.map_or_else(
+            || "throughput has no limit in it".to_owned(),
+            |limit| format!("throughput nears {:.0} tok/s", limit.0),
+        );
+        format!(
+            "{}: a step takes {} ms and {} ms for each sequence; {limit} (furthest level off by {:.0}%)",
+            series.model,
+            digits(line.fixed_ms),
+            digits(line.per_sequence_ms),
+            line.worst_residual * 100.0
+        )
+    });
+    let law = series.verdict.law.map(|law| {
+        let optimum = law.optimum.map_or_else(
+            || "none in the data".to_owned(),
+            |optimum| format!("{optimum:.0}x{}", bounds(law.optimum_low, law.optimum_high)),
+        );
+        format!(
+            "{}: scalability law: contention {:.3}, coherence {:.5}, optimum {optimum} (furthest level \
+             off by {:.0}%)",
+            series.model,
+            law.contention,
+            law.coherence,
+            law.worst_residual * 100.0
+        )
+    });
+    line.into_iter().chain(law).collect()
+}
+
+fn bounds(low: Option<f64>, high: Option<f64>) -> String {
+    match (low, high) {
+        (Some(low), Some(high)) => format!(" ({low:.0} to {high:.0})"),
+        (Some(low), None) => format!(" ({low:.0} or more)"),
+        _ => String::new(),
+    }
+}
+
 fn series(series: &Series) -> String {
     let Some(spot) = &series.verdict.sweet_spot else {
-        return format!("{}: no level was measured, so there is no sweet spot", series.model);
+        let measured = series.levels.iter().any(|level| level.tok_s.is_some());
+        let why = if series.levels.iter().any(|level| level.rate.is_some()) {
+            "arrivals at a rate, so there is no sweet spot"
+        } else if measured {
+            "no level keeps within the bound between tokens, so there is no sweet spot"
+        } else {
+            "no level was measured, so there is no sweet spot"
+        };
+        return format!("{}: {why}", series.model);
     };
     let speed_up = series
         .levels
@@ -37,8 +91,18 @@ fn series(series: &Series) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::sample;
     use super::*;
+    use crate::sample;
+
+    #[test]
+    fn fits_are_told_with_how_far_they_are_off() {
+        insta::assert_snapshot!(fits(&sample::run()), @"smollm2:135m: a step takes 5.63 ms and 1.59 ms for each sequence; throughput nears 629 tok/s (furthest level off by 9%)");
+        insta::assert_snapshot!(fits(&sample::cliff()), @r"
+        smollm2:135m: a step takes 20.8 ms and 2.61 ms for each sequence; throughput nears 382 tok/s (furthest level off by 70%)
+        smollm2:135m: scalability law: contention 0.007, coherence 0.00455, optimum 15x (14 to 16) (furthest level off by 17%)
+        ");
+        assert_eq!(fits(&sample::nothing()), "");
+    }
 
     #[test]
     fn runs_in_one_line() {

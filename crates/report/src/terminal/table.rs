@@ -2,9 +2,10 @@
 //!
 //! Owns: the columns. Fits 100 columns of a terminal for any figure below a million tok/s.
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use harmonic_types::{BenchRun, Interval, LevelResult, Percentiles, Series};
 
+use super::arrivals::arrivals;
+use super::grid;
 use crate::figure::{digits, or_absent, time, uncertainty};
 use crate::mark::Mark;
 
@@ -29,19 +30,16 @@ pub fn table(run: &BenchRun) -> String {
 }
 
 fn series(series: &Series) -> String {
+    if series.levels.iter().any(|level| level.rate.is_some()) {
+        return arrivals(series);
+    }
     let single = single_stream(series);
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(HEADER);
-    for level in &series.levels {
-        table.add_row(row(level, single, Mark::of(level.parallel, &series.verdict)));
-    }
-    for column in table.column_iter_mut().take(HEADER.len() - 1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+    let rows: Vec<Vec<String>> = series
+        .levels
+        .iter()
+        .map(|level| row(level, single, Mark::of(level.parallel, &series.verdict)).to_vec())
+        .collect();
+    grid(&HEADER, &rows, 0)
 }
 
 /// Aggregate at 1x, which every speed-up is measured against.
@@ -78,8 +76,8 @@ fn half_width(rate: Interval) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::sample;
     use super::*;
+    use crate::sample;
 
     #[test]
     fn a_run_as_a_table() {

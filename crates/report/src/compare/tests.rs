@@ -1,0 +1,109 @@
+use harmonic_hardware::curve::published;
+use harmonic_laws::{LevelThroughput, verdict};
+
+use super::*;
+use crate::sample;
+
+fn profile(name: &str) -> Subject {
+    let mut run = published(name).unwrap();
+    for series in &mut run.series {
+        let levels = series
+            .levels
+            .iter()
+            .map(|level| LevelThroughput { parallel: level.parallel, tok_s: level.tok_s.unwrap() });
+        series.verdict = verdict(&levels.collect::<Vec<_>>());
+    }
+    Subject { name: name.to_owned(), run }
+}
+
+#[test]
+fn the_papers_table_and_its_ratios() {
+    let (x2, spark) = (profile("ryzen-ai-max-395"), profile("dgx-spark"));
+    let forward = Comparison::of(&[x2.clone(), spark.clone()]);
+    insta::assert_snapshot!(text(&forward), @r"
+    qwen3:4b: output tok/s, ryzen-ai-max-395 over dgx-spark
+
+     Parallelism  ryzen-ai-max-395  dgx-spark  Ratio
+    ─────────────────────────────────────────────────
+              1x              27.7       21.7  1.28x
+              2x              39.1       35.9  1.09x
+              4x              54.2       35.2  1.54x
+              8x              69.3      119.4  0.58x
+             12x             222.6      151.1  1.47x
+             16x             163.4      222.9  0.73x
+             20x                 –      258.6      –
+             24x                 –      266.5      –
+             32x                 –      308.2      –
+
+    ryzen-ai-max-395: peak 222.6 tok/s at 12x, sweet spot 12x
+    dgx-spark: peak 308.2 tok/s at 32x, sweet spot 32x
+
+    tok/W are not compared: ryzen-ai-max-395 does not say what its power covers
+    ");
+    insta::assert_snapshot!(text(&Comparison::of(&[spark, x2])), @r"
+    qwen3:4b: output tok/s, dgx-spark over ryzen-ai-max-395
+
+     Parallelism  dgx-spark  ryzen-ai-max-395  Ratio
+    ─────────────────────────────────────────────────
+              1x       21.7              27.7  0.78x
+              2x       35.9              39.1  0.92x
+              4x       35.2              54.2  0.65x
+              8x      119.4              69.3  1.72x
+             12x      151.1             222.6  0.68x
+             16x      222.9             163.4  1.36x
+             20x      258.6                 –      –
+             24x      266.5                 –      –
+             32x      308.2                 –      –
+
+    dgx-spark: peak 308.2 tok/s at 32x, sweet spot 32x
+    ryzen-ai-max-395: peak 222.6 tok/s at 12x, sweet spot 12x
+
+    tok/W are not compared: dgx-spark does not say what its power covers
+    ");
+}
+
+#[test]
+fn intervals_decide_what_is_told_apart() {
+    let same = |name: &str| Subject { name: format!("/runs/{name}"), run: sample::metered() };
+    let mut slower = same("slower");
+    for level in &mut slower.run.series[0].levels {
+        let rate = level.tok_s.unwrap();
+        let scaled = |value: f64| value * if level.parallel > 8 { 0.8 } else { 0.99 };
+        level.tok_s = Some(Interval {
+            mean: scaled(rate.mean),
+            ci95_low: rate.ci95_low.map(scaled),
+            ci95_high: rate.ci95_high.map(scaled),
+        });
+    }
+    insta::assert_snapshot!(text(&Comparison::of(&[same("now"), slower])), @r"
+    smollm2:135m: output tok/s, now over slower
+
+     Parallelism          now       slower                 Ratio          now is
+    ─────────────────────────────────────────────────────────────────────────────
+              1x  141.2 ± 3.4  139.8 ± 3.4  1.01x (0.98 to 1.05)  not told apart
+              8x  399.0 ± 9.1  395.0 ± 9.0  1.01x (0.98 to 1.04)  not told apart
+             16x   530.4 ± 15   424.3 ± 12  1.25x (1.20 to 1.30)          faster
+             32x   581.7 ± 12  465.4 ± 9.4  1.25x (1.21 to 1.29)          faster
+
+    now: peak 581.7 tok/s at 32x, sweet spot 32x
+    slower: peak 581.7 tok/s at 32x, sweet spot 32x
+
+     tok/W gross   now  slower
+    ───────────────────────────
+              1x  0.78    0.78
+              8x  2.12    2.12
+             16x  2.71    2.71
+             32x  2.74    2.74
+    ");
+}
+
+#[test]
+fn three_fit_and_strangers_have_nothing_in_common() {
+    let one = |name: &str| Subject { name: name.to_owned(), run: sample::cliff() };
+    let shown = text(&Comparison::of(&[one("a"), one("b"), one("c")]));
+    assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+    let mut other = profile("dgx-spark");
+    other.run.series.retain(|series| series.model != "qwen3:4b");
+    let none = Comparison::of(&[other, Subject { run: sample::two(), ..one("two") }]);
+    assert!(text(&none).contains("no model in common"), "{}", text(&none));
+}

@@ -1,0 +1,134 @@
+//! A comparison for a terminal.
+
+use harmonic_types::Interval;
+
+use super::{ComparedLevel, ComparedModel, ComparedRatio, Comparison, Difference};
+use crate::figure::{digits, or_absent, uncertainty};
+use crate::terminal::grid;
+
+/// Tables of §4.1's form, then peaks and sweet spots.
+pub fn text(comparison: &Comparison) -> String {
+    let mut parts: Vec<String> =
+        comparison.models.iter().map(|model| table(comparison, model)).collect();
+    if parts.is_empty() {
+        parts.push(format!(
+            "{} have no model in common, and more than one each",
+            comparison.subjects.join(" and ")
+        ));
+    }
+    parts.extend(comparison.efficiency_refused.clone());
+    parts.join("\n\n")
+}
+
+fn table(comparison: &Comparison, model: &ComparedModel) -> String {
+    let (first, others) = (&comparison.subjects[0], &comparison.subjects[1..]);
+    let mut header = vec!["Parallelism".to_owned()];
+    header.extend(comparison.subjects.iter().map(|name| short(name)));
+    for other in others {
+        let one_only = others.len() == 1;
+        header.push(if one_only { "Ratio".to_owned() } else { format!("over {}", short(other)) });
+    }
+    let any_interval = model.levels.iter().flat_map(|level| &level.ratios).flatten();
+    let has_intervals =
+        any_interval.clone().any(|ratio| ratio.difference != Difference::NoIntervals);
+    // Of two, in words; of more, words would not fit the line.
+    let in_words = has_intervals && others.len() == 1;
+    if in_words {
+        header.push(format!("{} is", short(first)));
+    }
+    let rows: Vec<Vec<String>> = model.levels.iter().map(|level| row(level, in_words)).collect();
+    let title = format!(
+        "{}: output tok/s, {} over {}",
+        model.model,
+        short(first),
+        others.iter().map(|name| short(name)).collect::<Vec<_>>().join(" and over ")
+    );
+    let mut lines = vec![title, String::new(), grid(&header, &rows, 0), String::new()];
+    if has_intervals && !in_words {
+        lines.push("▲ faster and ▼ slower beyond the 95% intervals, ≈ not told apart".to_owned());
+        lines.push(String::new());
+    }
+    for (index, name) in comparison.subjects.iter().enumerate() {
+        let peak =
+            model.peaks[index].map(|(parallel, rate)| format!("{rate:.1} tok/s at {parallel}x"));
+        let spot = model.sweet_spots[index].map(|parallel| format!("{parallel}x"));
+        lines.push(format!(
+            "{}: peak {}, sweet spot {}",
+            short(name),
+            or_absent(peak),
+            or_absent(spot)
+        ));
+    }
+    if model.levels.iter().any(|level| level.tok_per_w.iter().any(Option::is_some)) {
+        lines.push(String::new());
+        lines.push(efficiency(comparison, model));
+    }
+    lines.join("\n")
+}
+
+fn row(level: &ComparedLevel, in_words: bool) -> Vec<String> {
+    let mut row = vec![format!("{}x", level.parallel)];
+    row.extend(level.tok_s.iter().map(|rate| or_absent(rate.map(throughput))));
+    let only = level.ratios.len() == 1;
+    let ratio = |found: ComparedRatio| if only { ratio(found) } else { marked(found) };
+    row.extend(level.ratios.iter().map(|found| or_absent(found.map(ratio))));
+    if in_words {
+        row.extend(level.ratios.iter().map(|found| or_absent(found.map(|f| word(f.difference)))));
+    }
+    row
+}
+
+/// With the digits of the paper's table.
+fn throughput(rate: Interval) -> String {
+    match rate.ci95_high {
+        Some(high) => format!("{:.1} ± {}", rate.mean, uncertainty(high - rate.mean)),
+        None => format!("{:.1}", rate.mean),
+    }
+}
+
+fn ratio(found: ComparedRatio) -> String {
+    match (found.ratio.ci95_low, found.ratio.ci95_high) {
+        (Some(low), Some(high)) => format!("{:.2}x ({low:.2} to {high:.2})", found.ratio.mean),
+        _ => format!("{:.2}x", found.ratio.mean),
+    }
+}
+
+fn marked(found: ComparedRatio) -> String {
+    let mark = match found.difference {
+        Difference::Faster => "▲",
+        Difference::Slower => "▼",
+        Difference::NotToldApart => "≈",
+        Difference::NoIntervals => " ",
+    };
+    format!("{:.2}x {mark}", found.ratio.mean)
+}
+
+fn word(difference: Difference) -> String {
+    match difference {
+        Difference::Faster => "faster",
+        Difference::Slower => "slower",
+        Difference::NotToldApart => "not told apart",
+        Difference::NoIntervals => "not known: no intervals",
+    }
+    .to_owned()
+}
+
+fn efficiency(comparison: &Comparison, model: &ComparedModel) -> String {
+    let mut header = vec!["tok/W gross".to_owned()];
+    header.extend(comparison.subjects.iter().map(|name| short(name)));
+    let rows: Vec<Vec<String>> = model
+        .levels
+        .iter()
+        .map(|level| {
+            let figures = level.tok_per_w.iter().map(|figure| or_absent(figure.map(digits)));
+            std::iter::once(format!("{}x", level.parallel)).chain(figures).collect()
+        })
+        .collect();
+    grid(&header, &rows, 0)
+}
+
+/// The last part of a path, which tells folders apart.
+fn short(name: &str) -> String {
+    let trimmed = name.trim_end_matches('/');
+    trimmed.rsplit('/').next().unwrap_or(trimmed).to_owned()
+}

@@ -1,0 +1,197 @@
+//! `report.html`: a run as one page that needs nothing else.
+//!
+//! Owns: what stands on the page and in which order: the verdict first, then the curve, then the
+//! figures, then how they came about.
+//!
+//! Invariants: no script, no reference to anything outside the file; light or dark as the reader
+//! prefers; every text from a record is escaped; one element of class `point` for each level with a
+//! figure.
+
+use harmonic_types::{BenchRun, Finding, Series, Trend};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::chart::{Theme, render as draw};
+use crate::figure::{digits, printable};
+use crate::terminal::fitted;
+use crate::{method, scaling};
+
+mod charts;
+mod table;
+
+const STYLE: &str = include_str!("html/style.css");
+
+/// The page.
+pub fn render(run: &BenchRun) -> String {
+    let title = format!("{} at {}", models(run), printable(&run.target));
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    p class="kind" { "harmonic bench, protocol " (printable(&run.protocol)) }
+                    h1 { (models(run)) }
+                    p { "at " (printable(&run.target)) ", measured from " (printable(&run.host)) (began(run)) }
+                }
+                main {
+                    section { (verdicts(run)) }
+                    @if !run.warnings.is_empty() { (warnings(&run.warnings)) }
+                    (figures(run))
+                    @for series in &run.series {
+                        section {
+                            h2 { (printable(&series.model)) }
+                            (table::levels(series))
+                        }
+                    }
+                    (method_of(run))
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn models(run: &BenchRun) -> String {
+    let names: Vec<String> = run.series.iter().map(|series| printable(&series.model)).collect();
+    names.join(", ")
+}
+
+fn began(run: &BenchRun) -> String {
+    run.began_unix_ms.map_or_else(String::new, |ms| format!(" on {}", method::day_and_time(ms)))
+}
+
+/// What the run says, in words and large figures.
+fn verdicts(run: &BenchRun) -> Markup {
+    html! {
+        @for series in &run.series {
+            div class="verdict" {
+                @if run.series.len() > 1 { h2 { (printable(&series.model)) } }
+                dl class="facts" {
+                    @for (name, figure, about) in facts(series) {
+                        div { dt { (name) } dd { (figure) } dd class="about" { (about) } }
+                    }
+                }
+                @if let Some(spot) = &series.verdict.sweet_spot {
+                    p { "Sweet spot " strong { (spot.parallel) "x" } ": " (printable(&spot.reason)) "." }
+                }
+                @for line in fitted(series) { p class="faint" { (printable(&line)) } }
+            }
+        }
+    }
+}
+
+fn facts(series: &Series) -> Vec<(&'static str, String, String)> {
+    let verdict = &series.verdict;
+    let mut facts = Vec::new();
+    let at = |parallel: u32| series.levels.iter().find(|level| level.parallel == parallel);
+    if let Some(spot) = &verdict.sweet_spot {
+        let rate = at(spot.parallel).and_then(|level| level.tok_s);
+        let about = rate.map_or_else(String::new, |rate| format!("{} tok/s", digits(rate.mean)));
+        facts.push(("sweet spot", format!("{}x", spot.parallel), about));
+    }
+    if let Some(peak) = verdict.peak {
+        let about = match verdict.trend {
+            Some(Trend::Rising) => format!("at {}x, still rising: no peak in range", peak.parallel),
+            Some(Trend::Plateau) => format!("at {}x, on a plateau", peak.parallel),
+            Some(Trend::PastPeak) | None => format!("at {}x", peak.parallel),
+        };
+        facts.push(("highest throughput", format!("{} tok/s", digits(peak.tok_s.0)), about));
+    }
+    if let Some(cliff) = verdict.cliff {
+        let about = "beyond the 95% intervals".to_owned();
+        facts.push(("drops at", format!("{}x", cliff.parallel), about));
+    }
+    let best =
+        series.levels.iter().filter_map(|level| Some((level, level.tok_per_w?, level.power?)));
+    let best = best.max_by(|(_, one, _), (_, other, _)| one.gross.total_cmp(&other.gross));
+    if let Some((level, efficiency, power)) = best {
+        let scope = crate::figure::scope(power.scope);
+        let about = format!("at {}x, power of the {scope}", level.parallel);
+        facts.push(("best efficiency", format!("{:.2} tok/W", efficiency.gross), about));
+    }
+    facts
+}
+
+fn warnings(warnings: &[Finding]) -> Markup {
+    html! {
+        section class="warnings" {
+            h2 { "What to know" }
+            ul {
+                @for warning in warnings {
+                    li {
+                        code { (warning.code) } " " (printable(&warning.message)) ". "
+                        span class="hint" { (printable(&warning.hint)) "." }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn figures(run: &BenchRun) -> Markup {
+    let is_closed = run.series.iter().flat_map(|series| &series.levels).any(|l| l.rate.is_none());
+    html! {
+        @if is_closed {
+            figure class="wide" {
+                (draw(&scaling::chart(&[run]), Theme::Screen))
+                figcaption {
+                    "Throughput of all streams together. Bars are 95% intervals, pale dots single \
+                     windows; ◆ sweet spot, ▲ peak, ▼ cliff."
+                }
+            }
+        }
+        div class="small" {
+            @for (chart, caption) in charts::of(run) {
+                figure { (draw(&chart, Theme::Screen)) figcaption { (caption) } }
+            }
+        }
+    }
+}
+
+fn method_of(run: &BenchRun) -> Markup {
+    html! {
+        section {
+            h2 { "How it was measured" }
+            ul { @for line in method::lines(run) { li { (printable(&line)) } } }
+            @if !run.environment.is_empty() {
+                h2 { "The machine" }
+                ul { @for line in &run.environment { li { (printable(line)) } } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_page_refers_to_nothing_outside_and_escapes_what_it_is_told() {
+        let mut run = sample::two();
+        run.series[0].model = "<script>alert('&')</script>\u{1b}[2J".to_owned();
+        let page = render(&run);
+        let without_namespace = page.replace("http://www.w3.org/2000/svg", "");
+        let address = without_namespace.replace("http://127.0.0.1:4276", "");
+        for outside in ["http:", "https:", "src=", "href=", "@import", "url(", "<script"] {
+            assert!(!address.contains(outside), "{outside}");
+        }
+        assert!(page.contains("&lt;script&gt;") && !page.contains('\u{1b}'));
+        let levels: usize = run.series.iter().map(|series| series.levels.len()).sum();
+        assert_eq!(page.matches(r#"class="point""#).count(), levels);
+    }
+
+    #[test]
+    fn runs_without_figures_have_a_page_too() {
+        for run in [sample::nothing(), sample::died(), sample::open()] {
+            let page = render(&run);
+            assert!(page.ends_with("</html>") && !page.contains("NaN"), "{page}");
+        }
+    }
+}

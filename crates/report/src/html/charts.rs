@@ -1,0 +1,90 @@
+//! The small charts: latencies, and power with efficiency.
+
+use harmonic_types::{BenchRun, LevelResult, Percentiles};
+
+use crate::chart::{Chart, Curve, Point};
+use crate::figure::{digits, scope, time};
+
+/// Each with its caption; of a run with several series those of the first, since the others have
+/// tables.
+pub fn of(run: &BenchRun) -> Vec<(Chart, String)> {
+    let Some(series) = run.series.first() else { return Vec::new() };
+    let levels: Vec<&LevelResult> = series.levels.iter().collect();
+    let is_open = levels.iter().any(|level| level.rate.is_some());
+    let x_name = if is_open { "arrivals per second" } else { "sequences in flight" };
+    let mut charts = Vec::new();
+    type Times = fn(&LevelResult) -> Option<Percentiles>;
+    let kinds: [(&str, Times, &str); 2] = [
+        (
+            "TTFT",
+            |level| level.ttft_ms,
+            "Time to first token: half, nine of ten, and 99 of 100 answers begin within these.",
+        ),
+        ("ITL", |level| level.itl_ms, "Time between tokens of one stream, every gap counted."),
+    ];
+    for (name, of, caption) in kinds {
+        let curves = quantiles(&levels, of);
+        if curves.iter().any(|curve| curve.points.len() > 1) {
+            charts.push((chart(name, x_name, &format!("{name}, ms"), curves), caption.to_owned()));
+        }
+    }
+    if let Some(power) = levels.iter().find_map(|level| level.power) {
+        let covered = scope(power.scope);
+        let watts = curve("power", &levels, |level| Some(level.power?.watts.0), "W");
+        let idle = curve("idle", &levels, |level| Some(level.power?.idle_watts?.0), "W");
+        let caption = format!("Power of the {covered} under load, and idle with the model loaded.");
+        charts.push((chart("Power", x_name, "W", vec![watts, idle]), caption));
+        let gross = curve("gross", &levels, |level| Some(level.tok_per_w?.gross), "tok/W");
+        let net = curve("net of idle", &levels, |level| level.tok_per_w?.net, "tok/W");
+        let caption = format!("Output tokens per joule, by the power of the {covered}.");
+        charts.push((chart("Efficiency", x_name, "tok/W", vec![gross, net]), caption));
+    }
+    charts
+}
+
+fn chart(name: &str, x_name: &str, y_name: &str, mut curves: Vec<Curve>) -> Chart {
+    curves.retain(|curve| !curve.points.is_empty());
+    Chart {
+        description: format!("{name} over {x_name}"),
+        x_name: x_name.to_owned(),
+        y_name: y_name.to_owned(),
+        curves,
+        references: Vec::new(),
+        point_class: "dot",
+        size: (420.0, 260.0),
+    }
+}
+
+fn quantiles(levels: &[&LevelResult], of: fn(&LevelResult) -> Option<Percentiles>) -> Vec<Curve> {
+    let at = |name: &str, quantile: fn(Percentiles) -> f64| {
+        let points = levels.iter().filter_map(|level| {
+            let ms = quantile(of(level)?);
+            let (x, title) = (x(level), format!("{name} at {}: {}", label(level), time(ms)));
+            Some(Point { x, y: ms, interval: None, title })
+        });
+        Curve { name: name.to_owned(), points: points.collect(), ..Curve::default() }
+    };
+    vec![at("p50", |times| times.p50), at("p90", |times| times.p90), at("p99", |times| times.p99)]
+}
+
+fn curve(
+    name: &str,
+    levels: &[&LevelResult],
+    of: impl Fn(&LevelResult) -> Option<f64>,
+    unit: &str,
+) -> Curve {
+    let points = levels.iter().filter_map(|level| {
+        let y = of(level)?;
+        let title = format!("{name} at {}: {} {unit}", label(level), digits(y));
+        Some(Point { x: x(level), y, interval: None, title })
+    });
+    Curve { name: name.to_owned(), points: points.collect(), ..Curve::default() }
+}
+
+fn x(level: &LevelResult) -> f64 {
+    level.rate.unwrap_or_else(|| f64::from(level.parallel))
+}
+
+fn label(level: &LevelResult) -> String {
+    level.rate.map_or_else(|| format!("{}x", level.parallel), |rate| format!("{rate}/s"))
+}

@@ -1,0 +1,115 @@
+//! The table of levels.
+
+use harmonic_types::{LevelResult, Percentiles, Series};
+use maud::{Markup, html};
+
+use crate::figure::{ABSENT, digits, or_absent, scope, time, with_uncertainty};
+use crate::mark::Mark;
+
+/// All figures of a series; columns without any are left out.
+pub fn levels(series: &Series) -> Markup {
+    let is_open = series.levels.iter().any(|level| level.rate.is_some());
+    let columns: Vec<Column> = columns(series)
+        .into_iter()
+        .filter(|column| series.levels.iter().any(|level| (column.cell)(level) != ABSENT))
+        .collect();
+    html! {
+        div class="scroll" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { (if is_open { "arrivals" } else { "in flight" }) }
+                        @for column in &columns {
+                            th scope="col" { (column.name) @if let Some(unit) = &column.unit { " " small { (unit) } } }
+                        }
+                        th scope="col" {}
+                    }
+                }
+                tbody {
+                    @for level in &series.levels {
+                        @let mark = Mark::of(level.parallel, &series.verdict);
+                        tr class=[(mark != Mark::Level && !is_open).then_some("marked")] {
+                            th scope="row" { (first(level)) }
+                            @for column in &columns { td { ((column.cell)(level)) } }
+                            td class="mark" {
+                                @if mark != Mark::Level && !is_open { (mark.glyph()) " " (mark.word()) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn first(level: &LevelResult) -> String {
+    level.rate.map_or_else(|| format!("{}x", level.parallel), |rate| format!("{rate}/s"))
+}
+
+struct Column {
+    name: &'static str,
+    unit: Option<String>,
+    cell: Box<dyn Fn(&LevelResult) -> String>,
+}
+
+fn column(
+    name: &'static str,
+    unit: &str,
+    cell: impl Fn(&LevelResult) -> String + 'static,
+) -> Column {
+    Column { name, unit: (!unit.is_empty()).then(|| unit.to_owned()), cell: Box::new(cell) }
+}
+
+fn columns(series: &Series) -> Vec<Column> {
+    let single = series.levels.iter().find(|level| level.parallel == 1 && level.rate.is_none());
+    let single = single.and_then(|level| level.tok_s).map(|rate| rate.mean);
+    let covered = series.levels.iter().find_map(|level| level.power);
+    let covered = covered.map_or("", |power| scope(power.scope));
+    let mut columns = vec![
+        column("throughput", "tok/s ± 95%", |level| or_absent(level.tok_s.map(with_uncertainty))),
+        column("per stream", "tok/s", |level| {
+            or_absent(level.per_stream_tok_s.map(|rate| digits(rate.0)))
+        }),
+        column("speed-up", "over 1x", move |level| {
+            let times = level.tok_s.zip(single).map(|(rate, single)| rate.mean / single);
+            or_absent(times.map(digits))
+        }),
+        column("roof", "tok/s", |level| or_absent(level.roof_tok_s.map(|roof| digits(roof.0)))),
+    ];
+    type Times = fn(&LevelResult) -> Option<Percentiles>;
+    let times: [(&'static str, Times); 4] = [
+        ("TTFT", |level| level.ttft_ms),
+        ("ITL", |level| level.itl_ms),
+        ("TPOT", |level| level.tpot_ms),
+        ("E2E", |level| level.e2e_ms),
+    ];
+    for (name, of) in times {
+        columns.push(column(name, "p50", move |level| or_absent(of(level).map(|t| time(t.p50)))));
+        columns.push(column(name, "p99", move |level| or_absent(of(level).map(|t| time(t.p99)))));
+    }
+    columns.extend([
+        column("goodput", "answers/s", |level| or_absent(level.goodput.map(digits))),
+        column("power", &format!("W, {covered}"), |level| {
+            or_absent(level.power.map(|power| digits(power.watts.0)))
+        }),
+        column("idle", "W", |level| {
+            or_absent(level.power.and_then(|power| power.idle_watts).map(|watts| digits(watts.0)))
+        }),
+        column("efficiency", "tok/W gross", |level| {
+            or_absent(level.tok_per_w.map(|efficiency| digits(efficiency.gross)))
+        }),
+        column("efficiency", "tok/W net of idle", |level| {
+            or_absent(level.tok_per_w.and_then(|efficiency| efficiency.net).map(digits))
+        }),
+        column("temperature", "°C", |level| {
+            or_absent(level.sensors.and_then(|sensors| sensors.temperature_c).map(digits))
+        }),
+        column("clock", "MHz", |level| {
+            or_absent(level.sensors.and_then(|sensors| sensors.clock_mhz).map(digits))
+        }),
+        column("windows", "", |level| level.trials.to_string()),
+        column("requests", "", |level| level.requests.to_string()),
+        column("failed", "", |level| level.failures.to_string()),
+    ]);
+    columns
+}

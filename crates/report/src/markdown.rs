@@ -1,0 +1,259 @@
+//! `report.md`: a run in the form of the paper's §4.
+//!
+//! Invariants: GitHub's Markdown; what is absent is `–`; every efficiency has the scope of its power.
+
+use harmonic_types::{BenchRun, LevelResult, Percentiles, Series, Trend};
+
+use crate::figure::{digits, or_absent, scope, time, with_uncertainty};
+use crate::terminal::fitted;
+
+/// The file's text.
+pub fn render(run: &BenchRun) -> String {
+    let mut out = vec![format!("# Benchmark of {}", plain(&run.target)), String::new()];
+    out.extend(head(run));
+    for series in &run.series {
+        out.push(format!("## {}", plain(&series.model)));
+        out.push(String::new());
+        out.extend(levels(series));
+        out.push(String::new());
+    }
+    out.extend(["## Peaks".to_owned(), String::new()]);
+    out.extend(peaks(run));
+    out.extend([String::new(), "## Scaling characteristics".to_owned(), String::new()]);
+    out.extend(run.series.iter().flat_map(characteristics));
+    out.extend(efficiency(run));
+    out.extend(warnings(run));
+    out.extend(method(run));
+    out.push(String::new());
+    out.join("\n")
+}
+
+fn head(run: &BenchRun) -> Vec<String> {
+    let mut lines = vec![format!("Measured from {}.", plain(&run.host))];
+    lines.extend(run.environment.iter().map(|line| format!("- {}", plain(line))));
+    lines.push(String::new());
+    lines
+}
+
+fn levels(series: &Series) -> Vec<String> {
+    let first = if series.levels.iter().any(|level| level.rate.is_some()) {
+        "Arrivals"
+    } else {
+        "Parallelism"
+    };
+    let header = [
+        first,
+        "tok/s ± 95%",
+        "per stream",
+        "speed-up",
+        "TTFT p50",
+        "TTFT p99",
+        "ITL p50",
+        "ITL p99",
+        "TPOT p50",
+        "E2E p50",
+        "goodput",
+        "failed",
+    ];
+    let single = series
+        .levels
+        .iter()
+        .find(|level| level.parallel == 1 && level.rate.is_none())
+        .and_then(|level| level.tok_s)
+        .map(|rate| rate.mean);
+    let rows = series.levels.iter().map(|level| row(level, single));
+    table(&header, rows)
+}
+
+fn row(level: &LevelResult, single: Option<f64>) -> Vec<String> {
+    let at = |times: Option<Percentiles>, of: fn(Percentiles) -> f64| {
+        or_absent(times.map(|times| time(of(times))))
+    };
+    let p50 = |times| at(times, |times| times.p50);
+    let p99 = |times| at(times, |times| times.p99);
+    let speed_up = level.tok_s.zip(single).map(|(rate, single)| rate.mean / single);
+    vec![
+        level.rate.map_or_else(|| format!("{}x", level.parallel), |rate| format!("{rate}/s")),
+        or_absent(level.tok_s.map(with_uncertainty)),
+        or_absent(level.per_stream_tok_s.map(|rate| digits(rate.0))),
+        or_absent(speed_up.map(|times| format!("{}x", digits(times)))),
+        p50(level.ttft_ms),
+        p99(level.ttft_ms),
+        p50(level.itl_ms),
+        p99(level.itl_ms),
+        p50(level.tpot_ms),
+        p50(level.e2e_ms),
+        or_absent(level.goodput.map(|rate| format!("{}/s", digits(rate)))),
+        level.failures.to_string(),
+    ]
+}
+
+/// The form of §4.2.
+fn peaks(run: &BenchRun) -> Vec<String> {
+    let rows = run.series.iter().map(|series| {
+        let peak = series.verdict.peak;
+        let level = peak
+            .and_then(|peak| series.levels.iter().find(|level| level.parallel == peak.parallel));
+        let gross = level.and_then(|level| level.tok_per_w).map(|efficiency| efficiency.gross);
+        vec![
+            plain(&series.model),
+            or_absent(peak.map(|peak| format!("{}x", peak.parallel))),
+            or_absent(peak.map(|peak| format!("{:.1}", peak.tok_s.0))),
+            or_absent(gross.map(|gross| format!("{gross:.2} tok/W"))),
+        ]
+    });
+    table(&["Model", "Peak Parallel", "Peak tok/s", "Efficiency"], rows)
+}
+
+/// The form of §4.3.
+fn characteristics(series: &Series) -> Vec<String> {
+    let verdict = &series.verdict;
+    let model = plain(&series.model);
+    let trend = verdict.trend.map(|trend| match trend {
+        Trend::Rising => "no peak in range: it still rises at the highest level",
+        Trend::Plateau => "a plateau: no level beyond it is faster",
+        Trend::PastPeak => "it falls past its peak",
+    });
+    let spot = verdict
+        .sweet_spot
+        .as_ref()
+        .map(|spot| format!("sweet spot {}x: {}", spot.parallel, plain(&spot.reason)));
+    let cliff = verdict.cliff.map(|cliff| format!("cliff at {}x", cliff.parallel));
+    let told = trend.map(str::to_owned).into_iter().chain(spot).chain(cliff);
+    let told = told.map(|line| format!("- {model}: {line}"));
+    told.chain(fitted(series).into_iter().map(|line| format!("- {}", plain(&line)))).collect()
+}
+
+/// The form of §4.4.
+fn efficiency(run: &BenchRun) -> Vec<String> {
+    let rows: Vec<Vec<String>> = run
+        .series
+        .iter()
+        .flat_map(|series| {
+            series.levels.iter().filter_map(move |level| {
+                let power = level.power?;
+                let efficiency = level.tok_per_w;
+                Some(vec![
+                    plain(&series.model),
+                    format!("{}x", level.parallel),
+                    or_absent(level.tok_s.map(|rate| digits(rate.mean))),
+                    digits(power.watts.0),
+                    or_absent(power.idle_watts.map(|watts| digits(watts.0))),
+                    scope(power.scope).to_owned(),
+                    or_absent(efficiency.map(|efficiency| format!("{:.2}", efficiency.gross))),
+                    or_absent(efficiency.and_then(|e| e.net).map(|net| format!("{net:.2}"))),
+                ])
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let header =
+        ["Model", "Parallelism", "tok/s", "W", "idle W", "scope", "tok/W gross", "tok/W net"];
+    let mut lines = vec![String::new(), "## Efficiency".to_owned(), String::new()];
+    lines.extend(table(&header, rows));
+    lines
+}
+
+fn warnings(run: &BenchRun) -> Vec<String> {
+    if run.warnings.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), "## Warnings".to_owned(), String::new()];
+    lines.extend(run.warnings.iter().map(|warning| {
+        format!("- **{}**: {} *{}*", warning.code, plain(&warning.message), plain(&warning.hint))
+    }));
+    lines
+}
+
+fn method(run: &BenchRun) -> Vec<String> {
+    let mut lines = vec![String::new(), "## Method".to_owned(), String::new()];
+    lines.extend(crate::method::lines(run).into_iter().map(|line| format!("- {}", plain(&line))));
+    lines
+}
+
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
+    let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let rule = std::iter::once(":--").chain(std::iter::repeat("--:")).take(header.len());
+    let head = [
+        line(header.iter().map(|name| (*name).to_owned()).collect()),
+        format!("|{}|", rule.collect::<Vec<_>>().join("|")),
+    ];
+    head.into_iter().chain(rows.into_iter().map(line)).collect()
+}
+
+/// What would be markup is text.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '|' | '\\' | '`' | '*' | '_' | '<' | '[' | ']' | '#' => plain.extend(['\\', char]),
+            '\n' | '\r' => plain.push(' '),
+            char => plain.push(char),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_run_in_the_papers_form() {
+        insta::assert_snapshot!(render(&sample::metered()), @r"
+        # Benchmark of http://127.0.0.1:4276
+
+        Measured from here.
+        - harmonic 0.1.0
+        - Linux 6.12, 2 threads
+
+        ## smollm2:135m
+
+        | Parallelism | tok/s ± 95% | per stream | speed-up | TTFT p50 | TTFT p99 | ITL p50 | ITL p99 | TPOT p50 | E2E p50 | goodput | failed |
+        |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+        | 1x | 141 ± 3.4 | 141 | 1.00x | 70.0 ms | 105 ms | 7.08 ms | 10.6 ms | – | – | – | 0 |
+        | 8x | 399 ± 9.1 | 49.9 | 2.83x | 560 ms | 840 ms | 20.1 ms | 30.1 ms | – | – | – | 0 |
+        | 16x | 530 ± 15 | 33.1 | 3.76x | 1.12 s | 1.68 s | 30.2 ms | 45.2 ms | – | – | – | 0 |
+        | 32x | 582 ± 12 | 18.2 | 4.12x | 2.24 s | 3.36 s | 55.0 ms | 82.5 ms | – | – | – | 0 |
+
+        ## Peaks
+
+        | Model | Peak Parallel | Peak tok/s | Efficiency |
+        |:--|--:|--:|--:|
+        | smollm2:135m | 32x | 581.7 | 2.74 tok/W |
+
+        ## Scaling characteristics
+
+        - smollm2:135m: no peak in range: it still rises at the highest level
+        - smollm2:135m: sweet spot 32x: highest throughput, 581.7 tok/s; no peak in range: throughput still rises at the highest level measured
+        - smollm2:135m: a step takes 5.63 ms and 1.59 ms for each sequence; throughput nears 629 tok/s (furthest level off by 9%)
+
+        ## Efficiency
+
+        | Model | Parallelism | tok/s | W | idle W | scope | tok/W gross | tok/W net |
+        |:--|--:|--:|--:|--:|--:|--:|--:|
+        | smollm2:135m | 1x | 141 | 181 | 60.0 | gpu-board | 0.78 | 1.17 |
+        | smollm2:135m | 8x | 399 | 188 | 60.0 | gpu-board | 2.12 | 3.12 |
+        | smollm2:135m | 16x | 530 | 196 | 60.0 | gpu-board | 2.71 | 3.90 |
+        | smollm2:135m | 32x | 582 | 212 | 60.0 | gpu-board | 2.74 | 3.83 |
+
+        ## Method
+
+        - protocol quick: a closed loop with refill, measured while all streams run, between the ends of requests; each prompt is another; intervals are Student's t over the windows
+        - prompts of 16 words, 180 tokens with template and system prompt by the target's count; answers of 160 tokens
+        - temperature 0.7, seed 0
+        - measured in the order 32x, 16x, 8x, 1x
+        ");
+    }
+
+    #[test]
+    fn markup_in_names_is_text() {
+        let mut run = sample::cliff();
+        run.series[0].model = "a|b <script>".to_owned();
+        let shown = render(&run);
+        assert!(shown.contains("## a\\|b \\<script>"), "{shown}");
+    }
+}

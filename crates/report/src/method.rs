@@ -1,0 +1,64 @@
+//! How a run was measured, in lines for a person.
+
+use harmonic_types::{BenchRun, Provenance, Workload};
+
+/// Protocol, workload, order, and where the figures come from.
+pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
+    let Workload { prompt_words, prompt_tokens, output_tokens, temperature, seed, .. } =
+        run.workload;
+    let mut lines = vec![format!("protocol {}: {}", run.protocol, protocol(&run.protocol))];
+    let tokens = prompt_tokens.map_or_else(String::new, |tokens| {
+        format!(", {tokens:.0} tokens with template and system prompt by the target's count")
+    });
+    lines.push(format!(
+        "prompts of {prompt_words} words{tokens}; answers of {output_tokens} tokens"
+    ));
+    lines.push(format!("temperature {temperature}, seed {seed}"));
+    if run.workload.order.len() > 1 {
+        let order: Vec<String> =
+            run.workload.order.iter().map(|level| format!("{level}x")).collect();
+        lines.push(format!("measured in the order {}", order.join(", ")));
+    }
+    if let Some(slo) = run.workload.slo {
+        let bound = |name: &str, limit: Option<f64>| limit.map(|ms| format!("{name} {ms} ms"));
+        let bounds = [bound("TTFT", slo.ttft_ms), bound("TPOT", slo.itl_ms)];
+        let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+        lines.push(format!("a good answer keeps within {}", bounds.join(" and ")));
+    }
+    lines.extend(
+        run.provenance.iter().map(|(pointer, source)| format!("{pointer} is {}", word(*source))),
+    );
+    lines
+}
+
+fn protocol(name: &str) -> &'static str {
+    match name {
+        "quick" | "steady" | "thorough" => {
+            "a closed loop with refill, measured while all streams run, between the ends of requests; \
+             each prompt is another; intervals are Student's t over the windows"
+        }
+        "paper" => "waves of like requests, all tokens of a wave over its whole time (§3.2)",
+        "open" => {
+            "Poisson arrivals; latencies are those of the requests that arrived in the windows"
+        }
+        "published" => "what the paper prints: three trials a level, no intervals (§3.2)",
+        _ => "not known to this build",
+    }
+}
+
+fn word(source: Provenance) -> &'static str {
+    match source {
+        Provenance::Measured => "measured",
+        Provenance::Paper => "from the paper",
+        Provenance::Declared => "declared",
+        Provenance::Estimated => "estimated",
+    }
+}
+
+/// `2026-11-27 01:07 UTC`.
+pub(crate) fn day_and_time(unix_ms: u64) -> String {
+    let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(unix_ms);
+    let stamp = humantime::format_rfc3339_seconds(at).to_string();
+    let minutes = stamp.get(..16).unwrap_or(&stamp).replace('T', " ");
+    format!("{minutes} UTC")
+}

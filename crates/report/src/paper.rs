@@ -1,0 +1,183 @@
+//! What the paper published of a machine (§4.1 to §4.4), its verdict and ours, and where it
+//! contradicts itself.
+//!
+//! Invariants: every figure in a footnote is computed from the record; a footnote stands where the
+//! contradiction is read.
+//!
+//! Does not do: hold the paper's measurements. They come with the record
+//! (`harmonic_hardware::curve::published`); only what the paper says about them is here.
+
+use harmonic_types::{BenchRun, LevelResult, Series};
+
+use crate::figure::or_absent;
+use crate::terminal::{fitted, grid};
+
+mod notes;
+
+use self::notes::{Claims, Notes, claims};
+
+/// The groups of §4.2.
+const GROUPS: [(&str, &[&str]); 3] = [
+    ("Small models (~2.5 GB)", &["qwen3:4b", "executive", "operator"]),
+    (
+        "Medium models (~5 GB)",
+        &["qwen3:8b", "technical_director", "research_director", "creative_director"],
+    ),
+    ("Large models (~9 GB)", &["qwen3:14b"]),
+];
+
+/// The text for a terminal; `None` of a record that is not the paper's.
+pub fn text(run: &BenchRun) -> Option<String> {
+    let claims = claims(run)?;
+    let mut notes = Notes::default();
+    let mut parts = vec![format!("{}, as the paper published it", run.host)];
+    parts.push(peaks(run, &claims, &mut notes));
+    if let Some(full) = run.series.iter().find(|series| series.levels.len() > 1) {
+        parts.push(levels(run, full, &claims, &mut notes));
+        parts.push(verdicts(full, &claims, &mut notes));
+    }
+    parts.push(efficiency(run, &claims, &mut notes));
+    parts.push(notes.text());
+    Some(parts.join("\n\n"))
+}
+
+/// §4.2.
+fn peaks(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
+    let header = ["Model", "Peak Parallel", "Peak tok/s", "Efficiency", ""];
+    let mut parts = vec!["§4.2 Peaks".to_owned()];
+    for (group, models) in GROUPS {
+        let of_group = run.series.iter().filter(|series| models.contains(&series.model.as_str()));
+        let rows: Vec<Vec<String>> =
+            of_group.map(|series| peak(run, series, claims, notes)).collect();
+        if !rows.is_empty() {
+            parts.push(format!("{group}\n{}", grid(&header, &rows, 1)));
+        }
+    }
+    parts.join("\n\n")
+}
+
+fn peak(run: &BenchRun, series: &Series, claims: &Claims, notes: &mut Notes) -> Vec<String> {
+    let level = highest(series);
+    let is_rough = claims.approximate.contains(&series.model.as_str());
+    let is_estimate = is_rough || !claims.about_power.is_empty();
+    vec![
+        series.model.clone(),
+        or_absent(level.map(|level| format!("{}x", level.parallel))),
+        or_absent(
+            rate(level)
+                .map(|rate| if is_rough { format!("~{rate:.0}") } else { format!("{rate:.1}") }),
+        ),
+        or_absent(gross(level).map(|gross| efficiency_text(gross, is_estimate))),
+        notes.of_peak(run, series, claims),
+    ]
+}
+
+/// §4.1.
+fn levels(run: &BenchRun, series: &Series, claims: &Claims, notes: &mut Notes) -> String {
+    let single = rate(series.levels.first());
+    let rows: Vec<Vec<String>> = series
+        .levels
+        .iter()
+        .enumerate()
+        .map(|(index, level)| {
+            let tok_s = rate(Some(level));
+            let times = tok_s.zip(single).map(|(rate, single)| format!("{:.1}x", rate / single));
+            vec![
+                format!("{}x", level.parallel),
+                or_absent(tok_s.map(|rate| format!("{rate:.1}"))),
+                or_absent(times),
+                notes.of_level(run, series, index, claims),
+            ]
+        })
+        .collect();
+    let header = ["Parallelism", "tok/s", "over 1x", ""];
+    format!("§4.1 {} at each level\n{}", series.model, grid(&header, &rows, 0))
+}
+
+/// §4.3, and ours.
+fn verdicts(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
+    let mut lines = vec!["§4.3 What the paper says".to_owned()];
+    for claim in claims.characteristics {
+        let mark = notes.of_claim(series, claim, claims);
+        lines.push(format!("  {claim}{}{mark}", if mark.is_empty() { "" } else { " " }));
+    }
+    lines.push(String::new());
+    lines.push(format!("What its figures of {} say", series.model));
+    if let Some(spot) = &series.verdict.sweet_spot {
+        lines.push(format!("  sweet spot {}x: {}", spot.parallel, spot.reason));
+    }
+    let cliff = series.verdict.cliff.map_or_else(
+        || "  no cliff that could be confirmed: there are no intervals".to_owned(),
+        |cliff| format!("  it drops at {}x", cliff.parallel),
+    );
+    lines.push(cliff);
+    lines.extend(
+        fitted(series).into_iter().map(|line| format!("  {}", without_name(series, &line))),
+    );
+    lines.into_iter().map(|line| folded(&line)).collect::<Vec<_>>().join("\n")
+}
+
+fn without_name<'a>(series: &Series, line: &'a str) -> &'a str {
+    line.strip_prefix(&format!("{}: ", series.model)).unwrap_or(line)
+}
+
+/// §4.4.
+fn efficiency(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
+    let best = run.series.iter().filter_map(highest).max_by(|one, other| {
+        rate(Some(one)).partial_cmp(&rate(Some(other))).unwrap_or(std::cmp::Ordering::Equal)
+    });
+    let gross = gross(best);
+    let row = vec![
+        claims.platform.to_owned(),
+        or_absent(rate(best).map(|rate| format!("{rate:.1}"))),
+        format!("{}{:.0} W", claims.about_power, claims.watts),
+        or_absent(gross.map(|gross| efficiency_text(gross, !claims.about_power.is_empty()))),
+        notes.of_efficiency(run, claims),
+    ];
+    let header = ["Platform", "Peak tok/s", "Power", "Efficiency", ""];
+    format!("§4.4 Efficiency\n{}", grid(&header, &[row], 1))
+}
+
+/// With as many digits as the paper prints.
+fn efficiency_text(gross: f64, is_estimate: bool) -> String {
+    if is_estimate { format!("~{gross:.1} tok/W") } else { format!("{gross:.2} tok/W") }
+}
+
+/// The level with the highest throughput.
+fn highest(series: &Series) -> Option<&LevelResult> {
+    let measured = series.levels.iter().filter(|level| level.tok_s.is_some());
+    measured.max_by(|one, other| {
+        rate(Some(one)).partial_cmp(&rate(Some(other))).unwrap_or(std::cmp::Ordering::Equal)
+    })
+}
+
+fn rate(level: Option<&LevelResult>) -> Option<f64> {
+    Some(level?.tok_s?.mean)
+}
+
+fn gross(level: Option<&LevelResult>) -> Option<f64> {
+    Some(level?.tok_per_w?.gross)
+}
+
+/// Folded to the width of a terminal; what follows is set in.
+fn folded(line: &str) -> String {
+    const WIDTH: usize = 98;
+    let indent = line.len() - line.trim_start().len();
+    let mut lines = vec![" ".repeat(indent)];
+    for word in line.split_whitespace() {
+        let last = lines.len() - 1;
+        let empty = lines[last].trim().is_empty();
+        if !empty && lines[last].chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(format!("{}{word}", " ".repeat(indent + 2)));
+        } else {
+            if !empty {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests;

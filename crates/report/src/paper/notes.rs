@@ -1,0 +1,265 @@
+//! The footnotes: what the paper says, held against its own figures.
+
+use harmonic_types::{BenchRun, Series};
+
+use super::{folded, gross, highest, rate};
+
+/// What the paper says of a machine beside its measurements.
+pub(super) struct Claims {
+    /// As §4.4 calls it.
+    pub platform: &'static str,
+    /// §4.4: the power.
+    pub watts: f64,
+    /// `~` where the paper puts it.
+    pub about_power: &'static str,
+    /// §4.3.
+    pub characteristics: &'static [&'static str],
+    /// Models whose figures have a `~`.
+    pub approximate: &'static [&'static str],
+    /// §2: bandwidth that is claimed, and what the memory has, GB/s (`hardware.md` §1).
+    pub bandwidth_gb_s: (f64, f64),
+    /// Bytes of the model that was measured at every level, GB (§3.2).
+    pub full_model_gb: f64,
+}
+
+const NEAR_LINEAR: &str = "Near-linear scaling to 16x";
+const SPARK_SPOT: &str = "Sweet spot: 16x parallel";
+const EXCELLENT: &str = "Excellent scaling to 12x";
+const CLIFF: &str = "Performance cliff at 16x+";
+const FIVE_TIMES: &str = "1.2x to 5x throughput gain at 8x parallelism (§3.3)";
+const SINGLE: &str = "Peaks earlier but achieves excellent single-stream performance (§6.1)";
+const RATIO: &str = "The 2:1 ratio in memory bandwidth correlates with the scaling ceiling (§6.2)";
+
+/// The claims on the machine of `run`; `None` of a run that is not the paper's.
+pub(super) fn claims(run: &BenchRun) -> Option<Claims> {
+    if run.protocol != "published" {
+        return None;
+    }
+    let machine = run.series.first()?.key.as_ref()?.machine.as_str();
+    Some(match machine {
+        "dgx-spark" => Claims {
+            platform: "DGX Spark",
+            watts: 39.0,
+            about_power: "",
+            characteristics: &[
+                NEAR_LINEAR,
+                "Continues improving to 32x on small models",
+                SPARK_SPOT,
+                "Peak: 334.1 tok/s (executive model)",
+                RATIO,
+            ],
+            approximate: &["qwen3:14b"],
+            bandwidth_gb_s: (500.0, 273.0),
+            full_model_gb: 2.5,
+        },
+        "ryzen-ai-max-395" => Claims {
+            platform: "X2",
+            watts: 65.0,
+            about_power: "~",
+            characteristics: &[
+                EXCELLENT,
+                CLIFF,
+                "Sweet spot: 12x parallel",
+                "Peak: 222.6 tok/s (qwen3:4b)",
+                FIVE_TIMES,
+                SINGLE,
+            ],
+            approximate: &[],
+            bandwidth_gb_s: (256.0, 256.0),
+            full_model_gb: 2.5,
+        },
+        _ => return None,
+    })
+}
+
+/// Footnotes in the order in which they are read.
+#[derive(Default)]
+pub(super) struct Notes(Vec<String>);
+
+impl Notes {
+    /// All of them, one a paragraph.
+    pub(super) fn text(&self) -> String {
+        let numbered = self.0.iter().enumerate();
+        let lines = numbered.map(|(index, note)| folded(&format!("[{}] {note}", index + 1)));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Takes a note in, once; its number in brackets.
+    fn add(&mut self, note: String) -> String {
+        let known = self.0.iter().position(|other| *other == note);
+        let index = known.unwrap_or_else(|| {
+            self.0.push(note);
+            self.0.len() - 1
+        });
+        format!("[{}]", index + 1)
+    }
+
+    /// At a row of §4.2.
+    pub(super) fn of_peak(&mut self, run: &BenchRun, series: &Series, claims: &Claims) -> String {
+        let mut marks = Vec::new();
+        let level = highest(series);
+        let watts = rate(level).zip(gross(level)).map(|(rate, gross)| rate / gross);
+        if let Some(watts) = watts.filter(|watts| (watts - claims.watts).abs() < 0.5)
+            && claims.about_power.is_empty()
+        {
+            marks.push(self.add(format!(
+                "{:.1} ÷ {:.2} = {watts:.1} W: the {:.0} W of §4.4 belong to {}, not to the model \
+                 with the highest throughput",
+                rate(level).unwrap_or_default(),
+                gross(level).unwrap_or_default(),
+                claims.watts,
+                series.model
+            )));
+        }
+        let best = run.series.iter().filter_map(|other| rate(highest(other))).fold(0.0, f64::max);
+        if let (Some(watts), Some(rate)) = (watts, rate(level))
+            && claims.about_power.is_empty()
+            && rate >= best
+        {
+            marks.push(self.add(format!(
+                "{rate:.1} ÷ {:.2} = {watts:.1} W, where §4.4 states {:.0} W",
+                gross(level).unwrap_or_default(),
+                claims.watts
+            )));
+        }
+        if claims.approximate.contains(&series.model.as_str()) {
+            marks.push(self.add("the paper states both figures as approximate".to_owned()));
+        }
+        if claims.approximate.is_empty() && !claims.about_power.is_empty() {
+            marks.push(
+                self.add(
+                    "of an estimated power: the paper says that there was no direct measurement"
+                        .to_owned(),
+                ),
+            );
+        }
+        marks.join(" ")
+    }
+
+    /// At a row of §4.1.
+    pub(super) fn of_level(
+        &mut self,
+        _: &BenchRun,
+        series: &Series,
+        index: usize,
+        claims: &Claims,
+    ) -> String {
+        let level = &series.levels[index];
+        let Some(now) = rate(Some(level)) else { return String::new() };
+        let mut marks = Vec::new();
+        if index == 0 {
+            let used = now * claims.full_model_gb;
+            let (_, has) = claims.bandwidth_gb_s;
+            marks.push(self.add(format!(
+                "one stream of a {} GB model at {now:.1} tok/s reads {used:.0} GB/s, {:.0}% of the \
+                 {has:.0} GB/s that the memory has",
+                claims.full_model_gb,
+                used / has * 100.0
+            )));
+        }
+        let before = index.checked_sub(1).and_then(|before| series.levels.get(before));
+        if let (Some(before), Some(was)) = (before, rate(before)) {
+            let (load, gain) = (f64::from(level.parallel) / f64::from(before.parallel), now / was);
+            if gain > load * 1.05 {
+                marks.push(self.add(format!(
+                    "{now:.1} ÷ {was:.1}: {gain:.1} times the throughput for {load:.1} times the load, \
+                     which no server does: {}x was measured too low",
+                    before.parallel
+                )));
+            }
+            let later = series.levels[index..].iter().filter_map(|level| rate(Some(level)));
+            if gain < 1.0 && later.fold(0.0, f64::max) > was {
+                marks.push(self.add(format!(
+                    "{now:.1} at {}x is below {was:.1} at {}x, and it rises again after: not a peak, \
+                     but noise or a fault",
+                    level.parallel, before.parallel
+                )));
+            }
+        }
+        marks.join(" ")
+    }
+
+    /// At a line of §4.3.
+    pub(super) fn of_claim(&mut self, series: &Series, claim: &str, claims: &Claims) -> String {
+        let at =
+            |parallel: u32| rate(series.levels.iter().find(|level| level.parallel == parallel));
+        let model = &series.model;
+        let note = match claim {
+            NEAR_LINEAR => at(16).zip(at(1)).map(|(high, low)| {
+                format!(
+                    "{high:.1} ÷ {low:.1} = {:.1}x of 16x for {model}: {:.0}% of linear",
+                    high / low,
+                    high / low / 16.0 * 100.0
+                )
+            }),
+            SPARK_SPOT => at(32).zip(at(16)).map(|(high, low)| {
+                format!(
+                    "{model} gives {:.0}% more at 32x ({high:.1} after {low:.1}) and still rises there: \
+                     there is no peak in range",
+                    (high / low - 1.0) * 100.0
+                )
+            }),
+            EXCELLENT => at(8).zip(at(1)).map(|(high, low)| {
+                format!(
+                    "up to 8x it is {:.1}x of 8x; all the rest comes in the one step to 12x",
+                    high / low
+                )
+            }),
+            CLIFF => at(16).zip(at(12)).map(|(after, peak)| {
+                format!(
+                    "{after:.1} after {peak:.1}, a drop of {:.0}%, but of three trials without \
+                     intervals, next to a step that no server does: not confirmed",
+                    (1.0 - after / peak) * 100.0
+                )
+            }),
+            FIVE_TIMES => at(8).zip(at(1)).map(|(high, low)| {
+                format!("{high:.1} ÷ {low:.1} = {:.1}x", high / low)
+            }),
+            SINGLE => at(1).map(|single| {
+                let (_, has) = claims.bandwidth_gb_s;
+                format!(
+                    "{single:.1} tok/s use {:.0}% of the memory's bandwidth; others reach 55 to 65 tok/s \
+                     with a model of this size",
+                    single * claims.full_model_gb / has * 100.0
+                )
+            }),
+            RATIO => {
+                let (claimed, has) = claims.bandwidth_gb_s;
+                Some(format!(
+                    "the GB10's memory has {has:.0} GB/s and not ~{claimed:.0}; the ratio to the X2's \
+                     256 is {:.2}:1",
+                    has / 256.0
+                ))
+            }
+            _ => None,
+        };
+        note.map(|note| self.add(note)).unwrap_or_default()
+    }
+
+    /// At the row of §4.4.
+    pub(super) fn of_efficiency(&mut self, run: &BenchRun, claims: &Claims) -> String {
+        let best = run.series.iter().filter_map(highest).max_by(|one, other| {
+            rate(Some(one)).partial_cmp(&rate(Some(other))).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let mut marks = Vec::new();
+        if let Some(rate) = rate(best).filter(|_| claims.about_power.is_empty()) {
+            marks.push(self.add(format!(
+                "{rate:.1} ÷ {:.0} = {:.2} tok/W, not {:.2}",
+                claims.watts,
+                rate / claims.watts,
+                gross(best).unwrap_or_default()
+            )));
+            marks.push(self.add(format!(
+                "the paper does not say what the {:.0} W cover: almost certainly the GPU's rail alone, \
+                 where the wall sees 60 to 90 W",
+                claims.watts
+            )));
+        } else {
+            marks.push(self.add(format!(
+                "the {:.0} W are estimated, without a measurement, so the efficiency is an estimate, too",
+                claims.watts
+            )));
+        }
+        marks.join(" ")
+    }
+}
