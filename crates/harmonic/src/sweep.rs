@@ -1,9 +1,10 @@
 //! A benchmark as it runs, and what follows from it.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use harmonic_bench::{Observer, Phase, Progress};
+use harmonic_bench::{Observer, Phase, Progress, Step};
 use harmonic_report::terminal;
 use harmonic_types::{BenchRun, LevelResult};
 use indicatif::ProgressBar;
@@ -13,7 +14,8 @@ use crate::progress::bar;
 
 const LEVELS: &str = "  {spinner:.cyan} {bar:20.cyan/dim} {msg}";
 
-/// Shows each level when it is done, and on a terminal what the running one does.
+/// Shows each level when it is done, and on a terminal what the running one does, the curve so far
+/// and the time left.
 pub struct Sweep<'a> {
     printer: &'a Printer,
     state: Mutex<State>,
@@ -22,7 +24,20 @@ pub struct Sweep<'a> {
 #[derive(Default)]
 struct State {
     bar: Option<ProgressBar>,
-    single: Option<f64>,
+    /// Throughput so far, by level.
+    done: BTreeMap<u32, f64>,
+    series: Option<String>,
+    step: Option<Step>,
+    /// Levels that are still to come after the running one.
+    to_come: u32,
+    pace: Pace,
+}
+
+/// How long levels take.
+#[derive(Default)]
+struct Pace {
+    began: Option<Instant>,
+    levels: u32,
 }
 
 impl<'a> Sweep<'a> {
@@ -31,25 +46,85 @@ impl<'a> Sweep<'a> {
         Self { printer, state: Mutex::new(State::default()) }
     }
 
-    fn done(&self, state: &mut State, level: &LevelResult) {
-        let line = match level.tok_s {
-            Some(rate) => {
-                if level.parallel == 1 {
-                    state.single = Some(rate.mean);
-                }
-                let times = state
-                    .single
-                    .filter(|_| level.parallel > 1)
-                    .map_or_else(String::new, |single| {
-                        format!("   {:.1} times 1x", rate.mean / single)
-                    });
-                format!("  {:>4}x  {:>7.1} tok/s{times}", level.parallel, rate.mean)
-            }
-            None => format!("  {:>4}x  no answer came through", level.parallel),
-        };
+    fn say(&self, state: &State, line: &str) {
         match &state.bar {
-            Some(bar) => bar.suspend(|| self.printer.say(&line)),
-            None => self.printer.say(&line),
+            Some(bar) => bar.suspend(|| self.printer.say(line)),
+            None => self.printer.say(line),
+        }
+    }
+
+    fn begins(&self, state: &mut State, model: &str, step: Step, number: u32, of: u32) {
+        if self.printer.is_live() {
+            let bar = state.bar.get_or_insert_with(|| bar(LEVELS, Some(of.into())));
+            bar.set_length(of.into());
+            bar.set_position(u64::from(number - 1));
+        }
+        if state.series.as_deref() != Some(model) {
+            let is_first = state.series.replace(model.to_owned()).is_none();
+            state.done.clear();
+            if !is_first {
+                self.say(state, &format!("  {model}"));
+            }
+        }
+        state.step = Some(step);
+        state.to_come = of.saturating_sub(number);
+        state.pace.began.get_or_insert_with(Instant::now);
+        if let Some(bar) = &state.bar {
+            bar.set_message(format!("{step}: warming up"));
+        }
+    }
+
+    fn done(&self, state: &mut State, step: Step, level: &LevelResult) {
+        state.pace.levels += 1;
+        if let (Step::Parallel(parallel), Some(rate)) = (step, level.tok_s) {
+            state.done.insert(parallel, rate.mean);
+        }
+        let single = state.done.get(&1).filter(|_| level.parallel > 1);
+        self.say(state, &row(step, level, single.copied()));
+    }
+}
+
+/// A level in a line.
+fn row(step: Step, level: &LevelResult, single: Option<f64>) -> String {
+    let step = step.to_string();
+    let Some(rate) = level.tok_s else {
+        return format!("  {step:>5}  no answer came through");
+    };
+    let half = rate.ci95_high.map(|high| format!(" ± {:<5.1}", high - rate.mean));
+    let ttft = level.ttft_ms.map(|ttft| format!("   first token {:>6.0} ms", ttft.p50));
+    let watts = level.power.map(|power| format!("   {:>5.1} W", power.watts.0));
+    let times = single.map(|single| format!("   {:.1} times 1x", rate.mean / single));
+    let rest: String = [half, ttft, watts, times].into_iter().flatten().collect();
+    format!("  {step:>5}  {:>8.1} tok/s{rest}", rate.mean)
+}
+
+impl State {
+    fn message(&self, phase: Phase, tok_s: Option<f64>, left: Duration) -> String {
+        let step = self.step.map(|step| step.to_string()).unwrap_or_default();
+        let what = match phase {
+            Phase::WarmUp { streaming } => format!("warming up, {streaming} streams"),
+            Phase::Measuring { trial, of, most } => {
+                let most = if most > of { format!(" (at most {most})") } else { String::new() };
+                let rate = tok_s.map(|rate| format!(", {rate:.0} tok/s")).unwrap_or_default();
+                format!("window {trial} of {of}{most}{rate}")
+            }
+        };
+        let curve: Vec<f64> = self.done.values().copied().collect();
+        let curve = match terminal::spark(&curve) {
+            spark if spark.is_empty() => spark,
+            spark => format!("  {spark}"),
+        };
+        format!("{step}: {what}{curve}  {}", self.time_left(left))
+    }
+
+    /// The rest of this level, and as much for each to come as those before took.
+    fn time_left(&self, of_level: Duration) -> String {
+        let Pace { began: Some(began), levels } = self.pace else { return String::new() };
+        let each = if levels > 0 { began.elapsed() / (levels + 1) } else { of_level };
+        let seconds = (of_level + each * self.to_come).as_secs();
+        match seconds {
+            0..100 => format!("about {seconds} s left"),
+            _ => format!("about {} min left", seconds.div_ceil(60)),
         }
     }
 }
@@ -58,31 +133,19 @@ impl Observer for Sweep<'_> {
     fn progress(&self, progress: &Progress<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *progress {
-            Progress::LevelStarted { parallel, number, of } => {
-                if self.printer.is_live() {
-                    let bar = state.bar.get_or_insert_with(|| bar(LEVELS, Some(of.into())));
-                    bar.set_position(u64::from(number - 1));
-                    bar.set_message(format!("{parallel} in parallel: warming up"));
-                }
+            Progress::Idle { lasts } => {
+                self.say(&state, &format!("  metering the idle machine for {} s", lasts.as_secs()))
             }
-            Progress::Level { parallel, phase, tok_s, .. } => {
+            Progress::LevelStarted { load, step, number, of } => {
+                self.begins(&mut state, &load.model, step, number, of);
+            }
+            Progress::Level { phase, tok_s, left, left_at_most, .. } => {
                 if let Some(bar) = &state.bar {
-                    bar.set_message(message(parallel, phase, tok_s));
+                    let left = left.unwrap_or(left_at_most).min(left_at_most);
+                    bar.set_message(state.message(phase, tok_s, left));
                 }
             }
-            Progress::LevelDone { result } => self.done(&mut state, result),
-        }
-    }
-}
-
-fn message(parallel: u32, phase: Phase, tok_s: Option<f64>) -> String {
-    match phase {
-        Phase::WarmUp { streaming } => {
-            format!("{parallel} in parallel: warming up, {streaming} of {parallel} stream")
-        }
-        Phase::Measuring { trial, of } => {
-            let rate = tok_s.map(|rate| format!(", {rate:.0} tok/s")).unwrap_or_default();
-            format!("{parallel} in parallel: window {trial} of {of}{rate}")
+            Progress::LevelDone { step, result } => self.done(&mut state, step, result),
         }
     }
 }
@@ -105,5 +168,28 @@ impl std::fmt::Debug for Sweep<'_> {
 /// The run as table, curve and words.
 pub fn report(run: &BenchRun, width: usize) -> String {
     let curve = terminal::curve(run, width.min(80), 16);
-    format!("{}\n\n{curve}\n\n{}", terminal::table(run), terminal::summary(run))
+    let parts = [
+        terminal::table(run),
+        terminal::power(run),
+        curve,
+        terminal::summary(run),
+        terminal::fits(run),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use harmonic_types::Interval;
+
+    use super::*;
+
+    #[test]
+    fn a_level_is_a_line() {
+        let tok_s = Interval { mean: 530.4, ci95_low: Some(515.5), ci95_high: Some(545.3) };
+        let level = LevelResult { parallel: 16, tok_s: Some(tok_s), ..LevelResult::default() };
+        insta::assert_snapshot!(row(Step::Parallel(16), &level, Some(141.2)), @"");
+        insta::assert_snapshot!(row(Step::Rate(2.5), &LevelResult::default(), None), @"");
+    }
 }

@@ -25,7 +25,7 @@ const ASK_ABOVE: Bytes = Bytes(1_000_000_000);
 
 /// What the engines of this build compute on. `harmonic detect` describes the machine's best device
 /// in any case; a plan must fit the memory that its engines can really use.
-const RUNS_ON: RunsOn =
+pub const RUNS_ON: RunsOn =
     if cfg!(any(feature = "cuda", feature = "rocm", feature = "vulkan", feature = "metal")) {
         RunsOn::Best
     } else {

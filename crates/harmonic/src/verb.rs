@@ -1,7 +1,8 @@
 //! What each verb does.
 
-pub mod bench;
+mod bench;
 mod chat;
+mod compare;
 mod demo;
 mod detect;
 mod doctor;
@@ -10,6 +11,7 @@ mod keys;
 mod models;
 mod plan;
 pub mod ps;
+mod report;
 mod up;
 
 use crate::cli::Verb;
@@ -38,7 +40,9 @@ pub async fn run(
         Verb::Down(args) => down::run(&args, settings, printer, stop).await,
         Verb::Keys(args) => keys::run(args, settings, printer),
         Verb::Chat(args) => chat::run(&args, settings, printer, stop).await,
-        Verb::Bench(args) => bench::run(args, settings, printer, stop).await,
+        Verb::Bench(args) => bench::run(&args, settings, printer, stop).await,
+        Verb::Report(args) => report::run(&args, printer),
+        Verb::Compare(args) => compare::run(&args, printer),
         Verb::Demo(args) => demo::run(&args, settings, printer, stop).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Documents as text for a person. Pure functions from a document to a string; lines have no
 //! trailing spaces and fit 100 columns.
 
+pub mod against;
 pub mod answers;
 pub mod doctor;
 pub mod endpoint;

@@ -12,12 +12,14 @@ mod canvas;
 mod curve;
 mod grid;
 mod power;
+mod spark;
 mod summary;
 mod table;
 
 pub use curve::curve;
 pub(crate) use grid::grid;
 pub use power::power;
+pub use spark::spark;
 pub(crate) use summary::fitted;
 pub use summary::{fits, summary};
 pub use table::table;

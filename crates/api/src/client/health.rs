@@ -21,6 +21,9 @@ pub struct EngineHealth {
     pub id: String,
     /// Base model.
     pub model: String,
+    /// `llama` or `sim`; empty where it does not say.
+    #[serde(default)]
+    pub kind: String,
     /// `ready`, `draining`, `restarting`, `stopped` or `died`.
     pub state: String,
     /// What is known of its death.

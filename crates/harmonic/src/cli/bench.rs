@@ -161,4 +161,3 @@ impl Compare {
         .collect()
     }
 }
-

@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use harmonic_api::Client;
-use harmonic_bench::{Instruments, Levels, Load, Warning};
-use harmonic_hardware::probe::{Probed, probe};
+use harmonic_bench::{Instruments, Levels, Warning};
+use harmonic_hardware::probe::probe;
 use harmonic_hardware::profile::bandwidth;
 use harmonic_hardware::{RunsOn, Sysroot, energy_meter_for, environment, sensors};
 use harmonic_laws::{KvCost, MachineModel, WeightCost, roof};
 use harmonic_types::{
-    Bytes, CurveKey, FlopsPerSecond, Hardware, KvType, ModelShape, Plan, Tokens, TokensPerSecond,
+    Bytes, BytesPerSecond, CurveKey, FlopsPerSecond, Hardware, KvType, ModelShape, Plan, Tokens,
+    TokensPerSecond,
 };
 
 use crate::engines;
@@ -42,15 +43,18 @@ pub fn of(client: &Client, on: RunsOn) -> Ground {
     let meter = energy_meter_for(&root, on);
     let warning = match &meter {
         Ok(Some(_)) => None,
-        Ok(None) => Some(("this machine has no energy meter that can be read".to_owned(), "`harmonic detect` says what power can be read, `harmonic doctor` what to set")),
+        Ok(None) => Some((
+            "this machine has no energy meter that can be read".to_owned(),
+            "`harmonic detect` says what power can be read, `harmonic doctor` what to set",
+        )),
         Err(error) => Some((error.to_string(), "`harmonic doctor` says how to allow it")),
     };
     Ground {
         instruments: Instruments {
             meter: meter.ok().flatten().map(Arc::from),
-            sensors: sensors::sensors(&root, on).map(Arc::from),
+            sensors: sensors(&root, on).map(Arc::from),
         },
-        environment: std::iter::once(build()).chain(environment::environment(&root)).collect(),
+        environment: std::iter::once(build()).chain(environment(&root)).collect(),
         warnings: warning
             .map(|(reason, hint)| Warning::NoPower { reason, hint })
             .into_iter()
@@ -76,68 +80,62 @@ pub fn key(plan: &Plan, index: usize, hardware: &Hardware) -> Option<CurveKey> {
     })
 }
 
-/// Memory bandwidth and arithmetic of a machine at most.
+/// The memory bandwidth of a machine at most.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub machine: MachineModel,
+pub struct Memory {
+    pub bandwidth: BytesPerSecond,
     /// Bytes that need not come from memory at each step.
     pub cached: Bytes,
 }
 
-/// The limits of `hardware`: as probed, or as its memory is rated where that is known.
-pub fn limits(hardware: &Hardware, wants_probe: bool, printer: &Printer) -> Option<Limits> {
-    let (bandwidth, compute, cached) = if wants_probe {
-        let Probed { read_bandwidth, compute, cache, .. } = probed(hardware, printer);
-        (read_bandwidth, compute, cache)
-    } else {
-        (bandwidth(&hardware.profile)?.rated, None, Bytes::ZERO)
-    };
-    let compute = compute.unwrap_or(FlopsPerSecond(f64::INFINITY));
-    let machine = MachineModel { bandwidth, compute, overhead: std::time::Duration::ZERO };
-    Some(Limits { machine, cached })
-}
-
-fn probed(hardware: &Hardware, printer: &Printer) -> Probed {
-    let bar = printer.is_live().then(|| {
-        progress::spinner("measuring what memory and arithmetic of this machine can do".to_owned())
-    });
+/// The memory of `hardware`: as probed, or as it is rated where that is known; `None` where neither
+/// is.
+pub fn memory(hardware: &Hardware, wants_probe: bool, printer: &Printer) -> Option<Memory> {
+    if !wants_probe {
+        let bandwidth = bandwidth(&hardware.profile)?.rated;
+        return Some(Memory { bandwidth, cached: Bytes::ZERO });
+    }
+    let bar = printer
+        .is_live()
+        .then(|| progress::spinner("measuring how fast this machine's memory is read".to_owned()));
     let probed = probe(hardware.cpu_threads());
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    let arithmetic = probed
-        .compute
-        .map_or_else(String::new, |compute| format!(", {:.0} GFLOP/s", compute.0 / 1e9));
-    printer.say(&format!(
-        "probed with {} threads: reads {:.1} GB/s{arithmetic}",
-        probed.threads,
-        probed.read_bandwidth.0 / 1e9
-    ));
-    probed
+    let Some(probed) = probed else {
+        printer.say("too little memory is free to measure how fast it is read: no roof of it");
+        return None;
+    };
+    let gb_s = probed.read_bandwidth.0 / 1e9;
+    printer.say(&format!("memory is read at {gb_s:.1} GB/s by {} threads", probed.threads));
+    Some(Memory { bandwidth: probed.read_bandwidth, cached: probed.cache })
 }
 
-/// The most that `limits` allow a model of `shape` at each level, with `context` tokens in each
-/// sequence. None where the weights fit into a cache: then memory is no limit.
+/// The most that `memory` and `prefill` allow a model of `shape` at each level, with `context` tokens
+/// in each sequence. Without memory's limit where the weights fit into a cache.
+///
+/// Arithmetic is taken from the prefill: a token costs the same there, and many at once keep
+/// everything busy.
 pub fn roofs(
-    limits: &Limits,
+    memory: Option<Memory>,
+    prefill: Option<TokensPerSecond>,
     shape: &ModelShape,
     kv_type: KvType,
     levels: &Levels,
     context: Tokens,
 ) -> BTreeMap<u32, TokensPerSecond> {
-    if shape.weights_bytes <= limits.cached {
-        return BTreeMap::new();
-    }
-    let (weights, kv) = (WeightCost::of(shape), KvCost::of(shape, kv_type));
-    let at = |level: u32| (level, roof(&limits.machine, &weights, &kv, level, context));
-    levels.as_asked().iter().map(|level| at(*level)).filter(|(_, roof)| roof.0 > 0.0).collect()
-}
-
-/// `loads` with what is known of the models behind them.
-pub fn describe(loads: &mut [Load], plan: &Plan, asked: &[super::loads::Asked], hardware: &Hardware) {
-    for (load, asked) in loads.iter_mut().zip(asked) {
-        load.key = key(plan, asked.engine, hardware);
-    }
+    let unlimited = f64::INFINITY;
+    let bandwidth = memory
+        .filter(|memory| shape.weights_bytes > memory.cached)
+        .map_or(BytesPerSecond(unlimited), |memory| memory.bandwidth);
+    let weights = WeightCost::of(shape);
+    let operations = 2.0 * weights.parameters_active as f64;
+    let compute = FlopsPerSecond(prefill.map_or(unlimited, |rate| rate.0 * operations));
+    let machine = MachineModel { bandwidth, compute, overhead: Duration::ZERO };
+    let kv = KvCost::of(shape, kv_type);
+    let at = |level: &u32| (*level, roof(&machine, &weights, &kv, *level, context));
+    // A machine without limits has no roof: its step takes no time.
+    levels.as_asked().iter().map(at).filter(|(_, roof)| roof.0 > 0.0).collect()
 }
 
 /// Milliseconds since 1970.

@@ -43,7 +43,9 @@ pub async fn of_server(client: &Client, args: &Bench) -> anyhow::Result<Vec<Aske
     let models = client.models().await?;
     if models.len() > 1 && args.agent.is_empty() && !args.team_load {
         let what = format!("the server at {} offers {}", client.base_url(), models.join(", "));
-        return Err(Failure::new(what, "name one with --agent, or ask all at once with --team").into());
+        return Err(
+            Failure::new(what, "name one with --agent, or ask all at once with --team").into()
+        );
     }
     let each = models.into_iter().map(|model| (model.clone(), vec![(AgentName(model), 1)]));
     Ok(chosen(each.collect(), &args.agent)?)
@@ -134,8 +136,7 @@ mod tests {
             ]
         };
         let asked = chosen(engines(), &[]).unwrap();
-        let models: Vec<String> =
-            loads(&asked, false).into_iter().map(|load| load.model).collect();
+        let models: Vec<String> = loads(&asked, false).into_iter().map(|load| load.model).collect();
         assert_eq!(models, ["small", "large"]);
         let [team] = &loads(&asked, true)[..] else { panic!("one load") };
         assert_eq!((team.model.as_str(), team.agents.len()), ("small + large", 4));

@@ -40,7 +40,10 @@ pub fn find(subject: &str) -> anyhow::Result<BenchRun> {
 
 fn unreadable(subject: &str, path: &PathBuf, error: &std::io::Error) -> Failure {
     Failure::new(
-        format!("`{subject}` is neither a profile of the paper nor a run: {}: {error}", path.display()),
+        format!(
+            "`{subject}` is neither a profile of the paper nor a run: {}: {error}",
+            path.display()
+        ),
         "use dgx-spark, ryzen-ai-max-395, or a folder that `harmonic bench` wrote",
     )
 }

@@ -4,17 +4,17 @@
 use std::time::Duration;
 
 use harmonic_api::Client;
-use harmonic_bench::{BenchConfig, HttpTarget, Levels, Silent, interval, run};
+use harmonic_bench::{BenchConfig, HttpTarget, Instruments, Levels, Silent, interval, run};
 use harmonic_types::{Plan, SetupAxis};
 
 use crate::door::Door;
 use crate::failure::Failure;
+use crate::measure::loads;
 use crate::printer::Printer;
 use crate::progress::spinner;
 use crate::serving::Serving;
 use crate::setup::Desk;
 use crate::setup::candidates::Entry;
-use crate::verb::bench::load;
 use crate::view;
 
 /// Rounds unless told otherwise: the fewest with which an interval says something.
@@ -71,16 +71,19 @@ async fn one(
     let bar = desk.printer.is_live().then(|| spinner(shown.to_owned()));
     // Nobody wants to read a dozen times that an engine is ready.
     let quiet = Printer::new(true);
-    let load = load(&plan, &[])?;
+    // One model is compared at a time.
+    let loads = loads::loads(&loads::of_plan(&plan, &[])?, true);
     let serving = Serving::start(plan, Door::private(), &quiet, desk.stop).await;
     let measured = match serving {
         Ok(serving) => {
             let target = HttpTarget::from(Client::new(&serving.url())?);
-            let preset = BenchConfig::quick(load, Levels::new([parallel])?);
+            let preset = BenchConfig::quick(loads, Levels::new([parallel])?);
             let host = desk.settings.host.clone();
             // A round's figure is the mean of two windows; other prompts in each round.
-            let config = BenchConfig { host, trials: 2, seed: round.into(), ..preset };
-            let run = run(&target, &config, &Silent, desk.stop.token()).await;
+            let config =
+                BenchConfig { host, trials: 2, most_trials: 2, seed: round.into(), ..preset };
+            let none = Instruments::default();
+            let run = run(&target, &config, &none, &Silent, desk.stop.token()).await;
             serving.drain(Duration::ZERO).await?;
             run.map_err(anyhow::Error::from)
         }

@@ -16,13 +16,14 @@ use crate::cli::{BudgetArg, Demo, EngineArg, SharingArg, Team};
 use crate::door::Door;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::measure::{ground, loads, protocol};
 use crate::printer::Printer;
 use crate::serving::Serving;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::sweep::{Sweep, report};
 use crate::view::lines::{indented, labelled};
-use crate::{team, verb, view};
+use crate::{team, view};
 
 const STACK: &str = "starter";
 
@@ -100,11 +101,19 @@ async fn show(
         return Ok((answers, None));
     }
     printer.heading("6  How this machine scales (under a minute)")?;
-    let load = verb::bench::load(serving.plan(), &[])?;
-    let quick = BenchConfig::quick(load, Levels::new(verb::bench::LEVELS)?);
-    let config = BenchConfig { host: settings.host.clone(), ..quick };
+    let loads = loads::loads(&loads::of_plan(serving.plan(), &[])?, false);
+    let quick = BenchConfig::quick(loads, Levels::new(protocol::LEVELS)?);
+    let ground = ground::of(&client, team::RUNS_ON);
+    let config = BenchConfig {
+        host: settings.host.clone(),
+        environment: ground.environment,
+        warnings: ground.warnings,
+        began_unix_ms: ground::now_unix_ms(),
+        ..quick
+    };
     let sweep = Sweep::on(printer);
-    let run = harmonic_bench::run(&HttpTarget::from(client), &config, &sweep, stop.token()).await?;
+    let (target, instruments) = (HttpTarget::from(client), ground.instruments);
+    let run = harmonic_bench::run(&target, &config, &instruments, &sweep, stop.token()).await?;
     drop(sweep);
     Ok((answers, Some(run)))
 }

@@ -1,0 +1,131 @@
+//! A server that is measured, and what is known of it: one of ours, started for the purpose or
+//! running already, or anybody's.
+
+use std::time::Duration;
+
+use harmonic_api::{Client, ClientError};
+use harmonic_hardware::RunsOn;
+use harmonic_types::Hardware;
+
+use super::behind::{self, Behind};
+use super::loads::{self, Asked};
+use crate::cli::Bench;
+use crate::door::Door;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::serving::Serving;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::{team, view};
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Session {
+    pub client: Client,
+    pub asked: Vec<Asked>,
+    pub behind: Vec<Option<Behind>>,
+    pub hardware: Hardware,
+    /// What its engines run on.
+    pub on: RunsOn,
+    /// Ours, until the session is closed.
+    serving: Option<Serving>,
+}
+
+impl Session {
+    /// The server at `args.target`, else the one that runs on our port, else a team of our own,
+    /// started on a free port.
+    ///
+    /// # Errors
+    /// When it cannot be reached or started, or has no agent that is asked for.
+    pub async fn open(
+        args: &Bench,
+        settings: &Settings,
+        printer: &Printer,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
+        match running(args, settings, printer).await? {
+            Some(client) => Self::at(client, args, settings).await,
+            None => Self::own(args, settings, printer, stop).await,
+        }
+    }
+
+    /// A server that runs.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn at(client: Client, args: &Bench, settings: &Settings) -> anyhow::Result<Self> {
+        let hardware = team::hardware()?;
+        let asked = loads::of_server(&client, args).await?;
+        let behind = behind::of_server(&client, &asked, &hardware, settings).await?;
+        let ours = behind.iter().any(Option::is_some);
+        // What another server runs on is not known: the best there is, as most do.
+        let on = if ours { team::RUNS_ON } else { RunsOn::Best };
+        Ok(Self { client, asked, behind, hardware, on, serving: None })
+    }
+
+    async fn own(
+        args: &Bench,
+        settings: &Settings,
+        printer: &Printer,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
+        let hardware = team::hardware()?;
+        let stack = team::stack(&args.team, settings)?;
+        if args.team.engine.needs_models() {
+            team::pull_missing(&stack, settings, &hardware, args.yes, printer, stop).await?;
+        }
+        let plan = team::plan(&stack, settings, &hardware, &args.team)?;
+        let asked = loads::of_plan(&plan, &args.agent)?;
+        let behind = behind::of_plan(&plan, &asked, &hardware, settings)?;
+        printer.say(&format!("stack {}: {}", plan.stack, view::plan::sharing(&plan)));
+        let serving = Serving::start(plan, Door::private(), printer, stop).await?;
+        let client = Client::new(&serving.url())?;
+        let serving = Some(serving);
+        Ok(Self { client, asked, behind, hardware, on: team::RUNS_ON, serving })
+    }
+
+    /// Ends what was started.
+    ///
+    /// # Errors
+    /// When the server had failed before.
+    pub async fn close(self) -> anyhow::Result<()> {
+        if let Some(serving) = self.serving {
+            serving.drain(Duration::ZERO).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The server that is named, else the one that runs on our port.
+async fn running(
+    args: &Bench,
+    settings: &Settings,
+    printer: &Printer,
+) -> anyhow::Result<Option<Client>> {
+    if let Some(url) = &args.target {
+        return Ok(Some(settings.client(url)?));
+    }
+    if settings.port == 0 {
+        return Ok(None);
+    }
+    let client = settings.client(&format!("http://127.0.0.1:{}", settings.port))?;
+    match client.health().await {
+        Ok(()) => {
+            let url = client.base_url().to_owned();
+            if let Some(stack) = &args.team.stack {
+                let named = harmonic_stack::resolve(stack)?;
+                let runs = client.models().await?;
+                let same = named.agents.iter().all(|agent| runs.contains(&agent.name.0));
+                if !same || named.agents.len() != runs.len() {
+                    let what = format!("the server at {url} does not serve the stack {stack}");
+                    let hint = "stop it to measure that stack, or leave out --stack to measure it";
+                    return Err(Failure::new(what, hint).into());
+                }
+            }
+            printer.say(&format!("measuring the server that runs at {url}"));
+            Ok(Some(client))
+        }
+        Err(ClientError::Unreachable { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

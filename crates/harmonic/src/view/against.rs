@@ -1,0 +1,58 @@
+//! Two servers that were measured in turns.
+
+use harmonic_bench::LevelRatio;
+use harmonic_types::{BenchRun, Interval};
+
+use super::table::table;
+
+const ABSENT: &str = "–";
+
+/// Throughput of both, their ratio with its interval, and what that bears.
+pub fn text(first: &BenchRun, second: &BenchRun, ratios: &[LevelRatio]) -> String {
+    let rows = ratios.iter().map(|level| {
+        [
+            format!("{}x", level.parallel),
+            rate(first, level.parallel),
+            rate(second, level.parallel),
+            level.ratio.map_or_else(|| ABSENT.to_owned(), |ratio| format!("{:.3}", ratio.mean)),
+            level.ratio.and_then(bounds).unwrap_or_else(|| ABSENT.to_owned()),
+            level.ratio.map_or("", word).to_owned(),
+        ]
+    });
+    let header = ["parallel", "first tok/s", "second tok/s", "first ÷ second", "95%", "first is"];
+    let table = table(header, &[0, 1, 2, 3, 4], rows);
+    format!("first:  {}\nsecond: {}\n\n{table}", first.target, second.target)
+}
+
+fn rate(run: &BenchRun, parallel: u32) -> String {
+    let levels = run.series.iter().flat_map(|series| &series.levels);
+    let level = levels.filter(|level| level.parallel == parallel).find_map(|level| level.tok_s);
+    level.map_or_else(|| ABSENT.to_owned(), |rate| format!("{:.1}", rate.mean))
+}
+
+fn bounds(ratio: Interval) -> Option<String> {
+    Some(format!("{:.3} to {:.3}", ratio.ci95_low?, ratio.ci95_high?))
+}
+
+fn word(ratio: Interval) -> &'static str {
+    match (ratio.ci95_low, ratio.ci95_high) {
+        (Some(low), _) if low > 1.0 => "faster",
+        (_, Some(high)) if high < 1.0 => "slower",
+        (Some(_), Some(_)) => "not told apart",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_says_what_its_interval_bears() {
+        let of = |low, high| Interval { mean: 1.0, ci95_low: Some(low), ci95_high: Some(high) };
+        assert_eq!(word(of(1.01, 1.2)), "faster");
+        assert_eq!(word(of(0.8, 0.99)), "slower");
+        assert_eq!(word(of(0.9, 1.1)), "not told apart");
+        assert_eq!(word(Interval { mean: 2.0, ci95_low: None, ci95_high: None }), "");
+    }
+}
