@@ -7,7 +7,7 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-gateway check fmt clippy doc
+.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway check fmt clippy doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,12 +41,19 @@ bench-emitted: build ## run what `plan --emit llama-server` writes, and ask it
 	python3 scripts/run-emitted.py $(TARGET)/release/harmonic \
 		"$${PEER_LLAMA_SERVER:-$(TARGET)/peers/llama-server}"
 
+bench-counts: build ## hold what `bench` counts against the servers' own counters
+	@sh scripts/peers.sh
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	python3 scripts/bench-counts.py $(TARGET)/release/harmonic \
+		"$${PEER_LLAMA_SERVER:-$(TARGET)/peers/llama-server}"
+
 bench-gateway: ## measure what the gateway costs (ARGS="crowd --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
 
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.
-test: setup ## fetch two small models and run all tests
+test: ## fetch two small models and run all tests
+	@sh scripts/setup.sh tests
 	$(CARGO) test --workspace --locked --no-run
 	$(TARGET)/debug/harmonic models pull smollm2:135m
 	$(TARGET)/debug/harmonic models pull gemma3:270m

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Checks for what the build needs and, on Debian-like systems, installs what is missing. Elsewhere
 # it prints the command that would. Says what it does before it does it; silent and quick when all
-# is there. Never touches the Rust toolchain.
+# is there. Never touches the Rust toolchain. `setup.sh tests` also sees to the browser in which a
+# test opens the reports.
 set -eu
 cd "$(dirname "$0")/.."
 
 os_release=${OS_RELEASE:-/etc/os-release}
+purpose=${1:-build}
 
 say() { printf '%s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -46,8 +48,14 @@ have_libclang() {
     done | grep -q found
 }
 
+# The same names as in crates/report/tests/page.rs.
+have_browser() {
+    have chromium || have chromium-browser || have google-chrome
+}
+
 # The names of missing things, one a line.
 missing() {
+    if [ "$purpose" = tests ]; then have_browser || echo browser; fi
     have cc || echo c-compiler
     have c++ || echo c++-compiler
     have make || echo make
@@ -64,6 +72,7 @@ missing() {
 # The package that brings $2 on a system of family $1.
 package() {
     case "$1:$2" in
+        *:browser) echo chromium ;;
         debian:c-compiler) echo gcc libc6-dev ;;
         debian:c++-compiler) echo g++ ;;
         debian:libclang) echo libclang-dev ;;

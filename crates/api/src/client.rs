@@ -1,4 +1,4 @@
-//! A streaming client for any server of OpenAI's chat dialect.
+//! A streaming client for any server of OpenAI's chat dialect, or of Ollama's.
 //!
 //! Owns: connections, and the way from a body of server-sent events to [`ChatEvent`]s.
 //!
@@ -19,11 +19,13 @@ use crate::openai::{ChatRequest, Envelope, ModelList, StreamOptions};
 
 mod error;
 mod health;
+mod ollama;
 mod slots;
 mod stream;
 
 pub use error::ClientError;
 pub use health::{EngineHealth, ServerHealth};
+pub use ollama::OllamaStream;
 pub use slots::{AgentSlots, EngineSlots};
 pub use stream::{ChatEvent, ChatStream};
 

@@ -51,6 +51,6 @@ pub use observer::{Observer, Phase, Progress, Silent};
 pub use prefill::prefill;
 pub use protocol::{PAPER_LEVELS, Protocol};
 pub use run::run;
-pub use target::http::HttpTarget;
+pub use target::http::{HttpTarget, Wire};
 pub use target::{Answer, Arrival, Ask, Counted, Target, TargetError};
 pub use warning::Warning;

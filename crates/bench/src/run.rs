@@ -45,6 +45,7 @@ pub async fn run<T: Target>(
     stop: &CancellationToken,
 ) -> Result<BenchRun, BenchError> {
     config.check()?;
+    let began = Instant::now();
     let mut record = Record::default();
     config.warnings.iter().for_each(|warning| record.warn(warning.clone()));
     let ready = async {
@@ -56,8 +57,7 @@ pub async fn run<T: Target>(
         () = stop.cancelled() => return Err(BenchError::Stopped),
         ready = ready => ready?,
     };
-    let ground =
-        Ground { began: Instant::now(), slo: config.slo, scope: instruments.scope(), idle };
+    let ground = Ground { began, slo: config.slo, scope: instruments.scope(), idle };
     let steps = steps(config);
     let share = Share::new(config);
     let mut rest = config.loads.len() * steps.len();

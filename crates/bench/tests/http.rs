@@ -15,8 +15,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, http::StatusCode};
 use futures::{StreamExt, stream};
+use harmonic_api::Client;
 use harmonic_bench::{
-    BenchConfig, BenchError, HttpTarget, Instruments, Levels, Load, Silent, TargetError, run,
+    BenchConfig, BenchError, HttpTarget, Instruments, Levels, Load, Silent, TargetError, Wire, run,
 };
 use harmonic_types::BenchRun;
 use serde_json::{Value, json};
@@ -182,4 +183,44 @@ async fn nobody_at_the_address_is_an_error_that_says_so() {
         matches!(error, BenchError::Preflight { source: TargetError::Unreachable { .. }, .. }),
         "{error:?}"
     );
+}
+
+/// A server of Ollama's dialect: a line for each token, and the counts in the last.
+async fn ollama_chat(Json(body): Json<Value>) -> Response {
+    assert_eq!(body["stream"], true);
+    let asked = body["options"]["num_predict"].as_u64().unwrap();
+    let line = |text: &str, done: bool| {
+        json!({"model": "m", "message": {"role": "assistant", "content": text}, "done": done,
+            "prompt_eval_count": 33, "eval_count": asked})
+        .to_string()
+            + "\n"
+    };
+    let lines = (0..asked).map(|_| line("a", false)).chain([line("", true)]);
+    let lines: Vec<Result<Bytes, Infallible>> = lines.map(|line| Ok(line.into())).collect();
+    Body::from_stream(stream::iter(lines)).into_response()
+}
+
+#[tokio::test]
+async fn a_server_of_ollamas_dialect_is_measured_too() {
+    let app = Router::new().route("/api/chat", post(ollama_chat));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let target = HttpTarget::over(client, Wire::Ollama);
+    let load = Load { agents: vec!["m".into()], model: "m".into(), ..Load::default() };
+    let config = BenchConfig {
+        trials: 2,
+        most_trials: 2,
+        narrow: None,
+        prompt_tokens: None,
+        window: Duration::from_millis(50),
+        output_tokens: 30,
+        ..BenchConfig::steady(vec![load], Levels::new([2]).unwrap())
+    };
+    let (none, stop) = (Instruments::default(), CancellationToken::new());
+    let run = tokio::select! {
+        ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
+        found = run(&target, &config, &none, &Silent, &stop) => found.unwrap(),
+    };
+    assert_eq!((codes(&run), run.workload.prompt_tokens), (vec![], Some(33.0)));
+    assert!(run.series[0].levels[0].tok_s.is_some());
 }

@@ -66,6 +66,11 @@ pub fn build(kind: &str) -> String {
     }
 }
 
+/// Whether a build, as [`build`] names it, only simulates.
+pub fn is_simulated(build: &str) -> bool {
+    build.starts_with("sim/")
+}
+
 /// What the simulation must know of the model, which a plan does not say.
 fn shape(engine: &EnginePlan) -> Result<ModelShape, EngineError> {
     let known = match &engine.path {

@@ -1,4 +1,4 @@
-//! A server of OpenAI's chat dialect, over HTTP.
+//! A server of OpenAI's chat dialect, or of Ollama's, over HTTP.
 //!
 //! Owns: the way from an [`Ask`] to a chat request, and from chat events to [`Arrival`]s.
 //!
@@ -11,15 +11,27 @@
 use std::error::Error;
 
 use futures::{Stream, StreamExt, stream};
+use harmonic_api::ollama::{ChatBody, MessageBody, Options};
 use harmonic_api::openai::{ChatMessage, ChatRequest, Usage};
 use harmonic_api::{ChatEvent, Client, ClientError};
 
 use super::{Answer, Arrival, Ask, Counted, Target, TargetError};
 
+/// What a server is asked in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wire {
+    /// `/v1/chat/completions`.
+    #[default]
+    OpenAi,
+    /// `/api/chat`. It has no `ignore_eos`.
+    Ollama,
+}
+
 /// A server under an URL.
 #[derive(Clone, Debug)]
 pub struct HttpTarget {
     client: Client,
+    wire: Wire,
 }
 
 impl HttpTarget {
@@ -29,6 +41,11 @@ impl HttpTarget {
     /// As [`Client::new`]: nothing is sent yet.
     pub fn new(base_url: &str) -> Result<Self, ClientError> {
         Client::new(base_url).map(Self::from)
+    }
+
+    /// The server that `client` knows, asked in this dialect.
+    pub const fn over(client: Client, wire: Wire) -> Self {
+        Self { client, wire }
     }
 
     fn error(&self, error: &ClientError) -> TargetError {
@@ -49,7 +66,7 @@ impl HttpTarget {
 
 impl From<Client> for HttpTarget {
     fn from(client: Client) -> Self {
-        Self { client }
+        Self::over(client, Wire::default())
     }
 }
 
@@ -59,17 +76,50 @@ impl Target for HttpTarget {
     }
 
     async fn ask(&self, ask: Ask) -> Result<Answer, TargetError> {
-        let request = ChatRequest {
-            model: ask.agent.0,
-            messages: vec![ChatMessage::new("user", ask.prompt)],
-            temperature: Some(ask.temperature),
-            // The older name: llama-server, Ollama and vLLM all know it.
-            max_tokens: Some(ask.output_tokens),
-            ignore_eos: ask.ignore_eos.then_some(true),
-            ..ChatRequest::default()
-        };
-        let events = self.client.chat(&request).await.map_err(|error| self.error(&error))?;
-        Ok(arrivals(self.name(), events).boxed())
+        let name = self.name();
+        match self.wire {
+            Wire::OpenAi => {
+                let events = self.client.chat(&openai(ask)).await;
+                let events = events.map_err(|error| self.error(&error))?;
+                Ok(arrivals(name, events).boxed())
+            }
+            Wire::Ollama => {
+                let events = self.client.ollama_chat(&ollama(ask)).await;
+                let events = events.map_err(|error| self.error(&error))?;
+                Ok(arrivals(name, events).boxed())
+            }
+        }
+    }
+}
+
+fn openai(ask: Ask) -> ChatRequest {
+    ChatRequest {
+        model: ask.agent.0,
+        messages: vec![ChatMessage::new("user", ask.prompt)],
+        temperature: Some(ask.temperature),
+        // The older name: llama-server, Ollama and vLLM all know it.
+        max_tokens: Some(ask.output_tokens),
+        ignore_eos: ask.ignore_eos.then_some(true),
+        ..ChatRequest::default()
+    }
+}
+
+fn ollama(ask: Ask) -> ChatBody {
+    let message = MessageBody {
+        role: "user".to_owned(),
+        content: Some(ask.prompt),
+        ..MessageBody::default()
+    };
+    let options = Options {
+        num_predict: Some(ask.output_tokens.into()),
+        temperature: Some(ask.temperature),
+        ..Options::default()
+    };
+    ChatBody {
+        model: ask.agent.0,
+        messages: vec![message],
+        options: Some(options),
+        ..ChatBody::default()
     }
 }
 

@@ -13,6 +13,7 @@ use harmonic_report::{csv, html, markdown, png, scaling};
 use harmonic_types::{BenchRun, Curve, CurvePoint, Provenance, Series};
 
 use super::records::RECORD;
+use crate::engines;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -69,7 +70,7 @@ pub fn curves(run: &BenchRun, settings: &Settings) -> anyhow::Result<Vec<PathBuf
 /// A series as a curve; `None` where it does not say what it is valid for, or has no figures. What a
 /// simulated engine gives is no measurement.
 fn of(series: &Series) -> Option<Curve> {
-    let key = series.key.clone().filter(|key| !key.engine.starts_with("sim/"))?;
+    let key = series.key.clone().filter(|key| !engines::is_simulated(&key.engine))?;
     let point = |level: &harmonic_types::LevelResult| {
         let tok_s = harmonic_types::TokensPerSecond(level.tok_s?.mean);
         (tok_s.0 > 0.0).then_some(CurvePoint { parallel: level.parallel, tok_s })

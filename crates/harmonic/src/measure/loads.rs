@@ -3,8 +3,8 @@
 //! Invariants: without `--team` a load never mixes engines, because two engines that share a machine
 //! are no curve of either; with it, each agent is asked as often as it has slots.
 
-use harmonic_api::{Client, EngineSlots};
-use harmonic_bench::Load;
+use harmonic_api::{Client, ClientError, EngineSlots};
+use harmonic_bench::{Load, Wire};
 use harmonic_types::{AgentName, Plan};
 
 use crate::cli::Bench;
@@ -36,11 +36,19 @@ pub fn of_plan(plan: &Plan, wanted: &[AgentName]) -> Result<Vec<Asked>, Failure>
 ///
 /// # Errors
 /// When an agent is not there, or the server cannot be asked.
-pub async fn of_server(client: &Client, args: &Bench) -> anyhow::Result<Vec<Asked>> {
+pub async fn of_server(client: &Client, args: &Bench) -> anyhow::Result<(Vec<Asked>, Wire)> {
     if let Some(engines) = client.slots().await? {
-        return Ok(chosen(engines.into_iter().map(of_engine).collect(), &args.agent)?);
+        let asked = chosen(engines.into_iter().map(of_engine).collect(), &args.agent)?;
+        return Ok((asked, Wire::OpenAi));
     }
-    let models = client.models().await?;
+    let (models, wire) = match client.models().await {
+        Ok(models) => (models, Wire::OpenAi),
+        // No such path: perhaps it speaks Ollama's dialect alone.
+        Err(ClientError::Status { status: 404 | 405, .. }) => {
+            (client.ollama_models().await?, Wire::Ollama)
+        }
+        Err(error) => return Err(error.into()),
+    };
     if models.len() > 1 && args.agent.is_empty() && !args.team_load {
         let what = format!("the server at {} offers {}", client.base_url(), models.join(", "));
         return Err(
@@ -48,7 +56,7 @@ pub async fn of_server(client: &Client, args: &Bench) -> anyhow::Result<Vec<Aske
         );
     }
     let each = models.into_iter().map(|model| (model.clone(), vec![(AgentName(model), 1)]));
-    Ok(chosen(each.collect(), &args.agent)?)
+    Ok((chosen(each.collect(), &args.agent)?, wire))
 }
 
 fn of_engine(engine: EngineSlots) -> (String, Vec<(AgentName, u32)>) {

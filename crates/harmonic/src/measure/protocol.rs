@@ -1,6 +1,6 @@
 //! The settings of a run, from the arguments.
 
-use harmonic_bench::{BenchConfig, HttpTarget, Levels, PAPER_LEVELS, Protocol, prefill};
+use harmonic_bench::{BenchConfig, Levels, PAPER_LEVELS, Protocol, prefill};
 use harmonic_types::{Slo, Tokens};
 
 use super::ground::{self, Ground};
@@ -41,7 +41,6 @@ pub async fn config(
         host: settings.host.clone(),
         environment: ground.environment.clone(),
         warnings: ground.warnings.clone(),
-        began_unix_ms: ground::now_unix_ms(),
         trials: args.trials.unwrap_or(preset.trials),
         most_trials: args.trials.unwrap_or(preset.most_trials),
         narrow: preset.narrow.filter(|_| args.trials.is_none()),
@@ -83,7 +82,7 @@ async fn add_roofs(
     let memory = ground::memory(&session.hardware, args.probe, printer);
     let context =
         Tokens(config.prompt_tokens.unwrap_or(config.prompt_words) + config.output_tokens / 2);
-    let target = HttpTarget::from(session.client.clone());
+    let target = session.target();
     for index in 0..config.loads.len() {
         let Some(Some(behind)) = session.behind.get(index) else { continue };
         let rate =

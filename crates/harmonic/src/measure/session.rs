@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use harmonic_api::{Client, ClientError};
+use harmonic_bench::{HttpTarget, Wire};
 use harmonic_hardware::RunsOn;
 use harmonic_types::Hardware;
 
@@ -16,12 +17,14 @@ use crate::printer::Printer;
 use crate::serving::Serving;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{team, view};
+use crate::{engines, team, view};
 
 /// A server that answers.
 #[derive(Debug)]
 pub struct Session {
     pub client: Client,
+    /// What it is asked in.
+    pub wire: Wire,
     pub asked: Vec<Asked>,
     pub behind: Vec<Option<Behind>>,
     pub hardware: Hardware,
@@ -55,12 +58,12 @@ impl Session {
     /// As [`Session::open`].
     pub async fn at(client: Client, args: &Bench, settings: &Settings) -> anyhow::Result<Self> {
         let hardware = team::hardware()?;
-        let asked = loads::of_server(&client, args).await?;
+        let (asked, wire) = loads::of_server(&client, args).await?;
         let behind = behind::of_server(&client, &asked, &hardware, settings).await?;
         let ours = behind.iter().any(Option::is_some);
         // What another server runs on is not known: the best there is, as most do.
         let on = if ours { team::RUNS_ON } else { RunsOn::Best };
-        Ok(Self { client, asked, behind, hardware, on, serving: None })
+        Ok(Self { client, wire, asked, behind, hardware, on, serving: None })
     }
 
     async fn own(
@@ -81,7 +84,20 @@ impl Session {
         let serving = Serving::start(plan, Door::private(), printer, stop).await?;
         let client = Client::new(&serving.url())?;
         let serving = Some(serving);
-        Ok(Self { client, asked, behind, hardware, on: team::RUNS_ON, serving })
+        let (wire, on) = (Wire::default(), team::RUNS_ON);
+        Ok(Self { client, wire, asked, behind, hardware, on, serving })
+    }
+
+    /// The server as what is measured.
+    pub fn target(&self) -> HttpTarget {
+        HttpTarget::over(self.client.clone(), self.wire)
+    }
+
+    /// Whether a curve of it would be of use: of a model whose file is known, and on an engine that
+    /// is not simulated.
+    pub fn has_a_model_of_ours(&self) -> bool {
+        let known = self.behind.iter().flatten();
+        known.into_iter().any(|behind| !engines::is_simulated(&behind.key.engine))
     }
 
     /// Ends what was started.

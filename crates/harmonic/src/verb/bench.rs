@@ -1,6 +1,6 @@
 //! `harmonic bench`.
 
-use harmonic_bench::{Against, HttpTarget, against};
+use harmonic_bench::{Against, BenchConfig, against};
 use harmonic_types::BenchRun;
 use serde_json::json;
 
@@ -26,6 +26,11 @@ pub async fn run(
         return compare(args, settings, printer, stop).await;
     }
     let session = Session::open(args, settings, printer, stop).await?;
+    if args.save && !session.has_a_model_of_ours() {
+        session.close().await?;
+        let what = "no curve can be kept: no model that is measured lies in the store here";
+        return Err(Failure::new(what, "measure a llama.cpp team of our own").into());
+    }
     let measured = match &args.against {
         None => alone(args, &session, settings, printer, stop).await,
         Some(url) => both(args, &session, url, settings, printer, stop).await,
@@ -45,7 +50,9 @@ async fn alone(
 ) -> anyhow::Result<bool> {
     let ground = ground::of(&session.client, session.on);
     let config = protocol::config(args, session, &ground, settings, printer).await?;
-    let target = HttpTarget::from(session.client.clone());
+    // The probe is behind us: the run begins now.
+    let config = BenchConfig { began_unix_ms: ground::now_unix_ms(), ..config };
+    let target = session.target();
     let sweep = Sweep::on(printer);
     let token = stop.token();
     let run = harmonic_bench::run(&target, &config, &ground.instruments, &sweep, token).await?;
@@ -98,9 +105,13 @@ async fn both(
         }
     }
     let ground = ground::of(&session.client, session.on);
-    let first = protocol::config(args, session, &ground, settings, printer).await?;
-    let second = protocol::config(args, &other, &ground, settings, printer).await?;
-    let targets = [&session.client, &other.client].map(|client| HttpTarget::from(client.clone()));
+    let began_unix_ms = ground::now_unix_ms();
+    let config = async |session| {
+        let config = protocol::config(args, session, &ground, settings, printer).await?;
+        anyhow::Ok(BenchConfig { began_unix_ms, ..config })
+    };
+    let (first, second) = (config(session).await?, config(&other).await?);
+    let targets = [session.target(), other.target()];
     let sweep = Sweep::on(printer);
     let Against { first, second, ratios } = against(
         (&targets[0], &first),

@@ -107,7 +107,6 @@ async fn show(
     let config = BenchConfig {
         host: settings.host.clone(),
         environment: ground.environment,
-        warnings: ground.warnings,
         began_unix_ms: ground::now_unix_ms(),
         ..quick
     };

@@ -3,6 +3,7 @@
 
 mod background;
 mod bad_input;
+mod benchmarks;
 #[cfg(target_os = "linux")]
 mod dialogue;
 mod doctor;

@@ -1,0 +1,256 @@
+//! Servers that speak Ollama's dialect and not OpenAI's.
+//!
+//! Owns: the way from lines of JSON to the same [`ChatEvent`]s.
+//!
+//! Invariants: as of the other stream; a line longer than [`LONGEST_LINE`] is an error.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use reqwest::header::CONTENT_TYPE;
+use serde::Deserialize;
+
+use super::{ChatEvent, Client, ClientError};
+use crate::ollama::ChatBody;
+use crate::openai::Usage;
+
+/// Most bytes of one line: a whole answer fits.
+const LONGEST_LINE: usize = 4 << 20;
+
+/// A line of a streamed answer, as far as it is read.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    message: Said,
+    #[serde(default)]
+    done: bool,
+    #[serde(default)]
+    done_reason: Option<String>,
+    #[serde(default)]
+    prompt_eval_count: Option<u32>,
+    #[serde(default)]
+    eval_count: Option<u32>,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Said {
+    #[serde(default)]
+    content: String,
+    #[serde(default)]
+    thinking: String,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    models: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// A streamed answer: ends after its `done` line, or after one error.
+pub type OllamaStream = BoxStream<'static, Result<ChatEvent, ClientError>>;
+
+impl Client {
+    /// Names of the models of a server of Ollama's dialect.
+    ///
+    /// # Errors
+    /// As [`Client::models`].
+    pub async fn ollama_models(&self) -> Result<Vec<String>, ClientError> {
+        let url = self.url("api/tags");
+        let response = self.send(&url, |client| client.get(url.clone())).await?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|source| ClientError::Unreachable { url: url.to_string(), source })?;
+        let list: Listed =
+            serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
+                url: url.to_string(),
+                reason: format!("not a list of Ollama's models: {error}"),
+            })?;
+        Ok(list.models.into_iter().map(|model| model.name).collect())
+    }
+
+    /// Asks for a streamed answer in Ollama's dialect, whatever `body.stream` says. Dropping the
+    /// future or the stream closes the connection.
+    ///
+    /// # Errors
+    /// As [`Client::chat`].
+    pub async fn ollama_chat(&self, body: &ChatBody) -> Result<OllamaStream, ClientError> {
+        let url = self.url("api/chat");
+        let body = ChatBody { stream: Some(true), ..body.clone() };
+        let body = serde_json::to_vec(&body).map_err(|error| ClientError::Protocol {
+            url: url.to_string(),
+            reason: format!("the request cannot be written as JSON: {error}"),
+        })?;
+        let body = Bytes::from(body);
+        let response = self
+            .send(&url, |client| {
+                client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body.clone())
+            })
+            .await?;
+        let address = url.to_string();
+        let transport = {
+            let address = address.clone();
+            move |source| ClientError::Unreachable { url: address.clone(), source }
+        };
+        let pieces = response.bytes_stream().map(move |piece| piece.map_err(&transport));
+        Ok(events(address, pieces.boxed()).boxed())
+    }
+}
+
+/// What is read and not yet handed out.
+struct Reading {
+    address: String,
+    pieces: BoxStream<'static, Result<Bytes, ClientError>>,
+    buffer: BytesMut,
+    ready: VecDeque<ChatEvent>,
+    over: bool,
+}
+
+fn events(
+    address: String,
+    pieces: BoxStream<'static, Result<Bytes, ClientError>>,
+) -> impl Stream<Item = Result<ChatEvent, ClientError>> + Send {
+    let (buffer, ready) = (BytesMut::new(), VecDeque::new());
+    let reading = Reading { address, pieces, buffer, ready, over: false };
+    stream::unfold(reading, |mut reading| async move {
+        let event = reading.next().await?;
+        Some((event, reading))
+    })
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Result<ChatEvent, ClientError>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(Ok(event));
+            }
+            if self.over {
+                return None;
+            }
+            let taken = match self.line() {
+                Some(line) => self.take(&line),
+                None => self.fill().await,
+            };
+            if let Err(error) = taken {
+                self.over = true;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    /// A whole line of the buffer.
+    fn line(&mut self) -> Option<BytesMut> {
+        let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
+        Some(self.buffer.split_to(end + 1))
+    }
+
+    async fn fill(&mut self) -> Result<(), ClientError> {
+        match self.pieces.next().await {
+            Some(piece) => self.buffer.extend_from_slice(&piece?),
+            None => return Err(self.protocol("the stream ended before its last line")),
+        }
+        if self.buffer.len() > LONGEST_LINE {
+            return Err(self.protocol("a line is longer than any answer"));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, line: &[u8]) -> Result<(), ClientError> {
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        let line: Line = serde_json::from_slice(line)
+            .map_err(|error| self.protocol(&format!("not a line of a chat answer: {error}")))?;
+        if let Some(message) = line.error {
+            return Err(ClientError::BrokenOff { message });
+        }
+        let Said { content, thinking } = line.message;
+        if !thinking.is_empty() {
+            self.ready.push_back(ChatEvent::Reasoning { text: thinking });
+        }
+        if !content.is_empty() {
+            self.ready.push_back(ChatEvent::Delta { text: content });
+        }
+        if line.done {
+            self.over = true;
+            let reason = line.done_reason.unwrap_or_else(|| "stop".to_owned());
+            self.ready.push_back(ChatEvent::Finish { reason });
+            if let Some(completion_tokens) = line.eval_count {
+                // A prompt that a cache answered whole is not counted.
+                let prompt_tokens = line.prompt_eval_count.unwrap_or(0);
+                self.ready.push_back(ChatEvent::Usage(Usage {
+                    prompt_tokens,
+                    completion_tokens,
+                    total_tokens: prompt_tokens.saturating_add(completion_tokens),
+                    prompt_tokens_details: None,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn protocol(&self, reason: &str) -> ClientError {
+        ClientError::Protocol { url: self.address.clone(), reason: reason.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(pieces: &[&'static str]) -> Vec<Result<ChatEvent, String>> {
+        let pieces: Vec<_> =
+            pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+        events("there".to_owned(), stream::iter(pieces).boxed())
+            .map(|event| event.map_err(|error| error.to_string()))
+            .collect()
+            .await
+    }
+
+    #[tokio::test]
+    async fn lines_are_events_however_they_are_cut() {
+        let found = read(&[
+            "{\"message\":{\"content\":\"\",\"thinking\":\"hm\"}}\n{\"mess",
+            "age\":{\"content\":\"a\"}}\n\n",
+            "{\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"length\",",
+            "\"prompt_eval_count\":7,\"eval_count\":2}\n{\"message\":{\"content\":\"late\"}}\n",
+        ])
+        .await;
+        let usage = Usage {
+            prompt_tokens: 7,
+            completion_tokens: 2,
+            total_tokens: 9,
+            prompt_tokens_details: None,
+        };
+        assert_eq!(
+            found,
+            [
+                Ok(ChatEvent::Reasoning { text: "hm".to_owned() }),
+                Ok(ChatEvent::Delta { text: "a".to_owned() }),
+                Ok(ChatEvent::Finish { reason: "length".to_owned() }),
+                Ok(ChatEvent::Usage(usage)),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_is_one_error() {
+        for (body, said) in [
+            ("{\"error\":\"out of memory\"}\n{\"done\":true}\n", "out of memory"),
+            ("{\"message\":{}}\n", "ended before its last line"),
+            ("<html>\n", "not a line of a chat answer"),
+        ] {
+            let found = read(&[body]).await;
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].as_ref().unwrap_err().contains(said), "{found:?}");
+        }
+    }
+}

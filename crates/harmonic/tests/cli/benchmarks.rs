@@ -1,0 +1,133 @@
+//! `bench`, `report` and `compare`: real processes, over the simulated engine. No test asserts a
+//! rate.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Server, User, ran};
+
+const QUICK: [&str; 5] = ["bench", "--quick", "--trials", "2", "--levels=1,4"];
+const SIM: [&str; 4] = ["--stack", "starter", "--engine", "sim"];
+
+fn up(user: &User) -> Server {
+    Server::start(&mut user.harmonic(["up", "--port", "0"].into_iter().chain(SIM)))
+}
+
+fn ratios(text: &str) -> Vec<&str> {
+    let rows = text.lines().filter(|line| line.trim_start().starts_with(char::is_numeric));
+    rows.filter_map(|row| row.split_whitespace().last()).collect()
+}
+
+#[test]
+fn the_papers_machines_side_by_side_in_either_order() {
+    let user = User::new();
+    let forward = user.run(["compare", "ryzen-ai-max-395", "dgx-spark"]);
+    assert_eq!(
+        ratios(&forward.out),
+        ["1.28x", "1.09x", "1.54x", "0.58x", "1.47x", "0.73x", "–", "–", "–"]
+    );
+    assert!(forward.out.contains("tok/W are not compared"), "{forward:?}");
+    let back = user.run(["compare", "dgx-spark", "ryzen-ai-max-395"]);
+    assert_eq!(
+        ratios(&back.out),
+        ["0.78x", "0.92x", "0.65x", "1.72x", "0.68x", "1.36x", "–", "–", "–"]
+    );
+    let plot = user.home().join("curves.png");
+    let drawn = plot.display().to_string();
+    user.run(["compare", "ryzen-ai-max-395", "dgx-spark", "--plot", &drawn, "--json"]).json();
+    assert_eq!(&fs::read(&plot).unwrap()[1..4], b"PNG");
+    user.run(["compare", "dgx-spark", "nowhere"]).refuses(&["`nowhere` is neither a profile"]);
+    user.run(["compare", "dgx-spark"]).refuses_usage("2 values required");
+}
+
+#[test]
+fn the_paper_is_reported_with_what_contradicts_it() {
+    let user = User::new();
+    let spark = user.run(["report", "dgx-spark"]);
+    for said in ["308.2 ÷ 7.87 = 39.2 W", "10.3x of 16x", "334.1 ÷ 39 = 8.57 tok/W, not 8.82"] {
+        assert!(spark.out.contains(said), "{said}: {spark:?}");
+    }
+    let x2 = user.run(["report", "ryzen-ai-max-395"]);
+    assert!(x2.out.contains("69.3 ÷ 27.7 = 2.5x"), "{x2:?}");
+    assert!(x2.out.contains("the 65 W are estimated"), "{x2:?}");
+}
+
+#[test]
+fn a_run_leaves_a_folder_that_can_be_reported_and_compared() {
+    let user = User::new();
+    let folder = user.home().join("first").display().to_string();
+    let run = user.run(QUICK.into_iter().chain(SIM).chain(["--out", &folder]));
+    assert!(run.out.contains("sweet spot"), "{run:?}");
+    assert!(run.err.contains("open report.html there"), "{run:?}");
+    let mut files: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(
+        files,
+        ["levels.csv", "report.html", "report.md", "run.json", "scaling.png", "scaling.svg"]
+    );
+    let record: Value =
+        serde_json::from_str(&fs::read_to_string(format!("{folder}/run.json")).unwrap()).unwrap();
+    let level = &record["series"][0]["levels"][1];
+    assert_eq!((&level["parallel"], &level["trials"]), (&4.into(), &2.into()));
+    assert_eq!(level["windows"].as_array().unwrap().len(), 2);
+    assert!(record["environment"][0].as_str().unwrap().starts_with("harmonic "), "{record}");
+
+    fs::remove_file(format!("{folder}/report.html")).unwrap();
+    user.run(["report", &folder]);
+    let page = fs::read_to_string(format!("{folder}/report.html")).unwrap();
+    assert_eq!(page.matches(r#"class="point""#).count(), 2);
+    let rows = user.run(["report", &folder, "--benchy"]);
+    assert!(rows.out.contains("tg160 (c4)"), "{rows:?}");
+    let markdown = user.run(["report", &folder, "--markdown"]);
+    assert!(markdown.out.contains("| Parallelism | tok/s ± 95% |"), "{markdown:?}");
+
+    let both = user.run(["compare", &folder, &folder]);
+    assert!(both.out.contains("1.00x (") && both.out.contains("not told apart"), "{both:?}");
+    user.run(["report", "/nonexistent"]).refuses(&["neither a profile of the paper nor a run"]);
+    let broken = user.file("broken.json", "{}").display().to_string();
+    user.run(["report", &broken]).refuses(&["is not a benchmark's record"]);
+}
+
+#[test]
+fn the_papers_protocol_an_open_loop_and_a_whole_team() {
+    let user = User::new();
+    let server = up(&user);
+    let at = |args: &[&str]| {
+        let all = ["bench", "--target", &server.url, "--json", "--no-out"];
+        ran(&mut user.harmonic(all.into_iter().chain(args.iter().copied()))).json()
+    };
+    let paper = at(&["--protocol", "paper", "--levels", "4,1", "--output-tokens", "20"]);
+    assert_eq!(paper["protocol"], "paper");
+    assert_eq!(paper["workload"]["order"], serde_json::json!([1, 4]));
+    assert_eq!(paper["series"][0]["levels"][1]["requests"], 12);
+
+    let team = at(&["--quick", "--team", "--levels", "4", "--trials", "1"]);
+    assert_eq!(team["series"].as_array().unwrap().len(), 1);
+    assert_eq!(team["series"][0]["agent"], Value::Null);
+    let mut bare = user.harmonic(["bench", "--protocol", "open"]);
+    ran(&mut bare).refuses_usage("--rate");
+}
+
+#[test]
+fn two_servers_in_turns_have_a_ratio() {
+    let user = User::new();
+    let (first, second) = (up(&user), up(&user));
+    let args = ["--target", &first.url, "--against", &second.url, "--json"];
+    let found = user.run(QUICK.into_iter().chain(args)).json();
+    assert_eq!(found["schema"], "harmonic.against/1");
+    let ratio = &found["ratios"][1];
+    assert_eq!((&ratio["parallel"], &ratio["pairs"]), (&4.into(), &2.into()));
+    assert!(ratio["ratio"]["ci95_low"].as_f64() < ratio["ratio"]["ci95_high"].as_f64(), "{ratio}");
+}
+
+#[test]
+fn what_a_simulation_gives_is_no_curve() {
+    let user = User::new();
+    let run = user.run(QUICK.into_iter().chain(SIM).chain(["--save", "--no-out"]));
+    run.refuses(&["no curve can be kept"]);
+    assert!(!user.home().join(".local/share/harmonic/curves").exists());
+}
