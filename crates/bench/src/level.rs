@@ -85,10 +85,16 @@ fn watts(trials: &[Trial]) -> Option<Watts> {
     (joules > 0.0 && seconds > 0.0).then(|| Watts(joules / seconds))
 }
 
+/// Power that is not this share above idle is the meter's noise, and tokens over it mean nothing.
+const ABOVE_IDLE: f64 = 0.05;
+
 /// Tokens per joule, over all power and over that above idle.
 fn efficiency(tok_s: f64, power: PowerFigures) -> Option<TokensPerWatt> {
     let per = |watts: f64| (watts > 0.0).then(|| tok_s / watts);
-    let above_idle = |idle: Watts| per(power.watts.0 - idle.0);
+    let above_idle = |idle: Watts| {
+        let above = power.watts.0 - idle.0;
+        (above > idle.0 * ABOVE_IDLE).then(|| per(above)).flatten()
+    };
     Some(TokensPerWatt { gross: per(power.watts.0)?, net: power.idle_watts.and_then(above_idle) })
 }
 

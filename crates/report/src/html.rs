@@ -126,10 +126,20 @@ fn warnings(warnings: &[Finding]) -> Markup {
                 @for warning in warnings {
                     li {
                         code { (warning.code) } " " (printable(&warning.message)) ". "
-                        span class="hint" { (printable(&warning.hint)) "." }
+                        span class="hint" { (with_code(&warning.hint)) "." }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Text in which what stands between backticks is code.
+fn with_code(text: &str) -> Markup {
+    let text = printable(text);
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }

@@ -4,7 +4,6 @@
 //! cannot be made; a curve holds only levels with figures.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -38,13 +37,14 @@ pub fn folder(run: &BenchRun, folder: &Path) -> anyhow::Result<()> {
 /// Writes a file whole or not at all.
 fn file(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let path = folder.join(name);
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    // Not a temporary file of the usual kind, which others may not read: reports are to be shown.
+    let beside = folder.join(format!("{name}.{}.part", std::process::id()));
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &path));
+    if written.is_err() {
+        // What cannot be removed either is never read.
+        let _ = fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A folder for a run that began at `unix_ms`: named after the time, so that they sort.

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use futures::StreamExt;
@@ -22,15 +23,21 @@ const AGENTS: [&str; 7] = [
     "analyst",
 ];
 
+/// The file of the starter model.
+fn starter_model() -> PathBuf {
+    let stored = ran(&mut binary(["models", "list", "--json"])).json();
+    let here = |model: &&serde_json::Value| model["record"]["name"] == "smollm2:135m";
+    let found = stored["stored"].as_array().unwrap().iter().find(here);
+    let found = found.expect(
+        "the starter model is not in the store: `make test` pulls it, so does `harmonic models pull \
+         smollm2:135m`",
+    );
+    found["path"].as_str().unwrap().into()
+}
+
 /// One server for one test; what needs a server shares it.
 fn up() -> Server {
-    let stored = ran(&mut binary(["models", "list", "--json"])).json();
-    let here = |model: &serde_json::Value| model["record"]["name"] == "smollm2:135m";
-    assert!(
-        stored["stored"].as_array().unwrap().iter().any(here),
-        "the starter model is not in the store: `make test` pulls it, so does `harmonic models \
-         pull smollm2:135m`"
-    );
+    starter_model();
     let mut command: Command = binary(["up", "--stack", "starter", "--port", "0"]);
     Server::start(&mut command)
 }
@@ -167,4 +174,37 @@ fn a_demo_that_is_stopped_leaves_nothing_running() {
     let served = printed.lines().find_map(|line| line.trim().strip_prefix("serving at http://"));
     let address = served.and_then(|rest| rest.split(',').next()).unwrap();
     assert!(TcpStream::connect(address).is_err(), "somebody still listens on {address}");
+}
+
+/// What was measured becomes what the next plan rests on. The curve goes to a folder of the test's.
+#[test]
+fn a_curve_that_is_saved_is_what_the_next_plan_uses() {
+    let home = tempfile::tempdir().unwrap();
+    let store = starter_model().ancestors().nth(2).unwrap().to_owned();
+    let mine = |args: &[&str]| {
+        let mut command = binary(args.iter().copied().chain(["--stack", "starter", "--json"]));
+        command.env("XDG_DATA_HOME", home.path()).env("HARMONIC_MODELS", &store);
+        command.env("HARMONIC_PORT", "0");
+        ran(&mut command)
+    };
+    let before = mine(&["plan"]).json();
+    assert_eq!(before["curves"], serde_json::Value::Null, "{before}");
+    let out = home.path().join("run").display().to_string();
+    let quick = ["bench", "--quick", "--levels", "1,2", "--trials", "2", "--save", "--out", &out];
+    let ran = mine(&quick);
+    let run = ran.json();
+    assert!(ran.err.contains("the next plan uses the curve"), "{ran:?}");
+    let key = &run["series"][0]["key"];
+    assert!(
+        key["digest"].is_string() && key["engine"].as_str().unwrap().contains("llama"),
+        "{run}"
+    );
+    let after = mine(&["plan"]).json();
+    let curve = &after["curves"][0];
+    assert_eq!((&curve["provenance"], &curve["key"]), (&"measured".into(), key));
+    let spot = run["series"][0]["verdict"]["sweet_spot"]["parallel"].as_u64().unwrap();
+    assert_eq!(
+        (after["max_in_flight"].as_u64(), curve["sweet_spot"].as_u64()),
+        (Some(spot), Some(spot))
+    );
 }

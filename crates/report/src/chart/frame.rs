@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::Chart;
 use super::scale::{Scale, label, spaced, ticks};
+use super::{Chart, ReferenceKind};
 
 /// Room for the figures at the y axis, above, below, and for the names at the ends of curves.
 const LEFT: f64 = 62.0;
@@ -27,7 +27,8 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The frame that holds all curves and their intervals; references do not widen it.
+    /// The frame that holds all curves and their intervals, and a roof that is near; other references
+    /// do not widen it.
     pub fn of(chart: &Chart) -> Self {
         let (width, height) = chart.size;
         let points = || chart.curves.iter().flat_map(|curve| &curve.points);
@@ -37,10 +38,11 @@ impl Frame {
         let highs = points().map(|point| point.interval.map_or(point.y, |(_, high)| high));
         let trials = chart.curves.iter().flat_map(|curve| &curve.trials).map(|trial| trial.1);
         let highest = highs.chain(trials).fold(0.0, f64::max);
-        let y_ticks = ticks(highest, 5);
+        let y_ticks = ticks(highest.max(roof(chart, highest)), 5);
         let most = y_ticks.last().copied().unwrap_or(1.0);
         let longest = chart.curves.iter().map(|curve| curve.name.chars().count()).max();
-        let right = 24.0 + 6.8 * longest.unwrap_or(0) as f64;
+        // Names at the ends of curves are set in bold.
+        let right = 28.0 + 7.8 * longest.unwrap_or(0) as f64;
         let widest = xs.last().copied().filter(|last| *last > 0.0).unwrap_or(1.0);
         Self {
             width,
@@ -51,6 +53,16 @@ impl Frame {
             xs,
         }
     }
+}
+
+/// A roof further up than this many times the highest figure would press the curves to the ground.
+const ROOF_WITHIN: f64 = 1.6;
+
+/// The height that a roof needs, where it is not too far up; else 0.
+fn roof(chart: &Chart, highest: f64) -> f64 {
+    let roofs = chart.references.iter().filter(|line| line.kind == ReferenceKind::Roof);
+    let heights = roofs.flat_map(|line| &line.points).map(|point| point.1);
+    heights.filter(|height| *height <= highest * ROOF_WITHIN).fold(0.0, f64::max)
 }
 
 /// Grid, ticks and names of the axes.

@@ -25,15 +25,15 @@ fn the_spark_with_every_contradiction_as_a_footnote() {
 
     Small models (~2.5 GB)
      Model      Peak Parallel  Peak tok/s  Efficiency
-    ───────────────────────────────────────────────────────
+    ───────────────────────────────────────────────────────────
      qwen3:4b             32x       308.2  7.87 tok/W  [1]
-     executive            16x       334.1  8.82 tok/W  [2]
+     executive            16x       334.1  8.82 tok/W  [2] [3]
      operator             32x       285.3  6.73 tok/W
 
     Medium models (~5 GB)
      Model               Peak Parallel  Peak tok/s  Efficiency
-    ──────────────────────────────────────────────────────────────
-     qwen3:8b                      16x       285.3  6.95 tok/W
+    ────────────────────────────────────────────────────────────────
+     qwen3:8b                      16x       285.3  6.95 tok/W  [4]
      technical_director            16x       248.2  5.66 tok/W
      research_director             16x       252.6  6.20 tok/W
      creative_director             16x       250.4  6.08 tok/W
@@ -41,27 +41,27 @@ fn the_spark_with_every_contradiction_as_a_footnote() {
     Large models (~9 GB)
      Model      Peak Parallel  Peak tok/s  Efficiency
     ───────────────────────────────────────────────────────
-     qwen3:14b            16x        ~120  ~2.8 tok/W  [3]
+     qwen3:14b            16x        ~120  ~2.8 tok/W  [5]
 
     §4.1 qwen3:4b at each level
      Parallelism  tok/s  over 1x
     ──────────────────────────────────
-              1x   21.7     1.0x  [4]
+              1x   21.7     1.0x  [6]
               2x   35.9     1.7x
-              4x   35.2     1.6x  [5]
-              8x  119.4     5.5x  [6]
+              4x   35.2     1.6x  [7]
+              8x  119.4     5.5x  [8]
              12x  151.1     7.0x
-             16x  222.9    10.3x  [7]
+             16x  222.9    10.3x  [9]
              20x  258.6    11.9x
              24x  266.5    12.3x
              32x  308.2    14.2x
 
     §4.3 What the paper says
-      Near-linear scaling to 16x [8]
+      Near-linear scaling to 16x [10]
       Continues improving to 32x on small models
-      Sweet spot: 16x parallel [9]
+      Sweet spot: 16x parallel [11]
       Peak: 334.1 tok/s (executive model)
-      The 2:1 ratio in memory bandwidth correlates with the scaling ceiling (§6.2) [10]
+      The 2:1 ratio in memory bandwidth correlates with the scaling ceiling (§6.2) [12]
 
     What its figures of qwen3:4b say
       sweet spot 32x: highest throughput, 308.2 tok/s; no peak in range: throughput still rises at the
@@ -74,26 +74,29 @@ fn the_spark_with_every_contradiction_as_a_footnote() {
 
     §4.4 Efficiency
      Platform   Peak tok/s  Power  Efficiency
-    ─────────────────────────────────────────────────────
-     DGX Spark       334.1   39 W  8.82 tok/W  [11] [12]
+    ──────────────────────────────────────────────────────────
+     DGX Spark       334.1   39 W  8.82 tok/W  [13] [14] [15]
 
     [1] 308.2 ÷ 7.87 = 39.2 W: the 39 W of §4.4 belong to qwen3:4b, not to the model with the highest
       throughput
     [2] 334.1 ÷ 8.82 = 37.9 W, where §4.4 states 39 W
-    [3] the paper states both figures as approximate
-    [4] one stream of a 2.5 GB model at 21.7 tok/s reads 54 GB/s, 20% of the 273 GB/s that the memory
+    [3] at 16x 1.5 times as fast as qwen3:4b, which has the same size (334.1 and 222.9)
+    [4] qwen3:8b of twice the size prints the same 285.3 tok/s as operator
+    [5] the paper states both figures as approximate
+    [6] one stream of a 2.5 GB model at 21.7 tok/s reads 54 GB/s, 20% of the 273 GB/s that the memory
       has
-    [5] 35.2 at 4x is below 35.9 at 2x, and it rises again after: not a peak, but noise or a fault
-    [6] 119.4 ÷ 35.2: 3.4 times the throughput for 2.0 times the load, which no server does: 4x was
+    [7] 35.2 at 4x is below 35.9 at 2x, and it rises again after: not a peak, but noise or a fault
+    [8] 119.4 ÷ 35.2: 3.4 times the throughput for 2.0 times the load, which no server does: 4x was
       measured too low
-    [7] 222.9 ÷ 151.1: 1.5 times the throughput for 1.3 times the load, which no server does: 12x was
+    [9] 222.9 ÷ 151.1: 1.5 times the throughput for 1.3 times the load, which no server does: 12x was
       measured too low
-    [8] 222.9 ÷ 21.7 = 10.3x of 16x for qwen3:4b: 64% of linear
-    [9] qwen3:4b gives 38% more at 32x (308.2 after 222.9) and still rises there: there is no peak in
+    [10] 222.9 ÷ 21.7 = 10.3x of 16x for qwen3:4b: 64% of linear
+    [11] qwen3:4b gives 38% more at 32x (308.2 after 222.9) and still rises there: there is no peak in
       range
-    [10] the GB10's memory has 273 GB/s and not ~500; the ratio to the X2's 256 is 1.07:1
-    [11] 334.1 ÷ 39 = 8.57 tok/W, not 8.82
-    [12] the paper does not say what the 39 W cover: almost certainly the GPU's rail alone, where the
+    [12] the GB10's memory has 273 GB/s and not ~500; the ratio to the X2's 256 is 1.07:1
+    [13] 334.1 ÷ 39 = 8.57 tok/W, not 8.82
+    [14] §4.2's efficiencies are of 37.9 to 43.9 W, where §2.1 observed 45 to 77 W
+    [15] the paper does not say what the 39 W cover: almost certainly the GPU's rail alone, where the
       wall sees 60 to 90 W
     ");
 }
@@ -149,7 +152,8 @@ fn the_x2_with_every_contradiction_as_a_footnote() {
     [4] up to 8x it is 2.5x of 8x; all the rest comes in the one step to 12x
     [5] 163.4 after 222.6, a drop of 27%, but of three trials without intervals, next to a step that
       no server does: not confirmed
-    [6] 69.3 ÷ 27.7 = 2.5x
+    [6] 69.3 ÷ 27.7 = 2.5x; and §3.3 has 51 tok/s at 1x and 61 at 8x before the setting, so that 8x
+      gained 1.14 times and 1x lost 46%
     [7] 27.7 tok/s use 27% of the memory's bandwidth; others reach 55 to 65 tok/s with a model of this
       size
     [8] the 65 W are estimated, without a measurement, so the efficiency is an estimate, too

@@ -19,11 +19,21 @@ const FRAME: usize = 4;
 const SMALLEST: (usize, usize) = (48, 4);
 
 /// The curve of each series in at most `width` columns and `height` lines (at least 64 × 8),
-/// without a newline at the end. A series without figures has one line that says so.
+/// without a newline at the end. A series without figures has one line that says so, one of an open
+/// loop has none.
 pub fn curve(run: &BenchRun, width: usize, height: usize) -> String {
-    let curves: Vec<String> =
-        run.series.iter().map(|series| series_curve(series, width, height)).collect();
+    let curves: Vec<String> = run
+        .series
+        .iter()
+        .filter(is_closed)
+        .map(|series| series_curve(series, width, height))
+        .collect();
     curves.join("\n\n")
+}
+
+/// Rates of an open loop have no place on an axis of parallelism.
+fn is_closed(series: &&Series) -> bool {
+    series.levels.iter().all(|level| level.rate.is_none())
 }
 
 /// A level on the plot.
