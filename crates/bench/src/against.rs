@@ -52,8 +52,9 @@ pub struct Against {
 /// What is kept of a target between its turns.
 struct Side<'a, T> {
     target: &'a T,
-    /// With as many trials as there are rounds.
-    config: &'a BenchConfig,
+    load: &'a Load,
+    /// With as many trials as there are rounds; how narrow an interval is does not end them.
+    whole: BenchConfig,
     /// The same with one.
     turn: BenchConfig,
     words: u32,
@@ -68,13 +69,12 @@ impl<'a, T: Target> Side<'a, T> {
         let mut record = Record::default();
         config.warnings.iter().for_each(|warning| record.warn(warning.clone()));
         let words = preflight(target, config, &mut record).await?;
-        let turn = BenchConfig { trials: 1, most_trials: 1, narrow: None, ..config.clone() };
-        Ok(Self { target, config, turn, words, next: 1 << 16, outcomes: Vec::new(), record })
-    }
-
-    fn load(&self) -> &'a Load {
+        let whole = BenchConfig { narrow: None, ..config.clone() };
+        let turn = BenchConfig { trials: 1, most_trials: 1, ..whole.clone() };
         // `check` has seen one.
-        &self.config.loads[0]
+        let load = &config.loads[0];
+        let outcomes = Vec::new();
+        Ok(Self { target, load, whole, turn, words, next: 1 << 16, outcomes, record })
     }
 
     /// One turn at a level: its throughput, and whether to go on.
@@ -85,9 +85,9 @@ impl<'a, T: Target> Side<'a, T> {
         observer: &dyn Observer,
         stop: &CancellationToken,
     ) -> (Option<f64>, bool) {
-        let asks = Asks::new(&self.turn, self.load(), self.words, self.next);
+        let asks = Asks::new(&self.turn, self.load, self.words, self.next);
         let bench = Bench { asks: &asks, instruments, stop };
-        let limit = self.config.level_limit;
+        let limit = self.whole.level_limit;
         let outcome = closed_loop::measure(self.target, bench, parallel, limit, observer).await;
         self.next = asks.asked();
         let rate = outcome.measured.trials.first().map(|trial| trial.tok_s);
@@ -101,11 +101,11 @@ impl<'a, T: Target> Side<'a, T> {
     }
 
     fn finish(mut self, ground: &Ground, order: Vec<u32>) -> BenchRun {
-        self.record.open(self.load());
+        self.record.open(self.load);
         for (step, outcome) in &self.outcomes {
-            self.record.take(*step, self.config.level_limit, outcome, self.config, ground);
+            self.record.take(*step, self.whole.level_limit, outcome, &self.whole, ground);
         }
-        self.record.finish(self.target.name(), self.config, self.words, order)
+        self.record.finish(self.target.name(), &self.whole, self.words, order)
     }
 }
 
@@ -135,7 +135,7 @@ pub async fn against<T: Target>(
                 let index = (turn + round as usize) % 2;
                 let side = &mut sides[index];
                 number += 1;
-                let (load, step) = (side.load(), Step::Parallel(*level));
+                let (load, step) = (side.load, Step::Parallel(*level));
                 observer.progress(&Progress::LevelStarted { load, step, number, of });
                 let (rate, go_on) = side.measure(*level, instruments, observer, stop).await;
                 rates[index] = rate;

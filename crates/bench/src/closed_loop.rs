@@ -50,6 +50,7 @@ pub async fn measure<T: Target>(
     let config = bench.asks.config();
     let rules = Rules {
         level: parallel,
+        full_warm_up: config.full_warm_up,
         trials: config.trials,
         most_trials: config.most_trials,
         narrow: config.narrow,

@@ -58,6 +58,8 @@ pub struct BenchConfig {
     pub narrow: Option<f64>,
     /// A window is at least this long.
     pub window: Duration,
+    /// Whether each stream must have ended a request before the first window opens.
+    pub full_warm_up: bool,
     /// How long the idle machine is metered, where there is a meter.
     pub idle: Duration,
     /// A level takes at most this long, its warm-up included.

@@ -37,9 +37,8 @@ pub struct Measured {
     pub counted: Vec<Done>,
     /// Requests that ended well besides.
     pub others: Vec<Done>,
-    /// Requests whose time fell into the trials and that did not end well or in time.
-    pub lost: u64,
-    /// Requests that failed, trials or not.
+    /// Requests that failed, trials or not; in an open loop also those that arrived in the trials and
+    /// had not ended when the level did.
     pub failures: u64,
     /// Streams that had output.
     pub streaming: u32,
@@ -57,7 +56,6 @@ impl Measured {
             trials: Vec::new(),
             counted: Vec::new(),
             others: Vec::new(),
-            lost: 0,
             failures: 0,
             streaming: 0,
             sensed: Sensed::default(),
@@ -96,7 +94,6 @@ impl Measured {
         }));
         self.counted.extend(later.counted);
         self.others.extend(later.others);
-        self.lost += later.lost;
         self.failures += later.failures;
         self.streaming = self.streaming.max(later.streaming);
         self.lag = self.lag.max(later.lag);

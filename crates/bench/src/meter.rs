@@ -4,7 +4,10 @@
 //! state machine: the time since the level began is a parameter.
 //!
 //! **Which time counts.** The load starts cold, so the first window opens only when every worker
-//! has had output and then a request ends. Each window closes with a request's end as well, the
+//! has ended its first request, which was cut to a length of its own: from then on the requests in
+//! flight are spread evenly over their lengths, and as many begin as end. A run in a hurry opens it
+//! when every worker has had output and then a request ends: its first windows hold more tokens than
+//! the prompts that go with them, a bias of at most the share of a step that prompts take. Each window closes with a request's end as well, the
 //! first one at which it is long enough and holds its share of ends (one per worker, over all
 //! windows); the next one opens there. Both edges thus lie at the same phase of the requests'
 //! cycle: at 1x a window is whole requests, and neither prefill nor decode is counted more often
@@ -37,6 +40,9 @@ use crate::window::Window;
 pub struct Rules {
     /// Workers, and thus streams in flight.
     pub level: u32,
+    /// Whether each worker must have ended a request before the first window opens, and not only
+    /// have had output.
+    pub full_warm_up: bool,
     /// Windows wanted.
     pub trials: u32,
     /// Windows at most, where `narrow` wants more.
@@ -292,7 +298,9 @@ impl Meter {
     fn turn(&mut self, now: Duration) {
         let fresh = Open { from: now, ended: 0, load: 0.0 };
         let Some(open) = &mut self.open else {
-            let warm = self.workers.iter().all(|worker| worker.warm);
+            let full = self.rules.full_warm_up;
+            let warm = |worker: &Worker| if full { worker.answered } else { worker.warm };
+            let warm = self.workers.iter().all(warm);
             if warm && self.state() == State::WarmUp {
                 self.open = Some(fresh);
             }

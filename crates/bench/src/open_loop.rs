@@ -185,7 +185,6 @@ impl Journal {
             }
             Err(error) => {
                 self.measured.failures += 1;
-                self.measured.lost += u64::from(counts);
                 self.failing_since.get_or_insert(self.measured.began.elapsed());
                 self.first_error.get_or_insert(error);
             }
@@ -221,7 +220,7 @@ impl Journal {
     fn outcome(mut self, ended: Ended, bystander: &Bystander) -> Outcome {
         let complete = self.energy.len().saturating_sub(1);
         self.measured.trials = (0..complete).map(|index| self.trial(index)).collect();
-        self.measured.lost += self.awaited;
+        self.measured.failures += self.awaited;
         let most = self.loads.iter().copied().max().unwrap_or(0);
         self.measured.streaming = u32::try_from(most).unwrap_or(u32::MAX);
         (self.measured.sensed, self.measured.lag) = bystander.found();

@@ -55,7 +55,8 @@ impl BenchConfig {
     /// levels are many, and a limit on the whole. 52 s leave room for the preflight, and for the
     /// client to start and to render. Three windows, because with two Student's t is 12.7 and no
     /// two levels could be told apart. Prompts are short and answers long, so that 1x is mostly
-    /// decode, as in the figures that people compare it with.
+    /// decode, as in the figures that people compare it with. A window opens as soon as all streams
+    /// have output.
     pub fn quick(loads: Vec<Load>, levels: Levels) -> Self {
         let run_limit = Duration::from_secs(52);
         let trials = 3;
@@ -68,6 +69,7 @@ impl BenchConfig {
             most_trials: trials,
             narrow: None,
             window: window.min(Duration::from_millis(2_500)),
+            full_warm_up: false,
             idle: Duration::from_secs(2),
             level_limit: run_limit,
             run_limit: Some(run_limit),
@@ -94,6 +96,7 @@ impl BenchConfig {
             most_trials: 10,
             narrow: Some(0.05),
             window: Duration::from_secs(10),
+            full_warm_up: true,
             idle: Duration::from_secs(5),
             level_limit: Duration::from_mins(5),
             run_limit: None,

@@ -70,7 +70,6 @@ pub async fn measure<T: Target>(
                 Ok(done) => measured.counted.push(done),
                 Err(error) => {
                     measured.failures += 1;
-                    measured.lost += 1;
                     first_error.get_or_insert(error);
                 }
             }

@@ -10,7 +10,15 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn rules(level: u32, trials: u32) -> Rules {
-    Rules { level, trials, most_trials: trials, narrow: None, window: ms(100), patience: ms(1_000) }
+    Rules {
+        level,
+        full_warm_up: false,
+        trials,
+        most_trials: trials,
+        narrow: None,
+        window: ms(100),
+        patience: ms(1_000),
+    }
 }
 
 fn counted(completion: u32) -> Counted {
@@ -35,6 +43,18 @@ fn the_first_window_opens_at_an_end_once_all_workers_have_had_output() {
     meter.output(1, ms(60));
     assert_eq!((meter.state(), meter.warm()), (State::WarmUp, 2));
     request(&mut meter, 60, 90, 3, 3);
+    assert_eq!(meter.state(), State::Measuring(0));
+}
+
+#[test]
+fn after_a_full_warm_up_each_worker_has_ended_a_request() {
+    let mut meter = Meter::new(Rules { full_warm_up: true, ..rules(2, 1) });
+    meter.sent(1, ms(0));
+    request(&mut meter, 0, 50, 5, 5);
+    meter.output(1, ms(60));
+    request(&mut meter, 60, 90, 3, 3);
+    assert_eq!(meter.state(), State::WarmUp, "worker 1 is in its first request");
+    meter.finished(1, ms(95), counted(9));
     assert_eq!(meter.state(), State::Measuring(0));
 }
 
