@@ -92,10 +92,10 @@ impl<'a, T: Target> Side<'a, T> {
         self.next = asks.asked();
         let rate = outcome.measured.trials.first().map(|trial| trial.tok_s);
         let go_on = !matches!(outcome.ended, Ended::TargetDied | Ended::Stopped);
-        let step = Step::Parallel(parallel);
-        match self.outcomes.iter_mut().find(|(known, _)| *known == step) {
+        let level = Step::Parallel(parallel);
+        match self.outcomes.iter_mut().find(|(known, _)| *known == level) {
             Some((_, known)) => known.join(outcome),
-            None => self.outcomes.push((step, outcome)),
+            None => self.outcomes.push((level, outcome)),
         }
         (rate.filter(|rate| *rate > 0.0), go_on)
     }
@@ -123,8 +123,7 @@ pub async fn against<T: Target>(
 ) -> Result<Against, BenchError> {
     let mut sides = [Side::new(first.0, first.1).await?, Side::new(second.0, second.1).await?];
     let (rounds, began) = (first.1.trials, Instant::now());
-    let steps = steps(first.1);
-    let order: Vec<u32> = steps.iter().filter_map(|step| step.parallel()).collect();
+    let order: Vec<u32> = steps(first.1).iter().filter_map(Step::parallel).collect();
     let mut pairs: Vec<(u32, Vec<f64>)> = order.iter().map(|level| (*level, Vec::new())).collect();
     let of = rounds * u32::try_from(order.len() * 2).unwrap_or(u32::MAX);
     let mut number = 0;
@@ -135,8 +134,12 @@ pub async fn against<T: Target>(
                 let index = (turn + round as usize) % 2;
                 let side = &mut sides[index];
                 number += 1;
-                let (load, step) = (side.load, Step::Parallel(*level));
-                observer.progress(&Progress::LevelStarted { load, step, number, of });
+                observer.progress(&Progress::LevelStarted {
+                    load: side.load,
+                    step: Step::Parallel(*level),
+                    number,
+                    of,
+                });
                 let (rate, go_on) = side.measure(*level, instruments, observer, stop).await;
                 rates[index] = rate;
                 if !go_on {

@@ -84,12 +84,11 @@ impl Record {
         }
         let (trials, wanted, streaming) = (result.trials, config.trials, measured.streaming);
         let how = match ended {
-            Ended::Complete => None,
             Ended::TimeUp if trials == 0 => {
                 Some(Warning::NotSteady { step, streaming, limit_s: limit.as_secs_f64() })
             }
             Ended::TimeUp if trials < wanted => Some(Warning::FewWindows { step, trials, wanted }),
-            Ended::TimeUp => None,
+            Ended::Complete | Ended::TimeUp => None,
             Ended::Overrun => Some(Warning::Overrun { step, streaming }),
             Ended::TargetDied => Some(Warning::TargetDied { step, first, missing: Vec::new() }),
             Ended::Stopped => Some(Warning::Interrupted { step }),

@@ -130,6 +130,9 @@ const PREFLIGHT: u64 = 4096;
 /// One short request to each agent: it must answer, and what a first request costs (a model that
 /// is loaded, a connection that is made) is not paid in a level. Then the length of prompts is
 /// calibrated: the words of each.
+///
+/// # Errors
+/// When an agent does not answer.
 pub async fn preflight<T: Target>(
     target: &T,
     config: &BenchConfig,

@@ -228,7 +228,7 @@ impl Warning {
     /// What mends it.
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Failures { hint, .. } => hint,
+            Self::Failures { hint, .. } | Self::NoPower { hint, .. } => hint,
             Self::TargetDied { .. } => {
                 "look into the server's log for the reason (memory?) and measure lower levels"
             }
@@ -252,7 +252,6 @@ impl Warning {
             Self::ClientBound { .. } => {
                 "leave the client a core of its own, or run it on another machine with `--target`"
             }
-            Self::NoPower { hint, .. } => hint,
             Self::NotCalibrated { .. } => "compare latencies only with runs of the same prompts",
             Self::AnswerLength { .. } => {
                 "compare this run only with runs of the same lengths, or use a server that knows \

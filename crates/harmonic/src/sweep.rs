@@ -134,7 +134,7 @@ impl Observer for Sweep<'_> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *progress {
             Progress::Idle { lasts } => {
-                self.say(&state, &format!("  metering the idle machine for {} s", lasts.as_secs()))
+                self.say(&state, &format!("  metering the idle machine for {} s", lasts.as_secs()));
             }
             Progress::LevelStarted { load, step, number, of } => {
                 self.begins(&mut state, &load.model, step, number, of);

@@ -144,9 +144,9 @@ fn compared(series: &[&Series], with_efficiency: bool) -> ComparedModel {
         let tok_s: Vec<Option<Interval>> =
             of_each.iter().map(|level| level.and_then(|level| level.tok_s)).collect();
         let ratios = tok_s[1..].iter().map(|other| ratio(tok_s[0]?, (*other)?)).collect();
-        let gross = |level: &Option<&LevelResult>| Some(level.as_ref()?.tok_per_w?.gross);
+        let gross = |level: Option<&LevelResult>| Some(level?.tok_per_w?.gross);
         let tok_per_w =
-            if with_efficiency { of_each.iter().map(gross).collect() } else { Vec::new() };
+            if with_efficiency { of_each.iter().copied().map(gross).collect() } else { Vec::new() };
         ComparedLevel { parallel, tok_s, ratios, tok_per_w }
     });
     ComparedModel {

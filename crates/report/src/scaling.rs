@@ -1,6 +1,8 @@
 //! Throughput over parallelism as a chart: the paper's `scaling_curves.png`, with intervals, the
 //! roof, and what the verdict says.
 
+use std::fmt::Write as _;
+
 use harmonic_types::{BenchRun, LevelResult, Series};
 
 use crate::chart::{Chart, Curve, Point, Reference, ReferenceKind, Sign, Theme, render};
@@ -93,10 +95,10 @@ fn point(level: &LevelResult, rate: f64) -> Point {
         title.push_str(" tok/s");
     }
     if let Some(ttft) = level.ttft_ms {
-        title.push_str(&format!(", TTFT p50 {}", time(ttft.p50)));
+        let _ = write!(title, ", TTFT p50 {}", time(ttft.p50));
     }
     if let Some(tpot) = level.tpot_ms {
-        title.push_str(&format!(", TPOT p50 {}", time(tpot.p50)));
+        let _ = write!(title, ", TPOT p50 {}", time(tpot.p50));
     }
     Point { x: level.parallel.into(), y: rate, interval, title }
 }

@@ -9,6 +9,7 @@ use harmonic_types::{AgentName, SetupAxis};
 
 /// `bench`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Bench {
     /// The team
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! Records of earlier runs, and what the paper published, by the names a user gives them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use harmonic_hardware::curve::published;
 use harmonic_laws::{LevelThroughput, verdict};
@@ -38,7 +38,7 @@ pub fn find(subject: &str) -> anyhow::Result<BenchRun> {
     Ok(run)
 }
 
-fn unreadable(subject: &str, path: &PathBuf, error: &std::io::Error) -> Failure {
+fn unreadable(subject: &str, path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
         format!(
             "`{subject}` is neither a profile of the paper nor a run: {}: {error}",

@@ -53,7 +53,7 @@ pub fn spaced(positions: &[f64], gap: f64) -> Vec<bool> {
     let mut kept: Vec<bool> = positions
         .iter()
         .map(|at| {
-            let fits = at - before >= gap && (last - at >= gap || at == last);
+            let fits = at - before >= gap && (last - at >= gap || at >= last);
             if fits {
                 before = *at;
             }

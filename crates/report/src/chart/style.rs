@@ -3,6 +3,8 @@
 //! The palette is Okabe and Ito's ("Color universal design", 2008), which people with any kind of
 //! colour vision can tell apart; lighter on dark ground.
 
+use std::fmt::Write as _;
+
 /// Curves beyond this many repeat the colours; their shapes and dashes still differ.
 pub const COLOURS: usize = 6;
 
@@ -79,11 +81,12 @@ fn colours(palette: &Palette) -> String {
          .chart .roof,.chart .ideal,.chart .fit{{stroke:{muted}}}"
     );
     for (index, colour) in curves.iter().enumerate() {
-        rules.push_str(&format!(
+        let _ = write!(
+            rules,
             ".chart .s{index} path,.chart .s{index} line{{stroke:{colour}}}\
              .chart .s{index} .point,.chart .s{index} .dot{{fill:{colour};stroke:{ground}}}\
              .chart .s{index} .trial,.chart .s{index} text{{fill:{colour}}}"
-        ));
+        );
     }
     rules
 }

@@ -5,6 +5,9 @@ use harmonic_types::{BenchRun, LevelResult, Percentiles};
 use crate::chart::{Chart, Curve, Point};
 use crate::figure::{digits, scope, time};
 
+/// A kind of time of a level.
+type Times = fn(&LevelResult) -> Option<Percentiles>;
+
 /// Each with its caption; of a run with several series those of the first, since the others have
 /// tables.
 pub fn of(run: &BenchRun) -> Vec<(Chart, String)> {
@@ -13,7 +16,6 @@ pub fn of(run: &BenchRun) -> Vec<(Chart, String)> {
     let is_open = levels.iter().any(|level| level.rate.is_some());
     let x_name = if is_open { "arrivals per second" } else { "sequences in flight" };
     let mut charts = Vec::new();
-    type Times = fn(&LevelResult) -> Option<Percentiles>;
     let kinds: [(&str, Times, &str); 2] = [
         (
             "TTFT",

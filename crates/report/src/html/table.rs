@@ -46,6 +46,9 @@ fn first(level: &LevelResult) -> String {
     level.rate.map_or_else(|| format!("{}x", level.parallel), |rate| format!("{rate}/s"))
 }
 
+/// A kind of time of a level.
+type Times = fn(&LevelResult) -> Option<Percentiles>;
+
 struct Column {
     name: &'static str,
     unit: Option<String>,
@@ -76,7 +79,6 @@ fn columns(series: &Series) -> Vec<Column> {
         }),
         column("roof", "tok/s", |level| or_absent(level.roof_tok_s.map(|roof| digits(roof.0)))),
     ];
-    type Times = fn(&LevelResult) -> Option<Percentiles>;
     let times: [(&'static str, Times); 4] = [
         ("TTFT", |level| level.ttft_ms),
         ("ITL", |level| level.itl_ms),

@@ -25,14 +25,14 @@ pub fn curve(run: &BenchRun, width: usize, height: usize) -> String {
     let curves: Vec<String> = run
         .series
         .iter()
-        .filter(is_closed)
+        .filter(|series| is_closed(series))
         .map(|series| series_curve(series, width, height))
         .collect();
     curves.join("\n\n")
 }
 
 /// Rates of an open loop have no place on an axis of parallelism.
-fn is_closed(series: &&Series) -> bool {
+fn is_closed(series: &Series) -> bool {
     series.levels.iter().all(|level| level.rate.is_none())
 }
 
