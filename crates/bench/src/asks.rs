@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
 use harmonic_types::AgentName;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::config::{BenchConfig, Load};
+use crate::meter::Done;
 use crate::prompt::Prompts;
 use crate::target::{Arrival, Ask, Counted, Target, TargetError};
 
@@ -64,6 +65,20 @@ impl<'a> Asks<'a> {
     pub fn prompt_of(&self, words: u32) -> String {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         Prompts::new(self.config.seed, words).get(index)
+    }
+
+    /// Sends the next request, of full length, and stamps what arrives by the time since `began`.
+    pub async fn timed<T: Target>(&self, target: &T, began: Instant) -> Result<Done, TargetError> {
+        let sent = began.elapsed();
+        let mut outputs = Vec::new();
+        let ask = self.next(self.config.output_tokens);
+        let counted = self.answer(target, ask, || outputs.push(began.elapsed())).await?;
+        let ended = began.elapsed();
+        if outputs.is_empty() {
+            // Tokens without text: all there is to time is the end.
+            outputs.push(ended);
+        }
+        Ok(Done { sent, outputs, ended, counted, opening: false })
     }
 
     /// Sends `ask` and reads the answer to its end; `output` hears of each arrival.

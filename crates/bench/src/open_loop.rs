@@ -17,7 +17,6 @@ use futures::stream::FuturesUnordered;
 use harmonic_types::Joules;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::asks::Asks;
 use crate::bystander::Bystander;
 use crate::closed_loop::Bench;
 use crate::levels::Levels;
@@ -63,7 +62,7 @@ pub async fn measure<T: Target>(
                     break Ended::Overrun;
                 }
                 journal.arrived(sent);
-                in_flight.push(request(target, bench.asks, began, sent));
+                in_flight.push(async move { (sent, bench.asks.timed(target, began).await) });
                 arrival.as_mut().reset(began + arrivals.next());
             }
             Some((sent, answer)) = in_flight.next() => {
@@ -82,25 +81,6 @@ pub async fn measure<T: Target>(
     };
     drop(in_flight);
     journal.outcome(ended, &bystander)
-}
-
-async fn request<T: Target>(
-    target: &T,
-    asks: &Asks<'_>,
-    began: Instant,
-    sent: Duration,
-) -> (Duration, Result<Done, TargetError>) {
-    let mut outputs = Vec::new();
-    let ask = asks.next(asks.config().output_tokens);
-    let answer = asks.answer(target, ask, || outputs.push(began.elapsed())).await;
-    let done = answer.map(|counted| {
-        let ended = began.elapsed();
-        if outputs.is_empty() {
-            outputs.push(ended);
-        }
-        Done { sent, outputs, ended, counted, opening: false }
-    });
-    (sent, done)
 }
 
 /// A Poisson process: the gaps are exponential.

@@ -100,16 +100,5 @@ async fn wave<T: Target>(
     parallel: u32,
     began: Instant,
 ) -> Vec<Result<Done, TargetError>> {
-    let one = || async {
-        let sent = began.elapsed();
-        let mut outputs = Vec::new();
-        let ask = asks.next(asks.config().output_tokens);
-        let counted = asks.answer(target, ask, || outputs.push(began.elapsed())).await?;
-        let ended = began.elapsed();
-        if outputs.is_empty() {
-            outputs.push(ended);
-        }
-        Ok(Done { sent, outputs, ended, counted, opening: false })
-    };
-    join_all((0..parallel).map(|_| one())).await
+    join_all((0..parallel).map(|_| asks.timed(target, began))).await
 }

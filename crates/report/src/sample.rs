@@ -3,7 +3,7 @@
 use harmonic_laws::{LevelThroughput, verdict};
 use harmonic_types::{
     BenchRun, Interval, LevelResult, Percentiles, PowerFigures, PowerScope, ProvenanceMap,
-    SensorFigures, Series, TokensPerSecond, TokensPerWatt, Watts, WindowResult, Workload,
+    SensorFigures, Series, TokensPerSecond, TokensPerWatt, Verdict, Watts, WindowResult, Workload,
 };
 
 fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
@@ -30,10 +30,6 @@ fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
 }
 
 fn run_of(levels: Vec<LevelResult>) -> BenchRun {
-    let measured: Vec<LevelThroughput> = levels
-        .iter()
-        .filter_map(|level| Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? }))
-        .collect();
     BenchRun {
         schema: BenchRun::SCHEMA.to_owned(),
         protocol: "quick".to_owned(),
@@ -56,7 +52,7 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
             model: "smollm2:135m".to_owned(),
             agent: None,
             key: None,
-            verdict: verdict(&measured),
+            verdict: judged(&levels),
             levels,
         }],
         warnings: Vec::new(),
@@ -148,8 +144,25 @@ pub(crate) fn open() -> BenchRun {
         level.rate = Some(rate);
         level.goodput = Some(rate * 0.9);
     }
-    run.series[0].verdict = harmonic_types::Verdict::default();
+    run.series[0].verdict = Verdict::default();
     run
+}
+
+/// What the paper published of a machine, with our verdict on it.
+pub(crate) fn published(profile: &str) -> BenchRun {
+    let mut run = harmonic_hardware::curve::published(profile).unwrap();
+    for series in &mut run.series {
+        series.verdict = judged(&series.levels);
+    }
+    run
+}
+
+fn judged(levels: &[LevelResult]) -> Verdict {
+    let measured: Vec<LevelThroughput> = levels
+        .iter()
+        .filter_map(|level| Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? }))
+        .collect();
+    verdict(&measured)
 }
 
 /// Nothing measured.

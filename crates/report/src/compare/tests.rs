@@ -1,19 +1,8 @@
-use harmonic_hardware::curve::published;
-use harmonic_laws::{LevelThroughput, verdict};
-
 use super::*;
 use crate::sample;
 
 fn profile(name: &str) -> Subject {
-    let mut run = published(name).unwrap();
-    for series in &mut run.series {
-        let levels = series
-            .levels
-            .iter()
-            .map(|level| LevelThroughput { parallel: level.parallel, tok_s: level.tok_s.unwrap() });
-        series.verdict = verdict(&levels.collect::<Vec<_>>());
-    }
-    Subject { name: name.to_owned(), run }
+    Subject { name: name.to_owned(), run: sample::published(name) }
 }
 
 #[test]

@@ -1,19 +1,8 @@
-use harmonic_hardware::curve::published;
-use harmonic_laws::{LevelThroughput, verdict};
-
 use super::*;
 use crate::sample;
 
 fn shown(profile: &str) -> String {
-    let mut run = published(profile).unwrap();
-    for series in &mut run.series {
-        let levels = series
-            .levels
-            .iter()
-            .map(|level| LevelThroughput { parallel: level.parallel, tok_s: level.tok_s.unwrap() });
-        series.verdict = verdict(&levels.collect::<Vec<_>>());
-    }
-    text(&run).unwrap()
+    text(&sample::published(profile)).unwrap()
 }
 
 #[test]
