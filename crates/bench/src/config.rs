@@ -133,6 +133,12 @@ impl BenchConfig {
         if !self.temperature.is_finite() || self.temperature < 0.0 {
             return refuse("temperature", self.temperature.to_string(), "a number, 0 or more");
         }
+        let slo = self.slo.unwrap_or_default();
+        for (setting, bound) in [("ttft_ms", slo.ttft_ms), ("itl_ms", slo.itl_ms)] {
+            if let Some(bound) = bound.filter(|bound| !(bound.is_finite() && *bound > 0.0)) {
+                return refuse(setting, bound.to_string(), "a number of milliseconds above 0");
+            }
+        }
         for (setting, value) in [
             ("window", self.window),
             ("idle", self.idle),
@@ -198,6 +204,11 @@ mod tests {
         insta::assert_snapshot!(
             said(BenchConfig { protocol: Protocol::Open, ..base.clone() }),
             @"rates is empty but must be given in an open loop"
+        );
+        let slo = Slo { ttft_ms: None, itl_ms: Some(f64::NAN) };
+        insta::assert_snapshot!(
+            said(BenchConfig { slo: Some(slo), ..base.clone() }),
+            @"itl_ms is NaN but must be a number of milliseconds above 0"
         );
         insta::assert_snapshot!(
             said(BenchConfig { rates: vec![-1.0], ..base.clone() }),

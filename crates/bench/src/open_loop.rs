@@ -83,6 +83,9 @@ pub async fn measure<T: Target>(
     journal.outcome(ended, &bystander)
 }
 
+/// Seconds after which nobody waits for an arrival; a clock can be asked for it.
+const NEVER_S: f64 = 1e9;
+
 /// A Poisson process: the gaps are exponential.
 struct Arrivals {
     dice: fastrand::Rng,
@@ -99,7 +102,7 @@ impl Arrivals {
     fn next(&mut self) -> Duration {
         // 1 − u is above 0 and at most 1.
         self.at -= (1.0 - self.dice.f64()).ln() / self.rate;
-        Duration::try_from_secs_f64(self.at).unwrap_or(Duration::MAX / 2)
+        Duration::from_secs_f64(self.at.min(NEVER_S))
     }
 }
 
@@ -241,6 +244,12 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_next_to_zero_is_a_time_that_a_clock_has() {
+        let at = Arrivals::new(7, f64::MIN_POSITIVE).next();
+        assert!(Instant::now().checked_add(at).is_some(), "{at:?}");
+    }
 
     #[test]
     fn gaps_have_the_mean_and_the_spread_of_a_poisson_process() {

@@ -208,3 +208,38 @@ fn judge(levels: &[LevelResult], slo: Option<Slo>) -> Verdict {
     };
     verdict_within(&measured, limit_ms, itl_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use harmonic_types::Percentiles;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::measured::Measured;
+
+    /// What is said of a client whose clock struck so late, where tokens are 20 ms apart.
+    fn said(lag_ms: u64) -> Option<Warning> {
+        let measured = Measured {
+            lag: Some(Duration::from_millis(lag_ms)),
+            ..Measured::since(Instant::now())
+        };
+        let outcome = Outcome { measured, ended: Ended::Complete, first_error: None };
+        let itl_ms = Some(Percentiles { p50: 20.0, ..Percentiles::default() });
+        let result = LevelResult { itl_ms, ..LevelResult::default() };
+        client_bound(Step::Parallel(8), &outcome, &result)
+    }
+
+    #[test]
+    fn a_client_that_is_late_by_half_a_gap_is_called_so() {
+        assert_eq!(said(1), None);
+        assert_eq!(said(9), None);
+        let warning = said(12).unwrap();
+        assert_eq!(warning.code(), "client-bound");
+        insta::assert_snapshot!(warning, @"8x: the client's own clock struck 12 ms late, where tokens are 20 ms apart: the figures are the client's as much as the server's");
+    }
+
+    #[test]
+    fn an_open_loops_level_is_its_mean_in_flight() {
+        assert_eq!([None, Some(0.2), Some(6.6)].map(rounded), [1, 1, 7]);
+    }
+}

@@ -28,12 +28,14 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 14] = [
 const BINARY: &str = "harmonic";
 
 /// Library → the one crate that may use it outside of tests.
-const ONLY_IN: [(&str, &str); 5] = [
+const ONLY_IN: [(&str, &str); 7] = [
     ("llama-cpp-2", "harmonic-llama"),
     ("llama-cpp-sys-2", "harmonic-llama"),
     ("llguidance", "harmonic-engine"),
     ("axum", "harmonic-gateway"),
     ("clap", BINARY),
+    ("maud", "harmonic-report"),
+    ("resvg", "harmonic-report"),
 ];
 
 /// Lines of a source file before its tests.
