@@ -8,8 +8,9 @@ use crate::terminal::grid;
 
 /// Tables of §4.1's form, then peaks and sweet spots.
 pub fn text(comparison: &Comparison) -> String {
+    let names = names(&comparison.subjects);
     let mut parts: Vec<String> =
-        comparison.models.iter().map(|model| table(comparison, model)).collect();
+        comparison.models.iter().map(|model| table(&names, model)).collect();
     if parts.is_empty() {
         parts.push(format!(
             "{} have no model in common, and more than one each",
@@ -20,13 +21,13 @@ pub fn text(comparison: &Comparison) -> String {
     parts.join("\n\n")
 }
 
-fn table(comparison: &Comparison, model: &ComparedModel) -> String {
-    let (first, others) = (&comparison.subjects[0], &comparison.subjects[1..]);
+fn table(names: &[String], model: &ComparedModel) -> String {
+    let (first, others) = (&names[0], &names[1..]);
     let mut header = vec!["Parallelism".to_owned()];
-    header.extend(comparison.subjects.iter().map(|name| short(name)));
+    header.extend(names.iter().cloned());
     for other in others {
         let one_only = others.len() == 1;
-        header.push(if one_only { "Ratio".to_owned() } else { format!("over {}", short(other)) });
+        header.push(if one_only { "Ratio".to_owned() } else { format!("over {other}") });
     }
     let any_interval = model.levels.iter().flat_map(|level| &level.ratios).flatten();
     let has_intervals =
@@ -34,34 +35,25 @@ fn table(comparison: &Comparison, model: &ComparedModel) -> String {
     // Of two, in words; of more, words would not fit the line.
     let in_words = has_intervals && others.len() == 1;
     if in_words {
-        header.push(format!("{} is", short(first)));
+        header.push(format!("{first} is"));
     }
     let rows: Vec<Vec<String>> = model.levels.iter().map(|level| row(level, in_words)).collect();
-    let title = format!(
-        "{}: output tok/s, {} over {}",
-        model.model,
-        short(first),
-        others.iter().map(|name| short(name)).collect::<Vec<_>>().join(" and over ")
-    );
+    let title =
+        format!("{}: output tok/s, {first} over {}", model.model, others.join(" and over "));
     let mut lines = vec![title, String::new(), grid(&header, &rows, 0), String::new()];
     if has_intervals && !in_words {
         lines.push("▲ faster and ▼ slower beyond the 95% intervals, ≈ not told apart".to_owned());
         lines.push(String::new());
     }
-    for (index, name) in comparison.subjects.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let peak =
             model.peaks[index].map(|(parallel, rate)| format!("{rate:.1} tok/s at {parallel}x"));
         let spot = model.sweet_spots[index].map(|parallel| format!("{parallel}x"));
-        lines.push(format!(
-            "{}: peak {}, sweet spot {}",
-            short(name),
-            or_absent(peak),
-            or_absent(spot)
-        ));
+        lines.push(format!("{name}: peak {}, sweet spot {}", or_absent(peak), or_absent(spot)));
     }
     if model.levels.iter().any(|level| level.tok_per_w.iter().any(Option::is_some)) {
         lines.push(String::new());
-        lines.push(efficiency(comparison, model));
+        lines.push(efficiency(names, model));
     }
     lines.join("\n")
 }
@@ -113,9 +105,9 @@ fn word(difference: Difference) -> String {
     .to_owned()
 }
 
-fn efficiency(comparison: &Comparison, model: &ComparedModel) -> String {
+fn efficiency(names: &[String], model: &ComparedModel) -> String {
     let mut header = vec!["tok/W gross".to_owned()];
-    header.extend(comparison.subjects.iter().map(|name| short(name)));
+    header.extend(names.iter().cloned());
     let rows: Vec<Vec<String>> = model
         .levels
         .iter()
@@ -127,8 +119,29 @@ fn efficiency(comparison: &Comparison, model: &ComparedModel) -> String {
     grid(&header, &rows, 0)
 }
 
-/// The last part of a path, which tells folders apart.
-fn short(name: &str) -> String {
-    let trimmed = name.trim_end_matches('/');
-    trimmed.rsplit('/').next().unwrap_or(trimmed).to_owned()
+/// The last parts of paths where they tell folders apart, else all of them.
+fn names(subjects: &[String]) -> Vec<String> {
+    let short: Vec<String> = subjects
+        .iter()
+        .map(|name| {
+            let trimmed = name.trim_end_matches('/');
+            trimmed.rsplit('/').next().unwrap_or(trimmed).to_owned()
+        })
+        .collect();
+    let alike = (1..short.len()).any(|index| short[..index].contains(&short[index]));
+    if alike { subjects.to_vec() } else { short }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn folders_of_one_name_keep_their_paths() {
+        let of = |subjects: &[&str]| {
+            names(&subjects.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&["/runs/a/", "dgx-spark"]), ["a", "dgx-spark"]);
+        assert_eq!(of(&["/mon/run", "/tue/run"]), ["/mon/run", "/tue/run"]);
+    }
 }
