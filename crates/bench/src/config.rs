@@ -121,6 +121,9 @@ impl BenchConfig {
         if self.protocol == Protocol::Open && self.rates.is_empty() {
             return refuse("rates", "empty".into(), "given in an open loop");
         }
+        if self.protocol != Protocol::Open && !self.rates.is_empty() {
+            return refuse("rates", format!("{:?}", self.rates), "empty unless the loop is open");
+        }
         if let Some(rate) = self.rates.iter().find(|rate| !(rate.is_finite() && **rate > 0.0)) {
             return refuse("rate", rate.to_string(), "a number above 0");
         }
@@ -211,7 +214,12 @@ mod tests {
             @"itl_ms is NaN but must be a number of milliseconds above 0"
         );
         insta::assert_snapshot!(
-            said(BenchConfig { rates: vec![-1.0], ..base.clone() }),
+            said(BenchConfig { rates: vec![2.0], ..base.clone() }),
+            @"rates is [2.0] but must be empty unless the loop is open"
+        );
+        let open = BenchConfig { protocol: Protocol::Open, ..base.clone() };
+        insta::assert_snapshot!(
+            said(BenchConfig { rates: vec![-1.0], ..open }),
             @"rate is -1 but must be a number above 0"
         );
         insta::assert_snapshot!(

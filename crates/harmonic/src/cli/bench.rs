@@ -20,7 +20,7 @@ pub struct Bench {
     /// Parallel streams, level by level [default: 1,2,4,8,16,32; of --protocol paper:
     /// 1,2,4,8,12,16,20,24,32]; of settings, only the highest level is compared [default: what the
     /// plan has in flight]
-    #[arg(long, value_name = "N,N,…")]
+    #[arg(long, value_name = "N,N,…", conflicts_with = "rate")]
     pub levels: Option<Levels>,
     /// How the load is paced
     #[arg(long, value_enum, default_value_t)]

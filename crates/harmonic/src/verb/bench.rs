@@ -4,7 +4,7 @@ use harmonic_bench::{Against, BenchConfig, against};
 use harmonic_types::BenchRun;
 use serde_json::json;
 
-use crate::cli::Bench;
+use crate::cli::{Bench, Protocol};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::measure::session::Session;
@@ -24,6 +24,10 @@ pub async fn run(
 ) -> anyhow::Result<Exit> {
     if !args.compare.axes().is_empty() {
         return compare(args, settings, printer, stop).await;
+    }
+    if !args.rate.is_empty() && args.protocol != Protocol::Open {
+        let hint = "add --protocol open, or ask for streams with --levels";
+        return Err(Failure::new("--rate is of an open loop alone", hint).into());
     }
     let session = Session::open(args, settings, printer, stop).await?;
     if args.save && !session.has_a_model_of_ours() {

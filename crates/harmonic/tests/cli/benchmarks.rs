@@ -110,6 +110,9 @@ fn the_papers_protocol_an_open_loop_and_a_whole_team() {
     assert_eq!(team["series"][0]["agent"], Value::Null);
     let mut bare = user.harmonic(["bench", "--protocol", "open"]);
     ran(&mut bare).refuses_usage("--rate");
+    user.run(["bench", "--rate", "2"]).refuses(&["--rate is of an open loop alone"]);
+    let both = ["bench", "--protocol", "open", "--rate", "2", "--levels", "1"];
+    user.run(both).refuses_usage("cannot be used with");
 }
 
 #[test]
