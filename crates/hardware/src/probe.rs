@@ -9,6 +9,7 @@
 //! Does not do: measure a GPU's memory, or arithmetic (the benchmark takes that from a target's
 //! prefill).
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::thread;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use harmonic_types::{Bytes, BytesPerSecond};
 
-use crate::memory::Memory;
+use crate::host::Host;
 use crate::sysroot::Sysroot;
 
 /// Rounds of which the best counts.
@@ -44,7 +45,7 @@ pub struct Probed {
 pub fn probe(threads: u32) -> Option<Probed> {
     let root = Sysroot::default();
     let cache = last_level_cache(&root);
-    let free = Memory::read(&root).ok()?.available.0;
+    let free = Host::read(&root).ok()?.available().0;
     let wanted = (cache * CACHES).max(LEAST);
     // Half of what is free: the engines' memory may not be pushed out.
     if wanted > free / 2 {
@@ -60,29 +61,32 @@ pub fn probe(threads: u32) -> Option<Probed> {
 
 /// The shortest time in which all threads read a buffer of `words` words each.
 fn best_round(threads: u32, words: usize) -> Option<Duration> {
-    let barrier = Barrier::new(threads as usize + 1);
+    let barrier = Barrier::new(threads as usize);
     thread::scope(|scope| {
+        let mut threads_of_round = Vec::new();
         for thread in 0..threads {
             let barrier = &barrier;
-            scope.spawn(move || {
+            threads_of_round.push(scope.spawn(move || {
                 // Written, so that each page is memory of its own and not the page of zeros.
                 let buffer: Vec<u64> = (0..words as u64).map(|at| at ^ u64::from(thread)).collect();
-                barrier.wait();
-                for _ in 0..ROUNDS {
+                let round = |_| {
                     barrier.wait();
+                    let began = Instant::now();
                     black_box(sum(black_box(&buffer)));
-                    barrier.wait();
-                }
-            });
+                    (began, Instant::now())
+                };
+                (0..ROUNDS).map(round).collect::<Vec<_>>()
+            }));
         }
-        barrier.wait();
-        let round = |_| {
-            barrier.wait();
-            let began = Instant::now();
-            barrier.wait();
-            began.elapsed()
+        // Each thread has its own clock: one that wakes late would make a round look short.
+        let rounds: Vec<Vec<(Instant, Instant)>> =
+            threads_of_round.into_iter().map(|thread| thread.join().ok()).collect::<Option<_>>()?;
+        let lasted = |round: usize| {
+            let began = rounds.iter().map(|thread| thread[round].0).min()?;
+            let ended = rounds.iter().map(|thread| thread[round].1).max()?;
+            Some(ended.saturating_duration_since(began))
         };
-        (0..ROUNDS).map(round).min().filter(|best| !best.is_zero())
+        (0..ROUNDS).filter_map(lasted).min().filter(|best| !best.is_zero())
     })
 }
 
@@ -107,15 +111,27 @@ fn sum(buffer: &[u64]) -> u64 {
     sums.into_iter().flatten().fold(0, u64::wrapping_add)
 }
 
-/// Bytes of the largest cache that a processor states; 0 where none does.
+/// Bytes of all last-level caches together: a processor of several dies has one on each. 0 where
+/// none is stated.
 fn last_level_cache(root: &Sysroot) -> u64 {
-    const CACHES: &str = "/sys/devices/system/cpu/cpu0/cache";
-    let indices = root.list(CACHES).unwrap_or_default();
-    let size = |index: String| {
-        let text = root.read(&format!("{CACHES}/{index}/size")).ok()??;
-        bytes(text.trim())
-    };
-    indices.into_iter().filter_map(size).max().unwrap_or(0)
+    const CPUS: &str = "/sys/devices/system/cpu";
+    let text = |path: String| Some(root.read(&path).ok()??.trim().to_owned());
+    let mut caches = BTreeMap::new();
+    for cpu in root.list(CPUS).unwrap_or_default() {
+        let folder = format!("{CPUS}/{cpu}/cache");
+        for index in root.list(&folder).unwrap_or_default() {
+            let file = |name: &str| text(format!("{folder}/{index}/{name}"));
+            let level = file("level").and_then(|level| level.parse::<u32>().ok());
+            if let (Some(level), Some(size), Some(shared)) =
+                (level, file("size").and_then(|size| bytes(&size)), file("shared_cpu_list"))
+            {
+                // The same cache is listed below each of its processors.
+                caches.insert((level, shared), size);
+            }
+        }
+    }
+    let Some(last) = caches.keys().map(|(level, _)| *level).max() else { return 0 };
+    caches.iter().filter(|((level, _), _)| *level == last).map(|(_, size)| size).sum()
 }
 
 /// `32K`, `260M`.
@@ -141,6 +157,25 @@ mod tests {
             ["32K", "260M", "1G", "77", "x", "5KM"].map(bytes),
             [Some(32_768), Some(260 << 20), Some(1 << 30), Some(77), None, None,]
         );
+    }
+
+    #[test]
+    fn caches_of_several_dies_are_added_and_each_counts_once() {
+        let home = tempfile::tempdir().unwrap();
+        for (cpu, shared) in [(0, "0-1"), (1, "0-1"), (2, "2-3"), (3, "2-3")] {
+            for (index, level, size, of) in
+                [(0, "1", "32K", cpu.to_string()), (3, "3", "32M", shared.to_owned())]
+            {
+                let folder = format!("sys/devices/system/cpu/cpu{cpu}/cache/index{index}");
+                let folder = home.path().join(folder);
+                std::fs::create_dir_all(&folder).unwrap();
+                for (file, text) in [("level", level), ("size", size), ("shared_cpu_list", &of)] {
+                    std::fs::write(folder.join(file), text).unwrap();
+                }
+            }
+        }
+        assert_eq!(last_level_cache(&Sysroot::new(home.path())), 64 << 20);
+        assert_eq!(last_level_cache(&Sysroot::new("/nonexistent")), 0);
     }
 
     #[test]

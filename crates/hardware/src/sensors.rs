@@ -7,9 +7,10 @@
 
 use harmonic_types::Sensors;
 
-use crate::gpu::GpuVendor;
+use crate::gpu::GpuMemory;
 use crate::machine::{Machine, RunsOn};
 use crate::nvml::NvmlState;
+use crate::platform::Platform;
 use crate::sysroot::Sysroot;
 
 mod amdgpu;
@@ -19,18 +20,26 @@ mod nvml;
 /// The sensors below `root` of what engines on `on` run on; `None` where nothing can be read.
 pub fn sensors(root: &Sysroot, on: RunsOn) -> Option<Box<dyn Sensors>> {
     let machine = Machine::read(root).ok()?;
-    if on == RunsOn::Best {
-        if let NvmlState::Open(nvml) = &machine.nvml
-            && machine.gpus.iter().any(|gpu| gpu.vendor == GpuVendor::Nvidia)
-        {
-            return some(nvml::GpuSensors::new(nvml));
+    let platform = if on == RunsOn::Cpu { Platform::Cpu } else { machine.platform };
+    match platform {
+        Platform::DgxSpark | Platform::NvidiaUnified | Platform::NvidiaDiscrete { .. } => {
+            let NvmlState::Open(nvml) = &machine.nvml else { return None };
+            some(nvml::GpuSensors::new(nvml))
         }
-        let node = machine.gpus.iter().find_map(|gpu| gpu.render_node);
-        if let Some(node) = node {
-            return some(amdgpu::AmdSensors::new(root, node));
+        Platform::AmdDiscrete { .. } | Platform::StrixHalo { .. } | Platform::AmdApu { .. } => {
+            let is_card = matches!(platform, Platform::AmdDiscrete { .. });
+            let of_platform = |memory: &GpuMemory| match memory {
+                GpuMemory::Board { .. } => is_card,
+                GpuMemory::CarveOut { .. } => !is_card,
+                GpuMemory::System | GpuMemory::Unknown => false,
+            };
+            let mut gpus = machine.gpus.iter().filter(|gpu| of_platform(&gpu.memory));
+            some(amdgpu::AmdSensors::new(root, gpus.find_map(|gpu| gpu.render_node)?))
         }
+        // Other sensors would say nothing of these GPUs.
+        Platform::Jetson | Platform::Apple | Platform::NvidiaUnknown => None,
+        Platform::Cpu => some(cpu::CpuSensors::new(root)),
     }
-    some(cpu::CpuSensors::new(root))
 }
 
 /// Sensors that say anything at all.
