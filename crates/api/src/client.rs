@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, Url};
+use serde::de::DeserializeOwned;
 
 use crate::openai::{ChatRequest, Envelope, ModelList, StreamOptions};
 
@@ -127,18 +128,26 @@ impl Client {
     /// # Errors
     /// As [`Client::chat`], and [`ClientError::Protocol`] when the answer is not a model list.
     pub async fn models(&self) -> Result<Vec<String>, ClientError> {
-        let url = self.url("v1/models");
+        let list: ModelList = self.document("v1/models", "a model list").await?;
+        Ok(list.data.into_iter().map(|card| card.id).collect())
+    }
+
+    /// What `path` holds, which should be `what`.
+    async fn document<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        what: &str,
+    ) -> Result<T, ClientError> {
+        let url = self.url(path);
         let response = self.send(&url, |client| client.get(url.clone())).await?;
         let body = response
             .bytes()
             .await
             .map_err(|source| ClientError::Unreachable { url: url.to_string(), source })?;
-        let list: ModelList =
-            serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
-                url: url.to_string(),
-                reason: format!("not a model list: {error}"),
-            })?;
-        Ok(list.data.into_iter().map(|card| card.id).collect())
+        serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
+            url: url.to_string(),
+            reason: format!("not {what}: {error}"),
+        })
     }
 
     /// Whether the server says that it can serve.

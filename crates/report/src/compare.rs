@@ -86,6 +86,28 @@ pub enum Difference {
     NoIntervals,
 }
 
+impl Difference {
+    /// What the interval of a ratio, first over second, bears.
+    pub fn of(ratio: Interval) -> Self {
+        match (ratio.ci95_low, ratio.ci95_high) {
+            (Some(low), _) if low > 1.0 => Self::Faster,
+            (_, Some(high)) if high < 1.0 => Self::Slower,
+            (Some(_), Some(_)) => Self::NotToldApart,
+            _ => Self::NoIntervals,
+        }
+    }
+
+    /// In words, of the first.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::NotToldApart => "not told apart",
+            Self::NoIntervals => "not known: no intervals",
+        }
+    }
+}
+
 impl Comparison {
     /// The schema this build writes.
     pub const SCHEMA: &'static str = "harmonic.compare/1";
@@ -180,13 +202,7 @@ fn ratio(first: Interval, second: Interval) -> Option<ComparedRatio> {
         ci95_low: width.map(|width| mean / width),
         ci95_high: width.map(|width| mean * width),
     };
-    let difference = match (ratio.ci95_low, ratio.ci95_high) {
-        (Some(low), _) if low > 1.0 => Difference::Faster,
-        (_, Some(high)) if high < 1.0 => Difference::Slower,
-        (Some(_), Some(_)) => Difference::NotToldApart,
-        _ => Difference::NoIntervals,
-    };
-    Some(ComparedRatio { ratio, difference })
+    Some(ComparedRatio { ratio, difference: Difference::of(ratio) })
 }
 
 /// Why efficiencies cannot be compared; `None` where they can.

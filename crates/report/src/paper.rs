@@ -33,7 +33,7 @@ pub fn text(run: &BenchRun) -> Option<String> {
     let mut parts = vec![format!("{}, as the paper published it", run.host)];
     parts.push(peaks(run, &claims, &mut notes));
     if let Some(full) = run.series.iter().find(|series| series.levels.len() > 1) {
-        parts.push(levels(run, full, &claims, &mut notes));
+        parts.push(levels(full, &claims, &mut notes));
         parts.push(verdicts(full, &claims, &mut notes));
     }
     parts.push(efficiency(run, &claims, &mut notes));
@@ -73,7 +73,7 @@ fn peak(run: &BenchRun, series: &Series, claims: &Claims, notes: &mut Notes) -> 
 }
 
 /// §4.1.
-fn levels(run: &BenchRun, series: &Series, claims: &Claims, notes: &mut Notes) -> String {
+fn levels(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
     let single = rate(series.levels.first());
     let rows: Vec<Vec<String>> = series
         .levels
@@ -86,7 +86,7 @@ fn levels(run: &BenchRun, series: &Series, claims: &Claims, notes: &mut Notes) -
                 format!("{}x", level.parallel),
                 or_absent(tok_s.map(|rate| format!("{rate:.1}"))),
                 or_absent(times),
-                notes.of_level(run, series, index, claims),
+                notes.of_level(series, index, claims),
             ]
         })
         .collect();

@@ -63,17 +63,7 @@ impl Client {
     /// # Errors
     /// As [`Client::models`].
     pub async fn ollama_models(&self) -> Result<Vec<String>, ClientError> {
-        let url = self.url("api/tags");
-        let response = self.send(&url, |client| client.get(url.clone())).await?;
-        let body = response
-            .bytes()
-            .await
-            .map_err(|source| ClientError::Unreachable { url: url.to_string(), source })?;
-        let list: Listed =
-            serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
-                url: url.to_string(),
-                reason: format!("not a list of Ollama's models: {error}"),
-            })?;
+        let list: Listed = self.document("api/tags", "a list of Ollama's models").await?;
         Ok(list.models.into_iter().map(|model| model.name).collect())
     }
 

@@ -36,18 +36,13 @@ impl Client {
     /// # Errors
     /// [`ClientError::Unreachable`] when nobody answers.
     pub async fn slots(&self) -> Result<Option<Vec<EngineSlots>>, ClientError> {
-        let url = self.url("slots");
-        let response = match self.send(&url, |client| client.get(url.clone())).await {
-            Ok(response) => response,
+        let report: Report = match self.document("slots", "the slots of a harmonic server").await {
+            Ok(report) => report,
             // llama-server has a page of this name, too, which it may keep to itself.
-            Err(ClientError::Status { .. }) => return Ok(None),
+            Err(ClientError::Status { .. } | ClientError::Protocol { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let unreachable = |source| ClientError::Unreachable { url: url.to_string(), source };
-        let body = response.bytes().await.map_err(unreachable)?;
-        let report: Option<Report> = serde_json::from_slice(&body).ok();
-        let ours = report.filter(|report| report.schema.starts_with("harmonic.slots/"));
-        Ok(ours.map(|report| report.engines))
+        Ok(report.schema.starts_with("harmonic.slots/").then_some(report.engines))
     }
 
     /// Whether the server runs on this host, by its address.

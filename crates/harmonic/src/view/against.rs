@@ -1,6 +1,7 @@
 //! Two servers that were measured in turns.
 
 use harmonic_bench::LevelRatio;
+use harmonic_report::compare::Difference;
 use harmonic_types::{BenchRun, Interval};
 
 use super::table::table;
@@ -16,7 +17,7 @@ pub fn text(first: &BenchRun, second: &BenchRun, ratios: &[LevelRatio]) -> Strin
             rate(second, level.parallel),
             level.ratio.map_or_else(|| ABSENT.to_owned(), |ratio| format!("{:.3}", ratio.mean)),
             level.ratio.and_then(bounds).unwrap_or_else(|| ABSENT.to_owned()),
-            level.ratio.map_or("", word).to_owned(),
+            level.ratio.map_or(ABSENT, |ratio| Difference::of(ratio).word()).to_owned(),
         ]
     });
     let header = ["parallel", "first tok/s", "second tok/s", "first ÷ second", "95%", "first is"];
@@ -32,27 +33,4 @@ fn rate(run: &BenchRun, parallel: u32) -> String {
 
 fn bounds(ratio: Interval) -> Option<String> {
     Some(format!("{:.3} to {:.3}", ratio.ci95_low?, ratio.ci95_high?))
-}
-
-fn word(ratio: Interval) -> &'static str {
-    match (ratio.ci95_low, ratio.ci95_high) {
-        (Some(low), _) if low > 1.0 => "faster",
-        (_, Some(high)) if high < 1.0 => "slower",
-        (Some(_), Some(_)) => "not told apart",
-        _ => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ratio_says_what_its_interval_bears() {
-        let of = |low, high| Interval { mean: 1.0, ci95_low: Some(low), ci95_high: Some(high) };
-        assert_eq!(word(of(1.01, 1.2)), "faster");
-        assert_eq!(word(of(0.8, 0.99)), "slower");
-        assert_eq!(word(of(0.9, 1.1)), "not told apart");
-        assert_eq!(word(Interval { mean: 2.0, ci95_low: None, ci95_high: None }), "");
-    }
 }

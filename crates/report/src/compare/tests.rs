@@ -96,3 +96,15 @@ fn three_fit_and_strangers_have_nothing_in_common() {
     let none = Comparison::of(&[other, Subject { run: sample::two(), ..one("two") }]);
     assert!(text(&none).contains("no model in common"), "{}", text(&none));
 }
+
+#[test]
+fn a_ratio_says_what_its_interval_bears() {
+    let of = |low, high| {
+        Difference::of(Interval { mean: 1.0, ci95_low: Some(low), ci95_high: Some(high) })
+    };
+    assert_eq!(of(1.01, 1.2), Difference::Faster);
+    assert_eq!(of(0.8, 0.99), Difference::Slower);
+    assert_eq!(of(0.9, 1.1), Difference::NotToldApart);
+    let bare = Interval { mean: 2.0, ci95_low: None, ci95_high: None };
+    assert_eq!(Difference::of(bare), Difference::NoIntervals);
+}

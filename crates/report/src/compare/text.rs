@@ -65,7 +65,12 @@ fn row(level: &ComparedLevel, in_words: bool) -> Vec<String> {
     let ratio = |found: ComparedRatio| if only { ratio(found) } else { marked(found) };
     row.extend(level.ratios.iter().map(|found| or_absent(found.map(ratio))));
     if in_words {
-        row.extend(level.ratios.iter().map(|found| or_absent(found.map(|f| word(f.difference)))));
+        row.extend(
+            level
+                .ratios
+                .iter()
+                .map(|found| or_absent(found.map(|f| f.difference.word().to_owned()))),
+        );
     }
     row
 }
@@ -93,16 +98,6 @@ fn marked(found: ComparedRatio) -> String {
         Difference::NoIntervals => " ",
     };
     format!("{:.2}x {mark}", found.ratio.mean)
-}
-
-fn word(difference: Difference) -> String {
-    match difference {
-        Difference::Faster => "faster",
-        Difference::Slower => "slower",
-        Difference::NotToldApart => "not told apart",
-        Difference::NoIntervals => "not known: no intervals",
-    }
-    .to_owned()
 }
 
 fn efficiency(names: &[String], model: &ComparedModel) -> String {

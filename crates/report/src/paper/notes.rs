@@ -172,13 +172,7 @@ impl Notes {
     }
 
     /// At a row of §4.1.
-    pub(super) fn of_level(
-        &mut self,
-        _: &BenchRun,
-        series: &Series,
-        index: usize,
-        claims: &Claims,
-    ) -> String {
+    pub(super) fn of_level(&mut self, series: &Series, index: usize, claims: &Claims) -> String {
         let level = &series.levels[index];
         let Some(now) = rate(Some(level)) else { return String::new() };
         let mut marks = Vec::new();
