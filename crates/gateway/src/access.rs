@@ -37,10 +37,14 @@ pub struct Access {
     pub origins: Origins,
 }
 
+/// Name of the key that let a request in; an extension of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyName(pub(crate) Arc<str>);
+
 /// Middleware: lets in who may come.
 pub(crate) async fn door(
     State(shared): State<Arc<Shared>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let access = &shared.access;
@@ -51,6 +55,8 @@ pub(crate) async fn door(
     {
         let name = keys.admit(request.headers())?;
         Span::current().record("key", name);
+        let name = KeyName(name.into());
+        request.extensions_mut().insert(name);
     }
     Ok(next.run(request).await)
 }

@@ -18,9 +18,14 @@ use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
 use harmonic_engine::EngineError;
 use harmonic_types::{AgentName, Refused};
 
+use crate::pull::MAX_PULLS;
+
 /// When to come back while a deployment stops or an engine is gone. There is no figure to derive
 /// it from: about as long as it takes to start an engine whose weights are in the page cache.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
+
+/// When to ask again while a pull is under way: models take minutes.
+const PULL_RETRY: Duration = Duration::from_secs(60);
 
 /// What can go wrong with a request.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +51,17 @@ pub(crate) enum ApiError {
         "{agent} makes no embeddings: its model {model} writes text, and no engine here embeds"
     )]
     NoEmbeddings { agent: AgentName, model: String },
-    #[error("this server fetches no models: use `harmonic models pull`")]
-    NoPuller,
+    #[error(
+        "this server fetches no models for clients: `harmonic up --allow-pull` lets them fetch those \
+         of the catalog, --allow-pull=any any of the hub; `harmonic models pull` fetches one on the \
+         server's machine"
+    )]
+    PullsOff,
+    /// The puller's own words.
+    #[error("{message}")]
+    PullRefused { message: String },
+    #[error("a pull is under way: clients have one at a time, and all keys together {MAX_PULLS}")]
+    PullUnderWay,
     #[error("cannot pull the model: {message}")]
     PullFailed { message: String },
     #[error("{agent} had no slot free within {} s: ask again", waited.as_secs_f64())]
@@ -129,7 +143,11 @@ impl ApiError {
             },
             Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None),
             Self::NoEmbeddings { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
-            Self::NoPuller => (S::NOT_FOUND, F::NotFound, "no_pulls", None),
+            Self::PullsOff => (S::FORBIDDEN, F::Forbidden, "pulls_off", None),
+            Self::PullRefused { .. } => (S::FORBIDDEN, F::Forbidden, "pull_not_allowed", None),
+            Self::PullUnderWay => {
+                (S::TOO_MANY_REQUESTS, F::Limited, "pull_under_way", Some(PULL_RETRY))
+            }
             Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
             Self::QueueTimeout { .. } => {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "queue_timeout", unavailable)

@@ -40,6 +40,7 @@ pub use config::Config;
 pub use error::GatewayError;
 pub use holder::Holder;
 pub use listener::{Listener, bind};
-pub use puller::{PullFailed, Puller};
+pub use pull::MAX_PULLS;
+pub use puller::{PullFailed, PullRefused, Puller};
 pub use roster::{Roster, RosterAgent};
 pub use server::serve;

@@ -1,9 +1,12 @@
 //! `POST /api/pull`: models are fetched by the [`crate::Puller`] that the server was given.
 //!
+//! Invariants: nothing is fetched that the puller does not allow; a key has one pull at a time, and
+//! all together have [`MAX_PULLS`]; a client that goes away ends its pull.
+//!
 //! A model that has been fetched is in the store; agents are what the stack says, so none is added.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -16,32 +19,98 @@ use futures::{StreamExt, TryStreamExt};
 use harmonic_api::ollama::{Progress, PullBody};
 use harmonic_api::{Dialect, Invalid, ndjson, read};
 
+use crate::access::KeyName;
 use crate::api_error::ApiError;
 use crate::body;
 use crate::puller::PullFailed;
 use crate::respond::json;
+use crate::roster::Roster;
 use crate::shared::Shared;
+
+/// Most pulls at a time, whosever they are: each takes a disk, a network and a core for hashing.
+pub const MAX_PULLS: usize = 2;
 
 /// Fetches a model.
 pub(crate) async fn pull(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let key = request.extensions().get::<KeyName>().cloned();
     let body: PullBody = read(&body::read(&shared, request).await?)?;
-    let model = body.model.or(body.name).filter(|model| !model.is_empty());
-    let model = model.ok_or_else(|| Invalid::Value {
+    let given = [body.model, body.name].into_iter().flatten().find(|model| !model.is_empty());
+    let model = given.ok_or_else(|| Invalid::Value {
         param: "model".to_owned(),
         reason: "must name a model".to_owned(),
     })?;
     let roster = shared.roster();
-    let puller = roster.puller().ok_or(ApiError::NoPuller)?;
-    let progress = puller.pull(model).chain(stream::iter([Ok(success())]));
+    let progress = if is_offered(&roster, &model) {
+        stream::iter([Ok(success())]).boxed()
+    } else {
+        let puller = roster.puller().ok_or(ApiError::PullsOff)?;
+        puller.allows(&model).map_err(|refused| ApiError::PullRefused { message: refused.0 })?;
+        let turn = Turn::of(&shared, key)?;
+        let end = stream::once(async move {
+            // Given back here, or with the stream.
+            drop(turn);
+            Ok(success())
+        });
+        puller.pull(model).chain(end).boxed()
+    };
     if body.stream.unwrap_or(true) {
-        return Ok(streamed(progress.boxed()));
+        return Ok(streamed(progress));
     }
     let last = progress.try_fold(success(), async |_, progress| Ok(progress)).await;
     let last = last.map_err(|PullFailed(message)| ApiError::PullFailed { message })?;
     Ok(json(StatusCode::OK, &last))
+}
+
+/// Whether it is what this server offers already: an agent, or the base model of one. Clients pull
+/// what they mean to ask, and `/api/tags` tells both to everybody. A path of this machine is not
+/// told, and never offered.
+fn is_offered(roster: &Roster, model: &str) -> bool {
+    let name = model.strip_suffix(":latest").unwrap_or(model);
+    roster.agents().iter().any(|agent| {
+        agent.name.0 == name || (agent.model == model && !agent.model.contains(['/', '\\']))
+    })
+}
+
+/// The pulls that are under way, by their keys.
+#[derive(Debug, Default)]
+pub(crate) struct Pulls(Mutex<Vec<Option<KeyName>>>);
+
+impl Pulls {
+    fn on<T>(&self, with: impl FnOnce(&mut Vec<Option<KeyName>>) -> T) -> T {
+        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The right to one pull, given back when dropped.
+struct Turn {
+    shared: Arc<Shared>,
+    key: Option<KeyName>,
+}
+
+impl Turn {
+    /// Clients without keys are one.
+    fn of(shared: &Arc<Shared>, key: Option<KeyName>) -> Result<Self, ApiError> {
+        shared.pulls.on(|under_way| {
+            if under_way.len() >= MAX_PULLS || under_way.contains(&key) {
+                return Err(ApiError::PullUnderWay);
+            }
+            under_way.push(key.clone());
+            Ok(())
+        })?;
+        Ok(Self { shared: Arc::clone(shared), key })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.shared.pulls.on(|under_way| {
+            let own = under_way.iter().position(|key| *key == self.key);
+            own.map(|own| under_way.swap_remove(own));
+        });
+    }
 }
 
 /// What the last line says.

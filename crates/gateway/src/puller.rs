@@ -12,8 +12,19 @@ use harmonic_api::ollama::Progress;
 #[error("{0}")]
 pub struct PullFailed(pub String);
 
+/// Why a model may not be fetched for a client, and what would let it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PullRefused(pub String);
+
 /// Fetches models into the store that the server's plans read from.
 pub trait Puller: Send + Sync {
+    /// Whether clients may have `model` fetched; nothing has been looked up for it.
+    ///
+    /// # Errors
+    /// What would let them.
+    fn allows(&self, model: &str) -> Result<(), PullRefused>;
+
     /// Fetches `model`, which is named as `harmonic models pull` takes it. Yields how far it is,
     /// and ends after one error, or when the model is there; dropping it stops fetching.
     fn pull(&self, model: String) -> BoxStream<'static, Result<Progress, PullFailed>>;

@@ -9,6 +9,7 @@ use harmonic_types::RequestId;
 use crate::access::Access;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::pull::Pulls;
 use crate::roster::Roster;
 
 /// What all requests share.
@@ -18,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
+    pub(crate) pulls: Pulls,
     /// Seconds since 1970 at which the server started.
     pub(crate) started: u64,
     next: AtomicU64,
@@ -30,6 +32,7 @@ impl Shared {
             access,
             config,
             metrics: Metrics::new(),
+            pulls: Pulls::default(),
             started: unix_now(),
             next: AtomicU64::new(1),
         })

@@ -14,7 +14,7 @@ mod door;
 mod running;
 
 pub use bench::{Bench, Compared, Protocol, Report};
-pub use door::{Door, Keys};
+pub use door::{AllowPull, Door, Keys};
 pub use running::{Chat, Down, Ps};
 
 /// A team of local LLM agents on this machine

@@ -22,7 +22,7 @@ pub struct Door {
     pub queue_limit: u32,
     /// How long a request may wait.
     pub queue_timeout: Duration,
-    /// Who fetches models for clients.
+    /// Who fetches models for clients, if they may have any fetched.
     pub puller: Option<StorePuller>,
 }
 
@@ -62,7 +62,9 @@ impl Door {
             access: Access { keys: keys.map(Arc::new), hosts, origins },
             queue_limit: args.queue,
             queue_timeout: Duration::from_secs(args.queue_timeout.get()),
-            puller: Some(StorePuller(settings.clone())),
+            puller: args
+                .allow_pull
+                .map(|allowed| StorePuller { settings: settings.clone(), allowed }),
         })
     }
 

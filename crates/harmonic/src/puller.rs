@@ -6,10 +6,11 @@ use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::{self, BoxStream};
 use harmonic_api::ollama::Progress;
-use harmonic_gateway::{PullFailed, Puller};
-use harmonic_models::{Progress as PullProgress, Source};
+use harmonic_gateway::{PullFailed, PullRefused, Puller};
+use harmonic_models::{CATALOG_NAMES, ModelError, Progress as PullProgress, Source, catalog};
 use harmonic_types::Bytes;
 
+use crate::cli::AllowPull;
 use crate::settings::Settings;
 use crate::team;
 
@@ -18,15 +19,41 @@ const LINES: u64 = 100;
 
 /// Fetches into the store as `harmonic models pull` does, by these settings. What the machine can
 /// do is looked up when somebody pulls.
-pub struct StorePuller(pub Settings);
+pub struct StorePuller {
+    /// Where models are and come from.
+    pub settings: Settings,
+    /// What clients may have fetched.
+    pub allowed: AllowPull,
+}
 
 impl Puller for StorePuller {
+    /// A client says neither which files of this machine are read, nor which packages are fetched.
+    fn allows(&self, model: &str) -> Result<(), PullRefused> {
+        let source: Source =
+            model.parse().map_err(|error: ModelError| PullRefused(error.to_string()))?;
+        match (&source, self.allowed) {
+            (Source::Name(name), _) if catalog::find(name).is_some() => Ok(()),
+            (Source::Name(name), _) => Err(PullRefused(format!(
+                "no model of the catalog is named `{name}`: it has {}",
+                CATALOG_NAMES.join(", ")
+            ))),
+            (Source::Hub { .. }, AllowPull::Any) => Ok(()),
+            (Source::Hub { .. }, AllowPull::Catalog) => Err(PullRefused(format!(
+                "this server fetches only models of the catalog for clients, not {source}: \
+                 `harmonic up --allow-pull=any` lets them fetch any of the hub"
+            ))),
+            (Source::Path(_) | Source::Wheel(_), _) => Err(PullRefused(format!(
+                "{source} is not fetched for clients, only names of the catalog and \
+                 hf:ORG/REPO/FILE: use `harmonic models pull` on the server's machine"
+            ))),
+        }
+    }
+
     fn pull(&self, model: String) -> BoxStream<'static, Result<Progress, PullFailed>> {
-        let settings = self.0.clone();
+        let settings = self.settings.clone();
         let (lines, told) = unbounded();
         let work = async move {
             let source: Source = model.parse().map_err(failed)?;
-            allowed(&source)?;
             let options = team::pull_options(&settings, &team::hardware().map_err(failed)?);
             let told = Told { lines, work: Mutex::default() };
             harmonic_models::pull(&settings.store, &source, &options, &told).await.map_err(failed)
@@ -34,17 +61,6 @@ impl Puller for StorePuller {
         let end = stream::once(work).filter_map(async |done| done.err().map(Err));
         // The lines end with the work, which has their sender.
         stream::select(told.map(Ok), end).boxed()
-    }
-}
-
-/// A client says neither which files of this machine are read, nor which packages are fetched.
-fn allowed(source: &Source) -> Result<(), PullFailed> {
-    match source {
-        Source::Name(_) | Source::Hub { .. } => Ok(()),
-        Source::Path(_) | Source::Wheel(_) => Err(PullFailed(format!(
-            "{source} is not fetched for clients, only names of the catalog and \
-             hf:ORG/REPO/FILE: use `harmonic models pull` on the server's machine"
-        ))),
     }
 }
 

@@ -9,7 +9,10 @@ mod entries;
 
 use harmonic_types::{Bytes, ModelShape, Provenance};
 
+use crate::convert::converted_name;
+use crate::format::WeightFormat;
 use crate::source::Source;
+use crate::store::Record;
 
 /// Names of all entries, in the order of [`entries()`].
 pub const CATALOG_NAMES: [&str; 6] =
@@ -69,6 +72,35 @@ pub fn entries() -> Vec<CatalogEntry> {
 /// The entry of that name.
 pub fn find(name: &str) -> Option<CatalogEntry> {
     entries().into_iter().find(|entry| entry.name == name)
+}
+
+/// The entry that a name belongs to: its own name, or that of a conversion of it.
+pub(crate) fn owner(name: &str) -> Option<CatalogEntry> {
+    entries().into_iter().find(|entry| {
+        name.strip_prefix(entry.name).is_some_and(|rest| {
+            rest.is_empty()
+                || WeightFormat::ALL
+                    .iter()
+                    .any(|format| name == converted_name(entry.name, *format))
+        })
+    })
+}
+
+impl CatalogEntry {
+    /// Whether the record is of this entry's model, as it came or converted: its source is one of
+    /// the entry's, and so is the digest where the entry states one. What stands under its name
+    /// alone is not.
+    pub(crate) fn vouches_for(&self, record: &Record) -> bool {
+        let came_as = match &record.converted_from {
+            None => &record.digest,
+            Some(from) if from.name == self.name && record.name != self.name => &from.digest,
+            Some(_) => return false,
+        };
+        self.origins.iter().any(|origin| {
+            origin.source.to_string() == record.source
+                && origin.sha256.is_none_or(|sha256| sha256 == came_as)
+        })
+    }
 }
 
 #[cfg(test)]

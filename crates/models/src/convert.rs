@@ -6,7 +6,7 @@
 //! Does not do: the arithmetic (the caller's [`Quantizer`] does).
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ use crate::error::ModelError;
 use crate::format::WeightFormat;
 use crate::gguf::{Header, shape};
 use crate::progress::{Progress, Span};
+use crate::store::folder::Part;
 use crate::store::lock::Lock;
-use crate::store::{ConvertedFrom, Record, Store, StoredModel, discard, record, space};
+use crate::store::{ConvertedFrom, Record, Store, StoredModel, record, space};
 use crate::worker;
 
 /// Rewrites the weights of a GGUF file; llama.cpp does it, in the binary.
@@ -57,8 +58,8 @@ pub async fn convert(
     store.check_name(&target, &original.record.source)?;
     let conversion = Conversion { store, original, target, format, progress };
     let output = conversion.write(quantizer).await?;
-    let record = conversion.examine(&output.path, loss.clone()).await?;
-    let file = store.admit(&output.path, &record)?;
+    let record = conversion.examine(output.part.path(), loss.clone()).await?;
+    let file = store.admit(&output.part, &record)?;
     let Record { name, format: from, .. } = &conversion.original.record;
     progress.note(&format!("converted {name} from {from} to {format}: {loss}"));
     Ok(file)
@@ -81,13 +82,13 @@ struct Conversion<'a> {
 
 /// The unfinished result; goes when dropped, unless it was renamed into the store.
 struct Output {
-    path: PathBuf,
+    part: Part,
     _busy: Lock,
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
-        discard(&self.path);
+        self.part.discard();
     }
 }
 
@@ -96,16 +97,19 @@ impl Conversion<'_> {
         let busy = Lock::acquire(self.store, &self.target)?;
         let folder = self.store.partial()?;
         let estimate = self.estimate();
-        space::require(&self.target, &folder, estimate)?;
-        let path = folder.join(format!("{}.convert", record::file_stem(&self.target)));
-        let output = Output { path: path.clone(), _busy: busy };
+        space::require(&self.target, folder.path(), estimate)?;
+        let part = folder.file(format!("{}.convert", record::file_stem(&self.target)));
+        // A file of our own is there before the converter, which would follow a link, opens it.
+        drop(part.create()?);
+        let path = part.path().to_owned();
+        let output = Output { part, _busy: busy };
         let (input, format) = (self.original.file.path.clone(), self.format);
         let label = format!("converting {} to {format}", self.original.record.name);
         let span = Span::begin(self.progress, &label, Some(estimate));
         // The closure owns file and lock: should nobody wait any more, both go when the work ends,
         // which a converter cannot be made to do earlier.
         let work = worker::run(None, move |_| {
-            let result = quantizer.quantize(&input, &output.path, format);
+            let result = quantizer.quantize(&input, output.part.path(), format);
             (result, output)
         });
         tokio::pin!(work);

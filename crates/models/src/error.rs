@@ -75,6 +75,31 @@ pub enum ModelError {
         /// Source of the model that has it.
         holder: String,
     },
+    /// A name that no model may have.
+    #[error("invalid model name `{name}`: {reason}")]
+    InvalidName {
+        /// As given, or the source that it would follow from.
+        name: String,
+        /// Why, and what would be valid.
+        reason: String,
+    },
+    /// A symbolic link where the store keeps its own.
+    #[error(
+        "{0} is a symbolic link, and the store follows none: remove it; HARMONIC_MODELS moves the \
+             whole store to another disk"
+    )]
+    SymbolicLink(PathBuf),
+    /// A record under a catalog name that is not the catalog's model.
+    #[error(
+        "the record of `{name}` names a model from {holder}, which is not the catalog's: it is \
+             not used under that name"
+    )]
+    Impostor {
+        /// The catalog name.
+        name: String,
+        /// Source that the record states.
+        holder: String,
+    },
     /// Another process works on the same target.
     #[error("{target} is being worked on by {holder}: wait until it is done, or stop it")]
     Locked {
@@ -84,8 +109,9 @@ pub enum ModelError {
         holder: String,
     },
     /// The disk cannot take what would be written.
-    #[error("the disk under {path} is too full for {target}: it needs {needed}, {free} are free; \
-             free some space, or set HARMONIC_MODELS to a folder on another disk",
+    #[error("the disk under {path} is too full for {target}: it needs {needed}, {free} are free \
+             and {reserve} of them stay so; free some space, or set HARMONIC_MODELS to a folder on \
+             another disk",
              needed = .needed.map_or_else(|| "more".to_owned(), |bytes| bytes.to_string()))]
     DiskFull {
         /// What was to be written.
@@ -96,6 +122,8 @@ pub enum ModelError {
         needed: Option<Bytes>,
         /// Bytes free to this user.
         free: Bytes,
+        /// Bytes that are left free for everything else.
+        reserve: Bytes,
     },
     /// The bytes are not the ones that were expected.
     #[error(
@@ -182,6 +210,9 @@ impl ModelError {
                 | Self::Locked { .. }
                 | Self::Record { .. }
                 | Self::NameTaken { .. }
+                | Self::InvalidName { .. }
+                | Self::SymbolicLink(_)
+                | Self::Impostor { .. }
         )
     }
 }

@@ -17,6 +17,7 @@ pub mod divergence;
 pub mod error;
 pub mod format;
 pub mod gguf;
+pub mod name;
 pub mod progress;
 pub mod pull;
 pub mod source;

@@ -2,18 +2,21 @@
 //!
 //! Invariants: work lies in the store's `partial/` until the file was read as GGUF, found complete
 //! and hashed; two pulls of one target never run at once; dropping the future stops everything,
-//! kills pip, and leaves at most a file in `partial/` that the next pull resumes or replaces.
+//! kills pip, and leaves at most a file in `partial/` that the next pull resumes or replaces. No
+//! source brings more bytes than it has stated or than the disk has to spare, and one that only
+//! trickles is given up ([`pace`]).
 //!
 //! Does not do: deciding where the store is, or which hub and which pip ([`PullOptions`] say).
 
 mod hub;
 mod local;
 pub mod options;
+pub mod pace;
+mod redirects;
 mod transfer;
 mod wheel;
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use harmonic_types::{Bytes, Divergence, ModelFile};
@@ -24,13 +27,16 @@ use crate::divergence::{conversion_divergence, described, is_faithful};
 use crate::error::ModelError;
 use crate::format::{WeightFormat, starter_format};
 use crate::gguf::{Header, shape};
+use crate::name;
 use crate::progress::{Progress, Span};
 use crate::source::Source;
+use crate::store::folder::Part;
 use crate::store::lock::Lock;
-use crate::store::{Record, Store, StoredModel, discard};
+use crate::store::{Record, Store, StoredModel};
 use crate::worker;
 
 pub use options::{ConvertAtPull, PullOptions};
+pub use pace::Patience;
 
 /// What one source needs to be fetched.
 pub(crate) struct Job<'a> {
@@ -47,10 +53,10 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// Where this source's unfinished file lies: the same place every time, so that it is found
     /// again.
-    fn partial(&self, ending: &str) -> Result<PathBuf, ModelError> {
+    fn partial(&self, ending: &str) -> Result<Part, ModelError> {
         use sha2::{Digest, Sha256};
         let key = worker::hex(&Sha256::digest(&self.target)[..12]);
-        Ok(self.store.partial()?.join(format!("{key}.{ending}")))
+        Ok(self.store.partial()?.file(format!("{key}.{ending}")))
     }
 
     fn fetch_error(&self, reason: impl Into<String>) -> ModelError {
@@ -60,7 +66,7 @@ impl Job<'_> {
 
 /// A whole file in `partial/`, not yet looked at.
 pub(crate) struct Fetched {
-    path: PathBuf,
+    part: Part,
     /// sha256 that the source itself states.
     digest: Option<String>,
 }
@@ -77,7 +83,10 @@ pub async fn pull(
 ) -> Result<ModelFile, ModelError> {
     let Source::Name(name) = source else {
         let origin = Origin { source: settled(source)?, sha256: None, size: None, download: None };
-        let name = options.name.clone().unwrap_or_else(|| origin.source.default_name());
+        let name = match &options.name {
+            Some(name) => name::check(name, None).map(|()| name.clone())?,
+            None => name::derived(&origin.source)?,
+        };
         store.check_name(&name, &origin.source.to_string())?;
         // A file of this machine may have changed since, and looking at it again costs little.
         if !matches!(source, Source::Path(_))
@@ -109,7 +118,18 @@ pub async fn pull_entry(
     progress: &dyn Progress,
 ) -> Result<ModelFile, ModelError> {
     let name = options.name.clone().unwrap_or_else(|| entry.name.to_owned());
-    if present(store, &name, progress)?.is_none() {
+    name::check(&name, Some(entry.name))?;
+    if let Some(held) = store.written(&name).unwrap_or(None)
+        && name == entry.name
+        && !entry.vouches_for(&held)
+    {
+        progress.note(&format!(
+            "{name} is fetched from the catalog's source: what has its name came from {}",
+            held.source
+        ));
+    }
+    let is_its = |model: &StoredModel| entry.vouches_for(&model.record);
+    if present(store, &name, progress)?.filter(is_its).is_none() {
         let _busy = Lock::acquire(store, &name)?;
         from_any_source(store, entry, &name, options, progress).await?;
     }
@@ -194,12 +214,12 @@ async fn fetch(
         Ok(record) => record,
         Err(error) => {
             // Not the file that was asked for: resuming it would fail in the same way for ever.
-            discard(&fetched.path);
+            fetched.part.discard();
             return Err(error);
         }
     };
-    let file = store.admit(&fetched.path, &record)?;
-    discard(&job.partial("json")?);
+    let file = store.admit(&fetched.part, &record)?;
+    job.partial("json")?.discard();
     Ok(file)
 }
 
@@ -209,13 +229,14 @@ async fn examine(job: &Job<'_>, fetched: &Fetched, name: &str) -> Result<Record,
         ModelError::Gguf { fault, .. } => ModelError::Gguf { path: job.target.clone(), fault },
         other => other,
     };
-    let header = Header::open(&fetched.path).map_err(named)?;
+    let path = fetched.part.path();
+    let header = Header::open(path).map_err(named)?;
     let shape =
         shape(&header).map_err(|fault| ModelError::Gguf { path: job.target.clone(), fault })?;
-    let about = fs::metadata(&fetched.path).map_err(ModelError::io("read", &fetched.path))?;
+    let about = fs::metadata(path).map_err(ModelError::io("read", path))?;
     let size = Bytes(about.len());
     let span = Span::begin(job.progress, &format!("checking {name}"), Some(size));
-    let found = worker::sha256(&fetched.path, Some(&span)).await?;
+    let found = worker::sha256(path, Some(&span)).await?;
     drop(span);
     let stated = job.origin.sha256.map(str::to_owned).or_else(|| fetched.digest.clone());
     if let Some(expected) = stated

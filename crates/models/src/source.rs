@@ -90,22 +90,6 @@ impl Source {
             Self::Name(_) | Self::Path(_) => self.to_string(),
         }
     }
-
-    /// The name a model from here gets unless the user gives another: the catalog name, or the
-    /// file's stem.
-    pub fn default_name(&self) -> String {
-        let file = match self {
-            Self::Name(name) => return name.clone(),
-            Self::Hub { file, .. } => file.clone(),
-            Self::Wheel(parts) => parts.first().map(|part| part.member.clone()).unwrap_or_default(),
-            Self::Path(path) => path.to_string_lossy().into_owned(),
-        };
-        let last = file.rsplit('/').next().unwrap_or(&file);
-        match last.find(".gguf") {
-            Some(end) if end > 0 => last[..end].to_owned(),
-            _ => last.to_owned(),
-        }
-    }
 }
 
 impl FromStr for Source {
@@ -220,14 +204,6 @@ mod tests {
             let error = given.parse::<Source>().expect_err(given).to_string();
             assert!(error.contains("wheel:PKG==VER/PATH/IN/WHEEL"), "{error}");
         }
-    }
-
-    #[test]
-    fn names_come_from_the_file() {
-        let name = |given: &str| parse(given).default_name();
-        assert_eq!(name("hf:Qwen/R/sub/Qwen3-4B-Q4_K_M.gguf"), "Qwen3-4B-Q4_K_M");
-        assert_eq!(name("wheel:a==1/d/g.gguf.part00 + wheel:b==1/d/g.gguf.part01"), "g");
-        assert_eq!(name("/tmp/.gguf"), ".gguf");
     }
 
     proptest! {

@@ -3,24 +3,30 @@
 //!
 //! Invariants: a file under `blobs/` is complete, readable GGUF and has the digest in its name; a
 //! record is written whole or not at all, after its blob; a blob that no record names is removed
-//! with its last record. Work in progress lies in `partial/` only, locks in `locks/`.
+//! with its last record. Work in progress lies in `partial/` only, locks in `locks/`. A name of the
+//! catalog stands for the catalog's model alone: a record of it that states another source or
+//! digest is not used ([`ModelError::Impostor`]), and none is written. A blob without a record,
+//! whoever left it, has no name and is never used.
 //!
 //! Does not do: fetching (`pull`), choosing its own root (the caller passes it in).
 
+pub(crate) mod folder;
 pub mod lock;
 pub mod record;
 pub mod space;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use harmonic_types::{Bytes, Finding, ModelFile};
 
+use crate::catalog;
 use crate::convert::converted_name;
 use crate::error::ModelError;
 use crate::format::WeightFormat;
 use crate::gguf::{Header, shape};
 use crate::source::Source;
+use crate::store::folder::{Folder, Part};
 use crate::store::lock::Lock;
 
 pub use record::{ConvertedFrom, Record};
@@ -95,7 +101,13 @@ impl Store {
     pub fn find(&self, name: &str) -> Result<Option<ModelFile>, ModelError> {
         let Some(original) = self.show(name)? else { return Ok(None) };
         let Some(runs_as) = &original.record.runs_as else { return Ok(Some(original.file)) };
-        let converted = self.show(runs_as)?;
+        // A conversion of these very bytes, and no other model that a record names.
+        let is_its = |model: &StoredModel| {
+            model.record.converted_from.as_ref().is_some_and(|from| {
+                from.digest == original.record.digest && from.name == original.record.name
+            })
+        };
+        let converted = self.show(runs_as)?.filter(is_its);
         Ok(Some(converted.map_or(original.file.clone(), |converted| ModelFile {
             name: original.file.name,
             ..converted.file
@@ -141,8 +153,13 @@ impl Store {
     pub fn list(&self) -> Result<Listing, ModelError> {
         let mut listing = Listing::default();
         for path in self.record_paths()? {
-            match Record::read(&path).and_then(|record| self.load(record)) {
+            match Record::read(&path).and_then(genuine).and_then(|record| self.load(record)) {
                 Ok(model) => listing.models.push(model),
+                Err(error @ ModelError::Impostor { .. }) => listing.findings.push(Finding::new(
+                    "shadowed-model",
+                    error.to_string(),
+                    format!("remove {} and pull it under another name", path.display()),
+                )),
                 Err(error) => listing.findings.push(Finding::new(
                     "damaged-model",
                     error.to_string(),
@@ -161,10 +178,18 @@ impl Store {
     pub fn remove(&self, name: &str) -> Result<Removed, ModelError> {
         let _busy = Lock::acquire(self, name)?;
         let _store = Lock::wait(self)?;
-        let record = self.record(name)?.ok_or_else(|| ModelError::NotStored(name.to_owned()))?;
+        let record = match self.written(name)? {
+            Some(record) => Some(record),
+            None => self.record(name)?,
+        };
+        let record = record.ok_or_else(|| ModelError::NotStored(name.to_owned()))?;
         let mut doomed = vec![record];
         if let Some(runs_as) = doomed[0].runs_as.clone() {
-            doomed.extend(self.record(&runs_as)?);
+            let made_from = doomed[0].digest.clone();
+            let is_its = |from: &ConvertedFrom| from.digest == made_from;
+            let conversion = self.written(&runs_as)?;
+            doomed
+                .extend(conversion.filter(|made| made.converted_from.as_ref().is_some_and(is_its)));
         }
         let mut removed = Removed { names: Vec::new(), freed: Bytes::ZERO };
         for record in doomed {
@@ -186,35 +211,39 @@ impl Store {
 
     /// Gives a complete, validated and hashed file in `partial/` its final name, and writes its
     /// record. What the name stood for before goes, unless another name uses it.
-    pub(crate) fn admit(&self, partial: &Path, record: &Record) -> Result<ModelFile, ModelError> {
+    pub(crate) fn admit(&self, partial: &Part, record: &Record) -> Result<ModelFile, ModelError> {
         let _store = Lock::wait(self)?;
         self.check_name(&record.name, &record.source)?;
-        let before = self.named(&record.name)?;
-        let blob = self.blob_path(&record.digest);
-        sync(partial)?;
-        make_folder(blob.parent().unwrap_or(&self.root))?;
-        fs::rename(partial, &blob).map_err(ModelError::io("write", &blob))?;
+        let record = genuine(record.clone())?;
+        let before = self.written(&record.name).unwrap_or(None);
+        partial.sync()?;
+        let blobs = self.folder("blobs")?;
+        partial.rename(&blobs.file(blob_name(&record.digest)))?;
         // Renaming onto another link to the same file does nothing, and leaves this one.
-        discard(partial);
-        sync(blob.parent().unwrap_or(&self.root))?;
-        record.write(&self.record_path(&record.name))?;
+        partial.discard();
+        blobs.sync()?;
+        record.write(&self.folder("names")?)?;
         if let Some(before) = before
             && !self.is_used(&before.digest)?
         {
-            discard(&self.blob_path(&before.digest));
+            blobs.file(blob_name(&before.digest)).discard();
         }
-        Ok(self.load(record.clone())?.file)
+        Ok(self.load(record)?.file)
     }
 
     /// Replaces a record that exists.
     pub(crate) fn amend(&self, record: &Record) -> Result<(), ModelError> {
         let _store = Lock::wait(self)?;
-        record.write(&self.record_path(&record.name))
+        record.write(&self.folder("names")?)
     }
 
-    /// A name belongs to the source that took it.
+    /// A name belongs to the source that took it, or to the catalog. [`Store::admit`] sees to it
+    /// that what comes under a name of the catalog is the catalog's, whatever had the name before.
     pub(crate) fn check_name(&self, name: &str, source: &str) -> Result<(), ModelError> {
-        match self.named(name)? {
+        if catalog::owner(name).is_some() {
+            return Ok(());
+        }
+        match self.written(name)? {
             Some(holder) if holder.source != source => {
                 Err(ModelError::NameTaken { name: name.to_owned(), holder: holder.source })
             }
@@ -223,10 +252,12 @@ impl Store {
     }
 
     /// Folder for work in progress; made if absent.
-    pub(crate) fn partial(&self) -> Result<PathBuf, ModelError> {
-        let path = self.root.join("partial");
-        make_folder(&path)?;
-        Ok(path)
+    pub(crate) fn partial(&self) -> Result<Folder, ModelError> {
+        self.folder("partial")
+    }
+
+    fn folder(&self, name: &str) -> Result<Folder, ModelError> {
+        Folder::open(&self.root, name)
     }
 
     fn record(&self, name: &str) -> Result<Option<Record>, ModelError> {
@@ -243,7 +274,7 @@ impl Store {
             Source::Hub { .. } | Source::Wheel(_) => source.to_string(),
         };
         for path in self.record_paths()? {
-            if let Ok(record) = Record::read(&path)
+            if let Ok(record) = Record::read(&path).and_then(genuine)
                 && record.source == written
                 && record.converted_from.is_none()
             {
@@ -253,7 +284,17 @@ impl Store {
         Ok(None)
     }
 
+    /// The record under that name that may be used.
     fn named(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        match self.written(name)?.map(genuine).transpose() {
+            Err(ModelError::Impostor { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
+    /// The record under that name, whatever it says.
+    pub(crate) fn written(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        unlinked(&self.root.join("names"))?;
         match Record::read(&self.record_path(name)) {
             Ok(record) => Ok(Some(record)),
             Err(ModelError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -265,6 +306,8 @@ impl Store {
 
     fn load(&self, record: Record) -> Result<StoredModel, ModelError> {
         let path = self.blob_path(&record.digest);
+        unlinked(&self.root.join("blobs"))?;
+        unlinked(&path)?;
         let header = Header::open(&path)?;
         let shape = shape(&header)
             .map_err(|fault| ModelError::Gguf { path: path.display().to_string(), fault })?;
@@ -285,6 +328,7 @@ impl Store {
 
     fn record_paths(&self) -> Result<Vec<PathBuf>, ModelError> {
         let folder = self.root.join("names");
+        unlinked(&folder)?;
         let listed = match fs::read_dir(&folder) {
             Ok(listed) => listed,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -302,30 +346,33 @@ impl Store {
     }
 
     fn blob_path(&self, digest: &str) -> PathBuf {
-        self.root.join("blobs").join(format!("sha256-{digest}.gguf"))
+        self.root.join("blobs").join(blob_name(digest))
     }
 
     fn record_path(&self, name: &str) -> PathBuf {
-        self.root.join("names").join(format!("{}.json", record::file_stem(name)))
+        self.root.join("names").join(record::file_name(name))
     }
 }
 
-pub(crate) fn make_folder(path: &Path) -> Result<(), ModelError> {
-    fs::create_dir_all(path).map_err(ModelError::io("create", path))
-}
-
-/// Removes work that is of no more use; what cannot be removed is replaced by the next pull.
-pub(crate) fn discard(path: &Path) {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::debug!(path = %path.display(), %error, "left behind");
+/// The record, unless it stands under a name of the catalog without being the catalog's.
+fn genuine(record: Record) -> Result<Record, ModelError> {
+    let (name, holder) = (record.name.clone(), record.source.clone());
+    match catalog::owner(&name) {
+        Some(entry) if !entry.vouches_for(&record) => Err(ModelError::Impostor { name, holder }),
+        _ => Ok(record),
     }
 }
 
-/// Makes what was written to a file, or renamed in a folder, survive a power cut.
-pub(crate) fn sync(path: &Path) -> Result<(), ModelError> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(ModelError::io("write", path))
+/// Refuses a link where something of the store's own should be.
+fn unlinked(path: &Path) -> Result<(), ModelError> {
+    if fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink()) {
+        return Err(ModelError::SymbolicLink(path.to_owned()));
+    }
+    Ok(())
+}
+
+fn blob_name(digest: &str) -> String {
+    format!("sha256-{digest}.gguf")
 }
 
 #[cfg(test)]

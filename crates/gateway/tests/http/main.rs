@@ -10,6 +10,7 @@ mod metrics;
 mod ollama;
 mod openai;
 mod port;
+mod pulling;
 mod queue;
 mod refusals;
 mod scripted;

@@ -1,15 +1,12 @@
 //! Ollama's dialect.
 
-use std::sync::Arc;
-
-use futures::stream::{self, BoxStream, StreamExt};
-use harmonic_api::ollama::Progress;
-use harmonic_gateway::{Config, PullFailed, Puller};
-use harmonic_types::{Bytes, Event, FinishReason, Prompt, Refused, Role, Tokens};
+use futures::StreamExt;
+use harmonic_gateway::Config;
+use harmonic_types::{Event, FinishReason, Prompt, Refused, Role, Tokens};
 use serde_json::{Value, json};
 
 use crate::scripted::{Script, Scripted, answer, calls, finished, text, within};
-use crate::served::{Served, roster, settings, shown};
+use crate::served::{Served, settings, shown};
 
 /// A chat with the fields of `patch` over it.
 fn chat(patch: &Value) -> String {
@@ -311,86 +308,4 @@ async fn agents_are_models() {
     "#));
     let head = within(served.http.head(&served.url).send()).await.expect("an answer");
     assert_eq!(head.status(), 200);
-}
-
-/// Knows one model.
-struct OneModel;
-
-impl Puller for OneModel {
-    fn pull(&self, model: String) -> BoxStream<'static, Result<Progress, PullFailed>> {
-        let progress = |status: &str, completed| Progress {
-            status: status.to_owned(),
-            digest: Some("sha256:00".to_owned()),
-            total: Some(Bytes(2)),
-            completed: Some(Bytes(completed)),
-        };
-        let last = match model.as_str() {
-            "smollm2:135m" => Ok(progress("pulling", 2)),
-            other => Err(PullFailed(format!("no model is called `{other}`"))),
-        };
-        stream::iter([Ok(progress("pulling", 1)), last]).boxed()
-    }
-}
-
-#[tokio::test]
-async fn models_are_pulled_by_who_can() {
-    let engine = Scripted::new(Script::Queue);
-    let roster = roster(&engine).with_puller(Arc::new(OneModel));
-    let served = Served::offering(roster, Config::default()).await;
-    let mut all = Vec::new();
-    for body in [
-        json!({"model": "smollm2:135m"}),
-        json!({"model": "smollm2:135m", "stream": false}),
-        json!({"name": "gpt:5"}),
-        json!({"name": "gpt:5", "stream": false}),
-        json!({}),
-    ] {
-        all.push(shown(served.post_to("/api/pull", body.to_string()).await).await);
-    }
-    let served = Served::new(&engine).await;
-    all.push(shown(served.post_to("/api/pull", r#"{"model": "smollm2:135m"}"#).await).await);
-    settings().bind(|| {
-        insta::assert_snapshot!(all.join("\n\n"), @r#"
-        200 OK
-        content-type: application/x-ndjson
-        x-request-id: req-ID
-
-        {"status":"pulling","digest":"sha256:00","total":2,"completed":1}
-        {"status":"pulling","digest":"sha256:00","total":2,"completed":2}
-        {"status":"success"}
-
-
-        200 OK
-        content-type: application/json
-        x-request-id: req-ID
-
-        {"status":"success"}
-
-        200 OK
-        content-type: application/x-ndjson
-        x-request-id: req-ID
-
-        {"status":"pulling","digest":"sha256:00","total":2,"completed":1}
-        {"error":"cannot pull the model: no model is called `gpt:5`"}
-
-
-        424 Failed Dependency
-        content-type: application/json
-        x-request-id: req-ID
-
-        {"error":"cannot pull the model: no model is called `gpt:5`"}
-
-        400 Bad Request
-        content-type: application/json
-        x-request-id: req-ID
-
-        {"error":"`model` must name a model"}
-
-        404 Not Found
-        content-type: application/json
-        x-request-id: req-ID
-
-        {"error":"this server fetches no models: use `harmonic models pull`"}
-        "#);
-    });
 }

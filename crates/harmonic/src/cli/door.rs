@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Where the server listens, who may come in, and how many may wait.
 #[derive(Debug, Args)]
@@ -29,6 +29,20 @@ pub struct Door {
     /// Seconds that a request may wait; then it is refused with status 503
     #[arg(long, value_name = "SECONDS", default_value_t = Self::DEFAULT_TIMEOUT)]
     pub queue_timeout: NonZeroU64,
+    /// Let clients have models fetched (POST /api/pull), one at a time for each key: those of the
+    /// catalog, or with =any any of the hub [default: none]
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "catalog")]
+    pub allow_pull: Option<AllowPull>,
+}
+
+/// What clients may have fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AllowPull {
+    /// Models of the catalog
+    Catalog,
+    /// Any model of the hub
+    Any,
 }
 
 impl Door {

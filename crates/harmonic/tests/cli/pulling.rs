@@ -68,17 +68,16 @@ async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
     let user = User::new();
     // Sets up TLS for reqwest too.
     harmonic_api::Client::new("http://127.0.0.1:1").unwrap();
-    let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0"];
+    let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0", "--allow-pull=any"];
     let server = Server::start(&mut user.harmonic(up));
-    let lines = pulled(&server, "smollm2:135m").await;
+    let lines = pulled(&server, "gemma3:270m").await;
     let (last, before) = lines.split_last().unwrap();
     let said = last["error"].as_str().unwrap();
-    assert!(said.contains("no source of smollm2:135m could be used"), "{lines:?}");
-    let trying = |line: &serde_json::Value| line["status"].as_str().unwrap().contains("; trying ");
-    assert!(before.iter().any(trying), "{lines:?}");
+    assert!(said.contains("no source of gemma3:270m could be used"), "{lines:?}");
+    assert!(before.iter().all(|line| line["status"].is_string()), "{lines:?}");
     let path = user.file("some.gguf", "GGUF").display().to_string();
     for (model, word) in [
-        ("smollm3", "no model is named `smollm3`"),
+        ("smollm3", "no model of the catalog is named `smollm3`"),
         ("hf:alone", "hf:ORG/REPO/FILE"),
         (path.as_str(), "not fetched for clients"),
         ("wheel:pip==1/pip/x.gguf", "not fetched for clients"),
@@ -86,6 +85,30 @@ async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
         let lines = pulled(&server, model).await;
         let said = lines[0]["error"].as_str().unwrap_or_else(|| panic!("{model}: {lines:?}"));
         assert!(lines.len() == 1 && said.contains(word), "{model}: {lines:?}");
+    }
+    assert!(user.has_no_model());
+}
+
+/// Off unless it was said, and with it only what was said.
+#[tokio::test]
+async fn clients_pull_nothing_unless_they_may() {
+    let user = User::new();
+    harmonic_api::Client::new("http://127.0.0.1:1").unwrap();
+    let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0"];
+    for (allow, model, word) in [
+        (None, "gemma3:270m", "--allow-pull"),
+        (None, "hf:any/repo/smollm2:135m.gguf", "--allow-pull"),
+        (Some("--allow-pull"), "hf:any/repo/smollm2:135m.gguf", "--allow-pull=any"),
+    ] {
+        let server = Server::start(&mut user.harmonic(up.into_iter().chain(allow)));
+        let lines = pulled(&server, model).await;
+        let said = lines[0]["error"].as_str().unwrap_or_else(|| panic!("{model}: {lines:?}"));
+        assert!(lines.len() == 1 && said.contains(word), "{model}: {lines:?}");
+        // What a client of Ollama's pulls before it asks.
+        assert_eq!(
+            pulled(&server, "coder:latest").await,
+            [serde_json::json!({"status": "success"})]
+        );
     }
     assert!(user.has_no_model());
 }

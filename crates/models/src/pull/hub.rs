@@ -11,6 +11,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::error::ModelError;
+use crate::pull::pace::HEAD_WITHIN;
+use crate::pull::redirects::{followed, is_loopback, same_host};
 use crate::pull::{Fetched, Job, transfer};
 
 /// What the hub says of a file before sending it.
@@ -43,8 +45,9 @@ pub(super) async fn fetch(
         let (expected, found) = (expected.to_owned(), found.clone());
         return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
     }
-    let path = transfer::download(job, &client(job, Policy::limited(10))?, url, &stated).await?;
-    Ok(Fetched { path, digest: stated.digest })
+    let client = client(job, followed(url.clone()))?;
+    let part = transfer::download(job, &client, url, &stated).await?;
+    Ok(Fetched { part, digest: stated.digest })
 }
 
 fn address(endpoint: &str, repo: &str, revision: &str, file: &str) -> Option<Url> {
@@ -68,8 +71,7 @@ fn client(job: &Job<'_>, redirects: Policy) -> Result<Client, ModelError> {
     }
     let builder = Client::builder();
     // A hub on this machine is never behind the proxy of the network.
-    let here = Url::parse(&job.options.hub_endpoint)
-        .is_ok_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")));
+    let here = Url::parse(&job.options.hub_endpoint).is_ok_and(|url| is_loopback(&url));
     let builder = if here { builder.no_proxy() } else { builder };
     builder
         .user_agent(concat!("harmonic/", env!("CARGO_PKG_VERSION")))
@@ -84,19 +86,12 @@ fn client(job: &Job<'_>, redirects: Policy) -> Result<Client, ModelError> {
 /// Size and digest stand in the hub's own answer, not in that of the store it redirects to; so
 /// redirects to another host are not followed here.
 async fn ask(job: &Job<'_>, url: &Url) -> Result<Stated, ModelError> {
-    let same_host = Policy::custom(|attempt| {
-        let from = attempt.previous().last().and_then(Url::host_str).map(str::to_owned);
-        if attempt.previous().len() < 10 && from.as_deref() == attempt.url().host_str() {
-            attempt.follow()
-        } else {
-            attempt.stop()
-        }
-    });
-    let answer = client(job, same_host)?
-        .head(url.clone())
-        .send()
+    let unreachable = |error| job.fetch_error(unreachable(&job.options.hub_endpoint, &error));
+    let asked = client(job, same_host(url.clone()))?.head(url.clone()).send();
+    let answer = tokio::time::timeout(HEAD_WITHIN, asked)
         .await
-        .map_err(|error| job.fetch_error(unreachable(&job.options.hub_endpoint, &error)))?;
+        .map_err(|_| job.fetch_error(late(&job.options.hub_endpoint)))?
+        .map_err(unreachable)?;
     let status = answer.status();
     if status.is_client_error() && status != StatusCode::METHOD_NOT_ALLOWED {
         return Err(job.fetch_error(refused(status)));
@@ -139,6 +134,11 @@ pub(super) fn refused(status: StatusCode) -> String {
 /// Why no answer came.
 pub(super) fn unreachable(endpoint: &str, error: &reqwest::Error) -> String {
     format!("{endpoint} cannot be reached: {}", cause(error))
+}
+
+/// What is said of a hub whose answer does not begin.
+pub(super) fn late(endpoint: &str) -> String {
+    format!("{endpoint} did not begin its answer within {} s", HEAD_WITHIN.as_secs())
 }
 
 /// The innermost cause: reqwest's own words only name the layer and repeat the address.

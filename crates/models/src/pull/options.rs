@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::convert::Quantizer;
 use crate::divergence::DivergenceMeter;
+use crate::pull::pace::Patience;
 
 /// How to pull.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct PullOptions {
     /// How often an interrupted download is resumed before giving up; what has arrived is kept for
     /// the next pull in any case.
     pub retries: u32,
+    /// How slow a source may be before it is given up.
+    pub patience: Patience,
     /// How to convert a catalog model whose shipped format is slow; `None` leaves it as shipped.
     pub convert: Option<ConvertAtPull>,
 }
@@ -33,6 +36,7 @@ impl Default for PullOptions {
             pip: ["python3", "-m", "pip"].map(str::to_owned).to_vec(),
             name: None,
             retries: 3,
+            patience: Patience::default(),
             convert: None,
         }
     }
@@ -46,6 +50,7 @@ impl std::fmt::Debug for PullOptions {
             .field("pip", &self.pip)
             .field("name", &self.name)
             .field("retries", &self.retries)
+            .field("patience", &self.patience)
             .field("convert", &self.convert)
             .finish_non_exhaustive()
     }

@@ -1,6 +1,7 @@
 //! Pulling against a hub, a pip and a disk that the tests control.
 
 mod disk;
+mod hostile;
 mod hub;
 mod path;
 mod resume;

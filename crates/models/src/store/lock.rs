@@ -3,12 +3,12 @@
 //! Invariant: the lock is the operating system's, on an open file, so it ends with its process
 //! however that ends. The lock files stay; removing one would let two holders in.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
 
 use crate::error::ModelError;
-use crate::store::{Store, make_folder, record, space};
+use crate::store::{Store, record, space};
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -49,17 +49,8 @@ impl Lock {
 }
 
 fn open(store: &Store, stem: &str) -> Result<(File, PathBuf), ModelError> {
-    let folder = store.root().join("locks");
-    make_folder(&folder)?;
     // File names end at 255 bytes; a cut stem may share a lock, which is safe.
     let stem: String = stem.chars().take(200).collect();
-    let path = folder.join(format!("{stem}.lock"));
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(ModelError::io("open", &path))?;
-    Ok((file, path))
+    let lock = store.folder("locks")?.file(format!("{stem}.lock"));
+    Ok((lock.open()?, lock.path().to_owned()))
 }

@@ -1,14 +1,14 @@
 //! What is written down about a model: `names/<name>.json`.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use harmonic_types::{Bytes, Divergence};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
-use crate::store::{make_folder, sync};
+use crate::store::folder::Folder;
 
 /// One name and the file it stands for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Record {
     pub const SCHEMA: &'static str = "harmonic.model/1";
 
     pub(super) fn read(path: &Path) -> Result<Self, ModelError> {
-        let bytes = fs::read(path).map_err(ModelError::io("read", path))?;
+        let bytes = read(path).map_err(ModelError::io("read", path))?;
         let damaged = |reason: String| ModelError::Record { path: path.to_owned(), reason };
         let record: Self =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
@@ -60,6 +60,10 @@ impl Record {
                 record.schema,
                 Self::SCHEMA
             )));
+        }
+        // Else one record could speak for another's name.
+        if path.file_name().is_none_or(|file| *file != *file_name(&record.name)) {
+            return Err(damaged(format!("it names the model `{}`", shown(&record.name))));
         }
         // The digest becomes a file name.
         let is_digest = record.digest.len() == 64
@@ -71,24 +75,50 @@ impl Record {
     }
 
     /// Whole or not at all: written beside its place, synced, then renamed.
-    pub(super) fn write(&self, path: &Path) -> Result<(), ModelError> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        make_folder(folder)?;
+    pub(super) fn write(&self, folder: &Folder) -> Result<(), ModelError> {
+        let path = &folder.path().join(file_name(&self.name));
         let text = serde_json::to_vec_pretty(self).map_err(|error| ModelError::Record {
-            path: path.to_owned(),
+            path: path.clone(),
             reason: error.to_string(),
         })?;
         let mut builder = tempfile::Builder::new();
         // Temporary files are private; what stays may be read by whom the umask allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder).map_err(ModelError::io("write", path))?;
+        let mut file = builder.tempfile_in(folder.path()).map_err(ModelError::io("write", path))?;
         file.write_all(&text)
             .and_then(|()| file.as_file().sync_all())
             .map_err(ModelError::io("write", path))?;
         file.persist(path).map_err(|error| ModelError::io("write", path)(error.error))?;
-        sync(folder)
+        folder.sync()
     }
+}
+
+/// Most that a record may hold; a real one has 1 kB.
+const MAX_RECORD: u64 = 1 << 20;
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut bytes = Vec::new();
+    // Neither through a link, nor waiting for the other end of a pipe.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let mut options = fs::OpenOptions::new();
+    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    file.take(MAX_RECORD + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_RECORD {
+        return Err(io::Error::other("it is larger than any record"));
+    }
+    Ok(bytes)
+}
+
+/// At most 64 characters of a name that may be anything.
+fn shown(name: &str) -> String {
+    name.chars().take(64).flat_map(char::escape_default).collect()
+}
+
+/// The file that holds the record of a name.
+pub(crate) fn file_name(name: &str) -> String {
+    format!("{}.json", file_stem(name))
 }
 
 /// A name as a file name: everything but letters, digits, `-`, `_` and inner `.` is written `%XX`,

@@ -1,4 +1,7 @@
-//! Free disk space, asked before the first byte is written.
+//! Free disk space, asked before the first byte is written and again on the way.
+//!
+//! Invariant: a part of the disk stays free, so that a pull does not stop everything else that
+//! writes there.
 
 use std::path::Path;
 
@@ -13,10 +16,23 @@ pub(crate) fn free(folder: &Path) -> Result<Bytes, ModelError> {
     Ok(Bytes(about.f_bavail.saturating_mul(about.f_frsize)))
 }
 
-/// Refuses where `needed` more bytes do not fit.
+/// Most that is left free.
+pub const MAX_RESERVE: Bytes = Bytes(1_000_000_000);
+/// Part of a disk that is left free where that is less.
+pub const RESERVE_PART: u64 = 20;
+
+/// Bytes of the disk of `folder` that are left free.
+fn reserve(folder: &Path) -> Bytes {
+    // A disk that cannot be asked cannot be told to be small.
+    rustix::fs::statvfs(folder).map_or(MAX_RESERVE, |about| {
+        Bytes(about.f_blocks.saturating_mul(about.f_frsize) / RESERVE_PART).min(MAX_RESERVE)
+    })
+}
+
+/// Refuses where `needed` more bytes do not fit beside the reserve.
 pub(crate) fn require(target: &str, folder: &Path, needed: Bytes) -> Result<(), ModelError> {
     let free = free(folder)?;
-    if free < needed {
+    if free < Bytes(needed.0.saturating_add(reserve(folder).0)) {
         return Err(full(target, folder, Some(needed), free));
     }
     Ok(())
@@ -40,5 +56,6 @@ pub(crate) fn write_error(
 
 /// The error of a disk that cannot take `needed` more bytes.
 pub(crate) fn full(target: &str, folder: &Path, needed: Option<Bytes>, free: Bytes) -> ModelError {
-    ModelError::DiskFull { target: target.to_owned(), path: folder.to_owned(), needed, free }
+    let (target, path, reserve) = (target.to_owned(), folder.to_owned(), reserve(folder));
+    ModelError::DiskFull { target, path, needed, free, reserve }
 }

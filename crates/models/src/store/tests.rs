@@ -7,12 +7,13 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::catalog;
 use crate::error::ModelError;
 use crate::gguf::TensorType;
 use crate::gguf::synthetic::Gguf;
 use crate::store::lock::Lock;
 use crate::store::record::file_stem;
-use crate::store::{Record, Store};
+use crate::store::{ConvertedFrom, Record, Store};
 use crate::worker::hex;
 
 fn store() -> (TempDir, Store) {
@@ -22,8 +23,8 @@ fn store() -> (TempDir, Store) {
 }
 
 fn put(store: &Store, name: &str, source: &str, bytes: &[u8]) -> Record {
-    let partial = store.partial().expect("a folder").join("x.part");
-    fs::write(&partial, bytes).expect("written");
+    let partial = store.partial().expect("a folder").file("x.part");
+    fs::write(partial.path(), bytes).expect("written");
     let record = Record {
         schema: Record::SCHEMA.to_owned(),
         name: name.to_owned(),
@@ -88,8 +89,18 @@ fn a_conversion_is_used_and_removed_with_its_original() {
     let (_folder, store) = store();
     let mut original = put(&store, "m", "hf:o/r/m.gguf", &Gguf::tiny().bytes());
     let converted = Gguf::tiny().matrix("more", &[64, 64], TensorType::BF16).bytes();
-    let converted = put(&store, "m-bf16", "hf:o/r/m.gguf", &converted);
+    let mut converted = put(&store, "m-bf16", "hf:o/r/m.gguf", &converted);
     original.runs_as = Some("m-bf16".to_owned());
+    store.amend(&original).expect("written");
+    let stranger = store.find("m").expect("looked up").expect("there");
+    assert_eq!(stranger.digest.as_ref(), Some(&original.digest), "not said to be made from it");
+    converted.converted_from = Some(ConvertedFrom {
+        name: "m".to_owned(),
+        digest: original.digest.clone(),
+        loss: String::new(),
+        divergence: None,
+    });
+    store.amend(&converted).expect("written");
     store.amend(&original).expect("written");
 
     let used = store.find("m").expect("looked up").expect("there");
@@ -120,13 +131,137 @@ fn one_damaged_record_does_not_hide_the_others() {
     let lost = put(&store, "lost", "hf:o/r/l.gguf", &Gguf::tiny().text("k", "v").bytes());
     fs::remove_file(store.blob_path(&lost.digest)).expect("removed");
     fs::write(store.root().join("names/bad.json"), b"{").expect("written");
-    let outside = r#"{"schema":"harmonic.model/1","name":"x","digest":"../../etc/passwd","size":1,
+    let outside = r#"{"schema":"harmonic.model/1","name":"outside","digest":"../../etc/passwd","size":1,
                       "source":"s","format":"F16","converted_from":null,"runs_as":null}"#;
     fs::write(store.root().join("names/outside.json"), outside).expect("written");
     let listing = store.list().expect("listed");
     assert_eq!(listing.models.len(), 1);
     assert_eq!(listing.findings.len(), 3);
     assert!(listing.findings.iter().all(|finding| finding.hint.contains("pull the model again")));
+}
+
+const STARTER: &str = "smollm2:135m";
+
+/// The starter's record as the catalog's own pull writes it, and the catalog's digest.
+fn starter(store: &Store) -> (Record, String) {
+    let bytes = Gguf::tiny().bytes();
+    let record = put(store, "x", "hf:any/repo/x.gguf", &bytes);
+    let entry = catalog::find(STARTER).expect("in the catalog");
+    let origin = entry.origins.into_iter().next().expect("a source");
+    let name = STARTER.to_owned();
+    let genuine = Record { name, source: origin.source.to_string(), ..record };
+    (genuine, origin.sha256.expect("known").to_owned())
+}
+
+/// Writes a record as a person or an older version of this program could.
+fn plant(store: &Store, file: &str, record: &Record) {
+    let path = store.root().join("names").join(file);
+    fs::write(path, serde_json::to_vec(record).expect("written")).expect("written");
+}
+
+#[test]
+fn a_catalog_name_is_here_only_by_the_catalogs_source_and_digest() {
+    let (_folder, store) = store();
+    let (record, digest) = starter(&store);
+    let file = format!("{}.json", file_stem(STARTER));
+    let wheel = catalog::find(STARTER).expect("known").origins[1].source.to_string();
+    let genuine = Record { digest: digest.clone(), ..record.clone() };
+    // The right bytes are not here; that their record counts shows as a blob that is missed.
+    for good in [genuine.clone(), Record { source: wheel, ..genuine.clone() }] {
+        plant(&store, &file, &good);
+        assert!(matches!(store.find(STARTER), Err(ModelError::Missing(_))));
+    }
+    let from = |name: &str, digest: &str| {
+        let (name, digest) = (name.to_owned(), digest.to_owned());
+        Some(ConvertedFrom { name, digest, loss: String::new(), divergence: None })
+    };
+    for (why, bad) in [
+        ("another digest", record.clone()),
+        (
+            "another source",
+            Record { source: "hf:any/repo/smollm2:135m.gguf".into(), ..genuine.clone() },
+        ),
+        ("a path", Record { source: "/tmp/smollm2:135m.gguf".into(), ..genuine.clone() }),
+        ("a conversion", Record { converted_from: from(STARTER, &digest), ..record.clone() }),
+        ("another's", Record { converted_from: from("x", &digest), ..record.clone() }),
+    ] {
+        plant(&store, &file, &bad);
+        assert_eq!(store.find(STARTER).expect("looked up"), None, "{why}");
+        assert_eq!(store.show(STARTER).expect("looked up"), None, "{why}");
+        let listing = store.list().expect("listed");
+        assert_eq!(listing.findings[0].code, "shadowed-model", "{why}");
+        assert!(listing.models.iter().all(|model| model.record.name != STARTER), "{why}");
+        let partial = store.partial().expect("a folder").file("y.part");
+        fs::write(partial.path(), Gguf::tiny().bytes()).expect("written");
+        let error = store.admit(&partial, &bad).expect_err(why);
+        assert!(matches!(error, ModelError::Impostor { .. }), "{why}: {error}");
+    }
+    assert_eq!(store.remove(STARTER).expect("removed").names, [STARTER]);
+    assert!(store.find("x").expect("looked up").is_some(), "another name has the file");
+}
+
+#[test]
+fn a_conversion_under_a_catalog_name_counts_through_its_source() {
+    let (_folder, store) = store();
+    let (record, digest) = starter(&store);
+    let name = format!("{STARTER}-bf16");
+    let file = format!("{}.json", file_stem(&name));
+    let from =
+        ConvertedFrom { name: STARTER.to_owned(), digest, loss: String::new(), divergence: None };
+    let good = Record { name: name.clone(), converted_from: Some(from.clone()), ..record };
+    plant(&store, &file, &good);
+    assert!(store.find(&name).expect("looked up").is_some());
+    let other = ConvertedFrom { digest: "ab".repeat(32), ..from.clone() };
+    for bad in [
+        Record { converted_from: None, ..good.clone() },
+        Record { converted_from: Some(other), ..good.clone() },
+        Record { source: "hf:any/repo/x.gguf".to_owned(), ..good.clone() },
+    ] {
+        plant(&store, &file, &bad);
+        assert_eq!(store.find(&name).expect("looked up"), None);
+    }
+}
+
+#[test]
+fn a_record_speaks_for_its_own_name_alone() {
+    let (_folder, store) = store();
+    let record = put(&store, "mine", "hf:o/r/mine.gguf", &Gguf::tiny().bytes());
+    plant(&store, "other.json", &record);
+    assert!(matches!(store.find("other"), Err(ModelError::Record { .. })));
+    assert!(store.find("mine").expect("looked up").is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn planted_links_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let (folder, store) = store();
+    let record = put(&store, "m", "hf:o/r/m.gguf", &Gguf::tiny().bytes());
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "precious").expect("written");
+
+    symlink(&victim, store.root().join("locks/a.lock")).expect("planted");
+    assert!(matches!(Lock::acquire(&store, "a"), Err(ModelError::SymbolicLink(_))));
+
+    symlink(&victim, store.root().join("names/l.json")).expect("planted");
+    assert!(store.find("l").is_err());
+
+    let blob = store.blob_path(&record.digest);
+    let moved = folder.path().join("elsewhere.gguf");
+    fs::rename(&blob, &moved).expect("moved");
+    symlink(&moved, &blob).expect("planted");
+    assert!(matches!(store.find("m"), Err(ModelError::SymbolicLink(_))));
+
+    for name in ["partial", "blobs", "names", "locks"] {
+        let own = store.root().join(name);
+        fs::remove_dir_all(&own).expect("removed");
+        let elsewhere = folder.path().join(format!("else-{name}"));
+        fs::create_dir(&elsewhere).expect("made");
+        symlink(&elsewhere, &own).expect("planted");
+        assert!(matches!(store.folder(name), Err(ModelError::SymbolicLink(_))), "{name}");
+    }
+    assert!(matches!(store.list(), Err(ModelError::SymbolicLink(_))));
+    assert_eq!(fs::read_to_string(&victim).expect("read"), "precious");
 }
 
 #[test]

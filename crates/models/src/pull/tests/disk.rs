@@ -45,9 +45,9 @@ fn cramped(mut scene: Scene) -> Option<(Scene, SmallDisk)> {
 
 fn assert_full(error: &ModelError, knows_need: bool) {
     match error {
-        ModelError::DiskFull { needed, free, .. } => {
+        ModelError::DiskFull { needed, free, reserve, .. } => {
             assert_eq!(needed.is_some(), knows_need);
-            assert!(needed.is_none_or(|needed| needed > *free));
+            assert!(needed.is_none_or(|needed| needed + *reserve > *free));
         }
         other => panic!("{other}"),
     }

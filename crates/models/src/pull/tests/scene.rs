@@ -156,6 +156,14 @@ pub(super) enum Answer {
     Status(u16),
     /// Sends the reader to the same file under another host name.
     Redirect,
+    /// Sends the reader there.
+    Away(&'static str),
+    /// Sends what was asked for, with its length.
+    Whole,
+    /// Sends a byte now and then, for ever.
+    Trickle,
+    /// Sends one byte, then breaks the connection; so for every later request.
+    Crumbs,
 }
 
 pub(super) struct Hub {
@@ -163,6 +171,8 @@ pub(super) struct Hub {
     /// What `x-linked-etag` states; `None` leaves it out.
     pub(super) linked: Option<String>,
     pub(super) states_size: bool,
+    /// The size that is stated, where it is not the true one.
+    pub(super) states: Option<u64>,
     /// One per GET; when they run out the file is sent.
     pub(super) answers: Mutex<VecDeque<Answer>>,
     /// Method, `Range`, `If-Range` and `Authorization` of each request.
@@ -182,6 +192,7 @@ impl Hub {
             linked: Some(digest(&bytes)),
             bytes: Mutex::new(bytes),
             states_size: true,
+            states: None,
             answers: Mutex::new(answers.iter().copied().collect()),
             seen: Mutex::default(),
             port: Mutex::new(0),
@@ -222,7 +233,8 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
             response = response.header("x-linked-etag", format!("\"{linked}\""));
         }
         if hub.states_size {
-            response = response.header("x-linked-size", bytes.len());
+            let size = hub.states.unwrap_or(bytes.len() as u64);
+            response = response.header("x-linked-size", size);
         }
         return response.body(Body::empty()).expect("a response");
     }
@@ -241,7 +253,7 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
     }
     let rest = bytes[from..].to_vec();
     match next {
-        None => response.body(Body::from(rest)),
+        None | Some(Answer::Whole) => response.body(Body::from(rest)),
         Some(Answer::Unsized) => {
             let pieces: Vec<_> =
                 rest.chunks(50_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
@@ -253,6 +265,25 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
             let to = format!("http://localhost:{port}/store/file");
             response.status(302).header("location", to).body(Body::empty())
         }
+        Some(Answer::Trickle) => {
+            let whole = rest.len();
+            let sent = stream::iter(rest).then(|byte| async move {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                Ok::<_, std::io::Error>(vec![byte])
+            });
+            response.header("content-length", whole).body(Body::from_stream(sent))
+        }
+        Some(Answer::Crumbs) => {
+            hub.answers.lock().expect("not poisoned").push_front(Answer::Crumbs);
+            let whole = rest.len();
+            let sent = stream::iter([Ok(vec![rest[0]]), Err(std::io::Error::other("on purpose"))])
+                .then(|piece| async move {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    piece
+                });
+            response.header("content-length", whole).body(Body::from_stream(sent))
+        }
+        Some(Answer::Away(to)) => response.status(302).header("location", to).body(Body::empty()),
         Some(Answer::Break(count)) => {
             let whole = rest.len();
             let broken = stream::once(async {

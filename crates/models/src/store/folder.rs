@@ -1,0 +1,229 @@
+//! The store's own folders and the files in `partial/`, opened without following symbolic links.
+//!
+//! Invariant: below its root the store neither reads, writes nor removes through a symbolic link
+//! that somebody has put there; what is opened for writing is a regular file with one name. The
+//! root itself may be a link: the user chose it.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::ModelError;
+
+/// Rights of what is created, less the umask.
+const FILE: Mode = Mode::from_raw_mode(0o666);
+const FOLDER: Mode = Mode::from_raw_mode(0o777);
+
+/// One folder of the store, held open.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    handle: Arc<OwnedFd>,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder `name` below `root`; both are made if absent.
+    pub(crate) fn open(root: &Path, name: &str) -> Result<Self, ModelError> {
+        fs::create_dir_all(root).map_err(ModelError::io("create", root))?;
+        let path = root.join(name);
+        let as_folder = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let top = rustix::fs::openat(CWD, root, as_folder, Mode::empty())
+            .map_err(|error| ModelError::io("open", root)(error.into()))?;
+        match rustix::fs::mkdirat(&top, name, FOLDER) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(ModelError::io("create", &path)(error.into())),
+        }
+        let opened = rustix::fs::openat(&top, name, as_folder | OFlags::NOFOLLOW, Mode::empty());
+        let handle = opened.map_err(|error| failed("open", &path, error))?;
+        Ok(Self { handle: Arc::new(handle), path })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in it, there or not.
+    pub(crate) fn file(&self, name: impl Into<String>) -> Part {
+        let name = name.into();
+        Part { path: self.path.join(&name), folder: self.clone(), name }
+    }
+
+    /// Makes what was renamed in it survive a power cut.
+    pub(crate) fn sync(&self) -> Result<(), ModelError> {
+        rustix::fs::fsync(&*self.handle)
+            .map_err(|error| ModelError::io("write", &self.path)(error.into()))
+    }
+}
+
+/// One file in a folder of the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    folder: Folder,
+    name: String,
+    path: PathBuf,
+}
+
+impl Part {
+    /// Where it is, for what can only be told a path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens what is there, or makes it, to be read and written. A link that lies in the way is
+    /// refused.
+    pub(crate) fn open(&self) -> Result<File, ModelError> {
+        self.opened(OFlags::CREATE | OFlags::RDWR).map_err(|error| self.failed("open", error))
+    }
+
+    /// Opens it for writing from `offset`, after what is there. A link, and a file with further
+    /// names, is replaced by a new file: what it leads to is not ours.
+    pub(crate) fn resume(&self, offset: u64) -> Result<File, ModelError> {
+        let write = |error: io::Error| ModelError::io("write", &self.path)(error);
+        let file = match self.opened(OFlags::CREATE | OFlags::WRONLY) {
+            Ok(file) if has_one_name(&file) => file,
+            Ok(_) | Err(Errno::LOOP) => return self.create(),
+            Err(error) => return Err(self.failed("open", error)),
+        };
+        file.set_len(offset).map_err(write)?;
+        io::Seek::seek(&mut &file, io::SeekFrom::Start(offset)).map_err(write)?;
+        Ok(file)
+    }
+
+    /// A new, empty file in place of what is there.
+    pub(crate) fn create(&self) -> Result<File, ModelError> {
+        self.discard();
+        self.opened(OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY)
+            .map_err(|error| self.failed("create", error))
+    }
+
+    /// Its bytes, where it is a file of at most `limit` bytes.
+    pub(crate) fn read(&self, limit: u64) -> Option<Vec<u8>> {
+        let file = self.opened(OFlags::RDONLY).ok()?;
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= limit).then_some(bytes)
+    }
+
+    /// Its length; zero where there is no regular file with one name.
+    pub(crate) fn length(&self) -> u64 {
+        let about = rustix::fs::statat(&*self.folder.handle, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        about.map_or(0, |about| {
+            let is_file = FileType::from_raw_mode(about.st_mode) == FileType::RegularFile;
+            if is_file && about.st_nlink == 1 {
+                u64::try_from(about.st_size).unwrap_or(0)
+            } else {
+                0
+            }
+        })
+    }
+
+    /// Gives the file another name, in place of what has it.
+    pub(crate) fn rename(&self, to: &Self) -> Result<(), ModelError> {
+        rustix::fs::renameat(&*self.folder.handle, &self.name, &*to.folder.handle, &to.name)
+            .map_err(|error| ModelError::io("write", &to.path)(error.into()))
+    }
+
+    /// Removes work that is of no more use, or a link in its place; what cannot be removed is
+    /// replaced by the next pull.
+    pub(crate) fn discard(&self) {
+        match rustix::fs::unlinkat(&*self.folder.handle, &self.name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => tracing::debug!(path = %self.path.display(), %error, "left behind"),
+        }
+    }
+
+    /// Makes what was written to it survive a power cut.
+    pub(crate) fn sync(&self) -> Result<(), ModelError> {
+        let file = self.opened(OFlags::RDONLY).map_err(|error| self.failed("open", error))?;
+        file.sync_all().map_err(ModelError::io("write", &self.path))
+    }
+
+    /// Never waits for the other end of a pipe.
+    fn opened(&self, flags: OFlags) -> Result<File, Errno> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        rustix::fs::openat(&*self.folder.handle, &self.name, flags, FILE).map(File::from)
+    }
+
+    fn failed(&self, action: &'static str, error: Errno) -> ModelError {
+        failed(action, &self.path, error)
+    }
+}
+
+/// Where links are not followed, opening one says that there are too many.
+fn failed(action: &'static str, path: &Path, error: Errno) -> ModelError {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
+    if matches!(error, Errno::LOOP | Errno::NOTDIR) && is_link {
+        return ModelError::SymbolicLink(path.to_owned());
+    }
+    ModelError::io(action, path)(error.into())
+}
+
+fn has_one_name(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|about| about.is_file() && about.nlink() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_planted_link_is_neither_followed_nor_damaged() {
+        let root = tempfile::tempdir().expect("a folder");
+        let victim = root.path().join("victim");
+        fs::write(&victim, "precious").expect("written");
+        let folder = Folder::open(root.path(), "partial").expect("opened");
+        let part = folder.file("x.part");
+        for symbolic in [true, false] {
+            let planted = || {
+                let (from, to) = (&victim, part.path());
+                if symbolic { symlink(from, to) } else { fs::hard_link(from, to) }
+                    .expect("planted");
+            };
+            planted();
+            assert_eq!(part.length(), 0);
+            drop(part.resume(3).expect("a file of its own"));
+            part.discard();
+            planted();
+            drop(part.create().expect("a file of its own"));
+            part.discard();
+            planted();
+            part.discard();
+            assert_eq!(fs::read_to_string(&victim).expect("read"), "precious");
+        }
+        symlink(&victim, part.path()).expect("planted");
+        assert!(part.read(100).is_none());
+        assert!(matches!(part.open(), Err(ModelError::SymbolicLink(_))));
+    }
+
+    #[test]
+    fn a_folder_that_is_a_link_is_refused_and_a_root_that_is_one_is_not() {
+        let root = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        symlink(elsewhere.path(), root.path().join("partial")).expect("planted");
+        let error = Folder::open(root.path(), "partial").expect_err("a link");
+        assert!(matches!(error, ModelError::SymbolicLink(_)), "{error}");
+        assert!(fs::read_dir(elsewhere.path()).expect("listed").next().is_none());
+
+        symlink(elsewhere.path(), root.path().join("root")).expect("linked");
+        Folder::open(&root.path().join("root"), "partial").expect("the user's own link");
+    }
+
+    #[test]
+    fn a_part_goes_on_where_it_stopped() {
+        let root = tempfile::tempdir().expect("a folder");
+        let part = Folder::open(root.path(), "partial").expect("opened").file("x");
+        io::Write::write_all(&mut part.resume(0).expect("new"), b"abcdef").expect("written");
+        io::Write::write_all(&mut part.resume(4).expect("there"), b"x").expect("written");
+        assert_eq!((part.read(100), part.read(4)), (Some(b"abcdx".to_vec()), None));
+        assert_eq!(part.length(), 5);
+    }
+}
