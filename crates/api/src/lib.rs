@@ -35,8 +35,8 @@ mod tools;
 pub use answer::{AnswerWriter, Asked, Finish, Heading, total};
 pub use body::read;
 pub use client::{
-    AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineSlots,
-    OllamaStream, ServerHealth,
+    AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineIdentity,
+    EngineSlots, OllamaStream, ServerHealth,
 };
 pub use dialect::Dialect;
 pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};
