@@ -3,28 +3,26 @@
 mod admission;
 mod compaction;
 mod filling;
+mod keeping;
 mod parking;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use harmonic_types::{Bytes, FinishReason, KvLayout, Refused, RequestId, Tokens, Usage};
 
 use crate::config::SchedConfig;
+use crate::copies::{Copied, Copies};
 use crate::device::Demand;
 use crate::guarantee::guarantees;
-use crate::ids::{SeqId, SnapshotId, Tick, Token};
+use crate::ids::{SeqId, Tick};
 use crate::job::Job;
 use crate::pace::Pace;
 use crate::queue::{Agent, Parked, Waiting};
 use crate::residents::Residents;
 use crate::sequence::{Sequence, count};
-use crate::snapshots::{Kind, Snapshots};
+use crate::snapshots::Snapshots;
 use crate::step::{CacheOp, Committed, Finished, Step};
-
-/// A conversation is worth a snapshot if that spares at least this many tokens: the copy of a
-/// sequence costs about as much as computing ten (`research/engine.md`), and most answers are never
-/// followed up.
-const KEEP_TOKENS: u32 = 256;
 
 /// An agent's load now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +48,11 @@ pub struct Scheduler {
     residents: Residents,
     snapshots: Snapshots,
     pace: Pace,
+    copies: Copies,
+    /// What the operations of [`Self::cache`] copy.
+    copied: Copied,
+    /// What the step under way copies, and what that took.
+    copying: (Copied, Duration),
     /// Bytes of a snapshot per token, the most that was seen.
     token_bytes: Bytes,
     kv_reserved: u64,
@@ -75,6 +78,9 @@ impl Scheduler {
             residents: Residents::default(),
             snapshots: Snapshots::new(config.prefix_bytes, config.trims),
             pace: Pace::new(config.step_time),
+            copies: Copies::default(),
+            copied: Copied::default(),
+            copying: Default::default(),
             token_bytes: config.token_bytes,
             kv_reserved: 0,
             admitted: 0,
@@ -113,11 +119,12 @@ impl Scheduler {
             return Err(Refused::PromptTooLong { agent, prompt: Tokens(prompt), context });
         }
         job.max_output = job.max_output.min(room);
-        if reservation(&job) > self.config.kv_tokens {
+        let cells = self.config.sequence_cells();
+        if reservation(&job) > cells {
             let message = format!(
-                "the request may need {} KV tokens and the engine has {}: ask for fewer max_tokens",
+                "the request may need {} KV tokens and a sequence of the engine has {cells}: ask for \
+                 fewer max_tokens",
                 reservation(&job),
-                self.config.kv_tokens
             );
             return Err(Refused::Invalid { message });
         }
@@ -126,7 +133,7 @@ impl Scheduler {
             let (agent, retry_after) = (agent.share.name.clone(), self.config.retry_after);
             return Err(Refused::QueueFull { agent, queued, retry_after });
         }
-        agent.queue.push_back(Waiting { job, since: now });
+        agent.queue.push_back(Waiting { job, since: now, after: self.admitted });
         Ok(())
     }
 
@@ -158,6 +165,7 @@ impl Scheduler {
         let granted = self.admit(now);
         self.compact();
         let batch = self.fill_batch(now);
+        self.copying = (std::mem::take(&mut self.copied), Duration::ZERO);
         Step {
             begun: now,
             granted,
@@ -165,6 +173,13 @@ impl Scheduler {
             cache: std::mem::take(&mut self.cache),
             batch,
         }
+    }
+
+    /// The cache operations of the step under way took so long. Whoever drives a real machine says
+    /// so before the commit: it tells what copies are worth.
+    pub fn cache_took(&mut self, took: Duration) {
+        self.copying.1 = took;
+        self.copies.observe(self.copying.0, took);
     }
 
     /// Takes the step back with its result, at the time when that was there. Consumes the step, so
@@ -272,67 +287,11 @@ impl Scheduler {
                 prefill += u32::try_from(row.len).unwrap_or(u32::MAX);
             }
         }
+        let (_, copying) = self.copying;
         // Copies in the cache would count as decoding.
-        if prefill > 0 || step.cache.is_empty() {
-            self.pace.observe(decoding, prefill, now.since(step.begun));
+        if prefill > 0 || step.cache.is_empty() || copying > Duration::ZERO {
+            self.pace.observe(decoding, prefill, now.since(step.begun).saturating_sub(copying));
         }
-    }
-
-    /// Books what a snapshot turned out to take.
-    fn book(&mut self, id: SnapshotId, bytes: Bytes) {
-        let parked = self.agents.iter().flat_map(|agent| &agent.parked);
-        let mut parked = parked.filter(|parked| parked.snapshot == id);
-        let tokens = parked.next().map(|parked| parked.sequence.computed);
-        if let Some(tokens) = tokens.or_else(|| self.snapshots.tokens_of(id)) {
-            let per_token = Bytes(bytes.0.div_ceil(u64::from(tokens.max(1))));
-            self.token_bytes = self.token_bytes.max(per_token);
-        }
-        let discarded = self.snapshots.book(id, bytes);
-        self.cache.extend(discarded);
-    }
-
-    /// Saves the agent's system prompt when a sequence holds exactly that, and nobody has before.
-    fn keep_system_prompt(&mut self, seq: SeqId) {
-        let Some(sequence) = self.live.get(&seq) else { return };
-        if self.is_to_be_kept(sequence) && sequence.computed == sequence.shared_prefix {
-            let tokens = sequence.held().to_vec();
-            self.keep(Kind::System, seq, &tokens);
-        }
-    }
-
-    /// Whether the system prompt at the head of a sequence still has to be saved.
-    fn is_to_be_kept(&self, sequence: &Sequence) -> bool {
-        let prefix = &sequence.tokens[..sequence.shared_prefix as usize];
-        !prefix.is_empty()
-            && self.snapshots.fits(self.bytes_of(prefix))
-            && self.snapshots.enabled()
-            && !self.snapshots.holds(prefix)
-    }
-
-    /// Saves a conversation that is about to lose its place, if it is long enough to be missed.
-    fn keep_conversation(&mut self, seq: SeqId, tokens: &[Token]) {
-        let beyond = count(tokens).saturating_sub(self.snapshots.covers(tokens));
-        if beyond >= KEEP_TOKENS {
-            self.keep(Kind::Conversation, seq, tokens);
-        }
-    }
-
-    fn keep(&mut self, kind: Kind, seq: SeqId, tokens: &[Token]) {
-        let id = self.new_snapshot();
-        let bytes = self.bytes_of(tokens);
-        let ops = self.snapshots.keep(id, kind, seq, tokens, bytes);
-        self.cache.extend(ops);
-    }
-
-    fn new_snapshot(&mut self) -> SnapshotId {
-        let id = SnapshotId(self.next_snapshot);
-        self.next_snapshot += 1;
-        id
-    }
-
-    /// What a snapshot of `tokens` will take, as far as is known.
-    fn bytes_of(&self, tokens: &[Token]) -> Bytes {
-        Bytes(self.token_bytes.0.saturating_mul(tokens.len() as u64))
     }
 
     /// Ends a sequence. In streams its tokens stay until the place is needed.

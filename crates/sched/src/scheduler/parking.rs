@@ -4,6 +4,7 @@
 use harmonic_types::Bytes;
 
 use super::Scheduler;
+use crate::copies::Copied;
 use crate::ids::SeqId;
 use crate::queue::Parked;
 use crate::sequence::Sequence;
@@ -48,7 +49,7 @@ impl Scheduler {
 
     /// Parks borrowers until no more are in flight than allowed.
     pub(super) fn give_way(&mut self) {
-        let mut victims = self.lent();
+        let mut victims = self.beyond_rights();
         victims.sort_by(|one, other| self.live[one].first_to_yield(&self.live[other]));
         while self.live.len() > self.allowed as usize {
             let Some(seq) = victims.pop() else { return };
@@ -62,7 +63,7 @@ impl Scheduler {
     }
 
     /// Tokens of all parked sequences.
-    fn parked_tokens(&self) -> u64 {
+    pub(super) fn parked_tokens(&self) -> u64 {
         let parked = self.agents.iter().flat_map(|agent| &agent.parked);
         parked.map(|parked| u64::from(parked.sequence.computed)).sum()
     }
@@ -72,6 +73,7 @@ impl Scheduler {
         let seq = self.lowest_free();
         self.vacate(seq);
         if !sequence.untouched() {
+            self.copied += Copied::restoring(self.bytes_of(sequence.held()));
             self.cache.push(CacheOp::Restore { snapshot, seq });
         }
         self.cache.push(CacheOp::Discard { snapshot });
@@ -81,6 +83,7 @@ impl Scheduler {
     fn park(&mut self, seq: SeqId) {
         let Some(sequence) = self.live.remove(&seq) else { return };
         let snapshot = self.new_snapshot();
+        self.copied += Copied::saving(self.bytes_of(sequence.held()));
         self.cache.extend([CacheOp::Save { seq, snapshot }, CacheOp::Drop { seq }]);
         self.kv_reserved -= sequence.reserved;
         let agent = &mut self.agents[sequence.agent];
@@ -90,8 +93,19 @@ impl Scheduler {
         agent.parked.insert(at, Parked { sequence, snapshot });
     }
 
-    /// Sequences on borrowed slots: of each agent, those beyond its rights that were admitted last.
+    /// Sequences on borrowed slots, all but the floor: of those that run without any right of their
+    /// agent's, the one admitted first goes on to its end. Otherwise an agent without rights would
+    /// start a request again and again, and lose its place each time before a token is computed.
     fn lent(&self) -> Vec<SeqId> {
+        let without = |sequence: &&Sequence| self.agents[sequence.agent].rights == 0;
+        let floor = self.live.values().filter(without).map(|sequence| sequence.order).min();
+        let mut lent = self.beyond_rights();
+        lent.retain(|seq| Some(self.live[seq].order) != floor);
+        lent
+    }
+
+    /// Of each agent, the sequences beyond its rights that were admitted last.
+    fn beyond_rights(&self) -> Vec<SeqId> {
         let mut lent = Vec::new();
         for (index, agent) in self.agents.iter().enumerate() {
             let borrowed = agent.borrowed() as usize;
@@ -107,7 +121,7 @@ impl Scheduler {
     }
 
     /// Bytes of snapshots of `tokens` tokens.
-    fn bytes_for(&self, tokens: u64) -> Bytes {
+    pub(super) fn bytes_for(&self, tokens: u64) -> Bytes {
         Bytes(self.token_bytes.0.saturating_mul(tokens))
     }
 }
