@@ -9,6 +9,7 @@ use harmonic_types::{Event, FinishReason, Request, RequestId, Usage};
 
 use crate::fault::Fault;
 use crate::gathered::Gathered;
+use crate::ignored::Ignored;
 
 /// What a server knows of an answer before it reads the question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Asked<W> {
     pub answers: u32,
     /// Whether they are sent as they come.
     pub streamed: bool,
+    /// What of the body the answers do not heed, for the client to be told.
+    pub ignored: Ignored,
     /// How they are written.
     pub writer: W,
 }
@@ -142,7 +145,8 @@ mod tests {
     fn several_answers_are_requests_that_differ_by_id_and_seed() {
         let mut request = Request::new(RequestId(7), AgentName("coder".to_owned()), Vec::new());
         request.seed = Some(u64::MAX);
-        let asked = Asked { request, answers: 3, streamed: false, writer: () };
+        let asked =
+            Asked { request, answers: 3, streamed: false, ignored: Ignored::default(), writer: () };
         let mut ids = (20..).map(RequestId);
         let (requests, ()) = asked.into_requests(|| ids.next().expect("endless"));
         let (ids, seeds): (Vec<u64>, Vec<_>) =

@@ -6,6 +6,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use crate::ignored::Ignored;
 use crate::invalid::Invalid;
 use crate::object::Object;
 
@@ -14,8 +15,23 @@ use crate::object::Object;
 /// # Errors
 /// [`Invalid::Json`] when it is not JSON, [`Invalid::Type`] when a field has the wrong type.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Invalid> {
+    read_noting(body, &[]).map(|(request, _)| request)
+}
+
+/// Reads a body, and notes which of its fields nothing here reads, but for those that
+/// `without_effect` lists: their paths without the numbers of list items, or `*.name`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_noting<T: DeserializeOwned>(
+    body: &[u8],
+    without_effect: &[&str],
+) -> Result<(T, Ignored), Invalid> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let Object(request) = serde_path_to_error::deserialize(&mut json).map_err(
+    let mut ignored = Ignored::default();
+    let mut note = |path: serde_ignored::Path<'_>| ignored.field(&path, without_effect);
+    let noting = serde_ignored::Deserializer::new(&mut json, &mut note);
+    let Object(request) = serde_path_to_error::deserialize(noting).map_err(
         |error: serde_path_to_error::Error<serde_json::Error>| {
             let path = error.path().to_string();
             let reason = error.inner().to_string();
@@ -29,5 +45,5 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Invalid> {
         },
     )?;
     json.end().map_err(|error| Invalid::Json { reason: error.to_string() })?;
-    Ok(request)
+    Ok((request, ignored))
 }

@@ -16,8 +16,14 @@ const MOST_TOP_LOGPROBS: u8 = 20;
 /// Most answers to one request.
 const MOST_ANSWERS: u32 = 16;
 
-/// The agent that `model` names.
-pub(crate) fn agent(model: String) -> Result<AgentName, Invalid> {
+/// The agent that `model` names, in any dialect: a name without a tag is one with the tag `latest`.
+///
+/// # Errors
+/// When it is empty.
+pub fn agent(mut model: String) -> Result<AgentName, Invalid> {
+    if let Some(name) = model.strip_suffix(":latest") {
+        model.truncate(name.len());
+    }
     if model.is_empty() {
         return Err(Invalid::value("model", "must name an agent of this stack"));
     }

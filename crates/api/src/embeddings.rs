@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::invalid::Invalid;
-use crate::{checks, ollama, schema};
+use crate::{checks, schema};
 
 /// The body of `POST /v1/embeddings`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,7 +85,7 @@ pub fn decode_embeddings(body: EmbeddingsBody) -> Result<AgentName, Invalid> {
 /// # Errors
 /// [`Invalid::Value`] for a value out of range.
 pub fn decode_embed(body: EmbedBody) -> Result<AgentName, Invalid> {
-    let agent = ollama::agent(body.model)?;
+    let agent = checks::agent(body.model)?;
     let fine = match &body.input {
         None | Some(Value::Null) => body.prompt.is_some(),
         Some(Value::Array(items)) => !items.is_empty() && items.iter().all(is_text),

@@ -13,6 +13,8 @@ pub struct Gathered {
     pub text: String,
     /// What the model thought before; empty where it did not.
     pub reasoning: String,
+    /// Tokens of that.
+    pub reasoning_tokens: u32,
     /// One entry per token when asked for.
     pub logprobs: Vec<TokenLogprob>,
     /// Tools that it calls. The arguments of the last may be cut off.
@@ -35,6 +37,7 @@ impl Default for Gathered {
         Self {
             text: String::new(),
             reasoning: String::new(),
+            reasoning_tokens: 0,
             logprobs: Vec::new(),
             calls: Vec::new(),
             finish: Finish::Stop,
@@ -55,7 +58,11 @@ impl Gathered {
                 self.text.push_str(&text);
                 self.logprobs.extend(logprobs);
             }
-            Event::Reasoning { text } => self.reasoning.push_str(&text),
+            // An engine tells reasoning token by token.
+            Event::Reasoning { text } => {
+                self.reasoning.push_str(&text);
+                self.reasoning_tokens += 1;
+            }
             Event::ToolCall { id, name, .. } => {
                 self.calls.push(ToolCall { id, name, arguments: String::new() });
             }

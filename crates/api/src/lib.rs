@@ -20,6 +20,7 @@ mod dialect;
 mod embeddings;
 mod fault;
 mod gathered;
+mod ignored;
 mod invalid;
 pub mod ndjson;
 mod object;
@@ -33,7 +34,8 @@ mod strategies;
 mod tools;
 
 pub use answer::{AnswerWriter, Asked, Finish, Heading, total};
-pub use body::read;
+pub use body::{read, read_noting};
+pub use checks::agent;
 pub use client::{
     AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineIdentity,
     EngineSlots, OllamaStream, ServerHealth,
@@ -42,5 +44,6 @@ pub use dialect::Dialect;
 pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};
 pub use fault::{Fault, FaultClass};
 pub use gathered::Gathered;
+pub use ignored::Ignored;
 pub use invalid::Invalid;
 pub use said::{Said, Strings, WordOr};

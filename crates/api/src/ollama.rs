@@ -19,11 +19,11 @@ mod request;
 
 pub use answer::OllamaAnswer;
 pub use ask::{ask_chat, ask_generate};
-pub use decode::{agent, decode_chat, decode_generate};
+pub use decode::{decode_chat, decode_generate};
 pub use encode::{encode_chat, encode_generate};
 pub use models::{
     API_VERSION, Details, ListedModel, ModelNames, RunningModel, RunningModels, ShowBody,
-    ShownModel, Version, time,
+    ShownModel, Version, model_or_name, time,
 };
 pub use options::Options;
 pub use pull::{Progress, PullBody};

@@ -24,6 +24,11 @@ pub(crate) fn ollama_think(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"enum": [null, true, false, "low", "medium", "high"]})
 }
 
+/// Ollama's `keep_alive`: seconds, or a duration.
+pub(crate) fn ollama_keep_alive(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["number", "string", "null"]})
+}
+
 /// A text or several.
 pub(crate) fn texts(_: &mut SchemaGenerator) -> Schema {
     let text = json_schema!({"type": "string", "minLength": 1});

@@ -125,6 +125,8 @@ impl Shared {
         let sampler = self.sampler(&request, spec, rendered.reasoning_open)?;
         let tools = callable(&request.prompt, choice);
         let decoder = self.chat.decoder(request.stop, rendered.reasoning_open, tools);
+        let decoder =
+            if request.parallel_tool_calls { decoder } else { decoder.ending_with_first_call() };
         let (granted, grant) = oneshot::channel();
         let (events, answer) = unbounded::unbounded_channel();
         let client = Client {

@@ -34,6 +34,9 @@ const SLOT: HeaderName = HeaderName::from_static("x-harmonic-slot");
 /// How long the request waited for it, in milliseconds; of several answers, the longest.
 const QUEUE_MS: HeaderName = HeaderName::from_static("x-harmonic-queue-ms");
 
+/// What of the body the answer does not heed.
+const IGNORED: HeaderName = HeaderName::from_static("x-harmonic-ignored");
+
 /// How a dialect reads a body.
 pub(crate) type Ask<W> = fn(&[u8], &Heading) -> Result<Asked<W>, Invalid>;
 
@@ -64,6 +67,7 @@ async fn answer<W: AnswerWriter>(
     span.record("agent", agent.name.0.as_str());
     let mut account = Account::open(Arc::clone(&shared), &agent.name, began);
     let streamed = asked.streamed;
+    let ignored = asked.ignored.line();
     let (requests, writer) = asked.into_requests(|| shared.next_id());
     // One that is refused takes the others with it: their futures are dropped.
     let submitted = try_join_all(requests.map(|request| agent.engine.submit(request)));
@@ -88,6 +92,9 @@ async fn answer<W: AnswerWriter>(
     };
     let headers = response.headers_mut();
     headers.insert(AGENT, agent_header);
+    if let Some(line) = ignored {
+        headers.insert(IGNORED, HeaderValue::try_from(line).expect("printable ASCII"));
+    }
     if let Some((slot, queued)) = granted {
         headers.insert(SLOT, HeaderValue::from(slot));
         headers.insert(QUEUE_MS, HeaderValue::from(milliseconds(queued)));

@@ -62,6 +62,11 @@ pub(crate) enum ApiError {
     PullRefused { message: String },
     #[error("a pull is under way: clients have one at a time, and all keys together {MAX_PULLS}")]
     PullUnderWay,
+    #[error(
+        "agents are not made, copied, removed or pushed over HTTP: they are those of the stack file \
+         that this server was started with; edit it and start `harmonic up` again"
+    )]
+    FixedAgents,
     #[error("cannot pull the model: {message}")]
     PullFailed { message: String },
     #[error("{agent} had no slot free within {} s: ask again", waited.as_secs_f64())]
@@ -148,6 +153,7 @@ impl ApiError {
             Self::PullUnderWay => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "pull_under_way", Some(PULL_RETRY))
             }
+            Self::FixedAgents => (S::FORBIDDEN, F::Forbidden, "agents_are_fixed", None),
             Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
             Self::QueueTimeout { .. } => {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "queue_timeout", unavailable)

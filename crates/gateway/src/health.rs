@@ -8,6 +8,7 @@ use axum::response::Response;
 use harmonic_engine::{EngineStatus, Health};
 use serde::Serialize;
 
+use crate::card::public_model_name;
 use crate::respond::json;
 use crate::shared::Shared;
 
@@ -51,7 +52,7 @@ impl From<EngineStatus> for EngineReport {
         let (state, message) = state(status.health);
         Self {
             id: status.id,
-            model: status.model,
+            model: public_model_name(&status.model).into_owned(),
             kind: status.kind,
             state,
             message,

@@ -15,6 +15,7 @@ mod access;
 mod answer;
 mod api_error;
 mod body;
+mod card;
 mod config;
 mod embeddings;
 mod error;
@@ -36,6 +37,7 @@ mod slots;
 mod span;
 
 pub use access::{Access, ApiKey, Fingerprint, Hosts, Keys, Origins};
+pub use card::{AgentCard, WeightsCard};
 pub use config::Config;
 pub use error::GatewayError;
 pub use holder::Holder;

@@ -112,10 +112,15 @@ fn described(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Val
     if let Some(body) = body {
         described["requestBody"] = json!({"required": true, "content": json_of(body)});
     }
-    if operation.path.contains("{model}") {
-        let schema = json!({"type": "string", "enum": agents});
-        described["parameters"] =
-            json!([{"name": "model", "in": "path", "required": true, "schema": schema}]);
+    let parameters = [
+        ("model", json!({"type": "string", "enum": agents})),
+        ("digest", json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})),
+    ];
+    for (name, schema) in parameters {
+        if operation.path.contains(&format!("{{{name}}}")) {
+            described["parameters"] =
+                json!([{"name": name, "in": "path", "required": true, "schema": schema}]);
+        }
     }
     described
 }

@@ -16,7 +16,7 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use harmonic_api::ollama::{Progress, PullBody};
+use harmonic_api::ollama::{Progress, PullBody, model_or_name};
 use harmonic_api::{Dialect, Invalid, ndjson, read};
 
 use crate::access::KeyName;
@@ -37,11 +37,11 @@ pub(crate) async fn pull(
 ) -> Result<Response, ApiError> {
     let key = request.extensions().get::<KeyName>().cloned();
     let body: PullBody = read(&body::read(&shared, request).await?)?;
-    let given = [body.model, body.name].into_iter().flatten().find(|model| !model.is_empty());
-    let model = given.ok_or_else(|| Invalid::Value {
-        param: "model".to_owned(),
-        reason: "must name a model".to_owned(),
-    })?;
+    let model = model_or_name(body.model, body.name);
+    if model.is_empty() {
+        let (param, reason) = ("model".to_owned(), "must name a model".to_owned());
+        return Err(Invalid::Value { param, reason }.into());
+    }
     let roster = shared.roster();
     let progress = if is_offered(&roster, &model) {
         stream::iter([Ok(success())]).boxed()

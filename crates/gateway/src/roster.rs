@@ -11,6 +11,7 @@ use axum::http::HeaderValue;
 use harmonic_engine::Engine;
 use harmonic_types::{AgentName, Refused, Tokens};
 
+use crate::card::{AgentCard, public_model_name};
 use crate::error::GatewayError;
 use crate::puller::Puller;
 
@@ -21,10 +22,12 @@ pub struct RosterAgent {
     pub name: AgentName,
     /// One line on what it is for.
     pub role: String,
-    /// Base model.
+    /// Base model; a path is shown by its stem.
     pub model: String,
     /// Context of each of its sequences.
     pub context: Tokens,
+    /// What it is made of.
+    pub card: AgentCard,
     /// What serves it.
     pub engine: Arc<dyn Engine>,
 }
@@ -46,11 +49,12 @@ pub struct Roster {
     puller: Option<Arc<dyn Puller>>,
 }
 
-/// Where an agent is in the list, and its name as a header.
+/// Where an agent is in the list, its name as a header, and its digest.
 #[derive(Debug)]
 struct Place {
     index: usize,
     header: HeaderValue,
+    digest: String,
 }
 
 impl Roster {
@@ -58,12 +62,14 @@ impl Roster {
     ///
     /// # Errors
     /// When a name is there twice or has control characters.
-    pub fn new(agents: Vec<RosterAgent>) -> Result<Self, GatewayError> {
+    pub fn new(mut agents: Vec<RosterAgent>) -> Result<Self, GatewayError> {
         let mut places = HashMap::with_capacity(agents.len());
-        for (index, agent) in agents.iter().enumerate() {
+        for (index, agent) in agents.iter_mut().enumerate() {
+            agent.model = public_model_name(&agent.model).into_owned();
             let header = HeaderValue::from_bytes(agent.name.0.as_bytes())
                 .map_err(|_| GatewayError::UnprintableAgent(agent.name.0.clone()))?;
-            if places.insert(agent.name.clone(), Place { index, header }).is_some() {
+            let digest = AgentCard::digest(agent);
+            if places.insert(agent.name.clone(), Place { index, header, digest }).is_some() {
                 return Err(GatewayError::DuplicateAgent(agent.name.clone()));
             }
         }
@@ -85,6 +91,11 @@ impl Roster {
     /// The agents, in the order of the stack.
     pub fn agents(&self) -> &[RosterAgent] {
         &self.agents
+    }
+
+    /// The digest of `agent`; empty for one that is not here.
+    pub(crate) fn digest(&self, agent: &AgentName) -> &str {
+        self.places.get(agent).map_or("", |place| &place.digest)
     }
 
     /// The agent called `name` and its name as a header.

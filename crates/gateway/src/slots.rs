@@ -11,6 +11,7 @@ use axum::response::Response;
 use harmonic_engine::{AgentUse, EngineStatus, Identity};
 use serde::Serialize;
 
+use crate::card::public_model_name;
 use crate::health::state;
 use crate::respond::json;
 use crate::shared::Shared;
@@ -59,7 +60,7 @@ impl From<EngineStatus> for EngineSlots {
             parked: sum(|agent| agent.parked),
             queued: sum(|agent| agent.queued),
             id: status.id,
-            model: status.model,
+            model: public_model_name(&status.model).into_owned(),
             identity: status.identity,
             agents: status.agents,
         }

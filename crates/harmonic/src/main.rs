@@ -6,6 +6,7 @@
 
 mod advice;
 mod agree;
+mod cards;
 mod chorus;
 mod cli;
 mod detached;

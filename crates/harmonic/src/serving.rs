@@ -13,6 +13,7 @@ use harmonic_types::{Bytes, Plan};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::cards;
 use crate::door::Door;
 use crate::engines::Engines;
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
@@ -69,6 +70,7 @@ impl Serving {
             role: agent.plan.spec.role.clone(),
             model: agent.plan.model.clone(),
             context: agent.plan.context,
+            card: cards::card(agent.plan, agent.on),
             engine: agent.engine,
         });
         let roster = Roster::new(agents.collect())?;

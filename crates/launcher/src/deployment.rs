@@ -30,6 +30,8 @@ pub struct Deployment {
 pub struct PlacedAgent<'a> {
     /// As planned.
     pub plan: &'a AgentPlan,
+    /// Its engine, as planned.
+    pub on: &'a EnginePlan,
     /// What serves it.
     pub engine: Arc<dyn Engine>,
 }
@@ -116,9 +118,9 @@ impl Deployment {
     /// The agents that have a place, in the order of the stack.
     pub fn agents(&self) -> impl Iterator<Item = PlacedAgent<'_>> {
         self.plan.agents.iter().filter_map(|agent| {
-            let (_, engine) =
+            let (on, engine) =
                 self.engines().find(|(planned, _)| agent.engine.as_ref() == Some(&planned.id))?;
-            Some(PlacedAgent { plan: agent, engine: Arc::clone(engine) })
+            Some(PlacedAgent { plan: agent, on, engine: Arc::clone(engine) })
         })
     }
 

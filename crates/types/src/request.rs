@@ -46,6 +46,8 @@ pub struct Request {
     pub format: Option<Format>,
     /// Whether the answer may, must or must not call the prompt's tools.
     pub tool_choice: ToolChoice,
+    /// Whether the answer may call several tools; else it ends with its first call.
+    pub parallel_tool_calls: bool,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,
     /// Go on past the model's end of turn (benchmarks).
@@ -69,6 +71,7 @@ impl Request {
             max_tokens: None,
             format: None,
             tool_choice: ToolChoice::Auto,
+            parallel_tool_calls: true,
             stop: Vec::new(),
             ignore_eos: false,
             top_logprobs: None,

@@ -2,7 +2,7 @@
 
 use super::answer::MessageAnswer;
 use super::decode::decode;
-use super::request::MessagesBody;
+use super::request::{MessagesBody, WITHOUT_EFFECT};
 use crate::answer::{Asked, Heading};
 use crate::body;
 use crate::invalid::Invalid;
@@ -12,7 +12,7 @@ use crate::invalid::Invalid;
 /// # Errors
 /// As [`body::read`] and [`decode`].
 pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<MessageAnswer>, Invalid> {
-    let body: MessagesBody = body::read(body)?;
+    let (body, ignored): (MessagesBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let streamed = body.stream == Some(true);
     let request = decode(body, heading.id)?;
     let writer = MessageAnswer::new(
@@ -20,5 +20,5 @@ pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<MessageAnswer>, Inval
         request.agent.0.clone(),
         request.stop.clone(),
     );
-    Ok(Asked { request, answers: 1, streamed, writer })
+    Ok(Asked { request, answers: 1, streamed, ignored, writer })
 }

@@ -38,6 +38,9 @@ pub struct BlockBody {
     /// Of `tool_result`: what came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Said<TextBody>>,
+    /// Of `tool_result`: whether the call failed, which the model is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_error: Option<bool>,
 }
 
 /// A block where only text may be.

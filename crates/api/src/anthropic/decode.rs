@@ -18,6 +18,9 @@ use crate::invalid::Invalid;
 use crate::said::Said;
 use crate::tools;
 
+/// What stands before the result of a call that failed: templates have no word for that.
+const FAILED: &str = "The call failed: ";
+
 /// The request that `body` asks for, under the name `id`. Whether the answer is streamed is not
 /// part of it.
 ///
@@ -42,6 +45,8 @@ pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
     request.thinking = thinking(body.thinking.as_ref())?;
     request.format = format(body.output_config, body.output_format)?;
     let tools = tools(body.tools)?;
+    let single = body.tool_choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use);
+    request.parallel_tool_calls = single != Some(true);
     request.tool_choice = choice(body.tool_choice, &tools)?;
     request.prompt = Prompt::Chat { messages: messages(body.system, body.messages)?, tools };
     Ok(request)
@@ -66,8 +71,9 @@ pub(super) fn messages(
         match body.role.as_str() {
             "user" => user(&path, body.content, &mut messages)?,
             "assistant" => messages.push(assistant(&path, body.content)?),
+            "system" => messages.push(instructions(&path, body.content)?),
             other => {
-                let reason = format!("is `{other}`, but must be `user` or `assistant`");
+                let reason = format!("is `{other}`, but must be `user`, `assistant` or `system`");
                 return Err(Invalid::value(format!("{path}.role"), reason));
             }
         }
@@ -115,6 +121,10 @@ fn user(path: &str, said: Said<BlockBody>, messages: &mut Vec<Message>) -> Resul
                 let content = block.content.unwrap_or(Said::Parts(Vec::new()));
                 let content = blocks::text(&format!("{path}.content"), content)?;
                 no_nul(&format!("{path}.content"), &content)?;
+                let content = match block.is_error {
+                    Some(true) => format!("{FAILED}{content}"),
+                    _ => content,
+                };
                 let tool_call_id = Some(id);
                 messages.push(Message { tool_call_id, ..Message::new(Role::Tool, content) });
             }
@@ -123,6 +133,19 @@ fn user(path: &str, said: Said<BlockBody>, messages: &mut Vec<Message>) -> Resul
     }
     flush(&mut texts, messages);
     Ok(())
+}
+
+/// Instructions within the conversation: blocks of text.
+fn instructions(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
+    let path = format!("{path}.content");
+    let text = |block: BlockBody| TextBody { kind: block.kind, text: block.text };
+    let said = match said {
+        Said::Text(text) => Said::Text(text),
+        Said::Parts(blocks) => Said::Parts(blocks.into_iter().map(text).collect()),
+    };
+    let text = blocks::text(&path, said)?;
+    no_nul(&path, &text)?;
+    Ok(Message::new(Role::System, text))
 }
 
 fn assistant(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {

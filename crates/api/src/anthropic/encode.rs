@@ -43,7 +43,7 @@ pub fn encode(request: &Request) -> MessagesBody {
         top_p: request.sampling.top_p,
         top_k: request.sampling.top_k.map(i64::from),
         tools: (!tools.is_empty()).then_some(tools),
-        tool_choice: choice(&request.tool_choice),
+        tool_choice: choice(&request.tool_choice, request.parallel_tool_calls),
         thinking: request.thinking.map(thinking),
         output_config: request.format.as_ref().and_then(format),
         ..MessagesBody::default()
@@ -93,14 +93,16 @@ fn assistant(message: &Message) -> Said<BlockBody> {
     Said::Parts(thinking.into_iter().chain(text).chain(calls).collect())
 }
 
-fn choice(choice: &ToolChoice) -> Option<ChoiceBody> {
+fn choice(choice: &ToolChoice, parallel: bool) -> Option<ChoiceBody> {
     let (kind, name) = match choice {
-        ToolChoice::Auto => return None,
+        ToolChoice::Auto if parallel => return None,
+        ToolChoice::Auto => ("auto", None),
         ToolChoice::None => ("none", None),
         ToolChoice::Required => ("any", None),
         ToolChoice::Named(name) => ("tool", Some(name.clone())),
     };
-    Some(ChoiceBody { kind: kind.to_owned(), name })
+    let disable_parallel_tool_use = (!parallel).then_some(true);
+    Some(ChoiceBody { kind: kind.to_owned(), name, disable_parallel_tool_use })
 }
 
 fn thinking(think: bool) -> ThinkingBody {

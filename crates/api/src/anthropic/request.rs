@@ -1,8 +1,8 @@
 //! The body of `POST /v1/messages`.
 //!
 //! Invariants: every optional field is absent or null when it is not set, and absent when written;
-//! fields that are not listed (`metadata`, `service_tier` …) are ignored when read. Fields that are
-//! listed only to be refused are here because a client that sent them relies on them.
+//! fields that are not listed are ignored when read. Fields that are listed only to be refused are
+//! here because a client that sent them relies on them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,21 @@ use super::blocks::{BlockBody, TextBody};
 use crate::object;
 use crate::said::Said;
 use crate::schema;
+
+/// Fields that are not read because no answer depends on them: notes, billing, caches, how thinking
+/// is shown, and what clients write into the blocks that they send back.
+pub(super) const WITHOUT_EFFECT: &[&str] = &[
+    "*.cache_control",
+    "*.citations",
+    "inference_geo",
+    "messages[].content[].caller",
+    "metadata",
+    "service_tier",
+    "speed",
+    "thinking.display",
+    "tools[].allowed_callers",
+    "tools[].eager_input_streaming",
+];
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,9 +113,9 @@ pub struct MessagesBody {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicMessage", extend("required" = ["role", "content"]))]
 pub struct MessageBody {
-    /// `user` or `assistant`; empty when the body has none.
+    /// `user`, `assistant` or `system`, which counts as instructions; empty when the body has none.
     #[serde(default)]
-    #[schemars(extend("enum" = ["user", "assistant"]))]
+    #[schemars(extend("enum" = ["user", "assistant", "system"]))]
     pub role: String,
     /// What is said.
     #[serde(default = "nothing")]
@@ -143,6 +158,9 @@ pub struct ChoiceBody {
     /// The tool, with `tool`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Whether the answer ends with its first call; absent is no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disable_parallel_tool_use: Option<bool>,
 }
 
 /// `thinking`.

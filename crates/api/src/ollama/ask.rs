@@ -4,8 +4,10 @@ use harmonic_types::{Prompt, Request};
 
 use super::answer::{OllamaAnswer, Shape};
 use super::decode::{decode_chat, decode_generate};
+use super::request::{ChatBody, GenerateBody, WITHOUT_EFFECT};
 use crate::answer::{Asked, Heading};
 use crate::body;
+use crate::ignored::Ignored;
 use crate::invalid::Invalid;
 
 /// What the body of `POST /api/chat` asks for.
@@ -13,9 +15,9 @@ use crate::invalid::Invalid;
 /// # Errors
 /// As [`body::read`] and [`decode_chat`].
 pub fn ask_chat(body: &[u8], heading: &Heading) -> Result<Asked<OllamaAnswer>, Invalid> {
-    let body: super::ChatBody = body::read(body)?;
+    let (body, ignored): (ChatBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let (model, stream) = (body.model.clone(), body.stream);
-    Ok(asked(Shape::Chat, model, stream, decode_chat(body, heading.id)?))
+    Ok(asked(Shape::Chat, model, stream, ignored, decode_chat(body, heading.id)?))
 }
 
 /// What the body of `POST /api/generate` asks for.
@@ -23,9 +25,9 @@ pub fn ask_chat(body: &[u8], heading: &Heading) -> Result<Asked<OllamaAnswer>, I
 /// # Errors
 /// As [`body::read`] and [`decode_generate`].
 pub fn ask_generate(body: &[u8], heading: &Heading) -> Result<Asked<OllamaAnswer>, Invalid> {
-    let body: super::GenerateBody = body::read(body)?;
+    let (body, ignored): (GenerateBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let (model, stream) = (body.model.clone(), body.stream);
-    Ok(asked(Shape::Generate, model, stream, decode_generate(body, heading.id)?))
+    Ok(asked(Shape::Generate, model, stream, ignored, decode_generate(body, heading.id)?))
 }
 
 /// The name comes back as the client wrote it.
@@ -33,6 +35,7 @@ fn asked(
     shape: Shape,
     model: String,
     stream: Option<bool>,
+    ignored: Ignored,
     request: Request,
 ) -> Asked<OllamaAnswer> {
     let says_nothing = match &request.prompt {
@@ -40,5 +43,6 @@ fn asked(
         Prompt::Text(text) => text.is_empty(),
     };
     let writer = OllamaAnswer::new(shape, model, request.top_logprobs.is_some());
-    Asked { request, answers: u32::from(!says_nothing), streamed: stream.unwrap_or(true), writer }
+    let (answers, streamed) = (u32::from(!says_nothing), stream.unwrap_or(true));
+    Asked { request, answers, streamed, ignored, writer }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use harmonic_types::{AgentName, Format, Message, Prompt, Request, RequestId, Role, ToolCall};
+use harmonic_types::{Format, Message, Prompt, Request, RequestId, Role, ToolCall};
 use serde_json::Value;
 
 use super::options;
@@ -21,7 +21,7 @@ use crate::{openai, tools};
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
 pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
-    let mut request = Request::new(id, agent(body.model)?, Vec::new());
+    let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     options::decode(body.options, &mut request)?;
     request.format = format(body.format)?;
     request.thinking = think(body.think)?;
@@ -34,6 +34,7 @@ pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
         .map(|(index, message)| self::message(index, message, &mut open))
         .collect::<Result<_, _>>()?;
     request.prompt = Prompt::Chat { messages, tools: openai::decode_tools(body.tools)? };
+    keep_alive(body.keep_alive.as_ref(), request.prompt.messages().is_empty())?;
     Ok(request)
 }
 
@@ -43,7 +44,7 @@ pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
 /// # Errors
 /// As [`decode_chat`].
 pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, Invalid> {
-    let mut request = Request::new(id, agent(body.model)?, Vec::new());
+    let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     checks::absent("suffix", body.suffix.as_ref(), ": leave it out")?;
     checks::absent("images", body.images.as_ref(), ": only text is")?;
     checks::absent("template", body.template.as_ref(), ": use `raw`")?;
@@ -53,6 +54,7 @@ pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, Inv
     request.thinking = think(body.think)?;
     request.top_logprobs = checks::top_logprobs(body.logprobs.unwrap_or(false), body.top_logprobs)?;
     let prompt = body.prompt.unwrap_or_default();
+    keep_alive(body.keep_alive.as_ref(), prompt.is_empty())?;
     no_nul("prompt", &prompt)?;
     let system = body.system.filter(|system| !system.is_empty());
     if let Some(system) = &system {
@@ -71,15 +73,23 @@ pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, Inv
     Ok(request)
 }
 
-/// The agent that `model` names: a name without a tag is one with the tag `latest`.
-///
-/// # Errors
-/// When it is empty.
-pub fn agent(mut model: String) -> Result<AgentName, Invalid> {
-    if let Some(name) = model.strip_suffix(":latest") {
-        model.truncate(name.len());
+/// How long weights stay loaded is the plan's to say; with 0 and nothing to answer a body asks to
+/// unload them, which is refused.
+fn keep_alive(keep_alive: Option<&Value>, says_nothing: bool) -> Result<(), Invalid> {
+    let seconds = match keep_alive {
+        None | Some(Value::Null) => None,
+        Some(Value::Number(seconds)) => seconds.as_f64(),
+        Some(Value::String(duration)) => {
+            duration.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse().ok()
+        }
+        Some(_) => return Err(Invalid::value("keep_alive", "must be seconds or a duration")),
+    };
+    if says_nothing && seconds == Some(0.0) {
+        let detail =
+            " as 0: agents stay loaded as long as the server runs; `harmonic down` stops it";
+        return Err(Invalid::unsupported("keep_alive", detail));
     }
-    checks::agent(model)
+    Ok(())
 }
 
 fn format(format: Option<Value>) -> Result<Option<Format>, Invalid> {

@@ -1,6 +1,6 @@
 //! From a [`Request`] to the body that asks for it.
 //!
-//! What the dialect has no word for (`tool_choice`, `logit_bias`, `ignore_eos`, grammars) is left
+//! What the dialect has no word for (`tool_choice`, how many calls, `logit_bias`, `ignore_eos`, grammars) is left
 //! out.
 
 use harmonic_types::{Format, Message, Prompt, Request, Role};
@@ -27,6 +27,7 @@ pub fn encode_chat(request: &Request) -> ChatBody {
         think: request.thinking.map(Value::Bool),
         logprobs: request.top_logprobs.map(|_| true),
         top_logprobs: request.top_logprobs.map(u32::from),
+        keep_alive: None,
     }
 }
 

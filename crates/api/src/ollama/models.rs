@@ -43,17 +43,27 @@ pub struct ListedModel {
     /// cannot tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// sha256 in lower-case hex over all that defines the agent's answers.
+    pub digest: String,
     /// What it is made of.
     pub details: Details,
 }
 
-/// What an agent is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What an agent is made of. What is not known is empty: clients expect every field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// Base model.
     pub parent_model: String,
     /// `gguf`.
     pub format: String,
+    /// Architecture of the model.
+    pub family: String,
+    /// The same, in a list.
+    pub families: Vec<String>,
+    /// Number of parameters, for people: `134.52M`.
+    pub parameter_size: String,
+    /// Predominant format of the weights: `Q4_1`.
+    pub quantization_level: String,
 }
 
 /// The answer of `GET /api/ps`.
@@ -73,6 +83,10 @@ pub struct RunningModel {
     /// As in [`ListedModel::size`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// Bytes of them in the memory of an accelerator.
+    pub size_vram: u64,
+    /// As in [`ListedModel::digest`].
+    pub digest: String,
     /// What it is made of.
     pub details: Details,
     /// When its weights are unloaded: never, which the dialect says with a year that is far away.
@@ -100,8 +114,25 @@ pub struct ShownModel {
     pub modified_at: String,
     /// What it is made of.
     pub details: Details,
-    /// `general.architecture` and, after its value, `.context_length`.
+    /// The agent as a Modelfile; its weights go by their name.
+    pub modelfile: String,
+    /// Sampling and context, an option a line.
+    pub parameters: String,
+    /// The chat template, which is Jinja; empty where it is not known.
+    pub template: String,
+    /// The agent's system prompt.
+    pub system: String,
+    /// The model's licence; empty where it is not known.
+    pub license: String,
+    /// `general.architecture` and, after its value, `.context_length` (the agent's) and others.
     pub model_info: Map<String, Value>,
-    /// `completion` and `tools`.
+    /// `completion`, `tools`, and `thinking` where the template knows of it.
     pub capabilities: Vec<String>,
+}
+
+/// The name that a body gives as `model`, or by its older name `name`: Ollama's own client sends
+/// an empty `model` beside `name`.
+pub fn model_or_name(model: Option<String>, name: Option<String>) -> String {
+    let given = |name: Option<String>| name.filter(|name| !name.is_empty());
+    given(model).or(given(name)).unwrap_or_default()
 }

@@ -8,8 +8,8 @@ use crate::checks::{self, within};
 use crate::invalid::Invalid;
 use crate::said::Strings;
 
-/// Sampling and limits of one request. What is not listed (`num_ctx`, `num_gpu` …) is the plan's
-/// to say, and ignored.
+/// Sampling and limits of one request. What is not listed is ignored: how weights are loaded is the
+/// plan's to say, as is the context (`num_ctx`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaOptions")]
 pub struct Options {
@@ -51,6 +51,18 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -2, max = 2))]
     pub frequency_penalty: Option<f32>,
+    /// Refused unless 0: another way to choose tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [0, null]))]
+    pub mirostat: Option<i64>,
+    /// Refused unless 1: another way to choose tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [1, null]))]
+    pub typical_p: Option<f32>,
+    /// Refused unless 1: another way to choose tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [1, null]))]
+    pub tfs_z: Option<f32>,
 }
 
 /// Puts what `options` say into `request`.
@@ -58,6 +70,14 @@ pub(super) fn decode(options: Option<Options>, request: &mut Request) -> Result<
     let options = options.unwrap_or_default();
     let named = |field| format!("options.{field}");
     let range = |field, value, range| within(&named(field), value, range);
+    if options.mirostat.is_some_and(|mode| mode != 0) {
+        return Err(Invalid::unsupported(named("mirostat"), ": leave it out, or 0"));
+    }
+    for (field, value) in [("typical_p", options.typical_p), ("tfs_z", options.tfs_z)] {
+        if value.is_some_and(|value| value.total_cmp(&1.0).is_ne()) {
+            return Err(Invalid::unsupported(named(field), ": leave it out, or 1"));
+        }
+    }
     request.max_tokens = match options.num_predict {
         None | Some(..=0) => None,
         Some(most) => Some(Tokens(u32::try_from(most).map_err(|_| {
@@ -93,6 +113,7 @@ pub(super) fn encode(request: &Request) -> Option<Options> {
         repeat_penalty: sampling.repeat_penalty,
         presence_penalty: sampling.presence_penalty,
         frequency_penalty: sampling.frequency_penalty,
+        ..Options::default()
     };
     (options != Options::default()).then_some(options)
 }

@@ -1,7 +1,7 @@
 //! The bodies of `POST /api/chat` and `POST /api/generate`.
 //!
 //! Invariants: every optional field is absent or null when it is not set, and absent when written;
-//! fields that are not listed (`keep_alive` …) are ignored when read.
+//! fields that are not listed are ignored when read.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,31 @@ use super::options::Options;
 use crate::object;
 use crate::openai::ToolBody;
 use crate::schema;
+
+/// Fields that are not read because no answer depends on them: where and how weights are loaded,
+/// which the plan says; and how a prompt that does not fit would be cut, which it never is.
+pub(super) const WITHOUT_EFFECT: &[&str] = &[
+    "messages[].tool_calls[].function.index",
+    "messages[].tool_calls[].type",
+    "options.draft_num_predict",
+    "options.f16_kv",
+    "options.logits_all",
+    "options.low_vram",
+    "options.main_gpu",
+    "options.mirostat_eta",
+    "options.mirostat_tau",
+    "options.num_batch",
+    "options.num_gpu",
+    "options.num_gqa",
+    "options.num_keep",
+    "options.num_thread",
+    "options.numa",
+    "options.use_mlock",
+    "options.use_mmap",
+    "options.vocab_only",
+    "shift",
+    "truncate",
+];
 
 /// A chat request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +79,11 @@ pub struct ChatBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub top_logprobs: Option<u32>,
+    /// How long weights stay loaded, which is as long as the server runs: only to unload them, with
+    /// 0 and nothing to answer, is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::ollama_keep_alive")]
+    pub keep_alive: Option<Value>,
 }
 
 /// One message.
@@ -158,6 +188,11 @@ pub struct GenerateBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub top_logprobs: Option<u32>,
+    /// How long weights stay loaded, which is as long as the server runs: only to unload them, with
+    /// 0 and nothing to answer, is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::ollama_keep_alive")]
+    pub keep_alive: Option<Value>,
     /// Refused unless empty: what follows the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::nothing")]

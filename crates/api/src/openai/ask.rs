@@ -1,17 +1,18 @@
 //! From a chat body to what a server needs to answer it.
 
 use super::answer::ChatAnswer;
-use super::decode::{decode, parse};
+use super::decode::decode;
+use super::request::{ChatRequest, WITHOUT_EFFECT};
 use crate::answer::{Asked, Heading};
-use crate::checks;
 use crate::invalid::Invalid;
+use crate::{body, checks};
 
 /// What the body of `POST /v1/chat/completions` asks for.
 ///
 /// # Errors
-/// As [`parse`] and [`decode`].
+/// As [`body::read`] and [`decode`].
 pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ChatAnswer>, Invalid> {
-    let body = parse(body)?;
+    let (body, ignored): (ChatRequest, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let streamed = body.stream == Some(true);
     let count = body.stream_options.and_then(|options| options.include_usage) == Some(true);
     let answers = checks::answers(body.n)?;
@@ -24,5 +25,5 @@ pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ChatAnswer>, Invalid>
         logprobs: request.top_logprobs.is_some(),
         count,
     };
-    Ok(Asked { request, answers, streamed, writer })
+    Ok(Asked { request, answers, streamed, ignored, writer })
 }

@@ -32,6 +32,13 @@ pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
     checks::answers(body.n)?;
     checks::absent("functions", body.functions.as_ref(), ": use `tools`")?;
     checks::absent("function_call", body.function_call.as_ref(), ": use `tool_choice`")?;
+    checks::absent("audio", body.audio.as_ref(), ": only text is")?;
+    if body.web_search_options.is_some() {
+        return Err(Invalid::unsupported("web_search_options", ": leave it out"));
+    }
+    if body.modalities.as_ref().is_some_and(|all| !all.is_empty() && *all != ["text"]) {
+        return Err(Invalid::unsupported("modalities", ": only `text` is"));
+    }
     if body.stream_options.is_some() && body.stream != Some(true) {
         return Err(Invalid::value("stream_options", "is only for `stream: true`"));
     }
@@ -61,6 +68,7 @@ pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
         max_tokens,
         format: format::decode(body.response_format, body.structured_outputs)?,
         tool_choice,
+        parallel_tool_calls: body.parallel_tool_calls.unwrap_or(true),
         stop: checks::stop("stop", body.stop.unwrap_or_default().0)?,
         ignore_eos: body.ignore_eos.unwrap_or(false),
         top_logprobs,

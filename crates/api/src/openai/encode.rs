@@ -21,6 +21,7 @@ pub fn encode(request: &Request) -> ChatRequest {
             Prompt::Text(_) => None,
         },
         tool_choice: tools::encode_choice(&request.tool_choice),
+        parallel_tool_calls: (!request.parallel_tool_calls).then_some(false),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         top_k: sampling.top_k.map(i64::from),

@@ -17,6 +17,27 @@ use crate::object;
 use crate::said::{Strings, WordOr};
 use crate::schema;
 
+/// Fields that are not read because no answer depends on them: notes, billing, caches, and what
+/// SDKs write into the messages that they send back.
+pub(super) const WITHOUT_EFFECT: &[&str] = &[
+    "*.cache_control",
+    "metadata",
+    "messages[].annotations",
+    "messages[].audio",
+    "messages[].function_call",
+    "messages[].refusal",
+    "messages[].tool_calls[].index",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream_options.include_obfuscation",
+    "user",
+];
+
 /// A chat completion request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiChatRequest", extend("required" = ["model", "messages"]))]
@@ -111,6 +132,21 @@ pub struct ChatRequest {
     /// `auto`, `none`, `required` or a tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_choice: Option<WordOr<ChoiceBody>>,
+    /// Whether the answer may call several tools; absent is yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_tool_calls: Option<bool>,
+    /// Refused unless it is `["text"]`: only text is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [["text"], [], null]))]
+    pub modalities: Option<Vec<String>>,
+    /// Refused unless empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::nothing")]
+    pub audio: Option<Value>,
+    /// Refused unless null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [null]))]
+    pub web_search_options: Option<Value>,
     /// Refused unless empty: the older name of `tools`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::nothing")]

@@ -88,6 +88,8 @@ pub(super) struct Calls {
     /// Inside a list of calls.
     in_list: bool,
     whole: u32,
+    /// Nothing is read after the first whole call.
+    single: bool,
 }
 
 impl Calls {
@@ -108,7 +110,18 @@ impl Calls {
             has_text: false,
             in_list: false,
             whole: 0,
+            single: false,
         }
+    }
+
+    /// Reads nothing after the first whole call.
+    pub(super) fn end_with_first(&mut self) {
+        self.single = true;
+    }
+
+    /// Whether the answer ends here because it may have only one call.
+    pub(super) fn complete(&self) -> bool {
+        self.single && self.called()
     }
 
     /// Whether there was a whole call.
@@ -119,7 +132,7 @@ impl Calls {
     /// Takes more of the answer; what can leave.
     pub(super) fn push(&mut self, text: &str) -> Vec<Piece> {
         let mut left: VecDeque<char> = text.chars().collect();
-        while let Some(c) = left.pop_front() {
+        while let Some(c) = left.pop_front().filter(|_| !self.complete()) {
             // What turned out to be no call is read once more, without what opened it.
             for again in self.take(c).chars().rev() {
                 left.push_front(again);

@@ -54,6 +54,15 @@ impl Decoder {
         Self { vocabulary, markers, bytes, stops, met: None, reasoning, calls }
     }
 
+    /// The same decoder, for an answer that ends with its first call.
+    #[must_use]
+    pub fn ending_with_first_call(mut self) -> Self {
+        if let Some(calls) = &mut self.calls {
+            calls.end_with_first();
+        }
+        self
+    }
+
     /// Takes the next token.
     pub fn push(&mut self, token: Token) -> Decoded {
         if self.vocabulary.ends_turn(token) {
@@ -66,7 +75,9 @@ impl Decoder {
         let text = take_characters(&mut self.bytes);
         let released = self.stops.push(&text);
         self.met = self.met.or(released.met);
-        Decoded { stop: released.met.is_some(), ..self.split(&released.text) }
+        let decoded = self.split(&released.text);
+        let complete = self.calls.as_ref().is_some_and(Calls::complete);
+        Decoded { stop: complete || released.met.is_some(), ..decoded }
     }
 
     /// What is still held back when the answer has ended. Bytes that never became a character are

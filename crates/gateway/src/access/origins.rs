@@ -12,9 +12,10 @@ use crate::api_error::ApiError;
 use crate::error::GatewayError;
 
 /// What a page may read of a response besides its body.
-const EXPOSED: [HeaderName; 5] = [
+const EXPOSED: [HeaderName; 6] = [
     HeaderName::from_static("retry-after"),
     HeaderName::from_static("x-harmonic-agent"),
+    HeaderName::from_static("x-harmonic-ignored"),
     HeaderName::from_static("x-harmonic-queue-ms"),
     HeaderName::from_static("x-harmonic-slot"),
     HeaderName::from_static("x-request-id"),

@@ -42,6 +42,12 @@ const fn get(path: &'static str, summary: &'static str, answer: Answer) -> Opera
     Operation { method: "get", path, summary, body: None, names_agent: false, answer }
 }
 
+/// A path of Ollama's that changes its models: agents do not change.
+const fn refused(method: &'static str, path: &'static str) -> Operation {
+    let summary = "Refused: agents are what the stack says";
+    Operation { method, path, summary, body: None, names_agent: false, answer: Answer::Json }
+}
+
 /// A path that asks an agent.
 const fn ask(
     path: &'static str,
@@ -101,6 +107,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         names_agent: false,
         ..ask("/api/pull", "Fetch a model", SchemaGenerator::subschema_for::<PullBody>, LINES)
     },
+    refused("post", "/api/create"),
+    refused("post", "/api/copy"),
+    refused("delete", "/api/delete"),
+    refused("post", "/api/push"),
+    refused("post", "/api/me"),
+    refused("post", "/api/blobs/{digest}"),
     ask(
         "/api/embed",
         "Refused: no engine makes embeddings",

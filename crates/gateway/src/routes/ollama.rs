@@ -6,12 +6,12 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use harmonic_api::ollama::{
     self, API_VERSION, Details, ListedModel, ModelNames, RunningModel, RunningModels, ShowBody,
     ShownModel, Version,
 };
-use harmonic_api::read;
+use harmonic_api::{agent, read};
 use harmonic_engine::Health;
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ use crate::api_error::ApiError;
 use crate::respond::json;
 use crate::roster::RosterAgent;
 use crate::shared::Shared;
-use crate::{answer, body, embeddings, pull};
+use crate::{answer, body, card, embeddings, pull};
 
 /// When weights are unloaded: Ollama's clients take a date, and a year that is far away for never.
 const NEVER: &str = "2318-01-01T00:00:00Z";
@@ -35,6 +35,13 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/api/show", post(show))
         .route("/api/version", get(version))
         .route("/api/pull", post(pull::pull))
+        .route("/api/create", post(async || ApiError::FixedAgents))
+        .route("/api/copy", post(async || ApiError::FixedAgents))
+        .route("/api/delete", delete(async || ApiError::FixedAgents))
+        .route("/api/push", post(async || ApiError::FixedAgents))
+        // Asked before a push: who is signed in at ollama.com.
+        .route("/api/me", post(async || ApiError::FixedAgents))
+        .route("/api/blobs/{digest}", post(async || ApiError::FixedAgents))
         .route("/api/embed", post(embeddings::ollama))
         .route("/api/embeddings", post(embeddings::ollama))
 }
@@ -46,28 +53,32 @@ async fn version() -> Response {
 
 /// The agents, in the order of the stack.
 async fn tags(State(shared): State<Arc<Shared>>) -> Response {
+    let roster = shared.roster();
     let listed = |agent: &RosterAgent| ListedModel {
         name: agent.name.0.clone(),
         model: agent.name.0.clone(),
         modified_at: ollama::time(shared.started),
         size: size(agent),
+        digest: roster.digest(&agent.name).to_owned(),
         details: details(agent),
     };
-    let models = shared.roster().agents().iter().map(listed).collect();
+    let models = roster.agents().iter().map(listed).collect();
     json(StatusCode::OK, &ModelNames { models })
 }
 
 /// The agents whose engines can serve.
 async fn running(State(shared): State<Arc<Shared>>) -> Response {
+    let roster = shared.roster();
     let running = |agent: &RosterAgent| RunningModel {
         name: agent.name.0.clone(),
         model: agent.name.0.clone(),
         size: size(agent),
+        size_vram: size(agent).filter(|_| agent.card.accelerated).unwrap_or_default(),
+        digest: roster.digest(&agent.name).to_owned(),
         details: details(agent),
         expires_at: NEVER.to_owned(),
         context_length: agent.context.0,
     };
-    let roster = shared.roster();
     let ready = |agent: &&RosterAgent| agent.engine.status().health == Health::Ready;
     let models = roster.agents().iter().filter(ready).map(running).collect();
     json(StatusCode::OK, &RunningModels { models })
@@ -76,26 +87,70 @@ async fn running(State(shared): State<Arc<Shared>>) -> Response {
 /// One agent.
 async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, ApiError> {
     let asked: ShowBody = read(&body::read(&shared, request).await?)?;
-    let name = ollama::agent(asked.model.or(asked.name).unwrap_or_default())?;
+    let name = agent(ollama::model_or_name(asked.model, asked.name))?;
     let roster = shared.roster();
     let (agent, _) = roster.find(&name)?;
-    let model_info = Map::from_iter([
-        ("general.architecture".to_owned(), Value::from("harmonic")),
-        ("harmonic.context_length".to_owned(), Value::from(agent.context.0)),
-    ]);
+    let weights = agent.card.weights.as_ref();
+    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    let thinking = agent.card.can_think().then_some("thinking");
     let shown = ShownModel {
         modified_at: ollama::time(shared.started),
         details: details(agent),
-        model_info,
-        capabilities: vec!["completion".to_owned(), "tools".to_owned()],
+        modelfile: card::modelfile(agent),
+        parameters: card::parameters(&agent.card.sampling, agent.context),
+        template: text(weights.and_then(|weights| weights.template.as_ref())),
+        system: agent.card.system.clone(),
+        license: text(weights.and_then(|weights| weights.licence.as_ref())),
+        model_info: model_info(agent),
+        capabilities: ["completion", "tools"]
+            .into_iter()
+            .chain(thinking)
+            .map(str::to_owned)
+            .collect(),
     };
     Ok(json(StatusCode::OK, &shown))
 }
 
+/// What the file's header would say under these keys, but for the context, which is the agent's.
+fn model_info(agent: &RosterAgent) -> Map<String, Value> {
+    let shape = agent.card.weights.as_ref().map(|weights| &weights.shape);
+    let family = shape.map_or("harmonic", |shape| &shape.architecture);
+    let of_family = |key: &str, value: Value| (format!("{family}.{key}"), value);
+    let known = shape.into_iter().flat_map(|shape| {
+        [
+            ("general.parameter_count".to_owned(), Value::from(shape.parameters)),
+            of_family("block_count", Value::from(shape.layers.len())),
+            of_family("embedding_length", Value::from(shape.embedding_length)),
+            of_family("vocab_size", Value::from(shape.vocabulary)),
+        ]
+    });
+    [
+        ("general.architecture".to_owned(), Value::from(family)),
+        of_family("context_length", Value::from(agent.context.0)),
+    ]
+    .into_iter()
+    .chain(known)
+    .collect()
+}
+
+/// Bytes of the weights in memory, or in the file where the engine cannot tell: Zed reads no list
+/// without them.
 fn size(agent: &RosterAgent) -> Option<u64> {
-    agent.engine.status().allocation.weights_bytes.map(|bytes| bytes.0)
+    let stored = agent.card.weights.as_ref().map(|weights| weights.shape.weights_bytes);
+    agent.engine.status().allocation.weights_bytes.or(stored).map(|bytes| bytes.0)
 }
 
 fn details(agent: &RosterAgent) -> Details {
-    Details { parent_model: agent.model.clone(), format: "gguf".to_owned() }
+    let shape = agent.card.weights.as_ref().map(|weights| &weights.shape);
+    let family = shape.map(|shape| shape.architecture.clone()).unwrap_or_default();
+    Details {
+        parent_model: agent.model.clone(),
+        format: "gguf".to_owned(),
+        families: shape.iter().map(|shape| shape.architecture.clone()).collect(),
+        parameter_size: shape
+            .map(|shape| card::parameter_size(shape.parameters))
+            .unwrap_or_default(),
+        quantization_level: shape.map(|shape| shape.format.clone()).unwrap_or_default(),
+        family,
+    }
 }

@@ -9,7 +9,6 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
 use harmonic_api::openai::{self, ModelCard, ModelList, completions, responses};
-use harmonic_types::AgentName;
 
 use crate::api_error::ApiError;
 use crate::respond::json;
@@ -46,7 +45,7 @@ async fn model(
         return Err(ApiError::NoSuchPath { path: uri.path().to_owned() });
     };
     let roster = shared.roster();
-    let (agent, _) = roster.find(&AgentName(name))?;
+    let (agent, _) = roster.find(&harmonic_api::agent(name)?)?;
     Ok(json(StatusCode::OK, &card(&shared, agent)))
 }
 

@@ -255,7 +255,7 @@ async fn no_page_of_another_site_may_ask_unless_it_is_named() {
     assert_eq!(answered.status(), 200);
     insta::assert_snapshot!(told(answered.headers()).join("\n"), @r#"
     access-control-allow-origin: https://chat.example
-    access-control-expose-headers: retry-after,x-harmonic-agent,x-harmonic-queue-ms,x-harmonic-slot,x-request-id
+    access-control-expose-headers: retry-after,x-harmonic-agent,x-harmonic-ignored,x-harmonic-queue-ms,x-harmonic-slot,x-request-id
     "#);
     // A refusal can be read by the page, too.
     let keyless = ask(&served, PATHS[0], &[("origin", origin)]).await;

@@ -52,7 +52,11 @@ async fn every_route_has_an_operation_and_every_operation_a_route() {
 
     for operation in operations(&document) {
         let (method, path) = operation.split_once(' ').expect("a method and a path");
-        let url = format!("{}{}", served.url, path.replace("{model}", "coder"));
+        let url = format!(
+            "{}{}",
+            served.url,
+            path.replace("{model}", "coder").replace("{digest}", "sha256:00")
+        );
         let method = method.parse().expect("a method");
         let response = within(served.http.request(method, url).send()).await.expect("an answer");
         // A body that is not there is refused as a body, not as a path.

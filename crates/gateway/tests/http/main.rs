@@ -3,6 +3,7 @@
 mod access;
 mod anthropic;
 mod described;
+mod described_agents;
 mod disconnect;
 mod golden;
 mod hostile;

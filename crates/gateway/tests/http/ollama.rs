@@ -280,19 +280,19 @@ async fn agents_are_models() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"models":[{"name":"executive","model":"executive","modified_at":"TIME","details":{"parent_model":"smollm2:135m","format":"gguf"}},{"name":"coder","model":"coder","modified_at":"TIME","details":{"parent_model":"smollm2:135m","format":"gguf"}}]}
+    {"models":[{"name":"executive","model":"executive","modified_at":"TIME","digest":"c603c2c86987d49ef5055f215e92fd5996bacefbc1a399305630532e4f04758a","details":{"parent_model":"smollm2:135m","format":"gguf","family":"","families":[],"parameter_size":"","quantization_level":""}},{"name":"coder","model":"coder","modified_at":"TIME","digest":"8c7f26c0b5c3d7fd41251e32030fcdd8ccad5ec8aa9fd6dba480f7354d2b5c0b","details":{"parent_model":"smollm2:135m","format":"gguf","family":"","families":[],"parameter_size":"","quantization_level":""}}]}
 
     200 OK
     content-type: application/json
     x-request-id: req-ID
 
-    {"models":[{"name":"executive","model":"executive","details":{"parent_model":"smollm2:135m","format":"gguf"},"expires_at":"2318-01-01T00:00:00Z","context_length":2048},{"name":"coder","model":"coder","details":{"parent_model":"smollm2:135m","format":"gguf"},"expires_at":"2318-01-01T00:00:00Z","context_length":2048}]}
+    {"models":[{"name":"executive","model":"executive","size_vram":0,"digest":"c603c2c86987d49ef5055f215e92fd5996bacefbc1a399305630532e4f04758a","details":{"parent_model":"smollm2:135m","format":"gguf","family":"","families":[],"parameter_size":"","quantization_level":""},"expires_at":"2318-01-01T00:00:00Z","context_length":2048},{"name":"coder","model":"coder","size_vram":0,"digest":"8c7f26c0b5c3d7fd41251e32030fcdd8ccad5ec8aa9fd6dba480f7354d2b5c0b","details":{"parent_model":"smollm2:135m","format":"gguf","family":"","families":[],"parameter_size":"","quantization_level":""},"expires_at":"2318-01-01T00:00:00Z","context_length":2048}]}
 
     200 OK
     content-type: application/json
     x-request-id: req-ID
 
-    {"modified_at":"TIME","details":{"parent_model":"smollm2:135m","format":"gguf"},"model_info":{"general.architecture":"harmonic","harmonic.context_length":2048},"capabilities":["completion","tools"]}
+    {"modified_at":"TIME","details":{"parent_model":"smollm2:135m","format":"gguf","family":"","families":[],"parameter_size":"","quantization_level":""},"modelfile":"FROM smollm2:135m\nPARAMETER num_ctx 2048\nPARAMETER temperature 0.7\nPARAMETER top_k 40\nPARAMETER top_p 0.95\nPARAMETER min_p 0\nPARAMETER repeat_penalty 1\nPARAMETER presence_penalty 0\nPARAMETER frequency_penalty 0","parameters":"num_ctx                        2048\ntemperature                    0.7\ntop_k                          40\ntop_p                          0.95\nmin_p                          0\nrepeat_penalty                 1\npresence_penalty               0\nfrequency_penalty              0","template":"","system":"","license":"","model_info":{"general.architecture":"harmonic","harmonic.context_length":2048},"capabilities":["completion","tools"]}
 
     404 Not Found
     content-type: application/json

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harmonic_engine::Engine;
-use harmonic_gateway::{GatewayError, Holder, Roster, RosterAgent, bind};
+use harmonic_gateway::{AgentCard, GatewayError, Holder, Roster, RosterAgent, bind};
 use harmonic_types::Tokens;
 
 use crate::scripted::{Script, Scripted};
@@ -41,6 +41,7 @@ fn a_roster_keeps_names_apart_and_printable() {
         role: String::new(),
         model: String::new(),
         context: Tokens(1),
+        card: AgentCard::default(),
         engine: Arc::clone(&engine) as Arc<dyn Engine>,
     };
     let twice = Roster::new(vec![agent("coder"), agent("ops"), agent("coder")]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_api::Client;
 use harmonic_engine::Engine;
-use harmonic_gateway::{Access, Config, Roster, RosterAgent, bind, serve};
+use harmonic_gateway::{Access, AgentCard, Config, Roster, RosterAgent, bind, serve};
 use harmonic_types::Tokens;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -27,6 +27,7 @@ pub fn roster(engine: &Arc<Scripted>) -> Roster {
         role: format!("the {name}"),
         model: "smollm2:135m".to_owned(),
         context: Tokens(2048),
+        card: AgentCard::default(),
         engine: Arc::clone(engine) as Arc<dyn Engine>,
     });
     Roster::new(agents.into()).expect("unique names")
@@ -106,6 +107,7 @@ pub async fn shown(response: reqwest::Response) -> String {
         "x-harmonic-agent",
         "x-harmonic-slot",
         "x-harmonic-queue-ms",
+        "x-harmonic-ignored",
     ] {
         if let Some(value) = response.headers().get(name) {
             lines.push(format!("{name}: {}", value.to_str().expect("printable")));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::join_all;
 use harmonic_engine::{AgentUse, Engine, LocalConfig};
-use harmonic_gateway::{Access, Config, Roster, RosterAgent, bind, serve};
+use harmonic_gateway::{Access, AgentCard, Config, Roster, RosterAgent, bind, serve};
 use harmonic_types::{AgentName, Tier};
 use serde_json::json;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -46,6 +46,7 @@ fn roster(engine: &Arc<dyn Engine>) -> Roster {
         role: String::new(),
         model: MODEL.to_owned(),
         context: agent.context,
+        card: AgentCard::default(),
         engine: Arc::clone(engine),
     });
     Roster::new(agents.collect()).expect("two names")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_engine::sim::PaperMachine;
 use harmonic_engine::{Engine, Identity, LocalConfig, ServedAgent};
-use harmonic_gateway::{Roster, RosterAgent};
+use harmonic_gateway::{AgentCard, Roster, RosterAgent};
 use harmonic_models::catalog;
 use harmonic_types::{AgentName, AgentSpec, Bytes, KvLayout, Sampling, Tier, Tokens};
 
@@ -64,6 +64,7 @@ pub fn roster(engine: Arc<dyn Engine>) -> Roster {
         role: String::new(),
         model: engine.status().model,
         context: Tokens(CONTEXT),
+        card: AgentCard::default(),
         engine,
     };
     Roster::new(vec![agent]).expect("one printable name")

@@ -11,7 +11,7 @@ use harmonic_engine::{
     Allocation, Batch, CacheOp, Local, LocalConfig, Machine, MachineError, Outcome, SharedDevice,
     shared_device,
 };
-use harmonic_gateway::{Access, Config, Roster, RosterAgent, bind, serve};
+use harmonic_gateway::{Access, AgentCard, Config, Roster, RosterAgent, bind, serve};
 use harmonic_types::{Bytes, EnginePlan, Event, FinishReason, Plan};
 
 use super::*;
@@ -243,6 +243,7 @@ fn a_death_as_seen_through_the_gateway() {
         role: String::new(),
         model: agent.plan.model.clone(),
         context: agent.plan.context,
+        card: AgentCard::default(),
         engine: agent.engine,
     });
     let roster = Roster::new(agents.collect()).unwrap();

@@ -16,6 +16,7 @@ prop_compose! {
             strategies::message().prop_filter("instructions", |m| m.role != Role::System), 1..5,
         ),
         (tools, tool_choice) in strategies::tools(),
+        parallel_tool_calls in any::<bool>(),
         (temperature, top_p, top_k) in (of(0.0f32..=2.0), of(0.0f32..=1.0), of(any::<u32>())),
         max_tokens in 1u32..,
         stop in prop::collection::vec("[^\0]+", 0..=16),
@@ -27,6 +28,7 @@ prop_compose! {
         Request {
             prompt: Prompt::Chat { messages, tools },
             tool_choice,
+            parallel_tool_calls,
             sampling: SamplingOverrides { temperature, top_p, top_k, ..Default::default() },
             max_tokens: Some(Tokens(max_tokens)),
             stop,
@@ -86,7 +88,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"max_tokens": null}),
         json!({"max_tokens": 0}),
         json!({"messages": []}),
-        json!({"messages": [{"role": "system", "content": "hi"}]}),
+        json!({"messages": [{"role": "tool", "content": "hi"}]}),
         json!({"messages": [{"role": "user"}]}),
         json!({"messages": [{"role": "user", "content": 7}]}),
         json!({"system": [{"type": "image"}]}),
@@ -120,7 +122,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value `max_tokens` is missing
     invalid_value `max_tokens` must be at least 1
     invalid_value `messages` must hold at least one message
-    invalid_value `messages[0].role` is `system`, but must be `user` or `assistant`
+    invalid_value `messages[0].role` is `tool`, but must be `user`, `assistant` or `system`
     invalid_value `messages[0].content` must hold at least one block
     invalid_type `messages[0].content` cannot be read: invalid type: integer `7`, expected a string or a list of parts at line 1 column 70
     unsupported `system[0]` is not supported yet by this version: its type is `image`, and only `text` is
@@ -190,4 +192,36 @@ fn blocks_become_messages_in_their_order() {
         ]
     );
     assert_eq!(request.thinking, None);
+}
+
+#[test]
+fn instructions_in_the_conversation_and_calls_that_failed_reach_the_model() {
+    let body = json!({
+        "model": "coder", "max_tokens": 9, "system": "be brief",
+        "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "system", "content": [{"type": "text", "text": "be kind"}]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "c", "content": "no such file", "is_error": true},
+                {"type": "tool_result", "tool_use_id": "c", "content": "done", "is_error": false},
+            ]},
+        ],
+    });
+    let body = body::read(body.to_string().as_bytes()).expect("a body");
+    let request = decode(body, RequestId(1)).expect("served");
+    let said: Vec<_> =
+        request.prompt.messages().iter().map(|m| (m.role, m.content.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            (Role::System, "be brief"),
+            (Role::User, "hi"),
+            (Role::System, "be kind"),
+            (Role::Assistant, ""),
+            (Role::Tool, "The call failed: no such file"),
+            (Role::Tool, "done"),
+        ]
+    );
+    assert!(request.parallel_tool_calls);
 }

@@ -1,4 +1,4 @@
-use harmonic_types::{Tokens, ToolChoice};
+use harmonic_types::{AgentName, Tokens, ToolChoice};
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::json;

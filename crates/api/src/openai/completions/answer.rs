@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decode::decode;
 use super::logprobs::TextLogprobs;
-use super::request::CompletionBody;
+use super::request::{CompletionBody, WITHOUT_EFFECT};
 use crate::answer::{AnswerWriter, Asked, Finish, Heading};
 use crate::dialect::Dialect;
 use crate::fault::Fault;
@@ -26,7 +26,7 @@ use crate::{body, checks, sse};
 /// # Errors
 /// As [`body::read`] and [`decode`].
 pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<CompletionAnswer>, Invalid> {
-    let body: CompletionBody = body::read(body)?;
+    let (body, ignored): (CompletionBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let streamed = body.stream == Some(true);
     let count = body.stream_options.and_then(|options| options.include_usage) == Some(true);
     let answers = checks::answers(body.n)?;
@@ -39,7 +39,7 @@ pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<CompletionAnswer>, In
         count,
         offsets: vec![0; answers as usize],
     };
-    Ok(Asked { request, answers, streamed, writer })
+    Ok(Asked { request, answers, streamed, ignored, writer })
 }
 
 /// Writes the answers to one request.

@@ -13,6 +13,9 @@ use crate::openai::StreamOptions;
 use crate::said::Strings;
 use crate::schema;
 
+/// Fields that are not read because no answer depends on them.
+pub(super) const WITHOUT_EFFECT: &[&str] = &["stream_options.include_obfuscation", "user"];
+
 /// A completion request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiCompletion", extend("required" = ["model", "prompt"]))]

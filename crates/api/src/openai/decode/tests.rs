@@ -23,6 +23,7 @@ prop_compose! {
         (id, agent) in (any::<u64>(), ".+"),
         messages in prop::collection::vec(strategies::message(), 1..5),
         (tools, tool_choice) in strategies::tools(),
+        parallel_tool_calls in any::<bool>(),
         sampling in strategies::overrides(),
         logit_bias in prop::collection::btree_map(any::<u32>(), -100.0f32..=100.0, 0..4),
         seed in of(any::<u64>()),
@@ -44,6 +45,7 @@ prop_compose! {
             top_logprobs,
             thinking,
             tool_choice,
+            parallel_tool_calls,
             prompt: Prompt::Chat { messages, tools },
             ..Request::new(RequestId(id), AgentName(agent), Vec::new())
         }

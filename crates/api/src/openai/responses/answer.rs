@@ -8,7 +8,7 @@ use bytes::{BufMut, BytesMut};
 use harmonic_types::{Event, TokenLogprob, Usage};
 
 use super::item::Status;
-use super::response::{Incomplete, Response, ResponseError};
+use super::response::{Incomplete, Response, ResponseError, ResponseUsage};
 use crate::answer::{AnswerWriter, Finish};
 use crate::fault::Fault;
 use crate::gathered::Gathered;
@@ -33,11 +33,13 @@ pub struct ResponseAnswer {
     open: Option<Open>,
     /// Events so far.
     events: u64,
+    /// Tokens of reasoning so far.
+    reasoned: u32,
 }
 
 impl ResponseAnswer {
     pub(super) fn new(name: String, response: Response, logprobs: bool) -> Self {
-        Self { name, response, logprobs, open: None, events: 0 }
+        Self { name, response, logprobs, open: None, events: 0, reasoned: 0 }
     }
 
     fn entries(&self, logprobs: &[TokenLogprob]) -> Vec<TokenEntry> {
@@ -109,7 +111,7 @@ impl ResponseAnswer {
     /// Puts the end into the response.
     fn finish(&mut self, finish: Finish, usage: Usage) {
         self.response.status = status(finish);
-        self.response.usage = Some(usage.into());
+        self.response.usage = Some(ResponseUsage::new(usage, self.reasoned));
         if finish == Finish::Length {
             let reason = "max_output_tokens".to_owned();
             self.response.incomplete_details = Some(Incomplete { reason });
@@ -133,6 +135,8 @@ impl AnswerWriter for ResponseAnswer {
     }
 
     fn event(&mut self, _choice: u32, event: &Event, out: &mut BytesMut) {
+        // An engine tells reasoning token by token.
+        self.reasoned += u32::from(matches!(event, Event::Reasoning { .. }));
         let (kind, text, logprobs) = match event {
             Event::Text { text, logprobs } => (Kind::Message, text, self.entries(logprobs)),
             Event::Reasoning { text } => (Kind::Reasoning, text, Vec::new()),
@@ -200,6 +204,7 @@ impl AnswerWriter for ResponseAnswer {
 
     fn whole(mut self, answers: Vec<Gathered>, usage: Usage, out: &mut BytesMut) {
         for answer in answers {
+            self.reasoned = answer.reasoning_tokens;
             self.finish(answer.finish, usage);
             let logprobs = self.entries(&answer.logprobs);
             let calls = answer.calls.into_iter().map(|call| {

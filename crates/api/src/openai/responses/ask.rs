@@ -3,7 +3,7 @@
 use super::answer::ResponseAnswer;
 use super::decode::decode;
 use super::item::Status;
-use super::request::{FormatBody, ResponsesBody, TextConfig};
+use super::request::{FormatBody, ResponsesBody, TextConfig, WITHOUT_EFFECT};
 use super::response::Response;
 use crate::answer::{Asked, Heading};
 use crate::body;
@@ -15,13 +15,18 @@ use crate::said::WordOr;
 /// # Errors
 /// As [`body::read`] and [`decode`].
 pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ResponseAnswer>, Invalid> {
-    let body: ResponsesBody = body::read(body)?;
+    let (body, mut ignored): (ResponsesBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
+    for (index, tool) in body.tools.iter().flatten().enumerate() {
+        if tool.left_out() {
+            ignored.tool(&format!("tools[{index}]"), &tool.kind);
+        }
+    }
     let streamed = body.stream == Some(true);
     let response = begun(&body, heading);
     let request = decode(body, heading.id)?;
     let logprobs = request.top_logprobs.is_some();
     let writer = ResponseAnswer::new(heading.name.clone(), response, logprobs);
-    Ok(Asked { request, answers: 1, streamed, writer })
+    Ok(Asked { request, answers: 1, streamed, ignored, writer })
 }
 
 /// The response to `body` as it begins.
@@ -44,10 +49,10 @@ fn begun(body: &ResponsesBody, heading: &Heading) -> Response {
         temperature: body.temperature,
         text: body.text.clone().filter(|text| text.format.is_some()).unwrap_or_else(any_text),
         tool_choice: body.tool_choice.clone().unwrap_or(WordOr::Word("auto".to_owned())),
-        tools: body.tools.clone().unwrap_or_default(),
+        tools: body.tools.iter().flatten().filter(|tool| !tool.left_out()).cloned().collect(),
         top_logprobs: body.top_logprobs,
         top_p: body.top_p,
-        truncation: "disabled".to_owned(),
+        truncation: body.truncation.clone().unwrap_or_else(|| "disabled".to_owned()),
         usage: None,
         metadata: body.metadata.clone().unwrap_or_default(),
     }

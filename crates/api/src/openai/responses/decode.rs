@@ -35,8 +35,9 @@ pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
     if body.background == Some(true) {
         return Err(Invalid::unsupported("background", ": wait for the answer"));
     }
-    if body.truncation.as_ref().is_some_and(|truncation| truncation != "disabled") {
-        return Err(Invalid::unsupported("truncation", ": leave it out, or `disabled`"));
+    if let Some(other) = body.truncation.filter(|word| !["disabled", "auto"].contains(&&**word)) {
+        let reason = format!("is `{other}`, but must be `disabled` or `auto`");
+        return Err(Invalid::value("truncation", reason));
     }
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.sampling = SamplingOverrides {
@@ -52,6 +53,7 @@ pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
     request.format = format(body.text.and_then(|text| text.format))?;
     let tools = tools(body.tools)?;
     request.tool_choice = choice(body.tool_choice, &tools)?;
+    request.parallel_tool_calls = body.parallel_tool_calls.unwrap_or(true);
     request.prompt = Prompt::Chat { messages: messages(body.instructions, body.input)?, tools };
     Ok(request)
 }
@@ -169,7 +171,8 @@ fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
         of_function(&path, &body.kind)?;
         tools::tool(&path, "parameters", body.name, body.description, body.parameters)
     };
-    let all = bodies.into_iter().flatten().enumerate().map(one).collect::<Result<Vec<_>, _>>()?;
+    let offered = bodies.into_iter().flatten().enumerate().filter(|(_, tool)| !tool.left_out());
+    let all = offered.map(one).collect::<Result<Vec<_>, _>>()?;
     tools::unique(&all)?;
     Ok(all)
 }

@@ -30,6 +30,7 @@ pub fn encode(request: &Request) -> ResponsesBody {
         instructions,
         tools: (!tools.is_empty()).then(|| tools.iter().map(tool).collect()),
         tool_choice: choice(&request.tool_choice),
+        parallel_tool_calls: (!request.parallel_tool_calls).then_some(false),
         text: request.format.as_ref().and_then(format),
         max_output_tokens: request.max_tokens.map(|most| most.0),
         temperature: request.sampling.temperature,

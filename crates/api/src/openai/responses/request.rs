@@ -7,9 +7,31 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::object;
-use crate::openai::{Content, Part};
+use crate::openai::{Content, FUNCTION, Part};
 use crate::said::{Said, WordOr};
 use crate::schema;
+
+/// Fields that are not read because no answer depends on them: notes, billing, caches, limits of
+/// tools that OpenAI runs, and what clients write into the items that they send back.
+pub(super) const WITHOUT_EFFECT: &[&str] = &[
+    "client_metadata",
+    "input[].content[].annotations",
+    "input[].content[].logprobs",
+    "input[].encrypted_content",
+    "input[].id",
+    "input[].status",
+    "max_tool_calls",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "reasoning.generate_summary",
+    "reasoning.summary",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream_options",
+    "user",
+];
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +56,7 @@ pub struct ResponsesBody {
     /// `auto`, `none`, `required` or a tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_choice: Option<WordOr<ChoiceBody>>,
-    /// Whether several tools may be called: not read, told back.
+    /// Whether the answer may call several tools; absent is yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
     /// The form that the answer must have.
@@ -92,9 +114,10 @@ pub struct ResponsesBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = [false, null]))]
     pub background: Option<bool>,
-    /// `disabled` or absent; `auto` is refused.
+    /// `disabled`, `auto` or absent. A prompt that fits is never cut; one that does not is refused
+    /// with `auto` too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = ["disabled", null]))]
+    #[schemars(extend("enum" = ["disabled", "auto", null]))]
     pub truncation: Option<String>,
 }
 
@@ -135,11 +158,11 @@ pub struct ItemBody {
 
 /// A tool that the answer may call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ResponsesTool", extend("required" = ["type", "name"]))]
+#[schemars(rename = "ResponsesTool", extend("required" = ["type"]))]
 pub struct ToolBody {
-    /// `function`.
+    /// `function`. Others (`web_search`, `custom`, `namespace` …) are left out, and named in the
+    /// header `x-harmonic-ignored`: clients offer them whatever the server is.
     #[serde(rename = "type", default)]
-    #[schemars(extend("enum" = ["function"]))]
     pub kind: String,
     /// Unique among the tools; empty when the body has none.
     #[serde(default)]
@@ -155,6 +178,13 @@ pub struct ToolBody {
     /// Told back: arguments always follow the schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
+}
+
+impl ToolBody {
+    /// Whether it is of a kind that is not offered to the model. A tool without a kind is a mistake.
+    pub(super) fn left_out(&self) -> bool {
+        !self.kind.is_empty() && self.kind != FUNCTION
+    }
 }
 
 /// `tool_choice` where it names a tool.

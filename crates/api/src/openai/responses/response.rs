@@ -44,13 +44,13 @@ pub struct Response {
     pub text: TextConfig,
     /// As asked.
     pub tool_choice: WordOr<ChoiceBody>,
-    /// As asked.
+    /// As asked, without those that are left out.
     pub tools: Vec<ToolBody>,
     /// As asked.
     pub top_logprobs: Option<u32>,
     /// As asked; null is the agent's.
     pub top_p: Option<f32>,
-    /// `disabled`.
+    /// As asked; `disabled` where nothing was.
     pub truncation: String,
     /// Token counts; null until it ends.
     pub usage: Option<ResponseUsage>,
@@ -99,17 +99,18 @@ pub struct InputDetails {
 /// What the answer consisted of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputDetails {
-    /// Null: reasoning is not counted apart.
-    pub reasoning_tokens: Option<u32>,
+    /// Tokens that were told as reasoning. A number always: clients refuse null.
+    pub reasoning_tokens: u32,
 }
 
-impl From<harmonic_types::Usage> for ResponseUsage {
-    fn from(usage: harmonic_types::Usage) -> Self {
+impl ResponseUsage {
+    /// `usage`, of which `reasoning_tokens` are reasoning.
+    pub(super) fn new(usage: harmonic_types::Usage, reasoning_tokens: u32) -> Self {
         Self {
             input_tokens: usage.prompt_tokens,
             input_tokens_details: InputDetails { cached_tokens: usage.cached_tokens },
             output_tokens: usage.completion_tokens,
-            output_tokens_details: OutputDetails { reasoning_tokens: None },
+            output_tokens_details: OutputDetails { reasoning_tokens },
             total_tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
         }
     }

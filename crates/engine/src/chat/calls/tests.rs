@@ -276,3 +276,36 @@ proptest! {
         prop_assert_eq!(whole, Whole { text: String::new(), calls, called: true });
     }
 }
+
+proptest! {
+    /// Of two calls an answer that may have one keeps the first, however it is cut, and nothing after
+    /// it; and knows that it is complete.
+    #[test]
+    fn an_answer_of_one_call_ends_with_it(syntax in prop::sample::select(&ALL[..]), cut in 0usize..200) {
+        let call = |city: &str| match syntax {
+            Syntax::Tagged => format!(r#"<tool_call>{{"name":"weather","arguments":{{"city":"{city}"}}}}</tool_call>"#),
+            Syntax::Functions => format!(
+                "<tool_call>\n<function=weather>\n<parameter=city>\n{city}\n</parameter>\n</function>\n</tool_call>"
+            ),
+            Syntax::List | Syntax::Named => {
+                format!(r#"[TOOL_CALLS][{{"name":"weather","arguments":{{"city":"{city}"}}}}]"#)
+            }
+            Syntax::Bare => format!(r#"{{"name":"weather","parameters":{{"city":"{city}"}}}}"#),
+        };
+        let text = format!("{}{} and more", call("Oslo"), call("Rome"));
+        let cut = text.floor_char_boundary(cut.min(text.len()));
+        let mut calls = Calls::new(syntax, &tools());
+        calls.end_with_first();
+        let mut pieces = calls.push(&text[..cut]);
+        pieces.extend(calls.push(&text[cut..]));
+        prop_assert!(calls.complete());
+        pieces.extend(calls.finish());
+        let names = pieces.iter().filter(|piece| matches!(piece, Piece::Call { .. })).count();
+        let said: String = pieces.iter().map(|piece| match piece {
+            Piece::Text(text) | Piece::Arguments { text, .. } => text.as_str(),
+            Piece::Call { .. } => "",
+        }).collect();
+        prop_assert_eq!(names, 1);
+        prop_assert!(said.contains("Oslo") && !said.contains("Rome") && !said.contains("more"));
+    }
+}

