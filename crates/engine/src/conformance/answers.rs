@@ -12,7 +12,7 @@ pub(super) async fn usage_counts_the_tokens_generated(factory: Factory<'_>) {
     request.top_logprobs = Some(1);
     let answer = answer(&engine, request).await;
     assert_eq!(answer.usage.completion_tokens as usize, answer.logprobs.len());
-    let counted = engine.count_tokens(&AgentName::from("first"), &prompt(question)).await;
+    let counted = engine.count_tokens(&AgentName::from("first"), prompt(question)).await;
     assert_eq!(answer.usage.prompt_tokens, counted.expect("counted").0);
 }
 

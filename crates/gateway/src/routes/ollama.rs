@@ -11,7 +11,6 @@ use harmonic_api::ollama::{
     self, API_VERSION, Details, ListedModel, ModelNames, RunningModel, RunningModels, ShowBody,
     ShownModel, Version,
 };
-use harmonic_api::read;
 use harmonic_engine::Health;
 use serde_json::{Map, Value};
 
@@ -75,7 +74,7 @@ async fn running(State(shared): State<Arc<Shared>>) -> Response {
 
 /// One agent.
 async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, ApiError> {
-    let asked: ShowBody = read(&body::read(&shared, request).await?)?;
+    let asked: ShowBody = body::json(&shared, request, Ok).await?;
     let name = ollama::agent(asked.model.or(asked.name).unwrap_or_default())?;
     let roster = shared.roster();
     let (agent, _) = roster.find(&name)?;
