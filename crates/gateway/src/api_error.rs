@@ -18,11 +18,8 @@ use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
 use harmonic_engine::EngineError;
 use harmonic_types::{AgentName, Refused};
 
-<<<<<<< HEAD
-use crate::pull::MAX_PULLS;
-=======
 use crate::body::Coding;
->>>>>>> 377dc4e (Bodies are read and prompts prepared on threads that serve nobody else: bounded, cancellable, and refused early where the context cannot hold them)
+use crate::pull::MAX_PULLS;
 
 /// When to come back while a deployment stops or an engine is gone. There is no figure to derive
 /// it from: about as long as it takes to start an engine whose weights are in the page cache.

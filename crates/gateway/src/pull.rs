@@ -35,16 +35,10 @@ pub(crate) async fn pull(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-<<<<<<< HEAD
     let key = request.extensions().get::<KeyName>().cloned();
-    let body: PullBody = read(&body::read(&shared, request).await?)?;
+    let body: PullBody = body::json(&shared, request, Ok).await?;
     let given = [body.model, body.name].into_iter().flatten().find(|model| !model.is_empty());
     let model = given.ok_or_else(|| Invalid::Value {
-=======
-    let body: PullBody = body::json(&shared, request, Ok).await?;
-    let model = body.model.or(body.name).filter(|model| !model.is_empty());
-    let model = model.ok_or_else(|| Invalid::Value {
->>>>>>> 377dc4e (Bodies are read and prompts prepared on threads that serve nobody else: bounded, cancellable, and refused early where the context cannot hold them)
         param: "model".to_owned(),
         reason: "must name a model".to_owned(),
     })?;

@@ -57,6 +57,8 @@ pub fn ink_per_token<'a>(tokens: impl IntoIterator<Item = &'a [u8]>) -> Option<N
 pub(crate) struct Bounds {
     ink_per_token: Option<NonZeroU32>,
     user: u64,
+    /// Of the user after a result: a template may join the two.
+    joined: u64,
     assistant: u64,
     tool: u64,
 }
@@ -76,80 +78,89 @@ impl Bounds {
     pub(crate) fn of(&self, prompt: &Prompt) -> Tokens {
         let least = match prompt {
             Prompt::Text(text) => self.of_text(text),
-            Prompt::Chat { messages, .. } => {
-                let of_role = |role, each: u64| {
-                    let count = messages.iter().filter(|message| message.role == role).count();
-                    (count as u64).saturating_sub(APART).saturating_mul(each)
-                };
-                let roles = [
-                    (Role::User, self.user),
-                    (Role::Assistant, self.assistant),
-                    (Role::Tool, self.tool),
-                ];
-                roles.map(|(role, each)| of_role(role, each)).iter().sum()
-            }
+            Prompt::Chat { messages, .. } => self.of_messages(messages),
         };
         Tokens(u32::try_from(least).unwrap_or(u32::MAX))
     }
 
     /// With what messages to `agent` add, found out by trying.
     pub(super) fn with_messages(self, chat: &Chat, agent: &AgentSpec) -> Self {
-        let a_user = || Message::new(Role::User, "");
-        let an_assistant = || Message::new(Role::Assistant, "");
-        let a_tool = || Message::new(Role::Tool, "");
-        // As one after another of its kind, where the template takes that, and else in turns: then a
-        // turn counts as that of its user, since there are as many of both.
-        let turns = self.growth(chat, agent, |count| {
-            let turn = || [a_user(), an_assistant()];
-            (0..count).flat_map(|_| turn()).chain([a_user()]).collect()
-        });
-        let alone = |one: &dyn Fn() -> Message| {
-            self.growth(chat, agent, |count| {
-                let many = (0..count).map(|_| one());
-                [a_user()].into_iter().chain(many).chain([a_user()]).collect()
-            })
+        use Role::{Assistant, Tool, User};
+        let plain = [User].as_slice();
+        let answered = [User, Assistant, Tool].as_slice();
+        let grows = |before: &[Role], turn: &[Role]| self.growth(chat, agent, before, turn);
+        // The least that one more `turn` adds, whatever came before.
+        let least = |turn: &[Role]| {
+            [plain, answered].iter().filter_map(|before| grows(before, turn)).min().unwrap_or(0)
         };
-        let (users, assistants) = (alone(&a_user), alone(&an_assistant));
-        let (user, assistant) = match (users, assistants) {
-            (Some(user), Some(assistant)) => {
-                // Neither more than in turns, where a template joins what follows its like.
-                let together = turns.unwrap_or(0);
-                (user.min(together), assistant.min(together.saturating_sub(user)))
-            }
-            _ => (turns.unwrap_or(0), 0),
-        };
-        // A result may be joined with others, or with what follows it.
-        let results = self.growth(chat, agent, |count| {
-            let turn = || [an_assistant(), a_tool()];
-            [a_user()]
-                .into_iter()
-                .chain((0..count).flat_map(|_| turn()))
-                .chain([a_user()])
-                .collect()
-        });
-        let results = results.unwrap_or(0).saturating_sub(assistant);
-        let tool = alone(&a_tool).unwrap_or(0).min(results);
-        Self { user: user / 2, assistant: assistant / 2, tool: tool / 2, ..self }
+        // Where a template wants turns, there are as many of the user, who counts for both.
+        let turns = grows(plain, &[User, Assistant]);
+        let user = grows(plain, &[User]).or(turns).unwrap_or(0).min(turns.unwrap_or(u64::MAX));
+        let joined = grows(answered, &[User]).unwrap_or(0).min(user);
+        // Nor have they more together than in turns.
+        let turns = turns.unwrap_or(0);
+        let assistant = least(&[Assistant]).min(turns.saturating_sub(user));
+        let tool = least(&[Tool])
+            .min(least(&[Assistant, Tool]).saturating_sub(assistant))
+            .min(least(&[User, Tool]).saturating_sub(joined));
+        let half = |tokens: u64| tokens / 2;
+        Self {
+            user: half(user),
+            joined: half(joined),
+            assistant: half(assistant),
+            tool: half(tool),
+            ..self
+        }
     }
 
-    /// Tokens that one more step adds to the conversation of so many, where it is always as many.
+    /// Tokens of `messages`, at least.
+    fn of_messages(&self, messages: &[Message]) -> u64 {
+        let (mut user, mut joined, mut assistant, mut tool) = (0, 0, 0, 0);
+        let mut after_result = false;
+        for message in messages {
+            match message.role {
+                // All of them become one.
+                Role::System => continue,
+                Role::User if after_result => joined += 1,
+                Role::User => user += 1,
+                Role::Assistant => assistant += 1,
+                Role::Tool => tool += 1,
+            }
+            after_result =
+                message.role == Role::Tool || (after_result && message.role == Role::User);
+        }
+        let each = [
+            (user, self.user),
+            (joined, self.joined),
+            (assistant, self.assistant),
+            (tool, self.tool),
+        ];
+        let of = |(count, each): (u64, u64)| count.saturating_sub(APART).saturating_mul(each);
+        each.map(of).iter().sum()
+    }
+
+    /// Tokens that one more `turn` adds to a conversation that begins with `before`, where it is
+    /// always as many.
     fn growth(
         &self,
         chat: &Chat,
         agent: &AgentSpec,
-        conversation: impl Fn(usize) -> Vec<Message>,
+        before: &[Role],
+        turn: &[Role],
     ) -> Option<u64> {
         let length = |count: usize| {
-            let prompt = Prompt::chat(conversation(count));
+            let turns = turn.iter().cycle().take(turn.len() * count);
+            let roles = before.iter().chain(turns).chain(&[Role::User]);
+            let prompt = Prompt::chat(roles.map(|role| Message::new(*role, "")).collect());
             let rendered =
                 chat.render(agent, &prompt, None, &ToolChoice::Auto, &Budget::default()).ok()?;
             u64::try_from(rendered.tokens.len()).ok()
         };
         let [few, more, many] = TRIED;
         let (short, middle, long) = (length(few)?, length(more)?, length(many)?);
-        let each = middle.checked_sub(short)? / (more - few) as u64;
-        let even = long.checked_sub(middle)? >= each * (many - more) as u64;
-        even.then_some(each)
+        let each = middle.saturating_sub(short) / (more - few) as u64;
+        let even = long.saturating_sub(middle) >= each * (many - more) as u64;
+        Some(if even { each } else { 0 })
     }
 }
 
