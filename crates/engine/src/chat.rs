@@ -8,6 +8,8 @@
 //!
 //! Does not do: sampling, or anything with the KV cache.
 
+mod bounds;
+mod budget;
 mod calls;
 mod decoder;
 mod described;
@@ -22,6 +24,9 @@ use std::sync::Arc;
 use harmonic_sched::Token;
 use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Tool, ToolChoice};
 
+pub(crate) use bounds::Bounds;
+pub use bounds::ink_per_token;
+pub use budget::Budget;
 use calls::Calls;
 pub use calls::Piece;
 pub use decoder::{Decoded, Decoder};
@@ -40,6 +45,8 @@ pub struct Chat {
     thoughts: Markers,
     /// Control tokens that stand around calls, and those around reasoning.
     calls: Markers,
+    /// Of a text.
+    bounds: Bounds,
 }
 
 /// A prompt ready to be computed.
@@ -70,7 +77,8 @@ impl Chat {
         let thoughts = Markers::of(vocabulary.as_ref(), around.iter().copied());
         let around = around.iter().chain(template.syntax().markers());
         let calls = Markers::of(vocabulary.as_ref(), around.copied());
-        Ok(Self { vocabulary, template, thoughts, calls })
+        let bounds = Bounds::of_vocabulary(vocabulary.ink_per_token());
+        Ok(Self { vocabulary, template, thoughts, calls, bounds })
     }
 
     /// The vocabulary.
@@ -84,13 +92,14 @@ impl Chat {
     ///
     /// # Errors
     /// [`Refused::Invalid`] when the template rejects the conversation, or the parameters of a tool
-    /// are no JSON.
+    /// are no JSON; what [`Budget::go_on`] says, before the text is tokenised.
     pub fn render(
         &self,
         agent: &AgentSpec,
         prompt: &Prompt,
         thinking: Option<bool>,
         choice: &ToolChoice,
+        budget: &Budget,
     ) -> Result<Rendered, Refused> {
         let thinking = thinking.unwrap_or(agent.thinking);
         let tools = callable(prompt, choice);
@@ -104,6 +113,7 @@ impl Chat {
         let messages = match prompt {
             Prompt::Chat { messages, .. } => conversation(agent, messages),
             Prompt::Text(text) => {
+                budget.go_on(&agent.name, self.bounds.of_text(text))?;
                 // The start of text is the vocabulary's to add: not every model wants one.
                 let tokens = self.vocabulary.tokenize(text);
                 return Ok(Rendered { tokens, reasoning_open: false });
@@ -113,8 +123,14 @@ impl Chat {
             .template
             .render(Scene { messages: &messages, tools, thinking })
             .map_err(|error| Refused::Invalid { message: error.to_string() })?;
+        budget.go_on(&agent.name, self.bounds.of_text(&text))?;
         let reasoning_open = text.trim_end().ends_with(reasoning::OPEN);
         Ok(Rendered { tokens: self.vocabulary.tokenize(&text), reasoning_open })
+    }
+
+    /// The least tokens of prompts, learned from conversations with `agent`.
+    pub(crate) fn bounds(&self, agent: &AgentSpec) -> Bounds {
+        self.bounds.with_messages(self, agent)
     }
 
     /// The tokens that every prompt of `agent` starts with: what two prompts with nothing in
@@ -122,7 +138,7 @@ impl Chat {
     pub fn shared_prefix(&self, agent: &AgentSpec) -> Vec<Token> {
         let probe = |content: &str| {
             let prompt = Prompt::chat(vec![Message::new(Role::User, content)]);
-            self.render(agent, &prompt, None, &ToolChoice::Auto)
+            self.render(agent, &prompt, None, &ToolChoice::Auto, &Budget::default())
                 .map(|rendered| rendered.tokens)
                 .unwrap_or_default()
         };

@@ -17,11 +17,21 @@ pub trait Engine: Send + Sync {
     /// [`Generation`] cancels the request and frees its slot.
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>>;
 
+    /// Refuses what certainly cannot be served, without any work on it. May take time in proportion
+    /// to the messages, so a large request is best checked, and dropped, where it was read.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit) would.
+    fn check(&self, request: &Request) -> Result<(), Refused> {
+        let _all_may_be_served = request;
+        Ok(())
+    }
+
     /// Tokens of `prompt` as `agent` would see it: its system prompt and the template included.
     fn count_tokens(
         &self,
         agent: &AgentName,
-        prompt: &Prompt,
+        prompt: Prompt,
     ) -> BoxFuture<'_, Result<Tokens, EngineError>>;
 
     /// Health, allocation and slots at this moment.

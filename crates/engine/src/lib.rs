@@ -25,6 +25,7 @@ pub mod local;
 pub mod machine;
 pub mod sampling;
 pub mod sim;
+pub mod workers;
 
 pub use device::{DevicePlace, SharedDevice};
 pub use engine::{
@@ -37,3 +38,4 @@ pub use harmonic_sched::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
 pub use identity::Identity;
 pub use local::{Local, LocalConfig, Seat, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};
+pub use workers::{Cancelled, Workers};

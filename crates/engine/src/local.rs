@@ -1,6 +1,7 @@
 //! An engine in this process: a thread that owns a machine, and the handle to it.
 
 mod config;
+mod preparation;
 mod sampler;
 mod seat;
 
@@ -15,7 +16,7 @@ use harmonic_sched::{AgentLoad, Job, Token};
 use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Tokens, ToolChoice};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
-use crate::chat::{Chat, Vocabulary, callable};
+use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};
 use crate::constraint::{FormatError, Grammars};
 use crate::desk::{Client, Open, SharedBoard, Submission};
 use crate::drive::Command;
@@ -23,6 +24,7 @@ use crate::engine::{
     AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
 };
 use crate::generation::{Cancel, Generation, Granted};
+use crate::workers::Workers;
 
 pub use config::{LocalConfig, ServedAgent, shared_device};
 pub use seat::Seat;
@@ -36,6 +38,10 @@ pub struct Local(Arc<Shared>);
 struct Shared {
     config: LocalConfig,
     chat: Chat,
+    /// The least tokens of prompts.
+    bounds: Bounds,
+    /// Where prompts are rendered and tokenised.
+    workers: Workers,
     /// Each agent's shared prefix, in the order of the configuration.
     prefixes: Vec<Vec<Token>>,
     by_name: BTreeMap<AgentName, usize>,
@@ -63,6 +69,9 @@ impl Local {
         let chat = Chat::new(vocabulary).map_err(|error| setup(error.to_string()))?;
         let prefixes: Vec<Vec<Token>> =
             config.agents.iter().map(|agent| chat.shared_prefix(&agent.spec)).collect();
+        let bounds = config.agents.first().map(|agent| chat.bounds(&agent.spec));
+        let workers = Workers::start("prompts", preparation::SMALL_BYTES)
+            .map_err(|error| setup(format!("no threads for prompts could be started: {error}")))?;
         let (mail, inbox) = mpsc::channel();
         let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
         let board = SharedBoard::new(config.agents.iter().map(load).collect());
@@ -76,6 +85,8 @@ impl Local {
         Ok(Self(Arc::new(Shared {
             config,
             chat,
+            bounds: bounds.unwrap_or_default(),
+            workers,
             prefixes,
             by_name,
             grammars: OnceLock::new(),
@@ -104,14 +115,11 @@ impl Shared {
         }
     }
 
-    /// Everything between a request and its tokens.
-    fn prepare(&self, request: Request) -> Result<Prepared, Refused> {
+    /// Everything between a request whose prompt is in tokens and its place in the queue.
+    fn assemble(&self, request: Request, rendered: Rendered) -> Result<Prepared, Refused> {
         let index = self.agent(&request.agent)?;
         let ServedAgent { spec, context, .. } = &self.config.agents[index];
-        // A form is that of the answer, so nothing may come before it.
-        let thinking = if is_formed(&request) { Some(false) } else { request.thinking };
         let choice = &request.tool_choice;
-        let rendered = self.chat.render(spec, &request.prompt, thinking, choice)?;
         let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let prefix = &self.prefixes[index];
         let shared = rendered.tokens.len() > prefix.len() && rendered.tokens.starts_with(prefix);
@@ -172,15 +180,16 @@ impl Engine for Local {
         let shared = Arc::clone(&self.0);
         async move {
             let agent = request.agent.clone();
+            let (request, rendered) = shared.prepare(request).await?;
             let prepared = if is_formed(&request) {
                 // A grammar may take longer to compile than a runtime's thread should be held up.
                 let shared = Arc::clone(&shared);
-                let prepare = tokio::task::spawn_blocking(move || shared.prepare(request));
-                prepare.await.map_err(|error| Refused::Invalid {
+                let assemble = move || shared.assemble(request, rendered);
+                tokio::task::spawn_blocking(assemble).await.map_err(|error| Refused::Invalid {
                     message: format!("the answer's form could not be prepared: {error}"),
                 })?
             } else {
-                shared.prepare(request)
+                shared.assemble(request, rendered)
             };
             let Prepared { submission, id, grant, answer } = prepared?;
             let mail = shared.mail.clone();
@@ -195,17 +204,17 @@ impl Engine for Local {
         .boxed()
     }
 
+    fn check(&self, request: &Request) -> Result<(), Refused> {
+        self.0.check(request)
+    }
+
     fn count_tokens(
         &self,
         agent: &AgentName,
-        prompt: &Prompt,
+        prompt: Prompt,
     ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
-        let counted = self.0.agent(agent).and_then(|index| {
-            let agent = &self.0.config.agents[index].spec;
-            let rendered = self.0.chat.render(agent, prompt, None, &ToolChoice::Auto)?;
-            Ok(Tokens(u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX)))
-        });
-        futures::future::ready(counted.map_err(EngineError::from)).boxed()
+        let (shared, agent) = (Arc::clone(&self.0), agent.clone());
+        async move { Ok(shared.count(agent, prompt).await?) }.boxed()
     }
 
     fn status(&self) -> EngineStatus {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, Request as HttpRequest, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodRouter, post};
@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use futures::future::try_join_all;
 use harmonic_api::{AnswerWriter, Asked, Finish, Gathered, Heading, Invalid, total};
 use harmonic_engine::Generation;
-use harmonic_types::{Event, RequestId, Usage};
+use harmonic_types::{AgentName, Event, Request, RequestId, Usage};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -23,6 +23,7 @@ use crate::api_error::ApiError;
 use crate::body;
 use crate::metrics::Account;
 use crate::respond::body_of_json;
+use crate::roster::Roster;
 use crate::shared::{Shared, unix_now};
 
 mod stream;
@@ -45,30 +46,32 @@ pub(crate) fn route<W: AnswerWriter>(ask: Ask<W>) -> MethodRouter<Arc<Shared>> {
     post(
         move |State(shared): State<Arc<Shared>>,
               Extension(id): Extension<RequestId>,
-              request: Request| { answer(shared, id, request, ask) },
+              request: HttpRequest| { answer(shared, id, request, ask) },
     )
 }
 
 async fn answer<W: AnswerWriter>(
     shared: Arc<Shared>,
     id: RequestId,
-    request: Request,
+    request: HttpRequest,
     ask: Ask<W>,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
-    let body = body::read(&shared, request).await?;
     let heading = Heading { id, name: shared.answer_name(id), created: unix_now() };
-    let asked = ask(&body, &heading)?;
-    drop(body);
-
     let roster = shared.roster();
-    let (agent, agent_header) = roster.find(&asked.request.agent)?;
+    let read = {
+        let (shared, roster) = (Arc::clone(&shared), Arc::clone(&roster));
+        move |body: &[u8]| question(&shared, &roster, ask(body, &heading)?)
+    };
+    let asked = body::read(&shared, request, read).await?;
+    let Question { requests, streamed, ignored, writer, agent } = asked;
+
+    let (agent, agent_header) = roster.find(&agent)?;
     let span = Span::current();
     span.record("agent", agent.name.0.as_str());
     let mut account = Account::open(Arc::clone(&shared), &agent.name, began);
-    let streamed = asked.streamed;
-    let ignored = asked.ignored.line();
-    let (requests, writer) = asked.into_requests(|| shared.next_id());
+    let requests = requests.map_err(|error| refuse(&mut account, error))?;
+    let requests = requests.into_iter();
     // One that is refused takes the others with it: their futures are dropped.
     let submitted = try_join_all(requests.map(|request| agent.engine.submit(request)));
     // Dropping it takes what still waits out of the queue.
@@ -100,6 +103,27 @@ async fn answer<W: AnswerWriter>(
         headers.insert(QUEUE_MS, HeaderValue::from(milliseconds(queued)));
     }
     Ok(response)
+}
+
+/// What a body asks, ready to be submitted.
+struct Question<W> {
+    agent: AgentName,
+    /// One for each answer; or why there can be none.
+    requests: Result<Vec<Request>, ApiError>,
+    streamed: bool,
+    /// What of the body was not heeded, for a header.
+    ignored: Option<String>,
+    writer: W,
+}
+
+/// What certainly cannot be served is dropped here, where it was read.
+fn question<W>(shared: &Shared, roster: &Roster, asked: Asked<W>) -> Result<Question<W>, ApiError> {
+    let (agent, _) = roster.find(&asked.request.agent)?;
+    let (name, streamed, ignored) = (agent.name.clone(), asked.streamed, asked.ignored.line());
+    let checked = agent.engine.check(&asked.request);
+    let (requests, writer) = asked.into_requests(|| shared.next_id());
+    let requests = checked.map(|()| requests.collect()).map_err(ApiError::from);
+    Ok(Question { agent: name, requests, streamed, ignored, writer })
 }
 
 /// The first answer's slot, and the longest wait.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +18,7 @@ use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
 use harmonic_engine::EngineError;
 use harmonic_types::{AgentName, Refused};
 
+use crate::body::Coding;
 use crate::pull::MAX_PULLS;
 
 /// When to come back while a deployment stops or an engine is gone. There is no figure to derive
@@ -40,6 +41,13 @@ pub(crate) enum ApiError {
     SlowBody { within: Duration },
     #[error("the body broke off: {reason}")]
     BrokenBody { reason: String },
+    #[error(
+        "`content-encoding: {coding}` is not read here: compress the body once at most, with {}",
+        Coding::KNOWN
+    )]
+    UnknownCoding { coding: String },
+    #[error("too many large bodies arrive at once: retry in {} s", UNAVAILABLE_RETRY.as_secs())]
+    BodiesFull,
     #[error(transparent)]
     Invalid(#[from] Invalid),
     #[error(transparent)]
@@ -121,12 +129,18 @@ impl ApiError {
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, F::TooLarge, "body_too_large", None),
             Self::SlowBody { .. } => (S::REQUEST_TIMEOUT, F::Invalid, "body_too_slow", None),
             Self::BrokenBody { .. } => (S::BAD_REQUEST, F::Invalid, "body_incomplete", None),
+            Self::UnknownCoding { .. } => {
+                (S::UNSUPPORTED_MEDIA_TYPE, F::Invalid, "unsupported_encoding", None)
+            }
+            Self::BodiesFull => {
+                (S::SERVICE_UNAVAILABLE, F::Unavailable, "bodies_full", unavailable)
+            }
             Self::Invalid(invalid) => (S::BAD_REQUEST, F::Invalid, invalid.code(), None),
             Self::Refused(refused) => match refused {
                 Refused::UnknownAgent { .. } => {
                     (S::NOT_FOUND, F::NotFound, "model_not_found", None)
                 }
-                Refused::PromptTooLong { .. } => {
+                Refused::PromptTooLong { .. } | Refused::PromptBeyond { .. } => {
                     (S::BAD_REQUEST, F::Invalid, "context_length_exceeded", None)
                 }
                 Refused::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
@@ -181,7 +195,9 @@ impl ApiError {
             Self::Refused(Refused::UnknownAgent { .. }) | Self::NoEmbeddings { .. } => {
                 Some("model")
             }
-            Self::Refused(Refused::PromptTooLong { .. }) => Some("messages"),
+            Self::Refused(Refused::PromptTooLong { .. } | Refused::PromptBeyond { .. }) => {
+                Some("messages")
+            }
             _ => None,
         }
     }
@@ -206,6 +222,9 @@ impl IntoResponse for ApiError {
         if let Some(after) = row.retry_after {
             let value = HeaderValue::try_from(seconds(after).to_string()).expect("digits");
             response.headers_mut().insert(RETRY_AFTER, value);
+        }
+        if row.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(Coding::KNOWN));
         }
         if row.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,33 +1,160 @@
-//! Reading a request's body, within limits.
+//! The body of a request: received, decompressed and read within limits.
+//!
+//! Invariants: bodies above [`SMALL_BYTES`], and compressed ones, are decompressed, read and refused
+//! on threads that serve nobody else; the memory of all of them together is bounded before it is
+//! used; a client that goes away stops what is done for it.
 
 use std::sync::Arc;
 
 use axum::body::HttpBody;
-use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
-use bytes::Bytes;
+use axum::extract::Request;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use harmonic_api::Invalid;
+use tokio::time::{Instant, timeout_at};
 
 use crate::api_error::ApiError;
 use crate::shared::Shared;
 
-/// The whole body of `request`, whatever its content type says.
+mod coding;
+mod room;
+
+pub(crate) use coding::Coding;
+use coding::Decoded;
+pub(crate) use room::MEDIUM_BYTES;
+use room::Room;
+pub(crate) use room::Rooms;
+
+/// Largest body that is read where it arrives, in bytes: less than a millisecond.
+const SMALL_BYTES: usize = 64 * 1024;
+/// What is allocated at first for a body whose length is not announced, in bytes.
+const FIRST_BYTES: usize = 4 * 1024;
+
+/// What `read` makes of the whole body of `request`, whatever its content type says.
 ///
 /// # Errors
-/// When it is too large, comes too slowly, or breaks off.
-pub(crate) async fn read(shared: &Arc<Shared>, request: Request) -> Result<Bytes, ApiError> {
+/// When it is too large, comes too slowly, breaks off, is compressed in an unknown way, or finds no
+/// memory; and what `read` says.
+pub(crate) async fn read<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    request: Request,
+    read: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
     let limit = shared.config.body_limit;
+    let coding = Coding::of(request.headers())?;
+    let (body, room) = receive(shared, request, coding.is_some()).await?;
+    let Some(coding) = coding else {
+        if body.len() <= SMALL_BYTES {
+            return read(&body);
+        }
+        return apart(shared, body.len(), move || {
+            let read = read(&body);
+            // Not before it is dropped.
+            drop((body, room));
+            read
+        })
+        .await?;
+    };
+    let most = expected(body.len(), limit);
+    let decoded = apart(shared, most, move || match coding.decode(&body, most)? {
+        Decoded::Whole(whole) => {
+            let read = read(&whole);
+            drop((whole, body, room));
+            read.map(Ok)
+        }
+        Decoded::Larger => Ok(Err((body, room, read))),
+    });
+    let (body, room, read) = match decoded.await?? {
+        Ok(read) => return Ok(read),
+        Err(_) if most == limit => return Err(ApiError::TooLarge { limit }),
+        Err(larger) => larger,
+    };
+    let more = shared.rooms.take(0, limit).await?;
+    apart(shared, limit, move || match coding.decode(&body, limit)? {
+        Decoded::Whole(whole) => {
+            let read = read(&whole);
+            drop((whole, body, room, more));
+            read
+        }
+        Decoded::Larger => Err(ApiError::TooLarge { limit }),
+    })
+    .await?
+}
+
+/// What a compressed body of so many `bytes` may become at first: most stay far below the limit.
+fn expected(bytes: usize, limit: usize) -> usize {
+    if bytes <= MEDIUM_BYTES { MEDIUM_BYTES.min(limit) } else { limit }
+}
+
+/// Reads JSON that is no question to an agent.
+pub(crate) async fn json<B, T>(
+    shared: &Arc<Shared>,
+    request: Request,
+    decode: impl FnOnce(B) -> Result<T, Invalid> + Send + 'static,
+) -> Result<T, ApiError>
+where
+    B: serde::de::DeserializeOwned,
+    T: Send + 'static,
+{
+    read(shared, request, |body| Ok(decode(harmonic_api::read(body)?)?)).await
+}
+
+/// Runs `work` on a body of so many `bytes` where nobody else is held up.
+async fn apart<T: Send + 'static>(
+    shared: &Shared,
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let running = shared.readers.run(bytes, |_| work()).map_err(|_| ApiError::BodiesFull)?;
+    running.await.map_err(|error| ApiError::Failed { message: error.to_string() })
+}
+
+/// The body as it comes, with the room that it takes, decompressed too where it is `coded`.
+async fn receive(
+    shared: &Shared,
+    request: Request,
+    coded: bool,
+) -> Result<(Bytes, Option<Room>), ApiError> {
+    let (limit, within) = (shared.config.body_limit, shared.config.body_timeout);
+    let announced = request.body().size_hint();
     // Announced: refused before it is sent.
-    if request.body().size_hint().lower() > limit as u64 {
+    if announced.lower() > limit as u64 {
         return Err(ApiError::TooLarge { limit });
     }
-    // The extractor keeps to the limit that the router set.
-    let body = Bytes::from_request(request, shared);
-    match tokio::time::timeout(shared.config.body_timeout, body).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(ApiError::TooLarge { limit })
+    let announced = announced.exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let take = async |bytes: usize| {
+        let decoded = if coded { expected(bytes, limit) } else { 0 };
+        shared.rooms.take(bytes, decoded).await
+    };
+    // How long it may become in the room that it has.
+    let (mut most, mut room) = match announced {
+        Some(bytes) if bytes > SMALL_BYTES || coded => (bytes, Some(take(bytes).await?)),
+        _ if coded => (expected(0, limit), Some(take(expected(0, limit)).await?)),
+        _ => (SMALL_BYTES, None),
+    };
+    let mut body = BytesMut::with_capacity(announced.unwrap_or(FIRST_BYTES));
+    let mut deadline = Instant::now() + within;
+    let mut frames = request.into_body().into_data_stream();
+    loop {
+        let frame = match timeout_at(deadline, frames.next()).await {
+            Ok(None) => return Ok((body.freeze(), room)),
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(error))) => {
+                return Err(ApiError::BrokenBody { reason: error.to_string() });
+            }
+            Err(_) => return Err(ApiError::SlowBody { within }),
+        };
+        let bytes = body.len() + frame.len();
+        if bytes > limit {
+            return Err(ApiError::TooLarge { limit });
         }
-        Ok(Err(rejection)) => Err(ApiError::BrokenBody { reason: rejection.body_text() }),
-        Err(_) => Err(ApiError::SlowBody { within: shared.config.body_timeout }),
+        if bytes > most {
+            // Of unknown length: in two steps.
+            most = expected(bytes, limit);
+            let waited = Instant::now();
+            room = Some(take(most).await?);
+            deadline += waited.elapsed();
+        }
+        body.extend_from_slice(&frame);
     }
 }

@@ -5,8 +5,13 @@ use std::time::Duration;
 /// The server's limits. `Default` is what `harmonic up` uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Largest body of a request, in bytes.
+    /// Largest body of a request, in bytes, and largest that a compressed one may become.
     pub body_limit: usize,
+    /// Most bytes of bodies in memory at once, over all connections. Bodies of 64 KiB or less do not
+    /// count: connections bound them.
+    pub body_memory: usize,
+    /// How long a body may wait for memory.
+    pub body_wait: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
     /// How long a client may take to send the head of a request; a connection that is idle for as
@@ -30,6 +35,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             body_limit: 16 * 1024 * 1024,
+            body_memory: 256 * 1024 * 1024,
+            body_wait: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(30),
             head_limit: 64 * 1024,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use harmonic_api::{Invalid, decode_embed, decode_embeddings, read};
+use harmonic_api::{decode_embed, decode_embeddings};
 use harmonic_types::AgentName;
 
 use crate::api_error::ApiError;
@@ -15,7 +15,7 @@ pub(crate) async fn openai(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<(), ApiError> {
-    refuse(&shared, request, |body| decode_embeddings(read(body)?)).await
+    refuse(&shared, body::json(&shared, request, decode_embeddings).await?)
 }
 
 /// `POST /api/embed` and `POST /api/embeddings`.
@@ -23,15 +23,10 @@ pub(crate) async fn ollama(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<(), ApiError> {
-    refuse(&shared, request, |body| decode_embed(read(body)?)).await
+    refuse(&shared, body::json(&shared, request, decode_embed).await?)
 }
 
-async fn refuse(
-    shared: &Arc<Shared>,
-    request: Request,
-    decode: fn(&[u8]) -> Result<AgentName, Invalid>,
-) -> Result<(), ApiError> {
-    let name = decode(&body::read(shared, request).await?)?;
+fn refuse(shared: &Arc<Shared>, name: AgentName) -> Result<(), ApiError> {
     let roster = shared.roster();
     let (agent, _) = roster.find(&name)?;
     Err(ApiError::NoEmbeddings { agent: name, model: agent.model.clone() })

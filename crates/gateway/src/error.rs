@@ -34,6 +34,9 @@ pub enum GatewayError {
     /// The listening socket stopped working.
     #[error("the listening socket no longer accepts connections: start the server again")]
     Accept(#[source] std::io::Error),
+    /// The system refuses threads.
+    #[error("no threads for the bodies of requests could be started")]
+    Threads(#[source] std::io::Error),
     /// What no browser sends.
     #[error(
         "`{0}` is no origin: write it as a browser sends it, such as https://chat.example, or * for any"

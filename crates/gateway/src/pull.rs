@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use harmonic_api::ollama::{Progress, PullBody, model_or_name};
-use harmonic_api::{Dialect, Invalid, ndjson, read};
+use harmonic_api::{Dialect, Invalid, ndjson};
 
 use crate::access::KeyName;
 use crate::api_error::ApiError;
@@ -36,7 +36,7 @@ pub(crate) async fn pull(
     request: Request,
 ) -> Result<Response, ApiError> {
     let key = request.extensions().get::<KeyName>().cloned();
-    let body: PullBody = read(&body::read(&shared, request).await?)?;
+    let body: PullBody = body::json(&shared, request, Ok).await?;
     let model = model_or_name(body.model, body.name);
     if model.is_empty() {
         let (param, reason) = ("model".to_owned(), "must name a model".to_owned());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
@@ -26,7 +26,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
         })
-        .layer(DefaultBodyLimit::max(shared.config.body_limit))
         .layer(from_fn_with_state(Arc::clone(&shared), access::door));
     // Before the door: a browser asks whether it may without saying who it is.
     let routes = match shared.access.origins.layer() {

@@ -38,7 +38,7 @@ const SMALLEST_HEAD: usize = 8192;
 /// answered (with a 503) while old ones finish.
 ///
 /// # Errors
-/// When the listening socket stops working.
+/// When the system refuses threads, or the listening socket stops working.
 pub async fn serve(
     listener: Listener,
     roster: Roster,
@@ -46,7 +46,7 @@ pub async fn serve(
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), GatewayError> {
-    let service = router(Shared::new(roster, access, config));
+    let service = router(Shared::new(roster, access, config)?);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);

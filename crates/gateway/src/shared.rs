@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use harmonic_engine::Workers;
 use harmonic_types::RequestId;
 
 use crate::access::Access;
+use crate::body::{MEDIUM_BYTES, Rooms};
 use crate::config::Config;
+use crate::error::GatewayError;
 use crate::metrics::Metrics;
 use crate::pull::Pulls;
 use crate::roster::Roster;
@@ -20,22 +23,35 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
     pub(crate) pulls: Pulls,
+    /// Memory for bodies.
+    pub(crate) rooms: Rooms,
+    /// Where large bodies are read.
+    pub(crate) readers: Workers,
     /// Seconds since 1970 at which the server started.
     pub(crate) started: u64,
     next: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(roster: Roster, access: Access, config: Config) -> Arc<Self> {
-        Arc::new(Self {
+    /// # Errors
+    /// When the system refuses threads.
+    pub(crate) fn new(
+        roster: Roster,
+        access: Access,
+        config: Config,
+    ) -> Result<Arc<Self>, GatewayError> {
+        let readers = Workers::start("bodies", MEDIUM_BYTES).map_err(GatewayError::Threads)?;
+        Ok(Arc::new(Self {
             roster: Arc::new(roster),
             access,
             config,
             metrics: Metrics::new(),
             pulls: Pulls::default(),
+            rooms: Rooms::new(&config),
+            readers,
             started: unix_now(),
             next: AtomicU64::new(1),
-        })
+        }))
     }
 
     /// The agents at this moment. A request keeps the roster it began with, so that a later

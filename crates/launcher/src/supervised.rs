@@ -254,15 +254,20 @@ impl Engine for Supervised {
         .boxed()
     }
 
+    fn check(&self, request: &Request) -> Result<(), Refused> {
+        // What is away is for `submit` to say.
+        self.serving().map_or(Ok(()), |engine| engine.check(request))
+    }
+
     fn count_tokens(
         &self,
         agent: &AgentName,
-        prompt: &Prompt,
+        prompt: Prompt,
     ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
-        let (agent, prompt) = (agent.clone(), prompt.clone());
+        let agent = agent.clone();
         async move {
             match (self.serving(), self.seat.refusal(&agent)) {
-                (Some(engine), _) => engine.count_tokens(&agent, &prompt).await,
+                (Some(engine), _) => engine.count_tokens(&agent, prompt).await,
                 (None, Some(refused)) => Err(refused.into()),
                 (None, None) => {
                     Err(Refused::Restarting { agent, retry_after: Duration::ZERO }.into())

@@ -1,14 +1,16 @@
 //! A loaded model: weights, vocabulary, chat template.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harmonic_engine::chat::Vocabulary;
+use harmonic_engine::chat::{Vocabulary, ink_per_token};
 use harmonic_engine::{EngineError, Token};
 use harmonic_types::Bytes;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::vocab::VocabType;
 
 use crate::backend::backend;
 
@@ -105,6 +107,17 @@ impl Vocabulary for Model {
         let spelled = !bos.is_empty() && text.starts_with(&bos);
         let tokens = vocabulary.tokenize(text.as_bytes(), !spelled, true);
         tokens.into_iter().map(|token| Token(token.0)).collect()
+    }
+
+    fn ink_per_token(&self) -> Option<NonZeroU32> {
+        let vocabulary = self.llama.vocab();
+        // The others normalise, or make one token of what they do not know.
+        if !matches!(vocabulary.vocab_type(), VocabType::SPM | VocabType::BPE) {
+            return None;
+        }
+        let pieces: Vec<Vec<u8>> =
+            vocabulary.tokens().map(|token| vocabulary.token_to_piece(token, true, None)).collect();
+        ink_per_token(pieces.iter().map(Vec::as_slice))
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {

@@ -192,6 +192,19 @@ pub enum Refused {
         /// The agent's context.
         context: Tokens,
     },
+    /// The prompt certainly leaves no room to answer: told before its tokens were counted (400).
+    #[error(
+        "the prompt has at least {least} tokens and {agent}'s context holds {context}: shorten the \
+         prompt or give the agent a larger context"
+    )]
+    PromptBeyond {
+        /// Its agent.
+        agent: AgentName,
+        /// Tokens of the rendered prompt, at least.
+        least: Tokens,
+        /// The agent's context.
+        context: Tokens,
+    },
     /// The request cannot be served as it stands (400).
     #[error("{message}")]
     Invalid {

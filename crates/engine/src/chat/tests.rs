@@ -10,7 +10,7 @@ use harmonic_types::{
 };
 use proptest::prelude::*;
 
-use super::{Chat, Decoded, Piece, Vocabulary};
+use super::{Budget, Chat, Decoded, Piece, Vocabulary};
 
 /// A token is a byte; 256 ends the turn.
 struct ByteVocabulary(Option<&'static str>);
@@ -73,7 +73,8 @@ fn prompt(messages: &[(Role, &str)]) -> Prompt {
 }
 
 fn rendered(chat: &Chat, prompt: &Prompt) -> String {
-    let tokens = chat.render(&agent(), prompt, None, &ToolChoice::Auto).unwrap().tokens;
+    let tokens =
+        chat.render(&agent(), prompt, None, &ToolChoice::Auto, &Budget::default()).unwrap().tokens;
     let bytes = tokens.iter().map(|token| u8::try_from(token.0).unwrap()).collect();
     String::from_utf8(bytes).unwrap()
 }
@@ -108,7 +109,13 @@ fn a_base_model_gets_the_plain_text() {
 fn what_a_template_raises_reaches_the_client() {
     let strict = chat(Some("{{ raise_exception('roles must alternate') }}"));
     let refused = strict
-        .render(&agent(), &prompt(&[(Role::User, "x")]), None, &ToolChoice::Auto)
+        .render(
+            &agent(),
+            &prompt(&[(Role::User, "x")]),
+            None,
+            &ToolChoice::Auto,
+            &Budget::default(),
+        )
         .unwrap_err();
     let Refused::Invalid { message } = refused else { panic!("{refused:?}") };
     assert!(message.contains("roles must alternate"), "{message}");
@@ -121,7 +128,13 @@ fn the_shared_prefix_ends_where_questions_differ() {
     let chat = chat(Some(PLAIN));
     let prefix = chat.shared_prefix(&agent());
     let full = chat
-        .render(&agent(), &prompt(&[(Role::User, "else")]), None, &ToolChoice::Auto)
+        .render(
+            &agent(),
+            &prompt(&[(Role::User, "else")]),
+            None,
+            &ToolChoice::Auto,
+            &Budget::default(),
+        )
         .unwrap()
         .tokens;
     assert!(full.starts_with(&prefix));
@@ -196,7 +209,9 @@ fn reasoning_is_kept_apart() {
     assert_eq!(split("<thin", false), pair("", "<thin"));
     assert_eq!(split("no tag <think>", false), pair("", "no tag <think>"));
     assert!(
-        chat.render(&agent(), &prompt(&[]), Some(true), &ToolChoice::Auto).unwrap().reasoning_open
+        chat.render(&agent(), &prompt(&[]), Some(true), &ToolChoice::Auto, &Budget::default())
+            .unwrap()
+            .reasoning_open
     );
 }
 

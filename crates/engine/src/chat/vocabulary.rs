@@ -1,5 +1,7 @@
 //! What chat needs of a model's vocabulary.
 
+use std::num::NonZeroU32;
+
 use harmonic_sched::Token;
 
 /// A model's vocabulary and chat template.
@@ -10,6 +12,12 @@ pub trait Vocabulary: Send + Sync {
     /// Tokens of `text`, control tokens spelled out in it included. Begins with the model's
     /// start-of-text token where the model wants one and `text` does not spell it already.
     fn tokenize(&self, text: &str) -> Vec<Token>;
+
+    /// Most bytes of text, white space apart, that one token stands for; `None` where one may stand
+    /// for any number, or some text has no token. [`super::ink_per_token`] tells it from the tokens.
+    fn ink_per_token(&self) -> Option<NonZeroU32> {
+        None
+    }
 
     /// Appends the bytes of `token` to `out`; control tokens have none.
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>);

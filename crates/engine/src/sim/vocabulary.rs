@@ -1,5 +1,7 @@
 //! The simulated machine's vocabulary: bytes, and one end of turn.
 
+use std::num::NonZeroU32;
+
 use harmonic_sched::Token;
 
 use crate::chat::Vocabulary;
@@ -19,6 +21,10 @@ impl Vocabulary for SimVocabulary {
 
     fn tokenize(&self, text: &str) -> Vec<Token> {
         text.bytes().map(|byte| Token(i32::from(byte))).collect()
+    }
+
+    fn ink_per_token(&self) -> Option<NonZeroU32> {
+        Some(NonZeroU32::MIN)
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {

@@ -98,7 +98,7 @@ impl Engine for Stub {
     fn count_tokens(
         &self,
         _agent: &AgentName,
-        _prompt: &Prompt,
+        _prompt: Prompt,
     ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         future::ready(Ok(Tokens(7))).boxed()
     }

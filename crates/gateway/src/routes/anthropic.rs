@@ -7,8 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
-use harmonic_api::anthropic::{self, CountBody, TokenCount};
-use harmonic_api::read;
+use harmonic_api::anthropic::{self, TokenCount};
 
 use crate::api_error::ApiError;
 use crate::respond::json;
@@ -27,10 +26,9 @@ async fn count_tokens(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body: CountBody = read(&body::read(&shared, request).await?)?;
-    let (name, prompt) = anthropic::decode_count(body)?;
+    let (name, prompt) = body::json(&shared, request, anthropic::decode_count).await?;
     let roster = shared.roster();
     let (agent, _) = roster.find(&name)?;
-    let tokens = agent.engine.count_tokens(&name, &prompt).await?;
+    let tokens = agent.engine.count_tokens(&name, prompt).await?;
     Ok(json(StatusCode::OK, &TokenCount { input_tokens: tokens.0 }))
 }

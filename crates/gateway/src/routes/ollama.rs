@@ -11,7 +11,7 @@ use harmonic_api::ollama::{
     self, API_VERSION, Details, ListedModel, ModelNames, RunningModel, RunningModels, ShowBody,
     ShownModel, Version,
 };
-use harmonic_api::{agent, read};
+use harmonic_api::agent;
 use harmonic_engine::Health;
 use serde_json::{Map, Value};
 
@@ -86,7 +86,7 @@ async fn running(State(shared): State<Arc<Shared>>) -> Response {
 
 /// One agent.
 async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, ApiError> {
-    let asked: ShowBody = read(&body::read(&shared, request).await?)?;
+    let asked: ShowBody = body::json(&shared, request, Ok).await?;
     let name = agent(ollama::model_or_name(asked.model, asked.name))?;
     let roster = shared.roster();
     let (agent, _) = roster.find(&name)?;

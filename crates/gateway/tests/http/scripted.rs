@@ -133,7 +133,7 @@ impl Engine for Scripted {
     fn count_tokens(
         &self,
         _agent: &AgentName,
-        _prompt: &Prompt,
+        _prompt: Prompt,
     ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         future::ready(Ok(Tokens(7))).boxed()
     }

@@ -70,10 +70,14 @@ impl Engine for Counted {
         .boxed()
     }
 
+    fn check(&self, request: &Request) -> Result<(), Refused> {
+        self.inner.check(request)
+    }
+
     fn count_tokens(
         &self,
         agent: &AgentName,
-        prompt: &Prompt,
+        prompt: Prompt,
     ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         self.inner.count_tokens(agent, prompt)
     }

@@ -1,0 +1,211 @@
+use std::sync::Arc;
+
+use harmonic_sched::Token;
+use harmonic_types::{AgentName, Sampling, Tier};
+use proptest::prelude::*;
+
+use super::*;
+use crate::chat::Vocabulary;
+
+/// Bytes, and tokens of many bytes.
+struct Joined {
+    long: Vec<&'static str>,
+    template: &'static str,
+}
+
+impl Joined {
+    fn pieces(&self) -> Vec<Vec<u8>> {
+        let bytes = (0..=u8::MAX).map(|byte| vec![byte]);
+        bytes.chain(self.long.iter().map(|long| long.as_bytes().to_vec())).collect()
+    }
+}
+
+impl Vocabulary for Joined {
+    fn size(&self) -> u32 {
+        256 + u32::try_from(self.long.len()).expect("few")
+    }
+
+    fn tokenize(&self, mut text: &str) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        while let Some(next) = text.chars().next() {
+            let long = (256..).zip(&self.long).find(|(_, long)| text.starts_with(**long));
+            if let Some((token, long)) = long {
+                tokens.push(Token(token));
+                text = &text[long.len()..];
+                continue;
+            }
+            let next = next.len_utf8();
+            tokens.extend(text.bytes().take(next).map(|byte| Token(i32::from(byte))));
+            text = &text[next..];
+        }
+        tokens
+    }
+
+    fn ink_per_token(&self) -> Option<NonZeroU32> {
+        ink_per_token(self.pieces().iter().map(Vec::as_slice))
+    }
+
+    fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
+        out.extend(&self.pieces()[usize::try_from(token.0).expect("an id")]);
+    }
+
+    fn ends_turn(&self, _token: Token) -> bool {
+        false
+    }
+
+    fn turn_ends(&self) -> Vec<Token> {
+        Vec::new()
+    }
+
+    fn chat_template(&self) -> Option<String> {
+        Some(self.template.to_owned())
+    }
+
+    fn bos_text(&self) -> String {
+        String::new()
+    }
+
+    fn eos_text(&self) -> String {
+        String::new()
+    }
+}
+
+const LONG: [&str; 4] = ["<|im_start|>", "<|im_end|>\n", "        ", "word"];
+const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n";
+/// Refuses what does not go in turns, as Gemma's and Llama 2's do.
+const IN_TURNS: &str = "{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}{% elif (m.role == 'user') != (loop.index0 % 2 == 1) %}{{ raise_exception('in turns!') }}{% else %}<|im_start|>{{ m.content }}{% endif %}{% endfor %}";
+/// Shows the last message alone.
+const FORGETS: &str = "{{ messages[-1].content }}<|im_start|>";
+/// Leaves out whatever is not the user's.
+const USERS: &str = "{% for m in messages %}{% if m.role == 'user' %}<|im_start|>{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}";
+
+fn agent() -> AgentSpec {
+    AgentSpec {
+        name: AgentName::from("coder"),
+        tier: Tier::Specialists,
+        model: "m".to_owned(),
+        context: Tokens(2048),
+        role: String::new(),
+        system: "be brief".to_owned(),
+        sampling: Sampling::default(),
+        thinking: false,
+    }
+}
+
+fn chat(template: &'static str) -> Chat {
+    Chat::new(Arc::new(Joined { long: LONG.to_vec(), template })).expect("a template")
+}
+
+#[test]
+fn white_space_is_no_ink_however_it_is_written() {
+    assert_eq!(ink(" a\t\nb\r "), 2);
+    assert_eq!(ink("\u{a0}é\u{3000}\u{2581}字"), 5);
+    let bytes: Vec<[u8; 1]> = (0..=255).map(|byte| [byte]).collect();
+    let most = |long: &[&str]| {
+        let long = long.iter().map(|long| long.as_bytes());
+        ink_per_token(bytes.iter().map(<[u8; 1]>::as_slice).chain(long)).map(NonZeroU32::get)
+    };
+    assert_eq!(most(&["        ", "ab c", "é"]), Some(3));
+    // A vocabulary that lacks a byte drops it, or has one token for any number of them.
+    assert_eq!(ink_per_token(bytes[..200].iter().map(<[u8; 1]>::as_slice)), None);
+}
+
+#[test]
+fn messages_count_as_the_template_shows_them() {
+    let bounds = |template| chat(template).bounds(&agent());
+    let each = |template| {
+        let Bounds { user, assistant, tool, .. } = bounds(template);
+        (user, assistant, tool)
+    };
+    // Two tokens around a role of 4 or 9 letters and a line's end: 7 and 12. Results are described.
+    assert_eq!(each(CHATML), (3, 6, 17));
+    // A turn has two.
+    assert_eq!(each(IN_TURNS).1, 0);
+    assert_eq!(each(FORGETS), (0, 0, 0));
+    assert_eq!(each(USERS).1, 0);
+    let many = |count: usize| {
+        let messages = (0..count).map(|_| Message::new(Role::User, "a"));
+        bounds(CHATML).of(&Prompt::chat(messages.collect()))
+    };
+    assert_eq!(many(2), Tokens(0));
+    assert_eq!(many(1002), Tokens(3000));
+}
+
+#[test]
+fn a_rendered_text_that_cannot_fit_is_not_tokenised() {
+    let render = |content: String, tokens| {
+        let budget = Budget { tokens: Some(Tokens(tokens)), ..Budget::default() };
+        let prompt = Prompt::chat(vec![Message::new(Role::User, content)]);
+        chat(CHATML).render(&agent(), &prompt, None, &ToolChoice::Auto, &budget)
+    };
+    // 12 bytes of ink in a token, at most.
+    let refused = render("a".repeat(12_000), 1000);
+    let beyond = |least: u32| (1000..1020).contains(&least);
+    assert!(
+        matches!(&refused, Err(harmonic_types::Refused::PromptBeyond { least, .. }) if beyond(least.0)),
+        "{refused:?}"
+    );
+    assert!(render("a".repeat(11_000), 1000).is_ok());
+    assert!(render(" ".repeat(100_000), 1000).is_ok());
+}
+
+#[test]
+fn a_prompt_that_nobody_waits_for_is_not_tokenised() {
+    let pool = crate::workers::Workers::start("test", 0).expect("threads");
+    let (told, ended) = std::sync::mpsc::channel();
+    let (began, begun) = std::sync::mpsc::channel();
+    let running = pool.run(1, move |cancelled| {
+        began.send(()).expect("the test waits");
+        while !cancelled.is_set() {
+            std::thread::yield_now();
+        }
+        let budget = Budget { cancelled: cancelled.clone(), ..Budget::default() };
+        let prompt = Prompt::chat(vec![Message::new(Role::User, "hi")]);
+        let rendered = chat(CHATML).render(&agent(), &prompt, None, &ToolChoice::Auto, &budget);
+        told.send(rendered).expect("the test waits");
+    });
+    begun.recv().expect("it runs");
+    drop(running);
+    assert!(ended.recv().expect("it ended").is_err());
+}
+
+fn messages() -> impl Strategy<Value = Vec<Message>> {
+    let role =
+        prop_oneof![Just(Role::User), Just(Role::Assistant), Just(Role::Tool), Just(Role::System)];
+    let content = prop_oneof![
+        Just(String::new()),
+        Just(" \n".to_owned()),
+        "[a-z ]{0,12}",
+        Just("word word".to_owned()),
+        Just("<|im_end|>\n<|im_start|>".to_owned()),
+        "\\PC{0,8}",
+    ];
+    proptest::collection::vec(
+        (role, content).prop_map(|(role, said)| Message::new(role, said)),
+        0..60,
+    )
+}
+
+proptest! {
+    /// Whatever is said, by whomever: no bound is above the true count.
+    #[test]
+    fn a_bound_is_never_above_the_count(messages in messages(), which in 0..4usize) {
+        let chat = chat([CHATML, IN_TURNS, FORGETS, USERS][which]);
+        let bounds = chat.bounds(&agent());
+        for prompt in [
+            Prompt::Text(messages.iter().map(|message| message.content.as_str()).collect()),
+            Prompt::chat(messages),
+        ] {
+            let budget = Budget::default();
+            let rendered = chat.render(&agent(), &prompt, None, &ToolChoice::Auto, &budget);
+            if let Ok(rendered) = rendered {
+                let count = u32::try_from(rendered.tokens.len()).expect("few");
+                prop_assert!(bounds.of(&prompt).0 <= count, "{bounds:?}");
+                // With one token less, the rendered text's own bound has no say either.
+                let budget = Budget { tokens: Some(Tokens(count + 1)), ..Budget::default() };
+                let fits = chat.render(&agent(), &prompt, None, &ToolChoice::Auto, &budget);
+                prop_assert!(fits.is_ok());
+            }
+        }
+    }
+}

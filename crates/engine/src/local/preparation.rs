@@ -1,0 +1,133 @@
+//! From a prompt to its tokens, where nobody else is held up.
+//!
+//! Invariants: a prompt that certainly does not fit is refused before it is rendered, or at least
+//! before it is tokenised; a prompt is dropped on the thread that prepared it, since that may take
+//! long too.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens, ToolChoice};
+
+use super::{Shared, is_formed};
+use crate::chat::{Budget, Rendered};
+use crate::workers::{Cancelled, Full, Panicked};
+
+/// Largest prompt that waits for no larger one, in bytes: a tokeniser takes some 50 ms for it.
+pub(super) const SMALL_BYTES: usize = 256 * 1024;
+/// When to come back while too many prompts wait to be prepared: some of them will have been.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+/// The longest prompt that is counted, in contexts of its agent.
+const COUNTED_CONTEXTS: u32 = 16;
+/// What a message or a tool costs besides its text, in bytes of text.
+const FRAME_BYTES: usize = 64;
+
+impl Shared {
+    /// Refuses a prompt that certainly does not fit.
+    pub(super) fn check(&self, request: &Request) -> Result<(), Refused> {
+        let context = self.config.agents[self.agent(&request.agent)?].context;
+        let least = self.bounds.of(&request.prompt);
+        if least >= context {
+            return Err(Refused::PromptBeyond { agent: request.agent.clone(), least, context });
+        }
+        Ok(())
+    }
+
+    /// The prompt of `request` in tokens; the request comes back without its messages.
+    pub(super) async fn prepare(
+        self: &Arc<Self>,
+        mut request: Request,
+    ) -> Result<(Request, Rendered), Refused> {
+        let (shared, agent) = (Arc::clone(self), request.agent.clone());
+        self.work(agent, size(&request.prompt), move |cancelled| {
+            let rendered = shared.render(&request, cancelled)?;
+            if let Prompt::Chat { messages, .. } = &mut request.prompt {
+                drop(mem::take(messages));
+            }
+            Ok((request, rendered))
+        })
+        .await
+    }
+
+    /// Tokens of `prompt` to `agent`.
+    pub(super) async fn count(
+        self: &Arc<Self>,
+        agent: AgentName,
+        prompt: Prompt,
+    ) -> Result<Tokens, Refused> {
+        let index = self.agent(&agent)?;
+        let shared = Arc::clone(self);
+        self.work(agent, size(&prompt), move |cancelled| {
+            let served = &shared.config.agents[index];
+            // Whether it fits is what is asked; but not without end.
+            let most = Tokens(served.context.0.saturating_mul(COUNTED_CONTEXTS));
+            let beyond = |least: Tokens| Refused::Invalid {
+                message: format!(
+                    "the prompt has at least {least} tokens, and for {} no more than {most} are \
+                     counted, {COUNTED_CONTEXTS} times its context: shorten the prompt",
+                    served.spec.name
+                ),
+            };
+            let least = shared.bounds.of(&prompt);
+            if least >= most {
+                return Err(beyond(least));
+            }
+            let budget = Budget { tokens: Some(most), cancelled: cancelled.clone() };
+            match shared.chat.render(&served.spec, &prompt, None, &ToolChoice::Auto, &budget) {
+                Ok(rendered) => {
+                    Ok(Tokens(u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX)))
+                }
+                Err(Refused::PromptBeyond { least, .. }) => Err(beyond(least)),
+                Err(refused) => Err(refused),
+            }
+        })
+        .await
+    }
+
+    /// Runs `work` on a prompt of about `bytes` to `agent`.
+    async fn work<T: Send + 'static>(
+        &self,
+        agent: AgentName,
+        bytes: usize,
+        work: impl FnOnce(&Cancelled) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let running = self.workers.run(bytes, work).map_err(|Full { jobs, .. }| {
+            let queued = u32::try_from(jobs).unwrap_or(u32::MAX);
+            Refused::QueueFull { agent, queued, retry_after: BUSY_RETRY }
+        })?;
+        running.await.unwrap_or_else(|Panicked| {
+            let message = "the prompt could not be prepared: this is a bug, please report it";
+            Err(Refused::Invalid { message: message.to_owned() })
+        })
+    }
+
+    fn render(&self, request: &Request, cancelled: &Cancelled) -> Result<Rendered, Refused> {
+        self.check(request)?;
+        let served = &self.config.agents[self.agent(&request.agent)?];
+        // A form is that of the answer, so nothing may come before it.
+        let thinking = if is_formed(request) { Some(false) } else { request.thinking };
+        let budget = Budget { tokens: Some(served.context), cancelled: cancelled.clone() };
+        self.chat.render(&served.spec, &request.prompt, thinking, &request.tool_choice, &budget)
+    }
+}
+
+/// About how much work `prompt` is, in bytes.
+fn size(prompt: &Prompt) -> usize {
+    match prompt {
+        Prompt::Text(text) => text.len(),
+        Prompt::Chat { messages, tools } => {
+            let said = messages.iter().map(|message| {
+                let calls =
+                    message.tool_calls.iter().map(|call| FRAME_BYTES + call.arguments.len());
+                let reasoning = message.reasoning.as_ref().map_or(0, String::len);
+                FRAME_BYTES + message.content.len() + reasoning + calls.sum::<usize>()
+            });
+            let shown = tools.iter().map(|tool| {
+                let description = tool.description.as_ref().map_or(0, String::len);
+                FRAME_BYTES + tool.parameters.len() + description
+            });
+            said.chain(shown).sum()
+        }
+    }
+}

@@ -1,0 +1,108 @@
+use std::sync::mpsc;
+
+use futures::executor::block_on;
+
+use super::*;
+
+const SMALL_BYTES: usize = 256 * 1024;
+const HUGE: usize = SMALL_BYTES + 1;
+
+/// Jobs that hold the pool's thread for large ones until the sender is dropped.
+fn occupied(pool: &Workers) -> (mpsc::Sender<()>, Running<()>) {
+    let (release, held) = mpsc::channel::<()>();
+    let (began, begun) = mpsc::channel();
+    let job = move |_: &Cancelled| {
+        began.send(()).expect("the test waits");
+        let _released = held.recv();
+    };
+    let running = pool.run(HUGE, job).expect("nothing waits");
+    begun.recv().expect("it runs");
+    (release, running)
+}
+
+#[test]
+fn a_small_job_does_not_wait_for_a_large_one() {
+    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let (release, large) = occupied(&pool);
+    assert_eq!(block_on(pool.run(SMALL_BYTES, |_| 7).expect("room")), Ok(7));
+    drop(release);
+    assert_eq!(block_on(large), Ok(()));
+}
+
+#[test]
+fn short_jobs_pass_long_ones() {
+    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let (release, _large) = occupied(&pool);
+    let (told, order) = mpsc::channel();
+    let job = |bytes: usize| {
+        let told = told.clone();
+        pool.run(bytes, move |_| told.send(bytes).expect("the test waits")).expect("room")
+    };
+    let waiting = [job(HUGE + 30_000_000), job(HUGE + 20_000_000), job(HUGE)];
+    drop(release);
+    for running in waiting {
+        assert_eq!(block_on(running), Ok(()));
+    }
+    let order: Vec<usize> = order.try_iter().collect();
+    assert_eq!(order, [HUGE, HUGE + 20_000_000, HUGE + 30_000_000]);
+}
+
+#[test]
+fn a_job_that_nobody_waits_for_leaves_the_queue_with_what_it_holds() {
+    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let (release, _large) = occupied(&pool);
+    let holds = Arc::new(());
+    let held = Arc::clone(&holds);
+    let waiting = pool.run(HUGE, move |_| drop(held)).expect("room");
+    assert_eq!(pool.0.lock().lanes[LARGE].bytes, HUGE);
+    drop(waiting);
+    assert_eq!(Arc::strong_count(&holds), 1);
+    assert_eq!(pool.0.lock().lanes[LARGE].bytes, 0);
+    drop(release);
+}
+
+#[test]
+fn a_job_that_runs_learns_that_nobody_waits() {
+    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let (began, begun) = mpsc::channel();
+    let (told, ended) = mpsc::channel();
+    let running = pool.run(1, move |cancelled| {
+        began.send(()).expect("the test waits");
+        while !cancelled.is_set() {
+            thread::yield_now();
+        }
+        told.send(()).expect("the test waits");
+    });
+    begun.recv().expect("it runs");
+    drop(running);
+    ended.recv().expect("it ended");
+}
+
+#[test]
+fn what_waits_is_bounded_and_one_may_always() {
+    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let (release, _large) = occupied(&pool);
+    let first = pool.run(2 * WAITING_BYTES, |_| ()).expect("nothing waits");
+    let full = pool.run(HUGE, |_| ()).map(drop);
+    assert_eq!(full, Err(Full { jobs: 1, bytes: 2 * WAITING_BYTES }));
+    drop(first);
+    assert!(pool.run(HUGE, |_| ()).is_ok());
+    drop(release);
+}
+
+#[test]
+fn a_panic_ends_its_job_alone() {
+    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let panicked = pool.run(1, |_| std::panic::panic_any("an expected panic")).expect("room");
+    assert_eq!(block_on(panicked), Err(Panicked));
+    assert_eq!(block_on(pool.run(1, |_| 7).expect("room")), Ok(7));
+}
+
+#[test]
+fn what_waits_is_done_when_the_pool_is_dropped() {
+    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let (release, _large) = occupied(&pool);
+    let waiting = pool.run(HUGE, |_| 7).expect("room");
+    drop((pool, release));
+    assert_eq!(block_on(waiting), Ok(7));
+}

@@ -1,0 +1,95 @@
+use std::io::Write;
+
+use axum::http::HeaderValue;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+
+use super::*;
+
+const LIMIT: usize = 1024 * 1024;
+
+fn headers(lines: &[&str]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        headers.append(CONTENT_ENCODING, HeaderValue::from_str(line).expect("printable"));
+    }
+    headers
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 1).expect("memory")
+}
+
+#[test]
+fn a_coding_is_told_by_its_header() {
+    for (lines, coding) in [
+        (vec![], None),
+        (vec!["identity"], None),
+        (vec![""], None),
+        (vec!["gzip"], Some(Coding::Gzip)),
+        (vec![" X-GZip "], Some(Coding::Gzip)),
+        (vec!["identity, deflate"], Some(Coding::Deflate)),
+        (vec!["zstd"], Some(Coding::Zstd)),
+    ] {
+        assert_eq!(Coding::of(&headers(&lines)).expect("known"), coding, "{lines:?}");
+    }
+    for lines in [vec!["br"], vec!["gzip, gzip"], vec!["gzip", "zstd"], vec!["gzip;q=1"]] {
+        let unknown = Coding::of(&headers(&lines));
+        assert!(matches!(unknown, Err(ApiError::UnknownCoding { .. })), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_was_compressed_comes_out_up_to_the_limit() {
+    let plain: Vec<u8> = (0..LIMIT).map(|n| (n % 251) as u8).collect();
+    for (coding, packed) in [
+        (Coding::Gzip, gzip(&plain)),
+        (Coding::Deflate, zlib(&plain)),
+        (Coding::Zstd, zstd(&plain)),
+    ] {
+        assert_eq!(
+            coding.decode(&packed, LIMIT).expect("whole"),
+            Decoded::Whole(plain.clone().into()),
+            "{coding:?}"
+        );
+        assert_eq!(coding.decode(&packed, LIMIT - 1).expect("whole"), Decoded::Larger);
+        let half = &packed[..packed.len() / 2];
+        assert!(matches!(coding.decode(half, LIMIT), Err(ApiError::BrokenBody { .. })));
+        assert!(coding.decode(b"{}", LIMIT).is_err(), "{coding:?}");
+    }
+}
+
+#[test]
+fn a_bomb_is_given_up_at_the_limit() {
+    let bomb = vec![0; 64 * LIMIT];
+    for (coding, packed) in
+        [(Coding::Gzip, gzip(&bomb)), (Coding::Deflate, zlib(&bomb)), (Coding::Zstd, zstd(&bomb))]
+    {
+        assert_eq!(coding.decode(&packed, LIMIT).expect("sound"), Decoded::Larger, "{coding:?}");
+    }
+    // Of many parts, each of which is small.
+    let many = gzip(&vec![0; 1024]).repeat(2048);
+    assert_eq!(Coding::Gzip.decode(&many, LIMIT).expect("sound"), Decoded::Larger);
+}
+
+#[test]
+fn a_window_that_would_take_the_memory_is_refused() {
+    // A frame of zstd with a window of 2 GiB, and an empty last block (RFC 8878, 3.1.1).
+    let frame = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xA8, 0x01, 0x00, 0x00];
+    assert!(matches!(Coding::Zstd.decode(&frame, LIMIT), Err(ApiError::BrokenBody { .. })));
+    // The same with one of 8 MiB.
+    let frame = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x68, 0x01, 0x00, 0x00];
+    assert_eq!(Coding::Zstd.decode(&frame, LIMIT).expect("sound"), Decoded::Whole(Bytes::new()));
+}
