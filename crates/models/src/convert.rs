@@ -59,7 +59,7 @@ pub async fn convert(
     let conversion = Conversion { store, original, target, format, progress };
     let output = conversion.write(quantizer).await?;
     let record = conversion.examine(output.part.path(), loss.clone()).await?;
-    let file = store.admit(&output.part, &record)?;
+    let file = store.admit(std::slice::from_ref(&output.part), &record)?;
     let Record { name, format: from, .. } = &conversion.original.record;
     progress.note(&format!("converted {name} from {from} to {format}: {loss}"));
     Ok(file)
@@ -148,6 +148,7 @@ impl Conversion<'_> {
             name: self.target.clone(),
             digest,
             size,
+            shards: Vec::new(),
             source: original.source.clone(),
             format: shape.format,
             converted_from: Some(ConvertedFrom {

@@ -1,22 +1,28 @@
-//! GGUF files that other tools have already downloaded, found where they lie.
+//! GGUF files that other tools have already downloaded, found and named where they lie.
 //!
 //! Invariants: nothing is copied, linked or changed; what cannot be read or is not a language
 //! model is passed over, for a stranger's cache may hold anything; a file is listed once, also when
-//! several names lead to it, and a model in shards is listed once with the size of all.
+//! several names lead to it, and a model in shards is listed once with the size of all. No two have
+//! one name, and none has a name of the store, nor one that could be taken for the catalog's: then
+//! it is named with its tool before it (`ollama:qwen3:4b`) or with its revision.
 //!
 //! Does not do: knowing where the caches are (the caller fills [`CacheRoots`]), hashing.
 
+mod candidate;
 mod ollama;
-mod shards;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use harmonic_types::{Bytes, ModelFile};
 use serde::Serialize;
 
-use shards::Shards;
+use crate::error::ModelError;
+use crate::quant;
+use crate::shards::ModelFiles;
+use crate::source::Source;
+
+use candidate::Candidate;
 
 /// Folders to look in; absent ones are passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,80 +60,80 @@ pub struct FoundModel {
     pub size: Bytes,
     /// Files it consists of.
     pub shards: u32,
-    /// The (first) file. Its name is the one its tool uses: `hf:ORG/REPO/FILE`, Ollama's
-    /// `model:tag`, else the file's stem. Its digest is `None`: it was not hashed.
+    /// The (first) file. Its name is the one its tool uses where that means nothing else:
+    /// `hf:ORG/REPO/FILE`, Ollama's `model:tag`, else the file's stem. Its digest is `None`: it was
+    /// not hashed.
     pub file: ModelFile,
 }
 
+/// Names and sources of the store, which no found model is named by.
+pub type Taken = BTreeSet<String>;
+
 /// Everything found, in the order Hugging Face, Ollama, LM Studio, llama.cpp, by name in each.
-pub fn discover(roots: &CacheRoots) -> Vec<FoundModel> {
-    let mut candidates = Vec::new();
-    for root in &roots.hugging_face {
-        for path in gguf_files(root) {
-            if let Some(name) = hub_name(root, &path) {
-                candidates.push((Cache::HuggingFace, name, path));
-            }
-        }
-    }
-    for root in &roots.ollama {
-        let models = ollama::models(root).into_iter();
-        candidates.extend(models.map(|(name, path)| (Cache::Ollama, name, path)));
-    }
-    for (cache, roots) in [(Cache::LmStudio, &roots.lm_studio), (Cache::LlamaCpp, &roots.llama_cpp)]
-    {
-        for path in roots.iter().flat_map(|root| gguf_files(root)) {
-            let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-            candidates.extend(name.map(|name| (cache, name, path)));
-        }
-    }
-    candidates.sort();
+pub fn discover(roots: &CacheRoots, taken: &Taken) -> Vec<FoundModel> {
     let mut seen = BTreeSet::new();
-    candidates
+    candidate::all(roots, taken)
         .into_iter()
-        .filter_map(|(cache, name, path)| {
-            let found = Shards::of(&path)?.examine(cache, name)?;
+        .filter_map(|candidate| {
+            let found = examine(candidate).ok()?;
             let real = found.file.path.canonicalize().ok()?;
             seen.insert(real).then_some(found)
         })
         .collect()
 }
 
-/// Deeper than any of these caches nests, so that a link to a parent cannot go on for ever.
-const MAX_DEPTH: u32 = 8;
+/// The one that `name` means: as [`discover()`] names it, or with its tool before it; a
+/// quantisation of a repository of which files were found.
+///
+/// # Errors
+/// When its files cannot be used: a shard that is missing is named.
+pub fn find(
+    roots: &CacheRoots,
+    taken: &Taken,
+    name: &str,
+) -> Result<Option<FoundModel>, ModelError> {
+    let source = name.parse::<Source>().ok();
+    let written = source.as_ref().map(Source::to_string);
+    let mut all = candidate::all(roots, taken);
+    let means = |known: &str| known == name || Some(known) == written.as_deref();
+    let named = all.iter().position(|found| means(&found.name) || means(&found.qualified));
+    let named = named.or_else(|| match &source {
+        Some(Source::Quant { repo, revision, quant }) => {
+            quantised(&all, repo, revision.as_ref(), quant.as_deref())
+        }
+        _ => None,
+    });
+    named.map(|index| examine(all.swap_remove(index))).transpose()
+}
 
-/// All `*.gguf` under a folder, links followed.
-fn gguf_files(root: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![(root.to_owned(), 0)];
-    while let Some((folder, depth)) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        for path in entries.flatten().map(|entry| entry.path()) {
-            match fs::metadata(&path) {
-                Ok(about) if about.is_dir() && depth < MAX_DEPTH => {
-                    folders.push((path, depth + 1));
-                }
-                Ok(about) if about.is_file() && is_gguf(&path) => found.push(path),
-                _ => {}
-            }
+/// The place of the file of a repository that a quantisation names.
+fn quantised(
+    all: &[Candidate],
+    repo: &str,
+    revision: Option<&String>,
+    quant: Option<&str>,
+) -> Option<usize> {
+    let mut held = Vec::new();
+    for (index, candidate) in all.iter().enumerate() {
+        let name = if revision.is_some() { &candidate.qualified } else { &candidate.name };
+        if let Ok(Source::Hub { repo: own, revision: at, file }) = name.parse()
+            && own == repo
+            && at.as_ref() == revision
+        {
+            held.push((file, index));
         }
     }
-    found
+    let files: Vec<&str> = held.iter().map(|(file, _)| file.as_str()).collect();
+    let file = quant::pick(&files, quant).ok()?;
+    held.iter().find(|(own, _)| own == file).map(|(_, index)| *index)
 }
 
-fn is_gguf(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
-}
-
-/// `models--ORG--REPO/snapshots/REVISION/FILE` → `hf:ORG/REPO/FILE`.
-fn hub_name(root: &Path, path: &Path) -> Option<String> {
-    let inside = path.strip_prefix(root).ok()?;
-    let mut parts = inside.iter().map(|part| part.to_string_lossy());
-    let folder = parts.next()?;
-    let (org, repo) = folder.strip_prefix("models--")?.split_once("--")?;
-    (parts.next()? == "snapshots").then_some(())?;
-    parts.next()?;
-    let file: Vec<_> = parts.collect();
-    (!file.is_empty()).then(|| format!("hf:{org}/{repo}/{}", file.join("/")))
+fn examine(candidate: Candidate) -> Result<FoundModel, ModelError> {
+    let files = ModelFiles::open(&candidate.path)?;
+    let shape = files.shape()?;
+    let shards = u32::try_from(files.paths.len()).unwrap_or(u32::MAX);
+    let file = ModelFile { name: candidate.name, path: candidate.path, digest: None, shape };
+    Ok(FoundModel { cache: candidate.cache, size: files.size, shards, file })
 }
 
 #[cfg(test)]

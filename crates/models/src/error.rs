@@ -34,6 +34,14 @@ pub enum ModelError {
         /// What is wrong in it, and where.
         fault: GgufError,
     },
+    /// A model in several files that are not all there, or do not belong together.
+    #[error("{path} cannot be used as a model: {reason}")]
+    Shards {
+        /// The first file, or the source it came from.
+        path: String,
+        /// What is wrong, and with which of them.
+        reason: String,
+    },
     /// A source that cannot be parsed.
     #[error("`{given}` is not a model source: {reason}")]
     BadSource {
@@ -53,7 +61,8 @@ pub enum ModelError {
     /// A name that is neither in the store nor in the catalog.
     #[error(
         "no model is named `{name}`: the catalog has {known}; `hf:ORG/REPO/FILE`, \
-             `wheel:PKG==VER/FILE` or a path names any other"
+             `hf:ORG/REPO:QUANT`, `wheel:PKG==VER/FILE` or a path names any other, and \
+             `harmonic models list` what other tools have here"
     )]
     UnknownModel {
         /// As given.

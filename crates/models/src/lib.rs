@@ -17,21 +17,27 @@ pub mod divergence;
 pub mod error;
 pub mod format;
 pub mod gguf;
+pub mod locate;
 pub mod name;
 pub mod progress;
 pub mod pull;
+pub mod shards;
 pub mod source;
 pub mod store;
 
+mod hub_address;
+mod quant;
 mod worker;
 
 pub use catalog::{CATALOG_NAMES, CatalogEntry, DeclaredFigures, Origin};
 pub use convert::{Quantizer, convert, converted_name};
-pub use discover::{Cache, CacheRoots, FoundModel, discover};
+pub use discover::{Cache, CacheRoots, FoundModel};
 pub use divergence::{DIVERGENCE_BOUND, DivergenceMeter, conversion_divergence, is_faithful};
 pub use error::ModelError;
 pub use format::{WeightFormat, starter_format};
+pub use locate::{cached, elsewhere, locate};
 pub use progress::{Progress, Silent};
 pub use pull::{ConvertAtPull, PullOptions, pull};
+pub use shards::ModelFiles;
 pub use source::{Source, WheelPart};
 pub use store::{Listing, Record, Removed, Store, StoredModel, default_root};

@@ -5,6 +5,7 @@
 
 use crate::catalog::{self, CATALOG_NAMES};
 use crate::error::ModelError;
+use crate::shards::ShardName;
 use crate::source::Source;
 
 /// Longest name, in bytes: with its escapes it still fits into a file name.
@@ -20,6 +21,10 @@ pub fn derived(source: &Source) -> Result<String, ModelError> {
     let (origin, file) = match source {
         Source::Name(name) => return Ok(name.clone()),
         Source::Hub { repo, file, .. } => (repo.clone(), file.clone()),
+        Source::Quant { repo, quant, .. } => {
+            (repo.clone(), quant.clone().unwrap_or_else(|| repo.clone()))
+        }
+        Source::Cached { name, .. } => ("cached".to_owned(), name.clone()),
         Source::Wheel(parts) => parts
             .first()
             .map(|part| (part.package.clone(), part.member.clone()))
@@ -76,10 +81,11 @@ fn invalid(name: &str, reason: String) -> ModelError {
     ModelError::InvalidName { name: name.to_owned(), reason }
 }
 
-/// The last part of a path, up to its first `.gguf`.
+/// The last part of a path, up to its first `.gguf`; of a shard, the name of the whole.
 fn stem(file: &str) -> &str {
     let last = file.rsplit('/').next().unwrap_or(file);
-    last.to_ascii_lowercase().find(".gguf").map_or(last, |end| &last[..end])
+    let stem = last.to_ascii_lowercase().find(".gguf").map_or(last, |end| &last[..end]);
+    ShardName::of(stem).map_or(stem, |shard| shard.base)
 }
 
 /// Of other characters, and of separators at either end, nothing is left but `-` between.
@@ -127,6 +133,7 @@ mod tests {
         assert_eq!(named("hf:Qwen/R/sub/Qwen3-4B-Q4_K_M.gguf"), "Qwen3-4B-Q4_K_M");
         assert_eq!(named("wheel:a==1/d/g.gguf.part00 + wheel:b==1/d/g.gguf.part01"), "g");
         assert_eq!(named("/tmp/m.GGUF"), "m");
+        assert_eq!(named("hf:a/b/Q4/big-00001-of-00003.gguf"), "big");
         assert_eq!(named("/tmp/two words (1).gguf"), "two-words--1");
         assert_eq!(named("/tmp/.gguf"), "file");
     }
@@ -144,6 +151,8 @@ mod tests {
             "smollm2\u{2236}135m.gguf",
             "smo11m2:135m.gguf",
             "smollm2:135m",
+            "smollm2:135m-00001-of-00001.gguf",
+            "smollm2:135m-00001-of-00003.gguf",
             "sub/smollm2:135m.gguf",
         ] {
             for source in [

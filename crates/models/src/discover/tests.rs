@@ -5,13 +5,22 @@ use std::path::Path;
 
 use harmonic_types::Bytes;
 
-use crate::discover::{Cache, CacheRoots, discover};
-use crate::gguf::TensorType;
+use crate::discover::{Cache, CacheRoots, FoundModel, Taken, find};
 use crate::gguf::synthetic::Gguf;
+use crate::shards::tests::set;
 
 fn write(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().expect("a folder")).expect("made");
     fs::write(path, bytes).expect("written");
+}
+
+fn discover(roots: &CacheRoots) -> Vec<FoundModel> {
+    let all = crate::discover::discover(roots, &Taken::new());
+    for found in &all {
+        let named = find(roots, &Taken::new(), &found.file.name).expect("looked up");
+        assert_eq!(named.as_ref(), Some(found), "what is shown can be named");
+    }
+    all
 }
 
 fn names(roots: &CacheRoots) -> Vec<(Cache, String)> {
@@ -58,7 +67,8 @@ fn ollama_manifests_lead_to_blobs() {
     write(&manifests.join("library/bad/latest"), b"not json");
     write(&manifests.join("library/out/latest"), manifest("sha256:../../x").as_bytes());
     let roots = CacheRoots { ollama: vec![root.to_owned()], ..CacheRoots::default() };
-    assert_eq!(names(&roots), [(Cache::Ollama, "qwen3:4b".to_owned())]);
+    let expected = (Cache::Ollama, "ollama:qwen3:4b".to_owned());
+    assert_eq!(names(&roots), [expected], "the plain name is the catalog's");
 
     write(&manifests.join("someone/theirs/v1"), good.as_bytes());
     assert_eq!(names(&roots).len(), 1, "one file is listed once");
@@ -67,12 +77,12 @@ fn ollama_manifests_lead_to_blobs() {
 #[test]
 fn shards_are_one_model_of_their_joint_size() {
     let folder = tempfile::tempdir().expect("a folder");
-    let first = Gguf::tiny().bytes();
-    let second = Gguf::new("llama").matrix("blk.1.x", &[32, 4], TensorType::F16).bytes();
+    let files = set(&[4]);
+    let (first, second) = (&files[0], &files[1]);
     let path = |name: &str| folder.path().join("publisher/repo").join(name);
-    write(&path("big-00001-of-00002.gguf"), &first);
-    write(&path("big-00002-of-00002.gguf"), &second);
-    write(&path("half-00001-of-00002.gguf"), &first);
+    write(&path("big-00001-of-00002.gguf"), first);
+    write(&path("big-00002-of-00002.gguf"), second);
+    write(&path("half-00001-of-00002.gguf"), first);
     let roots = CacheRoots { lm_studio: vec![folder.path().to_owned()], ..CacheRoots::default() };
     let found = discover(&roots);
     assert_eq!(found.len(), 1, "the one with a missing shard is passed over");
@@ -81,6 +91,75 @@ fn shards_are_one_model_of_their_joint_size() {
     assert_eq!(model.size, Bytes((first.len() + second.len()) as u64));
     assert_eq!(model.file.shape.parameters, 32 * 16 * 2 + 32 + 128);
     assert_eq!(model.file.digest, None);
+    let error = find(&roots, &Taken::new(), "half").expect_err("not all there").to_string();
+    assert!(error.contains("half-00002-of-00002.gguf"), "{error}");
+}
+
+#[test]
+fn what_means_something_else_is_named_with_its_tool() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let different = |text: &str| Gguf::tiny().text("general.name", text).bytes();
+    write(&path("one/same.gguf"), &different("1"));
+    write(&path("two/same.gguf"), &different("2"));
+    write(&path("three/smollm2:135m.gguf"), &different("3"));
+    write(&path("three/SmolLM2-135M.gguf"), &different("4"));
+    write(&path("three/stored.gguf"), &different("5"));
+    let roots = CacheRoots { llama_cpp: vec![folder.path().to_owned()], ..CacheRoots::default() };
+    let taken = Taken::from(["stored".to_owned()]);
+    let all = crate::discover::discover(&roots, &taken);
+    let names: Vec<_> = all.iter().map(|found| found.file.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "llama.cpp:one/same.gguf",
+            "llama.cpp:three/SmolLM2-135M.gguf",
+            "llama.cpp:three/smollm2:135m.gguf",
+            "llama.cpp:three/stored.gguf",
+            "llama.cpp:two/same.gguf"
+        ]
+    );
+    for found in &all {
+        let named = find(&roots, &taken, &found.file.name).expect("looked up");
+        assert_eq!(named.as_ref(), Some(found));
+    }
+    for other in ["smollm2:135m", "SmolLM2-135M", "same", "stored"] {
+        assert_eq!(find(&roots, &taken, other).expect("looked up"), None, "{other}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn revisions_and_quantisations_of_the_hubs_cache_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hub = folder.path().join("hub");
+    let repo = hub.join("models--org--repo");
+    for (revision, text) in [("aaa", "old"), ("bbb", "new")] {
+        let bytes = Gguf::tiny().text("general.name", text).bytes();
+        write(&repo.join("snapshots").join(revision).join("m-Q4_K_M.gguf"), &bytes);
+    }
+    write(&repo.join("refs/main"), b"bbb");
+    for (index, bytes) in set(&[4]).iter().enumerate() {
+        let name = format!("snapshots/bbb/Q8_0/m-Q8_0-{:05}-of-00002.gguf", index + 1);
+        write(&repo.join(name), bytes);
+    }
+    let roots = CacheRoots { hugging_face: vec![hub], ..CacheRoots::default() };
+    let all: Vec<_> = names(&roots).into_iter().map(|(_, name)| name).collect();
+    let split = "hf:org/repo/Q8_0/m-Q8_0-00001-of-00002.gguf";
+    assert_eq!(all, [split, "hf:org/repo/m-Q4_K_M.gguf", "hf:org/repo@aaa/m-Q4_K_M.gguf"]);
+    for (given, revision) in [
+        ("hf:org/repo:Q4_K_M", "bbb"),
+        ("hf:org/repo@aaa:Q4_K_M", "aaa"),
+        ("hf.co/org/repo:q8_0", "bbb"),
+        ("https://huggingface.co/org/repo/blob/main/m-Q4_K_M.gguf", "bbb"),
+        ("hf:org/repo@bbb/m-Q4_K_M.gguf", "bbb"),
+        ("hf:org/repo", "bbb"),
+    ] {
+        let found = find(&roots, &Taken::new(), given).expect("looked up").expect(given);
+        let place = found.file.path.display().to_string();
+        assert!(place.contains(&format!("snapshots/{revision}/")), "{given}: {place}");
+    }
+    assert_eq!(find(&roots, &Taken::new(), "hf:org/repo:Q2_K").expect("looked up"), None);
 }
 
 #[test]

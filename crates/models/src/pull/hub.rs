@@ -13,7 +13,9 @@ use reqwest::{Client, Response, StatusCode, Url};
 use crate::error::ModelError;
 use crate::pull::pace::HEAD_WITHIN;
 use crate::pull::redirects::{followed, is_loopback, same_host};
-use crate::pull::{Fetched, Job, transfer};
+use crate::pull::{Fetched, Job, PullOptions, transfer};
+use crate::shards::{ShardName, first_only};
+use crate::store::space;
 
 /// What the hub says of a file before sending it.
 pub(super) struct Stated {
@@ -23,55 +25,99 @@ pub(super) struct Stated {
     pub(super) size: Option<Bytes>,
 }
 
-/// Downloads the file, resuming what an earlier pull has left.
+/// Downloads the file, with its further shards, resuming what an earlier pull has left.
 pub(super) async fn fetch(
     job: &Job<'_>,
     repo: &str,
     revision: Option<&str>,
     file: &str,
-) -> Result<Fetched, ModelError> {
-    let url = address(&job.options.hub_endpoint, repo, revision.unwrap_or("main"), file)
-        .ok_or_else(|| {
-            let endpoint = &job.options.hub_endpoint;
-            job.fetch_error(format!("`{endpoint}` is no hub address: use https://HOST"))
-        })?;
-    // Fails only where a provider is installed already, which then serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let stated = ask(job, &url).await?;
-    if let (Some(expected), Some(found)) = (job.origin.sha256, &stated.digest)
-        && expected != found
-    {
-        // Known before gigabytes have travelled.
-        let (expected, found) = (expected.to_owned(), found.clone());
-        return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
+) -> Result<Vec<Fetched>, ModelError> {
+    let files = match ShardName::of(file).filter(|shard| shard.count > 1) {
+        Some(shard) => first_only(&shard, &job.target).map(|()| shard.all())?,
+        None => vec![file.to_owned()],
+    };
+    let mut wanted = Vec::new();
+    let mut total = Some(Bytes::ZERO);
+    for file in &files {
+        let url = address(&job.options.hub_endpoint, &path_of(repo, revision, file))
+            .ok_or_else(|| job.fetch_error(no_address(&job.options.hub_endpoint)))?;
+        let of_set = |error| match error {
+            ModelError::Fetch { target, reason } if files.len() > 1 => {
+                ModelError::Fetch { target, reason: format!("{file}: {reason}") }
+            }
+            other => other,
+        };
+        let stated = ask(job, &url).await.map_err(of_set)?;
+        total = total.zip(stated.size).map(|(total, size)| Bytes(total.0.saturating_add(size.0)));
+        wanted.push((url, stated));
     }
-    let client = client(job, followed(url.clone()))?;
-    let part = transfer::download(job, &client, url, &stated).await?;
-    Ok(Fetched { part, digest: stated.digest })
+    let mut fetched = Vec::new();
+    if let Some(total) = total.filter(|_| files.len() > 1) {
+        // What has arrived of them already is on the disk.
+        let mut here = 0_u64;
+        for index in 0..files.len() {
+            here = here.saturating_add(job.shard(index, "part")?.length());
+        }
+        let rest = total.saturating_sub(Bytes(here));
+        space::require(&job.target, job.store.partial()?.path(), rest)?;
+    }
+    for (index, (url, stated)) in wanted.into_iter().enumerate() {
+        if let (Some(expected), Some(found)) = (job.origin.sha256, &stated.digest)
+            && expected != found
+        {
+            // Known before gigabytes have travelled.
+            let (expected, found) = (expected.to_owned(), found.clone());
+            return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
+        }
+        let client = client(job.options, followed(url.clone()))?;
+        let file = transfer::Wanted {
+            part: job.shard(index, "part")?,
+            sidecar: job.shard(index, "json")?,
+            url,
+            place: (index, files.len()),
+        };
+        transfer::download(job, &client, &file, &stated).await?;
+        fetched.push(Fetched { part: file.part, digest: stated.digest });
+    }
+    Ok(fetched)
 }
 
-fn address(endpoint: &str, repo: &str, revision: &str, file: &str) -> Option<Url> {
+/// The parts of the path of a file's address.
+fn path_of<'a>(repo: &'a str, revision: Option<&'a str>, file: &'a str) -> Vec<&'a str> {
+    let mut path: Vec<&str> = repo.split('/').collect();
+    path.extend(["resolve", revision.unwrap_or("main")]);
+    path.extend(file.split('/'));
+    path
+}
+
+/// What is said of an endpoint that is none.
+pub(super) fn no_address(endpoint: &str) -> String {
+    format!("`{endpoint}` is no hub address: use https://HOST")
+}
+
+/// An address of the hub. Each part is one, whatever is in it.
+pub(super) fn address(endpoint: &str, path: &[&str]) -> Option<Url> {
     let mut url = Url::parse(endpoint).ok().filter(Url::has_host)?;
-    url.path_segments_mut()
-        .ok()?
-        .pop_if_empty()
-        .extend(repo.split('/'))
-        .extend(["resolve", revision])
-        .extend(file.split('/'));
+    url.path_segments_mut().ok()?.pop_if_empty().extend(path);
     Some(url)
 }
 
-fn client(job: &Job<'_>, redirects: Policy) -> Result<Client, ModelError> {
+/// A client of the hub that goes where `redirects` let it.
+pub(super) fn client(options: &PullOptions, redirects: Policy) -> Result<Client, ModelError> {
+    // Fails only where a provider is installed already, which then serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let failed =
+        |reason: String| ModelError::Fetch { target: options.hub_endpoint.clone(), reason };
     let mut headers = HeaderMap::new();
-    if let Some(token) = &job.options.hub_token {
+    if let Some(token) = &options.hub_token {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| job.fetch_error("the hub token has characters that no token has"))?;
+            .map_err(|_| failed("the hub token has characters that no token has".to_owned()))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
     let builder = Client::builder();
     // A hub on this machine is never behind the proxy of the network.
-    let here = Url::parse(&job.options.hub_endpoint).is_ok_and(|url| is_loopback(&url));
+    let here = Url::parse(&options.hub_endpoint).is_ok_and(|url| is_loopback(&url));
     let builder = if here { builder.no_proxy() } else { builder };
     builder
         .user_agent(concat!("harmonic/", env!("CARGO_PKG_VERSION")))
@@ -80,14 +126,14 @@ fn client(job: &Job<'_>, redirects: Policy) -> Result<Client, ModelError> {
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(30))
         .build()
-        .map_err(|error| job.fetch_error(format!("no HTTP client: {}", cause(&error))))
+        .map_err(|error| failed(format!("no HTTP client: {}", cause(&error))))
 }
 
 /// Size and digest stand in the hub's own answer, not in that of the store it redirects to; so
 /// redirects to another host are not followed here.
 async fn ask(job: &Job<'_>, url: &Url) -> Result<Stated, ModelError> {
     let unreachable = |error| job.fetch_error(unreachable(&job.options.hub_endpoint, &error));
-    let asked = client(job, same_host(url.clone()))?.head(url.clone()).send();
+    let asked = client(job.options, same_host(url.clone()))?.head(url.clone()).send();
     let answer = tokio::time::timeout(HEAD_WITHIN, asked)
         .await
         .map_err(|_| job.fetch_error(late(&job.options.hub_endpoint)))?

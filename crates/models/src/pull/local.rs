@@ -1,4 +1,4 @@
-//! A GGUF file that already lies on this machine.
+//! GGUF files that already lie on this machine.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -7,31 +7,49 @@ use std::path::Path;
 use harmonic_types::Bytes;
 
 use crate::error::ModelError;
-use crate::gguf::Header;
 use crate::progress::Span;
 use crate::pull::{Fetched, Job};
+use crate::shards::ModelFiles;
+use crate::store::folder::Part;
 use crate::store::space;
 use crate::worker::{self, Failure};
 
-/// Links the file into the store where both are on one disk, else copies it; either way the store
-/// keeps it when the original is deleted. Says which.
-pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Fetched, ModelError> {
-    // Before gigabytes are copied: is it a model at all?
-    Header::open(path)?;
-    let partial = job.partial("part")?;
-    partial.discard();
-    if fs::hard_link(path, partial.path()).is_ok() {
+/// Links the file, with its further shards, into the store where both are on one disk, else copies
+/// it; either way the store keeps it when the original is deleted. Says which.
+pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Vec<Fetched>, ModelError> {
+    // Before gigabytes are copied: is it a model at all, and complete?
+    let files = ModelFiles::open(path)?;
+    let mut parts = Vec::new();
+    for (index, path) in files.paths.iter().enumerate() {
+        let part = job.shard(index, "part")?;
+        part.discard();
+        parts.push((path, part));
+    }
+    if parts.iter().all(|(path, part)| link(path, part)) {
         job.progress.note(&format!(
             "{} is linked into the store (no copy): do not change the file in place",
             path.display()
         ));
-        return Ok(Fetched { part: partial, digest: None });
+    } else {
+        space::require(&job.target, job.store.partial()?.path(), files.size)?;
+        for (path, part) in &parts {
+            let copied = copy(job, path, part.clone()).await;
+            copied.inspect_err(|_| parts.iter().for_each(|(_, part)| part.discard()))?;
+        }
+        job.progress.note(&format!("{} was copied into the store", path.display()));
     }
+    Ok(parts.into_iter().map(|(_, part)| Fetched { part, digest: None }).collect())
+}
+
+/// The file itself, where the path is a link to it.
+fn link(path: &Path, part: &Part) -> bool {
+    path.canonicalize().and_then(|path| fs::hard_link(path, part.path())).is_ok()
+}
+
+async fn copy(job: &Job<'_>, path: &Path, to: Part) -> Result<(), ModelError> {
     let size = Bytes(fs::metadata(path).map_err(ModelError::io("read", path))?.len());
-    let folder = job.store.partial()?;
-    space::require(&job.target, folder.path(), size)?;
     let span = Span::begin(job.progress, &format!("copying {}", job.name), Some(size));
-    let (from, to, target) = (path.to_owned(), partial.clone(), job.target.clone());
+    let (from, target) = (path.to_owned(), job.target.clone());
     let copied = worker::run(Some(&span), move |steps| {
         let input = File::open(&from).map_err(ModelError::io("open", &from))?;
         let mut output = to.create()?;
@@ -41,7 +59,5 @@ pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Fetched, ModelEr
             Failure::Write(error) => space::write_error(&target, to.path(), Some(size), error),
         })
     });
-    copied.await.inspect_err(|_| partial.discard())?;
-    job.progress.note(&format!("{} was copied into the store", path.display()));
-    Ok(Fetched { part: partial, digest: None })
+    copied.await.map(|_| ())
 }

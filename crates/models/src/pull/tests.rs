@@ -7,5 +7,6 @@ mod path;
 mod resume;
 mod scene;
 mod sources;
+mod split;
 mod starter;
 mod wheel;

@@ -28,6 +28,18 @@ const ASK_DISK_EVERY: u64 = 64 << 20;
 /// Most that a note of a beginning may hold.
 const MAX_NOTE: u64 = 64 << 10;
 
+/// One file that is to come.
+pub(super) struct Wanted {
+    /// Where it comes from.
+    pub(super) url: Url,
+    /// Where it goes.
+    pub(super) part: Part,
+    /// Where is noted what it is.
+    pub(super) sidecar: Part,
+    /// Which of how many it is, counted from 0.
+    pub(super) place: (usize, usize),
+}
+
 /// What an unfinished file is the beginning of (`partial/<key>.json`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Beginning {
@@ -55,16 +67,16 @@ impl From<ModelError> for Stop {
 pub(super) async fn download(
     job: &Job<'_>,
     client: &Client,
-    url: Url,
+    wanted: &Wanted,
     stated: &Stated,
-) -> Result<Part, ModelError> {
-    let part = job.partial("part")?;
+) -> Result<(), ModelError> {
+    let part = &wanted.part;
     let mut pace = Pace::new(job.options.patience, Instant::now());
     let mut left = job.options.retries;
     loop {
         let before = part.length();
-        match attempt(job, client, &url, stated, &part, &mut pace).await {
-            Ok(()) => return Ok(part),
+        match attempt(job, client, wanted, stated, &mut pace).await {
+            Ok(()) => return Ok(()),
             Err(Stop::Final(error)) => return Err(error),
             Err(Stop::Broken(reason)) => {
                 let arrived = Bytes(part.length());
@@ -88,17 +100,16 @@ pub(super) async fn download(
 async fn attempt(
     job: &Job<'_>,
     client: &Client,
-    url: &Url,
+    wanted: &Wanted,
     stated: &Stated,
-    part: &Part,
     pace: &mut Pace,
 ) -> Result<(), Stop> {
-    let sidecar = job.partial("json")?;
-    let have = resumable(part, &sidecar, stated);
+    let Wanted { url, part, sidecar, .. } = wanted;
+    let have = resumable(part, sidecar, stated);
     let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
     if have > 0 {
         request = request.header(RANGE, format!("bytes={have}-"));
-        if let Some(etag) = read(&sidecar).etag {
+        if let Some(etag) = read(sidecar).etag {
             request = request.header(IF_RANGE, etag);
         }
     }
@@ -136,8 +147,8 @@ async fn attempt(
     }
     // A tag that is only weakly equal does not promise equal bytes.
     let etag = header(&response, ETAG).filter(|etag| !etag.starts_with("W/"));
-    note_beginning(job, &sidecar, &Beginning { etag, digest: stated.digest.clone() })?;
-    let written = receive(job, response, part, have, total, pace).await?;
+    note_beginning(job, sidecar, &Beginning { etag, digest: stated.digest.clone() })?;
+    let written = receive(job, response, wanted, (have, total), pace).await?;
     match total {
         Some(total) if written < total.0 => {
             Err(Stop::Broken(format!("the connection ended at {} of {total}", Bytes(written))))
@@ -149,18 +160,22 @@ async fn attempt(
 async fn receive(
     job: &Job<'_>,
     mut response: Response,
-    part: &Part,
-    have: u64,
-    total: Option<Bytes>,
+    wanted: &Wanted,
+    (have, total): (u64, Option<Bytes>),
     pace: &mut Pace,
 ) -> Result<u64, Stop> {
+    let part = &wanted.part;
     let full = |error| {
         part.discard();
         let needed = total.map(|total| total.saturating_sub(Bytes(have)));
         Stop::Final(space::write_error(&job.target, part.path(), needed, error))
     };
     let mut file = BufWriter::with_capacity(1 << 20, part.resume(have)?);
-    let span = Span::begin(job.progress, &format!("downloading {}", job.name), total);
+    let label = match wanted.place {
+        (_, 1) => format!("downloading {}", job.name),
+        (index, count) => format!("downloading {}, {} of {count}", job.name, index + 1),
+    };
+    let span = Span::begin(job.progress, &label, total);
     let mut done = have;
     let mut asked_disk_at = have;
     span.advance(done);

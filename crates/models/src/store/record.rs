@@ -9,6 +9,7 @@ use harmonic_types::{Bytes, Divergence};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
+use crate::shards::MAX_SHARDS;
 use crate::store::folder::Folder;
 
 /// One name and the file it stands for.
@@ -18,10 +19,13 @@ pub struct Record {
     pub schema: String,
     /// The name.
     pub name: String,
-    /// sha256 of the file in lower-case hex.
+    /// sha256 of the file in lower-case hex; of a model in several files that of their digests.
     pub digest: String,
-    /// Size of the file.
+    /// Size of the file, of all where there are several.
     pub size: Bytes,
+    /// The files, in order, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<Shard>,
     /// Where it came from, as [`crate::Source`] writes it.
     pub source: String,
     /// Predominant tensor type (`Q4_1`).
@@ -30,6 +34,15 @@ pub struct Record {
     pub converted_from: Option<ConvertedFrom>,
     /// Name of the conversion that is used in its place; `None` to use the file itself.
     pub runs_as: Option<String>,
+}
+
+/// One of the files of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// sha256 in lower-case hex.
+    pub digest: String,
+    /// Its size.
+    pub size: Bytes,
 }
 
 /// The origin of a conversion.
@@ -70,7 +83,10 @@ impl Record {
         let is_digest = record.digest.len() == 64
             && record.digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !is_digest {
-            return Err(damaged(format!("`{}` is no sha256", record.digest)));
+            return Err(damaged(format!("`{}` is no sha256", shown(&record.digest))));
+        }
+        if record.shards.len() == 1 || record.shards.len() > MAX_SHARDS as usize {
+            return Err(damaged(format!("it has {} shards", record.shards.len())));
         }
         Ok(record)
     }
@@ -84,6 +100,13 @@ impl Record {
         })?;
         Ok(replace(path, &text, WriteOptions::DOCUMENT)?)
     }
+}
+
+/// The digest of a model in several files: of their digests, a line each.
+pub(crate) fn joint_digest(shards: &[Shard]) -> String {
+    use sha2::{Digest, Sha256};
+    let lines: String = shards.iter().map(|shard| format!("{}\n", shard.digest)).collect();
+    crate::worker::hex(&Sha256::digest(lines))
 }
 
 /// Most that a record may hold; a real one has 1 kB.

@@ -30,12 +30,13 @@ fn put(store: &Store, name: &str, source: &str, bytes: &[u8]) -> Record {
         name: name.to_owned(),
         digest: hex(&Sha256::digest(bytes)),
         size: Bytes(bytes.len() as u64),
+        shards: Vec::new(),
         source: source.to_owned(),
         format: "Q4_1".to_owned(),
         converted_from: None,
         runs_as: None,
     };
-    store.admit(&partial, &record).expect("admitted");
+    store.admit(&[partial], &record).expect("admitted");
     record
 }
 
@@ -77,7 +78,7 @@ fn a_file_goes_with_its_last_name() {
     let bytes = Gguf::tiny().bytes();
     let record = put(&store, "one", "hf:o/r/one.gguf", &bytes);
     put(&store, "two", "hf:o/r/two.gguf", &bytes);
-    let blob = store.blob_path(&record.digest);
+    let blob = store.blob_paths(&record).remove(0);
     assert_eq!(store.remove("one").expect("removed").freed, Bytes::ZERO);
     assert!(blob.exists() && store.find("two").expect("looked up").is_some());
     assert_eq!(store.remove("two").expect("removed").freed, Bytes(bytes.len() as u64));
@@ -129,7 +130,7 @@ fn one_damaged_record_does_not_hide_the_others() {
     let (_folder, store) = store();
     put(&store, "good", "hf:o/r/g.gguf", &Gguf::tiny().bytes());
     let lost = put(&store, "lost", "hf:o/r/l.gguf", &Gguf::tiny().text("k", "v").bytes());
-    fs::remove_file(store.blob_path(&lost.digest)).expect("removed");
+    fs::remove_file(&store.blob_paths(&lost)[0]).expect("removed");
     fs::write(store.root().join("names/bad.json"), b"{").expect("written");
     let outside = r#"{"schema":"harmonic.model/1","name":"outside","digest":"../../etc/passwd","size":1,
                       "source":"s","format":"F16","converted_from":null,"runs_as":null}"#;
@@ -193,7 +194,7 @@ fn a_catalog_name_is_here_only_by_the_catalogs_source_and_digest() {
         assert!(listing.models.iter().all(|model| model.record.name != STARTER), "{why}");
         let partial = store.partial().expect("a folder").file("y.part");
         fs::write(partial.path(), Gguf::tiny().bytes()).expect("written");
-        let error = store.admit(&partial, &bad).expect_err(why);
+        let error = store.admit(&[partial], &bad).expect_err(why);
         assert!(matches!(error, ModelError::Impostor { .. }), "{why}: {error}");
     }
     assert_eq!(store.remove(STARTER).expect("removed").names, [STARTER]);
@@ -246,7 +247,7 @@ fn planted_links_are_not_followed() {
     symlink(&victim, store.root().join("names/l.json")).expect("planted");
     assert!(store.find("l").is_err());
 
-    let blob = store.blob_path(&record.digest);
+    let blob = store.blob_paths(&record).remove(0);
     let moved = folder.path().join("elsewhere.gguf");
     fs::rename(&blob, &moved).expect("moved");
     symlink(&moved, &blob).expect("planted");

@@ -112,7 +112,7 @@ fn values_outside_their_limits_are_refused() {
     assert_snapshot!(with("tier = 3", "tier = 300"), @"team.toml:5: `tier = 300` is not possible: use 1 (executive), 2 (directors), 3 (specialists), 4 (heavy)");
     assert_snapshot!(with("context = 2048", "context = 0"), @"team.toml:7: `context = 0` is not possible: use the tokens that prompt and answer need together, 1 to 4294967295, for instance 8192");
     assert_snapshot!(with("context = 2048", "context = 4294967296"), @"team.toml:7: `context = 4294967296` is not possible: use the tokens that prompt and answer need together, 1 to 4294967295, for instance 8192");
-    assert_snapshot!(with("smollm2:135m", " "), @r#"team.toml:6: `model = " "` is not possible: name a model of the catalog such as "qwen3:8b", or the path of a GGUF file"#);
+    assert_snapshot!(with("smollm2:135m", " "), @r#"team.toml:6: `model = " "` is not possible: name a model of the catalog such as "qwen3:8b", one of the hub such as "hf:ORG/REPO:QUANT", or the path of a GGUF file"#);
     assert_snapshot!(with("name = \"poet\"", "like = \"poet\""), @r#"team.toml:4: `like = "poet"` is not possible: the built-in agents are executive, operator, technical_director, research_director, creative_director, coder, analyst, architect, reviewer"#);
 }
 

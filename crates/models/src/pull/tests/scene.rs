@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use axum::response::Response;
 use futures::StreamExt;
 use futures::stream;
@@ -167,6 +167,8 @@ pub(super) enum Answer {
 }
 
 pub(super) struct Hub {
+    /// Files of the repository; where there are none, every path is one of [`Hub::bytes`].
+    pub(super) files: Vec<(String, Vec<u8>)>,
     pub(super) bytes: Mutex<Vec<u8>>,
     /// What `x-linked-etag` states; `None` leaves it out.
     pub(super) linked: Option<String>,
@@ -189,6 +191,7 @@ pub(super) struct RunningHub {
 impl Hub {
     pub(super) fn serving(bytes: Vec<u8>, answers: &[Answer]) -> Self {
         Self {
+            files: Vec::new(),
             linked: Some(digest(&bytes)),
             bytes: Mutex::new(bytes),
             states_size: true,
@@ -225,11 +228,21 @@ impl RunningHub {
 async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
     let headers = request.headers().clone();
     hub.seen.lock().expect("not poisoned").push((request.method().clone(), headers.clone()));
-    let bytes = hub.bytes.lock().expect("not poisoned").clone();
+    let path = request.uri().path();
+    if path.starts_with("/api/models/org/repo/tree/main") {
+        return listing(&hub, request.uri());
+    }
+    let named = hub.files.iter().find(|(name, _)| path.ends_with(&format!("/main/{name}")));
+    let bytes = match named {
+        Some((_, bytes)) => bytes.clone(),
+        None if hub.files.is_empty() => hub.bytes.lock().expect("not poisoned").clone(),
+        None => return Response::builder().status(404).body(Body::empty()).expect("a response"),
+    };
     let etag = format!("\"{}\"", &digest(&bytes)[..16]);
     let mut response = Response::builder().header("etag", &etag);
     if request.method() == Method::HEAD {
-        if let Some(linked) = &hub.linked {
+        let linked = named.map(|(_, bytes)| digest(bytes)).or_else(|| hub.linked.clone());
+        if let Some(linked) = linked {
             response = response.header("x-linked-etag", format!("\"{linked}\""));
         }
         if hub.states_size {
@@ -302,4 +315,29 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
         }
     }
     .expect("a response")
+}
+
+/// A page of two entries, as the hub writes them, and where the next is.
+fn listing(hub: &Hub, asked: &Uri) -> Response {
+    const PAGE: usize = 2;
+    let from = asked.query().and_then(|query| query.rsplit_once("cursor=")?.1.parse().ok());
+    let from: usize = from.unwrap_or(0);
+    let folder = ("Q4_K_M".to_owned(), Vec::new());
+    let all: Vec<_> = [&folder].into_iter().chain(&hub.files).collect();
+    let entries = all.iter().skip(from).take(PAGE).map(|(path, bytes)| {
+        if bytes.is_empty() {
+            return serde_json::json!({"type": "directory", "oid": "00", "size": 0, "path": path});
+        }
+        let (oid, size) = (digest(bytes), bytes.len());
+        let lfs = serde_json::json!({"oid": oid, "size": size, "pointerSize": 133});
+        serde_json::json!({"type": "file", "oid": "00", "size": size, "lfs": lfs, "path": path})
+    });
+    let body = serde_json::to_vec(&entries.collect::<Vec<_>>()).expect("written");
+    let mut response = Response::builder();
+    if from + PAGE < all.len() {
+        let next =
+            format!("<{}?recursive=true&cursor={}>; rel=\"next\"", asked.path(), from + PAGE);
+        response = response.header("link", next);
+    }
+    response.body(Body::from(body)).expect("a response")
 }

@@ -1,0 +1,176 @@
+//! The ways in which people write a place on the Hugging Face hub.
+//!
+//! `hf:ORG/REPO[@REVISION]/FILE`, `hf:ORG/REPO[@REVISION][:QUANT]`, the same after `hf.co/` or
+//! `huggingface.co/` as Ollama writes it, and addresses of pages and files as a browser shows them.
+//!
+//! Invariant: repository and revision are plain words, and no part of a path is empty, `.` or `..`,
+//! also where it was percent-encoded.
+
+use crate::source::Source;
+
+/// Names of the hub.
+const HOSTS: [&str; 3] = ["huggingface.co", "www.huggingface.co", "hf.co"];
+
+/// Whether that means the hub, and nothing else.
+pub(crate) fn is_one(given: &str) -> bool {
+    // An address of anything else is no path either.
+    given.starts_with("hf:") || given.contains("://") || bare(given).is_some()
+}
+
+/// What `given` names; `None` where it is none of the ways.
+pub(crate) fn parse(given: &str) -> Option<Source> {
+    if let Some(rest) = given.strip_prefix("hf:") {
+        return short(rest);
+    }
+    if let Some(rest) = bare(given) {
+        return page(rest);
+    }
+    let rest = given.strip_prefix("https://").or_else(|| given.strip_prefix("http://"))?;
+    page(bare(rest)?)
+}
+
+/// What follows the name of the hub.
+fn bare(given: &str) -> Option<&str> {
+    let (host, rest) = given.split_once('/')?;
+    HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known)).then_some(rest)
+}
+
+/// `ORG/REPO[@REVISION]/FILE` or `ORG/REPO[@REVISION][:QUANT]`. A revision cannot contain `/`.
+fn short(rest: &str) -> Option<Source> {
+    let mut parts = rest.splitn(3, '/');
+    let (org, repo, file) = (parts.next()?, parts.next()?, parts.next());
+    let (repo, quant) = match (repo.split_once(':'), file) {
+        (Some((repo, quant)), None) => (repo, Some(quant)),
+        _ => (repo, None),
+    };
+    let (repo, revision) = match repo.split_once('@') {
+        Some((repo, revision)) => (repo, Some(revision)),
+        None => (repo, None),
+    };
+    source(org, repo, revision, file.map(str::to_owned), quant)
+}
+
+/// `ORG/REPO[:QUANT]`, `ORG/REPO/{resolve,blob,raw}/REVISION/FILE`, `ORG/REPO/tree/REVISION`; a
+/// query or fragment says nothing of the model. Elsewhere a third part is a file, as after `hf:`.
+fn page(rest: &str) -> Option<Source> {
+    let rest = rest.split(['?', '#']).next()?.trim_end_matches('/');
+    let parts: Vec<&str> = rest.split('/').collect();
+    match parts[..] {
+        [org, repo, "resolve" | "blob" | "raw", revision, ref file @ ..] if !file.is_empty() => {
+            let file = decoded(&file.join("/"))?;
+            source(
+                org,
+                repo,
+                Some(revision).filter(|revision| *revision != "main"),
+                Some(file),
+                None,
+            )
+        }
+        [org, repo, "tree", revision] => source(org, repo, Some(revision), None, None),
+        [_, _, "resolve" | "blob" | "raw" | "tree", ..] => None,
+        _ => short(&decoded(rest)?),
+    }
+}
+
+fn source(
+    org: &str,
+    repo: &str,
+    revision: Option<&str>,
+    file: Option<String>,
+    quant: Option<&str>,
+) -> Option<Source> {
+    let plain = |text: &str| {
+        !text.is_empty()
+            && !text.starts_with('.')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    let path_ok = |file: &String| {
+        file.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+            && !file.contains(|c: char| c.is_control())
+    };
+    let sound = plain(org)
+        && plain(repo)
+        && revision.is_none_or(plain)
+        && quant.is_none_or(plain)
+        && file.as_ref().is_none_or(path_ok);
+    let (repo, revision) = (format!("{org}/{repo}"), revision.map(str::to_owned));
+    sound.then(|| match file {
+        Some(file) => Source::Hub { repo, revision, file },
+        None => Source::Quant { repo, revision, quant: quant.map(str::to_owned) },
+    })
+}
+
+/// Percent-encoding undone, once.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
+            bytes.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_ways_lead_to_the_same_place() {
+        let file = "hf:org/repo/sub/m-Q4_K_M.gguf";
+        let quant = "hf:org/repo:Q4_K_M";
+        for (given, expected) in [
+            (file, file),
+            ("hf.co/org/repo/sub/m-Q4_K_M.gguf", file),
+            ("https://huggingface.co/org/repo/resolve/main/sub/m-Q4_K_M.gguf?download=true", file),
+            ("https://huggingface.co/org/repo/blob/main/sub/m-Q4_K_M.gguf", file),
+            ("https://HF.co/org/repo/blob/main/sub%2Fm-Q4_K_M.gguf", file),
+            ("huggingface.co/org/repo/raw/v1/m.gguf", "hf:org/repo@v1/m.gguf"),
+            (quant, quant),
+            ("hf.co/org/repo:Q4_K_M", quant),
+            ("https://hf.co/org/repo:Q4_K_M", quant),
+            ("hf:org/repo@abc:Q8_0", "hf:org/repo@abc:Q8_0"),
+            ("hf:org/repo", "hf:org/repo"),
+            ("https://huggingface.co/org/repo/", "hf:org/repo"),
+            ("https://huggingface.co/org/repo/tree/abc", "hf:org/repo@abc"),
+            ("hf:org/repo:m-Q4_K_M.gguf", "hf:org/repo:m-Q4_K_M.gguf"),
+        ] {
+            assert!(is_one(given), "{given}");
+            let source = parse(given).unwrap_or_else(|| panic!("{given}"));
+            assert_eq!(source.to_string(), expected, "{given}");
+            assert_eq!(parse(&source.to_string()), Some(source), "{given}");
+        }
+    }
+
+    #[test]
+    fn what_leaves_the_repository_or_the_hub_is_none() {
+        for given in [
+            "hf:org",
+            "hf:../repo",
+            "hf:org/../x",
+            "hf:org/repo:",
+            "hf:org/repo:../x",
+            "hf:org/repo@../x",
+            "https://huggingface.co/org/repo/resolve/main/../../x",
+            "https://huggingface.co/org/repo/resolve/main/%2e%2e/x",
+            "https://huggingface.co/org/repo/resolve/main/a%2F%2E%2E%2Fx",
+            "https://huggingface.co/org/repo/resolve/main/a%00",
+            "https://huggingface.co/org/repo/resolve/main/%zz",
+            "https://huggingface.co/org/repo/resolve/main",
+            "https://huggingface.co:99/org/repo",
+            "https://me@huggingface.co/org/repo",
+            "https://example.com/org/repo/resolve/main/m.gguf",
+            "file:///etc/passwd",
+        ] {
+            assert!(is_one(given) && parse(given).is_none(), "{given}");
+        }
+        for given in ["smollm2:135m", "./hf.co/x", "models/m.gguf"] {
+            assert!(!is_one(given), "{given}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a repository of the hub holds, asked where only a quantisation is named.
+//!
+//! Invariants: the listing is bounded in pages, bytes and time; its next page is on the same host.
+
+use std::time::Duration;
+
+use reqwest::header::LINK;
+use reqwest::{Client, Response, Url};
+use serde::Deserialize;
+
+use crate::error::ModelError;
+use crate::pull::PullOptions;
+use crate::pull::hub::{address, cause, client, no_address, refused, unreachable};
+use crate::pull::redirects::same_host;
+use crate::quant;
+use crate::source::Source;
+
+/// Pages of a listing; the hub puts 1,000 entries on each.
+const MAX_PAGES: u32 = 20;
+/// Most that a page may have.
+const MAX_PAGE: usize = 8 << 20;
+/// Longest that a page may take.
+const PAGE_WITHIN: Duration = Duration::from_secs(60);
+
+/// An entry of a listing; a file or a folder.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "type")]
+    kind: String,
+    path: String,
+}
+
+/// The file that `source` names, which is `quant` of `repo`.
+///
+/// # Errors
+/// When the hub cannot be asked, or what is named fits no file or several: the error lists them.
+pub(super) async fn resolve(
+    options: &PullOptions,
+    source: &Source,
+    repo: &str,
+    revision: Option<&str>,
+    quant: Option<&str>,
+) -> Result<Source, ModelError> {
+    let failed = |reason: String| ModelError::Fetch { target: source.to_string(), reason };
+    let files = files(options, repo, revision).await.map_err(failed)?;
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let file = quant::pick(&files, quant).map_err(failed)?;
+    // The listing is the hub's, and what it names must be in the repository.
+    let revised = revision.map(|revision| format!("@{revision}")).unwrap_or_default();
+    match format!("hf:{repo}{revised}/{file}").parse() {
+        Ok(found @ Source::Hub { .. }) => Ok(found),
+        _ => Err(failed(format!("the hub lists a file that cannot be named: {file:?}"))),
+    }
+}
+
+/// Paths of all files.
+async fn files(
+    options: &PullOptions,
+    repo: &str,
+    revision: Option<&str>,
+) -> Result<Vec<String>, String> {
+    let endpoint = &options.hub_endpoint;
+    let mut path = vec!["api", "models"];
+    path.extend(repo.split('/'));
+    path.extend(["tree", revision.unwrap_or("main")]);
+    let mut url = address(endpoint, &path).ok_or_else(|| no_address(endpoint))?;
+    url.set_query(Some("recursive=true"));
+    let client = client(options, same_host(url.clone())).map_err(|error| error.to_string())?;
+    let mut files = Vec::new();
+    for _ in 0..MAX_PAGES {
+        let asked = tokio::time::timeout(PAGE_WITHIN, page(endpoint, &client, url.clone()));
+        let (entries, next) = asked.await.map_err(|_| {
+            format!("{endpoint} did not list it within {} s", PAGE_WITHIN.as_secs())
+        })??;
+        let of_files = entries.into_iter().filter(|entry| entry.kind == "file");
+        files.extend(of_files.map(|entry| entry.path));
+        match next.filter(|next| next.origin() == url.origin()) {
+            Some(next) => url = next,
+            None => return Ok(files),
+        }
+    }
+    Err(format!("it has more than {MAX_PAGES} pages of files: name one, as hf:ORG/REPO/FILE"))
+}
+
+async fn page(
+    endpoint: &str,
+    client: &Client,
+    url: Url,
+) -> Result<(Vec<Entry>, Option<Url>), String> {
+    let sent = client.get(url).send().await;
+    let mut response = sent.map_err(|error| unreachable(endpoint, &error))?;
+    if !response.status().is_success() {
+        return Err(refused(response.status()));
+    }
+    let next = next(&response);
+    let mut bytes = Vec::new();
+    while let Some(more) = response.chunk().await.map_err(|error| cause(&error))? {
+        bytes.extend_from_slice(&more);
+        if bytes.len() > MAX_PAGE {
+            return Err(format!("{endpoint} lists it in more than {} MiB", MAX_PAGE >> 20));
+        }
+    }
+    let entries = serde_json::from_slice(&bytes)
+        .map_err(|error| format!("{endpoint} does not list it as the hub does: {error}"))?;
+    Ok((entries, next))
+}
+
+/// `<https://…>; rel="next"`.
+fn next(response: &Response) -> Option<Url> {
+    let link = response.headers().get(LINK)?.to_str().ok()?;
+    let (address, _) = link.split_once('<')?.1.split_once(">; rel=\"next\"")?;
+    response.url().join(address).ok()
+}

@@ -1,0 +1,177 @@
+//! Which file of a repository a quantisation names (`hf:ORG/REPO:Q4_K_M`).
+//!
+//! Invariants: a name that fits several models is an error, never the first of them; a model in
+//! shards is one, by its first file; what is no language model by its name (`mmproj`, `imatrix` …)
+//! is never chosen.
+
+use std::collections::BTreeSet;
+
+use crate::shards::ShardName;
+
+/// Taken in this order where none is named, as llama.cpp does.
+const DEFAULTS: [&str; 2] = ["Q4_K_M", "Q8_0"];
+
+/// Parts of file names that are no language models of their own.
+const OTHERS: [&str; 6] = ["mmproj", "imatrix", "mtp-", "eagle3-", "dflash-", "dspark-"];
+
+/// Most that an error lists.
+const LISTED: usize = 40;
+
+/// The one file of `files` that `quant` names; the whole path or the name of a file does, too.
+///
+/// # Errors
+/// What there is, where none or several fit.
+pub(crate) fn pick<'a>(files: &[&'a str], quant: Option<&str>) -> Result<&'a str, String> {
+    let models: Vec<&str> = files.iter().copied().filter(|file| is_model(file)).collect();
+    if models.is_empty() {
+        return Err("there is no GGUF model in it".to_owned());
+    }
+    let Some(quant) = quant.filter(|quant| !quant.eq_ignore_ascii_case("latest")) else {
+        if let [only] = models[..] {
+            return Ok(only);
+        }
+        for default in DEFAULTS {
+            match fitting(&models, default)[..] {
+                [] => {}
+                [one] => return Ok(one),
+                _ => break,
+            }
+        }
+        return Err(format!("say which one, as ORG/REPO:QUANT: there are {}", labels(&models)));
+    };
+    match fitting(&models, quant)[..] {
+        [one] => Ok(one),
+        [] => Err(format!("no file of it is `{quant}`: there are {}", labels(&models))),
+        ref several => Err(format!(
+            "`{quant}` is the quantisation of several files, name one as ORG/REPO/FILE: {}",
+            listed(several.iter().map(|file| (*file).to_owned()))
+        )),
+    }
+}
+
+/// Those that fit best: the file itself, then the label in the file's name, then one without its
+/// prefix, then the folder.
+fn fitting<'a>(models: &[&'a str], quant: &str) -> Vec<&'a str> {
+    let quant = quant.to_ascii_uppercase();
+    let ways: [&dyn Fn(&str) -> bool; 4] = [
+        &|file: &str| {
+            let file = file.to_ascii_uppercase();
+            file == quant || file.rsplit('/').next() == Some(quant.as_str())
+        },
+        &|file: &str| label(file).as_deref() == Some(&*quant),
+        &|file: &str| label(file).is_some_and(|label| label.strip_prefix("UD-") == Some(&*quant)),
+        &|file: &str| {
+            let folder = file.rsplit('/').nth(1);
+            folder.is_some_and(|folder| {
+                let folder = folder.to_ascii_uppercase();
+                folder == quant || folder.ends_with(&format!("-{quant}"))
+            })
+        },
+    ];
+    ways.iter()
+        .map(|fits| models.iter().copied().filter(|file| fits(file)).collect::<Vec<_>>())
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+/// `…-UD-Q4_K_XL-00001-of-00002.gguf` → `UD-Q4_K_XL`; `None` where the name says none.
+fn label(file: &str) -> Option<String> {
+    let name = file.rsplit('/').next().unwrap_or(file).to_ascii_uppercase();
+    let stem = name.strip_suffix(".GGUF").unwrap_or(&name);
+    // The name is in upper case here, where a shard's is not.
+    let stem = match stem.rsplit_once("-OF-").and_then(|(rest, _)| rest.rsplit_once('-')) {
+        Some((base, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => base,
+        _ => stem,
+    };
+    let at = stem.rfind(['-', '.'])?;
+    let (before, label) = (&stem[..at], &stem[at + 1..]);
+    let shaped = label.bytes().any(|byte| byte.is_ascii_digit())
+        && ["Q", "IQ", "TQ", "F", "BF", "FP", "MXFP", "NVFP"].iter().any(|kind| {
+            label
+                .strip_prefix(kind)
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        });
+    let dynamic = before.ends_with("-UD") || before.ends_with(".UD");
+    shaped.then(|| if dynamic { format!("UD-{label}") } else { label.to_owned() })
+}
+
+fn is_model(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let lower = name.to_ascii_lowercase();
+    lower.ends_with(".gguf")
+        && !OTHERS.iter().any(|other| lower.contains(other))
+        && ShardName::of(name).is_none_or(|shard| shard.index == 1)
+}
+
+/// What can be named, each once.
+fn labels(models: &[&str]) -> String {
+    listed(models.iter().map(|file| label(file).unwrap_or_else(|| (*file).to_owned())))
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let names: BTreeSet<String> = names.collect();
+    let more = names.len().saturating_sub(LISTED);
+    let mut text = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: [&str; 12] = [
+        "README.md",
+        "imatrix_unsloth.gguf",
+        "mmproj-F16.gguf",
+        "M-BF16-00001-of-00002.gguf",
+        "M-BF16-00002-of-00002.gguf",
+        "M-Q4_K_M.gguf",
+        "M-UD-Q4_K_M.gguf",
+        "M-UD-Q4_K_XL.gguf",
+        "M.IQ3_M.gguf",
+        "Q8_0/M-Q8_0-00001-of-00002.gguf",
+        "Q8_0/M-Q8_0-00002-of-00002.gguf",
+        "Q2_K/first-00001-of-00002.gguf",
+    ];
+
+    #[test]
+    fn a_quantisation_names_one_file() {
+        for (quant, file) in [
+            (None, "M-Q4_K_M.gguf"),
+            (Some("latest"), "M-Q4_K_M.gguf"),
+            (Some("q4_k_m"), "M-Q4_K_M.gguf"),
+            (Some("UD-Q4_K_M"), "M-UD-Q4_K_M.gguf"),
+            (Some("Q4_K_XL"), "M-UD-Q4_K_XL.gguf"),
+            (Some("IQ3_M"), "M.IQ3_M.gguf"),
+            (Some("BF16"), "M-BF16-00001-of-00002.gguf"),
+            (Some("Q8_0"), "Q8_0/M-Q8_0-00001-of-00002.gguf"),
+            (Some("Q2_K"), "Q2_K/first-00001-of-00002.gguf"),
+            (Some("M.IQ3_M.gguf"), "M.IQ3_M.gguf"),
+        ] {
+            assert_eq!(pick(&FILES, quant), Ok(file), "{quant:?}");
+        }
+        assert_eq!(pick(&["x.gguf", "config.json"], None), Ok("x.gguf"), "the only one");
+    }
+
+    #[test]
+    fn what_fits_none_or_several_gets_a_list() {
+        let none = pick(&FILES, Some("Q5_K_M")).expect_err("none");
+        assert_eq!(
+            none,
+            "no file of it is `Q5_K_M`: there are BF16, IQ3_M, Q2_K/first-00001-of-00002.gguf, \
+             Q4_K_M, Q8_0, UD-Q4_K_M, UD-Q4_K_XL"
+        );
+        let two = pick(&["a-Q4_K_M.gguf", "b-Q4_K_M.gguf"], Some("Q4_K_M")).expect_err("two");
+        assert!(two.ends_with("a-Q4_K_M.gguf, b-Q4_K_M.gguf"), "{two}");
+        for files in [&["a-Q4_K_M.gguf", "b-Q4_K_M.gguf"][..], &["a-Q5_0.gguf", "a-Q6_K.gguf"]] {
+            let unsaid = pick(files, None).expect_err("unsaid");
+            assert!(unsaid.starts_with("say which one"), "{unsaid}");
+        }
+        assert!(
+            pick(&["mmproj-F16.gguf", "README.md"], None).expect_err("none").contains("no GGUF")
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! Which record a name, or a source, means.
+//!
+//! Invariant: a record under a name of the catalog that is not the catalog's is never found.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::catalog;
+use crate::error::ModelError;
+use crate::quant;
+use crate::shards::ShardName;
+use crate::source::{Source, settled};
+use crate::store::{Record, Store, unlinked};
+
+impl Store {
+    /// By name, by the name of the first shard, or by source.
+    pub(super) fn record(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        if let Some(record) = self.named(name)? {
+            return Ok(Some(record));
+        }
+        if let Some(shard) = ShardName::of(name).filter(|shard| shard.index == 1)
+            && let Some(record) = self.named(shard.base)?
+            && record.shards.len() == shard.count as usize
+        {
+            return Ok(Some(record));
+        }
+        let Ok(source) = name.parse::<Source>() else { return Ok(None) };
+        let written = match &source {
+            Source::Name(_) | Source::Cached { .. } => return Ok(None),
+            Source::Path(path) => match settled(path) {
+                Ok(path) => path.display().to_string(),
+                Err(_) => source.to_string(),
+            },
+            Source::Hub { .. } | Source::Wheel(_) => source.to_string(),
+            Source::Quant { repo, revision, quant } => {
+                return self.quantised(repo, revision.as_ref(), quant.as_deref());
+            }
+        };
+        Ok(self.pulled()?.into_iter().find(|record| record.source == written))
+    }
+
+    /// The model of a repository that a quantisation names, among those that were pulled from it.
+    fn quantised(
+        &self,
+        repo: &str,
+        revision: Option<&String>,
+        quant: Option<&str>,
+    ) -> Result<Option<Record>, ModelError> {
+        let mut held = Vec::new();
+        for record in self.pulled()? {
+            if let Ok(Source::Hub { repo: own, revision: at, file }) = record.source.parse()
+                && own == repo
+                && at.as_ref() == revision
+            {
+                held.push((file, record));
+            }
+        }
+        let files: Vec<&str> = held.iter().map(|(file, _)| file.as_str()).collect();
+        let Ok(file) = quant::pick(&files, quant) else { return Ok(None) };
+        let file = file.to_owned();
+        Ok(held.into_iter().find(|(own, _)| *own == file).map(|(_, record)| record))
+    }
+
+    /// All records of what came from a source.
+    fn pulled(&self) -> Result<Vec<Record>, ModelError> {
+        let records = self.records()?.into_iter();
+        Ok(records.filter(|record| record.converted_from.is_none()).collect())
+    }
+
+    /// All records that may be used.
+    pub(crate) fn records(&self) -> Result<Vec<Record>, ModelError> {
+        let paths = self.record_paths()?.into_iter();
+        Ok(paths.filter_map(|path| Record::read(&path).and_then(genuine).ok()).collect())
+    }
+
+    /// The record under that name that may be used.
+    fn named(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        match self.written(name)?.map(genuine).transpose() {
+            Err(ModelError::Impostor { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
+    /// The record under that name, whatever it says.
+    pub(crate) fn written(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        unlinked(&self.root.join("names"))?;
+        match Record::read(&self.record_path(name)) {
+            Ok(record) => Ok(Some(record)),
+            Err(ModelError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn record_paths(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let folder = self.root.join("names");
+        unlinked(&folder)?;
+        let listed = match fs::read_dir(&folder) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(ModelError::io("list", &folder)(error)),
+        };
+        let mut paths = Vec::new();
+        for entry in listed {
+            let path = entry.map_err(ModelError::io("list", &folder))?.path();
+            if path.extension().is_some_and(|end| end == "json") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+/// The record, unless it stands under a name of the catalog without being the catalog's.
+pub(super) fn genuine(record: Record) -> Result<Record, ModelError> {
+    let (name, holder) = (record.name.clone(), record.source.clone());
+    match catalog::owner(&name) {
+        Some(entry) if !entry.vouches_for(&record) => Err(ModelError::Impostor { name, holder }),
+        _ => Ok(record),
+    }
+}
