@@ -8,14 +8,17 @@ use crate::gguf::Header;
 use crate::gguf::fault::GgufError;
 use crate::gguf::geometry::{self, Keys};
 use crate::gguf::tensor::{TensorInfo, TensorType};
+use crate::gguf::validation;
 use crate::gguf::value::Value;
 
 /// The shape that a header describes. Its provenance is `measured`: read from the file itself.
 ///
 /// # Errors
-/// When a key is missing or impossible, as in a file that holds no language model.
+/// When a key is missing or impossible, as in a file that holds no language model, or in one that
+/// llama.cpp would end the process over.
 pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     let architecture = header.architecture()?;
+    validation::validate(header)?;
     let keys = Keys(architecture);
     let layers = geometry::layers(header)?;
     let experts = experts(header, &keys, layers.len())?;
