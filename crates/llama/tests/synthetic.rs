@@ -1,12 +1,12 @@
 //! llama.cpp loads and runs what `harmonic_models::synthetic` makes.
 
+mod run;
+
+use harmonic_engine::Token;
 use harmonic_engine::chat::Vocabulary as _;
-use harmonic_engine::sampling::{Sampler, Samplers};
-use harmonic_engine::{Batch, Machine, Row, SeqId, Token};
-use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
+use harmonic_llama::Model;
 use harmonic_models::gguf::{Gguf, TensorType};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel, Vocabulary};
-use harmonic_types::{Attention, KvLayout, KvType, RequestId, Sampling};
 
 const STATE: StateSpace = StateSpace {
     conv_kernel: 4,
@@ -16,46 +16,11 @@ const STATE: StateSpace = StateSpace {
     group_count: 2,
 };
 
-/// Prefills a prompt into two sequences, and one token more of each.
 fn runs(file: &Gguf) -> Model {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.gguf");
     file.write(&path).expect("written");
-    let model = Model::load(&path).expect("loads");
-    let setup = LlamaSetup {
-        id: "synthetic".to_owned(),
-        path,
-        threads: 1,
-        sequences: 2,
-        kv_tokens: 512,
-        kv_layout: KvLayout::Streams,
-        kv_type: KvType::F16,
-        attention: Attention::Flash,
-        batch_tokens: 64,
-    };
-    let mut machine = LlamaMachine::new(&model, &setup).expect("a context");
-    let mut samplers = Samplers::default();
-    for seq in 0..2 {
-        samplers.insert(RequestId(seq), Sampler::new(Sampling::default(), seq));
-    }
-    let prompt = model.tokenize("hello");
-    assert!(!prompt.is_empty());
-    let len = prompt.len();
-    let rows = (0..2).map(|seq| row(seq, 0, len * usize::from(seq > 0), len)).collect();
-    let tokens = [prompt.clone(), prompt].concat();
-    let chosen = machine.run(&Batch { tokens, rows }, &mut samplers).expect("a prompt");
-    assert_eq!(chosen.choices.len(), 2);
-    let tokens: Vec<Token> = chosen.choices.iter().map(|choice| choice.token).collect();
-    let at = u32::try_from(len).expect("short");
-    let rows = vec![row(0, at, 0, 1), row(1, at, 1, 1)];
-    machine.run(&Batch { tokens, rows }, &mut samplers).expect("a token");
-    drop(machine);
-    model
-}
-
-fn row(seq: u32, position: u32, start: usize, len: usize) -> Row {
-    let (request, seq) = (RequestId(seq.into()), SeqId(seq));
-    Row { request, seq, position, start, len, sample: true }
+    run::run(&path).expect("runs")
 }
 
 #[test]

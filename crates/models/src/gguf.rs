@@ -16,6 +16,7 @@ mod census;
 pub mod fault;
 pub mod geometry;
 pub mod reader;
+mod recurrent;
 pub mod shape;
 pub mod tensor;
 mod validation;

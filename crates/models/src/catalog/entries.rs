@@ -15,6 +15,7 @@ pub(super) fn all() -> Vec<CatalogEntry> {
 struct Qwen3 {
     layers: usize,
     kv_heads: u32,
+    recurrent: None,
     query_heads: u32,
     embedding_length: u32,
     feed_forward_length: u32,
@@ -32,6 +33,7 @@ impl Qwen3 {
         ModelShape {
             architecture: architecture.to_owned(),
             layers: vec![layer; self.layers],
+            recurrent: None,
             query_heads: self.query_heads,
             embedding_length: self.embedding_length,
             feed_forward_length: self.feed_forward_length,
@@ -100,6 +102,7 @@ fn qwen3_4b() -> CatalogEntry {
     Qwen3 {
         layers: 36,
         kv_heads: 8,
+        recurrent: None,
         query_heads: 32,
         embedding_length: 2560,
         feed_forward_length: 9728,
@@ -115,6 +118,7 @@ fn qwen3_8b() -> CatalogEntry {
     Qwen3 {
         layers: 36,
         kv_heads: 8,
+        recurrent: None,
         query_heads: 32,
         embedding_length: 4096,
         feed_forward_length: 12_288,
@@ -130,6 +134,7 @@ fn qwen3_14b() -> CatalogEntry {
     Qwen3 {
         layers: 40,
         kv_heads: 8,
+        recurrent: None,
         query_heads: 40,
         embedding_length: 5120,
         feed_forward_length: 17_408,
@@ -145,6 +150,7 @@ fn qwen3_30b_a3b() -> CatalogEntry {
     let model = Qwen3 {
         layers: 48,
         kv_heads: 4,
+        recurrent: None,
         query_heads: 32,
         embedding_length: 2048,
         // 8 experts of 768.
@@ -177,6 +183,7 @@ fn smollm2_135m() -> CatalogEntry {
         shape: ModelShape {
             architecture: "llama".to_owned(),
             layers: vec![layer; 30],
+            recurrent: None,
             query_heads: 9,
             embedding_length: 576,
             feed_forward_length: 1536,
@@ -245,6 +252,7 @@ fn gemma3_270m() -> CatalogEntry {
         shape: ModelShape {
             architecture: "gemma3".to_owned(),
             layers: (0..18).map(layer).collect(),
+            recurrent: None,
             query_heads: 4,
             embedding_length: 640,
             feed_forward_length: 2048,

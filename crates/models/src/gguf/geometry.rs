@@ -1,8 +1,8 @@
 //! KV geometry, layer by layer, as llama.cpp allocates it (`llama-hparams.cpp`,
 //! `llama-kv-cache.cpp`, `src/models/*.cpp`).
 //!
-//! Does not count: the fixed state of recurrent layers (it does not grow with the context) and the
-//! index caches of sparse attention.
+//! Does not count: the fixed state of recurrent layers (`recurrent.rs`) and the index caches of
+//! sparse attention.
 
 use harmonic_types::LayerKv;
 

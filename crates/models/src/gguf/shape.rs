@@ -7,6 +7,7 @@ use harmonic_types::{Bytes, ModelShape, Provenance, TiedEmbedding, Tokens};
 use crate::gguf::Header;
 use crate::gguf::fault::GgufError;
 use crate::gguf::geometry::{self, Keys};
+use crate::gguf::recurrent::recurrent;
 use crate::gguf::tensor::{TensorInfo, TensorType};
 use crate::gguf::validation;
 use crate::gguf::value::Value;
@@ -25,6 +26,7 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     let parameters = total(header.tensors.iter().map(TensorInfo::elements));
     Ok(ModelShape {
         architecture: architecture.to_owned(),
+        recurrent: recurrent(header, &keys, &layers)?,
         query_heads: query_heads(header, &keys, layers.len())?,
         embedding_length: keys.required(header, "embedding_length")?,
         feed_forward_length: feed_forward_length(header, &keys, layers.len(), experts)?,
