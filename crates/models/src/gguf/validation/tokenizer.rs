@@ -17,6 +17,10 @@ const BYTE_FALLBACK: [&str; 2] = ["llama", "plamo2"];
 /// What stands for a special token where the file names none: llama.cpp's own number for it.
 const DEFAULT_START: u64 = 11;
 
+/// How files say that a special token is none of the vocabulary: −1, as they cannot store it.
+/// llama.cpp warns of it and goes on.
+const NONE: u64 = u32::MAX as u64;
+
 const FORMAT_TEXT: u32 = 8;
 const FORMAT_I32: u32 = 5;
 const FORMAT_F32: u32 = 6;
@@ -97,10 +101,11 @@ fn texts(header: &Header, model: &str) -> Result<(), GgufError> {
 
 /// Numbers of the special tokens.
 fn special(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
-    let number = |key: &str, value: &Value| match value {
-        Value::Unsigned(number) if *number < tokens => Ok(*number),
+    let check = |key: &str, value: &Value| match value {
+        Value::Unsigned(NONE) => Ok(()),
+        Value::Unsigned(number) if *number < tokens => Ok(()),
         Value::Signed(number) if u64::try_from(*number).is_ok_and(|number| number < tokens) => {
-            Ok(number.unsigned_abs())
+            Ok(())
         }
         Value::Unsigned(number) => {
             Err(GgufError::key(key, format!("is {number} where there are {tokens} tokens")))
@@ -112,7 +117,7 @@ fn special(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
     };
     let named = |key: &str| key.starts_with("tokenizer.ggml.") && key.ends_with("_token_id");
     for (key, value) in header.metadata.iter().filter(|(key, _)| named(key)) {
-        number(key, value)?;
+        check(key, value)?;
     }
     // `GGML_ASSERT(special_bos_id != LLAMA_TOKEN_NULL)`.
     for (adds, id) in [("add_bos_token", "bos_token_id"), ("add_eos_token", "eos_token_id")] {
@@ -121,8 +126,9 @@ fn special(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
         let stated = header.metadata.get(&adds).map(|value| value.as_flag(&adds)).transpose()?;
         let default = model == "llama" && adds.contains("bos");
         let wanted = stated.unwrap_or(default);
-        if wanted && !header.metadata.contains_key(&id) && tokens <= DEFAULT_START {
-            return Err(GgufError::key(&id, format!("is missing, and `{adds}` wants it")));
+        let stated = header.metadata.get(&id).filter(|id| **id != Value::Unsigned(NONE));
+        if wanted && stated.is_none() && tokens <= DEFAULT_START {
+            return Err(GgufError::key(&id, format!("names no token, and `{adds}` wants one")));
         }
     }
     Ok(())
