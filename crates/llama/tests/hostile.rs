@@ -62,7 +62,7 @@ const REAL: [&str; 8] = [
 
 /// What a value of each type may be instead.
 fn instead(value: &Value) -> Vec<Metadata> {
-    let whole = [0, 1, 2, 3, 5, 64, 1 << 20, 1 << 31, u32::MAX].map(Metadata::U32);
+    let whole = [0, 1, 3, 64, 1 << 20, 1 << 31, u32::MAX].map(Metadata::U32);
     let real = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, 0.0, 1e-40, 1e30];
     match value {
         Value::Unsigned(_) | Value::Signed(_) => whole.to_vec(),
@@ -86,7 +86,7 @@ fn instead(value: &Value) -> Vec<Metadata> {
 
 /// The files that are made of `file`, by what was done to each.
 fn mutants(name: &str, file: &Gguf) -> BTreeMap<String, Gguf> {
-    let bytes = file.bytes();
+    let bytes = file.header();
     let header = Header::read(&bytes[..], bytes.len() as u64).expect("readable");
     let mut made = BTreeMap::new();
     let mut add = |key: &str, value: &Metadata| {
@@ -95,7 +95,13 @@ fn mutants(name: &str, file: &Gguf) -> BTreeMap<String, Gguf> {
         let number = made.len();
         made.insert(format!("{name}{key}={label}#{number}"), file.clone().with(key, value));
     };
-    for (key, value) in &header.metadata {
+    // The vocabulary is the same in most of them, and names and templates are only texts.
+    let dull = |key: &str| {
+        key == "general.name"
+            || key == "tokenizer.chat_template"
+            || (key.starts_with("tokenizer.") && !matches!(name, "llama" | "spm"))
+    };
+    for (key, value) in header.metadata.iter().filter(|(key, _)| !dull(key)) {
         for value in instead(value) {
             add(key, &value);
         }
@@ -143,7 +149,8 @@ fn by_hand() -> BTreeMap<String, Gguf> {
 }
 
 fn passes(file: &Gguf) -> bool {
-    let bytes = file.bytes();
+    // The data are made only for what is run.
+    let bytes = file.header();
     let length = bytes.len() as u64;
     Header::read(&bytes[..], length).is_ok_and(|header| shape(&header).is_ok())
 }
@@ -214,7 +221,7 @@ fn the_child() {
     files.sort();
     for file in files {
         let name = file.file_name().expect("a name").to_string_lossy();
-        println!("file {name}");
+        println!("\nfile {name}");
         std::io::stdout().flush().expect("the other test reads");
         let answer = run::run(&file).map(|_| ());
         assert!(!name.ends_with("_as_it_is") || answer.is_ok(), "{name}: {answer:?}");

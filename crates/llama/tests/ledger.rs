@@ -23,7 +23,7 @@ const FILE: &str = "HARMONIC_LEDGER_FILE";
 const TOLERANCE: u64 = 5;
 
 const SEQUENCES: u32 = 32;
-const CONTEXT: u64 = 512;
+const CONTEXT: u64 = 1024;
 const BATCH: u32 = 512;
 
 fn footprint(path: &Path) -> Footprint {
@@ -42,17 +42,17 @@ fn footprint(path: &Path) -> Footprint {
 
 fn models() -> Vec<(&'static str, Gguf)> {
     let model = SyntheticModel {
-        layers: 8,
+        layers: 16,
         width: 256,
         heads: 4,
-        kv_heads: 2,
+        kv_heads: 4,
         feed_forward: 512,
         ..SyntheticModel::tiny()
     };
     let state = StateSpace {
         conv_kernel: 4,
         inner_size: 512,
-        state_size: 128,
+        state_size: 256,
         time_step_rank: 8,
         group_count: 2,
     };
@@ -63,7 +63,7 @@ fn models() -> Vec<(&'static str, Gguf)> {
         ("granitehybrid", model.granite_hybrid(state, |layer| layer % 4 == 3)),
         ("falcon-h1", model.falcon_h1(state)),
         ("qwen35", model.qwen35(delta)),
-        ("lfm2", model.lfm2(3, |layer| layer % 4 == 3)),
+        ("lfm2", model.lfm2(3, |layer| layer % 2 == 1)),
     ]
 }
 
@@ -138,7 +138,7 @@ fn the_child() {
     let each = BATCH / SEQUENCES;
     let rows = (0..SEQUENCES).map(|seq| row(seq, 0, seq * each, each)).collect();
     run(&mut machine, &mut samplers, rows, BATCH);
-    let left = u32::try_from(CONTEXT).expect("small") - each;
+    let left = BATCH;
     run(&mut machine, &mut samplers, vec![row(0, each, 0, left)], left);
     let allocation = machine.allocation();
     let of = |bytes: Option<Bytes>| bytes.map_or(0, |bytes| bytes.0);

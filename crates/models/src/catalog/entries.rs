@@ -15,7 +15,6 @@ pub(super) fn all() -> Vec<CatalogEntry> {
 struct Qwen3 {
     layers: usize,
     kv_heads: u32,
-    recurrent: None,
     query_heads: u32,
     embedding_length: u32,
     feed_forward_length: u32,
@@ -102,7 +101,6 @@ fn qwen3_4b() -> CatalogEntry {
     Qwen3 {
         layers: 36,
         kv_heads: 8,
-        recurrent: None,
         query_heads: 32,
         embedding_length: 2560,
         feed_forward_length: 9728,
@@ -118,7 +116,6 @@ fn qwen3_8b() -> CatalogEntry {
     Qwen3 {
         layers: 36,
         kv_heads: 8,
-        recurrent: None,
         query_heads: 32,
         embedding_length: 4096,
         feed_forward_length: 12_288,
@@ -134,7 +131,6 @@ fn qwen3_14b() -> CatalogEntry {
     Qwen3 {
         layers: 40,
         kv_heads: 8,
-        recurrent: None,
         query_heads: 40,
         embedding_length: 5120,
         feed_forward_length: 17_408,
@@ -150,7 +146,6 @@ fn qwen3_30b_a3b() -> CatalogEntry {
     let model = Qwen3 {
         layers: 48,
         kv_heads: 4,
-        recurrent: None,
         query_heads: 32,
         embedding_length: 2048,
         // 8 experts of 768.
