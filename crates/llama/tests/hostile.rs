@@ -106,12 +106,17 @@ fn mutants(name: &str, file: &Gguf) -> BTreeMap<String, Gguf> {
             add(key, &value);
         }
     }
-    for key in WHOLE {
+    // What all of them read is tried on a model with a state and on one without.
+    let (whole, real) = match name {
+        "llama" | "qwen" => (&WHOLE[..], &REAL[..]),
+        _ => (&[][..], &[][..]),
+    };
+    for key in whole {
         for value in instead(&Value::Unsigned(0)) {
             add(key, &value);
         }
     }
-    for key in REAL {
+    for key in real {
         for value in instead(&Value::Float(0.0)) {
             add(key, &value);
         }

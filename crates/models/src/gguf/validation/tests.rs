@@ -131,6 +131,8 @@ fn what_is_rotated_lies_within_a_head() {
     for rotated in [15, 18, 2, 0] {
         refused(&tiny().number(".rope.dimension_count", rotated), "llama.rope.dimension_count");
     }
+    let falcon = SyntheticModel::tiny().falcon_h1(STATE).number(".rope.dimension_count", 0);
+    refused(&falcon, "falcon-h1.rope.dimension_count");
     let odd = tiny().number(".attention.key_length", 15).number(".attention.value_length", 15);
     refused(&odd.without(".rope.dimension_count"), "llama.attention.key_length");
 }
