@@ -3,6 +3,7 @@
 use crate::gguf::Header;
 use crate::gguf::fault::GgufError;
 use crate::gguf::geometry::Keys;
+use crate::gguf::value::Value;
 
 /// Architectures whose graph asserts that a key head is as long as a value head.
 const EQUAL_HEADS: &[&str] = &[
@@ -232,10 +233,21 @@ impl Facts<'_> {
     /// `GGML_ASSERT(n_dims <= ne0)` and `(n_dims % 2 == 0)` (`ops.cpp`), and what graphs assert.
     fn rotation(&self) -> Result<(), GgufError> {
         const ROTATED: &str = "rope.dimension_count";
+        const SECTIONS: &str = "rope.dimension_sections";
         let Some((key, value)) = self.head_lengths()? else { return Ok(()) };
         if key != value && self.is(EQUAL_HEADS) {
             let reason = format!("is {value} where a key head has {key} elements");
             return self.wrong("attention.value_length", reason);
+        }
+        // `GGML_ASSERT(sections[0] > 0 || sections[1] > 0 || sections[2] > 0)` (`ops.cpp`).
+        if let Some(Value::Array { elements, .. }) =
+            self.header.metadata.get(&self.keys.full(SECTIONS))
+            && elements
+                .iter()
+                .take(3)
+                .all(|part| matches!(part, Value::Unsigned(0) | Value::Signed(0)))
+        {
+            return self.wrong(SECTIONS, "is 0 in every part".to_owned());
         }
         let latent = self.number("attention.key_length_mla")?.unwrap_or(0) > 0;
         let rotated = self.number(ROTATED)?;

@@ -133,6 +133,9 @@ fn what_is_rotated_lies_within_a_head() {
     }
     let falcon = SyntheticModel::tiny().falcon_h1(STATE).number(".rope.dimension_count", 0);
     refused(&falcon, "falcon-h1.rope.dimension_count");
+    let sections = "qwen35.rope.dimension_sections";
+    let qwen = SyntheticModel { layers: 4, ..SyntheticModel::tiny() }.qwen35(STATE);
+    refused(&qwen.numbers(sections, &[0, 0, 0, 4]), sections);
     let odd = tiny().number(".attention.key_length", 15).number(".attention.value_length", 15);
     refused(&odd.without(".rope.dimension_count"), "llama.attention.key_length");
 }
@@ -190,7 +193,7 @@ fn a_vocabulary_must_be_whole() {
     refused(&tiny().with(key, &tokens(&["a", "a"])), key);
     refused(&tiny().with(key, &tokens(&["a", "a\0b"])), key);
     refused(&tiny().with(key, &tokens(&["", "[EMPTY_0]"])), key);
-    for wrong in ["none", "no_vocab", "test", "magic"] {
+    for wrong in ["none", "no_vocab", "test", "bert", "t5", "magic"] {
         refused(&tiny().text("tokenizer.ggml.model", wrong), "tokenizer.ggml.model");
     }
     refused(&tiny().without("tokenizer.ggml.model"), "tokenizer.ggml.model");

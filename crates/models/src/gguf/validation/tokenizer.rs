@@ -7,9 +7,9 @@ use crate::gguf::value::Value;
 
 const MODEL: &str = "tokenizer.ggml.model";
 
-/// Tokenizers of llama.cpp that can write any text. `none` and `no_vocab` have no tokens.
-const MODELS: [&str; 9] =
-    ["llama", "gpt2", "gemma4", "plamo2", "rwkv", "t5", "bert", "hybriddna", "whitespace"];
+/// Tokenizers of llama.cpp that models which answer use. `none` and `no_vocab` have no tokens; `bert`
+/// and `t5` are those of encoders, and abort where a token is typed as a byte.
+const MODELS: [&str; 7] = ["llama", "gpt2", "gemma4", "plamo2", "rwkv", "hybriddna", "whitespace"];
 
 /// Tokenizers that fall back to a token for each byte, and throw where there is none.
 const BYTE_FALLBACK: [&str; 2] = ["llama", "plamo2"];
