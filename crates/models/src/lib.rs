@@ -24,6 +24,7 @@ pub mod pull;
 pub mod shards;
 pub mod source;
 pub mod store;
+pub mod synthetic;
 
 mod hub_address;
 mod quant;
