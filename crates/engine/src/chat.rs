@@ -4,17 +4,21 @@
 //! of answers (UTF-8, stop strings, reasoning, calls of tools).
 //!
 //! Invariants: the agent's system prompt always comes first; text leaves in whole characters; a
-//! stop string is never part of the answer.
+//! stop string is never part of the answer; what a client wrote never becomes a control token,
+//! unless it asked for a text to be continued as it stands.
 //!
 //! Does not do: sampling, or anything with the KV cache.
 
 mod calls;
 mod decoder;
 mod described;
+mod halt;
 mod markers;
+mod marks;
 mod reasoning;
 mod stop;
 mod template;
+mod tokenizer;
 mod vocabulary;
 
 use std::sync::Arc;
@@ -25,16 +29,22 @@ use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Tool, ToolChoice
 use calls::Calls;
 pub use calls::Piece;
 pub use decoder::{Decoded, Decoder};
+pub use halt::{Halt, Halted};
 pub use markers::Glue;
 use markers::Markers;
+use marks::Marks;
 use serde::de::IgnoredAny;
 pub use template::TemplateError;
 use template::{Scene, Template};
-pub use vocabulary::Vocabulary;
+use tokenizer::Tokenizer;
+pub use vocabulary::{Ends, Special, Vocabulary};
 
 /// A model's way of holding a conversation.
 pub struct Chat {
     vocabulary: Arc<dyn Vocabulary>,
+    tokenizer: Tokenizer,
+    /// Marks what a client wrote.
+    marks: Marks,
     template: Template,
     /// Control tokens that stand around reasoning.
     thoughts: Markers,
@@ -62,15 +72,19 @@ impl Chat {
     /// is given the plain text of the messages.
     ///
     /// # Errors
-    /// When the model's template is not valid.
+    /// When the model's template is not valid, refuses a plain question, or runs away with it.
     pub fn new(vocabulary: Arc<dyn Vocabulary>) -> Result<Self, TemplateError> {
+        let specials = vocabulary.specials();
+        let marks = Marks::of(&specials);
+        let tokenizer = Tokenizer::new(Arc::clone(&vocabulary), specials)
+            .map_err(|error| TemplateError::of_vocabulary(&error))?;
         let template = Template::new(vocabulary.as_ref())?;
         let thinks = template.mentions(reasoning::OPEN);
         let around = if thinks { reasoning::MARKERS.as_slice() } else { &[] };
         let thoughts = Markers::of(vocabulary.as_ref(), around.iter().copied());
         let around = around.iter().chain(template.syntax().markers());
         let calls = Markers::of(vocabulary.as_ref(), around.copied());
-        Ok(Self { vocabulary, template, thoughts, calls })
+        Ok(Self { vocabulary, tokenizer, marks, template, thoughts, calls })
     }
 
     /// The vocabulary.
@@ -80,18 +94,20 @@ impl Chat {
 
     /// `prompt` as `agent` sees it, up to where the answer starts. System messages of the client
     /// are appended to the agent's own, as most templates allow only one. Tools that are not to be
-    /// called are not shown.
+    /// called are not shown. Ends at its next step once `halt` says so.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] when the template rejects the conversation, or the parameters of a tool
-    /// are no JSON.
+    /// [`Refused::Invalid`] when the template rejects the conversation, the parameters of a tool are
+    /// no JSON, or it was halted.
     pub fn render(
         &self,
         agent: &AgentSpec,
         prompt: &Prompt,
         thinking: Option<bool>,
         choice: &ToolChoice,
+        halt: &Halt,
     ) -> Result<Rendered, Refused> {
+        let halted = |halted: Halted| Refused::Invalid { message: halted.to_string() };
         let thinking = thinking.unwrap_or(agent.thinking);
         let tools = callable(prompt, choice);
         for tool in tools {
@@ -105,16 +121,17 @@ impl Chat {
             Prompt::Chat { messages, .. } => conversation(agent, messages),
             Prompt::Text(text) => {
                 // The start of text is the vocabulary's to add: not every model wants one.
-                let tokens = self.vocabulary.tokenize(text);
+                let tokens = self.tokenizer.tokens(&marks::raw(text), halt).map_err(halted)?;
                 return Ok(Rendered { tokens, reasoning_open: false });
             }
         };
         let text = self
             .template
-            .render(Scene { messages: &messages, tools, thinking })
+            .render(Scene { messages: &messages, tools, thinking, halt, marks: &self.marks })
             .map_err(|error| Refused::Invalid { message: error.to_string() })?;
         let reasoning_open = text.trim_end().ends_with(reasoning::OPEN);
-        Ok(Rendered { tokens: self.vocabulary.tokenize(&text), reasoning_open })
+        let tokens = self.tokenizer.tokens(&text, halt).map_err(halted)?;
+        Ok(Rendered { tokens, reasoning_open })
     }
 
     /// The tokens that every prompt of `agent` starts with: what two prompts with nothing in
@@ -122,7 +139,7 @@ impl Chat {
     pub fn shared_prefix(&self, agent: &AgentSpec) -> Vec<Token> {
         let probe = |content: &str| {
             let prompt = Prompt::chat(vec![Message::new(Role::User, content)]);
-            self.render(agent, &prompt, None, &ToolChoice::Auto)
+            self.render(agent, &prompt, None, &ToolChoice::Auto, &Halt::default())
                 .map(|rendered| rendered.tokens)
                 .unwrap_or_default()
         };

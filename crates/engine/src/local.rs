@@ -15,7 +15,7 @@ use harmonic_sched::{AgentLoad, Job, Token};
 use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Tokens, ToolChoice};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
-use crate::chat::{Chat, Vocabulary, callable};
+use crate::chat::{Chat, Halt, Vocabulary, callable};
 use crate::constraint::{FormatError, Grammars};
 use crate::desk::{Client, Open, SharedBoard, Submission};
 use crate::drive::Command;
@@ -111,7 +111,8 @@ impl Shared {
         // A form is that of the answer, so nothing may come before it.
         let thinking = if is_formed(&request) { Some(false) } else { request.thinking };
         let choice = &request.tool_choice;
-        let rendered = self.chat.render(spec, &request.prompt, thinking, choice)?;
+        let rendered =
+            self.chat.render(spec, &request.prompt, thinking, choice, &Halt::default())?;
         let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let prefix = &self.prefixes[index];
         let shared = rendered.tokens.len() > prefix.len() && rendered.tokens.starts_with(prefix);
@@ -202,7 +203,8 @@ impl Engine for Local {
     ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         let counted = self.0.agent(agent).and_then(|index| {
             let agent = &self.0.config.agents[index].spec;
-            let rendered = self.0.chat.render(agent, prompt, None, &ToolChoice::Auto)?;
+            let rendered =
+                self.0.chat.render(agent, prompt, None, &ToolChoice::Auto, &Halt::default())?;
             Ok(Tokens(u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX)))
         });
         futures::future::ready(counted.map_err(EngineError::from)).boxed()

@@ -10,6 +10,8 @@ mod doctor;
 mod documents;
 mod emit;
 mod harness;
+#[cfg(unix)]
+mod interrupt;
 mod keys;
 mod logs;
 mod plan;

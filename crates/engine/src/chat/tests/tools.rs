@@ -5,7 +5,7 @@ use std::sync::Arc;
 use harmonic_sched::Token;
 use harmonic_types::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 
-use super::super::{Chat, Glue, Piece, Vocabulary};
+use super::super::{Chat, Glue, Halt, Piece, Special, Vocabulary};
 use super::{ByteVocabulary, NO_SYSTEM, PLAIN, agent, chat, rendered};
 
 /// A template in the manner of Hermes: tools in the system message, calls and results in tags.
@@ -96,8 +96,9 @@ fn a_template_that_shows_no_tools_has_them_described() {
 fn tools_that_may_not_be_called_are_not_shown() {
     for template in [TAGGED, LISTED, PLAIN] {
         let chat = chat(Some(template));
-        let tokens =
-            |prompt: &Prompt, choice| chat.render(&agent(), prompt, None, &choice).unwrap().tokens;
+        let tokens = |prompt: &Prompt, choice| {
+            chat.render(&agent(), prompt, None, &choice, &Halt::default()).unwrap().tokens
+        };
         let hello = || vec![Message::new(Role::User, "hello")];
         let plain = tokens(&Prompt::chat(hello()), ToolChoice::Auto);
         assert_eq!(tokens(&with_tool(hello()), ToolChoice::None), plain);
@@ -111,7 +112,8 @@ fn tools_that_may_not_be_called_are_not_shown() {
 fn parameters_that_are_no_json_are_refused() {
     let tools = vec![Tool { parameters: "{".to_owned(), ..weather() }];
     let prompt = Prompt::Chat { messages: asked(), tools };
-    let refused = chat(Some(TAGGED)).render(&agent(), &prompt, None, &ToolChoice::Auto);
+    let refused =
+        chat(Some(TAGGED)).render(&agent(), &prompt, None, &ToolChoice::Auto, &Halt::default());
     let message = refused.unwrap_err().to_string();
     assert!(message.starts_with("the parameters of tool `weather` are no JSON: EOF"), "{message}");
 }
@@ -130,11 +132,10 @@ impl Vocabulary for Controls {
         259
     }
     fn tokenize(&self, text: &str) -> Vec<Token> {
-        match text {
-            "[TOOL_CALLS]" => vec![Token(257)],
-            "[ARGS]" => vec![Token(258)],
-            text => text.bytes().map(|byte| Token(i32::from(byte))).collect(),
-        }
+        text.bytes().map(|byte| Token(i32::from(byte))).collect()
+    }
+    fn specials(&self) -> Vec<Special> {
+        vec![Special::control(Token(257), "[TOOL_CALLS]"), Special::control(Token(258), "[ARGS]")]
     }
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
         out.extend(u8::try_from(token.0));
