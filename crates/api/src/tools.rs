@@ -83,6 +83,17 @@ pub(crate) fn call(
     Ok(ToolCall { id, name, arguments })
 }
 
+/// The text of what a client sends back as a call's arguments, in whatever way its dialect writes
+/// them: a text as it is, nothing as nothing. A call that a model broke off must not end the
+/// conversation, so what they are is for the prompt to say.
+pub(crate) fn arguments(sent: Value) -> String {
+    match sent {
+        Value::String(text) => text,
+        Value::Null => "{}".to_owned(),
+        sent => sent.to_string(),
+    }
+}
+
 /// The JSON text of `schema` as a value, for the wire. Text that is no JSON stays text, for the
 /// server to refuse.
 pub(crate) fn value(text: &str) -> Value {
@@ -98,3 +109,6 @@ pub(crate) fn object(arguments: &str) -> Option<Map<String, Value>> {
     }
     serde_json::from_str(arguments).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@
 //! of answers (UTF-8, stop strings, reasoning, calls of tools).
 //!
 //! Invariants: the agent's system prompt always comes first; text leaves in whole characters; a
-//! stop string is never part of the answer.
+//! stop string is never part of the answer; what a client wrote never becomes a control token,
+//! unless it asked for a text to be continued as it stands.
 //!
 //! Does not do: sampling, or anything with the KV cache.
 
@@ -14,9 +15,11 @@ mod calls;
 mod decoder;
 mod described;
 mod markers;
+mod marks;
 mod reasoning;
 mod stop;
 mod template;
+mod tokenizer;
 mod vocabulary;
 
 use std::sync::Arc;
@@ -32,14 +35,21 @@ pub use calls::Piece;
 pub use decoder::{Decoded, Decoder};
 pub use markers::Glue;
 use markers::Markers;
+use marks::Marks;
 use serde::de::IgnoredAny;
 pub use template::TemplateError;
 use template::{Scene, Template};
-pub use vocabulary::Vocabulary;
+use tokenizer::Tokenizer;
+pub use vocabulary::{Ends, Special, Vocabulary};
+
+use crate::workers::GivenUp;
 
 /// A model's way of holding a conversation.
 pub struct Chat {
     vocabulary: Arc<dyn Vocabulary>,
+    tokenizer: Tokenizer,
+    /// Marks what a client wrote.
+    marks: Marks,
     template: Template,
     /// Control tokens that stand around reasoning.
     thoughts: Markers,
@@ -69,8 +79,12 @@ impl Chat {
     /// is given the plain text of the messages.
     ///
     /// # Errors
-    /// When the model's template is not valid.
+    /// When the model's template is not valid, refuses a plain question, or runs away with it.
     pub fn new(vocabulary: Arc<dyn Vocabulary>) -> Result<Self, TemplateError> {
+        let specials = vocabulary.specials();
+        let marks = Marks::of(&specials);
+        let tokenizer = Tokenizer::new(Arc::clone(&vocabulary), specials)
+            .map_err(|error| TemplateError::of_vocabulary(&error))?;
         let template = Template::new(vocabulary.as_ref())?;
         let thinks = template.mentions(reasoning::OPEN);
         let around = if thinks { reasoning::MARKERS.as_slice() } else { &[] };
@@ -78,7 +92,7 @@ impl Chat {
         let around = around.iter().chain(template.syntax().markers());
         let calls = Markers::of(vocabulary.as_ref(), around.copied());
         let bounds = Bounds::of_vocabulary(vocabulary.ink_per_token());
-        Ok(Self { vocabulary, template, thoughts, calls, bounds })
+        Ok(Self { vocabulary, tokenizer, marks, template, thoughts, calls, bounds })
     }
 
     /// The vocabulary.
@@ -88,11 +102,12 @@ impl Chat {
 
     /// `prompt` as `agent` sees it, up to where the answer starts. System messages of the client
     /// are appended to the agent's own, as most templates allow only one. Tools that are not to be
-    /// called are not shown.
+    /// called are not shown. Ends at its next step once nobody waits for it.
     ///
     /// # Errors
     /// [`Refused::Invalid`] when the template rejects the conversation, or the parameters of a tool
-    /// are no JSON; what [`Budget::go_on`] says, before the text is tokenised.
+    /// are no JSON; what [`Budget::go_on`] says, before the text is tokenised; [`Refused::Draining`],
+    /// which nobody reads, once it was cancelled.
     pub fn render(
         &self,
         agent: &AgentSpec,
@@ -101,6 +116,9 @@ impl Chat {
         choice: &ToolChoice,
         budget: &Budget,
     ) -> Result<Rendered, Refused> {
+        let cancelled = &budget.cancelled;
+        // Nobody reads it.
+        let given_up = |GivenUp| Refused::Draining;
         let thinking = thinking.unwrap_or(agent.thinking);
         let tools = callable(prompt, choice);
         for tool in tools {
@@ -115,17 +133,20 @@ impl Chat {
             Prompt::Text(text) => {
                 budget.go_on(&agent.name, self.bounds.of_text(text))?;
                 // The start of text is the vocabulary's to add: not every model wants one.
-                let tokens = self.vocabulary.tokenize(text);
+                let tokens =
+                    self.tokenizer.tokens(&marks::raw(text), cancelled).map_err(given_up)?;
                 return Ok(Rendered { tokens, reasoning_open: false });
             }
         };
         let text = self
             .template
-            .render(Scene { messages: &messages, tools, thinking })
+            .render(Scene { messages: &messages, tools, thinking, cancelled, marks: &self.marks })
             .map_err(|error| Refused::Invalid { message: error.to_string() })?;
-        budget.go_on(&agent.name, self.bounds.of_text(&text))?;
+        // Marks are no part of the prompt.
+        budget.go_on(&agent.name, self.bounds.of_text(&marks::unmarked(&text)))?;
         let reasoning_open = text.trim_end().ends_with(reasoning::OPEN);
-        Ok(Rendered { tokens: self.vocabulary.tokenize(&text), reasoning_open })
+        let tokens = self.tokenizer.tokens(&text, cancelled).map_err(given_up)?;
+        Ok(Rendered { tokens, reasoning_open })
     }
 
     /// The least tokens of prompts, learned from conversations with `agent`.

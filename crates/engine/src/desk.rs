@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harmonic_sched::{AgentLoad, Finished, Grant, Job};
-use harmonic_types::{AgentName, Event, FinishReason, Refused, RequestId, TokenLogprob};
+use harmonic_types::{
+    AgentName, Event, FinishReason, Refused, RequestId, TokenBytes, TokenLogprob,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::chat::{Decoded, Decoder, Piece};
@@ -157,11 +159,11 @@ impl Desk {
         let Some(Open { client, .. }) = self.open.get_mut(&id) else { return false };
         let decoded = client.decoder.push(choice.token);
         let logprobs = choice.logprobs.map(|found| {
-            let text = |token| client.decoder.token_text(token);
+            let bytes = |token| TokenBytes(client.decoder.token_bytes(token));
             TokenLogprob {
-                text: text(choice.token),
+                token: bytes(choice.token),
                 logprob: found.chosen,
-                top: found.top.into_iter().map(|(token, ln_p)| (text(token), ln_p)).collect(),
+                top: found.top.into_iter().map(|(token, ln_p)| (bytes(token), ln_p)).collect(),
             }
         });
         let stop = decoded.stop;

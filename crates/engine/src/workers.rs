@@ -44,10 +44,21 @@ impl Cancelled {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// # Errors
+    /// [`GivenUp`] when nobody waits any more.
+    pub fn check(&self) -> Result<(), GivenUp> {
+        if self.is_set() { Err(GivenUp) } else { Ok(()) }
+    }
+
     fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+/// A job was left half done because nobody waited for it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody waits for it any more")]
+pub struct GivenUp;
 
 /// Too many bytes wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,17 +1,27 @@
 //! Ctrl-C and SIGTERM: the first asks, the second insists.
+//!
+//! Invariants: signals are heard on a thread of their own that lives as long as the process, so the
+//! second one ends it whatever the rest waits for, the runtime's own end included.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::failure::Failure;
+
+/// How long the exit handlers of libraries get once the user insists.
+const LAST_HANDLERS: Duration = Duration::from_millis(500);
 
 /// Whether the user wants an end.
 #[derive(Debug)]
 pub struct Stop {
     token: CancellationToken,
-    listener: AbortOnDropHandle<()>,
+    /// Signals are the business of somebody else.
+    handed_over: Arc<AtomicBool>,
 }
 
 /// What was asked for.
@@ -29,27 +39,36 @@ impl Stop {
     /// # Errors
     /// When the system refuses a signal handler.
     pub fn listen() -> io::Result<Self> {
-        let mut signals = Signals::new()?;
-        let token = CancellationToken::new();
-        let asked = token.clone();
-        let listener = async move {
-            signals.next().await;
-            asked.cancel();
-            signals.next().await;
-            end_now();
-        };
-        #[expect(clippy::disallowed_methods, reason = "it is held, and aborted with its holder")]
-        let listener = AbortOnDropHandle::new(tokio::spawn(listener));
-        Ok(Self { token, listener })
+        let stop =
+            Self { token: CancellationToken::new(), handed_over: Arc::new(AtomicBool::new(false)) };
+        let (asked, handed_over) = (stop.token.clone(), Arc::clone(&stop.handed_over));
+        let (ready, started) = mpsc::channel();
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let heard = hear(&ready, || {
+                if handed_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                if asked.is_cancelled() {
+                    end_now();
+                }
+                asked.cancel();
+            });
+            // One that comes too late has nobody to hear it.
+            let _late = ready.send(heard);
+        })?;
+        started
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the signals' thread has ended")))?;
+        Ok(stop)
     }
 
-    /// Signals go to the caller from now on, who has another use for Ctrl-C.
+    /// Signals go to the caller from now on, who has another use for Ctrl-C, until it drops them.
     ///
     /// # Errors
     /// When the system refuses a signal handler.
     pub fn hand_over(&self) -> io::Result<Signals> {
-        let signals = Signals::new()?;
-        self.listener.abort();
+        let signals = Signals::new(Arc::clone(&self.handed_over))?;
+        self.handed_over.store(true, Ordering::Relaxed);
         Ok(signals)
     }
 
@@ -81,13 +100,46 @@ impl Stop {
     }
 }
 
+/// Tells `take` of every signal, for ever; tells `ready` when it begins to.
+fn hear(ready: &mpsc::Sender<io::Result<()>>, take: impl Fn()) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::new(Arc::default())?;
+        let _waits = ready.send(Ok(()));
+        loop {
+            signals.next().await;
+            take();
+        }
+    })
+}
+
 /// The user insists. Threads end with the process, and no file has a final name before it is whole.
 fn end_now() {
+    // What libraries do at an exit may wait for one of the threads that do not answer.
+    let killer = std::thread::Builder::new().spawn(|| {
+        std::thread::sleep(LAST_HANDLERS);
+        kill();
+    });
+    if killer.is_err() {
+        kill();
+    }
     #[expect(
         clippy::disallowed_methods,
         reason = "destructors are what the user does not wait for"
     )]
     std::process::exit(1);
+}
+
+#[cfg(unix)]
+fn kill() {
+    let me = rustix::process::getpid();
+    // There is nobody left to tell that it failed.
+    let _failed = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+}
+
+#[cfg(not(unix))]
+fn kill() {
+    std::process::abort();
 }
 
 /// Signals as they come.
@@ -96,13 +148,15 @@ fn end_now() {
 pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    handed_over: Arc<AtomicBool>,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    fn new(handed_over: Arc<AtomicBool>) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
+            handed_over,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
@@ -120,12 +174,14 @@ impl Signals {
 /// Signals as they come.
 #[cfg(not(unix))]
 #[derive(Debug)]
-pub struct Signals;
+pub struct Signals {
+    handed_over: Arc<AtomicBool>,
+}
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self)
+    fn new(handed_over: Arc<AtomicBool>) -> io::Result<Self> {
+        Ok(Self { handed_over })
     }
 
     /// Resolves to the next one.
@@ -134,5 +190,11 @@ impl Signals {
             std::future::pending::<()>().await;
         }
         Signal::Interrupt
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.handed_over.store(false, Ordering::Relaxed);
     }
 }

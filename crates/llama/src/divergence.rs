@@ -133,7 +133,7 @@ struct Reader {
 impl Reader {
     fn load(path: &Path, threads: u32) -> Result<Self, DivergenceError> {
         let model = Model::load(path)?;
-        let tokens = model.tokenize(TEXT).into_iter().map(|token| LlamaToken(token.0)).collect();
+        let tokens = model.read(TEXT).into_iter().map(|token| LlamaToken(token.0)).collect();
         let vocabulary = model.llama.vocab().tokens().count();
         Ok(Self { model, path: path.to_owned(), tokens, vocabulary, threads })
     }

@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harmonic_engine::chat::{Vocabulary, ink_per_token};
+use harmonic_engine::chat::{Ends, Special, Vocabulary, ink_per_token};
 use harmonic_engine::{EngineError, Token};
 use harmonic_types::Bytes;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::vocab::VocabType;
+use llama_cpp_2::token_type::LlamaTokenAttr;
+use llama_cpp_2::vocab::{LlamaVocab, VocabType};
 use llama_cpp_sys_2 as sys;
 
 use crate::backend::backend;
@@ -21,6 +22,8 @@ pub struct Model {
     pub(crate) llama: Arc<LlamaModel>,
     path: PathBuf,
     turn_ends: Arc<[Token]>,
+    /// Blanks that llama.cpp puts before a text.
+    put_before: usize,
 }
 
 impl std::fmt::Debug for Model {
@@ -57,7 +60,8 @@ impl Model {
             .filter(|token| vocabulary.is_eog(*token))
             .map(|token| Token(token.0))
             .collect();
-        Ok(Self { llama: Arc::new(llama), path: path.to_owned(), turn_ends })
+        let put_before = put_before(&vocabulary);
+        Ok(Self { llama: Arc::new(llama), path: path.to_owned(), turn_ends, put_before })
     }
 
     /// Bytes of all tensors.
@@ -85,6 +89,16 @@ impl Model {
         unsafe { sys::llama_model_n_swa(*model.cast::<*const sys::llama_model>()) }
     }
 
+    /// Tokens of `text` as llama.cpp's own tokenizer reads it whole, control tokens spelled out in
+    /// it included. Begins with the model's start of text where the model wants one and `text` does
+    /// not spell it already.
+    pub fn read(&self, text: &str) -> Vec<Token> {
+        let bos = self.bos_text();
+        let spelled = !bos.is_empty() && text.starts_with(&bos);
+        let tokens = self.llama.vocab().tokenize(text.as_bytes(), !spelled, true);
+        tokens.into_iter().map(|token| Token(token.0)).collect()
+    }
+
     fn text_of(&self, token: LlamaToken) -> String {
         // −1 stands for "this model has none".
         if token.0 < 0 {
@@ -108,17 +122,22 @@ fn apart<T: Send>(load: impl FnOnce() -> T + Send) -> T {
     })
 }
 
+/// Blanks that llama.cpp puts before a text, of which it tells nothing else.
+fn put_before(vocabulary: &LlamaVocab<'_>) -> usize {
+    let mut bytes = Vec::new();
+    for token in vocabulary.tokenize(b"a", false, false) {
+        vocabulary.token_to_piece_into(token, &mut bytes, false, None);
+    }
+    bytes.iter().take_while(|byte| **byte == b' ').count()
+}
+
 impl Vocabulary for Model {
     fn size(&self) -> u32 {
         self.llama.vocab().n_tokens().cast_unsigned()
     }
 
     fn tokenize(&self, text: &str) -> Vec<Token> {
-        let vocabulary = self.llama.vocab();
-        // Most templates spell the start of text; twice would be a different prompt.
-        let bos = self.bos_text();
-        let spelled = !bos.is_empty() && text.starts_with(&bos);
-        let tokens = vocabulary.tokenize(text.as_bytes(), !spelled, true);
+        let tokens = self.llama.vocab().tokenize(text.as_bytes(), false, false);
         tokens.into_iter().map(|token| Token(token.0)).collect()
     }
 
@@ -131,6 +150,54 @@ impl Vocabulary for Model {
         let pieces: Vec<Vec<u8>> =
             vocabulary.tokens().map(|token| vocabulary.token_to_piece(token, true, None)).collect();
         ink_per_token(pieces.iter().map(Vec::as_slice))
+    }
+
+    fn tokenize_on(&self, text: &str) -> Vec<Token> {
+        if self.put_before == 0 {
+            return self.tokenize(text);
+        }
+        // Such vocabularies have no token that joins a line break with what follows it.
+        let led = self.tokenize(&["\n", text].concat());
+        let mut bytes = Vec::new();
+        let lead = led.iter().take_while(|token| {
+            let before = bytes.len() <= self.put_before;
+            if before {
+                self.append_bytes(**token, &mut bytes);
+            }
+            before
+        });
+        let lead = lead.count();
+        let ends_lead = bytes.len() == self.put_before + 1 && bytes.ends_with(b"\n");
+        if ends_lead { led[lead..].to_vec() } else { self.tokenize(text) }
+    }
+
+    fn specials(&self) -> Vec<Special> {
+        let vocabulary = self.llama.vocab();
+        let special = |token: LlamaToken| {
+            let attributes = vocabulary.attr(token);
+            let has = |attribute| attributes.contains(attribute);
+            let control = has(LlamaTokenAttr::Control) || has(LlamaTokenAttr::Unknown);
+            (control || has(LlamaTokenAttr::UserDefined)).then(|| Special {
+                token: Token(token.0),
+                text: vocabulary
+                    .text(token)
+                    .map_or_else(String::new, |text| text.to_string_lossy().into_owned()),
+                control,
+                trims_before: has(LlamaTokenAttr::LStrip),
+                trims_after: has(LlamaTokenAttr::RStrip),
+            })
+        };
+        vocabulary.tokens().filter_map(special).collect()
+    }
+
+    fn ends(&self) -> Ends {
+        let vocabulary = self.llama.vocab();
+        let ends = vocabulary.tokenize(b"", true, false);
+        let token = |token: &LlamaToken| Token(token.0);
+        Ends {
+            start: ends.first().filter(|_| vocabulary.should_add_bos()).map(token),
+            end: ends.last().filter(|_| vocabulary.should_add_eos()).map(token),
+        }
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {

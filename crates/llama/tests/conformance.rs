@@ -118,8 +118,8 @@ fn the_start_of_text_is_there_once_where_it_is_wanted() {
         let model = Model::load(&store::path(name)).expect("loads");
         let bos = model.bos_text();
         let starts = |text: &str| {
-            let tokens = model.tokenize(text);
-            let start = model.tokenize(&bos)[0];
+            let tokens = model.read(text);
+            let start = model.read(&bos)[0];
             tokens.iter().filter(|token| **token == start).count()
         };
         assert_eq!(starts("hello"), wanted, "{name}");

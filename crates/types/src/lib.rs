@@ -42,7 +42,9 @@ pub use plan::{
     Plan, PlanCurve, PlanHardware, PlanSetup, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
-pub use request::{Event, FinishReason, Refused, Request, RequestId, TokenLogprob, Usage};
+pub use request::{
+    Event, FinishReason, Refused, Request, RequestId, TokenBytes, TokenLogprob, Usage,
+};
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};
 pub use setup::{Divergence, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison, Threads};

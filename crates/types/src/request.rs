@@ -1,6 +1,7 @@
 //! A request to an agent and the events of its answer. Text lives here; tokens do not (only
 //! `engine::chat` knows both).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -83,12 +84,29 @@ impl Request {
 /// A token with its log-probability and its rivals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenLogprob {
-    /// Its text; lossy where a token is not whole UTF-8.
-    pub text: String,
+    /// What it says.
+    pub token: TokenBytes,
     /// ln p before penalties and temperature.
     pub logprob: f32,
     /// Best tokens at this position, best first, the chosen one included where it belongs.
-    pub top: Vec<(String, f32)>,
+    pub top: Vec<(TokenBytes, f32)>,
+}
+
+/// What a token says: text, or a part of a character. Control tokens say nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenBytes(pub Vec<u8>);
+
+impl TokenBytes {
+    /// As text, with U+FFFD for parts of characters.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+impl From<&str> for TokenBytes {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
 }
 
 /// Token counts of one request.

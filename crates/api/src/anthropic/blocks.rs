@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::invalid::Invalid;
+use crate::openai::{IMAGE, IMAGES};
 use crate::said::Said;
 
 /// A block as it is read: the fields of all kinds.
@@ -29,9 +30,10 @@ pub struct BlockBody {
     /// Of `tool_use`: the tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Of `tool_use`: its arguments.
+    /// Of `tool_use`: its arguments. JSON text or nothing is read as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input: Option<Map<String, Value>>,
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub input: Option<Value>,
     /// Of `tool_result`: the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_use_id: Option<String>,
@@ -70,6 +72,20 @@ pub(super) fn text(path: &str, said: Said<TextBody>) -> Result<String, Invalid> 
     };
     let texts = blocks.into_iter().enumerate().map(one).collect::<Result<Vec<_>, _>>()?;
     Ok(texts.join("\n"))
+}
+
+/// The same of a tool's result; an old one may hold images.
+pub(super) fn result(
+    path: &str,
+    mut said: Said<TextBody>,
+    is_old: bool,
+) -> Result<String, Invalid> {
+    if let (Said::Parts(blocks), true) = (&mut said, is_old) {
+        for block in blocks.iter_mut().filter(|block| IMAGES.contains(&block.kind.as_str())) {
+            *block = TextBody { kind: "text".to_owned(), text: Some(IMAGE.to_owned()) };
+        }
+    }
+    text(path, said)
 }
 
 /// That a block is of a kind that only others are served of.

@@ -66,10 +66,11 @@ pub(super) fn messages(
         no_nul("system", &text)?;
         messages.push(Message::new(Role::System, text));
     }
+    let last = bodies.len() - 1;
     for (index, body) in bodies.into_iter().enumerate() {
         let path = format!("messages[{index}]");
         match body.role.as_str() {
-            "user" => user(&path, body.content, &mut messages)?,
+            "user" => user(&path, body.content, index < last, &mut messages)?,
             "assistant" => messages.push(assistant(&path, body.content)?),
             "system" => messages.push(instructions(&path, body.content)?),
             other => {
@@ -86,8 +87,13 @@ fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, Invalid> {
 }
 
 /// Puts what the user says into `messages`: results of tools, and texts, of which those in a row
-/// are paragraphs of one message.
-fn user(path: &str, said: Said<BlockBody>, messages: &mut Vec<Message>) -> Result<(), Invalid> {
+/// are paragraphs of one message; `is_old` where another message follows.
+fn user(
+    path: &str,
+    said: Said<BlockBody>,
+    is_old: bool,
+    messages: &mut Vec<Message>,
+) -> Result<(), Invalid> {
     let blocks = match said {
         Said::Text(text) => {
             no_nul(&format!("{path}.content"), &text)?;
@@ -119,7 +125,7 @@ fn user(path: &str, said: Said<BlockBody>, messages: &mut Vec<Message>) -> Resul
                 let id = field(&path, "tool_use_id", block.tool_use_id)?;
                 no_nul(&format!("{path}.tool_use_id"), &id)?;
                 let content = block.content.unwrap_or(Said::Parts(Vec::new()));
-                let content = blocks::text(&format!("{path}.content"), content)?;
+                let content = blocks::result(&format!("{path}.content"), content, is_old)?;
                 no_nul(&format!("{path}.content"), &content)?;
                 let content = match block.is_error {
                     Some(true) => format!("{FAILED}{content}"),
@@ -188,8 +194,7 @@ fn assistant(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
 fn call(path: &str, block: BlockBody) -> Result<ToolCall, Invalid> {
     let id = field(path, "id", block.id)?;
     let name = field(path, "name", block.name)?;
-    let input = Value::Object(block.input.unwrap_or_default());
-    tools::call(path, id, name, input.to_string())
+    tools::call(path, id, name, tools::arguments(block.input.unwrap_or_default()))
 }
 
 /// The tools that a body lists.

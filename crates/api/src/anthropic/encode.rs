@@ -87,7 +87,7 @@ fn assistant(message: &Message) -> Said<BlockBody> {
         kind: "tool_use".to_owned(),
         id: Some(call.id.clone()),
         name: Some(call.name.clone()),
-        input: Some(tools::object(&call.arguments).unwrap_or_default()),
+        input: Some(tools::object(&call.arguments).unwrap_or_default().into()),
         ..BlockBody::default()
     });
     Said::Parts(thinking.into_iter().chain(text).chain(calls).collect())

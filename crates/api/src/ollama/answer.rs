@@ -161,7 +161,7 @@ impl OllamaAnswer {
 /// The call as it is written; `None` where its arguments are no object.
 fn called(index: u32, call: ToolCall) -> Option<CallBody> {
     let arguments = tools::object(&call.arguments)?;
-    let function = CalledBody { index: Some(index), name: call.name, arguments };
+    let function = CalledBody { index: Some(index), name: call.name, arguments: arguments.into() };
     Some(CallBody { id: Some(call.id), function })
 }
 

@@ -164,7 +164,7 @@ fn message(
 fn call(path: &str, message: usize, number: usize, body: CallBody) -> Result<ToolCall, Invalid> {
     let id = body.id.filter(|id| !id.is_empty());
     let id = id.unwrap_or_else(|| format!("call_{message}_{number}"));
-    let arguments = Value::Object(body.function.arguments).to_string();
+    let arguments = tools::arguments(body.function.arguments);
     let path = format!("{path}.tool_calls[{number}].function");
     tools::call(&path, id, body.function.name, arguments)
 }

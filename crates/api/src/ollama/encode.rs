@@ -76,7 +76,7 @@ fn message(message: &Message) -> MessageBody {
             function: CalledBody {
                 index: None,
                 name: call.name.clone(),
-                arguments: tools::object(&call.arguments).unwrap_or_default(),
+                arguments: tools::object(&call.arguments).unwrap_or_default().into(),
             },
         })
         .collect();

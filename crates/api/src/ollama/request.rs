@@ -142,9 +142,10 @@ pub struct CalledBody {
     #[serde(default)]
     #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
-    /// Its arguments.
+    /// Its arguments. JSON text or nothing is read as well.
     #[serde(default)]
-    pub arguments: Map<String, Value>,
+    #[schemars(with = "Map<String, Value>")]
+    pub arguments: Value,
 }
 
 /// A request to continue one text.

@@ -21,6 +21,27 @@ pub struct Part {
     pub text: Option<String>,
 }
 
+/// What stands for an image in the result of a tool that the model has answered already: it could
+/// not see it then, and the conversation goes on.
+pub(crate) const IMAGE: &str = "[image]";
+/// Kinds of parts and blocks that are images, in the dialects.
+pub(crate) const IMAGES: [&str; 3] = ["image_url", "input_image", "image"];
+
+/// The same of a tool's result; an old one may hold images.
+pub(crate) fn result(
+    path: &str,
+    mut content: Content,
+    kinds: &[&str],
+    is_old: bool,
+) -> Result<String, Invalid> {
+    if let (Said::Parts(parts), true) = (&mut content, is_old) {
+        for part in parts.iter_mut().filter(|part| IMAGES.contains(&part.kind.as_str())) {
+            *part = Part { kind: kinds[0].to_owned(), text: Some(IMAGE.to_owned()) };
+        }
+    }
+    text(path, content, kinds)
+}
+
 /// The text of `content`, which is at `path`; parts are of one of `kinds`. Parts are paragraphs of
 /// one message: models see one text.
 pub(crate) fn text(path: &str, content: Content, kinds: &[&str]) -> Result<String, Invalid> {

@@ -50,11 +50,13 @@ pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
     let logit_bias = logit_bias(body.logit_bias.as_ref())?;
     let max_tokens = max_tokens(&body)?;
     let top_logprobs = checks::top_logprobs(body.logprobs.unwrap_or(false), body.top_logprobs)?;
+    let answered = |message: &ChatMessage| ["assistant", "user"].contains(&message.role.as_str());
+    let last = body.messages.iter().rposition(answered).unwrap_or(0);
     let messages = body
         .messages
         .into_iter()
         .enumerate()
-        .map(|(index, message)| self::message(index, message))
+        .map(|(index, message)| self::message(index, message, index < last))
         .collect::<Result<_, _>>()?;
     let tools = tools::decode(body.tools)?;
     let tool_choice = tools::decode_choice(body.tool_choice, &tools)?;
@@ -119,7 +121,8 @@ fn max_tokens(body: &ChatRequest) -> Result<Option<Tokens>, Invalid> {
     checks::max_tokens(param, most)
 }
 
-fn message(index: usize, message: ChatMessage) -> Result<Message, Invalid> {
+/// The message number `index`; `is_old` where another speaks after it.
+fn message(index: usize, message: ChatMessage, is_old: bool) -> Result<Message, Invalid> {
     let path = format!("messages[{index}]");
     let role = match message.role.as_str() {
         "system" | "developer" => Role::System,
@@ -141,9 +144,12 @@ fn message(index: usize, message: ChatMessage) -> Result<Message, Invalid> {
         return Err(Invalid::value(format!("{path}.tool_calls"), reason));
     }
     let content = match message.content {
-        Some(content) => content::text(&format!("{path}.content"), content, &["text"])?,
+        Some(content) => {
+            let is_old = is_old && role == Role::Tool;
+            content::result(&format!("{path}.content"), content, &["text"], is_old)?
+        }
         // An answer may have called tools and said nothing.
-        None if !tool_calls.is_empty() => String::new(),
+        None if !tool_calls.is_empty() || role == Role::Assistant => String::new(),
         None => return Err(Invalid::value(format!("{path}.content"), "is missing")),
     };
     checks::no_nul(&format!("{path}.content"), &content)?;

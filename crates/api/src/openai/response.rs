@@ -63,7 +63,8 @@ pub struct TokenEntry {
     pub token: String,
     /// ln p.
     pub logprob: f32,
-    /// Its UTF-8; null where the token is a part of a character.
+    /// Its UTF-8, which `token` cannot show where it is a part of a character. Other servers may
+    /// leave it out.
     pub bytes: Option<Vec<u8>>,
     /// The most likely tokens here, best first.
     pub top_logprobs: Vec<TopToken>,
@@ -76,7 +77,8 @@ pub struct TopToken {
     pub token: String,
     /// ln p.
     pub logprob: f32,
-    /// Its UTF-8; null where the token is a part of a character.
+    /// Its UTF-8, which `token` cannot show where it is a part of a character. Other servers may
+    /// leave it out.
     pub bytes: Option<Vec<u8>>,
 }
 
@@ -123,24 +125,19 @@ pub(crate) fn finite(logprob: f32) -> f32 {
     if logprob.is_finite() { logprob } else { IMPOSSIBLE }
 }
 
-/// The bytes of a token's text, unless the text is only what could be shown of them.
-fn bytes_of(text: &str) -> Option<Vec<u8>> {
-    (!text.contains(char::REPLACEMENT_CHARACTER)).then(|| text.as_bytes().to_vec())
-}
-
 impl From<&harmonic_types::TokenLogprob> for TokenEntry {
     fn from(token: &harmonic_types::TokenLogprob) -> Self {
         Self {
-            token: token.text.clone(),
+            token: token.token.text().into_owned(),
             logprob: finite(token.logprob),
-            bytes: bytes_of(&token.text),
+            bytes: Some(token.token.0.clone()),
             top_logprobs: token
                 .top
                 .iter()
-                .map(|(text, logprob)| TopToken {
-                    token: text.clone(),
+                .map(|(token, logprob)| TopToken {
+                    token: token.text().into_owned(),
                     logprob: finite(*logprob),
-                    bytes: bytes_of(text),
+                    bytes: Some(token.0.clone()),
                 })
                 .collect(),
         }

@@ -94,15 +94,20 @@ pub struct CalledBody {
     #[serde(default)]
     #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
     pub name: String,
-    /// JSON text.
+    /// JSON text. An object or nothing is read as well.
     #[serde(default)]
-    pub arguments: String,
+    #[schemars(with = "String")]
+    pub arguments: Value,
 }
 
 impl From<ToolCall> for CallBody {
     fn from(call: ToolCall) -> Self {
         let ToolCall { id, name, arguments } = call;
-        Self { id, kind: FUNCTION.to_owned(), function: CalledBody { name, arguments } }
+        Self {
+            id,
+            kind: FUNCTION.to_owned(),
+            function: CalledBody { name, arguments: arguments.into() },
+        }
     }
 }
 
@@ -174,7 +179,7 @@ pub(super) fn decode_calls(
             of_function(&path, &body.kind)?;
         }
         let CalledBody { name, arguments } = body.function;
-        tools::call(&format!("{path}.function"), body.id, name, arguments)
+        tools::call(&format!("{path}.function"), body.id, name, tools::arguments(arguments))
     };
     bodies.into_iter().flatten().enumerate().map(one).collect()
 }

@@ -80,16 +80,12 @@ impl Decoder {
         Decoded { stop: complete || released.met.is_some(), ..decoded }
     }
 
-    /// What is still held back when the answer has ended. Bytes that never became a character are
-    /// shown as U+FFFD.
+    /// What is still held back when the answer has ended. A character that it was cut in is left
+    /// out.
     pub fn finish(&mut self) -> Decoded {
-        let rest = String::from_utf8_lossy(&std::mem::take(&mut self.bytes)).into_owned();
-        let mut released = self.stops.push(&rest);
-        self.met = self.met.or(released.met);
-        if released.met.is_none() {
-            released.text.push_str(&self.stops.finish());
-        }
-        let mut decoded = self.split(&released.text);
+        self.bytes.clear();
+        let held = self.stops.finish();
+        let mut decoded = self.split(&held);
         if let Some(splitter) = &mut self.reasoning {
             let Split { reasoning, answer } = splitter.finish();
             decoded.reasoning.push_str(&reasoning);
@@ -111,11 +107,11 @@ impl Decoder {
         self.calls.as_ref().is_some_and(Calls::called)
     }
 
-    /// The text of one token by itself, lossy where it is not whole characters.
-    pub fn token_text(&self, token: Token) -> String {
+    /// What one token says by itself, which may be a part of a character.
+    pub fn token_bytes(&self, token: Token) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.vocabulary.append_bytes(token, &mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
+        bytes
     }
 
     fn split(&mut self, text: &str) -> Decoded {

@@ -5,12 +5,15 @@ use std::fmt::Write as _;
 
 use harmonic_types::{Message, Role, Tool};
 
+use super::marks::Marks;
+use super::template::{arguments_object, json_text, tool_value};
+
 /// What stands around a tool's result.
 const RESULT: (&str, &str) = ("<tool_response>\n", "\n</tool_response>");
 
 /// `messages` as such a template takes them: without calls and results, the tools in the system
-/// message. Roles alternate where they did.
-pub(super) fn describe(messages: &[Message], tools: &[Tool]) -> Vec<Message> {
+/// message. Roles alternate where they did. The messages' contents are marked; what is ours is not.
+pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> Vec<Message> {
     let mut plain: Vec<Message> = Vec::with_capacity(messages.len() + 1);
     let mut messages = messages;
     if !tools.is_empty() {
@@ -20,7 +23,7 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool]) -> Vec<Message> {
             system = first.content.clone() + "\n\n";
             messages = rest;
         }
-        plain.push(Message::new(Role::System, system + &description(tools)));
+        plain.push(Message::new(Role::System, system + &description(tools, marks)));
     }
     // Whether the last message is of results, which the user's next words join.
     let mut results = false;
@@ -28,7 +31,7 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool]) -> Vec<Message> {
         let is_result = message.role == Role::Tool;
         let content = match message.role {
             Role::Tool => [RESULT.0, message.content.as_str(), RESULT.1].concat(),
-            Role::Assistant => with_calls(message),
+            Role::Assistant => with_calls(message, marks),
             Role::System | Role::User => message.content.clone(),
         };
         let role = if is_result { Role::User } else { message.role };
@@ -45,29 +48,33 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool]) -> Vec<Message> {
 }
 
 /// What the assistant said, with its calls as it writes them.
-fn with_calls(message: &Message) -> String {
+fn with_calls(message: &Message, marks: &Marks) -> String {
     let mut content = message.content.clone();
     for call in &message.tool_calls {
         if !content.is_empty() {
             content.push('\n');
         }
-        let name = serde_json::Value::from(call.name.as_str());
+        let name = marks.text(&serde_json::Value::from(call.name.as_str()).to_string());
+        let arguments = match arguments_object(&call.arguments) {
+            Some(object) if !call.arguments.trim().starts_with('{') => json_text(&object),
+            _ => call.arguments.clone(),
+        };
         // Writing to a string cannot fail.
         let _written = write!(
             content,
             "<tool_call>\n{{\"name\": {name}, \"arguments\": {}}}\n</tool_call>",
-            call.arguments
+            marks.text(&arguments)
         );
     }
     content
 }
 
-fn description(tools: &[Tool]) -> String {
+fn description(tools: &[Tool], marks: &Marks) -> String {
     let mut text = "You can call tools. Each line describes one, with the JSON Schema of its \
                     arguments:\n"
         .to_owned();
     for tool in tools {
-        text.push_str(&super::template::json_text(&super::template::tool_value(tool)["function"]));
+        text.push_str(&json_text(&tool_value(tool, marks)["function"]));
         text.push('\n');
     }
     text + "To call a tool, answer with nothing but its name and arguments in this form, once for \

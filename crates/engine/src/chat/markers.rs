@@ -25,14 +25,13 @@ impl Markers {
         vocabulary: &dyn Vocabulary,
         texts: impl IntoIterator<Item = &'static str>,
     ) -> Self {
-        // Before a text may come what starts every text.
-        let before = vocabulary.tokenize("").len();
+        let specials = vocabulary.specials();
         let control = |text: &'static str| {
-            let tokens = vocabulary.tokenize(text);
-            let [token] = tokens.get(before..)? else { return None };
+            let special = specials.iter().find(|special| special.text == text)?;
             let mut bytes = Vec::new();
-            vocabulary.append_bytes(*token, &mut bytes);
-            (bytes.is_empty() && !vocabulary.ends_turn(*token)).then_some((*token, text))
+            vocabulary.append_bytes(special.token, &mut bytes);
+            let silent = bytes.is_empty() && !vocabulary.ends_turn(special.token);
+            silent.then_some((special.token, text))
         };
         Self(texts.into_iter().filter_map(control).collect())
     }

@@ -2,24 +2,40 @@
 //!
 //! What a template can do is found out by trying, when the model is set up: whether it takes a
 //! system message, and whether it shows tools, their calls and results.
+//!
+//! Invariants: a template is a stranger's program, so it is compiled on a thread with a stack for it,
+//! runs within a [budget](budget), and can be given up at any step; what a client wrote is marked
+//! before the template sees it.
 
+mod budget;
+mod environment;
+mod guards;
 mod json;
+mod methods;
+mod seen;
+mod source;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use harmonic_types::{Message, Role, Tool, ToolCall};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Value, context};
+use minijinja::value::Serde;
+use minijinja::{Environment, Error, Value, context};
 
 use super::calls::Syntax;
 use super::described::describe;
+use super::marks::Marks;
 use super::vocabulary::Vocabulary;
+use crate::workers::Cancelled;
+use budget::{Bounded, Limits};
 pub(super) use json::json_text;
-pub(super) use values::tool_value;
 use values::{Wishes, message_values};
+pub(super) use values::{object as arguments_object, tool_value};
 
 /// Name of the one template in the environment.
 const NAME: &str = "chat";
+/// Bytes of JSON for each value in it, on average and at least.
+const BYTES_PER_NODE: usize = 8;
 
 /// A template that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,13 +51,18 @@ impl TemplateError {
         let reason = error.detail().map_or_else(|| error.to_string(), str::to_owned);
         Self { action, reason }
     }
+
+    /// Of a vocabulary whose special tokens cannot be looked for.
+    pub(super) fn of_vocabulary(error: &dyn std::error::Error) -> Self {
+        Self { action: "cannot be used with its vocabulary", reason: error.to_string() }
+    }
 }
 
 /// How a model's template deals with tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tools {
     /// It shows them, and teaches a syntax for their calls.
-    Shown(Syntax, Wishes),
+    Shown(Syntax),
     /// It does not, or in a syntax that is not known here: they are described by us.
     Described,
 }
@@ -56,6 +77,7 @@ pub(super) struct Template {
     /// Whether the template accepts a system message (gemma's does not).
     takes_system: bool,
     tools: Tools,
+    wishes: Wishes,
 }
 
 /// What is rendered.
@@ -65,30 +87,76 @@ pub(super) struct Scene<'a> {
     /// Tools to show.
     pub(super) tools: &'a [Tool],
     pub(super) thinking: bool,
+    /// Ends the rendering.
+    pub(super) cancelled: &'a Cancelled,
+    /// Marks what a client wrote.
+    pub(super) marks: &'a Marks,
 }
 
 impl Template {
     pub(super) fn new(vocabulary: &dyn Vocabulary) -> Result<Self, TemplateError> {
         let source = vocabulary.chat_template();
         let mut template = Self {
-            jinja: source.clone().map(environment).transpose()?,
+            jinja: source.clone().map(environment::environment).transpose()?,
             source: source.unwrap_or_default(),
             bos: vocabulary.bos_text(),
             eos: vocabulary.eos_text(),
             takes_system: true,
             tools: Tools::Described,
+            wishes: Wishes::default(),
         };
-        let messages = [Message::new(Role::System, "s"), Message::new(Role::User, "u")];
-        let scene = Scene { messages: &messages, tools: &[], thinking: false };
-        template.takes_system = template.render(scene).is_ok();
-        template.tools = template.try_tools();
+        template.try_question()?;
+        if let Some(syntax) = Syntax::of(&template.source)
+            && let Some(wishes) = template.shows_tools(Some(syntax))
+        {
+            (template.tools, template.wishes) = (Tools::Shown(syntax), wishes);
+        }
         Ok(template)
     }
 
-    /// Whether a tool, a call of it and its result are all to be seen in what the template makes
-    /// of them.
-    fn try_tools(&self) -> Tools {
-        let Some(syntax) = Syntax::of(&self.source) else { return Tools::Described };
+    /// Finds out how the template takes a question, with instructions before it or without.
+    fn try_question(&mut self) -> Result<(), TemplateError> {
+        let messages =
+            [Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
+        let (cancelled, marks) = (Cancelled::default(), Marks::default());
+        let scene = Scene {
+            messages: &messages,
+            tools: &[],
+            thinking: false,
+            cancelled: &cancelled,
+            marks: &marks,
+        };
+        let shows = |text: &String| text.contains("probe_question");
+        let mut asked = Vec::new();
+        for (parts, takes_system) in [(false, true), (false, false), (true, true), (true, false)] {
+            (self.wishes.parts, self.takes_system) = (parts, takes_system);
+            let text = self.render(scene);
+            if text.as_ref().is_ok_and(shows) {
+                return Ok(());
+            }
+            asked.push((takes_system, text));
+        }
+        // One that shows nothing of a question, and takes it all the same.
+        self.wishes.parts = false;
+        let mut plain = asked.into_iter().take(2);
+        let taken = plain.find_map(|(takes_system, text)| match text {
+            Ok(_) => Some(Ok(takes_system)),
+            Err(error) if !takes_system => Some(Err(error)),
+            Err(_) => None,
+        });
+        match taken {
+            Some(Err(error)) => Err(TemplateError { action: "refuses a plain question", ..error }),
+            Some(Ok(takes_system)) => {
+                self.takes_system = takes_system;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What it wants of calls, if a tool, a call of it and its result are all to be seen in what the
+    /// template makes of them.
+    fn shows_tools(&self, syntax: Option<Syntax>) -> Option<Wishes> {
         let tool = Tool {
             name: "probe_tool".to_owned(),
             description: Some("probes".to_owned()),
@@ -107,28 +175,35 @@ impl Template {
             Message { tool_call_id, ..Message::new(Role::Tool, "probe_result") },
         ];
         let mut wishes = Wishes {
-            text_arguments: false,
-            short_ids: matches!(syntax, Syntax::List | Syntax::Named),
+            short_ids: matches!(syntax, Some(Syntax::List | Syntax::Named)),
+            ..self.wishes
         };
+        let (cancelled, marks) = (Cancelled::default(), Marks::default());
         for text_arguments in [false, true] {
             wishes.text_arguments = text_arguments;
             let shows = |messages, wanted: &[&str]| {
-                let scene = Scene { messages, tools: std::slice::from_ref(&tool), thinking: false };
+                let scene = Scene {
+                    messages,
+                    tools: std::slice::from_ref(&tool),
+                    thinking: false,
+                    cancelled: &cancelled,
+                    marks: &marks,
+                };
                 self.run(scene, wishes).is_ok_and(|text| wanted.iter().all(|w| text.contains(w)))
             };
             if shows(&messages[..1], &["probe_tool", "probe_key"])
                 && shows(&messages, &["probe_tool", "probe_value", "probe_result"])
             {
-                return Tools::Shown(syntax, wishes);
+                return Some(wishes);
             }
         }
-        Tools::Described
+        None
     }
 
     /// How the model writes calls.
     pub(super) fn syntax(&self) -> Syntax {
         match self.tools {
-            Tools::Shown(syntax, _) => syntax,
+            Tools::Shown(syntax) => syntax,
             Tools::Described => Syntax::Tagged,
         }
     }
@@ -137,65 +212,93 @@ impl Template {
         self.source.contains(text)
     }
 
-    /// The conversation as text, up to where the answer starts.
+    /// The conversation as text, up to where the answer starts. What a client wrote is marked in it.
     pub(super) fn render(&self, scene: Scene<'_>) -> Result<String, TemplateError> {
-        let mut messages = scene.messages.to_vec();
-        let (wishes, tools) = match self.tools {
-            Tools::Shown(_, wishes) => (wishes, scene.tools),
+        let mut messages: Vec<Message> =
+            scene.messages.iter().map(|message| marked(message, scene.marks)).collect();
+        let mut wishes = self.wishes;
+        let tools = match self.tools {
+            Tools::Shown(_) => scene.tools,
             Tools::Described => {
-                messages = describe(&messages, scene.tools);
-                (Wishes { text_arguments: false, short_ids: false }, [].as_slice())
+                messages = describe(&messages, scene.tools, scene.marks);
+                &[]
             }
         };
         if !self.takes_system {
             messages = system_into_user(&messages);
         }
-        self.run(Scene { messages: &messages, tools, ..scene }, wishes)
+        let scene = Scene { messages: &messages, tools, ..scene };
+        let rendered = self.run(scene, wishes);
+        if rendered.is_err() && values::has_broken_calls(&messages) && !wishes.text_arguments {
+            // A template that goes through the arguments can do so only with an object.
+            wishes.whole_arguments = true;
+            return self.run(scene, wishes).or(rendered);
+        }
+        rendered
     }
 
     fn run(&self, scene: Scene<'_>, wishes: Wishes) -> Result<String, TemplateError> {
+        let refused = |error: &Error| TemplateError::new("refuses this conversation", error);
         let Some(jinja) = &self.jinja else {
             let texts: Vec<&str> = scene.messages.iter().map(|m| m.content.as_str()).collect();
             return Ok(texts.join("\n\n"));
         };
-        let tools: Vec<_> = scene.tools.iter().map(tool_value).collect();
+        let limits = scene.limits();
+        let mut jinja = jinja.clone();
+        jinja.set_fuel(Some(limits.steps));
+        let tools: Vec<_> = scene.tools.iter().map(|tool| tool_value(tool, scene.marks)).collect();
         // As in Hugging Face's: no tools are `none`, which some templates ask for.
         let tools = (!tools.is_empty()).then(|| Value::from(Serde(tools)));
-        jinja
-            .get_template(NAME)
-            .and_then(|template| {
-                template.render(context! {
-                    messages => Value::from(Serde(message_values(scene.messages, wishes))),
-                    tools => tools.unwrap_or_else(|| Value::from(())),
-                    add_generation_prompt => true,
-                    bos_token => self.bos.as_str(),
-                    eos_token => self.eos.as_str(),
-                    enable_thinking => scene.thinking,
-                })
-            })
-            .map_err(|error| TemplateError::new("refuses this conversation", &error))
+        let messages = message_values(scene.messages, wishes, scene.marks);
+        let context = context! {
+            messages => Value::from(Serde(messages)),
+            tools => tools.unwrap_or_else(|| Value::from(())),
+            add_generation_prompt => true,
+            bos_token => self.bos.as_str(),
+            eos_token => self.eos.as_str(),
+            enable_thinking => scene.thinking,
+        };
+        let render = || {
+            let mut written = Bounded::default();
+            let template = jinja.get_template(NAME)?;
+            template.render_captured_to(context, &mut written)?;
+            written.text()
+        };
+        budget::within(limits, scene.cancelled, render).map_err(|error| refused(&error))
     }
 }
 
-/// The environment that Hugging Face's `apply_chat_template` gives a template.
-fn environment(source: String) -> Result<Environment<'static>, TemplateError> {
-    let mut jinja = Environment::new();
-    let invalid = |error: Error| TemplateError::new("is not valid", &error);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    jinja.set_syntax(syntax.map_err(invalid)?);
-    jinja.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    jinja.add_filter("tojson", json::tojson);
-    jinja.add_test("iterable", is_iterable);
-    jinja.add_function("raise_exception", |message: String| -> Result<String, Error> {
-        Err(Error::new(ErrorKind::InvalidOperation, message))
-    });
-    jinja.add_template_owned(NAME, source).map_err(invalid)?;
-    Ok(jinja)
+impl Scene<'_> {
+    fn limits(&self) -> Limits {
+        let (mut bytes, mut nodes) = (0, 0);
+        let mut count = |text: &str| bytes += text.len();
+        for message in self.messages {
+            count(&message.content);
+            count(message.reasoning.as_deref().unwrap_or_default());
+            nodes += 1;
+            for call in &message.tool_calls {
+                count(&call.name);
+                count(&call.arguments);
+                nodes += 1 + call.arguments.len() / BYTES_PER_NODE;
+            }
+        }
+        for tool in self.tools {
+            count(&tool.name);
+            count(tool.description.as_deref().unwrap_or_default());
+            count(&tool.parameters);
+            nodes += 1 + tool.parameters.len() / BYTES_PER_NODE;
+        }
+        Limits::of(bytes as u64, nodes as u64)
+    }
 }
 
-/// As Python has it: texts are, `none` is not.
-fn is_iterable(value: &Value) -> bool {
-    !matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number)
+/// `message` with what is said in it marked. Calls are marked where they are written.
+fn marked(message: &Message, marks: &Marks) -> Message {
+    Message {
+        content: marks.text(&message.content),
+        reasoning: message.reasoning.as_deref().map(|text| marks.text(text)),
+        ..message.clone()
+    }
 }
 
 /// Puts the system message at the head of the first user message.
@@ -206,7 +309,7 @@ fn system_into_user(messages: &[Message]) -> Vec<Message> {
         match message.role {
             Role::System => {
                 system.push_str(&message.content);
-                system.push_str("\n\n");
+                system.push('\n');
             }
             Role::User => {
                 let content = std::mem::take(&mut system) + &message.content;

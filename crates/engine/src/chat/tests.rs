@@ -1,5 +1,7 @@
 //! Templates with awkward habits, and text cut at every possible place.
 
+mod forged;
+mod hostile;
 mod tools;
 
 use std::sync::Arc;
@@ -96,7 +98,7 @@ fn a_template_without_system_role_gets_it_in_the_first_question() {
     let asked = prompt(&[(Role::User, "hi"), (Role::Assistant, "yo"), (Role::User, "bye")]);
     assert_eq!(
         rendered(&chat(Some(NO_SYSTEM)), &asked),
-        "<user>You code.\n\nhi<assistant>yo<user>bye"
+        "<user>You code.\nhi<assistant>yo<user>bye"
     );
 }
 
@@ -107,7 +109,9 @@ fn a_base_model_gets_the_plain_text() {
 
 #[test]
 fn what_a_template_raises_reaches_the_client() {
-    let strict = chat(Some("{{ raise_exception('roles must alternate') }}"));
+    let strict = chat(Some(
+        "{% if messages[-1].content == 'x' %}{{ raise_exception('roles must alternate') }}{% endif %}",
+    ));
     let refused = strict
         .render(
             &agent(),
@@ -187,7 +191,7 @@ fn broken_characters_are_replaced_and_whole_ones_never_split() {
         "aé😀".bytes().map(|byte| said(&decoder.push(Token(i32::from(byte))))).collect();
     assert_eq!(pieces, ["a", "", "é", "", "", "", "😀"]);
     let (_, text, _) = decode(&chat, b"a\xFFb\xF0\x9F", &[], false);
-    assert_eq!(text, "a\u{FFFD}b\u{FFFD}");
+    assert_eq!(text, "a\u{FFFD}b", "a character that was cut off is left out");
 }
 
 #[test]
@@ -236,6 +240,13 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..40),
     ) {
         let (_, decoded, _) = decode(&chat(None), &bytes, &[], false);
-        prop_assert_eq!(decoded, String::from_utf8_lossy(&bytes).into_owned());
+        // But for a character that is cut at the end.
+        let cut = bytes.utf8_chunks().last().map_or(0, |last| {
+            let end = last.invalid();
+            let grows = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());
+            if grows { end.len() } else { 0 }
+        });
+        let whole = &bytes[..bytes.len() - cut];
+        prop_assert_eq!(decoded, String::from_utf8_lossy(whole).into_owned());
     }
 }

@@ -9,14 +9,29 @@ pub trait Vocabulary: Send + Sync {
     /// Tokens in all; their ids are below it.
     fn size(&self) -> u32;
 
-    /// Tokens of `text`, control tokens spelled out in it included. Begins with the model's
-    /// start-of-text token where the model wants one and `text` does not spell it already.
+    /// Tokens of plain `text`, without the start of text. Its callers leave no text of a
+    /// [`Special`] in it but those that are read only on request, which this never does.
     fn tokenize(&self, text: &str) -> Vec<Token>;
 
     /// Most bytes of text, white space apart, that one token stands for; `None` where one may stand
     /// for any number, or some text has no token. [`super::ink_per_token`] tells it from the tokens.
     fn ink_per_token(&self) -> Option<NonZeroU32> {
         None
+    }
+
+    /// The same for a text that plain text stands right before, so that nothing is put between.
+    fn tokenize_on(&self, text: &str) -> Vec<Token> {
+        self.tokenize(text)
+    }
+
+    /// The tokens whose text in a prompt stands for themselves.
+    fn specials(&self) -> Vec<Special> {
+        Vec::new()
+    }
+
+    /// What every prompt starts and ends with, unless it spells its start.
+    fn ends(&self) -> Ends {
+        Ends::default()
     }
 
     /// Appends the bytes of `token` to `out`; control tokens have none.
@@ -36,4 +51,45 @@ pub trait Vocabulary: Send + Sync {
 
     /// Text of the end-of-text token, for the template; empty if there is none.
     fn eos_text(&self) -> String;
+}
+
+/// A token that its text stands for, where that is written in a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Special {
+    /// The token.
+    pub token: Token,
+    /// Its text.
+    pub text: String,
+    /// Read only on request: a control token. Others (llama.cpp's user-defined tokens) are read
+    /// wherever their text is met.
+    pub control: bool,
+    /// White space before it is dropped.
+    pub trims_before: bool,
+    /// White space after it is dropped.
+    pub trims_after: bool,
+}
+
+impl Special {
+    /// A control token.
+    pub fn control(token: Token, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { token, text, control: true, trims_before: false, trims_after: false }
+    }
+
+    /// Whether it is worth forging. Of the tokens that are read everywhere, runs of blanks, plain
+    /// words and single characters are not: to the model they are ordinary text, and must be what
+    /// ordinary text becomes.
+    pub(super) fn is_structure(&self) -> bool {
+        let plain = |c: char| c.is_alphanumeric() || c.is_whitespace() || c == '\u{2581}';
+        self.control || (!self.text.chars().all(plain) && self.text.chars().nth(1).is_some())
+    }
+}
+
+/// Tokens around every prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// Before it.
+    pub start: Option<Token>,
+    /// After it.
+    pub end: Option<Token>,
 }

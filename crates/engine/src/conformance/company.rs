@@ -48,7 +48,7 @@ pub(super) async fn a_prompt_answers_the_same_in_company(factory: Factory<'_>) -
 
 /// The first difference, which must be a near tie.
 fn compare(prompt: usize, alone: &Answer, together: &Answer) -> Option<Difference> {
-    let differs = |(a, b): (&TokenLogprob, &TokenLogprob)| a.text != b.text;
+    let differs = |(a, b): (&TokenLogprob, &TokenLogprob)| a.token != b.token;
     let Some(token) = alone.logprobs.iter().zip(&together.logprobs).position(differs) else {
         assert_eq!(alone.text, together.text);
         return None;

@@ -16,7 +16,7 @@ pub(super) async fn a_bias_lifts_and_bans(factory: Factory<'_>) {
         request.ignore_eos = true;
         request.top_logprobs = Some(0);
         let answer = answer(&engine, request).await;
-        answer.logprobs.into_iter().map(|token| token.text).collect::<Vec<_>>()
+        answer.logprobs.into_iter().map(|token| token.token).collect::<Vec<_>>()
     };
     let lifted = texts(100.0).await;
     assert_eq!(lifted, vec![lifted[0].clone(); 6]);

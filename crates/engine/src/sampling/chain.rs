@@ -41,10 +41,13 @@ impl Weights {
 pub(super) fn draw(settings: &Sampling, row: Row<'_>, uniform: f64) -> Option<Token> {
     let mut ranking = Ranking::of(row);
     let best = ranking.get(0)?;
-    if settings.temperature <= 0.0 || best.logit == f32::INFINITY {
+    let heat = settings.temperature.recip();
+    // Of a temperature whose reciprocal is no number, nothing but the best is left.
+    let is_greedy = settings.temperature <= 0.0 || !heat.is_finite();
+    if is_greedy || best.logit == f32::INFINITY {
         return Some(best.token);
     }
-    let weights = Weights { top: best.logit, heat: settings.temperature.recip() };
+    let weights = Weights { top: best.logit, heat };
     let Kept { candidates, total } = filter(settings, &row, &mut ranking, weights);
     let mut left = uniform * total;
     let mut chosen = best.token;

@@ -217,6 +217,21 @@ fn tokens(most: usize) -> impl Strategy<Value = Vec<Token>> {
     prop::collection::vec((0..500i32).prop_map(Token), 0..most)
 }
 
+#[test]
+fn temperatures_whose_reciprocal_is_no_number_take_the_best() {
+    // 1/T overflows below 2⁻¹²⁸.
+    for temperature in [1e-39, 1e-45, 1e-38, f32::MIN_POSITIVE] {
+        for top_k in [0, 3] {
+            let settings = Sampling { temperature, top_k, ..open() };
+            for seed in 0..20 {
+                let mut sampler = Sampler::new(settings.clone(), seed);
+                let token = sampler.choose(&[1.0, 3.0, 2.0, -4.0]).unwrap();
+                assert_eq!(token.token, Token(1), "{temperature} {top_k}");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn the_shortlist_is_the_head_of_the_full_sort(

@@ -7,11 +7,11 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+use harmonic_api::agent;
 use harmonic_api::ollama::{
     self, API_VERSION, Details, ListedModel, ModelNames, RunningModel, RunningModels, ShowBody,
     ShownModel, Version,
 };
-use harmonic_api::agent;
 use harmonic_engine::Health;
 use serde_json::{Map, Value};
 

@@ -36,7 +36,7 @@ async fn a_stream() {
 
     data: {"id":"chatcmpl-ID","object":"chat.completion.chunk","created":TIME,"model":"coder","choices":[{"index":0,"delta":{"content":"say \"é\"\n\\"},"logprobs":{"content":[]},"finish_reason":null}]}
 
-    data: {"id":"chatcmpl-ID","object":"chat.completion.chunk","created":TIME,"model":"coder","choices":[{"index":0,"delta":{"content":""},"logprobs":{"content":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]},"finish_reason":null}]}
+    data: {"id":"chatcmpl-ID","object":"chat.completion.chunk","created":TIME,"model":"coder","choices":[{"index":0,"delta":{"content":""},"logprobs":{"content":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]},"finish_reason":null}]}
 
     data: {"id":"chatcmpl-ID","object":"chat.completion.chunk","created":TIME,"model":"coder","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
 
@@ -84,7 +84,7 @@ async fn a_whole_answer() {
     x-harmonic-slot: 3
     x-harmonic-queue-ms: 12
 
-    {"id":"chatcmpl-ID","object":"chat.completion","created":TIME,"model":"coder","choices":[{"index":0,"message":{"role":"assistant","content":"say \"é\"\n\\","reasoning_content":"hm"},"logprobs":{"content":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":2}}}
+    {"id":"chatcmpl-ID","object":"chat.completion","created":TIME,"model":"coder","choices":[{"index":0,"message":{"role":"assistant","content":"say \"é\"\n\\","reasoning_content":"hm"},"logprobs":{"content":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":2}}}
     "#));
 }
 

@@ -38,7 +38,7 @@ async fn a_chat_in_lines() {
 
     {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"","thinking":"hm"},"done":false}
     {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":"say \"é\"\n\\"},"done":false}
-    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":""},"logprobs":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}],"done":false}
+    {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":""},"logprobs":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}],"done":false}
     {"model":"coder:latest","created_at":"TIME","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","total_duration":NANOSECONDS,"load_duration":NANOSECONDS,"prompt_eval_count":7,"prompt_eval_duration":NANOSECONDS,"eval_count":3,"eval_duration":NANOSECONDS}
     "#));
 }

@@ -173,9 +173,9 @@ async fn a_text_is_continued() {
 
     data: {"id":"cmpl-ID","object":"text_completion","created":TIME,"model":"coder","choices":[{"text":"","reasoning_content":"hm","index":0,"logprobs":null,"finish_reason":null}]}
 
-    data: {"id":"cmpl-ID","object":"text_completion","created":TIME,"model":"coder","choices":[{"text":"say \"é\"\n\\","index":0,"logprobs":{"tokens":[],"token_logprobs":[],"top_logprobs":[],"text_offset":[]},"finish_reason":null}]}
+    data: {"id":"cmpl-ID","object":"text_completion","created":TIME,"model":"coder","choices":[{"text":"say \"é\"\n\\","index":0,"logprobs":{"tokens":[],"bytes":[],"token_logprobs":[],"top_logprobs":[],"text_offset":[]},"finish_reason":null}]}
 
-    data: {"id":"cmpl-ID","object":"text_completion","created":TIME,"model":"coder","choices":[{"text":"","index":0,"logprobs":{"tokens":["�"],"token_logprobs":[-9999.0],"top_logprobs":[{"é":-0.5}],"text_offset":[0]},"finish_reason":null}]}
+    data: {"id":"cmpl-ID","object":"text_completion","created":TIME,"model":"coder","choices":[{"text":"","index":0,"logprobs":{"tokens":["bytes:\\xc3"],"bytes":[[195]],"token_logprobs":[-9999.0],"top_logprobs":[{"é":-0.5}],"text_offset":[0]},"finish_reason":null}]}
 
     data: {"id":"cmpl-ID","object":"text_completion","created":TIME,"model":"coder","choices":[{"text":"","index":0,"logprobs":null,"finish_reason":"stop"}]}
 
@@ -190,7 +190,7 @@ async fn a_text_is_continued() {
     x-harmonic-slot: 3
     x-harmonic-queue-ms: 12
 
-    {"id":"cmpl-ID","object":"text_completion","created":TIME,"model":"coder","choices":[{"text":"say \"é\"\n\\","reasoning_content":"hm","index":0,"logprobs":{"tokens":["�"],"token_logprobs":[-9999.0],"top_logprobs":[{"é":-0.5}],"text_offset":[0]},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":2}}}
+    {"id":"cmpl-ID","object":"text_completion","created":TIME,"model":"coder","choices":[{"text":"say \"é\"\n\\","reasoning_content":"hm","index":0,"logprobs":{"tokens":["bytes:\\xc3"],"bytes":[[195]],"token_logprobs":[-9999.0],"top_logprobs":[{"é":-0.5}],"text_offset":[0]},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":2}}}
     "#));
 }
 
@@ -245,19 +245,19 @@ async fn a_response_in_a_stream() {
     data: {"type":"response.output_text.delta","item_id":"msg_ID_1","output_index":1,"content_index":0,"delta":"say \"é\"\n\\","logprobs":[],"sequence_number":10}
 
     event: response.output_text.delta
-    data: {"type":"response.output_text.delta","item_id":"msg_ID_1","output_index":1,"content_index":0,"delta":"","logprobs":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}],"sequence_number":11}
+    data: {"type":"response.output_text.delta","item_id":"msg_ID_1","output_index":1,"content_index":0,"delta":"","logprobs":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}],"sequence_number":11}
 
     event: response.output_text.done
-    data: {"type":"response.output_text.done","item_id":"msg_ID_1","output_index":1,"content_index":0,"text":"say \"é\"\n\\","logprobs":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}],"sequence_number":12}
+    data: {"type":"response.output_text.done","item_id":"msg_ID_1","output_index":1,"content_index":0,"text":"say \"é\"\n\\","logprobs":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}],"sequence_number":12}
 
     event: response.content_part.done
-    data: {"type":"response.content_part.done","item_id":"msg_ID_1","output_index":1,"content_index":0,"part":{"type":"output_text","text":"say \"é\"\n\\","annotations":[],"logprobs":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]},"sequence_number":13}
+    data: {"type":"response.content_part.done","item_id":"msg_ID_1","output_index":1,"content_index":0,"part":{"type":"output_text","text":"say \"é\"\n\\","annotations":[],"logprobs":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]},"sequence_number":13}
 
     event: response.output_item.done
-    data: {"type":"response.output_item.done","output_index":1,"item":{"type":"message","id":"msg_ID_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"say \"é\"\n\\","annotations":[],"logprobs":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]}]},"sequence_number":14}
+    data: {"type":"response.output_item.done","output_index":1,"item":{"type":"message","id":"msg_ID_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"say \"é\"\n\\","annotations":[],"logprobs":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]}]},"sequence_number":14}
 
     event: response.completed
-    data: {"type":"response.completed","response":{"id":"resp_ID","object":"response","created_at":TIME,"status":"completed","error":null,"incomplete_details":null,"instructions":null,"max_output_tokens":null,"model":"coder","output":[{"type":"reasoning","id":"rs_ID_0","summary":[],"content":[{"type":"reasoning_text","text":"hm"}],"status":"completed"},{"type":"message","id":"msg_ID_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"say \"é\"\n\\","annotations":[],"logprobs":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]}]}],"parallel_tool_calls":true,"previous_response_id":null,"reasoning":{},"store":false,"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_logprobs":null,"top_p":null,"truncation":"disabled","usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":10},"metadata":{}},"sequence_number":15}
+    data: {"type":"response.completed","response":{"id":"resp_ID","object":"response","created_at":TIME,"status":"completed","error":null,"incomplete_details":null,"instructions":null,"max_output_tokens":null,"model":"coder","output":[{"type":"reasoning","id":"rs_ID_0","summary":[],"content":[{"type":"reasoning_text","text":"hm"}],"status":"completed"},{"type":"message","id":"msg_ID_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"say \"é\"\n\\","annotations":[],"logprobs":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-0.5,"bytes":[195,169]}]}]}]}],"parallel_tool_calls":true,"previous_response_id":null,"reasoning":{},"store":false,"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_logprobs":null,"top_p":null,"truncation":"disabled","usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":10},"metadata":{}},"sequence_number":15}
     "#));
 }
 

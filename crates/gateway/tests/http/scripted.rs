@@ -10,8 +10,8 @@ use harmonic_engine::{
     Generation, Granted, Health, Identity, ReslotError,
 };
 use harmonic_types::{
-    AgentName, Event, FinishReason, KvLayout, KvType, Prompt, Refused, Request, TokenLogprob,
-    Tokens, Usage,
+    AgentName, Event, FinishReason, KvLayout, KvType, Prompt, Refused, Request, TokenBytes,
+    TokenLogprob, Tokens, Usage,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -186,9 +186,9 @@ pub fn finished(reason: FinishReason) -> Event {
 /// A short answer with some of everything that JSON has to escape, reasoning and log-probabilities.
 pub fn answer() -> Vec<Event> {
     let logprobs = vec![TokenLogprob {
-        text: "\u{fffd}".to_owned(),
+        token: TokenBytes(vec![0xC3]),
         logprob: f32::NEG_INFINITY,
-        top: vec![("é".to_owned(), -0.5)],
+        top: vec![("é".into(), -0.5)],
     }];
     vec![
         Event::Reasoning { text: "hm".to_owned() },

@@ -11,6 +11,8 @@ mod documents;
 mod elsewhere;
 mod emit;
 mod harness;
+#[cfg(unix)]
+mod interrupt;
 mod keys;
 mod logs;
 mod plan;

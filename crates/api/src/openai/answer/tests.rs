@@ -1,15 +1,12 @@
-use harmonic_types::Usage;
+use harmonic_types::{TokenBytes, Usage};
 use proptest::prelude::*;
 
 use super::*;
 
 fn logprob() -> impl Strategy<Value = TokenLogprob> {
-    (
-        any::<String>(),
-        -50.0f32..=0.0,
-        prop::collection::vec((any::<String>(), -50.0f32..=0.0), 0..3),
-    )
-        .prop_map(|(text, logprob, top)| TokenLogprob { text, logprob, top })
+    let token = || any::<Vec<u8>>().prop_map(TokenBytes);
+    (token(), -50.0f32..=0.0, prop::collection::vec((token(), -50.0f32..=0.0), 0..3))
+        .prop_map(|(token, logprob, top)| TokenLogprob { token, logprob, top })
 }
 
 /// The events of one answer, its calls counted as an engine counts them.
@@ -141,13 +138,13 @@ impl Added {
 #[test]
 fn what_json_has_no_number_for_is_written_as_openai_does() {
     let token = TokenLogprob {
-        text: "\u{fffd}".to_owned(),
+        token: TokenBytes(vec![0xC3]),
         logprob: f32::NEG_INFINITY,
-        top: vec![("é".to_owned(), f32::NAN)],
+        top: vec![("é".into(), f32::NAN)],
     };
     insta::assert_snapshot!(
         serde_json::to_string(&entries(&[token])).expect("JSON"),
-        @r#"{"content":[{"token":"�","logprob":-9999.0,"bytes":null,"top_logprobs":[{"token":"é","logprob":-9999.0,"bytes":[195,169]}]}]}"#
+        @r#"{"content":[{"token":"�","logprob":-9999.0,"bytes":[195],"top_logprobs":[{"token":"é","logprob":-9999.0,"bytes":[195,169]}]}]}"#
     );
 }
 

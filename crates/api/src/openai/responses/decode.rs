@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::request::{ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, ToolBody};
 use crate::checks::{self, no_nul, within};
 use crate::invalid::Invalid;
-use crate::openai::{Content, content_text, of_function, word_of_choice};
+use crate::openai::{Content, content_result, content_text, of_function, word_of_choice};
 use crate::said::{Said, WordOr};
 use crate::tools;
 
@@ -73,8 +73,10 @@ fn messages(
             messages.push(Message::new(Role::User, text));
         }
         Some(Said::Parts(items)) if !items.is_empty() => {
+            let results = |item: &ItemBody| item.kind.as_deref() == Some("function_call_output");
+            let last = items.iter().rposition(|item| !results(item)).unwrap_or(0);
             for (index, item) in items.into_iter().enumerate() {
-                self::item(&format!("input[{index}]"), item, &mut messages)?;
+                self::item(&format!("input[{index}]"), item, index < last, &mut messages)?;
             }
         }
         _ => return Err(Invalid::value("input", "must hold a text or at least one item")),
@@ -92,8 +94,13 @@ fn text(path: &str, content: Content, kinds: &[&str]) -> Result<String, Invalid>
     Ok(text)
 }
 
-/// Puts the item at `path` into `messages`.
-fn item(path: &str, item: ItemBody, messages: &mut Vec<Message>) -> Result<(), Invalid> {
+/// Puts the item at `path` into `messages`; `is_old` where another than a result follows.
+fn item(
+    path: &str,
+    item: ItemBody,
+    is_old: bool,
+    messages: &mut Vec<Message>,
+) -> Result<(), Invalid> {
     match item.kind.as_deref() {
         None | Some("message") => message(path, item, messages),
         Some("reasoning") => {
@@ -109,7 +116,7 @@ fn item(path: &str, item: ItemBody, messages: &mut Vec<Message>) -> Result<(), I
         Some("function_call") => {
             let id = field(path, "call_id", item.call_id)?;
             let name = field(path, "name", item.name)?;
-            let arguments = field(path, "arguments", item.arguments)?;
+            let arguments = tools::arguments(item.arguments.unwrap_or_default());
             let call = tools::call(path, id, name, arguments)?;
             match messages.last_mut() {
                 Some(last) if last.role == Role::Assistant => last.tool_calls.push(call),
@@ -124,7 +131,9 @@ fn item(path: &str, item: ItemBody, messages: &mut Vec<Message>) -> Result<(), I
             let id = field(path, "call_id", item.call_id)?;
             no_nul(&format!("{path}.call_id"), &id)?;
             let output = field(path, "output", item.output)?;
-            let output = text(&format!("{path}.output"), output, &["input_text", "text"])?;
+            let path = format!("{path}.output");
+            let output = content_result(&path, output, &["input_text", "text"], is_old)?;
+            no_nul(&path, &output)?;
             messages.push(Message { tool_call_id: Some(id), ..Message::new(Role::Tool, output) });
             Ok(())
         }

@@ -82,7 +82,7 @@ fn items(message: &Message) -> Vec<ItemBody> {
                 kind: kind("function_call"),
                 call_id: Some(call.id.clone()),
                 name: Some(call.name.clone()),
-                arguments: Some(call.arguments.clone()),
+                arguments: Some(call.arguments.clone().into()),
                 ..ItemBody::default()
             });
             reasoning.into_iter().chain(said).chain(calls).collect()

@@ -148,9 +148,10 @@ pub struct ItemBody {
     /// Of a call: the tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Of a call: JSON text.
+    /// Of a call: JSON text. An object or nothing is read as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arguments: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub arguments: Option<Value>,
     /// Of a call's output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Content>,

@@ -8,6 +8,8 @@ use minijinja::{Error, ErrorKind, Value};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter};
 
+use super::budget::{Bounded, charge_value};
+
 /// One line, with these between items and after keys.
 struct OneLine {
     item: String,
@@ -42,15 +44,21 @@ pub(in crate::chat) fn json_text(value: &serde_json::Value) -> String {
     written(value, OneLine { item: ", ".to_owned(), key: ": ".to_owned() }).unwrap_or_default()
 }
 
-fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, serde_json::Error> {
-    let mut bytes = Vec::new();
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, Error> {
+    let mut text = Bounded::default();
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter)).map_err(
+        |error| {
+            let reason = format!("cannot write this as JSON: {error}");
+            Error::new(ErrorKind::InvalidOperation, reason)
+        },
+    )?;
+    text.text()
 }
 
 /// The filter: as in Hugging Face's `apply_chat_template`, nothing is escaped for HTML.
 #[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
 pub(super) fn tojson(value: &Value, indent: Option<u16>, named: Kwargs) -> Result<Value, Error> {
+    charge_value(value)?;
     let indent = match indent {
         Some(indent) => Some(indent),
         None => named.get::<Option<u16>>("indent")?,
@@ -68,7 +76,5 @@ pub(super) fn tojson(value: &Value, indent: Option<u16>, named: Kwargs) -> Resul
             written(value, OneLine { item, key })
         }
     };
-    text.map(Value::from).map_err(|error| {
-        Error::new(ErrorKind::InvalidOperation, format!("cannot write this as JSON: {error}"))
-    })
+    text.map(Value::from)
 }

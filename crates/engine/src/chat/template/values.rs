@@ -3,62 +3,79 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use harmonic_types::{Message, Tool};
+use harmonic_types::{Message, Tool, ToolCall};
 use serde_json::{Map, Value, json};
 
+use super::json::json_text;
+use crate::chat::marks::Marks;
+
 /// What a template wants of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub(super) struct Wishes {
     /// Arguments as text; most want the object.
     pub(super) text_arguments: bool,
     /// Ids of nine letters and digits (Mistral's raise an error for others).
     pub(super) short_ids: bool,
+    /// What is said as a list of parts, of which there is one.
+    pub(super) parts: bool,
+    /// Arguments that are no object as the one member of one.
+    pub(super) whole_arguments: bool,
 }
 
 /// A tool as OpenAI describes it.
-pub(in crate::chat) fn tool_value(tool: &Tool) -> Value {
+pub(in crate::chat) fn tool_value(tool: &Tool, marks: &Marks) -> Value {
     let parameters = serde_json::from_str(&tool.parameters).unwrap_or_else(|_| json!({}));
     json!({
         "type": "function",
         "function": {
-            "name": tool.name,
+            "name": marks.text(&tool.name),
             // Templates add it to other strings.
-            "description": tool.description.as_deref().unwrap_or_default(),
-            "parameters": parameters as Value,
+            "description": marks.text(tool.description.as_deref().unwrap_or_default()),
+            "parameters": marks.json(parameters),
         },
     })
 }
 
-/// `messages`; a tool's result gets the tool's name where a call before it tells.
-pub(super) fn message_values(messages: &[Message], wishes: Wishes) -> Vec<Value> {
+/// `messages`, whose contents are marked; a tool's result gets the tool's name where a call before
+/// it tells.
+pub(super) fn message_values(messages: &[Message], wishes: Wishes, marks: &Marks) -> Vec<Value> {
     let mut names: HashMap<&str, &str> = HashMap::new();
     let mut values = Vec::with_capacity(messages.len());
     for message in messages {
         for call in &message.tool_calls {
             names.insert(&call.id, &call.name);
         }
-        values.push(value(message, &names, wishes));
+        values.push(value(message, &names, wishes, marks));
     }
     values
 }
 
-fn value(message: &Message, names: &HashMap<&str, &str>, wishes: Wishes) -> Value {
-    let id = |id: &str| if wishes.short_ids { short(id) } else { id.to_owned() };
+/// Whether a call's arguments are no object.
+pub(super) fn has_broken_calls(messages: &[Message]) -> bool {
+    let mut calls = messages.iter().flat_map(|message| &message.tool_calls);
+    calls.any(|call| object(&call.arguments).is_none())
+}
+
+fn value(message: &Message, names: &HashMap<&str, &str>, wishes: Wishes, marks: &Marks) -> Value {
+    let id = |id: &str| if wishes.short_ids { short(id) } else { marks.text(id) };
     let mut value = Map::new();
     value.insert("role".to_owned(), message.role.as_str().into());
-    value.insert("content".to_owned(), message.content.as_str().into());
+    let content = message.content.as_str();
+    let content =
+        if wishes.parts { json!([{"type": "text", "text": content}]) } else { content.into() };
+    value.insert("content".to_owned(), content);
     if let Some(reasoning) = &message.reasoning {
         value.insert("reasoning_content".to_owned(), reasoning.as_str().into());
     }
     if !message.tool_calls.is_empty() {
         let calls = message.tool_calls.iter().map(|call| {
-            let object = serde_json::from_str(&call.arguments).ok().filter(Value::is_object);
-            let arguments = object.filter(|_| !wishes.text_arguments);
-            let arguments = arguments.unwrap_or_else(|| call.arguments.as_str().into());
+            let name = marks.text(&call.name);
+            let arguments = arguments(call, wishes, marks);
             json!({
                 "id": id(&call.id),
                 "type": "function",
-                "function": {"name": call.name, "arguments": arguments},
+                "function": {"name": name, "arguments": arguments},
             })
         });
         value.insert("tool_calls".to_owned(), calls.collect());
@@ -66,10 +83,39 @@ fn value(message: &Message, names: &HashMap<&str, &str>, wishes: Wishes) -> Valu
     if let Some(call) = &message.tool_call_id {
         value.insert("tool_call_id".to_owned(), id(call).into());
         if let Some(name) = names.get(call.as_str()) {
-            value.insert("name".to_owned(), (*name).into());
+            value.insert("name".to_owned(), marks.text(name).into());
         }
     }
     Value::Object(value)
+}
+
+/// What a call was made with, as the template wants it. What a model or a client broke is kept as
+/// text: a conversation must go on after it.
+fn arguments(call: &ToolCall, wishes: Wishes, marks: &Marks) -> Value {
+    let text = call.arguments.trim();
+    match object(text) {
+        Some(_) if wishes.text_arguments && text.starts_with('{') => {
+            marks.text(&call.arguments).into()
+        }
+        Some(object) if wishes.text_arguments => marks.text(&json_text(&object)).into(),
+        Some(object) => marks.json(object),
+        None if wishes.whole_arguments => json!({ "arguments": marks.text(text) }),
+        None => marks.text(text).into(),
+    }
+}
+
+/// The object that `arguments` are: an empty one where there are none, and the one in a text that
+/// was written as JSON twice.
+pub(in crate::chat) fn object(arguments: &str) -> Option<Value> {
+    let text = arguments.trim();
+    if text.is_empty() {
+        return Some(json!({}));
+    }
+    match serde_json::from_str(text).ok()? {
+        Value::Null => Some(json!({})),
+        Value::String(inner) => serde_json::from_str(&inner).ok().filter(Value::is_object),
+        value => Some(value).filter(Value::is_object),
+    }
 }
 
 /// `id` if it has nine letters and digits, else nine that stand for it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use harmonic_sched::Token;
 use harmonic_types::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 
-use super::super::{Budget, Chat, Glue, Piece, Vocabulary};
+use super::super::{Budget, Chat, Glue, Piece, Special, Vocabulary};
 use super::{ByteVocabulary, NO_SYSTEM, PLAIN, agent, chat, rendered};
 
 /// A template in the manner of Hermes: tools in the system message, calls and results in tags.
@@ -132,11 +132,10 @@ impl Vocabulary for Controls {
         259
     }
     fn tokenize(&self, text: &str) -> Vec<Token> {
-        match text {
-            "[TOOL_CALLS]" => vec![Token(257)],
-            "[ARGS]" => vec![Token(258)],
-            text => text.bytes().map(|byte| Token(i32::from(byte))).collect(),
-        }
+        text.bytes().map(|byte| Token(i32::from(byte))).collect()
+    }
+    fn specials(&self) -> Vec<Special> {
+        vec![Special::control(Token(257), "[TOOL_CALLS]"), Special::control(Token(258), "[ARGS]")]
     }
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
         out.extend(u8::try_from(token.0));

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{CallForm, FormatError, Grammars};
-use crate::chat::{Chat, Decoder, Glue, Piece, Vocabulary};
+use crate::chat::{Chat, Decoder, Glue, Piece, Special, Vocabulary};
 use crate::sampling::Sampler;
 
 const END: Token = Token(256);
@@ -24,9 +24,10 @@ impl Vocabulary for Bytes {
         SIZE
     }
     fn tokenize(&self, text: &str) -> Vec<Token> {
-        let control = CONTROLS.iter().find(|(control, _)| *control == text);
-        let bytes = || text.bytes().map(|byte| Token(i32::from(byte))).collect();
-        control.map_or_else(bytes, |(_, token)| vec![*token])
+        text.bytes().map(|byte| Token(i32::from(byte))).collect()
+    }
+    fn specials(&self) -> Vec<Special> {
+        CONTROLS.iter().map(|(text, token)| Special::control(*token, *text)).collect()
     }
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
         out.extend(u8::try_from(token.0));

@@ -1,0 +1,117 @@
+//! Conversations in which a call went wrong go on, in every dialect.
+
+use harmonic_types::{Message, RequestId, Role};
+use serde_json::{Value, json};
+
+use crate::{anthropic, body, ollama, openai};
+
+/// The conversation in `body` as each dialect reads it.
+fn chat(messages: &Value) -> Vec<Message> {
+    let body = json!({"model": "a", "messages": messages}).to_string();
+    let request = openai::parse(body.as_bytes()).and_then(|b| openai::decode(b, RequestId(1)));
+    request.expect("is read").prompt.messages().to_vec()
+}
+
+fn responses(input: &Value) -> Vec<Message> {
+    let body = json!({"model": "a", "input": input}).to_string();
+    let request =
+        body::read(body.as_bytes()).and_then(|body| openai::responses::decode(body, RequestId(1)));
+    request.expect("is read").prompt.messages().to_vec()
+}
+
+fn ollama(messages: &Value) -> Vec<Message> {
+    let body = json!({"model": "a", "messages": messages}).to_string();
+    let request =
+        body::read(body.as_bytes()).and_then(|body| ollama::decode_chat(body, RequestId(1)));
+    request.expect("is read").prompt.messages().to_vec()
+}
+
+fn anthropic(messages: &Value) -> Vec<Message> {
+    let body = json!({"model": "a", "max_tokens": 1, "messages": messages}).to_string();
+    let request =
+        body::read(body.as_bytes()).and_then(|body| anthropic::decode(body, RequestId(1)));
+    request.expect("is read").prompt.messages().to_vec()
+}
+
+#[test]
+fn a_call_is_read_whatever_its_arguments_are() {
+    for (sent, read) in [
+        (json!("{\"a\": 1}"), "{\"a\": 1}"),
+        (json!({"a": 1}), "{\"a\":1}"),
+        (json!(""), ""),
+        (json!(null), "{}"),
+        (json!("{\"a\": tr"), "{\"a\": tr"),
+        (json!([1]), "[1]"),
+    ] {
+        let function = json!({"name": "f", "arguments": sent});
+        let called = json!([
+            {"role": "user", "content": "q"},
+            {"role": "assistant", "content": null, "tool_calls": [{"id": "c", "function": function}]},
+            {"role": "tool", "tool_call_id": "c", "content": "r"},
+            {"role": "user", "content": "q"},
+        ]);
+        let item = json!([
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": sent},
+            {"type": "function_call_output", "call_id": "c", "output": "r"},
+        ]);
+        let blocks = json!([
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": sent}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "r"}]},
+        ]);
+        for messages in [chat(&called), ollama(&called), responses(&item), anthropic(&blocks)] {
+            let calls: Vec<_> = messages.iter().flat_map(|message| &message.tool_calls).collect();
+            assert_eq!(calls.len(), 1);
+            assert_eq!(calls[0].arguments, read, "{sent}");
+        }
+    }
+}
+
+#[test]
+fn an_assistant_may_have_said_nothing() {
+    let messages = json!([
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": null},
+        {"role": "assistant"},
+        {"role": "user", "content": "q"},
+    ]);
+    for messages in [chat(&messages), ollama(&messages)] {
+        assert_eq!(messages[1], Message::new(Role::Assistant, ""));
+    }
+}
+
+#[test]
+fn an_image_in_an_old_result_is_a_word() {
+    let results = |messages: Vec<Message>| -> Vec<String> {
+        let results = messages.into_iter().filter(|message| message.role == Role::Tool);
+        results.map(|message| message.content).collect()
+    };
+    let image = json!([{"type": "text", "text": "seen:"}, {"type": "image_url", "image_url": {"url": "u"}}]);
+    let mut turn = vec![
+        json!({"role": "user", "content": "q"}),
+        json!({"role": "assistant", "content": "", "tool_calls": [{"id": "c", "function": {"name": "f"}}]}),
+        json!({"role": "tool", "tool_call_id": "c", "content": image}),
+    ];
+    let body = json!({"model": "a", "messages": turn}).to_string();
+    let now = openai::parse(body.as_bytes()).and_then(|b| openai::decode(b, RequestId(1)));
+    assert!(now.is_err(), "the model is asked about it now");
+    turn.push(json!({"role": "user", "content": "go on"}));
+    assert_eq!(results(chat(&json!(turn))), ["seen:\n[image]"]);
+
+    let output =
+        json!([{"type": "input_text", "text": "seen:"}, {"type": "input_image", "image_url": "u"}]);
+    let items = json!([
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": output},
+        {"role": "user", "content": "go on"},
+    ]);
+    assert_eq!(results(responses(&items)), ["seen:\n[image]"]);
+
+    let content =
+        json!([{"type": "text", "text": "seen:"}, {"type": "image", "source": {"type": "url"}}]);
+    let blocks = json!([
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": content}]},
+        {"role": "user", "content": "go on"},
+    ]);
+    assert_eq!(results(anthropic(&blocks)), ["seen:\n[image]"]);
+}

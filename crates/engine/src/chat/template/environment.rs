@@ -1,0 +1,59 @@
+//! The environment that Hugging Face's `apply_chat_template` gives a template.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error, ErrorKind, Value};
+
+use super::{NAME, TemplateError, guards, json, methods, source};
+
+/// Stack of the thread that compiles a template: compiling recurses over what a tag holds, of which
+/// there is a limit, and an `elif` over the rest of its block, of which 256 KiB are the limit.
+const STACK_BYTES: usize = 256 << 20;
+/// Calls of macros within macros, each of which counts four.
+const DEPTH: usize = 200;
+
+/// A template, compiled.
+///
+/// # Errors
+/// When it is not valid or beyond a limit.
+pub(super) fn environment(source: String) -> Result<Environment<'static>, TemplateError> {
+    let apart = |work: Box<dyn FnOnce() -> Result<Environment<'static>, Error> + Send>| {
+        let thread = std::thread::Builder::new().name("template".to_owned());
+        thread.stack_size(STACK_BYTES).spawn(work).map_err(|error| error.to_string())
+    };
+    let compiled = apart(Box::new(move || compile(&source)))
+        .and_then(|thread| thread.join().map_err(|_| "its compiler has panicked".to_owned()))
+        .map_err(|reason| TemplateError { action: "cannot be compiled", reason })?;
+    compiled.map_err(|error| TemplateError::new("is not valid", &error))
+}
+
+fn compile(source: &str) -> Result<Environment<'static>, Error> {
+    let mut jinja = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+    let source = source::guarded(source, &syntax)?;
+    jinja.set_syntax(syntax);
+    jinja.set_recursion_limit(DEPTH);
+    jinja.set_unknown_method_callback(methods::call);
+    guards::add_to(&mut jinja);
+    jinja.add_filter("tojson", json::tojson);
+    jinja.add_test("iterable", is_iterable);
+    jinja.add_function("raise_exception", |message: String| -> Result<String, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, message))
+    });
+    jinja.add_function("strftime_now", strftime_now);
+    jinja.add_template_owned(NAME, source)?;
+    Ok(jinja)
+}
+
+/// As Python has it: texts are, `none` is not.
+fn is_iterable(value: &Value) -> bool {
+    !matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number)
+}
+
+/// The present time in UTC.
+fn strftime_now(format: &str) -> Result<String, Error> {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    jiff::fmt::strtime::format(format, &now).map_err(|error| {
+        Error::new(ErrorKind::InvalidOperation, format!("invalid time format `{format}`: {error}"))
+    })
+}

@@ -1,0 +1,188 @@
+//! What minijinja has and we replace: so that marks are not seen, and no step makes more than the
+//! budget allows.
+
+use minijinja::value::{Kwargs, StringInput, Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, State, filters};
+
+use super::budget::{Bounded, charge, charge_value, spend};
+use super::methods::{joined, replaced, split, stripped};
+use super::seen::Seen;
+use crate::chat::marks::unmarked;
+
+/// Hands on a value that an operation has made.
+pub(super) const KEPT: &str = "kept__";
+/// Hands on a value without its marks, to be compared.
+pub(super) const PLAIN: &str = "plain__";
+/// Hands on what is looped over, with the bytes that each round writes as they stand.
+pub(super) const ROUNDS: &str = "rounds__";
+/// A product.
+pub(super) const TIMES: &str = "times__";
+
+/// Longest indentation.
+const WIDEST: usize = 1024;
+
+pub(super) fn add_to(jinja: &mut Environment<'_>) {
+    jinja.add_filter(KEPT, |value: Value| charge_value(&value).map(|()| value));
+    jinja.add_filter(PLAIN, plain);
+    jinja.add_filter(ROUNDS, rounds);
+    jinja.add_filter(TIMES, times);
+    jinja.add_filter("trim", |text: StringInput<'_>, chars: Option<String>| {
+        stripped(&Seen::of(text.as_str()), chars.as_deref(), true, true).to_owned()
+    });
+    jinja.add_filter("replace", |text: StringInput<'_>, old: String, new: String| {
+        replaced(&Seen::of(text.as_str()), &old, &new, None)
+    });
+    jinja.add_filter("split", |text: StringInput<'_>, at: Option<String>, most: Option<i64>| {
+        split(&Seen::of(text.as_str()), at.as_deref(), most, false)
+    });
+    jinja.add_filter("length", length);
+    jinja.add_filter("count", length);
+    jinja.add_filter("string", string);
+    jinja.add_filter("join", join);
+    jinja.add_filter("indent", indent);
+    // None of them is bounded, nor used by any template that is known.
+    for unbounded in ["batch", "slice", "format", "pprint"] {
+        jinja.remove_filter(unbounded);
+    }
+    jinja.remove_global("debug");
+    jinja.set_formatter(write);
+}
+
+/// What a template writes.
+fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) => {
+            charge(text.len() as u64, 1)?;
+            out.write_str(text)?;
+        }
+        None if value.kind() == ValueKind::Undefined => {}
+        None => {
+            charge_value(value)?;
+            out.write_str(&Bounded::show(value)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn plain(value: Value) -> Result<Value, Error> {
+    charge_value(&value)?;
+    let is_marked = |value: &Value| {
+        value.as_str().is_some_and(|text| matches!(unmarked(text), std::borrow::Cow::Owned(_)))
+    };
+    let unmark = |value: Value| match value.as_str() {
+        Some(text) if is_marked(&value) => Value::from(unmarked(text).into_owned()),
+        _ => value,
+    };
+    match value.kind() {
+        ValueKind::Seq if value.try_iter()?.any(|item| is_marked(&item)) => {
+            Ok(value.try_iter()?.map(unmark).collect())
+        }
+        ValueKind::Map if value.try_iter()?.any(|key| is_marked(&key)) => {
+            let pairs: Result<Vec<(Value, Value)>, Error> = value
+                .try_iter()?
+                .map(|key| Ok((unmark(key.clone()), value.get_item(&key)?)))
+                .collect();
+            Ok(Value::from_iter(pairs?))
+        }
+        _ => Ok(unmark(value)),
+    }
+}
+
+fn rounds(value: Value, bytes: u64) -> Result<Value, Error> {
+    let rounds = match value.len() {
+        Some(len) => len as u64,
+        None if value.kind() == ValueKind::Iterable => value.try_iter()?.count() as u64,
+        None => 0,
+    };
+    charge(0, rounds)?;
+    spend(bytes.saturating_mul(rounds), 0)?;
+    Ok(value)
+}
+
+/// As Python multiplies numbers, and repeats texts and lists.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+fn times(left: Value, right: Value) -> Result<Value, Error> {
+    if let (Ok(left), Ok(right)) = (i64::try_from(left.clone()), i64::try_from(right.clone())) {
+        return left.checked_mul(right).map(Value::from).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidOperation, format!("{left} * {right} is too large"))
+        });
+    }
+    let (repeated, count) = if left.is_number() { (&right, &left) } else { (&left, &right) };
+    if repeated.is_number() {
+        let numbers = (f64::try_from(left.clone())?, f64::try_from(right.clone())?);
+        return Ok(Value::from(numbers.0 * numbers.1));
+    }
+    let count = i64::try_from(count.clone())?;
+    let count = usize::try_from(count).unwrap_or(0);
+    if let Some(text) = repeated.as_str() {
+        charge((text.len() as u64).saturating_mul(count as u64), 1)?;
+        return Ok(text.repeat(count).into());
+    }
+    charge(0, (repeated.len().unwrap_or(1) as u64).saturating_mul(count as u64))?;
+    let items: Vec<Value> = repeated.try_iter()?.collect();
+    Ok(std::iter::repeat_n(items, count).flatten().collect())
+}
+
+/// A text's characters are counted without its marks.
+fn length(value: &Value) -> Result<usize, Error> {
+    match value.as_str() {
+        Some(text) => Ok(unmarked(text).chars().count()),
+        None => filters::length(value),
+    }
+}
+
+fn string(value: &Value) -> Result<Value, Error> {
+    if value.as_str().is_some() {
+        return Ok(value.clone());
+    }
+    charge_value(value)?;
+    Bounded::show(value).map(Value::from)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+fn join(
+    values: &Value,
+    separator: Option<StringInput<'_>>,
+    attribute: Option<&str>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let attribute = match attribute {
+        Some(attribute) => Some(attribute),
+        None => named.get::<Option<&str>>("attribute")?,
+    };
+    let named = match &separator {
+        Some(_) => None,
+        None => named.get::<Option<&str>>("d")?,
+    };
+    let separator = separator.as_ref().map_or(named.unwrap_or_default(), |text| text.as_str());
+    charge_value(values)?;
+    match attribute {
+        None => joined(values, separator),
+        Some(name) => {
+            let attributes: Result<Value, Error> =
+                values.try_iter()?.map(|value| value.get_attr(name)).collect();
+            joined(&attributes?, separator)
+        }
+    }
+}
+
+fn indent(
+    text: StringInput<'_>,
+    width: Option<usize>,
+    first: Option<bool>,
+    blank: Option<bool>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let width = match width {
+        Some(width) => Some(width),
+        None => named.get::<Option<usize>>("width")?,
+    };
+    let width = width.unwrap_or(4);
+    if width > WIDEST {
+        let reason = format!("invalid indentation `{width}`: expected at most {WIDEST}");
+        return Err(Error::new(ErrorKind::InvalidOperation, reason));
+    }
+    let lines = text.as_str().matches('\n').count() + 1;
+    charge(text.as_str().len() as u64 + (lines as u64).saturating_mul(width as u64), 1)?;
+    filters::indent(text, Some(width), first, blank, named)
+}

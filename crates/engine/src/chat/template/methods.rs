@@ -1,0 +1,206 @@
+//! The methods that Python's texts have and templates call, blind to marks; and those of lists and
+//! maps.
+
+use minijinja::value::{Kwargs, ValueKind, from_args};
+use minijinja::{Error, ErrorKind, State, Value};
+use minijinja_contrib::pycompat;
+
+use super::budget::{Bounded, charge};
+use super::seen::Seen;
+use crate::chat::marks::unmarked;
+
+/// `value.method(args)`, where minijinja knows no such method.
+///
+/// # Errors
+/// When there is none, or it is called wrongly.
+pub(super) fn call(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    method: &str,
+    args: &[Value],
+) -> Result<Value, Error> {
+    let Some(text) = value.as_str() else {
+        return pycompat::unknown_method_callback(state, value, method, args);
+    };
+    let seen = Seen::of(text);
+    charge(seen.plain().len() as u64, 1)?;
+    match method {
+        "strip" | "lstrip" | "rstrip" => {
+            let (chars,): (Option<&str>,) = from_args(args)?;
+            Ok(stripped(&seen, chars, method != "rstrip", method != "lstrip").into())
+        }
+        "split" | "rsplit" => {
+            let (separator, most, named): (Option<&Value>, Option<i64>, Kwargs) = from_args(args)?;
+            let most = most.or(named.get::<Option<i64>>("maxsplit")?);
+            let separator = separator.filter(|value| !value.is_none());
+            let separator = separator.map(text_of).transpose()?;
+            split(&seen, separator, most, method == "rsplit")
+        }
+        "replace" => {
+            let (old, new, count): (&str, &str, Option<i64>) = from_args(args)?;
+            replaced(&seen, old, new, count)
+        }
+        "removeprefix" | "removesuffix" => {
+            let (affix,): (&str,) = from_args(args)?;
+            let (plain, affix) = (seen.plain(), unmarked(affix));
+            let range = if method == "removeprefix" {
+                plain.strip_prefix(&*affix).map(|rest| plain.len() - rest.len()..plain.len())
+            } else {
+                plain.strip_suffix(&*affix).map(|rest| 0..rest.len())
+            };
+            Ok(range.map_or(text, |range| seen.cut(range)).into())
+        }
+        "find" | "rfind" => {
+            let (what,): (&str,) = from_args(args)?;
+            let (plain, what) = (seen.plain(), unmarked(what));
+            let found = if method == "find" { plain.find(&*what) } else { plain.rfind(&*what) };
+            let index = found.map(|at| i64::try_from(seen.index(at)).unwrap_or(i64::MAX));
+            Ok(index.unwrap_or(-1).into())
+        }
+        "join" => {
+            let (values,): (&Value,) = from_args(args)?;
+            joined(values, text)
+        }
+        "format" => {
+            check_format(text, args)?;
+            pycompat::unknown_method_callback(state, value, method, args)
+        }
+        // What makes a text of every character.
+        "upper" | "lower" | "title" | "capitalize" | "splitlines" => {
+            pycompat::unknown_method_callback(state, value, method, args)
+        }
+        // What asks.
+        _ => {
+            let plain = |value: &Value| value.as_str().map_or_else(|| value.clone(), plain_value);
+            let args: Vec<Value> = args.iter().map(plain).collect();
+            pycompat::unknown_method_callback(state, &plain_value(text), method, &args)
+        }
+    }
+}
+
+/// Holds a format to widths of three digits, and what it makes of `args` to the budget.
+fn check_format(format: &str, args: &[Value]) -> Result<(), Error> {
+    let widest = format.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+    let nested = format.split('{').skip(1).any(|field| !field.is_empty() && !field.contains('}'));
+    if widest > 3 || nested {
+        let reason = "a width of a format has more than three digits or is computed";
+        return Err(Error::new(ErrorKind::InvalidOperation, reason));
+    }
+    let mut bytes = format.len() as u64;
+    for value in args {
+        bytes += Bounded::show(value)?.len() as u64 + 1000;
+    }
+    charge(bytes.saturating_mul(format.matches('{').count() as u64), 1)
+}
+
+fn plain_value(text: &str) -> Value {
+    Value::from(unmarked(text).into_owned())
+}
+
+fn text_of(value: &Value) -> Result<&str, Error> {
+    value.as_str().ok_or_else(|| {
+        let reason = format!("a text is split at a text, not at a value of type {}", value.kind());
+        Error::new(ErrorKind::InvalidOperation, reason)
+    })
+}
+
+/// The text without `chars` at its ends, white space where none are named.
+pub(super) fn stripped<'a>(
+    seen: &Seen<'a>,
+    chars: Option<&str>,
+    at_start: bool,
+    at_end: bool,
+) -> &'a str {
+    let chars: Option<Vec<char>> = chars.map(|chars| unmarked(chars).chars().collect());
+    let goes = |c: char| chars.as_ref().map_or_else(|| c.is_whitespace(), |set| set.contains(&c));
+    let plain = seen.plain();
+    let end = if at_end { plain.trim_end_matches(goes).len() } else { plain.len() };
+    let kept = if at_start { plain[..end].trim_start_matches(goes).len() } else { end };
+    seen.cut(end - kept..end)
+}
+
+/// The parts between separators, runs of white space where none is named; at most `most` + 1, where
+/// that is not negative.
+pub(super) fn split(
+    seen: &Seen<'_>,
+    separator: Option<&str>,
+    most: Option<i64>,
+    from_end: bool,
+) -> Result<Value, Error> {
+    let plain = seen.plain();
+    let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    let parts = most.saturating_add(1);
+    let range = |part: &str| {
+        let start = part.as_ptr() as usize - plain.as_ptr() as usize;
+        Value::from(seen.cut(start..start + part.len()))
+    };
+    let Some(separator) = separator else {
+        return Ok(words(plain, most, from_end).into_iter().map(range).collect());
+    };
+    let separator = unmarked(separator);
+    if separator.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidOperation, "empty separator"));
+    }
+    if from_end {
+        let mut values: Vec<Value> = plain.rsplitn(parts, &*separator).map(range).collect();
+        values.reverse();
+        return Ok(values.into());
+    }
+    Ok(plain.splitn(parts, &*separator).map(range).collect())
+}
+
+/// As Python splits at white space: the rest is trimmed as well.
+fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
+    let (mut words, mut rest) = (Vec::new(), text.trim());
+    while words.len() < most {
+        let cut =
+            if from_end { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
+        let Some(at) = cut else { break };
+        let (before, after) = rest.split_at(at);
+        let (word, later) = if from_end { (after, before) } else { (before, after) };
+        words.push(word.trim());
+        rest = later.trim();
+    }
+    if !rest.is_empty() {
+        words.push(rest);
+    }
+    if from_end {
+        words.reverse();
+    }
+    words
+}
+
+/// The text with `new` for `old`; everywhere, or so many times.
+pub(super) fn replaced(
+    seen: &Seen<'_>,
+    old: &str,
+    new: &str,
+    count: Option<i64>,
+) -> Result<Value, Error> {
+    let most = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
+    let (plain, old) = (seen.plain(), unmarked(old));
+    let (mut written, mut from) = (Bounded::default(), 0);
+    for (at, found) in plain.match_indices(&*old).take(most) {
+        written.push(seen.cut(from..at))?;
+        written.push(new)?;
+        from = at + found.len();
+    }
+    written.push(seen.cut(from..plain.len()))?;
+    written.text().map(Value::from)
+}
+
+/// `values` one after the other, with `separator` between.
+pub(super) fn joined(values: &Value, separator: &str) -> Result<Value, Error> {
+    let mut written = Bounded::default();
+    for (at, value) in values.try_iter()?.enumerate() {
+        if at > 0 {
+            written.push(separator)?;
+        }
+        match value.as_str() {
+            Some(text) => written.push(text)?,
+            None if value.kind() == ValueKind::Undefined => {}
+            None => written.push(&Bounded::show(&value)?)?,
+        }
+    }
+    written.text().map(Value::from)
+}

@@ -1,0 +1,63 @@
+//! A marked text as a template is to see it: without its marks, and with them again in whatever is
+//! cut out of it.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::chat::marks::{self, MARK, unmarked};
+
+/// A text, and where each of its places is in what it looks like.
+pub(super) struct Seen<'a> {
+    marked: &'a str,
+    plain: Cow<'a, str>,
+    /// For each place in `plain`, the one in `marked` right after the character before; empty where
+    /// both are the same.
+    places: Vec<usize>,
+}
+
+impl<'a> Seen<'a> {
+    pub(super) fn of(marked: &'a str) -> Self {
+        let plain = unmarked(marked);
+        let mut places = Vec::new();
+        if let Cow::Owned(plain) = &plain {
+            places.resize(plain.len() + 1, 0);
+            let (mut at, mut rest) = (0, marked);
+            while let Some((c, len)) = marks::first(rest) {
+                rest = &rest[len..];
+                at += c.map_or(0, char::len_utf8);
+                if c.is_some() {
+                    places[at] = marked.len() - rest.len();
+                }
+            }
+        }
+        Self { marked, plain, places }
+    }
+
+    /// The text without marks.
+    pub(super) fn plain(&self) -> &str {
+        &self.plain
+    }
+
+    /// What stands at `range` of the plain text, with its marks. Nothing has none.
+    pub(super) fn cut(&self, range: Range<usize>) -> &'a str {
+        if range.is_empty() {
+            return "";
+        }
+        if self.places.is_empty() {
+            return &self.marked[range];
+        }
+        let end = self.places[range.end];
+        let marks = self.marked[end..].len() - self.marked[end..].trim_start_matches(MARK).len();
+        &self.marked[self.places[range.start]..end + marks]
+    }
+
+    /// The characters of the marked text before the one at `at` of the plain text.
+    pub(super) fn index(&self, at: usize) -> usize {
+        if self.places.is_empty() {
+            return self.marked[..at].chars().count();
+        }
+        let start = self.places[at];
+        let marks = self.marked[start..].chars().take_while(|c| *c == MARK).count();
+        self.marked[..start].chars().count() + marks
+    }
+}

@@ -1,0 +1,334 @@
+//! The text of a template before it is compiled: held to limits, and with guards put in.
+//!
+//! minijinja bounds the steps of a template (its fuel) and its recursion, yet a step may double a
+//! text, and a loop within one filter costs one step. So each operation whose result may be larger
+//! than what it was made of hands its result to a guard, a filter of ours that charges it to the
+//! rendering's [`Budget`](super::budget). Operators that compare hand over what they compare with, so
+//! that the marks in it do not change what they find.
+//!
+//! Invariants: what is put in has no line break and no blank, and wraps whole expressions, so a
+//! template means what it meant.
+//!
+//! Does not do: running anything.
+
+use minijinja::machinery::{Token, ast, parse, tokenize};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Error, ErrorKind};
+
+use super::guards::{KEPT, PLAIN, ROUNDS, TIMES};
+
+/// Most bytes of a template: ten times the longest that is known of a public model.
+pub(super) const SOURCE_BYTES: usize = 256 * 1024;
+/// Most words and signs within one tag. The compiler recurses over them.
+const TAG_TOKENS: usize = 4096;
+/// Of a chain such as `a + b + c + …`, each such many operators are guarded: a guard nests, and the
+/// compiler allows 150 levels.
+const GUARDED_LINK: usize = 16;
+
+/// `source` with guards.
+///
+/// # Errors
+/// When it is too long, a tag of it is, or it is no template.
+pub(super) fn guarded(source: &str, syntax: &SyntaxConfig) -> Result<String, Error> {
+    if source.len() > SOURCE_BYTES {
+        return Err(refused(format!(
+            "it has {} bytes, and at most {SOURCE_BYTES} are read",
+            source.len()
+        )));
+    }
+    let source = without_generation(source);
+    check_tags(&source, syntax)?;
+    let mut guards = Guards { source: &source, inserts: Vec::new(), is_of_several: false };
+    guards.statement(&parse(&source, super::NAME, syntax.clone())?);
+    if guards.is_of_several {
+        return Err(refused("it loads other templates or has blocks for them".to_owned()));
+    }
+    Ok(guards.written())
+}
+
+fn refused(reason: String) -> Error {
+    Error::new(ErrorKind::SyntaxError, reason)
+}
+
+/// `{% generation %}` stands around what the assistant said, for training. To a rendering it is a
+/// block like any other.
+fn without_generation(source: &str) -> String {
+    let mut written = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(at) = rest.find("{%") {
+        let inside = at + 2;
+        let (before, tag) = rest.split_at(inside);
+        written.push_str(before);
+        let name_at = tag.len() - tag.trim_start_matches(['-', '+', ' ', '\t', '\n', '\r']).len();
+        let name = &tag[name_at..];
+        let swaps = [("generation", "if true"), ("endgeneration", "endif")];
+        let ends = |rest: &str| rest.trim_start().trim_start_matches(['-', '+']).starts_with("%}");
+        let found = swaps.iter().find(|(word, _)| name.strip_prefix(word).is_some_and(ends));
+        let (word, swap) = found.copied().unwrap_or_default();
+        written.push_str(&tag[..name_at]);
+        written.push_str(swap);
+        rest = &tag[name_at + word.len()..];
+    }
+    written + rest
+}
+
+fn check_tags(source: &str, syntax: &SyntaxConfig) -> Result<(), Error> {
+    let mut inside = 0;
+    for token in tokenize(source, false, syntax.clone()) {
+        match token?.0 {
+            Token::TemplateData(_) | Token::BlockStart | Token::VariableStart => inside = 0,
+            _ => inside += 1,
+        }
+        if inside > TAG_TOKENS {
+            return Err(refused(format!("a tag of it has more than {TAG_TOKENS} words and signs")));
+        }
+    }
+    Ok(())
+}
+
+struct Guards<'a> {
+    source: &'a str,
+    /// What to put in, where, and in the place of how many bytes.
+    inserts: Vec<(usize, String, usize)>,
+    /// Whether it is one of several templates, of which there is only one here.
+    is_of_several: bool,
+}
+
+impl Guards<'_> {
+    fn written(mut self) -> String {
+        // What closes comes before what opens at the same place; else the order does not matter.
+        // Of those that close, the inner ones were put in first.
+        // A sign comes after what closes its left side.
+        self.inserts.sort_by_key(|(at, text, instead)| (*at, text == "(", *instead));
+        let mut written = String::with_capacity(self.source.len() + 16 * self.inserts.len());
+        let mut from = 0;
+        for (at, text, instead) in &self.inserts {
+            written.push_str(&self.source[from..*at]);
+            written.push_str(text);
+            from = *at + instead;
+        }
+        written + &self.source[from..]
+    }
+
+    fn insert(&mut self, at: usize, text: impl Into<String>) {
+        self.inserts.push((at, text.into(), 0));
+    }
+
+    /// Hands an expression that no postfix follows to `filter`, whose result may be compared,
+    /// added and looped over.
+    fn wrap(&mut self, expression: &ast::Expr<'_>, filter: &str) {
+        self.insert(start(expression), "(");
+        self.insert(end(expression), format!(")|{filter}"));
+    }
+
+    /// The same for a call or a literal, which a postfix may follow.
+    fn wrap_whole(&mut self, expression: &ast::Expr<'_>) {
+        self.insert(start(expression), "(");
+        self.insert(end(expression), format!("|{KEPT})"));
+    }
+
+    fn statements(&mut self, statements: &[ast::Stmt<'_>]) {
+        for statement in statements {
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&mut self, statement: &ast::Stmt<'_>) {
+        match statement {
+            ast::Stmt::Template(node) => self.statements(&node.children),
+            ast::Stmt::EmitExpr(node) => self.expression(&node.expr),
+            ast::Stmt::ForLoop(node) => {
+                self.expression(&node.iter);
+                let body = raw_bytes(&node.body);
+                self.wrap(&node.iter, &format!("{ROUNDS}({body})"));
+                self.expressions(&node.filter_expr);
+                self.statements(&node.body);
+                self.statements(&node.else_body);
+            }
+            ast::Stmt::IfCond(node) => {
+                self.expression(&node.expr);
+                self.statements(&node.true_body);
+                self.statements(&node.false_body);
+            }
+            ast::Stmt::WithBlock(node) => {
+                self.expressions(node.assignments.iter().map(|(_, value)| value));
+                self.statements(&node.body);
+            }
+            ast::Stmt::Set(node) => self.expression(&node.expr),
+            ast::Stmt::SetBlock(node) => {
+                self.expressions(&node.filter);
+                self.statements(&node.body);
+            }
+            ast::Stmt::AutoEscape(node) => self.statements(&node.body),
+            ast::Stmt::FilterBlock(node) => {
+                self.expression(&node.filter);
+                self.statements(&node.body);
+            }
+            ast::Stmt::Macro(node) => self.macro_body(node),
+            ast::Stmt::CallBlock(node) => {
+                self.arguments(&node.call.args);
+                self.macro_body(&node.macro_decl);
+            }
+            ast::Stmt::Do(node) => self.arguments(&node.call.args),
+            ast::Stmt::Block(_)
+            | ast::Stmt::Import(_)
+            | ast::Stmt::FromImport(_)
+            | ast::Stmt::Extends(_)
+            | ast::Stmt::Include(_) => self.is_of_several = true,
+            ast::Stmt::EmitRaw(_) | ast::Stmt::Continue(_) | ast::Stmt::Break(_) => {}
+        }
+    }
+
+    fn macro_body(&mut self, node: &ast::Macro<'_>) {
+        self.expressions(&node.defaults);
+        self.statements(&node.body);
+    }
+
+    fn expressions<'e>(&mut self, expressions: impl IntoIterator<Item = &'e ast::Expr<'e>>) {
+        for expression in expressions {
+            self.expression(expression);
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[ast::CallArg<'_>]) {
+        for argument in arguments {
+            match argument {
+                ast::CallArg::Pos(value)
+                | ast::CallArg::Kwarg(_, value)
+                | ast::CallArg::PosSplat(value)
+                | ast::CallArg::KwargSplat(value) => self.expression(value),
+            }
+        }
+    }
+
+    fn expression(&mut self, expression: &ast::Expr<'_>) {
+        match expression {
+            ast::Expr::Var(_) | ast::Expr::Const(_) => {}
+            ast::Expr::Slice(node) => {
+                self.expression(&node.expr);
+                self.expressions(node.start.iter().chain(&node.stop).chain(&node.step));
+            }
+            ast::Expr::UnaryOp(node) => self.expression(&node.expr),
+            ast::Expr::BinOp(_) => self.chain(expression),
+            ast::Expr::Compare(node) => {
+                self.compared(&node.expr);
+                node.ops.iter().for_each(|op| self.compared(&op.expr));
+            }
+            ast::Expr::IfExpr(node) => {
+                self.expressions([&node.test_expr, &node.true_expr]);
+                self.expressions(&node.false_expr);
+            }
+            ast::Expr::Filter(node) => {
+                self.expressions(&node.expr);
+                self.arguments(&node.args);
+                self.insert(end(expression), format!("|{KEPT}"));
+            }
+            ast::Expr::Test(node) => {
+                self.expression(&node.expr);
+                self.arguments(&node.args);
+            }
+            ast::Expr::GetAttr(node) => self.expression(&node.expr),
+            ast::Expr::GetItem(node) => self.expressions([&node.expr, &node.subscript_expr]),
+            ast::Expr::Call(node) => {
+                self.expression(&node.expr);
+                self.arguments(&node.args);
+                self.wrap_whole(expression);
+            }
+            ast::Expr::List(node) => self.literal(expression, node.items.iter()),
+            ast::Expr::Tuple(node) => self.literal(expression, node.items.iter()),
+            ast::Expr::Map(node) => {
+                self.literal(expression, node.keys.iter().chain(&node.values));
+            }
+        }
+    }
+
+    /// Operators of one level, left to right. An own loop: their tree is as deep as they are many.
+    fn chain(&mut self, expression: &ast::Expr<'_>) {
+        let (mut expression, mut links) = (expression, 0);
+        while let ast::Expr::BinOp(node) = expression {
+            self.expression(&node.right);
+            match node.op {
+                ast::BinOpKind::Mul => self.product(expression, node),
+                ast::BinOpKind::Add | ast::BinOpKind::Concat => {
+                    if links % GUARDED_LINK == 0 {
+                        self.wrap(expression, KEPT);
+                    }
+                    links += 1;
+                }
+                _ => {}
+            }
+            expression = &node.left;
+        }
+        self.expression(expression);
+    }
+
+    /// A product of texts or lists is bounded before it is made.
+    fn product(&mut self, product: &ast::Expr<'_>, node: &ast::BinOp<'_>) {
+        let between = end(&node.left)..start(&node.right);
+        let Some(sign) = self.source.get(between.clone()).and_then(|text| text.find('*')) else {
+            return;
+        };
+        self.insert(start(product), "(");
+        // In the place of the sign; the brackets that stand between belong to either side.
+        self.inserts.push((between.start + sign, format!(")|{TIMES}("), 1));
+        self.insert(end(product), ")");
+    }
+
+    fn compared(&mut self, operand: &ast::Expr<'_>) {
+        self.expression(operand);
+        if !matches!(operand, ast::Expr::Const(_)) {
+            self.wrap(operand, PLAIN);
+        }
+    }
+
+    fn literal<'e>(
+        &mut self,
+        literal: &ast::Expr<'_>,
+        items: impl Iterator<Item = &'e ast::Expr<'e>>,
+    ) {
+        let mut holds_values = false;
+        for item in items {
+            holds_values |= !matches!(item, ast::Expr::Const(_));
+            self.expression(item);
+        }
+        // A tuple may stand without brackets, where a guard would take its last item only.
+        let opens = self.source[start(literal)..].starts_with(['[', '{', '(']);
+        if holds_values && opens {
+            self.wrap_whole(literal);
+        }
+    }
+}
+
+/// Where an expression starts. The span of a postfix says where its last one does.
+fn start(expression: &ast::Expr<'_>) -> usize {
+    let mut expression = expression;
+    loop {
+        expression = match expression {
+            ast::Expr::GetAttr(node) => &node.expr,
+            ast::Expr::GetItem(node) => &node.expr,
+            ast::Expr::Slice(node) => &node.expr,
+            ast::Expr::Call(node) => &node.expr,
+            ast::Expr::Test(node) => &node.expr,
+            ast::Expr::IfExpr(node) => &node.true_expr,
+            ast::Expr::Filter(node) if let Some(filtered) = &node.expr => filtered,
+            other => return other.span().start_offset as usize,
+        }
+    }
+}
+
+fn end(expression: &ast::Expr<'_>) -> usize {
+    expression.span().end_offset as usize
+}
+
+/// Bytes of the template's own text among `statements`, those of loops within them left out.
+fn raw_bytes(statements: &[ast::Stmt<'_>]) -> usize {
+    let bytes = |statement: &ast::Stmt<'_>| match statement {
+        ast::Stmt::EmitRaw(node) => node.raw.len(),
+        ast::Stmt::IfCond(node) => raw_bytes(&node.true_body) + raw_bytes(&node.false_body),
+        ast::Stmt::WithBlock(node) => raw_bytes(&node.body),
+        ast::Stmt::SetBlock(node) => raw_bytes(&node.body),
+        ast::Stmt::FilterBlock(node) => raw_bytes(&node.body),
+        _ => 0,
+    };
+    statements.iter().map(bytes).sum()
+}
