@@ -7,10 +7,10 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway check fmt clippy doc
+.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-gateway check fmt clippy doc
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install or name the tools that the build needs
 	@sh scripts/setup.sh
@@ -46,6 +46,10 @@ bench-counts: build ## hold what `bench` counts against the servers' own counter
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	python3 scripts/bench-counts.py $(TARGET)/release/harmonic \
 		"$${PEER_LLAMA_SERVER:-$(TARGET)/peers/llama-server}"
+
+bench-contexts: build ## hold a team of unequal contexts against one of equal ones
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	python3 scripts/bench-contexts.py $(TARGET)/release/harmonic
 
 bench-gateway: ## measure what the gateway costs (ARGS="crowd --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)

@@ -10,9 +10,9 @@
 //! | park | sequences that gave a borrowed slot back, of what the budget leaves |
 //!
 //! **Layout.** `streams` gives each sequence max(context) cells. `unified` is one pool with room
-//! for the `sequences` largest slots, in which every sequence attends over the whole pool. Streams
-//! are taken when they cost no more (as when all contexts are equal), else the pool; unless one was
-//! measured to be the faster and still gives every agent the same ([`crate::plan()`]).
+//! for the `sequences` largest slots, in which every sequence attends over the whole pool. What the
+//! agents get is reckoned with the cheaper of both; where streams then give them the same, the engine
+//! has streams (`layout.rs`).
 //!
 //! **The paper's rule** (§5.3) counts base weights and KV per slot, whatever the context and however
 //! many slots can be live, and nothing else.

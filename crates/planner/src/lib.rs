@@ -17,6 +17,7 @@ mod document;
 pub mod error;
 pub mod footprint;
 pub mod input;
+mod layout;
 pub mod plan;
 pub mod regroup;
 mod setup;
@@ -28,6 +29,7 @@ mod weights;
 
 pub use error::PlanError;
 pub use input::{PaperFigures, PlanOptions, PlannedModel};
+pub use layout::{LayoutCosts, layout_costs};
 pub use plan::plan;
 pub use regroup::same_slots;
 pub use table::{MemoryRow, memory_table};

@@ -11,6 +11,7 @@ use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
 use crate::footprint::Pricing;
 use crate::input::{PlanOptions, PlannedModel};
+use crate::layout::preferred;
 use crate::setup::best_setup;
 use crate::targets::{floor, target};
 
@@ -60,12 +61,12 @@ pub fn plan(
     }
     for (index, engine) in engines.iter().enumerate() {
         let setup = best_setup(hardware, engine.model, &options.setups);
-        let Some(layout) = setup.and_then(|setup| setup.kv_layout) else { continue };
-        let mut measured = pricings.clone();
-        measured[index] = measured[index].clone().in_layout(layout);
-        let tried = allocate(&measured, &wishes, hardware.memory_budget_bytes);
+        let Some(layout) = preferred(setup, &pricings[index]) else { continue };
+        let mut faster = pricings.clone();
+        faster[index] = faster[index].clone().in_layout(layout);
+        let tried = allocate(&faster, &wishes, hardware.memory_budget_bytes);
         if gives_the_same(&tried, &allocation) {
-            (pricings, allocation) = (measured, tried);
+            (pricings, allocation) = (faster, tried);
         }
     }
     let draft =

@@ -55,9 +55,11 @@ pub fn same_slots(
     costs.sum()
 }
 
-/// The layout that the plan's engine of `model` has because it was measured to be the faster.
+/// The layout that the plan's engine of `model` has because it is the faster: streams, unless the
+/// other was measured to be.
 fn layout_taken(plan: &Plan, model: &str) -> Option<KvLayout> {
-    let setup = plan.setups.iter().find(|setup| setup.model == model)?;
     let engine = plan.engines.iter().find(|engine| engine.model == model)?;
-    setup.kv_layout.filter(|layout| *layout == engine.kv_layout)
+    let setup = plan.setups.iter().find(|setup| setup.model == model);
+    let faster = setup.and_then(|setup| setup.kv_layout).unwrap_or(KvLayout::Streams);
+    (engine.kv_layout == faster).then_some(faster)
 }

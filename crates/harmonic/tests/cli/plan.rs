@@ -231,7 +231,10 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     sharing   saves 32.7 GB: with an engine for each agent the same slots take 129.7 GB
     parallel  a tier's target is 100%, 75%, 50% or a third of 16, rounded down, at least 1; 16 is
               from qwen3:4b on dgx-spark, of the paper (ollama/0.15): sweet spot 16x
-    layout    the cheaper of streams and unified; not measured (`harmonic bench --layouts` does)
+    layout    qwen3-4b: streams, no dearer than one pool
+    layout    qwen3-8b: streams, no dearer than one pool
+    layout    qwen3-14b: streams, no dearer than one pool
+    layout    streams wherever they fit the budget; `harmonic bench --layouts` measures both
     bandwidth 273 GB/s rated and 198 to 237 reached; the paper states 500
     ");
     let paper = user.run(args.split(' ').chain(["--budget", "paper"]));

@@ -66,6 +66,20 @@ fn a_setup_of_another_machine_model_or_file_is_not_used() {
     assert_eq!(plan.setups.len(), 1, "the format is what it speaks of");
 }
 
+#[test]
+fn a_pool_that_was_measured_to_be_the_faster_is_taken_where_streams_would_fit() {
+    let stack = StackSpec {
+        name: "unequal".to_owned(),
+        agents: vec![
+            agent("long", Tier::Specialists, "smollm2:135m", 8192),
+            agent("short", Tier::Executive, "smollm2:135m", 512),
+        ],
+    };
+    let layout = |setups: &[MeasuredSetup]| with(&spark(), &stack, setups).engines[0].kv_layout;
+    assert_eq!(layout(&[]), KvLayout::Streams);
+    assert_eq!(layout(&[setup("smollm2:135m", Some("b179"))]), KvLayout::Unified);
+}
+
 /// Unequal contexts: streams cost max(context) × sequences, and a small budget has no room for it.
 #[test]
 fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
@@ -87,7 +101,7 @@ fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
         let slots =
             |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
         assert_eq!(slots(&measured), slots(&plain), "with {gb} GB nobody gets less");
-        assert_eq!(plain.engines[0].kv_layout, KvLayout::Unified);
+        assert_eq!(plain.engines[0].kv_layout, measured.engines[0].kv_layout);
         (measured.engines[0].kv_layout, measured.provenance.contains_key("/engines/0/kv_layout"))
     };
     assert_eq!(planned(64.0), (KvLayout::Streams, true));

@@ -36,7 +36,7 @@ pub fn explanation(
         engine_ledger(plan, engine, shape)
     });
     let mut parts: Vec<String> = engines.collect();
-    parts.push(sums(plan, hardware, costs));
+    parts.push(sums(plan, hardware, models, costs));
     parts.join("\n\n")
 }
 
@@ -149,7 +149,12 @@ fn by_the_paper(item: LedgerItem, engine: &EnginePlan) -> (&'static str, String)
     }
 }
 
-fn sums(plan: &Plan, hardware: &Hardware, costs: SlotCosts) -> String {
+fn sums(
+    plan: &Plan,
+    hardware: &Hardware,
+    models: &BTreeMap<String, PlannedModel>,
+    costs: SlotCosts,
+) -> String {
     let budget = plan.hardware.memory_budget_bytes;
     let total = hardware.memory_total_bytes;
     let reserve = plan.reserve_bytes;
@@ -161,7 +166,7 @@ fn sums(plan: &Plan, hardware: &Hardware, costs: SlotCosts) -> String {
         labelled("left", &format!("{}", plan.headroom_bytes)),
         labelled("sharing", &saving(plan.sharing, costs)),
         labelled("parallel", &parallel(plan)),
-        layouts(plan),
+        layouts(plan, models),
     ];
     if let Some(bandwidth) = profile::bandwidth(&hardware.profile) {
         let gb = |rate: harmonic_types::BytesPerSecond| format!("{:.0}", rate.0 / 1e9);

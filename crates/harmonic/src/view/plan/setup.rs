@@ -1,6 +1,9 @@
 //! What a plan took from measured setups, and why an engine has its layout.
 
-use harmonic_types::{EnginePlan, Plan, PlanSetup};
+use std::collections::BTreeMap;
+
+use harmonic_planner::{LayoutCosts, PlannedModel, layout_costs};
+use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanSetup};
 
 use crate::view::lines::labelled;
 use crate::view::setup::layout;
@@ -21,34 +24,54 @@ pub fn line(setup: &PlanSetup) -> String {
     labelled("setup", &text)
 }
 
-/// Why each engine has its layout, a line for each that was measured and one for the others.
-pub fn layouts(plan: &Plan) -> String {
+/// Why each engine has its layout, and what that costs; a line for each, and one more where none was
+/// measured.
+pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
     let setup = |engine: &EnginePlan| {
         let mut known = plan.setups.iter().filter(|setup| setup.kv_layout.is_some());
         known.find(|setup| setup.model == engine.model)
     };
-    let measured = plan.engines.iter().filter_map(|engine| {
-        let PlanSetup { kv_layout, parallel, .. } = setup(engine)?;
-        let (has, faster) = (engine.kv_layout, kv_layout.unwrap_or_default());
-        let why = if has == faster {
-            format!("measured to be the faster at {parallel}x")
-        } else {
-            format!(
-                "the cheaper; {} was measured to be the faster at {parallel}x, and would cost an \
-                 agent slots or context",
-                layout(faster)
-            )
-        };
-        Some(labelled("layout", &format!("{}: {}, {why}", engine.id, layout(has))))
-    });
-    let mut lines: Vec<String> = measured.collect();
-    if plan.engines.iter().any(|engine| setup(engine).is_none()) {
-        let others = if lines.is_empty() { "" } else { "of the others " };
-        let text = format!(
-            "{others}the cheaper of streams and unified; not measured (`harmonic bench \
-             --layouts` does)"
-        );
-        lines.push(labelled("layout", &text));
+    let costs = |engine: &EnginePlan| layout_costs(plan, engine, models.get(&engine.model)?);
+    let mut lines: Vec<String> = plan
+        .engines
+        .iter()
+        .map(|engine| {
+            let has = engine.kv_layout;
+            let mut parts = vec![format!("{}: {}", engine.id, layout(has))];
+            parts.extend(setup(engine).map(|PlanSetup { kv_layout, parallel, .. }| {
+                match kv_layout.filter(|faster| *faster != has) {
+                    None => format!("measured to be the faster at {parallel}x"),
+                    Some(faster) => {
+                        let faster = layout(faster);
+                        format!("though {faster} was measured to be the faster at {parallel}x")
+                    }
+                }
+            }));
+            parts.extend(costs(engine).map(|costs| price(plan.budget, has, costs)));
+            labelled("layout", &parts.join(", "))
+        })
+        .collect();
+    let exact = plan.budget == BudgetRule::Exact;
+    if exact && plan.engines.iter().any(|engine| setup(engine).is_none()) {
+        let text = "streams wherever they fit the budget; `harmonic bench --layouts` measures both";
+        lines.push(labelled("layout", text));
     }
     lines.join("\n")
+}
+
+/// What a layout costs beside the other. The paper's rule takes the cheaper; the exact one takes a
+/// pool only where streams would take something from an agent.
+fn price(rule: BudgetRule, has: KvLayout, LayoutCosts { streams, unified }: LayoutCosts) -> String {
+    let more = streams.saturating_sub(unified);
+    match has {
+        KvLayout::Streams if more == Bytes::ZERO => "no dearer than one pool".to_owned(),
+        KvLayout::Streams => format!("{more} more than one pool"),
+        KvLayout::Unified if more == Bytes::ZERO => "no dearer than streams".to_owned(),
+        KvLayout::Unified if rule == BudgetRule::Paper => {
+            format!("streams would take {more} more")
+        }
+        KvLayout::Unified => {
+            format!("streams would take {more} more, and cost an agent slots or context")
+        }
+    }
 }
