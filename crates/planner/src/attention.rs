@@ -10,8 +10,8 @@
 //! The plain products write every score down, and what a prompt costs grows faster with its length:
 //! one of 3,800 tokens took 10.4 s to prefill where the fused kernel took 7.3 s, on 2 cores with AMX.
 //! Each token that is generated after 1,500 others is the cheaper, 54 against 129 ms for 8 streams.
-//! So the plain products are for contexts of up to [`PLAIN_CELLS`]; who asks for more means to send
-//! long prompts.
+//! So the plain products are for engines whose slots have up to [`PLAIN_CELLS`] on average; who asks
+//! for more means to send long prompts, and one agent that does is no reason to slow all others.
 //!
 //! Invariant: takes nothing from the objective; only what the budget leaves is spent.
 
@@ -19,7 +19,7 @@ use harmonic_types::{Bytes, DeviceKind, KvType};
 
 use crate::footprint::{Footprint, Pricing};
 
-/// Most cells of a stream that plain attention is for.
+/// Most cells of a slot, on average, that plain attention is for.
 pub(crate) const PLAIN_CELLS: u64 = 4096;
 
 /// Whether plain attention is the faster on such a device with such a cache, in streams.

@@ -49,6 +49,8 @@ pub struct Footprint {
     pub sequences: u32,
     /// Cells of the KV cache in all.
     pub kv_tokens: u64,
+    /// Mean context of the slots, in cells.
+    pub mean_context: u64,
     /// Weights.
     pub weights: Bytes,
     /// KV cache.
@@ -132,13 +134,13 @@ impl<'a> Pricing<'a> {
         Self { plain_pays, amx: has_amx(device), ..self }
     }
 
-    /// `footprint` with plain attention; `None` where that is not the faster, where a stream may
-    /// hold so much that a long prompt would take too long ([`PLAIN_CELLS`]), where the model does
+    /// `footprint` with plain attention; `None` where that is not the faster, where slots may hold so
+    /// much that long prompts would take too long ([`PLAIN_CELLS`]), where the model does
     /// not say how many heads it has, and where it has windows: a restored window lies in other
     /// cells than before, in whose order the plain products sum, and would answer with other bits.
     pub(crate) fn plain(&self, footprint: &Footprint) -> Option<Footprint> {
         let pays = self.plain_pays && self.is_exact() && footprint.layout == KvLayout::Streams;
-        let short = footprint.cells() <= PLAIN_CELLS;
+        let short = footprint.mean_context <= PLAIN_CELLS;
         let full = self.shape.layers.iter().all(|layer| layer.window.is_none());
         (pays && short && full && self.shape.query_heads > 0)
             .then(|| self.with_attention(Attention::Plain, footprint))
@@ -223,6 +225,7 @@ impl<'a> Pricing<'a> {
                 KvLayout::Streams => cells.saturating_mul(sequences.into()),
                 KvLayout::Unified => cells,
             },
+            mean_context: mean_context(slots),
             weights: weights(self.shape, self.amx),
             kv: self.kv.cache(cache),
             prefix: Bytes::ZERO,
@@ -231,6 +234,12 @@ impl<'a> Pricing<'a> {
             overhead: overhead(self.shape),
         }
     }
+}
+
+fn mean_context(slots: &SlotsByContext) -> u64 {
+    let cells = slots.iter().map(|(context, count)| u128::from(*context) * u128::from(*count));
+    let all: u64 = slots.values().sum();
+    u64::try_from(cells.sum::<u128>() / u128::from(all.max(1))).unwrap_or(u64::MAX)
 }
 
 fn largest_context(slots: &SlotsByContext) -> u64 {

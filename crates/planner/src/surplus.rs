@@ -54,6 +54,7 @@ mod tests {
             attention: Attention::Flash,
             sequences: 4,
             kv_tokens: 4096,
+            mean_context: 1024,
             weights: Bytes(1),
             kv: Bytes(kv),
             prefix: Bytes(7),

@@ -2,7 +2,7 @@
 
 use crate::fixtures::{machine, models, spark, starter};
 use harmonic_planner::{PlanOptions, plan};
-use harmonic_types::{Attention, Bytes, EnginePlan, Hardware, KvType, Plan, Tokens};
+use harmonic_types::{Attention, Bytes, EnginePlan, Hardware, KvLayout, KvType, Plan, Tokens};
 
 fn planned(hardware: &Hardware, kv_type: KvType) -> Plan {
     let options = PlanOptions { kv_type, ..PlanOptions::default() };
@@ -47,6 +47,18 @@ fn contexts_for_long_prompts_need_the_fused_kernel() {
         assert_eq!(engine.kv_tokens / u64::from(engine.sequences), u64::from(context));
         assert_eq!(engine.attention, attention, "{context}");
     }
+}
+
+/// One agent with a long context among seven is no reason to decode all others more slowly.
+#[test]
+fn a_long_context_among_short_ones_leaves_plain_attention_to_all() {
+    let mut stack = starter();
+    stack.agents[6].context = Tokens(8192);
+    let planned = plan(&cpu(128.0), &stack, &models(), &PlanOptions::default(), &[]);
+    let planned = planned.expect("it fits");
+    let engine = the_engine(&planned);
+    assert_eq!((engine.kv_layout, engine.attention), (KvLayout::Streams, Attention::Plain));
+    assert_eq!(engine.kv_tokens / u64::from(engine.sequences), 8192, "the price is paid");
 }
 
 #[test]
