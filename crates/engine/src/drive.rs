@@ -84,7 +84,9 @@ pub fn drive<M: Machine>(
             }
         }
         desk.publish(scheduler.load());
+        let copying = clock.now();
         let saved = apply(&mut machine, &step.cache)?;
+        scheduler.cache_took(clock.now().since(copying));
         let mut done = Committed { saved, ..Committed::default() };
         if !step.batch.is_empty() {
             let outcome = machine.run(&step.batch, &mut samplers)?;

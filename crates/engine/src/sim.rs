@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_sched::{Batch, CacheOp, SnapshotId, Token};
-use harmonic_types::{Bytes, Tokens};
+use harmonic_types::{Bytes, KvLayout, Tokens};
 
 use crate::clock::WallClock;
 use crate::engine::{Allocation, EngineError};
@@ -53,21 +53,45 @@ impl Cells {
 pub struct SimMachine {
     paper: PaperMachine,
     kv_tokens: u64,
+    layout: KvLayout,
     sequences: Vec<Cells>,
     snapshots: HashMap<SnapshotId, Cells>,
     logits: Vec<f32>,
 }
 
 impl SimMachine {
-    /// A machine with `sequences` sequences over `kv_tokens` cells.
+    /// A machine with `sequences` sequences over one pool of `kv_tokens` cells.
     pub fn new(paper: PaperMachine, sequences: u32, kv_tokens: u64) -> Self {
         Self {
             paper,
             kv_tokens,
+            layout: KvLayout::Unified,
             sequences: vec![Cells::default(); sequences as usize],
             snapshots: HashMap::new(),
             logits: vec![0.0; vocabulary::SIZE],
         }
+    }
+
+    /// The same with its cells laid out so.
+    #[must_use]
+    pub fn in_layout(self, layout: KvLayout) -> Self {
+        Self { layout, ..self }
+    }
+
+    /// Whether there are cells for all that the sequences hold.
+    fn check_room(&self, action: &'static str) -> Result<(), MachineError> {
+        let mut held = self.sequences.iter().map(|cells| u64::from(cells.len()));
+        let (held, cells) = match self.layout {
+            KvLayout::Streams => {
+                let each = self.kv_tokens / (self.sequences.len() as u64).max(1);
+                (held.max().unwrap_or(0), each)
+            }
+            KvLayout::Unified => (held.by_ref().sum(), self.kv_tokens),
+        };
+        if held > cells {
+            return Err(failed(action, format!("{held} tokens in {cells} cells")));
+        }
+        Ok(())
     }
 
     fn cells(&mut self, seq: harmonic_sched::SeqId) -> Result<&mut Cells, MachineError> {
@@ -82,9 +106,10 @@ impl SimMachine {
 /// # Errors
 /// See [`Local::spawn`].
 pub fn spawn(config: LocalConfig, paper: PaperMachine) -> Result<Local, EngineError> {
-    let (sequences, kv_tokens) = (config.sequences, config.kv_tokens);
+    let (sequences, kv_tokens, layout) = (config.sequences, config.kv_tokens, config.kv_layout);
     Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
-        seat.drive(SimMachine::new(paper, sequences, kv_tokens), &mut WallClock::default())
+        let machine = SimMachine::new(paper, sequences, kv_tokens).in_layout(layout);
+        seat.drive(machine, &mut WallClock::default())
     })
 }
 
@@ -119,6 +144,7 @@ impl Machine for SimMachine {
                     return Err(failed("restore", format!("sequence {} is not empty", seq.0)));
                 }
                 *cells = saved;
+                self.check_room("restore")?;
             }
             CacheOp::Trim { seq, keep } => {
                 let cells = self.cells(seq)?;
@@ -166,10 +192,7 @@ impl Machine for SimMachine {
                 outcome.choices.push(choice.ok_or(MachineError::NoLogits)?);
             }
         }
-        let held: u64 = self.sequences.iter().map(|cells| u64::from(cells.len())).sum();
-        if held > self.kv_tokens {
-            return Err(failed("decode", format!("{held} tokens in {} cells", self.kv_tokens)));
-        }
+        self.check_room("decode")?;
         outcome.pretended = step_time(&self.paper.machine, &self.paper.weights, &load);
         Ok(outcome)
     }

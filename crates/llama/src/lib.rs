@@ -9,6 +9,7 @@
 //! Does not do: scheduling, chat, sampling policy.
 
 mod backend;
+mod cells;
 mod context;
 mod divergence;
 mod engine;

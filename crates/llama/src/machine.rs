@@ -12,6 +12,7 @@ use llama_cpp_2::context::session::{LlamaStateSeqFlags, SeqState};
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
 
+use crate::cells::Cells;
 use crate::context;
 use crate::engine::LlamaSetup;
 use crate::log::Buffers;
@@ -24,12 +25,21 @@ use crate::passes::{Piece, calls};
 pub struct LlamaMachine<'m> {
     context: LlamaContext<'m>,
     batch: LlamaBatch<'static>,
-    snapshots: HashMap<SnapshotId, SeqState>,
+    snapshots: HashMap<SnapshotId, Snapshot>,
+    cells: Cells,
     allocation: Allocation,
     /// Most rows of a batch that may want logits.
     most_outputs: usize,
     layout: KvLayout,
     trims: bool,
+}
+
+/// A saved sequence.
+#[derive(Debug)]
+struct Snapshot {
+    state: SeqState,
+    /// Tokens that it holds.
+    tokens: u32,
 }
 
 impl<'m> LlamaMachine<'m> {
@@ -44,6 +54,7 @@ impl<'m> LlamaMachine<'m> {
             context,
             batch: LlamaBatch::new(setup.batch_tokens as usize, 1),
             snapshots: HashMap::new(),
+            cells: Cells::of(setup),
             allocation: Allocation { weights_bytes, kv_bytes: kv, compute_bytes: compute },
             most_outputs: context::most_outputs(setup) as usize,
             layout: setup.kv_layout,
@@ -64,10 +75,10 @@ impl Machine for LlamaMachine<'_> {
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
         match *op {
             CacheOp::Drop { seq } => {
-                let seq = seq_id(seq.0);
                 self.context
-                    .kv_cache_seq_rm(seq, None, None)
+                    .kv_cache_seq_rm(seq_id(seq.0), None, None)
                     .map_err(|error| failed("dropping a sequence", &error))?;
+                self.cells.set(seq, 0);
             }
             CacheOp::Save { seq, snapshot } => {
                 let state = self
@@ -75,25 +86,38 @@ impl Machine for LlamaMachine<'_> {
                     .state_seq_get(seq_id(seq.0), LlamaStateSeqFlags::empty())
                     .map_err(|error| failed("saving a sequence", &error))?;
                 let bytes = Bytes(state.byte_len() as u64);
-                self.snapshots.insert(snapshot, state);
+                let tokens = self.cells.of_sequence(seq);
+                self.snapshots.insert(snapshot, Snapshot { state, tokens });
                 return Ok(bytes);
             }
             CacheOp::Restore { snapshot, seq } => {
-                let state = self
+                let restoring = "restoring a sequence";
+                let Snapshot { state, tokens } = self
                     .snapshots
                     .get(&snapshot)
-                    .ok_or_else(|| failed("restoring a sequence", &"there is no such snapshot"))?;
+                    .ok_or_else(|| failed(restoring, &"there is no such snapshot"))?;
+                self.cells.check(seq, *tokens).map_err(|reason| failed(restoring, &reason))?;
                 self.context
                     .state_seq_set(state, seq_id(seq.0))
-                    .map_err(|error| failed("restoring a sequence", &error))?;
+                    .map_err(|error| failed(restoring, &error))?;
+                self.cells.set(seq, *tokens);
             }
             CacheOp::Trim { seq, keep } => {
-                self.context
-                    .kv_cache_seq_rm(seq_id(seq.0), Some(keep), None)
+                let trimmed = self
+                    .context
+                    .clear_kv_cache_seq(Some(seq.0), Some(keep), None)
                     .map_err(|error| failed("trimming a sequence", &error))?;
+                if !trimmed {
+                    return Err(failed("trimming a sequence", &"its state cannot be cut back"));
+                }
+                self.cells.set(seq, keep);
             }
             // By way of memory: `seq_cp` between streams copies the whole stream, whatever it holds.
             CacheOp::Move { from, to } => {
+                let tokens = self.cells.of_sequence(from);
+                self.cells
+                    .check(to, tokens)
+                    .map_err(|reason| failed("moving a sequence", &reason))?;
                 let state = self
                     .context
                     .state_seq_get(seq_id(from.0), LlamaStateSeqFlags::empty())
@@ -104,6 +128,8 @@ impl Machine for LlamaMachine<'_> {
                 self.context
                     .kv_cache_seq_rm(seq_id(from.0), None, None)
                     .map_err(|error| failed("moving a sequence", &error))?;
+                self.cells.set(from, 0);
+                self.cells.set(to, tokens);
             }
             CacheOp::Discard { snapshot } => {
                 self.snapshots.remove(&snapshot);
@@ -127,6 +153,11 @@ impl Machine for LlamaMachine<'_> {
                 .map(|(row, at)| (batch.rows[*row].request, self.context.get_logits_ith(*at)))
                 .collect();
             let chosen = samplers.choose_all(&logits).ok_or(MachineError::NoLogits)?;
+            for piece in &call {
+                let row = &batch.rows[piece.row];
+                let after = u32::try_from(piece.to).unwrap_or(u32::MAX);
+                self.cells.set(row.seq, row.position.saturating_add(after));
+            }
             for ((row, _), choice) in sampling.into_iter().zip(chosen) {
                 choices[row] = Some(choice);
             }

@@ -57,6 +57,14 @@ pub struct SchedConfig {
 }
 
 impl SchedConfig {
+    /// Cells that one sequence can have: those of its stream, or of the whole pool.
+    pub fn sequence_cells(&self) -> u64 {
+        match self.kv_layout {
+            KvLayout::Streams => self.kv_tokens / u64::from(self.sequences.max(1)),
+            KvLayout::Unified => self.kv_tokens,
+        }
+    }
+
     /// Most requests that wait per agent, unless somebody says otherwise.
     pub const QUEUE_LIMIT: u32 = 256;
 

@@ -1,9 +1,22 @@
 //! Several engines on one device: one cap on the sequences in flight, and who goes first.
 //!
 //! Each engine reports what it runs and wants before every step and is told how much it may have in
-//! flight. What an engine has by right is kept for it as soon as it wants it; others give back what
-//! they borrowed beyond their own. Lower tiers also yield steps while a higher tier waits for its
-//! first token on another engine.
+//! flight. What an engine is *due* is kept for it as soon as it wants it; others give back what they
+//! borrowed beyond that. Lower tiers also yield steps while a higher tier waits for its first token
+//! on another engine.
+//!
+//! **What is due.** An engine with work is due its guarantee, and at least the floor: one sequence.
+//! Where the guarantees leave less than one for each engine without any, the floor rotates among
+//! these, and one that has seen [`AGEING`] sequences start elsewhere is due its floor at once. So
+//! more may be due than the cap holds; a free place then goes to the engine whose last grant is the
+//! longest ago, a higher tier counting as [`HEAD_START`] grants longer for each tier.
+//!
+//! **Bound.** Let `n` be the number of engines and `max` the cap. Whatever the guarantees (they are
+//! scaled down where they exceed the cap) and whatever the load, an engine that waits with nothing
+//! in flight is granted a place before `AGEING + 3 · HEAD_START + 2 · max + n` sequences have started
+//! elsewhere. Each of these started in the place of one that had completed or was parked, so a
+//! request with `p` others before it in its engine is admitted within `p + 1` times so many
+//! completions, not counting those during which a sequence of its own engine runs.
 //!
 //! Invariant: as long as every engine keeps to its allowance, never more than the cap is in flight,
 //! except for borrowers that cannot be parked; those end by themselves.
@@ -11,6 +24,14 @@
 //! Does not do: choose requests (each engine's [`crate::Scheduler`] does), wait, or lock.
 
 use harmonic_types::Tier;
+
+use crate::guarantee::scaled;
+
+/// Sequences that start elsewhere before an engine with nothing in flight is due one, whatever the
+/// others' guarantees.
+const AGEING: u64 = 32;
+/// Grants by which a tier goes before the next lower one.
+const HEAD_START: u64 = 4;
 
 /// What an engine runs and wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +44,12 @@ pub struct Demand {
     pub urgent: Option<Tier>,
     /// The highest tier of those in flight.
     pub running: Option<Tier>,
+}
+
+impl Demand {
+    fn wanted(self) -> u32 {
+        self.in_flight.saturating_add(self.waiting)
+    }
 }
 
 /// What an engine may do until it reports again.
@@ -41,6 +68,8 @@ struct Engine {
     demand: Demand,
     /// Sequences it may have in flight until it reports again.
     claim: u32,
+    /// [`Device::grants`] when a place was last granted to it, or when it last wanted none.
+    granted: u64,
 }
 
 /// The engines on one device.
@@ -48,44 +77,105 @@ struct Engine {
 pub struct Device {
     max_in_flight: u32,
     engines: Vec<Engine>,
+    /// Places that were granted so far.
+    grants: u64,
 }
 
 impl Device {
-    /// A device for engines with these guarantees, which are meant to sum to at most
-    /// `max_in_flight`.
+    /// A device for engines with these guarantees; where they sum to more than `max_in_flight`, they
+    /// are scaled down to it.
     pub fn new(max_in_flight: u32, guaranteed: impl IntoIterator<Item = u32>) -> Self {
-        let engine = |guaranteed| Engine { guaranteed, demand: Demand::default(), claim: 0 };
-        Self { max_in_flight, engines: guaranteed.into_iter().map(engine).collect() }
+        let max_in_flight = max_in_flight.max(1);
+        let guaranteed: Vec<u32> = guaranteed.into_iter().collect();
+        let engine =
+            |guaranteed| Engine { guaranteed, demand: Demand::default(), claim: 0, granted: 0 };
+        let engines = scaled(&guaranteed, max_in_flight).into_iter().map(engine).collect();
+        Self { max_in_flight, engines, grants: 0 }
     }
 
     /// Takes the report of engine `index`.
     pub fn report(&mut self, index: usize, demand: Demand) -> Allowance {
-        let others = || self.engines.iter().enumerate().filter(|(at, _)| *at != index);
-        // What others have, and what they want of what is theirs.
-        let kept: u32 = others()
-            .map(|(_, other)| {
-                let wanted = other.demand.in_flight + other.demand.waiting;
-                other.claim.max(wanted.min(other.guaranteed))
-            })
-            .sum();
-        let free = self.max_in_flight.saturating_sub(kept);
-        let Some(own) = self.engines.get(index) else {
+        let Some(own) = self.engines.get_mut(index) else {
             return Allowance { in_flight: 0, yields: false };
         };
-        // Loans go to the highest tier that waits anywhere.
-        let outranked = others().any(|(_, other)| {
-            let short = other.demand.waiting > 0 && other.demand.in_flight >= other.claim;
-            short && before(other.demand.urgent, demand.urgent)
-        });
-        let by_right = own.guaranteed.max(demand.in_flight);
-        let in_flight = if outranked { free.min(by_right) } else { free };
-        let yields = demand.running.is_some()
-            && others().any(|(_, other)| before(other.demand.urgent, demand.running));
-        let claim = (demand.in_flight + demand.waiting).min(in_flight).max(demand.in_flight);
-        if let Some(own) = self.engines.get_mut(index) {
-            (own.demand, own.claim) = (demand, claim);
+        // A place that it was granted and could not use, for want of cells for instance.
+        let unused = own.demand == demand && own.claim > demand.in_flight;
+        (own.demand, own.claim) = (demand, demand.in_flight);
+        if demand.waiting == 0 {
+            own.granted = self.grants;
+        }
+        let in_flight = self.allowed(index);
+        let running = demand.running;
+        let yields = running.is_some()
+            && self.others(index).any(|other| before(other.demand.urgent, running));
+        let claim = demand.wanted().min(in_flight).max(demand.in_flight);
+        let more = u64::from(claim - demand.in_flight);
+        self.grants += if unused { 0 } else { more };
+        let own = &mut self.engines[index];
+        own.claim = claim;
+        if more > 0 {
+            own.granted = self.grants;
         }
         Allowance { in_flight, yields }
+    }
+
+    /// Sequences that engine `index`, which has just reported, may have in flight.
+    fn allowed(&self, index: usize) -> u32 {
+        let due = self.due();
+        let own = &self.engines[index];
+        let mine = due[index];
+        let place = |at: usize| self.precedence(at);
+        let (mut claimed, mut kept, mut first) = (0u32, 0u32, 0u32);
+        for (at, other) in self.engines.iter().enumerate().filter(|(at, _)| *at != index) {
+            claimed = claimed.saturating_add(other.claim);
+            kept = kept.saturating_add(other.claim.max(due[at]));
+            if place(at) < place(index) {
+                first = first.saturating_add(due[at].saturating_sub(other.claim));
+            }
+        }
+        // Beyond what it is due it has what all others leave of what is due to them.
+        let lent = self.max_in_flight.saturating_sub(kept);
+        // Due, and there is a place that nobody before it is due.
+        let own_place = self.max_in_flight.saturating_sub(claimed.saturating_add(first));
+        let by_right = own_place.max(own.demand.in_flight).min(mine);
+        let allowed = lent.max(by_right);
+        // Loans go to the highest tier that waits anywhere.
+        let outranked = self.others(index).any(|other| {
+            let short = other.demand.waiting > 0 && other.demand.in_flight >= other.claim;
+            short && before(other.demand.urgent, own.demand.urgent)
+        });
+        if outranked { allowed.min(mine.max(own.demand.in_flight)) } else { allowed }
+    }
+
+    fn others(&self, index: usize) -> impl Iterator<Item = &Engine> {
+        self.engines.iter().enumerate().filter(move |(at, _)| *at != index).map(|(_, other)| other)
+    }
+
+    /// What each engine is due of what it wants.
+    fn due(&self) -> Vec<u32> {
+        let mut due: Vec<u32> = self
+            .engines
+            .iter()
+            .map(|engine| engine.demand.wanted().min(engine.guaranteed))
+            .collect();
+        let left = self.max_in_flight.saturating_sub(due.iter().sum());
+        // Those that live by the floor: who runs keeps it to the end of its request.
+        let mut floor: Vec<usize> = (0..due.len())
+            .filter(|at| due[*at] == 0 && self.engines[*at].demand.wanted() > 0)
+            .collect();
+        floor.sort_by_key(|at| (self.engines[*at].claim == 0, self.precedence(*at)));
+        for (place, at) in floor.into_iter().enumerate() {
+            let aged = self.grants - self.engines[at].granted >= AGEING;
+            due[at] = u32::from(place < left.max(1) as usize || aged);
+        }
+        due
+    }
+
+    /// Whose turn it is; the least goes first.
+    fn precedence(&self, at: usize) -> (u64, usize) {
+        let engine = &self.engines[at];
+        let tier = engine.demand.urgent.map_or(0, |tier| u64::from(tier.number()) - 1);
+        (engine.granted + HEAD_START * tier, at)
     }
 }
 
@@ -131,7 +221,165 @@ mod tests {
         assert!(!high.yields);
     }
 
+    /// A team whose engines have work for ever, each request some steps long.
+    struct Team {
+        device: Device,
+        max: u32,
+        engines: Vec<Busy>,
+        completed: u64,
+        /// Whether those beyond their guarantee can be parked.
+        parks: bool,
+    }
+
+    #[derive(Clone, Default)]
+    struct Busy {
+        guaranteed: u32,
+        tier: u8,
+        /// Steps that each running request has left.
+        running: Vec<u32>,
+        waiting: u32,
+        started: u64,
+        /// Sequences that started elsewhere while it waited with nothing in flight.
+        missed: u64,
+    }
+
+    impl Team {
+        fn new(max: u32, guaranteed: &[u32], parks: bool) -> Self {
+            let engine = |(guaranteed, tier)| Busy { guaranteed, tier, ..Busy::default() };
+            let in_force = scaled(guaranteed, max);
+            Self {
+                device: Device::new(max, guaranteed.iter().copied()),
+                max,
+                engines: in_force.into_iter().zip((0..4).cycle()).map(engine).collect(),
+                completed: 0,
+                parks,
+            }
+        }
+
+        /// One step of engine `at`: it reports, starts what it may, and computes.
+        fn step(&mut self, at: usize, steps: u32) {
+            let own = &mut self.engines[at];
+            let in_flight = u32::try_from(own.running.len()).expect("few");
+            let tier = Tier::ALL[usize::from(own.tier)];
+            let allowed = self.device.report(at, demand(in_flight, own.waiting, tier)).in_flight;
+            let kept = if self.parks { allowed.max(own.guaranteed) } else { u32::MAX };
+            let mut started = 0;
+            while own.running.len() > kept as usize {
+                own.running.pop();
+                own.waiting += 1;
+            }
+            while own.running.len() < allowed as usize && own.waiting > 0 {
+                own.running.push(steps);
+                own.waiting -= 1;
+                started += 1;
+            }
+            own.started += started;
+            let before = own.running.len();
+            own.running.retain_mut(|left| {
+                *left -= 1;
+                *left > 0
+            });
+            self.completed += (before - own.running.len()) as u64;
+            let bound =
+                AGEING + 3 * HEAD_START + 2 * u64::from(self.max) + self.engines.len() as u64;
+            for (other, engine) in self.engines.iter_mut().enumerate() {
+                if other == at || engine.waiting == 0 || !engine.running.is_empty() {
+                    engine.missed = 0;
+                } else {
+                    engine.missed += started;
+                    assert!(engine.missed <= bound, "engine {other} has waited for {bound} others");
+                }
+            }
+            let total: usize = self.engines.iter().map(|engine| engine.running.len()).sum();
+            assert!(total <= self.max as usize, "{total} of {}", self.max);
+        }
+    }
+
+    /// Four engines had the four places for ever, and three never any.
+    #[test]
+    fn engines_without_a_guarantee_take_turns() {
+        let mut team = Team::new(4, &[1, 1, 1, 1, 0, 0, 0], true);
+        for round in 0..400 {
+            for at in 0..7 {
+                team.engines[at].waiting = 50;
+                team.step(at, 1 + (round + at as u32) % 5);
+            }
+        }
+        let started: Vec<u64> = team.engines.iter().map(|engine| engine.started).collect();
+        let fair = started.iter().sum::<u64>() / 7;
+        assert!(started.iter().all(|started| started * 4 > fair), "{started:?}");
+    }
+
+    /// The floor of others takes one place of an engine that has them all, not most of them.
+    #[test]
+    fn guarantees_give_way_to_the_floor_only() {
+        let mut team = Team::new(8, &[8, 0, 0, 0, 0], false);
+        for _ in 0..2000 {
+            for at in 0..5 {
+                team.engines[at].waiting = 50;
+                team.step(at, 7);
+            }
+        }
+        let started: Vec<u64> = team.engines.iter().map(|engine| engine.started).collect();
+        let others: u64 = started[1..].iter().sum();
+        assert!(started[1..].iter().all(|started| *started > 0), "{started:?}");
+        assert!(started[0] > 3 * others, "{started:?}");
+    }
+
+    /// Two engines with all the guarantees that there are each waited for the other, for ever.
+    #[test]
+    fn guarantees_beyond_the_cap_are_scaled_down() {
+        let mut team = Team::new(2, &[2, 2, 7], true);
+        for _ in 0..100 {
+            for at in 0..3 {
+                team.engines[at].waiting = 5;
+                team.step(at, 2);
+            }
+        }
+        let started: Vec<u64> = team.engines.iter().map(|engine| engine.started).collect();
+        assert!(started.iter().all(|started| *started > 10), "{started:?}");
+    }
+
     proptest! {
+        /// Whatever the guarantees and the load, whoever waits is admitted in the end.
+        #[test]
+        fn nobody_waits_for_more_than_so_many_others(
+            guaranteed in prop::collection::vec(0..6u32, 1..8),
+            max in 1..9u32,
+            parks in any::<bool>(),
+            tiers in prop::collection::vec(0..4u8, 8),
+            acts in prop::collection::vec((0..8usize, 0..9u32, 1..40u32), 1..60),
+        ) {
+            let mut team = Team::new(max, &guaranteed, parks);
+            for (engine, tier) in team.engines.iter_mut().zip(tiers) {
+                engine.tier = tier;
+            }
+            // The acts again and again: a load that some engines never see the end of.
+            for _ in 0..40 {
+                for (at, arrive, steps) in &acts {
+                    let at = at % guaranteed.len();
+                    team.engines[at].waiting += arrive;
+                    team.step(at, *steps);
+                    // Whoever waits looks for a place when another has reported.
+                    for waiting in 0..guaranteed.len() {
+                        if team.engines[waiting].waiting > 0 && waiting != at {
+                            team.step(waiting, *steps);
+                        }
+                    }
+                }
+            }
+            // And once nothing more arrives, all come to their end.
+            for _ in 0..200_000 {
+                if team.engines.iter().all(|engine| engine.waiting == 0 && engine.running.is_empty()) {
+                    break;
+                }
+                for at in 0..guaranteed.len() {
+                    team.step(at, 1);
+                }
+            }
+            prop_assert!(team.engines.iter().all(|engine| engine.waiting == 0));
+        }
+
         /// Engines that keep to their allowance, with borrowers that can always be parked.
         #[test]
         fn the_cap_holds_and_rights_are_reached(

@@ -12,20 +12,27 @@ use crate::config::AgentShare;
 /// down; an agent with slots gets at least one while there are any left, and what rounding leaves
 /// goes to the largest remainders; ties go to the higher tier, then to the earlier agent.
 pub fn guarantees(agents: &[AgentShare], in_flight: u32) -> Vec<u32> {
-    let slots: u64 = agents.iter().map(|agent| u64::from(agent.slots)).sum();
-    if slots <= u64::from(in_flight) {
-        return agents.iter().map(|agent| agent.slots).collect();
+    let slots: Vec<u32> = agents.iter().map(|agent| agent.slots).collect();
+    divide(&slots, in_flight, |at| agents[at].tier.number())
+}
+
+/// The same for rights that have no tiers.
+pub(crate) fn scaled(rights: &[u32], in_flight: u32) -> Vec<u32> {
+    divide(rights, in_flight, |_| 0)
+}
+
+fn divide(slots: &[u32], in_flight: u32, tier: impl Fn(usize) -> u8) -> Vec<u32> {
+    let all: u64 = slots.iter().copied().map(u64::from).sum();
+    if all <= u64::from(in_flight) {
+        return slots.to_vec();
     }
-    let exact = |agent: &AgentShare| u64::from(agent.slots) * u64::from(in_flight);
+    let exact = |at: usize| u64::from(slots[at]) * u64::from(in_flight);
     let mut rights: Vec<u32> =
-        agents.iter().map(|agent| u32::try_from(exact(agent) / slots).unwrap_or(0)).collect();
+        (0..slots.len()).map(|at| u32::try_from(exact(at) / all).unwrap_or(0)).collect();
     let mut left = in_flight.saturating_sub(rights.iter().sum());
-    let mut order: Vec<usize> = (0..agents.len()).filter(|at| agents[*at].slots > 0).collect();
+    let mut order: Vec<usize> = (0..slots.len()).filter(|at| slots[*at] > 0).collect();
     // The empty-handed first, then by remainder.
-    order.sort_by_key(|at| {
-        let agent = &agents[*at];
-        (rights[*at] > 0, u64::MAX - exact(agent) % slots, agent.tier.number())
-    });
+    order.sort_by_key(|at| (rights[*at] > 0, u64::MAX - exact(*at) % all, tier(*at)));
     for at in order {
         if left == 0 {
             break;
@@ -37,7 +44,7 @@ pub fn guarantees(agents: &[AgentShare], in_flight: u32) -> Vec<u32> {
     // remainder, but there may be more of them than is left: the largest then give.
     for at in 0..rights.len() {
         let richest = (0..rights.len()).max_by_key(|at| rights[*at]);
-        if let (0, true, Some(richest)) = (rights[at], agents[at].slots > 0, richest)
+        if let (0, true, Some(richest)) = (rights[at], slots[at] > 0, richest)
             && rights[richest] > 1
         {
             rights[richest] -= 1;

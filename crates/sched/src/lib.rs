@@ -14,6 +14,7 @@
 mod batch;
 mod chunks;
 mod config;
+mod copies;
 mod device;
 mod guarantee;
 mod ids;

@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+/// Seconds of a token of prefill until one was timed: a small model on a few cores. It only matters
+/// before the first prompt.
+const UNTIMED_PREFILL_S: f64 = 1e-3;
 /// Weight of the latest step.
 const LATEST: f64 = 0.3;
 /// Steps with less prefill say little of what a token of it costs.
@@ -30,14 +33,19 @@ impl Pace {
         Self { bound, decode_s: None, prefill_s: None }
     }
 
-    /// Tokens of prefill that the next step may have while somebody decodes; `None` is no limit,
-    /// as long as nothing is known.
-    pub(crate) fn prefill_tokens(&self) -> Option<usize> {
-        let cost = self.prefill_s.filter(|cost| *cost > 0.0)?;
+    /// Seconds that the next step may spend on anything but decoding while somebody decodes: what
+    /// that leaves of the bound, and at least as much as that, or a slow machine would never get to
+    /// the end of a prompt.
+    pub(crate) fn beside_decoding_s(&self) -> f64 {
         let decode = self.decode_s.unwrap_or(0.0);
-        // Prefill has at least the share that decoding has, or a slow machine would never get to
-        // the end of a prompt.
-        let time = (self.bound.as_secs_f64() - decode).max(decode);
+        (self.bound.as_secs_f64() - decode).max(decode)
+    }
+
+    /// Tokens of prefill that the next step may have while somebody decodes, beside copies in the
+    /// cache that take `copy_s` seconds; `None` is no limit, as long as nothing is known.
+    pub(crate) fn prefill_tokens(&self, copy_s: f64) -> Option<usize> {
+        let cost = self.prefill_s.filter(|cost| *cost > 0.0)?;
+        let time = (self.beside_decoding_s() - copy_s).max(0.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -45,6 +53,11 @@ impl Pace {
         )]
         let tokens = (time / cost) as usize;
         Some((tokens / TILE * TILE).max(TILE))
+    }
+
+    /// Seconds that a token of prefill takes, as far as is known.
+    pub(crate) fn token_s(&self) -> f64 {
+        self.prefill_s.unwrap_or(UNTIMED_PREFILL_S)
     }
 
     /// A step of `decoding` sequences and `prefill` tokens has taken `took`.
@@ -62,7 +75,8 @@ impl Pace {
     }
 }
 
-fn blend(before: Option<f64>, now: f64) -> f64 {
+/// An average in which the latest figure counts most.
+pub(crate) fn blend(before: Option<f64>, now: f64) -> f64 {
     before.map_or(now, |before| before + LATEST * (now - before))
 }
 
@@ -80,17 +94,18 @@ mod tests {
 
     #[test]
     fn prefill_fills_what_decoding_leaves_of_the_bound() {
-        assert_eq!(pace(20, 1000).prefill_tokens(), Some(128));
+        assert_eq!(pace(20, 1000).prefill_tokens(0.0), Some(128));
+        assert_eq!(pace(20, 1000).prefill_tokens(0.1), Some(64), "copies have their part");
     }
 
     #[test]
     fn a_slow_machine_shares_its_time_between_both() {
-        assert_eq!(pace(1000, 10_000).prefill_tokens(), Some(TILE));
-        assert_eq!(pace(1000, 1_000_000).prefill_tokens(), Some(TILE));
+        assert_eq!(pace(1000, 10_000).prefill_tokens(0.0), Some(TILE));
+        assert_eq!(pace(1000, 1_000_000).prefill_tokens(0.0), Some(TILE));
     }
 
     #[test]
     fn nothing_known_is_no_limit() {
-        assert_eq!(Pace::new(Duration::from_millis(200)).prefill_tokens(), None);
+        assert_eq!(Pace::new(Duration::from_millis(200)).prefill_tokens(0.0), None);
     }
 }

@@ -11,11 +11,17 @@ use crate::ids::{SnapshotId, Tick};
 use crate::job::Job;
 use crate::sequence::Sequence;
 
+/// Requests that are admitted before one that waits counts as a tier higher: time alone would bound
+/// how long it waits, not how many go before it.
+const AGEING_ADMISSIONS: u64 = 64;
+
 /// A request that waits.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) job: Job,
     pub(crate) since: Tick,
+    /// Requests that the engine had admitted when it was offered.
+    pub(crate) after: u64,
 }
 
 /// A request that ran on a borrowed slot and has given it back.
@@ -82,9 +88,13 @@ impl Agent {
     }
 
     /// Of its next request: rights before loans, then the aged tier, then age.
-    fn urgency(&self, now: Tick, ageing: Duration) -> Option<Urgency> {
+    fn urgency(&self, now: Tick, ageing: Duration, admitted: u64) -> Option<Urgency> {
         let since = self.waiting_since()?;
-        Some((Reverse(self.has_right()), aged(self.share.tier, now, since, ageing), since))
+        let parked = self.parked.front().map(|parked| parked.sequence.order);
+        let after = parked.or_else(|| self.queue.front().map(|waiting| waiting.after))?;
+        let passed = i128::from(admitted.saturating_sub(after) / AGEING_ADMISSIONS);
+        let aged = aged(self.share.tier, now, since, ageing).saturating_sub(passed);
+        Some((Reverse(self.has_right()), aged, since))
     }
 }
 
@@ -97,11 +107,17 @@ pub(crate) fn aged(tier: Tier, now: Tick, since: Tick, ageing: Duration) -> i128
 }
 
 /// Agents that have a request waiting or parked, most urgent first; ties go to the earlier agent.
-pub(crate) fn by_urgency(agents: &[Agent], now: Tick, ageing: Duration) -> Vec<usize> {
+/// So many requests were `admitted` until now.
+pub(crate) fn by_urgency(
+    agents: &[Agent],
+    now: Tick,
+    ageing: Duration,
+    admitted: u64,
+) -> Vec<usize> {
     let mut waiting: Vec<_> = agents
         .iter()
         .enumerate()
-        .filter_map(|(index, agent)| Some((agent.urgency(now, ageing)?, index)))
+        .filter_map(|(index, agent)| Some((agent.urgency(now, ageing, admitted)?, index)))
         .collect();
     waiting.sort_unstable();
     waiting.into_iter().map(|(_, index)| index).collect()

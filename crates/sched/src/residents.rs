@@ -24,6 +24,11 @@ impl Residents {
         self.0.remove(&seq)
     }
 
+    /// What `seq` holds, if it holds anything.
+    pub(crate) fn held(&self, seq: SeqId) -> &[Token] {
+        self.0.get(&seq).map_or(&[], Vec::as_slice)
+    }
+
     /// The sequence that gives most of `prompt` beyond `least` tokens, and how much. The last token
     /// of the prompt is never among them. A machine that cannot trim needs all of it.
     pub(crate) fn find(&self, prompt: &[Token], trims: bool, least: u32) -> Option<(SeqId, u32)> {

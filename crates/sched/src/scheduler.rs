@@ -6,10 +6,12 @@ mod filling;
 mod parking;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use harmonic_types::{Bytes, FinishReason, KvLayout, Refused, RequestId, Tokens, Usage};
 
 use crate::config::SchedConfig;
+use crate::copies::{Copied, Copies, Rates};
 use crate::device::Demand;
 use crate::guarantee::guarantees;
 use crate::ids::{SeqId, SnapshotId, Tick, Token};
@@ -18,7 +20,7 @@ use crate::pace::Pace;
 use crate::queue::{Agent, Parked, Waiting};
 use crate::residents::Residents;
 use crate::sequence::{Sequence, count};
-use crate::snapshots::{Kind, Snapshots};
+use crate::snapshots::{Kind, Snapshots, Terms};
 use crate::step::{CacheOp, Committed, Finished, Step};
 
 /// A conversation is worth a snapshot if that spares at least this many tokens: the copy of a
@@ -50,6 +52,11 @@ pub struct Scheduler {
     residents: Residents,
     snapshots: Snapshots,
     pace: Pace,
+    copies: Copies,
+    /// What the operations of [`Self::cache`] copy.
+    copied: Copied,
+    /// What the step under way copies, and what that took.
+    copying: (Copied, Duration),
     /// Bytes of a snapshot per token, the most that was seen.
     token_bytes: Bytes,
     kv_reserved: u64,
@@ -75,6 +82,9 @@ impl Scheduler {
             residents: Residents::default(),
             snapshots: Snapshots::new(config.prefix_bytes, config.trims),
             pace: Pace::new(config.step_time),
+            copies: Copies::default(),
+            copied: Copied::default(),
+            copying: Default::default(),
             token_bytes: config.token_bytes,
             kv_reserved: 0,
             admitted: 0,
@@ -113,11 +123,12 @@ impl Scheduler {
             return Err(Refused::PromptTooLong { agent, prompt: Tokens(prompt), context });
         }
         job.max_output = job.max_output.min(room);
-        if reservation(&job) > self.config.kv_tokens {
+        let cells = self.config.sequence_cells();
+        if reservation(&job) > cells {
             let message = format!(
-                "the request may need {} KV tokens and the engine has {}: ask for fewer max_tokens",
+                "the request may need {} KV tokens and a sequence of the engine has {cells}: ask for \
+                 fewer max_tokens",
                 reservation(&job),
-                self.config.kv_tokens
             );
             return Err(Refused::Invalid { message });
         }
@@ -126,7 +137,7 @@ impl Scheduler {
             let (agent, retry_after) = (agent.share.name.clone(), self.config.retry_after);
             return Err(Refused::QueueFull { agent, queued, retry_after });
         }
-        agent.queue.push_back(Waiting { job, since: now });
+        agent.queue.push_back(Waiting { job, since: now, after: self.admitted });
         Ok(())
     }
 
@@ -158,6 +169,7 @@ impl Scheduler {
         let granted = self.admit(now);
         self.compact();
         let batch = self.fill_batch(now);
+        self.copying = (std::mem::take(&mut self.copied), Duration::ZERO);
         Step {
             begun: now,
             granted,
@@ -165,6 +177,13 @@ impl Scheduler {
             cache: std::mem::take(&mut self.cache),
             batch,
         }
+    }
+
+    /// The cache operations of the step under way took so long. Whoever drives a real machine says
+    /// so before the commit: it tells what copies are worth.
+    pub fn cache_took(&mut self, took: Duration) {
+        self.copying.1 = took;
+        self.copies.observe(self.copying.0, took);
     }
 
     /// Takes the step back with its result, at the time when that was there. Consumes the step, so
@@ -272,9 +291,10 @@ impl Scheduler {
                 prefill += u32::try_from(row.len).unwrap_or(u32::MAX);
             }
         }
+        let (_, copying) = self.copying;
         // Copies in the cache would count as decoding.
-        if prefill > 0 || step.cache.is_empty() {
-            self.pace.observe(decoding, prefill, now.since(step.begun));
+        if prefill > 0 || step.cache.is_empty() || copying > Duration::ZERO {
+            self.pace.observe(decoding, prefill, now.since(step.begun).saturating_sub(copying));
         }
     }
 
@@ -311,16 +331,37 @@ impl Scheduler {
 
     /// Saves a conversation that is about to lose its place, if it is long enough to be missed.
     fn keep_conversation(&mut self, seq: SeqId, tokens: &[Token]) {
-        let beyond = count(tokens).saturating_sub(self.snapshots.covers(tokens));
-        if beyond >= KEEP_TOKENS {
+        let terms = Terms { rates: self.rates(), room: self.config.sequence_cells() };
+        let beyond = count(tokens).saturating_sub(self.snapshots.covers(tokens, terms));
+        let copied = Copied::across(self.bytes_of(tokens));
+        if beyond >= KEEP_TOKENS && terms.rates.spared_s(beyond, copied) > 0.0 {
             self.keep(Kind::Conversation, seq, tokens);
         }
+    }
+
+    /// What copying and computing take now.
+    fn rates(&self) -> Rates {
+        self.copies.rates(self.pace.token_s())
+    }
+
+    /// What a choice among snapshots for an empty sequence goes by now: in a pool, all that is
+    /// restored has to lie beside what the others hold, even if most of it is trimmed at once.
+    fn terms(&self) -> Terms {
+        let held = match self.config.kv_layout {
+            KvLayout::Streams => 0,
+            KvLayout::Unified => self.live.values().map(|other| u64::from(other.computed)).sum(),
+        };
+        let room = self.config.sequence_cells().saturating_sub(held);
+        Terms { rates: self.rates(), room }
     }
 
     fn keep(&mut self, kind: Kind, seq: SeqId, tokens: &[Token]) {
         let id = self.new_snapshot();
         let bytes = self.bytes_of(tokens);
         let ops = self.snapshots.keep(id, kind, seq, tokens, bytes);
+        if !ops.is_empty() {
+            self.copied += Copied::saving(bytes);
+        }
         self.cache.extend(ops);
     }
 

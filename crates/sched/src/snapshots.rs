@@ -3,13 +3,16 @@
 //!
 //! llama.cpp saves whole sequences only (`research/engine.md`), so a snapshot is the state after
 //! exactly its tokens. Where the machine can trim, a snapshot also serves every prompt that shares
-//! a shorter beginning with it; elsewhere only prompts that begin with all of it.
+//! a shorter beginning with it; elsewhere only prompts that begin with all of it. Of several, the
+//! one that spares most time is taken, copying its bytes against computing its tokens: a longer
+//! beginning is not worth any size.
 //!
 //! Invariant: the bytes of all snapshots stay within the bound, as far as their sizes are known;
 //! the size of one is an estimate until the machine has saved it.
 
 use harmonic_types::Bytes;
 
+use crate::copies::{Copied, Rates};
 use crate::ids::{SeqId, SnapshotId, Token};
 use crate::sequence::count;
 use crate::step::CacheOp;
@@ -41,6 +44,18 @@ pub(crate) struct Found {
     pub(crate) tokens: u32,
     /// Whether it holds more than those, and is to be trimmed.
     pub(crate) longer: bool,
+    /// What all of it takes.
+    pub(crate) bytes: Bytes,
+}
+
+/// What a choice among snapshots goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// What copying and computing take.
+    pub(crate) rates: Rates,
+    /// Most tokens of a snapshot that there are cells for: all of it is restored before it is
+    /// trimmed.
+    pub(crate) room: u64,
 }
 
 /// The snapshots of one engine.
@@ -72,31 +87,37 @@ impl Snapshots {
         self.kept.iter().any(|snapshot| snapshot.tokens == tokens)
     }
 
-    /// How many tokens of `tokens` could be restored.
-    pub(crate) fn covers(&self, tokens: &[Token]) -> u32 {
-        self.longest(tokens, count(tokens)).map_or(0, |(_, found)| found.tokens)
+    /// How many tokens of `tokens` would be restored.
+    pub(crate) fn covers(&self, tokens: &[Token], terms: Terms) -> u32 {
+        self.best(tokens, count(tokens), terms).map_or(0, |(_, found)| found.tokens)
     }
 
-    /// The snapshot that gives most of `prompt`, and marks it used. The last token of a prompt has
-    /// to be computed for its logits, so it is never among those found.
-    pub(crate) fn find(&mut self, prompt: &[Token]) -> Option<Found> {
-        let (at, found) = self.longest(prompt, count(prompt).saturating_sub(1))?;
+    /// The snapshot that spares most of the time that `prompt` takes, and marks it used. The last
+    /// token of a prompt has to be computed for its logits, so it is never among those found.
+    pub(crate) fn find(&mut self, prompt: &[Token], terms: Terms) -> Option<Found> {
+        let (at, found) = self.best(prompt, count(prompt).saturating_sub(1), terms)?;
         self.uses += 1;
         self.kept[at].used = self.uses;
         Some(found)
     }
 
-    fn longest(&self, tokens: &[Token], most: u32) -> Option<(usize, Found)> {
+    fn best(&self, tokens: &[Token], most: u32, terms: Terms) -> Option<(usize, Found)> {
         let usable = |(at, snapshot): (usize, &Snapshot)| {
             let held = count(&snapshot.tokens);
             let common = common(&snapshot.tokens, tokens).min(most);
             let longer = common < held;
-            let usable = common > 0 && (!longer || self.trims);
-            usable.then_some((at, Found { id: snapshot.id, tokens: common, longer }))
+            let fits = u64::from(held) <= terms.room;
+            let spared = terms.rates.spared_s(common, Copied::restoring(snapshot.bytes));
+            let usable = common > 0 && fits && spared > 0.0 && (!longer || self.trims);
+            let (id, bytes) = (snapshot.id, snapshot.bytes);
+            usable.then_some((spared, at, Found { id, tokens: common, longer, bytes }))
         };
-        // Of equals, the one that needs no trimming.
         let found = self.kept.iter().enumerate().filter_map(usable);
-        found.max_by_key(|(_, found)| (found.tokens, !found.longer))
+        // Of equals, the one that needs no trimming.
+        let best = found.max_by(|(one_s, _, one), (other_s, _, other)| {
+            one_s.total_cmp(other_s).then((!one.longer).cmp(&!other.longer))
+        });
+        best.map(|(_, at, found)| (at, found))
     }
 
     /// Keeps the state of `seq`, which holds `tokens` in about `bytes`, as `id`; what has to go for
@@ -139,6 +160,12 @@ impl Snapshots {
         Some(count(&snapshot.tokens))
     }
 
+    /// Whether, beside system prompts, `bytes` could be had of the bound.
+    pub(crate) fn could_lend(&self, bytes: Bytes) -> bool {
+        let system = self.kept.iter().filter(|snapshot| snapshot.kind == Kind::System);
+        system.map(|snapshot| snapshot.bytes).sum::<Bytes>() + bytes <= self.limit
+    }
+
     /// Bytes of all snapshots.
     pub(crate) fn held(&self) -> Bytes {
         self.kept.iter().map(|snapshot| snapshot.bytes).sum()
@@ -146,7 +173,7 @@ impl Snapshots {
 
     /// Evicts conversations, then system prompts, each the least recently used first, until there
     /// is room for `bytes` more.
-    fn make_room(&mut self, bytes: Bytes) -> Vec<CacheOp> {
+    pub(crate) fn make_room(&mut self, bytes: Bytes) -> Vec<CacheOp> {
         let mut ops = Vec::new();
         while self.held() + bytes > self.limit {
             let next = self.kept.iter().min_by_key(|snapshot| (snapshot.kind, snapshot.used));
@@ -178,6 +205,10 @@ mod tests {
         of.into_iter().map(Token).collect()
     }
 
+    /// Copies that cost next to nothing, and cells for all.
+    const FREE: Terms =
+        Terms { rates: Rates { token_s: 1.0, save_s: 0.0, restore_s: 1e-9 }, room: u64::MAX };
+
     fn with(trims: bool, kept: &[(u64, Kind, Vec<Token>)]) -> Snapshots {
         let mut snapshots = Snapshots::new(Bytes(300), trims);
         for (id, kind, tokens) in kept {
@@ -190,18 +221,49 @@ mod tests {
     fn a_longer_snapshot_is_trimmed_where_that_is_possible() {
         let kept = [(1, Kind::System, tokens(0..4)), (2, Kind::Conversation, tokens(0..9))];
         let prompt = tokens([0, 1, 2, 3, 4, 5, 77, 78]);
-        let found = with(true, &kept).find(&prompt);
-        assert_eq!(found, Some(Found { id: SnapshotId(2), tokens: 6, longer: true }));
-        let found = with(false, &kept).find(&prompt);
-        assert_eq!(found, Some(Found { id: SnapshotId(1), tokens: 4, longer: false }));
+        let bytes = Bytes(100);
+        let found = with(true, &kept).find(&prompt, FREE);
+        assert_eq!(found, Some(Found { id: SnapshotId(2), tokens: 6, longer: true, bytes }));
+        let found = with(false, &kept).find(&prompt, FREE);
+        assert_eq!(found, Some(Found { id: SnapshotId(1), tokens: 4, longer: false, bytes }));
+    }
+
+    #[test]
+    fn a_token_more_is_not_worth_any_size() {
+        let mut snapshots = Snapshots::new(Bytes::from_gb(1.0), true);
+        let long: Vec<Token> = tokens(0..40_000);
+        let (system, conversation) = (SnapshotId(1), SnapshotId(2));
+        let [small, large] = [2_250_000, 900_000_000].map(Bytes);
+        snapshots.keep(system, Kind::System, SeqId(0), &long[..100], small);
+        snapshots.keep(conversation, Kind::Conversation, SeqId(0), &long, large);
+        // A millisecond a token, 10 GB a second.
+        let rates = Rates { token_s: 1e-3, save_s: 1.0 / 2e9, restore_s: 1e-10 };
+        let mut found = |shared: usize| {
+            let prompt: Vec<Token> = long[..shared].iter().copied().chain(tokens(-9..0)).collect();
+            snapshots.find(&prompt, Terms { rates, room: u64::MAX }).map(|found| found.id)
+        };
+        assert_eq!(found(101), Some(system));
+        assert_eq!(found(189), Some(system), "89 ms more against 90");
+        assert_eq!(found(200), Some(conversation));
+        let dear = Rates { restore_s: 1e-6, ..rates };
+        let found = snapshots.find(&long[..200], Terms { rates: dear, room: u64::MAX });
+        assert_eq!(found, None, "computing is the quicker");
+    }
+
+    #[test]
+    fn what_there_are_no_cells_for_is_not_chosen() {
+        let kept = [(1, Kind::System, tokens(0..4)), (2, Kind::Conversation, tokens(0..9))];
+        let found = with(true, &kept).find(&tokens(0..9), Terms { room: 8, ..FREE });
+        assert_eq!(found.map(|found| found.id), Some(SnapshotId(1)));
+        assert_eq!(with(true, &kept).find(&tokens(0..9), Terms { room: 3, ..FREE }), None);
     }
 
     #[test]
     fn the_last_token_of_a_prompt_is_always_computed() {
         let kept = [(1, Kind::System, tokens(0..4))];
-        assert_eq!(with(false, &kept).find(&tokens(0..4)), None);
-        let found = with(true, &kept).find(&tokens(0..4));
-        assert_eq!(found, Some(Found { id: SnapshotId(1), tokens: 3, longer: true }));
+        assert_eq!(with(false, &kept).find(&tokens(0..4), FREE), None);
+        let found = with(true, &kept).find(&tokens(0..4), FREE).map(|found| found.tokens);
+        assert_eq!(found, Some(3));
     }
 
     #[test]
@@ -214,7 +276,7 @@ mod tests {
                 (3, Kind::Conversation, tokens(20..24)),
             ],
         );
-        snapshots.find(&tokens(10..20));
+        snapshots.find(&tokens(10..20), FREE);
         let ops = snapshots.keep(
             SnapshotId(4),
             Kind::Conversation,

@@ -50,7 +50,8 @@ pub fn simulate(
     paper: PaperMachine,
     arrivals: Vec<Arrival>,
 ) -> Result<BTreeMap<RequestId, Served>, MachineError> {
-    let mut machine = SimMachine::new(paper, config.sequences, config.kv_tokens);
+    let mut machine =
+        SimMachine::new(paper, config.sequences, config.kv_tokens).in_layout(config.kv_layout);
     let mut scheduler = Scheduler::new(config);
     let mut samplers = Samplers::default();
     let mut clock = VirtualClock::default();

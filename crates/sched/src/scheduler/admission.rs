@@ -1,6 +1,7 @@
 //! Who gets a sequence, and which.
 
 use super::{Scheduler, reservation};
+use crate::copies::Copied;
 use crate::ids::{SeqId, Tick, Token};
 use crate::queue::{Waiting, by_urgency};
 use crate::sequence::Sequence;
@@ -15,6 +16,12 @@ impl Scheduler {
     /// Gives sequences to the most urgent requests: by right, taking back what was lent, then on
     /// loan. A request by right that does not fit holds back all after it, so that a large one is
     /// not starved by small ones behind it.
+    ///
+    /// Nobody starves, whatever the rights: an agent with nothing in flight has a right to one
+    /// sequence, even with rights of 0, and a request counts as a tier higher for each ageing period
+    /// and for each 64 requests that were admitted since it was offered. So while its agent has a
+    /// right, at most 3 · 64 requests that were offered after it, and those that waited before it,
+    /// are admitted first.
     pub(super) fn admit(&mut self, now: Tick) -> Vec<Grant> {
         self.give_way();
         let mut granted = Vec::new();
@@ -30,7 +37,7 @@ impl Scheduler {
 
     /// The agent whose next request can start now, after room was made for it.
     fn next_to_start(&mut self, now: Tick) -> Option<usize> {
-        for index in by_urgency(&self.agents, now, self.config.ageing) {
+        for index in by_urgency(&self.agents, now, self.config.ageing, self.admitted) {
             let agent = &self.agents[index];
             let (by_right, guaranteed) = (agent.has_right(), agent.is_guaranteed());
             let reserved = self.next_reservation(index);
@@ -63,24 +70,25 @@ impl Scheduler {
     }
 
     /// Gives a request its sequence: the one that holds most of its prompt, moved to the lowest
-    /// free id, else that id, emptied.
-    fn start(&mut self, now: Tick, Waiting { job, since }: Waiting) -> Grant {
+    /// free id if that may be, else that id, emptied.
+    fn start(&mut self, now: Tick, Waiting { job, since, .. }: Waiting) -> Grant {
         let tier = self.agents[job.agent].share.tier;
         let mut sequence = Sequence::new(job, tier, since, self.admitted);
         self.admitted += 1;
-        let seq = self.lowest_free();
-        let known = self.snapshots.covers(&sequence.tokens);
+        let mut seq = self.lowest_free();
+        let known = self.snapshots.covers(&sequence.tokens, self.terms());
         let least = known.saturating_add(SHARE_TOKENS);
         if let Some((from, usable)) =
             self.residents.find(&sequence.tokens, self.config.trims, least)
         {
             let held = self.residents.take(from).map_or(0, |held| held.len());
-            if from != seq {
-                self.vacate(seq);
-                self.cache.push(CacheOp::Move { from, to: seq });
-            }
             if held > usable as usize {
-                self.cache.push(CacheOp::Trim { seq, keep: usable });
+                self.cache.push(CacheOp::Trim { seq: from, keep: usable });
+            }
+            if from != seq && self.may_move(usable.into(), seq) {
+                self.move_tokens(from, seq, usable.into());
+            } else {
+                seq = from;
             }
             (sequence.computed, sequence.cached) = (usable, usable);
         } else {
@@ -99,7 +107,8 @@ impl Scheduler {
     }
 
     /// Puts the snapshot that was found into the untouched sequence `seq`.
-    pub(super) fn restore(&mut self, seq: SeqId, Found { id, tokens, longer }: Found) {
+    pub(super) fn restore(&mut self, seq: SeqId, Found { id, tokens, longer, bytes }: Found) {
+        self.copied += Copied::restoring(bytes);
         self.cache.push(CacheOp::Restore { snapshot: id, seq });
         if longer {
             self.cache.push(CacheOp::Trim { seq, keep: tokens });

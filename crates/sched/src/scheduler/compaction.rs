@@ -4,10 +4,15 @@
 //! step side by side and 92 ms with every second id free (`research/engine.md`). Moving a sequence
 //! is a copy of its cells, some milliseconds for some hundred tokens, so it is worth it from a few
 //! steps on; but most gaps are filled at once by the next request, which costs nothing.
+//!
+//! Invariants: what a step moves takes no longer than others may be held up; and the copy, which
+//! lies in memory beside its sequence for a moment, has room in what the ledger has for snapshots
+//! and parked sequences. What would take more stays where it is.
 
-use harmonic_types::KvLayout;
+use harmonic_types::{Bytes, KvLayout};
 
 use super::Scheduler;
+use crate::copies::Copied;
 use crate::ids::SeqId;
 use crate::step::CacheOp;
 
@@ -15,9 +20,6 @@ use crate::step::CacheOp;
 const PATIENCE: u32 = 3;
 /// Sequences that are over within so many steps are not moved.
 const SOON_OVER: u32 = 4;
-/// Tokens that one step moves at most, so that no stream waits long for it; one sequence, however
-/// long, is always moved.
-const MOST_TOKENS: u32 = 8192;
 
 impl Scheduler {
     /// Moves the highest sequences into the lowest gaps, once these have lasted.
@@ -33,27 +35,49 @@ impl Scheduler {
         if self.gapped < PATIENCE {
             return;
         }
-        let mut moved = 0;
         while let Some(from) = highest(self)
             && from > self.lowest_free()
         {
+            let to = self.lowest_free();
             let sequence = &self.live[&from];
-            let tokens = sequence.computed;
             let over_soon = sequence.decodes() && sequence.output_left() < SOON_OVER;
-            if over_soon || (moved > 0 && moved + tokens > MOST_TOKENS) {
+            if over_soon || !self.may_move(u64::from(sequence.computed), to) {
                 return;
             }
-            moved += tokens;
-            self.relocate(from, self.lowest_free());
+            let tokens = u64::from(sequence.computed);
+            self.move_tokens(from, to, tokens);
+            if let Some(sequence) = self.live.remove(&from) {
+                self.live.insert(to, sequence);
+            }
         }
     }
 
-    fn relocate(&mut self, from: SeqId, to: SeqId) {
+    /// Whether `tokens` tokens may be moved to `to` in this step, after what is left there was saved.
+    pub(super) fn may_move(&self, tokens: u64, to: SeqId) -> bool {
+        let bytes = self.bytes_for(tokens);
+        let mut copied = self.copied;
+        copied += Copied::across(bytes);
+        copied += Copied::saving(self.bytes_of(self.residents.held(to)));
+        self.rates().copy_s(copied) <= self.pace.beside_decoding_s()
+            && self.snapshots.could_lend(self.beyond_parking(bytes))
+    }
+
+    /// Moves the first `tokens` tokens, which are all, of `from` to `to`.
+    pub(super) fn move_tokens(&mut self, from: SeqId, to: SeqId, tokens: u64) {
         self.vacate(to);
-        let Some(sequence) = self.live.remove(&from) else { return };
-        if !sequence.untouched() {
-            self.cache.push(CacheOp::Move { from, to });
+        if tokens == 0 {
+            return;
         }
-        self.live.insert(to, sequence);
+        let bytes = self.bytes_for(tokens);
+        let discarded = self.snapshots.make_room(self.beyond_parking(bytes));
+        self.cache.extend(discarded);
+        self.copied += Copied::across(bytes);
+        self.cache.push(CacheOp::Move { from, to });
+    }
+
+    /// What of `bytes` does not fit beside the parked sequences.
+    fn beyond_parking(&self, bytes: Bytes) -> Bytes {
+        let parked = self.bytes_for(self.parked_tokens());
+        bytes.saturating_sub(self.config.park_bytes.saturating_sub(parked))
     }
 }

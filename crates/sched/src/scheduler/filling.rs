@@ -8,10 +8,11 @@ use super::Scheduler;
 use super::admission::{SHARE_TOKENS, restorable};
 use crate::batch::Batch;
 use crate::chunks::{Want, equal_chunks};
+use crate::copies::Copied;
 use crate::ids::{SeqId, Tick};
 use crate::queue::aged;
 use crate::sequence::{Sequence, count};
-use crate::snapshots::{Kind, common};
+use crate::snapshots::{Kind, Terms, common};
 
 /// Where the beginning of a prompt comes from.
 enum Source {
@@ -28,18 +29,22 @@ impl Scheduler {
     /// to prefills, by tier and age.
     pub(super) fn fill_batch(&mut self, now: Tick) -> Batch {
         let decoding: Vec<SeqId> = self.live_where(Sequence::decodes).collect();
-        let mut room = (self.config.batch_tokens as usize).saturating_sub(decoding.len());
-        if !decoding.is_empty() {
-            room = room.min(self.pace.prefill_tokens().unwrap_or(usize::MAX));
-        }
         let prefilling = self.prefilling(now);
+        let restored = self.copied.restored;
         let wants: Vec<Want> = prefilling
             .iter()
             .map(|seq| {
-                let tokens = self.prefill_wanted(*seq);
+                // A copy cannot be divided: the first of a step is made whatever it takes.
+                let hurried = !decoding.is_empty() && self.copied.restored > restored;
+                let tokens = self.prefill_wanted(*seq, hurried);
                 Want { rank: self.precedence(&self.live[seq], now).0, tokens }
             })
             .collect();
+        let mut room = (self.config.batch_tokens as usize).saturating_sub(decoding.len());
+        if !decoding.is_empty() {
+            let copy_s = self.rates().copy_s(self.copied);
+            room = room.min(self.pace.prefill_tokens(copy_s).unwrap_or(usize::MAX));
+        }
         let chunks = match self.config.kv_layout {
             KvLayout::Streams => equal_chunks(&wants, room, !decoding.is_empty()),
             KvLayout::Unified => wants.iter().map(|want| take(&mut room, want.tokens)).collect(),
@@ -73,22 +78,13 @@ impl Scheduler {
         (aged(sequence.tier, now, sequence.since, self.config.ageing), sequence.order)
     }
 
-    /// Tokens that a prefilling sequence wants in the next batch; 0 while it waits for another. Takes the beginning of its prompt
-    /// from where it is, and stops where a system prompt ends that is still to be saved.
-    fn prefill_wanted(&mut self, seq: SeqId) -> usize {
-        if self.live.get(&seq).is_some_and(Sequence::untouched) && self.snapshots.enabled() {
-            match self.source(seq) {
-                Source::Awaited => return 0,
-                Source::Donor(donor) => {
-                    let held = self.live[&donor].held().to_vec();
-                    self.keep(Kind::Conversation, donor, &held);
-                }
-                Source::Snapshot => {}
-            }
-            let found = self.live.get(&seq).map(|sequence| sequence.tokens.clone());
-            if let Some(found) = found.and_then(|prompt| self.snapshots.find(&prompt)) {
-                self.restore(seq, found);
-            }
+    /// Tokens that a prefilling sequence wants in the next batch; 0 while it waits for another, or
+    /// for a step with time to copy. Takes the beginning of its prompt from where it is, and stops
+    /// where a system prompt ends that is still to be saved.
+    fn prefill_wanted(&mut self, seq: SeqId, hurried: bool) -> usize {
+        let untouched = self.live.get(&seq).is_some_and(Sequence::untouched);
+        if untouched && self.snapshots.enabled() && !self.take_beginning(seq, hurried) {
+            return 0;
         }
         let Some(sequence) = self.live.get(&seq) else { return 0 };
         let left = sequence.pending().len();
@@ -96,21 +92,49 @@ impl Scheduler {
         if to_prefix > 0 && self.is_to_be_kept(sequence) { left.min(to_prefix) } else { left }
     }
 
+    /// Puts what is there of its prompt into an untouched sequence. False while it waits.
+    fn take_beginning(&mut self, seq: SeqId, hurried: bool) -> bool {
+        let terms = self.terms();
+        match self.source(seq, terms) {
+            Source::Awaited => return false,
+            Source::Donor(donor) => {
+                let held = self.live[&donor].held().to_vec();
+                self.keep(Kind::Conversation, donor, &held);
+            }
+            Source::Snapshot => {}
+        }
+        let prompt = self.live[&seq].tokens.clone();
+        let Some(found) = self.snapshots.find(&prompt, terms) else { return true };
+        let mut copied = self.copied;
+        copied += Copied::restoring(found.bytes);
+        if hurried && terms.rates.copy_s(copied) > self.pace.beside_decoding_s() {
+            return false;
+        }
+        self.restore(seq, found);
+        true
+    }
+
     /// Whether another live sequence has more of this one's prompt than the snapshots have, or will
-    /// have it before this one could compute it.
-    fn source(&self, seq: SeqId) -> Source {
+    /// have it before this one could compute it; and there are cells for all that it holds, and
+    /// copying that is the quicker.
+    fn source(&self, seq: SeqId, terms: Terms) -> Source {
         let sequence = &self.live[&seq];
-        let least = self.snapshots.covers(restorable(&sequence.tokens)) + SHARE_TOKENS;
+        let known = self.snapshots.covers(restorable(&sequence.tokens), terms);
+        let least = known + SHARE_TOKENS;
         let mut best = (least, Source::Snapshot);
         for (donor, other) in self.live.iter().filter(|(donor, _)| **donor != seq) {
             let shared = self.shared(sequence, other);
             let there = other.computed >= shared;
             // An untouched one waits itself for those admitted before it, and only for those.
             let ahead = !other.untouched() || other.order < sequence.order;
-            let fits = self.snapshots.fits(self.bytes_of(other.held()));
-            if shared < best.0 {
+            // One that is awaited will hold at least what is shared.
+            let held = other.computed.max(shared);
+            let bytes = self.bytes_for(held.into());
+            let spares = terms.rates.spared_s(shared - known.min(shared), Copied::across(bytes));
+            if shared < best.0 || u64::from(held) > terms.room || spares <= 0.0 {
                 continue;
             }
+            let fits = self.snapshots.fits(bytes);
             if there && fits && self.config.trims {
                 best = (shared + 1, Source::Donor(*donor));
             } else if !there && ahead && !other.decodes() {

@@ -4,6 +4,7 @@
 use harmonic_types::Bytes;
 
 use super::Scheduler;
+use crate::copies::Copied;
 use crate::ids::SeqId;
 use crate::queue::Parked;
 use crate::sequence::Sequence;
@@ -62,7 +63,7 @@ impl Scheduler {
     }
 
     /// Tokens of all parked sequences.
-    fn parked_tokens(&self) -> u64 {
+    pub(super) fn parked_tokens(&self) -> u64 {
         let parked = self.agents.iter().flat_map(|agent| &agent.parked);
         parked.map(|parked| u64::from(parked.sequence.computed)).sum()
     }
@@ -72,6 +73,7 @@ impl Scheduler {
         let seq = self.lowest_free();
         self.vacate(seq);
         if !sequence.untouched() {
+            self.copied += Copied::restoring(self.bytes_of(sequence.held()));
             self.cache.push(CacheOp::Restore { snapshot, seq });
         }
         self.cache.push(CacheOp::Discard { snapshot });
@@ -81,6 +83,7 @@ impl Scheduler {
     fn park(&mut self, seq: SeqId) {
         let Some(sequence) = self.live.remove(&seq) else { return };
         let snapshot = self.new_snapshot();
+        self.copied += Copied::saving(self.bytes_of(sequence.held()));
         self.cache.extend([CacheOp::Save { seq, snapshot }, CacheOp::Drop { seq }]);
         self.kv_reserved -= sequence.reserved;
         let agent = &mut self.agents[sequence.agent];
@@ -107,7 +110,7 @@ impl Scheduler {
     }
 
     /// Bytes of snapshots of `tokens` tokens.
-    fn bytes_for(&self, tokens: u64) -> Bytes {
+    pub(super) fn bytes_for(&self, tokens: u64) -> Bytes {
         Bytes(self.token_bytes.0.saturating_mul(tokens))
     }
 }

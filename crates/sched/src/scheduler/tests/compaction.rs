@@ -1,12 +1,14 @@
 //! Live ids become consecutive again.
 
-use harmonic_types::{RequestId, Tier};
+use std::time::Duration;
+
+use harmonic_types::{Bytes, RequestId, Tier};
 
 use super::fake::{Fake, config, job, share};
-use crate::{CacheOp, SeqId};
+use crate::{CacheOp, SchedConfig, SeqId};
 
 fn eight() -> Fake {
-    let mut fake = Fake::new(config(vec![share("a", Tier::Executive, 8, 128)], 8, 1024));
+    let mut fake = Fake::new(limits());
     for id in 0..8 {
         fake.offer(job(id, 0, 4, 100));
     }
@@ -32,6 +34,53 @@ fn gaps_that_last_are_closed_from_the_top() {
     assert_eq!(moves, [&to_gap(7, 0), &to_gap(5, 2)]);
     assert_eq!(live(&mut fake), [0, 1, 2, 3]);
     fake.run_out();
+}
+
+/// Every second one of eight is gone for some steps; who lives then.
+fn after_gaps(limits: SchedConfig) -> Vec<u32> {
+    let mut fake = Fake::new(limits);
+    for id in 0..8 {
+        fake.offer(job(id, 0, 4, 100));
+    }
+    fake.step();
+    for id in [0, 2, 4, 6] {
+        fake.scheduler.cancel(RequestId(id));
+    }
+    for _ in 0..5 {
+        fake.step();
+    }
+    let live = live(&mut fake);
+    fake.run_out();
+    live
+}
+
+fn limits() -> SchedConfig {
+    config(vec![share("a", Tier::Executive, 8, 128)], 8, 1024)
+}
+
+#[test]
+fn a_move_stays_within_the_ledger() {
+    // Sequences of 10 tokens and fewer, 100 bytes.
+    let with =
+        |park| SchedConfig { prefix_bytes: Bytes::ZERO, park_bytes: Bytes(park), ..limits() };
+    assert_eq!(after_gaps(with(200)), [0, 1, 2, 3]);
+    assert_eq!(after_gaps(with(20)), [1, 3, 5, 7], "a copy lies beside its sequence for a moment");
+}
+
+#[test]
+fn a_move_stays_within_the_time_of_a_step() {
+    // A token takes 100 MB, a step 1 ms: 0.3 s to move a sequence.
+    let large = SchedConfig {
+        token_bytes: Bytes(100_000_000),
+        prefix_bytes: Bytes(1 << 50),
+        step_time: Duration::from_millis(2),
+        ..limits()
+    };
+    assert_eq!(after_gaps(large.clone()), [1, 3, 5, 7]);
+    assert_eq!(
+        after_gaps(SchedConfig { step_time: Duration::from_secs(9), ..large }),
+        [0, 1, 2, 3]
+    );
 }
 
 #[test]

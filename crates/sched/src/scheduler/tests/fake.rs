@@ -74,6 +74,14 @@ impl Fake {
         accepted
     }
 
+    /// Teaches the scheduler that copies of a gigabyte in either direction take so long.
+    pub(super) fn copies_take(&mut self, took: std::time::Duration) {
+        let copied = crate::copies::Copied::across(Bytes(1_000_000_000));
+        for _ in 0..30 {
+            self.scheduler.copies.observe(copied, took);
+        }
+    }
+
     /// What a request holds by now: its prompt and what it generated.
     pub(super) fn tokens_of(&self, id: u64) -> Vec<Token> {
         self.requests[&RequestId(id)].clone()
@@ -139,6 +147,7 @@ impl Fake {
                     assert!(self.cells(seq).is_empty(), "only an empty sequence is restored into");
                     let held = self.snapshots[&snapshot].clone();
                     *self.cells(seq) = held;
+                    self.fits();
                 }
                 CacheOp::Trim { seq, keep } => {
                     assert!(self.scheduler.config().trims);
@@ -148,6 +157,7 @@ impl Fake {
                 CacheOp::Move { from, to } => {
                     assert!(self.cells(to).is_empty(), "only an empty sequence is moved into");
                     let held = std::mem::take(self.cells(from));
+                    self.within_the_ledger(held.len());
                     *self.cells(to) = held;
                 }
                 CacheOp::Discard { snapshot } => {
@@ -155,10 +165,32 @@ impl Fake {
                 }
             }
         }
-        let config = self.scheduler.config();
-        let bytes = self.snapshots.values().map(|held| held.len() as u64 * TOKEN_BYTES).sum();
-        assert!(Bytes(bytes) <= config.prefix_bytes + config.park_bytes, "{bytes} bytes");
+        self.within_the_ledger(0);
         saved
+    }
+
+    /// Snapshots, and a copy of `more` tokens beside them, take no more than the ledger has for them.
+    fn within_the_ledger(&self, more: usize) {
+        let config = self.scheduler.config();
+        let tokens = self.snapshots.values().map(Vec::len).sum::<usize>() + more;
+        let bytes = Bytes(tokens as u64 * TOKEN_BYTES);
+        assert!(bytes <= config.prefix_bytes + config.park_bytes, "{bytes}");
+    }
+
+    /// There are cells for all that the sequences hold.
+    fn fits(&self) {
+        let config = self.scheduler.config();
+        let mut held = self.sequences.values().map(|cells| cells.len() as u64);
+        match config.kv_layout {
+            KvLayout::Streams => {
+                let each = config.kv_tokens / u64::from(config.sequences);
+                assert!(held.all(|held| held <= each), "more than {each} cells");
+            }
+            KvLayout::Unified => {
+                let held: u64 = held.sum();
+                assert!(held <= config.kv_tokens, "{held} cells");
+            }
+        }
     }
 
     fn compute(&mut self, batch: &Batch) {
@@ -175,16 +207,7 @@ impl Fake {
             assert!(expected.starts_with(cells), "a sequence holds its own request, and only that");
             assert!(!row.sample || cells.len() == expected.len());
         }
-        match config.kv_layout {
-            KvLayout::Streams => {
-                let each = config.kv_tokens / u64::from(config.sequences);
-                assert!(self.sequences.values().all(|cells| cells.len() as u64 <= each));
-            }
-            KvLayout::Unified => {
-                let held: usize = self.sequences.values().map(Vec::len).sum();
-                assert!(held as u64 <= config.kv_tokens, "{held} cells");
-            }
-        }
+        self.fits();
     }
 
     fn cells(&mut self, seq: SeqId) -> &mut Vec<Token> {

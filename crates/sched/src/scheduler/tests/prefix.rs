@@ -139,6 +139,79 @@ fn in_a_pool_nothing_stays_behind() {
     fake.run_out();
 }
 
+/// A pool of 400 cells.
+fn pool() -> Fake {
+    let agents = vec![share("a", Tier::Executive, 3, 400)];
+    Fake::new(SchedConfig { kv_layout: KvLayout::Unified, ..config(agents, 3, 400) })
+}
+
+/// `shared` tokens that others begin with as well, and `rest` of its own.
+fn sharing(id: u64, shared: i32, rest: i32, max_output: u32) -> Job {
+    let own = i32::try_from(id).expect("small") * 1000 + 100_000;
+    let prompt = (0..shared).chain(own..own + rest).map(Token).collect();
+    Job { id: RequestId(id), agent: 0, prompt, shared_prefix: 0, max_output }
+}
+
+/// The machine would fail: all of a snapshot needs cells before it is trimmed.
+#[test]
+fn in_a_pool_a_snapshot_that_has_no_cells_is_computed_instead() {
+    let mut fake = pool();
+    fake.offer(sharing(1, 300, 0, 2));
+    fake.step();
+    fake.step();
+    fake.step();
+    assert!(fake.finished.contains_key(&RequestId(1)), "its 301 tokens are a snapshot now");
+    fake.offer(sharing(2, 0, 200, 50));
+    fake.step();
+    fake.offer(sharing(3, 100, 5, 10));
+    let step = fake.step();
+    assert!(step.cache.is_empty(), "{:?}", step.cache);
+    assert_eq!(rows(&step), [(2, 1), (3, 105)]);
+    // With cells enough it is restored.
+    fake.scheduler.cancel(RequestId(2));
+    fake.scheduler.cancel(RequestId(3));
+    fake.step();
+    fake.offer(sharing(4, 100, 5, 10));
+    assert_eq!(rows(&fake.step()), [(4, 5)]);
+    fake.run_out();
+}
+
+#[test]
+fn in_a_pool_a_busy_sequence_that_has_no_cells_twice_is_no_donor() {
+    let mut fake = pool();
+    fake.offer(sharing(1, 250, 0, 50));
+    fake.step();
+    fake.step();
+    fake.offer(sharing(2, 80, 5, 10));
+    let step = fake.step();
+    assert!(step.cache.is_empty(), "{:?}", step.cache);
+    assert_eq!(rows(&step), [(1, 1), (2, 85)]);
+    fake.run_out();
+}
+
+/// Sequences that would need more cells than a stream has are refused at the door.
+#[test]
+fn a_stream_has_its_share_of_the_cells_and_no_more() {
+    let mut fake = Fake::new(config(vec![share("a", Tier::Executive, 2, 200)], 2, 200));
+    assert!(!fake.offer(sharing(1, 0, 60, 41)));
+    assert!(fake.offer(sharing(2, 0, 60, 40)));
+    fake.run_out();
+}
+
+#[test]
+fn a_beginning_is_not_restored_where_computing_it_is_quicker() {
+    let mut fake = Fake::new(limits(2));
+    let next = turn(&mut fake, 1, 300);
+    turn(&mut fake, 2, 300);
+    turn(&mut fake, 3, 10);
+    // Copies have turned out to take a second a byte.
+    fake.copies_take(std::time::Duration::from_secs(3600));
+    fake.offer(next);
+    let step = fake.step();
+    assert!(!step.cache.iter().any(|op| matches!(op, CacheOp::Restore { .. })), "{:?}", step.cache);
+    fake.run_out();
+}
+
 #[test]
 fn the_bound_of_bytes_is_kept() {
     let mut fake = Fake::new(SchedConfig { prefix_bytes: Bytes(TOKEN_BYTES * 400), ..limits(1) });
