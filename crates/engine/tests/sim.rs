@@ -81,6 +81,39 @@ fn a_single_stream_takes_the_time_of_its_steps() {
     assert_eq!((*reason, *first_token), (FinishReason::Length, Tick::default() + time(prefill)));
 }
 
+/// In a pool of 400 cells, a conversation of 300 tokens is a snapshot that has no cells beside a
+/// sequence of 200: restoring it for the 100 tokens that another prompt shares with it would fail.
+#[test]
+fn a_pool_restores_only_what_it_has_cells_for() {
+    let agent = AgentShare {
+        name: AgentName::from("only"),
+        tier: Tier::Executive,
+        slots: 3,
+        context: Tokens(400),
+    };
+    let mut config = SchedConfig::new(vec![agent], 3, 400);
+    config.kv_layout = KvLayout::Unified;
+    let job = |id: u64, shared: i32, own: i32, max_output: u32| Job {
+        id: RequestId(id),
+        agent: 0,
+        prompt: (0..shared).chain(1000..1000 + own).map(|at| Token(at % 997)).collect(),
+        shared_prefix: 0,
+        max_output,
+    };
+    let arrive = |at, job| Arrival { at: Tick(at), job };
+    let arrivals = vec![
+        arrive(0, job(1, 300, 0, 2)),
+        arrive(1_000_000_000_000, job(2, 0, 200, 60)),
+        arrive(1_000_000_000_001, job(3, 100, 5, 20)),
+        arrive(1_000_000_000_002, job(4, 100, 6, 20)),
+    ];
+    let served = simulate(config, paper::spark(), arrivals).expect("the machine never fails");
+    for (id, served) in &served {
+        assert!(matches!(served, Served::Done { .. }), "{id:?} {served:?}");
+    }
+    assert_eq!(served.len(), 4);
+}
+
 #[test]
 fn more_slots_serve_the_same_load_sooner() {
     let ends: Vec<Tick> = [1, 4, 16].map(|slots| load(slots, 32).0).into();

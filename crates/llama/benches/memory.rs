@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let mut far = 0;
     for model in &words {
         for kv_type in ["f16", "q8_0"] {
-            for slots in ["equal", "unequal", "many"] {
+            for slots in ["equal", "unequal", "pooled", "many"] {
                 far += u32::from(!line(model, kv_type, slots, "flash"));
             }
         }
@@ -104,11 +104,12 @@ fn named_attention(name: &str) -> Attention {
     }
 }
 
-/// Slots and the layout that suits them.
+/// Slots, and a layout that a plan may have for them.
 fn named_slots(name: &str) -> (KvLayout, SlotsByContext) {
     match name {
         "equal" => (KvLayout::Streams, SlotsByContext::from([(2048, 8)])),
-        "unequal" => (KvLayout::Unified, SlotsByContext::from([(1024, 6), (4096, 2)])),
+        "unequal" => (KvLayout::Streams, SlotsByContext::from([(1024, 6), (4096, 2)])),
+        "pooled" => (KvLayout::Unified, SlotsByContext::from([(1024, 6), (4096, 2)])),
         "many" => (KvLayout::Streams, SlotsByContext::from([(512, 32)])),
         other => panic!("no slots {other}"),
     }

@@ -165,6 +165,32 @@ fn only_a_model_without_windows_is_trimmed() {
     });
 }
 
+/// Where there are no cells for all of a snapshot, the machine says so and goes on.
+#[test]
+fn a_snapshot_without_cells_is_an_error_and_harms_nothing() {
+    on_all(|bench| {
+        if bench.streams {
+            return;
+        }
+        let (seq, snapshot) = (SeqId(0), SnapshotId(1));
+        for (position, from) in [(0, 0), (500, 500), (1000, 1000)] {
+            let (to, all) = (from + 400 + 100 * usize::from(from < 1000), tokens(1400));
+            bench.run(0, position, &all[from..to]);
+        }
+        bench
+            .cache([CacheOp::Save { seq, snapshot }, CacheOp::Restore { snapshot, seq: SeqId(1) }]);
+        // 4,096 cells in all, and 2,800 are taken.
+        let third = CacheOp::Restore { snapshot, seq: SeqId(2) };
+        let error = bench.machine.cache(&third).expect_err("no cells").to_string();
+        assert!(error.contains("1400 tokens and 1296 free cells"), "{error}");
+        let before = bench.run(1, 1400, &[Token(7)]);
+        bench.dropped(1);
+        bench.cache([third]);
+        let after = bench.run(2, 1400, &[Token(7)]);
+        bench.same(&before, &after);
+    });
+}
+
 #[test]
 fn what_is_not_there_is_an_error() {
     on_all(|bench| {

@@ -16,6 +16,9 @@ const UNTIMED: Rates = Rates { token_s: 0.0, save_s: 1.0 / 2e9, restore_s: 1.0 /
 /// Operations that copy less tell of their fixed costs only.
 const TELLING_BYTES: Bytes = Bytes(1 << 20);
 
+/// How much of a pace slower than [`UNTIMED`] is forgotten with each step that tells nothing.
+const FORGOTTEN: f64 = 0.001;
+
 /// Bytes that cache operations copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Copied {
@@ -46,6 +49,7 @@ impl AddAssign for Copied {
 }
 
 /// What a choice between copying and computing weighs, in seconds.
+#[expect(clippy::struct_field_names, reason = "their unit")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
     /// Of a token that is computed.
@@ -72,33 +76,56 @@ impl Rates {
 
 /// How long copies have taken lately.
 #[derive(Debug)]
-pub(crate) struct Copies(Rates);
+pub(crate) struct Copies {
+    rates: Rates,
+    timed: bool,
+}
 
 impl Default for Copies {
     fn default() -> Self {
-        Self(UNTIMED)
+        Self { rates: UNTIMED, timed: false }
     }
 }
 
 impl Copies {
     /// What copying takes, as far as is known, where a token takes `token_s` to compute.
     pub(crate) fn rates(&self, token_s: f64) -> Rates {
-        Rates { token_s, ..self.0 }
+        Rates { token_s, ..self.rates }
     }
 
-    /// Operations that copied so much have taken `took`. Time of both kinds together is divided as
-    /// it would have been by what is known.
+    /// The operations of a step, which copied so much, have taken `took`. Time of both kinds together
+    /// is divided as it would have been by what is known.
     pub(crate) fn observe(&mut self, copied: Copied, took: Duration) {
-        let expected = self.0.copy_s(copied);
-        if took == Duration::ZERO || expected <= 0.0 {
-            return;
+        let Rates { save_s, restore_s, .. } = self.rates;
+        let expected = self.rates.copy_s(copied);
+        let [saved, restored] = [copied.saved, copied.restored].map(|bytes| bytes >= TELLING_BYTES);
+        if !(saved || restored) {
+            self.forget();
+        } else if took > Duration::ZERO && expected > 0.0 {
+            let slower = took.as_secs_f64() / expected;
+            if !self.timed {
+                (self.rates.save_s, self.rates.restore_s) = (save_s * slower, restore_s * slower);
+            }
+            if self.timed && saved {
+                self.rates.save_s = blend(Some(save_s), save_s * slower);
+            }
+            if self.timed && restored {
+                self.rates.restore_s = blend(Some(restore_s), restore_s * slower);
+            }
+            // So that one bad restore is not the last.
+            self.rates.restore_s = self.rates.restore_s.min(self.rates.save_s);
+            self.timed = true;
         }
-        let slower = took.as_secs_f64() / expected;
-        if copied.saved >= TELLING_BYTES {
-            self.0.save_s = blend(Some(self.0.save_s), self.0.save_s * slower);
-        }
-        if copied.restored >= TELLING_BYTES {
-            self.0.restore_s = blend(Some(self.0.restore_s), self.0.restore_s * slower);
+    }
+
+    /// What was slow is tried again in the end: nothing is copied that is not worth it, so nothing
+    /// else would tell that it has become so.
+    fn forget(&mut self) {
+        let Rates { save_s, restore_s, .. } = &mut self.rates;
+        for (rate, untimed) in [(save_s, UNTIMED.save_s), (restore_s, UNTIMED.restore_s)] {
+            if *rate > untimed {
+                *rate += FORGOTTEN * (untimed - *rate);
+            }
         }
     }
 }
@@ -113,15 +140,31 @@ mod tests {
     fn rates_follow_what_was_timed() {
         let mut copies = Copies::default();
         let taken = |copies: &Copies, copied| copies.rates(0.0).copy_s(copied);
+        let save = Copied::saving(Bytes(100 * MB));
         copies.observe(Copied::saving(Bytes(1000)), Duration::from_secs(1));
-        let untimed = taken(&copies, Copied::saving(Bytes(100 * MB)));
+        let untimed = taken(&copies, save);
         assert!((untimed - 0.05).abs() < 1e-9, "little says nothing: {untimed}");
         for _ in 0..30 {
-            copies.observe(Copied::saving(Bytes(100 * MB)), Duration::from_millis(10));
+            copies.observe(save, Duration::from_millis(10));
             copies.observe(Copied::across(Bytes(100 * MB)), Duration::from_millis(15));
         }
         let both = taken(&copies, Copied::across(Bytes(100 * MB)));
         assert!((both - 0.015).abs() < 0.001, "{both}");
+        copies.observe(save, Duration::from_secs(30));
+        assert!(taken(&copies, save) > 5.0, "a bad moment counts");
+        for _ in 0..20_000 {
+            copies.observe(Copied::default(), Duration::from_nanos(50));
+        }
+        assert!(taken(&copies, save) < 0.06, "and is forgotten");
+    }
+
+    /// On a machine that computes a hundred times as fast as the default copies, and copies as fast.
+    #[test]
+    fn the_first_save_tells_of_restoring_as_well() {
+        let mut copies = Copies::default();
+        copies.observe(Copied::saving(Bytes(100 * MB)), Duration::from_micros(500));
+        let restored = copies.rates(0.0).copy_s(Copied::restoring(Bytes(100 * MB)));
+        assert!((restored - 0.0001).abs() < 1e-6, "{restored}");
     }
 
     #[test]

@@ -70,6 +70,8 @@ struct Engine {
     claim: u32,
     /// [`Device::grants`] when a place was last granted to it, or when it last wanted none.
     granted: u64,
+    /// Whether what runs has its place because that was due: it keeps it to the end.
+    settled: bool,
 }
 
 /// The engines on one device.
@@ -87,8 +89,13 @@ impl Device {
     pub fn new(max_in_flight: u32, guaranteed: impl IntoIterator<Item = u32>) -> Self {
         let max_in_flight = max_in_flight.max(1);
         let guaranteed: Vec<u32> = guaranteed.into_iter().collect();
-        let engine =
-            |guaranteed| Engine { guaranteed, demand: Demand::default(), claim: 0, granted: 0 };
+        let engine = |guaranteed| Engine {
+            guaranteed,
+            demand: Demand::default(),
+            claim: 0,
+            granted: 0,
+            settled: false,
+        };
         let engines = scaled(&guaranteed, max_in_flight).into_iter().map(engine).collect();
         Self { max_in_flight, engines, grants: 0 }
     }
@@ -104,7 +111,9 @@ impl Device {
         if demand.waiting == 0 {
             own.granted = self.grants;
         }
-        let in_flight = self.allowed(index);
+        own.settled &= demand.in_flight > 0;
+        let due = self.due();
+        let in_flight = self.allowed(index, &due);
         let running = demand.running;
         let yields = running.is_some()
             && self.others(index).any(|other| before(other.demand.urgent, running));
@@ -115,13 +124,13 @@ impl Device {
         own.claim = claim;
         if more > 0 {
             own.granted = self.grants;
+            own.settled |= demand.in_flight == 0 && due[index] > 0;
         }
         Allowance { in_flight, yields }
     }
 
     /// Sequences that engine `index`, which has just reported, may have in flight.
-    fn allowed(&self, index: usize) -> u32 {
-        let due = self.due();
+    fn allowed(&self, index: usize, due: &[u32]) -> u32 {
         let own = &self.engines[index];
         let mine = due[index];
         let place = |at: usize| self.precedence(at);
@@ -159,14 +168,15 @@ impl Device {
             .map(|engine| engine.demand.wanted().min(engine.guaranteed))
             .collect();
         let left = self.max_in_flight.saturating_sub(due.iter().sum());
-        // Those that live by the floor: who runs keeps it to the end of its request.
+        // Those that live by the floor; who has it keeps it to the end of its request.
         let mut floor: Vec<usize> = (0..due.len())
             .filter(|at| due[*at] == 0 && self.engines[*at].demand.wanted() > 0)
             .collect();
         floor.sort_by_key(|at| (self.engines[*at].claim == 0, self.precedence(*at)));
         for (place, at) in floor.into_iter().enumerate() {
-            let aged = self.grants - self.engines[at].granted >= AGEING;
-            due[at] = u32::from(place < left.max(1) as usize || aged);
+            let Engine { settled, granted, .. } = self.engines[at];
+            let aged = self.grants - granted >= AGEING;
+            due[at] = u32::from(settled || aged || place < left.max(1) as usize);
         }
         due
     }
@@ -262,6 +272,8 @@ mod tests {
             let in_flight = u32::try_from(own.running.len()).expect("few");
             let tier = Tier::ALL[usize::from(own.tier)];
             let allowed = self.device.report(at, demand(in_flight, own.waiting, tier)).in_flight;
+            let settled = in_flight > 0 && self.device.engines[at].settled;
+            assert!(!settled || allowed > 0, "what has its place by the floor is not parked");
             let kept = if self.parks { allowed.max(own.guaranteed) } else { u32::MAX };
             let mut started = 0;
             while own.running.len() > kept as usize {
@@ -302,7 +314,7 @@ mod tests {
         for round in 0..400 {
             for at in 0..7 {
                 team.engines[at].waiting = 50;
-                team.step(at, 1 + (round + at as u32) % 5);
+                team.step(at, 1 + (round + u32::try_from(at).expect("few")) % 5);
             }
         }
         let started: Vec<u64> = team.engines.iter().map(|engine| engine.started).collect();

@@ -57,9 +57,8 @@ impl Agent {
         self.in_flight < self.rights
     }
 
-    /// Whether its next request runs without borrowing. One sequence is never a loan, even where
-    /// there are more agents than sequences; else a request that could not be parked would wait
-    /// for ever.
+    /// Whether its next request runs without borrowing. One sequence needs no right, even where there
+    /// are more agents than sequences; else a request that could not be parked would wait for ever.
     pub(crate) fn has_right(&self) -> bool {
         self.in_flight < self.rights.max(1)
     }
@@ -90,7 +89,7 @@ impl Agent {
     /// Of its next request: rights before loans, then the aged tier, then age.
     fn urgency(&self, now: Tick, ageing: Duration, admitted: u64) -> Option<Urgency> {
         let since = self.waiting_since()?;
-        let parked = self.parked.front().map(|parked| parked.sequence.order);
+        let parked = self.parked.front().map(|parked| parked.sequence.after);
         let after = parked.or_else(|| self.queue.front().map(|waiting| waiting.after))?;
         let passed = i128::from(admitted.saturating_sub(after) / AGEING_ADMISSIONS);
         let aged = aged(self.share.tier, now, since, ageing).saturating_sub(passed);

@@ -3,6 +3,7 @@
 mod admission;
 mod compaction;
 mod filling;
+mod keeping;
 mod parking;
 
 use std::collections::BTreeMap;
@@ -11,22 +12,17 @@ use std::time::Duration;
 use harmonic_types::{Bytes, FinishReason, KvLayout, Refused, RequestId, Tokens, Usage};
 
 use crate::config::SchedConfig;
-use crate::copies::{Copied, Copies, Rates};
+use crate::copies::{Copied, Copies};
 use crate::device::Demand;
 use crate::guarantee::guarantees;
-use crate::ids::{SeqId, SnapshotId, Tick, Token};
+use crate::ids::{SeqId, Tick};
 use crate::job::Job;
 use crate::pace::Pace;
 use crate::queue::{Agent, Parked, Waiting};
 use crate::residents::Residents;
 use crate::sequence::{Sequence, count};
-use crate::snapshots::{Kind, Snapshots, Terms};
+use crate::snapshots::Snapshots;
 use crate::step::{CacheOp, Committed, Finished, Step};
-
-/// A conversation is worth a snapshot if that spares at least this many tokens: the copy of a
-/// sequence costs about as much as computing ten (`research/engine.md`), and most answers are never
-/// followed up.
-const KEEP_TOKENS: u32 = 256;
 
 /// An agent's load now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -296,84 +292,6 @@ impl Scheduler {
         if prefill > 0 || step.cache.is_empty() || copying > Duration::ZERO {
             self.pace.observe(decoding, prefill, now.since(step.begun).saturating_sub(copying));
         }
-    }
-
-    /// Books what a snapshot turned out to take.
-    fn book(&mut self, id: SnapshotId, bytes: Bytes) {
-        let parked = self.agents.iter().flat_map(|agent| &agent.parked);
-        let mut parked = parked.filter(|parked| parked.snapshot == id);
-        let tokens = parked.next().map(|parked| parked.sequence.computed);
-        if let Some(tokens) = tokens.or_else(|| self.snapshots.tokens_of(id)) {
-            let per_token = Bytes(bytes.0.div_ceil(u64::from(tokens.max(1))));
-            self.token_bytes = self.token_bytes.max(per_token);
-        }
-        let discarded = self.snapshots.book(id, bytes);
-        self.cache.extend(discarded);
-    }
-
-    /// Saves the agent's system prompt when a sequence holds exactly that, and nobody has before.
-    fn keep_system_prompt(&mut self, seq: SeqId) {
-        let Some(sequence) = self.live.get(&seq) else { return };
-        if self.is_to_be_kept(sequence) && sequence.computed == sequence.shared_prefix {
-            let tokens = sequence.held().to_vec();
-            self.keep(Kind::System, seq, &tokens);
-        }
-    }
-
-    /// Whether the system prompt at the head of a sequence still has to be saved.
-    fn is_to_be_kept(&self, sequence: &Sequence) -> bool {
-        let prefix = &sequence.tokens[..sequence.shared_prefix as usize];
-        !prefix.is_empty()
-            && self.snapshots.fits(self.bytes_of(prefix))
-            && self.snapshots.enabled()
-            && !self.snapshots.holds(prefix)
-    }
-
-    /// Saves a conversation that is about to lose its place, if it is long enough to be missed.
-    fn keep_conversation(&mut self, seq: SeqId, tokens: &[Token]) {
-        let terms = Terms { rates: self.rates(), room: self.config.sequence_cells() };
-        let beyond = count(tokens).saturating_sub(self.snapshots.covers(tokens, terms));
-        let copied = Copied::across(self.bytes_of(tokens));
-        if beyond >= KEEP_TOKENS && terms.rates.spared_s(beyond, copied) > 0.0 {
-            self.keep(Kind::Conversation, seq, tokens);
-        }
-    }
-
-    /// What copying and computing take now.
-    fn rates(&self) -> Rates {
-        self.copies.rates(self.pace.token_s())
-    }
-
-    /// What a choice among snapshots for an empty sequence goes by now: in a pool, all that is
-    /// restored has to lie beside what the others hold, even if most of it is trimmed at once.
-    fn terms(&self) -> Terms {
-        let held = match self.config.kv_layout {
-            KvLayout::Streams => 0,
-            KvLayout::Unified => self.live.values().map(|other| u64::from(other.computed)).sum(),
-        };
-        let room = self.config.sequence_cells().saturating_sub(held);
-        Terms { rates: self.rates(), room }
-    }
-
-    fn keep(&mut self, kind: Kind, seq: SeqId, tokens: &[Token]) {
-        let id = self.new_snapshot();
-        let bytes = self.bytes_of(tokens);
-        let ops = self.snapshots.keep(id, kind, seq, tokens, bytes);
-        if !ops.is_empty() {
-            self.copied += Copied::saving(bytes);
-        }
-        self.cache.extend(ops);
-    }
-
-    fn new_snapshot(&mut self) -> SnapshotId {
-        let id = SnapshotId(self.next_snapshot);
-        self.next_snapshot += 1;
-        id
-    }
-
-    /// What a snapshot of `tokens` will take, as far as is known.
-    fn bytes_of(&self, tokens: &[Token]) -> Bytes {
-        Bytes(self.token_bytes.0.saturating_mul(tokens.len() as u64))
     }
 
     /// Ends a sequence. In streams its tokens stay until the place is needed.

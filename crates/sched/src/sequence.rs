@@ -6,6 +6,7 @@ use harmonic_types::{FinishReason, RequestId, Tier, Usage};
 
 use crate::ids::{Tick, Token};
 use crate::job::Job;
+use crate::queue::Waiting;
 
 /// State of one sequence. Its first `computed` tokens are in the KV cache (or in its snapshot,
 /// while it is parked).
@@ -33,10 +34,13 @@ pub(crate) struct Sequence {
     pub(crate) order: u64,
     /// When it was offered.
     pub(crate) since: Tick,
+    /// Requests that the engine had admitted then.
+    pub(crate) after: u64,
 }
 
 impl Sequence {
-    pub(crate) fn new(job: Job, tier: Tier, since: Tick, order: u64) -> Self {
+    pub(crate) fn new(waiting: Waiting, tier: Tier, order: u64) -> Self {
+        let Waiting { job, since, after } = waiting;
         let Job { id, agent, prompt: tokens, shared_prefix, max_output } = job;
         let prompt = count(&tokens);
         let reserved = u64::from(prompt) + u64::from(max_output);
@@ -54,6 +58,7 @@ impl Sequence {
             reserved,
             order,
             since,
+            after,
         }
     }
 

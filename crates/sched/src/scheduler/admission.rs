@@ -17,11 +17,12 @@ impl Scheduler {
     /// loan. A request by right that does not fit holds back all after it, so that a large one is
     /// not starved by small ones behind it.
     ///
-    /// Nobody starves, whatever the rights: an agent with nothing in flight has a right to one
-    /// sequence, even with rights of 0, and a request counts as a tier higher for each ageing period
-    /// and for each 64 requests that were admitted since it was offered. So while its agent has a
-    /// right, at most 3 · 64 requests that were offered after it, and those that waited before it,
-    /// are admitted first.
+    /// Nobody starves, whatever the rights. An agent with nothing in flight may have one sequence even
+    /// with rights of 0; the oldest of these in the engine, the floor, is not taken back. And a
+    /// request counts as a tier higher for each ageing period, and for each 64 requests that were
+    /// admitted since it was offered. So at most 3 · 64 requests that were offered after it go before
+    /// it while its agent may have one more; and where agents have no rights, the requests before it
+    /// that wait for the floor as well, each with those that are admitted while it runs.
     pub(super) fn admit(&mut self, now: Tick) -> Vec<Grant> {
         self.give_way();
         let mut granted = Vec::new();
@@ -37,19 +38,23 @@ impl Scheduler {
 
     /// The agent whose next request can start now, after room was made for it.
     fn next_to_start(&mut self, now: Tick) -> Option<usize> {
+        let mut held_back = false;
         for index in by_urgency(&self.agents, now, self.config.ageing, self.admitted) {
             let agent = &self.agents[index];
             let (by_right, guaranteed) = (agent.has_right(), agent.is_guaranteed());
             let reserved = self.next_reservation(index);
             if self.has_room(reserved) {
-                if by_right || self.can_lend(index, reserved) {
+                if !held_back && (by_right || self.can_lend(index, reserved)) {
                     return Some(index);
                 }
                 // It waits until its agent has a right again; others may go before it.
             } else if guaranteed && self.take_back(reserved) {
                 return Some(index);
-            } else if by_right {
+            } else if guaranteed {
                 return None;
+            } else if by_right {
+                // It waits for what is free next, not for what was lent of others' rights.
+                held_back = true;
             }
         }
         None
@@ -71,9 +76,9 @@ impl Scheduler {
 
     /// Gives a request its sequence: the one that holds most of its prompt, moved to the lowest
     /// free id if that may be, else that id, emptied.
-    fn start(&mut self, now: Tick, Waiting { job, since, .. }: Waiting) -> Grant {
-        let tier = self.agents[job.agent].share.tier;
-        let mut sequence = Sequence::new(job, tier, since, self.admitted);
+    fn start(&mut self, now: Tick, waiting: Waiting) -> Grant {
+        let tier = self.agents[waiting.job.agent].share.tier;
+        let mut sequence = Sequence::new(waiting, tier, self.admitted);
         self.admitted += 1;
         let mut seq = self.lowest_free();
         let known = self.snapshots.covers(&sequence.tokens, self.terms());
@@ -94,7 +99,7 @@ impl Scheduler {
         } else {
             self.vacate(seq);
         }
-        let grant = Grant { id: sequence.id, seq, queued: now.since(since) };
+        let grant = Grant { id: sequence.id, seq, queued: now.since(sequence.since) };
         self.run(seq, sequence);
         grant
     }

@@ -49,7 +49,7 @@ impl Scheduler {
 
     /// Parks borrowers until no more are in flight than allowed.
     pub(super) fn give_way(&mut self) {
-        let mut victims = self.lent();
+        let mut victims = self.beyond_rights();
         victims.sort_by(|one, other| self.live[one].first_to_yield(&self.live[other]));
         while self.live.len() > self.allowed as usize {
             let Some(seq) = victims.pop() else { return };
@@ -93,8 +93,19 @@ impl Scheduler {
         agent.parked.insert(at, Parked { sequence, snapshot });
     }
 
-    /// Sequences on borrowed slots: of each agent, those beyond its rights that were admitted last.
+    /// Sequences on borrowed slots, all but the floor: of those that run without any right of their
+    /// agent's, the one admitted first goes on to its end. Otherwise an agent without rights would
+    /// start a request again and again, and lose its place each time before a token is computed.
     fn lent(&self) -> Vec<SeqId> {
+        let without = |sequence: &&Sequence| self.agents[sequence.agent].rights == 0;
+        let floor = self.live.values().filter(without).map(|sequence| sequence.order).min();
+        let mut lent = self.beyond_rights();
+        lent.retain(|seq| Some(self.live[seq].order) != floor);
+        lent
+    }
+
+    /// Of each agent, the sequences beyond its rights that were admitted last.
+    fn beyond_rights(&self) -> Vec<SeqId> {
         let mut lent = Vec::new();
         for (index, agent) in self.agents.iter().enumerate() {
             let borrowed = agent.borrowed() as usize;

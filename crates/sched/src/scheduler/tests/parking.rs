@@ -71,6 +71,27 @@ fn a_prompt_half_computed_is_parked_too() {
     fake.run_out();
 }
 
+/// It may not take back what was lent of others' rights, nor keep them from doing so.
+#[test]
+fn an_agent_without_slots_does_not_hold_back_the_rights_of_others() {
+    let agents = vec![
+        share("exec", Tier::Executive, 0, 64),
+        share("director", Tier::Directors, 1, 64),
+        share("coder", Tier::Specialists, 1, 64),
+    ];
+    let mut fake = Fake::new(config(agents, 2, 128));
+    for id in [1, 2] {
+        fake.offer(job(id, 2, 4, 20));
+    }
+    fake.step();
+    fake.offer(job(3, 0, 4, 20));
+    fake.offer(job(4, 1, 4, 20));
+    assert_eq!(granted(&fake.step()), [4]);
+    fake.scheduler.cancel(RequestId(1));
+    assert_eq!(granted(&fake.step()), [3], "what is free next is its own");
+    fake.run_out();
+}
+
 #[test]
 fn no_more_is_lent_than_could_be_parked() {
     let agents = vec![share("exec", Tier::Executive, 3, 64), share("coder", Tier::Heavy, 1, 64)];

@@ -205,7 +205,7 @@ fn a_beginning_is_not_restored_where_computing_it_is_quicker() {
     turn(&mut fake, 2, 300);
     turn(&mut fake, 3, 10);
     // Copies have turned out to take a second a byte.
-    fake.copies_take(std::time::Duration::from_secs(3600));
+    fake.copies_take(std::time::Duration::from_hours(1));
     fake.offer(next);
     let step = fake.step();
     assert!(!step.cache.iter().any(|op| matches!(op, CacheOp::Restore { .. })), "{:?}", step.cache);

@@ -1,8 +1,10 @@
 //! Order, chunks, limits.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harmonic_types::{FinishReason, Refused, RequestId, Tier, Tokens};
+use harmonic_types::{Bytes, FinishReason, Refused, RequestId, Tier, Tokens};
+use proptest::prelude::*;
 
 use super::fake::{Fake, config, granted, job, rows, share};
 use crate::{Committed, Sampled, Scheduler, Tick, Token};
@@ -82,6 +84,52 @@ fn waiting_promotes_a_tier() {
     scheduler.offer(Tick(0), job(1, 1, 4, 1)).expect("fits");
     scheduler.offer(Tick(35), job(2, 0, 4, 1)).expect("fits");
     assert_eq!(scheduler.step(Tick(35)).granted[0].id, RequestId(1), "three tiers in 35 ns");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// With any slots, none among them, and queues that are always full, each request is admitted
+    /// before a bounded number of others. Ageing by time is off, so only admissions age.
+    #[test]
+    fn nobody_is_passed_over_for_ever(
+        slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, parks in any::<bool>(),
+    ) {
+        const QUEUE: u64 = 3;
+        let agents: Vec<_> = slots
+            .iter()
+            .zip(Tier::ALL.iter().rev().cycle())
+            .map(|(slots, tier)| share("any", *tier, *slots, 64))
+            .collect();
+        let count = agents.len() as u64;
+        let mut limits = config(agents, 8, 8 * 64);
+        limits.max_in_flight = in_flight;
+        limits.queue_limit = 3;
+        limits.ageing = Duration::from_secs(1 << 40);
+        if !parks {
+            limits.park_bytes = Bytes::ZERO;
+        }
+        let mut fake = Fake::new(limits);
+        let (mut id, mut admitted) = (0, 0u64);
+        let mut offered: BTreeMap<u64, u64> = BTreeMap::new();
+        for _ in 0..1500 {
+            for agent in 0..slots.len() {
+                while fake.offer(job(id, agent, 3, 1 + u32::try_from(id % 4).expect("small"))) {
+                    offered.insert(id, admitted);
+                    id += 1;
+                }
+            }
+            for granted in granted(&fake.step()) {
+                let passed = admitted - offered.remove(&granted).expect("offered");
+                // Those without rights wait for the floor one after the other, 4 steps at most.
+                let turns = (QUEUE + 1) * count;
+                let bound = 3 * 64 + turns * (4 * u64::from(in_flight) + 1);
+                prop_assert!(passed <= bound, "{passed} of {bound} went before {granted}");
+                admitted += 1;
+            }
+        }
+        let oldest = offered.values().min().copied().unwrap_or(admitted);
+        prop_assert!(admitted - oldest <= 700, "{offered:?} wait since {oldest}");
+    }
 }
 
 #[test]
