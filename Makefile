@@ -7,7 +7,7 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-gateway \\
+.PHONY: help setup build demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-gateway \
 	bench-before-after hostile-load fuzz deny advisories check fmt clippy doc
 
 help: ## list these targets

@@ -129,9 +129,12 @@ def main():
     harmonic = str(pathlib.Path(sys.argv[1]).resolve())
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 8
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
-        # What was measured on this machine must not decide for one of them.
-        environment = os.environ | {name: folder for name in
-                                    ("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")}
+        # Curves and setups that were measured on this machine must not decide for one of them.
+        data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+        models = os.environ.get("HARMONIC_MODELS") or os.path.join(data, "harmonic", "models")
+        environment = os.environ | {"HARMONIC_MODELS": models} | {
+            name: folder for name in
+            ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")}
         urls = {}
         for name, contexts in (("equal", EQUAL), ("unequal", UNEQUAL)):
             path = os.path.join(folder, f"{name}.toml")
