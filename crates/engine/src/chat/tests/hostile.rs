@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_types::{Message, Prompt, Role, ToolChoice};
 
-use super::super::{Chat, Halt};
+use super::super::{Budget, Chat};
 use super::{ByteVocabulary, agent, chat, prompt, rendered};
 
 fn refusal(template: String) -> String {
@@ -125,6 +125,6 @@ fn a_template_may_run_away_later() {
     ));
     assert_eq!(rendered(&later, &prompt(&[(Role::User, "stay")])), "You code.\nstay");
     let go = Prompt::chat(vec![Message::new(Role::User, "go")]);
-    let refused = later.render(&agent(), &go, None, &ToolChoice::Auto, &Halt::default());
+    let refused = later.render(&agent(), &go, None, &ToolChoice::Auto, &Budget::default());
     assert!(refused.unwrap_err().to_string().contains("refuses this conversation"));
 }
