@@ -15,6 +15,7 @@ mod markers;
 mod reasoning;
 mod stop;
 mod template;
+mod tracker;
 mod vocabulary;
 
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use markers::Markers;
 use serde::de::IgnoredAny;
 pub use template::TemplateError;
 use template::{Scene, Template};
+pub(crate) use tracker::Reasoned;
+pub use tracker::ReasoningTracker;
 pub use vocabulary::Vocabulary;
 
 /// A model's way of holding a conversation.
@@ -40,6 +43,8 @@ pub struct Chat {
     thoughts: Markers,
     /// Control tokens that stand around calls, and those around reasoning.
     calls: Markers,
+    /// Whether the template tells the model not to reason when it is not to.
+    can_forgo_reasoning: bool,
 }
 
 /// A prompt ready to be computed.
@@ -70,7 +75,11 @@ impl Chat {
         let thoughts = Markers::of(vocabulary.as_ref(), around.iter().copied());
         let around = around.iter().chain(template.syntax().markers());
         let calls = Markers::of(vocabulary.as_ref(), around.copied());
-        Ok(Self { vocabulary, template, thoughts, calls })
+        let messages = [Message::new(Role::User, "u")];
+        let scene = |thinking| Scene { messages: &messages, tools: &[], thinking };
+        let [with, without] = [true, false].map(|thinking| template.render(scene(thinking)).ok());
+        let can_forgo_reasoning = with != without;
+        Ok(Self { vocabulary, template, thoughts, calls, can_forgo_reasoning })
     }
 
     /// The vocabulary.
@@ -138,6 +147,24 @@ impl Chat {
         let calls = (!tools.is_empty()).then(|| Calls::new(self.template.syntax(), tools));
         let markers = if calls.is_some() { &self.calls } else { &self.thoughts };
         Decoder::new(Arc::clone(&self.vocabulary), markers.clone(), stop, reasoning, calls)
+    }
+
+    /// Follows the reasoning before an answer whose prompt is `rendered`; `None` where none comes.
+    /// `thinking`: the model was told to reason.
+    pub fn reasoning_tracker(
+        &self,
+        prompt: &Prompt,
+        rendered: &Rendered,
+        thinking: bool,
+    ) -> Option<ReasoningTracker> {
+        let (vocabulary, thoughts) = (Arc::clone(&self.vocabulary), self.thoughts.clone());
+        if rendered.reasoning_open {
+            return Some(ReasoningTracker::inside(vocabulary, thoughts));
+        }
+        let may_reason = matches!(prompt, Prompt::Chat { .. })
+            && self.template.mentions(reasoning::OPEN)
+            && (thinking || !self.can_forgo_reasoning);
+        if may_reason { ReasoningTracker::before(vocabulary, thoughts) } else { None }
     }
 
     /// What stands before and after the arguments when the model calls `name`.

@@ -14,6 +14,8 @@ use harmonic_models::gguf::{self, Header};
 use harmonic_models::{DivergenceMeter, Quantizer, WeightFormat, catalog};
 use harmonic_types::{Bytes, Divergence, EnginePlan, ModelShape, Plan};
 
+use crate::form_trial;
+
 /// Starts engines of every kind, all for one plan.
 #[derive(Clone, Debug)]
 pub struct Engines {
@@ -34,6 +36,7 @@ impl Starter for Engines {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         config.queue_limit = self.queue_limit;
+        config.form_trial = form_trial::with_this_program();
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
         match engine.kind.as_str() {

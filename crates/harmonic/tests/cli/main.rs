@@ -9,6 +9,7 @@ mod dialogue;
 mod doctor;
 mod documents;
 mod emit;
+mod forms;
 mod harness;
 mod keys;
 mod logs;

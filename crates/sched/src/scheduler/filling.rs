@@ -24,10 +24,10 @@ enum Source {
 }
 
 impl Scheduler {
-    /// Every decoding sequence gets its one token; what the batch and the time of a step leave goes
+    /// Every decoding sequence gets its one token, unless it is owed it; what the batch and the time of a step leave goes
     /// to prefills, by tier and age.
     pub(super) fn fill_batch(&mut self, now: Tick) -> Batch {
-        let decoding: Vec<SeqId> = self.live_where(Sequence::decodes).collect();
+        let decoding: Vec<SeqId> = self.live_where(|s| s.decodes() && !s.owes()).collect();
         let mut room = (self.config.batch_tokens as usize).saturating_sub(decoding.len());
         if !decoding.is_empty() {
             room = room.min(self.pace.prefill_tokens().unwrap_or(usize::MAX));
