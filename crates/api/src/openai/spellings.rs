@@ -3,6 +3,8 @@
 //! Each is honoured where the path takes it, else refused by its name (`body.rs`): a client that sends
 //! one relies on it.
 
+use std::fmt::Write as _;
+
 use harmonic_types::Format;
 use serde_json::Value;
 
@@ -81,7 +83,8 @@ fn literal(text: &str) -> String {
         if c.is_alphanumeric() || c == ' ' {
             regex.push(c);
         } else {
-            regex.push_str(&format!("\\x{{{:X}}}", u32::from(c)));
+            // Writing to a string cannot fail.
+            let _written = write!(regex, "\\x{{{:X}}}", u32::from(c));
         }
     }
     regex

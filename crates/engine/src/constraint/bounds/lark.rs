@@ -53,8 +53,8 @@ struct Reader<'a> {
     /// The first name of the line, which a colon makes a rule.
     first: Option<&'a str>,
     line_begins: bool,
-    after_arrow: bool,
-    after_tilde: bool,
+    /// The word before.
+    before: Option<Word<'a>>,
     /// Another grammar stands inside, or conditions: its names are not this one's.
     mixed: bool,
 }
@@ -85,8 +85,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, word: Word<'a>) {
-        let (arrow, tilde) = (self.after_arrow, self.after_tilde);
-        (self.after_arrow, self.after_tilde) = (false, false);
+        let before = self.before.replace(word);
         if self.first.is_some() && !matches!(word, Word::Colon | Word::Line) {
             // Attributes and parameters of a rule.
             return;
@@ -101,7 +100,7 @@ impl<'a> Reader<'a> {
             Word::Name(name) => {
                 if self.line_begins {
                     (self.line_begins, self.first) = (false, Some(name));
-                } else if !arrow {
+                } else if before != Some(Word::Arrow) {
                     let part = self.named(name);
                     self.item(part);
                 }
@@ -139,18 +138,28 @@ impl<'a> Reader<'a> {
             Word::Optional if !self.line_begins => self.make_optional(),
             Word::Number(number) => {
                 self.repetitions = self.repetitions.max(number);
-                if tilde && number == 0 {
+                if before == Some(Word::Tilde) && number == 0 {
                     self.make_optional();
                 }
             }
-            Word::Tilde => self.after_tilde = true,
-            Word::Arrow => self.after_arrow = true,
+            Word::Count(least, most) => {
+                self.repetitions = self.repetitions.max(most);
+                if least == 0 {
+                    self.make_optional();
+                }
+            }
             Word::Mixed => self.mixed = true,
             Word::Literal => {
                 let part = self.part();
                 self.item(part);
             }
-            Word::Open | Word::Close | Word::CloseOptional | Word::Optional | Word::Other => {}
+            Word::Open
+            | Word::Close
+            | Word::CloseOptional
+            | Word::Optional
+            | Word::Tilde
+            | Word::Arrow
+            | Word::Other => {}
         }
     }
 

@@ -192,6 +192,7 @@ fn what_recurses_and_ends_is_accepted() {
         "start: expr\nexpr: term ((\"+\" | \"-\") term)*\nterm: NUMBER | \"(\" expr \")\"\nNUMBER: /[0-9]+/\n",
         "?start: a?\na: a \"x\" | \"y\"i  // a comment: with | and (\n",
         "start: \"a\" rest\n  | \"b\"\nrest: [start] \";\" | X~0..3\nX: \"x\"\n%ignore /[ \\t]+/\n",
+        "start: \"x\" start{0,1} | start{,2} \"y\"{3}\n",
         "start: %json {\"type\": \"object\"} | r[capture]\nr[max_tokens=5]: <[5]> start\n",
     ] {
         lark(good).unwrap_or_else(|error| panic!("{good}: {error}"));

@@ -21,12 +21,17 @@ pub(super) enum Word<'a> {
     Tilde,
     Arrow,
     Number(u64),
+    /// `{2}`, `{2,}`, `{,5}` or `{2,5}`: the least, and the largest number in it.
+    Count(u64, u64),
     /// Something that stands for text: a string, an expression, a schema.
     Literal,
     /// What makes names mean something else than rules of this grammar.
     Mixed,
     Other,
 }
+
+/// Bytes in which a count in braces ends.
+const LONGEST_COUNT: usize = 32;
 
 /// Splits a grammar, and measures the schemas and expressions in it.
 pub(super) struct Words<'a> {
@@ -54,6 +59,12 @@ impl<'a> Words<'a> {
     pub(super) fn read(&mut self) -> Result<Option<Word<'a>>, Excess> {
         self.cut_while(|c| c == ' ' || c == '\t' || c == '\r');
         let Some(first) = self.rest.chars().next() else { return Ok(None) };
+        if first == '{'
+            && let Some((count, length)) = self.count()
+        {
+            self.cut(length);
+            return Ok(Some(count));
+        }
         let word = match first {
             '\n' => self.single(Word::Line),
             '#' => self.comment(),
@@ -109,6 +120,22 @@ impl<'a> Words<'a> {
             }
         };
         Ok(Some(word))
+    }
+
+    /// The count that stands in braces here, and the bytes that it takes.
+    fn count(&self) -> Option<(Word<'a>, usize)> {
+        // No further: a grammar may be nothing but braces.
+        let near = self.rest.bytes().take(LONGEST_COUNT);
+        let end = near.enumerate().find(|(_, byte)| *byte == b'}')?.0;
+        let inner = self.rest[1..end].trim();
+        let is_count = |c: char| c.is_ascii_digit() || c == ',' || c == ' ';
+        if inner.is_empty() || !inner.chars().all(is_count) {
+            return None;
+        }
+        let number = |text: &str| text.trim().parse().ok();
+        let (least, most) = inner.split_once(',').unwrap_or((inner, inner));
+        let least = number(least).unwrap_or(0);
+        Some((Word::Count(least, number(most).unwrap_or(least).max(least)), end + 1))
     }
 
     fn single(&mut self, word: Word<'a>) -> Word<'a> {
