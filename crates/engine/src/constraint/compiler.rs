@@ -74,15 +74,20 @@ impl Compiler {
     /// # Errors
     /// When the form cannot be enforced, or too many wait.
     pub async fn compile(&self, form: Form) -> Result<Constraint, CompileError> {
-        let lane = if form.is_heavy() { &self.heavy } else { &self.light };
+        let heavy = form.is_heavy();
+        let lane = if heavy { &self.heavy } else { &self.light };
         let permit = Arc::new(lane.enter().await?);
-        if let (true, Some(trial)) = (form.is_heavy(), &self.trial) {
-            let words = self.on_thread(&permit, |shared| shared.encoded()).await??;
+        if let (true, Some(trial)) = (heavy, &self.trial) {
+            let words = self.on_thread(&permit, Shared::encoded).await??;
             trial.run(words, &form).await?;
         }
-        self.on_thread(&permit, move |shared| shared.grammars()?.compile_form(&form))
-            .await?
-            .map_err(CompileError::from)
+        let compile = move |shared: &Shared| {
+            if heavy {
+                give_way();
+            }
+            shared.grammars()?.compile_form(&form)
+        };
+        self.on_thread(&permit, compile).await?.map_err(CompileError::from)
     }
 
     /// Runs `work` on a thread with a large stack, unless nobody waits for it any more. The place in
@@ -122,6 +127,16 @@ impl Shared {
         self.grammars()?;
         let encode = || Words::of(self.vocabulary.as_ref()).map(|words| words.encode().into());
         Ok(Arc::clone(self.encoded.get_or_init(|| encode().unwrap_or_default())))
+    }
+}
+
+/// Lets answers under way have the processor before this thread, where the system can say that of a
+/// thread.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        // Where it is not allowed, they have to share.
+        let _refused = rustix::process::nice(5);
     }
 }
 
