@@ -82,10 +82,12 @@ impl Compiler {
             trial.run(words, &form).await?;
         }
         let compile = move |shared: &Shared| {
+            // Its threads are not to give way, so it is there before.
+            let grammars = shared.grammars()?;
             if heavy {
                 give_way();
             }
-            shared.grammars()?.compile_form(&form)
+            grammars.compile_form(&form)
         };
         self.on_thread(&permit, compile).await?.map_err(CompileError::from)
     }
