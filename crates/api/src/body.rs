@@ -45,5 +45,40 @@ pub fn read_noting<T: DeserializeOwned>(
         },
     )?;
     json.end().map_err(|error| Invalid::Json { reason: error.to_string() })?;
-    Ok((request, ignored))
+    match ignored.form() {
+        Some(name) => Err(Invalid::unsupported(name, instead(name))),
+        None => Ok((request, ignored)),
+    }
+}
+
+/// Names under which one server or another takes the form of an answer. Where a path does not take
+/// one, the answer would not have the form that the client relies on.
+pub(crate) const FORMS: [&str; 12] = [
+    "response_format",
+    "structured_outputs",
+    "json_schema",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "regex",
+    "grammar",
+    "ebnf",
+    "structural_tag",
+    "guided_whitespace_pattern",
+];
+
+/// What to send instead of a form under this name.
+fn instead(name: &str) -> &'static str {
+    match name {
+        "grammar" | "ebnf" => {
+            ": chats take a grammar in llguidance's Lark as `structured_outputs.grammar`"
+        }
+        "structural_tag" => ": use `tools`",
+        "guided_whitespace_pattern" => ": leave it out",
+        _ => {
+            " on this path: chats take a form as `response_format`, responses as `text.format`, \
+             Ollama's paths as `format`, Anthropic's as `output_config.format`"
+        }
+    }
 }

@@ -30,6 +30,11 @@ pub fn agent(mut model: String) -> Result<AgentName, Invalid> {
     Ok(AgentName(model))
 }
 
+/// Whether an effort to reason is one at all.
+pub(crate) fn thinks(effort: Option<&str>) -> Option<bool> {
+    effort.map(|effort| !matches!(effort, "none" | "minimal"))
+}
+
 /// A value in `range`.
 pub(crate) fn within(
     param: &str,

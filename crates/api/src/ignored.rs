@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use serde_ignored::Path;
 
+use crate::body::FORMS;
+
 /// Most entries that are named; further ones are counted.
 const MOST: usize = 16;
 /// Longest entry, in bytes.
@@ -20,6 +22,8 @@ pub struct Ignored {
     /// What is named, without the numbers of list items: of a list, the first stands for all.
     seen: BTreeSet<String>,
     more: u64,
+    /// A form of the answer under a name that is not read.
+    form: Option<&'static str>,
 }
 
 impl Ignored {
@@ -33,9 +37,16 @@ impl Ignored {
             Some(name) => name == anywhere,
             None => *entry == at.pattern,
         };
+        let form = FORMS.into_iter().find(|name| *name == at.pattern);
+        self.form = self.form.or(form);
         if !without_effect.iter().any(listed) {
             self.note(at.pattern, &at.path);
         }
+    }
+
+    /// The form of the answer that is asked for under a name that is not read.
+    pub(crate) fn form(&self) -> Option<&'static str> {
+        self.form
     }
 
     /// Notes a tool of a kind that is not served.
@@ -114,6 +125,7 @@ mod tests {
 
     use crate::body::read_noting;
     use crate::openai::ChatRequest;
+    use crate::openai::responses::ResponsesBody;
 
     fn line(body: &serde_json::Value) -> Option<String> {
         let list = ["metadata", "*.cache_control"];
@@ -132,6 +144,19 @@ mod tests {
         });
         assert_eq!(line(&body).as_deref(), Some("messages[1].name, mirostat"));
         assert_eq!(line(&json!({"model": "coder", "metadata": {}})), None);
+    }
+
+    #[test]
+    fn a_form_under_a_name_that_is_not_read_is_refused_by_name() {
+        for name in ["grammar", "ebnf", "structural_tag", "guided_whitespace_pattern"] {
+            let body = json!({"model": "coder", name: "root ::= x"}).to_string();
+            let error = read_noting::<ChatRequest>(body.as_bytes(), &[]).expect_err(name);
+            assert_eq!(error.param(), Some(name), "{error}");
+        }
+        let body = json!({"model": "coder", "response_format": {"type": "json_object"}});
+        let body = body.to_string();
+        let error = read_noting::<ResponsesBody>(body.as_bytes(), &[]).expect_err("a chat's");
+        assert!(error.to_string().contains("`text.format`"), "{error}");
     }
 
     #[test]

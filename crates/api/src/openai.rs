@@ -21,6 +21,7 @@ mod models;
 mod request;
 mod response;
 pub mod responses;
+mod spellings;
 mod tools;
 
 pub use answer::ChatAnswer;
@@ -33,6 +34,7 @@ pub use decode::{decode, parse};
 pub use encode::encode;
 pub use error::{Envelope, ErrorBody};
 pub use format::{NamedSchema, ResponseFormat, StructuredOutputs};
+pub(crate) use format::{decode as decode_format, encode as encode_format};
 pub use models::{ModelCard, ModelList};
 pub use request::{ChatMessage, ChatRequest, StreamOptions, TemplateArguments};
 pub(crate) use response::finite;
@@ -40,6 +42,7 @@ pub use response::{
     ChatResponse, Choice, Logprobs, PromptTokensDetails, ResponseMessage, TokenEntry, TopToken,
     Usage,
 };
+pub(crate) use spellings::Spellings;
 pub use tools::{CallBody, CalledBody, ChoiceBody, FunctionBody, NameBody, ToolBody};
 pub(crate) use tools::{
     FUNCTION, decode as decode_tools, encode as encode_tools, of_function, word as word_of_choice,

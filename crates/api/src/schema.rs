@@ -21,7 +21,7 @@ pub(crate) fn ollama_format(_: &mut SchemaGenerator) -> Schema {
 
 /// Ollama's `think`.
 pub(crate) fn ollama_think(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"enum": [null, true, false, "low", "medium", "high"]})
+    json_schema!({"enum": [null, true, false, "none", "low", "medium", "high"]})
 }
 
 /// Ollama's `keep_alive`: seconds, or a duration.

@@ -20,6 +20,7 @@ mod reasoning;
 mod stop;
 mod template;
 mod tokenizer;
+mod tracker;
 mod vocabulary;
 
 use std::sync::Arc;
@@ -40,9 +41,11 @@ use serde::de::IgnoredAny;
 pub use template::TemplateError;
 use template::{Scene, Template};
 use tokenizer::Tokenizer;
+pub(crate) use tracker::Reasoned;
+pub use tracker::ReasoningTracker;
 pub use vocabulary::{Ends, Special, Vocabulary};
 
-use crate::workers::GivenUp;
+use crate::workers::{Cancelled, GivenUp};
 
 /// A model's way of holding a conversation.
 pub struct Chat {
@@ -57,6 +60,8 @@ pub struct Chat {
     calls: Markers,
     /// Of a text.
     bounds: Bounds,
+    /// Whether the template tells the model not to reason when it is not to.
+    can_forgo_reasoning: bool,
 }
 
 /// A prompt ready to be computed.
@@ -91,8 +96,25 @@ impl Chat {
         let thoughts = Markers::of(vocabulary.as_ref(), around.iter().copied());
         let around = around.iter().chain(template.syntax().markers());
         let calls = Markers::of(vocabulary.as_ref(), around.copied());
+        let messages = [Message::new(Role::User, "u")];
+        let (cancelled, plain) = (Cancelled::default(), Marks::default());
+        let [with, without] = [true, false].map(|thinking| {
+            let (cancelled, marks) = (&cancelled, &plain);
+            let scene = Scene { messages: &messages, tools: &[], thinking, cancelled, marks };
+            template.render(scene).ok()
+        });
+        let can_forgo_reasoning = with != without;
         let bounds = Bounds::of_vocabulary(vocabulary.ink_per_token());
-        Ok(Self { vocabulary, tokenizer, marks, template, thoughts, calls, bounds })
+        Ok(Self {
+            vocabulary,
+            tokenizer,
+            marks,
+            template,
+            thoughts,
+            calls,
+            bounds,
+            can_forgo_reasoning,
+        })
     }
 
     /// The vocabulary.
@@ -175,6 +197,24 @@ impl Chat {
         let calls = (!tools.is_empty()).then(|| Calls::new(self.template.syntax(), tools));
         let markers = if calls.is_some() { &self.calls } else { &self.thoughts };
         Decoder::new(Arc::clone(&self.vocabulary), markers.clone(), stop, reasoning, calls)
+    }
+
+    /// Follows the reasoning before an answer whose prompt is `rendered`; `None` where none comes.
+    /// `thinking`: the model was told to reason.
+    pub fn reasoning_tracker(
+        &self,
+        prompt: &Prompt,
+        rendered: &Rendered,
+        thinking: bool,
+    ) -> Option<ReasoningTracker> {
+        let (vocabulary, thoughts) = (Arc::clone(&self.vocabulary), self.thoughts.clone());
+        if rendered.reasoning_open {
+            return Some(ReasoningTracker::inside(vocabulary, thoughts));
+        }
+        let may_reason = matches!(prompt, Prompt::Chat { .. })
+            && self.template.mentions(reasoning::OPEN)
+            && (thinking || !self.can_forgo_reasoning);
+        if may_reason { ReasoningTracker::before(vocabulary, thoughts) } else { None }
     }
 
     /// What stands before and after the arguments when the model calls `name`.

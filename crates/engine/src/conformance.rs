@@ -98,6 +98,7 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         prefix_bytes: Bytes(64 << 20),
         park_bytes: Bytes(64 << 20),
         queue_limit: 256,
+        form_trial: None,
     }
 }
 

@@ -1,35 +1,50 @@
 //! The form of an answer, enforced token by token.
 //!
-//! Owns: the grammars of one model's vocabulary, the state of each constrained answer, and the
-//! thread that computes which tokens may come next.
+//! Owns: the limits of forms, the grammars of one model's vocabulary, the state of each constrained
+//! answer, the threads that compile, and those that compute which tokens may come next.
 //!
 //! Invariants: an answer that ends by itself is a whole sentence of its grammar; the end of turn is
-//! allowed exactly where one may end, and is all that is allowed where one must. A grammar that
-//! cannot go on fails its own request, nobody else's.
+//! allowed exactly where one may end, and is all that is allowed where one must. A form is measured
+//! before it is compiled, compiled on a thread that serves nobody else, and before that in a process
+//! of its own unless it is small. A grammar that cannot go on fails its own request, nobody else's.
 //!
 //! Does not do: choosing among the allowed tokens (that is `sampling`), or reading wire formats.
 
+mod bounds;
 mod calls;
+mod compiler;
+mod form;
 mod grammars;
-mod worker;
+pub mod limits;
+mod masks;
+mod numbers;
+mod trial;
+mod words;
 
-use std::sync::mpsc;
+use std::sync::Arc;
 
 use harmonic_sched::Token;
+use llguidance::{CancellationHandle, Matcher};
 
 use crate::sampling::Mask;
+pub use bounds::Excess;
 pub use calls::CallForm;
-pub use grammars::{FormatError, Grammars};
-use worker::{Position, Task};
+pub use compiler::{CompileError, Compiler};
+pub use form::{Form, FormatError};
+pub use grammars::Grammars;
+pub(crate) use masks::Wake;
+use masks::{Pending, Pool, Position};
+pub use trial::{FormTrial, run_trial};
 
-/// The state of one constrained answer. While the model computes the next logits, the worker
-/// computes the next mask.
+/// The state of one constrained answer. While the model computes the next logits, a thread computes
+/// the next mask.
 pub struct Constraint {
-    tasks: mpsc::Sender<Task>,
-    /// The position that the worker was asked for last.
-    next: mpsc::Receiver<Position>,
-    /// The position that the next token is for, once it was waited for.
+    pool: Arc<Pool>,
+    /// The position that was asked for last.
+    next: Arc<Pending>,
+    /// The position that the next token is for, once it was there.
     here: Option<Position>,
+    cancellation: Option<CancellationHandle>,
 }
 
 impl std::fmt::Debug for Constraint {
@@ -39,23 +54,43 @@ impl std::fmt::Debug for Constraint {
 }
 
 impl Constraint {
-    /// The tokens that may come next. Waits for the worker where it is not there yet.
+    fn new(pool: Arc<Pool>, matcher: Matcher, first: Mask) -> Self {
+        let cancellation = matcher.cancellation_handle();
+        let here = Position { matcher: Box::new(matcher), allowed: Ok(first), slow: false };
+        Self { pool, next: Arc::default(), here: Some(here), cancellation }
+    }
+
+    /// Whether the mask for the next token is there; if not, `wake` is called once it is.
+    pub(crate) fn is_ready(&mut self, wake: Option<&Wake>) -> bool {
+        if self.here.is_none() {
+            self.here = self.next.take_or(wake);
+        }
+        self.here.is_some()
+    }
+
+    /// The tokens that may come next. Waits where that is not known yet.
     ///
     /// # Errors
     /// Why the grammar cannot go on, for the client.
     pub(crate) fn allowed(&mut self) -> Result<&Mask, String> {
-        let here = match self.here.take() {
-            Some(here) => here,
-            None => self.next.recv().map_err(|_| "the thread that computes it has ended")?,
-        };
+        let here = self.here.take().unwrap_or_else(|| self.next.wait());
         self.here.insert(here).allowed.as_ref().map_err(String::clone)
     }
 
     /// Goes on with `token`, one of those that [`Self::allowed`] gave.
     pub(crate) fn take(&mut self, token: Token) {
-        let Some(Position { matcher, .. }) = self.here.take() else { return };
-        // If the worker is gone, the next wait says so.
-        self.next = worker::ask(&self.tasks, matcher, Some(token));
+        if let Some(here) = self.here.take() {
+            self.next = self.pool.ask(here, token);
+        }
+    }
+}
+
+impl Drop for Constraint {
+    /// What is under way for it ends at its next step.
+    fn drop(&mut self) {
+        if let Some(cancellation) = &self.cancellation {
+            cancellation.cancel();
+        }
     }
 }
 

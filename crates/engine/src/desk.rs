@@ -16,7 +16,8 @@ use harmonic_types::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::chat::{Decoded, Decoder, Piece};
+use crate::chat::{Decoded, Decoder, Piece, ReasoningTracker};
+use crate::constraint::Constraint;
 use crate::engine::{Allocation, Health};
 use crate::generation::Granted;
 use crate::sampling::{Choice, Sampler};
@@ -26,6 +27,14 @@ use crate::sampling::{Choice, Sampler};
 pub struct Submission {
     pub(crate) job: Job,
     pub(crate) open: Open,
+}
+
+impl Submission {
+    /// Holds the answer to `constraint`, after its reasoning.
+    pub(crate) fn hold_to(&mut self, constraint: Constraint, after: Option<ReasoningTracker>) {
+        let sampler = self.open.sampler.take();
+        self.open.sampler = sampler.map(|sampler| sampler.held_to(constraint).after(after));
+    }
 }
 
 /// A request that has no last word yet.

@@ -11,7 +11,7 @@ use crate::desk::{Desk, Submission};
 use crate::device::{DevicePlace, Turn};
 use crate::engine::{Drained, ReslotError};
 use crate::machine::{Machine, MachineError, Outcome};
-use crate::sampling::Samplers;
+use crate::sampling::{Choice, Drawn, Samplers};
 
 /// How long an idle engine that gets mail waits for more at most, and how long the mailbox has to be
 /// quiet for it to start at once. Both are little beside a prompt's tens of milliseconds.
@@ -34,6 +34,8 @@ pub enum Command {
     Reslot(Vec<(usize, u32)>, tokio::sync::oneshot::Sender<Result<(), ReslotError>>),
     /// Finish what there is within this time, then end.
     Drain(Duration),
+    /// A token that was late can be chosen.
+    Wake,
 }
 
 /// Runs `scheduler` on `machine` until it is drained or every sender of `mail` is gone. Requests
@@ -68,6 +70,7 @@ pub fn drive<M: Machine>(
         if let Some((device, turn)) = turn.filter(|(_, turn)| turn.allowance.yields) {
             device.wait(turn, scheduler.config().step_time);
         }
+        let waits = !give_late(&mut scheduler, desk, &mut samplers);
         let step = scheduler.step(clock.now());
         for finished in &step.finished {
             samplers.remove(finished.id);
@@ -92,6 +95,11 @@ pub fn drive<M: Machine>(
             let outcome = machine.run(&step.batch, &mut samplers)?;
             clock.elapse(outcome.pretended);
             done.sampled = answer(desk, &step, outcome);
+        } else if waits && !scheduler.is_idle() {
+            // Nothing to compute until a mask is there, which is said by mail, or something else is.
+            if let Ok(command) = mail.recv_timeout(BLOCKED) {
+                obey(command, &mut scheduler, desk, clock, &mut ending);
+            }
         } else if let (false, Some((device, turn))) = (scheduler.is_idle(), turn) {
             device.wait(turn, BLOCKED);
         }
@@ -194,6 +202,8 @@ fn obey(
             }
         }
         Command::Cancel(id) => scheduler.cancel(id),
+        // The loop looks for itself.
+        Command::Wake => {}
         Command::Reslot(slots, reply) => {
             let verdict = reslot(scheduler, slots);
             desk.publish(scheduler.load());
@@ -249,9 +259,25 @@ fn answer(desk: &mut Desk, step: &Step, outcome: Outcome) -> Vec<Sampled> {
     step.batch
         .sampling_rows()
         .zip(outcome.choices)
-        .map(|(row, choice)| {
-            let (id, token) = (row.request, choice.token);
-            Sampled { id, token, stop: desk.tell(id, choice) }
+        .filter_map(|(row, drawn)| match drawn {
+            Drawn::Token(choice) => Some(tell(desk, row.request, choice)),
+            Drawn::Late => None,
         })
         .collect()
+}
+
+/// Chooses the tokens that were late, as far as that can be done by now; false if one still is.
+fn give_late(scheduler: &mut Scheduler, desk: &mut Desk, samplers: &mut Samplers) -> bool {
+    let mut all = true;
+    for id in scheduler.owing() {
+        match samplers.choose_late(id) {
+            Some(choice) => scheduler.sampled_late(tell(desk, id, choice)),
+            None => all = false,
+        }
+    }
+    all
+}
+
+fn tell(desk: &mut Desk, id: RequestId, choice: Choice) -> Sampled {
+    Sampled { id, token: choice.token, stop: desk.tell(id, choice) }
 }

@@ -7,7 +7,7 @@ mod seat;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -16,8 +16,8 @@ use harmonic_sched::{AgentLoad, Job, Token};
 use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Tokens, ToolChoice};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
-use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};
-use crate::constraint::{FormatError, Grammars};
+use crate::chat::{Bounds, Chat, ReasoningTracker, Rendered, Vocabulary, callable};
+use crate::constraint::{CompileError, Compiler, Form};
 use crate::desk::{Client, Open, SharedBoard, Submission};
 use crate::drive::Command;
 use crate::engine::{
@@ -28,6 +28,9 @@ use crate::workers::Workers;
 
 pub use config::{LocalConfig, ServedAgent, shared_device};
 pub use seat::Seat;
+
+/// When a client may come back that found too many forms waiting to be compiled.
+const RETRY_FORM: Duration = Duration::from_secs(2);
 
 /// The handle to an engine's thread. Dropping it cancels what runs and ends the thread.
 #[derive(Debug)]
@@ -45,9 +48,8 @@ struct Shared {
     /// Each agent's shared prefix, in the order of the configuration.
     prefixes: Vec<Vec<Token>>,
     by_name: BTreeMap<AgentName, usize>,
-    /// Made when the first request asks for a form.
-    grammars: OnceLock<Result<Grammars, FormatError>>,
-    mail: mpsc::Sender<Command>,
+    compiler: Compiler,
+    mail: Arc<mpsc::Sender<Command>>,
     board: SharedBoard,
     next: AtomicU64,
     ended: watch::Receiver<Option<Drained>>,
@@ -66,6 +68,8 @@ impl Local {
         body: impl FnOnce(Seat<'_>) -> Result<(), EngineError> + Send + 'static,
     ) -> Result<Self, EngineError> {
         let setup = |reason: String| EngineError::Setup { id: config.id.clone(), reason };
+        let compiler =
+            Compiler::new(&config.model, Arc::clone(&vocabulary), config.form_trial.clone());
         let chat = Chat::new(vocabulary).map_err(|error| setup(error.to_string()))?;
         let prefixes: Vec<Vec<Token>> =
             config.agents.iter().map(|agent| chat.shared_prefix(&agent.spec)).collect();
@@ -75,7 +79,16 @@ impl Local {
         let (mail, inbox) = mpsc::channel();
         let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
         let board = SharedBoard::new(config.agents.iter().map(load).collect());
-        let ended = seat::occupy(&config, inbox, board.clone(), body)?;
+        let mail = Arc::new(mail);
+        // It must not keep its own thread alive.
+        let to_itself = Arc::downgrade(&mail);
+        let wake = Arc::new(move || {
+            if let Some(mail) = to_itself.upgrade() {
+                // A thread that has ended needs no waking.
+                let _ended = mail.send(Command::Wake);
+            }
+        });
+        let ended = seat::occupy(&config, inbox, board.clone(), wake, body)?;
         let by_name = (0..).zip(&config.agents).map(|(at, a)| (a.spec.name.clone(), at)).collect();
         let next = AtomicU64::new(0);
         let warm = prefixes.iter().enumerate().filter(|(_, prefix)| !prefix.is_empty());
@@ -89,7 +102,7 @@ impl Local {
             workers,
             prefixes,
             by_name,
-            grammars: OnceLock::new(),
+            compiler,
             mail,
             board,
             next,
@@ -120,6 +133,11 @@ impl Shared {
         let index = self.agent(&request.agent)?;
         let ServedAgent { spec, context, .. } = &self.config.agents[index];
         let choice = &request.tool_choice;
+        let reasoning_open = rendered.reasoning_open;
+        let form = self.form(&request)?.map(|form| {
+            let told = thinking(&request) == Some(true);
+            (form, self.chat.reasoning_tracker(&request.prompt, &rendered, told))
+        });
         let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let prefix = &self.prefixes[index];
         let shared = rendered.tokens.len() > prefix.len() && rendered.tokens.starts_with(prefix);
@@ -130,9 +148,9 @@ impl Shared {
             prompt: rendered.tokens,
             max_output: request.max_tokens.unwrap_or(*context).0,
         };
-        let sampler = self.sampler(&request, spec, rendered.reasoning_open)?;
+        let sampler = self.sampler(&request, spec)?;
         let tools = callable(&request.prompt, choice);
-        let decoder = self.chat.decoder(request.stop, rendered.reasoning_open, tools);
+        let decoder = self.chat.decoder(request.stop, reasoning_open, tools);
         let decoder =
             if request.parallel_tool_calls { decoder } else { decoder.ending_with_first_call() };
         let (granted, grant) = oneshot::channel();
@@ -146,7 +164,7 @@ impl Shared {
         };
         let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
         let open = Open { client, prompt_tokens, sampler: Some(sampler) };
-        Ok(Prepared { submission: Submission { job, open }, id, grant, answer })
+        Ok(Prepared { submission: Submission { job, open }, form, id, grant, answer })
     }
 }
 
@@ -154,6 +172,24 @@ impl Shared {
 fn is_formed(request: &Request) -> bool {
     let must_call = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
     request.format.is_some() || must_call
+}
+
+/// Whether the model is to reason; `None` is as its agent does. A form is that of the answer: unless
+/// it is asked for, no reasoning comes before it.
+fn thinking(request: &Request) -> Option<bool> {
+    request.thinking.or(is_formed(request).then_some(false))
+}
+
+/// Why a request of `agent` gets no slot, from why its form was not compiled.
+fn refusal(agent: &AgentName, error: &CompileError) -> Refused {
+    match error {
+        CompileError::Busy(waiting) => Refused::QueueFull {
+            agent: agent.clone(),
+            queued: u32::try_from(*waiting).unwrap_or(u32::MAX),
+            retry_after: RETRY_FORM,
+        },
+        error => Refused::Invalid { message: error.to_string() },
+    }
 }
 
 /// Computes an agent's prefix before anyone asks, so that the first request finds it.
@@ -170,6 +206,8 @@ fn warming(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
 /// A request in tokens, with the two ends of its way back.
 struct Prepared {
     submission: Submission,
+    /// What the answer is held to, not compiled yet, and the reasoning that comes before it.
+    form: Option<(Form, Option<ReasoningTracker>)>,
     id: RequestId,
     grant: oneshot::Receiver<Result<Granted, Refused>>,
     answer: unbounded::UnboundedReceiver<Event>,
@@ -182,7 +220,7 @@ impl Engine for Local {
             let agent = request.agent.clone();
             let (request, rendered) = shared.prepare(request).await?;
             let prepared = if is_formed(&request) {
-                // A grammar may take longer to compile than a runtime's thread should be held up.
+                // To measure a form may take longer than a runtime's thread should be held up.
                 let shared = Arc::clone(&shared);
                 let assemble = move || shared.assemble(request, rendered);
                 tokio::task::spawn_blocking(assemble).await.map_err(|error| Refused::Invalid {
@@ -191,8 +229,12 @@ impl Engine for Local {
             } else {
                 shared.assemble(request, rendered)
             };
-            let Prepared { submission, id, grant, answer } = prepared?;
-            let mail = shared.mail.clone();
+            let Prepared { mut submission, form, id, grant, answer } = prepared?;
+            if let Some((form, after)) = form {
+                let constraint = shared.compiler.compile(form).await;
+                submission.hold_to(constraint.map_err(|error| refusal(&agent, &error))?, after);
+            }
+            let mail = Arc::clone(&shared.mail);
             mail.send(Command::Submit(Box::new(submission))).map_err(|_| shared.died(&agent))?;
             let cancel = Cancel::new(move || {
                 // The engine may be gone, and its requests with it.

@@ -6,7 +6,7 @@ use harmonic_sched::{Batch, CacheOp};
 use harmonic_types::Bytes;
 
 use crate::engine::Allocation;
-use crate::sampling::{Choice, Samplers};
+use crate::sampling::{Drawn, Samplers};
 
 /// A model with its KV cache. One thread owns it.
 pub trait Machine {
@@ -24,7 +24,7 @@ pub trait Machine {
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError>;
 
     /// Computes `batch` and samples one token for each of its sampling rows, in order, with the
-    /// sampler of the row's sequence.
+    /// sampler of the row's sequence, which may be late with it.
     ///
     /// # Errors
     /// When the computation fails; the machine is then unusable.
@@ -35,7 +35,7 @@ pub trait Machine {
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// One per sampling row, in order.
-    pub choices: Vec<Choice>,
+    pub choices: Vec<Drawn>,
     /// Time that the step would have taken, for machines that only pretend; zero for those that
     /// really took it.
     pub pretended: Duration,

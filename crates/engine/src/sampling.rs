@@ -24,7 +24,8 @@ use std::sync::Arc;
 use harmonic_sched::Token;
 use harmonic_types::Sampling;
 
-use crate::constraint::Constraint;
+use crate::chat::{Reasoned, ReasoningTracker};
+use crate::constraint::{Constraint, Wake};
 
 use chain::draw;
 pub use logprobs::Logprobs;
@@ -46,6 +47,15 @@ pub struct Choice {
     pub failure: Option<String>,
 }
 
+/// What became of the logits of one row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Drawn {
+    /// The token that follows.
+    Token(Choice),
+    /// Which tokens are allowed is not known yet: the sampler keeps the logits.
+    Late,
+}
+
 /// The sampler of one sequence.
 #[derive(Debug)]
 pub struct Sampler {
@@ -59,6 +69,12 @@ pub struct Sampler {
     top_logprobs: Option<u8>,
     /// The form of the answer.
     constraint: Option<Constraint>,
+    /// The reasoning that comes before the form.
+    reasoning: Option<ReasoningTracker>,
+    /// Never chosen at the place where it is.
+    shunned: Vec<Token>,
+    /// Logits whose token is still to be drawn.
+    kept: Option<Box<[f32]>>,
 }
 
 impl Sampler {
@@ -72,6 +88,9 @@ impl Sampler {
             banned: Arc::from([]),
             top_logprobs: None,
             constraint: None,
+            reasoning: None,
+            shunned: Vec::new(),
+            kept: None,
         }
     }
 
@@ -99,31 +118,109 @@ impl Sampler {
         self
     }
 
-    /// Chooses the token that follows; `None` if no logit is a number.
+    /// Lets `reasoning` come before what it is held to.
+    pub fn after(mut self, reasoning: Option<ReasoningTracker>) -> Self {
+        self.reasoning = reasoning;
+        self
+    }
+
+    /// Whether it is free, because the reasoning is under way.
+    fn reasons(&self) -> bool {
+        self.reasoning.as_ref().is_some_and(|reasoning| reasoning.opener().is_none())
+    }
+
+    /// Chooses the token that follows, unless the form of the answer is not there yet; `wake` is
+    /// called when it is. `None` if no logit is a number.
+    pub(crate) fn draw(&mut self, logits: &[f32], wake: Option<&Wake>) -> Option<Drawn> {
+        let free = self.reasons();
+        if free || self.constraint.as_mut().is_none_or(|constraint| constraint.is_ready(wake)) {
+            return self.choose(logits).map(Drawn::Token);
+        }
+        self.kept = Some(logits.into());
+        Some(Drawn::Late)
+    }
+
+    /// Chooses the token that was late; `None` if it is still too early.
+    pub(crate) fn draw_late(&mut self, wake: Option<&Wake>) -> Option<Choice> {
+        if !self.constraint.as_mut()?.is_ready(wake) {
+            return None;
+        }
+        let logits = self.kept.take()?;
+        self.choose(&logits)
+    }
+
+    /// Chooses the token that follows; waits for the form of the answer. `None` if no logit is a
+    /// number.
     pub fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
+        if self.constraint.is_some() && self.reasons() {
+            return self.choose_reasoning(logits);
+        }
         let Some(mut constraint) = self.constraint.take() else {
             return self.choose_among(logits, None);
         };
+        // Only the first token may open the reasoning.
+        let reasoning = self.reasoning.take();
+        let opener = reasoning.as_ref().and_then(ReasoningTracker::opener);
         let chosen = constraint.allowed().and_then(|mask| {
-            let choice = self.choose_among(logits, Some(mask));
+            let with_opener = opener.map(|opener| mask.with(opener));
+            let choice = self.choose_among(logits, Some(with_opener.as_ref().unwrap_or(mask)));
             choice.ok_or_else(|| "the model gives none of the allowed tokens a chance".to_owned())
         });
         let choice = chosen.unwrap_or_else(|reason| {
             let failure = Some(format!("the answer's form cannot be kept: {reason}"));
             Choice { token: Token(0), logprobs: None, failure }
         });
-        if choice.failure.is_none() {
-            constraint.take(choice.token);
+        match reasoning {
+            Some(mut reasoning) if choice.failure.is_none() && opener == Some(choice.token) => {
+                reasoning.take(choice.token);
+                self.reasoning = Some(reasoning);
+            }
+            _ if choice.failure.is_none() => constraint.take(choice.token),
+            _ => {}
         }
         self.constraint = Some(constraint);
         Some(choice)
     }
 
+    /// Chooses the token that follows inside the reasoning: any that does not end the turn, and none
+    /// in which the answer would begin.
+    fn choose_reasoning(&mut self, logits: &[f32]) -> Option<Choice> {
+        let mut reasoning = self.reasoning.take()?;
+        let mut shunned = reasoning.turn_ends();
+        let token = loop {
+            self.shunned.clone_from(&shunned);
+            let drawn = self.draw_among(logits, None);
+            self.shunned.clear();
+            match drawn {
+                Some(token) if reasoning.after(token) == Reasoned::Across => shunned.push(token),
+                Some(token) => break token,
+                None => {
+                    let failure = "the model gives nothing but the end a chance while it reasons";
+                    let failure = Some(failure.to_owned());
+                    return Some(Choice { token: Token(0), logprobs: None, failure });
+                }
+            }
+        };
+        if reasoning.after(token) == Reasoned::On {
+            reasoning.take(token);
+            self.reasoning = Some(reasoning);
+        }
+        Some(self.chosen(logits, token))
+    }
+
     /// Chooses the token that follows out of `mask`, as if all other logits were −∞.
     pub(crate) fn choose_among(&mut self, logits: &[f32], mask: Option<&Mask>) -> Option<Choice> {
+        let token = self.draw_among(logits, mask)?;
+        Some(self.chosen(logits, token))
+    }
+
+    fn draw_among(&mut self, logits: &[f32], mask: Option<&Mask>) -> Option<Token> {
         let changes = self.changes(logits);
         let row = Row::new(logits, &changes, mask);
-        let token = draw(&self.settings, row, self.rng.f64())?;
+        draw(&self.settings, row, self.rng.f64())
+    }
+
+    fn chosen(&mut self, logits: &[f32], token: Token) -> Choice {
         if self.penalises() {
             if self.recent.len() == PENALTY_WINDOW {
                 self.recent.pop_front();
@@ -131,7 +228,7 @@ impl Sampler {
             self.recent.push_back(token);
         }
         let logprobs = self.top_logprobs.map(|top| Logprobs::of(logits, token, top));
-        Some(Choice { token, logprobs, failure: None })
+        Choice { token, logprobs, failure: None }
     }
 
     /// The logits that bias, penalties and bans change, as [`Row`] takes them.
@@ -139,8 +236,9 @@ impl Sampler {
         let mut seen: Vec<Token> =
             if self.penalises() { self.recent.iter().copied().collect() } else { Vec::new() };
         seen.sort_unstable();
+        let never = || self.banned.iter().chain(&self.shunned);
         let mut tokens: Vec<Token> =
-            self.bias.keys().chain(&seen).chain(self.banned.iter()).copied().collect();
+            self.bias.keys().chain(&seen).chain(never()).copied().collect();
         tokens.sort_unstable();
         tokens.dedup();
         let change = |token: Token| {
@@ -148,7 +246,7 @@ impl Sampler {
             let logit = logits.get(index)? + self.bias.get(&token).unwrap_or(&0.0);
             let up_to = seen.partition_point(|other| *other <= token);
             let times = up_to - seen.partition_point(|other| *other < token);
-            let banned = self.banned.contains(&token);
+            let banned = never().any(|never| *never == token);
             Some((index, if banned { f32::NAN } else { self.penalty(logit, times) }))
         };
         tokens.into_iter().filter_map(change).collect()

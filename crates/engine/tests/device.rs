@@ -42,6 +42,7 @@ fn engine(name: &str, tier: Tier, device: DevicePlace) -> Arc<dyn Engine> {
         prefix_bytes: Bytes(1 << 20),
         park_bytes: Bytes(1 << 30),
         queue_limit: 256,
+        form_trial: None,
     };
     // A step takes a millisecond at least: 900 of them outlast whatever holds up the test's thread.
     let mut unhurried = paper::fast();

@@ -182,6 +182,7 @@ async fn dies(panics: bool) -> String {
         prefix_bytes: Bytes::ZERO,
         park_bytes: Bytes(64 << 20),
         queue_limit: 256,
+        form_trial: None,
     };
     let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
         let inner = SimMachine::new(paper::spark(), 1, 512);

@@ -13,6 +13,8 @@ use harmonic_llama::LlamaSetup;
 use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
 use harmonic_types::{Bytes, Divergence, EnginePlan, ModelShape, Plan};
 
+use crate::form_trial;
+
 /// Starts engines of every kind, all for one plan.
 #[derive(Clone, Debug)]
 pub struct Engines {
@@ -33,6 +35,7 @@ impl Starter for Engines {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         config.queue_limit = self.queue_limit;
+        config.form_trial = form_trial::with_this_program();
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
         match engine.kind.as_str() {

@@ -15,6 +15,7 @@ mod emit;
 mod engines;
 mod exit;
 mod failure;
+mod form_trial;
 mod http_threads;
 mod keyring;
 mod logging;
@@ -46,6 +47,9 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
+    if let Some(code) = form_trial::run_if_asked() {
+        return code;
+    }
     openmp::settle();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -135,6 +135,7 @@ fn start(path: &Path, threads: u32, level: u32) -> Local {
         prefix_bytes: Bytes(64 << 20),
         park_bytes: Bytes(64 << 20),
         queue_limit: 256,
+        form_trial: None,
     };
     let setup = LlamaSetup {
         id: config.id.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use harmonic_engine::sampling::{Choice, Samplers};
+use harmonic_engine::sampling::{Drawn, Samplers};
 use harmonic_engine::{
     Allocation, Batch, CacheOp, EngineError, Machine, MachineError, Outcome, SnapshotId,
 };
@@ -147,21 +147,21 @@ impl Machine for LlamaMachine<'_> {
             let reason = format!("{outputs} rows want logits and the context holds {room}");
             return Err(failed("decoding", &reason));
         }
-        let mut choices: Vec<Option<Choice>> = vec![None; batch.rows.len()];
+        let mut choices: Vec<Option<Drawn>> = vec![None; batch.rows.len()];
         for call in calls(batch, self.layout) {
             let sampling = self.decode(batch, &call)?;
             let logits: Vec<_> = sampling
                 .iter()
                 .map(|(row, at)| (batch.rows[*row].request, self.context.get_logits_ith(*at)))
                 .collect();
-            let chosen = samplers.choose_all(&logits).ok_or(MachineError::NoLogits)?;
+            let drawn = samplers.choose_all(&logits).ok_or(MachineError::NoLogits)?;
             for piece in &call {
                 let row = &batch.rows[piece.row];
                 let after = u32::try_from(piece.to).unwrap_or(u32::MAX);
                 self.cells.set(row.seq, row.position.saturating_add(after));
             }
-            for ((row, _), choice) in sampling.into_iter().zip(chosen) {
-                choices[row] = Some(choice);
+            for ((row, _), drawn) in sampling.into_iter().zip(drawn) {
+                choices[row] = Some(drawn);
             }
         }
         Ok(Outcome { choices: choices.into_iter().flatten().collect(), ..Outcome::default() })

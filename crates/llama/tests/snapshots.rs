@@ -3,7 +3,7 @@
 
 mod store;
 
-use harmonic_engine::sampling::{Logprobs, Sampler, Samplers};
+use harmonic_engine::sampling::{Drawn, Logprobs, Sampler, Samplers};
 use harmonic_engine::{Batch, CacheOp, Machine, MachineError, Row, SeqId, SnapshotId, Token};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_types::{Attention, Bytes, KvLayout, KvType, RequestId, Sampling};
@@ -67,7 +67,8 @@ impl Bench<'_> {
         samplers.insert(request, Sampler::new(greedy, 0).with_logprobs(Some(20)));
         let batch = Batch { tokens: tokens.to_vec(), rows: vec![row] };
         let outcome = self.machine.run(&batch, &mut samplers).expect("computes");
-        outcome.choices[0].logprobs.clone().expect("asked for")
+        let Drawn::Token(choice) = &outcome.choices[0] else { panic!("held to no form") };
+        choice.logprobs.clone().expect("asked for")
     }
 
     /// `after` is `before`: bit for bit in streams; in a pool the tokens may lie in other cells, which

@@ -22,7 +22,7 @@ use crate::queue::{Agent, Parked, Waiting};
 use crate::residents::Residents;
 use crate::sequence::{Sequence, count};
 use crate::snapshots::Snapshots;
-use crate::step::{CacheOp, Committed, Finished, Step};
+use crate::step::{CacheOp, Committed, Finished, Sampled, Step};
 
 /// An agent's load now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -190,9 +190,9 @@ impl Scheduler {
             self.book(snapshot, bytes);
         }
         self.observe(&step, now);
-        let mut sampled = done.sampled.into_iter();
+        let mut sampled = done.sampled.into_iter().peekable();
         for row in &step.batch.rows {
-            let sampled = if row.sample { sampled.next() } else { None };
+            let sampled = sampled.next_if(|sampled| row.sample && sampled.id == row.request);
             let Some(sequence) =
                 self.live.get_mut(&row.seq).filter(|sequence| sequence.id == row.request)
             else {
@@ -200,14 +200,38 @@ impl Scheduler {
             };
             let over = match sampled {
                 Some(sampled) => sequence.accept(sampled.token, sampled.stop),
-                // A sequence that only warms the cache ends with its prompt.
-                None if sequence.pending().is_empty() => Some(FinishReason::Length),
+                // A sequence that only warms the cache ends with its prompt; any other is owed its
+                // token.
+                None if sequence.pending().is_empty() && !sequence.generates() => {
+                    Some(FinishReason::Length)
+                }
                 None => None,
             };
             self.keep_system_prompt(row.seq);
             if let Some(reason) = over {
                 self.end(row.seq, reason);
             }
+        }
+    }
+
+    /// Running requests whose rows were computed and whose token is not sampled yet. They sit out
+    /// the steps until [`Self::sampled_late`].
+    pub fn owing(&self) -> Vec<RequestId> {
+        let owing = self.live.values().filter(|sequence| sequence.owes());
+        owing.map(|sequence| sequence.id).collect()
+    }
+
+    /// Takes a token that was late. Of a request that is over or parked it is passed over.
+    pub fn sampled_late(&mut self, sampled: Sampled) {
+        let mut live = self.live.iter_mut();
+        let Some((seq, sequence)) =
+            live.find(|(_, sequence)| sequence.id == sampled.id && sequence.owes())
+        else {
+            return;
+        };
+        let (seq, over) = (*seq, sequence.accept(sampled.token, sampled.stop));
+        if let Some(reason) = over {
+            self.end(seq, reason);
         }
     }
 

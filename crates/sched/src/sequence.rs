@@ -77,6 +77,11 @@ impl Sequence {
         self.tokens.get(self.computed as usize..).unwrap_or_default()
     }
 
+    /// Whether all of it is computed, so that it cannot go on before its next token is sampled.
+    pub(crate) fn owes(&self) -> bool {
+        self.pending().is_empty()
+    }
+
     /// Tokens that are in the KV cache.
     pub(crate) fn held(&self) -> &[Token] {
         self.tokens.get(..self.computed as usize).unwrap_or_default()

@@ -104,7 +104,8 @@ pub struct Sampled {
 /// What became of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
-    /// One per sampling row, in order.
+    /// Of the sampling rows, in order. One that is missing is owed its token, see
+    /// [`crate::Scheduler::sampled_late`].
     pub sampled: Vec<Sampled>,
     /// Size of each snapshot that was saved.
     pub saved: Vec<(SnapshotId, Bytes)>,

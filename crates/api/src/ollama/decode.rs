@@ -109,6 +109,7 @@ fn think(think: Option<Value>) -> Result<Option<bool>, Invalid> {
         Some(Value::String(word)) if ["low", "medium", "high"].contains(&word.as_str()) => {
             Ok(Some(true))
         }
+        Some(Value::String(word)) if word == "none" => Ok(Some(false)),
         Some(_) => Err(Invalid::value("think", "must be true, false, `low`, `medium` or `high`")),
     }
 }

@@ -28,7 +28,7 @@ pub fn parse(body: &[u8]) -> Result<ChatRequest, Invalid> {
 /// # Errors
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
-pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
+pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
     checks::answers(body.n)?;
     checks::absent("functions", body.functions.as_ref(), ": use `tools`")?;
     checks::absent("function_call", body.function_call.as_ref(), ": use `tool_choice`")?;
@@ -43,6 +43,7 @@ pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
         return Err(Invalid::value("stream_options", "is only for `stream: true`"));
     }
     let agent = checks::agent(body.model.clone())?;
+    let spellings = body.spellings();
     if body.messages.is_empty() {
         return Err(Invalid::value("messages", "must hold at least one message"));
     }
@@ -68,13 +69,16 @@ pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
         logit_bias,
         seed: body.seed.map(i64::cast_unsigned),
         max_tokens,
-        format: format::decode(body.response_format, body.structured_outputs)?,
+        format: format::decode(body.response_format, body.structured_outputs, spellings)?,
         tool_choice,
         parallel_tool_calls: body.parallel_tool_calls.unwrap_or(true),
         stop: checks::stop("stop", body.stop.unwrap_or_default().0)?,
         ignore_eos: body.ignore_eos.unwrap_or(false),
         top_logprobs,
-        thinking: body.chat_template_kwargs.and_then(|arguments| arguments.enable_thinking),
+        thinking: body
+            .chat_template_kwargs
+            .and_then(|arguments| arguments.enable_thinking)
+            .or(checks::thinks(body.reasoning_effort.as_deref())),
     })
 }
 

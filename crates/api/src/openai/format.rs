@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::spellings::{self, Spellings};
 use crate::invalid::Invalid;
 use crate::object;
 
@@ -23,6 +24,14 @@ pub struct ResponseFormat {
         deserialize_with = "object::optional"
     )]
     pub json_schema: Option<NamedSchema>,
+    /// A schema beside `json_object` or `json_schema`, where llama-server takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub schema: Option<Value>,
+    /// As `schema`, where Text Generation Inference takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub value: Option<Value>,
 }
 
 /// A JSON Schema as OpenAI wraps it. Its `strict` is not listed: a schema is always enforced.
@@ -38,9 +47,8 @@ pub struct NamedSchema {
     pub schema: Option<Value>,
 }
 
-/// `structured_outputs`: one of its fields. Others, which vLLM knows, are refused: JSON has
-/// `response_format`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// `structured_outputs`: one of its fields. Others, which vLLM knows, are refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiStructuredOutputs")]
 #[serde(deny_unknown_fields)]
 pub struct StructuredOutputs {
@@ -50,15 +58,27 @@ pub struct StructuredOutputs {
     /// A grammar in llguidance's dialect of Lark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grammar: Option<String>,
+    /// One of these texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Vec<String>>,
+    /// A JSON Schema, or its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub json: Option<Value>,
+    /// Some JSON object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json_object: Option<bool>,
 }
 
 /// The fields of a body that ask for `format`.
-pub(super) fn encode(format: &Format) -> (Option<ResponseFormat>, Option<StructuredOutputs>) {
+pub(crate) fn encode(format: &Format) -> (Option<ResponseFormat>, Option<StructuredOutputs>) {
     let response = |kind: &str, json_schema| {
-        (Some(ResponseFormat { kind: kind.to_owned(), json_schema }), None)
+        let kind = kind.to_owned();
+        (Some(ResponseFormat { kind, json_schema, ..ResponseFormat::default() }), None)
     };
     let structured = |regex: Option<&String>, grammar: Option<&String>| {
-        (None, Some(StructuredOutputs { regex: regex.cloned(), grammar: grammar.cloned() }))
+        let (regex, grammar) = (regex.cloned(), grammar.cloned());
+        (None, Some(StructuredOutputs { regex, grammar, ..StructuredOutputs::default() }))
     };
     match format {
         Format::JsonObject => response("json_object", None),
@@ -73,37 +93,56 @@ pub(super) fn encode(format: &Format) -> (Option<ResponseFormat>, Option<Structu
     }
 }
 
-/// The form that both fields of a body ask for.
-pub(super) fn decode(
+/// The form that a body asks for, in whichever of its fields.
+pub(crate) fn decode(
     response: Option<ResponseFormat>,
     structured: Option<StructuredOutputs>,
+    spellings: Spellings,
 ) -> Result<Option<Format>, Invalid> {
+    let response = response.map(from_response).transpose()?.flatten();
+    let mut forms: Vec<_> = response.map(|form| ("response_format", form)).into_iter().collect();
     let structured = structured.map(from_structured).transpose()?.flatten();
-    match (response.map(from_response).transpose()?.flatten(), structured) {
-        (Some(_), Some(_)) => Err(Invalid::value(
-            "structured_outputs",
-            "and `response_format` both ask for a form: give one of them",
-        )),
-        (response, structured) => Ok(response.or(structured)),
+    forms.extend(structured.map(|form| ("structured_outputs", form)));
+    forms.extend(spellings::decode(spellings)?);
+    let mut forms = forms.into_iter();
+    match (forms.next(), forms.next()) {
+        (Some((one, _)), Some((other, _))) => {
+            Err(Invalid::value(other, format!("and `{one}` both ask for a form: give one of them")))
+        }
+        (form, _) => Ok(form.map(|(_, form)| form)),
     }
 }
 
 fn from_response(response: ResponseFormat) -> Result<Option<Format>, Invalid> {
-    let ResponseFormat { kind, json_schema } = response;
-    match kind.as_str() {
-        "text" => Ok(None),
-        "json_object" => Ok(Some(Format::JsonObject)),
-        "json_schema" => {
+    let ResponseFormat { kind, json_schema, schema, value } = response;
+    let beside = match (schema, value) {
+        (Some(_), Some(_)) => {
+            let reason = "and `response_format.schema` both hold a form: give one of them";
+            return Err(Invalid::value("response_format.value", reason));
+        }
+        (Some(schema), None) => Some(("response_format.schema", schema)),
+        (None, value) => value.map(|value| ("response_format.value", value)),
+    };
+    match (kind.as_str(), beside) {
+        ("text", None) => Ok(None),
+        ("json_object" | "json", None) => Ok(Some(Format::JsonObject)),
+        ("json_object" | "json", Some((param, schema))) => spellings::json(param, schema).map(Some),
+        ("regex", Some((_, Value::String(regex)))) => Ok(Some(Format::Regex(regex))),
+        ("json_schema", beside) => {
             let param = "response_format.json_schema.schema";
-            match json_schema.and_then(|named| named.schema) {
-                Some(schema @ (Value::Object(_) | Value::Bool(_))) => {
+            let named = json_schema.and_then(|named| named.schema).map(|schema| (param, schema));
+            match named.or(beside) {
+                Some((_, schema @ (Value::Object(_) | Value::Bool(_)))) => {
                     Ok(Some(Format::JsonSchema(schema.to_string())))
                 }
-                Some(_) => Err(Invalid::value(param, "must be a JSON Schema: an object")),
+                Some((param, _)) => Err(Invalid::value(param, "must be a JSON Schema: an object")),
                 None => Err(Invalid::value(param, "is missing")),
             }
         }
-        other => Err(Invalid::value(
+        ("text", Some((param, _))) => {
+            Err(Invalid::value(param, "is only for `json_object` and `json_schema`"))
+        }
+        (other, _) => Err(Invalid::value(
             "response_format.type",
             format!("is `{other}`, but must be `text`, `json_object` or `json_schema`"),
         )),
@@ -111,10 +150,21 @@ fn from_response(response: ResponseFormat) -> Result<Option<Format>, Invalid> {
 }
 
 fn from_structured(structured: StructuredOutputs) -> Result<Option<Format>, Invalid> {
-    match (structured.regex, structured.grammar) {
-        (Some(_), Some(_)) => {
-            Err(Invalid::value("structured_outputs", "asks for two forms: give one of them"))
-        }
-        (regex, grammar) => Ok(regex.map(Format::Regex).or(grammar.map(Format::Grammar))),
+    let StructuredOutputs { regex, grammar, choice, json, json_object } = structured;
+    let mut forms = Vec::new();
+    forms.extend(regex.map(Format::Regex));
+    if let Some(text) = grammar {
+        forms.push(spellings::grammar("structured_outputs.grammar", text)?);
     }
+    if let Some(words) = choice {
+        forms.push(spellings::choice("structured_outputs.choice", &words)?);
+    }
+    if let Some(schema) = json {
+        forms.push(spellings::json("structured_outputs.json", schema)?);
+    }
+    forms.extend((json_object == Some(true)).then_some(Format::JsonObject));
+    if forms.len() > 1 {
+        return Err(Invalid::value("structured_outputs", "asks for two forms: give one of them"));
+    }
+    Ok(forms.pop())
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::content::Content;
 use super::format::{ResponseFormat, StructuredOutputs};
+use super::spellings::Spellings;
 use super::tools::{CallBody, ChoiceBody, ToolBody};
 use crate::object;
 use crate::said::{Strings, WordOr};
@@ -169,9 +170,47 @@ pub struct ChatRequest {
         deserialize_with = "object::optional"
     )]
     pub structured_outputs: Option<StructuredOutputs>,
+    /// A JSON Schema, or its text: llama-server's and SGLang's name for `response_format`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub json_schema: Option<Value>,
+    /// A JSON Schema, or its text: vLLM's older name for `response_format`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub guided_json: Option<Value>,
+    /// vLLM's older name for `structured_outputs.regex`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guided_regex: Option<String>,
+    /// vLLM's older name for `structured_outputs.choice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guided_choice: Option<Vec<String>>,
+    /// vLLM's older name for `structured_outputs.grammar`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guided_grammar: Option<String>,
+    /// SGLang's name for `structured_outputs.regex`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+    /// `none` and `minimal` are not to think, and any other word to think; absent is the agent's
+    /// default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<String>,
     /// Added to the logits of these tokens, by id: −100 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logit_bias: Option<BTreeMap<String, f32>>,
+}
+
+impl ChatRequest {
+    /// The forms that it asks for by other servers' names.
+    pub(crate) fn spellings(&mut self) -> Spellings {
+        Spellings {
+            json_schema: self.json_schema.take(),
+            guided_json: self.guided_json.take(),
+            guided_regex: self.guided_regex.take(),
+            guided_choice: self.guided_choice.take(),
+            guided_grammar: self.guided_grammar.take(),
+            regex: self.regex.take(),
+        }
+    }
 }
 
 /// One message.

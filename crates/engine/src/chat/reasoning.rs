@@ -5,7 +5,7 @@ use super::stop::overlap;
 /// Opens the reasoning.
 pub(super) const OPEN: &str = "<think>";
 /// Closes it.
-const CLOSE: &str = "</think>";
+pub(super) const CLOSE: &str = "</think>";
 /// Both.
 pub(super) const MARKERS: [&str; 2] = [OPEN, CLOSE];
 

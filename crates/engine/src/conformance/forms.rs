@@ -103,8 +103,11 @@ pub(super) async fn a_form_that_cannot_be_kept_is_refused(factory: Factory<'_>) 
     assert!(message.contains("\"if\""), "{message}");
     let message = refusal(&|request| request.ignore_eos = true).await;
     assert!(message.contains("ignore_eos"), "{message}");
-    let message = refusal(&|request| request.thinking = Some(true)).await;
-    assert!(message.contains("reasoning"), "{message}");
+    let message = refusal(&|request| {
+        request.format = Some(Format::JsonSchema(r##"{"$ref": "#"}"##.to_owned()));
+    })
+    .await;
+    assert!(message.contains("leads back to itself"), "{message}");
     let after = answer(&engine, ask(2, "first", "hello", 5)).await;
     assert!(after.usage.completion_tokens > 0, "a refusal leaves the engine as it was");
 }

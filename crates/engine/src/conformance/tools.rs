@@ -158,8 +158,12 @@ pub(super) async fn a_call_that_cannot_be_had_is_refused(factory: Factory<'_>) {
     };
     let message = refusal(&|request| request.tool_choice = ToolChoice::Named("sing".into())).await;
     assert!(message.contains("`sing`") && message.contains("weather, light.switch"), "{message}");
-    let message = refusal(&|request| request.format = Some(Format::JsonObject)).await;
-    assert!(message.contains("leave out the form"), "{message}");
+    // While a call is forced, a form does not apply.
+    let mut both = request(3, ToolChoice::Required);
+    both.format = Some(Format::Regex("[0-9]{3}".to_owned()));
+    both.max_tokens = Some(harmonic_types::Tokens(4));
+    let ended = collect(engine.submit(both).await.expect("a call")).await;
+    assert!(!ended.text.starts_with(|c: char| c.is_ascii_digit()), "{ended:?}");
     let message = refusal(&|request| request.prompt = super::prompt("hello")).await;
     assert!(message.contains("has none"), "{message}");
     let message = refusal(&|request| request.prompt = Prompt::Text("hello".to_owned())).await;

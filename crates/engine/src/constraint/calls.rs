@@ -1,13 +1,14 @@
 //! From tools to the grammar of one call.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use harmonic_types::Tool;
 use llguidance::api::TopLevelGrammar;
 use serde_json::{Value, json};
 
-use super::grammars::with_options;
-use super::{Constraint, FormatError, Grammars};
+use super::bounds::{Size, measure_schema};
+use super::form::{Form, FormatError, Source, with_options};
 use crate::chat::Glue;
 
 /// How one tool is called.
@@ -21,46 +22,50 @@ pub struct CallForm<'a> {
     pub after: Vec<Glue>,
 }
 
-impl Grammars {
-    /// The constraint that makes an answer one call of one of `forms`, with arguments that are valid
-    /// under its tool's schema.
+impl Form {
+    /// The form of an answer that is one call of one of `forms`, with arguments that are valid under
+    /// its tool's schema.
     ///
     /// # Errors
-    /// [`FormatError::Tool`] for a schema that is wrong, or uses what cannot be enforced.
-    pub fn compile_call(&self, forms: &[CallForm<'_>]) -> Result<Constraint, FormatError> {
-        let lark = |forms: &[CallForm<'_>]| Ok(TopLevelGrammar::from_lark(grammar(forms)?));
-        self.constraint(lark(forms)?).map_err(|reason| {
-            // An error of the whole does not say whose it is.
-            let culprit = forms.iter().find_map(|form| {
-                let alone = lark(std::slice::from_ref(form)).ok()?;
-                let reason = of_schema(&self.constraint(alone).err()?).to_owned();
-                Some(FormatError::Tool { tool: form.tool.name.clone(), reason })
-            });
-            culprit.unwrap_or(FormatError::Grammar { kind: "set of tools", reason })
-        })
+    /// [`FormatError::Tool`] for a schema that is wrong, exceeds a limit, or cannot be satisfied.
+    pub fn of_call(forms: &[CallForm<'_>]) -> Result<Self, FormatError> {
+        let kind = "set of tools";
+        let mut size = Size::default();
+        let mut schemas = Vec::new();
+        for CallForm { tool, .. } in forms {
+            let wrong = |reason: String| FormatError::Tool { tool: tool.name.clone(), reason };
+            let bytes = Size { bytes: tool.parameters.len(), ..Size::default() };
+            bytes.check().map_err(|excess| wrong(excess.to_string()))?;
+            let schema = arguments(tool)?;
+            let measured = measure_schema(&schema).map_err(|excess| wrong(excess.to_string()))?;
+            // Each call is an alternative and a rule of its own.
+            let own = Size { alternatives: 1, rules: 2, ..bytes };
+            size = size.with(measured).with(own);
+            schemas.push(with_options(schema));
+        }
+        size.check().map_err(|excess| FormatError::Grammar { kind, reason: excess.to_string() })?;
+        let lark = |range: Range<usize>| {
+            TopLevelGrammar::from_lark(grammar(&forms[range.clone()], &schemas[range]))
+        };
+        let parts = (0..forms.len()).map(|at| lark(at..at + 1)).collect();
+        let tools = forms.iter().map(|form| form.tool.name.clone()).collect();
+        Ok(Self { kind, tools, source: Source { whole: lark(0..forms.len()), parts }, size })
     }
 }
 
-/// What is wrong with the schema: without the place in a grammar that the client has not written.
-fn of_schema(reason: &str) -> &str {
-    let line = reason.lines().next().unwrap_or_default();
-    line.split_once("JSON schema: ").map_or(line, |(_, reason)| reason)
-}
-
 /// In Lark: a rule for each call, and one for its arguments, whose references stay their own.
-fn grammar(forms: &[CallForm<'_>]) -> Result<String, FormatError> {
+fn grammar(forms: &[CallForm<'_>], schemas: &[Value]) -> String {
     let names: Vec<String> = (0..forms.len()).map(|at| format!("call_{at}")).collect();
     let mut lark = format!("start: {}\n", names.join(" | "));
-    for (at, form) in forms.iter().enumerate() {
+    for (at, (form, schema)) in forms.iter().zip(schemas).enumerate() {
         let (before, after) = (glue(&form.before), glue(&form.after));
-        let schema = with_options(arguments(form.tool)?);
         // Writing to a string cannot fail.
         let _written = writeln!(
             lark,
             "call_{at}: {before} arguments_{at} {after}\narguments_{at}: %json {schema}"
         );
     }
-    Ok(lark)
+    lark
 }
 
 fn glue(parts: &[Glue]) -> String {

@@ -1,5 +1,7 @@
 //! What the grammars allow, and that what is drawn under a schema is valid under it.
 
+mod thinking;
+
 use harmonic_sched::Token;
 use harmonic_types::{Format, Sampling};
 use proptest::prelude::*;
@@ -353,4 +355,19 @@ fn a_grammar_without_a_possible_token_fails_its_request_alone() {
     logits[0] = 1.0;
     let choice = sampler.choose(&logits).expect("an answer all the same");
     assert!(choice.failure.is_some());
+}
+
+#[test]
+fn numbers_end_where_readers_of_json_end() {
+    let goes_on = |constraint: &mut Constraint, text: &str| {
+        let next = after(constraint, text);
+        (b'0'..=b'9').chain([b'e', b'E']).map(byte).any(|token| next.contains(&token))
+    };
+    assert!(!goes_on(&mut constraint(&schema(&json!({"type": "integer"}))), "9007199254740991"));
+    let mut number = constraint(&schema(&json!({"type": "number"})));
+    assert!(goes_on(&mut number, "-123.4567890"));
+    assert!(!goes_on(&mut number, "1"));
+    let mut open = constraint(&Format::JsonObject);
+    assert!(goes_on(&mut open, r#"{"a":[1.5,{"b":123"#));
+    assert!(!goes_on(&mut open, "4567890123456"));
 }

@@ -3,6 +3,7 @@
 use harmonic_sched::{AgentShare, SchedConfig, guarantees};
 use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
 
+use crate::constraint::FormTrial;
 use crate::device::{DevicePlace, SharedDevice};
 use crate::identity::Identity;
 
@@ -52,6 +53,8 @@ pub struct LocalConfig {
     pub park_bytes: Bytes,
     /// Most requests that wait per agent.
     pub queue_limit: u32,
+    /// How a form that is not small is tried before it is compiled; `None`: by its limits alone.
+    pub form_trial: Option<FormTrial>,
 }
 
 impl LocalConfig {
@@ -85,6 +88,7 @@ impl LocalConfig {
             prefix_bytes: engine.prefix_bytes,
             park_bytes: engine.park_bytes,
             queue_limit: SchedConfig::QUEUE_LIMIT,
+            form_trial: None,
         }
     }
 

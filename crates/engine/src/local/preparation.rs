@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens, ToolChoice};
 
-use super::{Shared, is_formed};
+use super::Shared;
 use crate::chat::{Budget, Rendered};
 use crate::workers::{Cancelled, Full, Panicked};
 
@@ -105,9 +105,8 @@ impl Shared {
     fn render(&self, request: &Request, cancelled: &Cancelled) -> Result<Rendered, Refused> {
         self.check(request)?;
         let served = &self.config.agents[self.agent(&request.agent)?];
-        // A form is that of the answer, so nothing may come before it.
-        let thinking = if is_formed(request) { Some(false) } else { request.thinking };
         let budget = Budget { tokens: Some(served.context), cancelled: cancelled.clone() };
+        let thinking = super::thinking(request);
         self.chat.render(&served.spec, &request.prompt, thinking, &request.tool_choice, &budget)
     }
 }

@@ -7,38 +7,43 @@ use harmonic_types::{AgentSpec, Refused, Request, Tool, ToolChoice};
 
 use super::Shared;
 use crate::chat::callable;
-use crate::constraint::{CallForm, Constraint, FormatError, Grammars};
+use crate::constraint::{CallForm, Form};
 use crate::sampling::Sampler;
 
 impl Shared {
-    /// The sampler of `request` to `agent`. `reasoning_open`: its prompt ends inside reasoning.
+    /// The sampler of `request` to `agent`, free so far.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for a token that the model does not have, and a form that cannot be
-    /// kept.
-    pub(super) fn sampler(
-        &self,
-        request: &Request,
-        agent: &AgentSpec,
-        reasoning_open: bool,
-    ) -> Result<Sampler, Refused> {
+    /// [`Refused::Invalid`] for a token that the model does not have.
+    pub(super) fn sampler(&self, request: &Request, agent: &AgentSpec) -> Result<Sampler, Refused> {
         let seed = request.seed.unwrap_or_else(|| fastrand::u64(..));
-        let mut sampler = Sampler::new(request.sampling.over(&agent.sampling), seed)
+        let sampler = Sampler::new(request.sampling.over(&agent.sampling), seed)
             .biased(self.bias(&request.logit_bias)?)
             .with_logprobs(request.top_logprobs);
+        Ok(if request.ignore_eos {
+            sampler.banning(self.chat.vocabulary().turn_ends().into())
+        } else {
+            sampler
+        })
+    }
+
+    /// The form that the answer to `request` is held to, measured and not compiled: that of a call
+    /// where one is forced, else the one that was asked for.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a form that exceeds a limit or cannot be kept.
+    pub(super) fn form(&self, request: &Request) -> Result<Option<Form>, Refused> {
+        let form = match (self.must_call(request)?, &request.format) {
+            (Some(calls), _) => Form::of_call(&calls),
+            (None, Some(format)) => Form::of(format),
+            (None, None) => return Ok(None),
+        };
         if request.ignore_eos {
-            sampler = sampler.banning(self.chat.vocabulary().turn_ends().into());
+            let message =
+                "an answer in a given form ends where the form does: leave out `ignore_eos`";
+            return Err(invalid(message.to_owned()));
         }
-        let must_call = self.must_call(request)?;
-        if request.format.is_some() || must_call.is_some() {
-            refuse_contradictions(request, reasoning_open)?;
-        }
-        if let Some(format) = &request.format {
-            sampler = sampler.held_to(self.constraint(|grammars| grammars.compile(format))?);
-        } else if let Some(forms) = must_call {
-            sampler = sampler.held_to(self.constraint(|grammars| grammars.compile_call(&forms))?);
-        }
-        Ok(sampler)
+        form.map(Some).map_err(|error| invalid(error.to_string()))
     }
 
     fn bias(&self, bias: &BTreeMap<u32, f32>) -> Result<BTreeMap<Token, f32>, Refused> {
@@ -82,38 +87,6 @@ impl Shared {
         };
         Ok(Some(called.into_iter().map(form).collect()))
     }
-
-    fn constraint(
-        &self,
-        compile: impl FnOnce(&Grammars) -> Result<Constraint, FormatError>,
-    ) -> Result<Constraint, Refused> {
-        let vocabulary = self.chat.vocabulary();
-        self.grammars
-            .get_or_init(|| Grammars::new(&self.config.model, vocabulary.as_ref()))
-            .as_ref()
-            .map_err(Clone::clone)
-            .and_then(compile)
-            .map_err(|error| invalid(error.to_string()))
-    }
-}
-
-fn refuse_contradictions(request: &Request, reasoning_open: bool) -> Result<(), Refused> {
-    let must_call = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
-    if request.format.is_some() && must_call {
-        let message = "an answer in a given form cannot be the call of a tool as well: leave out \
-                       the form, or let the model choose whether it calls";
-        return Err(invalid(message.to_owned()));
-    }
-    if request.ignore_eos {
-        let message = "an answer in a given form ends where the form does: leave out `ignore_eos`";
-        return Err(invalid(message.to_owned()));
-    }
-    if request.thinking == Some(true) || reasoning_open {
-        let message = "an answer in a given form cannot begin with reasoning: ask without \
-                       thinking, or without a form";
-        return Err(invalid(message.to_owned()));
-    }
-    Ok(())
 }
 
 fn invalid(message: String) -> Refused {

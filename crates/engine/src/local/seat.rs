@@ -1,6 +1,7 @@
 //! The thread of a local engine, from its first breath to its last.
 
 use std::any::Any;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 
 use super::config::LocalConfig;
 use crate::clock::Clock;
+use crate::constraint::Wake;
 use crate::desk::{Desk, SharedBoard};
 use crate::drive::{Command, drive};
 use crate::engine::{Drained, EngineError, Health};
@@ -18,7 +20,6 @@ use crate::machine::Machine;
 use crate::sampling::Samplers;
 
 /// The place on an engine's thread from which a machine is driven.
-#[derive(Debug)]
 pub struct Seat<'a> {
     config: &'a LocalConfig,
     inbox: &'a Receiver<Command>,
@@ -26,6 +27,13 @@ pub struct Seat<'a> {
     board: &'a SharedBoard,
     ready: &'a SyncSender<Result<(), EngineError>>,
     drained: &'a mut Option<Drained>,
+    wake: Wake,
+}
+
+impl fmt::Debug for Seat<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").field("engine", &self.config.id).finish_non_exhaustive()
+    }
 }
 
 impl Seat<'_> {
@@ -46,7 +54,7 @@ impl Seat<'_> {
         let scheduler = Scheduler::new(self.config.sched(machine.trims()));
         let device = self.config.device.as_ref();
         let threads = NonZeroUsize::new(self.config.threads as usize);
-        let samplers = Samplers::on(threads.unwrap_or(NonZeroUsize::MIN));
+        let samplers = Samplers::on(threads.unwrap_or(NonZeroUsize::MIN)).waking(self.wake);
         match drive(machine, scheduler, self.inbox, self.desk, device, clock, samplers) {
             Ok(drained) => {
                 *self.drained = Some(drained);
@@ -64,6 +72,7 @@ pub(super) fn occupy(
     config: &LocalConfig,
     inbox: Receiver<Command>,
     board: SharedBoard,
+    wake: Wake,
     body: impl FnOnce(Seat<'_>) -> Result<(), EngineError> + Send + 'static,
 ) -> Result<watch::Receiver<Option<Drained>>, EngineError> {
     let setup = |reason: String| EngineError::Setup { id: config.id.clone(), reason };
@@ -83,6 +92,7 @@ pub(super) fn occupy(
                     board: &board,
                     ready: &ready,
                     drained: &mut drained,
+                    wake,
                 })
             }));
             let failure = match result {

@@ -29,6 +29,18 @@ impl Mask {
         Self(words.into())
     }
 
+    /// This, and `token`.
+    pub(crate) fn with(&self, token: Token) -> Self {
+        let mut words = self.0.to_vec();
+        if let Ok(index) = usize::try_from(token.0) {
+            if words.len() <= index / Self::WORD {
+                words.resize(index / Self::WORD + 1, 0);
+            }
+            words[index / Self::WORD] |= 1u64 << (index % Self::WORD);
+        }
+        Self(words.into())
+    }
+
     /// Whether `token` is allowed.
     pub fn allows(&self, token: Token) -> bool {
         let index = usize::try_from(token.0);

@@ -1,12 +1,14 @@
 //! The samplers of a machine, and how a step's rows are shared out among threads.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::thread;
 
 use harmonic_types::RequestId;
 
-use super::{Choice, Sampler};
+use super::{Choice, Drawn, Sampler};
+use crate::constraint::Wake;
 
 /// Logits from which another thread pays, an estimate: to start and join one took 26 to 54 µs, and a
 /// logit takes about 0.25 ns (`cargo bench -p harmonic-engine`). A vocabulary of 49,152 never gets
@@ -14,10 +16,17 @@ use super::{Choice, Sampler};
 const LOGITS_PER_THREAD: usize = 1 << 20;
 
 /// The samplers of a machine, by request: a sequence may be parked and resumed elsewhere.
-#[derive(Debug)]
 pub struct Samplers {
     by_request: HashMap<RequestId, Sampler>,
     threads: NonZeroUsize,
+    /// Called when a token that was late can be chosen.
+    wake: Option<Wake>,
+}
+
+impl fmt::Debug for Samplers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Samplers").field("by_request", &self.by_request).finish_non_exhaustive()
+    }
 }
 
 impl Default for Samplers {
@@ -31,19 +40,26 @@ impl Default for Samplers {
 struct Turn<'a> {
     sampler: &'a mut Sampler,
     logits: &'a [f32],
-    choice: Option<Choice>,
+    wake: Option<&'a Wake>,
+    drawn: Option<Drawn>,
 }
 
 impl Turn<'_> {
     fn take(&mut self) {
-        self.choice = self.sampler.choose(self.logits);
+        self.drawn = self.sampler.draw(self.logits, self.wake);
     }
 }
 
 impl Samplers {
     /// Samplers that share large steps out among up to `threads` threads, the caller's included.
     pub fn on(threads: NonZeroUsize) -> Self {
-        Self { by_request: HashMap::new(), threads }
+        Self { by_request: HashMap::new(), threads, wake: None }
+    }
+
+    /// Calls `wake` when a token that was late can be chosen.
+    pub(crate) fn waking(mut self, wake: Wake) -> Self {
+        self.wake = Some(wake);
+        self
     }
 
     /// Gives `request` a sampler.
@@ -56,27 +72,33 @@ impl Samplers {
         self.by_request.remove(&request);
     }
 
-    /// Chooses the token that follows for `request`; `None` if no logit is a number or the request
-    /// has no sampler.
-    pub fn choose(&mut self, request: RequestId, logits: &[f32]) -> Option<Choice> {
-        self.by_request.get_mut(&request)?.choose(logits)
+    /// Chooses the token that follows for `request`, or keeps its logits until it can; `None` if no
+    /// logit is a number or the request has no sampler.
+    pub fn choose(&mut self, request: RequestId, logits: &[f32]) -> Option<Drawn> {
+        self.by_request.get_mut(&request)?.draw(logits, self.wake.as_ref())
+    }
+
+    /// Chooses the token of `request` that was late; `None` if it is still too early.
+    pub(crate) fn choose_late(&mut self, request: RequestId) -> Option<Choice> {
+        self.by_request.get_mut(&request)?.draw_late(self.wake.as_ref())
     }
 
     /// Chooses for several requests, each with its logits, in their order: what
     /// [`Self::choose`] gives for one after the other. No request may come twice.
-    pub fn choose_all(&mut self, rows: &[(RequestId, &[f32])]) -> Option<Vec<Choice>> {
+    pub fn choose_all(&mut self, rows: &[(RequestId, &[f32])]) -> Option<Vec<Drawn>> {
         let logits: usize = rows.iter().map(|(_, logits)| logits.len()).sum();
         let threads = self.threads.get().min(rows.len()).min(logits / LOGITS_PER_THREAD);
         if threads < 2 {
             return rows.iter().map(|(request, logits)| self.choose(*request, logits)).collect();
         }
+        let wake = self.wake.as_ref();
         let mut samplers: HashMap<RequestId, &mut Sampler> =
             self.by_request.iter_mut().map(|(request, sampler)| (*request, sampler)).collect();
         let mut turns = rows
             .iter()
             .map(|(request, logits)| {
                 let sampler = samplers.remove(request)?;
-                Some(Turn { sampler, logits, choice: None })
+                Some(Turn { sampler, logits, wake, drawn: None })
             })
             .collect::<Option<Vec<_>>>()?;
         let (mine, theirs) = turns.split_at_mut(rows.len().div_ceil(threads));
@@ -86,6 +108,6 @@ impl Samplers {
             }
             mine.iter_mut().for_each(Turn::take);
         });
-        turns.into_iter().map(|turn| turn.choice).collect()
+        turns.into_iter().map(|turn| turn.drawn).collect()
     }
 }

@@ -10,7 +10,7 @@ use crate::chat::Vocabulary;
 use crate::clock::{Clock, VirtualClock};
 use crate::drive::apply;
 use crate::machine::{Machine, MachineError};
-use crate::sampling::{Sampler, Samplers};
+use crate::sampling::{Drawn, Sampler, Samplers};
 
 /// A request at its time. Its answer goes on to the job's limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,9 @@ pub fn simulate(
         if !step.batch.is_empty() {
             let outcome = machine.run(&step.batch, &mut samplers)?;
             clock.elapse(outcome.pretended);
-            for (row, choice) in step.batch.sampling_rows().zip(outcome.choices) {
+            for (row, drawn) in step.batch.sampling_rows().zip(outcome.choices) {
+                // Nothing is held to a form here, so no token is late.
+                let Drawn::Token(choice) = drawn else { continue };
                 first_token.entry(row.request).or_insert(clock.now());
                 sampled.push(Sampled { id: row.request, token: choice.token, stop: false });
             }

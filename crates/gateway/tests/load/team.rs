@@ -54,6 +54,7 @@ pub fn config(model: &str) -> LocalConfig {
         prefix_bytes: Bytes(256 << 20),
         park_bytes: Bytes(1 << 30),
         queue_limit: 256,
+        form_trial: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod doctor;
 mod documents;
 mod elsewhere;
 mod emit;
+mod forms;
 mod harness;
 #[cfg(unix)]
 mod interrupt;

@@ -25,10 +25,10 @@ enum Source {
 }
 
 impl Scheduler {
-    /// Every decoding sequence gets its one token; what the batch and the time of a step leave goes
-    /// to prefills, by tier and age.
+    /// Every decoding sequence gets its one token, unless the one before is still to be sampled; what
+    /// the batch and the time of a step leave goes to prefills, by tier and age.
     pub(super) fn fill_batch(&mut self, now: Tick) -> Batch {
-        let decoding: Vec<SeqId> = self.live_where(Sequence::decodes).collect();
+        let decoding: Vec<SeqId> = self.live_where(|s| s.decodes() && !s.owes()).collect();
         let prefilling = self.prefilling(now);
         let restored = self.copied.restored;
         let wants: Vec<Want> = prefilling

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod fake;
+mod late;
 mod parking;
 mod prefix;
 mod rules;

@@ -5,7 +5,7 @@ use harmonic_types::{Prompt, Request, RequestId, SamplingOverrides};
 use super::request::CompletionBody;
 use crate::checks::{self, no_nul, within};
 use crate::invalid::Invalid;
-use crate::openai::decode_logit_bias;
+use crate::openai::{decode_format, decode_logit_bias, encode_format};
 use crate::said::Strings;
 
 /// Most tokens unless the body says otherwise, as OpenAI has it.
@@ -17,7 +17,7 @@ const MAX_TOKENS: u32 = 16;
 /// # Errors
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
-pub fn decode(body: CompletionBody, id: RequestId) -> Result<Request, Invalid> {
+pub fn decode(mut body: CompletionBody, id: RequestId) -> Result<Request, Invalid> {
     let answers = checks::answers(body.n)?;
     if body.best_of.is_some_and(|best_of| best_of != answers) {
         return Err(Invalid::unsupported("best_of", ": leave it out, or ask for as many as `n`"));
@@ -43,6 +43,7 @@ pub fn decode(body: CompletionBody, id: RequestId) -> Result<Request, Invalid> {
         presence_penalty: within("presence_penalty", body.presence_penalty, -2.0..=2.0)?,
         frequency_penalty: within("frequency_penalty", body.frequency_penalty, -2.0..=2.0)?,
     };
+    request.format = decode_format(body.response_format, body.structured_outputs, body.spellings)?;
     request.logit_bias = decode_logit_bias(body.logit_bias.as_ref())?;
     request.stop = checks::stop("stop", body.stop.unwrap_or_default().0)?;
     request.seed = body.seed.map(i64::cast_unsigned);
@@ -64,8 +65,8 @@ fn text(prompt: Option<Strings>) -> Result<String, Invalid> {
 }
 
 /// The body that [`decode`] reads as `request`, whose prompt is a text. Whether the answer is
-/// streamed is not in the request: `stream` is absent. What the dialect has no word for (forms,
-/// thinking) is left out.
+/// streamed is not in the request: `stream` is absent. What the dialect has no word for
+/// (thinking) is left out.
 pub fn encode(request: &Request) -> CompletionBody {
     let sampling = &request.sampling;
     let prompt = match &request.prompt {
@@ -73,6 +74,8 @@ pub fn encode(request: &Request) -> CompletionBody {
         Prompt::Chat { .. } => None,
     };
     let bias = request.logit_bias.iter().map(|(token, bias)| (token.to_string(), *bias));
+    let (response_format, structured_outputs) =
+        request.format.as_ref().map_or((None, None), encode_format);
     CompletionBody {
         model: request.agent.0.clone(),
         prompt,
@@ -89,6 +92,8 @@ pub fn encode(request: &Request) -> CompletionBody {
         stop: (!request.stop.is_empty()).then(|| Strings(request.stop.clone())),
         seed: request.seed.map(u64::cast_signed),
         ignore_eos: request.ignore_eos.then_some(true),
+        response_format,
+        structured_outputs,
         ..CompletionBody::default()
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::object;
-use crate::openai::StreamOptions;
+use crate::openai::{ResponseFormat, Spellings, StreamOptions, StructuredOutputs};
 use crate::said::Strings;
 use crate::schema;
 
@@ -100,4 +100,52 @@ pub struct CompletionBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::nothing")]
     pub suffix: Option<Value>,
+    /// The form that the text must have.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub response_format: Option<ResponseFormat>,
+    /// Forms that OpenAI's API has no word for, as vLLM names them.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
+    pub structured_outputs: Option<StructuredOutputs>,
+    /// A JSON Schema, or its text: llama-server's and SGLang's name for `response_format`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub json_schema: Option<Value>,
+    /// A JSON Schema, or its text: vLLM's older name for `response_format`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub guided_json: Option<Value>,
+    /// vLLM's older name for `structured_outputs.regex`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guided_regex: Option<String>,
+    /// vLLM's older name for `structured_outputs.choice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guided_choice: Option<Vec<String>>,
+    /// vLLM's older name for `structured_outputs.grammar`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guided_grammar: Option<String>,
+    /// SGLang's name for `structured_outputs.regex`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+}
+
+impl CompletionBody {
+    /// The forms that it asks for by other servers' names.
+    pub(crate) fn spellings(&mut self) -> Spellings {
+        Spellings {
+            json_schema: self.json_schema.take(),
+            guided_json: self.guided_json.take(),
+            guided_regex: self.guided_regex.take(),
+            guided_choice: self.guided_choice.take(),
+            guided_grammar: self.guided_grammar.take(),
+            regex: self.regex.take(),
+        }
+    }
 }

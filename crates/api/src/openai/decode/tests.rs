@@ -134,7 +134,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"response_format": "json_object"}),
         json!({"response_format": {"type": "json_schema"}}),
         json!({"response_format": {"type": "json_schema", "json_schema": {"schema": 7}}}),
-        json!({"structured_outputs": {"choice": ["a", "b"]}}),
+        json!({"structured_outputs": {"structural_tag": "a"}}),
         json!({"structured_outputs": {"regex": "a", "grammar": "b"}}),
         json!({"response_format": {"type": "json_object"}, "structured_outputs": {"regex": "a"}}),
         json!({"logit_bias": {"50256": -101}}),
@@ -176,7 +176,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_type [response_format] `response_format` cannot be read: invalid type: string "json_object", expected an object at line 1 column 92
     invalid_value [response_format.json_schema.schema] `response_format.json_schema.schema` is missing
     invalid_value [response_format.json_schema.schema] `response_format.json_schema.schema` must be a JSON Schema: an object
-    invalid_type [structured_outputs.choice] `structured_outputs.choice` cannot be read: unknown field `choice`, expected `regex` or `grammar` at line 1 column 91
+    invalid_type [structured_outputs.structural_tag] `structured_outputs.structural_tag` cannot be read: unknown field `structural_tag`, expected one of `regex`, `grammar`, `choice`, `json`, `json_object` at line 1 column 99
     invalid_value [structured_outputs] `structured_outputs` asks for two forms: give one of them
     invalid_value [structured_outputs] `structured_outputs` and `response_format` both ask for a form: give one of them
     invalid_value [logit_bias.50256] `logit_bias.50256` is -101, but must be from -100 to 100

@@ -199,7 +199,7 @@ fn choice(body: Option<WordOr<ChoiceBody>>, of: &[Tool]) -> Result<ToolChoice, I
 }
 
 fn thinking(body: Option<ReasoningBody>) -> Option<bool> {
-    body.and_then(|body| body.effort).map(|effort| effort != "none")
+    checks::thinks(body.and_then(|body| body.effort).as_deref())
 }
 
 fn format(body: Option<FormatBody>) -> Result<Option<Format>, Invalid> {

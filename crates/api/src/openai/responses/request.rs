@@ -238,7 +238,7 @@ pub struct FormatBody {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ResponsesReasoning")]
 pub struct ReasoningBody {
-    /// `none` is not to think, and any other word to think; absent is the agent's default.
+    /// `none` and `minimal` are not to think, and any other word to think; absent is the agent's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<String>,
 }

@@ -7,8 +7,9 @@ use harmonic_types::{Sampling, Tool};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CallForm, FormatError, Grammars};
+use super::{CallForm, FormatError};
 use crate::chat::{Chat, Decoder, Glue, Piece, Special, Vocabulary};
+use crate::constraint::{Constraint, Grammars};
 use crate::sampling::Sampler;
 
 const END: Token = Token(256);
@@ -145,7 +146,7 @@ fn control_tokens_open_a_call_where_there_are_some() {
     let forms = forms(&chat, &tools);
     assert_eq!(forms[0].before[0], Glue::Control(CONTROLS[0].1));
     let mut constraint = grammars.compile_call(&forms).expect("good schemas");
-    let only = |constraint: &mut super::Constraint, tokens: &[Token]| {
+    let only = |constraint: &mut Constraint, tokens: &[Token]| {
         let mask = constraint.allowed().expect("goes on");
         let allowed: Vec<Token> =
             (0..SIZE.cast_signed()).map(Token).filter(|token| mask.allows(*token)).collect();

@@ -46,6 +46,8 @@ pub(super) struct Fake {
     pub(super) finished: BTreeMap<RequestId, FinishReason>,
     pub(super) accepted: u64,
     next_token: i32,
+    /// Of so many sampled tokens one is late: it is there before the step after the next.
+    pub(super) late_of: Option<i32>,
 }
 
 impl Fake {
@@ -60,6 +62,7 @@ impl Fake {
             finished: BTreeMap::new(),
             accepted: 0,
             next_token: -1,
+            late_of: None,
         }
     }
 
@@ -98,6 +101,7 @@ impl Fake {
         stops: impl Fn(RequestId) -> bool,
         between: impl FnOnce(&mut Scheduler),
     ) -> Step {
+        let owing = self.scheduler.owing();
         let step = self.scheduler.step(self.now);
         let shown = Step {
             begun: step.begun,
@@ -112,14 +116,30 @@ impl Fake {
         between(&mut self.scheduler);
         let mut sampled = Vec::new();
         for row in step.batch.sampling_rows() {
-            let (id, token) = (row.request, Token(self.next_token));
-            self.next_token -= 1;
-            self.requests.get_mut(&id).expect("accepted").push(token);
-            sampled.push(Sampled { id, token, stop: stops(id) });
+            let id = row.request;
+            assert!(!owing.contains(&id), "one that is owed a token sits out");
+            let token = self.draw();
+            if self.late_of.is_none_or(|of| token.0 % of != 0) {
+                self.requests.get_mut(&id).expect("accepted").push(token);
+                sampled.push(Sampled { id, token, stop: stops(id) });
+            }
         }
         self.now = Tick(self.now.0 + 1_000_000);
         self.scheduler.commit(self.now, step, Committed { sampled, saved });
+        for id in owing {
+            let token = self.draw();
+            // It may have been cancelled meanwhile, or be parked.
+            if self.scheduler.owing().contains(&id) {
+                self.requests.get_mut(&id).expect("accepted").push(token);
+                self.scheduler.sampled_late(Sampled { id, token, stop: stops(id) });
+            }
+        }
         shown
+    }
+
+    fn draw(&mut self) -> Token {
+        self.next_token -= 1;
+        Token(self.next_token + 1)
     }
 
     fn see(&mut self, step: &Step) {

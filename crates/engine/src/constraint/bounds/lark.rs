@@ -1,0 +1,217 @@
+//! Grammars in the dialect of Lark that `llguidance` reads.
+//!
+//! Read only as far as their size and their rules go; the compiler says what is wrong with them.
+
+mod words;
+
+use std::collections::HashMap;
+
+use super::productive::{Need, all_productive};
+use super::{Excess, Size};
+use crate::constraint::limits;
+use words::{Word, Words};
+
+/// Measures a grammar.
+pub(in crate::constraint) fn measure(text: &str) -> Result<Size, Excess> {
+    let bytes = Size { bytes: text.len(), ..Size::default() };
+    bytes.check()?;
+    let mut words = Words::new(text);
+    let mut reader = Reader { line_begins: true, ..Reader::default() };
+    while let Some(word) = words.read()? {
+        reader.take(word);
+        if reader.open.len() > limits::DEPTH {
+            break;
+        }
+    }
+    // What stands inside has been counted by its own length, too.
+    let size = Size { bytes: text.len(), ..words.size.with(reader.size()) };
+    size.check()?;
+    reader.refuse_endless()?;
+    Ok(size)
+}
+
+/// A part of a rule: what it consists of, as indices of parts.
+#[derive(Default)]
+struct Part {
+    /// Complete alternatives, and the one that is being read.
+    alternatives: Vec<usize>,
+    items: Vec<usize>,
+}
+
+/// Makes parts of the words: one for each rule, group and alternative.
+#[derive(Default)]
+struct Reader<'a> {
+    needs: Vec<Need>,
+    rules: HashMap<&'a str, usize>,
+    defined: HashMap<&'a str, usize>,
+    rule_count: usize,
+    /// The rule being read, and the brackets in it.
+    open: Vec<(usize, Part)>,
+    deepest: usize,
+    alternatives: usize,
+    repetitions: u64,
+    /// The first name of the line, which a colon makes a rule.
+    first: Option<&'a str>,
+    line_begins: bool,
+    /// The word before.
+    before: Option<Word<'a>>,
+    /// Another grammar stands inside, or conditions: its names are not this one's.
+    mixed: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn size(&self) -> Size {
+        Size {
+            rules: self.rule_count,
+            depth: self.deepest,
+            alternatives: self.alternatives,
+            repetitions: self.repetitions,
+            ..Size::default()
+        }
+    }
+
+    fn part(&mut self) -> usize {
+        self.needs.push(Need::default());
+        self.needs.len() - 1
+    }
+
+    fn named(&mut self, name: &'a str) -> usize {
+        if let Some(part) = self.rules.get(name) {
+            return *part;
+        }
+        let part = self.part();
+        self.rules.insert(name, part);
+        part
+    }
+
+    fn take(&mut self, word: Word<'a>) {
+        let before = self.before.replace(word);
+        if self.first.is_some() && !matches!(word, Word::Colon | Word::Line) {
+            // Attributes and parameters of a rule.
+            return;
+        }
+        match word {
+            Word::Line => {
+                if self.open.len() <= 1 {
+                    self.line_begins = true;
+                    self.first = None;
+                }
+            }
+            Word::Name(name) => {
+                if self.line_begins {
+                    (self.line_begins, self.first) = (false, Some(name));
+                } else if before != Some(Word::Arrow) {
+                    let part = self.named(name);
+                    self.item(part);
+                }
+            }
+            Word::Colon => {
+                if let Some(name) = self.first.take() {
+                    self.close_rule();
+                    self.rule_count += 1;
+                    let part = self.named(name);
+                    self.defined.insert(name, part);
+                    self.open.push((part, Part::default()));
+                }
+            }
+            Word::Bar => {
+                // In a line of its own it goes on with the rule before.
+                self.line_begins = false;
+                self.alternatives += 1;
+                self.end_alternative();
+            }
+            Word::Open if !self.open.is_empty() => {
+                let part = self.part();
+                self.open.push((part, Part::default()));
+                self.deepest = self.deepest.max(self.open.len());
+            }
+            Word::Close if self.open.len() > 1 => {
+                if let Some(part) = self.close() {
+                    self.item(part);
+                }
+            }
+            // It need not be there.
+            Word::CloseOptional if self.open.len() > 1 => {
+                self.close();
+            }
+            // Before a rule's name it means something else.
+            Word::Optional if !self.line_begins => self.make_optional(),
+            Word::Number(number) => {
+                self.repetitions = self.repetitions.max(number);
+                if before == Some(Word::Tilde) && number == 0 {
+                    self.make_optional();
+                }
+            }
+            Word::Count(least, most) => {
+                self.repetitions = self.repetitions.max(most);
+                if least == 0 {
+                    self.make_optional();
+                }
+            }
+            Word::Mixed => self.mixed = true,
+            Word::Literal => {
+                let part = self.part();
+                self.item(part);
+            }
+            Word::Open
+            | Word::Close
+            | Word::CloseOptional
+            | Word::Optional
+            | Word::Tilde
+            | Word::Arrow
+            | Word::Other => {}
+        }
+    }
+
+    fn item(&mut self, part: usize) {
+        if let Some((_, open)) = self.open.last_mut() {
+            open.items.push(part);
+        }
+    }
+
+    fn make_optional(&mut self) {
+        if let Some((_, open)) = self.open.last_mut() {
+            open.items.pop();
+        }
+    }
+
+    fn end_alternative(&mut self) {
+        let alternative = self.part();
+        let Some((_, open)) = self.open.last_mut() else { return };
+        open.alternatives.push(alternative);
+        let items = std::mem::take(&mut open.items);
+        self.needs[alternative].all(items);
+    }
+
+    fn close(&mut self) -> Option<usize> {
+        self.end_alternative();
+        let (part, Part { alternatives, .. }) = self.open.pop()?;
+        self.needs[part].any(alternatives);
+        Some(part)
+    }
+
+    /// Brackets that were left open end with their rule.
+    fn close_rule(&mut self) {
+        while self.open.len() > 1 {
+            if let Some(part) = self.close() {
+                self.item(part);
+            }
+        }
+        self.close();
+    }
+
+    /// Refuses a grammar that has no finite sentence.
+    fn refuse_endless(mut self) -> Result<(), Excess> {
+        self.close_rule();
+        let Some(start) = self.defined.get("start").copied().filter(|_| !self.mixed) else {
+            return Ok(());
+        };
+        let needs: Vec<&Need> = self.needs.iter().collect();
+        if all_productive(&needs)[start] {
+            return Ok(());
+        }
+        let reason = "no answer satisfies it: its rules lead back to themselves without end, so \
+                      give one of them an alternative that ends";
+        Err(Excess::Wrong(reason.to_owned()))
+    }
+}

@@ -1,0 +1,189 @@
+//! The words of a grammar.
+
+use serde_json::Value;
+
+use super::super::{Excess, Size, pattern, schema};
+
+/// What matters of a grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word<'a> {
+    /// The end of a line.
+    Line,
+    Name(&'a str),
+    Colon,
+    Bar,
+    Open,
+    /// Of what need not be there: `]`.
+    CloseOptional,
+    Close,
+    /// `?` and `*`.
+    Optional,
+    Tilde,
+    Arrow,
+    Number(u64),
+    /// `{2}`, `{2,}`, `{,5}` or `{2,5}`: the least, and the largest number in it.
+    Count(u64, u64),
+    /// Something that stands for text: a string, an expression, a schema.
+    Literal,
+    /// What makes names mean something else than rules of this grammar.
+    Mixed,
+    Other,
+}
+
+/// Bytes in which a count in braces ends.
+const LONGEST_COUNT: usize = 32;
+
+/// Splits a grammar, and measures the schemas and expressions in it.
+pub(super) struct Words<'a> {
+    rest: &'a str,
+    pub(super) size: Size,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { rest: text, size: Size::default() }
+    }
+
+    /// Takes `bytes` off the front.
+    fn cut(&mut self, bytes: usize) -> &'a str {
+        let (word, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
+        self.rest = rest;
+        word
+    }
+
+    fn cut_while(&mut self, condition: impl Fn(char) -> bool) -> &'a str {
+        let end = self.rest.find(|c: char| !condition(c)).unwrap_or(self.rest.len());
+        self.cut(end)
+    }
+
+    pub(super) fn read(&mut self) -> Result<Option<Word<'a>>, Excess> {
+        self.cut_while(|c| c == ' ' || c == '\t' || c == '\r');
+        let Some(first) = self.rest.chars().next() else { return Ok(None) };
+        if first == '{'
+            && let Some((count, length)) = self.count()
+        {
+            self.cut(length);
+            return Ok(Some(count));
+        }
+        let word = match first {
+            '\n' => self.single(Word::Line),
+            '#' => self.comment(),
+            '/' if self.rest.starts_with("//") => self.comment(),
+            '/' => {
+                let body = self.quoted('/');
+                self.cut_while(|c| c.is_ascii_lowercase());
+                self.size = self.size.with(pattern::measure(body)?);
+                Word::Literal
+            }
+            '"' => {
+                self.quoted('"');
+                if self.rest.starts_with('i') {
+                    self.cut(1);
+                }
+                Word::Literal
+            }
+            '%' => return self.keyword().map(Some),
+            '<' => {
+                let end = self.rest.find('>').map_or(self.rest.len(), |end| end + 1);
+                self.cut(end);
+                Word::Literal
+            }
+            '@' => {
+                self.cut(1);
+                self.cut_while(is_name);
+                Word::Literal
+            }
+            '-' if self.rest.starts_with("->") => {
+                self.cut(2);
+                Word::Arrow
+            }
+            ':' if self.rest.starts_with("::") => {
+                self.cut(2);
+                Word::Mixed
+            }
+            ':' => self.single(Word::Colon),
+            '|' => self.single(Word::Bar),
+            '~' => self.single(Word::Tilde),
+            // Also what stands before a rule's name.
+            '?' | '*' => self.single(Word::Optional),
+            '(' | '[' | '{' => self.single(Word::Open),
+            ']' => self.single(Word::CloseOptional),
+            ')' | '}' => self.single(Word::Close),
+            c if c.is_ascii_digit() => {
+                let digits = self.cut_while(|c| c.is_ascii_digit());
+                Word::Number(digits.parse().unwrap_or(u64::MAX))
+            }
+            c if is_name(c) => Word::Name(self.cut_while(is_name)),
+            c => {
+                self.cut(c.len_utf8());
+                Word::Other
+            }
+        };
+        Ok(Some(word))
+    }
+
+    /// The count that stands in braces here, and the bytes that it takes.
+    fn count(&self) -> Option<(Word<'a>, usize)> {
+        // No further: a grammar may be nothing but braces.
+        let near = self.rest.bytes().take(LONGEST_COUNT);
+        let end = near.enumerate().find(|(_, byte)| *byte == b'}')?.0;
+        let inner = self.rest[1..end].trim();
+        let is_count = |c: char| c.is_ascii_digit() || c == ',' || c == ' ';
+        if inner.is_empty() || !inner.chars().all(is_count) {
+            return None;
+        }
+        let number = |text: &str| text.trim().parse().ok();
+        let (least, most) = inner.split_once(',').unwrap_or((inner, inner));
+        let least = number(least).unwrap_or(0);
+        Some((Word::Count(least, number(most).unwrap_or(least).max(least)), end + 1))
+    }
+
+    fn single(&mut self, word: Word<'a>) -> Word<'a> {
+        self.cut(1);
+        word
+    }
+
+    fn comment(&mut self) -> Word<'a> {
+        self.cut_while(|c| c != '\n');
+        Word::Other
+    }
+
+    /// Takes a quoted piece, and gives what stands between the quotes.
+    fn quoted(&mut self, quote: char) -> &'a str {
+        let mut escaped = false;
+        let end = self.rest[1..].find(|c: char| {
+            let ends = c == quote && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        });
+        let word = self.cut(end.map_or(self.rest.len(), |end| end + 2));
+        word.get(1..end.map_or(word.len(), |end| end + 1)).unwrap_or_default()
+    }
+
+    /// `%json` and its like, with what follows them.
+    fn keyword(&mut self) -> Result<Word<'a>, Excess> {
+        self.cut(1);
+        let name = self.cut_while(is_name);
+        if !matches!(name, "json" | "regex" | "llguidance") {
+            return Ok(if matches!(name, "lark" | "if") { Word::Mixed } else { Word::Other });
+        }
+        let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<Value>();
+        let value = values.next();
+        let end = values.byte_offset();
+        self.cut(end.max(1));
+        let Some(Ok(value)) = value else { return Ok(Word::Literal) };
+        match name {
+            "json" => self.size = self.size.with(schema::measure(&value)?),
+            "regex" => {
+                let bytes = Size { patterns: 1, pattern_bytes: end, ..Size::default() };
+                self.size = self.size.with(bytes);
+            }
+            _ => return Ok(Word::Other),
+        }
+        Ok(Word::Literal)
+    }
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}

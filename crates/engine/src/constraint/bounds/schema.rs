@@ -1,0 +1,381 @@
+//! JSON Schemas.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::productive::{Need, all_productive};
+use super::{Excess, Size, pattern};
+use crate::constraint::limits;
+
+/// Keywords that lead to one schema at another place of the answer.
+const PART: [&str; 3] = ["additionalProperties", "items", "additionalItems"];
+/// Keywords that lead to a list of them.
+const PARTS: [&str; 2] = ["prefixItems", "items"];
+/// Keywords that lead to a map of them.
+const NAMED: [&str; 2] = ["properties", "patternProperties"];
+/// Keywords that lead to schemas of the same place.
+const IN_PLACE: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+/// Keywords that assert nothing.
+const ANNOTATIONS: [&str; 14] = [
+    "$defs",
+    "definitions",
+    "$schema",
+    "$id",
+    "$comment",
+    "title",
+    "description",
+    "default",
+    "readOnly",
+    "writeOnly",
+    "examples",
+    "deprecated",
+    "contentMediaType",
+    "contentEncoding",
+];
+/// Keywords that demand a number of things.
+const DEMANDS: [&str; 3] = ["minItems", "minLength", "minProperties"];
+
+/// A subschema, with what it leads to, by index.
+#[derive(Default)]
+struct Node {
+    /// What a value is made of: other places of the answer.
+    parts: Vec<usize>,
+    /// Schemas of the same place, `$ref` among them.
+    in_place: Vec<usize>,
+    /// Whether it is merged with those.
+    merges: bool,
+    need: Need,
+}
+
+/// Measures a schema, whose text has been measured before.
+pub(in crate::constraint) fn measure(root: &Value) -> Result<Size, Excess> {
+    let mut graph =
+        Graph { root, indices: HashMap::new(), found: Vec::new(), size: Size::default() };
+    graph.index(root);
+    let mut nodes = Vec::new();
+    // It grows while it is read.
+    while let Some(schema) = graph.found.get(nodes.len()).copied() {
+        let is_root = nodes.is_empty();
+        nodes.push(graph.node(schema, is_root)?);
+    }
+    let mut size = Size { nodes: nodes.len(), ..graph.size };
+    // A chain of definitions is too deep before it is too long.
+    Size { definitions: 0, ..size }.check()?;
+    refuse_loops(&nodes)?;
+    let (depth, merged) = depth_and_merged(&nodes);
+    size = Size { depth, merged, ..size };
+    size.check()?;
+    let needs: Vec<&Need> = nodes.iter().map(|node| &node.need).collect();
+    if !all_productive(&needs).first().copied().unwrap_or(true) {
+        let reason = "no answer satisfies it: each would have to contain itself without end, so \
+                      leave out one of the required parts that lead back to where they stand";
+        return Err(Excess::Wrong(reason.to_owned()));
+    }
+    Ok(size)
+}
+
+struct Graph<'a> {
+    root: &'a Value,
+    indices: HashMap<*const Value, usize>,
+    found: Vec<&'a Value>,
+    size: Size,
+}
+
+impl<'a> Graph<'a> {
+    /// The index of a schema, which is told by where it stands.
+    fn index(&mut self, schema: &'a Value) -> usize {
+        let next = self.found.len();
+        let index = *self.indices.entry(std::ptr::from_ref(schema)).or_insert(next);
+        if index == next {
+            self.found.push(schema);
+        }
+        index
+    }
+
+    fn node(&mut self, schema: &'a Value, is_root: bool) -> Result<Node, Excess> {
+        let mut node = Node::default();
+        let keys = match schema {
+            Value::Object(keys) => keys,
+            Value::Bool(false) => {
+                node.need.never();
+                return Ok(node);
+            }
+            // The compiler says what is wrong with anything else.
+            _ => return Ok(node),
+        };
+        if let (false, Some(Value::String(id))) = (is_root, keys.get("$id")) {
+            let id = short(id);
+            let reason = format!(
+                "the part with the `$id` `{id}` is a document of its own: move it to \
+                                  `$defs` and leave out its `$id`"
+            );
+            return Err(Excess::Wrong(reason));
+        }
+        self.measure_keywords(keys)?;
+        for name in NAMED {
+            let Some(Value::Object(named)) = keys.get(name) else { continue };
+            for part in named.values() {
+                node.parts.push(self.index(part));
+            }
+        }
+        for name in PART {
+            let part = keys.get(name).filter(|part| !part.is_array());
+            node.parts.extend(part.map(|part| self.index(part)));
+        }
+        for name in PARTS {
+            let Some(Value::Array(parts)) = keys.get(name) else { continue };
+            for part in parts {
+                node.parts.push(self.index(part));
+            }
+        }
+        let asserts = keys.keys().filter(|key| {
+            let key = key.as_str();
+            !ANNOTATIONS.contains(&key) && !IN_PLACE.contains(&key) && key != "$ref"
+        });
+        let asserts = asserts.count() > 0;
+        let mut applied = 0;
+        for name in IN_PLACE {
+            let Some(Value::Array(schemas)) = keys.get(name) else { continue };
+            let indices: Vec<usize> = schemas.iter().map(|schema| self.index(schema)).collect();
+            applied += 1;
+            node.merges |= name == "allOf" && schemas.len() > 1;
+            if name == "allOf" {
+                node.need.all(indices.iter().copied());
+            } else {
+                self.size.alternatives += schemas.len();
+                node.need.any(indices.clone());
+            }
+            node.in_place.extend(indices);
+        }
+        if let Some(Value::String(reference)) = keys.get("$ref") {
+            applied += 1;
+            if let Some(target) = self.resolve(reference)? {
+                let before = self.found.len();
+                let index = self.index(target);
+                self.size.definitions += usize::from(self.found.len() > before);
+                node.need.all([index]);
+                node.in_place.push(index);
+            }
+        }
+        node.merges |= applied > 1 || (applied == 1 && asserts);
+        self.need_of_parts(keys, &mut node.need);
+        Ok(node)
+    }
+
+    /// Counts what a schema has besides other schemas.
+    fn measure_keywords(&mut self, keys: &Map<String, Value>) -> Result<(), Excess> {
+        for name in DEMANDS {
+            let value = keys.get(name).and_then(Value::as_u64).unwrap_or(0);
+            if value > limits::DEMANDED {
+                return Err(Excess::Limit {
+                    what: "items, characters or properties that it demands at one place",
+                    value,
+                    limit: limits::DEMANDED,
+                    remedy: "no answer is that long, so ask for fewer",
+                });
+            }
+        }
+        let length = |name: &str| match keys.get(name) {
+            Some(Value::Object(map)) => map.len(),
+            Some(Value::Array(list)) => list.len(),
+            _ => 0,
+        };
+        self.properties(length("properties").max(length("required")));
+        let patterned = length("patternProperties");
+        if patterned > limits::PATTERN_PROPERTIES {
+            return Err(Excess::Limit {
+                what: "`patternProperties` in one object",
+                value: patterned as u64,
+                limit: limits::PATTERN_PROPERTIES as u64,
+                remedy: "name the properties instead",
+            });
+        }
+        if let Some(Value::Object(named)) = keys.get("patternProperties") {
+            for text in named.keys() {
+                self.size = self.size.with(pattern::measure(text)?);
+            }
+        }
+        if let Some(Value::String(text)) = keys.get("pattern") {
+            self.size = self.size.with(pattern::measure(text)?);
+        }
+        if let Some(Value::Array(values)) = keys.get("enum") {
+            values.iter().for_each(|value| self.value(value));
+        }
+        if let Some(value) = keys.get("const") {
+            self.value(value);
+        }
+        Ok(())
+    }
+
+    fn properties(&mut self, count: usize) {
+        self.size.properties = self.size.properties.max(count);
+        self.size.all_properties += count;
+    }
+
+    /// Counts a value that is given literally, with all its parts.
+    fn value(&mut self, value: &Value) {
+        let mut left = vec![value];
+        while let Some(value) = left.pop() {
+            self.size.values += 1;
+            match value {
+                Value::Array(items) => left.extend(items),
+                Value::Object(members) => {
+                    self.properties(members.len());
+                    left.extend(members.values());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What a reference leads to; `None` where the compiler says that there is nothing.
+    fn resolve(&self, reference: &str) -> Result<Option<&'a Value>, Excess> {
+        let wrong = |why: &str| {
+            let reference = short(reference);
+            Err(Excess::Wrong(format!("the reference `{reference}` {why}: write `#/$defs/NAME`")))
+        };
+        let Some(path) = reference.strip_prefix('#') else {
+            return wrong("leads out of the schema");
+        };
+        if !path.is_empty() && !path.starts_with('/') {
+            return wrong("is not a path from the root");
+        }
+        let Some(path) = percent_decoded(path) else {
+            return wrong("is not UTF-8");
+        };
+        Ok(self.root.pointer(&path))
+    }
+
+    /// What has to be satisfiable so that a value of the types that it allows can be written.
+    fn need_of_parts(&mut self, keys: &'a Map<String, Value>, need: &mut Need) {
+        let Some(Value::String(kind)) = keys.get("type") else { return };
+        match kind.as_str() {
+            "object" => {
+                let (Some(Value::Array(required)), Some(Value::Object(properties))) =
+                    (keys.get("required"), keys.get("properties"))
+                else {
+                    return;
+                };
+                let required = required.iter().filter_map(Value::as_str);
+                let parts: Vec<usize> = required
+                    .filter_map(|name| properties.get(name))
+                    .map(|part| self.index(part))
+                    .collect();
+                need.all(parts);
+            }
+            "array" => {
+                let least = keys.get("minItems").and_then(Value::as_u64).unwrap_or(0);
+                let least = usize::try_from(least).unwrap_or(usize::MAX);
+                let list = |name| keys.get(name).and_then(Value::as_array);
+                let first = list("prefixItems").or(list("items")).map_or(&[][..], Vec::as_slice);
+                let parts: Vec<usize> =
+                    first.iter().take(least).map(|part| self.index(part)).collect();
+                need.all(parts);
+                let rest = keys.get("items").filter(|items| !items.is_array());
+                if let (true, Some(items)) = (least > first.len(), rest) {
+                    let items = self.index(items);
+                    need.all([items]);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Refuses schemas that lead back to themselves without a part in between: the compiler would go
+/// round for ever, or find endlessly many readings of one answer.
+fn refuse_loops(nodes: &[Node]) -> Result<(), Excess> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; nodes.len()];
+    for start in 0..nodes.len() {
+        let mut path = vec![(start, 0)];
+        while let Some((at, next)) = path.last_mut() {
+            marks[*at] = if marks[*at] == Mark::Done { Mark::Done } else { Mark::Open };
+            let child =
+                if marks[*at] == Mark::Done { None } else { nodes[*at].in_place.get(*next) };
+            *next += 1;
+            match child.map(|child| (*child, marks[*child])) {
+                Some((_, Mark::Open)) => {
+                    let reason = "a reference leads back to itself with no property or item in \
+                                  between, so it says nothing about the answer: leave it out, or \
+                                  put what it refers to inside a property or an item";
+                    return Err(Excess::Wrong(reason.to_owned()));
+                }
+                Some((child, Mark::New)) => path.push((child, 0)),
+                Some((_, Mark::Done)) => {}
+                None => {
+                    marks[*at] = Mark::Done;
+                    path.pop();
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The longest way down, as the compiler goes it, which follows each reference once; and how many
+/// subschemas are merged.
+fn depth_and_merged(nodes: &[Node]) -> (usize, u64) {
+    let children = |at: usize| nodes[at].in_place.iter().chain(&nodes[at].parts);
+    let mut seen = vec![false; nodes.len()];
+    // Subschemas under each, those behind references again wherever they are referred to.
+    let mut expanded = vec![1u64; nodes.len()];
+    let (mut depth, mut merged) = (0, 0u64);
+    let mut path: Vec<(usize, usize)> = Vec::new();
+    if !nodes.is_empty() {
+        seen[0] = true;
+        path.push((0, 0));
+    }
+    while let Some((at, next)) = path.last().copied() {
+        depth = depth.max(path.len());
+        if let Some(child) = children(at).nth(next) {
+            if let Some(last) = path.last_mut() {
+                last.1 += 1;
+            }
+            if !seen[*child] {
+                seen[*child] = true;
+                path.push((*child, 0));
+            }
+            continue;
+        }
+        let under = children(at).fold(1u64, |sum, child| sum.saturating_add(expanded[*child]));
+        expanded[at] = under;
+        if nodes[at].merges {
+            merged = merged.saturating_add(under);
+        }
+        path.pop();
+    }
+    (depth, merged)
+}
+
+/// `text` with `%XX` as the bytes that they stand for; `None` if that is no text.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match (first, code.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The beginning of a name that a client has chosen.
+fn short(name: &str) -> String {
+    let beginning: String = name.chars().take(80).collect();
+    if beginning.len() < name.len() { beginning + "…" } else { beginning }
+}

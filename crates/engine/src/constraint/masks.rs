@@ -1,0 +1,189 @@
+//! The threads that compute masks while the model computes logits.
+//!
+//! An answer has at most one mask under way, so a queue is fair to all of them. An answer whose
+//! masks take long waits in a queue of its own, and one thread never serves that: what one agent
+//! asks for does not hold up the others.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use harmonic_sched::Token;
+use llguidance::Matcher;
+
+use super::grammars::brief;
+use super::limits::STACK;
+use crate::sampling::Mask;
+
+/// Threads of an engine; the first serves only answers whose masks are quick.
+const THREADS: usize = 3;
+/// What a mask may take before its answer counts as slow.
+const QUICK: Duration = Duration::from_millis(2);
+
+/// Called when a mask is there that was asked for too early.
+pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Where an answer is in its grammar.
+pub(super) struct Position {
+    pub(super) matcher: Box<Matcher>,
+    /// What may come next, or why nothing can.
+    pub(super) allowed: Result<Mask, String>,
+    /// Whether it took long to find out.
+    pub(super) slow: bool,
+}
+
+/// A position that is being found.
+#[derive(Default)]
+pub(super) struct Pending {
+    state: Mutex<State>,
+    found: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    position: Option<Position>,
+    wake: Option<Wake>,
+}
+
+impl Pending {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The position, if it is there; else `wake` is called once it is.
+    pub(super) fn take_or(&self, wake: Option<&Wake>) -> Option<Position> {
+        let mut state = self.state();
+        let position = state.position.take();
+        if position.is_none() {
+            state.wake = wake.cloned();
+        }
+        position
+    }
+
+    /// Waits for the position.
+    pub(super) fn wait(&self) -> Position {
+        let mut state = self.state();
+        loop {
+            if let Some(position) = state.position.take() {
+                return position;
+            }
+            state = self.found.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn put(&self, position: Position) {
+        let mut state = self.state();
+        state.position = Some(position);
+        let wake = state.wake.take();
+        drop(state);
+        self.found.notify_all();
+        if let Some(wake) = wake {
+            wake();
+        }
+    }
+}
+
+/// A position to find: the one after `token`.
+struct Task {
+    matcher: Box<Matcher>,
+    token: Token,
+    pending: Arc<Pending>,
+}
+
+/// The way to the threads. They end when nobody holds it any more.
+pub(super) struct Pool(Arc<Queues>);
+
+#[derive(Default)]
+struct Queues {
+    tasks: Mutex<Tasks>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Tasks {
+    quick: VecDeque<Task>,
+    slow: VecDeque<Task>,
+    closed: bool,
+}
+
+impl Pool {
+    /// Starts the threads.
+    pub(super) fn start() -> io::Result<Arc<Self>> {
+        let queues = Arc::new(Queues::default());
+        // Dropped where a thread cannot be started, which ends the others.
+        let pool = Self(Arc::clone(&queues));
+        for place in 0..THREADS {
+            let queues = Arc::clone(&queues);
+            thread::Builder::new()
+                .name(format!("masks-{place}"))
+                .stack_size(STACK)
+                .spawn(move || queues.serve(place > 0))?;
+        }
+        Ok(Arc::new(pool))
+    }
+
+    /// Asks for the position after `token`.
+    pub(super) fn ask(&self, position: Position, token: Token) -> Arc<Pending> {
+        let pending = Arc::new(Pending::default());
+        let Position { matcher, slow, .. } = position;
+        let task = Task { matcher, token, pending: Arc::clone(&pending) };
+        let mut tasks = self.0.tasks();
+        if slow {
+            tasks.slow.push_back(task)
+        } else {
+            tasks.quick.push_back(task)
+        }
+        drop(tasks);
+        // The one that is woken may not be one that takes slow ones.
+        self.0.more.notify_all();
+        pending
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.0.tasks().closed = true;
+        self.0.more.notify_all();
+    }
+}
+
+impl Queues {
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, takes_slow: bool) {
+        // Slow and quick ones in turns, so that neither waits for ever.
+        let mut slow_first = takes_slow;
+        while let Some(Task { mut matcher, token, pending }) = self.next(takes_slow, slow_first) {
+            slow_first = takes_slow && !slow_first;
+            let begun = Instant::now();
+            let allowed = advance(&mut matcher, token);
+            let slow = begun.elapsed() > QUICK;
+            pending.put(Position { matcher, allowed, slow });
+        }
+    }
+
+    /// Waits for the next task; `None` when there will be none.
+    fn next(&self, takes_slow: bool, slow_first: bool) -> Option<Task> {
+        let mut tasks = self.tasks();
+        loop {
+            let task = match (takes_slow, slow_first) {
+                (false, _) => tasks.quick.pop_front(),
+                (true, true) => tasks.slow.pop_front().or_else(|| tasks.quick.pop_front()),
+                (true, false) => tasks.quick.pop_front().or_else(|| tasks.slow.pop_front()),
+            };
+            if task.is_some() || tasks.closed {
+                return task;
+            }
+            tasks = self.more.wait(tasks).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn advance(matcher: &mut Matcher, token: Token) -> Result<Mask, String> {
+    matcher.consume_token(token.0.cast_unsigned()).map_err(|error| brief(&error))?;
+    let allowed = matcher.compute_mask_or_eos().map_err(|error| brief(&error))?;
+    Ok(Mask::from_words(allowed.as_slice()))
+}

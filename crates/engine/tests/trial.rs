@@ -1,0 +1,102 @@
+//! Forms on trial in a process of its own: this program, which is why it has a `main` of its own.
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a test with a main of its own")]
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harmonic_engine::constraint::{Compiler, Form, FormTrial, run_trial};
+use harmonic_engine::sim::SimVocabulary;
+use harmonic_types::Format;
+use serde_json::json;
+
+const TRY: &str = "--try-form";
+/// A trial that never ends.
+const HANG: &str = "--hang";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some(TRY) => return run_trial(io::stdin(), io::stdout()).expect("a trial"),
+        Some(HANG) => loop {
+            std::thread::sleep(Duration::from_secs(1));
+        },
+        // How nextest and others ask what there is.
+        Some("--list") => return,
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        costly_forms_are_refused_by_their_trial().await;
+        large_forms_that_are_cheap_pass_their_trial().await;
+        a_trial_ends_with_its_request().await;
+    });
+    println!("trial: ok");
+}
+
+fn compiler(argument: &str) -> Compiler {
+    let program = std::env::current_exe().expect("its own path");
+    let trial = FormTrial { program, arguments: vec![argument.into()] };
+    Compiler::new("sim", Arc::new(SimVocabulary), Some(trial))
+}
+
+fn schema(schema: &serde_json::Value) -> Form {
+    Form::of(&Format::JsonSchema(schema.to_string())).expect("within the limits")
+}
+
+/// Many expressions that must all match: each step of the compiler multiplies them.
+async fn costly_forms_are_refused_by_their_trial() {
+    let words: Vec<_> = (0..90)
+        .map(|at| json!({"type": "string", "pattern": format!("^(.*a.{{{}}})*b{at}.*$", 20 + at)}))
+        .collect();
+    let error = compiler(TRY).compile(schema(&json!({"allOf": words}))).await;
+    let error = error.expect_err("costs too much").to_string();
+    assert!(error.starts_with("the answer cannot be held to this schema"), "{error}");
+}
+
+async fn large_forms_that_are_cheap_pass_their_trial() {
+    let properties: serde_json::Map<String, serde_json::Value> =
+        (0..600).map(|at| (format!("p{at}"), json!({"type": "integer"}))).collect();
+    let required: Vec<&String> = properties.keys().collect();
+    let wide = json!({"type": "object", "required": required, "properties": properties,
+        "additionalProperties": false});
+    compiler(TRY).compile(schema(&wide)).await.expect("wide, and cheap");
+    let wrong = json!({"allOf": [wide, {"if": true}]});
+    let error = compiler(TRY).compile(schema(&wrong)).await.expect_err("no such keyword");
+    assert!(error.to_string().contains("Unimplemented keys: [\"if\"]"), "{error}");
+}
+
+/// The lane has one place: it is free again only when the trial before has been killed.
+async fn a_trial_ends_with_its_request() {
+    let compiler = compiler(HANG);
+    let values: Vec<u32> = (0..3000).collect();
+    let form = schema(&json!({"enum": values}));
+    for _ in 0..3 {
+        let tried = compiler.compile(form.clone());
+        tokio::time::timeout(Duration::from_millis(300), tried).await.expect_err("it hangs");
+    }
+    // A process that has been killed may take a moment to go.
+    for _ in 0..500 {
+        if children().is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(children(), Vec::<String>::new(), "no trial outlives its request");
+}
+
+/// Processes that this one has started and that live.
+fn children() -> Vec<String> {
+    let own = std::process::id().to_string();
+    let all = std::fs::read_dir("/proc").expect("a list of processes");
+    let stats =
+        all.flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    stats
+        .filter(|stat| {
+            // `pid (name) state parent …`
+            let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            let (state, parent) = (fields.next(), fields.next());
+            parent == Some(own.as_str()) && state != Some("Z")
+        })
+        .collect()
+}
