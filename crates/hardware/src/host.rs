@@ -12,7 +12,7 @@ use crate::sysroot::Sysroot;
 /// Systems whose GPU is known by the system's own name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKind {
-    /// The device tree names an NVIDIA Jetson.
+    /// The device tree names an NVIDIA Tegra: a Jetson board, whoever made the carrier.
     Jetson,
     /// macOS on arm64.
     AppleSilicon {
@@ -37,6 +37,12 @@ pub struct Host {
 }
 
 const MODEL: &str = "/proc/device-tree/model";
+/// Names of board, module and chip, from the most to the least specific, each ended by NUL.
+const COMPATIBLE: &str = "/proc/device-tree/compatible";
+
+/// The first Tegra whose GPU computes with CUDA of today (Jetson TX2): tegra186, then 194 (Xavier),
+/// 210 (Nano), 234 (Orin), 264 (Thor).
+const FIRST_TEGRA: u32 = 186;
 
 impl Host {
     /// Reads `/proc` and `/sys` of a Linux machine, or the facts of a Mac.
@@ -48,12 +54,15 @@ impl Host {
             return Ok(host);
         }
         let memory = Memory::read(root)?;
-        let model = root.read(MODEL)?.unwrap_or_default();
+        let is_jetson = is_jetson(
+            &root.read(MODEL)?.unwrap_or_default(),
+            &root.read(COMPATIBLE)?.unwrap_or_default(),
+        );
         Ok(Self {
             cpu: Cpu::read(root)?,
             memory,
             limits: Limits::read(root)?,
-            kind: if model.contains("Jetson") { HostKind::Jetson } else { HostKind::Other },
+            kind: if is_jetson { HostKind::Jetson } else { HostKind::Other },
         })
     }
 
@@ -71,5 +80,61 @@ impl Host {
     /// Logical CPUs that this process may use: affinity and quota applied.
     pub fn threads(&self) -> u32 {
         self.limits.cpus.map_or(self.cpu.threads, |quota| quota.min(self.cpu.threads))
+    }
+}
+
+/// By the chip, which every board names; by the board's name only where there is no list. JetPack 5
+/// calls boards `NVIDIA Orin Nano Developer Kit`, other makers call theirs as they like.
+fn is_jetson(model: &str, compatible: &str) -> bool {
+    let chip = |name: &str| {
+        let number: String =
+            name.strip_prefix("nvidia,tegra")?.chars().take_while(char::is_ascii_digit).collect();
+        number.parse::<u32>().ok()
+    };
+    let mut chips = compatible.split('\0').filter_map(chip);
+    chips.any(|number| number >= FIRST_TEGRA) || (compatible.is_empty() && model.contains("Jetson"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jetson_is_known_by_its_chip() {
+        for (model, compatible) in [
+            // JetPack 5 and 6.
+            (
+                "NVIDIA Orin Nano Developer Kit",
+                "nvidia,p3768-0000+p3767-0005\0nvidia,p3767-0005\0nvidia,tegra234\0",
+            ),
+            (
+                "NVIDIA Jetson AGX Orin Developer Kit",
+                "nvidia,p3737-0000+p3701-0005\0nvidia,p3701-0005\0nvidia,tegra234\0",
+            ),
+            // JetPack 4, and 7.
+            ("Jetson-AGX", "nvidia,p2972-0000\0nvidia,tegra194\0"),
+            ("NVIDIA Jetson Nano Developer Kit", "nvidia,p3450-0000\0nvidia,tegra210\0"),
+            ("NVIDIA Jetson AGX Thor Developer Kit", "nvidia,p4071-0000\0nvidia,tegra264\0"),
+            // Another maker's carrier.
+            ("Seeed reComputer J4012", "seeed,j401\0nvidia,p3767-0000\0nvidia,tegra234\0"),
+            // A list that cannot be read.
+            ("NVIDIA Jetson AGX Orin", ""),
+        ] {
+            assert!(is_jetson(model, compatible), "{model}");
+        }
+    }
+
+    #[test]
+    fn no_other_board_is_one() {
+        for (model, compatible) in [
+            ("", ""),
+            ("Raspberry Pi 5 Model B Rev 1.0", "raspberrypi,5-model-b\0brcm,bcm2712\0"),
+            ("Toradex Apalis TK1", "toradex,apalis-tk1\0nvidia,tegra124\0"),
+            ("NVIDIA DGX Spark", ""),
+            ("Fake Jetson", "acme,board\0acme,soc\0"),
+            ("Fake", "acme,nvidia,tegra234\0nvidia,tegra\0nvidia,tegrax234\0"),
+        ] {
+            assert!(!is_jetson(model, compatible), "{model}");
+        }
     }
 }

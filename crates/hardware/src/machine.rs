@@ -63,11 +63,16 @@ impl Machine {
         Ok(machine)
     }
 
-    /// The GPU of a system that names itself.
+    /// The GPU of a system that names itself, called as the system is. A board of another maker does
+    /// not say whose GPU it has.
     fn add_own(&mut self, vendor: GpuVendor) {
+        let board = &self.host.cpu.name;
+        let maker = vendor.to_string();
+        let name =
+            if board.contains(&maker) { board.clone() } else { format!("{maker} GPU of {board}") };
         self.gpus.push(Gpu {
             vendor,
-            name: self.host.cpu.name.clone(),
+            name,
             memory: GpuMemory::System,
             simds: 0,
             features: Vec::new(),

@@ -7,6 +7,7 @@
 
 use harmonic_types::Bytes;
 
+use crate::gpu::nvidia::TEGRA_DRIVER;
 use crate::gpu::{Gpu, GpuMemory, GpuVendor};
 use crate::host::{Host, HostKind};
 
@@ -79,6 +80,8 @@ impl Platform {
         if let Some(unified) = gpus.iter().find(|gpu| gpu.memory == GpuMemory::System) {
             return Some(if unified.name.contains("GB10") {
                 Self::DgxSpark
+            } else if unified.name.contains(TEGRA_DRIVER) {
+                Self::Jetson
             } else {
                 Self::NvidiaUnified
             });

@@ -59,7 +59,21 @@ const RTX: Expected = Expected {
     codes: &[],
 };
 
-const MACHINES: [Expected; 14] = [
+const JETSON: Expected = Expected {
+    fixture: "jetson-agx-orin",
+    profile: "generic-64gb",
+    unified: true,
+    total: 64_349_216 * 1024,
+    budget: 56_009_557_606,
+    power: Some(("ina3221", PowerScope::SocPackage, false)),
+    devices: &[
+        (SHARED, "NVIDIA Jetson AGX Orin Developer Kit"),
+        (CPU, "NVIDIA Jetson AGX Orin Developer Kit"),
+    ],
+    codes: &[],
+};
+
+const MACHINES: [Expected; 17] = [
     SPARK,
     Expected {
         fixture: "dgx-spark-system-memory",
@@ -123,18 +137,34 @@ const MACHINES: [Expected; 14] = [
         ],
         codes: &[],
     },
+    JETSON,
+    // JetPack 5: the word is missing in the model. A rail feeds the whole module.
     Expected {
-        fixture: "jetson-agx-orin",
-        profile: "generic-64gb",
-        unified: true,
-        total: 64_349_216 * 1024,
-        budget: 56_009_557_606,
-        power: Some(("ina3221", PowerScope::SocPackage, false)),
+        fixture: "jetson-orin-nano-jp5",
+        profile: "generic-8gb",
+        total: 7_622_692 * 1024,
+        budget: 6_634_791_116,
+        power: Some(("ina3221", PowerScope::System, false)),
         devices: &[
-            (SHARED, "NVIDIA Jetson AGX Orin Developer Kit"),
-            (CPU, "NVIDIA Jetson AGX Orin Developer Kit"),
+            (SHARED, "NVIDIA Orin Nano Developer Kit"),
+            (CPU, "NVIDIA Orin Nano Developer Kit"),
         ],
-        codes: &[],
+        ..JETSON
+    },
+    // Another maker's board.
+    Expected {
+        fixture: "jetson-recomputer",
+        devices: &[
+            (SHARED, "NVIDIA GPU of Seeed reComputer J4012"),
+            (CPU, "Seeed reComputer J4012"),
+        ],
+        ..JETSON
+    },
+    // In a container: no device tree, and NVML calls the GPU by its driver.
+    Expected {
+        fixture: "jetson-in-container",
+        devices: &[(SHARED, "Orin (nvgpu)"), (CPU, "ARM CPU, implementer 0x41, part 0xd42")],
+        ..JETSON
     },
     Expected {
         fixture: "mac-m4-max",

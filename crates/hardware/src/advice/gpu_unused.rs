@@ -3,6 +3,7 @@
 use harmonic_types::{DeviceKind, Hardware};
 
 use super::{Advice, Examined, Facts, Severity};
+use crate::gpu::nvidia::TEGRA_DRIVER;
 use crate::gpu::{self, GpuVendor};
 use crate::sysroot::Sysroot;
 
@@ -43,6 +44,9 @@ pub(super) fn examine(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> Exa
 
 /// The vendor of a GPU that is no PCI device (Jetson, Apple), by the name of the machine.
 fn named(device: &str) -> Option<GpuVendor> {
+    if device.contains(TEGRA_DRIVER) {
+        return Some(GpuVendor::Nvidia);
+    }
     [("NVIDIA", GpuVendor::Nvidia), ("Apple", GpuVendor::Apple)]
         .into_iter()
         .find_map(|(maker, vendor)| device.starts_with(maker).then_some(vendor))

@@ -10,8 +10,12 @@ use harmonic_types::{Bytes, Finding};
 use crate::gpu::{Gpu, GpuMemory, GpuVendor};
 use crate::nvml::{Nvml, NvmlError, NvmlMemory};
 
+/// The driver of Tegra's GPUs, by which NVML calls them (`Orin (nvgpu)`). In a container the device
+/// tree is masked, and this is all that names the chip.
+pub const TEGRA_DRIVER: &str = "nvgpu";
+
 /// Words of the names of GPUs that share the system's memory.
-const INTEGRATED: [&str; 2] = ["GB10", "Thor"];
+const INTEGRATED: [&str; 3] = ["GB10", "Thor", TEGRA_DRIVER];
 
 /// Share of `MemTotal` from which a GPU's memory is taken for the system's own, in percent. The
 /// driver and the kernel differ by what the firmware keeps; no card comes so near by accident in a
@@ -115,9 +119,12 @@ mod tests {
         for answer in
             [Err(NvmlError::NotSupported), Ok(total(0)), Ok(total(SYSTEM.0)), Ok(total(128 << 30))]
         {
-            for (name, integrated) in
-                [("NVIDIA GB10", false), ("NVIDIA Thor", false), ("NVIDIA of tomorrow", true)]
-            {
+            for (name, integrated) in [
+                ("NVIDIA GB10", false),
+                ("NVIDIA Thor", false),
+                ("Orin (nvgpu)", false),
+                ("NVIDIA of tomorrow", true),
+            ] {
                 let found = memory(name, answer.clone(), SYSTEM, || integrated);
                 assert_eq!(found, Ok(GpuMemory::System), "{name}");
             }
