@@ -50,6 +50,8 @@ pub struct Allocation {
     pub weights_bytes: Option<Bytes>,
     /// KV cache.
     pub kv_bytes: Option<Bytes>,
+    /// States of recurrent layers.
+    pub state_bytes: Option<Bytes>,
     /// Compute buffers.
     pub compute_bytes: Option<Bytes>,
 }

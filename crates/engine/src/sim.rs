@@ -93,6 +93,7 @@ impl Machine for SimMachine {
         Allocation {
             weights_bytes: Some(self.paper.weights_bytes),
             kv_bytes: Some(Bytes(self.paper.kv.bytes_per_token().0 * self.kv_tokens)),
+            state_bytes: None,
             compute_bytes: None,
         }
     }

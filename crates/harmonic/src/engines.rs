@@ -39,6 +39,8 @@ impl Starter for Engines {
         match engine.kind.as_str() {
             "llama" => {
                 let setup = LlamaSetup::of(engine, &config)?;
+                // The file may have changed since the plan, or never have been looked at.
+                shape(engine)?;
                 Ok(Arc::new(harmonic_llama::spawn(setup, config)?))
             }
             // A machine of its own kind: the simulation is of the largest one in the paper.

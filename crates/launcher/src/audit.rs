@@ -13,6 +13,7 @@ pub(crate) fn findings(planned: &EnginePlan, real: &Allocation) -> Vec<Finding> 
     let lines = [
         ("weights", planned.weights_bytes, real.weights_bytes),
         ("KV cache", planned.kv_bytes, real.kv_bytes),
+        ("recurrent states", planned.state_bytes, real.state_bytes),
         ("compute buffers", planned.compute_bytes, real.compute_bytes),
     ];
     let over = lines.into_iter().filter_map(|(item, planned, real)| {
@@ -34,6 +35,7 @@ pub(crate) fn held(planned: &EnginePlan, real: &Allocation) -> Bytes {
     [
         real.weights_bytes.unwrap_or(planned.weights_bytes),
         real.kv_bytes.unwrap_or(planned.kv_bytes),
+        real.state_bytes.unwrap_or(planned.state_bytes),
         real.compute_bytes.unwrap_or(planned.compute_bytes),
         planned.prefix_bytes,
         planned.park_bytes,

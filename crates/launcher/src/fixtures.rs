@@ -18,6 +18,7 @@ pub(crate) fn shape() -> ModelShape {
     ModelShape {
         architecture: "llama".to_owned(),
         layers: vec![LayerKv { kv_heads: 1, key_length: 32, value_length: 32, window: None }],
+        recurrent: None,
         query_heads: 2,
         embedding_length: 64,
         feed_forward_length: 256,
@@ -79,6 +80,7 @@ pub(crate) fn engine(id: &str, agent: &str) -> EnginePlan {
         weights_bytes: Bytes(2_000_000),
         // 1 layer × 1 head × (32 + 32) elements × 2 bytes × 1024 cells.
         kv_bytes: Bytes(131_072),
+        state_bytes: Bytes::ZERO,
         prefix_bytes: Bytes::ZERO,
         park_bytes: Bytes::ZERO,
         compute_bytes: Bytes::ZERO,

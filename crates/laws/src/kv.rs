@@ -1,7 +1,8 @@
 //! How large a KV cache is: per token, per sequence, and as llama.cpp allocates it.
 //!
 //! bytes = Σ over layers of cells × KV heads × (key length + value length) × bytes an element.
-//! A layer with a sliding window keeps fewer cells than the context has.
+//! A layer with a sliding window keeps fewer cells than the context has; a recurrent one keeps a
+//! state of fixed size for each sequence instead of cells, or beside them.
 //!
 //! Does not do: compute buffers and weights (the planner's ledger adds them).
 
@@ -54,12 +55,15 @@ pub struct KvCost {
     full: u64,
     /// Window in tokens → bytes per token of all layers with that window.
     windowed: BTreeMap<u32, u64>,
+    /// Bytes per sequence of all recurrent layers.
+    state: u64,
 }
 
 impl KvCost {
     /// The cost of `shape` with cache elements of `kv_type`.
     pub fn of(shape: &ModelShape, kv_type: KvType) -> Self {
-        let mut cost = Self { full: 0, windowed: BTreeMap::new() };
+        let state = shape.recurrent.map_or(0, |recurrent| recurrent.bytes().0);
+        let mut cost = Self { full: 0, windowed: BTreeMap::new(), state };
         for layer in &shape.layers {
             let bytes = layer_bytes_per_token(layer, kv_type);
             match layer.window {
@@ -78,14 +82,22 @@ impl KvCost {
         Bytes(self.windowed.values().fold(self.full, |sum, bytes| sum.saturating_add(*bytes)))
     }
 
-    /// Bytes that attention reads for one sequence of `length` tokens: a window layer reads its
-    /// window at most. No padding: this is traffic, not allocation.
+    /// Bytes that one sequence of `length` tokens holds, which a step reads and a snapshot copies: a
+    /// window layer has its window at most, a recurrent layer its state. No padding: this is
+    /// traffic, not allocation.
     pub fn read(&self, length: Tokens) -> Bytes {
         let length = u64::from(length.0);
-        self.sum(length, |window| length.min(window))
+        let state = if length > 0 { self.state } else { 0 };
+        Bytes(self.sum(length, |window| length.min(window)).0.saturating_add(state))
     }
 
-    /// Bytes of a cache as llama.cpp allocates it.
+    /// Bytes of the states of recurrent layers, as llama.cpp allocates them: one for each sequence,
+    /// whatever the layout (`llama-memory-recurrent.cpp`, constructor; `n_rs_seq` is 0).
+    pub fn states(&self, sequences: u32) -> Bytes {
+        Bytes(self.state.saturating_mul(sequences.max(1).into()))
+    }
+
+    /// Bytes of a cache as llama.cpp allocates it, states apart.
     ///
     /// Full-attention layers hold all cells, window layers [`CacheShape::window_cells`].
     pub fn cache(&self, shape: CacheShape) -> Bytes {
@@ -99,12 +111,13 @@ impl KvCost {
 
     /// Bytes of one sequence with a stream of `context` cells of its own.
     pub fn sequence(&self, context: Tokens, n_ubatch: u32) -> Bytes {
-        self.cache(CacheShape {
+        let cells = self.cache(CacheShape {
             layout: KvLayout::Streams,
             cells: context.0.into(),
             sequences: 1,
             n_ubatch,
-        })
+        });
+        Bytes(cells.0.saturating_add(self.state))
     }
 
     /// `full` layers × `tokens`, plus each window group × what `in_window` says it holds.

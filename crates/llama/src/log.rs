@@ -14,6 +14,7 @@ use llama_cpp_sys_2 as sys;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Buffers {
     pub(crate) kv: Option<Bytes>,
+    pub(crate) state: Option<Bytes>,
     pub(crate) compute: Option<Bytes>,
 }
 
@@ -67,6 +68,7 @@ impl Buffers {
         let Some(bytes) = size.trim().strip_suffix("MiB").and_then(mebibytes) else { return };
         let sum = match what.rsplit(' ').next() {
             Some("KV") => &mut self.kv,
+            Some("RS") => &mut self.state,
             Some("compute" | "output") => &mut self.compute,
             _ => return,
         };
@@ -90,6 +92,7 @@ mod tests {
         for line in [
             "llama_kv_cache:        CPU KV buffer size =    45.00 MiB",
             "llama_kv_cache:      CUDA0 KV buffer size =     3.00 MiB",
+            "llama_memory_recurrent:        CPU RS buffer size =     2.00 MiB",
             "llama_context:        CPU  output buffer size =     0.50 MiB",
             "sched_reserve:        CPU compute buffer size =    97.13 MiB",
             "load_tensors:   CPU_Mapped model buffer size =    93.53 MiB",
@@ -98,6 +101,7 @@ mod tests {
             buffers.read(line);
         }
         assert_eq!(buffers.kv, Some(Bytes(48 << 20)));
+        assert_eq!(buffers.state, Some(Bytes(2 << 20)));
         assert_eq!(buffers.compute, Some(Bytes(102_372_475)));
     }
 }

@@ -38,13 +38,15 @@ impl<'m> LlamaMachine<'m> {
     /// # Errors
     /// [`EngineError::Setup`] when llama.cpp cannot allocate it.
     pub fn new(model: &'m Model, setup: &LlamaSetup) -> Result<Self, EngineError> {
-        let (context, Buffers { kv, compute }) = context::create(model, setup)?;
+        let (context, Buffers { kv, state, compute }) = context::create(model, setup)?;
         let weights_bytes = Some(model.weights_bytes());
+        let allocation =
+            Allocation { weights_bytes, kv_bytes: kv, state_bytes: state, compute_bytes: compute };
         Ok(Self {
             context,
             batch: LlamaBatch::new(setup.batch_tokens as usize, 1),
             snapshots: HashMap::new(),
-            allocation: Allocation { weights_bytes, kv_bytes: kv, compute_bytes: compute },
+            allocation,
             most_outputs: context::most_outputs(setup) as usize,
             layout: setup.kv_layout,
             trims: model.trims(),

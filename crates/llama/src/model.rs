@@ -9,6 +9,7 @@ use harmonic_types::Bytes;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
+use llama_cpp_sys_2 as sys;
 
 use crate::backend::backend;
 
@@ -62,12 +63,24 @@ impl Model {
         Bytes(self.llama.size())
     }
 
-    /// Whether every layer attends to every token, so that a sequence can be cut back.
+    /// Whether every layer attends to every token, so that a sequence can be cut back; llama.cpp's
+    /// own word on it.
     pub(crate) fn trims(&self) -> bool {
-        let architecture = self.llama.meta_val_str("general.architecture").unwrap_or_default();
-        let window = format!("{architecture}.attention.sliding_window");
-        let slides = self.llama.meta_val_str(&window).is_ok_and(|tokens| tokens != "0");
-        !(slides || self.llama.is_recurrent() || self.llama.is_hybrid())
+        !(self.window() > 0 || self.llama.is_recurrent() || self.llama.is_hybrid())
+    }
+
+    /// The sliding window that llama.cpp goes by; 0 where no layer has one. llama-cpp-2 0.1.160 has no
+    /// getter for it.
+    fn window(&self) -> i32 {
+        const {
+            assert!(size_of::<LlamaModel>() == size_of::<*const sys::llama_model>());
+            assert!(align_of::<LlamaModel>() == align_of::<*const sys::llama_model>());
+        }
+        let model: *const LlamaModel = &raw const *self.llama;
+        // SAFETY: `LlamaModel` is `repr(transparent)` over a non-null pointer to a `llama_model`, in
+        // the version that the workspace pins, so its bytes are that pointer. The model lives as
+        // long as `self.llama`, and the call only reads it.
+        unsafe { sys::llama_model_n_swa(*model.cast::<*const sys::llama_model>()) }
     }
 
     fn text_of(&self, token: LlamaToken) -> String {

@@ -1,7 +1,8 @@
 //! The header of a GGUF file: metadata and tensor table, versions 2 and 3, little endian.
 //!
 //! Owns: reading the header of *any* bytes without a panic and within fixed memory
-//! ([`reader::MAX_KEPT_BYTES`]), and what follows from it ([`shape()`]).
+//! ([`reader::MAX_KEPT_BYTES`]), what follows from it ([`shape()`]), which headers are refused because
+//! llama.cpp would end the process over them (`validation`), and writing files ([`writer`]).
 //!
 //! Invariants: every error says what is wrong and at which byte; arrays longer than
 //! [`reader::MAX_KEPT_ELEMENTS`] keep their length and not their elements (token lists; nothing
@@ -11,13 +12,17 @@
 //!
 //! Source of the format: `ggml/include/gguf.h` and `ggml/src/gguf.cpp` of llama.cpp.
 
+mod census;
 pub mod fault;
 pub mod geometry;
 pub mod reader;
+mod recurrent;
 pub mod shape;
 pub mod tensor;
+mod validation;
 pub mod value;
 pub mod window;
+pub mod writer;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,10 +31,12 @@ use std::path::Path;
 
 use crate::error::ModelError;
 
+use census::Census;
 pub use fault::GgufError;
 pub use shape::shape;
 pub use tensor::{TensorInfo, TensorType};
 pub use value::Value;
+pub use writer::{Fill, Gguf, Metadata};
 
 /// What stands before the tensor data.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +49,8 @@ pub struct Header {
     pub tensors: Vec<TensorInfo>,
     /// Where the tensor data begin, in bytes from the start of the file.
     pub data_offset: u64,
+    /// What the reader noted of the vocabulary.
+    census: Census,
 }
 
 impl Header {

@@ -22,6 +22,7 @@ pub mod progress;
 pub mod pull;
 pub mod source;
 pub mod store;
+pub mod synthetic;
 
 mod worker;
 

@@ -70,6 +70,7 @@ fn model(index: u32) -> PlannedModel {
         shape: ModelShape {
             architecture: "qwen3".to_owned(),
             layers: vec![layer; 36],
+            recurrent: None,
             query_heads: 32,
             embedding_length: 2560,
             feed_forward_length: 9728,

@@ -5,6 +5,7 @@
 //! | masks | 2 (F16), or 4 (F32) beside plain attention, for each token of a physical batch and cell that it may attend to, once for the full layers and once for each window (`build_attn_inp_kq_mask`, `llama-graph.cpp`) |
 //! | activations | 4 for each token of a physical batch and live element, `live_elements` |
 //! | scores | of plain attention: 4 for each token of a physical batch, query head and cell of a layer (`build_attn_mha`, `llama-graph.cpp`) |
+//! | states | of recurrent layers: those of one layer are gathered, and written once more beside the tokens' outputs (`build_rs`, `llama-graph.cpp`; `models/mamba-base.cpp`, `delta-net-base.cpp`) |
 //! | logits | 4 for each output and entry of the vocabulary |
 //! | output buffer | as much again (`output_reserve`, `llama-context.cpp`) |
 //!
@@ -43,6 +44,7 @@ pub(crate) fn compute(shape: &ModelShape, cache: CacheShape, attention: Attentio
             live.max(feed_forward)
         }
     };
+    let activations = activations.max(recurrent(shape, cache));
     let graph = masks.saturating_add(activations).max(outputs);
     Bytes(graph.saturating_add(outputs))
 }
@@ -54,6 +56,16 @@ pub(crate) fn work(shape: &ModelShape, cache: CacheShape, attention: Attention) 
         Attention::Flash => Bytes::ZERO,
         Attention::Plain => Bytes(scores(shape, cache).saturating_mul(2)),
     }
+}
+
+/// What is live while a recurrent layer is computed: a token's projections and what is made of them,
+/// and twice the states of all sequences.
+fn recurrent(shape: &ModelShape, cache: CacheShape) -> u64 {
+    let Some(state) = shape.recurrent else { return 0 };
+    let width = STREAMS * u64::from(shape.embedding_length);
+    let elements = width + PROJECTIONS * u64::from(state.inner_length);
+    let states = state.layer_bytes.0.saturating_mul(2 * u64::from(cache.sequences.max(1)));
+    rows(cache).saturating_mul(elements).saturating_mul(4).saturating_add(states)
 }
 
 /// Scores of a physical batch in the layer that attends to most cells.
@@ -81,6 +93,10 @@ fn attended(shape: &ModelShape, cache: CacheShape) -> u64 {
 
 /// Widths of the residual stream that are live beside a layer's largest part.
 const STREAMS: u64 = 5;
+
+/// Copies of a recurrent layer's projection that are live at once: itself, transposed with the last
+/// tokens in front, and convolved.
+const PROJECTIONS: u64 = 3;
 
 /// Elements that are live for a token at the most, while the feed-forward network of a layer is
 /// computed: its gate, its input projection and their product; or, of a mixture, that product and

@@ -147,6 +147,7 @@ impl Draft<'_> {
             kv_tokens: footprint.kv_tokens,
             weights_bytes: footprint.weights,
             kv_bytes: footprint.kv,
+            state_bytes: footprint.state,
             prefix_bytes: footprint.prefix,
             park_bytes: footprint.park,
             compute_bytes: footprint.compute,
@@ -200,6 +201,7 @@ impl Draft<'_> {
             state(format!("/engines/{index}/weights_bytes"), Some(weights));
             for field in [
                 "kv_bytes",
+                "state_bytes",
                 "prefix_bytes",
                 "park_bytes",
                 "compute_bytes",
@@ -231,6 +233,7 @@ fn ledger_lines(engine: &EnginePlan) -> impl Iterator<Item = LedgerLine> {
     let lines = [
         (LedgerItem::Weights, engine.weights_bytes),
         (LedgerItem::Kv, engine.kv_bytes),
+        (LedgerItem::State, engine.state_bytes),
         (LedgerItem::Prefix, engine.prefix_bytes),
         (LedgerItem::Park, engine.park_bytes),
         (LedgerItem::Compute, engine.compute_bytes),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | weights | bytes of all tensors (`weights.rs`) |
 //! | KV | [`KvCost::cache`] of the layout below |
+//! | state | [`KvCost::states`]: of recurrent layers, for each sequence |
 //! | compute | what the graph and its outputs take (`compute.rs`) |
 //! | overhead | [`overhead`], an estimate |
 //! | prefix | KV of each placed agent's system prompt, [`prefix_tokens`], an estimate; and conversations, of what the budget leaves |
@@ -53,6 +54,8 @@ pub struct Footprint {
     pub weights: Bytes,
     /// KV cache.
     pub kv: Bytes,
+    /// States of recurrent layers.
+    pub state: Bytes,
     /// Snapshots of the agents' system prompts and of conversations.
     pub prefix: Bytes,
     /// Parked sequences.
@@ -66,8 +69,9 @@ pub struct Footprint {
 impl Footprint {
     /// Sum of all lines.
     pub fn total(&self) -> Bytes {
-        let lines = [self.weights, self.kv, self.prefix, self.park, self.compute, self.overhead];
-        Bytes(lines.into_iter().fold(0, |sum: u64, line| sum.saturating_add(line.0)))
+        let kept = [self.weights, self.kv, self.state, self.prefix, self.park];
+        let lines = kept.into_iter().chain([self.compute, self.overhead]);
+        Bytes(lines.fold(0, |sum: u64, line| sum.saturating_add(line.0)))
     }
 
     /// Cells that one sequence attends over at most: those of its stream, or of the whole cache.
@@ -170,16 +174,20 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// KV bytes of `slots` slots of `context` cells, each with cells of its own.
+    /// Bytes of `slots` slots of `context` cells, each with cells and states of its own.
     pub fn slots_kv(&self, slots: u32, context: u64) -> Bytes {
         match self.paper {
             Some(paper) => paper.kv(slots.into()),
-            None => self.kv.cache(CacheShape {
-                layout: KvLayout::Streams,
-                cells: context,
-                sequences: slots,
-                n_ubatch: N_UBATCH,
-            }),
+            None => {
+                let cells = self.kv.cache(CacheShape {
+                    layout: KvLayout::Streams,
+                    cells: context,
+                    sequences: slots,
+                    n_ubatch: N_UBATCH,
+                });
+                let states = if slots > 0 { self.kv.states(slots) } else { Bytes::ZERO };
+                Bytes(cells.0.saturating_add(states.0))
+            }
         }
     }
 
@@ -198,6 +206,7 @@ impl<'a> Pricing<'a> {
             Some(paper) => Footprint {
                 weights: paper.base,
                 kv: paper.kv(all),
+                state: Bytes::ZERO,
                 compute: Bytes::ZERO,
                 overhead: Bytes::ZERO,
                 ..exact
@@ -225,6 +234,7 @@ impl<'a> Pricing<'a> {
             },
             weights: weights(self.shape, self.amx),
             kv: self.kv.cache(cache),
+            state: self.kv.states(sequences),
             prefix: Bytes::ZERO,
             park: Bytes::ZERO,
             compute: compute(self.shape, cache, Attention::Flash),

@@ -8,7 +8,7 @@ use harmonic_types::Bytes;
 
 use crate::footprint::Footprint;
 
-/// Parked sequences may come to a quarter of the KV cache: that lends a quarter of the sequences
+/// Parked sequences may come to a quarter of the KV cache and the recurrent states: that lends a quarter of the sequences
 /// at their full length, and more of shorter ones.
 const PARK_SHARE: u64 = 4;
 /// Conversations may come to an eighth of it.
@@ -24,8 +24,9 @@ pub(crate) fn spend<'a>(
         .into_iter()
         .map(|(footprint, agents)| {
             // Of an engine's only agent nobody borrows.
-            let park = if agents > 1 { footprint.kv.0 / PARK_SHARE } else { 0 };
-            let conversations = footprint.kv.0 / CONVERSATION_SHARE;
+            let cache = footprint.kv.0.saturating_add(footprint.state.0);
+            let park = if agents > 1 { cache / PARK_SHARE } else { 0 };
+            let conversations = cache / CONVERSATION_SHARE;
             (footprint, park, conversations)
         })
         .collect();
@@ -56,6 +57,7 @@ mod tests {
             kv_tokens: 4096,
             weights: Bytes(1),
             kv: Bytes(kv),
+            state: Bytes::ZERO,
             prefix: Bytes(7),
             park: Bytes::ZERO,
             compute: Bytes(1),

@@ -35,6 +35,7 @@ mod tests {
         ModelShape {
             architecture: "test".to_owned(),
             layers: Vec::new(),
+            recurrent: None,
             query_heads: 0,
             embedding_length: 0,
             feed_forward_length: 0,

@@ -36,7 +36,7 @@ pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use finding::Finding;
 pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
-pub use model::{KvType, LayerKv, ModelFile, ModelShape, TiedEmbedding};
+pub use model::{KvType, LayerKv, ModelFile, ModelShape, RecurrentState, TiedEmbedding};
 pub use plan::{
     AgentPlan, AgentStatus, Attention, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine,
     Plan, PlanCurve, PlanHardware, PlanSetup, Sharing,

@@ -50,6 +50,24 @@ pub struct TiedEmbedding {
     pub bytes: Bytes,
 }
 
+/// What the recurrent layers of a model keep for each sequence, however long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecurrentState {
+    /// Layers that keep such a state; they are all of one size.
+    pub layers: u32,
+    /// Bytes of one sequence in one layer (F32, whatever the type of the KV cache).
+    pub layer_bytes: Bytes,
+    /// Elements that a token is projected to in such a layer.
+    pub inner_length: u32,
+}
+
+impl RecurrentState {
+    /// Bytes of one sequence.
+    pub const fn bytes(self) -> Bytes {
+        Bytes(self.layer_bytes.0.saturating_mul(self.layers as u64))
+    }
+}
+
 /// Shape of a model, as its GGUF header or the catalog states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelShape {
@@ -57,6 +75,9 @@ pub struct ModelShape {
     pub architecture: String,
     /// KV geometry, one entry per layer.
     pub layers: Vec<LayerKv>,
+    /// State of its recurrent layers; `None` where every layer attends.
+    #[serde(default)]
+    pub recurrent: Option<RecurrentState>,
     /// Query heads of a layer; where layers differ, the most. 0 where it is not stated.
     #[serde(default)]
     pub query_heads: u32,

@@ -134,6 +134,9 @@ pub struct EnginePlan {
     pub weights_bytes: Bytes,
     /// KV cache.
     pub kv_bytes: Bytes,
+    /// States of recurrent layers; 0 in plans that do not say.
+    #[serde(default)]
+    pub state_bytes: Bytes,
     /// Budget for prefix snapshots.
     pub prefix_bytes: Bytes,
     /// Budget for parked sequences.
@@ -154,6 +157,8 @@ pub enum LedgerItem {
     Weights,
     /// KV cache.
     Kv,
+    /// States of recurrent layers.
+    State,
     /// Prefix snapshots.
     Prefix,
     /// Parked sequences.

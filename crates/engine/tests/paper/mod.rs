@@ -11,6 +11,7 @@ pub fn spark() -> PaperMachine {
     PaperMachine::dgx_spark(&ModelShape {
         architecture: "qwen3".to_owned(),
         layers: vec![layer; 36],
+        recurrent: None,
         query_heads: 32,
         embedding_length: 2560,
         feed_forward_length: 9728,

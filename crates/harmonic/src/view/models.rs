@@ -2,7 +2,7 @@
 
 use harmonic_laws::KvCost;
 use harmonic_models::{Cache, CatalogEntry, FoundModel, StoredModel};
-use harmonic_types::{KvType, ModelShape, Tokens};
+use harmonic_types::{Bytes, KvType, ModelShape, RecurrentState, Tokens};
 
 use super::table::table;
 
@@ -86,13 +86,21 @@ pub fn shape(shape: &ModelShape) -> String {
     if let Some((experts, used)) = shape.experts {
         lines.push(("experts", format!("{experts}, {used} used per token")));
     }
+    if let Some(recurrent) = shape.recurrent {
+        let (layers, bytes) = (recurrent.layers, recurrent.bytes());
+        lines.push(("state", format!("{bytes} a slot in {layers} recurrent layers")));
+    }
     if let Some(window) = window {
         lines.push(("window", format!("{window} tokens in some layers")));
     }
     let mut text: Vec<String> =
         lines.iter().map(|(name, value)| format!("{name:<14}{value}")).collect();
     let row = |context: u32| {
-        let kv = |kv_type| KvCost::of(shape, kv_type).read(Tokens(context)).to_string();
+        let kv = |kv_type| {
+            let held = KvCost::of(shape, kv_type).read(Tokens(context));
+            let state = shape.recurrent.map_or(Bytes::ZERO, RecurrentState::bytes);
+            held.saturating_sub(state).to_string()
+        };
         [context.to_string(), kv(KvType::F16), kv(KvType::Q8_0)]
     };
     text.push(String::new());

@@ -67,6 +67,7 @@ pub fn memory(plan: &Plan) -> String {
     let items = [
         (LedgerItem::Weights, "weights"),
         (LedgerItem::Kv, "KV cache"),
+        (LedgerItem::State, "states"),
         (LedgerItem::Prefix, "prefixes"),
         (LedgerItem::Park, "parked"),
         (LedgerItem::Compute, "compute"),

@@ -8,6 +8,7 @@ fn shape(layers: Vec<LayerKv>) -> ModelShape {
     ModelShape {
         architecture: "test".to_owned(),
         layers,
+        recurrent: None,
         query_heads: 0,
         embedding_length: 0,
         feed_forward_length: 0,

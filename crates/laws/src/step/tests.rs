@@ -8,6 +8,7 @@ fn qwen3(layers: usize, weights: u64, parameters: u64) -> ModelShape {
     ModelShape {
         architecture: "qwen3".to_owned(),
         layers: vec![layer; layers],
+        recurrent: None,
         query_heads: 32,
         embedding_length: 2560,
         feed_forward_length: 9728,

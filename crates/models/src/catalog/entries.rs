@@ -32,6 +32,7 @@ impl Qwen3 {
         ModelShape {
             architecture: architecture.to_owned(),
             layers: vec![layer; self.layers],
+            recurrent: None,
             query_heads: self.query_heads,
             embedding_length: self.embedding_length,
             feed_forward_length: self.feed_forward_length,
@@ -177,6 +178,7 @@ fn smollm2_135m() -> CatalogEntry {
         shape: ModelShape {
             architecture: "llama".to_owned(),
             layers: vec![layer; 30],
+            recurrent: None,
             query_heads: 9,
             embedding_length: 576,
             feed_forward_length: 1536,
@@ -245,6 +247,7 @@ fn gemma3_270m() -> CatalogEntry {
         shape: ModelShape {
             architecture: "gemma3".to_owned(),
             layers: (0..18).map(layer).collect(),
+            recurrent: None,
             query_heads: 4,
             embedding_length: 640,
             feed_forward_length: 2048,

@@ -75,6 +75,14 @@ pub enum GgufError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A tensor that llama.cpp cannot compute with.
+    #[error("its tensor `{name}` {reason}: convert the model again, or get another file")]
+    Tensor {
+        /// The tensor.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The file could not be read.
     #[error("it cannot be read at byte {offset}: {source}")]
     Read {

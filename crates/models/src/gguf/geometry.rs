@@ -1,8 +1,8 @@
 //! KV geometry, layer by layer, as llama.cpp allocates it (`llama-hparams.cpp`,
 //! `llama-kv-cache.cpp`, `src/models/*.cpp`).
 //!
-//! Does not count: the fixed state of recurrent layers (it does not grow with the context) and the
-//! index caches of sparse attention.
+//! Does not count: the fixed state of recurrent layers (`recurrent.rs`) and the index caches of
+//! sparse attention.
 
 use harmonic_types::LayerKv;
 
@@ -76,15 +76,21 @@ fn exact(key: &str, length: u64, layers: u32) -> Result<(), GgufError> {
     Err(GgufError::key(key, format!("has {length} entries for {layers} layers")))
 }
 
-/// The KV geometry of every layer.
-pub(super) fn layers(header: &Header) -> Result<Vec<LayerKv>, GgufError> {
-    let architecture = header.architecture()?;
-    let keys = Keys(architecture);
+/// Layers in all, those that only predict further tokens included.
+pub(super) fn block_count(header: &Header, keys: &Keys<'_>) -> Result<u32, GgufError> {
     let count = keys.required(header, "block_count")?;
     if count == 0 || count > MAX_LAYERS {
         let reason = format!("is {count}, 1 to {MAX_LAYERS} layers are possible");
         return Err(GgufError::key(&keys.full("block_count"), reason));
     }
+    Ok(count)
+}
+
+/// The KV geometry of every layer.
+pub(super) fn layers(header: &Header) -> Result<Vec<LayerKv>, GgufError> {
+    let architecture = header.architecture()?;
+    let keys = Keys(architecture);
+    let count = block_count(header, &keys)?;
     let ahead = keys.optional(header, "nextn_predict_layers")?.unwrap_or(0).min(count);
     let trunk = count - ahead;
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use crate::gguf::Header;
+use crate::gguf::census::{MAX_TOKEN_BYTES, MAX_TOKENS, Taker, Watched};
 use crate::gguf::fault::GgufError;
 use crate::gguf::tensor::{TensorInfo, TensorType};
 use crate::gguf::value::Value;
@@ -27,7 +28,7 @@ const MAX_DEPTH: u32 = 2;
 const ENTRY_COST: u64 = 128;
 
 pub(super) fn read(bytes: impl Read, length: u64) -> Result<Header, GgufError> {
-    let mut cursor = Cursor { bytes, offset: 0, length, kept: 0 };
+    let mut cursor = Cursor { bytes, offset: 0, length, kept: 0, census: Taker::default() };
     let version = cursor.preamble()?;
     let tensor_count = cursor.count("tensors")?;
     let entry_count = cursor.count("metadata entries")?;
@@ -37,7 +38,10 @@ pub(super) fn read(bytes: impl Read, length: u64) -> Result<Header, GgufError> {
         let at = cursor.offset;
         let key = cursor.text("a metadata key")?;
         let kind = cursor.u32("the type of a metadata value")?;
-        let value = cursor.value(kind, MAX_DEPTH)?;
+        let value = match Watched::of(&key) {
+            Some(list) if kind == 9 => cursor.list(MAX_DEPTH, Some(list))?,
+            _ => cursor.value(kind, MAX_DEPTH)?,
+        };
         cursor.keep(ENTRY_COST)?;
         if metadata.contains_key(&key) {
             return Err(malformed(at, format!("the metadata key `{}` comes twice", shown(&key))));
@@ -56,7 +60,7 @@ pub(super) fn read(bytes: impl Read, length: u64) -> Result<Header, GgufError> {
         .offset
         .checked_next_multiple_of(alignment)
         .ok_or_else(|| malformed(cursor.offset, "the tensor data would begin past any file"))?;
-    Ok(Header { version, metadata, tensors, data_offset })
+    Ok(Header { version, metadata, tensors, data_offset, census: cursor.census.finish() })
 }
 
 fn malformed(offset: u64, reason: impl Into<String>) -> GgufError {
@@ -66,6 +70,14 @@ fn malformed(offset: u64, reason: impl Into<String>) -> GgufError {
 /// At most 64 characters of a name that may be anything.
 fn shown(text: &str) -> String {
     text.chars().take(64).flat_map(char::escape_default).collect()
+}
+
+fn tokens_within_limit(offset: u64, length: u64) -> Result<u64, GgufError> {
+    if length > MAX_TOKENS {
+        let what = format!("a vocabulary of {length} tokens");
+        return Err(GgufError::TooLarge { offset, what, limit: MAX_TOKENS });
+    }
+    Ok(length)
 }
 
 fn alignment(metadata: &BTreeMap<String, Value>) -> Result<u64, GgufError> {
@@ -83,6 +95,7 @@ struct Cursor<R> {
     offset: u64,
     length: u64,
     kept: u64,
+    census: Taker,
 }
 
 impl<R: Read> Cursor<R> {
@@ -122,7 +135,7 @@ impl<R: Read> Cursor<R> {
             6 => Value::Float(f32::from_le_bytes(self.array(WHAT)?).into()),
             7 => Value::Bool(self.array::<1>(WHAT)?[0] != 0),
             8 => Value::Text(self.text(WHAT)?),
-            9 => self.list(depth)?,
+            9 => self.list(depth, None)?,
             10 => Value::Unsigned(u64::from_le_bytes(self.array(WHAT)?)),
             11 => Value::Signed(i64::from_le_bytes(self.array(WHAT)?)),
             12 => Value::Float(f64::from_le_bytes(self.array(WHAT)?)),
@@ -133,7 +146,8 @@ impl<R: Read> Cursor<R> {
         })
     }
 
-    fn list(&mut self, depth: u32) -> Result<Value, GgufError> {
+    /// A list; one that is `watched` is noted, however long it is.
+    fn list(&mut self, depth: u32, watched: Option<Watched>) -> Result<Value, GgufError> {
         let at = self.offset;
         let kind = self.u32("the type of an array")?;
         let length = self.u64("the length of an array")?;
@@ -151,11 +165,25 @@ impl<R: Read> Cursor<R> {
         };
         let least = length.saturating_mul(width);
         self.expect("an array", least)?;
+        if let Some(list) = watched {
+            self.census.begins(list, kind);
+        }
         let mut elements = Vec::new();
         if length <= MAX_KEPT_ELEMENTS {
             self.keep(length.saturating_mul(size_of::<Value>() as u64))?;
             for _ in 0..length {
-                elements.push(self.value(kind, depth.saturating_sub(1))?);
+                let element = self.value(kind, depth.saturating_sub(1))?;
+                if let Some(list) = watched {
+                    self.census.element(list, &element);
+                }
+                elements.push(element);
+            }
+        } else if watched == Some(Watched::Tokens) && kind == 8 {
+            self.tokens(length)?;
+        } else if watched == Some(Watched::Types) && kind == 5 {
+            for _ in 0..tokens_within_limit(at, length)? {
+                let kind = i32::from_le_bytes(self.array("a token type")?);
+                self.census.kind(kind);
             }
         } else if kind == 8 {
             for _ in 0..length {
@@ -168,6 +196,29 @@ impl<R: Read> Cursor<R> {
             self.skip("an array", least)?;
         }
         Ok(Value::Array { length, elements })
+    }
+
+    /// The texts of a long list of tokens, one in memory at a time.
+    fn tokens(&mut self, length: u64) -> Result<(), GgufError> {
+        const WHAT: &str = "a token";
+        let mut text = Vec::new();
+        for _ in 0..tokens_within_limit(self.offset, length)? {
+            let offset = self.offset;
+            let bytes = self.u64(WHAT)?;
+            self.expect(WHAT, bytes)?;
+            if bytes > MAX_TOKEN_BYTES {
+                let what = format!("a token of {bytes} bytes");
+                return Err(GgufError::TooLarge { offset, what, limit: MAX_TOKEN_BYTES });
+            }
+            text.clear();
+            let read = (&mut self.bytes)
+                .take(bytes)
+                .read_to_end(&mut text)
+                .map_err(|source| GgufError::Read { offset, source })?;
+            self.advance(WHAT, bytes, read as u64)?;
+            self.census.token(&text);
+        }
+        Ok(())
     }
 
     fn tensor(&mut self, alignment: u64) -> Result<TensorInfo, GgufError> {

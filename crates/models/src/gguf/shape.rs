@@ -7,21 +7,26 @@ use harmonic_types::{Bytes, ModelShape, Provenance, TiedEmbedding, Tokens};
 use crate::gguf::Header;
 use crate::gguf::fault::GgufError;
 use crate::gguf::geometry::{self, Keys};
+use crate::gguf::recurrent::recurrent;
 use crate::gguf::tensor::{TensorInfo, TensorType};
+use crate::gguf::validation;
 use crate::gguf::value::Value;
 
 /// The shape that a header describes. Its provenance is `measured`: read from the file itself.
 ///
 /// # Errors
-/// When a key is missing or impossible, as in a file that holds no language model.
+/// When a key is missing or impossible, as in a file that holds no language model, or in one that
+/// llama.cpp would end the process over.
 pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     let architecture = header.architecture()?;
+    validation::validate(header)?;
     let keys = Keys(architecture);
     let layers = geometry::layers(header)?;
     let experts = experts(header, &keys, layers.len())?;
     let parameters = total(header.tensors.iter().map(TensorInfo::elements));
     Ok(ModelShape {
         architecture: architecture.to_owned(),
+        recurrent: recurrent(header, &keys, &layers)?,
         query_heads: query_heads(header, &keys, layers.len())?,
         embedding_length: keys.required(header, "embedding_length")?,
         feed_forward_length: feed_forward_length(header, &keys, layers.len(), experts)?,

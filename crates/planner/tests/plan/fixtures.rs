@@ -55,6 +55,7 @@ pub fn model(name: &str, layers: usize, heads: [u32; 2], weights: u64) -> Planne
         shape: ModelShape {
             architecture: "test".to_owned(),
             layers: vec![layer; layers],
+            recurrent: None,
             query_heads: 32,
             embedding_length: 2560,
             feed_forward_length: 9728,

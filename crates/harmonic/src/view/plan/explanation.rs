@@ -8,7 +8,7 @@ use harmonic_planner::PlannedModel;
 use harmonic_planner::footprint::N_UBATCH;
 use harmonic_types::{
     Attention, BudgetRule, Bytes, EnginePlan, Hardware, KvLayout, KvType, LedgerItem, ModelShape,
-    Plan, Provenance, Sharing,
+    Plan, Provenance, RecurrentState, Sharing,
 };
 
 use super::curve_text;
@@ -77,6 +77,7 @@ fn exact(
             ("weights", source.to_owned())
         }
         LedgerItem::Kv => ("KV", kv(plan, engine, shape)),
+        LedgerItem::State => ("state", state(engine, shape)),
         LedgerItem::Prefix => {
             let count = engine.agents.len();
             let agents = if count == 1 { "agent" } else { "agents" };
@@ -114,6 +115,19 @@ fn kv(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     let Some(shape) = shape else { return layout };
     let per_token = KvCost::of(shape, engine.kv_type).bytes_per_token();
     format!("{layout}; a token takes {per_token}: {}", geometry(shape, engine.kv_type))
+}
+
+/// What the recurrent state of one sequence is made of.
+fn state(engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
+    let sequences = engine.sequences;
+    let Some(recurrent) = shape.and_then(|shape| shape.recurrent) else {
+        return format!("recurrent layers, {sequences} sequences");
+    };
+    let RecurrentState { layers, layer_bytes, .. } = recurrent;
+    format!(
+        "{sequences} sequences × {layers} recurrent layers × {layer_bytes} (f32), whatever the \
+         context"
+    )
 }
 
 /// What the KV of one token is made of.

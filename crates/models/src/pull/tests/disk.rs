@@ -60,7 +60,7 @@ async fn a_file_that_does_not_fit_is_refused_before_its_first_byte() {
     let error = scene.pull(&hub_file()).await.expect_err("too large");
     assert_full(&error, true);
     let text = error.to_string();
-    assert!(text.contains("it needs 329.1 kB") && text.contains("HARMONIC_MODELS"), "{text}");
+    assert!(text.contains("it needs 329.2 kB") && text.contains("HARMONIC_MODELS"), "{text}");
     scene.assert_nothing_final();
     assert_eq!(scene.files("partial"), [""; 0]);
 }

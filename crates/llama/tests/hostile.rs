@@ -1,0 +1,234 @@
+//! Files that a stranger made: whatever `harmonic_models` lets pass, llama.cpp answers, with a
+//! token or with an error. It must not end the process.
+//!
+//! Every file runs in a child process, so that an abort is a failure here and not the end of the
+//! test. A child takes one file after the other and says which; when it dies, the one it named last
+//! is at fault and another child takes the rest.
+
+mod run;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use harmonic_models::gguf::{Gguf, Header, Metadata, Value, shape};
+use harmonic_models::synthetic::{StateSpace, SyntheticModel, TokenKind, Vocabulary};
+
+/// Where the child finds its files.
+const FOLDER: &str = "HARMONIC_HOSTILE_FOLDER";
+
+const STATE: StateSpace = StateSpace {
+    conv_kernel: 4,
+    inner_size: 128,
+    state_size: 32,
+    time_step_rank: 4,
+    group_count: 2,
+};
+
+/// Keys that the models do not state and llama.cpp reads, by the type it reads them as.
+const WHOLE: [&str; 20] = [
+    ".attention.key_length",
+    ".attention.value_length",
+    ".attention.sliding_window",
+    ".attention.head_count",
+    ".attention.head_count_kv",
+    ".nextn_predict_layers",
+    ".expert_count",
+    ".expert_used_count",
+    ".expert_group_count",
+    ".expert_gating_func",
+    ".pooling_type",
+    ".rope.dimension_count",
+    ".rope.scaling.original_context_length",
+    ".full_attention_interval",
+    ".ssm.group_count",
+    ".leading_dense_block_count",
+    ".embedding_length_out",
+    "tokenizer.ggml.eot_token_id",
+    "tokenizer.ggml.mask_token_id",
+    "general.quantization_version",
+];
+const REAL: [&str; 8] = [
+    ".rope.freq_base",
+    ".rope.scaling.factor",
+    ".rope.scaling.attn_factor",
+    ".attention.scale",
+    ".attention.clamp_kqv",
+    ".attention.max_alibi_bias",
+    ".attention.layer_norm_epsilon",
+    ".logit_scale",
+];
+
+/// What a value of each type may be instead.
+fn instead(value: &Value) -> Vec<Metadata> {
+    let whole = [0, 1, 3, 64, 1 << 20, 1 << 31, u32::MAX].map(Metadata::U32);
+    let real = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, 0.0, 1e-40, 1e30];
+    match value {
+        Value::Unsigned(_) | Value::Signed(_) => whole.to_vec(),
+        Value::Float(_) => real.map(Metadata::F32).to_vec(),
+        Value::Bool(flag) => vec![Metadata::Bool(!flag), Metadata::U32(2)],
+        Value::Text(_) => ["", "none", "llama", "gpt2", "bert", "rwkv", "t5", "clip", "\u{fffd}"]
+            .map(Metadata::text)
+            .to_vec(),
+        Value::Array { .. } => vec![
+            Metadata::list([]),
+            Metadata::texts(["a"]),
+            Metadata::texts(["a", "a"]),
+            Metadata::texts(vec!["<0x00>"; 300]),
+            Metadata::list(vec![Metadata::I32(6); 300]),
+            Metadata::list(vec![Metadata::U32(0); 4]),
+            Metadata::list([0, 3, 7, 1].map(Metadata::U32)),
+            Metadata::list(vec![Metadata::F32(f32::NAN); 300]),
+        ],
+    }
+}
+
+/// The files that are made of `file`, by what was done to each.
+fn mutants(name: &str, file: &Gguf) -> BTreeMap<String, Gguf> {
+    let bytes = file.header();
+    let header = Header::read(&bytes[..], bytes.len() as u64).expect("readable");
+    let mut made = BTreeMap::new();
+    let mut add = |key: &str, value: &Metadata| {
+        let label = format!("{value:?}");
+        let label: String = label.chars().filter(|c| c.is_ascii_alphanumeric()).take(24).collect();
+        let number = made.len();
+        made.insert(format!("{name}{key}={label}#{number}"), file.clone().with(key, value));
+    };
+    // The vocabulary is the same in most of them, and names and templates are only texts.
+    let dull = |key: &str| {
+        key == "general.name"
+            || key == "tokenizer.chat_template"
+            || (key.starts_with("tokenizer.") && !matches!(name, "llama" | "spm"))
+    };
+    for (key, value) in header.metadata.iter().filter(|(key, _)| !dull(key)) {
+        for value in instead(value) {
+            add(key, &value);
+        }
+    }
+    // What all of them read is tried on a model with a state and on one without.
+    let (whole, real) = match name {
+        "llama" | "qwen" => (&WHOLE[..], &REAL[..]),
+        _ => (&[][..], &[][..]),
+    };
+    for key in whole {
+        for value in instead(&Value::Unsigned(0)) {
+            add(key, &value);
+        }
+    }
+    for key in real {
+        for value in instead(&Value::Float(0.0)) {
+            add(key, &value);
+        }
+    }
+    for key in header.metadata.keys() {
+        made.insert(format!("{name} without {key}"), file.clone().without(key));
+    }
+    made
+}
+
+/// Files whose fault is in more than one value.
+fn by_hand() -> BTreeMap<String, Gguf> {
+    let model = SyntheticModel::tiny();
+    let spm = |vocabulary| SyntheticModel { vocabulary, ..SyntheticModel::tiny() }.llama();
+    let mixture = model.llama().number(".expert_count", 4).number(".expert_used_count", 2);
+    BTreeMap::from([
+        ("mixture without experts".to_owned(), mixture),
+        ("odd heads".to_owned(), {
+            let odd = SyntheticModel { width: 60, heads: 4, ..SyntheticModel::tiny() };
+            odd.llama()
+        }),
+        ("one head".to_owned(), {
+            SyntheticModel { width: 62, heads: 1, kv_heads: 1, ..SyntheticModel::tiny() }.llama()
+        }),
+        ("spm of odd bytes".to_owned(), spm(Vocabulary::spm().token("<0x1>", TokenKind::Byte))),
+        ("unused and unknown".to_owned(), {
+            let vocabulary = Vocabulary::byte_bpe()
+                .token("[PAD]", TokenKind::Unused)
+                .token("[UNK]", TokenKind::Unknown);
+            spm(vocabulary)
+        }),
+        ("adds an end".to_owned(), model.llama().flag("tokenizer.ggml.add_eos_token", true)),
+        ("adds a separator".to_owned(), model.llama().flag("tokenizer.ggml.add_sep_token", true)),
+    ])
+}
+
+fn passes(file: &Gguf) -> bool {
+    // The data are made only for what is run.
+    let bytes = file.header();
+    let length = bytes.len() as u64;
+    Header::read(&bytes[..], length).is_ok_and(|header| shape(&header).is_ok())
+}
+
+/// Runs the files of `folder` in child processes; those over which one died.
+fn deadly(folder: &Path) -> Vec<String> {
+    let mut dead = Vec::new();
+    loop {
+        let output = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "the_child", "--ignored", "--nocapture", "--test-threads=1"])
+            .env(FOLDER, folder)
+            .stderr(Stdio::null())
+            .output()
+            .expect("a child");
+        if output.status.success() {
+            return dead;
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let last = text.lines().filter_map(|line| line.strip_prefix("file ")).next_back();
+        let last = last.unwrap_or_else(|| panic!("a child ended before any file: {text}"));
+        // What came before it is done.
+        for line in text.lines().filter_map(|line| line.strip_prefix("file ")) {
+            let _ = std::fs::remove_file(folder.join(line));
+        }
+        dead.push(format!("{last}: {}", output.status));
+    }
+}
+
+#[test]
+fn what_passes_never_ends_the_process() {
+    let model = SyntheticModel { layers: 4, ..SyntheticModel::tiny() };
+    let spm = SyntheticModel { vocabulary: Vocabulary::spm(), ..SyntheticModel::tiny() };
+    let models = [
+        ("llama", SyntheticModel::tiny().llama()),
+        ("spm", spm.llama()),
+        ("lfm2", model.lfm2(3, |layer| layer % 2 == 1)),
+        ("mamba2", model.mamba2(STATE)),
+        ("falcon", model.falcon_h1(STATE)),
+        ("granite", model.granite_hybrid(STATE, |layer| layer == 1)),
+        ("qwen", model.qwen35(STATE)),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut files: BTreeMap<String, Gguf> = by_hand();
+    for (name, file) in &models {
+        files.extend(mutants(name, file));
+        // Each must work as it is, or the others prove nothing.
+        files.insert(format!("{name} as it is"), file.clone());
+    }
+    let all = files.len();
+    let mut passed = 0;
+    for (name, file) in files.iter().filter(|(_, file)| passes(file)) {
+        let name: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        file.write(&folder.path().join(name)).expect("written");
+        passed += 1;
+    }
+    assert!(passed > 100 && passed < all, "{passed} of {all}");
+    assert_eq!(deadly(folder.path()), Vec::<String>::new(), "{passed} of {all} passed");
+}
+
+#[test]
+#[ignore = "the other test runs it in a process of its own"]
+#[expect(clippy::disallowed_methods, reason = "how the other test tells it what to do")]
+fn the_child() {
+    let folder = PathBuf::from(std::env::var(FOLDER).expect("the other test sets it"));
+    let entries = std::fs::read_dir(folder).expect("readable");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    for file in files {
+        let name = file.file_name().expect("a name").to_string_lossy();
+        println!("\nfile {name}");
+        std::io::stdout().flush().expect("the other test reads");
+        let answer = run::run(&file).map(|_| ());
+        assert!(!name.ends_with("_as_it_is") || answer.is_ok(), "{name}: {answer:?}");
+    }
+}

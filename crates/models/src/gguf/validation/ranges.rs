@@ -1,0 +1,192 @@
+//! What one value may be.
+
+use crate::gguf::Header;
+use crate::gguf::fault::GgufError;
+use crate::gguf::geometry::Keys;
+use crate::gguf::value::Value;
+
+/// What a value may be. Of a list every element is held to it.
+enum Range {
+    /// A whole number, both ends included.
+    Whole(u64, u64),
+    /// A finite number, both ends included.
+    Real(f64, f64),
+    /// A finite number above zero, the end included.
+    Positive(f64),
+    /// One of these texts.
+    Word(&'static [&'static str]),
+    /// This truth value.
+    Flag(bool),
+}
+
+use Range::{Flag, Positive, Real, Whole, Word};
+
+/// Sizes beyond any model known, and small enough that no product of two of them wraps in llama.cpp.
+const WIDEST: u64 = 1 << 20;
+
+/// Keys without their architecture.
+const RANGES: &[(&str, Range)] = &[
+    ("context_length", Whole(1, i32::MAX as u64)),
+    ("embedding_length", Whole(1, WIDEST)),
+    ("embedding_length_out", Whole(0, WIDEST)),
+    ("feed_forward_length", Whole(0, 1 << 24)),
+    ("expert_feed_forward_length", Whole(0, 1 << 24)),
+    ("expert_shared_feed_forward_length", Whole(0, 1 << 24)),
+    ("vocab_size", Whole(1, i32::MAX as u64)),
+    // `GGML_ABORT("unknown pooling type")`.
+    ("pooling_type", Whole(0, 4)),
+    ("attention.head_count", Whole(0, 1 << 16)),
+    ("attention.head_count_kv", Whole(0, 1 << 16)),
+    ("attention.key_length", Whole(1, 1 << 16)),
+    ("attention.value_length", Whole(1, 1 << 16)),
+    ("attention.key_length_swa", Whole(1, 1 << 16)),
+    ("attention.value_length_swa", Whole(1, 1 << 16)),
+    ("attention.key_length_mla", Whole(0, 1 << 16)),
+    ("attention.value_length_mla", Whole(0, 1 << 16)),
+    ("attention.sliding_window", Whole(0, 1 << 30)),
+    // An encoder's: llama.cpp asserts that a physical batch holds the whole prompt.
+    ("attention.causal", Flag(true)),
+    // `GGML_ASSERT(eps >= 0.0f)` (`ops.cpp`).
+    ("attention.layer_norm_rms_epsilon", Real(0.0, 1.0)),
+    ("attention.layer_norm_epsilon", Real(0.0, 1.0)),
+    ("attention.group_norm_epsilon", Real(0.0, 1.0)),
+    ("attention.group_norm_groups", Whole(1, WIDEST)),
+    ("attention.max_alibi_bias", Real(0.0, 1e6)),
+    ("attention.clamp_kqv", Real(0.0, 1e6)),
+    ("attention.scale", Real(0.0, 1e6)),
+    // Recurrent layers are told by the remainder of a division.
+    ("full_attention_interval", Whole(1, 512)),
+    ("rope.dimension_count", Whole(0, 1 << 16)),
+    ("rope.dimension_count_swa", Whole(0, 1 << 16)),
+    ("rope.dimension_sections", Whole(0, 1 << 16)),
+    ("rope.freq_base", Positive(1e15)),
+    ("rope.freq_base_swa", Positive(1e15)),
+    ("rope.scale_linear", Real(0.0, 1e9)),
+    ("rope.scaling.factor", Real(0.0, 1e9)),
+    ("rope.scaling.attn_factor", Real(0.0, 1e6)),
+    ("rope.scaling.original_context_length", Whole(1, i32::MAX as u64)),
+    ("rope.scaling.yarn_ext_factor", Real(0.0, 1e6)),
+    ("rope.scaling.yarn_attn_factor", Real(0.0, 1e6)),
+    // `GGML_ASSERT(rope_scaling_type_train != UNSPECIFIED)`.
+    ("rope.scaling.type", Word(&["none", "linear", "yarn", "longrope"])),
+    // `LLAMA_MAX_EXPERTS`.
+    ("expert_count", Whole(0, 1024)),
+    ("expert_used_count", Whole(0, 1024)),
+    // `GGML_ABORT("fatal error")` in `build_moe_ffn`.
+    ("expert_gating_func", Whole(0, 4)),
+    ("logit_scale", Real(-1e9, 1e9)),
+    ("ssm.conv_kernel", Whole(2, 1024)),
+    ("ssm.inner_size", Whole(1, WIDEST)),
+    ("ssm.state_size", Whole(1, 1 << 16)),
+    ("ssm.time_step_rank", Whole(1, WIDEST)),
+    ("ssm.group_count", Whole(0, WIDEST)),
+    ("shortconv.l_cache", Whole(2, 1024)),
+    ("wkv.head_size", Whole(1, 1 << 16)),
+    ("token_shift_count", Whole(1, 2)),
+    ("kda.head_dim", Whole(1, 1 << 16)),
+    ("indexer.block_size", Whole(1, 1 << 20)),
+];
+
+/// Checks every value of the table, and that no other number of the model is infinite or none.
+pub(super) fn check(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
+    for (key, range) in RANGES {
+        let key = keys.full(key);
+        let Some(value) = header.metadata.get(&key) else { continue };
+        for value in elements(value) {
+            range.check(&key, value)?;
+        }
+    }
+    let own = keys.full("");
+    for (key, value) in header.metadata.iter().filter(|(key, _)| key.starts_with(&own)) {
+        for value in elements(value) {
+            if let Value::Float(number) = value
+                && !number.is_finite()
+            {
+                return Err(GgufError::key(key, format!("is {number}, which is no number")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn elements(value: &Value) -> &[Value] {
+    match value {
+        Value::Array { elements, .. } => elements,
+        single => std::slice::from_ref(single),
+    }
+}
+
+impl Range {
+    fn check(&self, key: &str, value: &Value) -> Result<(), GgufError> {
+        let possible = |holds: bool, found: String| {
+            if holds {
+                return Ok(());
+            }
+            Err(GgufError::key(key, format!("is {found}, {self} is possible")))
+        };
+        match self {
+            Whole(least, most) => {
+                let number = match value {
+                    Value::Unsigned(number) => Some(*number),
+                    Value::Signed(number) => u64::try_from(*number).ok(),
+                    // Some per-layer lists are flags.
+                    Value::Bool(flag) => Some(u64::from(*flag)),
+                    _ => None,
+                };
+                let holds = number.is_some_and(|number| (*least..=*most).contains(&number));
+                possible(holds, shown(value))
+            }
+            Real(least, most) => {
+                let number = real(value);
+                let holds = number.is_some_and(|number| (*least..=*most).contains(&number));
+                possible(holds, shown(value))
+            }
+            Positive(most) => {
+                let holds = real(value).is_some_and(|number| number > 0.0 && number <= *most);
+                possible(holds, shown(value))
+            }
+            Word(words) => {
+                let holds = matches!(value, Value::Text(text) if words.contains(&text.as_str()));
+                possible(holds, shown(value))
+            }
+            Flag(flag) => possible(*value == Value::Bool(*flag), shown(value)),
+        }
+    }
+}
+
+impl std::fmt::Display for Range {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Whole(least, most) => write!(f, "a whole number from {least} to {most}"),
+            Real(least, most) => write!(f, "a number from {least} to {most}"),
+            Positive(most) => write!(f, "a number above 0 up to {most}"),
+            Word(words) => write!(f, "one of {}", words.join(", ")),
+            Flag(flag) => write!(f, "{flag}"),
+        }
+    }
+}
+
+fn real(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// At most 64 characters of a value.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Unsigned(number) => number.to_string(),
+        Value::Signed(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Text(text) => text.chars().take(64).flat_map(char::escape_default).collect(),
+        Value::Array { length, .. } => format!("a list of {length}"),
+    }
+}
+
+/// The keys of the table, for tests that go through all of them.
+#[cfg(test)]
+pub(super) fn table() -> impl Iterator<Item = &'static str> {
+    RANGES.iter().map(|(key, _)| *key)
+}

@@ -1,0 +1,132 @@
+//! Small models that llama.cpp loads and runs, made and not trained: what they say is noise.
+//!
+//! Owns: vocabularies ([`Vocabulary`]) and complete GGUF files of a few architectures
+//! ([`SyntheticModel`]), for the tests and benchmarks of every crate.
+//!
+//! Invariants: the same description gives the same bytes; every tensor that llama.cpp's
+//! architecture asks for is there, with the shape it asks for, and all numbers are finite, so a
+//! token can be computed.
+//!
+//! Does not do: anything that a served model needs; no code that serves calls this.
+
+mod llama;
+mod recurrent;
+mod vocabulary;
+
+pub use recurrent::StateSpace;
+pub use vocabulary::{TokenKind, Vocabulary};
+
+use crate::gguf::{Fill, Gguf, Metadata, TensorType};
+
+/// Turns as the starter model has them.
+pub const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' \
+                          + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}\
+                          {% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+/// What a model is made of, whatever its architecture. `llama`, `lfm2` and so on make the file.
+#[derive(Clone, Debug)]
+pub struct SyntheticModel {
+    /// Layers.
+    pub layers: u32,
+    /// Width of the residual stream: `heads` × the length of a head.
+    pub width: u32,
+    /// Query heads of a layer with attention.
+    pub heads: u32,
+    /// KV heads of a layer with attention.
+    pub kv_heads: u32,
+    /// Inner width of the feed-forward network.
+    pub feed_forward: u32,
+    /// Context that the model claims to be trained for.
+    pub context: u32,
+    /// Tokens.
+    pub vocabulary: Vocabulary,
+    /// Chat template; `None` for a base model.
+    pub chat_template: Option<String>,
+    /// Type of the matrices; norms and the parts that llama.cpp wants in F32 stay F32.
+    pub format: TensorType,
+    /// Where the random weights begin.
+    pub seed: u64,
+}
+
+impl SyntheticModel {
+    /// Two layers of width 64, 4 heads, a context of 2,048, bytes as tokens: half a megabyte.
+    pub fn tiny() -> Self {
+        Self {
+            layers: 2,
+            width: 64,
+            heads: 4,
+            kv_heads: 2,
+            feed_forward: 128,
+            context: 2048,
+            vocabulary: Vocabulary::byte_bpe(),
+            chat_template: Some(CHATML.to_owned()),
+            format: TensorType::F32,
+            seed: 1,
+        }
+    }
+
+    fn head_length(&self) -> u32 {
+        self.width / self.heads
+    }
+
+    /// Metadata that every architecture has, the vocabulary, and the tensors around the layers.
+    fn begin(&self, architecture: &str, output_norm: &str) -> Gguf {
+        let mut file = Gguf::new(architecture)
+            .text("general.name", "synthetic")
+            .number(".context_length", self.context)
+            .number(".embedding_length", self.width)
+            .number(".block_count", self.layers)
+            .number(".feed_forward_length", self.feed_forward)
+            .float(".attention.layer_norm_rms_epsilon", 1e-5)
+            .number(".vocab_size", self.vocabulary.size());
+        file = self.vocabulary.describe(file);
+        if let Some(template) = &self.chat_template {
+            file = file.text("tokenizer.chat_template", template);
+        }
+        let rows = self.vocabulary.size();
+        file = self.weight(file, "token_embd.weight", &[self.width, rows]);
+        file = one(file, output_norm, &[self.width]);
+        self.weight(file, "output.weight", &[self.width, rows])
+    }
+
+    /// A matrix of random weights, of a scale that keeps a stream of numbers about as large as it
+    /// was.
+    fn weight(&self, file: Gguf, name: &str, dimensions: &[u32]) -> Gguf {
+        let scale = (3.0 / dimensions[0] as f32).sqrt();
+        let fill = Fill::Random { seed: self.seed, scale };
+        file.tensor(name, &wide(dimensions), self.format, fill)
+    }
+
+    /// The feed-forward network of a layer, with a gate.
+    fn feed_forward(&self, mut file: Gguf, layer: u32) -> Gguf {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        file = one(file, &name("ffn_norm"), &[self.width]);
+        file = self.weight(file, &name("ffn_gate"), &[self.width, self.feed_forward]);
+        file = self.weight(file, &name("ffn_up"), &[self.width, self.feed_forward]);
+        self.weight(file, &name("ffn_down"), &[self.feed_forward, self.width])
+    }
+
+    /// Queries, keys, values and output of a layer with attention.
+    fn attention(&self, mut file: Gguf, layer: u32) -> Gguf {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        let kv = self.kv_heads * self.head_length();
+        file = self.weight(file, &name("attn_q"), &[self.width, self.width]);
+        file = self.weight(file, &name("attn_k"), &[self.width, kv]);
+        file = self.weight(file, &name("attn_v"), &[self.width, kv]);
+        self.weight(file, &name("attn_output"), &[self.width, self.width])
+    }
+}
+
+/// Ones in F32, as norms begin.
+fn one(file: Gguf, name: &str, dimensions: &[u32]) -> Gguf {
+    file.tensor(name, &wide(dimensions), TensorType::F32, Fill::Constant(1.0))
+}
+
+fn wide(dimensions: &[u32]) -> Vec<u64> {
+    dimensions.iter().map(|side| u64::from(*side)).collect()
+}
+
+/// A list with one number a layer.
+fn per_layer(file: Gguf, key: &str, numbers: impl Iterator<Item = u32>) -> Gguf {
+    file.with(key, &Metadata::list(numbers.map(Metadata::U32)))
+}

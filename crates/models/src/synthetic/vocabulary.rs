@@ -1,0 +1,208 @@
+//! Small real vocabularies: every text can be written in their tokens.
+
+use crate::gguf::{Gguf, Metadata};
+
+/// Kind of a token, with the number that GGUF gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Text.
+    Normal = 1,
+    /// Stands for what has no token.
+    Unknown = 2,
+    /// Never part of a text; not shown.
+    Control = 3,
+    /// Part of a text and one token wherever it stands (`<tool_call>`).
+    UserDefined = 4,
+    /// A place without a token.
+    Unused = 5,
+    /// A byte (`<0x0A>`).
+    Byte = 6,
+}
+
+/// How text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    /// Byte pairs with merges, as GPT-2 has them.
+    Bpe,
+    /// `SentencePiece` with scores, as Llama 2 has them.
+    Spm,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    text: String,
+    score: f32,
+    kind: TokenKind,
+}
+
+/// Tokens, and how llama.cpp finds them in a text.
+#[derive(Clone, Debug)]
+pub struct Vocabulary {
+    scheme: Scheme,
+    pre_tokenizer: String,
+    entries: Vec<Entry>,
+    merges: Vec<String>,
+    adds_start: bool,
+}
+
+/// Text that ends a turn, in both vocabularies.
+const TURN_END: &str = "<|im_end|>";
+
+impl Vocabulary {
+    /// Byte-level BPE: three control tokens as in the starter model, then one token a byte. The
+    /// pre-tokenizer is `smollm`.
+    pub fn byte_bpe() -> Self {
+        let empty = Self {
+            scheme: Scheme::Bpe,
+            pre_tokenizer: "smollm".to_owned(),
+            entries: Vec::new(),
+            merges: Vec::new(),
+            adds_start: false,
+        };
+        let mut vocabulary =
+            empty.control("<|endoftext|>").control("<|im_start|>").control(TURN_END);
+        for byte in 0..=u8::MAX {
+            vocabulary = vocabulary.token(&symbol(byte).to_string(), TokenKind::Normal);
+        }
+        vocabulary
+    }
+
+    /// `SentencePiece`: `<unk>`, `<s>`, `</s>`, the control tokens of a turn, one token a byte, one
+    /// a printable ASCII character. Adds `<s>` in front.
+    pub fn spm() -> Self {
+        let empty = Self {
+            scheme: Scheme::Spm,
+            pre_tokenizer: "default".to_owned(),
+            entries: Vec::new(),
+            merges: Vec::new(),
+            adds_start: true,
+        };
+        let mut vocabulary = empty
+            .token("<unk>", TokenKind::Unknown)
+            .control("<s>")
+            .control("</s>")
+            .control("<|im_start|>")
+            .control(TURN_END);
+        for byte in 0..=u8::MAX {
+            vocabulary = vocabulary.token(&format!("<0x{byte:02X}>"), TokenKind::Byte);
+        }
+        vocabulary = vocabulary.token("▁", TokenKind::Normal);
+        for character in '!'..='~' {
+            vocabulary = vocabulary.token(&character.to_string(), TokenKind::Normal);
+        }
+        vocabulary
+    }
+
+    /// With llama.cpp's pre-tokenizer of this name: how a text is cut before pairs are merged. Some
+    /// are code in llama.cpp (`gpt-2`, `llama-bpe`), most are regular expressions (`deepseek-llm`,
+    /// `tekken`, `bloom`).
+    pub fn pre_tokenizer(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.pre_tokenizer);
+        self
+    }
+
+    /// With this token, as the file spells it.
+    pub fn token(mut self, text: &str, kind: TokenKind) -> Self {
+        if self.id(text).is_none() {
+            // What was added earlier is preferred.
+            let score = -(self.entries.len() as f32);
+            self.entries.push(Entry { text: text.to_owned(), score, kind });
+        }
+        self
+    }
+
+    /// With this control token.
+    pub fn control(self, text: &str) -> Self {
+        self.token(text, TokenKind::Control)
+    }
+
+    /// With this token that is one wherever its text stands.
+    pub fn user_defined(self, text: &str) -> Self {
+        self.token(text, TokenKind::UserDefined)
+    }
+
+    /// With a token for this text, and for each of its beginnings, by which it is put together.
+    pub fn word(mut self, text: &str) -> Self {
+        let symbols: Vec<char> = match self.scheme {
+            Scheme::Bpe => text.bytes().map(symbol).collect(),
+            Scheme::Spm => text.replace(' ', "▁").chars().collect(),
+        };
+        for end in 2..=symbols.len() {
+            let left: String = symbols[..end - 1].iter().collect();
+            let right = symbols[end - 1];
+            let merge = format!("{left} {right}");
+            if self.scheme == Scheme::Bpe && !self.merges.contains(&merge) {
+                self.merges.push(merge);
+            }
+            self = self.token(&format!("{left}{right}"), TokenKind::Normal);
+        }
+        self
+    }
+
+    /// With or without a start of text in front of every text.
+    pub fn adding_start(mut self, adds: bool) -> Self {
+        self.adds_start = adds;
+        self
+    }
+
+    /// How many tokens there are.
+    pub fn size(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The token that is spelled like this in the file.
+    pub fn id(&self, text: &str) -> Option<u32> {
+        let at = self.entries.iter().position(|entry| entry.text == text)?;
+        u32::try_from(at).ok()
+    }
+
+    /// `file` with this vocabulary.
+    pub fn describe(&self, mut file: Gguf) -> Gguf {
+        let (model, start, unknown) = match self.scheme {
+            Scheme::Bpe => ("gpt2", "<|im_start|>", "<|endoftext|>"),
+            Scheme::Spm => ("llama", "<s>", "<unk>"),
+        };
+        let each = |entry: fn(&Entry) -> Metadata| Metadata::list(self.entries.iter().map(entry));
+        file = file
+            .text("tokenizer.ggml.model", model)
+            .text("tokenizer.ggml.pre", &self.pre_tokenizer)
+            .with("tokenizer.ggml.tokens", &each(|entry| Metadata::text(&entry.text)))
+            .with("tokenizer.ggml.token_type", &each(|entry| Metadata::I32(entry.kind as i32)))
+            .flag("tokenizer.ggml.add_bos_token", self.adds_start);
+        file = match self.scheme {
+            // llama.cpp wants the key; a pair that has no token is never merged.
+            Scheme::Bpe if self.merges.is_empty() => {
+                file.with("tokenizer.ggml.merges", &Metadata::texts(["\u{100} \u{100}"]))
+            }
+            Scheme::Bpe => {
+                let merges = self.merges.iter().map(String::as_str);
+                file.with("tokenizer.ggml.merges", &Metadata::texts(merges))
+            }
+            Scheme::Spm => {
+                file.with("tokenizer.ggml.scores", &each(|entry| Metadata::F32(entry.score)))
+            }
+        };
+        for (key, text) in
+            [("bos", start), ("eos", TURN_END), ("unknown", unknown), ("padding", TURN_END)]
+        {
+            if let Some(id) = self.id(text) {
+                file = file.number(&format!("tokenizer.ggml.{key}_token_id"), id);
+            }
+        }
+        file
+    }
+}
+
+/// The character that stands for a byte in GPT-2's vocabularies: itself where it can be seen, else
+/// one from U+0100 on.
+fn symbol(byte: u8) -> char {
+    let visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    if visible(byte) {
+        return char::from(byte);
+    }
+    let hidden = (0..byte).filter(|other| !visible(*other)).count();
+    u32::try_from(hidden)
+        .ok()
+        .and_then(|hidden| char::from_u32(0x100 + hidden))
+        .unwrap_or('\u{fffd}')
+}
