@@ -1,7 +1,7 @@
 //! Throughput curves: the paper's, stored here once, and those that were measured on this machine.
 //!
 //! Invariants: a curve's levels ascend, each once, with finite throughput above zero; a file that
-//! holds anything else is an error and not skipped.
+//! holds anything else is skipped and reported, and the others count.
 //!
 //! Does not do: choose among curves (the planner does), or measure one.
 
@@ -11,28 +11,24 @@ pub use paper::{paper_curves, published};
 
 use std::path::{Path, PathBuf};
 
+use harmonic_fsutil::Folder;
 use harmonic_types::Curve;
 use serde::Serialize;
 
-use crate::documents::{self, in_folder};
+use crate::documents;
 use crate::error::HardwareError;
 
 /// The schema of a curve file.
 pub const SCHEMA: &str = "harmonic.curve/1";
 
-/// The curves in the `.json` files of `folder`, in the order of the files' names; none where there
-/// is no such folder. A file holds one [`Curve`] and its `schema`.
+/// The curves in the `.json` files of `folder`; none where there is no such folder. A file holds one
+/// [`Curve`] and its `schema`. Those that [`save`] named come last, so that of several of one key
+/// the last is the latest; the others are in the order of their names.
 ///
 /// # Errors
-/// When a file cannot be read or is not a curve.
-pub fn stored(folder: &Path) -> Result<Vec<Curve>, HardwareError> {
-    in_folder(folder)?.iter().map(|path| read(path)).collect()
-}
-
-fn read(path: &Path) -> Result<Curve, HardwareError> {
-    let unreadable = |source| HardwareError::Unreadable { path: path.to_owned(), source };
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    parse(&text).map_err(|reason| HardwareError::NotACurve { path: path.to_owned(), reason })
+/// When the folder cannot be read.
+pub fn stored(folder: &Path) -> Result<Folder<Curve>, HardwareError> {
+    documents::stored(folder, parse, |curve| &curve.key)
 }
 
 /// A curve as its file holds it.

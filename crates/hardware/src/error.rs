@@ -34,28 +34,18 @@ pub enum HardwareError {
         /// What there was, shortened.
         found: String,
     },
-    /// A file among the stored curves that holds none.
-    #[error(
-        "{path} is not a curve that a plan can use: {reason}; mend it, or move it out of the folder"
-    )]
+    /// A curve that could not be read again.
+    #[error("{path} is not a curve that a plan can use: {reason}")]
     NotACurve {
         /// The file.
         path: PathBuf,
         /// What is wrong in it.
         reason: String,
     },
-    /// A file among the stored setups that holds none.
-    #[error(
-        "{path} is not a measured setup that a plan can use: {reason}; measure again with `harmonic \
-         bench --formats`, or move it out of the folder"
-    )]
-    NotASetup {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong in it.
-        reason: String,
-    },
-    /// A file that cannot be written.
+    /// A file among the stored documents that cannot be read or written.
+    #[error(transparent)]
+    File(#[from] harmonic_fsutil::FileError),
+    /// A document that cannot be written.
     #[error("cannot write {path}: {source}")]
     Unwritable {
         /// The file.

@@ -1,31 +1,26 @@
 //! Measured setups, stored beside the curves: one file for each machine, model and engine build.
 //!
-//! Invariants: a file is written whole or not at all; one that holds anything but a setup is an
-//! error and not skipped.
+//! Invariants: a file is written whole or not at all; one that holds anything but a setup is
+//! skipped and reported, and the others count.
 //!
 //! Does not do: choose (the planner does), or measure.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use harmonic_types::MeasuredSetup;
+use harmonic_fsutil::{Folder, WriteOptions};
+use harmonic_types::{CurveKey, MeasuredSetup};
 
-use crate::documents::{self, in_folder};
+use crate::documents;
 use crate::error::HardwareError;
 
-/// The setups in the `.json` files of `folder`, in the order of the files' names; none where there
-/// is no such folder.
+/// The setups in the `.json` files of `folder`; none where there is no such folder. Those that
+/// [`update`] named come last, so that of several of one key the last is the latest; the others are
+/// in the order of their names.
 ///
 /// # Errors
-/// When a file cannot be read or is no setup.
-pub fn stored(folder: &Path) -> Result<Vec<MeasuredSetup>, HardwareError> {
-    in_folder(folder)?.iter().map(|path| read(path)).collect()
-}
-
-fn read(path: &Path) -> Result<MeasuredSetup, HardwareError> {
-    let unreadable = |source| HardwareError::Unreadable { path: path.to_owned(), source };
-    let text = fs::read_to_string(path).map_err(unreadable)?;
-    parse(&text).map_err(|reason| HardwareError::NotASetup { path: path.to_owned(), reason })
+/// When the folder cannot be read.
+pub fn stored(folder: &Path) -> Result<Folder<MeasuredSetup>, HardwareError> {
+    documents::stored(folder, parse, |setup| &setup.key)
 }
 
 /// A setup from the text of its file.
@@ -49,18 +44,30 @@ fn parse(text: &str) -> Result<MeasuredSetup, String> {
     Ok(setup)
 }
 
-/// Writes `setup` to its file in `folder`, in place of an older one; where it lies now.
+/// Changes the setup of `key` in `folder`: `change` gets what is stored now, where that can be read,
+/// and nobody else changes it meanwhile. Returns what is stored then.
 ///
 /// # Errors
 /// When it cannot be written; an older one is then still there.
-pub fn store(folder: &Path, setup: &MeasuredSetup) -> Result<PathBuf, HardwareError> {
-    documents::store(folder, &documents::file_name(&setup.key), setup)
+pub fn update(
+    folder: &Path,
+    key: &CurveKey,
+    change: impl FnOnce(Option<MeasuredSetup>) -> MeasuredSetup,
+) -> Result<MeasuredSetup, HardwareError> {
+    let path = folder.join(documents::file_name(key));
+    harmonic_fsutil::update(&path, WriteOptions::DOCUMENT, |bytes| {
+        let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let setup = change(text.and_then(|text| parse(text).ok()));
+        Ok((Some(documents::text(&path, &setup)?), setup))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use harmonic_types::{
-        Bytes, CurveKey, Divergence, Interval, KvLayout, Provenance, SetupAxis, SetupCandidate,
+        Bytes, Divergence, Interval, KvLayout, Provenance, SetupAxis, SetupCandidate,
         SetupComparison, Threads,
     };
 
@@ -102,29 +109,36 @@ mod tests {
         }
     }
 
+    fn store(folder: &Path, setup: &MeasuredSetup) -> Result<MeasuredSetup, HardwareError> {
+        update(folder, &setup.key, |_| setup.clone())
+    }
+
     #[test]
     fn a_setup_comes_back_as_it_was_stored_and_the_next_takes_its_place() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("setups");
-        assert_eq!(stored(&folder).unwrap(), []);
-        let path = store(&folder, &setup()).unwrap();
-        assert!(path.ends_with("AMD-EPYC-9R45_smollm2-135m_llama.cpp-0.1.161.json"), "{path:?}");
-        assert_eq!(stored(&folder).unwrap(), [setup()]);
+        assert_eq!(stored(&folder).unwrap(), Folder::default());
+        store(&folder, &setup()).unwrap();
+        assert!(folder.join("AMD%20EPYC%209R45_smollm2%3A135m_llama.cpp%2F0.1.161.json").exists());
+        assert_eq!(stored(&folder).unwrap().documents, [setup()]);
         let mut later = setup();
         later.key.digest = Some("ffff".to_owned());
         store(&folder, &later).unwrap();
-        assert_eq!(stored(&folder).unwrap(), [later]);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(stored(&folder).unwrap().documents, [later]);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "the setup and its lock");
     }
 
     #[test]
-    fn a_file_that_is_no_setup_is_named_with_its_fault() {
+    fn a_file_that_is_no_setup_is_skipped_and_named_with_its_fault() {
         let refused = |text: String| {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join("bad.json"), text).unwrap();
-            let error = stored(folder.path()).unwrap_err().to_string();
-            assert!(error.contains("bad.json"), "{error}");
-            error
+            store(folder.path(), &setup()).unwrap();
+            let found = stored(folder.path()).unwrap();
+            assert_eq!(found.documents, [setup()]);
+            let [skipped] = &found.skipped[..] else { panic!("{:?}", found.skipped) };
+            assert!(skipped.path.ends_with("bad.json"), "{skipped:?}");
+            skipped.reason.clone()
         };
         assert!(refused("{}".to_owned()).contains("its schema is null, not \"harmonic.setup/1\""));
         let mut none = serde_json::to_value(setup()).unwrap();
@@ -140,6 +154,6 @@ mod tests {
         let file = home.path().join("file");
         fs::write(&file, "").unwrap();
         let error = store(&file, &setup()).unwrap_err().to_string();
-        assert!(error.starts_with("cannot write") && error.contains("smollm2-135m"), "{error}");
+        assert!(error.starts_with("cannot make the folder") && error.contains("file"), "{error}");
     }
 }

@@ -1,14 +1,16 @@
 //! The API keys of this machine's owner, in `keys.toml`.
 //!
 //! Invariants: the file has fingerprints, never keys; only its owner may read it; it is replaced
-//! whole, so a reader sees the old one or the new one.
+//! whole, so a reader sees the old one or the new one; a change is made to what is in the file at
+//! that time, under its lock, so that none is lost and no removed key comes back.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use harmonic_fsutil::{WriteOptions, update};
 use harmonic_gateway::{ApiKey, Fingerprint, Keys};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +63,11 @@ impl Keyring {
                     .with_context(|| format!("cannot read the API keys in {}", path.display()));
             }
         };
-        let written: Written = toml::from_str(&text)
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> anyhow::Result<Self> {
+        let written: Written = toml::from_str(text)
             .with_context(|| format!("{} is no file of API keys", path.display()))?;
         let ring = Self { path: path.to_owned(), entries: written.keys };
         // What is wrong is said before a server would refuse everybody.
@@ -99,16 +105,18 @@ impl Keyring {
             let hint = "say whose it is, such as `laptop`";
             return Err(Failure::new(format!("{name:?} is no name for a key"), hint).into());
         }
-        if self.entries.iter().any(|entry| entry.name == name) {
-            let hint = format!("choose another name, or `harmonic keys rm {name}` first");
-            return Err(Failure::new(format!("there is a key `{name}` already"), hint).into());
-        }
         let mut secret = [0; KEY_BYTES];
         getrandom::fill(&mut secret).context("the system gives no random bytes")?;
         let key = format!("{PREFIX}{}", hex(&secret));
         let sha256 = hex(&Fingerprint::of(&key).0);
-        self.entries.push(Entry { name: name.to_owned(), sha256, per_minute });
-        self.write()?;
+        self.change(|entries| {
+            if entries.iter().any(|entry| entry.name == name) {
+                let hint = format!("choose another name, or `harmonic keys rm {name}` first");
+                return Err(Failure::new(format!("there is a key `{name}` already"), hint));
+            }
+            entries.push(Entry { name: name.to_owned(), sha256, per_minute });
+            Ok(())
+        })?;
         Ok(key)
     }
 
@@ -117,30 +125,36 @@ impl Keyring {
     /// # Errors
     /// When there is none, or the file cannot be written.
     pub fn remove(&mut self, name: &str) -> anyhow::Result<()> {
-        let before = self.entries.len();
-        self.entries.retain(|entry| entry.name != name);
-        if self.entries.len() == before {
-            let names: Vec<&str> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
+        self.change(|entries| {
+            let before = entries.len();
+            entries.retain(|entry| entry.name != name);
+            if entries.len() < before {
+                return Ok(());
+            }
+            let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
             let hint = match names.as_slice() {
                 [] => "there are no keys at all".to_owned(),
                 names => format!("there are {}", names.join(", ")),
             };
-            return Err(Failure::new(format!("there is no key `{name}`"), hint).into());
-        }
-        self.write()
+            Err(Failure::new(format!("there is no key `{name}`"), hint))
+        })
     }
 
-    fn write(&self) -> anyhow::Result<()> {
-        let failed = || format!("cannot write the API keys to {}", self.path.display());
-        let written = Written { keys: self.entries.clone() };
-        let text = toml::to_string(&written).with_context(failed)?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).with_context(failed)?;
-        // A temporary file is its owner's alone, and stays so under its new name.
-        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-        file.write_all(text.as_bytes()).with_context(failed)?;
-        file.as_file().sync_all().with_context(failed)?;
-        file.persist(&self.path).with_context(failed)?;
+    /// Changes what is in the file now, which others may have changed since it was opened.
+    fn change(
+        &mut self,
+        change: impl FnOnce(&mut Vec<Entry>) -> Result<(), Failure>,
+    ) -> anyhow::Result<()> {
+        let path = self.path.clone();
+        let changed: anyhow::Result<Self> = update(&path, WriteOptions::SECRET, |bytes| {
+            let text = std::str::from_utf8(bytes.unwrap_or_default())
+                .with_context(|| format!("{} is no file of API keys", path.display()))?;
+            let mut ring = Self::parse(&path, text)?;
+            change(&mut ring.entries)?;
+            let written = Written { keys: ring.entries.clone() };
+            Ok((Some(toml::to_string(&written)?.into_bytes()), ring))
+        });
+        *self = changed?;
         Ok(())
     }
 

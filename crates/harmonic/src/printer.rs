@@ -11,6 +11,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use console::Term;
+use harmonic_fsutil::Skipped;
 use harmonic_types::Finding;
 use serde::Serialize;
 
@@ -110,6 +111,17 @@ impl Printer {
     pub fn finding(&self, finding: &Finding) {
         self.say(&format!("{WARNING}warning{WARNING:#}: {}", finding.message));
         self.say(&format!("{HINT}hint{HINT:#}: {}", finding.hint));
+    }
+
+    /// Documents that count as absent because they cannot be read.
+    pub fn skipped(&self, skipped: &[Skipped]) {
+        for Skipped { path, reason } in skipped {
+            self.finding(&Finding::new(
+                "document-skipped",
+                format!("{} is skipped: {reason}", path.display()),
+                "mend it, or move it out of the folder",
+            ));
+        }
     }
 
     /// Why nothing more happens, with its causes and its remedy.

@@ -135,8 +135,9 @@ pub fn plan(
     settings: &Settings,
     hardware: &Hardware,
     args: &cli::Team,
+    printer: &Printer,
 ) -> anyhow::Result<Plan> {
-    plan_with(hardware, stack, &models(stack, settings)?, &options(args), settings)
+    plan_with(hardware, stack, &models(stack, settings)?, &options(args), settings, printer)
 }
 
 /// How the arguments say to plan.
@@ -168,37 +169,54 @@ pub fn models(
 /// setups of this build's engines.
 ///
 /// # Errors
-/// When a stored curve or setup cannot be read or the stack does not fit.
+/// When the folder of curves or setups cannot be read or the stack does not fit.
 pub fn plan_with(
     hardware: &Hardware,
     stack: &StackSpec,
     models: &BTreeMap<String, PlannedModel>,
     options: &PlanOptions,
     settings: &Settings,
+    printer: &Printer,
 ) -> anyhow::Result<Plan> {
-    let setups = setups(settings, &options.engine_kind)?;
+    let setups = setups(settings, &options.engine_kind, printer)?;
+    let curves = curves(settings, &options.engine_kind, printer)?;
     let options = PlanOptions { setups, ..options.clone() };
-    planned(hardware, stack, models, &options, &curves(settings)?)
+    planned(hardware, stack, models, &options, &curves)
 }
 
-/// The setups that were measured with this build's engines of a kind.
+/// The setups that were measured with this build's engines of a kind. One that cannot be read is
+/// warned of and skipped.
 ///
 /// # Errors
-/// When a stored setup cannot be read.
-pub fn setups(settings: &Settings, engine_kind: &str) -> anyhow::Result<Vec<MeasuredSetup>> {
+/// When their folder cannot be read.
+pub fn setups(
+    settings: &Settings,
+    engine_kind: &str,
+    printer: &Printer,
+) -> anyhow::Result<Vec<MeasuredSetup>> {
     let build = engines::build(engine_kind);
     let stored = setup::stored(&settings.setups)?;
-    Ok(stored.into_iter().filter(|setup| setup.key.engine == build).collect())
+    printer.skipped(&stored.skipped);
+    Ok(stored.documents.into_iter().filter(|setup| setup.key.engine == build).collect())
 }
 
-/// The paper's curves, then those measured here.
+/// The paper's curves, then those measured here with other builds of engines, then those measured
+/// with this build's: of several that fit, the planner takes the last. One that cannot be read is
+/// warned of and skipped.
 ///
 /// # Errors
-/// When a stored curve cannot be read.
-pub fn curves(settings: &Settings) -> anyhow::Result<Vec<Curve>> {
-    let mut curves = paper_curves();
-    curves.extend(curve::stored(&settings.curves)?);
-    Ok(curves)
+/// When their folder cannot be read.
+pub fn curves(
+    settings: &Settings,
+    engine_kind: &str,
+    printer: &Printer,
+) -> anyhow::Result<Vec<Curve>> {
+    let build = engines::build(engine_kind);
+    let stored = curve::stored(&settings.curves)?;
+    printer.skipped(&stored.skipped);
+    let (own, others): (Vec<_>, Vec<_>) =
+        stored.documents.into_iter().partition(|curve| curve.key.engine == build);
+    Ok([paper_curves(), others, own].concat())
 }
 
 /// Plans with exactly this knowledge.

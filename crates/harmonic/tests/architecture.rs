@@ -7,18 +7,19 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 14] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 15] = [
     ("types", &[]),
+    ("fsutil", &[]),
     ("laws", &["types"]),
     ("stack", &["types"]),
-    ("hardware", &["types"]),
-    ("models", &["types"]),
+    ("hardware", &["types", "fsutil"]),
+    ("models", &["types", "fsutil"]),
     ("planner", &["types", "laws"]),
     ("sched", &["types"]),
     ("api", &["types"]),
     ("engine", &["types", "laws", "sched", "api"]),
     ("llama", &["types", "engine"]),
-    ("launcher", &["types", "engine"]),
+    ("launcher", &["types", "fsutil", "engine"]),
     ("gateway", &["types", "api", "engine"]),
     ("bench", &["types", "laws", "api"]),
     ("report", &["types"]),

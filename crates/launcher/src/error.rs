@@ -1,9 +1,9 @@
 //! Why there is no deployment, or no record of it.
 
-use std::io;
 use std::path::PathBuf;
 
 use harmonic_engine::EngineError;
+use harmonic_fsutil::FileError;
 use harmonic_types::Bytes;
 
 /// Why there is no deployment. Nothing runs after any of these.
@@ -76,26 +76,25 @@ pub enum RunError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// What went wrong.
         #[source]
-        source: io::Error,
+        source: FileError,
     },
     /// It cannot be read.
     #[error("cannot read {}, where running deployments are recorded", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// What went wrong.
         #[source]
-        source: io::Error,
+        source: FileError,
     },
     /// It is not what was written.
-    #[error("{} is no record of a deployment: delete it", path.display())]
+    #[error("{} is no record of a deployment ({reason}): delete it", path.display())]
     Broken {
         /// The file.
         path: PathBuf,
         /// What is wrong in it.
-        #[source]
-        source: serde_json::Error,
+        reason: String,
     },
 }

@@ -29,12 +29,31 @@ impl ProcessMark {
     ///
     /// # Errors
     /// When it has ended already, or belongs to somebody else.
+    #[cfg(target_os = "linux")]
+    pub fn ask_to_end(&self) -> io::Result<()> {
+        use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+        let pid = number(self.pid).ok_or(io::ErrorKind::NotFound)?;
+        let process = pidfd_open(pid, PidfdFlags::empty())?;
+        // After the descriptor was opened: the process of the mark is older, so if it is there
+        // still, the descriptor is of no other, and stays so whoever gets the number next.
+        if !self.runs() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(pidfd_send_signal(process, Signal::TERM)?)
+    }
+
+    /// Asks it to end (SIGTERM), by its number: this system has no descriptors of processes.
+    ///
+    /// # Errors
+    /// When it has ended already, or belongs to somebody else.
+    #[cfg(not(target_os = "linux"))]
     pub fn ask_to_end(&self) -> io::Result<()> {
         if !self.runs() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let process = number(self.pid).ok_or(io::ErrorKind::NotFound)?;
-        Ok(rustix::process::kill_process(process, rustix::process::Signal::TERM)?)
+        let pid = number(self.pid).ok_or(io::ErrorKind::NotFound)?;
+        Ok(rustix::process::kill_process(pid, rustix::process::Signal::TERM)?)
     }
 }
 

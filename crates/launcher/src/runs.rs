@@ -1,13 +1,16 @@
 //! The record on disk of the deployments that run: a file for each port.
 //!
 //! Invariants: no half file under a final name; a record counts only while the process that wrote
-//! it runs, so one that was killed leaves nothing that has to be cleaned up.
+//! it runs, so one that was killed leaves nothing that has to be cleaned up; a record is removed
+//! only by whom it is of, under the lock of the folder; a broken record hides no other.
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
+use harmonic_fsutil::{
+    FileError, FileLock, Folder, MAX_DOCUMENT, WriteOptions, read, read_folder, replace,
+};
 use harmonic_types::AgentName;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +69,8 @@ pub struct Runs {
 /// A record that stands as long as this is held.
 #[derive(Debug)]
 pub struct Recorded {
-    path: PathBuf,
+    runs: Runs,
+    port: u16,
     process: ProcessMark,
 }
 
@@ -82,38 +86,30 @@ impl Runs {
     /// When the file cannot be written.
     pub fn record(&self, run: &Run) -> Result<Recorded, RunError> {
         let path = self.path(run.port);
-        let write = || -> io::Result<()> {
-            fs::create_dir_all(&self.folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            serde_json::to_writer_pretty(&mut file, run)?;
-            file.flush()?;
-            file.persist(&path)?;
-            Ok(())
+        let write = || -> Result<(), FileError> {
+            let _lock = self.lock()?;
+            let text = serde_json::to_vec_pretty(run).map_err(|error| FileError::Io {
+                action: "write",
+                path: path.clone(),
+                source: error.into(),
+            })?;
+            replace(&path, &text, WriteOptions::TRANSIENT)
         };
         write().map_err(|source| RunError::Write { path: path.clone(), source })?;
-        Ok(Recorded { path, process: run.process.clone() })
+        Ok(Recorded { runs: self.clone(), port: run.port, process: run.process.clone() })
     }
 
-    /// Those that run, by port.
+    /// Those that run, by port, and the records that could not be read.
     ///
     /// # Errors
-    /// When the folder or a record cannot be read.
-    pub fn running(&self) -> Result<Vec<Run>, RunError> {
-        let failed = |source| RunError::Read { path: self.folder.clone(), source };
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
-        };
-        let mut runs = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(failed)?.path();
-            if path.extension().is_some_and(|extension| extension == "json") {
-                runs.extend(read(&path)?.filter(|run| run.process.runs()));
-            }
-        }
-        runs.sort_by_key(|run| run.port);
-        Ok(runs)
+    /// When the folder cannot be read.
+    pub fn running(&self) -> Result<Folder<Run>, RunError> {
+        let found = read_folder(&self.folder, "json", |_, text| parse(text));
+        let mut found =
+            found.map_err(|source| RunError::Read { path: self.folder.clone(), source })?;
+        found.documents.retain(|run| run.process.runs());
+        found.documents.sort_by_key(|run| run.port);
+        Ok(found)
     }
 
     /// The one that runs on `port`.
@@ -121,37 +117,44 @@ impl Runs {
     /// # Errors
     /// When its record cannot be read.
     pub fn on(&self, port: u16) -> Result<Option<Run>, RunError> {
-        Ok(read(&self.path(port))?.filter(|run| run.process.runs()))
+        let path = self.path(port);
+        let text = read(&path, MAX_DOCUMENT)
+            .map_err(|source| RunError::Read { path: path.clone(), source })?;
+        let Some(text) = text else { return Ok(None) };
+        let run = parse(&String::from_utf8_lossy(&text))
+            .map_err(|reason| RunError::Broken { path, reason })?;
+        Ok(run.filter(|run| run.process.runs()))
     }
 
     fn path(&self, port: u16) -> PathBuf {
         self.folder.join(format!("{port}.json"))
     }
+
+    fn lock(&self) -> Result<FileLock, FileError> {
+        FileLock::wait(&self.folder.join(".lock"))
+    }
 }
 
-/// `None` where there is no file, or one of another version, which that version looks after.
-fn read(path: &Path) -> Result<Option<Run>, RunError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(RunError::Read { path: path.to_owned(), source }),
-    };
-    let broken = |source| RunError::Broken { path: path.to_owned(), source };
-    let document: serde_json::Value = serde_json::from_str(&text).map_err(broken)?;
+/// `None` for a record of another version, which that version looks after.
+fn parse(text: &str) -> Result<Option<Run>, String> {
+    let document: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| error.to_string())?;
     if document["schema"] != Run::SCHEMA {
         return Ok(None);
     }
-    serde_json::from_value(document).map(Some).map_err(broken)
+    serde_json::from_value(document).map(Some).map_err(|error| error.to_string())
 }
 
 impl Drop for Recorded {
     fn drop(&mut self) {
+        // Nobody records between the look and the removal. What stays is not believed: its process
+        // is gone.
+        let Ok(_lock) = self.runs.lock() else { return };
         // Another deployment may have the port by now, and its record the name.
-        if let Ok(Some(run)) = read(&self.path)
+        if let Ok(Some(run)) = self.runs.on(self.port)
             && run.process == self.process
         {
-            // What stays is not believed: its process is gone.
-            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(self.runs.path(self.port));
         }
     }
 }

@@ -20,6 +20,9 @@ pub enum ModelError {
         /// The system's answer.
         source: io::Error,
     },
+    /// A record could not be written.
+    #[error(transparent)]
+    File(#[from] harmonic_fsutil::FileError),
     /// The given file does not exist.
     #[error("{0} does not exist: check the path, or pull a model with `harmonic models pull NAME`")]
     Missing(PathBuf),

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use harmonic_fsutil::{WriteOptions, replace};
 use harmonic_hardware::curve;
 use harmonic_report::{csv, html, markdown, png, scaling};
 use harmonic_types::{BenchRun, Curve, CurvePoint, Provenance, Series};
@@ -36,15 +37,7 @@ pub fn folder(run: &BenchRun, folder: &Path) -> anyhow::Result<()> {
 
 /// Writes a file whole or not at all.
 fn file(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-    let path = folder.join(name);
-    // Not a temporary file of the usual kind, which others may not read: reports are to be shown.
-    let beside = folder.join(format!("{name}.{}.part", std::process::id()));
-    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &path));
-    if written.is_err() {
-        // What cannot be removed either is never read.
-        let _ = fs::remove_file(&beside);
-    }
-    written.with_context(|| format!("cannot write {}", path.display()))
+    Ok(replace(&folder.join(name), bytes, WriteOptions::DOCUMENT)?)
 }
 
 /// A folder for a run that began at `unix_ms`: named after the time, so that they sort.

@@ -77,7 +77,7 @@ impl Session {
         if args.team.engine.needs_models() {
             team::pull_missing(&stack, settings, &hardware, args.yes, printer, stop).await?;
         }
-        let plan = team::plan(&stack, settings, &hardware, &args.team)?;
+        let plan = team::plan(&stack, settings, &hardware, &args.team, printer)?;
         let asked = loads::of_plan(&plan, &args.agent)?;
         let behind = behind::of_plan(&plan, &asked, &hardware, settings)?;
         printer.say(&format!("stack {}: {}", plan.stack, view::plan::sharing(&plan)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use harmonic_planner::{PlanOptions, PlannedModel};
 use harmonic_types::{
-    AgentName, Curve, CurveKey, Hardware, KvLayout, MeasuredSetup, Plan, Provenance,
+    AgentName, Curve, CurveKey, Hardware, KvLayout, MeasuredSetup, Plan, Provenance, SetupAxis,
     SetupComparison, StackSpec, Threads,
 };
 
@@ -59,9 +59,10 @@ impl<'a> Subject<'a> {
         model: &str,
     ) -> anyhow::Result<Self> {
         let models = team::models(stack, desk.settings)?;
-        let curves = team::curves(desk.settings)?;
-        let engine = engines::build(desk.args.team.engine.kind());
-        let stored = team::setups(desk.settings, desk.args.team.engine.kind())?;
+        let kind = desk.args.team.engine.kind();
+        let curves = team::curves(desk.settings, kind, desk.printer)?;
+        let engine = engines::build(kind);
+        let stored = team::setups(desk.settings, kind, desk.printer)?;
         let (known, others): (Vec<_>, Vec<_>) =
             stored.into_iter().partition(|setup| setup.key.model == model);
         let agents = stack.agents.iter().filter(|agent| agent.model == model).cloned();
@@ -78,7 +79,7 @@ impl<'a> Subject<'a> {
         let of_this_file = |setup: &MeasuredSetup| {
             setup.key.machine == key.machine && setup.key.digest == key.digest
         };
-        let known = known.into_iter().find(of_this_file);
+        let known = known.into_iter().rfind(of_this_file);
         let setup = known.unwrap_or_else(|| MeasuredSetup {
             schema: MeasuredSetup::SCHEMA.to_owned(),
             key,
@@ -160,15 +161,27 @@ impl<'a> Subject<'a> {
         self.models.insert(self.model.clone(), model);
     }
 
-    /// Keeps what came of a comparison, in place of an earlier one of its kind.
+    /// Keeps what came of a comparison, in place of an earlier one of its kind. What another process
+    /// compared of the same file meanwhile is kept too.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn keep(&mut self, comparison: SetupComparison) -> anyhow::Result<()> {
-        self.setup.parallel = self.parallel;
-        self.setup.comparisons.retain(|earlier| earlier.axis != comparison.axis);
-        self.setup.comparisons.push(comparison);
-        harmonic_hardware::setup::store(&self.desk.settings.setups, &self.setup)?;
+        let own = self.setup.clone();
+        let setups = &self.desk.settings.setups;
+        self.setup = harmonic_hardware::setup::update(setups, &own.key, |stored| {
+            let same_file = |stored: &MeasuredSetup| stored.key == own.key;
+            let mut setup = stored.filter(same_file).unwrap_or_else(|| own.clone());
+            match comparison.axis {
+                SetupAxis::Formats => {}
+                SetupAxis::Layouts => setup.kv_layout = own.kv_layout,
+                SetupAxis::Threads => setup.threads = own.threads,
+            }
+            setup.parallel = self.parallel;
+            setup.comparisons.retain(|earlier| earlier.axis != comparison.axis);
+            setup.comparisons.push(comparison);
+            setup
+        })?;
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ pub async fn run(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    let client = server(args, settings)?;
+    let client = server(args, settings, printer)?;
     let agents = stop.or(client.models()).await?.map_err(|error| unreachable(error, &client))?;
     check(&args.agent, &agents)?;
     let talk = Conversation::new(args.agent.clone(), args.system.clone(), args.thinking());
@@ -39,11 +39,13 @@ pub async fn run(
 }
 
 /// The server that is named, else the team that runs here.
-fn server(args: &Chat, settings: &Settings) -> anyhow::Result<Client> {
+fn server(args: &Chat, settings: &Settings, printer: &Printer) -> anyhow::Result<Client> {
     if let Some(url) = &args.url {
         return Ok(settings.client(url)?);
     }
-    let runs = settings.runs.running()?;
+    let found = settings.runs.running()?;
+    printer.skipped(&found.skipped);
+    let runs = found.documents;
     let usual = runs.iter().find(|run| run.port == settings.port);
     match (usual, runs.as_slice()) {
         (Some(run), _) | (None, [run]) => Ok(settings.client(&run.url)?),

@@ -47,7 +47,7 @@ pub async fn run(
     };
     let stack = team::stack(&team, settings)?;
     team::pull_missing(&stack, settings, &hardware, true, printer, stop).await?;
-    let plan = team::plan(&stack, settings, &hardware, &team)?;
+    let plan = team::plan(&stack, settings, &hardware, &team, printer)?;
     for engine in &plan.engines {
         let (model, format) = (&engine.model, &engine.format);
         printer.data(&format!("  {model} as {format}, {} of weights", engine.weights_bytes))?;

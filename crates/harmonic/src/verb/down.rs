@@ -28,7 +28,9 @@ pub async fn run(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    let runs = chosen(args, settings.runs.running()?)?;
+    let runs = settings.runs.running()?;
+    printer.skipped(&runs.skipped);
+    let runs = chosen(args, runs.documents)?;
     for run in &runs {
         ask_to_end(run)?;
     }

@@ -28,7 +28,7 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
     if args.table {
         return table(args, &stack, &models, &options, printer);
     }
-    let plan = team::plan_with(&hardware, &stack, &models, &options, settings)?;
+    let plan = team::plan_with(&hardware, &stack, &models, &options, settings, printer)?;
     if let Some(kind) = args.emit {
         return emit::deliver(&plan, kind, args.out.as_deref(), printer);
     }

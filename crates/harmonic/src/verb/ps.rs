@@ -52,7 +52,8 @@ pub struct Team {
 
 pub async fn run(args: &Ps, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
     let runs = settings.runs.running()?;
-    let teams = join_all(runs.into_iter().map(look)).await;
+    printer.skipped(&runs.skipped);
+    let teams = join_all(runs.documents.into_iter().map(look)).await;
     if args.json {
         printer.json(&Running { schema: "harmonic.ps/1", teams })?;
     } else if teams.is_empty() {

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use harmonic_launcher::{ProcessMark, Run, RunAgent};
+use harmonic_fsutil::Skipped;
+use harmonic_launcher::{ProcessMark, Run, RunAgent, RunError};
 use harmonic_types::{Finding, Plan};
 
 use crate::cli::Up;
@@ -24,8 +25,12 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let port = args.port.unwrap_or(settings.port);
-    if let Some(run) = settings.runs.on(port)? {
-        return Err(taken(&run).into());
+    match settings.runs.on(port) {
+        Ok(Some(run)) => return Err(taken(&run).into()),
+        Ok(None) => {}
+        // Whether the port is taken shows when it is bound, and the record is replaced then.
+        Err(RunError::Broken { path, reason }) => printer.skipped(&[Skipped { path, reason }]),
+        Err(error) => return Err(error.into()),
     }
     if args.log_to.is_some() {
         detached::settle().context("--log-to is for `up --detach` alone")?;
@@ -82,7 +87,7 @@ async fn make(
     if args.team.engine.needs_models() {
         team::pull_missing(&stack, settings, &hardware, args.yes, printer, stop).await?;
     }
-    team::plan(&stack, settings, &hardware, &args.team)
+    team::plan(&stack, settings, &hardware, &args.team, printer)
 }
 
 fn read(path: &Path) -> anyhow::Result<Plan> {

@@ -109,6 +109,78 @@ fn several_teams_are_told_apart_by_their_ports() {
     assert_eq!(down.code, Some(0), "{down:?}");
 }
 
+/// They race for one port: one gets it, and each of the others says why it did not, from its own log.
+#[test]
+fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
+    let owner = Owner::new();
+    let port = free_port();
+    let racers: Vec<_> = (0..6)
+        .map(|_| {
+            let mut up = owner.0.harmonic(["up", "--detach", "--port", &port]);
+            up.args(TEAM).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let ended = racers.into_iter().map(|racer| racer.wait_with_output().unwrap());
+    let (won, lost): (Vec<_>, Vec<_>) = ended.partition(|output| output.status.success());
+    assert_eq!((won.len(), lost.len()), (1, 5), "{lost:?}");
+    for output in lost {
+        let said = text(output.stderr);
+        let reasons = [format!("uses the port {port}"), format!("port {port} already")];
+        assert!(reasons.iter().any(|reason| said.contains(reason)), "{said}");
+        if let Some(log) = said.lines().find_map(|line| line.split("all of them: ").nth(1)) {
+            // Later starts may have removed the oldest logs of those that ended.
+            let log = std::fs::read_to_string(log).unwrap_or(said.clone());
+            assert!(log.contains(&reasons[0]) || log.contains(&reasons[1]), "{log}");
+        }
+    }
+    let teams = owner.teams();
+    let [team] = teams.as_slice() else { panic!("{teams:?}") };
+    let log = std::fs::read_to_string(team["log"].as_str().unwrap()).unwrap();
+    assert!(log.contains(team["url"].as_str().unwrap()), "{log}");
+    assert!(!log.contains("error"), "{log}");
+}
+
+#[test]
+fn old_logs_go_and_that_of_a_team_that_runs_stays() {
+    let owner = Owner::new();
+    let logs = owner.0.home().join(".local/state/harmonic/logs");
+    assert_eq!(owner.detach().code, Some(0));
+    let teams = owner.teams();
+    let running = teams[0]["log"].as_str().unwrap();
+    // Newer than that of the team that runs, and of teams that ended.
+    for n in 0..9 {
+        std::fs::write(logs.join(format!("any-{n}.log")), "").unwrap();
+    }
+    assert_eq!(owner.detach().code, Some(0));
+    let left: Vec<_> = std::fs::read_dir(&logs).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(left.iter().any(|path| path.to_str() == Some(running)), "{left:?}");
+    let ended = left.iter().filter(|path| std::fs::read(path).unwrap().is_empty());
+    assert_eq!(ended.count(), 4 + 1, "four logs and the lock: {left:?}");
+}
+
+#[test]
+fn a_broken_record_hides_no_team() {
+    let owner = Owner::new();
+    let up = owner.detach();
+    assert_eq!(up.code, Some(0), "{up:?}");
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let record = format!(".local/state/harmonic/runs/{port}.json");
+    owner.0.file(&record, "{\"schema\": \"harmonic.run/1\"}");
+    let skipped = format!("runs/{port}.json is skipped");
+    assert_eq!(owner.teams().len(), 1);
+    let people = owner.run(["ps"]);
+    assert!(people.err.contains(&skipped), "{people:?}");
+    let asked = owner.run(["chat", "coder", "Say something."]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    let mut up = owner.0.harmonic(["up", "--detach", "--port", &port]);
+    ran(up.args(TEAM)).fails_with(&skipped);
+    let down = owner.run(["down"]);
+    assert_eq!(down.code, Some(0), "{down:?}");
+    assert!(down.err.contains(&skipped), "{down:?}");
+}
+
 #[test]
 fn nothing_runs_and_nothing_can_be_stopped_or_asked() {
     let user = User::new();
@@ -128,7 +200,8 @@ fn a_team_that_does_not_start_in_the_background_says_why() {
     ran(up.args(TEAM)).refuses(&[
         "the team did not start",
         "uses the port",
-        &format!("{port}.log"),
+        &format!("{port}-"),
+        ".log",
     ]);
     let path = user.file("plan.json", "{}").display().to_string();
     user.run(["up", "--detach", "--plan", &path]).refuses(&["plan.json is not a plan"]);

@@ -1,5 +1,7 @@
 //! API keys: made, listed, removed, and asked for.
 
+use std::process::Stdio;
+
 use harmonic_api::{Client, ClientError};
 
 use crate::harness::{Server, User, ran};
@@ -34,6 +36,39 @@ fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
     let left = user.run(["keys", "list", "--json"]).json();
     assert_eq!(left["keys"].as_array().unwrap().len(), 1);
     assert_eq!(left["keys"][0]["name"], "phone");
+}
+
+/// Of writers at the same time none is lost, and no removed key comes back.
+#[test]
+fn keys_that_are_added_and_removed_at_once_are_all_kept_and_all_gone() {
+    let user = User::new();
+    let all_at_once = |changes: Vec<[String; 2]>| {
+        let started: Vec<_> = changes
+            .iter()
+            .map(|[verb, name]| {
+                let mut command = user.harmonic(["keys", verb, name]);
+                command.stdout(Stdio::null()).spawn().unwrap()
+            })
+            .collect();
+        for mut child in started {
+            assert!(child.wait().unwrap().success());
+        }
+    };
+    let names = || {
+        let list = user.run(["keys", "list", "--json"]).json();
+        let keys = list["keys"].as_array().unwrap().iter();
+        let mut names: Vec<_> = keys.map(|key| key["name"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let keys = |name: &str| (10..30).map(|n| format!("{name}-{n}")).collect::<Vec<_>>();
+    let change = |verb: &str, name: String| [verb.to_owned(), name];
+    all_at_once(keys("old").into_iter().map(|name| change("add", name)).collect());
+    assert_eq!(names(), keys("old"));
+    let removed = keys("old").into_iter().map(|name| change("rm", name));
+    let added = keys("new").into_iter().map(|name| change("add", name));
+    all_at_once(removed.zip(added).flat_map(|(rm, add)| [rm, add]).collect());
+    assert_eq!(names(), keys("new"));
 }
 
 #[test]

@@ -272,13 +272,19 @@ fn a_curve_that_was_measured_here_wins() {
     let curve = serde_json::json!({
         "schema": "harmonic.curve/1",
         "key": {"machine": "dgx-spark", "model": "smollm2:135m", "digest": digest,
-                "format": "F16", "engine": "llama.cpp/11434", "context": 2048},
+                "format": "F16", "engine": harmonic_llama::BUILD, "context": 2048},
         "points": [{"parallel": 1, "tok_s": 87.0}, {"parallel": 20, "tok_s": 329.0}],
         "sweet_spot": 20,
         "provenance": "measured",
     });
     std::fs::write(curves.join("mine.json"), curve.to_string()).unwrap();
+    // Of another build, and of a name that sorts behind: the present build's counts.
+    let mut other = curve.clone();
+    other["key"]["engine"] = "llama.cpp/0.0.1".into();
+    other["sweet_spot"] = 1.into();
+    std::fs::write(curves.join("zz-other.json"), other.to_string()).unwrap();
     let plan = plan();
+    assert_eq!(plan["curves"][0]["key"]["engine"], harmonic_llama::BUILD);
     assert_eq!(plan["curves"][0]["provenance"], "measured");
     assert_eq!(
         (&plan["hardware"]["peak_parallel"], &plan["max_in_flight"]),
@@ -288,11 +294,18 @@ fn a_curve_that_was_measured_here_wins() {
 }
 
 #[test]
-fn a_stored_curve_that_is_none_is_not_passed_over() {
+fn a_stored_curve_or_setup_that_is_none_is_skipped_with_a_warning_that_names_it() {
     let user = User::new();
-    std::fs::create_dir_all(user.home().join(".local/share/harmonic/curves")).unwrap();
-    user.file(".local/share/harmonic/curves/mine.json", "{}");
-    user.run(["plan"]).refuses(&["mine.json", "its schema is null"]);
+    for folder in ["curves", "setups"] {
+        let folder = format!(".local/share/harmonic/{folder}");
+        std::fs::create_dir_all(user.home().join(&folder)).unwrap();
+        user.file(&format!("{folder}/mine.json"), "{}");
+    }
+    let planned = user.run(["plan", "--hardware", "dgx-spark"]);
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    for word in ["curves/mine.json is skipped", "setups/mine.json is skipped", "schema is null"] {
+        assert!(planned.err.contains(word), "{planned:?}");
+    }
 }
 
 #[test]

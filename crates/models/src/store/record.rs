@@ -1,9 +1,10 @@
 //! What is written down about a model: `names/<name>.json`.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
+use harmonic_fsutil::{WriteOptions, replace};
 use harmonic_types::{Bytes, Divergence};
 use serde::{Deserialize, Serialize};
 
@@ -81,16 +82,7 @@ impl Record {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-        let mut builder = tempfile::Builder::new();
-        // Temporary files are private; what stays may be read by whom the umask allows.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder.path()).map_err(ModelError::io("write", path))?;
-        file.write_all(&text)
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(ModelError::io("write", path))?;
-        file.persist(path).map_err(|error| ModelError::io("write", path)(error.error))?;
-        folder.sync()
+        Ok(replace(path, &text, WriteOptions::DOCUMENT)?)
     }
 }
 

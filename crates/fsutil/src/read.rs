@@ -1,0 +1,58 @@
+//! Reading and opening without following links, blocking, or running out of memory.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::FileError;
+
+/// Bytes of a document at most: 16 MiB, some hundred times the longest that is written.
+pub const MAX_DOCUMENT: u64 = 16 << 20;
+
+/// The content of the regular file at `path`; `None` where there is no file.
+///
+/// # Errors
+/// When it is a link, no regular file, longer than `limit`, or cannot be read.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let file = match open(path, OFlags::RDONLY, Mode::empty(), "read") {
+        Ok(file) => file,
+        Err(error) if error.kind() == Some(io::ErrorKind::NotFound) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    // One more than allowed: the file may grow while it is read.
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(FileError::io("read", path))?;
+    let length = bytes.len() as u64;
+    if length > limit {
+        return Err(FileError::TooLong { path: path.to_owned(), bytes: length, limit });
+    }
+    Ok(Some(bytes))
+}
+
+/// Opens a regular file. `NONBLOCK` has no effect on one, and keeps a pipe from holding us up.
+pub(crate) fn open(
+    path: &Path,
+    flags: OFlags,
+    mode: Mode,
+    action: &'static str,
+) -> Result<File, FileError> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, mode) {
+        Ok(descriptor) => File::from(descriptor),
+        // FreeBSD says MLINK of a link.
+        Err(Errno::LOOP | Errno::MLINK) => return Err(FileError::Link { path: path.to_owned() }),
+        // A pipe without a reader; a folder opened to be written to.
+        Err(Errno::NXIO | Errno::ISDIR) => {
+            return Err(FileError::NotAFile { path: path.to_owned() });
+        }
+        Err(error) => return Err(FileError::io(action, path)(error.into())),
+    };
+    let metadata = file.metadata().map_err(FileError::io(action, path))?;
+    if !metadata.is_file() {
+        return Err(FileError::NotAFile { path: path.to_owned() });
+    }
+    Ok(file)
+}
