@@ -27,7 +27,7 @@ mod stream;
 pub use error::ClientError;
 pub use health::{EngineHealth, ServerHealth};
 pub use ollama::OllamaStream;
-pub use slots::{AgentSlots, EngineSlots};
+pub use slots::{AgentSlots, EngineIdentity, EngineSlots};
 pub use stream::{ChatEvent, ChatStream};
 
 /// How long a connection may take to be made. The answer itself may take as long as it does: a

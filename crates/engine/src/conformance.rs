@@ -25,6 +25,7 @@ use harmonic_types::{
 
 use crate::engine::Engine;
 use crate::generation::Generation;
+use crate::identity::Identity;
 use crate::local::{LocalConfig, ServedAgent};
 
 pub use company::Difference;
@@ -81,6 +82,7 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         id: "conformance".to_owned(),
         model: "conformance".to_owned(),
         kind: "under test".to_owned(),
+        identity: Identity::default(),
         agents: vec![
             agent("first", Tier::Executive, first),
             agent("second", Tier::Specialists, slots - first),

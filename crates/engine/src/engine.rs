@@ -9,6 +9,7 @@ use harmonic_types::{AgentName, Bytes, Prompt, Refused, Request, Tokens};
 use serde::Serialize;
 
 use crate::generation::Generation;
+use crate::identity::Identity;
 
 /// One copy of some weights, serving its agents in one batch.
 pub trait Engine: Send + Sync {
@@ -106,6 +107,8 @@ pub struct EngineStatus {
     pub model: String,
     /// Kind and build (`llama.cpp`, `sim`).
     pub kind: String,
+    /// What it runs.
+    pub identity: Identity,
     /// Whether it can serve.
     pub health: Health,
     /// What it holds.

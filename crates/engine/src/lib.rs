@@ -20,6 +20,7 @@ pub mod device;
 pub mod drive;
 pub mod engine;
 pub mod generation;
+mod identity;
 pub mod local;
 pub mod machine;
 pub mod sampling;
@@ -31,6 +32,7 @@ pub use engine::{
     ReslotError,
 };
 pub use generation::{Cancel, Generation, Granted};
+pub use identity::Identity;
 /// The scheduler's terms that a machine is written in.
 pub use harmonic_sched::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
 pub use local::{Local, LocalConfig, Seat, ServedAgent, shared_device};

@@ -224,6 +224,7 @@ impl Engine for Local {
             id: config.id.clone(),
             model: config.model.clone(),
             kind: config.kind.clone(),
+            identity: config.identity.clone(),
             health: board.health,
             allocation: board.allocation,
             sequences: config.sequences,

@@ -10,7 +10,7 @@ use harmonic_engine::clock::VirtualClock;
 use harmonic_engine::sampling::Samplers;
 use harmonic_engine::sim::{self, Arrival, Served, SimMachine, SimVocabulary, simulate};
 use harmonic_engine::{
-    Allocation, Batch, CacheOp, Drained, Engine, Health, Local, LocalConfig, Machine, MachineError,
+    Allocation, Batch, CacheOp, Drained, Engine, Health, Identity, Local, LocalConfig, Machine, MachineError,
     Outcome, ServedAgent, Token, conformance,
 };
 use harmonic_laws::step::{StepLoad, step_time};
@@ -136,6 +136,7 @@ async fn dies(panics: bool) -> String {
         id: "mortal".to_owned(),
         model: "sim".to_owned(),
         kind: "sim".to_owned(),
+        identity: Identity::default(),
         agents: vec![agent("only")],
         threads: 1,
         sequences: 1,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use harmonic_engine::{AgentUse, EngineStatus};
+use harmonic_engine::{AgentUse, EngineStatus, Identity};
 use serde::Serialize;
 
 use crate::card::public_model_name;
@@ -29,6 +29,9 @@ struct Report {
 struct EngineSlots {
     id: String,
     model: String,
+    /// What a measurement of it is valid for.
+    #[serde(flatten)]
+    identity: Identity,
     /// As in `/health`.
     state: &'static str,
     /// Sequences it can run at once.
@@ -58,6 +61,7 @@ impl From<EngineStatus> for EngineSlots {
             queued: sum(|agent| agent.queued),
             id: status.id,
             model: public_model_name(&status.model).into_owned(),
+            identity: status.identity,
             agents: status.agents,
         }
     }

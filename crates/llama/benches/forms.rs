@@ -13,7 +13,7 @@ use futures::future::join_all;
 use harmonic_engine::chat::Vocabulary;
 use harmonic_engine::constraint::Grammars;
 use harmonic_engine::sampling::Sampler;
-use harmonic_engine::{Engine, Local, LocalConfig, ServedAgent};
+use harmonic_engine::{Engine, Identity, Local, LocalConfig, ServedAgent};
 use harmonic_llama::{LlamaSetup, Model, spawn};
 use harmonic_types::{
     AgentName, AgentSpec, Attention, Bytes, Format, KvLayout, KvType, Message, Request, RequestId,
@@ -121,6 +121,7 @@ fn start(path: &Path, threads: u32, level: u32) -> Local {
         id: "forms".to_owned(),
         model: "model".to_owned(),
         kind: "bench".to_owned(),
+        identity: Identity::default(),
         agents: vec![agent],
         threads,
         sequences: level,

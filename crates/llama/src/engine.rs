@@ -9,6 +9,7 @@ use harmonic_types::{Attention, EnginePlan, KvLayout, KvType};
 
 use crate::machine::LlamaMachine;
 use crate::model::Model;
+use crate::version::BUILD;
 
 /// What llama.cpp must know of a planned engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,10 @@ impl LlamaSetup {
 ///
 /// # Errors
 /// When the file cannot be loaded or the context not be created.
-pub fn spawn(setup: LlamaSetup, config: LocalConfig) -> Result<Local, EngineError> {
+pub fn spawn(setup: LlamaSetup, mut config: LocalConfig) -> Result<Local, EngineError> {
+    BUILD.clone_into(&mut config.identity.build);
+    // As the context is made: a plan is what was wanted.
+    (config.identity.kv_layout, config.identity.kv_type) = (setup.kv_layout, setup.kv_type);
     let model = Model::load(&setup.path)?;
     let vocabulary = Arc::new(model.clone());
     Local::spawn(config, vocabulary, move |seat| {

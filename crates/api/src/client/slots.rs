@@ -1,5 +1,6 @@
 //! Who has which slots on our own server.
 
+use harmonic_types::{KvLayout, KvType};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, ClientError};
@@ -11,8 +12,26 @@ pub struct EngineSlots {
     pub id: String,
     /// Base model.
     pub model: String,
+    /// What it runs; `None` of a server that is too old to say.
+    #[serde(flatten)]
+    pub identity: Option<EngineIdentity>,
     /// Its agents, in the order of the plan.
     pub agents: Vec<AgentSlots>,
+}
+
+/// What an engine runs, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineIdentity {
+    /// sha256 of the model file; `None` where it does not know.
+    pub digest: Option<String>,
+    /// Weight format.
+    pub format: String,
+    /// Kind and build of the engine.
+    pub build: String,
+    /// Layout of the KV cache.
+    pub kv_layout: KvLayout,
+    /// Element type of the KV cache.
+    pub kv_type: KvType,
 }
 
 /// One agent of an engine.

@@ -4,6 +4,7 @@ use harmonic_sched::{AgentShare, SchedConfig, guarantees};
 use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
 
 use crate::device::{DevicePlace, SharedDevice};
+use crate::identity::Identity;
 
 /// One agent as its engine serves it.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,8 @@ pub struct LocalConfig {
     pub model: String,
     /// Kind and build, for people.
     pub kind: String,
+    /// What a measurement of it is valid for.
+    pub identity: Identity,
     /// Its agents.
     pub agents: Vec<ServedAgent>,
     /// Threads of the engine, for what is computed beside the machine (sampling).
@@ -63,6 +66,7 @@ impl LocalConfig {
             id: engine.id.clone(),
             model: engine.model.clone(),
             kind: engine.kind.clone(),
+            identity: Identity::of(engine),
             agents: served
                 .map(|agent| ServedAgent {
                     spec: agent.spec.clone(),

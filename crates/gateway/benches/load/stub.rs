@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use harmonic_engine::{
     AgentSlots, Allocation, Cancel, Drained, Engine, EngineError, EngineStatus, Generation,
-    Granted, Health, ReslotError,
+    Granted, Health, Identity, ReslotError,
 };
 use harmonic_types::{AgentName, Event, FinishReason, Prompt, Refused, Request, Tokens, Usage};
 use tokio::sync::mpsc;
@@ -108,6 +108,7 @@ impl Engine for Stub {
             id: "stub".to_owned(),
             model: "stub".to_owned(),
             kind: "stub".to_owned(),
+            identity: Identity::default(),
             health: Health::Ready,
             allocation: Allocation::default(),
             sequences: 0,

@@ -7,10 +7,10 @@ use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use harmonic_engine::{
     AgentSlots, AgentUse, Allocation, Cancel, Drained, Engine, EngineError, EngineStatus,
-    Generation, Granted, Health, ReslotError,
+    Generation, Granted, Health, Identity, ReslotError,
 };
 use harmonic_types::{
-    AgentName, Event, FinishReason, Prompt, Refused, Request, TokenLogprob, Tokens, Usage,
+    AgentName, Event, FinishReason, KvLayout, KvType, Prompt, Refused, Request, TokenLogprob, Tokens, Usage,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -142,6 +142,13 @@ impl Engine for Scripted {
             id: "small".to_owned(),
             model: "smollm2:135m".to_owned(),
             kind: "scripted".to_owned(),
+            identity: Identity {
+                digest: Some("b179".to_owned()),
+                format: "F16".to_owned(),
+                build: "scripted/1".to_owned(),
+                kv_layout: KvLayout::Unified,
+                kv_type: KvType::Q8_0,
+            },
             health: self.health.clone(),
             allocation: Allocation::default(),
             sequences: 4,

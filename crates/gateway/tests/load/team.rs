@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harmonic_engine::sim::PaperMachine;
-use harmonic_engine::{Engine, LocalConfig, ServedAgent};
+use harmonic_engine::{Engine, Identity, LocalConfig, ServedAgent};
 use harmonic_gateway::{AgentCard, Roster, RosterAgent};
 use harmonic_models::catalog;
 use harmonic_types::{AgentName, AgentSpec, Bytes, KvLayout, Sampling, Tier, Tokens};
@@ -28,6 +28,7 @@ pub fn config(model: &str) -> LocalConfig {
         id: "load".to_owned(),
         model: model.to_owned(),
         kind: "sim".to_owned(),
+        identity: Identity::default(),
         agents: vec![ServedAgent {
             spec: AgentSpec {
                 name: AgentName::from(AGENT),

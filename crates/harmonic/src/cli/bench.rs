@@ -75,8 +75,9 @@ pub struct Bench {
     /// Write no folder
     #[arg(long, conflicts_with = "out")]
     pub no_out: bool,
-    /// Keep the curve: the next plan takes its sweet spot
-    #[arg(long, conflicts_with_all = ["target", "team_load"])]
+    /// Keep the curve: the next plan takes its sweet spot. Refused of a server that does not say what
+    /// it runs
+    #[arg(long, conflicts_with = "team_load")]
     pub save: bool,
     /// Print JSON
     #[arg(long)]

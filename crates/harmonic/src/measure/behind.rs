@@ -1,25 +1,27 @@
 //! What is known of the model behind a load.
 //!
-//! Invariants: a model is known by its file here: of a server elsewhere nothing is.
+//! Invariants: of a team of our own the plan says it; of a server that runs, the server itself, from
+//! its engines' own state. Nothing is guessed: a server that does not say has no key, so its figures
+//! are of no curve.
 
-use harmonic_api::Client;
+use harmonic_api::{Client, EngineIdentity};
 use harmonic_bench::Load;
 use harmonic_types::{CurveKey, Hardware, KvType, ModelFile, ModelShape, Plan};
 
 use super::ground;
 use super::loads::Asked;
-use crate::engines;
 use crate::settings::Settings;
 
 /// A model behind a load.
 #[derive(Clone, Debug)]
 pub struct Behind {
     pub key: CurveKey,
-    pub shape: ModelShape,
+    /// Of the file with the key's digest; `None` where that file is not in the store.
+    pub shape: Option<ModelShape>,
     pub kv_type: KvType,
 }
 
-/// The models of a team of our own; `None` where a model is not in the store.
+/// The models of a team of our own; `None` of a model without a digest.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -31,18 +33,15 @@ pub fn of_plan(
 ) -> anyhow::Result<Vec<Option<Behind>>> {
     let of_one = |asked: &Asked| {
         let Some(engine) = plan.engines.get(asked.engine) else { return Ok(None) };
-        let key = ground::key(plan, asked.engine, hardware);
-        let file = settings.store.find(&engine.model)?;
-        Ok(key.zip(file).map(|(key, ModelFile { shape, .. })| Behind {
-            key,
-            shape,
-            kv_type: engine.kv_type,
-        }))
+        let Some(key) = ground::key(plan, asked.engine, hardware) else { return Ok(None) };
+        let shape = shape(&key, settings)?;
+        Ok(Some(Behind { key, shape, kv_type: engine.kv_type }))
     };
     asked.iter().map(of_one).collect()
 }
 
-/// The models of a server of ours that runs on this machine; `None` of any other server.
+/// The models of a server of ours that runs on this machine, as it says itself; `None` of any other
+/// server, and of a model whose digest it does not know.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -52,30 +51,33 @@ pub async fn of_server(
     hardware: &Hardware,
     settings: &Settings,
 ) -> anyhow::Result<Vec<Option<Behind>>> {
-    let health = if client.is_local() { client.engines().await.ok() } else { None };
+    let engines = if client.is_local() { client.slots().await? } else { None };
+    let engines = engines.unwrap_or_default();
     let of_one = |asked: &Asked| {
-        let engines = health.as_ref().map(|health| health.engines.as_slice()).unwrap_or_default();
-        let Some(engine) = engines.get(asked.engine).filter(|engine| engine.model == asked.model)
+        let engine = engines.get(asked.engine).filter(|engine| engine.model == asked.model);
+        let Some(EngineIdentity { digest: Some(digest), format, build, kv_type, .. }) =
+            engine.and_then(|engine| engine.identity.clone())
         else {
             return Ok(None);
         };
-        let Some(ModelFile { digest: Some(digest), shape, .. }) =
-            settings.store.find(&asked.model)?
-        else {
-            return Ok(None);
-        };
-        let kind = if engine.kind == "sim" { "sim" } else { "llama" };
         let key = CurveKey {
             machine: hardware.name.clone(),
             model: asked.model.clone(),
             digest: Some(digest),
-            format: Some(shape.format.clone()),
-            engine: engines::build(kind),
+            format: Some(format),
+            engine: build,
             context: None,
         };
-        Ok(Some(Behind { key, shape, kv_type: KvType::F16 }))
+        Ok(Some(Behind { shape: shape(&key, settings)?, key, kv_type }))
     };
     asked.iter().map(of_one).collect()
+}
+
+/// The shape of the model file that `key` is of, where it is here.
+fn shape(key: &CurveKey, settings: &Settings) -> anyhow::Result<Option<ModelShape>> {
+    let file = settings.store.find(&key.model)?;
+    let same = |file: &ModelFile| file.digest == key.digest;
+    Ok(file.filter(same).map(|file| file.shape))
 }
 
 /// Writes down in each load what is known of its model.

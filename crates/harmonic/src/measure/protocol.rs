@@ -91,9 +91,9 @@ async fn add_roofs(
             let model = &config.loads[index].model;
             printer.say(&format!("{model} reads a prompt at {:.0} tok/s", rate.0));
         }
-        let (shape, kv_type) = (&behind.shape, behind.kv_type);
+        let Some(shape) = &behind.shape else { continue };
         config.loads[index].roofs =
-            ground::roofs(memory, rate, shape, kv_type, &config.levels, context);
+            ground::roofs(memory, rate, shape, behind.kv_type, &config.levels, context);
     }
     Ok(())
 }

@@ -93,11 +93,29 @@ impl Session {
         HttpTarget::over(self.client.clone(), self.wire)
     }
 
-    /// Whether a curve of it would be of use: of a model whose file is known, and on an engine that
-    /// is not simulated.
-    pub fn has_a_model_of_ours(&self) -> bool {
-        let known = self.behind.iter().flatten();
-        known.into_iter().any(|behind| !engines::is_simulated(&behind.key.engine))
+    /// Whether curves of all that is measured can be kept: the server says what it runs, and does
+    /// not simulate it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn keepable(&self) -> Result<(), Failure> {
+        let hint = "measure a llama.cpp team of our own on this machine";
+        for (asked, behind) in self.asked.iter().zip(&self.behind) {
+            let Some(Behind { key, .. }) = behind else {
+                let what = format!(
+                    "no curve can be kept of {}: {} does not say which model file and engine build \
+                     it runs",
+                    asked.model,
+                    self.client.base_url()
+                );
+                return Err(Failure::new(what, hint));
+            };
+            if engines::is_simulated(&key.engine) {
+                let what = format!("no curve can be kept of {}: it is simulated", asked.model);
+                return Err(Failure::new(what, hint));
+            }
+        }
+        Ok(())
     }
 
     /// Ends what was started.

@@ -30,10 +30,11 @@ pub async fn run(
         return Err(Failure::new("--rate is of an open loop alone", hint).into());
     }
     let session = Session::open(args, settings, printer, stop).await?;
-    if args.save && !session.has_a_model_of_ours() {
+    if args.save
+        && let Err(refused) = session.keepable()
+    {
         session.close().await?;
-        let what = "no curve can be kept: no model that is measured lies in the store here";
-        return Err(Failure::new(what, "measure a llama.cpp team of our own").into());
+        return Err(refused.into());
     }
     let measured = match &args.against {
         None => alone(args, &session, settings, printer, stop).await,

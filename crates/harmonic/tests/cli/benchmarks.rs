@@ -132,5 +132,8 @@ fn what_a_simulation_gives_is_no_curve() {
     let user = User::new();
     let run = user.run(QUICK.into_iter().chain(SIM).chain(["--save", "--no-out"]));
     run.refuses(&["no curve can be kept"]);
+    let server = up(&user);
+    let of_it = QUICK.into_iter().chain(["--target", &server.url, "--save", "--no-out"]);
+    user.run(of_it).refuses(&["no curve can be kept"]);
     assert!(!user.home().join(".local/share/harmonic/curves").exists());
 }
