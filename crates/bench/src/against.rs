@@ -7,14 +7,14 @@
 //! Invariants: a ratio is that of the pairs of a round, never of means that were taken apart; its
 //! interval is Student's t over the logarithms of the pairs.
 //!
-//! Does not do: judge, or pace a load in any other way than the closed loop.
+//! Does not do: judge, or open loops.
 
 use harmonic_types::{BenchRun, Interval};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::asks::Asks;
-use crate::closed_loop::{self, Bench};
+use crate::closed_loop::Bench;
 use crate::config::{BenchConfig, Load};
 use crate::error::BenchError;
 use crate::instruments::Instruments;
@@ -24,7 +24,7 @@ use crate::levels::Step;
 use crate::measured::{Ended, Outcome};
 use crate::observer::{Observer, Progress};
 use crate::record::Record;
-use crate::run::{preflight, steps};
+use crate::run::{measure, preflight, steps};
 use crate::target::Target;
 
 /// The ratio at one level.
@@ -88,11 +88,11 @@ impl<'a, T: Target> Side<'a, T> {
         let asks = Asks::new(&self.turn, self.load, self.words, self.next);
         let bench = Bench { asks: &asks, instruments, stop };
         let limit = self.whole.level_limit;
-        let outcome = closed_loop::measure(self.target, bench, parallel, limit, observer).await;
+        let level = Step::Parallel(parallel);
+        let outcome = measure(self.target, bench, level, limit, observer).await;
         self.next = asks.asked();
         let rate = outcome.measured.trials.first().map(|trial| trial.tok_s);
         let go_on = !matches!(outcome.ended, Ended::TargetDied | Ended::Stopped);
-        let level = Step::Parallel(parallel);
         match self.outcomes.iter_mut().find(|(known, _)| *known == level) {
             Some((_, known)) => known.join(outcome),
             None => self.outcomes.push((level, outcome)),
@@ -121,7 +121,13 @@ pub async fn against<T: Target>(
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<Against, BenchError> {
-    let mut sides = [Side::new(first.0, first.1).await?, Side::new(second.0, second.1).await?];
+    let sides =
+        async { Ok([Side::new(first.0, first.1).await?, Side::new(second.0, second.1).await?]) };
+    let mut sides = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Err(BenchError::Stopped),
+        sides = sides => sides?,
+    };
     let (rounds, began) = (first.1.trials, Instant::now());
     let order: Vec<u32> = steps(first.1).iter().filter_map(Step::parallel).collect();
     let mut pairs: Vec<(u32, Vec<f64>)> = order.iter().map(|level| (*level, Vec::new())).collect();

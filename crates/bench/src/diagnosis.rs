@@ -30,12 +30,27 @@ const LATER: f64 = 2.0;
 /// series.
 const MARGIN: f64 = 0.05;
 
+/// An answer that takes less time than this to its first token may come whole for the network's
+/// sake.
+const TELLS_MS: f64 = 100.0;
+
+/// At most this share of an answer's time is left after the first output of one that comes whole.
+const WHOLE: f64 = 0.02;
+
+/// Its tokens come so many times as fast as those of all requests together.
+const BURST: f64 = 10.0;
+
 /// All signs in `levels`, in any order.
 pub(crate) fn diagnose(levels: &[LevelResult]) -> Vec<Warning> {
     let mut levels: Vec<&LevelResult> = levels.iter().filter(|level| level.trials > 0).collect();
     levels.sort_by_key(|level| level.parallel);
-    let signs =
-        [serialises(&levels), superlinear(&levels), above_roof(&levels), throttled(&levels)];
+    let signs = [
+        serialises(&levels),
+        unstreamed(&levels),
+        superlinear(&levels),
+        above_roof(&levels),
+        throttled(&levels),
+    ];
     signs.into_iter().flatten().collect()
 }
 
@@ -85,6 +100,26 @@ fn serialises(levels: &[&LevelResult]) -> Option<Warning> {
             first_ms: pace.first_ms,
             alone: lowest.parallel,
             alone_first_ms: alone.first_ms,
+        })
+    })
+}
+
+/// The lowest level at which answers come whole, at their end: in the median the first output after
+/// so much of the time that the other tokens share less than one of them takes on average, and
+/// these then faster than all requests together get tokens. An answer that is over at once, or waits
+/// long in a queue or for its prompt, is none of these.
+fn unstreamed(levels: &[&LevelResult]) -> Option<Warning> {
+    levels.iter().find_map(|level| {
+        let (first_ms, whole_ms) = (level.ttft_ms.as_ref()?.p50, level.e2e_ms.as_ref()?.p50);
+        let (tok_s, token_ms) = (level.tok_s?.mean, level.tpot_ms.as_ref()?.p50);
+        let tokens = tok_s / level.in_flight? * whole_ms / 1000.0;
+        let rest = 1.0 - first_ms / whole_ms;
+        let whole = first_ms >= TELLS_MS && rest <= WHOLE.min(1.0 / tokens);
+        let burst = 1000.0 / token_ms.max(f64::MIN_POSITIVE) > tok_s * BURST;
+        (whole && burst).then_some(Warning::Unstreamed {
+            parallel: level.parallel,
+            first_ms,
+            whole_ms,
         })
     })
 }
@@ -170,6 +205,38 @@ mod tests {
         let [one, four, eight] = levels;
         assert_eq!(codes(&[eight, one.clone(), four]), ["serialises"]);
         assert_eq!(codes(&[one]), Vec::<&str>::new());
+    }
+
+    /// 100 tokens at 10 ms, of which the first comes after `ttft_ms`, at 1x.
+    fn answers(parallel: u32, e2e_ms: f64, ttft_ms: f64) -> LevelResult {
+        let tok_s = f64::from(parallel) * 100.0 / e2e_ms * 1000.0;
+        let all =
+            Some(Percentiles { mean: e2e_ms, sd: 0.0, p50: e2e_ms, p90: e2e_ms, p99: e2e_ms });
+        LevelResult { e2e_ms: all, ..level(parallel, tok_s, (e2e_ms - ttft_ms) / 99.0, ttft_ms) }
+    }
+
+    #[test]
+    fn answers_that_come_whole_are_told_of_the_lowest_level() {
+        let levels = [answers(1, 1050.0, 1049.0), answers(4, 1500.0, 1499.5)];
+        assert_eq!(codes(&levels), ["unstreamed"]);
+        assert!(matches!(diagnose(&levels)[0], Warning::Unstreamed { parallel: 1, .. }));
+        let at_once = LevelResult { tpot_ms: levels[0].ttft_ms, ..answers(1, 1050.0, 1050.0) };
+        assert_eq!(codes(&[at_once]), Vec::<&str>::new(), "its tokens are slow");
+        assert_eq!(codes(&[answers(1, 1050.0, 1050.0)]), ["unstreamed"]);
+    }
+
+    #[test]
+    fn answers_that_stream_after_a_wait_are_not_whole() {
+        // A prompt that takes eight seconds, then 100 tokens a second.
+        assert_eq!(codes(&[answers(1, 9_000.0, 8_000.0)]), Vec::<&str>::new());
+        // One slot, and 200 who ask: each waits for 199.
+        let queue = LevelResult {
+            tpot_ms: answers(1, 1_000.0, 10.0).tpot_ms,
+            ..answers(200, 200_000.0, 199_000.0)
+        };
+        assert_eq!(codes(&[queue]), Vec::<&str>::new());
+        // Over at once.
+        assert_eq!(codes(&[answers(1, 3.0, 2.99)]), Vec::<&str>::new());
     }
 
     #[test]

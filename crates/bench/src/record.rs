@@ -90,7 +90,12 @@ impl Record {
             Ended::TimeUp if trials < wanted => Some(Warning::FewWindows { step, trials, wanted }),
             Ended::Complete | Ended::TimeUp => None,
             Ended::Overrun => Some(Warning::Overrun { step, streaming }),
-            Ended::TargetDied => Some(Warning::TargetDied { step, first, missing: Vec::new() }),
+            Ended::TargetDied => Some(Warning::TargetDied {
+                step,
+                first,
+                missing: Vec::new(),
+                missing_loads: Vec::new(),
+            }),
             Ended::Stopped => Some(Warning::Interrupted { step }),
         };
         self.warnings.extend(how);
@@ -116,12 +121,13 @@ impl Record {
         series.levels.last()
     }
 
-    /// The levels that could not be measured after the target had died.
-    pub fn missed(&mut self, steps: &[Step]) {
-        if let Some(Warning::TargetDied { missing, .. }) =
+    /// The levels and the loads that could not be measured after the target had died.
+    pub fn missed(&mut self, steps: &[Step], loads: &[Load]) {
+        if let Some(Warning::TargetDied { missing, missing_loads, .. }) =
             self.warnings.iter_mut().rfind(|warning| warning.code() == "target-died")
         {
             missing.extend_from_slice(steps);
+            missing_loads.extend(loads.iter().map(|load| load.model.clone()));
         }
     }
 

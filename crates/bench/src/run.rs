@@ -62,7 +62,7 @@ pub async fn run<T: Target>(
     let share = Share::new(config);
     let mut rest = config.loads.len() * steps.len();
     let mut first = PREFLIGHT;
-    'loads: for load in &config.loads {
+    'loads: for (place, load) in config.loads.iter().enumerate() {
         let asks = Asks::new(config, load, words, first);
         record.open(load);
         for (index, &step) in steps.iter().enumerate() {
@@ -77,7 +77,7 @@ pub async fn run<T: Target>(
                 observer.progress(&Progress::LevelDone { step, result });
             }
             if died {
-                record.missed(&steps[index + 1..]);
+                record.missed(&steps[index + 1..], &config.loads[place + 1..]);
             }
             if died || outcome.ended == Ended::Stopped {
                 break 'loads;
@@ -107,7 +107,8 @@ pub fn steps(config: &BenchConfig) -> Vec<Step> {
     steps
 }
 
-async fn measure<T: Target>(
+/// One level, paced as the protocol says.
+pub(crate) async fn measure<T: Target>(
     target: &T,
     bench: Bench<'_>,
     step: Step,

@@ -29,14 +29,16 @@ pub enum Warning {
         hint: &'static str,
     },
     /// The target stopped answering.
-    #[error("the target died at {step}: {first}; {}", unmeasured(missing))]
+    #[error("the target died at {step}: {first}; {}", unmeasured(missing, missing_loads))]
     TargetDied {
         /// The level.
         step: Step,
         /// The first error of the level.
         first: String,
-        /// What was to be measured after it.
+        /// What was to be measured of the same load after it.
         missing: Vec<Step>,
+        /// The loads that were to be measured after it, by their models.
+        missing_loads: Vec<String>,
     },
     /// The run was stopped.
     #[error("stopped at {step}; what was measured before is kept")]
@@ -187,6 +189,20 @@ pub enum Warning {
         /// Time to first token there, median.
         alone_first_ms: f64,
     },
+    /// Answers do not come as they are made.
+    #[error(
+        "the server sends its answers at their end: at {parallel}x the first output comes after \
+         {first_ms:.0} of {whole_ms:.0} ms, so the time to first token and the gaps between tokens \
+         are those of whole answers"
+    )]
+    Unstreamed {
+        /// The lowest level at which it does.
+        parallel: u32,
+        /// Time to first output, median.
+        first_ms: f64,
+        /// Time of a whole request, median.
+        whole_ms: f64,
+    },
     /// Throughput grew faster than the number of requests.
     #[error(
         "from {from}x to {to}x throughput grew {gain:.2} times, more than the number of requests: \
@@ -221,6 +237,7 @@ impl Warning {
             Self::AnswerLength { .. } => "answer-length",
             Self::PrefixCacheHits { .. } => "prefix-cache-hits",
             Self::Serialises { .. } => "serialises",
+            Self::Unstreamed { .. } => "unstreamed",
             Self::Superlinear { .. } => "superlinear",
         }
     }
@@ -264,6 +281,10 @@ impl Warning {
                 "give it slots: Ollama has one unless OLLAMA_NUM_PARALLEL is set, llama-server takes \
                  `-np N`"
             }
+            Self::Unstreamed { .. } => {
+                "look for a proxy that buffers (nginx: `proxy_buffering off`), or a server that does \
+                 not know `stream`"
+            }
             Self::Superlinear { .. } => {
                 "the machine was not warm yet, or somebody else used it: measure the lower level \
                  again"
@@ -277,11 +298,12 @@ impl Warning {
     }
 }
 
-fn unmeasured(missing: &[Step]) -> String {
-    if missing.is_empty() {
+fn unmeasured(missing: &[Step], loads: &[String]) -> String {
+    if missing.is_empty() && loads.is_empty() {
         return "everything else was measured before".to_owned();
     }
-    let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let loads = loads.iter().map(|load| format!("all of {load}"));
+    let names: Vec<String> = missing.iter().map(ToString::to_string).chain(loads).collect();
     format!("not measured any more: {}", names.join(", "))
 }
 

@@ -32,8 +32,8 @@ pub use engine::{
     ReslotError,
 };
 pub use generation::{Cancel, Generation, Granted};
-pub use identity::Identity;
 /// The scheduler's terms that a machine is written in.
 pub use harmonic_sched::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
+pub use identity::Identity;
 pub use local::{Local, LocalConfig, Seat, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};

@@ -10,8 +10,8 @@ use harmonic_engine::clock::VirtualClock;
 use harmonic_engine::sampling::Samplers;
 use harmonic_engine::sim::{self, Arrival, Served, SimMachine, SimVocabulary, simulate};
 use harmonic_engine::{
-    Allocation, Batch, CacheOp, Drained, Engine, Health, Identity, Local, LocalConfig, Machine, MachineError,
-    Outcome, ServedAgent, Token, conformance,
+    Allocation, Batch, CacheOp, Drained, Engine, Health, Identity, Local, LocalConfig, Machine,
+    MachineError, Outcome, ServedAgent, Token, conformance,
 };
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_sched::{AgentShare, Job, SchedConfig, Tick};

@@ -7,6 +7,8 @@ use harmonic_engine::EngineError;
 use harmonic_gateway::GatewayError;
 use harmonic_launcher::LaunchError;
 
+use crate::printer::ReaderGone;
+
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -21,12 +23,13 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// What an error is worth. Whoever reads our output may stop reading: that is no failure.
+    /// What an error is worth. Whoever reads our output may stop reading: that is no failure. A
+    /// connection that breaks is one, though the system gives both the same name.
     pub fn of(error: &anyhow::Error) -> Self {
         let mut exit = Self::Failure;
         for cause in error.chain() {
             if let Some(error) = cause.downcast_ref::<io::Error>()
-                && error.kind() == io::ErrorKind::BrokenPipe
+                && error.get_ref().is_some_and(|inner| inner.is::<ReaderGone>())
             {
                 return Self::Ok;
             }
@@ -59,8 +62,13 @@ mod tests {
 
     #[test]
     fn the_cause_decides() {
-        let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        let broken = |inner| anyhow::Error::from(io::Error::new(io::ErrorKind::BrokenPipe, inner));
+        let closed = broken(Box::<dyn std::error::Error + Send + Sync>::from(ReaderGone));
         assert_eq!(Exit::of(&closed.context("cannot print")), Exit::Ok);
+        let of_network = broken("the peer closed the connection".into());
+        assert_eq!(Exit::of(&of_network.context("cannot reach the server")), Exit::Failure);
+        let bare = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(Exit::of(&bare), Exit::Failure);
         let died = EngineError::Died { id: "one".to_owned(), message: "bug".to_owned() };
         assert_eq!(Exit::of(&anyhow::Error::from(died).context("up")), Exit::Unexpected);
         assert_eq!(Exit::of(&anyhow::anyhow!("no such file")), Exit::Failure);

@@ -56,8 +56,7 @@ impl Printer {
     /// When stdout is closed or full.
     pub fn data(&self, text: &str) -> io::Result<()> {
         let mut out = AutoStream::new(io::stdout().lock(), self.out_colour);
-        writeln!(out, "{text}")?;
-        out.flush()
+        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(of_reader)
     }
 
     /// Data as it comes, without a newline. What would steer a terminal does not reach one.
@@ -66,12 +65,12 @@ impl Printer {
     /// As [`Printer::data`].
     pub fn piece(&self, text: &str) -> io::Result<()> {
         let mut out = AutoStream::new(io::stdout().lock(), self.out_colour);
-        if self.out_is_terminal {
-            out.write_all(harmless(text).as_bytes())?;
+        let written = if self.out_is_terminal {
+            out.write_all(harmless(text).as_bytes())
         } else {
-            out.write_all(text.as_bytes())?;
-        }
-        out.flush()
+            out.write_all(text.as_bytes())
+        };
+        written.and_then(|()| out.flush()).map_err(of_reader)
     }
 
     /// What is beside the data and comes in pieces, too. Lost where stderr is closed.
@@ -170,6 +169,26 @@ impl Printer {
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && self.err_is_terminal
     }
+}
+
+/// Nobody reads stdout any more. A pipe or a connection elsewhere that breaks is not this.
+#[derive(Debug)]
+pub struct ReaderGone;
+
+impl fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads what is printed")
+    }
+}
+
+impl std::error::Error for ReaderGone {}
+
+/// What an error of stdout means: of a broken pipe, that the reader is gone.
+fn of_reader(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return io::Error::new(io::ErrorKind::BrokenPipe, ReaderGone);
+    }
+    error
 }
 
 /// `text` without what would steer a terminal.

@@ -96,8 +96,10 @@ fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
     let choice = chunk.choices.into_iter().next().unwrap_or_default();
     let text =
         |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(Cow::into_owned);
+    // A server that sends both names sends the same text twice.
+    let reasoning = text(choice.delta.reasoning_content).or_else(|| text(choice.delta.reasoning));
     let said = [
-        text(choice.delta.reasoning_content).map(|text| ChatEvent::Reasoning { text }),
+        reasoning.map(|text| ChatEvent::Reasoning { text }),
         text(choice.delta.content).map(|text| ChatEvent::Delta { text }),
     ];
     let called = choice.delta.tool_calls.into_iter().flatten().flat_map(call);

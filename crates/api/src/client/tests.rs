@@ -82,6 +82,22 @@ const STREAM: &str = concat!(
 );
 
 #[tokio::test]
+async fn reasoning_is_read_by_both_of_its_names_and_once() {
+    let stream = concat!(
+        "data: {\"choices\":[{\"delta\":{\"reasoning\":\"a\",\"content\":\"\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"reasoning\":\"b\",\"reasoning_content\":\"b\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"reasoning\":null,\"content\":\"c\"}}]}\n\n",
+        "data: [DONE]\n\n",
+    );
+    let (url, _) = server(vec![Some(answer("200 OK", "", stream))]);
+    let events: Vec<ChatEvent> =
+        events(&url).await.into_iter().map(|event| event.expect("whole")).collect();
+    let reasoning = |text: &str| ChatEvent::Reasoning { text: text.to_owned() };
+    let answer = ChatEvent::Delta { text: "c".to_owned() };
+    assert_eq!(events, [reasoning("a"), reasoning("b"), answer]);
+}
+
+#[tokio::test]
 async fn a_stream_becomes_events() {
     let (url, _) = server(vec![Some(answer("200 OK", "", &format!("{STREAM}data: [DONE]\n\n")))]);
     let events: Vec<ChatEvent> =

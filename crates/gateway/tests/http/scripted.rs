@@ -10,7 +10,8 @@ use harmonic_engine::{
     Generation, Granted, Health, Identity, ReslotError,
 };
 use harmonic_types::{
-    AgentName, Event, FinishReason, KvLayout, KvType, Prompt, Refused, Request, TokenLogprob, Tokens, Usage,
+    AgentName, Event, FinishReason, KvLayout, KvType, Prompt, Refused, Request, TokenLogprob,
+    Tokens, Usage,
 };
 use tokio::sync::{mpsc, watch};
 

@@ -29,7 +29,7 @@ pub async fn run(
         let hint = "add --protocol open, or ask for streams with --levels";
         return Err(Failure::new("--rate is of an open loop alone", hint).into());
     }
-    let session = Session::open(args, settings, printer, stop).await?;
+    let session = stop.or(Session::open(args, settings, printer, stop)).await??;
     if args.save
         && let Err(refused) = session.keepable()
     {
@@ -54,7 +54,8 @@ async fn alone(
     stop: &Stop,
 ) -> anyhow::Result<bool> {
     let ground = ground::of(&session.client, session.on);
-    let config = protocol::config(args, session, &ground, settings, printer).await?;
+    let config = protocol::config(args, session, &ground, settings, printer);
+    let config = stop.or(config).await??;
     // The probe is behind us: the run begins now.
     let config = BenchConfig { began_unix_ms: ground::now_unix_ms(), ..config };
     let target = session.target();
@@ -102,7 +103,7 @@ async fn both(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<bool> {
-    let other = Session::at(settings.client(url)?, args, settings).await?;
+    let other = stop.or(Session::at(settings.client(url)?, args, settings)).await??;
     for one in [session, &other] {
         if one.asked.len() != 1 {
             let what = format!("{} serves {} models", one.client.base_url(), one.asked.len());
@@ -112,7 +113,7 @@ async fn both(
     let ground = ground::of(&session.client, session.on);
     let began_unix_ms = ground::now_unix_ms();
     let config = async |session| {
-        let config = protocol::config(args, session, &ground, settings, printer).await?;
+        let config = stop.or(protocol::config(args, session, &ground, settings, printer)).await??;
         anyhow::Ok(BenchConfig { began_unix_ms, ..config })
     };
     let (first, second) = (config(session).await?, config(&other).await?);
