@@ -37,8 +37,8 @@ pub use answer::{AnswerWriter, Asked, Finish, Heading, total};
 pub use body::{read, read_noting};
 pub use checks::agent;
 pub use client::{
-    AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineSlots,
-    OllamaStream, ServerHealth,
+    AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineIdentity,
+    EngineSlots, OllamaStream, ServerHealth,
 };
 pub use dialect::Dialect;
 pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};

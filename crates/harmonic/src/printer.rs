@@ -4,7 +4,7 @@
 //! never rests on colour, which goes where no terminal is or `NO_COLOR` is set (anstream sees to
 //! that).
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
