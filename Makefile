@@ -7,10 +7,11 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway check fmt clippy doc
+.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway bench-before-after \
+	hostile-load fuzz deny advisories check fmt clippy doc
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install or name the tools that the build needs
 	@sh scripts/setup.sh
@@ -49,6 +50,30 @@ bench-counts: build ## hold what `bench` counts against the servers' own counter
 
 bench-gateway: ## measure what the gateway costs (ARGS="crowd --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
+
+# COMMIT is what to compare with; ARGS="--pairs 4 --levels 1" for a first look.
+bench-before-after: setup ## hold this tree's throughput against an earlier one's (COMMIT=HEAD~1)
+	scripts/bench-before-after $(ARGS) $(or $(COMMIT),$(error say what to compare with: make bench-before-after COMMIT=HEAD~1))
+
+hostile-load: build ## load the starter team with all that has hurt a server (ARGS="--minutes 10")
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	scripts/hostile-load --binary $(TARGET)/release/harmonic $(ARGS)
+
+# Needs neither a nightly compiler nor cargo-fuzz.
+fuzz: setup ## run every fuzz target for TIME seconds (TIME=600 TARGETS="stack_file")
+	scripts/fuzz --time $(or $(TIME),600) $(TARGETS)
+
+# The version that deny.toml is written for.
+CARGO_DENY := 0.20.2
+
+# Without a network: `advisories` is apart because its database lies on github.com.
+deny: ## hold the dependencies' licences, sources and bans against deny.toml
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny@$(CARGO_DENY)
+	$(CARGO) deny --locked check licenses bans sources
+
+advisories: ## look for known faults of the dependencies (fetches the database from github.com)
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny@$(CARGO_DENY)
+	$(CARGO) deny --locked check advisories
 
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.

@@ -17,7 +17,8 @@ use axum::{Router, http::StatusCode};
 use futures::{StreamExt, stream};
 use harmonic_api::Client;
 use harmonic_bench::{
-    BenchConfig, BenchError, HttpTarget, Instruments, Levels, Load, Silent, TargetError, Wire, run,
+    BenchConfig, BenchError, HttpTarget, Instruments, Levels, Load, Silent, TargetError, Wire,
+    prefill, run,
 };
 use harmonic_types::BenchRun;
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ enum Manner {
     BreaksOff,
     /// Answers the preflight and no more.
     RefusesLater,
+    /// Refuses prompts of more than 200 words.
+    ShortContext,
 }
 
 #[derive(Clone)]
@@ -44,6 +47,7 @@ struct Server {
 
 async fn chat(State(server): State<Server>, Json(body): Json<Value>) -> Response {
     let asked = body["max_tokens"].as_u64().unwrap();
+    let words = body["messages"][0]["content"].as_str().unwrap().split_whitespace().count();
     let number = {
         let mut bodies = server.bodies.lock().unwrap();
         bodies.push(body);
@@ -53,6 +57,11 @@ async fn chat(State(server): State<Server>, Json(body): Json<Value>) -> Response
         let error = json!({"error": {"message": "the queue is full", "type": "rate_limit",
             "param": null, "code": null}});
         return (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
+    }
+    if matches!(server.manner, Manner::ShortContext) && words > 200 {
+        let error = json!({"error": {"message": "the prompt is longer than the context",
+            "type": "invalid_request_error", "param": null, "code": null}});
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     }
     let chunk = |delta: Value, usage: Value| {
         let choices = if delta.is_null() {
@@ -87,13 +96,22 @@ async fn chat(State(server): State<Server>, Json(body): Json<Value>) -> Response
 
 /// What a run against a server of this manner gives, and the bodies that the server was sent.
 async fn bench(manner: Manner) -> (Result<BenchRun, BenchError>, Vec<Value>) {
+    bench_of(manner, &["m"]).await
+}
+
+fn load(model: &str) -> Load {
+    let agents = vec!["coder".into(), "analyst".into()];
+    Load { agents, model: model.into(), ..Load::default() }
+}
+
+/// The same with a load for each model.
+async fn bench_of(manner: Manner, models: &[&str]) -> (Result<BenchRun, BenchError>, Vec<Value>) {
     let server = Server { manner, bodies: Arc::default() };
     let bodies = Arc::clone(&server.bodies);
     let app = Router::new().route("/v1/chat/completions", post(chat)).with_state(server);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = HttpTarget::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let agents = vec!["coder".into(), "analyst".into()];
-    let loads = vec![Load { agents, model: "m".into(), ..Load::default() }];
+    let loads = models.iter().map(|model| load(model)).collect();
     let config = BenchConfig {
         trials: 2,
         most_trials: 2,
@@ -168,6 +186,37 @@ async fn a_server_that_only_refuses_is_given_up() {
     assert_eq!(codes(&run), ["failures", "target-died"]);
     assert!(run.warnings[0].message.contains("429: the queue is full"), "{:?}", run.warnings);
     assert_eq!(run.series[0].levels.len(), 1);
+}
+
+#[tokio::test]
+async fn loads_after_a_dead_one_are_named_as_not_measured() {
+    let (run, _) = bench_of(Manner::RefusesLater, &["small", "large", "huge"]).await;
+    let run = run.unwrap();
+    assert_eq!(codes(&run), ["failures", "target-died"]);
+    let said = &run.warnings[1].message;
+    assert!(said.contains("not measured any more: "), "{said}");
+    assert!(said.ends_with("x, all of large, all of huge"), "{said}");
+    assert_eq!(run.series.len(), 1);
+}
+
+#[tokio::test]
+async fn prompts_that_a_short_context_refuses_are_halved() {
+    let server = Server { manner: Manner::ShortContext, bodies: Arc::default() };
+    let bodies = Arc::clone(&server.bodies);
+    let app = Router::new().route("/v1/chat/completions", post(chat)).with_state(server);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = HttpTarget::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let config = BenchConfig::steady(vec![load("m")], Levels::new([1]).unwrap());
+    let rate = tokio::select! {
+        ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
+        found = prefill(&target, &config, &config.loads[0]) => found.unwrap(),
+    };
+    assert!(rate.unwrap().0 > 0.0);
+    let bodies = bodies.lock().unwrap();
+    let words = |body: &Value| body["messages"][0]["content"].as_str().unwrap().split(' ').count();
+    let words: Vec<usize> = bodies.iter().map(words).collect();
+    assert_eq!(words[..3], [600, 300, 150], "then as many as are measured: {words:?}");
+    assert!(words[2..].iter().all(|found| *found == 150) && words.len() == 6, "{words:?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use harmonic_engine::sim;
-use harmonic_engine::{DevicePlace, Engine, LocalConfig, ServedAgent, SharedDevice};
+use harmonic_engine::{DevicePlace, Engine, Identity, LocalConfig, ServedAgent, SharedDevice};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Request, RequestId, Role,
     Sampling, Tier, Tokens,
@@ -29,6 +29,7 @@ fn engine(name: &str, tier: Tier, device: DevicePlace) -> Arc<dyn Engine> {
         id: name.to_owned(),
         model: "sim".to_owned(),
         kind: "sim".to_owned(),
+        identity: Identity::default(),
         agents: vec![ServedAgent { spec, slots: 2, context }],
         threads: 1,
         sequences: 2,

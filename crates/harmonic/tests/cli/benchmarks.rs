@@ -2,10 +2,16 @@
 //! rate.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
 
+use harmonic_api::Client;
 use serde_json::Value;
 
-use crate::harness::{Server, User, ran};
+use crate::harness::{Server, User, binary, ran, signal};
 
 const QUICK: [&str; 5] = ["bench", "--quick", "--trials", "2", "--levels=1,4"];
 const SIM: [&str; 4] = ["--stack", "starter", "--engine", "sim"];
@@ -136,4 +142,77 @@ fn what_a_simulation_gives_is_no_curve() {
     let of_it = QUICK.into_iter().chain(["--target", &server.url, "--save", "--no-out"]);
     user.run(of_it).refuses(&["no curve can be kept"]);
     assert!(!user.home().join(".local/share/harmonic/curves").exists());
+}
+
+/// The file and the build are the server's to tell: what lies in the store of who measures is
+/// another question.
+#[tokio::test]
+async fn a_server_that_runs_says_itself_what_it_runs() {
+    let listed = ran(&mut binary(["models", "list"]));
+    let store = listed.err.lines().find_map(|line| line.strip_prefix("the store is ")).unwrap();
+    let user = User::new();
+    let up = ["up", "--port", "0"].into_iter().chain(SIM);
+    let server = Server::start(user.harmonic(up).env("HARMONIC_MODELS", store));
+    let slots = Client::new(&server.url).unwrap().slots().await.unwrap().unwrap();
+    let identity = slots[0].identity.clone().unwrap();
+    assert!(identity.digest.is_some(), "`make test` pulls smollm2:135m first: {identity:?}");
+    assert!(identity.build.starts_with("sim/"), "{identity:?}");
+    let bench = ["bench", "--quick", "--trials", "1", "--levels=1", "--target", &server.url];
+    let run = user.run(bench.into_iter().chain(["--json", "--no-out"])).json();
+    let key = &run["series"][0]["key"];
+    assert_eq!(key["digest"].as_str(), identity.digest.as_deref());
+    assert_eq!((&key["format"], &key["engine"]), (&identity.format.into(), &identity.build.into()));
+}
+
+/// Answers each connection once, by its path, and tells of each.
+fn stranger(answer: fn(&str) -> Option<&'static str>) -> (String, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (asked, asks) = mpsc::channel();
+    thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap();
+            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            let _ = asked.send(());
+            match answer(head.split(' ').nth(1).unwrap_or_default()) {
+                Some(body) => {
+                    let length = body.len();
+                    let (status, close) = ("HTTP/1.1 200 OK", "connection: close");
+                    let head = format!("{status}\r\n{close}\r\ncontent-length: {length}\r\n\r\n");
+                    let _ = stream.write_all((head + body).as_bytes());
+                }
+                None => held.push(stream),
+            }
+        }
+    });
+    (url, asks)
+}
+
+#[test]
+fn no_curve_is_kept_of_a_server_that_does_not_say_what_it_runs() {
+    let user = User::new();
+    let (url, _asks) = stranger(|path| {
+        Some(match path {
+            "/v1/models" => r#"{"object": "list", "data": [{"id": "smollm2:135m"}]}"#,
+            _ => "{}",
+        })
+    });
+    let bench = user.run(["bench", "--quick", "--target", &url, "--save", "--no-out"]);
+    bench.refuses(&["no curve can be kept of smollm2:135m", &url, "does not say"]);
+}
+
+#[test]
+fn the_first_ctrl_c_ends_a_bench_whose_server_never_answers() {
+    let user = User::new();
+    let (url, asks) = stranger(|_| None);
+    let mut bench = user.harmonic(["bench", "--quick", "--target", &url, "--no-out"]);
+    let child = bench.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    asks.recv().unwrap();
+    signal(&child, "INT");
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("stopped"), "{ended:?}");
 }
