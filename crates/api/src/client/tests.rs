@@ -84,9 +84,9 @@ const STREAM: &str = concat!(
 #[tokio::test]
 async fn reasoning_is_read_by_both_of_its_names_and_once() {
     let stream = concat!(
-        "data: {\"choices\":[{\"delta\":{\"reasoning\":\"a\",\"content\":\"\"}}]}\n\n",
-        "data: {\"choices\":[{\"delta\":{\"reasoning\":\"b\",\"reasoning_content\":\"b\"}}]}\n\n",
-        "data: {\"choices\":[{\"delta\":{\"reasoning\":null,\"content\":\"c\"}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"a\",\"content\":\"\"}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"b\",\"reasoning_content\":\"b\"}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":null,\"content\":\"c\"}}]}\n\n",
         "data: [DONE]\n\n",
     );
     let (url, _) = server(vec![Some(answer("200 OK", "", stream))]);

@@ -85,7 +85,7 @@ fn a_curve_comes_back_as_it_was_saved_and_the_next_takes_its_place() {
     let mut other = curve.clone();
     other.key.model = "qwen3-4b".to_owned();
     save(home.path(), &other).unwrap();
-    assert_eq!(stored(home.path()).unwrap().documents, [other.clone(), curve.clone()]);
+    assert_eq!(stored(home.path()).unwrap().documents, [curve.clone(), other]);
     curve.points.reverse();
     let error = save(home.path(), &curve).unwrap_err();
     assert!(error.to_string().contains("does not follow"), "{error}");
