@@ -60,7 +60,7 @@ pub struct Delta<'a> {
     /// More of the reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<Cow<'a, str>>,
-    /// The same by the name that vLLM, Ollama and OpenRouter give it. Read, never written.
+    /// The same by the name that vLLM and Ollama give it. Read, never written.
     #[serde(default, skip_serializing)]
     pub reasoning: Option<Cow<'a, str>>,
     /// More of the calls of tools.
