@@ -13,9 +13,11 @@
 
 mod access;
 mod answer;
+mod answering;
 mod api_error;
 mod body;
 mod config;
+mod connections;
 mod embeddings;
 mod error;
 mod health;
@@ -35,7 +37,7 @@ mod shared;
 mod slots;
 mod span;
 
-pub use access::{Access, ApiKey, Fingerprint, Hosts, Keys, Origins};
+pub use access::{Access, ApiKey, Fingerprint, Hosts, KeySource, Keys, KeysUnreadable, Origins};
 pub use config::Config;
 pub use error::GatewayError;
 pub use holder::Holder;

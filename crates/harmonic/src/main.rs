@@ -8,6 +8,7 @@ mod advice;
 mod agree;
 mod chorus;
 mod cli;
+mod descriptors;
 mod detached;
 mod door;
 mod emit;
@@ -31,6 +32,7 @@ mod talk;
 mod team;
 mod verb;
 mod view;
+mod watched_keys;
 mod what_if;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -2,11 +2,14 @@
 
 mod access;
 mod anthropic;
+mod bodies;
+mod connections;
 mod described;
 mod disconnect;
 mod golden;
 mod hostile;
 mod metrics;
+mod names;
 mod ollama;
 mod openai;
 mod port;
