@@ -7,7 +7,7 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway check fmt clippy doc
+.PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway bench-hostile-http check fmt clippy doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ bench-counts: build ## hold what `bench` counts against the servers' own counter
 
 bench-gateway: ## measure what the gateway costs (ARGS="crowd --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
+
+bench-hostile-http: build ## hold what the worst bodies of eight clients cost the others
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	python3 scripts/hostile-http.py $(TARGET)/release/harmonic $(ARGS)
 
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.

@@ -1,10 +1,10 @@
 //! Connections: taking them, and letting them end.
 //!
-//! Invariants: once told to stop, no connection is taken, idle ones are closed, answers that run
+//! Invariants: connections are bounded, in all and of one peer; once told to stop, no connection is taken, idle ones are closed, answers that run
 //! go on for at most the grace period, and no connection outlives [`serve`].
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\
 /// The least that hyper takes as a limit, in bytes.
 const SMALLEST_HEAD: usize = 8192;
 
-/// Serves `roster` to who has `access`, on `listener` until `shutdown` resolves, then until the answers that run have
-/// ended or the grace period has. Drain the engines first where new requests should still be
+/// Serves `roster` to who has `access`, on `listener` until `shutdown` resolves, then until the
+/// answers that run have ended or the grace period has. Drain the engines first where new requests should still be
 /// answered (with a 503) while old ones finish.
 ///
 /// # Errors
@@ -67,11 +67,12 @@ pub async fn serve(
             accepted = listener.socket.accept() => match accepted {
                 Ok((stream, peer)) => match connections.make_place(peer.ip()) {
                     Ok(()) => {
-                        let (service, served) = (service.clone(), Served::default());
-                        let task = serve_one(stream, service, config, graceful.watcher(), served.clone());
+                        let served = Served::default();
+                        let (service, watcher) = (service.clone(), graceful.watcher());
+                        let task = serve_one(stream, service, config, watcher, served.clone());
                         connections.add(peer.ip(), served, tasks.spawn(task));
                     }
-                    Err(NoPlace) => refuse(&stream),
+                    Err(NoPlace) => refuse(stream),
                 },
                 // The listening socket itself is broken: accept(2), EINVAL.
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -109,10 +110,10 @@ fn report(ended: Result<(Id, ()), JoinError>) -> Id {
 }
 
 /// Says that there is no place, as far as that goes without waiting.
-fn refuse(stream: &TcpStream) {
-    warn!("too many connections: one more is refused");
+fn refuse(stream: TcpStream) {
+    debug!("too many connections: one more is refused");
     // A client that does not read it sees the connection closed.
-    let _unheard = stream.try_write(TOO_MANY);
+    let _unheard = stream.into_std().and_then(|mut stream| stream.write(TOO_MANY));
 }
 
 /// Whether an error of `accept` is about the connection and not the socket.

@@ -65,8 +65,10 @@ fn is_plain(authority: &Authority) -> bool {
 
 /// Name and port. A dot at the end of a name is its root, which is where every name ends.
 fn place(authority: &Authority) -> (String, u16) {
-    let name = authority.host().to_ascii_lowercase();
-    let name = name.strip_suffix('.').map(str::to_owned).unwrap_or(name);
+    let mut name = authority.host().to_ascii_lowercase();
+    if name.ends_with('.') {
+        name.pop();
+    }
     (name, authority.port_u16().unwrap_or(80))
 }
 

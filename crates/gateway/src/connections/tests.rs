@@ -62,9 +62,14 @@ async fn one_peer_cannot_hold_all() {
         kept.push(close);
     }
     assert_eq!(tasks.come(address(1)).err(), Some(NoPlace));
-    assert!(tasks.come(address(2)).is_ok(), "another has a place");
-    // All places are taken, and the peer that has most gives none: they are served.
-    assert_eq!(tasks.come(address(3)).err(), Some(NoPlace));
+    let (served, other) = tasks.come(address(2)).expect("another has a place");
+    // All places are taken, and who has most gives none: they are served.
+    assert!(tasks.come(address(3)).is_ok());
+    assert!(is_closed(&other).await, "it was idle");
+    served.begin();
+    let (served, _) = tasks.come(address(3)).expect("in the place of the idle one");
+    served.begin();
+    assert_eq!(tasks.come(address(2)).err(), Some(NoPlace));
     for close in &kept {
         assert!(!is_closed(close).await);
     }

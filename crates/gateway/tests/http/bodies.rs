@@ -38,10 +38,10 @@ fn saying(letters: usize) -> String {
 
 #[tokio::test]
 async fn a_compressed_body_is_read_as_if_it_were_plain() {
+    let codings: [(&str, fn(&[u8]) -> Vec<u8>); 3] =
+        [("gzip", gzip), ("zstd", zstd), ("identity", <[u8]>::to_vec)];
     for letters in [2, 100_000, 3_000_000] {
-        for (coding, compress) in
-            [("gzip", gzip as fn(&[u8]) -> Vec<u8>), ("zstd", zstd), ("identity", |b| b.to_vec())]
-        {
+        for (coding, compress) in codings {
             let engine = Scripted::new(Script::Say(answer()));
             let served = Served::new(&engine).await;
             let (status, said) = coded(&served, coding, compress(saying(letters).as_bytes())).await;
