@@ -10,7 +10,7 @@ WITH := $(if $(FEATURES),--features $(FEATURES))
 .PHONY: help setup build demo test bench-peers bench-memory bench-emitted bench-counts bench-gateway bench-hostile-http check fmt clippy doc
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install or name the tools that the build needs
 	@sh scripts/setup.sh
