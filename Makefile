@@ -7,7 +7,7 @@ FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-gateway \
+.PHONY: help setup build demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-gateway bench-hostile-http \
 	bench-before-after hostile-load fuzz deny advisories check fmt clippy doc
 
 help: ## list these targets
@@ -54,6 +54,10 @@ bench-contexts: build ## hold a team of unequal contexts against one of equal on
 
 bench-gateway: ## measure what the gateway costs (ARGS="crowd --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
+
+bench-hostile-http: build ## hold what the worst bodies of eight clients cost the others
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	python3 scripts/hostile-http.py $(TARGET)/release/harmonic $(ARGS)
 
 # COMMIT is what to compare with; ARGS="--pairs 4 --levels 1" for a first look.
 bench-before-after: setup ## hold this tree's throughput against an earlier one's (COMMIT=HEAD~1)

@@ -15,12 +15,14 @@ use tracing::Span;
 use crate::api_error::ApiError;
 use crate::shared::Shared;
 
+mod authority;
 mod hosts;
 mod keys;
 mod origins;
 
+pub(crate) use authority::one_authority;
 pub use hosts::Hosts;
-pub use keys::{ApiKey, Fingerprint, Keys};
+pub use keys::{ApiKey, Fingerprint, KeySource, Keys, KeysUnreadable};
 pub use origins::Origins;
 
 /// Paths that need no key.
@@ -30,7 +32,7 @@ pub(crate) const OPEN: [&str; 2] = ["/health", "/ready"];
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     /// Keys, of which a request must carry one; `None` where it needs none.
-    pub keys: Option<Arc<Keys>>,
+    pub keys: Option<Arc<dyn KeySource>>,
     /// Names under which the server may be asked.
     pub hosts: Hosts,
     /// Sites whose pages may ask.
@@ -53,6 +55,7 @@ pub(crate) async fn door(
     if let Some(keys) = &access.keys
         && !OPEN.contains(&request.uri().path())
     {
+        let keys = keys.keys().map_err(|KeysUnreadable| ApiError::KeysUnreadable)?;
         let name = keys.admit(request.headers())?;
         Span::current().record("key", name);
         let name = KeyName(name.into());

@@ -92,6 +92,15 @@ pub(crate) enum ApiError {
         "this server is not asked as {host}: use localhost, or start it with --allow-host {host}"
     )]
     ForeignHost { host: String },
+    #[error("invalid `host`: {reason}, expected one name or address of this server")]
+    BadHost { reason: String },
+    #[error("the target of the request is longer than {limit} bytes, the most this server takes")]
+    TargetTooLong { limit: usize },
+    #[error(
+        "no API key is let in: the server's file of keys cannot be read, as its log says; mend the \
+         file, and it is read again"
+    )]
+    KeysUnreadable,
     #[error("pages of {origin} may not ask: start the server with --cors-origin {origin}")]
     ForeignOrigin { origin: String },
     /// The deployment was stopped while the request ran.
@@ -176,6 +185,11 @@ impl ApiError {
             Self::WrongKey => (S::UNAUTHORIZED, F::Unauthenticated, "api_key_unknown", None),
             Self::KeyLimited { retry_after, .. } => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "key_limit", Some(*retry_after))
+            }
+            Self::BadHost { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_host", None),
+            Self::TargetTooLong { .. } => (S::URI_TOO_LONG, F::Invalid, "target_too_long", None),
+            Self::KeysUnreadable => {
+                (S::SERVICE_UNAVAILABLE, F::Unavailable, "keys_unreadable", unavailable)
             }
             Self::ForeignHost { .. } => (S::FORBIDDEN, F::Forbidden, "host_not_allowed", None),
             Self::ForeignOrigin { .. } => (S::FORBIDDEN, F::Forbidden, "origin_not_allowed", None),

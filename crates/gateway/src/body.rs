@@ -14,6 +14,7 @@ use harmonic_api::Invalid;
 use tokio::time::{Instant, timeout_at};
 
 use crate::api_error::ApiError;
+use crate::connections::Served;
 use crate::shared::Shared;
 
 mod coding;
@@ -132,12 +133,18 @@ async fn receive(
         _ if coded => (expected(0, limit), Some(take(expected(0, limit)).await?)),
         _ => (SMALL_BYTES, None),
     };
+    let served = request.extensions().get::<Served>().cloned();
     let mut body = BytesMut::with_capacity(announced.unwrap_or(FIRST_BYTES));
     let mut deadline = Instant::now() + within;
     let mut frames = request.into_body().into_data_stream();
     loop {
         let frame = match timeout_at(deadline, frames.next()).await {
-            Ok(None) => return Ok((body.freeze(), room)),
+            Ok(None) => {
+                if let Some(served) = served {
+                    served.begin();
+                }
+                return Ok((body.freeze(), room));
+            }
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(error))) => {
                 return Err(ApiError::BrokenBody { reason: error.to_string() });

@@ -19,6 +19,10 @@ pub struct Config {
     pub head_timeout: Duration,
     /// Largest head of a request, in bytes; below 8,192 it is 8,192.
     pub head_limit: usize,
+    /// Most connections at once. One more takes the place of one that is idle, or is refused.
+    pub connections: usize,
+    /// Most connections of one peer: an address, or a network of 64 bits of IPv6.
+    pub connections_per_peer: usize,
     /// How long a request may wait for a slot.
     pub queue_timeout: Duration,
     /// How long a client may leave unread what waits for it; then its connection is closed, and its
@@ -40,6 +44,8 @@ impl Default for Config {
             body_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(30),
             head_limit: 64 * 1024,
+            connections: 8192,
+            connections_per_peer: 6144,
             queue_timeout: Duration::from_mins(10),
             write_timeout: Duration::from_mins(1),
             ping: Duration::from_secs(15),

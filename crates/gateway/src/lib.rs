@@ -13,10 +13,12 @@
 
 mod access;
 mod answer;
+mod answering;
 mod api_error;
 mod body;
 mod card;
 mod config;
+mod connections;
 mod embeddings;
 mod error;
 mod health;
@@ -36,7 +38,7 @@ mod shared;
 mod slots;
 mod span;
 
-pub use access::{Access, ApiKey, Fingerprint, Hosts, Keys, Origins};
+pub use access::{Access, ApiKey, Fingerprint, Hosts, KeySource, Keys, KeysUnreadable, Origins};
 pub use card::{AgentCard, WeightsCard};
 pub use config::Config;
 pub use error::GatewayError;

@@ -85,6 +85,15 @@ impl Keyring {
     /// # Errors
     /// When a fingerprint in the file is none.
     pub fn keys(&self) -> anyhow::Result<Option<Keys>> {
+        let keys = self.listed()?;
+        Ok((!keys.is_empty()).then(|| Keys::new(keys)))
+    }
+
+    /// The keys as a server has them.
+    ///
+    /// # Errors
+    /// When a fingerprint in the file is none.
+    pub fn listed(&self) -> anyhow::Result<Vec<ApiKey>> {
         let key = |entry: &Entry| {
             anyhow::Ok(ApiKey {
                 name: entry.name.clone(),
@@ -92,8 +101,7 @@ impl Keyring {
                 per_minute: entry.per_minute,
             })
         };
-        let keys = self.entries.iter().map(key).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok((!keys.is_empty()).then(|| Keys::new(keys)))
+        self.entries.iter().map(key).collect()
     }
 
     /// Makes a key and writes down its fingerprint. The key itself is nowhere but in the result.

@@ -9,6 +9,7 @@ mod agree;
 mod cards;
 mod chorus;
 mod cli;
+mod descriptors;
 mod detached;
 mod door;
 mod emit;
@@ -33,6 +34,7 @@ mod talk;
 mod team;
 mod verb;
 mod view;
+mod watched_keys;
 mod what_if;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

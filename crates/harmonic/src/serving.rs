@@ -4,6 +4,7 @@
 //! dropped `Serving` leaves no engine, no connection and no port behind.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cards;
+use crate::descriptors;
 use crate::door::Door;
 use crate::engines::Engines;
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
@@ -23,6 +25,9 @@ use crate::stop::Stop;
 
 /// Once the engines are drained, answers have ended; their last bytes still have to leave.
 const LAST_BYTES: Duration = Duration::from_secs(5);
+
+/// File descriptors for all but connections: models, logs, what the system's libraries open.
+const OTHER_DESCRIPTORS: u64 = 256;
 
 /// A team that runs.
 #[derive(Debug)]
@@ -47,6 +52,7 @@ impl Serving {
         stop: &Stop,
     ) -> anyhow::Result<Self> {
         let address = door.address;
+        descriptors::raise();
         let http = HttpThreads::start(plan.http_threads.unwrap_or(HTTP_THREADS))?;
         let listener = http.spawn(harmonic_gateway::bind(address)).await??;
         Self::on(http, listener, door, plan, printer, stop).await
@@ -79,9 +85,10 @@ impl Serving {
             None => roster,
         };
         let address = listener.address();
+        let connections = connections(door.connections, door.connections_per_address);
         let close = CancellationToken::new();
         let queue_timeout = door.queue_timeout;
-        let config = Config { grace: LAST_BYTES, queue_timeout, ..Config::default() };
+        let config = Config { grace: LAST_BYTES, queue_timeout, ..connections };
         let serve = harmonic_gateway::serve(listener, roster, door.access, config, {
             let close = close.clone();
             async move { close.cancelled().await }
@@ -145,4 +152,18 @@ async fn launch(
     let engines = Engines::of(&plan, queue_limit);
     let start = Deployment::start(Arc::new(plan), Arc::new(engines), available, &shown);
     Ok(stop.or(start).await??)
+}
+
+/// The server's limits, with those of connections.
+fn connections(all: Option<NonZeroU32>, per_address: Option<NonZeroU32>) -> Config {
+    let usual = Config::default();
+    let possible = descriptors::raise().saturating_sub(OTHER_DESCRIPTORS).max(1);
+    let possible = usize::try_from(possible).unwrap_or(usize::MAX);
+    let count = |wanted: Option<NonZeroU32>| {
+        wanted.map(|wanted| usize::try_from(wanted.get()).unwrap_or(usize::MAX))
+    };
+    let connections = count(all).unwrap_or(usual.connections).min(possible);
+    let most = (connections - connections / 4).max(1);
+    let connections_per_peer = count(per_address).unwrap_or(most).min(connections);
+    Config { connections, connections_per_peer, ..usual }
 }

@@ -23,6 +23,8 @@ pub struct MessageAnswer {
     model: String,
     /// The stop strings that were asked for.
     stops: Vec<String>,
+    /// Whether the message has begun.
+    begun: bool,
     /// Blocks that have begun.
     blocks: u32,
     open: Option<Kind>,
@@ -85,7 +87,7 @@ impl Said<'_> {
 
 impl MessageAnswer {
     pub(super) fn new(id: String, model: String, stops: Vec<String>) -> Self {
-        Self { id, model, stops, blocks: 0, open: None }
+        Self { id, model, stops, begun: false, blocks: 0, open: None }
     }
 
     fn message(&self, usage: Counts) -> Message {
@@ -134,6 +136,7 @@ impl AnswerWriter for MessageAnswer {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, prompt_tokens: u32, out: &mut BytesMut) {
+        self.begun = true;
         let usage = Counts { input_tokens: prompt_tokens, ..Counts::default() };
         Said::MessageStart { message: &self.message(usage) }.write(out);
     }
@@ -184,7 +187,8 @@ impl AnswerWriter for MessageAnswer {
     }
 
     fn ping(&mut self, out: &mut BytesMut) {
-        Said::Ping.write(out);
+        // No event comes before the message begins.
+        if self.begun { Said::Ping.write(out) } else { sse::write_ping(out) }
     }
 
     fn whole(self, answers: Vec<Gathered>, usage: Usage, out: &mut BytesMut) {

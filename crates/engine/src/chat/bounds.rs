@@ -88,7 +88,7 @@ impl Bounds {
         use Role::{Assistant, Tool, User};
         let plain = [User].as_slice();
         let answered = [User, Assistant, Tool].as_slice();
-        let grows = |before: &[Role], turn: &[Role]| self.growth(chat, agent, before, turn);
+        let grows = |before: &[Role], turn: &[Role]| growth(chat, agent, before, turn);
         // The least that one more `turn` adds, whatever came before.
         let least = |turn: &[Role]| {
             [plain, answered].iter().filter_map(|before| grows(before, turn)).min().unwrap_or(0)
@@ -138,30 +138,24 @@ impl Bounds {
         let of = |(count, each): (u64, u64)| count.saturating_sub(APART).saturating_mul(each);
         each.map(of).iter().sum()
     }
+}
 
-    /// Tokens that one more `turn` adds to a conversation that begins with `before`, where it is
-    /// always as many.
-    fn growth(
-        &self,
-        chat: &Chat,
-        agent: &AgentSpec,
-        before: &[Role],
-        turn: &[Role],
-    ) -> Option<u64> {
-        let length = |count: usize| {
-            let turns = turn.iter().cycle().take(turn.len() * count);
-            let roles = before.iter().chain(turns).chain(&[Role::User]);
-            let prompt = Prompt::chat(roles.map(|role| Message::new(*role, "")).collect());
-            let rendered =
-                chat.render(agent, &prompt, None, &ToolChoice::Auto, &Budget::default()).ok()?;
-            u64::try_from(rendered.tokens.len()).ok()
-        };
-        let [few, more, many] = TRIED;
-        let (short, middle, long) = (length(few)?, length(more)?, length(many)?);
-        let each = middle.saturating_sub(short) / (more - few) as u64;
-        let even = long.saturating_sub(middle) >= each * (many - more) as u64;
-        Some(if even { each } else { 0 })
-    }
+/// Tokens that one more `turn` adds to a conversation that begins with `before`, where it is always
+/// as many.
+fn growth(chat: &Chat, agent: &AgentSpec, before: &[Role], turn: &[Role]) -> Option<u64> {
+    let length = |count: usize| {
+        let turns = turn.iter().cycle().take(turn.len() * count);
+        let roles = before.iter().chain(turns).chain(&[Role::User]);
+        let prompt = Prompt::chat(roles.map(|role| Message::new(*role, "")).collect());
+        let budget = Budget::default();
+        let rendered = chat.render(agent, &prompt, None, &ToolChoice::Auto, &budget).ok()?;
+        u64::try_from(rendered.tokens.len()).ok()
+    };
+    let [few, more, many] = TRIED;
+    let (short, middle, long) = (length(few)?, length(more)?, length(many)?);
+    let each = middle.saturating_sub(short) / (more - few) as u64;
+    let even = long.saturating_sub(middle) >= each * (many - more) as u64;
+    Some(if even { each } else { 0 })
 }
 
 #[cfg(test)]

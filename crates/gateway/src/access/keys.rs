@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -44,6 +45,27 @@ pub struct ApiKey {
     pub per_minute: Option<NonZeroU32>,
 }
 
+/// The keys cannot be told at this moment, so nobody is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the API keys cannot be read")]
+pub struct KeysUnreadable;
+
+/// Where keys come from. It is asked at each request, so that one that is taken away stops at once.
+pub trait KeySource: Send + Sync + fmt::Debug {
+    /// The keys at this moment.
+    ///
+    /// # Errors
+    /// When they cannot be told.
+    fn keys(&self) -> Result<Arc<Keys>, KeysUnreadable>;
+}
+
+/// Keys that stay.
+impl KeySource for Arc<Keys> {
+    fn keys(&self) -> Result<Arc<Keys>, KeysUnreadable> {
+        Ok(Self::clone(self))
+    }
+}
+
 /// The keys that let in.
 pub struct Keys {
     known: Vec<Known>,
@@ -51,28 +73,48 @@ pub struct Keys {
 
 struct Known {
     key: ApiKey,
-    limiter: Option<DefaultDirectRateLimiter>,
+    limiter: Option<Arc<DefaultDirectRateLimiter>>,
 }
 
 impl Keys {
     /// These, none of which has been used yet.
     pub fn new(keys: impl IntoIterator<Item = ApiKey>) -> Self {
+        Self::after(None, keys)
+    }
+
+    /// These; those that `before` has too have used as much of their minute as there.
+    pub fn after(before: Option<&Self>, keys: impl IntoIterator<Item = ApiKey>) -> Self {
         let known = keys.into_iter().map(|key| {
-            let limiter = key.per_minute.map(|limit| RateLimiter::direct(Quota::per_minute(limit)));
+            let same = before.and_then(|keys| keys.known.iter().find(|known| known.key == key));
+            let limiter = match same {
+                Some(known) => known.limiter.clone(),
+                None => key
+                    .per_minute
+                    .map(|limit| Arc::new(RateLimiter::direct(Quota::per_minute(limit)))),
+            };
             Known { key, limiter }
         });
         Self { known: known.collect() }
     }
 
+    /// Whether `key` lets in.
+    pub fn knows(&self, key: &str) -> bool {
+        self.find(Fingerprint::of(key)).is_some()
+    }
+
+    fn find(&self, Fingerprint(presented): Fingerprint) -> Option<&Known> {
+        // The last of those that fit, so that none ends the search.
+        let fits = |known: &&Known| bool::from(known.key.fingerprint.0.ct_eq(&presented));
+        self.known.iter().filter(fits).last()
+    }
+
     /// The name of the key that `headers` carry.
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<&str, ApiError> {
         let presented = presented(headers).ok_or(ApiError::NoKey)?;
-        let presented: [u8; 32] = Sha256::digest(presented).into();
-        // The last of those that fit, so that none ends the search.
-        let fits = |known: &&Known| bool::from(known.key.fingerprint.0.ct_eq(&presented));
-        let known = self.known.iter().filter(fits).last().ok_or(ApiError::WrongKey)?;
+        let presented = Fingerprint(Sha256::digest(presented).into());
+        let known = self.find(presented).ok_or(ApiError::WrongKey)?;
         let name = known.key.name.as_str();
-        match known.limiter.as_ref().map(RateLimiter::check) {
+        match known.limiter.as_ref().map(|limiter| limiter.check()) {
             None | Some(Ok(())) => Ok(name),
             Some(Err(until)) => Err(ApiError::KeyLimited {
                 name: name.to_owned(),

@@ -1,6 +1,8 @@
 //! Generations as the body of a response.
 //!
-//! Invariants: the events that are ready travel in one piece, and none waits for another; a
+//! Invariants: nothing but signs of life goes out before there is something of an answer, so that
+//! the first event is the first token's; the events that are ready travel in one piece, and none
+//! waits for another; a
 //! failure in mid-stream is written as the dialect has it, and ends the stream and the other
 //! answers.
 
@@ -44,6 +46,7 @@ pub(super) fn response<W: AnswerWriter>(
     let stream = AnswerStream {
         writer,
         running: generations.len(),
+        prompt_tokens: generations.first().map_or(0, |first| first.granted().prompt_tokens),
         turn: 0,
         answers: generations.into_iter().map(Answer::Running).collect(),
         state: State::New,
@@ -81,6 +84,7 @@ struct AnswerStream<W> {
     answers: Vec<Answer>,
     /// How many of them run.
     running: usize,
+    prompt_tokens: u32,
     /// Whose turn it is to be first, so that none fills every piece.
     turn: usize,
     state: State,
@@ -91,14 +95,12 @@ struct AnswerStream<W> {
 }
 
 impl<W: AnswerWriter> AnswerStream<W> {
+    /// Begins the stream, once.
     fn open(&mut self) {
-        self.state = State::Running;
-        let prompt_tokens = match self.answers.first() {
-            Some(Answer::Running(generation)) => generation.granted().prompt_tokens,
-            _ => 0,
-        };
-        self.writer.open(prompt_tokens, &mut self.out);
-        self.close_if_complete();
+        if self.state == State::New {
+            self.state = State::Running;
+            self.writer.open(self.prompt_tokens, &mut self.out);
+        }
     }
 
     /// Writes what is ready of answer number `index`; returns whether it waits for more.
@@ -107,6 +109,7 @@ impl<W: AnswerWriter> AnswerStream<W> {
         while self.out.len() < LONGEST_PIECE {
             let Answer::Running(generation) = &mut self.answers[index] else { return true };
             let Poll::Ready(event) = generation.poll_next_unpin(cx) else { return true };
+            self.open();
             match event {
                 Some(event) if !is_last(Some(&event)) => {
                     self.account.token();
@@ -160,8 +163,9 @@ impl<W: AnswerWriter> Stream for AnswerStream<W> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if this.state == State::New {
+        if this.answers.is_empty() && this.state == State::New {
             this.open();
+            this.close_if_complete();
         }
         let answers = this.answers.len();
         for offset in 0..answers {
@@ -171,7 +175,7 @@ impl<W: AnswerWriter> Stream for AnswerStream<W> {
             }
         }
         this.turn = this.turn.wrapping_add(1);
-        let silent = this.out.is_empty() && this.state == State::Running;
+        let silent = this.out.is_empty() && this.state != State::Ended;
         if silent && this.ping.poll_tick(cx).is_ready() {
             this.writer.ping(&mut this.out);
         }

@@ -23,7 +23,7 @@ fn key(name: &str, text: &str, per_minute: Option<u32>) -> ApiKey {
 
 fn with_keys() -> Access {
     let keys = Keys::new([key("laptop", "hs-one", None), key("phone", "hs-two", Some(2))]);
-    Access { keys: Some(Arc::new(keys)), ..Access::default() }
+    Access { keys: Some(Arc::new(Arc::new(keys))), ..Access::default() }
 }
 
 /// A server with that door, and an engine that answers.

@@ -225,6 +225,7 @@ async fn a_silent_stream_shows_that_it_lives() {
         let piece = within(pieces.next()).await.expect("a piece").expect("whole");
         read.push_str(str::from_utf8(&piece).expect("text"));
     }
+    assert!(!read.contains("data:"), "no event before there is something to say: {read}");
     engine.follow(&finished(FinishReason::Stop));
     while let Some(piece) = within(pieces.next()).await {
         read.push_str(str::from_utf8(&piece.expect("whole")).expect("text"));

@@ -2,12 +2,15 @@
 
 mod access;
 mod anthropic;
+mod bodies;
+mod connections;
 mod described;
 mod described_agents;
 mod disconnect;
 mod golden;
 mod hostile;
 mod metrics;
+mod names;
 mod ollama;
 mod openai;
 mod port;

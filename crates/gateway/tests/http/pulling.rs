@@ -158,8 +158,8 @@ async fn a_key_has_one_pull_at_a_time_and_all_together_few() {
         per_minute: None,
     };
     let names = ["one", "two", "three"];
-    let keys = Some(Arc::new(Keys::new(names.map(key))));
-    let served = pulling(Access { keys, ..Access::default() }).await;
+    let keys = Arc::new(Keys::new(names.map(key)));
+    let served = pulling(Access { keys: Some(Arc::new(keys)), ..Access::default() }).await;
     let first = endless(&served, "one").await;
     assert_eq!(first.status(), 200);
     let again = shown(endless(&served, "one").await).await;

@@ -70,6 +70,11 @@ impl Scripted {
         seen.clone().expect("waited for")
     }
 
+    /// Ends all requests that run, without a word.
+    pub fn forget(&self) {
+        self.following.lock().expect("no test panicked with it").clear();
+    }
+
     /// Says `event` in all requests that run.
     pub fn follow(&self, event: &Event) {
         for events in &*self.following.lock().expect("no test panicked with it") {

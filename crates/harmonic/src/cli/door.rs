@@ -14,8 +14,8 @@ pub struct Door {
     /// Let in whoever reaches the address, keys or not
     #[arg(long)]
     pub without_keys: bool,
-    /// A name besides localhost under which clients ask, such as that of a proxy; may be given
-    /// several times
+    /// A name besides localhost under which clients ask, such as that of a proxy, or * for any; may
+    /// be given several times [default: any with API keys on an address of a network, else none]
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
     /// A site whose pages may ask from a browser, by its scheme and host as the browser names it,
@@ -29,6 +29,12 @@ pub struct Door {
     /// Seconds that a request may wait; then it is refused with status 503
     #[arg(long, value_name = "SECONDS", default_value_t = Self::DEFAULT_TIMEOUT)]
     pub queue_timeout: NonZeroU64,
+    /// Connections at once [default: 8192, or as many as there are file descriptors for]
+    #[arg(long, value_name = "N")]
+    pub connections: Option<NonZeroU32>,
+    /// Connections at once from one address; one more closes an idle one [default: three quarters]
+    #[arg(long, value_name = "N")]
+    pub connections_per_address: Option<NonZeroU32>,
     /// Let clients have models fetched (POST /api/pull), one at a time for each key: those of the
     /// catalog, or with =any any of the hub [default: none]
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true,

@@ -103,6 +103,15 @@ async fn a_team_with_keys_wants_one_and_our_commands_send_it() {
     let teams = user.run(["ps", "--json"]).json();
     assert_eq!(teams["teams"][0]["state"], "ok");
 
+    // From the next request on, and not when the team starts again.
+    let phone = user.run(["keys", "add", "phone"]).out;
+    let other = stranger.clone().with_key(phone.trim_end()).unwrap();
+    assert_eq!(other.models().await.unwrap().len(), 7);
+    user.run(["keys", "rm", "phone"]);
+    let revoked = other.models().await.unwrap_err();
+    assert!(matches!(revoked, ClientError::Status { status: 401, .. }), "{revoked}");
+    assert_eq!(ours.models().await.unwrap().len(), 7);
+
     server.signal("TERM");
     let ended = server.end();
     assert!(ended.err.contains("$HARMONIC_API_KEY"), "{ended:?}");

@@ -1,0 +1,127 @@
+//! The name under which a request asks for this server, and the length of what it asks for.
+//!
+//! Invariants: a request past here has exactly one name, or none in HTTP/1.0: with two, a proxy and
+//! this server could each believe another (RFC 9112, 3.2, has 400 for it).
+
+use axum::extract::Request;
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri, Version};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::api_error::ApiError;
+
+/// Longest target of a request, in bytes; none that there is here is longer than a fraction of it.
+const LONGEST_TARGET: usize = 8 * 1024;
+
+/// The name, in lower case and without its port; `None` where an old client names none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named(pub(super) Option<String>);
+
+/// Middleware: refuses what has no name or several, and targets without end; notes the [`Named`].
+pub(crate) async fn one_authority(mut request: Request, next: Next) -> Result<Response, ApiError> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > LONGEST_TARGET {
+        return Err(ApiError::TargetTooLong { limit: LONGEST_TARGET });
+    }
+    let named = named(request.uri(), request.version(), request.headers())?;
+    request.extensions_mut().insert(Named(named));
+    Ok(next.run(request).await)
+}
+
+fn named(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let wrong = |reason: &str| ApiError::BadHost { reason: reason.to_owned() };
+    let mut lines = headers.get_all(HOST).iter();
+    let line = match (lines.next(), lines.next()) {
+        (_, Some(_)) => return Err(wrong("there are several")),
+        (None, None) if version >= Version::HTTP_11 => return Err(wrong("there is none")),
+        (line, None) => line,
+    };
+    let host = line.map(|line| {
+        let authority = Authority::try_from(line.as_bytes()).ok().filter(is_plain);
+        authority.ok_or_else(|| wrong("it is no name or address, with a port or without"))
+    });
+    let host = host.transpose()?;
+    match (uri.authority(), &host) {
+        (Some(asked), _) if asked.as_str().contains('@') => {
+            Err(wrong("the target has a user's name"))
+        }
+        (Some(asked), Some(host)) if place(asked) != place(host) => {
+            Err(wrong("the target names another"))
+        }
+        (Some(asked), _) => Ok(Some(place(asked).0)),
+        (None, host) => Ok(host.as_ref().map(|host| place(host).0)),
+    }
+}
+
+/// Whether it is a name and a port, or none, and nothing else.
+fn is_plain(authority: &Authority) -> bool {
+    let text = authority.as_str();
+    let port = text.strip_prefix(authority.host()).unwrap_or_default();
+    let has_port = port.is_empty() || port == ":" || authority.port_u16().is_some();
+    !text.contains(['@', ',']) && !authority.host().is_empty() && has_port
+}
+
+/// Name and port. A dot at the end of a name is its root, which is where every name ends.
+fn place(authority: &Authority) -> (String, u16) {
+    let mut name = authority.host().to_ascii_lowercase();
+    if name.ends_with('.') {
+        name.pop();
+    }
+    (name, authority.port_u16().unwrap_or(80))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn name(target: &str, version: Version, hosts: &[&str]) -> Option<Option<String>> {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(HOST, HeaderValue::from_str(host).expect("printable"));
+        }
+        named(&target.parse().expect("a target"), version, &headers).ok()
+    }
+
+    #[test]
+    fn a_request_has_one_name() {
+        let one = |hosts: &[&str]| name("/", Version::HTTP_11, hosts);
+        for (host, read) in [
+            ("localhost", "localhost"),
+            ("LocalHost:4276", "localhost"),
+            ("localhost.", "localhost"),
+            ("localhost.:80", "localhost"),
+            ("127.0.0.1:1", "127.0.0.1"),
+            ("[::1]", "[::1]"),
+            ("[::1]:4276", "[::1]"),
+            ("my_box.lan", "my_box.lan"),
+        ] {
+            assert_eq!(one(&[host]), Some(Some(read.to_owned())), "{host}");
+        }
+        for host in
+            ["", " ", "a b", "user@localhost", "localhost:x", "http://localhost", "a,b", "::1"]
+        {
+            assert_eq!(one(&[host]), None, "{host:?}");
+        }
+        assert_eq!(one(&["localhost", "localhost"]), None, "not even the same twice");
+        assert_eq!(one(&[]), None);
+        assert_eq!(name("/", Version::HTTP_10, &[]), Some(None));
+        assert_eq!(name("/", Version::HTTP_10, &["a", "b"]), None);
+    }
+
+    #[test]
+    fn a_target_and_its_host_are_of_one_name() {
+        let target = |target: &str, hosts: &[&str]| name(target, Version::HTTP_11, hosts);
+        let known = Some(Some("a.example".to_owned()));
+        assert_eq!(target("http://A.example/x", &["a.example"]), known);
+        assert_eq!(target("http://a.example:80/x", &["a.example"]), known);
+        assert_eq!(target("http://a.example/x", &["localhost"]), None);
+        assert_eq!(target("http://a.example:81/x", &["a.example"]), None);
+        assert_eq!(target("http://u@a.example/x", &["a.example"]), None);
+        assert_eq!(target("http://a.example/x", &[]), None);
+        assert_eq!(name("http://a.example/x", Version::HTTP_10, &[]), known);
+    }
+}

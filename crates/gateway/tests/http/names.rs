@@ -1,0 +1,75 @@
+//! The name under which the server is asked: one, or none where an old client has none.
+
+use harmonic_gateway::{Access, Config, Hosts};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::scripted::{Script, Scripted, answer, within};
+use crate::served::{Served, roster};
+
+/// The status line and body of what the server says to these bytes.
+async fn said(served: &Served, head: &str) -> String {
+    let address = served.url.strip_prefix("http://").expect("http");
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(head.as_bytes()).await.expect("it reads");
+    let mut answer = Vec::new();
+    // Reset where the server did not read to the end, after what it said.
+    let _reset = within(stream.read_to_end(&mut answer)).await;
+    String::from_utf8(answer).expect("text")
+}
+
+async fn status(served: &Served, target: &str, version: &str, hosts: &[&str]) -> u16 {
+    let hosts: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
+    let head = format!("GET {target} HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+    let answer = said(served, &head).await;
+    answer.split(' ').nth(1).expect("a status").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_request_names_the_server_once() {
+    let engine = Scripted::new(Script::Say(answer()));
+    for hosts in [Hosts::Any, Hosts::Local { also: Vec::new() }] {
+        let access = Access { hosts, ..Access::default() };
+        let served = Served::open_to(access, roster(&engine), Config::default()).await;
+        let named = async |hosts: &[&str]| status(&served, "/health", "1.1", hosts).await;
+        for good in ["localhost", "LOCALHOST:1", "localhost.", "127.0.0.1", "[::1]:4276"] {
+            assert_eq!(named(&[good]).await, 200, "{good}");
+        }
+        for bad in ["", "a b", "u@localhost", "localhost:port", "http://localhost"] {
+            assert_eq!(named(&[bad]).await, 400, "{bad:?}");
+        }
+        assert_eq!(named(&["localhost", "evil.example"]).await, 400);
+        assert_eq!(named(&["localhost", "localhost"]).await, 400);
+        assert_eq!(named(&[]).await, 400);
+        assert_eq!(status(&served, "/health", "1.0", &[]).await, 200);
+        let whole = "http://localhost/health";
+        assert_eq!(status(&served, whole, "1.1", &["localhost"]).await, 200);
+        assert_eq!(status(&served, whole, "1.1", &["evil.example"]).await, 400);
+        assert_eq!(status(&served, "http://evil.example/health", "1.1", &["localhost"]).await, 400);
+    }
+    let local = Access { hosts: Hosts::Local { also: Vec::new() }, ..Access::default() };
+    let served = Served::open_to(local, roster(&engine), Config::default()).await;
+    let rebound = "http://evil.example/health";
+    assert_eq!(status(&served, rebound, "1.1", &["evil.example"]).await, 403);
+    assert_eq!(status(&served, rebound, "1.0", &[]).await, 403);
+}
+
+#[tokio::test]
+async fn a_target_and_a_head_have_an_end() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let target = |letters: usize| format!("/v1/models/{}", "a".repeat(letters));
+    let long = async |letters| status(&served, &target(letters), "1.1", &["localhost"]).await;
+    assert_eq!(long(8 * 1024 - 11).await, 404);
+    assert_eq!(long(8 * 1024 - 10).await, 414);
+    assert_eq!(long(60_000).await, 414);
+    // Past the limit of the head nobody looks what is in it.
+    assert_eq!(long(70_000).await, 431);
+    let head = async |bytes: usize| {
+        let before = "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-long: ";
+        let filled = bytes - before.len() - 4;
+        let answer = said(&served, &format!("{before}{}\r\n\r\n", "a".repeat(filled))).await;
+        answer.split(' ').nth(1).expect("a status").to_owned()
+    };
+    assert_eq!(head(60 * 1024).await, "200");
+    assert_eq!(head(68 * 1024).await, "431");
+}
