@@ -16,7 +16,6 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use harmonic_engine::EngineError;
-use harmonic_engine::chat::Vocabulary;
 use harmonic_types::Divergence;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_batch::LlamaBatch;

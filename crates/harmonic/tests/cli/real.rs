@@ -107,7 +107,11 @@ async fn a_team_on_the_real_engine() {
         "required": ["days"], "additionalProperties": false,
     });
     let named = NamedSchema { name: Some("week".to_owned()), schema: Some(schema) };
-    let format = ResponseFormat { kind: "json_schema".to_owned(), json_schema: Some(named) };
+    let format = ResponseFormat {
+        kind: "json_schema".to_owned(),
+        json_schema: Some(named),
+        ..ResponseFormat::default()
+    };
     let mut request = ask("operator", "Name the days of the week.", 200);
     request.response_format = Some(format);
     let formed = hear(&client, request).await;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use harmonic_engine::chat::Vocabulary as _;
-use harmonic_engine::sampling::{Sampler, Samplers};
+use harmonic_engine::sampling::{Drawn, Sampler, Samplers};
 use harmonic_engine::{Batch, Machine, Row, SeqId, Token};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_types::{Attention, KvLayout, KvType, RequestId, Sampling};
@@ -36,7 +36,14 @@ pub fn run(path: &Path) -> Result<Model, String> {
     let tokens = [prompt.clone(), prompt].concat();
     let chosen =
         machine.run(&Batch { tokens, rows }, &mut samplers).map_err(|error| error.to_string())?;
-    let tokens: Vec<Token> = chosen.choices.iter().map(|choice| choice.token).collect();
+    let tokens: Vec<Token> = chosen
+        .choices
+        .iter()
+        .filter_map(|drawn| match drawn {
+            Drawn::Token(choice) => Some(choice.token),
+            Drawn::Late => None,
+        })
+        .collect();
     if tokens.len() != 2 {
         return Err(format!("{} tokens were chosen", tokens.len()));
     }

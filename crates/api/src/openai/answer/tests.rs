@@ -103,7 +103,8 @@ proptest! {
             let calls: Vec<_> = calls
                 .map(|call| {
                     let called = call.function.clone();
-                    (call.id.clone(), called.name, called.arguments)
+                    let arguments = called.arguments.as_str().expect("JSON text").to_owned();
+                    (call.id.clone(), called.name, arguments)
                 })
                 .collect();
             prop_assert_eq!(calls, added.calls);

@@ -29,6 +29,7 @@ pub fn decode(mut body: CompletionBody, id: RequestId) -> Result<Request, Invali
     if body.stream_options.is_some() && body.stream != Some(true) {
         return Err(Invalid::value("stream_options", "is only for `stream: true`"));
     }
+    let spellings = body.spellings();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.prompt = Prompt::Text(text(body.prompt)?);
     request.max_tokens =
@@ -43,7 +44,7 @@ pub fn decode(mut body: CompletionBody, id: RequestId) -> Result<Request, Invali
         presence_penalty: within("presence_penalty", body.presence_penalty, -2.0..=2.0)?,
         frequency_penalty: within("frequency_penalty", body.frequency_penalty, -2.0..=2.0)?,
     };
-    request.format = decode_format(body.response_format, body.structured_outputs, body.spellings)?;
+    request.format = decode_format(body.response_format, body.structured_outputs, spellings)?;
     request.logit_bias = decode_logit_bias(body.logit_bias.as_ref())?;
     request.stop = checks::stop("stop", body.stop.unwrap_or_default().0)?;
     request.seed = body.seed.map(i64::cast_unsigned);

@@ -8,7 +8,7 @@ use harmonic_types::{
 };
 
 use super::Grammars;
-use crate::chat::{Chat, Vocabulary};
+use crate::chat::{Budget, Chat, Vocabulary};
 use crate::sampling::Sampler;
 
 /// Bytes, an end of turn, `<think>` as a control token, and a piece that ends one thing and begins
@@ -80,7 +80,8 @@ fn answer(template: &'static str, thinking: bool, script: &[Token]) -> (String, 
     };
     let prompt = Prompt::chat(vec![Message::new(Role::User, "u")]);
     let choice = ToolChoice::Auto;
-    let rendered = chat.render(&agent, &prompt, Some(thinking), &choice).expect("renders");
+    let budget = Budget::default();
+    let rendered = chat.render(&agent, &prompt, Some(thinking), &choice, &budget).expect("renders");
     let tracker = chat.reasoning_tracker(&prompt, &rendered, thinking);
     let grammars = Grammars::new("thinker", vocabulary.as_ref()).expect("a vocabulary");
     let form = grammars.compile(&Format::Regex("[0-9]{3}".to_owned())).expect("a form");
