@@ -103,9 +103,11 @@ impl Stop {
 /// Tells `take` of every signal, for ever; tells `ready` when it begins to.
 fn hear(ready: &mpsc::Sender<io::Result<()>>, take: impl Fn()) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    let mut signals = Signals::new(Arc::default())?;
+    // Whoever started this waits for it.
+    let _waits = ready.send(Ok(()));
     runtime.block_on(async {
-        let mut signals = Signals::new(Arc::default())?;
-        let _waits = ready.send(Ok(()));
         loop {
             signals.next().await;
             take();

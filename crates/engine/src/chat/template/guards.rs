@@ -102,7 +102,8 @@ fn rounds(value: Value, bytes: u64) -> Result<Value, Error> {
 /// As Python multiplies numbers, and repeats texts and lists.
 #[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
 fn times(left: Value, right: Value) -> Result<Value, Error> {
-    if let (Ok(left), Ok(right)) = (i64::try_from(left.clone()), i64::try_from(right.clone())) {
+    if left.is_integer() && right.is_integer() {
+        let (left, right) = (i64::try_from(left.clone())?, i64::try_from(right.clone())?);
         return left.checked_mul(right).map(Value::from).ok_or_else(|| {
             Error::new(ErrorKind::InvalidOperation, format!("{left} * {right} is too large"))
         });

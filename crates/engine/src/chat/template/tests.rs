@@ -174,9 +174,9 @@ fn what_transformers_adds_to_jinja_is_known() {
     let generation = "{% for m in messages %}{{ m.role }}:\n{%- generation %} {{ m.content }}\
                       {%- endgeneration -%}\n;{% endfor %}";
     assert_eq!(template(generation).render(scene).unwrap(), "system: s;user: u;");
-    let dated = template("{{ strftime_now('%Y-%m-%d') }}{{ messages[0].content }}");
+    let dated = template("{{ strftime_now('%Y-%m-%d') }}{{ messages[-1].content }}");
     let dated = dated.render(scene).unwrap();
-    assert!(dated.len() == 11 && dated.starts_with("20") && dated.ends_with('s'), "{dated}");
+    assert!(dated.len() == 11 && dated.starts_with("20") && dated.ends_with('u'), "{dated}");
     let parts =
         "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}";
     assert_eq!(template(parts).render(scene).unwrap(), "su");
@@ -202,7 +202,7 @@ fn a_guarded_template_says_what_it_said() {
 {{ (not a) or b|upper ~ 'y' }} {{ 'x' in ['x'] and 'b' not in 'abc' }} {{ 1 < 2 <= 2 }}
 {{ {'k': [1, a]}.k[1] }} {{ (a, b)[1] }} {{ show('q') }}{{ show(y=b, x=a) }} {{ [1, 2][::-1] | join('-') }}
 {%- for k, v in {'a': 1}.items() if v == 1 %} {{ k }}={{ v * 1.5 }}{{ loop.last }}{% else %}none{% endfor %}
-{%- for i in range(3) %}{{ loop.index0 + 1 }}{% endfor %} {{ [1] + [2, a] }} {{ [0] * 2 }}
+{%- for i in range(3) %}{{ loop.index0 + 1 }}{% endfor %} {{ [1] + [2, a] }} {{ ([0] * 2) | length }}
 {%- set n = namespace(x=0) %}{% for i in [1, 2] %}{% set n.x = n.x + i %}{% endfor %} {{ n.x }}
 {%- set block | upper %} inner{% endset %}{{ block }} {{ messages | length }} {{ messages[-1].content is string }}
 g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
@@ -227,6 +227,6 @@ g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
     let values = super::message_values(&messages, super::Wishes::default(), &marks);
     let context = minijinja::context! { messages => super::Value::from(super::Serde(values)) };
     let expected = plain.get_template("plain").unwrap().render(context).unwrap();
-    assert!(expected.len() > 200, "{expected}");
+    assert!(expected.len() > 100, "{expected}");
     assert_eq!(template.render(scene).unwrap(), expected);
 }

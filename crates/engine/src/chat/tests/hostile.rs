@@ -123,7 +123,7 @@ fn a_template_may_run_away_later() {
         "{% for m in messages %}{{ m.content }}{% endfor %}{% if messages[-1].content == 'go' %}\
          {% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{% endif %}",
     ));
-    assert_eq!(rendered(&later, &prompt(&[(Role::User, "stay")])), "You code.\nstay");
+    assert_eq!(rendered(&later, &prompt(&[(Role::User, "stay")])), "You code.stay");
     let go = Prompt::chat(vec![Message::new(Role::User, "go")]);
     let refused = later.render(&agent(), &go, None, &ToolChoice::Auto, &Budget::default());
     assert!(refused.unwrap_err().to_string().contains("refuses this conversation"));
