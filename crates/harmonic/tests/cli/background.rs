@@ -126,7 +126,8 @@ fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
     assert_eq!((won.len(), lost.len()), (1, 5), "{lost:?}");
     for output in lost {
         let said = text(output.stderr);
-        let reasons = [format!("uses the port {port}"), format!("port {port} already")];
+        let reasons =
+            [format!("cannot listen on 127.0.0.1:{port}"), format!("port {port} already")];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{said}");
         if let Some(log) = said.lines().find_map(|line| line.split("all of them: ").nth(1)) {
             // Later starts may have removed the oldest logs of those that ended.
