@@ -22,8 +22,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// As [`submit`](Self::submit) would.
-    fn check(&self, request: &Request) -> Result<(), Refused> {
-        let _all_may_be_served = request;
+    fn check(&self, _request: &Request) -> Result<(), Refused> {
         Ok(())
     }
 
@@ -125,6 +124,8 @@ pub struct EngineStatus {
     pub allocation: Allocation,
     /// Sequences it can run at once.
     pub sequences: u32,
+    /// Requests that are on their way to a queue: prompts are tokenised, forms compiled.
+    pub preparing: u32,
     /// Its agents.
     pub agents: Vec<AgentUse>,
 }

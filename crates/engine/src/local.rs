@@ -6,7 +6,7 @@ mod sampler;
 mod seat;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -52,6 +52,7 @@ struct Shared {
     mail: Arc<mpsc::Sender<Command>>,
     board: SharedBoard,
     next: AtomicU64,
+    preparing: AtomicU32,
     ended: watch::Receiver<Option<Drained>>,
 }
 
@@ -106,6 +107,7 @@ impl Local {
             mail,
             board,
             next,
+            preparing: AtomicU32::new(0),
             ended,
         })))
     }
@@ -203,6 +205,22 @@ fn warming(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
     }
 }
 
+/// A request that is not in the queue yet; counted until it is dropped.
+struct OnItsWay(Arc<Shared>);
+
+impl OnItsWay {
+    fn of(shared: &Arc<Shared>) -> Self {
+        shared.preparing.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.0.preparing.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A request in tokens, with the two ends of its way back.
 struct Prepared {
     submission: Submission,
@@ -218,6 +236,7 @@ impl Engine for Local {
         let shared = Arc::clone(&self.0);
         async move {
             let agent = request.agent.clone();
+            let on_its_way = OnItsWay::of(&shared);
             let (request, rendered) = shared.prepare(request).await?;
             let prepared = if is_formed(&request) {
                 // To measure a form may take longer than a runtime's thread should be held up.
@@ -236,6 +255,7 @@ impl Engine for Local {
             }
             let mail = Arc::clone(&shared.mail);
             mail.send(Command::Submit(Box::new(submission))).map_err(|_| shared.died(&agent))?;
+            drop(on_its_way);
             let cancel = Cancel::new(move || {
                 // The engine may be gone, and its requests with it.
                 let _gone = mail.send(Command::Cancel(id));
@@ -279,6 +299,7 @@ impl Engine for Local {
             health: board.health,
             allocation: board.allocation,
             sequences: config.sequences,
+            preparing: self.0.preparing.load(Ordering::Relaxed),
             agents: agents.collect(),
         }
     }

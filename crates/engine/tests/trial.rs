@@ -89,12 +89,12 @@ async fn a_trial_ends_with_its_request() {
 fn children() -> Vec<String> {
     let own = std::process::id().to_string();
     let all = std::fs::read_dir("/proc").expect("a list of processes");
-    let stats =
+    let lines =
         all.flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-    stats
-        .filter(|stat| {
+    lines
+        .filter(|line| {
             // `pid (name) state parent …`
-            let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            let mut fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
             let (state, parent) = (fields.next(), fields.next());
             parent == Some(own.as_str()) && state != Some("Z")
         })

@@ -26,7 +26,7 @@ use crate::pull::MAX_PULLS;
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
 /// When to ask again while a pull is under way: models take minutes.
-const PULL_RETRY: Duration = Duration::from_secs(60);
+const PULL_RETRY: Duration = Duration::from_mins(1);
 
 /// What can go wrong with a request.
 #[derive(Debug, thiserror::Error)]

@@ -43,7 +43,8 @@ pub struct WeightsCard {
 /// The name of a base model as other machines may read it: the file's stem where it is a path.
 pub(crate) fn public_model_name(model: &str) -> Cow<'_, str> {
     let remote = ["hf:", "hf.co/", "huggingface.co/", "wheel:", "http://", "https://"];
-    let local = model.contains(['/', '\\']) || model.ends_with(".gguf");
+    let local = model.contains(['/', '\\'])
+        || Path::new(model).extension().is_some_and(|ending| ending == "gguf");
     if !local || remote.iter().any(|scheme| model.starts_with(scheme)) {
         return Cow::Borrowed(model);
     }

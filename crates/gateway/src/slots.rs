@@ -44,6 +44,8 @@ struct EngineSlots {
     parked: u32,
     /// Requests that wait and have not run yet.
     queued: u32,
+    /// Requests that are not in a queue yet: prompts are tokenised, forms compiled.
+    preparing: u32,
     /// In the order of the plan.
     agents: Vec<AgentUse>,
 }
@@ -59,6 +61,7 @@ impl From<EngineStatus> for EngineSlots {
             lent: sum(|agent| agent.borrowed),
             parked: sum(|agent| agent.parked),
             queued: sum(|agent| agent.queued),
+            preparing: status.preparing,
             id: status.id,
             model: public_model_name(&status.model).into_owned(),
             identity: status.identity,

@@ -83,7 +83,7 @@ impl Host {
     }
 }
 
-/// By the chip, which every board names; by the board's name only where there is no list. JetPack 5
+/// By the chip, which every board names; by the board's name only where there is no list. `JetPack` 5
 /// calls boards `NVIDIA Orin Nano Developer Kit`, other makers call theirs as they like.
 fn is_jetson(model: &str, compatible: &str) -> bool {
     let chip = |name: &str| {

@@ -29,7 +29,11 @@ impl Exit {
         let mut exit = Self::Failure;
         for cause in error.chain() {
             if let Some(error) = cause.downcast_ref::<io::Error>()
-                && error.get_ref().is_some_and(|inner| inner.is::<ReaderGone>())
+                && error.get_ref().is_some_and(
+                    <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<
+                        ReaderGone,
+                    >,
+                )
             {
                 return Self::Ok;
             }

@@ -157,9 +157,9 @@ impl Vocabulary for Model {
             return self.tokenize(text);
         }
         // Such vocabularies have no token that joins a line break with what follows it.
-        let led = self.tokenize(&["\n", text].concat());
+        let joined = self.tokenize(&["\n", text].concat());
         let mut bytes = Vec::new();
-        let lead = led.iter().take_while(|token| {
+        let lead = joined.iter().take_while(|token| {
             let before = bytes.len() <= self.put_before;
             if before {
                 self.append_bytes(**token, &mut bytes);
@@ -168,7 +168,7 @@ impl Vocabulary for Model {
         });
         let lead = lead.count();
         let ends_lead = bytes.len() == self.put_before + 1 && bytes.ends_with(b"\n");
-        if ends_lead { led[lead..].to_vec() } else { self.tokenize(text) }
+        if ends_lead { joined[lead..].to_vec() } else { self.tokenize(text) }
     }
 
     fn specials(&self) -> Vec<Special> {

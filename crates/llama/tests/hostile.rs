@@ -91,7 +91,7 @@ fn mutants(name: &str, file: &Gguf) -> BTreeMap<String, Gguf> {
     let mut made = BTreeMap::new();
     let mut add = |key: &str, value: &Metadata| {
         let label = format!("{value:?}");
-        let label: String = label.chars().filter(|c| c.is_ascii_alphanumeric()).take(24).collect();
+        let label: String = label.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
         let number = made.len();
         made.insert(format!("{name}{key}={label}#{number}"), file.clone().with(key, value));
     };

@@ -157,7 +157,7 @@ pub async fn pull_entry(
         ));
     }
     let is_its = |model: &StoredModel| entry.vouches_for(&model.record);
-    if present(store, &name, progress)?.filter(is_its).is_none() {
+    if present(store, &name, progress)?.as_ref().is_none_or(|x| !is_its(x)) {
         let _busy = Lock::acquire(store, &name)?;
         from_any_source(store, entry, &name, options, progress).await?;
     }
@@ -246,7 +246,9 @@ async fn fetch(
         Ok(record) => record,
         Err(error) => {
             // Not the file that was asked for: resuming it would fail in the same way for ever.
-            fetched.iter().for_each(|fetched| fetched.part.discard());
+            for shard in &fetched {
+                shard.part.discard();
+            }
             return Err(error);
         }
     };

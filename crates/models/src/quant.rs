@@ -5,6 +5,7 @@
 //! is never chosen.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::shards::ShardName;
 
@@ -91,14 +92,14 @@ fn label(file: &str) -> Option<String> {
                 .strip_prefix(kind)
                 .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         });
-    let dynamic = before.ends_with("-UD") || before.ends_with(".UD");
+    let dynamic = before.strip_suffix("UD").is_some_and(|rest| rest.ends_with(['-', '.']));
     shaped.then(|| if dynamic { format!("UD-{label}") } else { label.to_owned() })
 }
 
 fn is_model(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     let lower = name.to_ascii_lowercase();
-    lower.ends_with(".gguf")
+    Path::new(&lower).extension().is_some_and(|ending| ending == "gguf")
         && !OTHERS.iter().any(|other| lower.contains(other))
         && ShardName::of(name).is_none_or(|shard| shard.index == 1)
 }
@@ -111,11 +112,8 @@ fn labels(models: &[&str]) -> String {
 fn listed(names: impl Iterator<Item = String>) -> String {
     let names: BTreeSet<String> = names.collect();
     let more = names.len().saturating_sub(LISTED);
-    let mut text = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        text.push_str(&format!(" and {more} more"));
-    }
-    text
+    let text = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
 #[cfg(test)]

@@ -237,7 +237,9 @@ impl Store {
         if let Some(before) = before
             && !self.is_used(&before.digest)?
         {
-            blob_names(&before).into_iter().for_each(|blob| blobs.file(blob).discard());
+            for blob in blob_names(&before) {
+                blobs.file(blob).discard();
+            }
         }
         Ok(self.load(record)?.file)
     }

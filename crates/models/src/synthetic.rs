@@ -93,8 +93,8 @@ impl SyntheticModel {
     /// was.
     fn weight(&self, file: Gguf, name: &str, dimensions: &[u32]) -> Gguf {
         let scale = (3.0 / dimensions[0] as f32).sqrt();
-        let fill = Fill::Random { seed: self.seed, scale };
-        file.tensor(name, &wide(dimensions), self.format, fill)
+        let random = Fill::Random { seed: self.seed, scale };
+        file.tensor(name, &wide(dimensions), self.format, random)
     }
 
     /// The feed-forward network of a layer, with a gate.

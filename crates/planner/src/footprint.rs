@@ -178,18 +178,17 @@ impl<'a> Pricing<'a> {
 
     /// Bytes of `slots` slots of `context` cells, each with cells and states of its own.
     pub fn slots_kv(&self, slots: u32, context: u64) -> Bytes {
-        match self.paper {
-            Some(paper) => paper.kv(slots.into()),
-            None => {
-                let cells = self.kv.cache(CacheShape {
-                    layout: KvLayout::Streams,
-                    cells: context,
-                    sequences: slots,
-                    n_ubatch: N_UBATCH,
-                });
-                let states = if slots > 0 { self.kv.states(slots) } else { Bytes::ZERO };
-                Bytes(cells.0.saturating_add(states.0))
-            }
+        if let Some(paper) = self.paper {
+            paper.kv(slots.into())
+        } else {
+            let cells = self.kv.cache(CacheShape {
+                layout: KvLayout::Streams,
+                cells: context,
+                sequences: slots,
+                n_ubatch: N_UBATCH,
+            });
+            let states = if slots > 0 { self.kv.states(slots) } else { Bytes::ZERO };
+            Bytes(cells.0.saturating_add(states.0))
         }
     }
 

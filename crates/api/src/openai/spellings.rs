@@ -121,12 +121,18 @@ mod tests {
         let object = Some(serde_json::json!({"type": "integer"}));
         let text = Some(Value::String(r#"{"type":"integer"}"#.to_owned()));
         let none = Spellings::default;
-        assert_eq!(of(Spellings { json_schema: object.clone(), ..none() }), [schema.clone()]);
-        assert_eq!(of(Spellings { guided_json: object, ..none() }), [schema.clone()]);
+        assert_eq!(
+            of(Spellings { json_schema: object.clone(), ..none() }),
+            std::slice::from_ref(&schema)
+        );
+        assert_eq!(of(Spellings { guided_json: object, ..none() }), std::slice::from_ref(&schema));
         assert_eq!(of(Spellings { guided_json: text, ..none() }), [schema]);
         let digit = Some("[0-9]".to_owned());
         let regex = Format::Regex("[0-9]".to_owned());
-        assert_eq!(of(Spellings { guided_regex: digit.clone(), ..none() }), [regex.clone()]);
+        assert_eq!(
+            of(Spellings { guided_regex: digit.clone(), ..none() }),
+            std::slice::from_ref(&regex)
+        );
         assert_eq!(of(Spellings { regex: digit, ..none() }), [regex]);
         let words = Some(vec!["a".to_owned(), "b".to_owned()]);
         let choice = Format::Regex("a|b".to_owned());

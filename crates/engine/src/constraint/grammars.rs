@@ -90,10 +90,10 @@ pub(super) fn compile(factory: &ParserFactory, source: &Source) -> Result<(Match
         // An error of the whole does not say whose it is.
         let alone = |grammar: &TopLevelGrammar| begin(factory, grammar).err();
         let mut parts = source.parts.iter().enumerate();
-        parts
-            .find_map(|(part, grammar)| Some((part, alone(grammar)?)))
-            .map(|(part, reason)| Failed { part: Some(part), reason })
-            .unwrap_or(Failed { part: None, reason })
+        parts.find_map(|(part, grammar)| Some((part, alone(grammar)?))).map_or(
+            Failed { part: None, reason },
+            |(part, reason)| Failed { part: Some(part), reason },
+        )
     })
 }
 

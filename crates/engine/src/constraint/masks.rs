@@ -130,9 +130,9 @@ impl Pool {
         let task = Task { matcher, token, pending: Arc::clone(&pending) };
         let mut tasks = self.0.tasks();
         if slow {
-            tasks.slow.push_back(task)
+            tasks.slow.push_back(task);
         } else {
-            tasks.quick.push_back(task)
+            tasks.quick.push_back(task);
         }
         drop(tasks);
         // The one that is woken may not be one that takes slow ones.

@@ -10,13 +10,13 @@ const HUGE: usize = SMALL_BYTES + 1;
 /// Jobs that hold the pool's thread for large ones until the sender is dropped.
 fn occupied(pool: &Workers) -> (mpsc::Sender<()>, Running<()>) {
     let (release, held) = mpsc::channel::<()>();
-    let (began, begun) = mpsc::channel();
+    let (began, start) = mpsc::channel();
     let job = move |_: &Cancelled| {
         began.send(()).expect("the test waits");
         let _released = held.recv();
     };
     let running = pool.run(HUGE, job).expect("nothing waits");
-    begun.recv().expect("it runs");
+    start.recv().expect("it runs");
     (release, running)
 }
 
@@ -64,7 +64,7 @@ fn a_job_that_nobody_waits_for_leaves_the_queue_with_what_it_holds() {
 #[test]
 fn a_job_that_runs_learns_that_nobody_waits() {
     let pool = Workers::start("test", SMALL_BYTES).expect("threads");
-    let (began, begun) = mpsc::channel();
+    let (began, start) = mpsc::channel();
     let (told, ended) = mpsc::channel();
     let running = pool.run(1, move |cancelled| {
         began.send(()).expect("the test waits");
@@ -73,7 +73,7 @@ fn a_job_that_runs_learns_that_nobody_waits() {
         }
         told.send(()).expect("the test waits");
     });
-    begun.recv().expect("it runs");
+    start.recv().expect("it runs");
     drop(running);
     ended.recv().expect("it ended");
 }

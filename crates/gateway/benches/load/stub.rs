@@ -112,6 +112,7 @@ impl Engine for Stub {
             health: Health::Ready,
             allocation: Allocation::default(),
             sequences: 0,
+            preparing: 0,
             agents: Vec::new(),
         }
     }

@@ -105,7 +105,7 @@ impl Keys {
     fn find(&self, Fingerprint(presented): Fingerprint) -> Option<&Known> {
         // The last of those that fit, so that none ends the search.
         let fits = |known: &&Known| bool::from(known.key.fingerprint.0.ct_eq(&presented));
-        self.known.iter().filter(fits).last()
+        self.known.iter().rfind(fits)
     }
 
     /// The name of the key that `headers` carry.

@@ -42,7 +42,7 @@ impl Coding {
     /// # Errors
     /// [`ApiError::UnknownCoding`] for one that is not known, or several.
     pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, ApiError> {
-        let lines = headers.get_all(CONTENT_ENCODING).iter().map(|line| line.as_bytes());
+        let lines = headers.get_all(CONTENT_ENCODING).iter().map(axum::http::HeaderValue::as_bytes);
         let named = lines.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",");
         let mut codings = named
             .split(',')

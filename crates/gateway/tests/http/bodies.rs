@@ -38,7 +38,8 @@ fn saying(letters: usize) -> String {
 
 #[tokio::test]
 async fn a_compressed_body_is_read_as_if_it_were_plain() {
-    let codings: [(&str, fn(&[u8]) -> Vec<u8>); 3] =
+    type Compress = fn(&[u8]) -> Vec<u8>;
+    let codings: [(&str, Compress); 3] =
         [("gzip", gzip), ("zstd", zstd), ("identity", <[u8]>::to_vec)];
     for letters in [2, 100_000, 3_000_000] {
         for (coding, compress) in codings {
@@ -96,13 +97,13 @@ async fn bodies_together_have_so_much_memory_and_no_more() {
     let served = Served::with(&engine, config).await;
     let address = served.url.strip_prefix("http://").expect("http");
     // Two take all, and never send what they announced.
-    let mut held = Vec::new();
+    let mut kept = Vec::new();
     for _ in 0..2 {
         let mut stream = TcpStream::connect(address).await.expect("it listens");
         let head =
             "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 3900000\r\n\r\n{";
         stream.write_all(head.as_bytes()).await.expect("it reads");
-        held.push(stream);
+        kept.push(stream);
     }
     let large = || served.post(saying(3_000_000));
     let refused = loop {
@@ -120,7 +121,7 @@ async fn bodies_together_have_so_much_memory_and_no_more() {
     for letters in [2, 100_000, 900_000] {
         assert_eq!(served.post(saying(letters)).await.status(), 200, "{letters}");
     }
-    drop(held);
+    drop(kept);
     let again = async { while large().await.status() != 200 {} };
     within(again).await;
 }

@@ -19,7 +19,8 @@ async fn said(served: &Served, head: &str) -> String {
 }
 
 async fn status(served: &Served, target: &str, version: &str, hosts: &[&str]) -> u16 {
-    let hosts: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
+    let hosts: Vec<&str> = hosts.iter().flat_map(|host| ["host: ", host, "\r\n"]).collect();
+    let hosts = hosts.concat();
     let head = format!("GET {target} HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
     let answer = said(served, &head).await;
     answer.split(' ').nth(1).expect("a status").parse().expect("a number")

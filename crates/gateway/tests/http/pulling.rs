@@ -171,7 +171,7 @@ async fn a_key_has_one_pull_at_a_time_and_all_together_few() {
     x-request-id: req-ID
 
     {"error":"a pull is under way: clients have one at a time, and all keys together 2"}
-    "#)
+    "#);
     });
     let second = endless(&served, "two").await;
     assert_eq!((second.status().as_u16(), MAX_PULLS), (200, 2));

@@ -158,6 +158,7 @@ impl Engine for Scripted {
             health: self.health.clone(),
             allocation: Allocation::default(),
             sequences: 4,
+            preparing: 0,
             agents: vec![AgentUse {
                 agent: "coder".into(),
                 slots: 2,

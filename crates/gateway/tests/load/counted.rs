@@ -40,12 +40,15 @@ impl Counted {
         *self.counts.borrow()
     }
 
-    /// Resolves when `requests` have reached the engine.
+    /// Resolves when `requests` have reached the engine's queues, or were refused before.
     #[allow(dead_code, reason = "the benchmark shares this file and waits for nothing")]
     pub async fn submitted(&self, requests: u64) {
         let mut counts = self.counts.subscribe();
         let reached = counts.wait_for(|counts| counts.submitted >= requests).await;
         drop(reached.expect("the sender is in this value"));
+        while self.inner.status().preparing > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
@@ -54,7 +57,7 @@ impl Engine for Counted {
         let mut answer = self.inner.submit(request);
         let counts = Arc::clone(&self.counts);
         async move {
-            // Once polled, the request is in the engine's mail.
+            // Once polled, the engine knows of the request.
             let first = poll!(&mut answer);
             counts.send_modify(|counts| counts.submitted += 1);
             let answer = match first {

@@ -29,7 +29,7 @@ pub async fn run(
         let hint = "add --protocol open, or ask for streams with --levels";
         return Err(Failure::new("--rate is of an open loop alone", hint).into());
     }
-    let session = stop.or(Session::open(args, settings, printer, stop)).await??;
+    let session = stop.or(Box::pin(Session::open(args, settings, printer, stop))).await??;
     if args.save
         && let Err(refused) = session.keepable()
     {

@@ -170,7 +170,7 @@ fn stranger(answer: fn(&str) -> Option<&'static str>) -> (String, mpsc::Receiver
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (asked, asks) = mpsc::channel();
     thread::spawn(move || {
-        let mut held = Vec::new();
+        let mut kept = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut head = [0; 4096];
@@ -184,7 +184,7 @@ fn stranger(answer: fn(&str) -> Option<&'static str>) -> (String, mpsc::Receiver
                     let head = format!("{status}\r\n{close}\r\ncontent-length: {length}\r\n\r\n");
                     let _ = stream.write_all((head + body).as_bytes());
                 }
-                None => held.push(stream),
+                None => kept.push(stream),
             }
         }
     });

@@ -128,7 +128,7 @@ async fn a_costly_form_holds_up_nobody() {
         bodies(&json!({"type": "object", "properties": {}, "additionalProperties": false}));
     let refused = join_all(costly.iter().map(|(path, body)| ask(&server, path, body)));
     // The others are served while the costly ones are tried, one after the other.
-    let served = async {
+    let others = async {
         for (path, body) in &formed {
             let (status, text) = ask(&server, path, body).await;
             assert_eq!(status, 200, "{path}: {text}");
@@ -136,7 +136,7 @@ async fn a_costly_form_holds_up_nobody() {
             assert!(health.expect("the server lives").status().is_success());
         }
     };
-    let (refused, ()) = futures::join!(refused, served);
+    let (refused, ()) = futures::join!(refused, others);
     for (status, text) in refused {
         assert_eq!(status, 400, "{text}");
     }

@@ -120,8 +120,8 @@ fn what_means_something_else_is_named_with_its_tool() {
         ]
     );
     for found in &all {
-        let named = find(&roots, &taken, &found.file.name).expect("looked up");
-        assert_eq!(named.as_ref(), Some(found));
+        let same = find(&roots, &taken, &found.file.name).expect("looked up");
+        assert_eq!(same.as_ref(), Some(found));
     }
     for other in ["smollm2:135m", "SmolLM2-135M", "same", "stored"] {
         assert_eq!(find(&roots, &taken, other).expect("looked up"), None, "{other}");

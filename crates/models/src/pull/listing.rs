@@ -20,7 +20,7 @@ const MAX_PAGES: u32 = 20;
 /// Most that a page may have.
 const MAX_PAGE: usize = 8 << 20;
 /// Longest that a page may take.
-const PAGE_WITHIN: Duration = Duration::from_secs(60);
+const PAGE_WITHIN: Duration = Duration::from_mins(1);
 
 /// An entry of a listing; a file or a folder.
 #[derive(Deserialize)]

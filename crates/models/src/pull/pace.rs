@@ -9,7 +9,7 @@ use harmonic_types::Bytes;
 use tokio::time::Instant;
 
 /// Longest that the head of an answer may take, with all redirects.
-pub const HEAD_WITHIN: Duration = Duration::from_secs(60);
+pub const HEAD_WITHIN: Duration = Duration::from_mins(1);
 
 /// How slow a source may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Patience {
 impl Default for Patience {
     /// 256 KiB a minute, which a telephone line brings, or five minutes.
     fn default() -> Self {
-        Self { least: Bytes(256 << 10), period: Duration::from_secs(60), slow_periods: 5 }
+        Self { least: Bytes(256 << 10), period: Duration::from_mins(1), slow_periods: 5 }
     }
 }
 

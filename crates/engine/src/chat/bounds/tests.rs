@@ -153,7 +153,7 @@ fn a_rendered_text_that_cannot_fit_is_not_tokenised() {
 fn a_prompt_that_nobody_waits_for_is_not_tokenised() {
     let pool = crate::workers::Workers::start("test", 0).expect("threads");
     let (told, ended) = std::sync::mpsc::channel();
-    let (began, begun) = std::sync::mpsc::channel();
+    let (began, start) = std::sync::mpsc::channel();
     let running = pool.run(1, move |cancelled| {
         began.send(()).expect("the test waits");
         while !cancelled.is_set() {
@@ -164,7 +164,7 @@ fn a_prompt_that_nobody_waits_for_is_not_tokenised() {
         let rendered = chat(CHATML).render(&agent(), &prompt, None, &ToolChoice::Auto, &budget);
         told.send(rendered).expect("the test waits");
     });
-    begun.recv().expect("it runs");
+    start.recv().expect("it runs");
     drop(running);
     assert!(ended.recv().expect("it ended").is_err());
 }

@@ -200,7 +200,9 @@ impl<'a> Graph<'a> {
             self.size = self.size.with(pattern::measure(text)?);
         }
         if let Some(Value::Array(values)) = keys.get("enum") {
-            values.iter().for_each(|value| self.value(value));
+            for value in values {
+                self.value(value);
+            }
         }
         if let Some(value) = keys.get("const") {
             self.value(value);
@@ -360,15 +362,14 @@ fn percent_decoded(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let code = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match (first, code.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let (b'%', Some(byte)) =
+            (first, code.and_then(|digits| u8::from_str_radix(digits, 16).ok()))
+        {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     String::from_utf8(bytes).ok()

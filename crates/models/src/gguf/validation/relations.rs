@@ -338,7 +338,7 @@ impl Facts<'_> {
             return self.wrong(INNER, format!("is {inner}, not twice the width {width}"));
         }
         let divides = |key: &str, part: u64, whole: u64| {
-            if part == 0 || whole % part > 0 {
+            if part == 0 || !whole.is_multiple_of(part) {
                 return self.wrong(key, format!("is {part}, which does not divide {whole}"));
             }
             Ok(())

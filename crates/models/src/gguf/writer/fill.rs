@@ -5,7 +5,7 @@ use crate::gguf::tensor::TensorType;
 /// Elements that are encoded together: a multiple of the block of every type with an encoder here.
 const CHUNK: u64 = 32;
 
-/// What a tensor is filled with. Numbers are encoded in F32, F16, BF16, Q8_0, Q4_0 and Q4_1; a
+/// What a tensor is filled with. Numbers are encoded in F32, F16, BF16, `Q8_0`, `Q4_0` and `Q4_1`; a
 /// tensor of any other type is all zero bytes, which are zeros in each of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fill {
@@ -48,12 +48,15 @@ impl Fill {
     }
 }
 
-fn encoder(kind: TensorType) -> Option<fn(&[f32], &mut Vec<u8>)> {
+/// Appends numbers in the format of a tensor.
+type Encode = fn(&[f32], &mut Vec<u8>);
+
+fn encoder(kind: TensorType) -> Option<Encode> {
     Some(match kind {
         TensorType::F32 => |numbers, out| out.extend(numbers.iter().flat_map(|n| n.to_le_bytes())),
         TensorType::F16 => |numbers, out| out.extend(numbers.iter().flat_map(|n| half(*n))),
         TensorType::BF16 => |numbers, out| {
-            out.extend(numbers.iter().flat_map(|n| [n.to_le_bytes()[2], n.to_le_bytes()[3]]))
+            out.extend(numbers.iter().flat_map(|n| [n.to_le_bytes()[2], n.to_le_bytes()[3]]));
         },
         TensorType::Q8_0 => q8_0,
         TensorType::Q4_0 => q4_0,
@@ -116,7 +119,7 @@ fn hash(name: &str) -> u64 {
     })
 }
 
-/// The next number of SplitMix64, as one in −1 ..= 1.
+/// The next number of `SplitMix64`, as one in −1 ..= 1.
 fn signed(state: &mut u64) -> f32 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
