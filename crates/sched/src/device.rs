@@ -412,10 +412,12 @@ mod tests {
                 let total: u32 = engines.iter().map(|engine| engine.in_flight).sum();
                 prop_assert!(total <= max, "{total} of {max}");
             }
-            // Whoever wants its right has it once everyone has reported what it gave back.
-            for _ in 0..4 {
-                for (index, own) in engines.iter_mut().enumerate() {
-                    *own = demand(own.in_flight, 5, Tier::Heavy);
+            // Whoever wants its right has it once everyone has reported what it gave back, and what
+            // had its place by the floor has come to its end.
+            for _ in 0..4 * AGEING {
+                for (index, (own, guaranteed)) in engines.iter_mut().zip(&guaranteed).enumerate() {
+                    let over = u32::from(own.in_flight > *guaranteed);
+                    *own = demand(own.in_flight - over, 5, Tier::Heavy);
                     let allowance = device.report(index, *own);
                     own.in_flight = (own.in_flight + 5).min(allowance.in_flight);
                 }

@@ -114,9 +114,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"messages": [{"role": "user", "content": "hi", "images": ["iVBO"]}]}),
         json!({"messages": [{"role": "user", "content": "a\u{0}"}]}),
         json!({"messages": [{"role": "user", "tool_calls": [{"function": {"name": "f"}}]}]}),
-        json!({"messages": [{"role": "assistant", "tool_calls": [
-            {"function": {"name": "f", "arguments": "{}"}},
-        ]}]}),
+        json!({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "no name"}}]}]}),
         json!({"options": {"temperature": 3}}),
         json!({"options": {"num_predict": 10_000_000_000u64}}),
         json!({"options": {"num_predict": "many"}}),
@@ -136,7 +134,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     unsupported `messages[0].images` is not supported yet by this version: only text is
     invalid_value `messages[0].content` must not contain a NUL character
     invalid_value `messages[0].tool_calls` is only for messages of the assistant
-    invalid_type `messages[0].tool_calls[0].function.arguments` cannot be read: invalid type: string "{}", expected a map at line 1 column 103
+    invalid_value `messages[0].tool_calls[0].function.name` must be 1 to 128 of A-Z, a-z, 0-9 and _-.:/
     invalid_value `options.temperature` is 3, but must be from 0 to 2
     invalid_value `options.num_predict` is 10000000000, but must be at most 4294967295
     invalid_type `options.num_predict` cannot be read: invalid type: string "many", expected i64 at line 1 column 92

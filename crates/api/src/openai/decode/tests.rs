@@ -155,7 +155,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     unsupported [messages[0].content[0]] `messages[0].content[0]` is not supported yet by this version: its type is `image_url`, and only `text` is
     invalid_value [messages[0].tool_calls[0].function.name] `messages[0].tool_calls[0].function.name` must be 1 to 128 of A-Z, a-z, 0-9 and _-.:/
     invalid_value [messages[0].tool_calls] `messages[0].tool_calls` is only for messages of the assistant
-    invalid_type [messages[0].tool_calls[0].function.arguments] `messages[0].tool_calls[0].function.arguments` cannot be read: invalid type: map, expected a string at line 1 column 88
+    invalid_value [messages[0].tool_calls[0].function.name] `messages[0].tool_calls[0].function.name` must be 1 to 128 of A-Z, a-z, 0-9 and _-.:/
     invalid_value [stream_options] `stream_options` is only for `stream: true`
     invalid_type [stream] `stream` cannot be read: invalid type: string "yes", expected a boolean at line 1 column 75
     invalid_value [temperature] `temperature` is 2.5, but must be from 0 to 2
