@@ -13,10 +13,13 @@ mod guards;
 mod json;
 mod methods;
 mod seen;
+mod slices;
 mod source;
 #[cfg(test)]
 mod tests;
 mod values;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use harmonic_types::{Message, Role, Tool, ToolCall};
 use minijinja::value::Serde;
@@ -264,7 +267,15 @@ impl Template {
             template.render_captured_to(context, &mut written)?;
             written.text()
         };
-        budget::within(limits, scene.cancelled, render).map_err(|error| refused(&error))
+        // A fault of the interpreter that a template finds is that template's failure.
+        let rendering = || budget::within(limits, scene.cancelled, render);
+        match catch_unwind(AssertUnwindSafe(rendering)) {
+            Ok(rendered) => rendered.map_err(|error| refused(&error)),
+            Err(_) => Err(TemplateError {
+                action: "refuses this conversation",
+                reason: "the interpreter has panicked in it".to_owned(),
+            }),
+        }
     }
 }
 

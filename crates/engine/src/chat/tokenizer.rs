@@ -17,8 +17,9 @@ use super::vocabulary::{Ends, Special, Vocabulary};
 use crate::workers::{Cancelled, GivenUp};
 
 /// Bytes of the longest run without white space, and of white space, that is tokenised in one
-/// piece; longer ones are cut. Six of the nineteen vocabularies that llama.cpp ships are split by
-/// recursive regular expressions, whose stack grows with the run: on a thread of 2 MiB, 8,192 bytes
+/// piece; longer ones are cut. Five of the nineteen vocabularies that llama.cpp ships (aquila,
+/// deepseek-coder, deepseek-llm, falcon, gpt-neox) are split by recursive regular expressions, whose
+/// stack grows with the run: on a thread of 2 MiB, 8,192 bytes
 /// end the process and 4,096 do not.
 pub(super) const LONGEST_WORD: usize = 1024;
 

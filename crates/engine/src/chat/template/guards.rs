@@ -7,6 +7,7 @@ use minijinja::{Environment, Error, ErrorKind, Output, State, filters};
 use super::budget::{Bounded, charge, charge_value, spend};
 use super::methods::{joined, replaced, split, stripped};
 use super::seen::Seen;
+use super::slices::sliced;
 use crate::chat::marks::unmarked;
 
 /// Hands on a value that an operation has made.
@@ -17,6 +18,8 @@ pub(super) const PLAIN: &str = "plain__";
 pub(super) const ROUNDS: &str = "rounds__";
 /// A product.
 pub(super) const TIMES: &str = "times__";
+/// A slice.
+pub(super) const SLICED: &str = "sliced__";
 
 /// Longest indentation.
 const WIDEST: usize = 1024;
@@ -26,6 +29,7 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.add_filter(PLAIN, plain);
     jinja.add_filter(ROUNDS, rounds);
     jinja.add_filter(TIMES, times);
+    jinja.add_filter(SLICED, sliced);
     jinja.add_filter("trim", |text: StringInput<'_>, chars: Option<String>| {
         stripped(&Seen::of(text.as_str()), chars.as_deref(), true, true).to_owned()
     });
@@ -34,6 +38,10 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     });
     jinja.add_filter("split", |text: StringInput<'_>, at: Option<String>, most: Option<i64>| {
         split(&Seen::of(text.as_str()), at.as_deref(), most, false)
+    });
+    jinja.add_filter("reverse", |value: &Value| match value.as_str() {
+        Some(_) => sliced(value.clone(), None, None, Some(-1)),
+        None => filters::reverse(value),
     });
     jinja.add_filter("length", length);
     jinja.add_filter("count", length);

@@ -51,13 +51,19 @@ impl<'a> Seen<'a> {
         &self.marked[self.places[range.start]..end + marks]
     }
 
-    /// The characters of the marked text before the one at `at` of the plain text.
-    pub(super) fn index(&self, at: usize) -> usize {
-        if self.places.is_empty() {
-            return self.marked[..at].chars().count();
+    /// The same, back to front.
+    pub(super) fn reversed(&self, range: Range<usize>) -> String {
+        let (mut parts, mut rest) = (Vec::new(), self.cut(range));
+        while let Some((_, len)) = marks::first(rest) {
+            let (part, later) = rest.split_at(len);
+            parts.push(part);
+            rest = later;
         }
-        let start = self.places[at];
-        let marks = self.marked[start..].chars().take_while(|c| *c == MARK).count();
-        self.marked[..start].chars().count() + marks
+        parts.into_iter().rev().collect()
+    }
+
+    /// The characters before the one at `at` of the plain text, as slices count them.
+    pub(super) fn index(&self, at: usize) -> usize {
+        self.plain[..at].chars().count()
     }
 }

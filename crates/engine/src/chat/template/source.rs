@@ -15,7 +15,7 @@ use minijinja::machinery::{Token, ast, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Error, ErrorKind};
 
-use super::guards::{KEPT, PLAIN, ROUNDS, TIMES};
+use super::guards::{KEPT, PLAIN, ROUNDS, SLICED, TIMES};
 
 /// Most bytes of a template: ten times the longest that is known of a public model.
 pub(super) const SOURCE_BYTES: usize = 256 * 1024;
@@ -207,6 +207,7 @@ impl Guards<'_> {
             ast::Expr::Slice(node) => {
                 self.expression(&node.expr);
                 self.expressions(node.start.iter().chain(&node.stop).chain(&node.step));
+                self.slice(expression, node);
             }
             ast::Expr::UnaryOp(node) => self.expression(&node.expr),
             ast::Expr::BinOp(_) => self.chain(expression),
@@ -246,7 +247,19 @@ impl Guards<'_> {
     fn chain(&mut self, expression: &ast::Expr<'_>) {
         let (mut expression, mut links) = (expression, 0);
         while let ast::Expr::BinOp(node) = expression {
-            self.expression(&node.right);
+            match node.op {
+                ast::BinOpKind::Eq
+                | ast::BinOpKind::Ne
+                | ast::BinOpKind::Lt
+                | ast::BinOpKind::Lte
+                | ast::BinOpKind::Gt
+                | ast::BinOpKind::Gte
+                | ast::BinOpKind::In => {
+                    self.compared(&node.left);
+                    return self.compared(&node.right);
+                }
+                _ => self.expression(&node.right),
+            }
             match node.op {
                 ast::BinOpKind::Mul => self.product(expression, node),
                 ast::BinOpKind::Add | ast::BinOpKind::Concat => {
@@ -272,6 +285,34 @@ impl Guards<'_> {
         // In the place of the sign; the brackets that stand between belong to either side.
         self.inserts.push((between.start + sign, format!(")|{TIMES}("), 1));
         self.insert(end(product), ")");
+    }
+
+    /// `x[a:b]` becomes a filter of `x`, in brackets since a postfix may follow.
+    fn slice(&mut self, slice: &ast::Expr<'_>, node: &ast::Slice<'_>) {
+        // Brackets of either side may stand between an expression and a sign, and nothing else.
+        let source = self.source;
+        let sign = |from: usize, signs: &[char]| {
+            source.get(from..).and_then(|text| text.find(signs)).map(|at| from + at)
+        };
+        let after = |part: &Option<ast::Expr<'_>>, sign: usize| part.as_ref().map_or(sign + 1, end);
+        let Some(open) = sign(end(&node.expr), &['[']) else { return };
+        let Some(colon) = sign(after(&node.start, open), &[':']) else { return };
+        let Some(mut close) = sign(after(&node.stop, colon), &[':', ']']) else { return };
+        let comma = |part: &Option<ast::Expr<'_>>| if part.is_some() { "," } else { "none," };
+        let mut last = &node.stop;
+        if source[close..].starts_with(':') {
+            self.inserts.push((close, comma(&node.stop).to_owned(), 1));
+            last = &node.step;
+            match sign(after(&node.step, close), &[']']) {
+                Some(at) => close = at,
+                None => return,
+            }
+        }
+        self.insert(start(slice), "(");
+        self.inserts.push((open, format!("|{SLICED}("), 1));
+        self.inserts.push((colon, comma(&node.start).to_owned(), 1));
+        let closed = if last.is_some() { "))" } else { "none))" };
+        self.inserts.push((close, closed.to_owned(), 1));
     }
 
     fn compared(&mut self, operand: &ast::Expr<'_>) {

@@ -206,6 +206,7 @@ fn a_guarded_template_says_what_it_said() {
 {%- set n = namespace(x=0) %}{% for i in [1, 2] %}{% set n.x = n.x + i %}{% endfor %} {{ n.x }}
 {%- set block | upper %} inner{% endset %}{{ block }} {{ messages | length }} {{ messages[-1].content is string }}
 g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
+{{ 'abcde'[1:3] }} {{ 'abcde'[-2:].upper() }} {{ ('ab' + b)[:-1] }} {{ 'abcde'[4:1:-2] }} {{ [1, a, 3][1:][::-1][0] }} {{ [1, 2, 3, 4][::2] | join }}
 {{ 'a' if b == 'x' else 'b' }} {{ none is none }} {{ undefined_one is defined }} {{ 7 // 2 }} {{ 2 ** 3 }} {{ b is in ['x'] }}";
     let messages = [Message::new(Role::System, "s"), Message::new(Role::User, "u")];
     let (cancelled, marks) = (Cancelled::default(), Marks::default());
@@ -229,4 +230,39 @@ g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
     let expected = plain.get_template("plain").unwrap().render(context).unwrap();
     assert!(expected.len() > 100, "{expected}");
     assert_eq!(template.render(scene).unwrap(), expected);
+}
+
+/// Slices are Python's, also where minijinja's own panic.
+#[test]
+fn a_slice_may_be_of_nothing() {
+    let cases = [
+        ("''[::-1]", ""),
+        ("[][::-1]", "[]"),
+        ("'abc'[0:2:-1]", ""),
+        ("'abc'[::-9223372036854775807]", "c"),
+        ("'abc'[::9223372036854775807]", "a"),
+        ("'abc'[-9:9]", "abc"),
+        ("'abc'[9:-9:-1]", "cba"),
+        ("'abc'[2:1]", ""),
+        ("('abc')[(1):(2)]", "b"),
+        ("{'a': 'xyz'[1:]}['a'][::]", "yz"),
+        // minijinja's own reads one too far.
+        ("'abcde'[4:0:-2]", "ec"),
+        ("none[1:]", "[]"),
+    ];
+    let (cancelled, marks) = (Cancelled::default(), Marks::default());
+    let messages = [Message::new(Role::User, "u")];
+    let scene = Scene {
+        messages: &messages,
+        tools: &[],
+        thinking: false,
+        cancelled: &cancelled,
+        marks: &marks,
+    };
+    for (expression, expected) in cases {
+        let template = format!("{{{{ {expression} }}}}");
+        let fixture = Fixture { template, bos: String::new(), eos: String::new() };
+        let rendered = Template::new(&fixture).expect(expression).render(scene);
+        assert_eq!(rendered.expect(expression), expected, "{expression}");
+    }
 }

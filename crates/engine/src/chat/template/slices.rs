@@ -1,0 +1,92 @@
+//! `value[start:stop:step]` as Python has it, blind to marks. minijinja's own counts marks as
+//! characters, panics where nothing is read backwards, and nests lists that are made while they are
+//! read.
+
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, Value};
+
+use super::budget::{Bounded, charge};
+use super::seen::Seen;
+
+/// The part of a text or list.
+///
+/// # Errors
+/// When the value is neither, the step is 0 or the budget is spent.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+pub(super) fn sliced(
+    value: Value,
+    start: Option<i64>,
+    stop: Option<i64>,
+    step: Option<i64>,
+) -> Result<Value, Error> {
+    let step = step.unwrap_or(1);
+    if step == 0 {
+        return Err(invalid("invalid step `0` of a slice: expected any other number".to_owned()));
+    }
+    if let Some(text) = value.as_str() {
+        charge(text.len() as u64, 1)?;
+        return text_of(&Seen::of(text), start, stop, step);
+    }
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => Ok(Value::from(Vec::<Value>::new())),
+        ValueKind::Seq | ValueKind::Iterable => {
+            charge(0, value.len().unwrap_or(0) as u64)?;
+            let items: Vec<Value> = value.try_iter()?.collect();
+            Ok(places(start, stop, step, items.len()).map(|at| items[at].clone()).collect())
+        }
+        kind => Err(invalid(format!("a value of type {kind} has no slices"))),
+    }
+}
+
+fn invalid(reason: String) -> Error {
+    Error::new(ErrorKind::InvalidOperation, reason)
+}
+
+fn text_of(
+    seen: &Seen<'_>,
+    start: Option<i64>,
+    stop: Option<i64>,
+    step: i64,
+) -> Result<Value, Error> {
+    let plain = seen.plain();
+    let mut bounds: Vec<usize> = plain.char_indices().map(|(at, _)| at).collect();
+    bounds.push(plain.len());
+    let places = places(start, stop, step, bounds.len() - 1);
+    if step == 1 {
+        let (first, last) = (places.clone().next(), places.last());
+        let range = first.zip(last).map_or(0..0, |(first, last)| bounds[first]..bounds[last + 1]);
+        return Ok(seen.cut(range).into());
+    }
+    if step == -1 {
+        // Marks stay where they are, so that no more is broken than was.
+        let (first, last) = (places.clone().next(), places.last());
+        let range = first.zip(last).map_or(0..0, |(first, last)| bounds[last]..bounds[first + 1]);
+        return Ok(seen.reversed(range).into());
+    }
+    let mut written = Bounded::default();
+    for at in places {
+        written.push(seen.cut(bounds[at]..bounds[at + 1]))?;
+    }
+    written.text().map(Value::from)
+}
+
+/// The places of a slice among `len`.
+fn places(
+    start: Option<i64>,
+    stop: Option<i64>,
+    step: i64,
+    len: usize,
+) -> impl Iterator<Item = usize> + Clone {
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
+    let forwards = step > 0;
+    let (lowest, highest) = if forwards { (0, len) } else { (-1, len - 1) };
+    let held = |place: i64| {
+        (if place < 0 { place.saturating_add(len) } else { place }).clamp(lowest, highest)
+    };
+    let (from, to) = if forwards { (lowest, highest) } else { (highest, lowest) };
+    let (start, stop) = (start.map_or(from, held), stop.map_or(to, held));
+    let ends = move |place: &i64| if forwards { *place < stop } else { *place > stop };
+    std::iter::successors(Some(start), move |place| place.checked_add(step))
+        .take_while(ends)
+        .filter_map(|place| usize::try_from(place).ok())
+}
