@@ -127,6 +127,11 @@ fn push_escaped(text: &mut String, c: char) {
     }
 }
 
+/// Whether `c` stands for a mark or before what it escapes.
+pub(super) fn is_mark(c: char) -> bool {
+    matches!(c, MARK | ESCAPE)
+}
+
 /// `text` as the client and the template wrote it.
 pub(super) fn unmarked(text: &str) -> Cow<'_, str> {
     if !text.contains([MARK, ESCAPE]) {

@@ -260,6 +260,8 @@ impl Template {
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
             enable_thinking => scene.thinking,
+            // Llama's, which have no clock; llama-server tells them as well.
+            date_string => environment::strftime_now("%d %b %Y").map_err(|error| refused(&error))?,
         };
         let render = || {
             let mut written = Bounded::default();

@@ -51,7 +51,7 @@ fn is_iterable(value: &Value) -> bool {
 }
 
 /// The present time in UTC.
-fn strftime_now(format: &str) -> Result<String, Error> {
+pub(super) fn strftime_now(format: &str) -> Result<String, Error> {
     let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     jiff::fmt::strtime::format(format, &now).map_err(|error| {
         Error::new(ErrorKind::InvalidOperation, format!("invalid time format `{format}`: {error}"))

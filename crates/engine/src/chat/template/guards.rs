@@ -175,6 +175,7 @@ fn join(
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
 fn indent(
     text: StringInput<'_>,
     width: Option<usize>,
@@ -191,7 +192,26 @@ fn indent(
         let reason = format!("invalid indentation `{width}`: expected at most {WIDEST}");
         return Err(Error::new(ErrorKind::InvalidOperation, reason));
     }
+    let first =
+        first.map_or_else(|| named.get::<Option<bool>>("first"), |first| Ok(Some(first)))?;
+    let blank =
+        blank.map_or_else(|| named.get::<Option<bool>>("blank"), |blank| Ok(Some(blank)))?;
     let lines = text.as_str().matches('\n').count() + 1;
     charge(text.as_str().len() as u64 + (lines as u64).saturating_mul(width as u64), 1)?;
-    filters::indent(text, Some(width), first, blank, named)
+    // As in Jinja, and not as in minijinja, a line break at the end stays.
+    let mut indented = String::new();
+    for (at, line) in text.as_str().split('\n').enumerate() {
+        let is_indented = match at {
+            0 => first.unwrap_or(false),
+            _ => blank.unwrap_or(false) || !unmarked(line).is_empty(),
+        };
+        if at > 0 {
+            indented.push('\n');
+        }
+        if is_indented {
+            indented.extend(std::iter::repeat_n(' ', width));
+        }
+        indented.push_str(line);
+    }
+    Ok(indented.into())
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::budget::{Bounded, charge_value};
+use crate::chat::marks::is_mark;
 
 /// One line, with these between items and after keys.
 struct OneLine {
@@ -76,5 +77,24 @@ pub(super) fn tojson(value: &Value, indent: Option<u16>, named: Kwargs) -> Resul
             written(value, OneLine { item, key })
         }
     };
-    text.map(Value::from)
+    let text = text?;
+    if named.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false) {
+        return escaped(&text).map(Value::from);
+    }
+    Ok(text.into())
+}
+
+/// JSON in ASCII, but for the marks in it.
+fn escaped(json: &str) -> Result<String, Error> {
+    let mut written = Bounded::default();
+    for c in json.chars() {
+        if c.is_ascii() || is_mark(c) {
+            written.push(c.encode_utf8(&mut [0; 4]))?;
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            written.push(&format!("\\u{unit:04x}"))?;
+        }
+    }
+    written.text()
 }
