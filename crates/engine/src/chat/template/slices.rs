@@ -16,7 +16,7 @@ use super::seen::Seen;
 pub(super) fn sliced(
     value: Value,
     start: Option<i64>,
-    stop: Option<i64>,
+    until: Option<i64>,
     step: Option<i64>,
 ) -> Result<Value, Error> {
     let step = step.unwrap_or(1);
@@ -25,14 +25,14 @@ pub(super) fn sliced(
     }
     if let Some(text) = value.as_str() {
         charge(text.len() as u64, 1)?;
-        return text_of(&Seen::of(text), start, stop, step);
+        return text_of(&Seen::of(text), start, until, step);
     }
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Ok(Value::from(Vec::<Value>::new())),
         ValueKind::Seq | ValueKind::Iterable => {
             charge(0, value.len().unwrap_or(0) as u64)?;
             let items: Vec<Value> = value.try_iter()?.collect();
-            Ok(places(start, stop, step, items.len()).map(|at| items[at].clone()).collect())
+            Ok(places(start, until, step, items.len()).map(|at| items[at].clone()).collect())
         }
         kind => Err(invalid(format!("a value of type {kind} has no slices"))),
     }
@@ -45,13 +45,13 @@ fn invalid(reason: String) -> Error {
 fn text_of(
     seen: &Seen<'_>,
     start: Option<i64>,
-    stop: Option<i64>,
+    until: Option<i64>,
     step: i64,
 ) -> Result<Value, Error> {
     let plain = seen.plain();
     let mut bounds: Vec<usize> = plain.char_indices().map(|(at, _)| at).collect();
     bounds.push(plain.len());
-    let places = places(start, stop, step, bounds.len() - 1);
+    let places = places(start, until, step, bounds.len() - 1);
     if step == 1 {
         let (first, last) = (places.clone().next(), places.last());
         let range = first.zip(last).map_or(0..0, |(first, last)| bounds[first]..bounds[last + 1]);
@@ -73,7 +73,7 @@ fn text_of(
 /// The places of a slice among `len`.
 fn places(
     start: Option<i64>,
-    stop: Option<i64>,
+    until: Option<i64>,
     step: i64,
     len: usize,
 ) -> impl Iterator<Item = usize> + Clone {
@@ -84,8 +84,8 @@ fn places(
         (if place < 0 { place.saturating_add(len) } else { place }).clamp(lowest, highest)
     };
     let (from, to) = if forwards { (lowest, highest) } else { (highest, lowest) };
-    let (start, stop) = (start.map_or(from, held), stop.map_or(to, held));
-    let ends = move |place: &i64| if forwards { *place < stop } else { *place > stop };
+    let (start, until) = (start.map_or(from, held), until.map_or(to, held));
+    let ends = move |place: &i64| if forwards { *place < until } else { *place > until };
     std::iter::successors(Some(start), move |place| place.checked_add(step))
         .take_while(ends)
         .filter_map(|place| usize::try_from(place).ok())
