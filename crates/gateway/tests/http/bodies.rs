@@ -148,11 +148,18 @@ async fn the_first_event_of_a_stream_is_the_first_tokens() {
     let engine = Scripted::new(Script::Follow(Vec::new()));
     let config = Config { ping: Duration::from_millis(1), ..Config::default() };
     let served = Served::with(&engine, config).await;
-    for path in ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"] {
-        let asked = json!({
-            "model": "coder", "stream": true, "max_tokens": 5, "input": "hi", "prompt": "hi",
-            "messages": [{"role": "user", "content": "hi"}],
-        });
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    for (path, field, question) in [
+        ("/v1/chat/completions", "messages", &messages),
+        ("/v1/completions", "prompt", &json!("hi")),
+        ("/v1/responses", "input", &json!("hi")),
+        ("/v1/messages", "messages", &messages),
+    ] {
+        let mut asked = json!({"model": "coder", "stream": true});
+        asked[field] = question.clone();
+        if path == "/v1/messages" {
+            asked["max_tokens"] = json!(5);
+        }
         // The status line is there as soon as the slot is.
         let response = served.post_to(path, asked.to_string()).await;
         assert_eq!(response.status(), 200, "{path}");
