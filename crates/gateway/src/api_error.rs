@@ -96,6 +96,8 @@ pub(crate) enum ApiError {
     BadHost { reason: String },
     #[error("the target of the request is longer than {limit} bytes, the most this server takes")]
     TargetTooLong { limit: usize },
+    #[error("the head of the request is larger than {limit} bytes, the most this server takes")]
+    HeadTooLarge { limit: usize },
     #[error(
         "no API key is let in: the server's file of keys cannot be read, as its log says; mend the \
          file, and it is read again"
@@ -188,6 +190,9 @@ impl ApiError {
             }
             Self::BadHost { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_host", None),
             Self::TargetTooLong { .. } => (S::URI_TOO_LONG, F::Invalid, "target_too_long", None),
+            Self::HeadTooLarge { .. } => {
+                (S::REQUEST_HEADER_FIELDS_TOO_LARGE, F::Invalid, "head_too_large", None)
+            }
             Self::KeysUnreadable => {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "keys_unreadable", unavailable)
             }

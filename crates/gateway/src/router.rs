@@ -33,7 +33,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         None => routes,
     };
     routes
-        .layer(from_fn(access::one_authority))
+        .layer(from_fn_with_state(Arc::clone(&shared), access::one_authority))
         .layer(from_fn(speak))
         .layer(from_fn_with_state(Arc::clone(&shared), metrics::count))
         .layer(from_fn_with_state(Arc::clone(&shared), span::span))

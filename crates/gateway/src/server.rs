@@ -153,7 +153,8 @@ async fn serve_one(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.head_timeout)
-        .max_buf_size(config.head_limit.max(SMALLEST_HEAD))
+        // A head of just the limit is read whole; `access` measures it.
+        .max_buf_size(config.head_limit.saturating_add(SMALLEST_HEAD))
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     if let Err(error) = graceful.watch(connection).await {
         debug!(%error, "the connection ended early");

@@ -3,7 +3,9 @@
 //! Invariants: a request past here has exactly one name, or none in HTTP/1.0: with two, a proxy and
 //! this server could each believe another (RFC 9112, 3.2, has 400 for it).
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, Version};
@@ -11,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::api_error::ApiError;
+use crate::shared::Shared;
 
 /// Longest target of a request, in bytes; none that there is here is longer than a fraction of it.
 const LONGEST_TARGET: usize = 8 * 1024;
@@ -19,15 +22,34 @@ const LONGEST_TARGET: usize = 8 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named(pub(super) Option<String>);
 
-/// Middleware: refuses what has no name or several, and targets without end; notes the [`Named`].
-pub(crate) async fn one_authority(mut request: Request, next: Next) -> Result<Response, ApiError> {
+/// Middleware: refuses what has no name or several, and targets and heads without end; notes the
+/// [`Named`].
+pub(crate) async fn one_authority(
+    State(shared): State<Arc<Shared>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > LONGEST_TARGET {
         return Err(ApiError::TargetTooLong { limit: LONGEST_TARGET });
     }
+    // hyper refuses only what does not fit its buffer, which one read may fill beyond the limit.
+    let limit = shared.config.head_limit;
+    if head_bytes(&request) > limit {
+        return Err(ApiError::HeadTooLarge { limit });
+    }
     let named = named(request.uri(), request.version(), request.headers())?;
     request.extensions_mut().insert(Named(named));
     Ok(next.run(request).await)
+}
+
+/// Bytes of the head as it is written shortest.
+fn head_bytes(request: &Request) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line + fields.sum::<usize>() + "\r\n".len()
 }
 
 fn named(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Option<String>, ApiError> {
