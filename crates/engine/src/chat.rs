@@ -128,8 +128,8 @@ impl Chat {
     ///
     /// # Errors
     /// [`Refused::Invalid`] when the template rejects the conversation, or the parameters of a tool
-    /// are no JSON; what [`Budget::go_on`] says, before the text is tokenised; [`Refused::Draining`],
-    /// which nobody reads, once it was cancelled.
+    /// are no JSON; [`Refused::PromptBeyond`] before the text is tokenised where it cannot fit;
+    /// [`Refused::Draining`], which nobody reads, once it was cancelled.
     pub fn render(
         &self,
         agent: &AgentSpec,
