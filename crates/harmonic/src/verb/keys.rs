@@ -45,7 +45,7 @@ pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result
                 printer.json(&json!({"removed": name}))?;
             } else {
                 printer.data(&format!("removed {name}"))?;
-                printer.say("a team that runs knows it until it is started again");
+                printer.say("teams that run refuse it from their next request on");
             }
         }
     }
