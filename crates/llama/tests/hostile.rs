@@ -8,9 +8,11 @@
 mod run;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use harmonic_models::gguf::{Gguf, Header, Metadata, Value, shape};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel, TokenKind, Vocabulary};
@@ -160,27 +162,50 @@ fn passes(file: &Gguf) -> bool {
     Header::read(&bytes[..], length).is_ok_and(|header| shape(&header).is_ok())
 }
 
-/// Runs the files of `folder` in child processes; those over which one died.
+/// How long a child may take over one file. The slowest takes seconds, so what reaches this hangs.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Runs the files of `folder` in child processes; those over which one died or hung.
 fn deadly(folder: &Path) -> Vec<String> {
     let mut dead = Vec::new();
     loop {
-        let output = Command::new(std::env::current_exe().expect("this test"))
+        let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "the_child", "--ignored", "--nocapture", "--test-threads=1"])
             .env(FOLDER, folder)
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .output()
+            .spawn()
             .expect("a child");
-        if output.status.success() {
+        let said = BufReader::new(child.stdout.take().expect("piped"));
+        let (tell, told) = mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            // A child that died may have left half a line, which is no name.
+            said.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+        });
+        let mut last: Option<String> = None;
+        let hangs = loop {
+            match told.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    let Some(file) = line.strip_prefix("file ") else { continue };
+                    if let Some(done) = last.replace(file.to_owned()) {
+                        std::fs::remove_file(folder.join(done)).expect("run once");
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => break true,
+                Err(RecvTimeoutError::Disconnected) => break false,
+            }
+        };
+        if hangs {
+            child.kill().expect("a child that still runs");
+        }
+        let status = child.wait().expect("a child that ended");
+        reader.join().expect("reads").unwrap_or_default();
+        if status.success() {
             return dead;
         }
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let last = text.lines().filter_map(|line| line.strip_prefix("file ")).next_back();
-        let last = last.unwrap_or_else(|| panic!("a child ended before any file: {text}"));
-        // What came before it is done.
-        for line in text.lines().filter_map(|line| line.strip_prefix("file ")) {
-            let _ = std::fs::remove_file(folder.join(line));
-        }
-        dead.push(format!("{last}: {}", output.status));
+        let last = last.expect("a child that named a file");
+        std::fs::remove_file(folder.join(&last)).expect("run once");
+        dead.push(format!("{last}: {}", if hangs { "hangs".to_owned() } else { status.to_string() }));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Any text as a chat template and any text as what a client says: both come from strangers. The
 //! template must be refused or run within its budget, and nothing that was said may become a control
-//! token.
+//! token. The template ends at the first NUL, and what is said follows it.
 //!
 //! `cargo +nightly fuzz run chat_templates -- -rss_limit_mb=2048` in `crates/engine`.
 #![no_main]
@@ -51,8 +51,9 @@ impl Vocabulary for Bytes {
     }
 }
 
-fuzz_target!(|texts: (String, String)| {
-    let (template, said) = texts;
+fuzz_target!(|text: &str| {
+    let (template, said) = text.split_once('\0').unwrap_or((text, "said"));
+    let (template, said) = (template.to_owned(), said.to_owned());
     // A template that spells the token may write as many of it as it likes.
     let spells = template.contains(['<', '|', '\\']) || template.contains("eos");
     let Ok(chat) = Chat::new(Arc::new(Bytes(template))) else { return };
