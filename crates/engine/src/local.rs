@@ -75,8 +75,11 @@ impl Local {
         let prefixes: Vec<Vec<Token>> =
             config.agents.iter().map(|agent| chat.shared_prefix(&agent.spec)).collect();
         let bounds = config.agents.first().map(|agent| chat.bounds(&agent.spec));
-        let workers = Workers::start("prompts", preparation::SMALL_BYTES)
-            .map_err(|error| setup(format!("no threads for prompts could be started: {error}")))?;
+        let workers =
+            Workers::start("prompts", preparation::SMALL_BYTES, preparation::WAITING_BYTES)
+                .map_err(|error| {
+                    setup(format!("no threads for prompts could be started: {error}"))
+                })?;
         let (mail, inbox) = mpsc::channel();
         let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
         let board = SharedBoard::new(config.agents.iter().map(load).collect());

@@ -21,8 +21,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// Most bytes of jobs that wait in each queue.
-const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// What a job's size adds to its deadline, for each byte: a second for a megabyte, slower than any
 /// work here, so that a long job lets short ones pass for a while.
 const PER_BYTE: Duration = Duration::from_micros(1);
@@ -83,6 +81,8 @@ pub struct Workers(Arc<Pool>);
 struct Pool {
     /// Largest small job.
     small_bytes: usize,
+    /// Most bytes of jobs that wait in each queue.
+    waiting_bytes: usize,
     queues: Mutex<Queues>,
     arrived: [Condvar; 2],
     started: Instant,
@@ -116,13 +116,15 @@ const SMALL: usize = 0;
 const LARGE: usize = 1;
 
 impl Workers {
-    /// Starts the threads, called `name`. Jobs of up to `small_bytes` are small.
+    /// Starts the threads, called `name`. Jobs of up to `small_bytes` are small; in each queue wait
+    /// `waiting_bytes` at most.
     ///
     /// # Errors
     /// When the system refuses them.
-    pub fn start(name: &str, small_bytes: usize) -> io::Result<Self> {
+    pub fn start(name: &str, small_bytes: usize, waiting_bytes: usize) -> io::Result<Self> {
         let pool = Arc::new(Pool {
             small_bytes,
+            waiting_bytes,
             queues: Mutex::default(),
             arrived: [Condvar::new(), Condvar::new()],
             started: Instant::now(),
@@ -182,7 +184,7 @@ impl Pool {
         queues.next += 1;
         let waiting = &mut queues.lanes[lane];
         // One always may wait, however large.
-        if waiting.bytes > 0 && waiting.bytes + bytes > WAITING_BYTES {
+        if waiting.bytes > 0 && waiting.bytes + bytes > self.waiting_bytes {
             return Err(Full { jobs: waiting.jobs.len(), bytes: waiting.bytes });
         }
         waiting.bytes += bytes;

@@ -39,6 +39,11 @@ pub(crate) enum ApiError {
     TooLarge { limit: usize },
     #[error("the body did not arrive within {} s", within.as_secs())]
     SlowBody { within: Duration },
+    #[error(
+        "the body came too slowly: of what exceeds 64 KiB, an eighth more must come within {} s",
+        within.as_secs()
+    )]
+    StalledBody { within: Duration },
     #[error("the body broke off: {reason}")]
     BrokenBody { reason: String },
     #[error(
@@ -138,7 +143,9 @@ impl ApiError {
                 (S::METHOD_NOT_ALLOWED, F::Invalid, "method_not_allowed", None)
             }
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, F::TooLarge, "body_too_large", None),
-            Self::SlowBody { .. } => (S::REQUEST_TIMEOUT, F::Invalid, "body_too_slow", None),
+            Self::SlowBody { .. } | Self::StalledBody { .. } => {
+                (S::REQUEST_TIMEOUT, F::Invalid, "body_too_slow", None)
+            }
             Self::BrokenBody { .. } => (S::BAD_REQUEST, F::Invalid, "body_incomplete", None),
             Self::UnknownCoding { .. } => {
                 (S::UNSUPPORTED_MEDIA_TYPE, F::Invalid, "unsupported_encoding", None)

@@ -2,13 +2,14 @@
 //!
 //! Invariants: bodies above [`SMALL_BYTES`], and compressed ones, are decompressed, read and refused
 //! on threads that serve nobody else; the memory of all of them together is bounded before it is
-//! used; a client that goes away stops what is done for it.
+//! used; a body holds at most twice what has come of it, so whoever announces much and sends little
+//! holds little, and whoever holds some keeps sending; a client that goes away stops what is done
+//! for it.
 
 use std::sync::Arc;
 
 use axum::body::HttpBody;
 use axum::extract::Request;
-use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use harmonic_api::Invalid;
 use tokio::time::{Instant, timeout_at};
@@ -18,17 +19,19 @@ use crate::connections::Served;
 use crate::shared::Shared;
 
 mod coding;
+mod pace;
 mod room;
 
 pub(crate) use coding::Coding;
 use coding::Decoded;
+use pace::Pace;
 pub(crate) use room::MEDIUM_BYTES;
-use room::Room;
 pub(crate) use room::Rooms;
+use room::{Kind, Room};
 
 /// Largest body that is read where it arrives, in bytes: less than a millisecond.
 const SMALL_BYTES: usize = 64 * 1024;
-/// What is allocated at first for a body whose length is not announced, in bytes.
+/// What is allocated at first, in bytes.
 const FIRST_BYTES: usize = 4 * 1024;
 
 /// What `read` makes of the whole body of `request`, whatever its content type says.
@@ -43,7 +46,7 @@ pub(crate) async fn read<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     let limit = shared.config.body_limit;
     let coding = Coding::of(request.headers())?;
-    let (body, room) = receive(shared, request, coding.is_some()).await?;
+    let (body, mut room) = receive(shared, request).await?;
     let Some(coding) = coding else {
         if body.len() <= SMALL_BYTES {
             return read(&body);
@@ -57,6 +60,7 @@ pub(crate) async fn read<T: Send + 'static>(
         .await?;
     };
     let most = expected(body.len(), limit);
+    shared.rooms.add(&mut room, most).await?;
     let decoded = apart(shared, most, move || match coding.decode(&body, most)? {
         Decoded::Whole(whole) => {
             let read = read(&whole);
@@ -65,16 +69,16 @@ pub(crate) async fn read<T: Send + 'static>(
         }
         Decoded::Larger => Ok(Err((body, room, read))),
     });
-    let (body, room, read) = match decoded.await?? {
+    let (body, mut room, read) = match decoded.await?? {
         Ok(read) => return Ok(read),
         Err(_) if most == limit => return Err(ApiError::TooLarge { limit }),
         Err(larger) => larger,
     };
-    let more = shared.rooms.take(0, limit).await?;
+    shared.rooms.add(&mut room, limit).await?;
     apart(shared, limit, move || match coding.decode(&body, limit)? {
         Decoded::Whole(whole) => {
             let read = read(&whole);
-            drop((whole, body, room, more));
+            drop((whole, body, room));
             read
         }
         Decoded::Larger => Err(ApiError::TooLarge { limit }),
@@ -110,12 +114,8 @@ async fn apart<T: Send + 'static>(
     running.await.map_err(|error| ApiError::Failed { message: error.to_string() })
 }
 
-/// The body as it comes, with the room that it takes, decompressed too where it is `coded`.
-async fn receive(
-    shared: &Shared,
-    request: Request,
-    coded: bool,
-) -> Result<(Bytes, Option<Room>), ApiError> {
+/// The body as it comes, with the room that it takes.
+async fn receive(shared: &Shared, request: Request) -> Result<(Vec<u8>, Room), ApiError> {
     let (limit, within) = (shared.config.body_limit, shared.config.body_timeout);
     let announced = request.body().size_hint();
     // Announced: refused before it is sent.
@@ -123,31 +123,25 @@ async fn receive(
         return Err(ApiError::TooLarge { limit });
     }
     let announced = announced.exact().and_then(|bytes| usize::try_from(bytes).ok());
-    let take = async |bytes: usize| {
-        let decoded = if coded { expected(bytes, limit) } else { 0 };
-        shared.rooms.take(bytes, decoded).await
-    };
-    // How long it may become in the room that it has.
-    let (mut most, mut room) = match announced {
-        Some(bytes) if bytes > SMALL_BYTES || coded => (bytes, Some(take(bytes).await?)),
-        _ if coded => (expected(0, limit), Some(take(expected(0, limit)).await?)),
-        _ => (SMALL_BYTES, None),
-    };
+    let longest = announced.unwrap_or(limit).min(limit);
     let served = request.extensions().get::<Served>().cloned();
-    let mut body = BytesMut::with_capacity(announced.unwrap_or(FIRST_BYTES));
-    let mut deadline = Instant::now() + within;
+    let (mut body, mut room) = (Vec::new(), shared.rooms.empty());
+    let mut pace = Pace::new(Instant::now() + within, shared.config.body_pace);
     let mut frames = request.into_body().into_data_stream();
     loop {
-        let frame = match timeout_at(deadline, frames.next()).await {
+        let frame = match timeout_at(pace.deadline(), frames.next()).await {
             Ok(None) => {
                 if let Some(served) = served {
                     served.begin();
                 }
-                return Ok((body.freeze(), room));
+                return Ok((body, room));
             }
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(error))) => {
                 return Err(ApiError::BrokenBody { reason: error.to_string() });
+            }
+            Err(_) if pace.is_behind() => {
+                return Err(ApiError::StalledBody { within: shared.config.body_pace });
             }
             Err(_) => return Err(ApiError::SlowBody { within }),
         };
@@ -155,13 +149,20 @@ async fn receive(
         if bytes > limit {
             return Err(ApiError::TooLarge { limit });
         }
-        if bytes > most {
-            // Of unknown length: in two steps.
-            most = expected(bytes, limit);
-            let waited = Instant::now();
-            room = Some(take(most).await?);
-            deadline += waited.elapsed();
+        if bytes > body.capacity() {
+            let has = bytes.max(FIRST_BYTES).next_power_of_two().min(longest.max(bytes));
+            if has > SMALL_BYTES {
+                let kind = Kind::of(announced.unwrap_or(has));
+                let waited = Instant::now();
+                shared.rooms.fit(&mut room, kind, has).await?;
+                pace.pause(waited.elapsed());
+            }
+            // The system may have less than what bodies may use.
+            body.try_reserve_exact(has - body.len()).map_err(|_| ApiError::BodiesFull)?;
         }
         body.extend_from_slice(&frame);
+        if bytes > SMALL_BYTES {
+            pace.came(bytes, longest, Instant::now());
+        }
     }
 }

@@ -14,6 +14,8 @@ pub struct Config {
     pub body_wait: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
+    /// How long the next eighth of a body above 64 KiB may take: who holds memory keeps sending.
+    pub body_pace: Duration,
     /// How long a client may take to send the head of a request; a connection that is idle for as
     /// long is closed.
     pub head_timeout: Duration,
@@ -42,6 +44,7 @@ impl Default for Config {
             body_memory: 256 * 1024 * 1024,
             body_wait: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            body_pace: Duration::from_secs(5),
             head_timeout: Duration::from_secs(30),
             head_limit: 64 * 1024,
             connections: 8192,

@@ -40,14 +40,17 @@ impl Shared {
         access: Access,
         config: Config,
     ) -> Result<Arc<Self>, GatewayError> {
-        let readers = Workers::start("bodies", MEDIUM_BYTES).map_err(GatewayError::Threads)?;
+        let rooms = Rooms::new(&config);
+        // Whoever waits for them has room, which is the bound.
+        let readers = Workers::start("bodies", MEDIUM_BYTES, rooms.bytes());
+        let readers = readers.map_err(GatewayError::Threads)?;
         Ok(Arc::new(Self {
             roster: Arc::new(roster),
             access,
             config,
             metrics: Metrics::new(),
             pulls: Pulls::default(),
-            rooms: Rooms::new(&config),
+            rooms,
             readers,
             started: unix_now(),
             next: AtomicU64::new(1),

@@ -5,6 +5,7 @@ use futures::executor::block_on;
 use super::*;
 
 const SMALL_BYTES: usize = 256 * 1024;
+const WAITING_BYTES: usize = 64 * 1024 * 1024;
 const HUGE: usize = SMALL_BYTES + 1;
 
 /// Jobs that hold the pool's thread for large ones until the sender is dropped.
@@ -22,7 +23,7 @@ fn occupied(pool: &Workers) -> (mpsc::Sender<()>, Running<()>) {
 
 #[test]
 fn a_small_job_does_not_wait_for_a_large_one() {
-    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (release, large) = occupied(&pool);
     assert_eq!(block_on(pool.run(SMALL_BYTES, |_| 7).expect("room")), Ok(7));
     drop(release);
@@ -31,7 +32,7 @@ fn a_small_job_does_not_wait_for_a_large_one() {
 
 #[test]
 fn short_jobs_pass_long_ones() {
-    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (release, _large) = occupied(&pool);
     let (told, order) = mpsc::channel();
     let job = |bytes: usize| {
@@ -49,7 +50,7 @@ fn short_jobs_pass_long_ones() {
 
 #[test]
 fn a_job_that_nobody_waits_for_leaves_the_queue_with_what_it_holds() {
-    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (release, _large) = occupied(&pool);
     let holds = Arc::new(());
     let held = Arc::clone(&holds);
@@ -63,7 +64,7 @@ fn a_job_that_nobody_waits_for_leaves_the_queue_with_what_it_holds() {
 
 #[test]
 fn a_job_that_runs_learns_that_nobody_waits() {
-    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (began, start) = mpsc::channel();
     let (told, ended) = mpsc::channel();
     let running = pool.run(1, move |cancelled| {
@@ -80,7 +81,7 @@ fn a_job_that_runs_learns_that_nobody_waits() {
 
 #[test]
 fn what_waits_is_bounded_and_one_may_always() {
-    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (release, _large) = occupied(&pool);
     let first = pool.run(2 * WAITING_BYTES, |_| ()).expect("nothing waits");
     let full = pool.run(HUGE, |_| ()).map(drop);
@@ -92,7 +93,7 @@ fn what_waits_is_bounded_and_one_may_always() {
 
 #[test]
 fn a_panic_ends_its_job_alone() {
-    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let panicked = pool.run(1, |_| std::panic::panic_any("an expected panic")).expect("room");
     assert_eq!(block_on(panicked), Err(Panicked));
     assert_eq!(block_on(pool.run(1, |_| 7).expect("room")), Ok(7));
@@ -100,7 +101,7 @@ fn a_panic_ends_its_job_alone() {
 
 #[test]
 fn what_waits_is_done_when_the_pool_is_dropped() {
-    let pool = Workers::start("test", SMALL_BYTES).expect("threads");
+    let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (release, _large) = occupied(&pool);
     let waiting = pool.run(HUGE, |_| 7).expect("room");
     drop((pool, release));

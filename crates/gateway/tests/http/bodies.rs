@@ -1,6 +1,7 @@
 //! Bodies that are large, compressed, or many: read within limits, and nobody else waits.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -8,7 +9,7 @@ use flate2::write::GzEncoder;
 use harmonic_gateway::Config;
 use harmonic_types::{Event, FinishReason, Prompt};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::scripted::{Script, Scripted, answer, finished, within};
@@ -85,29 +86,67 @@ async fn a_client_is_told_what_may_be_compressed_how() {
     assert_eq!(response.headers()["accept-encoding"], "gzip, deflate, zstd");
 }
 
+/// A body on a connection of its own, of which nothing has been sent yet.
+struct Upload {
+    stream: TcpStream,
+    body: Arc<str>,
+    sent: usize,
+}
+
+impl Upload {
+    async fn of(served: &Served, body: impl Into<Arc<str>>) -> Self {
+        let body = body.into();
+        let address = served.url.strip_prefix("http://").expect("http");
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.expect("it reads");
+        Self { stream, body, sent: 0 }
+    }
+
+    /// Sends up to so many bytes of it in all, as far as the server reads them.
+    async fn send(&mut self, bytes: usize) {
+        let until = bytes.min(self.body.len());
+        // One that is refused is not read to its end.
+        let _refused = self.stream.write_all(&self.body.as_bytes()[self.sent..until]).await;
+        self.sent = until;
+    }
+
+    /// The status, once all is sent.
+    async fn status(mut self) -> u16 {
+        self.send(usize::MAX).await;
+        self.answered().await
+    }
+
+    async fn answered(&mut self) -> u16 {
+        let mut line = [0; 12];
+        within(self.stream.read_exact(&mut line)).await.expect("an answer");
+        let status = line.rsplit(|byte| *byte == b' ').next().expect("a status");
+        str::from_utf8(status).expect("digits").parse().expect("digits")
+    }
+}
+
 #[tokio::test]
 async fn bodies_together_have_so_much_memory_and_no_more() {
     let config = Config {
         body_limit: 4_000_000,
         body_memory: 8_000_000,
-        body_wait: Duration::from_millis(50),
+        body_wait: Duration::from_secs(1),
+        body_pace: Duration::from_mins(60),
+        body_timeout: Duration::from_mins(60),
         ..Config::default()
     };
     let engine = Scripted::new(Script::Say(answer()));
     let served = Served::with(&engine, config).await;
-    let address = served.url.strip_prefix("http://").expect("http");
-    // Two take all, and never send what they announced.
-    let mut kept = Vec::new();
-    for _ in 0..2 {
-        let mut stream = TcpStream::connect(address).await.expect("it listens");
-        let head =
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 3900000\r\n\r\n{";
-        stream.write_all(head.as_bytes()).await.expect("it reads");
-        kept.push(stream);
-    }
+    // One takes what there is for large ones, and keeps its last bytes.
+    let mut kept = Upload::of(&served, saying(3_900_000)).await;
+    kept.send(3_850_000).await;
     let large = || served.post(saying(3_000_000));
     let refused = loop {
-        // Until both have been noticed.
+        // Until all of it has been read.
         let response = large().await;
         if response.status() != 200 {
             break response;
@@ -124,6 +163,80 @@ async fn bodies_together_have_so_much_memory_and_no_more() {
     drop(kept);
     let again = async { while large().await.status() != 200 {} };
     within(again).await;
+}
+
+#[tokio::test]
+async fn who_announces_much_and_sends_little_holds_nothing() {
+    let engine = Scripted::new(Script::Say(answer()));
+    let config = Config {
+        body_pace: Duration::from_mins(60),
+        body_timeout: Duration::from_mins(60),
+        ..Config::default()
+    };
+    let served = Served::with(&engine, config).await;
+    let (mut kept, body) = (Vec::new(), Arc::<str>::from(saying(16_000_000)));
+    for _ in 0..50 {
+        let mut upload = Upload::of(&served, Arc::clone(&body)).await;
+        upload.send(1).await;
+        kept.push(upload);
+    }
+    assert_eq!(served.post(saying(2_000_000)).await.status(), 200);
+    // What is held is in proportion to what came.
+    for upload in &mut kept {
+        upload.send(200_000).await;
+    }
+    for letters in [2_000_000, 16_000_000] {
+        assert_eq!(served.post(saying(letters)).await.status(), 200, "{letters}");
+    }
+    let mut last = kept.pop().expect("one");
+    last.send(usize::MAX).await;
+    assert_eq!(last.answered().await, 200);
+}
+
+#[tokio::test]
+async fn who_holds_memory_and_stops_sending_gives_it_back() {
+    let config = Config {
+        body_timeout: Duration::from_mins(60),
+        body_pace: Duration::from_millis(100),
+        ..Config::default()
+    };
+    let served = Served::with(&Scripted::new(Script::Queue), config).await;
+    let mut stalled = Upload::of(&served, saying(4_000_000)).await;
+    stalled.send(2_000_000).await;
+    assert_eq!(stalled.answered().await, 408);
+}
+
+#[tokio::test]
+async fn several_of_the_largest_bodies_at_once_are_all_answered() {
+    let engine = Scripted::new(Script::Say(answer()));
+    let served = Served::new(&engine).await;
+    let asked = (0..8).map(|_| served.post(saying(16_500_000)));
+    for response in futures::future::join_all(asked).await {
+        assert_eq!(response.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_wait_for_each_others_memory_are_all_answered() {
+    let config = Config {
+        body_limit: 4_000_000,
+        body_memory: 16_000_000,
+        body_wait: Duration::from_mins(60),
+        body_pace: Duration::from_mins(60),
+        body_timeout: Duration::from_mins(60),
+        ..Config::default()
+    };
+    let engine = Scripted::new(Script::Say(answer()));
+    let served = Served::with(&engine, config).await;
+    // In step, so that each holds a part and none can go on without more.
+    let mut uploads = Vec::new();
+    for _ in 0..12 {
+        let mut upload = Upload::of(&served, saying(3_900_000)).await;
+        upload.send(400_000).await;
+        uploads.push(upload);
+    }
+    let answered = futures::future::join_all(uploads.into_iter().map(Upload::status)).await;
+    assert_eq!(answered, [200; 12]);
 }
 
 #[tokio::test]
