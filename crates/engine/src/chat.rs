@@ -14,6 +14,7 @@ mod budget;
 mod calls;
 mod decoder;
 mod described;
+mod ink;
 mod markers;
 mod marks;
 mod reasoning;
@@ -29,11 +30,11 @@ use harmonic_sched::Token;
 use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Tool, ToolChoice};
 
 pub(crate) use bounds::Bounds;
-pub use bounds::ink_per_token;
 pub use budget::Budget;
 use calls::Calls;
 pub use calls::Piece;
 pub use decoder::{Decoded, Decoder};
+pub use ink::Ink;
 pub use markers::Glue;
 use markers::Markers;
 use marks::Marks;
@@ -104,7 +105,7 @@ impl Chat {
             template.render(scene).ok()
         });
         let can_forgo_reasoning = with != without;
-        let bounds = Bounds::of_vocabulary(vocabulary.ink_per_token());
+        let bounds = Bounds::of_vocabulary(vocabulary.ink());
         Ok(Self {
             vocabulary,
             tokenizer,
@@ -173,7 +174,7 @@ impl Chat {
 
     /// The least tokens of prompts, learned from conversations with `agent`.
     pub(crate) fn bounds(&self, agent: &AgentSpec) -> Bounds {
-        self.bounds.with_messages(self, agent)
+        self.bounds.with_conversation(self, agent)
     }
 
     /// The tokens that every prompt of `agent` starts with: what two prompts with nothing in

@@ -1,10 +1,9 @@
 //! A loaded model: weights, vocabulary, chat template.
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harmonic_engine::chat::{Ends, Special, Vocabulary, ink_per_token};
+use harmonic_engine::chat::{Ends, Ink, Special, Vocabulary};
 use harmonic_engine::{EngineError, Token};
 use harmonic_types::Bytes;
 use llama_cpp_2::model::LlamaModel;
@@ -141,15 +140,26 @@ impl Vocabulary for Model {
         tokens.into_iter().map(|token| Token(token.0)).collect()
     }
 
-    fn ink_per_token(&self) -> Option<NonZeroU32> {
+    fn ink(&self) -> Option<Ink> {
+        use LlamaTokenAttr::{Byte, Control, Unknown};
         let vocabulary = self.llama.vocab();
-        // The others normalise, or make one token of what they do not know.
-        if !matches!(vocabulary.vocab_type(), VocabType::SPM | VocabType::BPE) {
-            return None;
-        }
-        let pieces: Vec<Vec<u8>> =
-            vocabulary.tokens().map(|token| vocabulary.token_to_piece(token, true, None)).collect();
-        ink_per_token(pieces.iter().map(Vec::as_slice))
+        // What plain text becomes: control tokens are read on request alone; and where bytes are
+        // written as characters, a token of the kind `<0x41>` is found under its name only.
+        let never = match vocabulary.vocab_type() {
+            VocabType::SPM => [Control, Unknown].as_slice(),
+            VocabType::BPE => [Control, Unknown, Byte].as_slice(),
+            // The others normalise, or make one token of what they do not know.
+            _ => return None,
+        };
+        let pieces: Vec<(Vec<u8>, bool)> = vocabulary
+            .tokens()
+            .map(|token| {
+                let attributes = vocabulary.attr(token);
+                let plain = !never.iter().any(|attribute| attributes.contains(*attribute));
+                (vocabulary.token_to_piece(token, true, None), plain)
+            })
+            .collect();
+        Some(Ink::of(pieces.iter().map(|(piece, plain)| (piece.as_slice(), *plain))))
     }
 
     fn tokenize_on(&self, text: &str) -> Vec<Token> {

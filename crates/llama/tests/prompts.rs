@@ -166,3 +166,44 @@ fn a_prompt_of_nothing_but_control_tokens_or_of_one_word_is_read() {
         }
     }
 }
+
+/// Text of all kinds: words of any length, blanks, any characters, and what tokens are spelled like.
+fn anything(rng: &mut fastrand::Rng, specials: &BTreeMap<Token, Special>) -> String {
+    let mut text = String::new();
+    for _ in 0..rng.usize(..24) {
+        let count = 1 + rng.usize(..if rng.u8(..8) == 0 { 3000 } else { 12 });
+        match rng.u8(..7) {
+            0 => text.extend((0..count).map(|_| rng.lowercase())),
+            1 => text.extend((0..count).map(|_| rng.char(..))),
+            2 => text.extend((0..count).map(|_| rng.char('\0'..'\u{A0}'))),
+            3 => text.extend((0..count).map(|_| if rng.bool() { ' ' } else { '\n' })),
+            4 => text.extend(std::iter::repeat_n(rng.char(..), count)),
+            5 => text.extend(std::iter::repeat_n(rng.char('!'..'\u{7F}'), count)),
+            _ => {
+                let at = rng.usize(..specials.len());
+                text.extend(specials.values().nth(at).map(|special| special.text.as_str()));
+            }
+        }
+    }
+    text
+}
+
+/// Both vocabularies lack tokens for some bytes.
+#[test]
+fn the_bound_of_a_text_is_never_above_its_tokens() {
+    for name in MODELS {
+        let real = real(name);
+        let ink = real.model.ink().expect("both have one");
+        let mut rng = fastrand::Rng::with_seed(13);
+        for _ in 0..400 {
+            let text = anything(&mut rng, &real.specials);
+            let count = real.model.tokenize(&text).len() as u64;
+            assert!(ink.tokens(&text) <= count, "{name}: {text:?}");
+            let count = real.tokens(&Prompt::Text(text.clone())).len() as u64;
+            assert!(ink.tokens(&text) <= count, "{name}, raw: {text:?}");
+        }
+        // And it refuses what is far too long.
+        assert!(ink.tokens(&"a".repeat(4_000_000)) > 20_000, "{name}");
+        assert!(ink.tokens(&"字".repeat(1_000_000)) > 10_000, "{name}");
+    }
+}

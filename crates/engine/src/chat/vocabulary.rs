@@ -1,8 +1,8 @@
 //! What chat needs of a model's vocabulary.
 
-use std::num::NonZeroU32;
-
 use harmonic_sched::Token;
+
+use super::ink::Ink;
 
 /// A model's vocabulary and chat template.
 pub trait Vocabulary: Send + Sync {
@@ -13,13 +13,13 @@ pub trait Vocabulary: Send + Sync {
     /// [`Special`] in it but those that are read only on request, which this never does.
     fn tokenize(&self, text: &str) -> Vec<Token>;
 
-    /// Most bytes of text, white space apart, that one token stands for; `None` where one may stand
-    /// for any number, or some text has no token. [`super::ink_per_token`] tells it from the tokens.
-    fn ink_per_token(&self) -> Option<NonZeroU32> {
+    /// What tells from a text how many tokens it has at least; `None` where nothing does, because
+    /// one token may stand for any number of bytes.
+    fn ink(&self) -> Option<Ink> {
         None
     }
 
-    /// The same for a text that plain text stands right before, so that nothing is put between.
+    /// Tokens of a text that plain text stands right before, so that nothing is put between.
     fn tokenize_on(&self, text: &str) -> Vec<Token> {
         self.tokenize(text)
     }

@@ -16,8 +16,6 @@ use crate::workers::{Cancelled, Full, Panicked};
 
 /// Largest prompt that waits for no larger one, in bytes: a tokeniser takes some 50 ms for it.
 pub(super) const SMALL_BYTES: usize = 256 * 1024;
-/// Most bytes of prompts of each kind that wait, small and larger.
-pub(super) const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// When to come back while too many prompts wait to be prepared: some of them will have been.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 /// The longest prompt that is counted, in contexts of its agent.
@@ -29,7 +27,7 @@ impl Shared {
     /// Refuses a prompt that certainly does not fit.
     pub(super) fn check(&self, request: &Request) -> Result<(), Refused> {
         let context = self.config.agents[self.agent(&request.agent)?].context;
-        let least = self.bounds.of(&request.prompt, &request.tool_choice);
+        let least = self.bounds.of(&request.prompt);
         if least >= context {
             return Err(Refused::PromptBeyond { agent: request.agent.clone(), least, context });
         }
@@ -71,17 +69,14 @@ impl Shared {
                     served.spec.name
                 ),
             };
-            let least = shared.bounds.of(&prompt, &ToolChoice::Auto);
-            if least > most {
+            let least = shared.bounds.of(&prompt);
+            if least >= most {
                 return Err(beyond(least));
             }
-            // One more says that there are more.
-            let given_up = Tokens(most.0.saturating_add(1));
-            let budget = Budget { tokens: Some(given_up), cancelled: cancelled.clone() };
+            let budget = Budget { tokens: Some(most), cancelled: cancelled.clone() };
             match shared.chat.render(&served.spec, &prompt, None, &ToolChoice::Auto, &budget) {
                 Ok(rendered) => {
-                    let count = u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX);
-                    if count > most.0 { Err(beyond(Tokens(count))) } else { Ok(Tokens(count)) }
+                    Ok(Tokens(u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX)))
                 }
                 Err(Refused::PromptBeyond { least, .. }) => Err(beyond(least)),
                 Err(refused) => Err(refused),

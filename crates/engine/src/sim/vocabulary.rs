@@ -1,10 +1,8 @@
 //! The simulated machine's vocabulary: bytes, and one end of turn.
 
-use std::num::NonZeroU32;
-
 use harmonic_sched::Token;
 
-use crate::chat::Vocabulary;
+use crate::chat::{Ink, Vocabulary};
 
 /// Bytes and the end of turn.
 pub(super) const SIZE: usize = 257;
@@ -23,8 +21,9 @@ impl Vocabulary for SimVocabulary {
         text.bytes().map(|byte| Token(i32::from(byte))).collect()
     }
 
-    fn ink_per_token(&self) -> Option<NonZeroU32> {
-        Some(NonZeroU32::MIN)
+    fn ink(&self) -> Option<Ink> {
+        let bytes: Vec<u8> = (0..=u8::MAX).collect();
+        Some(Ink::of(bytes.chunks(1).map(|byte| (byte, true))))
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {

@@ -41,8 +41,9 @@ impl Vocabulary for Joined {
         tokens
     }
 
-    fn ink_per_token(&self) -> Option<NonZeroU32> {
-        ink_per_token(self.pieces().iter().map(Vec::as_slice))
+    fn ink(&self) -> Option<Ink> {
+        let pieces = self.pieces();
+        Some(Ink::of(pieces.iter().map(|piece| (piece.as_slice(), true))))
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
@@ -97,20 +98,6 @@ fn chat(template: &'static str) -> Chat {
 }
 
 #[test]
-fn white_space_is_no_ink_however_it_is_written() {
-    assert_eq!(ink(" a\t\nb\r "), 2);
-    assert_eq!(ink("\u{a0}é\u{3000}\u{2581}字"), 5);
-    let bytes: Vec<[u8; 1]> = (0..=255).map(|byte| [byte]).collect();
-    let most = |long: &[&str]| {
-        let long = long.iter().map(|long| long.as_bytes());
-        ink_per_token(bytes.iter().map(<[u8; 1]>::as_slice).chain(long)).map(NonZeroU32::get)
-    };
-    assert_eq!(most(&["        ", "ab c", "é"]), Some(3));
-    // A vocabulary that lacks a byte drops it, or has one token for any number of them.
-    assert_eq!(ink_per_token(bytes[..200].iter().map(<[u8; 1]>::as_slice)), None);
-}
-
-#[test]
 fn messages_count_as_the_template_shows_them() {
     let bounds = |template| chat(template).bounds(&agent());
     let each = |template| {
@@ -125,10 +112,40 @@ fn messages_count_as_the_template_shows_them() {
     assert_eq!(each(USERS).1, 0);
     let many = |count: usize| {
         let messages = (0..count).map(|_| Message::new(Role::User, "a"));
-        bounds(CHATML).of(&Prompt::chat(messages.collect()))
+        bounds(CHATML).of(&Prompt::chat(messages.collect()), &ToolChoice::Auto)
     };
     assert_eq!(many(2), Tokens(0));
     assert_eq!(many(1002), Tokens(3000));
+}
+
+/// Shows tools before the last question alone, as Mistral's does.
+const SHOWS: &str = "{% for m in messages %}{% if tools and loop.last and m.role == 'user' %}{% for t in tools %}<|im_start|>{{ t | tojson }}{% endfor %}{% endif %}<|im_start|>{{ m.content }}{% endfor %}";
+const SHOWS_ALWAYS: &str = "{% for t in tools %}<|im_start|>{{ t | tojson }}{% endfor %}{% for m in messages %}<|im_start|>{{ m.role }}{{ m.content }}{% endfor %}";
+
+fn tools(count: usize) -> Vec<Tool> {
+    let tool = |at| Tool {
+        name: format!("t{at}"),
+        description: None,
+        parameters: r#"{"type":"object"}"#.to_owned(),
+    };
+    (0..count).map(tool).collect()
+}
+
+#[test]
+fn tools_count_where_the_template_shows_them() {
+    let least = |template, choice, roles: &[Role]| {
+        let messages = roles.iter().map(|role| Message::new(*role, "a")).collect();
+        let prompt = Prompt::Chat { messages, tools: tools(1002) };
+        chat(template).bounds(&agent()).of(&prompt, &choice).0
+    };
+    let user = [Role::User];
+    assert!(least(SHOWS_ALWAYS, ToolChoice::Auto, &user) > 20_000);
+    // This template names none: they are described.
+    assert!(least(CHATML, ToolChoice::Required, &user) > 10_000);
+    assert_eq!(least(SHOWS_ALWAYS, ToolChoice::None, &user), 0);
+    assert_eq!(least(SHOWS_ALWAYS, ToolChoice::Auto, &[Role::Assistant]), 0);
+    // It leaves them out before an answer to a tool.
+    assert_eq!(least(SHOWS, ToolChoice::Auto, &user), 0);
 }
 
 #[test]
@@ -151,7 +168,7 @@ fn a_rendered_text_that_cannot_fit_is_not_tokenised() {
 
 #[test]
 fn a_prompt_that_nobody_waits_for_is_not_tokenised() {
-    let pool = crate::workers::Workers::start("test", 0).expect("threads");
+    let pool = crate::workers::Workers::start("test", 0, 1).expect("threads");
     let (told, ended) = std::sync::mpsc::channel();
     let (began, start) = std::sync::mpsc::channel();
     let running = pool.run(1, move |cancelled| {
@@ -189,18 +206,23 @@ fn messages() -> impl Strategy<Value = Vec<Message>> {
 proptest! {
     /// Whatever is said, by whomever: no bound is above the true count.
     #[test]
-    fn a_bound_is_never_above_the_count(messages in messages(), which in 0..4usize) {
-        let chat = chat([CHATML, IN_TURNS, FORGETS, USERS][which]);
+    fn a_bound_is_never_above_the_count(
+        messages in messages(),
+        which in 0..6usize,
+        shown in 0..40usize,
+    ) {
+        let chat = chat([CHATML, IN_TURNS, FORGETS, USERS, SHOWS, SHOWS_ALWAYS][which]);
         let bounds = chat.bounds(&agent());
         for prompt in [
             Prompt::Text(messages.iter().map(|message| message.content.as_str()).collect()),
-            Prompt::chat(messages),
+            Prompt::chat(messages.clone()),
+            Prompt::Chat { messages, tools: tools(shown) },
         ] {
             let budget = Budget::default();
             let rendered = chat.render(&agent(), &prompt, None, &ToolChoice::Auto, &budget);
             if let Ok(rendered) = rendered {
                 let count = u32::try_from(rendered.tokens.len()).expect("few");
-                prop_assert!(bounds.of(&prompt).0 <= count, "{bounds:?}");
+                prop_assert!(bounds.of(&prompt, &ToolChoice::Auto).0 <= count, "{bounds:?}");
                 // With one token less, the rendered text's own bound has no say either.
                 let budget = Budget { tokens: Some(Tokens(count + 1)), ..Budget::default() };
                 let fits = chat.render(&agent(), &prompt, None, &ToolChoice::Auto, &budget);
