@@ -171,7 +171,8 @@ fn a_prompt_of_nothing_but_control_tokens_or_of_one_word_is_read() {
 fn anything(rng: &mut fastrand::Rng, specials: &BTreeMap<Token, Special>) -> String {
     let mut text = String::new();
     for _ in 0..rng.usize(..24) {
-        let count = 1 + rng.usize(..if rng.u8(..8) == 0 { 3000 } else { 12 });
+        let most = if rng.u8(..8) == 0 { 3000 } else { 12 };
+        let count = 1 + rng.usize(..most);
         match rng.u8(..7) {
             0 => text.extend((0..count).map(|_| rng.lowercase())),
             1 => text.extend((0..count).map(|_| rng.char(..))),

@@ -16,6 +16,8 @@ use crate::workers::{Cancelled, Full, Panicked};
 
 /// Largest prompt that waits for no larger one, in bytes: a tokeniser takes some 50 ms for it.
 pub(super) const SMALL_BYTES: usize = 256 * 1024;
+/// Most bytes of prompts of each kind that wait, small and larger.
+pub(super) const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// When to come back while too many prompts wait to be prepared: some of them will have been.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 /// The longest prompt that is counted, in contexts of its agent.
@@ -27,7 +29,7 @@ impl Shared {
     /// Refuses a prompt that certainly does not fit.
     pub(super) fn check(&self, request: &Request) -> Result<(), Refused> {
         let context = self.config.agents[self.agent(&request.agent)?].context;
-        let least = self.bounds.of(&request.prompt);
+        let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
             return Err(Refused::PromptBeyond { agent: request.agent.clone(), least, context });
         }
@@ -69,14 +71,17 @@ impl Shared {
                     served.spec.name
                 ),
             };
-            let least = shared.bounds.of(&prompt);
-            if least >= most {
+            let least = shared.bounds.of(&prompt, &ToolChoice::Auto);
+            if least > most {
                 return Err(beyond(least));
             }
-            let budget = Budget { tokens: Some(most), cancelled: cancelled.clone() };
+            // One more says that there are more.
+            let given_up = Tokens(most.0.saturating_add(1));
+            let budget = Budget { tokens: Some(given_up), cancelled: cancelled.clone() };
             match shared.chat.render(&served.spec, &prompt, None, &ToolChoice::Auto, &budget) {
                 Ok(rendered) => {
-                    Ok(Tokens(u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX)))
+                    let count = u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX);
+                    if count > most.0 { Err(beyond(Tokens(count))) } else { Ok(Tokens(count)) }
                 }
                 Err(Refused::PromptBeyond { least, .. }) => Err(beyond(least)),
                 Err(refused) => Err(refused),
