@@ -16,7 +16,7 @@ use harmonic_engine::{
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_sched::{AgentShare, Job, SchedConfig, Tick};
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Refused, Request,
+    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Prompt, Refused, Request,
     RequestId, Role, Sampling, Tier, Tokens,
 };
 
@@ -150,7 +150,8 @@ impl Machine for Mortal {
     }
 }
 
-async fn dies(panics: bool) -> String {
+/// An engine of one agent, with one slot of 512 tokens.
+fn only() -> LocalConfig {
     let agent = |name: &str| ServedAgent {
         spec: AgentSpec {
             name: AgentName::from(name),
@@ -165,8 +166,8 @@ async fn dies(panics: bool) -> String {
         slots: 1,
         context: Tokens(512),
     };
-    let config = LocalConfig {
-        id: "mortal".to_owned(),
+    LocalConfig {
+        id: "only".to_owned(),
         model: "sim".to_owned(),
         kind: "sim".to_owned(),
         identity: Identity::default(),
@@ -183,8 +184,11 @@ async fn dies(panics: bool) -> String {
         park_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
-    };
-    let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
+    }
+}
+
+async fn dies(panics: bool) -> String {
+    let engine = Local::spawn(only(), Arc::new(SimVocabulary), move |seat| {
         let inner = SimMachine::new(paper::spark(), 1, 512);
         seat.drive(Mortal { inner, steps_left: 5, panics }, &mut VirtualClock::default())
     })
@@ -222,4 +226,16 @@ async fn a_machine_that_fails_leaves_nobody_waiting() {
 #[tokio::test]
 async fn a_machine_that_panics_leaves_nobody_waiting() {
     assert!(dies(true).await.contains("the machine is made to panic"));
+}
+
+/// White space is in no bound, as a tokenizer may join any amount of it: its tokens are counted.
+#[tokio::test]
+async fn no_more_than_sixteen_contexts_are_counted() {
+    let engine = fast(only());
+    let count = |blanks: usize| {
+        engine.count_tokens(&AgentName::from("only"), Prompt::Text(" ".repeat(blanks)))
+    };
+    assert_eq!(count(16 * 512).await.expect("counted"), Tokens(16 * 512));
+    let refused = count(16 * 512 + 1).await.expect_err("more").to_string();
+    assert!(refused.contains("8193 tokens") && refused.contains("shorten"), "{refused}");
 }

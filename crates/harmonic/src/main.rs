@@ -6,12 +6,15 @@
 
 mod advice;
 mod agree;
+#[cfg(target_os = "linux")]
+mod allocator;
 mod cards;
 mod chorus;
 mod cli;
 mod descriptors;
 mod detached;
 mod door;
+mod early;
 mod emit;
 mod engines;
 mod exit;
@@ -21,6 +24,7 @@ mod http_threads;
 mod keyring;
 mod logging;
 mod measure;
+#[cfg(target_os = "linux")]
 mod openmp;
 mod printer;
 mod progress;
@@ -52,7 +56,7 @@ fn main() -> ExitCode {
     if let Some(code) = form_trial::run_if_asked() {
         return code;
     }
-    openmp::settle();
+    early::settle();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

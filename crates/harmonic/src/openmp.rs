@@ -28,35 +28,8 @@
 //!
 //! To spin for about as long as waking takes is never worse than twice the best, whatever the others
 //! do; 2,000 turns are some 100 µs there.
-//!
-//! libgomp reads its settings when it is loaded, before `main`, so the only way to set them is to
-//! start once more: same process, same arguments.
 
 /// Turns of the loop before a thread sleeps.
-#[cfg(target_os = "linux")]
-const SPINS: &str = "2000";
-
-/// Starts this program once more with the setting, unless the user has set it or the system cannot.
-/// Call it before anything else.
-pub fn settle() {
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::unix::process::CommandExt;
-
-        const COUNT: &str = "GOMP_SPINCOUNT";
-        let is_set = |name: &str| std::env::var_os(name).is_some();
-        if is_set(COUNT) || is_set("OMP_WAIT_POLICY") {
-            return;
-        }
-        let mut arguments = std::env::args_os();
-        let name = arguments.next().unwrap_or_default();
-        if let Ok(program) = std::env::current_exe() {
-            // Returns only where it failed; then the default has to do.
-            let _ = std::process::Command::new(program)
-                .arg0(name)
-                .args(arguments)
-                .env(COUNT, SPINS)
-                .exec();
-        }
-    }
-}
+pub const SPINS: (&str, &str) = ("GOMP_SPINCOUNT", "2000");
+/// A user who sets this one has said how threads wait.
+pub const POLICY: &str = "OMP_WAIT_POLICY";
