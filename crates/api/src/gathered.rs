@@ -72,7 +72,7 @@ impl Gathered {
                     call.arguments.push_str(&text);
                 }
             }
-            Event::Finished { .. } | Event::Failed { .. } => {}
+            Event::Finished { .. } | Event::FormBroken { .. } | Event::Failed { .. } => {}
         }
     }
 

@@ -58,6 +58,12 @@ impl Ignored {
         self.note(entry.clone(), &entry);
     }
 
+    /// Notes that calls which a model makes by itself are not held to schemas, as strict tools ask.
+    pub fn strict_tools(&mut self) {
+        let entry = "tools (strict)";
+        self.note(entry.to_owned(), entry);
+    }
+
     fn note(&mut self, pattern: String, entry: &str) {
         if self.seen.contains(&pattern) {
             return;

@@ -17,6 +17,7 @@ mod described;
 mod ink;
 mod markers;
 mod marks;
+mod opening;
 mod reasoning;
 mod stop;
 mod template;
@@ -38,6 +39,8 @@ pub use ink::Ink;
 pub use markers::Glue;
 use markers::Markers;
 use marks::Marks;
+pub use opening::CallTracker;
+pub(crate) use opening::Opening;
 use serde::de::IgnoredAny;
 pub use template::TemplateError;
 use template::{Scene, Template};
@@ -216,6 +219,25 @@ impl Chat {
             && self.template.mentions(reasoning::OPEN)
             && (thinking || !self.can_forgo_reasoning);
         if may_reason { ReasoningTracker::before(vocabulary, thoughts) } else { None }
+    }
+
+    /// Follows an answer up to the first call that it makes by itself; `None` where a call begins
+    /// like any answer. `reasoning_open`: the answer begins inside its reasoning.
+    pub fn call_tracker(&self, reasoning_open: bool) -> Option<CallTracker> {
+        let (syntax, vocabulary) = (self.template.syntax(), Arc::clone(&self.vocabulary));
+        syntax.opener()?;
+        Some(CallTracker::new(vocabulary, self.calls.clone(), syntax, reasoning_open))
+    }
+
+    /// What stands before the first call that the model has opened, between two, and after the last.
+    pub fn around_calls(&self) -> [Vec<Glue>; 3] {
+        self.template.syntax().around().map(|text| self.calls.glue(text))
+    }
+
+    /// What stands before and after the arguments of one of those.
+    pub fn one_call(&self, name: &str) -> (Vec<Glue>, Vec<Glue>) {
+        let (before, after) = self.template.syntax().one(name);
+        (self.calls.glue(&before), self.calls.glue(&after))
     }
 
     /// What stands before and after the arguments when the model calls `name`.

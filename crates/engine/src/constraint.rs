@@ -15,9 +15,11 @@ mod calls;
 mod compiler;
 mod form;
 mod grammars;
+mod lane;
 pub mod limits;
 mod masks;
 mod numbers;
+mod paths;
 mod trial;
 mod words;
 
@@ -28,7 +30,7 @@ use llguidance::{CancellationHandle, Matcher};
 
 use crate::sampling::Mask;
 pub use bounds::Excess;
-pub use calls::CallForm;
+pub use calls::{CallForm, Series};
 pub use compiler::{CompileError, Compiler};
 pub use form::{Form, FormatError};
 pub use grammars::Grammars;

@@ -16,11 +16,11 @@ use harmonic_types::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::chat::{Decoded, Decoder, Piece, ReasoningTracker};
+use crate::chat::{CallTracker, Decoded, Decoder, Piece, ReasoningTracker};
 use crate::constraint::Constraint;
 use crate::engine::{Allocation, Health};
 use crate::generation::Granted;
-use crate::sampling::{Choice, Sampler};
+use crate::sampling::{Choice, Failure, Sampler};
 
 /// A request on its way to the scheduler.
 #[derive(Debug)]
@@ -30,11 +30,23 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Holds the answer to `constraint`, after its reasoning.
-    pub(crate) fn hold_to(&mut self, constraint: Constraint, after: Option<ReasoningTracker>) {
-        let sampler = self.open.sampler.take();
-        self.open.sampler = sampler.map(|sampler| sampler.held_to(constraint).after(after));
+    /// Holds the answer to `constraint`, after what comes before.
+    pub(crate) fn hold_to(&mut self, constraint: Constraint, before: Before) {
+        let sampler = self.open.sampler.take().map(|sampler| sampler.held_to(constraint));
+        self.open.sampler = sampler.map(|sampler| match before {
+            Before::Reasoning(tracker) => sampler.after(tracker),
+            Before::Call(tracker) => sampler.once_called(tracker),
+        });
     }
+}
+
+/// What comes in an answer before what it is held to.
+#[derive(Debug)]
+pub(crate) enum Before {
+    /// Reasoning, where there may be some.
+    Reasoning(Option<ReasoningTracker>),
+    /// Anything, up to the first call.
+    Call(CallTracker),
 }
 
 /// A request that has no last word yet.
@@ -158,10 +170,13 @@ impl Desk {
 
     /// Passes a token on as text; whether the answer ends with it.
     pub(crate) fn tell(&mut self, id: RequestId, choice: Choice) -> bool {
-        if let Some(message) = choice.failure {
+        if let Some(failure) = choice.failure {
             // Its last word: what the scheduler says of its end reaches nobody.
             if let Some(Open { client, .. }) = self.open.remove(&id) {
-                client.send(Event::Failed { message });
+                client.send(match failure {
+                    Failure::Form(message) => Event::FormBroken { message },
+                    Failure::Model(message) => Event::Failed { message },
+                });
             }
             return true;
         }
@@ -183,7 +198,7 @@ impl Desk {
     /// The last word to a client; whether there is one.
     pub(crate) fn finish(&mut self, finished: &Finished) -> bool {
         let Some(Open { mut client, .. }) = self.open.remove(&finished.id) else { return false };
-        let rest = client.decoder.finish();
+        let rest = client.decoder.finish(finished.reason == FinishReason::Length);
         client.say(rest, None);
         let reason = match (finished.reason, client.decoder.met()) {
             (FinishReason::Stop, _) if client.decoder.called() => FinishReason::ToolCalls,

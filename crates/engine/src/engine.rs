@@ -26,6 +26,12 @@ pub trait Engine: Send + Sync {
         Ok(())
     }
 
+    /// Whether the calls that its model makes by itself can be held to the schemas of their arguments
+    /// ([`Request::strict_tools`]): where a call begins like any answer, they cannot.
+    fn holds_calls(&self) -> bool {
+        true
+    }
+
     /// Tokens of `prompt` as `agent` would see it: its system prompt and the template included.
     fn count_tokens(
         &self,

@@ -45,8 +45,8 @@ impl Drop for Cancel {
     }
 }
 
-/// A running generation. Ends after one [`Event::Finished`] or [`Event::Failed`]; dropping it
-/// earlier cancels the request.
+/// A running generation. Ends after one [`Event::Finished`],
+/// [`Event::FormBroken`] or [`Event::Failed`]; dropping it earlier cancels the request.
 #[derive(Debug)]
 pub struct Generation {
     granted: Granted,

@@ -16,9 +16,9 @@ use harmonic_sched::{AgentLoad, Job, Token};
 use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Tokens, ToolChoice};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
-use crate::chat::{Bounds, Chat, ReasoningTracker, Rendered, Vocabulary, callable};
+use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};
 use crate::constraint::{CompileError, Compiler, Form};
-use crate::desk::{Client, Open, SharedBoard, Submission};
+use crate::desk::{Before, Client, Open, SharedBoard, Submission};
 use crate::drive::Command;
 use crate::engine::{
     AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
@@ -29,7 +29,7 @@ use crate::workers::Workers;
 pub use config::{LocalConfig, ServedAgent, shared_device};
 pub use seat::Seat;
 
-/// When a client may come back that found too many forms waiting to be compiled.
+/// When a client may come back whose form could not be compiled now.
 const RETRY_FORM: Duration = Duration::from_secs(2);
 
 /// The handle to an engine's thread. Dropping it cancels what runs and ends the thread.
@@ -137,12 +137,9 @@ impl Shared {
     fn assemble(&self, request: Request, rendered: Rendered) -> Result<Prepared, Refused> {
         let index = self.agent(&request.agent)?;
         let ServedAgent { spec, context, .. } = &self.config.agents[index];
-        let choice = &request.tool_choice;
+        let (choice, forced) = (&request.tool_choice, must_call(&request));
         let reasoning_open = rendered.reasoning_open;
-        let form = self.form(&request)?.map(|form| {
-            let told = thinking(&request) == Some(true);
-            (form, self.chat.reasoning_tracker(&request.prompt, &rendered, told))
-        });
+        let form = self.form(&request, &rendered)?;
         let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let prefix = &self.prefixes[index];
         let shared = rendered.tokens.len() > prefix.len() && rendered.tokens.starts_with(prefix);
@@ -158,6 +155,7 @@ impl Shared {
         let decoder = self.chat.decoder(request.stop, reasoning_open, tools);
         let decoder =
             if request.parallel_tool_calls { decoder } else { decoder.ending_with_first_call() };
+        let decoder = if forced { decoder.of_forced_call() } else { decoder };
         let (granted, grant) = oneshot::channel();
         let (events, answer) = unbounded::unbounded_channel();
         let client = Client {
@@ -175,8 +173,11 @@ impl Shared {
 
 /// Whether the answer is held to a form from its first token on.
 fn is_formed(request: &Request) -> bool {
-    let must_call = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
-    request.format.is_some() || must_call
+    request.format.is_some() || must_call(request)
+}
+
+fn must_call(request: &Request) -> bool {
+    matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_))
 }
 
 /// Whether the model is to reason; `None` is as its agent does. A form is that of the answer: unless
@@ -185,15 +186,15 @@ fn thinking(request: &Request) -> Option<bool> {
     request.thinking.or(is_formed(request).then_some(false))
 }
 
-/// Why a request of `agent` gets no slot, from why its form was not compiled.
-fn refusal(agent: &AgentName, error: &CompileError) -> Refused {
+/// Why a request gets no slot, from why its form was not compiled.
+fn refusal(error: CompileError) -> Refused {
     match error {
-        CompileError::Busy(waiting) => Refused::QueueFull {
-            agent: agent.clone(),
-            queued: u32::try_from(*waiting).unwrap_or(u32::MAX),
-            retry_after: RETRY_FORM,
-        },
-        error => Refused::Invalid { message: error.to_string() },
+        CompileError::Format(error) => Refused::Invalid { message: error.to_string() },
+        CompileError::Busy { waiting, own } => {
+            let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+            Refused::FormsFull { waiting, own, retry_after: RETRY_FORM }
+        }
+        CompileError::Failed(message) => Refused::FormsFailed { message, retry_after: RETRY_FORM },
     }
 }
 
@@ -227,8 +228,8 @@ impl Drop for OnItsWay {
 /// A request in tokens, with the two ends of its way back.
 struct Prepared {
     submission: Submission,
-    /// What the answer is held to, not compiled yet, and the reasoning that comes before it.
-    form: Option<(Form, Option<ReasoningTracker>)>,
+    /// What the answer is held to, not compiled yet, and what comes before it.
+    form: Option<(Form, Before)>,
     id: RequestId,
     grant: oneshot::Receiver<Result<Granted, Refused>>,
     answer: unbounded::UnboundedReceiver<Event>,
@@ -238,23 +239,24 @@ impl Engine for Local {
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
         let shared = Arc::clone(&self.0);
         async move {
-            let agent = request.agent.clone();
+            let (agent, asker) = (request.agent.clone(), request.client.clone());
             let on_its_way = OnItsWay::of(&shared);
             let (request, rendered) = shared.prepare(request).await?;
-            let prepared = if is_formed(&request) {
+            let prepared = if is_formed(&request) || !request.strict_tools.is_empty() {
                 // To measure a form may take longer than a runtime's thread should be held up.
                 let shared = Arc::clone(&shared);
                 let assemble = move || shared.assemble(request, rendered);
-                tokio::task::spawn_blocking(assemble).await.map_err(|error| Refused::Invalid {
-                    message: format!("the answer's form could not be prepared: {error}"),
+                tokio::task::spawn_blocking(assemble).await.map_err(|error| Refused::FormsFailed {
+                    message: error.to_string(),
+                    retry_after: RETRY_FORM,
                 })?
             } else {
                 shared.assemble(request, rendered)
             };
             let Prepared { mut submission, form, id, grant, answer } = prepared?;
-            if let Some((form, after)) = form {
-                let constraint = shared.compiler.compile(form).await;
-                submission.hold_to(constraint.map_err(|error| refusal(&agent, &error))?, after);
+            if let Some((form, before)) = form {
+                let constraint = shared.compiler.compile(form, &asker).await;
+                submission.hold_to(constraint.map_err(refusal)?, before);
             }
             let mail = Arc::clone(&shared.mail);
             mail.send(Command::Submit(Box::new(submission))).map_err(|_| shared.died(&agent))?;
@@ -271,6 +273,10 @@ impl Engine for Local {
 
     fn check(&self, request: &Request) -> Result<(), Refused> {
         self.0.check(request)
+    }
+
+    fn holds_calls(&self) -> bool {
+        self.0.chat.call_tracker(false).is_some()
     }
 
     fn count_tokens(

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use harmonic_sched::Token;
 use harmonic_types::Sampling;
 
-use crate::chat::{Reasoned, ReasoningTracker};
+use crate::chat::{CallTracker, Opening, Reasoned, ReasoningTracker};
 use crate::constraint::{Constraint, Wake};
 
 use chain::draw;
@@ -43,8 +43,23 @@ pub struct Choice {
     pub token: Token,
     /// Log-probabilities, where they were asked for.
     pub logprobs: Option<Logprobs>,
-    /// Why the answer cannot go on in the form that it must have; `token` then means nothing.
-    pub failure: Option<String>,
+    /// Why the answer cannot go on; `token` then means nothing.
+    pub failure: Option<Failure>,
+}
+
+/// Why an answer cannot go on, for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The form that it must have met a limit.
+    Form(String),
+    /// The model gives no token a chance that it may choose.
+    Model(String),
+}
+
+impl Choice {
+    fn failed(failure: Failure) -> Self {
+        Self { token: Token(0), logprobs: None, failure: Some(failure) }
+    }
 }
 
 /// What became of the logits of one row.
@@ -71,6 +86,8 @@ pub struct Sampler {
     constraint: Option<Constraint>,
     /// The reasoning that comes before the form.
     reasoning: Option<ReasoningTracker>,
+    /// What comes before the call to which the form belongs.
+    opening: Option<CallTracker>,
     /// Never chosen at the place where it is.
     shunned: Vec<Token>,
     /// Logits whose token is still to be drawn.
@@ -89,6 +106,7 @@ impl Sampler {
             top_logprobs: None,
             constraint: None,
             reasoning: None,
+            opening: None,
             shunned: Vec::new(),
             kept: None,
         }
@@ -124,6 +142,12 @@ impl Sampler {
         self
     }
 
+    /// Leaves the answer free until `opening` tells that it has opened a call.
+    pub fn once_called(mut self, opening: CallTracker) -> Self {
+        self.opening = Some(opening);
+        self
+    }
+
     /// Whether it is free, because the reasoning is under way.
     fn reasons(&self) -> bool {
         self.reasoning.as_ref().is_some_and(|reasoning| reasoning.opener().is_none())
@@ -132,7 +156,7 @@ impl Sampler {
     /// Chooses the token that follows, unless the form of the answer is not there yet; `wake` is
     /// called when it is. `None` if no logit is a number.
     pub(crate) fn draw(&mut self, logits: &[f32], wake: Option<&Wake>) -> Option<Drawn> {
-        let free = self.reasons();
+        let free = self.reasons() || self.opening.is_some();
         if free || self.constraint.as_mut().is_none_or(|constraint| constraint.is_ready(wake)) {
             return self.choose(logits).map(Drawn::Token);
         }
@@ -152,6 +176,9 @@ impl Sampler {
     /// Chooses the token that follows; waits for the form of the answer. `None` if no logit is a
     /// number.
     pub fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
+        if let Some(opening) = self.opening.take() {
+            return self.choose_opening(logits, opening);
+        }
         if self.constraint.is_some() && self.reasons() {
             return self.choose_reasoning(logits);
         }
@@ -164,12 +191,12 @@ impl Sampler {
         let chosen = constraint.allowed().and_then(|mask| {
             let with_opener = opener.map(|opener| mask.with(opener));
             let choice = self.choose_among(logits, Some(with_opener.as_ref().unwrap_or(mask)));
-            choice.ok_or_else(|| "the model gives none of the allowed tokens a chance".to_owned())
+            Ok(choice.unwrap_or_else(|| {
+                let reason = "the model gives none of the tokens a chance that the form allows";
+                Choice::failed(Failure::Model(reason.to_owned()))
+            }))
         });
-        let choice = chosen.unwrap_or_else(|reason| {
-            let failure = Some(format!("the answer's form cannot be kept: {reason}"));
-            Choice { token: Token(0), logprobs: None, failure }
-        });
+        let choice = chosen.unwrap_or_else(|reason| Choice::failed(Failure::Form(reason)));
         match reasoning {
             Some(mut reasoning) if choice.failure.is_none() && opener == Some(choice.token) => {
                 reasoning.take(choice.token);
@@ -180,6 +207,25 @@ impl Sampler {
         }
         self.constraint = Some(constraint);
         Some(choice)
+    }
+
+    /// Chooses the token that follows before a call: any but one in which a call would begin.
+    fn choose_opening(&mut self, logits: &[f32], opening: CallTracker) -> Option<Choice> {
+        let mut shunned = Vec::new();
+        loop {
+            self.shunned.clone_from(&shunned);
+            let drawn = self.draw_among(logits, None);
+            self.shunned.clear();
+            let token = drawn?;
+            match opening.after(token) {
+                Opening::Across => shunned.push(token),
+                Opening::Opened => return Some(self.chosen(logits, token)),
+                Opening::No(next) => {
+                    self.opening = Some(next);
+                    return Some(self.chosen(logits, token));
+                }
+            }
+        }
     }
 
     /// Chooses the token that follows inside the reasoning: any that does not end the turn, and none
@@ -196,8 +242,7 @@ impl Sampler {
                 Some(token) => break token,
                 None => {
                     let failure = "the model gives nothing but the end a chance while it reasons";
-                    let failure = Some(failure.to_owned());
-                    return Some(Choice { token: Token(0), logprobs: None, failure });
+                    return Some(Choice::failed(Failure::Model(failure.to_owned())));
                 }
             }
         };

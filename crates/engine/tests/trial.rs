@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use harmonic_engine::constraint::{Compiler, Form, FormTrial, run_trial};
 use harmonic_engine::sim::SimVocabulary;
-use harmonic_types::Format;
+use harmonic_types::{ClientName, Format};
 use serde_json::json;
 
 const TRY: &str = "--try-form";
@@ -49,7 +49,7 @@ async fn costly_forms_are_refused_by_their_trial() {
     let words: Vec<_> = (0..90)
         .map(|at| json!({"type": "string", "pattern": format!("^(.*a.{{{}}})*b{at}.*$", 20 + at)}))
         .collect();
-    let error = compiler(TRY).compile(schema(&json!({"allOf": words}))).await;
+    let error = compiler(TRY).compile(schema(&json!({"allOf": words})), &ClientName::default()).await;
     let error = error.expect_err("costs too much").to_string();
     assert!(error.starts_with("the answer cannot be held to this schema"), "{error}");
 }
@@ -60,22 +60,22 @@ async fn large_forms_that_are_cheap_pass_their_trial() {
     let required: Vec<&String> = properties.keys().collect();
     let wide = json!({"type": "object", "required": required, "properties": properties,
         "additionalProperties": false});
-    compiler(TRY).compile(schema(&wide)).await.expect("wide, and cheap");
+    compiler(TRY).compile(schema(&wide), &ClientName::default()).await.expect("wide, and cheap");
     let wrong = json!({"allOf": [wide, {"if": true}]});
-    let error = compiler(TRY).compile(schema(&wrong)).await.expect_err("no such keyword");
+    let error = compiler(TRY).compile(schema(&wrong), &ClientName::default()).await.expect_err("no such keyword");
     assert!(error.to_string().contains("Unimplemented keys: [\"if\"]"), "{error}");
 }
 
 /// The lane has one place: it is free again only when the trial before has been killed.
 async fn a_trial_ends_with_its_request() {
-    let compiler = compiler(HANG);
+    let (compiler, client) = (compiler(HANG), ClientName::default());
     let values: Vec<u32> = (0..3000).collect();
     let form = schema(&json!({"enum": values}));
     for _ in 0..3 {
-        let tried = compiler.compile(form.clone());
+        let tried = compiler.compile(form.clone(), &client);
         tokio::time::timeout(Duration::from_millis(300), tried).await.expect_err("it hangs");
     }
-    // A process that has been killed may take a moment to go.
+    // A process that has been killed may take a moment to go; it is waited for, and stays no zombie.
     for _ in 0..500 {
         if children().is_empty() {
             return;
@@ -85,7 +85,7 @@ async fn a_trial_ends_with_its_request() {
     assert_eq!(children(), Vec::<String>::new(), "no trial outlives its request");
 }
 
-/// Processes that this one has started and that live.
+/// Processes that this one has started and that are not gone, zombies among them.
 fn children() -> Vec<String> {
     let own = std::process::id().to_string();
     let all = std::fs::read_dir("/proc").expect("a list of processes");
@@ -95,8 +95,7 @@ fn children() -> Vec<String> {
         .filter(|line| {
             // `pid (name) state parent …`
             let mut fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
-            let (state, parent) = (fields.next(), fields.next());
-            parent == Some(own.as_str()) && state != Some("Z")
+            fields.nth(1) == Some(own.as_str())
         })
         .collect()
 }

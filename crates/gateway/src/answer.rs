@@ -15,12 +15,14 @@ use bytes::BytesMut;
 use futures::future::try_join_all;
 use harmonic_api::{AnswerWriter, Asked, Finish, Gathered, Heading, Invalid, total};
 use harmonic_engine::Generation;
-use harmonic_types::{AgentName, Event, Request, RequestId, Usage};
+use harmonic_types::{AgentName, ClientName, Event, Request, RequestId, ToolChoice, Usage};
 use tokio::time::Instant;
 use tracing::Span;
 
+use crate::access::KeyName;
 use crate::api_error::ApiError;
 use crate::body;
+use crate::connections::Peer;
 use crate::metrics::Account;
 use crate::respond::body_of_json;
 use crate::roster::Roster;
@@ -59,9 +61,10 @@ async fn answer<W: AnswerWriter>(
     let began = Instant::now();
     let heading = Heading { id, name: shared.answer_name(id), created: unix_now() };
     let roster = shared.roster();
+    let client = client(&request);
     let read = {
         let (shared, roster) = (Arc::clone(&shared), Arc::clone(&roster));
-        move |body: &[u8]| question(&shared, &roster, ask(body, &heading)?)
+        move |body: &[u8]| question(&shared, &roster, client, ask(body, &heading)?)
     };
     let asked = body::read(&shared, request, read).await?;
     let Question { requests, streamed, ignored, writer, agent } = asked;
@@ -105,6 +108,14 @@ async fn answer<W: AnswerWriter>(
     Ok(response)
 }
 
+/// Who asks: the key's name, else the address, by which connections are shared too.
+fn client(request: &HttpRequest) -> ClientName {
+    let extensions = request.extensions();
+    let key = extensions.get::<KeyName>().map(|KeyName(name)| format!("key {name}"));
+    let peer = || extensions.get::<Peer>().map(|Peer(address)| format!("address {address}"));
+    ClientName::from(key.or_else(peer).unwrap_or_default().as_str())
+}
+
 /// What a body asks, ready to be submitted.
 struct Question<W> {
     agent: AgentName,
@@ -117,8 +128,18 @@ struct Question<W> {
 }
 
 /// What certainly cannot be served is dropped here, where it was read.
-fn question<W>(shared: &Shared, roster: &Roster, asked: Asked<W>) -> Result<Question<W>, ApiError> {
+fn question<W>(
+    shared: &Shared,
+    roster: &Roster,
+    client: ClientName,
+    mut asked: Asked<W>,
+) -> Result<Question<W>, ApiError> {
+    asked.request.client = client;
     let (agent, _) = roster.find(&asked.request.agent)?;
+    let Request { tool_choice, strict_tools, .. } = &asked.request;
+    if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !agent.engine.holds_calls() {
+        asked.ignored.strict_tools();
+    }
     let (name, streamed, ignored) = (agent.name.clone(), asked.streamed, asked.ignored.line());
     let checked = agent.engine.check(&asked.request);
     let (requests, writer) = asked.into_requests(|| shared.next_id());
@@ -149,8 +170,9 @@ fn ending(event: Option<Event>) -> Result<(Finish, Usage), ApiError> {
         Some(Event::Finished { reason, usage }) => {
             Ok((Finish::of(reason).ok_or(ApiError::Cancelled)?, usage))
         }
+        Some(Event::FormBroken { message }) => Err(ApiError::FormBroken { message }),
         Some(Event::Failed { message }) => Err(ApiError::Failed { message }),
-        // Every generation ends with one of the two; one that does not has lost its engine.
+        // Every generation ends with one of these; one that does not has lost its engine.
         Some(_) | None => {
             Err(ApiError::Failed { message: "it stopped in the middle of the answer".to_owned() })
         }
@@ -159,7 +181,10 @@ fn ending(event: Option<Event>) -> Result<(Finish, Usage), ApiError> {
 
 /// Whether `event` is the last of its generation.
 fn is_last(event: Option<&Event>) -> bool {
-    matches!(event, Some(Event::Finished { .. } | Event::Failed { .. }) | None)
+    matches!(
+        event,
+        Some(Event::Finished { .. } | Event::FormBroken { .. } | Event::Failed { .. }) | None
+    )
 }
 
 async fn whole<W: AnswerWriter>(

@@ -57,6 +57,9 @@ pub(crate) enum ApiError {
     Invalid(#[from] Invalid),
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The form that the request asked for met a limit while the answer was written.
+    #[error("the answer cannot go on in the form that was asked for: {message}")]
+    FormBroken { message: String },
     /// The engine failed while it worked on the request.
     #[error("the engine failed: {message}")]
     Failed { message: String },
@@ -165,6 +168,12 @@ impl ApiError {
                 Refused::QueueFull { retry_after, .. } => {
                     (S::TOO_MANY_REQUESTS, F::Limited, "queue_full", Some(*retry_after))
                 }
+                Refused::FormsFull { retry_after, .. } => {
+                    (S::TOO_MANY_REQUESTS, F::Limited, "forms_full", Some(*retry_after))
+                }
+                Refused::FormsFailed { retry_after, .. } => {
+                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "forms_failed", Some(*retry_after))
+                }
                 Refused::Draining => {
                     (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable)
                 }
@@ -178,6 +187,7 @@ impl ApiError {
                     (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_died", unavailable)
                 }
             },
+            Self::FormBroken { .. } => (S::BAD_REQUEST, F::Invalid, "form_too_costly", None),
             Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None),
             Self::NoEmbeddings { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
             Self::PullsOff => (S::FORBIDDEN, F::Forbidden, "pulls_off", None),

@@ -127,6 +127,17 @@ impl Connections {
     }
 }
 
+/// Who is behind a connection; an extension of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Peer {
+    /// Of one from `address`.
+    pub(crate) fn of(address: IpAddr) -> Self {
+        Self(peer(address))
+    }
+}
+
 /// Who is behind `address`.
 fn peer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -24,7 +24,7 @@ use tracing::{debug, error, info, warn};
 use crate::access::Access;
 use crate::answering::Answering;
 use crate::config::Config;
-use crate::connections::{Connections, NoPlace, Served};
+use crate::connections::{Connections, NoPlace, Peer, Served};
 use crate::error::GatewayError;
 use crate::listener::Listener;
 use crate::roster::Roster;
@@ -69,7 +69,7 @@ pub async fn serve(
                     Ok(()) => {
                         let served = Served::default();
                         let (service, watcher) = (service.clone(), graceful.watcher());
-                        let task = serve_one(stream, service, config, watcher, served.clone());
+                        let task = serve_one(stream, service, config, watcher, served.clone(), Peer::of(peer.ip()));
                         connections.add(peer.ip(), served, tasks.spawn(task));
                     }
                     Err(NoPlace) => refuse(stream),
@@ -133,6 +133,7 @@ async fn serve_one(
     config: Config,
     graceful: Watcher,
     served: Served,
+    peer: Peer,
 ) {
     // A token is a small packet, and late when it waits for the next.
     if let Err(error) = stream.set_nodelay(true) {
@@ -144,6 +145,7 @@ async fn serve_one(
     let service = service_fn(move |mut request: Request<Incoming>| {
         let served = served.clone();
         request.extensions_mut().insert(served.clone());
+        request.extensions_mut().insert(peer);
         if request.body().is_end_stream() {
             served.begin();
         }

@@ -259,6 +259,10 @@ impl Engine for Supervised {
         self.serving().map_or(Ok(()), |engine| engine.check(request))
     }
 
+    fn holds_calls(&self) -> bool {
+        self.serving().is_none_or(|engine| engine.holds_calls())
+    }
+
     fn count_tokens(
         &self,
         agent: &AgentName,

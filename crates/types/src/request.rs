@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,11 +26,24 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// Who asks, by whom what is scarce is shared: the name of an API key, or an address. Empty where
+/// nobody in particular does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientName(Arc<str>);
+
+impl From<&str> for ClientName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
 /// A request to an agent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// Unique within the process.
     pub id: RequestId,
+    /// Who asks.
+    pub client: ClientName,
     /// Who is asked.
     pub agent: AgentName,
     /// What is asked.
@@ -49,6 +63,8 @@ pub struct Request {
     pub tool_choice: ToolChoice,
     /// Whether the answer may call several tools; else it ends with its first call.
     pub parallel_tool_calls: bool,
+    /// Tools whose calls follow the schemas of their arguments also where the model calls by itself.
+    pub strict_tools: Vec<String>,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,
     /// Go on past the model's end of turn (benchmarks).
@@ -64,6 +80,7 @@ impl Request {
     pub fn new(id: RequestId, agent: AgentName, messages: Vec<Message>) -> Self {
         Self {
             id,
+            client: ClientName::default(),
             agent,
             prompt: Prompt::chat(messages),
             sampling: SamplingOverrides::default(),
@@ -73,6 +90,7 @@ impl Request {
             format: None,
             tool_choice: ToolChoice::Auto,
             parallel_tool_calls: true,
+            strict_tools: Vec::new(),
             stop: Vec::new(),
             ignore_eos: false,
             top_logprobs: None,
@@ -141,7 +159,8 @@ pub enum FinishReason {
     Cancelled,
 }
 
-/// What a generation yields, in order: any number of deltas, then one `Finished` or `Failed`.
+/// What a generation yields, in order: any number of deltas, then one of `Finished`, `FormBroken` and
+/// `Failed`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// More of the answer. Always whole UTF-8 characters.
@@ -178,6 +197,11 @@ pub enum Event {
         reason: FinishReason,
         /// Counts.
         usage: Usage,
+    },
+    /// The answer cannot go on in the form that the request asked for; nothing follows.
+    FormBroken {
+        /// Which limit of forms it met, for the client.
+        message: String,
     },
     /// The engine failed; nothing follows.
     Failed {
@@ -236,6 +260,28 @@ pub enum Refused {
         agent: AgentName,
         /// Requests that wait.
         queued: u32,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// Too many forms of answers wait to be compiled (429).
+    #[error(
+        "{waiting} forms of answers {} wait to be compiled, the most that may: retry in {} s",
+        if *own { "of this client" } else { "of all clients" },
+        retry_after.as_secs_f64().ceil()
+    )]
+    FormsFull {
+        /// Forms that wait.
+        waiting: u32,
+        /// Whether those of this client are meant, else those of all.
+        own: bool,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The form of the answer could not be compiled, through no fault of its own (503).
+    #[error("the form of the answer could not be compiled: {message}")]
+    FormsFailed {
+        /// What happened.
+        message: String,
         /// When to come back.
         retry_after: Duration,
     },

@@ -166,7 +166,7 @@ impl AnswerWriter for MessageAnswer {
             Event::ToolArguments { text, .. } => {
                 self.more(Delta::InputJsonDelta { partial_json: text }, out);
             }
-            Event::Finished { .. } | Event::Failed { .. } => {}
+            Event::Finished { .. } | Event::FormBroken { .. } | Event::Failed { .. } => {}
         }
     }
 

@@ -44,6 +44,8 @@ pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
     };
     request.thinking = thinking(body.thinking.as_ref())?;
     request.format = format(body.output_config, body.output_format)?;
+    let strict = body.tools.iter().flatten().filter(|tool| tool.strict == Some(true));
+    request.strict_tools = strict.map(|tool| tool.name.clone()).collect();
     let tools = tools(body.tools)?;
     let single = body.tool_choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use);
     request.parallel_tool_calls = single != Some(true);
@@ -201,7 +203,7 @@ fn call(path: &str, block: BlockBody) -> Result<ToolCall, Invalid> {
 pub(super) fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
     let one = |(index, body): (usize, ToolBody)| {
         let path = format!("tools[{index}]");
-        let ToolBody { kind, name, description, input_schema } = body;
+        let ToolBody { kind, name, description, input_schema, strict: _ } = body;
         if let Some(kind) = kind.filter(|kind| kind != "custom") {
             return Err(blocks::not_served(&path, &kind, "`custom` is"));
         }

@@ -31,6 +31,7 @@ pub fn encode(request: &Request) -> MessagesBody {
             name: tool.name.clone(),
             description: tool.description.clone(),
             input_schema: Some(tools::value(&tool.parameters)),
+            strict: None,
         })
         .collect();
     MessagesBody {

@@ -145,6 +145,9 @@ pub struct ToolBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub input_schema: Option<Value>,
+    /// Whether its input follows the schema also where the model calls it by itself; absent is no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
 }
 
 /// `tool_choice`.

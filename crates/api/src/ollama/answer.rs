@@ -221,7 +221,7 @@ impl AnswerWriter for OllamaAnswer {
                     call.arguments.push_str(text);
                 }
             }
-            Event::Finished { .. } | Event::Failed { .. } => {}
+            Event::Finished { .. } | Event::FormBroken { .. } | Event::Failed { .. } => {}
         }
     }
 

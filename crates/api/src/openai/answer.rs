@@ -92,7 +92,7 @@ fn delta(event: &Event) -> Option<Delta<'_>> {
             function: CalledDelta { name: None, arguments: Some(Cow::Borrowed(text)) },
             ..CallDelta::default()
         }),
-        Event::Finished { .. } | Event::Failed { .. } => None,
+        Event::Finished { .. } | Event::FormBroken { .. } | Event::Failed { .. } => None,
     }
 }
 

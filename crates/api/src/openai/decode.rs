@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tokens};
+use harmonic_types::{
+    ClientName, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tokens,
+};
 
 use super::content;
 use super::request::{ChatMessage, ChatRequest};
@@ -59,10 +61,12 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
         .enumerate()
         .map(|(index, message)| self::message(index, message, index < last))
         .collect::<Result<_, _>>()?;
+    let strict_tools = tools::strict(body.tools.as_deref());
     let tools = tools::decode(body.tools)?;
     let tool_choice = tools::decode_choice(body.tool_choice, &tools)?;
     Ok(Request {
         id,
+        client: ClientName::default(),
         agent,
         prompt: Prompt::Chat { messages, tools },
         sampling,
@@ -72,6 +76,7 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
         format: format::decode(body.response_format, body.structured_outputs, spellings)?,
         tool_choice,
         parallel_tool_calls: body.parallel_tool_calls.unwrap_or(true),
+        strict_tools,
         stop: checks::stop("stop", body.stop.unwrap_or_default().0)?,
         ignore_eos: body.ignore_eos.unwrap_or(false),
         top_logprobs,

@@ -27,7 +27,7 @@ pub struct ToolBody {
     pub function: Option<FunctionBody>,
 }
 
-/// A function. Its `strict` is not listed: arguments always follow the schema.
+/// A function.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiFunction", extend("required" = ["name"]))]
 pub struct FunctionBody {
@@ -42,6 +42,9 @@ pub struct FunctionBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub parameters: Option<Value>,
+    /// Whether its arguments follow the schema also where the model calls it by itself; absent is no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
 }
 
 /// `tool_choice` where it names a tool.
@@ -123,6 +126,13 @@ pub(crate) fn of_function(path: &str, kind: &str) -> Result<(), Invalid> {
     Err(Invalid::unsupported(path, detail))
 }
 
+/// Names of the tools that are strict.
+pub(super) fn strict(bodies: Option<&[ToolBody]>) -> Vec<String> {
+    let functions = bodies.into_iter().flatten().filter_map(|body| body.function.as_ref());
+    let strict = functions.filter(|function| function.strict == Some(true));
+    strict.map(|function| function.name.clone()).collect()
+}
+
 /// The tools that a body lists.
 pub(crate) fn decode(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
     let one = |(index, body): (usize, ToolBody)| {
@@ -130,7 +140,7 @@ pub(crate) fn decode(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid
         of_function(&path, &body.kind)?;
         let path = format!("{path}.function");
         let function = body.function.ok_or_else(|| Invalid::value(&path, "is missing"))?;
-        let FunctionBody { name, description, parameters } = function;
+        let FunctionBody { name, description, parameters, strict: _ } = function;
         tools::tool(&path, "parameters", name, description, parameters)
     };
     let all = bodies.into_iter().flatten().enumerate().map(one).collect::<Result<Vec<_>, _>>()?;
@@ -192,6 +202,7 @@ pub(crate) fn encode(of: &[Tool]) -> Option<Vec<ToolBody>> {
             name: tool.name.clone(),
             description: tool.description.clone(),
             parameters: Some(tools::value(&tool.parameters)),
+            strict: None,
         }),
     };
     (!of.is_empty()).then(|| of.iter().map(one).collect())

@@ -90,6 +90,8 @@ pub(super) struct Calls {
     whole: u32,
     /// Nothing is read after the first whole call.
     single: bool,
+    /// The answer is held to a call: it has no text.
+    forced: bool,
 }
 
 impl Calls {
@@ -111,12 +113,18 @@ impl Calls {
             in_list: false,
             whole: 0,
             single: false,
+            forced: false,
         }
     }
 
     /// Reads nothing after the first whole call.
     pub(super) fn end_with_first(&mut self) {
         self.single = true;
+    }
+
+    /// Reads an answer that is held to a call.
+    pub(super) fn force(&mut self) {
+        self.forced = true;
     }
 
     /// Whether the answer ends here because it may have only one call.
@@ -141,12 +149,17 @@ impl Calls {
         std::mem::take(&mut self.out.pieces)
     }
 
-    /// What is still held back when the answer has ended.
-    pub(super) fn finish(&mut self) -> Vec<Piece> {
+    /// What is still held back when the answer has ended; `cut`: by the limit of its tokens. What a cut
+    /// leaves of a call is no text: a call whose name is there keeps the arguments that it has.
+    pub(super) fn finish(&mut self, cut: bool) -> Vec<Piece> {
         let held = std::mem::take(&mut self.held);
         match &self.place {
             Place::Call(_, Body::Object(object)) if object.says_all() => self.whole += 1,
             Place::Closing => {}
+            Place::Call(_, body) if body.committed() => {}
+            _ if self.forced => {}
+            // Text may begin like a bare call.
+            Place::Opened(_) | Place::Call(..) if cut && self.syntax != Syntax::Bare => {}
             Place::Text if self.whole > 0 && held.trim().is_empty() => {}
             Place::Text | Place::Opened(_) | Place::Call(..) => self.out.text(&held),
         }

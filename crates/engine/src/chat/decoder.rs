@@ -63,6 +63,15 @@ impl Decoder {
         self
     }
 
+    /// The same decoder, for an answer that is held to a call.
+    #[must_use]
+    pub fn of_forced_call(mut self) -> Self {
+        if let Some(calls) = &mut self.calls {
+            calls.force();
+        }
+        self
+    }
+
     /// Takes the next token.
     pub fn push(&mut self, token: Token) -> Decoded {
         if self.vocabulary.ends_turn(token) {
@@ -80,9 +89,9 @@ impl Decoder {
         Decoded { stop: complete || released.met.is_some(), ..decoded }
     }
 
-    /// What is still held back when the answer has ended. A character that it was cut in is left
-    /// out.
-    pub fn finish(&mut self) -> Decoded {
+    /// What is still held back when the answer has ended; `cut`: by the limit of its tokens. A
+    /// character that it was cut in is left out, and so is the beginning of a call.
+    pub fn finish(&mut self, cut: bool) -> Decoded {
         self.bytes.clear();
         let held = self.stops.finish();
         let mut decoded = self.split(&held);
@@ -92,7 +101,7 @@ impl Decoder {
             decoded.answer.extend(self.pieces(&answer));
         }
         if let Some(calls) = &mut self.calls {
-            decoded.answer.extend(calls.finish());
+            decoded.answer.extend(calls.finish(cut));
         }
         decoded
     }

@@ -167,7 +167,7 @@ fn decode(chat: &Chat, bytes: &[u8], stop: &[&str], open: bool) -> (String, Stri
             return (reasoning, text, true);
         }
     }
-    let rest = decoder.finish();
+    let rest = decoder.finish(false);
     (reasoning + &rest.reasoning, text + &said(&rest), false)
 }
 

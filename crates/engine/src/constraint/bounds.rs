@@ -4,6 +4,8 @@
 //! wide or can never be satisfied. The walk is not recursive and visits every part once.
 
 mod lark;
+mod nodes;
+mod numbers;
 mod pattern;
 mod productive;
 mod schema;
@@ -50,6 +52,8 @@ pub(super) struct Size {
     pub(super) patterns: usize,
     pub(super) pattern_bytes: usize,
     pub(super) repetitions: u64,
+    /// Parts in a row of an expression that may be left out.
+    pub(super) optional: u64,
     pub(super) rules: usize,
 }
 
@@ -69,6 +73,7 @@ impl Size {
             patterns: self.patterns + other.patterns,
             pattern_bytes: self.pattern_bytes + other.pattern_bytes,
             repetitions: self.repetitions.max(other.repetitions),
+            optional: self.optional.max(other.optional),
             rules: self.rules + other.rules,
         }
     }
@@ -125,6 +130,12 @@ impl Size {
                 limits::REPETITIONS,
                 "use `*` or `+`, or smaller bounds",
             ),
+            (
+                "parts in a row in a regular expression that may be left out",
+                self.optional,
+                limits::OPTIONAL,
+                "use a repetition such as `{0,500}`, or fewer",
+            ),
             ("rules", count(self.rules), count(limits::RULES), "use fewer rules"),
         ];
         let exceeded = limits.into_iter().find(|(_, value, limit, _)| value > limit);
@@ -145,6 +156,7 @@ impl Size {
             && self.patterns <= small::PATTERNS
             && self.pattern_bytes <= small::PATTERN_BYTES
             && self.repetitions <= small::REPETITIONS
+            && self.optional <= small::OPTIONAL
             && self.rules <= small::RULES
     }
 }

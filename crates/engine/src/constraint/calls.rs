@@ -1,4 +1,4 @@
-//! From tools to the grammar of one call.
+//! From tools to the grammar of their calls.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -16,10 +16,23 @@ use crate::chat::Glue;
 pub struct CallForm<'a> {
     /// The tool.
     pub tool: &'a Tool,
+    /// Whether its arguments follow its schema; else they are any object.
+    pub held: bool,
     /// What stands before its arguments.
     pub before: Vec<Glue>,
     /// What stands after them.
     pub after: Vec<Glue>,
+}
+
+/// How calls follow one another.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    /// What stands before the first.
+    pub first: Vec<Glue>,
+    /// What stands between two; `None` where there is one.
+    pub between: Option<Vec<Glue>>,
+    /// What stands after the last.
+    pub last: Vec<Glue>,
 }
 
 impl Form {
@@ -29,14 +42,22 @@ impl Form {
     /// # Errors
     /// [`FormatError::Tool`] for a schema that is wrong, exceeds a limit, or cannot be satisfied.
     pub fn of_call(forms: &[CallForm<'_>]) -> Result<Self, FormatError> {
+        Self::of_calls(forms, &Series::default())
+    }
+
+    /// The form of what is a `series` of calls of `forms`.
+    ///
+    /// # Errors
+    /// As [`Self::of_call`].
+    pub fn of_calls(forms: &[CallForm<'_>], series: &Series) -> Result<Self, FormatError> {
         let kind = "set of tools";
         let mut size = Size::default();
         let mut schemas = Vec::new();
-        for CallForm { tool, .. } in forms {
+        for CallForm { tool, held, .. } in forms {
             let wrong = |reason: String| FormatError::Tool { tool: tool.name.clone(), reason };
             let bytes = Size { bytes: tool.parameters.len(), ..Size::default() };
             bytes.check().map_err(|excess| wrong(excess.to_string()))?;
-            let schema = arguments(tool)?;
+            let schema = if *held { arguments(tool)? } else { json!({"type": "object"}) };
             let measured = measure_schema(&schema).map_err(|excess| wrong(excess.to_string()))?;
             // Each call is an alternative and a rule of its own.
             let own = Size { alternatives: 1, rules: 2, ..bytes };
@@ -45,7 +66,7 @@ impl Form {
         }
         size.check().map_err(|excess| FormatError::Grammar { kind, reason: excess.to_string() })?;
         let lark = |range: Range<usize>| {
-            TopLevelGrammar::from_lark(grammar(&forms[range.clone()], &schemas[range]))
+            TopLevelGrammar::from_lark(grammar(series, &forms[range.clone()], &schemas[range]))
         };
         let parts = (0..forms.len()).map(|at| lark(at..at + 1)).collect();
         let tools = forms.iter().map(|form| form.tool.name.clone()).collect();
@@ -54,9 +75,12 @@ impl Form {
 }
 
 /// In Lark: a rule for each call, and one for its arguments, whose references stay their own.
-fn grammar(forms: &[CallForm<'_>], schemas: &[Value]) -> String {
+fn grammar(series: &Series, forms: &[CallForm<'_>], schemas: &[Value]) -> String {
     let names: Vec<String> = (0..forms.len()).map(|at| format!("call_{at}")).collect();
-    let mut lark = format!("start: {}\n", names.join(" | "));
+    let Series { first, between, last } = series;
+    let more = between.as_ref().map(|between| format!("({} call)*", glue(between)));
+    let (first, more, last) = (glue(first), more.unwrap_or_default(), glue(last));
+    let mut lark = format!("start: {first} call {more} {last}\ncall: {}\n", names.join(" | "));
     for (at, (form, schema)) in forms.iter().zip(schemas).enumerate() {
         let (before, after) = (glue(&form.before), glue(&form.after));
         // Writing to a string cannot fail.

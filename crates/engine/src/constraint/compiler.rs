@@ -1,16 +1,17 @@
 //! Where forms are compiled: on threads of their own, a few at a time.
 //!
 //! Small forms and those that are tried first have lanes of their own, so that what costs much does
-//! not hold up what costs little. A request that is gone leaves its lane.
+//! not hold up what costs little. In a lane, clients take turns. A request that is gone leaves it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use harmonic_types::ClientName;
+use tokio::sync::oneshot;
 
 use super::form::{Form, FormatError};
 use super::grammars::Grammars;
+use super::lane::{Full, Lane, Place};
 use super::trial::FormTrial;
 use super::words::Words;
 use super::{Constraint, limits};
@@ -48,11 +49,22 @@ pub enum CompileError {
     #[error(transparent)]
     Format(#[from] FormatError),
     /// Too many forms wait.
-    #[error("{0} forms wait to be compiled: retry later")]
-    Busy(usize),
-    /// No thread could be started, or it ended without a word.
+    #[error("{waiting} forms wait to be compiled: retry later")]
+    Busy {
+        /// How many.
+        waiting: usize,
+        /// Whether those of one client are meant, else those of all.
+        own: bool,
+    },
+    /// No thread or process could be started, or it ended without a word.
     #[error("the answer's form could not be compiled: {0}")]
-    Thread(String),
+    Failed(String),
+}
+
+impl From<Full> for CompileError {
+    fn from(Full { waiting, own }: Full) -> Self {
+        Self::Busy { waiting, own }
+    }
 }
 
 impl Compiler {
@@ -68,18 +80,24 @@ impl Compiler {
         }
     }
 
-    /// The constraint that holds one answer to `form`, its first mask computed. Dropping the future
-    /// gives up: a form that waits is never compiled, and a trial ends.
+    /// The constraint that holds one answer to `form`, which `client` asks for, its first mask
+    /// computed. Dropping the future gives up: a form that waits is never compiled, and a trial ends.
     ///
     /// # Errors
     /// When the form cannot be enforced, or too many wait.
-    pub async fn compile(&self, form: Form) -> Result<Constraint, CompileError> {
+    pub async fn compile(
+        &self,
+        form: Form,
+        client: &ClientName,
+    ) -> Result<Constraint, CompileError> {
         let heavy = form.is_heavy();
         let lane = if heavy { &self.heavy } else { &self.light };
-        let permit = Arc::new(lane.enter().await?);
+        let place = Arc::new(lane.enter(client).await?);
+        let mut tried = false;
         if let (true, Some(trial)) = (heavy, &self.trial) {
-            let words = self.on_thread(&permit, Shared::encoded).await??;
+            let words = self.on_thread(&place, Shared::encoded).await??;
             trial.run(words, &form).await?;
+            tried = true;
         }
         let compile = move |shared: &Shared| {
             // Its threads are not to give way, so it is there before.
@@ -87,19 +105,19 @@ impl Compiler {
             if heavy {
                 give_way();
             }
-            grammars.compile_form(&form)
+            if tried { grammars.compile_tried(&form) } else { grammars.compile_form(&form) }
         };
-        self.on_thread(&permit, compile).await?.map_err(CompileError::from)
+        self.on_thread(&place, compile).await?.map_err(CompileError::from)
     }
 
     /// Runs `work` on a thread with a large stack, unless nobody waits for it any more. The place in
     /// the lane is free when the work has ended, waited for or not.
     async fn on_thread<T: Send + 'static>(
         &self,
-        permit: &Arc<OwnedSemaphorePermit>,
+        place: &Arc<Place>,
         work: impl FnOnce(&Shared) -> T + Send + 'static,
     ) -> Result<T, CompileError> {
-        let (shared, permit) = (Arc::clone(&self.shared), Arc::clone(permit));
+        let (shared, place) = (Arc::clone(&self.shared), Arc::clone(place));
         let (done, result) = oneshot::channel();
         thread::Builder::new()
             .name("forms".to_owned())
@@ -109,10 +127,10 @@ impl Compiler {
                     // A request that is gone does not wait for it.
                     let _gone = done.send(work(&shared));
                 }
-                drop(permit);
+                drop(place);
             })
-            .map_err(|error| CompileError::Thread(error.to_string()))?;
-        result.await.map_err(|_| CompileError::Thread("its thread has ended".to_owned()))
+            .map_err(|error| CompileError::Failed(error.to_string()))?;
+        result.await.map_err(|_| CompileError::Failed("its thread has ended".to_owned()))
     }
 }
 
@@ -139,37 +157,5 @@ fn give_way() {
     {
         // Where it is not allowed, they have to share.
         let _refused = rustix::process::nice(5);
-    }
-}
-
-/// A bounded number at once, and a bounded number that wait, in the order in which they came.
-#[derive(Debug)]
-struct Lane {
-    places: Arc<Semaphore>,
-    waiting: AtomicUsize,
-}
-
-/// One that waits, until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Lane {
-    fn new(at_once: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(at_once)), waiting: AtomicUsize::new(0) }
-    }
-
-    async fn enter(&self) -> Result<OwnedSemaphorePermit, CompileError> {
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _waiting = Waiting(&self.waiting);
-        if before >= limits::WAITING {
-            return Err(CompileError::Busy(before));
-        }
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        place.map_err(|error| CompileError::Thread(error.to_string()))
     }
 }

@@ -9,8 +9,9 @@ use llguidance::{Matcher, ParserFactory};
 
 use super::form::{Form, FormatError, Source};
 use super::masks::Pool;
+use super::paths::Effort;
 use super::words::Words;
-use super::{CallForm, Constraint, limits};
+use super::{CallForm, Constraint, limits, paths};
 use crate::chat::Vocabulary;
 use crate::sampling::Mask;
 
@@ -59,10 +60,23 @@ impl Grammars {
         self.compile_form(&Form::of_call(forms)?)
     }
 
-    /// The constraint that holds one answer to `form`, its first mask computed.
+    /// The constraint that holds one answer to `form`, which is known to go on.
+    pub(super) fn compile_tried(&self, form: &Form) -> Result<Constraint, FormatError> {
+        self.constraint(form, compile(&self.factory, &form.source))
+    }
+
+    /// The constraint that holds one answer to `form`, with sample answers followed first.
     pub(super) fn compile_form(&self, form: &Form) -> Result<Constraint, FormatError> {
-        let (matcher, first) = compile(&self.factory, &form.source)
-            .map_err(|Failed { part, reason }| form.error(part, reason))?;
+        self.constraint(form, attempt(&self.factory, &form.source, limits::SMALL_EFFORT))
+    }
+
+    fn constraint(
+        &self,
+        form: &Form,
+        compiled: Result<(Matcher, Mask), Failed>,
+    ) -> Result<Constraint, FormatError> {
+        let (matcher, first) =
+            compiled.map_err(|Failed { part, reason }| form.error(part, reason))?;
         Ok(Constraint::new(Arc::clone(&self.pool), matcher, first))
     }
 }
@@ -86,9 +100,29 @@ pub(super) struct Failed {
 
 /// Compiles `source` and computes what an answer may begin with.
 pub(super) fn compile(factory: &ParserFactory, source: &Source) -> Result<(Matcher, Mask), Failed> {
-    begin(factory, &source.whole).map_err(|reason| {
+    of_parts(source, |grammar| begin(factory, grammar))
+}
+
+/// Compiles `source` and follows sample answers.
+pub(super) fn attempt(
+    factory: &ParserFactory,
+    source: &Source,
+    effort: Effort,
+) -> Result<(Matcher, Mask), Failed> {
+    of_parts(source, |grammar| {
+        let (matcher, first) = begin(factory, grammar)?;
+        paths::follow(&matcher, factory.tok_env().tok_trie(), effort)?;
+        Ok((matcher, first))
+    })
+}
+
+fn of_parts<T>(
+    source: &Source,
+    compile: impl Fn(&TopLevelGrammar) -> Result<T, String>,
+) -> Result<T, Failed> {
+    compile(&source.whole).map_err(|reason| {
         // An error of the whole does not say whose it is.
-        let alone = |grammar: &TopLevelGrammar| begin(factory, grammar).err();
+        let alone = |grammar: &TopLevelGrammar| compile(grammar).err();
         let mut parts = source.parts.iter().enumerate();
         parts.find_map(|(part, grammar)| Some((part, alone(grammar)?))).map_or(
             Failed { part: None, reason },
@@ -107,14 +141,68 @@ fn begin(factory: &ParserFactory, grammar: &TopLevelGrammar) -> Result<(Matcher,
     Ok((matcher, Mask::from_words(allowed.as_slice())))
 }
 
-/// What a client can use of an error: without the dump of a parser's state behind it.
+/// What `llguidance` says where no token may come next.
+const DEAD_END: &str = "NoExtensionBias";
+/// What `llguidance` says of its limits, and what that means for a client.
+const MEANINGS: [(&str, &str); 8] = [
+    (DEAD_END, "no token of the model continues it"),
+    (
+        "too many expressions constructed",
+        "a step of its regular expressions or numbers takes more work than is allowed: use fewer or \
+         simpler expressions, repetitions and alternatives, or a smaller `multipleOf`",
+    ),
+    (
+        "too many states",
+        "its regular expressions have more states than are allowed: use fewer or simpler ones",
+    ),
+    (
+        "fuel exhausted when checking relevance",
+        "compiling its regular expressions or numbers takes more work than is allowed: use fewer or \
+         simpler expressions, or a smaller `multipleOf`",
+    ),
+    (
+        "lexer precomputation failed",
+        "compiling its regular expressions takes more work than is allowed: use fewer or simpler ones",
+    ),
+    (
+        "initial lexer configuration (grammar) too big",
+        "its regular expressions are larger than is allowed: use fewer or shorter ones",
+    ),
+    (
+        "Current row has",
+        "more than 2000 of its parts may come at one place: use fewer alternatives or optional parts \
+         there, or objects with `additionalProperties: false`",
+    ),
+    (
+        "Too many items",
+        "more of its parts may come at one place than are allowed: use fewer alternatives or optional \
+         parts there, or terminals of more than one character",
+    ),
+];
+/// Most characters of an error that a client is told.
+const LONGEST_ERROR: usize = 400;
+
+/// Whether `error` says that no token may come next.
+pub(super) fn is_dead_end(error: &impl fmt::Display) -> bool {
+    error.to_string().starts_with(DEAD_END)
+}
+
+/// What a client can use of an error: without the dump of a parser's state behind it, and of what
+/// its form was made into no more than the beginning.
 pub(super) fn brief(error: &impl fmt::Display) -> String {
     let text = error.to_string();
     let end =
         ["\n<non-verbose/>", "\n<state>", "\n<backtrace>"].iter().filter_map(|m| text.find(m));
     let text = text[..end.min().unwrap_or(text.len())].trim();
-    match text.strip_prefix("panic: ") {
+    if let Some((_, meaning)) = MEANINGS.iter().find(|(said, _)| text.contains(said)) {
+        return (*meaning).to_owned();
+    }
+    let mut beginning: String = text.chars().take(LONGEST_ERROR).collect();
+    if beginning.len() < text.len() {
+        beginning.push('…');
+    }
+    match beginning.strip_prefix("panic: ") {
         Some(panic) => format!("the compiler of forms cannot read it ({panic})"),
-        None => text.to_owned(),
+        None => beginning,
     }
 }

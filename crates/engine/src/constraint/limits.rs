@@ -6,6 +6,8 @@
 
 use llguidance::api::ParserLimits;
 
+use super::paths::Effort;
+
 /// Most bytes of a schema or a grammar, of all tools together where a call is forced.
 pub const BYTES: usize = 256 << 10;
 /// Most levels of a schema that lie within one another, references included, and of brackets in a
@@ -22,6 +24,13 @@ pub const PROPERTIES: usize = 1_000;
 pub const ALL_PROPERTIES: usize = 5_000;
 /// Most alternatives of all `anyOf`, `oneOf` and `|` together.
 pub const ALTERNATIVES: usize = 1_000;
+/// Most objects among the alternatives at one place that may have properties which they do not name:
+/// each has [`ITEMS_OF_OPEN_OBJECT`] in the parser's row behind the opening brace.
+pub const OPEN_ALTERNATIVES: usize = ITEMS_IN_ROW / ITEMS_OF_OPEN_OBJECT;
+/// Items of the parser in one row.
+pub(super) const ITEMS_IN_ROW: usize = 2_000;
+/// Items of an open object behind its brace, measured.
+const ITEMS_OF_OPEN_OBJECT: usize = 11;
 /// Most values of all `enum` together.
 pub const VALUES: usize = 5_000;
 /// Most definitions that are referred to.
@@ -34,6 +43,9 @@ pub const PATTERN_BYTES: usize = 16 << 10;
 pub const PATTERN_PROPERTIES: usize = 16;
 /// Most repetitions that an expression asks for, multiplied where they are nested.
 pub const REPETITIONS: u64 = 100_000;
+/// Most parts in a row of an expression that may be left out: where one may come, all after it may,
+/// and the work of a step grows with the square.
+pub const OPTIONAL: u64 = 200;
 /// Most items, characters or properties that a form may demand: no answer is longer.
 pub const DEMANDED: u64 = 100_000;
 /// Most rules and terminals of a grammar.
@@ -51,6 +63,7 @@ pub(super) mod small {
     pub const PATTERNS: usize = 10;
     pub const PATTERN_BYTES: usize = 1_000;
     pub const REPETITIONS: u64 = 1_000;
+    pub const OPTIONAL: u64 = 50;
     pub const RULES: usize = 60;
 }
 
@@ -69,11 +82,18 @@ pub(super) const LIGHT_AT_ONCE: usize = 2;
 pub(super) const HEAVY_AT_ONCE: usize = 1;
 /// Forms that wait to be compiled, of either kind; more are turned away.
 pub(super) const WAITING: usize = 64;
+/// Those of one client among them.
+pub(super) const WAITING_OF_CLIENT: usize = 16;
+
+/// How far sample answers of a form that is compiled in this process are followed.
+pub(super) const SMALL_EFFORT: Effort = Effort { tokens: 40, work: 600_000 };
+/// How far those of one that is tried in a process of its own are.
+pub(super) const TRIAL_EFFORT: Effort = Effort { tokens: 100, work: 8_000_000 };
 
 /// The limits of `llguidance`, in force for compiling, for the first mask and for all others.
 pub(super) fn parser() -> ParserLimits {
     ParserLimits {
-        max_items_in_row: 2_000,
+        max_items_in_row: ITEMS_IN_ROW,
         initial_lexer_fuel: 1_000_000,
         step_lexer_fuel: 200_000,
         step_max_items: 50_000,

@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 
 /// The integers that a 64-bit float holds exactly: ± 2⁵³ − 1.
 const MOST: i64 = 9_007_199_254_740_991;
+/// The float furthest from zero that is a 64-bit integer in either direction: bounds beyond it are cut
+/// to it, because the compiler computes with such integers.
+pub(super) const FARTHEST: f64 = 9_223_372_036_854_774_784.0;
 /// The least step between two numbers; the compiler's arithmetic allows no less.
 const STEP: f64 = 1e-8;
 /// A bound may be so small and still have numbers of that step beneath it.
@@ -43,6 +46,7 @@ pub(super) fn bound(schema: &mut Value) {
         }
         is_root = false;
         let Value::Object(keys) = schema else { return };
+        cut(keys);
         if allows(keys, &["integer", "number"]) {
             bound_one(keys);
             if !steps && has_room(keys) && allows(keys, &["number"]) {
@@ -123,21 +127,53 @@ fn bound_one(keys: &mut Map<String, Value>) {
     };
     let least = given("minimum", "exclusiveMinimum");
     let most = given("maximum", "exclusiveMaximum");
-    // One bound beyond what is exact: the client knows why, and there is no room for the other.
-    if least.is_none() && most.is_none_or(|most| most > -(MOST as f64)) {
-        keys.insert("minimum".to_owned(), json!(-MOST));
+    // One bound beyond what is exact: the client knows why, and the other lies further still.
+    if least.is_none() {
+        let beyond = most.is_some_and(|most| most <= -(MOST as f64));
+        keys.insert("minimum".to_owned(), if beyond { json!(-FARTHEST) } else { json!(-MOST) });
     }
-    if most.is_none() && least.is_none_or(|least| least < MOST as f64) {
-        keys.insert("maximum".to_owned(), json!(MOST));
+    if most.is_none() {
+        let beyond = least.is_some_and(|least| least >= MOST as f64);
+        keys.insert("maximum".to_owned(), if beyond { json!(FARTHEST) } else { json!(MOST) });
+    }
+}
+
+/// Cuts the bounds to what the compiler can compute with, towards the numbers that they leave.
+fn cut(keys: &mut Map<String, Value>) {
+    let ends: [(&str, fn(f64) -> f64); 4] = [
+        ("minimum", f64::next_up),
+        ("exclusiveMinimum", f64::next_up),
+        ("maximum", f64::next_down),
+        ("exclusiveMaximum", f64::next_down),
+    ];
+    for (name, inwards) in ends {
+        let Some(Value::Number(number)) = keys.get(name) else { continue };
+        let Some(bound) = number.as_f64() else { continue };
+        let whole = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+        // An integer that a float does not hold is a float that may lie outside of it.
+        let outside = whole.is_some_and(|whole| {
+            let float = bound as i128;
+            if name.ends_with("inimum") { float < whole } else { float > whole }
+        });
+        let held = if outside { inwards(bound) } else { bound }.clamp(-FARTHEST, FARTHEST);
+        if held.total_cmp(&bound).is_ne() {
+            keys.insert(name.to_owned(), json!(held));
+        }
     }
 }
 
 /// Whether the bounds leave room for numbers of [`STEP`].
 fn has_room(keys: &Map<String, Value>) -> bool {
-    ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]
-        .iter()
-        .filter_map(|name| keys.get(*name)?.as_f64())
-        .all(|bound| bound == 0.0 || bound.abs() >= LEAST_BOUND)
+    let bound = |name: &str| keys.get(name).and_then(Value::as_f64);
+    let names = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
+    let coarse = |bound: f64| bound == 0.0 || bound.abs() >= LEAST_BOUND;
+    let least = bound("minimum").into_iter().chain(bound("exclusiveMinimum")).reduce(f64::max);
+    let most = bound("maximum").into_iter().chain(bound("exclusiveMaximum")).reduce(f64::min);
+    let (Some(least), Some(most)) = (least, most) else { return true };
+    // The compiler finds multiples with the precision of a float.
+    let precision = least.abs().max(most.abs()) * f64::EPSILON;
+    names.iter().filter_map(|name| bound(name)).all(coarse)
+        && most - least >= 4.0 * STEP.max(precision)
 }
 
 #[cfg(test)]

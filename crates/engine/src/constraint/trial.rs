@@ -12,10 +12,12 @@ use std::{io, thread};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStdin, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::runtime::Handle;
 
-use super::form::{Form, FormatError, Source};
-use super::grammars::{Failed, compile, factory};
+use super::compiler::CompileError;
+use super::form::{Form, Source};
+use super::grammars::{Failed, attempt, factory};
 use super::limits;
 use super::words::Words;
 
@@ -42,11 +44,12 @@ impl FormTrial {
     ///
     /// # Errors
     /// What is wrong with the form, or that it exceeded the limits.
-    pub(super) async fn run(&self, words: Arc<[u8]>, form: &Form) -> Result<(), FormatError> {
-        let failed = |reason: String| form.error(None, reason);
-        let source = serde_json::to_vec(&form.source).map_err(|error| failed(error.to_string()))?;
-        let unstarted = |error: io::Error| failed(format!("it could not be tried: {error}"));
-        let mut child = Command::new(&self.program)
+    pub(super) async fn run(&self, words: Arc<[u8]>, form: &Form) -> Result<(), CompileError> {
+        let source = serde_json::to_vec(&form.source)
+            .map_err(|error| CompileError::Failed(error.to_string()))?;
+        let unstarted =
+            |error: io::Error| CompileError::Failed(format!("it could not be tried: {error}"));
+        let child = Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
             .stdin(Stdio::piped())
@@ -55,7 +58,8 @@ impl FormTrial {
             .kill_on_drop(true)
             .spawn()
             .map_err(unstarted)?;
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let mut child = Reaped(Some(child));
+        let (stdin, stdout) = child.pipes();
         let mut said = Vec::new();
         let listen = async {
             if let Some(mut stdout) = stdout {
@@ -65,12 +69,41 @@ impl FormTrial {
         };
         tokio::join!(tell(stdin, &words, &source), listen);
         // It is over: it has closed its output, or is about to.
-        let _status = child.wait().await.map_err(unstarted)?;
+        let _status = child.ended().await.map_err(unstarted)?;
         match serde_json::from_slice(&said) {
             Ok(Verdict::Compiled) => Ok(()),
-            Ok(Verdict::Failed { part, reason }) => Err(form.error(part, reason)),
-            Ok(Verdict::Panicked) | Err(_) => Err(failed(too_costly())),
+            Ok(Verdict::Failed { part, reason }) => Err(form.error(part, reason).into()),
+            Ok(Verdict::Panicked) | Err(_) => Err(form.error(None, too_costly()).into()),
         }
+    }
+}
+
+/// A process that is killed and waited for where it is dropped before it has ended, so that nothing of
+/// it stays behind.
+struct Reaped(Option<Child>);
+
+impl Reaped {
+    fn pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>) {
+        self.0.as_mut().map_or((None, None), |child| (child.stdin.take(), child.stdout.take()))
+    }
+
+    async fn ended(&mut self) -> io::Result<()> {
+        if let Some(child) = &mut self.0 {
+            child.wait().await?;
+        }
+        self.0 = None;
+        Ok(())
+    }
+}
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        // Without a runtime, dropping the child kills it.
+        let (Some(mut child), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            // An error says that it has ended already.
+            let _ended = child.kill().await;
+        });
     }
 }
 
@@ -111,7 +144,7 @@ pub fn run_trial(mut input: impl Read, mut output: impl Write) -> io::Result<()>
     drop(bytes);
     let compiling = thread::Builder::new().stack_size(limits::STACK).spawn(move || {
         let factory = factory(&words).map_err(|reason| Failed { part: None, reason })?;
-        compile(&factory, &source).map(|_| ())
+        attempt(&factory, &source, limits::TRIAL_EFFORT).map(|_| ())
     })?;
     let verdict = match compiling.join() {
         Ok(Ok(())) => Verdict::Compiled,

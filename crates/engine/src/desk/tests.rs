@@ -9,11 +9,20 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::{Client, Desk, Open, SharedBoard};
 use crate::chat::Chat;
-use crate::sampling::Choice;
+use crate::sampling::{Choice, Failure};
 use crate::sim::SimVocabulary;
 
 #[test]
-fn an_answer_that_cannot_keep_its_form_fails_once() {
+fn an_answer_that_cannot_go_on_fails_once_by_whoever_is_at_fault() {
+    let form = Failure::Form("why".to_owned());
+    let model = Failure::Model("why".to_owned());
+    let message = "why".to_owned();
+    assert_eq!(last_word(form), Event::FormBroken { message: message.clone() });
+    assert_eq!(last_word(model), Event::Failed { message });
+}
+
+/// What a client hears whose answer cannot go on after its first token.
+fn last_word(failure: Failure) -> Event {
     let mut desk = Desk::new(SharedBoard::new(Vec::new()));
     let (events, mut heard) = unbounded_channel();
     let chat = Chat::new(Arc::new(SimVocabulary)).expect("a template");
@@ -25,16 +34,17 @@ fn an_answer_that_cannot_keep_its_form_fails_once() {
         events,
     };
     desk.open(RequestId(1), Open { client, prompt_tokens: 1, sampler: None });
-    let choice = |token: u8, failure: Option<&str>| Choice {
+    let choice = |token: u8, failure: Option<Failure>| Choice {
         token: Token(token.into()),
         logprobs: None,
-        failure: failure.map(str::to_owned),
+        failure,
     };
     assert!(!desk.tell(RequestId(1), choice(b'a', None)));
-    assert!(desk.tell(RequestId(1), choice(b'b', Some("why"))), "the answer ends");
+    assert!(desk.tell(RequestId(1), choice(b'b', Some(failure))), "the answer ends");
     let (reason, usage) = (FinishReason::Stop, Usage::default());
     desk.finish(&Finished { id: RequestId(1), seq: None, reason, usage });
     assert!(matches!(heard.try_recv(), Ok(Event::Text { text, .. }) if text == "a"));
-    assert_eq!(heard.try_recv(), Ok(Event::Failed { message: "why".to_owned() }));
+    let last = heard.try_recv().expect("a last word");
     assert_eq!(heard.try_recv(), Err(TryRecvError::Disconnected));
+    last
 }

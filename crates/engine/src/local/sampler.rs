@@ -6,8 +6,9 @@ use harmonic_sched::Token;
 use harmonic_types::{AgentSpec, Refused, Request, Tool, ToolChoice};
 
 use super::Shared;
-use crate::chat::callable;
-use crate::constraint::{CallForm, Form};
+use crate::chat::{CallTracker, Rendered, callable};
+use crate::constraint::{CallForm, Form, FormatError, Series};
+use crate::desk::Before;
 use crate::sampling::Sampler;
 
 impl Shared {
@@ -28,22 +29,58 @@ impl Shared {
     }
 
     /// The form that the answer to `request` is held to, measured and not compiled: that of a call
-    /// where one is forced, else the one that was asked for.
+    /// where one is forced, else the one that was asked for, else that of the calls that it may make
+    /// where tools are strict; with what comes before it after the prompt that is `rendered`.
     ///
     /// # Errors
     /// [`Refused::Invalid`] for a form that exceeds a limit or cannot be kept.
-    pub(super) fn form(&self, request: &Request) -> Result<Option<Form>, Refused> {
-        let form = match (self.must_call(request)?, &request.format) {
-            (Some(calls), _) => Form::of_call(&calls),
-            (None, Some(format)) => Form::of(format),
-            (None, None) => return Ok(None),
+    pub(super) fn form(
+        &self,
+        request: &Request,
+        rendered: &Rendered,
+    ) -> Result<Option<(Form, Before)>, Refused> {
+        let reasoning = || {
+            let told = super::thinking(request) == Some(true);
+            Before::Reasoning(self.chat.reasoning_tracker(&request.prompt, rendered, told))
+        };
+        let (form, before) = match (self.must_call(request)?, &request.format) {
+            (Some(calls), _) => (Form::of_call(&calls), reasoning()),
+            (None, Some(format)) => (Form::of(format), reasoning()),
+            (None, None) => match self.strict_calls(request, rendered.reasoning_open) {
+                Some((form, tracker)) => (form, Before::Call(tracker)),
+                None => return Ok(None),
+            },
         };
         if request.ignore_eos {
             let message =
                 "an answer in a given form ends where the form does: leave out `ignore_eos`";
             return Err(invalid(message.to_owned()));
         }
-        form.map(Some).map_err(|error| invalid(error.to_string()))
+        let form = form.map_err(|error| invalid(error.to_string()))?;
+        Ok(Some((form, before)))
+    }
+
+    /// The form of the calls that the answer may make, from behind what opens the first; `None` where
+    /// none has to follow a schema, or calls begin like any answer.
+    fn strict_calls(
+        &self,
+        request: &Request,
+        reasoning_open: bool,
+    ) -> Option<(Result<Form, FormatError>, CallTracker)> {
+        let tools = callable(&request.prompt, &request.tool_choice);
+        let strict = |tool: &Tool| request.strict_tools.contains(&tool.name);
+        if !tools.iter().any(strict) {
+            return None;
+        }
+        let tracker = self.chat.call_tracker(reasoning_open)?;
+        let calls = tools.iter().map(|tool| {
+            let (before, after) = self.chat.one_call(&tool.name);
+            CallForm { tool, held: strict(tool), before, after }
+        });
+        let calls: Vec<CallForm<'_>> = calls.collect();
+        let [first, between, last] = self.chat.around_calls();
+        let between = request.parallel_tool_calls.then_some(between);
+        Some((Form::of_calls(&calls, &Series { first, between, last }), tracker))
     }
 
     fn bias(&self, bias: &BTreeMap<u32, f32>) -> Result<BTreeMap<Token, f32>, Refused> {
@@ -83,7 +120,7 @@ impl Shared {
         }
         let form = |tool: &'a Tool| {
             let (before, after) = self.chat.call_frame(&tool.name);
-            CallForm { tool, before, after }
+            CallForm { tool, held: true, before, after }
         };
         Ok(Some(called.into_iter().map(form).collect()))
     }

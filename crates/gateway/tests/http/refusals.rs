@@ -23,6 +23,11 @@ async fn what_the_engine_refuses() {
         Refused::PromptTooLong { agent: agent(), prompt: Tokens(3000), context: Tokens(2048) },
         Refused::Invalid { message: "the template takes no tool messages".to_owned() },
         Refused::QueueFull { agent: agent(), queued: 64, retry_after: Duration::from_millis(1200) },
+        Refused::FormsFull { waiting: 16, own: true, retry_after: Duration::from_secs(2) },
+        Refused::FormsFailed {
+            message: "no thread".to_owned(),
+            retry_after: Duration::from_secs(2),
+        },
         Refused::Draining,
         Refused::Restarting { agent: agent(), retry_after: Duration::from_millis(250) },
         Refused::EngineDied { agent: agent(), message: "out of memory".to_owned() },
@@ -52,6 +57,20 @@ async fn what_the_engine_refuses() {
     x-request-id: req-ID
 
     {"error":{"message":"coder's queue is full (64 waiting): retry in 2 s","type":"rate_limit_error","param":null,"code":"queue_full"}}
+
+    429 Too Many Requests
+    content-type: application/json
+    retry-after: 2
+    x-request-id: req-ID
+
+    {"error":{"message":"16 forms of answers of this client wait to be compiled, the most that may: retry in 2 s","type":"rate_limit_error","param":null,"code":"forms_full"}}
+
+    503 Service Unavailable
+    content-type: application/json
+    retry-after: 2
+    x-request-id: req-ID
+
+    {"error":{"message":"the form of the answer could not be compiled: no thread","type":"server_error","param":null,"code":"forms_failed"}}
 
     503 Service Unavailable
     content-type: application/json
@@ -174,6 +193,25 @@ async fn a_failure_before_the_first_byte_is_a_status() {
 
     {"error":{"message":"the engine failed: it stopped in the middle of the answer","type":"server_error","param":null,"code":"engine_failed"}}
     "#));
+}
+
+/// The client asked for the form, so it is not the server that failed.
+#[tokio::test]
+async fn a_form_that_meets_a_limit_is_the_clients_fault() {
+    let broken = Event::FormBroken { message: "too many items".to_owned() };
+    let script = || Script::Say(vec![text("{"), broken.clone()]);
+    let whole = answered(script(), body(&json!({}))).await;
+    settings().bind(|| insta::assert_snapshot!(whole, @r#"
+    400 Bad Request
+    content-type: application/json
+    x-request-id: req-ID
+
+    {"error":{"message":"the answer cannot go on in the form that was asked for: too many items","type":"invalid_request_error","param":null,"code":"form_too_costly"}}
+    "#));
+    let streamed = answered(script(), body(&json!({"stream": true}))).await;
+    let last = streamed.trim_end().lines().last().unwrap_or_default();
+    assert!(last.contains(r#""type":"invalid_request_error""#), "{streamed}");
+    assert!(last.contains(r#""code":"form_too_costly""#), "{streamed}");
 }
 
 #[tokio::test]

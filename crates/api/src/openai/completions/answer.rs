@@ -129,6 +129,7 @@ impl AnswerWriter for CompletionAnswer {
             Event::ToolCall { .. }
             | Event::ToolArguments { .. }
             | Event::Finished { .. }
+            | Event::FormBroken { .. }
             | Event::Failed { .. } => return,
         }
         sse::write(out, &self.completion(vec![said], None));

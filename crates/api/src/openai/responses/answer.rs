@@ -148,7 +148,7 @@ impl AnswerWriter for ResponseAnswer {
                 let Some(open) = &self.open else { return };
                 (open.kind.clone(), text, Vec::new())
             }
-            Event::Finished { .. } | Event::Failed { .. } => return,
+            Event::Finished { .. } | Event::FormBroken { .. } | Event::Failed { .. } => return,
         };
         if text.is_empty() && logprobs.is_empty() {
             return;

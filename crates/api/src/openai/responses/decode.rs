@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::request::{ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, ToolBody};
 use crate::checks::{self, no_nul, within};
 use crate::invalid::Invalid;
-use crate::openai::{Content, content_result, content_text, of_function, word_of_choice};
+use crate::openai::{FUNCTION, Content, content_result, content_text, of_function, word_of_choice};
 use crate::said::{Said, WordOr};
 use crate::tools;
 
@@ -51,6 +51,9 @@ pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
     request.top_logprobs = checks::rivals("top_logprobs", rivals)?;
     request.thinking = thinking(body.reasoning);
     request.format = format(body.text.and_then(|text| text.format))?;
+    let functions = body.tools.iter().flatten().filter(|tool| tool.kind == FUNCTION);
+    let strict = functions.filter(|tool| tool.strict == Some(true));
+    request.strict_tools = strict.map(|tool| tool.name.clone()).collect();
     let tools = tools(body.tools)?;
     request.tool_choice = choice(body.tool_choice, &tools)?;
     request.parallel_tool_calls = body.parallel_tool_calls.unwrap_or(true);

@@ -176,7 +176,8 @@ pub struct ToolBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub parameters: Option<Value>,
-    /// Told back: arguments always follow the schema.
+    /// Whether its arguments follow the schema also where the model calls it by itself; absent is no.
+    /// Told back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
 }

@@ -40,7 +40,7 @@ impl Syntax {
     }
 
     /// What may open a call anywhere in an answer.
-    pub(super) fn openers(self) -> &'static [&'static str] {
+    pub(crate) fn openers(self) -> &'static [&'static str] {
         match self {
             Self::Tagged => &[TAG],
             Self::Functions => &[TAG, function::OPEN],
@@ -58,20 +58,47 @@ impl Syntax {
         }
     }
 
-    /// What stands before and after the arguments in a call of `name`. Functions are called with
-    /// JSON, which their tag may hold as well: no schema says where plain text ends.
-    pub(crate) fn frame(self, name: &str) -> (String, String) {
+    /// What opens a call that the model makes by itself, and begins nothing else; `None` where a call
+    /// begins like any answer.
+    pub(crate) fn opener(self) -> Option<&'static str> {
+        match self {
+            Self::Tagged | Self::Functions => Some(TAG),
+            Self::List | Self::Named => Some(LIST),
+            Self::Bare => None,
+        }
+    }
+
+    /// What stands before the first call that was opened, between two, and after the last.
+    pub(crate) fn around(self) -> [&'static str; 3] {
+        match self {
+            Self::Tagged | Self::Functions => ["", "\n<tool_call>", ""],
+            Self::List => ["[", ", ", "]"],
+            Self::Named => ["", LIST, ""],
+            Self::Bare => ["", "; ", ""],
+        }
+    }
+
+    /// What stands before and after the arguments in one of the calls of `name`, inside of that.
+    /// Functions are called with JSON, which their tag may hold as well: no schema says where plain
+    /// text ends.
+    pub(crate) fn one(self, name: &str) -> (String, String) {
         let name_text = serde_json::Value::from(name);
         match self {
             Self::Tagged | Self::Functions => (
-                format!("{TAG}\n{{\"name\": {name_text}, \"arguments\": "),
+                format!("\n{{\"name\": {name_text}, \"arguments\": "),
                 format!("}}\n{TAG_END}"),
             ),
             Self::List => {
-                (format!("{LIST}[{{\"name\": {name_text}, \"arguments\": "), "}]".to_owned())
+                (format!("{{\"name\": {name_text}, \"arguments\": "), "}".to_owned())
             }
-            Self::Named => (format!("{LIST}{name}{ARGUMENTS}"), String::new()),
+            Self::Named => (format!("{name}{ARGUMENTS}"), String::new()),
             Self::Bare => (format!("{{\"name\": {name_text}, \"parameters\": "), "}".to_owned()),
         }
+    }
+
+    /// What stands before and after the arguments in an answer that is one call of `name`.
+    pub(crate) fn frame(self, name: &str) -> (String, String) {
+        let ([first, _, last], (before, after)) = (self.around(), self.one(name));
+        (format!("{}{first}{before}", self.opener().unwrap_or_default()), after + last)
     }
 }

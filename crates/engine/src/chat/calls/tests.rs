@@ -32,7 +32,7 @@ struct Whole {
 fn read(syntax: Syntax, parts: &[&str]) -> Whole {
     let mut calls = Calls::new(syntax, &tools());
     let mut pieces: Vec<Piece> = parts.iter().flat_map(|part| calls.push(part)).collect();
-    pieces.extend(calls.finish());
+    pieces.extend(calls.finish(false));
     let mut whole = Whole { called: calls.called(), ..Whole::default() };
     for piece in pieces {
         match piece {
@@ -277,6 +277,43 @@ proptest! {
     }
 }
 
+/// A call as a model is held to it.
+fn framed(syntax: Syntax) -> String {
+    let (before, after) = syntax.frame("weather");
+    format!(r#"{before}{{"city": "Oslo"}}{after}"#)
+}
+
+proptest! {
+    /// However early the limit of tokens cuts a call off, no part of it comes out as text.
+    #[test]
+    fn a_call_that_is_cut_off_is_no_text(
+        syntax in prop::sample::select(&ALL[..]),
+        cut in 0usize..200,
+        forced in any::<bool>(),
+    ) {
+        let text = framed(syntax);
+        let opener = syntax.openers()[0].len();
+        // What may be text until it is longer is a call for certain only where one is forced.
+        let least = if forced { 0 } else if syntax == Syntax::Bare { text.len() } else { opener };
+        let cut = text.floor_char_boundary(cut.clamp(least, text.len()));
+        let mut calls = Calls::new(syntax, &tools());
+        if forced {
+            calls.force();
+        }
+        let mut pieces = calls.push(&text[..cut]);
+        pieces.extend(calls.finish(true));
+        let mut arguments = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => prop_assert_eq!(text, ""),
+                Piece::Call { name, .. } => prop_assert_eq!(name, "weather"),
+                Piece::Arguments { text, .. } => arguments += &text,
+            }
+        }
+        prop_assert!(r#"{"city": "Oslo"}"#.starts_with(&arguments), "{}", arguments);
+    }
+}
+
 proptest! {
     /// Of two calls an answer that may have one keeps the first, however it is cut, and nothing after
     /// it; and knows that it is complete.
@@ -299,7 +336,7 @@ proptest! {
         let mut pieces = calls.push(&text[..cut]);
         pieces.extend(calls.push(&text[cut..]));
         prop_assert!(calls.complete());
-        pieces.extend(calls.finish());
+        pieces.extend(calls.finish(false));
         let names = pieces.iter().filter(|piece| matches!(piece, Piece::Call { .. })).count();
         let said: String = pieces.iter().map(|piece| match piece {
             Piece::Text(text) | Piece::Arguments { text, .. } => text.as_str(),

@@ -171,7 +171,7 @@ fn control_tokens_around_calls_are_read_where_there_are_tools() {
         let tokens = [257, i32::from(b'f'), 258, i32::from(b'{'), i32::from(b'}')];
         let mut answer: Vec<Piece> =
             tokens.into_iter().flat_map(|token| decoder.push(Token(token)).answer).collect();
-        answer.extend(decoder.finish().answer);
+        answer.extend(decoder.finish(false).answer);
         (answer, decoder.called())
     };
     let (answer, called) = read(&[weather()]);

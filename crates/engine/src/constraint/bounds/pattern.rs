@@ -28,35 +28,93 @@ pub(in crate::constraint) fn measure(text: &str) -> Result<Size, Excess> {
         }
         Err(_) => return Ok(size),
     };
-    let (alternatives, repetitions) = visit(&ast, Counter::default()).unwrap_or_default();
-    Ok(Size { alternatives, repetitions, ..size })
+    let Counted { alternatives, repetitions, optional } =
+        visit(&ast, Counter::default()).unwrap_or_default();
+    Ok(Size { alternatives, repetitions, optional, ..size })
+}
+
+/// What an expression is made of.
+#[derive(Default)]
+struct Counted {
+    alternatives: usize,
+    repetitions: u64,
+    /// Of the longest sequence.
+    optional: u64,
 }
 
 /// Counts on the way down and up; the walk keeps its stack on the heap.
 #[derive(Default)]
 struct Counter {
-    alternatives: usize,
+    counted: Counted,
     /// Product of the repetitions around the present place, one entry for each.
     around: Vec<u64>,
-    most: u64,
+    /// What has been read and is a part of what is being read.
+    parts: Vec<Part>,
+}
+
+/// A part of an expression, as far as it may be left out.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Parts that may be left out one after the other, where the whole may be; else 0.
+    optional: u64,
+}
+
+impl Part {
+    /// It cannot be left out.
+    const NEEDED: Self = Self { optional: 0 };
+}
+
+impl Counter {
+    fn take(&mut self, count: usize) -> Vec<Part> {
+        self.parts.split_off(self.parts.len().saturating_sub(count))
+    }
+
+    fn part(&mut self, ast: &Ast) -> Part {
+        match ast {
+            Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => Part { optional: 1 },
+            Ast::Dot(_) | Ast::Literal(_) | Ast::ClassUnicode(_) | Ast::ClassPerl(_)
+            | Ast::ClassBracketed(_) => Part::NEEDED,
+            Ast::Group(_) => self.parts.pop().unwrap_or(Part::NEEDED),
+            Ast::Repetition(repetition) => {
+                let inner = self.parts.pop().unwrap_or(Part::NEEDED);
+                let optional =
+                    if may_be_none(&repetition.op.kind) { inner.optional.max(1) } else { inner.optional };
+                Part { optional }
+            }
+            Ast::Alternation(alternation) => {
+                let parts = self.take(alternation.asts.len());
+                Part { optional: parts.iter().map(|part| part.optional).sum() }
+            }
+            Ast::Concat(concat) => {
+                let parts = self.take(concat.asts.len());
+                let (mut run, mut all) = (0u64, true);
+                for part in &parts {
+                    all &= part.optional > 0;
+                    run = if part.optional > 0 { run + part.optional } else { 0 };
+                    self.counted.optional = self.counted.optional.max(run);
+                }
+                Part { optional: if all { run } else { 0 } }
+            }
+        }
+    }
 }
 
 impl Visitor for Counter {
-    type Output = (usize, u64);
+    type Output = Counted;
     type Err = ();
 
     fn finish(self) -> Result<Self::Output, ()> {
-        Ok((self.alternatives, self.most))
+        Ok(self.counted)
     }
 
     fn visit_pre(&mut self, ast: &Ast) -> Result<(), ()> {
         match ast {
-            Ast::Alternation(alternation) => self.alternatives += alternation.asts.len(),
+            Ast::Alternation(alternation) => self.counted.alternatives += alternation.asts.len(),
             Ast::Repetition(repetition) => {
                 let around = self.around.last().copied().unwrap_or(1);
                 let product = around.saturating_mul(times(&repetition.op.kind));
                 self.around.push(product);
-                self.most = self.most.max(product);
+                self.counted.repetitions = self.counted.repetitions.max(product);
             }
             _ => {}
         }
@@ -67,6 +125,8 @@ impl Visitor for Counter {
         if matches!(ast, Ast::Repetition(_)) {
             self.around.pop();
         }
+        let part = self.part(ast);
+        self.parts.push(part);
         Ok(())
     }
 }
@@ -80,5 +140,18 @@ fn times(kind: &RepetitionKind) -> u64 {
             | RepetitionRange::Bounded(_, times),
         ) => u64::from(*times).max(1),
         _ => 1,
+    }
+}
+
+/// Whether it may be left out.
+fn may_be_none(kind: &RepetitionKind) -> bool {
+    match kind {
+        RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore => true,
+        RepetitionKind::OneOrMore => false,
+        RepetitionKind::Range(
+            RepetitionRange::Exactly(least)
+            | RepetitionRange::AtLeast(least)
+            | RepetitionRange::Bounded(least, _),
+        ) => *least == 0,
     }
 }

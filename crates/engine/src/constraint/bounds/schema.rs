@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::productive::{Need, all_productive};
-use super::{Excess, Size, pattern};
+use super::nodes::{Node, check_steps, depth_and_merged, refuse_loops};
+use super::{Excess, Size, numbers, pattern};
 use crate::constraint::limits;
 
 /// Keywords that lead to one schema at another place of the answer.
@@ -36,18 +37,6 @@ const ANNOTATIONS: [&str; 14] = [
 /// Keywords that demand a number of things.
 const DEMANDS: [&str; 3] = ["minItems", "minLength", "minProperties"];
 
-/// A subschema, with what it leads to, by index.
-#[derive(Default)]
-struct Node {
-    /// What a value is made of: other places of the answer.
-    parts: Vec<usize>,
-    /// Schemas of the same place, `$ref` among them.
-    in_place: Vec<usize>,
-    /// Whether it is merged with those.
-    merges: bool,
-    need: Need,
-}
-
 /// Measures a schema, whose text has been measured before.
 pub(in crate::constraint) fn measure(root: &Value) -> Result<Size, Excess> {
     let mut graph =
@@ -66,6 +55,7 @@ pub(in crate::constraint) fn measure(root: &Value) -> Result<Size, Excess> {
     let (depth, merged) = depth_and_merged(&nodes);
     size = Size { depth, merged, ..size };
     size.check()?;
+    check_steps(&nodes)?;
     let needs: Vec<&Need> = nodes.iter().map(|node| &node.need).collect();
     if !all_productive(&needs).first().copied().unwrap_or(true) {
         let reason = "no answer satisfies it: each would have to contain itself without end, so \
@@ -113,6 +103,7 @@ impl<'a> Graph<'a> {
             return Err(Excess::Wrong(reason));
         }
         self.measure_keywords(keys)?;
+        node.step = numbers::measure(keys)?;
         for name in NAMED {
             let Some(Value::Object(named)) = keys.get(name) else { continue };
             for part in named.values() {
@@ -144,6 +135,7 @@ impl<'a> Graph<'a> {
                 node.need.all(indices.iter().copied());
             } else {
                 self.size.alternatives += schemas.len();
+                refuse_many_open(schemas)?;
                 node.need.any(indices.clone());
             }
             node.in_place.extend(indices);
@@ -201,11 +193,11 @@ impl<'a> Graph<'a> {
         }
         if let Some(Value::Array(values)) = keys.get("enum") {
             for value in values {
-                self.value(value);
+                self.value("enum", value)?;
             }
         }
         if let Some(value) = keys.get("const") {
-            self.value(value);
+            self.value("const", value)?;
         }
         Ok(())
     }
@@ -216,7 +208,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Counts a value that is given literally, with all its parts.
-    fn value(&mut self, value: &Value) {
+    fn value(&mut self, keyword: &str, value: &Value) -> Result<(), Excess> {
         let mut left = vec![value];
         while let Some(value) = left.pop() {
             self.size.values += 1;
@@ -226,9 +218,11 @@ impl<'a> Graph<'a> {
                     self.properties(members.len());
                     left.extend(members.values());
                 }
+                Value::Number(number) => numbers::literal(keyword, number)?,
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// What a reference leads to; `None` where the compiler says that there is nothing.
@@ -285,75 +279,23 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Refuses schemas that lead back to themselves without a part in between: the compiler would go
-/// round for ever, or find endlessly many readings of one answer.
-fn refuse_loops(nodes: &[Node]) -> Result<(), Excess> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Mark {
-        New,
-        Open,
-        Done,
+/// Refuses more open objects among `alternatives` than the parser follows at once.
+fn refuse_many_open(alternatives: &[Value]) -> Result<(), Excess> {
+    let open = |schema: &&Value| {
+        schema.get("type").is_some_and(|kind| kind == "object")
+            && schema.get("additionalProperties") != Some(&Value::Bool(false))
+    };
+    let count = alternatives.iter().filter(open).count();
+    if count <= limits::OPEN_ALTERNATIVES {
+        return Ok(());
     }
-    let mut marks = vec![Mark::New; nodes.len()];
-    for start in 0..nodes.len() {
-        let mut path = vec![(start, 0)];
-        while let Some((at, next)) = path.last_mut() {
-            marks[*at] = if marks[*at] == Mark::Done { Mark::Done } else { Mark::Open };
-            let child =
-                if marks[*at] == Mark::Done { None } else { nodes[*at].in_place.get(*next) };
-            *next += 1;
-            match child.map(|child| (*child, marks[*child])) {
-                Some((_, Mark::Open)) => {
-                    let reason = "a reference leads back to itself with no property or item in \
-                                  between, so it says nothing about the answer: leave it out, or \
-                                  put what it refers to inside a property or an item";
-                    return Err(Excess::Wrong(reason.to_owned()));
-                }
-                Some((child, Mark::New)) => path.push((child, 0)),
-                Some((_, Mark::Done)) => {}
-                None => {
-                    marks[*at] = Mark::Done;
-                    path.pop();
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The longest way down, as the compiler goes it, which follows each reference once; and how many
-/// subschemas are merged.
-fn depth_and_merged(nodes: &[Node]) -> (usize, u64) {
-    let children = |at: usize| nodes[at].in_place.iter().chain(&nodes[at].parts);
-    let mut seen = vec![false; nodes.len()];
-    // Subschemas under each, those behind references again wherever they are referred to.
-    let mut expanded = vec![1u64; nodes.len()];
-    let (mut depth, mut merged) = (0, 0u64);
-    let mut path: Vec<(usize, usize)> = Vec::new();
-    if !nodes.is_empty() {
-        seen[0] = true;
-        path.push((0, 0));
-    }
-    while let Some((at, next)) = path.last().copied() {
-        depth = depth.max(path.len());
-        if let Some(child) = children(at).nth(next) {
-            if let Some(last) = path.last_mut() {
-                last.1 += 1;
-            }
-            if !seen[*child] {
-                seen[*child] = true;
-                path.push((*child, 0));
-            }
-            continue;
-        }
-        let under = children(at).fold(1u64, |sum, child| sum.saturating_add(expanded[*child]));
-        expanded[at] = under;
-        if nodes[at].merges {
-            merged = merged.saturating_add(under);
-        }
-        path.pop();
-    }
-    (depth, merged)
+    Err(Excess::Limit {
+        what: "objects among the alternatives at one place that may have properties which they do \
+               not name",
+        value: count as u64,
+        limit: limits::OPEN_ALTERNATIVES as u64,
+        remedy: "give them `additionalProperties: false`, or use fewer",
+    })
 }
 
 /// `text` with `%XX` as the bytes that they stand for; `None` if that is no text.

@@ -70,7 +70,7 @@ fn width_is_bounded() {
         ),
         (
             refusal(schema(&json!({"anyOf": vec![json!({"type": "object"}); 4000]}))),
-            "4000 alternatives, and at most 1000",
+            "4000 objects among the alternatives at one place",
         ),
         (
             refusal(schema(&json!({"const": vec![0; 20_000]}))),
@@ -210,7 +210,7 @@ fn the_tools_of_a_call_are_bounded_by_name_and_together() {
     let form = |tools: &[Tool]| {
         let forms: Vec<CallForm<'_>> = tools
             .iter()
-            .map(|tool| CallForm { tool, before: Vec::new(), after: Vec::new() })
+            .map(|tool| CallForm { tool, held: true, before: Vec::new(), after: Vec::new() })
             .collect();
         Form::of_call(&forms).map_err(|error| error.to_string())
     };

@@ -7,7 +7,7 @@ use harmonic_types::{Sampling, Tool};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CallForm, FormatError};
+use super::{CallForm, Form, FormatError, Series};
 use crate::chat::{Chat, Decoder, Glue, Piece, Special, Vocabulary};
 use crate::constraint::{Constraint, Grammars};
 use crate::sampling::Sampler;
@@ -83,7 +83,7 @@ fn fits(name: &str, arguments: &Value) -> bool {
 fn forms<'a>(chat: &Chat, tools: &'a [Tool]) -> Vec<CallForm<'a>> {
     let form = |tool: &'a Tool| {
         let (before, after) = chat.call_frame(&tool.name);
-        CallForm { tool, before, after }
+        CallForm { tool, held: true, before, after }
     };
     tools.iter().map(form).collect()
 }
@@ -109,7 +109,7 @@ fn call(decoder: &mut Decoder, mut sampler: Sampler, seed: u64) -> (Vec<String>,
         read(told.answer);
         told.stop
     });
-    read(decoder.finish().answer);
+    read(decoder.finish(false).answer);
     (names, arguments, ended && decoder.called())
 }
 
@@ -135,6 +135,101 @@ proptest! {
             prop_assert!(fits(&names[0], &value), "{:?} with {}", names, arguments);
         }
     }
+}
+
+/// What an answer of random tokens is that says `script` first and may call `tools` by itself, `weather`
+/// and `a.light` held to their schemas.
+fn free(syntax: &'static str, script: &str, parallel: bool, seed: u64) -> (String, Vec<(String, String)>, bool) {
+    let vocabulary = Arc::new(Bytes(syntax));
+    let grammars = Grammars::new("bytes", vocabulary.as_ref()).expect("a vocabulary");
+    let chat = Chat::new(vocabulary).expect("a template");
+    let tools = tools();
+    let calls: Vec<CallForm<'_>> = tools
+        .iter()
+        .map(|tool| {
+            let (before, after) = chat.one_call(&tool.name);
+            CallForm { tool, held: tool.name != "now", before, after }
+        })
+        .collect();
+    let [first, between, last] = chat.around_calls();
+    let series = Series { first, between: parallel.then_some(between), last };
+    let form = Form::of_calls(&calls, &series).expect("good schemas");
+    let constraint = grammars.compile_form(&form).expect("a grammar");
+    let tracker = chat.call_tracker(false).expect("calls that are marked");
+    let mut sampler =
+        Sampler::new(Sampling::default(), seed).held_to(constraint).once_called(tracker);
+    let mut decoder = chat.decoder(Vec::new(), false, &tools);
+    let mut noise = fastrand::Rng::with_seed(seed);
+    let (mut said, mut called): (String, Vec<(String, String)>) = (String::new(), Vec::new());
+    let mut read = |pieces: Vec<Piece>| {
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => said += &text,
+                Piece::Call { name, .. } => called.push((name, String::new())),
+                Piece::Arguments { text, .. } => called.last_mut().expect("a call").1 += &text,
+            }
+        }
+    };
+    let mut wanted = chat.vocabulary().tokenize(script).into_iter();
+    // Where the marker is a control token, it is not written as text.
+    if syntax.starts_with("[TOOL_CALLS]") {
+        let text = script.split("[TOOL_CALLS]").next().unwrap_or_default();
+        let mut tokens = chat.vocabulary().tokenize(text);
+        tokens.extend(script.contains("[TOOL_CALLS]").then_some(CONTROLS[0].1));
+        wanted = tokens.into_iter();
+    }
+    let ended = (0..400).any(|_| {
+        let mut logits: Vec<f32> = (0..SIZE).map(|_| noise.f32() * 20.0).collect();
+        logits[usize::try_from(END.0).expect("an id")] = 21.0;
+        if let Some(token) = wanted.next() {
+            logits[usize::try_from(token.0).expect("an id")] = 1000.0;
+        }
+        let choice = sampler.choose(&logits).expect("a choice");
+        assert_eq!(choice.failure, None);
+        let told = decoder.push(choice.token);
+        read(told.answer);
+        told.stop
+    });
+    read(decoder.finish(!ended).answer);
+    (said, called, ended)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #[test]
+    fn calls_that_a_model_makes_by_itself_are_held_to_their_schemas(
+        seed in any::<u64>(),
+        syntax in prop::sample::select(SYNTAXES[..4].to_vec()),
+        parallel in any::<bool>(),
+    ) {
+        let opener = if syntax.starts_with('<') { "<tool_call>" } else { "[TOOL_CALLS]" };
+        let (said, called, whole) = free(syntax, &format!("So: {opener}"), parallel, seed);
+        prop_assert_eq!(said.trim(), "So:");
+        if whole {
+            prop_assert!(!called.is_empty() && (parallel || called.len() == 1), "{:?}", called);
+            for (name, arguments) in called {
+                let value: Value = serde_json::from_str(&arguments).expect("JSON");
+                let open = name == "now" && value.is_object();
+                prop_assert!(open || fits(&name, &value), "{} with {}", name, arguments);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_calls_nothing_is_free() {
+    let (said, called, whole) = free(SYNTAXES[0], "{\"a\": <tool_x>", true, 1);
+    assert!(whole && called.is_empty(), "{called:?}");
+    assert_eq!(said, "{\"a\": <tool_x>");
+}
+
+#[test]
+fn a_call_that_begins_like_any_answer_is_not_marked() {
+    let marked = |syntax: &'static str| {
+        let chat = Chat::new(Arc::new(Bytes(syntax))).expect("a template");
+        chat.call_tracker(false).is_some()
+    };
+    assert_eq!(SYNTAXES.map(marked), [true, true, true, true, false]);
 }
 
 #[test]

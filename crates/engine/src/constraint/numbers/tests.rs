@@ -31,7 +31,6 @@ fn bounds_and_steps_of_the_schema_stay() {
     assert_eq!(one_sided.get("minimum"), None);
     assert!(one_sided["maximum"].is_i64());
     for whole in [
-        json!({"type": "integer", "minimum": 1e17}),
         json!({"type": "integer", "minimum": 0, "maximum": 9}),
         json!({"enum": [1, 2]}),
         json!({"type": "number", "minimum": 0, "maximum": 1e-6}),

@@ -1,0 +1,127 @@
+//! Where forms wait to be compiled: a bounded number at once, clients in turns.
+//!
+//! Invariants: of those that wait, the client's is next whose turn is longest ago, so what one client
+//! asks for delays another by one form at most for each client that waits; those that are gone take
+//! no place.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use harmonic_types::ClientName;
+use tokio::sync::oneshot;
+
+use super::limits;
+
+/// A lane with its places.
+#[derive(Debug)]
+pub(super) struct Lane(Arc<Mutex<Queue>>);
+
+#[derive(Debug)]
+struct Queue {
+    free: usize,
+    /// What waits, by client; whose turn is next is first.
+    turns: VecDeque<Turn>,
+}
+
+#[derive(Debug)]
+struct Turn {
+    client: ClientName,
+    waiting: VecDeque<oneshot::Sender<Place>>,
+}
+
+/// A place in a lane, which is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Mutex<Queue>>);
+
+/// There is no room to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full {
+    /// How many wait: of the client, or of all.
+    pub(super) waiting: usize,
+    /// Whether it is the client's own share that is used up.
+    pub(super) own: bool,
+}
+
+impl Lane {
+    pub(super) fn new(at_once: usize) -> Self {
+        Self(Arc::new(Mutex::new(Queue { free: at_once, turns: VecDeque::new() })))
+    }
+
+    /// Waits for a place. Dropping the future gives up.
+    pub(super) async fn enter(&self, client: &ClientName) -> Result<Place, Full> {
+        let turn = {
+            let mut queue = lock(&self.0);
+            queue.forget_gone();
+            if queue.free > 0 {
+                queue.free -= 1;
+                return Ok(Place(Arc::clone(&self.0)));
+            }
+            queue.wait(client)?
+        };
+        // The sender is dropped with the queue alone, which this lane holds.
+        turn.await.map_err(|_| Full { waiting: 0, own: false })
+    }
+}
+
+impl Queue {
+    fn wait(&mut self, client: &ClientName) -> Result<oneshot::Receiver<Place>, Full> {
+        let all = self.turns.iter().map(|turn| turn.waiting.len()).sum();
+        if all >= limits::WAITING {
+            return Err(Full { waiting: all, own: false });
+        }
+        let at = self.turns.iter().position(|turn| turn.client == *client);
+        let at = at.unwrap_or_else(|| {
+            self.turns.push_back(Turn { client: client.clone(), waiting: VecDeque::new() });
+            self.turns.len() - 1
+        });
+        let waiting = &mut self.turns[at].waiting;
+        if waiting.len() >= limits::WAITING_OF_CLIENT {
+            return Err(Full { waiting: waiting.len(), own: true });
+        }
+        let (sender, receiver) = oneshot::channel();
+        waiting.push_back(sender);
+        Ok(receiver)
+    }
+
+    fn forget_gone(&mut self) {
+        for turn in &mut self.turns {
+            turn.waiting.retain(|waiting| !waiting.is_closed());
+        }
+        self.turns.retain(|turn| !turn.waiting.is_empty());
+    }
+
+    /// Whoever is next; its client's next turn is after all others'.
+    fn next(&mut self) -> Option<oneshot::Sender<Place>> {
+        self.forget_gone();
+        let mut turn = self.turns.pop_front()?;
+        let next = turn.waiting.pop_front();
+        if !turn.waiting.is_empty() {
+            self.turns.push_back(turn);
+        }
+        next
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let next = {
+            let mut queue = lock(&self.0);
+            let next = queue.next();
+            if next.is_none() {
+                queue.free += 1;
+            }
+            next
+        };
+        // One that goes away at this moment hands the place on, when it drops it.
+        if let Some(next) = next {
+            let _handed_on = next.send(Self(Arc::clone(&self.0)));
+        }
+    }
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
