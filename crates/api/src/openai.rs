@@ -45,5 +45,6 @@ pub use response::{
 pub(crate) use spellings::Spellings;
 pub use tools::{CallBody, CalledBody, ChoiceBody, FunctionBody, NameBody, ToolBody};
 pub(crate) use tools::{
-    FUNCTION, decode as decode_tools, encode as encode_tools, of_function, word as word_of_choice,
+    FUNCTION, decode as decode_tools, encode as encode_tools, of_function, strict as strict_tools,
+    word as word_of_choice,
 };

@@ -137,7 +137,9 @@ async fn collect(mut generation: Generation) -> Answer {
                 answer.usage = usage;
             }
             Event::ToolCall { .. } | Event::ToolArguments { .. } => panic!("no tools were given"),
-            Event::FormBroken { message } | Event::Failed { message } => panic!("the engine failed: {message}"),
+            Event::FormBroken { message } | Event::Failed { message } => {
+                panic!("the engine failed: {message}")
+            }
         }
     }
     assert!(answer.reason.is_some(), "every generation has an end");

@@ -246,9 +246,8 @@ impl Engine for Local {
                 // To measure a form may take longer than a runtime's thread should be held up.
                 let shared = Arc::clone(&shared);
                 let assemble = move || shared.assemble(request, rendered);
-                tokio::task::spawn_blocking(assemble).await.map_err(|error| Refused::FormsFailed {
-                    message: error.to_string(),
-                    retry_after: RETRY_FORM,
+                tokio::task::spawn_blocking(assemble).await.map_err(|error| {
+                    Refused::FormsFailed { message: error.to_string(), retry_after: RETRY_FORM }
                 })?
             } else {
                 shared.assemble(request, rendered)

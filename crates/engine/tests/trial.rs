@@ -49,7 +49,8 @@ async fn costly_forms_are_refused_by_their_trial() {
     let words: Vec<_> = (0..90)
         .map(|at| json!({"type": "string", "pattern": format!("^(.*a.{{{}}})*b{at}.*$", 20 + at)}))
         .collect();
-    let error = compiler(TRY).compile(schema(&json!({"allOf": words})), &ClientName::default()).await;
+    let error =
+        compiler(TRY).compile(schema(&json!({"allOf": words})), &ClientName::default()).await;
     let error = error.expect_err("costs too much").to_string();
     assert!(error.starts_with("the answer cannot be held to this schema"), "{error}");
 }
@@ -62,7 +63,10 @@ async fn large_forms_that_are_cheap_pass_their_trial() {
         "additionalProperties": false});
     compiler(TRY).compile(schema(&wide), &ClientName::default()).await.expect("wide, and cheap");
     let wrong = json!({"allOf": [wide, {"if": true}]});
-    let error = compiler(TRY).compile(schema(&wrong), &ClientName::default()).await.expect_err("no such keyword");
+    let error = compiler(TRY)
+        .compile(schema(&wrong), &ClientName::default())
+        .await
+        .expect_err("no such keyword");
     assert!(error.to_string().contains("Unimplemented keys: [\"if\"]"), "{error}");
 }
 

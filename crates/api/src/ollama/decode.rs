@@ -33,6 +33,7 @@ pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
         .enumerate()
         .map(|(index, message)| self::message(index, message, &mut open))
         .collect::<Result<_, _>>()?;
+    request.strict_tools = openai::strict_tools(body.tools.as_deref());
     request.prompt = Prompt::Chat { messages, tools: openai::decode_tools(body.tools)? };
     keep_alive(body.keep_alive.as_ref(), request.prompt.messages().is_empty())?;
     Ok(request)

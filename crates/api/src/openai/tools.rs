@@ -127,7 +127,7 @@ pub(crate) fn of_function(path: &str, kind: &str) -> Result<(), Invalid> {
 }
 
 /// Names of the tools that are strict.
-pub(super) fn strict(bodies: Option<&[ToolBody]>) -> Vec<String> {
+pub(crate) fn strict(bodies: Option<&[ToolBody]>) -> Vec<String> {
     let functions = bodies.into_iter().flatten().filter_map(|body| body.function.as_ref());
     let strict = functions.filter(|function| function.strict == Some(true));
     strict.map(|function| function.name.clone()).collect()

@@ -85,7 +85,9 @@ async fn collect(mut generation: Generation) -> Called {
                 called.pieces += 1;
             }
             Event::Finished { reason, .. } => called.reason = Some(reason),
-            Event::FormBroken { message } | Event::Failed { message } => panic!("the engine failed: {message}"),
+            Event::FormBroken { message } | Event::Failed { message } => {
+                panic!("the engine failed: {message}")
+            }
         }
     }
     called

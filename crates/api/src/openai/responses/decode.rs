@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::request::{ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, ToolBody};
 use crate::checks::{self, no_nul, within};
 use crate::invalid::Invalid;
-use crate::openai::{FUNCTION, Content, content_result, content_text, of_function, word_of_choice};
+use crate::openai::{Content, FUNCTION, content_result, content_text, of_function, word_of_choice};
 use crate::said::{Said, WordOr};
 use crate::tools;
 

@@ -84,13 +84,10 @@ impl Syntax {
     pub(crate) fn one(self, name: &str) -> (String, String) {
         let name_text = serde_json::Value::from(name);
         match self {
-            Self::Tagged | Self::Functions => (
-                format!("\n{{\"name\": {name_text}, \"arguments\": "),
-                format!("}}\n{TAG_END}"),
-            ),
-            Self::List => {
-                (format!("{{\"name\": {name_text}, \"arguments\": "), "}".to_owned())
+            Self::Tagged | Self::Functions => {
+                (format!("\n{{\"name\": {name_text}, \"arguments\": "), format!("}}\n{TAG_END}"))
             }
+            Self::List => (format!("{{\"name\": {name_text}, \"arguments\": "), "}".to_owned()),
             Self::Named => (format!("{name}{ARGUMENTS}"), String::new()),
             Self::Bare => (format!("{{\"name\": {name_text}, \"parameters\": "), "}".to_owned()),
         }

@@ -80,7 +80,8 @@ pub(super) fn measure(keys: &Map<String, Value>) -> Result<Option<Step>, Excess>
         Some(Value::Number(number)) => Some(number.clone()),
         _ => None,
     };
-    for (name, end) in [("minimum", 1.0), ("exclusiveMinimum", 1.0), ("maximum", -1.0), ("exclusiveMaximum", -1.0)]
+    for (name, end) in
+        [("minimum", 1.0), ("exclusiveMinimum", 1.0), ("maximum", -1.0), ("exclusiveMaximum", -1.0)]
     {
         let Some(number) = number(name) else { continue };
         let bound = number.as_f64().unwrap_or(f64::NAN);
@@ -96,7 +97,8 @@ pub(super) fn measure(keys: &Map<String, Value>) -> Result<Option<Step>, Excess>
     }
     let Some(step) = number("multipleOf") else { return Ok(None) };
     let known = step.as_f64().and_then(Step::of);
-    let expected = "a step between 0.00000001 and 400000000, a decimal fraction of at most 8 digits";
+    let expected =
+        "a step between 0.00000001 and 400000000, a decimal fraction of at most 8 digits";
     known.map(Some).ok_or_else(|| wrong("multipleOf", &step, expected))
 }
 

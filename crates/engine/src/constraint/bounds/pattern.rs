@@ -72,13 +72,19 @@ impl Counter {
     fn part(&mut self, ast: &Ast) -> Part {
         match ast {
             Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => Part { optional: 1 },
-            Ast::Dot(_) | Ast::Literal(_) | Ast::ClassUnicode(_) | Ast::ClassPerl(_)
+            Ast::Dot(_)
+            | Ast::Literal(_)
+            | Ast::ClassUnicode(_)
+            | Ast::ClassPerl(_)
             | Ast::ClassBracketed(_) => Part::NEEDED,
             Ast::Group(_) => self.parts.pop().unwrap_or(Part::NEEDED),
             Ast::Repetition(repetition) => {
                 let inner = self.parts.pop().unwrap_or(Part::NEEDED);
-                let optional =
-                    if may_be_none(&repetition.op.kind) { inner.optional.max(1) } else { inner.optional };
+                let optional = if may_be_none(&repetition.op.kind) {
+                    inner.optional.max(1)
+                } else {
+                    inner.optional
+                };
                 Part { optional }
             }
             Ast::Alternation(alternation) => {

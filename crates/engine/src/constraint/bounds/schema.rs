@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::productive::{Need, all_productive};
 use super::nodes::{Node, check_steps, depth_and_merged, refuse_loops};
+use super::productive::{Need, all_productive};
 use super::{Excess, Size, numbers, pattern};
 use crate::constraint::limits;
 

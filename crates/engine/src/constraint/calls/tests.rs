@@ -139,7 +139,12 @@ proptest! {
 
 /// What an answer of random tokens is that says `script` first and may call `tools` by itself, `weather`
 /// and `a.light` held to their schemas.
-fn free(syntax: &'static str, script: &str, parallel: bool, seed: u64) -> (String, Vec<(String, String)>, bool) {
+fn free(
+    syntax: &'static str,
+    script: &str,
+    parallel: bool,
+    seed: u64,
+) -> (String, Vec<(String, String)>, bool) {
     let vocabulary = Arc::new(Bytes(syntax));
     let grammars = Grammars::new("bytes", vocabulary.as_ref()).expect("a vocabulary");
     let chat = Chat::new(vocabulary).expect("a template");

@@ -104,7 +104,8 @@ fn wide_rules_and_keys() {
     let optional: serde_json::Map<String, Value> =
         (0..40).map(|at| (format!("p{at}"), json!({"type": "integer"}))).collect();
     goes_on(&schema(&json!({"type": "object", "properties": optional})));
-    let mut lark = "start: ".to_owned() + &(0..60).fold(String::new(), |all, at| format!("{all}r{at} "));
+    let mut lark =
+        "start: ".to_owned() + &(0..60).fold(String::new(), |all, at| format!("{all}r{at} "));
     lark.push('\n');
     for at in 0..60 {
         // Writing to a string cannot fail.

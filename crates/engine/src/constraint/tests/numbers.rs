@@ -61,7 +61,8 @@ fn numbers_that_cannot_be_held_are_refused_by_their_keyword() {
             assert!(refusal.contains(&named) && refusal.contains("expected"), "{of}: {refusal}");
         }
     }
-    let merged = json!({"allOf": [{"type": "integer", "multipleOf": 65537}, {"multipleOf": 65539}]});
+    let merged =
+        json!({"allOf": [{"type": "integer", "multipleOf": 65537}, {"multipleOf": 65539}]});
     let refusal = answer(&merged, 1).expect_err("a refusal");
     assert!(refusal.contains("invalid `multipleOf` of schemas that are merged"), "{refusal}");
 }
@@ -121,7 +122,9 @@ fn stated() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(|whole| json!(whole)),
         any::<u64>().prop_map(|whole| json!(whole)),
         (-1.0f64..1.0, -320i32..320).prop_map(|(part, ten)| json!(part * 10f64.powi(ten))),
-        any::<f64>().prop_filter("JSON has no other", |float| float.is_finite()).prop_map(|float| json!(float)),
+        any::<f64>()
+            .prop_filter("JSON has no other", |float| float.is_finite())
+            .prop_map(|float| json!(float)),
     ]
 }
 
