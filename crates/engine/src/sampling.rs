@@ -177,7 +177,7 @@ impl Sampler {
     /// number.
     pub fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
         if let Some(opening) = self.opening.take() {
-            return self.choose_opening(logits, opening);
+            return self.choose_opening(logits, &opening);
         }
         if self.constraint.is_some() && self.reasons() {
             return self.choose_reasoning(logits);
@@ -188,13 +188,13 @@ impl Sampler {
         // Only the first token may open the reasoning.
         let reasoning = self.reasoning.take();
         let opener = reasoning.as_ref().and_then(ReasoningTracker::opener);
-        let chosen = constraint.allowed().and_then(|mask| {
+        let chosen = constraint.allowed().map(|mask| {
             let with_opener = opener.map(|opener| mask.with(opener));
             let choice = self.choose_among(logits, Some(with_opener.as_ref().unwrap_or(mask)));
-            Ok(choice.unwrap_or_else(|| {
+            choice.unwrap_or_else(|| {
                 let reason = "the model gives none of the tokens a chance that the form allows";
                 Choice::failed(Failure::Model(reason.to_owned()))
-            }))
+            })
         });
         let choice = chosen.unwrap_or_else(|reason| Choice::failed(Failure::Form(reason)));
         match reasoning {
@@ -210,7 +210,7 @@ impl Sampler {
     }
 
     /// Chooses the token that follows before a call: any but one in which a call would begin.
-    fn choose_opening(&mut self, logits: &[f32], opening: CallTracker) -> Option<Choice> {
+    fn choose_opening(&mut self, logits: &[f32], opening: &CallTracker) -> Option<Choice> {
         let mut shunned = Vec::new();
         loop {
             self.shunned.clone_from(&shunned);

@@ -75,6 +75,7 @@ enum Place {
 
 /// Splits an answer into text and calls.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else of the answer")]
 pub(super) struct Calls {
     syntax: Syntax,
     /// Names of tools, and the schemas of their arguments.

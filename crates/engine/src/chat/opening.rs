@@ -79,13 +79,13 @@ impl CallTracker {
                         next.place = Place::Answer;
                     }
                 }
-                Place::Reasoning => match find(rest, CLOSE) {
-                    Some(at) => (next.place, rest) = (Place::Answer, &rest[at + CLOSE.len()..]),
-                    None => {
+                Place::Reasoning => {
+                    let Some(at) = find(rest, CLOSE) else {
                         next.tail = end(rest, CLOSE.len() - 1);
                         return Opening::No(next);
-                    }
-                },
+                    };
+                    (next.place, rest) = (Place::Answer, &rest[at + CLOSE.len()..]);
+                }
                 Place::Answer => return next.in_answer(rest),
             }
         }

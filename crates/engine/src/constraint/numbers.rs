@@ -140,26 +140,33 @@ fn bound_one(keys: &mut Map<String, Value>) {
 
 /// Cuts the bounds to what the compiler can compute with, towards the numbers that they leave.
 fn cut(keys: &mut Map<String, Value>) {
-    let ends: [(&str, fn(f64) -> f64); 4] = [
-        ("minimum", f64::next_up),
-        ("exclusiveMinimum", f64::next_up),
-        ("maximum", f64::next_down),
-        ("exclusiveMaximum", f64::next_down),
-    ];
-    for (name, inwards) in ends {
+    for (name, is_least) in [
+        ("minimum", true),
+        ("exclusiveMinimum", true),
+        ("maximum", false),
+        ("exclusiveMaximum", false),
+    ] {
         let Some(Value::Number(number)) = keys.get(name) else { continue };
         let Some(bound) = number.as_f64() else { continue };
-        let whole = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+        let integer = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
         // An integer that a float does not hold is a float that may lie outside of it.
-        let outside = whole.is_some_and(|whole| {
-            let float = bound as i128;
-            if name.ends_with("inimum") { float < whole } else { float > whole }
-        });
-        let held = if outside { inwards(bound) } else { bound }.clamp(-FARTHEST, FARTHEST);
+        let float = whole(bound);
+        let held = match integer {
+            Some(integer) if is_least && float < integer => bound.next_up(),
+            Some(integer) if !is_least && float > integer => bound.next_down(),
+            _ => bound,
+        };
+        let held = held.clamp(-FARTHEST, FARTHEST);
         if held.total_cmp(&bound).is_ne() {
             keys.insert(name.to_owned(), json!(held));
         }
     }
+}
+
+/// `float` without its fraction; beyond all integers of 64 bits it need not be exact.
+#[expect(clippy::cast_possible_truncation, reason = "it is compared with integers of 64 bits")]
+pub(super) fn whole(float: f64) -> i128 {
+    float as i128
 }
 
 /// Whether the bounds leave room for numbers of [`STEP`].

@@ -69,7 +69,7 @@ impl FormTrial {
         };
         tokio::join!(tell(stdin, &words, &source), listen);
         // It is over: it has closed its output, or is about to.
-        let _status = child.ended().await.map_err(unstarted)?;
+        child.ended().await.map_err(unstarted)?;
         match serde_json::from_slice(&said) {
             Ok(Verdict::Compiled) => Ok(()),
             Ok(Verdict::Failed { part, reason }) => Err(form.error(part, reason).into()),

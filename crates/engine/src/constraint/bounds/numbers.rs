@@ -7,7 +7,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::Excess;
-use crate::constraint::numbers::FARTHEST;
+use crate::constraint::numbers::{FARTHEST, whole};
 
 /// Most digits behind the point of a bound.
 const MOST_DECIMALS: usize = 18;
@@ -33,7 +33,8 @@ impl Step {
         if numerator > f64::from(u32::MAX) {
             return None;
         }
-        Self::reduced(numerator as u64, decimals).filter(|step| step.fits())
+        let numerator = u64::try_from(whole(numerator)).ok()?;
+        Self::reduced(numerator, decimals).filter(|step| step.fits())
     }
 
     fn reduced(mut numerator: u64, mut decimals: u32) -> Option<Self> {
@@ -48,7 +49,7 @@ impl Step {
     fn fits(self) -> bool {
         let digit = 10u64.checked_pow(self.decimals).and_then(|unit| unit.checked_mul(9));
         let most = digit.and_then(|digit| digit.checked_add(u64::from(self.numerator) * 10));
-        most.is_some_and(|most| most <= u64::from(u32::MAX))
+        most.is_some_and(|most| u32::try_from(most).is_ok())
     }
 
     /// The least step of which both are; `None` where the compiler cannot find or hold it.
@@ -121,9 +122,9 @@ pub(super) fn combine(steps: impl IntoIterator<Item = Step>) -> Result<(), Exces
 /// Refuses a number that is to be written literally and that a 64-bit float does not hold: another
 /// would be written instead.
 pub(super) fn literal(keyword: &str, number: &Number) -> Result<(), Excess> {
-    let whole = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
-    let exact = match (whole, number.as_f64()) {
-        (Some(whole), Some(float)) => whole == float as i128 && float.abs() <= FARTHEST,
+    let integer = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+    let exact = match (integer, number.as_f64()) {
+        (Some(exact), Some(float)) => exact == whole(float) && float.abs() <= FARTHEST,
         (None, Some(float)) => float.is_finite(),
         (_, None) => false,
     };

@@ -34,11 +34,11 @@ fn clients_take_turns() {
     let (greedy, other) = (ClientName::from("greedy"), ClientName::from("other"));
     let place = now(lane.enter(&greedy)).expect("a place");
     let mut many: Vec<Entering<'_>> = (0..5).map(|_| waits(&lane, &greedy)).collect();
-    let mut late = waits(&lane, &other);
+    let mut other_turn = waits(&lane, &other);
     drop(place);
     let Poll::Ready(Ok(place)) = poll(&mut many[0]) else { panic!("the first is next") };
     drop(place);
-    let Poll::Ready(Ok(place)) = poll(&mut late) else { panic!("the other client is next") };
+    let Poll::Ready(Ok(place)) = poll(&mut other_turn) else { panic!("the other client is next") };
     assert!(poll(&mut many[1]).is_pending());
     drop(place);
     assert!(poll(&mut many[1]).is_ready());

@@ -111,7 +111,8 @@ fn steps_that_can_be_held_are() {
     let refusal = answer(&json!({"type": "number", "multipleOf": 400_000_000}), 1);
     assert!(refusal.expect_err("a refusal").contains("a smaller `multipleOf`"));
     let merged = json!({"allOf": [{"type": "integer", "multipleOf": 4}, {"multipleOf": 6}]});
-    assert_eq!(number(&answer(&merged, 2).expect("an answer")) % 12.0, 0.0);
+    let text = answer(&merged, 2).expect("an answer");
+    assert!(text.parse::<i64>().is_ok_and(|value| value % 12 == 0), "{text}");
 }
 
 /// Any number that a schema may state, small and large, whole and not.
