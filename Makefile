@@ -100,6 +100,8 @@ test-real: ## run other people's programs (ollama, llm, Claude Code, Codex) over
 	$(CARGO) test --workspace --locked --test clients --no-run
 	$(TARGET)/debug/harmonic models pull smollm2:135m
 	$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
+	HARMONIC_TEMPLATES=$$(sh scripts/public-templates.sh) \
+		$(CARGO) test --workspace --locked --lib -- --ignored public_templates
 
 check: fmt clippy doc ## formatting, lints and documentation, warnings denied
 

@@ -2,11 +2,15 @@
 """Has a real llama-server apply chat templates to conversations, for the test that compares.
 
     apply-templates.py LLAMA-SERVER MODEL TEMPLATES OUT
+    apply-templates.py --digests OUT
 
 Writes OUT/NAME.json for each TEMPLATES/NAME.jinja: what the server makes of each conversation, or
-why it refuses. OUT/conversations.json says what was asked. Standard library only.
+why it refuses. OUT/conversations.json says what was asked. OUT/prompts.txt has a line for each
+prompt: the template, the conversation and a digest, with the day of the prompt left out; the second
+form writes it anew. The last two are kept beside the test. Standard library only.
 """
 
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -38,6 +42,25 @@ CALL = {
 }
 ASKED = {"role": "user", "content": "Is it warm in Köln?"}
 SYSTEM = {"role": "system", "content": "You are brief."}
+# What a template may read to learn whether to think. It is told explicitly: what a server assumes
+# where it is not told differs between servers.
+ON = {
+    "enable_thinking": True,
+    "thinking": True,
+    "reasoning": True,
+    "thinking_mode": "enabled",
+    "thinking_option": "on",
+}
+OFF = {
+    "enable_thinking": False,
+    "thinking": False,
+    "reasoning": False,
+    "thinking_mode": "disabled",
+    "thinking_option": "off",
+    "thinking_budget": 0,
+}
+# Words for no effort that templates know, and those for some.
+EFFORTS = ["none", "no_think", "minimal", "low", "medium", "high"]
 CONVERSATIONS = {
     "plain": {"messages": [ASKED]},
     "system": {"messages": [SYSTEM, ASKED]},
@@ -55,6 +78,18 @@ CONVERSATIONS = {
         "tools": [TOOL],
     },
 }
+for body in CONVERSATIONS.values():
+    body["chat_template_kwargs"] = ON
+CONVERSATIONS["off"] = {"messages": [ASKED], "chat_template_kwargs": OFF}
+for effort in EFFORTS:
+    for name, switches in [("off", OFF), ("on", ON)]:
+        named = {"reasoning_effort": effort, "reasoning_strength": effort, "thinking_effort": effort}
+        CONVERSATIONS[f"{name} {effort}"] = {
+            "messages": [ASKED],
+            "chat_template_kwargs": {**switches, **named},
+        }
+# Ways to write the day that templates use.
+DAYS = ["%d %b %Y", "%b %d %Y", "%Y-%m-%d", "%B %d, %Y", "%d %B %Y"]
 
 
 def post(path, body):
@@ -97,7 +132,28 @@ def applied(server, model, template):
         running.wait()
 
 
+def digest(prompt):
+    for day in DAYS:
+        prompt = prompt.replace(time.strftime(day), "DAY")
+    return hashlib.sha256(prompt.encode()).hexdigest()[:16]
+
+
+def write_digests(out):
+    asked = json.loads((out / "conversations.json").read_text())
+    lines = []
+    for path in sorted(out.glob("*.json")):
+        if path.stem == "conversations":
+            continue
+        answers = json.loads(path.read_text())
+        for name in asked["conversations"]:
+            if "prompt" in answers.get(name, {}):
+                lines.append(f"{path.stem}\t{name}\t{digest(answers[name]['prompt'])}\n")
+    (out / "prompts.txt").write_text("".join(lines))
+
+
 def main():
+    if sys.argv[1] == "--digests":
+        return write_digests(pathlib.Path(sys.argv[2]))
     server, model, templates, out = sys.argv[1:]
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -109,6 +165,7 @@ def main():
         (out / f"{template.stem}.json").write_text(text)
         print(template.stem, "refused" if "refused" in answers else "applied", flush=True)
     (out / "conversations.json").write_text(json.dumps(asked, ensure_ascii=False, indent=1))
+    write_digests(out)
 
 
 if __name__ == "__main__":

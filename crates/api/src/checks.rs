@@ -4,7 +4,7 @@
 
 use std::ops::RangeInclusive;
 
-use harmonic_types::{AgentName, Tokens};
+use harmonic_types::{AgentName, Effort, Tokens};
 use serde_json::Value;
 
 use crate::invalid::Invalid;
@@ -33,6 +33,16 @@ pub fn agent(mut model: String) -> Result<AgentName, Invalid> {
 /// Whether an effort to reason is one at all.
 pub(crate) fn thinks(effort: Option<&str>) -> Option<bool> {
     effort.map(|effort| !matches!(effort, "none" | "minimal"))
+}
+
+/// How hard an effort is, where it names one.
+pub(crate) fn effort(effort: Option<&str>) -> Option<Effort> {
+    match effort? {
+        "low" => Some(Effort::Low),
+        "medium" => Some(Effort::Medium),
+        "high" | "xhigh" | "max" => Some(Effort::High),
+        _ => None,
+    }
 }
 
 /// A value in `range`.

@@ -64,6 +64,12 @@ impl Ignored {
         self.note(entry.to_owned(), entry);
     }
 
+    /// Notes that the model thinks, although it is not to.
+    pub fn thinking(&mut self) {
+        let entry = "thinking (the model cannot be told not to)";
+        self.note(entry.to_owned(), entry);
+    }
+
     fn note(&mut self, pattern: String, entry: &str) {
         if self.seen.contains(&pattern) {
             return;

@@ -21,6 +21,7 @@ mod opening;
 mod reasoning;
 mod stop;
 mod template;
+mod thinks;
 mod tokenizer;
 mod tracker;
 mod vocabulary;
@@ -28,7 +29,7 @@ mod vocabulary;
 use std::sync::Arc;
 
 use harmonic_sched::Token;
-use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Tool, ToolChoice};
+use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Thinking, Tool, ToolChoice};
 
 pub(crate) use bounds::Bounds;
 pub use budget::Budget;
@@ -41,15 +42,17 @@ use markers::Markers;
 use marks::Marks;
 pub use opening::CallTracker;
 pub(crate) use opening::Opening;
+use reasoning::{Splitter, Style};
 use serde::de::IgnoredAny;
 pub use template::TemplateError;
 use template::{Scene, Template};
+pub use thinks::Thinks;
 use tokenizer::Tokenizer;
 pub(crate) use tracker::Reasoned;
 pub use tracker::ReasoningTracker;
 pub use vocabulary::{Ends, Special, Vocabulary};
 
-use crate::workers::{Cancelled, GivenUp};
+use crate::workers::GivenUp;
 
 /// A model's way of holding a conversation.
 pub struct Chat {
@@ -64,8 +67,8 @@ pub struct Chat {
     calls: Markers,
     /// Of a text.
     bounds: Bounds,
-    /// Whether the template tells the model not to reason when it is not to.
-    can_forgo_reasoning: bool,
+    /// How the model tells its reasoning from its answer, where it reasons.
+    reasoning: Option<&'static Style>,
 }
 
 /// A prompt ready to be computed.
@@ -95,30 +98,13 @@ impl Chat {
         let tokenizer = Tokenizer::new(Arc::clone(&vocabulary), specials)
             .map_err(|error| TemplateError::of_vocabulary(&error))?;
         let template = Template::new(vocabulary.as_ref())?;
-        let thinks = template.mentions(reasoning::OPEN);
-        let around = if thinks { reasoning::MARKERS.as_slice() } else { &[] };
+        let reasoning = Style::of(template.source());
+        let around = reasoning.map_or(&[][..], |style| style.markers);
         let thoughts = Markers::of(vocabulary.as_ref(), around.iter().copied());
         let around = around.iter().chain(template.syntax().markers());
         let calls = Markers::of(vocabulary.as_ref(), around.copied());
-        let messages = [Message::new(Role::User, "u")];
-        let (cancelled, plain) = (Cancelled::default(), Marks::default());
-        let [with, without] = [true, false].map(|thinking| {
-            let (cancelled, marks) = (&cancelled, &plain);
-            let scene = Scene { messages: &messages, tools: &[], thinking, cancelled, marks };
-            template.render(scene).ok()
-        });
-        let can_forgo_reasoning = with != without;
         let bounds = Bounds::of_vocabulary(vocabulary.ink());
-        Ok(Self {
-            vocabulary,
-            tokenizer,
-            marks,
-            template,
-            thoughts,
-            calls,
-            bounds,
-            can_forgo_reasoning,
-        })
+        Ok(Self { vocabulary, tokenizer, marks, template, thoughts, calls, bounds, reasoning })
     }
 
     /// The vocabulary.
@@ -138,14 +124,14 @@ impl Chat {
         &self,
         agent: &AgentSpec,
         prompt: &Prompt,
-        thinking: Option<bool>,
+        thinking: Option<Thinking>,
         choice: &ToolChoice,
         budget: &Budget,
     ) -> Result<Rendered, Refused> {
         let cancelled = &budget.cancelled;
         // Nobody reads it.
         let given_up = |GivenUp| Refused::Draining;
-        let thinking = thinking.unwrap_or(agent.thinking);
+        let thinking = thinking.unwrap_or(agent.thinking.into());
         let tools = callable(prompt, choice);
         for tool in tools {
             serde_json::from_str::<IgnoredAny>(&tool.parameters).map_err(|error| {
@@ -170,7 +156,7 @@ impl Chat {
             .map_err(|error| Refused::Invalid { message: error.to_string() })?;
         // Marks are no part of the prompt.
         budget.go_on(&agent.name, self.bounds.of_text(&marks::unmarked(&text)))?;
-        let reasoning_open = text.trim_end().ends_with(reasoning::OPEN);
+        let reasoning_open = self.reasoning.is_some_and(|style| style.is_open_in(&text));
         let tokens = self.tokenizer.tokens(&text, cancelled).map_err(given_up)?;
         Ok(Rendered { tokens, reasoning_open })
     }
@@ -196,8 +182,7 @@ impl Chat {
 
     /// A decoder for one answer, which may call `tools`.
     pub fn decoder(&self, stop: Vec<String>, reasoning_open: bool, tools: &[Tool]) -> Decoder {
-        let reasons = reasoning_open || self.template.mentions(reasoning::OPEN);
-        let reasoning = reasons.then(|| reasoning::Splitter::new(reasoning_open));
+        let reasoning = self.reasoning.map(|style| Splitter::new(style, reasoning_open));
         let calls = (!tools.is_empty()).then(|| Calls::new(self.template.syntax(), tools));
         let markers = if calls.is_some() { &self.calls } else { &self.thoughts };
         Decoder::new(Arc::clone(&self.vocabulary), markers.clone(), stop, reasoning, calls)
@@ -211,14 +196,14 @@ impl Chat {
         rendered: &Rendered,
         thinking: bool,
     ) -> Option<ReasoningTracker> {
+        let style = self.reasoning?;
         let (vocabulary, thoughts) = (Arc::clone(&self.vocabulary), self.thoughts.clone());
         if rendered.reasoning_open {
-            return Some(ReasoningTracker::inside(vocabulary, thoughts));
+            return Some(ReasoningTracker::inside(vocabulary, thoughts, style));
         }
         let may_reason = matches!(prompt, Prompt::Chat { .. })
-            && self.template.mentions(reasoning::OPEN)
-            && (thinking || !self.can_forgo_reasoning);
-        if may_reason { ReasoningTracker::before(vocabulary, thoughts) } else { None }
+            && (thinking || !self.template.can_forgo_thinking());
+        if may_reason { ReasoningTracker::before(vocabulary, thoughts, style) } else { None }
     }
 
     /// Follows an answer up to the first call that it makes by itself; `None` where a call begins
@@ -226,7 +211,7 @@ impl Chat {
     pub fn call_tracker(&self, reasoning_open: bool) -> Option<CallTracker> {
         let (syntax, vocabulary) = (self.template.syntax(), Arc::clone(&self.vocabulary));
         syntax.opener()?;
-        Some(CallTracker::new(vocabulary, self.calls.clone(), syntax, reasoning_open))
+        Some(CallTracker::new(vocabulary, self.calls.clone(), syntax, self.reasoning, reasoning_open))
     }
 
     /// What stands before the first call that the model has opened, between two, and after the last.

@@ -13,7 +13,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_sched::{AgentLoad, Job, Token};
-use harmonic_types::{AgentName, Event, Prompt, Refused, Request, RequestId, Tokens, ToolChoice};
+use harmonic_types::{
+    AgentName, Event, Prompt, Refused, Request, RequestId, Thinking, Tokens, ToolChoice,
+};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
 use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};
@@ -182,8 +184,12 @@ fn must_call(request: &Request) -> bool {
 
 /// Whether the model is to reason; `None` is as its agent does. A form is that of the answer: unless
 /// it is asked for, no reasoning comes before it.
-fn thinking(request: &Request) -> Option<bool> {
-    request.thinking.or(is_formed(request).then_some(false))
+fn thinking(request: &Request) -> Option<Thinking> {
+    match (request.thinking, request.effort) {
+        (Some(false), _) => Some(Thinking::Off),
+        (Some(true), effort) | (None, effort @ Some(_)) => Some(Thinking::On(effort)),
+        (None, None) => is_formed(request).then_some(Thinking::Off),
+    }
 }
 
 /// Why a request gets no slot, from why its form was not compiled.

@@ -15,6 +15,7 @@ use bytes::BytesMut;
 use futures::future::try_join_all;
 use harmonic_api::{AnswerWriter, Asked, Finish, Gathered, Heading, Invalid, total};
 use harmonic_engine::Generation;
+use harmonic_engine::chat::Thinks;
 use harmonic_types::{AgentName, ClientName, Event, Request, RequestId, ToolChoice, Usage};
 use tokio::time::Instant;
 use tracing::Span;
@@ -139,6 +140,9 @@ fn question<W>(
     let Request { tool_choice, strict_tools, .. } = &asked.request;
     if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !agent.engine.holds_calls() {
         asked.ignored.strict_tools();
+    }
+    if asked.request.thinking == Some(false) && agent.card.thinks == Thinks::Always {
+        asked.ignored.thinking();
     }
     let (name, streamed, ignored) = (agent.name.clone(), asked.streamed, asked.ignored.line());
     let checked = agent.engine.check(&asked.request);

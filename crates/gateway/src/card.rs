@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use harmonic_engine::chat::Thinks;
 use harmonic_types::{ModelShape, Sampling, Tokens};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,8 @@ pub struct AgentCard {
     pub sampling: Sampling,
     /// Whether a model that can think does so unless a request says otherwise.
     pub thinking: bool,
+    /// When the model thinks.
+    pub thinks: Thinks,
     /// Whether its weights lie in the memory of an accelerator.
     pub accelerated: bool,
     /// The weights; `None` where they are not known.
@@ -56,7 +59,7 @@ impl AgentCard {
     /// The digest of `agent`, whose card this is: sha256 in lower-case hex over all that defines
     /// its answers.
     pub(crate) fn digest(agent: &RosterAgent) -> String {
-        let Self { system, sampling, thinking, accelerated: _, weights } = &agent.card;
+        let Self { system, sampling, thinking, thinks: _, accelerated: _, weights } = &agent.card;
         let weights = weights.as_ref();
         let stored = weights.and_then(|weights| weights.digest.as_deref());
         let shape = weights.map(|weights| &weights.shape);
@@ -83,11 +86,9 @@ impl AgentCard {
         })
     }
 
-    /// Whether the model's template knows of thinking.
+    /// Whether the model can think.
     pub(crate) fn can_think(&self) -> bool {
-        let template = self.weights.as_ref().and_then(|weights| weights.template.as_deref());
-        let words = ["<think>", "enable_thinking", "reasoning_content"];
-        template.is_some_and(|template| words.iter().any(|word| template.contains(word)))
+        self.thinks != Thinks::Never
     }
 }
 

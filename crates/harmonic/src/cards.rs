@@ -1,6 +1,7 @@
 //! What clients may read of the agents of a plan: from the plan, and from what the header of the
 //! model's file or the catalog says of the weights.
 
+use harmonic_engine::chat::Thinks;
 use harmonic_gateway::{AgentCard, WeightsCard};
 use harmonic_models::catalog;
 use harmonic_models::gguf::{Header, shape};
@@ -11,12 +12,16 @@ const HOST: &str = "cpu";
 
 /// The card of `agent`, which `engine` serves.
 pub fn card(agent: &AgentPlan, engine: &EnginePlan) -> AgentCard {
+    let weights = weights(engine);
+    let template = weights.as_ref().and_then(|weights| weights.template.as_deref());
     AgentCard {
         system: agent.spec.system.clone(),
         sampling: agent.spec.sampling.clone(),
         thinking: agent.spec.thinking,
+        // A template that is not valid is the engine's to refuse.
+        thinks: template.and_then(|source| Thinks::of_template(source).ok()).unwrap_or_default(),
         accelerated: engine.kind != "sim" && !engine.device.starts_with(HOST),
-        weights: weights(engine),
+        weights,
     }
 }
 

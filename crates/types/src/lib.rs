@@ -24,6 +24,7 @@ pub mod sampling;
 pub mod sensors;
 pub mod setup;
 pub mod stack;
+pub mod thinking;
 pub mod units;
 
 pub use bench::{
@@ -49,4 +50,5 @@ pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};
 pub use setup::{Divergence, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison, Threads};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
+pub use thinking::{Effort, Thinking};
 pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

@@ -13,6 +13,7 @@ use crate::conversation::{Message, Prompt, ToolChoice};
 use crate::format::Format;
 use crate::sampling::SamplingOverrides;
 use crate::stack::AgentName;
+use crate::thinking::Effort;
 use crate::units::Tokens;
 
 /// Unique within a process.
@@ -73,6 +74,8 @@ pub struct Request {
     pub top_logprobs: Option<u8>,
     /// Whether to think; `None` is the agent's default.
     pub thinking: Option<bool>,
+    /// How hard to think, where it does; `None` is as the model does by itself.
+    pub effort: Option<Effort>,
 }
 
 impl Request {
@@ -95,6 +98,7 @@ impl Request {
             ignore_eos: false,
             top_logprobs: None,
             thinking: None,
+            effort: None,
         }
     }
 }

@@ -24,6 +24,7 @@ pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     options::decode(body.options, &mut request)?;
     request.format = format(body.format)?;
+    request.effort = checks::effort(body.think.as_ref().and_then(Value::as_str));
     request.thinking = think(body.think)?;
     request.top_logprobs = checks::top_logprobs(body.logprobs.unwrap_or(false), body.top_logprobs)?;
     let mut open = VecDeque::new();
@@ -52,6 +53,7 @@ pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, Inv
     checks::absent("context", body.context.as_ref(), ": send messages to /api/chat")?;
     options::decode(body.options, &mut request)?;
     request.format = format(body.format)?;
+    request.effort = checks::effort(body.think.as_ref().and_then(Value::as_str));
     request.thinking = think(body.think)?;
     request.top_logprobs = checks::top_logprobs(body.logprobs.unwrap_or(false), body.top_logprobs)?;
     let prompt = body.prompt.unwrap_or_default();

@@ -24,7 +24,7 @@ pub fn encode_chat(request: &Request) -> ChatBody {
         stream: None,
         format: format(request.format.as_ref()),
         options: options::encode(request),
-        think: request.thinking.map(Value::Bool),
+        think: think(request),
         logprobs: request.top_logprobs.map(|_| true),
         top_logprobs: request.top_logprobs.map(u32::from),
         keep_alive: None,
@@ -52,10 +52,17 @@ pub fn encode_generate(request: &Request) -> GenerateBody {
         raw,
         format: format(request.format.as_ref()),
         options: options::encode(request),
-        think: request.thinking.map(Value::Bool),
+        think: think(request),
         logprobs: request.top_logprobs.map(|_| true),
         top_logprobs: request.top_logprobs.map(u32::from),
         ..GenerateBody::default()
+    }
+}
+
+fn think(request: &Request) -> Option<Value> {
+    match (request.thinking?, request.effort) {
+        (true, Some(effort)) => Some(effort.as_str().into()),
+        (thinks, _) => Some(thinks.into()),
     }
 }
 

@@ -84,6 +84,7 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
             .chat_template_kwargs
             .and_then(|arguments| arguments.enable_thinking)
             .or(checks::thinks(body.reasoning_effort.as_deref())),
+        effort: checks::effort(body.reasoning_effort.as_deref()),
     })
 }
 

@@ -44,6 +44,7 @@ pub fn encode(request: &Request) -> ChatRequest {
         chat_template_kwargs: request
             .thinking
             .map(|think| TemplateArguments { enable_thinking: Some(think) }),
+        reasoning_effort: request.effort.map(|effort| effort.as_str().to_owned()),
         ..ChatRequest::default()
     }
 }

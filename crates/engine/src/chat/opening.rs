@@ -6,7 +6,7 @@ use harmonic_sched::Token;
 
 use super::calls::Syntax;
 use super::markers::Markers;
-use super::reasoning::{CLOSE, OPEN};
+use super::reasoning::Style;
 use super::vocabulary::Vocabulary;
 
 /// Follows the tokens of one answer up to its first call.
@@ -15,6 +15,8 @@ pub struct CallTracker {
     vocabulary: Arc<dyn Vocabulary>,
     markers: Markers,
     syntax: Syntax,
+    /// How reasoning is told from the answer; `None` where the model does not reason.
+    style: Option<&'static Style>,
     place: Place,
     /// The end of what was written, in which what comes next may begin.
     tail: Vec<u8>,
@@ -51,10 +53,11 @@ impl CallTracker {
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
         syntax: Syntax,
+        style: Option<&'static Style>,
         reasoning_open: bool,
     ) -> Self {
         let place = if reasoning_open { Place::Reasoning } else { Place::Start };
-        Self { vocabulary, markers, syntax, place, tail: Vec::new() }
+        Self { vocabulary, markers, syntax, style, place, tail: Vec::new() }
     }
 
     /// What `token` does, which comes next.
@@ -66,13 +69,14 @@ impl CallTracker {
         }
         let mut next = self.clone();
         let mut rest = written.as_slice();
+        let Some(style) = self.style else { return next.in_answer(rest) };
         loop {
             match next.place {
                 Place::Start => {
                     let begun = rest.trim_ascii_start();
-                    if let Some(after) = begun.strip_prefix(OPEN.as_bytes()) {
+                    if let Some(after) = begun.strip_prefix(style.open.as_bytes()) {
                         (next.place, rest) = (Place::Reasoning, after);
-                    } else if OPEN.as_bytes().starts_with(begun) {
+                    } else if style.open.as_bytes().starts_with(begun) {
                         next.tail = begun.to_vec();
                         return Opening::No(next);
                     } else {
@@ -80,11 +84,11 @@ impl CallTracker {
                     }
                 }
                 Place::Reasoning => {
-                    let Some(at) = find(rest, CLOSE) else {
-                        next.tail = end(rest, CLOSE.len() - 1);
+                    let Some(at) = find(rest, style.close) else {
+                        next.tail = end(rest, style.close.len() - 1);
                         return Opening::No(next);
                     };
-                    (next.place, rest) = (Place::Answer, &rest[at + CLOSE.len()..]);
+                    (next.place, rest) = (Place::Answer, &rest[at + style.close.len()..]);
                 }
                 Place::Answer => return next.in_answer(rest),
             }

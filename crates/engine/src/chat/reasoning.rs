@@ -1,13 +1,77 @@
-//! Reasoning that a model writes between `<think>` and `</think>`, kept apart from the answer.
+//! Reasoning that a model writes before its answer, kept apart from it.
+//!
+//! Owns: the texts that public models write around their reasoning. Which of them a model uses is
+//! read from its template.
 
 use super::stop::overlap;
 
-/// Opens the reasoning.
-pub(super) const OPEN: &str = "<think>";
-/// Closes it.
-pub(super) const CLOSE: &str = "</think>";
-/// Both.
-pub(super) const MARKERS: [&str; 2] = [OPEN, CLOSE];
+/// How a model tells its reasoning from its answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Style {
+    /// What opens the reasoning.
+    pub(super) open: &'static str,
+    /// The first token of it, where it is none by itself.
+    pub(super) opener: &'static str,
+    /// What closes it.
+    pub(super) close: &'static str,
+    /// What stands before `close`, where the reasoning is a message of its own; then an answer
+    /// without reasoning starts with `close` as well.
+    joint: Option<&'static str>,
+    /// What of these may be control tokens.
+    pub(super) markers: &'static [&'static str],
+}
+
+/// A style with one marker at each end.
+macro_rules! between {
+    ($open:literal, $close:literal) => {
+        Style { open: $open, opener: $open, close: $close, joint: None, markers: &[$open, $close] }
+    };
+}
+
+/// The styles of public models.
+const STYLES: [Style; 9] = [
+    Style {
+        open: "<|channel|>analysis<|message|>",
+        opener: "<|channel|>",
+        close: "<|channel|>final<|message|>",
+        joint: Some("<|end|><|start|>assistant"),
+        markers: &["<|channel|>", "<|message|>", "<|end|>", "<|start|>"],
+    },
+    Style {
+        open: "<|channel>thought\n",
+        opener: "<|channel>",
+        close: "<channel|>",
+        joint: None,
+        markers: &["<|channel>", "<channel|>"],
+    },
+    between!("<|START_THINKING|>", "<|END_THINKING|>"),
+    between!("[THINK]", "[/THINK]"),
+    between!("<seed:think>", "</seed:think>"),
+    between!("<mm:think>", "</mm:think>"),
+    between!("<|inner_prefix|>", "<|inner_suffix|>"),
+    between!("<think>", "</think>"),
+    between!("<thinking>", "</thinking>"),
+];
+
+impl Style {
+    /// The one whose opening `template` mentions.
+    pub(super) fn of(template: &str) -> Option<&'static Self> {
+        // As it stands in the source of a template.
+        let mentions = |open: &str| template.contains(open.trim_end());
+        STYLES.iter().find(|style| mentions(style.open))
+    }
+
+    /// Whether the model goes on inside its reasoning after `prompt`.
+    pub(super) fn is_open_in(&self, prompt: &str) -> bool {
+        prompt.trim_end().ends_with(self.open.trim_end())
+    }
+
+    /// `thoughts` without what stands between them and the answer.
+    fn trimmed<'a>(&self, thoughts: &'a str) -> &'a str {
+        let joint = self.joint.unwrap_or_default();
+        thoughts.strip_suffix(joint).unwrap_or(thoughts)
+    }
+}
 
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
@@ -22,6 +86,7 @@ enum Place {
 /// Splits text into reasoning and answer.
 #[derive(Debug)]
 pub(super) struct Splitter {
+    style: &'static Style,
     place: Place,
     held: String,
 }
@@ -35,9 +100,9 @@ pub(super) struct Split {
 
 impl Splitter {
     /// `open`: the text starts inside the reasoning.
-    pub(super) fn new(open: bool) -> Self {
+    pub(super) fn new(style: &'static Style, open: bool) -> Self {
         let place = if open { Place::Reasoning } else { Place::Start };
-        Self { place, held: String::new() }
+        Self { style, place, held: String::new() }
     }
 
     pub(super) fn push(&mut self, text: &str) -> Split {
@@ -47,22 +112,30 @@ impl Splitter {
             match self.place {
                 Place::Start => {
                     let trimmed = self.held.trim_start();
-                    if let Some(rest) = trimmed.strip_prefix(OPEN) {
+                    let direct = self.style.joint.map(|_| self.style.close);
+                    let may_become = |text: &str| text.starts_with(trimmed);
+                    if let Some(rest) = trimmed.strip_prefix(self.style.open) {
                         self.held = rest.to_owned();
                         self.place = Place::Reasoning;
-                    } else if OPEN.starts_with(trimmed) {
+                    } else if let Some(rest) = direct.and_then(|text| trimmed.strip_prefix(text)) {
+                        self.held = rest.to_owned();
+                        self.place = Place::Between;
+                    } else if may_become(self.style.open) || direct.is_some_and(may_become) {
                         return split;
                     } else {
                         self.place = Place::Answer;
                     }
                 }
                 Place::Reasoning => {
-                    if let Some(at) = self.held.find(CLOSE) {
-                        split.reasoning.push_str(&self.held[..at]);
-                        self.held.drain(..at + CLOSE.len());
+                    let close = self.style.close;
+                    if let Some(at) = self.held.find(close) {
+                        split.reasoning.push_str(self.style.trimmed(&self.held[..at]));
+                        self.held.drain(..at + close.len());
                         self.place = Place::Between;
                     } else {
-                        let keep = self.held.len() - overlap(&self.held, CLOSE);
+                        let end = self.style.joint.unwrap_or_default().to_owned() + close;
+                        let held = overlap(&self.held, &end).max(overlap(&self.held, close));
+                        let keep = self.held.len() - held;
                         split.reasoning.extend(self.held.drain(..keep));
                         return split;
                     }
@@ -86,7 +159,9 @@ impl Splitter {
     pub(super) fn finish(&mut self) -> Split {
         let held = std::mem::take(&mut self.held);
         match self.place {
-            Place::Reasoning => Split { reasoning: held, answer: String::new() },
+            Place::Reasoning => {
+                Split { reasoning: self.style.trimmed(&held).to_owned(), answer: String::new() }
+            }
             _ => Split { reasoning: String::new(), answer: held },
         }
     }

@@ -11,17 +11,21 @@ mod budget;
 mod environment;
 mod guards;
 mod json;
+mod lists;
 mod methods;
 mod seen;
 mod slices;
 mod source;
+mod switches;
+mod tags;
 #[cfg(test)]
 mod tests;
+mod trials;
 mod values;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use harmonic_types::{Message, Role, Tool, ToolCall};
+use harmonic_types::{Message, Role, Thinking, Tool};
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, Value, context};
 
@@ -32,6 +36,7 @@ use super::vocabulary::Vocabulary;
 use crate::workers::Cancelled;
 use budget::{Bounded, Limits};
 pub(super) use json::json_text;
+use switches::{Switches, Told};
 use values::{Wishes, message_values};
 pub(super) use values::{object as arguments_object, tool_value};
 
@@ -81,6 +86,7 @@ pub(super) struct Template {
     takes_system: bool,
     tools: Tools,
     wishes: Wishes,
+    switches: Switches,
 }
 
 /// What is rendered.
@@ -89,7 +95,7 @@ pub(super) struct Scene<'a> {
     pub(super) messages: &'a [Message],
     /// Tools to show.
     pub(super) tools: &'a [Tool],
-    pub(super) thinking: bool,
+    pub(super) thinking: Thinking,
     /// Ends the rendering.
     pub(super) cancelled: &'a Cancelled,
     /// Marks what a client wrote.
@@ -99,108 +105,35 @@ pub(super) struct Scene<'a> {
 impl Template {
     pub(super) fn new(vocabulary: &dyn Vocabulary) -> Result<Self, TemplateError> {
         let source = vocabulary.chat_template();
+        Self::of_source(source, vocabulary.bos_text(), vocabulary.eos_text())
+    }
+
+    /// The template `source` of a model whose texts begin with `bos` and end with `eos`.
+    pub(super) fn of_source(
+        source: Option<String>,
+        bos: String,
+        eos: String,
+    ) -> Result<Self, TemplateError> {
+        let compiled = source.clone().map(environment::environment).transpose()?;
+        let (jinja, names) = compiled.unzip();
         let mut template = Self {
-            jinja: source.clone().map(environment::environment).transpose()?,
+            jinja,
             source: source.unwrap_or_default(),
-            bos: vocabulary.bos_text(),
-            eos: vocabulary.eos_text(),
+            bos,
+            eos,
             takes_system: true,
             tools: Tools::Described,
             wishes: Wishes::default(),
+            switches: Switches::default(),
         };
         template.try_question()?;
+        template.switches = template.try_switches(&names.unwrap_or_default());
         if let Some(syntax) = Syntax::of(&template.source)
             && let Some(wishes) = template.shows_tools(Some(syntax))
         {
             (template.tools, template.wishes) = (Tools::Shown(syntax), wishes);
         }
         Ok(template)
-    }
-
-    /// Finds out how the template takes a question, with instructions before it or without.
-    fn try_question(&mut self) -> Result<(), TemplateError> {
-        let messages =
-            [Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
-        let (cancelled, marks) = (Cancelled::default(), Marks::default());
-        let scene = Scene {
-            messages: &messages,
-            tools: &[],
-            thinking: false,
-            cancelled: &cancelled,
-            marks: &marks,
-        };
-        let shows = |text: &String| text.contains("probe_question");
-        let mut asked = Vec::new();
-        for (parts, takes_system) in [(false, true), (false, false), (true, true), (true, false)] {
-            (self.wishes.parts, self.takes_system) = (parts, takes_system);
-            let text = self.render(scene);
-            if text.as_ref().is_ok_and(shows) {
-                return Ok(());
-            }
-            asked.push((takes_system, text));
-        }
-        // One that shows nothing of a question, and takes it all the same.
-        self.wishes.parts = false;
-        let mut plain = asked.into_iter().take(2);
-        let taken = plain.find_map(|(takes_system, text)| match text {
-            Ok(_) => Some(Ok(takes_system)),
-            Err(error) if !takes_system => Some(Err(error)),
-            Err(_) => None,
-        });
-        match taken {
-            Some(Err(error)) => Err(TemplateError { action: "refuses a plain question", ..error }),
-            Some(Ok(takes_system)) => {
-                self.takes_system = takes_system;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// What it wants of calls, if a tool, a call of it and its result are all to be seen in what the
-    /// template makes of them.
-    fn shows_tools(&self, syntax: Option<Syntax>) -> Option<Wishes> {
-        let tool = Tool {
-            name: "probe_tool".to_owned(),
-            description: Some("probes".to_owned()),
-            parameters: r#"{"type":"object","properties":{"probe_key":{"type":"string"}}}"#
-                .to_owned(),
-        };
-        let call = ToolCall {
-            id: "000000000".to_owned(),
-            name: tool.name.clone(),
-            arguments: r#"{"probe_key":"probe_value"}"#.to_owned(),
-        };
-        let tool_call_id = Some(call.id.clone());
-        let messages = [
-            Message::new(Role::User, "u"),
-            Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") },
-            Message { tool_call_id, ..Message::new(Role::Tool, "probe_result") },
-        ];
-        let mut wishes = Wishes {
-            short_ids: matches!(syntax, Some(Syntax::List | Syntax::Named)),
-            ..self.wishes
-        };
-        let (cancelled, marks) = (Cancelled::default(), Marks::default());
-        for text_arguments in [false, true] {
-            wishes.text_arguments = text_arguments;
-            let shows = |messages, wanted: &[&str]| {
-                let scene = Scene {
-                    messages,
-                    tools: std::slice::from_ref(&tool),
-                    thinking: false,
-                    cancelled: &cancelled,
-                    marks: &marks,
-                };
-                self.run(scene, wishes).is_ok_and(|text| wanted.iter().all(|w| text.contains(w)))
-            };
-            if shows(&messages[..1], &["probe_tool", "probe_key"])
-                && shows(&messages, &["probe_tool", "probe_value", "probe_result"])
-            {
-                return Some(wishes);
-            }
-        }
-        None
     }
 
     /// How the model writes calls.
@@ -211,8 +144,13 @@ impl Template {
         }
     }
 
-    pub(super) fn mentions(&self, text: &str) -> bool {
-        self.source.contains(text)
+    /// Whether the model can be told not to think.
+    pub(super) fn can_forgo_thinking(&self) -> bool {
+        self.switches.can_forgo
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
     /// The conversation as text, up to where the answer starts. What a client wrote is marked in it.
@@ -241,6 +179,17 @@ impl Template {
     }
 
     fn run(&self, scene: Scene<'_>, wishes: Wishes) -> Result<String, TemplateError> {
+        let messages = message_values(scene.messages, wishes, scene.marks);
+        self.run_values(scene, messages, self.switches.told(scene.thinking))
+    }
+
+    /// `scene` with its messages as `messages`.
+    fn run_values(
+        &self,
+        scene: Scene<'_>,
+        messages: Vec<serde_json::Value>,
+        told: Told,
+    ) -> Result<String, TemplateError> {
         let refused = |error: &Error| TemplateError::new("refuses this conversation", error);
         let Some(jinja) = &self.jinja else {
             let texts: Vec<&str> = scene.messages.iter().map(|m| m.content.as_str()).collect();
@@ -252,16 +201,15 @@ impl Template {
         let tools: Vec<_> = scene.tools.iter().map(|tool| tool_value(tool, scene.marks)).collect();
         // As in Hugging Face's: no tools are `none`, which some templates ask for.
         let tools = (!tools.is_empty()).then(|| Value::from(Serde(tools)));
-        let messages = message_values(scene.messages, wishes, scene.marks);
         let context = context! {
             messages => Value::from(Serde(messages)),
             tools => tools.unwrap_or_else(|| Value::from(())),
             add_generation_prompt => true,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
-            enable_thinking => scene.thinking,
             // Llama's, which have no clock; llama-server tells them as well.
             date_string => environment::strftime_now("%d %b %Y").map_err(|error| refused(&error))?,
+            ..Value::from(told)
         };
         let render = || {
             let mut written = Bounded::default();

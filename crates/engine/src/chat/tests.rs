@@ -2,6 +2,7 @@
 
 mod forged;
 mod hostile;
+mod reasoning;
 mod tools;
 
 use std::sync::Arc;
@@ -213,9 +214,15 @@ fn reasoning_is_kept_apart() {
     assert_eq!(split("<thin", false), pair("", "<thin"));
     assert_eq!(split("no tag <think>", false), pair("", "no tag <think>"));
     assert!(
-        chat.render(&agent(), &prompt(&[]), Some(true), &ToolChoice::Auto, &Budget::default())
-            .unwrap()
-            .reasoning_open
+        chat.render(
+            &agent(),
+            &prompt(&[]),
+            Some(true.into()),
+            &ToolChoice::Auto,
+            &Budget::default()
+        )
+        .unwrap()
+        .reasoning_open
     );
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use harmonic_sched::Token;
 
 use super::markers::Markers;
-use super::reasoning::{CLOSE, OPEN};
+use super::reasoning::Style;
 use super::vocabulary::Vocabulary;
 
 /// Follows the tokens of one answer through its reasoning.
@@ -14,6 +14,7 @@ use super::vocabulary::Vocabulary;
 pub struct ReasoningTracker {
     vocabulary: Arc<dyn Vocabulary>,
     markers: Markers,
+    style: &'static Style,
     /// The token that opens the reasoning, while it may still be opened.
     opener: Option<Token>,
     /// The end of what was written, in which the end of the reasoning may begin.
@@ -39,21 +40,30 @@ impl std::fmt::Debug for ReasoningTracker {
 
 impl ReasoningTracker {
     /// Of an answer that begins inside its reasoning.
-    pub(super) fn inside(vocabulary: Arc<dyn Vocabulary>, markers: Markers) -> Self {
-        Self { vocabulary, markers, opener: None, tail: Vec::new() }
+    pub(super) fn inside(
+        vocabulary: Arc<dyn Vocabulary>,
+        markers: Markers,
+        style: &'static Style,
+    ) -> Self {
+        Self { vocabulary, markers, style, opener: None, tail: Vec::new() }
     }
 
     /// Of an answer that may begin with reasoning; `None` where no single token opens it.
-    pub(super) fn before(vocabulary: Arc<dyn Vocabulary>, markers: Markers) -> Option<Self> {
-        let special = vocabulary.specials().into_iter().find(|special| special.text == OPEN);
+    pub(super) fn before(
+        vocabulary: Arc<dyn Vocabulary>,
+        markers: Markers,
+        style: &'static Style,
+    ) -> Option<Self> {
+        let text = style.opener;
+        let special = vocabulary.specials().into_iter().find(|special| special.text == text);
         let opener = match special {
             Some(special) => special.token,
-            None => match vocabulary.tokenize(OPEN).as_slice() {
+            None => match vocabulary.tokenize(text).as_slice() {
                 [only] => *only,
                 _ => return None,
             },
         };
-        Some(Self { vocabulary, markers, opener: Some(opener), tail: Vec::new() })
+        Some(Self { vocabulary, markers, style, opener: Some(opener), tail: Vec::new() })
     }
 
     /// The token that opens the reasoning, while it may still be opened.
@@ -69,7 +79,7 @@ impl ReasoningTracker {
     /// What `token` does, which comes next.
     pub(crate) fn after(&self, token: Token) -> Reasoned {
         let written = self.with(token);
-        let close = CLOSE.as_bytes();
+        let close = self.style.close.as_bytes();
         match written.windows(close.len()).position(|window| window == close) {
             None => Reasoned::On,
             Some(at) if written[at + close.len()..].trim_ascii().is_empty() => Reasoned::Over,
@@ -79,11 +89,11 @@ impl ReasoningTracker {
 
     /// Goes on with `token`.
     pub(crate) fn take(&mut self, token: Token) {
-        if self.opener.take().is_none() {
-            let written = self.with(token);
-            let keep = written.len().min(CLOSE.len() - 1);
-            self.tail = written[written.len() - keep..].to_vec();
-        }
+        self.opener = None;
+        // What opens a channel may be the start of what closes the reasoning.
+        let written = self.with(token);
+        let keep = written.len().min(self.style.close.len() - 1);
+        self.tail = written[written.len() - keep..].to_vec();
     }
 
     fn with(&self, token: Token) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use harmonic_sched::Token;
-use harmonic_types::{AgentSpec, Refused, Request, Tool, ToolChoice};
+use harmonic_types::{AgentSpec, Refused, Request, Thinking, Tool, ToolChoice};
 
 use super::Shared;
 use crate::chat::{CallTracker, Rendered, callable};
@@ -40,7 +40,7 @@ impl Shared {
         rendered: &Rendered,
     ) -> Result<Option<(Form, Before)>, Refused> {
         let reasoning = || {
-            let told = super::thinking(request) == Some(true);
+            let told = matches!(super::thinking(request), Some(Thinking::On(_)));
             Before::Reasoning(self.chat.reasoning_tracker(&request.prompt, rendered, told))
         };
         let (form, before) = match (self.must_call(request)?, &request.format) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use harmonic_engine::Engine;
+use harmonic_engine::chat::Thinks;
 use harmonic_gateway::{AgentCard, Config, Roster, RosterAgent, WeightsCard};
 use harmonic_models::catalog;
 use harmonic_types::{FinishReason, Tokens};
@@ -23,6 +24,7 @@ fn agent(name: &str, system: &str, engine: &Arc<Scripted>) -> RosterAgent {
         context: Tokens(2048),
         card: AgentCard {
             system: system.to_owned(),
+            thinks: Thinks::Always,
             weights: Some(WeightsCard {
                 digest: Some("ab".repeat(32)),
                 shape,
@@ -152,6 +154,32 @@ async fn what_is_not_heeded_is_said_in_a_header_and_nothing_else_is() {
     assert_eq!(header(&said).as_deref(), Some("tools[1] (web_search), tools[2] (namespace)"));
     let told = json_of(said).await;
     assert_eq!(told["tools"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn that_a_model_thinks_all_the_same_is_said_in_every_dialect() {
+    let engine = Scripted::new(Script::Say(vec![finished(FinishReason::Stop)]));
+    let roster = Roster::new(vec![agent("coder", "", &engine)]).expect("unique");
+    let served = Served::offering(roster, Config::default()).await;
+    let hi = json!([{"role": "user", "content": "hi"}]);
+    let chat = |field: &str, value: Value| json!({"model": "coder", "messages": hi, field: value});
+    let cases = [
+        ("/v1/chat/completions", chat("reasoning_effort", json!("none")), true),
+        ("/v1/chat/completions", chat("reasoning_effort", json!("low")), false),
+        ("/api/chat", chat("think", json!(false)), true),
+        ("/api/chat", chat("think", json!(true)), false),
+        (
+            "/v1/responses",
+            json!({"model": "coder", "input": "hi", "reasoning": {"effort": "minimal"}}),
+            true,
+        ),
+    ];
+    for (path, body, is_said) in cases {
+        let response = served.post_to(path, body.to_string()).await;
+        let header = response.headers().get("x-harmonic-ignored");
+        let said = is_said.then_some("thinking (the model cannot be told not to)");
+        assert_eq!(header.and_then(|value| value.to_str().ok()), said, "{path} {body}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use harmonic_types::{
 };
 use serde_json::Value;
 
-use super::request::{ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, ToolBody};
+use super::request::{ChoiceBody, FormatBody, ItemBody, ResponsesBody, ToolBody};
 use crate::checks::{self, no_nul, within};
 use crate::invalid::Invalid;
 use crate::openai::{Content, FUNCTION, content_result, content_text, of_function, word_of_choice};
@@ -49,7 +49,9 @@ pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
     let included = body.include.iter().flatten().any(|wanted| wanted == LOGPROBS);
     let rivals = body.top_logprobs.or(included.then_some(0));
     request.top_logprobs = checks::rivals("top_logprobs", rivals)?;
-    request.thinking = thinking(body.reasoning);
+    let effort = body.reasoning.and_then(|reasoning| reasoning.effort);
+    request.thinking = checks::thinks(effort.as_deref());
+    request.effort = checks::effort(effort.as_deref());
     request.format = format(body.text.and_then(|text| text.format))?;
     let functions = body.tools.iter().flatten().filter(|tool| tool.kind == FUNCTION);
     let strict = functions.filter(|tool| tool.strict == Some(true));
@@ -199,10 +201,6 @@ fn choice(body: Option<WordOr<ChoiceBody>>, of: &[Tool]) -> Result<ToolChoice, I
         }
     };
     tools::choice(choice, of)
-}
-
-fn thinking(body: Option<ReasoningBody>) -> Option<bool> {
-    checks::thinks(body.and_then(|body| body.effort).as_deref())
 }
 
 fn format(body: Option<FormatBody>) -> Result<Option<Format>, Invalid> {

@@ -3,7 +3,7 @@
 //! What the dialect has no word for (seeds, stop strings, penalties, grammars) is left out, and two
 //! messages of the assistant in a row become one.
 
-use harmonic_types::{Format, Message, Prompt, Request, Role, Tool, ToolChoice};
+use harmonic_types::{Effort, Format, Message, Prompt, Request, Role, Tool, ToolChoice};
 
 use super::decode::LOGPROBS;
 use super::request::{
@@ -38,7 +38,8 @@ pub fn encode(request: &Request) -> ResponsesBody {
         top_logprobs: request.top_logprobs.map(u32::from),
         include: request.top_logprobs.map(|_| vec![LOGPROBS.to_owned()]),
         reasoning: request.thinking.map(|think| {
-            let effort = if think { "medium" } else { "none" };
+            let effort = request.effort.unwrap_or(Effort::Medium).as_str();
+            let effort = if think { effort } else { "none" };
             ReasoningBody { effort: Some(effort.to_owned()) }
         }),
         ..ResponsesBody::default()

@@ -1,10 +1,12 @@
 //! The environment that Hugging Face's `apply_chat_template` gives a template.
 
+use std::collections::HashSet;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use super::{NAME, TemplateError, guards, json, methods, source};
+use super::{NAME, TemplateError, guards, json, lists, methods, source};
 
 /// Stack of the thread that compiles a template: compiling recurses over what a tag holds, of which
 /// there is a limit, and an `elif` over the rest of its block, of which 256 KiB are the limit.
@@ -12,12 +14,15 @@ const STACK_BYTES: usize = 256 << 20;
 /// Calls of macros within macros, each of which counts four.
 const DEPTH: usize = 200;
 
-/// A template, compiled.
+/// A compiled template with the names that it reads.
+type Compiled = (Environment<'static>, HashSet<String>);
+
+/// A template, compiled, and the names that it reads.
 ///
 /// # Errors
 /// When it is not valid or beyond a limit.
-pub(super) fn environment(source: String) -> Result<Environment<'static>, TemplateError> {
-    let apart = |work: Box<dyn FnOnce() -> Result<Environment<'static>, Error> + Send>| {
+pub(super) fn environment(source: String) -> Result<Compiled, TemplateError> {
+    let apart = |work: Box<dyn FnOnce() -> Result<Compiled, Error> + Send>| {
         let thread = std::thread::Builder::new().name("template".to_owned());
         thread.stack_size(STACK_BYTES).spawn(work).map_err(|error| error.to_string())
     };
@@ -27,14 +32,15 @@ pub(super) fn environment(source: String) -> Result<Environment<'static>, Templa
     compiled.map_err(|error| TemplateError::new("is not valid", &error))
 }
 
-fn compile(source: &str) -> Result<Environment<'static>, Error> {
+fn compile(source: &str) -> Result<Compiled, Error> {
     let mut jinja = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
-    let source = source::guarded(source, &syntax)?;
+    let (source, names) = source::guarded(source, &syntax)?;
     jinja.set_syntax(syntax);
     jinja.set_recursion_limit(DEPTH);
     jinja.set_unknown_method_callback(methods::call);
     guards::add_to(&mut jinja);
+    lists::add_to(&mut jinja);
     jinja.add_filter("tojson", json::tojson);
     jinja.add_test("iterable", is_iterable);
     jinja.add_function("raise_exception", |message: String| -> Result<String, Error> {
@@ -42,7 +48,7 @@ fn compile(source: &str) -> Result<Environment<'static>, Error> {
     });
     jinja.add_function("strftime_now", strftime_now);
     jinja.add_template_owned(NAME, source)?;
-    Ok(jinja)
+    Ok((jinja, names))
 }
 
 /// As Python has it: texts are, `none` is not.

@@ -1,6 +1,8 @@
 //! What minijinja has and we replace: so that marks are not seen, and no step makes more than the
 //! budget allows.
 
+use std::collections::BTreeMap;
+
 use minijinja::value::{Kwargs, StringInput, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, filters};
 
@@ -20,6 +22,10 @@ pub(super) const ROUNDS: &str = "rounds__";
 pub(super) const TIMES: &str = "times__";
 /// A slice.
 pub(super) const SLICED: &str = "sliced__";
+/// An item.
+pub(super) const ITEM: &str = "item__";
+/// Hands on a text as the list of its characters.
+pub(super) const CHARACTERS: &str = "characters__";
 
 /// Longest indentation.
 const WIDEST: usize = 1024;
@@ -30,6 +36,24 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.add_filter(ROUNDS, rounds);
     jinja.add_filter(TIMES, times);
     jinja.add_filter(SLICED, sliced);
+    jinja.add_filter(ITEM, item);
+    jinja.add_filter(CHARACTERS, characters);
+    jinja.add_filter("first", |value: Value| characters(value).and_then(|v| filters::first(&v)));
+    jinja.add_filter("last", |value: Value| characters(value).and_then(filters::last));
+    jinja.add_filter("list", |state: &State<'_, '_>, value: Value| {
+        characters(value).and_then(|value| filters::list(state, value))
+    });
+    // Such as `select` asks of each item.
+    for equal in ["eq", "equalto", "=="] {
+        jinja.add_test(equal, |one: Value, other: Value| {
+            Ok::<_, Error>(plain(one)? == plain(other)?)
+        });
+    }
+    for unequal in ["ne", "!="] {
+        jinja.add_test(unequal, |one: Value, other: Value| {
+            Ok::<_, Error>(plain(one)? != plain(other)?)
+        });
+    }
     jinja.add_filter("trim", |text: StringInput<'_>, chars: Option<String>| {
         stripped(&Seen::of(text.as_str()), chars.as_deref(), true, true).to_owned()
     });
@@ -86,17 +110,45 @@ fn plain(value: Value) -> Result<Value, Error> {
             Ok(value.try_iter()?.map(unmark).collect())
         }
         ValueKind::Map if value.try_iter()?.any(|key| is_marked(&key)) => {
-            let pairs: Result<Vec<(Value, Value)>, Error> = value
+            let pairs: Result<BTreeMap<Value, Value>, Error> = value
                 .try_iter()?
                 .map(|key| Ok((unmark(key.clone()), value.get_item(&key)?)))
                 .collect();
-            Ok(Value::from_iter(pairs?))
+            Ok(Value::from(pairs?))
         }
         _ => Ok(unmark(value)),
     }
 }
 
+/// A text as the list of its characters, each with its marks; any other value as it is.
+fn characters(value: Value) -> Result<Value, Error> {
+    let Some(text) = value.as_str() else { return Ok(value) };
+    let seen = Seen::of(text);
+    let plain = seen.plain();
+    charge(text.len() as u64, plain.len() as u64)?;
+    let cut = |(at, c): (usize, char)| Value::from(seen.cut(at..at + c.len_utf8()));
+    Ok(plain.char_indices().map(cut).collect())
+}
+
+/// `value[key]`; of a text the character with its marks.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+fn item(value: Value, key: Value) -> Result<Value, Error> {
+    let Some(text) = value.as_str() else {
+        let found = value.get_item(&key)?;
+        return if found.is_undefined() { value.get_item(&plain(key)?) } else { Ok(found) };
+    };
+    let Ok(at) = i64::try_from(key) else { return Ok(Value::UNDEFINED) };
+    let seen = Seen::of(text);
+    charge(text.len() as u64, 1)?;
+    let len = i64::try_from(seen.plain().chars().count()).unwrap_or(i64::MAX);
+    let place = if at < 0 { at.saturating_add(len) } else { at };
+    let place = usize::try_from(place).ok();
+    let found = place.and_then(|place| seen.plain().char_indices().nth(place));
+    Ok(found.map_or(Value::UNDEFINED, |(at, c)| seen.cut(at..at + c.len_utf8()).into()))
+}
+
 fn rounds(value: Value, bytes: u64) -> Result<Value, Error> {
+    let value = characters(value)?;
     let rounds = match value.len() {
         Some(len) => len as u64,
         None if value.kind() == ValueKind::Iterable => value.try_iter()?.count() as u64,

@@ -11,25 +11,30 @@
 //!
 //! Does not do: running anything.
 
-use minijinja::machinery::{Token, ast, parse, tokenize};
+use std::collections::HashSet;
+
+use minijinja::machinery::{ast, parse};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Error, ErrorKind};
 
-use super::guards::{KEPT, PLAIN, ROUNDS, SLICED, TIMES};
+use super::guards::{CHARACTERS, ITEM, KEPT, PLAIN, ROUNDS, SLICED, TIMES};
+use super::lists::{LISTED, are_changed_in};
+use super::tags::{check_tags, without_generation};
 
 /// Most bytes of a template: ten times the longest that is known of a public model.
 pub(super) const SOURCE_BYTES: usize = 256 * 1024;
-/// Most words and signs within one tag. The compiler recurses over them.
-const TAG_TOKENS: usize = 4096;
 /// Of a chain such as `a + b + c + …`, each such many operators are guarded: a guard nests, and the
 /// compiler allows 150 levels.
 const GUARDED_LINK: usize = 16;
 
-/// `source` with guards.
+/// `source` with guards, and the names of the variables in it.
 ///
 /// # Errors
 /// When it is too long, a tag of it is, or it is no template.
-pub(super) fn guarded(source: &str, syntax: &SyntaxConfig) -> Result<String, Error> {
+pub(super) fn guarded(
+    source: &str,
+    syntax: &SyntaxConfig,
+) -> Result<(String, HashSet<String>), Error> {
     if source.len() > SOURCE_BYTES {
         return Err(refused(format!(
             "it has {} bytes, and at most {SOURCE_BYTES} are read",
@@ -38,60 +43,41 @@ pub(super) fn guarded(source: &str, syntax: &SyntaxConfig) -> Result<String, Err
     }
     let source = without_generation(source);
     check_tags(&source, syntax)?;
-    let mut guards = Guards { source: &source, inserts: Vec::new(), is_of_several: false };
+    let made = if are_changed_in(&source) { LISTED } else { KEPT };
+    let mut guards = Guards {
+        source: &source,
+        made,
+        inserts: Vec::new(),
+        is_of_several: false,
+        names: HashSet::new(),
+    };
     guards.statement(&parse(&source, super::NAME, syntax.clone())?);
     if guards.is_of_several {
         return Err(refused("it loads other templates or has blocks for them".to_owned()));
     }
-    Ok(guards.written())
+    let names = std::mem::take(&mut guards.names);
+    Ok((guards.written(), names))
 }
 
-fn refused(reason: String) -> Error {
+pub(super) fn refused(reason: String) -> Error {
     Error::new(ErrorKind::SyntaxError, reason)
 }
 
-/// `{% generation %}` stands around what the assistant said, for training. To a rendering it is a
-/// block like any other.
-fn without_generation(source: &str) -> String {
-    let mut written = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(at) = rest.find("{%") {
-        let inside = at + 2;
-        let (before, tag) = rest.split_at(inside);
-        written.push_str(before);
-        let name_at = tag.len() - tag.trim_start_matches(['-', '+', ' ', '\t', '\n', '\r']).len();
-        let name = &tag[name_at..];
-        let swaps = [("generation", "if true"), ("endgeneration", "endif")];
-        let ends = |rest: &str| rest.trim_start().trim_start_matches(['-', '+']).starts_with("%}");
-        let found = swaps.iter().find(|(word, _)| name.strip_prefix(word).is_some_and(ends));
-        let (word, swap) = found.copied().unwrap_or_default();
-        written.push_str(&tag[..name_at]);
-        written.push_str(swap);
-        rest = &tag[name_at + word.len()..];
-    }
-    written + rest
-}
-
-fn check_tags(source: &str, syntax: &SyntaxConfig) -> Result<(), Error> {
-    let mut inside = 0;
-    for token in tokenize(source, false, syntax.clone()) {
-        match token?.0 {
-            Token::TemplateData(_) | Token::BlockStart | Token::VariableStart => inside = 0,
-            _ => inside += 1,
-        }
-        if inside > TAG_TOKENS {
-            return Err(refused(format!("a tag of it has more than {TAG_TOKENS} words and signs")));
-        }
-    }
-    Ok(())
-}
+/// Filters that take a text as the list of its characters.
+const BY_CHARACTERS: [&str; 12] = [
+    "join", "map", "max", "min", "reject", "select", "sort", "unique", "zip", "chain", "groupby",
+    "random",
+];
 
 struct Guards<'a> {
     source: &'a str,
+    /// The filter that hands on what an operation has made.
+    made: &'static str,
     /// What to put in, where, and in the place of how many bytes.
     inserts: Vec<(usize, String, usize)>,
     /// Whether it is one of several templates, of which there is only one here.
     is_of_several: bool,
+    names: HashSet<String>,
 }
 
 impl Guards<'_> {
@@ -124,7 +110,7 @@ impl Guards<'_> {
     /// The same for a call or a literal, which a postfix may follow.
     fn wrap_whole(&mut self, expression: &ast::Expr<'_>) {
         self.insert(start(expression), "(");
-        self.insert(end(expression), format!("|{KEPT})"));
+        self.insert(end(expression), format!("|{})", self.made));
     }
 
     fn statements(&mut self, statements: &[ast::Stmt<'_>]) {
@@ -203,7 +189,10 @@ impl Guards<'_> {
 
     fn expression(&mut self, expression: &ast::Expr<'_>) {
         match expression {
-            ast::Expr::Var(_) | ast::Expr::Const(_) => {}
+            ast::Expr::Var(variable) => {
+                self.names.insert(variable.id.to_owned());
+            }
+            ast::Expr::Const(_) => {}
             ast::Expr::Slice(node) => {
                 self.expression(&node.expr);
                 self.expressions(node.start.iter().chain(&node.stop).chain(&node.step));
@@ -221,15 +210,31 @@ impl Guards<'_> {
             }
             ast::Expr::Filter(node) => {
                 self.expressions(&node.expr);
+                if let Some(filtered) = &node.expr
+                    && BY_CHARACTERS.contains(&node.name)
+                {
+                    self.wrap(filtered, CHARACTERS);
+                }
                 self.arguments(&node.args);
-                self.insert(end(expression), format!("|{KEPT}"));
+                self.insert(end(expression), format!("|{}", self.made));
             }
             ast::Expr::Test(node) => {
-                self.expression(&node.expr);
-                self.arguments(&node.args);
+                if node.args.is_empty() {
+                    return self.expression(&node.expr);
+                }
+                self.compared(&node.expr);
+                for argument in &node.args {
+                    match argument {
+                        ast::CallArg::Pos(value) => self.compared(value),
+                        other => self.arguments(std::slice::from_ref(other)),
+                    }
+                }
             }
             ast::Expr::GetAttr(node) => self.expression(&node.expr),
-            ast::Expr::GetItem(node) => self.expressions([&node.expr, &node.subscript_expr]),
+            ast::Expr::GetItem(node) => {
+                self.expressions([&node.expr, &node.subscript_expr]);
+                self.item(expression, node);
+            }
             ast::Expr::Call(node) => {
                 self.expression(&node.expr);
                 self.arguments(&node.args);
@@ -264,7 +269,7 @@ impl Guards<'_> {
                 ast::BinOpKind::Mul => self.product(expression, node),
                 ast::BinOpKind::Add | ast::BinOpKind::Concat => {
                     if links % GUARDED_LINK == 0 {
-                        self.wrap(expression, KEPT);
+                        self.wrap(expression, self.made);
                     }
                     links += 1;
                 }
@@ -311,8 +316,25 @@ impl Guards<'_> {
         self.insert(start(slice), "(");
         self.inserts.push((open, format!("|{SLICED}("), 1));
         self.inserts.push((colon, comma(&node.start).to_owned(), 1));
-        let closed = if last.is_some() { "))" } else { "none))" };
-        self.inserts.push((close, closed.to_owned(), 1));
+        let closed = if last.is_some() { ")" } else { "none)" };
+        let made = if self.made == LISTED { format!("|{LISTED}") } else { String::new() };
+        self.inserts.push((close, format!("{closed}{made})"), 1));
+    }
+
+    /// `x[a]` becomes a filter of `x`, but where `a` is a name, which no text has.
+    fn item(&mut self, item: &ast::Expr<'_>, node: &ast::GetItem<'_>) {
+        if matches!(&node.subscript_expr, ast::Expr::Const(name) if name.value.as_str().is_some()) {
+            return;
+        }
+        let source = self.source;
+        let sign = |from: usize, sign: char| {
+            source.get(from..).and_then(|text| text.find(sign)).map(|at| from + at)
+        };
+        let Some(open) = sign(end(&node.expr), '[') else { return };
+        let Some(close) = sign(end(&node.subscript_expr), ']') else { return };
+        self.insert(start(item), "(");
+        self.inserts.push((open, format!("|{ITEM}("), 1));
+        self.inserts.push((close, "))".to_owned(), 1));
     }
 
     fn compared(&mut self, operand: &ast::Expr<'_>) {
@@ -334,7 +356,7 @@ impl Guards<'_> {
         }
         // A tuple may stand without brackets, where a guard would take its last item only.
         let opens = self.source[start(literal)..].starts_with(['[', '{', '(']);
-        if holds_values && opens {
+        if (holds_values || self.made == LISTED) && opens {
             self.wrap_whole(literal);
         }
     }

@@ -1,35 +1,14 @@
-//! Templates of public models against what a real llama-server makes of them.
-//!
-//! `scripts/apply-templates.py` asks the server; see `make test-real`.
+//! What a template says, guarded as it is.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod characters;
+mod lists;
+mod public;
+mod thinking;
 
 use harmonic_sched::Token;
-use harmonic_types::{Message, Role, Tool, ToolCall};
-use serde_json::Value;
+use harmonic_types::{Message, Role, Thinking};
 
 use super::{Cancelled, Marks, Scene, Template, Vocabulary, source};
-
-/// Templates that fail the start, with what they are refused for.
-const REFUSED: [(&str, &str); 1] =
-    [("fireworks-ai-llama-3-firefunction-v2", "`functions` is undefined")];
-/// Prompts that differ from the server's, with why.
-const DIFFERENT: [(&str, &str, &str); 10] = [
-    ("Apertus-8B-Instruct", "plain", APERTUS),
-    ("Apertus-8B-Instruct", "system", APERTUS),
-    ("Apertus-8B-Instruct", "turns", APERTUS),
-    ("Apertus-8B-Instruct", "tools", APERTUS),
-    ("Apertus-8B-Instruct", "result", APERTUS),
-    ("Kimi-K2-Instruct", "result", KIMI),
-    ("Kimi-K2-Thinking", "result", KIMI),
-    ("deepseek-ai-DeepSeek-V4", "turns", DEEPSEEK),
-    ("deepseek-ai-DeepSeek-V4-Flash-0731", "turns", DEEPSEEK),
-    ("google-gemma-4-31B-it-interleaved", "result", "the server makes other messages of results"),
-];
-const APERTUS: &str = "the server does not tell it that thinking is on";
-const KIMI: &str = "it changes a list in place, which minijinja has not: tools are described by us";
-const DEEPSEEK: &str = "the server keeps the marks of thoughts in old turns";
 
 struct Fixture {
     template: String,
@@ -62,115 +41,15 @@ impl Vocabulary for Fixture {
     }
 }
 
-fn text(value: &Value, field: &str) -> String {
-    value[field].as_str().unwrap_or_default().to_owned()
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn message(body: &Value) -> Message {
-    let role = match body["role"].as_str() {
-        Some("system") => Role::System,
-        Some("assistant") => Role::Assistant,
-        Some("tool") => Role::Tool,
-        _ => Role::User,
-    };
-    let call = |call: &Value| ToolCall {
-        id: text(call, "id"),
-        name: text(&call["function"], "name"),
-        arguments: text(&call["function"], "arguments"),
-    };
-    Message {
-        tool_calls: list(&body["tool_calls"]).map(call).collect(),
-        tool_call_id: body["tool_call_id"].as_str().map(str::to_owned),
-        ..Message::new(role, text(body, "content"))
-    }
-}
-
-fn tool(body: &Value) -> Tool {
-    let function = &body["function"];
-    Tool {
-        name: text(function, "name"),
-        description: Some(text(function, "description")),
-        parameters: function["parameters"].to_string(),
-    }
-}
-
-/// What the template makes of a conversation by itself: its tools are shown also where their calls
-/// could not be read, in which case they are otherwise described.
-fn applied(template: &Template, body: &Value) -> Result<String, String> {
-    let messages: Vec<Message> = list(&body["messages"]).map(message).collect();
-    let tools: Vec<Tool> = list(&body["tools"]).map(tool).collect();
+/// What `template` makes of a question.
+fn said(template: &str, question: &str, thinking: Thinking) -> Result<String, String> {
+    let fixture = Fixture { template: template.to_owned(), bos: String::new(), eos: String::new() };
+    let template = Template::new(&fixture).map_err(|error| error.to_string())?;
+    let messages = [Message::new(Role::User, question)];
     let (cancelled, marks) = (Cancelled::default(), Marks::default());
-    let scene = Scene {
-        messages: &messages,
-        tools: &tools,
-        thinking: true,
-        cancelled: &cancelled,
-        marks: &marks,
-    };
-    if tools.is_empty() {
-        return template.render(scene).map_err(|error| error.to_string());
-    }
-    let wishes = template.shows_tools(super::Syntax::of(&template.source));
-    let messages = super::system_into_user(&messages);
-    let scene = if template.takes_system { scene } else { Scene { messages: &messages, ..scene } };
-    template.run(scene, wishes.unwrap_or(template.wishes)).map_err(|error| error.to_string())
-}
-
-#[test]
-#[ignore = "needs a llama-server and its templates: see `make test-real`"]
-fn public_templates_are_applied_as_llama_server_applies_them() {
-    let folder = |name| PathBuf::from(std::env::var_os(name).expect(name));
-    let (templates, answers) = (folder("HARMONIC_TEMPLATES"), folder("HARMONIC_APPLIED"));
-    let read = |path: PathBuf| std::fs::read_to_string(path).expect("a file");
-    let asked: Value = serde_json::from_str(&read(answers.join("conversations.json"))).unwrap();
-    let mut refused = BTreeMap::new();
-    let mut different = Vec::new();
-    let mut count = 0;
-    for entry in std::fs::read_dir(templates).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
-        if path.extension().is_none_or(|extension| extension != "jinja") {
-            continue;
-        }
-        let expected: Value =
-            serde_json::from_str(&read(answers.join(format!("{name}.json")))).unwrap();
-        let fixture = Fixture {
-            template: read(path.clone()),
-            bos: text(&asked["tokens"], "bos"),
-            eos: text(&asked["tokens"], "eos"),
-        };
-        let template = match Template::new(&fixture) {
-            Ok(template) => template,
-            Err(error) => {
-                refused.insert(name.to_owned(), error.to_string());
-                continue;
-            }
-        };
-        for (conversation, body) in asked["conversations"].as_object().expect("conversations") {
-            let Some(prompt) = expected[conversation]["prompt"].as_str() else { continue };
-            let ours = applied(&template, body);
-            count += 1;
-            if ours.as_deref() != Ok(prompt) {
-                println!("\n### {name} {conversation}\nSERVER {prompt:?}\nOURS   {ours:?}");
-                different.push((name.to_owned(), conversation.clone()));
-            }
-        }
-    }
-    println!("{count} prompts, {} differ; refused: {refused:#?}", different.len());
-    assert!(count > 200, "of {count} prompts");
-    let listed: Vec<&str> = REFUSED.iter().map(|(name, _)| *name).collect();
-    assert_eq!(refused.keys().collect::<Vec<_>>(), listed);
-    for (name, reason) in REFUSED {
-        assert!(refused[name].contains(reason), "{name}: {}", refused[name]);
-    }
-    different.retain(|(name, conversation)| {
-        !DIFFERENT.iter().any(|(n, c, _)| n == name && c == conversation)
-    });
-    assert_eq!(different, []);
+    let scene =
+        Scene { messages: &messages, tools: &[], thinking, cancelled: &cancelled, marks: &marks };
+    template.render(scene).map_err(|error| error.to_string())
 }
 
 /// Such as public models have, in the few constructs that Jinja itself has not.
@@ -185,7 +64,7 @@ fn what_transformers_adds_to_jinja_is_known() {
     let scene = Scene {
         messages: &messages,
         tools: &[],
-        thinking: false,
+        thinking: Thinking::Off,
         cancelled: &cancelled,
         marks: &marks,
     };
@@ -235,7 +114,7 @@ g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
     let scene = Scene {
         messages: &messages,
         tools: &[],
-        thinking: false,
+        thinking: Thinking::Off,
         cancelled: &cancelled,
         marks: &marks,
     };
@@ -277,7 +156,7 @@ fn a_slice_may_be_of_nothing() {
     let scene = Scene {
         messages: &messages,
         tools: &[],
-        thinking: false,
+        thinking: Thinking::Off,
         cancelled: &cancelled,
         marks: &marks,
     };

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use harmonic_types::{Message, Tool, ToolCall};
+use harmonic_types::{Message, Role, Tool, ToolCall};
 use serde_json::{Map, Value, json};
 
 use super::json::json_text;
-use crate::chat::marks::Marks;
+use crate::chat::marks::{Marks, unmarked};
 
 /// What a template wants of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,12 @@ pub(super) struct Wishes {
     pub(super) parts: bool,
     /// Arguments that are no object as the one member of one.
     pub(super) whole_arguments: bool,
+    /// Results as members of the message whose calls they are of.
+    pub(super) results_in_calls: bool,
 }
+
+/// Member of a message with calls that holds their results.
+pub(super) const RESPONSES: &str = "tool_responses";
 
 /// A tool as OpenAI describes it.
 pub(in crate::chat) fn tool_value(tool: &Tool, marks: &Marks) -> Value {
@@ -46,9 +51,52 @@ pub(super) fn message_values(messages: &[Message], wishes: Wishes, marks: &Marks
         for call in &message.tool_calls {
             names.insert(&call.id, &call.name);
         }
-        values.push(value(message, &names, wishes, marks));
+        let value = value(message, &names, wishes, marks);
+        if wishes.results_in_calls && message.role == Role::Tool {
+            put_result(&mut values, value, message, marks);
+        } else if wishes.results_in_calls && message.role == Role::Assistant {
+            put_answer(&mut values, value);
+        } else {
+            values.push(value);
+        }
     }
     values
+}
+
+/// Puts `result` into the calls before it, if there are any: as JSON where it is such.
+fn put_result(values: &mut Vec<Value>, result: Value, message: &Message, marks: &Marks) {
+    let Some(calls) = values.last_mut().filter(|last| last.get("tool_calls").is_some()) else {
+        return values.push(result);
+    };
+    let response = serde_json::from_str(&unmarked(&message.content));
+    let response = response.map_or_else(|_| result["content"].clone(), |value| marks.json(value));
+    let name = result.get("name").or(result.get("tool_call_id")).cloned();
+    let put = json!({"name": name.unwrap_or_default(), "response": response});
+    match calls.get_mut(RESPONSES).and_then(Value::as_array_mut) {
+        Some(responses) => responses.push(put),
+        None => calls[RESPONSES] = json!([put]),
+    }
+}
+
+/// Adds what the assistant said: what it said after the results of its calls belongs to the message
+/// of these, what it said before them does not.
+fn put_answer(values: &mut Vec<Value>, mut answer: Value) {
+    let is_empty = |content: &Value| content.as_str().is_some_and(str::is_empty);
+    let has_calls = answer.get("tool_calls").is_some();
+    if let Some(calls) = values.last_mut().filter(|last| last.get(RESPONSES).is_some())
+        && !has_calls
+        && calls["content"].is_null()
+    {
+        calls["content"] = answer["content"].take();
+        return;
+    }
+    if has_calls {
+        let said = answer["content"].take();
+        if !is_empty(&said) {
+            values.push(json!({"role": answer["role"], "content": said}));
+        }
+    }
+    values.push(answer);
 }
 
 /// Whether a call's arguments are no object.

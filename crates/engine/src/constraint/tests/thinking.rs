@@ -81,7 +81,8 @@ fn answer(template: &'static str, thinking: bool, script: &[Token]) -> (String, 
     let prompt = Prompt::chat(vec![Message::new(Role::User, "u")]);
     let choice = ToolChoice::Auto;
     let budget = Budget::default();
-    let rendered = chat.render(&agent, &prompt, Some(thinking), &choice, &budget).expect("renders");
+    let rendered =
+        chat.render(&agent, &prompt, Some(thinking.into()), &choice, &budget).expect("renders");
     let tracker = chat.reasoning_tracker(&prompt, &rendered, thinking);
     let grammars = Grammars::new("thinker", vocabulary.as_ref()).expect("a vocabulary");
     let form = grammars.compile(&Format::Regex("[0-9]{3}".to_owned())).expect("a form");

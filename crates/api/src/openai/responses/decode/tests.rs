@@ -1,4 +1,4 @@
-use harmonic_types::{AgentName, Tokens};
+use harmonic_types::{AgentName, Effort, Tokens};
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::json;
@@ -36,6 +36,8 @@ prop_compose! {
             sampling: SamplingOverrides { temperature, top_p, ..Default::default() },
             max_tokens: max_tokens.map(Tokens),
             thinking,
+            // There is no word that names none.
+            effort: thinking.filter(|thinks| *thinks).map(|_| Effort::Medium),
             top_logprobs,
             format,
             ..Request::new(RequestId(1), AgentName(agent), Vec::new())

@@ -1,0 +1,68 @@
+//! The characters of what a client wrote, whose marks a template does not see.
+
+use harmonic_sched::Token;
+use harmonic_types::{Message, Role, Thinking};
+
+use super::{Cancelled, Fixture, Marks, Scene, Template};
+use crate::chat::marks::unmarked;
+use crate::chat::vocabulary::Special;
+
+#[test]
+fn a_template_sees_the_characters_of_the_client_only() {
+    let special = |text: &str| Special::control(Token(1), text);
+    let marks = Marks::of(&[special("<s>"), special("é|")]);
+    let question = "<a>é|";
+    let content = marks.text(question);
+    assert_ne!(content, question);
+    let messages = [Message::new(Role::User, question)];
+    let cases = [
+        ("c[0]", "<"),
+        ("c[-1]", "|"),
+        ("c[2] ~ c[3]", ">é"),
+        ("c[9] is defined", "False"),
+        ("c | first", "<"),
+        ("c | last", "|"),
+        ("c | list | length", "5"),
+        ("c | list | join('.')", "<.a.>.é.|"),
+        ("c | join('.')", "<.a.>.é.|"),
+        ("c | reverse", "|é>a<"),
+        ("c | length", "5"),
+        ("c | map('upper') | join", "<A>É|"),
+        ("c | select('equalto', 'a') | list | length", "1"),
+        ("(c | sort)[0]", "<"),
+        ("c[0] == '<' and c[0] in '<>' and c[0] is eq('<')", "True"),
+        ("c.startswith('<a') and c.endswith('é|')", "True"),
+        ("c.find('é')", "3"),
+        ("c[c.find('é')]", "é"),
+        ("c[1:3][1]", ">"),
+        ("{'<a>': 1}[c[0:3]] is defined", "True"),
+    ];
+    let (bos, eos, cancelled) = (String::new(), String::new(), Cancelled::default());
+    for (expression, expected) in cases {
+        let template =
+            format!("{{% set c = messages[0].content %}}{{{{ c }}}}:{{{{ {expression} }}}}");
+        let fixture = Fixture { template, bos: bos.clone(), eos: eos.clone() };
+        let scene = Scene {
+            messages: &messages,
+            tools: &[],
+            thinking: Thinking::Off,
+            cancelled: &cancelled,
+            marks: &marks,
+        };
+        let rendered = Template::new(&fixture).expect(expression).render(scene).expect(expression);
+        assert_eq!(unmarked(&rendered), format!("{question}:{expected}"), "{expression}");
+    }
+    let loops = "{{ messages[0].content }}{% for x in messages[0].content %}{{ loop.index }}{{ x }}{% endfor %}";
+    let fixture = Fixture { template: loops.to_owned(), bos, eos };
+    let scene = Scene {
+        messages: &messages,
+        tools: &[],
+        thinking: Thinking::Off,
+        cancelled: &cancelled,
+        marks: &marks,
+    };
+    let rendered = Template::new(&fixture).expect("a template").render(scene).expect("a prompt");
+    assert_eq!(unmarked(&rendered), "<a>é|1<2a3>4é5|");
+    // The marks are still beside what they stand beside.
+    assert_ne!(rendered, unmarked(&rendered));
+}

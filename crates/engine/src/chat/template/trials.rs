@@ -1,0 +1,148 @@
+//! What a template can do, found out by trying when the model is set up.
+//!
+//! Does not do: anything with a client's conversation.
+
+use std::collections::HashSet;
+
+use harmonic_types::{Message, Role, Thinking, Tool, ToolCall};
+
+use super::switches::Switches;
+use super::values::{RESPONSES, Wishes, message_values};
+use super::{Scene, Template, TemplateError};
+use crate::chat::calls::Syntax;
+use crate::chat::marks::Marks;
+use crate::workers::Cancelled;
+
+/// A role that no template knows.
+const UNKNOWN_ROLE: &str = "probe_role";
+
+impl Template {
+    /// Finds out how the template takes a question, with instructions before it or without.
+    pub(super) fn try_question(&mut self) -> Result<(), TemplateError> {
+        let messages =
+            [Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
+        let (cancelled, marks) = (Cancelled::default(), Marks::default());
+        let scene = Scene {
+            messages: &messages,
+            tools: &[],
+            thinking: Thinking::Off,
+            cancelled: &cancelled,
+            marks: &marks,
+        };
+        let shows = |text: &String| text.contains("probe_question");
+        let mut asked = Vec::new();
+        for (parts, takes_system) in [(false, true), (false, false), (true, true), (true, false)] {
+            (self.wishes.parts, self.takes_system) = (parts, takes_system);
+            let text = self.render(scene);
+            if text.as_ref().is_ok_and(shows) {
+                return Ok(());
+            }
+            asked.push((takes_system, text));
+        }
+        // One that shows nothing of a question, and takes it all the same.
+        self.wishes.parts = false;
+        let mut plain = asked.into_iter().take(2);
+        let taken = plain.find_map(|(takes_system, text)| match text {
+            Ok(_) => Some(Ok(takes_system)),
+            Err(error) if !takes_system => Some(Err(error)),
+            Err(_) => None,
+        });
+        match taken {
+            Some(Err(error)) => Err(TemplateError { action: "refuses a plain question", ..error }),
+            Some(Ok(takes_system)) => {
+                self.takes_system = takes_system;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What it wants of calls, if a tool, a call of it and its result are all to be seen in what the
+    /// template makes of them.
+    pub(super) fn shows_tools(&self, syntax: Option<Syntax>) -> Option<Wishes> {
+        let tool = Tool {
+            name: "probe_tool".to_owned(),
+            description: Some("probes".to_owned()),
+            parameters: r#"{"type":"object","properties":{"probe_key":{"type":"string"}}}"#
+                .to_owned(),
+        };
+        let call = ToolCall {
+            id: "000000000".to_owned(),
+            name: tool.name.clone(),
+            arguments: r#"{"probe_key":"probe_value"}"#.to_owned(),
+        };
+        let tool_call_id = Some(call.id.clone());
+        let messages = [
+            Message::new(Role::User, "u"),
+            Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") },
+            Message { tool_call_id, ..Message::new(Role::Tool, "probe_result") },
+        ];
+        let mut wishes = Wishes {
+            short_ids: matches!(syntax, Some(Syntax::List | Syntax::Named)),
+            ..self.wishes
+        };
+        let (cancelled, marks) = (Cancelled::default(), Marks::default());
+        for text_arguments in [false, true] {
+            wishes.text_arguments = text_arguments;
+            let scene = Scene {
+                messages: &messages,
+                tools: std::slice::from_ref(&tool),
+                thinking: Thinking::Off,
+                cancelled: &cancelled,
+                marks: &marks,
+            };
+            wishes.results_in_calls = self.wants_results_in_calls(scene, wishes);
+            let shows = |messages, wanted: &[&str]| {
+                let scene = Scene { messages, ..scene };
+                self.run(scene, wishes).is_ok_and(|text| wanted.iter().all(|w| text.contains(w)))
+            };
+            if shows(&messages[..1], &["probe_tool", "probe_key"])
+                && shows(&messages, &["probe_tool", "probe_value", "probe_result"])
+            {
+                return Some(wishes);
+            }
+        }
+        None
+    }
+
+    /// What it reads of `names` to learn whether to think.
+    pub(super) fn try_switches(&self, names: &HashSet<String>) -> Switches {
+        let mut messages =
+            vec![Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
+        if !self.takes_system {
+            messages.remove(0);
+        }
+        let (cancelled, marks) = (Cancelled::default(), Marks::default());
+        let scene = Scene {
+            messages: &messages,
+            tools: &[],
+            thinking: Thinking::Off,
+            cancelled: &cancelled,
+            marks: &marks,
+        };
+        Switches::of(names, |told| {
+            self.run_values(scene, message_values(&messages, self.wishes, &marks), told).ok()
+        })
+    }
+
+    /// Whether results are looked for beside the calls that they are of, and a message of the role
+    /// `tool` is taken as one of any role.
+    fn wants_results_in_calls(&self, scene: Scene<'_>, wishes: Wishes) -> bool {
+        if !self.source.contains(RESPONSES) {
+            return false;
+        }
+        let render = |values| {
+            self.run_values(scene, values, self.switches.told(scene.thinking)).unwrap_or_default()
+        };
+        let values = message_values(scene.messages, wishes, scene.marks);
+        let mut unknown = values.clone();
+        let results = unknown.iter_mut().filter(|value| value["role"] == "tool");
+        results.for_each(|value| value["role"] = UNKNOWN_ROLE.into());
+        let (as_tool, as_any) = (render(values), render(unknown));
+        let wishes = Wishes { results_in_calls: true, ..wishes };
+        let inside = render(message_values(scene.messages, wishes, scene.marks));
+        inside.contains("probe_result")
+            && as_any.contains(UNKNOWN_ROLE)
+            && as_any.replace(UNKNOWN_ROLE, "tool") == as_tool
+    }
+}
