@@ -118,11 +118,27 @@ fn messages_count_as_the_template_shows_them() {
     assert_eq!(many(1002), Tokens(3000));
 }
 
-/// Shows tools before the last question alone, as Mistral's does.
-const SHOWS: &str = "{% for m in messages %}{% if tools and loop.last and m.role == 'user' %}{% for t in tools %}<|im_start|>{{ t | tojson }}{% endfor %}{% endif %}<|im_start|>{{ m.content }}{% endfor %}";
-/// Shows the first five alone.
-const SHOWS_FEW: &str = "{% for t in tools[:5] %}<|im_start|>{{ t | tojson }}{% endfor %}{% for m in messages %}<|im_start|>{{ m.role }}{{ m.content }}{% endfor %}";
-const SHOWS_ALWAYS: &str = "{% for t in tools %}<|im_start|>{{ t | tojson }}{% endfor %}{% for m in messages %}<|im_start|>{{ m.role }}{{ m.content }}{% endfor %}";
+/// What a template has to show for tools to be its own, after the tools.
+macro_rules! showing {
+    ($before:literal, $each:literal) => {
+        concat!(
+            $before,
+            "{% for m in messages %}",
+            $each,
+            "<|im_start|>{{ m.role }}{{ m.content }}{% for c in m.tool_calls %}<tool_call>{{ c | tojson }}</tool_call>{% endfor %}{% endfor %}"
+        )
+    };
+}
+const SHOWS_ALL: &str =
+    showing!("{% for t in tools %}<|im_start|>{{ t | tojson }}{% endfor %}", "");
+/// The first five alone.
+const SHOWS_FEW: &str =
+    showing!("{% for t in tools[:5] %}<|im_start|>{{ t | tojson }}{% endfor %}", "");
+/// Before a question at the end alone.
+const SHOWS_LATE: &str = showing!(
+    "",
+    "{% if tools and loop.last and m.role != 'assistant' %}{% for t in tools %}<|im_start|>{{ t | tojson }}{% endfor %}{% endif %}"
+);
 
 fn tools(count: usize) -> Vec<Tool> {
     let tool = |at| Tool {
@@ -141,12 +157,14 @@ fn tools_count_where_the_template_shows_them() {
         chat(template).bounds(&agent()).of(&prompt, &choice).0
     };
     let user = [Role::User];
-    assert!(least(SHOWS_ALWAYS, ToolChoice::Auto, &user) > 20_000);
+    assert!(least(SHOWS_ALL, ToolChoice::Auto, &user) > 20_000);
     // This template names none: they are described.
     assert!(least(CHATML, ToolChoice::Required, &user) > 10_000);
-    assert_eq!(least(SHOWS_ALWAYS, ToolChoice::None, &user), 0);
-    assert_eq!(least(SHOWS_ALWAYS, ToolChoice::Auto, &[Role::Assistant]), 0);
-    assert_eq!(least(SHOWS_FEW, ToolChoice::Auto, &user), 0);
+    assert_eq!(least(SHOWS_ALL, ToolChoice::None, &user), 0);
+    assert_eq!(least(SHOWS_ALL, ToolChoice::Auto, &[Role::Assistant]), 0);
+    for leaves_some_out in [SHOWS_FEW, SHOWS_LATE] {
+        assert_eq!(least(leaves_some_out, ToolChoice::Auto, &user), 0);
+    }
 }
 
 #[test]
@@ -212,7 +230,7 @@ proptest! {
         which in 0..7usize,
         shown in 0..40usize,
     ) {
-        let chat = chat([CHATML, IN_TURNS, FORGETS, USERS, SHOWS, SHOWS_FEW, SHOWS_ALWAYS][which]);
+        let chat = chat([CHATML, IN_TURNS, FORGETS, USERS, SHOWS_ALL, SHOWS_FEW, SHOWS_LATE][which]);
         let bounds = chat.bounds(&agent());
         for prompt in [
             Prompt::Text(messages.iter().map(|message| message.content.as_str()).collect()),
