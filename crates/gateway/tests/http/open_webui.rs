@@ -68,9 +68,15 @@ async fn it_chats_with_tools_in_ollamas_dialect() {
     let response = served.post_to("/api/chat", chat.to_string()).await;
     assert_eq!(response.headers()["x-harmonic-ignored"], "options.num_ctx");
     let lines = lines_of(response).await;
-    let called: Vec<&Value> =
-        lines.iter().filter_map(|line| line["message"]["tool_calls"].as_array()).flatten().collect();
-    assert_eq!(called[0]["function"], json!({"index": 0, "name": "find", "arguments": {"what": "é"}}));
+    let called: Vec<&Value> = lines
+        .iter()
+        .filter_map(|line| line["message"]["tool_calls"].as_array())
+        .flatten()
+        .collect();
+    assert_eq!(
+        called[0]["function"],
+        json!({"index": 0, "name": "find", "arguments": {"what": "é"}})
+    );
     assert_eq!(called[1]["function"]["index"], 1);
     let last = lines.last().expect("a last line");
     assert_eq!(last["done"], true);

@@ -22,17 +22,17 @@ impl Team {
             let pulled = user.run(["models", "pull", &format!("./{name}.gguf")]);
             assert_eq!(pulled.code, Some(0), "{pulled:?}");
         }
-        let agent = |name: &str, model: &str, system: &str, context: u32| {
+        let agent = |name: &str, model: &str, system: &str, context: u32, temperature: f32| {
             format!(
                 "[[agents]]\nname = \"{name}\"\ntier = 3\nmodel = \"./{model}.gguf\"\n\
                  context = {context}\nrole = \"tests\"\nsystem = \"{system}\"\n\
-                 [agents.sampling]\ntemperature = 0.0\n"
+                 [agents.sampling]\ntemperature = {temperature:?}\n"
             )
         };
         let stack = format!(
             "name = \"clients\"\n{}{}",
-            agent("coder", "long", "You write code.", CONTEXT),
-            agent("analyst", "small", "You read.", 4096)
+            agent("coder", "long", "You write code.", CONTEXT, 1.0),
+            agent("analyst", "small", "You read.", 4096, 0.0)
         );
         user.file("clients.toml", stack);
         let plan = ["plan", "--stack", "clients.toml", "--what-if", MEMORY, "--json"];
