@@ -10,7 +10,7 @@ from day import AGENT, OPENAI, URL, Day
 QUESTION = [{"role": "user", "content": "Which day is it?"}]
 client = openai.OpenAI(base_url=OPENAI, api_key="any", max_retries=0)
 
-for mode in ("TOOLS", "TOOLS_STRICT", "JSON", "JSON_SCHEMA", "RESPONSES_TOOLS"):
+for mode in ("TOOLS", "TOOLS_STRICT", "JSON_SCHEMA", "RESPONSES_TOOLS"):
     patched = instructor.from_openai(client, mode=instructor.Mode[mode])
     limit = "max_output_tokens" if mode == "RESPONSES_TOOLS" else "max_tokens"
     day = patched.create(
