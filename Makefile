@@ -94,7 +94,7 @@ test: ## fetch two small models and run all tests
 
 # Two programs of 100 MB and more come from npm, and Ollama is compiled: the first time takes
 # minutes. The binary that pulls the model is the one under test, and is that of `make test`.
-test-real: ## run other people's programs (ollama, llm, Claude Code, Codex) over the real engine
+test-real: ## run other people's programs and frameworks (Claude Code, Codex, LangChain …) over the real engine
 	@sh scripts/setup.sh clients
 	@sh scripts/clients.sh
 	$(CARGO) test --workspace --locked --test clients --no-run

@@ -11,7 +11,7 @@ mkdir -p "$place"
 place=$(cd "$place" && pwd)
 
 OLLAMA=0.33.0
-GO=1.27.3 # where the system's is too old for Ollama
+GO=1.27.3 # where the system has none, or one too old for Ollama
 PYTHON=crates/harmonic/tests/clients/requirements.txt
 NODE=crates/harmonic/tests/clients/node
 

@@ -59,7 +59,6 @@ missing() {
     if [ "$purpose" = clients ]; then
         have node || echo nodejs
         have npm || echo npm
-        have go || echo go
     fi
     have cc || echo c-compiler
     have c++ || echo c++-compiler
@@ -78,8 +77,6 @@ missing() {
 package() {
     case "$1:$2" in
         *:browser) echo chromium ;;
-        debian:go) echo golang-go ;;
-        fedora:go) echo golang ;;
         debian:c-compiler) echo gcc libc6-dev ;;
         debian:c++-compiler) echo g++ ;;
         debian:libclang) echo libclang-dev ;;
