@@ -16,6 +16,7 @@ use crate::schema;
 /// which the plan says; and how a prompt that does not fit would be cut, which it never is.
 pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "messages[].tool_calls[].function.index",
+    "messages[].tool_calls[].index",
     "messages[].tool_calls[].type",
     "options.draft_num_predict",
     "options.f16_kv",
