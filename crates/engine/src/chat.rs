@@ -211,7 +211,13 @@ impl Chat {
     pub fn call_tracker(&self, reasoning_open: bool) -> Option<CallTracker> {
         let (syntax, vocabulary) = (self.template.syntax(), Arc::clone(&self.vocabulary));
         syntax.opener()?;
-        Some(CallTracker::new(vocabulary, self.calls.clone(), syntax, self.reasoning, reasoning_open))
+        Some(CallTracker::new(
+            vocabulary,
+            self.calls.clone(),
+            syntax,
+            self.reasoning,
+            reasoning_open,
+        ))
     }
 
     /// What stands before the first call that the model has opened, between two, and after the last.

@@ -205,7 +205,10 @@ fn deadly(folder: &Path) -> Vec<String> {
         }
         let last = last.expect("a child that named a file");
         std::fs::remove_file(folder.join(&last)).expect("run once");
-        dead.push(format!("{last}: {}", if hangs { "hangs".to_owned() } else { status.to_string() }));
+        dead.push(format!(
+            "{last}: {}",
+            if hangs { "hangs".to_owned() } else { status.to_string() }
+        ));
     }
 }
 
