@@ -163,7 +163,7 @@ impl Chat {
 
     /// The least tokens of prompts, learned from conversations with `agent`.
     pub(crate) fn bounds(&self, agent: &AgentSpec) -> Bounds {
-        self.bounds.with_conversation(self, agent)
+        self.bounds.clone().with_conversation(self, agent)
     }
 
     /// The tokens that every prompt of `agent` starts with: what two prompts with nothing in

@@ -21,7 +21,7 @@ const TRIED: [usize; 3] = [4, 8, 32];
 const APART: u64 = 2;
 
 /// The least tokens of prompts to one model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bounds {
     ink: Option<Ink>,
     user: u64,
@@ -40,7 +40,7 @@ impl Bounds {
 
     /// Tokens of `text`, at least.
     pub(super) fn of_text(&self, text: &str) -> u64 {
-        self.ink.map_or(0, |ink| ink.tokens(text))
+        self.ink.as_ref().map_or(0, |ink| ink.tokens(text))
     }
 
     /// Tokens of `prompt`, at least, where its tools may be called by `choice`.

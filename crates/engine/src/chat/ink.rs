@@ -11,7 +11,7 @@
 use std::num::NonZeroU32;
 
 /// The ink of texts in one vocabulary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ink {
     /// The most of it that one token stands for.
     per_token: NonZeroU32,

@@ -21,7 +21,7 @@ fn all_rooms_together_are_the_memory_for_bodies() {
 
 #[tokio::test]
 async fn bodies_that_all_hold_some_and_wait_for_more_come_to_their_end_one_after_the_other() {
-    let rooms = rooms(Duration::from_secs(60));
+    let rooms = rooms(Duration::from_mins(1));
     let begun = join_all((0..8).map(|_| async {
         let mut room = rooms.empty();
         rooms.fit(&mut room, Kind::Large, MIB / 2).await.expect("room");
