@@ -1,4 +1,4 @@
-//! The requests of Open WebUI 0.12.4, as its `routers/ollama.py` and `routers/openai.py` make them,
+//! The requests of `open-webui` 0.12.4, as its `routers/ollama.py` and `routers/openai.py` make them,
 //! and what these read of the answers.
 
 use harmonic_types::Role;

@@ -4,6 +4,7 @@
 //! The second one's vocabulary and chat template are those of the first; what it says is noise, and
 //! soon at its end. So the 20,000 tokens of a coding agent's own prompt are read in a minute, also by a
 //! build for tests on two cores.
+#![expect(clippy::cast_possible_truncation, reason = "the lengths of a file that is in memory")]
 
 use std::fs;
 use std::ops::Range;
@@ -85,7 +86,7 @@ fn end_often(row: &mut [u8]) {
     for block in row.chunks_exact_mut(Q8_0) {
         for number in &mut block[2..] {
             let scaled = i32::from(number.cast_signed()) * -5 / 8;
-            *number = (scaled as i8).cast_unsigned();
+            *number = i8::try_from(scaled).unwrap().cast_unsigned();
         }
     }
 }
