@@ -29,7 +29,8 @@ impl Served {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    fn is_so(&self) -> bool {
+    /// Whether it is.
+    pub(crate) fn is_so(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -1,8 +1,11 @@
 //! Connections: taking them, and letting them end.
 //!
-//! Invariants: connections are bounded, in all and of one peer; once told to stop, no connection is taken, idle ones are closed, answers that run
-//! go on for at most the grace period, and no connection outlives [`serve`].
+//! Invariants: connections are bounded, in all and of one peer; an answer to a request that was not
+//! read to its end says that the connection closes; once told to stop, no connection is taken, idle
+//! ones are closed, answers that run go on for at most the grace period, and no connection outlives
+//! [`serve`].
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io::{self, Write};
 use std::pin::pin;
@@ -11,6 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -150,7 +154,14 @@ async fn serve_one(
             served.begin();
         }
         let answered = service.call(request);
-        async move { answered.await.map(|answer| answer.map(|body| Answering::new(body, served))) }
+        async move {
+            let mut answer = answered.await?;
+            if !served.is_so() {
+                // hyper closes a connection whose body was not read, and the client is to know.
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer.map(|body| Answering::new(body, served)))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -73,3 +73,32 @@ async fn a_request_that_is_served_is_never_given_up_for_another() {
     // Their places are free again.
     assert_eq!(served.get("/health").await.status(), 200);
 }
+
+/// What a server says to a head and whatever of its body, up to where the head of the answer ends.
+async fn told(served: &Served, head: &str, body: &str) -> String {
+    let mut stream = connected(served).await;
+    let request =
+        format!("{head}\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len().max(2));
+    stream.write_all(request.as_bytes()).await.expect("it is open");
+    stream.write_all(body.as_bytes()).await.expect("it is open");
+    let mut answer = Vec::new();
+    while !answer.windows(4).any(|window| window == b"\r\n\r\n") {
+        let mut piece = [0; 1024];
+        let count = within(stream.read(&mut piece)).await.expect("an answer");
+        assert!(count > 0, "closed before the answer");
+        answer.extend(&piece[..count]);
+    }
+    String::from_utf8_lossy(&answer).to_lowercase()
+}
+
+#[tokio::test]
+async fn who_is_answered_before_its_body_was_read_is_told_that_the_connection_closes() {
+    let served = served(&Scripted::new(Script::Queue)).await;
+    // What is refused unread, and its body still under way.
+    let refused = told(&served, "DELETE /api/delete HTTP/1.1", "").await;
+    assert!(refused.starts_with("http/1.1 403"), "{refused}");
+    assert!(refused.contains("\r\nconnection: close\r\n"), "{refused}");
+    let read = told(&served, "POST /api/show HTTP/1.1", "{}").await;
+    assert!(read.starts_with("http/1.1 400"), "{read}");
+    assert!(!read.contains("connection: close"), "{read}");
+}
