@@ -102,6 +102,21 @@ pub(super) struct Scene<'a> {
     pub(super) marks: &'a Marks,
 }
 
+/// What a conversation that is no client's is rendered with: nobody cancels it, and nothing is marked.
+#[derive(Debug, Default)]
+struct Unmarked {
+    cancelled: Cancelled,
+    marks: Marks,
+}
+
+impl Unmarked {
+    /// `messages` without tools, answered without thinking.
+    fn scene<'a>(&'a self, messages: &'a [Message]) -> Scene<'a> {
+        let Self { cancelled, marks } = self;
+        Scene { messages, tools: &[], thinking: Thinking::Off, cancelled, marks }
+    }
+}
+
 impl Template {
     pub(super) fn new(vocabulary: &dyn Vocabulary) -> Result<Self, TemplateError> {
         let source = vocabulary.chat_template();

@@ -25,7 +25,7 @@ pub const ALL_PROPERTIES: usize = 5_000;
 /// Most alternatives of all `anyOf`, `oneOf` and `|` together.
 pub const ALTERNATIVES: usize = 1_000;
 /// Most objects among the alternatives at one place that may have properties which they do not name:
-/// each has [`ITEMS_OF_OPEN_OBJECT`] in the parser's row behind the opening brace.
+/// each has eleven items in the parser's row behind the opening brace.
 pub const OPEN_ALTERNATIVES: usize = ITEMS_IN_ROW / ITEMS_OF_OPEN_OBJECT;
 /// Items of the parser in one row.
 pub(super) const ITEMS_IN_ROW: usize = 2_000;

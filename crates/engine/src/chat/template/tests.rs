@@ -8,7 +8,7 @@ mod thinking;
 use harmonic_sched::Token;
 use harmonic_types::{Message, Role, Thinking};
 
-use super::{Cancelled, Marks, Scene, Template, Vocabulary, source};
+use super::{Marks, Scene, Template, Unmarked, Vocabulary, source};
 
 struct Fixture {
     template: String,
@@ -46,9 +46,8 @@ fn said(template: &str, question: &str, thinking: Thinking) -> Result<String, St
     let fixture = Fixture { template: template.to_owned(), bos: String::new(), eos: String::new() };
     let template = Template::new(&fixture).map_err(|error| error.to_string())?;
     let messages = [Message::new(Role::User, question)];
-    let (cancelled, marks) = (Cancelled::default(), Marks::default());
-    let scene =
-        Scene { messages: &messages, tools: &[], thinking, cancelled: &cancelled, marks: &marks };
+    let unmarked = Unmarked::default();
+    let scene = Scene { thinking, ..unmarked.scene(&messages) };
     template.render(scene).map_err(|error| error.to_string())
 }
 
@@ -60,14 +59,8 @@ fn what_transformers_adds_to_jinja_is_known() {
         Template::new(&Fixture { template: template.to_owned(), bos, eos }).expect("a template")
     };
     let messages = [Message::new(Role::System, "s"), Message::new(Role::User, "u")];
-    let (cancelled, marks) = (Cancelled::default(), Marks::default());
-    let scene = Scene {
-        messages: &messages,
-        tools: &[],
-        thinking: Thinking::Off,
-        cancelled: &cancelled,
-        marks: &marks,
-    };
+    let unmarked = Unmarked::default();
+    let scene = unmarked.scene(&messages);
     let generation = "{% for m in messages %}{{ m.role }}:\n{%- generation %} {{ m.content }}\
                       {%- endgeneration -%}\n;{% endfor %}";
     assert_eq!(template(generation).render(scene).unwrap(), "system: s;user: u;");
@@ -110,14 +103,8 @@ g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
 {{ 'abcde'[1:3] }} {{ 'abcde'[-2:].upper() }} {{ ('ab' + b)[:-1] }} {{ 'abcde'[4:1:-2] }} {{ [1, a, 3][1:][::-1][0] }} {{ [1, 2, 3, 4][::2] | join }}
 {{ 'a' if b == 'x' else 'b' }} {{ none is none }} {{ undefined_one is defined }} {{ 7 // 2 }} {{ 2 ** 3 }} {{ b is in ['x'] }}";
     let messages = [Message::new(Role::System, "s"), Message::new(Role::User, "u")];
-    let (cancelled, marks) = (Cancelled::default(), Marks::default());
-    let scene = Scene {
-        messages: &messages,
-        tools: &[],
-        thinking: Thinking::Off,
-        cancelled: &cancelled,
-        marks: &marks,
-    };
+    let unmarked = Unmarked::default();
+    let scene = unmarked.scene(&messages);
     let (bos, eos) = (String::new(), String::new());
     let template =
         Template::new(&Fixture { template: source.to_owned(), bos, eos }).expect("a template");
@@ -151,15 +138,9 @@ fn a_slice_may_be_of_nothing() {
         ("'abcde'[4:0:-2]", "ec"),
         ("none[1:]", "[]"),
     ];
-    let (cancelled, marks) = (Cancelled::default(), Marks::default());
+    let unmarked = Unmarked::default();
     let messages = [Message::new(Role::User, "u")];
-    let scene = Scene {
-        messages: &messages,
-        tools: &[],
-        thinking: Thinking::Off,
-        cancelled: &cancelled,
-        marks: &marks,
-    };
+    let scene = unmarked.scene(&messages);
     for (expression, expected) in cases {
         let template = format!("{{{{ {expression} }}}}");
         let fixture = Fixture { template, bos: String::new(), eos: String::new() };

@@ -4,14 +4,12 @@
 
 use std::collections::HashSet;
 
-use harmonic_types::{Message, Role, Thinking, Tool, ToolCall};
+use harmonic_types::{Message, Role, Tool, ToolCall};
 
 use super::switches::Switches;
 use super::values::{RESPONSES, Wishes, message_values};
-use super::{Scene, Template, TemplateError};
+use super::{Scene, Template, TemplateError, Unmarked};
 use crate::chat::calls::Syntax;
-use crate::chat::marks::Marks;
-use crate::workers::Cancelled;
 
 /// A role that no template knows.
 const UNKNOWN_ROLE: &str = "probe_role";
@@ -21,14 +19,8 @@ impl Template {
     pub(super) fn try_question(&mut self) -> Result<(), TemplateError> {
         let messages =
             [Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
-        let (cancelled, marks) = (Cancelled::default(), Marks::default());
-        let scene = Scene {
-            messages: &messages,
-            tools: &[],
-            thinking: Thinking::Off,
-            cancelled: &cancelled,
-            marks: &marks,
-        };
+        let unmarked = Unmarked::default();
+        let scene = unmarked.scene(&messages);
         let shows = |text: &String| text.contains("probe_question");
         let mut asked = Vec::new();
         for (parts, takes_system) in [(false, true), (false, false), (true, true), (true, false)] {
@@ -81,16 +73,10 @@ impl Template {
             short_ids: matches!(syntax, Some(Syntax::List | Syntax::Named)),
             ..self.wishes
         };
-        let (cancelled, marks) = (Cancelled::default(), Marks::default());
+        let unmarked = Unmarked::default();
         for text_arguments in [false, true] {
             wishes.text_arguments = text_arguments;
-            let scene = Scene {
-                messages: &messages,
-                tools: std::slice::from_ref(&tool),
-                thinking: Thinking::Off,
-                cancelled: &cancelled,
-                marks: &marks,
-            };
+            let scene = Scene { tools: std::slice::from_ref(&tool), ..unmarked.scene(&messages) };
             wishes.results_in_calls = self.wants_results_in_calls(scene, wishes);
             let shows = |messages, wanted: &[&str]| {
                 let scene = Scene { messages, ..scene };
@@ -112,16 +98,10 @@ impl Template {
         if !self.takes_system {
             messages.remove(0);
         }
-        let (cancelled, marks) = (Cancelled::default(), Marks::default());
-        let scene = Scene {
-            messages: &messages,
-            tools: &[],
-            thinking: Thinking::Off,
-            cancelled: &cancelled,
-            marks: &marks,
-        };
+        let unmarked = Unmarked::default();
+        let scene = unmarked.scene(&messages);
         Switches::of(names, |told| {
-            self.run_values(scene, message_values(&messages, self.wishes, &marks), told).ok()
+            self.run_values(scene, message_values(&messages, self.wishes, scene.marks), told).ok()
         })
     }
 

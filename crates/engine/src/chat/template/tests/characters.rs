@@ -1,9 +1,10 @@
 //! The characters of what a client wrote, whose marks a template does not see.
 
 use harmonic_sched::Token;
-use harmonic_types::{Message, Role, Thinking};
+use harmonic_types::{Message, Role};
 
-use super::{Cancelled, Fixture, Marks, Scene, Template};
+use super::super::Unmarked;
+use super::{Fixture, Marks, Scene, Template};
 use crate::chat::marks::unmarked;
 use crate::chat::vocabulary::Special;
 
@@ -37,30 +38,17 @@ fn a_template_sees_the_characters_of_the_client_only() {
         ("c[1:3][1]", ">"),
         ("{'<a>': 1}[c[0:3]] is defined", "True"),
     ];
-    let (bos, eos, cancelled) = (String::new(), String::new(), Cancelled::default());
+    let (bos, eos, plain) = (String::new(), String::new(), Unmarked::default());
+    let scene = Scene { marks: &marks, ..plain.scene(&messages) };
     for (expression, expected) in cases {
         let template =
             format!("{{% set c = messages[0].content %}}{{{{ c }}}}:{{{{ {expression} }}}}");
         let fixture = Fixture { template, bos: bos.clone(), eos: eos.clone() };
-        let scene = Scene {
-            messages: &messages,
-            tools: &[],
-            thinking: Thinking::Off,
-            cancelled: &cancelled,
-            marks: &marks,
-        };
         let rendered = Template::new(&fixture).expect(expression).render(scene).expect(expression);
         assert_eq!(unmarked(&rendered), format!("{question}:{expected}"), "{expression}");
     }
     let loops = "{{ messages[0].content }}{% for x in messages[0].content %}{{ loop.index }}{{ x }}{% endfor %}";
     let fixture = Fixture { template: loops.to_owned(), bos, eos };
-    let scene = Scene {
-        messages: &messages,
-        tools: &[],
-        thinking: Thinking::Off,
-        cancelled: &cancelled,
-        marks: &marks,
-    };
     let rendered = Template::new(&fixture).expect("a template").render(scene).expect("a prompt");
     assert_eq!(unmarked(&rendered), "<a>é|1<2a3>4é5|");
     // The marks are still beside what they stand beside.

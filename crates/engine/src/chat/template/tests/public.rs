@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::environment::strftime_now;
 use super::super::{Syntax, system_into_user};
-use super::{Cancelled, Fixture, Marks, Scene, Template};
+use super::{Fixture, Scene, Template, Unmarked};
 
 /// What was asked.
 const CONVERSATIONS: &str = include_str!("conversations.json");
@@ -66,14 +66,8 @@ fn tool(body: &Value) -> Tool {
 fn applied(template: &Template, body: &Value, thinking: Thinking) -> Result<String, String> {
     let messages: Vec<Message> = list(&body["messages"]).map(message).collect();
     let tools: Vec<Tool> = list(&body["tools"]).map(tool).collect();
-    let (cancelled, marks) = (Cancelled::default(), Marks::default());
-    let scene = Scene {
-        messages: &messages,
-        tools: &tools,
-        thinking,
-        cancelled: &cancelled,
-        marks: &marks,
-    };
+    let unmarked = Unmarked::default();
+    let scene = Scene { tools: &tools, thinking, ..unmarked.scene(&messages) };
     if tools.is_empty() {
         return template.render(scene).map_err(|error| error.to_string());
     }
