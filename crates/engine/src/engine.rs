@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_types::{AgentName, Bytes, Prompt, Refused, Request, Tokens};
+use harmonic_types::{AgentName, Bytes, Refused, Request, Tokens};
 use serde::Serialize;
 
 use crate::generation::Generation;
@@ -32,12 +32,9 @@ pub trait Engine: Send + Sync {
         true
     }
 
-    /// Tokens of `prompt` as `agent` would see it: its system prompt and the template included.
-    fn count_tokens(
-        &self,
-        agent: &AgentName,
-        prompt: Prompt,
-    ) -> BoxFuture<'_, Result<Tokens, EngineError>>;
+    /// Tokens of the prompt of `request` as its agent would see it: the system prompt and the template
+    /// included.
+    fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>>;
 
     /// Health, allocation and slots at this moment.
     fn status(&self) -> EngineStatus;

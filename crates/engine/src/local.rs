@@ -14,7 +14,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_sched::{AgentLoad, Job, Token};
 use harmonic_types::{
-    AgentName, Event, Prompt, Refused, Request, RequestId, Thinking, Tokens, ToolChoice,
+    AgentName, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice,
 };
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
@@ -284,13 +284,9 @@ impl Engine for Local {
         self.0.chat.call_tracker(false).is_some()
     }
 
-    fn count_tokens(
-        &self,
-        agent: &AgentName,
-        prompt: Prompt,
-    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
-        let (shared, agent) = (Arc::clone(&self.0), agent.clone());
-        async move { Ok(shared.count(agent, prompt).await?) }.boxed()
+    fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+        let shared = Arc::clone(&self.0);
+        async move { Ok(shared.count(request).await?) }.boxed()
     }
 
     fn status(&self) -> EngineStatus {

@@ -233,7 +233,8 @@ async fn a_machine_that_panics_leaves_nobody_waiting() {
 async fn no_more_than_sixteen_contexts_are_counted() {
     let engine = fast(only());
     let count = |blanks: usize| {
-        engine.count_tokens(&AgentName::from("only"), Prompt::Text(" ".repeat(blanks)))
+        let request = Request::new(RequestId(1), AgentName::from("only"), Vec::new());
+        engine.count_tokens(Request { prompt: Prompt::Text(" ".repeat(blanks)), ..request })
     };
     assert_eq!(count(16 * 512).await.expect("counted"), Tokens(16 * 512));
     let refused = count(16 * 512 + 1).await.expect_err("more").to_string();

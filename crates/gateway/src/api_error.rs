@@ -102,6 +102,10 @@ pub(crate) enum ApiError {
     ForeignHost { host: String },
     #[error("invalid `host`: {reason}, expected one name or address of this server")]
     BadHost { reason: String },
+    #[error(
+        "invalid `transfer-encoding` `{coding}`: expected `chunked` alone, or a `content-length`"
+    )]
+    UnknownTransfer { coding: String },
     #[error("the target of the request is longer than {limit} bytes, the most this server takes")]
     TargetTooLong { limit: usize },
     #[error("the head of the request is larger than {limit} bytes, the most this server takes")]
@@ -206,6 +210,9 @@ impl ApiError {
                 (S::TOO_MANY_REQUESTS, F::Limited, "key_limit", Some(*retry_after))
             }
             Self::BadHost { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_host", None),
+            Self::UnknownTransfer { .. } => {
+                (S::BAD_REQUEST, F::Invalid, "invalid_transfer_encoding", None)
+            }
             Self::TargetTooLong { .. } => (S::URI_TOO_LONG, F::Invalid, "target_too_long", None),
             Self::HeadTooLarge { .. } => {
                 (S::REQUEST_HEADER_FIELDS_TOO_LARGE, F::Invalid, "head_too_large", None)

@@ -17,7 +17,7 @@ use futures::future::{BoxFuture, ready};
 use harmonic_engine::{
     AgentSlots, Drained, Engine, EngineError, EngineStatus, Generation, Health, ReslotError,
 };
-use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens};
+use harmonic_types::{AgentName, Refused, Request, Tokens};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -263,15 +263,11 @@ impl Engine for Supervised {
         self.serving().is_none_or(|engine| engine.holds_calls())
     }
 
-    fn count_tokens(
-        &self,
-        agent: &AgentName,
-        prompt: Prompt,
-    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
-        let agent = agent.clone();
+    fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         async move {
+            let agent = request.agent.clone();
             match (self.serving(), self.seat.refusal(&agent)) {
-                (Some(engine), _) => engine.count_tokens(&agent, prompt).await,
+                (Some(engine), _) => engine.count_tokens(request).await,
                 (None, Some(refused)) => Err(refused.into()),
                 (None, None) => {
                     Err(Refused::Restarting { agent, retry_after: Duration::ZERO }.into())

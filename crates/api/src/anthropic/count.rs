@@ -1,38 +1,30 @@
 //! `POST /v1/messages/count_tokens`: how long a prompt is.
 
-use harmonic_types::{AgentName, Prompt};
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use harmonic_types::{Request, RequestId};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use super::blocks::TextBody;
-use super::decode;
-use super::request::{MessageBody, ToolBody};
-use crate::checks;
+use super::decode::decode;
+use super::request::MessagesBody;
 use crate::invalid::Invalid;
-use crate::object;
-use crate::said::Said;
 
-/// The body: what of a request makes its prompt. What else a request has is ignored.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "AnthropicCount", extend("required" = ["model", "messages"]))]
-pub struct CountBody {
-    /// The agent's name; empty when the body has none.
-    #[serde(default)]
-    pub model: String,
-    /// The conversation, oldest first; empty when the body has none.
-    #[serde(default, deserialize_with = "object::list")]
-    #[schemars(length(min = 1))]
-    pub messages: Vec<MessageBody>,
-    /// Instructions, after the agent's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system: Option<Said<TextBody>>,
-    /// Tools that the answer may call.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional_list"
-    )]
-    pub tools: Option<Vec<ToolBody>>,
+/// The body: that of a request, whose `max_tokens` may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CountBody(MessagesBody);
+
+impl JsonSchema for CountBody {
+    fn schema_name() -> Cow<'static, str> {
+        "AnthropicCount".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = MessagesBody::json_schema(generator);
+        schema.insert("required".to_owned(), ["model", "messages"].as_slice().into());
+        schema
+    }
 }
 
 /// The answer.
@@ -42,13 +34,11 @@ pub struct TokenCount {
     pub input_tokens: u32,
 }
 
-/// The agent, and the prompt whose tokens are to be counted.
+/// The request whose prompt is to be counted.
 ///
 /// # Errors
 /// As [`super::decode()`].
-pub fn decode_count(body: CountBody) -> Result<(AgentName, Prompt), Invalid> {
-    let agent = checks::agent(body.model)?;
-    let tools = decode::tools(body.tools)?;
-    let messages = decode::messages(body.system, body.messages)?;
-    Ok((agent, Prompt::Chat { messages, tools }))
+pub fn decode_count(CountBody(mut body): CountBody) -> Result<Request, Invalid> {
+    body.max_tokens.get_or_insert(1);
+    decode(body, RequestId(0))
 }

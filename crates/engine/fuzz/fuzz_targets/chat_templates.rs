@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use harmonic_engine::Token;
-use harmonic_engine::chat::{Chat, Halt, Special, Vocabulary};
+use harmonic_engine::chat::{Budget, Chat, Special, Vocabulary};
 use harmonic_types::{
     AgentName, AgentSpec, Message, Prompt, Role, Sampling, Tier, Tokens, Tool, ToolCall, ToolChoice,
 };
@@ -76,7 +76,7 @@ fuzz_target!(|text: &str| {
     ];
     let tool = Tool { name: "t".to_owned(), description: Some(said), parameters: "{}".to_owned() };
     let prompt = Prompt::Chat { messages, tools: vec![tool] };
-    let rendered = chat.render(&agent, &prompt, None, &ToolChoice::Auto, &Halt::default());
+    let rendered = chat.render(&agent, &prompt, None, &ToolChoice::Auto, &Budget::default());
     if let (Ok(rendered), false) = (rendered, spells) {
         assert!(rendered.tokens.iter().all(|token| token.0 < 300), "a forged token");
     }

@@ -1,8 +1,8 @@
 //! One request at a time: counts, ends, refusals.
 
-use harmonic_types::{AgentName, FinishReason, Refused, RequestId};
+use harmonic_types::{FinishReason, Refused, RequestId};
 
-use super::{Factory, answer, ask, config, prompt};
+use super::{Factory, answer, ask, config};
 
 pub(super) async fn usage_counts_the_tokens_generated(factory: Factory<'_>) {
     let engine = factory(config(2, 512));
@@ -12,7 +12,7 @@ pub(super) async fn usage_counts_the_tokens_generated(factory: Factory<'_>) {
     request.top_logprobs = Some(1);
     let answer = answer(&engine, request).await;
     assert_eq!(answer.usage.completion_tokens as usize, answer.logprobs.len());
-    let counted = engine.count_tokens(&AgentName::from("first"), prompt(question)).await;
+    let counted = engine.count_tokens(ask(2, "first", question, 40)).await;
     assert_eq!(answer.usage.prompt_tokens, counted.expect("counted").0);
 }
 

@@ -137,12 +137,16 @@ pub(super) async fn results_are_part_of_the_conversation(factory: Factory<'_>) {
     messages.push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
     messages.push(Message { tool_call_id, ..Message::new(Role::Tool, "21 degrees, sunny") });
     about.max_tokens = Some(harmonic_types::Tokens(12));
-    let before = engine.count_tokens(&about.agent, about.prompt.clone()).await.expect("counted");
+    let before = engine.count_tokens(about.clone()).await.expect("counted");
     about.prompt = Prompt::Chat { messages: messages.clone(), tools: tools() };
-    let after = engine.count_tokens(&about.agent, about.prompt.clone()).await.expect("counted");
+    let after = engine.count_tokens(about.clone()).await.expect("counted");
     assert!(after > before, "the call and its result are in the prompt");
-    let shown = engine.count_tokens(&about.agent, Prompt::chat(messages)).await.expect("counted");
+    let shown = Request { prompt: Prompt::chat(messages), ..about.clone() };
+    let shown = engine.count_tokens(shown).await.expect("counted");
     assert!(after > shown, "and so are the tools");
+    let uncalled = Request { tool_choice: ToolChoice::None, ..about.clone() };
+    let uncalled = engine.count_tokens(uncalled).await.expect("counted");
+    assert_eq!(uncalled, shown, "but for those that are not to be called");
     let agent = about.agent.clone();
     let ended = collect(engine.submit(about).await.expect("granted")).await;
     assert!(ended.reason.is_some(), "{agent} answers: {ended:?}");
@@ -188,8 +192,7 @@ pub(super) async fn a_text_is_continued_as_it_stands(factory: Factory<'_>) {
     let engine = factory(config(1, 512));
     let mut request = ask(1, "first", "", 8);
     request.prompt = Prompt::Text("The capital of France is".to_owned());
-    let counted =
-        engine.count_tokens(&request.agent, request.prompt.clone()).await.expect("counted");
+    let counted = engine.count_tokens(request.clone()).await.expect("counted");
     let answer = answer(&engine, request).await;
     assert_eq!(answer.usage.prompt_tokens, counted.0);
     assert!(counted.0 < 30, "no template and no system prompt: {counted:?}");

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens, ToolChoice};
+use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens};
 
 use super::Shared;
 use crate::chat::{Budget, Rendered};
@@ -43,7 +43,9 @@ impl Shared {
     ) -> Result<(Request, Rendered), Refused> {
         let (shared, agent) = (Arc::clone(self), request.agent.clone());
         self.work(agent, size(&request.prompt), move |cancelled| {
-            let rendered = shared.render(&request, cancelled)?;
+            shared.check(&request)?;
+            let context = shared.config.agents[shared.agent(&request.agent)?].context;
+            let rendered = shared.render(&request, context, cancelled)?;
             if let Prompt::Chat { messages, .. } = &mut request.prompt {
                 drop(mem::take(messages));
             }
@@ -52,15 +54,11 @@ impl Shared {
         .await
     }
 
-    /// Tokens of `prompt` to `agent`.
-    pub(super) async fn count(
-        self: &Arc<Self>,
-        agent: AgentName,
-        prompt: Prompt,
-    ) -> Result<Tokens, Refused> {
-        let index = self.agent(&agent)?;
+    /// Tokens of the prompt of `request`.
+    pub(super) async fn count(self: &Arc<Self>, request: Request) -> Result<Tokens, Refused> {
+        let index = self.agent(&request.agent)?;
         let shared = Arc::clone(self);
-        self.work(agent, size(&prompt), move |cancelled| {
+        self.work(request.agent.clone(), size(&request.prompt), move |cancelled| {
             let served = &shared.config.agents[index];
             // Whether it fits is what is asked; but not without end.
             let most = Tokens(served.context.0.saturating_mul(COUNTED_CONTEXTS));
@@ -71,14 +69,13 @@ impl Shared {
                     served.spec.name
                 ),
             };
-            let least = shared.bounds.of(&prompt, &ToolChoice::Auto);
+            let least = shared.bounds.of(&request.prompt, &request.tool_choice);
             if least > most {
                 return Err(beyond(least));
             }
             // One more says that there are more.
             let given_up = Tokens(most.0.saturating_add(1));
-            let budget = Budget { tokens: Some(given_up), cancelled: cancelled.clone() };
-            match shared.chat.render(&served.spec, &prompt, None, &ToolChoice::Auto, &budget) {
+            match shared.render(&request, given_up, cancelled) {
                 Ok(rendered) => {
                     let count = u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX);
                     if count > most.0 { Err(beyond(Tokens(count))) } else { Ok(Tokens(count)) }
@@ -107,10 +104,15 @@ impl Shared {
         })
     }
 
-    fn render(&self, request: &Request, cancelled: &Cancelled) -> Result<Rendered, Refused> {
-        self.check(request)?;
+    /// The prompt of `request`, given up where it has more than so many tokens.
+    fn render(
+        &self,
+        request: &Request,
+        most: Tokens,
+        cancelled: &Cancelled,
+    ) -> Result<Rendered, Refused> {
         let served = &self.config.agents[self.agent(&request.agent)?];
-        let budget = Budget { tokens: Some(served.context), cancelled: cancelled.clone() };
+        let budget = Budget { tokens: Some(most), cancelled: cancelled.clone() };
         let thinking = super::thinking(request);
         self.chat.render(&served.spec, &request.prompt, thinking, &request.tool_choice, &budget)
     }

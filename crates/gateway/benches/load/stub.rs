@@ -12,7 +12,7 @@ use harmonic_engine::{
     AgentSlots, Allocation, Cancel, Drained, Engine, EngineError, EngineStatus, Generation,
     Granted, Health, Identity, ReslotError,
 };
-use harmonic_types::{AgentName, Event, FinishReason, Prompt, Refused, Request, Tokens, Usage};
+use harmonic_types::{Event, FinishReason, Refused, Request, Tokens, Usage};
 use tokio::sync::mpsc;
 
 /// Tokens of an answer whose length was not asked for.
@@ -95,11 +95,7 @@ impl Engine for Stub {
         future::ready(Ok(Generation::new(granted, receiver, Cancel::new(|| {})))).boxed()
     }
 
-    fn count_tokens(
-        &self,
-        _agent: &AgentName,
-        _prompt: Prompt,
-    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+    fn count_tokens(&self, _: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         future::ready(Ok(Tokens(7))).boxed()
     }
 

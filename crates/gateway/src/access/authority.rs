@@ -1,12 +1,15 @@
-//! The name under which a request asks for this server, and the length of what it asks for.
+//! The name under which a request asks for this server, the length of what it asks for, and how its
+//! body is framed.
 //!
 //! Invariants: a request past here has exactly one name, or none in HTTP/1.0: with two, a proxy and
-//! this server could each believe another (RFC 9112, 3.2, has 400 for it).
+//! this server could each believe another (RFC 9112, 3.2, has 400 for it). Its body has a length or is
+//! chunked, with no coding below: where a proxy undoes one and this server does not, they disagree on
+//! where the next request begins (RFC 9112, 6.1).
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::HOST;
+use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, Version};
 use axum::middleware::Next;
@@ -22,8 +25,8 @@ const LONGEST_TARGET: usize = 8 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named(pub(super) Option<String>);
 
-/// Middleware: refuses what has no name or several, and targets and heads without end; notes the
-/// [`Named`].
+/// Middleware: refuses what has no name or several, targets and heads without end, and transfer
+/// codings that are not read; notes the [`Named`].
 pub(crate) async fn one_authority(
     State(shared): State<Arc<Shared>>,
     mut request: Request,
@@ -38,9 +41,21 @@ pub(crate) async fn one_authority(
     if head_bytes(&request) > limit {
         return Err(ApiError::HeadTooLarge { limit });
     }
+    if let Some(coding) = unread_coding(request.headers()) {
+        return Err(ApiError::UnknownTransfer { coding });
+    }
     let named = named(request.uri(), request.version(), request.headers())?;
     request.extensions_mut().insert(Named(named));
     Ok(next.run(request).await)
+}
+
+/// What is to be undone of the body's transfer besides `chunked`; `None` where nothing is.
+fn unread_coding(headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all(TRANSFER_ENCODING).iter();
+    let all = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect::<Vec<_>>();
+    let coding = all.join(", ");
+    let known = all.is_empty() || coding.trim().eq_ignore_ascii_case("chunked");
+    (!known).then_some(coding)
 }
 
 /// Bytes of the head as it is written shortest.

@@ -26,9 +26,10 @@ async fn count_tokens(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (name, prompt) = body::json(&shared, request, anthropic::decode_count).await?;
+    let request = body::json(&shared, request, anthropic::decode_count).await?;
     let roster = shared.roster();
-    let (agent, _) = roster.find(&name)?;
-    let tokens = agent.engine.count_tokens(&name, prompt).await?;
+    let (agent, _) = roster.find(&request.agent)?;
+    let request = harmonic_types::Request { agent: agent.name.clone(), ..request };
+    let tokens = agent.engine.count_tokens(request).await?;
     Ok(json(StatusCode::OK, &TokenCount { input_tokens: tokens.0 }))
 }

@@ -56,6 +56,24 @@ async fn a_request_names_the_server_once() {
 }
 
 #[tokio::test]
+async fn a_body_is_chunked_once_and_nothing_else() {
+    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let head = "POST /api/show HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: ";
+    let answered = async |codings: &str| {
+        // A second request is in what follows, for who reads the first otherwise.
+        let after = "0\r\n\r\nGET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        said(&served, &format!("{head}{codings}\r\n\r\n{after}")).await
+    };
+    for codings in ["gzip, chunked", "chunked, chunked", "chunked\r\ntransfer-encoding: chunked"] {
+        let answer = answered(codings).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{codings}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{codings}: {answer}");
+    }
+    let read = answered("Chunked").await;
+    assert_eq!(read.matches("HTTP/1.1 ").count(), 2, "{read}");
+}
+
+#[tokio::test]
 async fn a_target_and_a_head_have_an_end() {
     let served = Served::new(&Scripted::new(Script::Queue)).await;
     let target = |letters: usize| format!("/v1/models/{}", "a".repeat(letters));

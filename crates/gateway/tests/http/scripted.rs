@@ -10,7 +10,7 @@ use harmonic_engine::{
     Generation, Granted, Health, Identity, ReslotError,
 };
 use harmonic_types::{
-    AgentName, Event, FinishReason, KvLayout, KvType, Prompt, Refused, Request, TokenBytes,
+    Event, FinishReason, KvLayout, KvType, Refused, Request, TokenBytes,
     TokenLogprob, Tokens, Usage,
 };
 use tokio::sync::{mpsc, watch};
@@ -135,11 +135,7 @@ impl Engine for Scripted {
         }
     }
 
-    fn count_tokens(
-        &self,
-        _agent: &AgentName,
-        _prompt: Prompt,
-    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+    fn count_tokens(&self, _: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         future::ready(Ok(Tokens(7))).boxed()
     }
 

@@ -10,7 +10,7 @@ use futures::poll;
 use harmonic_engine::{
     AgentSlots, Drained, Engine, EngineError, EngineStatus, Generation, Health, ReslotError,
 };
-use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens};
+use harmonic_types::{Refused, Request, Tokens};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -77,12 +77,8 @@ impl Engine for Counted {
         self.inner.check(request)
     }
 
-    fn count_tokens(
-        &self,
-        agent: &AgentName,
-        prompt: Prompt,
-    ) -> BoxFuture<'_, Result<Tokens, EngineError>> {
-        self.inner.count_tokens(agent, prompt)
+    fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
+        self.inner.count_tokens(request)
     }
 
     fn status(&self) -> EngineStatus {

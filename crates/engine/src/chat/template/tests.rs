@@ -113,7 +113,7 @@ g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
     plain.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build().unwrap());
     plain.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     plain.add_template("plain", source).expect("valid without guards");
-    let values = super::message_values(&messages, super::Wishes::default(), &marks);
+    let values = super::message_values(&messages, super::Wishes::default(), scene.marks);
     let context = minijinja::context! { messages => super::Value::from(super::Serde(values)) };
     let expected = plain.get_template("plain").unwrap().render(context).unwrap();
     assert!(expected.len() > 100, "{expected}");

@@ -78,29 +78,30 @@ fn divisor(a: u64, b: u64) -> u64 {
 /// The keyword whose number cannot be held.
 pub(super) fn measure(keys: &Map<String, Value>) -> Result<Option<Step>, Excess> {
     let number = |name: &str| match keys.get(name) {
-        Some(Value::Number(number)) => Some(number.clone()),
-        _ => None,
+        None => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(number)),
+        Some(other) => Err(wrong(name, other, "a number")),
     };
     for (name, end) in
         [("minimum", 1.0), ("exclusiveMinimum", 1.0), ("maximum", -1.0), ("exclusiveMaximum", -1.0)]
     {
-        let Some(number) = number(name) else { continue };
+        let Some(number) = number(name)? else { continue };
         let bound = number.as_f64().unwrap_or(f64::NAN);
         // Beyond the end that leaves no number; beyond the other all are left.
         if bound.is_nan() || bound * end > FARTHEST {
-            return Err(wrong(name, &number, "a bound between -2^63 and 2^63"));
+            return Err(wrong(name, number, "a bound between -2^63 and 2^63"));
         }
         let decimals = bound.to_string();
         let decimals = decimals.split_once('.').map_or(0, |(_, decimals)| decimals.len());
         if decimals > MOST_DECIMALS {
-            return Err(wrong(name, &number, "a bound with at most 18 digits behind the point"));
+            return Err(wrong(name, number, "a bound with at most 18 digits behind the point"));
         }
     }
-    let Some(step) = number("multipleOf") else { return Ok(None) };
+    let Some(step) = number("multipleOf")? else { return Ok(None) };
     let known = step.as_f64().and_then(Step::of);
     let expected =
         "a step between 0.00000001 and 400000000, a decimal fraction of at most 8 digits";
-    known.map(Some).ok_or_else(|| wrong("multipleOf", &step, expected))
+    known.map(Some).ok_or_else(|| wrong("multipleOf", step, expected))
 }
 
 /// Refuses steps that no number can be held to at once.
@@ -125,13 +126,14 @@ pub(super) fn literal(keyword: &str, number: &Number) -> Result<(), Excess> {
     let integer = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
     let exact = match (integer, number.as_f64()) {
         (Some(exact), Some(float)) => exact == whole(float) && float.abs() <= FARTHEST,
-        (None, Some(float)) => float.is_finite(),
+        // Digits beyond those of an integer are lost already.
+        (None, Some(float)) => float.abs() <= FARTHEST || float.fract() != 0.0,
         (_, None) => false,
     };
     let expected = "an integer that a 64-bit float holds exactly, or a string";
     if exact { Ok(()) } else { Err(wrong(keyword, number, expected)) }
 }
 
-fn wrong(keyword: &str, number: &Number, expected: &str) -> Excess {
-    Excess::Wrong(format!("invalid `{keyword}` `{number}`: expected {expected}"))
+fn wrong(keyword: &str, value: &impl std::fmt::Display, expected: &str) -> Excess {
+    Excess::Wrong(format!("invalid `{keyword}` `{value}`: expected {expected}"))
 }

@@ -53,6 +53,14 @@ fn numbers_that_cannot_be_held_are_refused_by_their_keyword() {
         ("const", json!(9_007_199_254_740_993_i64)),
         ("const", json!(u64::MAX)),
         ("enum", json!([1, i64::MIN])),
+        // Beyond 64 bits, where digits are lost when it is read.
+        ("const", json!(18_446_744_073_709_551_616.0)),
+        ("enum", json!([-9_223_372_036_854_775_809.0])),
+        ("const", json!(1e300)),
+        ("minimum", json!("5")),
+        ("maximum", json!(null)),
+        ("exclusiveMinimum", json!(true)),
+        ("multipleOf", json!("7")),
     ] {
         for kind in ["integer", "number"] {
             let of = json!({"type": kind, keyword: value});
