@@ -70,6 +70,12 @@ impl Ignored {
         self.note(entry.to_owned(), entry);
     }
 
+    /// Notes that the model does not think, although it is to.
+    pub fn no_thinking(&mut self) {
+        let entry = "thinking (the model does not think)";
+        self.note(entry.to_owned(), entry);
+    }
+
     fn note(&mut self, pattern: String, entry: &str) {
         if self.seen.contains(&pattern) {
             return;

@@ -13,9 +13,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_sched::{AgentLoad, Job, Token};
-use harmonic_types::{
-    AgentName, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice,
-};
+use harmonic_types::{AgentName, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
 use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};

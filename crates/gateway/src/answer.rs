@@ -141,8 +141,12 @@ fn question<W>(
     if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !agent.engine.holds_calls() {
         asked.ignored.strict_tools();
     }
-    if asked.request.thinking == Some(false) && agent.card.thinks == Thinks::Always {
-        asked.ignored.thinking();
+    let Request { thinking, effort, .. } = asked.request;
+    let is_to_think = thinking == Some(true) || (thinking.is_none() && effort.is_some());
+    match agent.card.thinks {
+        Thinks::Always if thinking == Some(false) => asked.ignored.thinking(),
+        Thinks::Never if is_to_think => asked.ignored.no_thinking(),
+        Thinks::Never | Thinks::IfTold | Thinks::Always => {}
     }
     let (name, streamed, ignored) = (agent.name.clone(), asked.streamed, asked.ignored.line());
     let checked = agent.engine.check(&asked.request);

@@ -63,9 +63,11 @@ impl Decoder {
         self
     }
 
-    /// The same decoder, for an answer that is held to a call.
+    /// The same decoder, for an answer that is held to a call. Nothing of it is text that a stop
+    /// string could end: the call would be cut off, or be none.
     #[must_use]
     pub fn of_forced_call(mut self) -> Self {
+        self.stops = StopStrings::new(Vec::new());
         if let Some(calls) = &mut self.calls {
             calls.force();
         }

@@ -164,6 +164,12 @@ pub(super) async fn a_call_that_cannot_be_had_is_refused(factory: Factory<'_>) {
     };
     let message = refusal(&|request| request.tool_choice = ToolChoice::Named("sing".into())).await;
     assert!(message.contains("`sing`") && message.contains("weather, light.switch"), "{message}");
+    // What a stop string finds in a forced call does not end it.
+    let mut stopped = request(4, ToolChoice::Named("light.switch".to_owned()));
+    stopped.stop = vec!["\"".to_owned(), "tool_call".to_owned(), "o".to_owned()];
+    let ended = collect(engine.submit(stopped).await.expect("a call")).await;
+    let arguments = serde_json::from_str(&ended.calls[0].arguments).expect("JSON");
+    assert!(fits("light.switch", &arguments), "{ended:?}");
     // While a call is forced, a form does not apply.
     let mut both = request(3, ToolChoice::Required);
     both.format = Some(Format::Regex("[0-9]{3}".to_owned()));

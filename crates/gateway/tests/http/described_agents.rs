@@ -157,9 +157,11 @@ async fn what_is_not_heeded_is_said_in_a_header_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn that_a_model_thinks_all_the_same_is_said_in_every_dialect() {
+async fn what_a_model_thinks_all_the_same_or_never_is_said_in_every_dialect() {
     let engine = Scripted::new(Script::Say(vec![finished(FinishReason::Stop)]));
-    let roster = Roster::new(vec![agent("coder", "", &engine)]).expect("unique");
+    let mut never = agent("dull", "", &engine);
+    never.card.thinks = Thinks::Never;
+    let roster = Roster::new(vec![agent("coder", "", &engine), never]).expect("unique");
     let served = Served::offering(roster, Config::default()).await;
     let hi = json!([{"role": "user", "content": "hi"}]);
     let chat = |field: &str, value: Value| json!({"model": "coder", "messages": hi, field: value});
@@ -178,6 +180,13 @@ async fn that_a_model_thinks_all_the_same_is_said_in_every_dialect() {
         let response = served.post_to(path, body.to_string()).await;
         let header = response.headers().get("x-harmonic-ignored");
         let said = is_said.then_some("thinking (the model cannot be told not to)");
+        assert_eq!(header.and_then(|value| value.to_str().ok()), said, "{path} {body}");
+        // What the one cannot be told, the other does by itself.
+        let mut body = body;
+        body["model"] = json!("dull");
+        let response = served.post_to(path, body.to_string()).await;
+        let header = response.headers().get("x-harmonic-ignored");
+        let said = (!is_said).then_some("thinking (the model does not think)");
         assert_eq!(header.and_then(|value| value.to_str().ok()), said, "{path} {body}");
     }
 }

@@ -10,8 +10,8 @@ use harmonic_engine::{
     Generation, Granted, Health, Identity, ReslotError,
 };
 use harmonic_types::{
-    Event, FinishReason, KvLayout, KvType, Refused, Request, TokenBytes,
-    TokenLogprob, Tokens, Usage,
+    Event, FinishReason, KvLayout, KvType, Refused, Request, TokenBytes, TokenLogprob, Tokens,
+    Usage,
 };
 use tokio::sync::{mpsc, watch};
 

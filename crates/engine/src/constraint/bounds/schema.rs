@@ -237,10 +237,11 @@ impl<'a> Graph<'a> {
         if !path.is_empty() && !path.starts_with('/') {
             return wrong("is not a path from the root");
         }
-        let Some(path) = percent_decoded(path) else {
-            return wrong("is not UTF-8");
-        };
-        Ok(self.root.pointer(&path))
+        // The compiler looks for names as they are written.
+        if path.contains(['~', '%']) {
+            return wrong("has escapes, which are not read");
+        }
+        Ok(self.root.pointer(path))
     }
 
     /// What has to be satisfiable so that a value of the types that it allows can be written.
@@ -296,25 +297,6 @@ fn refuse_many_open(alternatives: &[Value]) -> Result<(), Excess> {
         limit: limits::OPEN_ALTERNATIVES as u64,
         remedy: "give them `additionalProperties: false`, or use fewer",
     })
-}
-
-/// `text` with `%XX` as the bytes that they stand for; `None` if that is no text.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        if let (b'%', Some(byte)) =
-            (first, code.and_then(|digits| u8::from_str_radix(digits, 16).ok()))
-        {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// The beginning of a name that a client has chosen.
