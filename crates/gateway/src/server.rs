@@ -73,7 +73,8 @@ pub async fn serve(
                     Ok(()) => {
                         let served = Served::default();
                         let (service, watcher) = (service.clone(), graceful.watcher());
-                        let task = serve_one(stream, service, config, watcher, served.clone(), Peer::of(peer.ip()));
+                        let (serving, of) = (served.clone(), Peer::of(peer.ip()));
+                        let task = serve_one(stream, service, config, watcher, serving, of);
                         connections.add(peer.ip(), served, tasks.spawn(task));
                     }
                     Err(NoPlace) => refuse(stream),

@@ -6,8 +6,8 @@
 //!
 //! Of a conversation: a message, and a tool, counts half of what an empty one adds. Each role is tried
 //! when the model is set up, and so are tools, with a growing number of them; where a template leaves
-//! some out, or the count does not grow evenly, messages of the role, or tools, count nothing. Half, because tokens may join what
-//! the template writes with what a message says. Contents are not counted before rendering, since a
+//! some out, or the count does not grow evenly, messages of the role, or tools, count nothing. Half,
+//! because tokens may join what the template writes with what a message says. Contents are not counted before rendering, since a
 //! template may leave out any of them; the rendered text is held to the bound of a text.
 
 use harmonic_types::{AgentSpec, Message, Prompt, Role, Tokens, Tool, ToolChoice};
