@@ -26,9 +26,10 @@ assert.match(JSON.parse(formed.message.content).name, /^(Monday|Tuesday)$/);
 const generated = await client.generate({ model: AGENT, prompt: "Name a day.", options: ask.options });
 assert.ok(generated.response);
 
-const stream = await client.chat({ ...ask, stream: true, options: { num_predict: 1000 } });
-setTimeout(() => stream.abort(), 200);
+// The form keeps the answer going, so that it is never over before the client leaves.
+const long = { type: "array", items: { enum: ["Monday", "Tuesday"] }, minItems: 500, maxItems: 500 };
+const stream = await client.chat({ ...ask, stream: true, format: long, options: { num_predict: 2000 } });
 await assert.rejects(async () => {
-  for await (const _ of stream);
+  for await (const _ of stream) stream.abort();
 }, { name: "AbortError" });
 await assert.rejects(client.chat({ ...ask, model: "nobody" }), /nobody/);
