@@ -169,8 +169,8 @@ def first_tokens(address, agent, seconds):
                 took.append((time.monotonic() - began) * 1000)
             else:
                 failed += 1
-            while stream.recv(65536) and b"[DONE]" not in data:
-                pass
+            while b"[DONE]" not in data and (more := stream.recv(65536)):
+                data += more
     return took, failed
 
 
