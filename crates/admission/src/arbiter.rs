@@ -162,11 +162,8 @@ impl DeviceArbiter {
 
     /// What each engine is due of what it wants.
     fn due(&self) -> Vec<u32> {
-        let mut due: Vec<u32> = self
-            .engines
-            .iter()
-            .map(|engine| engine.demand.wanted().min(engine.quota))
-            .collect();
+        let mut due: Vec<u32> =
+            self.engines.iter().map(|engine| engine.demand.wanted().min(engine.quota)).collect();
         let left = self.max_in_flight.saturating_sub(due.iter().sum());
         // Those that live by the floor; who has it keeps it to the end of its request.
         let mut floor: Vec<usize> = (0..due.len())

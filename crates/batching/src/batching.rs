@@ -170,8 +170,7 @@ impl Batching {
     #[must_use = "what is complete holds its room until it is released"]
     pub fn sampled_late(&mut self, sampled: Sampled) -> bool {
         let mut live = self.live.values_mut();
-        let Some(sequence) =
-            live.find(|sequence| sequence.id == sampled.id && sequence.owes())
+        let Some(sequence) = live.find(|sequence| sequence.id == sampled.id && sequence.owes())
         else {
             return false;
         };

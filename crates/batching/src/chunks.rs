@@ -25,10 +25,16 @@ pub(crate) struct PrefillCandidate {
 ///
 /// The chunks sum to at most `room`; none is larger than what was wanted; the first that wants any
 /// gets some, if there is room.
-pub(crate) fn equal_chunks(candidates: &[PrefillCandidate], mut room: usize, decoding: bool) -> Vec<usize> {
+pub(crate) fn equal_chunks(
+    candidates: &[PrefillCandidate],
+    mut room: usize,
+    decoding: bool,
+) -> Vec<usize> {
     let mut chunks = vec![0; candidates.len()];
     let mut rest = Vec::new();
-    for (at, candidate) in candidates.iter().enumerate().filter(|(_, want)| candidate.tokens > 0) {
+    for (at, candidate) in
+        candidates.iter().enumerate().filter(|(_, candidate)| candidate.tokens > 0)
+    {
         if decoding && candidate.tokens <= LAST_FEW {
             chunks[at] = room.min(1);
             room -= chunks[at];
@@ -76,13 +82,15 @@ mod tests {
     use super::*;
 
     fn chunks(tokens: &[usize], room: usize, decoding: bool) -> Vec<usize> {
-        let candidates: Vec<_> = tokens.iter().map(|tokens| PrefillCandidate { rank: 0, tokens: *tokens }).collect();
+        let candidates: Vec<_> =
+            tokens.iter().map(|tokens| PrefillCandidate { rank: 0, tokens: *tokens }).collect();
         equal_chunks(&candidates, room, decoding)
     }
 
     #[test]
     fn a_lower_rank_does_not_slow_a_higher_one() {
-        let candidates = [(1, 40), (3, 100)].map(|(rank, tokens)| PrefillCandidate { rank, tokens });
+        let candidates =
+            [(1, 40), (3, 100)].map(|(rank, tokens)| PrefillCandidate { rank, tokens });
         assert_eq!(equal_chunks(&candidates, 50, false), [40, 0]);
         assert_eq!(equal_chunks(&candidates, 512, false), [40, 100]);
     }
@@ -121,7 +129,7 @@ mod tests {
             prop_assert_eq!(chunks.len(), candidates.len());
             prop_assert!(chunks.iter().sum::<usize>() <= room);
             prop_assert!(chunks.iter().zip(&candidates).all(|(chunk, want)| chunk <= want));
-            if room > 0 && candidates.iter().any(|candidate| *want > 0) {
+            if room > 0 && candidates.iter().any(|candidate| *candidate > 0) {
                 prop_assert!(chunks.iter().any(|chunk| *chunk > 0));
             }
         }

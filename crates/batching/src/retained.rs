@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::ids::{SeqId, Token};
-use crate::sequence::count;
 use crate::prefix_cache::common;
+use crate::sequence::count;
 
 /// Tokens of sequences that have ended, by their place.
 #[derive(Debug, Default)]

@@ -298,7 +298,7 @@ impl Engine for Local {
             context: agent.context,
             in_flight: load.in_flight,
             borrowed: load.borrowed,
-            parked: load.parked,
+            parked: load.preempted,
             queued: load.queued,
         });
         EngineStatus {

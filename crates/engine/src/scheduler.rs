@@ -99,8 +99,7 @@ impl Scheduler {
     pub fn step(&mut self, now: Tick) -> Step {
         let decisions = self.admission.decide(now, &mut self.batching);
         let rank = |id| self.admission.rank(id, now).unwrap_or(i128::MAX);
-        let BatchingStep { begun, started, finished, cache, batch } =
-            self.batching.step(now, rank);
+        let BatchingStep { begun, started, finished, cache, batch } = self.batching.step(now, rank);
         let starts = decisions.into_iter().filter_map(|decision| match decision {
             Decision::Start { id, queued, borrowed } => Some((id, queued, borrowed)),
             Decision::Preempt { .. } | Decision::Resume { .. } => None,

@@ -14,8 +14,8 @@ mod vocabulary;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_batching::{Batch, CacheOp, SnapshotId, Token};
+use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_types::{Bytes, KvLayout, Tokens};
 
 use crate::clock::WallClock;

@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harmonic_admission::Tick;
 use harmonic_engine::clock::VirtualClock;
 use harmonic_engine::sampling::Samplers;
+use harmonic_engine::scheduler::{Job, ScheduledAgent, SchedulerConfig};
 use harmonic_engine::sim::{self, Arrival, Served, SimMachine, SimVocabulary, simulate};
 use harmonic_engine::{
     Allocation, Batch, CacheOp, Drained, Engine, Health, Identity, Local, LocalConfig, Machine,
     MachineError, Outcome, ServedAgent, Token, conformance,
 };
 use harmonic_laws::step::{StepLoad, step_time};
-use harmonic_admission::Tick;
-use harmonic_engine::scheduler::{Job, ScheduledAgent, SchedulerConfig};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Prompt, Refused, Request,
     RequestId, Role, Sampling, Tier, Tokens,

@@ -10,8 +10,8 @@ use crate::batch::Batch;
 use crate::chunks::{PrefillCandidate, equal_chunks};
 use crate::copies::Copied;
 use crate::ids::SeqId;
-use crate::sequence::{Sequence, count};
 use crate::prefix_cache::{Kind, Terms, common};
+use crate::sequence::{Sequence, count};
 
 /// Where the beginning of a prompt comes from.
 enum Source {
@@ -46,7 +46,9 @@ impl Batching {
         }
         let chunks = match self.config.kv_layout {
             KvLayout::Streams => equal_chunks(&candidates, room, !decoding.is_empty()),
-            KvLayout::Unified => candidates.iter().map(|next| take(&mut room, next.tokens)).collect(),
+            KvLayout::Unified => {
+                candidates.iter().map(|next| take(&mut room, next.tokens)).collect()
+            }
         };
         let chunks = prefilling.into_iter().map(|(_, seq)| seq).zip(chunks);
         let chunks = chunks.filter(|(_, chunk)| *chunk > 0);
@@ -70,9 +72,8 @@ impl Batching {
     /// Sequences with prompt left, each after its rank; the most urgent first.
     fn prefilling(&self, rank: impl Fn(RequestId) -> i128) -> Vec<(i128, SeqId)> {
         let prefilling = self.live.iter().filter(|(_, sequence)| !sequence.decodes());
-        let mut prefilling: Vec<_> = prefilling
-            .map(|(seq, sequence)| ((rank(sequence.id), sequence.order), *seq))
-            .collect();
+        let mut prefilling: Vec<_> =
+            prefilling.map(|(seq, sequence)| ((rank(sequence.id), sequence.order), *seq)).collect();
         prefilling.sort_unstable();
         prefilling.into_iter().map(|((rank, _), seq)| (rank, seq)).collect()
     }

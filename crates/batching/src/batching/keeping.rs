@@ -5,8 +5,8 @@ use harmonic_types::{Bytes, KvLayout};
 use super::Batching;
 use crate::copies::{Copied, Rates};
 use crate::ids::{SeqId, SnapshotId, Token};
-use crate::sequence::{Sequence, count};
 use crate::prefix_cache::{Kind, Terms};
+use crate::sequence::{Sequence, count};
 
 /// A conversation is worth a snapshot if that spares at least this many tokens: the copy of a
 /// sequence costs about as much as computing ten (`research/engine.md`), and most answers are never

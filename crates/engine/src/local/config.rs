@@ -128,11 +128,7 @@ fn guaranteed(plan: &Plan, engine: &EnginePlan) -> u32 {
     let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
     let configs: Vec<AgentConfig> = placed
         .iter()
-        .map(|agent| AgentConfig {
-            name: agent.name.clone(),
-            tier: agent.tier,
-            slots: agent.slots,
-        })
+        .map(|agent| AgentConfig { name: agent.name.clone(), tier: agent.tier, slots: agent.slots })
         .collect();
     let quotas = quotas(&configs, plan.max_in_flight);
     let own = placed.iter().zip(quotas).filter(|(agent, _)| engine.agents.contains(&agent.name));

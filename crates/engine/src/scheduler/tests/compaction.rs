@@ -62,8 +62,11 @@ fn limits() -> SchedulerConfig {
 #[test]
 fn a_move_stays_within_the_ledger() {
     // Sequences of 10 tokens and fewer, 100 bytes.
-    let with =
-        |park| SchedulerConfig { prefix_bytes: Bytes::ZERO, preempted_bytes: Bytes(park), ..limits() };
+    let with = |park| SchedulerConfig {
+        prefix_bytes: Bytes::ZERO,
+        preempted_bytes: Bytes(park),
+        ..limits()
+    };
     assert_eq!(after_gaps(with(200)), [0, 1, 2, 3]);
     assert_eq!(after_gaps(with(20)), [1, 3, 5, 7], "a copy lies beside its sequence for a moment");
 }

@@ -17,7 +17,11 @@ pub(super) fn share(name: &str, tier: Tier, slots: u32, context: u32) -> Schedul
 }
 
 /// Limits for tests: snapshots of [`TOKEN_BYTES`] per token.
-pub(super) fn config(agents: Vec<ScheduledAgent>, sequences: u32, kv_tokens: u64) -> SchedulerConfig {
+pub(super) fn config(
+    agents: Vec<ScheduledAgent>,
+    sequences: u32,
+    kv_tokens: u64,
+) -> SchedulerConfig {
     SchedulerConfig {
         token_bytes: Bytes(TOKEN_BYTES),
         prefix_bytes: Bytes(1 << 20),

@@ -35,7 +35,11 @@ fn a_late_token_of_a_request_that_is_over_is_passed_over() {
     assert_eq!(fake.scheduler.owing(), [RequestId(1)]);
     fake.scheduler.cancel(RequestId(1));
     assert_eq!(fake.scheduler.owing(), []);
-    let late = harmonic_batching::Sampled { id: RequestId(1), token: harmonic_batching::Token(7), stop: false };
+    let late = harmonic_batching::Sampled {
+        id: RequestId(1),
+        token: harmonic_batching::Token(7),
+        stop: false,
+    };
     fake.scheduler.sampled_late(late);
     fake.step();
     assert_eq!(fake.finished[&RequestId(1)], FinishReason::Cancelled);

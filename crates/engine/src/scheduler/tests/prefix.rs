@@ -215,7 +215,8 @@ fn a_beginning_is_not_restored_where_computing_it_is_quicker() {
 
 #[test]
 fn the_bound_of_bytes_is_kept() {
-    let mut fake = Fake::new(SchedulerConfig { prefix_bytes: Bytes(TOKEN_BYTES * 400), ..limits(1) });
+    let mut fake =
+        Fake::new(SchedulerConfig { prefix_bytes: Bytes(TOKEN_BYTES * 400), ..limits(1) });
     for id in 1..6 {
         turn(&mut fake, id, 300);
     }
