@@ -144,7 +144,7 @@ impl DeviceArbiter {
         }
         // Beyond what it is due it has what all others leave of what is due to them.
         let lent = self.max_in_flight.saturating_sub(kept);
-        // Due, and there is a place that nobody before it is due.
+        // Due, and there is a place that no engine before it is due.
         let own_place = self.max_in_flight.saturating_sub(claimed.saturating_add(first));
         let by_quota = own_place.max(own.demand.in_flight).min(mine);
         let allowed = lent.max(by_quota);

@@ -21,7 +21,7 @@ pub(crate) struct PrefillCandidate {
 }
 
 /// How many tokens of each prompt to take, the most urgent first, when `room` is left and
-/// `decoding` says whether anyone decodes.
+/// `decoding` says whether any sequence decodes.
 ///
 /// The chunks sum to at most `room`; none is larger than what was wanted; the first that wants any
 /// gets some, if there is room.
@@ -122,13 +122,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn chunks_keep_to_the_room_and_somebody_advances(
+        fn chunks_keep_to_the_room_and_one_advances(
             candidates in prop::collection::vec(0..600usize, 0..40), room in 0..600usize, decoding: bool,
         ) {
             let chunks = chunks(&candidates, room, decoding);
             prop_assert_eq!(chunks.len(), candidates.len());
             prop_assert!(chunks.iter().sum::<usize>() <= room);
-            prop_assert!(chunks.iter().zip(&candidates).all(|(chunk, want)| chunk <= want));
+            prop_assert!(chunks.iter().zip(&candidates).all(|(chunk, most)| chunk <= most));
             if room > 0 && candidates.iter().any(|candidate| *candidate > 0) {
                 prop_assert!(chunks.iter().any(|chunk| *chunk > 0));
             }

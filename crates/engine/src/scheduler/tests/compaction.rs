@@ -62,9 +62,9 @@ fn limits() -> SchedulerConfig {
 #[test]
 fn a_move_stays_within_the_ledger() {
     // Sequences of 10 tokens and fewer, 100 bytes.
-    let with = |park| SchedulerConfig {
+    let with = |preempted| SchedulerConfig {
         prefix_bytes: Bytes::ZERO,
-        preempted_bytes: Bytes(park),
+        preempted_bytes: Bytes(preempted),
         ..limits()
     };
     assert_eq!(after_gaps(with(200)), [0, 1, 2, 3]);

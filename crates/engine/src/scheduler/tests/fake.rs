@@ -131,7 +131,7 @@ impl Fake {
         self.scheduler.commit(self.now, step, Committed { sampled, saved });
         for id in owing {
             let token = self.draw();
-            // It may have been cancelled meanwhile, or be parked.
+            // It may have been cancelled meanwhile, or be preempted.
             if self.scheduler.owing().contains(&id) {
                 self.requests.get_mut(&id).expect("accepted").push(token);
                 self.scheduler.sampled_late(Sampled { id, token, stop: stops(id) });
@@ -245,7 +245,7 @@ impl Fake {
             }
             self.step();
         }
-        assert!(self.scheduler.is_idle(), "nobody starves: {:?}", self.scheduler.load());
+        assert!(self.scheduler.is_idle(), "no request starves: {:?}", self.scheduler.load());
         assert!(self.requests.is_empty() && self.running.is_empty());
         assert_eq!(self.accepted, self.finished.len() as u64);
         let load = self.scheduler.load();

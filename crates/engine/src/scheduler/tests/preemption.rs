@@ -1,4 +1,4 @@
-//! Lent slots are given back, and nothing is lost by it.
+//! Borrowers are preempted, and nothing is lost by it.
 
 use harmonic_types::{Bytes, FinishReason, KvLayout, RequestId, Tier};
 
@@ -14,7 +14,7 @@ fn pair() -> SchedulerConfig {
 }
 
 #[test]
-fn a_request_by_right_is_in_the_next_batch_and_the_borrower_goes_on_later() {
+fn a_request_within_its_quota_is_in_the_next_batch_and_the_borrower_goes_on_later() {
     let mut fake = Fake::new(pair());
     fake.offer(job(1, 1, 4, 6));
     fake.offer(job(2, 1, 4, 6));
@@ -59,7 +59,7 @@ fn the_lowest_tier_gives_back_first_and_then_the_latest() {
 }
 
 #[test]
-fn a_prompt_half_computed_is_parked_too() {
+fn a_prompt_half_computed_is_preempted_too() {
     let mut limits = pair();
     limits.batch_tokens = 10;
     let mut fake = Fake::new(limits);
@@ -72,9 +72,9 @@ fn a_prompt_half_computed_is_parked_too() {
     fake.run_out();
 }
 
-/// It may not take back what was lent of others' rights, nor keep them from doing so.
+/// It may not take back what others have lent, nor keep them from doing so.
 #[test]
-fn an_agent_without_slots_does_not_hold_back_the_rights_of_others() {
+fn an_agent_without_slots_does_not_hold_back_the_quotas_of_others() {
     let agents = vec![
         share("exec", Tier::Executive, 0, 64),
         share("director", Tier::Directors, 1, 64),
@@ -94,7 +94,7 @@ fn an_agent_without_slots_does_not_hold_back_the_rights_of_others() {
 }
 
 #[test]
-fn no_more_is_lent_than_could_be_parked() {
+fn no_more_is_lent_than_could_be_preempted() {
     let agents = vec![share("exec", Tier::Executive, 3, 64), share("coder", Tier::Heavy, 1, 64)];
     let mut limits = config(agents, 4, 256);
     // Room for one borrower of 4 + 20 tokens, not for two.
@@ -103,7 +103,7 @@ fn no_more_is_lent_than_could_be_parked() {
     for id in 0..4 {
         fake.offer(job(id, 1, 4, 20));
     }
-    assert_eq!(granted(&fake.step()), [0, 1], "one by right, one on loan");
+    assert_eq!(granted(&fake.step()), [0, 1], "one within its quota, one on loan");
     for id in 10..13 {
         fake.offer(job(id, 0, 4, 20));
     }
@@ -112,7 +112,7 @@ fn no_more_is_lent_than_could_be_parked() {
 }
 
 #[test]
-fn without_room_to_park_nothing_is_lent() {
+fn without_room_to_preempt_nothing_is_lent() {
     let mut limits = pair();
     limits.preempted_bytes = Bytes::ZERO;
     let mut fake = Fake::new(limits);
@@ -123,7 +123,7 @@ fn without_room_to_park_nothing_is_lent() {
 }
 
 #[test]
-fn a_parked_request_can_be_cancelled() {
+fn a_preempted_request_can_be_cancelled() {
     let mut fake = Fake::new(pair());
     fake.offer(job(1, 1, 4, 60));
     fake.offer(job(2, 1, 4, 60));
@@ -151,6 +151,6 @@ fn in_a_pool_borrowers_give_back_cells_as_well() {
     fake.offer(job(9, 0, 30, 10));
     let step = fake.step();
     assert_eq!(granted(&step), [9]);
-    assert_eq!(rows(&step).len(), 4, "one of the four is parked");
+    assert_eq!(rows(&step).len(), 4, "one of the four is preempted");
     fake.run_out();
 }

@@ -42,7 +42,7 @@ fn the_bound_of_a_step_limits_prefill_while_others_decode() {
     let mut scheduler = Scheduler::new(limits);
     let mut now = Tick(0);
     scheduler.offer(now, job(1, 0, 400, 50)).expect("fits");
-    assert_eq!(slow_step(&mut scheduler, &mut now), 400, "nobody is held up");
+    assert_eq!(slow_step(&mut scheduler, &mut now), 400, "no stream is held up");
     slow_step(&mut scheduler, &mut now);
     scheduler.offer(now, job(2, 0, 300, 50)).expect("fits");
     let chunks: Vec<usize> = (0..3).map(|_| slow_step(&mut scheduler, &mut now)).collect();
@@ -64,7 +64,7 @@ fn output_ends_where_the_context_ends() {
 }
 
 #[test]
-fn a_right_comes_before_a_loan_and_idle_slots_are_lent() {
+fn a_quota_comes_before_a_loan_and_idle_slots_are_lent() {
     let agents =
         vec![share("exec", Tier::Executive, 1, 64), share("coder", Tier::Specialists, 2, 64)];
     let mut fake = Fake::new(config(agents, 3, 3 * 64));
@@ -93,8 +93,8 @@ proptest! {
     /// With any slots, none among them, and queues that are always full, each request is admitted
     /// before a bounded number of others. Ageing by time is off, so only admissions age.
     #[test]
-    fn nobody_is_passed_over_for_ever(
-        slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, parks in any::<bool>(),
+    fn no_request_is_passed_over_for_ever(
+        slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, preempts in any::<bool>(),
     ) {
         const QUEUE: u64 = 3;
         let agents: Vec<_> = slots
@@ -107,7 +107,7 @@ proptest! {
         limits.max_in_flight = in_flight;
         limits.queue_limit = 3;
         limits.ageing = Duration::from_secs(1 << 40);
-        if !parks {
+        if !preempts {
             limits.preempted_bytes = Bytes::ZERO;
         }
         let mut fake = Fake::new(limits);
@@ -122,7 +122,7 @@ proptest! {
             }
             for granted in granted(&fake.step()) {
                 let passed = admitted - offered.remove(&granted).expect("offered");
-                // Those without rights wait for the floor one after the other, 4 steps at most.
+                // Those without a quota wait for the floor one after the other, 4 steps at most.
                 let turns = (QUEUE + 1) * count;
                 let bound = 3 * 64 + turns * (4 * u64::from(in_flight) + 1);
                 prop_assert!(passed <= bound, "{passed} of {bound} went before {granted}");

@@ -49,7 +49,7 @@ fn act() -> impl Strategy<Value = Act> {
 fn limits() -> impl Strategy<Value = SchedulerConfig> {
     let layouts = prop_oneof![Just(KvLayout::Streams), Just(KvLayout::Unified)];
     (layouts, any::<bool>(), 2..5u32, 0..300u64, 0..300u64, 8..64u32).prop_map(
-        |(kv_layout, trims, max_in_flight, prefix, park, batch_tokens)| {
+        |(kv_layout, trims, max_in_flight, prefix, preempted, batch_tokens)| {
             let agents = vec![
                 share("a", Tier::Executive, 2, 100),
                 share("b", Tier::Directors, 2, 60),
@@ -62,7 +62,7 @@ fn limits() -> impl Strategy<Value = SchedulerConfig> {
                 max_in_flight,
                 batch_tokens,
                 prefix_bytes: Bytes(prefix * TOKEN_BYTES),
-                preempted_bytes: Bytes(park * TOKEN_BYTES),
+                preempted_bytes: Bytes(preempted * TOKEN_BYTES),
                 ..config(agents, 4, kv_tokens)
             }
         },
