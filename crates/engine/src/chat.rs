@@ -28,7 +28,7 @@ mod vocabulary;
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Thinking, Tool, ToolChoice};
 
 pub(crate) use bounds::Bounds;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harmonic_sched::Tick;
+use harmonic_admission::Tick;
 
 /// A source of ticks.
 pub trait Clock {

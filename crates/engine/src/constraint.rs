@@ -25,7 +25,7 @@ mod words;
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use llguidance::{CancellationHandle, Matcher};
 
 use crate::sampling::Mask;

@@ -10,7 +10,8 @@ mod call_id;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use harmonic_sched::{AgentLoad, Finished, Grant, Job};
+use harmonic_admission::AgentLoad;
+use harmonic_batching::Finished;
 use harmonic_types::{
     AgentName, Event, FinishReason, Refused, RequestId, TokenBytes, TokenLogprob,
 };
@@ -21,6 +22,7 @@ use crate::constraint::Constraint;
 use crate::engine::{Allocation, Health};
 use crate::generation::Granted;
 use crate::sampling::{Choice, Failure, Sampler};
+use crate::scheduler::{Grant, Job};
 
 /// A request on its way to the scheduler.
 #[derive(Debug)]

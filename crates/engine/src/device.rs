@@ -1,11 +1,11 @@
 //! Engines that share a device: where their threads meet.
 //!
-//! The policy is [`harmonic_sched::Device`]; this is the lock around it and the waiting.
+//! The policy is [`harmonic_admission::DeviceArbiter`]; this is the lock around it and the waiting.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use harmonic_sched::{Allowance, Demand, Device};
+use harmonic_admission::{Allowance, Demand, DeviceArbiter};
 
 /// A device with the engines of one deployment.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ struct Meeting {
 
 #[derive(Debug)]
 struct Reports {
-    device: Device,
+    device: DeviceArbiter,
     /// How many there were.
     count: u64,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Turn {
 impl SharedDevice {
     /// A device for engines with these guarantees.
     pub fn new(max_in_flight: u32, guaranteed: impl IntoIterator<Item = u32>) -> Self {
-        let device = Device::new(max_in_flight, guaranteed);
+        let device = DeviceArbiter::new(max_in_flight, guaranteed);
         let reports = Mutex::new(Reports { device, count: 0 });
         Self(Arc::new(Meeting { reports, changed: Condvar::new() }))
     }

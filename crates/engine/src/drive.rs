@@ -3,7 +3,8 @@
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use harmonic_sched::{CacheOp, Committed, Job, Sampled, Scheduler, SnapshotId, Step, Tick};
+use harmonic_admission::Tick;
+use harmonic_batching::{CacheOp, Committed, Sampled, SnapshotId};
 use harmonic_types::{Bytes, FinishReason, Refused, RequestId};
 
 use crate::clock::Clock;
@@ -12,6 +13,7 @@ use crate::device::{DevicePlace, Turn};
 use crate::engine::{Drained, ReslotError};
 use crate::machine::{Machine, MachineError, Outcome};
 use crate::sampling::{Choice, Drawn, Samplers};
+use crate::scheduler::{Job, Scheduler, Step};
 
 /// How long an idle engine that gets mail waits for more at most, and how long the mailbox has to be
 /// quiet for it to start at once. Both are little beside a prompt's tens of milliseconds.
@@ -123,7 +125,7 @@ fn report<'d>(
 ) -> Option<(&'d DevicePlace, Turn)> {
     let device = device?;
     let turn = device.report(scheduler.demand());
-    scheduler.allow(turn.allowance.in_flight);
+    scheduler.set_limit(turn.allowance.in_flight);
     Some((device, turn))
 }
 
@@ -233,9 +235,7 @@ fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), Res
     if asked > planned {
         return Err(ReslotError::TooMany { asked, planned });
     }
-    for (agent, slots) in slots {
-        scheduler.set_slots(agent, slots);
-    }
+    scheduler.set_slots(slots);
     Ok(())
 }
 

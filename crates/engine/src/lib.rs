@@ -7,7 +7,7 @@
 //! Invariants: text and tokens meet only in [`chat`]; one thread owns a machine; every accepted
 //! request gets exactly one final event.
 //!
-//! Does not do: admission policy (that is `sched`), HTTP, launching.
+//! Does not do: policy of who runs and what a step computes (`admission`, `batching`), HTTP, launching.
 #![forbid(unsafe_code)]
 
 pub mod chat;
@@ -24,6 +24,7 @@ mod identity;
 pub mod local;
 pub mod machine;
 pub mod sampling;
+pub mod scheduler;
 pub mod sim;
 pub mod workers;
 
@@ -34,7 +35,7 @@ pub use engine::{
 };
 pub use generation::{Cancel, Generation, Granted};
 /// The scheduler's terms that a machine is written in.
-pub use harmonic_sched::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
+pub use harmonic_batching::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
 pub use identity::Identity;
 pub use local::{Local, LocalConfig, Seat, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};

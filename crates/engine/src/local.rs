@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_sched::{AgentLoad, Job, Token};
+use harmonic_admission::AgentLoad;
+use harmonic_batching::Token;
 use harmonic_types::{AgentName, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
@@ -24,6 +25,7 @@ use crate::engine::{
     AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
 };
 use crate::generation::{Cancel, Generation, Granted};
+use crate::scheduler::Job;
 use crate::workers::Workers;
 
 pub use config::{LocalConfig, ServedAgent, shared_device};
@@ -296,7 +298,7 @@ impl Engine for Local {
             context: agent.context,
             in_flight: load.in_flight,
             borrowed: load.borrowed,
-            parked: load.parked,
+            parked: load.preempted,
             queued: load.queued,
         });
         EngineStatus {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harmonic_sched::{Batch, CacheOp};
+use harmonic_batching::{Batch, CacheOp};
 use harmonic_types::Bytes;
 
 use crate::engine::Allocation;

@@ -21,7 +21,7 @@ mod shortlist;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::Sampling;
 
 use crate::chat::{CallTracker, Opening, Reasoned, ReasoningTracker};

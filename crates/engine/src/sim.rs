@@ -14,8 +14,8 @@ mod vocabulary;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use harmonic_batching::{Batch, CacheOp, SnapshotId, Token};
 use harmonic_laws::step::{StepLoad, step_time};
-use harmonic_sched::{Batch, CacheOp, SnapshotId, Token};
 use harmonic_types::{Bytes, KvLayout, Tokens};
 
 use crate::clock::WallClock;
@@ -94,7 +94,7 @@ impl SimMachine {
         Ok(())
     }
 
-    fn cells(&mut self, seq: harmonic_sched::SeqId) -> Result<&mut Cells, MachineError> {
+    fn cells(&mut self, seq: harmonic_batching::SeqId) -> Result<&mut Cells, MachineError> {
         self.sequences
             .get_mut(seq.0 as usize)
             .ok_or_else(|| failed("cache", format!("there is no sequence {}", seq.0)))

@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harmonic_admission::Tick;
 use harmonic_engine::clock::VirtualClock;
 use harmonic_engine::sampling::Samplers;
+use harmonic_engine::scheduler::{Job, ScheduledAgent, SchedulerConfig};
 use harmonic_engine::sim::{self, Arrival, Served, SimMachine, SimVocabulary, simulate};
 use harmonic_engine::{
     Allocation, Batch, CacheOp, Drained, Engine, Health, Identity, Local, LocalConfig, Machine,
     MachineError, Outcome, ServedAgent, Token, conformance,
 };
 use harmonic_laws::step::{StepLoad, step_time};
-use harmonic_sched::{AgentShare, Job, SchedConfig, Tick};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Prompt, Refused, Request,
     RequestId, Role, Sampling, Tier, Tokens,
@@ -35,14 +36,14 @@ fn job(id: u64, prompt: i32, max_output: u32) -> Job {
     Job { id: RequestId(id), agent: 0, prompt, shared_prefix: 0, max_output }
 }
 
-fn one_agent(slots: u32) -> SchedConfig {
-    let agent = AgentShare {
+fn one_agent(slots: u32) -> SchedulerConfig {
+    let agent = ScheduledAgent {
         name: AgentName::from("only"),
         tier: Tier::Executive,
         slots,
         context: Tokens(2048),
     };
-    SchedConfig::new(vec![agent], slots, u64::from(slots) * 2048)
+    SchedulerConfig::new(vec![agent], slots, u64::from(slots) * 2048)
 }
 
 /// `requests` at once on `slots` slots; the last tick, and what became of each.
@@ -85,13 +86,13 @@ fn a_single_stream_takes_the_time_of_its_steps() {
 /// sequence of 200: restoring it for the 100 tokens that another prompt shares with it would fail.
 #[test]
 fn a_pool_restores_only_what_it_has_cells_for() {
-    let agent = AgentShare {
+    let agent = ScheduledAgent {
         name: AgentName::from("only"),
         tier: Tier::Executive,
         slots: 3,
         context: Tokens(400),
     };
-    let mut config = SchedConfig::new(vec![agent], 3, 400);
+    let mut config = SchedulerConfig::new(vec![agent], 3, 400);
     config.kv_layout = KvLayout::Unified;
     let job = |id: u64, shared: i32, own: i32, max_output: u32| Job {
         id: RequestId(id),

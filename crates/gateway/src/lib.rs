@@ -7,7 +7,7 @@
 //! gets exactly one answer or error, in the envelope of its dialect; a client that goes away
 //! cancels its request, queued or running; no prompt or answer text is logged, and no key.
 //!
-//! Does not do: admission (that is `sched`), the wire types (that is `api`), starting and draining
+//! Does not do: admission (that is `admission`), the wire types (that is `api`), starting and draining
 //! engines (that is `launcher`).
 #![forbid(unsafe_code)]
 

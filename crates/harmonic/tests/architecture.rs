@@ -7,7 +7,7 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 15] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 16] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("laws", &["types"]),
@@ -15,9 +15,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 15] = [
     ("hardware", &["types", "fsutil"]),
     ("models", &["types", "fsutil"]),
     ("planner", &["types", "laws"]),
-    ("sched", &["types"]),
+    ("admission", &["types"]),
+    ("batching", &["types", "admission"]),
     ("api", &["types"]),
-    ("engine", &["types", "laws", "sched", "api"]),
+    ("engine", &["types", "laws", "admission", "batching", "api"]),
     ("llama", &["types", "engine"]),
     ("launcher", &["types", "fsutil", "engine"]),
     ("gateway", &["types", "api", "engine"]),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use super::calls::{Calls, Piece};
 use super::markers::Markers;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use super::calls::Syntax;
 use super::markers::Markers;

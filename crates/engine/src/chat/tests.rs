@@ -7,7 +7,7 @@ mod tools;
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{
     AgentName, AgentSpec, Message, Prompt, Refused, Role, Sampling, Tier, Tokens, ToolChoice,
 };

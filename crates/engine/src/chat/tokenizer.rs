@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use super::marks::unmarked;
 use super::vocabulary::{Ends, Special, Vocabulary};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use super::markers::Markers;
 use super::reasoning::Style;

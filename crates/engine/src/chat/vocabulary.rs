@@ -1,6 +1,6 @@
 //! What chat needs of a model's vocabulary.
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use super::ink::Ink;
 

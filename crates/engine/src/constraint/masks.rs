@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use llguidance::Matcher;
 
 use super::grammars::brief;

@@ -4,7 +4,7 @@ mod growth;
 mod numbers;
 mod thinking;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{Format, Sampling};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harmonic_sched::{Finished, Token};
+use harmonic_batching::{Finished, Token};
 use harmonic_types::{AgentName, Event, FinishReason, RequestId, Usage};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::unbounded_channel;

@@ -1,11 +1,12 @@
 //! What a local engine is told by the plan.
 
-use harmonic_sched::{AgentShare, SchedConfig, guarantees};
+use harmonic_admission::{AgentConfig, quotas};
 use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
 
 use crate::constraint::FormTrial;
 use crate::device::{DevicePlace, SharedDevice};
 use crate::identity::Identity;
+use crate::scheduler::{ScheduledAgent, SchedulerConfig};
 
 /// One agent as its engine serves it.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,31 +88,31 @@ impl LocalConfig {
             token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
             park_bytes: engine.park_bytes,
-            queue_limit: SchedConfig::QUEUE_LIMIT,
+            queue_limit: SchedulerConfig::QUEUE_LIMIT,
             form_trial: None,
         }
     }
 
     /// The scheduler's limits on a machine that can or cannot trim.
-    pub fn sched(&self, trims: bool) -> SchedConfig {
-        let share = |agent: &ServedAgent| AgentShare {
+    pub fn scheduler(&self, trims: bool) -> SchedulerConfig {
+        let scheduled = |agent: &ServedAgent| ScheduledAgent {
             name: agent.spec.name.clone(),
             tier: agent.spec.tier,
             slots: agent.slots,
             context: agent.context,
         };
-        let agents = self.agents.iter().map(share).collect();
-        SchedConfig {
-            guaranteed: self.guaranteed,
+        let agents = self.agents.iter().map(scheduled).collect();
+        SchedulerConfig {
+            quota_total: self.guaranteed,
             kv_layout: self.kv_layout,
             token_bytes: self.token_bytes,
             trims,
             max_in_flight: self.max_in_flight,
             prefix_bytes: self.prefix_bytes,
-            park_bytes: self.park_bytes,
+            preempted_bytes: self.park_bytes,
             queue_limit: self.queue_limit,
             batch_tokens: Self::BATCH_TOKENS,
-            ..SchedConfig::new(agents, self.sequences, self.kv_tokens)
+            ..SchedulerConfig::new(agents, self.sequences, self.kv_tokens)
         }
     }
 }
@@ -125,16 +126,11 @@ pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
 /// Sequences that the agents of `engine` may have by right, of all that may be in flight.
 fn guaranteed(plan: &Plan, engine: &EnginePlan) -> u32 {
     let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
-    let shares: Vec<AgentShare> = placed
+    let configs: Vec<AgentConfig> = placed
         .iter()
-        .map(|agent| AgentShare {
-            name: agent.name.clone(),
-            tier: agent.tier,
-            slots: agent.slots,
-            context: agent.context,
-        })
+        .map(|agent| AgentConfig { name: agent.name.clone(), tier: agent.tier, slots: agent.slots })
         .collect();
-    let rights = guarantees(&shares, plan.max_in_flight);
-    let own = placed.iter().zip(rights).filter(|(agent, _)| engine.agents.contains(&agent.name));
-    own.map(|(_, rights)| rights).sum()
+    let quotas = quotas(&configs, plan.max_in_flight);
+    let own = placed.iter().zip(quotas).filter(|(agent, _)| engine.agents.contains(&agent.name));
+    own.map(|(_, quota)| quota).sum()
 }

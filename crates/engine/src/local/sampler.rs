@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{AgentSpec, Refused, Request, Thinking, Tool, ToolChoice};
 
 use super::Shared;

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use harmonic_sched::{Demand, Scheduler};
+use harmonic_admission::Demand;
 use tokio::sync::watch;
 
 use super::config::LocalConfig;
@@ -18,6 +18,7 @@ use crate::drive::{Command, drive};
 use crate::engine::{Drained, EngineError, Health};
 use crate::machine::Machine;
 use crate::sampling::Samplers;
+use crate::scheduler::Scheduler;
 
 /// The place on an engine's thread from which a machine is driven.
 pub struct Seat<'a> {
@@ -51,7 +52,7 @@ impl Seat<'_> {
         self.board.write(|board| board.allocation = allocation);
         // The spawner waits for this; if it is gone, the mail will be, too.
         let _gone = self.ready.send(Ok(()));
-        let scheduler = Scheduler::new(self.config.sched(machine.trims()));
+        let scheduler = Scheduler::new(self.config.scheduler(machine.trims()));
         let device = self.config.device.as_ref();
         let threads = NonZeroUsize::new(self.config.threads as usize);
         let samplers = Samplers::on(threads.unwrap_or(NonZeroUsize::MIN)).waking(self.wake);

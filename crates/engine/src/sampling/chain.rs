@@ -5,7 +5,7 @@
 //! top-p is a share of without top-k, and the draw without any filter) is a sum in one pass, not a
 //! sort.
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::Sampling;
 
 use super::mass::{exp, mass};

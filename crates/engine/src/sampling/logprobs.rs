@@ -1,6 +1,6 @@
 //! Log-probabilities of a choice and its rivals.
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use super::mass::mass;
 use super::row::Row;

@@ -1,6 +1,6 @@
 //! Which tokens a grammar allows at one position.
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 /// A bit for each token of a vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 //! the row is handed out in blocks, and only the blocks that something touches are written anew.
 //! Whatever is computed from the blocks is therefore exactly what a changed copy would give.
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use super::mask::Mask;
 

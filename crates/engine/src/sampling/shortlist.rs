@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use super::row::{BLOCK, Row, token};
 

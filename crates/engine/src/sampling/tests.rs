@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{RequestId, Sampling};
 use proptest::prelude::*;
 

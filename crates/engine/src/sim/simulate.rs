@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_sched::{Committed, Job, Sampled, SchedConfig, Scheduler, Tick};
+use harmonic_admission::Tick;
+use harmonic_batching::{Committed, Sampled};
 use harmonic_types::{FinishReason, Refused, RequestId, Sampling, Usage};
 
 use super::{PaperMachine, SimMachine, SimVocabulary};
@@ -11,6 +12,7 @@ use crate::clock::{Clock, VirtualClock};
 use crate::drive::apply;
 use crate::machine::{Machine, MachineError};
 use crate::sampling::{Drawn, Sampler, Samplers};
+use crate::scheduler::{Job, Scheduler, SchedulerConfig};
 
 /// A request at its time. Its answer goes on to the job's limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ pub enum Served {
 /// # Errors
 /// When the machine fails, which a correct scheduler never makes it do.
 pub fn simulate(
-    config: SchedConfig,
+    config: SchedulerConfig,
     paper: PaperMachine,
     arrivals: Vec<Arrival>,
 ) -> Result<BTreeMap<RequestId, Served>, MachineError> {

@@ -1,6 +1,6 @@
 //! The simulated machine's vocabulary: bytes, and one end of turn.
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 
 use crate::chat::{Ink, Vocabulary};
 

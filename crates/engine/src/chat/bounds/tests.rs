@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{AgentName, Sampling, Tier};
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Whatever is marked comes back.
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use proptest::prelude::*;
 use serde_json::json;
 

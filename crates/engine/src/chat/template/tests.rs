@@ -5,7 +5,7 @@ mod lists;
 mod public;
 mod thinking;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{Message, Role, Thinking};
 
 use super::{Marks, Scene, Template, Unmarked, Vocabulary, source};

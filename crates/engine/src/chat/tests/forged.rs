@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 use proptest::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{Sampling, Tool};
 use proptest::prelude::*;
 use serde_json::{Value, json};

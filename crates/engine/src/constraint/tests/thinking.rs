@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{
     AgentName, AgentSpec, Format, Message, Prompt, Role, Sampling, Tier, Tokens, ToolChoice,
 };

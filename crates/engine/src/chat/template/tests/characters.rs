@@ -1,6 +1,6 @@
 //! The characters of what a client wrote, whose marks a template does not see.
 
-use harmonic_sched::Token;
+use harmonic_batching::Token;
 use harmonic_types::{Message, Role};
 
 use super::super::Unmarked;

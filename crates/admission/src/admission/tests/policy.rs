@@ -1,0 +1,168 @@
+//! Each rule by example.
+
+use std::time::Duration;
+
+use harmonic_types::{Refused, RequestId, Tier};
+
+use super::team::{Saving, Team, agent, config};
+use crate::{Admission, Loan, Room, Short, Slots, Tick, Ticket};
+
+fn executive_and_coder() -> Vec<crate::AgentConfig> {
+    vec![agent("executive", Tier::Executive, 1), agent("coder", Tier::Specialists, 2)]
+}
+
+#[test]
+fn a_request_within_its_quota_goes_before_a_loan_and_idle_slots_are_lent() {
+    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+    for id in 0..5 {
+        assert!(team.offer(id, 1, 2));
+    }
+    assert_eq!(team.step(), [0, 1, 2], "the executive's idle slot is lent");
+    team.step();
+    assert!(team.offer(100, 0, 2));
+    assert_eq!(team.step(), [100, 3, 4], "the executive goes first, though it came last");
+}
+
+#[test]
+fn a_borrower_is_preempted_for_a_quota_and_goes_on_later() {
+    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+    for id in 0..3 {
+        team.offer(id, 1, 9);
+    }
+    team.step();
+    team.offer(100, 0, 1);
+    assert_eq!(team.step(), [100]);
+    assert!(!team.running.contains(&RequestId(2)), "the last one admitted gave its slot back");
+    team.step();
+    assert!(team.running.contains(&RequestId(2)), "it goes on when there is room again");
+    team.run_out();
+}
+
+#[test]
+fn no_more_is_lent_than_could_be_preempted() {
+    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 0));
+    for id in 0..3 {
+        team.offer(id, 1, 9);
+    }
+    assert_eq!(team.step(), [0, 1]);
+}
+
+#[test]
+fn of_slots_that_cannot_be_preempted_one_is_kept_for_tier_1() {
+    let agents = vec![agent("executive", Tier::Executive, 0), agent("coder", Tier::Heavy, 1)];
+    let mut team = Team::new(config(agents, 4), Slots::new(4, 1));
+    for id in 0..4 {
+        team.offer(id, 1, 9);
+    }
+    assert_eq!(team.step(), [0, 1, 2], "one of its own, two on loan");
+    team.offer(100, 0, 9);
+    assert_eq!(team.step(), [100], "the executive finds a slot though nothing can be preempted");
+    team.run_out();
+}
+
+#[test]
+fn a_stated_share_is_kept_and_an_executive_may_borrow_it() {
+    let agents = vec![agent("executive", Tier::Executive, 1), agent("coder", Tier::Heavy, 1)];
+    let mut team = Team::new(config(agents, 6), Slots::new(6, 3));
+    for id in 0..6 {
+        team.offer(id, 1, 9);
+    }
+    assert_eq!(team.step(), [0, 1, 2], "three of six are kept");
+    for id in 100..106 {
+        team.offer(id, 0, 9);
+    }
+    assert_eq!(team.step(), [100, 101, 102]);
+    team.run_out();
+}
+
+#[test]
+fn a_single_slot_that_cannot_be_preempted_is_never_lent_and_serves_all_in_turns() {
+    let mut team = Team::new(config(executive_and_coder(), 1), Slots::new(1, 5));
+    for id in 0..9 {
+        team.offer(id, usize::try_from(id % 2).expect("small"), 2);
+    }
+    assert_eq!(team.step().len(), 1);
+    team.run_out();
+}
+
+#[test]
+fn waiting_promotes_a_tier() {
+    let agents = vec![agent("executive", Tier::Executive, 1), agent("heavy", Tier::Heavy, 1)];
+    let mut config = config(agents, 1);
+    config.ageing = Duration::from_nanos(10);
+    let mut admission = Admission::new(config);
+    let mut room = Slots::new(1, 1);
+    let offer = |admission: &mut Admission, at, id, agent| {
+        admission.offer(Tick(at), Ticket { id: RequestId(id), agent }).expect("there is room");
+    };
+    offer(&mut admission, 0, 1, 1);
+    offer(&mut admission, 35, 2, 0);
+    admission.decide(Tick(35), &mut room);
+    assert_eq!(admission.load()[1].in_flight, 1, "three tiers in 35 ns");
+}
+
+#[test]
+fn a_full_queue_and_an_unknown_agent_are_refused() {
+    let mut config = config(executive_and_coder(), 1);
+    config.queue_limit = 1;
+    let mut admission = Admission::new(config);
+    let mut offer = |id, agent| admission.offer(Tick(0), Ticket { id: RequestId(id), agent });
+    offer(1, 0).expect("there is room");
+    let refused = offer(2, 0).expect_err("the queue is full");
+    assert!(matches!(refused, Refused::QueueFull { queued: 1, .. }));
+    assert!(matches!(offer(3, 7).expect_err("no such agent"), Refused::Invalid { .. }));
+}
+
+#[test]
+fn borrowers_beyond_a_lower_limit_are_preempted_and_quotas_are_not() {
+    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+    for id in 0..3 {
+        team.offer(id, 1, 9);
+    }
+    team.step();
+    team.admission.set_limit(1);
+    team.step();
+    assert_eq!(team.running.len(), 2, "the coder's two slots are its own");
+    team.admission.set_limit(3);
+    team.run_out();
+}
+
+/// A room that promises what it does not keep, as a server elsewhere may.
+struct Broken(bool);
+
+impl Room for Broken {
+    fn fits(&self, _: RequestId, _: &[RequestId]) -> Result<bool, Short> {
+        Ok(true)
+    }
+
+    fn can_lend(&self, _: &Loan<'_>) -> bool {
+        true
+    }
+
+    fn reserve(&mut self, _: RequestId) -> Result<(), Short> {
+        if self.0 { Err(Short::Room) } else { Ok(()) }
+    }
+
+    fn preempt(&mut self, _: RequestId) -> Result<(), Short> {
+        Err(Short::NotPreemptible)
+    }
+
+    fn resume(&mut self, _: RequestId) -> Result<(), Short> {
+        Err(Short::Room)
+    }
+
+    fn release(&mut self, _: RequestId) {}
+}
+
+#[test]
+fn a_reservation_that_fails_loses_no_request() {
+    let mut admission = Admission::new(config(executive_and_coder(), 2));
+    let mut room = Broken(true);
+    for id in 0..2 {
+        admission.offer(Tick(0), Ticket { id: RequestId(id), agent: 1 }).expect("there is room");
+    }
+    assert_eq!(admission.decide(Tick(0), &mut room), []);
+    assert_eq!(admission.load()[1].queued, 2);
+    room.0 = false;
+    assert_eq!(admission.decide(Tick(1), &mut room).len(), 2);
+}

@@ -1,0 +1,243 @@
+//! A team whose requests run for a number of steps, and what an observer outside knows of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use harmonic_types::{AgentName, RequestId, Tier};
+
+use crate::{
+    Admission, AdmissionConfig, AgentConfig, Decision, Loan, Room, Short, Slots, Tick, Ticket,
+};
+
+pub(super) fn agent(name: &str, tier: Tier, slots: u32) -> AgentConfig {
+    AgentConfig { name: AgentName::from(name), tier, slots }
+}
+
+pub(super) fn config(agents: Vec<AgentConfig>, max_in_flight: u32) -> AdmissionConfig {
+    AdmissionConfig {
+        agents,
+        max_in_flight,
+        quota_total: max_in_flight,
+        queue_limit: 256,
+        retry_after: Duration::from_secs(2),
+        ageing: Duration::from_secs(10),
+    }
+}
+
+/// A room that tells an observer what it holds.
+pub(super) trait Observed: Room {
+    /// Requests that hold room to run.
+    fn held(&self) -> BTreeSet<RequestId>;
+    /// Whether a loan to a request of `tier` that was just made may have been.
+    fn allowed_loan(&self, tier: Tier) -> bool;
+}
+
+impl Observed for Slots {
+    fn held(&self) -> BTreeSet<RequestId> {
+        self.held().clone()
+    }
+
+    fn allowed_loan(&self, tier: Tier) -> bool {
+        tier == Tier::Executive || self.free() >= self.kept()
+    }
+}
+
+/// Slots that can be preempted, as many at a time as can be saved.
+#[derive(Debug)]
+pub(super) struct Saving {
+    pub(super) slots: usize,
+    pub(super) saved: usize,
+    held: BTreeSet<RequestId>,
+    preempted: BTreeSet<RequestId>,
+}
+
+impl Saving {
+    pub(super) fn new(slots: usize, saved: usize) -> Self {
+        Self { slots, saved, held: BTreeSet::new(), preempted: BTreeSet::new() }
+    }
+}
+
+impl Room for Saving {
+    fn fits(&self, _: RequestId, victims: &[RequestId]) -> Result<bool, Short> {
+        assert!(victims.iter().all(|victim| self.held.contains(victim)));
+        if !victims.is_empty() && self.preempted.len() + victims.len() > self.saved {
+            return Err(Short::Saving);
+        }
+        Ok(self.held.len() - victims.len() < self.slots)
+    }
+
+    fn can_lend(&self, loan: &Loan<'_>) -> bool {
+        assert!(loan.borrowers.iter().all(|borrower| self.held.contains(borrower)));
+        let more = usize::from(!self.preempted.contains(&loan.next));
+        self.preempted.len() + loan.borrowers.len() + more <= self.saved
+    }
+
+    fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
+        assert!(self.held.len() < self.slots && self.held.insert(id));
+        Ok(())
+    }
+
+    fn preempt(&mut self, id: RequestId) -> Result<(), Short> {
+        if self.preempted.len() >= self.saved {
+            return Err(Short::Saving);
+        }
+        assert!(self.held.remove(&id) && self.preempted.insert(id));
+        Ok(())
+    }
+
+    fn resume(&mut self, id: RequestId) -> Result<(), Short> {
+        assert!(self.preempted.remove(&id) && self.held.len() < self.slots);
+        self.held.insert(id);
+        Ok(())
+    }
+
+    fn release(&mut self, id: RequestId) {
+        self.held.remove(&id);
+        self.preempted.remove(&id);
+    }
+}
+
+impl Observed for Saving {
+    fn held(&self) -> BTreeSet<RequestId> {
+        self.held.clone()
+    }
+
+    fn allowed_loan(&self, _: Tier) -> bool {
+        true
+    }
+}
+
+/// An admission, its room, and the requests that pass through.
+#[derive(Debug)]
+pub(super) struct Team<R> {
+    pub(super) admission: Admission,
+    pub(super) room: R,
+    pub(super) now: Tick,
+    tiers: Vec<Tier>,
+    /// Agent of each request that is not over.
+    agents: BTreeMap<RequestId, usize>,
+    /// Steps that each request still runs.
+    steps: BTreeMap<RequestId, u32>,
+    pub(super) running: BTreeSet<RequestId>,
+    preempted: BTreeSet<RequestId>,
+    pub(super) accepted: u64,
+    pub(super) over: u64,
+}
+
+impl<R: Observed> Team<R> {
+    pub(super) fn new(config: AdmissionConfig, room: R) -> Self {
+        Self {
+            tiers: config.agents.iter().map(|agent| agent.tier).collect(),
+            admission: Admission::new(config),
+            room,
+            now: Tick(0),
+            agents: BTreeMap::new(),
+            steps: BTreeMap::new(),
+            running: BTreeSet::new(),
+            preempted: BTreeSet::new(),
+            accepted: 0,
+            over: 0,
+        }
+    }
+
+    /// Offers a request that runs for `steps` steps; whether it was accepted.
+    pub(super) fn offer(&mut self, id: u64, agent: usize, steps: u32) -> bool {
+        let id = RequestId(id);
+        let accepted = self.admission.offer(self.now, Ticket { id, agent }).is_ok();
+        if accepted {
+            self.agents.insert(id, agent);
+            self.steps.insert(id, steps.max(1));
+            self.accepted += 1;
+        }
+        accepted
+    }
+
+    pub(super) fn withdraw(&mut self, id: u64) {
+        let id = RequestId(id);
+        self.admission.release(id, &mut self.room);
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: RequestId) {
+        self.running.remove(&id);
+        self.preempted.remove(&id);
+        self.steps.remove(&id);
+        self.over += u64::from(self.agents.remove(&id).is_some());
+    }
+
+    /// Decides, and lets what runs run for one step; the requests that were started.
+    pub(super) fn step(&mut self) -> Vec<u64> {
+        let mut started = Vec::new();
+        let decisions = self.admission.decide(self.now, &mut self.room);
+        let loan = |decision: &Decision| match *decision {
+            Decision::Start { id, borrowed, .. } | Decision::Resume { id, borrowed } => {
+                borrowed.then_some(id)
+            }
+            Decision::Preempt { .. } => None,
+        };
+        if let [only] = decisions[..]
+            && let Some(id) = loan(&only)
+            && self.admission.load()[self.agents[&id]].in_flight > 1
+        {
+            let tier = self.tiers[self.agents[&id]];
+            assert!(self.room.allowed_loan(tier), "{id:?} of {tier:?} borrowed what is kept");
+        }
+        for decision in decisions {
+            match decision {
+                Decision::Start { id, .. } => {
+                    assert!(self.running.insert(id), "{id:?} starts once");
+                    started.push(id.0);
+                }
+                Decision::Preempt { id } => {
+                    assert!(self.running.remove(&id), "only what runs is preempted");
+                    self.preempted.insert(id);
+                }
+                Decision::Resume { id, .. } => {
+                    assert!(self.preempted.remove(&id), "only what was preempted resumes");
+                    self.running.insert(id);
+                }
+            }
+        }
+        assert_eq!(self.running, self.room.held(), "what runs holds room, and nothing else does");
+        self.agree();
+        let mut ended = Vec::new();
+        for id in &self.running {
+            let left = self.steps.get_mut(id).expect("accepted");
+            *left -= 1;
+            if *left == 0 {
+                ended.push(*id);
+            }
+        }
+        for id in ended {
+            self.withdraw(id.0);
+        }
+        self.now = self.now + Duration::from_millis(1);
+        started
+    }
+
+    /// What the admission says of its load is what happened.
+    fn agree(&self) {
+        let of = |set: &BTreeSet<RequestId>, agent: usize| {
+            let own = set.iter().filter(|id| self.agents[id] == agent).count();
+            u32::try_from(own).expect("few")
+        };
+        for (agent, load) in self.admission.load().iter().enumerate() {
+            assert_eq!(load.in_flight, of(&self.running, agent));
+            assert_eq!(load.preempted, of(&self.preempted, agent));
+        }
+        assert_eq!(self.admission.pending().len(), self.agents.len());
+    }
+
+    /// Steps until nothing is left; every request that was accepted is over once.
+    pub(super) fn run_out(&mut self) {
+        for _ in 0..200_000 {
+            if self.agents.is_empty() {
+                break;
+            }
+            self.step();
+        }
+        assert!(self.agents.is_empty(), "no request starves: {:?}", self.admission.load());
+        assert_eq!(self.accepted, self.over);
+        assert!(self.room.held().is_empty() && !self.admission.has_waiting());
+    }
+}

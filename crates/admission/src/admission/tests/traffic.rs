@@ -1,0 +1,136 @@
+//! Random traffic: whatever comes, the invariants hold, and no request waits for ever.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use harmonic_types::Tier;
+use proptest::prelude::*;
+
+use super::team::{Observed, Saving, Team, agent, config};
+use crate::{AdmissionConfig, AgentConfig, Slots};
+
+#[derive(Clone, Debug)]
+enum Act {
+    Offer { agent: usize, steps: u32 },
+    Withdraw(u64),
+    SetSlots { agent: usize, slots: u32 },
+    SetLimit(u32),
+    Step,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        5 => (0..4usize, 1..9u32).prop_map(|(agent, steps)| Act::Offer { agent, steps }),
+        1 => (0..200u64).prop_map(Act::Withdraw),
+        1 => (0..4usize, 0..4u32).prop_map(|(agent, slots)| Act::SetSlots { agent, slots }),
+        1 => (1..6u32).prop_map(Act::SetLimit),
+        6 => Just(Act::Step),
+    ]
+}
+
+fn agents(slots: &[u32]) -> Vec<AgentConfig> {
+    let tiers = Tier::ALL.iter().rev().cycle();
+    slots.iter().zip(tiers).map(|(slots, tier)| agent("any", *tier, *slots)).collect()
+}
+
+fn under<R: Observed>(config: AdmissionConfig, room: R, acts: &[Act]) {
+    let max = config.max_in_flight;
+    let mut team = Team::new(config, room);
+    let mut next = 0;
+    for act in acts {
+        match *act {
+            Act::Offer { agent, steps } => {
+                team.offer(next, agent, steps);
+                next += 1;
+            }
+            Act::Withdraw(id) => team.withdraw(id),
+            Act::SetSlots { agent, slots } => team.admission.set_slots([(agent, slots)]),
+            Act::SetLimit(limit) => team.admission.set_limit(limit),
+            Act::Step => {
+                team.step();
+            }
+        }
+        assert!(team.running.len() <= max as usize);
+    }
+    team.admission.set_limit(max);
+    team.run_out();
+}
+
+/// Queues that are always full: before each request a bounded number of others is started.
+fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
+    const QUEUE: u64 = 3;
+    let count = slots.len() as u64;
+    let mut config = config(agents(slots), in_flight);
+    config.queue_limit = 3;
+    // By time nothing ages.
+    config.ageing = Duration::from_secs(1 << 40);
+    let mut team = Team::new(config, room);
+    let (mut id, mut admitted) = (0, 0u64);
+    let mut offered: BTreeMap<u64, u64> = BTreeMap::new();
+    for _ in 0..1500 {
+        for agent in 0..slots.len() {
+            while team.offer(id, agent, 1 + u32::try_from(id % 4).expect("small")) {
+                offered.insert(id, admitted);
+                id += 1;
+            }
+        }
+        for started in team.step() {
+            let passed = admitted - offered.remove(&started).expect("offered");
+            // Agents without a quota wait for the floor one after the other, 4 steps at most.
+            let turns = (QUEUE + 1) * count;
+            let bound = 3 * 64 + turns * (4 * u64::from(in_flight) + 1);
+            assert!(passed <= bound, "{passed} of {bound} went before {started}");
+            admitted += 1;
+        }
+    }
+    let oldest = offered.values().min().copied().unwrap_or(admitted);
+    assert!(admitted - oldest <= 700, "{offered:?} wait since {oldest}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn invariants_hold_under_random_traffic(
+        slots in prop::collection::vec(0..4u32, 4), max in 1..6u32, kept in 0..4u32,
+        saved in 0..6usize, acts in prop::collection::vec(act(), 1..200),
+    ) {
+        under(config(agents(&slots), max), Slots::new(max, kept), &acts);
+        under(config(agents(&slots), max), Saving::new(max as usize, saved), &acts);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// With any slots, none among them: on slots that cannot be preempted, on those that can, and
+    /// where there is room to save only some.
+    #[test]
+    fn no_request_is_passed_over_for_ever(
+        slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, saved in 0..6usize,
+    ) {
+        bounded(&slots, in_flight, Slots::new(in_flight, 1));
+        bounded(&slots, in_flight, Saving::new(in_flight as usize, saved));
+    }
+}
+
+/// A million requests through slots that cannot be preempted: no invariant broken, no slot leaked.
+#[test]
+fn a_million_requests() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut limits = config(agents(&[8, 12, 0, 16]), 16);
+    limits.queue_limit = 64;
+    let mut team = Team::new(limits, Slots::new(16, 2));
+    let mut next = 0;
+    while team.accepted < 1_000_000 {
+        match rng.u32(0..20) {
+            0 => team.withdraw(next - rng.u64(0..64).min(next)),
+            1..=6 => {
+                team.step();
+            }
+            _ => {
+                team.offer(next, rng.usize(0..4), rng.u32(1..6));
+                next += 1;
+            }
+        }
+    }
+    team.run_out();
+}

@@ -1,0 +1,427 @@
+//! Several engines on one device: one cap on the sequences in flight, and who goes first.
+//!
+//! Each engine reports what it runs and wants before every step and is told how much it may have in
+//! flight. What an engine is *due* is kept for it as soon as it wants it; others give back what they
+//! borrowed beyond that. Lower tiers also yield steps while a higher tier waits for its first token
+//! on another engine.
+//!
+//! **What is due.** An engine with work is due its quota, and at least the floor: one sequence.
+//! Where the quotas leave less than one for each engine without any, the floor rotates among
+//! these, and one that has seen [`AGEING`] sequences start elsewhere is due its floor at once. So
+//! more may be due than the cap holds; a free place then goes to the engine whose last grant is the
+//! longest ago, a higher tier counting as [`HEAD_START`] grants longer for each tier.
+//!
+//! **Bound.** Let `n` be the number of engines and `max` the cap. Whatever the quotas (they are
+//! scaled down where they exceed the cap) and whatever the load, an engine that waits with nothing
+//! in flight is granted a place before `AGEING + 3 · HEAD_START + 2 · max + n` sequences have started
+//! elsewhere. Each of these started in the place of one that had completed or was preempted, so a
+//! request with `p` others before it in its engine is admitted within `p + 1` times so many
+//! completions, not counting those during which a sequence of its own engine runs.
+//!
+//! Invariant: as long as every engine keeps to its allowance, never more than the cap is in flight,
+//! except for borrowers that cannot be preempted; those end by themselves.
+//!
+//! Does not do: choose requests (each engine's [`crate::Admission`] does), wait, or lock.
+
+use harmonic_types::Tier;
+
+use crate::quota::scaled;
+
+/// Sequences that start elsewhere before an engine with nothing in flight is due one, whatever the
+/// others' quotas.
+const AGEING: u64 = 32;
+/// Grants by which a tier goes before the next lower one.
+const HEAD_START: u64 = 4;
+
+/// What an engine runs and wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Sequences in flight.
+    pub in_flight: u32,
+    /// Requests that wait or are preempted.
+    pub waiting: u32,
+    /// The highest tier of those that wait or have no token yet.
+    pub urgent: Option<Tier>,
+    /// The highest tier of those in flight.
+    pub running: Option<Tier>,
+}
+
+impl Demand {
+    fn wanted(self) -> u32 {
+        self.in_flight.saturating_add(self.waiting)
+    }
+}
+
+/// What an engine may do until it reports again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Most sequences in flight. May be fewer than run: borrowers are to be preempted then.
+    pub in_flight: u32,
+    /// A higher tier than any that runs here waits for its first token elsewhere.
+    pub yields: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Engine {
+    /// Sequences it may have without borrowing.
+    quota: u32,
+    demand: Demand,
+    /// Sequences it may have in flight until it reports again.
+    claim: u32,
+    /// [`DeviceArbiter::grants`] when a place was last granted to it, or when it last wanted none.
+    granted: u64,
+    /// Whether what runs has its place because that was due: it keeps it to the end.
+    settled: bool,
+}
+
+/// The engines on one device.
+#[derive(Debug)]
+pub struct DeviceArbiter {
+    max_in_flight: u32,
+    engines: Vec<Engine>,
+    /// Places that were granted so far.
+    grants: u64,
+}
+
+impl DeviceArbiter {
+    /// A device for engines with these quotas; where they sum to more than `max_in_flight`, they
+    /// are scaled down to it.
+    pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = u32>) -> Self {
+        let max_in_flight = max_in_flight.max(1);
+        let quotas: Vec<u32> = quotas.into_iter().collect();
+        let engine = |quota| Engine {
+            quota,
+            demand: Demand::default(),
+            claim: 0,
+            granted: 0,
+            settled: false,
+        };
+        let engines = scaled(&quotas, max_in_flight).into_iter().map(engine).collect();
+        Self { max_in_flight, engines, grants: 0 }
+    }
+
+    /// Takes the report of engine `index`.
+    pub fn report(&mut self, index: usize, demand: Demand) -> Allowance {
+        let Some(own) = self.engines.get_mut(index) else {
+            return Allowance { in_flight: 0, yields: false };
+        };
+        // A place that it was granted and could not use, for want of cells for instance.
+        let unused = own.demand == demand && own.claim > demand.in_flight;
+        (own.demand, own.claim) = (demand, demand.in_flight);
+        if demand.waiting == 0 {
+            own.granted = self.grants;
+        }
+        own.settled &= demand.in_flight > 0;
+        let due = self.due();
+        let in_flight = self.allowed(index, &due);
+        let running = demand.running;
+        let yields = running.is_some()
+            && self.others(index).any(|other| before(other.demand.urgent, running));
+        let claim = demand.wanted().min(in_flight).max(demand.in_flight);
+        let more = u64::from(claim - demand.in_flight);
+        self.grants += if unused { 0 } else { more };
+        let own = &mut self.engines[index];
+        own.claim = claim;
+        if more > 0 {
+            own.granted = self.grants;
+            own.settled |= demand.in_flight == 0 && due[index] > 0;
+        }
+        Allowance { in_flight, yields }
+    }
+
+    /// Sequences that engine `index`, which has just reported, may have in flight.
+    fn allowed(&self, index: usize, due: &[u32]) -> u32 {
+        let own = &self.engines[index];
+        let mine = due[index];
+        let place = |at: usize| self.precedence(at);
+        let (mut claimed, mut kept, mut first) = (0u32, 0u32, 0u32);
+        for (at, other) in self.engines.iter().enumerate().filter(|(at, _)| *at != index) {
+            claimed = claimed.saturating_add(other.claim);
+            kept = kept.saturating_add(other.claim.max(due[at]));
+            if place(at) < place(index) {
+                first = first.saturating_add(due[at].saturating_sub(other.claim));
+            }
+        }
+        // Beyond what it is due it has what all others leave of what is due to them.
+        let lent = self.max_in_flight.saturating_sub(kept);
+        // Due, and there is a place that no engine before it is due.
+        let own_place = self.max_in_flight.saturating_sub(claimed.saturating_add(first));
+        let by_quota = own_place.max(own.demand.in_flight).min(mine);
+        let allowed = lent.max(by_quota);
+        // Loans go to the highest tier that waits anywhere.
+        let outranked = self.others(index).any(|other| {
+            let short = other.demand.waiting > 0 && other.demand.in_flight >= other.claim;
+            short && before(other.demand.urgent, own.demand.urgent)
+        });
+        if outranked { allowed.min(mine.max(own.demand.in_flight)) } else { allowed }
+    }
+
+    fn others(&self, index: usize) -> impl Iterator<Item = &Engine> {
+        self.engines.iter().enumerate().filter(move |(at, _)| *at != index).map(|(_, other)| other)
+    }
+
+    /// What each engine is due of what it wants.
+    fn due(&self) -> Vec<u32> {
+        let mut due: Vec<u32> =
+            self.engines.iter().map(|engine| engine.demand.wanted().min(engine.quota)).collect();
+        let left = self.max_in_flight.saturating_sub(due.iter().sum());
+        // Those that live by the floor; who has it keeps it to the end of its request.
+        let mut floor: Vec<usize> = (0..due.len())
+            .filter(|at| due[*at] == 0 && self.engines[*at].demand.wanted() > 0)
+            .collect();
+        floor.sort_by_key(|at| (self.engines[*at].claim == 0, self.precedence(*at)));
+        for (place, at) in floor.into_iter().enumerate() {
+            let Engine { settled, granted, .. } = self.engines[at];
+            let aged = self.grants - granted >= AGEING;
+            due[at] = u32::from(settled || aged || place < left.max(1) as usize);
+        }
+        due
+    }
+
+    /// Whose turn it is; the least goes first.
+    fn precedence(&self, at: usize) -> (u64, usize) {
+        let engine = &self.engines[at];
+        let tier = engine.demand.urgent.map_or(0, |tier| u64::from(tier.number()) - 1);
+        (engine.granted + HEAD_START * tier, at)
+    }
+}
+
+/// Whether `one` is a higher tier than `other`; whoever has any goes before who has none.
+fn before(one: Option<Tier>, other: Option<Tier>) -> bool {
+    one.is_some_and(|one| other.is_none_or(|other| one < other))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn demand(in_flight: u32, waiting: u32, tier: Tier) -> Demand {
+        let urgent = (waiting > 0).then_some(tier);
+        let running = (in_flight > 0).then_some(tier);
+        Demand { in_flight, waiting, urgent, running }
+    }
+
+    #[test]
+    fn idle_quotas_are_lent_and_given_back() {
+        let mut device = DeviceArbiter::new(8, [4, 4]);
+        let lent = device.report(0, demand(0, 20, Tier::Specialists));
+        assert_eq!(lent.in_flight, 8, "no other wants any");
+        device.report(0, demand(8, 12, Tier::Specialists));
+        let full = device.report(1, demand(0, 2, Tier::Specialists));
+        assert_eq!(full.in_flight, 0, "nothing is free yet");
+        let back = device.report(0, demand(8, 12, Tier::Specialists));
+        assert_eq!(back.in_flight, 6, "two are to be preempted");
+        device.report(0, demand(6, 14, Tier::Specialists));
+        assert_eq!(device.report(1, demand(0, 2, Tier::Specialists)).in_flight, 2);
+    }
+
+    #[test]
+    fn a_lower_tier_yields_and_gets_no_loan_while_a_higher_one_waits() {
+        let mut device = DeviceArbiter::new(4, [1, 1]);
+        device.report(1, demand(4, 1, Tier::Executive));
+        device.report(0, demand(0, 0, Tier::Heavy));
+        let low = device.report(0, demand(1, 3, Tier::Heavy));
+        assert!(low.yields);
+        let high = device.report(1, demand(4, 1, Tier::Executive));
+        assert!(!high.yields);
+    }
+
+    /// A team whose engines have work for ever, each request some steps long.
+    struct Team {
+        device: DeviceArbiter,
+        max: u32,
+        engines: Vec<Busy>,
+        completed: u64,
+        /// Whether those beyond their quota can be preempted.
+        preempts: bool,
+    }
+
+    #[derive(Clone, Default)]
+    struct Busy {
+        quota: u32,
+        tier: u8,
+        /// Steps that each running request has left.
+        running: Vec<u32>,
+        waiting: u32,
+        started: u64,
+        /// Sequences that started elsewhere while it waited with nothing in flight.
+        missed: u64,
+    }
+
+    impl Team {
+        fn new(max: u32, quotas: &[u32], preempts: bool) -> Self {
+            let engine = |(quota, tier)| Busy { quota, tier, ..Busy::default() };
+            let in_force = scaled(quotas, max);
+            Self {
+                device: DeviceArbiter::new(max, quotas.iter().copied()),
+                max,
+                engines: in_force.into_iter().zip((0..4).cycle()).map(engine).collect(),
+                completed: 0,
+                preempts,
+            }
+        }
+
+        /// One step of engine `at`: it reports, starts what it may, and computes.
+        fn step(&mut self, at: usize, steps: u32) {
+            let own = &mut self.engines[at];
+            let in_flight = u32::try_from(own.running.len()).expect("few");
+            let tier = Tier::ALL[usize::from(own.tier)];
+            let allowed = self.device.report(at, demand(in_flight, own.waiting, tier)).in_flight;
+            let settled = in_flight > 0 && self.device.engines[at].settled;
+            assert!(!settled || allowed > 0, "what has its place by the floor is not preempted");
+            let kept = if self.preempts { allowed.max(own.quota) } else { u32::MAX };
+            let mut started = 0;
+            while own.running.len() > kept as usize {
+                own.running.pop();
+                own.waiting += 1;
+            }
+            while own.running.len() < allowed as usize && own.waiting > 0 {
+                own.running.push(steps);
+                own.waiting -= 1;
+                started += 1;
+            }
+            own.started += started;
+            let before = own.running.len();
+            own.running.retain_mut(|left| {
+                *left -= 1;
+                *left > 0
+            });
+            self.completed += (before - own.running.len()) as u64;
+            let bound =
+                AGEING + 3 * HEAD_START + 2 * u64::from(self.max) + self.engines.len() as u64;
+            for (other, engine) in self.engines.iter_mut().enumerate() {
+                if other == at || engine.waiting == 0 || !engine.running.is_empty() {
+                    engine.missed = 0;
+                } else {
+                    engine.missed += started;
+                    assert!(engine.missed <= bound, "engine {other} has waited for {bound} others");
+                }
+            }
+            let total: usize = self.engines.iter().map(|engine| engine.running.len()).sum();
+            assert!(total <= self.max as usize, "{total} of {}", self.max);
+        }
+    }
+
+    /// Four engines had the four places for ever, and three never any.
+    #[test]
+    fn engines_without_a_quota_take_turns() {
+        let mut team = Team::new(4, &[1, 1, 1, 1, 0, 0, 0], true);
+        for round in 0..400 {
+            for at in 0..7 {
+                team.engines[at].waiting = 50;
+                team.step(at, 1 + (round + u32::try_from(at).expect("few")) % 5);
+            }
+        }
+        let started: Vec<u64> = team.engines.iter().map(|engine| engine.started).collect();
+        let fair = started.iter().sum::<u64>() / 7;
+        assert!(started.iter().all(|started| started * 4 > fair), "{started:?}");
+    }
+
+    /// The floor of others takes one place of an engine that has them all, not most of them.
+    #[test]
+    fn quotas_give_way_to_the_floor_only() {
+        let mut team = Team::new(8, &[8, 0, 0, 0, 0], false);
+        for _ in 0..2000 {
+            for at in 0..5 {
+                team.engines[at].waiting = 50;
+                team.step(at, 7);
+            }
+        }
+        let started: Vec<u64> = team.engines.iter().map(|engine| engine.started).collect();
+        let others: u64 = started[1..].iter().sum();
+        assert!(started[1..].iter().all(|started| *started > 0), "{started:?}");
+        assert!(started[0] > 3 * others, "{started:?}");
+    }
+
+    /// Two engines with all the quotas that there are each waited for the other, for ever.
+    #[test]
+    fn quotas_beyond_the_cap_are_scaled_down() {
+        let mut team = Team::new(2, &[2, 2, 7], true);
+        for _ in 0..100 {
+            for at in 0..3 {
+                team.engines[at].waiting = 5;
+                team.step(at, 2);
+            }
+        }
+        let started: Vec<u64> = team.engines.iter().map(|engine| engine.started).collect();
+        assert!(started.iter().all(|started| *started > 10), "{started:?}");
+    }
+
+    proptest! {
+        /// Whatever the quotas and the load, an engine that waits is admitted in the end.
+        #[test]
+        fn no_engine_waits_for_more_than_so_many_others(
+            quotas in prop::collection::vec(0..6u32, 1..8),
+            max in 1..9u32,
+            preempts in any::<bool>(),
+            tiers in prop::collection::vec(0..4u8, 8),
+            acts in prop::collection::vec((0..8usize, 0..9u32, 1..40u32), 1..60),
+        ) {
+            let mut team = Team::new(max, &quotas, preempts);
+            for (engine, tier) in team.engines.iter_mut().zip(tiers) {
+                engine.tier = tier;
+            }
+            // The acts again and again: a load that some engines never see the end of.
+            for _ in 0..40 {
+                for (at, arrive, steps) in &acts {
+                    let at = at % quotas.len();
+                    team.engines[at].waiting += arrive;
+                    team.step(at, *steps);
+                    // An engine that waits looks for a place when another has reported.
+                    for waiting in 0..quotas.len() {
+                        if team.engines[waiting].waiting > 0 && waiting != at {
+                            team.step(waiting, *steps);
+                        }
+                    }
+                }
+            }
+            // And once nothing more arrives, all come to their end.
+            for _ in 0..200_000 {
+                if team.engines.iter().all(|engine| engine.waiting == 0 && engine.running.is_empty()) {
+                    break;
+                }
+                for at in 0..quotas.len() {
+                    team.step(at, 1);
+                }
+            }
+            prop_assert!(team.engines.iter().all(|engine| engine.waiting == 0));
+        }
+
+        /// Engines that keep to their allowance, with borrowers that can always be preempted.
+        #[test]
+        fn the_cap_holds_and_quotas_are_reached(
+            quotas in prop::collection::vec(0..5u32, 1..5),
+            more in 1..6u32,
+            acts in prop::collection::vec((0..5usize, 0..12u32, 0..4usize), 1..80),
+        ) {
+            let max = quotas.iter().sum::<u32>() + more;
+            let mut device = DeviceArbiter::new(max, quotas.clone());
+            let mut engines = vec![Demand::default(); quotas.len()];
+            for (index, waiting, tier) in acts {
+                let index = index % engines.len();
+                let own = &mut engines[index];
+                *own = demand(own.in_flight, waiting, Tier::ALL[tier]);
+                let allowance = device.report(index, *own);
+                let wanted = own.in_flight + own.waiting;
+                own.in_flight = wanted.min(allowance.in_flight);
+                let total: u32 = engines.iter().map(|engine| engine.in_flight).sum();
+                prop_assert!(total <= max, "{total} of {max}");
+            }
+            // An engine that wants its quota has it once everyone has reported what it gave back, and what
+            // had its place by the floor has come to its end.
+            for _ in 0..4 * AGEING {
+                for (index, (own, quota)) in engines.iter_mut().zip(&quotas).enumerate() {
+                    let over = u32::from(own.in_flight > *quota);
+                    *own = demand(own.in_flight - over, 5, Tier::Heavy);
+                    let allowance = device.report(index, *own);
+                    own.in_flight = (own.in_flight + 5).min(allowance.in_flight);
+                }
+            }
+            for (own, quota) in engines.iter().zip(quotas) {
+                prop_assert!(own.in_flight >= quota.min(5));
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The room of an engine that batches by itself: a number of slots.
+//!
+//! Such an engine cannot preempt, so a loan lasts until its request ends. A stated share of the
+//! slots, at least one, is therefore never lent below tier 1: an executive that asks while others
+//! borrow finds it free, unless requests within their quota have taken it.
+
+use std::collections::BTreeSet;
+
+use harmonic_types::{RequestId, Tier};
+
+use crate::room::{Loan, Room, Short};
+
+/// `n` slots without preemption.
+///
+/// Invariant: never more requests hold a slot than there are slots.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    slots: u32,
+    kept: u32,
+    held: BTreeSet<RequestId>,
+}
+
+impl Slots {
+    /// An engine of `slots` slots, of which `kept` are never lent below tier 1: at least one, and
+    /// at most all but one, so that there is something to lend. A single slot is never lent.
+    pub fn new(slots: u32, kept: u32) -> Self {
+        let slots = slots.max(1);
+        Self { slots, kept: kept.clamp(1, (slots - 1).max(1)), held: BTreeSet::new() }
+    }
+
+    /// Slots that no request holds.
+    pub fn free(&self) -> u32 {
+        self.slots.saturating_sub(u32::try_from(self.held.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Requests that hold a slot.
+    pub fn held(&self) -> &BTreeSet<RequestId> {
+        &self.held
+    }
+
+    /// Slots that are never lent below tier 1.
+    pub fn kept(&self) -> u32 {
+        self.kept
+    }
+}
+
+impl Room for Slots {
+    fn fits(&self, _: RequestId, victims: &[RequestId]) -> Result<bool, Short> {
+        if victims.is_empty() { Ok(self.free() > 0) } else { Err(Short::NotPreemptible) }
+    }
+
+    fn can_lend(&self, loan: &Loan<'_>) -> bool {
+        loan.tier == Tier::Executive || self.free() > self.kept
+    }
+
+    fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
+        if self.free() == 0 {
+            return Err(Short::Room);
+        }
+        self.held.insert(id);
+        Ok(())
+    }
+
+    fn preempt(&mut self, _: RequestId) -> Result<(), Short> {
+        Err(Short::NotPreemptible)
+    }
+
+    fn resume(&mut self, _: RequestId) -> Result<(), Short> {
+        Err(Short::NotPreemptible)
+    }
+
+    fn release(&mut self, id: RequestId) {
+        self.held.remove(&id);
+    }
+}

@@ -1,0 +1,171 @@
+//! What goes into the next batch.
+
+use std::collections::BTreeMap;
+
+use harmonic_types::{KvLayout, RequestId};
+
+use super::Batching;
+use super::room::{SHARE_TOKENS, restorable};
+use crate::batch::Batch;
+use crate::chunks::{PrefillCandidate, equal_chunks};
+use crate::copies::Copied;
+use crate::ids::SeqId;
+use crate::prefix_cache::{Kind, Terms, common};
+use crate::sequence::{Sequence, count};
+
+/// Where the beginning of a prompt comes from.
+enum Source {
+    /// Another live sequence holds it.
+    Donor(SeqId),
+    /// Another live sequence is about to have computed it.
+    Awaited,
+    /// Nowhere, or from a snapshot.
+    Snapshot,
+}
+
+impl Batching {
+    /// Every decoding sequence gets its one token, unless the one before is still to be sampled; what
+    /// the batch and the time of a step leave goes to prefills, by tier and age.
+    pub(super) fn fill_batch(&mut self, rank: impl Fn(RequestId) -> i128) -> Batch {
+        let decoding: Vec<SeqId> = self.live_where(|s| s.decodes() && !s.owes()).collect();
+        let prefilling = self.prefilling(rank);
+        let restored = self.copied.restored;
+        let candidates: Vec<PrefillCandidate> = prefilling
+            .iter()
+            .map(|(rank, seq)| {
+                // A copy cannot be divided: the first of a step is made whatever it takes.
+                let hurried = !decoding.is_empty() && self.copied.restored > restored;
+                let tokens = self.prefill_wanted(*seq, hurried);
+                PrefillCandidate { rank: *rank, tokens }
+            })
+            .collect();
+        let mut room = (self.config.batch_tokens as usize).saturating_sub(decoding.len());
+        if !decoding.is_empty() {
+            let copy_s = self.rates().copy_s(self.copied);
+            room = room.min(self.budget.prefill_tokens(copy_s).unwrap_or(usize::MAX));
+        }
+        let chunks = match self.config.kv_layout {
+            KvLayout::Streams => equal_chunks(&candidates, room, !decoding.is_empty()),
+            KvLayout::Unified => {
+                candidates.iter().map(|next| take(&mut room, next.tokens)).collect()
+            }
+        };
+        let chunks = prefilling.into_iter().map(|(_, seq)| seq).zip(chunks);
+        let chunks = chunks.filter(|(_, chunk)| *chunk > 0);
+        let planned: BTreeMap<SeqId, usize> =
+            decoding.into_iter().map(|seq| (seq, 1)).chain(chunks).collect();
+        let mut batch = Batch::default();
+        for (seq, len) in planned {
+            let Some(sequence) = self.live.get_mut(&seq) else { continue };
+            let pending = sequence.pending();
+            let sample = len == pending.len() && sequence.generates();
+            batch.push(sequence.id, seq, sequence.computed, &pending[..len], sample);
+            sequence.computed += u32::try_from(len).unwrap_or(u32::MAX);
+        }
+        batch
+    }
+
+    fn live_where(&self, condition: impl Fn(&Sequence) -> bool) -> impl Iterator<Item = SeqId> {
+        self.live.iter().filter(move |(_, sequence)| condition(sequence)).map(|(seq, _)| *seq)
+    }
+
+    /// Sequences with prompt left, each after its rank; the most urgent first.
+    fn prefilling(&self, rank: impl Fn(RequestId) -> i128) -> Vec<(i128, SeqId)> {
+        let prefilling = self.live.iter().filter(|(_, sequence)| !sequence.decodes());
+        let mut prefilling: Vec<_> =
+            prefilling.map(|(seq, sequence)| ((rank(sequence.id), sequence.order), *seq)).collect();
+        prefilling.sort_unstable();
+        prefilling.into_iter().map(|((rank, _), seq)| (rank, seq)).collect()
+    }
+
+    /// Tokens that a prefilling sequence wants in the next batch; 0 while it waits for another, or
+    /// for a step with time to copy. Takes the beginning of its prompt from where it is, and stops
+    /// where a system prompt ends that is still to be saved.
+    fn prefill_wanted(&mut self, seq: SeqId, hurried: bool) -> usize {
+        let untouched = self.live.get(&seq).is_some_and(Sequence::untouched);
+        if untouched && self.prefix_cache.enabled() && !self.take_beginning(seq, hurried) {
+            return 0;
+        }
+        let Some(sequence) = self.live.get(&seq) else { return 0 };
+        let left = sequence.pending().len();
+        let to_prefix = sequence.shared_prefix.saturating_sub(sequence.computed) as usize;
+        if to_prefix > 0 && self.is_to_be_kept(sequence) { left.min(to_prefix) } else { left }
+    }
+
+    /// Puts what is there of its prompt into an untouched sequence. False while it waits.
+    fn take_beginning(&mut self, seq: SeqId, hurried: bool) -> bool {
+        let terms = self.terms();
+        match self.source(seq, terms) {
+            Source::Awaited => return false,
+            Source::Donor(donor) => {
+                let held = self.live[&donor].held().to_vec();
+                self.keep(Kind::Conversation, donor, &held);
+            }
+            Source::Snapshot => {}
+        }
+        let prompt = self.live[&seq].tokens.clone();
+        let Some(hit) = self.prefix_cache.find(&prompt, terms) else { return true };
+        let mut copied = self.copied;
+        copied += Copied::restoring(hit.bytes);
+        if hurried && terms.rates.copy_s(copied) > self.budget.beside_decoding_s() {
+            return false;
+        }
+        self.restore(seq, hit);
+        true
+    }
+
+    /// Whether another live sequence has more of this one's prompt than the snapshots have, or will
+    /// have it before this one could compute it; and there are cells for all that it holds, and
+    /// copying that is the quicker.
+    fn source(&self, seq: SeqId, terms: Terms) -> Source {
+        let sequence = &self.live[&seq];
+        let known = self.prefix_cache.covers(restorable(&sequence.tokens), terms);
+        let least = known + SHARE_TOKENS;
+        let mut best = (least, Source::Snapshot);
+        for (donor, other) in self.live.iter().filter(|(donor, _)| **donor != seq) {
+            let shared = self.shared(sequence, other);
+            let there = other.computed >= shared;
+            // An untouched one waits itself for those admitted before it, and only for those.
+            let ahead = !other.untouched() || other.order < sequence.order;
+            // One that is awaited will hold at least what is shared.
+            let held = other.computed.max(shared);
+            let bytes = self.bytes_for(held.into());
+            let spares = terms.rates.spared_s(shared - known.min(shared), Copied::across(bytes));
+            if shared < best.0 || u64::from(held) > terms.room || spares <= 0.0 {
+                continue;
+            }
+            let fits = self.prefix_cache.fits(bytes);
+            if there && fits && self.config.trims {
+                best = (shared + 1, Source::Donor(*donor));
+            } else if !there && ahead && !other.decodes() {
+                best = (shared + 1, Source::Awaited);
+            }
+        }
+        best.1
+    }
+
+    /// Tokens of the beginning of `sequence` that a snapshot of `other` could give: any common
+    /// beginning where the machine trims, else only the shared prefix.
+    fn shared(&self, sequence: &Sequence, other: &Sequence) -> u32 {
+        let prompt = &other.tokens[..other.prompt as usize];
+        let held = if other.decodes() { &other.tokens[..] } else { prompt };
+        let common = common(held, restorable(&sequence.tokens));
+        if self.config.trims {
+            common
+        } else if common >= sequence.shared_prefix
+            && other.shared_prefix == sequence.shared_prefix
+            && other.computed < sequence.shared_prefix
+        {
+            count(&sequence.tokens[..sequence.shared_prefix as usize])
+        } else {
+            0
+        }
+    }
+}
+
+/// Takes up to `want` of `room`.
+fn take(room: &mut usize, want: usize) -> usize {
+    let taken = want.min(*room);
+    *room -= taken;
+    taken
+}

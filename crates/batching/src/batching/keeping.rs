@@ -1,0 +1,92 @@
+//! What is kept of sequences for others to begin with, and what a choice among it goes by.
+
+use harmonic_types::{Bytes, KvLayout};
+
+use super::Batching;
+use crate::copies::{Copied, Rates};
+use crate::ids::{SeqId, SnapshotId, Token};
+use crate::prefix_cache::{Kind, Terms};
+use crate::sequence::{Sequence, count};
+
+/// A conversation is worth a snapshot if that spares at least this many tokens: the copy of a
+/// sequence costs about as much as computing ten (`research/engine.md`), and most answers are never
+/// followed up.
+const KEEP_TOKENS: u32 = 256;
+
+impl Batching {
+    /// Books what a snapshot turned out to take.
+    pub(super) fn book(&mut self, id: SnapshotId, bytes: Bytes) {
+        let mut preempted = self.preempted.values().filter(|other| other.snapshot == id);
+        let tokens = preempted.next().map(|preempted| preempted.sequence.computed);
+        if let Some(tokens) = tokens.or_else(|| self.prefix_cache.tokens_of(id)) {
+            let per_token = Bytes(bytes.0.div_ceil(u64::from(tokens.max(1))));
+            self.token_bytes = self.token_bytes.max(per_token);
+        }
+        let discarded = self.prefix_cache.book(id, bytes);
+        self.cache.extend(discarded);
+    }
+
+    /// Saves the shared prefix when a sequence holds exactly that, unless it is kept already.
+    pub(super) fn keep_system_prompt(&mut self, seq: SeqId) {
+        let Some(sequence) = self.live.get(&seq) else { return };
+        if self.is_to_be_kept(sequence) && sequence.computed == sequence.shared_prefix {
+            let tokens = sequence.held().to_vec();
+            self.keep(Kind::System, seq, &tokens);
+        }
+    }
+
+    /// Whether the system prompt at the head of a sequence still has to be saved.
+    pub(super) fn is_to_be_kept(&self, sequence: &Sequence) -> bool {
+        let prefix = &sequence.tokens[..sequence.shared_prefix as usize];
+        !prefix.is_empty()
+            && self.prefix_cache.fits(self.bytes_of(prefix))
+            && self.prefix_cache.enabled()
+            && !self.prefix_cache.holds(prefix)
+    }
+
+    /// Saves a conversation that is about to lose its place, if it is long enough to be missed.
+    pub(super) fn keep_conversation(&mut self, seq: SeqId, tokens: &[Token]) {
+        let terms = Terms { rates: self.rates(), room: self.config.sequence_cells() };
+        let beyond = count(tokens).saturating_sub(self.prefix_cache.covers(tokens, terms));
+        let copied = Copied::across(self.bytes_of(tokens));
+        if beyond >= KEEP_TOKENS && terms.rates.spared_s(beyond, copied) > 0.0 {
+            self.keep(Kind::Conversation, seq, tokens);
+        }
+    }
+
+    /// What copying and computing take now.
+    pub(super) fn rates(&self) -> Rates {
+        self.copies.rates(self.budget.token_s())
+    }
+
+    /// What a choice among snapshots for an empty sequence goes by now: in a pool, all that is
+    /// restored has to lie beside what the others hold, even if most of it is trimmed at once.
+    pub(super) fn terms(&self) -> Terms {
+        let held = match self.config.kv_layout {
+            KvLayout::Streams => 0,
+            KvLayout::Unified => self.live.values().map(|other| u64::from(other.computed)).sum(),
+        };
+        let room = self.config.sequence_cells().saturating_sub(held);
+        Terms { rates: self.rates(), room }
+    }
+
+    pub(super) fn keep(&mut self, kind: Kind, seq: SeqId, tokens: &[Token]) {
+        let id = self.new_snapshot();
+        let bytes = self.bytes_of(tokens);
+        let ops = self.prefix_cache.keep(id, kind, seq, tokens, bytes);
+        if !ops.is_empty() {
+            self.copied += Copied::saving(bytes);
+        }
+        self.cache.extend(ops);
+    }
+
+    /// What a snapshot of `tokens` will take, as far as is known.
+    pub(super) fn bytes_of(&self, tokens: &[Token]) -> Bytes {
+        self.bytes_for(tokens.len() as u64)
+    }
+
+    /// Bytes of snapshots of `tokens` tokens.
+    pub(super) fn bytes_for(&self, tokens: u64) -> Bytes {
+        Bytes(self.token_bytes.0.saturating_mul(tokens))
+    }
+}

@@ -1,0 +1,157 @@
+//! The room that admission reserves: cells of the KV cache, and memory to preempt into.
+
+use harmonic_admission::{Loan, Room, Short};
+use harmonic_types::{FinishReason, RequestId, Usage};
+
+use super::Batching;
+use crate::copies::Copied;
+use crate::ids::Token;
+use crate::prefix_cache::PrefixHit;
+use crate::prompt::Prompt;
+use crate::sequence::{Preempted, Sequence, count};
+use crate::step::{CacheOp, Finished, Started};
+
+/// A beginning found elsewhere has to spare at least this many tokens more than what can be
+/// restored anyway: fewer are computed sooner than copied.
+pub(super) const SHARE_TOKENS: u32 = 16;
+
+impl Room for Batching {
+    fn fits(&self, next: RequestId, victims: &[RequestId]) -> Result<bool, Short> {
+        let (mut freed, mut saved) = (0, self.preempted_tokens());
+        for victim in victims {
+            let Some((_, sequence)) = self.find_live(*victim) else { continue };
+            freed += sequence.reserved;
+            saved += u64::from(sequence.computed);
+        }
+        if !victims.is_empty() && self.bytes_for(saved) > self.config.preempted_bytes {
+            return Err(Short::Saving);
+        }
+        let sequences = self.live.len().saturating_sub(victims.len());
+        let cells = (self.kv_reserved - freed) + self.reservation(next);
+        Ok(sequences < self.config.sequences as usize && cells <= self.config.kv_tokens)
+    }
+
+    /// Whether all borrowers could be preempted at once, whatever they come to hold.
+    fn can_lend(&self, loan: &Loan<'_>) -> bool {
+        let preempted: u64 = self.preempted.values().map(|other| other.sequence.reserved).sum();
+        let lent: u64 = loan.borrowers.iter().map(|id| self.reservation(*id)).sum();
+        // One that is preempted is counted already.
+        let waits = self.waiting.contains_key(&loan.next);
+        let more = if waits { self.reservation(loan.next) } else { 0 };
+        self.bytes_for(preempted + lent + more) <= self.config.preempted_bytes
+    }
+
+    /// Gives a request its sequence: the one that holds most of its prompt, moved to the lowest
+    /// free id if that may be, else that id, emptied.
+    fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
+        if self.fits(id, &[]) != Ok(true) {
+            return Err(Short::Room);
+        }
+        let prompt = self.waiting.remove(&id).ok_or(Short::Room)?;
+        let mut sequence = Sequence::new(id, prompt, self.starts);
+        self.starts += 1;
+        let mut seq = self.lowest_free();
+        let known = self.prefix_cache.covers(&sequence.tokens, self.terms());
+        let least = known.saturating_add(SHARE_TOKENS);
+        if let Some((from, usable)) = self.retained.find(&sequence.tokens, self.config.trims, least)
+        {
+            let held = self.retained.take(from).map_or(0, |held| held.len());
+            if held > usable as usize {
+                self.cache.push(CacheOp::Trim { seq: from, keep: usable });
+            }
+            if from != seq && self.may_move(usable.into(), seq) {
+                self.move_tokens(from, seq, usable.into());
+            } else {
+                seq = from;
+            }
+            (sequence.computed, sequence.cached) = (usable, usable);
+        } else {
+            self.evict(seq);
+        }
+        self.started.push(Started { id, seq });
+        self.kv_reserved += sequence.reserved;
+        self.live.insert(seq, sequence);
+        Ok(())
+    }
+
+    fn preempt(&mut self, id: RequestId) -> Result<(), Short> {
+        let Some((seq, sequence)) = self.find_live(id) else { return Err(Short::Saving) };
+        let saved = self.preempted_tokens() + u64::from(sequence.computed);
+        if self.bytes_for(saved) > self.config.preempted_bytes {
+            return Err(Short::Saving);
+        }
+        let Some(sequence) = self.live.remove(&seq) else { return Err(Short::Saving) };
+        let snapshot = self.new_snapshot();
+        self.copied += Copied::saving(self.bytes_of(sequence.held()));
+        self.cache.extend([CacheOp::Save { seq, snapshot }, CacheOp::Drop { seq }]);
+        self.kv_reserved -= sequence.reserved;
+        self.preempted.insert(id, Preempted { sequence, snapshot });
+        Ok(())
+    }
+
+    /// Lets a preempted request go on in the lowest free sequence.
+    fn resume(&mut self, id: RequestId) -> Result<(), Short> {
+        if self.fits(id, &[]) != Ok(true) {
+            return Err(Short::Room);
+        }
+        let Preempted { sequence, snapshot } = self.preempted.remove(&id).ok_or(Short::Room)?;
+        let seq = self.lowest_free();
+        self.evict(seq);
+        if !sequence.untouched() {
+            self.copied += Copied::restoring(self.bytes_of(sequence.held()));
+            self.cache.push(CacheOp::Restore { snapshot, seq });
+        }
+        self.cache.push(CacheOp::Discard { snapshot });
+        self.kv_reserved += sequence.reserved;
+        self.live.insert(seq, sequence);
+        Ok(())
+    }
+
+    /// Ends a request: complete where [`Batching::commit`] said so, else cancelled. The next step
+    /// reports it finished.
+    fn release(&mut self, id: RequestId) {
+        let reason = FinishReason::Cancelled;
+        if let Some((seq, _)) = self.find_live(id) {
+            self.end(seq);
+        } else if let Some(Preempted { sequence, snapshot }) = self.preempted.remove(&id) {
+            self.cache.push(CacheOp::Discard { snapshot });
+            self.finished.push(Finished { id, seq: None, reason, usage: sequence.usage() });
+        } else if let Some(prompt) = self.waiting.remove(&id) {
+            let usage = Usage { prompt_tokens: count(&prompt.tokens), ..Usage::default() };
+            self.finished.push(Finished { id, seq: None, reason, usage });
+        }
+    }
+}
+
+impl Batching {
+    /// KV tokens that a request may come to hold, wherever it is; 0 of an unknown one.
+    fn reservation(&self, id: RequestId) -> u64 {
+        let waiting = self.waiting.get(&id).map(Prompt::reservation);
+        let preempted = || self.preempted.get(&id).map(|preempted| preempted.sequence.reserved);
+        let live = || self.find_live(id).map(|(_, sequence)| sequence.reserved);
+        waiting.or_else(preempted).or_else(live).unwrap_or(0)
+    }
+
+    /// Tokens of all preempted sequences.
+    pub(super) fn preempted_tokens(&self) -> u64 {
+        self.preempted.values().map(|preempted| u64::from(preempted.sequence.computed)).sum()
+    }
+
+    /// Puts the snapshot of `hit` into the untouched sequence `seq`.
+    pub(super) fn restore(&mut self, seq: crate::SeqId, hit: PrefixHit) {
+        let PrefixHit { id, tokens, longer, bytes } = hit;
+        self.copied += Copied::restoring(bytes);
+        self.cache.push(CacheOp::Restore { snapshot: id, seq });
+        if longer {
+            self.cache.push(CacheOp::Trim { seq, keep: tokens });
+        }
+        if let Some(sequence) = self.live.get_mut(&seq) {
+            (sequence.computed, sequence.cached) = (tokens, tokens);
+        }
+    }
+}
+
+/// The part of a prompt that can come from elsewhere: its last token is computed for its logits.
+pub(super) fn restorable(prompt: &[Token]) -> &[Token] {
+    prompt.split_last().map_or(&[], |(_, rest)| rest)
+}

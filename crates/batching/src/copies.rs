@@ -1,0 +1,177 @@
+//! What copies in the cache take, beside computing the same tokens.
+//!
+//! Learns from the cache operations of each step how long a byte takes to be saved and to be
+//! restored. Reads no clock.
+
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use harmonic_types::Bytes;
+
+use crate::prefill_budget::blend;
+
+/// Seconds to save a byte and to restore one, until some were timed: 6.9 MB took 3 ms and 0.35 ms
+/// on two cores (`research/engine.md`); half of that pace is reckoned with for restoring.
+const UNTIMED: Rates = Rates { token_s: 0.0, save_s: 1.0 / 2e9, restore_s: 1.0 / 1e10 };
+/// Operations that copy less tell of their fixed costs only.
+const TELLING_BYTES: Bytes = Bytes(1 << 20);
+
+/// How much of a pace slower than [`UNTIMED`] is forgotten with each step that tells nothing.
+const FORGOTTEN: f64 = 0.001;
+
+/// Bytes that cache operations copy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Copied {
+    pub(crate) saved: Bytes,
+    pub(crate) restored: Bytes,
+}
+
+impl Copied {
+    pub(crate) fn saving(bytes: Bytes) -> Self {
+        Self { saved: bytes, ..Self::default() }
+    }
+
+    pub(crate) fn restoring(bytes: Bytes) -> Self {
+        Self { restored: bytes, ..Self::default() }
+    }
+
+    /// From one sequence to another, by way of memory.
+    pub(crate) fn across(bytes: Bytes) -> Self {
+        Self { saved: bytes, restored: bytes }
+    }
+}
+
+impl AddAssign for Copied {
+    fn add_assign(&mut self, more: Self) {
+        self.saved += more.saved;
+        self.restored += more.restored;
+    }
+}
+
+/// What a choice between copying and computing weighs, in seconds.
+#[expect(clippy::struct_field_names, reason = "their unit")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    /// Of a token that is computed.
+    pub(crate) token_s: f64,
+    /// Of a byte that is saved.
+    pub(crate) save_s: f64,
+    /// Of a byte that is restored.
+    pub(crate) restore_s: f64,
+}
+
+impl Rates {
+    /// Seconds that copying takes.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub(crate) fn copy_s(self, Copied { saved, restored }: Copied) -> f64 {
+        saved.0 as f64 * self.save_s + restored.0 as f64 * self.restore_s
+    }
+
+    /// Seconds spared when `tokens` come by copying instead of being computed; below zero where
+    /// computing them is the quicker.
+    pub(crate) fn spared_s(self, tokens: u32, copied: Copied) -> f64 {
+        f64::from(tokens) * self.token_s - self.copy_s(copied)
+    }
+}
+
+/// How long copies have taken lately.
+#[derive(Debug)]
+pub(crate) struct Copies {
+    rates: Rates,
+    timed: bool,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self { rates: UNTIMED, timed: false }
+    }
+}
+
+impl Copies {
+    /// What copying takes, as far as is known, where a token takes `token_s` to compute.
+    pub(crate) fn rates(&self, token_s: f64) -> Rates {
+        Rates { token_s, ..self.rates }
+    }
+
+    /// The operations of a step, which copied so much, have taken `took`. Time of both kinds together
+    /// is divided as it would have been by what is known.
+    pub(crate) fn observe(&mut self, copied: Copied, took: Duration) {
+        let Rates { save_s, restore_s, .. } = self.rates;
+        let expected = self.rates.copy_s(copied);
+        let [saved, restored] = [copied.saved, copied.restored].map(|bytes| bytes >= TELLING_BYTES);
+        if !(saved || restored) {
+            self.forget();
+        } else if took > Duration::ZERO && expected > 0.0 {
+            let slower = took.as_secs_f64() / expected;
+            if !self.timed {
+                (self.rates.save_s, self.rates.restore_s) = (save_s * slower, restore_s * slower);
+            }
+            if self.timed && saved {
+                self.rates.save_s = blend(Some(save_s), save_s * slower);
+            }
+            if self.timed && restored {
+                self.rates.restore_s = blend(Some(restore_s), restore_s * slower);
+            }
+            // So that one bad restore is not the last.
+            self.rates.restore_s = self.rates.restore_s.min(self.rates.save_s);
+            self.timed = true;
+        }
+    }
+
+    /// What was slow is tried again in the end: nothing is copied that is not worth it, so nothing
+    /// else would tell that it has become so.
+    fn forget(&mut self) {
+        let Rates { save_s, restore_s, .. } = &mut self.rates;
+        for (rate, untimed) in [(save_s, UNTIMED.save_s), (restore_s, UNTIMED.restore_s)] {
+            if *rate > untimed {
+                *rate += FORGOTTEN * (untimed - *rate);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1_000_000;
+
+    #[test]
+    fn rates_follow_what_was_timed() {
+        let mut copies = Copies::default();
+        let taken = |copies: &Copies, copied| copies.rates(0.0).copy_s(copied);
+        let save = Copied::saving(Bytes(100 * MB));
+        copies.observe(Copied::saving(Bytes(1000)), Duration::from_secs(1));
+        let untimed = taken(&copies, save);
+        assert!((untimed - 0.05).abs() < 1e-9, "little says nothing: {untimed}");
+        for _ in 0..30 {
+            copies.observe(save, Duration::from_millis(10));
+            copies.observe(Copied::across(Bytes(100 * MB)), Duration::from_millis(15));
+        }
+        let both = taken(&copies, Copied::across(Bytes(100 * MB)));
+        assert!((both - 0.015).abs() < 0.001, "{both}");
+        copies.observe(save, Duration::from_secs(30));
+        assert!(taken(&copies, save) > 5.0, "a bad moment counts");
+        for _ in 0..20_000 {
+            copies.observe(Copied::default(), Duration::from_nanos(50));
+        }
+        assert!(taken(&copies, save) < 0.06, "and is forgotten");
+    }
+
+    /// On a machine that computes a hundred times as fast as the default copies, and copies as fast.
+    #[test]
+    fn the_first_save_tells_of_restoring_as_well() {
+        let mut copies = Copies::default();
+        copies.observe(Copied::saving(Bytes(100 * MB)), Duration::from_micros(500));
+        let restored = copies.rates(0.0).copy_s(Copied::restoring(Bytes(100 * MB)));
+        assert!((restored - 0.0001).abs() < 1e-6, "{restored}");
+    }
+
+    #[test]
+    fn a_token_more_does_not_pay_for_a_gigabyte() {
+        let rates = Copies::default().rates(1e-3);
+        let of = |tokens, bytes| rates.spared_s(tokens, Copied::restoring(Bytes(bytes)));
+        assert!(of(100, 2 * MB) > of(101, 900 * MB));
+        assert!(of(1, 900 * MB) < 0.0);
+    }
+}

@@ -1,0 +1,46 @@
+//! Tokens that are sampled later than the step that computed their logits.
+
+use harmonic_types::{FinishReason, RequestId, Tier};
+
+use super::fake::{Fake, config, job, share};
+
+#[test]
+fn a_sequence_that_is_owed_its_token_sits_out_and_loses_nothing() {
+    let agents = vec![share("a", Tier::Specialists, 3, 64)];
+    let mut fake = Fake::new(config(agents, 3, 3 * 64));
+    fake.late_of = Some(3);
+    for id in 0..3 {
+        assert!(fake.offer(job(id, 0, 5, 9)));
+    }
+    let mut sat_out = 0;
+    for _ in 0..100 {
+        let owing = fake.scheduler.owing().len();
+        let step = fake.step();
+        sat_out += owing;
+        assert!(step.batch.rows.len() <= 3 - owing);
+    }
+    assert!(sat_out > 0, "some tokens were late");
+    assert!(fake.scheduler.is_idle());
+    let ended: Vec<_> = (0..3).map(|id| fake.finished[&RequestId(id)]).collect();
+    assert_eq!(ended, [FinishReason::Length; 3]);
+}
+
+#[test]
+fn a_late_token_of_a_request_that_is_over_is_passed_over() {
+    let agents = vec![share("a", Tier::Specialists, 1, 64)];
+    let mut fake = Fake::new(config(agents, 1, 64));
+    fake.late_of = Some(1);
+    assert!(fake.offer(job(1, 0, 5, 9)));
+    fake.step();
+    assert_eq!(fake.scheduler.owing(), [RequestId(1)]);
+    fake.scheduler.cancel(RequestId(1));
+    assert_eq!(fake.scheduler.owing(), []);
+    let late = harmonic_batching::Sampled {
+        id: RequestId(1),
+        token: harmonic_batching::Token(7),
+        stop: false,
+    };
+    fake.scheduler.sampled_late(late);
+    fake.step();
+    assert_eq!(fake.finished[&RequestId(1)], FinishReason::Cancelled);
+}
