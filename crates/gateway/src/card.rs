@@ -4,7 +4,6 @@
 //! different digests, and an agent keeps its digest across restarts while nothing of it changes.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use harmonic_engine::chat::Thinks;
@@ -79,11 +78,7 @@ impl AgentCard {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part);
         }
-        hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _written = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex::encode(hash.finalize())
     }
 
     /// Whether the model can think.
