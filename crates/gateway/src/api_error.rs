@@ -19,7 +19,7 @@ use harmonic_engine::EngineError;
 use harmonic_types::{AgentName, Refused};
 
 use crate::body::Coding;
-use crate::pull::MAX_PULLS;
+use crate::config::MAX_PULLS;
 
 /// When to come back while a deployment stops or an engine is gone. There is no figure to derive
 /// it from: about as long as it takes to start an engine whose weights are in the page cache.
