@@ -24,8 +24,7 @@ mod coding;
 mod pace;
 mod room;
 
-pub(crate) use coding::Coding;
-use coding::Decoded;
+use coding::{Coding, Decoded};
 use pace::Pace;
 use room::{Kind, MEDIUM_BYTES, Room, Rooms};
 

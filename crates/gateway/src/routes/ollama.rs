@@ -96,7 +96,7 @@ async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
     let shown = ShownModel {
         modified_at: ollama::time(shared.started),
         details: details(agent),
-        modelfile: card::modelfile(agent),
+        modelfile: agent.card.modelfile(&agent.model, agent.context),
         parameters: card::parameters(&agent.card.sampling, agent.context),
         template: text(weights.and_then(|weights| weights.template.as_ref())),
         system: agent.card.system.clone(),
