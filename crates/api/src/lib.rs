@@ -27,6 +27,7 @@ mod object;
 pub mod ollama;
 pub mod openai;
 mod said;
+mod sampling;
 mod schema;
 pub mod sse;
 #[cfg(test)]

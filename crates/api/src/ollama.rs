@@ -12,6 +12,7 @@ mod answer;
 mod ask;
 mod decode;
 mod encode;
+mod generation;
 mod models;
 mod options;
 mod pull;

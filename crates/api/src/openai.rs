@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod error;
 mod format;
+mod generation;
 mod models;
 mod request;
 mod response;

@@ -245,7 +245,7 @@ impl Batching {
     }
 
     /// The lowest id that no live sequence has: llama.cpp batches consecutive ids in one pass
-    /// (`research/engine.md`).
+    /// (`docs/sources.md#consecutive-sequences`).
     fn lowest_free(&self) -> SeqId {
         let taken = self.live.keys().zip(0..).take_while(|(seq, next)| seq.0 == *next);
         SeqId(u32::try_from(taken.count()).unwrap_or(u32::MAX))

@@ -11,7 +11,8 @@ use harmonic_types::Bytes;
 use crate::prefill_budget::blend;
 
 /// Seconds to save a byte and to restore one, until some were timed: 6.9 MB took 3 ms and 0.35 ms
-/// on two cores (`research/engine.md`); half of that pace is reckoned with for restoring.
+/// on two cores (`docs/sources.md#copies-of-a-sequence`); half of that pace is reckoned with for
+/// restoring.
 const UNTIMED: Rates = Rates { token_s: 0.0, save_s: 1.0 / 2e9, restore_s: 1.0 / 1e10 };
 /// Operations that copy less tell of their fixed costs only.
 const TELLING_BYTES: Bytes = Bytes(1 << 20);

@@ -1,11 +1,11 @@
 //! Beginnings of prompts that are kept to be restored instead of computed: system prompts and
 //! conversations.
 //!
-//! llama.cpp saves whole sequences only (`research/engine.md`), so a snapshot is the state after
-//! exactly its tokens. Where the machine can trim, a snapshot also serves every prompt that shares
-//! a shorter beginning with it; elsewhere only prompts that begin with all of it. Of several, the
-//! one that spares most time is taken, copying its bytes against computing its tokens: a longer
-//! beginning is not worth any size.
+//! llama.cpp saves whole sequences only (`docs/sources.md#whole-sequences`), so a snapshot is the
+//! state after exactly its tokens. Where the machine can trim, a snapshot also serves every prompt
+//! that shares a shorter beginning with it; elsewhere only prompts that begin with all of it. Of
+//! several, the one that spares most time is taken, copying its bytes against computing its tokens: a
+//! longer beginning is not worth any size.
 //!
 //! Invariant: the bytes of all snapshots stay within the bound, as far as their sizes are known;
 //! the size of one is an estimate until the machine has saved it.

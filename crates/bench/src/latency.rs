@@ -1,6 +1,6 @@
 //! How long requests took, as distributions.
 //!
-//! Owns: TTFT, ITL, TPOT and E2E of finished requests (`design.md`, vocabulary).
+//! Owns: TTFT, ITL, TPOT and E2E of finished requests (`ARCHITECTURE.md`, vocabulary).
 //!
 //! Invariants: times are kept in high dynamic range histograms of microseconds with three digits,
 //! so a figure is off by a thousandth at most, however many tokens arrive; none without samples.

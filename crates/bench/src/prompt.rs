@@ -8,6 +8,8 @@
 //!
 //! Does not do: count tokens. The target's usage reports them.
 
+use harmonic_laws::mix;
+
 /// Plain English words, one token each in most vocabularies. A power of two, so that a draw has no
 /// bias.
 const WORDS: [&str; 64] = [
@@ -46,14 +48,6 @@ impl Prompts {
         }
         prompt
     }
-}
-
-/// `SplitMix64`: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
-const fn mix(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl BenchConfig {
     }
 
     /// At least three windows of 10 s a level, and more, up to ten, until the interval reaches 5% on
-    /// either side; 50 tokens in, as in the paper, and 128 out (`research/hardware.md` §5).
+    /// either side; 50 tokens in, as in the paper, and 128 out (`docs/sources.md#steady-windows`).
     pub fn steady(loads: Vec<Load>, levels: Levels) -> Self {
         Self {
             protocol: Protocol::Steady,

@@ -8,7 +8,8 @@
 //! before it is compiled, compiled on a thread that serves nobody else, and before that in a process
 //! of its own unless it is small. A grammar that cannot go on fails its own request, nobody else's.
 //!
-//! Does not do: choosing among the allowed tokens (that is `sampling`), or reading wire formats.
+//! Does not do: choosing among the allowed tokens (that is `sampling`, which builds on this), or
+//! reading wire formats.
 
 mod bounds;
 mod calls;
@@ -17,6 +18,7 @@ mod form;
 mod grammars;
 mod lane;
 pub mod limits;
+mod mask;
 mod masks;
 mod numbers;
 mod paths;
@@ -28,12 +30,12 @@ use std::sync::Arc;
 use harmonic_batching::Token;
 use llguidance::{CancellationHandle, Matcher};
 
-use crate::sampling::Mask;
 pub use bounds::Excess;
 pub use calls::{CallForm, Series};
 pub use compiler::{CompileError, Compiler};
 pub use form::{Form, FormatError};
 pub use grammars::Grammars;
+pub use mask::Mask;
 pub(crate) use masks::Wake;
 use masks::{Pending, Pool, Position};
 pub use trial::{FormTrial, run_trial};

@@ -12,7 +12,6 @@
 
 mod chain;
 mod logprobs;
-mod mask;
 mod mass;
 mod row;
 mod samplers;
@@ -25,11 +24,10 @@ use harmonic_batching::Token;
 use harmonic_types::Sampling;
 
 use crate::chat::{CallTracker, Opening, Reasoned, ReasoningTracker};
-use crate::constraint::{Constraint, Wake};
+use crate::constraint::{Constraint, Mask, Wake};
 
 use chain::draw;
 pub use logprobs::Logprobs;
-pub use mask::Mask;
 use row::Row;
 pub use samplers::Samplers;
 

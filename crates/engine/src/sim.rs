@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use harmonic_batching::{Batch, CacheOp, SnapshotId, Token};
+use harmonic_laws::mix;
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_types::{Bytes, KvLayout, Tokens};
 
@@ -44,7 +45,7 @@ impl Cells {
     }
 
     fn push(&mut self, Token(token): Token) {
-        self.tokens.push(vocabulary::mix(self.hash() ^ u64::from(token.cast_unsigned())));
+        self.tokens.push(mix(self.hash() ^ u64::from(token.cast_unsigned())));
     }
 }
 

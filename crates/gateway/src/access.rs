@@ -13,7 +13,6 @@ use axum::response::Response;
 use tracing::Span;
 
 use crate::api_error::ApiError;
-use crate::shared::Shared;
 
 mod authority;
 mod hosts;
@@ -45,11 +44,10 @@ pub(crate) struct KeyName(pub(crate) Arc<str>);
 
 /// Middleware: lets in who may come.
 pub(crate) async fn door(
-    State(shared): State<Arc<Shared>>,
+    State(access): State<Arc<Access>>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let access = &shared.access;
     access.hosts.admit(&request)?;
     access.origins.admit(&request)?;
     if let Some(keys) = &access.keys

@@ -22,7 +22,6 @@ use tracing::Span;
 
 use crate::access::KeyName;
 use crate::api_error::ApiError;
-use crate::body;
 use crate::connections::Peer;
 use crate::metrics::Account;
 use crate::respond::body_of_json;
@@ -67,13 +66,13 @@ async fn answer<W: AnswerWriter>(
         let (shared, roster) = (Arc::clone(&shared), Arc::clone(&roster));
         move |body: &[u8]| question(&shared, &roster, client, ask(body, &heading)?)
     };
-    let asked = body::read(&shared, request, read).await?;
+    let asked = shared.bodies.read(request, read).await?;
     let Question { requests, streamed, ignored, writer, agent } = asked;
 
     let (agent, agent_header) = roster.find(&agent)?;
     let span = Span::current();
     span.record("agent", agent.name.0.as_str());
-    let mut account = Account::open(Arc::clone(&shared), &agent.name, began);
+    let mut account = Account::open(Arc::clone(&shared.metrics), &agent.name, began);
     let requests = requests.map_err(|error| refuse(&mut account, error))?;
     let requests = requests.into_iter();
     // One that is refused takes the others with it: their futures are dropped.

@@ -18,8 +18,7 @@ use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
 use harmonic_engine::EngineError;
 use harmonic_types::{AgentName, Refused};
 
-use crate::body::Coding;
-use crate::pull::MAX_PULLS;
+use crate::config::MAX_PULLS;
 
 /// When to come back while a deployment stops or an engine is gone. There is no figure to derive
 /// it from: about as long as it takes to start an engine whose weights are in the page cache.
@@ -27,6 +26,9 @@ const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
 /// When to ask again while a pull is under way: models take minutes.
 const PULL_RETRY: Duration = Duration::from_mins(1);
+
+/// Codings of bodies that are read, as `accept-encoding` lists them.
+pub(crate) const CODINGS: &str = "gzip, deflate, zstd";
 
 /// What can go wrong with a request.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +50,7 @@ pub(crate) enum ApiError {
     BrokenBody { reason: String },
     #[error(
         "`content-encoding: {coding}` is not read here: compress the body once at most, with {}",
-        Coding::KNOWN
+        CODINGS
     )]
     UnknownCoding { coding: String },
     #[error("too many large bodies arrive at once: retry in {} s", UNAVAILABLE_RETRY.as_secs())]
@@ -267,7 +269,7 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(RETRY_AFTER, value);
         }
         if row.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(Coding::KNOWN));
+            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
         }
         if row.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

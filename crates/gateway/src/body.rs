@@ -6,163 +6,190 @@
 //! holds little, and whoever holds some keeps sending; a client that goes away stops what is done
 //! for it.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::HttpBody;
 use axum::extract::Request;
 use futures::StreamExt;
 use harmonic_api::Invalid;
+use harmonic_engine::Workers;
 use tokio::time::{Instant, timeout_at};
 
 use crate::api_error::ApiError;
+use crate::config::Config;
 use crate::connections::Served;
-use crate::shared::Shared;
+use crate::error::GatewayError;
 
 mod coding;
 mod pace;
 mod room;
 
-pub(crate) use coding::Coding;
-use coding::Decoded;
+use coding::{Coding, Decoded};
 use pace::Pace;
-pub(crate) use room::MEDIUM_BYTES;
-pub(crate) use room::Rooms;
-use room::{Kind, Room};
+use room::{Kind, MEDIUM_BYTES, Room, Rooms};
 
 /// Largest body that is read where it arrives, in bytes: less than a millisecond.
 const SMALL_BYTES: usize = 64 * 1024;
 /// What is allocated at first, in bytes.
 const FIRST_BYTES: usize = 4 * 1024;
 
-/// What `read` makes of the whole body of `request`, whatever its content type says.
-///
-/// # Errors
-/// When it is too large, comes too slowly, breaks off, is compressed in an unknown way, or finds no
-/// memory; and what `read` says.
-pub(crate) async fn read<T: Send + 'static>(
-    shared: &Arc<Shared>,
-    request: Request,
-    read: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let limit = shared.config.body_limit;
-    let coding = Coding::of(request.headers())?;
-    let (body, mut room) = receive(shared, request).await?;
-    let Some(coding) = coding else {
-        if body.len() <= SMALL_BYTES {
-            return read(&body);
-        }
-        return apart(shared, body.len(), move || {
-            let read = read(&body);
-            // Not before it is dropped.
-            drop((body, room));
-            read
+/// Reads bodies: their limits, and the memory and threads for them.
+#[derive(Debug)]
+pub(crate) struct Bodies {
+    /// Largest body, as it comes and decompressed, in bytes.
+    limit: usize,
+    /// How long a client may take to send one.
+    timeout: Duration,
+    /// How long the next eighth of a large one may take.
+    pace: Duration,
+    rooms: Rooms,
+    /// The threads for large ones.
+    readers: Workers,
+}
+
+impl Bodies {
+    /// # Errors
+    /// When the system refuses threads.
+    pub(crate) fn new(config: &Config) -> Result<Self, GatewayError> {
+        let rooms = Rooms::new(config);
+        // Whoever waits for them has room, which is the bound.
+        let readers = Workers::start("bodies", MEDIUM_BYTES, rooms.bytes());
+        let readers = readers.map_err(GatewayError::Threads)?;
+        let Config { body_limit: limit, body_timeout: timeout, body_pace: pace, .. } = *config;
+        Ok(Self { limit, timeout, pace, rooms, readers })
+    }
+
+    /// What `read` makes of the whole body of `request`, whatever its content type says.
+    ///
+    /// # Errors
+    /// When it is too large, comes too slowly, breaks off, is compressed in an unknown way, or finds no
+    /// memory; and what `read` says.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        request: Request,
+        read: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let limit = self.limit;
+        let coding = Coding::of(request.headers())?;
+        let (body, mut room) = self.receive(request).await?;
+        let Some(coding) = coding else {
+            if body.len() <= SMALL_BYTES {
+                return read(&body);
+            }
+            return self
+                .apart(body.len(), move || {
+                    let read = read(&body);
+                    // Not before it is dropped.
+                    drop((body, room));
+                    read
+                })
+                .await?;
+        };
+        let most = expected(body.len(), limit);
+        self.rooms.add(&mut room, most).await?;
+        let decoded = self.apart(most, move || match coding.decode(&body, most)? {
+            Decoded::Whole(whole) => {
+                let read = read(&whole);
+                drop((whole, body, room));
+                read.map(Ok)
+            }
+            Decoded::Larger => Ok(Err((body, room, read))),
+        });
+        let (body, mut room, read) = match decoded.await?? {
+            Ok(read) => return Ok(read),
+            Err(_) if most == limit => return Err(ApiError::TooLarge { limit }),
+            Err(larger) => larger,
+        };
+        self.rooms.add(&mut room, limit).await?;
+        self.apart(limit, move || match coding.decode(&body, limit)? {
+            Decoded::Whole(whole) => {
+                let read = read(&whole);
+                drop((whole, body, room));
+                read
+            }
+            Decoded::Larger => Err(ApiError::TooLarge { limit }),
         })
-        .await?;
-    };
-    let most = expected(body.len(), limit);
-    shared.rooms.add(&mut room, most).await?;
-    let decoded = apart(shared, most, move || match coding.decode(&body, most)? {
-        Decoded::Whole(whole) => {
-            let read = read(&whole);
-            drop((whole, body, room));
-            read.map(Ok)
+        .await?
+    }
+
+    /// Reads JSON that is no question to an agent.
+    pub(crate) async fn json<B, T>(
+        &self,
+        request: Request,
+        decode: impl FnOnce(B) -> Result<T, Invalid> + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        B: serde::de::DeserializeOwned,
+        T: Send + 'static,
+    {
+        self.read(request, |body| Ok(decode(harmonic_api::read(body)?)?)).await
+    }
+
+    /// Runs `work` on a body of so many `bytes` where nobody else is held up.
+    async fn apart<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let running = self.readers.run(bytes, |_| work()).map_err(|_| ApiError::BodiesFull)?;
+        running.await.map_err(|error| ApiError::Failed { message: error.to_string() })
+    }
+
+    /// The body as it comes, with the room that it takes.
+    async fn receive(&self, request: Request) -> Result<(Vec<u8>, Room), ApiError> {
+        let (limit, within) = (self.limit, self.timeout);
+        let announced = request.body().size_hint();
+        // Announced: refused before it is sent.
+        if announced.lower() > limit as u64 {
+            return Err(ApiError::TooLarge { limit });
         }
-        Decoded::Larger => Ok(Err((body, room, read))),
-    });
-    let (body, mut room, read) = match decoded.await?? {
-        Ok(read) => return Ok(read),
-        Err(_) if most == limit => return Err(ApiError::TooLarge { limit }),
-        Err(larger) => larger,
-    };
-    shared.rooms.add(&mut room, limit).await?;
-    apart(shared, limit, move || match coding.decode(&body, limit)? {
-        Decoded::Whole(whole) => {
-            let read = read(&whole);
-            drop((whole, body, room));
-            read
+        let announced = announced.exact().and_then(|bytes| usize::try_from(bytes).ok());
+        let longest = announced.unwrap_or(limit).min(limit);
+        let served = request.extensions().get::<Served>().cloned();
+        let (mut body, mut room) = (Vec::new(), self.rooms.empty());
+        let mut pace = Pace::new(Instant::now() + within, self.pace);
+        let mut frames = request.into_body().into_data_stream();
+        loop {
+            let frame = match timeout_at(pace.deadline(), frames.next()).await {
+                Ok(None) => {
+                    if let Some(served) = served {
+                        served.begin();
+                    }
+                    return Ok((body, room));
+                }
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(error))) => {
+                    return Err(ApiError::BrokenBody { reason: error.to_string() });
+                }
+                Err(_) if pace.is_behind() => {
+                    return Err(ApiError::StalledBody { within: self.pace });
+                }
+                Err(_) => return Err(ApiError::SlowBody { within }),
+            };
+            let bytes = body.len() + frame.len();
+            if bytes > limit {
+                return Err(ApiError::TooLarge { limit });
+            }
+            if bytes > body.capacity() {
+                let has = bytes.max(FIRST_BYTES).next_power_of_two().min(longest.max(bytes));
+                if has > SMALL_BYTES {
+                    let kind = Kind::of(announced.unwrap_or(has));
+                    let waited = Instant::now();
+                    self.rooms.fit(&mut room, kind, has).await?;
+                    pace.pause(waited.elapsed());
+                }
+                // The system may have less than what bodies may use.
+                body.try_reserve_exact(has - body.len()).map_err(|_| ApiError::BodiesFull)?;
+            }
+            body.extend_from_slice(&frame);
+            if bytes > SMALL_BYTES {
+                pace.came(bytes, longest, Instant::now());
+            }
         }
-        Decoded::Larger => Err(ApiError::TooLarge { limit }),
-    })
-    .await?
+    }
 }
 
 /// What a compressed body of so many `bytes` may become at first: most stay far below the limit.
 fn expected(bytes: usize, limit: usize) -> usize {
     if bytes <= MEDIUM_BYTES { MEDIUM_BYTES.min(limit) } else { limit }
-}
-
-/// Reads JSON that is no question to an agent.
-pub(crate) async fn json<B, T>(
-    shared: &Arc<Shared>,
-    request: Request,
-    decode: impl FnOnce(B) -> Result<T, Invalid> + Send + 'static,
-) -> Result<T, ApiError>
-where
-    B: serde::de::DeserializeOwned,
-    T: Send + 'static,
-{
-    read(shared, request, |body| Ok(decode(harmonic_api::read(body)?)?)).await
-}
-
-/// Runs `work` on a body of so many `bytes` where nobody else is held up.
-async fn apart<T: Send + 'static>(
-    shared: &Shared,
-    bytes: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ApiError> {
-    let running = shared.readers.run(bytes, |_| work()).map_err(|_| ApiError::BodiesFull)?;
-    running.await.map_err(|error| ApiError::Failed { message: error.to_string() })
-}
-
-/// The body as it comes, with the room that it takes.
-async fn receive(shared: &Shared, request: Request) -> Result<(Vec<u8>, Room), ApiError> {
-    let (limit, within) = (shared.config.body_limit, shared.config.body_timeout);
-    let announced = request.body().size_hint();
-    // Announced: refused before it is sent.
-    if announced.lower() > limit as u64 {
-        return Err(ApiError::TooLarge { limit });
-    }
-    let announced = announced.exact().and_then(|bytes| usize::try_from(bytes).ok());
-    let longest = announced.unwrap_or(limit).min(limit);
-    let served = request.extensions().get::<Served>().cloned();
-    let (mut body, mut room) = (Vec::new(), shared.rooms.empty());
-    let mut pace = Pace::new(Instant::now() + within, shared.config.body_pace);
-    let mut frames = request.into_body().into_data_stream();
-    loop {
-        let frame = match timeout_at(pace.deadline(), frames.next()).await {
-            Ok(None) => {
-                if let Some(served) = served {
-                    served.begin();
-                }
-                return Ok((body, room));
-            }
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(error))) => {
-                return Err(ApiError::BrokenBody { reason: error.to_string() });
-            }
-            Err(_) if pace.is_behind() => {
-                return Err(ApiError::StalledBody { within: shared.config.body_pace });
-            }
-            Err(_) => return Err(ApiError::SlowBody { within }),
-        };
-        let bytes = body.len() + frame.len();
-        if bytes > limit {
-            return Err(ApiError::TooLarge { limit });
-        }
-        if bytes > body.capacity() {
-            let has = bytes.max(FIRST_BYTES).next_power_of_two().min(longest.max(bytes));
-            if has > SMALL_BYTES {
-                let kind = Kind::of(announced.unwrap_or(has));
-                let waited = Instant::now();
-                shared.rooms.fit(&mut room, kind, has).await?;
-                pace.pause(waited.elapsed());
-            }
-            // The system may have less than what bodies may use.
-            body.try_reserve_exact(has - body.len()).map_err(|_| ApiError::BodiesFull)?;
-        }
-        body.extend_from_slice(&frame);
-        if bytes > SMALL_BYTES {
-            pace.came(bytes, longest, Instant::now());
-        }
-    }
 }

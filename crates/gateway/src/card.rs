@@ -4,14 +4,11 @@
 //! different digests, and an agent keeps its digest across restarts while nothing of it changes.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use harmonic_engine::chat::Thinks;
-use harmonic_types::{ModelShape, Sampling, Tokens};
+use harmonic_types::{AgentName, ModelShape, Sampling, Tokens};
 use sha2::{Digest, Sha256};
-
-use crate::roster::RosterAgent;
 
 /// What an agent is made of. `Default` knows nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,22 +53,22 @@ pub(crate) fn public_model_name(model: &str) -> Cow<'_, str> {
 }
 
 impl AgentCard {
-    /// The digest of `agent`, whose card this is: sha256 in lower-case hex over all that defines
-    /// its answers.
-    pub(crate) fn digest(agent: &RosterAgent) -> String {
-        let Self { system, sampling, thinking, thinks: _, accelerated: _, weights } = &agent.card;
+    /// The digest of the agent `name` on `model` with so much `context`, whose card this is: sha256
+    /// in lower-case hex over all that defines its answers.
+    pub(crate) fn digest(&self, name: &AgentName, model: &str, context: Tokens) -> String {
+        let Self { system, sampling, thinking, thinks: _, accelerated: _, weights } = self;
         let weights = weights.as_ref();
         let stored = weights.and_then(|weights| weights.digest.as_deref());
         let shape = weights.map(|weights| &weights.shape);
         let parts = [
-            agent.name.0.as_str(),
+            name.0.as_str(),
             // Weights that were not hashed are told apart by their name and size.
-            stored.unwrap_or(&agent.model),
+            stored.unwrap_or(model),
             &shape.map(|shape| shape.format.clone()).unwrap_or_default(),
             &shape.map(|shape| shape.weights_bytes.0.to_string()).unwrap_or_default(),
-            &agent.context.0.to_string(),
+            &context.0.to_string(),
             system,
-            &parameters(sampling, agent.context),
+            &parameters(sampling, context),
             if *thinking { "thinks" } else { "" },
         ];
         let mut hash = Sha256::new();
@@ -79,11 +76,18 @@ impl AgentCard {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part);
         }
-        hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _written = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex::encode(hash.finalize())
+    }
+
+    /// The agent as a Modelfile. Its weights go by their name: they are nobody else's to read.
+    pub(crate) fn modelfile(&self, model: &str, context: Tokens) -> String {
+        let mut lines = vec![format!("FROM {model}")];
+        let options = options(&self.sampling, context);
+        lines.extend(options.map(|(name, value)| format!("PARAMETER {name} {value}")));
+        if !self.system.is_empty() {
+            lines.push(format!("SYSTEM \"\"\"{}\"\"\"", self.system));
+        }
+        lines.join("\n")
     }
 
     /// Whether the model can think.
@@ -109,17 +113,6 @@ fn options(sampling: &Sampling, context: Tokens) -> [(&'static str, String); 8] 
 /// Sampling and context, an option a line, as Ollama lists them.
 pub(crate) fn parameters(sampling: &Sampling, context: Tokens) -> String {
     options(sampling, context).map(|(name, value)| format!("{name:<30} {value}")).join("\n")
-}
-
-/// The agent as a Modelfile. Its weights go by their name: they are nobody else's to read.
-pub(crate) fn modelfile(agent: &RosterAgent) -> String {
-    let mut lines = vec![format!("FROM {}", agent.model)];
-    let options = options(&agent.card.sampling, agent.context);
-    lines.extend(options.map(|(name, value)| format!("PARAMETER {name} {value}")));
-    if !agent.card.system.is_empty() {
-        lines.push(format!("SYSTEM \"\"\"{}\"\"\"", agent.card.system));
-    }
-    lines.join("\n")
 }
 
 /// A number of parameters as Ollama writes it: `134.52M`, `8.2B`.

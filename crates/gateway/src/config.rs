@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Most pulls at a time, whosever they are: each takes a disk, a network and a core for hashing.
+pub const MAX_PULLS: usize = 2;
+
 /// The server's limits. `Default` is what `harmonic up` uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {

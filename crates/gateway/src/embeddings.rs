@@ -7,7 +7,6 @@ use harmonic_api::{decode_embed, decode_embeddings};
 use harmonic_types::AgentName;
 
 use crate::api_error::ApiError;
-use crate::body;
 use crate::shared::Shared;
 
 /// `POST /v1/embeddings`.
@@ -15,7 +14,7 @@ pub(crate) async fn openai(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<(), ApiError> {
-    refuse(&shared, body::json(&shared, request, decode_embeddings).await?)
+    refuse(&shared, shared.bodies.json(request, decode_embeddings).await?)
 }
 
 /// `POST /api/embed` and `POST /api/embeddings`.
@@ -23,7 +22,7 @@ pub(crate) async fn ollama(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<(), ApiError> {
-    refuse(&shared, body::json(&shared, request, decode_embed).await?)
+    refuse(&shared, shared.bodies.json(request, decode_embed).await?)
 }
 
 fn refuse(shared: &Arc<Shared>, name: AgentName) -> Result<(), ApiError> {

@@ -1,4 +1,4 @@
-//! `GET /metrics`: figures for Prometheus, in the `OpenMetrics` text format.
+//! Figures for Prometheus, in the `OpenMetrics` text format.
 //!
 //! Names are those of OpenTelemetry's conventions for generative AI where it has one, and vLLM's
 //! with `harmonic_` before them otherwise.
@@ -9,14 +9,7 @@
 //!
 //! Does not do: keep figures over a restart. Counters begin at 0, as Prometheus expects.
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-
-use crate::shared::Shared;
+use harmonic_engine::EngineStatus;
 
 mod account;
 mod answers;
@@ -29,9 +22,6 @@ pub(crate) use responses::count;
 use answers::Answers;
 use engines::Engines;
 use responses::Responses;
-
-const MEDIA_TYPE: HeaderValue =
-    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// The figures of one server.
 #[derive(Debug)]
@@ -50,16 +40,12 @@ impl Metrics {
         let responses = Responses::new(&mut registry);
         Self { registry, answers, engines, responses }
     }
-}
-
-/// All figures as they are now.
-pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let metrics = &shared.metrics;
-    for engine in shared.roster().engines() {
-        metrics.engines.set(&engine.status());
+    /// All figures as text, with those of the engines as they are in `engines`.
+    pub(crate) fn text(&self, engines: impl IntoIterator<Item = EngineStatus>) -> String {
+        engines.into_iter().for_each(|status| self.engines.set(&status));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)
+            .expect("a string takes what is written");
+        text
     }
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &metrics.registry)
-        .expect("a string takes what is written");
-    (StatusCode::OK, [(CONTENT_TYPE, MEDIA_TYPE)], text).into_response()
 }

@@ -1,12 +1,12 @@
 //! `POST /api/pull`: models are fetched by the [`crate::Puller`] that the server was given.
 //!
 //! Invariants: nothing is fetched that the puller does not allow; a key has one pull at a time, and
-//! all together have [`MAX_PULLS`]; a client that goes away ends its pull.
+//! all together have [`crate::MAX_PULLS`]; a client that goes away ends its pull.
 //!
 //! A model that has been fetched is in the store; agents are what the stack says, so none is added.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,14 +21,11 @@ use harmonic_api::{Dialect, Invalid, ndjson};
 
 use crate::access::KeyName;
 use crate::api_error::ApiError;
-use crate::body;
 use crate::puller::PullFailed;
+use crate::pulls::Turn;
 use crate::respond::json;
 use crate::roster::Roster;
 use crate::shared::Shared;
-
-/// Most pulls at a time, whosever they are: each takes a disk, a network and a core for hashing.
-pub const MAX_PULLS: usize = 2;
 
 /// Fetches a model.
 pub(crate) async fn pull(
@@ -36,7 +33,7 @@ pub(crate) async fn pull(
     request: Request,
 ) -> Result<Response, ApiError> {
     let key = request.extensions().get::<KeyName>().cloned();
-    let body: PullBody = body::json(&shared, request, Ok).await?;
+    let body: PullBody = shared.bodies.json(request, Ok).await?;
     let model = model_or_name(body.model, body.name);
     if model.is_empty() {
         let (param, reason) = ("model".to_owned(), "must name a model".to_owned());
@@ -48,7 +45,7 @@ pub(crate) async fn pull(
     } else {
         let puller = roster.puller().ok_or(ApiError::PullsOff)?;
         puller.allows(&model).map_err(|refused| ApiError::PullRefused { message: refused.0 })?;
-        let turn = Turn::of(&shared, key)?;
+        let turn = Turn::of(&shared.pulls, key)?;
         let end = stream::once(async move {
             // Given back here, or with the stream.
             drop(turn);
@@ -72,45 +69,6 @@ fn is_offered(roster: &Roster, model: &str) -> bool {
     roster.agents().iter().any(|agent| {
         agent.name.0 == name || (agent.model == model && !agent.model.contains(['/', '\\']))
     })
-}
-
-/// The pulls that are under way, by their keys.
-#[derive(Debug, Default)]
-pub(crate) struct Pulls(Mutex<Vec<Option<KeyName>>>);
-
-impl Pulls {
-    fn on<T>(&self, with: impl FnOnce(&mut Vec<Option<KeyName>>) -> T) -> T {
-        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// The right to one pull, given back when dropped.
-struct Turn {
-    shared: Arc<Shared>,
-    key: Option<KeyName>,
-}
-
-impl Turn {
-    /// Clients without keys are one.
-    fn of(shared: &Arc<Shared>, key: Option<KeyName>) -> Result<Self, ApiError> {
-        shared.pulls.on(|under_way| {
-            if under_way.len() >= MAX_PULLS || under_way.contains(&key) {
-                return Err(ApiError::PullUnderWay);
-            }
-            under_way.push(key.clone());
-            Ok(())
-        })?;
-        Ok(Self { shared: Arc::clone(shared), key })
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.shared.pulls.on(|under_way| {
-            let own = under_way.iter().position(|key| *key == self.key);
-            own.map(|own| under_way.swap_remove(own));
-        });
-    }
 }
 
 /// What the last line says.

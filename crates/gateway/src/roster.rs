@@ -68,7 +68,7 @@ impl Roster {
             agent.model = public_model_name(&agent.model).into_owned();
             let header = HeaderValue::from_bytes(agent.name.0.as_bytes())
                 .map_err(|_| GatewayError::UnprintableAgent(agent.name.0.clone()))?;
-            let digest = AgentCard::digest(agent);
+            let digest = agent.card.digest(&agent.name, &agent.model, agent.context);
             if places.insert(agent.name.clone(), Place { index, header, digest }).is_some() {
                 return Err(GatewayError::DuplicateAgent(agent.name.clone()));
             }

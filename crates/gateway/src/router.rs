@@ -9,14 +9,14 @@ use axum::routing::get;
 
 use crate::api_error::{ApiError, speak};
 use crate::shared::Shared;
-use crate::{access, health, metrics, openapi, ready, routes, slots, span};
+use crate::{access, health, metrics, openapi, ready, routes, scrape, slots, span};
 
 /// The server's routes over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let routes = routes::routes()
         .route("/health", get(health::health))
         .route("/ready", get(ready::ready))
-        .route("/metrics", get(metrics::metrics))
+        .route("/metrics", get(scrape::scrape))
         .route("/slots", get(slots::slots))
         .route("/openapi.json", get(openapi::openapi))
         .fallback(async |request: Request| ApiError::NoSuchPath {
@@ -26,16 +26,16 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
         })
-        .layer(from_fn_with_state(Arc::clone(&shared), access::door));
+        .layer(from_fn_with_state(Arc::clone(&shared.access), access::door));
     // Before the door: a browser asks whether it may without saying who it is.
     let routes = match shared.access.origins.layer() {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
     routes
-        .layer(from_fn_with_state(Arc::clone(&shared), access::one_authority))
+        .layer(from_fn_with_state(shared.config.head_limit, access::one_authority))
         .layer(from_fn(speak))
-        .layer(from_fn_with_state(Arc::clone(&shared), metrics::count))
+        .layer(from_fn_with_state(Arc::clone(&shared.metrics), metrics::count))
         .layer(from_fn_with_state(Arc::clone(&shared), span::span))
         .with_state(shared)
 }

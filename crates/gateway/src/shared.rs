@@ -1,32 +1,30 @@
 //! What all requests share.
+//!
+//! Invariant: what it is made of does not know it; only handlers do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use harmonic_engine::Workers;
 use harmonic_types::RequestId;
 
 use crate::access::Access;
-use crate::body::{MEDIUM_BYTES, Rooms};
+use crate::body::Bodies;
 use crate::config::Config;
 use crate::error::GatewayError;
 use crate::metrics::Metrics;
-use crate::pull::Pulls;
+use crate::pulls::Pulls;
 use crate::roster::Roster;
 
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     roster: Arc<Roster>,
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Access>,
     pub(crate) config: Config,
-    pub(crate) metrics: Metrics,
-    pub(crate) pulls: Pulls,
-    /// Memory for bodies.
-    pub(crate) rooms: Rooms,
-    /// Where large bodies are read.
-    pub(crate) readers: Workers,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pulls: Arc<Pulls>,
+    pub(crate) bodies: Bodies,
     /// Seconds since 1970 at which the server started.
     pub(crate) started: u64,
     next: AtomicU64,
@@ -40,18 +38,14 @@ impl Shared {
         access: Access,
         config: Config,
     ) -> Result<Arc<Self>, GatewayError> {
-        let rooms = Rooms::new(&config);
-        // Whoever waits for them has room, which is the bound.
-        let readers = Workers::start("bodies", MEDIUM_BYTES, rooms.bytes());
-        let readers = readers.map_err(GatewayError::Threads)?;
+        let bodies = Bodies::new(&config)?;
         Ok(Arc::new(Self {
             roster: Arc::new(roster),
-            access,
+            access: Arc::new(access),
             config,
-            metrics: Metrics::new(),
-            pulls: Pulls::default(),
-            rooms,
-            readers,
+            metrics: Arc::new(Metrics::new()),
+            pulls: Arc::default(),
+            bodies,
             started: unix_now(),
             next: AtomicU64::new(1),
         }))

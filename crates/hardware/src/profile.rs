@@ -60,7 +60,7 @@ const GENERIC: [(&str, u32); 9] = [
 
 /// The profile of a machine without a usable accelerator.
 ///
-/// The only tables at hand are those of `research/engine.md`: 2 cores, one small model, five weight
+/// The only tables at hand are those of `docs/sources.md#decode-by-format`: 2 cores, one small model, five weight
 /// formats at 1, 8, 16 and 32 sequences. 16 is the highest level up to which every format still
 /// rises; from there to 32 two of five fall (`Q4_1`, `Q8_0`) and three rise on
 /// (`Q4_0`, `Q4_K_M`, `BF16`).

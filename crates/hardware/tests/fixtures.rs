@@ -1,6 +1,6 @@
 //! Recorded machines below `tests/fixtures`: what each is, to the byte. Each is a whole tree with
 //! `/proc`, `/sys` and NVML's answers. `this-machine` was copied from the machine of the first
-//! tests; the others were put together from published figures (`research/hardware.md`).
+//! tests; the others were put together from published figures (`docs/sources.md#recorded-machines`).
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::fs;

@@ -13,7 +13,7 @@ use anyhow::Context;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use harmonic_api::openai::{ChatMessage, ChatRequest};
 use harmonic_api::{ChatEvent, Client, ClientError};
-use harmonic_types::AgentName;
+use harmonic_types::{AgentName, Event};
 
 /// Longest answer: enough for a few sentences, short enough for seven of them.
 pub const MAX_TOKENS: u32 = 60;
@@ -102,13 +102,13 @@ pub async fn perform(
         let event = event.with_context(|| format!("{} did not answer", answer.agent))?;
         answer.took = began.elapsed();
         match event {
-            ChatEvent::Delta { text } | ChatEvent::Reasoning { text } => {
+            ChatEvent::Delta(Event::Text { text, .. } | Event::Reasoning { text }) => {
                 answer.first.get_or_insert(answer.took);
                 answer.text.push_str(&text);
                 stage.text(index, &text)?;
             }
             // Nobody gave it tools.
-            ChatEvent::ToolCall { .. } | ChatEvent::ToolArguments { .. } => {}
+            ChatEvent::Delta(_) => {}
             ChatEvent::Finish { reason } => answer.complete = reason == "stop",
             ChatEvent::Usage(usage) => answer.tokens = usage.completion_tokens,
         }

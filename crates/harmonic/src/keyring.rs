@@ -115,8 +115,8 @@ impl Keyring {
         }
         let mut secret = [0; KEY_BYTES];
         getrandom::fill(&mut secret).context("the system gives no random bytes")?;
-        let key = format!("{PREFIX}{}", hex(&secret));
-        let sha256 = hex(&Fingerprint::of(&key).0);
+        let key = format!("{PREFIX}{}", hex::encode(secret));
+        let sha256 = hex::encode(Fingerprint::of(&key).0);
         self.change(|entries| {
             if entries.iter().any(|entry| entry.name == name) {
                 let hint = format!("choose another name, or `harmonic keys rm {name}` first");
@@ -167,25 +167,14 @@ impl Keyring {
     }
 
     fn fingerprint(&self, entry: &Entry) -> Result<Fingerprint, Failure> {
-        unhex(&entry.sha256).map(Fingerprint).ok_or_else(|| {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(&entry.sha256, &mut digest).map_err(|_| {
             let path = self.path.display();
             let what = format!("the key `{}` in {path} has no SHA-256 of 64 digits", entry.name);
             Failure::new(what, "remove it from the file, and `harmonic keys add` another")
-        })
+        })?;
+        Ok(Fingerprint(digest))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("it has four bits");
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4) | digit(*low)?));
-    let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
-    if rest.is_empty() { bytes.try_into().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -194,19 +183,23 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_written_and_read_as_it_is() {
-        let Fingerprint(bytes) = Fingerprint::of("hs-00");
-        assert_eq!(unhex(&hex(&bytes)), Some(bytes));
-        assert_eq!(unhex("00"), None);
-        assert_eq!(unhex(&"0".repeat(65)), None);
-        assert_eq!(unhex(&"x".repeat(64)), None);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        let key = Keyring::open(&path).unwrap().add("laptop", None).unwrap();
+        let listed = Keyring::open(&path).unwrap().listed().unwrap();
+        let read: Vec<_> = listed.into_iter().map(|key| key.fingerprint).collect();
+        assert_eq!(read, [Fingerprint::of(&key)]);
     }
 
     #[test]
-    fn a_file_with_half_a_fingerprint_is_named() {
+    fn a_file_with_no_whole_fingerprint_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.toml");
-        fs::write(&path, "[[key]]\nname = \"laptop\"\nsha256 = \"abcd\"\n").unwrap();
-        let error = Keyring::open(&path).unwrap_err().to_string();
-        assert!(error.contains("`laptop`") && error.contains("keys.toml"), "{error}");
+        for digits in ["abcd".to_owned(), "0".repeat(65), "x".repeat(64)] {
+            fs::write(&path, format!("[[key]]\nname = \"laptop\"\nsha256 = \"{digits}\"\n"))
+                .unwrap();
+            let error = Keyring::open(&path).unwrap_err().to_string();
+            assert!(error.contains("`laptop`") && error.contains("keys.toml"), "{error}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Holds the shape of the house: which crate may know which, who may use which library, where
 //! `unsafe` may stand, and how long a file may grow. ARCHITECTURE.md says why.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{env, fs, io};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
@@ -39,6 +41,9 @@ const ONLY_IN: [(&str, &str); 7] = [
     ("maud", "harmonic-report"),
     ("resvg", "harmonic-report"),
 ];
+
+/// What stands before and after the drawing of the crates in ARCHITECTURE.md.
+const DRAWING: [&str; 2] = ["<!-- drawing of the crates -->\n", "<!-- end of the drawing -->"];
 
 /// Lines of a source file before its tests.
 const LONGEST_FILE: usize = 400;
@@ -96,6 +101,48 @@ fn the_table_is_that_of_the_map() {
         .collect();
     let held = MAY_DEPEND_ON.map(|(name, allowed)| (name, allowed.to_vec()));
     assert_eq!(documented, held);
+}
+
+/// The crates as a Mermaid diagram, from `cargo metadata`. An arrow that longer ways replace is left
+/// out: the table has them all.
+fn diagram(metadata: &Metadata) -> String {
+    let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for package in metadata.workspace_packages() {
+        let short = package.name.strip_prefix("harmonic-").unwrap_or(&package.name);
+        let ours = dependencies(package).filter_map(|name| name.strip_prefix("harmonic-"));
+        uses.insert(short, ours.collect());
+    }
+    let mut drawn = "```mermaid\ngraph TD\n".to_owned();
+    for (name, direct) in &uses {
+        let farther: BTreeSet<&str> = direct.iter().flat_map(|next| reached(next, &uses)).collect();
+        for next in direct.difference(&farther) {
+            writeln!(drawn, "    {name} --> {next}").expect("a string");
+        }
+    }
+    drawn.push_str("```\n");
+    drawn
+}
+
+/// All crates that `from` is built with, by whatever way. Cargo lets none form a circle.
+fn reached<'a>(from: &str, uses: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<&'a str> {
+    let direct = uses.get(from).into_iter().flatten();
+    direct.flat_map(|next| reached(next, uses).into_iter().chain([*next])).collect()
+}
+
+/// `UPDATE=1 cargo test --workspace --test architecture` draws it anew.
+#[test]
+fn the_crates_are_drawn_as_they_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ARCHITECTURE.md");
+    let page = fs::read_to_string(&path).expect("the map");
+    let [begin, end] = DRAWING;
+    let (before, rest) = page.split_once(begin).expect("the beginning of the drawing");
+    let (found, after) = rest.split_once(end).expect("the end of the drawing");
+    let drawn = diagram(&workspace());
+    if env::var_os("UPDATE").is_some() {
+        fs::write(&path, [before, begin, &drawn, end, after].concat()).expect("written");
+    } else {
+        assert_eq!(found, drawn, "the drawing is stale: run the test with UPDATE=1");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::line::StepLine;
 use crate::usl::{ScalabilityLaw, optimum};
 
 /// Without intervals, a level this close to the peak's mean counts as on the plateau: the noise of
-/// a good series (`hardware.md` §5 asks for a coefficient of variation below 5%).
+/// a good series, whose coefficient of variation is below 5% (`docs/sources.md#steady-windows`).
 pub const PLATEAU_WITHOUT_INTERVALS: f64 = 0.05;
 
 /// With intervals, a level counts as on the plateau only if its mean is this close to the peak's as
@@ -32,7 +32,7 @@ pub struct LevelThroughput {
 }
 
 /// The fewest levels through which the Universal Scalability Law is laid: with fewer, its three
-/// coefficients follow any noise (`hardware.md` §3 asks for six steady points).
+/// coefficients follow any noise (`docs/sources.md#points-of-a-scalability-law`).
 pub const LEAST_FOR_LAW: usize = 6;
 
 /// Seed of the bootstrap of N*: the same levels give the same interval.

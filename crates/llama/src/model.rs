@@ -113,7 +113,7 @@ impl Model {
 /// asked for them. A thread of an async runtime's pool may live on for ten seconds; so long there
 /// would be more such threads than CPUs, in which case libgomp lets all of them sleep almost at once
 /// where they wait. The engine's then spend their time waking each other: 30 tok/s instead of 190
-/// for one stream, seen with AMX on 2 CPUs.
+/// for one stream, seen with AMX on 2 CPUs (`docs/performance.md#where-the-time-goes`).
 fn apart<T: Send>(load: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| match scope.spawn(load).join() {
         Ok(loaded) => loaded,

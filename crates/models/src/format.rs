@@ -142,10 +142,8 @@ impl FromStr for WeightFormat {
 /// names them; `None` keeps it as shipped.
 ///
 /// `Q4_1`, its shipped format, has no fast kernel for more than one sequence: on a Zen 5 BF16 was 4
-/// times faster at 32 sequences (research/engine.md, `measured`). On a Zen 3, which has F16C and no
-/// BF16, a bare decode loop gave 87 / 268 / 329 / 356 tok/s at 1 / 8 / 16 / 32 sequences in F16,
-/// 79 / 170 / 254 / 281 in BF16 and 165 / 215 / 155 / 225 as shipped. AMX has a kernel for it: 2 cores
-/// of a Xeon gave 221 / 483 / 636 tok/s at 1 / 8 / 32 sequences as shipped, 57 / 186 / 312 in BF16.
+/// times faster at 32 sequences, on a Zen 3, which has F16C and no BF16, F16 was 1.6 times faster.
+/// AMX has a kernel for it: there it is twice as fast as BF16 (`docs/sources.md#decode-by-format`).
 /// Untried on ARM.
 pub fn starter_format(features: &[String]) -> Option<WeightFormat> {
     let has = |name: &str| features.iter().any(|feature| feature == name);

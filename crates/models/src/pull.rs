@@ -65,7 +65,7 @@ impl Job<'_> {
 
     fn partial(&self, ending: &str) -> Result<Part, ModelError> {
         use sha2::{Digest, Sha256};
-        let key = worker::hex(&Sha256::digest(&self.target)[..12]);
+        let key = hex::encode(&Sha256::digest(&self.target)[..12]);
         Ok(self.store.partial()?.file(format!("{key}.{ending}")))
     }
 

@@ -7,12 +7,11 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::ModelError;
 use crate::progress::Span;
@@ -23,13 +22,13 @@ const STEP: usize = 1 << 20;
 /// The worker's side: says how far it is and learns whether anybody still waits.
 pub(crate) struct Steps {
     done: watch::Sender<u64>,
-    cancelled: Arc<AtomicBool>,
+    cancelled: CancellationToken,
 }
 
 impl Steps {
     /// Adds to what is done; an error once nobody waits any more.
     pub(crate) fn advance(&self, bytes: usize) -> std::io::Result<()> {
-        if self.cancelled.load(Ordering::Relaxed) {
+        if self.cancelled.is_cancelled() {
             return Err(std::io::Error::other("cancelled"));
         }
         self.done.send_modify(|done| *done += bytes as u64);
@@ -58,22 +57,14 @@ pub(crate) enum Failure {
     Write(std::io::Error),
 }
 
-struct CancelOnDrop(Arc<AtomicBool>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Runs `work` on a blocking thread; `span` shows what it reports through its [`Steps`].
 pub(crate) async fn run<T: Send + 'static>(
     span: Option<&Span<'_>>,
     work: impl FnOnce(&Steps) -> T + Send + 'static,
 ) -> T {
     let (done, mut seen) = watch::channel(0);
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let _guard = CancelOnDrop(Arc::clone(&cancelled));
+    let cancelled = CancellationToken::new();
+    let _guard = cancelled.clone().drop_guard();
     let steps = Steps { done, cancelled };
     let mut task = tokio::task::spawn_blocking(move || work(&steps));
     let result = loop {
@@ -110,16 +101,7 @@ pub(crate) async fn sha256(path: &Path, span: Option<&Span<'_>>) -> Result<Strin
         steps.copy(file, &mut hash).map_err(|failure| match failure {
             Failure::Read(error) | Failure::Write(error) => ModelError::io("read", &path)(error),
         })?;
-        Ok(hex(&hash.finalize()))
+        Ok(hex::encode(hash.finalize()))
     })
     .await
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

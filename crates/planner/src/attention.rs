@@ -3,9 +3,9 @@
 //!
 //! On a processor llama.cpp's fused kernel goes through a sequence cell by cell, the plain products
 //! go through its matrix kernels. Seven agents, 32 streams, 2 cores, F16 cache: 1.6 times the
-//! throughput with prompts of 330 tokens and 2.5 times with 1,530 (`docs/performance.md`). In a
-//! unified cache the plain products would go over the cells of all sequences, and a quantised cache
-//! can only be read by the fused kernel.
+//! throughput with prompts of 330 tokens and 2.5 times with 1,530
+//! (`docs/performance.md#where-the-time-goes`). In a unified cache the plain products would go over
+//! the cells of all sequences, and a quantised cache can only be read by the fused kernel.
 //!
 //! The plain products write every score down, and what a prompt costs grows faster with its length:
 //! one of 3,800 tokens took 10.4 s to prefill where the fused kernel took 7.3 s, on 2 cores with AMX.

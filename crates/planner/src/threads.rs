@@ -1,7 +1,7 @@
 //! Threads of the engines on one device.
 //!
 //! Three engines with two threads each on two cores were slower than with one each
-//! (`research/engine.md`): the device's threads are shared out and not handed out twice.
+//! (`docs/sources.md#threads-of-several-engines`): the device's threads are shared out and not handed out twice.
 
 /// Threads of each engine, in order of priority: one each, then one more in turn until the device
 /// has none left or each has what it wants. `None` wants all it can get.

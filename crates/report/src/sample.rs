@@ -60,7 +60,7 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
     }
 }
 
-/// 1, 8, 16, 32: `research/engine.md`, SmolLM2-135M on two cores.
+/// 1, 8, 16, 32: `docs/sources.md#llama-server-on-two-cores`.
 pub(crate) fn run() -> BenchRun {
     run_of(vec![
         level(1, 141.2, 3.4),

@@ -4,8 +4,7 @@
 //! the wire can become several, in the order of its blocks.
 
 use harmonic_types::{
-    Format, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tool, ToolCall,
-    ToolChoice,
+    Format, Message, Prompt, Request, RequestId, Role, Tool, ToolCall, ToolChoice,
 };
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use super::blocks::{self, BlockBody, TextBody};
 use super::request::{
     ChoiceBody, FormatBody, MessageBody, MessagesBody, OutputConfig, ThinkingBody, ToolBody,
 };
-use crate::checks::{self, no_nul, within};
+use crate::checks::{self, no_nul};
 use crate::invalid::Invalid;
 use crate::said::Said;
 use crate::tools;
@@ -30,18 +29,14 @@ const FAILED: &str = "The call failed: ";
 pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
     checks::absent("mcp_servers", body.mcp_servers.as_ref(), ": list `tools`")?;
     checks::absent("container", body.container.as_ref(), ": leave it out")?;
+    let sampling = body.sampling_fields();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.max_tokens = checks::max_tokens("max_tokens", body.max_tokens)?;
     if request.max_tokens.is_none() {
         return Err(Invalid::value("max_tokens", "is missing"));
     }
     request.stop = checks::stop("stop_sequences", body.stop_sequences.unwrap_or_default())?;
-    request.sampling = SamplingOverrides {
-        temperature: within("temperature", body.temperature, 0.0..=2.0)?,
-        top_p: within("top_p", body.top_p, 0.0..=1.0)?,
-        top_k: checks::top_k("top_k", body.top_k)?,
-        ..SamplingOverrides::default()
-    };
+    request.sampling = sampling.decode("")?;
     request.thinking = thinking(body.thinking.as_ref())?;
     request.format = format(body.output_config, body.output_format)?;
     let strict = body.tools.iter().flatten().filter(|tool| tool.strict == Some(true));

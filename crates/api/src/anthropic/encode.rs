@@ -40,15 +40,13 @@ pub fn encode(request: &Request) -> MessagesBody {
         max_tokens: request.max_tokens.map(|most| most.0),
         system: system.map(|message| Said::Text(message.content.clone())),
         stop_sequences: (!request.stop.is_empty()).then(|| request.stop.clone()),
-        temperature: request.sampling.temperature,
-        top_p: request.sampling.top_p,
-        top_k: request.sampling.top_k.map(i64::from),
         tools: (!tools.is_empty()).then_some(tools),
         tool_choice: choice(&request.tool_choice, request.parallel_tool_calls),
         thinking: request.thinking.map(thinking),
         output_config: request.format.as_ref().and_then(format),
         ..MessagesBody::default()
     }
+    .with_sampling(&request.sampling)
 }
 
 fn message(message: &Message) -> Option<MessageBody> {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::blocks::{BlockBody, TextBody};
 use crate::object;
 use crate::said::Said;
+use crate::sampling::body;
 use crate::schema;
 
 /// Fields that are not read because no answer depends on them: notes, billing, caches, how thinking
@@ -28,85 +29,75 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "tools[].eager_input_streaming",
 ];
 
-/// A request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "AnthropicMessages", extend("required" = ["model", "messages", "max_tokens"]))]
-pub struct MessagesBody {
-    /// The agent's name; empty when the body has none.
-    #[serde(default)]
-    pub model: String,
-    /// The conversation, oldest first; empty when the body has none.
-    #[serde(default, deserialize_with = "object::list")]
-    #[schemars(length(min = 1))]
-    pub messages: Vec<MessageBody>,
-    /// Most tokens to generate. The dialect demands it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub max_tokens: Option<u32>,
-    /// Instructions, after the agent's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system: Option<Said<TextBody>>,
-    /// Whether the answer comes as server-sent events; absent is no.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<bool>,
-    /// Strings that end the answer: at most 16.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop_sequences: Option<Vec<String>>,
-    /// 0 to 2.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 2))]
-    pub temperature: Option<f32>,
-    /// 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1))]
-    pub top_p: Option<f32>,
-    /// Most likely tokens to choose from; 0 and −1 are all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
-    pub top_k: Option<i64>,
-    /// Tools that the answer may call.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional_list"
-    )]
-    pub tools: Option<Vec<ToolBody>>,
-    /// Which of them it may or must call.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub tool_choice: Option<ChoiceBody>,
-    /// Whether to think.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub thinking: Option<ThinkingBody>,
-    /// The form that the answer must have.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub output_config: Option<OutputConfig>,
-    /// The older place of `output_config.format`.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub output_format: Option<FormatBody>,
-    /// Refused unless empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub mcp_servers: Option<Value>,
-    /// Refused unless empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub container: Option<Value>,
+body! {
+    /// A request.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[schemars(rename = "AnthropicMessages", extend("required" = ["model", "messages", "max_tokens"]))]
+    pub struct MessagesBody with nucleus, candidates {
+        /// The agent's name; empty when the body has none.
+        #[serde(default)]
+        pub model: String,
+        /// The conversation, oldest first; empty when the body has none.
+        #[serde(default, deserialize_with = "object::list")]
+        #[schemars(length(min = 1))]
+        pub messages: Vec<MessageBody>,
+        /// Most tokens to generate. The dialect demands it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1))]
+        pub max_tokens: Option<u32>,
+        /// Instructions, after the agent's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub system: Option<Said<TextBody>>,
+        /// Whether the answer comes as server-sent events; absent is no.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub stream: Option<bool>,
+        /// Strings that end the answer: at most 16.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub stop_sequences: Option<Vec<String>>,
+        /// Tools that the answer may call.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional_list"
+        )]
+        pub tools: Option<Vec<ToolBody>>,
+        /// Which of them it may or must call.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional"
+        )]
+        pub tool_choice: Option<ChoiceBody>,
+        /// Whether to think.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional"
+        )]
+        pub thinking: Option<ThinkingBody>,
+        /// The form that the answer must have.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional"
+        )]
+        pub output_config: Option<OutputConfig>,
+        /// The older place of `output_config.format`.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional"
+        )]
+        pub output_format: Option<FormatBody>,
+        /// Refused unless empty.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub mcp_servers: Option<Value>,
+        /// Refused unless empty.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub container: Option<Value>,
+    }
 }
 
 /// One message.

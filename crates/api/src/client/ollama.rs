@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
+use harmonic_types::Event;
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 
@@ -164,10 +165,11 @@ impl Reading {
         }
         let Said { content, thinking } = line.message;
         if !thinking.is_empty() {
-            self.ready.push_back(ChatEvent::Reasoning { text: thinking });
+            self.ready.push_back(ChatEvent::Delta(Event::Reasoning { text: thinking }));
         }
         if !content.is_empty() {
-            self.ready.push_back(ChatEvent::Delta { text: content });
+            let delta = Event::Text { text: content, logprobs: Vec::new() };
+            self.ready.push_back(ChatEvent::Delta(delta));
         }
         if line.done {
             self.over = true;
@@ -223,8 +225,8 @@ mod tests {
         assert_eq!(
             found,
             [
-                Ok(ChatEvent::Reasoning { text: "hm".to_owned() }),
-                Ok(ChatEvent::Delta { text: "a".to_owned() }),
+                Ok(ChatEvent::Delta(Event::Reasoning { text: "hm".to_owned() })),
+                Ok(ChatEvent::Delta(Event::Text { text: "a".to_owned(), logprobs: Vec::new() })),
                 Ok(ChatEvent::Finish { reason: "length".to_owned() }),
                 Ok(ChatEvent::Usage(usage)),
             ]

@@ -10,48 +10,27 @@ use bytes::Bytes;
 use eventsource_stream::EventStreamError;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
+use harmonic_types::Event;
 use reqwest::{Response, Url};
 
 use super::error::ClientError;
 use crate::openai::{CallDelta, ChatChunk, Envelope, Usage};
 use crate::sse;
 
-/// What a streamed answer yields, in order: deltas, one `Finish`, `Usage` when the server counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a streamed answer of any server yields, in order: deltas, one `Finish`, `Usage` when the
+/// server counts.
+#[derive(Clone, Debug, PartialEq)]
 pub enum ChatEvent {
-    /// More of the answer.
-    Delta {
-        /// The text; never empty.
-        text: String,
-    },
-    /// More of the reasoning that precedes the answer. Generated tokens too: a time to first token
-    /// counts from here.
-    Reasoning {
-        /// The text; never empty.
-        text: String,
-    },
-    /// The answer calls a tool; its arguments follow.
-    ToolCall {
-        /// Counts the answer's calls from 0.
-        index: u32,
-        /// Names the call for the message that brings its result.
-        id: String,
-        /// The tool.
-        name: String,
-    },
-    /// More of a call's arguments.
-    ToolArguments {
-        /// The call.
-        index: u32,
-        /// A piece of JSON text; never empty.
-        text: String,
-    },
+    /// More of the answer: [`Event::Text`] without log-probabilities, [`Event::Reasoning`],
+    /// [`Event::ToolCall`] or [`Event::ToolArguments`], whose text is never empty; no end. All are
+    /// generated tokens: a time to first token counts from the first, whatever it is.
+    Delta(Event),
     /// The answer is complete.
     Finish {
-        /// `stop`, `length`, `tool_calls` …
+        /// `stop`, `length`, `tool_calls` … in the server's own words.
         reason: String,
     },
-    /// Token counts.
+    /// Token counts, of which a server may leave some out.
     Usage(Usage),
 }
 
@@ -99,28 +78,29 @@ fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
     // A server that sends both names sends the same text twice.
     let reasoning = text(choice.delta.reasoning_content).or_else(|| text(choice.delta.reasoning));
     let said = [
-        reasoning.map(|text| ChatEvent::Reasoning { text }),
-        text(choice.delta.content).map(|text| ChatEvent::Delta { text }),
+        reasoning.map(|text| Event::Reasoning { text }),
+        text(choice.delta.content).map(|text| Event::Text { text, logprobs: Vec::new() }),
     ];
     let called = choice.delta.tool_calls.into_iter().flatten().flat_map(call);
+    let deltas = said.into_iter().flatten().chain(called).map(ChatEvent::Delta);
     let ended = [
         choice.finish_reason.map(|reason| ChatEvent::Finish { reason: reason.into_owned() }),
         chunk.usage.map(ChatEvent::Usage),
     ];
-    said.into_iter().flatten().chain(called).chain(ended.into_iter().flatten())
+    deltas.chain(ended.into_iter().flatten())
 }
 
 /// The events in one delta of a call.
-fn call(delta: CallDelta<'_>) -> impl Iterator<Item = ChatEvent> {
+fn call(delta: CallDelta<'_>) -> impl Iterator<Item = Event> {
     let CallDelta { index, id, function, .. } = delta;
     // Some servers repeat the id, or send an empty name, with every piece.
-    let begun = function.name.filter(|name| !name.is_empty()).map(|name| ChatEvent::ToolCall {
+    let begun = function.name.filter(|name| !name.is_empty()).map(|name| Event::ToolCall {
         index,
         id: id.unwrap_or_default().into_owned(),
         name: name.into_owned(),
     });
     let arguments = function.arguments.filter(|text| !text.is_empty());
-    let more = arguments.map(|text| ChatEvent::ToolArguments { index, text: text.into_owned() });
+    let more = arguments.map(|text| Event::ToolArguments { index, text: text.into_owned() });
     [begun, more].into_iter().flatten()
 }
 

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use futures::StreamExt;
+use harmonic_types::Event;
 
 use super::*;
 use crate::openai::{ChatMessage, Usage};
@@ -92,8 +93,8 @@ async fn reasoning_is_read_by_both_of_its_names_and_once() {
     let (url, _) = server(vec![Some(answer("200 OK", "", stream))]);
     let events: Vec<ChatEvent> =
         events(&url).await.into_iter().map(|event| event.expect("whole")).collect();
-    let reasoning = |text: &str| ChatEvent::Reasoning { text: text.to_owned() };
-    let answer = ChatEvent::Delta { text: "c".to_owned() };
+    let reasoning = |text: &str| ChatEvent::Delta(Event::Reasoning { text: text.to_owned() });
+    let answer = ChatEvent::Delta(Event::Text { text: "c".to_owned(), logprobs: Vec::new() });
     assert_eq!(events, [reasoning("a"), reasoning("b"), answer]);
 }
 
@@ -107,8 +108,8 @@ async fn a_stream_becomes_events() {
     assert_eq!(
         events,
         [
-            ChatEvent::Reasoning { text: "hm".to_owned() },
-            ChatEvent::Delta { text: "hé".to_owned() },
+            ChatEvent::Delta(Event::Reasoning { text: "hm".to_owned() }),
+            ChatEvent::Delta(Event::Text { text: "hé".to_owned(), logprobs: Vec::new() }),
             ChatEvent::Finish { reason: "stop".to_owned() },
             ChatEvent::Usage(usage),
         ]
@@ -128,12 +129,12 @@ async fn calls_of_tools_become_events() {
     let (url, _) = server(vec![Some(answer("200 OK", "", stream))]);
     let events: Vec<ChatEvent> =
         events(&url).await.into_iter().map(|event| event.expect("whole")).collect();
-    let call = |index, id: &str, name: &str| ChatEvent::ToolCall {
-        index,
-        id: id.to_owned(),
-        name: name.to_owned(),
+    let call = |index, id: &str, name: &str| {
+        let (id, name) = (id.to_owned(), name.to_owned());
+        ChatEvent::Delta(Event::ToolCall { index, id, name })
     };
-    let more = |index, text: &str| ChatEvent::ToolArguments { index, text: text.to_owned() };
+    let more =
+        |index, text: &str| ChatEvent::Delta(Event::ToolArguments { index, text: text.to_owned() });
     assert_eq!(
         events,
         [

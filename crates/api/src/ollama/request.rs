@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::options::Options;
+use super::generation::generation;
 use crate::object;
 use crate::openai::ToolBody;
 use crate::schema;
@@ -38,53 +38,25 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "truncate",
 ];
 
-/// A chat request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OllamaChat", extend("required" = ["model"]))]
-pub struct ChatBody {
-    /// The agent's name, `:latest` at its end or not; empty when the body has none.
-    #[serde(default)]
-    pub model: String,
-    /// The conversation, oldest first. Empty asks whether the agent is there.
-    #[serde(default, deserialize_with = "object::list_or_null")]
-    pub messages: Vec<MessageBody>,
-    /// Tools that the answer may call.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional_list"
-    )]
-    pub tools: Option<Vec<ToolBody>>,
-    /// Whether the answer comes in lines; absent is yes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<bool>,
-    /// The form that the answer must have: `json` or a JSON Schema.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::ollama_format")]
-    pub format: Option<Value>,
-    /// Sampling and limits.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub options: Option<Options>,
-    /// Whether to think: a boolean, or how much (`low`, `medium`, `high`), which is yes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::ollama_think")]
-    pub think: Option<Value>,
-    /// Whether log-probabilities are wanted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logprobs: Option<bool>,
-    /// Rivals per token, 0 to 20; only with `logprobs`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 20))]
-    pub top_logprobs: Option<u32>,
-    /// How long weights stay loaded, which is as long as the server runs: only to unload them, with
-    /// 0 and nothing to answer, is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::ollama_keep_alive")]
-    pub keep_alive: Option<Value>,
+generation! {
+    /// A chat request.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[schemars(rename = "OllamaChat", extend("required" = ["model"]))]
+    pub struct ChatBody {
+        /// The agent's name, `:latest` at its end or not; empty when the body has none.
+        #[serde(default)]
+        pub model: String,
+        /// The conversation, oldest first. Empty asks whether the agent is there.
+        #[serde(default, deserialize_with = "object::list_or_null")]
+        pub messages: Vec<MessageBody>,
+        /// Tools that the answer may call.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional_list"
+        )]
+        pub tools: Option<Vec<ToolBody>>,
+    }
 }
 
 /// One message.
@@ -149,66 +121,38 @@ pub struct CalledBody {
     pub arguments: Value,
 }
 
-/// A request to continue one text.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OllamaGenerate", extend("required" = ["model"]))]
-pub struct GenerateBody {
-    /// The agent's name, `:latest` at its end or not; empty when the body has none.
-    #[serde(default)]
-    pub model: String,
-    /// What is asked. Empty asks whether the agent is there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prompt: Option<String>,
-    /// Instructions, after the agent's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system: Option<String>,
-    /// Whether `prompt` is continued as it stands: no template, no system prompt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<bool>,
-    /// Whether the answer comes in lines; absent is yes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<bool>,
-    /// The form that the answer must have: `json` or a JSON Schema.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::ollama_format")]
-    pub format: Option<Value>,
-    /// Sampling and limits.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub options: Option<Options>,
-    /// Whether to think, as in a chat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::ollama_think")]
-    pub think: Option<Value>,
-    /// Whether log-probabilities are wanted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logprobs: Option<bool>,
-    /// Rivals per token, 0 to 20; only with `logprobs`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 20))]
-    pub top_logprobs: Option<u32>,
-    /// How long weights stay loaded, which is as long as the server runs: only to unload them, with
-    /// 0 and nothing to answer, is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::ollama_keep_alive")]
-    pub keep_alive: Option<Value>,
-    /// Refused unless empty: what follows the gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub suffix: Option<Value>,
-    /// Refused unless empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub images: Option<Value>,
-    /// Refused unless empty: another chat template.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub template: Option<Value>,
-    /// Refused unless empty: tokens of an earlier answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub context: Option<Value>,
+generation! {
+    /// A request to continue one text.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[schemars(rename = "OllamaGenerate", extend("required" = ["model"]))]
+    pub struct GenerateBody {
+        /// The agent's name, `:latest` at its end or not; empty when the body has none.
+        #[serde(default)]
+        pub model: String,
+        /// What is asked. Empty asks whether the agent is there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub prompt: Option<String>,
+        /// Instructions, after the agent's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub system: Option<String>,
+        /// Whether `prompt` is continued as it stands: no template, no system prompt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub raw: Option<bool>,
+        /// Refused unless empty: what follows the gap.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub suffix: Option<Value>,
+        /// Refused unless empty.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub images: Option<Value>,
+        /// Refused unless empty: another chat template.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub template: Option<Value>,
+        /// Refused unless empty: tokens of an earlier answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub context: Option<Value>,
+    }
 }

@@ -6,9 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{
-    ClientName, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tokens,
-};
+use harmonic_types::{ClientName, Message, Prompt, Request, RequestId, Role, Tokens};
 
 use super::content;
 use super::request::{ChatMessage, ChatRequest};
@@ -49,7 +47,7 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
     if body.messages.is_empty() {
         return Err(Invalid::value("messages", "must hold at least one message"));
     }
-    let sampling = sampling(&body)?;
+    let sampling = body.sampling_fields().decode("")?;
     let logit_bias = logit_bias(body.logit_bias.as_ref())?;
     let max_tokens = max_tokens(&body)?;
     let top_logprobs = checks::top_logprobs(body.logprobs.unwrap_or(false), body.top_logprobs)?;
@@ -85,20 +83,6 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
             .and_then(|arguments| arguments.enable_thinking)
             .or(checks::thinks(body.reasoning_effort.as_deref())),
         effort: checks::effort(body.reasoning_effort.as_deref()),
-    })
-}
-
-fn sampling(body: &ChatRequest) -> Result<SamplingOverrides, Invalid> {
-    let top_k = checks::top_k("top_k", body.top_k)?;
-    let repeat_penalty = checks::repeat_penalty("repeat_penalty", body.repeat_penalty)?;
-    Ok(SamplingOverrides {
-        temperature: within("temperature", body.temperature, 0.0..=2.0)?,
-        top_k,
-        top_p: within("top_p", body.top_p, 0.0..=1.0)?,
-        min_p: within("min_p", body.min_p, 0.0..=1.0)?,
-        repeat_penalty,
-        presence_penalty: within("presence_penalty", body.presence_penalty, -2.0..=2.0)?,
-        frequency_penalty: within("frequency_penalty", body.frequency_penalty, -2.0..=2.0)?,
     })
 }
 

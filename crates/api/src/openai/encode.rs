@@ -10,7 +10,6 @@ use crate::said::Strings;
 /// whether the answer is streamed is not in the request: `stream` is absent. A prompt of plain
 /// text is not this dialect's: its body has no message, and is refused.
 pub fn encode(request: &Request) -> ChatRequest {
-    let sampling = &request.sampling;
     let (response_format, structured_outputs) =
         request.format.as_ref().map_or((None, None), format::encode);
     ChatRequest {
@@ -22,18 +21,11 @@ pub fn encode(request: &Request) -> ChatRequest {
         },
         tool_choice: tools::encode_choice(&request.tool_choice),
         parallel_tool_calls: (!request.parallel_tool_calls).then_some(false),
-        temperature: sampling.temperature,
-        top_p: sampling.top_p,
-        top_k: sampling.top_k.map(i64::from),
-        min_p: sampling.min_p,
         // The older name: every server knows it.
         max_tokens: request.max_tokens.map(|most| most.0),
         stop: (!request.stop.is_empty()).then(|| Strings(request.stop.clone())),
         seed: request.seed.map(u64::cast_signed),
         ignore_eos: request.ignore_eos.then_some(true),
-        presence_penalty: sampling.presence_penalty,
-        frequency_penalty: sampling.frequency_penalty,
-        repeat_penalty: sampling.repeat_penalty,
         logit_bias: (!request.logit_bias.is_empty()).then(|| {
             request.logit_bias.iter().map(|(token, bias)| (token.to_string(), *bias)).collect()
         }),
@@ -47,6 +39,7 @@ pub fn encode(request: &Request) -> ChatRequest {
         reasoning_effort: request.effort.map(|effort| effort.as_str().to_owned()),
         ..ChatRequest::default()
     }
+    .with_sampling(&request.sampling)
 }
 
 fn message(message: &Message) -> ChatMessage {

@@ -4,18 +4,15 @@
 //! fields that are not listed are ignored when read. Fields that are listed only to be refused
 //! (`functions` …) are here because a client that sent them relies on them.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::content::Content;
-use super::format::{ResponseFormat, StructuredOutputs};
-use super::spellings::Spellings;
+use super::generation::generation;
 use super::tools::{CallBody, ChoiceBody, ToolBody};
 use crate::object;
-use crate::said::{Strings, WordOr};
+use crate::said::WordOr;
 use crate::schema;
 
 /// Fields that are not read because no answer depends on them: notes, billing, caches, and what
@@ -39,177 +36,77 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "user",
 ];
 
-/// A chat completion request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "OpenAiChatRequest", extend("required" = ["model", "messages"]))]
-pub struct ChatRequest {
-    /// The agent's name; empty when the body has none.
-    #[serde(default)]
-    pub model: String,
-    /// The conversation, oldest first; empty when the body has none.
-    #[serde(default, deserialize_with = "object::list")]
-    #[schemars(length(min = 1))]
-    pub messages: Vec<ChatMessage>,
-    /// Whether the answer comes as server-sent events; absent is no.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<bool>,
-    /// Only with `stream`.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub stream_options: Option<StreamOptions>,
-    /// 0 to 2.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 2))]
-    pub temperature: Option<f32>,
-    /// 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1))]
-    pub top_p: Option<f32>,
-    /// Most likely tokens to choose from; 0 and −1 are all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
-    pub top_k: Option<i64>,
-    /// 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1))]
-    pub min_p: Option<f32>,
-    /// Most tokens to generate; the older name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub max_tokens: Option<u32>,
-    /// Most tokens to generate; the newer name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub max_completion_tokens: Option<u32>,
-    /// Strings that end the answer: at most 16.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop: Option<Strings>,
-    /// Seed of the draw. 64 bits as OpenAI has them: signed; the request keeps the bit pattern.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<i64>,
-    /// Go on past the model's end of turn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ignore_eos: Option<bool>,
-    /// −2 to 2.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -2, max = 2))]
-    pub presence_penalty: Option<f32>,
-    /// −2 to 2.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -2, max = 2))]
-    pub frequency_penalty: Option<f32>,
-    /// Above 0 up to 10; 1 is off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 10), extend("exclusiveMinimum" = 0))]
-    pub repeat_penalty: Option<f32>,
-    /// Whether log-probabilities are wanted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logprobs: Option<bool>,
-    /// Rivals per token, 0 to 20; only with `logprobs`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 20))]
-    pub top_logprobs: Option<u32>,
-    /// Answers wanted, 1 to 16; absent is 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 16))]
-    pub n: Option<u32>,
-    /// Arguments of the chat template.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub chat_template_kwargs: Option<TemplateArguments>,
-    /// Tools that the answer may call.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional_list"
-    )]
-    pub tools: Option<Vec<ToolBody>>,
-    /// `auto`, `none`, `required` or a tool.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tool_choice: Option<WordOr<ChoiceBody>>,
-    /// Whether the answer may call several tools; absent is yes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parallel_tool_calls: Option<bool>,
-    /// Refused unless it is `["text"]`: only text is answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = [["text"], [], null]))]
-    pub modalities: Option<Vec<String>>,
-    /// Refused unless empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub audio: Option<Value>,
-    /// Refused unless null.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = [null]))]
-    pub web_search_options: Option<Value>,
-    /// Refused unless empty: the older name of `tools`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub functions: Option<Value>,
-    /// Refused unless empty: the older name of `tool_choice`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub function_call: Option<Value>,
-    /// The form that the answer must have.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub response_format: Option<ResponseFormat>,
-    /// Forms that OpenAI's API has no word for, as vLLM names them.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub structured_outputs: Option<StructuredOutputs>,
-    /// A JSON Schema, or its text: llama-server's and SGLang's name for `response_format`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
-    pub json_schema: Option<Value>,
-    /// A JSON Schema, or its text: vLLM's older name for `response_format`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
-    pub guided_json: Option<Value>,
-    /// vLLM's older name for `structured_outputs.regex`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub guided_regex: Option<String>,
-    /// vLLM's older name for `structured_outputs.choice`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub guided_choice: Option<Vec<String>>,
-    /// vLLM's older name for `structured_outputs.grammar`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub guided_grammar: Option<String>,
-    /// SGLang's name for `structured_outputs.regex`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub regex: Option<String>,
-    /// `none` and `minimal` are not to think, and any other word to think; absent is the agent's
-    /// default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reasoning_effort: Option<String>,
-    /// Added to the logits of these tokens, by id: −100 to 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logit_bias: Option<BTreeMap<String, f32>>,
-}
-
-impl ChatRequest {
-    /// The forms that it asks for by other servers' names.
-    pub(crate) fn spellings(&mut self) -> Spellings {
-        Spellings {
-            json_schema: self.json_schema.take(),
-            guided_json: self.guided_json.take(),
-            guided_regex: self.guided_regex.take(),
-            guided_choice: self.guided_choice.take(),
-            guided_grammar: self.guided_grammar.take(),
-            regex: self.regex.take(),
-        }
+generation! {
+    /// A chat completion request.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[schemars(rename = "OpenAiChatRequest", extend("required" = ["model", "messages"]))]
+    pub struct ChatRequest with nucleus, candidates, penalties {
+        /// The agent's name; empty when the body has none.
+        #[serde(default)]
+        pub model: String,
+        /// The conversation, oldest first; empty when the body has none.
+        #[serde(default, deserialize_with = "object::list")]
+        #[schemars(length(min = 1))]
+        pub messages: Vec<ChatMessage>,
+        /// Most tokens to generate; the older name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1))]
+        pub max_tokens: Option<u32>,
+        /// Most tokens to generate; the newer name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1))]
+        pub max_completion_tokens: Option<u32>,
+        /// Whether log-probabilities are wanted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub logprobs: Option<bool>,
+        /// Rivals per token, 0 to 20; only with `logprobs`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 0, max = 20))]
+        pub top_logprobs: Option<u32>,
+        /// Arguments of the chat template.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional"
+        )]
+        pub chat_template_kwargs: Option<TemplateArguments>,
+        /// Tools that the answer may call.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional_list"
+        )]
+        pub tools: Option<Vec<ToolBody>>,
+        /// `auto`, `none`, `required` or a tool.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub tool_choice: Option<WordOr<ChoiceBody>>,
+        /// Whether the answer may call several tools; absent is yes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub parallel_tool_calls: Option<bool>,
+        /// Refused unless it is `["text"]`: only text is answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("enum" = [["text"], [], null]))]
+        pub modalities: Option<Vec<String>>,
+        /// Refused unless empty.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub audio: Option<Value>,
+        /// Refused unless null.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("enum" = [null]))]
+        pub web_search_options: Option<Value>,
+        /// Refused unless empty: the older name of `tools`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub functions: Option<Value>,
+        /// Refused unless empty: the older name of `tool_choice`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub function_call: Option<Value>,
+        /// `none` and `minimal` are not to think, and any other word to think; absent is the agent's
+        /// default.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub reasoning_effort: Option<String>,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Keeping the live sequence ids consecutive, where gaps cost passes.
 //!
 //! In streams, llama.cpp computes consecutive ids in one pass: 16 live sequences of 32 took 19 ms a
-//! step side by side and 92 ms with every second id free (`research/engine.md`). Moving a sequence
-//! is a copy of its cells, some milliseconds for some hundred tokens, so it is worth it from a few
-//! steps on; but most gaps are filled at once by the next request, which costs nothing.
+//! step side by side and 92 ms with every second id free
+//! (`docs/sources.md#consecutive-sequences`). Moving a sequence is a copy of its cells, some
+//! milliseconds for some hundred tokens, so it is worth it from a few steps on; but most gaps are
+//! filled at once by the next request, which costs nothing.
 //!
 //! Invariants: what a step moves takes no longer than others may be held up; and the copy, which
 //! lies in memory beside its sequence for a moment, has room in what the ledger has for snapshots

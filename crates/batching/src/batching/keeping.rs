@@ -9,8 +9,8 @@ use crate::prefix_cache::{Kind, Terms};
 use crate::sequence::{Sequence, count};
 
 /// A conversation is worth a snapshot if that spares at least this many tokens: the copy of a
-/// sequence costs about as much as computing ten (`research/engine.md`), and most answers are never
-/// followed up.
+/// sequence costs about as much as computing ten (`docs/sources.md#copies-of-a-sequence`), and most
+/// answers are never followed up.
 const KEEP_TOKENS: u32 = 256;
 
 impl Batching {

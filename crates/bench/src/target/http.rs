@@ -142,12 +142,7 @@ where
         }
         loop {
             let item = match reading.events.next().await {
-                Some(Ok(
-                    ChatEvent::Delta { .. }
-                    | ChatEvent::Reasoning { .. }
-                    | ChatEvent::ToolCall { .. }
-                    | ChatEvent::ToolArguments { .. },
-                )) => Ok(Arrival::Output),
+                Some(Ok(ChatEvent::Delta(_))) => Ok(Arrival::Output),
                 Some(Ok(ChatEvent::Usage(usage))) => {
                     reading.usage = Some(usage);
                     continue;
@@ -195,6 +190,7 @@ fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use harmonic_api::openai::PromptTokensDetails;
+    use harmonic_types::Event;
 
     use super::*;
 
@@ -218,9 +214,9 @@ mod tests {
     async fn reasoning_is_output_and_the_last_usage_counts() {
         let text = || "a".to_owned();
         let found = read(vec![
-            Ok(ChatEvent::Reasoning { text: text() }),
+            Ok(ChatEvent::Delta(Event::Reasoning { text: text() })),
             Ok(usage(1)),
-            Ok(ChatEvent::Delta { text: text() }),
+            Ok(ChatEvent::Delta(Event::Text { text: text(), logprobs: Vec::new() })),
             Ok(ChatEvent::Finish { reason: "length".into() }),
             Ok(usage(2)),
         ])
@@ -245,7 +241,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_without_usage_is_an_error() {
-        let found = read(vec![Ok(ChatEvent::Delta { text: "a".into() })]).await;
+        let text = Event::Text { text: "a".into(), logprobs: Vec::new() };
+        let found = read(vec![Ok(ChatEvent::Delta(text))]).await;
         assert_eq!(found.len(), 2);
         insta::assert_snapshot!(
             found[1].as_ref().unwrap_err(),

@@ -9,9 +9,9 @@ use super::{Answer, Factory, answer, ask, config};
 const COMPANY: u64 = 32;
 
 /// Two best logits this close may change places with the shape of the batch: another shape is
-/// another order of summation (`research/engine.md` measured differences up to 0.067 in BF16), and
-/// with AMX another kernel, which rounds the activations differently (0.131 was seen). A prompt
-/// that reads what is another's is off by whole nats.
+/// another order of summation (up to 0.067 in BF16), and with AMX another kernel, which rounds the
+/// activations differently (0.131): `docs/sources.md#order-of-summation`. A prompt that reads what
+/// is another's is off by whole nats.
 const NEAR_TIE: f32 = 0.25;
 
 /// A place where a prompt's text differed, and how close the two best logits were there.

@@ -8,12 +8,12 @@ use llguidance::api::TopLevelGrammar;
 use llguidance::{Matcher, ParserFactory};
 
 use super::form::{Form, FormatError, Source};
+use super::mask::Mask;
 use super::masks::Pool;
 use super::paths::Effort;
 use super::words::Words;
 use super::{CallForm, Constraint, limits, paths};
 use crate::chat::Vocabulary;
-use crate::sampling::Mask;
 
 /// Makes constraints over one model's tokens. Building it reads the whole vocabulary.
 pub struct Grammars {

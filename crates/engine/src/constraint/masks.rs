@@ -14,7 +14,7 @@ use llguidance::Matcher;
 
 use super::grammars::brief;
 use super::limits::STACK;
-use crate::sampling::Mask;
+use super::mask::Mask;
 
 /// Threads of an engine; the first serves only answers whose masks are quick.
 const THREADS: usize = 3;

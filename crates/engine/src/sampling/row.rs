@@ -7,7 +7,7 @@
 
 use harmonic_batching::Token;
 
-use super::mask::Mask;
+use crate::constraint::Mask;
 
 /// Logits handed out together: one word of a mask.
 pub(super) const BLOCK: usize = Mask::WORD;

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use super::mass::exp;
 use super::row::{Row, token};
 use super::shortlist::{Candidate, Ranking};
-use super::{Logprobs, Mask, PENALTY_WINDOW, Sampler, Samplers};
+use super::{Logprobs, PENALTY_WINDOW, Sampler, Samplers};
+use crate::constraint::Mask;
 
 fn greedy() -> Sampling {
     Sampling { temperature: 0.0, ..Sampling::default() }

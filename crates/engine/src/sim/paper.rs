@@ -30,8 +30,8 @@ impl PaperMachine {
         }
     }
 
-    /// The DGX Spark's GB10 as `research/hardware.md` gives it: 273 GB/s, and 60 TFLOPS as its
-    /// compute roof for a 4B model. A step's overhead is an assumption: 1 ms.
+    /// The DGX Spark's GB10: 273 GB/s (`docs/sources.md#bandwidth-of-the-gb10`), and by assumption
+    /// 60 TFLOPS and 1 ms of overhead for each step (`docs/sources.md#compute-of-the-gb10`).
     pub fn dgx_spark(shape: &ModelShape) -> Self {
         let machine = MachineModel {
             bandwidth: BytesPerSecond(273e9),

@@ -1,6 +1,7 @@
 //! The simulated machine's vocabulary: bytes, and one end of turn.
 
 use harmonic_batching::Token;
+use harmonic_laws::mix;
 
 use crate::chat::{Ink, Vocabulary};
 
@@ -50,14 +51,6 @@ impl Vocabulary for SimVocabulary {
     fn eos_text(&self) -> String {
         String::new()
     }
-}
-
-/// A bijective mixer (the finaliser of `SplitMix64`: Steele, Lea, Flood 2014).
-pub(super) fn mix(mut x: u64) -> u64 {
-    x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
 }
 
 /// The logits after the tokens that `hash` stands for: letters and spaces are likely, the end of

@@ -6,8 +6,6 @@
 //! chunked, with no coding below: where a proxy undoes one and this server does not, they disagree on
 //! where the next request begins (RFC 9112, 6.1).
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::uri::Authority;
@@ -16,7 +14,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::api_error::ApiError;
-use crate::shared::Shared;
 
 /// Longest target of a request, in bytes; none that there is here is longer than a fraction of it.
 const LONGEST_TARGET: usize = 8 * 1024;
@@ -25,10 +22,10 @@ const LONGEST_TARGET: usize = 8 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named(pub(super) Option<String>);
 
-/// Middleware: refuses what has no name or several, targets and heads without end, and transfer
-/// codings that are not read; notes the [`Named`].
+/// Middleware: refuses what has no name or several, targets without end, heads of more than `limit`
+/// bytes, and transfer codings that are not read; notes the [`Named`].
 pub(crate) async fn one_authority(
-    State(shared): State<Arc<Shared>>,
+    State(limit): State<usize>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -37,7 +34,6 @@ pub(crate) async fn one_authority(
         return Err(ApiError::TargetTooLong { limit: LONGEST_TARGET });
     }
     // hyper refuses only what does not fit its buffer, which one read may fill beyond the limit.
-    let limit = shared.config.head_limit;
     if head_bytes(&request) > limit {
         return Err(ApiError::HeadTooLarge { limit });
     }

@@ -18,7 +18,7 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub(super) enum Coding {
     Gzip,
     /// With zlib's frame, as HTTP has it.
     Deflate,
@@ -34,9 +34,6 @@ pub(super) enum Decoded {
 }
 
 impl Coding {
-    /// What `accept-encoding` says.
-    pub(crate) const KNOWN: &'static str = "gzip, deflate, zstd";
-
     /// That of the body under `headers`; `None` for one that is sent as it is.
     ///
     /// # Errors

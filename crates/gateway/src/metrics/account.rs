@@ -11,14 +11,14 @@ use harmonic_types::{AgentName, Usage};
 use tokio::time::Instant;
 use tracing::{Span, info};
 
+use super::Metrics;
 use super::answers::Asked;
 use crate::api_error::ApiError;
-use crate::shared::Shared;
 
 /// One request to an agent.
 #[derive(Debug)]
 pub(crate) struct Account {
-    shared: Arc<Shared>,
+    metrics: Arc<Metrics>,
     asked: Asked,
     began: Instant,
     first_token: OnceLock<Instant>,
@@ -29,9 +29,9 @@ pub(crate) struct Account {
 
 impl Account {
     /// Of the request in whose span this is called, which came at `began`.
-    pub(crate) fn open(shared: Arc<Shared>, agent: &AgentName, began: Instant) -> Self {
+    pub(crate) fn open(metrics: Arc<Metrics>, agent: &AgentName, began: Instant) -> Self {
         Self {
-            shared,
+            metrics,
             asked: Asked { gen_ai_request_model: agent.0.clone() },
             began,
             first_token: OnceLock::new(),
@@ -42,7 +42,7 @@ impl Account {
 
     /// It got its slot after that time.
     pub(crate) fn granted(&self, queued: Duration) {
-        self.shared.metrics.answers.granted(&self.asked, queued);
+        self.metrics.answers.granted(&self.asked, queued);
     }
 
     /// A token came; only the first matters.
@@ -62,7 +62,7 @@ impl Account {
         let output_token = first
             .filter(|_| answers == 1 && later > 0)
             .map(|first| now.duration_since(first) / later);
-        let answers = &self.shared.metrics.answers;
+        let answers = &self.metrics.answers;
         answers.used(&self.asked, usage);
         answers.took(&self.asked, duration, first_token, output_token);
         self.span.in_scope(|| {
@@ -95,7 +95,7 @@ impl Account {
 
     fn close(&mut self, outcome: &'static str) {
         self.is_closed = true;
-        self.shared.metrics.answers.ended(&self.asked, outcome);
+        self.metrics.answers.ended(&self.asked, outcome);
     }
 }
 

@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use crate::shared::Shared;
+use super::Metrics;
 
 /// The path of a request that no path of ours fits.
 const ELSEWHERE: &str = "other";
@@ -38,7 +38,7 @@ impl Responses {
 
 /// Middleware: counts the response.
 pub(crate) async fn count(
-    State(shared): State<Arc<Shared>>,
+    State(metrics): State<Arc<Metrics>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -48,6 +48,6 @@ pub(crate) async fn count(
         http_route: path.as_ref().map_or(ELSEWHERE, MatchedPath::as_str).to_owned(),
         http_response_status_code: response.status().as_u16(),
     };
-    shared.metrics.responses.count.get_or_create(&labels).inc();
+    metrics.responses.count.get_or_create(&labels).inc();
     response
 }

@@ -9,10 +9,10 @@ use axum::response::Response;
 use axum::routing::post;
 use harmonic_api::anthropic::{self, TokenCount};
 
+use crate::answer;
 use crate::api_error::ApiError;
 use crate::respond::json;
 use crate::shared::Shared;
-use crate::{answer, body};
 
 /// Anthropic's paths.
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -26,7 +26,7 @@ async fn count_tokens(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let request = body::json(&shared, request, anthropic::decode_count).await?;
+    let request = shared.bodies.json(request, anthropic::decode_count).await?;
     let roster = shared.roster();
     let (agent, _) = roster.find(&request.agent)?;
     let request = harmonic_types::Request { agent: agent.name.clone(), ..request };

@@ -19,7 +19,7 @@ use crate::api_error::ApiError;
 use crate::respond::json;
 use crate::roster::RosterAgent;
 use crate::shared::Shared;
-use crate::{answer, body, card, embeddings, pull};
+use crate::{answer, card, embeddings, pull};
 
 /// When weights are unloaded: Ollama's clients take a date, and a year that is far away for never.
 const NEVER: &str = "2318-01-01T00:00:00Z";
@@ -86,7 +86,7 @@ async fn running(State(shared): State<Arc<Shared>>) -> Response {
 
 /// One agent.
 async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, ApiError> {
-    let asked: ShowBody = body::json(&shared, request, Ok).await?;
+    let asked: ShowBody = shared.bodies.json(request, Ok).await?;
     let name = agent(ollama::model_or_name(asked.model, asked.name))?;
     let roster = shared.roster();
     let (agent, _) = roster.find(&name)?;
@@ -96,7 +96,7 @@ async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
     let shown = ShownModel {
         modified_at: ollama::time(shared.started),
         details: details(agent),
-        modelfile: card::modelfile(agent),
+        modelfile: agent.card.modelfile(&agent.model, agent.context),
         parameters: card::parameters(&agent.card.sampling, agent.context),
         template: text(weights.and_then(|weights| weights.template.as_ref())),
         system: agent.card.system.clone(),

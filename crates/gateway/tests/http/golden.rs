@@ -7,7 +7,7 @@ use harmonic_api::openai::{ChatMessage, ChatRequest};
 use harmonic_api::{ChatEvent, Client};
 use harmonic_engine::Health;
 use harmonic_gateway::Config;
-use harmonic_types::{FinishReason, RequestId, Role, Tokens};
+use harmonic_types::{Event, FinishReason, RequestId, Role, Tokens};
 use serde_json::json;
 
 use crate::scripted::{Script, Scripted, answer, finished, text, within};
@@ -205,8 +205,11 @@ async fn our_client_reads_what_our_server_writes() {
     assert_eq!(
         events[..3],
         [
-            ChatEvent::Reasoning { text: "hm".to_owned() },
-            ChatEvent::Delta { text: "say \"é\"\n\\".to_owned() },
+            ChatEvent::Delta(Event::Reasoning { text: "hm".to_owned() }),
+            ChatEvent::Delta(Event::Text {
+                text: "say \"é\"\n\\".to_owned(),
+                logprobs: Vec::new()
+            }),
             ChatEvent::Finish { reason: "stop".to_owned() },
         ]
     );

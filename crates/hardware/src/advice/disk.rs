@@ -8,7 +8,7 @@ use super::{Advice, Facts, Severity};
 const STARTER: Bytes = Bytes(500_000_000);
 
 /// Qwen's own `Q4_K_M` files of the stack `standard`: 2.50, 5.03 and 9.00 GB
-/// (`research/hardware.md`, section 4).
+/// (`docs/sources.md#files-of-qwen3`).
 const STANDARD: Bytes = Bytes(16_526_816_704);
 
 /// Free space below what the built-in stacks need.

@@ -2,7 +2,7 @@
 //!
 //! The paper sets 11.0.0 on the Ryzen AI MAX+ 395, whose Ollama did not know gfx1151. Today's
 //! Ollama and llama.cpp build kernels for it, and AMD almost never recommends the override
-//! (`research/hardware.md`, section 1). The one exception found: Linux 6.19 takes gfx1151 for
+//! (`docs/sources.md#hsa-override`). The one exception found: Linux 6.19 takes gfx1151 for
 //! another, which 11.5.1 corrects.
 
 use harmonic_types::Hardware;

@@ -91,7 +91,7 @@ impl Ollama {
 
 /// More slots than the machine gains from: all are reserved when the model is loaded.
 fn excessive(slots: u32, hardware: &Hardware, place: &str) -> Advice {
-    // 144 KiB a token in f16 (research/hardware.md, section 4), 2048 tokens a slot.
+    // 144 KiB a token in f16 (docs/sources.md#kv-per-token), 2048 tokens a slot.
     let reserved = harmonic_types::Bytes(144 * 1024 * 2048 * u64::from(slots));
     Advice::new(
         "ollama-num-parallel-high",

@@ -366,7 +366,7 @@ mod ollama_settings {
         machine.process(40, "ollama", "ollama serve", "OLLAMA_NUM_PARALLEL=64");
         let advice = machine.only();
         assert_eq!(advice.code, "ollama-num-parallel-high");
-        // research/hardware.md, section 4: 64 slots of qwen3:4b at 2048 are 19.3 GB.
+        // 64 slots of qwen3:4b at 2048 are 19.3 GB: docs/sources.md#slots-of-ollama.
         assert!(advice.why.contains("19.3 GB"), "{advice:?}");
         machine.facts.paper = true;
         assert_eq!(machine.codes(), [], "the paper's own value");

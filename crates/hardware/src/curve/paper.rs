@@ -1,6 +1,7 @@
-//! The paper's measurements (§4.1 and §4.2), stored once.
+//! The paper's measurements (§4.1 and §4.2), stored once. Which paper:
+//! `docs/sources.md#the-paper-and-its-code`.
 //!
-//! They are what the paper prints, anomalies included (`research/hardware.md` §2 lists them): of
+//! They are what the paper prints, anomalies included (`docs/sources.md#anomalies-of-the-paper`): of
 //! most models only the peak, and of `qwen3:14b` an approximate one.
 
 use harmonic_types::{

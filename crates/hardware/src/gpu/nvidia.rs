@@ -1,9 +1,9 @@
 //! NVIDIA's GPUs, from NVML's answers.
 //!
 //! NVML says nothing of whether a GPU shares the system's memory, and the ways it answers for one
-//! that does have changed with the driver (`research/hardware.md` §1). So two things must agree:
-//! what it answers for the memory, and that the GPU is integrated, by its name or by what NVIDIA's
-//! driver library says. The driver is asked only where its answer decides.
+//! that does have changed with the driver (`docs/sources.md#nvml-and-unified-memory`). So two things
+//! must agree: what it answers for the memory, and that the GPU is integrated, by its name or by what
+//! NVIDIA's driver library says. The driver is asked only where its answer decides.
 
 use harmonic_types::{Bytes, Finding};
 

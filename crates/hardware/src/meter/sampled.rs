@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use harmonic_types::{EnergyMeter, EnergyMethod, Joules, MeterError, PowerScope, Watts};
 
-/// Samples per second. NVML and the SMU renew their figures about every 100 ms (`hardware.md` §5),
-/// so twice that misses none.
+/// Samples per second. NVML and the SMU renew their figures about every 100 ms, so twice that misses
+/// none (`docs/sources.md#rate-of-power-readings`).
 const HZ: u32 = 20;
 
 /// Reads a power.

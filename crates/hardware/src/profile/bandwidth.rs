@@ -4,7 +4,7 @@ use harmonic_types::BytesPerSecond;
 
 use super::{DGX_SPARK, RYZEN_AI_MAX_395};
 
-/// Memory bandwidth of a machine. Sources: the paper's §2, `research/hardware.md` §1.
+/// Memory bandwidth of a machine. The paper's is of its §2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bandwidth {
     /// As the paper states it.
@@ -21,13 +21,13 @@ pub fn bandwidth(profile: &str) -> Option<Bandwidth> {
         BytesPerSecond(figure * 1e9)
     }
     match profile {
-        // LPDDR5x; the paper's "~500" is not this machine's. Effective: from llama.cpp's table.
+        // docs/sources.md#bandwidth-of-the-gb10; the paper's "~500" is not this machine's.
         name if name == DGX_SPARK.name => Some(Bandwidth {
             paper: gb(500.0),
             rated: gb(273.0),
             effective: [gb(198.0), gb(237.0)],
         }),
-        // Effective: measured from the GPU; the CPU alone reaches 100 to 125.
+        // docs/sources.md#bandwidth-of-strix-halo. From the GPU; the CPU alone reaches 100 to 125.
         name if name == RYZEN_AI_MAX_395.name => Some(Bandwidth {
             paper: gb(256.0),
             rated: gb(256.0),

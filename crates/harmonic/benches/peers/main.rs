@@ -1,7 +1,7 @@
 //! Ours beside `llama-server`, side by side on one machine.
 //!
 //! `make bench-peers`, or `cargo bench -p harmonic --bench peers -- [a b c d bare cancel]`; `--help`
-//! has the rest. `research/engine.md` and `docs/performance.md` say how the comparison is made.
+//! has the rest. `docs/performance.md` says how the comparison is made, and what came of it.
 //! Tables go to stdout, progress to stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people who measure")]
 

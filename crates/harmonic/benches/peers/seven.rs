@@ -28,8 +28,8 @@ pub struct Prompts {
     pub trials: u32,
     /// What the ratio of throughput should be at 32.
     pub wanted: f64,
-    /// Output tok/s of vLLM's CPU build (BF16, prefix caching) at 32, as research/engine.md has it
-    /// from a machine of this kind.
+    /// Output tok/s of vLLM's CPU build (BF16, prefix caching) at 32, on a machine of this kind
+    /// (`docs/sources.md#llama-server-on-two-cores`).
     pub vllm_tok_s: u32,
 }
 

@@ -9,30 +9,44 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use harmonic_fsutil::{WriteOptions, replace};
 use harmonic_hardware::curve;
-use harmonic_report::{csv, html, markdown, png, scaling};
+use harmonic_report::png::{self, PngError};
+use harmonic_report::{csv, html, markdown, scaling};
 use harmonic_types::{BenchRun, Curve, CurvePoint, Provenance, Series};
 
 use super::records::RECORD;
 use crate::engines;
 use crate::failure::Failure;
+use crate::printer::Printer;
 use crate::settings::Settings;
 
+/// The chart as an image, which a build may lack.
+const IMAGE: &str = "scaling.png";
+
 /// Writes the folder of `run`: the record, its figures and its reports. An older run there is
-/// replaced.
+/// replaced. Says what this build cannot write.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn folder(run: &BenchRun, folder: &Path) -> anyhow::Result<()> {
+pub fn folder(run: &BenchRun, folder: &Path, printer: &Printer) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let record = serde_json::to_vec_pretty(run).context("cannot write the record as JSON")?;
     file(folder, RECORD, &record)?;
     let svg = scaling::svg(&[run]);
-    let raster = png::render(&scaling::svg_for_print(&[run]))?;
+    let raster = png::render(&scaling::svg_for_print(&[run]));
     file(folder, "levels.csv", csv::render(run).as_bytes())?;
     file(folder, "report.md", markdown::render(run).as_bytes())?;
     file(folder, "report.html", html::render(run).as_bytes())?;
     file(folder, "scaling.svg", svg.as_bytes())?;
-    file(folder, "scaling.png", &raster)
+    match raster {
+        Ok(raster) => file(folder, IMAGE, &raster),
+        Err(PngError::LeftOut) => {
+            // An older run's would not be of this one.
+            let _absent = fs::remove_file(folder.join(IMAGE));
+            printer.say(&format!("{IMAGE} is not written: {}", PngError::LeftOut));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes a file whole or not at all.

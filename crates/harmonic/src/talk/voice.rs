@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use harmonic_api::openai::ChatRequest;
 use harmonic_api::{ChatEvent, Client};
+use harmonic_types::Event;
 use indicatif::ProgressBar;
 
 use crate::printer::Printer;
@@ -56,13 +57,11 @@ impl<'a> Voice<'a> {
         self.wait(&format!("{} reads", request.model));
         while let Some(event) = answer.next().await {
             match event? {
-                ChatEvent::Reasoning { text } => self.think(&text),
-                ChatEvent::Delta { text } => self.say(&text)?,
+                ChatEvent::Delta(Event::Reasoning { text }) => self.think(&text),
+                ChatEvent::Delta(Event::Text { text, .. }) => self.say(&text)?,
                 ChatEvent::Finish { reason } => self.cut = reason == "length",
                 // `chat` offers no tools, so nothing is called.
-                ChatEvent::ToolCall { .. }
-                | ChatEvent::ToolArguments { .. }
-                | ChatEvent::Usage(_) => {}
+                ChatEvent::Delta(_) | ChatEvent::Usage(_) => {}
             }
         }
         self.rest();

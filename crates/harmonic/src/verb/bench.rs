@@ -83,7 +83,7 @@ fn store(
     if !args.no_out {
         let began = run.began_unix_ms.unwrap_or_default();
         let folder = args.out.clone().unwrap_or_else(|| keep::new_folder(settings, began));
-        keep::folder(run, &folder)?;
+        keep::folder(run, &folder, printer)?;
         printer.say(&format!("kept in {}: open report.html there", folder.display()));
     }
     if args.save {
@@ -142,8 +142,8 @@ async fn both(
         warnings.for_each(|warning| printer.finding(warning));
     }
     if let Some(folder) = args.out.as_ref().filter(|_| !args.no_out) {
-        keep::folder(&first, &folder.join("first"))?;
-        keep::folder(&second, &folder.join("second"))?;
+        keep::folder(&first, &folder.join("first"), printer)?;
+        keep::folder(&second, &folder.join("second"), printer)?;
         printer.say(&format!("kept in {}: first and second", folder.display()));
     }
     Ok(has_figures(&first) && has_figures(&second))

@@ -25,7 +25,7 @@ pub fn run(args: &Report, printer: &Printer) -> anyhow::Result<Exit> {
         run.warnings.iter().for_each(|warning| printer.finding(warning));
         let folder = Path::new(&args.subject);
         if folder.is_dir() {
-            keep::folder(&run, folder)?;
+            keep::folder(&run, folder, printer)?;
             printer.say(&format!("rendered again in {}", folder.display()));
         }
     }

@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    /// Figures of a run on the machine of `research/engine.md`.
+    /// Figures of the order of those in `docs/sources.md#decode-by-format`.
     #[test]
     fn a_comparison_of_formats_shows_what_each_costs_and_gives() {
         let mut far = candidate("Q4_0", 92, Some(0.0532), Some([592.4, 21.0]));

@@ -70,7 +70,7 @@ fn models_show_knows_the_catalog() {
     let document = user.run(["models", "show", "qwen3:8b", "--json"]).json();
     assert_eq!(document["shape"]["layers"].as_array().unwrap().len(), 36);
     let people = user.run(["models", "show", "qwen3:8b"]);
-    // research/hardware.md §4: 8192 tokens of qwen3:8b are 1.21 GB in f16.
+    // 8192 tokens of qwen3:8b are 1.21 GB in f16: docs/sources.md#kv-per-token.
     assert!(people.out.contains("8192") && people.out.contains("1.2 GB"), "{people:?}");
     user.run(["models", "show", "llama:7b"]).refuses(&["no model is named `llama:7b`"]);
     user.run(["models", "rm", "llama:7b"]).refuses(&["the model `llama:7b` is not here"]);

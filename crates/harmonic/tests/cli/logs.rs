@@ -3,6 +3,7 @@
 use futures::StreamExt;
 use harmonic_api::openai::{ChatMessage, ChatRequest};
 use harmonic_api::{ChatEvent, Client};
+use harmonic_types::Event;
 use serde_json::Value;
 
 use crate::harness::{Server, User};
@@ -24,7 +25,7 @@ async fn asked(user: &User, log: &[(&str, &str)]) -> (String, String) {
     };
     let answer = Client::new(&server.url).unwrap().chat(&request).await.unwrap();
     let said = answer.filter_map(async |event| match event.unwrap() {
-        ChatEvent::Delta { text } => Some(text),
+        ChatEvent::Delta(Event::Text { text, .. }) => Some(text),
         _ => None,
     });
     let said: String = said.collect().await;

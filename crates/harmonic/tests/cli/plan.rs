@@ -330,7 +330,7 @@ fn what_if_changes_what_it_names_and_nothing_else() {
 
     let shorter = plan("context=2048,kv=q8_0");
     assert!(shorter["agents"].as_array().unwrap().iter().all(|a| a["context"] == 2048));
-    // research/hardware.md §4: a slot of qwen3:4b with 2048 tokens is 0.160 GB in q8_0.
+    // A slot of qwen3:4b with 2048 tokens is 0.160 GB in q8_0: docs/sources.md#kv-per-token.
     let executive = &shorter["agents"][0];
     assert_eq!(executive["kv_bytes"].as_u64().unwrap() / 16 / 1_000_000, 160);
     assert_eq!(shorter["engines"][0]["kv_type"], "q8_0");

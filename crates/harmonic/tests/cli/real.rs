@@ -10,6 +10,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use harmonic_api::openai::{ChatMessage, ChatRequest, NamedSchema, ResponseFormat};
 use harmonic_api::{ChatEvent, Client};
+use harmonic_types::Event;
 
 use crate::harness::{Server, binary, ran, signal};
 
@@ -67,13 +68,11 @@ async fn hear(client: &Client, request: ChatRequest) -> Heard {
     let mut heard = Heard::default();
     while let Some(event) = answer.next().await {
         match event.unwrap() {
-            ChatEvent::Delta { text } => {
+            ChatEvent::Delta(Event::Text { text, .. }) => {
                 heard.text.push_str(&text);
                 heard.pieces += 1;
             }
-            ChatEvent::Reasoning { .. }
-            | ChatEvent::ToolCall { .. }
-            | ChatEvent::ToolArguments { .. } => {}
+            ChatEvent::Delta(_) => {}
             ChatEvent::Finish { reason } => heard.reason = reason,
             ChatEvent::Usage(usage) => {
                 heard.tokens = usage.completion_tokens;

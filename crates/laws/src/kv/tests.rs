@@ -28,7 +28,7 @@ fn layer(kv_heads: u32, window: Option<u32>) -> LayerKv {
     LayerKv { kv_heads, key_length: 128, value_length: 128, window: window.map(Tokens) }
 }
 
-/// `hardware.md` §4, GB per slot: (layers, KV heads), then `f16` and `q8_0` at each context.
+/// `docs/sources.md#kv-per-token`, GB per slot: (layers, KV heads), then `f16` and `q8_0` at each context.
 #[test]
 fn the_four_qwen3_models_cost_what_the_table_states() {
     const CONTEXTS: [u32; 4] = [2048, 4096, 8192, 16384];

@@ -24,7 +24,7 @@ fn qwen3(layers: usize, weights: u64, parameters: u64) -> ModelShape {
     }
 }
 
-/// Only bandwidth limits, as in the table "100%-BW roofs".
+/// Only bandwidth limits.
 fn bandwidth_only(gigabytes_per_second: f64) -> MachineModel {
     MachineModel {
         bandwidth: BytesPerSecond(gigabytes_per_second * 1e9),
@@ -33,7 +33,7 @@ fn bandwidth_only(gigabytes_per_second: f64) -> MachineModel {
     }
 }
 
-/// `hardware.md` §3, with the weights' bytes of §4.
+/// `docs/sources.md#roofs-by-bandwidth`, with the weights' bytes of `docs/sources.md#files-of-qwen3`.
 #[test]
 fn roofs_equal_the_table() {
     let small = qwen3(36, 2_497_280_256, 4_022_000_000);

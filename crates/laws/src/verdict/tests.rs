@@ -103,7 +103,7 @@ fn a_bound_on_the_time_between_tokens_moves_the_sweet_spot() {
 
 #[test]
 fn curves_are_laid_through_levels_that_suffice() {
-    // The line of gemma-3-4b on a GB10: `hardware.md` §3.
+    // The line of gemma-3-4b on a GB10: `docs/sources.md#steps-of-a-gb10`.
     let line = |n: u32| f64::from(n) / (0.0131 + 0.000_917 * f64::from(n));
     let levels: Vec<_> = [1, 2, 4, 8, 16].map(|n| within(n, line(n), 1.0)).into();
     let found = verdict(&levels);

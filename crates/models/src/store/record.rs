@@ -106,7 +106,7 @@ impl Record {
 pub(crate) fn joint_digest(shards: &[Shard]) -> String {
     use sha2::{Digest, Sha256};
     let lines: Vec<&str> = shards.iter().flat_map(|shard| [shard.digest.as_str(), "\n"]).collect();
-    crate::worker::hex(&Sha256::digest(lines.concat()))
+    hex::encode(Sha256::digest(lines.concat()))
 }
 
 /// Most that a record may hold; a real one has 1 kB.

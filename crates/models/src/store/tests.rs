@@ -14,7 +14,6 @@ use crate::gguf::synthetic::Gguf;
 use crate::store::lock::Lock;
 use crate::store::record::file_stem;
 use crate::store::{ConvertedFrom, Record, Store};
-use crate::worker::hex;
 
 fn store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -28,7 +27,7 @@ fn put(store: &Store, name: &str, source: &str, bytes: &[u8]) -> Record {
     let record = Record {
         schema: Record::SCHEMA.to_owned(),
         name: name.to_owned(),
-        digest: hex(&Sha256::digest(bytes)),
+        digest: hex::encode(Sha256::digest(bytes)),
         size: Bytes(bytes.len() as u64),
         shards: Vec::new(),
         source: source.to_owned(),

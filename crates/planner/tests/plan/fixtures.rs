@@ -23,7 +23,7 @@ pub fn agent(name: &str, tier: Tier, model: &str, context: u32) -> AgentSpec {
     }
 }
 
-/// The paper's seven agents (§5.4) with the contexts of `design.md`.
+/// The paper's seven agents (§5.4) with the contexts of the stack `standard`.
 pub fn standard() -> StackSpec {
     use Tier::{Directors, Executive, Specialists};
     let agents = vec![

@@ -16,7 +16,8 @@ pub(super) struct Claims {
     pub characteristics: &'static [&'static str],
     /// Models whose figures have a `~`.
     pub approximate: &'static [&'static str],
-    /// §2: bandwidth that is claimed, and what the memory has, GB/s (`hardware.md` §1).
+    /// §2: bandwidth that is claimed, and what the memory has, GB/s
+    /// (`docs/sources.md#bandwidth-of-the-gb10`, `docs/sources.md#bandwidth-of-strix-halo`).
     pub bandwidth_gb_s: (f64, f64),
     /// Bytes of the model that was measured at every level, GB (§3.2).
     pub full_model_gb: f64,

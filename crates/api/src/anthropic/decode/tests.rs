@@ -1,4 +1,4 @@
-use harmonic_types::{AgentName, Tokens};
+use harmonic_types::{AgentName, SamplingOverrides, Tokens};
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! From a body to a [`Request`], and back.
 
-use harmonic_types::{Prompt, Request, RequestId, SamplingOverrides};
+use harmonic_types::{Prompt, Request, RequestId};
 
 use super::request::CompletionBody;
-use crate::checks::{self, no_nul, within};
+use crate::checks::{self, no_nul};
 use crate::invalid::Invalid;
 use crate::openai::{decode_format, decode_logit_bias, encode_format};
 use crate::said::Strings;
@@ -30,20 +30,13 @@ pub fn decode(mut body: CompletionBody, id: RequestId) -> Result<Request, Invali
         return Err(Invalid::value("stream_options", "is only for `stream: true`"));
     }
     let spellings = body.spellings();
+    let sampling = body.sampling_fields();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.prompt = Prompt::Text(text(body.prompt)?);
     request.max_tokens =
         checks::max_tokens("max_tokens", Some(body.max_tokens.unwrap_or(MAX_TOKENS)))?;
     request.top_logprobs = checks::rivals("logprobs", body.logprobs)?;
-    request.sampling = SamplingOverrides {
-        temperature: within("temperature", body.temperature, 0.0..=2.0)?,
-        top_k: checks::top_k("top_k", body.top_k)?,
-        top_p: within("top_p", body.top_p, 0.0..=1.0)?,
-        min_p: within("min_p", body.min_p, 0.0..=1.0)?,
-        repeat_penalty: checks::repeat_penalty("repeat_penalty", body.repeat_penalty)?,
-        presence_penalty: within("presence_penalty", body.presence_penalty, -2.0..=2.0)?,
-        frequency_penalty: within("frequency_penalty", body.frequency_penalty, -2.0..=2.0)?,
-    };
+    request.sampling = sampling.decode("")?;
     request.format = decode_format(body.response_format, body.structured_outputs, spellings)?;
     request.logit_bias = decode_logit_bias(body.logit_bias.as_ref())?;
     request.stop = checks::stop("stop", body.stop.unwrap_or_default().0)?;
@@ -69,7 +62,6 @@ fn text(prompt: Option<Strings>) -> Result<String, Invalid> {
 /// streamed is not in the request: `stream` is absent. What the dialect has no word for
 /// (thinking) is left out.
 pub fn encode(request: &Request) -> CompletionBody {
-    let sampling = &request.sampling;
     let prompt = match &request.prompt {
         Prompt::Text(text) => Some(Strings(vec![text.clone()])),
         Prompt::Chat { .. } => None,
@@ -82,13 +74,6 @@ pub fn encode(request: &Request) -> CompletionBody {
         prompt,
         max_tokens: request.max_tokens.map(|most| most.0),
         logprobs: request.top_logprobs.map(u32::from),
-        temperature: sampling.temperature,
-        top_p: sampling.top_p,
-        top_k: sampling.top_k.map(i64::from),
-        min_p: sampling.min_p,
-        presence_penalty: sampling.presence_penalty,
-        frequency_penalty: sampling.frequency_penalty,
-        repeat_penalty: sampling.repeat_penalty,
         logit_bias: (!request.logit_bias.is_empty()).then(|| bias.collect()),
         stop: (!request.stop.is_empty()).then(|| Strings(request.stop.clone())),
         seed: request.seed.map(u64::cast_signed),
@@ -97,6 +82,7 @@ pub fn encode(request: &Request) -> CompletionBody {
         structured_outputs,
         ..CompletionBody::default()
     }
+    .with_sampling(&request.sampling)
 }
 
 #[cfg(test)]

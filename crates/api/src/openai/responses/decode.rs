@@ -3,13 +3,11 @@
 //! Invariants: as in the chat. What one answer was made of (reasoning, a message, calls) becomes
 //! one message of the assistant again.
 
-use harmonic_types::{
-    Format, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tool, ToolChoice,
-};
+use harmonic_types::{Format, Message, Prompt, Request, RequestId, Role, Tool, ToolChoice};
 use serde_json::Value;
 
 use super::request::{ChoiceBody, FormatBody, ItemBody, ResponsesBody, ToolBody};
-use crate::checks::{self, no_nul, within};
+use crate::checks::{self, no_nul};
 use crate::invalid::Invalid;
 use crate::openai::{Content, FUNCTION, content_result, content_text, of_function, word_of_choice};
 use crate::said::{Said, WordOr};
@@ -35,16 +33,14 @@ pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
     if body.background == Some(true) {
         return Err(Invalid::unsupported("background", ": wait for the answer"));
     }
-    if let Some(other) = body.truncation.filter(|word| !["disabled", "auto"].contains(&&**word)) {
+    let truncation = body.truncation.as_deref();
+    if let Some(other) = truncation.filter(|word| !["disabled", "auto"].contains(word)) {
         let reason = format!("is `{other}`, but must be `disabled` or `auto`");
         return Err(Invalid::value("truncation", reason));
     }
+    let sampling = body.sampling_fields();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
-    request.sampling = SamplingOverrides {
-        temperature: within("temperature", body.temperature, 0.0..=2.0)?,
-        top_p: within("top_p", body.top_p, 0.0..=1.0)?,
-        ..SamplingOverrides::default()
-    };
+    request.sampling = sampling.decode("")?;
     request.max_tokens = checks::max_tokens("max_output_tokens", body.max_output_tokens)?;
     let included = body.include.iter().flatten().any(|wanted| wanted == LOGPROBS);
     let rivals = body.top_logprobs.or(included.then_some(0));

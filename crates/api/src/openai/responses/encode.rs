@@ -33,8 +33,6 @@ pub fn encode(request: &Request) -> ResponsesBody {
         parallel_tool_calls: (!request.parallel_tool_calls).then_some(false),
         text: request.format.as_ref().and_then(format),
         max_output_tokens: request.max_tokens.map(|most| most.0),
-        temperature: request.sampling.temperature,
-        top_p: request.sampling.top_p,
         top_logprobs: request.top_logprobs.map(u32::from),
         include: request.top_logprobs.map(|_| vec![LOGPROBS.to_owned()]),
         reasoning: request.thinking.map(|think| {
@@ -44,6 +42,7 @@ pub fn encode(request: &Request) -> ResponsesBody {
         }),
         ..ResponsesBody::default()
     }
+    .with_sampling(&request.sampling)
 }
 
 fn items(message: &Message) -> Vec<ItemBody> {

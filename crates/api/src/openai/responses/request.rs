@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::object;
 use crate::openai::{Content, FUNCTION, Part};
 use crate::said::{Said, WordOr};
+use crate::sampling::body;
 use crate::schema;
 
 /// Fields that are not read because no answer depends on them: notes, billing, caches, limits of
@@ -33,92 +34,86 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "user",
 ];
 
-/// A request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ResponsesResponses", extend("required" = ["model", "input"]))]
-pub struct ResponsesBody {
-    /// The agent's name; empty when the body has none.
-    #[serde(default)]
-    pub model: String,
-    /// What is asked: a text of the user's, or items, oldest first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input: Option<Said<ItemBody>>,
-    /// Instructions, after the agent's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instructions: Option<String>,
-    /// Tools that the answer may call.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional_list"
-    )]
-    pub tools: Option<Vec<ToolBody>>,
-    /// `auto`, `none`, `required` or a tool.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tool_choice: Option<WordOr<ChoiceBody>>,
-    /// Whether the answer may call several tools; absent is yes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parallel_tool_calls: Option<bool>,
-    /// The form that the answer must have.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub text: Option<TextConfig>,
-    /// Most tokens to generate, reasoning included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub max_output_tokens: Option<u32>,
-    /// 0 to 2.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 2))]
-    pub temperature: Option<f32>,
-    /// 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1))]
-    pub top_p: Option<f32>,
-    /// Rivals per token, 0 to 20.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 20))]
-    pub top_logprobs: Option<u32>,
-    /// More that is wanted: `message.output_text.logprobs` is known, the rest ignored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub include: Option<Vec<String>>,
-    /// Whether to think.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
-    )]
-    pub reasoning: Option<ReasoningBody>,
-    /// Whether the answer comes as server-sent events; absent is no.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<bool>,
-    /// The client's notes: told back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Map<String, Value>>,
-    /// Refused unless empty: responses are not kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub previous_response_id: Option<Value>,
-    /// Refused unless empty: conversations are not kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub conversation: Option<Value>,
-    /// Refused unless empty: prompts are not kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub prompt: Option<Value>,
-    /// Refused where true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = [false, null]))]
-    pub background: Option<bool>,
-    /// `disabled`, `auto` or absent. A prompt that fits is never cut; one that does not is refused
-    /// with `auto` too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = ["disabled", "auto", null]))]
-    pub truncation: Option<String>,
+body! {
+    /// A request.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[schemars(rename = "ResponsesResponses", extend("required" = ["model", "input"]))]
+    pub struct ResponsesBody with nucleus {
+        /// The agent's name; empty when the body has none.
+        #[serde(default)]
+        pub model: String,
+        /// What is asked: a text of the user's, or items, oldest first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub input: Option<Said<ItemBody>>,
+        /// Instructions, after the agent's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub instructions: Option<String>,
+        /// Tools that the answer may call.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional_list"
+        )]
+        pub tools: Option<Vec<ToolBody>>,
+        /// `auto`, `none`, `required` or a tool.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub tool_choice: Option<WordOr<ChoiceBody>>,
+        /// Whether the answer may call several tools; absent is yes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub parallel_tool_calls: Option<bool>,
+        /// The form that the answer must have.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional"
+        )]
+        pub text: Option<TextConfig>,
+        /// Most tokens to generate, reasoning included.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1))]
+        pub max_output_tokens: Option<u32>,
+        /// Rivals per token, 0 to 20.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 0, max = 20))]
+        pub top_logprobs: Option<u32>,
+        /// More that is wanted: `message.output_text.logprobs` is known, the rest ignored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub include: Option<Vec<String>>,
+        /// Whether to think.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object::optional"
+        )]
+        pub reasoning: Option<ReasoningBody>,
+        /// Whether the answer comes as server-sent events; absent is no.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub stream: Option<bool>,
+        /// The client's notes: told back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub metadata: Option<Map<String, Value>>,
+        /// Refused unless empty: responses are not kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub previous_response_id: Option<Value>,
+        /// Refused unless empty: conversations are not kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub conversation: Option<Value>,
+        /// Refused unless empty: prompts are not kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(schema_with = "schema::nothing")]
+        pub prompt: Option<Value>,
+        /// Refused where true.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("enum" = [false, null]))]
+        pub background: Option<bool>,
+        /// `disabled`, `auto` or absent. A prompt that fits is never cut; one that does not is refused
+        /// with `auto` too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("enum" = ["disabled", "auto", null]))]
+        pub truncation: Option<String>,
+    }
 }
 
 /// An item of the input: the fields of all kinds.

@@ -52,6 +52,13 @@ fn a_coding_is_told_by_its_header() {
 }
 
 #[test]
+fn every_coding_that_clients_are_told_of_is_read() {
+    for coding in crate::api_error::CODINGS.split(", ") {
+        assert!(matches!(Coding::of(&headers(&[coding])), Ok(Some(_))), "{coding}");
+    }
+}
+
+#[test]
 fn what_was_compressed_comes_out_up_to_the_limit() {
     let plain: Vec<u8> = (0..=250).cycle().take(LIMIT).collect();
     for (coding, packed) in [

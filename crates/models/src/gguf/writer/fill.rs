@@ -30,8 +30,8 @@ impl Fill {
             Self::Pattern => return (0..bytes).map(|index| (index % 251) as u8).collect(),
             Self::Constant(number) => Box::new(move || number),
             Self::Random { seed, scale } => {
-                let mut state = seed ^ hash(name);
-                Box::new(move || scale * signed(&mut state))
+                let mut random = fastrand::Rng::with_seed(seed ^ hash(name));
+                Box::new(move || scale * (2.0 * random.f32() - 1.0))
             }
         };
         let Some(encode) = encoder(kind) else {
@@ -117,15 +117,4 @@ fn hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-/// The next number of `SplitMix64`, as one in −1 ..= 1.
-fn signed(state: &mut u64) -> f32 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    // 24 bits are what a float holds exactly.
-    (mixed >> 40) as f32 / (1_u32 << 23) as f32 - 1.0
 }

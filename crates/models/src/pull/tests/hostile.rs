@@ -12,11 +12,10 @@ use super::scene::{Answer, Hub, RunningHub, Scene, digest, hub_file, model, sour
 use super::wheel::{pip, write_wheel};
 use crate::error::ModelError;
 use crate::pull::Patience;
-use crate::worker::hex;
 
 /// A file of `partial/` that pulling the hub's file uses.
 fn partial(scene: &Scene, of: &str, ending: &str) -> PathBuf {
-    let key = hex(&Sha256::digest(of)[..12]);
+    let key = hex::encode(&Sha256::digest(of)[..12]);
     scene.store.root().join("partial").join(format!("{key}.{ending}"))
 }
 

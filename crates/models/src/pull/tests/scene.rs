@@ -24,7 +24,6 @@ use crate::progress::Progress;
 use crate::pull::PullOptions;
 use crate::source::Source;
 use crate::store::Store;
-use crate::worker::hex;
 
 /// A model file of some 330 kB, so that it takes several reads to transfer.
 pub(super) fn model() -> Vec<u8> {
@@ -32,7 +31,7 @@ pub(super) fn model() -> Vec<u8> {
 }
 
 pub(super) fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex::encode(Sha256::digest(bytes))
 }
 
 pub(super) fn source(text: &str) -> Source {

@@ -4,7 +4,6 @@
 //! `scripts/public-templates.sh` and `scripts/apply-templates.py`, which asks the server.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use harmonic_types::{Effort, Message, Role, Thinking, Tool, ToolCall};
@@ -81,10 +80,7 @@ fn applied(template: &Template, body: &Value, thinking: Thinking) -> Result<Stri
 fn digest(prompt: &str) -> String {
     let day = |text: String, day: &&str| text.replace(&strftime_now(day).expect("a day"), "DAY");
     let text = DAYS.iter().fold(prompt.to_owned(), day);
-    Sha256::digest(text).iter().take(8).fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a string");
-        hex
-    })
+    hex::encode(&Sha256::digest(text)[..8])
 }
 
 /// Whether to think in `conversation`, where the server was told the same; `None` where it was told

@@ -20,24 +20,14 @@ impl Mask {
     /// Exactly these tokens.
     pub fn of(tokens: impl IntoIterator<Item = Token>) -> Self {
         let mut words = Vec::new();
-        for index in tokens.into_iter().filter_map(|token| usize::try_from(token.0).ok()) {
-            if words.len() <= index / Self::WORD {
-                words.resize(index / Self::WORD + 1, 0);
-            }
-            words[index / Self::WORD] |= 1u64 << (index % Self::WORD);
-        }
+        tokens.into_iter().for_each(|token| allow(&mut words, token));
         Self(words.into())
     }
 
     /// This, and `token`.
     pub(crate) fn with(&self, token: Token) -> Self {
         let mut words = self.0.to_vec();
-        if let Ok(index) = usize::try_from(token.0) {
-            if words.len() <= index / Self::WORD {
-                words.resize(index / Self::WORD + 1, 0);
-            }
-            words[index / Self::WORD] |= 1u64 << (index % Self::WORD);
-        }
+        allow(&mut words, token);
         Self(words.into())
     }
 
@@ -51,4 +41,13 @@ impl Mask {
     pub(crate) fn word(&self, at: usize) -> u64 {
         self.0.get(at).copied().unwrap_or(0)
     }
+}
+
+/// Sets the bit of `token`; a negative number is no token.
+fn allow(words: &mut Vec<u64>, token: Token) {
+    let Ok(index) = usize::try_from(token.0) else { return };
+    if words.len() <= index / Mask::WORD {
+        words.resize(index / Mask::WORD + 1, 0);
+    }
+    words[index / Mask::WORD] |= 1 << (index % Mask::WORD);
 }

@@ -1,0 +1,20 @@
+//! `GET /metrics`: the figures of [`crate::metrics`] at this moment.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::shared::Shared;
+
+const MEDIA_TYPE: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// All figures as they are now.
+pub(crate) async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
+    let roster = shared.roster();
+    let text = shared.metrics.text(roster.engines().into_iter().map(|engine| engine.status()));
+    (StatusCode::OK, [(CONTENT_TYPE, MEDIA_TYPE)], text).into_response()
+}

@@ -1,0 +1,189 @@
+//! Holds the references in comments and documents: whoever follows one finds what it names.
+//!
+//! Owns: sections of Markdown files (`docs/NAME.md#section`), paths in backticks below `docs/`,
+//! `scripts/` and `crates/`, and the sections of `docs/sources.md`, each of which is cited.
+//!
+//! Does not do: addresses of other sites, paths without one of these folders.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The page that says where figures come from.
+const SOURCES: &str = "docs/sources.md";
+
+/// Folders whose files are cited by their path.
+const FOLDERS: [&str; 3] = ["docs/", "scripts/", "crates/"];
+
+/// Folders that hold nothing of the repository: git's own, and what `.gitignore` lists.
+const FOREIGN: [&str; 6] = [".git", "target", ".venv", "runs", "corpus", "artifacts"];
+
+/// Pages that were read outside of the repository.
+const OUTSIDE: [&str; 4] = ["research/", "design.md", "hardware.md", "../shared"];
+
+/// A text file of the repository.
+struct Text {
+    /// From the root of the repository, with `/`.
+    path: String,
+    content: String,
+}
+
+impl Text {
+    fn extension(&self) -> Option<&str> {
+        Path::new(&self.path).extension()?.to_str()
+    }
+
+    /// The lines with their number, from 1, that a person reads: all of a document, and comments.
+    fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mark = match self.extension() {
+            Some("md") => "",
+            Some("rs" | "h" | "cpp") => "//",
+            _ => "#",
+        };
+        let lines = self.content.lines().zip(1..).map(|(line, number)| (number, line));
+        lines.filter(move |(_, line)| line.trim_start().starts_with(mark))
+    }
+
+    /// Sections of Markdown files that it cites: line, file, section.
+    fn sections(&self) -> Vec<(usize, String, String)> {
+        let mut found = Vec::new();
+        for (line, number) in self.content.lines().zip(1..) {
+            for (at, _) in line.match_indices(".md#") {
+                let named = |c: char| c.is_ascii_alphanumeric() || "_-./:".contains(c);
+                let file = line[..at].rsplit(|c| !named(c)).next().unwrap_or_default();
+                let rest = &line[at + ".md#".len()..];
+                let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-".contains(c)));
+                let section = &rest[..end.unwrap_or(rest.len())];
+                // Nothing but the repository's own pages.
+                let file = format!("{}.md", file.trim_start_matches("../"));
+                if !file.contains(':') && !section.is_empty() {
+                    found.push((number, file, section.to_owned()));
+                }
+            }
+            for (at, _) in line.match_indices("](#") {
+                let section = line[at + "](#".len()..].split(')').next().unwrap_or_default();
+                found.push((number, self.path.clone(), section.to_owned()));
+            }
+        }
+        found
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The text files of the repository, but for this one, which spells out what must not be cited.
+fn texts() -> Vec<Text> {
+    let root = root();
+    let mut texts = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() && !FOREIGN.contains(&name) {
+                folders.push(path);
+            } else if path.is_file()
+                && name != "citations.rs"
+                && let Ok(content) = fs::read_to_string(&path)
+            {
+                let path = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                texts.push(Text { path, content });
+            }
+        }
+    }
+    texts
+}
+
+/// The headings of `markdown` from `level` on, as GitHub turns them into anchors.
+fn anchors(markdown: &str, level: usize) -> Vec<String> {
+    let mut fenced = false;
+    let headings = markdown.lines().filter(|line| {
+        fenced ^= line.starts_with("```");
+        !fenced && line.starts_with(&"#".repeat(level))
+    });
+    let kept = |c: char| c.is_alphanumeric() || "-_ ".contains(c);
+    let anchor = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        title.chars().filter(|c| kept(*c)).collect::<String>().replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_section_that_is_cited_exists() {
+    let texts = texts();
+    let pages: BTreeMap<&str, Vec<String>> = texts
+        .iter()
+        .filter(|text| text.extension() == Some("md"))
+        .map(|text| (text.path.as_str(), anchors(&text.content, 1)))
+        .collect();
+    let mut dangling = Vec::new();
+    for text in &texts {
+        for (line, file, section) in text.sections() {
+            let beside = text.path.rsplit_once('/').map(|(folder, _)| format!("{folder}/{file}"));
+            let page = pages.get(file.as_str()).or_else(|| pages.get(beside?.as_str()));
+            if !page.is_some_and(|anchors| anchors.contains(&section)) {
+                dangling.push(format!("{}:{line}: {file}#{section}", text.path));
+            }
+        }
+    }
+    assert_eq!(dangling, Vec::<String>::new());
+}
+
+#[test]
+fn every_source_is_cited() {
+    let texts = texts();
+    let cited: Vec<String> = texts
+        .iter()
+        .filter(|text| text.path != SOURCES)
+        .flat_map(Text::sections)
+        .filter(|(_, file, _)| file == SOURCES)
+        .map(|(_, _, section)| section)
+        .collect();
+    let sources = texts.iter().find(|text| text.path == SOURCES).unwrap();
+    let idle = anchors(&sources.content, 2).into_iter().filter(|anchor| !cited.contains(anchor));
+    assert_eq!(idle.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn every_file_that_is_cited_exists() {
+    let root = root();
+    let mut absent = Vec::new();
+    for text in texts() {
+        for (line, prose) in text.prose() {
+            let words = prose.split('`').skip(1).step_by(2);
+            let paths = words.filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)));
+            for cited in paths {
+                let path = cited.split([' ', '#']).next().unwrap_or_default();
+                let pattern = format!("{}/{path}", root.display());
+                if glob::glob(&pattern).unwrap().next().is_none() {
+                    absent.push(format!("{}:{line}: {cited}", text.path));
+                }
+            }
+        }
+    }
+    assert_eq!(absent, Vec::<String>::new());
+}
+
+#[test]
+fn nothing_outside_the_repository_is_cited() {
+    let mut outside = Vec::new();
+    for text in texts() {
+        for (line, number) in text.content.lines().zip(1..) {
+            if OUTSIDE.iter().any(|page| line.contains(page)) {
+                outside.push(format!("{}:{number}: {}", text.path, line.trim()));
+            }
+        }
+    }
+    assert_eq!(outside, Vec::<String>::new());
+}
+
+#[test]
+fn a_heading_is_an_anchor_as_on_github() {
+    let page = "# What it costs, in `ms`\n```\n# no heading\n```\n## KV per token\n";
+    assert_eq!(anchors(page, 1), ["what-it-costs-in-ms", "kv-per-token"]);
+    assert_eq!(anchors(page, 2), ["kv-per-token"]);
+}
