@@ -15,7 +15,6 @@
 //! Does not do: plan, load an engine, or read the environment.
 #![deny(unsafe_code)]
 
-pub mod advice;
 pub mod apple;
 pub mod cgroup;
 pub mod cpu;
@@ -38,7 +37,6 @@ pub mod sensors;
 pub mod setup;
 pub mod sysroot;
 
-pub use advice::{Advice, Facts, Severity, advise};
 pub use detect::{detect, detect_for};
 pub use environment::environment;
 pub use error::HardwareError;

@@ -1,12 +1,11 @@
-//! What `detect` and `doctor` tell the hardware library for its advice, and the document of it.
+//! Advice for the machine below a root, with what this process knows of it.
 //!
 //! Invariant: what is known of this process and its disk says nothing about a machine below another
 //! root, and is left out there.
 
-use harmonic_hardware::advice::{EngineSetting, StoreSpace, engine_settings};
-use harmonic_hardware::{Advice, Facts, Sysroot, advise};
-use harmonic_types::{Finding, Hardware};
-use serde::Serialize;
+use harmonic_doctor::{Advice, Facts, StoreSpace, advise};
+use harmonic_hardware::Sysroot;
+use harmonic_types::Hardware;
 
 use crate::settings::Settings;
 
@@ -17,24 +16,6 @@ const BACK_ENDS: [(&str, bool); 4] = [
     ("vulkan", cfg!(feature = "vulkan")),
     ("metal", cfg!(feature = "metal")),
 ];
-
-/// What `doctor --json` prints.
-#[derive(Debug, Serialize)]
-pub struct Diagnosis {
-    /// `harmonic.doctor/1`.
-    pub schema: &'static str,
-    /// What there is to mend, the worst first.
-    pub findings: Vec<Advice>,
-    /// What engines should be started with.
-    pub settings: Vec<EngineSetting>,
-    /// What detection noticed besides.
-    pub warnings: Vec<Finding>,
-}
-
-impl Diagnosis {
-    /// The schema this build writes.
-    pub const SCHEMA: &'static str = "harmonic.doctor/1";
-}
 
 /// What there is to mend on the machine below `root`.
 pub fn of(root: &Sysroot, hardware: &Hardware, settings: &Settings, paper: bool) -> Vec<Advice> {
@@ -51,22 +32,4 @@ pub fn of(root: &Sysroot, hardware: &Hardware, settings: &Settings, paper: bool)
         facts.store = free.map(|free| StoreSpace { path: settings.store.root().to_owned(), free });
     }
     advise(root, hardware, &facts)
-}
-
-/// `hardware` with what there is to mend among its warnings, and what engines should have in its
-/// environment.
-pub fn into(hardware: &mut Hardware, advice: &[Advice]) {
-    hardware.warnings = beside(advice, &hardware.warnings);
-    hardware.warnings.extend(advice.iter().map(Finding::from));
-    for setting in engine_settings(hardware, false) {
-        if let Some(value) = setting.value {
-            hardware.environment.entry(setting.variable).or_insert(value);
-        }
-    }
-}
-
-/// The warnings that no advice speaks of.
-pub fn beside(advice: &[Advice], warnings: &[Finding]) -> Vec<Finding> {
-    let said = |code: &str| advice.iter().any(|advice| advice.code == code);
-    warnings.iter().filter(|warning| !said(&warning.code)).cloned().collect()
 }

@@ -126,7 +126,7 @@ impl Settings {
             },
             port: lookup("HARMONIC_PORT").map_or(Ok(PORT), |text| port(&text))?,
             stack: lookup("HARMONIC_STACK").or_else(own_file).unwrap_or_else(|| STACK.to_owned()),
-            environment: harmonic_hardware::advice::VARIABLES
+            environment: harmonic_doctor::VARIABLES
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), lookup(name)?)))
                 .collect(),

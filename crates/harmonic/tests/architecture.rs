@@ -7,12 +7,13 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 15] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 16] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("laws", &["types"]),
     ("stack", &["types"]),
     ("hardware", &["types", "fsutil"]),
+    ("doctor", &["types", "hardware"]),
     ("models", &["types", "fsutil"]),
     ("planner", &["types", "laws"]),
     ("sched", &["types"]),

@@ -1,5 +1,6 @@
 //! `harmonic detect`.
 
+use harmonic_doctor::describe_with;
 use harmonic_hardware::Sysroot;
 
 use crate::cli::Detect;
@@ -12,7 +13,7 @@ pub fn run(args: &Detect, settings: &Settings, printer: &Printer) -> anyhow::Res
     let root = Sysroot::new(&args.sysroot);
     let mut hardware = harmonic_hardware::detect(&root)?;
     let found = advice::of(&root, &hardware, settings, false);
-    advice::into(&mut hardware, &found);
+    describe_with(&mut hardware, &found);
     if args.json {
         printer.json(&hardware)?;
     } else {

@@ -1,11 +1,8 @@
 //! A diagnosis as text. The severity is a word; colour is not needed to read it.
 
-use harmonic_hardware::advice::EngineSetting;
-use harmonic_hardware::{Advice, Severity};
+use harmonic_doctor::{Advice, Diagnosis, EngineSetting, Severity};
 use harmonic_types::Finding;
 use textwrap::{Options, WordSplitter};
-
-use crate::advice::Diagnosis;
 
 /// Widest line.
 const WIDEST: usize = 100;

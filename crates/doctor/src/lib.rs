@@ -8,7 +8,9 @@
 //! [`Facts`]; a concern that cannot be examined is a finding of its own and never silences another.
 //!
 //! Does not do: change anything, run a command, or read the environment of this process.
+#![forbid(unsafe_code)]
 
+mod diagnosis;
 mod disk;
 mod governor;
 mod gpu_unused;
@@ -24,12 +26,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::{Bytes, Finding, Hardware};
 use serde::{Deserialize, Serialize};
 
-pub use self::setting::{EngineSetting, engine_settings};
-use crate::error::HardwareError;
-use crate::sysroot::Sysroot;
+pub use crate::diagnosis::{Diagnosis, describe_with};
+pub use crate::setting::{EngineSetting, engine_settings};
 
 /// Variables of this process that the advice rests on: what an engine started from here inherits.
 pub const VARIABLES: [&str; 1] = [hsa_override::VARIABLE];

@@ -1,11 +1,11 @@
 //! A GPU that this build of the engine has no back end for.
 
+use harmonic_hardware::Sysroot;
+use harmonic_hardware::gpu::{self, GpuVendor};
+use harmonic_hardware::gpu::nvidia::TEGRA_DRIVER;
 use harmonic_types::{DeviceKind, Hardware};
 
 use super::{Advice, Examined, Facts, Severity};
-use crate::gpu::nvidia::TEGRA_DRIVER;
-use crate::gpu::{self, GpuVendor};
-use crate::sysroot::Sysroot;
 
 /// The back end that serves every vendor.
 const ANY_VENDOR: &str = "vulkan";

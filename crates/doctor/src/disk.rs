@@ -34,7 +34,7 @@ pub(super) fn examine(facts: &Facts) -> Option<Advice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advice::StoreSpace;
+    use crate::StoreSpace;
 
     #[test]
     fn what_fits_decides_the_severity() {

@@ -1,10 +1,9 @@
 //! Energy counters of the CPU that this user may not read.
 
+use harmonic_hardware::{RaplMeter, Sysroot};
 use harmonic_types::Hardware;
 
 use super::{Advice, Severity};
-use crate::rapl::RaplMeter;
-use crate::sysroot::Sysroot;
 
 /// Counters that exist, cannot be read, and are the only meter.
 pub(super) fn examine(root: &Sysroot, hardware: &Hardware) -> Option<Advice> {

@@ -5,11 +5,11 @@
 //! (`research/hardware.md`, section 1). The one exception found: Linux 6.19 takes gfx1151 for
 //! another, which 11.5.1 corrects.
 
+use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::Hardware;
 
-use super::ollama::Ollama;
 use super::{Advice, Examined, Facts, Severity};
-use crate::sysroot::Sysroot;
+use super::ollama::Ollama;
 
 pub(super) const VARIABLE: &str = "HSA_OVERRIDE_GFX_VERSION";
 
@@ -41,7 +41,7 @@ pub(super) fn examine(
 }
 
 /// Linux 6.19 reports gfx1151 wrongly.
-fn is_mistaken(root: &Sysroot) -> Result<bool, crate::HardwareError> {
+fn is_mistaken(root: &Sysroot) -> Result<bool, HardwareError> {
     let release = root.read("/proc/sys/kernel/osrelease")?.unwrap_or_default();
     Ok(release.starts_with("6.19"))
 }

@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
+use harmonic_hardware::{HardwareError, Sysroot};
+
 use super::Settings;
-use crate::error::HardwareError;
-use crate::sysroot::Sysroot;
 
 /// Where units lie, first wins.
 const DIRECTORIES: [&str; 5] = [

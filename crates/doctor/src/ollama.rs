@@ -7,12 +7,11 @@ mod unit;
 
 use std::collections::BTreeMap;
 
+use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::Hardware;
 
-use super::setting::PAPERS_PARALLEL;
 use super::{Advice, Facts, Severity};
-use crate::error::HardwareError;
-use crate::sysroot::Sysroot;
+use super::setting::PAPERS_PARALLEL;
 
 const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
 

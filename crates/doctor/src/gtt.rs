@@ -1,10 +1,10 @@
 //! The share of system memory that an AMD APU may use (GTT).
 
+use harmonic_hardware::Sysroot;
+use harmonic_hardware::memory::Memory;
 use harmonic_types::{Bytes, Hardware};
 
 use super::{Advice, Examined, Severity};
-use crate::memory::Memory;
-use crate::sysroot::Sysroot;
 
 const CARDS: &str = "/sys/class/drm";
 
@@ -37,7 +37,7 @@ pub(super) fn examine(root: &Sysroot, hardware: &Hardware) -> Examined {
     }
     let Some(limit) = limit else { return Ok(None) };
     let memory = Memory::read(root)?.total;
-    let wanted = crate::detect::budget(memory);
+    let wanted = harmonic_hardware::detect::budget(memory);
     let lost = wanted.saturating_sub(limit);
     if lost < WORTH_A_RESTART {
         return Ok(None);

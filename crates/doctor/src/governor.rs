@@ -4,9 +4,9 @@
 //! `amd-pstate-epp`) it is the ordinary dynamic mode, and the energy preference decides. With every
 //! other driver it pins the clock to its minimum (kernel: `admin-guide/pm/cpufreq.rst`).
 
+use harmonic_hardware::{HardwareError, Sysroot};
+
 use super::{Advice, Examined, Severity};
-use crate::error::HardwareError;
-use crate::sysroot::Sysroot;
 
 const CPUS: &str = "/sys/devices/system/cpu";
 

@@ -1,10 +1,10 @@
 //! Swap in use: what was swapped out is read back at the disk's speed.
 
+use harmonic_hardware::Sysroot;
+use harmonic_hardware::memory::Memory;
 use harmonic_types::Bytes;
 
 use super::{Advice, Examined, Severity};
-use crate::memory::Memory;
-use crate::sysroot::Sysroot;
 
 const SWAPS: &str = "/proc/swaps";
 

@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 
+use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::{Bytes, DeviceKind, Hardware};
 
 use super::{Advice, Examined, Severity};
-use crate::error::HardwareError;
-use crate::sysroot::Sysroot;
 
 /// Below this not even a team on `smollm2:135m` starts: 269 MB of weights, a compute buffer of
 /// 116 MB and a KV cache.
