@@ -1,8 +1,8 @@
 //! A GPU that this build of the engine has no back end for.
 
 use harmonic_hardware::Sysroot;
-use harmonic_hardware::gpu::{self, GpuVendor};
 use harmonic_hardware::gpu::nvidia::TEGRA_DRIVER;
+use harmonic_hardware::gpu::{self, GpuVendor};
 use harmonic_types::{DeviceKind, Hardware};
 
 use super::{Advice, Examined, Facts, Severity};

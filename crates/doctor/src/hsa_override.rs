@@ -8,8 +8,8 @@
 use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::Hardware;
 
-use super::{Advice, Examined, Facts, Severity};
 use super::ollama::Ollama;
+use super::{Advice, Examined, Facts, Severity};
 
 pub(super) const VARIABLE: &str = "HSA_OVERRIDE_GFX_VERSION";
 

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::Hardware;
 
-use super::{Advice, Facts, Severity};
 use super::setting::PAPERS_PARALLEL;
+use super::{Advice, Facts, Severity};
 
 const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
 

@@ -79,12 +79,7 @@ impl Sysroot {
     }
 
     /// An error that says that `path` lacks `expected`.
-    pub fn malformed(
-        &self,
-        path: &str,
-        expected: &'static str,
-        found: &str,
-    ) -> HardwareError {
+    pub fn malformed(&self, path: &str, expected: &'static str, found: &str) -> HardwareError {
         const SHOWN: usize = 60;
         HardwareError::Malformed {
             path: self.path(path),

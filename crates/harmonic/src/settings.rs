@@ -30,8 +30,8 @@ pub struct Settings {
     pub store: Store,
     /// Curves that were measured here: `$XDG_DATA_HOME/harmonic/curves`.
     pub curves: PathBuf,
-    /// Setups that were measured here: `$XDG_DATA_HOME/harmonic/setups`.
-    pub setups: PathBuf,
+    /// Tuned configs that were measured here: `$XDG_DATA_HOME/harmonic/setups`.
+    pub tuned: PathBuf,
     /// Folders of benchmark runs: `$XDG_DATA_HOME/harmonic/bench`.
     pub benches: PathBuf,
     /// Deployments that run: `$XDG_STATE_HOME/harmonic/runs`.
@@ -112,7 +112,7 @@ impl Settings {
         Ok(Self {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
             curves: data.join("harmonic/curves"),
-            setups: data.join("harmonic/setups"),
+            tuned: data.join("harmonic/setups"),
             benches: data.join("harmonic/bench"),
             runs: Runs::new(state.join("harmonic/runs")),
             logs: state.join("harmonic/logs"),

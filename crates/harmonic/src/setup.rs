@@ -15,7 +15,7 @@ mod rounds;
 mod subject;
 
 use harmonic_bench::{Contender, choose};
-use harmonic_types::{MeasuredSetup, SetupAxis, SetupComparison, Threads};
+use harmonic_types::{Threads, TuneAxis, TuneComparison, TunedConfig};
 
 use crate::cli::{Bench, EngineArg};
 use crate::failure::Failure;
@@ -40,7 +40,7 @@ pub struct Desk<'a> {
 ///
 /// # Errors
 /// When nothing can be planned or measured, a setup cannot be stored, or the user stops it.
-pub async fn compare(desk: Desk<'_>) -> anyhow::Result<Vec<MeasuredSetup>> {
+pub async fn compare(desk: Desk<'_>) -> anyhow::Result<Vec<TunedConfig>> {
     let Desk { args, settings, printer, stop } = desk;
     if args.compare.formats && args.team.engine == EngineArg::Sim {
         let what = "the simulated engine has no weights to convert";
@@ -56,9 +56,9 @@ pub async fn compare(desk: Desk<'_>) -> anyhow::Result<Vec<MeasuredSetup>> {
         let mut subject = Subject::of(desk, &hardware, &stack, model)?;
         for axis in args.compare.axes() {
             match axis {
-                SetupAxis::Formats => formats(&mut subject).await?,
-                SetupAxis::Layouts => layouts(&mut subject).await?,
-                SetupAxis::Threads => threads(&mut subject).await?,
+                TuneAxis::Formats => formats(&mut subject).await?,
+                TuneAxis::Layouts => layouts(&mut subject).await?,
+                TuneAxis::Threads => threads(&mut subject).await?,
             }
         }
         setups.push(subject.setup);
@@ -80,7 +80,7 @@ async fn race_formats(
     formats: &mut Formats<'_>,
 ) -> anyhow::Result<Option<String>> {
     let (entries, present) = formats.entries(subject).await?;
-    let (comparison, winner) = race(subject, SetupAxis::Formats, entries, present).await?;
+    let (comparison, winner) = race(subject, TuneAxis::Formats, entries, present).await?;
     subject.setup.key.digest.clone_from(&winner.model.digest);
     subject.setup.key.format = Some(winner.model.shape.format.clone());
     subject.take(winner.model.clone());
@@ -90,14 +90,14 @@ async fn race_formats(
 
 async fn layouts(subject: &mut Subject<'_>) -> anyhow::Result<()> {
     let (entries, present) = candidates::layouts(subject)?;
-    let (comparison, winner) = race(subject, SetupAxis::Layouts, entries, present).await?;
+    let (comparison, winner) = race(subject, TuneAxis::Layouts, entries, present).await?;
     subject.setup.kv_layout = Some(winner.about.kv_layout);
     subject.keep(comparison)
 }
 
 async fn threads(subject: &mut Subject<'_>) -> anyhow::Result<()> {
     let (entries, present) = candidates::threads(subject)?;
-    let (comparison, winner) = race(subject, SetupAxis::Threads, entries, present).await?;
+    let (comparison, winner) = race(subject, TuneAxis::Threads, entries, present).await?;
     let about = &winner.about;
     subject.setup.threads = Some(Threads { engine: about.threads, http: about.http_threads });
     subject.keep(comparison)
@@ -106,10 +106,10 @@ async fn threads(subject: &mut Subject<'_>) -> anyhow::Result<()> {
 /// Measures the entries, and gives the winner.
 async fn race(
     subject: &Subject<'_>,
-    axis: SetupAxis,
+    axis: TuneAxis,
     mut entries: Vec<Entry>,
     present: usize,
-) -> anyhow::Result<(SetupComparison, Entry)> {
+) -> anyhow::Result<(TuneComparison, Entry)> {
     let parallel = subject.parallel;
     rounds::measure(subject.desk, axis, parallel, &mut entries).await?;
     if entries.iter().all(|entry| entry.about.tok_s.is_none()) {
@@ -129,5 +129,5 @@ async fn race(
     let chosen = choose(present, &contenders);
     let candidates = entries.iter().map(|entry| entry.about.clone()).collect();
     let winner = entries.swap_remove(chosen);
-    Ok((SetupComparison { axis, parallel, present, chosen, candidates }, winner))
+    Ok((TuneComparison { axis, parallel, present, chosen, candidates }, winner))
 }

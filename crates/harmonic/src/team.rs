@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use harmonic_hardware::curve::{self, paper_curves};
-use harmonic_hardware::{RunsOn, Sysroot, setup};
+use harmonic_hardware::{RunsOn, Sysroot};
 use harmonic_models::pull::ConvertAtPull;
 use harmonic_models::{ModelError, PullOptions, Source, catalog};
 use harmonic_planner::{PaperFigures, PlanOptions, PlannedModel};
-use harmonic_types::{Bytes, Curve, Hardware, MeasuredSetup, ModelFile, Plan, StackSpec};
+use harmonic_profiles::{curve, paper_curves, tuned};
+use harmonic_types::{Bytes, Curve, Hardware, ModelFile, Plan, StackSpec, TunedConfig};
 
 use crate::agree::agree;
 use crate::cli;
@@ -170,10 +170,10 @@ pub fn models(
 }
 
 /// Plans with all that is known of throughput: the paper's curves, what was measured here, and the
-/// setups of this build's engines.
+/// tuned configs of this build's engines.
 ///
 /// # Errors
-/// When the folder of curves or setups cannot be read or the stack does not fit.
+/// When the folder of curves or tuned configs cannot be read or the stack does not fit.
 pub fn plan_with(
     hardware: &Hardware,
     stack: &StackSpec,
@@ -182,26 +182,26 @@ pub fn plan_with(
     settings: &Settings,
     printer: &Printer,
 ) -> anyhow::Result<Plan> {
-    let setups = setups(settings, &options.engine_kind, printer)?;
+    let tuned = tuned(settings, &options.engine_kind, printer)?;
     let curves = curves(settings, &options.engine_kind, printer)?;
-    let options = PlanOptions { setups, ..options.clone() };
+    let options = PlanOptions { tuned, ..options.clone() };
     planned(hardware, stack, models, &options, &curves)
 }
 
-/// The setups that were measured with this build's engines of a kind. One that cannot be read is
+/// The tuned configs of this build's engines of a kind. One that cannot be read is
 /// warned of and skipped.
 ///
 /// # Errors
 /// When their folder cannot be read.
-pub fn setups(
+pub fn tuned(
     settings: &Settings,
     engine_kind: &str,
     printer: &Printer,
-) -> anyhow::Result<Vec<MeasuredSetup>> {
+) -> anyhow::Result<Vec<TunedConfig>> {
     let build = engines::build(engine_kind);
-    let stored = setup::stored(&settings.setups)?;
+    let stored = tuned::stored(&settings.tuned)?;
     printer.skipped(&stored.skipped);
-    Ok(stored.documents.into_iter().filter(|setup| setup.key.engine == build).collect())
+    Ok(stored.documents.into_iter().filter(|config| config.key.engine == build).collect())
 }
 
 /// The paper's curves, then those measured here with other builds of engines, then those measured

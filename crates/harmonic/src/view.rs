@@ -12,5 +12,5 @@ pub mod lines;
 pub mod models;
 pub mod plan;
 pub mod runs;
-pub mod setup;
 pub mod table;
+pub mod tuned;

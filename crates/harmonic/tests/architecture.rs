@@ -7,14 +7,15 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 16] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("laws", &["types"]),
     ("stack", &["types"]),
-    ("hardware", &["types", "fsutil"]),
+    ("hardware", &["types"]),
     ("doctor", &["types", "hardware"]),
     ("models", &["types", "fsutil"]),
+    ("profiles", &["types", "fsutil", "hardware"]),
     ("planner", &["types", "laws"]),
     ("sched", &["types"]),
     ("api", &["types"]),

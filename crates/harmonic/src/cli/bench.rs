@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use harmonic_bench::Levels;
-use harmonic_types::{AgentName, SetupAxis};
+use harmonic_types::{AgentName, TuneAxis};
 
 /// `bench`.
 #[derive(Debug, Args)]
@@ -152,11 +152,11 @@ pub struct Compare {
 
 impl Compare {
     /// What is to be compared, in this order: the later build upon the earlier.
-    pub fn axes(&self) -> Vec<SetupAxis> {
+    pub fn axes(&self) -> Vec<TuneAxis> {
         [
-            (self.formats, SetupAxis::Formats),
-            (self.layouts, SetupAxis::Layouts),
-            (self.threads, SetupAxis::Threads),
+            (self.formats, TuneAxis::Formats),
+            (self.layouts, TuneAxis::Layouts),
+            (self.threads, TuneAxis::Threads),
         ]
         .into_iter()
         .filter_map(|(is_asked, axis)| is_asked.then_some(axis))

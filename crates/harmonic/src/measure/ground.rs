@@ -18,9 +18,8 @@ use harmonic_types::{
     TokensPerSecond,
 };
 
-use crate::engines;
 use crate::printer::Printer;
-use crate::progress;
+use crate::{engines, progress};
 
 /// The machine of a target: its meters, and what is written down of it.
 #[derive(Debug, Default)]

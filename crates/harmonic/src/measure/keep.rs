@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use harmonic_fsutil::{WriteOptions, replace};
-use harmonic_hardware::curve;
+use harmonic_profiles::curve;
 use harmonic_report::{csv, html, markdown, png, scaling};
 use harmonic_types::{BenchRun, Curve, CurvePoint, Provenance, Series};
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use harmonic_hardware::curve::published;
 use harmonic_laws::{LevelThroughput, verdict};
+use harmonic_profiles::published;
 use harmonic_types::BenchRun;
 
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! Settings that compete: each with the plan that would run it, or the reason why it cannot.
 
 use harmonic_planner::PlannedModel;
-use harmonic_types::{Divergence, KvLayout, Plan, SetupCandidate, Threads};
+use harmonic_types::{Divergence, KvLayout, Plan, Threads, TuneCandidate};
 
 use crate::http_threads::HTTP_THREADS;
 use crate::setup::subject::Subject;
@@ -10,7 +10,7 @@ use crate::setup::subject::Subject;
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// What is told of it.
-    pub about: SetupCandidate,
+    pub about: TuneCandidate,
     /// The file that it runs on.
     pub model: PlannedModel,
     /// This model's agents alone, to be measured; `None` where it cannot run.
@@ -40,7 +40,7 @@ pub fn entry(
     };
     let shown = plan.as_ref().unwrap_or(&now);
     let engine = shown.engines.iter().find(|engine| engine.model == model.name);
-    let about = SetupCandidate {
+    let about = TuneCandidate {
         format: model.shape.format.clone(),
         digest: model.digest.clone(),
         weights_bytes: model.shape.weights_bytes,

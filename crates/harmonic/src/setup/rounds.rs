@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harmonic_api::Client;
 use harmonic_bench::{BenchConfig, HttpTarget, Instruments, Levels, Silent, interval, run};
-use harmonic_types::{Plan, SetupAxis};
+use harmonic_types::{Plan, TuneAxis};
 
 use crate::door::Door;
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ const ROUNDS: u32 = 3;
 /// When the user stops it.
 pub async fn measure(
     desk: Desk<'_>,
-    axis: SetupAxis,
+    axis: TuneAxis,
     parallel: u32,
     entries: &mut [Entry],
 ) -> anyhow::Result<()> {
@@ -39,7 +39,7 @@ pub async fn measure(
             let index = (turn + round as usize) % entries.len();
             let Entry { about, plan, .. } = &mut entries[index];
             let Some(planned) = plan else { continue };
-            let name = view::setup::setting(axis, about);
+            let name = view::tuned::setting(axis, about);
             let shown = format!("round {} of {rounds}, {parallel}x: {name}", round + 1);
             match one(desk, planned.clone(), parallel, round, &shown).await {
                 Ok(rate) => {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use harmonic_planner::{PlanOptions, PlannedModel};
 use harmonic_types::{
-    AgentName, Curve, CurveKey, Hardware, KvLayout, MeasuredSetup, Plan, Provenance, SetupAxis,
-    SetupComparison, StackSpec, Threads,
+    AgentName, Curve, CurveKey, Hardware, KvLayout, Plan, Provenance, StackSpec, Threads, TuneAxis,
+    TuneComparison, TunedConfig,
 };
 
 use crate::failure::Failure;
@@ -34,7 +34,7 @@ pub struct Subject<'a> {
     /// Its name.
     pub model: String,
     /// What is known: stored before, then what was kept.
-    pub setup: MeasuredSetup,
+    pub setup: TunedConfig,
     /// Sequences in flight.
     pub parallel: u32,
     pub hardware: &'a Hardware,
@@ -44,7 +44,7 @@ pub struct Subject<'a> {
     models: BTreeMap<String, PlannedModel>,
     curves: Vec<Curve>,
     /// Setups of the other models.
-    others: Vec<MeasuredSetup>,
+    others: Vec<TunedConfig>,
 }
 
 impl<'a> Subject<'a> {
@@ -62,7 +62,7 @@ impl<'a> Subject<'a> {
         let kind = desk.args.team.engine.kind();
         let curves = team::curves(desk.settings, kind, desk.printer)?;
         let engine = engines::build(kind);
-        let stored = team::setups(desk.settings, kind, desk.printer)?;
+        let stored = team::tuned(desk.settings, kind, desk.printer)?;
         let (known, others): (Vec<_>, Vec<_>) =
             stored.into_iter().partition(|setup| setup.key.model == model);
         let agents = stack.agents.iter().filter(|agent| agent.model == model).cloned();
@@ -76,12 +76,12 @@ impl<'a> Subject<'a> {
             engine,
             context: None,
         };
-        let of_this_file = |setup: &MeasuredSetup| {
+        let of_this_file = |setup: &TunedConfig| {
             setup.key.machine == key.machine && setup.key.digest == key.digest
         };
         let known = known.into_iter().rfind(of_this_file);
-        let setup = known.unwrap_or_else(|| MeasuredSetup {
-            schema: MeasuredSetup::SCHEMA.to_owned(),
+        let setup = known.unwrap_or_else(|| TunedConfig {
+            schema: TunedConfig::SCHEMA.to_owned(),
             key,
             parallel: 0,
             kv_layout: None,
@@ -149,9 +149,9 @@ impl<'a> Subject<'a> {
         let mut models = self.models.clone();
         models.insert(self.model.clone(), model.clone());
         let key = CurveKey { digest: model.digest.clone(), ..self.setup.key.clone() };
-        let assumed = MeasuredSetup { key, kv_layout, threads, ..self.setup.clone() };
-        let setups = self.others.iter().cloned().chain([assumed]).collect();
-        let options = PlanOptions { setups, ..team::options(&self.desk.args.team) };
+        let assumed = TunedConfig { key, kv_layout, threads, ..self.setup.clone() };
+        let tuned = self.others.iter().cloned().chain([assumed]).collect();
+        let options = PlanOptions { tuned, ..team::options(&self.desk.args.team) };
         let plan = |stack| team::planned(self.hardware, stack, &models, &options, &self.curves);
         Ok((plan(self.stack)?, plan(&self.alone)?))
     }
@@ -166,16 +166,16 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn keep(&mut self, comparison: SetupComparison) -> anyhow::Result<()> {
+    pub fn keep(&mut self, comparison: TuneComparison) -> anyhow::Result<()> {
         let own = self.setup.clone();
-        let setups = &self.desk.settings.setups;
-        self.setup = harmonic_hardware::setup::update(setups, &own.key, |stored| {
-            let same_file = |stored: &MeasuredSetup| stored.key == own.key;
+        let folder = &self.desk.settings.tuned;
+        self.setup = harmonic_profiles::tuned::update(folder, &own.key, |stored| {
+            let same_file = |stored: &TunedConfig| stored.key == own.key;
             let mut setup = stored.filter(same_file).unwrap_or_else(|| own.clone());
             match comparison.axis {
-                SetupAxis::Formats => {}
-                SetupAxis::Layouts => setup.kv_layout = own.kv_layout,
-                SetupAxis::Threads => setup.threads = own.threads,
+                TuneAxis::Formats => {}
+                TuneAxis::Layouts => setup.kv_layout = own.kv_layout,
+                TuneAxis::Threads => setup.threads = own.threads,
             }
             setup.parallel = self.parallel;
             setup.comparisons.retain(|earlier| earlier.axis != comparison.axis);

@@ -164,7 +164,7 @@ async fn compare(
     if args.json {
         printer.json(&json!({"schema": "harmonic.setups/1", "setups": setups}))?;
     } else {
-        printer.data(&view::setup::text(&setups, &args.compare.axes()))?;
+        printer.data(&view::tuned::text(&setups, &args.compare.axes()))?;
     }
     Ok(Exit::Ok)
 }

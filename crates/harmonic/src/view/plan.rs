@@ -3,7 +3,7 @@
 mod deployment;
 mod explanation;
 mod memory_table;
-mod setup;
+mod tuned;
 
 pub use deployment::title;
 pub use explanation::{SlotCosts, explanation};
@@ -18,8 +18,8 @@ use super::table::table;
 
 /// Agents by tier, engines, memory, curves, and what did not go as asked.
 pub fn text(plan: &Plan) -> String {
-    let setups = plan.setups.iter().map(|setup| format!("\n{}", setup::line(setup)));
-    let sums = format!("{}\n{}{}", memory(plan), curves(plan), setups.collect::<String>());
+    let tuned = plan.tuned.iter().map(|config| format!("\n{}", tuned::line(config)));
+    let sums = format!("{}\n{}{}", memory(plan), curves(plan), tuned.collect::<String>());
     let mut parts = vec![deployment::deployment(plan), engines(plan), sums];
     parts.extend(shortfalls(plan));
     parts.join("\n\n")

@@ -12,7 +12,7 @@ use harmonic_types::{
 };
 
 use super::curve_text;
-use super::setup::layouts;
+use super::tuned::layouts;
 use crate::view::lines::{labelled, together};
 
 /// What the slots of a plan cost, without what is kept for parked sequences and conversations.

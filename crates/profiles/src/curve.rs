@@ -1,13 +1,9 @@
-//! Throughput curves: the paper's, stored here once, and those that were measured on this machine.
+//! Throughput curves that were measured on this machine.
 //!
 //! Invariants: a curve's levels ascend, each once, with finite throughput above zero; a file that
 //! holds anything else is skipped and reported, and the others count.
 //!
 //! Does not do: choose among curves (the planner does), or measure one.
-
-mod paper;
-
-pub use paper::{paper_curves, published};
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +12,7 @@ use harmonic_types::Curve;
 use serde::Serialize;
 
 use crate::documents;
-use crate::error::HardwareError;
+use crate::error::ProfileError;
 
 /// The schema of a curve file.
 pub const SCHEMA: &str = "harmonic.curve/1";
@@ -27,7 +23,7 @@ pub const SCHEMA: &str = "harmonic.curve/1";
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn stored(folder: &Path) -> Result<Folder<Curve>, HardwareError> {
+pub fn stored(folder: &Path) -> Result<Folder<Curve>, ProfileError> {
     documents::stored(folder, parse, |curve| &curve.key)
 }
 
@@ -44,9 +40,9 @@ struct Document<'a> {
 ///
 /// # Errors
 /// When it cannot be written, or is none that could be read again.
-pub fn save(folder: &Path, curve: &Curve) -> Result<PathBuf, HardwareError> {
+pub fn save(folder: &Path, curve: &Curve) -> Result<PathBuf, ProfileError> {
     let name = documents::file_name(&curve.key);
-    check(curve).map_err(|reason| HardwareError::NotACurve { path: folder.join(&name), reason })?;
+    check(curve).map_err(|reason| ProfileError::NotACurve { path: folder.join(&name), reason })?;
     documents::store(folder, &name, &Document { schema: SCHEMA, curve })
 }
 

@@ -1,6 +1,7 @@
 use harmonic_types::Provenance;
 
 use super::*;
+use crate::{paper_curves, published};
 
 const FILE: &str = r#"{
   "schema": "harmonic.curve/1",

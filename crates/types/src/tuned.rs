@@ -30,7 +30,7 @@ pub struct Threads {
 /// What a comparison varied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SetupAxis {
+pub enum TuneAxis {
     /// The weight format.
     Formats,
     /// The layout of the KV cache.
@@ -41,9 +41,9 @@ pub enum SetupAxis {
 
 /// Settings that were measured in turns, and which was kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SetupComparison {
+pub struct TuneComparison {
     /// What was varied.
-    pub axis: SetupAxis,
+    pub axis: TuneAxis,
     /// Sequences in flight.
     pub parallel: u32,
     /// Place in `candidates` of what was in use before.
@@ -51,12 +51,12 @@ pub struct SetupComparison {
     /// Place of what was kept.
     pub chosen: usize,
     /// All of them, in the order they were tried.
-    pub candidates: Vec<SetupCandidate>,
+    pub candidates: Vec<TuneCandidate>,
 }
 
 /// One of the settings that were compared, and what came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SetupCandidate {
+pub struct TuneCandidate {
     /// Weight format.
     pub format: String,
     /// sha256 of the model file; `None` where there is none.
@@ -71,7 +71,7 @@ pub struct SetupCandidate {
     pub threads: u32,
     /// Worker threads of the HTTP server.
     pub http_threads: u32,
-    /// Output tokens per second at the setup's parallelism; `None` where nothing was measured.
+    /// Output tokens per second at the tuned config's parallelism; `None` where nothing was measured.
     pub tok_s: Option<Interval>,
     /// Why it was not measured or must not be taken; `None` where it was a candidate to the end.
     pub reason: Option<String>,
@@ -79,7 +79,7 @@ pub struct SetupCandidate {
 
 /// The settings that a plan takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MeasuredSetup {
+pub struct TunedConfig {
     /// `harmonic.setup/1`.
     pub schema: String,
     /// What it is valid for; `digest` and `format` are those of the weights that were chosen.
@@ -91,12 +91,12 @@ pub struct MeasuredSetup {
     /// Threads that were the fastest; `None` where they were not compared.
     pub threads: Option<Threads>,
     /// What it rests on: the latest comparison of each kind.
-    pub comparisons: Vec<SetupComparison>,
+    pub comparisons: Vec<TuneComparison>,
     /// Always measured: kept so that the document says it.
     pub provenance: Provenance,
 }
 
-impl MeasuredSetup {
+impl TunedConfig {
     /// The schema this build writes.
     pub const SCHEMA: &'static str = "harmonic.setup/1";
 }

@@ -3,12 +3,11 @@
 //! They are what the paper prints, anomalies included (`research/hardware.md` §2 lists them): of
 //! most models only the peak, and of `qwen3:14b` an approximate one.
 
+use harmonic_hardware::profile::{DGX_SPARK, Profile, RYZEN_AI_MAX_395};
 use harmonic_types::{
     BenchRun, Curve, CurveKey, CurvePoint, Interval, LevelResult, Provenance, ProvenanceMap,
     Series, TokensPerSecond, TokensPerWatt, Verdict, Workload,
 };
-
-use crate::profile::{DGX_SPARK, Profile, RYZEN_AI_MAX_395};
 
 /// The model that was measured at every level.
 const FULL: &str = "qwen3:4b";

@@ -1,34 +1,32 @@
 //! Compared settings as text.
 
-use harmonic_types::{
-    Interval, KvLayout, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison,
-};
+use harmonic_types::{Interval, KvLayout, TuneAxis, TuneCandidate, TuneComparison, TunedConfig};
 
 use super::lines::{labelled, listed};
 use super::table::table;
 
 /// The comparisons of `axes`, each with what was kept; for every model.
-pub fn text(setups: &[MeasuredSetup], axes: &[SetupAxis]) -> String {
-    let parts = setups.iter().flat_map(|setup| {
-        let compared = setup.comparisons.iter().filter(|made| axes.contains(&made.axis));
-        compared.map(|comparison| one(setup, comparison))
+pub fn text(configs: &[TunedConfig], axes: &[TuneAxis]) -> String {
+    let parts = configs.iter().flat_map(|config| {
+        let compared = config.comparisons.iter().filter(|made| axes.contains(&made.axis));
+        compared.map(|comparison| one(config, comparison))
     });
     let mut parts: Vec<String> = parts.collect();
     parts.push("The next plan takes what was kept (`harmonic plan` says so).".to_owned());
     parts.join("\n\n")
 }
 
-fn one(setup: &MeasuredSetup, comparison: &SetupComparison) -> String {
-    let SetupComparison { axis, parallel, candidates, .. } = comparison;
+fn one(config: &TunedConfig, comparison: &TuneComparison) -> String {
+    let TuneComparison { axis, parallel, candidates, .. } = comparison;
     let what = match axis {
-        SetupAxis::Formats => "weight formats",
-        SetupAxis::Layouts => "layouts of the KV cache",
-        SetupAxis::Threads => "threads",
+        TuneAxis::Formats => "weight formats",
+        TuneAxis::Layouts => "layouts of the KV cache",
+        TuneAxis::Threads => "threads",
     };
-    let mut lines = vec![format!("{}: {what} at {parallel}x", setup.key.model)];
+    let mut lines = vec![format!("{}: {what} at {parallel}x", config.key.model)];
     lines.push(match axis {
-        SetupAxis::Formats => formats(comparison),
-        SetupAxis::Layouts | SetupAxis::Threads => settings(comparison),
+        TuneAxis::Formats => formats(comparison),
+        TuneAxis::Layouts | TuneAxis::Threads => settings(comparison),
     });
     let reasons = candidates.iter().filter_map(|candidate| {
         Some(listed(&format!("{}: {}", setting(*axis, candidate), candidate.reason.as_ref()?)))
@@ -38,8 +36,8 @@ fn one(setup: &MeasuredSetup, comparison: &SetupComparison) -> String {
     lines.join("\n")
 }
 
-fn formats(comparison: &SetupComparison) -> String {
-    let row = |(index, candidate): (usize, &SetupCandidate)| {
+fn formats(comparison: &TuneComparison) -> String {
+    let row = |(index, candidate): (usize, &TuneCandidate)| {
         let nats = candidate.divergence.map(|divergence| divergence.nats_per_token);
         [
             setting(comparison.axis, candidate),
@@ -54,8 +52,8 @@ fn formats(comparison: &SetupComparison) -> String {
     table(["format", "weights", "KL nats/token", "tok/s", "± 95%", ""], &[1, 2, 3, 4], rows)
 }
 
-fn settings(comparison: &SetupComparison) -> String {
-    let row = |(index, candidate): (usize, &SetupCandidate)| {
+fn settings(comparison: &TuneComparison) -> String {
+    let row = |(index, candidate): (usize, &TuneCandidate)| {
         [
             setting(comparison.axis, candidate),
             mean(candidate.tok_s),
@@ -68,11 +66,11 @@ fn settings(comparison: &SetupComparison) -> String {
 }
 
 /// What of a candidate is compared.
-pub fn setting(axis: SetupAxis, candidate: &SetupCandidate) -> String {
+pub fn setting(axis: TuneAxis, candidate: &TuneCandidate) -> String {
     match axis {
-        SetupAxis::Formats => candidate.format.clone(),
-        SetupAxis::Layouts => layout(candidate.kv_layout).to_owned(),
-        SetupAxis::Threads => {
+        TuneAxis::Formats => candidate.format.clone(),
+        TuneAxis::Layouts => layout(candidate.kv_layout).to_owned(),
+        TuneAxis::Threads => {
             format!("{} for the engine, {} for HTTP", candidate.threads, candidate.http_threads)
         }
     }
@@ -86,7 +84,7 @@ pub fn layout(layout: KvLayout) -> &'static str {
     }
 }
 
-fn mark(comparison: &SetupComparison, index: usize) -> String {
+fn mark(comparison: &TuneComparison, index: usize) -> String {
     let kept = if index == comparison.chosen { "◆ kept" } else { "" };
     let used = if index == comparison.present { "in use before" } else { "" };
     [kept, used].into_iter().filter(|mark| !mark.is_empty()).collect::<Vec<_>>().join(", ")
@@ -102,8 +100,8 @@ fn half_width(tok_s: Option<Interval>) -> String {
 }
 
 /// Why this one.
-fn kept(comparison: &SetupComparison) -> String {
-    let SetupComparison { axis, present, chosen, candidates, .. } = comparison;
+fn kept(comparison: &TuneComparison) -> String {
+    let TuneComparison { axis, present, chosen, candidates, .. } = comparison;
     let name = |index: usize| {
         candidates.get(index).map(|candidate| setting(*axis, candidate)).unwrap_or_default()
     };
@@ -129,8 +127,8 @@ mod tests {
         mb: u64,
         nats: Option<f64>,
         rate: Option<[f64; 2]>,
-    ) -> SetupCandidate {
-        SetupCandidate {
+    ) -> TuneCandidate {
+        TuneCandidate {
             format: format.to_owned(),
             digest: None,
             weights_bytes: Bytes(mb * 1_000_000),
@@ -147,9 +145,9 @@ mod tests {
         }
     }
 
-    fn setup(comparisons: Vec<SetupComparison>) -> MeasuredSetup {
-        MeasuredSetup {
-            schema: MeasuredSetup::SCHEMA.to_owned(),
+    fn config(comparisons: Vec<TuneComparison>) -> TunedConfig {
+        TunedConfig {
+            schema: TunedConfig::SCHEMA.to_owned(),
             key: CurveKey {
                 machine: "a machine".to_owned(),
                 model: "smollm2:135m".to_owned(),
@@ -173,8 +171,8 @@ mod tests {
         far.reason = Some("KL divergence is not below 0.01".to_owned());
         let mut large = candidate("F16", 269, None, None);
         large.reason = Some("the memory budget would give an agent less".to_owned());
-        let formats = SetupComparison {
-            axis: SetupAxis::Formats,
+        let formats = TuneComparison {
+            axis: TuneAxis::Formats,
             parallel: 32,
             present: 0,
             chosen: 2,
@@ -185,21 +183,21 @@ mod tests {
                 far,
             ],
         };
-        let layouts = SetupComparison {
-            axis: SetupAxis::Layouts,
+        let layouts = TuneComparison {
+            axis: TuneAxis::Layouts,
             parallel: 32,
             present: 0,
             chosen: 0,
             candidates: vec![
                 candidate("BF16", 269, None, Some([688.0, 30.2])),
-                SetupCandidate {
+                TuneCandidate {
                     kv_layout: KvLayout::Unified,
                     ..candidate("BF16", 269, None, Some([650.0, 20.0]))
                 },
             ],
         };
-        let setups = [setup(vec![formats, layouts])];
-        let shown = text(&setups, &[SetupAxis::Formats, SetupAxis::Layouts]);
+        let configs = [config(vec![formats, layouts])];
+        let shown = text(&configs, &[TuneAxis::Formats, TuneAxis::Layouts]);
         insta::assert_snapshot!(shown, @"
         smollm2:135m: weight formats at 32x
          format   weights  KL nats/token  tok/s  ± 95%
@@ -221,6 +219,6 @@ mod tests {
 
         The next plan takes what was kept (`harmonic plan` says so).
         ");
-        assert!(!text(&setups, &[SetupAxis::Layouts]).contains("Q4_0"), "not asked for");
+        assert!(!text(&configs, &[TuneAxis::Layouts]).contains("Q4_0"), "not asked for");
     }
 }

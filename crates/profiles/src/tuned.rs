@@ -1,6 +1,6 @@
-//! Measured setups, stored beside the curves: one file for each machine, model and engine build.
+//! Tuned configs, stored beside the curves: one file for each machine, model and engine build.
 //!
-//! Invariants: a file is written whole or not at all; one that holds anything but a setup is
+//! Invariants: a file is written whole or not at all; one that holds anything but a tuned config is
 //! skipped and reported, and the others count.
 //!
 //! Does not do: choose (the planner does), or measure.
@@ -8,43 +8,43 @@
 use std::path::Path;
 
 use harmonic_fsutil::{Folder, WriteOptions};
-use harmonic_types::{CurveKey, MeasuredSetup};
+use harmonic_types::{CurveKey, TunedConfig};
 
 use crate::documents;
-use crate::error::HardwareError;
+use crate::error::ProfileError;
 
-/// The setups in the `.json` files of `folder`; none where there is no such folder. Those that
+/// The tuned configs in the `.json` files of `folder`; none where there is no such folder. Those that
 /// [`update`] named come last, so that of several of one key the last is the latest; the others are
 /// in the order of their names.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn stored(folder: &Path) -> Result<Folder<MeasuredSetup>, HardwareError> {
-    documents::stored(folder, parse, |setup| &setup.key)
+pub fn stored(folder: &Path) -> Result<Folder<TunedConfig>, ProfileError> {
+    documents::stored(folder, parse, |config| &config.key)
 }
 
-/// A setup from the text of its file.
-fn parse(text: &str) -> Result<MeasuredSetup, String> {
+/// A tuned config from the text of its file.
+fn parse(text: &str) -> Result<TunedConfig, String> {
     let document: serde_json::Value =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if document["schema"] != MeasuredSetup::SCHEMA {
-        let expected = MeasuredSetup::SCHEMA;
+    if document["schema"] != TunedConfig::SCHEMA {
+        let expected = TunedConfig::SCHEMA;
         return Err(format!("its schema is {}, not \"{expected}\"", document["schema"]));
     }
-    let setup: MeasuredSetup =
+    let config: TunedConfig =
         serde_json::from_value(document).map_err(|error| error.to_string())?;
-    if setup.parallel == 0 {
+    if config.parallel == 0 {
         return Err("it was measured with 0 sequences in flight".to_owned());
     }
-    if let Some(threads) = setup.threads
+    if let Some(threads) = config.threads
         && (threads.engine == 0 || threads.http == 0)
     {
         return Err("it has 0 threads".to_owned());
     }
-    Ok(setup)
+    Ok(config)
 }
 
-/// Changes the setup of `key` in `folder`: `change` gets what is stored now, where that can be read,
+/// Changes the tuned config of `key` in `folder`: `change` gets what is stored now, where that can be read,
 /// and nobody else changes it meanwhile. Returns what is stored then.
 ///
 /// # Errors
@@ -52,13 +52,13 @@ fn parse(text: &str) -> Result<MeasuredSetup, String> {
 pub fn update(
     folder: &Path,
     key: &CurveKey,
-    change: impl FnOnce(Option<MeasuredSetup>) -> MeasuredSetup,
-) -> Result<MeasuredSetup, HardwareError> {
+    change: impl FnOnce(Option<TunedConfig>) -> TunedConfig,
+) -> Result<TunedConfig, ProfileError> {
     let path = folder.join(documents::file_name(key));
     harmonic_fsutil::update(&path, WriteOptions::DOCUMENT, |bytes| {
         let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let setup = change(text.and_then(|text| parse(text).ok()));
-        Ok((Some(documents::text(&path, &setup)?), setup))
+        let config = change(text.and_then(|text| parse(text).ok()));
+        Ok((Some(documents::text(&path, &config)?), config))
     })
 }
 
@@ -67,16 +67,16 @@ mod tests {
     use std::fs;
 
     use harmonic_types::{
-        Bytes, Divergence, Interval, KvLayout, Provenance, SetupAxis, SetupCandidate,
-        SetupComparison, Threads,
+        Bytes, Divergence, Interval, KvLayout, Provenance, Threads, TuneAxis, TuneCandidate,
+        TuneComparison,
     };
 
     use super::*;
 
-    fn setup() -> MeasuredSetup {
+    fn config() -> TunedConfig {
         let interval = Interval { mean: 698.5, ci95_low: Some(680.0), ci95_high: Some(717.0) };
-        MeasuredSetup {
-            schema: MeasuredSetup::SCHEMA.to_owned(),
+        TunedConfig {
+            schema: TunedConfig::SCHEMA.to_owned(),
             key: CurveKey {
                 machine: "AMD EPYC 9R45".to_owned(),
                 model: "smollm2:135m".to_owned(),
@@ -88,12 +88,12 @@ mod tests {
             parallel: 32,
             kv_layout: Some(KvLayout::Streams),
             threads: Some(Threads { engine: 2, http: 1 }),
-            comparisons: vec![SetupComparison {
-                axis: SetupAxis::Formats,
+            comparisons: vec![TuneComparison {
+                axis: TuneAxis::Formats,
                 parallel: 32,
                 present: 0,
                 chosen: 0,
-                candidates: vec![SetupCandidate {
+                candidates: vec![TuneCandidate {
                     format: "BF16".to_owned(),
                     digest: Some("b179".to_owned()),
                     weights_bytes: Bytes(269_060_544),
@@ -109,39 +109,39 @@ mod tests {
         }
     }
 
-    fn store(folder: &Path, setup: &MeasuredSetup) -> Result<MeasuredSetup, HardwareError> {
-        update(folder, &setup.key, |_| setup.clone())
+    fn store(folder: &Path, config: &TunedConfig) -> Result<TunedConfig, ProfileError> {
+        update(folder, &config.key, |_| config.clone())
     }
 
     #[test]
-    fn a_setup_comes_back_as_it_was_stored_and_the_next_takes_its_place() {
+    fn a_config_comes_back_as_it_was_stored_and_the_next_takes_its_place() {
         let home = tempfile::tempdir().unwrap();
-        let folder = home.path().join("setups");
+        let folder = home.path().join("tuned");
         assert_eq!(stored(&folder).unwrap(), Folder::default());
-        store(&folder, &setup()).unwrap();
+        store(&folder, &config()).unwrap();
         assert!(folder.join("AMD%20EPYC%209R45_smollm2%3A135m_llama.cpp%2F0.1.161.json").exists());
-        assert_eq!(stored(&folder).unwrap().documents, [setup()]);
-        let mut later = setup();
+        assert_eq!(stored(&folder).unwrap().documents, [config()]);
+        let mut later = config();
         later.key.digest = Some("ffff".to_owned());
         store(&folder, &later).unwrap();
         assert_eq!(stored(&folder).unwrap().documents, [later]);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "the setup and its lock");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "the config and its lock");
     }
 
     #[test]
-    fn a_file_that_is_no_setup_is_skipped_and_named_with_its_fault() {
+    fn a_file_that_is_no_config_is_skipped_and_named_with_its_fault() {
         let refused = |text: String| {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join("bad.json"), text).unwrap();
-            store(folder.path(), &setup()).unwrap();
+            store(folder.path(), &config()).unwrap();
             let found = stored(folder.path()).unwrap();
-            assert_eq!(found.documents, [setup()]);
+            assert_eq!(found.documents, [config()]);
             let [skipped] = &found.skipped[..] else { panic!("{:?}", found.skipped) };
             assert!(skipped.path.ends_with("bad.json"), "{skipped:?}");
             skipped.reason.clone()
         };
         assert!(refused("{}".to_owned()).contains("its schema is null, not \"harmonic.setup/1\""));
-        let mut none = serde_json::to_value(setup()).unwrap();
+        let mut none = serde_json::to_value(config()).unwrap();
         none["threads"]["engine"] = 0.into();
         assert!(refused(none.to_string()).contains("it has 0 threads"));
         none["parallel"] = 0.into();
@@ -153,7 +153,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = store(&file, &setup()).unwrap_err().to_string();
+        let error = store(&file, &config()).unwrap_err().to_string();
         assert!(error.starts_with("cannot make the folder") && error.contains("file"), "{error}");
     }
 }

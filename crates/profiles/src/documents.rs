@@ -7,7 +7,7 @@ use harmonic_fsutil::{Folder, WriteOptions, read_folder, replace};
 use harmonic_types::CurveKey;
 use serde::Serialize;
 
-use crate::error::HardwareError;
+use crate::error::ProfileError;
 
 /// The documents in the `.json` files of `folder`. Those under the name that [`file_name`] gives
 /// them come last: of several that fit a reader takes the last, and a file of another name (an
@@ -19,7 +19,7 @@ pub(crate) fn stored<T>(
     folder: &Path,
     parse: fn(&str) -> Result<T, String>,
     key: fn(&T) -> &CurveKey,
-) -> Result<Folder<T>, HardwareError> {
+) -> Result<Folder<T>, ProfileError> {
     let found = read_folder(folder, "json", |path, text| {
         let document = parse(text)?;
         let named = path.file_name().is_some_and(|name| *name == *file_name(key(&document)));
@@ -40,15 +40,15 @@ pub(crate) fn store(
     folder: &Path,
     name: &str,
     document: &impl Serialize,
-) -> Result<PathBuf, HardwareError> {
+) -> Result<PathBuf, ProfileError> {
     let path = folder.join(name);
     replace(&path, &text(&path, document)?, WriteOptions::DOCUMENT)?;
     Ok(path)
 }
 
 /// `document` as it is written to `path`.
-pub(crate) fn text(path: &Path, document: &impl Serialize) -> Result<Vec<u8>, HardwareError> {
-    serde_json::to_vec_pretty(document).map_err(|error| HardwareError::Unwritable {
+pub(crate) fn text(path: &Path, document: &impl Serialize) -> Result<Vec<u8>, ProfileError> {
+    serde_json::to_vec_pretty(document).map_err(|error| ProfileError::Unwritable {
         path: path.to_owned(),
         source: Error::other(error),
     })

@@ -1,16 +1,16 @@
-//! What a plan took from measured setups, and why an engine has its layout.
+//! What a plan took from tuned configs, and why an engine has its layout.
 
 use std::collections::BTreeMap;
 
 use harmonic_planner::{LayoutCosts, PlannedModel, layout_costs};
-use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanSetup};
+use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanTuned};
 
 use crate::view::lines::labelled;
-use crate::view::setup::layout;
+use crate::view::tuned::layout;
 
 /// One line: what was measured to be fastest for a model.
-pub fn line(setup: &PlanSetup) -> String {
-    let PlanSetup { model, key, parallel, kv_layout, threads } = setup;
+pub fn line(config: &PlanTuned) -> String {
+    let PlanTuned { model, key, parallel, kv_layout, threads } = config;
     let mut parts: Vec<String> = key.format.iter().cloned().collect();
     parts.extend(kv_layout.map(|kv_layout| layout(kv_layout).to_owned()));
     parts.extend(threads.map(|threads| {
@@ -27,9 +27,9 @@ pub fn line(setup: &PlanSetup) -> String {
 /// Why each engine has its layout, and what that costs; a line for each, and one more where none was
 /// measured.
 pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
-    let setup = |engine: &EnginePlan| {
-        let mut known = plan.setups.iter().filter(|setup| setup.kv_layout.is_some());
-        known.find(|setup| setup.model == engine.model)
+    let config = |engine: &EnginePlan| {
+        let mut known = plan.tuned.iter().filter(|config| config.kv_layout.is_some());
+        known.find(|config| config.model == engine.model)
     };
     let costs = |engine: &EnginePlan| layout_costs(plan, engine, models.get(&engine.model)?);
     let mut lines: Vec<String> = plan
@@ -38,7 +38,7 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
         .map(|engine| {
             let has = engine.kv_layout;
             let mut parts = vec![format!("{}: {}", engine.id, layout(has))];
-            parts.extend(setup(engine).map(|PlanSetup { kv_layout, parallel, .. }| {
+            parts.extend(config(engine).map(|PlanTuned { kv_layout, parallel, .. }| {
                 match kv_layout.filter(|faster| *faster != has) {
                     None => format!("measured to be the faster at {parallel}x"),
                     Some(faster) => {
@@ -52,7 +52,7 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
         })
         .collect();
     let exact = plan.budget == BudgetRule::Exact;
-    if exact && plan.engines.iter().any(|engine| setup(engine).is_none()) {
+    if exact && plan.engines.iter().any(|engine| config(engine).is_none()) {
         let text = "streams wherever they fit the budget; `harmonic bench --layouts` measures both";
         lines.push(labelled("layout", text));
     }
