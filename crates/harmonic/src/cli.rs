@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use harmonic_export::ExportKind;
 use harmonic_models::{Source, WeightFormat};
 use harmonic_types::{BudgetRule, Sharing};
 
@@ -277,6 +278,16 @@ pub enum EmitArg {
     LlamaServer,
     /// Units of the user for either
     Systemd,
+}
+
+impl From<EmitArg> for ExportKind {
+    fn from(arg: EmitArg) -> Self {
+        match arg {
+            EmitArg::Ollama => Self::Ollama,
+            EmitArg::LlamaServer => Self::LlamaServer,
+            EmitArg::Systemd => Self::Systemd,
+        }
+    }
 }
 
 /// Kind of the engines.

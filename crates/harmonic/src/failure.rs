@@ -4,6 +4,7 @@ use std::fmt;
 
 use harmonic_api::ClientError;
 use harmonic_bench::BenchError;
+use harmonic_export::ExportError;
 
 /// What went wrong and what to do.
 #[derive(Debug)]
@@ -33,14 +34,18 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// The remedy, where it is not in the message already.
-pub fn hint(error: &anyhow::Error) -> Option<&str> {
+pub fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(failure) = cause.downcast_ref::<Failure>() {
-            return Some(failure.hint.as_str());
+            return Some(failure.hint.clone());
         }
         if let Some(ClientError::Status { status: 401, .. }) = cause.downcast_ref() {
-            return Some("HARMONIC_API_KEY is what our commands send: set it to one of its keys");
+            let hint = "HARMONIC_API_KEY is what our commands send: set it to one of its keys";
+            return Some(hint.to_owned());
         }
-        cause.downcast_ref::<BenchError>().and_then(BenchError::hint)
+        if let Some(error) = cause.downcast_ref::<ExportError>() {
+            return error.hint();
+        }
+        cause.downcast_ref::<BenchError>().and_then(BenchError::hint).map(str::to_owned)
     })
 }

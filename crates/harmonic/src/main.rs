@@ -15,7 +15,6 @@ mod descriptors;
 mod detached;
 mod door;
 mod early;
-mod emit;
 mod engines;
 mod exit;
 mod failure;

@@ -7,7 +7,7 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("laws", &["types"]),
@@ -17,6 +17,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
     ("models", &["types", "fsutil"]),
     ("profiles", &["types", "fsutil", "hardware"]),
     ("planner", &["types", "laws"]),
+    ("export", &["types"]),
     ("sched", &["types"]),
     ("api", &["types"]),
     ("engine", &["types", "laws", "sched", "api"]),
@@ -31,7 +32,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
 const BINARY: &str = "harmonic";
 
 /// Library → the one crate that may use it outside of tests.
-const ONLY_IN: [(&str, &str); 7] = [
+const ONLY_IN: [(&str, &str); 8] = [
     ("llama-cpp-2", "harmonic-llama"),
     ("llama-cpp-sys-2", "harmonic-llama"),
     ("llguidance", "harmonic-engine"),
@@ -39,6 +40,7 @@ const ONLY_IN: [(&str, &str); 7] = [
     ("clap", BINARY),
     ("maud", "harmonic-report"),
     ("resvg", "harmonic-report"),
+    ("shlex", "harmonic-export"),
 ];
 
 /// Lines of a source file before its tests.

@@ -1,7 +1,9 @@
 //! `harmonic plan`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use harmonic_export::ExportedFile;
 use harmonic_hardware::profile;
 use harmonic_planner::{PlanOptions, PlannedModel, memory_table, same_slots};
 use harmonic_types::{Hardware, Sharing, StackSpec};
@@ -12,7 +14,7 @@ use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::settings::Settings;
 use crate::view::plan::SlotCosts;
-use crate::{emit, team, view};
+use crate::{team, view};
 
 /// Numbers of slots in the paper's §5.3.
 const TABLE_SLOTS: [u32; 3] = [8, 12, 16];
@@ -30,7 +32,7 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
     }
     let plan = team::plan_with(&hardware, &stack, &models, &options, settings, printer)?;
     if let Some(kind) = args.emit {
-        return emit::deliver(&plan, kind, args.out.as_deref(), printer);
+        return export(&harmonic_export::files(&plan, kind.into())?, args.out.as_deref(), printer);
     }
     if args.json {
         printer.json(&plan)?;
@@ -51,6 +53,22 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         printer.heading("Ledger")?;
         printer.data(&view::plan::explanation(&plan, &hardware, &models, costs))?;
     }
+    Ok(Exit::Ok)
+}
+
+/// Writes `files` into `folder`, or shows them where there is none.
+fn export(
+    files: &[ExportedFile],
+    folder: Option<&Path>,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let Some(folder) = folder else {
+        let shown = files.iter().map(|file| format!("==> {} <==\n{}", file.name, file.text));
+        printer.data(shown.collect::<Vec<_>>().join("\n").trim_end())?;
+        return Ok(Exit::Ok);
+    };
+    harmonic_export::write(files, folder)?;
+    printer.say(&format!("wrote {} files to {}", files.len(), folder.display()));
     Ok(Exit::Ok)
 }
 

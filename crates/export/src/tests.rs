@@ -10,7 +10,6 @@ use self::modelfile::Modelfile;
 use super::*;
 
 mod modelfile;
-mod shell;
 
 /// The stack `standard` on the DGX Spark, with its models here or not.
 fn plan(sharing: Sharing, are_here: bool) -> Plan {
@@ -28,11 +27,11 @@ fn plan(sharing: Sharing, are_here: bool) -> Plan {
     harmonic_planner::plan(&hardware, &stack, &models, &options, &[]).unwrap()
 }
 
-fn named(files: &[EmittedFile]) -> BTreeMap<&str, &str> {
+fn named(files: &[ExportedFile]) -> BTreeMap<&str, &str> {
     files.iter().map(|file| (file.name.as_str(), file.text.as_str())).collect()
 }
 
-fn environments(files: &[EmittedFile]) -> Vec<BTreeMap<&str, &str>> {
+fn environments(files: &[ExportedFile]) -> Vec<BTreeMap<&str, &str>> {
     let texts = files.iter().filter(|file| file.name.starts_with("ollama-")).map(|file| &file.text);
     texts
         .map(|text| {
@@ -46,7 +45,7 @@ fn environments(files: &[EmittedFile]) -> Vec<BTreeMap<&str, &str>> {
 fn each_agent_has_a_modelfile_that_parses_to_what_was_planned() {
     for sharing in [Sharing::Shared, Sharing::Isolated] {
         let plan = plan(sharing, false);
-        let files = files(&plan, EmitArg::Ollama).unwrap();
+        let files = files(&plan, ExportKind::Ollama).unwrap();
         let files = named(&files);
         for agent in &plan.agents {
             let text = files[format!("{}.Modelfile", agent.name).as_str()];
@@ -64,7 +63,7 @@ fn each_agent_has_a_modelfile_that_parses_to_what_was_planned() {
 #[test]
 fn agents_on_one_base_and_server_have_one_context() {
     let plan = plan(Sharing::Shared, false);
-    let files = files(&plan, EmitArg::Ollama).unwrap();
+    let files = files(&plan, ExportKind::Ollama).unwrap();
     let files = named(&files);
     let mut contexts: BTreeMap<(&str, u32), BTreeSet<String>> = BTreeMap::new();
     for agent in &plan.agents {
@@ -78,7 +77,7 @@ fn agents_on_one_base_and_server_have_one_context() {
 #[test]
 fn there_is_a_server_for_each_number_of_slots() {
     let plan = plan(Sharing::Shared, false);
-    let files = files(&plan, EmitArg::Ollama).unwrap();
+    let files = files(&plan, ExportKind::Ollama).unwrap();
     let planned: BTreeSet<String> =
         plan.agents.iter().map(|agent| agent.slots.to_string()).collect();
     assert!(planned.len() > 1, "{planned:?}");
@@ -94,13 +93,13 @@ fn there_is_a_server_for_each_number_of_slots() {
 #[test]
 fn isolated_agents_have_a_server_each() {
     let plan = plan(Sharing::Isolated, false);
-    let files = files(&plan, EmitArg::Ollama).unwrap();
+    let files = files(&plan, ExportKind::Ollama).unwrap();
     assert_eq!(environments(&files).len(), plan.agents.len());
 }
 
 #[test]
 fn every_server_of_the_scripts_has_its_file() {
-    let files = files(&plan(Sharing::Shared, false), EmitArg::Ollama).unwrap();
+    let files = files(&plan(Sharing::Shared, false), ExportKind::Ollama).unwrap();
     let files = named(&files);
     let words = |script: &str| files[script].split_whitespace().map(str::to_owned);
     let sourced = words("serve.sh")
@@ -133,17 +132,25 @@ fn flags_of_llama_cpp() -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
+/// The words of `command`, none of which holds a line break, as a real shell reads them.
+fn words_of_a_shell(command: &str) -> Vec<String> {
+    let read =
+        Command::new("sh").arg("-c").arg(format!("printf '%s\\n' {command}")).output().unwrap();
+    assert!(read.status.success(), "{command}");
+    String::from_utf8(read.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn llama_server_commands_have_known_flags_and_the_planned_cache() {
     let known = flags_of_llama_cpp();
     assert!(known.contains("--kv-unified") && !known.contains("--slots-each"));
     let plan = plan(Sharing::Shared, true);
-    let files = files(&plan, EmitArg::LlamaServer).unwrap();
+    let files = files(&plan, ExportKind::LlamaServer).unwrap();
     let mut ports = BTreeSet::new();
     for engine in &plan.engines {
         let script = named(&files)[format!("llama-{}.sh", engine.id).as_str()];
         let command = script.lines().last().unwrap().strip_prefix("exec llama-server ").unwrap();
-        let words = shell::words(command).unwrap();
+        let words = words_of_a_shell(command);
         let flags = words.iter().filter(|word| word.starts_with('-'));
         for flag in flags {
             assert!(known.contains(flag), "llama-server has no {flag}");
@@ -170,7 +177,7 @@ fn llama_server_commands_have_known_flags_and_the_planned_cache() {
 fn units_pass_systemds_own_check() {
     for sharing in [Sharing::Shared, Sharing::Isolated] {
         let plan = plan(sharing, true);
-        let files = files(&plan, EmitArg::Systemd).unwrap();
+        let files = files(&plan, ExportKind::Systemd).unwrap();
         let folder = tempfile::tempdir().unwrap();
         write(&files, folder.path()).unwrap();
         let units: Vec<&str> = files
@@ -200,7 +207,7 @@ fn units_pass_systemds_own_check() {
 
 #[test]
 fn the_two_ways_of_units_exclude_each_other() {
-    let files = files(&plan(Sharing::Shared, true), EmitArg::Systemd).unwrap();
+    let files = files(&plan(Sharing::Shared, true), ExportKind::Systemd).unwrap();
     let ollama: BTreeSet<&str> = files
         .iter()
         .map(|file| file.name.as_str())
@@ -215,9 +222,9 @@ fn the_two_ways_of_units_exclude_each_other() {
 #[test]
 fn without_the_models_ollama_pulls_and_llama_server_is_refused() {
     let plan = plan(Sharing::Shared, false);
-    let refused = files(&plan, EmitArg::LlamaServer).unwrap_err().to_string();
+    let refused = files(&plan, ExportKind::LlamaServer).unwrap_err().to_string();
     assert!(refused.contains("the model qwen3:4b is not here"), "{refused}");
-    let units = files(&plan, EmitArg::Systemd).unwrap();
+    let units = files(&plan, ExportKind::Systemd).unwrap();
     assert!(!units.iter().any(|file| file.name.starts_with("harmonic-llama-")));
     assert!(named(&units)["README.md"].contains("no units for llama-server"), "{units:?}");
 }
@@ -226,14 +233,14 @@ fn without_the_models_ollama_pulls_and_llama_server_is_refused() {
 fn a_prompt_that_a_modelfile_cannot_hold_is_refused() {
     let mut plan = plan(Sharing::Shared, false);
     plan.agents[0].spec.system = "Say \"\"\" often.".to_owned();
-    let refused = files(&plan, EmitArg::Ollama).unwrap_err().to_string();
+    let refused = files(&plan, ExportKind::Ollama).unwrap_err().to_string();
     assert!(refused.contains("the prompt of executive"), "{refused}");
 }
 
 #[test]
 fn a_file_that_differs_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
-    let mut files = files(&plan(Sharing::Shared, false), EmitArg::Ollama).unwrap();
+    let mut files = files(&plan(Sharing::Shared, false), ExportKind::Ollama).unwrap();
     write(&files, folder.path()).unwrap();
     write(&files, folder.path()).unwrap();
     files[0].text.push('x');

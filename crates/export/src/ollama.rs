@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use harmonic_types::{AgentPlan, Bytes, EnginePlan, KvType, Plan, Sharing, Tokens};
 
-use super::{EmittedFile, names, port, skipped};
-use crate::failure::Failure;
+use super::{ExportedFile, names, port, skipped};
+use crate::error::ExportError;
 
 /// After Ollama's own, 11434, where another one may run.
 const FIRST_PORT: u16 = 11435;
@@ -29,7 +29,7 @@ pub(super) struct Server<'a> {
 }
 
 /// The servers that the plan needs, those with most slots first.
-pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, Failure> {
+pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
     let engine_of = |agent: &AgentPlan| {
         plan.engines.iter().find(|engine| Some(&engine.id) == agent.engine.as_ref())
     };
@@ -103,23 +103,23 @@ impl Server<'_> {
 }
 
 /// Environments, Modelfiles, the scripts that use them, and what to know.
-pub(super) fn files(plan: &Plan) -> Result<Vec<EmittedFile>, Failure> {
+pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     let servers = servers(plan)?;
     let mut files = vec![
-        EmittedFile::new("README.md", readme(plan, &servers)),
-        EmittedFile::script("serve.sh", serve_script(&servers)),
+        ExportedFile::new("README.md", readme(plan, &servers)),
+        ExportedFile::script("serve.sh", serve_script(&servers)),
     ];
     for server in &servers {
         let lines = server.environment().into_iter().map(|(name, value)| format!("{name}={value}"));
         let text = format!("# {}\n{}\n", server.agents(), lines.collect::<Vec<_>>().join("\n"));
-        files.push(EmittedFile::new(format!("ollama-{}.env", server.name), text));
+        files.push(ExportedFile::new(format!("ollama-{}.env", server.name), text));
     }
     files.extend(models(&servers)?);
     Ok(files)
 }
 
 /// A Modelfile for each agent, and the script that makes the models of them.
-pub(super) fn models(servers: &[Server<'_>]) -> Result<Vec<EmittedFile>, Failure> {
+pub(super) fn models(servers: &[Server<'_>]) -> Result<Vec<ExportedFile>, ExportError> {
     let opening =
         "#!/bin/sh\n# Makes the models of the agents, once, on running servers.\nset -eu\n";
     let mut script = vec![format!("{opening}cd \"$(dirname \"$0\")\"\n")];
@@ -133,10 +133,10 @@ pub(super) fn models(servers: &[Server<'_>]) -> Result<Vec<EmittedFile>, Failure
                 "OLLAMA_HOST=127.0.0.1:{} ollama create {} -f {name}\n",
                 server.port, agent.name
             ));
-            files.push(EmittedFile::new(name, modelfile::text(agent, engine, context)?));
+            files.push(ExportedFile::new(name, modelfile::text(agent, engine, context)?));
         }
     }
-    files.insert(0, EmittedFile::script("create.sh", script.concat()));
+    files.insert(0, ExportedFile::script("create.sh", script.concat()));
     Ok(files)
 }
 

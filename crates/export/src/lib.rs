@@ -1,11 +1,15 @@
 //! What runs a plan without us: files for Ollama, for llama-server, and units for systemd.
 //!
-//! Owns the way from a [`Plan`] to the texts of the files, and where they go. The texts are pure
-//! functions of the plan.
+//! Owns the way from a [`Plan`] to the texts of the files ([`files`]), and into a folder ([`write`]).
+//! The texts are pure functions of the plan.
+//!
+//! Invariant: a file that is there already and differs is not written over.
 //!
 //! Does not do: start anything. What the other programs cannot keep of the plan (slots of one agent
 //! on a shared engine, `max_in_flight`) is said in the README that goes with the files.
+#![forbid(unsafe_code)]
 
+mod error;
 mod llama_server;
 mod ollama;
 mod quote;
@@ -15,24 +19,33 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::Context;
 use harmonic_types::{AgentPlan, Plan};
 
-use crate::cli::EmitArg;
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::printer::Printer;
+pub use crate::error::ExportError;
+
+/// What a plan is exported to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportKind {
+    /// Environments for `ollama serve`, and a Modelfile for each agent.
+    Ollama,
+    /// A command for each engine, and the agents' prompts.
+    LlamaServer,
+    /// systemd units of the user, for either.
+    Systemd,
+}
 
 /// One file, not yet written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct EmittedFile {
+pub struct ExportedFile {
     /// Its name in the folder.
-    name: String,
-    text: String,
-    executable: bool,
+    pub name: String,
+    /// All that it holds.
+    pub text: String,
+    /// Whether it is a program.
+    pub executable: bool,
 }
 
-impl EmittedFile {
+impl ExportedFile {
     fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self { name: name.into(), text: text.into(), executable: false }
     }
@@ -42,39 +55,18 @@ impl EmittedFile {
     }
 }
 
-/// Writes what `kind` needs to run `plan` into `folder`, or shows it where there is none.
+/// The files that `kind` needs to run `plan`.
 ///
 /// # Errors
-/// When the plan cannot be expressed, or a file cannot be written. A file that is there already and
-/// differs is not written over.
-pub fn deliver(
-    plan: &Plan,
-    kind: EmitArg,
-    folder: Option<&Path>,
-    printer: &Printer,
-) -> anyhow::Result<Exit> {
-    let files = files(plan, kind)?;
-    let Some(folder) = folder else {
-        let shown = files.iter().map(|file| format!("==> {} <==\n{}", file.name, file.text));
-        printer.data(shown.collect::<Vec<_>>().join("\n").trim_end())?;
-        return Ok(Exit::Ok);
-    };
-    write(&files, folder)?;
-    printer.say(&format!("wrote {} files to {}", files.len(), folder.display()));
-    Ok(Exit::Ok)
-}
-
-fn files(plan: &Plan, kind: EmitArg) -> Result<Vec<EmittedFile>, Failure> {
+/// When the plan cannot be expressed.
+pub fn files(plan: &Plan, kind: ExportKind) -> Result<Vec<ExportedFile>, ExportError> {
     if plan.engines.is_empty() {
-        return Err(Failure::new(
-            "the plan places no agent, so there is nothing to start",
-            "`harmonic plan` says what each agent would need",
-        ));
+        return Err(ExportError::Empty);
     }
     match kind {
-        EmitArg::Ollama => ollama::files(plan),
-        EmitArg::LlamaServer => llama_server::files(plan),
-        EmitArg::Systemd => systemd::files(plan),
+        ExportKind::Ollama => ollama::files(plan),
+        ExportKind::LlamaServer => llama_server::files(plan),
+        ExportKind::Systemd => systemd::files(plan),
     }
 }
 
@@ -91,39 +83,39 @@ fn names<'a>(agents: impl IntoIterator<Item = &'a AgentPlan>) -> String {
 }
 
 /// The `index`th port from `first`.
-fn port(first: u16, index: usize) -> Result<u16, Failure> {
+fn port(first: u16, index: usize) -> Result<u16, ExportError> {
     let index = u16::try_from(index).ok();
-    index.and_then(|index| first.checked_add(index)).ok_or_else(|| {
-        Failure::new(
-            "the plan has more servers than there are ports",
-            "plan with --sharing shared, or with fewer agents",
-        )
-    })
+    index.and_then(|index| first.checked_add(index)).ok_or(ExportError::Ports)
 }
 
-fn write(files: &[EmittedFile], folder: &Path) -> anyhow::Result<()> {
+/// Writes `files` into `folder`, which is made where it does not exist.
+///
+/// # Errors
+/// When a file cannot be written, or one that is there already differs; then none is written.
+pub fn write(files: &[ExportedFile], folder: &Path) -> Result<(), ExportError> {
+    let failed = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| ExportError::Io { action, path, source }
+    };
     // All are looked at before the first is written.
     for file in files {
         let path = folder.join(&file.name);
         match fs::read(&path) {
             Ok(there) if there != file.text.as_bytes() => {
-                let message = format!("{} exists and holds something else", path.display());
-                let hint = "remove it, or choose another folder with --out";
-                return Err(Failure::new(message, hint).into());
+                return Err(ExportError::Occupied { path });
             }
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+                return Err(failed("read", &path)(error));
             }
             _ => {}
         }
     }
-    fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    fs::create_dir_all(folder).map_err(failed("make the folder", folder))?;
     for file in files {
         let path = folder.join(&file.name);
         fs::write(&path, &file.text)
             .and_then(|()| if file.executable { make_executable(&path) } else { Ok(()) })
-            .with_context(|| format!("cannot write {}", path.display()))?;
+            .map_err(failed("write", &path))?;
     }
     Ok(())
 }

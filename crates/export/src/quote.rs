@@ -1,8 +1,16 @@
-//! Quoting for the readers of the emitted files.
+//! Quoting for the readers of the exported files.
+
+use crate::error::ExportError;
 
 /// One word for a POSIX shell.
-pub(super) fn shell(word: &str) -> String {
-    if is_plain(word) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+///
+/// # Errors
+/// When it holds a NUL byte.
+pub(super) fn shell(word: &str) -> Result<String, ExportError> {
+    match shlex::try_quote(word) {
+        Ok(quoted) => Ok(quoted.into_owned()),
+        Err(_) => Err(ExportError::ShellWord { word: word.to_owned() }),
+    }
 }
 
 /// One word for a systemd unit (`systemd.service(5)`, "Command lines"): specifiers and variables
@@ -29,9 +37,9 @@ mod tests {
 
     #[test]
     fn words_stay_words() {
-        assert_eq!(shell("/models/qwen3-8b.gguf"), "/models/qwen3-8b.gguf");
-        assert_eq!(shell("it's here"), r"'it'\''s here'");
-        assert_eq!(shell(""), "''");
+        assert_eq!(shell("/models/qwen3-8b.gguf").unwrap(), "/models/qwen3-8b.gguf");
+        assert_eq!(shell("").unwrap(), "''");
+        assert!(shell("a\0b").is_err(), "no shell reads it");
         assert_eq!(unit("/models/a b.gguf"), "\"/models/a b.gguf\"");
         assert_eq!(unit("50%$HOME\"\\"), "\"50%%$$HOME\\\"\\\\\"");
     }

@@ -4,8 +4,8 @@
 
 use harmonic_types::{AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, Sampling};
 
-use super::{EmittedFile, names, port, quote, skipped};
-use crate::failure::Failure;
+use super::{ExportedFile, names, port, quote, skipped};
+use crate::error::ExportError;
 
 /// Apart from llama-server's own port, Ollama's, and ours.
 const FIRST_PORT: u16 = 4281;
@@ -24,7 +24,7 @@ pub(super) struct Server<'a> {
 ///
 /// # Errors
 /// When the file of a model is not here.
-pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, Failure> {
+pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
     plan.engines
         .iter()
         .enumerate()
@@ -39,29 +39,32 @@ pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, Failure> {
 }
 
 /// A script for each server, a prompt for each agent, and what to know.
-pub(super) fn files(plan: &Plan) -> Result<Vec<EmittedFile>, Failure> {
+pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     let servers = servers(plan)?;
-    let mut files = vec![EmittedFile::new("README.md", readme(plan, &servers))];
+    let mut files = vec![ExportedFile::new("README.md", readme(plan, &servers))];
     for server in &servers {
-        let words: Vec<String> = server.command.iter().map(|word| quote::shell(word)).collect();
+        let words = server.command.iter().map(|word| quote::shell(word));
+        let words = words.collect::<Result<Vec<_>, _>>()?;
         let agents = names(server.agents.iter().copied());
         let text = format!("#!/bin/sh\n# {agents}\nexec {}\n", words.join(" "));
-        files.push(EmittedFile::script(format!("llama-{}.sh", server.engine.id), text));
+        files.push(ExportedFile::script(format!("llama-{}.sh", server.engine.id), text));
     }
     let placed = plan.agents.iter().filter(|agent| agent.engine.is_some());
     files.extend(placed.map(|agent| {
-        EmittedFile::new(format!("{}.system.md", agent.name), format!("{}\n", agent.spec.system))
+        ExportedFile::new(format!("{}.system.md", agent.name), format!("{}\n", agent.spec.system))
     }));
     Ok(files)
 }
 
-fn command(engine: &EnginePlan, agents: &[&AgentPlan], port: u16) -> Result<Vec<String>, Failure> {
-    let path = engine.path.as_ref().ok_or_else(|| {
-        Failure::new(
-            format!("the model {} is not here, so there is no file for llama-server", engine.model),
-            format!("`harmonic models pull {}` fetches it", engine.model),
-        )
-    })?;
+fn command(
+    engine: &EnginePlan,
+    agents: &[&AgentPlan],
+    port: u16,
+) -> Result<Vec<String>, ExportError> {
+    let path = engine
+        .path
+        .as_ref()
+        .ok_or_else(|| ExportError::NoModelFile { model: engine.model.clone() })?;
     let mut words: Vec<String> = Vec::new();
     let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
     let path = path.display().to_string();

@@ -2,7 +2,7 @@
 
 use harmonic_types::{AgentPlan, EnginePlan, Tokens};
 
-use crate::failure::Failure;
+use crate::error::ExportError;
 
 /// What ends a prompt in a Modelfile; there is no way to write it inside of one.
 const QUOTES: &str = "\"\"\"";
@@ -16,7 +16,7 @@ pub(super) fn text(
     agent: &AgentPlan,
     engine: &EnginePlan,
     context: Tokens,
-) -> Result<String, Failure> {
+) -> Result<String, ExportError> {
     let sampling = &agent.spec.sampling;
     let parameters = [
         ("num_ctx", context.to_string()),
@@ -31,24 +31,18 @@ pub(super) fn text(
     let parameters = parameters.map(|(name, value)| format!("PARAMETER {name} {value}\n")).concat();
     let system = &agent.spec.system;
     if system.contains(QUOTES) || system.ends_with('"') {
-        return Err(Failure::new(
-            format!("the prompt of {} has quotes that a Modelfile cannot hold", agent.name),
-            "write it without three quotes in a row and without a quote at its end",
-        ));
+        return Err(ExportError::Prompt { agent: agent.name.clone() });
     }
     let from = base(engine)?;
     Ok(format!("FROM {from}\n{parameters}SYSTEM {QUOTES}{system}{QUOTES}\n"))
 }
 
 /// The file that the plan was made with, where it is here; else the name, which Ollama pulls.
-fn base(engine: &EnginePlan) -> Result<String, Failure> {
+fn base(engine: &EnginePlan) -> Result<String, ExportError> {
     if let Some(path) = &engine.path {
         let path = path.display().to_string();
         if path.contains('\n') {
-            return Err(Failure::new(
-                format!("a Modelfile cannot name the file {path:?}"),
-                "give it a name without line breaks",
-            ));
+            return Err(ExportError::ModelPath { path });
         }
         return Ok(path);
     }
@@ -57,8 +51,5 @@ fn base(engine: &EnginePlan) -> Result<String, Failure> {
     if is_library_name {
         return Ok(name.to_owned());
     }
-    Err(Failure::new(
-        format!("the model {name} is not here, and Ollama's library does not know that name"),
-        format!("`harmonic models pull {name}` fetches it"),
-    ))
+    Err(ExportError::NotInLibrary { model: name.to_owned() })
 }

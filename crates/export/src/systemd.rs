@@ -4,12 +4,12 @@
 use harmonic_types::Plan;
 
 use super::llama_server::{self, Server};
-use super::{EmittedFile, names, ollama, quote};
-use crate::failure::Failure;
+use super::{ExportedFile, names, ollama, quote};
+use crate::error::ExportError;
 
 /// A unit for each server of either kind, and the agents' Modelfiles. The units of llama-server are
 /// left out where a model is not here, and the README says so.
-pub(super) fn files(plan: &Plan) -> Result<Vec<EmittedFile>, Failure> {
+pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     let ollamas = ollama::servers(plan)?;
     let llamas = llama_server::servers(plan);
     let ollama_units: Vec<String> =
@@ -25,7 +25,7 @@ pub(super) fn files(plan: &Plan) -> Result<Vec<EmittedFile>, Failure> {
             command: &["ollama".to_owned(), "serve".to_owned()],
             conflicts: &[],
         });
-        files.push(EmittedFile::new(name, text));
+        files.push(ExportedFile::new(name, text));
     }
     for server in llamas.iter().flatten() {
         let Server { engine, agents, command, .. } = server;
@@ -35,7 +35,7 @@ pub(super) fn files(plan: &Plan) -> Result<Vec<EmittedFile>, Failure> {
             command,
             conflicts: &ollama_units,
         });
-        files.push(EmittedFile::new(format!("harmonic-llama-{}.service", engine.id), text));
+        files.push(ExportedFile::new(format!("harmonic-llama-{}.service", engine.id), text));
     }
     let llama_units: Vec<String> =
         files[ollamas.len()..].iter().map(|it| it.name.clone()).collect();
@@ -50,7 +50,7 @@ pub(super) fn files(plan: &Plan) -> Result<Vec<EmittedFile>, Failure> {
         ollama::readme(plan, &ollamas),
         enabling(&ollama_units),
     );
-    files.insert(0, EmittedFile::new("README.md", readme));
+    files.insert(0, ExportedFile::new("README.md", readme));
     files.extend(ollama::models(&ollamas)?);
     Ok(files)
 }
