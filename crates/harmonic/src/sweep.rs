@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use harmonic_bench::{Observer, Phase, Progress, Step};
 use harmonic_report::terminal;
-use harmonic_types::{BenchRun, LevelResult};
+use harmonic_types::LevelResult;
 use indicatif::ProgressBar;
 
 use crate::printer::Printer;
@@ -80,22 +80,8 @@ impl<'a> Sweep<'a> {
             state.done.insert(parallel, rate.mean);
         }
         let single = state.done.get(&1).filter(|_| level.parallel > 1);
-        self.say(state, &row(step, level, single.copied()));
+        self.say(state, &harmonic_render::bench::level(step, level, single.copied()));
     }
-}
-
-/// A level in a line.
-fn row(step: Step, level: &LevelResult, single: Option<f64>) -> String {
-    let step = step.to_string();
-    let Some(rate) = level.tok_s else {
-        return format!("  {step:>5}  no answer came through");
-    };
-    let half = rate.ci95_high.map(|high| format!(" ± {:<5.1}", high - rate.mean));
-    let ttft = level.ttft_ms.map(|ttft| format!("   first token {:>6.0} ms", ttft.p50));
-    let watts = level.power.map(|power| format!("   {:>5.1} W", power.watts.0));
-    let times = single.map(|single| format!("   {:.1} times 1x", rate.mean / single));
-    let rest: String = [half, ttft, watts, times].into_iter().flatten().collect();
-    format!("  {step:>5}  {:>8.1} tok/s{rest}", rate.mean)
 }
 
 impl State {
@@ -162,40 +148,5 @@ impl Drop for Sweep<'_> {
 impl std::fmt::Debug for Sweep<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Sweep")
-    }
-}
-
-/// The run as table, curve and words.
-pub fn report(run: &BenchRun, width: usize) -> String {
-    let curve = terminal::curve(run, width.min(80), 16);
-    let parts = [
-        terminal::table(run),
-        terminal::power(run),
-        curve,
-        terminal::summary(run),
-        terminal::fits(run),
-    ];
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join("\n\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use harmonic_types::Interval;
-
-    use super::*;
-
-    #[test]
-    fn a_level_is_a_line() {
-        let tok_s = Interval { mean: 530.4, ci95_low: Some(515.5), ci95_high: Some(545.3) };
-        let level = LevelResult { parallel: 16, tok_s: Some(tok_s), ..LevelResult::default() };
-        assert_eq!(
-            row(Step::Parallel(16), &level, Some(141.2)),
-            "    16x     530.4 tok/s ± 14.9    3.8 times 1x"
-        );
-        assert_eq!(
-            row(Step::Rate(2.5), &LevelResult::default(), None),
-            "  2.5/s  no answer came through"
-        );
     }
 }

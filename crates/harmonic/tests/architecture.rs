@@ -7,7 +7,7 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("laws", &["types"]),
@@ -26,6 +26,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
     ("gateway", &["types", "api", "engine"]),
     ("bench", &["types", "laws", "api"]),
     ("report", &["types"]),
+    ("render", &["types", "laws", "hardware", "doctor", "models", "planner", "bench", "report"]),
 ];
 
 /// The binary: the one crate that may know all.

@@ -17,7 +17,7 @@ use crate::printer::Printer;
 use crate::serving::Serving;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{engines, team, view};
+use crate::{engines, team};
 
 /// A server that answers.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Session {
         let plan = team::plan(&stack, settings, &hardware, &args.team, printer)?;
         let asked = loads::of_plan(&plan, &args.agent)?;
         let behind = behind::of_plan(&plan, &asked, &hardware, settings)?;
-        printer.say(&format!("stack {}: {}", plan.stack, view::plan::sharing(&plan)));
+        printer.say(&format!("stack {}: {}", plan.stack, harmonic_render::plan::sharing(&plan)));
         let serving = Serving::start(plan, Door::private(), printer, stop).await?;
         let client = Client::new(&serving.url())?;
         let serving = Some(serving);

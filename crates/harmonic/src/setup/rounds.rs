@@ -15,7 +15,6 @@ use crate::progress::spinner;
 use crate::serving::Serving;
 use crate::setup::Desk;
 use crate::setup::candidates::Entry;
-use crate::view;
 
 /// Rounds unless told otherwise: the fewest with which an interval says something.
 const ROUNDS: u32 = 3;
@@ -39,7 +38,7 @@ pub async fn measure(
             let index = (turn + round as usize) % entries.len();
             let Entry { about, plan, .. } = &mut entries[index];
             let Some(planned) = plan else { continue };
-            let name = view::tuned::setting(axis, about);
+            let name = harmonic_render::tuned::setting(axis, about);
             let shown = format!("round {} of {rounds}, {parallel}x: {name}", round + 1);
             match one(desk, planned.clone(), parallel, round, &shown).await {
                 Ok(rate) => {

@@ -1,6 +1,7 @@
 //! `harmonic bench`.
 
 use harmonic_bench::{Against, BenchConfig, against};
+use harmonic_render as render;
 use harmonic_types::BenchRun;
 use serde_json::json;
 
@@ -13,8 +14,7 @@ use crate::printer::Printer;
 use crate::settings::Settings;
 use crate::setup::{self, Desk};
 use crate::stop::Stop;
-use crate::sweep::{Sweep, report};
-use crate::view;
+use crate::sweep::Sweep;
 
 pub async fn run(
     args: &Bench,
@@ -66,7 +66,7 @@ async fn alone(
     if args.json {
         printer.json(&run)?;
     } else {
-        printer.data(&report(&run, printer.width()))?;
+        printer.data(&render::bench::report(&run, printer.width()))?;
         run.warnings.iter().for_each(|warning| printer.finding(warning));
     }
     store(args, &run, settings, printer)?;
@@ -137,7 +137,7 @@ async fn both(
         printer
             .json(&json!({"schema": schema, "first": first, "second": second, "ratios": ratios}))?;
     } else {
-        printer.data(&view::against::text(&first, &second, &ratios))?;
+        printer.data(&render::against::text(&first, &second, &ratios))?;
         let warnings = first.warnings.iter().chain(&second.warnings);
         warnings.for_each(|warning| printer.finding(warning));
     }
@@ -164,7 +164,7 @@ async fn compare(
     if args.json {
         printer.json(&json!({"schema": "harmonic.setups/1", "setups": setups}))?;
     } else {
-        printer.data(&view::tuned::text(&setups, &args.compare.axes()))?;
+        printer.data(&render::tuned::text(&setups, &args.compare.axes()))?;
     }
     Ok(Exit::Ok)
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use harmonic_api::Client;
 use harmonic_bench::{BenchConfig, HttpTarget, Levels};
+use harmonic_render as render;
+use harmonic_render::lines::{indented, labelled};
 use harmonic_types::{BenchRun, Hardware, Plan};
 
 use crate::chorus::panes::Panes;
@@ -21,8 +23,7 @@ use crate::printer::Printer;
 use crate::serving::Serving;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::sweep::{Sweep, report};
-use crate::view::lines::{indented, labelled};
+use crate::sweep::Sweep;
 use crate::{team, view};
 
 const STACK: &str = "starter";
@@ -36,7 +37,7 @@ pub async fn run(
     let began = Instant::now();
     printer.heading("1  This machine")?;
     let hardware = team::hardware()?;
-    printer.data(&indented(&view::hardware::line(&hardware)))?;
+    printer.data(&indented(&render::hardware::line(&hardware)))?;
 
     printer.heading("2  Its model")?;
     let team = Team {
@@ -54,9 +55,9 @@ pub async fn run(
     }
 
     printer.heading("3  The team's plan")?;
-    printer.data(&indented(&view::plan::team(&plan)))?;
-    printer.data(&format!("\n{}", indented(&view::plan::memory(&plan))))?;
-    printer.data(&indented(&labelled("sharing", &view::plan::sharing(&plan))))?;
+    printer.data(&indented(&render::plan::team(&plan)))?;
+    printer.data(&format!("\n{}", indented(&render::plan::memory(&plan))))?;
+    printer.data(&indented(&labelled("sharing", &render::plan::sharing(&plan))))?;
 
     printer.heading("4  Start")?;
     let serving = Serving::start(plan.clone(), Door::private(), printer, stop).await?;
@@ -125,15 +126,15 @@ fn summary(
     width: usize,
 ) -> String {
     let mut lines = vec![
-        labelled("machine", &view::hardware::line(hardware)),
-        labelled("plan", &view::plan::sharing(plan)),
-        view::plan::memory(plan),
+        labelled("machine", &render::hardware::line(hardware)),
+        labelled("plan", &render::plan::sharing(plan)),
+        render::plan::memory(plan),
         labelled("team", &view::answers::together(answers)),
     ];
     if let Some(run) = run {
         lines.push(String::new());
-        lines.push(report(run, width.saturating_sub(2)));
-        lines.extend(view::findings::notes(&run.warnings));
+        lines.push(render::bench::report(run, width.saturating_sub(2)));
+        lines.extend(render::findings::notes(&run.warnings));
     }
     lines.join("\n")
 }

@@ -2,12 +2,13 @@
 
 use harmonic_doctor::describe_with;
 use harmonic_hardware::Sysroot;
+use harmonic_render as render;
 
+use crate::advice;
 use crate::cli::Detect;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::settings::Settings;
-use crate::{advice, view};
 
 pub fn run(args: &Detect, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
     let root = Sysroot::new(&args.sysroot);
@@ -17,7 +18,7 @@ pub fn run(args: &Detect, settings: &Settings, printer: &Printer) -> anyhow::Res
     if args.json {
         printer.json(&hardware)?;
     } else {
-        printer.data(&view::hardware::text(&hardware))?;
+        printer.data(&render::hardware::text(&hardware))?;
         hardware.warnings.iter().for_each(|warning| printer.finding(warning));
     }
     Ok(Exit::Ok)

@@ -2,12 +2,13 @@
 
 use harmonic_doctor::Diagnosis;
 use harmonic_hardware::Sysroot;
+use harmonic_render as render;
 
+use crate::advice;
 use crate::cli::Doctor;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::settings::Settings;
-use crate::{advice, view};
 
 pub fn run(args: &Doctor, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
     let root = Sysroot::new(&args.sysroot);
@@ -17,7 +18,7 @@ pub fn run(args: &Doctor, settings: &Settings, printer: &Printer) -> anyhow::Res
     if args.json {
         printer.json(&diagnosis)?;
     } else {
-        printer.data(&view::doctor::text(&diagnosis))?;
+        printer.data(&render::doctor::text(&diagnosis))?;
     }
     Ok(if diagnosis.has_errors() { Exit::Failure } else { Exit::Ok })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use harmonic_models::{
     CatalogEntry, FoundModel, ModelError, PullOptions, StoredModel, WeightFormat, cached, catalog,
 };
+use harmonic_render as render;
 use harmonic_types::{Bytes, ModelFile};
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ use crate::printer::Printer;
 use crate::progress::Shown;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{team, view};
+use crate::team;
 
 pub async fn run(
     args: Models,
@@ -92,7 +93,7 @@ fn list(settings: &Settings, printer: &Printer, as_json: bool) -> anyhow::Result
             "warnings": listing.findings,
         }));
     }
-    printer.data(&view::models::list(&listing.models, &absent, &found))?;
+    printer.data(&render::models::list(&listing.models, &absent, &found))?;
     listing.findings.iter().for_each(|finding| printer.finding(finding));
     printer.say(&format!("\nthe store is {}", settings.store.root().display()));
     Ok(())
@@ -134,14 +135,14 @@ fn show(name: &str, settings: &Settings, printer: &Printer, as_json: bool) -> an
             0 => format!("{place}\n"),
             count => format!("{place}, the first of {count} files\n"),
         })?;
-        return Ok(printer.data(&view::models::shape(&model.file.shape))?);
+        return Ok(printer.data(&render::models::shape(&model.file.shape))?);
     }
     if let Some(found) = cached(&settings.store, &settings.caches, name)? {
         if as_json {
             return printer.json(&elsewhere(&found));
         }
-        printer.data(&format!("{}\n{}\n", found.file.name, view::models::place(&found)))?;
-        return Ok(printer.data(&view::models::shape(&found.file.shape))?);
+        printer.data(&format!("{}\n{}\n", found.file.name, render::models::place(&found)))?;
+        return Ok(printer.data(&render::models::shape(&found.file.shape))?);
     }
     let Some(known) = catalog::find(name) else {
         let known = harmonic_models::CATALOG_NAMES.join(", ");
@@ -151,5 +152,5 @@ fn show(name: &str, settings: &Settings, printer: &Printer, as_json: bool) -> an
         return printer.json(&entry(&known));
     }
     printer.data(&format!("{}: {} ({})\nnot here\n", known.name, known.summary, known.licence))?;
-    Ok(printer.data(&view::models::shape(&known.shape))?)
+    Ok(printer.data(&render::models::shape(&known.shape))?)
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 use harmonic_export::ExportedFile;
 use harmonic_hardware::profile;
 use harmonic_planner::{PlanOptions, PlannedModel, memory_table, same_slots};
+use harmonic_render as render;
+use harmonic_render::plan::SlotCosts;
 use harmonic_types::{Hardware, Sharing, StackSpec};
 
 use crate::cli::Plan;
@@ -13,8 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::settings::Settings;
-use crate::view::plan::SlotCosts;
-use crate::{team, view};
+use crate::team;
 
 /// Numbers of slots in the paper's §5.3.
 const TABLE_SLOTS: [u32; 3] = [8, 12, 16];
@@ -38,9 +39,13 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         printer.json(&plan)?;
         return Ok(Exit::Ok);
     }
-    printer.data(&view::plan::title(&plan, &hardware, args.what_if.as_ref()))?;
-    printer.data(&view::plan::text(&plan))?;
-    printer.data(&format!("\n{}", view::plan::sharing(&plan)))?;
+    printer.data(&render::plan::title(
+        &plan,
+        &hardware,
+        args.what_if.as_ref().map(ToString::to_string).as_deref(),
+    ))?;
+    printer.data(&render::plan::text(&plan))?;
+    printer.data(&format!("\n{}", render::plan::sharing(&plan)))?;
     if args.explain {
         let other = match plan.sharing {
             Sharing::Shared => Sharing::Isolated,
@@ -51,7 +56,7 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
             otherwise: same_slots(&plan, &models, other)?,
         };
         printer.heading("Ledger")?;
-        printer.data(&view::plan::explanation(&plan, &hardware, &models, costs))?;
+        printer.data(&render::plan::explanation(&plan, &hardware, &models, costs))?;
     }
     Ok(Exit::Ok)
 }
@@ -91,9 +96,9 @@ fn table(
 ) -> anyhow::Result<Exit> {
     let rows = memory_table(stack, models, options, &TABLE_SLOTS)?;
     if args.json {
-        printer.json(&view::plan::memory_table_json(&rows, options, &TABLE_SLOTS))?;
+        printer.json(&render::plan::memory_table_json(&rows, options, &TABLE_SLOTS))?;
     } else {
-        printer.data(&view::plan::memory_table(&rows, &TABLE_SLOTS))?;
+        printer.data(&render::plan::memory_table(&rows, &TABLE_SLOTS))?;
     }
     Ok(Exit::Ok)
 }

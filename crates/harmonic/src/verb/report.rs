@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use harmonic_render as render;
 use harmonic_report::{benchy, markdown, paper};
 
 use crate::cli::Report;
 use crate::exit::Exit;
 use crate::measure::{keep, records};
 use crate::printer::Printer;
-use crate::sweep;
 
 pub fn run(args: &Report, printer: &Printer) -> anyhow::Result<Exit> {
     let run = records::find(&args.subject)?;
@@ -21,7 +21,7 @@ pub fn run(args: &Report, printer: &Printer) -> anyhow::Result<Exit> {
     } else if let Some(text) = paper::text(&run) {
         printer.data(&text)?;
     } else {
-        printer.data(&sweep::report(&run, printer.width()))?;
+        printer.data(&render::bench::report(&run, printer.width()))?;
         run.warnings.iter().for_each(|warning| printer.finding(warning));
         let folder = Path::new(&args.subject);
         if folder.is_dir() {

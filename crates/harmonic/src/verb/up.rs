@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use harmonic_fsutil::Skipped;
 use harmonic_launcher::{ProcessMark, Run, RunAgent, RunError};
+use harmonic_render as render;
 use harmonic_types::{Finding, Plan};
 
 use crate::cli::Up;
@@ -16,7 +17,7 @@ use crate::printer::Printer;
 use crate::serving::Serving;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{detached, team, view};
+use crate::{detached, team};
 
 pub async fn run(
     args: &Up,
@@ -42,8 +43,8 @@ pub async fn run(
         None => make(args, settings, printer, stop).await?,
     };
     printer.say(&format!("stack {}", plan.stack));
-    printer.say(&view::plan::text(&plan));
-    printer.say(&view::plan::sharing(&plan));
+    printer.say(&render::plan::text(&plan));
+    printer.say(&render::plan::sharing(&plan));
     if args.detach {
         return background(port, needs_key, settings, printer, stop).await;
     }
@@ -150,5 +151,5 @@ fn taken(run: &Run) -> Failure {
 
 fn usage(run: &Run, needs_key: bool, ending: &str) -> String {
     let agents: Vec<&str> = run.agents.iter().map(|agent| agent.name.0.as_str()).collect();
-    view::endpoint::text(&run.url, &agents, needs_key, ending)
+    render::endpoint::text(&run.url, &agents, needs_key, ending)
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::table::table;
+use harmonic_render::table::table;
+
 use crate::chorus::Answer;
 
 /// A line for each agent and one for all together.

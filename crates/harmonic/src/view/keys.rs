@@ -1,6 +1,7 @@
 //! API keys, as text. There is nothing secret to show: the keys are not known.
 
-use super::table::table;
+use harmonic_render::table::table;
+
 use crate::keyring::Entry;
 
 /// A line for each.

@@ -1,6 +1,7 @@
 //! Teams that run, as text.
 
-use super::table::table;
+use harmonic_render::table::table;
+
 use crate::verb::ps::Team;
 
 /// A line for each.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use harmonic_planner::{LayoutCosts, PlannedModel, layout_costs};
 use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanTuned};
 
-use crate::view::lines::labelled;
-use crate::view::tuned::layout;
+use crate::lines::labelled;
+use crate::tuned::layout;
 
 /// One line: what was measured to be fastest for a model.
 pub fn line(config: &PlanTuned) -> String {

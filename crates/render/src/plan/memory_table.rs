@@ -4,7 +4,7 @@ use harmonic_planner::{MemoryRow, PlanOptions};
 use serde_json::{Value, json};
 
 use super::gb;
-use crate::view::table::table;
+use crate::table::table;
 
 /// The schema of the JSON form.
 const SCHEMA: &str = "harmonic.memory-table/1";

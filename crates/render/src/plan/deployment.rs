@@ -3,14 +3,13 @@
 use harmonic_types::{AgentPlan, AgentStatus, BudgetRule, EnginePlan, Hardware, Plan, Tier};
 
 use super::gb;
-use crate::view::lines::listed;
-use crate::what_if::WhatIf;
+use crate::lines::listed;
 
 /// Columns of an agent's name, unless one is longer.
 const NAME: usize = 19;
 
-/// The machine, as the paper titles it, the stack, and what was assumed.
-pub fn title(plan: &Plan, hardware: &Hardware, assumed: Option<&WhatIf>) -> String {
+/// The machine, as the paper titles it, the stack, and the assumptions of `--what-if`.
+pub fn title(plan: &Plan, hardware: &Hardware, assumed: Option<&str>) -> String {
     let memory = hardware.memory_total_bytes.as_gb();
     let memory = format!("{memory:.1}");
     let memory = memory.strip_suffix(".0").unwrap_or(&memory);

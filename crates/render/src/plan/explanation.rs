@@ -13,7 +13,7 @@ use harmonic_types::{
 
 use super::curve_text;
 use super::tuned::layouts;
-use crate::view::lines::{labelled, together};
+use crate::lines::{labelled, together};
 
 /// What the slots of a plan cost, without what is kept for parked sequences and conversations.
 #[derive(Clone, Copy, Debug)]
