@@ -5,6 +5,7 @@ use std::fmt;
 use harmonic_api::ClientError;
 use harmonic_bench::BenchError;
 use harmonic_export::ExportError;
+use harmonic_tune::TuneError;
 
 /// What went wrong and what to do.
 #[derive(Debug)]
@@ -44,6 +45,9 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
             return Some(hint.to_owned());
         }
         if let Some(error) = cause.downcast_ref::<ExportError>() {
+            return error.hint();
+        }
+        if let Some(error) = cause.downcast_ref::<TuneError>() {
             return error.hint();
         }
         cause.downcast_ref::<BenchError>().and_then(BenchError::hint).map(str::to_owned)

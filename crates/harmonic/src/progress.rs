@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use harmonic_launcher::Progress as LaunchProgress;
 use harmonic_models::Progress as PullProgress;
+use harmonic_tune::{TuneEvent, TuneObserver, Turn};
 use harmonic_types::{Bytes, EnginePlan};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -106,6 +107,34 @@ impl LaunchProgress for Shown<'_> {
             took.as_secs_f64(),
             if agents == 1 { "agent" } else { "agents" },
         ));
+    }
+}
+
+impl TuneObserver for Shown<'_> {
+    fn event(&self, event: TuneEvent<'_>) {
+        let turn = |turn: Turn<'_>| {
+            let Turn { axis, candidate, round, rounds, parallel } = turn;
+            let name = harmonic_render::tuned::setting(axis, candidate);
+            format!("round {round} of {rounds}, {parallel}x: {name}")
+        };
+        match event {
+            TuneEvent::Measuring(shown) => {
+                if self.printer.is_live() {
+                    self.replace(Some(spinner(turn(shown))));
+                }
+            }
+            TuneEvent::Measured(shown, rate) => {
+                self.replace(None);
+                self.printer.say(&format!("  {:<48} {rate:>8.1} tok/s", turn(shown)));
+            }
+            TuneEvent::Failed(shown, reason) => {
+                self.replace(None);
+                self.printer.say(&format!("  {}: {reason}", turn(shown)));
+            }
+            TuneEvent::NotRemoved { name, reason } => {
+                self.say(&format!("{name} stays in the store: {reason}"));
+            }
+        }
     }
 }
 

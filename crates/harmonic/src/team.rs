@@ -50,10 +50,14 @@ pub fn stack(args: &cli::Team, settings: &Settings) -> anyhow::Result<StackSpec>
 
 /// How to fetch models on this machine.
 pub fn pull_options(settings: &Settings, hardware: &Hardware) -> PullOptions {
+    PullOptions { convert: Some(converter(hardware)), ..settings.pull.clone() }
+}
+
+/// What converts models on this machine, and judges the result.
+pub fn converter(hardware: &Hardware) -> ConvertAtPull {
     let features = hardware.devices.iter().flat_map(|device| device.features.clone()).collect();
     let converter = Arc::new(LlamaConverter { threads: hardware.cpu_threads() });
-    let convert = ConvertAtPull { quantizer: converter.clone(), meter: converter, features };
-    PullOptions { convert: Some(convert), ..settings.pull.clone() }
+    ConvertAtPull { quantizer: converter.clone(), meter: converter, features }
 }
 
 /// Fetches what the stack needs and the store lacks. Asks before a large one, unless `yes`.

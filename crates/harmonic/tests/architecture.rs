@@ -7,7 +7,7 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 20] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("laws", &["types"]),
@@ -25,6 +25,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
     ("launcher", &["types", "fsutil", "engine"]),
     ("gateway", &["types", "api", "engine"]),
     ("bench", &["types", "laws", "api"]),
+    ("tune", &["types", "models", "profiles", "planner", "bench"]),
     ("report", &["types"]),
     ("render", &["types", "laws", "hardware", "doctor", "models", "planner", "bench", "report"]),
 ];

@@ -12,9 +12,9 @@ use crate::measure::session::Session;
 use crate::measure::{ground, keep, protocol};
 use crate::printer::Printer;
 use crate::settings::Settings;
-use crate::setup::{self, Desk};
 use crate::stop::Stop;
 use crate::sweep::Sweep;
+use crate::tuning;
 
 pub async fn run(
     args: &Bench,
@@ -160,11 +160,11 @@ async fn compare(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    let setups = setup::compare(Desk { args, settings, printer, stop }).await?;
+    let configs = tuning::compare(args, settings, printer, stop).await?;
     if args.json {
-        printer.json(&json!({"schema": "harmonic.setups/1", "setups": setups}))?;
+        printer.json(&json!({"schema": "harmonic.setups/1", "setups": configs}))?;
     } else {
-        printer.data(&render::tuned::text(&setups, &args.compare.axes()))?;
+        printer.data(&render::tuned::text(&configs, &args.compare.axes()))?;
     }
     Ok(Exit::Ok)
 }

@@ -9,12 +9,10 @@ use harmonic_models::{
 use harmonic_planner::PlannedModel;
 use harmonic_types::ModelFile;
 
-use crate::engines::LlamaConverter;
-use crate::failure::Failure;
-use crate::progress::Shown;
-use crate::setup::Desk;
-use crate::setup::candidates::{Entry, entry};
-use crate::setup::subject::Subject;
+use crate::candidates::{Entry, entry};
+use crate::error::TuneError;
+use crate::target::{TuneInputs, TuneTarget};
+use crate::trials::TuneEvent;
 
 /// What a model is converted to: formats that some CPU or GPU has fast kernels for.
 const FORMATS: [WeightFormat; 4] =
@@ -22,8 +20,8 @@ const FORMATS: [WeightFormat; 4] =
 
 /// The conversions of one model, and which of them were made here.
 #[derive(Debug)]
-pub struct Formats<'a> {
-    desk: Desk<'a>,
+pub(crate) struct Formats<'a> {
+    inputs: TuneInputs<'a>,
     model: String,
     /// Names of those that were not there before.
     made: Vec<String>,
@@ -33,9 +31,9 @@ pub struct Formats<'a> {
 
 impl<'a> Formats<'a> {
     /// None so far.
-    pub fn of(subject: &Subject<'a>) -> Self {
-        let (desk, model) = (subject.desk, subject.model.clone());
-        Self { desk, model, made: Vec::new(), entries: Vec::new() }
+    pub(crate) fn of(target: &TuneTarget<'a>) -> Self {
+        let (inputs, model) = (target.inputs, target.model.clone());
+        Self { inputs, model, made: Vec::new(), entries: Vec::new() }
     }
 
     /// The formats that can compete, converted, and the place of the one in use.
@@ -43,23 +41,26 @@ impl<'a> Formats<'a> {
     /// # Errors
     /// When the model is not in the store, or the user stops it. What a conversion lacks is the
     /// reason of its entry.
-    pub async fn entries(&mut self, subject: &Subject<'_>) -> anyhow::Result<(Vec<Entry>, usize)> {
-        let stored = self.desk.settings.store.show(&self.model)?;
+    pub(crate) async fn entries(
+        &mut self,
+        target: &TuneTarget<'_>,
+    ) -> Result<(Vec<Entry>, usize), TuneError> {
+        let stored = self.inputs.store.show(&self.model)?;
         let StoredModel { record, file } =
             stored.ok_or_else(|| ModelError::NotStored(self.model.clone()))?;
-        let used = subject.planned()?;
-        let settings = (subject.setup.kv_layout, subject.setup.threads);
+        let used = target.planned()?;
+        let settings = (target.config.kv_layout, target.config.threads);
         let shipped = planned(used, file);
-        let mut entries = vec![entry(subject, shipped.clone(), None, settings)?];
+        let mut entries = vec![entry(target, shipped.clone(), None, settings)?];
         self.entries.push((digest(&entries[0]), None));
         for format in FORMATS.into_iter().filter(|format| format.name() != record.format) {
             let mut expected = shipped.clone();
             (expected.path, expected.digest) = (None, None);
             expected.shape.weights_bytes = format.weights(expected.shape.parameters);
             format.name().clone_into(&mut expected.shape.format);
-            let room = entry(subject, expected, None, settings)?;
+            let room = entry(target, expected, None, settings)?;
             let made = match room.plan {
-                Some(_) => self.convert(subject, &record.name, format, room).await?,
+                Some(_) => self.convert(target, &record.name, format, room).await?,
                 None => room,
             };
             self.entries.push((digest(&made), Some(format)));
@@ -67,10 +68,9 @@ impl<'a> Formats<'a> {
         }
         let is_used = |entry: &Entry| entry.model.digest == used.digest;
         let present = entries.iter().position(is_used).ok_or_else(|| {
-            Failure::new(
-                format!("{} runs as {}, which is not compared", self.model, used.shape.format),
-                format!("use one of {}", FORMATS.map(WeightFormat::name).join(", ")),
-            )
+            let compared = FORMATS.map(WeightFormat::name).join(", ");
+            let (model, format) = (self.model.clone(), used.shape.format.clone());
+            TuneError::FormatNotCompared { model, format, compared }
         })?;
         Ok((entries, present))
     }
@@ -78,20 +78,18 @@ impl<'a> Formats<'a> {
     /// The entry of a conversion that has `room`.
     async fn convert(
         &mut self,
-        subject: &Subject<'_>,
+        target: &TuneTarget<'_>,
         name: &str,
         format: WeightFormat,
         mut room: Entry,
-    ) -> anyhow::Result<Entry> {
-        let Desk { settings, printer, stop, .. } = self.desk;
-        let store = &settings.store;
-        let target = converted_name(name, format);
-        let was_here = store.show(&target).is_ok_and(|found| found.is_some());
-        let converter = Arc::new(LlamaConverter { threads: subject.hardware.cpu_threads() });
-        let shown = Shown::on(printer);
-        let made = stop.or(convert(store, name, format, converter.clone(), &shown)).await?;
+    ) -> Result<Entry, TuneError> {
+        let TuneInputs { store, converter, observer, stop, .. } = self.inputs;
+        let converted = converted_name(name, format);
+        let was_here = store.show(&converted).is_ok_and(|found| found.is_some());
+        let made = convert(store, name, format, Arc::clone(&converter.quantizer), observer);
+        let made = stop.run_until_cancelled(made).await.ok_or(TuneError::Stopped)?;
         if !was_here && made.is_ok() {
-            self.made.push(target);
+            self.made.push(converted);
         }
         let file = match made {
             Ok(file) => file,
@@ -100,11 +98,11 @@ impl<'a> Formats<'a> {
                 return Ok(room);
             }
         };
-        let divergence =
-            stop.or(conversion_divergence(store, name, format, converter, &shown)).await??;
-        drop(shown);
-        let settings = (subject.setup.kv_layout, subject.setup.threads);
-        let mut entry = entry(subject, planned(&room.model, file), Some(divergence), settings)?;
+        let meter = Arc::clone(&converter.meter);
+        let divergence = conversion_divergence(store, name, format, meter, observer);
+        let divergence = stop.run_until_cancelled(divergence).await.ok_or(TuneError::Stopped)??;
+        let settings = (target.config.kv_layout, target.config.threads);
+        let mut entry = entry(target, planned(&room.model, file), Some(divergence), settings)?;
         if entry.about.reason.is_none() && !is_faithful(divergence) {
             entry.about.reason = Some(format!("KL divergence is not below {DIVERGENCE_BOUND}"));
         }
@@ -116,20 +114,21 @@ impl<'a> Formats<'a> {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn keep(&self, winner: &Entry) -> anyhow::Result<Option<String>> {
+    pub(crate) fn keep(&self, winner: &Entry) -> Result<Option<String>, TuneError> {
         let kept = self.entries.iter().find(|(known, _)| *known == digest(winner));
         let format = kept.and_then(|(_, format)| *format);
-        let store = &self.desk.settings.store;
+        let store = self.inputs.store;
         store.run_as(&self.model, format)?;
         let stored = store.show(&self.model)?;
         Ok(stored.and_then(|model| model.record.runs_as))
     }
 
     /// Removes the conversions that were made here, but not `kept`.
-    pub fn discard_losers(&self, kept: Option<&str>) {
+    pub(crate) fn discard_losers(&self, kept: Option<&str>) {
         for name in self.made.iter().filter(|name| kept != Some(name.as_str())) {
-            if let Err(error) = self.desk.settings.store.remove(name) {
-                self.desk.printer.say(&format!("{name} stays in the store: {error}"));
+            if let Err(error) = self.inputs.store.remove(name) {
+                let reason = error.to_string();
+                self.inputs.observer.event(TuneEvent::NotRemoved { name, reason: &reason });
             }
         }
     }

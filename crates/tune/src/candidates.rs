@@ -3,18 +3,18 @@
 use harmonic_planner::PlannedModel;
 use harmonic_types::{Divergence, KvLayout, Plan, Threads, TuneCandidate};
 
-use crate::http_threads::HTTP_THREADS;
-use crate::setup::subject::Subject;
+use crate::error::TuneError;
+use crate::target::TuneTarget;
 
 /// One of the settings.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// What is told of it.
-    pub about: TuneCandidate,
+    pub(crate) about: TuneCandidate,
     /// The file that it runs on.
-    pub model: PlannedModel,
+    pub(crate) model: PlannedModel,
     /// This model's agents alone, to be measured; `None` where it cannot run.
-    pub plan: Option<Plan>,
+    pub(crate) plan: Option<Plan>,
 }
 
 /// The entry of these settings. It can run if the whole stack, planned with it, gives every agent
@@ -22,15 +22,15 @@ pub struct Entry {
 ///
 /// # Errors
 /// When the plan as it is now has no engine for the model.
-pub fn entry(
-    subject: &Subject<'_>,
+pub(crate) fn entry(
+    target: &TuneTarget<'_>,
     model: PlannedModel,
     divergence: Option<Divergence>,
     settings: (Option<KvLayout>, Option<Threads>),
-) -> anyhow::Result<Entry> {
-    let (now, _) = subject.present()?;
+) -> Result<Entry, TuneError> {
+    let (now, _) = target.present()?;
     let (kv_layout, threads) = settings;
-    let planned = subject.plans(&model, kv_layout, threads);
+    let planned = target.plans(&model, kv_layout, threads);
     let (plan, reason) = match planned {
         Err(error) => (None, Some(format!("it does not fit: {error}"))),
         Ok((whole, _)) if gives_less(&whole, &now) || misses(&whole, &model, kv_layout) => {
@@ -50,7 +50,7 @@ pub fn entry(
             .map(|threads| threads.engine)
             .or_else(|| engine.map(|engine| engine.threads))
             .unwrap_or_default(),
-        http_threads: threads.map_or(HTTP_THREADS, |threads| threads.http),
+        http_threads: threads.map_or(target.inputs.http_threads, |threads| threads.http),
         tok_s: None,
         reason,
     };
@@ -74,15 +74,15 @@ fn misses(plan: &Plan, model: &PlannedModel, layout: Option<KvLayout>) -> bool {
 ///
 /// # Errors
 /// When the stack cannot be planned.
-pub fn layouts(subject: &Subject<'_>) -> anyhow::Result<(Vec<Entry>, usize)> {
+pub(crate) fn layouts(target: &TuneTarget<'_>) -> Result<(Vec<Entry>, usize), TuneError> {
     const LAYOUTS: [KvLayout; 2] = [KvLayout::Streams, KvLayout::Unified];
-    let (now, _) = subject.present()?;
-    let used = now.engines.iter().find(|engine| engine.model == subject.model);
+    let (now, _) = target.present()?;
+    let used = now.engines.iter().find(|engine| engine.model == target.model);
     let used = used.map(|engine| engine.kv_layout).unwrap_or_default();
-    let model = subject.planned()?;
+    let model = target.planned()?;
     let entries = LAYOUTS
-        .map(|layout| entry(subject, model.clone(), None, (Some(layout), subject.setup.threads)));
-    let entries = entries.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+        .map(|layout| entry(target, model.clone(), None, (Some(layout), target.config.threads)));
+    let entries = entries.into_iter().collect::<Result<Vec<_>, TuneError>>()?;
     let present = LAYOUTS.iter().position(|layout| *layout == used).unwrap_or_default();
     Ok((entries, present))
 }
@@ -91,23 +91,23 @@ pub fn layouts(subject: &Subject<'_>) -> anyhow::Result<(Vec<Entry>, usize)> {
 ///
 /// # Errors
 /// When the stack cannot be planned.
-pub fn threads(subject: &Subject<'_>) -> anyhow::Result<(Vec<Entry>, usize)> {
-    let (_, alone) = subject.present()?;
+pub(crate) fn threads(target: &TuneTarget<'_>) -> Result<(Vec<Entry>, usize), TuneError> {
+    let (_, alone) = target.present()?;
     let engine = alone.engines.first().map_or(1, |engine| engine.threads);
-    let http = alone.http_threads.unwrap_or(HTTP_THREADS);
+    let http = alone.http_threads.unwrap_or(target.inputs.http_threads);
     let used = Threads { engine, http };
-    let mut all: Vec<Threads> = engine_threads(subject.hardware.cpu_threads())
+    let mut all: Vec<Threads> = engine_threads(target.inputs.hardware.cpu_threads())
         .into_iter()
         .flat_map(|engine| [1, 2].map(|http| Threads { engine, http }))
         .collect();
     if !all.contains(&used) {
         all.push(used);
     }
-    let model = subject.planned()?;
+    let model = target.planned()?;
     let entries = all.iter().map(|threads| {
-        entry(subject, model.clone(), None, (subject.setup.kv_layout, Some(*threads)))
+        entry(target, model.clone(), None, (target.config.kv_layout, Some(*threads)))
     });
-    let entries = entries.collect::<anyhow::Result<Vec<_>>>()?;
+    let entries = entries.collect::<Result<Vec<_>, TuneError>>()?;
     let present = all.iter().position(|threads| *threads == used).unwrap_or_default();
     Ok((entries, present))
 }
