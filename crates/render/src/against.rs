@@ -1,15 +1,18 @@
 //! Two servers that were measured in turns.
 
+use harmonic_app::measure::AbComparison;
 use harmonic_bench::LevelRatio;
 use harmonic_report::compare::Difference;
 use harmonic_types::{BenchRun, Interval};
+use serde_json::{Value, json};
 
 use super::table::table;
 
 const ABSENT: &str = "–";
 
 /// Throughput of both, their ratio with its interval, and what that bears.
-pub fn text(first: &BenchRun, second: &BenchRun, ratios: &[LevelRatio]) -> String {
+pub fn text(compared: &AbComparison) -> String {
+    let AbComparison { first, second, ratios } = compared;
     let rows = ratios.iter().map(|level| {
         [
             format!("{}x", level.parallel),
@@ -23,6 +26,14 @@ pub fn text(first: &BenchRun, second: &BenchRun, ratios: &[LevelRatio]) -> Strin
     let header = ["parallel", "first tok/s", "second tok/s", "first ÷ second", "95%", "first is"];
     let table = table(header, &[0, 1, 2, 3, 4], rows);
     format!("first:  {}\nsecond: {}\n\n{table}", first.target, second.target)
+}
+
+/// The same for scripts.
+pub fn json(compared: &AbComparison) -> Value {
+    let AbComparison { first, second, ratios } = compared;
+    let level = |level: &LevelRatio| json!({"parallel": level.parallel, "ratio": level.ratio, "pairs": level.pairs});
+    let ratios: Vec<_> = ratios.iter().map(level).collect();
+    json!({"schema": "harmonic.against/1", "first": first, "second": second, "ratios": ratios})
 }
 
 fn rate(run: &BenchRun, parallel: u32) -> String {

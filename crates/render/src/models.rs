@@ -1,8 +1,10 @@
-//! Models as text.
+//! Models as text, and as JSON for scripts.
 
+use harmonic_app::models::{Inventory, KnownModel};
 use harmonic_laws::KvCost;
 use harmonic_models::{Cache, CatalogEntry, FoundModel, StoredModel};
 use harmonic_types::{Bytes, KvType, ModelShape, RecurrentState, Tokens};
+use serde_json::{Value, json};
 
 use super::table::table;
 
@@ -10,11 +12,84 @@ use super::table::table;
 const CONTEXTS: [u32; 4] = [2048, 4096, 8192, 16384];
 
 /// What the store holds, what the catalog could add, what other tools have.
-pub fn list(stored: &[StoredModel], absent: &[CatalogEntry], found: &[FoundModel]) -> String {
-    let mut rows: Vec<[String; 5]> = stored.iter().map(stored_row).collect();
-    rows.extend(absent.iter().map(absent_row));
-    rows.extend(found.iter().map(found_row));
+pub fn list(inventory: &Inventory) -> String {
+    let mut rows: Vec<[String; 5]> = inventory.stored.iter().map(stored_row).collect();
+    rows.extend(inventory.absent.iter().map(absent_row));
+    rows.extend(inventory.elsewhere.iter().map(found_row));
     table(["model", "format", "size", "parameters", "where"], &[2, 3], rows)
+}
+
+/// The same for scripts.
+pub fn list_json(inventory: &Inventory) -> Value {
+    json!({
+        "schema": "harmonic.models/1",
+        "stored": inventory.stored.iter().map(stored_json).collect::<Vec<_>>(),
+        "catalog": inventory.absent.iter().map(entry_json).collect::<Vec<_>>(),
+        "found": inventory.elsewhere.iter().map(found_json).collect::<Vec<_>>(),
+        "warnings": inventory.findings,
+    })
+}
+
+/// One model: where it is from, where it lies, what it is.
+pub fn show(model: &KnownModel) -> String {
+    match model {
+        KnownModel::Stored(model) => stored(model),
+        KnownModel::Elsewhere(found) => {
+            format!("{}\n{}\n\n{}", found.file.name, place(found), shape(&found.file.shape))
+        }
+        KnownModel::Catalog(known) => format!(
+            "{}: {} ({})\nnot here\n\n{}",
+            known.name,
+            known.summary,
+            known.licence,
+            shape(&known.shape)
+        ),
+    }
+}
+
+/// The same for scripts.
+pub fn show_json(model: &KnownModel) -> Value {
+    match model {
+        KnownModel::Stored(model) => stored_json(model),
+        KnownModel::Elsewhere(found) => found_json(found),
+        KnownModel::Catalog(known) => entry_json(known),
+    }
+}
+
+fn stored(model: &StoredModel) -> String {
+    let record = &model.record;
+    let mut lines = vec![record.name.clone(), format!("from {}", record.source)];
+    if let Some(from) = &record.converted_from {
+        lines.push(format!("converted from {}: {}", from.name, from.loss));
+    }
+    let place = model.file.path.display();
+    lines.push(match record.shards.len() {
+        0 => format!("{place}\n"),
+        count => format!("{place}, the first of {count} files\n"),
+    });
+    lines.push(shape(&model.file.shape));
+    lines.join("\n")
+}
+
+fn stored_json(model: &StoredModel) -> Value {
+    json!({"record": model.record, "path": model.file.path, "shape": model.file.shape})
+}
+
+fn entry_json(entry: &CatalogEntry) -> Value {
+    let sources: Vec<_> = entry.origins.iter().map(|origin| origin.source.to_string()).collect();
+    json!({
+        "name": entry.name,
+        "summary": entry.summary,
+        "licence": entry.licence,
+        "size_bytes": entry.origins.iter().find_map(|origin| origin.size),
+        "sources": sources,
+        "shape": entry.shape,
+    })
+}
+
+fn found_json(model: &FoundModel) -> Value {
+    let size: Bytes = model.size;
+    json!({"cache": model.cache, "size_bytes": size, "shards": model.shards, "file": model.file})
 }
 
 fn stored_row(model: &StoredModel) -> [String; 5] {
@@ -45,7 +120,7 @@ fn absent_row(entry: &CatalogEntry) -> [String; 5] {
 }
 
 /// Whose cache a model lies in, and where.
-pub fn place(model: &FoundModel) -> String {
+fn place(model: &FoundModel) -> String {
     let tool = match model.cache {
         Cache::HuggingFace => "Hugging Face",
         Cache::Ollama => "Ollama",
@@ -78,7 +153,7 @@ fn parameters(shape: &ModelShape) -> String {
 }
 
 /// A model's shape and what a slot of it costs.
-pub fn shape(shape: &ModelShape) -> String {
+fn shape(shape: &ModelShape) -> String {
     let window = shape.layers.iter().filter_map(|layer| layer.window).max();
     let mut lines = vec![
         ("architecture", shape.architecture.clone()),

@@ -6,7 +6,7 @@ mod memory_table;
 mod tuned;
 
 pub use deployment::title;
-pub use explanation::{SlotCosts, explanation};
+pub use explanation::explanation;
 pub use memory_table::{memory_table, memory_table_json};
 
 use harmonic_types::{

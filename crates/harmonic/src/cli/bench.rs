@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use harmonic_bench::Levels;
-use harmonic_types::{AgentName, TuneAxis};
+use harmonic_app::Levels;
+use harmonic_app::measure::{self, BenchRequest};
+use harmonic_app::tune::TuneRequest;
+use harmonic_types::{AgentName, Slo, TuneAxis};
 
 /// `bench`.
 #[derive(Debug, Args)]
@@ -85,6 +87,46 @@ pub struct Bench {
     /// Fetch large models without asking
     #[arg(long, short)]
     pub yes: bool,
+}
+
+impl Bench {
+    /// The measurement that is asked for.
+    pub fn request(&self) -> BenchRequest {
+        BenchRequest {
+            agents: self.agent.clone(),
+            whole_team: self.team_load,
+            protocol: self.preset(),
+            levels: self.levels.clone(),
+            rates: self.rate.clone(),
+            trials: self.trials,
+            prompt_tokens: self.prompt_tokens,
+            output_tokens: self.output_tokens,
+            slo: Slo { ttft_ms: self.ttft_ms, itl_ms: self.itl_ms },
+            seed: self.seed,
+            probe: self.probe,
+        }
+    }
+
+    /// The comparison of settings that is asked for.
+    pub fn tuning(&self) -> TuneRequest {
+        let levels = self.levels.as_ref();
+        TuneRequest {
+            axes: self.compare.axes(),
+            agents: self.agent.clone(),
+            parallel: levels.and_then(|levels| levels.ascending().last().copied()),
+            rounds: self.trials,
+        }
+    }
+
+    fn preset(&self) -> measure::Protocol {
+        match self.protocol {
+            _ if self.quick => measure::Protocol::Quick,
+            _ if self.thorough => measure::Protocol::Thorough,
+            Protocol::Steady => measure::Protocol::Steady,
+            Protocol::Paper => measure::Protocol::Paper,
+            Protocol::Open => measure::Protocol::Open,
+        }
+    }
 }
 
 /// `report`.

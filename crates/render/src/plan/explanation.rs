@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use harmonic_app::plan::SlotCosts;
 use harmonic_hardware::profile;
 use harmonic_laws::KvCost;
 use harmonic_planner::PlannedModel;
@@ -14,15 +15,6 @@ use harmonic_types::{
 use super::curve_text;
 use super::tuned::layouts;
 use crate::lines::{labelled, together};
-
-/// What the slots of a plan cost, without what is kept for parked sequences and conversations.
-#[derive(Clone, Copy, Debug)]
-pub struct SlotCosts {
-    /// As the agents relate in the plan.
-    pub planned: Bytes,
-    /// If they related the other way.
-    pub otherwise: Bytes,
-}
 
 /// The ledger line by line, the budget, and what bounds parallelism.
 pub fn explanation(
