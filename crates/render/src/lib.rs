@@ -13,6 +13,7 @@
 pub mod against;
 pub mod answers;
 pub mod bench;
+mod bench_progress;
 pub mod demo;
 pub mod doctor;
 pub mod endpoint;
@@ -27,7 +28,6 @@ pub mod plan;
 pub mod prefixed;
 pub mod printer;
 pub mod progress;
-mod sweep;
 pub mod table;
 pub mod tuned;
 

@@ -11,8 +11,8 @@ use harmonic_tune::{TuneEvent, Turn};
 use harmonic_types::{Bytes, EnginePlan};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::bench_progress::BenchProgress;
 use crate::printer::Printer;
-use crate::sweep::Sweep;
 use crate::{plan, tuned};
 
 const BAR: &str = "  {msg} {bar:30.cyan/dim} {decimal_bytes}/{decimal_total_bytes} \
@@ -25,13 +25,13 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Progress<'a> {
     printer: &'a Printer,
     bar: Mutex<Option<ProgressBar>>,
-    sweep: Sweep<'a>,
+    bench: BenchProgress<'a>,
 }
 
 impl<'a> Progress<'a> {
     /// Progress on `printer`'s terminal.
     pub fn on(printer: &'a Printer) -> Self {
-        Self { printer, bar: Mutex::new(None), sweep: Sweep::on(printer) }
+        Self { printer, bar: Mutex::new(None), bench: BenchProgress::on(printer) }
     }
 
     fn replace(&self, bar: Option<ProgressBar>) {
@@ -164,7 +164,7 @@ impl Observer for Progress<'_> {
             Event::PromptRate { model, rate } => {
                 self.say(&format!("{model} reads a prompt at {:.0} tok/s", rate.0));
             }
-            Event::Bench(progress) => self.sweep.show(progress),
+            Event::Bench(progress) => self.bench.show(progress),
             Event::Tune(event) => self.tuning(event),
         }
     }

@@ -21,7 +21,7 @@ pub fn line(config: &PlanTuned) -> String {
         parts.join(", "),
         key.engine
     );
-    labelled("setup", &text)
+    labelled("tuned", &text)
 }
 
 /// Why each engine has its layout, and what that costs; a line for each, and one more where none was

@@ -16,7 +16,7 @@ const LEVELS: &str = "  {spinner:.cyan} {bar:20.cyan/dim} {msg}";
 
 /// Shows each level when it is done, and on a terminal what the running one does, the curve so far
 /// and the time left.
-pub(crate) struct Sweep<'a> {
+pub(crate) struct BenchProgress<'a> {
     printer: &'a Printer,
     state: Mutex<State>,
 }
@@ -40,8 +40,8 @@ struct Pace {
     levels: u32,
 }
 
-impl<'a> Sweep<'a> {
-    /// A sweep on `printer`'s terminal.
+impl<'a> BenchProgress<'a> {
+    /// Nothing shown yet, on `printer`'s terminal.
     pub(crate) fn on(printer: &'a Printer) -> Self {
         Self { printer, state: Mutex::new(State::default()) }
     }
@@ -115,7 +115,7 @@ impl State {
     }
 }
 
-impl Sweep<'_> {
+impl BenchProgress<'_> {
     /// Shows what happens.
     pub(crate) fn show(&self, progress: &Progress<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +137,7 @@ impl Sweep<'_> {
     }
 }
 
-impl Drop for Sweep<'_> {
+impl Drop for BenchProgress<'_> {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = state.bar.take() {
