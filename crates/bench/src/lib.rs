@@ -15,7 +15,6 @@ pub mod against;
 mod asks;
 mod bystander;
 mod calibration;
-pub mod choice;
 mod closed_loop;
 pub mod config;
 mod diagnosis;
@@ -41,7 +40,6 @@ mod waves;
 mod window;
 
 pub use against::{Against, LevelRatio, against};
-pub use choice::{Contender, choose};
 pub use config::{BenchConfig, Load};
 pub use error::{BenchError, LevelsError};
 pub use instruments::Instruments;

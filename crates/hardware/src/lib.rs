@@ -1,7 +1,7 @@
 //! What this machine is: devices, memory budget, energy meter.
 //!
 //! Owns: detection into a [`harmonic_types::Hardware`], the limits of the built-in profiles, the
-//! energy meters and sensors, the probe of memory and arithmetic, and the stored curves and setups.
+//! energy meters and sensors, and the probe of memory and arithmetic.
 //!
 //! Invariants: every fact is read below one [`Sysroot`], so that a recorded tree of another machine
 //! gives that machine; what cannot be read is absent or an error, never a guess; figures that a
@@ -15,13 +15,10 @@
 //! Does not do: plan, load an engine, or read the environment.
 #![deny(unsafe_code)]
 
-pub mod advice;
 pub mod apple;
 pub mod cgroup;
 pub mod cpu;
-pub mod curve;
 pub mod detect;
-mod documents;
 pub mod environment;
 pub mod error;
 pub mod gpu;
@@ -35,10 +32,8 @@ pub mod probe;
 pub mod profile;
 pub mod rapl;
 pub mod sensors;
-pub mod setup;
 pub mod sysroot;
 
-pub use advice::{Advice, Facts, Severity, advise};
 pub use detect::{detect, detect_for};
 pub use environment::environment;
 pub use error::HardwareError;

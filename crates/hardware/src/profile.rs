@@ -3,8 +3,8 @@
 //! Owns: the limits of parallelism where no curve fits, the machines of the paper and the generic
 //! ones as whole documents ([`named`]), and their true bandwidths ([`mod@bandwidth`]).
 //!
-//! Does not do: recognise a machine (that is [`mod@crate::detect`]), or throughput
-//! ([`mod@crate::curve`]).
+//! Does not do: recognise a machine (that is [`mod@crate::detect`]), or know throughput (the crate
+//! `profiles`).
 
 pub mod bandwidth;
 mod machine;

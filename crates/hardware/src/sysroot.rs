@@ -1,6 +1,6 @@
 //! The directory below which all facts are read.
 //!
-//! Invariant: nothing in this crate opens a path that did not pass through a [`Sysroot`]. What is no
+//! Invariant: nothing in this crate, nor advice on a machine, opens a path that did not pass through a [`Sysroot`]. What is no
 //! file on a live machine is one below a replaced root: `nvml.json` ([`crate::nvml::recorded`]) for
 //! NVIDIA's library, `sysctl.txt` ([`crate::apple`]) for macOS's command.
 
@@ -79,12 +79,7 @@ impl Sysroot {
     }
 
     /// An error that says that `path` lacks `expected`.
-    pub(crate) fn malformed(
-        &self,
-        path: &str,
-        expected: &'static str,
-        found: &str,
-    ) -> HardwareError {
+    pub fn malformed(&self, path: &str, expected: &'static str, found: &str) -> HardwareError {
         const SHOWN: usize = 60;
         HardwareError::Malformed {
             path: self.path(path),

@@ -4,17 +4,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use harmonic_models::{Source, WeightFormat};
+use harmonic_app::engines::EngineKind;
+use harmonic_app::plan::TeamRequest;
+use harmonic_app::{ExportKind, Source, WeightFormat, WhatIf};
 use harmonic_types::{BudgetRule, Sharing};
 
-use crate::what_if::WhatIf;
-
 mod bench;
-mod door;
+mod listen;
 mod running;
 
 pub use bench::{Bench, Compared, Protocol, Report};
-pub use door::{AllowPull, Door, Keys};
+pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Ps};
 
 /// A team of local LLM agents on this machine
@@ -26,7 +26,7 @@ pub use running::{Chat, Down, Ps};
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
-    pub verb: Verb,
+    pub command: Command,
     /// Print data and errors only
     #[arg(long, short, global = true)]
     pub quiet: bool,
@@ -35,9 +35,9 @@ pub struct Cli {
     pub verbose: u8,
 }
 
-/// The verbs.
+/// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum Command {
     /// Say what this machine is: CPU, memory, budget, warnings
     Detect(Detect),
     /// Say what to set, stop or free so that engines run at this machine's ceiling
@@ -162,6 +162,18 @@ pub struct Team {
     pub engine: EngineArg,
 }
 
+impl Team {
+    /// As the app is asked for it.
+    pub fn request(&self) -> TeamRequest {
+        TeamRequest {
+            stack: self.stack.clone(),
+            sharing: self.sharing.into(),
+            budget: self.budget.into(),
+            engine: self.engine.into(),
+        }
+    }
+}
+
 /// `plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
@@ -207,7 +219,7 @@ pub struct Up {
     pub port: Option<u16>,
     /// Who may come in
     #[command(flatten)]
-    pub door: Door,
+    pub listen: ListenArgs,
     /// Serve in the background: returns once the team serves; `harmonic down` stops it
     #[arg(long)]
     pub detach: bool,
@@ -279,6 +291,16 @@ pub enum EmitArg {
     Systemd,
 }
 
+impl From<EmitArg> for ExportKind {
+    fn from(arg: EmitArg) -> Self {
+        match arg {
+            EmitArg::Ollama => Self::Ollama,
+            EmitArg::LlamaServer => Self::LlamaServer,
+            EmitArg::Systemd => Self::Systemd,
+        }
+    }
+}
+
 /// Kind of the engines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum EngineArg {
@@ -289,18 +311,12 @@ pub enum EngineArg {
     Sim,
 }
 
-impl EngineArg {
-    /// As plans call it.
-    pub const fn kind(self) -> &'static str {
-        match self {
-            Self::Llama => "llama",
-            Self::Sim => "sim",
+impl From<EngineArg> for EngineKind {
+    fn from(arg: EngineArg) -> Self {
+        match arg {
+            EngineArg::Llama => Self::Llama,
+            EngineArg::Sim => Self::Sim,
         }
-    }
-
-    /// Whether the files of the models must be here.
-    pub const fn needs_models(self) -> bool {
-        matches!(self, Self::Llama)
     }
 }
 

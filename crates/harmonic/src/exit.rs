@@ -3,11 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use harmonic_engine::EngineError;
-use harmonic_gateway::GatewayError;
-use harmonic_launcher::LaunchError;
-
-use crate::printer::ReaderGone;
+use harmonic_render::ReaderGone;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +33,7 @@ impl Exit {
             {
                 return Self::Ok;
             }
-            let died = matches!(cause.downcast_ref(), Some(EngineError::Died { .. }))
-                || matches!(cause.downcast_ref(), Some(LaunchError::Panicked { .. }))
-                || matches!(cause.downcast_ref(), Some(GatewayError::Accept(_)))
-                || cause.is::<tokio::task::JoinError>();
-            if died {
+            if harmonic_app::is_unexpected(cause) {
                 exit = Self::Unexpected;
             }
         }
@@ -62,6 +54,8 @@ impl From<Exit> for ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use harmonic_engine::EngineError;
+
     use super::*;
 
     #[test]

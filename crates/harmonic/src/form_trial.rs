@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, io};
 
-use harmonic_engine::constraint::{FormTrial, run_trial};
+use harmonic_app::{FormTrial, run_trial};
 
 use crate::exit::Exit;
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub enum LogFormat {
 }
 
 impl FromStr for LogFormat {
-    type Err = Failure;
+    type Err = CliError;
 
-    fn from_str(text: &str) -> Result<Self, Failure> {
+    fn from_str(text: &str) -> Result<Self, CliError> {
         match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(Failure::new(
+            _ => Err(CliError::new(
                 format!("HARMONIC_LOG_FORMAT is `{text}`, which is no format of logs"),
                 "set it to text or json, or remove it",
             )),

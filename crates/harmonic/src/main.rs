@@ -1,55 +1,34 @@
 //! `harmonic`: a team of local LLM agents from one binary.
 //!
-//! Owns: nothing but the way from arguments to an exit code. A verb parses, calls the libraries
-//! and prints.
+//! Owns: nothing but the way from arguments to an exit code. A command parses, calls the app and
+//! renders.
 #![forbid(unsafe_code)]
 
-mod advice;
-mod agree;
 #[cfg(target_os = "linux")]
 mod allocator;
-mod cards;
-mod chorus;
 mod cli;
-mod descriptors;
-mod detached;
-mod door;
+mod commands;
+mod confirm;
 mod early;
-mod emit;
-mod engines;
+mod environment;
+mod error;
 mod exit;
-mod failure;
 mod form_trial;
-mod http_threads;
-mod keyring;
 mod logging;
-mod measure;
 #[cfg(target_os = "linux")]
 mod openmp;
-mod printer;
-mod progress;
-mod puller;
-mod serving;
-mod settings;
-mod setup;
+mod repl;
 mod stop;
-mod sweep;
-mod talk;
-mod team;
-mod verb;
-mod view;
-mod watched_keys;
-mod what_if;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
+use harmonic_render::Printer;
 
 use crate::cli::Cli;
+use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::printer::Printer;
-use crate::settings::Settings;
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
@@ -73,7 +52,7 @@ fn main() -> ExitCode {
         Ok(Err(error)) => {
             let exit = Exit::of(&error);
             if exit != Exit::Ok {
-                printer.error(&error);
+                printer.error(error.as_ref(), error::hint(&error).as_deref());
             }
             exit.into()
         }
@@ -82,13 +61,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
-    let settings = Settings::read()?;
-    logging::start(settings.log.as_deref(), cli.verbose, settings.log_format)?;
+    let Environment { settings, log, log_format } = Environment::read()?;
+    logging::start(log.as_deref(), cli.verbose, log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // Dropping the runtime waits for blocking work, which stops at its next step and takes its
     // temporary files with it.
     runtime.block_on(async {
         let stop = Stop::listen()?;
-        verb::run(cli.verb, &settings, printer, &stop).await
+        commands::run(cli.command, &settings, printer, &stop).await
     })
 }

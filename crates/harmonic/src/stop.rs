@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// How long the exit handlers of libraries get once the user insists.
 const LAST_HANDLERS: Duration = Duration::from_millis(500);
@@ -90,11 +90,11 @@ impl Stop {
     /// What `work` gives, unless the user wants an end before; `work` is dropped then.
     ///
     /// # Errors
-    /// [`Failure::stopped`].
-    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+    /// [`CliError::stopped`].
+    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
         tokio::select! {
             biased;
-            () = self.asked() => Err(Failure::stopped()),
+            () = self.asked() => Err(CliError::stopped()),
             done = work => Ok(done),
         }
     }

@@ -103,7 +103,7 @@ pub(crate) fn plan() -> Plan {
         budget: BudgetRule::Exact,
         max_in_flight: 4,
         curves: Vec::new(),
-        setups: Vec::new(),
+        tuned: Vec::new(),
         http_threads: None,
         agents: vec![agent("coder", "one"), agent("analyst", "two")],
         engines: vec![engine("one", "coder"), engine("two", "analyst")],

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use harmonic_types::{
     AgentName, AgentSpec, BudgetRule, Bytes, Device, EnginePlan, Hardware, LedgerItem, LedgerLine,
-    MeasuredSetup, Plan, PlanHardware, PlanSetup, Provenance, ProvenanceMap, Sharing, StackSpec,
+    Plan, PlanHardware, PlanTuned, Provenance, ProvenanceMap, Sharing, StackSpec, TunedConfig,
 };
 
 use crate::allocation::{Allocation, Share, Wish};
@@ -13,8 +13,8 @@ use crate::concurrency::Parallelism;
 use crate::footprint::{Footprint, Pricing};
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::Agent;
-use crate::setup::best_setup;
 use crate::threads::partition;
+use crate::tuned::best_config;
 
 mod agent;
 
@@ -55,10 +55,10 @@ impl Draft<'_> {
     /// The document of `allocation`.
     pub(crate) fn into_plan(self, allocation: &Allocation) -> Plan {
         let named = self.named(allocation);
-        let setups = self.setups(named.iter().flatten());
+        let tuned = self.tuned(named.iter().flatten());
         let threads_of = |model: &str| {
-            let setup = setups.iter().find(|setup| setup.model == model)?;
-            setup.threads
+            let config = tuned.iter().find(|config| config.model == model)?;
+            config.threads
         };
         let wishes: Vec<Option<u32>> = named
             .iter()
@@ -87,10 +87,10 @@ impl Draft<'_> {
             budget: self.options.budget,
             max_in_flight: self.parallelism.max_in_flight.sequences,
             curves: self.parallelism.curves.clone(),
-            http_threads: setups.iter().filter_map(|setup| Some(setup.threads?.http)).max(),
+            http_threads: tuned.iter().filter_map(|config| Some(config.threads?.http)).max(),
             agents: self.agent_plans(&allocation.shares, &named),
-            provenance: self.provenance(&engines, named.iter().flatten(), &setups),
-            setups,
+            provenance: self.provenance(&engines, named.iter().flatten(), &tuned),
+            tuned,
             engines,
             ledger,
             reserve_bytes: self.hardware.memory_total_bytes.saturating_sub(budget),
@@ -156,15 +156,15 @@ impl Draft<'_> {
         }
     }
 
-    /// The measured setups of the engines' models, each once.
-    fn setups<'a>(&self, engines: impl Iterator<Item = &'a Named<'a>>) -> Vec<PlanSetup> {
-        let mut setups: Vec<PlanSetup> = Vec::new();
+    /// The tuned configs of the engines' models, each once.
+    fn tuned<'a>(&self, engines: impl Iterator<Item = &'a Named<'a>>) -> Vec<PlanTuned> {
+        let mut tuned: Vec<PlanTuned> = Vec::new();
         for Named { model, .. } in engines {
-            let measured = best_setup(self.hardware, model, &self.options.setups);
-            if let Some(MeasuredSetup { key, parallel, kv_layout, threads, .. }) = measured
-                && setups.iter().all(|known| known.model != model.name)
+            let measured = best_config(self.hardware, model, &self.options.tuned);
+            if let Some(TunedConfig { key, parallel, kv_layout, threads, .. }) = measured
+                && tuned.iter().all(|known| known.model != model.name)
             {
-                setups.push(PlanSetup {
+                tuned.push(PlanTuned {
                     model: model.name.clone(),
                     key: key.clone(),
                     parallel: *parallel,
@@ -173,14 +173,14 @@ impl Draft<'_> {
                 });
             }
         }
-        setups
+        tuned
     }
 
     fn provenance<'a>(
         &self,
         plans: &[EnginePlan],
         engines: impl Iterator<Item = &'a Named<'a>>,
-        setups: &[PlanSetup],
+        tuned: &[PlanTuned],
     ) -> ProvenanceMap {
         let mut sources = ProvenanceMap::new();
         let mut state = |pointer: String, source: Option<Provenance>| {
@@ -212,16 +212,16 @@ impl Draft<'_> {
             }
         }
         for (index, engine) in plans.iter().enumerate() {
-            let Some(setup) = setups.iter().find(|setup| setup.model == engine.model) else {
+            let Some(config) = tuned.iter().find(|config| config.model == engine.model) else {
                 continue;
             };
-            let layout = setup.kv_layout == Some(engine.kv_layout);
-            let threads = setup.threads.is_some_and(|measured| measured.engine == engine.threads);
+            let layout = config.kv_layout == Some(engine.kv_layout);
+            let threads = config.threads.is_some_and(|measured| measured.engine == engine.threads);
             let measured = |is: bool| is.then_some(Provenance::Measured);
             state(format!("/engines/{index}/kv_layout"), measured(layout));
             state(format!("/engines/{index}/threads"), measured(threads));
         }
-        if setups.iter().any(|setup| setup.threads.is_some()) {
+        if tuned.iter().any(|config| config.threads.is_some()) {
             state("/http_threads".to_owned(), Some(Provenance::Measured));
         }
         sources

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use harmonic_types::{BudgetRule, Bytes, KvType, MeasuredSetup, ModelShape, Sharing};
+use harmonic_types::{BudgetRule, Bytes, KvType, ModelShape, Sharing, TunedConfig};
 
 /// A base model as the planner needs it: present on disk, or only known by its shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +52,7 @@ pub struct PlanOptions {
     /// Kind of the engines (`llama`, `sim`).
     pub engine_kind: String,
     /// What was measured with engines of this kind and build.
-    pub setups: Vec<MeasuredSetup>,
+    pub tuned: Vec<TunedConfig>,
 }
 
 impl Default for PlanOptions {
@@ -62,7 +62,7 @@ impl Default for PlanOptions {
             budget: BudgetRule::default(),
             kv_type: KvType::default(),
             engine_kind: "llama".to_owned(),
-            setups: Vec::new(),
+            tuned: Vec::new(),
         }
     }
 }

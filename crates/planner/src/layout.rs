@@ -8,15 +8,15 @@
 //! Invariant: takes nothing from the objective.
 
 use harmonic_laws::aligned;
-use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, MeasuredSetup, Plan};
+use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, TunedConfig};
 
 use crate::footprint::{Pricing, SlotsByContext};
 use crate::input::PlannedModel;
 
 /// The layout that an engine should have if that costs nobody anything; `None` where the rule of the
 /// budget knows of none.
-pub(crate) fn preferred(setup: Option<&MeasuredSetup>, pricing: &Pricing<'_>) -> Option<KvLayout> {
-    let measured = setup.and_then(|setup| setup.kv_layout);
+pub(crate) fn preferred(config: Option<&TunedConfig>, pricing: &Pricing<'_>) -> Option<KvLayout> {
+    let measured = config.and_then(|config| config.kv_layout);
     measured.or_else(|| pricing.is_exact().then_some(KvLayout::Streams))
 }
 

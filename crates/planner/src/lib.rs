@@ -20,11 +20,11 @@ pub mod input;
 mod layout;
 pub mod plan;
 pub mod regroup;
-mod setup;
 mod surplus;
 pub mod table;
 pub mod targets;
 mod threads;
+mod tuned;
 mod weights;
 
 pub use error::PlanError;

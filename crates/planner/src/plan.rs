@@ -12,8 +12,8 @@ use crate::error::PlanError;
 use crate::footprint::Pricing;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::layout::preferred;
-use crate::setup::best_setup;
 use crate::targets::{floor, target};
+use crate::tuned::best_config;
 
 /// Plans `stack` on `hardware`. `models` is keyed by the names that the agents use.
 ///
@@ -60,8 +60,8 @@ pub fn plan(
         return Err(error);
     }
     for (index, engine) in engines.iter().enumerate() {
-        let setup = best_setup(hardware, engine.model, &options.setups);
-        let Some(layout) = preferred(setup, &pricings[index]) else { continue };
+        let config = best_config(hardware, engine.model, &options.tuned);
+        let Some(layout) = preferred(config, &pricings[index]) else { continue };
         let mut faster = pricings.clone();
         faster[index] = faster[index].clone().in_layout(layout);
         let tried = allocate(&faster, &wishes, hardware.memory_budget_bytes);

@@ -59,7 +59,7 @@ pub fn same_slots(
 /// other was measured to be.
 fn layout_taken(plan: &Plan, model: &str) -> Option<KvLayout> {
     let engine = plan.engines.iter().find(|engine| engine.model == model)?;
-    let setup = plan.setups.iter().find(|setup| setup.model == model);
-    let faster = setup.and_then(|setup| setup.kv_layout).unwrap_or(KvLayout::Streams);
+    let config = plan.tuned.iter().find(|config| config.model == model);
+    let faster = config.and_then(|config| config.kv_layout).unwrap_or(KvLayout::Streams);
     (engine.kv_layout == faster).then_some(faster)
 }

@@ -5,7 +5,7 @@
 //! contradiction is read.
 //!
 //! Does not do: hold the paper's measurements. They come with the record
-//! (`harmonic_hardware::curve::published`); only what the paper says about them is here.
+//! (`harmonic_profiles::published`); only what the paper says about them is here.
 
 use harmonic_types::{BenchRun, LevelResult, Series};
 

@@ -150,7 +150,7 @@ pub(crate) fn open() -> BenchRun {
 
 /// What the paper published of a machine, with our verdict on it.
 pub(crate) fn published(profile: &str) -> BenchRun {
-    let mut run = harmonic_hardware::curve::published(profile).unwrap();
+    let mut run = harmonic_profiles::published(profile).unwrap();
     for series in &mut run.series {
         series.verdict = judged(&series.levels);
     }

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use harmonic_hardware::curve::published;
+use harmonic_profiles::published;
 use harmonic_report::html;
 use harmonic_types::{BenchRun, Finding, Interval, Percentiles, TokensPerSecond, WindowResult};
 

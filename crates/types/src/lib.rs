@@ -1,7 +1,7 @@
 //! The vocabulary of Harmonic Stack: units, and the documents and requests that crates exchange.
 //!
 //! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
-//! `Curve`, `MeasuredSetup`, `BenchRun`), `Request`/`Event`, and the `EnergyMeter` and `Sensors` seams.
+//! `Curve`, `TunedConfig`, `BenchRun`), `Request`/`Event`, and the `EnergyMeter` and `Sensors` seams.
 //!
 //! Invariants: a type enters only when two crates exchange it; absent is `None`, never zero; every
 //! document carries its `schema`.
@@ -22,9 +22,9 @@ pub mod provenance;
 pub mod request;
 pub mod sampling;
 pub mod sensors;
-pub mod setup;
 pub mod stack;
 pub mod thinking;
+pub mod tuned;
 pub mod units;
 
 pub use bench::{
@@ -40,7 +40,7 @@ pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
 pub use model::{KvType, LayerKv, ModelFile, ModelShape, RecurrentState, TiedEmbedding};
 pub use plan::{
     AgentPlan, AgentStatus, Attention, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine,
-    Plan, PlanCurve, PlanHardware, PlanSetup, Sharing,
+    Plan, PlanCurve, PlanHardware, PlanTuned, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
 pub use request::{
@@ -48,7 +48,7 @@ pub use request::{
 };
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};
-pub use setup::{Divergence, MeasuredSetup, SetupAxis, SetupCandidate, SetupComparison, Threads};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
 pub use thinking::{Effort, Thinking};
+pub use tuned::{Divergence, Threads, TuneAxis, TuneCandidate, TuneComparison, TunedConfig};
 pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::curve::CurveKey;
 use crate::model::KvType;
 use crate::provenance::{Provenance, ProvenanceMap};
-use crate::setup::Threads;
 use crate::stack::{AgentName, AgentSpec, Tier};
+use crate::tuned::Threads;
 use crate::units::{Bytes, Tokens};
 
 /// How agents on one base model relate.
@@ -204,9 +204,9 @@ pub struct PlanCurve {
     pub provenance: Provenance,
 }
 
-/// A measured setup that the plan took.
+/// A tuned config that the plan took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanSetup {
+pub struct PlanTuned {
     /// Base model of the plan that it speaks for.
     pub model: String,
     /// What it is valid for: the weight format among it.
@@ -238,9 +238,9 @@ pub struct Plan {
     /// one; absent in plans of earlier builds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<PlanCurve>,
-    /// Measured setups that the engines follow, one per base model that has one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub setups: Vec<PlanSetup>,
+    /// Tuned configs that the engines follow, one per base model that has one.
+    #[serde(rename = "setups", default, skip_serializing_if = "Vec::is_empty")]
+    pub tuned: Vec<PlanTuned>,
     /// Worker threads of the HTTP server, as measured; `None` is the server's own choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_threads: Option<u32>,

@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use harmonic_bench::Levels;
-use harmonic_types::{AgentName, SetupAxis};
+use harmonic_app::Levels;
+use harmonic_app::measure::{self, BenchRequest};
+use harmonic_app::tune::TuneRequest;
+use harmonic_types::{AgentName, Slo, TuneAxis};
 
 /// `bench`.
 #[derive(Debug, Args)]
@@ -87,6 +89,46 @@ pub struct Bench {
     pub yes: bool,
 }
 
+impl Bench {
+    /// The measurement that is asked for.
+    pub fn request(&self) -> BenchRequest {
+        BenchRequest {
+            agents: self.agent.clone(),
+            whole_team: self.team_load,
+            protocol: self.preset(),
+            levels: self.levels.clone(),
+            rates: self.rate.clone(),
+            trials: self.trials,
+            prompt_tokens: self.prompt_tokens,
+            output_tokens: self.output_tokens,
+            slo: Slo { ttft_ms: self.ttft_ms, itl_ms: self.itl_ms },
+            seed: self.seed,
+            probe: self.probe,
+        }
+    }
+
+    /// The comparison of settings that is asked for.
+    pub fn tuning(&self) -> TuneRequest {
+        let levels = self.levels.as_ref();
+        TuneRequest {
+            axes: self.compare.axes(),
+            agents: self.agent.clone(),
+            parallel: levels.and_then(|levels| levels.ascending().last().copied()),
+            rounds: self.trials,
+        }
+    }
+
+    fn preset(&self) -> measure::Protocol {
+        match self.protocol {
+            _ if self.quick => measure::Protocol::Quick,
+            _ if self.thorough => measure::Protocol::Thorough,
+            Protocol::Steady => measure::Protocol::Steady,
+            Protocol::Paper => measure::Protocol::Paper,
+            Protocol::Open => measure::Protocol::Open,
+        }
+    }
+}
+
 /// `report`.
 #[derive(Debug, Args)]
 pub struct Report {
@@ -152,11 +194,11 @@ pub struct Compare {
 
 impl Compare {
     /// What is to be compared, in this order: the later build upon the earlier.
-    pub fn axes(&self) -> Vec<SetupAxis> {
+    pub fn axes(&self) -> Vec<TuneAxis> {
         [
-            (self.formats, SetupAxis::Formats),
-            (self.layouts, SetupAxis::Layouts),
-            (self.threads, SetupAxis::Threads),
+            (self.formats, TuneAxis::Formats),
+            (self.layouts, TuneAxis::Layouts),
+            (self.threads, TuneAxis::Threads),
         ]
         .into_iter()
         .filter_map(|(is_asked, axis)| is_asked.then_some(axis))

@@ -6,4 +6,4 @@ mod exact;
 mod fixtures;
 mod objective;
 mod paper;
-mod setups;
+mod tuned;

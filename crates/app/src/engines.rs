@@ -1,0 +1,136 @@
+//! The kinds of engine that this build has.
+//!
+//! Owns: the way from a planned engine to a running one, and llama.cpp as the converter of the
+//! model store.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use harmonic_engine::constraint::FormTrial;
+use harmonic_engine::sim::{self, PaperMachine};
+use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
+use harmonic_launcher::Starter;
+use harmonic_llama::LlamaSetup;
+use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
+use harmonic_types::{Bytes, Divergence, EnginePlan, ModelShape, Plan};
+
+use crate::inspect;
+
+/// Kind of the engines of a team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineKind {
+    /// llama.cpp.
+    Llama,
+    /// A simulated machine, which answers with noise.
+    Sim,
+}
+
+impl EngineKind {
+    /// As plans call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Llama => "llama",
+            Self::Sim => "sim",
+        }
+    }
+
+    /// Whether the files of the models must be here.
+    pub const fn needs_models(self) -> bool {
+        matches!(self, Self::Llama)
+    }
+}
+
+/// Starts engines of every kind, all for one plan.
+#[derive(Clone, Debug)]
+pub struct Engines {
+    device: Option<SharedDevice>,
+    /// Most requests that wait per agent.
+    queue_limit: u32,
+    form_trial: Option<FormTrial>,
+}
+
+impl Engines {
+    /// For the engines of `plan`, which share a device; at most `queue_limit` requests wait for
+    /// each agent, and costly forms are tried by `form_trial`.
+    pub fn of(plan: &Plan, queue_limit: u32, form_trial: Option<FormTrial>) -> Self {
+        Self { device: shared_device(plan), queue_limit, form_trial }
+    }
+}
+
+impl Starter for Engines {
+    fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
+        let mut config = LocalConfig::of(plan, engine);
+        config.queue_limit = self.queue_limit;
+        config.form_trial.clone_from(&self.form_trial);
+        let index = plan.engines.iter().position(|other| other.id == engine.id);
+        config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
+        match engine.kind.as_str() {
+            "llama" => {
+                let setup = LlamaSetup::of(engine, &config)?;
+                // The file may have changed since the plan, or never have been looked at.
+                shape(engine)?;
+                Ok(Arc::new(harmonic_llama::spawn(setup, config)?))
+            }
+            // A machine of its own kind: the simulation is of the largest one in the paper.
+            "sim" => {
+                let paper = PaperMachine::dgx_spark(&shape(engine)?);
+                Ok(Arc::new(sim::spawn(config, paper)?))
+            }
+            kind => Err(EngineError::Setup {
+                id: engine.id.clone(),
+                reason: format!("this build has no engine of kind `{kind}`: use llama or sim"),
+            }),
+        }
+    }
+
+    fn available(&self) -> Option<Bytes> {
+        inspect::hardware().ok().map(|hardware| hardware.memory_available_bytes)
+    }
+}
+
+/// Kind and build of the engines of this kind, as measurements name it.
+pub fn build(kind: &str) -> String {
+    match kind {
+        "llama" => harmonic_llama::BUILD.to_owned(),
+        kind => format!("{kind}/{}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+/// Whether a build, as [`build`] names it, only simulates.
+pub fn is_simulated(build: &str) -> bool {
+    build.starts_with("sim/")
+}
+
+/// What the simulation must know of the model, which a plan does not say.
+fn shape(engine: &EnginePlan) -> Result<ModelShape, EngineError> {
+    let known = match &engine.path {
+        Some(path) => ModelFiles::open(path)
+            .and_then(|files| files.shape())
+            .map_err(|error| error.to_string()),
+        None => catalog::find(&engine.model)
+            .map(|entry| entry.shape)
+            .ok_or_else(|| format!("the shape of {} is not known here", engine.model)),
+    };
+    known.map_err(|reason| EngineError::Setup { id: engine.id.clone(), reason })
+}
+
+/// llama.cpp as the converter of the model store, and as the judge of what it wrote.
+#[derive(Clone, Copy, Debug)]
+pub struct LlamaConverter {
+    /// Threads to work with.
+    pub threads: u32,
+}
+
+impl Quantizer for LlamaConverter {
+    fn quantize(&self, input: &Path, output: &Path, format: WeightFormat) -> Result<(), String> {
+        harmonic_llama::quantize(input, output, format.name(), self.threads)
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl DivergenceMeter for LlamaConverter {
+    fn divergence(&self, original: &Path, converted: &Path) -> Result<Divergence, String> {
+        harmonic_llama::divergence(original, converted, self.threads)
+            .map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,89 @@
+//! Identity of the model behind a load.
+//!
+//! Invariants: of a team of our own the plan says it; of a server that runs, the server itself, from
+//! its engines' own state. Nothing is guessed: a server that does not say has no key, so its figures
+//! are of no curve.
+
+use harmonic_api::{Client, EngineIdentity};
+use harmonic_bench::Load;
+use harmonic_types::{CurveKey, Hardware, KvType, ModelFile, ModelShape, Plan};
+
+use super::environment;
+use super::targets::BenchTarget;
+use crate::error::Result;
+use crate::settings::Settings;
+
+/// What a model behind a load is known to be.
+#[derive(Clone, Debug)]
+pub struct ModelIdentity {
+    pub key: CurveKey,
+    /// Of the file with the key's digest; `None` where that file is not in the store.
+    pub shape: Option<ModelShape>,
+    pub kv_type: KvType,
+}
+
+/// The models of a team of our own; `None` of a model without a digest.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn of_plan(
+    plan: &Plan,
+    targets: &[BenchTarget],
+    hardware: &Hardware,
+    settings: &Settings,
+) -> Result<Vec<Option<ModelIdentity>>> {
+    let of_one = |target: &BenchTarget| {
+        let Some(engine) = plan.engines.get(target.engine) else { return Ok(None) };
+        let Some(key) = environment::key(plan, target.engine, hardware) else { return Ok(None) };
+        let shape = shape(&key, settings)?;
+        Ok(Some(ModelIdentity { key, shape, kv_type: engine.kv_type }))
+    };
+    targets.iter().map(of_one).collect()
+}
+
+/// The models of a server of ours that runs on this machine, as it says itself; `None` of any other
+/// server, and of a model whose digest it does not know.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn of_server(
+    client: &Client,
+    targets: &[BenchTarget],
+    hardware: &Hardware,
+    settings: &Settings,
+) -> Result<Vec<Option<ModelIdentity>>> {
+    let engines = if client.is_local() { client.slots().await? } else { None };
+    let engines = engines.unwrap_or_default();
+    let of_one = |target: &BenchTarget| {
+        let engine = engines.get(target.engine).filter(|engine| engine.model == target.model);
+        let Some(EngineIdentity { digest: Some(digest), format, build, kv_type, .. }) =
+            engine.and_then(|engine| engine.identity.clone())
+        else {
+            return Ok(None);
+        };
+        let key = CurveKey {
+            machine: hardware.name.clone(),
+            model: target.model.clone(),
+            digest: Some(digest),
+            format: Some(format),
+            engine: build,
+            context: None,
+        };
+        Ok(Some(ModelIdentity { shape: shape(&key, settings)?, key, kv_type }))
+    };
+    targets.iter().map(of_one).collect()
+}
+
+/// The shape of the model file that `key` is of, where it is here.
+fn shape(key: &CurveKey, settings: &Settings) -> Result<Option<ModelShape>> {
+    let file = settings.store.find(&key.model)?;
+    let same = |file: &ModelFile| file.digest == key.digest;
+    Ok(file.filter(same).map(|file| file.shape))
+}
+
+/// Writes down in each load what is known of its model.
+pub fn note(loads: &mut [Load], identities: &[Option<ModelIdentity>]) {
+    for (load, identity) in loads.iter_mut().zip(identities) {
+        load.key = identity.as_ref().map(|identity| identity.key.clone());
+    }
+}

@@ -1,0 +1,60 @@
+//! Records of earlier runs, and what the paper published, by the names a user gives them.
+
+use std::fs;
+use std::path::Path;
+
+use harmonic_laws::{LevelThroughput, verdict};
+use harmonic_profiles::published;
+use harmonic_types::BenchRun;
+
+use crate::error::{AppError, Result};
+
+/// The record in a run's folder.
+pub const RECORD: &str = "run.json";
+
+/// The run that `subject` names: a profile of the paper, or a folder that `bench` wrote (or the
+/// record in it).
+///
+/// # Errors
+/// When it is neither, or the record cannot be read.
+pub fn find(subject: &str) -> Result<BenchRun> {
+    if let Some(run) = published(subject) {
+        return Ok(judged(run));
+    }
+    let path = Path::new(subject);
+    let path = if path.is_dir() { path.join(RECORD) } else { path.to_owned() };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => return Err(unreadable(subject, &path, &error)),
+    };
+    let run: BenchRun = serde_json::from_str(&text).map_err(|error| {
+        let what = format!("{} is not a benchmark's record: {error}", path.display());
+        AppError::refused(what, "measure again: `harmonic bench --out DIR` writes one")
+    })?;
+    if run.schema != BenchRun::SCHEMA {
+        let what = format!("{} has the schema {}", path.display(), run.schema);
+        return Err(AppError::refused(what, format!("this build reads {}", BenchRun::SCHEMA)));
+    }
+    Ok(run)
+}
+
+fn unreadable(subject: &str, path: &Path, error: &std::io::Error) -> AppError {
+    AppError::refused(
+        format!(
+            "`{subject}` is neither a profile of the paper nor a run: {}: {error}",
+            path.display()
+        ),
+        "use dgx-spark, ryzen-ai-max-395, or a folder that `harmonic bench` wrote",
+    )
+}
+
+/// What was published, with our verdict on it.
+fn judged(mut run: BenchRun) -> BenchRun {
+    for series in &mut run.series {
+        let levels = series.levels.iter().filter_map(|level| {
+            Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? })
+        });
+        series.verdict = verdict(&levels.collect::<Vec<_>>());
+    }
+    run
+}

@@ -1,0 +1,111 @@
+//! Files of a run: its folder, its curve, a plot.
+//!
+//! Invariants: the record is written first and whole, so a run is kept even where a report of it
+//! cannot be made; a curve holds only levels with figures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use harmonic_fsutil::{WriteOptions, replace};
+use harmonic_profiles::curve;
+use harmonic_report::png::{self, PngError};
+use harmonic_report::{csv, html, markdown, scaling};
+use harmonic_types::{BenchRun, Curve, CurvePoint, Provenance, Series};
+
+use super::records::RECORD;
+use crate::engines;
+use crate::error::{AppError, Result};
+use crate::settings::Settings;
+
+/// The chart as an image, which a build may lack.
+const IMAGE: &str = "scaling.png";
+
+/// Writes the folder of `run`: the record, its figures and its reports. An older run there is
+/// replaced. Gives what this build cannot write, if anything.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn folder(run: &BenchRun, folder: &Path) -> Result<Option<String>> {
+    fs::create_dir_all(folder)
+        .map_err(AppError::doing(format!("cannot make {}", folder.display())))?;
+    let record = serde_json::to_vec_pretty(run)
+        .map_err(AppError::doing("cannot write the record as JSON"))?;
+    file(folder, RECORD, &record)?;
+    let svg = scaling::svg(&[run]);
+    let raster = png::render(&scaling::svg_for_print(&[run]));
+    file(folder, "levels.csv", csv::render(run).as_bytes())?;
+    file(folder, "report.md", markdown::render(run).as_bytes())?;
+    file(folder, "report.html", html::render(run).as_bytes())?;
+    file(folder, "scaling.svg", svg.as_bytes())?;
+    match raster {
+        Ok(raster) => {
+            file(folder, IMAGE, &raster)?;
+            Ok(None)
+        }
+        Err(PngError::LeftOut) => {
+            // An older run's would not be of this one.
+            let _absent = fs::remove_file(folder.join(IMAGE));
+            Ok(Some(format!("{IMAGE} is not written: {}", PngError::LeftOut)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the curves of `runs`, one over the other, to an SVG or PNG file.
+///
+/// # Errors
+/// When the name ends in neither, or the file cannot be written.
+pub fn plot(runs: &[&BenchRun], path: &Path) -> Result<()> {
+    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => scaling::svg(runs).into_bytes(),
+        Some("png") => png::render(&scaling::svg_for_print(runs))?,
+        _ => {
+            let what = format!("{} is no plot that can be drawn", path.display());
+            return Err(AppError::refused(what, "end its name in .svg or .png"));
+        }
+    };
+    fs::write(path, bytes).map_err(AppError::doing(format!("cannot write {}", path.display())))
+}
+
+/// Writes a file whole or not at all.
+fn file(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    Ok(replace(&folder.join(name), bytes, WriteOptions::DOCUMENT)?)
+}
+
+/// A folder for a run that began at `unix_ms`: named after the time, so that they sort.
+pub fn new_folder(settings: &Settings, unix_ms: u64) -> PathBuf {
+    let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(unix_ms);
+    let stamp = humantime::format_rfc3339_seconds(at).to_string().replace(':', "-");
+    settings.benches.join(stamp)
+}
+
+/// Keeps the curves of `run` for the next plan; where they lie.
+///
+/// # Errors
+/// When there is none that a plan could use, or it cannot be written.
+pub fn curves(run: &BenchRun, settings: &Settings) -> Result<Vec<PathBuf>> {
+    let curves: Vec<Curve> = run.series.iter().filter_map(of).collect();
+    if curves.is_empty() {
+        let what = "no curve was kept: no level of a model that is stored here has figures";
+        return Err(AppError::refused(what, "measure a llama.cpp team of our own"));
+    }
+    curves.iter().map(|one| Ok(curve::save(&settings.curves, one)?)).collect()
+}
+
+/// A series as a curve; `None` where it does not say what it is valid for, or has no figures. What a
+/// simulated engine gives is no measurement.
+fn of(series: &Series) -> Option<Curve> {
+    let key = series.key.clone().filter(|key| !engines::is_simulated(&key.engine))?;
+    let point = |level: &harmonic_types::LevelResult| {
+        let tok_s = harmonic_types::TokensPerSecond(level.tok_s?.mean);
+        (tok_s.0 > 0.0).then_some(CurvePoint { parallel: level.parallel, tok_s })
+    };
+    let points: Vec<CurvePoint> = series.levels.iter().filter_map(point).collect();
+    let sweet_spot = series.verdict.sweet_spot.as_ref().map(|spot| spot.parallel);
+    (!points.is_empty()).then_some(Curve {
+        key,
+        points,
+        sweet_spot,
+        provenance: Provenance::Measured,
+    })
+}

@@ -1,0 +1,196 @@
+//! Models on this machine: what is here, what can be fetched, and bringing it here.
+
+use std::sync::Arc;
+
+use harmonic_models::pull::ConvertAtPull;
+use harmonic_models::{
+    CATALOG_NAMES, CatalogEntry, FoundModel, ModelError, PullOptions, Removed, Source, StoredModel,
+    WeightFormat, catalog,
+};
+use harmonic_types::{Bytes, Finding, Hardware, ModelFile, StackSpec};
+
+use crate::engines::LlamaConverter;
+use crate::error::Result;
+use crate::event::{Forward, Observer};
+use crate::inspect::hardware;
+use crate::settings::Settings;
+
+/// All models that this machine has or could have.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    /// In the store.
+    pub stored: Vec<StoredModel>,
+    /// In the catalog alone.
+    pub absent: Vec<CatalogEntry>,
+    /// Downloaded by other tools.
+    pub elsewhere: Vec<FoundModel>,
+    /// What is wrong in the store.
+    pub findings: Vec<Finding>,
+}
+
+/// One model, by where it was found.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+pub enum KnownModel {
+    /// In the store.
+    Stored(StoredModel),
+    /// Downloaded by another tool.
+    Elsewhere(FoundModel),
+    /// In the catalog alone.
+    Catalog(CatalogEntry),
+}
+
+/// A model that a stack needs and this machine does not have.
+#[derive(Clone, Debug)]
+pub struct MissingModel {
+    /// Its name.
+    pub name: String,
+    /// Bytes that travel at most; `None` where nobody says.
+    pub size: Option<Bytes>,
+    source: Source,
+}
+
+/// All models that are here or could be.
+///
+/// # Errors
+/// When the store or a cache cannot be read.
+pub fn inventory(settings: &Settings) -> Result<Inventory> {
+    let listing = settings.store.list()?;
+    let is_here =
+        |entry: &CatalogEntry| listing.models.iter().any(|model| model.record.name == entry.name);
+    let absent = catalog::entries().into_iter().filter(|entry| !is_here(entry)).collect();
+    let elsewhere = harmonic_models::elsewhere(&settings.store, &settings.caches)?;
+    Ok(Inventory { stored: listing.models, absent, elsewhere, findings: listing.findings })
+}
+
+/// The model called `name`.
+///
+/// # Errors
+/// When nobody knows that name.
+pub fn find(name: &str, settings: &Settings) -> Result<KnownModel> {
+    if let Some(model) = settings.store.show(name)? {
+        return Ok(KnownModel::Stored(model));
+    }
+    if let Some(found) = harmonic_models::cached(&settings.store, &settings.caches, name)? {
+        return Ok(KnownModel::Elsewhere(found));
+    }
+    match catalog::find(name) {
+        Some(entry) => Ok(KnownModel::Catalog(entry)),
+        None => Err(unknown(name).into()),
+    }
+}
+
+/// Fetches `source` into the store, under `name` where there is one.
+///
+/// # Errors
+/// When it cannot be fetched.
+pub async fn pull(
+    source: &Source,
+    name: Option<String>,
+    settings: &Settings,
+    observer: &dyn Observer,
+) -> Result<ModelFile> {
+    let options = PullOptions { name, ..pull_options(settings, &hardware()?) };
+    let forward = Forward(observer);
+    Ok(harmonic_models::pull(&settings.store, source, &options, &forward).await?)
+}
+
+/// Writes the stored model `name` in another weight format.
+///
+/// # Errors
+/// When it is not stored or cannot be converted.
+pub async fn convert(
+    name: &str,
+    to: WeightFormat,
+    settings: &Settings,
+    observer: &dyn Observer,
+) -> Result<ModelFile> {
+    let quantizer = converter(&hardware()?).quantizer;
+    let forward = Forward(observer);
+    Ok(harmonic_models::convert(&settings.store, name, to, quantizer, &forward).await?)
+}
+
+/// Deletes the model `name` from the store.
+///
+/// # Errors
+/// When it is not there, or cannot be deleted.
+pub fn remove(name: &str, settings: &Settings) -> Result<Removed> {
+    Ok(settings.store.remove(name)?)
+}
+
+/// What `stack` needs and is not here.
+///
+/// # Errors
+/// When a model is unknown.
+pub fn missing(stack: &StackSpec, settings: &Settings) -> Result<Vec<MissingModel>> {
+    let mut missing = Vec::new();
+    for model in stack.models() {
+        if harmonic_models::locate(&settings.store, &settings.caches, model)?.is_none() {
+            let source = source(model)?;
+            missing.push(MissingModel {
+                name: model.to_owned(),
+                size: download_size(&source),
+                source,
+            });
+        }
+    }
+    Ok(missing)
+}
+
+/// Fetches what is missing, one model after the other.
+///
+/// # Errors
+/// When one cannot be fetched.
+pub async fn fetch(
+    missing: &[MissingModel],
+    hardware: &Hardware,
+    settings: &Settings,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let options = pull_options(settings, hardware);
+    for MissingModel { source, .. } in missing {
+        let forward = Forward(observer);
+        harmonic_models::pull(&settings.store, source, &options, &forward).await?;
+    }
+    Ok(())
+}
+
+/// A model's source; a name that the catalog does not have is refused.
+pub(crate) fn source(model: &str) -> Result<Source, ModelError> {
+    let source: Source = model.parse()?;
+    let is_unknown = match &source {
+        Source::Name(name) => catalog::find(name).is_none(),
+        // It would have been found.
+        Source::Cached { .. } => true,
+        _ => false,
+    };
+    if is_unknown { Err(unknown(&source.to_string())) } else { Ok(source) }
+}
+
+fn unknown(name: &str) -> ModelError {
+    ModelError::UnknownModel { name: name.to_owned(), known: CATALOG_NAMES.join(", ") }
+}
+
+/// Bytes that travel at most; zero from this disk, `None` where nobody says.
+fn download_size(source: &Source) -> Option<Bytes> {
+    match source {
+        Source::Path(_) | Source::Cached { .. } => Some(Bytes::ZERO),
+        Source::Hub { .. } | Source::Quant { .. } | Source::Wheel(_) => None,
+        Source::Name(name) => {
+            let origins = catalog::find(name)?.origins;
+            origins.iter().map(|origin| origin.download.max(origin.size)).max().flatten()
+        }
+    }
+}
+
+/// How models are fetched on this machine.
+pub(crate) fn pull_options(settings: &Settings, hardware: &Hardware) -> PullOptions {
+    PullOptions { convert: Some(converter(hardware)), ..settings.pull.clone() }
+}
+
+/// What converts models on this machine, and judges the result.
+pub(crate) fn converter(hardware: &Hardware) -> ConvertAtPull {
+    let features = hardware.devices.iter().flat_map(|device| device.features.clone()).collect();
+    let converter = Arc::new(LlamaConverter { threads: hardware.cpu_threads() });
+    ConvertAtPull { quantizer: converter.clone(), meter: converter, features }
+}

@@ -1,0 +1,138 @@
+//! One `llama-server` command for each engine, and the prompts of its agents.
+//!
+//! The flags are those of llama.cpp's `common/arg.cpp`, build 11434.
+
+use harmonic_types::{AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, Sampling};
+
+use super::{ExportedFile, names, port, quote, skipped};
+use crate::error::ExportError;
+
+/// Apart from llama-server's own port, Ollama's, and ours.
+const FIRST_PORT: u16 = 4281;
+
+/// One server.
+#[derive(Clone, Debug)]
+pub(super) struct Server<'a> {
+    pub(super) engine: &'a EnginePlan,
+    pub(super) agents: Vec<&'a AgentPlan>,
+    /// Program and arguments, not quoted.
+    pub(super) command: Vec<String>,
+    port: u16,
+}
+
+/// A server for each engine of the plan.
+///
+/// # Errors
+/// When the file of a model is not here.
+pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
+    plan.engines
+        .iter()
+        .enumerate()
+        .map(|(index, engine)| {
+            let serves = |agent: &&AgentPlan| agent.engine.as_ref() == Some(&engine.id);
+            let agents: Vec<&AgentPlan> = plan.agents.iter().filter(serves).collect();
+            let port = port(FIRST_PORT, index)?;
+            let command = command(engine, &agents, port)?;
+            Ok(Server { engine, agents, command, port })
+        })
+        .collect()
+}
+
+/// A script for each server, a prompt for each agent, and what to know.
+pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
+    let servers = servers(plan)?;
+    let mut files = vec![ExportedFile::new("README.md", readme(plan, &servers))];
+    for server in &servers {
+        let words = server.command.iter().map(|word| quote::shell(word));
+        let words = words.collect::<Result<Vec<_>, _>>()?;
+        let agents = names(server.agents.iter().copied());
+        let text = format!("#!/bin/sh\n# {agents}\nexec {}\n", words.join(" "));
+        files.push(ExportedFile::script(format!("llama-{}.sh", server.engine.id), text));
+    }
+    let placed = plan.agents.iter().filter(|agent| agent.engine.is_some());
+    files.extend(placed.map(|agent| {
+        ExportedFile::new(format!("{}.system.md", agent.name), format!("{}\n", agent.spec.system))
+    }));
+    Ok(files)
+}
+
+fn command(
+    engine: &EnginePlan,
+    agents: &[&AgentPlan],
+    port: u16,
+) -> Result<Vec<String>, ExportError> {
+    let path = engine
+        .path
+        .as_ref()
+        .ok_or_else(|| ExportError::NoModelFile { model: engine.model.clone() })?;
+    let mut words: Vec<String> = Vec::new();
+    let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
+    let path = path.display().to_string();
+    add(&["llama-server", "-m", &path, "--alias", &engine.id]);
+    add(&["--host", "127.0.0.1", "--port", &port.to_string()]);
+    // -c is the whole cache, which streams divide among the slots.
+    add(&["-np", &engine.sequences.to_string(), "-c", &engine.kv_tokens.to_string()]);
+    add(&[match engine.kv_layout {
+        KvLayout::Unified => "--kv-unified",
+        KvLayout::Streams => "--no-kv-unified",
+    }]);
+    if engine.kv_type == KvType::Q8_0 {
+        // Quantised values need flash attention.
+        add(&["-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"]);
+    }
+    if engine.attention == Attention::Plain {
+        add(&["-fa", "off"]);
+    }
+    add(&["-t", &engine.threads.to_string()]);
+    add(&["-ngl", if engine.device == "cpu" { "0" } else { "999" }]);
+    if let Some(sampling) = common_sampling(agents) {
+        add(&["--temp", &sampling.temperature.to_string()]);
+        add(&["--top-k", &sampling.top_k.to_string(), "--top-p", &sampling.top_p.to_string()]);
+        add(&["--min-p", &sampling.min_p.to_string()]);
+        add(&["--repeat-penalty", &sampling.repeat_penalty.to_string()]);
+        add(&["--presence-penalty", &sampling.presence_penalty.to_string()]);
+        add(&["--frequency-penalty", &sampling.frequency_penalty.to_string()]);
+    }
+    Ok(words)
+}
+
+/// The sampling of all agents; `None` where they differ and requests must carry it.
+fn common_sampling<'a>(agents: &[&'a AgentPlan]) -> Option<&'a Sampling> {
+    let first = &agents.first()?.spec.sampling;
+    agents.iter().all(|agent| agent.spec.sampling == *first).then_some(first)
+}
+
+fn readme(plan: &Plan, servers: &[Server<'_>]) -> String {
+    let mut lines = vec![
+        format!("# Stack {} on llama-server", plan.stack),
+        String::new(),
+        "One script starts one engine:".to_owned(),
+        String::new(),
+    ];
+    for Server { engine, agents, port, .. } in servers {
+        let agents = names(agents.iter().copied());
+        lines.push(format!(
+            "- `./llama-{}.sh`: http://127.0.0.1:{port}/v1, {} sequences, {} for {agents}",
+            engine.id, engine.sequences, engine.total_bytes
+        ));
+    }
+    lines.push(String::new());
+    lines.push("What llama-server cannot keep of the plan:".to_owned());
+    lines.push(String::new());
+    lines.push(
+        "- It knows no agents: each request carries the prompt (`NAME.system.md`) and, where the \
+         agents of an engine differ, their sampling."
+            .to_owned(),
+    );
+    lines.push(
+        "- Sequences go to whoever asks first, not by the slots of each agent; with a unified cache \
+         one request may fill the pool."
+            .to_owned(),
+    );
+    let in_flight = plan.max_in_flight;
+    lines.push(format!("- `max_in_flight` ({in_flight}) over all engines is nobody's to keep."));
+    if let Some(skipped) = skipped(plan) {
+        lines.extend([String::new(), skipped]);
+    }
+    lines.join("\n") + "\n"
+}

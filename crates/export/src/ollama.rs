@@ -1,0 +1,206 @@
+//! Ollama servers: an environment for each, a Modelfile for each agent.
+//!
+//! `OLLAMA_NUM_PARALLEL` belongs to the server and holds for every model it loads, so agents with
+//! unequal slots need a server for each number of slots. Where the plan isolates agents, each has
+//! its own. Agents on one base and one server have one `num_ctx`: Ollama shares a loaded model only
+//! while all its options are equal, and loads it anew for each change.
+
+mod modelfile;
+
+use std::collections::BTreeMap;
+
+use harmonic_types::{AgentPlan, Bytes, EnginePlan, KvType, Plan, Sharing, Tokens};
+
+use super::{ExportedFile, names, port, skipped};
+use crate::error::ExportError;
+
+/// After Ollama's own, 11434, where another one may run.
+const FIRST_PORT: u16 = 11435;
+
+/// One server.
+#[derive(Clone, Debug)]
+pub(super) struct Server<'a> {
+    /// `16x`, or the agent's name where agents are isolated.
+    pub(super) name: String,
+    slots: u32,
+    port: u16,
+    /// Each with its engine in the plan.
+    agents: Vec<(&'a AgentPlan, &'a EnginePlan)>,
+}
+
+/// The servers that the plan needs, those with most slots first.
+pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
+    let engine_of = |agent: &AgentPlan| {
+        plan.engines.iter().find(|engine| Some(&engine.id) == agent.engine.as_ref())
+    };
+    let mut servers: Vec<Server<'_>> = Vec::new();
+    for agent in &plan.agents {
+        let Some(engine) = engine_of(agent) else { continue };
+        let name = match plan.sharing {
+            Sharing::Shared => format!("{}x", agent.slots),
+            Sharing::Isolated => agent.name.0.clone(),
+        };
+        match servers.iter_mut().find(|server| server.name == name) {
+            Some(server) => server.agents.push((agent, engine)),
+            None => servers.push(Server {
+                name,
+                slots: agent.slots,
+                port: 0,
+                agents: vec![(agent, engine)],
+            }),
+        }
+    }
+    servers.sort_by_key(|server| std::cmp::Reverse(server.slots));
+    for (index, server) in servers.iter_mut().enumerate() {
+        server.port = port(FIRST_PORT, index)?;
+    }
+    Ok(servers)
+}
+
+impl Server<'_> {
+    /// Variables that `ollama serve` is started with.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![
+            ("OLLAMA_HOST", format!("127.0.0.1:{}", self.port)),
+            ("OLLAMA_NUM_PARALLEL", self.slots.to_string()),
+            ("OLLAMA_MAX_LOADED_MODELS", self.loaded().len().to_string()),
+            // Models stay loaded, as the plan counts on.
+            ("OLLAMA_KEEP_ALIVE", "-1".to_owned()),
+        ];
+        if self.agents.iter().any(|(_, engine)| engine.kv_type == KvType::Q8_0) {
+            variables.push(("OLLAMA_FLASH_ATTENTION", "1".to_owned()));
+            variables.push(("OLLAMA_KV_CACHE_TYPE", "q8_0".to_owned()));
+        }
+        variables
+    }
+
+    /// Names of its agents, comma-separated.
+    pub(super) fn agents(&self) -> String {
+        names(self.agents.iter().map(|(agent, _)| *agent))
+    }
+
+    /// Base model → its engine in the plan and the context that its agents share.
+    fn loaded(&self) -> BTreeMap<&str, (&EnginePlan, Tokens)> {
+        let mut loaded: BTreeMap<&str, (&EnginePlan, Tokens)> = BTreeMap::new();
+        for &(agent, engine) in &self.agents {
+            let (_, context) =
+                loaded.entry(agent.model.as_str()).or_insert((engine, agent.context));
+            *context = (*context).max(agent.context);
+        }
+        loaded
+    }
+
+    /// Weights and KV cache of all it loads; `None` where the plan has no cells to reckon with.
+    fn memory(&self) -> Option<Bytes> {
+        let of = |(engine, context): &(&EnginePlan, Tokens)| {
+            let cells = u128::from(context.0) * u128::from(self.slots);
+            let kv = u128::from(engine.kv_bytes.0) * cells;
+            let kv = kv.checked_div(u128::from(engine.kv_tokens))?;
+            Some(Bytes(engine.weights_bytes.0.saturating_add(u64::try_from(kv).ok()?)))
+        };
+        self.loaded().values().map(of).sum()
+    }
+}
+
+/// Environments, Modelfiles, the scripts that use them, and what to know.
+pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
+    let servers = servers(plan)?;
+    let mut files = vec![
+        ExportedFile::new("README.md", readme(plan, &servers)),
+        ExportedFile::script("serve.sh", serve_script(&servers)),
+    ];
+    for server in &servers {
+        let lines = server.environment().into_iter().map(|(name, value)| format!("{name}={value}"));
+        let text = format!("# {}\n{}\n", server.agents(), lines.collect::<Vec<_>>().join("\n"));
+        files.push(ExportedFile::new(format!("ollama-{}.env", server.name), text));
+    }
+    files.extend(models(&servers)?);
+    Ok(files)
+}
+
+/// A Modelfile for each agent, and the script that makes the models of them.
+pub(super) fn models(servers: &[Server<'_>]) -> Result<Vec<ExportedFile>, ExportError> {
+    let opening =
+        "#!/bin/sh\n# Makes the models of the agents, once, on running servers.\nset -eu\n";
+    let mut script = vec![format!("{opening}cd \"$(dirname \"$0\")\"\n")];
+    let mut files = Vec::new();
+    for server in servers {
+        let loaded = server.loaded();
+        for (agent, engine) in &server.agents {
+            let context = loaded.get(agent.model.as_str()).map_or(agent.context, |(_, most)| *most);
+            let name = format!("{}.Modelfile", agent.name);
+            script.push(format!(
+                "OLLAMA_HOST=127.0.0.1:{} ollama create {} -f {name}\n",
+                server.port, agent.name
+            ));
+            files.push(ExportedFile::new(name, modelfile::text(agent, engine, context)?));
+        }
+    }
+    files.insert(0, ExportedFile::script("create.sh", script.concat()));
+    Ok(files)
+}
+
+fn serve_script(servers: &[Server<'_>]) -> String {
+    let starts = servers.iter().map(|server| {
+        format!(
+            "(set -a; . ./ollama-{}.env; exec ollama serve) &\npids=\"$pids $!\"\n",
+            server.name
+        )
+    });
+    format!(
+        "#!/bin/sh\n# Starts all servers; Ctrl-C ends them.\nset -eu\ncd \"$(dirname \"$0\")\"\n\
+         pids=\ntrap 'kill $pids' INT TERM EXIT\n{}wait\n",
+        starts.collect::<String>()
+    )
+}
+
+/// What a person must know to use the files.
+pub(super) fn readme(plan: &Plan, servers: &[Server<'_>]) -> String {
+    let why = match plan.sharing {
+        Sharing::Shared => {
+            "`OLLAMA_NUM_PARALLEL` is a setting of the server, for every model it loads. Agents \
+             with unequal slots therefore need a server for each number of slots:"
+        }
+        Sharing::Isolated => {
+            "`OLLAMA_NUM_PARALLEL` is a setting of the server, and agents on one base model share \
+             its slots there. Isolated agents therefore need a server each:"
+        }
+    };
+    let mut lines =
+        vec![format!("# Stack {} on Ollama", plan.stack), String::new(), why.to_owned()];
+    lines.push(String::new());
+    for server in servers {
+        lines.push(format!(
+            "- http://127.0.0.1:{}: OLLAMA_NUM_PARALLEL={}, for {}",
+            server.port,
+            server.slots,
+            server.agents()
+        ));
+    }
+    lines.push(String::new());
+    lines.push("What Ollama cannot keep of the plan:".to_owned());
+    lines.push(String::new());
+    lines.push(
+        "- Agents on one base model and one server share its slots and one context; the longest \
+         context counts."
+            .to_owned(),
+    );
+    if let Some(memory) = servers.iter().map(Server::memory).sum::<Option<Bytes>>() {
+        let (planned, budget) = (plan.total_bytes, plan.hardware.memory_budget_bytes);
+        let verdict = if memory > budget { ", more than the budget: use fewer agents" } else { "" };
+        lines.push(format!(
+            "- Every server loads its own weights and reserves every slot: {memory} of weights and \
+             KV cache, where the plan needs {planned} in all and the budget is {budget}{verdict}."
+        ));
+    }
+    let in_flight = plan.max_in_flight;
+    lines.push(format!("- `max_in_flight` ({in_flight}) over all servers is nobody's to keep."));
+    lines.push(
+        "- Whether a model thinks is said in each request (`\"think\": false`), not in a Modelfile."
+            .to_owned(),
+    );
+    if let Some(skipped) = skipped(plan) {
+        lines.extend([String::new(), skipped]);
+    }
+    lines.join("\n") + "\n"
+}

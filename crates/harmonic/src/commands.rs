@@ -1,0 +1,50 @@
+//! What each command does.
+
+mod bench;
+mod chat;
+mod compare;
+mod demo;
+mod detect;
+mod doctor;
+mod down;
+mod keys;
+mod models;
+mod plan;
+mod prepare;
+mod ps;
+mod report;
+mod up;
+
+use harmonic_app::Settings;
+use harmonic_render::Printer;
+
+use crate::cli::Command;
+use crate::exit::Exit;
+use crate::stop::Stop;
+
+/// Does what was asked.
+///
+/// # Errors
+/// Why it was not done.
+pub async fn run(
+    command: Command,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    match command {
+        Command::Detect(args) => detect::run(&args, settings, printer),
+        Command::Doctor(args) => doctor::run(&args, settings, printer),
+        Command::Models(args) => models::run(args, settings, printer, stop).await,
+        Command::Plan(args) => plan::run(&args, settings, printer),
+        Command::Up(args) => up::run(&args, settings, printer, stop).await,
+        Command::Ps(args) => ps::run(&args, settings, printer).await,
+        Command::Down(args) => down::run(&args, settings, printer, stop).await,
+        Command::Keys(args) => keys::run(args, settings, printer),
+        Command::Chat(args) => chat::run(&args, settings, printer, stop).await,
+        Command::Bench(args) => bench::run(&args, settings, printer, stop).await,
+        Command::Report(args) => report::run(&args, printer),
+        Command::Compare(args) => compare::run(&args, printer),
+        Command::Demo(args) => demo::run(&args, settings, printer, stop).await,
+    }
+}

@@ -1,0 +1,163 @@
+//! `harmonic bench`.
+
+use harmonic_app::measure::{self, BenchRequest, Session, save};
+use harmonic_app::{Settings, tune};
+use harmonic_render::{self as render, Printer, Progress};
+use harmonic_types::BenchRun;
+use serde_json::json;
+
+use super::prepare;
+use crate::cli::{Bench, Protocol};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stop::Stop;
+
+pub async fn run(
+    args: &Bench,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    if !args.compare.axes().is_empty() {
+        return compare(args, settings, printer, stop).await;
+    }
+    if !args.rate.is_empty() && args.protocol != Protocol::Open {
+        let hint = "add --protocol open, or ask for streams with --levels";
+        return Err(CliError::new("--rate is of an open loop alone", hint).into());
+    }
+    let request = args.request();
+    let session = stop.or(Box::pin(open(args, &request, settings, printer, stop))).await??;
+    if args.save
+        && let Err(refused) = session.check_savable()
+    {
+        session.close().await?;
+        return Err(refused.into());
+    }
+    let measured = match &args.against {
+        None => alone(args, &request, &session, settings, printer, stop).await,
+        Some(url) => both(args, &request, &session, url, settings, printer, stop).await,
+    };
+    session.close().await?;
+    let whole = measured?;
+    Ok(if whole && !stop.is_asked() { Exit::Ok } else { Exit::Failure })
+}
+
+/// The server that is named, else the one that runs on our port, else a team of our own, started on
+/// a free port.
+async fn open(
+    args: &Bench,
+    request: &BenchRequest,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Session> {
+    let progress = Progress::on(printer);
+    let (target, named) = (args.target.as_deref(), args.team.stack.as_deref());
+    if let Some(client) = measure::running(target, named, settings, &progress).await? {
+        return Ok(Session::at(client, request, settings).await?);
+    }
+    let plan = prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?;
+    Ok(Session::own(plan, request, settings, &progress).await?)
+}
+
+/// Measures the session's server; whether anything was.
+async fn alone(
+    args: &Bench,
+    request: &BenchRequest,
+    session: &Session,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<bool> {
+    let progress = Progress::on(printer);
+    let run = measure::run(request, session, settings, &progress, stop.token()).await?;
+    drop(progress);
+    if args.json {
+        printer.json(&run)?;
+    } else {
+        printer.data(&render::bench::report(&run, printer.width()))?;
+        run.warnings.iter().for_each(|warning| printer.finding(warning));
+    }
+    store(args, &run, settings, printer)?;
+    Ok(measure::has_figures(&run))
+}
+
+/// Writes the folder, and the curve where that is asked for.
+fn store(
+    args: &Bench,
+    run: &BenchRun,
+    settings: &Settings,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    if !args.no_out {
+        let began = run.began_unix_ms.unwrap_or_default();
+        let folder = args.out.clone().unwrap_or_else(|| save::new_folder(settings, began));
+        if let Some(left_out) = save::folder(run, &folder)? {
+            printer.say(&left_out);
+        }
+        printer.say(&format!("kept in {}: open report.html there", folder.display()));
+    }
+    if args.save {
+        for path in save::curves(run, settings)? {
+            printer.say(&format!("the next plan uses the curve {}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Measures the session's server and another in turns.
+async fn both(
+    args: &Bench,
+    request: &BenchRequest,
+    session: &Session,
+    url: &str,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<bool> {
+    let other = stop.or(Session::at(settings.client(url)?, request, settings)).await??;
+    let progress = Progress::on(printer);
+    let sessions = [session, &other];
+    let compared =
+        measure::ab_compare(request, sessions, settings, &progress, stop.token()).await?;
+    drop(progress);
+    let (first, second) = (&compared.first, &compared.second);
+    if args.json {
+        printer.json(&render::against::json(&compared))?;
+    } else {
+        printer.data(&render::against::text(&compared))?;
+        let warnings = first.warnings.iter().chain(&second.warnings);
+        warnings.for_each(|warning| printer.finding(warning));
+    }
+    if let Some(folder) = args.out.as_ref().filter(|_| !args.no_out) {
+        for (run, name) in [(first, "first"), (second, "second")] {
+            if let Some(left_out) = save::folder(run, &folder.join(name))? {
+                printer.say(&left_out);
+            }
+        }
+        printer.say(&format!("kept in {}: first and second", folder.display()));
+    }
+    Ok(measure::has_figures(first) && measure::has_figures(second))
+}
+
+/// Compares settings and keeps the fastest.
+async fn compare(
+    args: &Bench,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let (request, team) = (args.tuning(), args.team.request());
+    tune::check(&request, &team)?;
+    let (hardware, stack) = prepare::stack(&team, settings, args.yes, printer, stop).await?;
+    let progress = Progress::on(printer);
+    let tuned =
+        tune::tune(&request, &hardware, &stack, &team, settings, &progress, stop.token()).await?;
+    drop(progress);
+    if args.json {
+        printer.json(&json!({"schema": "harmonic.setups/1", "setups": tuned}))?;
+    } else {
+        printer.data(&render::tuned::text(&tuned, &request.axes))?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,26 @@
+//! `harmonic compare`: benchmarks side by side.
+
+use harmonic_app::measure::{records, save};
+use harmonic_render::Printer;
+use harmonic_report::compare::{Comparison, Subject, text};
+use harmonic_types::BenchRun;
+
+use crate::cli::Compared;
+use crate::exit::Exit;
+
+pub fn run(args: &Compared, printer: &Printer) -> anyhow::Result<Exit> {
+    let find = |name: &String| Ok(Subject { name: name.clone(), run: records::find(name)? });
+    let subjects: Vec<Subject> = args.subjects.iter().map(find).collect::<anyhow::Result<_>>()?;
+    let comparison = Comparison::of(&subjects);
+    if args.json {
+        printer.json(&comparison)?;
+    } else {
+        printer.data(&text(&comparison))?;
+    }
+    if let Some(path) = &args.plot {
+        let runs: Vec<&BenchRun> = subjects.iter().map(|subject| &subject.run).collect();
+        save::plot(&runs, path)?;
+        printer.say(&format!("drawn in {}", path.display()));
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,109 @@
+//! `harmonic demo`: one command from nothing to seven agents and a scaling curve.
+//!
+//! Owns: the order of the scenes and the words between them. What happens in them is what `up`,
+//! `models pull` and `bench` do too: nothing is staged.
+
+use std::time::{Duration, Instant};
+
+use harmonic_api::Client;
+use harmonic_app::engines::EngineKind;
+use harmonic_app::fanout::{self, Answer, Stage};
+use harmonic_app::listen::ListenConfig;
+use harmonic_app::plan::{self, TeamRequest};
+use harmonic_app::serve::Serving;
+use harmonic_app::{Settings, inspect, measure};
+use harmonic_render::lines::{indented, labelled};
+use harmonic_render::panes::Panes;
+use harmonic_render::prefixed::Prefixed;
+use harmonic_render::{self as render, Printer, Progress};
+use harmonic_types::{BenchRun, BudgetRule, Sharing};
+
+use super::prepare;
+use crate::cli::Demo;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stop::Stop;
+
+const STACK: &str = "starter";
+
+pub async fn run(
+    args: &Demo,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let began = Instant::now();
+    printer.heading("1  This machine")?;
+    let hardware = inspect::hardware()?;
+    printer.data(&indented(&render::hardware::line(&hardware)))?;
+
+    printer.heading("2  Its model")?;
+    let team = TeamRequest {
+        stack: Some(STACK.to_owned()),
+        sharing: Sharing::Shared,
+        budget: BudgetRule::Exact,
+        engine: EngineKind::Llama,
+    };
+    let (hardware, stack) = prepare::stack(&team, settings, true, printer, stop).await?;
+    let plan = plan::plan(&hardware, &stack, &team, settings, &Progress::on(printer))?;
+    for engine in &plan.engines {
+        let (model, format) = (&engine.model, &engine.format);
+        printer.data(&format!("  {model} as {format}, {} of weights", engine.weights_bytes))?;
+    }
+
+    printer.heading("3  The team's plan")?;
+    printer.data(&indented(&render::plan::team(&plan)))?;
+    printer.data(&format!("\n{}", indented(&render::plan::memory(&plan))))?;
+    printer.data(&indented(&labelled("sharing", &render::plan::sharing(&plan))))?;
+
+    printer.heading("4  Start")?;
+    let progress = Progress::on(printer);
+    let starting = Serving::start(plan.clone(), ListenConfig::private(), settings, &progress);
+    let serving = stop.or(starting).await??;
+    drop(progress);
+    printer
+        .data(&format!("  serving at {}, each agent is a model of an OpenAI API", serving.url()))?;
+
+    let shown = stop.or(show(args, &serving, settings, printer, stop)).await;
+    serving.drain(Duration::ZERO).await?;
+    let (answers, run) = shown??;
+    if stop.is_asked() {
+        return Err(CliError::stopped().into());
+    }
+    printer.heading("7  Summary")?;
+    let summary = render::demo::summary(&hardware, &plan, &answers, run.as_ref(), printer.width());
+    printer.data(&indented(&summary))?;
+    let seconds = began.elapsed().as_secs();
+    printer.data(&format!("\n{}", indented(&render::demo::next(&answers, seconds))))?;
+    Ok(Exit::Ok)
+}
+
+/// The team at work, then under load.
+async fn show(
+    args: &Demo,
+    serving: &Serving,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<(Vec<Answer>, Option<BenchRun>)> {
+    let client = Client::new(&serving.url())?;
+    let questions = fanout::questions(serving.plan());
+    let count = questions.len();
+    printer.heading(&format!("5  The team: {count} agents, one question each, all at once"))?;
+    let names = questions.iter().map(|(agent, _)| agent.0.clone());
+    let mut stage: Box<dyn Stage> = if printer.is_live() && printer.data_is_live() {
+        Box::new(Panes::new(printer, names))
+    } else {
+        Box::new(Prefixed::new(printer, names))
+    };
+    let answers = fanout::ask_all(&client, &questions, stage.as_mut()).await?;
+    drop(stage);
+    printer.data(&format!("\n{}", indented(&render::answers::text(&answers))))?;
+    if args.no_bench {
+        return Ok((answers, None));
+    }
+    printer.heading("6  How this machine scales (under a minute)")?;
+    let progress = Progress::on(printer);
+    let run = measure::quick(serving.plan(), client, settings, &progress, stop.token()).await?;
+    Ok((answers, Some(run)))
+}

@@ -1,0 +1,18 @@
+//! `harmonic detect`.
+
+use harmonic_app::{Settings, Sysroot, inspect};
+use harmonic_render::{self as render, Printer};
+
+use crate::cli::Detect;
+use crate::exit::Exit;
+
+pub fn run(args: &Detect, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
+    let hardware = inspect::detect(&Sysroot::new(&args.sysroot), settings)?;
+    if args.json {
+        printer.json(&hardware)?;
+    } else {
+        printer.data(&render::hardware::text(&hardware))?;
+        hardware.warnings.iter().for_each(|warning| printer.finding(warning));
+    }
+    Ok(Exit::Ok)
+}

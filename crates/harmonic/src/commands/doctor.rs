@@ -1,0 +1,17 @@
+//! `harmonic doctor`.
+
+use harmonic_app::{Settings, Sysroot, inspect};
+use harmonic_render::{self as render, Printer};
+
+use crate::cli::Doctor;
+use crate::exit::Exit;
+
+pub fn run(args: &Doctor, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
+    let diagnosis = inspect::diagnose(&Sysroot::new(&args.sysroot), settings, args.paper)?;
+    if args.json {
+        printer.json(&diagnosis)?;
+    } else {
+        printer.data(&render::doctor::text(&diagnosis))?;
+    }
+    Ok(if diagnosis.has_errors() { Exit::Failure } else { Exit::Ok })
+}

@@ -1,0 +1,46 @@
+//! `harmonic down`.
+
+use harmonic_app::{Run, Settings, instances};
+use harmonic_render::{Printer, Progress, spinner};
+
+use crate::cli::Down;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stop::Stop;
+
+pub async fn run(
+    args: &Down,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let running = instances::running(settings, &Progress::on(printer))?;
+    let runs = instances::chosen(running, args.port, args.all)?;
+    for run in &runs {
+        instances::ask_to_end(run)?;
+    }
+    for run in &runs {
+        tokio::select! {
+            ended = wait(run, args.grace, printer) => ended?,
+            () = stop.asked() => {
+                let hint = "`harmonic ps` shows whether it has; `down` again waits for it";
+                return Err(CliError::new("not waiting; the team goes on stopping", hint).into());
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn wait(run: &Run, grace: Option<u64>, printer: &Printer) -> anyhow::Result<()> {
+    let Run { stack, process, .. } = run;
+    let pid = process.pid;
+    let message = format!("stopping {stack} (process {pid}): answers that run may finish");
+    let bar = printer.is_live().then(|| spinner(message));
+    let cut_off = instances::ended(run, grace).await?;
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    let how = if cut_off { ", and answers were cut off" } else { "" };
+    printer.say(&format!("stopped {stack} (process {pid}){how}"));
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! `harmonic keys`.
+
+use harmonic_app::Settings;
+use harmonic_app::keyring::Keyring;
+use harmonic_render::{self as render, Printer};
+use serde_json::json;
+
+use crate::cli::Keys;
+use crate::exit::Exit;
+
+pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
+    let mut ring = Keyring::open(&settings.keys)?;
+    match args {
+        Keys::Add { name, per_minute, json } => {
+            let key = ring.add(&name, per_minute)?;
+            if json {
+                printer.json(&json!({"name": name, "key": key, "per_minute": per_minute}))?;
+            } else {
+                printer.say("this key is shown once, and kept nowhere:");
+                printer.data(&key)?;
+                printer.say(
+                    "every request needs a key from the next `harmonic up` on; our own commands \
+                     send the one in $HARMONIC_API_KEY",
+                );
+            }
+        }
+        Keys::List { json } => {
+            if json {
+                let keys: Vec<_> = ring
+                    .entries()
+                    .iter()
+                    .map(|key| json!({"name": key.name, "per_minute": key.per_minute}))
+                    .collect();
+                printer.json(&json!({"schema": "harmonic.keys/1", "keys": keys}))?;
+            } else if ring.entries().is_empty() {
+                printer.say("no keys; `harmonic keys add NAME` makes one");
+            } else {
+                printer.data(&render::keys::text(ring.entries()))?;
+            }
+        }
+        Keys::Rm { name, json } => {
+            ring.remove(&name)?;
+            if json {
+                printer.json(&json!({"removed": name}))?;
+            } else {
+                printer.data(&format!("removed {name}"))?;
+                printer.say("teams that run refuse it from their next request on");
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}

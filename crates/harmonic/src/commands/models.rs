@@ -1,0 +1,71 @@
+//! `harmonic models`.
+
+use harmonic_app::{Settings, models};
+use harmonic_render::{self as render, Printer, Progress};
+use harmonic_types::ModelFile;
+use serde_json::json;
+
+use crate::cli::Models;
+use crate::exit::Exit;
+use crate::stop::Stop;
+
+pub async fn run(
+    args: Models,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    match args {
+        Models::List { json } => list(settings, printer, json)?,
+        Models::Pull { source, name, json } => {
+            let progress = Progress::on(printer);
+            let file = stop.or(models::pull(&source, name, settings, &progress)).await??;
+            drop(progress);
+            arrived(&file, printer, json)?;
+        }
+        Models::Show { name, json } => {
+            let model = models::find(&name, settings)?;
+            if json {
+                printer.json(&render::models::show_json(&model))?;
+            } else {
+                printer.data(&render::models::show(&model))?;
+            }
+        }
+        Models::Convert { name, to, json } => {
+            let progress = Progress::on(printer);
+            let file = stop.or(models::convert(&name, to, settings, &progress)).await??;
+            drop(progress);
+            arrived(&file, printer, json)?;
+        }
+        Models::Rm { name, json } => {
+            let removed = models::remove(&name, settings)?;
+            let (names, freed) = (&removed.names, removed.freed);
+            if json {
+                printer.json(&json!({"removed": names, "freed_bytes": freed}))?;
+            } else {
+                printer.data(&format!("removed {}: {freed}", names.join(", ")))?;
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn list(settings: &Settings, printer: &Printer, as_json: bool) -> anyhow::Result<()> {
+    let inventory = models::inventory(settings)?;
+    if as_json {
+        return Ok(printer.json(&render::models::list_json(&inventory))?);
+    }
+    printer.data(&render::models::list(&inventory))?;
+    inventory.findings.iter().for_each(|finding| printer.finding(finding));
+    printer.say(&format!("\nthe store is {}", settings.store.root().display()));
+    Ok(())
+}
+
+/// A model is here: its name, and where it lies.
+fn arrived(file: &ModelFile, printer: &Printer, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        return Ok(printer.json(file)?);
+    }
+    let ModelFile { name, path, shape, .. } = file;
+    Ok(printer.data(&format!("{name} ({}): {}", shape.format, path.display()))?)
+}

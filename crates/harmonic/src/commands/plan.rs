@@ -1,0 +1,75 @@
+//! `harmonic plan`.
+
+use std::path::Path;
+
+use harmonic_app::plan::{self, Knowledge};
+use harmonic_app::{ExportKind, Settings, inspect};
+use harmonic_render::{self as render, Printer, Progress};
+use harmonic_types as types;
+
+use crate::cli::Plan;
+use crate::exit::Exit;
+
+/// Numbers of slots in the paper's §5.3.
+const TABLE_SLOTS: [u32; 3] = [8, 12, 16];
+
+pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
+    let team = args.team.request();
+    let mut hardware = match &args.hardware {
+        Some(name) => inspect::machine(name)?,
+        None => inspect::hardware()?,
+    };
+    let mut stack = plan::stack(&team, settings)?;
+    let mut options = team.options();
+    if let Some(what_if) = &args.what_if {
+        what_if.apply(&mut hardware, &mut stack, &mut options);
+    }
+    if args.table {
+        let models = plan::models(&stack, settings)?;
+        let rows = plan::table(&stack, &models, &options, &TABLE_SLOTS)?;
+        if args.json {
+            printer.json(&render::plan::memory_table_json(&rows, &options, &TABLE_SLOTS))?;
+        } else {
+            printer.data(&render::plan::memory_table(&rows, &TABLE_SLOTS))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    let knowledge = Knowledge::of(&stack, team.engine, settings, &Progress::on(printer))?;
+    let plan = plan::plan_with(&hardware, &stack, &options, &knowledge)?;
+    if let Some(kind) = args.emit {
+        export(&plan, kind.into(), args.out.as_deref(), printer)?;
+        return Ok(Exit::Ok);
+    }
+    if args.json {
+        printer.json(&plan)?;
+        return Ok(Exit::Ok);
+    }
+    let assumed = args.what_if.as_ref().map(ToString::to_string);
+    printer.data(&render::plan::title(&plan, &hardware, assumed.as_deref()))?;
+    printer.data(&render::plan::text(&plan))?;
+    printer.data(&format!("\n{}", render::plan::sharing(&plan)))?;
+    if args.explain {
+        let models = &knowledge.models;
+        let costs = plan::slot_costs(&plan, models)?;
+        printer.heading("Ledger")?;
+        printer.data(&render::plan::explanation(&plan, &hardware, models, costs))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Writes what runs `plan` without us into `folder`, or shows it where there is none.
+fn export(
+    plan: &types::Plan,
+    kind: ExportKind,
+    folder: Option<&Path>,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    let files = plan::export(plan, kind, folder)?;
+    if let Some(folder) = folder {
+        printer.say(&format!("wrote {} files to {}", files.len(), folder.display()));
+    } else {
+        let shown = files.iter().map(|file| format!("==> {} <==\n{}", file.name, file.text));
+        printer.data(shown.collect::<Vec<_>>().join("\n").trim_end())?;
+    }
+    Ok(())
+}

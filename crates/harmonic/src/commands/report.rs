@@ -1,0 +1,34 @@
+//! `harmonic report`: a record as a person reads it, again.
+
+use std::path::Path;
+
+use harmonic_app::measure::{records, save};
+use harmonic_render::{self as render, Printer};
+use harmonic_report::{benchy, markdown, paper};
+
+use crate::cli::Report;
+use crate::exit::Exit;
+
+pub fn run(args: &Report, printer: &Printer) -> anyhow::Result<Exit> {
+    let run = records::find(&args.subject)?;
+    if args.json {
+        printer.json(&run)?;
+    } else if args.markdown {
+        printer.data(&markdown::render(&run))?;
+    } else if args.benchy {
+        printer.data(&benchy::render(&run))?;
+    } else if let Some(text) = paper::text(&run) {
+        printer.data(&text)?;
+    } else {
+        printer.data(&render::bench::report(&run, printer.width()))?;
+        run.warnings.iter().for_each(|warning| printer.finding(warning));
+        let folder = Path::new(&args.subject);
+        if folder.is_dir() {
+            if let Some(left_out) = save::folder(&run, folder)? {
+                printer.say(&left_out);
+            }
+            printer.say(&format!("rendered again in {}", folder.display()));
+        }
+    }
+    Ok(Exit::Ok)
+}

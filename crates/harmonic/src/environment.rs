@@ -1,0 +1,202 @@
+//! What the environment says, read once and nowhere else.
+//!
+//! Invariant: no other module, and no library, reads a variable that is ours.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use etcetera::BaseStrategy;
+use harmonic_app::{CacheRoots, PullOptions, Runs, Settings, Store, VARIABLES, default_root};
+
+use crate::error::CliError;
+use crate::form_trial;
+use crate::logging::LogFormat;
+
+/// Where the server listens unless told otherwise.
+const PORT: u16 = 4276;
+
+/// The stack unless told otherwise.
+const STACK: &str = "standard";
+
+/// The stack file that is used where it lies in the current folder.
+const STACK_FILE: &str = "./stack.toml";
+
+/// What the environment says.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// What the app works with: folders from `$HARMONIC_MODELS`, `$XDG_DATA_HOME` (curves, tuned
+    /// configs, benchmark runs), `$XDG_STATE_HOME` (deployments, logs) and `$XDG_CONFIG_HOME` (keys);
+    /// `$HARMONIC_API_KEY`, `$HARMONIC_PORT`, `$HARMONIC_STACK`, `$HF_ENDPOINT`, `$HF_TOKEN`.
+    pub settings: Settings,
+    /// `$HARMONIC_LOG`, else `$RUST_LOG`.
+    pub log: Option<String>,
+    /// `$HARMONIC_LOG_FORMAT`: text or json.
+    pub log_format: LogFormat,
+}
+
+/// The folders that a user has.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    home: &'a Path,
+    data: &'a Path,
+    state: &'a Path,
+    config: &'a Path,
+}
+
+impl Environment {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When there is no home folder, or a variable cannot be understood.
+    pub fn read() -> anyhow::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "here the environment is read")]
+        let lookup = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let folders = etcetera::choose_base_strategy()
+            .map_err(|error| anyhow!(error))
+            .context("cannot tell where your home folder is: set HOME")?;
+        let data = folders.data_dir();
+        // Windows has no folder of its own for what a program remembers between runs.
+        let state = folders.state_dir().unwrap_or_else(|| data.clone());
+        let config = folders.config_dir();
+        let places =
+            Places { home: folders.home_dir(), data: &data, state: &state, config: &config };
+        Self::from_environment(&lookup, &places)
+    }
+
+    fn from_environment(
+        lookup: &dyn Fn(&str) -> Option<String>,
+        places: &Places<'_>,
+    ) -> anyhow::Result<Self> {
+        let Places { home, data, state, config } = *places;
+        let path = |name: &str| lookup(name).map(PathBuf::from);
+        let defaults = PullOptions::default();
+        let own_file = || Path::new(STACK_FILE).exists().then(|| STACK_FILE.to_owned());
+        let settings = Settings {
+            store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
+            curves: data.join("harmonic/curves"),
+            tuned: data.join("harmonic/setups"),
+            benches: data.join("harmonic/bench"),
+            runs: Runs::new(state.join("harmonic/runs")),
+            logs: state.join("harmonic/logs"),
+            keys: config.join("harmonic/keys.toml"),
+            api_key: lookup("HARMONIC_API_KEY"),
+            caches: caches(&path, home),
+            pull: PullOptions {
+                hub_endpoint: lookup("HF_ENDPOINT").unwrap_or(defaults.hub_endpoint),
+                hub_token: lookup("HF_TOKEN"),
+                ..defaults
+            },
+            port: lookup("HARMONIC_PORT").map_or(Ok(PORT), |text| port(&text))?,
+            stack: lookup("HARMONIC_STACK").or_else(own_file).unwrap_or_else(|| STACK.to_owned()),
+            variables: VARIABLES
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), lookup(name)?)))
+                .collect(),
+            host: host(),
+            form_trial: form_trial::with_this_program(),
+        };
+        let log_format =
+            lookup("HARMONIC_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| text.parse())?;
+        let log = lookup("HARMONIC_LOG").or_else(|| lookup("RUST_LOG"));
+        Ok(Self { settings, log, log_format })
+    }
+}
+
+/// This program and the arguments that it was started with.
+///
+/// # Errors
+/// When the system does not say where it lies.
+pub fn this_program() -> io::Result<(PathBuf, Vec<OsString>)> {
+    Ok((std::env::current_exe()?, std::env::args_os().skip(1).collect()))
+}
+
+fn port(text: &str) -> Result<u16, CliError> {
+    text.parse().map_err(|_| {
+        CliError::new(
+            format!("HARMONIC_PORT is `{text}`, which is no port"),
+            "set it to a number from 0 to 65535, or remove it",
+        )
+    })
+}
+
+/// The kernel's name of this machine; of no use where it has none.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Where other tools keep their models, by their own rules.
+fn caches(path: &dyn Fn(&str) -> Option<PathBuf>, home: &Path) -> CacheRoots {
+    let cache = path("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache"));
+    let hub = path("HF_HUB_CACHE").unwrap_or_else(|| {
+        path("HF_HOME").unwrap_or_else(|| cache.join("huggingface")).join("hub")
+    });
+    let ollama = [
+        path("OLLAMA_MODELS"),
+        Some(home.join(".ollama/models")),
+        Some(PathBuf::from("/usr/share/ollama/.ollama/models")),
+    ];
+    CacheRoots {
+        hugging_face: vec![hub],
+        ollama: ollama.into_iter().flatten().collect(),
+        lm_studio: vec![home.join(".lmstudio/models"), home.join(".cache/lm-studio/models")],
+        llama_cpp: vec![path("LLAMA_CACHE").unwrap_or_else(|| cache.join("llama.cpp"))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> anyhow::Result<Environment> {
+        let lookup = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let [home, data, state, config] =
+            ["/home/me", "/home/me/.data", "/home/me/.state", "/home/me/.config"].map(Path::new);
+        Environment::from_environment(&lookup, &Places { home, data, state, config })
+    }
+
+    #[test]
+    fn without_variables_the_defaults_hold() {
+        let Environment { settings, log, .. } = read(&[]).unwrap();
+        assert_eq!(settings.store.root(), Path::new("/home/me/.data/harmonic/models"));
+        assert_eq!((settings.port, settings.stack.as_str()), (4276, "standard"));
+        assert_eq!(log, None);
+        assert_eq!(settings.keys, Path::new("/home/me/.config/harmonic/keys.toml"));
+        assert_eq!(settings.logs, Path::new("/home/me/.state/harmonic/logs"));
+        let hub = PathBuf::from("/home/me/.cache/huggingface/hub");
+        assert_eq!(settings.caches.hugging_face, [hub]);
+    }
+
+    #[test]
+    fn variables_win() {
+        let Environment { settings, log, .. } = read(&[
+            ("HARMONIC_MODELS", "/big/models"),
+            ("HARMONIC_PORT", "0"),
+            ("HARMONIC_STACK", "dev"),
+            ("RUST_LOG", "info"),
+            ("HARMONIC_LOG", "debug"),
+            ("HF_HOME", "/hf"),
+            ("HF_ENDPOINT", "http://mirror"),
+        ])
+        .unwrap();
+        assert_eq!(settings.store.root(), Path::new("/big/models"));
+        assert_eq!((settings.port, settings.stack.as_str()), (0, "dev"));
+        assert_eq!(log.as_deref(), Some("debug"));
+        assert_eq!(settings.caches.hugging_face, [PathBuf::from("/hf/hub")]);
+        assert_eq!(settings.pull.hub_endpoint, "http://mirror");
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_named() {
+        let error = read(&[("HARMONIC_PORT", "high")]).unwrap_err();
+        assert_eq!(error.to_string(), "HARMONIC_PORT is `high`, which is no port");
+    }
+}

@@ -1,6 +1,0 @@
-//! Talking to one agent: what `chat` does between reading a line and printing the answer.
-
-pub mod command;
-pub mod conversation;
-pub mod lines;
-pub mod voice;

@@ -1,0 +1,98 @@
+//! The documents that measurements leave in a folder: one JSON file each.
+
+use std::io::Error;
+use std::path::{Path, PathBuf};
+
+use harmonic_fsutil::{Folder, WriteOptions, read_folder, replace};
+use harmonic_types::CurveKey;
+use serde::Serialize;
+
+use crate::error::ProfileError;
+
+/// The documents in the `.json` files of `folder`. Those under the name that [`file_name`] gives
+/// them come last: of several that fit a reader takes the last, and a file of another name (an
+/// earlier version's, or one that a person put there) must not win over the latest measurement.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn stored<T>(
+    folder: &Path,
+    parse: fn(&str) -> Result<T, String>,
+    key: fn(&T) -> &CurveKey,
+) -> Result<Folder<T>, ProfileError> {
+    let found = read_folder(folder, "json", |path, text| {
+        let document = parse(text)?;
+        let named = path.file_name().is_some_and(|name| *name == *file_name(key(&document)));
+        Ok(Some((named, document)))
+    })?;
+    let mut documents = found.documents;
+    documents.sort_by_key(|(named, _)| *named);
+    let documents = documents.into_iter().map(|(_, document)| document).collect();
+    Ok(Folder { documents, skipped: found.skipped })
+}
+
+/// Writes `document` to the file `name` in `folder`, in place of an older one; where it lies now. It
+/// is written whole or not at all.
+///
+/// # Errors
+/// When it cannot be written; an older one is then still there.
+pub(crate) fn store(
+    folder: &Path,
+    name: &str,
+    document: &impl Serialize,
+) -> Result<PathBuf, ProfileError> {
+    let path = folder.join(name);
+    replace(&path, &text(&path, document)?, WriteOptions::DOCUMENT)?;
+    Ok(path)
+}
+
+/// `document` as it is written to `path`.
+pub(crate) fn text(path: &Path, document: &impl Serialize) -> Result<Vec<u8>, ProfileError> {
+    serde_json::to_vec_pretty(document).map_err(|error| ProfileError::Unwritable {
+        path: path.to_owned(),
+        source: Error::other(error),
+    })
+}
+
+/// A name from what a measurement is for: neither weights nor context are in it, so that the next
+/// measurement takes the place of the last.
+///
+/// Injective: a byte that is not a letter, a digit, `.` or `-` is written `%XX`, so that `qwen3:4b`
+/// and `qwen3-4b` do not share a file, and `_` stands between the parts alone.
+pub(crate) fn file_name(key: &CurveKey) -> String {
+    let parts = [&key.machine, &key.model, &key.engine].map(|part| encoded(part));
+    format!("{}.json", parts.join("_"))
+}
+
+fn encoded(part: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'-' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    part.bytes().map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key([machine, model, engine]: [String; 3]) -> CurveKey {
+        CurveKey { machine, model, digest: None, format: None, engine, context: None }
+    }
+
+    proptest! {
+        /// Of few characters, so that names differ by little.
+        #[test]
+        fn different_keys_have_different_names(
+            one in proptest::array::uniform3("[aA:/_%.é -]{0,3}"),
+            other in proptest::array::uniform3("[aA:/_%.é -]{0,3}"),
+        ) {
+            let names = [one.clone(), other.clone()].map(|parts| file_name(&key(parts)));
+            prop_assert_eq!(one == other, names[0] == names[1]);
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._%-".contains(c);
+            prop_assert!(names[0].chars().all(plain), "{}", names[0]);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a team answered, in figures.
+
+use std::time::Duration;
+
+use harmonic_app::fanout::Answer;
+
+use crate::table::table;
+
+/// A line for each agent and one for all together.
+pub fn text(answers: &[Answer]) -> String {
+    let row = |answer: &Answer| {
+        [
+            answer.agent.to_string(),
+            answer.tokens.to_string(),
+            answer.tok_s().map_or_else(|| "–".to_owned(), |rate| format!("{rate:.1}")),
+            answer.first.map_or_else(|| "–".to_owned(), seconds),
+            seconds(answer.took),
+        ]
+    };
+    let mut rows: Vec<[String; 5]> = answers.iter().map(row).collect();
+    let (tokens, took) = totals(answers);
+    let first = answers.iter().filter_map(|answer| answer.first).min();
+    rows.push([
+        "together".to_owned(),
+        tokens.to_string(),
+        rate(tokens, took),
+        first.map_or_else(|| "–".to_owned(), seconds),
+        seconds(took),
+    ]);
+    table(["agent", "tokens", "tok/s", "first token", "done"], &[1, 2, 3, 4], rows)
+}
+
+/// One line: all of them together.
+pub fn together(answers: &[Answer]) -> String {
+    let (tokens, took) = totals(answers);
+    format!(
+        "{} agents answered together: {tokens} tokens in {}, {} tok/s with their prompts read",
+        answers.len(),
+        seconds(took),
+        rate(tokens, took)
+    )
+}
+
+fn totals(answers: &[Answer]) -> (u32, Duration) {
+    let tokens = answers.iter().map(|answer| answer.tokens).sum();
+    (tokens, answers.iter().map(|answer| answer.took).max().unwrap_or_default())
+}
+
+fn rate(tokens: u32, took: Duration) -> String {
+    if took.is_zero() {
+        return "–".to_owned();
+    }
+    format!("{:.1}", f64::from(tokens) / took.as_secs_f64())
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}

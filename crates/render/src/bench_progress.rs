@@ -1,0 +1,147 @@
+//! A benchmark as it runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use harmonic_bench::{Phase, Progress, Step};
+use harmonic_report::terminal;
+use harmonic_types::LevelResult;
+use indicatif::ProgressBar;
+
+use crate::printer::Printer;
+use crate::progress::bar;
+
+const LEVELS: &str = "  {spinner:.cyan} {bar:20.cyan/dim} {msg}";
+
+/// Shows each level when it is done, and on a terminal what the running one does, the curve so far
+/// and the time left.
+pub(crate) struct BenchProgress<'a> {
+    printer: &'a Printer,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bar: Option<ProgressBar>,
+    /// Throughput so far, by level.
+    done: BTreeMap<u32, f64>,
+    series: Option<String>,
+    step: Option<Step>,
+    /// Levels that are still to come after the running one.
+    to_come: u32,
+    pace: Pace,
+}
+
+/// How long levels take.
+#[derive(Default)]
+struct Pace {
+    began: Option<Instant>,
+    levels: u32,
+}
+
+impl<'a> BenchProgress<'a> {
+    /// Nothing shown yet, on `printer`'s terminal.
+    pub(crate) fn on(printer: &'a Printer) -> Self {
+        Self { printer, state: Mutex::new(State::default()) }
+    }
+
+    fn say(&self, state: &State, line: &str) {
+        match &state.bar {
+            Some(bar) => bar.suspend(|| self.printer.say(line)),
+            None => self.printer.say(line),
+        }
+    }
+
+    fn begins(&self, state: &mut State, model: &str, step: Step, number: u32, of: u32) {
+        if self.printer.is_live() {
+            let bar = state.bar.get_or_insert_with(|| bar(LEVELS, Some(of.into())));
+            bar.set_length(of.into());
+            bar.set_position(u64::from(number - 1));
+        }
+        if state.series.as_deref() != Some(model) {
+            let is_first = state.series.replace(model.to_owned()).is_none();
+            state.done.clear();
+            if !is_first {
+                self.say(state, &format!("  {model}"));
+            }
+        }
+        state.step = Some(step);
+        state.to_come = of.saturating_sub(number);
+        state.pace.began.get_or_insert_with(Instant::now);
+        if let Some(bar) = &state.bar {
+            bar.set_message(format!("{step}: warming up"));
+        }
+    }
+
+    fn done(&self, state: &mut State, step: Step, level: &LevelResult) {
+        state.pace.levels += 1;
+        if let (Step::Parallel(parallel), Some(rate)) = (step, level.tok_s) {
+            state.done.insert(parallel, rate.mean);
+        }
+        let single = state.done.get(&1).filter(|_| level.parallel > 1);
+        self.say(state, &crate::bench::level(step, level, single.copied()));
+    }
+}
+
+impl State {
+    fn message(&self, phase: Phase, tok_s: Option<f64>, left: Duration) -> String {
+        let step = self.step.map(|step| step.to_string()).unwrap_or_default();
+        let what = match phase {
+            Phase::WarmUp { streaming } => format!("warming up, {streaming} streams"),
+            Phase::Measuring { trial, of, most } => {
+                let most = if most > of { format!(" (at most {most})") } else { String::new() };
+                let rate = tok_s.map(|rate| format!(", {rate:.0} tok/s")).unwrap_or_default();
+                format!("window {trial} of {of}{most}{rate}")
+            }
+        };
+        let curve: Vec<f64> = self.done.values().copied().collect();
+        let curve = match terminal::spark(&curve) {
+            spark if spark.is_empty() => spark,
+            spark => format!("  {spark}"),
+        };
+        format!("{step}: {what}{curve}  {}", self.time_left(left))
+    }
+
+    /// The rest of this level, and as much for each to come as those before took.
+    fn time_left(&self, of_level: Duration) -> String {
+        let Pace { began: Some(began), levels } = self.pace else { return String::new() };
+        let each = if levels > 0 { began.elapsed() / (levels + 1) } else { of_level };
+        let seconds = (of_level + each * self.to_come).as_secs();
+        match seconds {
+            0..100 => format!("about {seconds} s left"),
+            _ => format!("about {} min left", seconds.div_ceil(60)),
+        }
+    }
+}
+
+impl BenchProgress<'_> {
+    /// Shows what happens.
+    pub(crate) fn show(&self, progress: &Progress<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match *progress {
+            Progress::Idle { lasts } => {
+                self.say(&state, &format!("  metering the idle machine for {} s", lasts.as_secs()));
+            }
+            Progress::LevelStarted { load, step, number, of } => {
+                self.begins(&mut state, &load.model, step, number, of);
+            }
+            Progress::Level { phase, tok_s, left, left_at_most, .. } => {
+                if let Some(bar) = &state.bar {
+                    let left = left.unwrap_or(left_at_most).min(left_at_most);
+                    bar.set_message(state.message(phase, tok_s, left));
+                }
+            }
+            Progress::LevelDone { step, result } => self.done(&mut state, step, result),
+        }
+    }
+}
+
+impl Drop for BenchProgress<'_> {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = state.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Answers as panes on a terminal: one for each agent, all filling at the same time.
+//!
+//! Invariants: what is drawn fits the terminal; when the answers are complete the panes go and the
+//! whole text stays.
+
+use std::io;
+
+use console::{measure_text_width, style};
+use harmonic_app::fanout::{Answer, Stage};
+use harmonic_types::AgentName;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::prefixed::{ASKED, padded};
+use crate::printer::Printer;
+
+/// Lines of one agent at most while it speaks: the last ones of its text.
+const TALLEST: usize = 3;
+
+/// Panes on the terminal of stderr; the whole text goes to stdout.
+#[derive(Debug)]
+pub struct Panes<'a> {
+    printer: &'a Printer,
+    names: Vec<String>,
+    texts: Vec<String>,
+    bars: Vec<ProgressBar>,
+    height: usize,
+    width: usize,
+    all: MultiProgress,
+}
+
+impl<'a> Panes<'a> {
+    /// Panes of the agents `names`.
+    pub fn new(printer: &'a Printer, names: impl Iterator<Item = String>) -> Self {
+        let names: Vec<String> = names.collect();
+        let count = names.len().max(1);
+        let height = (printer.height().saturating_sub(2) / count).clamp(1, TALLEST);
+        let names = padded(&names);
+        let label = names.first().map_or(0, String::len) + "   │ ".chars().count();
+        let width = printer.width().saturating_sub(label + 1).max(16);
+        let all = MultiProgress::new();
+        let line = ProgressStyle::with_template("{msg}").expect("a template of one key parses");
+        let bars =
+            names.iter().map(|_| all.add(ProgressBar::new_spinner()).with_style(line.clone()));
+        let bars = bars.collect();
+        let texts = vec![String::new(); names.len()];
+        Self { printer, names, texts, bars, height, width, all }
+    }
+
+    fn draw(&mut self, index: usize) {
+        let lines = wrapped(&self.texts[index], self.width);
+        let first = lines.len().saturating_sub(self.height);
+        let pane = framed(&self.names[index], &lines[first..], self.height);
+        self.bars[index].set_message(pane);
+    }
+}
+
+/// `text` in lines of at most `width` columns; blank lines left out.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let options = textwrap::Options::new(width).break_words(true);
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines
+        .flat_map(|line| textwrap::wrap(line, &options))
+        .map(std::borrow::Cow::into_owned)
+        .collect()
+}
+
+/// The name beside the first of at least `height` lines.
+fn framed(name: &str, lines: &[String], height: usize) -> String {
+    let blank = " ".repeat(measure_text_width(name));
+    let rows = (0..lines.len().max(height)).map(|row| {
+        let text = lines.get(row).map_or("", String::as_str);
+        let label = if row == 0 { style(name).cyan().bold().to_string() } else { blank.clone() };
+        format!("  {label} │ {text}").trim_end().to_owned()
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+impl Stage for Panes<'_> {
+    fn begin(&mut self, _questions: &[(AgentName, String)]) -> io::Result<()> {
+        // The room is for the answers; the questions stand above them in the end.
+        (0..self.names.len()).for_each(|index| self.draw(index));
+        Ok(())
+    }
+
+    fn text(&mut self, index: usize, piece: &str) -> io::Result<()> {
+        self.texts[index].push_str(piece);
+        self.draw(index);
+        Ok(())
+    }
+
+    fn end(&mut self, answers: &[Answer]) -> io::Result<()> {
+        self.all.clear()?;
+        for (name, answer) in self.names.iter().zip(answers) {
+            let rest = if answer.complete { "" } else { "…" };
+            let question = wrapped(&format!("{ASKED} {}", answer.question), self.width);
+            let answered = wrapped(&format!("{}{rest}", answer.text.trim_end()), self.width);
+            let dimmed = question.iter().map(|line| style(line).dim().to_string());
+            let lines: Vec<String> = dimmed.chain(answered).collect();
+            self.printer.data(&framed(name, &lines, 1))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Panes<'_> {
+    /// Also after an error or Ctrl-C.
+    fn drop(&mut self) {
+        // A terminal that cannot be cleared is gone.
+        let _ = self.all.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pane_shows_the_name_once() {
+        console::set_colors_enabled(false);
+        let lines = wrapped("Buy milk.\n\nCall the bank on Monday, then water the plants.", 24);
+        assert_eq!(
+            framed("operator", &lines, 2),
+            "  operator │ Buy milk.\n           │ Call the bank on Monday,\n           │ then water the \
+             plants."
+        );
+        assert_eq!(framed("coder", &[], 2), "  coder │\n        │");
+    }
+}

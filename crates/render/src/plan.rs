@@ -1,0 +1,136 @@
+//! A plan as text.
+
+mod deployment;
+mod explanation;
+mod memory_table;
+mod tuned;
+
+pub use deployment::title;
+pub use explanation::explanation;
+pub use memory_table::{memory_table, memory_table_json};
+
+use harmonic_types::{
+    AgentPlan, Bytes, EnginePlan, LedgerItem, Plan, PlanCurve, Provenance, Sharing,
+};
+
+use super::lines::{labelled, listed, together};
+use super::table::table;
+
+/// Agents by tier, engines, memory, curves, and what did not go as asked.
+pub fn text(plan: &Plan) -> String {
+    let tuned = plan.tuned.iter().map(|config| format!("\n{}", tuned::line(config)));
+    let sums = format!("{}\n{}{}", memory(plan), curves(plan), tuned.collect::<String>());
+    let mut parts = vec![deployment::deployment(plan), engines(plan), sums];
+    parts.extend(shortfalls(plan));
+    parts.join("\n\n")
+}
+
+/// Decimal gigabytes as the paper prints them; megabytes where that would say nothing.
+fn gb(bytes: Bytes) -> String {
+    match bytes.0 {
+        0..100_000_000 => format!("{:.1}MB", bytes.0 as f64 / 1e6),
+        _ => format!("{:.1}GB", bytes.as_gb()),
+    }
+}
+
+/// Who gets what, in short.
+pub fn team(plan: &Plan) -> String {
+    let row = |agent: &AgentPlan| {
+        [
+            agent.name.to_string(),
+            format!("{} {}", agent.tier.number(), agent.tier),
+            format!("{}x", agent.slots),
+            agent.context.to_string(),
+        ]
+    };
+    table(["agent", "tier", "slots", "context"], &[2, 3], plan.agents.iter().map(row))
+}
+
+fn engines(plan: &Plan) -> String {
+    let row = |engine: &EnginePlan| {
+        [
+            engine.id.clone(),
+            format!("{}, {}", engine.kind, engine.device),
+            engine.format.clone(),
+            engine.agents.len().to_string(),
+            engine.sequences.to_string(),
+            engine.threads.to_string(),
+            engine.total_bytes.to_string(),
+        ]
+    };
+    let header = ["engine", "runs on", "format", "agents", "sequences", "threads", "memory"];
+    table(header, &[3, 4, 5, 6], plan.engines.iter().map(row))
+}
+
+/// Where the memory goes, in words.
+pub fn memory(plan: &Plan) -> String {
+    let items = [
+        (LedgerItem::Weights, "weights"),
+        (LedgerItem::Kv, "KV cache"),
+        (LedgerItem::State, "states"),
+        (LedgerItem::Prefix, "prefixes"),
+        (LedgerItem::Park, "parked"),
+        (LedgerItem::Compute, "compute"),
+        (LedgerItem::Overhead, "overhead"),
+    ];
+    let parts = items.into_iter().filter_map(|(item, name)| {
+        let lines = || plan.ledger.iter().filter(|line| line.item == item);
+        let sum: Bytes = lines().map(|line| line.bytes).sum();
+        lines().next().map(|_| together(&format!("{name} {sum}")))
+    });
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    let (total, budget) = (plan.total_bytes, plan.hardware.memory_budget_bytes);
+    labelled("memory", &format!("{total} of {budget}: {parts}"))
+}
+
+/// Which curves the parallelism rests on.
+fn curves(plan: &Plan) -> String {
+    if plan.curves.is_empty() {
+        let text = format!(
+            "none of these models on this machine, so {}x is the profile's peak; `harmonic bench` \
+             measures",
+            plan.hardware.peak_parallel
+        );
+        return labelled("curve", &text);
+    }
+    let line = |curve: &PlanCurve| labelled("curve", &curve_text(curve));
+    plan.curves.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn curve_text(curve: &PlanCurve) -> String {
+    let source = match curve.provenance {
+        Provenance::Measured => "measured here",
+        Provenance::Paper => "of the paper",
+        Provenance::Declared => "declared",
+        Provenance::Estimated => "estimated",
+    };
+    let PlanCurve { model, key, sweet_spot, .. } = curve;
+    let valid: Vec<&str> =
+        [key.format.as_deref(), Some(&key.engine)].into_iter().flatten().collect();
+    format!("{model} on {}, {source} ({}): sweet spot {sweet_spot}x", key.machine, valid.join(", "))
+}
+
+/// One line: what is shared, and how many may run at once.
+pub fn sharing(plan: &Plan) -> String {
+    let placed = plan.agents.iter().filter(|agent| agent.engine.is_some()).count();
+    let slots: u32 = plan.engines.iter().map(|engine| engine.slots).sum();
+    let engines = match (plan.engines.len(), plan.sharing) {
+        (1, Sharing::Shared) => "one engine, weights loaded once".to_owned(),
+        (1, Sharing::Isolated) => "one engine".to_owned(),
+        (count, _) => format!("{count} engines"),
+    };
+    format!(
+        "{placed} agents on {engines}; {slots} slots guaranteed, at most {} in flight",
+        plan.max_in_flight
+    )
+}
+
+/// What did not go as asked, one line each; nothing where all did.
+fn shortfalls(plan: &Plan) -> Option<String> {
+    let lines: Vec<String> = plan
+        .agents
+        .iter()
+        .filter_map(|agent| Some(listed(&format!("{}: {}", agent.name, agent.reason.as_ref()?))))
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}

@@ -1,0 +1,217 @@
+//! Where every byte of a plan comes from, and what sharing saves.
+
+use std::collections::BTreeMap;
+
+use harmonic_app::plan::SlotCosts;
+use harmonic_hardware::profile;
+use harmonic_laws::KvCost;
+use harmonic_planner::PlannedModel;
+use harmonic_planner::footprint::N_UBATCH;
+use harmonic_types::{
+    Attention, BudgetRule, Bytes, EnginePlan, Hardware, KvLayout, KvType, LedgerItem, ModelShape,
+    Plan, Provenance, RecurrentState, Sharing,
+};
+
+use super::curve_text;
+use super::tuned::layouts;
+use crate::lines::{labelled, together};
+
+/// The ledger line by line, the budget, and what bounds parallelism.
+pub fn explanation(
+    plan: &Plan,
+    hardware: &Hardware,
+    models: &BTreeMap<String, PlannedModel>,
+    costs: SlotCosts,
+) -> String {
+    let engines = plan.engines.iter().map(|engine| {
+        let shape = models.get(&engine.model).map(|model| &model.shape);
+        engine_ledger(plan, engine, shape)
+    });
+    let mut parts: Vec<String> = engines.collect();
+    parts.push(sums(plan, hardware, models, costs));
+    parts.join("\n\n")
+}
+
+fn engine_ledger(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
+    let mut lines = vec![format!(
+        "{}: {} as {}, {} of {} slots live at once",
+        engine.id, engine.model, engine.format, engine.sequences, engine.slots
+    )];
+    for line in plan.ledger.iter().filter(|line| line.engine == engine.id) {
+        let (name, why) = match plan.budget {
+            BudgetRule::Exact => exact(line.item, plan, engine, shape),
+            BudgetRule::Paper => by_the_paper(line.item, engine),
+        };
+        lines.push(item(name, line.bytes, &why));
+    }
+    lines.push(item("sum", engine.total_bytes, ""));
+    lines.join("\n")
+}
+
+/// A line of the ledger: name and figure, then what it is made of.
+fn item(name: &str, bytes: Bytes, why: &str) -> String {
+    let why = if why.is_empty() { String::new() } else { format!("  {why}") };
+    labelled(&format!("  {name}"), &format!("{}{why}", together(&format!("{bytes:>8}"))))
+}
+
+fn exact(
+    item: LedgerItem,
+    plan: &Plan,
+    engine: &EnginePlan,
+    shape: Option<&ModelShape>,
+) -> (&'static str, String) {
+    match item {
+        LedgerItem::Weights => {
+            let source = match shape.map(|shape| shape.provenance) {
+                Some(Provenance::Measured) => "all tensors of the file here",
+                _ => "the file as the catalog knows it",
+            };
+            ("weights", source.to_owned())
+        }
+        LedgerItem::Kv => ("KV", kv(plan, engine, shape)),
+        LedgerItem::State => ("state", state(engine, shape)),
+        LedgerItem::Prefix => {
+            let count = engine.agents.len();
+            let agents = if count == 1 { "agent" } else { "agents" };
+            let what =
+                format!("system prompts of {count} {agents}, computed once, and conversations");
+            ("prefix", what)
+        }
+        LedgerItem::Park => ("park", "borrowers that gave their slot back wait here".to_owned()),
+        LedgerItem::Compute => {
+            let scores = match engine.attention {
+                Attention::Flash => "",
+                Attention::Plain => ", scores",
+            };
+            let what = format!(
+                "masks{scores} and activations of a batch of {N_UBATCH}, logits of {} outputs",
+                engine.sequences
+            );
+            ("compute", what)
+        }
+        LedgerItem::Overhead => {
+            ("other", "threads, graph, and the vocabulary's tables; an estimate".to_owned())
+        }
+    }
+}
+
+fn kv(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
+    let contexts = plan.agents.iter().filter(|agent| agent.engine.as_ref() == Some(&engine.id));
+    let largest = contexts.map(|agent| agent.context).max().unwrap_or_default();
+    let layout = match engine.kv_layout {
+        KvLayout::Streams => {
+            format!("{} tokens in all, {largest} for each live sequence", engine.kv_tokens)
+        }
+        KvLayout::Unified => format!("one pool of {} tokens", engine.kv_tokens),
+    };
+    let Some(shape) = shape else { return layout };
+    let per_token = KvCost::of(shape, engine.kv_type).bytes_per_token();
+    format!("{layout}; a token takes {per_token}: {}", geometry(shape, engine.kv_type))
+}
+
+/// What the recurrent state of one sequence is made of.
+fn state(engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
+    let sequences = engine.sequences;
+    let Some(recurrent) = shape.and_then(|shape| shape.recurrent) else {
+        return format!("recurrent layers, {sequences} sequences");
+    };
+    let RecurrentState { layers, layer_bytes, .. } = recurrent;
+    format!(
+        "{sequences} sequences × {layers} recurrent layers × {layer_bytes} (f32), whatever the \
+         context"
+    )
+}
+
+/// What the KV of one token is made of.
+fn geometry(shape: &ModelShape, kv_type: KvType) -> String {
+    let kind = match kv_type {
+        KvType::F16 => "2 bytes (f16)",
+        KvType::Q8_0 => "34/32 bytes (q8_0)",
+    };
+    let count = shape.layers.len();
+    let windowed = shape.layers.iter().filter(|layer| layer.window.is_some()).count();
+    let window = match windowed {
+        0 => String::new(),
+        some => format!(", {some} of the layers keep their window only"),
+    };
+    match shape.layers.first() {
+        Some(first) if shape.layers.iter().all(|layer| layer.kv_heads == first.kv_heads) => {
+            let (heads, key, value) = (first.kv_heads, first.key_length, first.value_length);
+            format!("{count} layers × {heads} KV heads × ({key} + {value}) × {kind}{window}")
+        }
+        _ => format!("{count} layers of unequal heads × {kind}{window}"),
+    }
+}
+
+fn by_the_paper(item: LedgerItem, engine: &EnginePlan) -> (&'static str, String) {
+    match item {
+        LedgerItem::Weights => ("weights", "base of the paper's §5.3".to_owned()),
+        LedgerItem::Kv => {
+            let slot = Bytes(engine.kv_bytes.0 / u64::from(engine.slots.max(1)));
+            ("KV", format!("{} slots × {slot}, whatever the context (§5.3)", engine.slots))
+        }
+        // The paper's rule has no more lines.
+        _ => ("other", String::new()),
+    }
+}
+
+fn sums(
+    plan: &Plan,
+    hardware: &Hardware,
+    models: &BTreeMap<String, PlannedModel>,
+    costs: SlotCosts,
+) -> String {
+    let budget = plan.hardware.memory_budget_bytes;
+    let total = hardware.memory_total_bytes;
+    let reserve = plan.reserve_bytes;
+    let mut lines = vec![
+        labelled(
+            "budget",
+            &format!("{budget}: 85% of {total}, {reserve} stay for all else on the machine"),
+        ),
+        labelled("left", &format!("{}", plan.headroom_bytes)),
+        labelled("sharing", &saving(plan.sharing, costs)),
+        labelled("parallel", &parallel(plan)),
+        layouts(plan, models),
+    ];
+    if let Some(bandwidth) = profile::bandwidth(&hardware.profile) {
+        let gb = |rate: harmonic_types::BytesPerSecond| format!("{:.0}", rate.0 / 1e9);
+        let [low, high] = bandwidth.effective.map(gb);
+        let reached = if low == high { low } else { format!("{low} to {high}") };
+        lines.push(labelled(
+            "bandwidth",
+            &format!(
+                "{} GB/s rated and {reached} reached; the paper states {}",
+                gb(bandwidth.rated),
+                gb(bandwidth.paper)
+            ),
+        ));
+    }
+    lines.join("\n")
+}
+
+fn saving(sharing: Sharing, SlotCosts { planned, otherwise }: SlotCosts) -> String {
+    match sharing {
+        Sharing::Shared => format!(
+            "saves {}: with an engine for each agent the same slots take {otherwise}",
+            otherwise.saturating_sub(planned)
+        ),
+        Sharing::Isolated => format!(
+            "would save {}: with an engine for each base model (--sharing shared) the same slots \
+             take {otherwise}",
+            planned.saturating_sub(otherwise)
+        ),
+    }
+}
+
+fn parallel(plan: &Plan) -> String {
+    let peak = plan.hardware.peak_parallel;
+    let source = match plan.curves.iter().find(|curve| curve.sweet_spot == peak) {
+        Some(curve) => curve_text(curve),
+        None => "the profile".to_owned(),
+    };
+    format!(
+        "a tier's target is 100%, 75%, 50% or a third of {peak}, rounded down, at least 1; {peak} \
+         is from {source}"
+    )
+}

@@ -1,0 +1,77 @@
+//! What a plan took from tuned configs, and why an engine has its layout.
+
+use std::collections::BTreeMap;
+
+use harmonic_planner::{LayoutCosts, PlannedModel, layout_costs};
+use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanTuned};
+
+use crate::lines::labelled;
+use crate::tuned::layout;
+
+/// One line: what was measured to be fastest for a model.
+pub fn line(config: &PlanTuned) -> String {
+    let PlanTuned { model, key, parallel, kv_layout, threads } = config;
+    let mut parts: Vec<String> = key.format.iter().cloned().collect();
+    parts.extend(kv_layout.map(|kv_layout| layout(kv_layout).to_owned()));
+    parts.extend(threads.map(|threads| {
+        format!("{} threads for the engine, {} for HTTP", threads.engine, threads.http)
+    }));
+    let text = format!(
+        "{model} as {}: fastest at {parallel}x, measured here ({})",
+        parts.join(", "),
+        key.engine
+    );
+    labelled("tuned", &text)
+}
+
+/// Why each engine has its layout, and what that costs; a line for each, and one more where none was
+/// measured.
+pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
+    let config = |engine: &EnginePlan| {
+        let mut known = plan.tuned.iter().filter(|config| config.kv_layout.is_some());
+        known.find(|config| config.model == engine.model)
+    };
+    let costs = |engine: &EnginePlan| layout_costs(plan, engine, models.get(&engine.model)?);
+    let mut lines: Vec<String> = plan
+        .engines
+        .iter()
+        .map(|engine| {
+            let has = engine.kv_layout;
+            let mut parts = vec![format!("{}: {}", engine.id, layout(has))];
+            parts.extend(config(engine).map(|PlanTuned { kv_layout, parallel, .. }| {
+                match kv_layout.filter(|faster| *faster != has) {
+                    None => format!("measured to be the faster at {parallel}x"),
+                    Some(faster) => {
+                        let faster = layout(faster);
+                        format!("though {faster} was measured to be the faster at {parallel}x")
+                    }
+                }
+            }));
+            parts.extend(costs(engine).map(|costs| price(plan.budget, has, costs)));
+            labelled("layout", &parts.join(", "))
+        })
+        .collect();
+    let exact = plan.budget == BudgetRule::Exact;
+    if exact && plan.engines.iter().any(|engine| config(engine).is_none()) {
+        let text = "streams wherever they fit the budget; `harmonic bench --layouts` measures both";
+        lines.push(labelled("layout", text));
+    }
+    lines.join("\n")
+}
+
+/// What a layout costs beside the other. The paper's rule takes the cheaper; the exact one takes a
+/// pool only where streams would take something from an agent.
+fn price(rule: BudgetRule, has: KvLayout, LayoutCosts { streams, unified }: LayoutCosts) -> String {
+    let more = streams.saturating_sub(unified);
+    match has {
+        KvLayout::Streams if more == Bytes::ZERO => "no dearer than one pool".to_owned(),
+        KvLayout::Streams => format!("{more} more than one pool"),
+        KvLayout::Unified if more == Bytes::ZERO => "no dearer than streams".to_owned(),
+        KvLayout::Unified if rule == BudgetRule::Paper => {
+            format!("streams would take {more} more")
+        }
+        KvLayout::Unified => {
+            format!("streams would take {more} more, and cost an agent slots or context")
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Settings that compete: each with the plan that would run it, or the reason why it cannot.
+
+use harmonic_planner::PlannedModel;
+use harmonic_types::{Divergence, KvLayout, Plan, Threads, TuneCandidate};
+
+use crate::error::TuneError;
+use crate::target::TuneTarget;
+
+/// One of the settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// What is told of it.
+    pub(crate) about: TuneCandidate,
+    /// The file that it runs on.
+    pub(crate) model: PlannedModel,
+    /// This model's agents alone, to be measured; `None` where it cannot run.
+    pub(crate) plan: Option<Plan>,
+}
+
+/// The entry of these settings. It can run if the whole stack, planned with it, gives every agent
+/// what `now` does.
+///
+/// # Errors
+/// When the plan as it is now has no engine for the model.
+pub(crate) fn entry(
+    target: &TuneTarget<'_>,
+    model: PlannedModel,
+    divergence: Option<Divergence>,
+    settings: (Option<KvLayout>, Option<Threads>),
+) -> Result<Entry, TuneError> {
+    let (now, _) = target.present()?;
+    let (kv_layout, threads) = settings;
+    let planned = target.plans(&model, kv_layout, threads);
+    let (plan, reason) = match planned {
+        Err(error) => (None, Some(format!("it does not fit: {error}"))),
+        Ok((whole, _)) if gives_less(&whole, &now) || misses(&whole, &model, kv_layout) => {
+            (None, Some("the memory budget would give an agent less".to_owned()))
+        }
+        Ok((_, alone)) => (Some(alone), None),
+    };
+    let shown = plan.as_ref().unwrap_or(&now);
+    let engine = shown.engines.iter().find(|engine| engine.model == model.name);
+    let about = TuneCandidate {
+        format: model.shape.format.clone(),
+        digest: model.digest.clone(),
+        weights_bytes: model.shape.weights_bytes,
+        divergence,
+        kv_layout: kv_layout.or_else(|| engine.map(|engine| engine.kv_layout)).unwrap_or_default(),
+        threads: threads
+            .map(|threads| threads.engine)
+            .or_else(|| engine.map(|engine| engine.threads))
+            .unwrap_or_default(),
+        http_threads: threads.map_or(target.inputs.http_threads, |threads| threads.http),
+        tok_s: None,
+        reason,
+    };
+    Ok(Entry { about, model, plan })
+}
+
+/// Whether an agent has less in `plan` than in `now`.
+fn gives_less(plan: &Plan, now: &Plan) -> bool {
+    now.agents.iter().zip(&plan.agents).any(|(before, after)| {
+        after.slots < before.slots || (before.slots > 0 && after.context < before.context)
+    })
+}
+
+/// Whether `plan` could not give the model's engines this layout.
+fn misses(plan: &Plan, model: &PlannedModel, layout: Option<KvLayout>) -> bool {
+    let mut engines = plan.engines.iter().filter(|engine| engine.model == model.name);
+    layout.is_some_and(|layout| engines.any(|engine| engine.kv_layout != layout))
+}
+
+/// Both layouts, and the place of the one in use.
+///
+/// # Errors
+/// When the stack cannot be planned.
+pub(crate) fn layouts(target: &TuneTarget<'_>) -> Result<(Vec<Entry>, usize), TuneError> {
+    const LAYOUTS: [KvLayout; 2] = [KvLayout::Streams, KvLayout::Unified];
+    let (now, _) = target.present()?;
+    let used = now.engines.iter().find(|engine| engine.model == target.model);
+    let used = used.map(|engine| engine.kv_layout).unwrap_or_default();
+    let model = target.planned()?;
+    let entries = LAYOUTS
+        .map(|layout| entry(target, model.clone(), None, (Some(layout), target.config.threads)));
+    let entries = entries.into_iter().collect::<Result<Vec<_>, TuneError>>()?;
+    let present = LAYOUTS.iter().position(|layout| *layout == used).unwrap_or_default();
+    Ok((entries, present))
+}
+
+/// Numbers of engine threads, each with one and two threads for HTTP; and the place of those in use.
+///
+/// # Errors
+/// When the stack cannot be planned.
+pub(crate) fn threads(target: &TuneTarget<'_>) -> Result<(Vec<Entry>, usize), TuneError> {
+    let (_, alone) = target.present()?;
+    let engine = alone.engines.first().map_or(1, |engine| engine.threads);
+    let http = alone.http_threads.unwrap_or(target.inputs.http_threads);
+    let used = Threads { engine, http };
+    let mut all: Vec<Threads> = engine_threads(target.inputs.hardware.cpu_threads())
+        .into_iter()
+        .flat_map(|engine| [1, 2].map(|http| Threads { engine, http }))
+        .collect();
+    if !all.contains(&used) {
+        all.push(used);
+    }
+    let model = target.planned()?;
+    let entries = all.iter().map(|threads| {
+        entry(target, model.clone(), None, (target.config.kv_layout, Some(*threads)))
+    });
+    let entries = entries.collect::<Result<Vec<_>, TuneError>>()?;
+    let present = all.iter().position(|threads| *threads == used).unwrap_or_default();
+    Ok((entries, present))
+}
+
+/// All of `available`, one less, half, a quarter and one: where cores come in pairs, where HTTP
+/// takes one, and where memory is the limit.
+fn engine_threads(available: u32) -> Vec<u32> {
+    let available = available.max(1);
+    let mut counts = vec![1, available / 4, available / 2, available - 1, available];
+    counts.retain(|count| *count > 0);
+    counts.sort_unstable();
+    counts.dedup();
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thread_counts_are_few_and_reach_all_cores() {
+        assert_eq!(engine_threads(1), [1]);
+        assert_eq!(engine_threads(2), [1, 2]);
+        assert_eq!(engine_threads(8), [1, 2, 4, 7, 8]);
+        assert_eq!(engine_threads(64), [1, 16, 32, 63, 64]);
+    }
+}

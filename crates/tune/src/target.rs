@@ -1,0 +1,214 @@
+//! One base model whose settings are compared, and what is known of them so far.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use harmonic_models::Store;
+use harmonic_models::pull::ConvertAtPull;
+use harmonic_planner::{PlanOptions, PlannedModel};
+use harmonic_types::{
+    AgentName, Curve, CurveKey, Hardware, KvLayout, Plan, Provenance, StackSpec, Threads, TuneAxis,
+    TuneComparison, TunedConfig,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::TuneError;
+use crate::trials::TuneObserver;
+
+/// The base models to compare: those of `agents`, or all of the stack's where none is named.
+///
+/// # Errors
+/// When the stack has no such agent.
+pub fn models<'a>(stack: &'a StackSpec, agents: &[AgentName]) -> Result<Vec<&'a str>, TuneError> {
+    let known = |name: &AgentName| stack.agents.iter().any(|agent| agent.name == *name);
+    if let Some(unknown) = agents.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = stack.agents.iter().map(|agent| agent.name.0.as_str()).collect();
+        return Err(TuneError::UnknownAgent { agent: unknown.clone(), known: names.join(", ") });
+    }
+    let wanted = |model: &str| {
+        let mut users = stack.agents.iter().filter(|agent| agent.model == model);
+        agents.is_empty() || users.any(|agent| agents.contains(&agent.name))
+    };
+    Ok(stack.models().into_iter().filter(|model| wanted(model)).collect())
+}
+
+/// What a comparison works on and with.
+#[derive(Clone, Copy)]
+pub struct TuneInputs<'a> {
+    /// The machine.
+    pub hardware: &'a Hardware,
+    /// All agents that must fit beside those of the model.
+    pub stack: &'a StackSpec,
+    /// The stack's models, by the names that its agents use.
+    pub models: &'a BTreeMap<String, PlannedModel>,
+    /// Curves to plan with.
+    pub curves: &'a [Curve],
+    /// Stored tuned configs of this engine build.
+    pub tuned: &'a [TunedConfig],
+    /// How the stack is planned; its `tuned` is not read.
+    pub options: &'a PlanOptions,
+    /// The engine build, as curves name it.
+    pub engine: &'a str,
+    /// Sequences in flight; `None` for what the plan has in flight.
+    pub parallel: Option<u32>,
+    /// Turns of each candidate.
+    pub rounds: u32,
+    /// Threads of the HTTP server where none were measured.
+    pub http_threads: u32,
+    /// Where the models are.
+    pub store: &'a Store,
+    /// Where tuned configs are kept.
+    pub folder: &'a Path,
+    /// What converts weights, and judges the result.
+    pub converter: &'a ConvertAtPull,
+    /// Who watches.
+    pub observer: &'a dyn TuneObserver,
+    /// Cancelled when the user wants an end.
+    pub stop: &'a CancellationToken,
+}
+
+impl fmt::Debug for TuneInputs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TuneInputs").field("stack", &self.stack.name).finish_non_exhaustive()
+    }
+}
+
+/// A base model and its tuned config.
+#[derive(Debug)]
+pub(crate) struct TuneTarget<'a> {
+    pub(crate) inputs: TuneInputs<'a>,
+    /// The model's name.
+    pub(crate) model: String,
+    /// What is known: stored before, then what was kept.
+    pub(crate) config: TunedConfig,
+    /// Sequences in flight.
+    pub(crate) parallel: u32,
+    /// The stack's agents on this model.
+    alone: StackSpec,
+    models: BTreeMap<String, PlannedModel>,
+    /// Tuned configs of the other models.
+    others: Vec<TunedConfig>,
+}
+
+impl<'a> TuneTarget<'a> {
+    /// `model` of the stack, as it is planned now.
+    ///
+    /// # Errors
+    /// When the stack cannot be planned.
+    pub(crate) fn new(inputs: TuneInputs<'a>, model: &str) -> Result<Self, TuneError> {
+        let TuneInputs { hardware, stack, .. } = inputs;
+        let models = inputs.models.clone();
+        let (known, others): (Vec<_>, Vec<_>) =
+            inputs.tuned.iter().cloned().partition(|config| config.key.model == model);
+        let agents = stack.agents.iter().filter(|agent| agent.model == model).cloned();
+        let alone = StackSpec { name: stack.name.clone(), agents: agents.collect() };
+        let present = models.get(model);
+        let key = CurveKey {
+            machine: hardware.name.clone(),
+            model: model.to_owned(),
+            digest: present.and_then(|model| model.digest.clone()),
+            format: present.map(|model| model.shape.format.clone()),
+            engine: inputs.engine.to_owned(),
+            context: None,
+        };
+        let of_this_file = |config: &TunedConfig| {
+            config.key.machine == key.machine && config.key.digest == key.digest
+        };
+        let known = known.into_iter().rfind(of_this_file);
+        let config = known.unwrap_or_else(|| TunedConfig {
+            schema: TunedConfig::SCHEMA.to_owned(),
+            key,
+            parallel: 0,
+            kv_layout: None,
+            threads: None,
+            comparisons: Vec::new(),
+            provenance: Provenance::Measured,
+        });
+        let model = model.to_owned();
+        let mut target = Self { inputs, model, config, parallel: 0, alone, models, others };
+        target.parallel = target.planned_parallel()?;
+        target.config.parallel = target.parallel;
+        Ok(target)
+    }
+
+    /// Sequences that the plan can have in flight on this model, unless told otherwise.
+    fn planned_parallel(&self) -> Result<u32, TuneError> {
+        let (whole, alone) = self.present()?;
+        let engines = whole.engines.iter().filter(|engine| engine.model == self.model);
+        let sequences: u32 = engines.map(|engine| engine.sequences).sum();
+        if sequences == 0 {
+            return Err(TuneError::NotPlaced { model: self.model.clone() });
+        }
+        let planned = sequences.min(whole.max_in_flight).min(alone.max_in_flight);
+        Ok(self.inputs.parallel.unwrap_or(planned))
+    }
+
+    /// The model as it is used now.
+    pub(crate) fn planned(&self) -> Result<&PlannedModel, TuneError> {
+        let known = self.models.get(&self.model);
+        known.ok_or_else(|| TuneError::UnknownModel { model: self.model.clone() })
+    }
+
+    /// The plans with what is known now: of the whole stack, and of this model's agents alone.
+    ///
+    /// # Errors
+    /// When the stack does not fit.
+    pub(crate) fn present(&self) -> Result<(Plan, Plan), TuneError> {
+        self.plans(self.planned()?, self.config.kv_layout, self.config.threads)
+    }
+
+    /// The same with other settings of this model.
+    ///
+    /// # Errors
+    /// When the stack does not fit.
+    pub(crate) fn plans(
+        &self,
+        model: &PlannedModel,
+        kv_layout: Option<KvLayout>,
+        threads: Option<Threads>,
+    ) -> Result<(Plan, Plan), TuneError> {
+        let mut models = self.models.clone();
+        models.insert(self.model.clone(), model.clone());
+        let key = CurveKey { digest: model.digest.clone(), ..self.config.key.clone() };
+        let assumed = TunedConfig { key, kv_layout, threads, ..self.config.clone() };
+        let tuned = self.others.iter().cloned().chain([assumed]).collect();
+        let TuneInputs { hardware, stack, curves, options, .. } = self.inputs;
+        let options = PlanOptions { tuned, ..options.clone() };
+        let plan = |stack: &StackSpec| {
+            harmonic_planner::plan(hardware, stack, &models, &options, curves).map_err(|source| {
+                let (stack, machine) = (stack.name.clone(), hardware.name.clone());
+                TuneError::Plan { stack, machine, source }
+            })
+        };
+        Ok((plan(stack)?, plan(&self.alone)?))
+    }
+
+    /// From now on this file is what the model's agents run on.
+    pub(crate) fn take(&mut self, model: PlannedModel) {
+        self.models.insert(self.model.clone(), model);
+    }
+
+    /// Keeps what came of a comparison, in place of an earlier one of its kind. What another process
+    /// compared of the same file meanwhile is kept too.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn keep(&mut self, comparison: TuneComparison) -> Result<(), TuneError> {
+        let own = self.config.clone();
+        self.config = harmonic_profiles::tuned::update(self.inputs.folder, &own.key, |stored| {
+            let same_file = |stored: &TunedConfig| stored.key == own.key;
+            let mut config = stored.filter(same_file).unwrap_or_else(|| own.clone());
+            match comparison.axis {
+                TuneAxis::Formats => {}
+                TuneAxis::Layouts => config.kv_layout = own.kv_layout,
+                TuneAxis::Threads => config.threads = own.threads,
+            }
+            config.parallel = self.parallel;
+            config.comparisons.retain(|earlier| earlier.axis != comparison.axis);
+            config.comparisons.push(comparison);
+            config
+        })?;
+        Ok(())
+    }
+}
