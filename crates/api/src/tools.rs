@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::checks::no_nul;
 use crate::invalid::Invalid;
 
+/// Names of tools, as a pattern for schemas: what [`name`] takes.
+pub(crate) const NAME: &str = "^[A-Za-z0-9_.:/-]{1,128}$";
+
 /// Longest name of a tool, in bytes.
 const LONGEST_NAME: usize = 128;
 

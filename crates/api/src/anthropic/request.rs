@@ -13,6 +13,7 @@ use crate::object;
 use crate::said::Said;
 use crate::sampling::body;
 use crate::schema;
+use crate::tools::NAME;
 
 /// Fields that are not read because no answer depends on them: notes, billing, caches, how thinking
 /// is shown, and what clients write into the blocks that they send back.
@@ -127,7 +128,7 @@ pub struct ToolBody {
     pub kind: Option<String>,
     /// Unique among the tools; empty when the body has none.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
     /// What it does, for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,7 @@ use super::generation::generation;
 use crate::object;
 use crate::openai::ToolBody;
 use crate::schema;
+use crate::tools::NAME;
 
 /// Fields that are not read because no answer depends on them: where and how weights are loaded,
 /// which the plan says; and how a prompt that does not fit would be cut, which it never is.
@@ -113,7 +114,7 @@ pub struct CalledBody {
     pub index: Option<u32>,
     /// The tool.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
     /// Its arguments. JSON text or nothing is read as well.
     #[serde(default)]

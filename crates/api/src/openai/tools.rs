@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::invalid::Invalid;
 use crate::object;
 use crate::said::WordOr;
-use crate::tools;
+use crate::tools::{self, NAME};
 
 /// A tool that the answer may call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +33,7 @@ pub struct ToolBody {
 pub struct FunctionBody {
     /// Unique among the tools; empty when the body has none.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
     /// What it does, for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub struct ChoiceBody {
 pub struct NameBody {
     /// Its name; empty when the body has none.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
 }
 
@@ -95,7 +95,7 @@ pub struct CallBody {
 pub struct CalledBody {
     /// The tool.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
     /// JSON text. An object or nothing is read as well.
     #[serde(default)]

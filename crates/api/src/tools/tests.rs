@@ -1,8 +1,10 @@
-//! Conversations in which a call went wrong go on, in every dialect.
+//! Conversations in which a call went wrong go on, in every dialect; names of tools are what schemas say.
 
 use harmonic_types::{Message, RequestId, Role};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::NAME;
 use crate::{anthropic, body, ollama, openai};
 
 /// The conversation in `body` as each dialect reads it.
@@ -114,4 +116,11 @@ fn an_image_in_an_old_result_is_a_word() {
         {"role": "user", "content": "go on"},
     ]);
     assert_eq!(results(anthropic(&blocks)), ["seen:\n[image]"]);
+}
+
+proptest! {
+    #[test]
+    fn every_name_that_the_schemas_allow_is_taken(name in NAME.trim_matches(['^', '$'])) {
+        prop_assert_eq!(super::name("name", &name), Ok(()));
+    }
 }

@@ -11,6 +11,7 @@ use crate::openai::{Content, FUNCTION, Part};
 use crate::said::{Said, WordOr};
 use crate::sampling::body;
 use crate::schema;
+use crate::tools::NAME;
 
 /// Fields that are not read because no answer depends on them: notes, billing, caches, limits of
 /// tools that OpenAI runs, and what clients write into the items that they send back.
@@ -162,7 +163,7 @@ pub struct ToolBody {
     pub kind: String,
     /// Unique among the tools; empty when the body has none.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
     /// What it does, for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -194,7 +195,7 @@ pub struct ChoiceBody {
     pub kind: String,
     /// The tool.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[A-Za-z0-9_.:/-]{1,128}$"))]
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
 }
 
