@@ -1,6 +1,6 @@
 //! A team in the background: this program once more, as a session of its own.
 //!
-//! Owns: starting it, its log, and waiting until it serves. What it is told is the caller's.
+//! Owns: its start, its log, and the wait until it serves. Program and arguments are the caller's.
 //!
 //! Invariants: each start has a log of its own, so that of several at once each keeps its words; a
 //! log is locked by the open file that the process writes to, so none that is written is removed.

@@ -1,4 +1,4 @@
-//! What happens while the app works, for whoever shows it: a terminal, a page, a test.
+//! Events of the app's work, for any front end: a terminal, a page, a test.
 //!
 //! Invariants: every start of a transfer is followed by its end, also where it fails; an observer
 //! returns at once.
@@ -10,7 +10,7 @@ use harmonic_fsutil::Skipped;
 use harmonic_tune::{TuneEvent, TuneObserver};
 use harmonic_types::{Bytes, BytesPerSecond, EnginePlan, Finding, Plan, TokensPerSecond};
 
-/// What happens.
+/// One event.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// Something that the user should know, with its remedy.
@@ -47,45 +47,45 @@ pub enum Event<'a> {
         /// Since it was being started.
         took: Duration,
     },
-    /// A server that runs here is measured, and none is started.
+    /// A running server was found to be measured; none is started.
     ServerFound {
         /// Its base URL.
         url: &'a str,
     },
-    /// A team of our own is started to be measured.
+    /// Plan of the team that is started to be measured.
     TeamPlanned {
         /// Its plan.
         plan: &'a Plan,
     },
-    /// No roof can be told: the model behind the server is not known here.
+    /// No roof: the model behind the server is not known here.
     NoRoof,
     /// Measuring how fast this machine's memory is read.
     ProbeStarted,
-    /// How fast it is; `None` where too little memory is free.
+    /// Result of the probe; `None` where too little memory is free.
     ProbeEnded {
         /// Bandwidth, and the threads that read.
         read: Option<(BytesPerSecond, u32)>,
     },
-    /// How fast a model reads a prompt.
+    /// Prefill rate of a model.
     PromptRate {
-        /// Which model.
+        /// The model's name.
         model: &'a str,
-        /// Prompt tokens per second.
+        /// In prompt tokens per second.
         rate: TokensPerSecond,
     },
-    /// A measurement goes on.
+    /// Progress of a benchmark.
     Bench(&'a BenchProgress<'a>),
-    /// A comparison of settings goes on.
+    /// Progress of a comparison of settings.
     Tune(TuneEvent<'a>),
 }
 
-/// Hears what happens.
+/// Receiver of events.
 pub trait Observer: Send + Sync {
-    /// Something happened.
+    /// Takes one event; returns at once.
     fn event(&self, event: Event<'_>);
 }
 
-/// Hears nothing.
+/// Ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -22,7 +22,7 @@ pub const MAX_TOKENS: u32 = 60;
 /// The same seed gives the same answers, as far as batches of different shapes allow.
 const SEED: i64 = 7;
 
-/// Where the text goes as it arrives.
+/// Receiver of text as it arrives.
 pub trait Stage {
     /// The agents have been asked.
     ///

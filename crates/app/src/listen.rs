@@ -18,7 +18,7 @@ pub const QUEUE: u32 = 256;
 /// Seconds that a request may wait unless told otherwise: as long as OpenAI's client libraries wait.
 pub const QUEUE_TIMEOUT: u64 = 600;
 
-/// What a server is asked to be.
+/// Address, access and limits as asked for.
 #[derive(Clone, Debug)]
 pub struct ListenRequest {
     /// Address to listen on.

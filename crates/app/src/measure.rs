@@ -1,8 +1,8 @@
-//! Measuring a server: what is asked of whom, with what instruments, and what is left behind.
+//! Measurement of a server: targets, instruments, settings, and the files of a run.
 //!
-//! Owns: the server that is measured ([`session`]), whom of it ([`targets`]), what is known of its
-//! models ([`identity`]) and of the machine under it ([`environment`]), the settings of a run
-//! ([`protocol`]), the run itself ([`run`], [`ab_compare`], [`quick`]) and its files ([`save`],
+//! Owns: the session with a server (`session`), the agents that a load goes to (`targets`), the
+//! identity of its models (`identity`), the machine under it (`environment`), the settings of a run
+//! (`protocol`), the run itself ([`run`], [`ab_compare`], [`quick`]) and its files ([`save`],
 //! [`records`]).
 //!
 //! Does not do: the load and the statistics (`harmonic-bench`), or how a record looks
@@ -30,7 +30,7 @@ use crate::settings::Settings;
 
 pub use session::{Session, running};
 
-/// What is to be measured, and how.
+/// Targets and settings of a measurement.
 #[derive(Clone, Debug)]
 pub struct BenchRequest {
     /// Agents that are asked; all where none is named.

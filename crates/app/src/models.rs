@@ -1,4 +1,4 @@
-//! Models on this machine: what is here, what can be fetched, and bringing it here.
+//! Models on this machine: inventory, fetching, conversion, removal.
 
 use std::sync::Arc;
 

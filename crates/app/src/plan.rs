@@ -20,7 +20,7 @@ use crate::event::{Observer, warn_skipped};
 use crate::models::source;
 use crate::settings::Settings;
 
-/// Which team, and how it is planned.
+/// A team and the rules of its plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TeamRequest {
     /// A built-in stack or a stack file; `None` for [`Settings::stack`].
@@ -45,7 +45,7 @@ impl TeamRequest {
     }
 }
 
-/// What planning knows of a stack's models and of throughput on this machine.
+/// Models of a stack, and known throughput of this machine.
 #[derive(Clone, Debug)]
 pub struct Knowledge {
     /// The models, by the names that the agents use.

@@ -1,5 +1,4 @@
-//! Folders, addresses and secrets that the app works with. Who reads them from where is the
-//! caller's: here no environment is read.
+//! Folders, addresses and secrets of the app. The caller reads them; here no environment is read.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +8,7 @@ use harmonic_engine::constraint::FormTrial;
 use harmonic_launcher::Runs;
 use harmonic_models::{CacheRoots, PullOptions, Store};
 
-/// What the app works with.
+/// Folders, addresses and secrets.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The models.

@@ -30,12 +30,12 @@ struct State {
     step: Option<Step>,
     /// Levels that are still to come after the running one.
     to_come: u32,
-    pace: Pace,
+    times: LevelTimes,
 }
 
-/// How long levels take.
+/// Time that levels took so far.
 #[derive(Default)]
-struct Pace {
+struct LevelTimes {
     began: Option<Instant>,
     levels: u32,
 }
@@ -68,14 +68,14 @@ impl<'a> BenchProgress<'a> {
         }
         state.step = Some(step);
         state.to_come = of.saturating_sub(number);
-        state.pace.began.get_or_insert_with(Instant::now);
+        state.times.began.get_or_insert_with(Instant::now);
         if let Some(bar) = &state.bar {
             bar.set_message(format!("{step}: warming up"));
         }
     }
 
     fn done(&self, state: &mut State, step: Step, level: &LevelResult) {
-        state.pace.levels += 1;
+        state.times.levels += 1;
         if let (Step::Parallel(parallel), Some(rate)) = (step, level.tok_s) {
             state.done.insert(parallel, rate.mean);
         }
@@ -105,7 +105,7 @@ impl State {
 
     /// The rest of this level, and as much for each to come as those before took.
     fn time_left(&self, of_level: Duration) -> String {
-        let Pace { began: Some(began), levels } = self.pace else { return String::new() };
+        let LevelTimes { began: Some(began), levels } = self.times else { return String::new() };
         let each = if levels > 0 { began.elapsed() / (levels + 1) } else { of_level };
         let seconds = (of_level + each * self.to_come).as_secs();
         match seconds {

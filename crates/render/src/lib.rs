@@ -10,7 +10,7 @@
 //! Does not do: decide what is shown, or show a benchmark's record at length (the crate `report`).
 #![forbid(unsafe_code)]
 
-pub mod against;
+pub mod ab_compare;
 pub mod answers;
 pub mod bench;
 mod bench_progress;

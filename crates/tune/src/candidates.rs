@@ -8,7 +8,7 @@ use crate::target::TuneTarget;
 
 /// One of the settings.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct PlannedCandidate {
     /// What is told of it.
     pub(crate) about: TuneCandidate,
     /// The file that it runs on.
@@ -17,17 +17,17 @@ pub(crate) struct Entry {
     pub(crate) plan: Option<Plan>,
 }
 
-/// The entry of these settings. It can run if the whole stack, planned with it, gives every agent
+/// The candidate of these settings. It can run if the whole stack, planned with it, gives every agent
 /// what `now` does.
 ///
 /// # Errors
 /// When the plan as it is now has no engine for the model.
-pub(crate) fn entry(
+pub(crate) fn candidate(
     target: &TuneTarget<'_>,
     model: PlannedModel,
     divergence: Option<Divergence>,
     settings: (Option<KvLayout>, Option<Threads>),
-) -> Result<Entry, TuneError> {
+) -> Result<PlannedCandidate, TuneError> {
     let (now, _) = target.present()?;
     let (kv_layout, threads) = settings;
     let planned = target.plans(&model, kv_layout, threads);
@@ -54,7 +54,7 @@ pub(crate) fn entry(
         tok_s: None,
         reason,
     };
-    Ok(Entry { about, model, plan })
+    Ok(PlannedCandidate { about, model, plan })
 }
 
 /// Whether an agent has less in `plan` than in `now`.
@@ -74,24 +74,29 @@ fn misses(plan: &Plan, model: &PlannedModel, layout: Option<KvLayout>) -> bool {
 ///
 /// # Errors
 /// When the stack cannot be planned.
-pub(crate) fn layouts(target: &TuneTarget<'_>) -> Result<(Vec<Entry>, usize), TuneError> {
+pub(crate) fn layouts(
+    target: &TuneTarget<'_>,
+) -> Result<(Vec<PlannedCandidate>, usize), TuneError> {
     const LAYOUTS: [KvLayout; 2] = [KvLayout::Streams, KvLayout::Unified];
     let (now, _) = target.present()?;
     let used = now.engines.iter().find(|engine| engine.model == target.model);
     let used = used.map(|engine| engine.kv_layout).unwrap_or_default();
     let model = target.planned()?;
-    let entries = LAYOUTS
-        .map(|layout| entry(target, model.clone(), None, (Some(layout), target.config.threads)));
-    let entries = entries.into_iter().collect::<Result<Vec<_>, TuneError>>()?;
+    let candidates = LAYOUTS.map(|layout| {
+        candidate(target, model.clone(), None, (Some(layout), target.config.threads))
+    });
+    let candidates = candidates.into_iter().collect::<Result<Vec<_>, TuneError>>()?;
     let present = LAYOUTS.iter().position(|layout| *layout == used).unwrap_or_default();
-    Ok((entries, present))
+    Ok((candidates, present))
 }
 
 /// Numbers of engine threads, each with one and two threads for HTTP; and the place of those in use.
 ///
 /// # Errors
 /// When the stack cannot be planned.
-pub(crate) fn threads(target: &TuneTarget<'_>) -> Result<(Vec<Entry>, usize), TuneError> {
+pub(crate) fn threads(
+    target: &TuneTarget<'_>,
+) -> Result<(Vec<PlannedCandidate>, usize), TuneError> {
     let (_, alone) = target.present()?;
     let engine = alone.engines.first().map_or(1, |engine| engine.threads);
     let http = alone.http_threads.unwrap_or(target.inputs.http_threads);
@@ -104,12 +109,12 @@ pub(crate) fn threads(target: &TuneTarget<'_>) -> Result<(Vec<Entry>, usize), Tu
         all.push(used);
     }
     let model = target.planned()?;
-    let entries = all.iter().map(|threads| {
-        entry(target, model.clone(), None, (target.config.kv_layout, Some(*threads)))
+    let candidates = all.iter().map(|threads| {
+        candidate(target, model.clone(), None, (target.config.kv_layout, Some(*threads)))
     });
-    let entries = entries.collect::<Result<Vec<_>, TuneError>>()?;
+    let candidates = candidates.collect::<Result<Vec<_>, TuneError>>()?;
     let present = all.iter().position(|threads| *threads == used).unwrap_or_default();
-    Ok((entries, present))
+    Ok((candidates, present))
 }
 
 /// All of `available`, one less, half, a quarter and one: where cores come in pairs, where HTTP

@@ -11,7 +11,7 @@ use harmonic_types::Interval;
 
 /// A setting as measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Contender {
+pub struct Candidate {
     /// Output tokens per second; `None` where nothing was measured.
     pub tok_s: Option<Interval>,
     /// Distance of its answers from the original's: KL divergence in nats per token, 0 for the
@@ -32,9 +32,9 @@ pub struct Contender {
 ///
 /// # Panics
 /// When `present` is no index of `settings`.
-pub fn choose(present: usize, settings: &[Contender]) -> usize {
+pub fn choose(present: usize, settings: &[Candidate]) -> usize {
     let now = settings[present];
-    let beats = |setting: &Contender| match (setting.tok_s, now.tok_s) {
+    let beats = |setting: &Candidate| match (setting.tok_s, now.tok_s) {
         (None, _) => false,
         (Some(_), None) => true,
         (Some(faster), Some(slower)) => {
@@ -42,7 +42,7 @@ pub fn choose(present: usize, settings: &[Contender]) -> usize {
             faster.mean > slower.mean && (lies_above(faster, slower) || closer)
         }
     };
-    let able: Vec<(usize, Contender, Interval)> = settings
+    let able: Vec<(usize, Candidate, Interval)> = settings
         .iter()
         .enumerate()
         .filter(|(_, setting)| setting.allowed && beats(setting))
@@ -76,9 +76,9 @@ mod tests {
 
     use super::*;
 
-    fn setting(mean: f64, half: f64, divergence: f64) -> Contender {
+    fn setting(mean: f64, half: f64, divergence: f64) -> Candidate {
         let tok_s = Interval { mean, ci95_low: Some(mean - half), ci95_high: Some(mean + half) };
-        Contender { tok_s: Some(tok_s), divergence, allowed: true }
+        Candidate { tok_s: Some(tok_s), divergence, allowed: true }
     }
 
     #[test]
@@ -103,12 +103,12 @@ mod tests {
     #[test]
     fn what_may_not_be_taken_or_proves_nothing_is_not() {
         let present = setting(100.0, 5.0, 0.0);
-        let banned = Contender { allowed: false, ..setting(900.0, 1.0, 0.2) };
+        let banned = Candidate { allowed: false, ..setting(900.0, 1.0, 0.2) };
         assert_eq!(choose(0, &[present, banned]), 0);
         let once = Interval { mean: 900.0, ci95_low: None, ci95_high: None };
-        let once = Contender { tok_s: Some(once), divergence: 0.0, allowed: true };
+        let once = Candidate { tok_s: Some(once), divergence: 0.0, allowed: true };
         assert_eq!(choose(0, &[present, once]), 0);
-        let failed = Contender { tok_s: None, ..present };
+        let failed = Candidate { tok_s: None, ..present };
         assert_eq!(choose(0, &[present, failed]), 0);
         assert_eq!(choose(0, &[failed, present]), 1, "it does not even run");
     }
@@ -122,9 +122,9 @@ mod tests {
             ),
             pick in any::<proptest::sample::Index>(),
         ) {
-            let settings: Vec<Contender> = drawn
+            let settings: Vec<Candidate> = drawn
                 .iter()
-                .map(|(mean, half, divergence, allowed)| Contender {
+                .map(|(mean, half, divergence, allowed)| Candidate {
                     allowed: *allowed,
                     ..setting(*mean, *half, *divergence)
                 })

@@ -9,7 +9,7 @@ use harmonic_models::{
 use harmonic_planner::PlannedModel;
 use harmonic_types::ModelFile;
 
-use crate::candidates::{Entry, entry};
+use crate::candidates::{PlannedCandidate, candidate};
 use crate::error::TuneError;
 use crate::target::{TuneInputs, TuneTarget};
 use crate::trials::TuneEvent;
@@ -25,64 +25,64 @@ pub(crate) struct Formats<'a> {
     model: String,
     /// Names of those that were not there before.
     made: Vec<String>,
-    /// Format of each entry; `None` for the file as it came.
-    entries: Vec<(Option<String>, Option<WeightFormat>)>,
+    /// Digest and format of each candidate; `None` for the file as it came.
+    competing: Vec<(Option<String>, Option<WeightFormat>)>,
 }
 
 impl<'a> Formats<'a> {
     /// None so far.
     pub(crate) fn of(target: &TuneTarget<'a>) -> Self {
         let (inputs, model) = (target.inputs, target.model.clone());
-        Self { inputs, model, made: Vec::new(), entries: Vec::new() }
+        Self { inputs, model, made: Vec::new(), competing: Vec::new() }
     }
 
     /// The formats that can compete, converted, and the place of the one in use.
     ///
     /// # Errors
     /// When the model is not in the store, or the user stops it. What a conversion lacks is the
-    /// reason of its entry.
-    pub(crate) async fn entries(
+    /// reason of its candidate.
+    pub(crate) async fn candidates(
         &mut self,
         target: &TuneTarget<'_>,
-    ) -> Result<(Vec<Entry>, usize), TuneError> {
+    ) -> Result<(Vec<PlannedCandidate>, usize), TuneError> {
         let stored = self.inputs.store.show(&self.model)?;
         let StoredModel { record, file } =
             stored.ok_or_else(|| ModelError::NotStored(self.model.clone()))?;
         let used = target.planned()?;
         let settings = (target.config.kv_layout, target.config.threads);
         let shipped = planned(used, file);
-        let mut entries = vec![entry(target, shipped.clone(), None, settings)?];
-        self.entries.push((digest(&entries[0]), None));
+        let mut candidates = vec![candidate(target, shipped.clone(), None, settings)?];
+        self.competing.push((digest(&candidates[0]), None));
         for format in FORMATS.into_iter().filter(|format| format.name() != record.format) {
             let mut expected = shipped.clone();
             (expected.path, expected.digest) = (None, None);
             expected.shape.weights_bytes = format.weights(expected.shape.parameters);
             format.name().clone_into(&mut expected.shape.format);
-            let room = entry(target, expected, None, settings)?;
+            let room = candidate(target, expected, None, settings)?;
             let made = match room.plan {
                 Some(_) => self.convert(target, &record.name, format, room).await?,
                 None => room,
             };
-            self.entries.push((digest(&made), Some(format)));
-            entries.push(made);
+            self.competing.push((digest(&made), Some(format)));
+            candidates.push(made);
         }
-        let is_used = |entry: &Entry| entry.model.digest == used.digest;
-        let present = entries.iter().position(is_used).ok_or_else(|| {
+        let is_used = |candidate: &PlannedCandidate| candidate.model.digest == used.digest;
+        let present = candidates.iter().position(is_used).ok_or_else(|| {
             let compared = FORMATS.map(WeightFormat::name).join(", ");
             let (model, format) = (self.model.clone(), used.shape.format.clone());
             TuneError::FormatNotCompared { model, format, compared }
         })?;
-        Ok((entries, present))
+        Ok((candidates, present))
     }
 
-    /// The entry of a conversion that has `room`.
+    /// The candidate of a conversion that has `room`.
     async fn convert(
         &mut self,
         target: &TuneTarget<'_>,
         name: &str,
         format: WeightFormat,
-        mut room: Entry,
-    ) -> Result<Entry, TuneError> {
+        mut room: PlannedCandidate,
+    ) -> Result<PlannedCandidate, TuneError> {
         let TuneInputs { store, converter, observer, stop, .. } = self.inputs;
         let converted = converted_name(name, format);
         let was_here = store.show(&converted).is_ok_and(|found| found.is_some());
@@ -102,11 +102,12 @@ impl<'a> Formats<'a> {
         let divergence = conversion_divergence(store, name, format, meter, observer);
         let divergence = stop.run_until_cancelled(divergence).await.ok_or(TuneError::Stopped)??;
         let settings = (target.config.kv_layout, target.config.threads);
-        let mut entry = entry(target, planned(&room.model, file), Some(divergence), settings)?;
-        if entry.about.reason.is_none() && !is_faithful(divergence) {
-            entry.about.reason = Some(format!("KL divergence is not below {DIVERGENCE_BOUND}"));
+        let mut candidate =
+            candidate(target, planned(&room.model, file), Some(divergence), settings)?;
+        if candidate.about.reason.is_none() && !is_faithful(divergence) {
+            candidate.about.reason = Some(format!("KL divergence is not below {DIVERGENCE_BOUND}"));
         }
-        Ok(entry)
+        Ok(candidate)
     }
 
     /// From now on the model runs as `winner`. Name of the conversion; `None` for the file as it
@@ -114,8 +115,8 @@ impl<'a> Formats<'a> {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(crate) fn keep(&self, winner: &Entry) -> Result<Option<String>, TuneError> {
-        let kept = self.entries.iter().find(|(known, _)| *known == digest(winner));
+    pub(crate) fn keep(&self, winner: &PlannedCandidate) -> Result<Option<String>, TuneError> {
+        let kept = self.competing.iter().find(|(known, _)| *known == digest(winner));
         let format = kept.and_then(|(_, format)| *format);
         let store = self.inputs.store;
         store.run_as(&self.model, format)?;
@@ -134,8 +135,8 @@ impl<'a> Formats<'a> {
     }
 }
 
-fn digest(entry: &Entry) -> Option<String> {
-    entry.model.digest.clone()
+fn digest(candidate: &PlannedCandidate) -> Option<String> {
+    candidate.model.digest.clone()
 }
 
 /// `file` under the name and with the paper's figures of the model in use.

@@ -22,11 +22,11 @@ mod trials;
 
 use harmonic_types::{Threads, TuneAxis, TuneComparison, TunedConfig};
 
-use crate::candidates::Entry;
+use crate::candidates::PlannedCandidate;
 use crate::formats::Formats;
 use crate::target::TuneTarget;
 
-pub use crate::choice::{Contender, choose};
+pub use crate::choice::{Candidate, choose};
 pub use crate::error::TuneError;
 pub use crate::target::{TuneInputs, models};
 pub use crate::trials::{TrialError, Trials, TuneEvent, TuneObserver, Turn};
@@ -70,8 +70,8 @@ async fn race_formats(
     formats: &mut Formats<'_>,
     trials: &impl Trials,
 ) -> Result<Option<String>, TuneError> {
-    let (entries, present) = formats.entries(target).await?;
-    let (comparison, winner) = race(target, TuneAxis::Formats, entries, present, trials).await?;
+    let (planned, present) = formats.candidates(target).await?;
+    let (comparison, winner) = race(target, TuneAxis::Formats, planned, present, trials).await?;
     target.config.key.digest.clone_from(&winner.model.digest);
     target.config.key.format = Some(winner.model.shape.format.clone());
     target.take(winner.model.clone());
@@ -80,46 +80,46 @@ async fn race_formats(
 }
 
 async fn layouts(target: &mut TuneTarget<'_>, trials: &impl Trials) -> Result<(), TuneError> {
-    let (entries, present) = candidates::layouts(target)?;
-    let (comparison, winner) = race(target, TuneAxis::Layouts, entries, present, trials).await?;
+    let (planned, present) = candidates::layouts(target)?;
+    let (comparison, winner) = race(target, TuneAxis::Layouts, planned, present, trials).await?;
     target.config.kv_layout = Some(winner.about.kv_layout);
     target.keep(comparison)
 }
 
 async fn threads(target: &mut TuneTarget<'_>, trials: &impl Trials) -> Result<(), TuneError> {
-    let (entries, present) = candidates::threads(target)?;
-    let (comparison, winner) = race(target, TuneAxis::Threads, entries, present, trials).await?;
+    let (planned, present) = candidates::threads(target)?;
+    let (comparison, winner) = race(target, TuneAxis::Threads, planned, present, trials).await?;
     let about = &winner.about;
     target.config.threads = Some(Threads { engine: about.threads, http: about.http_threads });
     target.keep(comparison)
 }
 
-/// Measures the entries, and gives the winner.
+/// Measures the candidates, and gives the winner.
 async fn race(
     target: &TuneTarget<'_>,
     axis: TuneAxis,
-    mut entries: Vec<Entry>,
+    mut planned: Vec<PlannedCandidate>,
     present: usize,
     trials: &impl Trials,
-) -> Result<(TuneComparison, Entry), TuneError> {
+) -> Result<(TuneComparison, PlannedCandidate), TuneError> {
     let parallel = target.parallel;
-    rounds::measure(&target.inputs, axis, parallel, &mut entries, trials).await?;
-    if entries.iter().all(|entry| entry.about.tok_s.is_none()) {
+    rounds::measure(&target.inputs, axis, parallel, &mut planned, trials).await?;
+    if planned.iter().all(|candidate| candidate.about.tok_s.is_none()) {
         let reasons: Vec<&str> =
-            entries.iter().filter_map(|entry| entry.about.reason.as_deref()).collect();
+            planned.iter().filter_map(|candidate| candidate.about.reason.as_deref()).collect();
         let (model, reasons) = (target.model.clone(), reasons.join("; "));
         return Err(TuneError::NothingMeasured { model, reasons });
     }
-    let contenders: Vec<Contender> = entries
+    let measured: Vec<Candidate> = planned
         .iter()
-        .map(|Entry { about, .. }| Contender {
+        .map(|PlannedCandidate { about, .. }| Candidate {
             tok_s: about.tok_s,
             divergence: about.divergence.map_or(0.0, |divergence| divergence.nats_per_token),
             allowed: about.reason.is_none(),
         })
         .collect();
-    let chosen = choose(present, &contenders);
-    let candidates = entries.iter().map(|entry| entry.about.clone()).collect();
-    let winner = entries.swap_remove(chosen);
+    let chosen = choose(present, &measured);
+    let candidates = planned.iter().map(|candidate| candidate.about.clone()).collect();
+    let winner = planned.swap_remove(chosen);
     Ok((TuneComparison { axis, parallel, present, chosen, candidates }, winner))
 }

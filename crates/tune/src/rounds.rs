@@ -4,12 +4,12 @@
 use harmonic_bench::interval;
 use harmonic_types::TuneAxis;
 
-use crate::candidates::Entry;
+use crate::candidates::PlannedCandidate;
 use crate::error::TuneError;
 use crate::target::TuneInputs;
 use crate::trials::{TrialError, Trials, TuneEvent, Turn};
 
-/// Fills in the throughput of each entry at `parallel` sequences in flight. What does not run gets
+/// Fills in the throughput of each candidate at `parallel` sequences in flight. What does not run gets
 /// the reason.
 ///
 /// # Errors
@@ -18,16 +18,16 @@ pub(crate) async fn measure(
     inputs: &TuneInputs<'_>,
     axis: TuneAxis,
     parallel: u32,
-    entries: &mut [Entry],
+    candidates: &mut [PlannedCandidate],
     trials: &impl Trials,
 ) -> Result<(), TuneError> {
     let TuneInputs { rounds, observer, .. } = *inputs;
-    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); entries.len()];
+    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); candidates.len()];
     for round in 0..rounds {
-        for turn in 0..entries.len() {
+        for turn in 0..candidates.len() {
             // Another one first each time.
-            let index = (turn + round as usize) % entries.len();
-            let Entry { about, plan, .. } = &mut entries[index];
+            let index = (turn + round as usize) % candidates.len();
+            let PlannedCandidate { about, plan, .. } = &mut candidates[index];
             let Some(planned) = plan else { continue };
             let turn = Turn { axis, candidate: about, round: round + 1, rounds, parallel };
             observer.event(TuneEvent::Measuring(turn));
@@ -45,8 +45,8 @@ pub(crate) async fn measure(
             }
         }
     }
-    for (entry, rates) in entries.iter_mut().zip(&rates) {
-        entry.about.tok_s = interval(rates);
+    for (candidate, rates) in candidates.iter_mut().zip(&rates) {
+        candidate.about.tok_s = interval(rates);
     }
     Ok(())
 }

@@ -33,12 +33,12 @@ pub fn models<'a>(stack: &'a StackSpec, agents: &[AgentName]) -> Result<Vec<&'a 
     Ok(stack.models().into_iter().filter(|model| wanted(model)).collect())
 }
 
-/// What a comparison works on and with.
+/// Inputs of a comparison.
 #[derive(Clone, Copy)]
 pub struct TuneInputs<'a> {
     /// The machine.
     pub hardware: &'a Hardware,
-    /// All agents that must fit beside those of the model.
+    /// Stack whose other agents must keep what they have.
     pub stack: &'a StackSpec,
     /// The stack's models, by the names that its agents use.
     pub models: &'a BTreeMap<String, PlannedModel>,
@@ -56,13 +56,13 @@ pub struct TuneInputs<'a> {
     pub rounds: u32,
     /// Threads of the HTTP server where none were measured.
     pub http_threads: u32,
-    /// Where the models are.
+    /// Model store.
     pub store: &'a Store,
-    /// Where tuned configs are kept.
+    /// Folder of tuned configs.
     pub folder: &'a Path,
-    /// What converts weights, and judges the result.
+    /// Converter of weights, and the meter of its loss.
     pub converter: &'a ConvertAtPull,
-    /// Who watches.
+    /// Receiver of progress.
     pub observer: &'a dyn TuneObserver,
     /// Cancelled when the user wants an end.
     pub stop: &'a CancellationToken,

@@ -1,9 +1,9 @@
-//! What a comparison needs from outside: a server that measures a plan, and somebody who watches.
+//! Seams of a comparison: the server that measures a plan, and the receiver of its progress.
 
 use harmonic_models::Progress;
 use harmonic_types::{Plan, TuneAxis, TuneCandidate};
 
-/// One turn of a candidate.
+/// A candidate's turn in a round.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn<'a> {
     /// What is varied.
@@ -18,7 +18,7 @@ pub struct Turn<'a> {
     pub parallel: u32,
 }
 
-/// What happens during a comparison.
+/// One event of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TuneEvent<'a> {
     /// A candidate is being measured.
@@ -36,13 +36,13 @@ pub enum TuneEvent<'a> {
     },
 }
 
-/// Hears what happens, and the progress of conversions.
+/// Receiver of events, and of the progress of conversions.
 pub trait TuneObserver: Progress {
-    /// Something happened.
+    /// Takes one event; returns at once.
     fn event(&self, event: TuneEvent<'_>);
 }
 
-/// Why a trial has no figure.
+/// A trial without a figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrialError {
     /// The user stopped it.
@@ -51,7 +51,7 @@ pub enum TrialError {
     Failed(String),
 }
 
-/// Runs plans and measures them.
+/// Starts plans and measures them.
 pub trait Trials {
     /// Starts `plan`, asks it with `parallel` requests in flight and ends it. Output tokens per
     /// second; `seed` chooses the prompts.

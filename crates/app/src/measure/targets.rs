@@ -1,4 +1,4 @@
-//! Whom of a server a load goes to.
+//! Agents of a server that a load goes to.
 //!
 //! Invariants: unless the whole team is asked a load never mixes engines, because two engines that share a machine
 //! are no curve of either; where it is, each agent is asked as often as it has slots.

@@ -123,9 +123,9 @@ async fn both(
     drop(progress);
     let (first, second) = (&compared.first, &compared.second);
     if args.json {
-        printer.json(&render::against::json(&compared))?;
+        printer.json(&render::ab_compare::json(&compared))?;
     } else {
-        printer.data(&render::against::text(&compared))?;
+        printer.data(&render::ab_compare::text(&compared))?;
         let warnings = first.warnings.iter().chain(&second.warnings);
         warnings.for_each(|warning| printer.finding(warning));
     }

@@ -1,4 +1,5 @@
-//! From a team's arguments to its plan, with all its models here: what `up` and `bench` begin with.
+//! From a team's arguments to its plan, with all its models here: the beginning of `up`, `bench` and
+//! `demo`.
 
 use harmonic_app::models::{self, MissingModel};
 use harmonic_app::plan::{self, TeamRequest};
