@@ -27,9 +27,9 @@ impl Identity {
         Self {
             digest: engine.digest.clone(),
             format: engine.format.clone(),
-            build: format!("{}/{}", engine.kind, env!("CARGO_PKG_VERSION")),
-            kv_layout: engine.kv_layout,
-            kv_type: engine.kv_type,
+            build: format!("{}/{}", engine.spec.kind(), env!("CARGO_PKG_VERSION")),
+            kv_layout: engine.local().kv_layout,
+            kv_type: engine.local().kv_type,
         }
     }
 }

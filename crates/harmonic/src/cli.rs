@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use harmonic_models::{Source, WeightFormat};
-use harmonic_types::{BudgetRule, Sharing};
+use harmonic_types::{BudgetRule, EngineKind, Sharing};
 
 use crate::what_if::WhatIf;
 
@@ -291,10 +291,10 @@ pub enum EngineArg {
 
 impl EngineArg {
     /// As plans call it.
-    pub const fn kind(self) -> &'static str {
+    pub const fn kind(self) -> EngineKind {
         match self {
-            Self::Llama => "llama",
-            Self::Sim => "sim",
+            Self::Llama => EngineKind::Llama,
+            Self::Sim => EngineKind::Sim,
         }
     }
 

@@ -9,7 +9,9 @@ use harmonic_hardware::{RunsOn, Sysroot, setup};
 use harmonic_models::pull::ConvertAtPull;
 use harmonic_models::{ModelError, PullOptions, Source, catalog};
 use harmonic_planner::{PaperFigures, PlanOptions, PlannedModel};
-use harmonic_types::{Bytes, Curve, Hardware, MeasuredSetup, ModelFile, Plan, StackSpec};
+use harmonic_types::{
+    Bytes, Curve, EngineKind, Hardware, MeasuredSetup, ModelFile, Plan, StackSpec,
+};
 
 use crate::agree::agree;
 use crate::cli;
@@ -149,7 +151,7 @@ pub fn options(args: &cli::Team) -> PlanOptions {
     PlanOptions {
         sharing: args.sharing.into(),
         budget: args.budget.into(),
-        engine_kind: args.engine.kind().to_owned(),
+        engine_kind: args.engine.kind(),
         ..PlanOptions::default()
     }
 }
@@ -182,8 +184,8 @@ pub fn plan_with(
     settings: &Settings,
     printer: &Printer,
 ) -> anyhow::Result<Plan> {
-    let setups = setups(settings, &options.engine_kind, printer)?;
-    let curves = curves(settings, &options.engine_kind, printer)?;
+    let setups = setups(settings, options.engine_kind, printer)?;
+    let curves = curves(settings, options.engine_kind, printer)?;
     let options = PlanOptions { setups, ..options.clone() };
     planned(hardware, stack, models, &options, &curves)
 }
@@ -195,7 +197,7 @@ pub fn plan_with(
 /// When their folder cannot be read.
 pub fn setups(
     settings: &Settings,
-    engine_kind: &str,
+    engine_kind: EngineKind,
     printer: &Printer,
 ) -> anyhow::Result<Vec<MeasuredSetup>> {
     let build = engines::build(engine_kind);
@@ -212,7 +214,7 @@ pub fn setups(
 /// When their folder cannot be read.
 pub fn curves(
     settings: &Settings,
-    engine_kind: &str,
+    engine_kind: EngineKind,
     printer: &Printer,
 ) -> anyhow::Result<Vec<Curve>> {
     let build = engines::build(engine_kind);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use harmonic_engine::clock::WallClock;
 use harmonic_engine::{EngineError, Local, LocalConfig};
-use harmonic_types::{Attention, EnginePlan, KvLayout, KvType};
+use harmonic_types::{Attention, KvLayout, KvType, LlamaSpec};
 
 use crate::machine::LlamaMachine;
 use crate::model::Model;
@@ -35,24 +35,25 @@ pub struct LlamaSetup {
 }
 
 impl LlamaSetup {
-    /// From a plan's engine.
+    /// Of a planned engine, whose share of the plan is `config`.
     ///
     /// # Errors
     /// When the plan names no file.
-    pub fn of(engine: &EnginePlan, config: &LocalConfig) -> Result<Self, EngineError> {
-        let path = engine.path.clone().ok_or_else(|| EngineError::Setup {
-            id: engine.id.clone(),
-            reason: format!("the plan names no file for {}: pull it and plan again", engine.model),
+    pub fn of(llama: &LlamaSpec, config: &LocalConfig) -> Result<Self, EngineError> {
+        let LlamaSpec { local, attention } = llama;
+        let path = local.path.clone().ok_or_else(|| EngineError::Setup {
+            id: config.id.clone(),
+            reason: format!("the plan names no file for {}: pull it and plan again", config.model),
         })?;
         Ok(Self {
-            id: engine.id.clone(),
+            id: config.id.clone(),
             path,
-            threads: engine.threads,
-            sequences: engine.sequences,
-            kv_tokens: engine.kv_tokens,
-            kv_layout: engine.kv_layout,
-            kv_type: engine.kv_type,
-            attention: engine.attention,
+            threads: local.threads,
+            sequences: config.sequences,
+            kv_tokens: local.kv_tokens,
+            kv_layout: local.kv_layout,
+            kv_type: local.kv_type,
+            attention: *attention,
             batch_tokens: LocalConfig::BATCH_TOKENS.max(config.sequences),
         })
     }

@@ -35,7 +35,7 @@ pub fn of_plan(
         let Some(engine) = plan.engines.get(asked.engine) else { return Ok(None) };
         let Some(key) = ground::key(plan, asked.engine, hardware) else { return Ok(None) };
         let shape = shape(&key, settings)?;
-        Ok(Some(Behind { key, shape, kv_type: engine.kv_type }))
+        Ok(Some(Behind { key, shape, kv_type: engine.local().kv_type }))
     };
     asked.iter().map(of_one).collect()
 }

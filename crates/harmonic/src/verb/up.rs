@@ -1,11 +1,10 @@
 //! `harmonic up`.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use harmonic_fsutil::Skipped;
-use harmonic_launcher::{ProcessMark, Run, RunAgent, RunError};
+use harmonic_launcher::{ProcessMark, Run, RunAgent, RunError, read_plan};
 use harmonic_types::{Finding, Plan};
 
 use crate::cli::Up;
@@ -38,7 +37,7 @@ pub async fn run(
     let door = Door::new(&args.door, port, settings)?;
     let needs_key = door.needs_key();
     let plan = match &args.plan {
-        Some(path) => read(path)?,
+        Some(path) => read_plan(path)?,
         None => make(args, settings, printer, stop).await?,
     };
     printer.say(&format!("stack {}", plan.stack));
@@ -88,20 +87,6 @@ async fn make(
         team::pull_missing(&stack, settings, &hardware, args.yes, printer, stop).await?;
     }
     team::plan(&stack, settings, &hardware, &args.team, printer)
-}
-
-fn read(path: &Path) -> anyhow::Result<Plan> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the plan file {name}"))?;
-    let plan: Plan = serde_json::from_str(&text)
-        .with_context(|| format!("{name} is not a plan as `harmonic plan --json` prints it"))?;
-    if plan.schema != Plan::SCHEMA {
-        let message = format!("{name} has the schema `{}`, not `{}`", plan.schema, Plan::SCHEMA);
-        let hint = "make it again with this version's `harmonic plan --json`";
-        return Err(Failure::new(message, hint).into());
-    }
-    Ok(plan)
 }
 
 /// What others learn of this team.
