@@ -19,6 +19,7 @@ pub mod client;
 mod dialect;
 mod embeddings;
 mod fault;
+mod features;
 mod gathered;
 mod ignored;
 mod invalid;
@@ -43,6 +44,7 @@ pub use client::{
 pub use dialect::Dialect;
 pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};
 pub use fault::{Fault, FaultClass};
+pub use features::FeatureFields;
 pub use gathered::Gathered;
 pub use ignored::Ignored;
 pub use invalid::Invalid;

@@ -395,7 +395,7 @@ fn ollama_chat() {
             ("options/mirostat", json!(2), Refused),
             ("options/mirostat", json!(0), WithoutEffect),
             ("options/num_batch", json!(64), WithoutEffect),
-            ("options/num_ctx", json!(8192), Named),
+            ("options/num_ctx", json!(8192), Honoured),
             ("options/num_gpu", json!(1), WithoutEffect),
             ("options/num_keep", json!(5), WithoutEffect),
             ("options/num_predict", json!(7), Honoured),

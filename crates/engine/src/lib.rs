@@ -10,6 +10,7 @@
 //! Does not do: admission policy (that is `sched`), HTTP, launching.
 #![forbid(unsafe_code)]
 
+mod capabilities;
 pub mod chat;
 pub mod clock;
 #[cfg(feature = "conformance")]
@@ -27,6 +28,7 @@ pub mod sampling;
 pub mod sim;
 pub mod workers;
 
+pub use capabilities::{Capabilities, Forms};
 pub use device::{DevicePlace, SharedDevice};
 pub use engine::{
     AgentSlots, AgentUse, Allocation, Drained, Engine, EngineError, EngineStatus, Health,

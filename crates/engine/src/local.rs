@@ -13,9 +13,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_sched::{AgentLoad, Job, Token};
-use harmonic_types::{AgentName, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice};
+use harmonic_types::{
+    AgentName, Bytes, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice,
+};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
+use crate::capabilities::{Capabilities, Forms};
 use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};
 use crate::constraint::{CompileError, Compiler, Form};
 use crate::desk::{Before, Client, Open, SharedBoard, Submission};
@@ -40,6 +43,7 @@ pub struct Local(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     config: LocalConfig,
+    capabilities: Capabilities,
     chat: Chat,
     /// The least tokens of prompts.
     bounds: Bounds,
@@ -100,6 +104,7 @@ impl Local {
         // A thread that has ended already says so to the first who asks.
         let _ended = mail.send(Command::Warm(warm));
         Ok(Self(Arc::new(Shared {
+            capabilities: capabilities(&config, &chat),
             config,
             chat,
             bounds: bounds.unwrap_or_default(),
@@ -168,6 +173,21 @@ impl Shared {
         let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
         let open = Open { client, prompt_tokens, sampler: Some(sampler) };
         Ok(Prepared { submission: Submission { job, open }, form, id, grant, answer })
+    }
+}
+
+/// What a local engine can do for these agents, with the model's template.
+fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
+    Capabilities {
+        logprobs: true,
+        forms: Forms::ALL,
+        tools: true,
+        strict_tools: chat.call_tracker(false).is_some(),
+        exact_counts: true,
+        preemption: config.park_bytes > Bytes::ZERO,
+        prefix_cache: config.prefix_bytes > Bytes::ZERO,
+        ignore_eos: true,
+        ..Capabilities::default()
     }
 }
 
@@ -278,8 +298,8 @@ impl Engine for Local {
         self.0.check(request)
     }
 
-    fn holds_calls(&self) -> bool {
-        self.0.chat.call_tracker(false).is_some()
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities
     }
 
     fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
@@ -304,6 +324,7 @@ impl Engine for Local {
             model: config.model.clone(),
             kind: config.kind.clone(),
             identity: config.identity.clone(),
+            capabilities: self.0.capabilities,
             health: board.health,
             allocation: board.allocation,
             sequences: config.sequences,

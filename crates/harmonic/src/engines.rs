@@ -42,12 +42,14 @@ impl Starter for Engines {
             EngineSpec::Llama(llama) => {
                 let setup = LlamaSetup::of(llama, &config)?;
                 // The file may have changed since the plan, or never have been looked at.
-                shape(engine)?;
+                config.identity = config.identity.with_format(shape(engine)?.format);
                 Ok(Arc::new(harmonic_llama::spawn(setup, config)?))
             }
             // A machine of its own kind: the simulation is of the largest one in the paper.
             EngineSpec::Sim(_) => {
-                let paper = PaperMachine::dgx_spark(&shape(engine)?);
+                let shape = shape(engine)?;
+                let paper = PaperMachine::dgx_spark(&shape);
+                config.identity = config.identity.with_format(shape.format);
                 Ok(Arc::new(sim::spawn(config, paper)?))
             }
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use harmonic_engine::clock::WallClock;
-use harmonic_engine::{EngineError, Local, LocalConfig};
+use harmonic_engine::{EngineError, Identity, Local, LocalConfig};
 use harmonic_types::{Attention, KvLayout, KvType, LlamaSpec};
 
 use crate::machine::LlamaMachine;
@@ -64,9 +64,13 @@ impl LlamaSetup {
 /// # Errors
 /// When the file cannot be loaded or the context not be created.
 pub fn spawn(setup: LlamaSetup, mut config: LocalConfig) -> Result<Local, EngineError> {
-    BUILD.clone_into(&mut config.identity.build);
-    // As the context is made: a plan is what was wanted.
-    (config.identity.kv_layout, config.identity.kv_type) = (setup.kv_layout, setup.kv_type);
+    config.identity = Identity {
+        build: Some(BUILD.to_owned()),
+        // As the context is made: a plan is what was wanted.
+        kv_layout: Some(setup.kv_layout),
+        kv_type: Some(setup.kv_type),
+        ..config.identity
+    };
     let model = Model::load(&setup.path)?;
     let vocabulary = Arc::new(model.clone());
     Local::spawn(config, vocabulary, move |seat| {

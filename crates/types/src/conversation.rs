@@ -118,4 +118,12 @@ impl Prompt {
             Self::Text(_) => &[],
         }
     }
+
+    /// What the model may call; nothing in a text.
+    pub fn tools(&self) -> &[Tool] {
+        match self {
+            Self::Chat { tools, .. } => tools,
+            Self::Text(_) => &[],
+        }
+    }
 }

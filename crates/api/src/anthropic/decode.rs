@@ -14,6 +14,7 @@ use super::request::{
     ChoiceBody, FormatBody, MessageBody, MessagesBody, OutputConfig, ThinkingBody, ToolBody,
 };
 use crate::checks::{self, no_nul, within};
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 use crate::said::Said;
 use crate::tools;
@@ -28,6 +29,15 @@ const FAILED: &str = "The call failed: ";
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
 pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
+    decode_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_naming(
+    body: MessagesBody,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
     checks::absent("mcp_servers", body.mcp_servers.as_ref(), ": list `tools`")?;
     checks::absent("container", body.container.as_ref(), ": leave it out")?;
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
@@ -43,7 +53,10 @@ pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
         ..SamplingOverrides::default()
     };
     request.thinking = thinking(body.thinking.as_ref())?;
-    request.format = format(body.output_config, body.output_format)?;
+    if let Some((name, format)) = format(body.output_config, body.output_format)? {
+        fields.format = name;
+        request.format = Some(format);
+    }
     let strict = body.tools.iter().flatten().filter(|tool| tool.strict == Some(true));
     request.strict_tools = strict.map(|tool| tool.name.clone()).collect();
     let tools = tools(body.tools)?;
@@ -244,14 +257,14 @@ fn thinking(body: Option<&ThinkingBody>) -> Result<Option<bool>, Invalid> {
 fn format(
     config: Option<OutputConfig>,
     older: Option<FormatBody>,
-) -> Result<Option<Format>, Invalid> {
+) -> Result<Option<(&'static str, Format)>, Invalid> {
     let newer = config.and_then(|config| config.format).map(|body| ("output_config.format", body));
     let Some((path, body)) = newer.or(older.map(|body| ("output_format", body))) else {
         return Ok(None);
     };
     match (body.kind.as_str(), body.schema) {
         ("json_schema", Some(schema @ Value::Object(_))) => {
-            Ok(Some(Format::JsonSchema(schema.to_string())))
+            Ok(Some((path, Format::JsonSchema(schema.to_string()))))
         }
         ("json_schema", _) => {
             Err(Invalid::value(format!("{path}.schema"), "must be a JSON Schema: an object"))

@@ -7,6 +7,7 @@ use super::decode::{decode_chat, decode_generate};
 use super::request::{ChatBody, GenerateBody, WITHOUT_EFFECT};
 use crate::answer::{Asked, Heading};
 use crate::body;
+use crate::features::FeatureFields;
 use crate::ignored::Ignored;
 use crate::invalid::Invalid;
 
@@ -44,5 +45,6 @@ fn asked(
     };
     let writer = OllamaAnswer::new(shape, model, request.top_logprobs.is_some());
     let (answers, streamed) = (u32::from(!says_nothing), stream.unwrap_or(true));
-    Asked { request, answers, streamed, ignored, writer }
+    let fields = FeatureFields { format: "format", ..FeatureFields::default() };
+    Asked { request, answers, streamed, fields, ignored, writer }
 }

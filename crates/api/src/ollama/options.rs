@@ -9,7 +9,7 @@ use crate::invalid::Invalid;
 use crate::said::Strings;
 
 /// Sampling and limits of one request. What is not listed is ignored: how weights are loaded is the
-/// plan's to say, as is the context (`num_ctx`).
+/// plan's to say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaOptions")]
 pub struct Options {
@@ -17,6 +17,10 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 4_294_967_295_i64))]
     pub num_predict: Option<i64>,
+    /// Context of the request, where the engine takes one: else the agent's stands, and the answer's
+    /// header says so. 0 and less are the agent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_ctx: Option<i64>,
     /// 0 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2))]
@@ -85,6 +89,8 @@ pub(super) fn decode(options: Option<Options>, request: &mut Request) -> Result<
             Invalid::value(named("num_predict"), reason)
         })?)),
     };
+    let context = options.num_ctx.filter(|context| *context > 0);
+    request.context = context.map(|most| Tokens(u32::try_from(most).unwrap_or(u32::MAX)));
     request.seed = options.seed.filter(|seed| *seed != -1).map(i64::cast_unsigned);
     request.stop = checks::stop(&named("stop"), options.stop.unwrap_or_default().0)?;
     request.sampling = SamplingOverrides {
@@ -104,6 +110,7 @@ pub(super) fn encode(request: &Request) -> Option<Options> {
     let sampling = &request.sampling;
     let options = Options {
         num_predict: request.max_tokens.map(|most| i64::from(most.0)),
+        num_ctx: request.context.map(|context| i64::from(context.0)),
         temperature: sampling.temperature,
         top_k: sampling.top_k.map(i64::from),
         top_p: sampling.top_p,

@@ -14,6 +14,7 @@ use super::content;
 use super::request::{ChatMessage, ChatRequest};
 use super::{format, tools};
 use crate::checks::{self, within};
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 
 /// Reads a body.
@@ -30,7 +31,16 @@ pub fn parse(body: &[u8]) -> Result<ChatRequest, Invalid> {
 /// # Errors
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
-pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
+pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
+    decode_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_naming(
+    mut body: ChatRequest,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
     checks::answers(body.n)?;
     checks::absent("functions", body.functions.as_ref(), ": use `tools`")?;
     checks::absent("function_call", body.function_call.as_ref(), ": use `tool_choice`")?;
@@ -64,6 +74,11 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
     let strict_tools = tools::strict(body.tools.as_deref());
     let tools = tools::decode(body.tools)?;
     let tool_choice = tools::decode_choice(body.tool_choice, &tools)?;
+    let format = format::decode(body.response_format, body.structured_outputs, spellings)?;
+    let format = format.map(|(name, format)| {
+        fields.format = name;
+        format
+    });
     Ok(Request {
         id,
         client: ClientName::default(),
@@ -72,8 +87,9 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
         sampling,
         logit_bias,
         seed: body.seed.map(i64::cast_unsigned),
+        context: None,
         max_tokens,
-        format: format::decode(body.response_format, body.structured_outputs, spellings)?,
+        format,
         tool_choice,
         parallel_tool_calls: body.parallel_tool_calls.unwrap_or(true),
         strict_tools,

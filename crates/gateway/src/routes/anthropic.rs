@@ -12,7 +12,7 @@ use harmonic_api::anthropic::{self, TokenCount};
 use crate::api_error::ApiError;
 use crate::respond::json;
 use crate::shared::Shared;
-use crate::{answer, body};
+use crate::{answer, body, capability};
 
 /// Anthropic's paths.
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -26,9 +26,10 @@ async fn count_tokens(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let request = body::json(&shared, request, anthropic::decode_count).await?;
+    let (request, fields) = body::json(&shared, request, anthropic::decode_count).await?;
     let roster = shared.roster();
     let (agent, _) = roster.find(&request.agent)?;
+    capability::check_count(agent, &request, &fields)?;
     let request = harmonic_types::Request { agent: agent.name.clone(), ..request };
     let tokens = agent.engine.count_tokens(request).await?;
     Ok(json(StatusCode::OK, &TokenCount { input_tokens: tokens.0 }))

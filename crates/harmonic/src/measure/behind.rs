@@ -55,8 +55,13 @@ pub async fn of_server(
     let engines = engines.unwrap_or_default();
     let of_one = |asked: &Asked| {
         let engine = engines.get(asked.engine).filter(|engine| engine.model == asked.model);
-        let Some(EngineIdentity { digest: Some(digest), format, build, kv_type, .. }) =
-            engine.and_then(|engine| engine.identity.clone())
+        let Some(EngineIdentity {
+            digest: Some(digest),
+            format,
+            build: Some(build),
+            kv_type: Some(kv_type),
+            ..
+        }) = engine.map(|engine| engine.identity.clone())
         else {
             return Ok(None);
         };
@@ -64,7 +69,7 @@ pub async fn of_server(
             machine: hardware.name.clone(),
             model: asked.model.clone(),
             digest: Some(digest),
-            format: Some(format),
+            format,
             engine: build,
             context: None,
         };

@@ -176,7 +176,7 @@ fn what_generate_cannot_honour_is_refused_by_name() {
 fn what_sdks_send_for_unset_is_accepted() {
     let body = json!({
         "model": "coder:latest", "messages": [], "tools": [], "stream": true, "format": "",
-        "options": {"num_ctx": 4096, "num_predict": -1, "seed": -1}, "keep_alive": "5m",
+        "options": {"num_ctx": 0, "num_predict": -1, "seed": -1}, "keep_alive": "5m",
         "think": null,
     });
     let read = body::read(body.to_string().as_bytes()).expect("read");

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::request::{ChoiceBody, FormatBody, ItemBody, ResponsesBody, ToolBody};
 use crate::checks::{self, no_nul, within};
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 use crate::openai::{Content, FUNCTION, content_result, content_text, of_function, word_of_choice};
 use crate::said::{Said, WordOr};
@@ -25,6 +26,15 @@ pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
 pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
+    decode_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_naming(
+    body: ResponsesBody,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
     for (param, value, detail) in [
         ("previous_response_id", &body.previous_response_id, ": send its items as `input`"),
         ("conversation", &body.conversation, ": send its items as `input`"),
@@ -47,6 +57,8 @@ pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
     };
     request.max_tokens = checks::max_tokens("max_output_tokens", body.max_output_tokens)?;
     let included = body.include.iter().flatten().any(|wanted| wanted == LOGPROBS);
+    fields.logprobs = if body.top_logprobs.is_some() { "top_logprobs" } else { "include" };
+    fields.format = "text.format";
     let rivals = body.top_logprobs.or(included.then_some(0));
     request.top_logprobs = checks::rivals("top_logprobs", rivals)?;
     let effort = body.reasoning.and_then(|reasoning| reasoning.effort);
