@@ -23,6 +23,7 @@ mod features;
 mod gathered;
 mod ignored;
 mod invalid;
+mod media;
 pub mod ndjson;
 mod object;
 pub mod ollama;

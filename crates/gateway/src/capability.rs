@@ -40,6 +40,12 @@ pub(crate) fn check(
     if offers_tools && !able.tools {
         return lacks(fields.tools, "does not call tools");
     }
+    if let Some(place) = fields.image.as_deref().filter(|_| !able.vision) {
+        return lacks(place, "reads no images");
+    }
+    if let Some(place) = fields.audio.as_deref().filter(|_| !able.audio) {
+        return lacks(place, "reads no recordings");
+    }
     if request.ignore_eos && !able.ignore_eos {
         return lacks(fields.ignore_eos, "does not go on past the end of a turn");
     }

@@ -32,7 +32,7 @@ pub use bench::{
     BenchRun, Cliff, FittedLaw, FittedLine, Interval, LevelResult, Peak, Percentiles, PowerFigures,
     SensorFigures, Series, Slo, SweetSpot, TokensPerWatt, Trend, Verdict, WindowResult, Workload,
 };
-pub use conversation::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
+pub use conversation::{ContentPart, Media, Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 pub use curve::{Curve, CurveKey, CurvePoint};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use engine_plan::{

@@ -4,8 +4,8 @@
 //! the wire can become several, in the order of its blocks.
 
 use harmonic_types::{
-    Format, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tool, ToolCall,
-    ToolChoice,
+    ContentPart, Format, Message, Prompt, Request, RequestId, Role, SamplingOverrides, Tool,
+    ToolCall, ToolChoice,
 };
 use serde_json::Value;
 
@@ -63,7 +63,8 @@ pub(super) fn decode_naming(
     let single = body.tool_choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use);
     request.parallel_tool_calls = single != Some(true);
     request.tool_choice = choice(body.tool_choice, &tools)?;
-    request.prompt = Prompt::Chat { messages: messages(body.system, body.messages)?, tools };
+    let messages = messages(body.system, body.messages, fields)?;
+    request.prompt = Prompt::Chat { messages, tools };
     Ok(request)
 }
 
@@ -71,6 +72,7 @@ pub(super) fn decode_naming(
 pub(super) fn messages(
     system: Option<Said<TextBody>>,
     bodies: Vec<MessageBody>,
+    fields: &mut FeatureFields,
 ) -> Result<Vec<Message>, Invalid> {
     if bodies.is_empty() {
         return Err(Invalid::value("messages", "must hold at least one message"));
@@ -85,7 +87,7 @@ pub(super) fn messages(
     for (index, body) in bodies.into_iter().enumerate() {
         let path = format!("messages[{index}]");
         match body.role.as_str() {
-            "user" => user(&path, body.content, index < last, &mut messages)?,
+            "user" => user(&path, body.content, index < last, &mut messages, fields)?,
             "assistant" => messages.push(assistant(&path, body.content)?),
             "system" => messages.push(instructions(&path, body.content)?),
             other => {
@@ -101,13 +103,14 @@ fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, Invalid> {
     value.ok_or_else(|| Invalid::value(format!("{path}.{name}"), "is missing"))
 }
 
-/// Puts what the user says into `messages`: results of tools, and texts, of which those in a row
-/// are paragraphs of one message; `is_old` where another message follows.
+/// Puts what the user says into `messages`: results of tools, and texts and images, of which those in
+/// a row are one message; `is_old` where another message follows.
 fn user(
     path: &str,
     said: Said<BlockBody>,
     is_old: bool,
     messages: &mut Vec<Message>,
+    fields: &mut FeatureFields,
 ) -> Result<(), Invalid> {
     let blocks = match said {
         Said::Text(text) => {
@@ -121,10 +124,10 @@ fn user(
     if blocks.is_empty() {
         return Err(Invalid::value(path, "must hold at least one block"));
     }
-    let mut texts: Vec<String> = Vec::new();
-    let flush = |texts: &mut Vec<String>, messages: &mut Vec<Message>| {
-        if !texts.is_empty() {
-            messages.push(Message::new(Role::User, std::mem::take(texts).join("\n")));
+    let mut parts: Vec<ContentPart> = Vec::new();
+    let flush = |parts: &mut Vec<ContentPart>, messages: &mut Vec<Message>| {
+        if !parts.is_empty() {
+            messages.push(Message::of_parts(Role::User, parts.drain(..)));
         }
     };
     for (number, block) in blocks.into_iter().enumerate() {
@@ -133,33 +136,40 @@ fn user(
             "text" => {
                 let text = field(&path, "text", block.text)?;
                 no_nul(&format!("{path}.text"), &text)?;
-                texts.push(text);
+                parts.push(ContentPart::text(text));
             }
+            "image" => parts.push(blocks::image(&path, block.source, fields)?),
             "tool_result" => {
-                flush(&mut texts, messages);
+                flush(&mut parts, messages);
                 let id = field(&path, "tool_use_id", block.tool_use_id)?;
                 no_nul(&format!("{path}.tool_use_id"), &id)?;
                 let content = block.content.unwrap_or(Said::Parts(Vec::new()));
-                let content = blocks::result(&format!("{path}.content"), content, is_old)?;
-                no_nul(&format!("{path}.content"), &content)?;
-                let content = match block.is_error {
-                    Some(true) => format!("{FAILED}{content}"),
-                    _ => content,
-                };
-                let tool_call_id = Some(id);
-                messages.push(Message { tool_call_id, ..Message::new(Role::Tool, content) });
+                let path = format!("{path}.content");
+                let mut content = blocks::result(&path, content, is_old, fields)?;
+                if block.is_error == Some(true) {
+                    match content.first_mut() {
+                        Some(ContentPart::Text { text }) => text.insert_str(0, FAILED),
+                        _ => content.insert(0, ContentPart::text(FAILED)),
+                    }
+                }
+                let said = Message::of_parts(Role::Tool, content);
+                no_nul(&path, &said.text())?;
+                messages.push(Message { tool_call_id: Some(id), ..said });
             }
-            other => return Err(blocks::not_served(&path, other, "`text` and `tool_result` are")),
+            other => {
+                let served = "`text`, `image` and `tool_result` are";
+                return Err(blocks::not_served(&path, other, served));
+            }
         }
     }
-    flush(&mut texts, messages);
+    flush(&mut parts, messages);
     Ok(())
 }
 
 /// Instructions within the conversation: blocks of text.
 fn instructions(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
     let path = format!("{path}.content");
-    let text = |block: BlockBody| TextBody { kind: block.kind, text: block.text };
+    let text = |block: BlockBody| TextBody { kind: block.kind, text: block.text, source: None };
     let said = match said {
         Said::Text(text) => Said::Text(text),
         Said::Parts(blocks) => Said::Parts(blocks.into_iter().map(text).collect()),

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens};
+use harmonic_types::{AgentName, ContentPart, Prompt, Refused, Request, Tokens};
 
 use super::Shared;
 use crate::chat::{Budget, Rendered};
@@ -26,8 +26,14 @@ const COUNTED_CONTEXTS: u32 = 16;
 const FRAME_BYTES: usize = 64;
 
 impl Shared {
-    /// Refuses a prompt that certainly does not fit.
+    /// Refuses a prompt that certainly does not fit, or that has more than text.
     pub(super) fn check(&self, request: &Request) -> Result<(), Refused> {
+        let is_text = |part: &ContentPart| matches!(part, ContentPart::Text { .. });
+        let mut parts = request.prompt.messages().iter().flat_map(|message| &message.content);
+        if !parts.all(is_text) {
+            let message = format!("the model of {} reads nothing but text", request.agent);
+            return Err(Refused::Invalid { message });
+        }
         let context = self.config.agents[self.agent(&request.agent)?].context;
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
@@ -127,7 +133,7 @@ fn size(prompt: &Prompt) -> usize {
                 let calls =
                     message.tool_calls.iter().map(|call| FRAME_BYTES + call.arguments.len());
                 let reasoning = message.reasoning.as_ref().map_or(0, String::len);
-                FRAME_BYTES + message.content.len() + reasoning + calls.sum::<usize>()
+                FRAME_BYTES + message.bytes() + reasoning + calls.sum::<usize>()
             });
             let shown = tools.iter().map(|tool| {
                 let description = tool.description.as_ref().map_or(0, String::len);

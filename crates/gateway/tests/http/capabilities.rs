@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harmonic_engine::{Capabilities, Forms};
-use harmonic_types::{FinishReason, Tokens};
+use harmonic_types::{ContentPart, FinishReason, Tokens};
 use serde_json::{Value, json};
 
 use crate::scripted::{ABLE, Script, Scripted, finished, text};
@@ -54,6 +54,57 @@ fn demanding() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Requests with an image or a recording, in every dialect.
+fn with_media() -> Vec<(&'static str, Value)> {
+    let says = |content: Value| json!([{"role": "user", "content": content}]);
+    let url = "data:image/png;base64,iVBORw0KGgo=";
+    let text = json!({"type": "text", "text": "what is it?"});
+    let image = json!({"type": "image_url", "image_url": {"url": url}});
+    let recording =
+        json!({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}});
+    let source = json!({"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="});
+    let block = json!({"type": "image", "source": source});
+    let output = json!([{"type": "input_image", "image_url": url}]);
+    let result = json!({"type": "tool_result", "tool_use_id": "c", "content": [block]});
+    vec![
+        ("/v1/chat/completions", json!({"model": "coder", "messages": says(json!([text, image]))})),
+        ("/v1/chat/completions", json!({"model": "coder", "messages": says(json!([recording]))})),
+        (
+            "/v1/responses",
+            json!({"model": "coder", "input": [
+                {"role": "user", "content": [{"type": "input_image", "image_url": url}]},
+            ]}),
+        ),
+        (
+            "/v1/responses",
+            json!({"model": "coder", "input": [
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c", "output": output},
+            ]}),
+        ),
+        (
+            "/api/chat",
+            json!({"model": "coder", "messages": [
+                {"role": "system", "content": "be brief"},
+                {"role": "user", "content": "what is it?", "images": ["iVBORw0KGgo="]},
+            ]}),
+        ),
+        ("/api/generate", json!({"model": "coder", "prompt": "?", "images": ["iVBORw0KGgo="]})),
+        (
+            "/v1/messages",
+            json!({"model": "coder", "max_tokens": 9, "messages": says(json!([text, block]))}),
+        ),
+        (
+            "/v1/messages",
+            json!({"model": "coder", "max_tokens": 9, "messages": says(json!([result]))}),
+        ),
+        (
+            "/v1/messages/count_tokens",
+            json!({"model": "coder", "messages": says(json!([text, block]))}),
+        ),
+    ]
+}
+
 /// What comes back for each of `requests`, which are refused before anything reaches `engine`.
 async fn refused(engine: &Arc<Scripted>, requests: Vec<(&'static str, Value)>) -> String {
     let served = Served::new(engine).await;
@@ -97,6 +148,44 @@ async fn what_an_engine_lacks_is_refused_by_the_field_that_asks_for_it() {
     /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`output_format` is not supported by coder: the engine of its model smollm2:135m does not hold answers to a JSON Schema; leave it out, or ask another agent"}}
     /v1/messages/count_tokens {"type":"error","error":{"type":"invalid_request_error","message":"coder counts no tokens: the engine of its model smollm2:135m could only estimate them; ask another agent"}}
     "#));
+}
+
+#[tokio::test]
+async fn images_and_recordings_are_refused_by_their_place_where_the_model_reads_none() {
+    let errors = refused(&Scripted::new(Script::Queue), with_media()).await;
+    settings().bind(|| insta::assert_snapshot!(errors, @r#"
+    /v1/chat/completions {"error":{"message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent","type":"invalid_request_error","param":"messages[0].content[1]","code":"unsupported"}}
+    /v1/chat/completions {"error":{"message":"`messages[0].content[0]` is not supported by coder: the engine of its model smollm2:135m reads no recordings; leave it out, or ask another agent","type":"invalid_request_error","param":"messages[0].content[0]","code":"unsupported"}}
+    /v1/responses {"error":{"message":"`input[0].content[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent","type":"invalid_request_error","param":"input[0].content[0]","code":"unsupported"}}
+    /v1/responses {"error":{"message":"`input[1].output[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent","type":"invalid_request_error","param":"input[1].output[0]","code":"unsupported"}}
+    /api/chat {"error":"`messages[1].images[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}
+    /api/generate {"error":"`images[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}
+    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}}
+    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[0].content[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}}
+    /v1/messages/count_tokens {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}}
+    "#));
+}
+
+#[tokio::test]
+async fn images_and_recordings_reach_an_engine_that_reads_them() {
+    let able = Capabilities { vision: true, audio: true, ..ABLE };
+    for (path, body) in with_media() {
+        let script = Script::Say(vec![text("a cat"), finished(FinishReason::Stop)]);
+        let engine = Scripted::able_to(able, script);
+        let served = Served::new(&engine).await;
+        let response = served.post_to(path, body.to_string()).await;
+        assert_eq!(response.status(), 200, "{path} {body}");
+        if path.ends_with("count_tokens") {
+            continue;
+        }
+        let request = engine.submitted().await;
+        let mut parts = request.prompt.messages().iter().flat_map(|message| &message.content);
+        let media = parts.find_map(|part| match part {
+            ContentPart::Image(media) | ContentPart::Audio(media) => Some(media.base64.as_str()),
+            ContentPart::Text { .. } => None,
+        });
+        assert!(["iVBORw0KGgo=", "UklGRg=="].contains(&media.expect("it is there")), "{path}");
+    }
 }
 
 #[tokio::test]
