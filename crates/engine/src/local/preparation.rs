@@ -28,12 +28,7 @@ const FRAME_BYTES: usize = 64;
 impl Shared {
     /// Refuses a prompt that certainly does not fit, or that has more than text.
     pub(super) fn check(&self, request: &Request) -> Result<(), Refused> {
-        let is_text = |part: &ContentPart| matches!(part, ContentPart::Text { .. });
-        let mut parts = request.prompt.messages().iter().flat_map(|message| &message.content);
-        if !parts.all(is_text) {
-            let message = format!("the model of {} reads nothing but text", request.agent);
-            return Err(Refused::Invalid { message });
-        }
+        only_text(request)?;
         let context = self.config.agents[self.agent(&request.agent)?].context;
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
@@ -65,6 +60,7 @@ impl Shared {
         let index = self.agent(&request.agent)?;
         let shared = Arc::clone(self);
         self.work(request.agent.clone(), size(&request.prompt), move |cancelled| {
+            only_text(&request)?;
             let served = &shared.config.agents[index];
             // Whether it fits is what is asked; but not without end.
             let most = Tokens(served.context.0.saturating_mul(COUNTED_CONTEXTS));
@@ -122,6 +118,17 @@ impl Shared {
         let thinking = super::thinking(request);
         self.chat.render(&served.spec, &request.prompt, thinking, &request.tool_choice, &budget)
     }
+}
+
+/// Refuses images and recordings, of which a rendered prompt would not say a word.
+fn only_text(request: &Request) -> Result<(), Refused> {
+    let is_text = |part: &ContentPart| matches!(part, ContentPart::Text { .. });
+    let mut parts = request.prompt.messages().iter().flat_map(|message| &message.content);
+    if parts.all(is_text) {
+        return Ok(());
+    }
+    let message = format!("the model of {} reads nothing but text", request.agent);
+    Err(Refused::Invalid { message })
 }
 
 /// About how much work `prompt` is, in bytes.
