@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use harmonic_types::{Event, FinishReason, Request, RequestId, Usage};
 
 use crate::fault::Fault;
+use crate::features::FeatureFields;
 use crate::gathered::Gathered;
 use crate::ignored::Ignored;
 
@@ -31,6 +32,8 @@ pub struct Asked<W> {
     pub answers: u32,
     /// Whether they are sent as they come.
     pub streamed: bool,
+    /// The fields that ask for what not every engine can do.
+    pub fields: FeatureFields,
     /// What of the body the answers do not heed, for the client to be told.
     pub ignored: Ignored,
     /// How they are written.
@@ -145,8 +148,14 @@ mod tests {
     fn several_answers_are_requests_that_differ_by_id_and_seed() {
         let mut request = Request::new(RequestId(7), AgentName("coder".to_owned()), Vec::new());
         request.seed = Some(u64::MAX);
-        let asked =
-            Asked { request, answers: 3, streamed: false, ignored: Ignored::default(), writer: () };
+        let asked = Asked {
+            request,
+            answers: 3,
+            streamed: false,
+            fields: FeatureFields::default(),
+            ignored: Ignored::default(),
+            writer: (),
+        };
         let mut ids = (20..).map(RequestId);
         let (requests, ()) = asked.into_requests(|| ids.next().expect("endless"));
         let (ids, seeds): (Vec<u64>, Vec<_>) =

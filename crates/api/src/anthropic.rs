@@ -17,7 +17,7 @@ mod request;
 
 pub use answer::MessageAnswer;
 pub use ask::ask;
-pub use blocks::{Block, BlockBody, TextBody};
+pub use blocks::{Block, BlockBody, SourceBody, TextBody};
 pub use count::{CountBody, TokenCount, decode_count};
 pub use decode::decode;
 pub use encode::encode;

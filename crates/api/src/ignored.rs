@@ -64,6 +64,11 @@ impl Ignored {
         self.note(entry.to_owned(), entry);
     }
 
+    /// Notes that the `field` that asks for a context of the request's own is not heeded.
+    pub fn context(&mut self, field: &str) {
+        self.note(field.to_owned(), field);
+    }
+
     /// Notes that the model thinks, although it is not to.
     pub fn thinking(&mut self) {
         let entry = "thinking (the model cannot be told not to)";

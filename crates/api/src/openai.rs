@@ -28,8 +28,11 @@ mod tools;
 pub use answer::ChatAnswer;
 pub use ask::ask;
 pub use chunk::{CallDelta, CalledDelta, ChatChunk, ChunkChoice, Delta};
-pub use content::{Content, Part};
-pub(crate) use content::{IMAGE, IMAGES, result as content_result, text as content_text};
+pub use content::{AudioBody, Content, Part, UrlBody};
+pub(crate) use content::{
+    IMAGE, IMAGES, Kinds, encode as encode_content, parts as content_parts,
+    result as content_result, text as content_text,
+};
 pub(crate) use decode::logit_bias as decode_logit_bias;
 pub use decode::{decode, parse};
 pub use encode::encode;

@@ -14,6 +14,15 @@ pub(crate) fn nothing(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"enum": [null, "", [], {}]})
 }
 
+/// An image as OpenAI takes it: its URL, or an object that holds the URL.
+pub(crate) fn image_url(_: &mut SchemaGenerator) -> Schema {
+    let url = json_schema!({"type": "string"});
+    let object = json_schema!({
+        "type": "object", "properties": {"url": url}, "required": ["url"],
+    });
+    json_schema!({"anyOf": [url, object, {"type": "null"}]})
+}
+
 /// Ollama's `format`.
 pub(crate) fn ollama_format(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [{"enum": [null, "", "json"]}, {"type": "object"}]})

@@ -1,6 +1,8 @@
 //! What tests of several dialects draw from.
 
-use harmonic_types::{Message, Role, SamplingOverrides, Tool, ToolCall, ToolChoice};
+use harmonic_types::{
+    ContentPart, Media, Message, Role, SamplingOverrides, Tool, ToolCall, ToolChoice,
+};
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::json;
@@ -21,8 +23,26 @@ pub(crate) fn call() -> impl Strategy<Value = ToolCall> {
     ("[^\0]+", name(), object()).prop_map(|(id, name, arguments)| ToolCall { id, name, arguments })
 }
 
-/// Any message.
+/// An image; of a stated type where the dialect has a field for it.
+pub(crate) fn image(typed: bool) -> impl Strategy<Value = ContentPart> {
+    let media_type = of("image/(png|jpeg)").prop_map(move |stated| stated.filter(|_| typed));
+    (media_type, "[A-Za-z0-9+/]{4}(AA==|AAA=)?")
+        .prop_map(|(media_type, base64)| ContentPart::Image(Media { media_type, base64 }))
+}
+
+/// Parts in any order, images among them.
+pub(crate) fn parts() -> impl Strategy<Value = Vec<ContentPart>> {
+    let text = "[^\0]*".prop_map(ContentPart::text);
+    prop::collection::vec(prop_oneof![text, image(true)], 1..5)
+}
+
+/// Any message. Results of tools have no images: in an old one they are words.
 pub(crate) fn message() -> impl Strategy<Value = Message> {
+    message_by(parts().prop_map(|parts| Message::of_parts(Role::User, parts)))
+}
+
+/// A message of the user as drawn from `user`, or of anyone else.
+pub(crate) fn message_by(user: impl Strategy<Value = Message>) -> impl Strategy<Value = Message> {
     let plain = |role| "[^\0]*".prop_map(move |content| Message::new(role, content));
     let assistant = ("[^\0]*", of("[^\0]*"), prop::collection::vec(call(), 0..3)).prop_map(
         |(content, reasoning, tool_calls)| Message {
@@ -35,7 +55,7 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         tool_call_id: Some(id),
         ..Message::new(Role::Tool, content)
     });
-    prop_oneof![plain(Role::System), plain(Role::User), assistant, tool]
+    prop_oneof![plain(Role::System), user, assistant, tool]
 }
 
 /// Tools with names of their own, and a choice among them.

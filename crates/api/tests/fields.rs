@@ -128,6 +128,9 @@ fn chat_completions() {
         "stream": true,
         "logprobs": true,
     });
+    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}});
+    let recording =
+        json!({"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}});
     walk(
         "OpenAI",
         read,
@@ -135,6 +138,9 @@ fn chat_completions() {
         &[
             ("model", json!("analyst"), Honoured),
             ("messages/0/content", json!("ho"), Honoured),
+            ("messages/0/content", json!([image]), Honoured),
+            ("messages/0/content", json!([recording]), Honoured),
+            ("messages/0/content", json!([{"type": "file", "file": {"file_id": "f"}}]), Refused),
             ("messages/0/role", json!("developer"), Honoured),
             ("messages/0/name", json!("ada"), Named),
             ("messages/1/reasoning_content", json!("hm"), Honoured),
@@ -388,14 +394,14 @@ fn ollama_chat() {
             ("keep_alive", json!(0), WithoutEffect),
             ("keep_alive", json!([]), Refused),
             ("logprobs", json!(false), Honoured),
-            ("messages/0/images", json!(["aGk="]), Refused),
+            ("messages/0/images", json!(["aGk="]), Honoured),
             ("messages/0/thinking", json!("hm"), Honoured),
             ("options/frequency_penalty", json!(0.5), Honoured),
             ("options/min_p", json!(0.1), Honoured),
             ("options/mirostat", json!(2), Refused),
             ("options/mirostat", json!(0), WithoutEffect),
             ("options/num_batch", json!(64), WithoutEffect),
-            ("options/num_ctx", json!(8192), Named),
+            ("options/num_ctx", json!(8192), Honoured),
             ("options/num_gpu", json!(1), WithoutEffect),
             ("options/num_keep", json!(5), WithoutEffect),
             ("options/num_predict", json!(7), Honoured),
@@ -432,7 +438,7 @@ fn ollama_generate() {
         &[
             ("context", json!([1, 2]), Refused),
             ("format", json!("json"), Honoured),
-            ("images", json!(["aGk="]), Refused),
+            ("images", json!(["aGk="]), Honoured),
             ("keep_alive", json!(-1), WithoutEffect),
             ("options", json!({"seed": 7}), Honoured),
             ("raw", json!(true), Honoured),

@@ -5,7 +5,7 @@ use harmonic_engine::chat::Thinks;
 use harmonic_gateway::{AgentCard, WeightsCard};
 use harmonic_models::catalog;
 use harmonic_models::gguf::{Header, shape};
-use harmonic_types::{AgentPlan, EnginePlan};
+use harmonic_types::{AgentPlan, EngineKind, EnginePlan};
 
 /// Devices whose memory is the host's.
 const HOST: &str = "cpu";
@@ -20,7 +20,7 @@ pub fn card(agent: &AgentPlan, engine: &EnginePlan) -> AgentCard {
         thinking: agent.spec.thinking,
         // A template that is not valid is the engine's to refuse.
         thinks: template.and_then(|source| Thinks::of_template(source).ok()).unwrap_or_default(),
-        accelerated: engine.kind != "sim" && !engine.device.starts_with(HOST),
+        accelerated: engine.spec.kind() != EngineKind::Sim && !engine.device.starts_with(HOST),
         weights,
     }
 }
@@ -28,7 +28,7 @@ pub fn card(agent: &AgentPlan, engine: &EnginePlan) -> AgentCard {
 /// What is known of the weights; a simulated engine may have none on this machine.
 fn weights(engine: &EnginePlan) -> Option<WeightsCard> {
     let entry = catalog::find(&engine.model);
-    let header = engine.path.as_deref().and_then(|path| Header::open(path).ok());
+    let header = engine.local().path.as_deref().and_then(|path| Header::open(path).ok());
     let text = |key: &str| {
         let value = header.as_ref()?.metadata.get(key)?;
         value.as_str(key).ok().map(str::to_owned)

@@ -12,33 +12,9 @@ use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_dev
 use harmonic_launcher::Starter;
 use harmonic_llama::LlamaSetup;
 use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
-use harmonic_types::{Bytes, Divergence, EnginePlan, ModelShape, Plan};
+use harmonic_types::{Bytes, Divergence, EngineKind, EnginePlan, EngineSpec, ModelShape, Plan};
 
 use crate::inspect;
-
-/// Kind of the engines of a team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EngineKind {
-    /// llama.cpp.
-    Llama,
-    /// A simulated machine, which answers with noise.
-    Sim,
-}
-
-impl EngineKind {
-    /// As plans call it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Llama => "llama",
-            Self::Sim => "sim",
-        }
-    }
-
-    /// Whether the files of the models must be here.
-    pub const fn needs_models(self) -> bool {
-        matches!(self, Self::Llama)
-    }
-}
 
 /// Starts engines of every kind, all for one plan.
 #[derive(Clone, Debug)]
@@ -64,22 +40,20 @@ impl Starter for Engines {
         config.form_trial.clone_from(&self.form_trial);
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
-        match engine.kind.as_str() {
-            "llama" => {
-                let setup = LlamaSetup::of(engine, &config)?;
+        match &engine.spec {
+            EngineSpec::Llama(llama) => {
+                let setup = LlamaSetup::of(llama, &config)?;
                 // The file may have changed since the plan, or never have been looked at.
-                shape(engine)?;
+                config.identity = config.identity.with_format(shape(engine)?.format);
                 Ok(Arc::new(harmonic_llama::spawn(setup, config)?))
             }
             // A machine of its own kind: the simulation is of the largest one in the paper.
-            "sim" => {
-                let paper = PaperMachine::dgx_spark(&shape(engine)?);
+            EngineSpec::Sim(_) => {
+                let shape = shape(engine)?;
+                let paper = PaperMachine::dgx_spark(&shape);
+                config.identity = config.identity.with_format(shape.format);
                 Ok(Arc::new(sim::spawn(config, paper)?))
             }
-            kind => Err(EngineError::Setup {
-                id: engine.id.clone(),
-                reason: format!("this build has no engine of kind `{kind}`: use llama or sim"),
-            }),
         }
     }
 
@@ -89,10 +63,10 @@ impl Starter for Engines {
 }
 
 /// Kind and build of the engines of this kind, as measurements name it.
-pub fn build(kind: &str) -> String {
+pub fn build(kind: EngineKind) -> String {
     match kind {
-        "llama" => harmonic_llama::BUILD.to_owned(),
-        kind => format!("{kind}/{}", env!("CARGO_PKG_VERSION")),
+        EngineKind::Llama => harmonic_llama::BUILD.to_owned(),
+        EngineKind::Sim => format!("{kind}/{}", env!("CARGO_PKG_VERSION")),
     }
 }
 
@@ -103,7 +77,7 @@ pub fn is_simulated(build: &str) -> bool {
 
 /// What the simulation must know of the model, which a plan does not say.
 fn shape(engine: &EnginePlan) -> Result<ModelShape, EngineError> {
-    let known = match &engine.path {
+    let known = match &engine.local().path {
         Some(path) => ModelFiles::open(path)
             .and_then(|files| files.shape())
             .map_err(|error| error.to_string()),

@@ -13,7 +13,7 @@ use harmonic_export::ExportError;
 use harmonic_fsutil::FileError;
 use harmonic_gateway::GatewayError;
 use harmonic_hardware::HardwareError;
-use harmonic_launcher::{LaunchError, RunError};
+use harmonic_launcher::{LaunchError, PlanFileError, RunError};
 use harmonic_models::ModelError;
 use harmonic_planner::PlanError;
 use harmonic_profiles::ProfileError;
@@ -63,6 +63,9 @@ pub enum AppError {
     /// No deployment.
     #[error("{0}")]
     Launch(#[from] LaunchError),
+    /// A plan file that is none.
+    #[error("{0}")]
+    PlanFile(#[from] PlanFileError),
     /// A record of running deployments that cannot be read or written.
     #[error("{0}")]
     Run(#[from] RunError),

@@ -11,10 +11,11 @@ use harmonic_planner::{
 };
 use harmonic_profiles::{curve, paper_curves, tuned};
 use harmonic_types::{
-    BudgetRule, Bytes, Curve, Hardware, ModelFile, Plan, Sharing, StackSpec, TunedConfig,
+    BudgetRule, Bytes, Curve, EngineKind, Hardware, ModelFile, Plan, Sharing, StackSpec,
+    TunedConfig,
 };
 
-use crate::engines::{self, EngineKind};
+use crate::engines;
 use crate::error::{AppError, Result};
 use crate::event::{Observer, warn_skipped};
 use crate::models::source;
@@ -39,7 +40,7 @@ impl TeamRequest {
         PlanOptions {
             sharing: self.sharing,
             budget: self.budget,
-            engine_kind: self.engine.name().to_owned(),
+            engine_kind: self.engine,
             ..PlanOptions::default()
         }
     }
@@ -119,20 +120,9 @@ pub fn plan_with(
 /// The plan in the file at `path`, as `plan --json` prints it.
 ///
 /// # Errors
-/// When it cannot be read, or is of another schema.
+/// When it cannot be read, is of another schema, or is no plan.
 pub fn read(path: &Path) -> Result<Plan> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(AppError::doing(format!("cannot read the plan file {name}")))?;
-    let plan: Plan = serde_json::from_str(&text).map_err(AppError::doing(format!(
-        "{name} is not a plan as `harmonic plan --json` prints it"
-    )))?;
-    if plan.schema != Plan::SCHEMA {
-        let message = format!("{name} has the schema `{}`, not `{}`", plan.schema, Plan::SCHEMA);
-        let hint = "make it again with this version's `harmonic plan --json`";
-        return Err(AppError::refused(message, hint));
-    }
-    Ok(plan)
+    Ok(harmonic_launcher::read_plan(path)?)
 }
 
 /// What the models of `stack` need at each number of `slots`.
@@ -202,7 +192,7 @@ fn tuned(
     kind: EngineKind,
     observer: &dyn Observer,
 ) -> Result<Vec<TunedConfig>> {
-    let build = engines::build(kind.name());
+    let build = engines::build(kind);
     let stored = tuned::stored(&settings.tuned)?;
     warn_skipped(observer, &stored.skipped);
     Ok(stored.documents.into_iter().filter(|config| config.key.engine == build).collect())
@@ -211,7 +201,7 @@ fn tuned(
 /// The paper's curves, then those measured here with other builds of engines, then those measured
 /// with this build's: of several that fit, the planner takes the last.
 fn curves(settings: &Settings, kind: EngineKind, observer: &dyn Observer) -> Result<Vec<Curve>> {
-    let build = engines::build(kind.name());
+    let build = engines::build(kind);
     let stored = curve::stored(&settings.curves)?;
     warn_skipped(observer, &stored.skipped);
     let (own, others): (Vec<_>, Vec<_>) =

@@ -5,10 +5,12 @@ use std::time::Duration;
 use harmonic_api::Client;
 use harmonic_bench::{BenchConfig, HttpTarget, Instruments, Levels};
 use harmonic_tune::{ROUNDS, TrialError, Trials, TuneInputs};
-use harmonic_types::{AgentName, BenchRun, Hardware, Plan, StackSpec, TuneAxis, TunedConfig};
+use harmonic_types::{
+    AgentName, BenchRun, EngineKind, Hardware, Plan, StackSpec, TuneAxis, TunedConfig,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::engines::{self, EngineKind};
+use crate::engines;
 use crate::error::{self, AppError, Result};
 use crate::event::{Forward, Observer, Silent};
 use crate::http_threads::HTTP_THREADS;
@@ -69,7 +71,7 @@ pub async fn tune(
             curves: &knowledge.curves,
             tuned: &knowledge.tuned,
             options: &team.options(),
-            engine: &engines::build(team.engine.name()),
+            engine: &engines::build(team.engine),
             parallel: request.parallel,
             rounds: request.rounds.unwrap_or(ROUNDS),
             http_threads: HTTP_THREADS,

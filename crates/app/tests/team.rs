@@ -7,7 +7,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use harmonic_api::Client;
-use harmonic_app::engines::EngineKind;
 use harmonic_app::fanout::{self, Answer, Stage};
 use harmonic_app::listen::{ListenConfig, ListenRequest};
 use harmonic_app::plan::{self, TeamRequest};
@@ -16,7 +15,7 @@ use harmonic_app::{
     AppError, CacheRoots, Event, Observer, PullOptions, Runs, Settings, Silent, Store, hint,
     inspect, instances,
 };
-use harmonic_types::{AgentName, BudgetRule, Sharing};
+use harmonic_types::{AgentName, BudgetRule, EngineKind, Sharing};
 
 fn settings(home: &Path) -> Settings {
     Settings {

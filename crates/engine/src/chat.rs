@@ -26,6 +26,7 @@ mod tokenizer;
 mod tracker;
 mod vocabulary;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use harmonic_batching::Token;
@@ -247,8 +248,8 @@ pub(crate) fn callable<'a>(prompt: &'a Prompt, choice: &ToolChoice) -> &'a [Tool
 }
 
 fn conversation(agent: &AgentSpec, messages: &[Message]) -> Vec<Message> {
-    let of_client = messages.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str());
-    let system: Vec<&str> = std::iter::once(agent.system.trim())
+    let of_client = messages.iter().filter(|m| m.role == Role::System).map(Message::text);
+    let system: Vec<Cow<'_, str>> = std::iter::once(agent.system.trim().into())
         .chain(of_client)
         .filter(|part| !part.is_empty())
         .collect();

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use harmonic_types::{AgentName, Bytes, Refused, Request, Tokens};
 use serde::Serialize;
 
+use crate::capabilities::Capabilities;
 use crate::generation::Generation;
 use crate::identity::Identity;
 
@@ -26,11 +27,9 @@ pub trait Engine: Send + Sync {
         Ok(())
     }
 
-    /// Whether the calls that its model makes by itself can be held to the schemas of their arguments
-    /// ([`Request::strict_tools`]): where a call begins like any answer, they cannot.
-    fn holds_calls(&self) -> bool {
-        true
-    }
+    /// What it can do. The same for as long as it lives; a successor after its death may differ, if
+    /// the model's file was replaced.
+    fn capabilities(&self) -> Capabilities;
 
     /// Tokens of the prompt of `request` as its agent would see it: the system prompt and the template
     /// included.
@@ -119,8 +118,10 @@ pub struct EngineStatus {
     pub model: String,
     /// Kind and build (`llama.cpp`, `sim`).
     pub kind: String,
-    /// What it runs.
+    /// What it runs, as it was started.
     pub identity: Identity,
+    /// What it can do.
+    pub capabilities: Capabilities,
     /// Whether it can serve.
     pub health: Health,
     /// What it holds.

@@ -1,4 +1,7 @@
-//! What a measurement of an engine is valid for, told by the engine that runs.
+//! What an engine runs, told by the engine itself: what a measurement of it is valid for.
+//!
+//! Invariant: as it was started, which may differ from what was planned; absent is what the engine
+//! cannot know.
 //!
 //! Does not do: look anything up. A store may hold another file of the same name by now.
 
@@ -11,13 +14,13 @@ pub struct Identity {
     /// sha256 of the model file that it was started with; `None` where that is not known.
     pub digest: Option<String>,
     /// Weight format.
-    pub format: String,
+    pub format: Option<String>,
     /// Kind and build of the engine (`llama.cpp/sys-0.1.161`).
-    pub build: String,
+    pub build: Option<String>,
     /// Layout of the KV cache.
-    pub kv_layout: KvLayout,
+    pub kv_layout: Option<KvLayout>,
     /// Element type of the KV cache.
-    pub kv_type: KvType,
+    pub kv_type: Option<KvType>,
 }
 
 impl Identity {
@@ -26,10 +29,35 @@ impl Identity {
     pub fn of(engine: &EnginePlan) -> Self {
         Self {
             digest: engine.digest.clone(),
-            format: engine.format.clone(),
-            build: format!("{}/{}", engine.kind, env!("CARGO_PKG_VERSION")),
-            kv_layout: engine.kv_layout,
-            kv_type: engine.kv_type,
+            format: Some(engine.format.clone()),
+            build: Some(format!("{}/{}", engine.spec.kind(), env!("CARGO_PKG_VERSION"))),
+            kv_layout: Some(engine.local().kv_layout),
+            kv_type: Some(engine.local().kv_type),
         }
+    }
+
+    /// The same with weights in the `format` that the file has now. Where the plan has another one,
+    /// the file has been replaced since, and nobody knows the digest of the new one.
+    #[must_use]
+    pub fn with_format(self, format: String) -> Self {
+        let planned = self.format.as_ref() == Some(&format);
+        Self { digest: self.digest.filter(|_| planned), format: Some(format), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_format_than_planned_has_an_unknown_digest() {
+        let planned = Identity {
+            digest: Some("b179".to_owned()),
+            format: Some("F16".to_owned()),
+            ..Identity::default()
+        };
+        assert_eq!(planned.clone().with_format("F16".to_owned()), planned);
+        let replaced = planned.with_format("Q8_0".to_owned());
+        assert_eq!((replaced.digest, replaced.format.as_deref()), (None, Some("Q8_0")));
     }
 }

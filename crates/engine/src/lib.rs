@@ -10,6 +10,7 @@
 //! Does not do: policy of who runs and what a step computes (`admission`, `batching`), HTTP, launching.
 #![forbid(unsafe_code)]
 
+mod capabilities;
 pub mod chat;
 pub mod clock;
 #[cfg(feature = "conformance")]
@@ -28,6 +29,7 @@ pub mod scheduler;
 pub mod sim;
 pub mod workers;
 
+pub use capabilities::{Capabilities, Forms};
 pub use device::{DevicePlace, SharedDevice};
 pub use engine::{
     AgentSlots, AgentUse, Allocation, Drained, Engine, EngineError, EngineStatus, Health,

@@ -14,9 +14,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_admission::AgentLoad;
 use harmonic_batching::Token;
-use harmonic_types::{AgentName, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice};
+use harmonic_types::{
+    AgentName, Bytes, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice,
+};
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
+use crate::capabilities::{Capabilities, Forms};
 use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};
 use crate::constraint::{CompileError, Compiler, Form};
 use crate::desk::{Before, Client, Open, SharedBoard, Submission};
@@ -42,6 +45,7 @@ pub struct Local(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     config: LocalConfig,
+    capabilities: Capabilities,
     chat: Chat,
     /// The least tokens of prompts.
     bounds: Bounds,
@@ -102,6 +106,7 @@ impl Local {
         // A thread that has ended already says so to the first who asks.
         let _ended = mail.send(Command::Warm(warm));
         Ok(Self(Arc::new(Shared {
+            capabilities: capabilities(&config, &chat),
             config,
             chat,
             bounds: bounds.unwrap_or_default(),
@@ -170,6 +175,21 @@ impl Shared {
         let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
         let open = Open { client, prompt_tokens, sampler: Some(sampler) };
         Ok(Prepared { submission: Submission { job, open }, form, id, grant, answer })
+    }
+}
+
+/// What a local engine can do for these agents, with the model's template.
+fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
+    Capabilities {
+        logprobs: true,
+        forms: Forms::ALL,
+        tools: true,
+        strict_tools: chat.call_tracker(false).is_some(),
+        exact_counts: true,
+        preemption: config.park_bytes > Bytes::ZERO,
+        prefix_cache: config.prefix_bytes > Bytes::ZERO,
+        ignore_eos: true,
+        ..Capabilities::default()
     }
 }
 
@@ -280,8 +300,8 @@ impl Engine for Local {
         self.0.check(request)
     }
 
-    fn holds_calls(&self) -> bool {
-        self.0.chat.call_tracker(false).is_some()
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities
     }
 
     fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
@@ -306,6 +326,7 @@ impl Engine for Local {
             model: config.model.clone(),
             kind: config.kind.clone(),
             identity: config.identity.clone(),
+            capabilities: self.0.capabilities,
             health: board.health,
             allocation: board.allocation,
             sequences: config.sequences,

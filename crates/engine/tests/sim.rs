@@ -12,13 +12,13 @@ use harmonic_engine::sampling::Samplers;
 use harmonic_engine::scheduler::{Job, ScheduledAgent, SchedulerConfig};
 use harmonic_engine::sim::{self, Arrival, Served, SimMachine, SimVocabulary, simulate};
 use harmonic_engine::{
-    Allocation, Batch, CacheOp, Drained, Engine, Health, Identity, Local, LocalConfig, Machine,
-    MachineError, Outcome, ServedAgent, Token, conformance,
+    Allocation, Batch, CacheOp, Capabilities, Drained, Engine, Forms, Health, Identity, Local,
+    LocalConfig, Machine, MachineError, Outcome, ServedAgent, Token, conformance,
 };
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Prompt, Refused, Request,
-    RequestId, Role, Sampling, Tier, Tokens,
+    AgentName, AgentSpec, Bytes, ContentPart, Event, FinishReason, KvLayout, Media, Message,
+    Prompt, Refused, Request, RequestId, Role, Sampling, Tier, Tokens,
 };
 
 fn fast(config: LocalConfig) -> Arc<dyn Engine> {
@@ -240,4 +240,39 @@ async fn no_more_than_sixteen_contexts_are_counted() {
     assert_eq!(count(16 * 512).await.expect("counted"), Tokens(16 * 512));
     let refused = count(16 * 512 + 1).await.expect_err("more").to_string();
     assert!(refused.contains("8193 tokens") && refused.contains("shorten"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_a_local_engine_can_do_follows_from_its_memory_and_its_template() {
+    let able = |config: LocalConfig| {
+        let engine = fast(config);
+        assert_eq!(engine.status().capabilities, engine.capabilities());
+        engine.capabilities()
+    };
+    let parks = Capabilities {
+        logprobs: true,
+        forms: Forms::ALL,
+        tools: true,
+        strict_tools: true,
+        exact_counts: true,
+        preemption: true,
+        ignore_eos: true,
+        ..Capabilities::default()
+    };
+    assert_eq!(able(only()), parks);
+    let keeps = LocalConfig { prefix_bytes: Bytes(1), park_bytes: Bytes::ZERO, ..only() };
+    assert_eq!(able(keeps), Capabilities { prefix_cache: true, preemption: false, ..parks });
+}
+
+/// The gateway refuses it before; without, the image would be dropped without a word.
+#[tokio::test]
+async fn an_image_is_no_part_of_a_prompt() {
+    let engine = fast(only());
+    let image = ContentPart::Image(Media { media_type: None, base64: "AAAA".to_owned() });
+    let messages = vec![Message::of_parts(Role::User, [ContentPart::text("look"), image])];
+    let request = Request::new(RequestId(1), AgentName::from("only"), messages);
+    let refused = engine.submit(request.clone()).await.expect_err("refused");
+    assert_eq!(refused.to_string(), "the model of only reads nothing but text");
+    assert_eq!(engine.check(&request), Err(refused));
+    assert!(engine.count_tokens(request).await.is_err());
 }

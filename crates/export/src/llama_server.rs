@@ -62,6 +62,7 @@ fn command(
     port: u16,
 ) -> Result<Vec<String>, ExportError> {
     let path = engine
+        .local()
         .path
         .as_ref()
         .ok_or_else(|| ExportError::NoModelFile { model: engine.model.clone() })?;
@@ -71,19 +72,19 @@ fn command(
     add(&["llama-server", "-m", &path, "--alias", &engine.id]);
     add(&["--host", "127.0.0.1", "--port", &port.to_string()]);
     // -c is the whole cache, which streams divide among the slots.
-    add(&["-np", &engine.sequences.to_string(), "-c", &engine.kv_tokens.to_string()]);
-    add(&[match engine.kv_layout {
+    add(&["-np", &engine.sequences.to_string(), "-c", &engine.local().kv_tokens.to_string()]);
+    add(&[match engine.local().kv_layout {
         KvLayout::Unified => "--kv-unified",
         KvLayout::Streams => "--no-kv-unified",
     }]);
-    if engine.kv_type == KvType::Q8_0 {
+    if engine.local().kv_type == KvType::Q8_0 {
         // Quantised values need flash attention.
         add(&["-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"]);
     }
-    if engine.attention == Attention::Plain {
+    if engine.attention() == Some(Attention::Plain) {
         add(&["-fa", "off"]);
     }
-    add(&["-t", &engine.threads.to_string()]);
+    add(&["-t", &engine.local().threads.to_string()]);
     add(&["-ngl", if engine.device == "cpu" { "0" } else { "999" }]);
     if let Some(sampling) = common_sampling(agents) {
         add(&["--temp", &sampling.temperature.to_string()]);

@@ -22,6 +22,7 @@ use tracing::Span;
 
 use crate::access::KeyName;
 use crate::api_error::ApiError;
+use crate::capability;
 use crate::connections::Peer;
 use crate::metrics::Account;
 use crate::respond::body_of_json;
@@ -137,8 +138,13 @@ fn question<W>(
     asked.request.client = client;
     let (agent, _) = roster.find(&asked.request.agent)?;
     let Request { tool_choice, strict_tools, .. } = &asked.request;
-    if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !agent.engine.holds_calls() {
+    let able = agent.engine.capabilities();
+    if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !able.strict_tools {
         asked.ignored.strict_tools();
+    }
+    // Clients send it by themselves, so it is no reason to refuse what they ask.
+    if asked.request.context.is_some() && !able.request_context {
+        asked.ignored.context(asked.fields.context);
     }
     let Request { thinking, effort, .. } = asked.request;
     let is_to_think = thinking == Some(true) || (thinking.is_none() && effort.is_some());
@@ -148,9 +154,10 @@ fn question<W>(
         Thinks::Never | Thinks::IfTold | Thinks::Always => {}
     }
     let (name, streamed, ignored) = (agent.name.clone(), asked.streamed, asked.ignored.line());
-    let checked = agent.engine.check(&asked.request);
+    let possible = capability::check(agent, &able, &asked.request, &asked.fields);
+    let checked = possible.and_then(|()| Ok(agent.engine.check(&asked.request)?));
     let (requests, writer) = asked.into_requests(|| shared.next_id());
-    let requests = checked.map(|()| requests.collect()).map_err(ApiError::from);
+    let requests = checked.map(|()| requests.collect());
     Ok(Question { agent: name, requests, streamed, ignored, writer })
 }
 

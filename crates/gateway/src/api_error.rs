@@ -65,6 +65,17 @@ pub(crate) enum ApiError {
     /// The engine failed while it worked on the request.
     #[error("the engine failed: {message}")]
     Failed { message: String },
+    /// The engine of the agent cannot do what the field asks for.
+    #[error(
+        "`{field}` is not supported by {agent}: the engine of its model {model} {what}; leave it \
+         out, or ask another agent"
+    )]
+    Lacking { field: String, agent: AgentName, model: String, what: &'static str },
+    #[error(
+        "{agent} counts no tokens: the engine of its model {model} could only estimate them; ask \
+         another agent"
+    )]
+    NoCounts { agent: AgentName, model: String },
     #[error(
         "{agent} makes no embeddings: its model {model} writes text, and no engine here embeds"
     )]
@@ -195,7 +206,9 @@ impl ApiError {
             },
             Self::FormBroken { .. } => (S::BAD_REQUEST, F::Invalid, "form_too_costly", None),
             Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None),
-            Self::NoEmbeddings { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
+            Self::Lacking { .. } | Self::NoCounts { .. } | Self::NoEmbeddings { .. } => {
+                (S::BAD_REQUEST, F::Invalid, "unsupported", None)
+            }
             Self::PullsOff => (S::FORBIDDEN, F::Forbidden, "pulls_off", None),
             Self::PullRefused { .. } => (S::FORBIDDEN, F::Forbidden, "pull_not_allowed", None),
             Self::PullUnderWay => {
@@ -237,9 +250,10 @@ impl ApiError {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => invalid.param(),
-            Self::Refused(Refused::UnknownAgent { .. }) | Self::NoEmbeddings { .. } => {
-                Some("model")
-            }
+            Self::Lacking { field, .. } => Some(field),
+            Self::Refused(Refused::UnknownAgent { .. })
+            | Self::NoCounts { .. }
+            | Self::NoEmbeddings { .. } => Some("model"),
             Self::Refused(Refused::PromptTooLong { .. } | Refused::PromptBeyond { .. }) => {
                 Some("messages")
             }

@@ -16,6 +16,7 @@ mod answer;
 mod answering;
 mod api_error;
 mod body;
+mod capability;
 mod card;
 mod config;
 mod connections;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use harmonic_engine::{AgentUse, EngineStatus, Identity};
+use harmonic_engine::{AgentUse, Capabilities, EngineStatus, Identity};
 use serde::Serialize;
 
 use crate::card::public_model_name;
@@ -29,9 +29,11 @@ struct Report {
 struct EngineSlots {
     id: String,
     model: String,
-    /// What a measurement of it is valid for.
+    /// What it runs: what a measurement of it is valid for.
     #[serde(flatten)]
     identity: Identity,
+    /// What it can do.
+    capabilities: Capabilities,
     /// As in `/health`.
     state: &'static str,
     /// Sequences it can run at once.
@@ -65,6 +67,7 @@ impl From<EngineStatus> for EngineSlots {
             id: status.id,
             model: public_model_name(&status.model).into_owned(),
             identity: status.identity,
+            capabilities: status.capabilities,
             agents: status.agents,
         }
     }

@@ -4,10 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use harmonic_app::engines::EngineKind;
 use harmonic_app::plan::TeamRequest;
 use harmonic_app::{ExportKind, Source, WeightFormat, WhatIf};
-use harmonic_types::{BudgetRule, Sharing};
+use harmonic_types::{BudgetRule, EngineKind, Sharing};
 
 mod bench;
 mod listen;

@@ -1,10 +1,62 @@
-//! Why there is no deployment, or no record of it.
+//! Why there is no plan, no deployment, or no record of it.
 
+use std::io;
 use std::path::PathBuf;
 
 use harmonic_engine::EngineError;
 use harmonic_fsutil::FileError;
-use harmonic_types::Bytes;
+use harmonic_types::{Bytes, Plan};
+
+/// Why a file is not a plan that this version starts.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    /// It cannot be read.
+    #[error("cannot read the plan file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// No plan is as long.
+    #[error("the plan file {} is longer than {limit}, the longest that is read", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        limit: Bytes,
+    },
+    /// It has the schema of another version, or of another document.
+    #[error(
+        "{} has the schema `{found}`, expected `{}`: make a new plan with `{command}`, and with \
+         the --stack and --engine that this one was made with",
+        path.display(),
+        Plan::SCHEMA
+    )]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What it has, escaped and cut to a line.
+        found: String,
+        /// What makes a plan of this version.
+        command: String,
+    },
+    /// It is no JSON, or not that of a plan.
+    #[error(
+        "{} is not a plan as `harmonic plan --json` prints it; make a new one with `{command}`",
+        path.display()
+    )]
+    NotAPlan {
+        /// The file.
+        path: PathBuf,
+        /// What makes a plan.
+        command: String,
+        /// What is wrong in it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
 
 /// Why there is no deployment. Nothing runs after any of these.
 #[derive(Debug, thiserror::Error)]

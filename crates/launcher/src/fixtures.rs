@@ -6,9 +6,9 @@ use std::time::Duration;
 use harmonic_engine::sim::PaperMachine;
 use harmonic_laws::MachineModel;
 use harmonic_types::{
-    AgentName, AgentPlan, AgentSpec, AgentStatus, Attention, BudgetRule, Bytes, BytesPerSecond,
-    EnginePlan, FlopsPerSecond, KvLayout, KvType, LayerKv, Message, ModelShape, Plan, PlanHardware,
-    Provenance, Request, RequestId, Role, Sampling, Sharing, Tier, Tokens,
+    AgentName, AgentPlan, AgentSpec, AgentStatus, BudgetRule, Bytes, BytesPerSecond, EnginePlan,
+    EngineSpec, FlopsPerSecond, KvLayout, KvType, LayerKv, LocalSpec, Message, ModelShape, Plan,
+    PlanHardware, Provenance, Request, RequestId, Role, Sampling, Sharing, Tier, Tokens,
 };
 
 pub(crate) const GB: u64 = 1_000_000_000;
@@ -63,20 +63,20 @@ pub(crate) fn agent(name: &str, engine: &str) -> AgentPlan {
 pub(crate) fn engine(id: &str, agent: &str) -> EnginePlan {
     EnginePlan {
         id: id.to_owned(),
-        kind: "sim".to_owned(),
+        spec: EngineSpec::Sim(LocalSpec {
+            path: None,
+            threads: 1,
+            kv_layout: KvLayout::Unified,
+            kv_type: KvType::F16,
+            kv_tokens: 1024,
+        }),
         device: "cpu".to_owned(),
         model: "toy".to_owned(),
-        path: None,
         digest: None,
         format: "F16".to_owned(),
         agents: vec![agent.into()],
         slots: 2,
         sequences: 2,
-        threads: 1,
-        kv_layout: KvLayout::Unified,
-        kv_type: KvType::F16,
-        attention: Attention::Flash,
-        kv_tokens: 1024,
         weights_bytes: Bytes(2_000_000),
         // 1 layer × 1 head × (32 + 32) elements × 2 bytes × 1024 cells.
         kv_bytes: Bytes(131_072),

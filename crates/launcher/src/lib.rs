@@ -1,6 +1,6 @@
 //! From a plan to running engines, and back to nothing.
 //!
-//! Owns: the order in which engines start and stop, the check of the plan against the memory that
+//! Owns: reading a plan file, the order in which engines start and stop, the check of the plan against the memory that
 //! is there, the check of what the engines really allocated against the plan's ledger, the
 //! supervision of engines that die, and the record on disk of the deployments that run.
 //!
@@ -15,6 +15,7 @@ mod deployment;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod plan_file;
 mod process;
 mod restarts;
 mod runs;
@@ -24,7 +25,8 @@ mod starter;
 mod supervised;
 
 pub use deployment::{Deployment, EngineDrained, PlacedAgent};
-pub use error::{LaunchError, RunError};
+pub use error::{LaunchError, PlanFileError, RunError};
+pub use plan_file::read_plan;
 pub use process::ProcessMark;
 pub use runs::{Recorded, Run, RunAgent, Runs};
 pub use starter::{Progress, Silent, Starter};

@@ -1,13 +1,17 @@
 //! Whether a plan can be started at all. A plan may come from a file that a person wrote.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
-use harmonic_types::{AgentName, Plan};
+use harmonic_types::{AgentName, Bytes, EnginePlan, Plan};
 
 use crate::error::LaunchError;
 
-/// Refuses a plan without engines, with an engine or an agent twice, or with agents and engines
-/// that do not know each other.
+/// Threads at most: more than the processors of any machine.
+const THREADS: RangeInclusive<u64> = 1..=4096;
+
+/// Refuses a plan without engines, with an engine or an agent twice, with agents and engines that do
+/// not know each other, or with amounts that no machine can have.
 pub(crate) fn check(plan: &Plan) -> Result<(), LaunchError> {
     let unsound = |reason: String| Err(LaunchError::Unsound { reason });
     if plan.engines.is_empty() {
@@ -39,5 +43,48 @@ pub(crate) fn check(plan: &Plan) -> Result<(), LaunchError> {
             return unsound(format!("the engine `{}` serves `{stray}`, who does not", engine.id));
         }
     }
-    Ok(())
+    amounts(plan).or_else(unsound)
+}
+
+/// What is wrong with an amount.
+fn amounts(plan: &Plan) -> Result<(), String> {
+    if plan.max_in_flight == 0 {
+        return Err("invalid max_in_flight `0`: expected at least 1".to_owned());
+    }
+    if let Some(threads) = plan.http_threads {
+        within("the plan", "http_threads", threads.into(), &THREADS)?;
+    }
+    if let Some(agent) = plan.agents.iter().find(|agent| agent.name != agent.spec.name) {
+        let (name, spec) = (&agent.name, &agent.spec.name);
+        return Err(format!("the agent `{name}` has the spec of `{spec}`"));
+    }
+    for engine in &plan.engines {
+        let of = format!("the engine `{}`", engine.id);
+        let sequences = engine.sequences.into();
+        within(&of, "sequences", sequences, &(1..=EnginePlan::MAX_SEQUENCES.into()))?;
+        within(&of, "threads", engine.local().threads.into(), &THREADS)?;
+        // llama.cpp counts cells in 32 bits.
+        let cells = engine.local().kv_tokens;
+        within(&of, "kv_tokens", cells, &(sequences..=u32::MAX.into()))?;
+        sums_up(&of, engine.memory(), engine.total_bytes)?;
+    }
+    let totals = plan.engines.iter().map(|engine| engine.total_bytes);
+    sums_up("the plan", totals, plan.total_bytes)
+}
+
+fn within(of: &str, field: &str, value: u64, range: &RangeInclusive<u64>) -> Result<(), String> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = (range.start(), range.end());
+    Err(format!("{of} has an invalid {field} `{value}`: expected {least} to {most}"))
+}
+
+/// Whether `parts` take no more than `total`, which is held against the memory that is there.
+fn sums_up(of: &str, parts: impl IntoIterator<Item = Bytes>, total: Bytes) -> Result<(), String> {
+    let sum = parts.into_iter().try_fold(0u64, |sum, part| sum.checked_add(part.0));
+    match sum {
+        Some(sum) if sum <= total.0 => Ok(()),
+        _ => Err(format!("the parts of {of} take more than its total_bytes, {total}")),
+    }
 }

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use harmonic_engine::{
-    AgentSlots, Drained, Engine, EngineError, EngineStatus, Generation, Health, ReslotError,
+    AgentSlots, Capabilities, Drained, Engine, EngineError, EngineStatus, Generation, Health,
+    ReslotError,
 };
 use harmonic_types::{AgentName, Refused, Request, Tokens};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -88,6 +89,13 @@ impl Seat {
         match &*self.state() {
             State::Serves(engine) => Some(Arc::clone(engine)),
             State::Away { .. } | State::Gone { .. } => None,
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match &*self.state() {
+            State::Serves(engine) => engine.capabilities(),
+            State::Away { last, .. } | State::Gone { last } => last.capabilities,
         }
     }
 
@@ -259,8 +267,8 @@ impl Engine for Supervised {
         self.serving().map_or(Ok(()), |engine| engine.check(request))
     }
 
-    fn holds_calls(&self) -> bool {
-        self.serving().is_none_or(|engine| engine.holds_calls())
+    fn capabilities(&self) -> Capabilities {
+        self.seat.capabilities()
     }
 
     fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {

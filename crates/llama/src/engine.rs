@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use harmonic_engine::clock::WallClock;
-use harmonic_engine::{EngineError, Local, LocalConfig};
-use harmonic_types::{Attention, EnginePlan, KvLayout, KvType};
+use harmonic_engine::{EngineError, Identity, Local, LocalConfig};
+use harmonic_types::{Attention, KvLayout, KvType, LlamaSpec};
 
 use crate::machine::LlamaMachine;
 use crate::model::Model;
@@ -35,24 +35,25 @@ pub struct LlamaSetup {
 }
 
 impl LlamaSetup {
-    /// From a plan's engine.
+    /// Of a planned engine, whose share of the plan is `config`.
     ///
     /// # Errors
     /// When the plan names no file.
-    pub fn of(engine: &EnginePlan, config: &LocalConfig) -> Result<Self, EngineError> {
-        let path = engine.path.clone().ok_or_else(|| EngineError::Setup {
-            id: engine.id.clone(),
-            reason: format!("the plan names no file for {}: pull it and plan again", engine.model),
+    pub fn of(llama: &LlamaSpec, config: &LocalConfig) -> Result<Self, EngineError> {
+        let LlamaSpec { local, attention } = llama;
+        let path = local.path.clone().ok_or_else(|| EngineError::Setup {
+            id: config.id.clone(),
+            reason: format!("the plan names no file for {}: pull it and plan again", config.model),
         })?;
         Ok(Self {
-            id: engine.id.clone(),
+            id: config.id.clone(),
             path,
-            threads: engine.threads,
-            sequences: engine.sequences,
-            kv_tokens: engine.kv_tokens,
-            kv_layout: engine.kv_layout,
-            kv_type: engine.kv_type,
-            attention: engine.attention,
+            threads: local.threads,
+            sequences: config.sequences,
+            kv_tokens: local.kv_tokens,
+            kv_layout: local.kv_layout,
+            kv_type: local.kv_type,
+            attention: *attention,
             batch_tokens: LocalConfig::BATCH_TOKENS.max(config.sequences),
         })
     }
@@ -63,9 +64,13 @@ impl LlamaSetup {
 /// # Errors
 /// When the file cannot be loaded or the context not be created.
 pub fn spawn(setup: LlamaSetup, mut config: LocalConfig) -> Result<Local, EngineError> {
-    BUILD.clone_into(&mut config.identity.build);
-    // As the context is made: a plan is what was wanted.
-    (config.identity.kv_layout, config.identity.kv_type) = (setup.kv_layout, setup.kv_type);
+    config.identity = Identity {
+        build: Some(BUILD.to_owned()),
+        // As the context is made: a plan is what was wanted.
+        kv_layout: Some(setup.kv_layout),
+        kv_type: Some(setup.kv_type),
+        ..config.identity
+    };
     let model = Model::load(&setup.path)?;
     let vocabulary = Arc::new(model.clone());
     Local::spawn(config, vocabulary, move |seat| {

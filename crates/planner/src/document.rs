@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use harmonic_types::{
-    AgentName, AgentSpec, BudgetRule, Bytes, Device, EnginePlan, Hardware, LedgerItem, LedgerLine,
-    Plan, PlanHardware, PlanTuned, Provenance, ProvenanceMap, Sharing, StackSpec, TunedConfig,
+    AgentName, AgentSpec, BudgetRule, Bytes, Device, EngineKind, EnginePlan, EngineSpec, Hardware,
+    LedgerItem, LedgerLine, LlamaSpec, LocalSpec, Plan, PlanHardware, PlanTuned, Provenance,
+    ProvenanceMap, Sharing, StackSpec, TunedConfig,
 };
 
 use crate::allocation::{Allocation, Share, Wish};
@@ -131,20 +132,14 @@ impl Draft<'_> {
         let Named { id, model, footprint, agents, slots } = engine;
         EnginePlan {
             id: id.clone(),
-            kind: self.options.engine_kind.clone(),
+            spec: self.engine_spec(engine, threads),
             device: self.device.id.clone(),
             model: model.name.clone(),
-            path: model.path.clone(),
             digest: model.digest.clone(),
             format: model.shape.format.clone(),
             agents: agents.clone(),
             slots: *slots,
             sequences: footprint.sequences,
-            threads,
-            kv_layout: footprint.layout,
-            kv_type: self.options.kv_type,
-            attention: footprint.attention,
-            kv_tokens: footprint.kv_tokens,
             weights_bytes: footprint.weights,
             kv_bytes: footprint.kv,
             state_bytes: footprint.state,
@@ -153,6 +148,23 @@ impl Draft<'_> {
             compute_bytes: footprint.compute,
             overhead_bytes: footprint.overhead,
             total_bytes: footprint.total(),
+        }
+    }
+
+    fn engine_spec(&self, engine: &Named<'_>, threads: u32) -> EngineSpec {
+        let Named { model, footprint, .. } = engine;
+        let local = LocalSpec {
+            path: model.path.clone(),
+            threads,
+            kv_layout: footprint.layout,
+            kv_type: self.options.kv_type,
+            kv_tokens: footprint.kv_tokens,
+        };
+        match self.options.engine_kind {
+            EngineKind::Llama => {
+                EngineSpec::Llama(LlamaSpec { local, attention: footprint.attention })
+            }
+            EngineKind::Sim => EngineSpec::Sim(local),
         }
     }
 
@@ -215,8 +227,9 @@ impl Draft<'_> {
             let Some(config) = tuned.iter().find(|config| config.model == engine.model) else {
                 continue;
             };
-            let layout = config.kv_layout == Some(engine.kv_layout);
-            let threads = config.threads.is_some_and(|measured| measured.engine == engine.threads);
+            let layout = config.kv_layout == Some(engine.local().kv_layout);
+            let has = engine.local().threads;
+            let threads = config.threads.is_some_and(|measured| measured.engine == has);
             let measured = |is: bool| is.then_some(Provenance::Measured);
             state(format!("/engines/{index}/kv_layout"), measured(layout));
             state(format!("/engines/{index}/threads"), measured(threads));
@@ -230,16 +243,8 @@ impl Draft<'_> {
 
 /// The lines of one engine; what costs nothing has none.
 fn ledger_lines(engine: &EnginePlan) -> impl Iterator<Item = LedgerLine> {
-    let lines = [
-        (LedgerItem::Weights, engine.weights_bytes),
-        (LedgerItem::Kv, engine.kv_bytes),
-        (LedgerItem::State, engine.state_bytes),
-        (LedgerItem::Prefix, engine.prefix_bytes),
-        (LedgerItem::Park, engine.park_bytes),
-        (LedgerItem::Compute, engine.compute_bytes),
-        (LedgerItem::Overhead, engine.overhead_bytes),
-    ];
-    lines.into_iter().filter(|(_, bytes)| *bytes > Bytes::ZERO).map(|(item, bytes)| LedgerLine {
+    let lines = LedgerItem::ALL.into_iter().zip(engine.memory());
+    lines.filter(|(_, bytes)| *bytes > Bytes::ZERO).map(|(item, bytes)| LedgerLine {
         item,
         engine: engine.id.clone(),
         bytes,

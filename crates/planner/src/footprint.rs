@@ -23,15 +23,17 @@
 use std::collections::BTreeMap;
 
 use harmonic_laws::{CacheShape, KvCost, aligned};
-use harmonic_types::{Attention, BudgetRule, Bytes, Device, KvLayout, KvType, ModelShape, Tokens};
+use harmonic_types::{
+    Attention, BudgetRule, Bytes, Device, EnginePlan, KvLayout, KvType, ModelShape, Tokens,
+};
 
 use crate::attention::{PLAIN_CELLS, plain_pays};
 use crate::compute::{compute, work};
 use crate::input::{PaperFigures, PlannedModel};
 use crate::weights::{has_amx, weights};
 
-/// `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
-pub const MAX_SEQUENCES: u32 = 256;
+/// Most sequences of one engine.
+pub const MAX_SEQUENCES: u32 = EnginePlan::MAX_SEQUENCES;
 
 /// Tokens of a physical batch: llama.cpp's default.
 pub const N_UBATCH: u32 = 512;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use harmonic_types::{BudgetRule, Bytes, KvType, ModelShape, Sharing, TunedConfig};
+use harmonic_types::{BudgetRule, Bytes, EngineKind, KvType, ModelShape, Sharing, TunedConfig};
 
 /// A base model as the planner needs it: present on disk, or only known by its shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,7 @@ impl PaperFigures {
 }
 
 /// How to plan.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanOptions {
     /// How agents on one base model relate.
     pub sharing: Sharing,
@@ -49,20 +49,8 @@ pub struct PlanOptions {
     pub budget: BudgetRule,
     /// Element type of the KV caches.
     pub kv_type: KvType,
-    /// Kind of the engines (`llama`, `sim`).
-    pub engine_kind: String,
+    /// Kind of the engines.
+    pub engine_kind: EngineKind,
     /// What was measured with engines of this kind and build.
     pub tuned: Vec<TunedConfig>,
-}
-
-impl Default for PlanOptions {
-    fn default() -> Self {
-        Self {
-            sharing: Sharing::default(),
-            budget: BudgetRule::default(),
-            kv_type: KvType::default(),
-            engine_kind: "llama".to_owned(),
-            tuned: Vec::new(),
-        }
-    }
 }

@@ -33,7 +33,8 @@ pub struct LayoutCosts {
 /// What `engine` of `plan` takes in either layout with the slots that its agents have. `model` is the
 /// one it was planned with.
 pub fn layout_costs(plan: &Plan, engine: &EnginePlan, model: &PlannedModel) -> Option<LayoutCosts> {
-    let pricing = Pricing::of(model, BudgetRule::Exact, engine.kv_type, plan.max_in_flight)?;
+    let pricing =
+        Pricing::of(model, BudgetRule::Exact, engine.local().kv_type, plan.max_in_flight)?;
     let mut slots = SlotsByContext::new();
     for agent in plan.agents.iter().filter(|agent| agent.engine.as_ref() == Some(&engine.id)) {
         *slots.entry(aligned(agent.context.0.into())).or_default() += u64::from(agent.slots);

@@ -22,7 +22,7 @@ pub fn same_slots(
     models: &BTreeMap<String, PlannedModel>,
     sharing: Sharing,
 ) -> Result<Bytes, PlanError> {
-    let kv_type = plan.engines.first().map(|engine| engine.kv_type).unwrap_or_default();
+    let kv_type = plan.engines.first().map(|engine| engine.local().kv_type).unwrap_or_default();
     let options = PlanOptions { sharing, budget: plan.budget, kv_type, ..PlanOptions::default() };
     let placed = plan.agents.iter().filter(|agent| agent.engine.is_some());
     let mut groups: BTreeMap<&str, Vec<_>> = BTreeMap::new();
@@ -61,5 +61,5 @@ fn layout_taken(plan: &Plan, model: &str) -> Option<KvLayout> {
     let engine = plan.engines.iter().find(|engine| engine.model == model)?;
     let config = plan.tuned.iter().find(|config| config.model == model);
     let faster = config.and_then(|config| config.kv_layout).unwrap_or(KvLayout::Streams);
-    (engine.kv_layout == faster).then_some(faster)
+    (engine.local().kv_layout == faster).then_some(faster)
 }

@@ -50,11 +50,11 @@ fn engines(plan: &Plan) -> String {
     let row = |engine: &EnginePlan| {
         [
             engine.id.clone(),
-            format!("{}, {}", engine.kind, engine.device),
+            format!("{}, {}", engine.spec.kind(), engine.device),
             engine.format.clone(),
             engine.agents.len().to_string(),
             engine.sequences.to_string(),
-            engine.threads.to_string(),
+            engine.local().threads.to_string(),
             engine.total_bytes.to_string(),
         ]
     };

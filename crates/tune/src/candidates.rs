@@ -45,10 +45,12 @@ pub(crate) fn candidate(
         digest: model.digest.clone(),
         weights_bytes: model.shape.weights_bytes,
         divergence,
-        kv_layout: kv_layout.or_else(|| engine.map(|engine| engine.kv_layout)).unwrap_or_default(),
+        kv_layout: kv_layout
+            .or_else(|| engine.map(|engine| engine.local().kv_layout))
+            .unwrap_or_default(),
         threads: threads
             .map(|threads| threads.engine)
-            .or_else(|| engine.map(|engine| engine.threads))
+            .or_else(|| engine.map(|engine| engine.local().threads))
             .unwrap_or_default(),
         http_threads: threads.map_or(target.inputs.http_threads, |threads| threads.http),
         tok_s: None,
@@ -67,7 +69,7 @@ fn gives_less(plan: &Plan, now: &Plan) -> bool {
 /// Whether `plan` could not give the model's engines this layout.
 fn misses(plan: &Plan, model: &PlannedModel, layout: Option<KvLayout>) -> bool {
     let mut engines = plan.engines.iter().filter(|engine| engine.model == model.name);
-    layout.is_some_and(|layout| engines.any(|engine| engine.kv_layout != layout))
+    layout.is_some_and(|layout| engines.any(|engine| engine.local().kv_layout != layout))
 }
 
 /// Both layouts, and the place of the one in use.
@@ -80,7 +82,7 @@ pub(crate) fn layouts(
     const LAYOUTS: [KvLayout; 2] = [KvLayout::Streams, KvLayout::Unified];
     let (now, _) = target.present()?;
     let used = now.engines.iter().find(|engine| engine.model == target.model);
-    let used = used.map(|engine| engine.kv_layout).unwrap_or_default();
+    let used = used.map(|engine| engine.local().kv_layout).unwrap_or_default();
     let model = target.planned()?;
     let candidates = LAYOUTS.map(|layout| {
         candidate(target, model.clone(), None, (Some(layout), target.config.threads))
@@ -98,7 +100,7 @@ pub(crate) fn threads(
     target: &TuneTarget<'_>,
 ) -> Result<(Vec<PlannedCandidate>, usize), TuneError> {
     let (_, alone) = target.present()?;
-    let engine = alone.engines.first().map_or(1, |engine| engine.threads);
+    let engine = alone.engines.first().map_or(1, |engine| engine.local().threads);
     let http = alone.http_threads.unwrap_or(target.inputs.http_threads);
     let used = Threads { engine, http };
     let mut all: Vec<Threads> = engine_threads(target.inputs.hardware.cpu_threads())

@@ -65,7 +65,7 @@ struct Given(fn(KvLayout, u32) -> Result<f64, TrialError>, AtomicU32);
 impl Trials for Given {
     async fn measure(&self, plan: Plan, _: u32, _: u64) -> Result<f64, TrialError> {
         let turn = self.1.fetch_add(1, Ordering::Relaxed);
-        (self.0)(plan.engines[0].kv_layout, turn)
+        (self.0)(plan.engines[0].local().kv_layout, turn)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod bench;
 pub mod conversation;
 pub mod curve;
 pub mod energy;
+pub mod engine_plan;
 pub mod finding;
 pub mod format;
 pub mod hardware;
@@ -31,16 +32,19 @@ pub use bench::{
     BenchRun, Cliff, FittedLaw, FittedLine, Interval, LevelResult, Peak, Percentiles, PowerFigures,
     SensorFigures, Series, Slo, SweetSpot, TokensPerWatt, Trend, Verdict, WindowResult, Workload,
 };
-pub use conversation::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
+pub use conversation::{ContentPart, Media, Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 pub use curve::{Curve, CurveKey, CurvePoint};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
+pub use engine_plan::{
+    Attention, EngineKind, EnginePlan, EngineSpec, KvLayout, LlamaSpec, LocalSpec,
+};
 pub use finding::Finding;
 pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
 pub use model::{KvType, LayerKv, ModelFile, ModelShape, RecurrentState, TiedEmbedding};
 pub use plan::{
-    AgentPlan, AgentStatus, Attention, BudgetRule, EnginePlan, KvLayout, LedgerItem, LedgerLine,
-    Plan, PlanCurve, PlanHardware, PlanTuned, Sharing,
+    AgentPlan, AgentStatus, BudgetRule, LedgerItem, LedgerLine, Plan, PlanCurve, PlanHardware,
+    PlanTuned, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
 pub use request::{

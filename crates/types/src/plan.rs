@@ -1,12 +1,10 @@
 //! The plan: who gets which slots on which engine, and every byte of it
 //! (`harmonic plan --json`). `harmonic up --plan FILE` needs nothing else.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::curve::CurveKey;
-use crate::model::KvType;
+use crate::engine_plan::{EnginePlan, KvLayout};
 use crate::provenance::{Provenance, ProvenanceMap};
 use crate::stack::{AgentName, AgentSpec, Tier};
 use crate::tuned::Threads;
@@ -32,29 +30,6 @@ pub enum BudgetRule {
     Exact,
     /// The paper's declared base and KV per slot (§5.3), and nothing else.
     Paper,
-}
-
-/// How sequences share the KV cache of one engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KvLayout {
-    /// Each sequence has cells of its own: costs max(context) × sequences.
-    Streams,
-    /// One pool, per-sequence limits enforced by the scheduler: costs Σ slots × context.
-    #[default]
-    Unified,
-}
-
-/// How an engine computes attention.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Attention {
-    /// Fused: scores are never stored. What GPUs want, and what a quantised or unified cache needs.
-    #[default]
-    Flash,
-    /// Three products, each of them a matrix kernel. Stores the scores of a physical batch; on
-    /// processors it decodes up to 2.5 times as fast.
-    Plain,
 }
 
 /// Whether an agent got a place.
@@ -96,59 +71,6 @@ pub struct AgentPlan {
     pub spec: AgentSpec,
 }
 
-/// One engine to launch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EnginePlan {
-    /// Unique in the plan.
-    pub id: String,
-    /// `llama` (in process) or `sim`.
-    pub kind: String,
-    /// Device it runs on ([`crate::Device::id`]).
-    pub device: String,
-    /// Base model name.
-    pub model: String,
-    /// The GGUF file; `None` in a plan for a machine or model that is not here.
-    pub path: Option<PathBuf>,
-    /// sha256 of the file.
-    pub digest: Option<String>,
-    /// Weight format.
-    pub format: String,
-    /// Agents it serves.
-    pub agents: Vec<AgentName>,
-    /// Σ guaranteed slots of its agents.
-    pub slots: u32,
-    /// Sequences the context is created with (at most 256): slots that can be live at once here.
-    pub sequences: u32,
-    /// Compute threads.
-    pub threads: u32,
-    /// Layout of the KV cache.
-    pub kv_layout: KvLayout,
-    /// Element type of the KV cache.
-    pub kv_type: KvType,
-    /// How attention is computed; `Flash` in plans that do not say.
-    #[serde(default)]
-    pub attention: Attention,
-    /// Cells of the KV cache in all.
-    pub kv_tokens: u64,
-    /// Weights.
-    pub weights_bytes: Bytes,
-    /// KV cache.
-    pub kv_bytes: Bytes,
-    /// States of recurrent layers; 0 in plans that do not say.
-    #[serde(default)]
-    pub state_bytes: Bytes,
-    /// Budget for prefix snapshots.
-    pub prefix_bytes: Bytes,
-    /// Budget for parked sequences.
-    pub park_bytes: Bytes,
-    /// Compute buffers.
-    pub compute_bytes: Bytes,
-    /// What else the engine holds.
-    pub overhead_bytes: Bytes,
-    /// Sum of the above.
-    pub total_bytes: Bytes,
-}
-
 /// What a line of the ledger pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -167,6 +89,19 @@ pub enum LedgerItem {
     Compute,
     /// Engine overhead.
     Overhead,
+}
+
+impl LedgerItem {
+    /// All, in the order of [`EnginePlan::memory`].
+    pub const ALL: [Self; 7] = [
+        Self::Weights,
+        Self::Kv,
+        Self::State,
+        Self::Prefix,
+        Self::Park,
+        Self::Compute,
+        Self::Overhead,
+    ];
 }
 
 /// One line of the ledger.
@@ -222,7 +157,7 @@ pub struct PlanTuned {
 /// The plan. `total_bytes` ≤ `hardware.memory_budget_bytes`, always.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// `harmonic.plan/1`.
+    /// [`Plan::SCHEMA`].
     pub schema: String,
     /// Name of the stack it was made from.
     pub stack: String,
@@ -235,7 +170,7 @@ pub struct Plan {
     /// Most sequences in flight over all engines.
     pub max_in_flight: u32,
     /// Curves that `hardware.peak_parallel` or `max_in_flight` rest on, one per base model that has
-    /// one; absent in plans of earlier builds.
+    /// one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<PlanCurve>,
     /// Tuned configs that the engines follow, one per base model that has one.
@@ -262,5 +197,5 @@ pub struct Plan {
 
 impl Plan {
     /// The schema this build writes.
-    pub const SCHEMA: &'static str = "harmonic.plan/1";
+    pub const SCHEMA: &'static str = "harmonic.plan/2";
 }

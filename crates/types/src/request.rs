@@ -56,6 +56,8 @@ pub struct Request {
     pub logit_bias: BTreeMap<u32, f32>,
     /// Seed of the draw; `None` draws one.
     pub seed: Option<u64>,
+    /// Context that the client wants instead of the agent's; `None` is the agent's.
+    pub context: Option<Tokens>,
     /// Most tokens to generate; `None` is until the context is full.
     pub max_tokens: Option<Tokens>,
     /// The form that the answer must have; `None` is any.
@@ -89,6 +91,7 @@ impl Request {
             sampling: SamplingOverrides::default(),
             logit_bias: BTreeMap::new(),
             seed: None,
+            context: None,
             max_tokens: None,
             format: None,
             tool_choice: ToolChoice::Auto,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::Interval;
 use crate::curve::CurveKey;
-use crate::plan::KvLayout;
+use crate::engine_plan::KvLayout;
 use crate::provenance::Provenance;
 use crate::units::Bytes;
 

@@ -6,8 +6,9 @@ use harmonic_types::{Request, RequestId};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use super::decode::decode;
+use super::decode::decode_naming;
 use super::request::MessagesBody;
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 
 /// The body: that of a request, whose `max_tokens` may be missing.
@@ -34,11 +35,13 @@ pub struct TokenCount {
     pub input_tokens: u32,
 }
 
-/// The request whose prompt is to be counted.
+/// The request whose prompt is to be counted, and its fields that ask for what not every engine can
+/// do.
 ///
 /// # Errors
 /// As [`super::decode()`].
-pub fn decode_count(CountBody(mut body): CountBody) -> Result<Request, Invalid> {
+pub fn decode_count(CountBody(mut body): CountBody) -> Result<(Request, FeatureFields), Invalid> {
     body.max_tokens.get_or_insert(1);
-    decode(body, RequestId(0))
+    let mut fields = FeatureFields::default();
+    Ok((decode_naming(body, RequestId(0), &mut fields)?, fields))
 }

@@ -4,7 +4,7 @@
 //! the wire can become several, in the order of its blocks.
 
 use harmonic_types::{
-    Format, Message, Prompt, Request, RequestId, Role, Tool, ToolCall, ToolChoice,
+    ContentPart, Format, Message, Prompt, Request, RequestId, Role, Tool, ToolCall, ToolChoice,
 };
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use super::request::{
     ChoiceBody, FormatBody, MessageBody, MessagesBody, OutputConfig, ThinkingBody, ToolBody,
 };
 use crate::checks::{self, no_nul};
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 use crate::said::Said;
 use crate::tools;
@@ -27,6 +28,15 @@ const FAILED: &str = "The call failed: ";
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
 pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
+    decode_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_naming(
+    body: MessagesBody,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
     checks::absent("mcp_servers", body.mcp_servers.as_ref(), ": list `tools`")?;
     checks::absent("container", body.container.as_ref(), ": leave it out")?;
     let sampling = body.sampling_fields();
@@ -38,14 +48,18 @@ pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
     request.stop = checks::stop("stop_sequences", body.stop_sequences.unwrap_or_default())?;
     request.sampling = sampling.decode("")?;
     request.thinking = thinking(body.thinking.as_ref())?;
-    request.format = format(body.output_config, body.output_format)?;
+    if let Some((name, format)) = format(body.output_config, body.output_format)? {
+        fields.format = name;
+        request.format = Some(format);
+    }
     let strict = body.tools.iter().flatten().filter(|tool| tool.strict == Some(true));
     request.strict_tools = strict.map(|tool| tool.name.clone()).collect();
     let tools = tools(body.tools)?;
     let single = body.tool_choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use);
     request.parallel_tool_calls = single != Some(true);
     request.tool_choice = choice(body.tool_choice, &tools)?;
-    request.prompt = Prompt::Chat { messages: messages(body.system, body.messages)?, tools };
+    let messages = messages(body.system, body.messages, fields)?;
+    request.prompt = Prompt::Chat { messages, tools };
     Ok(request)
 }
 
@@ -53,6 +67,7 @@ pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
 pub(super) fn messages(
     system: Option<Said<TextBody>>,
     bodies: Vec<MessageBody>,
+    fields: &mut FeatureFields,
 ) -> Result<Vec<Message>, Invalid> {
     if bodies.is_empty() {
         return Err(Invalid::value("messages", "must hold at least one message"));
@@ -67,7 +82,7 @@ pub(super) fn messages(
     for (index, body) in bodies.into_iter().enumerate() {
         let path = format!("messages[{index}]");
         match body.role.as_str() {
-            "user" => user(&path, body.content, index < last, &mut messages)?,
+            "user" => user(&path, body.content, index < last, &mut messages, fields)?,
             "assistant" => messages.push(assistant(&path, body.content)?),
             "system" => messages.push(instructions(&path, body.content)?),
             other => {
@@ -83,13 +98,14 @@ fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, Invalid> {
     value.ok_or_else(|| Invalid::value(format!("{path}.{name}"), "is missing"))
 }
 
-/// Puts what the user says into `messages`: results of tools, and texts, of which those in a row
-/// are paragraphs of one message; `is_old` where another message follows.
+/// Puts what the user says into `messages`: results of tools, and texts and images, of which those in
+/// a row are one message; `is_old` where another message follows.
 fn user(
     path: &str,
     said: Said<BlockBody>,
     is_old: bool,
     messages: &mut Vec<Message>,
+    fields: &mut FeatureFields,
 ) -> Result<(), Invalid> {
     let blocks = match said {
         Said::Text(text) => {
@@ -103,10 +119,10 @@ fn user(
     if blocks.is_empty() {
         return Err(Invalid::value(path, "must hold at least one block"));
     }
-    let mut texts: Vec<String> = Vec::new();
-    let flush = |texts: &mut Vec<String>, messages: &mut Vec<Message>| {
-        if !texts.is_empty() {
-            messages.push(Message::new(Role::User, std::mem::take(texts).join("\n")));
+    let mut parts: Vec<ContentPart> = Vec::new();
+    let flush = |parts: &mut Vec<ContentPart>, messages: &mut Vec<Message>| {
+        if !parts.is_empty() {
+            messages.push(Message::of_parts(Role::User, parts.drain(..)));
         }
     };
     for (number, block) in blocks.into_iter().enumerate() {
@@ -115,33 +131,40 @@ fn user(
             "text" => {
                 let text = field(&path, "text", block.text)?;
                 no_nul(&format!("{path}.text"), &text)?;
-                texts.push(text);
+                parts.push(ContentPart::text(text));
             }
+            "image" => parts.push(blocks::image(&path, block.source, fields)?),
             "tool_result" => {
-                flush(&mut texts, messages);
+                flush(&mut parts, messages);
                 let id = field(&path, "tool_use_id", block.tool_use_id)?;
                 no_nul(&format!("{path}.tool_use_id"), &id)?;
                 let content = block.content.unwrap_or(Said::Parts(Vec::new()));
-                let content = blocks::result(&format!("{path}.content"), content, is_old)?;
-                no_nul(&format!("{path}.content"), &content)?;
-                let content = match block.is_error {
-                    Some(true) => format!("{FAILED}{content}"),
-                    _ => content,
-                };
-                let tool_call_id = Some(id);
-                messages.push(Message { tool_call_id, ..Message::new(Role::Tool, content) });
+                let path = format!("{path}.content");
+                let mut content = blocks::result(&path, content, is_old, fields)?;
+                if block.is_error == Some(true) {
+                    match content.first_mut() {
+                        Some(ContentPart::Text { text }) => text.insert_str(0, FAILED),
+                        _ => content.insert(0, ContentPart::text(FAILED)),
+                    }
+                }
+                let said = Message::of_parts(Role::Tool, content);
+                no_nul(&path, &said.text())?;
+                messages.push(Message { tool_call_id: Some(id), ..said });
             }
-            other => return Err(blocks::not_served(&path, other, "`text` and `tool_result` are")),
+            other => {
+                let served = "`text`, `image` and `tool_result` are";
+                return Err(blocks::not_served(&path, other, served));
+            }
         }
     }
-    flush(&mut texts, messages);
+    flush(&mut parts, messages);
     Ok(())
 }
 
 /// Instructions within the conversation: blocks of text.
 fn instructions(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
     let path = format!("{path}.content");
-    let text = |block: BlockBody| TextBody { kind: block.kind, text: block.text };
+    let text = |block: BlockBody| TextBody { kind: block.kind, text: block.text, source: None };
     let said = match said {
         Said::Text(text) => Said::Text(text),
         Said::Parts(blocks) => Said::Parts(blocks.into_iter().map(text).collect()),
@@ -239,14 +262,14 @@ fn thinking(body: Option<&ThinkingBody>) -> Result<Option<bool>, Invalid> {
 fn format(
     config: Option<OutputConfig>,
     older: Option<FormatBody>,
-) -> Result<Option<Format>, Invalid> {
+) -> Result<Option<(&'static str, Format)>, Invalid> {
     let newer = config.and_then(|config| config.format).map(|body| ("output_config.format", body));
     let Some((path, body)) = newer.or(older.map(|body| ("output_format", body))) else {
         return Ok(None);
     };
     match (body.kind.as_str(), body.schema) {
         ("json_schema", Some(schema @ Value::Object(_))) => {
-            Ok(Some(Format::JsonSchema(schema.to_string())))
+            Ok(Some((path, Format::JsonSchema(schema.to_string()))))
         }
         ("json_schema", _) => {
             Err(Invalid::value(format!("{path}.schema"), "must be a JSON Schema: an object"))

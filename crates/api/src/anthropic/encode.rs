@@ -3,9 +3,9 @@
 //! What the dialect has no word for (seeds, penalties, log-probabilities, other forms than a JSON
 //! Schema, instructions in the middle of a conversation) is left out.
 
-use harmonic_types::{Format, Message, Prompt, Request, Role, ToolChoice};
+use harmonic_types::{ContentPart, Format, Message, Prompt, Request, Role, ToolChoice};
 
-use super::blocks::BlockBody;
+use super::blocks::{BlockBody, TextBody};
 use super::request::{
     ChoiceBody, FormatBody, MessageBody, MessagesBody, OutputConfig, ThinkingBody, ToolBody,
 };
@@ -38,7 +38,7 @@ pub fn encode(request: &Request) -> MessagesBody {
         model: request.agent.0.clone(),
         messages: messages.iter().filter_map(message).collect(),
         max_tokens: request.max_tokens.map(|most| most.0),
-        system: system.map(|message| Said::Text(message.content.clone())),
+        system: system.map(|message| Said::Text(message.text().into_owned())),
         stop_sequences: (!request.stop.is_empty()).then(|| request.stop.clone()),
         tools: (!tools.is_empty()).then_some(tools),
         tool_choice: choice(&request.tool_choice, request.parallel_tool_calls),
@@ -52,13 +52,13 @@ pub fn encode(request: &Request) -> MessagesBody {
 fn message(message: &Message) -> Option<MessageBody> {
     let (role, content) = match message.role {
         Role::System => return None,
-        Role::User => ("user", Said::Text(message.content.clone())),
+        Role::User => ("user", user(message)),
         Role::Assistant => ("assistant", assistant(message)),
         Role::Tool => {
             let result = BlockBody {
                 kind: "tool_result".to_owned(),
                 tool_use_id: Some(message.tool_call_id.clone().unwrap_or_default()),
-                content: Some(Said::Text(message.content.clone())),
+                content: Some(result(message)),
                 ..BlockBody::default()
             };
             ("user", Said::Parts(vec![result]))
@@ -67,9 +67,42 @@ fn message(message: &Message) -> Option<MessageBody> {
     Some(MessageBody { role: role.to_owned(), content })
 }
 
+/// What the user says.
+fn user(message: &Message) -> Said<BlockBody> {
+    match result(message) {
+        Said::Text(text) => Said::Text(text),
+        Said::Parts(blocks) => {
+            let block = |TextBody { kind, text, source }| BlockBody {
+                kind,
+                text,
+                source,
+                ..BlockBody::default()
+            };
+            Said::Parts(blocks.into_iter().map(block).collect())
+        }
+    }
+}
+
+/// What a tool's result says. The dialect has no word for recordings.
+fn result(message: &Message) -> Said<TextBody> {
+    if !message.content.iter().any(|part| matches!(part, ContentPart::Image(_))) {
+        return Said::Text(message.text().into_owned());
+    }
+    let block = |part: &ContentPart| match part {
+        ContentPart::Text { text } => {
+            Some(TextBody { kind: "text".to_owned(), text: Some(text.clone()), source: None })
+        }
+        ContentPart::Image(image) => {
+            Some(TextBody { kind: "image".to_owned(), text: None, source: Some(image.into()) })
+        }
+        ContentPart::Audio(_) => None,
+    };
+    Said::Parts(message.content.iter().filter_map(block).collect())
+}
+
 fn assistant(message: &Message) -> Said<BlockBody> {
     if message.reasoning.is_none() && message.tool_calls.is_empty() {
-        return Said::Text(message.content.clone());
+        return Said::Text(message.text().into_owned());
     }
     let thinking = message.reasoning.as_ref().map(|thinking| BlockBody {
         kind: "thinking".to_owned(),
@@ -79,7 +112,7 @@ fn assistant(message: &Message) -> Said<BlockBody> {
     });
     let text = (!message.content.is_empty()).then(|| BlockBody {
         kind: "text".to_owned(),
-        text: Some(message.content.clone()),
+        text: Some(message.text().into_owned()),
         ..BlockBody::default()
     });
     let calls = message.tool_calls.iter().map(|call| BlockBody {

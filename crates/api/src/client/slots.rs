@@ -12,26 +12,27 @@ pub struct EngineSlots {
     pub id: String,
     /// Base model.
     pub model: String,
-    /// What it runs; `None` of a server that is too old to say.
+    /// What it runs.
     #[serde(flatten)]
-    pub identity: Option<EngineIdentity>,
+    pub identity: EngineIdentity,
     /// Its agents, in the order of the plan.
     pub agents: Vec<AgentSlots>,
 }
 
-/// What an engine runs, as it says itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What an engine runs, as it says itself; `None` of what it does not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct EngineIdentity {
-    /// sha256 of the model file; `None` where it does not know.
+    /// sha256 of the model file.
     pub digest: Option<String>,
     /// Weight format.
-    pub format: String,
+    pub format: Option<String>,
     /// Kind and build of the engine.
-    pub build: String,
+    pub build: Option<String>,
     /// Layout of the KV cache.
-    pub kv_layout: KvLayout,
+    pub kv_layout: Option<KvLayout>,
     /// Element type of the KV cache.
-    pub kv_type: KvType,
+    pub kv_type: Option<KvType>,
 }
 
 /// One agent of an engine.

@@ -5,14 +5,15 @@
 
 use std::collections::VecDeque;
 
-use harmonic_types::{Format, Message, Prompt, Request, RequestId, Role, ToolCall};
+use harmonic_types::{ContentPart, Format, Message, Prompt, Request, RequestId, Role, ToolCall};
 use serde_json::Value;
 
 use super::options;
 use super::request::{CallBody, ChatBody, GenerateBody, MessageBody};
 use crate::checks::{self, no_nul};
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
-use crate::{openai, tools};
+use crate::{media, openai, tools};
 
 /// The request that `body` asks for, under the name `id`. Without messages it has none either:
 /// such a body asks whether the agent is there.
@@ -21,6 +22,16 @@ use crate::{openai, tools};
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
 pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
+    decode_chat_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_chat_naming(
+    body: ChatBody,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
+    fields.format = "format";
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     options::decode(body.options, &mut request)?;
     request.format = format(body.format)?;
@@ -32,7 +43,7 @@ pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
         .messages
         .into_iter()
         .enumerate()
-        .map(|(index, message)| self::message(index, message, &mut open))
+        .map(|(index, message)| self::message(index, message, &mut open, fields))
         .collect::<Result<_, _>>()?;
     request.strict_tools = openai::strict_tools(body.tools.as_deref());
     request.prompt = Prompt::Chat { messages, tools: openai::decode_tools(body.tools)? };
@@ -46,9 +57,18 @@ pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
 /// # Errors
 /// As [`decode_chat`].
 pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, Invalid> {
+    decode_generate_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_generate_naming(
+    body: GenerateBody,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
+    fields.format = "format";
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     checks::absent("suffix", body.suffix.as_ref(), ": leave it out")?;
-    checks::absent("images", body.images.as_ref(), ": only text is")?;
     checks::absent("template", body.template.as_ref(), ": use `raw`")?;
     checks::absent("context", body.context.as_ref(), ": send messages to /api/chat")?;
     options::decode(body.options, &mut request)?;
@@ -67,10 +87,15 @@ pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, Inv
         if system.is_some() {
             return Err(Invalid::value("system", "is not for `raw: true`: put it in `prompt`"));
         }
+        if body.images.is_some_and(|images| !images.is_empty()) {
+            return Err(Invalid::unsupported("images", " with `raw: true`"));
+        }
         Prompt::Text(prompt)
     } else {
         let system = system.map(|system| Message::new(Role::System, system));
-        let user = (!prompt.is_empty()).then(|| Message::new(Role::User, prompt));
+        let mut parts = images("images", body.images, fields)?;
+        parts.extend((!prompt.is_empty()).then(|| ContentPart::text(prompt)));
+        let user = (!parts.is_empty()).then(|| Message::of_parts(Role::User, parts));
         Prompt::chat(system.into_iter().chain(user).collect())
     };
     Ok(request)
@@ -122,6 +147,7 @@ fn message(
     index: usize,
     body: MessageBody,
     open: &mut VecDeque<(String, String)>,
+    fields: &mut FeatureFields,
 ) -> Result<Message, Invalid> {
     let path = format!("messages[{index}]");
     let role = match body.role.as_str() {
@@ -135,9 +161,14 @@ fn message(
             return Err(Invalid::value(format!("{path}.role"), reason));
         }
     };
-    checks::absent(&format!("{path}.images"), body.images.as_ref(), ": only text is")?;
+    let at = format!("{path}.images");
+    if matches!(role, Role::System | Role::Assistant) && body.images.iter().flatten().count() > 0 {
+        return Err(Invalid::unsupported(at, format!(" in messages of the {}", role.as_str())));
+    }
+    let mut parts = images(&at, body.images, fields)?;
     let content = body.content.unwrap_or_default();
     no_nul(&format!("{path}.content"), &content)?;
+    parts.push(ContentPart::text(content));
     for (field, text) in [
         ("thinking", &body.thinking),
         ("tool_name", &body.tool_name),
@@ -157,12 +188,25 @@ fn message(
     let answered = (role == Role::Tool)
         .then(|| answered(open, body.tool_call_id.as_deref(), body.tool_name.as_deref()));
     Ok(Message {
-        role,
-        content,
         reasoning: body.thinking,
         tool_calls: calls,
         tool_call_id: body.tool_call_id.or(answered.flatten()),
+        ..Message::of_parts(role, parts)
     })
+}
+
+/// The images of the list at `path`, noted in `fields`.
+fn images(
+    path: &str,
+    list: Option<Vec<String>>,
+    fields: &mut FeatureFields,
+) -> Result<Vec<ContentPart>, Invalid> {
+    let one = |(number, base64): (usize, String)| {
+        let path = format!("{path}[{number}]");
+        fields.note_image(&path)?;
+        media::of_base64(&path, None, base64).map(ContentPart::Image)
+    };
+    list.into_iter().flatten().enumerate().map(one).collect()
 }
 
 fn call(path: &str, message: usize, number: usize, body: CallBody) -> Result<ToolCall, Invalid> {

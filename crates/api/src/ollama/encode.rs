@@ -3,7 +3,7 @@
 //! What the dialect has no word for (`tool_choice`, how many calls, `logit_bias`, `ignore_eos`, grammars) is left
 //! out.
 
-use harmonic_types::{Format, Message, Prompt, Request, Role};
+use harmonic_types::{ContentPart, Format, Message, Prompt, Request, Role};
 use serde_json::Value;
 
 use super::options;
@@ -34,20 +34,16 @@ pub fn encode_chat(request: &Request) -> ChatBody {
 /// The body that [`super::decode_generate`] reads as `request`: a text, or one question with
 /// instructions or without. Longer conversations are for [`encode_chat`].
 pub fn encode_generate(request: &Request) -> GenerateBody {
-    let said = |role| {
-        let messages = request.prompt.messages().iter();
-        messages
-            .filter(|message| message.role == role)
-            .map(|message| message.content.clone())
-            .next()
-    };
+    let said = |role| request.prompt.messages().iter().find(|message| message.role == role);
+    let text = |role| said(role).map(|message| message.text().into_owned());
     let (prompt, system, raw) = match &request.prompt {
         Prompt::Text(text) => (Some(text.clone()), None, Some(true)),
-        Prompt::Chat { .. } => (said(Role::User), said(Role::System), None),
+        Prompt::Chat { .. } => (text(Role::User), text(Role::System), None),
     };
     GenerateBody {
         model: request.agent.0.clone(),
         prompt,
+        images: said(Role::User).and_then(images),
         system,
         raw,
         format: format(request.format.as_ref()),
@@ -74,6 +70,16 @@ fn format(format: Option<&Format>) -> Option<Value> {
     }
 }
 
+/// The images of `message`, which the dialect has before the text. It has no word for recordings.
+fn images(message: &Message) -> Option<Vec<String>> {
+    let image = |part: &ContentPart| match part {
+        ContentPart::Image(image) => Some(image.base64.clone()),
+        ContentPart::Text { .. } | ContentPart::Audio(_) => None,
+    };
+    let images: Vec<String> = message.content.iter().filter_map(image).collect();
+    (!images.is_empty()).then_some(images)
+}
+
 fn message(message: &Message) -> MessageBody {
     let calls: Vec<_> = message
         .tool_calls
@@ -89,9 +95,9 @@ fn message(message: &Message) -> MessageBody {
         .collect();
     MessageBody {
         role: message.role.as_str().to_owned(),
-        content: Some(message.content.clone()),
+        content: Some(message.text().into_owned()),
         thinking: message.reasoning.clone(),
-        images: None,
+        images: images(message),
         tool_calls: (!calls.is_empty()).then_some(calls),
         tool_name: None,
         tool_call_id: message.tool_call_id.clone(),

@@ -11,7 +11,7 @@ use crate::sampling::body;
 
 body! {
     /// Sampling and limits of one request. What is not listed is ignored: how weights are loaded is the
-    /// plan's to say, as is the context (`num_ctx`).
+    /// plan's to say.
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[schemars(rename = "OllamaOptions")]
     pub struct Options with nucleus, candidates, penalties {
@@ -19,6 +19,10 @@ body! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(max = 4_294_967_295_i64))]
         pub num_predict: Option<i64>,
+        /// Context of the request, where the engine takes one: else the agent's stands, and the
+        /// answer's header says so. 0 and less are the agent's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub num_ctx: Option<i64>,
         /// Seed of the draw; −1 draws one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub seed: Option<i64>,
@@ -60,6 +64,8 @@ pub(super) fn decode(options: Option<Options>, request: &mut Request) -> Result<
             Invalid::value(named("num_predict"), reason)
         })?)),
     };
+    let context = options.num_ctx.filter(|context| *context > 0);
+    request.context = context.map(|most| Tokens(u32::try_from(most).unwrap_or(u32::MAX)));
     request.seed = options.seed.filter(|seed| *seed != -1).map(i64::cast_unsigned);
     request.stop = checks::stop(&named("stop"), options.stop.unwrap_or_default().0)?;
     request.sampling = sampling.decode("options.")?;
@@ -70,6 +76,7 @@ pub(super) fn decode(options: Option<Options>, request: &mut Request) -> Result<
 pub(super) fn encode(request: &Request) -> Option<Options> {
     let options = Options {
         num_predict: request.max_tokens.map(|most| i64::from(most.0)),
+        num_ctx: request.context.map(|context| i64::from(context.0)),
         seed: request.seed.map(u64::cast_signed),
         stop: (!request.stop.is_empty()).then(|| Strings(request.stop.clone())),
         ..Options::default()

@@ -74,10 +74,9 @@ pub struct MessageBody {
     /// What the assistant thought before it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking: Option<String>,
-    /// Refused unless empty.
+    /// Images in base64, for models that see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::nothing")]
-    pub images: Option<Value>,
+    pub images: Option<Vec<String>>,
     /// Tools that the assistant called.
     #[serde(
         default,
@@ -143,10 +142,9 @@ generation! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(schema_with = "schema::nothing")]
         pub suffix: Option<Value>,
-        /// Refused unless empty.
+        /// Images in base64, for models that see.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
-        pub images: Option<Value>,
+        pub images: Option<Vec<String>>,
         /// Refused unless empty: another chat template.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(schema_with = "schema::nothing")]

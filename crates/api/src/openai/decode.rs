@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{ClientName, Message, Prompt, Request, RequestId, Role, Tokens};
+use harmonic_types::{ClientName, ContentPart, Message, Prompt, Request, RequestId, Role, Tokens};
 
-use super::content;
+use super::content::{self, Kinds};
 use super::request::{ChatMessage, ChatRequest};
 use super::{format, tools};
 use crate::checks::{self, within};
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 
 /// Reads a body.
@@ -28,7 +29,16 @@ pub fn parse(body: &[u8]) -> Result<ChatRequest, Invalid> {
 /// # Errors
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
-pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
+pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
+    decode_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_naming(
+    mut body: ChatRequest,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
     checks::answers(body.n)?;
     checks::absent("functions", body.functions.as_ref(), ": use `tools`")?;
     checks::absent("function_call", body.function_call.as_ref(), ": use `tool_choice`")?;
@@ -57,11 +67,16 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
         .messages
         .into_iter()
         .enumerate()
-        .map(|(index, message)| self::message(index, message, index < last))
+        .map(|(index, message)| self::message(index, message, index < last, fields))
         .collect::<Result<_, _>>()?;
     let strict_tools = tools::strict(body.tools.as_deref());
     let tools = tools::decode(body.tools)?;
     let tool_choice = tools::decode_choice(body.tool_choice, &tools)?;
+    let format = format::decode(body.response_format, body.structured_outputs, spellings)?;
+    let format = format.map(|(name, format)| {
+        fields.format = name;
+        format
+    });
     Ok(Request {
         id,
         client: ClientName::default(),
@@ -70,8 +85,9 @@ pub fn decode(mut body: ChatRequest, id: RequestId) -> Result<Request, Invalid> 
         sampling,
         logit_bias,
         seed: body.seed.map(i64::cast_unsigned),
+        context: None,
         max_tokens,
-        format: format::decode(body.response_format, body.structured_outputs, spellings)?,
+        format,
         tool_choice,
         parallel_tool_calls: body.parallel_tool_calls.unwrap_or(true),
         strict_tools,
@@ -116,7 +132,12 @@ fn max_tokens(body: &ChatRequest) -> Result<Option<Tokens>, Invalid> {
 }
 
 /// The message number `index`; `is_old` where another speaks after it.
-fn message(index: usize, message: ChatMessage, is_old: bool) -> Result<Message, Invalid> {
+fn message(
+    index: usize,
+    message: ChatMessage,
+    is_old: bool,
+    fields: &mut FeatureFields,
+) -> Result<Message, Invalid> {
     let path = format!("messages[{index}]");
     let role = match message.role.as_str() {
         "system" | "developer" => Role::System,
@@ -137,16 +158,19 @@ fn message(index: usize, message: ChatMessage, is_old: bool) -> Result<Message, 
         let reason = "is only for messages of the assistant";
         return Err(Invalid::value(format!("{path}.tool_calls"), reason));
     }
-    let content = match message.content {
-        Some(content) => {
-            let is_old = is_old && role == Role::Tool;
-            content::result(&format!("{path}.content"), content, &["text"], is_old)?
+    let at = format!("{path}.content");
+    let content = match (message.content, role) {
+        (Some(content), Role::User) => content::parts(&at, content, Kinds::CHAT, fields)?,
+        (Some(content), Role::Tool) => content::result(&at, content, Kinds::CHAT, is_old, fields)?,
+        (Some(content), Role::System | Role::Assistant) => {
+            vec![ContentPart::text(content::text(&at, content, Kinds::CHAT.texts)?)]
         }
         // An answer may have called tools and said nothing.
-        None if !tool_calls.is_empty() || role == Role::Assistant => String::new(),
-        None => return Err(Invalid::value(format!("{path}.content"), "is missing")),
+        (None, _) if !tool_calls.is_empty() || role == Role::Assistant => Vec::new(),
+        (None, _) => return Err(Invalid::value(at, "is missing")),
     };
-    checks::no_nul(&format!("{path}.content"), &content)?;
+    let said = Message::of_parts(role, content);
+    checks::no_nul(&at, &said.text())?;
     if let Some(reasoning) = &message.reasoning_content {
         checks::no_nul(&format!("{path}.reasoning_content"), reasoning)?;
     }
@@ -154,11 +178,10 @@ fn message(index: usize, message: ChatMessage, is_old: bool) -> Result<Message, 
         checks::no_nul(&format!("{path}.tool_call_id"), id)?;
     }
     Ok(Message {
-        role,
-        content,
         reasoning: message.reasoning_content,
         tool_calls,
         tool_call_id: message.tool_call_id,
+        ..said
     })
 }
 

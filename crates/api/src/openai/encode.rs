@@ -2,6 +2,7 @@
 
 use harmonic_types::{Message, Prompt, Request};
 
+use super::content::{self, Kinds};
 use super::request::{ChatMessage, ChatRequest, TemplateArguments};
 use super::{format, tools};
 use crate::said::Strings;
@@ -48,6 +49,6 @@ fn message(message: &Message) -> ChatMessage {
         reasoning_content: message.reasoning.clone(),
         tool_calls: (!calls.is_empty()).then_some(calls),
         tool_call_id: message.tool_call_id.clone(),
-        ..ChatMessage::new(message.role.as_str(), message.content.clone())
+        ..ChatMessage::new(message.role.as_str(), content::encode(message, Kinds::CHAT))
     }
 }

@@ -93,12 +93,12 @@ pub(crate) fn encode(format: &Format) -> (Option<ResponseFormat>, Option<Structu
     }
 }
 
-/// The form that a body asks for, in whichever of its fields.
+/// The form that a body asks for, and the one of its fields that does.
 pub(crate) fn decode(
     response: Option<ResponseFormat>,
     structured: Option<StructuredOutputs>,
     spellings: Spellings,
-) -> Result<Option<Format>, Invalid> {
+) -> Result<Option<(&'static str, Format)>, Invalid> {
     let response = response.map(from_response).transpose()?.flatten();
     let mut forms: Vec<_> = response.map(|form| ("response_format", form)).into_iter().collect();
     let structured = structured.map(from_structured).transpose()?.flatten();
@@ -109,7 +109,7 @@ pub(crate) fn decode(
         (Some((one, _)), Some((other, _))) => {
             Err(Invalid::value(other, format!("and `{one}` both ask for a form: give one of them")))
         }
-        (form, _) => Ok(form.map(|(_, form)| form)),
+        (form, _) => Ok(form),
     }
 }
 

@@ -14,8 +14,8 @@ use harmonic_hardware::profile::bandwidth;
 use harmonic_hardware::{RunsOn, Sysroot, energy_meter_for, environment, sensors};
 use harmonic_laws::{KvCost, MachineModel, WeightCost, roof};
 use harmonic_types::{
-    Bytes, BytesPerSecond, CurveKey, FlopsPerSecond, Hardware, KvType, ModelShape, Plan, Tokens,
-    TokensPerSecond,
+    Bytes, BytesPerSecond, CurveKey, EngineKind, FlopsPerSecond, Hardware, KvType, ModelShape,
+    Plan, Tokens, TokensPerSecond,
 };
 
 use crate::engines;
@@ -63,7 +63,7 @@ pub fn of(client: &Client, on: RunsOn) -> Environment {
 }
 
 fn build() -> String {
-    format!("harmonic {} with {}", env!("CARGO_PKG_VERSION"), engines::build("llama"))
+    format!("harmonic {} with {}", env!("CARGO_PKG_VERSION"), engines::build(EngineKind::Llama))
 }
 
 /// What a curve of engine `index` of `plan` is valid for; `None` without a model file.
@@ -75,7 +75,7 @@ pub fn key(plan: &Plan, index: usize, hardware: &Hardware) -> Option<CurveKey> {
         model: engine.model.clone(),
         digest: Some(engine.digest.clone()?),
         format: Some(engine.format.clone()),
-        engine: engines::build(&engine.kind),
+        engine: engines::build(engine.spec.kind()),
         context: agents.map(|agent| agent.context).max(),
     })
 }

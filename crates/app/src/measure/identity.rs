@@ -36,7 +36,7 @@ pub fn of_plan(
         let Some(engine) = plan.engines.get(target.engine) else { return Ok(None) };
         let Some(key) = environment::key(plan, target.engine, hardware) else { return Ok(None) };
         let shape = shape(&key, settings)?;
-        Ok(Some(ModelIdentity { key, shape, kv_type: engine.kv_type }))
+        Ok(Some(ModelIdentity { key, shape, kv_type: engine.local().kv_type }))
     };
     targets.iter().map(of_one).collect()
 }
@@ -56,8 +56,13 @@ pub async fn of_server(
     let engines = engines.unwrap_or_default();
     let of_one = |target: &BenchTarget| {
         let engine = engines.get(target.engine).filter(|engine| engine.model == target.model);
-        let Some(EngineIdentity { digest: Some(digest), format, build, kv_type, .. }) =
-            engine.and_then(|engine| engine.identity.clone())
+        let Some(EngineIdentity {
+            digest: Some(digest),
+            format,
+            build: Some(build),
+            kv_type: Some(kv_type),
+            ..
+        }) = engine.map(|engine| engine.identity.clone())
         else {
             return Ok(None);
         };
@@ -65,7 +70,7 @@ pub async fn of_server(
             machine: hardware.name.clone(),
             model: target.model.clone(),
             digest: Some(digest),
-            format: Some(format),
+            format,
             engine: build,
             context: None,
         };

@@ -20,7 +20,7 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> V
         let mut system = String::new();
         if let Some((first, rest)) = messages.split_first().filter(|(m, _)| m.role == Role::System)
         {
-            system = first.content.clone() + "\n\n";
+            system = first.text().into_owned() + "\n\n";
             messages = rest;
         }
         plain.push(Message::new(Role::System, system + &description(tools, marks)));
@@ -30,17 +30,21 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> V
     for message in messages {
         let is_result = message.role == Role::Tool;
         let content = match message.role {
-            Role::Tool => [RESULT.0, message.content.as_str(), RESULT.1].concat(),
+            Role::Tool => [RESULT.0, &message.text(), RESULT.1].concat(),
             Role::Assistant => with_calls(message, marks),
-            Role::System | Role::User => message.content.clone(),
+            Role::System | Role::User => message.text().into_owned(),
         };
         let role = if is_result { Role::User } else { message.role };
         match plain.last_mut() {
             Some(last) if results && role == Role::User => {
-                last.content.push_str("\n\n");
-                last.content.push_str(&content);
+                last.push_text("\n\n");
+                last.push_text(&content);
             }
-            _ => plain.push(Message { role, content, tool_calls: Vec::new(), ..message.clone() }),
+            _ => plain.push(Message {
+                reasoning: message.reasoning.clone(),
+                tool_call_id: message.tool_call_id.clone(),
+                ..Message::new(role, content)
+            }),
         }
         results = is_result || (results && role == Role::User);
     }
@@ -49,7 +53,7 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> V
 
 /// What the assistant said, with its calls as it writes them.
 fn with_calls(message: &Message, marks: &Marks) -> String {
-    let mut content = message.content.clone();
+    let mut content = message.text().into_owned();
     for call in &message.tool_calls {
         if !content.is_empty() {
             content.push('\n');

@@ -207,7 +207,7 @@ impl Template {
     ) -> Result<String, TemplateError> {
         let refused = |error: &Error| TemplateError::new("refuses this conversation", error);
         let Some(jinja) = &self.jinja else {
-            let texts: Vec<&str> = scene.messages.iter().map(|m| m.content.as_str()).collect();
+            let texts: Vec<_> = scene.messages.iter().map(Message::text).collect();
             return Ok(texts.join("\n\n"));
         };
         let limits = scene.limits();
@@ -249,7 +249,7 @@ impl Scene<'_> {
         let (mut bytes, mut nodes) = (0, 0);
         let mut count = |text: &str| bytes += text.len();
         for message in self.messages {
-            count(&message.content);
+            count(&message.text());
             count(message.reasoning.as_deref().unwrap_or_default());
             nodes += 1;
             for call in &message.tool_calls {
@@ -271,9 +271,10 @@ impl Scene<'_> {
 /// `message` with what is said in it marked. Calls are marked where they are written.
 fn marked(message: &Message, marks: &Marks) -> Message {
     Message {
-        content: marks.text(&message.content),
         reasoning: message.reasoning.as_deref().map(|text| marks.text(text)),
-        ..message.clone()
+        tool_calls: message.tool_calls.clone(),
+        tool_call_id: message.tool_call_id.clone(),
+        ..Message::new(message.role, marks.text(&message.text()))
     }
 }
 
@@ -284,11 +285,11 @@ fn system_into_user(messages: &[Message]) -> Vec<Message> {
     for message in messages {
         match message.role {
             Role::System => {
-                system.push_str(&message.content);
+                system.push_str(&message.text());
                 system.push('\n');
             }
             Role::User => {
-                let content = std::mem::take(&mut system) + &message.content;
+                let content = std::mem::take(&mut system) + &message.text();
                 merged.push(Message::new(Role::User, content));
             }
             Role::Assistant | Role::Tool => merged.push(message.clone()),

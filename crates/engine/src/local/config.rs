@@ -69,7 +69,7 @@ impl LocalConfig {
         Self {
             id: engine.id.clone(),
             model: engine.model.clone(),
-            kind: engine.kind.clone(),
+            kind: engine.spec.kind().to_string(),
             identity: Identity::of(engine),
             agents: served
                 .map(|agent| ServedAgent {
@@ -78,14 +78,14 @@ impl LocalConfig {
                     context: agent.context,
                 })
                 .collect(),
-            threads: engine.threads,
+            threads: engine.local().threads,
             sequences: engine.sequences,
-            kv_tokens: engine.kv_tokens,
+            kv_tokens: engine.local().kv_tokens,
             max_in_flight: plan.max_in_flight,
             guaranteed: guaranteed(plan, engine),
             device: None,
-            kv_layout: engine.kv_layout,
-            token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.kv_tokens.max(1))),
+            kv_layout: engine.local().kv_layout,
+            token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.local().kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
             park_bytes: engine.park_bytes,
             queue_limit: SchedulerConfig::QUEUE_LIMIT,

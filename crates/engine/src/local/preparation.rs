@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_types::{AgentName, Prompt, Refused, Request, Tokens};
+use harmonic_types::{AgentName, ContentPart, Prompt, Refused, Request, Tokens};
 
 use super::Shared;
 use crate::chat::{Budget, Rendered};
@@ -26,8 +26,9 @@ const COUNTED_CONTEXTS: u32 = 16;
 const FRAME_BYTES: usize = 64;
 
 impl Shared {
-    /// Refuses a prompt that certainly does not fit.
+    /// Refuses a prompt that certainly does not fit, or that has more than text.
     pub(super) fn check(&self, request: &Request) -> Result<(), Refused> {
+        only_text(request)?;
         let context = self.config.agents[self.agent(&request.agent)?].context;
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
@@ -59,6 +60,7 @@ impl Shared {
         let index = self.agent(&request.agent)?;
         let shared = Arc::clone(self);
         self.work(request.agent.clone(), size(&request.prompt), move |cancelled| {
+            only_text(&request)?;
             let served = &shared.config.agents[index];
             // Whether it fits is what is asked; but not without end.
             let most = Tokens(served.context.0.saturating_mul(COUNTED_CONTEXTS));
@@ -118,6 +120,17 @@ impl Shared {
     }
 }
 
+/// Refuses images and recordings, of which a rendered prompt would not say a word.
+fn only_text(request: &Request) -> Result<(), Refused> {
+    let is_text = |part: &ContentPart| matches!(part, ContentPart::Text { .. });
+    let mut parts = request.prompt.messages().iter().flat_map(|message| &message.content);
+    if parts.all(is_text) {
+        return Ok(());
+    }
+    let message = format!("the model of {} reads nothing but text", request.agent);
+    Err(Refused::Invalid { message })
+}
+
 /// About how much work `prompt` is, in bytes.
 fn size(prompt: &Prompt) -> usize {
     match prompt {
@@ -127,7 +140,7 @@ fn size(prompt: &Prompt) -> usize {
                 let calls =
                     message.tool_calls.iter().map(|call| FRAME_BYTES + call.arguments.len());
                 let reasoning = message.reasoning.as_ref().map_or(0, String::len);
-                FRAME_BYTES + message.content.len() + reasoning + calls.sum::<usize>()
+                FRAME_BYTES + message.bytes() + reasoning + calls.sum::<usize>()
             });
             let shown = tools.iter().map(|tool| {
                 let description = tool.description.as_ref().map_or(0, String::len);

@@ -39,7 +39,7 @@ pub(super) fn text(
 
 /// The file that the plan was made with, where it is here; else the name, which Ollama pulls.
 fn base(engine: &EnginePlan) -> Result<String, ExportError> {
-    if let Some(path) = &engine.path {
+    if let Some(path) = &engine.local().path {
         let path = path.display().to_string();
         if path.contains('\n') {
             return Err(ExportError::ModelPath { path });

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use harmonic_engine::{
-    AgentSlots, Allocation, Cancel, Drained, Engine, EngineError, EngineStatus, Generation,
-    Granted, Health, Identity, ReslotError,
+    AgentSlots, Allocation, Cancel, Capabilities, Drained, Engine, EngineError, EngineStatus,
+    Generation, Granted, Health, Identity, ReslotError,
 };
 use harmonic_types::{Event, FinishReason, Refused, Request, Tokens, Usage};
 use tokio::sync::mpsc;
@@ -95,6 +95,10 @@ impl Engine for Stub {
         future::ready(Ok(Generation::new(granted, receiver, Cancel::new(|| {})))).boxed()
     }
 
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { exact_counts: true, ignore_eos: true, ..Capabilities::default() }
+    }
+
     fn count_tokens(&self, _: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         future::ready(Ok(Tokens(7))).boxed()
     }
@@ -105,6 +109,7 @@ impl Engine for Stub {
             model: "stub".to_owned(),
             kind: "stub".to_owned(),
             identity: Identity::default(),
+            capabilities: self.capabilities(),
             health: Health::Ready,
             allocation: Allocation::default(),
             sequences: 0,

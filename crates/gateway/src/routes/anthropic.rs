@@ -11,6 +11,7 @@ use harmonic_api::anthropic::{self, TokenCount};
 
 use crate::answer;
 use crate::api_error::ApiError;
+use crate::capability;
 use crate::respond::json;
 use crate::shared::Shared;
 
@@ -26,9 +27,10 @@ async fn count_tokens(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let request = shared.bodies.json(request, anthropic::decode_count).await?;
+    let (request, fields) = shared.bodies.json(request, anthropic::decode_count).await?;
     let roster = shared.roster();
     let (agent, _) = roster.find(&request.agent)?;
+    capability::check_count(agent, &request, &fields)?;
     let request = harmonic_types::Request { agent: agent.name.clone(), ..request };
     let tokens = agent.engine.count_tokens(request).await?;
     Ok(json(StatusCode::OK, &TokenCount { input_tokens: tokens.0 }))

@@ -92,6 +92,7 @@ async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
     let (agent, _) = roster.find(&name)?;
     let weights = agent.card.weights.as_ref();
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    let able = agent.engine.capabilities();
     let thinking = agent.card.can_think().then_some("thinking");
     let shown = ShownModel {
         modified_at: ollama::time(shared.started),
@@ -102,8 +103,10 @@ async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
         system: agent.card.system.clone(),
         license: text(weights.and_then(|weights| weights.licence.as_ref())),
         model_info: model_info(agent),
-        capabilities: ["completion", "tools"]
+        capabilities: ["completion"]
             .into_iter()
+            .chain(able.tools.then_some("tools"))
+            .chain(able.vision.then_some("vision"))
             .chain(thinking)
             .map(str::to_owned)
             .collect(),

@@ -51,7 +51,7 @@ async fn a_compressed_body_is_read_as_if_it_were_plain() {
             let Prompt::Chat { messages, .. } = engine.submitted().await.prompt else {
                 panic!("it is a chat")
             };
-            assert_eq!(messages[0].content.len(), letters, "{coding}");
+            assert_eq!(messages[0].text().len(), letters, "{coding}");
         }
     }
 }

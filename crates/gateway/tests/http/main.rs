@@ -3,6 +3,7 @@
 mod access;
 mod anthropic;
 mod bodies;
+mod capabilities;
 mod connections;
 mod described;
 mod described_agents;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use harmonic_engine::{
-    AgentSlots, AgentUse, Allocation, Cancel, Drained, Engine, EngineError, EngineStatus,
-    Generation, Granted, Health, Identity, ReslotError,
+    AgentSlots, AgentUse, Allocation, Cancel, Capabilities, Drained, Engine, EngineError,
+    EngineStatus, Forms, Generation, Granted, Health, Identity, ReslotError,
 };
 use harmonic_types::{
     Event, FinishReason, KvLayout, KvType, Refused, Request, TokenBytes, TokenLogprob, Tokens,
@@ -28,11 +28,28 @@ pub enum Script {
     Refuse(Refused),
 }
 
+/// What the engines of this version can do.
+pub const ABLE: Capabilities = Capabilities {
+    logprobs: true,
+    forms: Forms::ALL,
+    tools: true,
+    strict_tools: true,
+    exact_counts: true,
+    preemption: true,
+    prefix_cache: true,
+    embeddings: false,
+    ignore_eos: true,
+    request_context: false,
+    vision: false,
+    audio: false,
+};
+
 /// The engine.
 #[derive(Debug)]
 pub struct Scripted {
     script: Script,
     health: Health,
+    capabilities: Capabilities,
     /// The last request.
     pub seen: watch::Sender<Option<Request>>,
     /// Requests that nobody waits for any more before they ended.
@@ -47,9 +64,19 @@ impl Scripted {
     }
 
     pub fn with_health(script: Script, health: Health) -> Arc<Self> {
+        Self::made(script, health, ABLE)
+    }
+
+    /// One that can do no more than `capabilities`.
+    pub fn able_to(capabilities: Capabilities, script: Script) -> Arc<Self> {
+        Self::made(script, Health::Ready, capabilities)
+    }
+
+    fn made(script: Script, health: Health, capabilities: Capabilities) -> Arc<Self> {
         Arc::new(Self {
             script,
             health,
+            capabilities,
             seen: watch::Sender::new(None),
             cancelled: watch::Sender::new(0),
             following: Mutex::default(),
@@ -135,6 +162,10 @@ impl Engine for Scripted {
         }
     }
 
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
     fn count_tokens(&self, _: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         future::ready(Ok(Tokens(7))).boxed()
     }
@@ -146,11 +177,12 @@ impl Engine for Scripted {
             kind: "scripted".to_owned(),
             identity: Identity {
                 digest: Some("b179".to_owned()),
-                format: "F16".to_owned(),
-                build: "scripted/1".to_owned(),
-                kv_layout: KvLayout::Unified,
-                kv_type: KvType::Q8_0,
+                format: Some("F16".to_owned()),
+                build: Some("scripted/1".to_owned()),
+                kv_layout: Some(KvLayout::Unified),
+                kv_type: Some(KvType::Q8_0),
             },
+            capabilities: self.capabilities,
             health: self.health.clone(),
             allocation: Allocation::default(),
             sequences: 4,

@@ -8,7 +8,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::poll;
 use harmonic_engine::{
-    AgentSlots, Drained, Engine, EngineError, EngineStatus, Generation, Health, ReslotError,
+    AgentSlots, Capabilities, Drained, Engine, EngineError, EngineStatus, Generation, Health,
+    ReslotError,
 };
 use harmonic_types::{Refused, Request, Tokens};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,10 @@ impl Engine for Counted {
 
     fn check(&self, request: &Request) -> Result<(), Refused> {
         self.inner.check(request)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
     }
 
     fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use harmonic_types::{KvLayout, Plan};
+use harmonic_types::{EngineSpec, KvLayout, Plan};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -25,7 +25,7 @@ const START: Duration = Duration::from_mins(2);
 /// A server of ours, and the layout of the KV cache that its plan has.
 pub async fn start(setup: &Setup, folder: &Path) -> anyhow::Result<(Server, KvLayout)> {
     let plan = plan(setup, folder).await?;
-    let layout = plan.engines[0].kv_layout;
+    let layout = plan.engines[0].local().kv_layout;
     let file = folder.join("plan.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&plan)?)?;
     let log = folder.join("harmonic.log");
@@ -73,8 +73,9 @@ async fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
             setup.context
         );
     }
-    engine.path = Some(setup.model.clone());
-    engine.threads = setup.threads;
+    let EngineSpec::Llama(llama) = &mut engine.spec else { bail!("llama.cpp was to be planned") };
+    llama.local.path = Some(setup.model.clone());
+    llama.local.threads = setup.threads;
     Ok(plan)
 }
 

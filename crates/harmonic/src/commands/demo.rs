@@ -6,7 +6,6 @@
 use std::time::{Duration, Instant};
 
 use harmonic_api::Client;
-use harmonic_app::engines::EngineKind;
 use harmonic_app::fanout::{self, Answer, Stage};
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::plan::{self, TeamRequest};
@@ -16,7 +15,7 @@ use harmonic_render::lines::{indented, labelled};
 use harmonic_render::panes::Panes;
 use harmonic_render::prefixed::Prefixed;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_types::{BenchRun, BudgetRule, Sharing};
+use harmonic_types::{BenchRun, BudgetRule, EngineKind, Sharing};
 
 use super::prepare;
 use crate::cli::Demo;

@@ -1,6 +1,6 @@
 //! Documents: whole JSON on stdout, and nothing else there.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::User;
 
@@ -23,11 +23,16 @@ fn detect_says_what_this_machine_is() {
 fn plan_gives_every_agent_of_the_starter_a_place_without_the_model() {
     let user = User::new();
     let plan = user.run(["plan", "--stack", "starter", "--json"]).json();
-    assert_eq!(plan["schema"], "harmonic.plan/1");
+    assert_eq!(plan["schema"], "harmonic.plan/2");
     let agents = plan["agents"].as_array().unwrap();
     assert_eq!(agents.len(), 7);
     assert!(agents.iter().all(|agent| agent["slots"].as_u64().unwrap() >= 1), "{agents:?}");
-    assert_eq!(plan["engines"].as_array().unwrap().len(), 1, "weights are shared");
+    let [engine] = plan["engines"].as_array().unwrap().as_slice() else { panic!("{plan}") };
+    assert_eq!(engine["kind"], "llama");
+    assert!(engine["attention"].is_string(), "{engine}");
+    let simulated = user.run(["plan", "--stack", "starter", "--engine", "sim", "--json"]).json();
+    let engine = &simulated["engines"][0];
+    assert_eq!((&engine["kind"], engine.get("attention")), (&json!("sim"), None));
 
     let isolated =
         user.run(["plan", "--stack", "starter", "--sharing", "isolated", "--json"]).json();

@@ -25,7 +25,7 @@ impl Starter for Sims {
             return Err(EngineError::Setup { id, reason });
         }
         let weights = self.weights.unwrap_or(Bytes(2_000_000));
-        let paper = paper(weights, engine.kv_type);
+        let paper = paper(weights, engine.local().kv_type);
         let started: Arc<dyn Engine> = Arc::new(spawn(LocalConfig::of(plan, engine), paper)?);
         self.started.lock().unwrap().push(Arc::clone(&started));
         Ok(started)
@@ -139,6 +139,15 @@ async fn plans_that_contradict_themselves_are_refused() {
         (|plan| plan.agents[1].name = "coder".into(), "agent `coder` is in it twice"),
         (|plan| plan.agents[1].engine = Some("three".to_owned()), "no such engine"),
         (|plan| plan.agents[1].engine = None, "serves `analyst`, who does not"),
+        (|plan| plan.agents[1].spec.name = "coder".into(), "`analyst` has the spec of `coder`"),
+        (|plan| plan.max_in_flight = 0, "invalid max_in_flight `0`"),
+        (|plan| plan.http_threads = Some(0), "invalid http_threads `0`: expected 1 to 4096"),
+        (
+            |plan| plan.engines[0].sequences = u32::MAX,
+            "invalid sequences `4294967295`: expected 1 to 256",
+        ),
+        (|plan| plan.engines[0].kv_bytes = Bytes(u64::MAX), "more than its total_bytes, 2.1 MB"),
+        (|plan| plan.total_bytes = Bytes(1), "the parts of the plan take more than"),
     ] {
         let error = refused(change).await;
         assert!(error.contains(words), "{error}");

@@ -84,8 +84,8 @@ impl Starter for Hospital {
         } else {
             Arc::default()
         };
-        let paper = paper(engine.weights_bytes, engine.kv_type);
-        let (sequences, kv_tokens) = (engine.sequences, engine.kv_tokens);
+        let paper = paper(engine.weights_bytes, engine.local().kv_type);
+        let (sequences, kv_tokens) = (engine.sequences, engine.local().kv_tokens);
         let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
             let inner = SimMachine::new(paper, sequences, kv_tokens);
             seat.drive(Mortal { inner, dies }, &mut WallClock::default())

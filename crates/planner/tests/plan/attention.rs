@@ -21,17 +21,19 @@ fn the_engine(plan: &Plan) -> &EnginePlan {
 fn a_processor_computes_it_plainly_and_pays_for_the_scores() {
     let [fused, plain] = [spark(), cpu(128.0)].map(|machine| planned(&machine, KvType::F16));
     let [fused, plain] = [the_engine(&fused), the_engine(&plain)];
-    assert_eq!((fused.attention, plain.attention), (Attention::Flash, Attention::Plain));
+    assert_eq!(fused.attention(), Some(Attention::Flash));
+    assert_eq!(plain.attention(), Some(Attention::Plain));
     // 512 tokens, and what rounding them up to whole sequences can add, × heads × cells × 4 bytes.
     let heads = u64::from(models()["smollm2:135m"].shape.query_heads);
-    let scores = (512 + 31) * heads * (plain.kv_tokens / 32) * 4;
+    let scores = (512 + 31) * heads * (plain.local().kv_tokens / 32) * 4;
     assert!(plain.compute_bytes.0 > scores, "{} of {scores}", plain.compute_bytes);
     assert!(fused.compute_bytes.0 < scores);
 }
 
 #[test]
 fn a_quantised_cache_needs_the_fused_kernel() {
-    assert_eq!(the_engine(&planned(&cpu(128.0), KvType::Q8_0)).attention, Attention::Flash);
+    let quantised = planned(&cpu(128.0), KvType::Q8_0);
+    assert_eq!(the_engine(&quantised).attention(), Some(Attention::Flash));
 }
 
 #[test]
@@ -44,8 +46,8 @@ fn contexts_for_long_prompts_need_the_fused_kernel() {
         let planned = plan(&cpu(128.0), &stack, &models(), &PlanOptions::default(), &[]);
         let planned = planned.expect("it fits");
         let engine = the_engine(&planned);
-        assert_eq!(engine.kv_tokens / u64::from(engine.sequences), u64::from(context));
-        assert_eq!(engine.attention, attention, "{context}");
+        assert_eq!(engine.local().kv_tokens / u64::from(engine.sequences), u64::from(context));
+        assert_eq!(engine.attention(), Some(attention), "{context}");
     }
 }
 
@@ -57,8 +59,9 @@ fn a_long_context_among_short_ones_leaves_plain_attention_to_all() {
     let planned = plan(&cpu(128.0), &stack, &models(), &PlanOptions::default(), &[]);
     let planned = planned.expect("it fits");
     let engine = the_engine(&planned);
-    assert_eq!((engine.kv_layout, engine.attention), (KvLayout::Streams, Attention::Plain));
-    assert_eq!(engine.kv_tokens / u64::from(engine.sequences), 8192, "the price is paid");
+    assert_eq!(engine.local().kv_layout, KvLayout::Streams);
+    assert_eq!(engine.attention(), Some(Attention::Plain));
+    assert_eq!(engine.local().kv_tokens / u64::from(engine.sequences), 8192, "the price is paid");
 }
 
 #[test]
@@ -72,8 +75,8 @@ fn scores_take_nothing_from_the_agents() {
         let (fused, plain) = (planned(&fused, KvType::F16), planned(&cpu(memory), KvType::F16));
         assert_eq!(given(&fused), given(&plain), "{memory} GB");
         assert!(plain.total_bytes <= plain.hardware.memory_budget_bytes, "{memory} GB");
-        seen.push(the_engine(&plain).attention);
+        seen.push(the_engine(&plain).attention());
     }
     // Too little memory for them at one end, enough at the other.
-    assert_eq!((seen[0], seen[34]), (Attention::Flash, Attention::Plain));
+    assert_eq!((seen[0], seen[34]), (Some(Attention::Flash), Some(Attention::Plain)));
 }

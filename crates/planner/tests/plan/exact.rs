@@ -5,7 +5,7 @@ use harmonic_planner::footprint::N_UBATCH;
 use harmonic_planner::{PlanError, PlanOptions, layout_costs, plan};
 use harmonic_types::{
     AgentName, AgentStatus, Attention, Bytes, Curve, CurveKey, EnginePlan, Hardware, KvLayout,
-    Plan, Provenance, Sharing, StackSpec, Tier, Tokens,
+    LocalSpec, Plan, Provenance, Sharing, StackSpec, Tier, Tokens,
 };
 
 fn planned(hardware: &Hardware, stack: &StackSpec) -> Plan {
@@ -20,9 +20,12 @@ fn summary(plan: &Plan) -> String {
         format!("{:<19}{slots:<9} {:<8} {reason}", agent.name, agent.kv_bytes)
     });
     let engines = plan.engines.iter().map(|e| {
+        let LocalSpec { kv_layout, kv_tokens, threads, .. } = e.local();
+        let attention = e.attention().expect("of llama.cpp");
         let shape = format!(
-            "{}: {} slots, {} sequences, {:?} of {} cells, {:?} attention, {} threads",
-            e.id, e.slots, e.sequences, e.kv_layout, e.kv_tokens, e.attention, e.threads
+            "{}: {} slots, {} sequences, {kv_layout:?} of {kv_tokens} cells, {attention:?} \
+             attention, {threads} threads",
+            e.id, e.slots, e.sequences
         );
         let [weights, kv] = [e.weights_bytes, e.kv_bytes];
         let [prefix, compute, overhead] = [e.prefix_bytes, e.compute_bytes, e.overhead_bytes];
@@ -112,7 +115,7 @@ fn isolated_engines_pay_their_weights_each() {
     assert_eq!(ids, names);
     let weights = models()["smollm2:135m"].shape.weights_bytes;
     assert!(plan.engines.iter().all(|engine| engine.weights_bytes == weights));
-    let threads: Vec<u32> = plan.engines.iter().map(|engine| engine.threads).collect();
+    let threads: Vec<u32> = plan.engines.iter().map(|engine| engine.local().threads).collect();
     assert_eq!(threads, [2, 1, 1, 1, 1, 1, 1], "8 threads, the one that is left over to the first");
     let own = plan.agents.iter().map(|agent| agent.memory_bytes - agent.kv_bytes);
     assert_eq!(own.sum::<Bytes>(), weights * 7);
@@ -140,22 +143,24 @@ fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
         ],
     };
     let hardware = |gb| machine("two", Bytes::from_gb(gb), 2, 32);
-    let equal = &planned(&hardware(128.0), &stack([4000, 4096])).engines[0];
+    let equal = planned(&hardware(128.0), &stack([4000, 4096]));
+    let equal = equal.engines[0].local();
     assert_eq!((equal.kv_layout, equal.kv_tokens), (KvLayout::Streams, 4 * 4096));
     // The largest context for each sequence: 9.7 GB instead of 5.0 in a pool.
     let roomy = planned(&hardware(128.0), &stack([512, 16384]));
     let tight = planned(&hardware(12.0), &stack([512, 16384]));
     let [streams, pool] = [&roomy, &tight].map(|plan| &plan.engines[0]);
-    assert_eq!((streams.kv_layout, streams.kv_tokens), (KvLayout::Streams, 4 * 16384));
-    assert_eq!((pool.kv_layout, pool.kv_tokens), (KvLayout::Unified, 2 * (512 + 16384)));
+    let cells = |engine: &EnginePlan| (engine.local().kv_layout, engine.local().kv_tokens);
+    assert_eq!(cells(streams), (KvLayout::Streams, 4 * 16384));
+    assert_eq!(cells(pool), (KvLayout::Unified, 2 * (512 + 16384)));
     let given = |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
     assert_eq!(given(&roomy), given(&tight), "the pool is for those who would else get less");
     for (plan, other) in [(&roomy, pool), (&tight, streams)] {
         let engine = &plan.engines[0];
-        assert_eq!(engine.kv_bytes, Bytes(147_456 * engine.kv_tokens));
+        assert_eq!(engine.kv_bytes, Bytes(147_456 * engine.local().kv_tokens));
         assert!(plan.total_bytes <= plan.hardware.memory_budget_bytes);
         let costs = layout_costs(plan, engine, &models()["qwen3:4b"]).unwrap();
-        let [own, its] = match engine.kv_layout {
+        let [own, its] = match engine.local().kv_layout {
             KvLayout::Streams => [costs.streams, costs.unified],
             KvLayout::Unified => [costs.unified, costs.streams],
         };
@@ -166,7 +171,7 @@ fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
 
 /// What an engine takes, snapshots and parked sequences apart.
 fn fixed(engine: &EnginePlan) -> Bytes {
-    assert_eq!(engine.attention, Attention::Flash);
+    assert_eq!(engine.attention(), Some(Attention::Flash));
     engine.total_bytes - engine.prefix_bytes - engine.park_bytes
 }
 
@@ -179,7 +184,8 @@ fn a_quarter_of_a_gigabyte_is_not_saved_at_the_cost_of_streams() {
     }
     let plan = planned(&machine("cpu-generic", Bytes::from_gb(25.3), 16, 32), &stack);
     let engine = &plan.engines[0];
-    assert_eq!((engine.kv_layout, engine.attention), (KvLayout::Streams, Attention::Plain));
+    assert_eq!(engine.local().kv_layout, KvLayout::Streams);
+    assert_eq!(engine.attention(), Some(Attention::Plain));
     let costs = layout_costs(&plan, engine, &models()["smollm2:135m"]).unwrap();
     let more = costs.streams - costs.unified;
     assert!(more > Bytes::from_gb(0.2) && more < Bytes::from_gb(0.5), "{costs:?}");

@@ -3,8 +3,8 @@
 use crate::fixtures::{agent, machine, models, spark, standard, starter};
 use harmonic_planner::{PlanOptions, plan};
 use harmonic_types::{
-    Bytes, CurveKey, Hardware, KvLayout, Plan, Provenance, Sharing, StackSpec, Threads, Tier,
-    TunedConfig,
+    Bytes, CurveKey, Hardware, KvLayout, LocalSpec, Plan, Provenance, Sharing, StackSpec, Threads,
+    Tier, TunedConfig,
 };
 
 fn config(model: &str, digest: Option<&str>) -> TunedConfig {
@@ -31,16 +31,20 @@ fn with(hardware: &Hardware, stack: &StackSpec, tuned: &[TunedConfig]) -> Plan {
     plan(hardware, stack, &models(), &options, &[]).expect("it fits")
 }
 
+fn layout_and_threads(plan: &Plan) -> (KvLayout, u32) {
+    let LocalSpec { kv_layout, threads, .. } = plan.engines[0].local();
+    (*kv_layout, *threads)
+}
+
 #[test]
 fn the_measured_layout_and_threads_are_taken_and_named() {
     let plain = with(&spark(), &starter(), &[]);
-    assert_eq!((plain.engines[0].kv_layout, plain.engines[0].threads), (KvLayout::Streams, 8));
+    assert_eq!(layout_and_threads(&plain), (KvLayout::Streams, 8));
     assert_eq!((plain.tuned.len(), plain.http_threads), (0, None));
     assert!(!plain.provenance.contains_key("/engines/0/kv_layout"));
 
     let measured = with(&spark(), &starter(), &[config("smollm2:135m", Some("b179"))]);
-    let engine = &measured.engines[0];
-    assert_eq!((engine.kv_layout, engine.threads), (KvLayout::Unified, 5));
+    assert_eq!(layout_and_threads(&measured), (KvLayout::Unified, 5));
     assert_eq!(measured.http_threads, Some(1));
     assert_eq!(
         (measured.tuned[0].model.as_str(), measured.tuned[0].parallel),
@@ -63,7 +67,7 @@ fn a_config_of_another_machine_model_or_file_is_not_used() {
     let nothing =
         TunedConfig { kv_layout: None, threads: None, ..config("smollm2:135m", Some("b179")) };
     let plan = with(&spark(), &starter(), &[nothing]);
-    assert_eq!((plan.engines[0].kv_layout, plan.engines[0].threads), (KvLayout::Streams, 8));
+    assert_eq!(layout_and_threads(&plan), (KvLayout::Streams, 8));
     assert_eq!(plan.tuned.len(), 1, "the format is what it speaks of");
 }
 
@@ -76,7 +80,7 @@ fn a_pool_that_was_measured_to_be_the_faster_is_taken_where_streams_would_fit() 
             agent("short", Tier::Executive, "smollm2:135m", 512),
         ],
     };
-    let layout = |tuned: &[TunedConfig]| with(&spark(), &stack, tuned).engines[0].kv_layout;
+    let layout = |tuned: &[TunedConfig]| with(&spark(), &stack, tuned).engines[0].local().kv_layout;
     assert_eq!(layout(&[]), KvLayout::Streams);
     assert_eq!(layout(&[config("smollm2:135m", Some("b179"))]), KvLayout::Unified);
 }
@@ -102,8 +106,11 @@ fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
         let slots =
             |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
         assert_eq!(slots(&measured), slots(&plain), "with {gb} GB nobody gets less");
-        assert_eq!(plain.engines[0].kv_layout, measured.engines[0].kv_layout);
-        (measured.engines[0].kv_layout, measured.provenance.contains_key("/engines/0/kv_layout"))
+        assert_eq!(plain.engines[0].local().kv_layout, measured.engines[0].local().kv_layout);
+        (
+            measured.engines[0].local().kv_layout,
+            measured.provenance.contains_key("/engines/0/kv_layout"),
+        )
     };
     assert_eq!(planned(64.0), (KvLayout::Streams, true));
     assert_eq!(planned(3.0), (KvLayout::Unified, false));
@@ -112,7 +119,7 @@ fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
 #[test]
 fn several_engines_share_the_threads_of_the_device() {
     let plain = with(&spark(), &standard(), &[]);
-    let threads = |plan: &Plan| plan.engines.iter().map(|e| e.threads).collect::<Vec<_>>();
+    let threads = |plan: &Plan| plan.engines.iter().map(|e| e.local().threads).collect::<Vec<_>>();
     assert_eq!(threads(&plain), [3, 3, 2]);
     let mut one = config("qwen3:4b", None);
     one.threads = Some(Threads { engine: 1, http: 2 });

@@ -79,9 +79,9 @@ fn exact(
         }
         LedgerItem::Park => ("park", "borrowers that gave their slot back wait here".to_owned()),
         LedgerItem::Compute => {
-            let scores = match engine.attention {
-                Attention::Flash => "",
-                Attention::Plain => ", scores",
+            let scores = match engine.attention() {
+                Some(Attention::Plain) => ", scores",
+                Some(Attention::Flash) | None => "",
             };
             let what = format!(
                 "masks{scores} and activations of a batch of {N_UBATCH}, logits of {} outputs",
@@ -98,15 +98,15 @@ fn exact(
 fn kv(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     let contexts = plan.agents.iter().filter(|agent| agent.engine.as_ref() == Some(&engine.id));
     let largest = contexts.map(|agent| agent.context).max().unwrap_or_default();
-    let layout = match engine.kv_layout {
+    let layout = match engine.local().kv_layout {
         KvLayout::Streams => {
-            format!("{} tokens in all, {largest} for each live sequence", engine.kv_tokens)
+            format!("{} tokens in all, {largest} for each live sequence", engine.local().kv_tokens)
         }
-        KvLayout::Unified => format!("one pool of {} tokens", engine.kv_tokens),
+        KvLayout::Unified => format!("one pool of {} tokens", engine.local().kv_tokens),
     };
     let Some(shape) = shape else { return layout };
-    let per_token = KvCost::of(shape, engine.kv_type).bytes_per_token();
-    format!("{layout}; a token takes {per_token}: {}", geometry(shape, engine.kv_type))
+    let per_token = KvCost::of(shape, engine.local().kv_type).bytes_per_token();
+    format!("{layout}; a token takes {per_token}: {}", geometry(shape, engine.local().kv_type))
 }
 
 /// What the recurrent state of one sequence is made of.

@@ -36,7 +36,7 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
         .engines
         .iter()
         .map(|engine| {
-            let has = engine.kv_layout;
+            let has = engine.local().kv_layout;
             let mut parts = vec![format!("{}: {}", engine.id, layout(has))];
             parts.extend(config(engine).map(|PlanTuned { kv_layout, parallel, .. }| {
                 match kv_layout.filter(|faster| *faster != has) {

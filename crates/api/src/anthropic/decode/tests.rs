@@ -92,7 +92,11 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"messages": [{"role": "user"}]}),
         json!({"messages": [{"role": "user", "content": 7}]}),
         json!({"system": [{"type": "image"}]}),
-        user(json!({"type": "image", "source": {}})),
+        user(json!({"type": "image"})),
+        user(json!({"type": "image", "source": {"type": "base64", "media_type": "image/png"}})),
+        user(json!({"type": "image", "source": {"type": "base64", "data": "?"}})),
+        user(json!({"type": "image", "source": {"type": "url", "url": "http://127.0.0.1"}})),
+        user(json!({"type": "document"})),
         user(json!({"type": "text"})),
         user(json!({"type": "tool_result", "content": "x"})),
         user(json!({"type": "tool_result", "tool_use_id": "a", "content": [{"type": "image"}]})),
@@ -125,10 +129,14 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value `messages[0].content` must hold at least one block
     invalid_type `messages[0].content` cannot be read: invalid type: integer `7`, expected a string or a list of parts at line 1 column 70
     unsupported `system[0]` is not supported yet by this version: its type is `image`, and only `text` is
-    unsupported `messages[0].content[0]` is not supported yet by this version: its type is `image`, and only `text` and `tool_result` are
+    invalid_value `messages[0].content[0].source` is missing
+    invalid_value `messages[0].content[0].source.data` is missing
+    invalid_value `messages[0].content[0].source.data` must be a file in base64
+    unsupported `messages[0].content[0].source` is not supported yet by this version: its type is `url`, and only `base64` is: nothing is fetched
+    unsupported `messages[0].content[0]` is not supported yet by this version: its type is `document`, and only `text`, `image` and `tool_result` are
     invalid_value `messages[0].content[0].text` is missing
     invalid_value `messages[0].content[0].tool_use_id` is missing
-    unsupported `messages[0].content[0].content[0]` is not supported yet by this version: its type is `image`, and only `text` is
+    invalid_value `messages[0].content[0].content[0].source` is missing
     invalid_value `messages[0].content[0].id` is missing
     unsupported `messages[0].content[0]` is not supported yet by this version: its type is `redacted_thinking`, and only `text`, `thinking` and `tool_use` are
     unsupported `tools[0]` is not supported yet by this version: its type is `web_search_20250305`, and only `custom` is
@@ -208,8 +216,7 @@ fn instructions_in_the_conversation_and_calls_that_failed_reach_the_model() {
     });
     let body = body::read(body.to_string().as_bytes()).expect("a body");
     let request = decode(body, RequestId(1)).expect("served");
-    let said: Vec<_> =
-        request.prompt.messages().iter().map(|m| (m.role, m.content.as_str())).collect();
+    let said: Vec<_> = request.prompt.messages().iter().map(|m| (m.role, m.text())).collect();
     assert_eq!(
         said,
         [
@@ -220,6 +227,7 @@ fn instructions_in_the_conversation_and_calls_that_failed_reach_the_model() {
             (Role::Tool, "The call failed: no such file"),
             (Role::Tool, "done"),
         ]
+        .map(|(role, text)| (role, text.into()))
     );
     assert!(request.parallel_tool_calls);
 }

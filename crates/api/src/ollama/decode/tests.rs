@@ -16,13 +16,24 @@ fn format() -> impl Strategy<Value = Format> {
 }
 
 prop_compose! {
+    /// What the user says, which begins with images and goes on with `opening`.
+    fn asked(opening: String)(
+        images in prop::collection::vec(strategies::image(false), 0..3),
+        text in "[^\0]*",
+    ) -> Message {
+        let text = ContentPart::text([opening.as_str(), &text].concat());
+        Message::of_parts(Role::User, images.into_iter().chain([text]))
+    }
+}
+
+prop_compose! {
     /// What both paths can say, but the prompt.
     fn request()(
         agent in "[a-z_:]{1,9}x",
         sampling in strategies::overrides(),
         // −1 means none.
         seed in of(0..u64::MAX),
-        max_tokens in of(1u32..),
+        (max_tokens, context) in (of(1u32..), of(1u32..)),
         format in of(format()),
         stop in prop::collection::vec("[^\0]+", 0..=16),
         top_logprobs in of(0u8..=20),
@@ -31,6 +42,7 @@ prop_compose! {
         Request {
             sampling,
             seed,
+            context: context.map(Tokens),
             max_tokens: max_tokens.map(Tokens),
             format,
             stop,
@@ -45,7 +57,7 @@ proptest! {
     #[test]
     fn a_chat_survives_the_wire(
         request in request(),
-        messages in prop::collection::vec(strategies::message(), 0..5),
+        messages in prop::collection::vec(strategies::message_by(asked(String::new())), 0..5),
         (tools, _) in strategies::tools(),
     ) {
         let request = Request { prompt: Prompt::Chat { messages, tools }, ..request };
@@ -58,6 +70,7 @@ proptest! {
     fn a_question_and_a_text_survive_the_wire(
         request in request(),
         text in "[^\0]+",
+        asked in asked("x".to_owned()),
         system in of("[^\0]+"),
         raw in any::<bool>(),
     ) {
@@ -65,7 +78,7 @@ proptest! {
         let prompt = if raw {
             Prompt::Text(text)
         } else {
-            Prompt::chat(system.into_iter().chain([Message::new(Role::User, text)]).collect())
+            Prompt::chat(system.into_iter().chain([asked]).collect())
         };
         let request = Request { prompt, ..request };
         let wire = serde_json::to_vec(&encode_generate(&request)).expect("JSON");
@@ -111,7 +124,9 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"model": ""}),
         json!({"messages": "hi"}),
         json!({"messages": [{"role": "developer", "content": "hi"}]}),
-        json!({"messages": [{"role": "user", "content": "hi", "images": ["iVBO"]}]}),
+        json!({"messages": [{"role": "user", "content": "hi", "images": ["iVBO", "/tmp/a.png"]}]}),
+        json!({"messages": [{"role": "user", "content": "hi", "images": vec!["iVBO"; 65]}]}),
+        json!({"messages": [{"role": "assistant", "content": "hi", "images": ["iVBO"]}]}),
         json!({"messages": [{"role": "user", "content": "a\u{0}"}]}),
         json!({"messages": [{"role": "user", "tool_calls": [{"function": {"name": "f"}}]}]}),
         json!({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "no name"}}]}]}),
@@ -131,7 +146,9 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value `model` must name an agent of this stack
     invalid_type `messages` cannot be read: invalid type: string "hi", expected a sequence at line 1 column 32
     invalid_value `messages[0].role` is `developer`, but must be `system`, `user`, `assistant` or `tool`
-    unsupported `messages[0].images` is not supported yet by this version: only text is
+    invalid_value `messages[0].images[1]` must be a file in base64
+    invalid_value `messages[0].images[64]` is one image or recording too many: a body may have 64
+    unsupported `messages[0].images` is not supported yet by this version in messages of the assistant
     invalid_value `messages[0].content` must not contain a NUL character
     invalid_value `messages[0].tool_calls` is only for messages of the assistant
     invalid_value `messages[0].tool_calls[0].function.name` must be 1 to 128 of A-Z, a-z, 0-9 and _-.:/
@@ -150,7 +167,8 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
 fn what_generate_cannot_honour_is_refused_by_name() {
     let refusals: Vec<String> = [
         json!({"suffix": "}"}),
-        json!({"images": ["iVBO"]}),
+        json!({"images": ["iVB"], "raw": true}),
+        json!({"images": ["iVBO="]}),
         json!({"template": "{{ .Prompt }}"}),
         json!({"context": [1, 2]}),
         json!({"raw": true, "system": "be brief"}),
@@ -165,7 +183,8 @@ fn what_generate_cannot_honour_is_refused_by_name() {
     .collect();
     insta::assert_snapshot!(refusals.join("\n"), @r#"
     `suffix` is not supported yet by this version: leave it out
-    `images` is not supported yet by this version: only text is
+    `images` is not supported yet by this version with `raw: true`
+    `images[0]` must be a file in base64
     `template` is not supported yet by this version: use `raw`
     `context` is not supported yet by this version: send messages to /api/chat
     `system` is not for `raw: true`: put it in `prompt`
@@ -176,7 +195,7 @@ fn what_generate_cannot_honour_is_refused_by_name() {
 fn what_sdks_send_for_unset_is_accepted() {
     let body = json!({
         "model": "coder:latest", "messages": [], "tools": [], "stream": true, "format": "",
-        "options": {"num_ctx": 4096, "num_predict": -1, "seed": -1}, "keep_alive": "5m",
+        "options": {"num_ctx": 0, "num_predict": -1, "seed": -1}, "keep_alive": "5m",
         "think": null,
     });
     let read = body::read(body.to_string().as_bytes()).expect("read");

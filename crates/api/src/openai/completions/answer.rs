@@ -10,12 +10,13 @@ use bytes::{BufMut, BytesMut};
 use harmonic_types::Event;
 use serde::{Deserialize, Serialize};
 
-use super::decode::decode;
+use super::decode::decode_naming;
 use super::logprobs::TextLogprobs;
 use super::request::{CompletionBody, WITHOUT_EFFECT};
 use crate::answer::{AnswerWriter, Asked, Finish, Heading};
 use crate::dialect::Dialect;
 use crate::fault::Fault;
+use crate::features::FeatureFields;
 use crate::gathered::Gathered;
 use crate::invalid::Invalid;
 use crate::openai::Usage;
@@ -24,13 +25,14 @@ use crate::{body, checks, sse};
 /// What the body of `POST /v1/completions` asks for.
 ///
 /// # Errors
-/// As [`body::read`] and [`decode`].
+/// As [`body::read`] and [`super::decode()`].
 pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<CompletionAnswer>, Invalid> {
     let (body, ignored): (CompletionBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let streamed = body.stream == Some(true);
     let count = body.stream_options.and_then(|options| options.include_usage) == Some(true);
     let answers = checks::answers(body.n)?;
-    let request = decode(body, heading.id)?;
+    let mut fields = FeatureFields::default();
+    let request = decode_naming(body, heading.id, &mut fields)?;
     let writer = CompletionAnswer {
         id: format!("cmpl-{}", heading.name),
         created: heading.created,
@@ -39,7 +41,7 @@ pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<CompletionAnswer>, In
         count,
         offsets: vec![0; answers as usize],
     };
-    Ok(Asked { request, answers, streamed, ignored, writer })
+    Ok(Asked { request, answers, streamed, fields, ignored, writer })
 }
 
 /// Writes the answers to one request.

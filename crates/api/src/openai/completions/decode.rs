@@ -4,6 +4,7 @@ use harmonic_types::{Prompt, Request, RequestId};
 
 use super::request::CompletionBody;
 use crate::checks::{self, no_nul};
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 use crate::openai::{decode_format, decode_logit_bias, encode_format};
 use crate::said::Strings;
@@ -17,7 +18,16 @@ const MAX_TOKENS: u32 = 16;
 /// # Errors
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
-pub fn decode(mut body: CompletionBody, id: RequestId) -> Result<Request, Invalid> {
+pub fn decode(body: CompletionBody, id: RequestId) -> Result<Request, Invalid> {
+    decode_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_naming(
+    mut body: CompletionBody,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
     let answers = checks::answers(body.n)?;
     if body.best_of.is_some_and(|best_of| best_of != answers) {
         return Err(Invalid::unsupported("best_of", ": leave it out, or ask for as many as `n`"));
@@ -37,7 +47,11 @@ pub fn decode(mut body: CompletionBody, id: RequestId) -> Result<Request, Invali
         checks::max_tokens("max_tokens", Some(body.max_tokens.unwrap_or(MAX_TOKENS)))?;
     request.top_logprobs = checks::rivals("logprobs", body.logprobs)?;
     request.sampling = sampling.decode("")?;
-    request.format = decode_format(body.response_format, body.structured_outputs, spellings)?;
+    let format = decode_format(body.response_format, body.structured_outputs, spellings)?;
+    if let Some((name, format)) = format {
+        fields.format = name;
+        request.format = Some(format);
+    }
     request.logit_bias = decode_logit_bias(body.logit_bias.as_ref())?;
     request.stop = checks::stop("stop", body.stop.unwrap_or_default().0)?;
     request.seed = body.seed.map(i64::cast_unsigned);

@@ -99,6 +99,7 @@ fn refusal(patch: &Value) -> String {
 
 #[test]
 fn each_refusal_names_the_field_and_what_would_be_right() {
+    let said = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
     let refusals: Vec<String> = [
         json!({"model": ""}),
         json!({"model": 7}),
@@ -109,6 +110,11 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"messages": [{"role": "user", "content": 1}]}),
         json!({"messages": [{"role": "user", "content": "a\u{0}b"}]}),
         json!({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}),
+        said(json!({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}})),
+        said(json!({"type": "image_url", "image_url": "data:image/png;base64,?"})),
+        said(json!({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}})),
+        said(json!({"type": "file", "file": {"file_id": "f"}})),
+        json!({"messages": [{"role": "system", "content": [{"type": "image_url"}]}]}),
         json!({"messages": [{"role": "assistant", "tool_calls": [{}]}]}),
         json!({"messages": [{"role": "user", "content": "", "tool_calls": [
             {"type": "function", "function": {"name": "f", "arguments": "{}"}},
@@ -152,6 +158,11 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value [messages[0].content] `messages[0].content` is missing
     invalid_type [messages[0].content] `messages[0].content` cannot be read: invalid type: integer `1`, expected a string or a list of parts at line 1 column 55
     invalid_value [messages[0].content] `messages[0].content` must not contain a NUL character
+    invalid_value [messages[0].content[0].image_url] `messages[0].content[0].image_url` is missing
+    unsupported [messages[0].content[0].image_url] `messages[0].content[0].image_url` is not supported yet by this version as an address: this server fetches nothing, send the file as a `data:` URL
+    invalid_value [messages[0].content[0].image_url] `messages[0].content[0].image_url` must be a file in base64
+    invalid_value [messages[0].content[0].input_audio] `messages[0].content[0].input_audio` must be a file in base64
+    unsupported [messages[0].content[0]] `messages[0].content[0]` is not supported yet by this version: its type is `file`, and only `text`, `image_url` and `input_audio` are
     unsupported [messages[0].content[0]] `messages[0].content[0]` is not supported yet by this version: its type is `image_url`, and only `text` is
     invalid_value [messages[0].tool_calls[0].function.name] `messages[0].tool_calls[0].function.name` must be 1 to 128 of A-Z, a-z, 0-9 and _-.:/
     invalid_value [messages[0].tool_calls] `messages[0].tool_calls` is only for messages of the assistant

@@ -1,19 +1,20 @@
 //! From a body to what a server needs to answer it.
 
 use super::answer::ResponseAnswer;
-use super::decode::decode;
+use super::decode::decode_naming;
 use super::item::Status;
 use super::request::{FormatBody, ResponsesBody, TextConfig, WITHOUT_EFFECT};
 use super::response::Response;
 use crate::answer::{Asked, Heading};
 use crate::body;
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 use crate::said::WordOr;
 
 /// What the body of `POST /v1/responses` asks for.
 ///
 /// # Errors
-/// As [`body::read`] and [`decode`].
+/// As [`body::read`] and [`super::decode()`].
 pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ResponseAnswer>, Invalid> {
     let (body, mut ignored): (ResponsesBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     for (index, tool) in body.tools.iter().flatten().enumerate() {
@@ -23,10 +24,11 @@ pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ResponseAnswer>, Inva
     }
     let streamed = body.stream == Some(true);
     let response = begun(&body, heading);
-    let request = decode(body, heading.id)?;
+    let mut fields = FeatureFields::default();
+    let request = decode_naming(body, heading.id, &mut fields)?;
     let logprobs = request.top_logprobs.is_some();
     let writer = ResponseAnswer::new(heading.name.clone(), response, logprobs);
-    Ok(Asked { request, answers: 1, streamed, ignored, writer })
+    Ok(Asked { request, answers: 1, streamed, fields, ignored, writer })
 }
 
 /// The response to `body` as it begins.

@@ -8,13 +8,23 @@ use serde_json::Value;
 
 use super::request::{ChoiceBody, FormatBody, ItemBody, ResponsesBody, ToolBody};
 use crate::checks::{self, no_nul};
+use crate::features::FeatureFields;
 use crate::invalid::Invalid;
-use crate::openai::{Content, FUNCTION, content_result, content_text, of_function, word_of_choice};
+use crate::openai::{
+    Content, FUNCTION, Kinds, content_parts, content_result, content_text, of_function,
+    word_of_choice,
+};
 use crate::said::{Said, WordOr};
 use crate::tools;
 
 /// What `include` calls log-probabilities.
 pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
+
+/// Kinds of parts of a message.
+pub(super) const INPUT: Kinds =
+    Kinds { texts: &["input_text", "output_text", "text"], image: "input_image" };
+/// Kinds of parts of a tool's result.
+const OUTPUT: Kinds = Kinds { texts: &["input_text", "text"], image: "input_image" };
 
 /// The request that `body` asks for, under the name `id`. Whether the answer is streamed is not
 /// part of it.
@@ -23,6 +33,15 @@ pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 /// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
 /// cannot honour.
 pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
+    decode_naming(body, id, &mut FeatureFields::default())
+}
+
+/// The same, and the names of its fields put into `fields`.
+pub(super) fn decode_naming(
+    body: ResponsesBody,
+    id: RequestId,
+    fields: &mut FeatureFields,
+) -> Result<Request, Invalid> {
     for (param, value, detail) in [
         ("previous_response_id", &body.previous_response_id, ": send its items as `input`"),
         ("conversation", &body.conversation, ": send its items as `input`"),
@@ -43,6 +62,8 @@ pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
     request.sampling = sampling.decode("")?;
     request.max_tokens = checks::max_tokens("max_output_tokens", body.max_output_tokens)?;
     let included = body.include.iter().flatten().any(|wanted| wanted == LOGPROBS);
+    fields.logprobs = if body.top_logprobs.is_some() { "top_logprobs" } else { "include" };
+    fields.format = "text.format";
     let rivals = body.top_logprobs.or(included.then_some(0));
     request.top_logprobs = checks::rivals("top_logprobs", rivals)?;
     let effort = body.reasoning.and_then(|reasoning| reasoning.effort);
@@ -55,13 +76,15 @@ pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
     let tools = tools(body.tools)?;
     request.tool_choice = choice(body.tool_choice, &tools)?;
     request.parallel_tool_calls = body.parallel_tool_calls.unwrap_or(true);
-    request.prompt = Prompt::Chat { messages: messages(body.instructions, body.input)?, tools };
+    let messages = messages(body.instructions, body.input, fields)?;
+    request.prompt = Prompt::Chat { messages, tools };
     Ok(request)
 }
 
 fn messages(
     instructions: Option<String>,
     input: Option<Said<ItemBody>>,
+    fields: &mut FeatureFields,
 ) -> Result<Vec<Message>, Invalid> {
     let mut messages = Vec::new();
     if let Some(instructions) = instructions {
@@ -77,7 +100,8 @@ fn messages(
             let results = |item: &ItemBody| item.kind.as_deref() == Some("function_call_output");
             let last = items.iter().rposition(|item| !results(item)).unwrap_or(0);
             for (index, item) in items.into_iter().enumerate() {
-                self::item(&format!("input[{index}]"), item, index < last, &mut messages)?;
+                let path = format!("input[{index}]");
+                self::item(&path, item, index < last, &mut messages, fields)?;
             }
         }
         _ => return Err(Invalid::value("input", "must hold a text or at least one item")),
@@ -101,9 +125,10 @@ fn item(
     item: ItemBody,
     is_old: bool,
     messages: &mut Vec<Message>,
+    fields: &mut FeatureFields,
 ) -> Result<(), Invalid> {
     match item.kind.as_deref() {
-        None | Some("message") => message(path, item, messages),
+        None | Some("message") => message(path, item, messages, fields),
         Some("reasoning") => {
             let content = match (item.content, item.summary) {
                 (Some(content), _) => content,
@@ -133,9 +158,10 @@ fn item(
             no_nul(&format!("{path}.call_id"), &id)?;
             let output = field(path, "output", item.output)?;
             let path = format!("{path}.output");
-            let output = content_result(&path, output, &["input_text", "text"], is_old)?;
-            no_nul(&path, &output)?;
-            messages.push(Message { tool_call_id: Some(id), ..Message::new(Role::Tool, output) });
+            let output = content_result(&path, output, OUTPUT, is_old, fields)?;
+            let output = Message::of_parts(Role::Tool, output);
+            no_nul(&path, &output.text())?;
+            messages.push(Message { tool_call_id: Some(id), ..output });
             Ok(())
         }
         Some(other) => {
@@ -148,7 +174,12 @@ fn item(
     }
 }
 
-fn message(path: &str, item: ItemBody, messages: &mut Vec<Message>) -> Result<(), Invalid> {
+fn message(
+    path: &str,
+    item: ItemBody,
+    messages: &mut Vec<Message>,
+    fields: &mut FeatureFields,
+) -> Result<(), Invalid> {
     let role = match item.role.as_deref() {
         Some("system" | "developer") => Role::System,
         Some("user") => Role::User,
@@ -162,15 +193,22 @@ fn message(path: &str, item: ItemBody, messages: &mut Vec<Message>) -> Result<()
         }
     };
     let content = field(path, "content", item.content)?;
-    let kinds = ["input_text", "output_text", "text"];
-    let content = text(&format!("{path}.content"), content, &kinds)?;
+    let path = format!("{path}.content");
+    let said = match role {
+        Role::User => {
+            let said = Message::of_parts(role, content_parts(&path, content, INPUT, fields)?);
+            no_nul(&path, &said.text())?;
+            said
+        }
+        _ => Message::new(role, text(&path, content, INPUT.texts)?),
+    };
     // What was thought before it stands in an item of its own.
     let thought = |last: &&mut Message| {
         last.reasoning.is_some() && last.content.is_empty() && last.tool_calls.is_empty()
     };
     match messages.last_mut().filter(thought) {
-        Some(last) if role == Role::Assistant => last.content = content,
-        _ => messages.push(Message::new(role, content)),
+        Some(last) if role == Role::Assistant => last.content = said.content,
+        _ => messages.push(said),
     }
     Ok(())
 }

@@ -5,11 +5,11 @@
 
 use harmonic_types::{Effort, Format, Message, Prompt, Request, Role, Tool, ToolChoice};
 
-use super::decode::LOGPROBS;
+use super::decode::{INPUT, LOGPROBS};
 use super::request::{
     ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, TextConfig, ToolBody,
 };
-use crate::openai::{FUNCTION, Part};
+use crate::openai::{FUNCTION, Part, encode_content};
 use crate::said::{Said, WordOr};
 use crate::tools;
 
@@ -21,7 +21,7 @@ pub fn encode(request: &Request) -> ResponsesBody {
         Prompt::Text(_) => (&[][..], &[][..]),
     };
     let (instructions, rest) = match messages {
-        [first, rest @ ..] if first.role == Role::System => (Some(first.content.clone()), rest),
+        [first, rest @ ..] if first.role == Role::System => (Some(first.text().into_owned()), rest),
         all => (None, all),
     };
     ResponsesBody {
@@ -46,7 +46,7 @@ pub fn encode(request: &Request) -> ResponsesBody {
 }
 
 fn items(message: &Message) -> Vec<ItemBody> {
-    let content = Some(Said::Text(message.content.clone()));
+    let content = Some(encode_content(message, INPUT));
     let kind = |kind: &str| Some(kind.to_owned());
     match message.role {
         Role::Tool => vec![ItemBody {
@@ -68,6 +68,7 @@ fn items(message: &Message) -> Vec<ItemBody> {
                 content: Some(Said::Parts(vec![Part {
                     kind: "reasoning_text".to_owned(),
                     text: Some(reasoning.clone()),
+                    ..Part::default()
                 }])),
                 ..ItemBody::default()
             });

@@ -233,7 +233,7 @@ proptest! {
         let chat = chat([CHATML, IN_TURNS, FORGETS, USERS, SHOWS_ALL, SHOWS_FEW, SHOWS_LATE][which]);
         let bounds = chat.bounds(&agent());
         for prompt in [
-            Prompt::Text(messages.iter().map(|message| message.content.as_str()).collect()),
+            Prompt::Text(messages.iter().map(Message::text).collect()),
             Prompt::chat(messages.clone()),
             Prompt::Chat { messages, tools: tools(shown) },
         ] {

@@ -68,7 +68,7 @@ fn put_result(values: &mut Vec<Value>, result: Value, message: &Message, marks: 
     let Some(calls) = values.last_mut().filter(|last| last.get("tool_calls").is_some()) else {
         return values.push(result);
     };
-    let response = serde_json::from_str(&unmarked(&message.content));
+    let response = serde_json::from_str(&unmarked(&message.text()));
     let response = response.map_or_else(|_| result["content"].clone(), |value| marks.json(value));
     let name = result.get("name").or(result.get("tool_call_id")).cloned();
     let put = json!({"name": name.unwrap_or_default(), "response": response});
@@ -109,9 +109,12 @@ fn value(message: &Message, names: &HashMap<&str, &str>, wishes: Wishes, marks: 
     let id = |id: &str| if wishes.short_ids { short(id) } else { marks.text(id) };
     let mut value = Map::new();
     value.insert("role".to_owned(), message.role.as_str().into());
-    let content = message.content.as_str();
-    let content =
-        if wishes.parts { json!([{"type": "text", "text": content}]) } else { content.into() };
+    let content = message.text();
+    let content = if wishes.parts {
+        json!([{"type": "text", "text": content}])
+    } else {
+        content.into_owned().into()
+    };
     value.insert("content".to_owned(), content);
     if let Some(reasoning) = &message.reasoning {
         value.insert("reasoning_content".to_owned(), reasoning.as_str().into());

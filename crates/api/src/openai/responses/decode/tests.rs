@@ -116,7 +116,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value `input` must hold a text or at least one item
     invalid_value `input[0].role` is `tool`, but must be `system`, `developer`, `user` or `assistant`
     invalid_value `input[0].content` is missing
-    unsupported `input[0].content[0]` is not supported yet by this version: its type is `input_image`, and only `input_text` is
+    invalid_value `input[0].content[0].image_url` is missing
     unsupported `input[0]` is not supported yet by this version: its type is `item_reference`, and only `message`, `reasoning`, `function_call` and `function_call_output` are
     invalid_value `input[0].call_id` is missing
     invalid_value `input[0].output` is missing
@@ -153,8 +153,8 @@ fn what_a_response_was_made_of_is_one_message_again() {
     let [system, kind, user, assistant, tool] = request.prompt.messages() else {
         panic!("five messages, not {:?}", request.prompt);
     };
-    assert_eq!([&system.content, &kind.content, &user.content], ["be brief", "and kind", "hi"]);
-    assert_eq!((assistant.reasoning.as_deref(), assistant.content.as_str()), (Some("hm"), "wait"));
+    assert_eq!([system.text(), kind.text(), user.text()], ["be brief", "and kind", "hi"]);
+    assert_eq!((assistant.reasoning.as_deref(), assistant.text().as_ref()), (Some("hm"), "wait"));
     assert_eq!(assistant.tool_calls.len(), 1);
     assert_eq!((tool.role, tool.tool_call_id.as_deref()), (Role::Tool, Some("c1")));
 }

@@ -1,0 +1,123 @@
+//! Images and recordings in a body: from each dialect's form to a part of a message, and back.
+//!
+//! Invariants: a body holds a bounded number of them, each of them base64 that can be decoded;
+//! nothing is decoded here and nothing is fetched.
+//!
+//! Does not do: tell whether the model of an agent sees or hears (the server asks its engine).
+
+use harmonic_types::Media;
+
+use crate::invalid::Invalid;
+
+/// Most images and recordings in one body. The size of all is bounded by that of the body.
+pub(crate) const MOST: u32 = 64;
+/// Longest media type, in bytes: RFC 6838, §4.2 has 127 on either side of the slash.
+const LONGEST_TYPE: usize = 255;
+/// What a URL that holds a file begins with.
+const SCHEME: &str = "data:";
+/// What stands between the file's type and the file.
+const MARK: &str = ";base64,";
+/// Schemes of addresses that would have to be fetched.
+const REMOTE: [&str; 4] = ["http:", "https:", "gs:", "file:"];
+
+/// The file in a URL of the scheme `data` (RFC 2397), which stands at `path`.
+pub(crate) fn of_url(path: &str, mut url: String) -> Result<Media, Invalid> {
+    if REMOTE.iter().any(|scheme| url.starts_with(scheme)) {
+        let detail = " as an address: this server fetches nothing, send the file as a `data:` URL";
+        return Err(Invalid::unsupported(path, detail));
+    }
+    let head = url.find(MARK).map(|at| at + MARK.len());
+    let Some(head) = head.filter(|_| url.starts_with(SCHEME)) else {
+        return Err(Invalid::value(path, "must be a URL of the form `data:TYPE;base64,DATA`"));
+    };
+    let base64 = url.split_off(head);
+    let media_type = &url[SCHEME.len()..head - MARK.len()];
+    let media_type = (!media_type.is_empty()).then(|| media_type.to_owned());
+    of_base64(path, media_type, base64)
+}
+
+/// The URL that [`of_url`] reads as `media`.
+pub(crate) fn url(media: &Media) -> String {
+    let media_type = media.media_type.as_deref().unwrap_or_default();
+    [SCHEME, media_type, MARK, &media.base64].concat()
+}
+
+/// The file in base64 that stands at `path`.
+pub(crate) fn of_base64(
+    path: &str,
+    media_type: Option<String>,
+    base64: String,
+) -> Result<Media, Invalid> {
+    let of_type = |c: char| c.is_ascii_alphanumeric() || "!#$&-^_.+/;= ".contains(c);
+    let is_type = |stated: &String| stated.len() <= LONGEST_TYPE && stated.chars().all(of_type);
+    if !media_type.as_ref().is_none_or(is_type) {
+        return Err(Invalid::value(path, "has no valid media type, such as `image/png`"));
+    }
+    if !is_base64(&base64) {
+        return Err(Invalid::value(path, "must be a file in base64"));
+    }
+    Ok(Media { media_type, base64 })
+}
+
+/// Whether `text` is base64 of at least a byte; its padding may be left out.
+fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    let padding = text.len() - digits.len();
+    let of_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    let whole = match digits.len() % 4 {
+        0 => padding == 0,
+        1 => false,
+        last => padding == 0 || padding == 4 - last,
+    };
+    whole && !digits.is_empty() && digits.bytes().all(of_alphabet)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_data_url_is_a_file_of_a_type() {
+        for (sent, media_type, base64) in [
+            ("data:image/png;base64,iVBORw0KGgo=", Some("image/png"), "iVBORw0KGgo="),
+            ("data:audio/x;rate=8000;base64,AAAA", Some("audio/x;rate=8000"), "AAAA"),
+            ("data:;base64,AA", None, "AA"),
+        ] {
+            let media = of_url("p", sent.to_owned()).expect(sent);
+            assert_eq!((media.media_type.as_deref(), media.base64.as_str()), (media_type, base64));
+            assert_eq!(url(&media), sent);
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_by_its_place() {
+        for (url, words) in [
+            ("https://example.org/a.png", "fetches nothing"),
+            ("file:///etc/passwd", "fetches nothing"),
+            ("data:image/png,abc", "data:TYPE;base64,DATA"),
+            ("iVBORw0KGgo=", "data:TYPE;base64,DATA"),
+            ("", "data:TYPE;base64,DATA"),
+            ("data:image/png;base64,", "must be a file in base64"),
+            ("data:image/png;base64,A", "must be a file in base64"),
+            ("data:image/png;base64,AAA*", "must be a file in base64"),
+            ("data:image/png;base64,AAA==", "must be a file in base64"),
+            ("data:image/png;base64,AAAA=", "must be a file in base64"),
+            ("data:image/\r\n;base64,AAAA", "no valid media type"),
+        ] {
+            let error = of_url("m[0]", url.to_owned()).expect_err(url);
+            assert_eq!(error.param(), Some("m[0]"), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(url in ".{0,40}|data:[a-z/]{0,9};base64,[A-Za-z0-9+/=]{0,9}") {
+            if let Ok(media) = of_url("p", url.clone()) {
+                prop_assert_eq!(super::url(&media), url);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One engine of a plan: what every kind has, and what only its kind has.
+//!
+//! Invariant: `kind` decides which other fields there are; a plan with a kind that this build does
+//! not know cannot be read.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::KvType;
+use crate::stack::AgentName;
+use crate::units::Bytes;
+
+/// How sequences share the KV cache of one engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KvLayout {
+    /// Each sequence has cells of its own: costs max(context) × sequences.
+    Streams,
+    /// One pool, per-sequence limits enforced by the scheduler: costs Σ slots × context.
+    #[default]
+    Unified,
+}
+
+/// How an engine computes attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attention {
+    /// Fused: scores are never stored. What GPUs want, and what a quantised or unified cache needs.
+    #[default]
+    Flash,
+    /// Three products, each of them a matrix kernel. Stores the scores of a physical batch; on
+    /// processors it decodes up to 2.5 times as fast.
+    Plain,
+}
+
+/// Kind of an engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// llama.cpp in this process.
+    #[default]
+    Llama,
+    /// A simulated machine.
+    Sim,
+}
+
+impl EngineKind {
+    /// The value of `kind` in plans and in the status of engines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Llama => "llama",
+            Self::Sim => "sim",
+        }
+    }
+
+    /// Whether the files of the models must be here.
+    pub const fn needs_models(self) -> bool {
+        matches!(self, Self::Llama)
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One engine to launch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnginePlan {
+    /// Unique in the plan.
+    pub id: String,
+    /// The kind, and the fields that only engines of that kind have; in JSON beside the others.
+    #[serde(flatten)]
+    pub spec: EngineSpec,
+    /// Device it runs on ([`crate::Device::id`]).
+    pub device: String,
+    /// Base model name.
+    pub model: String,
+    /// sha256 of the weights' file.
+    pub digest: Option<String>,
+    /// Weight format.
+    pub format: String,
+    /// Agents it serves.
+    pub agents: Vec<AgentName>,
+    /// Σ guaranteed slots of its agents.
+    pub slots: u32,
+    /// Sequences that can be live at once (at most [`Self::MAX_SEQUENCES`]).
+    pub sequences: u32,
+    /// Weights.
+    pub weights_bytes: Bytes,
+    /// KV cache.
+    pub kv_bytes: Bytes,
+    /// States of recurrent layers.
+    pub state_bytes: Bytes,
+    /// Budget for prefix snapshots.
+    pub prefix_bytes: Bytes,
+    /// Budget for parked sequences.
+    pub park_bytes: Bytes,
+    /// Compute buffers.
+    pub compute_bytes: Bytes,
+    /// What else the engine holds.
+    pub overhead_bytes: Bytes,
+    /// Sum of the above.
+    pub total_bytes: Bytes,
+}
+
+impl EnginePlan {
+    /// Most sequences of one engine: `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
+    pub const MAX_SEQUENCES: u32 = 256;
+
+    /// What an engine of this process computes with.
+    pub fn local(&self) -> &LocalSpec {
+        match &self.spec {
+            EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => local,
+        }
+    }
+
+    /// How attention is computed, where the kind has a choice.
+    pub fn attention(&self) -> Option<Attention> {
+        match &self.spec {
+            EngineSpec::Llama(llama) => Some(llama.attention),
+            EngineSpec::Sim(_) => None,
+        }
+    }
+
+    /// The lines of its memory, in the order of the ledger.
+    pub fn memory(&self) -> [Bytes; 7] {
+        [
+            self.weights_bytes,
+            self.kv_bytes,
+            self.state_bytes,
+            self.prefix_bytes,
+            self.park_bytes,
+            self.compute_bytes,
+            self.overhead_bytes,
+        ]
+    }
+}
+
+/// What only engines of one kind have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum EngineSpec {
+    /// llama.cpp in this process.
+    Llama(LlamaSpec),
+    /// A simulated machine; the file only says what is simulated.
+    Sim(LocalSpec),
+}
+
+impl EngineSpec {
+    /// The kind.
+    pub const fn kind(&self) -> EngineKind {
+        match self {
+            Self::Llama(_) => EngineKind::Llama,
+            Self::Sim(_) => EngineKind::Sim,
+        }
+    }
+}
+
+/// llama.cpp in this process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LlamaSpec {
+    /// What it computes with.
+    #[serde(flatten)]
+    pub local: LocalSpec,
+    /// How attention is computed.
+    pub attention: Attention,
+}
+
+/// What an engine of this process computes with, and batches by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LocalSpec {
+    /// The GGUF file; `None` in a plan for a machine or model that is not here.
+    pub path: Option<PathBuf>,
+    /// Compute threads.
+    pub threads: u32,
+    /// Layout of the KV cache.
+    pub kv_layout: KvLayout,
+    /// Element type of the KV cache.
+    pub kv_type: KvType,
+    /// Cells of the KV cache in all.
+    pub kv_tokens: u64,
+}
