@@ -1,7 +1,7 @@
 //! Between a server and a dialect: what was asked, and how its answer is written.
 //!
 //! A server reads a body with one of the dialects' functions, which gives [`Asked`]; submits its
-//! requests; and hands what they yield to the [`AnswerWriter`], streamed or gathered. It knows
+//! requests; and hands what they yield to the [`ResponseEncoder`], streamed or gathered. It knows
 //! nothing else of the dialect.
 
 use bytes::BytesMut;
@@ -9,12 +9,12 @@ use harmonic_types::{Event, FinishReason, Request, RequestId, Usage};
 
 use crate::fault::Fault;
 use crate::features::FeatureFields;
-use crate::gathered::Gathered;
+use crate::gathered::CollectedAnswer;
 use crate::ignored::Ignored;
 
 /// What a server knows of an answer before it reads the question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heading {
+pub struct ResponseMeta {
     /// The request.
     pub id: RequestId,
     /// Unique across restarts; a dialect puts its own prefix before it.
@@ -101,7 +101,7 @@ impl Finish {
 /// Writes one response: either a stream, from [`open`](Self::open) over the events of each answer
 /// to [`close`](Self::close) or [`fail`](Self::fail); or a document, with [`whole`](Self::whole)
 /// alone. All append to `out`, and may append nothing.
-pub trait AnswerWriter: Send + Unpin + 'static {
+pub trait ResponseEncoder: Send + Unpin + 'static {
     /// Media type of the stream.
     const STREAM: &'static str;
 
@@ -124,7 +124,7 @@ pub trait AnswerWriter: Send + Unpin + 'static {
     fn ping(&mut self, out: &mut BytesMut);
 
     /// The answers as one JSON document.
-    fn whole(self, answers: Vec<Gathered>, usage: Usage, out: &mut BytesMut);
+    fn whole(self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut);
 }
 
 /// The counts of several answers to one prompt: it is counted once.

@@ -8,7 +8,7 @@ use crate::answer::Finish;
 
 /// An answer that is gathered before it is sent.
 #[derive(Clone, Debug)]
-pub struct Gathered {
+pub struct CollectedAnswer {
     /// What it says.
     pub text: String,
     /// What the model thought before; empty where it did not.
@@ -31,7 +31,7 @@ pub struct Gathered {
     pub ended: Instant,
 }
 
-impl Default for Gathered {
+impl Default for CollectedAnswer {
     fn default() -> Self {
         let began = Instant::now();
         Self {
@@ -49,7 +49,7 @@ impl Default for Gathered {
     }
 }
 
-impl Gathered {
+impl CollectedAnswer {
     /// Takes more of the answer; events that end it change nothing.
     pub fn push(&mut self, event: Event) {
         self.first.get_or_insert_with(Instant::now);

@@ -1,7 +1,7 @@
 //! The wire: how requests and answers look outside this process.
 //!
 //! Owns: the dialects, each in both directions, and the seam between them and a server
-//! ([`AnswerWriter`]); framing; the streaming client.
+//! ([`ResponseEncoder`]); framing; the streaming client.
 //!
 //! Invariants: decode∘encode is the identity on every request that a dialect can express; unknown
 //! fields are ignored, wrong types are refused, and what this version cannot honour is refused
@@ -36,7 +36,7 @@ pub mod sse;
 mod strategies;
 mod tools;
 
-pub use answer::{AnswerWriter, Asked, Finish, Heading, total};
+pub use answer::{Asked, Finish, ResponseEncoder, ResponseMeta, total};
 pub use body::{read, read_noting};
 pub use checks::agent;
 pub use client::{
@@ -47,7 +47,7 @@ pub use dialect::Dialect;
 pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};
 pub use fault::{Fault, FaultClass};
 pub use features::FeatureFields;
-pub use gathered::Gathered;
+pub use gathered::CollectedAnswer;
 pub use ignored::Ignored;
 pub use invalid::Invalid;
-pub use said::{Said, Strings, WordOr};
+pub use said::{Said, StringOrObject, Strings};

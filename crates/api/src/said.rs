@@ -69,7 +69,7 @@ impl<'de, P: Deserialize<'de>> Deserialize<'de> for Said<P> {
 /// One of some words, or an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum WordOr<T> {
+pub enum StringOrObject<T> {
     /// The word.
     Word(String),
     /// The object.
@@ -79,22 +79,22 @@ pub enum WordOr<T> {
 struct WordVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
-    type Value = WordOr<T>;
+    type Value = StringOrObject<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or an object")
     }
 
     fn visit_str<E>(self, word: &str) -> Result<Self::Value, E> {
-        Ok(WordOr::Word(word.to_owned()))
+        Ok(StringOrObject::Word(word.to_owned()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(WordOr::Object)
+        T::deserialize(MapAccessDeserializer::new(map)).map(StringOrObject::Object)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for WordOr<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for StringOrObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(WordVisitor(PhantomData))
     }

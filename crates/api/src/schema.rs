@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::said::{Said, Strings, WordOr};
+use crate::said::{Said, StringOrObject, Strings};
 
 /// A field that is refused unless it says nothing.
 pub(crate) fn nothing(_: &mut SchemaGenerator) -> Schema {
@@ -74,7 +74,7 @@ impl<P: JsonSchema> JsonSchema for Said<P> {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for WordOr<T> {
+impl<T: JsonSchema> JsonSchema for StringOrObject<T> {
     fn inline_schema() -> bool {
         true
     }

@@ -2,7 +2,7 @@
 //! it is refused by name, it is named as ignored, or no answer depends on it. No field that changes
 //! the answer is dropped without a word, and docs/api.md has them all.
 
-use harmonic_api::{Asked, Heading, Invalid, anthropic, ollama, openai};
+use harmonic_api::{Asked, Invalid, ResponseMeta, anthropic, ollama, openai};
 use harmonic_types::RequestId;
 use serde_json::{Value, json};
 
@@ -39,8 +39,8 @@ fn seen<W>(asked: Result<Asked<W>, Invalid>) -> Result<Seen, Invalid> {
     Ok(Seen { asked: format!("{:?}", (asked.request, asked.answers, asked.streamed)), ignored })
 }
 
-fn heading() -> Heading {
-    Heading { id: RequestId(1), name: "1".to_owned(), created: 0 }
+fn heading() -> ResponseMeta {
+    ResponseMeta { id: RequestId(1), name: "1".to_owned(), created: 0 }
 }
 
 /// Puts `value` at `place`, whose parts are keys and numbers.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use harmonic_engine::constraint::FormTrial;
 use harmonic_engine::sim::{self, PaperMachine};
 use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
-use harmonic_launcher::Starter;
+use harmonic_launcher::EngineFactory;
 use harmonic_llama::LlamaSetup;
 use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
 use harmonic_types::{Bytes, Divergence, EngineKind, EnginePlan, EngineSpec, ModelShape, Plan};
@@ -33,7 +33,7 @@ impl Engines {
     }
 }
 
-impl Starter for Engines {
+impl EngineFactory for Engines {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         config.queue_limit = self.queue_limit;

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use harmonic_gateway::{Config, GatewayError, Listener, Roster, RosterAgent};
-use harmonic_launcher::{Deployment, EngineDrained, ProcessMark, Run, RunAgent};
+use harmonic_gateway::{Config, GatewayError, Listener, ModelRegistry, RegisteredAgent};
+use harmonic_launcher::{Deployment, EngineDrained, ProcessId, Run, RunAgent};
 use harmonic_types::Plan;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -74,7 +74,7 @@ impl Serving {
         for finding in deployment.findings() {
             observer.event(Event::Warning(finding));
         }
-        let agents = deployment.agents().map(|agent| RosterAgent {
+        let agents = deployment.agents().map(|agent| RegisteredAgent {
             name: agent.plan.name.clone(),
             role: agent.plan.spec.role.clone(),
             model: agent.plan.model.clone(),
@@ -82,17 +82,17 @@ impl Serving {
             card: cards::card(agent.plan, agent.on),
             engine: agent.engine,
         });
-        let roster = Roster::new(agents.collect())?;
-        let roster = match listen.puller {
-            Some(puller) => roster.with_puller(Arc::new(puller)),
-            None => roster,
+        let models = ModelRegistry::new(agents.collect())?;
+        let models = match listen.puller {
+            Some(puller) => models.with_puller(Arc::new(puller)),
+            None => models,
         };
         let address = listener.address();
         let connections = connections(listen.connections, listen.connections_per_address);
         let close = CancellationToken::new();
         let queue_timeout = listen.queue_timeout;
         let config = Config { grace: LAST_BYTES, queue_timeout, ..connections };
-        let serve = harmonic_gateway::serve(listener, roster, listen.access, config, {
+        let serve = harmonic_gateway::serve(listener, models, listen.access, config, {
             let close = close.clone();
             async move { close.cancelled().await }
         });
@@ -121,7 +121,7 @@ impl Serving {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Run {
             schema: Run::SCHEMA.to_owned(),
-            process: ProcessMark::own(),
+            process: ProcessId::own(),
             stack: plan.stack.clone(),
             url: self.url(),
             port: self.address.port(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harmonic_api::Client;
-use harmonic_bench::{BenchConfig, HttpTarget, Instruments, Levels};
+use harmonic_bench::{BenchConfig, HttpTarget, Levels, Telemetry};
 use harmonic_tune::{ROUNDS, TrialError, Trials, TuneInputs};
 use harmonic_types::{
     AgentName, BenchRun, EngineKind, Hardware, Plan, StackSpec, TuneAxis, TunedConfig,
@@ -116,7 +116,7 @@ impl ServedTrials<'_> {
         let host = self.settings.host.clone();
         // A figure is the mean of two windows.
         let config = BenchConfig { host, trials: 2, most_trials: 2, seed, ..preset };
-        let none = Instruments::default();
+        let none = Telemetry::default();
         let silent = harmonic_bench::Silent;
         let run = harmonic_bench::run(&target, &config, &none, &silent, self.stop).await;
         serving.drain(Duration::ZERO).await?;

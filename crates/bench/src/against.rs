@@ -17,9 +17,9 @@ use crate::asks::Asks;
 use crate::closed_loop::Bench;
 use crate::config::{BenchConfig, Load};
 use crate::error::BenchError;
-use crate::instruments::Instruments;
+use crate::instruments::Telemetry;
 use crate::interval::interval;
-use crate::level::Ground;
+use crate::level::Environment;
 use crate::levels::Step;
 use crate::measured::{Ended, Outcome};
 use crate::observer::{Observer, Progress};
@@ -81,7 +81,7 @@ impl<'a, T: Target> Side<'a, T> {
     async fn measure(
         &mut self,
         parallel: u32,
-        instruments: &Instruments,
+        instruments: &Telemetry,
         observer: &dyn Observer,
         stop: &CancellationToken,
     ) -> (Option<f64>, bool) {
@@ -100,7 +100,7 @@ impl<'a, T: Target> Side<'a, T> {
         (rate.filter(|rate| *rate > 0.0), go_on)
     }
 
-    fn finish(mut self, ground: &Ground, order: Vec<u32>) -> BenchRun {
+    fn finish(mut self, ground: &Environment, order: Vec<u32>) -> BenchRun {
         self.record.open(self.load);
         for (step, outcome) in &self.outcomes {
             self.record.take(*step, self.whole.level_limit, outcome, &self.whole, ground);
@@ -117,7 +117,7 @@ impl<'a, T: Target> Side<'a, T> {
 pub async fn against<T: Target>(
     first: (&T, &BenchConfig),
     second: (&T, &BenchConfig),
-    instruments: &Instruments,
+    instruments: &Telemetry,
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<Against, BenchError> {
@@ -161,7 +161,7 @@ pub async fn against<T: Target>(
         return Err(BenchError::Stopped);
     }
     let scope = instruments.scope();
-    let ground = Ground { began, slo: first.1.slo, scope, idle: None };
+    let ground = Environment { began, slo: first.1.slo, scope, idle: None };
     let [first, second] = sides.map(|side| side.finish(&ground, order.clone()));
     pairs.sort_by_key(|(level, _)| *level);
     let ratios = pairs.into_iter().map(|(parallel, logs)| ratio(parallel, &logs)).collect();

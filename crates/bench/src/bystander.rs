@@ -10,21 +10,21 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::instruments::{Instruments, Sensed};
+use crate::instruments::{Sensed, Telemetry};
 
 /// Sensors are read at every so many ticks: some take a millisecond a core.
 const TICKS_PER_READING: u32 = 4;
 
 /// A clock beside the load.
 #[derive(Debug)]
-pub struct Bystander {
+pub struct EventLoopLag {
     ticks: Interval,
     struck: u32,
     lags: Vec<Duration>,
     sensed: Sensed,
 }
 
-impl Bystander {
+impl EventLoopLag {
     /// One that strikes every `period`.
     pub fn new(period: Duration) -> Self {
         let mut ticks = interval(period);
@@ -33,7 +33,7 @@ impl Bystander {
     }
 
     /// Waits for the next strike; `counts` if a window is open. Safe to cancel.
-    pub async fn tick(&mut self, instruments: &Instruments, counts: bool) {
+    pub async fn tick(&mut self, instruments: &Telemetry, counts: bool) {
         let due = self.ticks.tick().await;
         if !counts {
             return;

@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::asks::Asks;
-use crate::bystander::Bystander;
-use crate::instruments::Instruments;
+use crate::bystander::EventLoopLag;
+use crate::instruments::Telemetry;
 use crate::measured::{Ended, Measured, Outcome};
 use crate::meter::{Meter, Rules, State};
 use crate::observer::{Observer, Phase, Progress};
@@ -34,7 +34,7 @@ pub struct Bench<'a> {
     /// What to ask.
     pub asks: &'a Asks<'a>,
     /// What to read.
-    pub instruments: &'a Instruments,
+    pub instruments: &'a Telemetry,
     /// When to give up.
     pub stop: &'a CancellationToken,
 }
@@ -66,7 +66,7 @@ pub async fn measure<T: Target>(
     };
     let mut workers: FuturesUnordered<_> =
         (0..parallel).map(|worker| level.work(worker, parallel)).collect();
-    let mut bystander = Bystander::new(config.progress_every);
+    let mut bystander = EventLoopLag::new(config.progress_every);
     let end = sleep(limit);
     tokio::pin!(end);
     let ended = loop {
@@ -105,7 +105,7 @@ impl Journal {
         Self { meter, energy: Vec::new(), first_error: None }
     }
 
-    fn outcome(self, began: Instant, ended: Ended, bystander: &Bystander) -> Outcome {
+    fn outcome(self, began: Instant, ended: Ended, bystander: &EventLoopLag) -> Outcome {
         let mut measured = Measured::of(self.meter, &self.energy, began);
         (measured.sensed, measured.lag) = bystander.found();
         Outcome { measured, ended, first_error: self.first_error }

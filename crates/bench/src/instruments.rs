@@ -1,6 +1,6 @@
 //! What is read from the machine under load: energy, and its sensors.
 //!
-//! Owns: [`Instruments`], which the binary fills for a target on this host, and what is kept of
+//! Owns: [`Telemetry`], which the binary fills for a target on this host, and what is kept of
 //! their readings.
 //!
 //! Invariants: what cannot be read is absent; a reading that fails makes the window's energy absent,
@@ -14,23 +14,23 @@ use harmonic_types::{EnergyMeter, Joules, PowerScope, SensorFigures, SensorReadi
 
 /// The meters of the machine that the target runs on; none where it is elsewhere.
 #[derive(Clone, Default)]
-pub struct Instruments {
+pub struct Telemetry {
     /// Energy.
     pub meter: Option<Arc<dyn EnergyMeter>>,
     /// Clocks and temperature.
     pub sensors: Option<Arc<dyn Sensors>>,
 }
 
-impl std::fmt::Debug for Instruments {
+impl std::fmt::Debug for Telemetry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instruments")
+        f.debug_struct("Telemetry")
             .field("meter", &self.scope())
             .field("sensors", &self.sensors.is_some())
             .finish()
     }
 }
 
-impl Instruments {
+impl Telemetry {
     /// What the meter covers.
     pub fn scope(&self) -> Option<PowerScope> {
         self.meter.as_ref().map(|meter| meter.scope())

@@ -10,7 +10,8 @@
 use std::time::Duration;
 
 use harmonic_types::{
-    LevelResult, PowerFigures, PowerScope, Slo, TokensPerSecond, TokensPerWatt, Watts, WindowResult,
+    LevelResult, PowerFigures, PowerScope, Slo, TokensPerJoule, TokensPerSecond, Watts,
+    WindowResult,
 };
 use tokio::time::Instant;
 
@@ -21,7 +22,7 @@ use crate::meter::Done;
 
 /// What a level is measured against.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground {
+pub struct Environment {
     /// When the run began: windows are told from there.
     pub began: Instant,
     /// What a good answer is.
@@ -33,7 +34,7 @@ pub struct Ground {
 }
 
 /// The figures of a load of `parallel` streams.
-pub fn result(parallel: u32, measured: &Measured, ground: &Ground) -> LevelResult {
+pub fn result(parallel: u32, measured: &Measured, ground: &Environment) -> LevelResult {
     let trials = &measured.trials;
     let rates: Vec<f64> = trials.iter().map(|trial| trial.tok_s).collect();
     let tok_s = interval(&rates);
@@ -89,13 +90,13 @@ fn watts(trials: &[Trial]) -> Option<Watts> {
 const ABOVE_IDLE: f64 = 0.05;
 
 /// Tokens per joule, over all power and over that above idle.
-fn efficiency(tok_s: f64, power: PowerFigures) -> Option<TokensPerWatt> {
+fn efficiency(tok_s: f64, power: PowerFigures) -> Option<TokensPerJoule> {
     let per = |watts: f64| (watts > 0.0).then(|| tok_s / watts);
     let above_idle = |idle: Watts| {
         let above = power.watts.0 - idle.0;
         (above > idle.0 * ABOVE_IDLE).then(|| per(above)).flatten()
     };
-    Some(TokensPerWatt { gross: per(power.watts.0)?, net: power.idle_watts.and_then(above_idle) })
+    Some(TokensPerJoule { gross: per(power.watts.0)?, net: power.idle_watts.and_then(above_idle) })
 }
 
 /// Answers per second that kept within the SLO, over the trials.

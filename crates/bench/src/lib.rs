@@ -42,7 +42,7 @@ mod window;
 pub use against::{Against, LevelRatio, against};
 pub use config::{BenchConfig, Load};
 pub use error::{BenchError, LevelsError};
-pub use instruments::Instruments;
+pub use instruments::Telemetry;
 pub use interval::interval;
 pub use levels::{Levels, Step};
 pub use observer::{Observer, Phase, Progress, Silent};

@@ -30,7 +30,7 @@ mod streak;
 
 use std::time::Duration;
 
-use self::streak::Streak;
+use self::streak::ConsecutiveFailures;
 use crate::interval::{interval, relative_half_width};
 use crate::target::Counted;
 use crate::window::Window;
@@ -130,7 +130,7 @@ pub struct Meter {
     outstanding: u32,
     counted_to: Duration,
     failures: u64,
-    streak: Option<Streak>,
+    streak: Option<ConsecutiveFailures>,
     dead: bool,
     complete: bool,
 }
@@ -196,7 +196,7 @@ impl Meter {
         }
         self.workers[worker].outputs.clear();
         self.failures += 1;
-        let streak = self.streak.get_or_insert(Streak::starting(now));
+        let streak = self.streak.get_or_insert(ConsecutiveFailures::starting(now));
         streak.add(gone);
         self.dead |= streak.is_deadly(now, self.rules.patience);
     }

@@ -17,7 +17,7 @@ use futures::stream::FuturesUnordered;
 use harmonic_types::Joules;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::bystander::Bystander;
+use crate::bystander::EventLoopLag;
 use crate::closed_loop::Bench;
 use crate::levels::Levels;
 use crate::measured::{Ended, Measured, Outcome, Trial};
@@ -39,7 +39,7 @@ pub async fn measure<T: Target>(
     let mut arrivals = Arrivals::new(config.seed, rate);
     let mut journal = Journal::new(began, config.window, config.trials);
     let mut in_flight = FuturesUnordered::new();
-    let mut bystander = Bystander::new(config.progress_every);
+    let mut bystander = EventLoopLag::new(config.progress_every);
     let end = sleep(limit);
     tokio::pin!(end);
     let arrival = sleep_until(began + arrivals.next());
@@ -200,7 +200,7 @@ impl Journal {
         }
     }
 
-    fn outcome(mut self, ended: Ended, bystander: &Bystander) -> Outcome {
+    fn outcome(mut self, ended: Ended, bystander: &EventLoopLag) -> Outcome {
         let complete = self.energy.len().saturating_sub(1);
         self.measured.trials = (0..complete).map(|index| self.trial(index)).collect();
         self.measured.failures += self.awaited;

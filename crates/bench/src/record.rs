@@ -17,7 +17,7 @@ use harmonic_types::{
 use crate::config::{BenchConfig, Load};
 use crate::diagnosis::diagnose;
 use crate::interval::relative_half_width;
-use crate::level::{self, Ground};
+use crate::level::{self, Environment};
 use crate::levels::Step;
 use crate::measured::{Ended, Outcome};
 use crate::tally::Tally;
@@ -60,7 +60,7 @@ impl Record {
         limit: Duration,
         outcome: &Outcome,
         config: &BenchConfig,
-        ground: &Ground,
+        ground: &Environment,
     ) -> Option<&LevelResult> {
         let Outcome { measured, ended, first_error } = outcome;
         self.tally.add(measured);

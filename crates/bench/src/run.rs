@@ -18,8 +18,8 @@ use crate::calibration;
 use crate::closed_loop::{self, Bench};
 use crate::config::{BenchConfig, Load};
 use crate::error::BenchError;
-use crate::instruments::Instruments;
-use crate::level::Ground;
+use crate::instruments::Telemetry;
+use crate::level::Environment;
 use crate::levels::Step;
 use crate::measured::{Ended, Outcome};
 use crate::observer::{Observer, Progress};
@@ -40,7 +40,7 @@ use crate::{open_loop, waves};
 pub async fn run<T: Target>(
     target: &T,
     config: &BenchConfig,
-    instruments: &Instruments,
+    instruments: &Telemetry,
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<BenchRun, BenchError> {
@@ -57,7 +57,7 @@ pub async fn run<T: Target>(
         () = stop.cancelled() => return Err(BenchError::Stopped),
         ready = ready => ready?,
     };
-    let ground = Ground { began, slo: config.slo, scope: instruments.scope(), idle };
+    let ground = Environment { began, slo: config.slo, scope: instruments.scope(), idle };
     let steps = steps(config);
     let share = Share::new(config);
     let mut rest = config.loads.len() * steps.len();
@@ -179,7 +179,7 @@ fn distinct(load: &Load) -> usize {
 /// Power of the machine with the target loaded and idle; `None` without a meter.
 async fn idle_power(
     config: &BenchConfig,
-    instruments: &Instruments,
+    instruments: &Telemetry,
     observer: &dyn Observer,
 ) -> Option<Watts> {
     let before = instruments.energy()?;

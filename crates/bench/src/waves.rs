@@ -15,7 +15,7 @@ use harmonic_types::Joules;
 use tokio::time::{Instant, sleep};
 
 use crate::asks::Asks;
-use crate::bystander::Bystander;
+use crate::bystander::EventLoopLag;
 use crate::closed_loop::Bench;
 use crate::measured::{Ended, Measured, Outcome, Trial};
 use crate::meter::Done;
@@ -35,7 +35,7 @@ pub async fn measure<T: Target>(
     let began = Instant::now();
     let mut measured = Measured::since(began);
     let mut first_error = None;
-    let mut bystander = Bystander::new(config.progress_every);
+    let mut bystander = EventLoopLag::new(config.progress_every);
     let end = sleep(limit);
     tokio::pin!(end);
     let ended = 'waves: loop {

@@ -17,7 +17,7 @@ use axum::{Router, http::StatusCode};
 use futures::{StreamExt, stream};
 use harmonic_api::Client;
 use harmonic_bench::{
-    BenchConfig, BenchError, HttpTarget, Instruments, Levels, Load, Silent, TargetError, Wire,
+    BenchConfig, BenchError, HttpTarget, Levels, Load, Silent, TargetError, Telemetry, Wire,
     prefill, run,
 };
 use harmonic_types::BenchRun;
@@ -124,7 +124,7 @@ async fn bench_of(manner: Manner, models: &[&str]) -> (Result<BenchRun, BenchErr
         ..BenchConfig::steady(loads, Levels::new([1, 4]).unwrap())
     };
     let stop = CancellationToken::new();
-    let none = Instruments::default();
+    let none = Telemetry::default();
     let found = tokio::select! {
         ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
         found = run(&target, &config, &none, &Silent, &stop) => found,
@@ -226,7 +226,7 @@ async fn nobody_at_the_address_is_an_error_that_says_so() {
     let load = Load { agents: vec!["coder".into()], model: "m".into(), ..Load::default() };
     let loads = vec![load];
     let config = BenchConfig::steady(loads, Levels::new([1]).unwrap());
-    let (none, stop) = (Instruments::default(), CancellationToken::new());
+    let (none, stop) = (Telemetry::default(), CancellationToken::new());
     let error = run(&target, &config, &none, &Silent, &stop).await.unwrap_err();
     assert!(
         matches!(error, BenchError::Preflight { source: TargetError::Unreachable { .. }, .. }),
@@ -265,7 +265,7 @@ async fn a_server_of_ollamas_dialect_is_measured_too() {
         output_tokens: 30,
         ..BenchConfig::steady(vec![load], Levels::new([2]).unwrap())
     };
-    let (none, stop) = (Instruments::default(), CancellationToken::new());
+    let (none, stop) = (Telemetry::default(), CancellationToken::new());
     let run = tokio::select! {
         ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
         found = run(&target, &config, &none, &Silent, &stop) => found.unwrap(),

@@ -59,23 +59,23 @@ pub(super) fn examine(root: &Sysroot, hardware: &Hardware) -> Examined {
 }
 
 /// A program that holds memory.
-struct Holder {
+struct PortOwner {
     id: u32,
     name: String,
     resident: Bytes,
 }
 
 /// The largest programs by resident memory. Pages that several programs share count for each.
-fn holders(root: &Sysroot) -> Result<Vec<Holder>, HardwareError> {
+fn holders(root: &Sysroot) -> Result<Vec<PortOwner>, HardwareError> {
     let ids = root.list("/proc")?.into_iter().filter_map(|name| name.parse::<u32>().ok());
     // A program that ends meanwhile has no file any more and holds nothing.
-    let mut holders: Vec<Holder> = ids
+    let mut holders: Vec<PortOwner> = ids
         .filter_map(|id| {
             let status = root.read(&format!("/proc/{id}/status")).ok()??;
             let name = field(&status, "Name")?.to_owned();
             let kilobytes = field(&status, "VmRSS")?.strip_suffix("kB")?.trim();
             let resident = Bytes(kilobytes.parse::<u64>().ok()?.checked_mul(1024)?);
-            (resident >= WORTH_NAMING).then_some(Holder { id, name, resident })
+            (resident >= WORTH_NAMING).then_some(PortOwner { id, name, resident })
         })
         .collect();
     holders.sort_by_key(|holder| (Reverse(holder.resident), holder.id));

@@ -38,7 +38,7 @@ use calls::Calls;
 pub use calls::Piece;
 pub use decoder::{Decoded, Decoder};
 pub use ink::Ink;
-pub use markers::Glue;
+pub use markers::GrammarFragment;
 use markers::Markers;
 use marks::Marks;
 pub use opening::CallTracker;
@@ -46,7 +46,7 @@ pub(crate) use opening::Opening;
 use reasoning::{Splitter, Style};
 use serde::de::IgnoredAny;
 pub use template::TemplateError;
-use template::{Scene, Template};
+use template::{Template, TemplateContext};
 pub use thinks::Thinks;
 use tokenizer::Tokenizer;
 pub(crate) use tracker::Reasoned;
@@ -153,7 +153,13 @@ impl Chat {
         };
         let text = self
             .template
-            .render(Scene { messages: &messages, tools, thinking, cancelled, marks: &self.marks })
+            .render(TemplateContext {
+                messages: &messages,
+                tools,
+                thinking,
+                cancelled,
+                marks: &self.marks,
+            })
             .map_err(|error| Refused::Invalid { message: error.to_string() })?;
         // Marks are no part of the prompt.
         budget.go_on(&agent.name, self.bounds.of_text(&marks::unmarked(&text)))?;
@@ -222,20 +228,20 @@ impl Chat {
     }
 
     /// What stands before the first call that the model has opened, between two, and after the last.
-    pub fn around_calls(&self) -> [Vec<Glue>; 3] {
-        self.template.syntax().around().map(|text| self.calls.glue(text))
+    pub fn around_calls(&self) -> [Vec<GrammarFragment>; 3] {
+        self.template.syntax().around().map(|text| self.calls.fragments(text))
     }
 
     /// What stands before and after the arguments of one of those.
-    pub fn one_call(&self, name: &str) -> (Vec<Glue>, Vec<Glue>) {
+    pub fn one_call(&self, name: &str) -> (Vec<GrammarFragment>, Vec<GrammarFragment>) {
         let (before, after) = self.template.syntax().one(name);
-        (self.calls.glue(&before), self.calls.glue(&after))
+        (self.calls.fragments(&before), self.calls.fragments(&after))
     }
 
     /// What stands before and after the arguments when the model calls `name`.
-    pub fn call_frame(&self, name: &str) -> (Vec<Glue>, Vec<Glue>) {
+    pub fn call_frame(&self, name: &str) -> (Vec<GrammarFragment>, Vec<GrammarFragment>) {
         let (before, after) = self.template.syntax().frame(name);
-        (self.calls.glue(&before), self.calls.glue(&after))
+        (self.calls.fragments(&before), self.calls.fragments(&after))
     }
 }
 

@@ -9,10 +9,10 @@ use harmonic_admission::{Allowance, Demand, DeviceArbiter};
 
 /// A device with the engines of one deployment.
 #[derive(Clone, Debug)]
-pub struct SharedDevice(Arc<Meeting>);
+pub struct SharedDevice(Arc<DeviceCoordinator>);
 
 #[derive(Debug)]
-struct Meeting {
+struct DeviceCoordinator {
     reports: Mutex<Reports>,
     changed: Condvar,
 }
@@ -26,14 +26,14 @@ struct Reports {
 
 /// The place of one engine on a device.
 #[derive(Clone, Debug)]
-pub struct DevicePlace {
+pub struct DeviceHandle {
     device: SharedDevice,
     index: usize,
 }
 
 /// What an engine was told, and when.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Turn {
+pub(crate) struct StepPermit {
     pub(crate) allowance: Allowance,
     report: u64,
 }
@@ -43,31 +43,31 @@ impl SharedDevice {
     pub fn new(max_in_flight: u32, guaranteed: impl IntoIterator<Item = u32>) -> Self {
         let device = DeviceArbiter::new(max_in_flight, guaranteed);
         let reports = Mutex::new(Reports { device, count: 0 });
-        Self(Arc::new(Meeting { reports, changed: Condvar::new() }))
+        Self(Arc::new(DeviceCoordinator { reports, changed: Condvar::new() }))
     }
 
     /// The place of engine `index`, in the order of the guarantees.
-    pub fn place(&self, index: usize) -> DevicePlace {
-        DevicePlace { device: self.clone(), index }
+    pub fn place(&self, index: usize) -> DeviceHandle {
+        DeviceHandle { device: self.clone(), index }
     }
 }
 
-impl DevicePlace {
+impl DeviceHandle {
     /// Reports what the engine runs and wants; the others learn of it.
-    pub(crate) fn report(&self, demand: Demand) -> Turn {
-        let Meeting { reports, changed } = &*self.device.0;
+    pub(crate) fn report(&self, demand: Demand) -> StepPermit {
+        let DeviceCoordinator { reports, changed } = &*self.device.0;
         let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
         let allowance = reports.device.report(self.index, demand);
         reports.count += 1;
         changed.notify_all();
-        Turn { allowance, report: reports.count }
+        StepPermit { allowance, report: reports.count }
     }
 
-    /// Waits until another engine has reported after `turn`, at most for `time`.
-    pub(crate) fn wait(&self, turn: Turn, time: Duration) {
-        let Meeting { reports, changed } = &*self.device.0;
+    /// Waits until another engine has reported after `permit`, at most for `time`.
+    pub(crate) fn wait(&self, permit: StepPermit, time: Duration) {
+        let DeviceCoordinator { reports, changed } = &*self.device.0;
         let reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
         // Whether somebody reported or the time is up makes no difference: the caller asks again.
-        let _woken = changed.wait_timeout_while(reports, time, |now| now.count == turn.report);
+        let _woken = changed.wait_timeout_while(reports, time, |now| now.count == permit.report);
     }
 }

@@ -8,17 +8,17 @@ use harmonic_batching::{CacheOp, Committed, Sampled, SnapshotId};
 use harmonic_types::{Bytes, FinishReason, Refused, RequestId};
 
 use crate::clock::Clock;
-use crate::desk::{Desk, Submission};
-use crate::device::{DevicePlace, Turn};
+use crate::device::{DeviceHandle, StepPermit};
 use crate::engine::{Drained, ReslotError};
 use crate::machine::{Machine, MachineError, Outcome};
-use crate::sampling::{Choice, Drawn, Samplers};
+use crate::request_registry::{RequestRegistry, Submission};
+use crate::sampling::{Drawn, SampledToken, Samplers};
 use crate::scheduler::{Job, Scheduler, Step};
 
 /// How long an idle engine that gets mail waits for more at most, and how long the mailbox has to be
 /// quiet for it to start at once. Both are little beside a prompt's tens of milliseconds.
-const GATHER: Duration = Duration::from_millis(5);
-const QUIET: Duration = Duration::from_millis(1);
+const BATCH_WINDOW: Duration = Duration::from_millis(5);
+const IDLE_WAIT: Duration = Duration::from_millis(1);
 
 /// How long an engine that may not run anything waits before it looks for mail again.
 const BLOCKED: Duration = Duration::from_millis(5);
@@ -44,51 +44,53 @@ pub enum Command {
 /// that are still pending then are cancelled.
 ///
 /// # Errors
-/// When the machine fails; the requests of `desk` are then still open.
+/// When the machine fails; the requests of `registry` are then still open.
 pub fn drive<M: Machine>(
     mut machine: M,
     mut scheduler: Scheduler,
     mail: &Receiver<Command>,
-    desk: &mut Desk,
-    device: Option<&DevicePlace>,
+    registry: &mut RequestRegistry,
+    device: Option<&DeviceHandle>,
     clock: &mut impl Clock,
     mut samplers: Samplers,
 ) -> Result<Drained, MachineError> {
-    let mut ending: Option<Ending> = None;
+    let mut draining: Option<Draining> = None;
     loop {
         if scheduler.is_idle() {
             // The others need not wait for a report until there is mail again.
             report(&mut scheduler, device);
         }
-        if !take_mail(&mut scheduler, mail, desk, clock, &mut ending) {
-            return Ok(ending.map_or(Drained::default(), |ending| ending.drained));
+        if !take_commands(&mut scheduler, mail, registry, clock, &mut draining) {
+            return Ok(draining.map_or(Drained::default(), |draining| draining.drained));
         }
-        if ending.as_ref().is_some_and(|ending| clock.now() >= ending.deadline) {
+        if draining.as_ref().is_some_and(|draining| clock.now() >= draining.deadline) {
             for id in scheduler.pending() {
                 scheduler.cancel(id);
             }
         }
-        let turn = report(&mut scheduler, device);
-        if let Some((device, turn)) = turn.filter(|(_, turn)| turn.allowance.yields) {
-            device.wait(turn, scheduler.config().step_time);
+        let permit = report(&mut scheduler, device);
+        if let Some((device, permit)) = permit.filter(|(_, permit)| permit.allowance.yields) {
+            device.wait(permit, scheduler.config().step_time);
         }
-        let waits = !give_late(&mut scheduler, desk, &mut samplers);
+        let waits = !take_late(&mut scheduler, registry, &mut samplers);
         let step = scheduler.step(clock.now());
         for finished in &step.finished {
             samplers.remove(finished.id);
-            let told = desk.finish(finished);
-            match (&mut ending, finished.reason) {
-                (Some(ending), FinishReason::Cancelled) if told => ending.drained.cancelled += 1,
-                (Some(ending), _) if told => ending.drained.finished += 1,
+            let told = registry.finish(finished);
+            match (&mut draining, finished.reason) {
+                (Some(draining), FinishReason::Cancelled) if told => {
+                    draining.drained.cancelled += 1
+                }
+                (Some(draining), _) if told => draining.drained.finished += 1,
                 _ => {}
             }
         }
         for grant in &step.granted {
-            if let Some(sampler) = desk.grant(grant) {
+            if let Some(sampler) = registry.grant(grant) {
                 samplers.insert(grant.id, sampler);
             }
         }
-        desk.publish(scheduler.load());
+        registry.publish(scheduler.load());
         let copying = clock.now();
         let saved = apply(&mut machine, &step.cache)?;
         scheduler.cache_took(clock.now().since(copying));
@@ -96,14 +98,14 @@ pub fn drive<M: Machine>(
         if !step.batch.is_empty() {
             let outcome = machine.run(&step.batch, &mut samplers)?;
             clock.elapse(outcome.pretended);
-            done.sampled = answer(desk, &step, outcome);
+            done.sampled = answer(registry, &step, outcome);
         } else if waits && !scheduler.is_idle() {
             // Nothing to compute until a mask is there, which is said by mail, or something else is.
             if let Ok(command) = mail.recv_timeout(BLOCKED) {
-                obey(command, &mut scheduler, desk, clock, &mut ending);
+                handle(command, &mut scheduler, registry, clock, &mut draining);
             }
-        } else if let (false, Some((device, turn))) = (scheduler.is_idle(), turn) {
-            device.wait(turn, BLOCKED);
+        } else if let (false, Some((device, permit))) = (scheduler.is_idle(), permit) {
+            device.wait(permit, BLOCKED);
         }
         let now = clock.now();
         tracing::trace!(
@@ -121,84 +123,84 @@ pub fn drive<M: Machine>(
 /// Tells the device what the engine runs and wants, and the scheduler what it may.
 fn report<'d>(
     scheduler: &mut Scheduler,
-    device: Option<&'d DevicePlace>,
-) -> Option<(&'d DevicePlace, Turn)> {
+    device: Option<&'d DeviceHandle>,
+) -> Option<(&'d DeviceHandle, StepPermit)> {
     let device = device?;
-    let turn = device.report(scheduler.demand());
-    scheduler.set_limit(turn.allowance.in_flight);
-    Some((device, turn))
+    let permit = device.report(scheduler.demand());
+    scheduler.set_limit(permit.allowance.in_flight);
+    Some((device, permit))
 }
 
 /// A drain under way.
 #[derive(Debug)]
-struct Ending {
+struct Draining {
     deadline: Tick,
     drained: Drained,
 }
 
-impl Ending {
+impl Draining {
     fn by(deadline: Tick) -> Self {
         Self { deadline, drained: Drained::default() }
     }
 }
 
 /// Takes what has arrived; waits when there is nothing else to do. False when it is time to end.
-fn take_mail(
+fn take_commands(
     scheduler: &mut Scheduler,
     mail: &Receiver<Command>,
-    desk: &mut Desk,
+    registry: &mut RequestRegistry,
     clock: &impl Clock,
-    ending: &mut Option<Ending>,
+    draining: &mut Option<Draining>,
 ) -> bool {
     loop {
         if scheduler.is_idle() {
-            if ending.is_some() {
+            if draining.is_some() {
                 return false;
             }
             let Ok(first) = mail.recv() else { return false };
-            obey(first, scheduler, desk, clock, ending);
+            handle(first, scheduler, registry, clock, draining);
             // A team asks all at once: what comes together is computed together.
             let since = Instant::now();
-            while since.elapsed() < GATHER
-                && let Ok(next) = mail.recv_timeout(QUIET)
+            while since.elapsed() < BATCH_WINDOW
+                && let Ok(next) = mail.recv_timeout(IDLE_WAIT)
             {
-                obey(next, scheduler, desk, clock, ending);
+                handle(next, scheduler, registry, clock, draining);
             }
             continue;
         }
         match mail.try_recv() {
-            Ok(command) => obey(command, scheduler, desk, clock, ending),
+            Ok(command) => handle(command, scheduler, registry, clock, draining),
             Err(TryRecvError::Empty) => return true,
             Err(TryRecvError::Disconnected) => {
-                ending.get_or_insert(Ending::by(clock.now()));
+                draining.get_or_insert(Draining::by(clock.now()));
                 return true;
             }
         }
     }
 }
 
-fn obey(
+fn handle(
     command: Command,
     scheduler: &mut Scheduler,
-    desk: &mut Desk,
+    registry: &mut RequestRegistry,
     clock: &impl Clock,
-    ending: &mut Option<Ending>,
+    draining: &mut Option<Draining>,
 ) {
     match command {
         Command::Submit(submission) => {
             let Submission { job, open } = *submission;
             let id = job.id;
-            let offered = match ending {
+            let offered = match draining {
                 Some(_) => Err(Refused::Draining),
                 None => scheduler.offer(clock.now(), job),
             };
             match offered {
-                Ok(()) => desk.open(id, open),
+                Ok(()) => registry.open(id, open),
                 Err(refused) => open.refuse(refused),
             }
         }
         Command::Warm(jobs) => {
-            for job in jobs.into_iter().filter(|_| ending.is_none()) {
+            for job in jobs.into_iter().filter(|_| draining.is_none()) {
                 // One that cannot run is refused again when somebody asks, and told why.
                 let _refused = scheduler.offer(clock.now(), job);
             }
@@ -208,17 +210,17 @@ fn obey(
         Command::Wake => {}
         Command::Reslot(slots, reply) => {
             let verdict = reslot(scheduler, slots);
-            desk.publish(scheduler.load());
+            registry.publish(scheduler.load());
             // The asker may have gone away; the slots are set all the same.
             let _gone = reply.send(verdict);
         }
         Command::Drain(grace) => {
-            desk.draining();
+            registry.draining();
             let deadline = clock.now() + grace;
-            match ending {
+            match draining {
                 // A second drain may only hurry the first.
-                Some(ending) => ending.deadline = ending.deadline.min(deadline),
-                None => *ending = Some(Ending::by(deadline)),
+                Some(draining) => draining.deadline = draining.deadline.min(deadline),
+                None => *draining = Some(Draining::by(deadline)),
             }
         }
     }
@@ -255,29 +257,33 @@ pub(crate) fn apply<M: Machine>(
 }
 
 /// Sends each sampled token's text on its way, and says which answers end with it.
-fn answer(desk: &mut Desk, step: &Step, outcome: Outcome) -> Vec<Sampled> {
+fn answer(registry: &mut RequestRegistry, step: &Step, outcome: Outcome) -> Vec<Sampled> {
     step.batch
         .sampling_rows()
         .zip(outcome.choices)
         .filter_map(|(row, drawn)| match drawn {
-            Drawn::Token(choice) => Some(tell(desk, row.request, choice)),
+            Drawn::Token(choice) => Some(emit(registry, row.request, choice)),
             Drawn::Late => None,
         })
         .collect()
 }
 
 /// Chooses the tokens that were late, as far as that can be done by now; false if one still is.
-fn give_late(scheduler: &mut Scheduler, desk: &mut Desk, samplers: &mut Samplers) -> bool {
+fn take_late(
+    scheduler: &mut Scheduler,
+    registry: &mut RequestRegistry,
+    samplers: &mut Samplers,
+) -> bool {
     let mut all = true;
     for id in scheduler.owing() {
         match samplers.choose_late(id) {
-            Some(choice) => scheduler.sampled_late(tell(desk, id, choice)),
+            Some(choice) => scheduler.sampled_late(emit(registry, id, choice)),
             None => all = false,
         }
     }
     all
 }
 
-fn tell(desk: &mut Desk, id: RequestId, choice: Choice) -> Sampled {
-    Sampled { id, token: choice.token, stop: desk.tell(id, choice) }
+fn emit(registry: &mut RequestRegistry, id: RequestId, choice: SampledToken) -> Sampled {
+    Sampled { id, token: choice.token, stop: registry.emit(id, choice) }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 /// Facts known when a slot is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Granted {
+pub struct Admitted {
     /// The request.
     pub request: RequestId,
     /// Sequence id that it runs in.
@@ -49,7 +49,7 @@ impl Drop for Cancel {
 /// [`Event::FormBroken`] or [`Event::Failed`]; dropping it earlier cancels the request.
 #[derive(Debug)]
 pub struct Generation {
-    granted: Granted,
+    granted: Admitted,
     events: mpsc::UnboundedReceiver<Event>,
     _cancel: Cancel,
 }
@@ -57,12 +57,12 @@ pub struct Generation {
 impl Generation {
     /// A generation that yields what `events` receives. The channel is unbounded because an answer
     /// is: by its `max_tokens`.
-    pub fn new(granted: Granted, events: mpsc::UnboundedReceiver<Event>, cancel: Cancel) -> Self {
+    pub fn new(granted: Admitted, events: mpsc::UnboundedReceiver<Event>, cancel: Cancel) -> Self {
         Self { granted, events, _cancel: cancel }
     }
 
     /// What was known when the slot was granted.
-    pub fn granted(&self) -> Granted {
+    pub fn granted(&self) -> Admitted {
         self.granted
     }
 

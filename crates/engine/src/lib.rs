@@ -16,7 +16,6 @@ pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod constraint;
-pub mod desk;
 pub mod device;
 pub mod drive;
 pub mod engine;
@@ -24,21 +23,22 @@ pub mod generation;
 mod identity;
 pub mod local;
 pub mod machine;
+pub mod request_registry;
 pub mod sampling;
 pub mod scheduler;
 pub mod sim;
 pub mod workers;
 
 pub use capabilities::{Capabilities, Forms};
-pub use device::{DevicePlace, SharedDevice};
+pub use device::{DeviceHandle, SharedDevice};
 pub use engine::{
     AgentSlots, AgentUse, Allocation, Drained, Engine, EngineError, EngineStatus, Health,
     ReslotError,
 };
-pub use generation::{Cancel, Generation, Granted};
+pub use generation::{Admitted, Cancel, Generation};
 /// The scheduler's terms that a machine is written in.
 pub use harmonic_batching::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
 pub use identity::Identity;
-pub use local::{Local, LocalConfig, Seat, ServedAgent, shared_device};
+pub use local::{EngineThread, Local, LocalConfig, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};
 pub use workers::{Cancelled, Workers};

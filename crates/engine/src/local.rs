@@ -1,9 +1,9 @@
 //! An engine in this process: a thread that owns a machine, and the handle to it.
 
 mod config;
+mod engine_thread;
 mod preparation;
 mod sampler;
-mod seat;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -22,17 +22,17 @@ use tokio::sync::{mpsc as unbounded, oneshot, watch};
 use crate::capabilities::{Capabilities, Forms};
 use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};
 use crate::constraint::{CompileError, Compiler, Form};
-use crate::desk::{Before, Client, Open, SharedBoard, Submission};
 use crate::drive::Command;
 use crate::engine::{
     AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
 };
-use crate::generation::{Cancel, Generation, Granted};
+use crate::generation::{Admitted, Cancel, Generation};
+use crate::request_registry::{Before, PendingRequest, ResponseSink, SharedStatus, Submission};
 use crate::scheduler::Job;
 use crate::workers::Workers;
 
 pub use config::{LocalConfig, ServedAgent, shared_device};
-pub use seat::Seat;
+pub use engine_thread::EngineThread;
 
 /// When a client may come back whose form could not be compiled now.
 const RETRY_FORM: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ struct Shared {
     by_name: BTreeMap<AgentName, usize>,
     compiler: Compiler,
     mail: Arc<mpsc::Sender<Command>>,
-    board: SharedBoard,
+    status: SharedStatus,
     next: AtomicU64,
     preparing: AtomicU32,
     ended: watch::Receiver<Option<Drained>>,
@@ -64,7 +64,7 @@ struct Shared {
 
 impl Local {
     /// Starts a thread that runs `body`, which makes its machine and gives it to
-    /// [`Seat::drive`]. Returns once the machine is ready.
+    /// [`EngineThread::drive`]. Returns once the machine is ready.
     ///
     /// # Errors
     /// What `body` returns before it drives, or [`EngineError::Setup`] when the agents, the
@@ -72,7 +72,7 @@ impl Local {
     pub fn spawn(
         config: LocalConfig,
         vocabulary: Arc<dyn Vocabulary>,
-        body: impl FnOnce(Seat<'_>) -> Result<(), EngineError> + Send + 'static,
+        body: impl FnOnce(EngineThread<'_>) -> Result<(), EngineError> + Send + 'static,
     ) -> Result<Self, EngineError> {
         let setup = |reason: String| EngineError::Setup { id: config.id.clone(), reason };
         let compiler =
@@ -88,7 +88,7 @@ impl Local {
                 })?;
         let (mail, inbox) = mpsc::channel();
         let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
-        let board = SharedBoard::new(config.agents.iter().map(load).collect());
+        let status = SharedStatus::new(config.agents.iter().map(load).collect());
         let mail = Arc::new(mail);
         // It must not keep its own thread alive.
         let to_itself = Arc::downgrade(&mail);
@@ -98,7 +98,7 @@ impl Local {
                 let _ended = mail.send(Command::Wake);
             }
         });
-        let ended = seat::occupy(&config, inbox, board.clone(), wake, body)?;
+        let ended = engine_thread::spawn_thread(&config, inbox, status.clone(), wake, body)?;
         let by_name = (0..).zip(&config.agents).map(|(at, a)| (a.spec.name.clone(), at)).collect();
         let next = AtomicU64::new(0);
         let warm = prefixes.iter().enumerate().filter(|(_, prefix)| !prefix.is_empty());
@@ -115,7 +115,7 @@ impl Local {
             by_name,
             compiler,
             mail,
-            board,
+            status,
             next,
             preparing: AtomicU32::new(0),
             ended,
@@ -132,7 +132,7 @@ impl Shared {
     }
 
     fn died(&self, agent: &AgentName) -> Refused {
-        match self.board.read().health {
+        match self.status.read().health {
             Health::Died { message } => Refused::EngineDied { agent: agent.clone(), message },
             Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
                 Refused::Draining
@@ -165,7 +165,7 @@ impl Shared {
         let decoder = if forced { decoder.of_forced_call() } else { decoder };
         let (granted, grant) = oneshot::channel();
         let (events, answer) = unbounded::unbounded_channel();
-        let client = Client {
+        let client = ResponseSink {
             request: request.id,
             agent: request.agent,
             decoder,
@@ -173,7 +173,7 @@ impl Shared {
             events,
         };
         let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
-        let open = Open { client, prompt_tokens, sampler: Some(sampler) };
+        let open = PendingRequest { client, prompt_tokens, sampler: Some(sampler) };
         Ok(Prepared { submission: Submission { job, open }, form, id, grant, answer })
     }
 }
@@ -257,7 +257,7 @@ struct Prepared {
     /// What the answer is held to, not compiled yet, and what comes before it.
     form: Option<(Form, Before)>,
     id: RequestId,
-    grant: oneshot::Receiver<Result<Granted, Refused>>,
+    grant: oneshot::Receiver<Result<Admitted, Refused>>,
     answer: unbounded::UnboundedReceiver<Event>,
 }
 
@@ -311,8 +311,8 @@ impl Engine for Local {
 
     fn status(&self) -> EngineStatus {
         let config = &self.0.config;
-        let board = self.0.board.read();
-        let agents = config.agents.iter().zip(board.load).map(|(agent, load)| AgentUse {
+        let status = self.0.status.read();
+        let agents = config.agents.iter().zip(status.load).map(|(agent, load)| AgentUse {
             agent: agent.spec.name.clone(),
             slots: load.slots,
             context: agent.context,
@@ -327,8 +327,8 @@ impl Engine for Local {
             kind: config.kind.clone(),
             identity: config.identity.clone(),
             capabilities: self.0.capabilities,
-            health: board.health,
-            allocation: board.allocation,
+            health: status.health,
+            allocation: status.allocation,
             sequences: config.sequences,
             preparing: self.0.preparing.load(Ordering::Relaxed),
             agents: agents.collect(),
@@ -365,11 +365,11 @@ impl Engine for Local {
 
     fn ended(&self) -> BoxFuture<'static, Health> {
         let mut ended = self.0.ended.clone();
-        let board = self.0.board.clone();
+        let status = self.0.status.clone();
         async move {
             // An error says that the thread is gone, which is an end too.
             let _ended = ended.wait_for(Option::is_some).await;
-            board.read().health
+            status.read().health
         }
         .boxed()
     }

@@ -36,7 +36,7 @@ const PENALTY_WINDOW: usize = 64;
 
 /// A sampled token.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Choice {
+pub struct SampledToken {
     /// The token.
     pub token: Token,
     /// Log-probabilities, where they were asked for.
@@ -54,7 +54,7 @@ pub enum Failure {
     Model(String),
 }
 
-impl Choice {
+impl SampledToken {
     fn failed(failure: Failure) -> Self {
         Self { token: Token(0), logprobs: None, failure: Some(failure) }
     }
@@ -64,7 +64,7 @@ impl Choice {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Drawn {
     /// The token that follows.
-    Token(Choice),
+    Token(SampledToken),
     /// Which tokens are allowed is not known yet: the sampler keeps the logits.
     Late,
 }
@@ -163,7 +163,7 @@ impl Sampler {
     }
 
     /// Chooses the token that was late; `None` if it is still too early.
-    pub(crate) fn draw_late(&mut self, wake: Option<&Wake>) -> Option<Choice> {
+    pub(crate) fn draw_late(&mut self, wake: Option<&Wake>) -> Option<SampledToken> {
         if !self.constraint.as_mut()?.is_ready(wake) {
             return None;
         }
@@ -173,7 +173,7 @@ impl Sampler {
 
     /// Chooses the token that follows; waits for the form of the answer. `None` if no logit is a
     /// number.
-    pub fn choose(&mut self, logits: &[f32]) -> Option<Choice> {
+    pub fn choose(&mut self, logits: &[f32]) -> Option<SampledToken> {
         if let Some(opening) = self.opening.take() {
             return self.choose_opening(logits, &opening);
         }
@@ -191,10 +191,10 @@ impl Sampler {
             let choice = self.choose_among(logits, Some(with_opener.as_ref().unwrap_or(mask)));
             choice.unwrap_or_else(|| {
                 let reason = "the model gives none of the tokens a chance that the form allows";
-                Choice::failed(Failure::Model(reason.to_owned()))
+                SampledToken::failed(Failure::Model(reason.to_owned()))
             })
         });
-        let choice = chosen.unwrap_or_else(|reason| Choice::failed(Failure::Form(reason)));
+        let choice = chosen.unwrap_or_else(|reason| SampledToken::failed(Failure::Form(reason)));
         match reasoning {
             Some(mut reasoning) if choice.failure.is_none() && opener == Some(choice.token) => {
                 reasoning.take(choice.token);
@@ -208,7 +208,7 @@ impl Sampler {
     }
 
     /// Chooses the token that follows before a call: any but one in which a call would begin.
-    fn choose_opening(&mut self, logits: &[f32], opening: &CallTracker) -> Option<Choice> {
+    fn choose_opening(&mut self, logits: &[f32], opening: &CallTracker) -> Option<SampledToken> {
         let mut shunned = Vec::new();
         loop {
             self.shunned.clone_from(&shunned);
@@ -228,7 +228,7 @@ impl Sampler {
 
     /// Chooses the token that follows inside the reasoning: any that does not end the turn, and none
     /// in which the answer would begin.
-    fn choose_reasoning(&mut self, logits: &[f32]) -> Option<Choice> {
+    fn choose_reasoning(&mut self, logits: &[f32]) -> Option<SampledToken> {
         let mut reasoning = self.reasoning.take()?;
         let mut shunned = reasoning.turn_ends();
         let token = loop {
@@ -240,7 +240,7 @@ impl Sampler {
                 Some(token) => break token,
                 None => {
                     let failure = "the model gives nothing but the end a chance while it reasons";
-                    return Some(Choice::failed(Failure::Model(failure.to_owned())));
+                    return Some(SampledToken::failed(Failure::Model(failure.to_owned())));
                 }
             }
         };
@@ -252,7 +252,11 @@ impl Sampler {
     }
 
     /// Chooses the token that follows out of `mask`, as if all other logits were −∞.
-    pub(crate) fn choose_among(&mut self, logits: &[f32], mask: Option<&Mask>) -> Option<Choice> {
+    pub(crate) fn choose_among(
+        &mut self,
+        logits: &[f32],
+        mask: Option<&Mask>,
+    ) -> Option<SampledToken> {
         let token = self.draw_among(logits, mask)?;
         Some(self.chosen(logits, token))
     }
@@ -263,7 +267,7 @@ impl Sampler {
         draw(&self.settings, row, self.rng.f64())
     }
 
-    fn chosen(&mut self, logits: &[f32], token: Token) -> Choice {
+    fn chosen(&mut self, logits: &[f32], token: Token) -> SampledToken {
         if self.penalises() {
             if self.recent.len() == PENALTY_WINDOW {
                 self.recent.pop_front();
@@ -271,7 +275,7 @@ impl Sampler {
             self.recent.push_back(token);
         }
         let logprobs = self.top_logprobs.map(|top| Logprobs::of(logits, token, top));
-        Choice { token, logprobs, failure: None }
+        SampledToken { token, logprobs, failure: None }
     }
 
     /// The logits that bias, penalties and bans change, as [`Row`] takes them.

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use harmonic_engine::sim;
-use harmonic_engine::{DevicePlace, Engine, Identity, LocalConfig, ServedAgent, SharedDevice};
+use harmonic_engine::{DeviceHandle, Engine, Identity, LocalConfig, ServedAgent, SharedDevice};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Request, RequestId, Role,
     Sampling, Tier, Tokens,
 };
 
-fn engine(name: &str, tier: Tier, device: DevicePlace) -> Arc<dyn Engine> {
+fn engine(name: &str, tier: Tier, device: DeviceHandle) -> Arc<dyn Engine> {
     let context = Tokens(1024);
     let spec = AgentSpec {
         name: AgentName::from(name),

@@ -13,7 +13,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, post};
 use bytes::BytesMut;
 use futures::future::try_join_all;
-use harmonic_api::{AnswerWriter, Asked, Finish, Gathered, Heading, Invalid, total};
+use harmonic_api::{Asked, CollectedAnswer, Finish, Invalid, ResponseEncoder, ResponseMeta, total};
 use harmonic_engine::Generation;
 use harmonic_engine::chat::Thinks;
 use harmonic_types::{AgentName, ClientName, Event, Request, RequestId, ToolChoice, Usage};
@@ -24,9 +24,9 @@ use crate::access::KeyName;
 use crate::api_error::ApiError;
 use crate::capability;
 use crate::connections::Peer;
-use crate::metrics::Account;
+use crate::metrics::RequestMetrics;
+use crate::model_registry::ModelRegistry;
 use crate::respond::body_of_json;
-use crate::roster::Roster;
 use crate::shared::{Shared, unix_now};
 
 mod stream;
@@ -42,10 +42,10 @@ const QUEUE_MS: HeaderName = HeaderName::from_static("x-harmonic-queue-ms");
 const IGNORED: HeaderName = HeaderName::from_static("x-harmonic-ignored");
 
 /// How a dialect reads a body.
-pub(crate) type Ask<W> = fn(&[u8], &Heading) -> Result<Asked<W>, Invalid>;
+pub(crate) type Ask<W> = fn(&[u8], &ResponseMeta) -> Result<Asked<W>, Invalid>;
 
 /// The route whose bodies `ask` reads.
-pub(crate) fn route<W: AnswerWriter>(ask: Ask<W>) -> MethodRouter<Arc<Shared>> {
+pub(crate) fn route<W: ResponseEncoder>(ask: Ask<W>) -> MethodRouter<Arc<Shared>> {
     post(
         move |State(shared): State<Arc<Shared>>,
               Extension(id): Extension<RequestId>,
@@ -53,27 +53,27 @@ pub(crate) fn route<W: AnswerWriter>(ask: Ask<W>) -> MethodRouter<Arc<Shared>> {
     )
 }
 
-async fn answer<W: AnswerWriter>(
+async fn answer<W: ResponseEncoder>(
     shared: Arc<Shared>,
     id: RequestId,
     request: HttpRequest,
     ask: Ask<W>,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
-    let heading = Heading { id, name: shared.answer_name(id), created: unix_now() };
-    let roster = shared.roster();
+    let heading = ResponseMeta { id, name: shared.answer_name(id), created: unix_now() };
+    let models = shared.models();
     let client = client(&request);
     let read = {
-        let (shared, roster) = (Arc::clone(&shared), Arc::clone(&roster));
-        move |body: &[u8]| question(&shared, &roster, client, ask(body, &heading)?)
+        let (shared, models) = (Arc::clone(&shared), Arc::clone(&models));
+        move |body: &[u8]| question(&shared, &models, client, ask(body, &heading)?)
     };
     let asked = shared.bodies.read(request, read).await?;
     let Question { requests, streamed, ignored, writer, agent } = asked;
 
-    let (agent, agent_header) = roster.find(&agent)?;
+    let (agent, agent_header) = models.find(&agent)?;
     let span = Span::current();
     span.record("agent", agent.name.0.as_str());
-    let mut account = Account::open(Arc::clone(&shared.metrics), &agent.name, began);
+    let mut account = RequestMetrics::open(Arc::clone(&shared.metrics), &agent.name, began);
     let requests = requests.map_err(|error| refuse(&mut account, error))?;
     let requests = requests.into_iter();
     // One that is refused takes the others with it: their futures are dropped.
@@ -131,12 +131,12 @@ struct Question<W> {
 /// What certainly cannot be served is dropped here, where it was read.
 fn question<W>(
     shared: &Shared,
-    roster: &Roster,
+    models: &ModelRegistry,
     client: ClientName,
     mut asked: Asked<W>,
 ) -> Result<Question<W>, ApiError> {
     asked.request.client = client;
-    let (agent, _) = roster.find(&asked.request.agent)?;
+    let (agent, _) = models.find(&asked.request.agent)?;
     let Request { tool_choice, strict_tools, .. } = &asked.request;
     let able = agent.engine.capabilities();
     if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !able.strict_tools {
@@ -173,7 +173,7 @@ fn milliseconds(wait: Duration) -> u64 {
 }
 
 /// The error, noted in the account.
-fn refuse(account: &mut Account, error: ApiError) -> ApiError {
+fn refuse(account: &mut RequestMetrics, error: ApiError) -> ApiError {
     account.failed(&error);
     error
 }
@@ -201,10 +201,10 @@ fn is_last(event: Option<&Event>) -> bool {
     )
 }
 
-async fn whole<W: AnswerWriter>(
+async fn whole<W: ResponseEncoder>(
     writer: W,
     generations: Vec<Generation>,
-    mut account: Account,
+    mut account: RequestMetrics,
 ) -> Result<Response, ApiError> {
     // A failure of one is the failure of all: the others are cancelled.
     let gathering = generations.into_iter().map(|generation| gather(generation, &account));
@@ -220,8 +220,11 @@ async fn whole<W: AnswerWriter>(
     Ok(body_of_json(StatusCode::OK, out))
 }
 
-async fn gather(mut generation: Generation, account: &Account) -> Result<Gathered, ApiError> {
-    let mut gathered = Gathered::default();
+async fn gather(
+    mut generation: Generation,
+    account: &RequestMetrics,
+) -> Result<CollectedAnswer, ApiError> {
+    let mut gathered = CollectedAnswer::default();
     let end = loop {
         match generation.next().await {
             Some(event) if !is_last(Some(&event)) => {

@@ -9,12 +9,12 @@ use harmonic_engine::Capabilities;
 use harmonic_types::{Format, Request, ToolChoice};
 
 use crate::api_error::ApiError;
-use crate::roster::RosterAgent;
+use crate::model_registry::RegisteredAgent;
 
 /// Refuses `request` where the engine of `agent`, which can do what `able` says, lacks what one of
 /// `fields` asks for.
 pub(crate) fn check(
-    agent: &RosterAgent,
+    agent: &RegisteredAgent,
     able: &Capabilities,
     request: &Request,
     fields: &FeatureFields,
@@ -55,7 +55,7 @@ pub(crate) fn check(
 /// Refuses to count the tokens of `request` where the engine of `agent` could only estimate them, or
 /// could not take the prompt.
 pub(crate) fn check_count(
-    agent: &RosterAgent,
+    agent: &RegisteredAgent,
     request: &Request,
     fields: &FeatureFields,
 ) -> Result<(), ApiError> {

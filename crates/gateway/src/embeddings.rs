@@ -26,7 +26,7 @@ pub(crate) async fn ollama(
 }
 
 fn refuse(shared: &Arc<Shared>, name: AgentName) -> Result<(), ApiError> {
-    let roster = shared.roster();
-    let (agent, _) = roster.find(&name)?;
+    let models = shared.models();
+    let (agent, _) = models.find(&name)?;
     Err(ApiError::NoEmbeddings { agent: name, model: agent.model.clone() })
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use harmonic_types::AgentName;
 
-use crate::holder::Holder;
+use crate::port_owner::PortOwner;
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum GatewayError {
         /// What was asked for.
         address: SocketAddr,
         /// Who has it.
-        holder: Holder,
+        holder: PortOwner,
     },
     /// The system refuses the address.
     #[error(
@@ -43,7 +43,7 @@ pub enum GatewayError {
     )]
     Origin(String),
     /// Two agents of one name.
-    #[error("agent `{0}` is twice in the roster: names must be unique")]
+    #[error("agent `{0}` is registered twice: names must be unique")]
     DuplicateAgent(AgentName),
     /// A name that cannot travel in a header.
     #[error("agent {0:?} has control characters in its name: rename it")]

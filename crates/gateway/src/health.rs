@@ -66,7 +66,7 @@ impl From<EngineStatus> for EngineReport {
 /// 200 while every engine is ready, else 503: what a load balancer expects.
 pub(crate) async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let engines: Vec<EngineReport> =
-        shared.roster().engines().into_iter().map(|engine| engine.status().into()).collect();
+        shared.models().engines().into_iter().map(|engine| engine.status().into()).collect();
     let ready = engines.iter().all(|engine| engine.state == "ready");
     let (code, status) =
         if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };

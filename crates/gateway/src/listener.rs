@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use crate::error::GatewayError;
-use crate::holder::Holder;
+use crate::port_owner::PortOwner;
 
 /// A socket that listens; connections wait in it until [`crate::serve`] takes them.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Listener {
 pub async fn bind(address: SocketAddr) -> Result<Listener, GatewayError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => {
-            GatewayError::PortInUse { address, holder: Holder::of(address) }
+            GatewayError::PortInUse { address, holder: PortOwner::of(address) }
         }
         _ => GatewayError::Bind { address, source },
     };

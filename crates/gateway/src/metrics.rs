@@ -16,7 +16,7 @@ mod answers;
 mod engines;
 mod responses;
 
-pub(crate) use account::Account;
+pub(crate) use account::RequestMetrics;
 pub(crate) use responses::count;
 
 use answers::Answers;

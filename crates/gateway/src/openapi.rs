@@ -24,8 +24,8 @@ use operations::{Answer, OPERATIONS, Operation};
 
 /// Answers with the document.
 pub(crate) async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
-    let roster = shared.roster();
-    let agents: Vec<&str> = roster.agents().iter().map(|agent| agent.name.0.as_str()).collect();
+    let models = shared.models();
+    let agents: Vec<&str> = models.agents().iter().map(|agent| agent.name.0.as_str()).collect();
     let mut document = document(&agents);
     if shared.access.keys.is_some() {
         document["components"]["securitySchemes"] = json!({

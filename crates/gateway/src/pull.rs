@@ -21,10 +21,10 @@ use harmonic_api::{Dialect, Invalid, ndjson};
 
 use crate::access::KeyName;
 use crate::api_error::ApiError;
+use crate::model_registry::ModelRegistry;
 use crate::puller::PullFailed;
 use crate::pulls::Turn;
 use crate::respond::json;
-use crate::roster::Roster;
 use crate::shared::Shared;
 
 /// Fetches a model.
@@ -39,11 +39,11 @@ pub(crate) async fn pull(
         let (param, reason) = ("model".to_owned(), "must name a model".to_owned());
         return Err(Invalid::Value { param, reason }.into());
     }
-    let roster = shared.roster();
-    let progress = if is_offered(&roster, &model) {
+    let models = shared.models();
+    let progress = if is_offered(&models, &model) {
         stream::iter([Ok(success())]).boxed()
     } else {
-        let puller = roster.puller().ok_or(ApiError::PullsOff)?;
+        let puller = models.puller().ok_or(ApiError::PullsOff)?;
         puller.allows(&model).map_err(|refused| ApiError::PullRefused { message: refused.0 })?;
         let turn = Turn::of(&shared.pulls, key)?;
         let end = stream::once(async move {
@@ -64,9 +64,9 @@ pub(crate) async fn pull(
 /// Whether it is what this server offers already: an agent, or the base model of one. Clients pull
 /// what they mean to ask, and `/api/tags` tells both to everybody. A path of this machine is not
 /// told, and never offered.
-fn is_offered(roster: &Roster, model: &str) -> bool {
+fn is_offered(models: &ModelRegistry, model: &str) -> bool {
     let name = model.strip_suffix(":latest").unwrap_or(model);
-    roster.agents().iter().any(|agent| {
+    models.agents().iter().any(|agent| {
         agent.name.0 == name || (agent.model == model && !agent.model.contains(['/', '\\']))
     })
 }

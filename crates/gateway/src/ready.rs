@@ -28,8 +28,8 @@ struct Waiting {
 
 /// 200 when every engine takes requests, else 503.
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let roster = shared.roster();
-    let statuses = roster.engines().into_iter().map(|engine| engine.status());
+    let models = shared.models();
+    let statuses = models.engines().into_iter().map(|engine| engine.status());
     let waiting_for: Vec<Waiting> = statuses
         .map(|status| Waiting { engine: status.id, state: state(status.health).0 })
         .filter(|waiting| waiting.state != "ready")

@@ -14,7 +14,7 @@ const MEDIA_TYPE: HeaderValue =
 
 /// All figures as they are now.
 pub(crate) async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
-    let roster = shared.roster();
-    let text = shared.metrics.text(roster.engines().into_iter().map(|engine| engine.status()));
+    let models = shared.models();
+    let text = shared.metrics.text(models.engines().into_iter().map(|engine| engine.status()));
     (StatusCode::OK, [(CONTENT_TYPE, MEDIA_TYPE)], text).into_response()
 }

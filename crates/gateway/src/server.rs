@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::connections::{Connections, NoPlace, Peer, Served};
 use crate::error::GatewayError;
 use crate::listener::Listener;
-use crate::roster::Roster;
+use crate::model_registry::ModelRegistry;
 use crate::router::router;
 use crate::shared::Shared;
 
@@ -46,7 +46,7 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\
 /// The least that hyper takes as a limit, in bytes.
 const SMALLEST_HEAD: usize = 8192;
 
-/// Serves `roster` to who has `access`, on `listener` until `shutdown` resolves, then until the
+/// Serves `models` to who has `access`, on `listener` until `shutdown` resolves, then until the
 /// answers that run have ended or the grace period has. Drain the engines first where new requests should still be
 /// answered (with a 503) while old ones finish.
 ///
@@ -54,12 +54,12 @@ const SMALLEST_HEAD: usize = 8192;
 /// When the system refuses threads, or the listening socket stops working.
 pub async fn serve(
     listener: Listener,
-    roster: Roster,
+    models: ModelRegistry,
     access: Access,
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), GatewayError> {
-    let service = router(Shared::new(roster, access, config)?);
+    let service = router(Shared::new(models, access, config)?);
     let graceful = GracefulShutdown::new();
     let mut tasks = JoinSet::new();
     let mut connections = Connections::new(config.connections, config.connections_per_peer);

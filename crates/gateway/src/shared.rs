@@ -13,13 +13,13 @@ use crate::body::Bodies;
 use crate::config::Config;
 use crate::error::GatewayError;
 use crate::metrics::Metrics;
+use crate::model_registry::ModelRegistry;
 use crate::pulls::Pulls;
-use crate::roster::Roster;
 
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    roster: Arc<Roster>,
+    models: Arc<ModelRegistry>,
     pub(crate) access: Arc<Access>,
     pub(crate) config: Config,
     pub(crate) metrics: Arc<Metrics>,
@@ -34,13 +34,13 @@ impl Shared {
     /// # Errors
     /// When the system refuses threads.
     pub(crate) fn new(
-        roster: Roster,
+        models: ModelRegistry,
         access: Access,
         config: Config,
     ) -> Result<Arc<Self>, GatewayError> {
         let bodies = Bodies::new(&config)?;
         Ok(Arc::new(Self {
-            roster: Arc::new(roster),
+            models: Arc::new(models),
             access: Arc::new(access),
             config,
             metrics: Arc::new(Metrics::new()),
@@ -53,8 +53,8 @@ impl Shared {
 
     /// The agents at this moment. A request keeps the roster it began with, so that a later
     /// reload can put another in its place.
-    pub(crate) fn roster(&self) -> Arc<Roster> {
-        Arc::clone(&self.roster)
+    pub(crate) fn models(&self) -> Arc<ModelRegistry> {
+        Arc::clone(&self.models)
     }
 
     /// An id that no other request of this process has.

@@ -75,7 +75,7 @@ impl From<EngineStatus> for EngineSlots {
 
 /// The slots of every engine at this moment.
 pub(crate) async fn slots(State(shared): State<Arc<Shared>>) -> Response {
-    let roster = shared.roster();
-    let engines = roster.engines().into_iter().map(|engine| engine.status().into()).collect();
+    let models = shared.models();
+    let engines = models.engines().into_iter().map(|engine| engine.status().into()).collect();
     json(StatusCode::OK, &Report { schema: SCHEMA, engines })
 }

@@ -7,13 +7,13 @@ use futures::future::join_all;
 use harmonic_engine::{Drained, Engine};
 use harmonic_types::{AgentPlan, Bytes, EnginePlan, Finding, Plan};
 
-use crate::audit;
+use crate::engine_factory::{EngineFactory, Progress};
 use crate::error::LaunchError;
-use crate::restarts::Restarts;
-use crate::soundness;
+use crate::restart_policy::RestartLimits;
 use crate::start::Start;
-use crate::starter::{Progress, Starter};
 use crate::supervised::Supervised;
+use crate::validate;
+use crate::verify_allocation;
 
 /// Running engines and the plan they were started from. An engine that dies is started again, and
 /// the others do not notice. Dropping the deployment cancels what runs and stops the engines;
@@ -55,11 +55,11 @@ impl Deployment {
     /// engines allocate more than the plan's budget. Nothing runs then.
     pub async fn start(
         plan: Arc<Plan>,
-        starter: Arc<dyn Starter>,
+        starter: Arc<dyn EngineFactory>,
         available: Bytes,
         progress: &dyn Progress,
     ) -> Result<Self, LaunchError> {
-        soundness::check(&plan)?;
+        validate::check(&plan)?;
         if plan.total_bytes > available {
             return Err(LaunchError::Memory { needed: plan.total_bytes, available });
         }
@@ -75,7 +75,7 @@ impl Deployment {
 
     async fn start_all(
         &mut self,
-        starter: &Arc<dyn Starter>,
+        starter: &Arc<dyn EngineFactory>,
         progress: &dyn Progress,
     ) -> Result<(), LaunchError> {
         let plan = Arc::clone(&self.plan);
@@ -88,13 +88,13 @@ impl Deployment {
             let engine = start.start().await?;
             let real = engine.status().allocation;
             let took = began.elapsed();
-            let supervised = Supervised::new(engine, start, Restarts::default(), took);
+            let supervised = Supervised::new(engine, start, RestartLimits::default(), took);
             self.engines.push(Arc::new(supervised));
-            allocated += audit::held(planned, &real);
+            allocated += verify_allocation::held(planned, &real);
             if allocated > budget {
                 return Err(LaunchError::OverBudget { allocated, budget });
             }
-            self.findings.extend(audit::findings(planned, &real));
+            self.findings.extend(verify_allocation::findings(planned, &real));
             progress.started(planned, took);
         }
         Ok(())

@@ -7,26 +7,26 @@
 //! Invariants: a deployment has every engine of its plan, or does not exist; after a drain, a failed
 //! start or a drop no engine runs; a process is signalled only while it is the one that was recorded.
 //!
-//! Does not do: making engines (the caller's [`Starter`] does), serving, detecting, printing.
+//! Does not do: making engines (the caller's [`EngineFactory`] does), serving, detecting, printing.
 #![forbid(unsafe_code)]
 
-mod audit;
 mod deployment;
+mod engine_factory;
 mod error;
 #[cfg(test)]
 mod fixtures;
 mod plan_file;
 mod process;
-mod restarts;
+mod restart_policy;
 mod runs;
-mod soundness;
 mod start;
-mod starter;
 mod supervised;
+mod validate;
+mod verify_allocation;
 
 pub use deployment::{Deployment, EngineDrained, PlacedAgent};
+pub use engine_factory::{EngineFactory, Progress, Silent};
 pub use error::{LaunchError, PlanFileError, RunError};
 pub use plan_file::read_plan;
-pub use process::ProcessMark;
+pub use process::ProcessId;
 pub use runs::{Recorded, Run, RunAgent, Runs};
-pub use starter::{Progress, Silent, Starter};

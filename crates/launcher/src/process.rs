@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// A process: its number, and when it began where the system tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessMark {
+pub struct ProcessId {
     /// Its number, which the system gives to another one later.
     pub pid: u32,
     /// The boot and the clock tick in which it began; absent where the system does not tell.
     pub began: Option<String>,
 }
 
-impl ProcessMark {
+impl ProcessId {
     /// The process that calls.
     pub fn own() -> Self {
         let pid = std::process::id();
@@ -88,9 +88,9 @@ mod tests {
 
     #[test]
     fn a_number_that_another_process_has_now_is_not_signalled() {
-        let own = ProcessMark::own();
+        let own = ProcessId::own();
         assert!(own.runs());
-        let before = ProcessMark { began: Some("another boot/1".to_owned()), ..own };
+        let before = ProcessId { began: Some("another boot/1".to_owned()), ..own };
         assert!(!before.runs());
         assert_eq!(before.ask_to_end().unwrap_err().kind(), io::ErrorKind::NotFound);
     }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_process_that_was_killed_runs_no_more() {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
-        let mark = ProcessMark { pid: child.id(), began: began(child.id()) };
+        let mark = ProcessId { pid: child.id(), began: began(child.id()) };
         assert!(mark.runs());
         mark.ask_to_end().unwrap();
         child.wait().unwrap();

@@ -15,7 +15,7 @@ use harmonic_types::AgentName;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::process::ProcessMark;
+use crate::process::ProcessId;
 
 /// One deployment that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Run {
     /// [`Run::SCHEMA`].
     pub schema: String,
     /// Its process.
-    pub process: ProcessMark,
+    pub process: ProcessId,
     /// [`harmonic_types::Plan::stack`].
     pub stack: String,
     /// Base URL for a client on this machine.
@@ -71,7 +71,7 @@ pub struct Runs {
 pub struct Recorded {
     runs: Runs,
     port: u16,
-    process: ProcessMark,
+    process: ProcessId,
 }
 
 impl Runs {

@@ -6,20 +6,20 @@ use std::sync::Arc;
 use harmonic_engine::Engine;
 use harmonic_types::{EnginePlan, Plan};
 
+use crate::engine_factory::EngineFactory;
 use crate::error::LaunchError;
-use crate::starter::Starter;
 
 /// How one engine of a plan is started.
 #[derive(Clone)]
 pub(crate) struct Start {
     plan: Arc<Plan>,
     index: usize,
-    starter: Arc<dyn Starter>,
+    starter: Arc<dyn EngineFactory>,
 }
 
 impl Start {
     /// Of the engine at `index`, which the plan must have.
-    pub(crate) fn new(plan: Arc<Plan>, index: usize, starter: Arc<dyn Starter>) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, index: usize, starter: Arc<dyn EngineFactory>) -> Self {
         Self { plan, index, starter }
     }
 

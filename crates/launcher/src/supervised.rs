@@ -22,19 +22,19 @@ use harmonic_types::{AgentName, Refused, Request, Tokens};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::restarts::{Deaths, Restarts};
+use crate::restart_policy::{RestartLimits, RestartPolicy};
 use crate::start::Start;
 
 /// An engine that is started again when it dies.
 pub(crate) struct Supervised {
-    seat: Arc<Seat>,
+    seat: Arc<EngineSlot>,
     supervisor: TaskTracker,
     /// A supervised engine that is dropped is not supervised any more.
     _stop: DropGuard,
 }
 
 /// Who serves now.
-struct Seat {
+struct EngineSlot {
     state: Mutex<State>,
     /// Slots as they were changed since the plan: the successor gets them, too.
     slots: Mutex<AgentSlots>,
@@ -59,11 +59,11 @@ impl Supervised {
     pub(crate) fn new(
         engine: Arc<dyn Engine>,
         start: Start,
-        limits: Restarts,
+        limits: RestartLimits,
         took: Duration,
     ) -> Self {
         let stop = CancellationToken::new();
-        let seat = Arc::new(Seat {
+        let seat = Arc::new(EngineSlot {
             state: Mutex::new(State::Serves(Arc::clone(&engine))),
             slots: Mutex::default(),
             stop: stop.clone(),
@@ -79,7 +79,7 @@ impl Supervised {
     }
 }
 
-impl Seat {
+impl EngineSlot {
     /// Every write is a plain assignment, so a state is whole even after a panic.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -143,9 +143,9 @@ impl Seat {
 
 /// The task that waits for deaths.
 struct Supervision {
-    seat: Arc<Seat>,
+    seat: Arc<EngineSlot>,
     start: Start,
-    limits: Restarts,
+    limits: RestartLimits,
     took: Duration,
 }
 
@@ -153,7 +153,7 @@ impl Supervision {
     /// Until the engine ends otherwise than by dying, has died too often, or nobody wants it.
     async fn run(mut self, engine: Arc<dyn Engine>) {
         let stop = self.seat.stop.clone();
-        let mut deaths = Deaths::new(self.limits);
+        let mut deaths = RestartPolicy::new(self.limits);
         let mut ended = engine.ended();
         drop(engine);
         while let Some(Health::Died { message }) = stop.run_until_cancelled(&mut ended).await {
@@ -169,12 +169,12 @@ impl Supervision {
     async fn replace(
         &mut self,
         mut message: String,
-        deaths: &mut Deaths,
+        deaths: &mut RestartPolicy,
     ) -> Option<BoxFuture<'static, Health>> {
         let id = self.start.engine().id.clone();
         loop {
             let Some(pause) = deaths.add(Instant::now()) else {
-                let Restarts { most, within, .. } = self.limits;
+                let RestartLimits { most, within, .. } = self.limits;
                 let minutes = within.as_secs() / 60;
                 message = format!("{message}; given up after {most} deaths in {minutes} minutes");
                 tracing::error!(engine = id, "given up");

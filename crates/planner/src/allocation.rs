@@ -26,7 +26,7 @@ pub const MIN_CONTEXT: u64 = 512;
 
 /// What one agent wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct Demand {
     /// Engine that would serve it, an index into the pricings.
     pub engine: usize,
     /// Slots it should have.
@@ -68,8 +68,8 @@ pub struct Allocation {
 }
 
 /// Divides `budget` among `wishes`, which are in order of priority.
-pub fn allocate(pricings: &[Pricing<'_>], wishes: &[Wish], budget: Bytes) -> Allocation {
-    let mut purse = Purse::new(pricings, budget);
+pub fn allocate(pricings: &[Pricing<'_>], wishes: &[Demand], budget: Bytes) -> Allocation {
+    let mut purse = BudgetAllocator::new(pricings, budget);
     let mut shares: Vec<Share> = wishes.iter().map(|wish| purse.place(wish)).collect();
     for (wish, share) in wishes.iter().zip(&mut shares) {
         purse.widen(wish, share);
@@ -102,7 +102,7 @@ pub fn allocate(pricings: &[Pricing<'_>], wishes: &[Wish], budget: Bytes) -> All
 }
 
 /// The budget and what is spent of it.
-struct Purse<'a> {
+struct BudgetAllocator<'a> {
     engines: Vec<EngineState<'a>>,
     spent: u64,
     budget: u64,
@@ -122,7 +122,7 @@ impl EngineState<'_> {
     }
 }
 
-impl<'a> Purse<'a> {
+impl<'a> BudgetAllocator<'a> {
     fn new(pricings: &'a [Pricing<'a>], budget: Bytes) -> Self {
         let engines = pricings
             .iter()
@@ -136,7 +136,7 @@ impl<'a> Purse<'a> {
         Self { engines, spent: 0, budget: budget.0 }
     }
 
-    fn place(&mut self, wish: &Wish) -> Share {
+    fn place(&mut self, wish: &Demand) -> Share {
         let context = wish.contexts.last().copied().unwrap_or(MIN_CONTEXT);
         let before = self.engines[wish.engine].prefix;
         self.engines[wish.engine].prefix = Bytes(before.0.saturating_add(wish.prefix.0));
@@ -153,7 +153,7 @@ impl<'a> Purse<'a> {
     }
 
     /// Gives the largest context that fits.
-    fn widen(&mut self, wish: &Wish, share: &mut Share) {
+    fn widen(&mut self, wish: &Demand, share: &mut Share) {
         let Share::Placed { slots, context } = share else { return };
         for &wider in wish.contexts.iter().filter(|wider| **wider > *context) {
             if self.exchange(wish.engine, Some((*context, *slots)), (wider, *slots)).is_ok() {
@@ -164,7 +164,7 @@ impl<'a> Purse<'a> {
     }
 
     /// Gives the most slots that fit, found by halving since the cost only rises.
-    fn add_slots(&mut self, wish: &Wish, share: &mut Share) {
+    fn add_slots(&mut self, wish: &Demand, share: &mut Share) {
         let Share::Placed { slots, context } = share else { return };
         let mut too_many = wish.target.saturating_add(1);
         let mut tried = wish.target;

@@ -9,7 +9,7 @@ use harmonic_types::{
     ProvenanceMap, Sharing, StackSpec, TunedConfig,
 };
 
-use crate::allocation::{Allocation, Share, Wish};
+use crate::allocation::{Allocation, Demand, Share};
 use crate::concurrency::Parallelism;
 use crate::footprint::{Footprint, Pricing};
 use crate::input::{PlanOptions, PlannedModel};
@@ -39,7 +39,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) agents: Vec<Agent<'a>>,
     pub(crate) engines: Vec<EngineDraft<'a>>,
     pub(crate) pricings: Vec<Pricing<'a>>,
-    pub(crate) wishes: Vec<Wish>,
+    pub(crate) wishes: Vec<Demand>,
 }
 
 /// An engine that serves somebody.

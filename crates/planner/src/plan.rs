@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harmonic_laws::aligned;
 use harmonic_types::{AgentName, AgentSpec, Curve, Hardware, ModelShape, Plan, Sharing, StackSpec};
 
-use crate::allocation::{Allocation, MIN_CONTEXT, Share, Wish, allocate};
+use crate::allocation::{Allocation, Demand, MIN_CONTEXT, Share, allocate};
 use crate::concurrency::parallelism;
 use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
@@ -45,14 +45,14 @@ pub fn plan(
             Ok(pricing.on(device))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let wishes: Vec<Wish> = agents
+    let wishes: Vec<Demand> = agents
         .iter()
         .zip(of_agent)
         .map(|(agent, engine)| {
             let target = target(agent.spec.tier, parallelism.peak.sequences);
             let contexts = contexts(agent.spec, &agent.model.shape);
             let prefix = pricings[engine].prefix(&agent.spec.system);
-            Wish { engine, target, floor: floor(target), contexts, prefix }
+            Demand { engine, target, floor: floor(target), contexts, prefix }
         })
         .collect();
     let mut allocation = allocate(&pricings, &wishes, hardware.memory_budget_bytes);

@@ -7,7 +7,7 @@
 use harmonic_hardware::profile::{DGX_SPARK, Profile, RYZEN_AI_MAX_395};
 use harmonic_types::{
     BenchRun, Curve, CurveKey, CurvePoint, Interval, LevelResult, Provenance, ProvenanceMap,
-    Series, TokensPerSecond, TokensPerWatt, Verdict, Workload,
+    Series, TokensPerJoule, TokensPerSecond, Verdict, Workload,
 };
 
 /// The model that was measured at every level.
@@ -158,7 +158,7 @@ fn series(curve: &Curve, peak: &Peak) -> Series {
         tok_s: Some(Interval { mean: point.tok_s.0, ci95_low: None, ci95_high: None }),
         per_stream_tok_s: Some(TokensPerSecond(point.tok_s.0 / f64::from(point.parallel))),
         tok_per_w: (point.parallel == peak.parallel)
-            .then_some(TokensPerWatt { gross: peak.tok_per_w, net: None }),
+            .then_some(TokensPerJoule { gross: peak.tok_per_w, net: None }),
         ..LevelResult::default()
     };
     Series {

@@ -3,7 +3,7 @@
 use harmonic_laws::{LevelThroughput, verdict};
 use harmonic_types::{
     BenchRun, Interval, LevelResult, Percentiles, PowerFigures, PowerScope, ProvenanceMap,
-    SensorFigures, Series, TokensPerSecond, TokensPerWatt, Verdict, Watts, WindowResult, Workload,
+    SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts, WindowResult, Workload,
 };
 
 fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
@@ -106,7 +106,7 @@ pub(crate) fn metered() -> BenchRun {
             idle_watts: Some(Watts(60.0)),
             scope: PowerScope::GpuBoard,
         });
-        level.tok_per_w = Some(TokensPerWatt {
+        level.tok_per_w = Some(TokensPerJoule {
             gross: rate.mean / (180.0 + f64::from(level.parallel)),
             net: Some(rate.mean / (120.0 + f64::from(level.parallel))),
         });

@@ -128,7 +128,7 @@ pub struct PowerFigures {
 
 /// Output tokens per joule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TokensPerWatt {
+pub struct TokensPerJoule {
     /// Over all power of the scope.
     pub gross: f64,
     /// Over the power above idle.
@@ -191,7 +191,7 @@ pub struct LevelResult {
     /// Power, for a target on this host with a readable meter.
     pub power: Option<PowerFigures>,
     /// Efficiency, where there is power or the source states it.
-    pub tok_per_w: Option<TokensPerWatt>,
+    pub tok_per_w: Option<TokensPerJoule>,
     /// Clocks and temperature, for a target on this host.
     pub sensors: Option<SensorFigures>,
     /// What the memory and the arithmetic of the machine allow at most; `None` where they or the

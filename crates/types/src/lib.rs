@@ -30,7 +30,7 @@ pub mod units;
 
 pub use bench::{
     BenchRun, Cliff, FittedLaw, FittedLine, Interval, LevelResult, Peak, Percentiles, PowerFigures,
-    SensorFigures, Series, Slo, SweetSpot, TokensPerWatt, Trend, Verdict, WindowResult, Workload,
+    SensorFigures, Series, Slo, SweetSpot, TokensPerJoule, Trend, Verdict, WindowResult, Workload,
 };
 pub use conversation::{ContentPart, Media, Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 pub use curve::{Curve, CurveKey, CurvePoint};

@@ -7,14 +7,14 @@
 use bytes::BytesMut;
 use harmonic_api::openai::{completions, responses};
 use harmonic_api::{
-    AnswerWriter, Asked, Fault, FaultClass, Finish, Gathered, Heading, Invalid, anthropic,
+    ResponseEncoder, Asked, Fault, FaultClass, Finish, CollectedAnswer, ResponseMeta, Invalid, anthropic,
     decode_embed, decode_embeddings, ollama, openai, read,
 };
 use harmonic_types::{Event, RequestId, Usage};
 use libfuzzer_sys::fuzz_target;
 
 /// Answers what was asked, streamed and whole.
-fn answer<W: AnswerWriter + Clone>(asked: Result<Asked<W>, Invalid>) {
+fn answer<W: ResponseEncoder + Clone>(asked: Result<Asked<W>, Invalid>) {
     let asked = match asked {
         Ok(asked) => asked,
         Err(invalid) => {
@@ -40,7 +40,7 @@ fn answer<W: AnswerWriter + Clone>(asked: Result<Asked<W>, Invalid>) {
         Fault { class: FaultClass::Failed, code: "c", param: None, message: "m".into() };
     writer.fail(&fault, &mut out);
     assert!(str::from_utf8(&out).is_ok());
-    let mut gathered = Gathered::default();
+    let mut gathered = CollectedAnswer::default();
     gathered.push(text);
     gathered.push(call);
     gathered.end(Finish::ToolCalls, Usage::default());
@@ -50,7 +50,7 @@ fn answer<W: AnswerWriter + Clone>(asked: Result<Asked<W>, Invalid>) {
 }
 
 fuzz_target!(|body: &[u8]| {
-    let heading = Heading { id: RequestId(1), name: "1-1".to_owned(), created: 0 };
+    let heading = ResponseMeta { id: RequestId(1), name: "1-1".to_owned(), created: 0 };
     answer(openai::ask(body, &heading));
     answer(completions::ask(body, &heading));
     answer(responses::ask(body, &heading));

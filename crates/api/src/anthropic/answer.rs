@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use super::blocks::Block;
 use super::message::{Counts, Message, stop_reason};
-use crate::answer::{AnswerWriter, Finish};
+use crate::answer::{Finish, ResponseEncoder};
 use crate::dialect::Dialect;
 use crate::fault::Fault;
-use crate::gathered::Gathered;
+use crate::gathered::CollectedAnswer;
 use crate::{sse, tools};
 
 /// Writes the answer to one request.
@@ -132,7 +132,7 @@ impl MessageAnswer {
     }
 }
 
-impl AnswerWriter for MessageAnswer {
+impl ResponseEncoder for MessageAnswer {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, prompt_tokens: u32, out: &mut BytesMut) {
@@ -191,12 +191,12 @@ impl AnswerWriter for MessageAnswer {
         if self.begun { Said::Ping.write(out) } else { sse::write_ping(out) }
     }
 
-    fn whole(self, answers: Vec<Gathered>, usage: Usage, out: &mut BytesMut) {
+    fn whole(self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut) {
         let mut message = self.message(usage.into());
         for answer in answers {
             message.stop_reason = Some(stop_reason(answer.finish).to_owned());
             message.stop_sequence = self.stop_sequence(answer.finish).map(str::to_owned);
-            let Gathered { text, reasoning: thinking, calls, .. } = answer;
+            let CollectedAnswer { text, reasoning: thinking, calls, .. } = answer;
             let thinking = (!thinking.is_empty())
                 .then(|| Block::Thinking { thinking, signature: String::new() });
             let text = (!text.is_empty()).then_some(Block::Text { text });

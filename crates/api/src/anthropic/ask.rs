@@ -3,7 +3,7 @@
 use super::answer::MessageAnswer;
 use super::decode::decode_naming;
 use super::request::{MessagesBody, WITHOUT_EFFECT};
-use crate::answer::{Asked, Heading};
+use crate::answer::{Asked, ResponseMeta};
 use crate::body;
 use crate::features::FeatureFields;
 use crate::invalid::Invalid;
@@ -12,7 +12,7 @@ use crate::invalid::Invalid;
 ///
 /// # Errors
 /// As [`body::read`] and [`super::decode()`].
-pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<MessageAnswer>, Invalid> {
+pub fn ask(body: &[u8], heading: &ResponseMeta) -> Result<Asked<MessageAnswer>, Invalid> {
     let (body, ignored): (MessagesBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let streamed = body.stream == Some(true);
     let mut fields = FeatureFields::default();

@@ -11,10 +11,10 @@ use harmonic_types::{Event, TokenLogprob, ToolCall, Usage};
 use serde::{Serialize, Serializer};
 
 use super::request::{CallBody, CalledBody};
-use crate::answer::{AnswerWriter, Finish};
+use crate::answer::{Finish, ResponseEncoder};
 use crate::dialect::Dialect;
 use crate::fault::Fault;
-use crate::gathered::Gathered;
+use crate::gathered::CollectedAnswer;
 use crate::openai::TokenEntry;
 use crate::{ndjson, tools};
 
@@ -188,7 +188,7 @@ impl Times {
     }
 }
 
-impl AnswerWriter for OllamaAnswer {
+impl ResponseEncoder for OllamaAnswer {
     const STREAM: &'static str = ndjson::MEDIA_TYPE;
 
     fn open(&mut self, _prompt_tokens: u32, _out: &mut BytesMut) {
@@ -244,10 +244,10 @@ impl AnswerWriter for OllamaAnswer {
         ndjson::write(out, &self.line(What::default()));
     }
 
-    fn whole(mut self, answers: Vec<Gathered>, _usage: Usage, out: &mut BytesMut) {
+    fn whole(mut self, answers: Vec<CollectedAnswer>, _usage: Usage, out: &mut BytesMut) {
         let answer = answers.into_iter().next();
         if let Some(answer) = &answer {
-            let Gathered { began, first, ended, .. } = *answer;
+            let CollectedAnswer { began, first, ended, .. } = *answer;
             self.times = Times { granted: began, first, ended, ..self.times };
             self.end = Some((answer.finish, answer.usage));
         }

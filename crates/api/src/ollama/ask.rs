@@ -5,7 +5,7 @@ use harmonic_types::{Prompt, Request};
 use super::answer::{OllamaAnswer, Shape};
 use super::decode::{decode_chat_naming, decode_generate_naming};
 use super::request::{ChatBody, GenerateBody, WITHOUT_EFFECT};
-use crate::answer::{Asked, Heading};
+use crate::answer::{Asked, ResponseMeta};
 use crate::body;
 use crate::features::FeatureFields;
 use crate::ignored::Ignored;
@@ -15,7 +15,7 @@ use crate::invalid::Invalid;
 ///
 /// # Errors
 /// As [`body::read`] and [`super::decode_chat`].
-pub fn ask_chat(body: &[u8], heading: &Heading) -> Result<Asked<OllamaAnswer>, Invalid> {
+pub fn ask_chat(body: &[u8], heading: &ResponseMeta) -> Result<Asked<OllamaAnswer>, Invalid> {
     let (body, ignored): (ChatBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let (model, stream) = (body.model.clone(), body.stream);
     let mut fields = FeatureFields::default();
@@ -27,7 +27,7 @@ pub fn ask_chat(body: &[u8], heading: &Heading) -> Result<Asked<OllamaAnswer>, I
 ///
 /// # Errors
 /// As [`body::read`] and [`super::decode_generate`].
-pub fn ask_generate(body: &[u8], heading: &Heading) -> Result<Asked<OllamaAnswer>, Invalid> {
+pub fn ask_generate(body: &[u8], heading: &ResponseMeta) -> Result<Asked<OllamaAnswer>, Invalid> {
     let (body, ignored): (GenerateBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let (model, stream) = (body.model.clone(), body.stream);
     let mut fields = FeatureFields::default();

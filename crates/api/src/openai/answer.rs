@@ -11,10 +11,10 @@ use harmonic_types::{Event, TokenLogprob};
 use super::chunk::{CallDelta, CalledDelta, ChatChunk, ChunkChoice, Delta};
 use super::response::{ChatResponse, Choice, Logprobs, ResponseMessage, Usage};
 use super::tools::FUNCTION;
-use crate::answer::{AnswerWriter, Finish};
+use crate::answer::{Finish, ResponseEncoder};
 use crate::dialect::Dialect;
 use crate::fault::Fault;
-use crate::gathered::Gathered;
+use crate::gathered::CollectedAnswer;
 use crate::sse;
 
 /// Writes the answers to one chat request.
@@ -50,7 +50,7 @@ impl ChatAnswer {
         sse::write(out, &self.chunk(vec![choice]));
     }
 
-    fn choice(&self, index: u32, answer: Gathered) -> Choice {
+    fn choice(&self, index: u32, answer: CollectedAnswer) -> Choice {
         let calls = answer.calls.into_iter().map(Into::into).collect::<Vec<_>>();
         Choice {
             index,
@@ -96,7 +96,7 @@ fn delta(event: &Event) -> Option<Delta<'_>> {
     }
 }
 
-impl AnswerWriter for ChatAnswer {
+impl ResponseEncoder for ChatAnswer {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, _prompt_tokens: u32, out: &mut BytesMut) {
@@ -146,7 +146,12 @@ impl AnswerWriter for ChatAnswer {
         sse::write_ping(out);
     }
 
-    fn whole(self, answers: Vec<Gathered>, usage: harmonic_types::Usage, out: &mut BytesMut) {
+    fn whole(
+        self,
+        answers: Vec<CollectedAnswer>,
+        usage: harmonic_types::Usage,
+        out: &mut BytesMut,
+    ) {
         let choices = (0..).zip(answers).map(|(index, answer)| self.choice(index, answer));
         let response = ChatResponse {
             choices: choices.collect(),

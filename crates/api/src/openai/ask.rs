@@ -3,7 +3,7 @@
 use super::answer::ChatAnswer;
 use super::decode::decode_naming;
 use super::request::{ChatRequest, WITHOUT_EFFECT};
-use crate::answer::{Asked, Heading};
+use crate::answer::{Asked, ResponseMeta};
 use crate::features::FeatureFields;
 use crate::invalid::Invalid;
 use crate::{body, checks};
@@ -12,7 +12,7 @@ use crate::{body, checks};
 ///
 /// # Errors
 /// As [`body::read`] and [`super::decode()`].
-pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ChatAnswer>, Invalid> {
+pub fn ask(body: &[u8], heading: &ResponseMeta) -> Result<Asked<ChatAnswer>, Invalid> {
     let (body, ignored): (ChatRequest, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let streamed = body.stream == Some(true);
     let count = body.stream_options.and_then(|options| options.include_usage) == Some(true);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::FeatureFields;
 use crate::invalid::Invalid;
-use crate::said::{Said, WordOr};
+use crate::said::{Said, StringOrObject};
 use crate::{media, object, schema};
 
 /// What a message says: a text, or parts.
@@ -25,7 +25,7 @@ pub struct Part {
     /// The image of an `image_url` or `input_image` part: a `data:` URL, in an object or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::image_url")]
-    pub image_url: Option<WordOr<UrlBody>>,
+    pub image_url: Option<StringOrObject<UrlBody>>,
     /// The recording of an `input_audio` part.
     #[serde(
         default,
@@ -115,7 +115,7 @@ pub(crate) fn parts(
             "image_url" | "input_image" => {
                 fields.note_image(&path)?;
                 let url = match part.image_url.ok_or_else(|| missing("image_url"))? {
-                    WordOr::Word(url) | WordOr::Object(UrlBody { url }) => url,
+                    StringOrObject::Word(url) | StringOrObject::Object(UrlBody { url }) => url,
                 };
                 media::of_url(&format!("{path}.image_url"), url).map(ContentPart::Image)
             }
@@ -169,8 +169,8 @@ pub(crate) fn encode(message: &Message, kinds: Kinds) -> Content {
         ContentPart::Image(image) => Part {
             kind: kinds.image.to_owned(),
             image_url: Some(match kinds.image {
-                "image_url" => WordOr::Object(UrlBody { url: media::url(image) }),
-                _ => WordOr::Word(media::url(image)),
+                "image_url" => StringOrObject::Object(UrlBody { url: media::url(image) }),
+                _ => StringOrObject::Word(media::url(image)),
             }),
             ..Part::default()
         },

@@ -12,7 +12,7 @@ use super::content::Content;
 use super::generation::generation;
 use super::tools::{CallBody, ChoiceBody, ToolBody};
 use crate::object;
-use crate::said::WordOr;
+use crate::said::StringOrObject;
 use crate::schema;
 
 /// Fields that are not read because no answer depends on them: notes, billing, caches, and what
@@ -79,7 +79,7 @@ generation! {
         pub tools: Option<Vec<ToolBody>>,
         /// `auto`, `none`, `required` or a tool.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub tool_choice: Option<WordOr<ChoiceBody>>,
+        pub tool_choice: Option<StringOrObject<ChoiceBody>>,
         /// Whether the answer may call several tools; absent is yes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub parallel_tool_calls: Option<bool>,

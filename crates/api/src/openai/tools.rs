@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::invalid::Invalid;
 use crate::object;
-use crate::said::WordOr;
+use crate::said::StringOrObject;
 use crate::tools::{self, NAME};
 
 /// A tool that the answer may call.
@@ -150,13 +150,13 @@ pub(crate) fn decode(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid
 
 /// The choice among `of`.
 pub(super) fn decode_choice(
-    body: Option<WordOr<ChoiceBody>>,
+    body: Option<StringOrObject<ChoiceBody>>,
     of: &[Tool],
 ) -> Result<ToolChoice, Invalid> {
     let choice = match body {
         None => ToolChoice::Auto,
-        Some(WordOr::Word(word)) => self::word(&word)?,
-        Some(WordOr::Object(named)) => {
+        Some(StringOrObject::Word(word)) => self::word(&word)?,
+        Some(StringOrObject::Object(named)) => {
             of_function("tool_choice", &named.kind)?;
             ToolChoice::Named(named.function.unwrap_or_default().name)
         }
@@ -209,13 +209,13 @@ pub(crate) fn encode(of: &[Tool]) -> Option<Vec<ToolBody>> {
 }
 
 /// The body that makes `choice`.
-pub(super) fn encode_choice(choice: &ToolChoice) -> Option<WordOr<ChoiceBody>> {
-    let word = |word: &str| Some(WordOr::Word(word.to_owned()));
+pub(super) fn encode_choice(choice: &ToolChoice) -> Option<StringOrObject<ChoiceBody>> {
+    let word = |word: &str| Some(StringOrObject::Word(word.to_owned()));
     match choice {
         ToolChoice::Auto => None,
         ToolChoice::None => word("none"),
         ToolChoice::Required => word("required"),
-        ToolChoice::Named(name) => Some(WordOr::Object(ChoiceBody {
+        ToolChoice::Named(name) => Some(StringOrObject::Object(ChoiceBody {
             kind: FUNCTION.to_owned(),
             function: Some(NameBody { name: name.clone() }),
         })),

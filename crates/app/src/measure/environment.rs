@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use harmonic_api::Client;
-use harmonic_bench::{Instruments, Levels, Warning};
+use harmonic_bench::{Levels, Telemetry, Warning};
 use harmonic_hardware::probe::probe;
 use harmonic_hardware::profile::bandwidth;
 use harmonic_hardware::{RunsOn, Sysroot, energy_meter_for, environment, sensors};
@@ -24,7 +24,7 @@ use crate::event::{Event, Observer};
 /// The machine of a target: its meters, and what is written down of it.
 #[derive(Debug, Default)]
 pub struct Environment {
-    pub instruments: Instruments,
+    pub instruments: Telemetry,
     /// For the record.
     pub lines: Vec<String>,
     pub warnings: Vec<Warning>,
@@ -50,7 +50,7 @@ pub fn of(client: &Client, on: RunsOn) -> Environment {
         Err(error) => Some((error.to_string(), "`harmonic doctor` says how to allow it")),
     };
     Environment {
-        instruments: Instruments {
+        instruments: Telemetry {
             meter: meter.ok().flatten().map(Arc::from),
             sensors: sensors(&root, on).map(Arc::from),
         },

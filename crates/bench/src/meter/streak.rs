@@ -8,13 +8,13 @@ use std::time::Duration;
 
 /// Failures without any output or good end between them, on any stream.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Streak {
+pub(super) struct ConsecutiveFailures {
     since: Duration,
     failures: u32,
     unreached: u32,
 }
 
-impl Streak {
+impl ConsecutiveFailures {
     /// The fewest failures that mean anything.
     const FEWEST: u32 = 3;
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::*;
-use crate::level::{Ground, result};
+use crate::level::{Environment, result};
 use crate::measured::Measured;
 
 fn ms(millis: u64) -> Duration {
@@ -238,7 +238,7 @@ proptest! {
         prop_assert!(tokens <= most + 1e-6, "{tokens} of {most}");
         let windows = meter.windows().len();
         let began = Instant::now();
-        let ground = Ground { began, slo: None, scope: None, idle: None };
+        let ground = Environment { began, slo: None, scope: None, idle: None };
         let result = result(3, &Measured::of(meter, &[], began), &ground);
         let json = serde_json::to_string(&result).unwrap();
         let back: harmonic_types::LevelResult = serde_json::from_str(&json).unwrap();

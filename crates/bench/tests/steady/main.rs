@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use batcher::Batcher;
 use harmonic_bench::{
-    BenchConfig, BenchError, Instruments, Levels, Load, Observer, Phase, Progress, Silent, Target,
+    BenchConfig, BenchError, Levels, Load, Observer, Phase, Progress, Silent, Target, Telemetry,
     run,
 };
 use harmonic_types::{BenchRun, LevelResult};
@@ -47,7 +47,7 @@ async fn measured(shape: Shape, levels: &[u32]) -> BenchRun {
 /// A run without instruments, to its end.
 async fn of<T: Target>(target: &T, config: &BenchConfig) -> BenchRun {
     let stop = CancellationToken::new();
-    run(target, config, &Instruments::default(), &Silent, &stop).await.unwrap()
+    run(target, config, &Telemetry::default(), &Silent, &stop).await.unwrap()
 }
 
 fn levels(run: &BenchRun) -> &[LevelResult] {
@@ -59,7 +59,7 @@ fn codes(run: &BenchRun) -> Vec<&str> {
 }
 
 async fn refused(server: &Server, stop: &CancellationToken) -> BenchError {
-    run(server, &config(&[1]), &Instruments::default(), &Silent, stop).await.unwrap_err()
+    run(server, &config(&[1]), &Telemetry::default(), &Silent, stop).await.unwrap_err()
 }
 
 fn measuring(trial: u32) -> Phase {
@@ -248,7 +248,7 @@ async fn a_stopped_run_keeps_what_is_done() {
         let observer = Stopper { at, stop: stop.clone(), done: Mutex::default() };
         let server = Server::new(Shape::default());
         let config = BenchConfig { seed: ASCENDING, ..config(&[1, 8, 32]) };
-        let none = Instruments::default();
+        let none = Telemetry::default();
         let run = run(&server, &config, &none, &observer, &stop).await.unwrap();
         let found: Vec<(u32, u32)> =
             levels(&run).iter().map(|level| (level.parallel, level.trials)).collect();

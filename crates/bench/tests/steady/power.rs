@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use harmonic_bench::{Instruments, Silent, run};
+use harmonic_bench::{Silent, Telemetry, run};
 use harmonic_types::{
     EnergyMeter, EnergyMethod, Joules, MeterError, PowerScope, SensorReading, Sensors,
 };
@@ -56,10 +56,10 @@ impl Sensors for Hot {
     }
 }
 
-fn instruments(server: &Server, broken: bool) -> Instruments {
+fn instruments(server: &Server, broken: bool) -> Telemetry {
     let state = std::sync::Mutex::new((Instant::now(), 0.0, 0));
     let meter = Meter { running: server.count(), state, broken };
-    Instruments { meter: Some(Arc::new(meter)), sensors: Some(Arc::new(Hot(AtomicU32::new(0)))) }
+    Telemetry { meter: Some(Arc::new(meter)), sensors: Some(Arc::new(Hot(AtomicU32::new(0)))) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +86,7 @@ async fn watts_are_those_of_the_windows_and_net_is_above_idle() {
 #[tokio::test(start_paused = true)]
 async fn a_meter_that_breaks_leaves_absent_figures_and_not_zero() {
     let server = Server::new(Shape::default());
-    let instruments = Instruments { sensors: None, ..instruments(&server, true) };
+    let instruments = Telemetry { sensors: None, ..instruments(&server, true) };
     let stop = CancellationToken::new();
     let run = run(&server, &config(&[4]), &instruments, &Silent, &stop).await.unwrap();
     let level = &levels(&run)[0];

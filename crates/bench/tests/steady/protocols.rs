@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harmonic_bench::{BenchConfig, Instruments, Levels, Protocol, Silent, against};
+use harmonic_bench::{BenchConfig, Levels, Protocol, Silent, Telemetry, against};
 use harmonic_types::Slo;
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +89,7 @@ async fn two_targets_in_turns_have_a_ratio_with_an_interval() {
     let fast = Server::new(Shape::default());
     let slow = Server::new(Shape { slots: 4, itl: Duration::from_millis(40), ..Shape::default() });
     let config = config(&[1, 8]);
-    let (none, stop) = (Instruments::default(), CancellationToken::new());
+    let (none, stop) = (Telemetry::default(), CancellationToken::new());
     let found = against((&fast, &config), (&slow, &config), &none, &Silent, &stop).await.unwrap();
     // 49 gaps of 20 or 40 ms; at eight streams half of the slow one's wait.
     let single = (0.2 + 49.0 * 0.04) / 1.18;

@@ -29,7 +29,7 @@ pub use piece::Piece;
 pub(crate) use syntax::Syntax;
 
 /// What a character is to a call.
-enum Fate {
+enum ParseStep {
     /// Part of it.
     More,
     /// Its last.
@@ -46,7 +46,7 @@ enum Body {
 }
 
 impl Body {
-    fn push(&mut self, c: char, out: &mut Output) -> Fate {
+    fn push(&mut self, c: char, out: &mut Output) -> ParseStep {
         match self {
             Self::Object(object) => object.push(c, out),
             Self::Function(function) => function.push(c, out),
@@ -187,12 +187,12 @@ impl Calls {
                 let committed = body.committed();
                 self.held.push(c);
                 match fate {
-                    Fate::More if self.out.written > before => self.held.clear(),
-                    Fate::More => {}
-                    Fate::Done => self.close(),
+                    ParseStep::More if self.out.written > before => self.held.clear(),
+                    ParseStep::More => {}
+                    ParseStep::Done => self.close(),
                     // What was a call is broken off; the rest is text.
-                    Fate::Bad if committed => return self.back_to_text(),
-                    Fate::Bad => return self.no_call(opener),
+                    ParseStep::Bad if committed => return self.back_to_text(),
+                    ParseStep::Bad => return self.no_call(opener),
                 }
                 String::new()
             }

@@ -12,7 +12,7 @@ pub(super) struct Markers(Arc<[(Token, &'static str)]>);
 
 /// A part of a text that a model is held to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Glue {
+pub enum GrammarFragment {
     /// Text, in whatever tokens.
     Text(String),
     /// A control token.
@@ -42,7 +42,7 @@ impl Markers {
     }
 
     /// `text` with the markers in it as the tokens that they are.
-    pub(super) fn glue(&self, text: &str) -> Vec<Glue> {
+    pub(super) fn fragments(&self, text: &str) -> Vec<GrammarFragment> {
         let found = |text: &str| {
             let places = self
                 .0
@@ -50,17 +50,17 @@ impl Markers {
                 .filter_map(|(token, marker)| Some((text.find(marker)?, marker.len(), *token)));
             places.min()
         };
-        let (mut glue, mut rest) = (Vec::new(), text);
+        let (mut fragments, mut rest) = (Vec::new(), text);
         while let Some((at, len, token)) = found(rest) {
             if at > 0 {
-                glue.push(Glue::Text(rest[..at].to_owned()));
+                fragments.push(GrammarFragment::Text(rest[..at].to_owned()));
             }
-            glue.push(Glue::Control(token));
+            fragments.push(GrammarFragment::Control(token));
             rest = &rest[at + len..];
         }
         if !rest.is_empty() {
-            glue.push(Glue::Text(rest.to_owned()));
+            fragments.push(GrammarFragment::Text(rest.to_owned()));
         }
-        glue
+        fragments
     }
 }

@@ -37,7 +37,7 @@ use crate::workers::Cancelled;
 use budget::{Bounded, Limits};
 pub(super) use json::json_text;
 use switches::{Switches, Told};
-use values::{Wishes, message_values};
+use values::{TemplateCapabilities, message_values};
 pub(super) use values::{object as arguments_object, tool_value};
 
 /// Name of the one template in the environment.
@@ -85,13 +85,13 @@ pub(super) struct Template {
     /// Whether the template accepts a system message (gemma's does not).
     takes_system: bool,
     tools: Tools,
-    wishes: Wishes,
+    capabilities: TemplateCapabilities,
     switches: Switches,
 }
 
 /// What is rendered.
 #[derive(Clone, Copy)]
-pub(super) struct Scene<'a> {
+pub(super) struct TemplateContext<'a> {
     pub(super) messages: &'a [Message],
     /// Tools to show.
     pub(super) tools: &'a [Tool],
@@ -111,9 +111,9 @@ struct Unmarked {
 
 impl Unmarked {
     /// `messages` without tools, answered without thinking.
-    fn scene<'a>(&'a self, messages: &'a [Message]) -> Scene<'a> {
+    fn context<'a>(&'a self, messages: &'a [Message]) -> TemplateContext<'a> {
         let Self { cancelled, marks } = self;
-        Scene { messages, tools: &[], thinking: Thinking::Off, cancelled, marks }
+        TemplateContext { messages, tools: &[], thinking: Thinking::Off, cancelled, marks }
     }
 }
 
@@ -138,15 +138,15 @@ impl Template {
             eos,
             takes_system: true,
             tools: Tools::Described,
-            wishes: Wishes::default(),
+            capabilities: TemplateCapabilities::default(),
             switches: Switches::default(),
         };
         template.try_question()?;
         template.switches = template.try_switches(&names.unwrap_or_default());
         if let Some(syntax) = Syntax::of(&template.source)
-            && let Some(wishes) = template.shows_tools(Some(syntax))
+            && let Some(capabilities) = template.shows_tools(Some(syntax))
         {
-            (template.tools, template.wishes) = (Tools::Shown(syntax), wishes);
+            (template.tools, template.capabilities) = (Tools::Shown(syntax), capabilities);
         }
         Ok(template)
     }
@@ -169,54 +169,60 @@ impl Template {
     }
 
     /// The conversation as text, up to where the answer starts. What a client wrote is marked in it.
-    pub(super) fn render(&self, scene: Scene<'_>) -> Result<String, TemplateError> {
+    pub(super) fn render(&self, context: TemplateContext<'_>) -> Result<String, TemplateError> {
         let mut messages: Vec<Message> =
-            scene.messages.iter().map(|message| marked(message, scene.marks)).collect();
-        let mut wishes = self.wishes;
+            context.messages.iter().map(|message| marked(message, context.marks)).collect();
+        let mut capabilities = self.capabilities;
         let tools = match self.tools {
-            Tools::Shown(_) => scene.tools,
+            Tools::Shown(_) => context.tools,
             Tools::Described => {
-                messages = describe(&messages, scene.tools, scene.marks);
+                messages = describe(&messages, context.tools, context.marks);
                 &[]
             }
         };
         if !self.takes_system {
             messages = system_into_user(&messages);
         }
-        let scene = Scene { messages: &messages, tools, ..scene };
-        let rendered = self.run(scene, wishes);
-        if rendered.is_err() && values::has_broken_calls(&messages) && !wishes.text_arguments {
+        let context = TemplateContext { messages: &messages, tools, ..context };
+        let rendered = self.run(context, capabilities);
+        if rendered.is_err() && values::has_broken_calls(&messages) && !capabilities.text_arguments
+        {
             // A template that goes through the arguments can do so only with an object.
-            wishes.whole_arguments = true;
-            return self.run(scene, wishes).or(rendered);
+            capabilities.whole_arguments = true;
+            return self.run(context, capabilities).or(rendered);
         }
         rendered
     }
 
-    fn run(&self, scene: Scene<'_>, wishes: Wishes) -> Result<String, TemplateError> {
-        let messages = message_values(scene.messages, wishes, scene.marks);
-        self.run_values(scene, messages, self.switches.told(scene.thinking))
+    fn run(
+        &self,
+        context: TemplateContext<'_>,
+        capabilities: TemplateCapabilities,
+    ) -> Result<String, TemplateError> {
+        let messages = message_values(context.messages, capabilities, context.marks);
+        self.run_values(context, messages, self.switches.told(context.thinking))
     }
 
-    /// `scene` with its messages as `messages`.
+    /// `context` with its messages as `messages`.
     fn run_values(
         &self,
-        scene: Scene<'_>,
+        context: TemplateContext<'_>,
         messages: Vec<serde_json::Value>,
         told: Told,
     ) -> Result<String, TemplateError> {
         let refused = |error: &Error| TemplateError::new("refuses this conversation", error);
         let Some(jinja) = &self.jinja else {
-            let texts: Vec<_> = scene.messages.iter().map(Message::text).collect();
+            let texts: Vec<_> = context.messages.iter().map(Message::text).collect();
             return Ok(texts.join("\n\n"));
         };
-        let limits = scene.limits();
+        let limits = context.limits();
         let mut jinja = jinja.clone();
         jinja.set_fuel(Some(limits.steps));
-        let tools: Vec<_> = scene.tools.iter().map(|tool| tool_value(tool, scene.marks)).collect();
+        let tools: Vec<_> =
+            context.tools.iter().map(|tool| tool_value(tool, context.marks)).collect();
         // As in Hugging Face's: no tools are `none`, which some templates ask for.
         let tools = (!tools.is_empty()).then(|| Value::from(Serde(tools)));
-        let context = context! {
+        let variables = context! {
             messages => Value::from(Serde(messages)),
             tools => tools.unwrap_or_else(|| Value::from(())),
             add_generation_prompt => true,
@@ -229,11 +235,11 @@ impl Template {
         let render = || {
             let mut written = Bounded::default();
             let template = jinja.get_template(NAME)?;
-            template.render_captured_to(context, &mut written)?;
+            template.render_captured_to(variables, &mut written)?;
             written.text()
         };
         // A fault of the interpreter that a template finds is that template's failure.
-        let rendering = || budget::within(limits, scene.cancelled, render);
+        let rendering = || budget::within(limits, context.cancelled, render);
         match catch_unwind(AssertUnwindSafe(rendering)) {
             Ok(rendered) => rendered.map_err(|error| refused(&error)),
             Err(_) => Err(TemplateError {
@@ -244,7 +250,7 @@ impl Template {
     }
 }
 
-impl Scene<'_> {
+impl TemplateContext<'_> {
     fn limits(&self) -> Limits {
         let (mut bytes, mut nodes) = (0, 0);
         let mut count = |text: &str| bytes += text.len();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::bounds::{Size, measure_schema};
 use super::form::{Form, FormatError, Source, with_options};
-use crate::chat::Glue;
+use crate::chat::GrammarFragment;
 
 /// How one tool is called.
 #[derive(Clone, Debug)]
@@ -19,20 +19,20 @@ pub struct CallForm<'a> {
     /// Whether its arguments follow its schema; else they are any object.
     pub held: bool,
     /// What stands before its arguments.
-    pub before: Vec<Glue>,
+    pub before: Vec<GrammarFragment>,
     /// What stands after them.
-    pub after: Vec<Glue>,
+    pub after: Vec<GrammarFragment>,
 }
 
 /// How calls follow one another.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
     /// What stands before the first.
-    pub first: Vec<Glue>,
+    pub first: Vec<GrammarFragment>,
     /// What stands between two; `None` where there is one.
-    pub between: Option<Vec<Glue>>,
+    pub between: Option<Vec<GrammarFragment>>,
     /// What stands after the last.
-    pub last: Vec<Glue>,
+    pub last: Vec<GrammarFragment>,
 }
 
 impl Form {
@@ -78,11 +78,11 @@ impl Form {
 fn grammar(series: &Series, forms: &[CallForm<'_>], schemas: &[Value]) -> String {
     let names: Vec<String> = (0..forms.len()).map(|at| format!("call_{at}")).collect();
     let Series { first, between, last } = series;
-    let more = between.as_ref().map(|between| format!("({} call)*", glue(between)));
-    let (first, more, last) = (glue(first), more.unwrap_or_default(), glue(last));
+    let more = between.as_ref().map(|between| format!("({} call)*", fragments(between)));
+    let (first, more, last) = (fragments(first), more.unwrap_or_default(), fragments(last));
     let mut lark = format!("start: {first} call {more} {last}\ncall: {}\n", names.join(" | "));
     for (at, (form, schema)) in forms.iter().zip(schemas).enumerate() {
-        let (before, after) = (glue(&form.before), glue(&form.after));
+        let (before, after) = (fragments(&form.before), fragments(&form.after));
         // Writing to a string cannot fail.
         let _written = writeln!(
             lark,
@@ -92,11 +92,11 @@ fn grammar(series: &Series, forms: &[CallForm<'_>], schemas: &[Value]) -> String
     lark
 }
 
-fn glue(parts: &[Glue]) -> String {
-    let part = |part: &Glue| match part {
+fn fragments(parts: &[GrammarFragment]) -> String {
+    let part = |part: &GrammarFragment| match part {
         // Lark's strings are JSON's.
-        Glue::Text(text) => Value::from(text.as_str()).to_string(),
-        Glue::Control(token) => format!("<[{}]>", token.0),
+        GrammarFragment::Text(text) => Value::from(text.as_str()).to_string(),
+        GrammarFragment::Control(token) => format!("<[{}]>", token.0),
     };
     parts.iter().map(part).collect::<Vec<_>>().join(" ")
 }

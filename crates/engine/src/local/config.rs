@@ -4,7 +4,7 @@ use harmonic_admission::{AgentConfig, quotas};
 use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
 
 use crate::constraint::FormTrial;
-use crate::device::{DevicePlace, SharedDevice};
+use crate::device::{DeviceHandle, SharedDevice};
 use crate::identity::Identity;
 use crate::scheduler::{ScheduledAgent, SchedulerConfig};
 
@@ -43,7 +43,7 @@ pub struct LocalConfig {
     /// Sequences that its agents may have by right, all together.
     pub guaranteed: u32,
     /// Its place on a device that it shares with other engines.
-    pub device: Option<DevicePlace>,
+    pub device: Option<DeviceHandle>,
     /// Layout of the KV cache.
     pub kv_layout: KvLayout,
     /// Bytes of the KV cache per token.

@@ -8,7 +8,7 @@ use harmonic_types::{AgentSpec, Refused, Request, Thinking, Tool, ToolChoice};
 use super::Shared;
 use crate::chat::{CallTracker, Rendered, callable};
 use crate::constraint::{CallForm, Form, FormatError, Series};
-use crate::desk::Before;
+use crate::request_registry::Before;
 use crate::sampling::Sampler;
 
 impl Shared {

@@ -7,7 +7,7 @@ use std::thread;
 
 use harmonic_types::RequestId;
 
-use super::{Choice, Drawn, Sampler};
+use super::{Drawn, SampledToken, Sampler};
 use crate::constraint::Wake;
 
 /// Logits from which another thread pays, an estimate: to start and join one took 26 to 54 µs, and a
@@ -79,7 +79,7 @@ impl Samplers {
     }
 
     /// Chooses the token of `request` that was late; `None` if it is still too early.
-    pub(crate) fn choose_late(&mut self, request: RequestId) -> Option<Choice> {
+    pub(crate) fn choose_late(&mut self, request: RequestId) -> Option<SampledToken> {
         self.by_request.get_mut(&request)?.draw_late(self.wake.as_ref())
     }
 

@@ -84,12 +84,12 @@ fn server(engine: &Arc<Counted>, threads: u32) -> anyhow::Result<Report> {
 }
 
 fn serve_until_told(runtime: &Runtime, engine: &Arc<Counted>) -> anyhow::Result<()> {
-    let roster = team::roster(Arc::clone(engine) as Arc<dyn Engine>);
+    let models = team::models(Arc::clone(engine) as Arc<dyn Engine>);
     let listener = runtime.block_on(bind(([127, 0, 0, 1], 0).into()))?;
     println!("{}", listener.address());
     let (stop, stopped) = oneshot::channel::<()>();
     let serving =
-        runtime.spawn(serve(listener, roster, Access::default(), Config::default(), async {
+        runtime.spawn(serve(listener, models, Access::default(), Config::default(), async {
             drop(stopped.await);
         }));
     runtime.block_on(async {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use harmonic_engine::{
-    AgentSlots, Allocation, Cancel, Capabilities, Drained, Engine, EngineError, EngineStatus,
-    Generation, Granted, Health, Identity, ReslotError,
+    Admitted, AgentSlots, Allocation, Cancel, Capabilities, Drained, Engine, EngineError,
+    EngineStatus, Generation, Health, Identity, ReslotError,
 };
 use harmonic_types::{Event, FinishReason, Refused, Request, Tokens, Usage};
 use tokio::sync::mpsc;
@@ -91,7 +91,7 @@ impl Engine for Stub {
             }
         }
         let granted =
-            Granted { request: request.id, slot: 0, queued: Duration::ZERO, prompt_tokens: 7 };
+            Admitted { request: request.id, slot: 0, queued: Duration::ZERO, prompt_tokens: 7 };
         future::ready(Ok(Generation::new(granted, receiver, Cancel::new(|| {})))).boxed()
     }
 

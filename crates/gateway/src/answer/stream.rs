@@ -17,13 +17,13 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
-use harmonic_api::{AnswerWriter, Finish, total};
+use harmonic_api::{Finish, ResponseEncoder, total};
 use harmonic_engine::Generation;
 use harmonic_types::{Event, Usage};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::{ending, is_last};
-use crate::metrics::Account;
+use crate::metrics::RequestMetrics;
 
 /// Tells nginx not to gather the stream.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -33,10 +33,10 @@ const LONGEST_PIECE: usize = 16 * 1024;
 const BUFFER: usize = 2 * 1024;
 
 /// The response that streams `generations`, noted in `account`; `ping` is how often it shows that it lives.
-pub(super) fn response<W: AnswerWriter>(
+pub(super) fn response<W: ResponseEncoder>(
     writer: W,
     generations: Vec<Generation>,
-    account: Account,
+    account: RequestMetrics,
     ping: Duration,
 ) -> Response {
     // An interval of zero panics.
@@ -80,7 +80,7 @@ enum State {
 struct AnswerStream<W> {
     writer: W,
     /// Closed before the answers are dropped, when the client goes away.
-    account: Account,
+    account: RequestMetrics,
     answers: Vec<Answer>,
     /// How many of them run.
     running: usize,
@@ -94,7 +94,7 @@ struct AnswerStream<W> {
     out: BytesMut,
 }
 
-impl<W: AnswerWriter> AnswerStream<W> {
+impl<W: ResponseEncoder> AnswerStream<W> {
     /// Begins the stream, once.
     fn open(&mut self) {
         if self.state == State::New {
@@ -158,7 +158,7 @@ impl<W: AnswerWriter> AnswerStream<W> {
     }
 }
 
-impl<W: AnswerWriter> Stream for AnswerStream<W> {
+impl<W: ResponseEncoder> Stream for AnswerStream<W> {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -17,7 +17,7 @@ use crate::api_error::ApiError;
 
 /// One request to an agent.
 #[derive(Debug)]
-pub(crate) struct Account {
+pub(crate) struct RequestMetrics {
     metrics: Arc<Metrics>,
     asked: Asked,
     began: Instant,
@@ -27,7 +27,7 @@ pub(crate) struct Account {
     span: Span,
 }
 
-impl Account {
+impl RequestMetrics {
     /// Of the request in whose span this is called, which came at `began`.
     pub(crate) fn open(metrics: Arc<Metrics>, agent: &AgentName, began: Instant) -> Self {
         Self {
@@ -99,7 +99,7 @@ impl Account {
     }
 }
 
-impl Drop for Account {
+impl Drop for RequestMetrics {
     fn drop(&mut self) {
         if !self.is_closed {
             let duration = self.began.elapsed();

@@ -28,8 +28,8 @@ async fn count_tokens(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (request, fields) = shared.bodies.json(request, anthropic::decode_count).await?;
-    let roster = shared.roster();
-    let (agent, _) = roster.find(&request.agent)?;
+    let models = shared.models();
+    let (agent, _) = models.find(&request.agent)?;
     capability::check_count(agent, &request, &fields)?;
     let request = harmonic_types::Request { agent: agent.name.clone(), ..request };
     let tokens = agent.engine.count_tokens(request).await?;

@@ -16,8 +16,8 @@ use harmonic_engine::Health;
 use serde_json::{Map, Value};
 
 use crate::api_error::ApiError;
+use crate::model_registry::RegisteredAgent;
 use crate::respond::json;
-use crate::roster::RosterAgent;
 use crate::shared::Shared;
 use crate::{answer, card, embeddings, pull};
 
@@ -53,34 +53,34 @@ async fn version() -> Response {
 
 /// The agents, in the order of the stack.
 async fn tags(State(shared): State<Arc<Shared>>) -> Response {
-    let roster = shared.roster();
-    let listed = |agent: &RosterAgent| ListedModel {
+    let models = shared.models();
+    let listed = |agent: &RegisteredAgent| ListedModel {
         name: agent.name.0.clone(),
         model: agent.name.0.clone(),
         modified_at: ollama::time(shared.started),
         size: size(agent),
-        digest: roster.digest(&agent.name).to_owned(),
+        digest: models.digest(&agent.name).to_owned(),
         details: details(agent),
     };
-    let models = roster.agents().iter().map(listed).collect();
+    let models = models.agents().iter().map(listed).collect();
     json(StatusCode::OK, &ModelNames { models })
 }
 
 /// The agents whose engines can serve.
 async fn running(State(shared): State<Arc<Shared>>) -> Response {
-    let roster = shared.roster();
-    let running = |agent: &RosterAgent| RunningModel {
+    let models = shared.models();
+    let running = |agent: &RegisteredAgent| RunningModel {
         name: agent.name.0.clone(),
         model: agent.name.0.clone(),
         size: size(agent),
         size_vram: size(agent).filter(|_| agent.card.accelerated).unwrap_or_default(),
-        digest: roster.digest(&agent.name).to_owned(),
+        digest: models.digest(&agent.name).to_owned(),
         details: details(agent),
         expires_at: NEVER.to_owned(),
         context_length: agent.context.0,
     };
-    let ready = |agent: &&RosterAgent| agent.engine.status().health == Health::Ready;
-    let models = roster.agents().iter().filter(ready).map(running).collect();
+    let ready = |agent: &&RegisteredAgent| agent.engine.status().health == Health::Ready;
+    let models = models.agents().iter().filter(ready).map(running).collect();
     json(StatusCode::OK, &RunningModels { models })
 }
 
@@ -88,8 +88,8 @@ async fn running(State(shared): State<Arc<Shared>>) -> Response {
 async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, ApiError> {
     let asked: ShowBody = shared.bodies.json(request, Ok).await?;
     let name = agent(ollama::model_or_name(asked.model, asked.name))?;
-    let roster = shared.roster();
-    let (agent, _) = roster.find(&name)?;
+    let models = shared.models();
+    let (agent, _) = models.find(&name)?;
     let weights = agent.card.weights.as_ref();
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
     let able = agent.engine.capabilities();
@@ -115,7 +115,7 @@ async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
 }
 
 /// What the file's header would say under these keys, but for the context, which is the agent's.
-fn model_info(agent: &RosterAgent) -> Map<String, Value> {
+fn model_info(agent: &RegisteredAgent) -> Map<String, Value> {
     let shape = agent.card.weights.as_ref().map(|weights| &weights.shape);
     let family = shape.map_or("harmonic", |shape| &shape.architecture);
     let of_family = |key: &str, value: Value| (format!("{family}.{key}"), value);
@@ -138,12 +138,12 @@ fn model_info(agent: &RosterAgent) -> Map<String, Value> {
 
 /// Bytes of the weights in memory, or in the file where the engine cannot tell: Zed reads no list
 /// without them.
-fn size(agent: &RosterAgent) -> Option<u64> {
+fn size(agent: &RegisteredAgent) -> Option<u64> {
     let stored = agent.card.weights.as_ref().map(|weights| weights.shape.weights_bytes);
     agent.engine.status().allocation.weights_bytes.or(stored).map(|bytes| bytes.0)
 }
 
-fn details(agent: &RosterAgent) -> Details {
+fn details(agent: &RegisteredAgent) -> Details {
     let shape = agent.card.weights.as_ref().map(|weights| &weights.shape);
     let family = shape.map(|shape| shape.architecture.clone()).unwrap_or_default();
     Details {

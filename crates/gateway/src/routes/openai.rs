@@ -11,8 +11,8 @@ use axum::routing::{get, post};
 use harmonic_api::openai::{self, ModelCard, ModelList, completions, responses};
 
 use crate::api_error::ApiError;
+use crate::model_registry::RegisteredAgent;
 use crate::respond::json;
-use crate::roster::RosterAgent;
 use crate::shared::Shared;
 use crate::{answer, embeddings};
 
@@ -29,8 +29,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 
 /// The agents, in the order of the stack.
 async fn models(State(shared): State<Arc<Shared>>) -> Response {
-    let roster = shared.roster();
-    let cards = roster.agents().iter().map(|agent| card(&shared, agent));
+    let models = shared.models();
+    let cards = models.agents().iter().map(|agent| card(&shared, agent));
     json(StatusCode::OK, &ModelList::new(cards.collect()))
 }
 
@@ -44,12 +44,12 @@ async fn model(
     let Ok(Path(name)) = name else {
         return Err(ApiError::NoSuchPath { path: uri.path().to_owned() });
     };
-    let roster = shared.roster();
-    let (agent, _) = roster.find(&harmonic_api::agent(name)?)?;
+    let models = shared.models();
+    let (agent, _) = models.find(&harmonic_api::agent(name)?)?;
     Ok(json(StatusCode::OK, &card(&shared, agent)))
 }
 
-fn card(shared: &Shared, agent: &RosterAgent) -> ModelCard {
+fn card(shared: &Shared, agent: &RegisteredAgent) -> ModelCard {
     ModelCard {
         id: agent.name.0.clone(),
         object: "model".to_owned(),

@@ -9,7 +9,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::scripted::{Script, Scripted, answer, within};
-use crate::served::{Served, body, roster, settings, shown};
+use crate::served::{Served, body, models, settings, shown};
 
 const PATHS: [&str; 3] = ["/v1/chat/completions", "/api/chat", "/v1/messages"];
 
@@ -29,7 +29,7 @@ fn with_keys() -> Access {
 /// A server with that door, and an engine that answers.
 async fn behind(access: Access) -> (Served, Arc<Scripted>) {
     let engine = Scripted::new(Script::Say(answer()));
-    let served = Served::open_to(access, roster(&engine), Config::default()).await;
+    let served = Served::open_to(access, models(&engine), Config::default()).await;
     (served, engine)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use harmonic_engine::Engine;
 use harmonic_engine::chat::Thinks;
-use harmonic_gateway::{AgentCard, Config, Roster, RosterAgent, WeightsCard};
+use harmonic_gateway::{AgentCard, Config, ModelRegistry, RegisteredAgent, WeightsCard};
 use harmonic_models::catalog;
 use harmonic_types::{FinishReason, Tokens};
 use serde_json::{Value, json};
@@ -15,9 +15,9 @@ use crate::served::{Served, body};
 
 const PATH: &str = "/home/ada/models/secret-folder/tiny.gguf";
 
-fn agent(name: &str, system: &str, engine: &Arc<Scripted>) -> RosterAgent {
+fn agent(name: &str, system: &str, engine: &Arc<Scripted>) -> RegisteredAgent {
     let shape = catalog::find("smollm2:135m").expect("in the catalog").shape;
-    RosterAgent {
+    RegisteredAgent {
         name: name.into(),
         role: format!("the {name}"),
         model: PATH.to_owned(),
@@ -44,7 +44,8 @@ async fn json_of(response: reqwest::Response) -> Value {
 async fn digests(systems: &[(&str, &str)]) -> Vec<String> {
     let engine = Scripted::new(Script::Queue);
     let agents = systems.iter().map(|(name, system)| agent(name, system, &engine)).collect();
-    let served = Served::offering(Roster::new(agents).expect("unique"), Config::default()).await;
+    let served =
+        Served::offering(ModelRegistry::new(agents).expect("unique"), Config::default()).await;
     let tags = json_of(served.get("/api/tags").await).await;
     let ps = json_of(served.get("/api/ps").await).await;
     let of = |list: &Value| -> Vec<String> {
@@ -69,8 +70,8 @@ async fn each_agent_has_a_digest_of_its_own_that_lasts() {
 #[tokio::test]
 async fn an_agent_is_described_without_a_path_of_the_server() {
     let engine = Scripted::new(Script::Queue);
-    let roster = Roster::new(vec![agent("coder", "You write.", &engine)]).expect("unique");
-    let served = Served::offering(roster, Config::default()).await;
+    let models = ModelRegistry::new(vec![agent("coder", "You write.", &engine)]).expect("unique");
+    let served = Served::offering(models, Config::default()).await;
     // As Ollama's own client writes it.
     let show =
         json!({"model": "", "name": "coder", "system": "", "template": "", "verbose": false});
@@ -161,8 +162,8 @@ async fn what_a_model_thinks_all_the_same_or_never_is_said_in_every_dialect() {
     let engine = Scripted::new(Script::Say(vec![finished(FinishReason::Stop)]));
     let mut never = agent("dull", "", &engine);
     never.card.thinks = Thinks::Never;
-    let roster = Roster::new(vec![agent("coder", "", &engine), never]).expect("unique");
-    let served = Served::offering(roster, Config::default()).await;
+    let models = ModelRegistry::new(vec![agent("coder", "", &engine), never]).expect("unique");
+    let served = Served::offering(models, Config::default()).await;
     let hi = json!([{"role": "user", "content": "hi"}]);
     let chat = |field: &str, value: Value| json!({"model": "coder", "messages": hi, field: value});
     let cases = [
@@ -218,8 +219,8 @@ async fn agents_are_not_changed_over_http() {
 #[tokio::test]
 async fn zed_reads_the_lists() {
     let engine = Scripted::new(Script::Queue);
-    let roster = Roster::new(vec![agent("coder", "You write.", &engine)]).expect("unique");
-    let served = Served::offering(roster, Config::default()).await;
+    let models = ModelRegistry::new(vec![agent("coder", "You write.", &engine)]).expect("unique");
+    let served = Served::offering(models, Config::default()).await;
     let tags = json_of(served.get("/api/tags").await).await;
     for listed in tags["models"].as_array().expect("a list") {
         for text in ["name", "modified_at", "digest"] {

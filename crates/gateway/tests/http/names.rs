@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::scripted::{Script, Scripted, answer, within};
-use crate::served::{Served, roster};
+use crate::served::{Served, models};
 
 /// The status line and body of what the server says to these bytes.
 async fn said(served: &Served, head: &str) -> String {
@@ -31,7 +31,7 @@ async fn a_request_names_the_server_once() {
     let engine = Scripted::new(Script::Say(answer()));
     for hosts in [Hosts::Any, Hosts::Local { also: Vec::new() }] {
         let access = Access { hosts, ..Access::default() };
-        let served = Served::open_to(access, roster(&engine), Config::default()).await;
+        let served = Served::open_to(access, models(&engine), Config::default()).await;
         let named = async |hosts: &[&str]| status(&served, "/health", "1.1", hosts).await;
         for good in ["localhost", "LOCALHOST:1", "localhost.", "127.0.0.1", "[::1]:4276"] {
             assert_eq!(named(&[good]).await, 200, "{good}");
@@ -49,7 +49,7 @@ async fn a_request_names_the_server_once() {
         assert_eq!(status(&served, "http://evil.example/health", "1.1", &["localhost"]).await, 400);
     }
     let local = Access { hosts: Hosts::Local { also: Vec::new() }, ..Access::default() };
-    let served = Served::open_to(local, roster(&engine), Config::default()).await;
+    let served = Served::open_to(local, models(&engine), Config::default()).await;
     let rebound = "http://evil.example/health";
     assert_eq!(status(&served, rebound, "1.1", &["evil.example"]).await, 403);
     assert_eq!(status(&served, rebound, "1.0", &[]).await, 403);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harmonic_engine::Engine;
-use harmonic_gateway::{AgentCard, GatewayError, Holder, Roster, RosterAgent, bind};
+use harmonic_gateway::{AgentCard, GatewayError, ModelRegistry, PortOwner, RegisteredAgent, bind};
 use harmonic_types::Tokens;
 
 use crate::scripted::{Script, Scripted};
@@ -19,7 +19,7 @@ async fn a_port_in_use_says_who_has_it() {
         let GatewayError::PortInUse { holder, .. } = &error else { panic!("{error:?}") };
         if cfg!(target_os = "linux") {
             let me = i32::try_from(std::process::id()).expect("a process id");
-            assert!(matches!(holder, Holder::Process { pid, .. } if *pid == me), "{error}");
+            assert!(matches!(holder, PortOwner::Process { pid, .. } if *pid == me), "{error}");
             assert!(error.to_string().contains(&format!("(process {me})")), "{error}");
         }
         assert!(error.to_string().contains("--port"), "{error}");
@@ -36,7 +36,7 @@ async fn an_address_of_another_machine_is_refused() {
 #[test]
 fn a_roster_keeps_names_apart_and_printable() {
     let engine = Scripted::new(Script::Queue);
-    let agent = |name: &str| RosterAgent {
+    let agent = |name: &str| RegisteredAgent {
         name: name.into(),
         role: String::new(),
         model: String::new(),
@@ -44,7 +44,10 @@ fn a_roster_keeps_names_apart_and_printable() {
         card: AgentCard::default(),
         engine: Arc::clone(&engine) as Arc<dyn Engine>,
     };
-    let twice = Roster::new(vec![agent("coder"), agent("ops"), agent("coder")]);
+    let twice = ModelRegistry::new(vec![agent("coder"), agent("ops"), agent("coder")]);
     assert!(matches!(twice, Err(GatewayError::DuplicateAgent(name)) if name == "coder".into()));
-    assert!(matches!(Roster::new(vec![agent("a\nb")]), Err(GatewayError::UnprintableAgent(_))));
+    assert!(matches!(
+        ModelRegistry::new(vec![agent("a\nb")]),
+        Err(GatewayError::UnprintableAgent(_))
+    ));
 }

@@ -11,7 +11,7 @@ use harmonic_types::Bytes;
 use serde_json::json;
 
 use crate::scripted::{Script, Scripted, within};
-use crate::served::{Served, roster, settings, shown};
+use crate::served::{Served, models, settings, shown};
 
 /// May fetch what is not called `forbidden`, knows one model, and never ends with another.
 struct OneModel;
@@ -45,8 +45,8 @@ impl Puller for OneModel {
 
 async fn pulling(access: Access) -> Served {
     let engine = Scripted::new(Script::Queue);
-    let roster = roster(&engine).with_puller(Arc::new(OneModel));
-    Served::open_to(access, roster, Config::default()).await
+    let models = models(&engine).with_puller(Arc::new(OneModel));
+    Served::open_to(access, models, Config::default()).await
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use harmonic_engine::{
-    AgentSlots, AgentUse, Allocation, Cancel, Capabilities, Drained, Engine, EngineError,
-    EngineStatus, Forms, Generation, Granted, Health, Identity, ReslotError,
+    Admitted, AgentSlots, AgentUse, Allocation, Cancel, Capabilities, Drained, Engine, EngineError,
+    EngineStatus, Forms, Generation, Health, Identity, ReslotError,
 };
 use harmonic_types::{
     Event, FinishReason, KvLayout, KvType, Refused, Request, TokenBytes, TokenLogprob, Tokens,
@@ -117,7 +117,7 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
 
 impl Engine for Scripted {
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
-        let granted = Granted {
+        let granted = Admitted {
             request: request.id,
             slot: 3,
             queued: Duration::from_millis(12),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_api::Client;
 use harmonic_engine::Engine;
-use harmonic_gateway::{Access, AgentCard, Config, Roster, RosterAgent, bind, serve};
+use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::Tokens;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -21,8 +21,8 @@ pub struct Served {
     server: JoinHandle<()>,
 }
 
-pub fn roster(engine: &Arc<Scripted>) -> Roster {
-    let agents = ["executive", "coder"].map(|name| RosterAgent {
+pub fn models(engine: &Arc<Scripted>) -> ModelRegistry {
+    let agents = ["executive", "coder"].map(|name| RegisteredAgent {
         name: name.into(),
         role: format!("the {name}"),
         model: "smollm2:135m".to_owned(),
@@ -30,7 +30,7 @@ pub fn roster(engine: &Arc<Scripted>) -> Roster {
         card: AgentCard::default(),
         engine: Arc::clone(engine) as Arc<dyn Engine>,
     });
-    Roster::new(agents.into()).expect("unique names")
+    ModelRegistry::new(agents.into()).expect("unique names")
 }
 
 impl Served {
@@ -39,20 +39,20 @@ impl Served {
     }
 
     pub async fn with(engine: &Arc<Scripted>, config: Config) -> Self {
-        Self::offering(roster(engine), config).await
+        Self::offering(models(engine), config).await
     }
 
-    pub async fn offering(roster: Roster, config: Config) -> Self {
-        Self::open_to(Access::default(), roster, config).await
+    pub async fn offering(models: ModelRegistry, config: Config) -> Self {
+        Self::open_to(Access::default(), models, config).await
     }
 
-    pub async fn open_to(access: Access, roster: Roster, config: Config) -> Self {
+    pub async fn open_to(access: Access, models: ModelRegistry, config: Config) -> Self {
         let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let url = format!("http://{}", listener.address());
         let (stop, stopped) = oneshot::channel();
         let server = TaskTracker::new().spawn(async move {
             let stopped = async { drop(stopped.await) };
-            serve(listener, roster, access, config, stopped).await.expect("the socket works");
+            serve(listener, models, access, config, stopped).await.expect("the socket works");
         });
         // Sets up TLS for `reqwest::Client::new` too.
         Client::new(&url).expect("a client");

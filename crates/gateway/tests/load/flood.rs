@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::join_all;
 use harmonic_engine::{AgentUse, Engine, LocalConfig};
-use harmonic_gateway::{Access, AgentCard, Config, Roster, RosterAgent, bind, serve};
+use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::{AgentName, Tier};
 use serde_json::json;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -40,8 +40,8 @@ fn config() -> LocalConfig {
     config
 }
 
-fn roster(engine: &Arc<dyn Engine>) -> Roster {
-    let agents = engine.status().agents.into_iter().map(|agent| RosterAgent {
+fn models(engine: &Arc<dyn Engine>) -> ModelRegistry {
+    let agents = engine.status().agents.into_iter().map(|agent| RegisteredAgent {
         name: agent.agent,
         role: String::new(),
         model: MODEL.to_owned(),
@@ -49,7 +49,7 @@ fn roster(engine: &Arc<dyn Engine>) -> Roster {
         card: AgentCard::default(),
         engine: Arc::clone(engine),
     });
-    Roster::new(agents.collect()).expect("two names")
+    ModelRegistry::new(agents.collect()).expect("two names")
 }
 
 fn body(agent: &str, number: u32) -> Bytes {
@@ -77,7 +77,7 @@ async fn an_agents_slots_are_its_own_while_another_is_flooded() {
     let address = listener.address();
     let server = TaskTracker::new().spawn(serve(
         listener,
-        roster(&engine),
+        models(&engine),
         Access::default(),
         Config::default(),
         std::future::pending(),

@@ -112,9 +112,9 @@ async fn a_thousand_connections_over_32_slots() {
     let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let address = listener.address();
     let (stop, stopped) = oneshot::channel::<()>();
-    let roster = team::roster(Arc::clone(&engine) as Arc<dyn Engine>);
+    let models = team::models(Arc::clone(&engine) as Arc<dyn Engine>);
     let server = TaskTracker::new().spawn(async move {
-        serve(listener, roster, Access::default(), Config::default(), async { drop(stopped.await) })
+        serve(listener, models, Access::default(), Config::default(), async { drop(stopped.await) })
             .await
     });
     let mut connections = Vec::new();

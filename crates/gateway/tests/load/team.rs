@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_engine::sim::PaperMachine;
 use harmonic_engine::{Engine, Identity, LocalConfig, ServedAgent};
-use harmonic_gateway::{AgentCard, Roster, RosterAgent};
+use harmonic_gateway::{AgentCard, ModelRegistry, RegisteredAgent};
 use harmonic_models::catalog;
 use harmonic_types::{AgentName, AgentSpec, Bytes, KvLayout, Sampling, Tier, Tokens};
 
@@ -59,8 +59,8 @@ pub fn config(model: &str) -> LocalConfig {
 }
 
 /// The agent, served by `engine`.
-pub fn roster(engine: Arc<dyn Engine>) -> Roster {
-    let agent = RosterAgent {
+pub fn models(engine: Arc<dyn Engine>) -> ModelRegistry {
+    let agent = RegisteredAgent {
         name: AgentName::from(AGENT),
         role: String::new(),
         model: engine.status().model,
@@ -68,5 +68,5 @@ pub fn roster(engine: Arc<dyn Engine>) -> Roster {
         card: AgentCard::default(),
         engine,
     };
-    Roster::new(vec![agent]).expect("one printable name")
+    ModelRegistry::new(vec![agent]).expect("one printable name")
 }

@@ -5,8 +5,8 @@ use harmonic_engine::{EngineError, Health, LocalConfig};
 use harmonic_types::{Event, FinishReason, Refused};
 
 use super::*;
+use crate::engine_factory::Silent;
 use crate::fixtures::{GB, ask, paper, plan};
-use crate::starter::Silent;
 
 /// Starts simulated engines, keeps a handle on each, and fails or panics where told to.
 #[derive(Default)]
@@ -17,7 +17,7 @@ struct Sims {
     weights: Option<Bytes>,
 }
 
-impl Starter for Sims {
+impl EngineFactory for Sims {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         assert!(self.panics_at != Some(engine.id.as_str()), "out of luck");
         if self.fails_at == Some(engine.id.as_str()) {
@@ -37,7 +37,7 @@ impl Starter for Sims {
 }
 
 async fn start(plan: Plan, sims: &Arc<Sims>) -> Result<Deployment, LaunchError> {
-    let starter: Arc<dyn Starter> = Arc::clone(sims) as _;
+    let starter: Arc<dyn EngineFactory> = Arc::clone(sims) as _;
     Deployment::start(Arc::new(plan), starter, Bytes(GB), &Silent).await
 }
 
@@ -94,7 +94,7 @@ async fn a_panic_in_a_start_is_an_error_and_stops_the_others() {
 #[tokio::test]
 async fn memory_that_others_hold_is_not_taken() {
     let sims = Arc::new(Sims::default());
-    let starter: Arc<dyn Starter> = Arc::clone(&sims) as _;
+    let starter: Arc<dyn EngineFactory> = Arc::clone(&sims) as _;
     let available = Bytes(4_000_000);
     let error = Deployment::start(Arc::new(plan()), starter, available, &Silent).await.unwrap_err();
     assert!(error.to_string().starts_with("the plan needs 4.3 MB of memory and 4.0 MB"), "{error}");

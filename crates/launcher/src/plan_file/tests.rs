@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::engine_factory::{EngineFactory, Silent};
 use crate::fixtures::{GB, paper, plan};
-use crate::starter::{Silent, Starter};
 use crate::{Deployment, LaunchError};
 
 fn read(text: &str) -> Result<Plan, PlanFileError> {
@@ -84,7 +84,7 @@ fn what_is_no_plan_is_refused_by_what_is_wrong_in_it() {
 /// Starts simulated engines.
 struct Sims;
 
-impl Starter for Sims {
+impl EngineFactory for Sims {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let paper = paper(engine.weights_bytes, engine.local().kv_type);
         Ok(Arc::new(spawn(LocalConfig::of(plan, engine), paper)?))

@@ -11,13 +11,13 @@ use harmonic_engine::{
     Allocation, Batch, CacheOp, Local, LocalConfig, Machine, MachineError, Outcome, SharedDevice,
     shared_device,
 };
-use harmonic_gateway::{Access, AgentCard, Config, Roster, RosterAgent, bind, serve};
+use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::{Bytes, EnginePlan, Event, FinishReason, Plan};
 
 use super::*;
 use crate::deployment::Deployment;
+use crate::engine_factory::{EngineFactory, Silent};
 use crate::fixtures::{GB, ask, paper, plan};
-use crate::starter::{Silent, Starter};
 
 /// Works until it is told to die.
 struct Mortal {
@@ -69,7 +69,7 @@ impl Hospital {
     }
 }
 
-impl Starter for Hospital {
+impl EngineFactory for Hospital {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         let index = plan.engines.iter().position(|other| other.id == engine.id);
@@ -98,8 +98,8 @@ impl Starter for Hospital {
     }
 }
 
-async fn supervised(hospital: &Arc<Hospital>, limits: Restarts) -> Supervised {
-    let start = Start::new(Arc::new(plan()), 0, Arc::clone(hospital) as Arc<dyn Starter>);
+async fn supervised(hospital: &Arc<Hospital>, limits: RestartLimits) -> Supervised {
+    let start = Start::new(Arc::new(plan()), 0, Arc::clone(hospital) as Arc<dyn EngineFactory>);
     let engine = start.start().await.unwrap();
     Supervised::new(engine, start, limits, Duration::ZERO)
 }
@@ -130,7 +130,7 @@ async fn last_word(mut answer: Generation) -> (usize, Event) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_dies_comes_back_and_the_other_does_not_notice() {
     let hospital = Hospital::new(false, true);
-    let starter: Arc<dyn Starter> = Arc::clone(&hospital) as _;
+    let starter: Arc<dyn EngineFactory> = Arc::clone(&hospital) as _;
     let deployment =
         Deployment::start(Arc::new(plan()), starter, Bytes(GB), &Silent).await.unwrap();
     let engines: Vec<Arc<dyn Engine>> = deployment.agents().map(|agent| agent.engine).collect();
@@ -164,7 +164,8 @@ async fn an_engine_that_dies_comes_back_and_the_other_does_not_notice() {
 #[tokio::test]
 async fn an_engine_that_dies_again_and_again_is_given_up() {
     let hospital = Hospital::new(true, false);
-    let limits = Restarts { most: 3, pause: Duration::from_millis(1), ..Restarts::default() };
+    let limits =
+        RestartLimits { most: 3, pause: Duration::from_millis(1), ..RestartLimits::default() };
     let engine = supervised(&hospital, limits).await;
     // Reading the agent's prompt in advance is what it dies of.
     let health = until(
@@ -185,7 +186,7 @@ async fn an_engine_that_dies_again_and_again_is_given_up() {
 async fn nothing_is_started_after_a_drain() {
     let hospital = Hospital::new(true, true);
     // The first start heals, so the sickness comes after it.
-    let limits = Restarts { pause: Duration::from_hours(1), ..Restarts::default() };
+    let limits = RestartLimits { pause: Duration::from_hours(1), ..RestartLimits::default() };
     let engine = supervised(&hospital, limits).await;
     hospital.dies.store(true, Ordering::Relaxed);
     let refused = engine.submit(ask("coder", 100)).await;
@@ -207,7 +208,8 @@ async fn memory_that_others_took_meanwhile_is_not_taken_back() {
     };
     hospital.available = Some(Bytes(1_000_000));
     let hospital = Arc::new(hospital);
-    let limits = Restarts { most: 2, pause: Duration::from_millis(1), ..Restarts::default() };
+    let limits =
+        RestartLimits { most: 2, pause: Duration::from_millis(1), ..RestartLimits::default() };
     let engine = supervised(&hospital, limits).await;
     let health = until(
         &engine,
@@ -235,10 +237,10 @@ fn a_death_as_seen_through_the_gateway() {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (engines, clients) = (runtime(), runtime());
     let hospital = Hospital::new(false, true);
-    let starter: Arc<dyn Starter> = Arc::clone(&hospital) as _;
+    let starter: Arc<dyn EngineFactory> = Arc::clone(&hospital) as _;
     let start = Deployment::start(Arc::new(plan()), starter, Bytes(GB), &Silent);
     let deployment = engines.block_on(start).unwrap();
-    let agents = deployment.agents().map(|agent| RosterAgent {
+    let agents = deployment.agents().map(|agent| RegisteredAgent {
         name: agent.plan.name.clone(),
         role: String::new(),
         model: agent.plan.model.clone(),
@@ -246,11 +248,11 @@ fn a_death_as_seen_through_the_gateway() {
         card: AgentCard::default(),
         engine: agent.engine,
     });
-    let roster = Roster::new(agents.collect()).unwrap();
+    let models = ModelRegistry::new(agents.collect()).unwrap();
     let listener = clients.block_on(bind(([127, 0, 0, 1], 0).into())).unwrap();
     let client = Client::new(&format!("http://{}", listener.address())).unwrap();
     let _server =
-        clients.spawn(serve(listener, roster, Access::default(), Config::default(), pending()));
+        clients.spawn(serve(listener, models, Access::default(), Config::default(), pending()));
 
     // Until this is let go, nothing is started.
     let door = hospital.door.lock().unwrap();

@@ -3,7 +3,7 @@
 use harmonic_types::{AgentPlan, AgentStatus, Bytes, Tokens};
 
 use super::{Draft, Named};
-use crate::allocation::{Share, Wish};
+use crate::allocation::{Demand, Share};
 use crate::plan::Agent;
 
 impl Draft<'_> {
@@ -27,7 +27,7 @@ impl Draft<'_> {
     fn agent_plan(
         &self,
         agent: &Agent<'_>,
-        wish: &Wish,
+        wish: &Demand,
         share: Share,
         engine: Option<&Named<'_>>,
     ) -> AgentPlan {
@@ -74,7 +74,7 @@ impl Draft<'_> {
 }
 
 /// What a placed agent lacks of what it asks; `None` when nothing.
-fn shortfall(agent: &Agent<'_>, wish: &Wish, slots: u32, context: u64) -> Option<String> {
+fn shortfall(agent: &Agent<'_>, wish: &Demand, slots: u32, context: u64) -> Option<String> {
     let mut lacks = Vec::new();
     let most = wish.contexts.first().copied().unwrap_or(context);
     if context < most {
@@ -96,7 +96,7 @@ fn shortfall(agent: &Agent<'_>, wish: &Wish, slots: u32, context: u64) -> Option
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-fn skipped(wish: &Wish, needed: Bytes, left: Bytes) -> String {
+fn skipped(wish: &Demand, needed: Bytes, left: Bytes) -> String {
     let context = wish.contexts.last().copied().unwrap_or_default();
     format!(
         "not placed: {} of context {context}, the least it is given, {} {needed} more and the \

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::fixtures::{agent, machine, model};
-use harmonic_planner::allocation::{Share, Wish, allocate};
+use harmonic_planner::allocation::{Demand, Share, allocate};
 use harmonic_planner::footprint::{Pricing, SlotsByContext};
 use harmonic_planner::{PlanError, PlanOptions, PlannedModel, plan};
 use harmonic_types::{
@@ -119,7 +119,7 @@ proptest! {
 }
 
 /// Every assignment of (nothing, or context and slots) to each wish.
-fn all_shares(wishes: &[Wish]) -> Vec<Vec<Option<(u64, u32)>>> {
+fn all_shares(wishes: &[Demand]) -> Vec<Vec<Option<(u64, u32)>>> {
     let Some((first, rest)) = wishes.split_first() else { return vec![Vec::new()] };
     let mut choices = vec![None];
     for &context in &first.contexts {
@@ -142,7 +142,7 @@ fn value(shares: &[Option<(u64, u32)>]) -> Objective {
     )
 }
 
-fn cost(pricings: &[Pricing<'_>], wishes: &[Wish], shares: &[Option<(u64, u32)>]) -> u64 {
+fn cost(pricings: &[Pricing<'_>], wishes: &[Demand], shares: &[Option<(u64, u32)>]) -> u64 {
     let mut engines = vec![SlotsByContext::new(); pricings.len()];
     let mut prefixes = 0;
     for (wish, share) in wishes.iter().zip(shares) {
@@ -171,9 +171,9 @@ proptest! {
                 Pricing::of(model, BudgetRule::Exact, KvType::F16, max_in_flight).unwrap()
             })
             .collect();
-        let wishes: Vec<Wish> = drawn
+        let wishes: Vec<Demand> = drawn
             .into_iter()
-            .map(|(engine, target, contexts)| Wish {
+            .map(|(engine, target, contexts)| Demand {
                 engine: engine % models.len(),
                 target,
                 floor: harmonic_planner::floor(target),

@@ -99,7 +99,7 @@ proptest! {
         let usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens };
         let new = || MessageAnswer::new("msg_1".to_owned(), "coder".to_owned(), vec!["END".to_owned()]);
         let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
-        let (mut writer, mut gathered) = (new(), Gathered::default());
+        let (mut writer, mut gathered) = (new(), CollectedAnswer::default());
         writer.open(9, &mut stream);
         for event in events {
             writer.event(0, &event, &mut stream);

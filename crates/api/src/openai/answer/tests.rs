@@ -57,7 +57,7 @@ proptest! {
         let usage = Usage { prompt_tokens, completion_tokens, cached_tokens };
         let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
         let mut streamed = writer(logprobs);
-        let mut gathered = [Gathered::default(), Gathered::default()];
+        let mut gathered = [CollectedAnswer::default(), CollectedAnswer::default()];
         streamed.open(prompt_tokens, &mut stream);
         for (choice, (events, gathered)) in (0..).zip(answers.iter().zip(&mut gathered)) {
             for event in events {

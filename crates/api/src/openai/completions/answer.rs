@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::decode::decode_naming;
 use super::logprobs::TextLogprobs;
 use super::request::{CompletionBody, WITHOUT_EFFECT};
-use crate::answer::{AnswerWriter, Asked, Finish, Heading};
+use crate::answer::{Asked, Finish, ResponseEncoder, ResponseMeta};
 use crate::dialect::Dialect;
 use crate::fault::Fault;
 use crate::features::FeatureFields;
-use crate::gathered::Gathered;
+use crate::gathered::CollectedAnswer;
 use crate::invalid::Invalid;
 use crate::openai::Usage;
 use crate::{body, checks, sse};
@@ -26,7 +26,7 @@ use crate::{body, checks, sse};
 ///
 /// # Errors
 /// As [`body::read`] and [`super::decode()`].
-pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<CompletionAnswer>, Invalid> {
+pub fn ask(body: &[u8], heading: &ResponseMeta) -> Result<Asked<CompletionAnswer>, Invalid> {
     let (body, ignored): (CompletionBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let streamed = body.stream == Some(true);
     let count = body.stream_options.and_then(|options| options.include_usage) == Some(true);
@@ -113,7 +113,7 @@ impl CompletionAnswer {
     }
 }
 
-impl AnswerWriter for CompletionAnswer {
+impl ResponseEncoder for CompletionAnswer {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, _prompt_tokens: u32, _out: &mut BytesMut) {}
@@ -164,7 +164,12 @@ impl AnswerWriter for CompletionAnswer {
         sse::write_ping(out);
     }
 
-    fn whole(self, answers: Vec<Gathered>, usage: harmonic_types::Usage, out: &mut BytesMut) {
+    fn whole(
+        self,
+        answers: Vec<CollectedAnswer>,
+        usage: harmonic_types::Usage,
+        out: &mut BytesMut,
+    ) {
         let choices = (0..).zip(answers).map(|(index, answer)| CompletionChoice {
             text: answer.text.into(),
             reasoning_content: (!answer.reasoning.is_empty()).then(|| answer.reasoning.into()),

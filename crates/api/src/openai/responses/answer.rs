@@ -9,9 +9,9 @@ use harmonic_types::{Event, TokenLogprob, Usage};
 
 use super::item::Status;
 use super::response::{Incomplete, Response, ResponseError, ResponseUsage};
-use crate::answer::{AnswerWriter, Finish};
+use crate::answer::{Finish, ResponseEncoder};
 use crate::fault::Fault;
-use crate::gathered::Gathered;
+use crate::gathered::CollectedAnswer;
 use crate::openai::TokenEntry;
 use crate::sse;
 
@@ -126,7 +126,7 @@ fn status(finish: Finish) -> Status {
     }
 }
 
-impl AnswerWriter for ResponseAnswer {
+impl ResponseEncoder for ResponseAnswer {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, _prompt_tokens: u32, out: &mut BytesMut) {
@@ -202,7 +202,7 @@ impl AnswerWriter for ResponseAnswer {
         sse::write_ping(out);
     }
 
-    fn whole(mut self, answers: Vec<Gathered>, usage: Usage, out: &mut BytesMut) {
+    fn whole(mut self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut) {
         for answer in answers {
             self.reasoned = answer.reasoning_tokens;
             self.finish(answer.finish, usage);

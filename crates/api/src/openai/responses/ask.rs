@@ -5,17 +5,17 @@ use super::decode::decode_naming;
 use super::item::Status;
 use super::request::{FormatBody, ResponsesBody, TextConfig, WITHOUT_EFFECT};
 use super::response::Response;
-use crate::answer::{Asked, Heading};
+use crate::answer::{Asked, ResponseMeta};
 use crate::body;
 use crate::features::FeatureFields;
 use crate::invalid::Invalid;
-use crate::said::WordOr;
+use crate::said::StringOrObject;
 
 /// What the body of `POST /v1/responses` asks for.
 ///
 /// # Errors
 /// As [`body::read`] and [`super::decode()`].
-pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ResponseAnswer>, Invalid> {
+pub fn ask(body: &[u8], heading: &ResponseMeta) -> Result<Asked<ResponseAnswer>, Invalid> {
     let (body, mut ignored): (ResponsesBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     for (index, tool) in body.tools.iter().flatten().enumerate() {
         if tool.left_out() {
@@ -32,7 +32,7 @@ pub fn ask(body: &[u8], heading: &Heading) -> Result<Asked<ResponseAnswer>, Inva
 }
 
 /// The response to `body` as it begins.
-fn begun(body: &ResponsesBody, heading: &Heading) -> Response {
+fn begun(body: &ResponsesBody, heading: &ResponseMeta) -> Response {
     Response {
         id: format!("resp_{}", heading.name),
         object: "response".to_owned(),
@@ -50,7 +50,7 @@ fn begun(body: &ResponsesBody, heading: &Heading) -> Response {
         store: false,
         temperature: body.temperature,
         text: body.text.clone().filter(|text| text.format.is_some()).unwrap_or_else(any_text),
-        tool_choice: body.tool_choice.clone().unwrap_or(WordOr::Word("auto".to_owned())),
+        tool_choice: body.tool_choice.clone().unwrap_or(StringOrObject::Word("auto".to_owned())),
         tools: body.tools.iter().flatten().filter(|tool| !tool.left_out()).cloned().collect(),
         top_logprobs: body.top_logprobs,
         top_p: body.top_p,

@@ -14,7 +14,7 @@ use crate::openai::{
     Content, FUNCTION, Kinds, content_parts, content_result, content_text, of_function,
     word_of_choice,
 };
-use crate::said::{Said, WordOr};
+use crate::said::{Said, StringOrObject};
 use crate::tools;
 
 /// What `include` calls log-probabilities.
@@ -225,11 +225,11 @@ fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
     Ok(all)
 }
 
-fn choice(body: Option<WordOr<ChoiceBody>>, of: &[Tool]) -> Result<ToolChoice, Invalid> {
+fn choice(body: Option<StringOrObject<ChoiceBody>>, of: &[Tool]) -> Result<ToolChoice, Invalid> {
     let choice = match body {
         None => ToolChoice::Auto,
-        Some(WordOr::Word(word)) => word_of_choice(&word)?,
-        Some(WordOr::Object(named)) => {
+        Some(StringOrObject::Word(word)) => word_of_choice(&word)?,
+        Some(StringOrObject::Object(named)) => {
             of_function("tool_choice", &named.kind)?;
             ToolChoice::Named(named.name)
         }

@@ -10,7 +10,7 @@ use super::request::{
     ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, TextConfig, ToolBody,
 };
 use crate::openai::{FUNCTION, Part, encode_content};
-use crate::said::{Said, WordOr};
+use crate::said::{Said, StringOrObject};
 use crate::tools;
 
 /// The body that [`super::decode()`] reads as `request`. Whether the answer is streamed is not in
@@ -101,15 +101,16 @@ fn tool(tool: &Tool) -> ToolBody {
     }
 }
 
-fn choice(choice: &ToolChoice) -> Option<WordOr<ChoiceBody>> {
-    let word = |word: &str| Some(WordOr::Word(word.to_owned()));
+fn choice(choice: &ToolChoice) -> Option<StringOrObject<ChoiceBody>> {
+    let word = |word: &str| Some(StringOrObject::Word(word.to_owned()));
     match choice {
         ToolChoice::Auto => None,
         ToolChoice::None => word("none"),
         ToolChoice::Required => word("required"),
-        ToolChoice::Named(name) => {
-            Some(WordOr::Object(ChoiceBody { kind: FUNCTION.to_owned(), name: name.clone() }))
-        }
+        ToolChoice::Named(name) => Some(StringOrObject::Object(ChoiceBody {
+            kind: FUNCTION.to_owned(),
+            name: name.clone(),
+        })),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::object;
 use crate::openai::{Content, FUNCTION, Part};
-use crate::said::{Said, WordOr};
+use crate::said::{Said, StringOrObject};
 use crate::sampling::body;
 use crate::schema;
 use crate::tools::NAME;
@@ -58,7 +58,7 @@ body! {
         pub tools: Option<Vec<ToolBody>>,
         /// `auto`, `none`, `required` or a tool.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub tool_choice: Option<WordOr<ChoiceBody>>,
+        pub tool_choice: Option<StringOrObject<ChoiceBody>>,
         /// Whether the answer may call several tools; absent is yes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub parallel_tool_calls: Option<bool>,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::item::{Item, Status};
 use super::request::{ChoiceBody, ReasoningBody, TextConfig, ToolBody};
-use crate::said::WordOr;
+use crate::said::StringOrObject;
 
 /// A response. Much of it tells back what was asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Response {
     /// As asked.
     pub text: TextConfig,
     /// As asked.
-    pub tool_choice: WordOr<ChoiceBody>,
+    pub tool_choice: StringOrObject<ChoiceBody>,
     /// As asked, without those that are left out.
     pub tools: Vec<ToolBody>,
     /// As asked.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Fate, Output};
+use super::{Output, ParseStep};
 
 pub(super) const OPEN: &str = "<function=";
 const CLOSE: &str = "</function>";
@@ -48,7 +48,7 @@ impl Function {
         self.called
     }
 
-    pub(super) fn push(&mut self, c: char, out: &mut Output) -> Fate {
+    pub(super) fn push(&mut self, c: char, out: &mut Output) -> ParseStep {
         self.raw.push(c);
         match &self.place {
             Place::Name => {
@@ -62,7 +62,7 @@ impl Function {
             Place::Between => {
                 if self.raw.trim_start() == CLOSE {
                     out.arguments(if self.values == 0 { "{}" } else { "}" });
-                    return Fate::Done;
+                    return ParseStep::Done;
                 }
                 let Some(key) = tag(&self.raw, KEY).map(str::to_owned) else {
                     return self.expect(&[KEY, CLOSE]);
@@ -70,7 +70,7 @@ impl Function {
                 self.go(Place::Value { key })
             }
             Place::Value { key } => {
-                let Some(text) = self.raw.strip_suffix(VALUE_END) else { return Fate::More };
+                let Some(text) = self.raw.strip_suffix(VALUE_END) else { return ParseStep::More };
                 let text = text.strip_prefix('\n').unwrap_or(text);
                 let value = value(text.strip_suffix('\n').unwrap_or(text), &self.properties[key]);
                 let before = if self.values == 0 { "{" } else { ", " };
@@ -81,18 +81,18 @@ impl Function {
         }
     }
 
-    fn go(&mut self, place: Place) -> Fate {
+    fn go(&mut self, place: Place) -> ParseStep {
         self.place = place;
         self.raw.clear();
-        Fate::More
+        ParseStep::More
     }
 
     /// Whether what was read may still become one of `tags`.
-    fn expect(&self, tags: &[&str]) -> Fate {
+    fn expect(&self, tags: &[&str]) -> ParseStep {
         let raw = self.raw.trim_start();
         let opened = |tag: &str| tag.ends_with('=') && raw.starts_with(tag) && !raw.contains('>');
         let fits = tags.iter().any(|tag| tag.starts_with(raw) || opened(tag));
-        if fits { Fate::More } else { Fate::Bad }
+        if fits { ParseStep::More } else { ParseStep::Bad }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A call as a name before its arguments: `NAME[ARGS]{…}`, in some models with a `[CALL_ID]`.
 
 use super::json::{Scan, Scanner};
-use super::{Fate, Output};
+use super::{Output, ParseStep};
 
 /// Separates the name from the arguments.
 pub(super) const ARGUMENTS: &str = "[ARGS]";
@@ -24,9 +24,9 @@ impl Named {
         self.arguments.is_some()
     }
 
-    pub(super) fn push(&mut self, c: char, out: &mut Output) -> Fate {
+    pub(super) fn push(&mut self, c: char, out: &mut Output) -> ParseStep {
         if self.arguments.is_none() && c == '{' {
-            let Some(name) = name(&self.head) else { return Fate::Bad };
+            let Some(name) = name(&self.head) else { return ParseStep::Bad };
             out.call(name);
         }
         if c == '{' || self.arguments.is_some() {
@@ -35,13 +35,13 @@ impl Named {
                 out.arguments(c.encode_utf8(&mut [0; 4]));
             }
             return match scan {
-                Scan::More => Fate::More,
-                Scan::Whole => Fate::Done,
-                Scan::Before | Scan::Bad => Fate::Bad,
+                Scan::More => ParseStep::More,
+                Scan::Whole => ParseStep::Done,
+                Scan::Before | Scan::Bad => ParseStep::Bad,
             };
         }
         self.head.push(c);
-        if c.is_alphanumeric() || "_-.:/[] ".contains(c) { Fate::More } else { Fate::Bad }
+        if c.is_alphanumeric() || "_-.:/[] ".contains(c) { ParseStep::More } else { ParseStep::Bad }
     }
 }
 

@@ -2,7 +2,7 @@
 //! text of one.
 
 use super::json::{Scan, Scanner, is_space};
-use super::{Fate, Output};
+use super::{Output, ParseStep};
 
 #[derive(Debug)]
 enum Place {
@@ -57,21 +57,21 @@ impl Object {
         self.called && matches!(self.place, Place::After)
     }
 
-    pub(super) fn push(&mut self, c: char, out: &mut Output) -> Fate {
+    pub(super) fn push(&mut self, c: char, out: &mut Output) -> ParseStep {
         match &mut self.place {
             Place::InKey(scanner) => {
                 self.raw.push(c);
                 match scanner.push(c) {
-                    Scan::More => Fate::More,
+                    Scan::More => ParseStep::More,
                     Scan::Whole => self.end_key(),
-                    Scan::Before | Scan::Bad => Fate::Bad,
+                    Scan::Before | Scan::Bad => ParseStep::Bad,
                 }
             }
             Place::InValue(scanner) => {
                 let scan = scanner.push(c);
                 self.value(scan, c, out)
             }
-            _ if is_space(c) => Fate::More,
+            _ if is_space(c) => ParseStep::More,
             Place::Open if c == '{' => self.go(Place::KeyOrEnd),
             Place::KeyOrEnd | Place::Key if c == '"' => {
                 let mut scanner = Scanner::new();
@@ -83,17 +83,17 @@ impl Object {
             Place::Value => self.start_value(c, out),
             Place::After if c == ',' => self.go(Place::Key),
             Place::KeyOrEnd | Place::After if c == '}' => self.end(out),
-            _ => Fate::Bad,
+            _ => ParseStep::Bad,
         }
     }
 
-    fn go(&mut self, place: Place) -> Fate {
+    fn go(&mut self, place: Place) -> ParseStep {
         self.place = place;
-        Fate::More
+        ParseStep::More
     }
 
-    fn end_key(&mut self) -> Fate {
-        let Ok(key) = serde_json::from_str::<String>(&self.raw) else { return Fate::Bad };
+    fn end_key(&mut self) -> ParseStep {
+        let Ok(key) = serde_json::from_str::<String>(&self.raw) else { return ParseStep::Bad };
         let fresh = match key.as_str() {
             "name" => self.name.is_none(),
             "arguments" | "parameters" => !self.called && self.arguments.is_none(),
@@ -101,14 +101,14 @@ impl Object {
             _ => false,
         };
         self.key = key;
-        if fresh { self.go(Place::Colon) } else { Fate::Bad }
+        if fresh { self.go(Place::Colon) } else { ParseStep::Bad }
     }
 
     fn holds_arguments(&self) -> bool {
         matches!(self.key.as_str(), "arguments" | "parameters")
     }
 
-    fn start_value(&mut self, c: char, out: &mut Output) -> Fate {
+    fn start_value(&mut self, c: char, out: &mut Output) -> ParseStep {
         self.raw.clear();
         if let (true, '{', Some(name)) = (self.holds_arguments(), c, &self.name) {
             out.call(name);
@@ -121,7 +121,7 @@ impl Object {
         self.value(scan, c, out)
     }
 
-    fn value(&mut self, scan: Scan, c: char, out: &mut Output) -> Fate {
+    fn value(&mut self, scan: Scan, c: char, out: &mut Output) -> ParseStep {
         if matches!(scan, Scan::More | Scan::Whole) {
             if self.streams {
                 out.arguments(c.encode_utf8(&mut [0; 4]));
@@ -130,46 +130,46 @@ impl Object {
             }
         }
         match scan {
-            Scan::More => Fate::More,
-            Scan::Bad => Fate::Bad,
+            Scan::More => ParseStep::More,
+            Scan::Bad => ParseStep::Bad,
             Scan::Whole => self.end_value(),
             Scan::Before => match self.end_value() {
-                Fate::More => self.push(c, out),
+                ParseStep::More => self.push(c, out),
                 fate => fate,
             },
         }
     }
 
-    fn end_value(&mut self) -> Fate {
+    fn end_value(&mut self) -> ParseStep {
         self.place = Place::After;
         if std::mem::take(&mut self.streams) {
-            return Fate::More;
+            return ParseStep::More;
         }
         if self.key == "name" {
-            let Ok(name) = serde_json::from_str::<String>(&self.raw) else { return Fate::Bad };
+            let Ok(name) = serde_json::from_str::<String>(&self.raw) else { return ParseStep::Bad };
             let known = self.known.as_ref().is_none_or(|known| known.contains(&name));
             if name.is_empty() || !known {
-                return Fate::Bad;
+                return ParseStep::Bad;
             }
             self.name = Some(name);
         } else if self.holds_arguments() {
             self.arguments = object_text(&self.raw);
             if self.arguments.is_none() {
-                return Fate::Bad;
+                return ParseStep::Bad;
             }
         }
-        Fate::More
+        ParseStep::More
     }
 
     /// The object is closed.
-    fn end(&mut self, out: &mut Output) -> Fate {
+    fn end(&mut self, out: &mut Output) -> ParseStep {
         if !self.called {
-            let Some(name) = &self.name else { return Fate::Bad };
+            let Some(name) = &self.name else { return ParseStep::Bad };
             out.call(name);
             out.arguments(self.arguments.as_deref().unwrap_or("{}"));
             self.called = true;
         }
-        Fate::Done
+        ParseStep::Done
     }
 }
 

@@ -8,7 +8,7 @@ mod thinking;
 use harmonic_batching::Token;
 use harmonic_types::{Message, Role, Thinking};
 
-use super::{Marks, Scene, Template, Unmarked, Vocabulary, source};
+use super::{Marks, Template, TemplateContext, Unmarked, Vocabulary, source};
 
 struct Fixture {
     template: String,
@@ -47,8 +47,8 @@ fn said(template: &str, question: &str, thinking: Thinking) -> Result<String, St
     let template = Template::new(&fixture).map_err(|error| error.to_string())?;
     let messages = [Message::new(Role::User, question)];
     let unmarked = Unmarked::default();
-    let scene = Scene { thinking, ..unmarked.scene(&messages) };
-    template.render(scene).map_err(|error| error.to_string())
+    let context = TemplateContext { thinking, ..unmarked.context(&messages) };
+    template.render(context).map_err(|error| error.to_string())
 }
 
 /// Such as public models have, in the few constructs that Jinja itself has not.
@@ -60,20 +60,20 @@ fn what_transformers_adds_to_jinja_is_known() {
     };
     let messages = [Message::new(Role::System, "s"), Message::new(Role::User, "u")];
     let unmarked = Unmarked::default();
-    let scene = unmarked.scene(&messages);
+    let context = unmarked.context(&messages);
     let generation = "{% for m in messages %}{{ m.role }}:\n{%- generation %} {{ m.content }}\
                       {%- endgeneration -%}\n;{% endfor %}";
-    assert_eq!(template(generation).render(scene).unwrap(), "system: s;user: u;");
+    assert_eq!(template(generation).render(context).unwrap(), "system: s;user: u;");
     let dated = template("{{ strftime_now('%Y-%m-%d') }}{{ messages[-1].content }}");
-    let dated = dated.render(scene).unwrap();
+    let dated = dated.render(context).unwrap();
     assert!(dated.len() == 11 && dated.starts_with("20") && dated.ends_with('u'), "{dated}");
     let parts =
         "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}";
-    assert_eq!(template(parts).render(scene).unwrap(), "su");
+    assert_eq!(template(parts).render(context).unwrap(), "su");
     let escaped =
         r#"{{ ["é😀a"] | tojson(ensure_ascii=True) }}{{ 'a\n\nb\n' | indent(2, first=true) }}"#;
     let expected = "[\"\\u00e9\\ud83d\\ude00a\"]  a\n\n  b\n";
-    assert_eq!(template(escaped).render(scene).unwrap(), expected);
+    assert_eq!(template(escaped).render(context).unwrap(), expected);
 }
 
 #[test]
@@ -104,7 +104,7 @@ g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
 {{ 'a' if b == 'x' else 'b' }} {{ none is none }} {{ undefined_one is defined }} {{ 7 // 2 }} {{ 2 ** 3 }} {{ b is in ['x'] }}";
     let messages = [Message::new(Role::System, "s"), Message::new(Role::User, "u")];
     let unmarked = Unmarked::default();
-    let scene = unmarked.scene(&messages);
+    let context = unmarked.context(&messages);
     let (bos, eos) = (String::new(), String::new());
     let template =
         Template::new(&Fixture { template: source.to_owned(), bos, eos }).expect("a template");
@@ -113,11 +113,12 @@ g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
     plain.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build().unwrap());
     plain.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     plain.add_template("plain", source).expect("valid without guards");
-    let values = super::message_values(&messages, super::Wishes::default(), scene.marks);
-    let context = minijinja::context! { messages => super::Value::from(super::Serde(values)) };
-    let expected = plain.get_template("plain").unwrap().render(context).unwrap();
+    let values =
+        super::message_values(&messages, super::TemplateCapabilities::default(), context.marks);
+    let plain_values = minijinja::context! { messages => super::Value::from(super::Serde(values)) };
+    let expected = plain.get_template("plain").unwrap().render(plain_values).unwrap();
     assert!(expected.len() > 100, "{expected}");
-    assert_eq!(template.render(scene).unwrap(), expected);
+    assert_eq!(template.render(context).unwrap(), expected);
 }
 
 /// Slices are Python's, also where minijinja's own panic.
@@ -140,11 +141,11 @@ fn a_slice_may_be_of_nothing() {
     ];
     let unmarked = Unmarked::default();
     let messages = [Message::new(Role::User, "u")];
-    let scene = unmarked.scene(&messages);
+    let context = unmarked.context(&messages);
     for (expression, expected) in cases {
         let template = format!("{{{{ {expression} }}}}");
         let fixture = Fixture { template, bos: String::new(), eos: String::new() };
-        let rendered = Template::new(&fixture).expect(expression).render(scene);
+        let rendered = Template::new(&fixture).expect(expression).render(context);
         assert_eq!(rendered.expect(expression), expected, "{expression}");
     }
 }

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use harmonic_types::{Message, Role, Tool, ToolCall};
 
 use super::switches::Switches;
-use super::values::{RESPONSES, Wishes, message_values};
-use super::{Scene, Template, TemplateError, Unmarked};
+use super::values::{RESPONSES, TemplateCapabilities, message_values};
+use super::{Template, TemplateContext, TemplateError, Unmarked};
 use crate::chat::calls::Syntax;
 
 /// A role that no template knows.
@@ -20,19 +20,19 @@ impl Template {
         let messages =
             [Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
         let unmarked = Unmarked::default();
-        let scene = unmarked.scene(&messages);
+        let context = unmarked.context(&messages);
         let shows = |text: &String| text.contains("probe_question");
         let mut asked = Vec::new();
         for (parts, takes_system) in [(false, true), (false, false), (true, true), (true, false)] {
-            (self.wishes.parts, self.takes_system) = (parts, takes_system);
-            let text = self.render(scene);
+            (self.capabilities.parts, self.takes_system) = (parts, takes_system);
+            let text = self.render(context);
             if text.as_ref().is_ok_and(shows) {
                 return Ok(());
             }
             asked.push((takes_system, text));
         }
         // One that shows nothing of a question, and takes it all the same.
-        self.wishes.parts = false;
+        self.capabilities.parts = false;
         let mut plain = asked.into_iter().take(2);
         let taken = plain.find_map(|(takes_system, text)| match text {
             Ok(_) => Some(Ok(takes_system)),
@@ -51,7 +51,7 @@ impl Template {
 
     /// What it wants of calls, if a tool, a call of it and its result are all to be seen in what the
     /// template makes of them.
-    pub(super) fn shows_tools(&self, syntax: Option<Syntax>) -> Option<Wishes> {
+    pub(super) fn shows_tools(&self, syntax: Option<Syntax>) -> Option<TemplateCapabilities> {
         let tool = Tool {
             name: "probe_tool".to_owned(),
             description: Some("probes".to_owned()),
@@ -69,23 +69,27 @@ impl Template {
             Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") },
             Message { tool_call_id, ..Message::new(Role::Tool, "probe_result") },
         ];
-        let mut wishes = Wishes {
+        let mut capabilities = TemplateCapabilities {
             short_ids: matches!(syntax, Some(Syntax::List | Syntax::Named)),
-            ..self.wishes
+            ..self.capabilities
         };
         let unmarked = Unmarked::default();
         for text_arguments in [false, true] {
-            wishes.text_arguments = text_arguments;
-            let scene = Scene { tools: std::slice::from_ref(&tool), ..unmarked.scene(&messages) };
-            wishes.results_in_calls = self.wants_results_in_calls(scene, wishes);
+            capabilities.text_arguments = text_arguments;
+            let context = TemplateContext {
+                tools: std::slice::from_ref(&tool),
+                ..unmarked.context(&messages)
+            };
+            capabilities.results_in_calls = self.wants_results_in_calls(context, capabilities);
             let shows = |messages, wanted: &[&str]| {
-                let scene = Scene { messages, ..scene };
-                self.run(scene, wishes).is_ok_and(|text| wanted.iter().all(|w| text.contains(w)))
+                let context = TemplateContext { messages, ..context };
+                self.run(context, capabilities)
+                    .is_ok_and(|text| wanted.iter().all(|w| text.contains(w)))
             };
             if shows(&messages[..1], &["probe_tool", "probe_key"])
                 && shows(&messages, &["probe_tool", "probe_value", "probe_result"])
             {
-                return Some(wishes);
+                return Some(capabilities);
             }
         }
         None
@@ -99,28 +103,38 @@ impl Template {
             messages.remove(0);
         }
         let unmarked = Unmarked::default();
-        let scene = unmarked.scene(&messages);
+        let context = unmarked.context(&messages);
         Switches::of(names, |told| {
-            self.run_values(scene, message_values(&messages, self.wishes, scene.marks), told).ok()
+            self.run_values(
+                context,
+                message_values(&messages, self.capabilities, context.marks),
+                told,
+            )
+            .ok()
         })
     }
 
     /// Whether results are looked for beside the calls that they are of, and a message of the role
     /// `tool` is taken as one of any role.
-    fn wants_results_in_calls(&self, scene: Scene<'_>, wishes: Wishes) -> bool {
+    fn wants_results_in_calls(
+        &self,
+        context: TemplateContext<'_>,
+        capabilities: TemplateCapabilities,
+    ) -> bool {
         if !self.source.contains(RESPONSES) {
             return false;
         }
         let render = |values| {
-            self.run_values(scene, values, self.switches.told(scene.thinking)).unwrap_or_default()
+            self.run_values(context, values, self.switches.told(context.thinking))
+                .unwrap_or_default()
         };
-        let values = message_values(scene.messages, wishes, scene.marks);
+        let values = message_values(context.messages, capabilities, context.marks);
         let mut unknown = values.clone();
         let results = unknown.iter_mut().filter(|value| value["role"] == "tool");
         results.for_each(|value| value["role"] = UNKNOWN_ROLE.into());
         let (as_tool, as_any) = (render(values), render(unknown));
-        let wishes = Wishes { results_in_calls: true, ..wishes };
-        let inside = render(message_values(scene.messages, wishes, scene.marks));
+        let capabilities = TemplateCapabilities { results_in_calls: true, ..capabilities };
+        let inside = render(message_values(context.messages, capabilities, context.marks));
         inside.contains("probe_result")
             && as_any.contains(UNKNOWN_ROLE)
             && as_any.replace(UNKNOWN_ROLE, "tool") == as_tool

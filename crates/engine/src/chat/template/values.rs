@@ -12,7 +12,7 @@ use crate::chat::marks::{Marks, unmarked};
 /// What a template wants of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
-pub(super) struct Wishes {
+pub(super) struct TemplateCapabilities {
     /// Arguments as text; most want the object.
     pub(super) text_arguments: bool,
     /// Ids of nine letters and digits (Mistral's raise an error for others).
@@ -44,17 +44,21 @@ pub(in crate::chat) fn tool_value(tool: &Tool, marks: &Marks) -> Value {
 
 /// `messages`, whose contents are marked; a tool's result gets the tool's name where a call before
 /// it tells.
-pub(super) fn message_values(messages: &[Message], wishes: Wishes, marks: &Marks) -> Vec<Value> {
+pub(super) fn message_values(
+    messages: &[Message],
+    capabilities: TemplateCapabilities,
+    marks: &Marks,
+) -> Vec<Value> {
     let mut names: HashMap<&str, &str> = HashMap::new();
     let mut values = Vec::with_capacity(messages.len());
     for message in messages {
         for call in &message.tool_calls {
             names.insert(&call.id, &call.name);
         }
-        let value = value(message, &names, wishes, marks);
-        if wishes.results_in_calls && message.role == Role::Tool {
+        let value = value(message, &names, capabilities, marks);
+        if capabilities.results_in_calls && message.role == Role::Tool {
             put_result(&mut values, value, message, marks);
-        } else if wishes.results_in_calls && message.role == Role::Assistant {
+        } else if capabilities.results_in_calls && message.role == Role::Assistant {
             put_answer(&mut values, value);
         } else {
             values.push(value);
@@ -105,12 +109,17 @@ pub(super) fn has_broken_calls(messages: &[Message]) -> bool {
     calls.any(|call| object(&call.arguments).is_none())
 }
 
-fn value(message: &Message, names: &HashMap<&str, &str>, wishes: Wishes, marks: &Marks) -> Value {
-    let id = |id: &str| if wishes.short_ids { short(id) } else { marks.text(id) };
+fn value(
+    message: &Message,
+    names: &HashMap<&str, &str>,
+    capabilities: TemplateCapabilities,
+    marks: &Marks,
+) -> Value {
+    let id = |id: &str| if capabilities.short_ids { short(id) } else { marks.text(id) };
     let mut value = Map::new();
     value.insert("role".to_owned(), message.role.as_str().into());
     let content = message.text();
-    let content = if wishes.parts {
+    let content = if capabilities.parts {
         json!([{"type": "text", "text": content}])
     } else {
         content.into_owned().into()
@@ -122,7 +131,7 @@ fn value(message: &Message, names: &HashMap<&str, &str>, wishes: Wishes, marks: 
     if !message.tool_calls.is_empty() {
         let calls = message.tool_calls.iter().map(|call| {
             let name = marks.text(&call.name);
-            let arguments = arguments(call, wishes, marks);
+            let arguments = arguments(call, capabilities, marks);
             json!({
                 "id": id(&call.id),
                 "type": "function",
@@ -142,15 +151,15 @@ fn value(message: &Message, names: &HashMap<&str, &str>, wishes: Wishes, marks: 
 
 /// What a call was made with, as the template wants it. What a model or a client broke is kept as
 /// text: a conversation must go on after it.
-fn arguments(call: &ToolCall, wishes: Wishes, marks: &Marks) -> Value {
+fn arguments(call: &ToolCall, capabilities: TemplateCapabilities, marks: &Marks) -> Value {
     let text = call.arguments.trim();
     match object(text) {
-        Some(_) if wishes.text_arguments && text.starts_with('{') => {
+        Some(_) if capabilities.text_arguments && text.starts_with('{') => {
             marks.text(&call.arguments).into()
         }
-        Some(object) if wishes.text_arguments => marks.text(&json_text(&object)).into(),
+        Some(object) if capabilities.text_arguments => marks.text(&json_text(&object)).into(),
         Some(object) => marks.json(object),
-        None if wishes.whole_arguments => json!({ "arguments": marks.text(text) }),
+        None if capabilities.whole_arguments => json!({ "arguments": marks.text(text) }),
         None => marks.text(text).into(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use harmonic_batching::Token;
 use harmonic_types::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 
-use super::super::{Budget, Chat, Glue, Piece, Special, Vocabulary};
+use super::super::{Budget, Chat, GrammarFragment, Piece, Special, Vocabulary};
 use super::{ByteVocabulary, NO_SYSTEM, PLAIN, agent, chat, rendered};
 
 /// A template in the manner of Hermes: tools in the system message, calls and results in tags.
@@ -164,7 +164,11 @@ impl Vocabulary for Controls {
 #[test]
 fn control_tokens_around_calls_are_read_where_there_are_tools() {
     let chat = Chat::new(Arc::new(Controls)).unwrap();
-    let frame = [Glue::Control(Token(257)), Glue::Text("f".into()), Glue::Control(Token(258))];
+    let frame = [
+        GrammarFragment::Control(Token(257)),
+        GrammarFragment::Text("f".into()),
+        GrammarFragment::Control(Token(258)),
+    ];
     assert_eq!(chat.call_frame("f"), (frame.to_vec(), vec![]));
     let read = |tools: &[Tool]| {
         let mut decoder = chat.decoder(Vec::new(), false, tools);
@@ -185,8 +189,11 @@ fn control_tokens_around_calls_are_read_where_there_are_tools() {
 fn the_vocabulary_of_bytes_has_no_control_tokens() {
     let chat = Chat::new(Arc::new(ByteVocabulary(Some(TAGGED)))).unwrap();
     let (before, after) = chat.call_frame("f");
-    assert_eq!(before, [Glue::Text("<tool_call>\n{\"name\": \"f\", \"arguments\": ".to_owned())]);
-    assert_eq!(after, [Glue::Text("}\n</tool_call>".to_owned())]);
+    assert_eq!(
+        before,
+        [GrammarFragment::Text("<tool_call>\n{\"name\": \"f\", \"arguments\": ".to_owned())]
+    );
+    assert_eq!(after, [GrammarFragment::Text("}\n</tool_call>".to_owned())]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{CallForm, Form, FormatError, Series};
-use crate::chat::{Chat, Decoder, Glue, Piece, Special, Vocabulary};
+use crate::chat::{Chat, Decoder, GrammarFragment, Piece, Special, Vocabulary};
 use crate::constraint::{Constraint, Grammars};
 use crate::sampling::Sampler;
 
@@ -244,7 +244,7 @@ fn control_tokens_open_a_call_where_there_are_some() {
     let chat = Chat::new(vocabulary).expect("a template");
     let tools = tools();
     let forms = forms(&chat, &tools);
-    assert_eq!(forms[0].before[0], Glue::Control(CONTROLS[0].1));
+    assert_eq!(forms[0].before[0], GrammarFragment::Control(CONTROLS[0].1));
     let mut constraint = grammars.compile_call(&forms).expect("good schemas");
     let only = |constraint: &mut Constraint, tokens: &[Token]| {
         let mask = constraint.allowed().expect("goes on");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{Item, Response};
 use super::*;
-use crate::answer::Heading;
+use crate::answer::ResponseMeta;
 
 /// Reasoning, a text and calls, in the order of a whole answer.
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -25,7 +25,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 fn writer() -> ResponseAnswer {
     let body = json!({"model": "coder", "input": "hi", "metadata": {"a": "b"}});
-    let heading = Heading { id: harmonic_types::RequestId(1), name: "1-1".to_owned(), created: 7 };
+    let heading =
+        ResponseMeta { id: harmonic_types::RequestId(1), name: "1-1".to_owned(), created: 7 };
     super::super::ask(body.to_string().as_bytes(), &heading).expect("a good body").writer
 }
 
@@ -43,7 +44,7 @@ proptest! {
     ) {
         let usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens };
         let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
-        let (mut streamed, mut gathered) = (writer(), Gathered::default());
+        let (mut streamed, mut gathered) = (writer(), CollectedAnswer::default());
         streamed.open(9, &mut stream);
         for event in events {
             streamed.event(0, &event, &mut stream);

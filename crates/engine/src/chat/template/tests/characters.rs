@@ -4,7 +4,7 @@ use harmonic_batching::Token;
 use harmonic_types::{Message, Role};
 
 use super::super::Unmarked;
-use super::{Fixture, Marks, Scene, Template};
+use super::{Fixture, Marks, Template, TemplateContext};
 use crate::chat::marks::unmarked;
 use crate::chat::vocabulary::Special;
 
@@ -39,17 +39,18 @@ fn a_template_sees_the_characters_of_the_client_only() {
         ("{'<a>': 1}[c[0:3]] is defined", "True"),
     ];
     let (bos, eos, plain) = (String::new(), String::new(), Unmarked::default());
-    let scene = Scene { marks: &marks, ..plain.scene(&messages) };
+    let context = TemplateContext { marks: &marks, ..plain.context(&messages) };
     for (expression, expected) in cases {
         let template =
             format!("{{% set c = messages[0].content %}}{{{{ c }}}}:{{{{ {expression} }}}}");
         let fixture = Fixture { template, bos: bos.clone(), eos: eos.clone() };
-        let rendered = Template::new(&fixture).expect(expression).render(scene).expect(expression);
+        let rendered =
+            Template::new(&fixture).expect(expression).render(context).expect(expression);
         assert_eq!(unmarked(&rendered), format!("{question}:{expected}"), "{expression}");
     }
     let loops = "{{ messages[0].content }}{% for x in messages[0].content %}{{ loop.index }}{{ x }}{% endfor %}";
     let fixture = Fixture { template: loops.to_owned(), bos, eos };
-    let rendered = Template::new(&fixture).expect("a template").render(scene).expect("a prompt");
+    let rendered = Template::new(&fixture).expect("a template").render(context).expect("a prompt");
     assert_eq!(unmarked(&rendered), "<a>é|1<2a3>4é5|");
     // The marks are still beside what they stand beside.
     assert_ne!(rendered, unmarked(&rendered));

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::environment::strftime_now;
 use super::super::{Syntax, system_into_user};
-use super::{Fixture, Scene, Template, Unmarked};
+use super::{Fixture, Template, TemplateContext, Unmarked};
 
 /// What was asked.
 const CONVERSATIONS: &str = include_str!("conversations.json");
@@ -66,14 +66,20 @@ fn applied(template: &Template, body: &Value, thinking: Thinking) -> Result<Stri
     let messages: Vec<Message> = list(&body["messages"]).map(message).collect();
     let tools: Vec<Tool> = list(&body["tools"]).map(tool).collect();
     let unmarked = Unmarked::default();
-    let scene = Scene { tools: &tools, thinking, ..unmarked.scene(&messages) };
+    let context = TemplateContext { tools: &tools, thinking, ..unmarked.context(&messages) };
     if tools.is_empty() {
-        return template.render(scene).map_err(|error| error.to_string());
+        return template.render(context).map_err(|error| error.to_string());
     }
-    let wishes = template.shows_tools(Syntax::of(&template.source));
+    let capabilities = template.shows_tools(Syntax::of(&template.source));
     let messages = system_into_user(&messages);
-    let scene = if template.takes_system { scene } else { Scene { messages: &messages, ..scene } };
-    template.run(scene, wishes.unwrap_or(template.wishes)).map_err(|error| error.to_string())
+    let context = if template.takes_system {
+        context
+    } else {
+        TemplateContext { messages: &messages, ..context }
+    };
+    template
+        .run(context, capabilities.unwrap_or(template.capabilities))
+        .map_err(|error| error.to_string())
 }
 
 /// The first 16 digits of the sha256 of `prompt` without the day.

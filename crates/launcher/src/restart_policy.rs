@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// The limits of restarting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Restarts {
+pub(crate) struct RestartLimits {
     /// At this many deaths within `within` the engine stays dead. A start that fails is a death.
     pub(crate) most: usize,
     /// See `most`.
@@ -14,7 +14,7 @@ pub(crate) struct Restarts {
     pub(crate) pause: Duration,
 }
 
-impl Default for Restarts {
+impl Default for RestartLimits {
     /// A fault that comes back at once is given up after some seconds, before anybody has waited
     /// for long; one that comes every few minutes never is.
     fn default() -> Self {
@@ -24,13 +24,13 @@ impl Default for Restarts {
 
 /// The deaths of one engine, the oldest first.
 #[derive(Debug)]
-pub(crate) struct Deaths {
-    limits: Restarts,
+pub(crate) struct RestartPolicy {
+    limits: RestartLimits,
     recent: VecDeque<Instant>,
 }
 
-impl Deaths {
-    pub(crate) fn new(limits: Restarts) -> Self {
+impl RestartPolicy {
+    pub(crate) fn new(limits: RestartLimits) -> Self {
         Self { limits, recent: VecDeque::new() }
     }
 
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn pauses_double_and_the_fifth_death_in_ten_minutes_is_the_last() {
-        let mut deaths = Deaths::new(Restarts::default());
+        let mut deaths = RestartPolicy::new(RestartLimits::default());
         let now = Instant::now();
         let millis: Vec<_> = (0..5).map(|_| deaths.add(now).map(|p| p.as_millis())).collect();
         assert_eq!(millis, [Some(250), Some(500), Some(1000), Some(2000), None]);
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn deaths_that_are_long_ago_do_not_count() {
-        let mut deaths = Deaths::new(Restarts::default());
+        let mut deaths = RestartPolicy::new(RestartLimits::default());
         let begin = Instant::now();
         for death in 0..100 {
             let pause = deaths.add(begin + Duration::from_mins(3) * death);

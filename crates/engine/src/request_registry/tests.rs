@@ -7,9 +7,9 @@ use harmonic_types::{AgentName, Event, FinishReason, RequestId, Usage};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{Client, Desk, Open, SharedBoard};
+use super::{PendingRequest, RequestRegistry, ResponseSink, SharedStatus};
 use crate::chat::Chat;
-use crate::sampling::{Choice, Failure};
+use crate::sampling::{Failure, SampledToken};
 use crate::sim::SimVocabulary;
 
 #[test]
@@ -23,26 +23,26 @@ fn an_answer_that_cannot_go_on_fails_once_by_whoever_is_at_fault() {
 
 /// What a client hears whose answer cannot go on after its first token.
 fn last_word(failure: Failure) -> Event {
-    let mut desk = Desk::new(SharedBoard::new(Vec::new()));
+    let mut registry = RequestRegistry::new(SharedStatus::new(Vec::new()));
     let (events, mut heard) = unbounded_channel();
     let chat = Chat::new(Arc::new(SimVocabulary)).expect("a template");
-    let client = Client {
+    let client = ResponseSink {
         request: RequestId(7),
         agent: AgentName::from("only"),
         decoder: chat.decoder(Vec::new(), false, &[]),
         granted: None,
         events,
     };
-    desk.open(RequestId(1), Open { client, prompt_tokens: 1, sampler: None });
-    let choice = |token: u8, failure: Option<Failure>| Choice {
+    registry.open(RequestId(1), PendingRequest { client, prompt_tokens: 1, sampler: None });
+    let choice = |token: u8, failure: Option<Failure>| SampledToken {
         token: Token(token.into()),
         logprobs: None,
         failure,
     };
-    assert!(!desk.tell(RequestId(1), choice(b'a', None)));
-    assert!(desk.tell(RequestId(1), choice(b'b', Some(failure))), "the answer ends");
+    assert!(!registry.emit(RequestId(1), choice(b'a', None)));
+    assert!(registry.emit(RequestId(1), choice(b'b', Some(failure))), "the answer ends");
     let (reason, usage) = (FinishReason::Stop, Usage::default());
-    desk.finish(&Finished { id: RequestId(1), seq: None, reason, usage });
+    registry.finish(&Finished { id: RequestId(1), seq: None, reason, usage });
     assert!(matches!(heard.try_recv(), Ok(Event::Text { text, .. }) if text == "a"));
     let last = heard.try_recv().expect("a last word");
     assert_eq!(heard.try_recv(), Err(TryRecvError::Disconnected));

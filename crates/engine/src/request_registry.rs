@@ -20,15 +20,15 @@ use tokio::sync::{mpsc, oneshot};
 use crate::chat::{CallTracker, Decoded, Decoder, Piece, ReasoningTracker};
 use crate::constraint::Constraint;
 use crate::engine::{Allocation, Health};
-use crate::generation::Granted;
-use crate::sampling::{Choice, Failure, Sampler};
+use crate::generation::Admitted;
+use crate::sampling::{Failure, SampledToken, Sampler};
 use crate::scheduler::{Grant, Job};
 
 /// A request on its way to the scheduler.
 #[derive(Debug)]
 pub struct Submission {
     pub(crate) job: Job,
-    pub(crate) open: Open,
+    pub(crate) open: PendingRequest,
 }
 
 impl Submission {
@@ -53,8 +53,8 @@ pub(crate) enum Before {
 
 /// A request that has no last word yet.
 #[derive(Debug)]
-pub(crate) struct Open {
-    pub(crate) client: Client,
+pub(crate) struct PendingRequest {
+    pub(crate) client: ResponseSink,
     pub(crate) prompt_tokens: u32,
     /// Goes to the sequence when one is granted.
     pub(crate) sampler: Option<Sampler>,
@@ -62,25 +62,25 @@ pub(crate) struct Open {
 
 /// The way back to one client.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct ResponseSink {
     /// The id by which the client knows its request.
     pub(crate) request: RequestId,
     pub(crate) agent: AgentName,
     pub(crate) decoder: Decoder,
-    pub(crate) granted: Option<oneshot::Sender<Result<Granted, Refused>>>,
+    pub(crate) granted: Option<oneshot::Sender<Result<Admitted, Refused>>>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
-impl Open {
+impl PendingRequest {
     /// The last word to a client that was never granted a slot.
     pub(crate) fn refuse(mut self, refused: Refused) {
         self.client.reply(Err(refused));
     }
 }
 
-impl Client {
+impl ResponseSink {
     /// A client that has gone away is told nothing; its cancel is on the way.
-    fn reply(&mut self, answer: Result<Granted, Refused>) {
+    fn reply(&mut self, answer: Result<Admitted, Refused>) {
         if let Some(granted) = self.granted.take() {
             let _gone = granted.send(answer);
         }
@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Passes on what a token has added; `logprobs` go with its text, empty where there is none.
-    fn say(&self, decoded: Decoded, logprobs: Option<TokenLogprob>) {
+    fn send_decoded(&self, decoded: Decoded, logprobs: Option<TokenLogprob>) {
         let mut logprobs: Vec<TokenLogprob> = logprobs.into_iter().collect();
         if !decoded.reasoning.is_empty() {
             self.send(Event::Reasoning { text: decoded.reasoning });
@@ -111,7 +111,7 @@ impl Client {
 
 /// What an engine shows of itself.
 #[derive(Debug, Clone)]
-pub(crate) struct Board {
+pub(crate) struct StatusSnapshot {
     pub(crate) health: Health,
     pub(crate) allocation: Allocation,
     pub(crate) load: Vec<AgentLoad>,
@@ -119,49 +119,53 @@ pub(crate) struct Board {
 
 /// The board as both the engine's thread and its handle hold it.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedBoard(Arc<Mutex<Board>>);
+pub(crate) struct SharedStatus(Arc<Mutex<StatusSnapshot>>);
 
-impl SharedBoard {
+impl SharedStatus {
     pub(crate) fn new(load: Vec<AgentLoad>) -> Self {
         let health = Health::Ready;
-        Self(Arc::new(Mutex::new(Board { health, allocation: Allocation::default(), load })))
+        Self(Arc::new(Mutex::new(StatusSnapshot {
+            health,
+            allocation: Allocation::default(),
+            load,
+        })))
     }
 
     /// Every write is a plain assignment, so a board is whole even after a panic.
-    pub(crate) fn write(&self, change: impl FnOnce(&mut Board)) {
+    pub(crate) fn write(&self, change: impl FnOnce(&mut StatusSnapshot)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub(crate) fn read(&self) -> Board {
+    pub(crate) fn read(&self) -> StatusSnapshot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// The open requests of one engine.
-pub struct Desk {
-    open: HashMap<RequestId, Open>,
-    board: SharedBoard,
+pub struct RequestRegistry {
+    open: HashMap<RequestId, PendingRequest>,
+    status: SharedStatus,
 }
 
-impl std::fmt::Debug for Desk {
+impl std::fmt::Debug for RequestRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").field("open", &self.open.len()).finish_non_exhaustive()
+        f.debug_struct("RequestRegistry").field("open", &self.open.len()).finish_non_exhaustive()
     }
 }
 
-impl Desk {
-    pub(crate) fn new(board: SharedBoard) -> Self {
-        Self { open: HashMap::new(), board }
+impl RequestRegistry {
+    pub(crate) fn new(status: SharedStatus) -> Self {
+        Self { open: HashMap::new(), status }
     }
 
-    pub(crate) fn open(&mut self, id: RequestId, open: Open) {
+    pub(crate) fn open(&mut self, id: RequestId, open: PendingRequest) {
         self.open.insert(id, open);
     }
 
     /// Tells the client that its request runs; gives the sampler of its sequence.
     pub(crate) fn grant(&mut self, grant: &Grant) -> Option<Sampler> {
         let open = self.open.get_mut(&grant.id)?;
-        open.client.reply(Ok(Granted {
+        open.client.reply(Ok(Admitted {
             request: open.client.request,
             slot: grant.seq.0,
             queued: grant.queued,
@@ -171,10 +175,10 @@ impl Desk {
     }
 
     /// Passes a token on as text; whether the answer ends with it.
-    pub(crate) fn tell(&mut self, id: RequestId, choice: Choice) -> bool {
+    pub(crate) fn emit(&mut self, id: RequestId, choice: SampledToken) -> bool {
         if let Some(failure) = choice.failure {
             // Its last word: what the scheduler says of its end reaches nobody.
-            if let Some(Open { client, .. }) = self.open.remove(&id) {
+            if let Some(PendingRequest { client, .. }) = self.open.remove(&id) {
                 client.send(match failure {
                     Failure::Form(message) => Event::FormBroken { message },
                     Failure::Model(message) => Event::Failed { message },
@@ -182,7 +186,7 @@ impl Desk {
             }
             return true;
         }
-        let Some(Open { client, .. }) = self.open.get_mut(&id) else { return false };
+        let Some(PendingRequest { client, .. }) = self.open.get_mut(&id) else { return false };
         let decoded = client.decoder.push(choice.token);
         let logprobs = choice.logprobs.map(|found| {
             let bytes = |token| TokenBytes(client.decoder.token_bytes(token));
@@ -193,15 +197,17 @@ impl Desk {
             }
         });
         let stop = decoded.stop;
-        client.say(decoded, logprobs);
+        client.send_decoded(decoded, logprobs);
         stop
     }
 
     /// The last word to a client; whether there is one.
     pub(crate) fn finish(&mut self, finished: &Finished) -> bool {
-        let Some(Open { mut client, .. }) = self.open.remove(&finished.id) else { return false };
+        let Some(PendingRequest { mut client, .. }) = self.open.remove(&finished.id) else {
+            return false;
+        };
         let rest = client.decoder.finish(finished.reason == FinishReason::Length);
-        client.say(rest, None);
+        client.send_decoded(rest, None);
         let reason = match (finished.reason, client.decoder.met()) {
             (FinishReason::Stop, _) if client.decoder.called() => FinishReason::ToolCalls,
             (FinishReason::Stop, Some(index)) => FinishReason::StopString { index },
@@ -215,7 +221,7 @@ impl Desk {
 
     /// The engine is dead: the last word to everyone.
     pub(crate) fn fail_all(&mut self, message: &str) {
-        for (_, Open { mut client, .. }) in self.open.drain() {
+        for (_, PendingRequest { mut client, .. }) in self.open.drain() {
             client.send(Event::Failed { message: format!("the engine has died: {message}") });
             let agent = client.agent.clone();
             client.reply(Err(Refused::EngineDied { agent, message: message.to_owned() }));
@@ -223,11 +229,11 @@ impl Desk {
     }
 
     pub(crate) fn publish(&self, load: Vec<AgentLoad>) {
-        self.board.write(|board| board.load = load);
+        self.status.write(|status| status.load = load);
     }
 
     pub(crate) fn draining(&self) {
-        self.board.write(|board| board.health = Health::Draining);
+        self.status.write(|status| status.health = Health::Draining);
     }
 }
 

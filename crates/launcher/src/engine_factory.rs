@@ -7,7 +7,7 @@ use harmonic_engine::{Engine, EngineError};
 use harmonic_types::{Bytes, EnginePlan, Plan};
 
 /// Makes engines. The binary implements it, because it alone knows every kind.
-pub trait Starter: Send + Sync {
+pub trait EngineFactory: Send + Sync {
     /// An engine that is ready to serve, as `plan` has it. Called on a thread that may block.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::puller::Puller;
 
 /// One agent.
 #[derive(Clone)]
-pub struct RosterAgent {
+pub struct RegisteredAgent {
     /// The model name that clients use.
     pub name: AgentName,
     /// One line on what it is for.
@@ -32,9 +32,9 @@ pub struct RosterAgent {
     pub engine: Arc<dyn Engine>,
 }
 
-impl fmt::Debug for RosterAgent {
+impl fmt::Debug for RegisteredAgent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RosterAgent")
+        f.debug_struct("RegisteredAgent")
             .field("name", &self.name)
             .field("model", &self.model)
             .finish_non_exhaustive()
@@ -43,8 +43,8 @@ impl fmt::Debug for RosterAgent {
 
 /// The agents, in the order of the stack.
 #[derive(Debug)]
-pub struct Roster {
-    agents: Vec<RosterAgent>,
+pub struct ModelRegistry {
+    agents: Vec<RegisteredAgent>,
     places: HashMap<AgentName, Place>,
     puller: Option<Arc<dyn Puller>>,
 }
@@ -57,12 +57,12 @@ struct Place {
     digest: String,
 }
 
-impl Roster {
+impl ModelRegistry {
     /// A roster of `agents`.
     ///
     /// # Errors
     /// When a name is there twice or has control characters.
-    pub fn new(mut agents: Vec<RosterAgent>) -> Result<Self, GatewayError> {
+    pub fn new(mut agents: Vec<RegisteredAgent>) -> Result<Self, GatewayError> {
         let mut places = HashMap::with_capacity(agents.len());
         for (index, agent) in agents.iter_mut().enumerate() {
             agent.model = public_model_name(&agent.model).into_owned();
@@ -89,7 +89,7 @@ impl Roster {
     }
 
     /// The agents, in the order of the stack.
-    pub fn agents(&self) -> &[RosterAgent] {
+    pub fn agents(&self) -> &[RegisteredAgent] {
         &self.agents
     }
 
@@ -99,7 +99,10 @@ impl Roster {
     }
 
     /// The agent called `name` and its name as a header.
-    pub(crate) fn find(&self, name: &AgentName) -> Result<(&RosterAgent, HeaderValue), Refused> {
+    pub(crate) fn find(
+        &self,
+        name: &AgentName,
+    ) -> Result<(&RegisteredAgent, HeaderValue), Refused> {
         let place = self.places.get(name).ok_or_else(|| Refused::UnknownAgent {
             agent: name.clone(),
             known: self

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 /// Who holds a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holder {
+pub enum PortOwner {
     /// A process that could be found.
     Process {
         /// Its id.
@@ -20,7 +20,7 @@ pub enum Holder {
     Unknown,
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for PortOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Process { pid, name } => write!(f, "{name} (process {pid})"),
@@ -29,7 +29,7 @@ impl fmt::Display for Holder {
     }
 }
 
-impl Holder {
+impl PortOwner {
     /// Who listens where `address` would.
     pub(crate) fn of(address: SocketAddr) -> Self {
         find(address).unwrap_or(Self::Unknown)
@@ -37,7 +37,7 @@ impl Holder {
 }
 
 #[cfg(target_os = "linux")]
-fn find(address: SocketAddr) -> Option<Holder> {
+fn find(address: SocketAddr) -> Option<PortOwner> {
     use procfs::net::{TcpNetEntry, TcpState};
     use procfs::process::{FDTarget, Process};
 
@@ -61,10 +61,10 @@ fn find(address: SocketAddr) -> Option<Holder> {
     };
     let process = procfs::process::all_processes().ok()?.flatten().find(has_it_open)?;
     let name = process.stat().ok()?.comm;
-    Some(Holder::Process { pid: process.pid(), name })
+    Some(PortOwner::Process { pid: process.pid(), name })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn find(_address: SocketAddr) -> Option<Holder> {
+fn find(_address: SocketAddr) -> Option<PortOwner> {
     None
 }

@@ -13,31 +13,31 @@ use tokio::sync::watch;
 use super::config::LocalConfig;
 use crate::clock::Clock;
 use crate::constraint::Wake;
-use crate::desk::{Desk, SharedBoard};
 use crate::drive::{Command, drive};
 use crate::engine::{Drained, EngineError, Health};
 use crate::machine::Machine;
+use crate::request_registry::{RequestRegistry, SharedStatus};
 use crate::sampling::Samplers;
 use crate::scheduler::Scheduler;
 
 /// The place on an engine's thread from which a machine is driven.
-pub struct Seat<'a> {
+pub struct EngineThread<'a> {
     config: &'a LocalConfig,
     inbox: &'a Receiver<Command>,
-    desk: &'a mut Desk,
-    board: &'a SharedBoard,
+    registry: &'a mut RequestRegistry,
+    status: &'a SharedStatus,
     ready: &'a SyncSender<Result<(), EngineError>>,
     drained: &'a mut Option<Drained>,
     wake: Wake,
 }
 
-impl fmt::Debug for Seat<'_> {
+impl fmt::Debug for EngineThread<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat").field("engine", &self.config.id).finish_non_exhaustive()
+        f.debug_struct("EngineThread").field("engine", &self.config.id).finish_non_exhaustive()
     }
 }
 
-impl Seat<'_> {
+impl EngineThread<'_> {
     /// The engine's share of the plan.
     pub fn config(&self) -> &LocalConfig {
         self.config
@@ -49,14 +49,14 @@ impl Seat<'_> {
     /// When the machine fails.
     pub fn drive<M: Machine>(self, machine: M, clock: &mut impl Clock) -> Result<(), EngineError> {
         let allocation = machine.allocation();
-        self.board.write(|board| board.allocation = allocation);
+        self.status.write(|status| status.allocation = allocation);
         // The spawner waits for this; if it is gone, the mail will be, too.
         let _gone = self.ready.send(Ok(()));
         let scheduler = Scheduler::new(self.config.scheduler(machine.trims()));
         let device = self.config.device.as_ref();
         let threads = NonZeroUsize::new(self.config.threads as usize);
         let samplers = Samplers::on(threads.unwrap_or(NonZeroUsize::MIN)).waking(self.wake);
-        match drive(machine, scheduler, self.inbox, self.desk, device, clock, samplers) {
+        match drive(machine, scheduler, self.inbox, self.registry, device, clock, samplers) {
             Ok(drained) => {
                 *self.drained = Some(drained);
                 Ok(())
@@ -69,12 +69,12 @@ impl Seat<'_> {
 }
 
 /// Starts the thread and waits until its machine is ready.
-pub(super) fn occupy(
+pub(super) fn spawn_thread(
     config: &LocalConfig,
     inbox: Receiver<Command>,
-    board: SharedBoard,
+    status: SharedStatus,
     wake: Wake,
-    body: impl FnOnce(Seat<'_>) -> Result<(), EngineError> + Send + 'static,
+    body: impl FnOnce(EngineThread<'_>) -> Result<(), EngineError> + Send + 'static,
 ) -> Result<watch::Receiver<Option<Drained>>, EngineError> {
     let setup = |reason: String| EngineError::Setup { id: config.id.clone(), reason };
     let (ready, is_ready) = sync_channel(1);
@@ -83,14 +83,14 @@ pub(super) fn occupy(
     thread::Builder::new()
         .name(format!("engine-{}", config.id))
         .spawn(move || {
-            let mut desk = Desk::new(board.clone());
+            let mut registry = RequestRegistry::new(status.clone());
             let mut drained = None;
             let result = catch_unwind(AssertUnwindSafe(|| {
-                body(Seat {
+                body(EngineThread {
                     config: &owned,
                     inbox: &inbox,
-                    desk: &mut desk,
-                    board: &board,
+                    registry: &mut registry,
+                    status: &status,
                     ready: &ready,
                     drained: &mut drained,
                     wake,
@@ -109,7 +109,7 @@ pub(super) fn occupy(
                 None => Health::Stopped,
                 Some(error) => Health::Died { message: error.to_string() },
             };
-            board.write(|board| board.health = health);
+            status.write(|status| status.health = health);
             if let Some(device) = &owned.device {
                 // Nobody shares a device with the dead.
                 device.report(Demand::default());
@@ -118,7 +118,7 @@ pub(super) fn occupy(
             drop(inbox);
             if let Some(error) = failure {
                 tracing::error!(engine = owned.id, %error, "engine died");
-                desk.fail_all(&error.to_string());
+                registry.fail_all(&error.to_string());
                 // Only a spawner that still waits reads it.
                 let _started = ready.try_send(Err(error));
             }
