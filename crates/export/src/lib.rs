@@ -1,6 +1,6 @@
 //! What runs a plan without us: files for Ollama, for llama-server, and units for systemd.
 //!
-//! Owns the way from a [`Plan`] to the texts of the files ([`files`]), and into a folder ([`write`]).
+//! Owns the way from a [`Plan`] to the texts of the files ([`files`]), and into a folder ([`write()`]).
 //! The texts are pure functions of the plan.
 //!
 //! Invariant: a file that is there already and differs is not written over.
