@@ -15,7 +15,7 @@ use crate::room::{Loan, Room, Short};
 /// Invariant: never more requests hold a slot than there are slots.
 #[derive(Clone, Debug)]
 pub struct Slots {
-    slots: u32,
+    total: u32,
     kept: u32,
     held: BTreeSet<RequestId>,
 }
@@ -24,13 +24,13 @@ impl Slots {
     /// An engine of `slots` slots, of which `kept` are never lent below tier 1: at least one, and
     /// at most all but one, so that there is something to lend. A single slot is never lent.
     pub fn new(slots: u32, kept: u32) -> Self {
-        let slots = slots.max(1);
-        Self { slots, kept: kept.clamp(1, (slots - 1).max(1)), held: BTreeSet::new() }
+        let total = slots.max(1);
+        Self { total, kept: kept.clamp(1, (total - 1).max(1)), held: BTreeSet::new() }
     }
 
     /// Slots that no request holds.
     pub fn free(&self) -> u32 {
-        self.slots.saturating_sub(u32::try_from(self.held.len()).unwrap_or(u32::MAX))
+        self.total.saturating_sub(u32::try_from(self.held.len()).unwrap_or(u32::MAX))
     }
 
     /// Requests that hold a slot.

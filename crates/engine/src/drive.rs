@@ -79,7 +79,7 @@ pub fn drive<M: Machine>(
             let told = registry.finish(finished);
             match (&mut draining, finished.reason) {
                 (Some(draining), FinishReason::Cancelled) if told => {
-                    draining.drained.cancelled += 1
+                    draining.drained.cancelled += 1;
                 }
                 (Some(draining), _) if told => draining.drained.finished += 1,
                 _ => {}

@@ -13,8 +13,8 @@ fn a_template_sees_the_characters_of_the_client_only() {
     let special = |text: &str| Special::control(Token(1), text);
     let marks = Marks::of(&[special("<s>"), special("é|")]);
     let question = "<a>é|";
-    let content = marks.text(question);
-    assert_ne!(content, question);
+    let marked = marks.text(question);
+    assert_ne!(marked, question);
     let messages = [Message::new(Role::User, question)];
     let cases = [
         ("c[0]", "<"),
