@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::asks::Asks;
-use crate::bystander::EventLoopLag;
+use crate::event_loop_lag::EventLoopLag;
 use crate::instruments::Telemetry;
 use crate::measured::{Ended, Measured, Outcome};
 use crate::meter::{Meter, Rules, State};
@@ -66,7 +66,7 @@ pub async fn measure<T: Target>(
     };
     let mut workers: FuturesUnordered<_> =
         (0..parallel).map(|worker| level.work(worker, parallel)).collect();
-    let mut bystander = EventLoopLag::new(config.progress_every);
+    let mut event_loop_lag = EventLoopLag::new(config.progress_every);
     let end = sleep(limit);
     tokio::pin!(end);
     let ended = loop {
@@ -81,7 +81,7 @@ pub async fn measure<T: Target>(
                 level.note(Meter::close);
                 break Ended::TimeUp;
             }
-            () = bystander.tick(bench.instruments, level.measures()) => {
+            () = event_loop_lag.tick(bench.instruments, level.measures()) => {
                 observer.progress(&level.progress(parallel, limit));
             }
             // Workers have no end of their own: this only drives them.
@@ -90,7 +90,7 @@ pub async fn measure<T: Target>(
     };
     drop(workers);
     let journal = level.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
-    journal.outcome(level.began, ended, &bystander)
+    journal.outcome(level.began, ended, &event_loop_lag)
 }
 
 struct Journal {
@@ -105,9 +105,9 @@ impl Journal {
         Self { meter, energy: Vec::new(), first_error: None }
     }
 
-    fn outcome(self, began: Instant, ended: Ended, bystander: &EventLoopLag) -> Outcome {
+    fn outcome(self, began: Instant, ended: Ended, event_loop_lag: &EventLoopLag) -> Outcome {
         let mut measured = Measured::of(self.meter, &self.energy, began);
-        (measured.sensed, measured.lag) = bystander.found();
+        (measured.sensed, measured.lag) = event_loop_lag.found();
         Outcome { measured, ended, first_error: self.first_error }
     }
 }

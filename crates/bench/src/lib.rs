@@ -13,12 +13,12 @@
 
 pub mod against;
 mod asks;
-mod bystander;
 mod calibration;
 mod closed_loop;
 pub mod config;
 mod diagnosis;
 pub mod error;
+mod event_loop_lag;
 pub mod instruments;
 pub mod interval;
 mod latency;

@@ -17,8 +17,8 @@ use futures::stream::FuturesUnordered;
 use harmonic_types::Joules;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::bystander::EventLoopLag;
 use crate::closed_loop::Bench;
+use crate::event_loop_lag::EventLoopLag;
 use crate::levels::Levels;
 use crate::measured::{Ended, Measured, Outcome, Trial};
 use crate::meter::Done;
@@ -39,7 +39,7 @@ pub async fn measure<T: Target>(
     let mut arrivals = Arrivals::new(config.seed, rate);
     let mut journal = Journal::new(began, config.window, config.trials);
     let mut in_flight = FuturesUnordered::new();
-    let mut bystander = EventLoopLag::new(config.progress_every);
+    let mut event_loop_lag = EventLoopLag::new(config.progress_every);
     let end = sleep(limit);
     tokio::pin!(end);
     let arrival = sleep_until(began + arrivals.next());
@@ -71,7 +71,7 @@ pub async fn measure<T: Target>(
                     break Ended::TargetDied;
                 }
             }
-            () = bystander.tick(bench.instruments, journal.measures()) => {
+            () = event_loop_lag.tick(bench.instruments, journal.measures()) => {
                 observer.progress(&journal.progress(in_flight.len(), limit));
             }
         }
@@ -80,7 +80,7 @@ pub async fn measure<T: Target>(
         }
     };
     drop(in_flight);
-    journal.outcome(ended, &bystander)
+    journal.outcome(ended, &event_loop_lag)
 }
 
 /// Seconds after which nobody waits for an arrival; a clock can be asked for it.
@@ -200,13 +200,13 @@ impl Journal {
         }
     }
 
-    fn outcome(mut self, ended: Ended, bystander: &EventLoopLag) -> Outcome {
+    fn outcome(mut self, ended: Ended, event_loop_lag: &EventLoopLag) -> Outcome {
         let complete = self.energy.len().saturating_sub(1);
         self.measured.trials = (0..complete).map(|index| self.trial(index)).collect();
         self.measured.failures += self.awaited;
         let most = self.loads.iter().copied().max().unwrap_or(0);
         self.measured.streaming = u32::try_from(most).unwrap_or(u32::MAX);
-        (self.measured.sensed, self.measured.lag) = bystander.found();
+        (self.measured.sensed, self.measured.lag) = event_loop_lag.found();
         let ended =
             if self.is_overrun() && ended == Ended::Complete { Ended::Overrun } else { ended };
         Outcome { measured: self.measured, ended, first_error: self.first_error }

@@ -15,8 +15,8 @@ use harmonic_types::Joules;
 use tokio::time::{Instant, sleep};
 
 use crate::asks::Asks;
-use crate::bystander::EventLoopLag;
 use crate::closed_loop::Bench;
+use crate::event_loop_lag::EventLoopLag;
 use crate::measured::{Ended, Measured, Outcome, Trial};
 use crate::meter::Done;
 use crate::observer::{Observer, Phase, Progress};
@@ -35,7 +35,7 @@ pub async fn measure<T: Target>(
     let began = Instant::now();
     let mut measured = Measured::since(began);
     let mut first_error = None;
-    let mut bystander = EventLoopLag::new(config.progress_every);
+    let mut event_loop_lag = EventLoopLag::new(config.progress_every);
     let end = sleep(limit);
     tokio::pin!(end);
     let ended = 'waves: loop {
@@ -53,7 +53,7 @@ pub async fn measure<T: Target>(
                 () = bench.stop.cancelled() => break 'waves Ended::Stopped,
                 () = &mut end => break 'waves Ended::TimeUp,
                 answers = &mut wave => break answers,
-                () = bystander.tick(bench.instruments, true) => observer.progress(&Progress::Level {
+                () = event_loop_lag.tick(bench.instruments, true) => observer.progress(&Progress::Level {
                     parallel,
                     phase: Phase::Measuring { trial: trial + 1, of: config.trials, most: config.trials },
                     tok_s: None,
@@ -89,7 +89,7 @@ pub async fn measure<T: Target>(
             joules: energy.map(|(before, after)| Joules(after.0 - before.0)),
         });
     };
-    (measured.sensed, measured.lag) = bystander.found();
+    (measured.sensed, measured.lag) = event_loop_lag.found();
     Outcome { measured, ended, first_error }
 }
 

@@ -3,7 +3,7 @@
 //! Owns: the way back to each client, and the decoding of its answer.
 //!
 //! Invariants: every request that was opened gets exactly one final word, even if the engine's
-//! thread panics (the desk outlives it).
+//! thread panics (the registry outlives it).
 
 mod call_id;
 

@@ -108,9 +108,9 @@ impl SimMachine {
 /// See [`Local::spawn`].
 pub fn spawn(config: LocalConfig, paper: PaperMachine) -> Result<Local, EngineError> {
     let (sequences, kv_tokens, layout) = (config.sequences, config.kv_tokens, config.kv_layout);
-    Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
+    Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
         let machine = SimMachine::new(paper, sequences, kv_tokens).in_layout(layout);
-        seat.drive(machine, &mut WallClock::default())
+        thread.drive(machine, &mut WallClock::default())
     })
 }
 

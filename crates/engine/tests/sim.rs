@@ -189,9 +189,9 @@ fn only() -> LocalConfig {
 }
 
 async fn dies(panics: bool) -> String {
-    let engine = Local::spawn(only(), Arc::new(SimVocabulary), move |seat| {
+    let engine = Local::spawn(only(), Arc::new(SimVocabulary), move |thread| {
         let inner = SimMachine::new(paper::spark(), 1, 512);
-        seat.drive(Mortal { inner, steps_left: 5, panics }, &mut VirtualClock::default())
+        thread.drive(Mortal { inner, steps_left: 5, panics }, &mut VirtualClock::default())
     })
     .expect("it starts");
     let request = |id| {

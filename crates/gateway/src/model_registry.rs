@@ -58,7 +58,7 @@ struct Place {
 }
 
 impl ModelRegistry {
-    /// A roster of `agents`.
+    /// A registry of `agents`.
     ///
     /// # Errors
     /// When a name is there twice or has control characters.
@@ -76,14 +76,14 @@ impl ModelRegistry {
         Ok(Self { agents, places, puller: None })
     }
 
-    /// The roster, with one who fetches models for clients that ask for it.
+    /// The registry, with what fetches models for clients that ask for it.
     #[must_use]
     pub fn with_puller(mut self, puller: Arc<dyn Puller>) -> Self {
         self.puller = Some(puller);
         self
     }
 
-    /// Who fetches models.
+    /// What fetches models.
     pub(crate) fn puller(&self) -> Option<&Arc<dyn Puller>> {
         self.puller.as_ref()
     }

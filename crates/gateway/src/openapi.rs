@@ -1,7 +1,7 @@
 //! `GET /openapi.json`: what the server takes, as a document of the `OpenAPI` format.
 //!
 //! Invariants: the schemas of bodies are generated from the types that read them; the agents are
-//! those of the roster; where a key is needed, it says so; each route of the router has an operation here (a test compares them).
+//! those of the registry; where a key is needed, it says so; each route of the router has an operation here (a test compares them).
 //!
 //! Does not do: the schemas of answers, which are the dialects' own.
 

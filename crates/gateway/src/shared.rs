@@ -51,7 +51,7 @@ impl Shared {
         }))
     }
 
-    /// The agents at this moment. A request keeps the roster it began with, so that a later
+    /// The agents at this moment. A request keeps the registry it began with, so that a later
     /// reload can put another in its place.
     pub(crate) fn models(&self) -> Arc<ModelRegistry> {
         Arc::clone(&self.models)

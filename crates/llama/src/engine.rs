@@ -73,8 +73,8 @@ pub fn spawn(setup: LlamaSetup, mut config: LocalConfig) -> Result<Local, Engine
     };
     let model = Model::load(&setup.path)?;
     let vocabulary = Arc::new(model.clone());
-    Local::spawn(config, vocabulary, move |seat| {
+    Local::spawn(config, vocabulary, move |thread| {
         let machine = LlamaMachine::new(&model, &setup)?;
-        seat.drive(machine, &mut WallClock::default())
+        thread.drive(machine, &mut WallClock::default())
     })
 }

@@ -58,7 +58,7 @@ pub enum Share {
     },
 }
 
-/// What all agents got, in the order of the wishes, and what each engine holds.
+/// What all agents got, in the order of the demands, and what each engine holds.
 #[derive(Clone, Debug)]
 pub struct Allocation {
     /// One per wish.
@@ -67,24 +67,24 @@ pub struct Allocation {
     pub engines: Vec<Option<Footprint>>,
 }
 
-/// Divides `budget` among `wishes`, which are in order of priority.
-pub fn allocate(pricings: &[Pricing<'_>], wishes: &[Demand], budget: Bytes) -> Allocation {
-    let mut purse = BudgetAllocator::new(pricings, budget);
-    let mut shares: Vec<Share> = wishes.iter().map(|wish| purse.place(wish)).collect();
-    for (wish, share) in wishes.iter().zip(&mut shares) {
-        purse.widen(wish, share);
+/// Divides `budget` among `demands`, which are in order of priority.
+pub fn allocate(pricings: &[Pricing<'_>], demands: &[Demand], budget: Bytes) -> Allocation {
+    let mut allocator = BudgetAllocator::new(pricings, budget);
+    let mut shares: Vec<Share> = demands.iter().map(|wish| allocator.place(wish)).collect();
+    for (wish, share) in demands.iter().zip(&mut shares) {
+        allocator.widen(wish, share);
     }
-    for (wish, share) in wishes.iter().zip(&mut shares) {
-        purse.add_slots(wish, share);
+    for (wish, share) in demands.iter().zip(&mut shares) {
+        allocator.add_slots(wish, share);
     }
-    let left = Bytes(purse.budget.saturating_sub(purse.spent));
-    let mut engines: Vec<Option<Footprint>> = purse
+    let left = Bytes(allocator.budget.saturating_sub(allocator.spent));
+    let mut engines: Vec<Option<Footprint>> = allocator
         .engines
         .iter()
         .map(|engine| (!engine.slots.is_empty()).then(|| engine.footprint()))
         .collect();
     let mut agents = vec![0; engines.len()];
-    for (wish, share) in wishes.iter().zip(&shares) {
+    for (wish, share) in demands.iter().zip(&shares) {
         agents[wish.engine] += usize::from(matches!(share, Share::Placed { .. }));
     }
     let used = engines

@@ -66,8 +66,8 @@ fn paced(model: &str, meter: &Meter) -> anyhow::Result<Local> {
         .with_context(|| format!("{model} is not in the catalog: see `harmonic models list`"))?;
     let (config, meter) = (team::config(model), meter.clone());
     let inner = SimMachine::new(paper, config.sequences, config.kv_tokens);
-    Ok(Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
-        seat.drive(Metered { inner, meter }, &mut WallClock::default())
+    Ok(Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
+        thread.drive(Metered { inner, meter }, &mut WallClock::default())
     })?)
 }
 

@@ -44,8 +44,8 @@ fn engine(config: LocalConfig, gate: &Gate) -> Arc<Counted> {
     let gate = gate.clone();
     let paper = team::paper(MODEL).expect("it is in the catalog");
     let inner = SimMachine::new(paper, config.sequences, config.kv_tokens);
-    let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
-        seat.drive(Gated { inner, gate }, &mut VirtualClock::default())
+    let engine = Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
+        thread.drive(Gated { inner, gate }, &mut VirtualClock::default())
     });
     Counted::new(engine.expect("it starts"))
 }

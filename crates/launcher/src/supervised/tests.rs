@@ -86,9 +86,9 @@ impl EngineFactory for Hospital {
         };
         let paper = paper(engine.weights_bytes, engine.local().kv_type);
         let (sequences, kv_tokens) = (engine.sequences, engine.local().kv_tokens);
-        let engine = Local::spawn(config, Arc::new(SimVocabulary), move |seat| {
+        let engine = Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
             let inner = SimMachine::new(paper, sequences, kv_tokens);
-            seat.drive(Mortal { inner, dies }, &mut WallClock::default())
+            thread.drive(Mortal { inner, dies }, &mut WallClock::default())
         })?;
         Ok(Arc::new(engine))
     }
