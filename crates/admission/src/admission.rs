@@ -188,6 +188,7 @@ impl Admission {
     pub fn load(&self) -> Vec<AgentLoad> {
         let load = |agent: &Agent| AgentLoad {
             slots: agent.config.slots,
+            quota: agent.quota,
             in_flight: agent.in_flight,
             borrowed: agent.borrowed(),
             preempted: u32::try_from(agent.preempted.len()).unwrap_or(u32::MAX),

@@ -44,6 +44,8 @@ pub enum Decision {
 pub struct AgentLoad {
     /// Planned slots.
     pub slots: u32,
+    /// Requests that it may have in flight without borrowing.
+    pub quota: u32,
     /// Its requests in flight.
     pub in_flight: u32,
     /// Those of them beyond its quota.

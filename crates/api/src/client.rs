@@ -19,12 +19,14 @@ use serde::de::DeserializeOwned;
 use crate::openai::{ChatRequest, Envelope, ModelList, StreamOptions};
 
 mod error;
+mod events;
 mod health;
 mod ollama;
 mod slots;
 mod stream;
 
 pub use error::ClientError;
+pub use events::{TeamEvents, TeamUpdate};
 pub use health::{EngineHealth, ServerHealth};
 pub use ollama::OllamaStream;
 pub use slots::{AgentSlots, EngineIdentity, EngineSlots};

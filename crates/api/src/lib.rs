@@ -41,7 +41,7 @@ pub use body::{read, read_noting};
 pub use checks::agent;
 pub use client::{
     AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineIdentity,
-    EngineSlots, OllamaStream, ServerHealth,
+    EngineSlots, OllamaStream, ServerHealth, TeamEvents, TeamUpdate,
 };
 pub use dialect::Dialect;
 pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use harmonic_engine::constraint::FormTrial;
 use harmonic_engine::sim::{self, PaperMachine};
 use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
+use harmonic_events::EventStream;
 use harmonic_launcher::EngineFactory;
 use harmonic_llama::LlamaSetup;
 use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
@@ -23,13 +24,19 @@ pub struct Engines {
     /// Most requests that wait per agent.
     queue_limit: u32,
     form_trial: Option<FormTrial>,
+    events: EventStream,
 }
 
 impl Engines {
     /// For the engines of `plan`, which share a device; at most `queue_limit` requests wait for
-    /// each agent, and costly forms are tried by `form_trial`.
-    pub fn of(plan: &Plan, queue_limit: u32, form_trial: Option<FormTrial>) -> Self {
-        Self { device: shared_device(plan), queue_limit, form_trial }
+    /// each agent, costly forms are tried by `form_trial`, and what happens is published to `events`.
+    pub fn of(
+        plan: &Plan,
+        queue_limit: u32,
+        form_trial: Option<FormTrial>,
+        events: EventStream,
+    ) -> Self {
+        Self { device: shared_device(plan), queue_limit, form_trial, events }
     }
 }
 
@@ -38,6 +45,7 @@ impl EngineFactory for Engines {
         let mut config = LocalConfig::of(plan, engine);
         config.queue_limit = self.queue_limit;
         config.form_trial.clone_from(&self.form_trial);
+        config.events = self.events.clone();
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
         match &engine.spec {

@@ -26,10 +26,12 @@ pub mod listen;
 pub mod measure;
 pub mod models;
 pub mod plan;
+mod power_samples;
 mod puller;
 pub mod serve;
 mod settings;
 pub mod tune;
+pub mod watch;
 mod watched_keys;
 mod what_if;
 

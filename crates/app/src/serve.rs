@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use harmonic_events::EventStream;
 use harmonic_gateway::{Config, GatewayError, Listener, ModelRegistry, RegisteredAgent};
 use harmonic_launcher::{Deployment, EngineDrained, ProcessId, Run, RunAgent};
 use harmonic_types::Plan;
@@ -21,7 +22,7 @@ use crate::event::{Event, Forward, Observer};
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
 use crate::listen::ListenConfig;
 use crate::settings::Settings;
-use crate::{cards, descriptors, inspect};
+use crate::{cards, descriptors, inspect, power_samples};
 
 /// Once the engines are drained, answers have ended; their last bytes still have to leave.
 const LAST_BYTES: Duration = Duration::from_secs(5);
@@ -36,6 +37,8 @@ pub struct Serving {
     deployment: Deployment,
     close: CancellationToken,
     server: AbortOnDropHandle<Result<(), GatewayError>>,
+    /// Ends with the server.
+    _power: AbortOnDropHandle<()>,
     /// Held for as long as the server runs on it.
     _http: HttpThreads,
 }
@@ -68,9 +71,12 @@ impl Serving {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let available = inspect::hardware()?.memory_available_bytes;
-        let engines = Engines::of(&plan, listen.queue_limit, settings.form_trial.clone());
+        let events = EventStream::default();
+        let form_trial = settings.form_trial.clone();
+        let engines = Engines::of(&plan, listen.queue_limit, form_trial, events.clone());
         let (plan, engines) = (Arc::new(plan), Arc::new(engines));
-        let deployment = Deployment::start(plan, engines, available, &Forward(observer)).await?;
+        let progress = Forward(observer);
+        let deployment = Deployment::start(plan, engines, available, &events, &progress).await?;
         for finding in deployment.findings() {
             observer.event(Event::Warning(finding));
         }
@@ -82,7 +88,7 @@ impl Serving {
             card: cards::card(agent.plan, agent.on),
             engine: agent.engine,
         });
-        let models = ModelRegistry::new(agents.collect())?;
+        let models = ModelRegistry::new(agents.collect())?.with_events(events.clone());
         let models = match listen.puller {
             Some(puller) => models.with_puller(Arc::new(puller)),
             None => models,
@@ -97,7 +103,8 @@ impl Serving {
             async move { close.cancelled().await }
         });
         let server = AbortOnDropHandle::new(http.spawn(serve));
-        Ok(Self { address, deployment, close, server, _http: http })
+        let power = AbortOnDropHandle::new(http.spawn(power_samples::publish(events)));
+        Ok(Self { address, deployment, close, server, _power: power, _http: http })
     }
 
     /// Base URL for a client on this machine.

@@ -19,7 +19,7 @@ use crate::prefix_cache::PrefixCache;
 use crate::prompt::Prompt;
 use crate::retained::RetainedSequences;
 use crate::sequence::{Preempted, Sequence};
-use crate::step::{CacheOp, Committed, Finished, Sampled, Started, Step};
+use crate::step::{CacheOp, Committed, Finished, Placed, Sampled, Step};
 
 /// The batching of one engine.
 ///
@@ -49,7 +49,8 @@ pub struct Batching {
     gapped: u32,
     /// Since the last step.
     cache: Vec<CacheOp>,
-    started: Vec<Started>,
+    placed: Vec<Placed>,
+    moved: Vec<Placed>,
     finished: Vec<Finished>,
 }
 
@@ -72,7 +73,8 @@ impl Batching {
             next_snapshot: 0,
             gapped: 0,
             cache: Vec::new(),
-            started: Vec::new(),
+            placed: Vec::new(),
+            moved: Vec::new(),
             finished: Vec::new(),
             config,
         }
@@ -103,7 +105,8 @@ impl Batching {
         self.copying = (std::mem::take(&mut self.copied), Duration::ZERO);
         Step {
             begun: now,
-            started: std::mem::take(&mut self.started),
+            placed: std::mem::take(&mut self.placed),
+            moved: std::mem::take(&mut self.moved),
             finished: std::mem::take(&mut self.finished),
             cache: std::mem::take(&mut self.cache),
             batch,

@@ -29,4 +29,4 @@ pub use batching::Batching;
 pub use config::BatchingConfig;
 pub use ids::{SeqId, SnapshotId, Token};
 pub use prompt::Prompt;
-pub use step::{CacheOp, Committed, Finished, Sampled, Started, Step};
+pub use step::{CacheOp, Committed, Finished, Placed, Sampled, Step};

@@ -6,9 +6,9 @@ use harmonic_types::{Bytes, FinishReason, RequestId, Usage};
 use crate::batch::Batch;
 use crate::ids::{SeqId, SnapshotId, Token};
 
-/// A request that got a sequence for the first time.
+/// A request and the sequence that it runs in from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Started {
+pub struct Placed {
     /// The request.
     pub id: RequestId,
     /// Its sequence.
@@ -77,8 +77,11 @@ pub enum CacheOp {
 pub struct Step {
     /// When it was decided.
     pub begun: Tick,
-    /// Requests that got their first sequence since the last step.
-    pub started: Vec<Started>,
+    /// Requests that got a sequence since the last step, the first or after they were preempted: in
+    /// the order in which their room was reserved.
+    pub placed: Vec<Placed>,
+    /// Requests that compaction moved to another sequence in this step.
+    pub moved: Vec<Placed>,
     /// Requests that ended since the last step.
     pub finished: Vec<Finished>,
     /// To be done first, in order.

@@ -18,6 +18,7 @@ mod tools;
 
 use std::sync::Arc;
 
+use harmonic_events::EventStream;
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Prompt, Request,
     RequestId, Role, Sampling, Tier, TokenLogprob, Tokens, Usage,
@@ -99,6 +100,7 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         park_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
+        events: EventStream::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The loop between scheduler and machine: one step after the other until there is nobody left.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use harmonic_admission::Tick;
@@ -13,7 +13,7 @@ use crate::engine::{Drained, ReslotError};
 use crate::machine::{Machine, MachineError, Outcome};
 use crate::request_registry::{RequestRegistry, Submission};
 use crate::sampling::{Drawn, SampledToken, Samplers};
-use crate::scheduler::{Job, Scheduler, Step};
+use crate::scheduler::{Change, Job, Scheduler, Step};
 
 /// How long an idle engine that gets mail waits for more at most, and how long the mailbox has to be
 /// quiet for it to start at once. Both are little beside a prompt's tens of milliseconds.
@@ -85,8 +85,11 @@ pub fn drive<M: Machine>(
                 _ => {}
             }
         }
-        for grant in &step.granted {
-            if let Some(sampler) = registry.grant(grant) {
+        for change in &step.changes {
+            registry.changed(change);
+            if let Change::Start(grant) = change
+                && let Some(sampler) = registry.grant(grant)
+            {
                 samplers.insert(grant.id, sampler);
             }
         }
@@ -96,6 +99,8 @@ pub fn drive<M: Machine>(
         scheduler.cache_took(clock.now().since(copying));
         let mut done = Committed { saved, ..Committed::default() };
         if !step.batch.is_empty() {
+            registry.publisher().step_begins(step.begun);
+            registry.computes(&step.batch);
             let outcome = machine.run(&step.batch, &mut samplers)?;
             clock.elapse(outcome.pretended);
             done.sampled = answer(registry, &step, outcome);
@@ -116,6 +121,9 @@ pub fn drive<M: Machine>(
             at_us = now.0 / 1000,
             "step"
         );
+        if !step.batch.is_empty() {
+            registry.publisher().step_ended(step.begun, now);
+        }
         scheduler.commit(now, step, done);
     }
 }
@@ -155,9 +163,10 @@ fn take_commands(
     loop {
         if scheduler.is_idle() {
             if draining.is_some() {
+                registry.publisher().publish_record(clock.now());
                 return false;
             }
-            let Ok(first) = mail.recv() else { return false };
+            let Some(first) = wait(mail, registry, clock) else { return false };
             handle(first, scheduler, registry, clock, draining);
             // A team asks all at once: what comes together is computed together.
             let since = Instant::now();
@@ -177,6 +186,23 @@ fn take_commands(
             }
         }
     }
+}
+
+/// The next command of an idle engine; `None` where there will be none. What was computed last is
+/// published when its record is due.
+fn wait(
+    mail: &Receiver<Command>,
+    registry: &mut RequestRegistry,
+    clock: &impl Clock,
+) -> Option<Command> {
+    if let Some(due) = registry.publisher().until_record(clock.now()) {
+        match mail.recv_timeout(due) {
+            Ok(command) => return Some(command),
+            Err(RecvTimeoutError::Timeout) => registry.publisher().publish_record(clock.now()),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+    mail.recv().ok()
 }
 
 fn handle(
@@ -211,6 +237,9 @@ fn handle(
         Command::Reslot(slots, reply) => {
             let verdict = reslot(scheduler, slots);
             registry.publish(scheduler.load());
+            if verdict.is_ok() {
+                registry.publisher().slots_changed(&scheduler.load());
+            }
             // The asker may have gone away; the slots are set all the same.
             let _gone = reply.send(verdict);
         }

@@ -23,6 +23,7 @@ pub mod generation;
 mod identity;
 pub mod local;
 pub mod machine;
+mod publisher;
 pub mod request_registry;
 pub mod sampling;
 pub mod scheduler;

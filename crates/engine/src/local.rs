@@ -27,7 +27,9 @@ use crate::engine::{
     AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
 };
 use crate::generation::{Admitted, Cancel, Generation};
-use crate::request_registry::{Before, PendingRequest, ResponseSink, SharedStatus, Submission};
+use crate::request_registry::{
+    Before, PendingRequest, Progress, ResponseSink, SharedStatus, Submission,
+};
 use crate::scheduler::Job;
 use crate::workers::Workers;
 
@@ -173,7 +175,13 @@ impl Shared {
             events,
         };
         let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
-        let open = PendingRequest { client, prompt_tokens, sampler: Some(sampler) };
+        let open = PendingRequest {
+            client,
+            agent: index,
+            prompt_tokens,
+            progress: Progress::Untouched,
+            sampler: Some(sampler),
+        };
         Ok(Prepared { submission: Submission { job, open }, form, id, grant, answer })
     }
 }

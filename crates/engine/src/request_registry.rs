@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harmonic_admission::AgentLoad;
-use harmonic_batching::Finished;
+use harmonic_batching::{Batch, Finished};
+use harmonic_events::Outcome;
 use harmonic_types::{
     AgentName, Event, FinishReason, Refused, RequestId, TokenBytes, TokenLogprob,
 };
@@ -21,8 +22,9 @@ use crate::chat::{CallTracker, Decoded, Decoder, Piece, ReasoningTracker};
 use crate::constraint::Constraint;
 use crate::engine::{Allocation, Health};
 use crate::generation::Admitted;
+use crate::publisher::Publisher;
 use crate::sampling::{Failure, SampledToken, Sampler};
-use crate::scheduler::{Grant, Job};
+use crate::scheduler::{Change, Grant, Job};
 
 /// A request on its way to the scheduler.
 #[derive(Debug)]
@@ -55,9 +57,23 @@ pub(crate) enum Before {
 #[derive(Debug)]
 pub(crate) struct PendingRequest {
     pub(crate) client: ResponseSink,
+    /// Index of its agent in the configuration.
+    pub(crate) agent: usize,
     pub(crate) prompt_tokens: u32,
+    pub(crate) progress: Progress,
     /// Goes to the sequence when one is granted.
     pub(crate) sampler: Option<Sampler>,
+}
+
+/// How far a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Nothing of its prompt is computed yet.
+    Untouched,
+    /// Its prompt is computed.
+    Prefill,
+    /// Its first token was sampled.
+    Decode,
 }
 
 /// The way back to one client.
@@ -145,6 +161,7 @@ impl SharedStatus {
 pub struct RequestRegistry {
     open: HashMap<RequestId, PendingRequest>,
     status: SharedStatus,
+    publisher: Publisher,
 }
 
 impl std::fmt::Debug for RequestRegistry {
@@ -154,12 +171,45 @@ impl std::fmt::Debug for RequestRegistry {
 }
 
 impl RequestRegistry {
-    pub(crate) fn new(status: SharedStatus) -> Self {
-        Self { open: HashMap::new(), status }
+    pub(crate) fn new(status: SharedStatus, publisher: Publisher) -> Self {
+        Self { open: HashMap::new(), status, publisher }
     }
 
     pub(crate) fn open(&mut self, id: RequestId, open: PendingRequest) {
+        let ResponseSink { request, agent, .. } = &open.client;
+        self.publisher.queued(*request, agent.clone(), open.prompt_tokens);
         self.open.insert(id, open);
+    }
+
+    /// The way to the event stream.
+    pub(crate) fn publisher(&mut self) -> &mut Publisher {
+        &mut self.publisher
+    }
+
+    /// Publishes a change of what runs; requests that nobody waits for are passed over.
+    pub(crate) fn changed(&self, change: &Change) {
+        let (Change::Start(Grant { id, .. })
+        | Change::Preempt { id }
+        | Change::Resume { id, .. }
+        | Change::Move { id, .. }) = change;
+        if let Some(open) = self.open.get(id) {
+            self.publisher.changed(change, open.client.request);
+        }
+    }
+
+    /// Counts the tokens of prompts that a step computes, and publishes whose first they are.
+    pub(crate) fn computes(&mut self, batch: &Batch) {
+        for row in &batch.rows {
+            let open = self.open.get_mut(&row.request);
+            let Some(open) = open.filter(|open| open.progress != Progress::Decode) else {
+                continue;
+            };
+            self.publisher.count_prefill(open.agent, u32::try_from(row.len).unwrap_or(u32::MAX));
+            if open.progress == Progress::Untouched {
+                open.progress = Progress::Prefill;
+                self.publisher.prefill_started(open.client.request, row.position);
+            }
+        }
     }
 
     /// Tells the client that its request runs; gives the sampler of its sequence.
@@ -179,14 +229,23 @@ impl RequestRegistry {
         if let Some(failure) = choice.failure {
             // Its last word: what the scheduler says of its end reaches nobody.
             if let Some(PendingRequest { client, .. }) = self.open.remove(&id) {
-                client.send(match failure {
-                    Failure::Form(message) => Event::FormBroken { message },
-                    Failure::Model(message) => Event::Failed { message },
-                });
+                let (event, outcome) = match failure {
+                    Failure::Form(message) => (Event::FormBroken { message }, Outcome::FormBroken),
+                    Failure::Model(message) => (Event::Failed { message }, Outcome::Failed),
+                };
+                client.send(event);
+                self.publisher.finished(client.request, outcome, None);
             }
             return true;
         }
-        let Some(PendingRequest { client, .. }) = self.open.get_mut(&id) else { return false };
+        let Some(PendingRequest { client, agent, progress, .. }) = self.open.get_mut(&id) else {
+            return false;
+        };
+        self.publisher.count_output(*agent);
+        if *progress != Progress::Decode {
+            *progress = Progress::Decode;
+            self.publisher.first_token(client.request);
+        }
         let decoded = client.decoder.push(choice.token);
         let logprobs = choice.logprobs.map(|found| {
             let bytes = |token| TokenBytes(client.decoder.token_bytes(token));
@@ -214,6 +273,7 @@ impl RequestRegistry {
             (reason, _) => reason,
         };
         client.send(Event::Finished { reason, usage: finished.usage });
+        self.publisher.finished(client.request, reason.into(), Some(finished.usage));
         // Cancelled while it waited.
         client.reply(Err(Refused::Draining));
         true
@@ -225,6 +285,7 @@ impl RequestRegistry {
             client.send(Event::Failed { message: format!("the engine has died: {message}") });
             let agent = client.agent.clone();
             client.reply(Err(Refused::EngineDied { agent, message: message.to_owned() }));
+            self.publisher.finished(client.request, Outcome::Failed, None);
         }
     }
 

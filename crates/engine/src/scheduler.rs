@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use harmonic_admission::{Admission, AgentLoad, Decision, Demand, Tick, Ticket};
 use harmonic_batching::{
-    Batch, Batching, CacheOp, Committed, Finished, Sampled, SeqId, Step as BatchingStep,
+    Batch, Batching, CacheOp, Committed, Finished, Placed, Sampled, SeqId, Step as BatchingStep,
 };
 use harmonic_types::{Refused, RequestId};
 
@@ -31,20 +31,58 @@ pub struct Grant {
     pub borrowed: bool,
 }
 
+/// A change of what runs, or of where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A request runs for the first time.
+    Start(Grant),
+    /// It gave a borrowed slot back.
+    Preempt {
+        /// The request.
+        id: RequestId,
+    },
+    /// It goes on where it was preempted.
+    Resume {
+        /// The request.
+        id: RequestId,
+        /// Its sequence from now on.
+        seq: SeqId,
+        /// Whether it runs on a borrowed slot.
+        borrowed: bool,
+    },
+    /// It goes on in another sequence.
+    Move {
+        /// The request.
+        id: RequestId,
+        /// Its sequence from now on.
+        seq: SeqId,
+    },
+}
+
 /// One step: decided by [`Scheduler::step`], executed by the machine, given back to
 /// [`Scheduler::commit`].
 #[derive(Debug, Default)]
 pub struct Step {
     /// When it was decided.
     pub begun: Tick,
-    /// Requests that got a sequence in this step.
-    pub granted: Vec<Grant>,
+    /// Changes of what runs, in the order in which they were decided.
+    pub changes: Vec<Change>,
     /// Requests that ended since the last step.
     pub finished: Vec<Finished>,
     /// To be done first, in order.
     pub cache: Vec<CacheOp>,
     /// To be computed then; may be empty.
     pub batch: Batch,
+}
+
+impl Step {
+    /// Requests that got their first sequence in this step.
+    pub fn granted(&self) -> impl Iterator<Item = &Grant> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Start(grant) => Some(grant),
+            Change::Preempt { .. } | Change::Resume { .. } | Change::Move { .. } => None,
+        })
+    }
 }
 
 /// The scheduler of one engine.
@@ -99,17 +137,26 @@ impl Scheduler {
     pub fn step(&mut self, now: Tick) -> Step {
         let decisions = self.admission.decide(now, &mut self.batching);
         let rank = |id| self.admission.rank(id, now).unwrap_or(i128::MAX);
-        let BatchingStep { begun, started, finished, cache, batch } = self.batching.step(now, rank);
-        let starts = decisions.into_iter().filter_map(|decision| match decision {
-            Decision::Start { id, queued, borrowed } => Some((id, queued, borrowed)),
-            Decision::Preempt { .. } | Decision::Resume { .. } => None,
-        });
+        let BatchingStep { begun, placed, moved, finished, cache, batch } =
+            self.batching.step(now, rank);
         // Both are in the order of the decisions.
-        let granted = starts.zip(started).map(|((id, queued, borrowed), started)| {
-            debug_assert_eq!(id, started.id);
-            Grant { id, seq: started.seq, queued, borrowed }
+        let mut placed = placed.into_iter();
+        let mut seq_of = |id| {
+            let next = placed.next();
+            debug_assert_eq!(next.map(|placed| placed.id), Some(id));
+            next.map(|placed| placed.seq)
+        };
+        let decided = decisions.into_iter().filter_map(|decision| match decision {
+            Decision::Start { id, queued, borrowed } => {
+                seq_of(id).map(|seq| Change::Start(Grant { id, seq, queued, borrowed }))
+            }
+            Decision::Preempt { id } => Some(Change::Preempt { id }),
+            Decision::Resume { id, borrowed } => {
+                seq_of(id).map(|seq| Change::Resume { id, seq, borrowed })
+            }
         });
-        Step { begun, granted: granted.collect(), finished, cache, batch }
+        let moved = moved.into_iter().map(|Placed { id, seq }| Change::Move { id, seq });
+        Step { begun, changes: decided.chain(moved).collect(), finished, cache, batch }
     }
 
     /// Takes the time of the cache operations of the step under way. Whoever drives a real machine

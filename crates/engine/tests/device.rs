@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use harmonic_engine::sim;
 use harmonic_engine::{DeviceHandle, Engine, Identity, LocalConfig, ServedAgent, SharedDevice};
+use harmonic_events::EventStream;
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, Event, FinishReason, KvLayout, Message, Request, RequestId, Role,
     Sampling, Tier, Tokens,
@@ -43,6 +44,7 @@ fn engine(name: &str, tier: Tier, device: DeviceHandle) -> Arc<dyn Engine> {
         park_bytes: Bytes(1 << 30),
         queue_limit: 256,
         form_trial: None,
+        events: EventStream::default(),
     };
     // A step takes a millisecond at least: 900 of them outlast whatever holds up the test's thread.
     let mut unhurried = paper::fast();

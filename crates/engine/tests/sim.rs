@@ -15,6 +15,7 @@ use harmonic_engine::{
     Allocation, Batch, CacheOp, Capabilities, Drained, Engine, Forms, Health, Identity, Local,
     LocalConfig, Machine, MachineError, Outcome, ServedAgent, Token, conformance,
 };
+use harmonic_events::EventStream;
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, ContentPart, Event, FinishReason, KvLayout, Media, Message,
@@ -185,6 +186,7 @@ fn only() -> LocalConfig {
         park_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
+        events: EventStream::default(),
     }
 }
 

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
 use harmonic_engine::EngineError;
+use harmonic_events::TooManyListeners;
 use harmonic_types::{AgentName, Refused};
 
 use crate::config::MAX_PULLS;
@@ -89,6 +90,10 @@ pub(crate) enum ApiError {
     /// The puller's own words.
     #[error("{message}")]
     PullRefused { message: String },
+    #[error(transparent)]
+    TooManyListeners(#[from] TooManyListeners),
+    #[error("invalid `last-event-id` `{value}`: expected the id of an event of this server")]
+    BadEventId { value: String },
     #[error("a pull is under way: clients have one at a time, and all keys together {MAX_PULLS}")]
     PullUnderWay,
     #[error(
@@ -214,6 +219,10 @@ impl ApiError {
             Self::PullUnderWay => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "pull_under_way", Some(PULL_RETRY))
             }
+            Self::TooManyListeners(_) => {
+                (S::SERVICE_UNAVAILABLE, F::Unavailable, "too_many_listeners", unavailable)
+            }
+            Self::BadEventId { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_event_id", None),
             Self::FixedAgents => (S::FORBIDDEN, F::Forbidden, "agents_are_fixed", None),
             Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
             Self::QueueTimeout { .. } => {

@@ -22,6 +22,7 @@ mod config;
 mod connections;
 mod embeddings;
 mod error;
+mod events;
 mod health;
 mod listener;
 mod metrics;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderValue;
 use harmonic_engine::Engine;
+use harmonic_events::EventStream;
 use harmonic_types::{AgentName, Refused, Tokens};
 
 use crate::card::{AgentCard, public_model_name};
@@ -47,6 +48,7 @@ pub struct ModelRegistry {
     agents: Vec<RegisteredAgent>,
     places: HashMap<AgentName, Place>,
     puller: Option<Arc<dyn Puller>>,
+    events: EventStream,
 }
 
 /// Where an agent is in the list, its name as a header, and its digest.
@@ -73,7 +75,7 @@ impl ModelRegistry {
                 return Err(GatewayError::DuplicateAgent(agent.name.clone()));
             }
         }
-        Ok(Self { agents, places, puller: None })
+        Ok(Self { agents, places, puller: None, events: EventStream::default() })
     }
 
     /// The registry, with what fetches models for clients that ask for it.
@@ -81,6 +83,18 @@ impl ModelRegistry {
     pub fn with_puller(mut self, puller: Arc<dyn Puller>) -> Self {
         self.puller = Some(puller);
         self
+    }
+
+    /// The registry, with the stream to which its engines publish.
+    #[must_use]
+    pub fn with_events(mut self, events: EventStream) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// The stream to which the engines publish.
+    pub(crate) fn events(&self) -> &EventStream {
+        &self.events
     }
 
     /// What fetches models.

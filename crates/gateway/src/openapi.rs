@@ -92,6 +92,7 @@ fn described(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Val
         Answer::Metrics => {
             json!({"application/openmetrics-text": {"schema": {"type": "string"}}})
         }
+        Answer::Events => json!({"text/event-stream": {"schema": {"type": "string"}}}),
         Answer::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
     };
     let mut described = json!({

@@ -9,7 +9,7 @@ use axum::routing::get;
 
 use crate::api_error::{ApiError, speak};
 use crate::shared::Shared;
-use crate::{access, health, metrics, openapi, ready, routes, scrape, slots, span};
+use crate::{access, events, health, metrics, openapi, ready, routes, scrape, slots, span};
 
 /// The server's routes over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -18,6 +18,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/ready", get(ready::ready))
         .route("/metrics", get(scrape::scrape))
         .route("/slots", get(slots::slots))
+        .route("/events", get(events::events))
         .route("/openapi.json", get(openapi::openapi))
         .fallback(async |request: Request| ApiError::NoSuchPath {
             path: request.uri().path().to_owned(),

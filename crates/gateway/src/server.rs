@@ -59,6 +59,7 @@ pub async fn serve(
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), GatewayError> {
+    let events = models.events().clone();
     let service = router(Shared::new(models, access, config)?);
     let graceful = GracefulShutdown::new();
     let mut tasks = JoinSet::new();
@@ -92,6 +93,7 @@ pub async fn serve(
         }
     }
     drop(listener);
+    events.end();
     let running = tasks.len();
     info!(running, "stopped listening");
     if tokio::time::timeout(config.grace, graceful.shutdown()).await.is_err() {

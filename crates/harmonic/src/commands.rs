@@ -38,7 +38,7 @@ pub async fn run(
         Command::Models(args) => models::run(args, settings, printer, stop).await,
         Command::Plan(args) => plan::run(&args, settings, printer),
         Command::Up(args) => up::run(&args, settings, printer, stop).await,
-        Command::Ps(args) => ps::run(&args, settings, printer).await,
+        Command::Ps(args) => ps::run(&args, settings, printer, stop).await,
         Command::Down(args) => down::run(&args, settings, printer, stop).await,
         Command::Keys(args) => keys::run(args, settings, printer),
         Command::Chat(args) => chat::run(&args, settings, printer, stop).await,

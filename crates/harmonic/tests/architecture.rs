@@ -9,7 +9,7 @@ use std::{env, fs, io};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
-const MAY_DEPEND_ON: [(&str, &[&str]); 23] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("laws", &["types"]),
@@ -22,11 +22,12 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 23] = [
     ("admission", &["types"]),
     ("batching", &["types", "admission"]),
     ("export", &["types"]),
-    ("api", &["types"]),
-    ("engine", &["types", "laws", "admission", "batching", "api"]),
+    ("events", &["types"]),
+    ("api", &["types", "events"]),
+    ("engine", &["types", "laws", "admission", "batching", "events", "api"]),
     ("llama", &["types", "engine"]),
-    ("launcher", &["types", "fsutil", "engine"]),
-    ("gateway", &["types", "api", "engine"]),
+    ("launcher", &["types", "fsutil", "events", "engine"]),
+    ("gateway", &["types", "events", "api", "engine"]),
     ("bench", &["types", "laws", "api"]),
     ("tune", &["types", "models", "profiles", "planner", "bench"]),
     ("report", &["types"]),
@@ -34,15 +35,15 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 23] = [
         "app",
         &[
             "types", "fsutil", "laws", "stack", "hardware", "doctor", "models", "profiles",
-            "planner", "export", "api", "engine", "llama", "launcher", "gateway", "bench", "tune",
-            "report",
+            "planner", "export", "events", "api", "engine", "llama", "launcher", "gateway",
+            "bench", "tune", "report",
         ],
     ),
     (
         "render",
         &[
-            "types", "laws", "hardware", "doctor", "models", "planner", "bench", "tune", "report",
-            "app",
+            "types", "laws", "hardware", "doctor", "models", "planner", "events", "bench", "tune",
+            "report", "app",
         ],
     ),
     (BINARY, &["types", "api", "report", "app", "render"]),

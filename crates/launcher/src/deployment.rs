@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use harmonic_engine::{Drained, Engine};
+use harmonic_events::EventStream;
 use harmonic_types::{AgentPlan, Bytes, EnginePlan, Finding, Plan};
 
 use crate::engine_factory::{EngineFactory, Progress};
@@ -48,7 +49,8 @@ pub struct EngineDrained {
 impl Deployment {
     /// Starts the engines of `plan`, one after the other: loading is bound by the disk, and the
     /// memory check of one must see what the one before it took. `available` is the memory that is
-    /// free now. Dropping the future stops what was started.
+    /// free now; what happens to the engines is published to `events`. Dropping the future stops what
+    /// was started.
     ///
     /// # Errors
     /// When the plan is unsound, needs more than is available, an engine does not start, or the
@@ -57,6 +59,7 @@ impl Deployment {
         plan: Arc<Plan>,
         starter: Arc<dyn EngineFactory>,
         available: Bytes,
+        events: &EventStream,
         progress: &dyn Progress,
     ) -> Result<Self, LaunchError> {
         validate::check(&plan)?;
@@ -64,7 +67,7 @@ impl Deployment {
             return Err(LaunchError::Memory { needed: plan.total_bytes, available });
         }
         let mut deployment = Self { plan, engines: Vec::new(), findings: Vec::new() };
-        match deployment.start_all(&starter, progress).await {
+        match deployment.start_all(&starter, events, progress).await {
             Ok(()) => Ok(deployment),
             Err(error) => {
                 deployment.drain(Duration::ZERO).await;
@@ -76,6 +79,7 @@ impl Deployment {
     async fn start_all(
         &mut self,
         starter: &Arc<dyn EngineFactory>,
+        events: &EventStream,
         progress: &dyn Progress,
     ) -> Result<(), LaunchError> {
         let plan = Arc::clone(&self.plan);
@@ -84,7 +88,8 @@ impl Deployment {
         for (index, planned) in plan.engines.iter().enumerate() {
             progress.starting(planned, index + 1, plan.engines.len());
             let began = Instant::now();
-            let start = Start::new(Arc::clone(&plan), index, Arc::clone(starter));
+            let starter = Arc::clone(starter);
+            let start = Start::new(Arc::clone(&plan), index, starter, events.clone());
             let engine = start.start().await?;
             let real = engine.status().allocation;
             let took = began.elapsed();

@@ -1,9 +1,14 @@
 //! Starting one engine of a plan, the first time or again.
+//!
+//! Invariant: each start is published, and that it is ready where it is; a death is published by who
+//! sees it.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::Instant;
 
 use harmonic_engine::Engine;
+use harmonic_events::{AgentSlots, EventStream, TeamEvent};
 use harmonic_types::{EnginePlan, Plan};
 
 use crate::engine_factory::EngineFactory;
@@ -15,12 +20,18 @@ pub(crate) struct Start {
     plan: Arc<Plan>,
     index: usize,
     starter: Arc<dyn EngineFactory>,
+    events: EventStream,
 }
 
 impl Start {
     /// Of the engine at `index`, which the plan must have.
-    pub(crate) fn new(plan: Arc<Plan>, index: usize, starter: Arc<dyn EngineFactory>) -> Self {
-        Self { plan, index, starter }
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        index: usize,
+        starter: Arc<dyn EngineFactory>,
+        events: EventStream,
+    ) -> Self {
+        Self { plan, index, starter, events }
     }
 
     /// What is started.
@@ -31,12 +42,38 @@ impl Start {
     /// Starts it on a thread that may block.
     pub(crate) async fn start(&self) -> Result<Arc<dyn Engine>, LaunchError> {
         let start = self.clone();
-        self.blocking(move || start.starter.start(&start.plan, start.engine())).await?.map_err(
-            |source| {
-                let EnginePlan { id, model, .. } = self.engine();
-                LaunchError::Engine { id: id.clone(), model: model.clone(), source }
-            },
-        )
+        let began = Instant::now();
+        self.publish_starting();
+        let started = self.blocking(move || start.starter.start(&start.plan, start.engine()));
+        let engine = started.await?.map_err(|source| {
+            let EnginePlan { id, model, .. } = self.engine();
+            LaunchError::Engine { id: id.clone(), model: model.clone(), source }
+        })?;
+        let (engine_id, took) = (self.engine().id.clone(), began.elapsed());
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.publish(TeamEvent::EngineReady { engine: engine_id, took_ms });
+        Ok(engine)
+    }
+
+    /// Publishes what happens to the engine.
+    pub(crate) fn publish(&self, event: TeamEvent) {
+        self.events.publish(event);
+    }
+
+    fn publish_starting(&self) {
+        let EnginePlan { id, model, sequences, agents, .. } = self.engine();
+        let served = self.plan.agents.iter().filter(|agent| agents.contains(&agent.name));
+        let slots = served.map(|agent| AgentSlots {
+            agent: agent.name.clone(),
+            slots: agent.slots,
+            quota: None,
+        });
+        self.publish(TeamEvent::EngineStarting {
+            engine: id.clone(),
+            model: model.clone(),
+            sequences: *sequences,
+            agents: slots.collect(),
+        });
     }
 
     /// The same, if what it needs is free.

@@ -18,6 +18,7 @@ use harmonic_engine::{
     AgentSlots, Capabilities, Drained, Engine, EngineError, EngineStatus, Generation, Health,
     ReslotError,
 };
+use harmonic_events::TeamEvent;
 use harmonic_types::{AgentName, Refused, Request, Tokens};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -28,6 +29,7 @@ use crate::start::Start;
 /// An engine that is started again when it dies.
 pub(crate) struct Supervised {
     seat: Arc<EngineSlot>,
+    start: Start,
     supervisor: TaskTracker,
     /// A supervised engine that is dropped is not supervised any more.
     _stop: DropGuard,
@@ -69,9 +71,11 @@ impl Supervised {
             stop: stop.clone(),
         });
         let supervisor = TaskTracker::new();
-        supervisor.spawn(Supervision { seat: Arc::clone(&seat), start, limits, took }.run(engine));
+        let supervision =
+            Supervision { seat: Arc::clone(&seat), start: start.clone(), limits, took };
+        supervisor.spawn(supervision.run(engine));
         supervisor.close();
-        Self { seat, supervisor, _stop: stop.drop_guard() }
+        Self { seat, start, supervisor, _stop: stop.drop_guard() }
     }
 
     fn serving(&self) -> Option<Arc<dyn Engine>> {
@@ -178,9 +182,11 @@ impl Supervision {
                 let minutes = within.as_secs() / 60;
                 message = format!("{message}; given up after {most} deaths in {minutes} minutes");
                 tracing::error!(engine = id, "given up");
+                self.publish_death(&message, None);
                 self.seat.vacate(Health::Died { message }, None);
                 return None;
             };
+            self.publish_death(&message, Some(pause + self.took));
             let health = Health::Restarting { message: message.clone() };
             self.seat.vacate(health, Some(Instant::now() + pause + self.took));
             tracing::warn!(engine = id, ?pause, "starting it again");
@@ -198,6 +204,15 @@ impl Supervision {
                 }
             }
         }
+    }
+
+    fn publish_death(&self, message: &str, restart_in: Option<Duration>) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.start.publish(TeamEvent::EngineDied {
+            engine: self.start.engine().id.clone(),
+            message: message.to_owned(),
+            restart_in_ms: restart_in.map(millis),
+        });
     }
 
     /// The successor serves from now on, unless the engine is not wanted any more.
@@ -304,11 +319,15 @@ impl Engine for Supervised {
         async move {
             // At once, unless an engine is being started: that one is not to stay.
             self.supervisor.wait().await;
-            if let Some(engine) = self.serving() {
-                return engine.drain(grace).await;
-            }
-            self.seat.vacate(Health::Stopped, None);
-            Drained::default()
+            let drained = if let Some(engine) = self.serving() {
+                engine.drain(grace).await
+            } else {
+                self.seat.vacate(Health::Stopped, None);
+                Drained::default()
+            };
+            let engine = self.start.engine().id.clone();
+            self.start.publish(TeamEvent::EngineStopped { engine });
+            drained
         }
         .boxed()
     }

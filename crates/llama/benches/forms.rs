@@ -14,6 +14,7 @@ use harmonic_engine::chat::Vocabulary;
 use harmonic_engine::constraint::Grammars;
 use harmonic_engine::sampling::Sampler;
 use harmonic_engine::{Engine, Identity, Local, LocalConfig, ServedAgent};
+use harmonic_events::EventStream;
 use harmonic_llama::{LlamaSetup, Model, spawn};
 use harmonic_types::{
     AgentName, AgentSpec, Attention, Bytes, Format, KvLayout, KvType, Message, Request, RequestId,
@@ -136,6 +137,7 @@ fn start(path: &Path, threads: u32, level: u32) -> Local {
         park_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
+        events: EventStream::default(),
     };
     let setup = LlamaSetup {
         id: config.id.clone(),

@@ -30,6 +30,7 @@ pub mod printer;
 pub mod progress;
 pub mod table;
 pub mod tuned;
+pub mod watch;
 
 pub use printer::{Printer, ReaderGone};
 pub use progress::{Progress, Spinner, spinner};

@@ -79,6 +79,25 @@ impl Printer {
         }
     }
 
+    /// Data that is drawn over the `above` lines that were drawn before it; gives the number of its
+    /// own. Lines are cut at the edges of the terminal.
+    ///
+    /// # Errors
+    /// As [`Printer::data`].
+    pub fn redraw(&self, above: usize, text: &str) -> io::Result<usize> {
+        let mut out = io::stdout().lock();
+        let (height, width) = Term::stdout().size_checked().unwrap_or((24, 80));
+        let (height, width) = (usize::from(height).saturating_sub(1), usize::from(width));
+        let lines = text.lines().take(height.max(1));
+        let lines: Vec<String> = lines.map(|line| cut(&harmless(line), width)).collect();
+        if above > 0 {
+            // Up to the first of the lines before, and everything from there on away.
+            write!(out, "\u{1b}[{above}A\u{1b}[J").map_err(of_reader)?;
+        }
+        writeln!(out, "{}", lines.join("\n")).and_then(|()| out.flush()).map_err(of_reader)?;
+        Ok(lines.len())
+    }
+
     /// The title of what follows, with a blank line before it.
     ///
     /// # Errors
@@ -178,6 +197,11 @@ fn of_reader(error: io::Error) -> io::Error {
         return io::Error::new(io::ErrorKind::BrokenPipe, ReaderGone);
     }
     error
+}
+
+/// The first `width` columns of a line.
+fn cut(line: &str, width: usize) -> String {
+    console::truncate_str(line, width, "…").into_owned()
 }
 
 /// `text` without what would steer a terminal.

@@ -15,7 +15,7 @@ use harmonic_types::{Bytes, KvLayout};
 use super::Batching;
 use crate::copies::Copied;
 use crate::ids::SeqId;
-use crate::step::CacheOp;
+use crate::step::{CacheOp, Placed};
 
 /// Steps that a gap may last before a sequence is moved into it.
 const PATIENCE: u32 = 3;
@@ -48,6 +48,7 @@ impl Batching {
             let tokens = u64::from(sequence.computed);
             self.move_tokens(from, to, tokens);
             if let Some(sequence) = self.live.remove(&from) {
+                self.moved.push(Placed { id: sequence.id, seq: to });
                 self.live.insert(to, sequence);
             }
         }

@@ -9,7 +9,7 @@ use crate::ids::Token;
 use crate::prefix_cache::PrefixHit;
 use crate::prompt::Prompt;
 use crate::sequence::{Preempted, Sequence, count};
-use crate::step::{CacheOp, Finished, Started};
+use crate::step::{CacheOp, Finished, Placed};
 
 /// A beginning found elsewhere has to spare at least this many tokens more than what can be
 /// restored anyway: fewer are computed sooner than copied.
@@ -68,7 +68,7 @@ impl Room for Batching {
         } else {
             self.evict(seq);
         }
-        self.started.push(Started { id, seq });
+        self.placed.push(Placed { id, seq });
         self.kv_reserved += sequence.reserved;
         self.live.insert(seq, sequence);
         Ok(())
@@ -102,6 +102,7 @@ impl Room for Batching {
             self.cache.push(CacheOp::Restore { snapshot, seq });
         }
         self.cache.push(CacheOp::Discard { snapshot });
+        self.placed.push(Placed { id, seq });
         self.kv_reserved += sequence.reserved;
         self.live.insert(seq, sequence);
         Ok(())

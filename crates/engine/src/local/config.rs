@@ -1,6 +1,7 @@
 //! What a local engine is told by the plan.
 
 use harmonic_admission::{AgentConfig, quotas};
+use harmonic_events::EventStream;
 use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
 
 use crate::constraint::FormTrial;
@@ -54,6 +55,8 @@ pub struct LocalConfig {
     pub park_bytes: Bytes,
     /// Most requests that wait per agent.
     pub queue_limit: u32,
+    /// Where its events go.
+    pub events: EventStream,
     /// How a form that is not small is tried before it is compiled; `None`: by its limits alone.
     pub form_trial: Option<FormTrial>,
 }
@@ -89,6 +92,7 @@ impl LocalConfig {
             prefix_bytes: engine.prefix_bytes,
             park_bytes: engine.park_bytes,
             queue_limit: SchedulerConfig::QUEUE_LIMIT,
+            events: EventStream::default(),
             form_trial: None,
         }
     }

@@ -16,6 +16,7 @@ use crate::constraint::Wake;
 use crate::drive::{Command, drive};
 use crate::engine::{Drained, EngineError, Health};
 use crate::machine::Machine;
+use crate::publisher::Publisher;
 use crate::request_registry::{RequestRegistry, SharedStatus};
 use crate::sampling::Samplers;
 use crate::scheduler::Scheduler;
@@ -50,9 +51,10 @@ impl EngineThread<'_> {
     pub fn drive<M: Machine>(self, machine: M, clock: &mut impl Clock) -> Result<(), EngineError> {
         let allocation = machine.allocation();
         self.status.write(|status| status.allocation = allocation);
+        let scheduler = Scheduler::new(self.config.scheduler(machine.trims()));
+        self.registry.publisher().slots_changed(&scheduler.load());
         // The spawner waits for this; if it is gone, the mail will be, too.
         let _gone = self.ready.send(Ok(()));
-        let scheduler = Scheduler::new(self.config.scheduler(machine.trims()));
         let device = self.config.device.as_ref();
         let threads = NonZeroUsize::new(self.config.threads as usize);
         let samplers = Samplers::on(threads.unwrap_or(NonZeroUsize::MIN)).waking(self.wake);
@@ -83,7 +85,9 @@ pub(super) fn spawn_thread(
     thread::Builder::new()
         .name(format!("engine-{}", config.id))
         .spawn(move || {
-            let mut registry = RequestRegistry::new(status.clone());
+            let agents = owned.agents.iter().map(|agent| agent.spec.name.clone()).collect();
+            let publisher = Publisher::new(owned.events.clone(), owned.id.clone(), agents);
+            let mut registry = RequestRegistry::new(status.clone(), publisher);
             let mut drained = None;
             let result = catch_unwind(AssertUnwindSafe(|| {
                 body(EngineThread {

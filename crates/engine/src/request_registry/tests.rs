@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use harmonic_batching::{Finished, Token};
+use harmonic_events::EventStream;
 use harmonic_types::{AgentName, Event, FinishReason, RequestId, Usage};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{PendingRequest, RequestRegistry, ResponseSink, SharedStatus};
+use super::{PendingRequest, Progress, RequestRegistry, ResponseSink, SharedStatus};
 use crate::chat::Chat;
+use crate::publisher::Publisher;
 use crate::sampling::{Failure, SampledToken};
 use crate::sim::SimVocabulary;
 
@@ -23,7 +25,8 @@ fn an_answer_that_cannot_go_on_fails_once_by_whoever_is_at_fault() {
 
 /// What a client hears whose answer cannot go on after its first token.
 fn last_word(failure: Failure) -> Event {
-    let mut registry = RequestRegistry::new(SharedStatus::new(Vec::new()));
+    let publisher = Publisher::new(EventStream::default(), "e".to_owned(), Vec::new());
+    let mut registry = RequestRegistry::new(SharedStatus::new(Vec::new()), publisher);
     let (events, mut heard) = unbounded_channel();
     let chat = Chat::new(Arc::new(SimVocabulary)).expect("a template");
     let client = ResponseSink {
@@ -33,7 +36,9 @@ fn last_word(failure: Failure) -> Event {
         granted: None,
         events,
     };
-    registry.open(RequestId(1), PendingRequest { client, prompt_tokens: 1, sampler: None });
+    let progress = Progress::Untouched;
+    let open = PendingRequest { client, agent: 0, prompt_tokens: 1, progress, sampler: None };
+    registry.open(RequestId(1), open);
     let choice = |token: u8, failure: Option<Failure>| SampledToken {
         token: Token(token.into()),
         logprobs: None,

@@ -83,7 +83,7 @@ pub fn simulate(
                 served.insert(ended.id, done);
             }
         }
-        for grant in &step.granted {
+        for grant in step.granted() {
             granted.insert(grant.id, clock.now());
             let sampler = Sampler::new(Sampling::default(), grant.id.0);
             samplers.insert(grant.id, sampler.banning(SimVocabulary.turn_ends().into()));

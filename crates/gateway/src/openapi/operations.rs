@@ -31,6 +31,8 @@ pub(super) enum Answer {
     Json,
     /// A document, or a stream of this media type.
     Streamed(&'static str),
+    /// A stream of server-sent events, and no document.
+    Events,
     /// Plain text.
     Text,
     /// Figures, in the `OpenMetrics` text format.
@@ -66,6 +68,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/health", "Whether every engine can serve", Answer::Json),
     get("/ready", "Whether requests for every agent are taken now", Answer::Json),
     get("/slots", "Who has which slots, and who waits", Answer::Json),
+    get("/events", "What happens in the team, from now on", Answer::Events),
     get("/metrics", "Figures for Prometheus", Answer::Metrics),
     get("/openapi.json", "This document", Answer::Json),
     ask("/v1/chat/completions", "Ask an agent", SchemaGenerator::subschema_for::<ChatRequest>, SSE),

@@ -81,7 +81,7 @@ async fn without_a_key_nothing_is_done_in_any_dialect() {
 
     {"error":{"message":"no such API key: `harmonic keys list` on the server's machine says which there are","type":"invalid_request_error","param":null,"code":"api_key_unknown"}}
     "#));
-    for path in ["/v1/models", "/slots", "/openapi.json", "/", "/nowhere"] {
+    for path in ["/v1/models", "/slots", "/events", "/openapi.json", "/", "/nowhere"] {
         assert_eq!(served.get(path).await.status(), 401, "{path}");
     }
     for path in ["/health", "/ready"] {

@@ -8,6 +8,7 @@ mod connections;
 mod described;
 mod described_agents;
 mod disconnect;
+mod events;
 mod golden;
 mod hostile;
 mod metrics;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use harmonic_engine::sim::PaperMachine;
 use harmonic_engine::{Engine, Identity, LocalConfig, ServedAgent};
+use harmonic_events::EventStream;
 use harmonic_gateway::{AgentCard, ModelRegistry, RegisteredAgent};
 use harmonic_models::catalog;
 use harmonic_types::{AgentName, AgentSpec, Bytes, KvLayout, Sampling, Tier, Tokens};
@@ -55,6 +56,7 @@ pub fn config(model: &str) -> LocalConfig {
         park_bytes: Bytes(1 << 30),
         queue_limit: 256,
         form_trial: None,
+        events: EventStream::default(),
     }
 }
 

@@ -6,9 +6,15 @@ use harmonic_types::AgentName;
 /// `ps`.
 #[derive(Debug, Args)]
 pub struct Ps {
-    /// Print JSON
+    /// Print JSON; with --watch, a document a line for each event
     #[arg(long)]
     pub json: bool,
+    /// Watch one team until Ctrl-C: a live table on a terminal, else a line for each event
+    #[arg(long, short)]
+    pub watch: bool,
+    /// Watch the team at this address, instead of the one that runs here
+    #[arg(long, value_name = "URL", requires = "watch")]
+    pub url: Option<String>,
 }
 
 /// `down`.

@@ -1,12 +1,28 @@
 //! `harmonic ps`.
 
+use std::time::{Duration, Instant};
+
+use harmonic_app::watch::{UpdateDocument, Watch};
 use harmonic_app::{Settings, instances};
 use harmonic_render::{self as render, Printer, Progress};
+use tokio::time::interval;
 
 use crate::cli::Ps;
 use crate::exit::Exit;
+use crate::stop::Stop;
 
-pub async fn run(args: &Ps, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
+/// Between two drawings while no event comes: rates go out of date.
+const REDRAW: Duration = Duration::from_secs(1);
+
+pub async fn run(
+    args: &Ps,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    if args.watch {
+        return watch(args, settings, printer, stop).await;
+    }
     let running = instances::status(settings, &Progress::on(printer)).await?;
     if args.json {
         printer.json(&running)?;
@@ -16,4 +32,46 @@ pub async fn run(args: &Ps, settings: &Settings, printer: &Printer) -> anyhow::R
         printer.data(&render::instances::text(&running.teams))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Shows what happens in one team until it ends, or the user wants an end.
+async fn watch(
+    args: &Ps,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let client = match &args.url {
+        Some(url) => settings.client(url)?,
+        None => instances::client(settings, &Progress::on(printer))?,
+    };
+    let mut team = stop.or(Watch::start(&client)).await??;
+    let live = printer.data_is_live() && !args.json;
+    let mut redraw = interval(REDRAW);
+    let mut drawn = 0;
+    loop {
+        let update = tokio::select! {
+            () = stop.asked() => return Ok(Exit::Ok),
+            update = team.next() => update?,
+            _ = redraw.tick(), if live => {
+                drawn = draw(&team, printer, drawn)?;
+                continue;
+            }
+        };
+        let Some(update) = update else {
+            printer.say("the team has ended");
+            return Ok(Exit::Ok);
+        };
+        if args.json {
+            printer.data(&serde_json::to_string(&UpdateDocument::from(&update))?)?;
+        } else if live {
+            drawn = draw(&team, printer, drawn)?;
+        } else {
+            render::watch::lines(&update).iter().try_for_each(|line| printer.data(line))?;
+        }
+    }
+}
+
+fn draw(team: &Watch, printer: &Printer, above: usize) -> std::io::Result<usize> {
+    printer.redraw(above, &render::watch::text(team.state(), Instant::now()))
 }

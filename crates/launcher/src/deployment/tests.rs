@@ -2,6 +2,7 @@ use std::sync::Mutex;
 
 use harmonic_engine::sim::spawn;
 use harmonic_engine::{EngineError, Health, LocalConfig};
+use harmonic_events::EventStream;
 use harmonic_types::{Event, FinishReason, Refused};
 
 use super::*;
@@ -38,7 +39,7 @@ impl EngineFactory for Sims {
 
 async fn start(plan: Plan, sims: &Arc<Sims>) -> Result<Deployment, LaunchError> {
     let starter: Arc<dyn EngineFactory> = Arc::clone(sims) as _;
-    Deployment::start(Arc::new(plan), starter, Bytes(GB), &Silent).await
+    Deployment::start(Arc::new(plan), starter, Bytes(GB), &EventStream::default(), &Silent).await
 }
 
 fn health(sims: &Sims) -> Vec<Health> {
@@ -96,7 +97,10 @@ async fn memory_that_others_hold_is_not_taken() {
     let sims = Arc::new(Sims::default());
     let starter: Arc<dyn EngineFactory> = Arc::clone(&sims) as _;
     let available = Bytes(4_000_000);
-    let error = Deployment::start(Arc::new(plan()), starter, available, &Silent).await.unwrap_err();
+    let error =
+        Deployment::start(Arc::new(plan()), starter, available, &EventStream::default(), &Silent)
+            .await
+            .unwrap_err();
     assert!(error.to_string().starts_with("the plan needs 4.3 MB of memory and 4.0 MB"), "{error}");
     assert!(health(&sims).is_empty());
 }

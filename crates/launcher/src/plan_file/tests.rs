@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use harmonic_engine::sim::spawn;
 use harmonic_engine::{Engine, EngineError, LocalConfig};
+use harmonic_events::EventStream;
 use harmonic_types::EnginePlan;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -150,7 +151,9 @@ proptest! {
         let Ok(plan) = read(&document.to_string()) else { return Ok(()) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let started = runtime.block_on(async {
-            let start = Deployment::start(Arc::new(plan), Arc::new(Sims), Bytes(GB), &Silent);
+            let events = EventStream::default();
+            let (plan, factory) = (Arc::new(plan), Arc::new(Sims));
+            let start = Deployment::start(plan, factory, Bytes(GB), &events, &Silent);
             let deployment = start.await?;
             let engines: Vec<_> = deployment.engines().map(|(_, engine)| engine.clone()).collect();
             deployment.drain(Duration::ZERO).await;

@@ -11,6 +11,7 @@ use harmonic_engine::{
     Allocation, Batch, CacheOp, Local, LocalConfig, Machine, MachineError, Outcome, SharedDevice,
     shared_device,
 };
+use harmonic_events::{Delivery, EventStream, TeamEvent};
 use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::{Bytes, EnginePlan, Event, FinishReason, Plan};
 
@@ -99,7 +100,17 @@ impl EngineFactory for Hospital {
 }
 
 async fn supervised(hospital: &Arc<Hospital>, limits: RestartLimits) -> Supervised {
-    let start = Start::new(Arc::new(plan()), 0, Arc::clone(hospital) as Arc<dyn EngineFactory>);
+    published(hospital, limits, EventStream::default()).await
+}
+
+/// The first engine of the plan, supervised; what happens to it goes to `events`.
+async fn published(
+    hospital: &Arc<Hospital>,
+    limits: RestartLimits,
+    events: EventStream,
+) -> Supervised {
+    let factory = Arc::clone(hospital) as Arc<dyn EngineFactory>;
+    let start = Start::new(Arc::new(plan()), 0, factory, events);
     let engine = start.start().await.unwrap();
     Supervised::new(engine, start, limits, Duration::ZERO)
 }
@@ -132,7 +143,9 @@ async fn an_engine_that_dies_comes_back_and_the_other_does_not_notice() {
     let hospital = Hospital::new(false, true);
     let starter: Arc<dyn EngineFactory> = Arc::clone(&hospital) as _;
     let deployment =
-        Deployment::start(Arc::new(plan()), starter, Bytes(GB), &Silent).await.unwrap();
+        Deployment::start(Arc::new(plan()), starter, Bytes(GB), &EventStream::default(), &Silent)
+            .await
+            .unwrap();
     let engines: Vec<Arc<dyn Engine>> = deployment.agents().map(|agent| agent.engine).collect();
     let [coder, analyst] = engines.as_slice() else { panic!("two agents") };
 
@@ -166,7 +179,10 @@ async fn an_engine_that_dies_again_and_again_is_given_up() {
     let hospital = Hospital::new(true, false);
     let limits =
         RestartLimits { most: 3, pause: Duration::from_millis(1), ..RestartLimits::default() };
-    let engine = supervised(&hospital, limits).await;
+    let events = EventStream::default();
+    let mut listener = events.listen(None).unwrap();
+    listener.take().expect("the snapshot");
+    let engine = published(&hospital, limits, events).await;
     // Reading the agent's prompt in advance is what it dies of.
     let health = until(
         &engine,
@@ -180,6 +196,20 @@ async fn an_engine_that_dies_again_and_again_is_given_up() {
     assert!(matches!(refused, Refused::EngineDied { .. }), "{refused}");
     engine.drain(Duration::ZERO).await;
     assert_eq!(engine.status().health, Health::Stopped);
+    let Some(Delivery::Events(records)) = listener.take() else { panic!("events") };
+    let happened: Vec<_> = records
+        .iter()
+        .map(|record| match &record.event {
+            TeamEvent::EngineDied { restart_in_ms: None, message, .. } => {
+                assert!(message.contains("given up"), "{message}");
+                "given up"
+            }
+            other => other.name(),
+        })
+        .collect();
+    let life = ["engine_starting", "engine_ready", "engine_died"];
+    let last = ["engine_starting", "engine_ready", "given up", "engine_stopped"];
+    assert_eq!(happened, [&life[..], &life, &last].concat());
 }
 
 #[tokio::test]
@@ -238,7 +268,8 @@ fn a_death_as_seen_through_the_gateway() {
     let (engines, clients) = (runtime(), runtime());
     let hospital = Hospital::new(false, true);
     let starter: Arc<dyn EngineFactory> = Arc::clone(&hospital) as _;
-    let start = Deployment::start(Arc::new(plan()), starter, Bytes(GB), &Silent);
+    let events = EventStream::default();
+    let start = Deployment::start(Arc::new(plan()), starter, Bytes(GB), &events, &Silent);
     let deployment = engines.block_on(start).unwrap();
     let agents = deployment.agents().map(|agent| RegisteredAgent {
         name: agent.plan.name.clone(),

@@ -1,11 +1,11 @@
 //! A machine that holds tokens instead of their keys and values, so that every row can be checked
 //! against what its request should have in the cache; and what an observer outside knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harmonic_types::{AgentName, Bytes, FinishReason, KvLayout, RequestId, Tier, Tokens};
 
-use crate::scheduler::{Job, ScheduledAgent, Scheduler, SchedulerConfig, Step};
+use crate::scheduler::{Change, Grant, Job, ScheduledAgent, Scheduler, SchedulerConfig, Step};
 use harmonic_admission::Tick;
 use harmonic_batching::{Batch, CacheOp, Committed, Sampled, SeqId, SnapshotId, Token};
 
@@ -45,7 +45,9 @@ pub(super) struct Fake {
     snapshots: BTreeMap<SnapshotId, Vec<Token>>,
     /// Prompt and generated tokens of every request that was accepted.
     requests: BTreeMap<RequestId, Vec<Token>>,
+    /// Where requests run, as the changes of the steps say.
     running: BTreeMap<RequestId, SeqId>,
+    granted: BTreeSet<RequestId>,
     pub(super) finished: BTreeMap<RequestId, FinishReason>,
     pub(super) accepted: u64,
     next_token: i32,
@@ -62,6 +64,7 @@ impl Fake {
             snapshots: BTreeMap::new(),
             requests: BTreeMap::new(),
             running: BTreeMap::new(),
+            granted: BTreeSet::new(),
             finished: BTreeMap::new(),
             accepted: 0,
             next_token: -1,
@@ -108,7 +111,7 @@ impl Fake {
         let step = self.scheduler.step(self.now);
         let shown = Step {
             begun: step.begun,
-            granted: step.granted.clone(),
+            changes: step.changes.clone(),
             finished: step.finished.clone(),
             cache: step.cache.clone(),
             batch: step.batch.clone(),
@@ -150,9 +153,22 @@ impl Fake {
             assert!(self.requests.remove(&finished.id).is_some(), "only what was accepted ends");
             assert!(self.finished.insert(finished.id, finished.reason).is_none(), "it ends once");
             self.running.remove(&finished.id);
+            self.granted.remove(&finished.id);
         }
-        for grant in &step.granted {
-            assert!(self.running.insert(grant.id, grant.seq).is_none(), "granted once");
+        for change in &step.changes {
+            match *change {
+                Change::Start(Grant { id, seq, .. }) => {
+                    assert!(self.granted.insert(id), "granted once");
+                    assert!(self.running.insert(id, seq).is_none());
+                }
+                Change::Preempt { id } => assert!(self.running.remove(&id).is_some(), "it ran"),
+                Change::Resume { id, seq, .. } => {
+                    assert!(self.running.insert(id, seq).is_none(), "it was preempted");
+                }
+                Change::Move { id, seq } => {
+                    assert!(self.running.insert(id, seq).is_some(), "it ran");
+                }
+            }
         }
     }
 
@@ -224,6 +240,7 @@ impl Fake {
         for row in &batch.rows {
             let expected = &self.requests[&row.request];
             assert!(row.seq.0 < config.sequences);
+            assert_eq!(self.running[&row.request], row.seq, "it runs where the changes say");
             let cells = self.sequences.entry(row.seq).or_default();
             assert_eq!(cells.len(), row.position as usize, "positions are contiguous");
             cells.extend(batch.tokens_of(row));
@@ -264,5 +281,5 @@ pub(super) fn rows(step: &Step) -> Vec<(u64, usize)> {
 
 /// Requests granted in a step.
 pub(super) fn granted(step: &Step) -> Vec<u64> {
-    step.granted.iter().map(|grant| grant.id.0).collect()
+    step.granted().map(|grant| grant.id.0).collect()
 }

@@ -1,0 +1,117 @@
+//! `GET /events`: what happens in the team, as server-sent events.
+//!
+//! Invariants: a snapshot comes first, unless `Last-Event-ID` names an event of this stream that is
+//! still in the ring; at most four pieces a second go to one listener; a listener that was too slow
+//! is told how many events it lost, and gets a new snapshot; the stream ends with the server.
+//!
+//! Does not do: hold anything back for a listener: the ring is bounded, whoever reads it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use bytes::{BufMut, Bytes, BytesMut};
+use harmonic_api::sse;
+use harmonic_events::{Delivery, Listener, SCHEMA, Snapshot};
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::api_error::ApiError;
+use crate::shared::Shared;
+
+/// Between two pieces of a stream, at least.
+const GAP: Duration = Duration::from_millis(250);
+
+/// The id of the last event that a client has had.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The events from now on, or from those that the client has had.
+pub(crate) async fn events(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let after = last_event_id(&headers)?;
+    let listener = shared.models().events().listen(after)?;
+    let ping = shared.config.ping.max(Duration::from_millis(1));
+    let feed = Feed { listener, ping, not_before: Instant::now() };
+    let pieces = futures::stream::unfold(feed, |mut feed| async {
+        let piece = feed.next().await?;
+        Some((Ok::<_, Infallible>(piece), feed))
+    });
+    let mut response = Response::new(Body::from_stream(pieces));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(sse::MEDIA_TYPE));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+/// As the header has it; an empty one is none, as the standard has it.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+    let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let id = value.to_str().ok().and_then(|text| text.parse().ok());
+    id.map(Some).ok_or_else(|| ApiError::BadEventId {
+        value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    })
+}
+
+/// One listener's stream.
+struct Feed {
+    listener: Listener,
+    /// Longest silence.
+    ping: Duration,
+    not_before: Instant,
+}
+
+impl Feed {
+    /// The next piece; `None` once the stream has ended.
+    async fn next(&mut self) -> Option<Bytes> {
+        sleep_until(self.not_before).await;
+        let mut out = BytesMut::new();
+        match timeout(self.ping, self.listener.next()).await {
+            Ok(delivery) => write(&mut out, &delivery?),
+            Err(_) => sse::write_ping(&mut out),
+        }
+        self.not_before = Instant::now() + GAP;
+        Some(out.freeze())
+    }
+}
+
+/// What a listener was too slow for.
+#[derive(Serialize)]
+struct LostEvents {
+    schema: &'static str,
+    /// Their number.
+    lost: u64,
+}
+
+fn write(out: &mut BytesMut, delivery: &Delivery) {
+    match delivery {
+        Delivery::Snapshot(snapshot) => write_snapshot(out, snapshot),
+        Delivery::Lost(lost, snapshot) => {
+            sse::write_named(out, "lost", &LostEvents { schema: SCHEMA, lost: *lost });
+            write_snapshot(out, snapshot);
+        }
+        Delivery::Events(records) => {
+            for record in records {
+                write_id(out, record.id);
+                sse::write_named(out, record.event.name(), &**record);
+            }
+        }
+    }
+}
+
+fn write_snapshot(out: &mut BytesMut, snapshot: &Snapshot) {
+    write_id(out, snapshot.id);
+    sse::write_named(out, "snapshot", snapshot);
+}
+
+fn write_id(out: &mut BytesMut, id: u64) {
+    out.put_slice(format!("id: {id}\n").as_bytes());
+}
