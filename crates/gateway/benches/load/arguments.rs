@@ -9,7 +9,7 @@ pub struct Arguments {
     /// What to measure [default: all]
     #[arg(value_enum)]
     pub scenarios: Vec<Scenario>,
-    /// Seconds for which the crowd is measured
+    /// Seconds for which the crowd is measured, and the listeners
     #[arg(long, value_name = "N", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
@@ -40,6 +40,8 @@ pub enum Scenario {
     Added,
     /// Events of streams that one thread forwards
     Forwarded,
+    /// What listeners of the event stream cost
+    Listened,
 }
 
 /// What the other process is.

@@ -1,7 +1,7 @@
 //! What the gateway costs: beside the engine alone, per request and per event.
 //!
 //! `make bench-gateway`, or `cargo bench -p harmonic-gateway --bench load -- [crowd added
-//! forwarded]`; `--help` has the rest. `docs/performance.md` says what was seen. The tables are
+//! forwarded listened]`; `--help` has the rest. `docs/performance.md` says what was seen. The tables are
 //! Markdown and go to stdout, progress to stderr.
 //!
 //! The server is this program once more, in a process of its own, so that its CPU time and its
@@ -14,6 +14,7 @@ mod arguments;
 mod child;
 mod crowd;
 mod forwarded;
+mod listened;
 mod meter;
 mod question;
 mod served;
@@ -67,6 +68,9 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         }
         if arguments.wants(Scenario::Forwarded) {
             println!("{}", forwarded::run().await?);
+        }
+        if arguments.wants(Scenario::Listened) {
+            println!("{}", listened::run(arguments).await?);
         }
         Ok(())
     })

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use harmonic_engine::clock::WallClock;
 use harmonic_engine::sim::{SimMachine, SimVocabulary};
-use harmonic_engine::{Engine, Local};
+use harmonic_engine::{Engine, Local, LocalConfig};
+use harmonic_events::EventStream;
 use harmonic_gateway::{Access, Config, bind, serve};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
@@ -40,20 +41,24 @@ pub fn run(role: Role, arguments: &Arguments) -> anyhow::Result<()> {
     let report = match role {
         Role::Alone => {
             let meter = Meter::default();
-            let engine = paced(&arguments.model, &meter)?;
+            let engine = paced(&arguments.model, &meter, EventStream::default())?;
             let runtime = Builder::new_current_thread().enable_all().build()?;
             serde_json::to_string(&runtime.block_on(alone::run(&engine, &meter, arguments))?)?
         }
         Role::Paced => {
-            let engine = paced(&arguments.model, &Meter::default())?;
-            serde_json::to_string(&server(&Counted::new(engine), arguments.threads)?)?
+            let events = EventStream::default();
+            let engine = paced(&arguments.model, &Meter::default(), events.clone())?;
+            serde_json::to_string(&server(&Counted::new(engine), events, arguments.threads)?)?
         }
         Role::Instant => {
-            serde_json::to_string(&server(&Counted::new(Stub::Instant), arguments.threads)?)?
+            let engine = Counted::new(Stub::Instant);
+            let served = server(&engine, EventStream::default(), arguments.threads)?;
+            serde_json::to_string(&served)?
         }
         Role::Ticking => {
             let engine = Counted::new(Stub::ticking(TICK)?);
-            serde_json::to_string(&server(&engine, arguments.threads)?)?
+            let served = server(&engine, EventStream::default(), arguments.threads)?;
+            serde_json::to_string(&served)?
         }
     };
     println!("{report}");
@@ -61,30 +66,35 @@ pub fn run(role: Role, arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// The simulated machine at real pace, as `harmonic up --engine sim` has it.
-fn paced(model: &str, meter: &Meter) -> anyhow::Result<Local> {
+fn paced(model: &str, meter: &Meter, events: EventStream) -> anyhow::Result<Local> {
     let paper = team::paper(model)
         .with_context(|| format!("{model} is not in the catalog: see `harmonic models list`"))?;
-    let (config, meter) = (team::config(model), meter.clone());
+    let config = LocalConfig { events, ..team::config(model) };
+    let meter = meter.clone();
     let inner = SimMachine::new(paper, config.sequences, config.kv_tokens);
     Ok(Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
         thread.drive(Metered { inner, meter }, &mut WallClock::default())
     })?)
 }
 
-fn server(engine: &Arc<Counted>, threads: u32) -> anyhow::Result<Report> {
+fn server(engine: &Arc<Counted>, events: EventStream, threads: u32) -> anyhow::Result<Report> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads as usize)
         .thread_name(HTTP)
         .enable_all()
         .build()?;
-    serve_until_told(&runtime, engine)?;
+    serve_until_told(&runtime, engine, events)?;
     let agents = engine.status().agents;
     let left = agents.iter().map(|agent| agent.in_flight + agent.parked + agent.queued).sum();
     Ok(Report { counts: engine.counts(), left })
 }
 
-fn serve_until_told(runtime: &Runtime, engine: &Arc<Counted>) -> anyhow::Result<()> {
-    let models = team::models(Arc::clone(engine) as Arc<dyn Engine>);
+fn serve_until_told(
+    runtime: &Runtime,
+    engine: &Arc<Counted>,
+    events: EventStream,
+) -> anyhow::Result<()> {
+    let models = team::models(Arc::clone(engine) as Arc<dyn Engine>).with_events(events);
     let listener = runtime.block_on(bind(([127, 0, 0, 1], 0).into()))?;
     println!("{}", listener.address());
     let (stop, stopped) = oneshot::channel::<()>();
