@@ -1,6 +1,6 @@
 //! A watched team as text: a table that is drawn over, or a line for each event.
 //!
-//! Invariants: a rate is that of the last second, and a dash where nothing was computed in it; a
+//! Invariants: in flight stands before the agent's slots; a rate is that of the last second, and a dash where nothing was computed in it; a
 //! figure that is not known is a dash; a request is shown by its id, never by its text.
 
 use std::fmt::Write as _;
@@ -22,9 +22,8 @@ pub fn text(state: &TeamState, now: Instant) -> String {
     let Some(snapshot) = state.snapshot() else { return "no event yet".to_owned() };
     let step = |engine: &EngineSnapshot| state.last_second(&engine.engine, now);
     let rows = snapshot.engines.iter().flat_map(|engine| agents(engine, step(engine)));
-    let header =
-        ["agent", "slots", "in flight", "borrowed", "preempted", "queued", "tok/s", "prefill"];
-    let mut parts = vec![table(header, &[1, 2, 3, 4, 5, 6, 7], rows)];
+    let header = ["agent", "in flight", "borrowed", "preempted", "queued", "tok/s", "prefill"];
+    let mut parts = vec![table(header, &[1, 2, 3, 4, 5, 6], rows)];
     parts.extend(snapshot.engines.iter().map(|one| engine(one, step(one))));
     parts.extend(snapshot.power.as_ref().map(power));
     if state.lost() > 0 {
@@ -36,7 +35,7 @@ pub fn text(state: &TeamState, now: Instant) -> String {
 fn agents<'a>(
     engine: &'a EngineSnapshot,
     step: Option<&'a StepRecord>,
-) -> impl Iterator<Item = [String; 8]> + 'a {
+) -> impl Iterator<Item = [String; 7]> + 'a {
     engine.agents.iter().map(move |planned| {
         let counts = engine.counts(&planned.agent);
         let rate = |tokens| step.and_then(|step| rate(step, &planned.agent, tokens));
@@ -44,8 +43,7 @@ fn agents<'a>(
             |rate: Option<f64>| rate.map_or_else(|| NONE.to_owned(), |r| format!("{r:.1}"));
         [
             planned.agent.0.clone(),
-            planned.slots.to_string(),
-            counts.in_flight.to_string(),
+            format!("{}/{}", counts.in_flight, planned.slots),
             counts.borrowed.to_string(),
             counts.preempted.to_string(),
             counts.queued.to_string(),
@@ -201,7 +199,7 @@ mod tests {
         let engine = || "e0".to_owned();
         let request = |id| RequestId(id);
         let agents = vec![
-            AgentSlots { agent: "executive".into(), slots: 1, quota: Some(1) },
+            AgentSlots { agent: "technical_director".into(), slots: 1, quota: Some(1) },
             AgentSlots { agent: "coder".into(), slots: 2, quota: Some(1) },
         ];
         let queued = |id, agent: &str| TeamEvent::RequestQueued {
@@ -229,7 +227,7 @@ mod tests {
             admitted(1, 0, false),
             queued(2, "coder"),
             admitted(2, 1, true),
-            queued(3, "executive"),
+            queued(3, "technical_director"),
             TeamEvent::RequestPreempted { engine: engine(), request: request(2) },
             admitted(3, 1, false),
             TeamEvent::PrefillStarted { engine: engine(), request: request(3), cached_tokens: 8 },

@@ -19,12 +19,16 @@ struct Dialogue {
 
 impl Dialogue {
     fn start(owner: &Owner, agent: &str) -> Self {
+        Self::on_terminal(owner, &["chat", agent])
+    }
+
+    fn on_terminal(owner: &Owner, args: &[&str]) -> Self {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();
         let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
         let open = || OpenOptions::new().read(true).write(true).open(&name).unwrap();
-        let mut command = owner.0.harmonic(["chat", agent]);
+        let mut command = owner.0.harmonic(args.iter().copied());
         command.env("TERM", "xterm").stdin(open()).stdout(open()).stderr(open());
         Self { child: command.spawn().unwrap(), terminal: terminal.into(), shown: String::new() }
     }
@@ -92,4 +96,19 @@ fn ctrl_c_stops_the_answer_and_ctrl_d_the_program() {
     while owner.teams()[0]["in_flight"] != 0 {}
     dialogue.enter("\u{4}");
     assert_eq!(dialogue.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_watched_team_is_drawn_over_on_a_terminal() {
+    let owner = Owner::new();
+    assert_eq!(owner.detach().code, Some(0));
+    let mut watch = Dialogue::on_terminal(&owner, &["ps", "--watch"]);
+    watch.until(&["technical_director"]);
+    let asked = owner.0.run(["chat", "coder", "Say something."]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    // Up over the table before, and a rate in the new one.
+    watch.until(&["A\u{1b}[J"]);
+    watch.until(&["tok/s, busy"]);
+    signal(&watch.child, "INT");
+    assert_eq!(watch.child.wait().unwrap().code(), Some(0));
 }

@@ -20,3 +20,4 @@ mod plan;
 mod pulling;
 mod real;
 mod serving;
+mod watching;
