@@ -97,8 +97,9 @@ pub struct EnginePlan {
     pub state_bytes: Bytes,
     /// Budget for prefix snapshots.
     pub prefix_bytes: Bytes,
-    /// Budget for parked sequences.
-    pub park_bytes: Bytes,
+    /// Budget for the saved states of preempted sequences.
+    #[serde(rename = "park_bytes")]
+    pub preempt_bytes: Bytes,
     /// Compute buffers.
     pub compute_bytes: Bytes,
     /// What else the engine holds.
@@ -133,7 +134,7 @@ impl EnginePlan {
             self.kv_bytes,
             self.state_bytes,
             self.prefix_bytes,
-            self.park_bytes,
+            self.preempt_bytes,
             self.compute_bytes,
             self.overhead_bytes,
         ]

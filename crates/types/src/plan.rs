@@ -83,8 +83,9 @@ pub enum LedgerItem {
     State,
     /// Prefix snapshots.
     Prefix,
-    /// Parked sequences.
-    Park,
+    /// Saved states of preempted sequences.
+    #[serde(rename = "park")]
+    Preempt,
     /// Compute buffers.
     Compute,
     /// Engine overhead.
@@ -98,7 +99,7 @@ impl LedgerItem {
         Self::Kv,
         Self::State,
         Self::Prefix,
-        Self::Park,
+        Self::Preempt,
         Self::Compute,
         Self::Overhead,
     ];
