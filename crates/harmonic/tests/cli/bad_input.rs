@@ -36,7 +36,7 @@ fn a_stack_file_with_an_unknown_model() {
 fn an_unknown_stack_lists_those_there_are() {
     User::new()
         .run(["plan", "--stack", "starter2"])
-        .refuses(&["there is no stack `starter2`", "standard, full, minimal, dev, starter"]);
+        .refuses(&["unknown stack `starter2`", "standard, full, minimal, dev, starter"]);
 }
 
 #[test]
