@@ -3,7 +3,7 @@
 //! Invariant: what is known of this process and its disk says nothing about a machine below another
 //! root, and is left out there.
 
-use harmonic_doctor::{Advice, Diagnosis, Facts, StoreSpace, advise, describe_with};
+use harmonic_doctor::{Advice, Diagnosis, Facts, StoreSpace, add_advice, advise};
 use harmonic_hardware::{RunsOn, Sysroot, profile};
 use harmonic_types::Hardware;
 
@@ -54,7 +54,7 @@ pub fn machine(name: &str) -> Result<Hardware> {
 pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
     let mut hardware = harmonic_hardware::detect(root)?;
     let advice = advice(root, &hardware, settings, false);
-    describe_with(&mut hardware, &advice);
+    add_advice(&mut hardware, &advice);
     Ok(hardware)
 }
 
