@@ -12,9 +12,9 @@ use crate::source::Source;
 const HOSTS: [&str; 3] = ["huggingface.co", "www.huggingface.co", "hf.co"];
 
 /// Whether that means the hub, and nothing else.
-pub(crate) fn is_one(given: &str) -> bool {
+pub(crate) fn is_hub_address(given: &str) -> bool {
     // An address of anything else is no path either.
-    given.starts_with("hf:") || given.contains("://") || bare(given).is_some()
+    given.starts_with("hf:") || given.contains("://") || strip_host(given).is_some()
 }
 
 /// What `given` names; `None` where it is none of the ways.
@@ -22,15 +22,15 @@ pub(crate) fn parse(given: &str) -> Option<Source> {
     if let Some(rest) = given.strip_prefix("hf:") {
         return short(rest);
     }
-    if let Some(rest) = bare(given) {
+    if let Some(rest) = strip_host(given) {
         return page(rest);
     }
     let rest = given.strip_prefix("https://").or_else(|| given.strip_prefix("http://"))?;
-    page(bare(rest)?)
+    page(strip_host(rest)?)
 }
 
 /// What follows the name of the hub.
-fn bare(given: &str) -> Option<&str> {
+fn strip_host(given: &str) -> Option<&str> {
     let (host, rest) = given.split_once('/')?;
     HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known)).then_some(rest)
 }
@@ -57,7 +57,7 @@ fn page(rest: &str) -> Option<Source> {
     let parts: Vec<&str> = rest.split('/').collect();
     match parts[..] {
         [org, repo, "resolve" | "blob" | "raw", revision, ref file @ ..] if !file.is_empty() => {
-            let file = decoded(&file.join("/"))?;
+            let file = percent_decoded(&file.join("/"))?;
             source(
                 org,
                 repo,
@@ -68,7 +68,7 @@ fn page(rest: &str) -> Option<Source> {
         }
         [org, repo, "tree", revision] => source(org, repo, Some(revision), None, None),
         [_, _, "resolve" | "blob" | "raw" | "tree", ..] => None,
-        _ => short(&decoded(rest)?),
+        _ => short(&percent_decoded(rest)?),
     }
 }
 
@@ -101,7 +101,7 @@ fn source(
 }
 
 /// Percent-encoding undone, once.
-fn decoded(text: &str) -> Option<String> {
+fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -140,7 +140,7 @@ mod tests {
             ("https://huggingface.co/org/repo/tree/abc", "hf:org/repo@abc"),
             ("hf:org/repo:m-Q4_K_M.gguf", "hf:org/repo:m-Q4_K_M.gguf"),
         ] {
-            assert!(is_one(given), "{given}");
+            assert!(is_hub_address(given), "{given}");
             let source = parse(given).unwrap_or_else(|| panic!("{given}"));
             assert_eq!(source.to_string(), expected, "{given}");
             assert_eq!(parse(&source.to_string()), Some(source), "{given}");
@@ -167,10 +167,10 @@ mod tests {
             "https://example.com/org/repo/resolve/main/m.gguf",
             "file:///etc/passwd",
         ] {
-            assert!(is_one(given) && parse(given).is_none(), "{given}");
+            assert!(is_hub_address(given) && parse(given).is_none(), "{given}");
         }
         for given in ["smollm2:135m", "./hf.co/x", "models/m.gguf"] {
-            assert!(!is_one(given), "{given}");
+            assert!(!is_hub_address(given), "{given}");
         }
     }
 }

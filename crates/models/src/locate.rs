@@ -1,11 +1,11 @@
 //! Where a model lies that is named: in the store, or in the cache of another tool.
 //!
-//! Invariants: the store comes first; a name of the catalog is never looked for elsewhere; nothing
-//! is fetched, copied or changed.
+//! Invariants: the store comes first; a name of the catalog is never looked for list_cached;
+//! nothing is fetched, copied or changed.
 
 use harmonic_types::ModelFile;
 
-use crate::discover::{self, CacheRoots, FoundModel, Taken};
+use crate::discover::{self, CacheRoots, FoundModel, ReservedNames};
 use crate::error::ModelError;
 use crate::store::Store;
 
@@ -20,7 +20,7 @@ pub fn locate(
 ) -> Result<Option<ModelFile>, ModelError> {
     match store.find(name)? {
         Some(file) => Ok(Some(file)),
-        None => Ok(cached(store, caches, name)?.map(|found| found.file)),
+        None => Ok(find_cached(store, caches, name)?.map(|found| found.file)),
     }
 }
 
@@ -28,24 +28,24 @@ pub fn locate(
 ///
 /// # Errors
 /// When its files cannot be used.
-pub fn cached(
+pub fn find_cached(
     store: &Store,
     caches: &CacheRoots,
     name: &str,
 ) -> Result<Option<FoundModel>, ModelError> {
-    discover::find(caches, &taken(store)?, name)
+    discover::find(caches, &reserved(store)?, name)
 }
 
 /// All models in the caches of other tools, by names that mean them.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn elsewhere(store: &Store, caches: &CacheRoots) -> Result<Vec<FoundModel>, ModelError> {
-    Ok(discover::discover(caches, &taken(store)?))
+pub fn list_cached(store: &Store, caches: &CacheRoots) -> Result<Vec<FoundModel>, ModelError> {
+    Ok(discover::discover(caches, &reserved(store)?))
 }
 
 /// What means a model of the store.
-fn taken(store: &Store) -> Result<Taken, ModelError> {
+fn reserved(store: &Store) -> Result<ReservedNames, ModelError> {
     let records = store.records()?.into_iter();
     Ok(records.flat_map(|record| [record.name, record.source]).collect())
 }

@@ -17,7 +17,7 @@ pub const MAX_NAME: usize = 120;
 ///
 /// # Errors
 /// [`ModelError::InvalidName`] when that could be taken for one, too.
-pub fn derived(source: &Source) -> Result<String, ModelError> {
+pub fn derive(source: &Source) -> Result<String, ModelError> {
     let (origin, file) = match source {
         Source::Name(name) => return Ok(name.clone()),
         Source::Hub { repo, file, .. } => (repo.clone(), file.clone()),
@@ -31,9 +31,9 @@ pub fn derived(source: &Source) -> Result<String, ModelError> {
             .unwrap_or_default(),
         Source::Path(path) => ("file".to_owned(), path.to_string_lossy().into_owned()),
     };
-    let stem = plain(stem(&file));
-    let qualified = plain(&format!("{origin}-{stem}"));
-    let free = |name: &String| !name.is_empty() && resembled(name).is_none();
+    let stem = sanitized(stem(&file));
+    let qualified = sanitized(&format!("{origin}-{stem}"));
+    let free = |name: &String| !name.is_empty() && lookalike(name).is_none();
     [stem, qualified].into_iter().find(free).ok_or_else(|| {
         invalid(&source.to_string(), "no name follows from it: choose one with --name".to_owned())
     })
@@ -60,9 +60,9 @@ pub fn check(name: &str, owner: Option<&str>) -> Result<(), ModelError> {
         );
         return Err(invalid(name, expected));
     }
-    let resembled = resembled(name)
-        .or_else(|| catalog::owner(&name.to_ascii_lowercase()).map(|entry| entry.name));
-    match resembled {
+    let lookalike = lookalike(name)
+        .or_else(|| catalog::entry_of(&name.to_ascii_lowercase()).map(|entry| entry.name));
+    match lookalike {
         Some(known) => Err(invalid(
             name,
             format!("it could be taken for `{known}` of the catalog: choose another name"),
@@ -72,9 +72,9 @@ pub fn check(name: &str, owner: Option<&str>) -> Result<(), ModelError> {
 }
 
 /// The catalog name that `name` could be taken for.
-pub fn resembled(name: &str) -> Option<&'static str> {
-    let folded = folded(name);
-    CATALOG_NAMES.into_iter().find(|known| self::folded(known) == folded)
+pub fn lookalike(name: &str) -> Option<&'static str> {
+    let normalized = normalized(name);
+    CATALOG_NAMES.into_iter().find(|known| self::normalized(known) == normalized)
 }
 
 fn invalid(name: &str, reason: String) -> ModelError {
@@ -89,7 +89,7 @@ fn stem(file: &str) -> &str {
 }
 
 /// Of other characters, and of separators at either end, nothing is left but `-` between.
-fn plain(text: &str) -> String {
+fn sanitized(text: &str) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = text.chars().map(kept).take(MAX_NAME).collect();
     let mut name = name.trim_matches(['-', '_', '.']);
@@ -103,8 +103,8 @@ fn plain(text: &str) -> String {
 
 /// What is left of a name when case, separators, endings and letters that look alike count for
 /// nothing.
-fn folded(name: &str) -> String {
-    let mut folded: String = name
+fn normalized(name: &str) -> String {
+    let mut normalized: String = name
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .map(|c| match c.to_ascii_lowercase() {
@@ -113,10 +113,10 @@ fn folded(name: &str) -> String {
             c => c,
         })
         .collect();
-    while let Some(rest) = folded.strip_suffix("gguf") {
-        folded.truncate(rest.len());
+    while let Some(rest) = normalized.strip_suffix("gguf") {
+        normalized.truncate(rest.len());
     }
-    folded
+    normalized
 }
 
 #[cfg(test)]
@@ -125,7 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn named(given: &str) -> String {
-        derived(&given.parse().expect("a source")).expect("a name")
+        derive(&given.parse().expect("a source")).expect("a name")
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
                 format!("/tmp/{file}"),
             ] {
                 let name = named(&source);
-                assert!(resembled(&name).is_none() && !name.contains(':'), "{source}: {name}");
+                assert!(lookalike(&name).is_none() && !name.contains(':'), "{source}: {name}");
                 assert!(
                     name.to_lowercase().ends_with("135m") && name.len() > 12,
                     "{source}: {name}"
@@ -197,7 +197,7 @@ mod tests {
         #[test]
         fn any_file_gets_a_plain_name_or_none(file in "\\PC{1,40}") {
             let source = Source::Hub { repo: "any/repo".into(), revision: None, file };
-            if let Ok(name) = derived(&source) {
+            if let Ok(name) = derive(&source) {
                 prop_assert!(check(&name, None).is_ok(), "{}", name);
                 prop_assert!(!name.contains(':'));
             }

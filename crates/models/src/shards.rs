@@ -83,8 +83,8 @@ pub struct ModelFiles {
 impl ModelFiles {
     /// The model that the file at `path` is, or is the first shard of.
     ///
-    /// # Errors
-    /// When a file cannot be read, a shard is missing (it is named), or they do not belong together.
+    /// # Errors When a file cannot be read, a shard is missing (it is named), or they do not belong
+    /// together.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         Self::read(Self::paths(path)?)
     }
@@ -98,7 +98,7 @@ impl ModelFiles {
         let Some(shard) = name.and_then(ShardName::of).filter(|shard| shard.count > 1) else {
             return Ok(vec![path.to_owned()]);
         };
-        first_only(&shard, &path.display().to_string())?;
+        require_first(&shard, &path.display().to_string())?;
         let paths: Vec<_> = shard.all().iter().map(|name| path.with_file_name(name)).collect();
         match paths.iter().skip(1).find(|path| !path.exists()) {
             Some(missing) if path.exists() => Err(incomplete(
@@ -160,12 +160,12 @@ impl ModelFiles {
     /// When it is no language model.
     pub fn shape(&self) -> Result<ModelShape, ModelError> {
         let path = self.paths.first().map(|path| path.display().to_string()).unwrap_or_default();
-        shape(&self.header).map_err(|fault| ModelError::Gguf { path, fault })
+        shape(&self.header).map_err(|error| ModelError::Gguf { path, error })
     }
 }
 
 /// Only the first shard stands for the model. `given` is as the user knows it.
-pub(crate) fn first_only(shard: &ShardName<'_>, given: &str) -> Result<(), ModelError> {
+pub(crate) fn require_first(shard: &ShardName<'_>, given: &str) -> Result<(), ModelError> {
     if shard.index == 1 {
         return Ok(());
     }
@@ -210,7 +210,7 @@ fn check(path: &Path, header: &Header, index: u64, count: u64) -> Result<(), Mod
 fn number(path: &Path, header: &Header, key: &str) -> Result<Option<u64>, ModelError> {
     let value = header.metadata.get(key).map(|value| value.as_u32(key)).transpose();
     let value =
-        value.map_err(|fault| ModelError::Gguf { path: path.display().to_string(), fault })?;
+        value.map_err(|error| ModelError::Gguf { path: path.display().to_string(), error })?;
     Ok(value.map(u64::from))
 }
 

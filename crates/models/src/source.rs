@@ -105,7 +105,7 @@ impl fmt::Display for Source {
 
 impl Source {
     /// Where that is, in few words, for a sentence.
-    pub(crate) fn place(&self) -> String {
+    pub(crate) fn description(&self) -> String {
         match self {
             Self::Hub { repo, .. } | Self::Quant { repo, .. } => format!("{repo} on the hub"),
             Self::Wheel(parts) => {
@@ -121,9 +121,9 @@ impl Source {
     }
 }
 
-/// A path as it will still be found from another folder. Of a link to a file the name stays: that of
-/// the file may be a digest, and shards are found by their names.
-pub(crate) fn settled(path: &Path) -> io::Result<PathBuf> {
+/// A path as it will still be found from another folder. Of a link to a file the name stays: that
+/// of the file may be a digest, and shards are found by their names.
+pub(crate) fn absolute_path(path: &Path) -> io::Result<PathBuf> {
     let whole = path.canonicalize()?;
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(whole) };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -144,7 +144,7 @@ impl FromStr for Source {
         if given.contains(|c: char| c.is_control()) {
             return Err(bad("it contains control characters"));
         }
-        if hub_address::is_one(given) {
+        if hub_address::is_hub_address(given) {
             return hub_address::parse(given).ok_or_else(|| {
                 bad("write hf:ORG/REPO/FILE or hf:ORG/REPO:QUANT, for instance \
                      hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf or hf:Qwen/Qwen3-4B-GGUF:Q4_K_M; \

@@ -3,12 +3,11 @@
 //! that name them in `names/`.
 //!
 //! Invariants: a file under `blobs/` is complete, readable GGUF and has the digest in its name (of
-//! several files, that of their digests); a
-//! record is written whole or not at all, after its blob; a blob that no record names is removed
-//! with its last record. Work in progress lies in `partial/` only, locks in `locks/`. A name of the
-//! catalog stands for the catalog's model alone: a record of it that states another source or
-//! digest is not used ([`ModelError::Impostor`]), and none is written. A blob without a record,
-//! whoever left it, has no name and is never used.
+//! several files, that of their digests); a record is written whole or not at all, after its blob;
+//! a blob that no record names is removed with its last record. Work in progress lies in `partial/`
+//! only, locks in `locks/`. A name of the catalog stands for the catalog's model alone: a record of
+//! it that states another source or digest is not used ([`ModelError::CatalogNameConflict`]), and
+//! none is written. A blob without a record, whoever left it, has no name and is never used.
 //!
 //! Does not do: fetching (`pull`), choosing its own root (the caller passes it in).
 
@@ -28,9 +27,9 @@ use crate::convert::converted_name;
 use crate::error::ModelError;
 use crate::format::WeightFormat;
 use crate::shards::ModelFiles;
-use crate::store::folder::{Folder, Part};
+use crate::store::folder::{Folder, PartialFile};
 use crate::store::lock::Lock;
-use crate::store::lookup::genuine;
+use crate::store::lookup::verified;
 
 pub use record::{ConvertedFrom, Record, Shard};
 
@@ -105,12 +104,12 @@ impl Store {
         let Some(original) = self.show(name)? else { return Ok(None) };
         let Some(runs_as) = &original.record.runs_as else { return Ok(Some(original.file)) };
         // A conversion of these very bytes, and no other model that a record names.
-        let is_its = |model: &StoredModel| {
+        let is_conversion = |model: &StoredModel| {
             model.record.converted_from.as_ref().is_some_and(|from| {
                 from.digest == original.record.digest && from.name == original.record.name
             })
         };
-        let converted = self.show(runs_as)?.filter(is_its);
+        let converted = self.show(runs_as)?.filter(is_conversion);
         Ok(Some(converted.map_or(original.file.clone(), |converted| ModelFile {
             name: original.file.name,
             ..converted.file
@@ -146,7 +145,7 @@ impl Store {
                 Some(target)
             }
         };
-        self.amend(&record)
+        self.update_record(&record)
     }
 
     /// All models, by name.
@@ -156,13 +155,15 @@ impl Store {
     pub fn list(&self) -> Result<Listing, ModelError> {
         let mut listing = Listing::default();
         for path in self.record_paths()? {
-            match Record::read(&path).and_then(genuine).and_then(|record| self.load(record)) {
+            match Record::read(&path).and_then(verified).and_then(|record| self.load(record)) {
                 Ok(model) => listing.models.push(model),
-                Err(error @ ModelError::Impostor { .. }) => listing.findings.push(Finding::new(
-                    "shadowed-model",
-                    error.to_string(),
-                    format!("remove {} and pull it under another name", path.display()),
-                )),
+                Err(error @ ModelError::CatalogNameConflict { .. }) => {
+                    listing.findings.push(Finding::new(
+                        "shadowed-model",
+                        error.to_string(),
+                        format!("remove {} and pull it under another name", path.display()),
+                    ))
+                }
                 Err(error) => listing.findings.push(Finding::new(
                     "damaged-model",
                     error.to_string(),
@@ -181,21 +182,22 @@ impl Store {
     pub fn remove(&self, name: &str) -> Result<Removed, ModelError> {
         let _busy = Lock::acquire(self, name)?;
         let _store = Lock::wait(self)?;
-        let record = match self.written(name)? {
+        let record = match self.stored_record(name)? {
             Some(record) => Some(record),
             None => self.record(name)?,
         };
         let record = record.ok_or_else(|| ModelError::NotStored(name.to_owned()))?;
-        let mut doomed = vec![record];
-        if let Some(runs_as) = doomed[0].runs_as.clone() {
-            let made_from = doomed[0].digest.clone();
-            let is_its = |from: &ConvertedFrom| from.digest == made_from;
-            let conversion = self.written(&runs_as)?;
-            doomed
-                .extend(conversion.filter(|made| made.converted_from.as_ref().is_some_and(is_its)));
+        let mut to_remove = vec![record];
+        if let Some(runs_as) = to_remove[0].runs_as.clone() {
+            let made_from = to_remove[0].digest.clone();
+            let is_conversion = |from: &ConvertedFrom| from.digest == made_from;
+            let conversion = self.stored_record(&runs_as)?;
+            to_remove.extend(
+                conversion.filter(|made| made.converted_from.as_ref().is_some_and(is_conversion)),
+            );
         }
         let mut removed = Removed { names: Vec::new(), freed: Bytes::ZERO };
-        for record in doomed {
+        for record in to_remove {
             let path = self.record_path(&record.name);
             fs::remove_file(&path).map_err(ModelError::io("remove", &path))?;
             if !self.is_used(&record.digest)? {
@@ -216,15 +218,15 @@ impl Store {
 
     /// Gives the complete, validated and hashed files of a model in `partial/` their final names,
     /// and writes its record. What the name stood for before goes, unless another name uses it.
-    pub(crate) fn admit(
+    pub(crate) fn add(
         &self,
-        partials: &[Part],
+        partials: &[PartialFile],
         record: &Record,
     ) -> Result<ModelFile, ModelError> {
         let _store = Lock::wait(self)?;
         self.check_name(&record.name, &record.source)?;
-        let record = genuine(record.clone())?;
-        let before = self.written(&record.name).unwrap_or(None);
+        let record = verified(record.clone())?;
+        let before = self.stored_record(&record.name).unwrap_or(None);
         let blobs = self.folder("blobs")?;
         for (partial, blob) in partials.iter().zip(blob_names(&record)) {
             partial.sync()?;
@@ -245,18 +247,18 @@ impl Store {
     }
 
     /// Replaces a record that exists.
-    pub(crate) fn amend(&self, record: &Record) -> Result<(), ModelError> {
+    pub(crate) fn update_record(&self, record: &Record) -> Result<(), ModelError> {
         let _store = Lock::wait(self)?;
         record.write(&self.folder("names")?)
     }
 
-    /// A name belongs to the source that took it, or to the catalog. [`Store::admit`] sees to it
+    /// A name belongs to the source that took it, or to the catalog. [`Store::add`] sees to it
     /// that what comes under a name of the catalog is the catalog's, whatever had the name before.
     pub(crate) fn check_name(&self, name: &str, source: &str) -> Result<(), ModelError> {
-        if catalog::owner(name).is_some() {
+        if catalog::entry_of(name).is_some() {
             return Ok(());
         }
-        match self.written(name)? {
+        match self.stored_record(name)? {
             Some(holder) if holder.source != source => {
                 Err(ModelError::NameTaken { name: name.to_owned(), holder: holder.source })
             }
@@ -275,8 +277,8 @@ impl Store {
 
     fn load(&self, record: Record) -> Result<StoredModel, ModelError> {
         let paths = self.blob_paths(&record);
-        unlinked(&self.root.join("blobs"))?;
-        paths.iter().try_for_each(|path| unlinked(path))?;
+        require_no_symlink(&self.root.join("blobs"))?;
+        paths.iter().try_for_each(|path| require_no_symlink(path))?;
         let files = ModelFiles::read(paths)?;
         let shape = files.shape()?;
         let path = files.paths.into_iter().next().unwrap_or_default();
@@ -306,7 +308,7 @@ impl Store {
 }
 
 /// Refuses a link where something of the store's own should be.
-fn unlinked(path: &Path) -> Result<(), ModelError> {
+fn require_no_symlink(path: &Path) -> Result<(), ModelError> {
     if fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink()) {
         return Err(ModelError::SymbolicLink(path.to_owned()));
     }

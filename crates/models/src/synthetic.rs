@@ -16,7 +16,7 @@ mod vocabulary;
 pub use recurrent::StateSpace;
 pub use vocabulary::{TokenKind, Vocabulary};
 
-use crate::gguf::{Fill, Gguf, Metadata, TensorType};
+use crate::gguf::{Fill, GgufBuilder, Metadata, TensorType};
 
 /// Turns as the starter model has them.
 pub const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' \
@@ -70,8 +70,8 @@ impl SyntheticModel {
     }
 
     /// Metadata that every architecture has, the vocabulary, and the tensors around the layers.
-    fn begin(&self, architecture: &str, output_norm: &str) -> Gguf {
-        let mut file = Gguf::new(architecture)
+    fn begin(&self, architecture: &str, output_norm: &str) -> GgufBuilder {
+        let mut file = GgufBuilder::new(architecture)
             .text("general.name", "synthetic")
             .number(".context_length", self.context)
             .number(".embedding_length", self.width)
@@ -85,29 +85,29 @@ impl SyntheticModel {
         }
         let rows = self.vocabulary.size();
         file = self.weight(file, "token_embd.weight", &[self.width, rows]);
-        file = one(file, output_norm, &[self.width]);
+        file = ones(file, output_norm, &[self.width]);
         self.weight(file, "output.weight", &[self.width, rows])
     }
 
     /// A matrix of random weights, of a scale that keeps a stream of numbers about as large as it
     /// was.
-    fn weight(&self, file: Gguf, name: &str, dimensions: &[u32]) -> Gguf {
+    fn weight(&self, file: GgufBuilder, name: &str, dimensions: &[u32]) -> GgufBuilder {
         let scale = (3.0 / dimensions[0] as f32).sqrt();
         let random = Fill::Random { seed: self.seed, scale };
-        file.tensor(name, &wide(dimensions), self.format, random)
+        file.tensor(name, &to_u64(dimensions), self.format, random)
     }
 
     /// The feed-forward network of a layer, with a gate.
-    fn feed_forward(&self, mut file: Gguf, layer: u32) -> Gguf {
+    fn feed_forward(&self, mut file: GgufBuilder, layer: u32) -> GgufBuilder {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
-        file = one(file, &name("ffn_norm"), &[self.width]);
+        file = ones(file, &name("ffn_norm"), &[self.width]);
         file = self.weight(file, &name("ffn_gate"), &[self.width, self.feed_forward]);
         file = self.weight(file, &name("ffn_up"), &[self.width, self.feed_forward]);
         self.weight(file, &name("ffn_down"), &[self.feed_forward, self.width])
     }
 
     /// Queries, keys, values and output of a layer with attention.
-    fn attention(&self, mut file: Gguf, layer: u32) -> Gguf {
+    fn attention(&self, mut file: GgufBuilder, layer: u32) -> GgufBuilder {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
         let kv = self.kv_heads * self.head_length();
         file = self.weight(file, &name("attn_q"), &[self.width, self.width]);
@@ -118,15 +118,15 @@ impl SyntheticModel {
 }
 
 /// Ones in F32, as norms begin.
-fn one(file: Gguf, name: &str, dimensions: &[u32]) -> Gguf {
-    file.tensor(name, &wide(dimensions), TensorType::F32, Fill::Constant(1.0))
+fn ones(file: GgufBuilder, name: &str, dimensions: &[u32]) -> GgufBuilder {
+    file.tensor(name, &to_u64(dimensions), TensorType::F32, Fill::Constant(1.0))
 }
 
-fn wide(dimensions: &[u32]) -> Vec<u64> {
+fn to_u64(dimensions: &[u32]) -> Vec<u64> {
     dimensions.iter().map(|side| u64::from(*side)).collect()
 }
 
 /// A list with one number a layer.
-fn per_layer(file: Gguf, key: &str, numbers: impl Iterator<Item = u32>) -> Gguf {
+fn per_layer(file: GgufBuilder, key: &str, numbers: impl Iterator<Item = u32>) -> GgufBuilder {
     file.with(key, &Metadata::list(numbers.map(Metadata::U32)))
 }

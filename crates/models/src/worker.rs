@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ModelError;
-use crate::progress::Span;
+use crate::progress::ProgressSpan;
 
 /// Read and written at once; a step after which progress is reported and cancelling looked at.
 const STEP: usize = 1 << 20;
@@ -36,30 +36,30 @@ impl Steps {
     }
 
     /// Copies all of `from`, step by step.
-    pub(crate) fn copy(&self, mut from: impl Read, to: &mut impl Write) -> Result<u64, Failure> {
+    pub(crate) fn copy(&self, mut from: impl Read, to: &mut impl Write) -> Result<u64, CopyError> {
         let mut buffer = vec![0; STEP];
         let mut copied = 0;
         loop {
-            let read = from.read(&mut buffer).map_err(Failure::Read)?;
+            let read = from.read(&mut buffer).map_err(CopyError::Read)?;
             if read == 0 {
                 return Ok(copied);
             }
-            to.write_all(&buffer[..read]).map_err(Failure::Write)?;
+            to.write_all(&buffer[..read]).map_err(CopyError::Write)?;
             copied += read as u64;
-            self.advance(read).map_err(Failure::Read)?;
+            self.advance(read).map_err(CopyError::Read)?;
         }
     }
 }
 
 /// Which side of a copy failed: a full disk is a failure to write.
-pub(crate) enum Failure {
+pub(crate) enum CopyError {
     Read(std::io::Error),
     Write(std::io::Error),
 }
 
 /// Runs `work` on a blocking thread; `span` shows what it reports through its [`Steps`].
 pub(crate) async fn run<T: Send + 'static>(
-    span: Option<&Span<'_>>,
+    span: Option<&ProgressSpan<'_>>,
     work: impl FnOnce(&Steps) -> T + Send + 'static,
 ) -> T {
     let (done, mut seen) = watch::channel(0);
@@ -93,13 +93,18 @@ pub(crate) async fn run<T: Send + 'static>(
 }
 
 /// sha256 of a file in lower-case hex.
-pub(crate) async fn sha256(path: &Path, span: Option<&Span<'_>>) -> Result<String, ModelError> {
+pub(crate) async fn sha256(
+    path: &Path,
+    span: Option<&ProgressSpan<'_>>,
+) -> Result<String, ModelError> {
     let path: PathBuf = path.to_owned();
     run(span, move |steps| {
         let file = File::open(&path).map_err(ModelError::io("open", &path))?;
         let mut hash = Sha256::new();
         steps.copy(file, &mut hash).map_err(|failure| match failure {
-            Failure::Read(error) | Failure::Write(error) => ModelError::io("read", &path)(error),
+            CopyError::Read(error) | CopyError::Write(error) => {
+                ModelError::io("read", &path)(error)
+            }
         })?;
         Ok(hex::encode(hash.finalize()))
     })

@@ -11,14 +11,14 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::error::ModelError;
-use crate::pull::pace::HEAD_WITHIN;
-use crate::pull::redirects::{followed, is_loopback, same_host};
-use crate::pull::{Fetched, Job, PullOptions, transfer};
-use crate::shards::{ShardName, first_only};
+use crate::pull::redirects::{follow_policy, is_loopback, same_host_policy};
+use crate::pull::stall::HEADER_TIMEOUT;
+use crate::pull::{FetchedFile, Job, PullOptions, transfer};
+use crate::shards::{ShardName, require_first};
 use crate::store::space;
 
 /// What the hub says of a file before sending it.
-pub(super) struct Stated {
+pub(super) struct FileInfo {
     /// sha256, where the hub states one.
     pub(super) digest: Option<String>,
     /// Length in bytes.
@@ -31,25 +31,25 @@ pub(super) async fn fetch(
     repo: &str,
     revision: Option<&str>,
     file: &str,
-) -> Result<Vec<Fetched>, ModelError> {
+) -> Result<Vec<FetchedFile>, ModelError> {
     let files = match ShardName::of(file).filter(|shard| shard.count > 1) {
-        Some(shard) => first_only(&shard, &job.target).map(|()| shard.all())?,
+        Some(shard) => require_first(&shard, &job.target).map(|()| shard.all())?,
         None => vec![file.to_owned()],
     };
-    let mut wanted = Vec::new();
+    let mut download = Vec::new();
     let mut total = Some(Bytes::ZERO);
     for file in &files {
         let url = address(&job.options.hub_endpoint, &path_of(repo, revision, file))
-            .ok_or_else(|| job.fetch_error(no_address(&job.options.hub_endpoint)))?;
+            .ok_or_else(|| job.fetch_error(invalid_endpoint(&job.options.hub_endpoint)))?;
         let of_set = |error| match error {
             ModelError::Fetch { target, reason } if files.len() > 1 => {
                 ModelError::Fetch { target, reason: format!("{file}: {reason}") }
             }
             other => other,
         };
-        let stated = ask(job, &url).await.map_err(of_set)?;
+        let stated = query(job, &url).await.map_err(of_set)?;
         total = total.zip(stated.size).map(|(total, size)| Bytes(total.0.saturating_add(size.0)));
-        wanted.push((url, stated));
+        download.push((url, stated));
     }
     let mut fetched = Vec::new();
     if let Some(total) = total.filter(|_| files.len() > 1) {
@@ -61,7 +61,7 @@ pub(super) async fn fetch(
         let rest = total.saturating_sub(Bytes(here));
         space::require(&job.target, job.store.partial()?.path(), rest)?;
     }
-    for (index, (url, stated)) in wanted.into_iter().enumerate() {
+    for (index, (url, stated)) in download.into_iter().enumerate() {
         if let (Some(expected), Some(found)) = (job.origin.sha256, &stated.digest)
             && expected != found
         {
@@ -69,15 +69,15 @@ pub(super) async fn fetch(
             let (expected, found) = (expected.to_owned(), found.clone());
             return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
         }
-        let client = client(job.options, followed(url.clone()))?;
-        let file = transfer::Wanted {
+        let client = client(job.options, follow_policy(url.clone()))?;
+        let file = transfer::Download {
             part: job.shard(index, "part")?,
             sidecar: job.shard(index, "json")?,
             url,
-            place: (index, files.len()),
+            position: (index, files.len()),
         };
         transfer::download(job, &client, &file, &stated).await?;
-        fetched.push(Fetched { part: file.part, digest: stated.digest });
+        fetched.push(FetchedFile { part: file.part, digest: stated.digest });
     }
     Ok(fetched)
 }
@@ -91,7 +91,7 @@ fn path_of<'a>(repo: &'a str, revision: Option<&'a str>, file: &'a str) -> Vec<&
 }
 
 /// What is said of an endpoint that is none.
-pub(super) fn no_address(endpoint: &str) -> String {
+pub(super) fn invalid_endpoint(endpoint: &str) -> String {
     format!("`{endpoint}` is no hub address: use https://HOST")
 }
 
@@ -131,21 +131,22 @@ pub(super) fn client(options: &PullOptions, redirects: Policy) -> Result<Client,
 
 /// Size and digest stand in the hub's own answer, not in that of the store it redirects to; so
 /// redirects to another host are not followed here.
-async fn ask(job: &Job<'_>, url: &Url) -> Result<Stated, ModelError> {
-    let unreachable = |error| job.fetch_error(unreachable(&job.options.hub_endpoint, &error));
-    let asked = client(job.options, same_host(url.clone()))?.head(url.clone()).send();
-    let answer = tokio::time::timeout(HEAD_WITHIN, asked)
+async fn query(job: &Job<'_>, url: &Url) -> Result<FileInfo, ModelError> {
+    let unreachable =
+        |error| job.fetch_error(unreachable_message(&job.options.hub_endpoint, &error));
+    let asked = client(job.options, same_host_policy(url.clone()))?.head(url.clone()).send();
+    let answer = tokio::time::timeout(HEADER_TIMEOUT, asked)
         .await
-        .map_err(|_| job.fetch_error(late(&job.options.hub_endpoint)))?
+        .map_err(|_| job.fetch_error(timeout_message(&job.options.hub_endpoint)))?
         .map_err(unreachable)?;
     let status = answer.status();
     if status.is_client_error() && status != StatusCode::METHOD_NOT_ALLOWED {
-        return Err(job.fetch_error(refused(status)));
+        return Err(job.fetch_error(status_message(status)));
     }
     let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let size = text("x-linked-size")
         .or_else(|| text(CONTENT_LENGTH.as_str()).filter(|_| status.is_success()));
-    Ok(Stated {
+    Ok(FileInfo {
         digest: text("x-linked-etag").or(text(ETAG.as_str())).and_then(sha256_of),
         // An answer without a body may state the length 0, which says nothing of the file.
         size: size.and_then(|size| size.parse().ok()).filter(|size| *size > 0).map(Bytes),
@@ -160,7 +161,7 @@ fn sha256_of(etag: &str) -> Option<String> {
 }
 
 /// What a refusal means to the person who asked.
-pub(super) fn refused(status: StatusCode) -> String {
+pub(super) fn status_message(status: StatusCode) -> String {
     match status {
         StatusCode::NOT_FOUND => {
             "the hub has no such file (404): check the repository, the revision and the file name"
@@ -178,13 +179,13 @@ pub(super) fn refused(status: StatusCode) -> String {
 }
 
 /// Why no answer came.
-pub(super) fn unreachable(endpoint: &str, error: &reqwest::Error) -> String {
+pub(super) fn unreachable_message(endpoint: &str, error: &reqwest::Error) -> String {
     format!("{endpoint} cannot be reached: {}", cause(error))
 }
 
 /// What is said of a hub whose answer does not begin.
-pub(super) fn late(endpoint: &str) -> String {
-    format!("{endpoint} did not begin its answer within {} s", HEAD_WITHIN.as_secs())
+pub(super) fn timeout_message(endpoint: &str) -> String {
+    format!("{endpoint} did not begin its answer within {} s", HEADER_TIMEOUT.as_secs())
 }
 
 /// The innermost cause: reqwest's own words only name the layer and repeat the address.

@@ -10,17 +10,19 @@ use serde::Deserialize;
 
 use crate::error::ModelError;
 use crate::pull::PullOptions;
-use crate::pull::hub::{address, cause, client, no_address, refused, unreachable};
-use crate::pull::redirects::same_host;
+use crate::pull::hub::{
+    address, cause, client, invalid_endpoint, status_message, unreachable_message,
+};
+use crate::pull::redirects::same_host_policy;
 use crate::quant;
 use crate::source::Source;
 
 /// Pages of a listing; the hub puts 1,000 entries on each.
 const MAX_PAGES: u32 = 20;
 /// Most that a page may have.
-const MAX_PAGE: usize = 8 << 20;
+const MAX_PAGE_BYTES: usize = 8 << 20;
 /// Longest that a page may take.
-const PAGE_WITHIN: Duration = Duration::from_mins(1);
+const PAGE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An entry of a listing; a file or a folder.
 #[derive(Deserialize)]
@@ -44,7 +46,7 @@ pub(super) async fn resolve(
     let failed = |reason: String| ModelError::Fetch { target: source.to_string(), reason };
     let files = files(options, repo, revision).await.map_err(failed)?;
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let file = quant::pick(&files, quant).map_err(failed)?;
+    let file = quant::select_file(&files, quant).map_err(failed)?;
     // The listing is the hub's, and what it names must be in the repository.
     let revised = revision.map(|revision| format!("@{revision}")).unwrap_or_default();
     match format!("hf:{repo}{revised}/{file}").parse() {
@@ -63,14 +65,15 @@ async fn files(
     let mut path = vec!["api", "models"];
     path.extend(repo.split('/'));
     path.extend(["tree", revision.unwrap_or("main")]);
-    let mut url = address(endpoint, &path).ok_or_else(|| no_address(endpoint))?;
+    let mut url = address(endpoint, &path).ok_or_else(|| invalid_endpoint(endpoint))?;
     url.set_query(Some("recursive=true"));
-    let client = client(options, same_host(url.clone())).map_err(|error| error.to_string())?;
+    let client =
+        client(options, same_host_policy(url.clone())).map_err(|error| error.to_string())?;
     let mut files = Vec::new();
     for _ in 0..MAX_PAGES {
-        let asked = tokio::time::timeout(PAGE_WITHIN, page(endpoint, &client, url.clone()));
+        let asked = tokio::time::timeout(PAGE_TIMEOUT, page(endpoint, &client, url.clone()));
         let (entries, next) = asked.await.map_err(|_| {
-            format!("{endpoint} did not list it within {} s", PAGE_WITHIN.as_secs())
+            format!("{endpoint} did not list it within {} s", PAGE_TIMEOUT.as_secs())
         })??;
         let of_files = entries.into_iter().filter(|entry| entry.kind == "file");
         files.extend(of_files.map(|entry| entry.path));
@@ -88,16 +91,16 @@ async fn page(
     url: Url,
 ) -> Result<(Vec<Entry>, Option<Url>), String> {
     let sent = client.get(url).send().await;
-    let mut response = sent.map_err(|error| unreachable(endpoint, &error))?;
+    let mut response = sent.map_err(|error| unreachable_message(endpoint, &error))?;
     if !response.status().is_success() {
-        return Err(refused(response.status()));
+        return Err(status_message(response.status()));
     }
     let next = next(&response);
     let mut bytes = Vec::new();
     while let Some(more) = response.chunk().await.map_err(|error| cause(&error))? {
         bytes.extend_from_slice(&more);
-        if bytes.len() > MAX_PAGE {
-            return Err(format!("{endpoint} lists it in more than {} MiB", MAX_PAGE >> 20));
+        if bytes.len() > MAX_PAGE_BYTES {
+            return Err(format!("{endpoint} lists it in more than {} MiB", MAX_PAGE_BYTES >> 20));
         }
     }
     let entries = serde_json::from_slice(&bytes)

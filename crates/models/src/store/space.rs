@@ -18,14 +18,14 @@ pub(crate) fn free(folder: &Path) -> Result<Bytes, ModelError> {
 
 /// Most that is left free.
 pub const MAX_RESERVE: Bytes = Bytes(1_000_000_000);
-/// Part of a disk that is left free where that is less.
-pub const RESERVE_PART: u64 = 20;
+/// PartialFile of a disk that is left free where that is less.
+pub const RESERVE_DIVISOR: u64 = 20;
 
 /// Bytes of the disk of `folder` that are left free.
 fn reserve(folder: &Path) -> Bytes {
     // A disk that cannot be asked cannot be told to be small.
     rustix::fs::statvfs(folder).map_or(MAX_RESERVE, |about| {
-        Bytes(about.f_blocks.saturating_mul(about.f_frsize) / RESERVE_PART).min(MAX_RESERVE)
+        Bytes(about.f_blocks.saturating_mul(about.f_frsize) / RESERVE_DIVISOR).min(MAX_RESERVE)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Small real vocabularies: every text can be written in their tokens.
 
-use crate::gguf::{Gguf, Metadata};
+use crate::gguf::{GgufBuilder, Metadata};
 
 /// Kind of a token, with the number that GGUF gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum TokenKind {
     Unknown = 2,
     /// Never part of a text; not shown.
     Control = 3,
-    /// Part of a text and one token wherever it stands (`<tool_call>`).
+    /// PartialFile of a text and one token wherever it stands (`<tool_call>`).
     UserDefined = 4,
     /// A place without a token.
     Unused = 5,
@@ -157,7 +157,7 @@ impl Vocabulary {
     }
 
     /// `file` with this vocabulary.
-    pub fn describe(&self, mut file: Gguf) -> Gguf {
+    pub fn describe(&self, mut file: GgufBuilder) -> GgufBuilder {
         let (model, start, unknown) = match self.scheme {
             Scheme::Bpe => ("gpt2", "<|im_start|>", "<|endoftext|>"),
             Scheme::Spm => ("llama", "<s>", "<unk>"),

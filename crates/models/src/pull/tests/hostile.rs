@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::scene::{Answer, Hub, RunningHub, Scene, digest, hub_file, model, source};
 use super::wheel::{pip, write_wheel};
 use crate::error::ModelError;
-use crate::pull::Patience;
+use crate::pull::StallPolicy;
 
 /// A file of `partial/` that pulling the hub's file uses.
 fn partial(scene: &Scene, of: &str, ending: &str) -> PathBuf {
@@ -136,8 +136,11 @@ async fn a_trickle_is_given_up_and_what_came_is_kept() {
         let hub = Hub::serving(model(), &[answer]).start().await;
         let mut scene = Scene::with_hub(&hub);
         scene.options.retries = 3;
-        scene.options.patience =
-            Patience { least: Bytes(100_000), period: Duration::from_millis(200), slow_periods: 5 };
+        scene.options.stall_policy = StallPolicy {
+            min_bytes: Bytes(100_000),
+            period: Duration::from_millis(200),
+            slow_periods: 5,
+        };
         let error = scene.pull(&hub_file()).await.expect_err("too slow").to_string();
         assert!(error.contains("it brought less than 100.0 kB"), "{error}");
         let kept = std::fs::metadata(partial(&scene, "hf:org/repo/model.gguf", "part"));

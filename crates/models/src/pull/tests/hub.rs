@@ -61,7 +61,7 @@ async fn what_is_no_gguf_is_refused() {
     let hub = Hub { linked: None, ..Hub::serving(html, &[]) }.start().await;
     let scene = Scene::with_hub(&hub);
     let error = scene.pull(&hub_file()).await.expect_err("refused").to_string();
-    insta::assert_snapshot!(error, @r#"hf:org/repo/model.gguf cannot be used as a model: it is not a GGUF file (byte 0 has "<htm" where `GGUF` should stand): convert the model to GGUF first, or give another file"#);
+    insta::assert_snapshot!(error, @r#"hf:org/repo/model.gguf cannot be used as a model: it is not a GGUF file (byte 0: expected `GGUF`, found "<htm"): convert the model to GGUF first, or give another file"#);
     scene.assert_nothing_final();
 }
 

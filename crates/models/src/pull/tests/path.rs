@@ -2,7 +2,7 @@
 
 use super::scene::{Scene, digest, model};
 use crate::error::ModelError;
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::source::Source;
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_file_that_was_replaced_is_pulled_anew() {
     scene.pull(&source).await.expect("pulled");
     scene.pull(&source).await.expect("pulled again, the same");
     std::fs::remove_file(&path).expect("removed");
-    let newer = Gguf::tiny().bytes();
+    let newer = GgufBuilder::tiny().bytes();
     std::fs::write(&path, &newer).expect("written");
     let file = scene.pull(&source).await.expect("pulled anew");
     assert_eq!(file.digest, Some(digest(&newer)));
@@ -83,7 +83,7 @@ async fn two_files_of_one_name_do_not_replace_each_other() {
     let (a, b) = (file("a"), file("b"));
     scene.pull(&a).await.expect("pulled");
     let error = scene.pull(&b).await.expect_err("taken").to_string();
-    assert!(error.contains("the name `m` belongs to the model from"), "{error}");
+    assert!(error.contains("the name `m` is used by the model from"), "{error}");
     scene.options.name = Some("other".to_owned());
     assert_eq!(scene.pull(&b).await.expect("pulled").name, "other");
 }

