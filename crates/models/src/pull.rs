@@ -1,12 +1,12 @@
-//! Bringing a model into the store.
+//! Download of models into the store.
 //!
-//! Invariants: work lies in the store's `partial/` until the file was read as GGUF, found complete
-//! and hashed; two pulls of one target never run at once; dropping the future stops everything,
-//! kills pip, and leaves at most a file in `partial/` that the next pull resumes or replaces. No
-//! source brings more bytes than it has stated or than the disk has to spare, and one that only
-//! trickles is given up ([`stall`]).
+//! Invariants: files are in the store's `partial/` until header, length and hash have been
+//! verified; two pulls of one target never run concurrently; dropping the future stops all work,
+//! kills pip, and leaves at most a file in `partial/` that the next pull resumes or replaces. A
+//! download never exceeds the stated size or the available disk space, and a stalled one is aborted
+//! ([`stall`]).
 //!
-//! Does not do: deciding where the store is, or which hub and which pip ([`PullOptions`] say).
+//! Does not do: choose the location of the store, the hub or pip (see [`PullOptions`]).
 
 mod hub;
 mod listing;
@@ -40,22 +40,20 @@ use crate::worker;
 pub use options::{ConvertAtPull, PullOptions};
 pub use stall::StallPolicy;
 
-/// What one source needs to be fetched.
+/// Context of the download from one source.
 pub(crate) struct Job<'a> {
     store: &'a Store,
     origin: &'a Origin,
-    /// Name that the model will have; labels the progress.
+    /// Name of the model, used in progress labels.
     name: &'a str,
-    /// The source as people write it; names the work in errors.
+    /// The source as text, used in errors.
     target: String,
     options: &'a PullOptions,
     progress: &'a dyn Progress,
 }
 
 impl Job<'_> {
-    /// Where this source's unfinished file lies: the same place every time, so that it is found
-    /// again.
-    /// The place of one of several files, and of its note.
+    /// The partial file of a shard, or its resume info, by extension.
     fn shard(&self, index: usize, ending: &str) -> Result<PartialFile, ModelError> {
         match index {
             0 => self.partial(ending),
@@ -63,6 +61,7 @@ impl Job<'_> {
         }
     }
 
+    /// A partial file of this source, at a path that depends only on the source, for resuming.
     fn partial(&self, ending: &str) -> Result<PartialFile, ModelError> {
         use sha2::{Digest, Sha256};
         let key = hex::encode(&Sha256::digest(&self.target)[..12]);
@@ -74,22 +73,22 @@ impl Job<'_> {
     }
 }
 
-/// A whole file in `partial/`, not yet looked at.
+/// A complete, unverified file in `partial/`.
 pub(crate) struct FetchedFile {
     part: PartialFile,
-    /// sha256 that the source itself states.
+    /// sha256 stated by the source.
     digest: Option<String>,
 }
 
-/// All files of a model.
+/// The partial files of a model.
 pub(crate) fn parts(fetched: &[FetchedFile]) -> Vec<PartialFile> {
     fetched.iter().map(|fetched| fetched.part.clone()).collect()
 }
 
-/// Pulls `source`, unless it is here already; a path is always looked at again.
+/// Pulls `source`, unless it is already stored; a path is always read again.
 ///
 /// # Errors
-/// Every variant of [`ModelError`] says what to do. After any error nothing has a final name.
+/// See [`ModelError`]. After an error no file has a final name.
 pub async fn pull(
     store: &Store,
     source: &Source,
@@ -121,7 +120,7 @@ pub async fn pull(
             None => name::derive(&origin.source)?,
         };
         store.check_name(&name, &origin.source.to_string())?;
-        // A file of this machine may have changed since, and looking at it again costs little.
+        // A local file may have changed, and reading it again is cheap.
         if !matches!(source, Source::Path(_))
             && let Some(present) = find_stored(store, &name, progress)?
         {
@@ -139,11 +138,11 @@ pub async fn pull(
     })
 }
 
-/// Pulls a catalog entry from the first of its sources that delivers, and converts it where the
-/// entry and the options ask for it.
+/// Pulls a catalog entry from the first source that succeeds, and converts it if the entry and the
+/// options require it.
 ///
 /// # Errors
-/// As [`pull()`]; [`ModelError::AllSourcesFailed`] lists each source with its reason.
+/// As [`pull()`]; [`ModelError::AllSourcesFailed`] lists each source with its cause.
 pub async fn pull_entry(
     store: &Store,
     entry: &CatalogEntry,
@@ -202,7 +201,7 @@ async fn from_any_source(
     Err(ModelError::AllSourcesFailed { name: name.to_owned(), attempts })
 }
 
-/// The model of that name, if it is whole; a damaged one is fetched again.
+/// The stored model of that name; a damaged one counts as absent.
 fn find_stored(
     store: &Store,
     name: &str,
@@ -210,14 +209,14 @@ fn find_stored(
 ) -> Result<Option<StoredModel>, ModelError> {
     match store.show(name) {
         Err(error @ (ModelError::Missing(_) | ModelError::Gguf { .. })) => {
-            progress.note(&format!("{name} is damaged and is fetched again: {error}"));
+            progress.note(&format!("{name} is damaged and is downloaded again: {error}"));
             Ok(None)
         }
         other => other,
     }
 }
 
-/// Where that is, told from anywhere.
+/// `source` with an absolute path.
 fn with_absolute_path(source: &Source) -> Result<Source, ModelError> {
     let Source::Path(path) = source else { return Ok(source.clone()) };
     source::absolute_path(path).map(Source::Path).map_err(|error| match error.kind() {
@@ -234,7 +233,7 @@ async fn fetch(
     progress: &dyn Progress,
 ) -> Result<ModelFile, ModelError> {
     let job = Job { store, origin, name, target: origin.source.to_string(), options, progress };
-    // Two names may come from one source, and its unfinished file is one.
+    // Two names may have the same source, with one partial file.
     let _busy = Lock::acquire(store, &job.target)?;
     let fetched = match &origin.source {
         Source::Hub { repo, revision, file } => {
@@ -244,14 +243,14 @@ async fn fetch(
         Source::Path(path) => local::fetch(&job, path).await?,
         Source::Name(_) | Source::Quant { .. } | Source::Cached { .. } => {
             return Err(job.fetch_error(
-                "it is no place to fetch from: use it as it is, or pull the path of its file",
+                "it cannot be downloaded: use it as it is, or pull the path of its file",
             ));
         }
     };
-    let record = match examine(&job, &fetched, name).await {
+    let record = match verify(&job, &fetched, name).await {
         Ok(record) => record,
         Err(error) => {
-            // Not the file that was asked for: resuming it would fail in the same way for ever.
+            // A wrong file: resuming it would fail in the same way.
             for shard in &fetched {
                 shard.part.discard();
             }
@@ -265,9 +264,9 @@ async fn fetch(
     Ok(file)
 }
 
-/// Reads the headers, hashes, compares.
-async fn examine(job: &Job<'_>, fetched: &[FetchedFile], name: &str) -> Result<Record, ModelError> {
-    let named = |error| match error {
+/// Verifies headers, sizes and digests.
+async fn verify(job: &Job<'_>, fetched: &[FetchedFile], name: &str) -> Result<Record, ModelError> {
+    let with_source = |error| match error {
         ModelError::Gguf { error, .. } => ModelError::Gguf { path: job.target.clone(), error },
         ModelError::Shards { reason, .. } => {
             ModelError::Shards { path: job.target.clone(), reason }
@@ -275,8 +274,8 @@ async fn examine(job: &Job<'_>, fetched: &[FetchedFile], name: &str) -> Result<R
         other => other,
     };
     let paths = fetched.iter().map(|fetched| fetched.part.path().to_owned()).collect();
-    let files = ModelFiles::read(paths).map_err(named)?;
-    let shape = files.shape().map_err(named)?;
+    let files = ModelFiles::read(paths).map_err(with_source)?;
+    let shape = files.shape().map_err(with_source)?;
     let mut shards = Vec::new();
     for (index, (fetched, path)) in fetched.iter().zip(&files.paths).enumerate() {
         let about = fs::metadata(path).map_err(ModelError::io("read", path))?;
@@ -316,9 +315,8 @@ async fn examine(job: &Job<'_>, fetched: &[FetchedFile], name: &str) -> Result<R
     })
 }
 
-/// Converts to the format that suits this CPU, unless that was done before, and uses the result if
-/// its answers stay near the original's. The original is usable without it, so a failure is said
-/// and not fatal.
+/// Converts to the best format for this CPU, unless already done, and uses the result if its
+/// divergence is within the bound. A failure is reported but not fatal, as the original is usable.
 async fn convert_once(
     store: &Store,
     name: &str,
@@ -327,7 +325,7 @@ async fn convert_once(
 ) -> Result<(), ModelError> {
     let Some(original) = store.show(name)? else { return Ok(()) };
     let Some(format) = starter_format(&with.features) else { return Ok(()) };
-    // What a measurement or an earlier pull has chosen stays.
+    // A choice by a measurement or an earlier pull is kept.
     if let Some(chosen) = &original.record.runs_as
         && let Some(converted) = store.show(chosen)?
         && converted.record.converted_from.is_some_and(|from| from.divergence.is_some())
@@ -345,8 +343,8 @@ async fn convert_once(
             store.run_as(name, None)?;
             store.remove(&converted_name(&original.record.name, format))?;
             progress.note(&format!(
-                "{name} stays in its shipped format {shipped}, which is slower here: as {format} \
-                 its answers are too far from it ({})",
+                "{name} keeps its shipped format {shipped}, which is slower on this CPU: the \
+                 divergence of {format} is too large ({})",
                 describe(divergence)
             ));
             Ok(())
@@ -354,7 +352,7 @@ async fn convert_once(
         Err(error) => {
             store.run_as(name, None)?;
             progress.note(&format!(
-                "{name} stays in its shipped format {shipped}, which is slower here: {error}"
+                "{name} keeps its shipped format {shipped}, which is slower on this CPU: {error}"
             ));
             Ok(())
         }

@@ -1,13 +1,12 @@
-//! Small models that llama.cpp loads and runs, made and not trained: what they say is noise.
+//! Small synthetic models for llama.cpp, with random weights and random output.
 //!
 //! Owns: vocabularies ([`Vocabulary`]) and complete GGUF files of a few architectures
-//! ([`SyntheticModel`]), for the tests and benchmarks of every crate.
+//! ([`SyntheticModel`]), for the tests and benchmarks of all crates.
 //!
-//! Invariants: the same description gives the same bytes; every tensor that llama.cpp's
-//! architecture asks for is there, with the shape it asks for, and all numbers are finite, so a
-//! token can be computed.
+//! Invariants: the same description results in the same bytes; all tensors required by llama.cpp's
+//! architecture exist with their shapes, and all numbers are finite, so tokens can be computed.
 //!
-//! Does not do: anything that a served model needs; no code that serves calls this.
+//! Not used outside of tests and benchmarks.
 
 mod llama;
 mod recurrent;
@@ -18,15 +17,15 @@ pub use vocabulary::{TokenKind, Vocabulary};
 
 use crate::gguf::{Fill, GgufBuilder, Metadata, TensorType};
 
-/// Turns as the starter model has them.
+/// Chat template of the starter model.
 pub const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' \
                           + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}\
                           {% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-/// What a model is made of, whatever its architecture. `llama`, `lfm2` and so on make the file.
+/// Parameters of a model of any architecture; `llama`, `lfm2` and so on build the file.
 #[derive(Clone, Debug)]
 pub struct SyntheticModel {
-    /// Layers.
+    /// Number of layers.
     pub layers: u32,
     /// Width of the residual stream: `heads` × the length of a head.
     pub width: u32,
@@ -36,15 +35,15 @@ pub struct SyntheticModel {
     pub kv_heads: u32,
     /// Inner width of the feed-forward network.
     pub feed_forward: u32,
-    /// Context that the model claims to be trained for.
+    /// Training context in the metadata.
     pub context: u32,
-    /// Tokens.
+    /// Vocabulary.
     pub vocabulary: Vocabulary,
     /// Chat template; `None` for a base model.
     pub chat_template: Option<String>,
-    /// Type of the matrices; norms and the parts that llama.cpp wants in F32 stay F32.
+    /// Type of the matrices; norms and other tensors that llama.cpp requires in F32 stay F32.
     pub format: TensorType,
-    /// Where the random weights begin.
+    /// Seed of the random weights.
     pub seed: u64,
 }
 
@@ -69,7 +68,7 @@ impl SyntheticModel {
         self.width / self.heads
     }
 
-    /// Metadata that every architecture has, the vocabulary, and the tensors around the layers.
+    /// Common metadata, the vocabulary, and the tensors outside of the layers.
     fn begin(&self, architecture: &str, output_norm: &str) -> GgufBuilder {
         let mut file = GgufBuilder::new(architecture)
             .text("general.name", "synthetic")
@@ -89,8 +88,7 @@ impl SyntheticModel {
         self.weight(file, "output.weight", &[self.width, rows])
     }
 
-    /// A matrix of random weights, of a scale that keeps a stream of numbers about as large as it
-    /// was.
+    /// A matrix of random weights, scaled to preserve the magnitude of activations.
     fn weight(&self, file: GgufBuilder, name: &str, dimensions: &[u32]) -> GgufBuilder {
         let scale = (3.0 / dimensions[0] as f32).sqrt();
         let random = Fill::Random { seed: self.seed, scale };
@@ -117,7 +115,7 @@ impl SyntheticModel {
     }
 }
 
-/// Ones in F32, as norms begin.
+/// A tensor of ones in F32, for norms.
 fn ones(file: GgufBuilder, name: &str, dimensions: &[u32]) -> GgufBuilder {
     file.tensor(name, &to_u64(dimensions), TensorType::F32, Fill::Constant(1.0))
 }
@@ -126,7 +124,7 @@ fn to_u64(dimensions: &[u32]) -> Vec<u64> {
     dimensions.iter().map(|side| u64::from(*side)).collect()
 }
 
-/// A list with one number a layer.
+/// A list with one number per layer.
 fn per_layer(file: GgufBuilder, key: &str, numbers: impl Iterator<Item = u32>) -> GgufBuilder {
     file.with(key, &Metadata::list(numbers.map(Metadata::U32)))
 }

@@ -1,8 +1,7 @@
 //! Blocking work on files (hashing, copying, unpacking) off the async threads.
 //!
-//! Invariants: the work reports what it has done through the progress of the future that waits for
-//! it; when that future is dropped the work stops at its next step, and the files it owns go with
-//! it.
+//! Invariants: the work reports its progress to the waiting future; if that future is dropped, the
+//! work stops at its next step and drops the files it owns.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -16,17 +15,17 @@ use tokio_util::sync::CancellationToken;
 use crate::error::ModelError;
 use crate::progress::ProgressSpan;
 
-/// Read and written at once; a step after which progress is reported and cancelling looked at.
+/// Bytes per step, after which progress is reported and cancellation is checked.
 const STEP: usize = 1 << 20;
 
-/// The worker's side: says how far it is and learns whether anybody still waits.
+/// Progress and cancellation, on the worker's side.
 pub(crate) struct Steps {
     done: watch::Sender<u64>,
     cancelled: CancellationToken,
 }
 
 impl Steps {
-    /// Adds to what is done; an error once nobody waits any more.
+    /// Adds completed bytes; fails if the future was dropped.
     pub(crate) fn advance(&self, bytes: usize) -> std::io::Result<()> {
         if self.cancelled.is_cancelled() {
             return Err(std::io::Error::other("cancelled"));
@@ -51,13 +50,13 @@ impl Steps {
     }
 }
 
-/// Which side of a copy failed: a full disk is a failure to write.
+/// Failed side of a copy.
 pub(crate) enum CopyError {
     Read(std::io::Error),
     Write(std::io::Error),
 }
 
-/// Runs `work` on a blocking thread; `span` shows what it reports through its [`Steps`].
+/// Runs `work` on a blocking thread; `span` receives the progress of its [`Steps`].
 pub(crate) async fn run<T: Send + 'static>(
     span: Option<&ProgressSpan<'_>>,
     work: impl FnOnce(&Steps) -> T + Send + 'static,
@@ -70,13 +69,13 @@ pub(crate) async fn run<T: Send + 'static>(
     let result = loop {
         tokio::select! {
             result = &mut task => break result,
-            // Ends for good when the worker drops its sender; then only the task is awaited.
+            // Fails after the worker has dropped its sender; then only the task is awaited.
             changed = seen.changed() => if changed.is_err() { break (&mut task).await },
         }
         if let Some(span) = span {
             span.advance(*seen.borrow());
         }
-        // A bar needs no more than this.
+        // Limits the rate of progress reports.
         tokio::select! {
             result = &mut task => break result,
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
@@ -87,7 +86,7 @@ pub(crate) async fn run<T: Send + 'static>(
     }
     match result {
         Ok(value) => value,
-        // The only other way a blocking task ends: it is never aborted here.
+        // A blocking task that is never aborted can otherwise only panic.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -23,7 +23,8 @@ const VENDOR: u64 = 0x1002;
 
 /// All GPUs listed by KFD, with findings on missing facts. `cpu` is the CPU's name.
 ///
-/// # Errors If a file exists but cannot be read (device rules of a container may forbid it), or is
+/// # Errors
+/// If a file exists but cannot be read (device rules of a container may forbid it), or is
 /// malformed.
 pub fn gpus(root: &Sysroot, cpu: &str) -> Result<(Vec<Gpu>, Vec<Finding>), HardwareError> {
     let mut gpus = Vec::new();

@@ -1,4 +1,4 @@
-//! Caches of other tools, as those tools lay them out.
+//! Caches in the layouts of other tools.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn discover(roots: &CacheRoots) -> Vec<FoundModel> {
     let all = crate::discover::discover(roots, &ReservedNames::new());
     for found in &all {
         let named = find(roots, &ReservedNames::new(), &found.file.name).expect("looked up");
-        assert_eq!(named.as_ref(), Some(found), "what is shown can be named");
+        assert_eq!(named.as_ref(), Some(found), "found by its displayed name");
     }
     all
 }
@@ -39,7 +39,7 @@ fn hugging_face_snapshots_are_links_to_blobs() {
         let link = repo.join("snapshots").join(revision).join("Qwen3-4B-Q4_K_M.gguf");
         std::os::unix::fs::symlink("../../blobs/abc", link).expect("linked");
     }
-    // A link to a file that was never completed.
+    // A link to an incomplete file.
     let broken = repo.join("snapshots/r1/other.gguf");
     std::os::unix::fs::symlink("../../blobs/missing", broken).expect("linked");
     let roots = CacheRoots { hugging_face: vec![hub], ..CacheRoots::default() };
@@ -85,7 +85,7 @@ fn shards_are_one_model_of_their_joint_size() {
     write(&path("half-00001-of-00002.gguf"), first);
     let roots = CacheRoots { lm_studio: vec![folder.path().to_owned()], ..CacheRoots::default() };
     let found = discover(&roots);
-    assert_eq!(found.len(), 1, "the one with a missing shard is passed over");
+    assert_eq!(found.len(), 1, "the one with a missing shard is ignored");
     let model = &found[0];
     assert_eq!((model.file.name.as_str(), model.shards), ("big", 2));
     assert_eq!(model.size, Bytes((first.len() + second.len()) as u64));
@@ -96,7 +96,7 @@ fn shards_are_one_model_of_their_joint_size() {
 }
 
 #[test]
-fn what_means_something_else_is_named_with_its_tool() {
+fn ambiguous_names_are_prefixed_with_their_tool() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let different = |text: &str| GgufBuilder::tiny().text("general.name", text).bytes();
@@ -130,7 +130,7 @@ fn what_means_something_else_is_named_with_its_tool() {
 
 #[cfg(unix)]
 #[test]
-fn revisions_and_quantisations_of_the_hubs_cache_are_told_apart() {
+fn revisions_and_quantisations_of_the_hubs_cache_are_distinguished() {
     let folder = tempfile::tempdir().expect("a folder");
     let hub = folder.path().join("hub");
     let repo = hub.join("models--org--repo");
@@ -163,7 +163,7 @@ fn revisions_and_quantisations_of_the_hubs_cache_are_told_apart() {
 }
 
 #[test]
-fn what_is_no_model_is_passed_over() {
+fn files_that_are_not_models_are_ignored() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     write(&path("good.gguf"), &GgufBuilder::tiny().bytes());

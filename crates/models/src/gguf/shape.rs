@@ -14,8 +14,9 @@ use crate::gguf::value::Value;
 
 /// The shape of a header, with provenance `measured`.
 ///
-/// # Errors If a key is missing or invalid, as in a file without a language model, or in one on
-/// which llama.cpp would abort the process.
+/// # Errors
+/// If a key is missing or invalid, as in a file without a language model, or if llama.cpp would
+/// abort the process on it.
 pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     let architecture = header.architecture()?;
     validation::validate(header)?;

@@ -1,6 +1,6 @@
-//! What a repository of the hub holds, asked where only a quantisation is named.
+//! File listing of a repository on the hub, for the lookup of a quantisation.
 //!
-//! Invariants: the listing is bounded in pages, bytes and time; its next page is on the same host.
+//! Invariants: the listing is bounded in pages, bytes and time; all pages are on the same host.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::pull::redirects::same_host_policy;
 use crate::quant;
 use crate::source::Source;
 
-/// Pages of a listing; the hub puts 1,000 entries on each.
+/// Maximum pages of a listing, with 1,000 entries each.
 const MAX_PAGES: u32 = 20;
-/// Most that a page may have.
+/// Maximum size of a page.
 const MAX_PAGE_BYTES: usize = 8 << 20;
-/// Longest that a page may take.
+/// Timeout of a page.
 const PAGE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// An entry of a listing; a file or a folder.
+/// An entry of a listing: a file or a folder.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(rename = "type")]
@@ -32,10 +32,10 @@ struct Entry {
     path: String,
 }
 
-/// The file that `source` names, which is `quant` of `repo`.
+/// The file of `source`, which is the quantisation `quant` of `repo`.
 ///
 /// # Errors
-/// When the hub cannot be asked, or what is named fits no file or several: the error lists them.
+/// If the hub is unreachable, or no file or several match; the error lists them.
 pub(super) async fn resolve(
     options: &PullOptions,
     source: &Source,
@@ -47,11 +47,11 @@ pub(super) async fn resolve(
     let files = files(options, repo, revision).await.map_err(failed)?;
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let file = quant::select_file(&files, quant).map_err(failed)?;
-    // The listing is the hub's, and what it names must be in the repository.
+    // The listing is untrusted: its paths must be within the repository.
     let revised = revision.map(|revision| format!("@{revision}")).unwrap_or_default();
     match format!("hf:{repo}{revised}/{file}").parse() {
         Ok(found @ Source::Hub { .. }) => Ok(found),
-        _ => Err(failed(format!("the hub lists a file that cannot be named: {file:?}"))),
+        _ => Err(failed(format!("the hub lists an invalid file name: {file:?}"))),
     }
 }
 
@@ -73,7 +73,7 @@ async fn files(
     for _ in 0..MAX_PAGES {
         let asked = tokio::time::timeout(PAGE_TIMEOUT, page(endpoint, &client, url.clone()));
         let (entries, next) = asked.await.map_err(|_| {
-            format!("{endpoint} did not list it within {} s", PAGE_TIMEOUT.as_secs())
+            format!("{endpoint} did not send the file list within {} s", PAGE_TIMEOUT.as_secs())
         })??;
         let of_files = entries.into_iter().filter(|entry| entry.kind == "file");
         files.extend(of_files.map(|entry| entry.path));
@@ -82,7 +82,7 @@ async fn files(
             None => return Ok(files),
         }
     }
-    Err(format!("it has more than {MAX_PAGES} pages of files: name one, as hf:ORG/REPO/FILE"))
+    Err(format!("it has more than {MAX_PAGES} pages of files: state one as hf:ORG/REPO/FILE"))
 }
 
 async fn page(
@@ -100,15 +100,15 @@ async fn page(
     while let Some(more) = response.chunk().await.map_err(|error| cause(&error))? {
         bytes.extend_from_slice(&more);
         if bytes.len() > MAX_PAGE_BYTES {
-            return Err(format!("{endpoint} lists it in more than {} MiB", MAX_PAGE_BYTES >> 20));
+            return Err(format!("{endpoint} sent a file list above {} MiB", MAX_PAGE_BYTES >> 20));
         }
     }
     let entries = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("{endpoint} does not list it as the hub does: {error}"))?;
+        .map_err(|error| format!("{endpoint} sent an invalid file list: {error}"))?;
     Ok((entries, next))
 }
 
-/// `<https://…>; rel="next"`.
+/// The next page, from the header `Link: <https://…>; rel="next"`.
 fn next(response: &Response) -> Option<Url> {
     let link = response.headers().get(LINK)?.to_str().ok()?;
     let (address, _) = link.split_once('<')?.1.split_once(">; rel=\"next\"")?;

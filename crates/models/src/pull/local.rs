@@ -1,4 +1,4 @@
-//! GGUF files that already lie on this machine.
+//! Import of GGUF files of this machine.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -14,10 +14,10 @@ use crate::store::folder::PartialFile;
 use crate::store::space;
 use crate::worker::{self, CopyError};
 
-/// Links the file, with its further shards, into the store where both are on one disk, else copies
-/// it; either way the store keeps it when the original is deleted. Says which.
+/// Hard-links the file, with its further shards, into the store if both are on the same disk,
+/// otherwise copies it; in both cases the store keeps it if the original is deleted.
 pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Vec<FetchedFile>, ModelError> {
-    // Before gigabytes are copied: is it a model at all, and complete?
+    // Verified before gigabytes are copied.
     let files = ModelFiles::open(path)?;
     let mut parts = Vec::new();
     for (index, path) in files.paths.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Vec<FetchedFile>
     }
     if parts.iter().all(|(path, part)| link(path, part)) {
         job.progress.note(&format!(
-            "{} is linked into the store (no copy): do not change the file in place",
+            "{} was hard-linked into the store: do not modify the file in place",
             path.display()
         ));
     } else {
@@ -41,7 +41,7 @@ pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Vec<FetchedFile>
     Ok(parts.into_iter().map(|(_, part)| FetchedFile { part, digest: None }).collect())
 }
 
-/// The file itself, where the path is a link to it.
+/// Hard-links the file, following a symbolic link.
 fn link(path: &Path, part: &PartialFile) -> bool {
     path.canonicalize().and_then(|path| fs::hard_link(path, part.path())).is_ok()
 }
@@ -53,7 +53,7 @@ async fn copy(job: &Job<'_>, path: &Path, to: PartialFile) -> Result<(), ModelEr
     let copied = worker::run(Some(&span), move |steps| {
         let input = File::open(&from).map_err(ModelError::io("open", &from))?;
         let mut output = to.create()?;
-        // A file that grows meanwhile is cut off here, and found incomplete later.
+        // A file that grows meanwhile is truncated here, which verification detects.
         steps.copy(input.take(size.0), &mut output).map_err(|failure| match failure {
             CopyError::Read(error) => ModelError::io("read", &from)(error),
             CopyError::Write(error) => space::write_error(&target, to.path(), Some(size), error),

@@ -1,9 +1,9 @@
-//! Bringing the bytes of one URL into `partial/`, resuming what is there.
+//! Resumable download of one URL into `partial/`.
 //!
-//! Invariants: bytes are appended only to a beginning of the same file, which the entity tag
-//! (`If-Range`) or the digest guarantees; the disk is asked for the rest before its first byte is
-//! written, and again on the way; a full disk leaves nothing behind; not a byte more is taken than
-//! was stated; a source that only trickles is given up.
+//! Invariants: bytes are appended only to a prefix of the same file, as guaranteed by the entity
+//! tag (`If-Range`) or the digest; free disk space is checked before the first byte and during the
+//! download; a full disk leaves no file; no more bytes than stated are accepted; a stalled download
+//! is aborted.
 
 use std::io::{BufWriter, Write};
 use std::time::Duration;
@@ -24,38 +24,38 @@ use crate::pull::stall::{HEADER_TIMEOUT, StallDetector};
 use crate::store::folder::PartialFile;
 use crate::store::space;
 
-/// Bytes after which the disk is asked again.
+/// Bytes between two checks of the free disk space.
 const DISK_CHECK_INTERVAL: u64 = 64 << 20;
 
-/// Most that a note of a beginning may hold.
+/// Maximum size of a resume info file, in bytes.
 const MAX_RESUME_INFO: u64 = 64 << 10;
 
-/// One file that is to come.
+/// Download of one file.
 pub(super) struct Download {
-    /// Where it comes from.
+    /// The source.
     pub(super) url: Url,
-    /// Where it goes.
+    /// The target.
     pub(super) part: PartialFile,
-    /// Where is noted what it is.
+    /// The file with the [`ResumeInfo`].
     pub(super) sidecar: PartialFile,
-    /// Which of how many it is, counted from 0.
+    /// Index from 0, and number of files.
     pub(super) position: (usize, usize),
 }
 
-/// What an unfinished file is the beginning of (`partial/<key>.json`).
+/// Identity of the file that a partial file is a prefix of (`partial/<key>.json`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct ResumeInfo {
-    /// Strong entity tag under which its bytes came.
+    /// Strong entity tag.
     etag: Option<String>,
-    /// sha256 of the whole, as the hub stated it.
+    /// sha256 of the complete file, as stated by the hub.
     digest: Option<String>,
 }
 
-/// Why one attempt ended early.
+/// Failure of one attempt.
 enum AttemptError {
-    /// The connection broke: what has arrived is a good beginning.
+    /// A lost connection; the received bytes are a valid prefix.
     Interrupted(String),
-    /// Nothing more can be done.
+    /// An error that a retry does not solve.
     Final(ModelError),
 }
 
@@ -65,7 +65,7 @@ impl From<ModelError> for AttemptError {
     }
 }
 
-/// Downloads to `partial/`, trying again as often as the options say.
+/// Downloads to `partial/`, with the number of retries in the options.
 pub(super) async fn download(
     job: &Job<'_>,
     client: &Client,
@@ -84,10 +84,10 @@ pub(super) async fn download(
                 let arrived = Bytes(part.length());
                 if left == 0 {
                     return Err(job.fetch_error(format!(
-                        "{reason} after {arrived}; what has arrived is kept, pull again to resume"
+                        "{reason} after {arrived}; the partial file is kept, pull again to resume"
                     )));
                 }
-                // An attempt that brought something costs nothing.
+                // An attempt with progress does not count.
                 if arrived.0 <= before {
                     left -= 1;
                 }
@@ -124,14 +124,14 @@ async fn attempt(
     let have = match response.status() {
         StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(have) => have,
         StatusCode::OK => 0,
-        // Nothing is left to send, or what we have is not a beginning of it.
+        // The file is complete, or the partial file is not a prefix of it.
         StatusCode::RANGE_NOT_SATISFIABLE if stated.size == Some(Bytes(have)) => return Ok(()),
         StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT => {
             part.discard();
             return Err(AttemptError::Interrupted("the file has changed".to_owned()));
         }
         status if status.is_server_error() => {
-            return Err(AttemptError::Interrupted(format!("the hub answered {status}")));
+            return Err(AttemptError::Interrupted(format!("the hub returned {status}")));
         }
         status => return Err(job.fetch_error(status_message(status)).into()),
     };
@@ -139,7 +139,7 @@ async fn attempt(
         Some(total) if stated.size.is_some_and(|stated| stated != total) => {
             part.discard();
             let stated = stated.size.unwrap_or(total);
-            let reason = format!("the hub states {stated} for it and would send {total}");
+            let reason = format!("the hub states the size {stated}, but would send {total}");
             return Err(job.fetch_error(reason).into());
         }
         sent => sent.or(stated.size),
@@ -149,7 +149,7 @@ async fn attempt(
     if let Some(rest) = rest {
         space::require(&job.target, folder.path(), rest)?;
     }
-    // A tag that is only weakly equal does not promise equal bytes.
+    // A weak tag does not guarantee equal bytes.
     let etag = header(&response, ETAG).filter(|etag| !etag.starts_with("W/"));
     write_resume_info(job, sidecar, &ResumeInfo { etag, digest: stated.digest.clone() })?;
     let written = receive(job, response, download, (have, total), stall).await?;
@@ -191,7 +191,7 @@ async fn receive(
                 if let Some(total) = total.filter(|total| done > total.0) {
                     drop(file);
                     part.discard();
-                    let reason = format!("it sends more than the {total} that it states");
+                    let reason = format!("the hub sends more than the stated {total}");
                     return Err(job.fetch_error(reason).into());
                 }
                 file.write_all(&bytes).map_err(full)?;
@@ -223,25 +223,25 @@ async fn receive(
     Ok(done)
 }
 
-/// Gives up a source that is too slow, over all attempts; what has arrived is kept.
+/// Aborts a stalled download; the partial file is kept.
 fn check_stall(job: &Job<'_>, stall: &mut StallDetector, bytes: u64) -> Result<(), ModelError> {
     stall.count(Instant::now(), bytes).map_err(|stalled| {
-        job.fetch_error(format!("{stalled}; what has arrived is kept, pull again to resume"))
+        job.fetch_error(format!("{stalled}; the partial file is kept, pull again to resume"))
     })
 }
 
-/// Bytes of an unfinished file that are worth keeping.
+/// Length of the partial file, if it can be resumed.
 fn resumable(part: &PartialFile, sidecar: &PartialFile, stated: &FileInfo) -> u64 {
     let info = read(sidecar);
     let same_digest = info.digest == stated.digest;
     let known = info.etag.is_some() || info.digest.is_some();
     let have = part.length();
-    // More than the whole is no beginning of it.
+    // A longer file is not a prefix.
     let fits = stated.size.is_none_or(|size| have <= size.0);
     if same_digest && known && fits { have } else { 0 }
 }
 
-/// An unreadable note is no note: the download starts anew.
+/// The resume info; if unreadable, an empty one, so that the download restarts.
 fn read(sidecar: &PartialFile) -> ResumeInfo {
     let bytes = sidecar.read(MAX_RESUME_INFO);
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
@@ -259,7 +259,7 @@ fn write_resume_info(
         .map_err(|error| space::write_error(&job.target, sidecar.path(), None, error))
 }
 
-/// First byte of a partial answer (`bytes 100-199/200`).
+/// First byte of a partial response (`bytes 100-199/200`).
 fn starts_at(response: &Response) -> Option<u64> {
     header(response, CONTENT_RANGE)?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
 }

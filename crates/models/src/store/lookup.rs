@@ -1,6 +1,7 @@
-//! Which record a name, or a source, means.
+//! Lookup of records by name and source.
 //!
-//! Invariant: a record under a name of the catalog that is not the catalog's is never found.
+//! Invariant: a record with a name of the catalog that is not of the catalog's model is never
+//! found.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use crate::source::{Source, absolute_path};
 use crate::store::{Record, Store, require_no_symlink};
 
 impl Store {
-    /// By name, by the name of the first shard, or by source.
+    /// The record of a name, of the name of a first shard, or of a source.
     pub(super) fn record(&self, name: &str) -> Result<Option<Record>, ModelError> {
         if let Some(record) = self.named(name)? {
             return Ok(Some(record));
@@ -25,7 +26,7 @@ impl Store {
             return Ok(Some(record));
         }
         let Ok(source) = name.parse::<Source>() else { return Ok(None) };
-        let written = match &source {
+        let text = match &source {
             Source::Name(_) | Source::Cached { .. } => return Ok(None),
             Source::Path(path) => match absolute_path(path) {
                 Ok(path) => path.display().to_string(),
@@ -33,14 +34,14 @@ impl Store {
             },
             Source::Hub { .. } | Source::Wheel(_) => source.to_string(),
             Source::Quant { repo, revision, quant } => {
-                return self.quantised(repo, revision.as_ref(), quant.as_deref());
+                return self.quantization(repo, revision.as_ref(), quant.as_deref());
             }
         };
-        Ok(self.pulled()?.into_iter().find(|record| record.source == written))
+        Ok(self.pulled()?.into_iter().find(|record| record.source == text))
     }
 
-    /// The model of a repository that a quantisation names, among those that were pulled from it.
-    fn quantised(
+    /// The record of a quantisation, among those pulled from the repository.
+    fn quantization(
         &self,
         repo: &str,
         revision: Option<&String>,
@@ -61,19 +62,19 @@ impl Store {
         Ok(held.into_iter().find(|(own, _)| *own == file).map(|(_, record)| record))
     }
 
-    /// All records of what came from a source.
+    /// All records of pulled models, without conversions.
     fn pulled(&self) -> Result<Vec<Record>, ModelError> {
         let records = self.records()?.into_iter();
         Ok(records.filter(|record| record.converted_from.is_none()).collect())
     }
 
-    /// All records that may be used.
+    /// All usable records.
     pub(crate) fn records(&self) -> Result<Vec<Record>, ModelError> {
         let paths = self.record_paths()?.into_iter();
         Ok(paths.filter_map(|path| Record::read(&path).and_then(verified).ok()).collect())
     }
 
-    /// The record under that name that may be used.
+    /// The usable record of that name.
     fn named(&self, name: &str) -> Result<Option<Record>, ModelError> {
         match self.stored_record(name)?.map(verified).transpose() {
             Err(ModelError::CatalogNameConflict { .. }) => Ok(None),
@@ -81,7 +82,7 @@ impl Store {
         }
     }
 
-    /// The record under that name, whatever it says.
+    /// The record of that name, usable or not.
     pub(crate) fn stored_record(&self, name: &str) -> Result<Option<Record>, ModelError> {
         require_no_symlink(&self.root.join("names"))?;
         match Record::read(&self.record_path(name)) {
@@ -113,7 +114,7 @@ impl Store {
     }
 }
 
-/// The record, unless it stands under a name of the catalog without being the catalog's.
+/// `record`, unless it has a name of the catalog but is not of the catalog's model.
 pub(super) fn verified(record: Record) -> Result<Record, ModelError> {
     let (name, holder) = (record.name.clone(), record.source.clone());
     match catalog::entry_of(&name) {

@@ -40,7 +40,7 @@ fn put(store: &Store, name: &str, source: &str, bytes: &[u8]) -> Record {
 }
 
 #[test]
-fn free_space_is_known_before_the_store_is_made() {
+fn free_space_is_known_before_the_store_is_created() {
     let (folder, store) = store();
     assert!(!store.root().exists());
     let free = store.free().expect("a disk");
@@ -49,7 +49,7 @@ fn free_space_is_known_before_the_store_is_made() {
 }
 
 #[test]
-fn an_empty_store_is_no_error() {
+fn an_empty_store_is_not_an_error() {
     let (_folder, store) = store();
     assert!(store.list().expect("listed").models.is_empty());
     assert!(store.find("smollm2:135m").expect("looked up").is_none());
@@ -72,7 +72,7 @@ fn a_model_is_found_by_name_and_by_source() {
 }
 
 #[test]
-fn a_file_goes_with_its_last_name() {
+fn a_file_is_removed_with_its_last_name() {
     let (_folder, store) = store();
     let bytes = GgufBuilder::tiny().bytes();
     let record = put(&store, "one", "hf:o/r/one.gguf", &bytes);
@@ -93,7 +93,7 @@ fn a_conversion_is_used_and_removed_with_its_original() {
     original.runs_as = Some("m-bf16".to_owned());
     store.update_record(&original).expect("written");
     let stranger = store.find("m").expect("looked up").expect("there");
-    assert_eq!(stranger.digest.as_ref(), Some(&original.digest), "not said to be made from it");
+    assert_eq!(stranger.digest.as_ref(), Some(&original.digest), "not recorded as its conversion");
     converted.converted_from = Some(ConvertedFrom {
         name: "m".to_owned(),
         digest: original.digest.clone(),
@@ -115,7 +115,7 @@ fn a_conversion_is_used_and_removed_with_its_original() {
 }
 
 #[test]
-fn without_its_conversion_a_model_runs_as_it_came() {
+fn without_its_conversion_the_original_of_a_model_runs() {
     let (_folder, store) = store();
     let mut original = put(&store, "m", "hf:o/r/m.gguf", &GgufBuilder::tiny().bytes());
     original.runs_as = Some("gone".to_owned());
@@ -142,7 +142,7 @@ fn one_damaged_record_does_not_hide_the_others() {
 
 const STARTER: &str = "smollm2:135m";
 
-/// The starter's record as the catalog's own pull writes it, and the catalog's digest.
+/// The starter's record as written by a pull of the catalog, and the catalog's digest.
 fn starter(store: &Store) -> (Record, String) {
     let bytes = GgufBuilder::tiny().bytes();
     let record = put(store, "x", "hf:any/repo/x.gguf", &bytes);
@@ -153,20 +153,20 @@ fn starter(store: &Store) -> (Record, String) {
     (verified, origin.sha256.expect("known").to_owned())
 }
 
-/// Writes a record as a person or an older version of this program could.
+/// Writes a record as a user or an older version could have.
 fn plant(store: &Store, file: &str, record: &Record) {
     let path = store.root().join("names").join(file);
     fs::write(path, serde_json::to_vec(record).expect("written")).expect("written");
 }
 
 #[test]
-fn a_catalog_name_is_here_only_by_the_catalogs_source_and_digest() {
+fn a_catalog_name_requires_the_catalogs_source_and_digest() {
     let (_folder, store) = store();
     let (record, digest) = starter(&store);
     let file = format!("{}.json", file_stem(STARTER));
     let wheel = catalog::find(STARTER).expect("known").origins[1].source.to_string();
     let verified = Record { digest: digest.clone(), ..record.clone() };
-    // The right bytes are not here; that their record counts shows as a blob that is missed.
+    // The blob does not exist; a usable record shows as an error of the missing blob.
     for good in [verified.clone(), Record { source: wheel, ..verified.clone() }] {
         plant(&store, &file, &good);
         assert!(matches!(store.find(STARTER), Err(ModelError::Missing(_))));
@@ -201,7 +201,7 @@ fn a_catalog_name_is_here_only_by_the_catalogs_source_and_digest() {
 }
 
 #[test]
-fn a_conversion_under_a_catalog_name_counts_through_its_source() {
+fn a_conversion_with_a_catalog_name_requires_the_catalogs_source() {
     let (_folder, store) = store();
     let (record, digest) = starter(&store);
     let name = format!("{STARTER}-bf16");
@@ -223,7 +223,7 @@ fn a_conversion_under_a_catalog_name_counts_through_its_source() {
 }
 
 #[test]
-fn a_record_speaks_for_its_own_name_alone() {
+fn a_record_is_valid_only_for_its_own_name() {
     let (_folder, store) = store();
     let record = put(&store, "mine", "hf:o/r/mine.gguf", &GgufBuilder::tiny().bytes());
     plant(&store, "other.json", &record);
@@ -278,7 +278,7 @@ fn a_lock_names_its_holder_and_ends_with_it() {
 
 proptest! {
     #[test]
-    fn names_never_share_a_file_nor_leave_the_folder(a in "\\PC{0,12}", b in "\\PC{0,12}") {
+    fn names_have_different_files_within_the_folder(a in "\\PC{0,12}", b in "\\PC{0,12}") {
         prop_assert_eq!(a == b, file_stem(&a) == file_stem(&b));
         prop_assert!(!file_stem(&a).contains('/') && !file_stem(&a).starts_with('.'));
     }

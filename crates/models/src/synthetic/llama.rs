@@ -4,7 +4,7 @@ use crate::gguf::GgufBuilder;
 use crate::synthetic::{SyntheticModel, ones};
 
 impl SyntheticModel {
-    /// As a `llama` model: attention in every layer.
+    /// A `llama` model: attention in every layer.
     pub fn llama(&self) -> GgufBuilder {
         let mut file = self
             .begin("llama", "output_norm.weight")

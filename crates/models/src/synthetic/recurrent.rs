@@ -1,10 +1,10 @@
-//! Architectures whose layers, all or some of them, keep a state of fixed size instead of a cache
-//! that grows with the context.
+//! Architectures with recurrent layers, whose state has a fixed size instead of growing with the
+//! context.
 
 use crate::gguf::{Fill, GgufBuilder, TensorType};
 use crate::synthetic::{SyntheticModel, ones, per_layer, to_u64};
 
-/// Sizes of a layer's recurrent state, by the names of GGUF's `ssm.` keys.
+/// Sizes of a layer's recurrent state, named after GGUF's `ssm.` keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateSpace {
     /// Width of the convolution over time.
@@ -13,9 +13,9 @@ pub struct StateSpace {
     pub inner_size: u32,
     /// Length of a state.
     pub state_size: u32,
-    /// Rank of the time step; from Mamba 2 on the number of heads.
+    /// Rank of the time step; since Mamba 2 the number of heads.
     pub time_step_rank: u32,
-    /// Groups.
+    /// Number of groups.
     pub group_count: u32,
 }
 
@@ -34,7 +34,7 @@ fn constant(file: GgufBuilder, name: &str, dimensions: &[u32], number: f32) -> G
 }
 
 impl SyntheticModel {
-    /// As an `lfm2` model: attention in the layers that `attends` names, in the others a
+    /// An `lfm2` model: attention in the layers selected by `attends`, in the others a
     /// convolution over the last `window` tokens.
     pub fn lfm2(&self, window: u32, attends: impl Fn(u32) -> bool) -> GgufBuilder {
         let mut file = self
@@ -61,7 +61,7 @@ impl SyntheticModel {
         file
     }
 
-    /// As a `mamba2` model: no attention at all.
+    /// A `mamba2` model: no attention.
     pub fn mamba2(&self, state: StateSpace) -> GgufBuilder {
         let mut file = state.describe(self.begin("mamba2", "output_norm.weight"));
         for layer in 0..self.layers {
@@ -71,7 +71,7 @@ impl SyntheticModel {
         file
     }
 
-    /// As a `falcon-h1` model: attention and a state beside each other in every layer.
+    /// A `falcon-h1` model: attention and a state in parallel in every layer.
     pub fn falcon_h1(&self, state: StateSpace) -> GgufBuilder {
         let mut file = state
             .describe(self.begin("falcon-h1", "output_norm.weight"))
@@ -91,7 +91,7 @@ impl SyntheticModel {
         file
     }
 
-    /// As a `granitehybrid` model: attention in the layers that `attends` names, a state in the
+    /// A `granitehybrid` model: attention in the layers selected by `attends`, a state in the
     /// others. The inner size must be twice the width.
     pub fn granite_hybrid(&self, state: StateSpace, attends: impl Fn(u32) -> bool) -> GgufBuilder {
         let mut file = state
@@ -111,7 +111,7 @@ impl SyntheticModel {
         file
     }
 
-    /// As a `qwen35` model: attention in every fourth layer, a gated delta net in the others. The
+    /// A `qwen35` model: attention in every fourth layer, a gated delta net in the others. The
     /// heads of the attention have the length of a state.
     pub fn qwen35(&self, state: StateSpace) -> GgufBuilder {
         let head = state.state_size;
@@ -157,7 +157,7 @@ impl SyntheticModel {
         file
     }
 
-    /// The state of a layer as Mamba 2 has it.
+    /// A Mamba 2 layer.
     fn mamba2_mixer(&self, mut file: GgufBuilder, layer: u32, state: StateSpace) -> GgufBuilder {
         let name = |part: &str| format!("blk.{layer}.{part}");
         let StateSpace { conv_kernel, inner_size, state_size, time_step_rank, group_count } = state;
