@@ -3,8 +3,8 @@
 //! Invariant: what is known of this process and its disk says nothing about a machine below another
 //! root, and is left out there.
 
-use harmonic_doctor::{Advice, Diagnosis, Facts, StoreSpace, advise, describe_with};
-use harmonic_hardware::{RunsOn, Sysroot, profile};
+use harmonic_doctor::{Advice, Diagnosis, Facts, StoreSpace, add_advice, advise};
+use harmonic_hardware::{EngineDevice, Sysroot, profile};
 use harmonic_types::Hardware;
 
 use crate::error::{AppError, Result};
@@ -20,11 +20,11 @@ const BACK_ENDS: [(&str, bool); 4] = [
 
 /// What the engines of this build compute on. [`detect`] describes the machine's best device in any
 /// case; a plan must fit the memory that its engines can really use.
-pub const RUNS_ON: RunsOn =
+pub const ENGINE_DEVICE: EngineDevice =
     if cfg!(any(feature = "cuda", feature = "rocm", feature = "vulkan", feature = "metal")) {
-        RunsOn::Best
+        EngineDevice::Best
     } else {
-        RunsOn::Cpu
+        EngineDevice::Cpu
     };
 
 /// This machine, as the engines of this build see it.
@@ -32,7 +32,7 @@ pub const RUNS_ON: RunsOn =
 /// # Errors
 /// When it cannot be described.
 pub fn hardware() -> Result<Hardware> {
-    Ok(harmonic_hardware::detect_for(&Sysroot::default(), RUNS_ON)?)
+    Ok(harmonic_hardware::detect_for(&Sysroot::default(), ENGINE_DEVICE)?)
 }
 
 /// The machine that the profile `name` describes.
@@ -54,7 +54,7 @@ pub fn machine(name: &str) -> Result<Hardware> {
 pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
     let mut hardware = harmonic_hardware::detect(root)?;
     let advice = advice(root, &hardware, settings, false);
-    describe_with(&mut hardware, &advice);
+    add_advice(&mut hardware, &advice);
     Ok(hardware)
 }
 

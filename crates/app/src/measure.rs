@@ -25,7 +25,7 @@ pub use harmonic_bench::Protocol;
 
 use crate::error::{AppError, Result};
 use crate::event::{Forward, Observer};
-use crate::inspect::RUNS_ON;
+use crate::inspect::ENGINE_DEVICE;
 use crate::settings::Settings;
 
 pub use session::{Session, running};
@@ -139,7 +139,7 @@ pub async fn quick(
 ) -> Result<BenchRun> {
     let loads = targets::loads(&targets::of_plan(plan, &[])?, false);
     let preset = BenchConfig::quick(loads, Levels::new(protocol::LEVELS)?);
-    let environment = environment::of(&client, RUNS_ON);
+    let environment = environment::of(&client, ENGINE_DEVICE);
     let config = BenchConfig {
         host: settings.host.clone(),
         environment: environment.lines,

@@ -59,7 +59,7 @@ pub fn inventory(settings: &Settings) -> Result<Inventory> {
     let is_here =
         |entry: &CatalogEntry| listing.models.iter().any(|model| model.record.name == entry.name);
     let absent = catalog::entries().into_iter().filter(|entry| !is_here(entry)).collect();
-    let elsewhere = harmonic_models::elsewhere(&settings.store, &settings.caches)?;
+    let elsewhere = harmonic_models::list_cached(&settings.store, &settings.caches)?;
     Ok(Inventory { stored: listing.models, absent, elsewhere, findings: listing.findings })
 }
 
@@ -71,7 +71,7 @@ pub fn find(name: &str, settings: &Settings) -> Result<KnownModel> {
     if let Some(model) = settings.store.show(name)? {
         return Ok(KnownModel::Stored(model));
     }
-    if let Some(found) = harmonic_models::cached(&settings.store, &settings.caches, name)? {
+    if let Some(found) = harmonic_models::find_cached(&settings.store, &settings.caches, name)? {
         return Ok(KnownModel::Elsewhere(found));
     }
     match catalog::find(name) {

@@ -1,4 +1,4 @@
-//! The advice for a machine as a document, and as part of the machine's own description.
+//! The advice for a machine as a document, and merged into the machine's description.
 
 use harmonic_types::{Finding, Hardware};
 use serde::Serialize;
@@ -10,11 +10,11 @@ use super::{Advice, EngineSetting, Severity, engine_settings};
 pub struct Diagnosis {
     /// [`Diagnosis::SCHEMA`].
     pub schema: &'static str,
-    /// What there is to mend, the worst first.
+    /// Findings by decreasing severity.
     pub findings: Vec<Advice>,
-    /// Variables that engines should be started with.
+    /// Recommended environment variables of engines.
     pub settings: Vec<EngineSetting>,
-    /// Warnings of the detection that no advice repeats.
+    /// Warnings of the detection, without those that a finding repeats.
     pub warnings: Vec<Finding>,
 }
 
@@ -22,26 +22,25 @@ impl Diagnosis {
     /// The schema this build writes.
     pub const SCHEMA: &'static str = "harmonic.doctor/1";
 
-    /// The diagnosis of `hardware` from its `advice`; with the paper's settings where `paper`.
+    /// The diagnosis of `hardware` with `advice`; with the paper's settings if `paper`.
     pub fn new(hardware: &Hardware, advice: Vec<Advice>, paper: bool) -> Self {
         Self {
             schema: Self::SCHEMA,
-            warnings: beside(&advice, &hardware.warnings),
+            warnings: without_repeated(&advice, &hardware.warnings),
             settings: engine_settings(hardware, paper),
             findings: advice,
         }
     }
 
-    /// Whether not even the smallest team runs.
+    /// Whether not even the smallest stack runs.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|advice| advice.severity == Severity::Error)
     }
 }
 
-/// Adds `advice` to the warnings of `hardware`, and the variables that engines should have to its
-/// environment.
-pub fn describe_with(hardware: &mut Hardware, advice: &[Advice]) {
-    hardware.warnings = beside(advice, &hardware.warnings);
+/// Adds `advice` to the warnings of `hardware`, and recommended variables to its environment.
+pub fn add_advice(hardware: &mut Hardware, advice: &[Advice]) {
+    hardware.warnings = without_repeated(advice, &hardware.warnings);
     hardware.warnings.extend(advice.iter().map(Finding::from));
     for setting in engine_settings(hardware, false) {
         if let Some(value) = setting.value {
@@ -50,8 +49,8 @@ pub fn describe_with(hardware: &mut Hardware, advice: &[Advice]) {
     }
 }
 
-/// The warnings that no advice repeats.
-fn beside(advice: &[Advice], warnings: &[Finding]) -> Vec<Finding> {
-    let said = |code: &str| advice.iter().any(|advice| advice.code == code);
-    warnings.iter().filter(|warning| !said(&warning.code)).cloned().collect()
+/// The warnings whose code is not among `advice`.
+fn without_repeated(advice: &[Advice], warnings: &[Finding]) -> Vec<Finding> {
+    let repeated = |code: &str| advice.iter().any(|advice| advice.code == code);
+    warnings.iter().filter(|warning| !repeated(&warning.code)).cloned().collect()
 }

@@ -1,18 +1,18 @@
-//! Room for models.
+//! Disk space for models.
 
 use harmonic_types::Bytes;
 
 use super::{Advice, Facts, Severity};
 
-/// `smollm2:135m` as shipped and as it runs (98.4 MB and 269.1 MB), and what else a pull writes.
+/// `smollm2:135m` as shipped and as converted (98.4 MB and 269.1 MB), and other files of a pull.
 const STARTER: Bytes = Bytes(500_000_000);
 
 /// Qwen's own `Q4_K_M` files of the stack `standard`: 2.50, 5.03 and 9.00 GB
 /// (`docs/sources.md#files-of-qwen3`).
 const STANDARD: Bytes = Bytes(16_526_816_704);
 
-/// Free space below what the built-in stacks need.
-pub(super) fn examine(facts: &Facts) -> Option<Advice> {
+/// Reports less free space than the built-in stacks need.
+pub(super) fn check(facts: &Facts) -> Option<Advice> {
     let store = facts.store.as_ref()?;
     let (severity, needs) = match store.free {
         free if free < STARTER => (Severity::Error, format!("the stack `starter` needs {STARTER}")),
@@ -37,15 +37,15 @@ mod tests {
     use crate::StoreSpace;
 
     #[test]
-    fn what_fits_decides_the_severity() {
+    fn the_severity_depends_on_the_stacks_that_fit() {
         let severity = |free| {
             let store = Some(StoreSpace { path: "/models".into(), free: Bytes(free) });
-            examine(&Facts { store, ..Facts::default() }).map(|advice| advice.severity)
+            check(&Facts { store, ..Facts::default() }).map(|advice| advice.severity)
         };
         assert_eq!(severity(STARTER.0 - 1), Some(Severity::Error));
         assert_eq!(severity(STARTER.0), Some(Severity::Warning));
         assert_eq!(severity(STANDARD.0 - 1), Some(Severity::Warning));
         assert_eq!(severity(STANDARD.0), None);
-        assert_eq!(examine(&Facts::default()), None);
+        assert_eq!(check(&Facts::default()), None);
     }
 }

@@ -1,19 +1,19 @@
-//! CPU clocks that the kernel holds down.
+//! CPU clocks limited by the kernel.
 //!
-//! `powersave` means two things. With the drivers that leave the clock to the CPU (`intel_pstate`,
-//! `amd-pstate-epp`) it is the ordinary dynamic mode, and the energy preference decides. With every
+//! `powersave` has two meanings. With drivers that let the CPU choose the clock (`intel_pstate`,
+//! `amd-pstate-epp`) it is the normal dynamic mode, governed by the energy preference. With every
 //! other driver it pins the clock to its minimum (kernel: `admin-guide/pm/cpufreq.rst`).
 
 use harmonic_hardware::{HardwareError, Sysroot};
 
-use super::{Advice, Examined, Severity};
+use super::{Advice, CheckResult, Severity};
 
 const CPUS: &str = "/sys/devices/system/cpu";
 
-const SELF_CLOCKED: [&str; 3] = ["intel_pstate", "amd-pstate-epp", "amd_pstate_epp"];
+const AUTONOMOUS_DRIVERS: [&str; 3] = ["intel_pstate", "amd-pstate-epp", "amd_pstate_epp"];
 
-/// CPUs that do not run as fast as they could.
-pub(super) fn examine(root: &Sysroot) -> Examined {
+/// Reports CPUs whose clock is limited.
+pub(super) fn check(root: &Sysroot) -> CheckResult {
     let mut all = 0_usize;
     let mut slow = Vec::new();
     for name in root.list(CPUS)? {
@@ -27,10 +27,10 @@ pub(super) fn examine(root: &Sysroot) -> Examined {
     }
     let Some(first) = slow.first() else { return Ok(None) };
     let why = first.range.map_or_else(
-        || "prefill is bound by arithmetic, and its speed is the clock's".to_owned(),
+        || "prefill is bound by arithmetic: its speed is proportional to the clock".to_owned(),
         |(least, most)| {
             format!(
-                "prefill is bound by arithmetic: at {:.1} of {:.1} GHz it has {:.0}% of its speed",
+                "prefill is bound by arithmetic: at {:.1} of {:.1} GHz it runs at {:.0}% of its speed",
                 ghz(least),
                 ghz(most),
                 100.0 * ghz(least) / ghz(most)
@@ -51,16 +51,16 @@ fn ghz(kilohertz: u32) -> f64 {
     f64::from(kilohertz) / 1e6
 }
 
-/// How one CPU is clocked.
+/// Frequency scaling of one CPU.
 struct Policy {
     governor: String,
     driver: String,
     preference: String,
-    /// Least and most, kHz.
+    /// Minimum and maximum, kHz.
     range: Option<(u32, u32)>,
 }
 
-/// One CPU that is held down.
+/// One CPU with a limited clock.
 struct Slow {
     what: String,
     pinned: bool,
@@ -70,7 +70,7 @@ struct Slow {
 }
 
 impl Policy {
-    /// `None` where the kernel does not scale the clock (virtual machines).
+    /// `None` if the kernel does not scale the clock (virtual machines).
     fn read(root: &Sysroot, cpu: &str) -> Result<Option<Self>, HardwareError> {
         let read = |file: &str| root.read(&format!("{CPUS}/{cpu}/cpufreq/{file}"));
         let Some(governor) = read("scaling_governor")? else { return Ok(None) };
@@ -93,7 +93,7 @@ impl Policy {
         if self.governor != "powersave" {
             return None;
         }
-        if !SELF_CLOCKED.contains(&self.driver.as_str()) {
+        if !AUTONOMOUS_DRIVERS.contains(&self.driver.as_str()) {
             return Some(Slow {
                 what: "are pinned to their lowest clock by the governor `powersave`".to_owned(),
                 pinned: true,

@@ -1,21 +1,21 @@
-//! A GPU that this build of the engine has no back end for.
+//! A GPU without a back end in this build.
 
 use harmonic_hardware::Sysroot;
 use harmonic_hardware::gpu::nvidia::TEGRA_DRIVER;
 use harmonic_hardware::gpu::{self, GpuVendor};
 use harmonic_types::{DeviceKind, Hardware};
 
-use super::{Advice, Examined, Facts, Severity};
+use super::{Advice, CheckResult, Facts, Severity};
 
-/// The back end that serves every vendor.
+/// The back end for GPUs of all vendors.
 const ANY_VENDOR: &str = "vulkan";
 
-/// GPUs of vendors for which no back end is built in.
-pub(super) fn examine(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> Examined {
+/// Reports GPUs of vendors without a back end in this build.
+pub(super) fn check(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> CheckResult {
     let built = |feature: &str| facts.back_ends.iter().any(|name| name == feature);
     let mut vendors = gpu::vendors(root)?;
     let gpus = hardware.devices.iter().filter(|device| device.kind != DeviceKind::Cpu);
-    vendors.extend(gpus.filter_map(|gpu| named(&gpu.name)));
+    vendors.extend(gpus.filter_map(|gpu| vendor_by_name(&gpu.name)));
     vendors.sort_unstable();
     vendors.dedup();
     let unused: Vec<_> = vendors
@@ -28,22 +28,22 @@ pub(super) fn examine(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> Exa
         "gpu-unused",
         Severity::Warning,
         format!(
-            "a GPU of {} is here and this build runs on the CPU alone: its plans count the CPU's \
+            "a GPU of {} was detected, but this build runs on the CPU only: plans count the CPU's \
              memory, not the GPU's",
             names.join(" and ")
         ),
-        "each token reads all weights, and a GPU reads faster: others measured 215 GB/s on a Strix \
-         Halo, and 100 to 125 GB/s from its CPU",
+        "each token reads all weights, and a GPU reads faster: third parties measured 215 GB/s on a Strix \
+         Halo GPU, and 100 to 125 GB/s on its CPU",
         format!(
-            "`cargo build --release --features {}` builds an engine for it (not yet tested on \
+            "`cargo build --release --features {}` builds with GPU support (not yet tested on \
              hardware)",
             first.feature()
         ),
     )))
 }
 
-/// The vendor of a GPU that is no PCI device (Jetson, Apple), by the name of the machine.
-fn named(device: &str) -> Option<GpuVendor> {
+/// Vendor of a GPU that is not a PCI device (Jetson, Apple), by device name.
+fn vendor_by_name(device: &str) -> Option<GpuVendor> {
     if device.contains(TEGRA_DRIVER) {
         return Some(GpuVendor::Nvidia);
     }

@@ -1,24 +1,24 @@
-//! The share of system memory that an AMD APU may use (GTT).
+//! The limit of system memory usable by an AMD APU (GTT).
 
 use harmonic_hardware::Sysroot;
 use harmonic_hardware::memory::Memory;
 use harmonic_types::{Bytes, Hardware};
 
-use super::{Advice, Examined, Severity};
+use super::{Advice, CheckResult, Severity};
 
 const CARDS: &str = "/sys/class/drm";
 
-/// AMD, as PCI knows it.
+/// PCI vendor ID of AMD.
 const VENDOR: &str = "0x1002";
 
-/// The kernel counts GTT in pages of this size.
+/// Page size of the kernel's GTT limit, in bytes.
 const PAGE: u64 = 4096;
 
-/// A smaller loss is not worth a restart.
-const WORTH_A_RESTART: Bytes = Bytes(4_000_000_000);
+/// Smallest loss that is reported, because the remedy requires a restart.
+const REPORTED_LOSS: Bytes = Bytes(4_000_000_000);
 
-/// A limit well below what a plan may spend. The kernel's own is half the memory.
-pub(super) fn examine(root: &Sysroot, hardware: &Hardware) -> Examined {
+/// Reports a limit well below the memory budget. The kernel's default is half the memory.
+pub(super) fn check(root: &Sysroot, hardware: &Hardware) -> CheckResult {
     if !hardware.unified_memory {
         return Ok(None);
     }
@@ -39,7 +39,7 @@ pub(super) fn examine(root: &Sysroot, hardware: &Hardware) -> Examined {
     let memory = Memory::read(root)?.total;
     let wanted = harmonic_hardware::detect::budget(memory);
     let lost = wanted.saturating_sub(limit);
-    if lost < WORTH_A_RESTART {
+    if lost < REPORTED_LOSS {
         return Ok(None);
     }
     let pages = wanted.0 / PAGE;
@@ -47,7 +47,7 @@ pub(super) fn examine(root: &Sysroot, hardware: &Hardware) -> Examined {
         "gtt-limit",
         Severity::Warning,
         format!("the GPU may use {limit} of the {memory} of system memory (GTT)"),
-        format!("{lost} that a plan could spend stay out of the GPU's reach"),
+        format!("{lost} of the memory budget are not accessible to the GPU"),
         format!(
             "`echo 'options ttm pages_limit={pages} page_pool_size={pages}' | sudo tee \
              /etc/modprobe.d/ttm.conf`, rebuild the initial RAM disk (Debian: `sudo \

@@ -1,11 +1,10 @@
-//! What the owner of a machine should set, stop or free so that engines run at its ceiling.
+//! Advice on a machine's configuration: settings to change and resources to free for full speed.
 //!
-//! Owns: the findings of `harmonic doctor` and the variables that an engine should have here, one
-//! file for each concern. Every finding says what was seen, why it matters with a figure, and what
-//! mends it.
+//! Owns: the findings of `harmonic doctor` and the recommended variables of engines, one file per
+//! check. Every finding states the observation, its effect with a figure, and the remedy.
 //!
 //! Invariants: facts come from a [`Sysroot`], from the description of the machine, and from
-//! [`Facts`]; a concern that cannot be examined is a finding of its own and never silences another.
+//! [`Facts`]; a failed check is a finding of its own and does not suppress others.
 //!
 //! Does not do: change anything, run a command, or read the environment of this process.
 #![forbid(unsafe_code)]
@@ -30,21 +29,22 @@ use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::{Bytes, Finding, Hardware};
 use serde::{Deserialize, Serialize};
 
-pub use crate::diagnosis::{Diagnosis, describe_with};
+pub use crate::diagnosis::{Diagnosis, add_advice};
 pub use crate::setting::{EngineSetting, engine_settings};
 
-/// Variables of this process that the advice rests on: what an engine started from here inherits.
+/// Environment variables that the advice depends on; an engine started by this process inherits
+/// them.
 pub const VARIABLES: [&str; 1] = [hsa_override::VARIABLE];
 
-/// How much a finding matters; the larger the worse.
+/// Severity of a finding, ascending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing; nothing is lost yet.
+    /// Information without a present loss.
     Note,
-    /// Costs memory or throughput.
+    /// A loss of memory or throughput.
     Warning,
-    /// Not even the smallest team runs.
+    /// Not even the smallest stack runs.
     Error,
 }
 
@@ -58,18 +58,18 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing to mend.
+/// One finding with its remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
-    /// Stable, kebab-case; scripts match on it.
+    /// Stable identifier in kebab-case, for scripts.
     pub code: String,
-    /// How much it matters.
+    /// Severity.
     pub severity: Severity,
-    /// What was seen.
+    /// Observation.
     pub message: String,
-    /// Why it matters, with a figure.
+    /// Effect, with a figure.
     pub why: String,
-    /// The command that mends it.
+    /// Remedy: a command.
     pub hint: String,
 }
 
@@ -97,66 +97,65 @@ impl From<&Advice> for Finding {
     }
 }
 
-/// What only the process that asks can know. Facts of another machine than the one below the root
-/// are left out by whoever passes them in.
+/// Facts known only to the calling process. The caller omits those that do not apply to the machine
+/// below the root.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Those of [`VARIABLES`] that are set.
+    /// The [`VARIABLES`] that are set.
     pub environment: BTreeMap<String, String>,
-    /// Where models are stored, and how much fits there.
+    /// Location and free space of the model store.
     pub store: Option<StoreSpace>,
-    /// GPU back ends that this build of the engine has, by their cargo feature (`cuda` …).
+    /// GPU back ends of this build, by cargo feature (`cuda` …).
     pub back_ends: Vec<String>,
-    /// Whether the paper's settings are wanted where they differ from what is right today.
+    /// Whether the paper's settings are wanted instead of current recommendations.
     pub paper: bool,
 }
 
-/// The disk below the model store.
+/// Disk space of the model store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSpace {
-    /// The store's folder.
+    /// Folder of the store.
     pub path: PathBuf,
-    /// Bytes that this user can still write there.
+    /// Space available to this user.
     pub free: Bytes,
 }
 
-type Examined = Result<Option<Advice>, HardwareError>;
+type CheckResult = Result<Option<Advice>, HardwareError>;
 
-/// All that there is to mend on the machine below `root`, which `hardware` describes; the worst
-/// first.
+/// Findings on the machine below `root`, described by `hardware`, by decreasing severity.
 pub fn advise(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> Vec<Advice> {
     let mut found = Vec::new();
-    let mut examined = |concern: &str, result: Examined| match result {
+    let mut add = |check: &str, result: CheckResult| match result {
         Ok(advice) => found.extend(advice),
-        Err(error) => found.push(unexamined(concern, &error)),
+        Err(error) => found.push(failed_check(check, &error)),
     };
-    examined("disk", Ok(disk::examine(facts)));
-    examined("memory", memory::examine(root, hardware));
-    examined("swap", swap::examine(root));
-    examined("GPUs", gpu_unused::examine(root, hardware, facts));
-    examined("GTT limit", gtt::examine(root, hardware));
-    examined("CPU governor", governor::examine(root));
-    examined("energy counters", Ok(rapl::examine(root, hardware)));
+    add("disk", Ok(disk::check(facts)));
+    add("memory", memory::check(root, hardware));
+    add("swap", swap::check(root));
+    add("GPUs", gpu_unused::check(root, hardware, facts));
+    add("GTT limit", gtt::check(root, hardware));
+    add("CPU governor", governor::check(root));
+    add("energy counters", Ok(rapl::check(root, hardware)));
     let server = match ollama::Ollama::find(root) {
         Ok(server) => server,
         Err(error) => {
-            examined("Ollama", Err(error));
+            add("Ollama", Err(error));
             None
         }
     };
-    examined("Ollama", Ok(server.as_ref().and_then(|it| it.examine(hardware, facts))));
-    examined("ROCm override", hsa_override::examine(root, hardware, facts, server.as_ref()));
+    add("Ollama", Ok(server.as_ref().and_then(|it| it.check(hardware, facts))));
+    add("ROCm override", hsa_override::check(root, hardware, facts, server.as_ref()));
     found.sort_by_key(|advice| std::cmp::Reverse(advice.severity));
     found
 }
 
-fn unexamined(concern: &str, error: &HardwareError) -> Advice {
+fn failed_check(check: &str, error: &HardwareError) -> Advice {
     Advice::new(
         "not-examined",
         Severity::Note,
-        format!("the {concern} could not be examined"),
-        format!("1 of 9 concerns is left out: {error}"),
-        "give this user read access to the file, or run `harmonic doctor` with sudo",
+        format!("the check of the {check} failed"),
+        format!("1 of 9 checks is missing: {error}"),
+        "grant this user read access to the file, or run `harmonic doctor` with sudo",
     )
 }
 

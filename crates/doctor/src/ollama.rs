@@ -1,7 +1,7 @@
-//! The settings that an Ollama on this machine really has.
+//! The effective settings of Ollama on this machine.
 //!
-//! In order of trust: the environment of the running server, where this user may read it; its
-//! systemd unit with all drop-ins; else unknown, which is said and not guessed.
+//! In order of precedence: the environment of the running server, if this user may read it; its
+//! systemd unit with all drop-ins; otherwise unknown, which is reported.
 
 mod unit;
 
@@ -10,29 +10,29 @@ use std::collections::BTreeMap;
 use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::Hardware;
 
-use super::setting::PAPERS_PARALLEL;
+use super::setting::PAPER_PARALLEL;
 use super::{Advice, Facts, Severity};
 
 const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
 
-/// An Ollama that runs here or would be started here.
+/// An installation of Ollama, running or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ollama {
     /// Process of the running server.
     running: Option<u32>,
-    /// `None` where they cannot be known.
+    /// `None` if unknown.
     settings: Option<Settings>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Settings {
-    /// Where they were read.
-    place: String,
+    /// Path of the source.
+    path: String,
     variables: BTreeMap<String, String>,
 }
 
 impl Ollama {
-    /// `None` where there is neither a server nor a unit.
+    /// `None` if there is neither a server nor a unit.
     pub(super) fn find(root: &Sysroot) -> Result<Option<Self>, HardwareError> {
         let running = server(root)?;
         let own = running.and_then(|id| environment(root, id));
@@ -44,25 +44,25 @@ impl Ollama {
         Ok(found.then_some(Self { running, settings }))
     }
 
-    /// A variable of the server, where its settings are known.
+    /// A variable of the server, if its settings are known.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.settings.as_ref()?.variables.get(name).map(String::as_str)
     }
 
-    /// What is wrong with its parallelism.
-    pub(super) fn examine(&self, hardware: &Hardware, facts: &Facts) -> Option<Advice> {
+    /// Reports an unsuitable number of slots.
+    pub(super) fn check(&self, hardware: &Hardware, facts: &Facts) -> Option<Advice> {
         let Some(settings) = &self.settings else { return Some(self.unknown()) };
-        let wanted = if facts.paper { PAPERS_PARALLEL } else { hardware.peak_parallel };
+        let wanted = if facts.paper { PAPER_PARALLEL } else { hardware.peak_parallel };
         let severity = if self.running.is_some() { Severity::Warning } else { Severity::Note };
         let seen = match settings.variables.get(PARALLEL).map(|value| value.trim().parse::<u32>()) {
-            None => format!("{PARALLEL} is unset in {}, so it is 1", settings.place),
-            // Ollama takes its default for 0 and for what is no number.
+            None => format!("{PARALLEL} is unset in {}, so it is 1", settings.path),
+            // Ollama uses its default for 0 and for invalid numbers.
             Some(Ok(0) | Err(_)) => {
-                format!("{PARALLEL} in {} is not a number above 0, so it is 1", settings.place)
+                format!("{PARALLEL} in {} is not a number above 0, so it is 1", settings.path)
             }
-            Some(Ok(1)) => format!("{PARALLEL} is 1 in {}", settings.place),
+            Some(Ok(1)) => format!("{PARALLEL} is 1 in {}", settings.path),
             Some(Ok(slots)) if slots > hardware.max_parallel && !facts.paper => {
-                return Some(excessive(slots, hardware, &settings.place));
+                return Some(excessive(slots, hardware, &settings.path));
             }
             Some(Ok(_)) => return None,
         };
@@ -70,7 +70,7 @@ impl Ollama {
             "ollama-num-parallel",
             severity,
             format!("Ollama answers one request at a time: {seen}"),
-            "the paper saw 51 tok/s for 1 request and 61 for 8 so; with slots for all, 8 gave 2.5 \
+            "the paper measured 51 tok/s with 1 request and 61 with 8; with slots for all, 8 gave 2.5 \
              times 1 (its table, §4.1; its text says 5)",
             set(wanted),
         ))
@@ -81,24 +81,24 @@ impl Ollama {
         Advice::new(
             "ollama-settings-unknown",
             Severity::Note,
-            format!("Ollama runs (process {id}) and its settings are unknown"),
-            format!("{PARALLEL} is 1 unless it was set, and then requests wait for each other"),
+            format!("Ollama is running (process {id}) with unknown settings"),
+            format!("{PARALLEL} defaults to 1, and requests then run one after the other"),
             format!("`sudo cat /proc/{id}/environ | tr '\\0' '\\n' | grep OLLAMA_` shows them"),
         )
     }
 }
 
-/// More slots than the machine gains from: all are reserved when the model is loaded.
-fn excessive(slots: u32, hardware: &Hardware, place: &str) -> Advice {
+/// Reports more slots than the machine benefits from: all are reserved when the model is loaded.
+fn excessive(slots: u32, hardware: &Hardware, path: &str) -> Advice {
     // 144 KiB a token in f16 (docs/sources.md#kv-per-token), 2048 tokens a slot.
     let reserved = harmonic_types::Bytes(144 * 1024 * 2048 * u64::from(slots));
     Advice::new(
         "ollama-num-parallel-high",
         Severity::Note,
-        format!("{PARALLEL} is {slots} in {place}"),
+        format!("{PARALLEL} is {slots} in {path}"),
         format!(
-            "Ollama reserves every slot: {reserved} for qwen3:4b at 2048 tokens, on a machine that \
-             gains nothing beyond {}",
+            "Ollama reserves every slot: {reserved} for qwen3:4b at 2048 tokens, on a machine \
+             without gain beyond {}",
             hardware.max_parallel
         ),
         set(hardware.peak_parallel),
@@ -115,10 +115,10 @@ fn set(slots: u32) -> String {
     )
 }
 
-/// The process of the server. Ollama's clients and runners have the same name and other arguments.
+/// Process ID of the server. Ollama's clients and runners have the same name and other arguments.
 fn server(root: &Sysroot) -> Result<Option<u32>, HardwareError> {
     let mut ids = root.list("/proc")?.into_iter().filter_map(|name| name.parse::<u32>().ok());
-    // A process that ends meanwhile has no files any more.
+    // A process that ends meanwhile has no files and is skipped.
     let text = |id: u32, file: &str| root.read(&format!("/proc/{id}/{file}")).ok().flatten();
     let serves = |id: &u32| {
         text(*id, "comm").is_some_and(|name| name.trim() == "ollama")
@@ -127,11 +127,11 @@ fn server(root: &Sysroot) -> Result<Option<u32>, HardwareError> {
     Ok(ids.find(serves))
 }
 
-/// The environment of a process; `None` where this user may not read it.
+/// The environment of a process; `None` if this user may not read it.
 fn environment(root: &Sysroot, id: u32) -> Option<Settings> {
-    let place = format!("/proc/{id}/environ");
-    let text = root.read(&place).ok().flatten()?;
+    let path = format!("/proc/{id}/environ");
+    let text = root.read(&path).ok().flatten()?;
     let pairs = text.split('\0').filter_map(|pair| pair.split_once('='));
     let variables = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Some(Settings { place, variables })
+    Some(Settings { path, variables })
 }

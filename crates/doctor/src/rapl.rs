@@ -1,12 +1,12 @@
-//! Energy counters of the CPU that this user may not read.
+//! Unreadable energy counters of the CPU.
 
 use harmonic_hardware::{RaplMeter, Sysroot};
 use harmonic_types::Hardware;
 
 use super::{Advice, Severity};
 
-/// Counters that exist, cannot be read, and are the only meter.
-pub(super) fn examine(root: &Sysroot, hardware: &Hardware) -> Option<Advice> {
+/// Reports counters that exist, cannot be read, and are the only meter.
+pub(super) fn check(root: &Sysroot, hardware: &Hardware) -> Option<Advice> {
     if hardware.power.is_some() {
         return None;
     }
@@ -15,9 +15,9 @@ pub(super) fn examine(root: &Sysroot, hardware: &Hardware) -> Option<Advice> {
         "energy-unreadable",
         Severity::Note,
         format!("the CPU's energy counter {} cannot be read", error.meter),
-        "`harmonic bench` leaves out tok/W, the paper's 8.82; root alone may read the counter since \
-         Linux 5.10, because it can betray what other users compute (CVE-2020-8694)",
-        "where you trust all users, lastingly: `echo 'ACTION==\"add\", SUBSYSTEM==\"powercap\", \
+        "`harmonic bench` omits tok/W (8.82 in the paper); only root may read the counter since \
+         Linux 5.10, because it is a side channel to other users' processes (CVE-2020-8694)",
+        "if you trust all users, permanently: `echo 'ACTION==\"add\", SUBSYSTEM==\"powercap\", \
          RUN+=\"/bin/chmod a+r /sys%p/energy_uj\"' | sudo tee \
          /etc/udev/rules.d/70-rapl.rules && sudo udevadm control --reload && sudo udevadm trigger \
          --subsystem-match=powercap --action=add`",

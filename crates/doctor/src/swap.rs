@@ -1,18 +1,18 @@
-//! Swap in use: what was swapped out is read back at the disk's speed.
+//! Swap in use: swapped-out pages are read back at disk speed.
 
 use harmonic_hardware::Sysroot;
 use harmonic_hardware::memory::Memory;
 use harmonic_types::Bytes;
 
-use super::{Advice, Examined, Severity};
+use super::{Advice, CheckResult, Severity};
 
 const SWAPS: &str = "/proc/swaps";
 
-/// Some idle pages are always swapped; they are nobody's weights.
-const WORTH_A_WORD: Bytes = Bytes(256_000_000);
+/// Least use that is reported: some idle pages are always swapped.
+const REPORTED_USE: Bytes = Bytes(256_000_000);
 
-/// Swap that is in use. Compressed memory (zram) counts apart: it is fast, and it is memory.
-pub(super) fn examine(root: &Sysroot) -> Examined {
+/// Reports swap in use. Compressed memory (zram) is counted separately: it is fast, and in memory.
+pub(super) fn check(root: &Sysroot) -> CheckResult {
     let Some(text) = root.read(SWAPS)? else { return Ok(None) };
     let (mut disk, mut zram) = (Bytes::ZERO, Bytes::ZERO);
     for line in text.lines().skip(1).filter(|line| !line.trim().is_empty()) {
@@ -22,18 +22,18 @@ pub(super) fn examine(root: &Sysroot) -> Examined {
         *sum = Bytes(sum.0.saturating_add(area.used.0));
     }
     let used = Bytes(disk.0.saturating_add(zram.0));
-    if used < WORTH_A_WORD {
+    if used < REPORTED_USE {
         return Ok(None);
     }
-    let (severity, why) = if disk >= WORTH_A_WORD {
-        // One token reads all weights: 3 GB/s is what a good NVMe disk reads, qwen3:8b is 5.03 GB.
-        let why = "weights that are swapped out are read back for every token: from a disk of \
-                   3 GB/s qwen3:8b (5.0 GB) gives 0.6 tok/s";
+    let (severity, why) = if disk >= REPORTED_USE {
+        // One token reads all weights; a good NVMe disk reads 3 GB/s, qwen3:8b is 5.03 GB.
+        let why = "swapped-out weights are read back for every token: from a disk of 3 GB/s \
+                   qwen3:8b (5.0 GB) gives 0.6 tok/s";
         (Severity::Warning, why.to_owned())
     } else {
         let why = format!(
-            "compressed memory holds {zram} that would not fit otherwise, so the machine has no \
-             room for larger models"
+            "compressed memory contains {zram} that would not fit otherwise, so the machine has no \
+             memory for larger models"
         );
         (Severity::Note, why)
     };
@@ -55,7 +55,7 @@ struct Area {
 
 impl Area {
     fn parse(line: &str) -> Option<Self> {
-        // From the right: a file's name may have spaces.
+        // From the right: a file's name may contain spaces.
         let mut fields = line.split_whitespace().rev();
         let used = fields.nth(1)?.parse::<u64>().ok()?.checked_mul(1024)?;
         let is_zram = line.starts_with("/dev/zram");

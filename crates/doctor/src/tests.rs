@@ -7,7 +7,7 @@ use super::*;
 
 const GB: u64 = 1_000_000_000;
 
-/// A small machine below a temporary directory: 64 GB, all of it available, nothing to mend.
+/// A small machine below a temporary directory: 64 GB, all available, no findings.
 struct Machine {
     root: tempfile::TempDir,
     hardware: Hardware,
@@ -102,7 +102,7 @@ fn a_machine_in_order_has_no_findings() {
 }
 
 #[test]
-fn held_memory_names_the_holders() {
+fn used_memory_lists_the_largest_processes() {
     let mut machine = Machine::new();
     machine.hardware.memory_available_bytes = Bytes(20 * GB);
     machine
@@ -112,7 +112,7 @@ fn held_memory_names_the_holders() {
         .file("proc/10/status", "Name:\tsmall\nVmRSS:\t 9000 kB\n");
     let advice = machine.only();
     assert_eq!((advice.code.as_str(), advice.severity), ("memory-held", Severity::Warning));
-    insta::assert_snapshot!(advice.message, @"20.0 GB of memory are available now; the largest holders: ollama 20.5 GB, firefox 9.2 GB");
+    insta::assert_snapshot!(advice.message, @"20.0 GB of memory are available now; largest processes: ollama 20.5 GB, firefox 9.2 GB");
     assert!(advice.why.contains("54.0 GB") && advice.why.contains("34.0 GB"), "{advice:?}");
     assert!(advice.hint.contains("ollama stop"), "{advice:?}");
 
@@ -123,7 +123,7 @@ fn held_memory_names_the_holders() {
 }
 
 #[test]
-fn memory_of_a_card_is_not_held_by_programs_of_the_system() {
+fn memory_of_a_graphics_card_is_not_used_by_system_processes() {
     let mut machine = Machine::new();
     machine.hardware.memory_available_bytes = Bytes(20 * GB);
     machine.hardware.devices.insert(0, device(DeviceKind::DiscreteGpu, &[]));
@@ -158,7 +158,7 @@ fn swap_on_a_disk_is_worse_than_compressed_memory() {
 }
 
 #[test]
-fn powersave_means_what_the_driver_makes_of_it() {
+fn the_meaning_of_powersave_depends_on_the_driver() {
     let machine = Machine::new();
     let policy = |driver: &str, governor: &str, preference: &str| {
         for cpu in ["cpu0", "cpu1"] {
@@ -221,7 +221,7 @@ fn a_low_gtt_limit_is_counted_in_gigabytes_and_pages() {
 }
 
 #[test]
-fn an_override_is_not_needed_unless_the_paper_is_repeated() {
+fn an_override_is_needed_only_to_reproduce_the_paper() {
     let mut machine = strix_halo();
     machine.facts.paper = true;
     let advice = machine.only();
@@ -235,7 +235,7 @@ fn an_override_is_not_needed_unless_the_paper_is_repeated() {
     let advice = machine.only();
     assert_eq!((advice.code.as_str(), advice.severity), ("hsa-override-set", Severity::Warning));
     assert!(advice.message.contains("no longer needed"), "{advice:?}");
-    assert!(advice.why.contains("take gfx1151 for gfx1100"), "{advice:?}");
+    assert!(advice.why.contains("treat gfx1151 as gfx1100"), "{advice:?}");
 
     machine.facts.environment = [set("11.5.1")].into();
     machine.file("proc/sys/kernel/osrelease", "6.19.3-arch1\n");
@@ -268,7 +268,7 @@ fn a_gpu_without_a_back_end_is_named_with_the_build_that_has_one() {
 }
 
 #[test]
-fn a_gpu_that_is_no_pci_device_is_known_by_its_name() {
+fn a_gpu_that_is_not_a_pci_device_is_recognised_by_name() {
     for (name, feature) in [("NVIDIA Jetson AGX Orin", "cuda"), ("Apple M4 Max", "metal")] {
         let mut machine = Machine::new();
         let mut gpu = device(DeviceKind::IntegratedGpu, &[]);
@@ -279,7 +279,7 @@ fn a_gpu_that_is_no_pci_device_is_known_by_its_name() {
 }
 
 #[test]
-fn the_worst_comes_first() {
+fn findings_are_ordered_by_severity() {
     let mut machine = Machine::new();
     machine.hardware.memory_available_bytes = Bytes(53 * GB);
     machine.file("sys/class/drm/card1/device/vendor", "0x10de\n");
@@ -290,7 +290,7 @@ fn the_worst_comes_first() {
 }
 
 #[test]
-fn settings_leave_the_override_to_the_paper() {
+fn the_override_is_recommended_only_for_the_paper() {
     let machine = strix_halo();
     let value = |paper, name: &str| {
         let settings = engine_settings(&machine.hardware, paper);
@@ -313,7 +313,7 @@ mod ollama_settings {
     }
 
     #[test]
-    fn a_running_server_is_asked_first() {
+    fn the_environment_of_a_running_server_has_precedence() {
         let machine = Machine::new();
         unit(&machine, UNIT, "Environment=OLLAMA_NUM_PARALLEL=16");
         machine.process(30, "ollama", "ollama run qwen3:4b", "OLLAMA_NUM_PARALLEL=9").process(
@@ -330,7 +330,7 @@ mod ollama_settings {
     }
 
     #[test]
-    fn without_a_readable_process_the_unit_and_its_drop_ins_tell() {
+    fn without_a_readable_process_the_unit_and_its_drop_ins_apply() {
         let machine = Machine::new();
         unit(&machine, "lib/systemd/system/ollama.service", "Environment=OLLAMA_NUM_PARALLEL=8");
         assert_eq!(machine.codes(), []);
@@ -349,7 +349,7 @@ mod ollama_settings {
     }
 
     #[test]
-    fn what_nobody_may_read_is_unknown() {
+    fn unreadable_settings_are_unknown() {
         let machine = Machine::new();
         machine.process(40, "ollama", "ollama serve", "");
         let environment = machine.root.path().join("proc/40/environ");
@@ -361,7 +361,7 @@ mod ollama_settings {
     }
 
     #[test]
-    fn too_many_slots_reserve_memory_for_nothing() {
+    fn too_many_slots_waste_memory() {
         let mut machine = Machine::new();
         machine.process(40, "ollama", "ollama serve", "OLLAMA_NUM_PARALLEL=64");
         let advice = machine.only();

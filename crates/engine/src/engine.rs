@@ -103,8 +103,9 @@ pub struct AgentUse {
     pub in_flight: u32,
     /// Those of them that run on slots of other agents.
     pub borrowed: u32,
-    /// Requests that gave a borrowed slot back and wait to go on.
-    pub parked: u32,
+    /// Preempted requests: they gave a borrowed slot back and wait to resume.
+    #[serde(rename = "parked")]
+    pub preempted: u32,
     /// Requests that wait and have not run yet.
     pub queued: u32,
 }

@@ -194,7 +194,7 @@ fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
         tools: true,
         strict_tools: chat.call_tracker(false).is_some(),
         exact_counts: true,
-        preemption: config.park_bytes > Bytes::ZERO,
+        preemption: config.preempt_bytes > Bytes::ZERO,
         prefix_cache: config.prefix_bytes > Bytes::ZERO,
         ignore_eos: true,
         ..Capabilities::default()
@@ -326,7 +326,7 @@ impl Engine for Local {
             context: agent.context,
             in_flight: load.in_flight,
             borrowed: load.borrowed,
-            parked: load.preempted,
+            preempted: load.preempted,
             queued: load.queued,
         });
         EngineStatus {

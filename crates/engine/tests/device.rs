@@ -36,12 +36,12 @@ fn engine(name: &str, tier: Tier, device: DeviceHandle) -> Arc<dyn Engine> {
         sequences: 2,
         kv_tokens: 2048,
         max_in_flight: 2,
-        guaranteed: 1,
+        quota: 1,
         device: Some(device),
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(1 << 10),
         prefix_bytes: Bytes(1 << 20),
-        park_bytes: Bytes(1 << 30),
+        preempt_bytes: Bytes(1 << 30),
         queue_limit: 256,
         form_trial: None,
         events: EventStream::default(),
@@ -73,7 +73,7 @@ async fn what_was_lent_to_another_engine_comes_back() {
     let answer: Vec<Event> = answer.collect().await;
     assert!(matches!(answer.last(), Some(Event::Finished { .. })));
     let load = heavy.status().agents.remove(0);
-    assert!(load.in_flight + load.parked > 0, "it goes on after the executive: {load:?}");
+    assert!(load.in_flight + load.preempted > 0, "it goes on after the executive: {load:?}");
     for generation in [first, second] {
         let events: Vec<Event> = generation.collect().await;
         let Some(Event::Finished { reason, usage }) = events.last() else { panic!("{events:?}") };

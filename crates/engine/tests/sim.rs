@@ -178,12 +178,12 @@ fn only() -> LocalConfig {
         sequences: 1,
         kv_tokens: 512,
         max_in_flight: 1,
-        guaranteed: 1,
+        quota: 1,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes::ZERO,
-        park_bytes: Bytes(64 << 20),
+        preempt_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
         events: EventStream::default(),
@@ -262,7 +262,7 @@ async fn what_a_local_engine_can_do_follows_from_its_memory_and_its_template() {
         ..Capabilities::default()
     };
     assert_eq!(able(only()), parks);
-    let keeps = LocalConfig { prefix_bytes: Bytes(1), park_bytes: Bytes::ZERO, ..only() };
+    let keeps = LocalConfig { prefix_bytes: Bytes(1), preempt_bytes: Bytes::ZERO, ..only() };
     assert_eq!(able(keeps), Capabilities { prefix_cache: true, preemption: false, ..parks });
 }
 

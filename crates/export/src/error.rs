@@ -1,74 +1,73 @@
-//! Reasons why a plan cannot be exported, each with its remedy.
+//! Errors of the export of a plan, each with its remedy.
 
 use std::io;
 use std::path::PathBuf;
 
 use harmonic_types::AgentName;
 
-/// A plan that cannot be expressed for the program it is exported to, or a file that cannot be
-/// written.
+/// A plan that cannot be expressed for the target program, or a failed write.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// No agent has an engine.
-    #[error("the plan places no agent, so there is nothing to start")]
+    /// A plan without engines.
+    #[error("invalid plan: expected at least one placed agent")]
     Empty,
-    /// Ports run out.
-    #[error("the plan has more servers than there are ports")]
+    /// More servers than ports.
+    #[error("the plan has more servers than available ports")]
     Ports,
-    /// llama-server needs a file.
-    #[error("the model {model} is not here, so there is no file for llama-server")]
+    /// A model without a file, which llama-server requires.
+    #[error("llama-server requires a model file, but {model} is not downloaded")]
     NoModelFile {
-        /// Its name.
+        /// Name of the model.
         model: String,
     },
-    /// No file, and no name that Ollama could pull.
-    #[error("the model {model} is not here, and Ollama's library does not know that name")]
+    /// A model without a file whose name Ollama cannot pull.
+    #[error("the model {model} is not downloaded, and its name is not one of Ollama's library")]
     NotInLibrary {
-        /// Its name.
+        /// Name of the model.
         model: String,
     },
-    /// A prompt with three quotes in a row, or one at its end.
-    #[error("the prompt of {agent} has quotes that a Modelfile cannot hold")]
+    /// A prompt with three consecutive quotes, or one at its end.
+    #[error("the prompt of {agent} has quotes that a Modelfile cannot express")]
     Prompt {
-        /// Whose prompt.
+        /// Agent with the prompt.
         agent: AgentName,
     },
     /// A line break in the name of a model file.
-    #[error("a Modelfile cannot name the file {path:?}")]
+    #[error("invalid model file {path:?}: expected a path without line breaks")]
     ModelPath {
         /// The file.
         path: String,
     },
-    /// A word that no shell can be given.
-    #[error("a shell script cannot hold {word:?}")]
+    /// An argument with a NUL byte.
+    #[error("invalid argument {word:?}: expected no NUL bytes in a shell script")]
     ShellWord {
-        /// The word.
+        /// The argument.
         word: String,
     },
-    /// Another file has the name.
-    #[error("{} exists and holds something else", path.display())]
+    /// An existing file with other content.
+    #[error("{} exists with other content", path.display())]
     Occupied {
         /// The file.
         path: PathBuf,
     },
-    /// The file system refuses.
+    /// Error of the operating system.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried: read, write, make the folder.
+        /// The attempted action, a verb phrase.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: io::Error,
     },
 }
 
 impl ExportError {
-    /// The remedy, where the message does not say it already.
+    /// The remedy, unless the message contains it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Empty => "`harmonic plan` says what each agent would need".to_owned(),
+            Self::Empty => "`harmonic plan` shows what each agent requires".to_owned(),
             Self::Ports => "plan with --sharing shared, or with fewer agents".to_owned(),
             Self::NoModelFile { model } | Self::NotInLibrary { model } => {
                 format!("`harmonic models pull {model}` fetches it")
@@ -76,8 +75,8 @@ impl ExportError {
             Self::Prompt { .. } => {
                 "write it without three quotes in a row and without a quote at its end".to_owned()
             }
-            Self::ModelPath { .. } => "give it a name without line breaks".to_owned(),
-            Self::ShellWord { .. } => "give it a name without NUL bytes".to_owned(),
+            Self::ModelPath { .. } => "rename the file".to_owned(),
+            Self::ShellWord { .. } => "remove the NUL bytes".to_owned(),
             Self::Occupied { .. } => "remove it, or choose another folder with --out".to_owned(),
             Self::Io { .. } => return None,
         })

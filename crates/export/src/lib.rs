@@ -1,12 +1,12 @@
-//! What runs a plan without us: files for Ollama, for llama-server, and units for systemd.
+//! Export of a plan for other programs: files for Ollama, llama-server and systemd.
 //!
-//! Owns the way from a [`Plan`] to the texts of the files ([`files`]), and into a folder ([`write()`]).
-//! The texts are pure functions of the plan.
+//! Owns the texts of the files ([`files`]), which are pure functions of a [`Plan`], and writing
+//! them into a folder ([`write()`]).
 //!
-//! Invariant: a file that is there already and differs is not written over.
+//! Invariant: an existing file with other content is not overwritten.
 //!
-//! Does not do: start anything. What the other programs cannot keep of the plan (slots of one agent
-//! on a shared engine, `max_in_flight`) is said in the README that goes with the files.
+//! Does not do: start anything. Parts of the plan that the other programs cannot express (slots of
+//! one agent on a shared engine, `max_in_flight`) are listed in the exported README.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -23,25 +23,25 @@ use harmonic_types::{AgentPlan, Plan};
 
 pub use crate::error::ExportError;
 
-/// What a plan is exported to.
+/// Target program of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportKind {
-    /// Environments for `ollama serve`, and a Modelfile for each agent.
+    /// Environments for `ollama serve`, and one Modelfile per agent.
     Ollama,
-    /// A command for each engine, and the agents' prompts.
+    /// One command per engine, and the agents' prompts.
     LlamaServer,
-    /// systemd units of the user, for either.
+    /// systemd user units for either program.
     Systemd,
 }
 
-/// One file, not yet written.
+/// One exported file, not yet written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportedFile {
-    /// Its name in the folder.
+    /// File name within the folder.
     pub name: String,
-    /// All that it holds.
+    /// Complete content.
     pub text: String,
-    /// Whether it is a program.
+    /// Whether the file is executable.
     pub executable: bool,
 }
 
@@ -55,10 +55,10 @@ impl ExportedFile {
     }
 }
 
-/// The files that `kind` needs to run `plan`.
+/// The files for running `plan` with `kind`.
 ///
 /// # Errors
-/// When the plan cannot be expressed.
+/// If the plan cannot be expressed for the program.
 pub fn files(plan: &Plan, kind: ExportKind) -> Result<Vec<ExportedFile>, ExportError> {
     if plan.engines.is_empty() {
         return Err(ExportError::Empty);
@@ -70,7 +70,7 @@ pub fn files(plan: &Plan, kind: ExportKind) -> Result<Vec<ExportedFile>, ExportE
     }
 }
 
-/// Agents that the plan skips, as a line for a README; nothing where it places all.
+/// Skipped agents as a line of a README; `None` if all are placed.
 fn skipped(plan: &Plan) -> Option<String> {
     let skipped = plan.agents.iter().filter(|agent| agent.engine.is_none());
     let names: Vec<&str> = skipped.map(|agent| agent.name.0.as_str()).collect();
@@ -88,16 +88,16 @@ fn port(first: u16, index: usize) -> Result<u16, ExportError> {
     index.and_then(|index| first.checked_add(index)).ok_or(ExportError::Ports)
 }
 
-/// Writes `files` into `folder`, which is made where it does not exist.
+/// Writes `files` into `folder`, which is created if absent.
 ///
 /// # Errors
-/// When a file cannot be written, or one that is there already differs; then none is written.
+/// If a file cannot be written, or an existing one differs; in the latter case none is written.
 pub fn write(files: &[ExportedFile], folder: &Path) -> Result<(), ExportError> {
     let failed = |action, path: &Path| {
         let path = path.to_owned();
         move |source| ExportError::Io { action, path, source }
     };
-    // All are looked at before the first is written.
+    // All are checked before the first is written.
     for file in files {
         let path = folder.join(&file.name);
         match fs::read(&path) {
@@ -110,7 +110,7 @@ pub fn write(files: &[ExportedFile], folder: &Path) -> Result<(), ExportError> {
             _ => {}
         }
     }
-    fs::create_dir_all(folder).map_err(failed("make the folder", folder))?;
+    fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
     for file in files {
         let path = folder.join(&file.name);
         fs::write(&path, &file.text)

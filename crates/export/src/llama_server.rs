@@ -1,4 +1,4 @@
-//! One `llama-server` command for each engine, and the prompts of its agents.
+//! One `llama-server` command per engine, and the prompts of its agents.
 //!
 //! The flags are those of llama.cpp's `common/arg.cpp`, build 11434.
 
@@ -7,10 +7,10 @@ use harmonic_types::{AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, S
 use super::{ExportedFile, names, port, quote, skipped};
 use crate::error::ExportError;
 
-/// Apart from llama-server's own port, Ollama's, and ours.
+/// Distinct from the default ports of llama-server, Ollama and Harmonic Stack.
 const FIRST_PORT: u16 = 4281;
 
-/// One server.
+/// One llama-server process.
 #[derive(Clone, Debug)]
 pub(super) struct Server<'a> {
     pub(super) engine: &'a EnginePlan,
@@ -20,10 +20,10 @@ pub(super) struct Server<'a> {
     port: u16,
 }
 
-/// A server for each engine of the plan.
+/// One server per engine of the plan.
 ///
 /// # Errors
-/// When the file of a model is not here.
+/// If a model file is absent.
 pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
     plan.engines
         .iter()
@@ -38,7 +38,7 @@ pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
         .collect()
 }
 
-/// A script for each server, a prompt for each agent, and what to know.
+/// One script per server, one prompt per agent, and the README.
 pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     let servers = servers(plan)?;
     let mut files = vec![ExportedFile::new("README.md", readme(plan, &servers))];
@@ -71,14 +71,14 @@ fn command(
     let path = path.display().to_string();
     add(&["llama-server", "-m", &path, "--alias", &engine.id]);
     add(&["--host", "127.0.0.1", "--port", &port.to_string()]);
-    // -c is the whole cache, which streams divide among the slots.
+    // -c is the total cache, which streams divide among the slots.
     add(&["-np", &engine.sequences.to_string(), "-c", &engine.local().kv_tokens.to_string()]);
     add(&[match engine.local().kv_layout {
         KvLayout::Unified => "--kv-unified",
         KvLayout::Streams => "--no-kv-unified",
     }]);
     if engine.local().kv_type == KvType::Q8_0 {
-        // Quantised values need flash attention.
+        // A quantised V cache requires flash attention.
         add(&["-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"]);
     }
     if engine.attention() == Some(Attention::Plain) {
@@ -97,7 +97,7 @@ fn command(
     Ok(words)
 }
 
-/// The sampling of all agents; `None` where they differ and requests must carry it.
+/// The common sampling of all agents; `None` if they differ and requests must state it.
 fn common_sampling<'a>(agents: &[&'a AgentPlan]) -> Option<&'a Sampling> {
     let first = &agents.first()?.spec.sampling;
     agents.iter().all(|agent| agent.spec.sampling == *first).then_some(first)
@@ -107,7 +107,7 @@ fn readme(plan: &Plan, servers: &[Server<'_>]) -> String {
     let mut lines = vec![
         format!("# Stack {} on llama-server", plan.stack),
         String::new(),
-        "One script starts one engine:".to_owned(),
+        "Each script starts one engine:".to_owned(),
         String::new(),
     ];
     for Server { engine, agents, port, .. } in servers {
@@ -118,20 +118,20 @@ fn readme(plan: &Plan, servers: &[Server<'_>]) -> String {
         ));
     }
     lines.push(String::new());
-    lines.push("What llama-server cannot keep of the plan:".to_owned());
+    lines.push("Differences from the plan:".to_owned());
     lines.push(String::new());
     lines.push(
-        "- It knows no agents: each request carries the prompt (`NAME.system.md`) and, where the \
-         agents of an engine differ, their sampling."
+        "- llama-server has no agents: each request must contain the prompt (`NAME.system.md`) and, \
+         if the agents of an engine differ, their sampling."
             .to_owned(),
     );
     lines.push(
-        "- Sequences go to whoever asks first, not by the slots of each agent; with a unified cache \
-         one request may fill the pool."
+        "- Sequences are assigned in order of arrival, not by the slots of each agent; with a \
+         unified cache one request may fill the pool."
             .to_owned(),
     );
     let in_flight = plan.max_in_flight;
-    lines.push(format!("- `max_in_flight` ({in_flight}) over all engines is nobody's to keep."));
+    lines.push(format!("- `max_in_flight` ({in_flight}) over all engines is not enforced."));
     if let Some(skipped) = skipped(plan) {
         lines.extend([String::new(), skipped]);
     }

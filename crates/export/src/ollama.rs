@@ -1,9 +1,9 @@
-//! Ollama servers: an environment for each, a Modelfile for each agent.
+//! Ollama servers: one environment per server, one Modelfile per agent.
 //!
-//! `OLLAMA_NUM_PARALLEL` belongs to the server and holds for every model it loads, so agents with
-//! unequal slots need a server for each number of slots. Where the plan isolates agents, each has
-//! its own. Agents on one base and one server have one `num_ctx`: Ollama shares a loaded model only
-//! while all its options are equal, and loads it anew for each change.
+//! `OLLAMA_NUM_PARALLEL` applies to every model of a server, so agents with different numbers of
+//! slots need different servers. If the plan isolates agents, each has its own server. Agents on
+//! one base model and server have the same `num_ctx`: Ollama shares a loaded model only if all
+//! options are equal, and reloads it for each change.
 
 mod modelfile;
 
@@ -14,21 +14,21 @@ use harmonic_types::{AgentPlan, Bytes, EnginePlan, KvType, Plan, Sharing, Tokens
 use super::{ExportedFile, names, port, skipped};
 use crate::error::ExportError;
 
-/// After Ollama's own, 11434, where another one may run.
+/// Above Ollama's default, 11434, where another instance may run.
 const FIRST_PORT: u16 = 11435;
 
-/// One server.
+/// One Ollama server.
 #[derive(Clone, Debug)]
 pub(super) struct Server<'a> {
-    /// `16x`, or the agent's name where agents are isolated.
+    /// `16x`, or the agent's name if agents are isolated.
     pub(super) name: String,
     slots: u32,
     port: u16,
-    /// Each with its engine in the plan.
+    /// Agents with their engines in the plan.
     agents: Vec<(&'a AgentPlan, &'a EnginePlan)>,
 }
 
-/// The servers that the plan needs, those with most slots first.
+/// The servers of the plan, by decreasing slots.
 pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
     let engine_of = |agent: &AgentPlan| {
         plan.engines.iter().find(|engine| Some(&engine.id) == agent.engine.as_ref())
@@ -58,13 +58,13 @@ pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
 }
 
 impl Server<'_> {
-    /// Variables that `ollama serve` is started with.
+    /// Environment variables of `ollama serve`.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut variables = vec![
             ("OLLAMA_HOST", format!("127.0.0.1:{}", self.port)),
             ("OLLAMA_NUM_PARALLEL", self.slots.to_string()),
             ("OLLAMA_MAX_LOADED_MODELS", self.loaded().len().to_string()),
-            // Models stay loaded, as the plan counts on.
+            // Models stay loaded, as planned.
             ("OLLAMA_KEEP_ALIVE", "-1".to_owned()),
         ];
         if self.agents.iter().any(|(_, engine)| engine.local().kv_type == KvType::Q8_0) {
@@ -79,7 +79,7 @@ impl Server<'_> {
         names(self.agents.iter().map(|(agent, _)| *agent))
     }
 
-    /// Base model → its engine in the plan and the context that its agents share.
+    /// Engine in the plan and shared context, by base model.
     fn loaded(&self) -> BTreeMap<&str, (&EnginePlan, Tokens)> {
         let mut loaded: BTreeMap<&str, (&EnginePlan, Tokens)> = BTreeMap::new();
         for &(agent, engine) in &self.agents {
@@ -90,7 +90,7 @@ impl Server<'_> {
         loaded
     }
 
-    /// Weights and KV cache of all it loads; `None` where the plan has no cells to reckon with.
+    /// Weights and KV cache of all loaded models; `None` if the plan has no KV cells.
     fn memory(&self) -> Option<Bytes> {
         let of = |(engine, context): &(&EnginePlan, Tokens)| {
             let cells = u128::from(context.0) * u128::from(self.slots);
@@ -102,7 +102,7 @@ impl Server<'_> {
     }
 }
 
-/// Environments, Modelfiles, the scripts that use them, and what to know.
+/// Environments, Modelfiles, their scripts and the README.
 pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     let servers = servers(plan)?;
     let mut files = vec![
@@ -118,10 +118,10 @@ pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     Ok(files)
 }
 
-/// A Modelfile for each agent, and the script that makes the models of them.
+/// One Modelfile per agent, and the script that creates the models.
 pub(super) fn models(servers: &[Server<'_>]) -> Result<Vec<ExportedFile>, ExportError> {
     let opening =
-        "#!/bin/sh\n# Makes the models of the agents, once, on running servers.\nset -eu\n";
+        "#!/bin/sh\n# Creates the models of the agents, once, on running servers.\nset -eu\n";
     let mut script = vec![format!("{opening}cd \"$(dirname \"$0\")\"\n")];
     let mut files = Vec::new();
     for server in servers {
@@ -148,22 +148,22 @@ fn serve_script(servers: &[Server<'_>]) -> String {
         )
     });
     format!(
-        "#!/bin/sh\n# Starts all servers; Ctrl-C ends them.\nset -eu\ncd \"$(dirname \"$0\")\"\n\
+        "#!/bin/sh\n# Starts all servers; Ctrl-C stops them.\nset -eu\ncd \"$(dirname \"$0\")\"\n\
          pids=\ntrap 'kill $pids' INT TERM EXIT\n{}wait\n",
         starts.collect::<String>()
     )
 }
 
-/// What a person must know to use the files.
+/// Instructions for the files.
 pub(super) fn readme(plan: &Plan, servers: &[Server<'_>]) -> String {
     let why = match plan.sharing {
         Sharing::Shared => {
-            "`OLLAMA_NUM_PARALLEL` is a setting of the server, for every model it loads. Agents \
-             with unequal slots therefore need a server for each number of slots:"
+            "`OLLAMA_NUM_PARALLEL` applies to every model of a server. Agents with different slots \
+             therefore need a server for each number of slots:"
         }
         Sharing::Isolated => {
-            "`OLLAMA_NUM_PARALLEL` is a setting of the server, and agents on one base model share \
-             its slots there. Isolated agents therefore need a server each:"
+            "`OLLAMA_NUM_PARALLEL` applies to every model of a server, and agents on one base model \
+             share its slots. Isolated agents therefore need one server each:"
         }
     };
     let mut lines =
@@ -178,26 +178,25 @@ pub(super) fn readme(plan: &Plan, servers: &[Server<'_>]) -> String {
         ));
     }
     lines.push(String::new());
-    lines.push("What Ollama cannot keep of the plan:".to_owned());
+    lines.push("Differences from the plan:".to_owned());
     lines.push(String::new());
     lines.push(
-        "- Agents on one base model and one server share its slots and one context; the longest \
-         context counts."
+        "- Agents on one base model and one server share its slots and the longest of their \
+         contexts."
             .to_owned(),
     );
     if let Some(memory) = servers.iter().map(Server::memory).sum::<Option<Bytes>>() {
         let (planned, budget) = (plan.total_bytes, plan.hardware.memory_budget_bytes);
         let verdict = if memory > budget { ", more than the budget: use fewer agents" } else { "" };
         lines.push(format!(
-            "- Every server loads its own weights and reserves every slot: {memory} of weights and \
-             KV cache, where the plan needs {planned} in all and the budget is {budget}{verdict}."
+            "- Each server loads its own weights and reserves all slots: {memory} of weights and KV \
+             cache; the plan requires {planned} in total and the budget is {budget}{verdict}."
         ));
     }
     let in_flight = plan.max_in_flight;
-    lines.push(format!("- `max_in_flight` ({in_flight}) over all servers is nobody's to keep."));
+    lines.push(format!("- `max_in_flight` ({in_flight}) over all servers is not enforced."));
     lines.push(
-        "- Whether a model thinks is said in each request (`\"think\": false`), not in a Modelfile."
-            .to_owned(),
+        "- Thinking is set in each request (`\"think\": false`), not in a Modelfile.".to_owned(),
     );
     if let Some(skipped) = skipped(plan) {
         lines.extend([String::new(), skipped]);

@@ -1,11 +1,11 @@
-//! Quoting for the readers of the exported files.
+//! Quoting for shells and systemd.
 
 use crate::error::ExportError;
 
-/// One word for a POSIX shell.
+/// `word` quoted for a POSIX shell.
 ///
 /// # Errors
-/// When it holds a NUL byte.
+/// If it contains a NUL byte.
 pub(super) fn shell(word: &str) -> Result<String, ExportError> {
     match shlex::try_quote(word) {
         Ok(quoted) => Ok(quoted.into_owned()),
@@ -13,8 +13,8 @@ pub(super) fn shell(word: &str) -> Result<String, ExportError> {
     }
 }
 
-/// One word for a systemd unit (`systemd.service(5)`, "Command lines"): specifiers and variables
-/// are not expanded.
+/// `word` quoted for a systemd unit (`systemd.service(5)`, "Command lines"), without expansion of
+/// specifiers and variables.
 pub(super) fn unit(word: &str) -> String {
     let escaped = word
         .replace('\\', r"\\")
@@ -25,7 +25,7 @@ pub(super) fn unit(word: &str) -> String {
     if is_plain(word) { escaped } else { format!("\"{escaped}\"") }
 }
 
-/// Whether no reader gives a character of `word` a meaning of its own.
+/// Whether `word` has no special characters.
 fn is_plain(word: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@".contains(c);
     !word.is_empty() && word.chars().all(plain)
@@ -39,7 +39,7 @@ mod tests {
     fn words_stay_words() {
         assert_eq!(shell("/models/qwen3-8b.gguf").unwrap(), "/models/qwen3-8b.gguf");
         assert_eq!(shell("").unwrap(), "''");
-        assert!(shell("a\0b").is_err(), "no shell reads it");
+        assert!(shell("a\0b").is_err(), "a NUL byte cannot be quoted");
         assert_eq!(unit("/models/a b.gguf"), "\"/models/a b.gguf\"");
         assert_eq!(unit("50%$HOME\"\\"), "\"50%%$$HOME\\\"\\\\\"");
     }

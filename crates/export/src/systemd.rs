@@ -1,5 +1,5 @@
-//! systemd units of the user, for Ollama's servers and for llama-server: two ways to run one plan,
-//! which exclude each other, because the budget holds the plan once.
+//! systemd user units for Ollama and for llama-server: two alternatives, which exclude each other,
+//! because the budget allows one instance of the plan.
 
 use harmonic_types::Plan;
 
@@ -7,8 +7,8 @@ use super::llama_server::{self, Server};
 use super::{ExportedFile, names, ollama, quote};
 use crate::error::ExportError;
 
-/// A unit for each server of either kind, and the agents' Modelfiles. The units of llama-server are
-/// left out where a model is not here, and the README says so.
+/// One unit per server of either program, and the agents' Modelfiles. If a model is absent, units
+/// for llama-server are omitted and the README states the reason.
 pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     let ollamas = ollama::servers(plan)?;
     let llamas = llama_server::servers(plan);
@@ -20,7 +20,7 @@ pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
             format!("Environment={}\n", quote::unit(&format!("{variable}={value}")))
         });
         let text = unit(&Unit {
-            what: &format!("Ollama with the slots of {}", server.agents()),
+            description: &format!("Ollama with the slots of {}", server.agents()),
             environment: &environment.collect::<String>(),
             command: &["ollama".to_owned(), "serve".to_owned()],
             conflicts: &[],
@@ -30,7 +30,7 @@ pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     for server in llamas.iter().flatten() {
         let Server { engine, agents, command, .. } = server;
         let text = unit(&Unit {
-            what: &format!("llama-server for {}", names(agents.iter().copied())),
+            description: &format!("llama-server for {}", names(agents.iter().copied())),
             environment: "",
             command,
             conflicts: &ollama_units,
@@ -39,14 +39,14 @@ pub(super) fn files(plan: &Plan) -> Result<Vec<ExportedFile>, ExportError> {
     }
     let llama_units: Vec<String> =
         files[ollamas.len()..].iter().map(|it| it.name.clone()).collect();
-    let about_llama = match &llamas {
+    let llama_section = match &llamas {
         Ok(_) => enabling(&llama_units),
-        Err(missing) => format!("There are no units for llama-server: {missing}."),
+        Err(missing) => format!("No units for llama-server: {missing}."),
     };
     let readme = format!(
         "{}\n## Units\n\nCopy the units to ~/.config/systemd/user, `systemctl --user \
-         daemon-reload`, and enable one of the two sets; each ends the other.\n\nOllama:\n\n{}\n\
-         then `./create.sh`, once. llama-server:\n\n{about_llama}\n",
+         daemon-reload`, and enable one of the two sets; each stops the other.\n\nOllama:\n\n{}\n\
+         then `./create.sh`, once. llama-server:\n\n{llama_section}\n",
         ollama::readme(plan, &ollamas),
         enabling(&ollama_units),
     );
@@ -59,25 +59,25 @@ fn enabling(units: &[String]) -> String {
     format!("    systemctl --user enable --now {}\n", units.join(" "))
 }
 
-/// What differs from unit to unit.
+/// Variable parts of a unit.
 struct Unit<'a> {
-    what: &'a str,
-    /// Whole lines.
+    description: &'a str,
+    /// Complete lines.
     environment: &'a str,
     command: &'a [String],
     conflicts: &'a [String],
 }
 
 fn unit(unit: &Unit<'_>) -> String {
-    let Unit { what, environment, command, conflicts } = unit;
+    let Unit { description, environment, command, conflicts } = unit;
     let words: Vec<String> = command.iter().map(|word| quote::unit(word)).collect();
     let conflicts = match conflicts {
         [] => String::new(),
         units => format!("Conflicts={}\n", units.join(" ")),
     };
-    // systemd looks for programs in its own path only; `env` looks in the user's.
+    // systemd searches only its own path for programs; `env` searches the user's.
     format!(
-        "[Unit]\nDescription={what}\n{conflicts}\n[Service]\n{environment}ExecStart=/usr/bin/env \
+        "[Unit]\nDescription={description}\n{conflicts}\n[Service]\n{environment}ExecStart=/usr/bin/env \
          {}\nRestart=on-failure\nRestartSec=2\n\n[Install]\nWantedBy=default.target\n",
         words.join(" ")
     )

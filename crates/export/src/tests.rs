@@ -11,13 +11,13 @@ use super::*;
 
 mod modelfile;
 
-/// The stack `standard` on the DGX Spark, with its models here or not.
-fn plan(sharing: Sharing, are_here: bool) -> Plan {
+/// The stack `standard` on the DGX Spark, with or without model files.
+fn plan(sharing: Sharing, with_files: bool) -> Plan {
     let hardware = harmonic_hardware::profile::named("dgx-spark").unwrap();
     let stack = harmonic_stack::builtin("standard").unwrap();
     let model = |name: &str| {
-        // A space, and what systemd and a shell would expand.
-        let path = are_here.then(|| PathBuf::from(format!("/50% of $mine/{name}.gguf")));
+        // A space, and characters that systemd and shells expand.
+        let path = with_files.then(|| PathBuf::from(format!("/50% of $mine/{name}.gguf")));
         let shape = catalog::find(name).unwrap().shape;
         let name = name.to_owned();
         (name.clone(), PlannedModel { name, path, digest: None, shape, paper: None })
@@ -42,7 +42,7 @@ fn environments(files: &[ExportedFile]) -> Vec<BTreeMap<&str, &str>> {
 }
 
 #[test]
-fn each_agent_has_a_modelfile_that_parses_to_what_was_planned() {
+fn each_agent_has_a_modelfile_that_matches_the_plan() {
     for sharing in [Sharing::Shared, Sharing::Isolated] {
         let plan = plan(sharing, false);
         let files = files(&plan, ExportKind::Ollama).unwrap();
@@ -98,7 +98,7 @@ fn isolated_agents_have_a_server_each() {
 }
 
 #[test]
-fn every_server_of_the_scripts_has_its_file() {
+fn every_file_used_by_the_scripts_exists() {
     let files = files(&plan(Sharing::Shared, false), ExportKind::Ollama).unwrap();
     let files = named(&files);
     let words = |script: &str| files[script].split_whitespace().map(str::to_owned);
@@ -113,12 +113,12 @@ fn every_server_of_the_scripts_has_its_file() {
     assert_eq!(count, files.len() - 3, "all but the README and the scripts are used");
 }
 
-/// The flags that llama.cpp knows, from the source that the engine is built from.
+/// The flags of llama.cpp, from the source that the engine is built from.
 fn flags_of_llama_cpp() -> BTreeSet<String> {
     let about = Command::new("rustc").arg("-vV").output().unwrap();
     let about = String::from_utf8(about.stdout).unwrap();
     let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
-    // Only what was built here has been fetched for certain.
+    // Only packages of this platform are certainly downloaded.
     let options = ["--offline", "--filter-platform", host].map(str::to_owned);
     let metadata = cargo_metadata::MetadataCommand::new()
         .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
@@ -132,7 +132,7 @@ fn flags_of_llama_cpp() -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
-/// The words of `command`, none of which holds a line break, as a real shell reads them.
+/// The words of `command` as parsed by a shell; none may contain a line break.
 fn words_of_a_shell(command: &str) -> Vec<String> {
     let read =
         Command::new("sh").arg("-c").arg(format!("printf '%s\\n' {command}")).output().unwrap();
@@ -174,7 +174,7 @@ fn llama_server_commands_have_known_flags_and_the_planned_cache() {
 }
 
 #[test]
-fn units_pass_systemds_own_check() {
+fn units_pass_systemd_analyze() {
     for sharing in [Sharing::Shared, Sharing::Isolated] {
         let plan = plan(sharing, true);
         let files = files(&plan, ExportKind::Systemd).unwrap();
@@ -193,11 +193,11 @@ fn units_pass_systemds_own_check() {
             .output();
         match checked {
             Ok(checked) => {
-                // It also complains of units that are not ours, and passes what it ignores.
-                let said = String::from_utf8_lossy(&checked.stderr);
-                assert!(!said.contains("harmonic-"), "{said}");
+                // It also reports units that are not ours, and accepts keys that it ignores.
+                let stderr = String::from_utf8_lossy(&checked.stderr);
+                assert!(!stderr.contains("harmonic-"), "{stderr}");
                 if !checked.status.success() {
-                    eprintln!("not checked: {said}");
+                    eprintln!("not checked: {stderr}");
                 }
             }
             Err(error) => eprintln!("not checked: systemd-analyze cannot run: {error}"),
@@ -206,7 +206,7 @@ fn units_pass_systemds_own_check() {
 }
 
 #[test]
-fn the_two_ways_of_units_exclude_each_other() {
+fn the_two_sets_of_units_exclude_each_other() {
     let files = files(&plan(Sharing::Shared, true), ExportKind::Systemd).unwrap();
     let ollama: BTreeSet<&str> = files
         .iter()
@@ -220,17 +220,17 @@ fn the_two_ways_of_units_exclude_each_other() {
 }
 
 #[test]
-fn without_the_models_ollama_pulls_and_llama_server_is_refused() {
+fn without_model_files_ollama_pulls_and_llama_server_is_refused() {
     let plan = plan(Sharing::Shared, false);
     let refused = files(&plan, ExportKind::LlamaServer).unwrap_err().to_string();
-    assert!(refused.contains("the model qwen3:4b is not here"), "{refused}");
+    assert!(refused.contains("qwen3:4b is not downloaded"), "{refused}");
     let units = files(&plan, ExportKind::Systemd).unwrap();
     assert!(!units.iter().any(|file| file.name.starts_with("harmonic-llama-")));
-    assert!(named(&units)["README.md"].contains("no units for llama-server"), "{units:?}");
+    assert!(named(&units)["README.md"].contains("No units for llama-server"), "{units:?}");
 }
 
 #[test]
-fn a_prompt_that_a_modelfile_cannot_hold_is_refused() {
+fn a_prompt_that_a_modelfile_cannot_express_is_refused() {
     let mut plan = plan(Sharing::Shared, false);
     plan.agents[0].spec.system = "Say \"\"\" often.".to_owned();
     let refused = files(&plan, ExportKind::Ollama).unwrap_err().to_string();
@@ -238,12 +238,12 @@ fn a_prompt_that_a_modelfile_cannot_hold_is_refused() {
 }
 
 #[test]
-fn a_file_that_differs_is_not_written_over() {
+fn a_file_with_other_content_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = files(&plan(Sharing::Shared, false), ExportKind::Ollama).unwrap();
     write(&files, folder.path()).unwrap();
     write(&files, folder.path()).unwrap();
     files[0].text.push('x');
     let refused = write(&files, folder.path()).unwrap_err().to_string();
-    assert!(refused.contains("README.md exists and holds something else"), "{refused}");
+    assert!(refused.contains("README.md exists with other content"), "{refused}");
 }

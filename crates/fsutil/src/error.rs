@@ -1,44 +1,44 @@
-//! Why a file could not be read, locked or written.
+//! Errors of reading, locking and writing files.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An operation on a file failed; the file is as it was.
+/// A failed operation on a file, which is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The system refused it.
+    /// Error of the operating system.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was attempted.
+        /// The attempted action, a verb phrase.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// Cause.
         source: io::Error,
     },
-    /// A symbolic link where the file should be.
+    /// A symbolic link in place of the file.
     #[error(
-        "{} is a symbolic link, which is not followed here: put the file itself in its place",
+        "{} is a symbolic link, which is not followed: replace it by the file itself",
         path.display()
     )]
     Link {
         /// The link.
         path: PathBuf,
     },
-    /// A folder, pipe, socket or device where the file should be.
+    /// A folder, pipe, socket or device in place of the file.
     #[error("{} is not a regular file: remove it", path.display())]
     NotAFile {
-        /// What is there instead.
+        /// Its path.
         path: PathBuf,
     },
-    /// More than a document of ours can have.
+    /// A file above the size limit.
     #[error("{} has {bytes} bytes, more than the limit of {limit}", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
-        /// Its length; at least this.
+        /// Lower bound of its length.
         bytes: u64,
-        /// The most that is read.
+        /// Maximum length, in bytes.
         limit: u64,
     },
 }
@@ -48,7 +48,7 @@ impl FileError {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 
-    /// What the system says, where it is the system that refused.
+    /// The error kind, if the operating system reported the error.
     pub fn kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Io { source, .. } => Some(source.kind()),

@@ -1,4 +1,4 @@
-//! A folder of documents, of which one may be broken.
+//! A folder of documents, some of which may be invalid.
 
 use std::fs;
 use std::io;
@@ -10,18 +10,18 @@ use crate::read::{MAX_DOCUMENT, read};
 /// The documents of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder<T> {
-    /// Those that could be read, in the order of their names.
+    /// Valid documents, ordered by file name.
     pub documents: Vec<T>,
-    /// Those that could not.
+    /// Files that could not be read or parsed.
     pub skipped: Vec<Skipped>,
 }
 
-/// A document that could not be read. The others count all the same.
+/// A file that could not be read or parsed; it does not affect the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// Cause.
     pub reason: String,
 }
 
@@ -31,12 +31,12 @@ impl<T> Default for Folder<T> {
     }
 }
 
-/// Reads the files of `folder` that end in `.EXTENSION`, each at most [`MAX_DOCUMENT`] long, with
-/// `parse`, which returns `None` for one that is not meant for it. No folder is an empty one; a file
-/// that went away meanwhile was not there.
+/// Reads the files of `folder` with the given extension, each at most [`MAX_DOCUMENT`] long, with
+/// `parse`, which returns `None` for a file to ignore. An absent folder counts as empty; a file
+/// removed meanwhile is ignored.
 ///
 /// # Errors
-/// When the folder itself cannot be read.
+/// If the folder itself cannot be read.
 pub fn read_folder<T>(
     folder: &Path,
     extension: &str,

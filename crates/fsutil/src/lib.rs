@@ -1,19 +1,18 @@
-//! Small files that several processes read and write: replaced whole, changed under a lock, read
-//! within bounds.
+//! Small files shared by processes: atomic replacement, updates under a lock, bounded reads.
 //!
 //! Owns: atomic replacement ([`replace`], [`Staged`]), the advisory lock ([`FileLock`]),
-//! read-modify-write ([`update`]), bounded reading ([`read`]), and reading a folder of documents
-//! in which one is broken ([`read_folder`]).
+//! read-modify-write ([`update`]), bounded reading ([`read`]), and fault-tolerant reading of a
+//! folder of documents ([`read_folder`]).
 //!
 //! Invariants:
-//! - A reader sees the old content or the new one, whole; so does the next process after a crash or
-//!   `kill -9` at any point. With [`Durability::Synced`] this holds for a loss of power too.
-//! - Two [`update`]s of one file never overlap, so neither is lost. The lock is on a file beside it,
-//!   which no replacement takes away; it is the operating system's, so it ends with its process.
-//! - The last component of a path is never followed as a symbolic link, neither by reading nor by
-//!   writing nor by locking; and nothing is opened that could block (a pipe, a device).
+//! - A reader sees either the complete old content or the complete new content, also after a crash
+//!   or `kill -9` at any point; with [`Durability::Synced`] also after a power failure.
+//! - Two [`update`]s of one file never overlap, so neither is lost. The lock is on a separate file,
+//!   which is never replaced; it is a lock of the operating system, released when its process ends.
+//! - The last component of a path is never followed as a symbolic link when reading, writing or
+//!   locking; and nothing that could block (a pipe, a device) is opened.
 //!
-//! Does not do: know any document, or hold readers off: who only reads takes no lock.
+//! Does not do: interpret documents, or lock out readers: reading takes no lock.
 #![forbid(unsafe_code)]
 
 mod error;

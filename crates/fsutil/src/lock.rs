@@ -1,4 +1,4 @@
-//! An advisory lock among processes of ours.
+//! An advisory lock between processes of Harmonic Stack.
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
@@ -8,27 +8,27 @@ use rustix::fs::{Mode, OFlags};
 use crate::error::FileError;
 use crate::read::open;
 
-/// A lock, held until dropped or until its process ends, however that ends.
+/// A lock, held until it is dropped or its process ends in any way.
 ///
-/// Invariant: the lock file stays. Removing one would let two holders in: one on the file that was
-/// removed, one on its successor.
+/// Invariant: the lock file is never removed. Otherwise two processes could hold the lock: one on
+/// the removed file, one on its successor.
 #[derive(Debug)]
 pub struct FileLock {
     _file: File,
 }
 
 impl FileLock {
-    /// The lock on the file `path`, which is made where there is none; waits for its holder.
+    /// Acquires the lock on the file `path`, created if absent; blocks while it is held.
     ///
     /// # Errors
-    /// When the file cannot be made or opened, or the system has no locks there.
+    /// If the file cannot be created or opened, or the file system does not support locks.
     pub fn wait(path: &Path) -> Result<Self, FileError> {
         let file = lock_file(path)?;
         file.lock().map_err(FileError::io("lock", path))?;
         Ok(Self { _file: file })
     }
 
-    /// The same, unless another holds it: `None` then.
+    /// Acquires the lock without blocking; `None` if it is held.
     ///
     /// # Errors
     /// As [`FileLock::wait`].
@@ -44,8 +44,8 @@ impl FileLock {
 
 fn lock_file(path: &Path) -> Result<File, FileError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(FileError::io("make the folder", folder))?;
+        fs::create_dir_all(folder).map_err(FileError::io("create the folder", folder))?;
     }
-    // Its owner's alone: who may open a lock file can hold everybody off.
+    // Mode 0600: any process that can open a lock file can hold the lock.
     open(path, OFlags::RDWR | OFlags::CREATE, Mode::RUSR | Mode::WUSR, "open")
 }

@@ -1,4 +1,4 @@
-//! Reading and opening without following links, blocking, or running out of memory.
+//! Reading and opening without following links, blocking, or exhausting memory.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,13 +9,13 @@ use rustix::io::Errno;
 
 use crate::error::FileError;
 
-/// Bytes of a document at most: 16 MiB, some hundred times the longest that is written.
+/// Maximum length of a document in bytes: 16 MiB, some hundred times the longest one written.
 pub const MAX_DOCUMENT: u64 = 16 << 20;
 
 /// The content of the regular file at `path`; `None` where there is no file.
 ///
 /// # Errors
-/// When it is a link, no regular file, longer than `limit`, or cannot be read.
+/// If it is a link, not a regular file, longer than `limit`, or cannot be read.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     let file = match open(path, OFlags::RDONLY, Mode::empty(), "read") {
         Ok(file) => file,
@@ -23,7 +23,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
         Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();
-    // One more than allowed: the file may grow while it is read.
+    // One byte more than the limit: the file may grow while it is read.
     file.take(limit + 1).read_to_end(&mut bytes).map_err(FileError::io("read", path))?;
     let length = bytes.len() as u64;
     if length > limit {
@@ -32,7 +32,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     Ok(Some(bytes))
 }
 
-/// Opens a regular file. `NONBLOCK` has no effect on one, and keeps a pipe from holding us up.
+/// Opens a regular file. `NONBLOCK` has no effect on one, and prevents blocking on a pipe.
 pub(crate) fn open(
     path: &Path,
     flags: OFlags,
@@ -42,9 +42,9 @@ pub(crate) fn open(
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, mode) {
         Ok(descriptor) => File::from(descriptor),
-        // FreeBSD says MLINK of a link.
+        // FreeBSD returns MLINK for a link.
         Err(Errno::LOOP | Errno::MLINK) => return Err(FileError::Link { path: path.to_owned() }),
-        // A pipe without a reader; a folder opened to be written to.
+        // A pipe without a reader; a folder opened for writing.
         Err(Errno::NXIO | Errno::ISDIR) => {
             return Err(FileError::NotAFile { path: path.to_owned() });
         }

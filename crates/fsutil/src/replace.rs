@@ -1,4 +1,4 @@
-//! Replacement of a file as a whole.
+//! Atomic replacement of a file.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -9,44 +9,44 @@ use tempfile::NamedTempFile;
 
 use crate::error::FileError;
 
-/// Who may read a file.
+/// Access mode of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Its owner alone (mode 0600, whatever the umask).
+    /// Owner only (mode 0600, regardless of the umask).
     Owner,
-    /// Whom the umask allows (mode 0666 less the umask).
+    /// Mode 0666 less the umask.
     Umask,
 }
 
-/// What a loss of power may take.
+/// Durability of a write at a power failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing, once the call has returned: file and folder are flushed to the device.
+    /// Durable once the call has returned: file and folder are flushed to the device.
     Synced,
-    /// The replacement. For what is of no use after a restart.
+    /// The write may be lost. For state that is useless after a restart.
     Cached,
 }
 
-/// How a file is written.
+/// Access mode and durability of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// Who may read it.
+    /// Access mode of the file.
     pub access: Access,
-    /// What a loss of power may take.
+    /// Durability at a power failure.
     pub durability: Durability,
 }
 
 impl WriteOptions {
-    /// A document that others may read and that must not be lost.
+    /// A durable document, readable by others.
     pub const DOCUMENT: Self = Self { access: Access::Umask, durability: Durability::Synced };
-    /// A document that is nobody else's business and must not be lost.
+    /// A durable document, readable by its owner only.
     pub const SECRET: Self = Self { access: Access::Owner, durability: Durability::Synced };
-    /// What matters only while a process runs.
+    /// State of a running process, readable by others.
     pub const TRANSIENT: Self = Self { access: Access::Umask, durability: Durability::Cached };
 }
 
-/// New content, written whole beside the file that it will replace. Dropped without
-/// [`Staged::commit`], it is removed, and the file stays as it was.
+/// New content in a temporary file beside the target. Dropped without [`Staged::commit`], it is
+/// removed, and the target is unchanged.
 #[derive(Debug)]
 pub struct Staged {
     file: NamedTempFile,
@@ -55,15 +55,15 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Writes `bytes` beside `path`; the folder is made where there is none.
+    /// Writes `bytes` to a temporary file beside `path`; creates the folder if absent.
     ///
     /// # Errors
-    /// When the folder cannot be made or the file written.
+    /// If the folder cannot be created or the file not written.
     pub fn write(path: &Path, bytes: &[u8], options: WriteOptions) -> Result<Self, FileError> {
         let folder = folder_of(path);
-        fs::create_dir_all(folder).map_err(FileError::io("make the folder", folder))?;
-        // A name that nobody can foresee, opened only if it is new: a planted link is not followed.
-        // Its ending is none that is read as a document.
+        fs::create_dir_all(folder).map_err(FileError::io("create the folder", folder))?;
+        // A random name, opened with O_EXCL, so that a planted link is not followed. The suffix
+        // differs from the extensions of documents.
         let mut builder = tempfile::Builder::new();
         builder.prefix(".").suffix(".part");
         if options.access == Access::Umask {
@@ -81,10 +81,10 @@ impl Staged {
         Ok(Self { file, path: path.to_owned(), durability: options.durability })
     }
 
-    /// Puts the new content in the place of the old. A link in that place is replaced, not followed.
+    /// Replaces the target by the new content. A link there is replaced, not followed.
     ///
     /// # Errors
-    /// When the file cannot be renamed; the old one is still there then.
+    /// If the file cannot be renamed; the target is unchanged then.
     pub fn commit(self) -> Result<(), FileError> {
         let Self { file, path, durability } = self;
         file.persist(&path).map_err(|error| FileError::io("replace", &path)(error.error))?;
@@ -100,7 +100,7 @@ impl Staged {
 /// Replaces the file `path` by one with `bytes`.
 ///
 /// # Errors
-/// When that fails; the old file is still there then.
+/// If that fails; the old file is unchanged then.
 pub fn replace(path: &Path, bytes: &[u8], options: WriteOptions) -> Result<(), FileError> {
     Staged::write(path, bytes, options)?.commit()
 }

@@ -1,4 +1,4 @@
-//! Read-modify-write of a file that others change too.
+//! Read-modify-write of a file shared with other processes.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,12 @@ use crate::lock::FileLock;
 use crate::read::{MAX_DOCUMENT, read};
 use crate::replace::{WriteOptions, replace};
 
-/// Changes the file `path`: `change` gets its content, `None` where there is no file, and returns
-/// the new content (`None` to leave it) with a result. The lock `path` + `.lock` is held meanwhile,
-/// so what `change` saw is what it changes.
+/// Changes the file `path`: `change` receives its content, `None` if there is no file, and returns
+/// the new content (`None` to keep the old) with a result. The lock `path` + `.lock` is held
+/// throughout, so no concurrent change is lost.
 ///
 /// # Errors
-/// When `change` fails, or the file cannot be locked, read or written; it is as it was then.
+/// If `change` fails, or the file cannot be locked, read or written; it is unchanged then.
 pub fn update<T, E: From<FileError>>(
     path: &Path,
     options: WriteOptions,

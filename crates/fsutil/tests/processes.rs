@@ -1,6 +1,6 @@
-//! Real processes that write one file: this test program, started again as a writer.
+//! Several processes that write one file: this test program, started again as a writer.
 //!
-//! A writer is a test that is ignored unless it is asked for by name, with its task in variables.
+//! A writer is a test that is ignored unless run by name, with its task in environment variables.
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only its root function"
@@ -23,7 +23,7 @@ fn writer(name: &str, file: &Path, word: &str) -> Child {
     command.env(FILE, file).env(WORD, word).stdout(Stdio::piped()).spawn().unwrap()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a writer is told its task in variables")]
+#[expect(clippy::disallowed_methods, reason = "a writer gets its task in variables")]
 fn task() -> (PathBuf, String) {
     (std::env::var(FILE).unwrap().into(), std::env::var(WORD).unwrap())
 }
@@ -47,7 +47,7 @@ fn appends_a_line() {
 }
 
 #[test]
-fn of_many_writers_none_is_lost() {
+fn no_update_of_many_writers_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("new/list.txt");
     let writers: Vec<Child> =
@@ -97,7 +97,7 @@ fn replaces_without_end() {
 }
 
 #[test]
-fn a_writer_killed_anywhere_leaves_a_whole_file() {
+fn a_writer_killed_at_any_point_leaves_a_complete_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("list.txt");
     for _ in 0..10 {

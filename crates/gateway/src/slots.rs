@@ -41,9 +41,11 @@ struct EngineSlots {
     /// Sequences that run.
     in_flight: u32,
     /// Those of them that run on slots of other agents.
-    lent: u32,
+    #[serde(rename = "lent")]
+    borrowed: u32,
     /// Requests that gave a slot back and wait to go on.
-    parked: u32,
+    #[serde(rename = "parked")]
+    preempted: u32,
     /// Requests that wait and have not run yet.
     queued: u32,
     /// Requests that are not in a queue yet: prompts are tokenised, forms compiled.
@@ -60,8 +62,8 @@ impl From<EngineStatus> for EngineSlots {
             state,
             sequences: status.sequences,
             in_flight: sum(|agent| agent.in_flight),
-            lent: sum(|agent| agent.borrowed),
-            parked: sum(|agent| agent.parked),
+            borrowed: sum(|agent| agent.borrowed),
+            preempted: sum(|agent| agent.preempted),
             queued: sum(|agent| agent.queued),
             preparing: status.preparing,
             id: status.id,

@@ -1,10 +1,10 @@
-//! What the control groups of this process allow it: memory and CPU time, version 1 and 2.
+//! Limits of memory and CPU time by control groups, versions 1 and 2.
 //!
-//! A limit anywhere between the process's group and the root binds, so all are read. In a
-//! container the path in `/proc/self/cgroup` may be the host's while only the container's part is
-//! mounted; `/proc/self/mountinfo` tells which part that is.
+//! Limits of all groups from the process's own to the root apply, so all are read. In a container
+//! the path in `/proc/self/cgroup` may be the host's while only the container's part is mounted;
+//! `/proc/self/mountinfo` states that part.
 //!
-//! Does not do: change a limit.
+//! Does not do: change limits.
 
 use harmonic_types::Bytes;
 
@@ -15,15 +15,15 @@ mod hierarchy;
 
 use hierarchy::{Hierarchy, Version};
 
-/// Limits on this process; `None` where there is none.
+/// Limits on this process; `None` is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Least memory limit on the way to the root.
+    /// Smallest memory limit up to the root.
     pub memory: Option<Bytes>,
-    /// Least memory left under any limit on the way to the root; page cache that the kernel can
-    /// drop (`inactive_file`) counts as left.
+    /// Smallest remainder of a memory limit up to the root; page cache that the kernel can drop
+    /// (`inactive_file`) counts as free.
     pub memory_left: Option<Bytes>,
-    /// Least CPU quota on the way to the root, in whole CPUs rounded down, at least 1.
+    /// Smallest CPU quota up to the root, in CPUs rounded down, at least 1.
     pub cpus: Option<u32>,
 }
 
@@ -31,7 +31,7 @@ impl Limits {
     /// Reads the limits of the calling process. A machine without control groups has none.
     ///
     /// # Errors
-    /// When a control file exists and cannot be read or understood.
+    /// If a control file exists but cannot be read or parsed.
     pub fn read(root: &Sysroot) -> Result<Self, HardwareError> {
         let mut limits = Self::default();
         for hierarchy in Hierarchy::of_this_process(root)? {
@@ -61,7 +61,7 @@ impl Limits {
         };
         let Some(limit) = number(root, &format!("{group}/{limit}"))? else { return Ok(()) };
         self.memory = Some(self.memory.map_or(Bytes(limit), |least| least.min(Bytes(limit))));
-        // The usage is absent where only the limit was recorded: then nothing is known to be used.
+        // Recorded machines may lack the usage, which then counts as 0.
         let used = number(root, &format!("{group}/{usage}"))?.unwrap_or(0);
         let stat = root.read(&format!("{group}/memory.stat"))?.unwrap_or_default();
         let reclaimable = stat
@@ -108,7 +108,7 @@ impl Limits {
     }
 }
 
-/// The number in a control file; `None` where the file is absent or says "no limit" (`max` in
+/// The number in a control file; `None` if the file is absent or states no limit (`max` in
 /// version 2, −1 in version 1).
 fn number(root: &Sysroot, path: &str) -> Result<Option<u64>, HardwareError> {
     let Some(text) = root.read(path)? else { return Ok(None) };

@@ -1,25 +1,24 @@
-//! The processor: its name, its threads, and the instruction sets that decide which weight formats
-//! are fast.
+//! The CPU: its name, its threads, and the instruction sets relevant to the speed of weight
+//! formats.
 //!
 //! Does not do: apply a quota (that is [`crate::cgroup`]).
 
 use crate::error::HardwareError;
 use crate::sysroot::Sysroot;
 
-/// The processor as the kernel lists it.
+/// The CPU as listed by the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cpu {
-    /// What a person calls it.
+    /// Display name.
     pub name: String,
-    /// Logical CPUs that this process may use by affinity.
+    /// Logical CPUs available to this process by affinity.
     pub threads: u32,
-    /// Instruction sets that llama.cpp's CPU kernels ask for and that it has.
+    /// Available instruction sets that llama.cpp's CPU kernels use.
     pub features: Vec<String>,
 }
 
-/// Kernel flag → our name, for the flags that llama.cpp's CPU kernels ask for
-/// (`ggml/src/ggml-cpu/CMakeLists.txt`, build 11434). x86 first, then ARM, where the kernel says
-/// `asimd` and everyone else says NEON.
+/// Kernel flags and names of the instruction sets that llama.cpp's CPU kernels use
+/// (`ggml/src/ggml-cpu/CMakeLists.txt`, build 11434): x86, then ARM, whose `asimd` is NEON.
 const FEATURES: [(&str, &str); 19] = [
     ("avx", "avx"),
     ("avx2", "avx2"),
@@ -45,11 +44,10 @@ const FEATURES: [(&str, &str); 19] = [
 const CPUINFO: &str = "/proc/cpuinfo";
 
 impl Cpu {
-    /// Reads `/proc/cpuinfo`, and on a live root asks the kernel how many threads this process may
-    /// use.
+    /// Reads `/proc/cpuinfo`, and on a live root the number of threads available to this process.
     ///
     /// # Errors
-    /// When the file is absent or lists no processor.
+    /// If the file is absent or lists no processor.
     pub fn read(root: &Sysroot) -> Result<Self, HardwareError> {
         let text = root.require(CPUINFO, "processor")?;
         let listed = text.lines().filter(|line| field(line, "processor").is_some()).count();
@@ -73,8 +71,8 @@ fn first<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| field(line, name)).filter(|value| !value.is_empty())
 }
 
-/// x86 states a model name. ARM states numbers: there the board's name says more, and stands in
-/// the device tree or in the firmware's tables.
+/// The model name on x86. ARM has only numbers, so the name of the board is preferred, from the
+/// device tree or from DMI.
 fn name(root: &Sysroot, cpuinfo: &str) -> Result<String, HardwareError> {
     if let Some(name) = first(cpuinfo, "model name") {
         return Ok(name.to_owned());
@@ -112,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_flags_that_decide_a_format_are_kept() {
+    fn only_flags_relevant_to_weight_formats_are_kept() {
         let x86 = "flags\t\t: fpu vme avx f16c avx2 avx512_bf16 avx512vbmi fsrm\n";
         assert_eq!(features(x86), ["avx", "avx2", "f16c", "avx512_vbmi", "avx512_bf16"]);
         let arm = "Features\t: fp asimd asimdhp asimddp i8mm bf16 sve2\n";

@@ -1,4 +1,4 @@
-//! From what was found on a machine to the document that describes it.
+//! The description of a machine, derived from detected facts.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use harmonic_types::{
 };
 
 use crate::error::HardwareError;
-use crate::machine::{Machine, RunsOn};
+use crate::machine::{EngineDevice, Machine};
 use crate::meter;
 use crate::platform::Platform;
 use crate::profile::{self, Profile};
@@ -18,27 +18,27 @@ use crate::sysroot::Sysroot;
 /// # Errors
 /// As [`detect_for`].
 pub fn detect(root: &Sysroot) -> Result<Hardware, HardwareError> {
-    detect_for(root, RunsOn::Best)
+    detect_for(root, EngineDevice::Best)
 }
 
 /// Describes the machine below `root` for engines that run on `on`.
 ///
-/// - `memory_total_bytes` is the memory that such engines could ever use, limits of control groups
-///   applied: the GPU's own, the memory that it shares, or the system's.
-/// - `memory_budget_bytes` is ⌊0.85 × that⌋; the paper keeps 15% back.
-/// - `memory_available_bytes` is what of it is free now.
-/// - `devices` begins with the one that engines run on.
+/// - `memory_total_bytes` is the memory usable by such engines, limits of control groups
+///   applied: the GPU's own, the shared, or the system's memory.
+/// - `memory_budget_bytes` is ⌊0.85 × that⌋, with 15% in reserve as in the paper.
+/// - `memory_available_bytes` is the part that is free now.
+/// - `devices` starts with the device of the engines.
 ///
 /// # Errors
-/// When what states the memory or the processor is absent (`/proc/meminfo`, `/proc/cpuinfo`), or
-/// any file has not the kernel's format. A GPU that cannot be described is a warning.
-pub fn detect_for(root: &Sysroot, on: RunsOn) -> Result<Hardware, HardwareError> {
+/// If `/proc/meminfo` or `/proc/cpuinfo` is absent, or any file is malformed. A GPU that cannot be
+/// described is a warning.
+pub fn detect_for(root: &Sysroot, on: EngineDevice) -> Result<Hardware, HardwareError> {
     let machine = Machine::read(root)?;
     let (total, available) = machine.memory(on);
-    let profile = limits(&machine, on, total);
+    let profile = profile_for(&machine, on, total);
     let mut warnings = Vec::new();
     if machine.host.total() < machine.host.memory.total {
-        warnings.push(limited(machine.host.memory.total, machine.host.total()));
+        warnings.push(memory_limited(machine.host.memory.total, machine.host.total()));
     }
     warnings.extend(machine.findings.iter().cloned());
     let power = power(root, &machine, on, &mut warnings);
@@ -60,26 +60,26 @@ pub fn detect_for(root: &Sysroot, on: RunsOn) -> Result<Hardware, HardwareError>
     })
 }
 
-/// ⌊0.85 × `usable`⌋ in whole numbers.
+/// ⌊0.85 × `usable`⌋ in integer arithmetic.
 pub fn budget(usable: Bytes) -> Bytes {
     let bytes = u128::from(usable.0) * 85 / 100;
     Bytes(u64::try_from(bytes).expect("85% of a u64 is a u64"))
 }
 
-/// The profile whose limits of parallelism apply; `total` is the memory that engines can use.
-fn limits(machine: &Machine, on: RunsOn, total: Bytes) -> Profile {
+/// The profile with the limits of parallelism; `total` is the memory usable by engines.
+fn profile_for(machine: &Machine, on: EngineDevice, total: Bytes) -> Profile {
     match (on, machine.platform) {
-        (RunsOn::Cpu, _) | (RunsOn::Best, Platform::Cpu | Platform::NvidiaUnknown) => {
+        (EngineDevice::Cpu, _) | (EngineDevice::Best, Platform::Cpu | Platform::NvidiaUnknown) => {
             profile::cpu_generic(machine.host.threads())
         }
-        (RunsOn::Best, Platform::DgxSpark) => profile::DGX_SPARK,
-        (RunsOn::Best, Platform::StrixHalo { .. }) => profile::RYZEN_AI_MAX_395,
-        (RunsOn::Best, _) => profile::generic(total),
+        (EngineDevice::Best, Platform::DgxSpark) => profile::DGX_SPARK,
+        (EngineDevice::Best, Platform::StrixHalo { .. }) => profile::RYZEN_AI_MAX_395,
+        (EngineDevice::Best, _) => profile::generic(total),
     }
 }
 
-/// The device that engines run on, then the others.
-fn devices(machine: &Machine, on: RunsOn) -> Vec<Device> {
+/// The device of the engines, then the others.
+fn devices(machine: &Machine, on: EngineDevice) -> Vec<Device> {
     let mut devices: Vec<Device> =
         machine.gpus.iter().enumerate().map(|(index, gpu)| gpu.device(index)).collect();
     let cpu = Device {
@@ -90,13 +90,13 @@ fn devices(machine: &Machine, on: RunsOn) -> Vec<Device> {
         threads: Some(machine.host.threads()),
         features: machine.host.cpu.features.clone(),
     };
-    let cpu_is_best =
-        on == RunsOn::Cpu || matches!(machine.platform, Platform::Cpu | Platform::NvidiaUnknown);
+    let cpu_is_best = on == EngineDevice::Cpu
+        || matches!(machine.platform, Platform::Cpu | Platform::NvidiaUnknown);
     devices.insert(if cpu_is_best { 0 } else { devices.len() }, cpu);
     devices
 }
 
-fn limited(machine: Bytes, limit: Bytes) -> Finding {
+fn memory_limited(machine: Bytes, limit: Bytes) -> Finding {
     Finding::new(
         "memory-limited-by-cgroup",
         format!("a control group limits this process to {limit} of the machine's {machine}"),
@@ -104,14 +104,14 @@ fn limited(machine: Bytes, limit: Bytes) -> Finding {
     )
 }
 
-/// The energy meter's source, or why it cannot be used.
+/// The energy meter's source; an unreadable meter adds a warning.
 fn power(
     root: &Sysroot,
     machine: &Machine,
-    on: RunsOn,
+    on: EngineDevice,
     warnings: &mut Vec<Finding>,
 ) -> Option<PowerSource> {
-    match meter::of(root, machine, on) {
+    match meter::for_machine(root, machine, on) {
         Ok(found) => found.map(|found| PowerSource {
             source: found.source.to_owned(),
             scope: found.meter.scope(),
@@ -119,7 +119,7 @@ fn power(
         Err(error) => {
             warnings.push(Finding::new(
                 "energy-unreadable",
-                format!("power is left out: cannot read {}", error.meter),
+                format!("power is not measured: cannot read {}", error.meter),
                 error.reason,
             ));
             None
@@ -127,7 +127,8 @@ fn power(
     }
 }
 
-/// Sizes are read here; the budget is a rule, and so are the limits unless the paper states them.
+/// Sizes are measured; the budget follows from a rule, as do the limits unless the paper states
+/// them.
 fn provenance(limits: Provenance) -> ProvenanceMap {
     let figures = [
         ("/memory_total_bytes", Provenance::Measured),

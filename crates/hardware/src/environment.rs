@@ -1,11 +1,11 @@
-//! What a benchmark writes down of the machine it ran on: lines for a person.
+//! Human-readable description of the machine for benchmark records.
 //!
-//! Invariants: a fact that cannot be read is left out; nothing is guessed.
+//! Invariants: an unreadable fact is omitted; nothing is guessed.
 
 use crate::machine::Machine;
 use crate::sysroot::Sysroot;
 
-/// Processor, memory, GPUs and drivers, kernel, governor, and whether it is a virtual machine.
+/// CPU, memory, GPUs and drivers, kernel, governor, and whether the machine is virtual.
 pub fn environment(root: &Sysroot) -> Vec<String> {
     let mut lines = Vec::new();
     if let Ok(machine) = Machine::read(root) {
@@ -29,15 +29,14 @@ pub fn environment(root: &Sysroot) -> Vec<String> {
     lines
 }
 
-/// The first line of a file, where it says anything.
+/// The first line of a file, if not empty.
 fn line(root: &Sysroot, path: &str) -> Option<String> {
     let text = root.read(path).ok()??;
     let line = text.lines().next()?.trim();
     (!line.is_empty()).then(|| line.to_owned())
 }
 
-/// `NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  …`: the first word that is a number
-/// with points.
+/// The first dotted number in `NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  …`.
 fn nvidia_driver(root: &Sysroot) -> Option<String> {
     let text = line(root, "/proc/driver/nvidia/version")?;
     let is_version =
@@ -45,7 +44,7 @@ fn nvidia_driver(root: &Sysroot) -> Option<String> {
     text.split_whitespace().find(is_version).map(str::to_owned)
 }
 
-/// The processor says so itself (x86's flag `hypervisor`).
+/// Whether the CPU has x86's flag `hypervisor`.
 fn is_virtual(root: &Sysroot) -> bool {
     let text = root.read("/proc/cpuinfo").ok().flatten().unwrap_or_default();
     text.lines()
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_recorded_machine_says_is_told_and_no_more() {
+    fn the_facts_of_a_recorded_machine_are_listed() {
         let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
         let lines =
             |name: &str| environment(&Sysroot::new(format!("{fixtures}/{name}"))).join("\n");
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_drivers_version_is_found_in_its_line() {
+    fn the_driver_version_is_parsed() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("proc/driver/nvidia");
         std::fs::create_dir_all(&folder).unwrap();

@@ -1,11 +1,11 @@
-//! Why a machine could not be described.
+//! Errors of hardware detection.
 
 use std::path::PathBuf;
 
-/// Detection failed; nothing is guessed in its place.
+/// A failed detection.
 #[derive(Debug, thiserror::Error)]
 pub enum HardwareError {
-    /// A file without which a machine cannot be described.
+    /// An absent file that detection requires.
     #[error(
         "{path} does not exist, so the {fact} of this machine is unknown: detection reads Linux's \
          /proc and /sys (a --sysroot must contain them)"
@@ -13,25 +13,25 @@ pub enum HardwareError {
     Missing {
         /// The file, root included.
         path: PathBuf,
-        /// What it would have told.
+        /// The fact in that file.
         fact: &'static str,
     },
-    /// A file that exists and cannot be read.
+    /// A file that exists but cannot be read.
     #[error("cannot read {path}: {source}")]
     Unreadable {
         /// The file, root included.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
-    /// A file that does not have the kernel's format.
+    /// A malformed file.
     #[error("{path} does not state {expected}: found {found:?}")]
     Malformed {
         /// The file, root included.
         path: PathBuf,
-        /// What was looked for.
+        /// Expected content, a noun phrase.
         expected: &'static str,
-        /// What there was, shortened.
+        /// Actual content, shortened.
         found: String,
     },
 }

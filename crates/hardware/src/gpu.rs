@@ -1,8 +1,8 @@
-//! GPUs: what they are called, and which memory they compute in.
+//! GPUs: names, memory and features.
 //!
-//! Each vendor's rule stands in a module of its own and reads that vendor's interface only.
+//! Each vendor has a module of its own, which reads that vendor's interface only.
 //!
-//! Invariant: seeing a GPU that no rule describes never changes a figure of the machine.
+//! Invariant: a GPU without a description never changes a figure of the machine.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::sysroot::Sysroot;
 pub mod amd;
 pub mod nvidia;
 
-/// A vendor whose GPUs llama.cpp can use.
+/// Vendor of GPUs supported by llama.cpp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GpuVendor {
     /// PCI vendor 0x10de, or NVIDIA's own driver.
@@ -28,8 +28,8 @@ pub enum GpuVendor {
 }
 
 impl GpuVendor {
-    /// From the text of a sysfs `vendor` file; display adapters of servers and virtual machines
-    /// have other vendors and compute nothing.
+    /// Vendor of a sysfs `vendor` file; display adapters of servers and virtual machines have other
+    /// vendors and are not compute devices.
     fn from_pci(vendor: &str) -> Option<Self> {
         match vendor.trim() {
             "0x10de" => Some(Self::Nvidia),
@@ -39,7 +39,7 @@ impl GpuVendor {
         }
     }
 
-    /// The cargo feature that builds an engine for it.
+    /// The cargo feature with its back end.
     pub fn feature(self) -> &'static str {
         match self {
             Self::Nvidia => "cuda",
@@ -61,64 +61,64 @@ impl fmt::Display for GpuVendor {
     }
 }
 
-/// A part of memory and how much of it is taken.
+/// A region of memory with its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct MemoryRegion {
     /// Size.
     pub total: Bytes,
-    /// Taken, at most `total`.
+    /// Used part, at most `total`.
     pub used: Bytes,
 }
 
-impl Extent {
-    /// What is left.
+impl MemoryRegion {
+    /// Unused part.
     pub fn free(self) -> Bytes {
         self.total.saturating_sub(self.used)
     }
 }
 
-/// Which memory a GPU computes in.
+/// Memory of a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GpuMemory {
-    /// The system's memory, all of it.
+    /// All system memory.
     System,
-    /// A part that the firmware took from the system's memory, and system memory through GTT.
+    /// A region reserved by the firmware, and system memory through GTT.
     CarveOut {
-        /// The part taken at start; the system does not count it in `MemTotal`.
-        vram: Extent,
-        /// What the driver may borrow from the system.
-        gtt: Extent,
+        /// The region reserved at boot, which `MemTotal` excludes.
+        vram: MemoryRegion,
+        /// System memory accessible to the driver.
+        gtt: MemoryRegion,
     },
-    /// Memory on the card.
+    /// Dedicated memory of a graphics card.
     Board {
         /// Size.
         total: Bytes,
-        /// Not taken now.
+        /// Free now.
         free: Bytes,
     },
-    /// The vendor's interface did not say.
+    /// Not stated by the vendor's interface.
     Unknown,
 }
 
 /// One GPU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gpu {
-    /// Its maker.
+    /// Vendor.
     pub vendor: GpuVendor,
-    /// Model name as the interface states it.
+    /// Model name as stated by the interface.
     pub name: String,
-    /// Where its weights would lie.
+    /// Memory for weights.
     pub memory: GpuMemory,
-    /// SIMD units; zero where the interface does not count them.
+    /// SIMD units; zero if the interface does not state them.
     pub simds: u32,
-    /// Instruction set (`gfx1151`), where it is stated.
+    /// Instruction set (`gfx1151`), if stated.
     pub features: Vec<String>,
-    /// Number of the DRM render node (`renderD128` → 128), where there is one.
+    /// Number of the DRM render node (`renderD128` → 128), if any.
     pub render_node: Option<u32>,
 }
 
 impl Gpu {
-    /// As the machine's document lists it.
+    /// The device entry in the machine's description.
     pub fn device(&self, index: usize) -> Device {
         let (kind, memory_bytes) = match self.memory {
             GpuMemory::System | GpuMemory::CarveOut { .. } => (DeviceKind::IntegratedGpu, None),
@@ -136,11 +136,11 @@ impl Gpu {
     }
 }
 
-/// Vendors of the GPUs below `/sys/class/drm`, and of NVIDIA's driver where no display driver is
-/// loaded; sorted, each once.
+/// Vendors of the GPUs below `/sys/class/drm`, and NVIDIA if only its compute driver is loaded;
+/// sorted, without duplicates.
 ///
 /// # Errors
-/// When a directory or file exists and cannot be read.
+/// If a directory or file exists but cannot be read.
 pub fn vendors(root: &Sysroot) -> Result<Vec<GpuVendor>, HardwareError> {
     let mut seen = Vec::new();
     for name in root.list("/sys/class/drm")? {
@@ -161,32 +161,32 @@ pub fn vendors(root: &Sysroot) -> Result<Vec<GpuVendor>, HardwareError> {
     Ok(seen)
 }
 
-/// What the owner should know of a GPU of `vendor` that no rule describes.
-pub fn undescribed(vendor: GpuVendor) -> Finding {
+/// Finding for a GPU of `vendor` without a description.
+pub fn not_described(vendor: GpuVendor) -> Finding {
     let reason = match vendor {
         GpuVendor::Nvidia => "NVIDIA's management library (libnvidia-ml.so.1) is not installed",
         GpuVendor::Amd => "the kernel does not describe it below /sys/class/kfd (amdkfd)",
-        GpuVendor::Intel | GpuVendor::Apple => "this version has no rule for it",
+        GpuVendor::Intel | GpuVendor::Apple => "this version does not support it",
     };
     Finding::new(
         "gpu-not-described",
         format!(
-            "a GPU of {vendor} was seen and {reason}, so its memory and speed are in none of these \
-             figures"
+            "a GPU of {vendor} was detected but {reason}, so these figures exclude its memory and \
+             speed"
         ),
         format!(
-            "the engine can be built for it with `cargo build --release --features {}`, which is \
-             not yet tested on hardware",
+            "`cargo build --release --features {}` builds with support for it (not yet tested on \
+             hardware)",
             vendor.feature()
         ),
     )
 }
 
-/// What the owner should know when the list of GPUs itself cannot be read.
-pub fn unknown(error: &HardwareError) -> Finding {
+/// Finding for an unreadable list of GPUs.
+pub fn list_unreadable(error: &HardwareError) -> Finding {
     Finding::new(
         "gpu-list-unreadable",
-        format!("whether there is a GPU is unknown: {error}"),
-        "give this user read access to it; the CPU is described and used all the same",
+        format!("the GPUs are unknown: {error}"),
+        "grant this user read access to it; until then engines use the CPU",
     )
 }

@@ -1,4 +1,4 @@
-//! The machine without its GPUs: processor, system memory, and the limits on this process.
+//! The machine without its GPUs: CPU, system memory, and the limits on this process.
 
 use harmonic_types::Bytes;
 
@@ -9,46 +9,46 @@ use crate::error::HardwareError;
 use crate::memory::Memory;
 use crate::sysroot::Sysroot;
 
-/// Systems whose GPU is known by the system's own name.
+/// Kind of a system, by which an integrated GPU is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKind {
-    /// The device tree names an NVIDIA Tegra: a Jetson board, whoever made the carrier.
+    /// An NVIDIA Tegra by the device tree: a Jetson module on a carrier board of any maker.
     Jetson,
     /// macOS on arm64.
     AppleSilicon {
-        /// What the owner allows the GPU to wire, where the default was changed.
+        /// Memory that the GPU may wire, if the default was changed.
         wired_limit: Option<Bytes>,
     },
-    /// Any other: its GPUs are asked for.
+    /// Any other, whose GPUs are detected by vendor.
     Other,
 }
 
 /// A machine without its GPUs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// Processor.
+    /// The CPU.
     pub cpu: Cpu,
     /// System memory, before any limit.
     pub memory: Memory,
     /// Limits on this process.
     pub limits: Limits,
-    /// What it is by its own name.
+    /// Kind of the system.
     pub kind: HostKind,
 }
 
 const MODEL: &str = "/proc/device-tree/model";
-/// Names of board, module and chip, from the most to the least specific, each ended by NUL.
+/// Names of board, module and chip, most specific first, each terminated by NUL.
 const COMPATIBLE: &str = "/proc/device-tree/compatible";
 
-/// The first Tegra whose GPU computes with CUDA of today (Jetson TX2): tegra186, then 194 (Xavier),
-/// 210 (Nano), 234 (Orin), 264 (Thor).
+/// The first Tegra whose GPU supports current CUDA (Jetson TX2): tegra186, then 194 (Xavier), 210
+/// (Nano), 234 (Orin), 264 (Thor).
 const FIRST_TEGRA: u32 = 186;
 
 impl Host {
-    /// Reads `/proc` and `/sys` of a Linux machine, or the facts of a Mac.
+    /// Reads `/proc` and `/sys` of a Linux machine, or `sysctl` of a Mac.
     ///
     /// # Errors
-    /// When what states the memory or the processor is absent or not understood.
+    /// If the files with the memory or the CPU are absent or malformed.
     pub fn read(root: &Sysroot) -> Result<Self, HardwareError> {
         if let Some(host) = apple::host(root)? {
             return Ok(host);
@@ -71,20 +71,21 @@ impl Host {
         self.limits.memory.map_or(self.memory.total, |limit| limit.min(self.memory.total))
     }
 
-    /// The lesser of the memory that is available and what the limits leave.
+    /// min(available memory, remainder of the limits).
     pub fn available(&self) -> Bytes {
         let available = self.memory.available;
         self.limits.memory_left.map_or(available, |left| left.min(available))
     }
 
-    /// Logical CPUs that this process may use: affinity and quota applied.
+    /// Logical CPUs available to this process: affinity and quota applied.
     pub fn threads(&self) -> u32 {
         self.limits.cpus.map_or(self.cpu.threads, |quota| quota.min(self.cpu.threads))
     }
 }
 
-/// By the chip, which every board names; by the board's name only where there is no list. `JetPack` 5
-/// calls boards `NVIDIA Orin Nano Developer Kit`, other makers call theirs as they like.
+/// Whether the machine is a Jetson: by the chip in the compatible list, or by the model name
+/// without such a list. Model names vary: `JetPack` 5 has `NVIDIA Orin Nano Developer Kit`, other
+/// makers have their own.
 fn is_jetson(model: &str, compatible: &str) -> bool {
     let chip = |name: &str| {
         let number: String =
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_jetson_is_known_by_its_chip() {
+    fn a_jetson_is_recognised_by_its_chip() {
         for (model, compatible) in [
             // JetPack 5 and 6.
             (
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn no_other_board_is_one() {
+    fn other_boards_are_not_recognised_as_a_jetson() {
         for (model, compatible) in [
             ("", ""),
             ("Raspberry Pi 5 Model B Rev 1.0", "raspberrypi,5-model-b\0brcm,bcm2712\0"),

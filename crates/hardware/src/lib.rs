@@ -1,16 +1,16 @@
-//! What this machine is: devices, memory budget, energy meter.
+//! Hardware detection: devices, memory budget, energy meters, sensors.
 //!
 //! Owns: detection into a [`harmonic_types::Hardware`], the limits of the built-in profiles, the
-//! energy meters and sensors, and the probe of memory and arithmetic.
+//! energy meters and sensors, and the probe of memory bandwidth.
 //!
-//! Invariants: every fact is read below one [`Sysroot`], so that a recorded tree of another machine
-//! gives that machine; what cannot be read is absent or an error, never a guess; figures that a
-//! rule made up carry the provenance `estimated`.
+//! Invariants: every fact is read below one [`Sysroot`], so that a recorded tree describes another
+//! machine; an unreadable fact is absent or an error, never a guess; figures derived from a rule
+//! have the provenance `estimated`.
 //!
-//! What one vendor's interface refuses to say never becomes another vendor's profile.
+//! A failure of one vendor's interface never results in another vendor's profile.
 //!
-//! `unsafe` stands in one file, [`nvml`]'s `libcuda.rs`: NVIDIA's driver library is loaded there at
-//! run time. Everywhere else it is denied.
+//! `unsafe` occurs in one file, [`nvml`]'s `libcuda.rs`, which loads NVIDIA's driver library at run
+//! time. Everywhere else it is denied.
 //!
 //! Does not do: plan, load an engine, or read the environment.
 #![deny(unsafe_code)]
@@ -37,7 +37,7 @@ pub mod sysroot;
 pub use detect::{detect, detect_for};
 pub use environment::environment;
 pub use error::HardwareError;
-pub use machine::RunsOn;
+pub use machine::EngineDevice;
 pub use meter::{energy_meter, energy_meter_for};
 pub use rapl::RaplMeter;
 pub use sensors::sensors;

@@ -1,4 +1,4 @@
-//! Everything that was found on a machine, before it is made into figures.
+//! All facts found on a machine, from which its description is derived.
 
 use harmonic_types::{Bytes, Finding};
 
@@ -10,36 +10,35 @@ use crate::nvml::{self, NvmlState};
 use crate::platform::Platform;
 use crate::sysroot::Sysroot;
 
-/// What the engines of a build compute on: it decides which memory and which meter count.
+/// Device that the engines of a build use; it determines the relevant memory and meter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunsOn {
+pub enum EngineDevice {
     /// The machine's best device.
     Best,
-    /// The CPU, whatever GPU there is.
+    /// The CPU, regardless of GPUs.
     Cpu,
 }
 
-/// A machine as found.
+/// Facts found on a machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// Processor, system memory and limits.
+    /// CPU, system memory and limits.
     pub host: Host,
-    /// GPUs that a vendor's rule describes.
+    /// GPUs described by a vendor's module.
     pub gpus: Vec<Gpu>,
-    /// What it is.
+    /// Platform of the machine.
     pub platform: Platform,
     /// NVIDIA's library, for the meter.
     pub nvml: NvmlState,
-    /// What could not be found out.
+    /// Findings on missing facts.
     pub findings: Vec<Finding>,
 }
 
 impl Machine {
-    /// Looks at the machine below `root`.
+    /// Detects the machine below `root`.
     ///
     /// # Errors
-    /// When its memory or processor is unknown. What is wrong with a GPU is a finding: the CPU
-    /// works all the same.
+    /// If its memory or CPU is unknown. Problems of a GPU are findings, as the CPU remains usable.
     pub fn read(root: &Sysroot) -> Result<Self, HardwareError> {
         let host = Host::read(root)?;
         let nvml = nvml::open(root)?;
@@ -47,25 +46,25 @@ impl Machine {
             Self { host, gpus: Vec::new(), platform: Platform::Cpu, nvml, findings: Vec::new() };
         let nvidia_failed = match machine.host.kind {
             HostKind::Jetson => {
-                machine.add_own(GpuVendor::Nvidia);
+                machine.add_integrated_gpu(GpuVendor::Nvidia);
                 false
             }
             HostKind::AppleSilicon { wired_limit } => {
-                machine.add_own(GpuVendor::Apple);
+                machine.add_integrated_gpu(GpuVendor::Apple);
                 if wired_limit.is_none() {
                     machine.findings.push(apple::limit_unknown(machine.host.memory.total));
                 }
                 false
             }
-            HostKind::Other => machine.look_for_gpus(root),
+            HostKind::Other => machine.detect_gpus(root),
         };
         machine.platform = Platform::of(&machine.host, &machine.gpus, nvidia_failed);
         Ok(machine)
     }
 
-    /// The GPU of a system that names itself, called as the system is. A board of another maker does
-    /// not say whose GPU it has.
-    fn add_own(&mut self, vendor: GpuVendor) {
+    /// Adds the integrated GPU of a known system, with the name of the system, prefixed with the
+    /// vendor if the name lacks it.
+    fn add_integrated_gpu(&mut self, vendor: GpuVendor) {
         let board = &self.host.cpu.name;
         let maker = vendor.to_string();
         let name =
@@ -80,28 +79,28 @@ impl Machine {
         });
     }
 
-    /// Asks each vendor's interface. Returns whether NVIDIA's could not be asked.
-    fn look_for_gpus(&mut self, root: &Sysroot) -> bool {
+    /// Queries each vendor's interface. Returns whether NVIDIA's failed.
+    fn detect_gpus(&mut self, root: &Sysroot) -> bool {
         let seen = gpu::vendors(root).unwrap_or_else(|error| {
-            self.findings.push(gpu::unknown(&error));
+            self.findings.push(gpu::list_unreadable(&error));
             Vec::new()
         });
-        let failed = self.ask_nvidia(seen.contains(&GpuVendor::Nvidia));
+        let failed = self.query_nvidia(seen.contains(&GpuVendor::Nvidia));
         match amd::gpus(root, &self.host.cpu.name) {
             Ok(found) => self.add(found),
-            Err(error) => self.findings.push(gpu::unknown(&error)),
+            Err(error) => self.findings.push(gpu::list_unreadable(&error)),
         }
         for vendor in seen {
-            let told = self.gpus.iter().any(|gpu| gpu.vendor == vendor)
+            let reported = self.gpus.iter().any(|gpu| gpu.vendor == vendor)
                 || (failed && vendor == GpuVendor::Nvidia);
-            if !told {
-                self.findings.push(gpu::undescribed(vendor));
+            if !reported {
+                self.findings.push(gpu::not_described(vendor));
             }
         }
         failed
     }
 
-    fn ask_nvidia(&mut self, seen: bool) -> bool {
+    fn query_nvidia(&mut self, seen: bool) -> bool {
         let error = match &self.nvml {
             NvmlState::Open(nvml) => match nvidia::gpus(nvml.as_ref(), self.host.memory.total) {
                 Ok(found) => {
@@ -111,7 +110,7 @@ impl Machine {
                 Err(error) => error,
             },
             NvmlState::Failed(error) => error.clone(),
-            // The library without its driver is what a container image brings along.
+            // Container images contain the library without the driver.
             NvmlState::NoDriver if seen => nvml::NvmlError::Other("DRIVER_NOT_LOADED".to_owned()),
             NvmlState::NoDriver | NvmlState::Absent => return false,
         };
@@ -124,15 +123,15 @@ impl Machine {
         self.findings.extend(findings);
     }
 
-    /// Total and available memory in which engines that run on `on` can allocate.
+    /// Total and available memory for engines that run on `on`.
     ///
-    /// A limit on this process binds system memory; what a card or a carve-out holds is not
-    /// counted by control groups.
-    pub fn memory(&self, on: RunsOn) -> (Bytes, Bytes) {
+    /// Limits on this process apply to system memory; control groups do not count the memory of
+    /// cards and carve-outs.
+    pub fn memory(&self, on: EngineDevice) -> (Bytes, Bytes) {
         let (total, available) = (self.host.total(), self.host.available());
         let platform = match on {
-            RunsOn::Best => self.platform,
-            RunsOn::Cpu => Platform::Cpu,
+            EngineDevice::Best => self.platform,
+            EngineDevice::Cpu => Platform::Cpu,
         };
         match platform {
             Platform::DgxSpark
@@ -164,7 +163,7 @@ impl Machine {
         )
     }
 
-    /// What is free of the carve-out, and of GTT as far as the system has memory for it.
+    /// Free memory of the carve-out, and of GTT up to the system's available memory.
     fn carve_out_available(&self) -> Bytes {
         let free = self.gpus.iter().filter_map(|gpu| match gpu.memory {
             GpuMemory::CarveOut { vram, gtt } => {

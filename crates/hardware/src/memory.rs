@@ -1,4 +1,4 @@
-//! The memory of the machine, before any limit on this process.
+//! System memory, before limits on this process.
 
 use harmonic_types::Bytes;
 
@@ -10,8 +10,8 @@ use crate::sysroot::Sysroot;
 pub struct Memory {
     /// `MemTotal`.
     pub total: Bytes,
-    /// `MemAvailable`: free memory and what the kernel can reclaim without swapping. Swap is left
-    /// out: weights that are swapped decode at the disk's speed.
+    /// `MemAvailable`: free memory and memory that the kernel can reclaim without swapping. Swap is
+    /// excluded: decoding from swapped weights runs at disk speed.
     pub available: Bytes,
 }
 
@@ -21,7 +21,7 @@ impl Memory {
     /// Reads `/proc/meminfo`.
     ///
     /// # Errors
-    /// When the file is absent or lacks a field (`MemAvailable` exists since Linux 3.14).
+    /// If the file is absent or lacks a field (`MemAvailable` exists since Linux 3.14).
     pub fn read(root: &Sysroot) -> Result<Self, HardwareError> {
         let text = root.require(MEMINFO, "memory")?;
         let field = |name, expected| {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_found_by_their_whole_name() {
+    fn fields_are_found_by_their_complete_name() {
         let text = "MemTotalOther: 1 kB\nMemTotal:       24683656 kB\nSwapTotal: x kB\nHuge: 3\n";
         assert_eq!(kilobytes(text, "MemTotal"), Some(Bytes(24_683_656 * 1024)));
         for absent in ["SwapTotal", "Huge", "MemAvailable"] {

@@ -1,11 +1,11 @@
-//! NVIDIA's management library, as far as this crate asks it, and the one fact that only the driver
-//! library tells.
+//! NVIDIA's management library (NVML) as used by this crate, and one fact known only to the driver
+//! library.
 //!
-//! On the running machine the library is loaded when it is asked for; a machine without it is the
-//! normal case. Below a replaced root the answers come from the file `nvml.json` of that root,
-//! whose form [`recorded`] documents, so that every way to answer can be tested.
+//! On the running machine the library is loaded on demand; a machine without it is the normal case.
+//! Below a replaced root the figures come from the file `nvml.json` of that root, whose format
+//! [`recorded`] documents, so that every response can be tested.
 //!
-//! Invariant: a refusal stays a refusal with its name; no answer is made up.
+//! Invariant: an error keeps its name; no figure is invented.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ mod libcuda;
 mod library;
 pub mod recorded;
 
-/// A call that NVML refused.
+/// Error of a call of NVML.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NvmlError {
     /// `NVML_ERROR_NOT_SUPPORTED`: the device has no such figure.
@@ -30,86 +30,86 @@ pub enum NvmlError {
     Other(String),
 }
 
-/// Memory of a device as NVML states it.
+/// Memory of a device as stated by NVML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NvmlMemory {
-    /// All of it.
+    /// Size.
     pub total: Bytes,
-    /// Not taken now.
+    /// Free now.
     pub free: Bytes,
 }
 
-/// What is asked. Devices are numbered from zero.
+/// Queries of NVML. Devices are numbered from zero.
 pub trait Nvml: Debug + Send + Sync {
     /// Number of devices.
     ///
     /// # Errors
-    /// What NVML answers instead; so for every call here.
+    /// NVML's error, as for every method.
     fn count(&self) -> Result<u32, NvmlError>;
     /// Model name of a device.
     ///
     /// # Errors
-    /// What NVML answers instead.
+    /// NVML's error.
     fn name(&self, index: u32) -> Result<String, NvmlError>;
     /// Memory of a device.
     ///
     /// # Errors
-    /// What NVML answers instead.
+    /// NVML's error.
     fn memory(&self, index: u32) -> Result<NvmlMemory, NvmlError>;
-    /// Power that a device draws now, mW.
+    /// Present power of a device, mW.
     ///
     /// # Errors
-    /// What NVML answers instead.
+    /// NVML's error.
     fn milliwatts(&self, index: u32) -> Result<u64, NvmlError>;
-    /// Whether a device shares the system's memory, which NVML does not know and NVIDIA's driver
-    /// library does; `None` where that cannot be asked or refuses to say.
+    /// Whether a device shares system memory, by NVIDIA's driver library, as NVML does not state
+    /// it; `None` if the library is absent or fails.
     fn integrated(&self, index: u32) -> Option<bool>;
-    /// Energy that a device has used since its driver was loaded, mJ.
+    /// Energy used by a device since its driver was loaded, mJ.
     ///
     /// # Errors
-    /// What NVML answers instead.
+    /// NVML's error.
     fn millijoules(&self, index: u32) -> Result<u64, NvmlError>;
     /// Temperature of a device, °C.
     ///
     /// # Errors
-    /// What NVML answers instead; where nobody asks, that there is none.
+    /// NVML's error; unsupported by default.
     fn temperature_c(&self, _index: u32) -> Result<u32, NvmlError> {
         Err(NvmlError::NotSupported)
     }
-    /// Clock of its multiprocessors, MHz.
+    /// Clock of a device's multiprocessors, MHz.
     ///
     /// # Errors
-    /// As of the temperature.
+    /// NVML's error; unsupported by default.
     fn clock_mhz(&self, _index: u32) -> Result<u32, NvmlError> {
         Err(NvmlError::NotSupported)
     }
-    /// Whether heat or the power supply slows it down now. A board that runs at its power limit is
-    /// not slowed: that is how it is built.
+    /// Whether a device is throttled now for temperature or by the power supply. Running at the
+    /// board's power limit is normal and not counted.
     ///
     /// # Errors
-    /// As of the temperature.
-    fn is_slowed(&self, _index: u32) -> Result<bool, NvmlError> {
+    /// NVML's error; unsupported by default.
+    fn is_throttled(&self, _index: u32) -> Result<bool, NvmlError> {
         Err(NvmlError::NotSupported)
     }
 }
 
-/// Whether NVML can be asked.
+/// Availability of NVML.
 #[derive(Clone, Debug)]
 pub enum NvmlState {
     /// The library is not installed.
     Absent,
-    /// It is installed, and no driver is loaded.
+    /// The library is installed, but no driver is loaded.
     NoDriver,
-    /// It refuses to start.
+    /// Initialisation failed.
     Failed(NvmlError),
-    /// It answers.
+    /// Available.
     Open(Arc<dyn Nvml>),
 }
 
 /// NVML of the machine below `root`.
 ///
 /// # Errors
-/// When a recorded file exists and cannot be read or understood.
+/// If a recorded file exists but cannot be read or parsed.
 pub fn open(root: &Sysroot) -> Result<NvmlState, HardwareError> {
     if root.is_live() { Ok(library::open()) } else { recorded::open(root) }
 }

@@ -1,9 +1,9 @@
-//! Which platform a machine is: the one decision from which profile, memory and meter follow.
+//! The platform of a machine, which determines profile, memory and meter.
 //!
-//! Invariant: a platform is stated by evidence for it. What one vendor's interface refuses to say
-//! never becomes another vendor's platform: it becomes [`Platform::NvidiaUnknown`].
+//! Invariant: a platform needs positive evidence. A failure of NVIDIA's interface never results in
+//! another vendor's platform, but in [`Platform::NvidiaUnknown`].
 //!
-//! Does not do: name a profile (that is [`crate::profile`]).
+//! Does not do: choose a profile (that is [`crate::profile`]).
 
 use harmonic_types::Bytes;
 
@@ -11,56 +11,56 @@ use crate::gpu::nvidia::TEGRA_DRIVER;
 use crate::gpu::{Gpu, GpuMemory, GpuVendor};
 use crate::host::{Host, HostKind};
 
-/// A platform, with what its profile needs to know of it.
+/// A platform, with the figures for its profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
-    /// NVIDIA GB10 (DGX Spark and its siblings of other makers): one memory.
+    /// NVIDIA GB10 (DGX Spark and equivalents of other makers): unified memory.
     DgxSpark,
-    /// Another NVIDIA GPU that shares the system's memory (Thor outside of a Jetson).
+    /// Another NVIDIA GPU that shares system memory (Thor outside of a Jetson).
     NvidiaUnified,
-    /// NVIDIA cards with memory of their own.
+    /// NVIDIA cards with dedicated memory.
     NvidiaDiscrete {
         /// Number of cards.
         gpus: u32,
-        /// Σ of their memories.
+        /// Total memory of the cards.
         memory: Bytes,
     },
-    /// An NVIDIA GPU whose memory nobody states: the CPU's figures apply.
+    /// An NVIDIA GPU with unknown memory: the CPU's figures apply.
     NvidiaUnknown,
-    /// AMD gfx1151 (Ryzen AI MAX 300): one memory, in part carved out for the GPU.
+    /// AMD gfx1151 (Ryzen AI MAX 300): unified memory, a part of it carved out for the GPU.
     StrixHalo {
-        /// What the GPU can reach: carve-out + GTT.
+        /// Memory accessible to the GPU: carve-out + GTT.
         memory: Bytes,
     },
     /// Another AMD APU.
     AmdApu {
-        /// What the GPU can reach: carve-out + GTT.
+        /// Memory accessible to the GPU: carve-out + GTT.
         memory: Bytes,
     },
-    /// AMD cards with memory of their own.
+    /// AMD cards with dedicated memory.
     AmdDiscrete {
         /// Number of cards.
         gpus: u32,
-        /// Σ of their memories.
+        /// Total memory of the cards.
         memory: Bytes,
     },
-    /// NVIDIA Jetson: one memory.
+    /// NVIDIA Jetson: unified memory.
     Jetson,
-    /// Apple Silicon: one memory.
+    /// Apple Silicon: unified memory.
     Apple,
-    /// No GPU that is described.
+    /// No described GPU.
     Cpu,
 }
 
-/// SIMDs below which an APU's GPU is no platform: 8 compute units of RDNA. Desktop processors have
-/// 2, which compute less than their CPU and read the same memory. Our choice, not measured.
-const LEAST_SIMDS: u32 = 16;
+/// Least SIMDs of an APU that counts as a platform: 8 compute units of RDNA. Desktop processors
+/// have 2, which are slower than their CPU and read the same memory. Our choice, not measured.
+const MIN_SIMDS: u32 = 16;
 
 impl Platform {
-    /// The platform of `host` with `gpus`; `nvidia_failed` when NVML could not be asked at all.
+    /// The platform of `host` with `gpus`; `nvidia_failed` if NVML failed.
     ///
-    /// A board or a system that names itself comes first, then NVIDIA, then AMD: where both are
-    /// in one machine the AMD GPU is nearly always the processor's display output.
+    /// In order of precedence: a known board or system, NVIDIA, AMD. In a machine with both vendors
+    /// the AMD GPU is nearly always the CPU's display output.
     pub fn of(host: &Host, gpus: &[Gpu], nvidia_failed: bool) -> Self {
         match host.kind {
             HostKind::Jetson => return Self::Jetson,
@@ -96,7 +96,7 @@ impl Platform {
         let gpus: Vec<&Gpu> = gpus.iter().filter(|gpu| gpu.vendor == GpuVendor::Amd).collect();
         let discrete =
             boards(&gpus).map(|(gpus, memory)| (memory, Self::AmdDiscrete { gpus, memory }));
-        let apu = gpus.iter().filter(|gpu| gpu.simds >= LEAST_SIMDS).find_map(|gpu| {
+        let apu = gpus.iter().filter(|gpu| gpu.simds >= MIN_SIMDS).find_map(|gpu| {
             let GpuMemory::CarveOut { vram, gtt } = gpu.memory else { return None };
             let memory = vram.total + gtt.total.min(host.total());
             let is_strix_halo = gpu.features.iter().any(|feature| feature == "gfx1151");
@@ -105,11 +105,11 @@ impl Platform {
                 if is_strix_halo { Self::StrixHalo { memory } } else { Self::AmdApu { memory } },
             ))
         });
-        // An APU with a card beside it: whichever holds more.
+        // An APU and a card: the one with more memory.
         discrete.into_iter().chain(apu).max_by_key(|(memory, _)| *memory).map(|(_, found)| found)
     }
 
-    /// Whether CPU and GPU share one memory.
+    /// Whether CPU and GPU share memory.
     pub fn is_unified(self) -> bool {
         match self {
             Self::DgxSpark
@@ -126,7 +126,7 @@ impl Platform {
     }
 }
 
-/// Number and Σ of the memories of the cards that have their own; `None` where there is no card.
+/// Number and total memory of the cards; `None` without a card.
 fn boards(gpus: &[&Gpu]) -> Option<(u32, Bytes)> {
     let mut found = None;
     for gpu in gpus {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::cgroup::Limits;
     use crate::cpu::Cpu;
-    use crate::gpu::Extent;
+    use crate::gpu::MemoryRegion;
     use crate::memory::Memory;
 
     fn host(total: Bytes) -> Host {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn carve_out(vram: u64, gtt: u64) -> GpuMemory {
-        let extent = |total| Extent { total: Bytes(total), used: Bytes::ZERO };
+        let extent = |total| MemoryRegion { total: Bytes(total), used: Bytes::ZERO };
         GpuMemory::CarveOut { vram: extent(vram), gtt: extent(gtt) }
     }
 
@@ -189,7 +189,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a driver says of GTT, the part of the system is no more than the system has.
+        /// For any GTT size of a driver, the part of the system is at most the system's memory.
         #[test]
         fn an_apu_never_has_more_than_its_carve_out_and_the_system(
             vram in 0_u64..1 << 40, gtt in 0_u64.., system in 0_u64..1 << 40,

@@ -1,12 +1,12 @@
-//! How fast this machine's memory is read: the bandwidth behind the roof of an engine on the CPU.
+//! Measurement of this machine's memory bandwidth, for the roof of an engine on the CPU.
 //!
-//! Owns: the measurement. Every thread sums a buffer of its own, all at once; the best of some rounds
-//! counts, because a roof is what is possible and not what is usual.
+//! All threads sum their own buffers concurrently; the best of several rounds counts, because a
+//! roof is the possible and not the usual rate.
 //!
-//! Invariants: the buffers together are far larger than the last-level cache, or the figure is
-//! absent.
+//! Invariants: the buffers together are far larger than the last-level cache; otherwise the figure
+//! is absent.
 //!
-//! Does not do: measure a GPU's memory, or arithmetic (the benchmark takes that from a target's
+//! Does not do: measure a GPU's memory, or arithmetic (the benchmark derives that from a target's
 //! prefill).
 
 use std::collections::BTreeMap;
@@ -20,34 +20,34 @@ use harmonic_types::{Bytes, BytesPerSecond};
 use crate::host::Host;
 use crate::sysroot::Sysroot;
 
-/// Rounds of which the best counts.
+/// Number of rounds, the best of which counts.
 const ROUNDS: usize = 8;
 
-/// Buffers together are so many times as large as the last-level cache.
-const CACHES: u64 = 4;
+/// Total size of the buffers as a multiple of the last-level cache.
+const CACHE_MULTIPLE: u64 = 4;
 
-/// The smallest sum of buffers, where no cache states its size.
-const LEAST: u64 = 256 << 20;
+/// Least total size of the buffers in bytes, also for an unknown cache.
+const MIN_BUFFERS: u64 = 256 << 20;
 
-/// What was measured.
+/// Result of the probe.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Probed {
-    /// Bytes read from memory per second, by all threads together.
+pub struct ProbeResult {
+    /// Read bandwidth of all threads together.
     pub read_bandwidth: BytesPerSecond,
-    /// Threads.
+    /// Number of threads.
     pub threads: u32,
-    /// Size of the last-level cache; zero where it is not stated.
+    /// Size of the last-level cache; zero if not stated.
     pub cache: Bytes,
 }
 
-/// Reads memory with `threads` threads for about a second; `None` where the memory that is free does
-/// not hold buffers that a cache cannot.
-pub fn probe(threads: u32) -> Option<Probed> {
+/// Reads memory with `threads` threads for about a second; `None` if too little memory is free for
+/// buffers that exceed the cache.
+pub fn probe(threads: u32) -> Option<ProbeResult> {
     let root = Sysroot::default();
     let cache = last_level_cache(&root);
     let free = Host::read(&root).ok()?.available().0;
-    let wanted = (cache * CACHES).max(LEAST);
-    // Half of what is free: the engines' memory may not be pushed out.
+    let wanted = (cache * CACHE_MULTIPLE).max(MIN_BUFFERS);
+    // At most half of the free memory, so that no memory of engines is swapped out.
     if wanted > free / 2 {
         return None;
     }
@@ -56,10 +56,10 @@ pub fn probe(threads: u32) -> Option<Probed> {
     let best = best_round(threads, words)?;
     let bytes = words as f64 * 8.0 * f64::from(threads);
     let read_bandwidth = BytesPerSecond(bytes / best.as_secs_f64());
-    Some(Probed { read_bandwidth, threads, cache: Bytes(cache) })
+    Some(ProbeResult { read_bandwidth, threads, cache: Bytes(cache) })
 }
 
-/// The shortest time in which all threads read a buffer of `words` words each.
+/// The shortest time in which all threads read their buffers of `words` words.
 fn best_round(threads: u32, words: usize) -> Option<Duration> {
     let barrier = Barrier::new(threads as usize);
     thread::scope(|scope| {
@@ -67,7 +67,7 @@ fn best_round(threads: u32, words: usize) -> Option<Duration> {
         for thread in 0..threads {
             let barrier = &barrier;
             threads_of_round.push(scope.spawn(move || {
-                // Written, so that each page is memory of its own and not the page of zeros.
+                // Written, so that each page is allocated and not the shared zero page.
                 let buffer: Vec<u64> = (0..words as u64).map(|at| at ^ u64::from(thread)).collect();
                 let round = |_| {
                     barrier.wait();
@@ -78,7 +78,8 @@ fn best_round(threads: u32, words: usize) -> Option<Duration> {
                 (0..ROUNDS).map(round).collect::<Vec<_>>()
             }));
         }
-        // Each thread has its own clock: one that wakes late would make a round look short.
+        // From the first start to the last end over all threads: a thread that wakes late extends
+        // the round.
         let rounds: Vec<Vec<(Instant, Instant)>> =
             threads_of_round.into_iter().map(|thread| thread.join().ok()).collect::<Option<_>>()?;
         let lasted = |round: usize| {
@@ -92,8 +93,8 @@ fn best_round(threads: u32, words: usize) -> Option<Duration> {
 
 /// The sum of all words of a buffer whose length is a multiple of 32.
 ///
-/// Four places are read in turns: one that is read by itself leaves a third of the bandwidth unused,
-/// because a core then waits for too few lines of memory at once.
+/// Four streams are read in turn: a single one leaves a third of the bandwidth unused, because a
+/// core then has too few cache misses outstanding.
 fn sum(buffer: &[u64]) -> u64 {
     let (front, back) = buffer.split_at(buffer.len() / 2);
     let (first, second) = front.split_at(front.len() / 2);
@@ -111,8 +112,8 @@ fn sum(buffer: &[u64]) -> u64 {
     sums.into_iter().flatten().fold(0, u64::wrapping_add)
 }
 
-/// Bytes of all last-level caches together: a processor of several dies has one on each. 0 where
-/// none is stated.
+/// Total bytes of all last-level caches, as a processor of several dies has one per die; 0 if not
+/// stated.
 fn last_level_cache(root: &Sysroot) -> u64 {
     const CPUS: &str = "/sys/devices/system/cpu";
     let text = |path: String| Some(root.read(&path).ok()??.trim().to_owned());
@@ -125,7 +126,7 @@ fn last_level_cache(root: &Sysroot) -> u64 {
             if let (Some(level), Some(size), Some(shared)) =
                 (level, file("size").and_then(|size| bytes(&size)), file("shared_cpu_list"))
             {
-                // The same cache is listed below each of its processors.
+                // A cache is listed below each of its CPUs.
                 caches.insert((level, shared), size);
             }
         }
@@ -134,7 +135,7 @@ fn last_level_cache(root: &Sysroot) -> u64 {
     caches.iter().filter(|((level, _), _)| *level == last).map(|(_, size)| size).sum()
 }
 
-/// `32K`, `260M`.
+/// Parses a size such as `32K` or `260M`.
 fn bytes(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(['K', 'M', 'G']);
     let shift = match &text[digits.len()..] {
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_of_caches_are_the_kernels() {
+    fn sizes_of_caches_have_the_kernels_format() {
         assert_eq!(
             ["32K", "260M", "1G", "77", "x", "5KM"].map(bytes),
             [Some(32_768), Some(260 << 20), Some(1 << 30), Some(77), None, None,]

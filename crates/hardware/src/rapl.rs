@@ -1,10 +1,11 @@
-//! The energy counters of CPU packages (RAPL), through Linux's powercap. Intel, and AMD from family
+//! The energy counters of CPU packages (RAPL), through Linux's powercap: Intel, and AMD from family
 //! 17h under the same names.
 //!
-//! Invariants: the total never decreases while the meter lives; a wrap of a counter is seen as long
-//! as the meter is read more often than the counter wraps (some 260 kJ, so 20 minutes at 200 W).
+//! Invariants: the total never decreases during the meter's lifetime; a wrap of a counter is
+//! detected if the meter is read more often than the counter wraps (about 260 kJ: 20 minutes at 200
+//! W).
 //!
-//! Does not do: `psys` and DRAM zones, which cover other scopes, nor `intel-rapl-mmio`, which
+//! Does not do: read `psys` and DRAM zones, which have other scopes, or `intel-rapl-mmio`, which
 //! counts the same package again.
 
 use std::fs;
@@ -18,21 +19,22 @@ use crate::sysroot::Sysroot;
 
 const POWERCAP: &str = "/sys/class/powercap";
 
-/// Root alone may read the counters since Linux 5.10 (CVE-2020-8694), so the owner must allow it.
-const ALLOW: &str = "root alone may read it: allow it until the next start with `sudo \
+/// Remedy for missing permissions: only root may read the counters since Linux 5.10
+/// (CVE-2020-8694).
+const PERMISSION_REMEDY: &str = "only root may read it: grant access until the next boot with `sudo \
                                 chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj`";
 
-/// One package.
+/// Counter of one package.
 #[derive(Debug)]
 struct Zone {
     counter: PathBuf,
-    /// Value after which the counter starts again at zero, µJ.
+    /// Value at which the counter wraps, µJ.
     range: u64,
-    /// Reading before this one, µJ.
+    /// Previous reading, µJ.
     last: u64,
 }
 
-/// Σ of all packages.
+/// A meter of all CPU packages together.
 #[derive(Debug)]
 pub struct RaplMeter {
     state: Mutex<State>,
@@ -46,10 +48,10 @@ struct State {
 }
 
 impl RaplMeter {
-    /// A meter over all CPU packages below `root`; `None` where there is no such counter.
+    /// A meter over all CPU packages below `root`; `None` if there is no such counter.
     ///
     /// # Errors
-    /// When a package's counter exists and cannot be read.
+    /// If a package's counter exists but cannot be read.
     pub fn open(root: &Sysroot) -> Result<Option<Self>, MeterError> {
         let names = root.list(POWERCAP).map_err(|error| MeterError {
             meter: root.path(POWERCAP).display().to_string(),
@@ -76,7 +78,7 @@ impl RaplMeter {
     }
 }
 
-/// `intel-rapl:0` is a package; `intel-rapl:0:0` is a part of it.
+/// Whether a zone is a package (`intel-rapl:0`) and not a part of one (`intel-rapl:0:0`).
 fn is_top_zone(name: &str) -> bool {
     name.strip_prefix("intel-rapl:")
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
@@ -90,10 +92,10 @@ fn microjoules(path: &Path) -> Result<u64, MeterError> {
     })
 }
 
-/// Why `path` was not read, with the remedy where rights are missing.
+/// The error of reading `path`, with the remedy for missing permissions.
 fn refused(path: &Path, error: &io::Error) -> MeterError {
     let reason = match error.kind() {
-        ErrorKind::PermissionDenied => ALLOW.to_owned(),
+        ErrorKind::PermissionDenied => PERMISSION_REMEDY.to_owned(),
         _ => error.to_string(),
     };
     MeterError { meter: path.display().to_string(), reason }
@@ -109,7 +111,7 @@ impl EnergyMeter for RaplMeter {
     }
 
     fn total(&self) -> Result<Joules, MeterError> {
-        // A reader that panicked left readings that are still true.
+        // The readings remain valid after a panic of another reader.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { zones, total } = &mut *state;
         for zone in zones {

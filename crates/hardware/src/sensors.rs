@@ -1,14 +1,14 @@
-//! Clocks, temperature and throttling of what the engines run on.
+//! Clocks, temperature and throttling of the device of the engines.
 //!
-//! Invariants: sensors are chosen as energy meters are, so that a GPU's heat is never read for work
-//! on the CPU; what cannot be read is absent.
+//! Invariants: sensors are chosen by the same rule as energy meters, so that a GPU's temperature is
+//! never read for work on the CPU; an unreadable figure is absent.
 //!
-//! Does not do: judge a temperature.
+//! Does not do: evaluate a temperature.
 
 use harmonic_types::Sensors;
 
 use crate::gpu::GpuMemory;
-use crate::machine::{Machine, RunsOn};
+use crate::machine::{EngineDevice, Machine};
 use crate::nvml::NvmlState;
 use crate::platform::Platform;
 use crate::sysroot::Sysroot;
@@ -17,10 +17,10 @@ mod amdgpu;
 mod cpu;
 mod nvml;
 
-/// The sensors below `root` of what engines on `on` run on; `None` where nothing can be read.
-pub fn sensors(root: &Sysroot, on: RunsOn) -> Option<Box<dyn Sensors>> {
+/// The sensors below `root` for engines that run on `on`; `None` if nothing can be read.
+pub fn sensors(root: &Sysroot, on: EngineDevice) -> Option<Box<dyn Sensors>> {
     let machine = Machine::read(root).ok()?;
-    let platform = if on == RunsOn::Cpu { Platform::Cpu } else { machine.platform };
+    let platform = if on == EngineDevice::Cpu { Platform::Cpu } else { machine.platform };
     match platform {
         Platform::DgxSpark | Platform::NvidiaUnified | Platform::NvidiaDiscrete { .. } => {
             let NvmlState::Open(nvml) = &machine.nvml else { return None };
@@ -36,17 +36,17 @@ pub fn sensors(root: &Sysroot, on: RunsOn) -> Option<Box<dyn Sensors>> {
             let mut gpus = machine.gpus.iter().filter(|gpu| of_platform(&gpu.memory));
             some(amdgpu::AmdSensors::new(root, gpus.find_map(|gpu| gpu.render_node)?))
         }
-        // Other sensors would say nothing of these GPUs.
+        // No other sensors cover these GPUs.
         Platform::Jetson | Platform::Apple | Platform::NvidiaUnknown => None,
         Platform::Cpu => some(cpu::CpuSensors::new(root)),
     }
 }
 
-/// Sensors that say anything at all.
+/// `sensors`, if any figure can be read.
 fn some(sensors: impl Sensors + 'static) -> Option<Box<dyn Sensors>> {
     let reading = sensors.read();
-    let says = reading.temperature_c.is_some()
+    let is_readable = reading.temperature_c.is_some()
         || reading.clock_mhz.is_some()
         || reading.throttled.is_some();
-    says.then(|| Box::new(sensors) as Box<dyn Sensors>)
+    is_readable.then(|| Box::new(sensors) as Box<dyn Sensors>)
 }

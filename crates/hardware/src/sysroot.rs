@@ -1,7 +1,7 @@
-//! The directory below which all facts are read.
+//! The root directory of all facts.
 //!
-//! Invariant: nothing in this crate, nor advice on a machine, opens a path that did not pass through a [`Sysroot`]. What is no
-//! file on a live machine is one below a replaced root: `nvml.json` ([`crate::nvml::recorded`]) for
+//! Invariant: this crate and the crate `doctor` open paths only through a [`Sysroot`]. Below a
+//! replaced root, files stand in for other interfaces: `nvml.json` ([`crate::nvml::recorded`]) for
 //! NVIDIA's library, `sysctl.txt` ([`crate::apple`]) for macOS's command.
 
 use std::io::{self, ErrorKind};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::HardwareError;
 
-/// A root directory: `/` for this machine, another for a recorded one.
+/// A root directory: `/` for this machine, another one for a recorded machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sysroot {
     root: PathBuf,
@@ -23,25 +23,25 @@ impl Default for Sysroot {
 }
 
 impl Sysroot {
-    /// A machine whose `/proc` and `/sys` lie below `root`.
+    /// The machine with `/proc` and `/sys` below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Whether it is the running machine, about which the kernel can also be asked directly.
+    /// Whether it is the running machine, for which system calls apply too.
     pub fn is_live(&self) -> bool {
         self.root == Path::new("/")
     }
 
-    /// Where `path` (absolute on the described machine) lies on this one.
+    /// The path on this machine of `path`, absolute on the described machine.
     pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// The text of `path`; `None` when it does not exist. Bytes that are not UTF-8 are replaced.
+    /// The text of `path`; `None` if absent. Invalid UTF-8 is replaced.
     ///
     /// # Errors
-    /// [`HardwareError::Unreadable`] when it exists and cannot be read.
+    /// [`HardwareError::Unreadable`] if it exists but cannot be read.
     pub fn read(&self, path: &str) -> Result<Option<String>, HardwareError> {
         let path = self.path(path);
         match std::fs::read(&path) {
@@ -51,7 +51,7 @@ impl Sysroot {
         }
     }
 
-    /// The text of `path`, which must exist because it tells `fact`.
+    /// The text of `path`, which must exist; `fact` names its content in errors.
     ///
     /// # Errors
     /// [`HardwareError::Missing`] or [`HardwareError::Unreadable`].
@@ -59,10 +59,10 @@ impl Sysroot {
         self.read(path)?.ok_or_else(|| HardwareError::Missing { path: self.path(path), fact })
     }
 
-    /// Names of the entries of a directory, sorted; empty when it does not exist.
+    /// Sorted names of the entries of a directory; empty if absent.
     ///
     /// # Errors
-    /// [`HardwareError::Unreadable`] when it exists and cannot be listed.
+    /// [`HardwareError::Unreadable`] if it exists but cannot be listed.
     pub fn list(&self, path: &str) -> Result<Vec<String>, HardwareError> {
         let path = self.path(path);
         let entries = match std::fs::read_dir(&path) {
@@ -78,7 +78,7 @@ impl Sysroot {
         Ok(names)
     }
 
-    /// An error that says that `path` lacks `expected`.
+    /// The error of a `path` without the `expected` content.
     pub fn malformed(&self, path: &str, expected: &'static str, found: &str) -> HardwareError {
         const SHOWN: usize = 60;
         HardwareError::Malformed {
@@ -89,7 +89,7 @@ impl Sysroot {
     }
 }
 
-/// sysfs answers ENODEV or ENXIO for files of devices that are gone or switched off.
+/// Whether a file is absent; sysfs returns ENODEV or ENXIO for devices that are gone or off.
 fn is_absent(error: &io::Error) -> bool {
     const ENXIO: i32 = 6;
     const ENODEV: i32 = 19;

@@ -1,15 +1,17 @@
-//! Recorded machines below `tests/fixtures`: what each is, to the byte. Each is a whole tree with
-//! `/proc`, `/sys` and NVML's answers. `this-machine` was copied from the machine of the first
-//! tests; the others were put together from published figures (`docs/sources.md#recorded-machines`).
+//! Recorded machines below `tests/fixtures`, with their exact descriptions. Each is a tree with
+//! `/proc`, `/sys` and NVML's responses. `this-machine` was copied from a development machine; the
+//! others were assembled from published figures (`docs/sources.md#recorded-machines`).
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harmonic_hardware::{RunsOn, Sysroot, detect, detect_for, energy_meter, energy_meter_for};
+use harmonic_hardware::{
+    EngineDevice, Sysroot, detect, detect_for, energy_meter, energy_meter_for,
+};
 use harmonic_types::{Bytes, DeviceKind, EnergyMethod, Hardware, PowerScope};
 
-/// What a fixture must give.
+/// Expected description of a fixture.
 struct Expected {
     fixture: &'static str,
     profile: &'static str,
@@ -92,7 +94,7 @@ const MACHINES: [Expected; 17] = [
         budget: 109_978_006_323,
         ..STRIX
     },
-    // GTT says 116 GB where the system has 33.3 GB: more than the machine's memory in all.
+    // GTT is 116 GB and the system has 33.3 GB: together more than the machine's memory.
     Expected {
         fixture: "strix-halo-old-kernel",
         total: (96 << 30) + 32_503_440 * 1024,
@@ -112,7 +114,7 @@ const MACHINES: [Expected; 17] = [
         ],
         ..RTX
     },
-    // The paper's launcher made a Strix Halo of this one.
+    // The paper's launcher detected this one as a Strix Halo.
     Expected {
         fixture: "nvidia-driver-mismatch",
         profile: "cpu-generic",
@@ -138,7 +140,7 @@ const MACHINES: [Expected; 17] = [
         codes: &[],
     },
     JETSON,
-    // JetPack 5: the word is missing in the model. A rail feeds the whole module.
+    // JetPack 5: the model lacks the word "Jetson". One rail supplies the module.
     Expected {
         fixture: "jetson-orin-nano-jp5",
         profile: "generic-8gb",
@@ -151,7 +153,7 @@ const MACHINES: [Expected; 17] = [
         ],
         ..JETSON
     },
-    // Another maker's board.
+    // A board of another maker.
     Expected {
         fixture: "jetson-recomputer",
         devices: &[
@@ -160,7 +162,7 @@ const MACHINES: [Expected; 17] = [
         ],
         ..JETSON
     },
-    // In a container: no device tree, and NVML calls the GPU by its driver.
+    // In a container: no device tree, and the NVML name contains the driver.
     Expected {
         fixture: "jetson-in-container",
         devices: &[(SHARED, "Orin (nvgpu)"), (CPU, "ARM CPU, implementer 0x41, part 0xd42")],
@@ -206,7 +208,7 @@ fn root(fixture: &str) -> Sysroot {
     Sysroot::new(path(fixture))
 }
 
-/// A fixture with some files written anew, or taken away (`None`).
+/// A fixture with some files replaced, or removed (`None`).
 fn altered(fixture: &str, changes: &[(&str, Option<&str>)]) -> (tempfile::TempDir, Sysroot) {
     fn copy(from: &Path, to: &Path) {
         fs::create_dir_all(to).unwrap();
@@ -243,7 +245,7 @@ fn power(hardware: &Hardware) -> Option<(&str, PowerScope)> {
 }
 
 #[test]
-fn every_recorded_machine_is_what_it_is() {
+fn every_recorded_machine_has_its_description() {
     for expected in MACHINES {
         let name = expected.fixture;
         let root = root(name);
@@ -268,7 +270,7 @@ fn every_recorded_machine_is_what_it_is() {
 }
 
 #[test]
-fn what_is_available_is_counted_where_the_memory_is() {
+fn available_memory_is_that_of_the_device() {
     for (fixture, available) in [
         ("dgx-spark-not-supported", 119_843_212 * 1024),
         ("strix-halo-96gb", (96_u64 << 30) - 612_368_384 + 16_641_761_280 - 25_165_824),
@@ -283,9 +285,9 @@ fn what_is_available_is_counted_where_the_memory_is() {
     }
 }
 
-/// A build without a back end for the GPU plans with system memory, on the CPU, by its power.
+/// A build without a back end for the GPU uses the CPU's memory and meter.
 #[test]
-fn engines_on_the_cpu_see_the_cpus_machine() {
+fn engines_on_the_cpu_get_the_cpus_figures() {
     for (fixture, total, meter) in [
         ("rtx-4090-threadripper", 263_713_752, Some(("rapl", PowerScope::CpuPackage))),
         ("nvidia-driver-mismatch", 263_713_752, Some(("rapl", PowerScope::CpuPackage))),
@@ -295,18 +297,18 @@ fn engines_on_the_cpu_see_the_cpus_machine() {
         ("this-machine", 24_683_656, None),
     ] {
         let root = root(fixture);
-        let found = detect_for(&root, RunsOn::Cpu).unwrap();
+        let found = detect_for(&root, EngineDevice::Cpu).unwrap();
         assert_eq!(found.profile, "cpu-generic", "{fixture}");
         assert_eq!(found.memory_total_bytes, Bytes(total * 1024), "{fixture}");
         assert_eq!(found.devices[0].kind, CPU, "{fixture}");
         assert_eq!(power(&found), meter, "{fixture}");
-        let scope = energy_meter_for(&root, RunsOn::Cpu).unwrap().map(|meter| meter.scope());
+        let scope = energy_meter_for(&root, EngineDevice::Cpu).unwrap().map(|meter| meter.scope());
         assert_eq!(scope, meter.map(|(_, scope)| scope), "{fixture}");
     }
 }
 
 #[test]
-fn a_refusal_of_nvidias_interface_is_never_another_vendors_machine() {
+fn a_failure_of_nvidias_interface_never_results_in_another_vendors_machine() {
     let answer = |memory: &str| {
         format!(
             r#"{{"devices": [{{"name": "NVIDIA GB10", "memory": {memory},
@@ -327,7 +329,7 @@ fn a_refusal_of_nvidias_interface_is_never_another_vendors_machine() {
 }
 
 #[test]
-fn a_gpu_of_an_unknown_name_shares_the_memory_when_the_driver_says_so() {
+fn a_gpu_of_an_unknown_name_shares_memory_if_the_driver_states_it() {
     for (driver, profile, warned) in [
         (r#""integrated": true,"#, "generic-128gb", &[][..]),
         (r#""integrated": false,"#, "cpu-generic", &["nvidia-memory-unknown"]),
@@ -348,7 +350,7 @@ fn a_gpu_of_an_unknown_name_shares_the_memory_when_the_driver_says_so() {
 }
 
 #[test]
-fn a_limit_binds_the_memory_that_is_shared_and_not_a_cards() {
+fn a_limit_applies_to_shared_memory_and_not_to_a_cards() {
     for (fixture, total) in [
         ("dgx-spark-not-supported", 8_000_000_000),
         ("strix-halo-gtt", (512 << 20) + 8_000_000_000),
@@ -365,7 +367,7 @@ fn a_limit_binds_the_memory_that_is_shared_and_not_a_cards() {
 }
 
 #[test]
-fn a_mac_keeps_to_the_limit_that_its_owner_set() {
+fn a_mac_has_the_limit_set_by_its_owner() {
     let facts = fs::read_to_string(path("mac-m4-max").join("sysctl.txt")).unwrap();
     let facts = facts.replace("iogpu.wired_limit_mb: 0", "iogpu.wired_limit_mb: 100000");
     let (_kept, root) = altered("mac-m4-max", &[("sysctl.txt", Some(&facts))]);
@@ -379,7 +381,7 @@ fn a_mac_keeps_to_the_limit_that_its_owner_set() {
 }
 
 #[test]
-fn a_gpu_that_is_not_described_leaves_the_cpu_usable() {
+fn a_gpu_without_a_description_leaves_the_cpu_usable() {
     let kfd = ("sys/class/kfd", None);
     let memory = ("sys/class/drm/renderD128/device/mem_info_gtt_total", None);
     for (change, code) in [(kfd, "gpu-not-described"), (memory, "amd-memory-unknown")] {
@@ -407,7 +409,7 @@ fn a_machine_without_its_meter_has_none() {
 }
 
 #[test]
-fn a_meter_that_says_nonsense_is_a_warning_and_no_power() {
+fn an_implausible_meter_is_a_warning_and_no_power() {
     let file = "sys/class/drm/renderD128/device/hwmon/hwmon5/power1_average";
     let (_kept, root) = altered("strix-halo-96gb", &[(file, Some("65000000000000\n"))]);
     let found = detect(&root).unwrap();

@@ -82,7 +82,7 @@ pub(crate) fn engine(id: &str, agent: &str) -> EnginePlan {
         kv_bytes: Bytes(131_072),
         state_bytes: Bytes::ZERO,
         prefix_bytes: Bytes::ZERO,
-        park_bytes: Bytes::ZERO,
+        preempt_bytes: Bytes::ZERO,
         compute_bytes: Bytes::ZERO,
         overhead_bytes: Bytes::ZERO,
         total_bytes: Bytes(2_131_072),

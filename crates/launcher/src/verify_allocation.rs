@@ -38,7 +38,7 @@ pub(crate) fn held(planned: &EnginePlan, real: &Allocation) -> Bytes {
         real.state_bytes.unwrap_or(planned.state_bytes),
         real.compute_bytes.unwrap_or(planned.compute_bytes),
         planned.prefix_bytes,
-        planned.park_bytes,
+        planned.preempt_bytes,
         planned.overhead_bytes,
     ]
     .into_iter()

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use harmonic_models::gguf::{Gguf, Header, Metadata, Value, shape};
+use harmonic_models::gguf::{GgufBuilder, Header, Metadata, Value, shape};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel, TokenKind, Vocabulary};
 
 /// Where the child finds its files.
@@ -87,7 +87,7 @@ fn instead(value: &Value) -> Vec<Metadata> {
 }
 
 /// The files that are made of `file`, by what was done to each.
-fn mutants(name: &str, file: &Gguf) -> BTreeMap<String, Gguf> {
+fn mutants(name: &str, file: &GgufBuilder) -> BTreeMap<String, GgufBuilder> {
     let bytes = file.header();
     let header = Header::read(&bytes[..], bytes.len() as u64).expect("readable");
     let mut made = BTreeMap::new();
@@ -130,7 +130,7 @@ fn mutants(name: &str, file: &Gguf) -> BTreeMap<String, Gguf> {
 }
 
 /// Files whose fault is in more than one value.
-fn by_hand() -> BTreeMap<String, Gguf> {
+fn by_hand() -> BTreeMap<String, GgufBuilder> {
     let model = SyntheticModel::tiny();
     let spm = |vocabulary| SyntheticModel { vocabulary, ..SyntheticModel::tiny() }.llama();
     let mixture = model.llama().number(".expert_count", 4).number(".expert_used_count", 2);
@@ -155,7 +155,7 @@ fn by_hand() -> BTreeMap<String, Gguf> {
     ])
 }
 
-fn passes(file: &Gguf) -> bool {
+fn passes(file: &GgufBuilder) -> bool {
     // The data are made only for what is run.
     let bytes = file.header();
     let length = bytes.len() as u64;
@@ -226,7 +226,7 @@ fn what_passes_never_ends_the_process() {
         ("qwen", model.qwen35(STATE)),
     ];
     let folder = tempfile::tempdir().expect("a folder");
-    let mut files: BTreeMap<String, Gguf> = by_hand();
+    let mut files: BTreeMap<String, GgufBuilder> = by_hand();
     for (name, file) in &models {
         files.extend(mutants(name, file));
         // Each must work as it is, or the others prove nothing.

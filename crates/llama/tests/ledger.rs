@@ -10,7 +10,7 @@ use std::process::Command;
 use harmonic_engine::sampling::{Sampler, Samplers};
 use harmonic_engine::{Batch, Machine, Row, SeqId, Token};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
-use harmonic_models::gguf::{Gguf, Header, shape};
+use harmonic_models::gguf::{GgufBuilder, Header, shape};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel};
 use harmonic_planner::PlannedModel;
 use harmonic_planner::footprint::{Footprint, Pricing, SlotsByContext};
@@ -40,7 +40,7 @@ fn footprint(path: &Path) -> Footprint {
     pricing.engine_in(KvLayout::Streams, &slots)
 }
 
-fn models() -> Vec<(&'static str, Gguf)> {
+fn models() -> Vec<(&'static str, GgufBuilder)> {
     let model = SyntheticModel {
         layers: 16,
         width: 256,

@@ -5,7 +5,7 @@ mod run;
 use harmonic_engine::Token;
 use harmonic_engine::chat::Vocabulary as _;
 use harmonic_llama::Model;
-use harmonic_models::gguf::{Gguf, TensorType};
+use harmonic_models::gguf::{GgufBuilder, TensorType};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel, Vocabulary};
 
 const STATE: StateSpace = StateSpace {
@@ -16,7 +16,7 @@ const STATE: StateSpace = StateSpace {
     group_count: 2,
 };
 
-fn runs(file: &Gguf) -> Model {
+fn runs(file: &GgufBuilder) -> Model {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.gguf");
     file.write(&path).expect("written");

@@ -1,9 +1,8 @@
-//! The models that have a name here: where they come from, their true shape, and what the paper
-//! declares about them.
+//! The catalog of named models: their sources, actual shapes, and the paper's declared figures.
 //!
-//! Invariants: a digest or size is stated only where it was seen; shapes that were computed from a
-//! model's published configuration have provenance `declared`, the file's header replaces them once
-//! it is here.
+//! Invariants: a digest or size is stated only if it was verified; shapes computed from a model's
+//! published configuration have provenance `declared`, and are replaced by the header of the
+//! downloaded file.
 
 mod entries;
 
@@ -18,49 +17,49 @@ use crate::store::Record;
 pub const CATALOG_NAMES: [&str; 6] =
     ["qwen3:4b", "qwen3:8b", "qwen3:14b", "qwen3:30b-a3b", "smollm2:135m", "gemma3:270m"];
 
-/// A source with what is known of the file it delivers.
+/// A source with known facts about its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
-    /// Where.
+    /// The source.
     pub source: Source,
-    /// sha256 in lower-case hex; `None` where it is not known.
+    /// sha256 in lower-case hex; `None` if unknown.
     pub sha256: Option<&'static str>,
-    /// Size of the GGUF file; `None` where it is not known.
+    /// Size of the GGUF file; `None` if unknown.
     pub size: Option<Bytes>,
-    /// Bytes that travel, where they differ from `size` (a wheel is compressed).
+    /// Size of the download, if it differs from `size` (a wheel is compressed).
     pub download: Option<Bytes>,
 }
 
-/// What the paper (§5.3) or its seed code says a model needs; the rules of `laws` use these only
-/// for the paper's own budget.
+/// Memory of a model as declared by the paper (§5.3) or its seed code, used only for the paper's
+/// budget rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeclaredFigures {
     /// Base weights.
     pub base: Bytes,
-    /// KV cache of one slot, whatever its context.
+    /// KV cache of one slot, regardless of context.
     pub kv_per_slot: Bytes,
-    /// `paper` for §5.3; `declared` where only the seed code has the figure.
+    /// `paper` for §5.3; `declared` for figures of the seed code.
     pub provenance: Provenance,
 }
 
-/// One model with a name.
+/// One model of the catalog.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CatalogEntry {
-    /// Its name.
+    /// Unique name.
     pub name: &'static str,
-    /// One line for people.
+    /// Human-readable description, one line.
     pub summary: &'static str,
     /// SPDX identifier, or the name of the terms.
     pub licence: &'static str,
-    /// Its shape. `weights_bytes` is the size of the whole file, a bound from above.
+    /// Shape; `weights_bytes` is the file size, an upper bound.
     pub shape: ModelShape,
-    /// The paper's figures, where it has any.
+    /// The paper's figures, if any.
     pub declared: Option<DeclaredFigures>,
-    /// Where it comes from; tried in this order.
+    /// Sources in order of preference.
     pub origins: Vec<Origin>,
-    /// Its shipped format has no fast kernels on common CPUs: it is converted once at pull.
+    /// Whether it is converted at pull, as its shipped format has no fast kernels on common CPUs.
     pub convert_at_pull: bool,
-    /// It can answer in a chat: its file holds a chat template.
+    /// Whether it is a chat model: its file has a chat template.
     pub chat: bool,
 }
 
@@ -69,13 +68,13 @@ pub fn entries() -> Vec<CatalogEntry> {
     entries::all()
 }
 
-/// The entry of that name.
+/// The entry named `name`.
 pub fn find(name: &str) -> Option<CatalogEntry> {
     entries().into_iter().find(|entry| entry.name == name)
 }
 
-/// The entry that a name belongs to: its own name, or that of a conversion of it.
-pub(crate) fn owner(name: &str) -> Option<CatalogEntry> {
+/// The entry of a name that is an entry's own or that of a conversion of it.
+pub(crate) fn entry_of(name: &str) -> Option<CatalogEntry> {
     entries().into_iter().find(|entry| {
         name.strip_prefix(entry.name).is_some_and(|rest| {
             rest.is_empty()
@@ -87,18 +86,17 @@ pub(crate) fn owner(name: &str) -> Option<CatalogEntry> {
 }
 
 impl CatalogEntry {
-    /// Whether the record is of this entry's model, as it came or converted: its source is one of
-    /// the entry's, and so is the digest where the entry states one. What stands under its name
-    /// alone is not.
-    pub(crate) fn vouches_for(&self, record: &Record) -> bool {
-        let came_as = match &record.converted_from {
+    /// Whether `record` is of this entry's model, original or converted: its source is one of the
+    /// entry's, and its digest matches if the entry states one. The name is not sufficient.
+    pub(crate) fn matches_record(&self, record: &Record) -> bool {
+        let original = match &record.converted_from {
             None => &record.digest,
             Some(from) if from.name == self.name && record.name != self.name => &from.digest,
             Some(_) => return false,
         };
         self.origins.iter().any(|origin| {
             origin.source.to_string() == record.source
-                && origin.sha256.is_none_or(|sha256| sha256 == came_as)
+                && origin.sha256.is_none_or(|sha256| sha256 == original)
         })
     }
 }

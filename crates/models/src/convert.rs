@@ -1,7 +1,7 @@
-//! Converting a stored model to another weight format, under a name of its own.
+//! Conversion of a stored model to another weight format, under its own name.
 //!
-//! Invariants: the original stays; the result is read, measured and hashed like anything pulled
-//! before it has a name; a conversion that exists already is not made again.
+//! Invariants: the original is kept; the result is verified and hashed like a download before it
+//! gets a name; an existing conversion is reused.
 //!
 //! Does not do: the arithmetic (the caller's [`Quantizer`] does).
 
@@ -15,18 +15,18 @@ use harmonic_types::{Bytes, ModelFile};
 use crate::error::ModelError;
 use crate::format::WeightFormat;
 use crate::gguf::{Header, shape};
-use crate::progress::{Progress, Span};
-use crate::store::folder::Part;
+use crate::progress::{Progress, ProgressSpan};
+use crate::store::folder::PartialFile;
 use crate::store::lock::Lock;
 use crate::store::{ConvertedFrom, Record, Store, StoredModel, record, space};
 use crate::worker;
 
-/// Rewrites the weights of a GGUF file; llama.cpp does it, in the binary.
+/// Converter of the weights of a GGUF file; implemented with llama.cpp.
 pub trait Quantizer: Send + Sync {
-    /// Reads `input`, writes all of `output`. Runs on a blocking thread.
+    /// Converts `input` to `output`. Runs on a blocking thread.
     ///
     /// # Errors
-    /// One sentence on what went wrong.
+    /// The cause, as one sentence.
     fn quantize(&self, input: &Path, output: &Path, format: WeightFormat) -> Result<(), String>;
 }
 
@@ -34,7 +34,7 @@ pub trait Quantizer: Send + Sync {
 /// (`smollm2:135m-bf16`).
 ///
 /// # Errors
-/// When the model is not stored, the disk is too full, or the converter fails.
+/// If the model is not stored, the disk is too full, or the converter fails.
 pub async fn convert(
     store: &Store,
     name: &str,
@@ -58,8 +58,8 @@ pub async fn convert(
     store.check_name(&target, &original.record.source)?;
     let conversion = Conversion { store, original, target, format, progress };
     let output = conversion.write(quantizer).await?;
-    let record = conversion.examine(output.part.path(), loss.clone()).await?;
-    let file = store.admit(std::slice::from_ref(&output.part), &record)?;
+    let record = conversion.verify(output.part.path(), loss.clone()).await?;
+    let file = store.add(std::slice::from_ref(&output.part), &record)?;
     let Record { name, format: from, .. } = &conversion.original.record;
     progress.note(&format!("converted {name} from {from} to {format}: {loss}"));
     Ok(file)
@@ -70,7 +70,7 @@ pub fn converted_name(name: &str, format: WeightFormat) -> String {
     format!("{name}-{}", format.name().to_ascii_lowercase())
 }
 
-/// One conversion under way.
+/// A conversion in progress.
 struct Conversion<'a> {
     store: &'a Store,
     original: StoredModel,
@@ -80,9 +80,9 @@ struct Conversion<'a> {
     progress: &'a dyn Progress,
 }
 
-/// The unfinished result; goes when dropped, unless it was renamed into the store.
+/// The unfinished result; removed when dropped, unless it was moved into the store.
 struct Output {
-    part: Part,
+    part: PartialFile,
     _busy: Lock,
 }
 
@@ -99,15 +99,15 @@ impl Conversion<'_> {
         let estimate = self.estimate();
         space::require(&self.target, folder.path(), estimate)?;
         let part = folder.file(format!("{}.convert", record::file_stem(&self.target)));
-        // A file of our own is there before the converter, which would follow a link, opens it.
+        // The file is created here, because the converter would follow a symbolic link.
         drop(part.create()?);
         let path = part.path().to_owned();
         let output = Output { part, _busy: busy };
         let (input, format) = (self.original.file.path.clone(), self.format);
         let label = format!("converting {} to {format}", self.original.record.name);
-        let span = Span::begin(self.progress, &label, Some(estimate));
-        // The closure owns file and lock: should nobody wait any more, both go when the work ends,
-        // which a converter cannot be made to do earlier.
+        let span = ProgressSpan::begin(self.progress, &label, Some(estimate));
+        // The closure owns file and lock: if the future is dropped, both are released when the work
+        // ends, as a converter cannot be interrupted.
         let work = worker::run(None, move |_| {
             let result = quantizer.quantize(&input, output.part.path(), format);
             (result, output)
@@ -127,19 +127,20 @@ impl Conversion<'_> {
         Ok(output)
     }
 
-    /// Bytes the result will take: its weights, and 16 MiB for the header.
+    /// Estimated size of the result: its weights, and 16 MiB for the header.
     fn estimate(&self) -> Bytes {
         self.format.weights(self.original.file.shape.parameters) + Bytes(16 << 20)
     }
 
-    async fn examine(&self, output: &Path, loss: String) -> Result<Record, ModelError> {
+    async fn verify(&self, output: &Path, loss: String) -> Result<Record, ModelError> {
         let header = Header::open(output).map_err(|error| self.failed(error.to_string()))?;
         let shape = shape(&header).map_err(|error| self.failed(error.to_string()))?;
         if !self.format.is_stored_as(&shape.format) {
             return Err(self.failed(format!("the converter wrote {} weights", shape.format)));
         }
         let size = Bytes(fs::metadata(output).map_err(ModelError::io("read", output))?.len());
-        let span = Span::begin(self.progress, &format!("checking {}", self.target), Some(size));
+        let span =
+            ProgressSpan::begin(self.progress, &format!("checking {}", self.target), Some(size));
         let digest = worker::sha256(output, Some(&span)).await?;
         drop(span);
         let original = &self.original.record;

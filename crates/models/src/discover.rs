@@ -1,12 +1,12 @@
-//! GGUF files that other tools have already downloaded, found and named where they lie.
+//! Discovery of GGUF files in the caches of other tools.
 //!
-//! Invariants: nothing is copied, linked or changed; what cannot be read or is not a language
-//! model is passed over, for a stranger's cache may hold anything; a file is listed once, also when
-//! several names lead to it, and a model in shards is listed once with the size of all. No two have
-//! one name, and none has a name of the store, nor one that could be taken for the catalog's: then
-//! it is named with its tool before it (`ollama:qwen3:4b`) or with its revision.
+//! Invariants: nothing is copied, linked or changed; unreadable files and other than language
+//! models are ignored; a file with several names is listed once, and a model in shards is listed
+//! once with the total size. Names are unique, and differ from those of the store and from those
+//! that resemble the catalog's: otherwise they are prefixed with the tool (`ollama:qwen3:4b`) or
+//! have the revision.
 //!
-//! Does not do: knowing where the caches are (the caller fills [`CacheRoots`]), hashing.
+//! Does not do: locate the caches (the caller fills [`CacheRoots`]), hash files.
 
 mod candidate;
 mod ollama;
@@ -24,10 +24,10 @@ use crate::source::Source;
 
 use candidate::Candidate;
 
-/// Folders to look in; absent ones are passed over.
+/// Folders to search; absent ones are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheRoots {
-    /// `$HF_HOME/hub` (which `~/.cache/huggingface/hub` is by default).
+    /// `$HF_HOME/hub` (by default `~/.cache/huggingface/hub`).
     pub hugging_face: Vec<PathBuf>,
     /// `$OLLAMA_MODELS`, `~/.ollama/models`, `/usr/share/ollama/.ollama/models`.
     pub ollama: Vec<PathBuf>,
@@ -37,7 +37,7 @@ pub struct CacheRoots {
     pub llama_cpp: Vec<PathBuf>,
 }
 
-/// The tool whose cache a file lies in.
+/// The tool that owns a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cache {
@@ -54,81 +54,80 @@ pub enum Cache {
 /// One model in another tool's cache.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoundModel {
-    /// Whose cache.
+    /// The cache.
     pub cache: Cache,
-    /// Size of the file, of all its shards where it has several.
+    /// Size of the file, or the total of its shards.
     pub size: Bytes,
-    /// Files it consists of.
+    /// Number of files.
     pub shards: u32,
-    /// The (first) file. Its name is the one its tool uses where that means nothing else:
-    /// `hf:ORG/REPO/FILE`, Ollama's `model:tag`, else the file's stem. Its digest is `None`: it was
-    /// not hashed.
+    /// The (first) file. Its name is the tool's if that is unambiguous: `hf:ORG/REPO/FILE`,
+    /// Ollama's `model:tag`, otherwise the file's stem. Its digest is `None`, as it is not hashed.
     pub file: ModelFile,
 }
 
-/// Names and sources of the store, which no found model is named by.
-pub type Taken = BTreeSet<String>;
+/// Names and sources of the store, which are not used for discovered models.
+pub type ReservedNames = BTreeSet<String>;
 
-/// Everything found, in the order Hugging Face, Ollama, LM Studio, llama.cpp, by name in each.
-pub fn discover(roots: &CacheRoots, taken: &Taken) -> Vec<FoundModel> {
+/// All discovered models, ordered by tool (Hugging Face, Ollama, LM Studio, llama.cpp) and name.
+pub fn discover(roots: &CacheRoots, reserved: &ReservedNames) -> Vec<FoundModel> {
     let mut seen = BTreeSet::new();
-    candidate::all(roots, taken)
+    candidate::all(roots, reserved)
         .into_iter()
         .filter_map(|candidate| {
-            let found = examine(candidate).ok()?;
+            let found = open(candidate).ok()?;
             let real = found.file.path.canonicalize().ok()?;
             seen.insert(real).then_some(found)
         })
         .collect()
 }
 
-/// The one that `name` means: as [`discover()`] names it, or with its tool before it; a
-/// quantisation of a repository of which files were found.
+/// The model named `name`: as named by [`discover()`], prefixed with its tool, or as a quantisation
+/// of a cached repository.
 ///
 /// # Errors
-/// When its files cannot be used: a shard that is missing is named.
+/// If its files cannot be used; the error names a missing shard.
 pub fn find(
     roots: &CacheRoots,
-    taken: &Taken,
+    reserved: &ReservedNames,
     name: &str,
 ) -> Result<Option<FoundModel>, ModelError> {
     let source = name.parse::<Source>().ok();
-    let written = source.as_ref().map(Source::to_string);
-    let mut all = candidate::all(roots, taken);
-    let means = |known: &str| known == name || Some(known) == written.as_deref();
-    let named = all.iter().position(|found| means(&found.name) || means(&found.qualified));
-    let named = named.or_else(|| match &source {
+    let canonical = source.as_ref().map(Source::to_string);
+    let mut all = candidate::all(roots, reserved);
+    let matches = |known: &str| known == name || Some(known) == canonical.as_deref();
+    let index = all.iter().position(|found| matches(&found.name) || matches(&found.qualified));
+    let index = index.or_else(|| match &source {
         Some(Source::Quant { repo, revision, quant }) => {
-            quantised(&all, repo, revision.as_ref(), quant.as_deref())
+            file_of_quantization(&all, repo, revision.as_ref(), quant.as_deref())
         }
         _ => None,
     });
-    named.map(|index| examine(all.swap_remove(index))).transpose()
+    index.map(|index| open(all.swap_remove(index))).transpose()
 }
 
-/// The place of the file of a repository that a quantisation names.
-fn quantised(
+/// Index of the candidate for a quantisation of a repository.
+fn file_of_quantization(
     all: &[Candidate],
     repo: &str,
     revision: Option<&String>,
     quant: Option<&str>,
 ) -> Option<usize> {
-    let mut held = Vec::new();
+    let mut candidates = Vec::new();
     for (index, candidate) in all.iter().enumerate() {
         let name = if revision.is_some() { &candidate.qualified } else { &candidate.name };
         if let Ok(Source::Hub { repo: own, revision: at, file }) = name.parse()
             && own == repo
             && at.as_ref() == revision
         {
-            held.push((file, index));
+            candidates.push((file, index));
         }
     }
-    let files: Vec<&str> = held.iter().map(|(file, _)| file.as_str()).collect();
-    let file = quant::pick(&files, quant).ok()?;
-    held.iter().find(|(own, _)| own == file).map(|(_, index)| *index)
+    let files: Vec<&str> = candidates.iter().map(|(file, _)| file.as_str()).collect();
+    let file = quant::select_file(&files, quant).ok()?;
+    candidates.iter().find(|(own, _)| own == file).map(|(_, index)| *index)
 }
 
-fn examine(candidate: Candidate) -> Result<FoundModel, ModelError> {
+fn open(candidate: Candidate) -> Result<FoundModel, ModelError> {
     let files = ModelFiles::open(&candidate.path)?;
     let shape = files.shape()?;
     let shards = u32::try_from(files.paths.len()).unwrap_or(u32::MAX);

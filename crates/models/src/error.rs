@@ -1,4 +1,4 @@
-//! What can go wrong with a model, in words that name the input and the remedy.
+//! Errors of this crate. Each message names the input and the remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,193 +7,193 @@ use harmonic_types::Bytes;
 
 use crate::gguf::GgufError;
 
-/// Any failure of this crate.
+/// Error of a model operation.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// A file or folder could not be read or written.
+    /// A failed operation on a file or folder.
     #[error("cannot {action} {path}: {source}")]
     Io {
-        /// What was attempted (`open`, `write` …).
+        /// The attempted action (`open`, `write` …).
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// Cause.
         source: io::Error,
     },
-    /// A record could not be written.
+    /// A failed write of a record.
     #[error(transparent)]
     File(#[from] harmonic_fsutil::FileError),
-    /// The given file does not exist.
+    /// An absent file.
     #[error("{0} does not exist: check the path, or pull a model with `harmonic models pull NAME`")]
     Missing(PathBuf),
-    /// The file is not a complete, readable GGUF file.
-    #[error("{path} cannot be used as a model: {fault}")]
+    /// An incomplete or unreadable GGUF file.
+    #[error("{path} cannot be used as a model: {error}")]
     Gguf {
-        /// The file, or the source it came from.
+        /// The file, or its source.
         path: String,
-        /// What is wrong in it, and where.
-        fault: GgufError,
+        /// Cause.
+        error: GgufError,
     },
-    /// A model in several files that are not all there, or do not belong together.
+    /// A model in several files that are incomplete or do not belong together.
     #[error("{path} cannot be used as a model: {reason}")]
     Shards {
-        /// The first file, or the source it came from.
+        /// The first file, or its source.
         path: String,
-        /// What is wrong, and with which of them.
+        /// Cause, with the file.
         reason: String,
     },
-    /// A source that cannot be parsed.
-    #[error("`{given}` is not a model source: {reason}")]
+    /// An invalid source.
+    #[error("invalid model source `{given}`: {reason}")]
     BadSource {
-        /// As given.
+        /// The input.
         given: String,
-        /// Why, and what would be.
+        /// Cause and expected form.
         reason: String,
     },
-    /// A weight format this build does not know.
-    #[error("`{given}` is not a weight format: use one of {known}")]
+    /// An unknown weight format.
+    #[error("invalid weight format `{given}`: expected one of {known}")]
     BadFormat {
-        /// As given.
+        /// The input.
         given: String,
-        /// All there are.
+        /// All formats, comma-separated.
         known: String,
     },
     /// A name that is neither in the store nor in the catalog.
     #[error(
-        "no model is named `{name}`: the catalog has {known}; `hf:ORG/REPO/FILE`, \
-             `hf:ORG/REPO:QUANT`, `wheel:PKG==VER/FILE` or a path names any other, and \
-             `harmonic models list` what other tools have here"
+        "unknown model `{name}`: expected a name of the catalog ({known}), a name from \
+             `harmonic models list`, `hf:ORG/REPO/FILE`, `hf:ORG/REPO:QUANT`, \
+             `wheel:PKG==VER/FILE` or a path"
     )]
     UnknownModel {
-        /// As given.
+        /// The input.
         name: String,
-        /// Catalog names.
+        /// Catalog names, comma-separated.
         known: String,
     },
     /// A name that is not in the store.
     #[error(
-        "the model `{0}` is not here: `harmonic models list` shows what is, \
-             `harmonic models pull {0}` fetches it"
+        "the model `{0}` is not in the store: `harmonic models list` shows the available models, \
+             `harmonic models pull {0}` downloads it"
     )]
     NotStored(String),
-    /// Another model already has the name.
+    /// A name in use by another model.
     #[error(
-        "the name `{name}` belongs to the model from {holder}: remove that with \
+        "the name `{name}` is used by the model from {holder}: remove it with \
              `harmonic models rm {name}`, or pull under another name"
     )]
     NameTaken {
         /// The name.
         name: String,
-        /// Source of the model that has it.
+        /// Source of the model with that name.
         holder: String,
     },
-    /// A name that no model may have.
+    /// An invalid model name.
     #[error("invalid model name `{name}`: {reason}")]
     InvalidName {
-        /// As given, or the source that it would follow from.
+        /// The name, or the source from which it would be derived.
         name: String,
-        /// Why, and what would be valid.
+        /// Cause and expected form.
         reason: String,
     },
-    /// A symbolic link where the store keeps its own.
+    /// A symbolic link inside the store.
     #[error(
-        "{0} is a symbolic link, and the store follows none: remove it; HARMONIC_MODELS moves the \
-             whole store to another disk"
+        "{0} is a symbolic link, which the store does not follow: remove it; to place the store on \
+             another disk, set HARMONIC_MODELS"
     )]
     SymbolicLink(PathBuf),
     /// A record under a catalog name that is not the catalog's model.
     #[error(
-        "the record of `{name}` names a model from {holder}, which is not the catalog's: it is \
-             not used under that name"
+        "the record of `{name}` is of a model from {holder}, which is not the catalog's: it is not \
+             used under that name"
     )]
-    Impostor {
+    CatalogNameConflict {
         /// The catalog name.
         name: String,
-        /// Source that the record states.
+        /// Source in the record.
         holder: String,
     },
-    /// Another process works on the same target.
-    #[error("{target} is being worked on by {holder}: wait until it is done, or stop it")]
+    /// A target locked by another process.
+    #[error("{target} is locked by {holder}: wait until it has finished, or stop it")]
     Locked {
-        /// What is locked.
+        /// The locked target.
         target: String,
-        /// `process 4711`, or `another process` where it has not yet written its number.
+        /// `process 4711`, or `another process` if its ID is not yet known.
         holder: String,
     },
-    /// The disk cannot take what would be written.
-    #[error("the disk under {path} is too full for {target}: it needs {needed}, {free} are free \
-             and {reserve} of them stay so; free some space, or set HARMONIC_MODELS to a folder on \
+    /// Insufficient disk space.
+    #[error("not enough disk space in {path} for {target}: it needs {needed}, {free} are free, of \
+             which {reserve} are reserved; free some space, or set HARMONIC_MODELS to a folder on \
              another disk",
              needed = .needed.map_or_else(|| "more".to_owned(), |bytes| bytes.to_string()))]
     DiskFull {
-        /// What was to be written.
+        /// The source or model.
         target: String,
-        /// Folder it was to go to.
+        /// Target folder.
         path: PathBuf,
-        /// Bytes still to be written; `None` where the source does not state its size.
+        /// Space still required; `None` if the source does not state its size.
         needed: Option<Bytes>,
-        /// Bytes free to this user.
+        /// Space available to this user.
         free: Bytes,
-        /// Bytes that are left free for everything else.
+        /// Space kept free for other programs.
         reserve: Bytes,
     },
-    /// The bytes are not the ones that were expected.
+    /// A file with an unexpected digest.
     #[error(
-        "{target} has sha256 {found}, but {expected} was expected: the file was damaged or \
-             replaced on the way, and nothing was kept; pull it again or use another source"
+        "{target} has sha256 {found}, expected {expected}: the file was damaged or replaced and \
+             has been discarded; pull it again or use another source"
     )]
     WrongDigest {
         /// The source.
         target: String,
-        /// sha256 that the catalog or the hub states.
+        /// sha256 stated by the catalog or the hub.
         expected: String,
-        /// sha256 of what arrived.
+        /// sha256 of the received file.
         found: String,
     },
-    /// A source that could not deliver.
-    #[error("{target} could not be fetched: {reason}")]
+    /// A failed download.
+    #[error("cannot download {target}: {reason}")]
     Fetch {
         /// The source.
         target: String,
-        /// Why, and what would help.
+        /// Cause and remedy.
         reason: String,
     },
-    /// No source of a catalog entry could deliver.
-    #[error("no source of {name} could be used:\n{}\ncheck the network and proxy settings \
-             (HTTPS_PROXY, HF_ENDPOINT, pip's index), or copy a GGUF file here and run \
+    /// A catalog entry whose sources all failed.
+    #[error("all sources of {name} failed:\n{}\ncheck the network and proxy settings \
+             (HTTPS_PROXY, HF_ENDPOINT, pip's index), or copy a GGUF file to this machine and run \
              `harmonic models pull PATH`", list(.attempts))]
     AllSourcesFailed {
         /// Catalog name.
         name: String,
-        /// Each source with its reason, in the order they were tried.
+        /// Sources and causes, in the order of the attempts.
         attempts: Vec<(String, String)>,
     },
-    /// A conversion failed.
+    /// A failed conversion.
     #[error("cannot convert {name} to {format}: {reason}")]
     Convert {
         /// Name of the model.
         name: String,
         /// Target format.
         format: String,
-        /// Why.
+        /// Cause.
         reason: String,
     },
-    /// A conversion could not be compared with its original.
-    #[error("cannot compare the answers of {converted} with those of {name}: {reason}")]
+    /// A failed comparison of a conversion with its original.
+    #[error("cannot compare {converted} with {name}: {reason}")]
     Compare {
         /// Name of the original.
         name: String,
         /// Name of the conversion.
         converted: String,
-        /// Why.
+        /// Cause.
         reason: String,
     },
-    /// A record of the store cannot be understood.
+    /// A malformed record of the store.
     #[error("the record {path} is damaged ({reason}): delete that file and pull the model again")]
     Record {
         /// The record.
         path: PathBuf,
-        /// What is wrong in it.
+        /// Cause.
         reason: String,
     },
 }
@@ -212,8 +212,8 @@ impl ModelError {
         move |source| Self::Io { action, path, source }
     }
 
-    /// Whether another source of the same model would meet the same obstacle: a full disk, a lock,
-    /// a store that cannot be written.
+    /// Whether other sources of the model would fail likewise: a full disk, a lock, a read-only
+    /// store.
     pub(crate) fn is_local(&self) -> bool {
         matches!(
             self,
@@ -224,7 +224,7 @@ impl ModelError {
                 | Self::NameTaken { .. }
                 | Self::InvalidName { .. }
                 | Self::SymbolicLink(_)
-                | Self::Impostor { .. }
+                | Self::CatalogNameConflict { .. }
         )
     }
 }

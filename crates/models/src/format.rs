@@ -1,4 +1,4 @@
-//! Weight formats that a model can be converted to, and what each conversion costs in precision.
+//! Weight formats of conversions, and their loss of precision.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use harmonic_types::Bytes;
 
 use crate::error::ModelError;
 
-/// A target of a conversion, by llama.cpp's names.
+/// Target format of a conversion, by llama.cpp's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(non_camel_case_types, reason = "the names are llama.cpp's own")]
 pub enum WeightFormat {
@@ -17,20 +17,20 @@ pub enum WeightFormat {
     F16,
     /// 16 bits, 8 of them significant, the range of F32.
     BF16,
-    /// 8.5 bits a weight.
+    /// 8.5 bits per weight.
     Q8_0,
-    /// 6.6 bits a weight.
+    /// 6.6 bits per weight.
     Q6_K,
-    /// About 5.7 bits a weight, mixed.
+    /// About 5.7 bits per weight, mixed.
     Q5_K_M,
-    /// About 4.9 bits a weight, mixed.
+    /// About 4.9 bits per weight, mixed.
     Q4_K_M,
-    /// 4.5 bits a weight.
+    /// 4.5 bits per weight.
     Q4_0,
 }
 
 impl WeightFormat {
-    /// All of them, most precise first.
+    /// All formats, most precise first.
     pub const ALL: [Self; 8] = [
         Self::F32,
         Self::F16,
@@ -56,7 +56,7 @@ impl WeightFormat {
         }
     }
 
-    /// Bits of a weight, from the block sizes of ggml; for the mixed formats the usual mean.
+    /// Bits per weight, from the block sizes of ggml; the usual mean for mixed formats.
     pub const fn bits(self) -> f64 {
         match self {
             Self::F32 => 32.0,
@@ -69,48 +69,49 @@ impl WeightFormat {
         }
     }
 
-    /// Bytes of `parameters` weights, estimated: 3% of them for norms and biases, which stay F32.
+    /// Estimated bytes of `parameters` weights: plus 3% for norms and biases, which stay F32.
     pub fn weights(self, parameters: u64) -> Bytes {
         Bytes::from_gb(parameters as f64 * self.bits() / 8.0 * 1.03 / 1e9)
     }
 
-    /// One sentence on what a conversion of weights stored as `from` (a tensor type, `Q4_1`)
-    /// changes.
+    /// Loss of a conversion from the tensor type `from` (`Q4_1`), as one sentence.
     pub fn loss_from(self, from: &str) -> String {
         let to = self.name();
         let exact_source = matches!(from, "F32" | "F16" | "BF16");
         match (from, self) {
-            _ if from == to => format!("nothing changes: the weights are {to} already"),
+            _ if from == to => format!("lossless: the weights are already {to}"),
             ("F16" | "BF16", Self::F32) => {
-                format!("nothing is lost: F32 holds every {from} value exactly")
+                format!("lossless: F32 represents every {from} value exactly")
             }
             (_, Self::F32) => format!(
-                "each weight is stored as the value that {from} decodes to, rounded by at most \
-                 2⁻²⁴ of itself"
+                "each weight is stored as its value in {from}, with a relative rounding error of at \
+                 most 2⁻²⁴"
             ),
             // Unit roundoff is 2^-p for p significant bits: 8 in BF16, 11 in F16.
-            (_, Self::BF16) => "each weight is rounded by at most 2⁻⁸ (0.39%) of itself".to_owned(),
-            (_, Self::F16) => "each weight is rounded by at most 2⁻¹¹ (0.05%) of itself; below \
-                               6.1e-5 by up to 3e-8, and 65,504 is the largest"
+            (_, Self::BF16) => {
+                "relative rounding error of at most 2⁻⁸ (0.39%) per weight".to_owned()
+            }
+            (_, Self::F16) => "relative rounding error of at most 2⁻¹¹ (0.05%) per weight; below \
+                               6.1e-5 an absolute one of up to 3e-8; the maximum is 65,504"
                 .to_owned(),
             _ if exact_source => format!(
-                "weights are quantised from {from} to {} bits each; this cannot be undone",
+                "weights are quantised from {from} to {} bits each, irreversibly",
                 self.bits()
             ),
             _ => format!(
-                "weights are quantised again, from {from} to {to} ({} bits each), on top of what \
-                 {from} has lost; quantising from F16 or BF16 gives better quality",
+                "weights are quantised again, from {from} to {to} ({} bits each), in addition to the \
+                 loss of {from}; quantising from F16 or BF16 gives better quality",
                 self.bits()
             ),
         }
     }
 
-    /// Whether a file whose predominant tensor type is `tensor_type` is in this format.
+    /// Whether a file with the predominant tensor type `tensor_type` is in this format.
     pub(crate) fn is_stored_as(self, tensor_type: &str) -> bool {
         match self {
             Self::Q5_K_M => matches!(tensor_type, "Q5_K" | "Q6_K" | "Q8_0" | "Q5_1" | "Q5_0"),
             Self::Q4_K_M => matches!(tensor_type, "Q4_K" | "Q5_K" | "Q6_K" | "Q8_0" | "Q5_0"),
-            // Output and embedding matrices, which can be most of a small model, stay at Q6_K or
+            // Output and embedding matrices, which may be most of a small model, are Q6_K or
             // Q8_0.
             Self::Q4_0 => matches!(tensor_type, "Q4_0" | "Q6_K" | "Q8_0"),
             Self::Q6_K => matches!(tensor_type, "Q6_K" | "Q8_0"),
@@ -138,13 +139,13 @@ impl FromStr for WeightFormat {
     }
 }
 
-/// What the starter model is converted to at pull, by the CPU's features as [`harmonic_types::Device::features`]
-/// names them; `None` keeps it as shipped.
+/// Format of the starter model after pull, by the CPU's features (as in
+/// [`harmonic_types::Device::features`]); `None` is the shipped format.
 ///
-/// `Q4_1`, its shipped format, has no fast kernel for more than one sequence: on a Zen 5 BF16 was 4
+/// `Q4_1`, the shipped format, has no fast kernel for more than one sequence: on a Zen 5 BF16 was 4
 /// times faster at 32 sequences, on a Zen 3, which has F16C and no BF16, F16 was 1.6 times faster.
 /// AMX has a kernel for it: there it is twice as fast as BF16 (`docs/sources.md#decode-by-format`).
-/// Untried on ARM.
+/// Not tested on ARM.
 pub fn starter_format(features: &[String]) -> Option<WeightFormat> {
     let has = |name: &str| features.iter().any(|feature| feature == name);
     if has("amx_int8") {
@@ -153,7 +154,7 @@ pub fn starter_format(features: &[String]) -> Option<WeightFormat> {
     if has("avx512_bf16") {
         return Some(WeightFormat::BF16);
     }
-    // F16 converts to F32 in one instruction there.
+    // These convert F16 to F32 in one instruction.
     if has("f16c") || has("neon") {
         return Some(WeightFormat::F16);
     }
@@ -171,14 +172,14 @@ mod tests {
         let error = "Q9".parse::<WeightFormat>().expect_err("unknown").to_string();
         assert_eq!(
             error,
-            "`Q9` is not a weight format: use one of F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M, \
-             Q4_0"
+            "invalid weight format `Q9`: expected one of F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, \
+             Q4_K_M, Q4_0"
         );
     }
 
     #[test]
     fn only_16_bit_floats_widen_without_loss() {
-        let lossless = |from: &str, to: WeightFormat| to.loss_from(from).starts_with("nothing");
+        let lossless = |from: &str, to: WeightFormat| to.loss_from(from).starts_with("lossless");
         assert!(lossless("F16", WeightFormat::F32) && lossless("BF16", WeightFormat::F32));
         assert!(lossless("BF16", WeightFormat::BF16));
         for (from, to) in [
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_starter_follows_the_cpu() {
+    fn the_format_of_the_starter_depends_on_the_cpu() {
         let pick = |names: &[&str]| {
             starter_format(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
         };

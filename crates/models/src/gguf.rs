@@ -1,19 +1,19 @@
 //! The header of a GGUF file: metadata and tensor table, versions 2 and 3, little endian.
 //!
 //! Owns: reading the header of *any* bytes without a panic and within fixed memory
-//! ([`reader::MAX_KEPT_BYTES`]), what follows from it ([`shape()`]), which headers are refused because
-//! llama.cpp would end the process over them (`validation`), and writing files ([`writer`]).
+//! ([`reader::MAX_KEPT_BYTES`]), the model shape derived from it ([`shape()`]), rejection of
+//! headers on which llama.cpp would abort the process (`validation`), and writing files
+//! ([`writer`]).
 //!
-//! Invariants: every error says what is wrong and at which byte; arrays longer than
-//! [`reader::MAX_KEPT_ELEMENTS`] keep their length and not their elements (token lists; nothing
-//! here needs them).
+//! Invariants: every error states the cause and the byte offset; of arrays longer than
+//! [`reader::MAX_KEPT_ELEMENTS`] only the length is kept (token lists, whose elements are not
+//! needed).
 //!
-//! Does not do: reading tensor data, tokenising, GGUF version 1 (no engine loads it any more).
+//! Does not do: read tensor data, tokenise, support GGUF version 1 (no current engine loads it).
 //!
 //! Source of the format: `ggml/include/gguf.h` and `ggml/src/gguf.cpp` of llama.cpp.
 
-mod census;
-pub mod fault;
+pub mod error;
 pub mod geometry;
 pub mod reader;
 mod recurrent;
@@ -21,6 +21,7 @@ pub mod shape;
 pub mod tensor;
 mod validation;
 pub mod value;
+mod vocabulary_scan;
 pub mod window;
 pub mod writer;
 
@@ -31,14 +32,14 @@ use std::path::Path;
 
 use crate::error::ModelError;
 
-use census::Census;
-pub use fault::GgufError;
+pub use error::GgufError;
 pub use shape::shape;
 pub use tensor::{TensorInfo, TensorType};
 pub use value::Value;
-pub use writer::{Fill, Gguf, Metadata};
+use vocabulary_scan::VocabularyScan;
+pub use writer::{Fill, GgufBuilder, Metadata};
 
-/// What stands before the tensor data.
+/// The header: everything before the tensor data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
     /// Format version, 2 or 3.
@@ -47,27 +48,27 @@ pub struct Header {
     pub metadata: BTreeMap<String, Value>,
     /// Tensors in the order of the file.
     pub tensors: Vec<TensorInfo>,
-    /// Where the tensor data begin, in bytes from the start of the file.
+    /// Start of the tensor data, in bytes from the start of the file.
     pub data_offset: u64,
-    /// What the reader noted of the vocabulary.
-    census: Census,
+    /// Facts about the vocabulary, collected while reading.
+    vocabulary: VocabularyScan,
 }
 
 impl Header {
-    /// Reads a header from `bytes`, of which `length` exist in all.
+    /// Reads a header from `bytes`, of the total length `length`.
     ///
     /// # Errors
-    /// Says what is wrong with the bytes, and where.
+    /// The cause, with the byte offset.
     pub fn read(bytes: impl Read, length: u64) -> Result<Self, GgufError> {
         reader::read(bytes, length)
     }
 
-    /// Reads the header of a file and checks that the file holds all its tensor data.
+    /// Reads the header of a file and checks that the file contains all tensor data.
     ///
     /// # Errors
-    /// When the file is missing, unreadable, not GGUF, or cut short.
+    /// If the file is missing, unreadable, not GGUF, or truncated.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let gguf = |fault| ModelError::Gguf { path: path.display().to_string(), fault };
+        let gguf = |error| ModelError::Gguf { path: path.display().to_string(), error };
         let file = File::open(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => ModelError::Missing(path.to_owned()),
             _ => ModelError::io("open", path)(error),
@@ -82,10 +83,10 @@ impl Header {
         Ok(header)
     }
 
-    /// Checks that a file of `length` bytes reaches the end of its last tensor.
+    /// Checks that a file of `length` bytes contains all its tensors.
     ///
     /// # Errors
-    /// [`GgufError::DataTruncated`], naming the tensor.
+    /// [`GgufError::DataTruncated`], with the tensor.
     pub fn check_length(&self, length: u64) -> Result<(), GgufError> {
         for tensor in &self.tensors {
             let end = self
@@ -106,7 +107,7 @@ impl Header {
     /// GGUF `general.architecture`.
     ///
     /// # Errors
-    /// When the key is absent or not a string.
+    /// If the key is absent or not a string.
     pub fn architecture(&self) -> Result<&str, GgufError> {
         const KEY: &str = "general.architecture";
         self.metadata.get(KEY).ok_or_else(|| GgufError::missing(KEY))?.as_str(KEY)

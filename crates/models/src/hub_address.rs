@@ -1,41 +1,42 @@
-//! The ways in which people write a place on the Hugging Face hub.
+//! Addresses on the Hugging Face hub.
 //!
 //! `hf:ORG/REPO[@REVISION]/FILE`, `hf:ORG/REPO[@REVISION][:QUANT]`, the same after `hf.co/` or
-//! `huggingface.co/` as Ollama writes it, and addresses of pages and files as a browser shows them.
+//! `huggingface.co/` as in Ollama, and URLs of pages and files.
 //!
-//! Invariant: repository and revision are plain words, and no part of a path is empty, `.` or `..`,
-//! also where it was percent-encoded.
+//! Invariant: repository and revision are plain words, and no component of a path is empty, `.` or
+//! `..`, also if percent-encoded.
 
 use crate::source::Source;
 
-/// Names of the hub.
+/// Host names of the hub.
 const HOSTS: [&str; 3] = ["huggingface.co", "www.huggingface.co", "hf.co"];
 
-/// Whether that means the hub, and nothing else.
-pub(crate) fn is_one(given: &str) -> bool {
-    // An address of anything else is no path either.
-    given.starts_with("hf:") || given.contains("://") || bare(given).is_some()
+/// Whether `given` is an address, of the hub or invalid.
+pub(crate) fn is_hub_address(given: &str) -> bool {
+    // A URL of another host is not a path either.
+    given.starts_with("hf:") || given.contains("://") || strip_host(given).is_some()
 }
 
-/// What `given` names; `None` where it is none of the ways.
+/// The source of a hub address; `None` if it is invalid.
 pub(crate) fn parse(given: &str) -> Option<Source> {
     if let Some(rest) = given.strip_prefix("hf:") {
         return short(rest);
     }
-    if let Some(rest) = bare(given) {
+    if let Some(rest) = strip_host(given) {
         return page(rest);
     }
     let rest = given.strip_prefix("https://").or_else(|| given.strip_prefix("http://"))?;
-    page(bare(rest)?)
+    page(strip_host(rest)?)
 }
 
-/// What follows the name of the hub.
-fn bare(given: &str) -> Option<&str> {
+/// The part after the host name of the hub.
+fn strip_host(given: &str) -> Option<&str> {
     let (host, rest) = given.split_once('/')?;
     HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known)).then_some(rest)
 }
 
-/// `ORG/REPO[@REVISION]/FILE` or `ORG/REPO[@REVISION][:QUANT]`. A revision cannot contain `/`.
+/// Parses `ORG/REPO[@REVISION]/FILE` or `ORG/REPO[@REVISION][:QUANT]`. A revision cannot contain
+/// `/`.
 fn short(rest: &str) -> Option<Source> {
     let mut parts = rest.splitn(3, '/');
     let (org, repo, file) = (parts.next()?, parts.next()?, parts.next());
@@ -50,14 +51,15 @@ fn short(rest: &str) -> Option<Source> {
     source(org, repo, revision, file.map(str::to_owned), quant)
 }
 
-/// `ORG/REPO[:QUANT]`, `ORG/REPO/{resolve,blob,raw}/REVISION/FILE`, `ORG/REPO/tree/REVISION`; a
-/// query or fragment says nothing of the model. Elsewhere a third part is a file, as after `hf:`.
+/// Parses `ORG/REPO[:QUANT]`, `ORG/REPO/{resolve,blob,raw}/REVISION/FILE` or
+/// `ORG/REPO/tree/REVISION`, ignoring query and fragment. Otherwise a third component is a file, as
+/// after `hf:`.
 fn page(rest: &str) -> Option<Source> {
     let rest = rest.split(['?', '#']).next()?.trim_end_matches('/');
     let parts: Vec<&str> = rest.split('/').collect();
     match parts[..] {
         [org, repo, "resolve" | "blob" | "raw", revision, ref file @ ..] if !file.is_empty() => {
-            let file = decoded(&file.join("/"))?;
+            let file = percent_decoded(&file.join("/"))?;
             source(
                 org,
                 repo,
@@ -68,7 +70,7 @@ fn page(rest: &str) -> Option<Source> {
         }
         [org, repo, "tree", revision] => source(org, repo, Some(revision), None, None),
         [_, _, "resolve" | "blob" | "raw" | "tree", ..] => None,
-        _ => short(&decoded(rest)?),
+        _ => short(&percent_decoded(rest)?),
     }
 }
 
@@ -88,20 +90,20 @@ fn source(
         file.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
             && !file.contains(|c: char| c.is_control())
     };
-    let sound = plain(org)
+    let valid = plain(org)
         && plain(repo)
         && revision.is_none_or(plain)
         && quant.is_none_or(plain)
         && file.as_ref().is_none_or(path_ok);
     let (repo, revision) = (format!("{org}/{repo}"), revision.map(str::to_owned));
-    sound.then(|| match file {
+    valid.then(|| match file {
         Some(file) => Source::Hub { repo, revision, file },
         None => Source::Quant { repo, revision, quant: quant.map(str::to_owned) },
     })
 }
 
-/// Percent-encoding undone, once.
-fn decoded(text: &str) -> Option<String> {
+/// `text` percent-decoded once.
+fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -121,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_ways_lead_to_the_same_place() {
+    fn all_forms_of_an_address_are_equivalent() {
         let file = "hf:org/repo/sub/m-Q4_K_M.gguf";
         let quant = "hf:org/repo:Q4_K_M";
         for (given, expected) in [
@@ -140,7 +142,7 @@ mod tests {
             ("https://huggingface.co/org/repo/tree/abc", "hf:org/repo@abc"),
             ("hf:org/repo:m-Q4_K_M.gguf", "hf:org/repo:m-Q4_K_M.gguf"),
         ] {
-            assert!(is_one(given), "{given}");
+            assert!(is_hub_address(given), "{given}");
             let source = parse(given).unwrap_or_else(|| panic!("{given}"));
             assert_eq!(source.to_string(), expected, "{given}");
             assert_eq!(parse(&source.to_string()), Some(source), "{given}");
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_the_repository_or_the_hub_is_none() {
+    fn addresses_outside_the_repository_or_the_hub_are_invalid() {
         for given in [
             "hf:org",
             "hf:../repo",
@@ -167,10 +169,10 @@ mod tests {
             "https://example.com/org/repo/resolve/main/m.gguf",
             "file:///etc/passwd",
         ] {
-            assert!(is_one(given) && parse(given).is_none(), "{given}");
+            assert!(is_hub_address(given) && parse(given).is_none(), "{given}");
         }
         for given in ["smollm2:135m", "./hf.co/x", "models/m.gguf"] {
-            assert!(!is_one(given), "{given}");
+            assert!(!is_hub_address(given), "{given}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Models: the catalog, the GGUF header reader, the store, pulling, converting, and finding what
-//! other tools have already downloaded.
+//! Models: the catalog, the GGUF header reader, the store, download, conversion, and discovery in
+//! the caches of other tools.
 //!
-//! Invariants: nothing has a final name in the store before it was read as GGUF, found complete
-//! and hashed; no bytes of any file can make the header reader panic or allocate without bound;
-//! every pull of one target holds that target's lock.
+//! Invariants: a file gets its final name in the store only after its header, length and hash have
+//! been verified; no content of a file can make the header reader panic or allocate without bound;
+//! every pull of a target holds that target's lock.
 //!
-//! Does not do: reading the environment (the caller passes roots, endpoints and tokens in),
-//! printing (progress and notes go through [`Progress`]), computing with weights (the caller
-//! gives a [`Quantizer`] and a [`DivergenceMeter`]).
+//! Does not do: read the environment (the caller passes roots, endpoints and tokens in), print
+//! (progress and notes go through [`Progress`]), compute with weights (the caller passes a
+//! [`Quantizer`] and a [`DivergenceMeter`] in).
 #![forbid(unsafe_code)]
 
 pub mod catalog;
@@ -36,8 +36,8 @@ pub use discover::{Cache, CacheRoots, FoundModel};
 pub use divergence::{DIVERGENCE_BOUND, DivergenceMeter, conversion_divergence, is_faithful};
 pub use error::ModelError;
 pub use format::{WeightFormat, starter_format};
-pub use locate::{cached, elsewhere, locate};
-pub use progress::{Progress, Silent};
+pub use locate::{find_cached, list_cached, locate};
+pub use progress::{NoProgress, Progress};
 pub use pull::{ConvertAtPull, PullOptions, pull};
 pub use shards::ModelFiles;
 pub use source::{Source, WheelPart};

@@ -1,18 +1,18 @@
-//! Where a model lies that is named: in the store, or in the cache of another tool.
+//! Lookup of a model by name, in the store and in the caches of other tools.
 //!
-//! Invariants: the store comes first; a name of the catalog is never looked for elsewhere; nothing
-//! is fetched, copied or changed.
+//! Invariants: the store has precedence; names of the catalog are looked up only in the store;
+//! nothing is downloaded, copied or changed.
 
 use harmonic_types::ModelFile;
 
-use crate::discover::{self, CacheRoots, FoundModel, Taken};
+use crate::discover::{self, CacheRoots, FoundModel, ReservedNames};
 use crate::error::ModelError;
 use crate::store::Store;
 
-/// The model that `name` runs as on this machine; `None` where it would have to be fetched.
+/// The model file that `name` runs as on this machine; `None` if it would have to be downloaded.
 ///
 /// # Errors
-/// When what is there is damaged.
+/// If the file is damaged.
 pub fn locate(
     store: &Store,
     caches: &CacheRoots,
@@ -20,32 +20,32 @@ pub fn locate(
 ) -> Result<Option<ModelFile>, ModelError> {
     match store.find(name)? {
         Some(file) => Ok(Some(file)),
-        None => Ok(cached(store, caches, name)?.map(|found| found.file)),
+        None => Ok(find_cached(store, caches, name)?.map(|found| found.file)),
     }
 }
 
-/// The model that `name` means in the cache of another tool.
+/// The model named `name` in the cache of another tool.
 ///
 /// # Errors
-/// When its files cannot be used.
-pub fn cached(
+/// If its files cannot be used.
+pub fn find_cached(
     store: &Store,
     caches: &CacheRoots,
     name: &str,
 ) -> Result<Option<FoundModel>, ModelError> {
-    discover::find(caches, &taken(store)?, name)
+    discover::find(caches, &reserved(store)?, name)
 }
 
-/// All models in the caches of other tools, by names that mean them.
+/// All models in the caches of other tools, with unambiguous names.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub fn elsewhere(store: &Store, caches: &CacheRoots) -> Result<Vec<FoundModel>, ModelError> {
-    Ok(discover::discover(caches, &taken(store)?))
+/// If the store cannot be read.
+pub fn list_cached(store: &Store, caches: &CacheRoots) -> Result<Vec<FoundModel>, ModelError> {
+    Ok(discover::discover(caches, &reserved(store)?))
 }
 
-/// What means a model of the store.
-fn taken(store: &Store) -> Result<Taken, ModelError> {
+/// Names and sources of the models in the store.
+fn reserved(store: &Store) -> Result<ReservedNames, ModelError> {
     let records = store.records()?.into_iter();
     Ok(records.flat_map(|record| [record.name, record.source]).collect())
 }

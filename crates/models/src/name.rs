@@ -1,23 +1,22 @@
-//! Names of stored models: which one a model may get.
+//! Names of stored models.
 //!
-//! Owns the rule that a name of the catalog, or one that could be taken for it, is never given to
-//! a model from elsewhere. The store holds it for every record that it writes or reads.
+//! Owns the rule that a name of the catalog, or one that resembles it, is never given to a model
+//! from another source. The store enforces it for every record that it writes or reads.
 
 use crate::catalog::{self, CATALOG_NAMES};
 use crate::error::ModelError;
 use crate::shards::ShardName;
 use crate::source::Source;
 
-/// Longest name, in bytes: with its escapes it still fits into a file name.
+/// Maximum length of a name in bytes, so that it fits into a file name when escaped.
 pub const MAX_NAME: usize = 120;
 
-/// The name that a model from `source` gets unless the user chooses one: the file's stem, of plain
-/// characters. Where that could be taken for a name of the catalog, the repository or the package
-/// stands before it.
+/// The default name of a model from `source`: the file's stem, sanitized. If that resembles a name
+/// of the catalog, it is prefixed with the repository or the package.
 ///
 /// # Errors
-/// [`ModelError::InvalidName`] when that could be taken for one, too.
-pub fn derived(source: &Source) -> Result<String, ModelError> {
+/// [`ModelError::InvalidName`] if the prefixed name resembles one, too.
+pub fn derive(source: &Source) -> Result<String, ModelError> {
     let (origin, file) = match source {
         Source::Name(name) => return Ok(name.clone()),
         Source::Hub { repo, file, .. } => (repo.clone(), file.clone()),
@@ -31,65 +30,65 @@ pub fn derived(source: &Source) -> Result<String, ModelError> {
             .unwrap_or_default(),
         Source::Path(path) => ("file".to_owned(), path.to_string_lossy().into_owned()),
     };
-    let stem = plain(stem(&file));
-    let qualified = plain(&format!("{origin}-{stem}"));
-    let free = |name: &String| !name.is_empty() && resembled(name).is_none();
+    let stem = sanitized(stem(&file));
+    let qualified = sanitized(&format!("{origin}-{stem}"));
+    let free = |name: &String| !name.is_empty() && lookalike(name).is_none();
     [stem, qualified].into_iter().find(free).ok_or_else(|| {
-        invalid(&source.to_string(), "no name follows from it: choose one with --name".to_owned())
+        invalid(&source.to_string(), "no name can be derived: choose one with --name".to_owned())
     })
 }
 
-/// Checks a name that the user has chosen. `owner` is the catalog name that is pulled, if one is.
+/// Checks a name chosen by the user. `owner` is the catalog name being pulled, if any.
 ///
 /// # Errors
-/// [`ModelError::InvalidName`] says what a name looks like, or which one it could be taken for.
+/// [`ModelError::InvalidName`], with the expected form or the catalog name that it resembles.
 pub fn check(name: &str, owner: Option<&str>) -> Result<(), ModelError> {
     if owner == Some(name) {
         return Ok(());
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
-    let shaped = name.len() <= MAX_NAME
+    let well_formed = name.len() <= MAX_NAME
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.ends_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(is_plain)
         && matches!(name.parse(), Ok(Source::Name(_)));
-    if !shaped {
+    if !well_formed {
         let expected = format!(
-            "expected at most {MAX_NAME} ASCII letters, digits, `-`, `_`, `.` and `:`, a letter or \
-             a digit first and last, without the ending .gguf"
+            "expected at most {MAX_NAME} ASCII letters, digits, `-`, `_`, `.` and `:`, with a letter \
+             or a digit first and last, without the extension .gguf"
         );
         return Err(invalid(name, expected));
     }
-    let resembled = resembled(name)
-        .or_else(|| catalog::owner(&name.to_ascii_lowercase()).map(|entry| entry.name));
-    match resembled {
+    let lookalike = lookalike(name)
+        .or_else(|| catalog::entry_of(&name.to_ascii_lowercase()).map(|entry| entry.name));
+    match lookalike {
         Some(known) => Err(invalid(
             name,
-            format!("it could be taken for `{known}` of the catalog: choose another name"),
+            format!("it resembles `{known}` of the catalog: choose another name"),
         )),
         None => Ok(()),
     }
 }
 
-/// The catalog name that `name` could be taken for.
-pub fn resembled(name: &str) -> Option<&'static str> {
-    let folded = folded(name);
-    CATALOG_NAMES.into_iter().find(|known| self::folded(known) == folded)
+/// The catalog name that `name` resembles.
+pub fn lookalike(name: &str) -> Option<&'static str> {
+    let normalized = normalized(name);
+    CATALOG_NAMES.into_iter().find(|known| self::normalized(known) == normalized)
 }
 
 fn invalid(name: &str, reason: String) -> ModelError {
     ModelError::InvalidName { name: name.to_owned(), reason }
 }
 
-/// The last part of a path, up to its first `.gguf`; of a shard, the name of the whole.
+/// The last component of a path up to its first `.gguf`, without the shard number.
 fn stem(file: &str) -> &str {
     let last = file.rsplit('/').next().unwrap_or(file);
     let stem = last.to_ascii_lowercase().find(".gguf").map_or(last, |end| &last[..end]);
     ShardName::of(stem).map_or(stem, |shard| shard.base)
 }
 
-/// Of other characters, and of separators at either end, nothing is left but `-` between.
-fn plain(text: &str) -> String {
+/// `text` with other characters replaced by `-`, without separators at either end.
+fn sanitized(text: &str) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = text.chars().map(kept).take(MAX_NAME).collect();
     let mut name = name.trim_matches(['-', '_', '.']);
@@ -101,10 +100,9 @@ fn plain(text: &str) -> String {
     name.to_owned()
 }
 
-/// What is left of a name when case, separators, endings and letters that look alike count for
-/// nothing.
-fn folded(name: &str) -> String {
-    let mut folded: String = name
+/// `name` without case, separators, extensions and differences of similar letters, for comparison.
+fn normalized(name: &str) -> String {
+    let mut normalized: String = name
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .map(|c| match c.to_ascii_lowercase() {
@@ -113,10 +111,10 @@ fn folded(name: &str) -> String {
             c => c,
         })
         .collect();
-    while let Some(rest) = folded.strip_suffix("gguf") {
-        folded.truncate(rest.len());
+    while let Some(rest) = normalized.strip_suffix("gguf") {
+        normalized.truncate(rest.len());
     }
-    folded
+    normalized
 }
 
 #[cfg(test)]
@@ -125,11 +123,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn named(given: &str) -> String {
-        derived(&given.parse().expect("a source")).expect("a name")
+        derive(&given.parse().expect("a source")).expect("a name")
     }
 
     #[test]
-    fn names_come_from_the_file() {
+    fn names_are_derived_from_the_file() {
         assert_eq!(named("hf:Qwen/R/sub/Qwen3-4B-Q4_K_M.gguf"), "Qwen3-4B-Q4_K_M");
         assert_eq!(named("wheel:a==1/d/g.gguf.part00 + wheel:b==1/d/g.gguf.part01"), "g");
         assert_eq!(named("/tmp/m.GGUF"), "m");
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn no_derived_name_can_be_taken_for_one_of_the_catalog() {
+    fn no_derived_name_resembles_one_of_the_catalog() {
         for file in [
             "smollm2:135m.gguf",
             "SmolLM2:135M.gguf",
@@ -161,7 +159,7 @@ mod tests {
                 format!("/tmp/{file}"),
             ] {
                 let name = named(&source);
-                assert!(resembled(&name).is_none() && !name.contains(':'), "{source}: {name}");
+                assert!(lookalike(&name).is_none() && !name.contains(':'), "{source}: {name}");
                 assert!(
                     name.to_lowercase().ends_with("135m") && name.len() > 12,
                     "{source}: {name}"
@@ -171,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chosen_name_is_plain_and_not_the_catalogs() {
+    fn a_chosen_name_is_plain_and_does_not_resemble_the_catalogs() {
         for name in ["mine", "mine:v1", "Qwen3-4B-Q4_K_M", "a.b_c-d"] {
             check(name, None).expect(name);
         }
@@ -197,7 +195,7 @@ mod tests {
         #[test]
         fn any_file_gets_a_plain_name_or_none(file in "\\PC{1,40}") {
             let source = Source::Hub { repo: "any/repo".into(), revision: None, file };
-            if let Ok(name) = derived(&source) {
+            if let Ok(name) = derive(&source) {
                 prop_assert!(check(&name, None).is_ok(), "{}", name);
                 prop_assert!(!name.contains(':'));
             }

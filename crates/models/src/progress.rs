@@ -1,37 +1,37 @@
-//! How long work reports itself, without this crate knowing what a terminal is.
+//! Progress reports of long operations, independent of their display.
 //!
-//! Invariants: every `begin` is followed by one `end`, also when the work fails or its future is
-//! dropped; between them `advance` is called with the part done so far, which never decreases.
+//! Invariants: every `begin` is followed by one `end`, also if the operation fails or its future is
+//! dropped; between them `advance` is called with the completed part, which never decreases.
 
 use harmonic_types::Bytes;
 
-/// Receives the progress of one piece of work at a time.
+/// Receiver of the progress of one operation at a time.
 pub trait Progress: Send + Sync {
-    /// Work on `label` begins; `total` is `None` where its size is unknown.
+    /// Start of the operation `label`; `total` is `None` if its size is unknown.
     fn begin(&self, label: &str, total: Option<Bytes>);
-    /// `done` bytes of it are done, those of an earlier interrupted attempt included.
+    /// Completed bytes, those of an earlier interrupted attempt included.
     fn advance(&self, done: Bytes);
-    /// It has ended, well or not.
+    /// End of the operation, successful or not.
     fn end(&self);
-    /// One line that the user should read: which source is used, what a conversion changes.
+    /// A message for the user: the chosen source, the loss of a conversion.
     fn note(&self, line: &str);
 }
 
-/// Reports nothing.
+/// A receiver that ignores all reports.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct NoProgress;
 
-impl Progress for Silent {
+impl Progress for NoProgress {
     fn begin(&self, _label: &str, _total: Option<Bytes>) {}
     fn advance(&self, _done: Bytes) {}
     fn end(&self) {}
     fn note(&self, _line: &str) {}
 }
 
-/// One `begin` … `end`; ends when dropped, so that an early return cannot leave a bar behind.
-pub(crate) struct Span<'a>(&'a dyn Progress);
+/// One operation between `begin` and `end`, which is reported on drop, also on an early return.
+pub(crate) struct ProgressSpan<'a>(&'a dyn Progress);
 
-impl<'a> Span<'a> {
+impl<'a> ProgressSpan<'a> {
     pub(crate) fn begin(progress: &'a dyn Progress, label: &str, total: Option<Bytes>) -> Self {
         progress.begin(label, total);
         Self(progress)
@@ -42,7 +42,7 @@ impl<'a> Span<'a> {
     }
 }
 
-impl Drop for Span<'_> {
+impl Drop for ProgressSpan<'_> {
     fn drop(&mut self) {
         self.0.end();
     }

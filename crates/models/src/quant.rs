@@ -1,58 +1,61 @@
-//! Which file of a repository a quantisation names (`hf:ORG/REPO:Q4_K_M`).
+//! Selection of a repository's file by quantisation (`hf:ORG/REPO:Q4_K_M`).
 //!
-//! Invariants: a name that fits several models is an error, never the first of them; a model in
-//! shards is one, by its first file; what is no language model by its name (`mmproj`, `imatrix` …)
-//! is never chosen.
+//! Invariants: a quantisation that matches several models is an error; a model in shards counts
+//! once, by its first file; files that are not language models by their name (`mmproj`, `imatrix`
+//! …) are never selected.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::shards::ShardName;
 
-/// Taken in this order where none is named, as llama.cpp does.
+/// Default quantisations in order of preference, as in llama.cpp.
 const DEFAULTS: [&str; 2] = ["Q4_K_M", "Q8_0"];
 
-/// Parts of file names that are no language models of their own.
-const OTHERS: [&str; 6] = ["mmproj", "imatrix", "mtp-", "eagle3-", "dflash-", "dspark-"];
+/// Parts of names of files that are not language models by themselves.
+const NON_MODELS: [&str; 6] = ["mmproj", "imatrix", "mtp-", "eagle3-", "dflash-", "dspark-"];
 
-/// Most that an error lists.
-const LISTED: usize = 40;
+/// Maximum names listed in an error.
+const MAX_LISTED: usize = 40;
 
-/// The one file of `files` that `quant` names; the whole path or the name of a file does, too.
+/// The file of `files` with the quantisation `quant`, which may also be the path or name of a file.
 ///
 /// # Errors
-/// What there is, where none or several fit.
-pub(crate) fn pick<'a>(files: &[&'a str], quant: Option<&str>) -> Result<&'a str, String> {
+/// The available quantisations, if none or several match.
+pub(crate) fn select_file<'a>(files: &[&'a str], quant: Option<&str>) -> Result<&'a str, String> {
     let models: Vec<&str> = files.iter().copied().filter(|file| is_model(file)).collect();
     if models.is_empty() {
-        return Err("there is no GGUF model in it".to_owned());
+        return Err("it contains no GGUF model".to_owned());
     }
     let Some(quant) = quant.filter(|quant| !quant.eq_ignore_ascii_case("latest")) else {
         if let [only] = models[..] {
             return Ok(only);
         }
         for default in DEFAULTS {
-            match fitting(&models, default)[..] {
+            match matching(&models, default)[..] {
                 [] => {}
                 [one] => return Ok(one),
                 _ => break,
             }
         }
-        return Err(format!("say which one, as ORG/REPO:QUANT: there are {}", labels(&models)));
+        return Err(format!(
+            "missing quantisation: expected ORG/REPO:QUANT with {}",
+            labels(&models)
+        ));
     };
-    match fitting(&models, quant)[..] {
+    match matching(&models, quant)[..] {
         [one] => Ok(one),
-        [] => Err(format!("no file of it is `{quant}`: there are {}", labels(&models))),
+        [] => Err(format!("unknown quantisation `{quant}`: expected one of {}", labels(&models))),
         ref several => Err(format!(
-            "`{quant}` is the quantisation of several files, name one as ORG/REPO/FILE: {}",
+            "several files have the quantisation `{quant}`: state one as ORG/REPO/FILE: {}",
             listed(several.iter().map(|file| (*file).to_owned()))
         )),
     }
 }
 
-/// Those that fit best: the file itself, then the label in the file's name, then one without its
-/// prefix, then the folder.
-fn fitting<'a>(models: &[&'a str], quant: &str) -> Vec<&'a str> {
+/// The best matches: by file, then by the label in the file name, then by the label without its
+/// prefix, then by folder.
+fn matching<'a>(models: &[&'a str], quant: &str) -> Vec<&'a str> {
     let quant = quant.to_ascii_uppercase();
     let ways: [&dyn Fn(&str) -> bool; 4] = [
         &|file: &str| {
@@ -75,11 +78,11 @@ fn fitting<'a>(models: &[&'a str], quant: &str) -> Vec<&'a str> {
         .unwrap_or_default()
 }
 
-/// `…-UD-Q4_K_XL-00001-of-00002.gguf` → `UD-Q4_K_XL`; `None` where the name says none.
+/// Quantisation in a file name: `…-UD-Q4_K_XL-00001-of-00002.gguf` → `UD-Q4_K_XL`.
 fn label(file: &str) -> Option<String> {
     let name = file.rsplit('/').next().unwrap_or(file).to_ascii_uppercase();
     let stem = name.strip_suffix(".GGUF").unwrap_or(&name);
-    // The name is in upper case here, where a shard's is not.
+    // In upper case, unlike `ShardName`.
     let stem = match stem.rsplit_once("-OF-").and_then(|(rest, _)| rest.rsplit_once('-')) {
         Some((base, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => base,
         _ => stem,
@@ -100,19 +103,19 @@ fn is_model(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     let lower = name.to_ascii_lowercase();
     Path::new(&lower).extension().is_some_and(|ending| ending == "gguf")
-        && !OTHERS.iter().any(|other| lower.contains(other))
+        && !NON_MODELS.iter().any(|other| lower.contains(other))
         && ShardName::of(name).is_none_or(|shard| shard.index == 1)
 }
 
-/// What can be named, each once.
+/// The distinct quantisations of `models`.
 fn labels(models: &[&str]) -> String {
     listed(models.iter().map(|file| label(file).unwrap_or_else(|| (*file).to_owned())))
 }
 
 fn listed(names: impl Iterator<Item = String>) -> String {
     let names: BTreeSet<String> = names.collect();
-    let more = names.len().saturating_sub(LISTED);
-    let text = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(MAX_LISTED);
+    let text = names.into_iter().take(MAX_LISTED).collect::<Vec<_>>().join(", ");
     if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
@@ -136,7 +139,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_quantisation_names_one_file() {
+    fn a_quantisation_selects_one_file() {
         for (quant, file) in [
             (None, "M-Q4_K_M.gguf"),
             (Some("latest"), "M-Q4_K_M.gguf"),
@@ -149,27 +152,30 @@ mod tests {
             (Some("Q2_K"), "Q2_K/first-00001-of-00002.gguf"),
             (Some("M.IQ3_M.gguf"), "M.IQ3_M.gguf"),
         ] {
-            assert_eq!(pick(&FILES, quant), Ok(file), "{quant:?}");
+            assert_eq!(select_file(&FILES, quant), Ok(file), "{quant:?}");
         }
-        assert_eq!(pick(&["x.gguf", "config.json"], None), Ok("x.gguf"), "the only one");
+        assert_eq!(select_file(&["x.gguf", "config.json"], None), Ok("x.gguf"), "the only one");
     }
 
     #[test]
-    fn what_fits_none_or_several_gets_a_list() {
-        let none = pick(&FILES, Some("Q5_K_M")).expect_err("none");
+    fn the_error_lists_the_available_files() {
+        let none = select_file(&FILES, Some("Q5_K_M")).expect_err("none");
         assert_eq!(
             none,
-            "no file of it is `Q5_K_M`: there are BF16, IQ3_M, Q2_K/first-00001-of-00002.gguf, \
+            "unknown quantisation `Q5_K_M`: expected one of BF16, IQ3_M, Q2_K/first-00001-of-00002.gguf, \
              Q4_K_M, Q8_0, UD-Q4_K_M, UD-Q4_K_XL"
         );
-        let two = pick(&["a-Q4_K_M.gguf", "b-Q4_K_M.gguf"], Some("Q4_K_M")).expect_err("two");
+        let two =
+            select_file(&["a-Q4_K_M.gguf", "b-Q4_K_M.gguf"], Some("Q4_K_M")).expect_err("two");
         assert!(two.ends_with("a-Q4_K_M.gguf, b-Q4_K_M.gguf"), "{two}");
         for files in [&["a-Q4_K_M.gguf", "b-Q4_K_M.gguf"][..], &["a-Q5_0.gguf", "a-Q6_K.gguf"]] {
-            let unsaid = pick(files, None).expect_err("unsaid");
-            assert!(unsaid.starts_with("say which one"), "{unsaid}");
+            let unsaid = select_file(files, None).expect_err("unsaid");
+            assert!(unsaid.starts_with("missing quantisation"), "{unsaid}");
         }
         assert!(
-            pick(&["mmproj-F16.gguf", "README.md"], None).expect_err("none").contains("no GGUF")
+            select_file(&["mmproj-F16.gguf", "README.md"], None)
+                .expect_err("none")
+                .contains("no GGUF")
         );
     }
 }

@@ -1,8 +1,8 @@
 //! A model in one file, or in several (`NAME-00001-of-00003.gguf`, by llama.cpp's `gguf-split`):
-//! the first holds the metadata, each its own tensors.
+//! the first has the metadata, each its own tensors.
 //!
-//! Owns: which files belong together, and that they do (`split.no`, `split.count`,
-//! `split.tensors.count`). The first file stands for the model: llama.cpp loads the others by its
+//! Owns: names of shards, and verification that files belong together (`split.no`, `split.count`,
+//! `split.tensors.count`). The first file represents the model: llama.cpp loads the others by its
 //! name.
 //!
 //! Invariant: [`ModelFiles`] are complete, and no tensor is in two of them.
@@ -16,26 +16,26 @@ use harmonic_types::{Bytes, ModelShape};
 use crate::error::ModelError;
 use crate::gguf::{Header, shape};
 
-/// More shards than any model has; a name may claim any number.
+/// Maximum number of shards, above that of any model.
 pub const MAX_SHARDS: u32 = 1024;
-/// Tensors of all shards together; as many as one file may have.
+/// Maximum tensors of all shards together, as for one file.
 const MAX_TENSORS: usize = 1 << 17;
 
-/// What the name of a shard says.
+/// A parsed file name of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ShardName<'a> {
-    /// The name of the whole.
+    /// Name of the model.
     pub(crate) base: &'a str,
-    /// Counted from 1.
+    /// Index from 1.
     pub(crate) index: u32,
-    /// How many there are.
+    /// Number of shards.
     pub(crate) count: u32,
-    /// What stands after: `.gguf` in some case, or nothing.
+    /// Extension: `.gguf` in any case, or empty.
     ending: &'a str,
 }
 
 impl<'a> ShardName<'a> {
-    /// `NAME-00002-of-00003[.gguf]`, with or without folders before it.
+    /// Parses `NAME-00002-of-00003[.gguf]`, with or without folders.
     pub(crate) fn of(name: &'a str) -> Option<Self> {
         let at = name.len().checked_sub(5).filter(|at| name.is_char_boundary(*at));
         let (stem, ending) = match at.map(|at| name.split_at(at)) {
@@ -63,42 +63,42 @@ impl<'a> ShardName<'a> {
         format!("{base}-{index:05}-of-{count:05}{ending}")
     }
 
-    /// The names of all, the first one first.
+    /// The names of all shards in order.
     pub(crate) fn all(&self) -> Vec<String> {
         (1..=self.count).map(|index| self.sibling(index)).collect()
     }
 }
 
-/// All files of one model, whose headers were read.
+/// All files of a model, with their headers.
 #[derive(Clone, Debug)]
 pub struct ModelFiles {
-    /// The files, the first one first.
+    /// The files in order.
     pub paths: Vec<PathBuf>,
-    /// The metadata of the first, and the tensors of all.
+    /// The metadata of the first file, and the tensors of all.
     pub header: Header,
-    /// Size of all.
+    /// Total size.
     pub size: Bytes,
 }
 
 impl ModelFiles {
-    /// The model that the file at `path` is, or is the first shard of.
+    /// Opens the model of the file at `path`, which may be the first shard.
     ///
     /// # Errors
-    /// When a file cannot be read, a shard is missing (it is named), or they do not belong together.
+    /// If a file cannot be read, a shard is missing (it is named), or they do not belong together.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         Self::read(Self::paths(path)?)
     }
 
-    /// The files that `path` stands for, by its name.
+    /// The files of the model at `path`, by its name.
     ///
     /// # Errors
-    /// When it is a shard and not the first, or one of the others is not there.
+    /// If it is a shard but not the first, or one of the others is missing.
     pub fn paths(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(shard) = name.and_then(ShardName::of).filter(|shard| shard.count > 1) else {
             return Ok(vec![path.to_owned()]);
         };
-        first_only(&shard, &path.display().to_string())?;
+        require_first(&shard, &path.display().to_string())?;
         let paths: Vec<_> = shard.all().iter().map(|name| path.with_file_name(name)).collect();
         match paths.iter().skip(1).find(|path| !path.exists()) {
             Some(missing) if path.exists() => Err(incomplete(
@@ -109,13 +109,13 @@ impl ModelFiles {
         }
     }
 
-    /// The model that exactly these files are, the first one first, whatever their names.
+    /// The model of these files, in order, regardless of their names.
     ///
     /// # Errors
     /// As [`ModelFiles::open`].
     pub fn read(paths: Vec<PathBuf>) -> Result<Self, ModelError> {
         let Some((first, others)) = paths.split_first() else {
-            return Err(incomplete(Path::new(""), "there are none".to_owned()));
+            return Err(incomplete(Path::new(""), "it has no files".to_owned()));
         };
         let mut header = Header::open(first)?;
         let mut size = length(first)?;
@@ -126,13 +126,15 @@ impl ModelFiles {
             let other = Header::open(path)?;
             check(path, &other, index as u64 + 1, count)?;
             if number(path, &other, "split.tensors.count")? != total {
-                let reason =
-                    format!("{} is of another model: it counts other tensors", path.display());
+                let reason = format!(
+                    "{} is of another model: its number of tensors differs",
+                    path.display()
+                );
                 return Err(incomplete(first, reason));
             }
             header.tensors.extend(other.tensors);
             if header.tensors.len() > MAX_TENSORS {
-                let reason = format!("they have more than {MAX_TENSORS} tensors");
+                let reason = format!("it has more than {MAX_TENSORS} tensors");
                 return Err(incomplete(first, reason));
             }
             size = size.saturating_add(length(path)?);
@@ -141,38 +143,38 @@ impl ModelFiles {
             let held = header.tensors.len() as u64;
             if total != Some(held) {
                 let total = total.unwrap_or(0);
-                let reason = format!("they hold {held} tensors, split.tensors.count is {total}");
+                let reason = format!("it has {held} tensors, but split.tensors.count is {total}");
                 return Err(incomplete(first, reason));
             }
             let mut names = BTreeSet::new();
             if let Some(twice) = header.tensors.iter().find(|one| !names.insert(&one.name)) {
                 let name: String =
                     twice.name.chars().take(64).flat_map(char::escape_default).collect();
-                return Err(incomplete(first, format!("the tensor `{name}` is in two of them")));
+                return Err(incomplete(first, format!("the tensor `{name}` is in two shards")));
             }
         }
         Ok(Self { paths, header, size: Bytes(size) })
     }
 
-    /// The shape of the whole.
+    /// The shape of the model.
     ///
     /// # Errors
-    /// When it is no language model.
+    /// If it is not a language model.
     pub fn shape(&self) -> Result<ModelShape, ModelError> {
         let path = self.paths.first().map(|path| path.display().to_string()).unwrap_or_default();
-        shape(&self.header).map_err(|fault| ModelError::Gguf { path, fault })
+        shape(&self.header).map_err(|error| ModelError::Gguf { path, error })
     }
 }
 
-/// Only the first shard stands for the model. `given` is as the user knows it.
-pub(crate) fn first_only(shard: &ShardName<'_>, given: &str) -> Result<(), ModelError> {
+/// Rejects a shard that is not the first. `given` is its name in the error.
+pub(crate) fn require_first(shard: &ShardName<'_>, given: &str) -> Result<(), ModelError> {
     if shard.index == 1 {
         return Ok(());
     }
     Err(ModelError::Shards {
         path: given.to_owned(),
         reason: format!(
-            "it is shard {} of {}: name the first one, {}",
+            "it is shard {} of {}: expected the first one, {}",
             shard.index,
             shard.count,
             shard.sibling(1)
@@ -180,7 +182,7 @@ pub(crate) fn first_only(shard: &ShardName<'_>, given: &str) -> Result<(), Model
     })
 }
 
-/// A file's own idea of its place. A file that stands alone may have none.
+/// Compares the position stated in a file with the expected one. A single file may state none.
 fn check(path: &Path, header: &Header, index: u64, count: u64) -> Result<(), ModelError> {
     let stated = number(path, header, "split.count")?;
     if count == 1 {
@@ -188,8 +190,8 @@ fn check(path: &Path, header: &Header, index: u64, count: u64) -> Result<(), Mod
             Some(stated) if stated > 1 => Err(incomplete(
                 path,
                 format!(
-                    "it is one of {stated} shards (split.count): name them NAME-00001-of-{stated:05}.gguf \
-                 and so on"
+                    "it is one of {stated} shards (split.count): expected file names \
+                     NAME-00001-of-{stated:05}.gguf and so on"
                 ),
             )),
             _ => Ok(()),
@@ -197,12 +199,15 @@ fn check(path: &Path, header: &Header, index: u64, count: u64) -> Result<(), Mod
     }
     if stated != Some(count) {
         let stated = stated.map_or("missing".to_owned(), |stated| stated.to_string());
-        return Err(incomplete(path, format!("split.count is {stated}, the names say {count}")));
+        return Err(incomplete(
+            path,
+            format!("split.count is {stated}, expected {count} by its name"),
+        ));
     }
     let own = number(path, header, "split.no")?;
     if own != Some(index) {
         let own = own.map_or("missing".to_owned(), |own| own.to_string());
-        return Err(incomplete(path, format!("split.no is {own}, by its name it is {index}")));
+        return Err(incomplete(path, format!("split.no is {own}, expected {index} by its name")));
     }
     Ok(())
 }
@@ -210,7 +215,7 @@ fn check(path: &Path, header: &Header, index: u64, count: u64) -> Result<(), Mod
 fn number(path: &Path, header: &Header, key: &str) -> Result<Option<u64>, ModelError> {
     let value = header.metadata.get(key).map(|value| value.as_u32(key)).transpose();
     let value =
-        value.map_err(|fault| ModelError::Gguf { path: path.display().to_string(), fault })?;
+        value.map_err(|error| ModelError::Gguf { path: path.display().to_string(), error })?;
     Ok(value.map(u64::from))
 }
 

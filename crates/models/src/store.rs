@@ -1,16 +1,15 @@
-//! The content-addressed store: `blobs/sha256-<hex>.gguf`, of a model in several files
-//! `blobs/sha256-<hex>-00001-of-00003.gguf` and so on, as llama.cpp wants them named; and records
-//! that name them in `names/`.
+//! The content-addressed store: files `blobs/sha256-<hex>.gguf`, or for a model in several files
+//! `blobs/sha256-<hex>-00001-of-00003.gguf` and so on, as required by llama.cpp; and records in
+//! `names/`.
 //!
-//! Invariants: a file under `blobs/` is complete, readable GGUF and has the digest in its name (of
-//! several files, that of their digests); a
-//! record is written whole or not at all, after its blob; a blob that no record names is removed
-//! with its last record. Work in progress lies in `partial/` only, locks in `locks/`. A name of the
-//! catalog stands for the catalog's model alone: a record of it that states another source or
-//! digest is not used ([`ModelError::Impostor`]), and none is written. A blob without a record,
-//! whoever left it, has no name and is never used.
+//! Invariants: a file in `blobs/` is complete, readable GGUF with the digest in its name (for
+//! several files, the digest of their digests); a record is written atomically, after its blob; a
+//! blob is removed with its last record. Work in progress is in `partial/`, locks are in `locks/`.
+//! A name of the catalog is only used for the catalog's model: a record with another source or
+//! digest is neither used ([`ModelError::CatalogNameConflict`]) nor written. A blob without a
+//! record is never used.
 //!
-//! Does not do: fetching (`pull`), choosing its own root (the caller passes it in).
+//! Does not do: download (`pull`), choose its root (the caller passes it in).
 
 pub(crate) mod folder;
 pub mod lock;
@@ -28,19 +27,18 @@ use crate::convert::converted_name;
 use crate::error::ModelError;
 use crate::format::WeightFormat;
 use crate::shards::ModelFiles;
-use crate::store::folder::{Folder, Part};
+use crate::store::folder::{Folder, PartialFile};
 use crate::store::lock::Lock;
-use crate::store::lookup::genuine;
+use crate::store::lookup::verified;
 
 pub use record::{ConvertedFrom, Record, Shard};
 
-/// Where models lie unless the user says otherwise: under the user's data folder
-/// (`$XDG_DATA_HOME`).
+/// Default root of the store, in the user's data folder (`$XDG_DATA_HOME`).
 pub fn default_root(data_home: &Path) -> PathBuf {
     data_home.join("harmonic").join("models")
 }
 
-/// A store under one root. Cheap to clone; holds no file open.
+/// A store below one root. Cheap to clone; keeps no file open.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
@@ -49,75 +47,74 @@ pub struct Store {
 /// One model of the store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredModel {
-    /// What was written down when it came.
+    /// Its record.
     pub record: Record,
-    /// The file, with its shape as read from the header just now.
+    /// The file, with the shape from its header.
     pub file: ModelFile,
 }
 
-/// What the store holds.
+/// Content of the store.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
-    /// Models that can be used, by name.
+    /// Usable models, by name.
     pub models: Vec<StoredModel>,
-    /// Records that cannot, each with its remedy.
+    /// Unusable records, each with its remedy.
     pub findings: Vec<Finding>,
 }
 
-/// What a removal did.
+/// Result of a removal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Removed {
-    /// Names that are gone: the one asked for, and the conversion that it ran as.
+    /// Removed names: the requested one, and the conversion that it ran as.
     pub names: Vec<String>,
-    /// Space that came free; zero where other names use the same files.
+    /// Freed space; zero if other names use the same files.
     pub freed: Bytes,
 }
 
 impl Store {
-    /// The store under `root`; its folders are made when something is written.
+    /// The store below `root`; its folders are created on the first write.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Its root.
+    /// The root folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Bytes that this user can still write there. The folders need not exist yet: then it is the
-    /// disk on which they would be made.
+    /// Disk space available to this user, on the disk of the (future) folders.
     ///
     /// # Errors
-    /// When the disk cannot be asked.
+    /// If the disk cannot be queried.
     pub fn free(&self) -> Result<Bytes, ModelError> {
         let folder = self.root.ancestors().find(|folder| folder.exists());
         space::free(folder.unwrap_or(Path::new(".")))
     }
 
-    /// The model that `name` runs as: the conversion made at pull where there is one, else the
-    /// file as it came. `name` may also be the source it was pulled from (`hf:…`, a path).
+    /// The model file that `name` runs as: its chosen conversion, or the original file. `name` may
+    /// also be a source (`hf:…`, a path).
     ///
-    /// The returned [`ModelFile::name`] is the name of the record that was found.
+    /// The returned [`ModelFile::name`] is the name of the record.
     ///
     /// # Errors
-    /// When the record or its file is damaged. An unknown name is `Ok(None)`.
+    /// If the record or its file is damaged. An unknown name is `Ok(None)`.
     pub fn find(&self, name: &str) -> Result<Option<ModelFile>, ModelError> {
         let Some(original) = self.show(name)? else { return Ok(None) };
         let Some(runs_as) = &original.record.runs_as else { return Ok(Some(original.file)) };
-        // A conversion of these very bytes, and no other model that a record names.
-        let is_its = |model: &StoredModel| {
+        // Only a conversion of exactly this file, not another model named by the record.
+        let is_conversion = |model: &StoredModel| {
             model.record.converted_from.as_ref().is_some_and(|from| {
                 from.digest == original.record.digest && from.name == original.record.name
             })
         };
-        let converted = self.show(runs_as)?.filter(is_its);
+        let converted = self.show(runs_as)?.filter(is_conversion);
         Ok(Some(converted.map_or(original.file.clone(), |converted| ModelFile {
             name: original.file.name,
             ..converted.file
         })))
     }
 
-    /// The model of exactly that record, as it came.
+    /// The model of that record, not of its conversion.
     ///
     /// # Errors
     /// As [`Store::find`].
@@ -128,10 +125,10 @@ impl Store {
         }
     }
 
-    /// Makes `name` run as its stored conversion to `format`, or with `None` as it came.
+    /// Makes `name` run as its stored conversion to `format`, or as the original for `None`.
     ///
     /// # Errors
-    /// [`ModelError::NotStored`] when there is no such model or conversion.
+    /// [`ModelError::NotStored`] if there is no such model or conversion.
     pub fn run_as(&self, name: &str, format: Option<WeightFormat>) -> Result<(), ModelError> {
         let not_stored = |name: &str| ModelError::NotStored(name.to_owned());
         let mut record = self.record(name)?.ok_or_else(|| not_stored(name))?;
@@ -146,23 +143,25 @@ impl Store {
                 Some(target)
             }
         };
-        self.amend(&record)
+        self.update_record(&record)
     }
 
     /// All models, by name.
     ///
     /// # Errors
-    /// When the store cannot be read at all; single damaged records become findings.
+    /// If the store cannot be read; single damaged records become findings.
     pub fn list(&self) -> Result<Listing, ModelError> {
         let mut listing = Listing::default();
         for path in self.record_paths()? {
-            match Record::read(&path).and_then(genuine).and_then(|record| self.load(record)) {
+            match Record::read(&path).and_then(verified).and_then(|record| self.load(record)) {
                 Ok(model) => listing.models.push(model),
-                Err(error @ ModelError::Impostor { .. }) => listing.findings.push(Finding::new(
-                    "shadowed-model",
-                    error.to_string(),
-                    format!("remove {} and pull it under another name", path.display()),
-                )),
+                Err(error @ ModelError::CatalogNameConflict { .. }) => {
+                    listing.findings.push(Finding::new(
+                        "shadowed-model",
+                        error.to_string(),
+                        format!("remove {} and pull it under another name", path.display()),
+                    ))
+                }
                 Err(error) => listing.findings.push(Finding::new(
                     "damaged-model",
                     error.to_string(),
@@ -174,28 +173,29 @@ impl Store {
         Ok(listing)
     }
 
-    /// Removes a name, what it runs as, and the files that no other name uses.
+    /// Removes a name, the conversion that it runs as, and files without other names.
     ///
     /// # Errors
     /// [`ModelError::NotStored`] for an unknown name; [`ModelError::Locked`] while it is pulled.
     pub fn remove(&self, name: &str) -> Result<Removed, ModelError> {
         let _busy = Lock::acquire(self, name)?;
         let _store = Lock::wait(self)?;
-        let record = match self.written(name)? {
+        let record = match self.stored_record(name)? {
             Some(record) => Some(record),
             None => self.record(name)?,
         };
         let record = record.ok_or_else(|| ModelError::NotStored(name.to_owned()))?;
-        let mut doomed = vec![record];
-        if let Some(runs_as) = doomed[0].runs_as.clone() {
-            let made_from = doomed[0].digest.clone();
-            let is_its = |from: &ConvertedFrom| from.digest == made_from;
-            let conversion = self.written(&runs_as)?;
-            doomed
-                .extend(conversion.filter(|made| made.converted_from.as_ref().is_some_and(is_its)));
+        let mut to_remove = vec![record];
+        if let Some(runs_as) = to_remove[0].runs_as.clone() {
+            let made_from = to_remove[0].digest.clone();
+            let is_conversion = |from: &ConvertedFrom| from.digest == made_from;
+            let conversion = self.stored_record(&runs_as)?;
+            to_remove.extend(
+                conversion.filter(|made| made.converted_from.as_ref().is_some_and(is_conversion)),
+            );
         }
         let mut removed = Removed { names: Vec::new(), freed: Bytes::ZERO };
-        for record in doomed {
+        for record in to_remove {
             let path = self.record_path(&record.name);
             fs::remove_file(&path).map_err(ModelError::io("remove", &path))?;
             if !self.is_used(&record.digest)? {
@@ -203,7 +203,7 @@ impl Store {
                     let about = fs::symlink_metadata(&blob);
                     match about.and_then(|about| fs::remove_file(&blob).map(|()| about)) {
                         Ok(about) => removed.freed += Bytes(about.len()),
-                        // The record outlived its file: nothing to free.
+                        // The file is already absent.
                         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                         Err(error) => return Err(ModelError::io("remove", &blob)(error)),
                     }
@@ -214,22 +214,23 @@ impl Store {
         Ok(removed)
     }
 
-    /// Gives the complete, validated and hashed files of a model in `partial/` their final names,
-    /// and writes its record. What the name stood for before goes, unless another name uses it.
-    pub(crate) fn admit(
+    /// Moves the complete, verified files of a model from `partial/` to their final names, and
+    /// writes its record. A former model of that name is removed, unless another name uses it.
+    pub(crate) fn add(
         &self,
-        partials: &[Part],
+        partials: &[PartialFile],
         record: &Record,
     ) -> Result<ModelFile, ModelError> {
         let _store = Lock::wait(self)?;
         self.check_name(&record.name, &record.source)?;
-        let record = genuine(record.clone())?;
-        let before = self.written(&record.name).unwrap_or(None);
+        let record = verified(record.clone())?;
+        let before = self.stored_record(&record.name).unwrap_or(None);
         let blobs = self.folder("blobs")?;
         for (partial, blob) in partials.iter().zip(blob_names(&record)) {
             partial.sync()?;
             partial.rename(&blobs.file(blob))?;
-            // Renaming onto another link to the same file does nothing, and leaves this one.
+            // Renaming onto another hard link of the same file has no effect, so this one is
+            // removed.
             partial.discard();
         }
         blobs.sync()?;
@@ -244,19 +245,19 @@ impl Store {
         Ok(self.load(record)?.file)
     }
 
-    /// Replaces a record that exists.
-    pub(crate) fn amend(&self, record: &Record) -> Result<(), ModelError> {
+    /// Replaces an existing record.
+    pub(crate) fn update_record(&self, record: &Record) -> Result<(), ModelError> {
         let _store = Lock::wait(self)?;
         record.write(&self.folder("names")?)
     }
 
-    /// A name belongs to the source that took it, or to the catalog. [`Store::admit`] sees to it
-    /// that what comes under a name of the catalog is the catalog's, whatever had the name before.
+    /// Rejects a name in use by another source. For names of the catalog, [`Store::add`] verifies
+    /// the record and replaces any other model.
     pub(crate) fn check_name(&self, name: &str, source: &str) -> Result<(), ModelError> {
-        if catalog::owner(name).is_some() {
+        if catalog::entry_of(name).is_some() {
             return Ok(());
         }
-        match self.written(name)? {
+        match self.stored_record(name)? {
             Some(holder) if holder.source != source => {
                 Err(ModelError::NameTaken { name: name.to_owned(), holder: holder.source })
             }
@@ -264,7 +265,7 @@ impl Store {
         }
     }
 
-    /// Folder for work in progress; made if absent.
+    /// Folder for work in progress; created if absent.
     pub(crate) fn partial(&self) -> Result<Folder, ModelError> {
         self.folder("partial")
     }
@@ -275,8 +276,8 @@ impl Store {
 
     fn load(&self, record: Record) -> Result<StoredModel, ModelError> {
         let paths = self.blob_paths(&record);
-        unlinked(&self.root.join("blobs"))?;
-        paths.iter().try_for_each(|path| unlinked(path))?;
+        require_no_symlink(&self.root.join("blobs"))?;
+        paths.iter().try_for_each(|path| require_no_symlink(path))?;
         let files = ModelFiles::read(paths)?;
         let shape = files.shape()?;
         let path = files.paths.into_iter().next().unwrap_or_default();
@@ -288,7 +289,7 @@ impl Store {
         for path in self.record_paths()? {
             match Record::read(&path) {
                 Ok(record) if record.digest != digest => {}
-                // A record that cannot be read might name it: keep the file.
+                // An unreadable record might refer to the file: keep it.
                 _ => return Ok(true),
             }
         }
@@ -305,15 +306,15 @@ impl Store {
     }
 }
 
-/// Refuses a link where something of the store's own should be.
-fn unlinked(path: &Path) -> Result<(), ModelError> {
+/// Rejects a symbolic link inside the store.
+fn require_no_symlink(path: &Path) -> Result<(), ModelError> {
     if fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink()) {
         return Err(ModelError::SymbolicLink(path.to_owned()));
     }
     Ok(())
 }
 
-/// Names of the files of a model, the first one first.
+/// Names of the files of a model, in order.
 fn blob_names(record: &Record) -> Vec<String> {
     let (digest, count) = (&record.digest, record.shards.len());
     if count == 0 {

@@ -1,13 +1,12 @@
-//! Small models that llama.cpp loads and runs, made and not trained: what they say is noise.
+//! Small synthetic models for llama.cpp, with random weights and random output.
 //!
 //! Owns: vocabularies ([`Vocabulary`]) and complete GGUF files of a few architectures
-//! ([`SyntheticModel`]), for the tests and benchmarks of every crate.
+//! ([`SyntheticModel`]), for the tests and benchmarks of all crates.
 //!
-//! Invariants: the same description gives the same bytes; every tensor that llama.cpp's
-//! architecture asks for is there, with the shape it asks for, and all numbers are finite, so a
-//! token can be computed.
+//! Invariants: the same description results in the same bytes; all tensors required by llama.cpp's
+//! architecture exist with their shapes, and all numbers are finite, so tokens can be computed.
 //!
-//! Does not do: anything that a served model needs; no code that serves calls this.
+//! Not used outside of tests and benchmarks.
 
 mod llama;
 mod recurrent;
@@ -16,17 +15,17 @@ mod vocabulary;
 pub use recurrent::StateSpace;
 pub use vocabulary::{TokenKind, Vocabulary};
 
-use crate::gguf::{Fill, Gguf, Metadata, TensorType};
+use crate::gguf::{Fill, GgufBuilder, Metadata, TensorType};
 
-/// Turns as the starter model has them.
+/// Chat template of the starter model.
 pub const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' \
                           + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}\
                           {% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-/// What a model is made of, whatever its architecture. `llama`, `lfm2` and so on make the file.
+/// Parameters of a model of any architecture; `llama`, `lfm2` and so on build the file.
 #[derive(Clone, Debug)]
 pub struct SyntheticModel {
-    /// Layers.
+    /// Number of layers.
     pub layers: u32,
     /// Width of the residual stream: `heads` × the length of a head.
     pub width: u32,
@@ -36,15 +35,15 @@ pub struct SyntheticModel {
     pub kv_heads: u32,
     /// Inner width of the feed-forward network.
     pub feed_forward: u32,
-    /// Context that the model claims to be trained for.
+    /// Training context in the metadata.
     pub context: u32,
-    /// Tokens.
+    /// Vocabulary.
     pub vocabulary: Vocabulary,
     /// Chat template; `None` for a base model.
     pub chat_template: Option<String>,
-    /// Type of the matrices; norms and the parts that llama.cpp wants in F32 stay F32.
+    /// Type of the matrices; norms and other tensors that llama.cpp requires in F32 stay F32.
     pub format: TensorType,
-    /// Where the random weights begin.
+    /// Seed of the random weights.
     pub seed: u64,
 }
 
@@ -69,9 +68,9 @@ impl SyntheticModel {
         self.width / self.heads
     }
 
-    /// Metadata that every architecture has, the vocabulary, and the tensors around the layers.
-    fn begin(&self, architecture: &str, output_norm: &str) -> Gguf {
-        let mut file = Gguf::new(architecture)
+    /// Common metadata, the vocabulary, and the tensors outside of the layers.
+    fn begin(&self, architecture: &str, output_norm: &str) -> GgufBuilder {
+        let mut file = GgufBuilder::new(architecture)
             .text("general.name", "synthetic")
             .number(".context_length", self.context)
             .number(".embedding_length", self.width)
@@ -85,29 +84,28 @@ impl SyntheticModel {
         }
         let rows = self.vocabulary.size();
         file = self.weight(file, "token_embd.weight", &[self.width, rows]);
-        file = one(file, output_norm, &[self.width]);
+        file = ones(file, output_norm, &[self.width]);
         self.weight(file, "output.weight", &[self.width, rows])
     }
 
-    /// A matrix of random weights, of a scale that keeps a stream of numbers about as large as it
-    /// was.
-    fn weight(&self, file: Gguf, name: &str, dimensions: &[u32]) -> Gguf {
+    /// A matrix of random weights, scaled to preserve the magnitude of activations.
+    fn weight(&self, file: GgufBuilder, name: &str, dimensions: &[u32]) -> GgufBuilder {
         let scale = (3.0 / dimensions[0] as f32).sqrt();
         let random = Fill::Random { seed: self.seed, scale };
-        file.tensor(name, &wide(dimensions), self.format, random)
+        file.tensor(name, &to_u64(dimensions), self.format, random)
     }
 
     /// The feed-forward network of a layer, with a gate.
-    fn feed_forward(&self, mut file: Gguf, layer: u32) -> Gguf {
+    fn feed_forward(&self, mut file: GgufBuilder, layer: u32) -> GgufBuilder {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
-        file = one(file, &name("ffn_norm"), &[self.width]);
+        file = ones(file, &name("ffn_norm"), &[self.width]);
         file = self.weight(file, &name("ffn_gate"), &[self.width, self.feed_forward]);
         file = self.weight(file, &name("ffn_up"), &[self.width, self.feed_forward]);
         self.weight(file, &name("ffn_down"), &[self.feed_forward, self.width])
     }
 
     /// Queries, keys, values and output of a layer with attention.
-    fn attention(&self, mut file: Gguf, layer: u32) -> Gguf {
+    fn attention(&self, mut file: GgufBuilder, layer: u32) -> GgufBuilder {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
         let kv = self.kv_heads * self.head_length();
         file = self.weight(file, &name("attn_q"), &[self.width, self.width]);
@@ -117,16 +115,16 @@ impl SyntheticModel {
     }
 }
 
-/// Ones in F32, as norms begin.
-fn one(file: Gguf, name: &str, dimensions: &[u32]) -> Gguf {
-    file.tensor(name, &wide(dimensions), TensorType::F32, Fill::Constant(1.0))
+/// A tensor of ones in F32, for norms.
+fn ones(file: GgufBuilder, name: &str, dimensions: &[u32]) -> GgufBuilder {
+    file.tensor(name, &to_u64(dimensions), TensorType::F32, Fill::Constant(1.0))
 }
 
-fn wide(dimensions: &[u32]) -> Vec<u64> {
+fn to_u64(dimensions: &[u32]) -> Vec<u64> {
     dimensions.iter().map(|side| u64::from(*side)).collect()
 }
 
-/// A list with one number a layer.
-fn per_layer(file: Gguf, key: &str, numbers: impl Iterator<Item = u32>) -> Gguf {
+/// A list with one number per layer.
+fn per_layer(file: GgufBuilder, key: &str, numbers: impl Iterator<Item = u32>) -> GgufBuilder {
     file.with(key, &Metadata::list(numbers.map(Metadata::U32)))
 }

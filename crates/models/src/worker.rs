@@ -1,8 +1,7 @@
 //! Blocking work on files (hashing, copying, unpacking) off the async threads.
 //!
-//! Invariants: the work reports what it has done through the progress of the future that waits for
-//! it; when that future is dropped the work stops at its next step, and the files it owns go with
-//! it.
+//! Invariants: the work reports its progress to the waiting future; if that future is dropped, the
+//! work stops at its next step and drops the files it owns.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -14,19 +13,19 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ModelError;
-use crate::progress::Span;
+use crate::progress::ProgressSpan;
 
-/// Read and written at once; a step after which progress is reported and cancelling looked at.
+/// Bytes per step, after which progress is reported and cancellation is checked.
 const STEP: usize = 1 << 20;
 
-/// The worker's side: says how far it is and learns whether anybody still waits.
+/// Progress and cancellation, on the worker's side.
 pub(crate) struct Steps {
     done: watch::Sender<u64>,
     cancelled: CancellationToken,
 }
 
 impl Steps {
-    /// Adds to what is done; an error once nobody waits any more.
+    /// Adds completed bytes; fails if the future was dropped.
     pub(crate) fn advance(&self, bytes: usize) -> std::io::Result<()> {
         if self.cancelled.is_cancelled() {
             return Err(std::io::Error::other("cancelled"));
@@ -36,30 +35,30 @@ impl Steps {
     }
 
     /// Copies all of `from`, step by step.
-    pub(crate) fn copy(&self, mut from: impl Read, to: &mut impl Write) -> Result<u64, Failure> {
+    pub(crate) fn copy(&self, mut from: impl Read, to: &mut impl Write) -> Result<u64, CopyError> {
         let mut buffer = vec![0; STEP];
         let mut copied = 0;
         loop {
-            let read = from.read(&mut buffer).map_err(Failure::Read)?;
+            let read = from.read(&mut buffer).map_err(CopyError::Read)?;
             if read == 0 {
                 return Ok(copied);
             }
-            to.write_all(&buffer[..read]).map_err(Failure::Write)?;
+            to.write_all(&buffer[..read]).map_err(CopyError::Write)?;
             copied += read as u64;
-            self.advance(read).map_err(Failure::Read)?;
+            self.advance(read).map_err(CopyError::Read)?;
         }
     }
 }
 
-/// Which side of a copy failed: a full disk is a failure to write.
-pub(crate) enum Failure {
+/// Failed side of a copy.
+pub(crate) enum CopyError {
     Read(std::io::Error),
     Write(std::io::Error),
 }
 
-/// Runs `work` on a blocking thread; `span` shows what it reports through its [`Steps`].
+/// Runs `work` on a blocking thread; `span` receives the progress of its [`Steps`].
 pub(crate) async fn run<T: Send + 'static>(
-    span: Option<&Span<'_>>,
+    span: Option<&ProgressSpan<'_>>,
     work: impl FnOnce(&Steps) -> T + Send + 'static,
 ) -> T {
     let (done, mut seen) = watch::channel(0);
@@ -70,13 +69,13 @@ pub(crate) async fn run<T: Send + 'static>(
     let result = loop {
         tokio::select! {
             result = &mut task => break result,
-            // Ends for good when the worker drops its sender; then only the task is awaited.
+            // Fails after the worker has dropped its sender; then only the task is awaited.
             changed = seen.changed() => if changed.is_err() { break (&mut task).await },
         }
         if let Some(span) = span {
             span.advance(*seen.borrow());
         }
-        // A bar needs no more than this.
+        // Limits the rate of progress reports.
         tokio::select! {
             result = &mut task => break result,
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
@@ -87,19 +86,24 @@ pub(crate) async fn run<T: Send + 'static>(
     }
     match result {
         Ok(value) => value,
-        // The only other way a blocking task ends: it is never aborted here.
+        // A blocking task that is never aborted can otherwise only panic.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
 /// sha256 of a file in lower-case hex.
-pub(crate) async fn sha256(path: &Path, span: Option<&Span<'_>>) -> Result<String, ModelError> {
+pub(crate) async fn sha256(
+    path: &Path,
+    span: Option<&ProgressSpan<'_>>,
+) -> Result<String, ModelError> {
     let path: PathBuf = path.to_owned();
     run(span, move |steps| {
         let file = File::open(&path).map_err(ModelError::io("open", &path))?;
         let mut hash = Sha256::new();
         steps.copy(file, &mut hash).map_err(|failure| match failure {
-            Failure::Read(error) | Failure::Write(error) => ModelError::io("read", &path)(error),
+            CopyError::Read(error) | CopyError::Write(error) => {
+                ModelError::io("read", &path)(error)
+            }
         })?;
         Ok(hex::encode(hash.finalize()))
     })

@@ -144,7 +144,7 @@ impl Draft<'_> {
             kv_bytes: footprint.kv,
             state_bytes: footprint.state,
             prefix_bytes: footprint.prefix,
-            park_bytes: footprint.park,
+            preempt_bytes: footprint.preempt,
             compute_bytes: footprint.compute,
             overhead_bytes: footprint.overhead,
             total_bytes: footprint.total(),

@@ -63,7 +63,7 @@ pub struct Footprint {
     /// Snapshots of the agents' system prompts and of conversations.
     pub prefix: Bytes,
     /// Parked sequences.
-    pub park: Bytes,
+    pub preempt: Bytes,
     /// Compute buffers.
     pub compute: Bytes,
     /// All else.
@@ -73,7 +73,7 @@ pub struct Footprint {
 impl Footprint {
     /// Sum of all lines.
     pub fn total(&self) -> Bytes {
-        let kept = [self.weights, self.kv, self.state, self.prefix, self.park];
+        let kept = [self.weights, self.kv, self.state, self.prefix, self.preempt];
         let lines = kept.into_iter().chain([self.compute, self.overhead]);
         Bytes(lines.fold(0, |sum: u64, line| sum.saturating_add(line.0)))
     }
@@ -240,7 +240,7 @@ impl<'a> Pricing<'a> {
             kv: self.kv.cache(cache),
             state: self.kv.states(sequences),
             prefix: Bytes::ZERO,
-            park: Bytes::ZERO,
+            preempt: Bytes::ZERO,
             compute: compute(self.shape, cache, Attention::Flash),
             overhead: overhead(self.shape),
         }

@@ -10,7 +10,7 @@ use crate::footprint::Footprint;
 
 /// Parked sequences may come to a quarter of the KV cache and the recurrent states: that lends a quarter of the sequences
 /// at their full length, and more of shorter ones.
-const PARK_SHARE: u64 = 4;
+const PREEMPT_SHARE: u64 = 4;
 /// Conversations may come to an eighth of it.
 const CONVERSATION_SHARE: u64 = 8;
 
@@ -25,20 +25,20 @@ pub(crate) fn spend<'a>(
         .map(|(footprint, agents)| {
             // Of an engine's only agent nobody borrows.
             let cache = footprint.kv.0.saturating_add(footprint.state.0);
-            let park = if agents > 1 { cache / PARK_SHARE } else { 0 };
+            let preempt = if agents > 1 { cache / PREEMPT_SHARE } else { 0 };
             let conversations = cache / CONVERSATION_SHARE;
-            (footprint, park, conversations)
+            (footprint, preempt, conversations)
         })
         .collect();
     let wanted: u64 =
-        wishes.iter().fold(0, |sum: u64, (_, park, kept)| sum.saturating_add(park + kept));
+        wishes.iter().fold(0, |sum: u64, (_, preempt, kept)| sum.saturating_add(preempt + kept));
     let spent = (left.0 / 2).min(wanted);
     let part = |wish: u64| {
         let share = u128::from(wish) * u128::from(spent) / u128::from(wanted.max(1));
         Bytes(u64::try_from(share).unwrap_or(u64::MAX))
     };
-    for (footprint, park, conversations) in wishes {
-        footprint.park = part(park);
+    for (footprint, preempt, conversations) in wishes {
+        footprint.preempt = part(preempt);
         footprint.prefix += part(conversations);
     }
 }
@@ -60,7 +60,7 @@ mod tests {
             kv: Bytes(kv),
             state: Bytes::ZERO,
             prefix: Bytes(7),
-            park: Bytes::ZERO,
+            preempt: Bytes::ZERO,
             compute: Bytes(1),
             overhead: Bytes(1),
         }
@@ -70,7 +70,7 @@ mod tests {
         let mut engines = [engine(8000), engine(1600)];
         let [shared, alone] = &mut engines;
         spend([(shared, 3), (alone, 1)], Bytes(left));
-        engines.map(|engine| (engine.park.0, engine.prefix.0))
+        engines.map(|engine| (engine.preempt.0, engine.prefix.0))
     }
 
     #[test]

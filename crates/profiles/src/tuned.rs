@@ -154,6 +154,6 @@ mod tests {
         let file = home.path().join("file");
         fs::write(&file, "").unwrap();
         let error = store(&file, &config()).unwrap_err().to_string();
-        assert!(error.starts_with("cannot make the folder") && error.contains("file"), "{error}");
+        assert!(error.starts_with("cannot create the folder") && error.contains("file"), "{error}");
     }
 }

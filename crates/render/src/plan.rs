@@ -69,7 +69,7 @@ pub fn memory(plan: &Plan) -> String {
         (LedgerItem::Kv, "KV cache"),
         (LedgerItem::State, "states"),
         (LedgerItem::Prefix, "prefixes"),
-        (LedgerItem::Park, "parked"),
+        (LedgerItem::Preempt, "parked"),
         (LedgerItem::Compute, "compute"),
         (LedgerItem::Overhead, "overhead"),
     ];

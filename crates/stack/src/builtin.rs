@@ -1,7 +1,7 @@
-//! The stacks and agents that come with the binary.
+//! The built-in stacks and agents.
 //!
-//! Owns the texts under `stacks/` and `agents/`. They go through the same parser as a user's file;
-//! that they pass it is held by tests, so no error can come from here.
+//! Owns the texts under `stacks/` and `agents/`. They are parsed as a user's file is; tests assert
+//! that they are valid, so this module returns no errors.
 
 use std::io;
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use harmonic_types::{AgentSpec, StackSpec};
 
 use crate::parse::{self, References};
-use crate::place::Source;
+use crate::position::Source;
 
 const STACKS: [(&str, &str); 5] = [
     ("standard", include_str!("../stacks/standard.toml")),
@@ -43,7 +43,7 @@ fn prompt(file: &str) -> io::Result<String> {
     found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// Names of the built-in stacks, in the order in which they are worth listing.
+/// Names of the built-in stacks in display order.
 pub fn builtin_names() -> impl Iterator<Item = &'static str> {
     STACKS.iter().map(|(name, _)| *name)
 }
@@ -56,7 +56,7 @@ pub fn builtin(name: &str) -> Option<StackSpec> {
     Some(stack.expect("the built-in stacks parse: tested"))
 }
 
-/// The agents that `like` may name in a stack file, with their prompts for a complete team.
+/// The agents available to `like` in a stack file, with the prompts for a complete team.
 pub fn builtin_agents() -> &'static [AgentSpec] {
     &AGENTS
 }

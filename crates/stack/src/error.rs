@@ -1,109 +1,108 @@
-//! What can be wrong with a stack file. Each message names the place, the offending input and the
-//! remedy.
+//! Errors of stack files. Each message names the position, the offending input and the remedy.
 
 use std::io;
 use std::path::PathBuf;
 
-use crate::place::Place;
+use crate::position::Position;
 
-/// A stack that cannot be used.
+/// Error of a stack name or stack file.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// Neither a built-in stack nor a file.
+    /// A name that is neither a built-in stack nor a file.
     #[error(
-        "there is no stack `{asked}`: built in are {builtins}; a stack of your own is named by \
-         the path of its file, for instance ./team.toml"
+        "unknown stack `{name}`: expected a built-in stack ({builtins}) or the path of a stack \
+         file, for instance ./team.toml"
     )]
     Unknown {
-        /// What was asked for.
-        asked: String,
+        /// The requested name.
+        name: String,
         /// The built-in names, comma-separated.
         builtins: String,
     },
-    /// The file cannot be read.
+    /// An unreadable file.
     #[error("cannot read the stack file {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
-    /// Not TOML, an unknown or missing key, or a value of the wrong type.
+    /// Invalid TOML, an unknown or missing key, or a value of the wrong type.
     #[error("{at}: {reason}, at `{line}`")]
     Toml {
-        /// Where.
-        at: Place,
-        /// The line as it stands in the file.
+        /// Position of the error.
+        at: Position,
+        /// The line of the file.
         line: String,
-        /// What the TOML parser says.
+        /// Message of the TOML parser.
         reason: String,
     },
     /// A stack without a name.
-    #[error("{origin}: the stack has no name: add `name = \"my_team\"` as the first line")]
+    #[error("{origin}: missing stack name: add `name = \"my_team\"` as the first line")]
     Unnamed {
         /// The file.
         origin: String,
     },
     /// A stack without agents.
     #[error(
-        "{origin}: the stack has no agents: add at least one, for instance\n[[agents]]\nlike = \
-         \"coder\""
+        "{origin}: missing agents: add at least one, for instance\n[[agents]]\nlike = \"coder\""
     )]
     Empty {
         /// The file.
         origin: String,
     },
     /// A value outside its limits.
-    #[error("{at}: `{key} = {value}` is not possible: {remedy}")]
+    #[error("{at}: invalid {key} `{value}`: expected {expected}")]
     Value {
-        /// Where.
-        at: Place,
-        /// The key, with its table where it is not the agent's (`sampling.top_p`).
+        /// Position of the value.
+        at: Position,
+        /// The key, with its table unless that is the agent's (`sampling.top_p`).
         key: &'static str,
-        /// The value as written.
+        /// The value in TOML.
         value: String,
-        /// What is possible.
-        remedy: String,
+        /// The valid values.
+        expected: String,
     },
-    /// An agent without a field that it needs.
+    /// An agent without a required field.
     #[error(
-        "{at}: this agent has no `{key}`: add {example}, or take it from a built-in agent with \
-         `like = \"coder\"`"
+        "{at}: missing `{key}` of an agent: add {example}, or inherit it from a built-in agent \
+         with `like = \"coder\"`"
     )]
     Missing {
-        /// Where its table begins.
-        at: Place,
+        /// Start of the agent's table.
+        at: Position,
         /// The key.
         key: &'static str,
-        /// A line that would do.
+        /// An example of the line to add.
         example: &'static str,
     },
-    /// Two agents of one name.
+    /// Two agents with the same name.
     #[error(
-        "{at}: there is an agent `{name}` already, on line {first}: give one of them another `name`"
+        "{at}: duplicate agent name `{name}`, first used on line {first}: give one of the agents \
+         another `name`"
     )]
     Duplicate {
-        /// Where the second begins.
-        at: Place,
+        /// Start of the second agent's table.
+        at: Position,
         /// The name.
         name: String,
-        /// The line where the first begins.
+        /// First line of the first agent's table.
         first: usize,
     },
     /// Both `system` and `system_file`.
-    #[error("{at}: `system` and `system_file` both give the system prompt: remove one of them")]
+    #[error("{at}: `system` and `system_file` exclude each other: remove one of them")]
     TwoPrompts {
-        /// Where the second of the two is named.
-        at: Place,
+        /// Position of `system_file`.
+        at: Position,
     },
-    /// A `system_file` that cannot be read.
+    /// An unreadable `system_file`.
     #[error("{at}: cannot read `system_file = \"{file}\"` (relative to the stack file): {source}")]
     SystemFile {
-        /// Where it is named.
-        at: Place,
-        /// As written.
+        /// Position of the key.
+        at: Position,
+        /// The path in the stack file.
         file: String,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
 }

@@ -1,6 +1,6 @@
-//! Where a stack comes from: a built-in name, a file, or a text.
+//! Loading of a stack by built-in name, from a file, or from text.
 //!
-//! The only module here that reads files: the stack file, and the prompts it names.
+//! The only module of the crate that reads files: the stack file and its prompt files.
 
 use std::path::Path;
 use std::{fs, io};
@@ -10,16 +10,16 @@ use harmonic_types::StackSpec;
 use crate::builtin::{builtin, builtin_agents, builtin_names};
 use crate::error::StackError;
 use crate::parse::{self, References};
-use crate::place::Source;
+use crate::position::Source;
 
-/// The stack in `text`; `origin` is what errors call it. A text has no directory, so a
-/// `system_file` is refused: use [`load`].
+/// The stack in `text`; `origin` names it in errors. Text has no directory, so `system_file` is an
+/// error: use [`load`].
 ///
 /// # Errors
-/// When the text is not a valid stack file; see [`StackError`].
+/// If the text is not a valid stack file; see [`StackError`].
 pub fn parse(text: &str, origin: &str) -> Result<StackSpec, StackError> {
     let prompt = |_: &str| {
-        let why = "a stack that is not a file has no directory to look in: use `system` instead";
+        let why = "`system_file` requires a stack file, this stack is text: use `system` instead";
         Err(io::Error::new(io::ErrorKind::Unsupported, why))
     };
     let references = References { agents: builtin_agents(), prompt: &prompt };
@@ -29,7 +29,7 @@ pub fn parse(text: &str, origin: &str) -> Result<StackSpec, StackError> {
 /// The stack in the file `path`. A `system_file` in it is relative to the file's directory.
 ///
 /// # Errors
-/// When the file or a prompt it names cannot be read, or is not valid; see [`StackError`].
+/// If the file or one of its prompt files cannot be read, or is invalid; see [`StackError`].
 pub fn load(path: &Path) -> Result<StackSpec, StackError> {
     let text = fs::read_to_string(path)
         .map_err(|source| StackError::Read { path: path.to_owned(), source })?;
@@ -39,11 +39,11 @@ pub fn load(path: &Path) -> Result<StackSpec, StackError> {
     parse::stack(&Source { text: &text, origin: &path.display().to_string() }, references)
 }
 
-/// The stack that a person means: the built-in one of that name, else the file. A built-in name
-/// wins over a file in the current directory that is called the same; `./standard` is the file.
+/// The stack of a command-line argument: the built-in one of that name, otherwise the file. A
+/// built-in name takes precedence over a file of the same name; `./standard` is the file.
 ///
 /// # Errors
-/// [`StackError::Unknown`], with the names of the built-in stacks, when it is neither; otherwise as
+/// [`StackError::Unknown`], with the names of the built-in stacks, if it is neither; otherwise as
 /// [`load`].
 pub fn resolve(name_or_path: &str) -> Result<StackSpec, StackError> {
     if let Some(stack) = builtin(name_or_path) {
@@ -55,7 +55,7 @@ pub fn resolve(name_or_path: &str) -> Result<StackSpec, StackError> {
         return load(path);
     }
     Err(StackError::Unknown {
-        asked: name_or_path.to_owned(),
+        name: name_or_path.to_owned(),
         builtins: builtin_names().collect::<Vec<_>>().join(", "),
     })
 }

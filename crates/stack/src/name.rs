@@ -1,15 +1,15 @@
-//! What a stack or an agent may be called.
+//! Valid names of stacks and agents.
 //!
-//! An agent's name is the model name of HTTP clients, the target of a hand-over line and part of
-//! file names, so it is kept to characters that need no quoting in any of them.
+//! An agent's name is the model name of HTTP clients, the target of a handoff line and part of
+//! file names, so it is restricted to characters that need no quoting in any of them.
 
-/// Longest name; file systems and terminals cope with it.
+/// Maximum length of a name in bytes.
 pub(crate) const LONGEST: usize = 64;
 
-/// The rule in words, for errors.
-pub(crate) const RULE: &str = "use 1 to 64 lowercase letters, digits, `_` and `-`";
+/// The valid names, for errors.
+pub(crate) const RULE: &str = "1 to 64 lowercase letters, digits, `_` and `-`";
 
-/// Whether `name` keeps [`RULE`].
+/// Whether `name` conforms to [`RULE`].
 pub(crate) fn is_valid(name: &str) -> bool {
     (1..=LONGEST).contains(&name.len())
         && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))

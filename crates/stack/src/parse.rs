@@ -1,7 +1,7 @@
-//! From the text of a stack file to a validated [`StackSpec`].
+//! Parsing and validation of a stack file into a [`StackSpec`].
 //!
-//! Owns the checks and the completion by `like`. Pure: what a stack refers to besides itself comes
-//! in as [`References`].
+//! Owns the validation and the inheritance by `like`. Pure: external references are passed in as
+//! [`References`].
 
 use std::collections::HashMap;
 use std::io;
@@ -12,19 +12,19 @@ use toml::Spanned;
 
 use crate::document::{AgentDocument, StackDocument};
 use crate::error::StackError;
-use crate::place::Source;
-use crate::{handover, name, sampling};
+use crate::position::Source;
+use crate::{handoff, name, sampling};
 
-/// What a stack file may refer to besides itself.
+/// External references of a stack file.
 #[derive(Clone, Copy)]
 pub(crate) struct References<'a> {
-    /// Agents that `like` may name.
+    /// Agents available to `like`.
     pub(crate) agents: &'a [AgentSpec],
     /// Reads a `system_file`.
     pub(crate) prompt: &'a dyn Fn(&str) -> io::Result<String>,
 }
 
-/// The stack that `source` describes.
+/// The stack described by `source`.
 pub(crate) fn stack(
     source: &Source<'_>,
     references: References<'_>,
@@ -42,7 +42,7 @@ pub(crate) fn stack(
     let mut agents = Vec::with_capacity(document.agents.len());
     for table in &document.agents {
         let agent = Table { source, references, written: table }.agent()?;
-        let at = source.place(&table.span());
+        let at = source.position(&table.span());
         if let Some(first) = lines.insert(agent.name.clone(), at.line) {
             return Err(StackError::Duplicate { at, name: agent.name.0, first });
         }
@@ -51,16 +51,16 @@ pub(crate) fn stack(
     for (agent, table) in agents.iter_mut().zip(&document.agents) {
         if table.get_ref().inherits_prompt() {
             agent.system =
-                handover::only_to(|target| lines.contains_key(&target.into()), &agent.system);
+                handoff::retain_targets(|target| lines.contains_key(&target.into()), &agent.system);
         }
     }
     Ok(StackSpec { name: stack_name.into_inner(), agents })
 }
 
 fn toml_error(source: &Source<'_>, error: &toml::de::Error) -> StackError {
-    let at = source.place(&error.span().unwrap_or(0..0));
+    let at = source.position(&error.span().unwrap_or(0..0));
     let line = source.line(&at).to_owned();
-    // The parser puts what it expected on a line of its own, and speaks of types as Rust does.
+    // The parser puts the expectation on a line of its own, and uses the names of Rust types.
     let reason = error.message().lines().collect::<Vec<_>>().join(", ");
     let reason = reason.replace("expected i64", "expected a whole number");
     let reason = reason.replace("expected f32", "expected a number");
@@ -74,19 +74,19 @@ fn check_name(source: &Source<'_>, given: &Spanned<String>) -> Result<(), StackE
     Err(value_error(source, &given.span(), "name", given.get_ref().as_str(), name::RULE))
 }
 
-/// A refused value, shown as TOML would write it.
+/// The error of a value, which is shown as TOML.
 fn value_error(
     source: &Source<'_>,
     span: &Range<usize>,
     key: &'static str,
     value: impl Into<toml::Value>,
-    remedy: impl Into<String>,
+    expected: impl Into<String>,
 ) -> StackError {
     StackError::Value {
-        at: source.place(span),
+        at: source.position(span),
         key,
         value: value.into().to_string(),
-        remedy: remedy.into(),
+        expected: expected.into(),
     }
 }
 
@@ -96,7 +96,7 @@ impl AgentDocument {
     }
 }
 
-/// One `[[agents]]` table with what it takes to read it.
+/// One `[[agents]]` table with its context.
 struct Table<'a> {
     source: &'a Source<'a>,
     references: References<'a>,
@@ -116,7 +116,7 @@ impl Table<'_> {
             role: match (&given.role, base) {
                 (Some(role), _) => role.clone(),
                 (None, Some(base)) => base.role.clone(),
-                (None, None) => return self.missing("role", "`role = \"what it is for\"`"),
+                (None, None) => return self.missing("role", "`role = \"writes verse\"`"),
             },
             system: self.system(base)?,
             sampling: sampling::over(&sampling_base, &given.sampling, self.source)?,
@@ -124,15 +124,15 @@ impl Table<'_> {
         })
     }
 
-    /// The built-in agent that `like` names.
+    /// The built-in agent named by `like`.
     fn base(&self) -> Result<Option<&AgentSpec>, StackError> {
         let Some(like) = &self.written.get_ref().like else { return Ok(None) };
         let known = self.references.agents;
         let base = known.iter().find(|agent| agent.name.0 == *like.get_ref());
         base.map(Some).ok_or_else(|| {
             let names: Vec<&str> = known.iter().map(|agent| agent.name.0.as_str()).collect();
-            let remedy = format!("the built-in agents are {}", names.join(", "));
-            value_error(self.source, &like.span(), "like", like.get_ref().as_str(), remedy)
+            let expected = format!("one of the built-in agents {}", names.join(", "));
+            value_error(self.source, &like.span(), "like", like.get_ref().as_str(), expected)
         })
     }
 
@@ -153,8 +153,8 @@ impl Table<'_> {
                 let number = u8::try_from(*given.get_ref()).ok();
                 number.and_then(|number| Tier::try_from(number).ok()).ok_or_else(|| {
                     let names = Tier::ALL.map(|tier| format!("{} ({tier})", tier.number()));
-                    let remedy = format!("use {}", names.join(", "));
-                    value_error(self.source, &given.span(), "tier", *given.get_ref(), remedy)
+                    let expected = names.join(", ");
+                    value_error(self.source, &given.span(), "tier", *given.get_ref(), expected)
                 })
             }
             (None, Some(base)) => Ok(base.tier),
@@ -163,12 +163,12 @@ impl Table<'_> {
     }
 
     fn model(&self, base: Option<&AgentSpec>) -> Result<String, StackError> {
-        const REMEDY: &str = "name a model of the catalog such as \"qwen3:8b\", one of the hub such as \
+        const EXPECTED: &str = "a model of the catalog such as \"qwen3:8b\", a model of the hub as \
              \"hf:ORG/REPO:QUANT\", or the path of a GGUF file";
         match (&self.written.get_ref().model, base) {
             (Some(given), _) if given.get_ref().trim().is_empty() => {
                 let written = given.get_ref().as_str();
-                Err(value_error(self.source, &given.span(), "model", written, REMEDY))
+                Err(value_error(self.source, &given.span(), "model", written, EXPECTED))
             }
             (Some(given), _) => Ok(given.get_ref().clone()),
             (None, Some(base)) => Ok(base.model.clone()),
@@ -186,7 +186,7 @@ impl Table<'_> {
                     "context",
                     *given.get_ref(),
                     format!(
-                        "use the tokens that prompt and answer need together, 1 to {}, for \
+                        "the number of tokens of prompt and answer together, 1 to {}, for \
                          instance 8192",
                         u32::MAX
                     ),
@@ -201,13 +201,13 @@ impl Table<'_> {
         let given = self.written.get_ref();
         match (&given.system, &given.system_file, base) {
             (Some(_), Some(file), _) => {
-                Err(StackError::TwoPrompts { at: self.source.place(&file.span()) })
+                Err(StackError::TwoPrompts { at: self.source.position(&file.span()) })
             }
             (Some(system), None, _) => Ok(system.clone()),
             (None, Some(file), _) => {
                 let read = (self.references.prompt)(file.get_ref());
                 let text = read.map_err(|source| StackError::SystemFile {
-                    at: self.source.place(&file.span()),
+                    at: self.source.position(&file.span()),
                     file: file.get_ref().clone(),
                     source,
                 })?;
@@ -221,7 +221,7 @@ impl Table<'_> {
     }
 
     fn missing<T>(&self, key: &'static str, example: &'static str) -> Result<T, StackError> {
-        Err(StackError::Missing { at: self.source.place(&self.written.span()), key, example })
+        Err(StackError::Missing { at: self.source.position(&self.written.span()), key, example })
     }
 }
 

@@ -1,17 +1,17 @@
 //! The limits of sampling values in a stack file.
 //!
-//! Owns the limits; the meaning of each value is [`Sampling`]'s. The limits of temperature and of
-//! the presence and frequency penalties are those of the OpenAI API, so that an agent's defaults
-//! never lie where a request could not ask for them.
+//! Owns the limits; [`Sampling`] documents each value. The limits of temperature and of the
+//! presence and frequency penalties are those of the OpenAI API, so that a request can state every
+//! default that an agent can have.
 
 use harmonic_types::Sampling;
 use toml::Spanned;
 
 use crate::document::SamplingDocument;
 use crate::error::StackError;
-use crate::place::Source;
+use crate::position::Source;
 
-/// `base` with the values that `document` gives.
+/// `base` with the values of `document` applied.
 pub(crate) fn over(
     base: &Sampling,
     document: &SamplingDocument,
@@ -44,39 +44,39 @@ pub(crate) fn over(
     })
 }
 
-/// The values that a key may have.
+/// The valid values of a key.
 #[derive(Clone, Copy)]
 struct Limit {
     key: &'static str,
     allowed: fn(f32) -> bool,
-    remedy: &'static str,
+    expected: &'static str,
 }
 
-// Written as comparisons that hold, so that NaN, for which none does, is refused.
+// Positive comparisons, so that NaN is rejected.
 const TEMPERATURE: Limit = Limit {
     key: "sampling.temperature",
     allowed: |v| (0.0..=2.0).contains(&v),
-    remedy: "use 0 (always the most likely token) to 2",
+    expected: "0 (always the most likely token) to 2",
 };
 const TOP_P: Limit = Limit {
     key: "sampling.top_p",
     allowed: |v| v > 0.0 && v <= 1.0,
-    remedy: "use more than 0 and at most 1 (all tokens)",
+    expected: "more than 0 and at most 1 (all tokens)",
 };
 const MIN_P: Limit = Limit {
     key: "sampling.min_p",
     allowed: |v| (0.0..=1.0).contains(&v),
-    remedy: "use 0 (all tokens) to 1",
+    expected: "0 (all tokens) to 1",
 };
 const REPEAT: Limit = Limit {
     key: "sampling.repeat_penalty",
     allowed: |v| v > 0.0 && v <= 2.0,
-    remedy: "use more than 0 and at most 2; 1 is off",
+    expected: "more than 0 and at most 2; 1 is off",
 };
 const PRESENCE: Limit = Limit {
     key: "sampling.presence_penalty",
     allowed: |v| (-2.0..=2.0).contains(&v),
-    remedy: "use -2 to 2; 0 is off",
+    expected: "-2 to 2; 0 is off",
 };
 const FREQUENCY: Limit = Limit { key: "sampling.frequency_penalty", ..PRESENCE };
 
@@ -87,19 +87,19 @@ impl Limit {
             return Ok(value);
         }
         Err(StackError::Value {
-            at: source.place(&given.span()),
+            at: source.position(&given.span()),
             key: self.key,
             value: value.to_string(),
-            remedy: self.remedy.to_owned(),
+            expected: self.expected.to_owned(),
         })
     }
 }
 
 fn whole_top_k(given: &Spanned<i64>, source: &Source<'_>) -> Result<u32, StackError> {
     u32::try_from(*given.get_ref()).map_err(|_| StackError::Value {
-        at: source.place(&given.span()),
+        at: source.position(&given.span()),
         key: "sampling.top_k",
         value: given.get_ref().to_string(),
-        remedy: "use 0 (all tokens) or the number of tokens to choose from".to_owned(),
+        expected: "0 (all tokens) or the number of most likely tokens to consider".to_owned(),
     })
 }

@@ -1,10 +1,10 @@
 //! The JSON Schema of stack files.
 //!
-//! Generated from the types that are parsed, so it knows the same keys. The copy in
-//! `stack.schema.json` is for editors; a test holds it equal to what is generated here.
+//! Generated from the types that are parsed, so it has the same keys. The copy in
+//! `stack.schema.json` is for editors; a test compares it with the generated one.
 //!
-//! Does not do: say what depends on more than one key (`like` makes the others optional, `system`
-//! excludes `system_file`); the parser does.
+//! Does not do: express dependencies between keys (`like` makes the others optional, `system`
+//! excludes `system_file`); the parser checks them.
 
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
@@ -12,7 +12,7 @@ use schemars::transform::RecursiveTransform;
 
 use crate::document::StackDocument;
 
-/// The schema (draft 2020-12) as pretty JSON with a newline at its end.
+/// The schema (draft 2020-12) as indented JSON with a trailing newline.
 pub fn json_schema() -> String {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
     let schema = settings.into_generator().into_root_schema_for::<StackDocument>();
@@ -20,7 +20,7 @@ pub fn json_schema() -> String {
     text + "\n"
 }
 
-/// TOML has no null: a key that may be absent is no key that may be null.
+/// Removes `null` from the types of optional keys: TOML has no null.
 fn without_null(schema: &mut Schema) {
     let Some(serde_json::Value::Array(types)) = schema.get("type") else { return };
     let mut named = types.iter().filter(|name| *name != "null");

@@ -1,4 +1,4 @@
-//! What a benchmark run found (`harmonic bench --json`, `run.json`).
+//! The record of a benchmark run (`harmonic bench --json`, `run.json`).
 
 use serde::{Deserialize, Serialize};
 
@@ -9,28 +9,28 @@ use crate::provenance::ProvenanceMap;
 use crate::stack::AgentName;
 use crate::units::{Joules, TokensPerSecond, Watts};
 
-/// A run.
+/// A benchmark run: environment, workload and results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenchRun {
     /// `harmonic.bench/1`.
     pub schema: String,
-    /// `steady`, `quick`, `thorough`, `paper`, `open`; `published` where nothing was run.
+    /// `steady`, `quick`, `thorough`, `paper`, `open`; `published` for figures from a publication.
     pub protocol: String,
     /// Base URL of the target.
     pub target: String,
-    /// Name of the machine the load ran from.
+    /// Name of the machine that generated the load.
     pub host: String,
-    /// When it began, in milliseconds since 1970 (UTC); windows count from here. `None` where the
-    /// source does not say.
+    /// Start, in milliseconds since 1970 (UTC), from which windows count; `None` if the source does
+    /// not state it.
     pub began_unix_ms: Option<u64>,
-    /// The machine that the target runs on, line by line as a person reads it (device, kernel,
-    /// driver, build); empty for a target elsewhere.
+    /// Human-readable description of the target's machine, one fact a line (device, kernel,
+    /// driver, build); empty for a remote target.
     pub environment: Vec<String>,
-    /// What was asked of the target.
+    /// Load applied to the target.
     pub workload: Workload,
     /// One series per model or agent.
     pub series: Vec<Series>,
-    /// What the reader must know.
+    /// Conditions that limit the validity of the figures.
     pub warnings: Vec<Finding>,
     /// Source of each figure.
     pub provenance: ProvenanceMap,
@@ -41,30 +41,30 @@ impl BenchRun {
     pub const SCHEMA: &'static str = "harmonic.bench/1";
 }
 
-/// The load.
+/// The load of a benchmark run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     /// Words of user prompt in each request, nonce included.
     pub prompt_words: u32,
-    /// Tokens of user prompt that were asked for, from which `prompt_words` was calibrated.
+    /// Requested tokens of user prompt, from which `prompt_words` was calibrated.
     pub prompt_tokens_asked: Option<u32>,
     /// Prompt tokens as the target's usage reports them, mean over all requests; `None` before any.
     pub prompt_tokens: Option<f64>,
-    /// Output tokens asked of each request (`ignore_eos`).
+    /// Output tokens of each request (`ignore_eos`).
     pub output_tokens: u32,
     /// Sampling temperature.
     pub temperature: f32,
-    /// Levels in the order they were asked for.
+    /// Requested levels, in the given order.
     pub levels: Vec<u32>,
-    /// Levels in the order they were measured.
+    /// Levels in the order of measurement.
     pub order: Vec<u32>,
     /// Seed of the prompts, of the order and of the arrivals.
     pub seed: u64,
-    /// What a good answer is, where it was said.
+    /// Service level objective; `None` if none was set.
     pub slo: Option<Slo>,
 }
 
-/// What counts as a good answer (service level objective). A bound that is absent bounds nothing.
+/// Service level objective. An absent bound is not checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Slo {
     /// Longest time to first token, in milliseconds.
@@ -76,15 +76,15 @@ pub struct Slo {
 /// Levels of one model (all agents together when `agent` is `None`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// Model.
+    /// Name of the model.
     pub model: String,
-    /// Agent, when the load went to one.
+    /// Agent, for a load on one agent.
     pub agent: Option<AgentName>,
-    /// What a curve made of this series is valid for; `None` where the target does not say.
+    /// Validity of a curve made of this series; `None` if the target does not report it.
     pub key: Option<CurveKey>,
     /// Levels, ascending.
     pub levels: Vec<LevelResult>,
-    /// What follows from them.
+    /// Conclusions from the levels.
     pub verdict: Verdict,
 }
 
@@ -122,7 +122,7 @@ pub struct PowerFigures {
     pub watts: Watts,
     /// Mean power when idle, measured in the same run.
     pub idle_watts: Option<Watts>,
-    /// What the reading covers.
+    /// Part of the machine that the reading covers.
     pub scope: PowerScope,
 }
 
@@ -135,36 +135,36 @@ pub struct TokensPerJoule {
     pub net: Option<f64>,
 }
 
-/// What the machine's sensors said over the measured windows.
+/// Sensor readings over the measured windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SensorFigures {
     /// Highest temperature, °C.
     pub temperature_c: Option<f64>,
-    /// Mean clock of what computes, MHz.
+    /// Mean clock of the computing device, MHz.
     pub clock_mhz: Option<f64>,
-    /// Whether the hardware slowed itself down for heat or power.
+    /// Whether the hardware throttled for temperature or power.
     pub throttled: Option<bool>,
 }
 
-/// One stretch of time that was measured: one trial.
+/// One measured window: one trial.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowResult {
     /// Start, in seconds since the run began.
     pub from_s: f64,
-    /// End.
+    /// End, in seconds since the run began.
     pub to_s: f64,
     /// Aggregate output throughput.
     pub tok_s: TokensPerSecond,
-    /// Energy over it, where there is a meter.
+    /// Energy over the window; `None` without a meter.
     pub joules: Option<Joules>,
 }
 
 /// One parallelism level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LevelResult {
-    /// Sequences the client kept in flight; in an open loop the mean, rounded.
+    /// Sequences that the client kept in flight; in an open loop the mean, rounded.
     pub parallel: u32,
-    /// Requests per second that arrived, in an open loop.
+    /// Arrival rate in requests per second; open loop only.
     pub rate: Option<f64>,
     /// Mean sequences in flight over the window.
     pub in_flight: Option<f64>,
@@ -190,68 +190,68 @@ pub struct LevelResult {
     pub goodput: Option<f64>,
     /// Power, for a target on this host with a readable meter.
     pub power: Option<PowerFigures>,
-    /// Efficiency, where there is power or the source states it.
+    /// Efficiency, if power was measured or the source states it.
     pub tok_per_w: Option<TokensPerJoule>,
     /// Clocks and temperature, for a target on this host.
     pub sensors: Option<SensorFigures>,
-    /// What the memory and the arithmetic of the machine allow at most; `None` where they or the
-    /// model are not known.
+    /// Upper bound by memory bandwidth and arithmetic of the machine; `None` if they or the model
+    /// are not known.
     pub roof_tok_s: Option<TokensPerSecond>,
-    /// The trials, in time; empty where the source states only their mean.
+    /// The trials in order of time; empty if the source states only their mean.
     pub windows: Vec<WindowResult>,
 }
 
 /// Highest aggregate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Peak {
-    /// Where.
+    /// Its level.
     pub parallel: u32,
-    /// How much.
+    /// Aggregate output throughput there.
     pub tok_s: TokensPerSecond,
 }
 
-/// What a plan should use.
+/// Recommended parallelism for a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweetSpot {
-    /// Level.
+    /// Recommended level.
     pub parallel: u32,
-    /// Why this one.
+    /// Reason for the choice.
     pub reason: String,
 }
 
 /// A confirmed drop past the peak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cliff {
-    /// First level that is below the peak beyond doubt.
+    /// First level whose confidence interval is below that of the peak.
     pub parallel: u32,
 }
 
-/// How throughput goes on at the highest level measured.
+/// Direction of the throughput at the highest level measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trend {
-    /// It still rises, beyond doubt: there is no peak in range.
+    /// Still rising, by the confidence intervals: the peak is out of range.
     Rising,
-    /// It is as high as anywhere, and no higher than at the level before: no peak can be told.
+    /// As high as anywhere, but not above the level before: the peak is undetermined.
     Plateau,
-    /// It is lower than at the peak.
+    /// Lower than at the peak.
     PastPeak,
 }
 
-/// The physical line `t = a + b·N`: the time of a step of N sequences.
+/// The physical model `t = a + b·N` of the time of a step with N sequences, fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FittedLine {
-    /// a: milliseconds that do not depend on the sequences.
+    /// a: fixed cost of a step, in milliseconds.
     pub fixed_ms: f64,
-    /// b: milliseconds that each sequence adds.
+    /// b: cost of each sequence, in milliseconds.
     pub per_sequence_ms: f64,
-    /// 1 ÷ b, what throughput nears; `None` where it grows without end.
+    /// 1 ÷ b, the asymptote of the throughput; `None` if it is unbounded.
     pub limit_tok_s: Option<TokensPerSecond>,
     /// Largest distance of a level from the fit, as a share of what was measured.
     pub worst_residual: f64,
 }
 
-/// The Universal Scalability Law X(N) = λN ÷ (1 + σ(N−1) + κN(N−1)).
+/// The Universal Scalability Law X(N) = λN ÷ (1 + σ(N−1) + κN(N−1)), fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FittedLaw {
     /// λ.
@@ -260,29 +260,29 @@ pub struct FittedLaw {
     pub contention: f64,
     /// κ ≥ 0.
     pub coherence: f64,
-    /// N*, where the law has its maximum; `None` where it has none.
+    /// N*, the maximum of the law; `None` if it has none.
     pub optimum: Option<f64>,
-    /// Lower bound of its 95% interval; `None` without intervals, or beyond every number.
+    /// Lower bound of its 95% interval; `None` without intervals, or if it is infinite.
     pub optimum_low: Option<f64>,
-    /// Upper bound.
+    /// Upper bound of its 95% interval, by the same rule.
     pub optimum_high: Option<f64>,
     /// Largest distance of a level from the fit, as a share of what was measured.
     pub worst_residual: f64,
 }
 
-/// What follows from a series; each part absent where the data do not support it.
+/// Conclusions from a series; each is absent if the data do not support it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Highest aggregate.
     pub peak: Option<Peak>,
-    /// What the plan should use.
+    /// Recommended parallelism.
     pub sweet_spot: Option<SweetSpot>,
-    /// A confirmed drop.
+    /// A confirmed drop past the peak.
     pub cliff: Option<Cliff>,
-    /// How it goes on at the top of the range; `None` with fewer than two levels.
+    /// Direction at the top of the range; `None` with fewer than two levels.
     pub trend: Option<Trend>,
-    /// The physical line through the levels.
+    /// The physical model, fitted to the levels.
     pub line: Option<FittedLine>,
-    /// The law through the levels.
+    /// The Universal Scalability Law, fitted to the levels.
     pub law: Option<FittedLaw>,
 }

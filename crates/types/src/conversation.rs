@@ -1,10 +1,10 @@
-//! What is said to a model: messages, and the tools that it may call.
+//! The input of a model: messages, and the tools that it may call.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// Who speaks.
+/// Author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -19,7 +19,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As chat templates spell it.
+    /// The role's name in chat templates.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -30,7 +30,7 @@ impl Role {
     }
 }
 
-/// One part of what a message says.
+/// One part of a message's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ContentPart {
@@ -39,9 +39,9 @@ pub enum ContentPart {
         /// The text.
         text: String,
     },
-    /// An image, for models that see.
+    /// An image, for models with vision.
     Image(Media),
-    /// A recording, for models that hear.
+    /// An audio recording, for models with audio input.
     Audio(Media),
 }
 
@@ -63,10 +63,10 @@ impl ContentPart {
 /// A file within a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
-    /// Its media type (`image/png`) as the client states it; `None` where the dialect has no field
+    /// Media type (`image/png`) as the client states it; `None` if the dialect has no field
     /// for it.
     pub media_type: Option<String>,
-    /// The file in base64 (RFC 4648, §4), not decoded yet: an engine that reads it bounds what it
+    /// The file in base64 (RFC 4648, §4), not decoded: an engine that decodes it bounds what it
     /// decodes.
     pub base64: String,
 }
@@ -74,17 +74,17 @@ pub struct Media {
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks.
+    /// Author.
     pub role: Role,
-    /// What is said, in this order. Of two parts in a row, one at most is text; no text is empty.
+    /// Content in order. No two adjacent parts are both text; no text is empty.
     pub content: Vec<ContentPart>,
-    /// What the assistant thought before it said so; templates that know better leave it out.
+    /// Reasoning of the assistant before this message; some templates leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
     /// Tools that the assistant called with this message.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
-    /// The call whose result this is: for [`Role::Tool`], where the client says.
+    /// The call that this message answers: for [`Role::Tool`], if the client states it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
 }
@@ -95,14 +95,14 @@ impl Message {
         Self::of_parts(role, [ContentPart::text(text)])
     }
 
-    /// A message of `parts`. Texts in a row become paragraphs of one, as models see one text.
+    /// A message of `parts`. Adjacent texts are joined with a line break, as models see one text.
     pub fn of_parts(role: Role, parts: impl IntoIterator<Item = ContentPart>) -> Self {
         let mut content: Vec<ContentPart> = Vec::new();
         for part in parts {
             match (content.last_mut(), part) {
-                (Some(ContentPart::Text { text: said }), ContentPart::Text { text }) => {
-                    said.push('\n');
-                    said.push_str(&text);
+                (Some(ContentPart::Text { text: joined }), ContentPart::Text { text }) => {
+                    joined.push('\n');
+                    joined.push_str(&text);
                 }
                 (_, part) => content.push(part),
             }
@@ -111,7 +111,7 @@ impl Message {
         Self { role, content, reasoning: None, tool_calls: Vec::new(), tool_call_id: None }
     }
 
-    /// What is said in words: the texts, each a paragraph.
+    /// The text parts, joined with line breaks.
     pub fn text(&self) -> Cow<'_, str> {
         let mut texts = self.content.iter().filter_map(|part| match part {
             ContentPart::Text { text } => Some(text.as_str()),
@@ -127,7 +127,7 @@ impl Message {
         }
     }
 
-    /// Appends to what is said in words.
+    /// Appends text to the content.
     pub fn push_text(&mut self, more: &str) {
         match self.content.last_mut() {
             Some(ContentPart::Text { text }) => text.push_str(more),
@@ -137,20 +137,20 @@ impl Message {
         }
     }
 
-    /// Length of what is said, in bytes.
+    /// Length of the content, in bytes.
     pub fn bytes(&self) -> usize {
         self.content.iter().map(ContentPart::bytes).sum()
     }
 }
 
-/// One call of a tool.
+/// One call of a tool by the assistant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
-    /// Names the call for the message that brings its result.
+    /// Identifier that the message with the result refers to.
     pub id: String,
     /// The tool.
     pub name: String,
-    /// JSON text: an object, unless the model or the client wrote something else.
+    /// Arguments as JSON text: an object, unless the model or the client wrote something else.
     pub arguments: String,
 }
 
@@ -159,38 +159,38 @@ pub struct ToolCall {
 pub struct Tool {
     /// Unique within the request.
     pub name: String,
-    /// What it does, for the model.
+    /// Description for the model.
     pub description: Option<String>,
-    /// JSON text: the JSON Schema of its arguments, an object.
+    /// JSON Schema of the arguments, as JSON text: an object.
     pub parameters: String,
 }
 
-/// Whether an answer calls tools.
+/// Whether the answer calls tools.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToolChoice {
     /// The model decides.
     #[default]
     Auto,
-    /// It does not, whatever tools there are.
+    /// No tool is called.
     None,
-    /// It does, whichever.
+    /// At least one tool is called.
     Required,
-    /// It calls this one.
+    /// This tool is called.
     Named(String),
 }
 
-/// What a model is to continue.
+/// The prompt of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Prompt {
-    /// A conversation, before templates: the agent's system prompt is not in it (the engine puts
+    /// A conversation, before templates: without the agent's system prompt (the engine puts
     /// that first).
     Chat {
         /// Oldest first.
         messages: Vec<Message>,
-        /// What the model may call.
+        /// Tools that the model may call.
         tools: Vec<Tool>,
     },
-    /// Text that is continued as it stands: no template, no system prompt.
+    /// Raw text to continue: no template, no system prompt.
     Text(String),
 }
 
@@ -200,7 +200,7 @@ impl Prompt {
         Self::Chat { messages, tools: Vec::new() }
     }
 
-    /// The conversation; none in a text.
+    /// The messages; empty for raw text.
     pub fn messages(&self) -> &[Message] {
         match self {
             Self::Chat { messages, .. } => messages,
@@ -208,7 +208,7 @@ impl Prompt {
         }
     }
 
-    /// What the model may call; nothing in a text.
+    /// Tools that the model may call; empty for raw text.
     pub fn tools(&self) -> &[Tool] {
         match self {
             Self::Chat { tools, .. } => tools,
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_in_a_row_are_paragraphs_of_one() {
+    fn adjacent_texts_are_joined_with_line_breaks() {
         let said = |texts: &[&str]| {
             Message::of_parts(Role::User, texts.iter().copied().map(ContentPart::text))
         };
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_in_words_goes_around_images() {
+    fn text_skips_images_and_is_appended_after_them() {
         let parts = [ContentPart::text("a"), image(), ContentPart::text("b")];
         let mut message = Message::of_parts(Role::User, parts);
         assert_eq!((message.content.len(), message.text().as_ref()), (3, "a\nb"));

@@ -1,11 +1,11 @@
-//! Throughput over parallelism: the one thing that flows back from the benchmark to the planner.
+//! Throughput over parallelism, which the benchmark measures and the planner reads.
 
 use serde::{Deserialize, Serialize};
 
 use crate::provenance::Provenance;
 use crate::units::{Tokens, TokensPerSecond};
 
-/// What a curve is valid for.
+/// Configuration for which a curve is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CurveKey {
     /// Hardware profile or machine name.
@@ -25,7 +25,7 @@ pub struct CurveKey {
 /// One measured level.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
-    /// Sequences in flight.
+    /// Sequences in flight during the measurement.
     pub parallel: u32,
     /// Aggregate output throughput.
     pub tok_s: TokensPerSecond,
@@ -34,12 +34,12 @@ pub struct CurvePoint {
 /// A curve with its source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
-    /// What it is valid for.
+    /// Configuration for which it is valid.
     pub key: CurveKey,
     /// Levels, ascending, each once.
     pub points: Vec<CurvePoint>,
-    /// Sweet spot, where the measurement found one.
+    /// Sweet spot, if the measurement found one.
     pub sweet_spot: Option<u32>,
-    /// Where it comes from.
+    /// Source of the points.
     pub provenance: Provenance,
 }

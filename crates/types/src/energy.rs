@@ -1,10 +1,10 @@
-//! The seam through which a benchmark reads energy.
+//! The interface through which a benchmark reads energy.
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::Joules;
 
-/// What part of the machine a power reading covers. Readings of different scopes are never
+/// Part of the machine that a power reading covers. Readings of different scopes are never
 /// compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -21,7 +21,7 @@ pub enum PowerScope {
     System,
 }
 
-/// How a meter knows its total.
+/// How a meter obtains its total.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EnergyMethod {
@@ -34,25 +34,25 @@ pub enum EnergyMethod {
     },
 }
 
-/// Why a meter could not be read.
+/// A failed reading of a meter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the energy meter {meter}: {reason}")]
 pub struct MeterError {
-    /// The meter, by the path or interface that was read.
+    /// Path or interface of the meter.
     pub meter: String,
-    /// What went wrong, with the remedy where one is known.
+    /// Cause, with the remedy if one is known.
     pub reason: String,
 }
 
 /// A cumulative energy meter: the reader subtracts two totals.
 pub trait EnergyMeter: Send + Sync {
-    /// What the reading covers.
+    /// Part of the machine that the reading covers.
     fn scope(&self) -> PowerScope;
-    /// How it is obtained.
+    /// How the total is obtained.
     fn method(&self) -> EnergyMethod;
-    /// Energy since an arbitrary origin; never decreases while the meter lives.
+    /// Energy since an arbitrary origin; never decreases during the meter's lifetime.
     ///
     /// # Errors
-    /// When the underlying interface refuses or vanishes.
+    /// If the underlying interface fails or is gone.
     fn total(&self) -> Result<Joules, MeterError>;
 }

@@ -1,7 +1,7 @@
-//! One engine of a plan: what every kind has, and what only its kind has.
+//! One engine of a plan: the fields of every kind, and those specific to its kind.
 //!
-//! Invariant: `kind` decides which other fields there are; a plan with a kind that this build does
-//! not know cannot be read.
+//! Invariant: `kind` determines the other fields; a plan with a kind unknown to this build is not
+//! read.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,9 +16,9 @@ use crate::units::Bytes;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KvLayout {
-    /// Each sequence has cells of its own: costs max(context) × sequences.
+    /// Each sequence has its own cells: costs max(context) × sequences.
     Streams,
-    /// One pool, per-sequence limits enforced by the scheduler: costs Σ slots × context.
+    /// One pool with per-sequence limits enforced by the scheduler: costs Σ slots × context.
     #[default]
     Unified,
 }
@@ -27,11 +27,11 @@ pub enum KvLayout {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Attention {
-    /// Fused: scores are never stored. What GPUs want, and what a quantised or unified cache needs.
+    /// Fused: scores are never stored. Used on GPUs; a quantised or unified cache requires it.
     #[default]
     Flash,
-    /// Three products, each of them a matrix kernel. Stores the scores of a physical batch; on
-    /// processors it decodes up to 2.5 times as fast.
+    /// Three products, each a matrix kernel. Stores the scores of a physical batch; decodes up to
+    /// 2.5 times as fast on CPUs.
     Plain,
 }
 
@@ -55,7 +55,7 @@ impl EngineKind {
         }
     }
 
-    /// Whether the files of the models must be here.
+    /// Whether model files must be present on this machine.
     pub const fn needs_models(self) -> bool {
         matches!(self, Self::Llama)
     }
@@ -70,24 +70,24 @@ impl fmt::Display for EngineKind {
 /// One engine to launch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EnginePlan {
-    /// Unique in the plan.
+    /// Identifier, unique in the plan.
     pub id: String,
-    /// The kind, and the fields that only engines of that kind have; in JSON beside the others.
+    /// Kind and kind-specific fields; flattened in JSON.
     #[serde(flatten)]
     pub spec: EngineSpec,
     /// Device it runs on ([`crate::Device::id`]).
     pub device: String,
     /// Base model name.
     pub model: String,
-    /// sha256 of the weights' file.
+    /// sha256 of the weights file.
     pub digest: Option<String>,
     /// Weight format.
     pub format: String,
     /// Agents it serves.
     pub agents: Vec<AgentName>,
-    /// Σ guaranteed slots of its agents.
+    /// Σ slots of its agents.
     pub slots: u32,
-    /// Sequences that can be live at once (at most [`Self::MAX_SEQUENCES`]).
+    /// Sequences that can exist at once (at most [`Self::MAX_SEQUENCES`]).
     pub sequences: u32,
     /// Weights.
     pub weights_bytes: Bytes,
@@ -97,28 +97,29 @@ pub struct EnginePlan {
     pub state_bytes: Bytes,
     /// Budget for prefix snapshots.
     pub prefix_bytes: Bytes,
-    /// Budget for parked sequences.
-    pub park_bytes: Bytes,
+    /// Budget for the saved states of preempted sequences.
+    #[serde(rename = "park_bytes")]
+    pub preempt_bytes: Bytes,
     /// Compute buffers.
     pub compute_bytes: Bytes,
-    /// What else the engine holds.
+    /// Other memory of the engine.
     pub overhead_bytes: Bytes,
     /// Sum of the above.
     pub total_bytes: Bytes,
 }
 
 impl EnginePlan {
-    /// Most sequences of one engine: `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
+    /// Maximum sequences of one engine: `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
     pub const MAX_SEQUENCES: u32 = 256;
 
-    /// What an engine of this process computes with.
+    /// Settings of an engine in this process.
     pub fn local(&self) -> &LocalSpec {
         match &self.spec {
             EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => local,
         }
     }
 
-    /// How attention is computed, where the kind has a choice.
+    /// Attention algorithm; `None` for kinds without a choice.
     pub fn attention(&self) -> Option<Attention> {
         match &self.spec {
             EngineSpec::Llama(llama) => Some(llama.attention),
@@ -126,27 +127,27 @@ impl EnginePlan {
         }
     }
 
-    /// The lines of its memory, in the order of the ledger.
+    /// Its memory by item, in the order of [`LedgerItem::ALL`](crate::LedgerItem::ALL).
     pub fn memory(&self) -> [Bytes; 7] {
         [
             self.weights_bytes,
             self.kv_bytes,
             self.state_bytes,
             self.prefix_bytes,
-            self.park_bytes,
+            self.preempt_bytes,
             self.compute_bytes,
             self.overhead_bytes,
         ]
     }
 }
 
-/// What only engines of one kind have.
+/// Kind-specific fields of an engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum EngineSpec {
     /// llama.cpp in this process.
     Llama(LlamaSpec),
-    /// A simulated machine; the file only says what is simulated.
+    /// A simulated machine; the model file only states the simulated shape.
     Sim(LocalSpec),
 }
 
@@ -163,17 +164,17 @@ impl EngineSpec {
 /// llama.cpp in this process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LlamaSpec {
-    /// What it computes with.
+    /// Settings shared by all engines of this process.
     #[serde(flatten)]
     pub local: LocalSpec,
-    /// How attention is computed.
+    /// Attention algorithm.
     pub attention: Attention,
 }
 
-/// What an engine of this process computes with, and batches by.
+/// Compute and batching settings of an engine in this process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LocalSpec {
-    /// The GGUF file; `None` in a plan for a machine or model that is not here.
+    /// The GGUF file; `None` in a plan for another machine or an absent model.
     pub path: Option<PathBuf>,
     /// Compute threads.
     pub threads: u32,
@@ -181,6 +182,6 @@ pub struct LocalSpec {
     pub kv_layout: KvLayout,
     /// Element type of the KV cache.
     pub kv_type: KvType,
-    /// Cells of the KV cache in all.
+    /// Total cells of the KV cache.
     pub kv_tokens: u64,
 }

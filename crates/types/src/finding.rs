@@ -1,20 +1,20 @@
-//! What a tool noticed and what to do about it.
+//! A warning with its remedy.
 
 use serde::{Deserialize, Serialize};
 
-/// One warning with its remedy; the shape of every `warnings[]` in the contracts.
+/// A warning with its remedy; the element of every `warnings[]` in JSON documents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Stable, kebab-case; scripts match on it.
+    /// Stable identifier in kebab-case, for scripts.
     pub code: String,
-    /// What was seen, with the figure.
+    /// Observation, with the figure.
     pub message: String,
-    /// What mends it: a command where there is one.
+    /// Remedy: a command if there is one.
     pub hint: String,
 }
 
 impl Finding {
-    /// A finding from its three parts.
+    /// A finding from code, message and hint.
     pub fn new(
         code: impl Into<String>,
         message: impl Into<String>,

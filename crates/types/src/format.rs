@@ -1,15 +1,15 @@
-//! The form that an answer must have.
+//! Structured output: a constraint on the text of an answer.
 
-/// What an answer must look like, to the last character. An answer that `max_tokens` cuts is the
-/// beginning of one.
+/// Constraint that the whole answer satisfies. An answer cut off by `max_tokens` is a prefix of one
+/// that does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Some JSON object.
+    /// Any JSON object.
     JsonObject,
-    /// JSON that is valid under this JSON Schema (JSON text).
+    /// JSON that is valid under this JSON Schema (given as JSON text).
     JsonSchema(String),
-    /// A sentence of this grammar, in the dialect of Lark that `llguidance` reads.
+    /// Text of this grammar, in the Lark dialect of `llguidance`.
     Grammar(String),
-    /// Text that this regular expression matches as a whole, in the syntax of Rust's `regex`.
+    /// Text fully matched by this regular expression, in the syntax of Rust's `regex`.
     Regex(String),
 }

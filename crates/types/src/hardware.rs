@@ -1,4 +1,4 @@
-//! The document that says what a machine is (`harmonic detect --json`).
+//! The description of a machine (`harmonic detect --json`).
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,34 @@ use crate::finding::Finding;
 use crate::provenance::ProvenanceMap;
 use crate::units::Bytes;
 
-/// One machine, as detected or as a stored profile describes it.
+/// One machine, as detected or from a stored profile.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hardware {
     /// `harmonic.hardware/1`.
     pub schema: String,
-    /// Stable name of the profile whose limits apply (`dgx-spark`, `cpu-generic` …).
+    /// Stable name of the applied profile (`dgx-spark`, `cpu-generic` …).
     pub profile: String,
-    /// What a person calls the machine (CPU or SoC model).
+    /// Display name of the machine (CPU or SoC model).
     pub name: String,
-    /// Whether CPU and accelerator share one memory.
+    /// Whether CPU and accelerator share memory.
     pub unified_memory: bool,
-    /// Memory that engines could ever use.
+    /// Memory usable by engines.
     pub memory_total_bytes: Bytes,
-    /// Memory free right now (reclaimable page cache counts as free).
+    /// Memory free at detection (reclaimable page cache counts as free).
     pub memory_available_bytes: Bytes,
-    /// floor(0.85 × min(total, cgroup limit)): what a plan may spend.
+    /// Memory available to a plan: floor(0.85 × min(total, cgroup limit)).
     pub memory_budget_bytes: Bytes,
-    /// Parallelism at which throughput peaks, as far as the profile knows.
+    /// Parallelism at which throughput peaks, by the profile.
     pub peak_parallel: u32,
-    /// Most sequences worth having in flight.
+    /// Maximum useful sequences in flight.
     pub max_parallel: u32,
     /// Compute devices, best first.
     pub devices: Vec<Device>,
-    /// The energy meter, where one is readable.
+    /// The energy meter, if one is readable.
     pub power: Option<PowerSource>,
-    /// Environment variables that matter to an engine here.
+    /// Environment variables that engines on this machine need.
     pub environment: BTreeMap<String, String>,
-    /// What the owner should know.
+    /// Findings for the owner.
     pub warnings: Vec<Finding>,
     /// Source of each figure.
     pub provenance: ProvenanceMap,
@@ -55,40 +55,40 @@ impl Hardware {
     }
 }
 
-/// What a device is.
+/// Kind of a compute device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceKind {
-    /// The processor.
+    /// The CPU.
     Cpu,
-    /// A GPU with memory of its own.
+    /// A GPU with its own memory.
     DiscreteGpu,
-    /// A GPU that shares the system's memory.
+    /// A GPU that shares system memory.
     IntegratedGpu,
 }
 
 /// One compute device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Device {
-    /// Stable within this machine: `cpu`, `gpu0` …
+    /// Identifier, stable within this machine: `cpu`, `gpu0` …
     pub id: String,
-    /// What it is.
+    /// Kind.
     pub kind: DeviceKind,
-    /// Model name as the hardware states it.
+    /// Model name as reported by the hardware.
     pub name: String,
-    /// Memory the device can use, where it has its own.
+    /// Dedicated memory usable by the device, if it has any.
     pub memory_bytes: Option<Bytes>,
     /// Usable hardware threads (CPU only): affinity and cgroup quota applied.
     pub threads: Option<u32>,
-    /// Instruction sets that decide which weight formats are fast (`avx2`, `avx512_bf16`, `neon` …).
+    /// Instruction sets relevant to the speed of weight formats (`avx2`, `avx512_bf16`, `neon` …).
     pub features: Vec<String>,
 }
 
-/// Where power is read.
+/// Source of power readings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PowerSource {
     /// Interface (`rapl`, `nvml`, `amdgpu-hwmon` …).
     pub source: String,
-    /// What the reading covers.
+    /// Part of the machine that the reading covers.
     pub scope: PowerScope,
 }

@@ -1,9 +1,9 @@
-//! The vocabulary of Harmonic Stack: units, and the documents and requests that crates exchange.
+//! The shared types of Harmonic Stack: units, and the documents and requests that crates exchange.
 //!
 //! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
-//! `Curve`, `TunedConfig`, `BenchRun`), `Request`/`Event`, and the `EnergyMeter` and `Sensors` seams.
+//! `Curve`, `TunedConfig`, `BenchRun`), `Request`/`Event`, the traits `EnergyMeter` and `Sensors`.
 //!
-//! Invariants: a type enters only when two crates exchange it; absent is `None`, never zero; every
+//! Invariants: a type is here only if two crates exchange it; absent is `None`, never zero; every
 //! document carries its `schema`.
 //!
 //! Does not do: I/O, async, arithmetic beyond unit conversion (that is `laws`).

@@ -1,4 +1,4 @@
-//! What the planner must know of a model: its shape, and the file that holds it.
+//! A model as the planner sees it: its shape, and the file that contains it.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::units::{Bytes, Tokens};
 /// KV geometry of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerKv {
-    /// Key/value heads; 0 where the layer keeps no KV cache (recurrent or shared).
+    /// Key/value heads; 0 for a layer without a KV cache (recurrent or shared).
     pub kv_heads: u32,
     /// Elements of one key head.
     pub key_length: u32,
@@ -24,7 +24,7 @@ pub struct LayerKv {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KvType {
-    /// 2 bytes an element.
+    /// 2 bytes per element.
     #[default]
     F16,
     /// 34 bytes per 32 elements.
@@ -32,7 +32,7 @@ pub enum KvType {
 }
 
 impl KvType {
-    /// Bytes of a block and elements in it, so that sizes stay integral.
+    /// Bytes and elements of a block, so that sizes stay integral.
     pub const fn block(self) -> (u64, u64) {
         match self {
             Self::F16 => (2, 1),
@@ -41,82 +41,82 @@ impl KvType {
     }
 }
 
-/// The token embedding of a model that also uses it as its output matrix.
+/// A token embedding that is also the output matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TiedEmbedding {
-    /// Its tensor type (`Q8_0` …).
+    /// Tensor type (`Q8_0` …).
     pub format: String,
-    /// Its bytes as stored.
+    /// Size as stored.
     pub bytes: Bytes,
 }
 
-/// What the recurrent layers of a model keep for each sequence, however long it is.
+/// State of the recurrent layers per sequence, of a size independent of its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecurrentState {
-    /// Layers that keep such a state; they are all of one size.
+    /// Number of recurrent layers; all states have the same size.
     pub layers: u32,
     /// Bytes of one sequence in one layer (F32, whatever the type of the KV cache).
     pub layer_bytes: Bytes,
-    /// Elements that a token is projected to in such a layer.
+    /// Width of a token's projection in a recurrent layer, in elements.
     pub inner_length: u32,
 }
 
 impl RecurrentState {
-    /// Bytes of one sequence.
+    /// Bytes of one sequence over all layers.
     pub const fn bytes(self) -> Bytes {
         Bytes(self.layer_bytes.0.saturating_mul(self.layers as u64))
     }
 }
 
-/// Shape of a model, as its GGUF header or the catalog states it.
+/// Shape of a model, from its GGUF header or the catalog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelShape {
     /// GGUF `general.architecture` (`llama`, `qwen3`, `gemma3` …).
     pub architecture: String,
     /// KV geometry, one entry per layer.
     pub layers: Vec<LayerKv>,
-    /// State of its recurrent layers; `None` where every layer attends.
+    /// State of its recurrent layers; `None` if every layer is an attention layer.
     #[serde(default)]
     pub recurrent: Option<RecurrentState>,
-    /// Query heads of a layer; where layers differ, the most. 0 where it is not stated.
+    /// Query heads of a layer, the maximum over layers; 0 if not stated.
     #[serde(default)]
     pub query_heads: u32,
     /// Width of the residual stream.
     pub embedding_length: u32,
-    /// Inner width of the feed-forward network that one token passes, of all experts in use
-    /// together; where layers differ, the widest. 0 where a model has none.
+    /// Inner width of the feed-forward network per token: the sum over active experts, the maximum
+    /// over layers; 0 if the model has none.
     pub feed_forward_length: u32,
-    /// Context the model was trained for.
+    /// Training context.
     pub context_trained: Tokens,
     /// Vocabulary size.
     pub vocabulary: u32,
-    /// Weights in all.
+    /// Number of weights.
     pub parameters: u64,
-    /// Weights used per token: fewer than `parameters` in a mixture of experts.
+    /// Number of weights used per token: fewer than `parameters` in a mixture of experts.
     pub parameters_active: u64,
     /// Experts (E) and experts used per token (k); `None` for a dense model.
     pub experts: Option<(u32, u32)>,
-    /// Bytes of all tensors as stored.
+    /// Size of all tensors as stored.
     pub weights_bytes: Bytes,
     /// Predominant tensor type (`Q4_1`, `F16` …).
     pub format: String,
-    /// Present where the embedding serves as the output matrix too.
+    /// The embedding, if it is also the output matrix.
     #[serde(default)]
     pub tied_embedding: Option<TiedEmbedding>,
-    /// Where these figures come from.
+    /// Source of these figures.
     pub provenance: Provenance,
 }
 
-/// A model that lies on this machine's disk.
+/// A model file on this machine's disk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelFile {
     /// Catalog name or file stem.
     pub name: String,
     /// The GGUF file.
     pub path: PathBuf,
-    /// sha256 of the file in lower-case hex; `None` where it was found in another tool's cache and
-    /// not hashed.
+    /// sha256 of the file in lower-case hex; `None` for a file found in another tool's cache, which
+    /// was not hashed.
     pub digest: Option<String>,
-    /// Its shape, from the header.
+    /// Shape, from the header.
     pub shape: ModelShape,
 }

@@ -1,5 +1,5 @@
-//! The plan: who gets which slots on which engine, and every byte of it
-//! (`harmonic plan --json`). `harmonic up --plan FILE` needs nothing else.
+//! The plan: engines, the slots of each agent, and all memory in a ledger
+//! (`harmonic plan --json`). It is sufficient for `harmonic up --plan FILE`.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,44 +10,44 @@ use crate::stack::{AgentName, AgentSpec, Tier};
 use crate::tuned::Threads;
 use crate::units::{Bytes, Tokens};
 
-/// How agents on one base model relate.
+/// Engine assignment of agents with the same base model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sharing {
-    /// One engine per base model: weights once, one batch.
+    /// One engine per base model: weights loaded once, one batch.
     #[default]
     Shared,
     /// One engine per agent, as in the paper.
     Isolated,
 }
 
-/// Which arithmetic fills the ledger.
+/// Memory model of the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BudgetRule {
-    /// From the model's shape.
+    /// Exact, from the model's shape.
     #[default]
     Exact,
-    /// The paper's declared base and KV per slot (§5.3), and nothing else.
+    /// Only the paper's declared base and KV per slot (§5.3).
     Paper,
 }
 
-/// Whether an agent got a place.
+/// Outcome of the planning for an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentStatus {
-    /// With all it asked for.
+    /// Placed with its target context and slots.
     Planned,
-    /// With less context or fewer slots than its target; `reason` says which.
+    /// Placed with less context or fewer slots than its target; `reason` states which.
     Degraded,
-    /// Not placed; `reason` says why and what it would need.
+    /// Not placed; `reason` states the cause and the required memory.
     Skipped,
 }
 
-/// One agent's share.
+/// An agent's allocation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentPlan {
-    /// The agent.
+    /// Name of the agent.
     pub name: AgentName,
     /// Its tier.
     pub tier: Tier,
@@ -55,23 +55,23 @@ pub struct AgentPlan {
     pub model: String,
     /// The engine that serves it ([`EnginePlan::id`]); `None` when skipped.
     pub engine: Option<String>,
-    /// Guaranteed slots.
+    /// Slots that are its own.
     pub slots: u32,
     /// Context of each of its sequences.
     pub context: Tokens,
     /// KV bytes of its slots.
     pub kv_bytes: Bytes,
-    /// What it costs alone: weights (if it does not share them) and KV.
+    /// Memory attributable to it alone: weights (if not shared) and KV.
     pub memory_bytes: Bytes,
     /// Outcome.
     pub status: AgentStatus,
-    /// Why it is not `Planned`.
+    /// Reason if it is not `Planned`.
     pub reason: Option<String>,
-    /// What the engine must know to serve it: prompt, sampling, thinking.
+    /// Its definition for the engine: prompt, sampling, thinking.
     pub spec: AgentSpec,
 }
 
-/// What a line of the ledger pays for.
+/// Purpose of a line of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LedgerItem {
@@ -83,8 +83,9 @@ pub enum LedgerItem {
     State,
     /// Prefix snapshots.
     Prefix,
-    /// Parked sequences.
-    Park,
+    /// Saved states of preempted sequences.
+    #[serde(rename = "park")]
+    Preempt,
     /// Compute buffers.
     Compute,
     /// Engine overhead.
@@ -98,7 +99,7 @@ impl LedgerItem {
         Self::Kv,
         Self::State,
         Self::Prefix,
-        Self::Park,
+        Self::Preempt,
         Self::Compute,
         Self::Overhead,
     ];
@@ -107,50 +108,50 @@ impl LedgerItem {
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerLine {
-    /// What it pays for.
+    /// Purpose.
     pub item: LedgerItem,
-    /// For which engine.
+    /// Identifier of the engine.
     pub engine: String,
-    /// How much.
+    /// Planned memory.
     pub bytes: Bytes,
 }
 
-/// What of the hardware the plan was made for.
+/// Hardware that the plan was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanHardware {
-    /// Profile.
+    /// Name of the hardware profile.
     pub profile: String,
-    /// Budget the plan keeps.
+    /// Memory budget of the plan.
     pub memory_budget_bytes: Bytes,
-    /// Parallelism that the targets derive from.
+    /// Parallelism from which slot targets are derived.
     pub peak_parallel: u32,
 }
 
-/// A curve whose sweet spot the plan relied on.
+/// A curve whose sweet spot the plan uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanCurve {
-    /// Base model of the plan that it speaks for.
+    /// Base model of the plan to which it applies.
     pub model: String,
-    /// What the curve is valid for.
+    /// Configuration for which the curve is valid.
     pub key: CurveKey,
-    /// Parallelism that the plan took from it.
+    /// Parallelism taken from it.
     pub sweet_spot: u32,
-    /// Where the curve comes from.
+    /// Source of the curve.
     pub provenance: Provenance,
 }
 
-/// A tuned config that the plan took.
+/// A tuned config that the plan uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanTuned {
-    /// Base model of the plan that it speaks for.
+    /// Base model of the plan to which it applies.
     pub model: String,
-    /// What it is valid for: the weight format among it.
+    /// Configuration for which it is valid, weight format included.
     pub key: CurveKey,
-    /// Sequences in flight while it was measured.
+    /// Sequences in flight during the measurement.
     pub parallel: u32,
-    /// The faster layout, where they were compared. An engine has it where it fits the budget.
+    /// The faster layout, if layouts were compared. An engine gets it if it fits the budget.
     pub kv_layout: Option<KvLayout>,
-    /// The fastest threads, where they were compared. An engine has at most these.
+    /// The fastest thread counts, if they were compared; upper bounds for an engine.
     pub threads: Option<Threads>,
 }
 
@@ -159,37 +160,37 @@ pub struct PlanTuned {
 pub struct Plan {
     /// [`Plan::SCHEMA`].
     pub schema: String,
-    /// Name of the stack it was made from.
+    /// Name of the stack.
     pub stack: String,
-    /// The machine it is for.
+    /// The machine.
     pub hardware: PlanHardware,
-    /// How agents share weights.
+    /// Engine assignment of agents with the same base model.
     pub sharing: Sharing,
-    /// Which arithmetic was used.
+    /// Memory model of the ledger.
     pub budget: BudgetRule,
-    /// Most sequences in flight over all engines.
+    /// Maximum sequences in flight over all engines.
     pub max_in_flight: u32,
-    /// Curves that `hardware.peak_parallel` or `max_in_flight` rest on, one per base model that has
+    /// Curves behind `hardware.peak_parallel` and `max_in_flight`, one per base model that has
     /// one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<PlanCurve>,
-    /// Tuned configs that the engines follow, one per base model that has one.
+    /// Tuned configs of the engines, one per base model that has one.
     #[serde(rename = "setups", default, skip_serializing_if = "Vec::is_empty")]
     pub tuned: Vec<PlanTuned>,
-    /// Worker threads of the HTTP server, as measured; `None` is the server's own choice.
+    /// Worker threads of the HTTP server, as measured; `None` is the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_threads: Option<u32>,
     /// Agents in the order of the stack.
     pub agents: Vec<AgentPlan>,
     /// Engines in launch order.
     pub engines: Vec<EnginePlan>,
-    /// Every byte.
+    /// All planned memory, by engine and purpose.
     pub ledger: Vec<LedgerLine>,
-    /// What is kept back (15%, as in the paper).
+    /// Memory kept in reserve (15%, as in the paper).
     pub reserve_bytes: Bytes,
     /// Σ of the ledger.
     pub total_bytes: Bytes,
-    /// Budget less total.
+    /// Budget minus total.
     pub headroom_bytes: Bytes,
     /// Source of each figure.
     pub provenance: ProvenanceMap,

@@ -1,10 +1,10 @@
-//! Where a figure comes from.
+//! The source of a figure.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The source of a figure. Every figure that a person may act upon has one.
+/// The source of a figure. Every figure that supports a decision has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provenance {
@@ -18,6 +18,6 @@ pub enum Provenance {
     Estimated,
 }
 
-/// JSON pointer into the document that carries the map → source of the figure there. A pointer
-/// speaks for all that is below it unless a longer one says otherwise.
+/// Sources of a document's figures by JSON pointer. A pointer applies to everything below it unless
+/// a longer one overrides it.
 pub type ProvenanceMap = BTreeMap<String, Provenance>;

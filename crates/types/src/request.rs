@@ -1,5 +1,5 @@
-//! A request to an agent and the events of its answer. Text lives here; tokens do not (only
-//! `engine::chat` knows both).
+//! A request to an agent and the events of its answer: text, no tokens (only
+//! `engine::chat` handles both).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::stack::AgentName;
 use crate::thinking::Effort;
 use crate::units::Tokens;
 
-/// Unique within a process.
+/// Identifier of a request, unique within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestId(pub u64);
@@ -27,8 +27,8 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Who asks, by whom what is scarce is shared: the name of an API key, or an address. Empty where
-/// nobody in particular does.
+/// Identity of a client, by which scarce resources are shared: the name of an API key, or an
+/// address. Empty for anonymous requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientName(Arc<str>);
 
@@ -41,42 +41,42 @@ impl From<&str> for ClientName {
 /// A request to an agent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// Unique within the process.
+    /// Identifier, unique within the process.
     pub id: RequestId,
-    /// Who asks.
+    /// The client.
     pub client: ClientName,
-    /// Who is asked.
+    /// The agent addressed.
     pub agent: AgentName,
-    /// What is asked.
+    /// The prompt.
     pub prompt: Prompt,
-    /// Changes to the agent's sampling.
+    /// Overrides of the agent's sampling.
     pub sampling: SamplingOverrides,
-    /// Added to the logits of these tokens, by their id in the vocabulary of the agent's model:
-    /// the one place where a client speaks of tokens, because OpenAI's API does.
+    /// Bias added to the logits of tokens, by their id in the vocabulary of the agent's model:
+    /// the only token ids in a request, as in OpenAI's API.
     pub logit_bias: BTreeMap<u32, f32>,
-    /// Seed of the draw; `None` draws one.
+    /// Seed of the sampler; `None` chooses one at random.
     pub seed: Option<u64>,
-    /// Context that the client wants instead of the agent's; `None` is the agent's.
+    /// Requested context; `None` is the agent's.
     pub context: Option<Tokens>,
-    /// Most tokens to generate; `None` is until the context is full.
+    /// Maximum tokens to generate; `None` is until the context is full.
     pub max_tokens: Option<Tokens>,
-    /// The form that the answer must have; `None` is any.
+    /// Structured output; `None` is unconstrained.
     pub format: Option<Format>,
-    /// Whether the answer may, must or must not call the prompt's tools.
+    /// Whether the answer may, must or must not call tools of the prompt.
     pub tool_choice: ToolChoice,
-    /// Whether the answer may call several tools; else it ends with its first call.
+    /// Whether the answer may call several tools; otherwise it ends with its first call.
     pub parallel_tool_calls: bool,
-    /// Tools whose calls follow the schemas of their arguments also where the model calls by itself.
+    /// Tools whose calls follow the argument schemas even with [`ToolChoice::Auto`].
     pub strict_tools: Vec<String>,
-    /// Strings that end the answer and are not part of it.
+    /// Stop strings: they end the answer and are not part of it.
     pub stop: Vec<String>,
-    /// Go on past the model's end of turn (benchmarks).
+    /// Whether to continue past the model's end of turn (benchmarks).
     pub ignore_eos: bool,
-    /// Log-probabilities wanted per token: of the token itself and this many best; `None` is none.
+    /// Log-probabilities per token: of the token itself and this many best; `None` is none.
     pub top_logprobs: Option<u8>,
-    /// Whether to think; `None` is the agent's default.
+    /// Whether the model thinks; `None` is the agent's default.
     pub thinking: Option<bool>,
-    /// How hard to think, where it does; `None` is as the model does by itself.
+    /// Effort of thinking; `None` is the model's default.
     pub effort: Option<Effort>,
 }
 
@@ -106,23 +106,23 @@ impl Request {
     }
 }
 
-/// A token with its log-probability and its rivals.
+/// A token with its log-probability and its alternatives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenLogprob {
-    /// What it says.
+    /// The token.
     pub token: TokenBytes,
     /// ln p before penalties and temperature.
     pub logprob: f32,
-    /// Best tokens at this position, best first, the chosen one included where it belongs.
+    /// Most likely tokens at this position, best first, the sampled one included in order.
     pub top: Vec<(TokenBytes, f32)>,
 }
 
-/// What a token says: text, or a part of a character. Control tokens say nothing.
+/// The bytes of a token: text, or part of a character. Empty for control tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenBytes(pub Vec<u8>);
 
 impl TokenBytes {
-    /// As text, with U+FFFD for parts of characters.
+    /// The bytes as text, with U+FFFD for parts of characters.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
@@ -141,177 +141,178 @@ pub struct Usage {
     pub prompt_tokens: u32,
     /// Tokens sampled, the end-of-turn token included.
     pub completion_tokens: u32,
-    /// Prompt tokens that were restored instead of computed.
+    /// Prompt tokens restored from the cache instead of computed.
     pub cached_tokens: u32,
 }
 
-/// Why a generation ended.
+/// Reason for the end of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FinishReason {
     /// The model ended its turn.
     Stop,
-    /// A stop string was met.
+    /// A stop string was generated.
     #[serde(rename = "stop_string")]
     StopString {
-        /// Its place in [`Request::stop`].
+        /// Its index in [`Request::stop`].
         index: u32,
     },
-    /// `max_tokens` or the context is exhausted.
+    /// `max_tokens` or the context was exhausted.
     Length,
-    /// The answer ends with tool calls, and waits for their results.
+    /// The answer ended with tool calls, whose results are due.
     #[serde(rename = "tool_calls")]
     ToolCalls,
-    /// The client went away, or the deployment was drained.
+    /// The client disconnected, or the deployment was drained.
     Cancelled,
 }
 
-/// What a generation yields, in order: any number of deltas, then one of `Finished`, `FormBroken` and
+/// Event of a generation, in order: any number of deltas, then one of `Finished`, `FormBroken` and
 /// `Failed`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// More of the answer. Always whole UTF-8 characters.
+    /// Delta of the answer, of whole UTF-8 characters.
     Text {
-        /// The text; may be empty when only log-probabilities are due.
+        /// The text; empty if only log-probabilities are due.
         text: String,
-        /// One entry per token when asked for.
+        /// One entry per token, if requested.
         logprobs: Vec<TokenLogprob>,
     },
-    /// More of the reasoning, kept apart from the answer.
+    /// Delta of the reasoning, which is separate from the answer.
     Reasoning {
         /// The text.
         text: String,
     },
-    /// The answer calls a tool; its arguments follow.
+    /// Start of a tool call; its arguments follow.
     ToolCall {
-        /// Counts the answer's calls from 0. Calls do not overlap.
+        /// Index of the call within the answer, from 0. Calls do not overlap.
         index: u32,
-        /// Names the call for the message that brings its result; unique within the process.
+        /// Identifier that the message with the result refers to; unique within the process.
         id: String,
-        /// The tool.
+        /// Name of the tool.
         name: String,
     },
-    /// More of a call's arguments.
+    /// Delta of a call's arguments.
     ToolArguments {
-        /// The call.
+        /// Index of the call.
         index: u32,
-        /// A piece of JSON text; the pieces of a call that was not cut off make one object.
+        /// Fragment of JSON text; the fragments of a complete call make one object.
         text: String,
     },
-    /// The end.
+    /// Regular end of the generation.
     Finished {
-        /// Why.
+        /// Reason.
         reason: FinishReason,
-        /// Counts.
+        /// Token counts.
         usage: Usage,
     },
-    /// The answer cannot go on in the form that the request asked for; nothing follows.
+    /// Failed structured output: the answer cannot continue under its constraint. Nothing follows.
     FormBroken {
-        /// Which limit of forms it met, for the client.
+        /// The limit that was exceeded, for the client.
         message: String,
     },
-    /// The engine failed; nothing follows.
+    /// Failure of the engine. Nothing follows.
     Failed {
-        /// What happened, for the client.
+        /// Cause, for the client.
         message: String,
     },
 }
 
-/// Why a request was not started. Each maps to one HTTP status.
+/// Reason for not starting a request. Each maps to one HTTP status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// No such agent here (404).
+    /// Unknown agent (404).
     #[error("agent `{agent}` is not in this stack; its agents are: {known}")]
     UnknownAgent {
-        /// What was asked for.
+        /// The requested name.
         agent: AgentName,
-        /// What there is, comma-separated.
+        /// The agents of the stack, comma-separated.
         known: String,
     },
-    /// The prompt leaves no room to answer (400).
+    /// A prompt that leaves no room for an answer (400).
     #[error(
         "the prompt has {prompt} tokens and {agent}'s context holds {context}, of which at least \
          one is needed for the answer: shorten the prompt or give the agent a larger context"
     )]
     PromptTooLong {
-        /// Its agent.
+        /// The agent.
         agent: AgentName,
         /// Tokens of the rendered prompt.
         prompt: Tokens,
         /// The agent's context.
         context: Tokens,
     },
-    /// The prompt certainly leaves no room to answer: told before its tokens were counted (400).
+    /// A prompt that certainly leaves no room for an answer, found before its tokens were counted
+    /// (400).
     #[error(
         "the prompt has at least {least} tokens and {agent}'s context holds {context}: shorten the \
          prompt or give the agent a larger context"
     )]
     PromptBeyond {
-        /// Its agent.
+        /// The agent.
         agent: AgentName,
-        /// Tokens of the rendered prompt, at least.
+        /// Lower bound of the tokens of the rendered prompt.
         least: Tokens,
         /// The agent's context.
         context: Tokens,
     },
-    /// The request cannot be served as it stands (400).
+    /// Invalid request (400).
     #[error("{message}")]
     Invalid {
-        /// What is wrong and what would be right.
+        /// The error and its remedy.
         message: String,
     },
-    /// The agent's queue is full (429).
+    /// Full queue of the agent (429).
     #[error("{agent}'s queue is full ({queued} waiting): retry in {} s", retry_after.as_secs_f64().ceil())]
     QueueFull {
-        /// Its agent.
+        /// The agent.
         agent: AgentName,
-        /// Requests that wait.
+        /// Waiting requests.
         queued: u32,
-        /// When to come back.
+        /// Time until a retry.
         retry_after: Duration,
     },
-    /// Too many forms of answers wait to be compiled (429).
+    /// Full queue of constraints to compile (429).
     #[error(
         "{waiting} forms of answers {} wait to be compiled, the most that may: retry in {} s",
         if *own { "of this client" } else { "of all clients" },
         retry_after.as_secs_f64().ceil()
     )]
     FormsFull {
-        /// Forms that wait.
+        /// Waiting constraints.
         waiting: u32,
-        /// Whether those of this client are meant, else those of all.
+        /// Whether the limit is that of this client; otherwise it is that of all clients.
         own: bool,
-        /// When to come back.
+        /// Time until a retry.
         retry_after: Duration,
     },
-    /// The form of the answer could not be compiled, through no fault of its own (503).
+    /// Failed compilation of a constraint that is not at fault itself (503).
     #[error("the form of the answer could not be compiled: {message}")]
     FormsFailed {
-        /// What happened.
+        /// Cause.
         message: String,
-        /// When to come back.
+        /// Time until a retry.
         retry_after: Duration,
     },
-    /// The deployment is being stopped (503).
+    /// Draining deployment (503).
     #[error("the deployment is draining and takes no new requests")]
     Draining,
-    /// The engine died and is being started again (503).
+    /// Engine that died and is being restarted (503).
     #[error(
         "the engine that serves {agent} is being started again: retry in {} s",
         retry_after.as_secs_f64().ceil().max(1.0)
     )]
     Restarting {
-        /// Its agent.
+        /// The agent.
         agent: AgentName,
-        /// When to come back.
+        /// Time until a retry.
         retry_after: Duration,
     },
-    /// The engine is gone (503).
+    /// Engine that died for good (503).
     #[error("the engine that serves {agent} has died: {message}")]
     EngineDied {
-        /// Its agent.
+        /// The agent.
         agent: AgentName,
-        /// What is known.
+        /// Cause.
         message: String,
     },
 }

@@ -1,25 +1,25 @@
-//! How the next token is chosen.
+//! Sampling parameters.
 
 use serde::{Deserialize, Serialize};
 
-/// Sampling of an agent. The chain is: a request's logit bias, penalties, top-k, top-p, min-p,
-/// temperature, draw.
+/// Sampling parameters of an agent. The chain is: a request's logit bias, penalties, top-k, top-p,
+/// min-p, temperature, draw.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sampling {
-    /// 0 takes the most likely token; larger flattens the distribution.
+    /// 0 selects the most likely token; larger values flatten the distribution.
     pub temperature: f32,
-    /// Only the k most likely tokens; 0 is all.
+    /// Number of most likely tokens considered; 0 is all.
     pub top_k: u32,
-    /// Smallest set whose probability reaches p; 1 is all.
+    /// Probability mass of the most likely tokens considered; 1 is all.
     pub top_p: f32,
-    /// Only tokens at least this fraction as likely as the best; 0 is all.
+    /// Least probability considered, relative to the most likely token; 0 is all.
     pub min_p: f32,
-    /// Divides (multiplies, if negative) the logits of tokens seen lately; 1 is off.
+    /// Divisor (for negative logits the factor) of recent tokens' logits; 1 is off.
     pub repeat_penalty: f32,
-    /// Subtracted once for each token seen lately; 0 is off.
+    /// Subtracted from the logit of each recent token, once; 0 is off.
     pub presence_penalty: f32,
-    /// Subtracted for each time a token was seen lately; 0 is off.
+    /// Subtracted from the logit of a recent token, per occurrence; 0 is off.
     pub frequency_penalty: f32,
 }
 
@@ -37,7 +37,7 @@ impl Default for Sampling {
     }
 }
 
-/// What a request changes of its agent's [`Sampling`]; `None` keeps the agent's.
+/// Overrides of an agent's [`Sampling`] by a request; `None` keeps the agent's value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SamplingOverrides {
@@ -58,7 +58,7 @@ pub struct SamplingOverrides {
 }
 
 impl SamplingOverrides {
-    /// The agent's sampling with these changes.
+    /// The agent's sampling with these overrides applied.
     pub fn over(&self, base: &Sampling) -> Sampling {
         Sampling {
             temperature: self.temperature.unwrap_or(base.temperature),

@@ -1,18 +1,18 @@
-//! The seam through which a benchmark learns how the machine under its load fares.
+//! The interface through which a benchmark reads clocks, temperature and throttling.
 
-/// What sensors say at one moment; what cannot be read is absent.
+/// One reading of the sensors; `None` for what cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SensorReading {
-    /// Temperature of what computes, °C.
+    /// Temperature of the computing device, °C.
     pub temperature_c: Option<f64>,
-    /// Its clock, MHz; the mean over cores.
+    /// Clock of the computing device, MHz; the mean over cores.
     pub clock_mhz: Option<f64>,
-    /// Whether the hardware has slowed itself down, for heat or power, since the last reading.
+    /// Whether the hardware throttled for temperature or power since the last reading.
     pub throttled: Option<bool>,
 }
 
 /// Sensors of the machine that a target runs on.
 pub trait Sensors: Send + Sync {
-    /// What they say now. Takes some milliseconds at most.
+    /// The current reading. Takes a few milliseconds at most.
     fn read(&self) -> SensorReading;
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::sampling::Sampling;
 use crate::units::Tokens;
 
-/// An agent's name; the model name that clients use.
+/// An agent's name, which is also its model name for clients.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AgentName(pub String);
@@ -28,13 +28,13 @@ impl From<&str> for AgentName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum Tier {
-    /// Routes and decides.
+    /// Agents that route and decide.
     Executive,
-    /// Plan.
+    /// Agents that plan.
     Directors,
-    /// Do.
+    /// Agents that carry out.
     Specialists,
-    /// Large models for the hard parts.
+    /// Agents on large models.
     Heavy,
 }
 
@@ -70,7 +70,7 @@ impl TryFrom<u8> for Tier {
         Self::ALL
             .into_iter()
             .find(|tier| tier.number() == number)
-            .ok_or_else(|| format!("tier {number} does not exist: use 1, 2, 3 or 4"))
+            .ok_or_else(|| format!("invalid tier `{number}`: expected 1, 2, 3 or 4"))
     }
 }
 
@@ -83,35 +83,35 @@ impl From<Tier> for u8 {
 /// One agent: a base model in a role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentSpec {
-    /// Unique within the stack.
+    /// Name, unique within the stack.
     pub name: AgentName,
     /// Priority class.
     pub tier: Tier,
     /// Base model (catalog name, `hf:`, `wheel:` or a path).
     pub model: String,
-    /// Context that each of its sequences should have.
+    /// Target context of each of its sequences.
     pub context: Tokens,
-    /// One line for people: what it is for.
+    /// Human-readable purpose, one line.
     pub role: String,
     /// System prompt.
     pub system: String,
-    /// Sampling unless a request says otherwise.
+    /// Default sampling; a request may override it.
     pub sampling: Sampling,
-    /// Whether a model that can think does so unless a request says otherwise.
+    /// Default of thinking, for a model that can; a request may override it.
     pub thinking: bool,
 }
 
-/// A validated stack: agent names are unique, at least one agent.
+/// A validated stack: at least one agent, unique names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StackSpec {
-    /// Its name.
+    /// Name of the stack.
     pub name: String,
-    /// Its agents, in the order of the file.
+    /// Agents in the order of the file.
     pub agents: Vec<AgentSpec>,
 }
 
 impl StackSpec {
-    /// Base models, each once, in order of first use.
+    /// Distinct base models in order of first use.
     pub fn models(&self) -> Vec<&str> {
         let mut models: Vec<&str> = Vec::new();
         for agent in &self.agents {

@@ -1,27 +1,27 @@
-//! Whether a model is to think before it answers.
+//! Thinking of a model before its answer.
 
-/// Whether to think, and how hard.
+/// Whether a model thinks, and with what effort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinking {
-    /// Not to, as far as the model can.
+    /// No thinking, if the model can be told so.
     Off,
-    /// To think; with as much effort as the model does by itself where none is named.
+    /// Thinking, with the given effort or the model's default.
     On(Option<Effort>),
 }
 
-/// How hard to think, for the models that can be told.
+/// Effort of thinking, for models with such a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// Little.
+    /// Low effort.
     Low,
-    /// As much as most questions need.
+    /// Medium effort.
     Medium,
-    /// Much.
+    /// High effort.
     High,
 }
 
 impl Effort {
-    /// As clients write it.
+    /// The name in client APIs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",

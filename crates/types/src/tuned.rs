@@ -1,5 +1,5 @@
-//! What was measured to run a model fastest on one machine: weight format, KV layout, threads. It
-//! flows back from the benchmark to the planner, as curves do.
+//! The fastest settings of a model on one machine, as measured: weight format, KV layout, threads.
+//! The benchmark measures them and the planner reads them, as with curves.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,16 +9,16 @@ use crate::engine_plan::KvLayout;
 use crate::provenance::Provenance;
 use crate::units::Bytes;
 
-/// How far a model's answers are from another's.
+/// Distance of a model's output distribution from that of the original.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Divergence {
     /// Mean KL divergence, Σ p·ln(p/q) over the vocabulary with p of the original: nats per token.
     pub nats_per_token: f64,
-    /// Tokens of the text that it is the mean over.
+    /// Tokens of the evaluated text.
     pub tokens: u32,
 }
 
-/// Threads of an engine and of the HTTP side.
+/// Thread counts of an engine and of the HTTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Threads {
     /// Compute threads of the engine.
@@ -27,7 +27,7 @@ pub struct Threads {
     pub http: u32,
 }
 
-/// What a comparison varied.
+/// The setting that a comparison varied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TuneAxis {
@@ -39,31 +39,31 @@ pub enum TuneAxis {
     Threads,
 }
 
-/// Settings that were measured in turns, and which was kept.
+/// Interleaved measurement of candidate settings, with the choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TuneComparison {
-    /// What was varied.
+    /// The setting that was varied.
     pub axis: TuneAxis,
-    /// Sequences in flight.
+    /// Sequences in flight during the measurement.
     pub parallel: u32,
-    /// Place in `candidates` of what was in use before.
+    /// Index in `candidates` of the settings in use before.
     pub present: usize,
-    /// Place of what was kept.
+    /// Index in `candidates` of the settings chosen.
     pub chosen: usize,
-    /// All of them, in the order they were tried.
+    /// All candidates in order of measurement.
     pub candidates: Vec<TuneCandidate>,
 }
 
-/// One of the settings that were compared, and what came of it.
+/// Candidate settings of a comparison, with the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TuneCandidate {
     /// Weight format.
     pub format: String,
-    /// sha256 of the model file; `None` where there is none.
+    /// sha256 of the model file; `None` if there is no file.
     pub digest: Option<String>,
-    /// Weights.
+    /// Size of the weights.
     pub weights_bytes: Bytes,
-    /// Distance from the model as it came; `None` for the model itself.
+    /// Distance from the original model; `None` for the original itself.
     pub divergence: Option<Divergence>,
     /// Layout of the KV cache.
     pub kv_layout: KvLayout,
@@ -71,28 +71,28 @@ pub struct TuneCandidate {
     pub threads: u32,
     /// Worker threads of the HTTP server.
     pub http_threads: u32,
-    /// Output tokens per second at the tuned config's parallelism; `None` where nothing was measured.
+    /// Output tokens per second at the comparison's parallelism; `None` if not measured.
     pub tok_s: Option<Interval>,
-    /// Why it was not measured or must not be taken; `None` where it was a candidate to the end.
+    /// Reason for exclusion; `None` if it was not excluded.
     pub reason: Option<String>,
 }
 
-/// The settings that a plan takes.
+/// The settings that a plan uses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TunedConfig {
     /// `harmonic.setup/1`.
     pub schema: String,
-    /// What it is valid for; `digest` and `format` are those of the weights that were chosen.
+    /// Configuration for which it is valid; `digest` and `format` are those of the chosen weights.
     pub key: CurveKey,
-    /// Sequences in flight while it was measured.
+    /// Sequences in flight during the measurement.
     pub parallel: u32,
-    /// Layout of the KV cache that was the faster; `None` where it was not compared.
+    /// The faster layout of the KV cache; `None` if not compared.
     pub kv_layout: Option<KvLayout>,
-    /// Threads that were the fastest; `None` where they were not compared.
+    /// The fastest thread counts; `None` if not compared.
     pub threads: Option<Threads>,
-    /// What it rests on: the latest comparison of each kind.
+    /// The latest comparison of each setting.
     pub comparisons: Vec<TuneComparison>,
-    /// Always measured: kept so that the document says it.
+    /// Always `measured`.
     pub provenance: Provenance,
 }
 

@@ -1,6 +1,6 @@
-//! Units as types, so that a figure can never be added to one of another dimension.
+//! Units as types, so that figures of different dimensions cannot be added.
 //!
-//! All are plain numbers in JSON. What a person reads is decimal (1 GB = 10^9 bytes, as in the
+//! All are plain numbers in JSON. Output for people is decimal (1 GB = 10^9 bytes, as in the
 //! paper).
 
 use std::fmt;
@@ -17,14 +17,14 @@ use serde::{Deserialize, Serialize};
 pub struct Bytes(pub u64);
 
 impl Bytes {
-    /// No bytes at all.
+    /// Zero bytes.
     pub const ZERO: Self = Self(0);
 
     /// From decimal gigabytes (10^9 bytes), rounded to the nearest byte.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a negative or huge figure saturates, which is what a memory size should do"
+        reason = "a negative or huge figure saturates, as a memory size should"
     )]
     pub fn from_gb(gigabytes: f64) -> Self {
         Self((gigabytes * 1e9).round() as u64)
@@ -35,7 +35,7 @@ impl Bytes {
         self.0 as f64 / 1e9
     }
 
-    /// `self - other`, or zero where `other` is larger.
+    /// `self - other`, or zero if `other` is larger.
     pub fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
@@ -116,7 +116,7 @@ macro_rules! rate {
 }
 
 rate!(
-    /// Tokens per second; of output tokens unless the name of the field says otherwise.
+/// Tokens per second; output tokens unless the field's name states otherwise.
     TokensPerSecond, "tok/s"
 );
 rate!(

@@ -11,7 +11,7 @@ use harmonic_api::Client;
 use harmonic_bench::{Levels, Telemetry, Warning};
 use harmonic_hardware::probe::probe;
 use harmonic_hardware::profile::bandwidth;
-use harmonic_hardware::{RunsOn, Sysroot, energy_meter_for, environment, sensors};
+use harmonic_hardware::{EngineDevice, Sysroot, energy_meter_for, environment, sensors};
 use harmonic_laws::{KvCost, MachineModel, WeightCost, roof};
 use harmonic_types::{
     Bytes, BytesPerSecond, CurveKey, EngineKind, FlopsPerSecond, Hardware, KvType, ModelShape,
@@ -31,7 +31,7 @@ pub struct Environment {
 }
 
 /// What can be read of the machine that serves `client`; `on` is what its engines run on.
-pub fn of(client: &Client, on: RunsOn) -> Environment {
+pub fn of(client: &Client, on: EngineDevice) -> Environment {
     if !client.is_local() {
         let warning = Warning::NoPower {
             reason: format!("{} is another machine", client.base_url()),
@@ -103,8 +103,8 @@ pub fn memory(hardware: &Hardware, wants_probe: bool, observer: &dyn Observer) -
     Some(Memory { bandwidth: probed.read_bandwidth, cached: probed.cache })
 }
 
-/// The most that `memory` and `prefill` allow a model of `shape` at each level, with `context` tokens
-/// in each sequence. Without memory's limit where the weights fit into a cache.
+/// The most that `memory` and `prefill` allow a model of `shape` at each level, with `context`
+/// tokens in each sequence. Without memory's limit where the weights fit into a cache.
 ///
 /// Arithmetic is taken from the prefill: a token costs the same there, and many at once keep
 /// everything busy.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harmonic_api::{Client, ClientError};
 use harmonic_bench::{HttpTarget, Wire};
-use harmonic_hardware::RunsOn;
+use harmonic_hardware::EngineDevice;
 use harmonic_types::{Hardware, Plan};
 
 use super::BenchRequest;
@@ -14,7 +14,7 @@ use super::targets::{self, BenchTarget};
 use crate::engines;
 use crate::error::{AppError, Result};
 use crate::event::{Event, Observer};
-use crate::inspect::{self, RUNS_ON};
+use crate::inspect::{self, ENGINE_DEVICE};
 use crate::listen::ListenConfig;
 use crate::serve::Serving;
 use crate::settings::Settings;
@@ -29,7 +29,7 @@ pub struct Session {
     pub(super) identities: Vec<Option<ModelIdentity>>,
     pub(super) hardware: Hardware,
     /// What its engines run on.
-    pub(super) on: RunsOn,
+    pub(super) on: EngineDevice,
     /// Ours, until the session is closed.
     serving: Option<Serving>,
 }
@@ -45,7 +45,7 @@ impl Session {
         let identities = identity::of_server(&client, &targets, &hardware, settings).await?;
         let ours = identities.iter().any(Option::is_some);
         // What another server runs on is not known: the best there is, as most do.
-        let on = if ours { RUNS_ON } else { RunsOn::Best };
+        let on = if ours { ENGINE_DEVICE } else { EngineDevice::Best };
         Ok(Self { client, wire, targets, identities, hardware, on, serving: None })
     }
 
@@ -66,7 +66,7 @@ impl Session {
         let serving = Serving::start(plan, ListenConfig::private(), settings, observer).await?;
         let client = Client::new(&serving.url())?;
         let serving = Some(serving);
-        let (wire, on) = (Wire::default(), RUNS_ON);
+        let (wire, on) = (Wire::default(), ENGINE_DEVICE);
         Ok(Self { client, wire, targets, identities, hardware, on, serving })
     }
 

@@ -1,10 +1,10 @@
-//! The environment that systemd gives a service, read from its unit files.
+//! The environment of a systemd service, read from its unit files.
 //!
-//! The rules are those of `systemd.unit(5)` and `systemd.exec(5)`: one fragment, drop-ins of all
+//! By the rules of `systemd.unit(5)` and `systemd.exec(5)`: one fragment, drop-ins of all
 //! directories by file name, an earlier directory hides a file of the same name in a later one, an
-//! empty `Environment=` forgets all before it.
+//! empty `Environment=` clears all before it.
 //!
-//! Does not do: specifiers (`%h`), and `EnvironmentFile=` with a pattern.
+//! Does not support specifiers (`%h`), and `EnvironmentFile=` with a pattern.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use harmonic_hardware::{HardwareError, Sysroot};
 
 use super::Settings;
 
-/// Where units lie, first wins.
+/// Unit directories in order of precedence.
 const DIRECTORIES: [&str; 5] = [
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -23,7 +23,7 @@ const DIRECTORIES: [&str; 5] = [
 
 const UNIT: &str = "ollama.service";
 
-/// The unit's variables, with its path; `None` where there is no unit or it is masked.
+/// The unit's variables, with its path; `None` if there is no unit or it is masked.
 pub(super) fn variables(root: &Sysroot) -> Result<Option<Settings>, HardwareError> {
     let mut fragment = None;
     for directory in DIRECTORIES {
@@ -41,17 +41,17 @@ pub(super) fn variables(root: &Sysroot) -> Result<Option<Settings>, HardwareErro
     for drop_in in drop_ins(root)?.values() {
         service.read(root, &root.read(drop_in)?.unwrap_or_default())?;
     }
-    // A file of variables is read when the service starts and wins over lines of the unit.
+    // An environment file is read when the service starts and overrides lines of the unit.
     service.variables.extend(service.from_files);
-    Ok(Some(Settings { place: path, variables: service.variables }))
+    Ok(Some(Settings { path, variables: service.variables }))
 }
 
-/// File name → path, in the order in which they apply.
+/// Drop-in paths by file name, in order of application.
 fn drop_ins(root: &Sysroot) -> Result<BTreeMap<String, String>, HardwareError> {
     let mut found = BTreeMap::new();
     for directory in DIRECTORIES {
         let directory = format!("{directory}/{UNIT}.d");
-        // systemd tells case apart.
+        // systemd distinguishes case.
         for name in root.list(&directory)? {
             if !name.as_bytes().ends_with(b".conf") {
                 continue;
@@ -63,7 +63,7 @@ fn drop_ins(root: &Sysroot) -> Result<BTreeMap<String, String>, HardwareError> {
     Ok(found)
 }
 
-/// What the `[Service]` sections read so far say.
+/// Settings of the `[Service]` sections read so far.
 #[derive(Debug, Default)]
 struct Service {
     variables: BTreeMap<String, String>,
@@ -95,7 +95,7 @@ impl Service {
     }
 }
 
-/// The assignments of one line; quotes keep spaces together and may stand anywhere.
+/// The assignments of one line; quotes protect spaces and may occur anywhere.
 fn assignments(line: &str) -> Vec<(String, String)> {
     let mut words = vec![String::new()];
     let mut quote = None;
@@ -119,7 +119,7 @@ mod tests {
     use super::assignments;
 
     #[test]
-    fn quotes_keep_spaces_together() {
+    fn quotes_protect_spaces() {
         let read = |line| {
             let pairs = assignments(line).into_iter();
             pairs.map(|(name, value)| format!("{name}→{value}")).collect::<Vec<_>>().join(" | ")

@@ -41,8 +41,8 @@ pub struct LocalConfig {
     pub kv_tokens: u64,
     /// Most sequences in flight.
     pub max_in_flight: u32,
-    /// Sequences that its agents may have by right, all together.
-    pub guaranteed: u32,
+    /// Sequences that its agents may have in flight without borrowing, all together.
+    pub quota: u32,
     /// Its place on a device that it shares with other engines.
     pub device: Option<DeviceHandle>,
     /// Layout of the KV cache.
@@ -51,8 +51,8 @@ pub struct LocalConfig {
     pub token_bytes: Bytes,
     /// Most bytes of prefix snapshots.
     pub prefix_bytes: Bytes,
-    /// Most bytes of parked sequences.
-    pub park_bytes: Bytes,
+    /// Most bytes of preempted sequences.
+    pub preempt_bytes: Bytes,
     /// Most requests that wait per agent.
     pub queue_limit: u32,
     /// Where its events go.
@@ -85,12 +85,12 @@ impl LocalConfig {
             sequences: engine.sequences,
             kv_tokens: engine.local().kv_tokens,
             max_in_flight: plan.max_in_flight,
-            guaranteed: guaranteed(plan, engine),
+            quota: quota(plan, engine),
             device: None,
             kv_layout: engine.local().kv_layout,
             token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.local().kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
-            park_bytes: engine.park_bytes,
+            preempt_bytes: engine.preempt_bytes,
             queue_limit: SchedulerConfig::QUEUE_LIMIT,
             events: EventStream::default(),
             form_trial: None,
@@ -107,13 +107,13 @@ impl LocalConfig {
         };
         let agents = self.agents.iter().map(scheduled).collect();
         SchedulerConfig {
-            quota_total: self.guaranteed,
+            quota_total: self.quota,
             kv_layout: self.kv_layout,
             token_bytes: self.token_bytes,
             trims,
             max_in_flight: self.max_in_flight,
             prefix_bytes: self.prefix_bytes,
-            preempted_bytes: self.park_bytes,
+            preempted_bytes: self.preempt_bytes,
             queue_limit: self.queue_limit,
             batch_tokens: Self::BATCH_TOKENS,
             ..SchedulerConfig::new(agents, self.sequences, self.kv_tokens)
@@ -123,12 +123,12 @@ impl LocalConfig {
 
 /// The device that the engines of `plan` share; `None` where there is only one engine.
 pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
-    let guaranteed = plan.engines.iter().map(|engine| guaranteed(plan, engine));
-    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, guaranteed))
+    let quotas = plan.engines.iter().map(|engine| quota(plan, engine));
+    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, quotas))
 }
 
-/// Sequences that the agents of `engine` may have by right, of all that may be in flight.
-fn guaranteed(plan: &Plan, engine: &EnginePlan) -> u32 {
+/// Sequences that the agents of `engine` may have without borrowing, of all that may be in flight.
+fn quota(plan: &Plan, engine: &EnginePlan) -> u32 {
     let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
     let configs: Vec<AgentConfig> = placed
         .iter()

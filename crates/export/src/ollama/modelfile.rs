@@ -1,17 +1,17 @@
-//! An agent as Ollama's Modelfile.
+//! The Modelfile of an agent.
 
 use harmonic_types::{AgentPlan, EnginePlan, Tokens};
 
 use crate::error::ExportError;
 
-/// What ends a prompt in a Modelfile; there is no way to write it inside of one.
+/// Delimiter of a prompt in a Modelfile; it cannot be escaped.
 const QUOTES: &str = "\"\"\"";
 
-/// The Modelfile of `agent`, which shares `context` with the others on its base model.
+/// The Modelfile of `agent`, with the `context` shared by the agents on its base model.
 ///
 /// # Errors
-/// When its base model is no name that Ollama's library could know and no file that is here, or its
-/// prompt cannot be quoted.
+/// If its base model has neither a name of Ollama's library nor a local file, or its prompt cannot
+/// be quoted.
 pub(super) fn text(
     agent: &AgentPlan,
     engine: &EnginePlan,
@@ -37,7 +37,7 @@ pub(super) fn text(
     Ok(format!("FROM {from}\n{parameters}SYSTEM {QUOTES}{system}{QUOTES}\n"))
 }
 
-/// The file that the plan was made with, where it is here; else the name, which Ollama pulls.
+/// The model file of the plan, or the model name, which Ollama pulls.
 fn base(engine: &EnginePlan) -> Result<String, ExportError> {
     if let Some(path) = &engine.local().path {
         let path = path.display().to_string();

@@ -1,9 +1,9 @@
-//! A strict reader of the part of Ollama's Modelfile that is emitted: FROM once and first, known
+//! A strict parser of the emitted subset of Ollama's Modelfile: FROM once and first, known
 //! parameters with one value each, SYSTEM in three quotes once and last.
 
 use std::collections::BTreeMap;
 
-/// Parameters of Ollama's reference that are numbers.
+/// Numeric parameters of Ollama's reference.
 const PARAMETERS: [&str; 8] = [
     "num_ctx",
     "temperature",

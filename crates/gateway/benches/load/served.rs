@@ -85,7 +85,7 @@ fn server(engine: &Arc<Counted>, events: EventStream, threads: u32) -> anyhow::R
         .build()?;
     serve_until_told(&runtime, engine, events)?;
     let agents = engine.status().agents;
-    let left = agents.iter().map(|agent| agent.in_flight + agent.parked + agent.queued).sum();
+    let left = agents.iter().map(|agent| agent.in_flight + agent.preempted + agent.queued).sum();
     Ok(Report { counts: engine.counts(), left })
 }
 

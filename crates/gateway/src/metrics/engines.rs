@@ -27,7 +27,7 @@ pub(super) struct Engines {
     slots: PerAgent,
     running: PerAgent,
     borrowing: PerAgent,
-    parked: PerAgent,
+    preempted: PerAgent,
     waiting: PerAgent,
 }
 
@@ -44,7 +44,7 @@ impl Engines {
             "harmonic_num_requests_borrowing",
             "Requests that run on slots of other agents",
         );
-        let parked = per_agent(
+        let preempted = per_agent(
             "harmonic_num_requests_parked",
             "Requests that gave a slot back and wait to go on",
         );
@@ -57,7 +57,7 @@ impl Engines {
         let ready = per_engine("harmonic_engine_ready", "Whether the engine takes requests");
         let sequences =
             per_engine("harmonic_engine_sequences", "Sequences that the engine runs at once");
-        Self { ready, sequences, slots, running, borrowing, parked, waiting }
+        Self { ready, sequences, slots, running, borrowing, preempted, waiting }
     }
 
     /// Takes over what an engine says now.
@@ -72,7 +72,7 @@ impl Engines {
                 (&self.slots, agent.slots),
                 (&self.running, agent.in_flight),
                 (&self.borrowing, agent.borrowed),
-                (&self.parked, agent.parked),
+                (&self.preempted, agent.preempted),
                 (&self.waiting, agent.queued),
             ] {
                 family.get_or_create(&labels).set(figure.into());

@@ -1,9 +1,9 @@
-//! Where the control groups of this process are mounted, and which groups it is in.
+//! Mount points and membership of this process's control groups.
 
 use crate::error::HardwareError;
 use crate::sysroot::Sysroot;
 
-/// Version of a hierarchy.
+/// Version of control groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
     /// One hierarchy per controller.
@@ -12,10 +12,10 @@ pub(crate) enum Version {
     V2,
 }
 
-/// One mounted hierarchy and this process's place in it.
+/// A mounted hierarchy and the process's group in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hierarchy {
-    /// Version.
+    /// Version of the hierarchy.
     pub(crate) version: Version,
     /// Controllers (version 1 only).
     controllers: Vec<String>,
@@ -25,19 +25,19 @@ pub(crate) struct Hierarchy {
     group: String,
 }
 
-/// Mounts where `/proc/self/mountinfo` is absent: the places that all distributions use.
-const USUAL_MOUNTS: &str = "\
+/// Mounts to assume if `/proc/self/mountinfo` is absent, as in all distributions.
+const DEFAULT_MOUNTS: &str = "\
 1 0 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
 2 0 0:2 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
 3 0 0:3 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu
 ";
 
 impl Hierarchy {
-    /// All hierarchies that this process is in and that are mounted.
+    /// All mounted hierarchies of this process.
     pub(crate) fn of_this_process(root: &Sysroot) -> Result<Vec<Self>, HardwareError> {
         let Some(membership) = root.read("/proc/self/cgroup")? else { return Ok(Vec::new()) };
         let mounts = root.read("/proc/self/mountinfo")?;
-        let mounts = mounts.as_deref().unwrap_or(USUAL_MOUNTS);
+        let mounts = mounts.as_deref().unwrap_or(DEFAULT_MOUNTS);
         Ok(membership
             .lines()
             .filter_map(|line| {
@@ -48,13 +48,13 @@ impl Hierarchy {
             .collect())
     }
 
-    /// The hierarchy of one line of `/proc/self/cgroup` if `mount`, a line of mountinfo, mounts it.
+    /// The hierarchy of a line of `/proc/self/cgroup`, if `mount`, a line of mountinfo, mounts it.
     /// Of the fields of mountinfo (proc(5)): 4th the root of the mount within the hierarchy, 5th
     /// the mount point; after the separator ` - `: type, source, options of the superblock.
     fn join(controllers: &str, path: &str, mount: &str) -> Option<Self> {
-        let (place, filesystem) = mount.split_once(" - ")?;
-        let mut place = place.split(' ').skip(3);
-        let (mounted_root, mount) = (place.next()?, place.next()?);
+        let (fields, filesystem) = mount.split_once(" - ")?;
+        let mut fields = fields.split(' ').skip(3);
+        let (mounted_root, mount) = (fields.next()?, fields.next()?);
         let mut filesystem = filesystem.split(' ');
         let version = match filesystem.next()? {
             "cgroup2" => Version::V2,
@@ -72,16 +72,16 @@ impl Hierarchy {
             version,
             controllers: controllers.split(',').map(str::to_owned).collect(),
             mount: mount.to_owned(),
-            group: below(mounted_root, path).to_owned(),
+            group: relative_to(mounted_root, path).to_owned(),
         })
     }
 
-    /// Whether memory is limited here.
+    /// Whether the hierarchy controls memory.
     pub(crate) fn controls_memory(&self) -> bool {
         self.version == Version::V2 || self.controllers.iter().any(|name| name == "memory")
     }
 
-    /// Whether CPU time is limited here.
+    /// Whether the hierarchy controls CPU time.
     pub(crate) fn controls_cpu(&self) -> bool {
         self.version == Version::V2 || self.controllers.iter().any(|name| name == "cpu")
     }
@@ -100,9 +100,9 @@ impl Hierarchy {
     }
 }
 
-/// `path` seen from `mounted_root`, without a trailing slash. A path outside of it (a container
-/// that sees the host's path) can only be the root of what is mounted.
-fn below<'a>(mounted_root: &str, path: &'a str) -> &'a str {
+/// `path` relative to `mounted_root`, without a trailing slash. A path outside of it (the host's
+/// path seen in a container) maps to the mounted root.
+fn relative_to<'a>(mounted_root: &str, path: &'a str) -> &'a str {
     let mounted_root = mounted_root.trim_end_matches('/');
     match path.strip_prefix(mounted_root) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_seen_from_what_is_mounted() {
+    fn paths_are_relative_to_the_mounted_root() {
         for (mounted_root, path, expected) in [
             ("/", "/", ""),
             ("/", "/a/b", "/a/b"),
@@ -133,12 +133,12 @@ mod tests {
             ("/docker/abc", "/elsewhere", ""),
             ("/", "/../sibling", ""),
         ] {
-            assert_eq!(below(mounted_root, path), expected, "{path} below {mounted_root}");
+            assert_eq!(relative_to(mounted_root, path), expected, "{path} below {mounted_root}");
         }
     }
 
     proptest! {
-        /// Whatever the kernel's files say, only directories below the mount point are read, and
+        /// For any content of the kernel's files, all groups are at or below the mount point, and
         /// the mount point itself is one of them.
         #[test]
         fn groups_stay_below_the_mount_point(path in "[/.a-zé]{0,12}", line in ".{0,40}") {

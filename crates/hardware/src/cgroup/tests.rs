@@ -21,7 +21,7 @@ fn limits(files: &[(&str, &str)]) -> Limits {
 const GB: u64 = 1_000_000_000;
 
 #[test]
-fn the_least_limit_on_the_way_to_the_root_binds() {
+fn the_smallest_limit_up_to_the_root_applies() {
     let found = limits(&[
         ("proc/self/cgroup", "0::/user.slice/app.service\n"),
         ("sys/fs/cgroup/user.slice/memory.max", "4000000000\n"),
@@ -37,7 +37,7 @@ fn the_least_limit_on_the_way_to_the_root_binds() {
     assert_eq!(found, expected);
 }
 
-/// Docker on version 1: the process's path is the host's, of which only its own part is mounted.
+/// Docker with version 1: the process's path is the host's, of which only its own part is mounted.
 #[test]
 fn a_version_1_container_sees_its_own_part() {
     let found = limits(&[
@@ -79,7 +79,7 @@ fn no_limit_is_none() {
 }
 
 #[test]
-fn usage_above_the_limit_leaves_nothing() {
+fn usage_above_the_limit_leaves_no_memory() {
     let found = limits(&[
         ("proc/self/cgroup", "0::/a\n"),
         ("sys/fs/cgroup/a/memory.max", "1000\n"),
@@ -89,7 +89,7 @@ fn usage_above_the_limit_leaves_nothing() {
 }
 
 #[test]
-fn a_file_in_another_form_is_an_error_that_names_it() {
+fn a_malformed_file_is_an_error_that_names_it() {
     for (file, text) in [("memory.max", "plenty"), ("cpu.max", "3"), ("cpu.max", "a b")] {
         let path = format!("sys/fs/cgroup/{file}");
         let root = tree(&[("proc/self/cgroup", "0::/\n"), (&path, text)]);

@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 use harmonic_types::PowerScope;
 
-/// A recorded tree, written to a directory of its own.
+/// A recorded tree in a temporary directory.
 struct Tree(tempfile::TempDir);
 
 impl Tree {
@@ -110,8 +110,7 @@ fn a_container_of_4_gb_on_a_64_gb_host_plans_with_4_gb() {
     }
 }
 
-/// The machine this was written on: both versions of control groups, the memory one without a
-/// limit that binds.
+/// The development machine: both versions of control groups, without an effective memory limit.
 #[test]
 fn an_unlimited_version_1_group_leaves_the_whole_machine() {
     let group = "sys/fs/cgroup/memory/process_api/73b2";
@@ -133,7 +132,7 @@ fn an_unlimited_version_1_group_leaves_the_whole_machine() {
 }
 
 #[test]
-fn a_gpu_is_reported_and_changes_no_figure() {
+fn an_unsupported_gpu_is_reported_and_changes_no_figure() {
     let plain = Tree::host(HOST_KB).detect().unwrap();
     let seen = Tree::host(HOST_KB)
         .with("sys/class/drm/card0/device/vendor", "0x1a03\n")
@@ -165,7 +164,7 @@ fn a_readable_package_counter_is_the_power_source() {
 }
 
 #[test]
-fn an_arm_board_is_called_by_its_name() {
+fn an_arm_machine_has_the_name_of_its_board() {
     let cpuinfo = "processor : 0\nCPU implementer : 0x41\nCPU part : 0xd85\n\
                    Features : fp asimd asimddp bf16 i8mm\n";
     let tree = || Tree::host(HOST_KB).with("proc/cpuinfo", cpuinfo);
@@ -180,7 +179,7 @@ fn an_arm_board_is_called_by_its_name() {
 }
 
 #[test]
-fn what_is_not_a_machine_is_an_error_and_not_a_guess() {
+fn an_incomplete_machine_is_an_error_and_not_a_guess() {
     let empty = Tree(tempfile::tempdir().unwrap());
     let error = empty.detect().unwrap_err().to_string();
     let root = empty.0.path().display().to_string();

@@ -1,16 +1,16 @@
-//! AMD's GPUs, from the kernel's compute driver (`/sys/class/kfd`) and each GPU's render node.
+//! AMD GPUs, from the kernel's compute driver (`/sys/class/kfd`) and the render nodes.
 //!
-//! Whether a GPU is part of a processor follows from its instruction set: newer kernels list an
-//! APU's GPU as a node of its own without CPU cores, exactly as a card.
+//! An APU is recognised by its instruction set: newer kernels list its GPU as a separate node
+//! without CPU cores, like a graphics card.
 
 use harmonic_types::{Bytes, Finding};
 
 use crate::error::HardwareError;
-use crate::gpu::{Extent, Gpu, GpuMemory, GpuVendor};
+use crate::gpu::{Gpu, GpuMemory, GpuVendor, MemoryRegion};
 use crate::sysroot::Sysroot;
 
-/// Instruction sets of APUs (the LLVM AMDGPU guide's table of processors). gfx942 is left out: the
-/// MI300A has it, and so has the MI300X, which is a card.
+/// Instruction sets of APUs (the LLVM AMDGPU guide's table of processors). gfx942 is excluded: both
+/// the MI300A and the MI300X, a discrete card, have it.
 const APUS: [&str; 13] = [
     "gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035", "gfx1036", "gfx1037", "gfx1103",
     "gfx1150", "gfx1151", "gfx1152", "gfx1153",
@@ -18,14 +18,14 @@ const APUS: [&str; 13] = [
 
 const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
 
-/// AMD in decimal, as KFD writes it.
+/// PCI vendor ID of AMD, which KFD writes in decimal.
 const VENDOR: u64 = 0x1002;
 
-/// All GPUs that KFD lists, and what it does not say of them. `cpu` is the processor's name.
+/// All GPUs listed by KFD, with findings on missing facts. `cpu` is the CPU's name.
 ///
 /// # Errors
-/// When a file exists and cannot be read (a container's device rules can forbid it), or has not
-/// the driver's form.
+/// If a file exists but cannot be read (device rules of a container may forbid it), or is
+/// malformed.
 pub fn gpus(root: &Sysroot, cpu: &str) -> Result<(Vec<Gpu>, Vec<Finding>), HardwareError> {
     let mut gpus = Vec::new();
     let mut findings = Vec::new();
@@ -53,7 +53,7 @@ pub fn gpus(root: &Sysroot, cpu: &str) -> Result<(Vec<Gpu>, Vec<Finding>), Hardw
     Ok((gpus, findings))
 }
 
-/// What a node's `properties` say of an AMD GPU.
+/// Fields of a node's `properties` file for an AMD GPU.
 struct KfdGpu {
     target_version: u32,
     simds: u32,
@@ -61,7 +61,7 @@ struct KfdGpu {
 }
 
 impl KfdGpu {
-    /// `None` for a node of CPU cores alone, and for another vendor's.
+    /// `None` for a CPU-only node, and for other vendors.
     fn parse(text: &str) -> Option<Self> {
         let field = |name: &str| {
             text.lines().find_map(|line| {
@@ -82,16 +82,17 @@ impl KfdGpu {
     }
 }
 
-/// `110501` → `gfx1151`: major, minor and stepping as two decimal digits each, of which the last is
-/// written in hexadecimal (`90012` → `gfx90c`). `None` where the driver does not know it.
+/// Name of an instruction set (`110501` → `gfx1151`): major, minor and stepping as two decimal
+/// digits each, the last written in hexadecimal (`90012` → `gfx90c`). `None` if unknown to the
+/// driver.
 fn gfx(target_version: u32) -> Option<String> {
     let (major, minor, step) =
         (target_version / 10_000, target_version / 100 % 100, target_version % 100);
     (major > 0 && minor < 16 && step < 16).then(|| format!("gfx{major}{minor:x}{step:x}"))
 }
 
-/// AMD names the GPU of an APU within the processor's name (`… w/ Radeon 8060S`); a card's name is
-/// in no file of the kernel.
+/// Name of a GPU: that of an APU is part of the CPU's name (`… w/ Radeon 8060S`); the kernel does
+/// not state names of cards.
 fn name(cpu: &str, gfx: &str, is_apu: bool) -> String {
     let within = cpu.split_once(" w/ ").map(|(_, gpu)| gpu.trim()).filter(|_| is_apu);
     within.map_or_else(|| format!("AMD {gfx}"), |gpu| format!("AMD {gpu}"))
@@ -108,8 +109,12 @@ fn memory(root: &Sysroot, render_node: u32, is_apu: bool) -> Result<GpuMemory, H
     })
 }
 
-/// `mem_info_KIND_total` and `_used`, bytes; `None` where either is absent.
-fn extent(root: &Sysroot, render_node: u32, kind: &str) -> Result<Option<Extent>, HardwareError> {
+/// `mem_info_KIND_total` and `_used`, in bytes; `None` if either is absent.
+fn extent(
+    root: &Sysroot,
+    render_node: u32,
+    kind: &str,
+) -> Result<Option<MemoryRegion>, HardwareError> {
     let read = |what: &str| {
         let path = format!("/sys/class/drm/renderD{render_node}/device/mem_info_{kind}_{what}");
         let Some(text) = root.read(&path)? else { return Ok(None) };
@@ -117,7 +122,7 @@ fn extent(root: &Sysroot, render_node: u32, kind: &str) -> Result<Option<Extent>
         bytes.map(|bytes| Some(Bytes(bytes))).map_err(|_| root.malformed(&path, "bytes", &text))
     };
     Ok(match (read("total")?, read("used")?) {
-        (Some(total), Some(used)) => Some(Extent { total, used: used.min(total) }),
+        (Some(total), Some(used)) => Some(MemoryRegion { total, used: used.min(total) }),
         _ => None,
     })
 }
@@ -126,10 +131,10 @@ fn unknown(name: &str, render_node: u32) -> Finding {
     Finding::new(
         "amd-memory-unknown",
         format!(
-            "the memory of the GPU {name} is unknown and in none of these figures: \
+            "the memory of the GPU {name} is unknown and excluded from these figures: \
              /sys/class/drm/renderD{render_node}/device has no mem_info_vram_* or mem_info_gtt_*"
         ),
-        "load the amdgpu driver (`sudo modprobe amdgpu`); `dmesg | grep amdgpu` says why it did not",
+        "load the amdgpu driver (`sudo modprobe amdgpu`); `dmesg | grep amdgpu` shows its errors",
     )
 }
 
@@ -140,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instruction_sets_are_named_as_llvm_does() {
+    fn instruction_sets_have_the_names_of_llvm() {
         for (version, name) in [
             (110_501, "gfx1151"),
             (110_000, "gfx1100"),
@@ -154,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_apu_takes_the_name_in_the_processors() {
+    fn only_the_name_of_an_apu_is_part_of_the_cpus() {
         let cpu = "AMD RYZEN AI MAX+ 395 w/ Radeon 8060S";
         assert_eq!(name(cpu, "gfx1151", true), "AMD Radeon 8060S");
         assert_eq!(name(cpu, "gfx1100", false), "AMD gfx1100");

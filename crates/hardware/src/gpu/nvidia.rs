@@ -1,31 +1,31 @@
-//! NVIDIA's GPUs, from NVML's answers.
+//! NVIDIA GPUs, from NVML.
 //!
-//! NVML says nothing of whether a GPU shares the system's memory, and the ways it answers for one
-//! that does have changed with the driver (`docs/sources.md#nvml-and-unified-memory`). So two things
-//! must agree: what it answers for the memory, and that the GPU is integrated, by its name or by what
-//! NVIDIA's driver library says. The driver is asked only where its answer decides.
+//! NVML does not state whether a GPU shares system memory, and its response for such a GPU has
+//! changed with the driver (`docs/sources.md#nvml-and-unified-memory`). So two conditions must
+//! hold: the memory that NVML states is consistent with it, and the GPU is integrated, by its name
+//! or according to NVIDIA's driver library. The latter is queried only if needed.
 
 use harmonic_types::{Bytes, Finding};
 
 use crate::gpu::{Gpu, GpuMemory, GpuVendor};
 use crate::nvml::{Nvml, NvmlError, NvmlMemory};
 
-/// The driver of Tegra's GPUs, by which NVML calls them (`Orin (nvgpu)`). In a container the device
-/// tree is masked, and this is all that names the chip.
+/// The driver of Tegra GPUs, part of their NVML name (`Orin (nvgpu)`). In a container the device
+/// tree is masked, and only this identifies the chip.
 pub const TEGRA_DRIVER: &str = "nvgpu";
 
-/// Words of the names of GPUs that share the system's memory.
+/// Words in the names of GPUs that share system memory.
 const INTEGRATED: [&str; 3] = ["GB10", "Thor", TEGRA_DRIVER];
 
-/// Share of `MemTotal` from which a GPU's memory is taken for the system's own, in percent. The
-/// driver and the kernel differ by what the firmware keeps; no card comes so near by accident in a
-/// machine whose GPU is also integrated by name.
+/// Least share of `MemTotal`, in percent, at which a GPU's memory counts as the system's. The
+/// driver and the kernel differ by memory reserved by the firmware; no card reaches this by
+/// accident in a machine whose GPU is also integrated by name.
 const SYSTEM_SHARE: u64 = 90;
 
-/// All GPUs that `nvml` lists, and what it refused to say of them. `system` is `MemTotal`.
+/// All GPUs listed by `nvml`, with findings on missing facts. `system` is `MemTotal`.
 ///
 /// # Errors
-/// When NVML does not even count or name them.
+/// If NVML does not state their number or names.
 pub fn gpus(nvml: &dyn Nvml, system: Bytes) -> Result<(Vec<Gpu>, Vec<Finding>), NvmlError> {
     let mut gpus = Vec::new();
     let mut findings = Vec::new();
@@ -49,8 +49,7 @@ pub fn gpus(nvml: &dyn Nvml, system: Bytes) -> Result<(Vec<Gpu>, Vec<Finding>), 
     Ok((gpus, findings))
 }
 
-/// Where the memory of the GPU `name` is, or the answer that does not tell. `integrated` is what
-/// the driver says, if it says so.
+/// Memory of the GPU `name`, or the inconclusive response. `integrated` queries the driver.
 fn memory(
     name: &str,
     answer: Result<NvmlMemory, NvmlError>,
@@ -58,17 +57,17 @@ fn memory(
     integrated: impl FnOnce() -> bool,
 ) -> Result<GpuMemory, String> {
     let by_name = INTEGRATED.iter().any(|word| name.contains(word));
-    let as_of_one_that_shares = match answer {
+    let is_consistent_with_sharing = match answer {
         Err(NvmlError::NotSupported) => true,
         Err(NvmlError::Other(_)) => false,
         Ok(NvmlMemory { total, .. }) => total == Bytes::ZERO || is_systems(total, system),
     };
-    if as_of_one_that_shares && (by_name || integrated()) {
+    if is_consistent_with_sharing && (by_name || integrated()) {
         return Ok(GpuMemory::System);
     }
     match answer {
         Ok(NvmlMemory { total, .. }) if by_name => {
-            Err(format!("{total}, while it shares {system} with the CPU"))
+            Err(format!("{total}, although it shares {system} with the CPU"))
         }
         Ok(NvmlMemory { total: Bytes::ZERO, .. }) => Err("0 bytes".to_owned()),
         Ok(NvmlMemory { total, free }) => Ok(GpuMemory::Board { total, free }),
@@ -76,7 +75,7 @@ fn memory(
     }
 }
 
-/// Whether `total` can be the whole of the system's memory.
+/// Whether `total` can be all of the system's memory.
 fn is_systems(total: Bytes, system: Bytes) -> bool {
     u128::from(total.0) * 100 >= u128::from(system.0) * u128::from(SYSTEM_SHARE)
 }
@@ -85,20 +84,20 @@ fn unknown(name: &str, answer: &str) -> Finding {
     Finding::new(
         "nvidia-memory-unknown",
         format!(
-            "the memory of the GPU {name} is unknown and in none of these figures: NVML answers \
+            "the memory of the GPU {name} is unknown and excluded from these figures: NVML returns \
              {answer}"
         ),
-        "`nvidia-smi -q -d MEMORY` shows what the driver says; until it states the memory, the \
+        "`nvidia-smi -q -d MEMORY` shows the driver's figures; until it states the memory, the \
          CPU's figures apply",
     )
 }
 
-/// What the owner should know when NVML is installed and cannot be asked.
+/// Finding for an installed but failing NVML.
 pub fn failed(error: &NvmlError) -> Finding {
     Finding::new(
         "nvml-failed",
-        format!("NVIDIA's GPUs are in none of these figures: NVML answers {error}"),
-        "`nvidia-smi` shows the same error; after an update of the driver a restart mends it",
+        format!("NVIDIA GPUs are excluded from these figures: NVML returns {error}"),
+        "`nvidia-smi` shows the same error; after a driver update, reboot",
     )
 }
 
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_integrated_gpu_is_unified_however_nvml_says_so() {
+    fn a_known_integrated_gpu_is_unified_for_every_form_of_nvmls_response() {
         for answer in
             [Err(NvmlError::NotSupported), Ok(total(0)), Ok(total(SYSTEM.0)), Ok(total(128 << 30))]
         {
@@ -132,32 +131,32 @@ mod tests {
     }
 
     #[test]
-    fn every_other_answer_for_it_is_unknown() {
+    fn every_other_response_for_it_is_unknown() {
         for answer in [Ok(total(8128 << 20)), Err(NvmlError::Other("GPU_IS_LOST".to_owned()))] {
             assert!(memory("NVIDIA GB10", answer, SYSTEM, || true).is_err());
         }
     }
 
     #[test]
-    fn another_gpu_without_a_memory_is_unknown() {
+    fn another_gpu_without_memory_is_unknown() {
         for answer in [Err(NvmlError::NotSupported), Ok(total(0))] {
             assert!(memory("NVIDIA GeForce RTX 5090", answer, SYSTEM, || false).is_err());
         }
     }
 
     #[test]
-    fn the_driver_is_not_asked_where_it_cannot_change_the_answer() {
-        let asked = || unreachable!("the driver was asked");
-        let card = memory("NVIDIA GeForce RTX 4090", Ok(total(24 << 30)), SYSTEM, asked);
+    fn the_driver_is_not_queried_if_it_cannot_change_the_result() {
+        let query = || unreachable!("the driver was queried");
+        let card = memory("NVIDIA GeForce RTX 4090", Ok(total(24 << 30)), SYSTEM, query);
         assert!(matches!(card, Ok(GpuMemory::Board { .. })), "{card:?}");
         let lost = Err(NvmlError::Other("GPU_IS_LOST".to_owned()));
-        assert!(memory("NVIDIA of tomorrow", lost, SYSTEM, asked).is_err());
-        let known = memory("NVIDIA GB10", Err(NvmlError::NotSupported), SYSTEM, asked);
+        assert!(memory("NVIDIA of tomorrow", lost, SYSTEM, query).is_err());
+        let known = memory("NVIDIA GB10", Err(NvmlError::NotSupported), SYSTEM, query);
         assert_eq!(known, Ok(GpuMemory::System));
     }
 
     proptest! {
-        /// A card that is larger than the machine's memory stays a card.
+        /// A card with more memory than the machine is still a card.
         #[test]
         fn a_discrete_gpu_keeps_its_own_memory(bytes in 1_u64.., system in 0_u64..) {
             let found = memory("NVIDIA GeForce RTX 4090", Ok(total(bytes)), Bytes(system), || false);

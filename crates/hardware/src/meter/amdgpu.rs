@@ -1,5 +1,5 @@
-//! The power of AMD's GPUs as their driver reports it: of a card the board's, of an APU the SoC
-//! package's (PPT).
+//! The power of AMD GPUs as reported by the driver: board power of a card, SoC package power (PPT)
+//! of an APU.
 
 use harmonic_types::{MeterError, PowerScope};
 
@@ -7,15 +7,14 @@ use super::hwmon::{Rail, Rails, text};
 use super::sampled::SampledMeter;
 use crate::sysroot::Sysroot;
 
-/// An average where the firmware makes one, else the momentary power. Cards of RDNA 3 have the one,
-/// newer APUs the other.
+/// Files of average and momentary power. RDNA 3 cards have the former, newer APUs the latter.
 const FILES: [&str; 2] = ["power1_average", "power1_input"];
 
-/// A meter over the GPUs behind these DRM render nodes; `None` where one of them has no such file,
-/// because a sum without it would be of another scope.
+/// A meter over the GPUs of these DRM render nodes; `None` if one of them has no such file, because
+/// a sum without it would have another scope.
 ///
 /// # Errors
-/// When a file exists and cannot be read.
+/// If a file exists but cannot be read.
 pub fn open(
     root: &Sysroot,
     render_nodes: &[u32],
@@ -66,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gpus_that_are_asked_for_are_summed_and_no_other() {
+    fn only_the_requested_gpus_are_summed() {
         for (fixture, nodes, expected) in [
             ("strix-halo-96gb", vec![128], 9.041),
             ("strix-halo-gtt", vec![128], 8.112),
@@ -76,6 +75,6 @@ mod tests {
             let found = watts(fixture, &nodes).unwrap();
             assert!((found - expected).abs() < 1e-9, "{fixture} {nodes:?}: {found} W");
         }
-        assert_eq!(watts("strix-halo-96gb", &[128, 129]), None, "one of two says nothing");
+        assert_eq!(watts("strix-halo-96gb", &[128, 129]), None, "one of two has no power");
     }
 }

@@ -11,11 +11,11 @@ use crate::error::HardwareError;
 use crate::meter::sampled::PowerProbe;
 use crate::sysroot::Sysroot;
 
-/// Above this a reading is taken for one in another unit: no rail of one machine carries 5 kW, and
-/// drivers have mixed up W and mW (kernel 757ba079).
-const IMPLAUSIBLE: f64 = 5_000.0;
+/// Upper bound of plausible readings, in W: no rail of one machine carries 5 kW, and drivers have
+/// confused W and mW (kernel 757ba079).
+const MAX_PLAUSIBLE_WATTS: f64 = 5_000.0;
 
-/// One place where power is read.
+/// One source of power readings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rail {
     /// A file in µW.
@@ -32,25 +32,25 @@ impl Rail {
                 (voltage, number(voltage)? * number(current)? / 1e6)
             }
         };
-        if (0.0..IMPLAUSIBLE).contains(&watts) {
+        if (0.0..MAX_PLAUSIBLE_WATTS).contains(&watts) {
             return Ok(watts);
         }
         Err(MeterError {
             meter: path.display().to_string(),
-            reason: format!("{watts} W is no power of one machine: the driver's unit is wrong"),
+            reason: format!("implausible power of {watts} W: the driver's unit is wrong"),
         })
     }
 }
 
-/// Σ of rails.
+/// Sum of several rails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rails(Vec<Rail>);
 
 impl Rails {
-    /// A probe over `rails`, each read once to see that it can be; `None` without any.
+    /// A probe over `rails`, each read once as a check; `None` if `rails` is empty.
     ///
     /// # Errors
-    /// When one cannot be read.
+    /// If one cannot be read.
     pub fn open(rails: Vec<Rail>) -> Result<Option<Self>, MeterError> {
         if rails.is_empty() {
             return Ok(None);
@@ -67,10 +67,10 @@ impl PowerProbe for Rails {
     }
 }
 
-/// Directories of the chips called `name`.
+/// Directories of the chips named `name`.
 ///
 /// # Errors
-/// When hwmon's directory exists and cannot be listed.
+/// If hwmon's directory exists but cannot be listed.
 pub fn chips(root: &Sysroot, name: &str) -> Result<Vec<String>, MeterError> {
     const CLASS: &str = "/sys/class/hwmon";
     let mut found = Vec::new();
@@ -83,10 +83,10 @@ pub fn chips(root: &Sysroot, name: &str) -> Result<Vec<String>, MeterError> {
     Ok(found)
 }
 
-/// The trimmed text of a file; `None` where it is absent.
+/// The trimmed text of a file; `None` if absent.
 ///
 /// # Errors
-/// When it exists and cannot be read.
+/// If it exists but cannot be read.
 pub fn text(root: &Sysroot, path: &str) -> Result<Option<String>, MeterError> {
     Ok(root.read(path).map_err(unreadable)?.map(|text| text.trim().to_owned()))
 }
@@ -101,7 +101,7 @@ fn number(path: &Path) -> Result<f64, MeterError> {
     let text = fs::read_to_string(path).map_err(|error| {
         failed(match error.kind() {
             ErrorKind::PermissionDenied => format!(
-                "this user may not read it, or the device sleeps: `sudo chmod a+r {}` allows it",
+                "permission denied, or the device is suspended: `sudo chmod a+r {}` grants access",
                 path.display()
             ),
             _ => error.to_string(),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_power_is_an_error_that_names_the_file() {
+    fn an_invalid_power_is_an_error_that_names_the_file() {
         for (first, second) in [("none", "1"), ("9000000000", "1"), ("5000", "-7"), ("5000", "")] {
             let error = rails(first, second).unwrap_err().to_string();
             assert!(error.contains("/a") || error.contains("/b"), "{error}");

@@ -1,20 +1,20 @@
-//! Power over a while in which nothing runs, to be kept apart from the power of work.
+//! Measurement of idle power.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use harmonic_types::{EnergyMeter, Joules, MeterError, Watts};
 
-/// Mean power that `meter` sees during `window`. The caller sees to it that nothing runs; counters
-/// renew about every 100 ms, so a window of some seconds is needed for three digits. Blocks the
-/// thread that calls.
+/// Mean power of `meter` during `window`. The caller ensures that nothing runs; counters are
+/// updated about every 100 ms, so three digits need a window of some seconds. Blocks the calling
+/// thread.
 ///
 /// # Errors
-/// When the meter cannot be read.
+/// If the meter cannot be read.
 pub fn mean_power(meter: &dyn EnergyMeter, window: Duration) -> Result<Watts, MeterError> {
     let start = Instant::now();
     let Joules(before) = meter.total()?;
-    // A clock too coarse to see the window would make a power of infinity.
+    // A clock too coarse for the window would result in infinite power.
     thread::sleep(window.max(Duration::from_millis(1)));
     let Joules(after) = meter.total()?;
     Ok(Watts((after - before) / start.elapsed().as_secs_f64()))
@@ -35,9 +35,9 @@ mod tests {
         }
     }
 
-    /// The meter's window lies within the one that is divided by, so the mean is at most the power.
+    /// The meter's window is within the one in the denominator, so the mean is at most the power.
     #[test]
-    fn a_steady_power_is_its_own_mean_at_most() {
+    fn the_mean_of_a_constant_power_is_at_most_that_power() {
         let meter = SampledMeter::new(Steady, PowerScope::System);
         let Watts(mean) = mean_power(&meter, Duration::ZERO).unwrap();
         assert!(mean > 0.0 && mean <= 25.0, "{mean} W");

@@ -1,4 +1,4 @@
-//! The power monitors of NVIDIA's Jetson modules (INA3221): voltage × current of labelled rails.
+//! The power monitors of NVIDIA Jetson modules (INA3221): voltage × current of labelled rails.
 
 use harmonic_types::{MeterError, PowerScope};
 
@@ -6,21 +6,21 @@ use super::hwmon::{Rail, Rails, chips, text};
 use super::sampled::SampledMeter;
 use crate::sysroot::Sysroot;
 
-/// Labels of a rail that feeds the whole module (Orin NX and Nano; Nano of 2019). The carrier board
-/// is outside of it.
-const WHOLE: [&str; 2] = ["VDD_IN", "POM_5V_IN"];
+/// Labels of rails that supply the entire module (Orin NX and Nano; Nano of 2019), without the
+/// carrier board.
+const MODULE: [&str; 2] = ["VDD_IN", "POM_5V_IN"];
 
-/// Labels of the rails that together feed the SoC, where no rail feeds the whole: AGX Orin, then
-/// AGX Xavier.
+/// Labels of the rails that together supply the SoC, for modules without such a rail: AGX Orin,
+/// then AGX Xavier.
 const SOC: [&[&str]; 2] = [&["VDD_GPU_SOC", "VDD_CPU_CV"], &["GPU", "CPU", "SOC", "CV"]];
 
-/// Channels of one chip.
+/// Channel numbers of a chip.
 const CHANNELS: std::ops::RangeInclusive<u32> = 1..=3;
 
-/// A meter over the module, else over the SoC's rails if all of them are there; `None` without.
+/// A meter of the module, otherwise of the SoC's rails if all are present; otherwise `None`.
 ///
 /// # Errors
-/// When a file exists and cannot be read.
+/// If a file exists but cannot be read.
 pub fn open(root: &Sysroot) -> Result<Option<SampledMeter>, MeterError> {
     Ok(rails(root)?.map(|(rails, scope)| SampledMeter::new(rails, scope)))
 }
@@ -29,9 +29,9 @@ fn rails(root: &Sysroot) -> Result<Option<(Rails, PowerScope)>, MeterError> {
     let rails = labelled(root)?;
     let find =
         |label: &str| rails.iter().find(|(found, _)| found == label).map(|(_, rail)| rail.clone());
-    let whole = WHOLE.iter().find_map(|label| find(label));
-    let (rails, scope) = match whole {
-        Some(whole) => (Some(vec![whole]), PowerScope::System),
+    let module = MODULE.iter().find_map(|label| find(label));
+    let (rails, scope) = match module {
+        Some(module) => (Some(vec![module]), PowerScope::System),
         None => (
             SOC.iter().find_map(|labels| labels.iter().map(|label| find(label)).collect()),
             PowerScope::SocPackage,
@@ -60,9 +60,9 @@ mod tests {
     use super::*;
     use crate::meter::sampled::PowerProbe;
 
-    /// AGX Orin: 20.032 V × (160 + 40) mA; the 5 V rail of the board is left out.
+    /// AGX Orin: 20.032 V × (160 + 40) mA; the 5 V rail of the board is excluded.
     #[test]
-    fn the_socs_rails_are_summed_as_voltage_times_current() {
+    fn the_rails_of_the_soc_are_summed_as_voltage_times_current() {
         let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
         let root = Sysroot::new(format!("{fixtures}/jetson-agx-orin"));
         let (rails, scope) = rails(&root).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! The energy of NVIDIA's GPUs: their counter (Volta and newer), else their power, sampled.
+//! The energy of NVIDIA GPUs: their counter (Volta and newer), otherwise sampled power.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,11 +7,10 @@ use harmonic_types::{EnergyMeter, EnergyMethod, Joules, MeterError, PowerScope, 
 use super::sampled::{PowerProbe, SampledMeter};
 use crate::nvml::{Nvml, NvmlError};
 
-/// A meter over all GPUs that `nvml` lists; `None` where one of them states neither energy nor
-/// power.
+/// A meter over all GPUs listed by `nvml`; `None` if one of them states neither energy nor power.
 ///
 /// # Errors
-/// When NVML refuses for another reason than that the device has no such figure.
+/// If NVML fails for another reason than an unsupported figure.
 pub fn open(
     nvml: &Arc<dyn Nvml>,
     scope: PowerScope,
@@ -39,7 +38,9 @@ pub fn open(
 fn refused(error: &NvmlError) -> MeterError {
     MeterError {
         meter: "NVML".to_owned(),
-        reason: format!("it answers {error}; `nvidia-smi -q -d POWER` shows what the driver says"),
+        reason: format!(
+            "NVML returns {error}; `nvidia-smi -q -d POWER` shows the driver's figures"
+        ),
     }
 }
 
@@ -52,9 +53,9 @@ struct Gpus {
 impl Gpus {
     fn each(
         &self,
-        ask: impl Fn(&dyn Nvml, u32) -> Result<u64, NvmlError>,
+        query: impl Fn(&dyn Nvml, u32) -> Result<u64, NvmlError>,
     ) -> Result<Vec<u64>, NvmlError> {
-        (0..self.count).map(|index| ask(self.nvml.as_ref(), index)).collect()
+        (0..self.count).map(|index| query(self.nvml.as_ref(), index)).collect()
     }
 }
 
@@ -66,7 +67,7 @@ impl PowerProbe for Gpus {
     }
 }
 
-/// Σ of the GPUs' counters.
+/// Sum of the GPUs' counters.
 #[derive(Debug)]
 struct Counter {
     gpus: Gpus,
@@ -76,7 +77,7 @@ struct Counter {
 
 #[derive(Debug)]
 struct Counted {
-    /// Reading before this one of each GPU, mJ.
+    /// Previous reading of each GPU, mJ.
     last: Vec<u64>,
     /// mJ since the meter was opened.
     total: u64,
@@ -92,13 +93,13 @@ impl EnergyMeter for Counter {
     }
 
     fn total(&self) -> Result<Joules, MeterError> {
-        // A reader that panicked left readings that are still true.
+        // The readings remain valid after a panic of another reader.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.gpus.each(|nvml, index| nvml.millijoules(index));
         let now = now.map_err(|error| refused(&error))?;
         let Counted { last, total } = &mut *state;
         for (last, now) in last.iter_mut().zip(now) {
-            // It starts again at zero with the driver: what it shows then is what was used since.
+            // A counter below the last reading was reset with the driver, and counts from zero.
             let spent = now.checked_sub(*last).unwrap_or(now);
             *last = now;
             *total = total.saturating_add(spent);
@@ -114,14 +115,14 @@ mod tests {
     use super::*;
     use crate::nvml::NvmlMemory;
 
-    /// GPUs that answer what a test sets.
+    /// GPUs with figures set by a test.
     #[derive(Debug)]
-    struct Set {
+    struct FakeNvml {
         energy: Mutex<Vec<Result<u64, NvmlError>>>,
         power: Result<u64, NvmlError>,
     }
 
-    impl Set {
+    impl FakeNvml {
         fn new(energy: &[Result<u64, NvmlError>], power: Result<u64, NvmlError>) -> Arc<Self> {
             Arc::new(Self { energy: Mutex::new(energy.to_vec()), power })
         }
@@ -132,7 +133,7 @@ mod tests {
         }
     }
 
-    impl Nvml for Set {
+    impl Nvml for FakeNvml {
         fn count(&self) -> Result<u32, NvmlError> {
             Ok(u32::try_from(self.energy.lock().unwrap().len()).unwrap())
         }
@@ -154,8 +155,8 @@ mod tests {
     }
 
     #[test]
-    fn counters_are_summed_and_one_that_starts_again_is_seen() {
-        let gpus = Set::new(&[Ok(5_000), Ok(9_000)], Ok(1));
+    fn counters_are_summed_and_a_reset_is_detected() {
+        let gpus = FakeNvml::new(&[Ok(5_000), Ok(9_000)], Ok(1));
         let meter = gpus.open().unwrap().unwrap();
         assert_eq!(meter.method(), EnergyMethod::Counter);
         assert_eq!(meter.total(), Ok(Joules(0.0)));
@@ -168,12 +169,12 @@ mod tests {
     #[test]
     fn without_a_counter_power_is_sampled_and_without_power_there_is_no_meter() {
         let none = Err(NvmlError::NotSupported);
-        let sampled = Set::new(&[Ok(1), none.clone()], Ok(11_170)).open().unwrap().unwrap();
+        let sampled = FakeNvml::new(&[Ok(1), none.clone()], Ok(11_170)).open().unwrap().unwrap();
         assert!(matches!(sampled.method(), EnergyMethod::Sampled { hz } if hz >= 10.0));
         assert_eq!(sampled.scope(), PowerScope::GpuBoard);
-        assert!(Set::new(std::slice::from_ref(&none), none.clone()).open().unwrap().is_none());
-        assert!(Set::new(&[], Ok(1)).open().unwrap().is_none());
+        assert!(FakeNvml::new(std::slice::from_ref(&none), none.clone()).open().unwrap().is_none());
+        assert!(FakeNvml::new(&[], Ok(1)).open().unwrap().is_none());
         let refused = Err(NvmlError::Other("NO_PERMISSION".to_owned()));
-        assert!(Set::new(&[none], refused).open().is_err());
+        assert!(FakeNvml::new(&[none], refused).open().is_err());
     }
 }

@@ -1,7 +1,7 @@
-//! A meter made of power readings: a thread samples, the trapezoid rule sums.
+//! An energy meter from power readings: a thread samples, the trapezoidal rule integrates.
 //!
-//! Invariants: the total never decreases while the meter lives; it ends with a reading taken when
-//! it is asked for, so a window's edges are exact; a reading that failed is a gap that the next
+//! Invariants: the total never decreases during the meter's lifetime; each total includes a reading
+//! taken at the call, so the edges of a window are exact; a failed reading is a gap that the next
 //! [`total`](EnergyMeter::total) reports, not zero energy. The thread starts with the first total
 //! and ends with the meter.
 
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 
 use harmonic_types::{EnergyMeter, EnergyMethod, Joules, MeterError, PowerScope, Watts};
 
-/// Samples per second. NVML and the SMU renew their figures about every 100 ms, so twice that misses
-/// none (`docs/sources.md#rate-of-power-readings`).
+/// Samples per second. NVML and the SMU update their figures about every 100 ms, so twice that rate
+/// misses none (`docs/sources.md#rate-of-power-readings`).
 const HZ: u32 = 20;
 
-/// Reads a power.
+/// A source of power readings.
 pub trait PowerProbe: Send + Sync {
-    /// The power that is drawn now.
+    /// The present power.
     ///
     /// # Errors
-    /// When the interface refuses or says what no machine draws.
+    /// If the interface fails or returns an implausible figure.
     fn watts(&self) -> Result<Watts, MeterError>;
 }
 
-/// Energy by integration of power.
+/// An energy meter by integration of power.
 pub struct SampledMeter {
     scope: PowerScope,
     shared: Arc<Shared>,
@@ -49,7 +49,7 @@ struct Shared {
 struct Integral {
     last: Option<(Instant, f64)>,
     joules: f64,
-    /// A gap that nobody was told of yet.
+    /// A gap that has not been reported yet.
     gap: Option<MeterError>,
     stopped: bool,
 }
@@ -80,7 +80,7 @@ impl Integral {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Integral> {
-        // A thread that panicked left readings that are still true.
+        // The readings remain valid after a panic of another thread.
         self.integral.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,7 +96,7 @@ impl Shared {
 }
 
 impl SampledMeter {
-    /// A meter that reads `probe`, which covers `scope`.
+    /// A meter of `probe`, which covers `scope`.
     pub fn new(probe: impl PowerProbe + 'static, scope: PowerScope) -> Self {
         Self {
             scope,
@@ -119,7 +119,7 @@ impl SampledMeter {
         }
         Err(MeterError {
             meter: "sampled power".to_owned(),
-            reason: "no thread could be started: raise this user's limit (`ulimit -u`)".to_owned(),
+            reason: "cannot start a thread: raise this user's limit (`ulimit -u`)".to_owned(),
         })
     }
 }
@@ -146,7 +146,7 @@ impl Drop for SampledMeter {
         self.shared.lock().stopped = true;
         self.shared.wake.notify_all();
         if let Some(Some(sampler)) = self.sampler.take() {
-            // A panic in a probe was the sampler's own; there is nobody to tell.
+            // A panic of the sampler was in a probe and has been reported on its thread.
             let _ = sampler.join();
         }
     }
@@ -164,33 +164,33 @@ mod tests {
         MeterError { meter: "probe".to_owned(), reason: "gone".to_owned() }
     }
 
-    /// Says 7 W and tells that it was asked.
-    struct Asked(SyncSender<()>);
+    /// A probe of 7 W that signals each reading.
+    struct SignallingProbe(SyncSender<()>);
 
-    impl PowerProbe for Asked {
+    impl PowerProbe for SignallingProbe {
         fn watts(&self) -> Result<Watts, MeterError> {
             let _ = self.0.try_send(());
             Ok(Watts(7.0))
         }
     }
 
-    fn asked() -> (SampledMeter, Receiver<()>) {
-        let (told, asked) = sync_channel(1);
-        (SampledMeter::new(Asked(told), PowerScope::System), asked)
+    fn signalling() -> (SampledMeter, Receiver<()>) {
+        let (sender, readings) = sync_channel(1);
+        (SampledMeter::new(SignallingProbe(sender), PowerScope::System), readings)
     }
 
     #[test]
-    fn a_meter_that_nobody_reads_asks_nothing_and_one_that_is_read_goes_on() {
-        let (meter, asked) = asked();
-        assert!(asked.try_recv().is_err());
+    fn sampling_starts_with_the_first_total_and_ends_with_the_meter() {
+        let (meter, readings) = signalling();
+        assert!(readings.try_recv().is_err());
         let first = meter.total().unwrap();
         for _ in 0..5 {
-            asked.recv().unwrap();
+            readings.recv().unwrap();
         }
         assert!(meter.total().unwrap() >= first);
         drop(meter);
-        while asked.try_recv().is_ok() {}
-        assert!(asked.recv().is_err(), "the sampler ended and dropped its probe");
+        while readings.try_recv().is_ok() {}
+        assert!(readings.recv().is_err(), "the sampler ended and dropped its probe");
     }
 
     struct Broken;
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_that_fails_is_an_error_and_not_zero() {
+    fn a_failed_reading_is_an_error_and_not_zero() {
         let meter = SampledMeter::new(Broken, PowerScope::GpuBoard);
         assert_eq!(meter.total().unwrap_err(), failure());
         assert_eq!(meter.method(), EnergyMethod::Sampled { hz: 20.0 });
     }
 
     #[test]
-    fn a_gap_holds_no_energy() {
+    fn a_gap_adds_no_energy() {
         let start = Instant::now();
         let mut integral = Integral::default();
         let reading = [Ok(Watts(10.0)), Ok(Watts(30.0)), Err(failure()), Ok(Watts(30.0))];

@@ -1,7 +1,7 @@
-//! The power of a whole DGX Spark, where the owner has installed the driver that reads its firmware
-//! (`spbm`, from `antheas/spark_hwmon`; the kernel has none).
+//! System power of a DGX Spark, if the driver for its firmware is installed (`spbm`, from
+//! `antheas/spark_hwmon`; the kernel has none).
 //!
-//! Does not do: read that driver's energy counters. They cover the package and parts of it; the
+//! Does not do: read that driver's energy counters, which cover the package and parts of it; the
 //! channel `sys_total` covers the system and has no counter.
 
 use harmonic_types::{MeterError, PowerScope};
@@ -10,13 +10,13 @@ use super::hwmon::{Rail, Rails, chips, text};
 use super::sampled::SampledMeter;
 use crate::sysroot::Sysroot;
 
-/// The driver has 23 power channels, fewer where the firmware does not name one.
+/// Channel numbers of the driver, some of which the firmware may not name.
 const CHANNELS: std::ops::RangeInclusive<u32> = 1..=23;
 
-/// A meter over the channel `sys_total`; `None` without the driver or the channel.
+/// A meter of the channel `sys_total`; `None` without the driver or the channel.
 ///
 /// # Errors
-/// When a file exists and cannot be read.
+/// If a file exists but cannot be read.
 pub fn open(root: &Sysroot) -> Result<Option<SampledMeter>, MeterError> {
     Ok(rails(root)?.map(|rails| SampledMeter::new(rails, PowerScope::System)))
 }
@@ -42,7 +42,7 @@ mod tests {
     use crate::meter::sampled::PowerProbe;
 
     #[test]
-    fn the_channel_of_the_whole_system_is_read() {
+    fn the_channel_of_the_system_is_read() {
         let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
         let with = Sysroot::new(format!("{fixtures}/dgx-spark-zero-memory"));
         let Watts(watts) = rails(&with).unwrap().unwrap().watts().unwrap();

@@ -1,12 +1,12 @@
-//! NVIDIA's driver library (`libcuda.so.1`), asked one question: does a GPU share the system's
-//! memory (`CU_DEVICE_ATTRIBUTE_INTEGRATED`)?
+//! NVIDIA's driver library (`libcuda.so.1`), queried for one attribute of a GPU: whether it shares
+//! system memory (`CU_DEVICE_ATTRIBUTE_INTEGRATED`).
 //!
 //! Owns: the only `unsafe` of this crate.
 //!
-//! Invariants: no context is created, so nothing is taken from the GPU; an absent library, a missing
-//! function and every error code are "not known" (`None`), which is a normal case.
+//! Invariants: no context is created, so no memory of the GPU is used; an absent library, a missing
+//! function and every error code result in `None`, which is a normal case.
 //!
-//! Does not do: decide what the answer means ([`crate::gpu::nvidia`]).
+//! Does not do: interpret the attribute ([`crate::gpu::nvidia`]).
 #![expect(unsafe_code, reason = "a C library is loaded at run time, as most machines lack it")]
 
 use std::ffi::{CString, OsStr, c_char, c_int, c_uint};
@@ -14,7 +14,7 @@ use std::mem::ManuallyDrop;
 
 use libloading::{Library, Symbol};
 
-/// What the driver package installs.
+/// File name of the library in the driver package.
 const LIBCUDA: &str = "libcuda.so.1";
 
 /// `CUDA_SUCCESS` of `CUresult`.
@@ -28,21 +28,21 @@ type DeviceByBusId = unsafe extern "C" fn(device: *mut c_int, bus_id: *const c_c
 type DeviceAttribute =
     unsafe extern "C" fn(value: *mut c_int, attribute: c_int, device: c_int) -> c_int;
 
-/// Whether the GPU at `bus_id` (`000f:01:00.0`) shares the system's memory, by the driver of the
-/// running machine.
+/// Whether the GPU at `bus_id` (`000f:01:00.0`) shares system memory, by the driver of the running
+/// machine.
 pub(super) fn integrated(bus_id: &str) -> Option<bool> {
     integrated_by(LIBCUDA.as_ref(), bus_id)
 }
 
-/// The same by the library `name`.
+/// As [`integrated`], by the library `name`.
 fn integrated_by(name: &OsStr, bus_id: &str) -> Option<bool> {
     let bus_id = CString::new(bus_id).ok()?;
-    // SAFETY: loading runs the library's initialisers; those of NVIDIA's driver, which every CUDA
-    // program loads so, ask nothing of their caller. It is never unloaded, as a driver that was
-    // started may have left threads in it.
+    // SAFETY: loading runs the library's initialisers; those of NVIDIA's driver have no
+    // preconditions, as every CUDA program loads it in this way. It is never unloaded, as threads
+    // of an initialised driver may still run in it.
     let library = unsafe { Library::new(name) }.ok().map(ManuallyDrop::new)?;
     // SAFETY: the types are those of `cuda.h`, whose functions are called with the C convention on
-    // Unix. No function is called here.
+    // Unix. No function is called in this block.
     let (init, by_bus_id, attribute) = unsafe {
         let init: Symbol<'_, Init> = library.get(b"cuInit\0").ok()?;
         let by_bus_id: Symbol<'_, DeviceByBusId> = library.get(b"cuDeviceGetByPCIBusId\0").ok()?;
@@ -52,12 +52,12 @@ fn integrated_by(name: &OsStr, bus_id: &str) -> Option<bool> {
     let (mut device, mut value) = (0, 0);
     // SAFETY: `cuInit` takes 0 and may be called more than once; the others are called after it
     // succeeded, with a NUL-terminated string and with pointers to live integers that they write.
-    let answers = unsafe {
+    let succeeded = unsafe {
         init(0) == SUCCESS
             && by_bus_id(&raw mut device, bus_id.as_ptr()) == SUCCESS
             && attribute(&raw mut value, INTEGRATED, device) == SUCCESS
     };
-    answers.then_some(value != 0)
+    succeeded.then_some(value != 0)
 }
 
 #[cfg(test)]
@@ -67,8 +67,8 @@ mod tests {
 
     use super::*;
 
-    /// A driver library with one device, number 7 at 000f:01:00.0, that is integrated; its kinds
-    /// differ by a macro.
+    /// A driver library with one device, number 7 at 000f:01:00.0, that is integrated; macros
+    /// select variants.
     const DRIVER: &str = r#"
         #include <string.h>
         static int started = 0;
@@ -98,8 +98,8 @@ mod tests {
         #endif
     "#;
 
-    /// Compiles the driver of one `kind` by the C compiler that llama.cpp needs too. Each has a file
-    /// of its own, as a library that was loaded stays mapped.
+    /// Compiles the variant `kind` of the driver with the C compiler that llama.cpp also requires.
+    /// Each has its own file, as a loaded library stays mapped.
     fn driver(directory: &tempfile::TempDir, kind: &str) -> PathBuf {
         let source = directory.path().join("driver.c");
         std::fs::write(&source, DRIVER).unwrap();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_is_asked_about_the_device_at_an_address() {
+    fn the_attribute_of_the_device_at_an_address_is_read() {
         const BUS_ID: &str = "000f:01:00.0";
         let directory = tempfile::tempdir().unwrap();
         let shared = driver(&directory, "SHARED");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_the_driver_knows_nothing() {
+    fn without_the_driver_the_attribute_is_unknown() {
         assert_eq!(integrated_by("libno-such-driver.so.1".as_ref(), "000f:01:00.0"), None);
     }
 }

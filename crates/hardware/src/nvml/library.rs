@@ -1,4 +1,4 @@
-//! NVML as the driver installs it.
+//! NVML of the installed driver.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use nvml_wrapper::error::NvmlError as Refusal;
 use super::libcuda;
 use super::{Nvml, NvmlError, NvmlMemory, NvmlState};
 
-/// What slows a device down against its will.
-const SLOWED: ThrottleReasons = ThrottleReasons::HW_SLOWDOWN
+/// Reasons that count as throttling.
+const THROTTLED: ThrottleReasons = ThrottleReasons::HW_SLOWDOWN
     .union(ThrottleReasons::HW_THERMAL_SLOWDOWN)
     .union(ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN)
     .union(ThrottleReasons::SW_THERMAL_SLOWDOWN);
@@ -20,7 +20,7 @@ const SLOWED: ThrottleReasons = ThrottleReasons::HW_SLOWDOWN
 #[derive(Debug)]
 struct Library(nvml_wrapper::Nvml);
 
-/// Loads `libnvidia-ml.so.1` and starts it.
+/// Loads and initialises `libnvidia-ml.so.1`.
 pub(super) fn open() -> NvmlState {
     match nvml_wrapper::Nvml::init() {
         Ok(nvml) => NvmlState::Open(Arc::new(Library(nvml))),
@@ -78,8 +78,8 @@ impl Nvml for Library {
         self.device(index)?.clock_info(Clock::SM).map_err(refused)
     }
 
-    fn is_slowed(&self, index: u32) -> Result<bool, NvmlError> {
+    fn is_throttled(&self, index: u32) -> Result<bool, NvmlError> {
         let reasons = self.device(index)?.current_throttle_reasons().map_err(refused)?;
-        Ok(reasons.intersects(SLOWED))
+        Ok(reasons.intersects(THROTTLED))
     }
 }

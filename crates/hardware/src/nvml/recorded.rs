@@ -1,4 +1,4 @@
-//! NVML's answers as a file, `nvml.json` in the root of a recorded machine.
+//! Recorded responses of NVML: the file `nvml.json` in the root of a recorded machine.
 //!
 //! ```json
 //! { "devices": [ { "name": "NVIDIA GB10",
@@ -8,10 +8,9 @@
 //!                  "energy_mj": { "error": "NOT_SUPPORTED" } } ] }
 //! ```
 //!
-//! Each answer is the value (`memory`: `{"total": bytes, "free": bytes}`) or `{"error": NAME}` with
-//! NVML's name without `NVML_ERROR_`; `integrated` is libcuda's and left out where that was not
-//! asked. A library that refuses to start is `{"error": NAME}` alone.
-//! Without the file there is no library.
+//! Each response is the value (`memory`: `{"total": bytes, "free": bytes}`) or `{"error": NAME}`
+//! with NVML's name without `NVML_ERROR_`; `integrated` is libcuda's and optional. A failed
+//! initialisation is `{"error": NAME}` alone. Without the file the library is absent.
 
 use std::sync::Arc;
 
@@ -24,17 +23,17 @@ use crate::sysroot::Sysroot;
 
 const FILE: &str = "/nvml.json";
 
-/// One answer.
+/// Response to one query.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum Answer<T> {
-    Refused(Refused),
-    Given(T),
+    Error(ErrorAnswer),
+    Value(T),
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Refused {
+struct ErrorAnswer {
     error: String,
 }
 
@@ -62,25 +61,25 @@ struct File {
     devices: Option<Vec<RecordedDevice>>,
 }
 
-/// The answers of a library that started.
+/// Responses of an initialised library.
 #[derive(Clone, Debug)]
 struct Devices(Vec<RecordedDevice>);
 
-/// Opens the recorded answers below `root`.
+/// Opens the recorded responses below `root`.
 pub(super) fn open(root: &Sysroot) -> Result<NvmlState, HardwareError> {
     let Some(text) = root.read(FILE)? else { return Ok(NvmlState::Absent) };
-    let malformed = |found: &str| root.malformed(FILE, "NVML's answers", found);
+    let malformed = |found: &str| root.malformed(FILE, "NVML's responses", found);
     let file: File = serde_json::from_str(&text).map_err(|error| malformed(&error.to_string()))?;
     match (file.error, file.devices) {
         (None, Some(devices)) => Ok(NvmlState::Open(Arc::new(Devices(devices)))),
         (Some(error), None) if error == "DRIVER_NOT_LOADED" => Ok(NvmlState::NoDriver),
-        (Some(error), None) => Ok(NvmlState::Failed(Refused { error }.into())),
+        (Some(error), None) => Ok(NvmlState::Failed(ErrorAnswer { error }.into())),
         (None, None) | (Some(_), Some(_)) => Err(malformed(&text)),
     }
 }
 
-impl From<Refused> for NvmlError {
-    fn from(Refused { error }: Refused) -> Self {
+impl From<ErrorAnswer> for NvmlError {
+    fn from(ErrorAnswer { error }: ErrorAnswer) -> Self {
         if error == "NOT_SUPPORTED" { Self::NotSupported } else { Self::Other(error) }
     }
 }
@@ -88,8 +87,8 @@ impl From<Refused> for NvmlError {
 impl<T: Clone> Answer<T> {
     fn get(&self) -> Result<T, NvmlError> {
         match self {
-            Self::Given(value) => Ok(value.clone()),
-            Self::Refused(refused) => Err(refused.clone().into()),
+            Self::Value(value) => Ok(value.clone()),
+            Self::Error(error) => Err(error.clone().into()),
         }
     }
 }
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_and_refusals_are_given_back_as_recorded() {
+    fn values_and_errors_are_returned_as_recorded() {
         let text = r#"{"devices": [{"name": "NVIDIA GB10", "memory": {"error": "NOT_SUPPORTED"},
                        "power_mw": 11170, "energy_mj": {"error": "GPU_IS_LOST"}}]}"#;
         let NvmlState::Open(nvml) = opened(text).unwrap() else { panic!("not opened") };
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_does_not_start_says_why() {
+    fn a_failed_initialisation_has_its_error() {
         let failed = opened(r#"{"error": "LIB_RM_VERSION_MISMATCH"}"#).unwrap();
         assert!(matches!(failed, NvmlState::Failed(NvmlError::Other(_))), "{failed:?}");
         let no_driver = opened(r#"{"error": "DRIVER_NOT_LOADED"}"#).unwrap();
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn another_form_is_an_error_that_names_the_file() {
+    fn a_malformed_file_is_an_error_that_names_it() {
         for text in ["", "[]", "{}", r#"{"devices": [{"name": "NVIDIA GB10"}]}"#] {
             let error = opened(text).unwrap_err().to_string();
             assert!(error.contains("nvml.json"), "{error}");

@@ -1,27 +1,27 @@
-//! How fast a profile's memory is: what the paper claims, and what is true.
+//! Memory bandwidth of profiles: the paper's figure and the actual one.
 
 use harmonic_types::BytesPerSecond;
 
 use super::{DGX_SPARK, RYZEN_AI_MAX_395};
 
-/// Memory bandwidth of a machine. The paper's is of its §2.
+/// Memory bandwidth of a machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bandwidth {
-    /// As the paper states it.
+    /// As stated in the paper (§2).
     pub paper: BytesPerSecond,
-    /// What the memory can deliver by its data sheet.
+    /// By the data sheet of the memory.
     pub rated: BytesPerSecond,
-    /// What software was seen to reach, lowest and highest figure.
+    /// Measured by software: lowest and highest figure.
     pub effective: [BytesPerSecond; 2],
 }
 
-/// The bandwidth of `profile`; `None` where nobody has published it.
+/// The bandwidth of `profile`; `None` if not published.
 pub fn bandwidth(profile: &str) -> Option<Bandwidth> {
     const fn gb(figure: f64) -> BytesPerSecond {
         BytesPerSecond(figure * 1e9)
     }
     match profile {
-        // docs/sources.md#bandwidth-of-the-gb10; the paper's "~500" is not this machine's.
+        // docs/sources.md#bandwidth-of-the-gb10; the paper's "~500" does not apply to this machine.
         name if name == DGX_SPARK.name => Some(Bandwidth {
             paper: gb(500.0),
             rated: gb(273.0),

@@ -1,4 +1,4 @@
-//! Machines that are not here, as if they had been detected.
+//! Descriptions of machines by profile, in place of detection.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use harmonic_types::{Bytes, Device, DeviceKind, Hardware, Provenance, Provenance
 use super::{DGX_SPARK, GENERIC, Profile, RYZEN_AI_MAX_395, generic};
 use crate::detect::budget;
 
-/// What a profile says of a machine beside its limits.
+/// A machine of a profile, with its limits.
 struct Machine<'a> {
     profile: Profile,
     name: String,
@@ -19,14 +19,14 @@ struct Machine<'a> {
     devices: &'a [(DeviceKind, &'a str, Option<u32>)],
 }
 
-/// The machine that a profile describes, to plan for one that is not here; `None` for an unknown
-/// name ([`super::names`] lists them). It has no power meter, its memory is all available, and
-/// warnings there are none: nobody has looked.
+/// The machine of the profile `name`, for planning for another machine; `None` for an unknown name
+/// ([`super::names`] lists them). It has no power meter, all memory available and no warnings.
 pub fn named(name: &str) -> Option<Hardware> {
     const GPU: DeviceKind = DeviceKind::IntegratedGpu;
     const CPU: DeviceKind = DeviceKind::Cpu;
-    // Memory: §2.1 and §2.2 of the paper; of the second machine's 128 GB the 92 GB that its BIOS
-    // gives the GPU. Threads: the makers' data sheets (20 Arm cores; 16 Zen 5 cores of 2 threads).
+    // Memory: §2.1 and §2.2 of the paper; for the second machine the 92 GB of its 128 GB that the
+    // BIOS assigns to the GPU. Threads: data sheets (20 Arm cores; 16 Zen 5 cores with 2 threads
+    // each).
     let machine = match name {
         name if name == DGX_SPARK.name => Machine {
             profile: DGX_SPARK,

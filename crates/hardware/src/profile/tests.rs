@@ -16,14 +16,14 @@ fn the_papers_machines_have_the_papers_budgets() {
 }
 
 #[test]
-fn every_name_is_a_machine_and_nothing_else_is() {
+fn every_listed_name_is_a_machine_and_no_other_is() {
     for name in names() {
         let machine = named(name).unwrap();
         assert_eq!(machine.profile, name);
         assert!(machine.peak_parallel <= machine.max_parallel, "{name}");
         assert!(!machine.devices.is_empty(), "{name}");
     }
-    assert_eq!(named("cpu-generic"), None, "it says nothing of memory");
+    assert_eq!(named("cpu-generic"), None, "it does not state the memory");
     assert_eq!(named("generic-65gb"), None);
 }
 
@@ -41,7 +41,7 @@ fn generic_machines_follow_their_memory() {
 }
 
 #[test]
-fn true_bandwidth_stands_beside_the_papers() {
+fn the_actual_bandwidth_differs_from_the_papers() {
     let spark = bandwidth("dgx-spark").unwrap();
     assert!(spark.rated < spark.paper && spark.effective[1] < spark.rated);
     let strix = bandwidth("ryzen-ai-max-395").unwrap();

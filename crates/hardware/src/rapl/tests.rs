@@ -33,7 +33,7 @@ fn assert_joules(meter: &RaplMeter, expected: f64) {
 }
 
 #[test]
-fn packages_are_summed_and_a_wrap_is_seen() {
+fn packages_are_summed_and_a_wrap_is_detected() {
     let root = tree();
     let meter = RaplMeter::open(&Sysroot::new(root.path())).unwrap().unwrap();
     assert_eq!(meter.scope(), PowerScope::CpuPackage);
@@ -55,7 +55,7 @@ fn a_machine_without_the_counter_has_no_meter() {
 }
 
 #[test]
-fn a_counter_that_vanishes_or_lies_is_an_error_that_names_it() {
+fn an_absent_or_malformed_counter_is_an_error_that_names_it() {
     let root = tree();
     let meter = RaplMeter::open(&Sysroot::new(root.path())).unwrap().unwrap();
     let counter = root.path().join("sys/class/powercap/intel-rapl:1/energy_uj");
@@ -67,9 +67,9 @@ fn a_counter_that_vanishes_or_lies_is_an_error_that_names_it() {
     assert!(meter.total().is_err());
 }
 
-/// A test that runs as root may read anything, so the kernel's answer is given by its kind.
+/// Root may read any file, so the error is constructed by its kind.
 #[test]
-fn a_refusal_says_how_to_allow_it() {
+fn a_permission_error_states_the_remedy() {
     let path = Path::new("/sys/class/powercap/intel-rapl:0/energy_uj");
     let error = refused(path, &std::io::Error::from(ErrorKind::PermissionDenied));
     assert!(error.reason.contains("sudo chmod a+r"), "{error}");

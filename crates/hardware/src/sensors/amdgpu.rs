@@ -1,14 +1,14 @@
-//! An AMD GPU's own chip: temperature and shader clock.
+//! Sensors of an AMD GPU: temperature and shader clock.
 //!
-//! Does not do: tell throttling. The driver's mask of reasons lies in a binary table whose form
-//! changes with the hardware.
+//! Does not do: detect throttling. The driver's mask of reasons is in a binary table whose format
+//! depends on the hardware.
 
 use harmonic_types::{SensorReading, Sensors};
 
 use super::cpu::number;
 use crate::sysroot::Sysroot;
 
-/// The chip of one GPU.
+/// The hwmon chips of one GPU.
 #[derive(Debug)]
 pub(super) struct AmdSensors {
     root: Sysroot,
@@ -16,7 +16,7 @@ pub(super) struct AmdSensors {
 }
 
 impl AmdSensors {
-    /// The GPU behind a DRM render node.
+    /// The sensors of the GPU of a DRM render node.
     pub(super) fn new(root: &Sysroot, render_node: u32) -> Self {
         let hwmon = format!("/sys/class/drm/renderD{render_node}/device/hwmon");
         let chips = root.list(&hwmon).unwrap_or_default();
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_the_kernels() {
+    fn units_of_the_kernel_are_converted() {
         let home = tempfile::tempdir().unwrap();
         let chip = home.path().join("sys/class/drm/renderD128/device/hwmon/hwmon5");
         std::fs::create_dir_all(&chip).unwrap();

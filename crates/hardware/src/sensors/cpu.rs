@@ -1,5 +1,5 @@
-//! The processor: hwmon's or the thermal zone's temperature, the clocks that cpufreq states, and the
-//! kernel's counts of throttling.
+//! Sensors of the CPU: temperature of hwmon or a thermal zone, clocks of cpufreq, and the kernel's
+//! counters of throttling.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,26 +7,26 @@ use harmonic_types::{SensorReading, Sensors};
 
 use crate::sysroot::Sysroot;
 
-/// Chips of a processor's temperature, by the driver's name.
+/// Drivers of CPU temperature sensors.
 const CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
 
 const HWMON: &str = "/sys/class/hwmon";
 const ZONES: &str = "/sys/class/thermal";
 const CPUS: &str = "/sys/devices/system/cpu";
 
-/// Files of the processor, found once.
+/// Sensor files of the CPU.
 #[derive(Debug)]
 pub(super) struct CpuSensors {
     root: Sysroot,
     temperatures: Vec<String>,
     clocks: Vec<String>,
     throttles: Vec<String>,
-    /// Throttling events at the reading before.
+    /// Throttling events at the previous reading.
     before: Mutex<Option<f64>>,
 }
 
 impl CpuSensors {
-    /// The files there are.
+    /// The sensors with readable files.
     pub(super) fn new(root: &Sysroot) -> Self {
         let cpus: Vec<String> = root
             .list(CPUS)
@@ -52,7 +52,7 @@ impl CpuSensors {
 
     fn throttled(&self) -> Option<bool> {
         let now = sum(&self.root, &self.throttles)?;
-        // A reader that panicked left a count that is still true.
+        // The count remains valid after a panic of another reader.
         let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         Some(before.replace(now).is_some_and(|before| now > before))
     }
@@ -73,7 +73,7 @@ impl Sensors for CpuSensors {
     }
 }
 
-/// Files in thousandths of a degree: of a processor's chip, else of a thermal zone named after one.
+/// Temperature files (m°C) of CPU sensors, otherwise of CPU thermal zones.
 fn temperatures(root: &Sysroot) -> Vec<String> {
     let mut found = Vec::new();
     for chip in root.list(HWMON).unwrap_or_default() {
@@ -102,7 +102,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Σ over files; `None` without any.
+/// Sum over files; `None` if none is readable.
 fn sum(root: &Sysroot, paths: &[String]) -> Option<f64> {
     let counts: Vec<f64> = paths.iter().filter_map(|path| number(root, path)).collect();
     (!counts.is_empty()).then(|| counts.iter().sum())
@@ -112,7 +112,7 @@ fn text(root: &Sysroot, path: &str) -> Option<String> {
     Some(root.read(path).ok()??.trim().to_owned())
 }
 
-/// The number in a file of the kernel.
+/// The number in a file.
 pub(super) fn number(root: &Sysroot, path: &str) -> Option<f64> {
     text(root, path)?.parse().ok()
 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_processor_is_read_from_its_files() {
+    fn a_cpu_is_read_from_its_files() {
         let home = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = home.path().join(path);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_chip_the_thermal_zone_is_read_and_without_files_nothing() {
+    fn without_a_sensor_the_thermal_zone_is_read_and_without_files_nothing() {
         let home = tempfile::tempdir().unwrap();
         let zone = home.path().join("sys/class/thermal/thermal_zone0");
         fs::create_dir_all(&zone).unwrap();

@@ -1,4 +1,4 @@
-//! NVIDIA's GPUs: the hottest, the mean of their clocks, and whether any is slowed down.
+//! Sensors of NVIDIA GPUs: highest temperature, mean clock, and whether any is throttled.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use harmonic_types::{SensorReading, Sensors};
 
 use crate::nvml::{Nvml, NvmlError};
 
-/// All GPUs that NVML lists.
+/// Sensors of all GPUs listed by NVML.
 #[derive(Debug)]
 pub(super) struct GpuSensors {
     nvml: Arc<dyn Nvml>,
@@ -18,11 +18,13 @@ impl GpuSensors {
         Self { nvml: Arc::clone(nvml), count: nvml.count().unwrap_or(0) }
     }
 
-    /// What each GPU says; `None` where one does not.
-    fn each<T>(&self, ask: impl Fn(&dyn Nvml, u32) -> Result<T, NvmlError>) -> Option<Vec<T>> {
-        let said: Vec<T> =
-            (0..self.count).map(|index| ask(&*self.nvml, index)).collect::<Result<_, _>>().ok()?;
-        (!said.is_empty()).then_some(said)
+    /// A figure of each GPU; `None` if one fails.
+    fn each<T>(&self, query: impl Fn(&dyn Nvml, u32) -> Result<T, NvmlError>) -> Option<Vec<T>> {
+        let figures: Vec<T> = (0..self.count)
+            .map(|index| query(&*self.nvml, index))
+            .collect::<Result<_, _>>()
+            .ok()?;
+        (!figures.is_empty()).then_some(figures)
     }
 }
 
@@ -37,8 +39,8 @@ impl Sensors for GpuSensors {
             temperature_c: temperatures.and_then(|all| all.into_iter().max()).map(f64::from),
             clock_mhz: clocks.map(mean),
             throttled: self
-                .each(|nvml, index| nvml.is_slowed(index))
-                .map(|all| all.into_iter().any(|slowed| slowed)),
+                .each(|nvml, index| nvml.is_throttled(index))
+                .map(|all| all.into_iter().any(|throttled| throttled)),
         }
     }
 }

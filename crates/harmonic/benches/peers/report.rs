@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use harmonic_hardware::{RunsOn, Sysroot};
+use harmonic_hardware::{EngineDevice, Sysroot};
 
 use crate::run::Run;
 use crate::table::Table;
@@ -30,7 +30,7 @@ when the ratio does and the interval reaches across, `no` otherwise. The machine
 
 /// What was compared, a line each.
 pub async fn conditions(run: &Run, command: &str) -> anyhow::Result<Vec<String>> {
-    let hardware = harmonic_hardware::detect_for(&Sysroot::default(), RunsOn::Cpu)?;
+    let hardware = harmonic_hardware::detect_for(&Sysroot::default(), EngineDevice::Cpu)?;
     let peer = run.peer(harmonic_types::KvLayout::Streams).version().await?;
     Ok(vec![
         format!(

@@ -28,7 +28,7 @@ fn a_stack_file_with_an_unknown_model() {
     let user = User::new();
     let path = stack(&user, "name = \"t\"\n[[agents]]\nlike = \"coder\"\nmodel = \"gpt:9\"\n");
     for verb in ["plan", "up", "bench"] {
-        user.run([verb, "--stack", &path]).refuses(&["no model is named `gpt:9`", "smollm2:135m"]);
+        user.run([verb, "--stack", &path]).refuses(&["unknown model `gpt:9`", "smollm2:135m"]);
     }
 }
 
@@ -36,7 +36,7 @@ fn a_stack_file_with_an_unknown_model() {
 fn an_unknown_stack_lists_those_there_are() {
     User::new()
         .run(["plan", "--stack", "starter2"])
-        .refuses(&["there is no stack `starter2`", "standard, full, minimal, dev, starter"]);
+        .refuses(&["unknown stack `starter2`", "standard, full, minimal, dev, starter"]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn wrong_usage_has_a_code_of_its_own() {
         (vec!["bench", "--levels", "0"], "parallelism 0 is out of range: use 1 to 1024"),
         (vec!["bench", "--levels", "1,two"], "`two` is not a level"),
         (vec!["bench", "--trials", "0"], "0 is not in 1..=100"),
-        (vec!["models", "convert", "x", "--to", "Q9"], "`Q9` is not a weight format"),
+        (vec!["models", "convert", "x", "--to", "Q9"], "invalid weight format `Q9`"),
         (vec!["fly"], "unrecognized subcommand 'fly'"),
         (vec![], "Usage: harmonic"),
     ] {

@@ -56,7 +56,7 @@ fn a_finding_says_what_why_and_how_within_100_columns() {
     let words = people.out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "warning ollama-num-parallel seen Ollama answers one request at a time",
-        "why the paper saw 51 tok/s for 1 request and 61 for 8",
+        "why the paper measured 51 tok/s with 1 request and 61 with 8",
         "mend `sudo mkdir -p /etc/systemd/system/ollama.service.d",
         "to mend: 1 warning",
     ] {

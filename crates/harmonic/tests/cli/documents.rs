@@ -77,8 +77,8 @@ fn models_show_knows_the_catalog() {
     let people = user.run(["models", "show", "qwen3:8b"]);
     // 8192 tokens of qwen3:8b are 1.21 GB in f16: docs/sources.md#kv-per-token.
     assert!(people.out.contains("8192") && people.out.contains("1.2 GB"), "{people:?}");
-    user.run(["models", "show", "llama:7b"]).refuses(&["no model is named `llama:7b`"]);
-    user.run(["models", "rm", "llama:7b"]).refuses(&["the model `llama:7b` is not here"]);
+    user.run(["models", "show", "llama:7b"]).refuses(&["unknown model `llama:7b`"]);
+    user.run(["models", "rm", "llama:7b"]).refuses(&["the model `llama:7b` is not in the store"]);
 }
 
 #[test]

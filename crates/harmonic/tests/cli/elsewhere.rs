@@ -127,7 +127,7 @@ fn what_is_listed_can_be_named() {
     let plan = user.run(["plan", "--stack", &stack(&user, "qwen3:4b"), "--json"]).json();
     assert_eq!(plan["engines"][0]["path"], Value::Null);
     user.run(["plan", "--stack", &stack(&user, "ollama:nothing")])
-        .fails_with("no model is named `ollama:nothing`");
+        .fails_with("unknown model `ollama:nothing`");
     assert!(user.has_no_model(), "nothing was copied");
 }
 
@@ -167,5 +167,5 @@ fn a_model_in_several_files_is_one() {
 
     fs::remove_file(user.home().join(name(2))).unwrap();
     user.run(["models", "pull", &first]).refuses(&["big-00002-of-00003.gguf", "is missing"]);
-    user.run(["plan", "--stack", &self::stack(&user, &first)]).fails_with("is not here");
+    user.run(["plan", "--stack", &self::stack(&user, &first)]).fails_with("is not in the store");
 }

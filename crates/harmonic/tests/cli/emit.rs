@@ -15,7 +15,7 @@ fn the_files_of_ollama_go_to_a_folder_and_not_over_others() {
     assert!(modelfile.starts_with("FROM qwen3:14b\nPARAMETER num_ctx "), "{modelfile}");
     assert_eq!(to_folder().code, Some(0), "the same again is no harm");
     user.file("files/coder.Modelfile", "FROM mine\n");
-    to_folder().refuses(&["coder.Modelfile exists and holds something else", "--out"]);
+    to_folder().refuses(&["coder.Modelfile exists with other content", "--out"]);
 }
 
 #[test]
@@ -32,6 +32,6 @@ fn without_a_folder_each_file_is_shown_under_its_name() {
 fn a_command_for_a_model_that_is_not_here_is_refused() {
     let user = User::new();
     let plan = ["plan", "--stack", "starter", "--emit", "llama-server"];
-    user.run(plan).refuses(&["the model smollm2:135m is not here", "harmonic models pull"]);
+    user.run(plan).refuses(&["smollm2:135m is not downloaded", "harmonic models pull"]);
     user.run(["plan", "--out", "files"]).refuses_usage("--emit");
 }

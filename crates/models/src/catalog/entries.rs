@@ -1,4 +1,4 @@
-//! The entries themselves, each figure with its source.
+//! The catalog entries, each figure with its source.
 
 use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, TiedEmbedding, Tokens};
 
@@ -9,7 +9,7 @@ pub(super) fn all() -> Vec<CatalogEntry> {
     vec![qwen3_4b(), qwen3_8b(), qwen3_14b(), qwen3_30b_a3b(), smollm2_135m(), gemma3_270m()]
 }
 
-/// What differs between the Qwen3 models. Layers, heads, head size and vocabulary: their GGUF
+/// Variable figures of the Qwen3 models. Layers, heads, head size and vocabulary: their GGUF
 /// metadata (docs/sources.md#kv-per-token); widths and parameter counts: their published
 /// `config.json` (the tests recompute the counts); file sizes of the official `Q4_K_M`:
 /// docs/sources.md#files-of-qwen3.
@@ -49,8 +49,8 @@ impl Qwen3 {
         }
     }
 
-    /// Only the smallest has no output matrix of its own. `Q4_K_M` keeps an output in `Q6_K`: 210
-    /// bytes for 256 elements.
+    /// The embedding of the smallest model, which has no output matrix. `Q4_K_M` stores outputs in
+    /// `Q6_K`: 210 bytes for 256 elements.
     fn tied_embedding(&self) -> Option<TiedEmbedding> {
         (self.embedding_length == 2560).then(|| TiedEmbedding {
             format: "Q6_K".to_owned(),
@@ -77,8 +77,8 @@ impl Qwen3 {
                     revision: None,
                     file: format!("Qwen3-{size}-Q4_K_M.gguf"),
                 },
-                // The hub states the digest when the file is pulled; none is written down here
-                // because nobody has hashed the files for this catalog.
+                // The hub states the digest at pull; the files have not been hashed for this
+                // catalog.
                 sha256: None,
                 size: Some(Bytes(self.file)),
                 download: None,

@@ -1,4 +1,4 @@
-//! The catalog's figures against the sources they come from.
+//! The catalog's figures against their sources.
 
 use harmonic_types::{Bytes, Provenance};
 
@@ -6,7 +6,7 @@ use crate::catalog::{CATALOG_NAMES, entries, find};
 use crate::source::Source;
 
 #[test]
-fn names_are_those_that_errors_list() {
+fn the_listed_names_are_those_of_the_entries() {
     let names: Vec<_> = entries().iter().map(|entry| entry.name).collect();
     assert_eq!(names, CATALOG_NAMES);
     assert!(find("smollm2:135m").is_some() && find("smollm2").is_none());
@@ -61,7 +61,7 @@ fn qwen3_parameters_follow_from_the_configurations() {
 
 /// KiB per token at f16: `docs/sources.md#kv-per-token`.
 #[test]
-fn kv_per_token_is_the_known_one() {
+fn kv_per_token_matches_the_source() {
     for (name, kib) in
         [("qwen3:4b", 144), ("qwen3:8b", 144), ("qwen3:14b", 160), ("qwen3:30b-a3b", 96)]
     {
@@ -74,7 +74,7 @@ fn kv_per_token_is_the_known_one() {
 
 /// The paper's own table (§5.3), column @16x.
 #[test]
-fn declared_figures_give_the_papers_table() {
+fn declared_figures_reproduce_the_papers_table() {
     for (name, at_16) in [("qwen3:4b", 7.3), ("qwen3:8b", 13.2), ("qwen3:14b", 22.1)] {
         let declared = find(name).expect("in the catalog").declared.expect("in the paper");
         assert_eq!(declared.base + declared.kv_per_slot * 16, Bytes::from_gb(at_16), "{name}");

@@ -1,4 +1,4 @@
-//! Files that may be models, with the names by which they can be meant. None has been read yet.
+//! Candidate files with their possible names, before any is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,33 +6,33 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::catalog;
-use crate::discover::{Cache, CacheRoots, Taken, ollama};
+use crate::discover::{Cache, CacheRoots, ReservedNames, ollama};
 use crate::name;
 use crate::shards::ShardName;
 use crate::source::Source;
 
-/// Deeper than any of these caches nests, so that a link to a parent cannot go on for ever.
+/// Maximum depth, above that of all these caches, so that a link to a parent does not loop.
 const MAX_DEPTH: u32 = 8;
-/// Entries of one cache that are looked at: a link may lead to all of the disk.
+/// Maximum entries visited in one cache, as a link may lead to the entire disk.
 const MAX_ENTRIES: usize = 100_000;
 
-/// One file, of several shards the first.
+/// A file, or the first of several shards.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
-    /// Whose cache it lies in.
+    /// Cache of the file.
     pub(super) cache: Cache,
-    /// The name that means it here.
+    /// Display name.
     pub(super) name: String,
-    /// A name that means it in any case.
+    /// Unambiguous name.
     pub(super) qualified: String,
-    /// Where it lies.
+    /// Path of the file.
     pub(super) path: PathBuf,
-    /// Among those that its tool calls the same, the one that it means.
+    /// Whether its tool prefers it among files of the same name.
     preferred: bool,
 }
 
-/// All, in the order of the tools, by name in each.
-pub(super) fn all(roots: &CacheRoots, taken: &Taken) -> Vec<Candidate> {
+/// All candidates, ordered by tool and name.
+pub(super) fn all(roots: &CacheRoots, reserved: &ReservedNames) -> Vec<Candidate> {
     let mut found = Vec::new();
     for root in &roots.hugging_face {
         found.extend(gguf_files(root).into_iter().filter_map(|path| of_hub(root, path)));
@@ -51,30 +51,33 @@ pub(super) fn all(roots: &CacheRoots, taken: &Taken) -> Vec<Candidate> {
                 .extend(gguf_files(root).into_iter().filter_map(|path| of_file(cache, root, path)));
         }
     }
-    name_each(&mut found, taken);
+    assign_names(&mut found, reserved);
     found.sort();
     found
 }
 
-/// Lets each keep the name that its tool has for it, unless that means something else.
-fn name_each(found: &mut [Candidate], taken: &Taken) {
-    let mut called: BTreeMap<String, BTreeSet<(bool, PathBuf)>> = BTreeMap::new();
+/// Replaces the tool's name by the qualified one if it is ambiguous or reserved.
+fn assign_names(found: &mut [Candidate], reserved: &ReservedNames) {
+    let mut files_by_name: BTreeMap<String, BTreeSet<(bool, PathBuf)>> = BTreeMap::new();
     for candidate in found.iter() {
         let real = candidate.path.canonicalize().unwrap_or_else(|_| candidate.path.clone());
-        called.entry(candidate.name.clone()).or_default().insert((candidate.preferred, real));
+        files_by_name
+            .entry(candidate.name.clone())
+            .or_default()
+            .insert((candidate.preferred, real));
     }
     for candidate in found {
         let name = &candidate.name;
-        let files = called.get(name);
+        let files = files_by_name.get(name);
         let real: BTreeSet<_> = files.into_iter().flatten().map(|(_, path)| path).collect();
-        let one = real.len() < 2;
+        let unique = real.len() < 2;
         let preferred = files.into_iter().flatten().filter(|(preferred, _)| *preferred).count();
-        let meant = one || (candidate.preferred && preferred == 1);
-        let free = !taken.contains(name)
-            && catalog::owner(name).is_none()
-            && name::resembled(name).is_none()
+        let unambiguous = unique || (candidate.preferred && preferred == 1);
+        let free = !reserved.contains(name)
+            && catalog::entry_of(name).is_none()
+            && name::lookalike(name).is_none()
             && name.parse::<Source>().is_ok();
-        if !(meant && free) {
+        if !(unambiguous && free) {
             candidate.name.clone_from(&candidate.qualified);
         }
     }
@@ -101,7 +104,7 @@ fn of_hub(root: &Path, path: PathBuf) -> Option<Candidate> {
     })
 }
 
-/// Named by the file; the whole path below the root means it in any case.
+/// A candidate with the file name as name, and the path below the root as qualified name.
 fn of_file(cache: Cache, root: &Path, path: PathBuf) -> Option<Candidate> {
     let file = path.file_name()?.to_string_lossy().into_owned();
     is_first(&file).then_some(())?;
@@ -114,12 +117,12 @@ fn of_file(cache: Cache, root: &Path, path: PathBuf) -> Option<Candidate> {
     Some(Candidate { cache, name, qualified, path, preferred: false })
 }
 
-/// The other shards are found by the name of the first.
+/// Whether a file is not a further shard; those are found by the name of the first.
 fn is_first(file: &str) -> bool {
     ShardName::of(file).is_none_or(|shard| shard.index == 1)
 }
 
-/// Of a file that has a commit's name in it.
+/// The first line of a file that contains a commit.
 fn first_line(path: &Path) -> Option<String> {
     let mut text = String::new();
     let is_file = fs::metadata(path).is_ok_and(|about| about.is_file());
@@ -128,16 +131,16 @@ fn first_line(path: &Path) -> Option<String> {
     text.lines().next().map(|line| line.trim().to_owned())
 }
 
-/// All `*.gguf` under a folder, links followed.
+/// All `*.gguf` below a folder, following links.
 fn gguf_files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![(root.to_owned(), 0)];
-    let mut looked_at = 0;
+    let mut visited = 0;
     while let Some((folder, depth)) = folders.pop() {
         let Ok(entries) = fs::read_dir(folder) else { continue };
         for path in entries.flatten().map(|entry| entry.path()) {
-            looked_at += 1;
-            if looked_at > MAX_ENTRIES {
+            visited += 1;
+            if visited > MAX_ENTRIES {
                 return found;
             }
             match fs::metadata(&path) {

@@ -1,4 +1,4 @@
-//! Ollama's cache: manifests that name blobs.
+//! Ollama's cache: manifests that reference blobs.
 
 use std::fs;
 use std::io::Read;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// The part of a manifest that matters here.
+/// The relevant part of a manifest.
 #[derive(Deserialize)]
 struct Manifest {
     layers: Vec<Layer>,
@@ -19,13 +19,13 @@ struct Layer {
     digest: String,
 }
 
-/// The media type of the layer that holds the weights.
+/// Media type of the layer with the weights.
 const MODEL: &str = "application/vnd.ollama.image.model";
 
-/// Manifests are a few kB; anything larger is none.
+/// Maximum size of a manifest in bytes; real ones have a few kB.
 const MAX_MANIFEST: u64 = 1 << 20;
 
-/// Names with the files of their weights, below `manifests/HOST/NAMESPACE/MODEL/TAG`.
+/// Names and weight files of all manifests (`manifests/HOST/NAMESPACE/MODEL/TAG`).
 pub(super) fn models(root: &Path) -> Vec<(String, PathBuf)> {
     let manifests = root.join("manifests");
     let mut found = Vec::new();
@@ -48,7 +48,7 @@ fn inside(folder: &Path) -> Vec<PathBuf> {
     entries.flatten().map(|entry| entry.path()).collect()
 }
 
-/// As Ollama shows it: its own registry and the namespace `library` are left out.
+/// Ollama's display name, without its default registry and the namespace `library`.
 fn name(host: &Path, namespace: &Path, model: &Path, tag: &Path) -> String {
     let last = |path: &Path| {
         path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -71,7 +71,7 @@ fn weights(root: &Path, manifest: &Path) -> Option<PathBuf> {
     let manifest: Manifest = serde_json::from_slice(&text).ok()?;
     let layer = manifest.layers.into_iter().find(|layer| layer.media_type == MODEL)?;
     let hex = layer.digest.strip_prefix("sha256:")?;
-    // The digest becomes a file name, and the manifest is not ours.
+    // The digest becomes a file name, and the manifest is untrusted.
     (hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(())?;
     Some(root.join("blobs").join(format!("sha256-{hex}")))
 }

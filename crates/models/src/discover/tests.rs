@@ -1,12 +1,12 @@
-//! Caches of other tools, as those tools lay them out.
+//! Caches in the layouts of other tools.
 
 use std::fs;
 use std::path::Path;
 
 use harmonic_types::Bytes;
 
-use crate::discover::{Cache, CacheRoots, FoundModel, Taken, find};
-use crate::gguf::synthetic::Gguf;
+use crate::discover::{Cache, CacheRoots, FoundModel, ReservedNames, find};
+use crate::gguf::synthetic::GgufBuilder;
 use crate::shards::tests::set;
 
 fn write(path: &Path, bytes: &[u8]) {
@@ -15,10 +15,10 @@ fn write(path: &Path, bytes: &[u8]) {
 }
 
 fn discover(roots: &CacheRoots) -> Vec<FoundModel> {
-    let all = crate::discover::discover(roots, &Taken::new());
+    let all = crate::discover::discover(roots, &ReservedNames::new());
     for found in &all {
-        let named = find(roots, &Taken::new(), &found.file.name).expect("looked up");
-        assert_eq!(named.as_ref(), Some(found), "what is shown can be named");
+        let named = find(roots, &ReservedNames::new(), &found.file.name).expect("looked up");
+        assert_eq!(named.as_ref(), Some(found), "found by its displayed name");
     }
     all
 }
@@ -33,13 +33,13 @@ fn hugging_face_snapshots_are_links_to_blobs() {
     let folder = tempfile::tempdir().expect("a folder");
     let hub = folder.path().join("hub");
     let repo = hub.join("models--Qwen--Qwen3-4B-GGUF");
-    write(&repo.join("blobs/abc"), &Gguf::tiny().bytes());
+    write(&repo.join("blobs/abc"), &GgufBuilder::tiny().bytes());
     for revision in ["r1", "r2"] {
         fs::create_dir_all(repo.join("snapshots").join(revision)).expect("made");
         let link = repo.join("snapshots").join(revision).join("Qwen3-4B-Q4_K_M.gguf");
         std::os::unix::fs::symlink("../../blobs/abc", link).expect("linked");
     }
-    // A link to a file that was never completed.
+    // A link to an incomplete file.
     let broken = repo.join("snapshots/r1/other.gguf");
     std::os::unix::fs::symlink("../../blobs/missing", broken).expect("linked");
     let roots = CacheRoots { hugging_face: vec![hub], ..CacheRoots::default() };
@@ -52,7 +52,7 @@ fn ollama_manifests_lead_to_blobs() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
     let hex = "ab".repeat(32);
-    write(&root.join(format!("blobs/sha256-{hex}")), &Gguf::tiny().bytes());
+    write(&root.join(format!("blobs/sha256-{hex}")), &GgufBuilder::tiny().bytes());
     let manifest = |digest: &str| {
         format!(
             r#"{{"schemaVersion":2,"layers":[
@@ -85,29 +85,29 @@ fn shards_are_one_model_of_their_joint_size() {
     write(&path("half-00001-of-00002.gguf"), first);
     let roots = CacheRoots { lm_studio: vec![folder.path().to_owned()], ..CacheRoots::default() };
     let found = discover(&roots);
-    assert_eq!(found.len(), 1, "the one with a missing shard is passed over");
+    assert_eq!(found.len(), 1, "the one with a missing shard is ignored");
     let model = &found[0];
     assert_eq!((model.file.name.as_str(), model.shards), ("big", 2));
     assert_eq!(model.size, Bytes((first.len() + second.len()) as u64));
     assert_eq!(model.file.shape.parameters, 32 * 16 * 2 + 32 + 128);
     assert_eq!(model.file.digest, None);
-    let error = find(&roots, &Taken::new(), "half").expect_err("not all there").to_string();
+    let error = find(&roots, &ReservedNames::new(), "half").expect_err("not all there").to_string();
     assert!(error.contains("half-00002-of-00002.gguf"), "{error}");
 }
 
 #[test]
-fn what_means_something_else_is_named_with_its_tool() {
+fn ambiguous_names_are_prefixed_with_their_tool() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    let different = |text: &str| Gguf::tiny().text("general.name", text).bytes();
+    let different = |text: &str| GgufBuilder::tiny().text("general.name", text).bytes();
     write(&path("one/same.gguf"), &different("1"));
     write(&path("two/same.gguf"), &different("2"));
     write(&path("three/smollm2:135m.gguf"), &different("3"));
     write(&path("three/SmolLM2-135M.gguf"), &different("4"));
     write(&path("three/stored.gguf"), &different("5"));
     let roots = CacheRoots { llama_cpp: vec![folder.path().to_owned()], ..CacheRoots::default() };
-    let taken = Taken::from(["stored".to_owned()]);
-    let all = crate::discover::discover(&roots, &taken);
+    let reserved = ReservedNames::from(["stored".to_owned()]);
+    let all = crate::discover::discover(&roots, &reserved);
     let names: Vec<_> = all.iter().map(|found| found.file.name.as_str()).collect();
     assert_eq!(
         names,
@@ -120,22 +120,22 @@ fn what_means_something_else_is_named_with_its_tool() {
         ]
     );
     for found in &all {
-        let same = find(&roots, &taken, &found.file.name).expect("looked up");
+        let same = find(&roots, &reserved, &found.file.name).expect("looked up");
         assert_eq!(same.as_ref(), Some(found));
     }
     for other in ["smollm2:135m", "SmolLM2-135M", "same", "stored"] {
-        assert_eq!(find(&roots, &taken, other).expect("looked up"), None, "{other}");
+        assert_eq!(find(&roots, &reserved, other).expect("looked up"), None, "{other}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn revisions_and_quantisations_of_the_hubs_cache_are_told_apart() {
+fn revisions_and_quantisations_of_the_hubs_cache_are_distinguished() {
     let folder = tempfile::tempdir().expect("a folder");
     let hub = folder.path().join("hub");
     let repo = hub.join("models--org--repo");
     for (revision, text) in [("aaa", "old"), ("bbb", "new")] {
-        let bytes = Gguf::tiny().text("general.name", text).bytes();
+        let bytes = GgufBuilder::tiny().text("general.name", text).bytes();
         write(&repo.join("snapshots").join(revision).join("m-Q4_K_M.gguf"), &bytes);
     }
     write(&repo.join("refs/main"), b"bbb");
@@ -155,23 +155,23 @@ fn revisions_and_quantisations_of_the_hubs_cache_are_told_apart() {
         ("hf:org/repo@bbb/m-Q4_K_M.gguf", "bbb"),
         ("hf:org/repo", "bbb"),
     ] {
-        let found = find(&roots, &Taken::new(), given).expect("looked up").expect(given);
+        let found = find(&roots, &ReservedNames::new(), given).expect("looked up").expect(given);
         let place = found.file.path.display().to_string();
         assert!(place.contains(&format!("snapshots/{revision}/")), "{given}: {place}");
     }
-    assert_eq!(find(&roots, &Taken::new(), "hf:org/repo:Q2_K").expect("looked up"), None);
+    assert_eq!(find(&roots, &ReservedNames::new(), "hf:org/repo:Q2_K").expect("looked up"), None);
 }
 
 #[test]
-fn what_is_no_model_is_passed_over() {
+fn files_that_are_not_models_are_ignored() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    write(&path("good.gguf"), &Gguf::tiny().bytes());
-    write(&path("cut.gguf"), &Gguf::tiny().bytes()[..100]);
+    write(&path("good.gguf"), &GgufBuilder::tiny().bytes());
+    write(&path("cut.gguf"), &GgufBuilder::tiny().bytes()[..100]);
     write(&path("empty.gguf"), b"");
     write(&path("text.gguf"), b"hello");
-    write(&path("vision.gguf"), &Gguf::new("clip").bytes());
-    write(&path("other.bin"), &Gguf::tiny().bytes());
+    write(&path("vision.gguf"), &GgufBuilder::new("clip").bytes());
+    write(&path("other.bin"), &GgufBuilder::tiny().bytes());
     let absent = path("absent");
     let roots =
         CacheRoots { llama_cpp: vec![folder.path().to_owned(), absent], ..CacheRoots::default() };

@@ -7,14 +7,14 @@
 use harmonic_types::LayerKv;
 
 use crate::gguf::Header;
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::value::Value;
 use crate::gguf::window::windows;
 
 /// llama.cpp's `LLAMA_MAX_LAYERS`.
 const MAX_LAYERS: u32 = 512;
 
-/// Metadata keys of one architecture: `block_count` is `qwen3.block_count`.
+/// Metadata keys of one architecture: `block_count` means `qwen3.block_count`.
 pub(super) struct Keys<'a>(pub &'a str);
 
 impl Keys<'_> {
@@ -32,7 +32,7 @@ impl Keys<'_> {
         header.metadata.get(&key).map(|value| value.as_u32(&key)).transpose()
     }
 
-    /// One number per layer: a scalar stands for all of them.
+    /// One number per layer; a scalar applies to all layers.
     pub(super) fn per_layer(
         &self,
         header: &Header,
@@ -51,7 +51,7 @@ impl Keys<'_> {
         Ok(Some(numbers))
     }
 
-    /// One flag per layer; `None` where the key is absent or a scalar.
+    /// One flag per layer; `None` if the key is absent or a scalar.
     pub(super) fn flags(
         &self,
         header: &Header,
@@ -76,11 +76,11 @@ fn exact(key: &str, length: u64, layers: u32) -> Result<(), GgufError> {
     Err(GgufError::key(key, format!("has {length} entries for {layers} layers")))
 }
 
-/// Layers in all, those that only predict further tokens included.
+/// Total number of layers, multi-token prediction layers included.
 pub(super) fn block_count(header: &Header, keys: &Keys<'_>) -> Result<u32, GgufError> {
     let count = keys.required(header, "block_count")?;
     if count == 0 || count > MAX_LAYERS {
-        let reason = format!("is {count}, 1 to {MAX_LAYERS} layers are possible");
+        let reason = format!("is {count}, expected 1 to {MAX_LAYERS}");
         return Err(GgufError::key(&keys.full("block_count"), reason));
     }
     Ok(count)
@@ -100,7 +100,7 @@ pub(super) fn layers(header: &Header) -> Result<Vec<LayerKv>, GgufError> {
         keys.per_layer(header, "attention.head_count_kv", count)?.unwrap_or_else(|| heads.clone());
     let windows = windows(header, &keys, architecture, count, trunk)?;
     let lengths = HeadLengths::of(header, &keys, &heads)?;
-    let cached = cached(header, &keys, architecture, count, trunk)?;
+    let cached = layers_with_cache(header, &keys, architecture, count, trunk)?;
 
     let layers = kv_heads.into_iter().zip(windows).zip(cached);
     Ok(layers
@@ -116,7 +116,7 @@ pub(super) fn layers(header: &Header) -> Result<Vec<LayerKv>, GgufError> {
         .collect())
 }
 
-/// Elements of a key and a value head, in full and in windowed layers.
+/// Lengths of a key and a value head, in layers with full and with sliding-window attention.
 struct HeadLengths {
     full: (u32, u32),
     windowed: (u32, u32),
@@ -124,7 +124,7 @@ struct HeadLengths {
 
 impl HeadLengths {
     fn of(header: &Header, keys: &Keys<'_>, heads: &[u32]) -> Result<Self, GgufError> {
-        // A model without attention heads has none to measure (llama.cpp sets both to 0).
+        // A model without attention heads has no head lengths (llama.cpp sets both to 0).
         let first = heads.first().copied().unwrap_or(0);
         if first == 0 && heads.iter().all(|heads| *heads == 0) {
             return Ok(Self { full: (0, 0), windowed: (0, 0) });
@@ -138,9 +138,8 @@ impl HeadLengths {
         let value = stated_value.or(default).ok_or_else(missing)?;
         let key_window = keys.optional(header, "attention.key_length_swa")?.unwrap_or(key);
         let value_window = keys.optional(header, "attention.value_length_swa")?.unwrap_or(value);
-        // Multi-head latent attention caches the compressed key (`kv_lora_rank` + rope part, which
-        // such files give as `key_length`) and no value. Files without these keys are run as plain
-        // attention.
+        // Multi-head latent attention caches the compressed key (`kv_lora_rank` + rope part, stated
+        // as `key_length`) and no value. Files without these keys use plain attention.
         let latent = |key: &str| keys.optional(header, key).map(|length| length.unwrap_or(0) > 0);
         if latent("attention.key_length_mla")? && latent("attention.value_length_mla")? {
             return Ok(Self { full: (key, 0), windowed: (key_window, 0) });
@@ -153,8 +152,8 @@ impl HeadLengths {
     }
 }
 
-/// Which layers keep a KV cache at all.
-fn cached(
+/// Flag per layer: whether it has a KV cache.
+fn layers_with_cache(
     header: &Header,
     keys: &Keys<'_>,
     architecture: &str,

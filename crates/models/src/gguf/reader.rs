@@ -1,34 +1,36 @@
-//! Bytes → [`Header`], with every length checked before anything is allocated for it.
+//! Parsing of bytes into a [`Header`], with every length checked before allocation.
 //!
-//! Invariants: no input panics; what is kept is at most [`MAX_KEPT_BYTES`] whatever the header
-//! claims; a claimed length is compared with what is left of the file before it is believed.
+//! Invariants: no input causes a panic; memory is at most [`MAX_KEPT_BYTES`] for any header; each
+//! stated length is compared with the remaining file before it is used.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use crate::gguf::Header;
-use crate::gguf::census::{MAX_TOKEN_BYTES, MAX_TOKENS, Taker, Watched};
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::tensor::{TensorInfo, TensorType};
 use crate::gguf::value::Value;
+use crate::gguf::vocabulary_scan::{MAX_TOKEN_BYTES, MAX_TOKENS, TokenizerList, VocabularyScanner};
 
-/// Longest array whose elements are kept; per-layer arrays have at most 512 (llama.cpp's limit on
-/// layers).
+/// Maximum length of arrays whose elements are kept; per-layer arrays have at most 512 (llama.cpp's
+/// limit on layers).
 pub const MAX_KEPT_ELEMENTS: u64 = 4096;
-/// Most memory that the metadata and the tensor table of one file may take. Chat templates are
-/// below 1 MB and tensor names below 64 bytes, so real headers keep well under 4 MB.
+/// Maximum memory of the metadata and the tensor table of a file. Chat templates are below 1 MB and
+/// tensor names below 64 bytes, so real headers need well under 4 MB.
 pub const MAX_KEPT_BYTES: u64 = 64 << 20;
-/// Metadata entries and tensors of one file; the largest models known have some 2,000 tensors.
+/// Maximum metadata entries and tensors of a file; the largest known models have some 2,000
+/// tensors.
 const MAX_ENTRIES: u64 = 1 << 17;
-/// ggml has four dimensions.
+/// Maximum dimensions of a tensor in ggml.
 const MAX_DIMENSIONS: u32 = 4;
-/// Arrays of arrays are allowed by the format and used by nobody.
+/// Maximum nesting of arrays; nested ones are valid but unused.
 const MAX_DEPTH: u32 = 2;
-/// Memory that an entry takes beside its text.
+/// Memory of an entry in addition to its text, in bytes.
 const ENTRY_COST: u64 = 128;
 
 pub(super) fn read(bytes: impl Read, length: u64) -> Result<Header, GgufError> {
-    let mut cursor = Cursor { bytes, offset: 0, length, kept: 0, census: Taker::default() };
+    let mut cursor =
+        Cursor { bytes, offset: 0, length, kept: 0, vocabulary: VocabularyScanner::default() };
     let version = cursor.preamble()?;
     let tensor_count = cursor.count("tensors")?;
     let entry_count = cursor.count("metadata entries")?;
@@ -38,13 +40,13 @@ pub(super) fn read(bytes: impl Read, length: u64) -> Result<Header, GgufError> {
         let at = cursor.offset;
         let key = cursor.text("a metadata key")?;
         let kind = cursor.u32("the type of a metadata value")?;
-        let value = match Watched::of(&key) {
+        let value = match TokenizerList::of(&key) {
             Some(list) if kind == 9 => cursor.list(MAX_DEPTH, Some(list))?,
             _ => cursor.value(kind, MAX_DEPTH)?,
         };
         cursor.keep(ENTRY_COST)?;
         if metadata.contains_key(&key) {
-            return Err(malformed(at, format!("the metadata key `{}` comes twice", shown(&key))));
+            return Err(malformed(at, format!("duplicate metadata key `{}`", shown(&key))));
         }
         metadata.insert(key, value);
     }
@@ -55,19 +57,19 @@ pub(super) fn read(bytes: impl Read, length: u64) -> Result<Header, GgufError> {
         tensors.push(cursor.tensor(alignment)?);
         cursor.keep(ENTRY_COST)?;
     }
-    // Only a table of tensors needs data after it; a vocabulary-only file may end here.
+    // A vocabulary-only file without tensors may end here.
     let data_offset = cursor
         .offset
         .checked_next_multiple_of(alignment)
-        .ok_or_else(|| malformed(cursor.offset, "the tensor data would begin past any file"))?;
-    Ok(Header { version, metadata, tensors, data_offset, census: cursor.census.finish() })
+        .ok_or_else(|| malformed(cursor.offset, "the offset of the tensor data overflows"))?;
+    Ok(Header { version, metadata, tensors, data_offset, vocabulary: cursor.vocabulary.finish() })
 }
 
 fn malformed(offset: u64, reason: impl Into<String>) -> GgufError {
     GgufError::Malformed { offset, reason: reason.into() }
 }
 
-/// At most 64 characters of a name that may be anything.
+/// At most 64 characters of an untrusted name, escaped.
 fn shown(text: &str) -> String {
     text.chars().take(64).flat_map(char::escape_default).collect()
 }
@@ -85,7 +87,7 @@ fn alignment(metadata: &BTreeMap<String, Value>) -> Result<u64, GgufError> {
     let Some(value) = metadata.get(KEY) else { return Ok(32) };
     let alignment = value.as_u32(KEY)?;
     if !alignment.is_power_of_two() {
-        return Err(GgufError::key(KEY, format!("is {alignment}, which is not a power of two")));
+        return Err(GgufError::key(KEY, format!("is {alignment}, expected a power of two")));
     }
     Ok(u64::from(alignment))
 }
@@ -95,7 +97,7 @@ struct Cursor<R> {
     offset: u64,
     length: u64,
     kept: u64,
-    census: Taker,
+    vocabulary: VocabularyScanner,
 }
 
 impl<R: Read> Cursor<R> {
@@ -106,13 +108,13 @@ impl<R: Read> Cursor<R> {
         }
         match self.u32("the version")? {
             version @ (2 | 3) => Ok(version),
-            // A small number in the upper bytes is a small number of the other endianness.
+            // A number in the upper bytes only is a small number in the other endianness.
             version if version.trailing_zeros() >= 16 && version != 0 => Err(GgufError::BigEndian),
             version => Err(GgufError::Version(version)),
         }
     }
 
-    /// A number of entries, each of which takes at least one byte of the file.
+    /// Reads a number of entries.
     fn count(&mut self, what: &str) -> Result<u64, GgufError> {
         let offset = self.offset;
         let count = self.u64(&format!("the number of {what}"))?;
@@ -141,49 +143,53 @@ impl<R: Read> Cursor<R> {
             12 => Value::Float(f64::from_le_bytes(self.array(WHAT)?)),
             _ => {
                 let at = self.offset.saturating_sub(4);
-                return Err(malformed(at, format!("{kind} is no type of metadata value")));
+                return Err(malformed(at, format!("invalid type {kind} of a metadata value")));
             }
         })
     }
 
-    /// A list; one that is `watched` is noted, however long it is.
-    fn list(&mut self, depth: u32, watched: Option<Watched>) -> Result<Value, GgufError> {
+    /// Reads a list; a `tokenizer_list` is scanned regardless of its length.
+    fn list(
+        &mut self,
+        depth: u32,
+        tokenizer_list: Option<TokenizerList>,
+    ) -> Result<Value, GgufError> {
         let at = self.offset;
         let kind = self.u32("the type of an array")?;
         let length = self.u64("the length of an array")?;
         if kind == 9 && depth == 0 {
             return Err(malformed(at, "arrays are nested too deeply"));
         }
-        // The smallest element: a number of its width, an empty text, an empty array.
+        // Least size of an element: a number, an empty text, an empty array.
         let width: u64 = match kind {
             0 | 1 | 7 => 1,
             2 | 3 => 2,
             4..=6 => 4,
             8 | 10..=12 => 8,
             9 => 12,
-            _ => return Err(malformed(at, format!("{kind} is no type of array element"))),
+            _ => return Err(malformed(at, format!("invalid type {kind} of an array element"))),
         };
         let least = length.saturating_mul(width);
         self.expect("an array", least)?;
-        if let Some(list) = watched {
-            self.census.begins(list, kind);
+        if let Some(list) = tokenizer_list {
+            self.vocabulary.start_list(list, kind);
         }
         let mut elements = Vec::new();
         if length <= MAX_KEPT_ELEMENTS {
             self.keep(length.saturating_mul(size_of::<Value>() as u64))?;
             for _ in 0..length {
                 let element = self.value(kind, depth.saturating_sub(1))?;
-                if let Some(list) = watched {
-                    self.census.element(list, &element);
+                if let Some(list) = tokenizer_list {
+                    self.vocabulary.element(list, &element);
                 }
                 elements.push(element);
             }
-        } else if watched == Some(Watched::Tokens) && kind == 8 {
+        } else if tokenizer_list == Some(TokenizerList::Tokens) && kind == 8 {
             self.tokens(length)?;
-        } else if watched == Some(Watched::Types) && kind == 5 {
+        } else if tokenizer_list == Some(TokenizerList::Types) && kind == 5 {
             for _ in 0..tokens_within_limit(at, length)? {
                 let kind = i32::from_le_bytes(self.array("a token type")?);
-                self.census.kind(kind);
+                self.vocabulary.token_type(kind);
             }
         } else if kind == 8 {
             for _ in 0..length {
@@ -198,7 +204,7 @@ impl<R: Read> Cursor<R> {
         Ok(Value::Array { length, elements })
     }
 
-    /// The texts of a long list of tokens, one in memory at a time.
+    /// Scans the texts of a long token list, one in memory at a time.
     fn tokens(&mut self, length: u64) -> Result<(), GgufError> {
         const WHAT: &str = "a token";
         let mut text = Vec::new();
@@ -216,7 +222,7 @@ impl<R: Read> Cursor<R> {
                 .read_to_end(&mut text)
                 .map_err(|source| GgufError::Read { offset, source })?;
             self.advance(WHAT, bytes, read as u64)?;
-            self.census.token(&text);
+            self.vocabulary.token(&text);
         }
         Ok(())
     }
@@ -227,7 +233,7 @@ impl<R: Read> Cursor<R> {
         let bad = |reason: String| malformed(at, format!("tensor `{}` {reason}", shown(&name)));
         let sides = self.u32("the dimensions of a tensor")?;
         if sides == 0 || sides > MAX_DIMENSIONS {
-            return Err(bad(format!("has {sides} dimensions, 1 to {MAX_DIMENSIONS} are possible")));
+            return Err(bad(format!("has {sides} dimensions, expected 1 to {MAX_DIMENSIONS}")));
         }
         let mut dimensions = Vec::new();
         for _ in 0..sides {
@@ -236,25 +242,25 @@ impl<R: Read> Cursor<R> {
         let id = self.u32("the type of a tensor")?;
         let offset = self.u64("the offset of a tensor")?;
         let kind = TensorType::from_id(id)
-            .ok_or_else(|| bad(format!("has the element type {id}, unknown to this build")))?;
+            .ok_or_else(|| bad(format!("has the unknown element type {id}")))?;
         let (block, block_bytes) = kind.block();
         let elements = dimensions
             .iter()
             .try_fold(1_u64, |product, side| product.checked_mul(*side))
             .filter(|elements| *elements > 0)
-            .ok_or_else(|| bad(format!("has impossible dimensions {dimensions:?}")))?;
+            .ok_or_else(|| bad(format!("has invalid dimensions {dimensions:?}")))?;
         if dimensions[0] % block != 0 {
             let name = kind.name();
             return Err(bad(format!(
-                "has rows of {} {name}, no multiple of {block}",
+                "has rows of {} {name}, expected a multiple of {block}",
                 dimensions[0]
             )));
         }
         let bytes = (elements / block)
             .checked_mul(block_bytes)
-            .ok_or_else(|| bad(format!("has impossible dimensions {dimensions:?}")))?;
+            .ok_or_else(|| bad(format!("has invalid dimensions {dimensions:?}")))?;
         if offset % alignment != 0 {
-            return Err(bad(format!("begins at {offset}, no multiple of {alignment}")));
+            return Err(bad(format!("starts at {offset}, expected a multiple of {alignment}")));
         }
         Ok(TensorInfo { name, dimensions, kind, offset, bytes })
     }
@@ -263,8 +269,8 @@ impl<R: Read> Cursor<R> {
         let bytes = self.u64(what)?;
         self.expect(what, bytes)?;
         self.keep(bytes)?;
-        // `expect` and `keep` have bounded `bytes`; growing while reading also bounds a lying
-        // `length`.
+        // `expect` and `keep` have bounded `bytes`; growing while reading also bounds memory for a
+        // wrong `length`.
         let mut text = Vec::new();
         let offset = self.offset;
         let read = (&mut self.bytes)

@@ -1,17 +1,17 @@
-//! The state that recurrent layers keep for each sequence, as llama.cpp sizes it
-//! (`llama_hparams::n_embd_r` and `n_embd_s`, `llama-hparams.cpp`; which layers keep one:
+//! The state of recurrent layers per sequence, as allocated by llama.cpp
+//! (`llama_hparams::n_embd_r` and `n_embd_s`, `llama-hparams.cpp`; the layers:
 //! `llama_model::create_memory`, `llama-model.cpp`, and `models/*.cpp`). Always F32.
 //!
-//! Does not count: what one architecture remembers of words beside it (`ple`, of `qwen4exp`).
+//! Does not count: the additional per-layer embeddings of one architecture (`ple`, of `qwen4exp`).
 
 use harmonic_types::{Bytes, LayerKv, RecurrentState};
 
 use crate::gguf::Header;
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::geometry::Keys;
 
-/// The state of a sequence; `None` where every layer attends. `layers` is the KV geometry of the
-/// same header.
+/// The state of a sequence; `None` if every layer is an attention layer. `layers` is the KV
+/// geometry of the same header.
 pub(super) fn recurrent(
     header: &Header,
     keys: &Keys<'_>,
@@ -20,8 +20,8 @@ pub(super) fn recurrent(
     let count = u32::try_from(layers.len()).unwrap_or(u32::MAX);
     let ahead = keys.optional(header, "nextn_predict_layers")?.unwrap_or(0).min(count);
     let trunk = count - ahead;
-    let Some(which) = which(header, keys, layers, trunk)? else { return Ok(None) };
-    let recurrent = which.into_iter().filter(|recurrent| *recurrent).count();
+    let Some(flags) = recurrent_layers(header, keys, layers, trunk)? else { return Ok(None) };
+    let recurrent = flags.into_iter().filter(|recurrent| *recurrent).count();
     let Some(Sizes { convolution, state, inner }) = sizes(header, keys, count)? else {
         return Ok(None);
     };
@@ -33,8 +33,9 @@ pub(super) fn recurrent(
     }))
 }
 
-/// Which layers of the trunk keep a state; `None` for an architecture that has none.
-fn which(
+/// Flag per layer of the trunk: whether it is recurrent; `None` for architectures without such
+/// layers.
+fn recurrent_layers(
     header: &Header,
     keys: &Keys<'_>,
     layers: &[LayerKv],
@@ -60,13 +61,13 @@ fn which(
     }))
 }
 
-/// Elements of one layer.
+/// State of one layer, in elements.
 struct Sizes {
-    /// What the convolution over time, or the shift by a token, looks back on (`n_embd_r`).
+    /// History of the convolution over time, or of the token shift (`n_embd_r`).
     convolution: u64,
     /// The state itself (`n_embd_s`).
     state: u64,
-    /// What a token is projected to.
+    /// Width of a token's projection.
     inner: u64,
 }
 
@@ -112,7 +113,7 @@ fn sizes(header: &Header, keys: &Keys<'_>, count: u32) -> Result<Option<Sizes>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gguf::{Gguf, shape};
+    use crate::gguf::{GgufBuilder, shape};
     use crate::synthetic::{StateSpace, SyntheticModel};
 
     const STATE: StateSpace = StateSpace {
@@ -124,7 +125,7 @@ mod tests {
     };
 
     /// Layers with a state, and elements of one.
-    fn state(file: &Gguf) -> Option<(u32, u64)> {
+    fn state(file: &GgufBuilder) -> Option<(u32, u64)> {
         let bytes = file.bytes();
         let header = Header::read(&bytes[..], bytes.len() as u64).expect("readable");
         let recurrent = shape(&header).expect("a shape").recurrent?;
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn each_architecture_keeps_what_llama_cpp_gives_it() {
+    fn each_architecture_has_the_state_of_llama_cpp() {
         let model = SyntheticModel { layers: 4, ..SyntheticModel::tiny() };
         assert_eq!(state(&model.llama()), None);
         // 3 tokens back of 128 + 2 × 2 × 32 channels, and 32 × 128.
@@ -142,12 +143,12 @@ mod tests {
         assert_eq!(state(&model.granite_hybrid(STATE, |layer| layer == 1)), Some((3, mamba)));
         assert_eq!(state(&model.qwen35(STATE)), Some((3, mamba)));
         assert_eq!(state(&model.lfm2(3, |layer| layer == 1)), Some((3, 2 * 64)));
-        assert_eq!(state(&model.lfm2(3, |_| true)), None, "all of them attend");
+        assert_eq!(state(&model.lfm2(3, |_| true)), None, "only attention layers");
     }
 
     #[test]
-    fn architectures_that_the_writer_does_not_make() {
-        let file = |architecture: &str| Gguf::skeleton(architecture, 3);
+    fn architectures_without_a_synthetic_model() {
+        let file = |architecture: &str| GgufBuilder::skeleton(architecture, 3);
         assert_eq!(state(&file("rwkv7").number(".wkv.head_size", 8)), Some((3, 2 * 32 + 32 * 8)));
         let shifted = file("arwkv7").number(".wkv.head_size", 8).number(".token_shift_count", 1);
         assert_eq!(state(&shifted), Some((3, 32 + 32 * 8)));
@@ -156,7 +157,7 @@ mod tests {
             .number(".kda.head_dim", 8)
             .number(".ssm.conv_kernel", 4);
         assert_eq!(state(&kda), Some((2, 3 * 3 * 4 * 8 + 8 * 8 * 4)));
-        let ssm = |file: Gguf| {
+        let ssm = |file: GgufBuilder| {
             file.number(".ssm.conv_kernel", 4)
                 .number(".ssm.inner_size", 64)
                 .number(".ssm.state_size", 16)
@@ -169,7 +170,7 @@ mod tests {
             .numbers(".feed_forward_length", &[0, 0, 96])
             .number(".ssm.group_count", 2));
         assert_eq!(state(&nemotron), Some((1, 3 * (64 + 2 * 2 * 16) + 16 * 64)));
-        let ahead = ssm(Gguf::skeleton("qwen35", 5).number(".nextn_predict_layers", 1))
+        let ahead = ssm(GgufBuilder::skeleton("qwen35", 5).number(".nextn_predict_layers", 1))
             .number(".ssm.group_count", 4);
         assert_eq!(state(&ahead), Some((3, 3 * (64 + 2 * 4 * 16) + 16 * 64)));
         let minimax = file("minimax-01").number(".full_attention_interval", 3);

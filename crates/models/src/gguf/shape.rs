@@ -1,22 +1,22 @@
-//! Header → [`ModelShape`]: what a planner must know of a model.
+//! Derivation of the [`ModelShape`] from a header.
 
 use std::collections::BTreeMap;
 
 use harmonic_types::{Bytes, ModelShape, Provenance, TiedEmbedding, Tokens};
 
 use crate::gguf::Header;
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::geometry::{self, Keys};
 use crate::gguf::recurrent::recurrent;
 use crate::gguf::tensor::{TensorInfo, TensorType};
 use crate::gguf::validation;
 use crate::gguf::value::Value;
 
-/// The shape that a header describes. Its provenance is `measured`: read from the file itself.
+/// The shape of a header, with provenance `measured`.
 ///
 /// # Errors
-/// When a key is missing or impossible, as in a file that holds no language model, or in one that
-/// llama.cpp would end the process over.
+/// If a key is missing or invalid, as in a file without a language model, or if llama.cpp would
+/// abort the process on it.
 pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     let architecture = header.architecture()?;
     validation::validate(header)?;
@@ -56,7 +56,7 @@ fn vocabulary(header: &Header, keys: &Keys<'_>) -> Result<u32, GgufError> {
     keys.required(header, "vocab_size")
 }
 
-/// Experts and experts per token; models may use different numbers per layer, the most counts.
+/// Experts and experts per token, the maximum over layers.
 fn experts(
     header: &Header,
     keys: &Keys<'_>,
@@ -76,15 +76,15 @@ fn experts(
     Ok(Some((count, used)))
 }
 
-/// Query heads; models may use different numbers per layer, the most counts.
+/// Query heads, the maximum over layers.
 fn query_heads(header: &Header, keys: &Keys<'_>, layers: usize) -> Result<u32, GgufError> {
     let layers = u32::try_from(layers).unwrap_or(u32::MAX);
     let heads = keys.per_layer(header, "attention.head_count", layers)?;
     Ok(heads.and_then(|heads| heads.into_iter().max()).unwrap_or(0))
 }
 
-/// Inner width of the feed-forward network; absent means that there is none, as in llama.cpp. Files
-/// of mixtures state an expert's width under a key of its own, the oldest ones in place of the
+/// Inner width of the feed-forward network; an absent key means none, as in llama.cpp. Mixtures of
+/// experts have a separate key for an expert's width, except the oldest files, which use the
 /// model's.
 fn feed_forward_length(
     header: &Header,
@@ -106,7 +106,7 @@ fn feed_forward_length(
     Ok(expert.saturating_mul(used).saturating_add(shared))
 }
 
-/// llama.cpp takes the embedding for the output where a file has no output matrix of its own.
+/// The embedding, which llama.cpp uses as the output matrix if the file has none.
 fn tied_embedding(header: &Header) -> Option<TiedEmbedding> {
     let named = |name: &str| header.tensors.iter().find(|tensor| tensor.name == name);
     if named("output.weight").is_some() {
@@ -117,8 +117,8 @@ fn tied_embedding(header: &Header) -> Option<TiedEmbedding> {
     Some(TiedEmbedding { format, bytes: Bytes(embedding.bytes) })
 }
 
-/// Routed experts are stored as `…_exps` tensors whose outermost dimension is the expert; shared
-/// experts (`…_shexp`) run for every token.
+/// Parameters used per token. Routed experts are stored as `…_exps` tensors with the expert as
+/// outermost dimension; shared experts (`…_shexp`) run for every token.
 fn parameters_active(header: &Header, parameters: u64, experts: Option<(u32, u32)>) -> u64 {
     let Some((count, used)) = experts else { return parameters };
     let routed = total(
@@ -132,7 +132,7 @@ fn parameters_active(header: &Header, parameters: u64, experts: Option<(u32, u32
     parameters.saturating_sub(u64::try_from(idle).unwrap_or(u64::MAX))
 }
 
-/// The type with most bytes among the matrices; norms and biases stay F32 in every file.
+/// The type with most bytes among the matrices; norms and biases are F32 in every file.
 pub(crate) fn predominant(header: &Header) -> Option<TensorType> {
     let mut by_type: BTreeMap<TensorType, u64> = BTreeMap::new();
     for tensor in header.tensors.iter().filter(|tensor| tensor.dimensions.len() >= 2) {

@@ -1,12 +1,12 @@
-//! The smallest files that can be shaped.
+//! The smallest files with a valid shape.
 
 use crate::gguf::tensor::TensorType;
 
-pub(crate) use crate::gguf::writer::Gguf;
+pub(crate) use crate::gguf::writer::GgufBuilder;
 use crate::gguf::writer::Metadata;
 
-impl Gguf {
-    /// A model that can be shaped: two layers, 4 heads of 8, 2 KV heads, 16 tokens.
+impl GgufBuilder {
+    /// A minimal model: two layers, 4 heads of 8, 2 KV heads, 16 tokens.
     pub(crate) fn tiny() -> Self {
         Self::skeleton("llama", 2)
             .matrix("token_embd.weight", &[32, 16], TensorType::Q4_1)

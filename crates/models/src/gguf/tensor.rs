@@ -2,23 +2,23 @@
 
 use harmonic_types::Bytes;
 
-/// Where one tensor lies and what it is.
+/// One entry of the tensor table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Its name (`blk.0.attn_k.weight`).
+    /// Name (`blk.0.attn_k.weight`).
     pub name: String,
     /// Dimensions, innermost first; one to four.
     pub dimensions: Vec<u64>,
     /// Element type.
     pub kind: TensorType,
-    /// Where its data begin, in bytes from the start of the tensor data.
+    /// Start of its data, in bytes from the start of the tensor data.
     pub offset: u64,
     /// Length of its data in bytes.
     pub bytes: u64,
 }
 
 impl TensorInfo {
-    /// How many elements it has. The reader has checked that the product fits.
+    /// Number of elements. The reader has checked that the product fits.
     pub fn elements(&self) -> u64 {
         self.dimensions.iter().fold(1, |product, side| product.saturating_mul(*side))
     }
@@ -37,7 +37,7 @@ macro_rules! tensor_types {
         pub enum TensorType { $($name),* }
 
         impl TensorType {
-            /// The type with ggml's number `id`; `None` where this build knows none.
+            /// The type with ggml's number `id`; `None` if unknown.
             pub const fn from_id(id: u32) -> Option<Self> {
                 match id { $($id => Some(Self::$name),)* _ => None }
             }
@@ -47,12 +47,12 @@ macro_rules! tensor_types {
                 match self { $(Self::$name => $id),* }
             }
 
-            /// Its usual name (`Q4_1`, `BF16` …).
+            /// Display name (`Q4_1`, `BF16` …).
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text),* }
             }
 
-            /// Elements of a block, and bytes of a block.
+            /// Elements and bytes of a block.
             pub const fn block(self) -> (u64, u64) {
                 match self { $(Self::$name => ($block, $bytes)),* }
             }

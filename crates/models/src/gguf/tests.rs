@@ -3,7 +3,7 @@
 use harmonic_types::{Bytes, Provenance, Tokens};
 use proptest::prelude::*;
 
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::gguf::{GgufError, Header, TensorType, Value, shape};
 
 fn read(bytes: &[u8]) -> Result<Header, GgufError> {
@@ -19,7 +19,7 @@ fn refusal(bytes: &[u8]) -> String {
 #[test]
 fn a_small_file_is_read_completely() {
     for version in [2, 3] {
-        let mut file = Gguf::tiny().text("tokenizer.chat_template", "{{ x }}");
+        let mut file = GgufBuilder::tiny().text("tokenizer.chat_template", "{{ x }}");
         file.version = version;
         let bytes = file.bytes();
         let header = read(&bytes).expect("readable");
@@ -43,8 +43,8 @@ fn a_small_file_is_read_completely() {
 }
 
 #[test]
-fn every_cut_is_refused_as_truncated() {
-    let bytes = Gguf::tiny().bytes();
+fn every_truncation_is_detected() {
+    let bytes = GgufBuilder::tiny().bytes();
     for end in 0..bytes.len() {
         let error = read(&bytes[..end]).expect_err("cut");
         let truncated =
@@ -54,74 +54,74 @@ fn every_cut_is_refused_as_truncated() {
 }
 
 #[test]
-fn refusals_say_what_is_wrong_and_where() {
-    insta::assert_snapshot!(refusal(b"#!/bin/sh\n"), @"it is not a GGUF file (byte 0 has \"#!/b\" where `GGUF` should stand): convert the model to GGUF first, or give another file");
-    insta::assert_snapshot!(refusal(b"GG"), @"it is truncated: at byte 0 4 bytes of the magic number should follow, the file ends at 2; download it again");
-    insta::assert_snapshot!(refusal(b"GGUF\x01\0\0\0"), @"it has GGUF version 1 (byte 4), this build reads 2 and 3: get a newer file");
-    insta::assert_snapshot!(refusal(b"GGUF\0\0\0\x03"), @"it is a big-endian GGUF file (byte 4): get the little-endian one");
-    let bytes = Gguf::tiny().bytes();
-    insta::assert_snapshot!(refusal(&bytes[..bytes.len() - 1]), @"it is truncated: the data of the tensor `output_norm.weight` end at byte 1504, the file at 1503; download it again");
+fn errors_state_the_cause_and_the_offset() {
+    insta::assert_snapshot!(refusal(b"#!/bin/sh\n"), @"it is not a GGUF file (byte 0: expected `GGUF`, found \"#!/b\"): convert the model to GGUF first, or give another file");
+    insta::assert_snapshot!(refusal(b"GG"), @"it is truncated: expected 4 bytes of the magic number at byte 0, but the file ends at 2; download it again");
+    insta::assert_snapshot!(refusal(b"GGUF\x01\0\0\0"), @"it has GGUF version 1 (byte 4), expected 2 or 3: use a newer file");
+    insta::assert_snapshot!(refusal(b"GGUF\0\0\0\x03"), @"it is a big-endian GGUF file (byte 4): use the little-endian one");
+    let bytes = GgufBuilder::tiny().bytes();
+    insta::assert_snapshot!(refusal(&bytes[..bytes.len() - 1]), @"it is truncated: the tensor `output_norm.weight` ends at byte 1504, the file at 1503; download it again");
 }
 
 #[test]
-fn claims_that_no_file_could_hold_are_refused_before_memory_is_taken() {
+fn implausible_lengths_are_rejected_before_memory_is_allocated() {
     let huge = u64::MAX.to_le_bytes();
-    let mut many_tensors = Gguf::tiny().bytes();
+    let mut many_tensors = GgufBuilder::tiny().bytes();
     many_tensors[8..16].copy_from_slice(&huge);
     assert!(matches!(read(&many_tensors), Err(GgufError::TooLarge { .. })));
 
     let list = |kind: u32| [&kind.to_le_bytes()[..], &huge].concat();
     for kind in [0, 4, 8, 12] {
-        let bytes = Gguf::tiny().raw("x", 9, &list(kind)).bytes();
+        let bytes = GgufBuilder::tiny().raw("x", 9, &list(kind)).bytes();
         assert!(matches!(read(&bytes), Err(GgufError::Truncated { .. })), "{kind}");
     }
-    let long_text = Gguf::tiny().raw("x", 8, &huge).bytes();
+    let long_text = GgufBuilder::tiny().raw("x", 8, &huge).bytes();
     assert!(matches!(read(&long_text), Err(GgufError::Truncated { .. })));
 
-    // A file that claims to be long does not make a short one dangerous.
-    let bytes = Gguf::tiny().raw("x", 8, &(1_u64 << 40).to_le_bytes()).bytes();
+    // A wrong total length does not make a short file dangerous.
+    let bytes = GgufBuilder::tiny().raw("x", 8, &(1_u64 << 40).to_le_bytes()).bytes();
     assert!(matches!(Header::read(&bytes[..], u64::MAX), Err(GgufError::TooLarge { .. })));
 }
 
 #[test]
-fn contradictions_are_refused() {
+fn contradictions_are_rejected() {
     let nested = [9_u32, 9, 9].map(u32::to_le_bytes).iter().fold(Vec::new(), |mut all, kind| {
         all.extend_from_slice(kind);
         all.extend_from_slice(&1_u64.to_le_bytes());
         all
     });
-    let tiny = Gguf::tiny;
+    let tiny = GgufBuilder::tiny;
     for (bytes, word) in [
-        (tiny().raw("x", 13, &[]).bytes(), "no type of metadata value"),
+        (tiny().raw("x", 13, &[]).bytes(), "invalid type 13 of a metadata value"),
         (tiny().raw("x", 9, &nested).bytes(), "nested too deeply"),
         (tiny().number("general.alignment", 0).bytes(), "power of two"),
         (tiny().number("general.alignment", 33).bytes(), "power of two"),
-        (tiny().matrix("m", &[16, 2], TensorType::Q4_0).bytes(), "no multiple of 32"),
-        (tiny().matrix("m", &[0, 2], TensorType::F32).bytes(), "impossible dimensions"),
+        (tiny().matrix("m", &[16, 2], TensorType::Q4_0).bytes(), "expected a multiple of 32"),
+        (tiny().matrix("m", &[0, 2], TensorType::F32).bytes(), "invalid dimensions"),
     ] {
         let error = refusal(&bytes);
         assert!(error.contains(word), "{error}");
     }
-    // The builder cannot lay out such a tensor; its dimensions are written over a small one.
+    // The builder cannot create such a tensor, so the dimensions of a small one are overwritten.
     let small = tiny().matrix("m", &[777, 7, 7, 7], TensorType::F32).bytes();
     let at = small.windows(8).position(|bytes| bytes == 777_u64.to_le_bytes()).expect("there");
     let mut bytes = small;
     bytes[at..at + 32].copy_from_slice(&[0xff; 32]);
-    assert!(refusal(&bytes).contains("impossible dimensions"));
+    assert!(refusal(&bytes).contains("invalid dimensions"));
 }
 
 #[test]
-fn a_key_may_not_come_twice() {
-    let file = Gguf::tiny().number("aaaa", 1).number("aaab", 2).bytes();
+fn a_duplicate_key_is_rejected() {
+    let file = GgufBuilder::tiny().number("aaaa", 1).number("aaab", 2).bytes();
     let at = file.windows(4).position(|bytes| bytes == b"aaab").expect("there");
     let mut bytes = file;
     bytes[at + 3] = b'a';
-    assert!(refusal(&bytes).contains("`aaaa` comes twice"));
+    assert!(refusal(&bytes).contains("duplicate metadata key `aaaa`"));
 }
 
 #[test]
-fn long_arrays_keep_their_length_and_not_their_elements() {
-    let file = Gguf::skeleton("llama", 2).texts("tokenizer.ggml.tokens", 5000);
+fn of_long_arrays_only_the_length_is_kept() {
+    let file = GgufBuilder::skeleton("llama", 2).texts("tokenizer.ggml.tokens", 5000);
     let bytes = file.bytes();
     let header = read(&bytes).expect("readable");
     let expected = Value::Array { length: 5000, elements: Vec::new() };
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_after_a_good_beginning_never_panic(
+    fn bytes_after_a_valid_prefix_never_panic(
         version in 2..4_u32,
         counts in proptest::array::uniform2(0..9_u64),
         rest in proptest::collection::vec(prop_oneof![Just(0_u8), any::<u8>()], 0..600),
@@ -155,7 +155,7 @@ proptest! {
         ],
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let file = Gguf::skeleton(architecture, 7)
+        let file = GgufBuilder::skeleton(architecture, 7)
             .number(".attention.sliding_window", 64)
             .number(".nextn_predict_layers", 1)
             .number(".expert_count", 8)
@@ -176,30 +176,30 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         claimed in any::<u64>(),
     ) {
-        let bytes = Gguf::tiny().bytes();
-        let cut = cut.index(Gguf::tiny().header().len() - 32);
+        let bytes = GgufBuilder::tiny().bytes();
+        let cut = cut.index(GgufBuilder::tiny().header().len() - 32);
         prop_assert!(Header::read(&bytes[..cut], claimed).is_err());
     }
 }
 
-/// The geometry that each architecture's file describes.
+/// The geometry of each architecture.
 mod geometry {
     use super::*;
 
-    fn windows(file: &Gguf) -> Vec<u32> {
+    fn windows(file: &GgufBuilder) -> Vec<u32> {
         let shape = shape(&read(&file.bytes()).expect("readable")).expect("a shape");
         shape.layers.iter().map(|layer| layer.window.map_or(0, |window| window.0)).collect()
     }
 
-    fn kv_heads(file: &Gguf) -> Vec<u32> {
+    fn kv_heads(file: &GgufBuilder) -> Vec<u32> {
         let shape = shape(&read(&file.bytes()).expect("readable")).expect("a shape");
         shape.layers.iter().map(|layer| layer.kv_heads).collect()
     }
 
     #[test]
-    fn windows_follow_each_architecture() {
+    fn windows_depend_on_the_architecture() {
         const W: &str = ".attention.sliding_window";
-        let file = |architecture: &str, layers| Gguf::skeleton(architecture, layers);
+        let file = |architecture: &str, layers| GgufBuilder::skeleton(architecture, layers);
         assert_eq!(windows(&file("gemma3", 7).number(W, 512)), [512, 512, 512, 512, 512, 0, 512]);
         assert_eq!(windows(&file("gemma3", 2)), [0, 0], "no key, no window");
         assert_eq!(windows(&file("gemma2", 4)), [4096, 0, 4096, 0], "a window of its own");
@@ -215,13 +215,14 @@ mod geometry {
     }
 
     #[test]
-    fn the_files_own_pattern_comes_first() {
+    fn the_pattern_of_the_file_has_precedence() {
         const P: &str = ".attention.sliding_window_pattern";
-        let file = || Gguf::skeleton("gemma3", 4).number(".attention.sliding_window", 64);
+        let file = || GgufBuilder::skeleton("gemma3", 4).number(".attention.sliding_window", 64);
         assert_eq!(windows(&file().flags(P, &[true, false, true, true])), [64, 0, 64, 64]);
         assert_eq!(windows(&file().number(P, 2)), [64, 0, 64, 0]);
         assert_eq!(windows(&file().number(P, 0)), [64; 4], "0 is: all of them");
-        let unknown = Gguf::skeleton("not-yet-known", 2).number(".attention.sliding_window", 64);
+        let unknown =
+            GgufBuilder::skeleton("not-yet-known", 2).number(".attention.sliding_window", 64);
         assert_eq!(windows(&unknown), [0, 0]);
         assert_eq!(windows(&unknown.flags(P, &[false, true])), [0, 64]);
         let wrong = file().flags(P, &[true]).bytes();
@@ -231,21 +232,22 @@ mod geometry {
 
     #[test]
     fn layers_without_a_cache_have_no_heads() {
-        let jamba = Gguf::skeleton("jamba", 3).numbers(".attention.head_count_kv", &[0, 2, 0]);
+        let jamba =
+            GgufBuilder::skeleton("jamba", 3).numbers(".attention.head_count_kv", &[0, 2, 0]);
         assert_eq!(kv_heads(&jamba), [0, 2, 0]);
-        assert_eq!(kv_heads(&Gguf::skeleton("mamba", 2)), [0, 0]);
-        let shared = Gguf::skeleton("gemma3n", 22).number(".attention.sliding_window", 9);
+        assert_eq!(kv_heads(&GgufBuilder::skeleton("mamba", 2)), [0, 0]);
+        let shared = GgufBuilder::skeleton("gemma3n", 22).number(".attention.sliding_window", 9);
         assert_eq!(kv_heads(&shared), [[2; 20].as_slice(), &[0, 0]].concat());
-        let gemma4 = Gguf::skeleton("gemma4", 3).number(".attention.shared_kv_layers", 2);
+        let gemma4 = GgufBuilder::skeleton("gemma4", 3).number(".attention.shared_kv_layers", 2);
         assert_eq!(kv_heads(&gemma4), [2, 0, 0]);
-        // Every fourth layer attends; the layer that predicts ahead is not part of the trunk.
-        let hybrid = Gguf::skeleton("qwen35", 5).number(".nextn_predict_layers", 1);
+        // Every fourth layer is an attention layer; the prediction layer is not part of the trunk.
+        let hybrid = GgufBuilder::skeleton("qwen35", 5).number(".nextn_predict_layers", 1);
         assert_eq!(kv_heads(&hybrid), [0, 0, 0, 2, 0]);
     }
 
     #[test]
     fn head_lengths_may_differ_by_kind_of_layer() {
-        let file = Gguf::skeleton("gemma4", 2)
+        let file = GgufBuilder::skeleton("gemma4", 2)
             .number(".attention.sliding_window", 64)
             .flags(".attention.sliding_window_pattern", &[true, false])
             .number(".attention.key_length", 512)
@@ -258,13 +260,13 @@ mod geometry {
     }
 
     #[test]
-    fn latent_attention_caches_the_compressed_key_alone() {
-        let old = Gguf::skeleton("deepseek2", 1)
+    fn latent_attention_caches_only_the_compressed_key() {
+        let old = GgufBuilder::skeleton("deepseek2", 1)
             .number(".attention.head_count_kv", 1)
             .number(".attention.kv_lora_rank", 512)
             .number(".attention.key_length", 576)
             .number(".attention.value_length", 512);
-        let lengths = |file: &Gguf| {
+        let lengths = |file: &GgufBuilder| {
             let shape = shape(&read(&file.bytes()).expect("readable")).expect("a shape");
             (shape.layers[0].kv_heads, shape.layers[0].key_length, shape.layers[0].value_length)
         };
@@ -276,7 +278,7 @@ mod geometry {
 
     #[test]
     fn idle_experts_are_not_active_parameters() {
-        let file = Gguf::skeleton("qwen3moe", 1)
+        let file = GgufBuilder::skeleton("qwen3moe", 1)
             .number(".expert_count", 8)
             .number(".expert_used_count", 2)
             .matrix("token_embd.weight", &[32, 16], TensorType::F16)
@@ -291,10 +293,10 @@ mod geometry {
 
     #[test]
     fn the_feed_forward_width_is_that_of_one_token() {
-        let width = |file: &Gguf| {
+        let width = |file: &GgufBuilder| {
             shape(&read(&file.bytes()).expect("readable")).expect("a shape").feed_forward_length
         };
-        let dense = || Gguf::skeleton("gemma3n", 2).matrix("a", &[32, 10], TensorType::F16);
+        let dense = || GgufBuilder::skeleton("gemma3n", 2).matrix("a", &[32, 10], TensorType::F16);
         assert_eq!(width(&dense()), 0, "recurrent models have none");
         assert_eq!(width(&dense().number(".feed_forward_length", 96)), 96);
         assert_eq!(width(&dense().numbers(".feed_forward_length", &[64, 128])), 128);
@@ -309,13 +311,13 @@ mod geometry {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_key_is_named() {
         for key in [".block_count", ".embedding_length", ".context_length"] {
-            let bytes = Gguf::tiny().without(key).bytes();
+            let bytes = GgufBuilder::tiny().without(key).bytes();
             let error = shape(&read(&bytes).expect("readable")).expect_err(key).to_string();
             assert!(error.contains(&format!("`llama{key}` is missing")), "{error}");
         }
-        let none = Gguf::tiny().number(".block_count", 0).bytes();
+        let none = GgufBuilder::tiny().number(".block_count", 0).bytes();
         assert!(shape(&read(&none).expect("readable")).is_err());
     }
 }

@@ -1,25 +1,24 @@
-//! Headers that llama.cpp would end the process over.
+//! Rejection of headers on which llama.cpp would abort the process.
 //!
-//! llama.cpp checks most of what a file claims and answers with an error. The rest it asserts: then
-//! the process is gone with every engine in it. It also divides by what a file states, where a zero
-//! is a signal, and throws from functions that were called through C, which nobody can catch. Each
-//! of these is refused here, by the key that is at fault, before llama.cpp sees the file.
+//! llama.cpp checks most values of a file and returns an error. Others it asserts, which ends the
+//! process with all its engines. It also divides by stated values, where a zero raises a signal,
+//! and throws C++ exceptions through C functions, where they cannot be caught. All these are
+//! rejected here, with the key at fault, before llama.cpp opens the file.
 //!
-//! | file | holds |
+//! | file | checks |
 //! |---|---|
-//! | `ranges.rs` | one value: a table of keys with what they may be |
-//! | `relations.rs` | two values that must fit each other |
+//! | `ranges.rs` | single values, by a table of keys and ranges |
+//! | `relations.rs` | relations between values |
 //! | `tokenizer.rs` | the vocabulary |
-//! | `tensors.rs` | types that a kernel is missing for, rows that do not fit |
+//! | `tensors.rs` | types without a kernel, mismatched rows |
 //!
-//! Invariants: an absent key is not at fault (llama.cpp has a default for it, or says that it is
-//! missing); a header of one shard of a model passes whenever the whole one does.
+//! Invariants: an absent key is valid (llama.cpp has a default for it, or reports it as missing);
+//! the header of a shard is valid if the header of the complete model is.
 //!
-//! Held against llama.cpp by `crates/llama/tests/hostile.rs`: whatever passes here is loaded and
-//! computes a token, or is refused with an error, in a process of its own.
+//! `crates/llama/tests/hostile.rs` compares with llama.cpp: a file accepted here is loaded and
+//! computes a token, or is rejected with an error, in a separate process.
 //!
-//! Does not do: reading tensor data. A weight that is not a number makes logits that are not, which
-//! the sampler reports.
+//! Does not do: read tensor data. A NaN weight results in NaN logits, which the sampler reports.
 //!
 //! Sources, all of the llama.cpp that this project links: `GGML_ASSERT` and `GGML_ABORT` in
 //! `llama-model.cpp` (`load_hparams`), `models/*.cpp`, `llama-vocab.cpp`, `ggml.c`, `ggml-cpu`.
@@ -30,10 +29,10 @@ mod tensors;
 mod tokenizer;
 
 use crate::gguf::Header;
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::geometry::Keys;
 
-/// Checks everything.
+/// Runs all checks.
 pub(super) fn validate(header: &Header) -> Result<(), GgufError> {
     let architecture = header.architecture()?;
     servable(architecture)?;
@@ -44,8 +43,8 @@ pub(super) fn validate(header: &Header) -> Result<(), GgufError> {
     tensors::check(header, &keys)
 }
 
-/// Architectures that llama.cpp knows and that cannot answer alone: encoders, diffusion, vocoders,
-/// image projectors, and drafts that need another model.
+/// Architectures of llama.cpp that do not generate text by themselves: encoders, diffusion models,
+/// vocoders, image projectors, and draft models.
 const NOT_SERVABLE: [&str; 22] = [
     "bert",
     "clef",

@@ -1,8 +1,8 @@
 //! A metadata value.
 
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 
-/// One value, of the types GGUF knows.
+/// One value of a GGUF type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Any unsigned integer type.
@@ -11,15 +11,15 @@ pub enum Value {
     Signed(i64),
     /// Either float type.
     Float(f64),
-    /// A truth value.
+    /// A Boolean.
     Bool(bool),
-    /// UTF-8 text; bytes that are not UTF-8 are replaced by U+FFFD.
+    /// Text; invalid UTF-8 is replaced by U+FFFD.
     Text(String),
     /// A list.
     Array {
-        /// How many elements the file has.
+        /// Number of elements in the file.
         length: u64,
-        /// All of them, or none where there are more than the reader keeps.
+        /// All elements, or none if the list is longer than the reader keeps.
         elements: Vec<Value>,
     },
 }
@@ -28,7 +28,7 @@ impl Value {
     /// The text.
     ///
     /// # Errors
-    /// When the value of `key` is not text.
+    /// If the value of `key` is not text.
     pub fn as_str(&self, key: &str) -> Result<&str, GgufError> {
         match self {
             Self::Text(text) => Ok(text),
@@ -36,29 +36,29 @@ impl Value {
         }
     }
 
-    /// The number, where it fits 32 bits.
+    /// The number as 32 bits.
     ///
     /// # Errors
-    /// When the value of `key` is not a whole number of at most 32 bits.
+    /// If the value of `key` is not an integer of at most 32 bits.
     pub fn as_u32(&self, key: &str) -> Result<u32, GgufError> {
         let number = match self {
             Self::Unsigned(number) => u32::try_from(*number).ok(),
             Self::Signed(number) => u32::try_from(*number).ok(),
             _ => None,
         };
-        number.ok_or_else(|| GgufError::key(key, "is not a whole number of at most 32 bits"))
+        number.ok_or_else(|| GgufError::key(key, "is not an integer of at most 32 bits"))
     }
 
-    /// Whether a flag is set: flags are stored as truth values or as 0 and 1.
+    /// The flag, stored as a Boolean or as 0 and 1.
     ///
     /// # Errors
-    /// When the value of `key` is neither.
+    /// If the value of `key` is neither.
     pub fn as_flag(&self, key: &str) -> Result<bool, GgufError> {
         match self {
             Self::Bool(flag) => Ok(*flag),
             Self::Unsigned(number) => Ok(*number != 0),
             Self::Signed(number) => Ok(*number != 0),
-            _ => Err(GgufError::key(key, "is not a truth value")),
+            _ => Err(GgufError::key(key, "is not a Boolean")),
         }
     }
 }

@@ -1,53 +1,55 @@
-//! Which layers look back over a sliding window only.
+//! Layers with sliding-window attention.
 //!
-//! The key `attention.sliding_window` alone says nothing: llama.cpp ignores it for most
+//! The key `attention.sliding_window` is not sufficient: llama.cpp ignores it for most
 //! architectures, fixes the window of some, and alternates with full attention by a period that is
-//! partly in the file and partly in the code. The table repeats `src/models/*.cpp` of the
-//! llama.cpp that this project links. A layer taken for full attention costs memory in the plan; a
-//! layer wrongly taken for windowed would make the plan too small, so unknown means full.
+//! partly in the file and partly in the code. The table follows `src/models/*.cpp` of the llama.cpp
+//! that this project links. A layer mistaken for full attention costs memory in the plan; a layer
+//! mistaken for a windowed one would make the plan too small, so the default is full.
 
 use harmonic_types::Tokens;
 
 use crate::gguf::Header;
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::geometry::Keys;
 
-/// How an architecture uses windows.
-struct Rule {
-    /// Every `period`-th layer is full; 0 where only the file's pattern says which.
+/// Use of windows by an architecture.
+struct WindowRule {
+    /// Every `period`-th layer is full; 0 if only the pattern of the file applies.
     period: u32,
-    /// The first layer of each period is the full one, not the last.
+    /// Whether the first layer of each period is the full one instead of the last.
     full_first: bool,
-    /// What the window is when the file does not state it.
+    /// Window if the file does not state it.
     default: Option<u32>,
-    /// What it is whatever the file states.
+    /// Window regardless of the file.
     fixed: Option<u32>,
-    /// Whether a file without the key has windows at all (by `default` or `fixed`).
+    /// Whether a file without the key has windows (by `default` or `fixed`).
     without_key: bool,
 }
 
-const fn every(period: u32) -> Rule {
-    Rule { period, full_first: false, default: None, fixed: None, without_key: false }
+const fn every(period: u32) -> WindowRule {
+    WindowRule { period, full_first: false, default: None, fixed: None, without_key: false }
 }
 
-const fn full_first(period: u32) -> Rule {
-    Rule { full_first: true, ..every(period) }
+const fn full_first(period: u32) -> WindowRule {
+    WindowRule { full_first: true, ..every(period) }
 }
 
-fn rule(architecture: &str, layers: u32) -> Option<Rule> {
+fn rule(architecture: &str, layers: u32) -> Option<WindowRule> {
     Some(match architecture {
-        "gemma2" => Rule { default: Some(4096), without_key: true, ..every(2) },
+        "gemma2" => WindowRule { default: Some(4096), without_key: true, ..every(2) },
         "gemma3" => every(6),
         "gemma3n" => every(5),
         "gpt-oss" => every(2),
         "cohere2" | "olmo2" | "afmoe" | "mellum" | "muse-glimmer" => every(4),
-        "exaone4" if layers == 64 => Rule { default: Some(4096), without_key: true, ..every(4) },
-        "exaone-moe" => Rule { default: Some(128), without_key: true, ..every(4) },
+        "exaone4" if layers == 64 => {
+            WindowRule { default: Some(4096), without_key: true, ..every(4) }
+        }
+        "exaone-moe" => WindowRule { default: Some(128), without_key: true, ..every(4) },
         "plamo3" => every(8),
         "cohere2moe" | "laguna" => full_first(4),
-        "smallthinker" => Rule { fixed: Some(4096), ..full_first(4) },
-        // Chunked attention: the cache still needs one chunk per layer.
-        "llama4" => Rule { fixed: Some(8192), without_key: true, ..every(4) },
+        "smallthinker" => WindowRule { fixed: Some(4096), ..full_first(4) },
+        // Chunked attention: the cache needs one chunk per layer.
+        "llama4" => WindowRule { fixed: Some(8192), without_key: true, ..every(4) },
         "gemma4" | "granite_swa" | "mimo2" | "step35" | "maple" | "spark2_5" | "dots3note" => {
             every(0)
         }
@@ -55,8 +57,8 @@ fn rule(architecture: &str, layers: u32) -> Option<Rule> {
     })
 }
 
-/// One entry per layer: its window, or `None` for full attention. `trunk` is the number of layers
-/// without the ones that only predict further tokens; those are always full.
+/// Window of each layer, `None` for full attention. `trunk` is the number of layers without the
+/// multi-token prediction layers, which are always full.
 pub(super) fn windows(
     header: &Header,
     keys: &Keys<'_>,
@@ -73,7 +75,7 @@ pub(super) fn windows(
     }
     let rule = match rule(architecture, trunk) {
         Some(rule) => rule,
-        // A newer architecture whose file says layer by layer what is windowed.
+        // A newer architecture whose file states the pattern.
         None if pattern.is_some() && !matches!(architecture, "exaone4" | "phi3") => every(0),
         None => return Ok(none),
     };

@@ -1,12 +1,12 @@
-//! Writing GGUF files: metadata of every type, tensors of given shapes and types with deterministic
-//! contents, whole or split into shards.
+//! Writing of GGUF files: metadata of every type, tensors of given shapes and types with
+//! deterministic contents, as one file or in shards.
 //!
-//! For files that are made, not converted: the inputs of tests and benchmarks, of this crate and of
-//! others. `crate::synthetic` builds models that llama.cpp runs on it.
+//! For synthetic files: the inputs of tests and benchmarks in all crates. `crate::synthetic` builds
+//! models for llama.cpp with it.
 //!
-//! Invariants: the same calls give the same bytes; a tensor's contents depend on its name, shape,
-//! type and [`Fill`] alone, so splitting a file moves them unchanged. What is given is written: a
-//! file that contradicts itself is the caller's wish.
+//! Invariants: the same calls result in the same bytes; a tensor's contents depend only on its
+//! name, shape, type and [`Fill`], so splitting a file does not change them. Input is not
+//! validated, so that tests can write contradictory files.
 
 mod fill;
 mod metadata;
@@ -20,14 +20,14 @@ use crate::gguf::tensor::TensorType;
 pub use fill::Fill;
 pub use metadata::Metadata;
 
-/// Alignment of tensor data where the file states no other.
+/// Default alignment of tensor data.
 const ALIGNMENT: u64 = 32;
 
-/// A GGUF file in the making. Keys that begin with `.` get the architecture before them; a key or a
-/// tensor that is given again replaces the former.
+/// Builder of a GGUF file. Keys that start with `.` are prefixed with the architecture; a repeated
+/// key or tensor replaces the former.
 #[derive(Clone, Debug)]
-pub struct Gguf {
-    /// Version of the format that the file claims.
+pub struct GgufBuilder {
+    /// Format version in the header.
     pub version: u32,
     architecture: String,
     alignment: u64,
@@ -54,16 +54,16 @@ impl Tensor {
     }
 }
 
-impl Gguf {
-    /// A file of version 3 that states its architecture and nothing else.
+impl GgufBuilder {
+    /// A file of version 3 with only its architecture.
     pub fn new(architecture: &str) -> Self {
-        let mut empty = Self::bare();
+        let mut empty = Self::empty();
         architecture.clone_into(&mut empty.architecture);
         empty.text("general.architecture", architecture)
     }
 
-    /// A file without any metadata.
-    fn bare() -> Self {
+    /// A file without metadata.
+    fn empty() -> Self {
         Self {
             version: 3,
             architecture: String::new(),
@@ -80,7 +80,7 @@ impl Gguf {
         }
     }
 
-    /// With this entry, its type number and bytes as given, sound or not.
+    /// With this entry, its type number and bytes as given, valid or not.
     pub fn raw(mut self, key: &str, kind: u32, value: &[u8]) -> Self {
         let key = self.key(key);
         let mut bytes = kind.to_le_bytes().to_vec();
@@ -115,7 +115,7 @@ impl Gguf {
         self.with(key, &Metadata::F32(value))
     }
 
-    /// With this truth value.
+    /// With this Boolean.
     pub fn flag(self, key: &str, value: bool) -> Self {
         self.with(key, &Metadata::Bool(value))
     }
@@ -130,7 +130,7 @@ impl Gguf {
         self.with(key, &Metadata::list(values.iter().copied().map(Metadata::U32)))
     }
 
-    /// With this list of truth values.
+    /// With this list of Booleans.
     pub fn flags(self, key: &str, values: &[bool]) -> Self {
         self.with(key, &Metadata::list(values.iter().copied().map(Metadata::Bool)))
     }
@@ -141,7 +141,7 @@ impl Gguf {
         self.number("general.alignment", alignment)
     }
 
-    /// With this tensor, dimensions innermost first. The first one is a multiple of the type's block.
+    /// With this tensor, dimensions innermost first, the first one a multiple of the type's block.
     pub fn tensor(mut self, name: &str, dimensions: &[u64], kind: TensorType, fill: Fill) -> Self {
         let (name, dimensions) = (name.to_owned(), dimensions.to_vec());
         let tensor = Tensor { name, dimensions, kind, fill };
@@ -152,7 +152,7 @@ impl Gguf {
         self
     }
 
-    /// With this tensor, its data a pattern of bytes and no sensible numbers.
+    /// With this tensor, its data a byte pattern without meaningful numbers.
     pub fn matrix(self, name: &str, dimensions: &[u64], kind: TensorType) -> Self {
         self.tensor(name, dimensions, kind, Fill::Pattern)
     }
@@ -186,7 +186,7 @@ impl Gguf {
         bytes
     }
 
-    /// The whole file.
+    /// The complete file.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.header();
         for tensor in &self.tensors {
@@ -195,10 +195,10 @@ impl Gguf {
         bytes
     }
 
-    /// Writes the whole file, one tensor in memory at a time.
+    /// Writes the complete file, one tensor in memory at a time.
     ///
     /// # Errors
-    /// When `path` cannot be written.
+    /// If `path` cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let mut file = BufWriter::new(File::create(path)?);
         file.write_all(&self.header())?;
@@ -219,8 +219,8 @@ impl Gguf {
         self.tensors.iter().map(Tensor::bytes).sum()
     }
 
-    /// The same model in `shards` files, as llama.cpp's `gguf-split` leaves them: the first holds
-    /// the metadata, the tensors are shared out in their order.
+    /// The same model in `shards` files, as written by llama.cpp's `gguf-split`: the first has the
+    /// metadata, the tensors are distributed in order.
     pub fn split(&self, shards: u16) -> Vec<Self> {
         let total = self.tensors.len();
         let each = total.div_ceil(usize::from(shards.max(1)));
@@ -240,11 +240,11 @@ impl Gguf {
             .collect()
     }
 
-    /// Writes the shards of [`Gguf::split`] into `folder` as `STEM-00001-of-00003.gguf` and so on.
-    /// Their paths, the first one first.
+    /// Writes the shards of [`GgufBuilder::split`] into `folder` as `STEM-00001-of-00003.gguf` and
+    /// so on. Returns their paths in order.
     ///
     /// # Errors
-    /// When one cannot be written.
+    /// If one cannot be written.
     pub fn write_split(&self, folder: &Path, stem: &str, shards: u16) -> io::Result<Vec<PathBuf>> {
         let parts = self.split(shards).into_iter().zip(1..);
         parts

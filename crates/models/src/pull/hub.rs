@@ -1,7 +1,7 @@
-//! A file of a Hugging Face repository, or of a mirror that speaks the same.
+//! Download from a Hugging Face repository, or from a compatible mirror.
 //!
-//! Asks with HEAD for size and digest (`x-linked-size`, `x-linked-etag`; the latter is the sha256
-//! of a large file), then lets [`transfer`] bring the bytes.
+//! A HEAD request returns size and digest (`x-linked-size`, `x-linked-etag`; the latter is the
+//! sha256 of a large file), then [`transfer`] downloads the bytes.
 
 use std::time::Duration;
 
@@ -11,49 +11,49 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::error::ModelError;
-use crate::pull::pace::HEAD_WITHIN;
-use crate::pull::redirects::{followed, is_loopback, same_host};
-use crate::pull::{Fetched, Job, PullOptions, transfer};
-use crate::shards::{ShardName, first_only};
+use crate::pull::redirects::{follow_policy, is_loopback, same_host_policy};
+use crate::pull::stall::HEADER_TIMEOUT;
+use crate::pull::{FetchedFile, Job, PullOptions, transfer};
+use crate::shards::{ShardName, require_first};
 use crate::store::space;
 
-/// What the hub says of a file before sending it.
-pub(super) struct Stated {
-    /// sha256, where the hub states one.
+/// Facts about a file, stated by the hub before the download.
+pub(super) struct FileInfo {
+    /// sha256, if stated.
     pub(super) digest: Option<String>,
-    /// Length in bytes.
+    /// Length, if stated.
     pub(super) size: Option<Bytes>,
 }
 
-/// Downloads the file, with its further shards, resuming what an earlier pull has left.
+/// Downloads the file, with its further shards, resuming an earlier pull.
 pub(super) async fn fetch(
     job: &Job<'_>,
     repo: &str,
     revision: Option<&str>,
     file: &str,
-) -> Result<Vec<Fetched>, ModelError> {
+) -> Result<Vec<FetchedFile>, ModelError> {
     let files = match ShardName::of(file).filter(|shard| shard.count > 1) {
-        Some(shard) => first_only(&shard, &job.target).map(|()| shard.all())?,
+        Some(shard) => require_first(&shard, &job.target).map(|()| shard.all())?,
         None => vec![file.to_owned()],
     };
-    let mut wanted = Vec::new();
+    let mut infos = Vec::new();
     let mut total = Some(Bytes::ZERO);
     for file in &files {
         let url = address(&job.options.hub_endpoint, &path_of(repo, revision, file))
-            .ok_or_else(|| job.fetch_error(no_address(&job.options.hub_endpoint)))?;
+            .ok_or_else(|| job.fetch_error(invalid_endpoint(&job.options.hub_endpoint)))?;
         let of_set = |error| match error {
             ModelError::Fetch { target, reason } if files.len() > 1 => {
                 ModelError::Fetch { target, reason: format!("{file}: {reason}") }
             }
             other => other,
         };
-        let stated = ask(job, &url).await.map_err(of_set)?;
+        let stated = query(job, &url).await.map_err(of_set)?;
         total = total.zip(stated.size).map(|(total, size)| Bytes(total.0.saturating_add(size.0)));
-        wanted.push((url, stated));
+        infos.push((url, stated));
     }
     let mut fetched = Vec::new();
     if let Some(total) = total.filter(|_| files.len() > 1) {
-        // What has arrived of them already is on the disk.
+        // Partial files of an earlier pull are already on the disk.
         let mut here = 0_u64;
         for index in 0..files.len() {
             here = here.saturating_add(job.shard(index, "part")?.length());
@@ -61,28 +61,28 @@ pub(super) async fn fetch(
         let rest = total.saturating_sub(Bytes(here));
         space::require(&job.target, job.store.partial()?.path(), rest)?;
     }
-    for (index, (url, stated)) in wanted.into_iter().enumerate() {
+    for (index, (url, stated)) in infos.into_iter().enumerate() {
         if let (Some(expected), Some(found)) = (job.origin.sha256, &stated.digest)
             && expected != found
         {
-            // Known before gigabytes have travelled.
+            // Detected before gigabytes are downloaded.
             let (expected, found) = (expected.to_owned(), found.clone());
             return Err(ModelError::WrongDigest { target: job.target.clone(), expected, found });
         }
-        let client = client(job.options, followed(url.clone()))?;
-        let file = transfer::Wanted {
+        let client = client(job.options, follow_policy(url.clone()))?;
+        let file = transfer::Download {
             part: job.shard(index, "part")?,
             sidecar: job.shard(index, "json")?,
             url,
-            place: (index, files.len()),
+            position: (index, files.len()),
         };
         transfer::download(job, &client, &file, &stated).await?;
-        fetched.push(Fetched { part: file.part, digest: stated.digest });
+        fetched.push(FetchedFile { part: file.part, digest: stated.digest });
     }
     Ok(fetched)
 }
 
-/// The parts of the path of a file's address.
+/// Path segments of a file's URL.
 fn path_of<'a>(repo: &'a str, revision: Option<&'a str>, file: &'a str) -> Vec<&'a str> {
     let mut path: Vec<&str> = repo.split('/').collect();
     path.extend(["resolve", revision.unwrap_or("main")]);
@@ -90,33 +90,33 @@ fn path_of<'a>(repo: &'a str, revision: Option<&'a str>, file: &'a str) -> Vec<&
     path
 }
 
-/// What is said of an endpoint that is none.
-pub(super) fn no_address(endpoint: &str) -> String {
-    format!("`{endpoint}` is no hub address: use https://HOST")
+/// The error of an invalid endpoint.
+pub(super) fn invalid_endpoint(endpoint: &str) -> String {
+    format!("invalid hub address `{endpoint}`: expected https://HOST")
 }
 
-/// An address of the hub. Each part is one, whatever is in it.
+/// A URL of the hub; each element of `path` becomes one segment, escaped.
 pub(super) fn address(endpoint: &str, path: &[&str]) -> Option<Url> {
     let mut url = Url::parse(endpoint).ok().filter(Url::has_host)?;
     url.path_segments_mut().ok()?.pop_if_empty().extend(path);
     Some(url)
 }
 
-/// A client of the hub that goes where `redirects` let it.
+/// A client of the hub with the policy `redirects`.
 pub(super) fn client(options: &PullOptions, redirects: Policy) -> Result<Client, ModelError> {
-    // Fails only where a provider is installed already, which then serves as well.
+    // Fails only if a provider is already installed, which is then used.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let failed =
         |reason: String| ModelError::Fetch { target: options.hub_endpoint.clone(), reason };
     let mut headers = HeaderMap::new();
     if let Some(token) = &options.hub_token {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| failed("the hub token has characters that no token has".to_owned()))?;
+            .map_err(|_| failed("the hub token contains invalid characters".to_owned()))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
     let builder = Client::builder();
-    // A hub on this machine is never behind the proxy of the network.
+    // A hub on this machine is not accessed through a proxy.
     let here = Url::parse(&options.hub_endpoint).is_ok_and(|url| is_loopback(&url));
     let builder = if here { builder.no_proxy() } else { builder };
     builder
@@ -129,38 +129,39 @@ pub(super) fn client(options: &PullOptions, redirects: Policy) -> Result<Client,
         .map_err(|error| failed(format!("no HTTP client: {}", cause(&error))))
 }
 
-/// Size and digest stand in the hub's own answer, not in that of the store it redirects to; so
-/// redirects to another host are not followed here.
-async fn ask(job: &Job<'_>, url: &Url) -> Result<Stated, ModelError> {
-    let unreachable = |error| job.fetch_error(unreachable(&job.options.hub_endpoint, &error));
-    let asked = client(job.options, same_host(url.clone()))?.head(url.clone()).send();
-    let answer = tokio::time::timeout(HEAD_WITHIN, asked)
+/// Size and digest of a file. They are in the hub's response, not in that of the storage it
+/// redirects to, so redirects to another host are not followed.
+async fn query(job: &Job<'_>, url: &Url) -> Result<FileInfo, ModelError> {
+    let unreachable =
+        |error| job.fetch_error(unreachable_message(&job.options.hub_endpoint, &error));
+    let asked = client(job.options, same_host_policy(url.clone()))?.head(url.clone()).send();
+    let answer = tokio::time::timeout(HEADER_TIMEOUT, asked)
         .await
-        .map_err(|_| job.fetch_error(late(&job.options.hub_endpoint)))?
+        .map_err(|_| job.fetch_error(timeout_message(&job.options.hub_endpoint)))?
         .map_err(unreachable)?;
     let status = answer.status();
     if status.is_client_error() && status != StatusCode::METHOD_NOT_ALLOWED {
-        return Err(job.fetch_error(refused(status)));
+        return Err(job.fetch_error(status_message(status)));
     }
     let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let size = text("x-linked-size")
         .or_else(|| text(CONTENT_LENGTH.as_str()).filter(|_| status.is_success()));
-    Ok(Stated {
+    Ok(FileInfo {
         digest: text("x-linked-etag").or(text(ETAG.as_str())).and_then(sha256_of),
-        // An answer without a body may state the length 0, which says nothing of the file.
+        // A response without a body may state the length 0, which is not that of the file.
         size: size.and_then(|size| size.parse().ok()).filter(|size| *size > 0).map(Bytes),
     })
 }
 
-/// An entity tag that is a sha256; small files have other tags.
+/// The sha256 in an entity tag; small files have other tags.
 fn sha256_of(etag: &str) -> Option<String> {
     let tag = etag.trim_start_matches("W/").trim_matches('"');
     let is_digest = tag.len() == 64 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_digest.then(|| tag.to_ascii_lowercase())
 }
 
-/// What a refusal means to the person who asked.
-pub(super) fn refused(status: StatusCode) -> String {
+/// The error of an HTTP status, with its remedy.
+pub(super) fn status_message(status: StatusCode) -> String {
     match status {
         StatusCode::NOT_FOUND => {
             "the hub has no such file (404): check the repository, the revision and the file name"
@@ -171,32 +172,32 @@ pub(super) fn refused(status: StatusCode) -> String {
              HF_TOKEN, or check that the repository exists"
         ),
         StatusCode::TOO_MANY_REQUESTS => {
-            "the hub asks to wait (429): try again later, or set HF_TOKEN".to_owned()
+            "the hub limits requests (429): try again later, or set HF_TOKEN".to_owned()
         }
-        other => format!("the hub answered {other}"),
+        other => format!("the hub returned {other}"),
     }
 }
 
-/// Why no answer came.
-pub(super) fn unreachable(endpoint: &str, error: &reqwest::Error) -> String {
+/// The error of an unreachable endpoint.
+pub(super) fn unreachable_message(endpoint: &str, error: &reqwest::Error) -> String {
     format!("{endpoint} cannot be reached: {}", cause(error))
 }
 
-/// What is said of a hub whose answer does not begin.
-pub(super) fn late(endpoint: &str) -> String {
-    format!("{endpoint} did not begin its answer within {} s", HEAD_WITHIN.as_secs())
+/// The error of a response whose headers are late.
+pub(super) fn timeout_message(endpoint: &str) -> String {
+    format!("{endpoint} did not respond within {} s", HEADER_TIMEOUT.as_secs())
 }
 
-/// The innermost cause: reqwest's own words only name the layer and repeat the address.
+/// The innermost cause; reqwest's messages only name the layer and repeat the URL.
 pub(super) fn cause(error: &reqwest::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    if error.is_timeout() { "no answer in time".to_owned() } else { innermost.to_string() }
+    if error.is_timeout() { "timeout".to_owned() } else { innermost.to_string() }
 }
 
-/// The response's header as text.
+/// A header of the response as text.
 pub(super) fn header(response: &Response, name: reqwest::header::HeaderName) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }

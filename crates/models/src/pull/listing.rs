@@ -1,6 +1,6 @@
-//! What a repository of the hub holds, asked where only a quantisation is named.
+//! File listing of a repository on the hub, for the lookup of a quantisation.
 //!
-//! Invariants: the listing is bounded in pages, bytes and time; its next page is on the same host.
+//! Invariants: the listing is bounded in pages, bytes and time; all pages are on the same host.
 
 use std::time::Duration;
 
@@ -10,19 +10,21 @@ use serde::Deserialize;
 
 use crate::error::ModelError;
 use crate::pull::PullOptions;
-use crate::pull::hub::{address, cause, client, no_address, refused, unreachable};
-use crate::pull::redirects::same_host;
+use crate::pull::hub::{
+    address, cause, client, invalid_endpoint, status_message, unreachable_message,
+};
+use crate::pull::redirects::same_host_policy;
 use crate::quant;
 use crate::source::Source;
 
-/// Pages of a listing; the hub puts 1,000 entries on each.
+/// Maximum pages of a listing, with 1,000 entries each.
 const MAX_PAGES: u32 = 20;
-/// Most that a page may have.
-const MAX_PAGE: usize = 8 << 20;
-/// Longest that a page may take.
-const PAGE_WITHIN: Duration = Duration::from_mins(1);
+/// Maximum size of a page.
+const MAX_PAGE_BYTES: usize = 8 << 20;
+/// Timeout of a page.
+const PAGE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// An entry of a listing; a file or a folder.
+/// An entry of a listing: a file or a folder.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(rename = "type")]
@@ -30,10 +32,10 @@ struct Entry {
     path: String,
 }
 
-/// The file that `source` names, which is `quant` of `repo`.
+/// The file of `source`, which is the quantisation `quant` of `repo`.
 ///
 /// # Errors
-/// When the hub cannot be asked, or what is named fits no file or several: the error lists them.
+/// If the hub is unreachable, or no file or several match; the error lists them.
 pub(super) async fn resolve(
     options: &PullOptions,
     source: &Source,
@@ -44,12 +46,12 @@ pub(super) async fn resolve(
     let failed = |reason: String| ModelError::Fetch { target: source.to_string(), reason };
     let files = files(options, repo, revision).await.map_err(failed)?;
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let file = quant::pick(&files, quant).map_err(failed)?;
-    // The listing is the hub's, and what it names must be in the repository.
+    let file = quant::select_file(&files, quant).map_err(failed)?;
+    // The listing is untrusted: its paths must be within the repository.
     let revised = revision.map(|revision| format!("@{revision}")).unwrap_or_default();
     match format!("hf:{repo}{revised}/{file}").parse() {
         Ok(found @ Source::Hub { .. }) => Ok(found),
-        _ => Err(failed(format!("the hub lists a file that cannot be named: {file:?}"))),
+        _ => Err(failed(format!("the hub lists an invalid file name: {file:?}"))),
     }
 }
 
@@ -63,14 +65,15 @@ async fn files(
     let mut path = vec!["api", "models"];
     path.extend(repo.split('/'));
     path.extend(["tree", revision.unwrap_or("main")]);
-    let mut url = address(endpoint, &path).ok_or_else(|| no_address(endpoint))?;
+    let mut url = address(endpoint, &path).ok_or_else(|| invalid_endpoint(endpoint))?;
     url.set_query(Some("recursive=true"));
-    let client = client(options, same_host(url.clone())).map_err(|error| error.to_string())?;
+    let client =
+        client(options, same_host_policy(url.clone())).map_err(|error| error.to_string())?;
     let mut files = Vec::new();
     for _ in 0..MAX_PAGES {
-        let asked = tokio::time::timeout(PAGE_WITHIN, page(endpoint, &client, url.clone()));
+        let asked = tokio::time::timeout(PAGE_TIMEOUT, page(endpoint, &client, url.clone()));
         let (entries, next) = asked.await.map_err(|_| {
-            format!("{endpoint} did not list it within {} s", PAGE_WITHIN.as_secs())
+            format!("{endpoint} did not send the file list within {} s", PAGE_TIMEOUT.as_secs())
         })??;
         let of_files = entries.into_iter().filter(|entry| entry.kind == "file");
         files.extend(of_files.map(|entry| entry.path));
@@ -79,7 +82,7 @@ async fn files(
             None => return Ok(files),
         }
     }
-    Err(format!("it has more than {MAX_PAGES} pages of files: name one, as hf:ORG/REPO/FILE"))
+    Err(format!("it has more than {MAX_PAGES} pages of files: state one as hf:ORG/REPO/FILE"))
 }
 
 async fn page(
@@ -88,24 +91,24 @@ async fn page(
     url: Url,
 ) -> Result<(Vec<Entry>, Option<Url>), String> {
     let sent = client.get(url).send().await;
-    let mut response = sent.map_err(|error| unreachable(endpoint, &error))?;
+    let mut response = sent.map_err(|error| unreachable_message(endpoint, &error))?;
     if !response.status().is_success() {
-        return Err(refused(response.status()));
+        return Err(status_message(response.status()));
     }
     let next = next(&response);
     let mut bytes = Vec::new();
     while let Some(more) = response.chunk().await.map_err(|error| cause(&error))? {
         bytes.extend_from_slice(&more);
-        if bytes.len() > MAX_PAGE {
-            return Err(format!("{endpoint} lists it in more than {} MiB", MAX_PAGE >> 20));
+        if bytes.len() > MAX_PAGE_BYTES {
+            return Err(format!("{endpoint} sent a file list above {} MiB", MAX_PAGE_BYTES >> 20));
         }
     }
     let entries = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("{endpoint} does not list it as the hub does: {error}"))?;
+        .map_err(|error| format!("{endpoint} sent an invalid file list: {error}"))?;
     Ok((entries, next))
 }
 
-/// `<https://…>; rel="next"`.
+/// The next page, from the header `Link: <https://…>; rel="next"`.
 fn next(response: &Response) -> Option<Url> {
     let link = response.headers().get(LINK)?.to_str().ok()?;
     let (address, _) = link.split_once('<')?.1.split_once(">; rel=\"next\"")?;

@@ -1,4 +1,4 @@
-//! GGUF files that already lie on this machine.
+//! Import of GGUF files of this machine.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -7,17 +7,17 @@ use std::path::Path;
 use harmonic_types::Bytes;
 
 use crate::error::ModelError;
-use crate::progress::Span;
-use crate::pull::{Fetched, Job};
+use crate::progress::ProgressSpan;
+use crate::pull::{FetchedFile, Job};
 use crate::shards::ModelFiles;
-use crate::store::folder::Part;
+use crate::store::folder::PartialFile;
 use crate::store::space;
-use crate::worker::{self, Failure};
+use crate::worker::{self, CopyError};
 
-/// Links the file, with its further shards, into the store where both are on one disk, else copies
-/// it; either way the store keeps it when the original is deleted. Says which.
-pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Vec<Fetched>, ModelError> {
-    // Before gigabytes are copied: is it a model at all, and complete?
+/// Hard-links the file, with its further shards, into the store if both are on the same disk,
+/// otherwise copies it; in both cases the store keeps it if the original is deleted.
+pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Vec<FetchedFile>, ModelError> {
+    // Verified before gigabytes are copied.
     let files = ModelFiles::open(path)?;
     let mut parts = Vec::new();
     for (index, path) in files.paths.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Vec<Fetched>, Mo
     }
     if parts.iter().all(|(path, part)| link(path, part)) {
         job.progress.note(&format!(
-            "{} is linked into the store (no copy): do not change the file in place",
+            "{} was hard-linked into the store: do not modify the file in place",
             path.display()
         ));
     } else {
@@ -38,25 +38,25 @@ pub(super) async fn fetch(job: &Job<'_>, path: &Path) -> Result<Vec<Fetched>, Mo
         }
         job.progress.note(&format!("{} was copied into the store", path.display()));
     }
-    Ok(parts.into_iter().map(|(_, part)| Fetched { part, digest: None }).collect())
+    Ok(parts.into_iter().map(|(_, part)| FetchedFile { part, digest: None }).collect())
 }
 
-/// The file itself, where the path is a link to it.
-fn link(path: &Path, part: &Part) -> bool {
+/// Hard-links the file, following a symbolic link.
+fn link(path: &Path, part: &PartialFile) -> bool {
     path.canonicalize().and_then(|path| fs::hard_link(path, part.path())).is_ok()
 }
 
-async fn copy(job: &Job<'_>, path: &Path, to: Part) -> Result<(), ModelError> {
+async fn copy(job: &Job<'_>, path: &Path, to: PartialFile) -> Result<(), ModelError> {
     let size = Bytes(fs::metadata(path).map_err(ModelError::io("read", path))?.len());
-    let span = Span::begin(job.progress, &format!("copying {}", job.name), Some(size));
+    let span = ProgressSpan::begin(job.progress, &format!("copying {}", job.name), Some(size));
     let (from, target) = (path.to_owned(), job.target.clone());
     let copied = worker::run(Some(&span), move |steps| {
         let input = File::open(&from).map_err(ModelError::io("open", &from))?;
         let mut output = to.create()?;
-        // A file that grows meanwhile is cut off here, and found incomplete later.
+        // A file that grows meanwhile is truncated here, which verification detects.
         steps.copy(input.take(size.0), &mut output).map_err(|failure| match failure {
-            Failure::Read(error) => ModelError::io("read", &from)(error),
-            Failure::Write(error) => space::write_error(&target, to.path(), Some(size), error),
+            CopyError::Read(error) => ModelError::io("read", &from)(error),
+            CopyError::Write(error) => space::write_error(&target, to.path(), Some(size), error),
         })
     });
     copied.await.map(|_| ())

@@ -1,30 +1,30 @@
-//! How to pull: what the caller's settings decide.
+//! Options of a pull.
 //!
-//! Invariant: printing options never shows the token.
+//! Invariant: `Debug` output never contains the token.
 
 use std::sync::Arc;
 
 use crate::convert::Quantizer;
 use crate::divergence::DivergenceMeter;
-use crate::pull::pace::Patience;
+use crate::pull::stall::StallPolicy;
 
-/// How to pull.
+/// Options of a pull.
 #[derive(Clone)]
 pub struct PullOptions {
-    /// Base URL of the Hugging Face hub or a mirror of it.
+    /// Base URL of the Hugging Face hub or a mirror.
     pub hub_endpoint: String,
     /// Access token for gated repositories.
     pub hub_token: Option<String>,
     /// Command that runs pip; `download …` is appended.
     pub pip: Vec<String>,
-    /// Name in the store; `None` takes the catalog name or the file's stem.
+    /// Name in the store; `None` is the catalog name or the file's stem.
     pub name: Option<String>,
-    /// How often an interrupted download is resumed before giving up; what has arrived is kept for
-    /// the next pull in any case.
+    /// Maximum resumptions of an interrupted download without progress; the partial file is kept
+    /// for the next pull.
     pub retries: u32,
-    /// How slow a source may be before it is given up.
-    pub patience: Patience,
-    /// How to convert a catalog model whose shipped format is slow; `None` leaves it as shipped.
+    /// Conditions for aborting a slow download.
+    pub stall_policy: StallPolicy,
+    /// Conversion of catalog models with a slow shipped format; `None` keeps the shipped format.
     pub convert: Option<ConvertAtPull>,
 }
 
@@ -36,21 +36,21 @@ impl Default for PullOptions {
             pip: ["python3", "-m", "pip"].map(str::to_owned).to_vec(),
             name: None,
             retries: 3,
-            patience: Patience::default(),
+            stall_policy: StallPolicy::default(),
             convert: None,
         }
     }
 }
 
 impl std::fmt::Debug for PullOptions {
-    /// Leaves the token out: options end up in logs.
+    /// Omits the token, as options may be logged.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PullOptions")
             .field("hub_endpoint", &self.hub_endpoint)
             .field("pip", &self.pip)
             .field("name", &self.name)
             .field("retries", &self.retries)
-            .field("patience", &self.patience)
+            .field("stall_policy", &self.stall_policy)
             .field("convert", &self.convert)
             .finish_non_exhaustive()
     }
@@ -59,12 +59,11 @@ impl std::fmt::Debug for PullOptions {
 /// The conversion of entries with [`crate::CatalogEntry::convert_at_pull`].
 #[derive(Clone)]
 pub struct ConvertAtPull {
-    /// Does the arithmetic.
+    /// Converter of the weights.
     pub quantizer: Arc<dyn Quantizer>,
-    /// Says how far the result is from the original: it is used only where that is near
-    /// ([`crate::DIVERGENCE_BOUND`]).
+    /// Meter of the divergence, by which the result is accepted ([`crate::DIVERGENCE_BOUND`]).
     pub meter: Arc<dyn DivergenceMeter>,
-    /// The CPU's features, which decide the format ([`crate::starter_format`]).
+    /// The CPU's features, which determine the format ([`crate::starter_format`]).
     pub features: Vec<String>,
 }
 

@@ -1,17 +1,17 @@
-//! Where an answer of a hub may send us.
+//! Redirect policies for the hub.
 //!
 //! Invariants: at most [`MAX_REDIRECTS`]; never from https to http; never to this machine, unless
-//! the hub itself is on it. Over http only where the user named an http hub, and on that host alone.
+//! the hub itself is on it; http only for an http hub chosen by the user, and only on that host.
 
 use std::net::IpAddr;
 
 use reqwest::Url;
 use reqwest::redirect::{Attempt, Policy};
 
-/// Most redirects that are followed.
+/// Maximum number of redirects.
 pub(crate) const MAX_REDIRECTS: usize = 10;
 
-/// Whether a host is this machine by its very name.
+/// Whether the host is a loopback name or address.
 pub(super) fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
@@ -23,8 +23,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a hub at `hub` may send us from `from` on to `to`.
-fn may(hub: &Url, from: &Url, to: &Url) -> bool {
+/// Whether a hub at `hub` may redirect from `from` to `to`.
+fn is_allowed(hub: &Url, from: &Url, to: &Url) -> bool {
     if is_loopback(to) && !is_loopback(hub) {
         return false;
     }
@@ -37,10 +37,10 @@ fn may(hub: &Url, from: &Url, to: &Url) -> bool {
     }
 }
 
-/// For the bytes of a file.
-pub(super) fn followed(hub: Url) -> Policy {
+/// Policy for the download of a file.
+pub(super) fn follow_policy(hub: Url) -> Policy {
     Policy::custom(move |attempt| {
-        if goes_on(&hub, &attempt) {
+        if is_allowed_attempt(&hub, &attempt) {
             attempt.follow()
         } else {
             let to = attempt.url().origin().ascii_serialization();
@@ -49,11 +49,11 @@ pub(super) fn followed(hub: Url) -> Policy {
     })
 }
 
-/// For what the hub itself says: redirects to another host are not followed, and not an error.
-pub(super) fn same_host(hub: Url) -> Policy {
+/// Policy for metadata of the hub: redirects to another host are not followed, without an error.
+pub(super) fn same_host_policy(hub: Url) -> Policy {
     Policy::custom(move |attempt| {
         let from = attempt.previous().last().and_then(Url::host_str).map(str::to_owned);
-        if goes_on(&hub, &attempt) && from.as_deref() == attempt.url().host_str() {
+        if is_allowed_attempt(&hub, &attempt) && from.as_deref() == attempt.url().host_str() {
             attempt.follow()
         } else {
             attempt.stop()
@@ -61,10 +61,10 @@ pub(super) fn same_host(hub: Url) -> Policy {
     })
 }
 
-fn goes_on(hub: &Url, attempt: &Attempt<'_>) -> bool {
+fn is_allowed_attempt(hub: &Url, attempt: &Attempt<'_>) -> bool {
     let from = attempt.previous().last();
     attempt.previous().len() <= MAX_REDIRECTS
-        && from.is_some_and(|from| may(hub, from, attempt.url()))
+        && from.is_some_and(|from| is_allowed(hub, from, attempt.url()))
 }
 
 #[cfg(test)]
@@ -72,10 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_from_https_to_https_and_never_inwards() {
+    fn only_from_https_to_https_and_never_to_this_machine() {
         let allowed = |hub: &str, from: &str, to: &str| {
             let url = |text: &str| Url::parse(text).expect("an address");
-            may(&url(hub), &url(from), &url(to))
+            is_allowed(&url(hub), &url(from), &url(to))
         };
         let hub = "https://huggingface.co";
         assert!(allowed(hub, hub, "https://cdn.example/file"));

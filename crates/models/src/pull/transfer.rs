@@ -1,9 +1,9 @@
-//! Bringing the bytes of one URL into `partial/`, resuming what is there.
+//! Resumable download of one URL into `partial/`.
 //!
-//! Invariants: bytes are appended only to a beginning of the same file, which the entity tag
-//! (`If-Range`) or the digest guarantees; the disk is asked for the rest before its first byte is
-//! written, and again on the way; a full disk leaves nothing behind; not a byte more is taken than
-//! was stated; a source that only trickles is given up.
+//! Invariants: bytes are appended only to a prefix of the same file, as guaranteed by the entity
+//! tag (`If-Range`) or the digest; free disk space is checked before the first byte and during the
+//! download; a full disk leaves no file; no more bytes than stated are accepted; a stalled download
+//! is aborted.
 
 use std::io::{BufWriter, Write};
 use std::time::Duration;
@@ -15,83 +15,85 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::error::ModelError;
-use crate::progress::Span;
+use crate::progress::ProgressSpan;
 use crate::pull::Job;
-use crate::pull::hub::{Stated, cause, header, late, refused, unreachable};
-use crate::pull::pace::{HEAD_WITHIN, Pace};
-use crate::store::folder::Part;
+use crate::pull::hub::{
+    FileInfo, cause, header, status_message, timeout_message, unreachable_message,
+};
+use crate::pull::stall::{HEADER_TIMEOUT, StallDetector};
+use crate::store::folder::PartialFile;
 use crate::store::space;
 
-/// Bytes after which the disk is asked again.
-const ASK_DISK_EVERY: u64 = 64 << 20;
+/// Bytes between two checks of the free disk space.
+const DISK_CHECK_INTERVAL: u64 = 64 << 20;
 
-/// Most that a note of a beginning may hold.
-const MAX_NOTE: u64 = 64 << 10;
+/// Maximum size of a resume info file, in bytes.
+const MAX_RESUME_INFO: u64 = 64 << 10;
 
-/// One file that is to come.
-pub(super) struct Wanted {
-    /// Where it comes from.
+/// Download of one file.
+pub(super) struct Download {
+    /// The source.
     pub(super) url: Url,
-    /// Where it goes.
-    pub(super) part: Part,
-    /// Where is noted what it is.
-    pub(super) sidecar: Part,
-    /// Which of how many it is, counted from 0.
-    pub(super) place: (usize, usize),
+    /// The target.
+    pub(super) part: PartialFile,
+    /// The file with the [`ResumeInfo`].
+    pub(super) sidecar: PartialFile,
+    /// Index from 0, and number of files.
+    pub(super) position: (usize, usize),
 }
 
-/// What an unfinished file is the beginning of (`partial/<key>.json`).
+/// Identity of the file that a partial file is a prefix of (`partial/<key>.json`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Beginning {
-    /// Strong entity tag under which its bytes came.
+struct ResumeInfo {
+    /// Strong entity tag.
     etag: Option<String>,
-    /// sha256 of the whole, as the hub stated it.
+    /// sha256 of the complete file, as stated by the hub.
     digest: Option<String>,
 }
 
-/// Why one attempt ended early.
-enum Stop {
-    /// The connection broke: what has arrived is a good beginning.
-    Broken(String),
-    /// Nothing more can be done.
+/// Failure of one attempt.
+enum AttemptError {
+    /// A lost connection; the received bytes are a valid prefix.
+    Interrupted(String),
+    /// An error that a retry does not solve.
     Final(ModelError),
 }
 
-impl From<ModelError> for Stop {
+impl From<ModelError> for AttemptError {
     fn from(error: ModelError) -> Self {
         Self::Final(error)
     }
 }
 
-/// Downloads to `partial/`, trying again as often as the options say.
+/// Downloads to `partial/`, with the number of retries in the options.
 pub(super) async fn download(
     job: &Job<'_>,
     client: &Client,
-    wanted: &Wanted,
-    stated: &Stated,
+    download: &Download,
+    stated: &FileInfo,
 ) -> Result<(), ModelError> {
-    let part = &wanted.part;
-    let mut pace = Pace::new(job.options.patience, Instant::now());
+    let part = &download.part;
+    let mut stall = StallDetector::new(job.options.stall_policy, Instant::now());
     let mut left = job.options.retries;
     loop {
         let before = part.length();
-        match attempt(job, client, wanted, stated, &mut pace).await {
+        match attempt(job, client, download, stated, &mut stall).await {
             Ok(()) => return Ok(()),
-            Err(Stop::Final(error)) => return Err(error),
-            Err(Stop::Broken(reason)) => {
+            Err(AttemptError::Final(error)) => return Err(error),
+            Err(AttemptError::Interrupted(reason)) => {
                 let arrived = Bytes(part.length());
                 if left == 0 {
                     return Err(job.fetch_error(format!(
-                        "{reason} after {arrived}; what has arrived is kept, pull again to resume"
+                        "{reason} after {arrived}; the partial file is kept, pull again to resume"
                     )));
                 }
-                // An attempt that brought something costs nothing.
+                // An attempt with progress does not count.
                 if arrived.0 <= before {
                     left -= 1;
                 }
                 job.progress.note(&format!("{reason} after {arrived}; resuming"));
                 tokio::time::sleep(Duration::from_millis(500)).await;
-                keep_pace(job, &mut pace, 0)?;
+                check_stall(job, &mut stall, 0)?;
             }
         }
     }
@@ -100,11 +102,11 @@ pub(super) async fn download(
 async fn attempt(
     job: &Job<'_>,
     client: &Client,
-    wanted: &Wanted,
-    stated: &Stated,
-    pace: &mut Pace,
-) -> Result<(), Stop> {
-    let Wanted { url, part, sidecar, .. } = wanted;
+    download: &Download,
+    stated: &FileInfo,
+    stall: &mut StallDetector,
+) -> Result<(), AttemptError> {
+    let Download { url, part, sidecar, .. } = download;
     let have = resumable(part, sidecar, stated);
     let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
     if have > 0 {
@@ -113,29 +115,31 @@ async fn attempt(
             request = request.header(IF_RANGE, etag);
         }
     }
-    let response = tokio::time::timeout(HEAD_WITHIN, request.send())
+    let response = tokio::time::timeout(HEADER_TIMEOUT, request.send())
         .await
-        .map_err(|_| Stop::Broken(late(&job.options.hub_endpoint)))?
-        .map_err(|error| Stop::Broken(unreachable(&job.options.hub_endpoint, &error)))?;
+        .map_err(|_| AttemptError::Interrupted(timeout_message(&job.options.hub_endpoint)))?
+        .map_err(|error| {
+            AttemptError::Interrupted(unreachable_message(&job.options.hub_endpoint, &error))
+        })?;
     let have = match response.status() {
         StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(have) => have,
         StatusCode::OK => 0,
-        // Nothing is left to send, or what we have is not a beginning of it.
+        // The file is complete, or the partial file is not a prefix of it.
         StatusCode::RANGE_NOT_SATISFIABLE if stated.size == Some(Bytes(have)) => return Ok(()),
         StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT => {
             part.discard();
-            return Err(Stop::Broken("the file has changed".to_owned()));
+            return Err(AttemptError::Interrupted("the file has changed".to_owned()));
         }
         status if status.is_server_error() => {
-            return Err(Stop::Broken(format!("the hub answered {status}")));
+            return Err(AttemptError::Interrupted(format!("the hub returned {status}")));
         }
-        status => return Err(job.fetch_error(refused(status)).into()),
+        status => return Err(job.fetch_error(status_message(status)).into()),
     };
     let total = match response.content_length().map(|rest| Bytes(have.saturating_add(rest))) {
         Some(total) if stated.size.is_some_and(|stated| stated != total) => {
             part.discard();
             let stated = stated.size.unwrap_or(total);
-            let reason = format!("the hub states {stated} for it and would send {total}");
+            let reason = format!("the hub states the size {stated}, but would send {total}");
             return Err(job.fetch_error(reason).into());
         }
         sent => sent.or(stated.size),
@@ -145,14 +149,15 @@ async fn attempt(
     if let Some(rest) = rest {
         space::require(&job.target, folder.path(), rest)?;
     }
-    // A tag that is only weakly equal does not promise equal bytes.
+    // A weak tag does not guarantee equal bytes.
     let etag = header(&response, ETAG).filter(|etag| !etag.starts_with("W/"));
-    note_beginning(job, sidecar, &Beginning { etag, digest: stated.digest.clone() })?;
-    let written = receive(job, response, wanted, (have, total), pace).await?;
+    write_resume_info(job, sidecar, &ResumeInfo { etag, digest: stated.digest.clone() })?;
+    let written = receive(job, response, download, (have, total), stall).await?;
     match total {
-        Some(total) if written < total.0 => {
-            Err(Stop::Broken(format!("the connection ended at {} of {total}", Bytes(written))))
-        }
+        Some(total) if written < total.0 => Err(AttemptError::Interrupted(format!(
+            "the connection ended at {} of {total}",
+            Bytes(written)
+        ))),
         _ => Ok(()),
     }
 }
@@ -160,24 +165,24 @@ async fn attempt(
 async fn receive(
     job: &Job<'_>,
     mut response: Response,
-    wanted: &Wanted,
+    download: &Download,
     (have, total): (u64, Option<Bytes>),
-    pace: &mut Pace,
-) -> Result<u64, Stop> {
-    let part = &wanted.part;
+    stall: &mut StallDetector,
+) -> Result<u64, AttemptError> {
+    let part = &download.part;
     let full = |error| {
         part.discard();
         let needed = total.map(|total| total.saturating_sub(Bytes(have)));
-        Stop::Final(space::write_error(&job.target, part.path(), needed, error))
+        AttemptError::Final(space::write_error(&job.target, part.path(), needed, error))
     };
     let mut file = BufWriter::with_capacity(1 << 20, part.resume(have)?);
-    let label = match wanted.place {
+    let label = match download.position {
         (_, 1) => format!("downloading {}", job.name),
         (index, count) => format!("downloading {}, {} of {count}", job.name, index + 1),
     };
-    let span = Span::begin(job.progress, &label, total);
+    let span = ProgressSpan::begin(job.progress, &label, total);
     let mut done = have;
-    let mut asked_disk_at = have;
+    let mut checked_disk_at = have;
     span.advance(done);
     loop {
         match response.chunk().await {
@@ -186,17 +191,17 @@ async fn receive(
                 if let Some(total) = total.filter(|total| done > total.0) {
                     drop(file);
                     part.discard();
-                    let reason = format!("it sends more than the {total} that it states");
+                    let reason = format!("the hub sends more than the stated {total}");
                     return Err(job.fetch_error(reason).into());
                 }
                 file.write_all(&bytes).map_err(full)?;
                 span.advance(done);
-                if let Err(error) = keep_pace(job, pace, bytes.len() as u64) {
+                if let Err(error) = check_stall(job, stall, bytes.len() as u64) {
                     file.flush().map_err(full)?;
                     return Err(error.into());
                 }
-                if done - asked_disk_at >= ASK_DISK_EVERY {
-                    asked_disk_at = done;
+                if done - checked_disk_at >= DISK_CHECK_INTERVAL {
+                    checked_disk_at = done;
                     file.flush().map_err(full)?;
                     let rest = total.map_or(Bytes::ZERO, |total| total.saturating_sub(Bytes(done)));
                     let folder = job.store.partial()?;
@@ -207,7 +212,10 @@ async fn receive(
             Ok(None) => break,
             Err(error) => {
                 file.flush().map_err(full)?;
-                return Err(Stop::Broken(format!("the connection broke ({})", cause(&error))));
+                return Err(AttemptError::Interrupted(format!(
+                    "the connection broke ({})",
+                    cause(&error)
+                )));
             }
         }
     }
@@ -215,31 +223,35 @@ async fn receive(
     Ok(done)
 }
 
-/// Gives up a source that is too slow, over all attempts; what has arrived is kept.
-fn keep_pace(job: &Job<'_>, pace: &mut Pace, bytes: u64) -> Result<(), ModelError> {
-    pace.count(Instant::now(), bytes).map_err(|too_slow| {
-        job.fetch_error(format!("{too_slow}; what has arrived is kept, pull again to resume"))
+/// Aborts a stalled download; the partial file is kept.
+fn check_stall(job: &Job<'_>, stall: &mut StallDetector, bytes: u64) -> Result<(), ModelError> {
+    stall.count(Instant::now(), bytes).map_err(|stalled| {
+        job.fetch_error(format!("{stalled}; the partial file is kept, pull again to resume"))
     })
 }
 
-/// Bytes of an unfinished file that are worth keeping.
-fn resumable(part: &Part, sidecar: &Part, stated: &Stated) -> u64 {
-    let beginning = read(sidecar);
-    let same_digest = beginning.digest == stated.digest;
-    let known = beginning.etag.is_some() || beginning.digest.is_some();
+/// Length of the partial file, if it can be resumed.
+fn resumable(part: &PartialFile, sidecar: &PartialFile, stated: &FileInfo) -> u64 {
+    let info = read(sidecar);
+    let same_digest = info.digest == stated.digest;
+    let known = info.etag.is_some() || info.digest.is_some();
     let have = part.length();
-    // More than the whole is no beginning of it.
+    // A longer file is not a prefix.
     let fits = stated.size.is_none_or(|size| have <= size.0);
     if same_digest && known && fits { have } else { 0 }
 }
 
-/// An unreadable note is no note: the download starts anew.
-fn read(sidecar: &Part) -> Beginning {
-    let bytes = sidecar.read(MAX_NOTE);
+/// The resume info; if unreadable, an empty one, so that the download restarts.
+fn read(sidecar: &PartialFile) -> ResumeInfo {
+    let bytes = sidecar.read(MAX_RESUME_INFO);
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
-fn note_beginning(job: &Job<'_>, sidecar: &Part, beginning: &Beginning) -> Result<(), ModelError> {
+fn write_resume_info(
+    job: &Job<'_>,
+    sidecar: &PartialFile,
+    beginning: &ResumeInfo,
+) -> Result<(), ModelError> {
     let text = serde_json::to_vec(beginning).map_err(|error| job.fetch_error(error.to_string()))?;
     sidecar
         .create()?
@@ -247,7 +259,7 @@ fn note_beginning(job: &Job<'_>, sidecar: &Part, beginning: &Beginning) -> Resul
         .map_err(|error| space::write_error(&job.target, sidecar.path(), None, error))
 }
 
-/// First byte of a partial answer (`bytes 100-199/200`).
+/// First byte of a partial response (`bytes 100-199/200`).
 fn starts_at(response: &Response) -> Option<u64> {
     header(response, CONTENT_RANGE)?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
 }

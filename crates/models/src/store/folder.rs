@@ -1,8 +1,8 @@
-//! The store's own folders and the files in `partial/`, opened without following symbolic links.
+//! Folders of the store and partial files, opened without following symbolic links.
 //!
-//! Invariant: below its root the store neither reads, writes nor removes through a symbolic link
-//! that somebody has put there; what is opened for writing is a regular file with one name. The
-//! root itself may be a link: the user chose it.
+//! Invariant: below its root the store neither reads, writes nor removes through a symbolic link; a
+//! file opened for writing is a regular file with one hard link. The root itself may be a link,
+//! chosen by the user.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,11 +15,11 @@ use rustix::io::Errno;
 
 use crate::error::ModelError;
 
-/// Rights of what is created, less the umask.
+/// Modes of created files and folders, before the umask.
 const FILE: Mode = Mode::from_raw_mode(0o666);
 const FOLDER: Mode = Mode::from_raw_mode(0o777);
 
-/// One folder of the store, held open.
+/// One open folder of the store.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     handle: Arc<OwnedFd>,
@@ -27,7 +27,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// The folder `name` below `root`; both are made if absent.
+    /// Opens the folder `name` below `root`; creates both if absent.
     pub(crate) fn open(root: &Path, name: &str) -> Result<Self, ModelError> {
         fs::create_dir_all(root).map_err(ModelError::io("create", root))?;
         let path = root.join(name);
@@ -43,18 +43,18 @@ impl Folder {
         Ok(Self { handle: Arc::new(handle), path })
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A file in it, there or not.
-    pub(crate) fn file(&self, name: impl Into<String>) -> Part {
+    /// A file in the folder, existing or not.
+    pub(crate) fn file(&self, name: impl Into<String>) -> PartialFile {
         let name = name.into();
-        Part { path: self.path.join(&name), folder: self.clone(), name }
+        PartialFile { path: self.path.join(&name), folder: self.clone(), name }
     }
 
-    /// Makes what was renamed in it survive a power cut.
+    /// Makes renames in the folder durable.
     pub(crate) fn sync(&self) -> Result<(), ModelError> {
         rustix::fs::fsync(&*self.handle)
             .map_err(|error| ModelError::io("write", &self.path)(error.into()))
@@ -63,30 +63,29 @@ impl Folder {
 
 /// One file in a folder of the store.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct PartialFile {
     folder: Folder,
     name: String,
     path: PathBuf,
 }
 
-impl Part {
-    /// Where it is, for what can only be told a path.
+impl PartialFile {
+    /// Path of the file, for interfaces that need one.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens what is there, or makes it, to be read and written. A link that lies in the way is
-    /// refused.
+    /// Opens the file for reading and writing; creates it if absent. A symbolic link is an error.
     pub(crate) fn open(&self) -> Result<File, ModelError> {
-        self.opened(OFlags::CREATE | OFlags::RDWR).map_err(|error| self.failed("open", error))
+        self.open_with(OFlags::CREATE | OFlags::RDWR).map_err(|error| self.failed("open", error))
     }
 
-    /// Opens it for writing from `offset`, after what is there. A link, and a file with further
-    /// names, is replaced by a new file: what it leads to is not ours.
+    /// Opens the file for writing from `offset`. A symbolic link, or a file with several hard
+    /// links, is replaced by a new file.
     pub(crate) fn resume(&self, offset: u64) -> Result<File, ModelError> {
         let write = |error: io::Error| ModelError::io("write", &self.path)(error);
-        let file = match self.opened(OFlags::CREATE | OFlags::WRONLY) {
-            Ok(file) if has_one_name(&file) => file,
+        let file = match self.open_with(OFlags::CREATE | OFlags::WRONLY) {
+            Ok(file) if is_unshared(&file) => file,
             Ok(_) | Err(Errno::LOOP) => return self.create(),
             Err(error) => return Err(self.failed("open", error)),
         };
@@ -95,22 +94,22 @@ impl Part {
         Ok(file)
     }
 
-    /// A new, empty file in place of what is there.
+    /// Creates a new, empty file in place of an existing one.
     pub(crate) fn create(&self) -> Result<File, ModelError> {
         self.discard();
-        self.opened(OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY)
+        self.open_with(OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY)
             .map_err(|error| self.failed("create", error))
     }
 
-    /// Its bytes, where it is a file of at most `limit` bytes.
+    /// Content of the file, if it has at most `limit` bytes.
     pub(crate) fn read(&self, limit: u64) -> Option<Vec<u8>> {
-        let file = self.opened(OFlags::RDONLY).ok()?;
+        let file = self.open_with(OFlags::RDONLY).ok()?;
         let mut bytes = Vec::new();
         file.take(limit + 1).read_to_end(&mut bytes).ok()?;
         (bytes.len() as u64 <= limit).then_some(bytes)
     }
 
-    /// Its length; zero where there is no regular file with one name.
+    /// Length of the file; zero if it is not a regular file with one hard link.
     pub(crate) fn length(&self) -> u64 {
         let about = rustix::fs::statat(&*self.folder.handle, &self.name, AtFlags::SYMLINK_NOFOLLOW);
         about.map_or(0, |about| {
@@ -123,29 +122,29 @@ impl Part {
         })
     }
 
-    /// Gives the file another name, in place of what has it.
+    /// Renames the file, replacing an existing one.
     pub(crate) fn rename(&self, to: &Self) -> Result<(), ModelError> {
         rustix::fs::renameat(&*self.folder.handle, &self.name, &*to.folder.handle, &to.name)
             .map_err(|error| ModelError::io("write", &to.path)(error.into()))
     }
 
-    /// Removes work that is of no more use, or a link in its place; what cannot be removed is
-    /// replaced by the next pull.
+    /// Removes the file, or a link in its place; a file that cannot be removed is replaced by the
+    /// next pull.
     pub(crate) fn discard(&self) {
         match rustix::fs::unlinkat(&*self.folder.handle, &self.name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => tracing::debug!(path = %self.path.display(), %error, "left behind"),
+            Err(error) => tracing::debug!(path = %self.path.display(), %error, "cannot remove"),
         }
     }
 
-    /// Makes what was written to it survive a power cut.
+    /// Makes the content of the file durable.
     pub(crate) fn sync(&self) -> Result<(), ModelError> {
-        let file = self.opened(OFlags::RDONLY).map_err(|error| self.failed("open", error))?;
+        let file = self.open_with(OFlags::RDONLY).map_err(|error| self.failed("open", error))?;
         file.sync_all().map_err(ModelError::io("write", &self.path))
     }
 
-    /// Never waits for the other end of a pipe.
-    fn opened(&self, flags: OFlags) -> Result<File, Errno> {
+    /// Opens the file without blocking on a pipe.
+    fn open_with(&self, flags: OFlags) -> Result<File, Errno> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         rustix::fs::openat(&*self.folder.handle, &self.name, flags, FILE).map(File::from)
     }
@@ -155,7 +154,7 @@ impl Part {
     }
 }
 
-/// Where links are not followed, opening one says that there are too many.
+/// The error of opening a path; a symbolic link is reported by the system as a loop.
 fn failed(action: &'static str, path: &Path, error: Errno) -> ModelError {
     let is_link = fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
     if matches!(error, Errno::LOOP | Errno::NOTDIR) && is_link {
@@ -164,7 +163,7 @@ fn failed(action: &'static str, path: &Path, error: Errno) -> ModelError {
     ModelError::io(action, path)(error.into())
 }
 
-fn has_one_name(file: &File) -> bool {
+fn is_unshared(file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
     file.metadata().is_ok_and(|about| about.is_file() && about.nlink() == 1)
 }
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_a_link_is_refused_and_a_root_that_is_one_is_not() {
+    fn a_linked_folder_is_rejected_and_a_linked_root_is_not() {
         let root = tempfile::tempdir().expect("a folder");
         let elsewhere = tempfile::tempdir().expect("a folder");
         symlink(elsewhere.path(), root.path().join("partial")).expect("planted");
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_goes_on_where_it_stopped() {
+    fn a_partial_file_is_resumed_at_its_end() {
         let root = tempfile::tempdir().expect("a folder");
         let part = Folder::open(root.path(), "partial").expect("opened").file("x");
         io::Write::write_all(&mut part.resume(0).expect("new"), b"abcdef").expect("written");

@@ -1,7 +1,7 @@
-//! Locks that hold two processes (or tasks) off the same target.
+//! Locks that prevent two processes (or tasks) from working on the same target.
 //!
-//! Invariant: the lock is the operating system's, on an open file, so it ends with its process
-//! however that ends. The lock files stay; removing one would let two holders in.
+//! Invariant: the lock is one of the operating system on an open file, released when its process
+//! ends in any way. Lock files are never removed, as otherwise two processes could hold the lock.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -10,14 +10,14 @@ use std::path::PathBuf;
 use crate::error::ModelError;
 use crate::store::{Store, record, space};
 
-/// Held until dropped.
+/// A lock, held until dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// The lock on one target; refuses at once where it is held.
+    /// Acquires the lock on a target; fails if it is held.
     pub(crate) fn acquire(store: &Store, target: &str) -> Result<Self, ModelError> {
         let (mut file, path) = open(store, &record::file_stem(target))?;
         match file.try_lock() {
@@ -40,7 +40,7 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// The lock on the records; held for the time of a few renames, so it waits.
+    /// Acquires the lock on the records; blocks, as it is held only for a few renames.
     pub(crate) fn wait(store: &Store) -> Result<Self, ModelError> {
         let (file, path) = open(store, "%records")?;
         file.lock().map_err(ModelError::io("lock", &path))?;
@@ -49,7 +49,7 @@ impl Lock {
 }
 
 fn open(store: &Store, stem: &str) -> Result<(File, PathBuf), ModelError> {
-    // File names end at 255 bytes; a cut stem may share a lock, which is safe.
+    // File names have at most 255 bytes; a truncated stem may share a lock, which is safe.
     let stem: String = stem.chars().take(200).collect();
     let lock = store.folder("locks")?.file(format!("{stem}.lock"));
     Ok((lock.open()?, lock.path().to_owned()))

@@ -1,6 +1,7 @@
-//! Which record a name, or a source, means.
+//! Lookup of records by name and source.
 //!
-//! Invariant: a record under a name of the catalog that is not the catalog's is never found.
+//! Invariant: a record with a name of the catalog that is not of the catalog's model is never
+//! found.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,11 +10,11 @@ use crate::catalog;
 use crate::error::ModelError;
 use crate::quant;
 use crate::shards::ShardName;
-use crate::source::{Source, settled};
-use crate::store::{Record, Store, unlinked};
+use crate::source::{Source, absolute_path};
+use crate::store::{Record, Store, require_no_symlink};
 
 impl Store {
-    /// By name, by the name of the first shard, or by source.
+    /// The record of a name, of the name of a first shard, or of a source.
     pub(super) fn record(&self, name: &str) -> Result<Option<Record>, ModelError> {
         if let Some(record) = self.named(name)? {
             return Ok(Some(record));
@@ -25,22 +26,22 @@ impl Store {
             return Ok(Some(record));
         }
         let Ok(source) = name.parse::<Source>() else { return Ok(None) };
-        let written = match &source {
+        let text = match &source {
             Source::Name(_) | Source::Cached { .. } => return Ok(None),
-            Source::Path(path) => match settled(path) {
+            Source::Path(path) => match absolute_path(path) {
                 Ok(path) => path.display().to_string(),
                 Err(_) => source.to_string(),
             },
             Source::Hub { .. } | Source::Wheel(_) => source.to_string(),
             Source::Quant { repo, revision, quant } => {
-                return self.quantised(repo, revision.as_ref(), quant.as_deref());
+                return self.quantization(repo, revision.as_ref(), quant.as_deref());
             }
         };
-        Ok(self.pulled()?.into_iter().find(|record| record.source == written))
+        Ok(self.pulled()?.into_iter().find(|record| record.source == text))
     }
 
-    /// The model of a repository that a quantisation names, among those that were pulled from it.
-    fn quantised(
+    /// The record of a quantisation, among those pulled from the repository.
+    fn quantization(
         &self,
         repo: &str,
         revision: Option<&String>,
@@ -56,34 +57,34 @@ impl Store {
             }
         }
         let files: Vec<&str> = held.iter().map(|(file, _)| file.as_str()).collect();
-        let Ok(file) = quant::pick(&files, quant) else { return Ok(None) };
+        let Ok(file) = quant::select_file(&files, quant) else { return Ok(None) };
         let file = file.to_owned();
         Ok(held.into_iter().find(|(own, _)| *own == file).map(|(_, record)| record))
     }
 
-    /// All records of what came from a source.
+    /// All records of pulled models, without conversions.
     fn pulled(&self) -> Result<Vec<Record>, ModelError> {
         let records = self.records()?.into_iter();
         Ok(records.filter(|record| record.converted_from.is_none()).collect())
     }
 
-    /// All records that may be used.
+    /// All usable records.
     pub(crate) fn records(&self) -> Result<Vec<Record>, ModelError> {
         let paths = self.record_paths()?.into_iter();
-        Ok(paths.filter_map(|path| Record::read(&path).and_then(genuine).ok()).collect())
+        Ok(paths.filter_map(|path| Record::read(&path).and_then(verified).ok()).collect())
     }
 
-    /// The record under that name that may be used.
+    /// The usable record of that name.
     fn named(&self, name: &str) -> Result<Option<Record>, ModelError> {
-        match self.written(name)?.map(genuine).transpose() {
-            Err(ModelError::Impostor { .. }) => Ok(None),
+        match self.stored_record(name)?.map(verified).transpose() {
+            Err(ModelError::CatalogNameConflict { .. }) => Ok(None),
             other => other,
         }
     }
 
-    /// The record under that name, whatever it says.
-    pub(crate) fn written(&self, name: &str) -> Result<Option<Record>, ModelError> {
-        unlinked(&self.root.join("names"))?;
+    /// The record of that name, usable or not.
+    pub(crate) fn stored_record(&self, name: &str) -> Result<Option<Record>, ModelError> {
+        require_no_symlink(&self.root.join("names"))?;
         match Record::read(&self.record_path(name)) {
             Ok(record) => Ok(Some(record)),
             Err(ModelError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -95,7 +96,7 @@ impl Store {
 
     pub(super) fn record_paths(&self) -> Result<Vec<PathBuf>, ModelError> {
         let folder = self.root.join("names");
-        unlinked(&folder)?;
+        require_no_symlink(&folder)?;
         let listed = match fs::read_dir(&folder) {
             Ok(listed) => listed,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -113,11 +114,13 @@ impl Store {
     }
 }
 
-/// The record, unless it stands under a name of the catalog without being the catalog's.
-pub(super) fn genuine(record: Record) -> Result<Record, ModelError> {
+/// `record`, unless it has a name of the catalog but is not of the catalog's model.
+pub(super) fn verified(record: Record) -> Result<Record, ModelError> {
     let (name, holder) = (record.name.clone(), record.source.clone());
-    match catalog::owner(&name) {
-        Some(entry) if !entry.vouches_for(&record) => Err(ModelError::Impostor { name, holder }),
+    match catalog::entry_of(&name) {
+        Some(entry) if !entry.matches_record(&record) => {
+            Err(ModelError::CatalogNameConflict { name, holder })
+        }
         _ => Ok(record),
     }
 }

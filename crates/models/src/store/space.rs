@@ -1,7 +1,6 @@
-//! Free disk space, asked before the first byte is written and again on the way.
+//! Free disk space, checked before and during writes.
 //!
-//! Invariant: a part of the disk stays free, so that a pull does not stop everything else that
-//! writes there.
+//! Invariant: a part of the disk is kept free for other programs.
 
 use std::path::Path;
 
@@ -9,27 +8,27 @@ use harmonic_types::Bytes;
 
 use crate::error::ModelError;
 
-/// Bytes that this user can still write under `folder`, which must exist.
+/// Disk space available to this user in `folder`, which must exist.
 pub(crate) fn free(folder: &Path) -> Result<Bytes, ModelError> {
     let about = rustix::fs::statvfs(folder)
         .map_err(|error| ModelError::io("measure the disk of", folder)(error.into()))?;
     Ok(Bytes(about.f_bavail.saturating_mul(about.f_frsize)))
 }
 
-/// Most that is left free.
+/// Maximum space that is kept free.
 pub const MAX_RESERVE: Bytes = Bytes(1_000_000_000);
-/// Part of a disk that is left free where that is less.
-pub const RESERVE_PART: u64 = 20;
+/// Divisor of the disk size for the space kept free, if that is less than [`MAX_RESERVE`].
+pub const RESERVE_DIVISOR: u64 = 20;
 
-/// Bytes of the disk of `folder` that are left free.
+/// Space kept free on the disk of `folder`.
 fn reserve(folder: &Path) -> Bytes {
-    // A disk that cannot be asked cannot be told to be small.
+    // The maximum for a disk that cannot be queried.
     rustix::fs::statvfs(folder).map_or(MAX_RESERVE, |about| {
-        Bytes(about.f_blocks.saturating_mul(about.f_frsize) / RESERVE_PART).min(MAX_RESERVE)
+        Bytes(about.f_blocks.saturating_mul(about.f_frsize) / RESERVE_DIVISOR).min(MAX_RESERVE)
     })
 }
 
-/// Refuses where `needed` more bytes do not fit beside the reserve.
+/// Fails if `needed` more bytes do not fit in addition to the reserve.
 pub(crate) fn require(target: &str, folder: &Path, needed: Bytes) -> Result<(), ModelError> {
     let free = free(folder)?;
     if free < Bytes(needed.0.saturating_add(reserve(folder).0)) {
@@ -38,7 +37,7 @@ pub(crate) fn require(target: &str, folder: &Path, needed: Bytes) -> Result<(), 
     Ok(())
 }
 
-/// A failed write, named as a full disk where that is the reason.
+/// The error of a failed write, which may be a full disk.
 pub(crate) fn write_error(
     target: &str,
     path: &Path,
@@ -48,13 +47,13 @@ pub(crate) fn write_error(
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     if matches!(error.kind(), StorageFull | QuotaExceeded) {
         let folder = path.parent().unwrap_or(path);
-        // The disk is full whether or not its size can be asked again.
+        // The disk is full, even if it cannot be queried.
         return full(target, folder, needed, free(folder).unwrap_or(Bytes::ZERO));
     }
     ModelError::io("write", path)(error)
 }
 
-/// The error of a disk that cannot take `needed` more bytes.
+/// The error of a disk without space for `needed` more bytes.
 pub(crate) fn full(target: &str, folder: &Path, needed: Option<Bytes>, free: Bytes) -> ModelError {
     let (target, path, reserve) = (target.to_owned(), folder.to_owned(), reserve(folder));
     ModelError::DiskFull { target, path, needed, free, reserve }

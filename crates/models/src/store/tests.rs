@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::catalog;
 use crate::error::ModelError;
 use crate::gguf::TensorType;
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::store::lock::Lock;
 use crate::store::record::file_stem;
 use crate::store::{ConvertedFrom, Record, Store};
@@ -35,12 +35,12 @@ fn put(store: &Store, name: &str, source: &str, bytes: &[u8]) -> Record {
         converted_from: None,
         runs_as: None,
     };
-    store.admit(&[partial], &record).expect("admitted");
+    store.add(&[partial], &record).expect("admitted");
     record
 }
 
 #[test]
-fn free_space_is_known_before_the_store_is_made() {
+fn free_space_is_known_before_the_store_is_created() {
     let (folder, store) = store();
     assert!(!store.root().exists());
     let free = store.free().expect("a disk");
@@ -49,18 +49,18 @@ fn free_space_is_known_before_the_store_is_made() {
 }
 
 #[test]
-fn an_empty_store_is_no_error() {
+fn an_empty_store_is_not_an_error() {
     let (_folder, store) = store();
     assert!(store.list().expect("listed").models.is_empty());
     assert!(store.find("smollm2:135m").expect("looked up").is_none());
     let error = store.remove("smollm2:135m").expect_err("nothing to remove").to_string();
-    insta::assert_snapshot!(error, @"the model `smollm2:135m` is not here: `harmonic models list` shows what is, `harmonic models pull smollm2:135m` fetches it");
+    insta::assert_snapshot!(error, @"the model `smollm2:135m` is not in the store: `harmonic models list` shows the available models, `harmonic models pull smollm2:135m` downloads it");
 }
 
 #[test]
 fn a_model_is_found_by_name_and_by_source() {
     let (_folder, store) = store();
-    let record = put(&store, "a:b", "hf:o/r/f.gguf", &Gguf::tiny().bytes());
+    let record = put(&store, "a:b", "hf:o/r/f.gguf", &GgufBuilder::tiny().bytes());
     for name in ["a:b", "hf:o/r/f.gguf"] {
         let file = store.find(name).expect("looked up").expect("there");
         assert_eq!((file.name.as_str(), file.digest.as_ref()), ("a:b", Some(&record.digest)));
@@ -72,9 +72,9 @@ fn a_model_is_found_by_name_and_by_source() {
 }
 
 #[test]
-fn a_file_goes_with_its_last_name() {
+fn a_file_is_removed_with_its_last_name() {
     let (_folder, store) = store();
-    let bytes = Gguf::tiny().bytes();
+    let bytes = GgufBuilder::tiny().bytes();
     let record = put(&store, "one", "hf:o/r/one.gguf", &bytes);
     put(&store, "two", "hf:o/r/two.gguf", &bytes);
     let blob = store.blob_paths(&record).remove(0);
@@ -87,21 +87,21 @@ fn a_file_goes_with_its_last_name() {
 #[test]
 fn a_conversion_is_used_and_removed_with_its_original() {
     let (_folder, store) = store();
-    let mut original = put(&store, "m", "hf:o/r/m.gguf", &Gguf::tiny().bytes());
-    let converted = Gguf::tiny().matrix("more", &[64, 64], TensorType::BF16).bytes();
+    let mut original = put(&store, "m", "hf:o/r/m.gguf", &GgufBuilder::tiny().bytes());
+    let converted = GgufBuilder::tiny().matrix("more", &[64, 64], TensorType::BF16).bytes();
     let mut converted = put(&store, "m-bf16", "hf:o/r/m.gguf", &converted);
     original.runs_as = Some("m-bf16".to_owned());
-    store.amend(&original).expect("written");
+    store.update_record(&original).expect("written");
     let stranger = store.find("m").expect("looked up").expect("there");
-    assert_eq!(stranger.digest.as_ref(), Some(&original.digest), "not said to be made from it");
+    assert_eq!(stranger.digest.as_ref(), Some(&original.digest), "not recorded as its conversion");
     converted.converted_from = Some(ConvertedFrom {
         name: "m".to_owned(),
         digest: original.digest.clone(),
         loss: String::new(),
         divergence: None,
     });
-    store.amend(&converted).expect("written");
-    store.amend(&original).expect("written");
+    store.update_record(&converted).expect("written");
+    store.update_record(&original).expect("written");
 
     let used = store.find("m").expect("looked up").expect("there");
     assert_eq!((used.name.as_str(), used.digest), ("m", Some(converted.digest)));
@@ -115,11 +115,11 @@ fn a_conversion_is_used_and_removed_with_its_original() {
 }
 
 #[test]
-fn without_its_conversion_a_model_runs_as_it_came() {
+fn without_its_conversion_the_original_of_a_model_runs() {
     let (_folder, store) = store();
-    let mut original = put(&store, "m", "hf:o/r/m.gguf", &Gguf::tiny().bytes());
+    let mut original = put(&store, "m", "hf:o/r/m.gguf", &GgufBuilder::tiny().bytes());
     original.runs_as = Some("gone".to_owned());
-    store.amend(&original).expect("written");
+    store.update_record(&original).expect("written");
     let used = store.find("m").expect("looked up").expect("there");
     assert_eq!(used.digest, Some(original.digest));
 }
@@ -127,8 +127,8 @@ fn without_its_conversion_a_model_runs_as_it_came() {
 #[test]
 fn one_damaged_record_does_not_hide_the_others() {
     let (_folder, store) = store();
-    put(&store, "good", "hf:o/r/g.gguf", &Gguf::tiny().bytes());
-    let lost = put(&store, "lost", "hf:o/r/l.gguf", &Gguf::tiny().text("k", "v").bytes());
+    put(&store, "good", "hf:o/r/g.gguf", &GgufBuilder::tiny().bytes());
+    let lost = put(&store, "lost", "hf:o/r/l.gguf", &GgufBuilder::tiny().text("k", "v").bytes());
     fs::remove_file(&store.blob_paths(&lost)[0]).expect("removed");
     fs::write(store.root().join("names/bad.json"), b"{").expect("written");
     let outside = r#"{"schema":"harmonic.model/1","name":"outside","digest":"../../etc/passwd","size":1,
@@ -142,32 +142,32 @@ fn one_damaged_record_does_not_hide_the_others() {
 
 const STARTER: &str = "smollm2:135m";
 
-/// The starter's record as the catalog's own pull writes it, and the catalog's digest.
+/// The starter's record as written by a pull of the catalog, and the catalog's digest.
 fn starter(store: &Store) -> (Record, String) {
-    let bytes = Gguf::tiny().bytes();
+    let bytes = GgufBuilder::tiny().bytes();
     let record = put(store, "x", "hf:any/repo/x.gguf", &bytes);
     let entry = catalog::find(STARTER).expect("in the catalog");
     let origin = entry.origins.into_iter().next().expect("a source");
     let name = STARTER.to_owned();
-    let genuine = Record { name, source: origin.source.to_string(), ..record };
-    (genuine, origin.sha256.expect("known").to_owned())
+    let verified = Record { name, source: origin.source.to_string(), ..record };
+    (verified, origin.sha256.expect("known").to_owned())
 }
 
-/// Writes a record as a person or an older version of this program could.
+/// Writes a record as a user or an older version could have.
 fn plant(store: &Store, file: &str, record: &Record) {
     let path = store.root().join("names").join(file);
     fs::write(path, serde_json::to_vec(record).expect("written")).expect("written");
 }
 
 #[test]
-fn a_catalog_name_is_here_only_by_the_catalogs_source_and_digest() {
+fn a_catalog_name_requires_the_catalogs_source_and_digest() {
     let (_folder, store) = store();
     let (record, digest) = starter(&store);
     let file = format!("{}.json", file_stem(STARTER));
     let wheel = catalog::find(STARTER).expect("known").origins[1].source.to_string();
-    let genuine = Record { digest: digest.clone(), ..record.clone() };
-    // The right bytes are not here; that their record counts shows as a blob that is missed.
-    for good in [genuine.clone(), Record { source: wheel, ..genuine.clone() }] {
+    let verified = Record { digest: digest.clone(), ..record.clone() };
+    // The blob does not exist; a usable record shows as an error of the missing blob.
+    for good in [verified.clone(), Record { source: wheel, ..verified.clone() }] {
         plant(&store, &file, &good);
         assert!(matches!(store.find(STARTER), Err(ModelError::Missing(_))));
     }
@@ -179,9 +179,9 @@ fn a_catalog_name_is_here_only_by_the_catalogs_source_and_digest() {
         ("another digest", record.clone()),
         (
             "another source",
-            Record { source: "hf:any/repo/smollm2:135m.gguf".into(), ..genuine.clone() },
+            Record { source: "hf:any/repo/smollm2:135m.gguf".into(), ..verified.clone() },
         ),
-        ("a path", Record { source: "/tmp/smollm2:135m.gguf".into(), ..genuine.clone() }),
+        ("a path", Record { source: "/tmp/smollm2:135m.gguf".into(), ..verified.clone() }),
         ("a conversion", Record { converted_from: from(STARTER, &digest), ..record.clone() }),
         ("another's", Record { converted_from: from("x", &digest), ..record.clone() }),
     ] {
@@ -192,16 +192,16 @@ fn a_catalog_name_is_here_only_by_the_catalogs_source_and_digest() {
         assert_eq!(listing.findings[0].code, "shadowed-model", "{why}");
         assert!(listing.models.iter().all(|model| model.record.name != STARTER), "{why}");
         let partial = store.partial().expect("a folder").file("y.part");
-        fs::write(partial.path(), Gguf::tiny().bytes()).expect("written");
-        let error = store.admit(&[partial], &bad).expect_err(why);
-        assert!(matches!(error, ModelError::Impostor { .. }), "{why}: {error}");
+        fs::write(partial.path(), GgufBuilder::tiny().bytes()).expect("written");
+        let error = store.add(&[partial], &bad).expect_err(why);
+        assert!(matches!(error, ModelError::CatalogNameConflict { .. }), "{why}: {error}");
     }
     assert_eq!(store.remove(STARTER).expect("removed").names, [STARTER]);
     assert!(store.find("x").expect("looked up").is_some(), "another name has the file");
 }
 
 #[test]
-fn a_conversion_under_a_catalog_name_counts_through_its_source() {
+fn a_conversion_with_a_catalog_name_requires_the_catalogs_source() {
     let (_folder, store) = store();
     let (record, digest) = starter(&store);
     let name = format!("{STARTER}-bf16");
@@ -223,9 +223,9 @@ fn a_conversion_under_a_catalog_name_counts_through_its_source() {
 }
 
 #[test]
-fn a_record_speaks_for_its_own_name_alone() {
+fn a_record_is_valid_only_for_its_own_name() {
     let (_folder, store) = store();
-    let record = put(&store, "mine", "hf:o/r/mine.gguf", &Gguf::tiny().bytes());
+    let record = put(&store, "mine", "hf:o/r/mine.gguf", &GgufBuilder::tiny().bytes());
     plant(&store, "other.json", &record);
     assert!(matches!(store.find("other"), Err(ModelError::Record { .. })));
     assert!(store.find("mine").expect("looked up").is_some());
@@ -236,7 +236,7 @@ fn a_record_speaks_for_its_own_name_alone() {
 fn planted_links_are_not_followed() {
     use std::os::unix::fs::symlink;
     let (folder, store) = store();
-    let record = put(&store, "m", "hf:o/r/m.gguf", &Gguf::tiny().bytes());
+    let record = put(&store, "m", "hf:o/r/m.gguf", &GgufBuilder::tiny().bytes());
     let victim = folder.path().join("victim");
     fs::write(&victim, "precious").expect("written");
 
@@ -278,7 +278,7 @@ fn a_lock_names_its_holder_and_ends_with_it() {
 
 proptest! {
     #[test]
-    fn names_never_share_a_file_nor_leave_the_folder(a in "\\PC{0,12}", b in "\\PC{0,12}") {
+    fn names_have_different_files_within_the_folder(a in "\\PC{0,12}", b in "\\PC{0,12}") {
         prop_assert_eq!(a == b, file_stem(&a) == file_stem(&b));
         prop_assert!(!file_stem(&a).contains('/') && !file_stem(&a).starts_with('.'));
     }

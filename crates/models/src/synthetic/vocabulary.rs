@@ -1,30 +1,30 @@
-//! Small real vocabularies: every text can be written in their tokens.
+//! Small complete vocabularies, which can encode any text.
 
-use crate::gguf::{Gguf, Metadata};
+use crate::gguf::{GgufBuilder, Metadata};
 
-/// Kind of a token, with the number that GGUF gives it.
+/// Kind of a token, with its GGUF number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// Text.
     Normal = 1,
-    /// Stands for what has no token.
+    /// Replacement for unencodable text.
     Unknown = 2,
-    /// Never part of a text; not shown.
+    /// Control token: never part of a text, not displayed.
     Control = 3,
-    /// Part of a text and one token wherever it stands (`<tool_call>`).
+    /// Text that is always one token (`<tool_call>`).
     UserDefined = 4,
-    /// A place without a token.
+    /// Unused ID.
     Unused = 5,
     /// A byte (`<0x0A>`).
     Byte = 6,
 }
 
-/// How text is written.
+/// Tokenisation scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scheme {
-    /// Byte pairs with merges, as GPT-2 has them.
+    /// Byte pairs with merges, as in GPT-2.
     Bpe,
-    /// `SentencePiece` with scores, as Llama 2 has them.
+    /// `SentencePiece` with scores, as in Llama 2.
     Spm,
 }
 
@@ -35,7 +35,7 @@ struct Entry {
     kind: TokenKind,
 }
 
-/// Tokens, and how llama.cpp finds them in a text.
+/// Tokens with their tokenisation scheme.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     scheme: Scheme,
@@ -49,7 +49,7 @@ pub struct Vocabulary {
 const TURN_END: &str = "<|im_end|>";
 
 impl Vocabulary {
-    /// Byte-level BPE: three control tokens as in the starter model, then one token a byte. The
+    /// Byte-level BPE: three control tokens as in the starter model, then one token per byte. The
     /// pre-tokenizer is `smollm`.
     pub fn byte_bpe() -> Self {
         let empty = Self {
@@ -67,8 +67,8 @@ impl Vocabulary {
         vocabulary
     }
 
-    /// `SentencePiece`: `<unk>`, `<s>`, `</s>`, the control tokens of a turn, one token a byte, one
-    /// a printable ASCII character. Adds `<s>` in front.
+    /// `SentencePiece`: `<unk>`, `<s>`, `</s>`, the control tokens of a turn, one token per byte,
+    /// one per printable ASCII character. Prepends `<s>`.
     pub fn spm() -> Self {
         let empty = Self {
             scheme: Scheme::Spm,
@@ -93,18 +93,18 @@ impl Vocabulary {
         vocabulary
     }
 
-    /// With llama.cpp's pre-tokenizer of this name: how a text is cut before pairs are merged. Some
-    /// are code in llama.cpp (`gpt-2`, `llama-bpe`), most are regular expressions (`deepseek-llm`,
-    /// `tekken`, `bloom`).
+    /// With llama.cpp's pre-tokenizer of this name, which splits a text before pairs are merged.
+    /// Some are code in llama.cpp (`gpt-2`, `llama-bpe`), most are regular expressions
+    /// (`deepseek-llm`, `tekken`, `bloom`).
     pub fn pre_tokenizer(mut self, name: &str) -> Self {
         name.clone_into(&mut self.pre_tokenizer);
         self
     }
 
-    /// With this token, as the file spells it.
+    /// With this token, as spelled in the file.
     pub fn token(mut self, text: &str, kind: TokenKind) -> Self {
         if self.id(text).is_none() {
-            // What was added earlier is preferred.
+            // Earlier tokens have precedence.
             let score = -(self.entries.len() as f32);
             self.entries.push(Entry { text: text.to_owned(), score, kind });
         }
@@ -116,12 +116,12 @@ impl Vocabulary {
         self.token(text, TokenKind::Control)
     }
 
-    /// With this token that is one wherever its text stands.
+    /// With this user-defined token.
     pub fn user_defined(self, text: &str) -> Self {
         self.token(text, TokenKind::UserDefined)
     }
 
-    /// With a token for this text, and for each of its beginnings, by which it is put together.
+    /// With a token for this text, and for each of its prefixes, from which it is merged.
     pub fn word(mut self, text: &str) -> Self {
         let symbols: Vec<char> = match self.scheme {
             Scheme::Bpe => text.bytes().map(symbol).collect(),
@@ -139,25 +139,25 @@ impl Vocabulary {
         self
     }
 
-    /// With or without a start of text in front of every text.
+    /// With or without a start token prepended to every text.
     pub fn adding_start(mut self, adds: bool) -> Self {
         self.adds_start = adds;
         self
     }
 
-    /// How many tokens there are.
+    /// Number of tokens.
     pub fn size(&self) -> u32 {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
-    /// The token that is spelled like this in the file.
+    /// ID of the token with this text in the file.
     pub fn id(&self, text: &str) -> Option<u32> {
         let at = self.entries.iter().position(|entry| entry.text == text)?;
         u32::try_from(at).ok()
     }
 
     /// `file` with this vocabulary.
-    pub fn describe(&self, mut file: Gguf) -> Gguf {
+    pub fn describe(&self, mut file: GgufBuilder) -> GgufBuilder {
         let (model, start, unknown) = match self.scheme {
             Scheme::Bpe => ("gpt2", "<|im_start|>", "<|endoftext|>"),
             Scheme::Spm => ("llama", "<s>", "<unk>"),
@@ -170,7 +170,7 @@ impl Vocabulary {
             .with("tokenizer.ggml.token_type", &each(|entry| Metadata::I32(entry.kind as i32)))
             .flag("tokenizer.ggml.add_bos_token", self.adds_start);
         file = match self.scheme {
-            // llama.cpp wants the key; a pair that has no token is never merged.
+            // llama.cpp requires the key; a pair without a token is never merged.
             Scheme::Bpe if self.merges.is_empty() => {
                 file.with("tokenizer.ggml.merges", &Metadata::texts(["\u{100} \u{100}"]))
             }
@@ -193,8 +193,8 @@ impl Vocabulary {
     }
 }
 
-/// The character that stands for a byte in GPT-2's vocabularies: itself where it can be seen, else
-/// one from U+0100 on.
+/// The character for a byte in GPT-2's vocabularies: itself if visible, otherwise one from U+0100
+/// on.
 fn symbol(byte: u8) -> char {
     let visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     if visible(byte) {

@@ -172,7 +172,7 @@ fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
 /// What an engine takes, snapshots and parked sequences apart.
 fn fixed(engine: &EnginePlan) -> Bytes {
     assert_eq!(engine.attention(), Some(Attention::Flash));
-    engine.total_bytes - engine.prefix_bytes - engine.park_bytes
+    engine.total_bytes - engine.prefix_bytes - engine.preempt_bytes
 }
 
 /// The figures of a team that was planned into a pool to save 0.25 GB of 21.5 GB.

@@ -77,7 +77,7 @@ fn exact(
                 format!("system prompts of {count} {agents}, computed once, and conversations");
             ("prefix", what)
         }
-        LedgerItem::Park => ("park", "borrowers that gave their slot back wait here".to_owned()),
+        LedgerItem::Preempt => ("park", "borrowers that gave their slot back wait here".to_owned()),
         LedgerItem::Compute => {
             let scores = match engine.attention() {
                 Some(Attention::Plain) => ", scores",

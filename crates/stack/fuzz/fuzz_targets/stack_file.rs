@@ -1,5 +1,5 @@
-//! Any text as a stack file: the reader must answer, and what it takes must hold what the crate
-//! promises of a stack. The seeds are the stacks that are built in.
+//! Arbitrary text as a stack file: the parser returns, and an accepted stack satisfies the crate's
+//! invariants. The seeds are the built-in stacks.
 //!
 //! `make fuzz TARGETS=stack_file`, or `cargo +nightly fuzz run stack_file` in `crates/stack`.
 #![no_main]
@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
                 assert!(sampling.temperature.is_finite() && sampling.temperature >= 0.0);
             }
         }
-        // It names a line of the text, which must be there.
+        // The message quotes a line of the text, which must exist.
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 });

@@ -3,13 +3,13 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::handover::target;
+use crate::handoff::target;
 
 fn names(stack: &StackSpec) -> Vec<&str> {
     stack.agents.iter().map(|agent| agent.name.0.as_str()).collect()
 }
 
-/// Name, tier, model and context of each agent: what the project's contract fixes.
+/// Name, tier, model and context of each agent, which the project's contract fixes.
 fn contract(stack: &StackSpec) -> String {
     let line = |agent: &AgentSpec| {
         format!("{} {} {} {}", agent.name, agent.tier.number(), agent.model, agent.context)
@@ -18,7 +18,7 @@ fn contract(stack: &StackSpec) -> String {
 }
 
 #[test]
-fn every_built_in_stack_parses_and_bears_its_name() {
+fn every_built_in_stack_parses_and_has_its_name() {
     for name in builtin_names() {
         assert_eq!(builtin(name).unwrap().name, name);
     }
@@ -26,7 +26,7 @@ fn every_built_in_stack_parses_and_bears_its_name() {
 }
 
 #[test]
-fn full_holds_the_contracted_agents() {
+fn full_has_the_agents_of_the_contract() {
     insta::assert_snapshot!(contract(&builtin("full").unwrap()), @r"
     executive 1 qwen3:4b 4096
     operator 1 qwen3:4b 4096
@@ -47,7 +47,7 @@ fn standard_is_full_without_the_architect() {
 }
 
 #[test]
-fn minimal_and_dev_hold_the_contracted_agents() {
+fn minimal_and_dev_have_the_agents_of_the_contract() {
     let minimal = builtin("minimal").unwrap();
     assert_eq!(names(&minimal), ["executive", "technical_director", "coder"]);
     insta::assert_snapshot!(contract(&builtin("dev").unwrap()), @r"
@@ -67,7 +67,7 @@ fn starter_is_standard_on_one_small_model() {
 }
 
 #[test]
-fn every_hand_over_goes_to_an_agent_of_the_same_stack() {
+fn every_handoff_goes_to_an_agent_of_the_same_stack() {
     for stack in builtin_names().filter_map(builtin) {
         let team: BTreeSet<&str> = names(&stack).into_iter().collect();
         for agent in &stack.agents {
@@ -80,7 +80,7 @@ fn every_hand_over_goes_to_an_agent_of_the_same_stack() {
 }
 
 #[test]
-fn every_hand_over_in_a_full_prompt_goes_to_a_built_in_agent() {
+fn every_handoff_in_a_full_prompt_goes_to_a_built_in_agent() {
     let known: BTreeSet<&str> = builtin_agents().iter().map(|a| a.name.0.as_str()).collect();
     for agent in builtin_agents() {
         let targets: Vec<&str> = PROMPTS
@@ -88,7 +88,7 @@ fn every_hand_over_in_a_full_prompt_goes_to_a_built_in_agent() {
             .filter(|(file, _)| *file == format!("{}.md", agent.name))
             .flat_map(|(_, text)| text.lines().filter_map(target))
             .collect();
-        assert!(!targets.is_empty(), "{} hands to nobody", agent.name);
+        assert!(!targets.is_empty(), "{} has no handoff", agent.name);
         for target in targets {
             assert!(known.contains(target), "{} hands to {target}", agent.name);
         }
@@ -96,17 +96,17 @@ fn every_hand_over_in_a_full_prompt_goes_to_a_built_in_agent() {
 }
 
 #[test]
-fn in_every_stack_every_agent_can_hand_on() {
+fn in_every_stack_every_agent_has_a_handoff() {
     for stack in builtin_names().filter_map(builtin) {
         for agent in &stack.agents {
             let handed = agent.system.lines().filter_map(target).count();
-            assert!(handed > 0, "{} in {} hands to nobody", agent.name, stack.name);
+            assert!(handed > 0, "{} in {} has no handoff", agent.name, stack.name);
         }
     }
 }
 
 #[test]
-fn prompts_are_tight_and_say_the_form_of_the_answer() {
+fn prompts_are_short_and_state_the_format_of_the_answer() {
     for agent in builtin_agents() {
         let (_, text) =
             PROMPTS.iter().find(|(file, _)| *file == format!("{}.md", agent.name)).unwrap();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::{StackError, builtin_agents, parse};
 
-/// A whole agent; tests replace or add single lines.
+/// A complete agent; tests replace or add single lines.
 const AGENT: &str = r#"
 [[agents]]
 name = "poet"
@@ -16,7 +16,7 @@ system = "You write verse."
 "#;
 
 fn error(text: &str) -> StackError {
-    parse(text, "team.toml").expect_err("this stack is bad")
+    parse(text, "team.toml").expect_err("an invalid stack")
 }
 
 /// The error of a stack whose only agent is [`AGENT`] with its line `from` replaced by `to`.
@@ -26,7 +26,7 @@ fn with(from: &str, to: &str) -> StackError {
 }
 
 #[test]
-fn a_whole_agent_needs_no_built_in_one() {
+fn a_complete_agent_needs_no_built_in_one() {
     let text =
         format!("name = \"team\"\n{AGENT}thinking = true\n\n[agents.sampling]\ntemperature = 1\n");
     let stack = parse(&text, "team.toml").unwrap();
@@ -34,12 +34,12 @@ fn a_whole_agent_needs_no_built_in_one() {
     assert_eq!((poet.name.0.as_str(), poet.tier), ("poet", Tier::Specialists));
     assert_eq!(poet.system, "You write verse.");
     assert!(poet.thinking);
-    assert!((poet.sampling.temperature - 1.0).abs() < f32::EPSILON, "an integer will do");
+    assert!((poet.sampling.temperature - 1.0).abs() < f32::EPSILON, "an integer is accepted");
     assert_eq!(poet.sampling.top_k, harmonic_types::Sampling::default().top_k);
 }
 
 #[test]
-fn like_takes_what_the_table_does_not_give() {
+fn like_provides_the_fields_absent_from_the_table() {
     let text = r#"
         name = "team"
         [[agents]]
@@ -59,7 +59,7 @@ fn like_takes_what_the_table_does_not_give() {
 }
 
 #[test]
-fn an_inherited_prompt_hands_over_only_within_the_stack_and_an_own_one_stays() {
+fn an_inherited_prompt_hands_off_only_within_the_stack_and_an_own_one_stays() {
     let own = "Hand to nobody_here: everything.";
     let text = format!(
         "name = \"team\"\n[[agents]]\nlike = \"coder\"\n[[agents]]\nlike = \"analyst\"\n\
@@ -73,16 +73,16 @@ fn an_inherited_prompt_hands_over_only_within_the_stack_and_an_own_one_stays() {
 }
 
 #[test]
-fn keys_that_do_not_exist_are_named_with_those_that_do() {
+fn unknown_keys_are_reported_with_the_known_ones() {
     assert_snapshot!(with("tier = 3", "teir = 3"), @"team.toml:5: unknown field `teir`, expected one of `like`, `name`, `tier`, `model`, `context`, `role`, `system`, `system_file`, `sampling`, `thinking`, at `teir = 3`");
     assert_snapshot!(error("name = \"x\"\nport = 1\n"), @"team.toml:2: unknown field `port`, expected `name` or `agents`, at `port = 1`");
     assert_snapshot!(with("tier = 3", "tier = 3\nsampling = { temprature = 1 }"), @"team.toml:6: unknown field `temprature`, expected one of `temperature`, `top_k`, `top_p`, `min_p`, `repeat_penalty`, `presence_penalty`, `frequency_penalty`, at `sampling = { temprature = 1 }`");
 }
 
 #[test]
-fn what_is_not_toml_or_of_the_wrong_type_is_shown_with_its_line() {
+fn invalid_toml_or_a_wrong_type_is_reported_with_its_line() {
     assert_snapshot!(error("name = poets\n"), @"team.toml:1: string values must be quoted, expected literal string, at `name = poets`");
-    assert_snapshot!(error(""), @r#"team.toml: the stack has no name: add `name = "my_team"` as the first line"#);
+    assert_snapshot!(error(""), @r#"team.toml: missing stack name: add `name = "my_team"` as the first line"#);
     assert_snapshot!(with("context = 2048", "context = \"2048\""), @r#"team.toml:7: invalid type: string "2048", expected a whole number, at `context = "2048"`"#);
     assert_snapshot!(with("tier = 3", "tier = 3\nsampling.top_p = \"1\""), @r#"team.toml:6: invalid type: string "1", expected a number, at `sampling.top_p = "1"`"#);
     assert_snapshot!(with("tier = 3", "tier = 3\ntier = 2"), @"team.toml:6: duplicate key, at `tier = 2`");
@@ -91,7 +91,7 @@ fn what_is_not_toml_or_of_the_wrong_type_is_shown_with_its_line() {
 #[test]
 fn a_stack_without_agents_is_refused() {
     assert_snapshot!(error("name = \"team\"\n"), @r#"
-    team.toml: the stack has no agents: add at least one, for instance
+    team.toml: missing agents: add at least one, for instance
     [[agents]]
     like = "coder"
     "#);
@@ -100,50 +100,50 @@ fn a_stack_without_agents_is_refused() {
 #[test]
 fn an_agent_of_the_same_name_is_refused() {
     let twice = "name = \"team\"\n\n[[agents]]\nlike = \"coder\"\n\n[[agents]]\nlike = \"coder\"\n";
-    assert_snapshot!(error(twice), @"team.toml:6: there is an agent `coder` already, on line 3: give one of them another `name`");
+    assert_snapshot!(error(twice), @"team.toml:6: duplicate agent name `coder`, first used on line 3: give one of the agents another `name`");
 }
 
 #[test]
 fn values_outside_their_limits_are_refused() {
-    assert_snapshot!(error("name = \"My team\"\nagents = []"), @r#"team.toml:1: `name = "My team"` is not possible: use 1 to 64 lowercase letters, digits, `_` and `-`"#);
-    assert_snapshot!(with("poet", ""), @r#"team.toml:4: `name = ""` is not possible: use 1 to 64 lowercase letters, digits, `_` and `-`"#);
-    assert_snapshot!(with("poet", "Poet"), @r#"team.toml:4: `name = "Poet"` is not possible: use 1 to 64 lowercase letters, digits, `_` and `-`"#);
-    assert_snapshot!(with("tier = 3", "tier = 0"), @"team.toml:5: `tier = 0` is not possible: use 1 (executive), 2 (directors), 3 (specialists), 4 (heavy)");
-    assert_snapshot!(with("tier = 3", "tier = 300"), @"team.toml:5: `tier = 300` is not possible: use 1 (executive), 2 (directors), 3 (specialists), 4 (heavy)");
-    assert_snapshot!(with("context = 2048", "context = 0"), @"team.toml:7: `context = 0` is not possible: use the tokens that prompt and answer need together, 1 to 4294967295, for instance 8192");
-    assert_snapshot!(with("context = 2048", "context = 4294967296"), @"team.toml:7: `context = 4294967296` is not possible: use the tokens that prompt and answer need together, 1 to 4294967295, for instance 8192");
-    assert_snapshot!(with("smollm2:135m", " "), @r#"team.toml:6: `model = " "` is not possible: name a model of the catalog such as "qwen3:8b", one of the hub such as "hf:ORG/REPO:QUANT", or the path of a GGUF file"#);
-    assert_snapshot!(with("name = \"poet\"", "like = \"poet\""), @r#"team.toml:4: `like = "poet"` is not possible: the built-in agents are executive, operator, technical_director, research_director, creative_director, coder, analyst, architect, reviewer"#);
+    assert_snapshot!(error("name = \"My team\"\nagents = []"), @r#"team.toml:1: invalid name `"My team"`: expected 1 to 64 lowercase letters, digits, `_` and `-`"#);
+    assert_snapshot!(with("poet", ""), @r#"team.toml:4: invalid name `""`: expected 1 to 64 lowercase letters, digits, `_` and `-`"#);
+    assert_snapshot!(with("poet", "Poet"), @r#"team.toml:4: invalid name `"Poet"`: expected 1 to 64 lowercase letters, digits, `_` and `-`"#);
+    assert_snapshot!(with("tier = 3", "tier = 0"), @"team.toml:5: invalid tier `0`: expected 1 (executive), 2 (directors), 3 (specialists), 4 (heavy)");
+    assert_snapshot!(with("tier = 3", "tier = 300"), @"team.toml:5: invalid tier `300`: expected 1 (executive), 2 (directors), 3 (specialists), 4 (heavy)");
+    assert_snapshot!(with("context = 2048", "context = 0"), @"team.toml:7: invalid context `0`: expected the number of tokens of prompt and answer together, 1 to 4294967295, for instance 8192");
+    assert_snapshot!(with("context = 2048", "context = 4294967296"), @"team.toml:7: invalid context `4294967296`: expected the number of tokens of prompt and answer together, 1 to 4294967295, for instance 8192");
+    assert_snapshot!(with("smollm2:135m", " "), @r#"team.toml:6: invalid model `" "`: expected a model of the catalog such as "qwen3:8b", a model of the hub as "hf:ORG/REPO:QUANT", or the path of a GGUF file"#);
+    assert_snapshot!(with("name = \"poet\"", "like = \"poet\""), @r#"team.toml:4: invalid like `"poet"`: expected one of the built-in agents executive, operator, technical_director, research_director, creative_director, coder, analyst, architect, reviewer"#);
 }
 
 #[test]
 fn sampling_outside_its_limits_is_refused() {
     let sampling = |table: &str| with("tier = 3", &format!("tier = 3\nsampling = {{ {table} }}"));
-    assert_snapshot!(sampling("temperature = -0.1"), @"team.toml:6: `sampling.temperature = -0.1` is not possible: use 0 (always the most likely token) to 2");
-    assert_snapshot!(sampling("temperature = nan"), @"team.toml:6: `sampling.temperature = NaN` is not possible: use 0 (always the most likely token) to 2");
-    assert_snapshot!(sampling("top_k = -1"), @"team.toml:6: `sampling.top_k = -1` is not possible: use 0 (all tokens) or the number of tokens to choose from");
-    assert_snapshot!(sampling("top_p = 0.0"), @"team.toml:6: `sampling.top_p = 0` is not possible: use more than 0 and at most 1 (all tokens)");
-    assert_snapshot!(sampling("min_p = 1.5"), @"team.toml:6: `sampling.min_p = 1.5` is not possible: use 0 (all tokens) to 1");
-    assert_snapshot!(sampling("repeat_penalty = 0"), @"team.toml:6: `sampling.repeat_penalty = 0` is not possible: use more than 0 and at most 2; 1 is off");
-    assert_snapshot!(sampling("presence_penalty = 3"), @"team.toml:6: `sampling.presence_penalty = 3` is not possible: use -2 to 2; 0 is off");
-    assert_snapshot!(sampling("frequency_penalty = -inf"), @"team.toml:6: `sampling.frequency_penalty = -inf` is not possible: use -2 to 2; 0 is off");
+    assert_snapshot!(sampling("temperature = -0.1"), @"team.toml:6: invalid sampling.temperature `-0.1`: expected 0 (always the most likely token) to 2");
+    assert_snapshot!(sampling("temperature = nan"), @"team.toml:6: invalid sampling.temperature `NaN`: expected 0 (always the most likely token) to 2");
+    assert_snapshot!(sampling("top_k = -1"), @"team.toml:6: invalid sampling.top_k `-1`: expected 0 (all tokens) or the number of most likely tokens to consider");
+    assert_snapshot!(sampling("top_p = 0.0"), @"team.toml:6: invalid sampling.top_p `0`: expected more than 0 and at most 1 (all tokens)");
+    assert_snapshot!(sampling("min_p = 1.5"), @"team.toml:6: invalid sampling.min_p `1.5`: expected 0 (all tokens) to 1");
+    assert_snapshot!(sampling("repeat_penalty = 0"), @"team.toml:6: invalid sampling.repeat_penalty `0`: expected more than 0 and at most 2; 1 is off");
+    assert_snapshot!(sampling("presence_penalty = 3"), @"team.toml:6: invalid sampling.presence_penalty `3`: expected -2 to 2; 0 is off");
+    assert_snapshot!(sampling("frequency_penalty = -inf"), @"team.toml:6: invalid sampling.frequency_penalty `-inf`: expected -2 to 2; 0 is off");
 }
 
 #[test]
-fn a_field_that_nothing_gives_is_missing() {
-    assert_snapshot!(with("model = \"smollm2:135m\"\n", ""), @r#"team.toml:3: this agent has no `model`: add `model = "qwen3:8b"`, or take it from a built-in agent with `like = "coder"`"#);
-    assert_snapshot!(with("system = \"You write verse.\"\n", ""), @r#"team.toml:3: this agent has no `system`: add `system = "You are …"` or `system_file = "agent.md"`, or take it from a built-in agent with `like = "coder"`"#);
+fn a_field_without_a_value_is_missing() {
+    assert_snapshot!(with("model = \"smollm2:135m\"\n", ""), @r#"team.toml:3: missing `model` of an agent: add `model = "qwen3:8b"`, or inherit it from a built-in agent with `like = "coder"`"#);
+    assert_snapshot!(with("system = \"You write verse.\"\n", ""), @r#"team.toml:3: missing `system` of an agent: add `system = "You are …"` or `system_file = "agent.md"`, or inherit it from a built-in agent with `like = "coder"`"#);
     for line in ["name = \"poet\"", "tier = 3", "context = 2048", "role = \"writes verse\""] {
         let key = line.split(' ').next().unwrap();
-        assert!(with(line, "").to_string().contains(&format!("has no `{key}`")), "{key}");
+        assert!(with(line, "").to_string().contains(&format!("missing `{key}`")), "{key}");
     }
 }
 
 #[test]
-fn prompts_come_from_one_place() {
+fn a_prompt_has_one_source() {
     let both = "system = \"a\"\nsystem_file = \"b.md\"";
-    assert_snapshot!(with("system = \"You write verse.\"", both), @"team.toml:10: `system` and `system_file` both give the system prompt: remove one of them");
-    assert_snapshot!(with("system = \"You write verse.\"", "system_file = \"b.md\""), @r#"team.toml:9: cannot read `system_file = "b.md"` (relative to the stack file): a stack that is not a file has no directory to look in: use `system` instead"#);
+    assert_snapshot!(with("system = \"You write verse.\"", both), @"team.toml:10: `system` and `system_file` exclude each other: remove one of them");
+    assert_snapshot!(with("system = \"You write verse.\"", "system_file = \"b.md\""), @r#"team.toml:9: cannot read `system_file = "b.md"` (relative to the stack file): `system_file` requires a stack file, this stack is text: use `system` instead"#);
 }
 
 fn line() -> impl Strategy<Value = String> {
@@ -188,13 +188,13 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whatever the text, there is a valid stack or an error; never a panic.
+    /// Any text yields a valid stack or an error, never a panic.
     #[test]
     fn any_text_is_a_valid_stack_or_an_error(text in "(?s).{0,200}") {
         check(&text);
     }
 
-    /// The same of texts that look like stack files.
+    /// The same for texts that resemble stack files.
     #[test]
     fn any_likely_text_is_a_valid_stack_or_an_error(lines in prop::collection::vec(line(), 0..16)) {
         check(&format!("name = \"x\"\n{}", lines.join("\n")));

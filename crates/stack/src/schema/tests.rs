@@ -11,7 +11,7 @@ fn schema() -> Value {
     serde_json::from_str(&json_schema()).unwrap()
 }
 
-/// `HARMONIC_WRITE_SCHEMA=1 cargo test -p harmonic-stack schema` writes the file anew.
+/// `HARMONIC_WRITE_SCHEMA=1 cargo test -p harmonic-stack schema` regenerates the file.
 #[test]
 fn the_file_is_what_is_generated() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
@@ -19,10 +19,10 @@ fn the_file_is_what_is_generated() {
         std::fs::write(&path, json_schema()).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap();
-    // Not as text: the order of keys depends on which features of serde_json other crates want.
+    // Compared as values: the order of keys depends on the features of serde_json that are enabled.
     assert!(
         serde_json::from_str::<Value>(&written).unwrap() == schema(),
-        "{FILE} is not what the types say: write it with \
+        "{FILE} differs from the types: regenerate it with \
          `HARMONIC_WRITE_SCHEMA=1 cargo test -p harmonic-stack schema`"
     );
 }
@@ -33,7 +33,7 @@ fn a_name_and_agents_are_required_and_nothing_may_be_null() {
     assert!(!json_schema().contains("null"), "{}", json_schema());
 }
 
-/// Every table of `document` has only keys that its part of the schema lists.
+/// Asserts that every table of `document` has only keys listed in its part of the schema.
 fn assert_known(document: &toml::Value, part: &Value, root: &Value) {
     let part = match part["$ref"].as_str() {
         Some(pointer) => root.pointer(pointer.trim_start_matches('#')).unwrap(),
@@ -58,7 +58,7 @@ fn assert_known(document: &toml::Value, part: &Value, root: &Value) {
 }
 
 #[test]
-fn the_built_in_stacks_keep_to_it() {
+fn the_built_in_stacks_conform_to_it() {
     let root = schema();
     for name in builtin_names() {
         let path =
@@ -73,7 +73,7 @@ fn accepts(line: &str) -> bool {
     parse(&format!("name = \"t\"\n[[agents]]\nlike = \"coder\"\n{line}\n"), "t.toml").is_ok()
 }
 
-/// The limits stand in two places: as attributes of the document and in the parser.
+/// The limits are stated twice: as attributes of the document and in the parser.
 #[test]
 fn its_limits_are_those_of_the_parser() {
     let root = schema();
@@ -82,7 +82,7 @@ fn its_limits_are_those_of_the_parser() {
         for (key, part) in root["$defs"][table]["properties"].as_object().unwrap() {
             let whole = part["type"] == "integer";
             let step = if whole { 1.0 } else { 0.25 };
-            // TOML tells whole numbers from others by the point.
+            // TOML distinguishes integers from floats by the decimal point.
             let digits = if whole { 0 } else { 2 };
             let line = |value: f64| format!("{prefix}{key} = {value:.digits$}");
             if let Some(least) = part["minimum"].as_f64() {

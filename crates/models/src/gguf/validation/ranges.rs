@@ -1,27 +1,28 @@
-//! What one value may be.
+//! Valid ranges of single values.
 
 use crate::gguf::Header;
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::geometry::Keys;
 use crate::gguf::value::Value;
 
-/// What a value may be. Of a list every element is held to it.
+/// Valid range of a value, or of every element of a list.
 enum Range {
-    /// A whole number, both ends included.
+    /// An integer, both bounds included.
     Whole(u64, u64),
-    /// A finite number, both ends included.
+    /// A finite number, both bounds included.
     Real(f64, f64),
-    /// A finite number above zero, the end included.
+    /// A finite number above zero, the upper bound included.
     Positive(f64),
     /// One of these texts.
     Word(&'static [&'static str]),
-    /// This truth value.
+    /// This Boolean.
     Flag(bool),
 }
 
 use Range::{Flag, Positive, Real, Whole, Word};
 
-/// Sizes beyond any model known, and small enough that no product of two of them wraps in llama.cpp.
+/// Above the sizes of all known models, and small enough that no product of two overflows in
+/// llama.cpp.
 const WIDEST: u64 = 1 << 20;
 
 /// Keys without their architecture.
@@ -44,7 +45,7 @@ const RANGES: &[(&str, Range)] = &[
     ("attention.key_length_mla", Whole(0, 1 << 16)),
     ("attention.value_length_mla", Whole(0, 1 << 16)),
     ("attention.sliding_window", Whole(0, 1 << 30)),
-    // An encoder's: llama.cpp asserts that a physical batch holds the whole prompt.
+    // False for encoders, where llama.cpp asserts that a physical batch contains the entire prompt.
     ("attention.causal", Flag(true)),
     // `GGML_ASSERT(eps >= 0.0f)` (`ops.cpp`).
     ("attention.layer_norm_rms_epsilon", Real(0.0, 1.0)),
@@ -54,7 +55,7 @@ const RANGES: &[(&str, Range)] = &[
     ("attention.max_alibi_bias", Real(0.0, 1e6)),
     ("attention.clamp_kqv", Real(0.0, 1e6)),
     ("attention.scale", Real(0.0, 1e6)),
-    // Recurrent layers are told by the remainder of a division.
+    // Recurrent layers follow from the remainder of a division.
     ("full_attention_interval", Whole(1, 512)),
     ("rope.dimension_count", Whole(0, 1 << 16)),
     ("rope.dimension_count_swa", Whole(0, 1 << 16)),
@@ -87,7 +88,7 @@ const RANGES: &[(&str, Range)] = &[
     ("indexer.block_size", Whole(1, 1 << 20)),
 ];
 
-/// Checks every value of the table, and that no other number of the model is infinite or none.
+/// Checks every value of the table, and that all other numbers of the model are finite.
 pub(super) fn check(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
     for (key, range) in RANGES {
         let key = keys.full(key);
@@ -102,7 +103,7 @@ pub(super) fn check(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
             if let Value::Float(number) = value
                 && !number.is_finite()
             {
-                return Err(GgufError::key(key, format!("is {number}, which is no number")));
+                return Err(GgufError::key(key, format!("is {number}, expected a finite number")));
             }
         }
     }
@@ -118,11 +119,11 @@ fn elements(value: &Value) -> &[Value] {
 
 impl Range {
     fn check(&self, key: &str, value: &Value) -> Result<(), GgufError> {
-        let possible = |holds: bool, found: String| {
+        let require = |holds: bool, found: String| {
             if holds {
                 return Ok(());
             }
-            Err(GgufError::key(key, format!("is {found}, {self} is possible")))
+            Err(GgufError::key(key, format!("is {found}, expected {self}")))
         };
         match self {
             Whole(least, most) => {
@@ -134,22 +135,22 @@ impl Range {
                     _ => None,
                 };
                 let holds = number.is_some_and(|number| (*least..=*most).contains(&number));
-                possible(holds, shown(value))
+                require(holds, shown(value))
             }
             Real(least, most) => {
                 let number = real(value);
                 let holds = number.is_some_and(|number| (*least..=*most).contains(&number));
-                possible(holds, shown(value))
+                require(holds, shown(value))
             }
             Positive(most) => {
                 let holds = real(value).is_some_and(|number| number > 0.0 && number <= *most);
-                possible(holds, shown(value))
+                require(holds, shown(value))
             }
             Word(words) => {
                 let holds = matches!(value, Value::Text(text) if words.contains(&text.as_str()));
-                possible(holds, shown(value))
+                require(holds, shown(value))
             }
-            Flag(flag) => possible(*value == Value::Bool(*flag), shown(value)),
+            Flag(flag) => require(*value == Value::Bool(*flag), shown(value)),
         }
     }
 }
@@ -157,7 +158,7 @@ impl Range {
 impl std::fmt::Display for Range {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Whole(least, most) => write!(f, "a whole number from {least} to {most}"),
+            Whole(least, most) => write!(f, "an integer from {least} to {most}"),
             Real(least, most) => write!(f, "a number from {least} to {most}"),
             Positive(most) => write!(f, "a number above 0 up to {most}"),
             Word(words) => write!(f, "one of {}", words.join(", ")),
@@ -185,7 +186,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The keys of the table, for tests that go through all of them.
+/// The keys of the table, for tests.
 #[cfg(test)]
 pub(super) fn table() -> impl Iterator<Item = &'static str> {
     RANGES.iter().map(|(key, _)| *key)

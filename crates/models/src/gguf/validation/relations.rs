@@ -1,11 +1,11 @@
-//! Values that must fit each other.
+//! Relations between values.
 
 use crate::gguf::Header;
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::geometry::Keys;
 use crate::gguf::value::Value;
 
-/// Architectures whose graph asserts that a key head is as long as a value head.
+/// Architectures whose graph asserts equal lengths of key and value heads.
 const EQUAL_HEADS: &[&str] = &[
     "afmoe",
     "apertus",
@@ -100,7 +100,7 @@ const EQUAL_HEADS: &[&str] = &[
     "xverse",
 ];
 
-/// Architectures whose graph asserts that the whole head is rotated.
+/// Architectures whose graph asserts rotation of the entire head.
 const WHOLE_HEAD_ROTATED: &[&str] = &[
     "apertus",
     "arcee",
@@ -157,28 +157,29 @@ const WHOLE_HEAD_ROTATED: &[&str] = &[
     "xverse",
 ];
 
-/// Architectures with the states of Mamba 2: heads of one length, in groups.
+/// Architectures with Mamba 2 states: heads of equal length, in groups.
 const MAMBA_2: &[&str] = &["mamba2", "falcon-h1", "granitehybrid", "nemotron_h", "nemotron_h_moe"];
 /// Architectures with a gated delta net.
 const DELTA_NET: &[&str] = &["qwen3next", "qwen35", "qwen35moe", "qwen4exp"];
-/// Architectures that are made for an inner size of twice the width.
+/// Architectures with an inner size of twice the width.
 const TWICE_AS_WIDE: &[&str] = &["mamba", "jamba", "granitehybrid"];
 
 pub(super) fn check(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
-    let facts = Facts { header, keys };
-    let layers = facts.layers()?;
-    facts.heads(layers)?;
-    facts.rotation()?;
-    facts.experts(layers)?;
-    facts.state()
+    let checker = RelationChecker { header, keys };
+    let layers = checker.layers()?;
+    checker.heads(layers)?;
+    checker.rotation()?;
+    checker.experts(layers)?;
+    checker.state()
 }
 
-struct Facts<'a> {
+/// Checks of one header.
+struct RelationChecker<'a> {
     header: &'a Header,
     keys: &'a Keys<'a>,
 }
 
-impl Facts<'_> {
+impl RelationChecker<'_> {
     fn is(&self, architectures: &[&str]) -> bool {
         architectures.contains(&self.keys.0)
     }
@@ -196,12 +197,12 @@ impl Facts<'_> {
         let layers = crate::gguf::geometry::block_count(self.header, self.keys)?;
         let ahead = self.keys.optional(self.header, AHEAD)?.unwrap_or(0);
         if ahead >= layers {
-            self.wrong(AHEAD, format!("is {ahead} of {layers} layers, which leaves none"))?;
+            self.wrong(AHEAD, format!("is {ahead}, expected less than the {layers} layers"))?;
         }
         Ok(layers)
     }
 
-    /// Query heads share KV heads evenly, `ggml_can_mul_mat`.
+    /// KV heads divide the query heads (`ggml_can_mul_mat`).
     fn heads(&self, layers: u32) -> Result<(), GgufError> {
         const KV: &str = "attention.head_count_kv";
         let heads = self.keys.per_layer(self.header, "attention.head_count", layers)?;
@@ -216,7 +217,7 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// Lengths of a key head and a value head, as llama.cpp takes them; `None` without attention.
+    /// Lengths of a key head and a value head, as in llama.cpp; `None` without attention.
     fn head_lengths(&self) -> Result<Option<(u64, u64)>, GgufError> {
         let layers = crate::gguf::geometry::block_count(self.header, self.keys)?;
         let heads = self.keys.per_layer(self.header, "attention.head_count", layers)?;
@@ -230,13 +231,13 @@ impl Facts<'_> {
         Ok(Some((key, value)))
     }
 
-    /// `GGML_ASSERT(n_dims <= ne0)` and `(n_dims % 2 == 0)` (`ops.cpp`), and what graphs assert.
+    /// `GGML_ASSERT(n_dims <= ne0)` and `(n_dims % 2 == 0)` (`ops.cpp`), and assertions of graphs.
     fn rotation(&self) -> Result<(), GgufError> {
         const ROTATED: &str = "rope.dimension_count";
         const SECTIONS: &str = "rope.dimension_sections";
         let Some((key, value)) = self.head_lengths()? else { return Ok(()) };
         if key != value && self.is(EQUAL_HEADS) {
-            let reason = format!("is {value} where a key head has {key} elements");
+            let reason = format!("is {value}, expected the key length {key}");
             return self.wrong("attention.value_length", reason);
         }
         // `GGML_ASSERT(sections[0] > 0 || sections[1] > 0 || sections[2] > 0)` (`ops.cpp`).
@@ -247,7 +248,7 @@ impl Facts<'_> {
                 .take(3)
                 .all(|part| matches!(part, Value::Unsigned(0) | Value::Signed(0)))
         {
-            return self.wrong(SECTIONS, "is 0 in every part".to_owned());
+            return self.wrong(SECTIONS, "is 0 in all parts".to_owned());
         }
         let latent = self.number("attention.key_length_mla")?.unwrap_or(0) > 0;
         let rotated = self.number(ROTATED)?;
@@ -256,10 +257,10 @@ impl Facts<'_> {
             ("rope.dimension_count_swa", self.number("attention.key_length_swa")?.unwrap_or(key)),
         ] {
             let Some(rotated) = self.number(stated)? else { continue };
-            // Of 0 elements llama.cpp's loop over them never ends; one architecture rotates none.
+            // With 0 elements a loop of llama.cpp never ends; one architecture rotates none.
             let none = rotated == 0 && !self.is(&["glm5-next"]);
             if none || rotated % 2 > 0 || (rotated > length && !latent) {
-                let reason = format!("is {rotated}, an even number from 2 to {length} is possible");
+                let reason = format!("is {rotated}, expected an even number from 2 to {length}");
                 return self.wrong(stated, reason);
             }
         }
@@ -269,11 +270,11 @@ impl Facts<'_> {
             && !swaps
             && self.is(WHOLE_HEAD_ROTATED)
         {
-            return self.wrong(ROTATED, format!("is {rotated} where a head has {value} elements"));
+            return self.wrong(ROTATED, format!("is {rotated}, expected the head length {value}"));
         }
-        // What is not stated is the whole head.
+        // The default is the entire head.
         if rotated.is_none() && key % 2 > 0 && self.is(WHOLE_HEAD_ROTATED) {
-            let reason = format!("is {key}, which is odd and cannot be rotated");
+            let reason = format!("is {key}, expected an even number for rotation");
             return self.wrong("attention.key_length", reason);
         }
         Ok(())
@@ -311,7 +312,7 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// Sizes of recurrent states, which llama.cpp divides by one another.
+    /// Sizes of recurrent states, which llama.cpp divides by each other.
     fn state(&self) -> Result<(), GgufError> {
         const INNER: &str = "ssm.inner_size";
         const RANK: &str = "ssm.time_step_rank";
@@ -332,10 +333,10 @@ impl Facts<'_> {
         // `n_embd_s` and `n_embd_r` are 32 bits wide.
         let all = inner.saturating_mul(state).saturating_add(2 * groups.saturating_mul(state));
         if all > u64::from(u32::MAX) / 1024 {
-            return self.wrong("ssm.state_size", format!("is {state}, times {inner} too large"));
+            return self.wrong("ssm.state_size", format!("is {state}, too large with {inner}"));
         }
         if self.is(TWICE_AS_WIDE) && inner != 2 * width {
-            return self.wrong(INNER, format!("is {inner}, not twice the width {width}"));
+            return self.wrong(INNER, format!("is {inner}, expected twice the width {width}"));
         }
         let divides = |key: &str, part: u64, whole: u64| {
             if part == 0 || !whole.is_multiple_of(part) {
@@ -349,13 +350,13 @@ impl Facts<'_> {
             divides(GROUPS, groups, rank)?;
         }
         if self.is(DELTA_NET) && inner != state.saturating_mul(rank) {
-            let reason = format!("is {inner}, not {rank} heads of {state}");
+            let reason = format!("is {inner}, expected {rank} heads of {state}");
             return self.wrong(INNER, reason);
         }
         if self.is(&["plamo2"]) {
             divides(RANK, rank, inner)?;
             if groups > 0 {
-                return self.wrong(GROUPS, format!("is {groups}, this architecture has none"));
+                return self.wrong(GROUPS, format!("is {groups}, expected 0"));
             }
         }
         Ok(())

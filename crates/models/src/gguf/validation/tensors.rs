@@ -1,14 +1,14 @@
-//! Tensors: types that llama.cpp has no kernel for, and rows that do not fit the vocabulary.
+//! Tensors: types without a kernel in llama.cpp, and rows that do not match the vocabulary.
 
 use crate::gguf::Header;
-use crate::gguf::census::TOKENS;
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::geometry::Keys;
 use crate::gguf::tensor::{TensorInfo, TensorType};
 use crate::gguf::value::Value;
+use crate::gguf::vocabulary_scan::TOKENS;
 
-/// Types that no product of matrices can be computed with on a processor: without a dot product
-/// (`type_traits_cpu`, `ggml-cpu.c`) llama.cpp calls a null pointer.
+/// Types without a matrix product on CPUs: without a dot product (`type_traits_cpu`, `ggml-cpu.c`)
+/// llama.cpp calls a null pointer.
 const NO_PRODUCT: [TensorType; 7] = [
     TensorType::I8,
     TensorType::I16,
@@ -19,8 +19,8 @@ const NO_PRODUCT: [TensorType; 7] = [
     TensorType::Q8_K,
 ];
 
-/// Parts that are added, multiplied or scanned, for which kernels take F32 alone, whatever their
-/// dimensions (`binary_op`, `ggml_ssm_conv`, `ggml_ssm_scan`).
+/// Tensors that are added, multiplied or scanned, whose kernels support only F32, regardless of
+/// their dimensions (`binary_op`, `ggml_ssm_conv`, `ggml_ssm_scan`).
 const F32_ONLY: [&str; 5] = ["ssm_conv1d", "ssm_a", "ssm_d", "shortconv.conv", "rope_freqs"];
 
 pub(super) fn check(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
@@ -35,7 +35,7 @@ fn types(tensor: &TensorInfo) -> Result<(), GgufError> {
     let name = tensor.kind.name();
     let weight = tensor.name.ends_with(".weight");
     if weight && NO_PRODUCT.contains(&tensor.kind) {
-        return wrong(format!("has the type {name}, which nothing can be computed with"));
+        return wrong(format!("has the type {name}, which has no kernel"));
     }
     let part = tensor.name.strip_suffix(".weight").unwrap_or(&tensor.name);
     let part =
@@ -43,12 +43,12 @@ fn types(tensor: &TensorInfo) -> Result<(), GgufError> {
     let scanned = F32_ONLY.contains(&part) || part.ends_with("norm") || part.ends_with("bias");
     let vector = weight && tensor.dimensions.len() == 1;
     if tensor.kind != TensorType::F32 && (vector || scanned) {
-        return wrong(format!("has the type {name}, F32 is possible"));
+        return wrong(format!("has the type {name}, expected F32"));
     }
     Ok(())
 }
 
-/// The embedding has a row for each token.
+/// Checks that the embedding and the output have one row per token.
 fn rows(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
     let Some(Value::Array { length: tokens, .. }) = header.metadata.get(TOKENS) else {
         return Ok(());
@@ -58,7 +58,7 @@ fn rows(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
         let whole = matches!(tensor.name.as_str(), "token_embd.weight" | "output.weight");
         if whole && tensor.dimensions != [width, *tokens] {
             let found = &tensor.dimensions;
-            let reason = format!("has the dimensions {found:?}, [{width}, {tokens}] is possible");
+            let reason = format!("has the dimensions {found:?}, expected [{width}, {tokens}]");
             return Err(GgufError::Tensor { name: tensor.name.clone(), reason });
         }
     }

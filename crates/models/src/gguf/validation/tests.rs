@@ -1,25 +1,25 @@
-//! Each rule against a file that breaks it and nothing else.
+//! Each rule against a file that violates only it.
 
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::gguf::{Fill, Gguf, Metadata, TensorType, shape};
+use crate::gguf::{Fill, GgufBuilder, Metadata, TensorType, shape};
 use crate::synthetic::{StateSpace, SyntheticModel, TokenKind, Vocabulary};
 
-fn judged(file: &Gguf) -> Result<(), String> {
+fn validated(file: &GgufBuilder) -> Result<(), String> {
     let bytes = file.bytes();
     let header = Header::read(&bytes[..], bytes.len() as u64).map_err(|error| error.to_string())?;
     shape(&header).map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// Asserts that `file` is refused in words that name `key`.
+/// Asserts that `file` is rejected with an error that names `key`.
 #[track_caller]
-fn refused(file: &Gguf, key: &str) {
-    let error = judged(file).expect_err(key);
+fn refused(file: &GgufBuilder, key: &str) {
+    let error = validated(file).expect_err(key);
     assert!(error.contains(&format!("`{key}`")), "{key}: {error}");
 }
 
-fn tiny() -> Gguf {
+fn tiny() -> GgufBuilder {
     SyntheticModel::tiny().llama()
 }
 
@@ -32,7 +32,7 @@ const STATE: StateSpace = StateSpace {
 };
 
 #[test]
-fn what_the_writer_makes_passes() {
+fn synthetic_models_are_valid() {
     let model = SyntheticModel { layers: 4, ..SyntheticModel::tiny() };
     let spm = SyntheticModel { vocabulary: Vocabulary::spm(), ..model.clone() };
     for file in [
@@ -44,13 +44,13 @@ fn what_the_writer_makes_passes() {
         model.granite_hybrid(STATE, |layer| layer == 1),
         model.qwen35(STATE),
     ] {
-        judged(&file).expect("sound");
+        validated(&file).expect("sound");
     }
 }
 
-/// A value for each row of the table that it must not let pass.
+/// An invalid value for each row of the table is rejected.
 #[test]
-fn every_range_is_held() {
+fn every_range_is_enforced() {
     let floats = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0].map(Metadata::F32);
     let whole = [Metadata::U32(u32::MAX), Metadata::I32(-1), Metadata::text("many")];
     let mut left: BTreeSet<&str> = ranges::table().collect();
@@ -76,7 +76,7 @@ fn every_range_is_held() {
         };
         for value in values {
             refused(&tiny().with(&dotted, value), &full);
-            // An element of a list is held to it as well.
+            // The range applies to elements of a list as well.
             let list = Metadata::list([value.clone(), value.clone()]);
             refused(&tiny().with(&dotted, &list), &full);
         }
@@ -95,15 +95,15 @@ fn every_range_is_held() {
 }
 
 #[test]
-fn a_number_of_the_model_that_no_table_knows_is_finite_too() {
+fn numbers_outside_the_table_are_finite_too() {
     refused(&tiny().float(".of_tomorrow", f32::NAN), "llama.of_tomorrow");
     let list = Metadata::list([Metadata::F32(1.0), Metadata::F32(f32::INFINITY)]);
     refused(&tiny().with(".of_tomorrow", &list), "llama.of_tomorrow");
-    judged(&tiny().float("training.loss", f32::NAN)).expect("not the model's");
+    validated(&tiny().float("training.loss", f32::NAN)).expect("not the model's");
 }
 
 #[test]
-fn layers_must_be_left_and_within_the_limit() {
+fn layers_are_within_the_limits() {
     refused(&tiny().number(".block_count", 0), "llama.block_count");
     refused(&tiny().number(".block_count", 513), "llama.block_count");
     refused(&tiny().number(".nextn_predict_layers", 2), "llama.nextn_predict_layers");
@@ -111,7 +111,7 @@ fn layers_must_be_left_and_within_the_limit() {
 }
 
 #[test]
-fn heads_must_divide() {
+fn kv_heads_divide_query_heads() {
     for kv_heads in [3, 5, 8] {
         let file = tiny().number(".attention.head_count_kv", kv_heads);
         refused(&file, "llama.attention.head_count_kv");
@@ -127,7 +127,7 @@ fn heads_must_divide() {
 }
 
 #[test]
-fn what_is_rotated_lies_within_a_head() {
+fn the_rotated_part_is_within_a_head() {
     for rotated in [15, 18, 2, 0] {
         refused(&tiny().number(".rope.dimension_count", rotated), "llama.rope.dimension_count");
     }
@@ -141,9 +141,9 @@ fn what_is_rotated_lies_within_a_head() {
 }
 
 #[test]
-fn experts_and_their_groups_fit() {
+fn experts_and_their_groups_match() {
     let mixture = || tiny().number(".expert_count", 8).number(".expert_used_count", 2);
-    judged(&mixture()).expect("sound");
+    validated(&mixture()).expect("sound");
     refused(&mixture().number(".expert_used_count", 9), "llama.expert_used_count");
     refused(&mixture().number(".expert_used_count", 0), "llama.expert_used_count");
     refused(&tiny().number(".expert_used_count", 1), "llama.expert_used_count");
@@ -156,7 +156,7 @@ fn experts_and_their_groups_fit() {
 }
 
 #[test]
-fn sizes_of_states_are_divided_by_without_rest() {
+fn sizes_of_states_divide_each_other() {
     let model = SyntheticModel { layers: 4, ..SyntheticModel::tiny() };
     let mamba = || model.mamba2(STATE);
     for (key, value) in
@@ -171,25 +171,25 @@ fn sizes_of_states_are_divided_by_without_rest() {
     let odd = StateSpace { inner_size: 64, ..STATE };
     refused(&model.granite_hybrid(odd, |_| false), "granitehybrid.ssm.inner_size");
     refused(&model.lfm2(1, |layer| layer == 0), "lfm2.shortconv.l_cache");
-    refused(&Gguf::skeleton("rwkv7", 2).number(".wkv.head_size", 7), "rwkv7.wkv.head_size");
-    refused(&Gguf::skeleton("rwkv7", 2).number(".wkv.head_size", 0), "rwkv7.wkv.head_size");
+    refused(&GgufBuilder::skeleton("rwkv7", 2).number(".wkv.head_size", 7), "rwkv7.wkv.head_size");
+    refused(&GgufBuilder::skeleton("rwkv7", 2).number(".wkv.head_size", 0), "rwkv7.wkv.head_size");
 }
 
 #[test]
-fn architectures_that_do_not_answer_are_refused() {
+fn architectures_without_text_generation_are_rejected() {
     for architecture in NOT_SERVABLE {
-        refused(&Gguf::skeleton(architecture, 2), "general.architecture");
+        refused(&GgufBuilder::skeleton(architecture, 2), "general.architecture");
     }
 }
 
 #[test]
-fn a_vocabulary_must_be_whole() {
+fn a_vocabulary_is_complete() {
     let tokens = |texts: &[&str]| Metadata::texts(texts.iter().copied());
     let key = "tokenizer.ggml.tokens";
     refused(&tiny().with(key, &Metadata::list([])), key);
     refused(&tiny().number(key, 259), key);
     refused(&tiny().numbers(key, &[1; 259]), key);
-    // The second ends where C ends it, the third is named by llama.cpp.
+    // The second text ends at its NUL, the third is replaced by llama.cpp.
     refused(&tiny().with(key, &tokens(&["a", "a"])), key);
     refused(&tiny().with(key, &tokens(&["a", "a\0b"])), key);
     refused(&tiny().with(key, &tokens(&["", "[EMPTY_0]"])), key);
@@ -207,9 +207,9 @@ fn a_vocabulary_must_be_whole() {
     refused(&tiny().with("tokenizer.ggml.scores", &scores), "tokenizer.ggml.scores");
 }
 
-/// Long lists are not kept, and judged all the same.
+/// Long lists are not kept, but validated.
 #[test]
-fn a_long_vocabulary_is_judged_as_a_short_one() {
+fn a_long_vocabulary_is_validated_like_a_short_one() {
     let long = |change: fn(Vocabulary) -> Vocabulary| {
         let mut vocabulary = Vocabulary::byte_bpe();
         for number in 0..5000 {
@@ -218,7 +218,7 @@ fn a_long_vocabulary_is_judged_as_a_short_one() {
         let vocabulary = change(vocabulary);
         SyntheticModel { vocabulary, ..SyntheticModel::tiny() }.llama()
     };
-    judged(&long(|vocabulary| vocabulary)).expect("sound");
+    validated(&long(|vocabulary| vocabulary)).expect("sound");
     let odd = long(|vocabulary| vocabulary.token("<0x4>", TokenKind::Byte));
     refused(&odd, "tokenizer.ggml.token_type");
     let twice = long(|vocabulary| vocabulary.token("t7\0", TokenKind::Normal));
@@ -226,8 +226,8 @@ fn a_long_vocabulary_is_judged_as_a_short_one() {
 }
 
 #[test]
-fn what_a_tokenizer_falls_back_to_must_be_there() {
-    // Byte tokens that do not say which byte, and a vocabulary without the bytes.
+fn fallback_tokens_of_a_tokenizer_exist() {
+    // Byte tokens without their byte, and a vocabulary without byte tokens.
     let odd = Vocabulary::byte_bpe().token("x1", TokenKind::Byte);
     let file = SyntheticModel { vocabulary: odd, ..SyntheticModel::tiny() }.llama();
     refused(&file, "tokenizer.ggml.token_type");
@@ -235,16 +235,16 @@ fn what_a_tokenizer_falls_back_to_must_be_there() {
 }
 
 #[test]
-fn special_tokens_lie_within_the_vocabulary() {
+fn special_tokens_are_within_the_vocabulary() {
     for name in ["bos", "eos", "padding", "unknown", "eot", "fim_pre"] {
         let key = format!("tokenizer.ggml.{name}_token_id");
         refused(&tiny().number(&key, 259), &key);
         refused(&tiny().with(&key, &Metadata::I32(-1)), &key);
         refused(&tiny().text(&key, "1"), &key);
-        // How published files say that there is none.
-        judged(&tiny().number(&key, u32::MAX)).expect("none");
+        // Absent, as in published files.
+        validated(&tiny().number(&key, u32::MAX)).expect("none");
     }
-    // llama.cpp's own number for it, 11, is none of these.
+    // llama.cpp's default ID, 11, is not in this vocabulary.
     let few = tiny()
         .with("tokenizer.ggml.tokens", &Metadata::texts(["a", "b", "c"]))
         .without("tokenizer.ggml.bos_token_id")
@@ -256,7 +256,7 @@ fn special_tokens_lie_within_the_vocabulary() {
 }
 
 #[test]
-fn types_without_a_kernel_are_refused() {
+fn types_without_a_kernel_are_rejected() {
     for kind in NO_PRODUCT_OR_F32_ONLY {
         let dimensions: &[u64] = if kind == TensorType::Q8_K { &[256, 64] } else { &[64, 64] };
         let file = tiny().tensor("blk.0.attn_q.weight", dimensions, kind, Fill::Constant(0.0));
@@ -284,7 +284,7 @@ const NO_PRODUCT_OR_F32_ONLY: [TensorType; 7] = [
 ];
 
 #[test]
-fn the_embedding_has_a_row_for_each_token() {
+fn the_embedding_has_one_row_per_token() {
     for dimensions in [[64, 258], [64, 260], [32, 259]] {
         let file =
             tiny().tensor("token_embd.weight", &dimensions, TensorType::F32, Fill::Constant(0.0));

@@ -1,24 +1,23 @@
-//! The vocabulary: what llama.cpp asserts of it, and what makes it throw while a text is split.
+//! The vocabulary: assertions of llama.cpp, and causes of exceptions while tokenising.
 
 use crate::gguf::Header;
-use crate::gguf::census::{MERGES, SCORES, TOKENS, TYPES};
-use crate::gguf::fault::GgufError;
+use crate::gguf::error::GgufError;
 use crate::gguf::value::Value;
+use crate::gguf::vocabulary_scan::{MERGES, SCORES, TOKENS, TYPES};
 
 const MODEL: &str = "tokenizer.ggml.model";
 
-/// Tokenizers of llama.cpp that models which answer use. `none` and `no_vocab` have no tokens; `bert`
-/// and `t5` are those of encoders, and abort where a token is typed as a byte.
+/// Tokenizers of llama.cpp for generative models. `none` and `no_vocab` have no tokens; `bert` and
+/// `t5` are for encoders, and abort on byte tokens.
 const MODELS: [&str; 7] = ["llama", "gpt2", "gemma4", "plamo2", "rwkv", "hybriddna", "whitespace"];
 
-/// Tokenizers that fall back to a token for each byte, and throw where there is none.
+/// Tokenizers with byte fallback, which throw if a byte token is missing.
 const BYTE_FALLBACK: [&str; 2] = ["llama", "plamo2"];
 
-/// What stands for a special token where the file names none: llama.cpp's own number for it.
+/// llama.cpp's default ID of a special token that the file does not state.
 const DEFAULT_START: u64 = 11;
 
-/// How files say that a special token is none of the vocabulary: −1, as they cannot store it.
-/// llama.cpp warns of it and goes on.
+/// ID of an absent special token in files: −1 as unsigned. llama.cpp accepts it with a warning.
 const NONE: u64 = u32::MAX as u64;
 
 const FORMAT_TEXT: u32 = 8;
@@ -27,7 +26,7 @@ const FORMAT_F32: u32 = 6;
 
 pub(super) fn check(header: &Header) -> Result<(), GgufError> {
     let metadata = &header.metadata;
-    // Shards but the first, and files that only hold tensors, have none of it.
+    // Further shards, and files with only tensors, have no vocabulary.
     let Some(tokens) = metadata.get(TOKENS) else { return Ok(()) };
     let Value::Array { length: tokens, .. } = tokens else {
         return Err(GgufError::key(TOKENS, "is not a list"));
@@ -35,7 +34,7 @@ pub(super) fn check(header: &Header) -> Result<(), GgufError> {
     let model = metadata.get(MODEL).ok_or_else(|| GgufError::missing(MODEL))?.as_str(MODEL)?;
     if !MODELS.contains(&model) {
         let shown: String = model.chars().take(64).flat_map(char::escape_default).collect();
-        let reason = format!("is `{shown}`, one of {} is possible", MODELS.join(", "));
+        let reason = format!("is `{shown}`, expected one of {}", MODELS.join(", "));
         return Err(GgufError::key(MODEL, reason));
     }
     lists(header, model, *tokens)?;
@@ -43,7 +42,7 @@ pub(super) fn check(header: &Header) -> Result<(), GgufError> {
     special(header, model, *tokens)
 }
 
-/// Types and lengths of the lists beside the tokens.
+/// Checks the element types and lengths of the lists.
 fn lists(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
     if tokens == 0 {
         return Err(GgufError::key(TOKENS, "has no entries"));
@@ -57,7 +56,7 @@ fn lists(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
         match header.metadata.get(key) {
             None => {}
             Some(Value::Array { length, .. }) => {
-                let element = header.census.element_types.get(key);
+                let element = header.vocabulary.element_types.get(key);
                 if element.is_none_or(|element| !types.contains(element)) {
                     return Err(GgufError::key(key, "has elements of the wrong type"));
                 }
@@ -77,29 +76,29 @@ fn lists(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
     Ok(())
 }
 
-/// Texts of the tokens.
+/// Checks the texts of the tokens.
 fn texts(header: &Header, model: &str) -> Result<(), GgufError> {
     // `GGML_ASSERT(id_to_token.size() == token_to_id.size())`.
-    if let Some([first, second]) = header.census.duplicate {
-        let reason = format!("has one text twice, as tokens {first} and {second}");
+    if let Some([first, second]) = header.vocabulary.duplicate {
+        let reason = format!("has the same text for tokens {first} and {second}");
         return Err(GgufError::key(TOKENS, reason));
     }
     // `text.substr(3, 2)` throws.
-    if let Some(token) = header.census.odd_byte {
-        let reason = format!("says that token {token} is a byte, whose text is not `<0xHH>`");
+    if let Some(token) = header.vocabulary.odd_byte {
+        let reason = format!("marks token {token} as a byte, but its text is not `<0xHH>`");
         return Err(GgufError::key(TYPES, reason));
     }
     // `token_to_id.at(…)` throws.
-    if let Some(byte) = header.census.absent_byte
+    if let Some(byte) = header.vocabulary.absent_byte
         && BYTE_FALLBACK.contains(&model)
     {
-        let reason = format!("has no token for the byte {byte}, which `{model}` falls back to");
+        let reason = format!("has no token for the byte {byte}, which `{model}` requires");
         return Err(GgufError::key(TOKENS, reason));
     }
     Ok(())
 }
 
-/// Numbers of the special tokens.
+/// Checks the IDs of the special tokens.
 fn special(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
     let check = |key: &str, value: &Value| match value {
         Value::Unsigned(NONE) => Ok(()),
@@ -113,7 +112,7 @@ fn special(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
         Value::Signed(number) => {
             Err(GgufError::key(key, format!("is {number} where there are {tokens} tokens")))
         }
-        _ => Err(GgufError::key(key, "is not a whole number")),
+        _ => Err(GgufError::key(key, "is not an integer")),
     };
     let named = |key: &str| key.starts_with("tokenizer.ggml.") && key.ends_with("_token_id");
     for (key, value) in header.metadata.iter().filter(|(key, _)| named(key)) {
@@ -128,7 +127,7 @@ fn special(header: &Header, model: &str, tokens: u64) -> Result<(), GgufError> {
         let wanted = stated.unwrap_or(default);
         let stated = header.metadata.get(&id).filter(|id| **id != Value::Unsigned(NONE));
         if wanted && stated.is_none() && tokens <= DEFAULT_START {
-            return Err(GgufError::key(&id, format!("names no token, and `{adds}` wants one")));
+            return Err(GgufError::key(&id, format!("is absent, but `{adds}` requires it")));
         }
     }
     Ok(())

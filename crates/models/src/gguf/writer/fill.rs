@@ -2,20 +2,20 @@
 
 use crate::gguf::tensor::TensorType;
 
-/// Elements that are encoded together: a multiple of the block of every type with an encoder here.
+/// Elements encoded at once: a multiple of the block of every type with an encoder.
 const CHUNK: u64 = 32;
 
-/// What a tensor is filled with. Numbers are encoded in F32, F16, BF16, `Q8_0`, `Q4_0` and `Q4_1`; a
-/// tensor of any other type is all zero bytes, which are zeros in each of them.
+/// Content of a tensor. Numbers are encoded in F32, F16, BF16, `Q8_0`, `Q4_0` and `Q4_1`; a tensor
+/// of any other type is all zero bytes, which encode zeros.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fill {
-    /// Bytes that count up, so that a misplaced one changes the digest; no sensible numbers.
+    /// Ascending bytes, so that a misplaced one changes the digest; not meaningful numbers.
     Pattern,
-    /// This number throughout.
+    /// This number in all elements.
     Constant(f32),
-    /// Numbers spread evenly over ± `scale`.
+    /// Uniformly distributed numbers in ± `scale`.
     Random {
-        /// Where the sequence begins, together with the tensor's name.
+        /// Seed, combined with the tensor's name.
         seed: u64,
         /// Largest magnitude.
         scale: f32,
@@ -48,7 +48,7 @@ impl Fill {
     }
 }
 
-/// Appends numbers in the format of a tensor.
+/// Encoder of numbers in a tensor format, appended to a buffer.
 type Encode = fn(&[f32], &mut Vec<u8>);
 
 fn encoder(kind: TensorType) -> Option<Encode> {
@@ -88,7 +88,8 @@ fn q4_1(numbers: &[f32], out: &mut Vec<u8>) {
     nibbles(numbers, least, step, out);
 }
 
-/// Steps of 4 bits above `least`: the first half of a block in the low ones, the second in the high.
+/// Encodes 4-bit steps above `least`: the first half of a block in the low nibbles, the second in
+/// the high.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 ..= 15")]
 fn nibbles(numbers: &[f32], least: f32, step: f32, out: &mut Vec<u8>) {
     let quantum =
@@ -97,7 +98,7 @@ fn nibbles(numbers: &[f32], least: f32, step: f32, out: &mut Vec<u8>) {
     out.extend(low.iter().zip(high).map(|(low, high)| quantum(*low) | quantum(*high) << 4));
 }
 
-/// IEEE half precision, cut off; what is too small for a normal number becomes zero.
+/// IEEE half precision, truncated; subnormal numbers become zero.
 #[expect(clippy::cast_possible_truncation, reason = "masked to 16 bits")]
 fn half(number: f32) -> [u8; 2] {
     let bits = number.to_bits();
@@ -106,13 +107,13 @@ fn half(number: f32) -> [u8; 2] {
     let magnitude = match exponent {
         0..=112 => 0,
         113..=142 => ((exponent - 112) << 10) | ((bits >> 13) & 0x3ff),
-        // Infinity, and NaN where it is one.
+        // Infinity or NaN.
         _ => 0x7c00 | u32::from(number.is_nan()),
     };
     ((sign | magnitude) as u16).to_le_bytes()
 }
 
-/// FNV-1a.
+/// FNV-1a hash.
 fn hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

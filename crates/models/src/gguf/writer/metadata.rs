@@ -1,6 +1,6 @@
-//! A metadata value with the type that it is stored as.
+//! A metadata value with its storage type.
 
-/// One value, of the types GGUF knows. [`crate::gguf::Value`] is what a reader makes of it.
+/// One value of a GGUF type, as written; the reader returns [`crate::gguf::Value`].
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the names are the types")]
 pub enum Metadata {
@@ -36,7 +36,7 @@ impl Metadata {
         Self::list(texts.into_iter().map(|text| Self::Text(text.into())))
     }
 
-    /// The format's number of the type.
+    /// GGUF number of the type.
     pub(super) fn kind(&self) -> u32 {
         match self {
             Self::U8(_) => 0,
@@ -55,7 +55,7 @@ impl Metadata {
         }
     }
 
-    /// What stands after the type.
+    /// The bytes after the type.
     pub(super) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::U8(value) => value.to_le_bytes().to_vec(),
@@ -81,7 +81,7 @@ impl Metadata {
     }
 }
 
-/// A text as the format stores it: its length, then its bytes.
+/// A text in GGUF: its length, then its bytes.
 pub(super) fn text(value: &str) -> Vec<u8> {
     let mut bytes = (value.len() as u64).to_le_bytes().to_vec();
     bytes.extend_from_slice(value.as_bytes());

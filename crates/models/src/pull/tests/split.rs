@@ -4,7 +4,7 @@ use axum::http::header::RANGE;
 
 use super::scene::{Hub, RunningHub, Scene, digest, listed, source};
 use crate::error::ModelError;
-use crate::gguf::synthetic::Gguf;
+use crate::gguf::synthetic::GgufBuilder;
 use crate::shards::tests::{set, write};
 use crate::source::Source;
 
@@ -14,8 +14,8 @@ const FIRST: &str = "hf:org/repo/Q4_K_M/big-Q4_K_M-00001-of-00003.gguf";
 async fn repository(files: &[Vec<u8>]) -> (RunningHub, Scene) {
     let mut held = vec![
         ("README.md".to_owned(), b"a model".to_vec()),
-        ("mmproj-Q4_K_M.gguf".to_owned(), Gguf::new("clip").bytes()),
-        ("big-Q8_0.gguf".to_owned(), Gguf::tiny().text("general.name", "other").bytes()),
+        ("mmproj-Q4_K_M.gguf".to_owned(), GgufBuilder::new("clip").bytes()),
+        ("big-Q8_0.gguf".to_owned(), GgufBuilder::tiny().text("general.name", "other").bytes()),
     ];
     held.extend(files.iter().enumerate().map(|(index, bytes)| {
         let name = format!("Q4_K_M/big-Q4_K_M-{:05}-of-{:05}.gguf", index + 1, files.len());
@@ -27,7 +27,7 @@ async fn repository(files: &[Vec<u8>]) -> (RunningHub, Scene) {
 }
 
 #[tokio::test]
-async fn all_shards_are_fetched_verified_and_one_model() {
+async fn all_shards_are_downloaded_verified_and_form_one_model() {
     let files = set(&[400, 800]);
     let (hub, scene) = repository(&files).await;
     let file = scene.pull(&source(FIRST)).await.expect("pulled");
@@ -80,10 +80,10 @@ async fn a_quantisation_is_looked_up_once_and_found_without_the_hub() {
 }
 
 #[tokio::test]
-async fn what_the_hub_lacks_is_named() {
+async fn missing_files_of_the_hub_are_named() {
     let (_hub, scene) = repository(&set(&[4])).await;
     let error = scene.pull(&source("hf:org/repo:Q5_K_M")).await.expect_err("none");
-    insta::assert_snapshot!(error, @"hf:org/repo:Q5_K_M could not be fetched: no file of it is `Q5_K_M`: there are Q4_K_M, Q8_0");
+    insta::assert_snapshot!(error, @"cannot download hf:org/repo:Q5_K_M: unknown quantisation `Q5_K_M`: expected one of Q4_K_M, Q8_0");
     let error = scene.pull(&source("hf:org/repo/x.gguf")).await.expect_err("none").to_string();
     assert!(error.contains("no such file (404)"), "{error}");
 
@@ -95,8 +95,8 @@ async fn what_the_hub_lacks_is_named() {
     assert!(error.contains("big-Q4_K_M-00001-of-00003.gguf: the hub has no such file"), "{error}");
     let given = "hf:org/repo/Q4_K_M/big-Q4_K_M-00002-of-00002.gguf";
     let error = scene.pull(&source(given)).await.expect_err("not the first").to_string();
-    assert!(error.contains("name the first one"), "{error}");
-    // Two files that say that they are of three.
+    assert!(error.contains("expected the first one"), "{error}");
+    // Two files that state a count of three.
     let given = "hf:org/repo/Q4_K_M/big-Q4_K_M-00001-of-00002.gguf";
     let error = scene.pull(&source(given)).await.expect_err("of another set");
     assert!(matches!(&error, ModelError::Shards { path, .. } if path == given), "{error}");

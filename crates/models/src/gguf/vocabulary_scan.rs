@@ -1,7 +1,7 @@
-//! What must be known of a vocabulary of any length, noted while its lists go by.
+//! Facts about a vocabulary of any length, collected while its lists are read.
 //!
-//! Lists of tokens are too long to keep (a quarter of a million texts); llama.cpp ends the process
-//! over some of what can be wrong in them.
+//! Token lists are too long to keep (a quarter of a million texts), but llama.cpp aborts the
+//! process on some errors in them.
 //!
 //! Invariant: at most [`MAX_TOKENS`] × 17 bytes while a header is read, some hundred after that.
 
@@ -10,9 +10,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::gguf::value::Value;
 
-/// Most tokens of a vocabulary; the largest ones known have some 300,000.
+/// Maximum tokens of a vocabulary; the largest known ones have some 300,000.
 pub const MAX_TOKENS: u64 = 1 << 21;
-/// Longest text of a token.
+/// Maximum length of a token's text, in bytes.
 pub(super) const MAX_TOKEN_BYTES: u64 = 1 << 20;
 
 pub(super) const TOKENS: &str = "tokenizer.ggml.tokens";
@@ -20,31 +20,31 @@ pub(super) const TYPES: &str = "tokenizer.ggml.token_type";
 pub(super) const SCORES: &str = "tokenizer.ggml.scores";
 pub(super) const MERGES: &str = "tokenizer.ggml.merges";
 
-/// The type of a token that stands for a byte (`LLAMA_TOKEN_TYPE_BYTE`).
+/// Type of byte tokens (`LLAMA_TOKEN_TYPE_BYTE`).
 const BYTE: i32 = 6;
 
-/// What was noted.
+/// Facts about a vocabulary.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Census {
-    /// Type of the elements of each list of the tokenizer, as the format numbers it.
+pub struct VocabularyScan {
+    /// GGUF element type of each tokenizer list.
     pub(super) element_types: BTreeMap<&'static str, u32>,
-    /// Two tokens with one text.
+    /// Two tokens with the same text.
     pub(super) duplicate: Option<[u32; 2]>,
-    /// A token that is typed as a byte and not spelled `<0xHH>`.
+    /// A byte token whose text is not `<0xHH>`.
     pub(super) odd_byte: Option<u32>,
-    /// A byte that no token stands for.
+    /// A byte without a token.
     pub(super) absent_byte: Option<u8>,
 }
 
-/// A list of the tokenizer that is watched.
+/// A scanned tokenizer list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Watched {
+pub(super) enum TokenizerList {
     Tokens,
     Types,
     Other(&'static str),
 }
 
-impl Watched {
+impl TokenizerList {
     pub(super) fn of(key: &str) -> Option<Self> {
         match key {
             TOKENS => Some(Self::Tokens),
@@ -64,36 +64,36 @@ impl Watched {
     }
 }
 
-/// Takes the notes.
+/// Collector of the facts.
 #[derive(Debug, Default)]
-pub(super) struct Taker {
+pub(super) struct VocabularyScanner {
     element_types: BTreeMap<&'static str, u32>,
-    /// Of each token's text a hash, with its number.
+    /// Hash of each token's text, with its index.
     hashes: Vec<(u64, u32)>,
     spelled_as_byte: Vec<bool>,
     typed_as_byte: Vec<bool>,
-    bytes: Bytes256,
+    bytes: ByteSet,
 }
 
-/// Which bytes have a token.
+/// Set of bytes with a token.
 #[derive(Debug)]
-struct Bytes256([bool; 256]);
+struct ByteSet([bool; 256]);
 
-impl Default for Bytes256 {
+impl Default for ByteSet {
     fn default() -> Self {
         Self([false; 256])
     }
 }
 
-impl Taker {
-    pub(super) fn begins(&mut self, list: Watched, element_type: u32) {
+impl VocabularyScanner {
+    pub(super) fn start_list(&mut self, list: TokenizerList, element_type: u32) {
         self.element_types.insert(list.key(), element_type);
     }
 
-    /// The next token's text.
+    /// Adds the text of the next token.
     pub(super) fn token(&mut self, text: &[u8]) {
         let number = u32::try_from(self.hashes.len()).unwrap_or(u32::MAX);
-        // llama.cpp reads up to the first NUL, and gives an empty text a name.
+        // llama.cpp reads up to the first NUL, and replaces an empty text.
         let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
         let mut hasher = DefaultHasher::new();
         if text.is_empty() {
@@ -109,27 +109,29 @@ impl Taker {
         }
     }
 
-    /// The next token's type.
-    pub(super) fn kind(&mut self, kind: i32) {
+    /// Adds the type of the next token.
+    pub(super) fn token_type(&mut self, kind: i32) {
         self.typed_as_byte.push(kind == BYTE);
     }
 
-    /// An element of a list that was short enough to keep.
-    pub(super) fn element(&mut self, list: Watched, element: &Value) {
+    /// Adds an element of a list that is kept.
+    pub(super) fn element(&mut self, list: TokenizerList, element: &Value) {
         match (list, element) {
-            (Watched::Tokens, Value::Text(text)) => self.token(text.as_bytes()),
-            (Watched::Types, Value::Signed(kind)) => self.kind(i32::try_from(*kind).unwrap_or(0)),
+            (TokenizerList::Tokens, Value::Text(text)) => self.token(text.as_bytes()),
+            (TokenizerList::Types, Value::Signed(kind)) => {
+                self.token_type(i32::try_from(*kind).unwrap_or(0))
+            }
             _ => {}
         }
     }
 
-    pub(super) fn finish(mut self) -> Census {
+    pub(super) fn finish(mut self) -> VocabularyScan {
         self.hashes.sort_unstable();
         let equal = |pair: &&[(u64, u32)]| pair[0].0 == pair[1].0;
         let duplicate = self.hashes.windows(2).find(equal).map(|pair| [pair[0].1, pair[1].1]);
         let tokens = self.spelled_as_byte.iter().zip(&self.typed_as_byte);
         let odd = tokens.enumerate().find(|(_, (spelled, typed))| **typed && !**spelled);
-        Census {
+        VocabularyScan {
             element_types: self.element_types,
             duplicate,
             odd_byte: odd.and_then(|(at, _)| u32::try_from(at).ok()),
@@ -138,7 +140,7 @@ impl Taker {
     }
 }
 
-/// The byte that `<0xHH>` stands for, in llama.cpp's own spelling.
+/// The byte of a text `<0xHH>`, in llama.cpp's spelling.
 fn byte_of(text: &[u8]) -> Option<u8> {
     let [b'<', b'0', b'x', high, low, b'>'] = text else { return None };
     let digit = |digit: u8| match digit {
