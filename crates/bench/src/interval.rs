@@ -4,7 +4,7 @@
 //!
 //! Invariants: no interval from fewer than two trials; nothing that is not finite leaves here.
 //!
-//! Does not do: judge whether two levels differ (`laws`).
+//! Does not do: judge whether two levels differ (`perfmodel`).
 
 use harmonic_types::Interval;
 use statrs::distribution::{ContinuousCDF, StudentsT};

@@ -8,7 +8,7 @@
 //! can pause it.
 //!
 //! Does not do: start servers, print, read the environment, decide what a series means (that is
-//! `laws`), or show it (`report`).
+//! `perfmodel`), or show it (`report`).
 #![forbid(unsafe_code)]
 
 pub mod against;

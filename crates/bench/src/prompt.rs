@@ -8,7 +8,7 @@
 //!
 //! Does not do: count tokens. The target's usage reports them.
 
-use harmonic_laws::mix;
+use harmonic_perfmodel::mix;
 
 /// Plain English words, one token each in most vocabularies. A power of two, so that a draw has no
 /// bias.

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use harmonic_laws::{LevelThroughput, verdict, verdict_within};
+use harmonic_perfmodel::{LevelThroughput, verdict, verdict_within};
 use harmonic_types::{
     BenchRun, LevelResult, Provenance, ProvenanceMap, Series, Slo, Verdict, Workload,
 };

@@ -31,7 +31,7 @@ pub struct Origin {
     pub download: Option<Bytes>,
 }
 
-/// What the paper (§5.3) or its seed code says a model needs; the rules of `laws` use these only
+/// What the paper (§5.3) or its seed code says a model needs; the rules of `perfmodel` use these only
 /// for the paper's own budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeclaredFigures {

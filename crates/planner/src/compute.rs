@@ -21,7 +21,7 @@
 
 use std::collections::BTreeSet;
 
-use harmonic_laws::{CacheShape, aligned};
+use harmonic_perfmodel::{CacheShape, aligned};
 use harmonic_types::{Attention, Bytes, ModelShape, Tokens};
 
 /// Compute buffers of an engine whose cache is `cache`.

@@ -22,7 +22,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_laws::{CacheShape, KvCost, aligned};
+use harmonic_perfmodel::{CacheShape, KvCost, aligned};
 use harmonic_types::{
     Attention, BudgetRule, Bytes, Device, EnginePlan, KvLayout, KvType, ModelShape, Tokens,
 };

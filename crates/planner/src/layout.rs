@@ -7,7 +7,7 @@
 //!
 //! Invariant: takes nothing from the objective.
 
-use harmonic_laws::aligned;
+use harmonic_perfmodel::aligned;
 use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, TunedConfig};
 
 use crate::footprint::{Pricing, SlotsByContext};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_laws::aligned;
+use harmonic_perfmodel::aligned;
 use harmonic_types::{AgentName, AgentSpec, Curve, Hardware, ModelShape, Plan, Sharing, StackSpec};
 
 use crate::allocation::{Allocation, Demand, MIN_CONTEXT, Share, allocate};

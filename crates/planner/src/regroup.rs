@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_laws::aligned;
+use harmonic_perfmodel::aligned;
 use harmonic_types::{Bytes, KvLayout, Plan, Sharing};
 
 use crate::error::PlanError;

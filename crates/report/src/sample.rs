@@ -1,6 +1,6 @@
 //! Runs to render in tests.
 
-use harmonic_laws::{LevelThroughput, verdict};
+use harmonic_perfmodel::{LevelThroughput, verdict};
 use harmonic_types::{
     BenchRun, Interval, LevelResult, Percentiles, PowerFigures, PowerScope, ProvenanceMap,
     SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts, WindowResult, Workload,

@@ -12,7 +12,7 @@ use harmonic_bench::{Levels, Telemetry, Warning};
 use harmonic_hardware::probe::probe;
 use harmonic_hardware::profile::bandwidth;
 use harmonic_hardware::{RunsOn, Sysroot, energy_meter_for, environment, sensors};
-use harmonic_laws::{KvCost, MachineModel, WeightCost, roof};
+use harmonic_perfmodel::{KvCost, MachineModel, WeightCost, roof};
 use harmonic_types::{
     Bytes, BytesPerSecond, CurveKey, EngineKind, FlopsPerSecond, Hardware, KvType, ModelShape,
     Plan, Tokens, TokensPerSecond,

@@ -2,7 +2,7 @@
 //!
 //! Owns: one line per series.
 //!
-//! Does not do: judge. The verdict and its reason come from `laws`, by way of the record.
+//! Does not do: judge. The verdict and its reason come from `perfmodel`, by way of the record.
 
 use harmonic_types::{BenchRun, Series};
 
