@@ -1,4 +1,4 @@
-//! What a plan takes from tuned configs.
+//! Settings taken from tuned configs.
 
 use crate::fixtures::{agent, machine, models, spark, standard, starter};
 use harmonic_planner::{PlanOptions, plan};
