@@ -139,29 +139,29 @@ pub async fn preflight<T: Target>(
     config: &BenchConfig,
     record: &mut RecordBuilder,
 ) -> Result<u32, BenchError> {
-    let mut asked: Vec<&AgentName> = Vec::new();
+    let mut checked: Vec<&AgentName> = Vec::new();
     let mut words = config.prompt_words;
     for load in &config.loads {
-        let workload = Workload::new(config, load, config.prompt_words, asked.len() as u64);
+        let workload = Workload::new(config, load, config.prompt_words, checked.len() as u64);
         let failed = |agent: &AgentName, source| BenchError::Preflight {
             agent: agent.clone(),
             target: target.name(),
             source,
         };
         for agent in &load.agents {
-            if asked.contains(&agent) {
+            if checked.contains(&agent) {
                 continue;
             }
             let request = workload.single_token(agent);
             workload.receive(target, request, || ()).await.map_err(|error| failed(agent, error))?;
-            asked.push(agent);
+            checked.push(agent);
         }
         // Calibrated on the first load only: most stacks have one family of tokenisers.
-        if let Some(tokens) = config.prompt_tokens.filter(|_| asked.len() == distinct(load)) {
+        if let Some(tokens) = config.prompt_tokens.filter(|_| checked.len() == distinct(load)) {
             let found = calibration::words(target, &workload, tokens).await;
             match found.map_err(|error| failed(&load.agents[0], error))? {
                 Some(found) => words = found,
-                None => record.warn(Warning::NotCalibrated { words, asked: tokens }),
+                None => record.warn(Warning::NotCalibrated { words, requested: tokens }),
             }
         }
     }

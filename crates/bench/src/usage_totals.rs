@@ -55,12 +55,13 @@ impl UsageTotals {
     /// tokeniser that merges the end of a word and the start of the template into one token.
     pub fn warnings(&self, config: &BenchConfig, words: u32) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let asked = config.output_tokens;
+        let requested = config.output_tokens;
         // Within 2%: a server may count the end-of-turn token or not.
-        let near = |mean: f64| (mean - f64::from(asked)).abs() <= 0.02 * f64::from(asked) + 1.0;
+        let near =
+            |mean: f64| (mean - f64::from(requested)).abs() <= 0.02 * f64::from(requested) + 1.0;
         let length = mean(self.completion, self.whole).filter(|_| config.ignore_eos);
         if let Some(mean) = length.filter(|mean| !near(*mean)) {
-            warnings.push(Warning::AnswerLength { mean, asked });
+            warnings.push(Warning::AnswerLength { mean, requested });
         }
         if let (Some(cached), Some(prompt)) =
             (mean(self.cached, self.reporting), mean(self.reporting_prompt, self.reporting))

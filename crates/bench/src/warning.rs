@@ -138,25 +138,25 @@ pub enum Warning {
     },
     /// The prompts may differ from the requested length.
     #[error(
-        "prompts have {words} words instead of {asked} tokens: the target's count of prompt tokens \
+        "prompts have {words} words instead of {requested} tokens: the target's count of prompt tokens \
          does not grow with the prompt"
     )]
     NotCalibrated {
         /// Words used instead.
         words: u32,
         /// Tokens requested.
-        asked: u32,
+        requested: u32,
     },
     /// Responses differ from the requested length.
     #[error(
-        "responses have {mean:.1} tokens on average instead of {asked}: the target does not support \
+        "responses have {mean:.1} tokens on average instead of {requested}: the target does not support \
          `ignore_eos` or the output limit"
     )]
     AnswerLength {
         /// Mean tokens per response.
         mean: f64,
         /// Tokens requested.
-        asked: u32,
+        requested: u32,
     },
     /// Unique prompts hit a prefix cache.
     #[error(

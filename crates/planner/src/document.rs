@@ -102,7 +102,7 @@ impl Draft<'_> {
 
     /// One entry per engine draft; `None` for an engine without agents.
     fn placed_engines(&self, allocation: &Allocation) -> Vec<Option<PlacedEngine<'_>>> {
-        let mut taken = BTreeSet::new();
+        let mut used_ids = BTreeSet::new();
         let drafts = self.engines.iter().zip(&allocation.engines);
         let mut named: Vec<Option<PlacedEngine<'_>>> = drafts
             .map(|(engine, footprint)| {
@@ -111,7 +111,7 @@ impl Draft<'_> {
                     Sharing::Isolated => &engine.first.name.0,
                 };
                 footprint.map(|footprint| PlacedEngine {
-                    id: unique(&slug(name), &mut taken),
+                    id: unique(&slug(name), &mut used_ids),
                     model: engine.model,
                     footprint,
                     agents: Vec::new(),
@@ -269,10 +269,10 @@ fn slug(name: &str) -> String {
 }
 
 /// `base`, or `base-2`, `base-3` … where it is already in use.
-fn unique(base: &str, taken: &mut BTreeSet<String>) -> String {
+fn unique(base: &str, used_ids: &mut BTreeSet<String>) -> String {
     let mut id = base.to_owned();
     let mut number = 1u32;
-    while !taken.insert(id.clone()) {
+    while !used_ids.insert(id.clone()) {
         number += 1;
         id = format!("{base}-{number}");
     }

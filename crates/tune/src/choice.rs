@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(choose(1, &[shipped, bf16, f16]), 1, "f16 is not faster than what there is");
         let faster = candidate(890.0, 40.0, 1e-5);
         assert_eq!(choose(1, &[shipped, bf16, faster]), 2, "as fast, and closer");
-        assert_eq!(choose(0, &[shipped, candidate(990.0, 40.0, 3e-4), f16]), 1, "told apart");
+        assert_eq!(choose(0, &[shipped, candidate(990.0, 40.0, 3e-4), f16]), 1, "distinguishable");
     }
 
     #[test]

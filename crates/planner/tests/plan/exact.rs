@@ -154,7 +154,11 @@ fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
     assert_eq!(cells(streams), (KvLayout::Streams, 4 * 16384));
     assert_eq!(cells(pool), (KvLayout::Unified, 2 * (512 + 16384)));
     let given = |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
-    assert_eq!(given(&roomy), given(&tight), "the pool is for those who would else get less");
+    assert_eq!(
+        given(&roomy),
+        given(&tight),
+        "a unified cache is used only if streams would reduce a grant"
+    );
     for (plan, other) in [(&roomy, pool), (&tight, streams)] {
         let engine = &plan.engines[0];
         assert_eq!(engine.kv_bytes, Bytes(147_456 * engine.local().kv_tokens));
