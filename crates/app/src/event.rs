@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use harmonic_bench::Progress as BenchProgress;
+use harmonic_bench::BenchEvent;
 use harmonic_fsutil::Skipped;
 use harmonic_tune::{TuneEvent, TuneObserver};
 use harmonic_types::{Bytes, BytesPerSecond, EnginePlan, Finding, Plan, TokensPerSecond};
@@ -74,7 +74,7 @@ pub enum Event<'a> {
         rate: TokensPerSecond,
     },
     /// Progress of a benchmark.
-    Bench(&'a BenchProgress<'a>),
+    Bench(&'a BenchEvent<'a>),
     /// Progress of a comparison of settings.
     Tune(TuneEvent<'a>),
 }
@@ -136,8 +136,8 @@ impl harmonic_launcher::Progress for Forward<'_> {
 }
 
 impl harmonic_bench::Observer for Forward<'_> {
-    fn progress(&self, progress: &BenchProgress<'_>) {
-        self.0.event(Event::Bench(progress));
+    fn event(&self, event: &BenchEvent<'_>) {
+        self.0.event(Event::Bench(event));
     }
 }
 

@@ -17,7 +17,7 @@ mod session;
 pub(crate) mod targets;
 
 use harmonic_api::Client;
-use harmonic_bench::{BenchConfig, HttpTarget, LevelRatio, Levels, against};
+use harmonic_bench::{BenchConfig, HttpTarget, LevelRatio, Levels};
 use harmonic_types::{AgentName, BenchRun, Plan, Slo};
 use tokio_util::sync::CancellationToken;
 
@@ -115,7 +115,7 @@ pub async fn ab_compare(
     };
     let (first, second) = (config(sessions[0]).await?, config(sessions[1]).await?);
     let targets = sessions.map(Session::target);
-    let compared = against(
+    let compared = harmonic_bench::ab_compare(
         (&targets[0], &first),
         (&targets[1], &second),
         &environment.instruments,

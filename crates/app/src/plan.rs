@@ -7,7 +7,7 @@ use std::path::Path;
 use harmonic_export::{ExportKind, ExportedFile};
 use harmonic_models::{ModelError, catalog};
 use harmonic_planner::{
-    MemoryRow, PaperFigures, PlanOptions, PlannedModel, memory_table, same_slots,
+    MemoryRow, PaperFigures, PlanOptions, PlannedModel, memory_table, memory_with_sharing,
 };
 use harmonic_profiles::{curve, paper_curves, tuned};
 use harmonic_types::{
@@ -157,8 +157,8 @@ pub fn slot_costs(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> Resul
         Sharing::Isolated => Sharing::Shared,
     };
     Ok(SlotCosts {
-        planned: same_slots(plan, models, plan.sharing)?,
-        otherwise: same_slots(plan, models, other)?,
+        planned: memory_with_sharing(plan, models, plan.sharing)?,
+        otherwise: memory_with_sharing(plan, models, other)?,
     })
 }
 

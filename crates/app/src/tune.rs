@@ -115,9 +115,9 @@ impl ServedTrials<'_> {
         let preset = BenchConfig::quick(loads, Levels::new([parallel])?);
         let host = self.settings.host.clone();
         // A figure is the mean of two windows.
-        let config = BenchConfig { host, trials: 2, most_trials: 2, seed, ..preset };
+        let config = BenchConfig { host, trials: 2, max_trials: 2, seed, ..preset };
         let none = Telemetry::default();
-        let silent = harmonic_bench::Silent;
+        let silent = harmonic_bench::NullObserver;
         let run = harmonic_bench::run(&target, &config, &none, &silent, self.stop).await;
         serving.drain(Duration::ZERO).await?;
         Ok(run?)

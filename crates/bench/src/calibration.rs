@@ -1,46 +1,50 @@
-//! How many words make a prompt of so many tokens, by the target's own count.
+//! Calibration of the prompt length: words per prompt for a number of tokens, by the target's count.
 //!
-//! Owns: three short requests and the line through their counts.
+//! Owns: three short requests and the line fitted to their token counts.
 //!
-//! Invariants: tokens asked for are those of the user's text. What the template and the system
-//! prompt add is taken off: a prompt of one common word is that, and one token more.
+//! Invariants: the requested tokens are those of the user message. Tokens of the template and the
+//! system prompt are subtracted: they are the count of a one-word prompt less one.
 //!
-//! Does not do: tokenise. A target is a black box.
+//! Does not do: tokenise; the target is a black box.
 
-use crate::asks::Asks;
 use crate::config::BenchConfig;
-use crate::target::{Ask, Target, TargetError};
+use crate::target::{RequestSpec, Target, TargetError};
+use crate::workload::Workload;
 
-/// Words of the two prompts that the line goes through.
+/// Words of the two prompts that define the line.
 const SHORT: u32 = 8;
 const LONG: u32 = 72;
 
 /// A common word, one token in any vocabulary.
 const ONE_TOKEN: &str = "open";
 
-/// The words that a prompt of `tokens` tokens needs; `None` where the target's counts do not grow
-/// with the words.
+/// Words of a prompt of `tokens` tokens; `None` where the target's counts do not increase with the
+/// words.
 pub async fn words<T: Target>(
     target: &T,
-    asks: &Asks<'_>,
+    workload: &Workload<'_>,
     tokens: u32,
 ) -> Result<Option<u32>, TargetError> {
-    let first = asks.next(1);
-    let shortest = Ask { prompt: ONE_TOKEN.to_owned(), ..first.clone() };
-    let base = count(target, asks, shortest).await?.saturating_sub(1);
+    let first = workload.next(1);
+    let shortest = RequestSpec { prompt: ONE_TOKEN.to_owned(), ..first.clone() };
+    let base = count(target, workload, shortest).await?.saturating_sub(1);
     let mut counts = [0; 2];
     for (count_of, words) in counts.iter_mut().zip([SHORT, LONG]) {
-        let prompt = asks.prompt_of(words);
-        *count_of = count(target, asks, Ask { prompt, ..first.clone() }).await?;
+        let prompt = workload.prompt_of(words);
+        *count_of = count(target, workload, RequestSpec { prompt, ..first.clone() }).await?;
     }
     Ok(solve(base, counts, tokens))
 }
 
-async fn count<T: Target>(target: &T, asks: &Asks<'_>, ask: Ask) -> Result<u32, TargetError> {
-    Ok(asks.answer(target, ask, || ()).await?.prompt)
+async fn count<T: Target>(
+    target: &T,
+    workload: &Workload<'_>,
+    request: RequestSpec,
+) -> Result<u32, TargetError> {
+    Ok(workload.receive(target, request, || ()).await?.prompt_tokens)
 }
 
-/// The words at which the line through (SHORT, `counts[0]`) and (LONG, `counts[1]`), less `base`,
+/// Words at which the line through (SHORT, `counts[0]`) and (LONG, `counts[1]`), less `base`,
 /// reaches `tokens`.
 fn solve(base: u32, counts: [u32; 2], tokens: u32) -> Option<u32> {
     let [short, long] = counts.map(f64::from);
@@ -53,9 +57,9 @@ fn solve(base: u32, counts: [u32; 2], tokens: u32) -> Option<u32> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "clamped to what a prompt can have"
+        reason = "clamped to the range of prompt lengths"
     )]
-    let words = words.round().clamp(f64::from(BenchConfig::LEAST_WORDS), 1e6) as u32;
+    let words = words.round().clamp(f64::from(BenchConfig::MIN_PROMPT_WORDS), 1e6) as u32;
     Some(words)
 }
 
@@ -70,7 +74,7 @@ mod tests {
         let words = solve(30, [count(SHORT), count(LONG)], 50).unwrap();
         let found = count(words) - 30;
         assert!(found.abs_diff(50) <= 1, "{words} words make {found} tokens");
-        assert_eq!(solve(30, [count(SHORT), count(LONG)], 1), Some(BenchConfig::LEAST_WORDS));
+        assert_eq!(solve(30, [count(SHORT), count(LONG)], 1), Some(BenchConfig::MIN_PROMPT_WORDS));
     }
 
     #[test]

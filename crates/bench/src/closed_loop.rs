@@ -1,13 +1,13 @@
-//! The load of one level: workers that send one request after another.
+//! Closed loop: the load of one level, by workers that each send one request after another.
 //!
-//! Owns: keeping `parallel` requests in flight, and stamping what arrives.
+//! Owns: keeping `parallel` requests in flight, and timestamping their output.
 //!
-//! Invariants: a request that ends is replaced in the same turn of the event loop; when the level
-//! ends, what is still in flight is dropped, which cancels it at the target. A worker's first
-//! request is cut to a part of the length, another for each worker, so that the workers spread over
-//! the cycle instead of ending together.
+//! Invariants: a request that ends is replaced in the same iteration of the event loop; when the
+//! level ends, requests in flight are dropped, which cancels them at the target. A worker's first
+//! request is shortened to a different fraction per worker, so that the workers are spread over the
+//! cycle instead of ending together.
 //!
-//! Does not do: decide what counts (`meter`), or what a level's figures are (`level`).
+//! Does not do: select the windows (`throughput_recorder`), or compute a level's figures (`level`).
 
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,49 +20,49 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::asks::Asks;
 use crate::event_loop_lag::EventLoopLag;
-use crate::instruments::Telemetry;
-use crate::measured::{Ended, Measured, Outcome};
-use crate::meter::{Meter, Rules, State};
-use crate::observer::{Observer, Phase, Progress};
+use crate::measurement::{EndReason, Measurement, Outcome};
+use crate::observer::{BenchEvent, Observer, Phase};
 use crate::target::{Target, TargetError};
+use crate::telemetry::Telemetry;
+use crate::throughput_recorder::{RecorderConfig, State, ThroughputRecorder};
+use crate::workload::Workload;
 
-/// What a level runs with, besides its target.
+/// Inputs of a level other than its target.
 #[derive(Clone, Copy, Debug)]
-pub struct Bench<'a> {
-    /// What to ask.
-    pub asks: &'a Asks<'a>,
-    /// What to read.
-    pub instruments: &'a Telemetry,
-    /// When to give up.
+pub struct LoadContext<'a> {
+    /// Requests to send.
+    pub workload: &'a Workload<'a>,
+    /// Meters and sensors to read.
+    pub telemetry: &'a Telemetry,
+    /// Cancellation of the run.
     pub stop: &'a CancellationToken,
 }
 
 /// Runs one level for at most `limit`.
 pub async fn measure<T: Target>(
     target: &T,
-    bench: Bench<'_>,
+    context: LoadContext<'_>,
     parallel: u32,
     limit: Duration,
     observer: &dyn Observer,
 ) -> Outcome {
-    let config = bench.asks.config();
-    let rules = Rules {
+    let config = context.workload.config();
+    let recorder_config = RecorderConfig {
         level: parallel,
         full_warm_up: config.full_warm_up,
         trials: config.trials,
-        most_trials: config.most_trials,
-        narrow: config.narrow,
+        max_trials: config.max_trials,
+        target_half_width: config.target_half_width,
         window: config.window,
         patience: config.patience,
     };
-    let level = Level {
+    let level = ClosedLoop {
         target,
-        bench,
-        began: Instant::now(),
-        journal: Mutex::new(Journal::new(Meter::new(rules))),
-        over: Notify::new(),
+        context,
+        started: Instant::now(),
+        recording: Mutex::new(Recording::new(ThroughputRecorder::new(recorder_config))),
+        finished: Notify::new(),
     };
     let mut workers: FuturesUnordered<_> =
         (0..parallel).map(|worker| level.work(worker, parallel)).collect();
@@ -72,132 +72,133 @@ pub async fn measure<T: Target>(
     let ended = loop {
         tokio::select! {
             biased;
-            () = bench.stop.cancelled() => break Ended::Stopped,
-            () = level.over.notified() => break match level.journal().meter.state() {
-                State::Dead => Ended::TargetDied,
-                State::Complete | State::WarmUp | State::Measuring(_) => Ended::Complete,
+            () = context.stop.cancelled() => break EndReason::Stopped,
+            () = level.finished.notified() => break match level.recording().recorder.state() {
+                State::Dead => EndReason::TargetDied,
+                State::Complete | State::WarmUp | State::Measuring(_) => EndReason::Complete,
             },
             () = &mut end => {
-                level.note(Meter::close);
-                break Ended::TimeUp;
+                level.record(ThroughputRecorder::finish);
+                break EndReason::TimeUp;
             }
-            () = event_loop_lag.tick(bench.instruments, level.measures()) => {
-                observer.progress(&level.progress(parallel, limit));
+            () = event_loop_lag.tick(context.telemetry, level.is_measuring()) => {
+                observer.event(&level.progress(parallel, limit));
             }
-            // Workers have no end of their own: this only drives them.
+            // Workers run until dropped: this only polls them.
             Some(never) = workers.next() => match never {},
         }
     };
     drop(workers);
-    let journal = level.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
-    journal.outcome(level.began, ended, &event_loop_lag)
+    let recording = level.recording.into_inner().unwrap_or_else(PoisonError::into_inner);
+    recording.outcome(level.started, ended, &event_loop_lag)
 }
 
-struct Journal {
-    meter: Meter,
+struct Recording {
+    recorder: ThroughputRecorder,
     /// Energy at each edge of the windows.
     energy: Vec<Option<Joules>>,
     first_error: Option<TargetError>,
 }
 
-impl Journal {
-    const fn new(meter: Meter) -> Self {
-        Self { meter, energy: Vec::new(), first_error: None }
+impl Recording {
+    const fn new(recorder: ThroughputRecorder) -> Self {
+        Self { recorder, energy: Vec::new(), first_error: None }
     }
 
-    fn outcome(self, began: Instant, ended: Ended, event_loop_lag: &EventLoopLag) -> Outcome {
-        let mut measured = Measured::of(self.meter, &self.energy, began);
-        (measured.sensed, measured.lag) = event_loop_lag.found();
-        Outcome { measured, ended, first_error: self.first_error }
+    fn outcome(self, started: Instant, ended: EndReason, event_loop_lag: &EventLoopLag) -> Outcome {
+        let mut measurement = Measurement::of(self.recorder, &self.energy, started);
+        (measurement.sensor_summary, measurement.lag) = event_loop_lag.summary();
+        Outcome { measurement, ended, first_error: self.first_error }
     }
 }
 
-struct Level<'a, T> {
+struct ClosedLoop<'a, T> {
     target: &'a T,
-    bench: Bench<'a>,
-    began: Instant,
-    /// Held for one entry at a time, and by one task only: never waited for.
-    journal: Mutex<Journal>,
-    over: Notify,
+    context: LoadContext<'a>,
+    started: Instant,
+    /// Locked for one entry at a time, and by one task only: never contended.
+    recording: Mutex<Recording>,
+    finished: Notify,
 }
 
-impl<T: Target> Level<'_, T> {
+impl<T: Target> ClosedLoop<'_, T> {
     async fn work(&self, worker: u32, parallel: u32) -> Infallible {
-        let asks = self.bench.asks;
-        let config = asks.config();
+        let workload = self.context.workload;
+        let config = workload.config();
         let index = usize::try_from(worker).unwrap_or(usize::MAX);
-        let mut output_tokens = opening_tokens(config.output_tokens, worker, parallel);
+        let mut output_tokens = first_output_tokens(config.output_tokens, worker, parallel);
         loop {
-            self.journal().meter.sent(index, self.now());
-            let output = || self.journal().meter.output(index, self.now());
-            match asks.answer(self.target, asks.next(output_tokens), output).await {
-                Ok(counted) => {
-                    self.note(|meter, now| meter.finished(index, now, counted));
+            self.recording().recorder.sent(index, self.now());
+            let output = || self.recording().recorder.output(index, self.now());
+            match workload.receive(self.target, workload.next(output_tokens), output).await {
+                Ok(usage) => {
+                    self.record(|recorder, now| recorder.finished(index, now, usage));
                     output_tokens = config.output_tokens;
                 }
                 Err(error) => {
                     tracing::debug!(worker, %error, "request failed");
-                    self.note(|meter, now| meter.failed(index, now, error.is_gone()));
-                    self.journal().first_error.get_or_insert(error);
+                    self.record(|recorder, now| recorder.failed(index, now, error.is_gone()));
+                    self.recording().first_error.get_or_insert(error);
                     sleep(config.pause_after_failure).await;
                 }
             }
         }
     }
 
-    /// Makes an entry, reads the energy where that is the edge of a window, and ends the level where
-    /// the entry does.
-    fn note(&self, entry: impl FnOnce(&mut Meter, Duration)) {
-        let mut journal = self.journal();
-        entry(&mut journal.meter, self.now());
-        while journal.energy.len() < journal.meter.edges() {
-            let energy = self.bench.instruments.energy();
-            journal.energy.push(energy);
+    /// Records an event, reads the energy if the event is the edge of a window, and ends the level
+    /// if it is complete or dead.
+    fn record(&self, entry: impl FnOnce(&mut ThroughputRecorder, Duration)) {
+        let mut recording = self.recording();
+        entry(&mut recording.recorder, self.now());
+        while recording.energy.len() < recording.recorder.edges() {
+            let energy = self.context.telemetry.energy();
+            recording.energy.push(energy);
         }
-        if matches!(journal.meter.state(), State::Complete | State::Dead) {
-            self.over.notify_one();
+        if matches!(recording.recorder.state(), State::Complete | State::Dead) {
+            self.finished.notify_one();
         }
     }
 
-    fn measures(&self) -> bool {
-        matches!(self.journal().meter.state(), State::Measuring(_))
+    fn is_measuring(&self) -> bool {
+        matches!(self.recording().recorder.state(), State::Measuring(_))
     }
 
-    fn progress(&self, parallel: u32, limit: Duration) -> Progress<'static> {
+    fn progress(&self, parallel: u32, limit: Duration) -> BenchEvent<'static> {
         let now = self.now();
-        let config = self.bench.asks.config();
-        let meter = &self.journal().meter;
+        let config = self.context.workload.config();
+        let recorder = &self.recording().recorder;
         let measuring = |done: u32| Phase::Measuring {
             trial: done + 1,
             of: config.trials.max(done + 1),
-            most: config.most_trials,
+            most: config.max_trials,
         };
-        let phase = match meter.state() {
+        let phase = match recorder.state() {
             State::Measuring(done) => measuring(done),
             State::Complete => measuring(config.trials.saturating_sub(1)),
-            State::WarmUp | State::Dead => Phase::WarmUp { streaming: meter.warm() },
+            State::WarmUp | State::Dead => Phase::WarmUp { streaming: recorder.warm() },
         };
-        Progress::Level {
+        BenchEvent::Level {
             parallel,
             phase,
-            tok_s: meter.tok_s_so_far(now),
-            left: meter.time_left(now),
+            tok_s: recorder.tok_s_so_far(now),
+            left: recorder.time_left(now),
             left_at_most: limit.saturating_sub(now),
         }
     }
 
-    fn journal(&self) -> MutexGuard<'_, Journal> {
-        // A panic elsewhere leaves whole entries behind.
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    fn recording(&self) -> MutexGuard<'_, Recording> {
+        // Entries are complete even after a panic elsewhere.
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> Duration {
-        self.began.elapsed()
+        self.started.elapsed()
     }
 }
 
-/// Length of a worker's first request: (worker + 1) ÷ (workers + 1) of the full one, at least 1.
-fn opening_tokens(full: u32, worker: u32, workers: u32) -> u32 {
+/// Output tokens of a worker's first request: (worker + 1) ÷ (workers + 1) of the full length, at
+/// least 1.
+fn first_output_tokens(full: u32, worker: u32, workers: u32) -> u32 {
     let part = u64::from(full) * (u64::from(worker) + 1) / (u64::from(workers) + 1);
     u32::try_from(part).unwrap_or(full).max(1)
 }
@@ -208,9 +209,9 @@ mod tests {
 
     #[test]
     fn first_requests_spread_over_the_length() {
-        let lengths: Vec<u32> = (0..4).map(|worker| opening_tokens(100, worker, 4)).collect();
+        let lengths: Vec<u32> = (0..4).map(|worker| first_output_tokens(100, worker, 4)).collect();
         assert_eq!(lengths, [20, 40, 60, 80]);
-        assert_eq!(opening_tokens(2, 0, 1024), 1);
-        assert_eq!(opening_tokens(u32::MAX, 1023, 1024), 4_290_777_083);
+        assert_eq!(first_output_tokens(2, 0, 1024), 1);
+        assert_eq!(first_output_tokens(u32::MAX, 1023, 1024), 4_290_777_083);
     }
 }

@@ -1,9 +1,9 @@
-//! What to measure, and for how long.
+//! Benchmark configuration.
 //!
 //! Owns: [`BenchConfig`] and its validation.
 //!
-//! Invariants: after [`BenchConfig::check`] there is an agent, a level, and no zero where a zero
-//! would measure nothing; every duration of a run is here and nowhere else.
+//! Invariants: after [`BenchConfig::check`] there is at least one agent and one level, and no
+//! setting is zero that must not be; every duration of a run is defined here.
 //!
 //! Does not do: read flags, files or the environment; its presets are in [`crate::protocol`].
 
@@ -17,94 +17,96 @@ use crate::levels::Levels;
 use crate::protocol::Protocol;
 use crate::warning::Warning;
 
-/// Whom the load of a series goes to.
+/// Destination of the load of a series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
-    /// Requests go to these in turn, as model names. One that stands here twice gets twice as many.
+    /// Agents, sent as model names; requests rotate through them. An agent listed twice receives
+    /// twice as many.
     pub agents: Vec<AgentName>,
-    /// The base model behind them, for the record.
+    /// Base model of the agents, for the record.
     pub model: String,
-    /// What a curve of it is valid for, for the record.
+    /// Key of the resulting curve, for the record; `None` where it is not known.
     pub key: Option<CurveKey>,
-    /// What the machine allows at most, by level, where that is known.
+    /// Roof of the machine by level; empty where unknown.
     pub roofs: BTreeMap<u32, TokensPerSecond>,
 }
 
-/// A run's settings. Start from a preset and change what differs.
+/// Settings of a run, usually a preset with changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BenchConfig {
-    /// The preset's name, for the record.
+    /// Preset, for the record.
     pub protocol: Protocol,
-    /// Whom to ask: a series each, one after the other.
+    /// Loads, each measured as one series, in order.
     pub loads: Vec<Load>,
-    /// How many streams, level by level.
+    /// Numbers of streams.
     pub levels: Levels,
-    /// Requests per second, in an open loop; empty in any other.
+    /// Requests per second in an open loop; empty in a closed one.
     pub rates: Vec<f64>,
-    /// Name of the machine the load runs on, for the record.
+    /// Name of the machine that generates the load, for the record.
     pub host: String,
-    /// What that machine is, for the record; empty where the target is elsewhere.
+    /// Description of that machine, for the record; empty where the target is on another.
     pub environment: Vec<String>,
-    /// What the caller knows and the reader of the record must.
+    /// Warnings raised by the caller, for the record.
     pub warnings: Vec<Warning>,
-    /// When the run begins, in milliseconds since 1970, for the record.
+    /// Start of the run in milliseconds since 1970, for the record.
     pub began_unix_ms: Option<u64>,
     /// Windows per level, at least 1; two or more give an interval.
     pub trials: u32,
-    /// Windows per level at most.
-    pub most_trials: u32,
-    /// Windows are added to `trials` until half of the interval is at most this share of the mean;
-    /// `None` adds none.
-    pub narrow: Option<f64>,
-    /// A window is at least this long.
+    /// Maximum number of windows per level.
+    pub max_trials: u32,
+    /// Half-width of the confidence interval, as a fraction of the mean, until which windows are
+    /// added to `trials`; `None` adds none.
+    pub target_half_width: Option<f64>,
+    /// Minimum length of a window.
     pub window: Duration,
     /// Whether each stream must have ended a request before the first window opens.
     pub full_warm_up: bool,
-    /// How long the idle machine is metered, where there is a meter.
+    /// Length of the power measurement of the idle machine, where there is a meter.
     pub idle: Duration,
-    /// A level takes at most this long, its warm-up included.
+    /// Time limit of a level, including its warm-up.
     pub level_limit: Duration,
-    /// The levels together take at most this long: each may use an equal share of what is left when
-    /// it starts, so what a light one leaves over goes to the heavier. `None` leaves only
+    /// Time limit of all levels together: each may use an equal share of the time left when it
+    /// starts, so time unused by a light level goes to the heavier ones. `None` applies only
     /// `level_limit`.
     pub run_limit: Option<Duration>,
-    /// A stream on which nothing arrives for this long has failed.
+    /// Time without output after which a stream counts as failed.
     pub stall_limit: Duration,
-    /// A target that yields nothing but failures for this long is dead.
+    /// Time of uninterrupted failures after which the target counts as dead.
     pub patience: Duration,
     /// Pause of a worker after a failure, so that a refusing server is not flooded.
     pub pause_after_failure: Duration,
-    /// How often the observer hears of the progress.
+    /// Interval of progress events.
     pub progress_every: Duration,
-    /// Words of each prompt, the nonce included; at least [`BenchConfig::LEAST_WORDS`]. With
-    /// `prompt_tokens`, what is used where the target's counts make no sense.
+    /// Words of each prompt, including the nonce; at least [`BenchConfig::MIN_PROMPT_WORDS`]. With
+    /// `prompt_tokens`, the fallback where calibration fails.
     pub prompt_words: u32,
-    /// Tokens of each prompt, less the template and the system prompt, from which the words are
-    /// calibrated by what the target counts.
+    /// Tokens of each prompt, without the template and the system prompt; the number of words is
+    /// calibrated by the target's count.
     pub prompt_tokens: Option<u32>,
     /// Tokens generated by each request, at least 2 so that there is a gap to time.
     pub output_tokens: u32,
-    /// Whether each prompt is another, from its first word on.
+    /// Whether prompts differ from their first word on.
     pub unique_prompts: bool,
-    /// Whether answers are exactly `output_tokens` long, where the target honours that.
+    /// Whether responses are exactly `output_tokens` long, where the target supports that.
     pub ignore_eos: bool,
     /// Sampling temperature, ≥ 0. Above 0 by default: greedy decoding falls into loops, which
-    /// flatter speculative decoding and the experts of a mixture.
+    /// favour speculative decoding and mixtures of experts.
     pub temperature: f32,
-    /// Seed of the prompts, the order of levels and the arrivals: the same seed asks the same things.
+    /// Seed of the prompts, the order of levels and the arrivals: the same seed sends the same
+    /// requests.
     pub seed: u64,
-    /// What counts as a good answer, for the goodput; its time between tokens bounds the sweet spot.
+    /// Objective for the goodput; its time between tokens bounds the sweet spot.
     pub slo: Option<Slo>,
 }
 
 impl BenchConfig {
-    /// The nonce and something to say.
-    pub const LEAST_WORDS: u32 = 4;
+    /// Minimum words of a prompt: the nonce and three words.
+    pub const MIN_PROMPT_WORDS: u32 = 4;
 
-    /// Refuses settings that would measure nothing.
+    /// Checks the settings.
     ///
     /// # Errors
-    /// Names the setting, what it is and what it must be.
+    /// The first invalid setting, with its value and the rule.
     pub fn check(&self) -> Result<(), BenchError> {
         let refuse = |setting: &'static str, value: String, rule: &'static str| {
             Err(BenchError::Setting { setting, value, rule })
@@ -115,19 +117,19 @@ impl BenchConfig {
         if self.trials == 0 {
             return refuse("trials", "0".into(), "at least 1");
         }
-        if self.most_trials < self.trials {
-            return refuse("most_trials", self.most_trials.to_string(), "no less than trials");
+        if self.max_trials < self.trials {
+            return refuse("max_trials", self.max_trials.to_string(), "at least `trials`");
         }
         if self.protocol == Protocol::Open && self.rates.is_empty() {
-            return refuse("rates", "empty".into(), "given in an open loop");
+            return refuse("rates", "[]".into(), "at least one rate in an open loop");
         }
         if self.protocol != Protocol::Open && !self.rates.is_empty() {
-            return refuse("rates", format!("{:?}", self.rates), "empty unless the loop is open");
+            return refuse("rates", format!("{:?}", self.rates), "none in a closed loop");
         }
         if let Some(rate) = self.rates.iter().find(|rate| !(rate.is_finite() && **rate > 0.0)) {
             return refuse("rate", rate.to_string(), "a number above 0");
         }
-        if self.prompt_words < Self::LEAST_WORDS {
+        if self.prompt_words < Self::MIN_PROMPT_WORDS {
             return refuse("prompt_words", self.prompt_words.to_string(), "at least 4");
         }
         if self.output_tokens < 2 {
@@ -153,7 +155,7 @@ impl BenchConfig {
             ("progress_every", self.progress_every),
         ] {
             if value.is_zero() {
-                return refuse(setting, "0 s".into(), "longer than nothing");
+                return refuse(setting, "0 s".into(), "more than 0 s");
             }
         }
         Ok(())
@@ -183,48 +185,51 @@ mod tests {
     fn quick_windows_shrink_until_all_levels_fit_the_limit() {
         for count in [1, 3, 9, 40] {
             let config = BenchConfig::quick(loads(), Levels::new(1..=count).unwrap());
-            let measured = config.window * config.trials * count;
-            assert!(measured * 2 <= config.run_limit.unwrap(), "{count} levels: {measured:?}");
+            let measurement = config.window * config.trials * count;
+            assert!(
+                measurement * 2 <= config.run_limit.unwrap(),
+                "{count} levels: {measurement:?}"
+            );
         }
     }
 
     #[test]
     fn settings_that_measure_nothing_are_refused() {
         let base = BenchConfig::steady(loads(), Levels::new([1]).unwrap());
-        let said = |config: BenchConfig| config.check().unwrap_err().to_string();
+        let message = |config: BenchConfig| config.check().unwrap_err().to_string();
         insta::assert_snapshot!(
-            said(BenchConfig { output_tokens: 1, ..base.clone() }),
-            @"output_tokens is 1 but must be at least 2"
+            message(BenchConfig { output_tokens: 1, ..base.clone() }),
+            @"invalid output_tokens `1`: expected at least 2"
         );
         insta::assert_snapshot!(
-            said(BenchConfig { temperature: f32::NAN, ..base.clone() }),
-            @"temperature is NaN but must be a number, 0 or more"
+            message(BenchConfig { temperature: f32::NAN, ..base.clone() }),
+            @"invalid temperature `NaN`: expected a number, 0 or more"
         );
         insta::assert_snapshot!(
-            said(BenchConfig { window: Duration::ZERO, ..base.clone() }),
-            @"window is 0 s but must be longer than nothing"
+            message(BenchConfig { window: Duration::ZERO, ..base.clone() }),
+            @"invalid window `0 s`: expected more than 0 s"
         );
         insta::assert_snapshot!(
-            said(BenchConfig { protocol: Protocol::Open, ..base.clone() }),
-            @"rates is empty but must be given in an open loop"
+            message(BenchConfig { protocol: Protocol::Open, ..base.clone() }),
+            @"invalid rates `[]`: expected at least one rate in an open loop"
         );
         let slo = Slo { ttft_ms: None, itl_ms: Some(f64::NAN) };
         insta::assert_snapshot!(
-            said(BenchConfig { slo: Some(slo), ..base.clone() }),
-            @"itl_ms is NaN but must be a number of milliseconds above 0"
+            message(BenchConfig { slo: Some(slo), ..base.clone() }),
+            @"invalid itl_ms `NaN`: expected a number of milliseconds above 0"
         );
         insta::assert_snapshot!(
-            said(BenchConfig { rates: vec![2.0], ..base.clone() }),
-            @"rates is [2.0] but must be empty unless the loop is open"
+            message(BenchConfig { rates: vec![2.0], ..base.clone() }),
+            @"invalid rates `[2.0]`: expected none in a closed loop"
         );
         let open = BenchConfig { protocol: Protocol::Open, ..base.clone() };
         insta::assert_snapshot!(
-            said(BenchConfig { rates: vec![-1.0], ..open }),
-            @"rate is -1 but must be a number above 0"
+            message(BenchConfig { rates: vec![-1.0], ..open }),
+            @"invalid rate `-1`: expected a number above 0"
         );
         insta::assert_snapshot!(
-            said(BenchConfig { loads: vec![Load::default()], ..base }),
-            @"no agent to ask: name at least one"
+            message(BenchConfig { loads: vec![Load::default()], ..base }),
+            @"a load has no agents: name at least one"
         );
     }
 }

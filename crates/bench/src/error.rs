@@ -1,64 +1,64 @@
-//! Why a run did not start.
+//! Errors that prevent a run.
 //!
-//! Owns: [`BenchError`]. A run that started always ends with a record; what went wrong in it is a
-//! [`crate::Warning`] there.
+//! Owns: [`BenchError`]. A run that has started always yields a record; problems during it are
+//! [`crate::Warning`]s in the record.
 
 use harmonic_types::AgentName;
 
 use crate::levels::Levels;
 use crate::target::TargetError;
 
-/// Levels that cannot be measured.
+/// Invalid levels.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LevelsError {
-    /// Nothing was asked for.
-    #[error("no level given: use numbers such as 1,8,32")]
+    /// The list is empty.
+    #[error("no levels given: expected numbers such as 1,8,32")]
     None,
-    /// Zero, or too many.
-    #[error("parallelism {level} is out of range: use 1 to {}", Levels::MOST)]
+    /// A level is 0 or too large.
+    #[error("invalid level `{level}`: expected 1 to {}", Levels::MAX)]
     OutOfRange {
-        /// What was asked for.
+        /// The requested level.
         level: u32,
     },
-    /// Not a number.
-    #[error("`{0}` is not a level: use numbers such as 1,8,32")]
+    /// A level is not a number.
+    #[error("invalid level `{0}`: expected numbers such as 1,8,32")]
     NotANumber(String),
 }
 
-/// Why a run did not start.
+/// Reason why a run did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// The load has no destination.
-    #[error("no agent to ask: name at least one")]
+    /// A load has no agents.
+    #[error("a load has no agents: name at least one")]
     NoAgents,
-    /// A setting that would measure nothing.
-    #[error("{setting} is {value} but must be {rule}")]
+    /// A setting is invalid.
+    #[error("invalid {setting} `{value}`: expected {rule}")]
     Setting {
-        /// Which.
+        /// Name of the setting.
         setting: &'static str,
-        /// What it is.
+        /// Its value.
         value: String,
-        /// What it must be.
+        /// Expected values.
         rule: &'static str,
     },
-    /// The first request to an agent failed, so there is nothing to measure.
-    #[error("{agent} does not answer at {target}")]
+    /// The first request to an agent failed.
+    #[error("the agent `{agent}` does not respond at {target}")]
     Preflight {
-        /// Who was asked.
+        /// The agent.
         agent: AgentName,
-        /// Where.
+        /// The target.
         target: String,
-        /// Why not.
+        /// Cause of the failure.
         #[source]
         source: TargetError,
     },
-    /// Stopped before anything was measured.
+    /// The run was stopped before its first measurement.
     #[error("stopped before anything was measured")]
     Stopped,
 }
 
 impl BenchError {
-    /// What mends it, where the message does not say it already.
+    /// Remedy; `None` where the message contains it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Preflight { source, .. } => Some(source.hint()),

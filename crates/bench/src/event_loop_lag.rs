@@ -1,56 +1,56 @@
-//! What happens beside a load: a clock that strikes for the display, and the readings taken then.
+//! Lag of the client's event loop, measured by a periodic timer, which also reads the sensors.
 //!
-//! Owns: the ticks of a level, how late they came, and what the sensors said at them.
+//! Owns: the ticks of a level, their delays, and the sensor readings taken at them.
 //!
 //! Invariants: only ticks within windows count.
 //!
-//! Does not do: judge whether the client was too slow (`diagnosis`).
+//! Does not do: judge whether the client was too slow (`record`).
 
 use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::instruments::{Sensed, Telemetry};
+use crate::telemetry::{SensorSummary, Telemetry};
 
-/// Sensors are read at every so many ticks: some take a millisecond a core.
+/// Ticks between two sensor readings: some sensors take a millisecond per core to read.
 const TICKS_PER_READING: u32 = 4;
 
-/// A clock beside the load.
+/// Periodic timer that measures its own delay.
 #[derive(Debug)]
 pub struct EventLoopLag {
     ticks: Interval,
-    struck: u32,
+    ticked: u32,
     lags: Vec<Duration>,
-    sensed: Sensed,
+    sensor_summary: SensorSummary,
 }
 
 impl EventLoopLag {
-    /// One that strikes every `period`.
+    /// Timer with this period.
     pub fn new(period: Duration) -> Self {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { ticks, struck: 0, lags: Vec::new(), sensed: Sensed::default() }
+        Self { ticks, ticked: 0, lags: Vec::new(), sensor_summary: SensorSummary::default() }
     }
 
-    /// Waits for the next strike; `counts` if a window is open. Safe to cancel.
-    pub async fn tick(&mut self, instruments: &Telemetry, counts: bool) {
+    /// Waits for the next tick, which counts if `counts` (a window is open). Cancel-safe.
+    pub async fn tick(&mut self, telemetry: &Telemetry, counts: bool) {
         let due = self.ticks.tick().await;
         if !counts {
             return;
         }
         self.lags.push(due.elapsed());
-        if self.struck.is_multiple_of(TICKS_PER_READING)
-            && let Some(reading) = instruments.sense()
+        if self.ticked.is_multiple_of(TICKS_PER_READING)
+            && let Some(state) = telemetry.read_sensors()
         {
-            self.sensed.add(reading);
+            self.sensor_summary.add(state);
         }
-        self.struck = self.struck.wrapping_add(1);
+        self.ticked = self.ticked.wrapping_add(1);
     }
 
-    /// What the sensors said, and how late the clock struck: the median.
-    pub fn found(&self) -> (Sensed, Option<Duration>) {
+    /// Summary of the sensor readings, and the median delay of the ticks.
+    pub fn summary(&self) -> (SensorSummary, Option<Duration>) {
         let mut lags = self.lags.clone();
         lags.sort_unstable();
-        (self.sensed, lags.get(lags.len() / 2).copied())
+        (self.sensor_summary, lags.get(lags.len() / 2).copied())
     }
 }

@@ -2,16 +2,16 @@
 //!
 //! Owns: Student's t over the trials of a level.
 //!
-//! Invariants: no interval from fewer than two trials; nothing that is not finite leaves here.
+//! Invariants: no interval from fewer than two trials; every result is finite.
 //!
-//! Does not do: judge whether two levels differ (`laws`).
+//! Does not do: judge whether two levels differ (`perfmodel`).
 
 use harmonic_types::Interval;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Mean of the trials with mean ± t(0.975, n−1) · s / √n, s the sample standard deviation (n−1).
-/// `None` without trials, or where one is not finite. The lower bound is not cut at zero: an
-/// interval that reaches below it says that the trials say little.
+/// `None` without trials, or where one is not finite. The lower bound is not clamped at zero: a
+/// negative bound shows that the trials are inconclusive.
 pub fn interval(trials: &[f64]) -> Option<Interval> {
     if trials.is_empty() || trials.iter().any(|trial| !trial.is_finite()) {
         return None;
@@ -26,7 +26,8 @@ pub fn interval(trials: &[f64]) -> Option<Interval> {
     })
 }
 
-/// Half of the interval as a share of the mean; `None` without bounds, or without a mean.
+/// Half-width of the interval as a fraction of the mean; `None` without bounds, or without a
+/// positive mean.
 pub fn relative_half_width(of: Interval) -> Option<f64> {
     let half = of.ci95_high? - of.mean;
     (of.mean > 0.0).then(|| half / of.mean)

@@ -1,38 +1,38 @@
-//! How long requests took, as distributions.
+//! Latency distributions of requests.
 //!
-//! Owns: TTFT, ITL, TPOT and E2E of finished requests (`ARCHITECTURE.md`, vocabulary).
+//! Owns: TTFT, ITL, TPOT and E2E of completed requests (`ARCHITECTURE.md`, vocabulary).
 //!
 //! Invariants: times are kept in high dynamic range histograms of microseconds with three digits,
-//! so a figure is off by a thousandth at most, however many tokens arrive; none without samples.
+//! so the error is at most a thousandth for any number of tokens; no figure without samples.
 //!
-//! Does not do: choose the requests (`level`).
+//! Does not do: select the requests (`level`).
 
 use std::time::Duration;
 
 use harmonic_types::Percentiles;
 use hdrhistogram::Histogram;
 
-use crate::meter::Done;
+use crate::throughput_recorder::CompletedRequest;
 
-/// Times of one level.
+/// Latency histograms of one level.
 #[derive(Clone, Debug)]
 pub struct Latencies {
-    ttft: Times,
-    itl: Times,
-    tpot: Times,
-    e2e: Times,
+    ttft: LatencyHistogram,
+    itl: LatencyHistogram,
+    tpot: LatencyHistogram,
+    e2e: LatencyHistogram,
 }
 
 impl Default for Latencies {
     fn default() -> Self {
-        let [ttft, itl, tpot, e2e] = std::array::from_fn(|_| Times::default());
+        let [ttft, itl, tpot, e2e] = std::array::from_fn(|_| LatencyHistogram::default());
         Self { ttft, itl, tpot, e2e }
     }
 }
 
 impl Latencies {
-    /// Takes in a finished request.
-    pub fn add(&mut self, done: &Done) {
+    /// Adds a completed request.
+    pub fn add(&mut self, done: &CompletedRequest) {
         self.e2e.add(done.e2e());
         if let Some(ttft) = done.ttft() {
             self.ttft.add(ttft);
@@ -45,12 +45,12 @@ impl Latencies {
         }
     }
 
-    /// Time to first token: from the send to the first output.
+    /// Time to first token: from sending to the first output.
     pub fn ttft(&self) -> Option<Percentiles> {
         self.ttft.percentiles()
     }
 
-    /// Gaps between outputs. A target that sends several tokens at once has few and long ones.
+    /// Gaps between outputs. A target that sends several tokens per delta has fewer and longer gaps.
     pub fn itl(&self) -> Option<Percentiles> {
         self.itl.percentiles()
     }
@@ -60,19 +60,19 @@ impl Latencies {
         self.tpot.percentiles()
     }
 
-    /// From the send to the end.
+    /// From sending to the end of the response.
     pub fn e2e(&self) -> Option<Percentiles> {
         self.e2e.percentiles()
     }
 }
 
-/// A distribution of times.
+/// Histogram of times in microseconds.
 #[derive(Clone, Debug)]
-struct Times(Histogram<u64>);
+struct LatencyHistogram(Histogram<u64>);
 
-impl Default for Times {
+impl Default for LatencyHistogram {
     fn default() -> Self {
-        // From 1 µs to an hour: longer than any stall that is borne.
+        // From 1 µs to an hour, which exceeds any stall limit.
         Self(
             Histogram::new_with_bounds(1, 3_600_000_000, 3)
                 .expect("the bounds are in order and 3 digits are allowed"),
@@ -80,7 +80,7 @@ impl Default for Times {
     }
 }
 
-impl Times {
+impl LatencyHistogram {
     fn add(&mut self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.0.saturating_record(micros);
@@ -102,7 +102,7 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::Counted;
+    use crate::target::ReportedUsage;
 
     fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn figures_are_those_of_the_definition_to_three_digits() {
-        let mut times = Times::default();
+        let mut times = LatencyHistogram::default();
         (1..=200).rev().map(ms).for_each(|time| times.add(time));
         let found = times.percentiles().unwrap();
         near(found.p50, 100.0);
@@ -124,26 +124,26 @@ mod tests {
         near(found.mean, 100.5);
         // Even from 1 to n: √((n² − 1) ÷ 12).
         near(found.sd, (39_999.0_f64 / 12.0).sqrt());
-        assert_eq!(Times::default().percentiles(), None);
+        assert_eq!(LatencyHistogram::default().percentiles(), None);
     }
 
     #[test]
     fn a_time_beyond_the_range_counts_as_its_end() {
-        let mut times = Times::default();
+        let mut times = LatencyHistogram::default();
         times.add(Duration::from_hours(10));
         near(times.percentiles().unwrap().p50, 3_600_000.0);
     }
 
     #[test]
     fn a_request_yields_the_four_figures() {
-        let counted = Counted { prompt: 9, completion: 5, cached: None };
+        let usage = ReportedUsage { prompt_tokens: 9, completion_tokens: 5, cached_tokens: None };
         let mut latencies = Latencies::default();
-        latencies.add(&Done {
+        latencies.add(&CompletedRequest {
             sent: ms(100),
             outputs: vec![ms(300), ms(340), ms(440)],
             ended: ms(500),
-            counted,
-            opening: false,
+            usage,
+            shortened: false,
         });
         near(latencies.ttft().unwrap().p50, 200.0);
         near(latencies.itl().unwrap().p50, 40.0);

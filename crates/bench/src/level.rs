@@ -1,9 +1,9 @@
-//! One level's figures.
+//! Figures of one level.
 //!
-//! Owns: the way from what a load left behind to a [`LevelResult`].
+//! Owns: the conversion of a [`Measurement`] to a [`LevelResult`].
 //!
 //! Invariants: a figure without data is `None`, and none is NaN or infinite, which JSON would turn
-//! into a silent null; energy is that of the trials whose both edges were read.
+//! into null; energy is taken only from trials with a reading at both edges.
 //!
 //! Does not do: compare levels.
 
@@ -17,32 +17,32 @@ use tokio::time::Instant;
 
 use crate::interval::interval;
 use crate::latency::Latencies;
-use crate::measured::{Measured, Trial};
-use crate::meter::Done;
+use crate::measurement::{Measurement, Trial};
+use crate::throughput_recorder::CompletedRequest;
 
-/// What a level is measured against.
+/// Context of a level's figures.
 #[derive(Clone, Copy, Debug)]
 pub struct Environment {
-    /// When the run began: windows are told from there.
-    pub began: Instant,
-    /// What a good answer is.
+    /// Start of the run; windows are given relative to it.
+    pub started: Instant,
+    /// Objective for the goodput.
     pub slo: Option<Slo>,
-    /// What the meter covers.
+    /// Scope of the meter; `None` without one.
     pub scope: Option<PowerScope>,
-    /// Power of the idle machine.
+    /// Power of the idle machine; `None` where it was not measured.
     pub idle: Option<Watts>,
 }
 
-/// The figures of a load of `parallel` streams.
-pub fn result(parallel: u32, measured: &Measured, ground: &Environment) -> LevelResult {
-    let trials = &measured.trials;
+/// Figures of a load of `parallel` streams.
+pub fn result(parallel: u32, measurement: &Measurement, environment: &Environment) -> LevelResult {
+    let trials = &measurement.trials;
     let rates: Vec<f64> = trials.iter().map(|trial| trial.tok_s).collect();
     let tok_s = interval(&rates);
     let mut latencies = Latencies::default();
-    measured.counted.iter().for_each(|done| latencies.add(done));
-    let power = ground.scope.zip(watts(trials)).map(|(scope, watts)| PowerFigures {
+    measurement.sampled.iter().for_each(|done| latencies.add(done));
+    let power = environment.scope.zip(watts(trials)).map(|(scope, watts)| PowerFigures {
         watts,
-        idle_watts: ground.idle,
+        idle_watts: environment.idle,
         scope,
     });
     LevelResult {
@@ -50,24 +50,24 @@ pub fn result(parallel: u32, measured: &Measured, ground: &Environment) -> Level
         in_flight: mean_in_flight(trials),
         trials: u32::try_from(trials.len()).unwrap_or(u32::MAX),
         requests: trials.iter().map(|trial| trial.window.ended).sum(),
-        failures: measured.failures,
+        failures: measurement.failures,
         tok_s,
         per_stream_tok_s: tok_s.map(|rate| TokensPerSecond(rate.mean / f64::from(parallel))),
         ttft_ms: latencies.ttft(),
         itl_ms: latencies.itl(),
         tpot_ms: latencies.tpot(),
         e2e_ms: latencies.e2e(),
-        goodput: ground.slo.and_then(|slo| goodput(measured, slo)),
+        goodput: environment.slo.and_then(|slo| goodput(measurement, slo)),
         power,
         tok_per_w: power.zip(tok_s).and_then(|(power, rate)| efficiency(rate.mean, power)),
-        sensors: measured.sensed.figures(),
-        windows: windows(measured, ground.began),
+        sensors: measurement.sensor_summary.figures(),
+        windows: windows(measurement, environment.started),
         ..LevelResult::default()
     }
 }
 
-fn windows(measured: &Measured, run_began: Instant) -> Vec<WindowResult> {
-    let offset = measured.began.saturating_duration_since(run_began);
+fn windows(measurement: &Measurement, run_started: Instant) -> Vec<WindowResult> {
+    let offset = measurement.started.saturating_duration_since(run_started);
     let since = |at: Duration| (offset + at).as_secs_f64();
     let window = |trial: &Trial| WindowResult {
         from_s: since(trial.window.from),
@@ -75,47 +75,48 @@ fn windows(measured: &Measured, run_began: Instant) -> Vec<WindowResult> {
         tok_s: TokensPerSecond(trial.tok_s),
         joules: trial.joules,
     };
-    measured.trials.iter().map(window).collect()
+    measurement.trials.iter().map(window).collect()
 }
 
-/// Mean power over the trials whose energy is known; `None` where none is, or where the meter stood
-/// still.
+/// Mean power over the trials with known energy; `None` without one, or where the meter did not
+/// advance.
 fn watts(trials: &[Trial]) -> Option<Watts> {
     let metered = trials.iter().filter_map(|trial| Some((trial.joules?.0, trial.window.seconds())));
     let (joules, seconds) = metered.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     (joules > 0.0 && seconds > 0.0).then(|| Watts(joules / seconds))
 }
 
-/// Power that is not this share above idle is the meter's noise, and tokens over it mean nothing.
-const ABOVE_IDLE: f64 = 0.05;
+/// Minimum power above idle, as a fraction of idle power, for a net efficiency; less is noise of
+/// the meter.
+const MIN_ABOVE_IDLE: f64 = 0.05;
 
-/// Tokens per joule, over all power and over that above idle.
+/// Tokens per joule, gross and net of idle power.
 fn efficiency(tok_s: f64, power: PowerFigures) -> Option<TokensPerJoule> {
     let per = |watts: f64| (watts > 0.0).then(|| tok_s / watts);
     let above_idle = |idle: Watts| {
         let above = power.watts.0 - idle.0;
-        (above > idle.0 * ABOVE_IDLE).then(|| per(above)).flatten()
+        (above > idle.0 * MIN_ABOVE_IDLE).then(|| per(above)).flatten()
     };
     Some(TokensPerJoule { gross: per(power.watts.0)?, net: power.idle_watts.and_then(above_idle) })
 }
 
-/// Answers per second that kept within the SLO, over the trials.
-fn goodput(measured: &Measured, slo: Slo) -> Option<f64> {
-    let seconds: f64 = measured.trials.iter().map(|trial| trial.window.seconds()).sum();
-    let good = measured.counted.iter().filter(|done| is_good(done, slo)).count();
+/// Requests per second that met the SLO, over the trials.
+fn goodput(measurement: &Measurement, slo: Slo) -> Option<f64> {
+    let seconds: f64 = measurement.trials.iter().map(|trial| trial.window.seconds()).sum();
+    let good = measurement.sampled.iter().filter(|done| is_good(done, slo)).count();
     (seconds > 0.0).then(|| good as f64 / seconds)
 }
 
-fn is_good(done: &Done, slo: Slo) -> bool {
+fn is_good(done: &CompletedRequest, slo: Slo) -> bool {
     let within = |time: Option<Duration>, limit_ms: Option<f64>| match (time, limit_ms) {
         (Some(time), Some(limit_ms)) => time.as_secs_f64() * 1e3 <= limit_ms,
-        // Nothing to hold against the bound, or no bound.
+        // No measured time, or no limit.
         _ => true,
     };
     within(done.ttft(), slo.ttft_ms) && within(done.tpot(), slo.itl_ms)
 }
 
-/// Weighted by the windows' lengths.
+/// Mean requests in flight, weighted by window length.
 fn mean_in_flight(trials: &[Trial]) -> Option<f64> {
     let seconds: f64 = trials.iter().map(|trial| trial.window.seconds()).sum();
     let weighted = |trial: &Trial| trial.window.in_flight * trial.window.seconds();

@@ -1,28 +1,28 @@
-//! How many streams, level by level; or how many requests per second.
+//! Levels of parallelism, and the load point of a measurement.
 //!
-//! Invariants: each level is at least 1 and at most [`Levels::MOST`], and none comes twice.
+//! Invariants: each level is from 1 to [`Levels::MAX`], without duplicates.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::LevelsError;
 
-/// Levels of parallelism, each at least 1 and none twice, in the order they were asked for.
+/// Levels of parallelism in the requested order, without duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Levels(Vec<u32>);
 
 impl Levels {
-    /// More streams than this from one client measure the client and its sockets.
-    pub const MOST: u32 = 1024;
+    /// Maximum level; with more streams from one client, the client and its sockets are the limit.
+    pub const MAX: u32 = 1024;
 
-    /// Checks the levels; one that is repeated counts once.
+    /// Validated levels, without duplicates.
     ///
     /// # Errors
-    /// No level at all, or one that is 0 or above [`Levels::MOST`].
+    /// An empty list, or a level that is 0 or above [`Levels::MAX`].
     pub fn new(levels: impl IntoIterator<Item = u32>) -> Result<Self, LevelsError> {
         let mut kept: Vec<u32> = Vec::new();
         for level in levels {
-            if level == 0 || level > Self::MOST {
+            if level == 0 || level > Self::MAX {
                 return Err(LevelsError::OutOfRange { level });
             }
             if !kept.contains(&level) {
@@ -32,12 +32,12 @@ impl Levels {
         if kept.is_empty() { Err(LevelsError::None) } else { Ok(Self(kept)) }
     }
 
-    /// As asked for.
-    pub fn as_asked(&self) -> &[u32] {
+    /// Levels in the requested order.
+    pub fn requested(&self) -> &[u32] {
         &self.0
     }
 
-    /// From the smallest to the largest.
+    /// Levels from the smallest to the largest.
     pub fn ascending(&self) -> Vec<u32> {
         let mut levels = self.0.clone();
         levels.sort_unstable();
@@ -45,17 +45,17 @@ impl Levels {
     }
 }
 
-/// One point of a series.
+/// Load of one measurement of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Step {
-    /// So many streams.
+pub enum LoadPoint {
+    /// Number of streams.
     Parallel(u32),
-    /// So many requests per second.
+    /// Requests per second.
     Rate(f64),
 }
 
-impl Step {
-    /// The streams, where that is what it counts.
+impl LoadPoint {
+    /// Number of streams; `None` for a rate.
     pub const fn parallel(&self) -> Option<u32> {
         match self {
             Self::Parallel(parallel) => Some(*parallel),
@@ -64,8 +64,8 @@ impl Step {
     }
 }
 
-impl fmt::Display for Step {
-    /// `8x`, `2.5/s`.
+impl fmt::Display for LoadPoint {
+    /// Formats as `8x` or `2.5/s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Parallel(parallel) => write!(f, "{parallel}x"),
@@ -77,7 +77,7 @@ impl fmt::Display for Step {
 impl FromStr for Levels {
     type Err = LevelsError;
 
-    /// Comma-separated: `1,8,32`.
+    /// Parses comma-separated numbers: `1,8,32`.
     fn from_str(text: &str) -> Result<Self, LevelsError> {
         let parse =
             |part: &str| part.trim().parse().map_err(|_| LevelsError::NotANumber(part.to_owned()));
@@ -93,16 +93,16 @@ mod tests {
     #[test]
     fn levels_keep_the_order_and_drop_repeats() {
         let levels: Levels = "8, 1,32,8".parse().unwrap();
-        assert_eq!(levels.as_asked(), [8, 1, 32]);
+        assert_eq!(levels.requested(), [8, 1, 32]);
         assert_eq!(levels.ascending(), [1, 8, 32]);
     }
 
     #[test]
     fn bad_levels_are_named() {
         let refused = |text: &str| text.parse::<Levels>().unwrap_err().to_string();
-        insta::assert_snapshot!(refused("1,0"), @"parallelism 0 is out of range: use 1 to 1024");
-        insta::assert_snapshot!(refused("1,x8"), @"`x8` is not a level: use numbers such as 1,8,32");
-        insta::assert_snapshot!(refused(""), @"`` is not a level: use numbers such as 1,8,32");
+        insta::assert_snapshot!(refused("1,0"), @"invalid level `0`: expected 1 to 1024");
+        insta::assert_snapshot!(refused("1,x8"), @"invalid level `x8`: expected numbers such as 1,8,32");
+        insta::assert_snapshot!(refused(""), @"invalid level ``: expected numbers such as 1,8,32");
         assert_eq!(Levels::new([]), Err(LevelsError::None));
     }
 }

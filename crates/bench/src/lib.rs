@@ -1,31 +1,28 @@
-//! `harmonic bench`: how a target's output throughput grows with the sequences in flight.
+//! Benchmark: output throughput of a target as a function of the sequences in flight.
 //!
-//! Owns: the load (a closed loop with refill), the steady windows that are measured under it, and
-//! the statistics over them.
+//! Owns: load generation (closed loop, open loop, batches), the steady windows measured under load,
+//! and their statistics.
 //!
 //! Invariants: the target is a black box behind [`Target`]; tokens are counted from the target's
-//! own usage; no figure is made up (what was not measured is `None`); time is tokio's, so a test
-//! can pause it.
+//! reported usage; a figure that was not measured is `None`; time is tokio's, so tests can pause it.
 //!
-//! Does not do: start servers, print, read the environment, decide what a series means (that is
-//! `laws`), or show it (`report`).
+//! Does not do: start servers, print, read the environment, compute the verdict on a series
+//! (`perfmodel`), or display it (`report`).
 #![forbid(unsafe_code)]
 
-pub mod against;
-mod asks;
+pub mod ab_compare;
+mod batch_load;
 mod calibration;
 mod closed_loop;
 pub mod config;
 mod diagnosis;
 pub mod error;
 mod event_loop_lag;
-pub mod instruments;
 pub mod interval;
 mod latency;
 mod level;
 pub mod levels;
-mod measured;
-mod meter;
+mod measurement;
 pub mod observer;
 mod open_loop;
 mod prefill;
@@ -33,22 +30,24 @@ mod prompt;
 pub mod protocol;
 mod record;
 pub mod run;
-mod tally;
 pub mod target;
+pub mod telemetry;
+mod throughput_recorder;
+mod usage_totals;
 pub mod warning;
-mod waves;
 mod window;
+mod workload;
 
-pub use against::{Against, LevelRatio, against};
+pub use ab_compare::{AbComparison, LevelRatio, ab_compare};
 pub use config::{BenchConfig, Load};
 pub use error::{BenchError, LevelsError};
-pub use instruments::Telemetry;
 pub use interval::interval;
-pub use levels::{Levels, Step};
-pub use observer::{Observer, Phase, Progress, Silent};
-pub use prefill::prefill;
+pub use levels::{Levels, LoadPoint};
+pub use observer::{BenchEvent, NullObserver, Observer, Phase};
+pub use prefill::prefill_rate;
 pub use protocol::{PAPER_LEVELS, Protocol};
 pub use run::run;
-pub use target::http::{HttpTarget, Wire};
-pub use target::{Answer, Arrival, Ask, Counted, Target, TargetError};
+pub use target::http::{HttpTarget, TargetDialect};
+pub use target::{ReportedUsage, RequestSpec, ResponseStream, StreamEvent, Target, TargetError};
+pub use telemetry::Telemetry;
 pub use warning::Warning;

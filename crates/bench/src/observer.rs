@@ -1,90 +1,89 @@
-//! Who watches a run.
+//! Observer of a run.
 //!
-//! Owns: the [`Observer`] seam and what it hears.
+//! Owns: the [`Observer`] trait and its events.
 //!
-//! Invariants: every level that starts is reported done, unless the run is stopped in it; figures
-//! given while a level runs are provisional.
+//! Invariants: every level that starts is reported as done, unless the run is stopped within it;
+//! figures reported while a level runs are provisional.
 //!
-//! Does not do: render. That is the binary's, which owns the terminal.
+//! Does not do: display (`render`).
 
 use std::time::Duration;
 
 use harmonic_types::LevelResult;
 
 use crate::config::Load;
-use crate::levels::Step;
+use crate::levels::LoadPoint;
 
-/// Hears of a run's progress. Called from the task that drives the load: return at once.
+/// Receiver of a run's events. Called from the task that drives the load; must return at once.
 pub trait Observer: Send + Sync {
-    /// Something changed, or `progress_every` has passed.
-    fn progress(&self, progress: &Progress<'_>);
+    /// Takes one event.
+    fn event(&self, event: &BenchEvent<'_>);
 }
 
-/// Hears nothing.
+/// Observer that ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct NullObserver;
 
-impl Observer for Silent {
-    fn progress(&self, _: &Progress<'_>) {}
+impl Observer for NullObserver {
+    fn event(&self, _: &BenchEvent<'_>) {}
 }
 
-/// What a level is doing.
+/// Phase of a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Filling the streams; these many have had output.
+    /// Streams are being filled.
     WarmUp {
         /// Streams with output so far.
         streaming: u32,
     },
-    /// In a window.
+    /// A window is being measured.
     Measuring {
-        /// Which, from 1.
+        /// Number of the window, from 1.
         trial: u32,
-        /// Of how many, if the interval is narrow by then.
+        /// Number of windows, if the interval is narrow enough by then.
         of: u32,
-        /// Of how many at most.
+        /// Maximum number of windows.
         most: u32,
     },
 }
 
-/// What an observer hears, in order.
+/// Event of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Progress<'a> {
-    /// The power of the idle machine is measured.
+pub enum BenchEvent<'a> {
+    /// Measurement of the idle machine's power starts.
     Idle {
-        /// How long that takes.
+        /// Length of the measurement.
         lasts: Duration,
     },
     /// A level starts.
     LevelStarted {
-        /// Whom it goes to.
+        /// Destination of the load.
         load: &'a Load,
-        /// Its parallelism or its rate.
-        step: Step,
-        /// Its place in the run, from 1.
+        /// Parallelism or rate.
+        point: LoadPoint,
+        /// Position in the run, from 1.
         number: u32,
         /// Levels in the run.
         of: u32,
     },
-    /// A level goes on.
+    /// Progress of a level.
     Level {
-        /// Its parallelism; in an open loop, what is in flight now.
+        /// Parallelism; in an open loop, the requests now in flight.
         parallel: u32,
-        /// What it does.
+        /// Phase of the level.
         phase: Phase,
-        /// Rate since the window began; `None` outside one.
+        /// Output tokens per second since the window opened; `None` outside a window.
         tok_s: Option<f64>,
-        /// Time until the level ends if its streams are no slower than its windows; `None` while
-        /// it warms up.
+        /// Minimum time until the level ends; `None` during warm-up.
         left: Option<Duration>,
-        /// Time until the level is cut off.
+        /// Time until the level's time limit.
         left_at_most: Duration,
     },
     /// A level is done.
     LevelDone {
-        /// Its parallelism or its rate.
-        step: Step,
-        /// Its figures.
+        /// Parallelism or rate.
+        point: LoadPoint,
+        /// Figures of the level.
         result: &'a LevelResult,
     },
 }

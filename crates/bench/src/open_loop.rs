@@ -1,14 +1,14 @@
-//! The load of an open loop: requests arrive at a rate, whether or not earlier ones are answered.
+//! Open loop: requests arrive at a rate, independent of the completion of earlier ones.
 //!
 //! Owns: the Poisson process of one rate, and the windows under it.
 //!
-//! **Which requests count.** The first window opens after one window's time of load. Latencies and
-//! goodput are those of the requests that *arrived* in a window, however late they end: leaving out
-//! the late ones would flatter a server that is overrun. The load goes on until they all have ended.
-//! Throughput is what came in the windows.
+//! **Sampling.** The first window opens after one window's time of load. Latencies and goodput are
+//! those of the requests that *arrived* within a window, however late they end: ignoring the late
+//! ones would favour an overloaded server. The load continues until all of them have ended.
+//! Throughput is the output within the windows.
 //!
-//! Invariants: arrivals are the seed's; one that would be more than [`Levels::MOST`] in flight is not
-//! sent, and ends the level, since the server does not keep up.
+//! Invariants: arrivals are determined by the seed; an arrival that would exceed [`Levels::MAX`]
+//! requests in flight is not sent and ends the level, because the server is overloaded.
 
 use std::time::Duration;
 
@@ -17,114 +17,114 @@ use futures::stream::FuturesUnordered;
 use harmonic_types::Joules;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::closed_loop::Bench;
+use crate::closed_loop::LoadContext;
 use crate::event_loop_lag::EventLoopLag;
 use crate::levels::Levels;
-use crate::measured::{Ended, Measured, Outcome, Trial};
-use crate::meter::Done;
-use crate::observer::{Observer, Phase, Progress};
+use crate::measurement::{EndReason, Measurement, Outcome, Trial};
+use crate::observer::{BenchEvent, Observer, Phase};
 use crate::target::{Target, TargetError};
+use crate::throughput_recorder::CompletedRequest;
 use crate::window::Window;
 
 /// Runs one rate, in requests per second, for at most `limit`.
 pub async fn measure<T: Target>(
     target: &T,
-    bench: Bench<'_>,
+    context: LoadContext<'_>,
     rate: f64,
     limit: Duration,
     observer: &dyn Observer,
 ) -> Outcome {
-    let config = bench.asks.config();
-    let began = Instant::now();
-    let mut arrivals = Arrivals::new(config.seed, rate);
-    let mut journal = Journal::new(began, config.window, config.trials);
+    let config = context.workload.config();
+    let started = Instant::now();
+    let mut arrivals = PoissonArrivals::new(config.seed, rate);
+    let mut recorder = OpenLoopRecorder::new(started, config.window, config.trials);
     let mut in_flight = FuturesUnordered::new();
     let mut event_loop_lag = EventLoopLag::new(config.progress_every);
     let end = sleep(limit);
     tokio::pin!(end);
-    let arrival = sleep_until(began + arrivals.next());
+    let arrival = sleep_until(started + arrivals.next());
     tokio::pin!(arrival);
-    let edge = sleep_until(began + journal.edge(0));
+    let edge = sleep_until(started + recorder.edge(0));
     tokio::pin!(edge);
     let ended = loop {
         tokio::select! {
             biased;
-            () = bench.stop.cancelled() => break Ended::Stopped,
-            () = &mut end => break Ended::TimeUp,
-            () = &mut edge, if !journal.has_all_edges() => {
-                journal.energy.push(bench.instruments.energy());
-                journal.loads.push(in_flight.len());
-                edge.as_mut().reset(began + journal.edge(journal.energy.len()));
+            () = context.stop.cancelled() => break EndReason::Stopped,
+            () = &mut end => break EndReason::TimeUp,
+            () = &mut edge, if !recorder.has_all_edges() => {
+                recorder.energy.push(context.telemetry.energy());
+                recorder.loads.push(in_flight.len());
+                edge.as_mut().reset(started + recorder.edge(recorder.energy.len()));
             }
             () = &mut arrival => {
-                let sent = began.elapsed();
-                if in_flight.len() >= Levels::MOST as usize {
-                    break Ended::Overrun;
+                let sent = started.elapsed();
+                if in_flight.len() >= Levels::MAX as usize {
+                    break EndReason::Overrun;
                 }
-                journal.arrived(sent);
-                in_flight.push(async move { (sent, bench.asks.timed(target, began).await) });
-                arrival.as_mut().reset(began + arrivals.next());
+                recorder.arrived(sent);
+                in_flight.push(async move { (sent, context.workload.timed(target, started).await) });
+                arrival.as_mut().reset(started + arrivals.next());
             }
             Some((sent, answer)) = in_flight.next() => {
-                journal.answered(sent, answer);
-                if journal.is_dead(config.patience) {
-                    break Ended::TargetDied;
+                recorder.answered(sent, answer);
+                if recorder.is_dead(config.patience) {
+                    break EndReason::TargetDied;
                 }
             }
-            () = event_loop_lag.tick(bench.instruments, journal.measures()) => {
-                observer.progress(&journal.progress(in_flight.len(), limit));
+            () = event_loop_lag.tick(context.telemetry, recorder.is_measuring()) => {
+                observer.event(&recorder.progress(in_flight.len(), limit));
             }
         }
-        if journal.is_complete() {
-            break Ended::Complete;
+        if recorder.is_complete() {
+            break EndReason::Complete;
         }
     };
     drop(in_flight);
-    journal.outcome(ended, &event_loop_lag)
+    recorder.outcome(ended, &event_loop_lag)
 }
 
-/// Seconds after which nobody waits for an arrival; a clock can be asked for it.
+/// Upper limit of an arrival time in seconds, still representable by the clock.
 const NEVER_S: f64 = 1e9;
 
-/// A Poisson process: the gaps are exponential.
-struct Arrivals {
-    dice: fastrand::Rng,
+/// Poisson process: exponentially distributed gaps.
+struct PoissonArrivals {
+    rng: fastrand::Rng,
     rate: f64,
     at: f64,
 }
 
-impl Arrivals {
+impl PoissonArrivals {
     fn new(seed: u64, rate: f64) -> Self {
-        Self { dice: fastrand::Rng::with_seed(seed ^ rate.to_bits()), rate, at: 0.0 }
+        Self { rng: fastrand::Rng::with_seed(seed ^ rate.to_bits()), rate, at: 0.0 }
     }
 
-    /// When the next one comes, since the beginning.
+    /// Time of the next arrival, relative to the start.
     fn next(&mut self) -> Duration {
         // 1 − u is above 0 and at most 1.
-        self.at -= (1.0 - self.dice.f64()).ln() / self.rate;
+        self.at -= (1.0 - self.rng.f64()).ln() / self.rate;
         Duration::from_secs_f64(self.at.min(NEVER_S))
     }
 }
 
-/// What happens under the load.
-struct Journal {
-    measured: Measured,
+/// Recorder of the load of one rate.
+struct OpenLoopRecorder {
+    measurement: Measurement,
     window: Duration,
     trials: u32,
     /// Energy at each edge so far.
     energy: Vec<Option<Joules>>,
-    /// In flight at each edge so far.
+    /// Requests in flight at each edge so far.
     loads: Vec<usize>,
-    /// Arrived in a window and not answered yet.
+    /// Requests that arrived within a window and have not ended.
     awaited: u64,
     first_error: Option<TargetError>,
     failing_since: Option<Duration>,
 }
 
-impl Journal {
-    fn new(began: Instant, window: Duration, trials: u32) -> Self {
+impl OpenLoopRecorder {
+    fn new(started: Instant, window: Duration, trials: u32) -> Self {
         Self {
-            measured: Measured::since(began),
+            measurement: Measurement::since(started),
             window,
             trials,
             energy: Vec::new(),
@@ -135,7 +135,7 @@ impl Journal {
         }
     }
 
-    /// The edge of this index: the first opens the first window.
+    /// Edge of this index; edge 0 opens the first window.
     fn edge(&self, index: usize) -> Duration {
         self.window * u32::try_from(index + 1).unwrap_or(u32::MAX)
     }
@@ -144,38 +144,41 @@ impl Journal {
         self.energy.len() > self.trials as usize
     }
 
-    fn measures(&self) -> bool {
+    fn is_measuring(&self) -> bool {
         !self.energy.is_empty() && !self.has_all_edges()
     }
 
-    fn counts(&self, sent: Duration) -> bool {
+    fn is_sampled(&self, sent: Duration) -> bool {
         sent > self.edge(0) && sent <= self.edge(self.trials as usize)
     }
 
     fn arrived(&mut self, sent: Duration) {
-        self.awaited += u64::from(self.counts(sent));
+        self.awaited += u64::from(self.is_sampled(sent));
     }
 
-    fn answered(&mut self, sent: Duration, answer: Result<Done, TargetError>) {
-        let counts = self.counts(sent);
-        self.awaited -= u64::from(counts);
+    fn answered(&mut self, sent: Duration, answer: Result<CompletedRequest, TargetError>) {
+        let is_sampled = self.is_sampled(sent);
+        self.awaited -= u64::from(is_sampled);
         match answer {
             Ok(done) => {
                 self.failing_since = None;
-                let kept =
-                    if counts { &mut self.measured.counted } else { &mut self.measured.others };
+                let kept = if is_sampled {
+                    &mut self.measurement.sampled
+                } else {
+                    &mut self.measurement.unsampled
+                };
                 kept.push(done);
             }
             Err(error) => {
-                self.measured.failures += 1;
-                self.failing_since.get_or_insert(self.measured.began.elapsed());
+                self.measurement.failures += 1;
+                self.failing_since.get_or_insert(self.measurement.started.elapsed());
                 self.first_error.get_or_insert(error);
             }
         }
     }
 
     fn is_dead(&self, patience: Duration) -> bool {
-        let now = self.measured.began.elapsed();
+        let now = self.measurement.started.elapsed();
         self.failing_since.is_some_and(|since| now.saturating_sub(since) >= patience)
     }
 
@@ -183,15 +186,15 @@ impl Journal {
         self.has_all_edges() && self.awaited == 0
     }
 
-    fn progress(&self, in_flight: usize, limit: Duration) -> Progress<'static> {
+    fn progress(&self, in_flight: usize, limit: Duration) -> BenchEvent<'static> {
         let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
-        let now = self.measured.began.elapsed();
+        let now = self.measurement.started.elapsed();
         let trial = u32::try_from(self.energy.len()).unwrap_or(u32::MAX).min(self.trials);
         let phase = match trial {
             0 => Phase::WarmUp { streaming: in_flight },
             trial => Phase::Measuring { trial, of: self.trials, most: self.trials },
         };
-        Progress::Level {
+        BenchEvent::Level {
             parallel: in_flight,
             phase,
             tok_s: None,
@@ -200,20 +203,23 @@ impl Journal {
         }
     }
 
-    fn outcome(mut self, ended: Ended, event_loop_lag: &EventLoopLag) -> Outcome {
+    fn outcome(mut self, ended: EndReason, event_loop_lag: &EventLoopLag) -> Outcome {
         let complete = self.energy.len().saturating_sub(1);
-        self.measured.trials = (0..complete).map(|index| self.trial(index)).collect();
-        self.measured.failures += self.awaited;
+        self.measurement.trials = (0..complete).map(|index| self.trial(index)).collect();
+        self.measurement.failures += self.awaited;
         let most = self.loads.iter().copied().max().unwrap_or(0);
-        self.measured.streaming = u32::try_from(most).unwrap_or(u32::MAX);
-        (self.measured.sensed, self.measured.lag) = event_loop_lag.found();
-        let ended =
-            if self.is_overrun() && ended == Ended::Complete { Ended::Overrun } else { ended };
-        Outcome { measured: self.measured, ended, first_error: self.first_error }
+        self.measurement.streaming = u32::try_from(most).unwrap_or(u32::MAX);
+        (self.measurement.sensor_summary, self.measurement.lag) = event_loop_lag.summary();
+        let ended = if self.is_overrun() && ended == EndReason::Complete {
+            EndReason::Overrun
+        } else {
+            ended
+        };
+        Outcome { measurement: self.measurement, ended, first_error: self.first_error }
     }
 
-    /// Whether more and more requests are in flight: by more than half from the first edge to the
-    /// last, and more from each to the next. Chance alone does that now and then with few.
+    /// Whether the requests in flight keep growing: at every edge, and by more than half from the
+    /// first to the last. The constant tolerates chance growth of small numbers.
     fn is_overrun(&self) -> bool {
         let (Some(first), Some(last)) = (self.loads.first(), self.loads.last()) else {
             return false;
@@ -226,12 +232,12 @@ impl Journal {
         let mut window = Window { from, to, ended: 0, in_flight: 0.0 };
         let mut tokens = 0.0;
         let mut load = Duration::ZERO;
-        for done in self.measured.done().filter(|done| done.ended > from && done.sent < to) {
-            let inside = done.outputs.iter().filter(|at| window.holds(**at)).count();
+        for done in self.measurement.done().filter(|done| done.ended > from && done.sent < to) {
+            let inside = done.outputs.iter().filter(|at| window.contains(**at)).count();
             let share = inside as f64 / done.outputs.len() as f64;
-            tokens += f64::from(done.counted.completion) * share;
+            tokens += f64::from(done.usage.completion_tokens) * share;
             load += done.ended.min(to).saturating_sub(done.sent.max(from));
-            window.ended += u64::from(window.holds(done.ended));
+            window.ended += u64::from(window.contains(done.ended));
         }
         let seconds = window.seconds();
         window.in_flight = load.as_secs_f64() / seconds;
@@ -247,13 +253,13 @@ mod tests {
 
     #[test]
     fn a_rate_next_to_zero_is_a_time_that_a_clock_has() {
-        let at = Arrivals::new(7, f64::MIN_POSITIVE).next();
+        let at = PoissonArrivals::new(7, f64::MIN_POSITIVE).next();
         assert!(Instant::now().checked_add(at).is_some(), "{at:?}");
     }
 
     #[test]
     fn gaps_have_the_mean_and_the_spread_of_a_poisson_process() {
-        let mut arrivals = Arrivals::new(7, 4.0);
+        let mut arrivals = PoissonArrivals::new(7, 4.0);
         let mut before = 0.0;
         let gaps: Vec<f64> = (0..20_000)
             .map(|_| {

@@ -1,34 +1,33 @@
-//! How fast a target reads a prompt: the arithmetic behind its roof.
+//! Prefill rate of a target, from which the compute limit of its roof is derived.
 //!
-//! Owns: a few long requests, one after the other, of one token of answer each. The fastest counts,
-//! because a roof is what is possible. Prompts that the target refuses are halved: its context may
-//! be short.
+//! Owns: a few sequential long requests with one output token each. The fastest counts, because a
+//! roof is an upper bound. Prompts refused by the target are halved: its context may be short.
 //!
-//! Does not do: tell arithmetic from what else a first token takes. So the figure is a little low,
-//! which the roof's margin bears.
+//! Does not do: separate arithmetic from other parts of the time to first token. The figure is
+//! therefore slightly low, within the margin of the roof.
 
 use tokio::time::Instant;
 
-use crate::asks::Asks;
 use crate::config::{BenchConfig, Load};
-use crate::target::{Ask, Target, TargetError};
+use crate::target::{RequestSpec, Target, TargetError};
+use crate::workload::Workload;
 use harmonic_types::TokensPerSecond;
 
-/// Requests of which the fastest counts.
+/// Number of requests, of which the fastest counts.
 const REQUESTS: u32 = 4;
 
-/// Words of each: enough to keep all units busy.
+/// Words per prompt: enough to keep all compute units busy.
 const WORDS: u32 = 600;
 
-/// Words with which it is given up: what so few take is not arithmetic.
+/// Words at or below which prompts are not halved again: the time of so few is not arithmetic.
 const TOO_FEW: u32 = 30;
 
-/// Prompt tokens per second that `target` reads at most, by its own count, less what a cache
-/// answered; `None` where it counts none.
+/// Maximum prompt tokens per second of `target`, by its own count without cached tokens; `None`
+/// where it reports none.
 ///
 /// # Errors
-/// When it does not answer.
-pub async fn prefill<T: Target>(
+/// When the target does not respond.
+pub async fn prefill_rate<T: Target>(
     target: &T,
     config: &BenchConfig,
     load: &Load,
@@ -49,15 +48,15 @@ async fn with_words<T: Target>(
     words: u32,
 ) -> Result<Option<TokensPerSecond>, TargetError> {
     let Some(agent) = load.agents.first() else { return Ok(None) };
-    // Far from the requests of a run.
-    let asks = Asks::new(config, load, words, 1 << 40);
+    // Request numbers that no run reaches.
+    let workload = Workload::new(config, load, words, 1 << 40);
     let mut best = None;
     for _ in 0..REQUESTS {
-        let ask = Ask { agent: agent.clone(), ..asks.next(1) };
-        let began = Instant::now();
-        let counted = asks.answer(target, ask, || ()).await?;
-        let read = counted.prompt.saturating_sub(counted.cached.unwrap_or(0));
-        let seconds = began.elapsed().as_secs_f64();
+        let request = RequestSpec { agent: agent.clone(), ..workload.next(1) };
+        let started = Instant::now();
+        let usage = workload.receive(target, request, || ()).await?;
+        let read = usage.prompt_tokens.saturating_sub(usage.cached_tokens.unwrap_or(0));
+        let seconds = started.elapsed().as_secs_f64();
         if read > 0 && seconds > 0.0 {
             best = Some(f64::max(best.unwrap_or(0.0), f64::from(read) / seconds));
         }

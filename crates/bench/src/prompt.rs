@@ -1,17 +1,17 @@
-//! Prompts that no prefix cache has seen.
+//! Unique prompts, which no prefix cache contains.
 //!
 //! Owns: the words of each request of a run.
 //!
 //! Invariants: the prompt of (seed, index) is always the same; two indices of one seed differ in
-//! the first words, so a cache can share the system prompt at most; a prompt has exactly the words
-//! asked for, each of which is at least one token to any tokeniser.
+//! the first word, so a cache can share at most the system prompt; a prompt has exactly the
+//! requested number of words, each of which is at least one token in any tokeniser.
 //!
-//! Does not do: count tokens. The target's usage reports them.
+//! Does not do: count tokens (the target's usage reports them).
 
-use harmonic_laws::mix;
+use harmonic_perfmodel::mix;
 
-/// Plain English words, one token each in most vocabularies. A power of two, so that a draw has no
-/// bias.
+/// Common English words, one token each in most vocabularies. Their number is a power of two, so
+/// that selection is unbiased.
 const WORDS: [&str; 64] = [
     "apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island",
     "jacket", "kitchen", "ladder", "market", "needle", "ocean", "paper", "quarter", "river",
@@ -22,7 +22,7 @@ const WORDS: [&str; 64] = [
     "falcon", "glass", "honey", "image", "jewel", "knight", "light", "museum", "north", "open",
 ];
 
-/// The prompts of one run.
+/// Prompts of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Prompts {
     seed: u64,
@@ -35,15 +35,15 @@ impl Prompts {
         Self { seed, words }
     }
 
-    /// The prompt of request `index`. Its first word is the nonce, 16 hexadecimal digits: `mix` is
-    /// a bijection, so two indices cannot share it, and it differs from its first digit on.
+    /// Prompt of request `index`. Its first word is the nonce, 16 hexadecimal digits: `mix` is a
+    /// bijection, so nonces are unique.
     pub fn get(&self, index: u64) -> String {
         let mut state = mix(self.seed ^ mix(index));
         let mut prompt = format!("{state:016x}");
         for _ in 1..self.words {
             state = mix(state);
             prompt.push(' ');
-            // 64 words: the top six bits choose one.
+            // 64 words: the top six bits select one.
             prompt.push_str(WORDS[usize::try_from(state >> 58).unwrap_or(0)]);
         }
         prompt

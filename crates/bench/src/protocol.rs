@@ -1,30 +1,29 @@
-//! How a run is paced.
+//! Benchmark protocols.
 //!
-//! Owns: the names of the protocols, and the figures in which their presets differ. What all share
-//! is in [`crate::config`].
+//! Owns: the names of the protocols and their presets.
 
 use std::time::Duration;
 
 use crate::config::{BenchConfig, Load};
 use crate::levels::Levels;
 
-/// How a run is paced.
+/// Benchmark protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Under a minute, for a first look.
+    /// Closed loop, under a minute, for a first look.
     Quick,
-    /// Long enough to decide from.
+    /// Closed loop, long enough for decisions.
     Steady,
-    /// Long enough to publish.
+    /// Closed loop, long enough for publication.
     Thorough,
-    /// As in the paper's §3.2: waves of like requests.
+    /// Batches of identical requests, as in the paper's §3.2.
     Paper,
-    /// Requests arrive at a rate, whether or not earlier ones are answered.
+    /// Open loop: requests arrive at a rate, independent of the completion of earlier ones.
     Open,
 }
 
 impl Protocol {
-    /// The name in the record.
+    /// Name in the record.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Quick => "quick",
@@ -35,7 +34,7 @@ impl Protocol {
         }
     }
 
-    /// Its settings for `loads` at `levels`; in an open loop the levels are the caller's rates.
+    /// Preset for `loads` at `levels`; in an open loop the caller sets the rates instead.
     pub fn preset(self, loads: Vec<Load>, levels: Levels) -> BenchConfig {
         match self {
             Self::Quick => BenchConfig::quick(loads, levels),
@@ -47,27 +46,27 @@ impl Protocol {
     }
 }
 
-/// The levels of the paper's §3.2.
+/// Levels of the paper's §3.2.
 pub const PAPER_LEVELS: [u32; 9] = [1, 2, 4, 8, 12, 16, 20, 24, 32];
 
 impl BenchConfig {
-    /// All levels together in under a minute: three windows of 2.5 s a level, shorter where the
-    /// levels are many, and a limit on the whole. 52 s leave room for the preflight, and for the
-    /// client to start and to render. Three windows, because with two Student's t is 12.7 and no
-    /// two levels could be told apart. Prompts are short and answers long, so that 1x is mostly
-    /// decode, as in the figures that people compare it with. A window opens as soon as all streams
-    /// have output.
+    /// All levels together in under a minute: three windows of 2.5 s per level, shorter with many
+    /// levels, and a limit of 52 s on the run, which leaves time for the preflight and for starting
+    /// and rendering. Three windows, because with two Student's t is 12.7 and levels could not be
+    /// distinguished. Prompts are short and responses long, so that 1x is mostly decode, as in
+    /// commonly published figures. A window opens as soon as all streams have output.
     pub fn quick(loads: Vec<Load>, levels: Levels) -> Self {
         let run_limit = Duration::from_secs(52);
         let trials = 3;
-        // Half of the time is for warming up, and for streams slower than the shortest window.
-        let count = u32::try_from(levels.as_asked().len() * loads.len().max(1)).unwrap_or(u32::MAX);
+        // Half of the time is for warm-up, and for streams slower than the shortest window.
+        let count =
+            u32::try_from(levels.requested().len() * loads.len().max(1)).unwrap_or(u32::MAX);
         let window = run_limit / count.saturating_mul(trials * 2);
         Self {
             protocol: Protocol::Quick,
             trials,
-            most_trials: trials,
-            narrow: None,
+            max_trials: trials,
+            target_half_width: None,
             window: window.min(Duration::from_millis(2_500)),
             full_warm_up: false,
             idle: Duration::from_secs(2),
@@ -80,8 +79,8 @@ impl BenchConfig {
         }
     }
 
-    /// At least three windows of 10 s a level, and more, up to ten, until the interval reaches 5% on
-    /// either side; 50 tokens in, as in the paper, and 128 out (`docs/sources.md#steady-windows`).
+    /// Three to ten windows of 10 s per level, until the half-width of the interval is at most 5%;
+    /// 50 prompt tokens, as in the paper, and 128 output tokens (`docs/sources.md#steady-windows`).
     pub fn steady(loads: Vec<Load>, levels: Levels) -> Self {
         Self {
             protocol: Protocol::Steady,
@@ -93,8 +92,8 @@ impl BenchConfig {
             warnings: Vec::new(),
             began_unix_ms: None,
             trials: 3,
-            most_trials: 10,
-            narrow: Some(0.05),
+            max_trials: 10,
+            target_half_width: Some(0.05),
             window: Duration::from_secs(10),
             full_warm_up: true,
             idle: Duration::from_secs(5),
@@ -115,14 +114,13 @@ impl BenchConfig {
         }
     }
 
-    /// At least five windows of 30 s a level, and up to twenty, until the interval reaches 2% on
-    /// either side.
+    /// Five to twenty windows of 30 s per level, until the half-width of the interval is at most 2%.
     pub fn thorough(loads: Vec<Load>, levels: Levels) -> Self {
         Self {
             protocol: Protocol::Thorough,
             trials: 5,
-            most_trials: 20,
-            narrow: Some(0.02),
+            max_trials: 20,
+            target_half_width: Some(0.02),
             window: Duration::from_secs(30),
             idle: Duration::from_secs(15),
             level_limit: Duration::from_mins(20),
@@ -130,14 +128,15 @@ impl BenchConfig {
         }
     }
 
-    /// The paper's §3.2 as published, faults included: three waves a level in ascending order, each
-    /// of as many like prompts at once as the level says, 50 tokens in, about 100 out, ended by the
-    /// model where it wants to; throughput is all tokens of a wave ÷ the time of the wave.
+    /// The paper's §3.2 as published, including its flaws: three batches per level in ascending
+    /// order, each of as many identical prompts at once as the level, 50 prompt tokens, up to 100
+    /// output tokens, ended earlier by an end-of-turn token; throughput is all tokens of a batch ÷
+    /// the time of the batch.
     pub fn paper(loads: Vec<Load>, levels: Levels) -> Self {
         Self {
             protocol: Protocol::Paper,
-            most_trials: 3,
-            narrow: None,
+            max_trials: 3,
+            target_half_width: None,
             output_tokens: 100,
             unique_prompts: false,
             ignore_eos: false,
@@ -145,12 +144,12 @@ impl BenchConfig {
         }
     }
 
-    /// Poisson arrivals: three windows of 20 s at each rate.
+    /// Poisson arrivals: three windows of 20 s per rate.
     pub fn open(loads: Vec<Load>, levels: Levels) -> Self {
         Self {
             protocol: Protocol::Open,
-            most_trials: 3,
-            narrow: None,
+            max_trials: 3,
+            target_half_width: None,
             window: Duration::from_secs(20),
             ..Self::steady(loads, levels)
         }

@@ -1,15 +1,15 @@
-//! What a run has found so far, and the record it becomes.
+//! Record of a run, built level by level.
 //!
-//! Owns: the way from outcomes to a [`BenchRun`], and the warnings on the way.
+//! Owns: the conversion of outcomes to a [`BenchRun`], and the warnings raised by them.
 //!
-//! Invariants: levels of a series ascend, whatever the order they were measured in; what is missing
-//! is said in the warnings.
+//! Invariants: the levels of a series ascend, independent of the order of measurement; missing
+//! figures are listed in the warnings.
 //!
 //! Does not do: measure.
 
 use std::time::Duration;
 
-use harmonic_laws::{LevelThroughput, verdict, verdict_within};
+use harmonic_perfmodel::{LevelThroughput, verdict, verdict_within};
 use harmonic_types::{
     BenchRun, LevelResult, Provenance, ProvenanceMap, Series, Slo, Verdict, Workload,
 };
@@ -18,32 +18,32 @@ use crate::config::{BenchConfig, Load};
 use crate::diagnosis::diagnose;
 use crate::interval::relative_half_width;
 use crate::level::{self, Environment};
-use crate::levels::Step;
-use crate::measured::{Ended, Outcome};
-use crate::tally::Tally;
+use crate::levels::LoadPoint;
+use crate::measurement::{EndReason, Outcome};
+use crate::usage_totals::UsageTotals;
 use crate::warning::Warning;
 
-/// What a run has found so far.
+/// Record under construction.
 #[derive(Debug, Default)]
-pub struct Record {
+pub struct RecordBuilder {
     series: Vec<Series>,
     warnings: Vec<Warning>,
-    tally: Tally,
+    usage_totals: UsageTotals,
 }
 
-impl Record {
-    /// Something about the whole run.
+impl RecordBuilder {
+    /// Adds a warning about the whole run.
     pub fn warn(&mut self, warning: Warning) {
         self.warnings.push(warning);
     }
 
-    /// Levels with figures, in all series.
+    /// Whether no series has a level yet.
     pub fn is_empty(&self) -> bool {
         self.series.iter().all(|series| series.levels.is_empty())
     }
 
-    /// From now on levels belong to this load.
-    pub fn open(&mut self, load: &Load) {
+    /// Starts the series of this load.
+    pub fn start_series(&mut self, load: &Load) {
         let agent = match load.agents.as_slice() {
             [agent] => Some(agent.clone()),
             _ => None,
@@ -53,23 +53,23 @@ impl Record {
         self.series.push(Series { model, agent, key: load.key.clone(), levels, verdict });
     }
 
-    /// Takes in a level of the open series.
-    pub fn take(
+    /// Adds a level to the current series; `None` if it was stopped before its first window.
+    pub fn add_level(
         &mut self,
-        step: Step,
+        point: LoadPoint,
         limit: Duration,
         outcome: &Outcome,
         config: &BenchConfig,
-        ground: &Environment,
+        environment: &Environment,
     ) -> Option<&LevelResult> {
-        let Outcome { measured, ended, first_error } = outcome;
-        self.tally.add(measured);
-        let mut result = match step {
-            Step::Parallel(parallel) => level::result(parallel, measured, ground),
-            Step::Rate(rate) => {
-                let level = level::result(1, measured, ground);
+        let Outcome { measurement, ended, first_error } = outcome;
+        self.usage_totals.add(measurement);
+        let mut result = match point {
+            LoadPoint::Parallel(parallel) => level::result(parallel, measurement, environment),
+            LoadPoint::Rate(rate) => {
+                let level = level::result(1, measurement, environment);
                 LevelResult {
-                    parallel: rounded(level.in_flight),
+                    parallel: as_level(level.in_flight),
                     rate: Some(rate),
                     per_stream_tok_s: None,
                     ..level
@@ -78,41 +78,43 @@ impl Record {
         };
         let first = first_error.as_ref().map(ToString::to_string).unwrap_or_default();
         if let Some(error) = first_error.as_ref().filter(|_| result.failures > 0) {
-            let (failures, finished) = (result.failures, measured.done().count() as u64);
+            let (failures, finished) = (result.failures, measurement.done().count() as u64);
             let (first, hint) = (first.clone(), error.hint());
-            self.warnings.push(Warning::Failures { step, failures, finished, first, hint });
+            self.warnings.push(Warning::Failures { point, failures, finished, first, hint });
         }
-        let (trials, wanted, streaming) = (result.trials, config.trials, measured.streaming);
+        let (trials, wanted, streaming) = (result.trials, config.trials, measurement.streaming);
         let how = match ended {
-            Ended::TimeUp if trials == 0 => {
-                Some(Warning::NotSteady { step, streaming, limit_s: limit.as_secs_f64() })
+            EndReason::TimeUp if trials == 0 => {
+                Some(Warning::NotSteady { point, streaming, limit_s: limit.as_secs_f64() })
             }
-            Ended::TimeUp if trials < wanted => Some(Warning::FewWindows { step, trials, wanted }),
-            Ended::Complete | Ended::TimeUp => None,
-            Ended::Overrun => Some(Warning::Overrun { step, streaming }),
-            Ended::TargetDied => Some(Warning::TargetDied {
-                step,
+            EndReason::TimeUp if trials < wanted => {
+                Some(Warning::FewWindows { point, trials, wanted })
+            }
+            EndReason::Complete | EndReason::TimeUp => None,
+            EndReason::Overrun => Some(Warning::Overrun { point, streaming }),
+            EndReason::TargetDied => Some(Warning::TargetDied {
+                point,
                 first,
                 missing: Vec::new(),
                 missing_loads: Vec::new(),
             }),
-            Ended::Stopped => Some(Warning::Interrupted { step }),
+            EndReason::Stopped => Some(Warning::Interrupted { point }),
         };
         self.warnings.extend(how);
         if let (Some(wanted), Some(reached)) =
-            (config.narrow, result.tok_s.and_then(relative_half_width))
+            (config.target_half_width, result.tok_s.and_then(relative_half_width))
             && trials >= config.trials
-            && *ended != Ended::Stopped
+            && *ended != EndReason::Stopped
             && reached > wanted
         {
-            self.warnings.push(Warning::WideInterval { step, trials, reached, wanted });
+            self.warnings.push(Warning::WideInterval { point, trials, reached, wanted });
         }
-        self.warnings.extend(client_bound(step, outcome, &result));
-        // A level that was stopped before its first window says nothing, not even that it failed.
-        if *ended == Ended::Stopped && trials == 0 {
+        self.warnings.extend(client_bound(point, outcome, &result));
+        // A level that was stopped before its first window has no figures, not even failures.
+        if *ended == EndReason::Stopped && trials == 0 {
             return None;
         }
-        if let Step::Parallel(parallel) = step {
+        if let LoadPoint::Parallel(parallel) = point {
             let load = config.loads.get(self.series.len().checked_sub(1)?);
             result.roof_tok_s = load.and_then(|load| load.roofs.get(&parallel)).copied();
         }
@@ -121,17 +123,17 @@ impl Record {
         series.levels.last()
     }
 
-    /// The levels and the loads that could not be measured after the target had died.
-    pub fn missed(&mut self, steps: &[Step], loads: &[Load]) {
+    /// Adds the levels and loads that were not measured because the target died.
+    pub fn add_unmeasured(&mut self, points: &[LoadPoint], loads: &[Load]) {
         if let Some(Warning::TargetDied { missing, missing_loads, .. }) =
             self.warnings.iter_mut().rfind(|warning| warning.code() == "target-died")
         {
-            missing.extend_from_slice(steps);
+            missing.extend_from_slice(points);
             missing_loads.extend(loads.iter().map(|load| load.model.clone()));
         }
     }
 
-    /// The record.
+    /// Finished record.
     pub fn finish(
         mut self,
         target: String,
@@ -139,7 +141,7 @@ impl Record {
         words: u32,
         order: Vec<u32>,
     ) -> BenchRun {
-        self.warnings.extend(self.tally.warnings(config, words));
+        self.warnings.extend(self.usage_totals.warnings(config, words));
         for series in &mut self.series {
             series.levels.sort_by(|a, b| {
                 a.rate
@@ -148,7 +150,7 @@ impl Record {
                     .then(a.parallel.cmp(&b.parallel))
             });
             if config.rates.is_empty() {
-                series.verdict = judge(&series.levels, config.slo);
+                series.verdict = series_verdict(&series.levels, config.slo);
                 self.warnings.extend(diagnose(&series.levels));
             }
         }
@@ -162,10 +164,10 @@ impl Record {
             workload: Workload {
                 prompt_words: words,
                 prompt_tokens_asked: config.prompt_tokens,
-                prompt_tokens: self.tally.mean_prompt(),
+                prompt_tokens: self.usage_totals.mean_prompt(),
                 output_tokens: config.output_tokens,
                 temperature: config.temperature,
-                levels: config.levels.as_asked().to_vec(),
+                levels: config.levels.requested().to_vec(),
                 order,
                 seed: config.seed,
                 slo: config.slo,
@@ -182,37 +184,38 @@ impl Record {
     }
 }
 
-/// Mean requests in flight as a level, at least 1.
+/// Mean requests in flight, rounded to a level, at least 1.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "at most as many as are let in flight"
+    reason = "at most the limit of requests in flight"
 )]
-fn rounded(in_flight: Option<f64>) -> u32 {
+fn as_level(in_flight: Option<f64>) -> u32 {
     in_flight.map_or(1, |mean| mean.round().max(1.0) as u32)
 }
 
-/// Ticks later than this are more than the clock's own grain.
-const LATE: Duration = Duration::from_millis(5);
+/// Lag below which a delay is within the resolution of the timer.
+const MIN_LAG: Duration = Duration::from_millis(5);
 
-/// A client whose clock strikes later than half of the distance of two tokens cannot time them.
-fn client_bound(step: Step, outcome: &Outcome, result: &LevelResult) -> Option<Warning> {
-    let lag = outcome.measured.lag.filter(|lag| *lag > LATE)?;
+/// Warning if the event loop lags by more than half of the gap between tokens, so that the client
+/// cannot time them.
+fn client_bound(point: LoadPoint, outcome: &Outcome, result: &LevelResult) -> Option<Warning> {
+    let lag = outcome.measurement.lag.filter(|lag| *lag > MIN_LAG)?;
     let (lag_ms, itl_ms) = (lag.as_secs_f64() * 1e3, result.itl_ms?.p50);
-    (lag_ms > itl_ms / 2.0).then_some(Warning::ClientBound { step, lag_ms, itl_ms })
+    (lag_ms > itl_ms / 2.0).then_some(Warning::ClientBound { point, lag_ms, itl_ms })
 }
 
-fn judge(levels: &[LevelResult], slo: Option<Slo>) -> Verdict {
-    let measured: Vec<LevelThroughput> = levels
+fn series_verdict(levels: &[LevelResult], slo: Option<Slo>) -> Verdict {
+    let measurement: Vec<LevelThroughput> = levels
         .iter()
         .filter_map(|level| Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? }))
         .collect();
-    let Some(limit_ms) = slo.and_then(|slo| slo.itl_ms) else { return verdict(&measured) };
-    // Nine of ten answers keep within the bound.
+    let Some(limit_ms) = slo.and_then(|slo| slo.itl_ms) else { return verdict(&measurement) };
+    // Nine of ten requests meet the bound.
     let itl_ms = |parallel: u32| {
         levels.iter().find(|level| level.parallel == parallel)?.tpot_ms.map(|tpot| tpot.p90)
     };
-    verdict_within(&measured, limit_ms, itl_ms)
+    verdict_within(&measurement, limit_ms, itl_ms)
 }
 
 #[cfg(test)]
@@ -221,31 +224,31 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::measured::Measured;
+    use crate::measurement::Measurement;
 
-    /// What is said of a client whose clock struck so late, where tokens are 20 ms apart.
-    fn said(lag_ms: u64) -> Option<Warning> {
-        let measured = Measured {
+    /// Warning about a client with this lag, where tokens are 20 ms apart.
+    fn warning(lag_ms: u64) -> Option<Warning> {
+        let measurement = Measurement {
             lag: Some(Duration::from_millis(lag_ms)),
-            ..Measured::since(Instant::now())
+            ..Measurement::since(Instant::now())
         };
-        let outcome = Outcome { measured, ended: Ended::Complete, first_error: None };
+        let outcome = Outcome { measurement, ended: EndReason::Complete, first_error: None };
         let itl_ms = Some(Percentiles { p50: 20.0, ..Percentiles::default() });
         let result = LevelResult { itl_ms, ..LevelResult::default() };
-        client_bound(Step::Parallel(8), &outcome, &result)
+        client_bound(LoadPoint::Parallel(8), &outcome, &result)
     }
 
     #[test]
     fn a_client_that_is_late_by_half_a_gap_is_called_so() {
-        assert_eq!(said(1), None);
-        assert_eq!(said(9), None);
-        let warning = said(12).unwrap();
+        assert_eq!(warning(1), None);
+        assert_eq!(warning(9), None);
+        let warning = warning(12).unwrap();
         assert_eq!(warning.code(), "client-bound");
-        insta::assert_snapshot!(warning, @"8x: the client's own clock struck 12 ms late, where tokens are 20 ms apart: the figures are the client's as much as the server's");
+        insta::assert_snapshot!(warning, @"8x: the client's event loop lags by 12 ms, more than half of the 20 ms between tokens: the figures are limited by the client");
     }
 
     #[test]
     fn an_open_loops_level_is_its_mean_in_flight() {
-        assert_eq!([None, Some(0.2), Some(6.6)].map(rounded), [1, 1, 7]);
+        assert_eq!([None, Some(0.2), Some(6.6)].map(as_level), [1, 1, 7]);
     }
 }

@@ -1,9 +1,8 @@
-//! A whole run: the loads and their levels, one after the other.
+//! A whole run: all loads and their levels in sequence.
 //!
-//! Owns: the preflight, the order of levels, the share of time of each, and the end of a run before
-//! its time.
+//! Owns: the preflight, the order of levels, the time limit of each, and early termination.
 //!
-//! Invariants: a run that measured something always ends with a record.
+//! Invariants: a run that has measured anything always yields a record.
 //!
 //! Does not do: render or store the record.
 
@@ -13,156 +12,156 @@ use harmonic_types::{AgentName, BenchRun, Watts};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::asks::Asks;
 use crate::calibration;
-use crate::closed_loop::{self, Bench};
+use crate::closed_loop::{self, LoadContext};
 use crate::config::{BenchConfig, Load};
 use crate::error::BenchError;
-use crate::instruments::Telemetry;
 use crate::level::Environment;
-use crate::levels::Step;
-use crate::measured::{Ended, Outcome};
-use crate::observer::{Observer, Progress};
+use crate::levels::LoadPoint;
+use crate::measurement::{EndReason, Outcome};
+use crate::observer::{BenchEvent, Observer};
 use crate::protocol::Protocol;
-use crate::record::Record;
+use crate::record::RecordBuilder;
 use crate::target::Target;
+use crate::telemetry::Telemetry;
 use crate::warning::Warning;
-use crate::{open_loop, waves};
+use crate::workload::Workload;
+use crate::{batch_load, open_loop};
 
-/// Measures `target` as `config` says.
+/// Measures `target` by `config`.
 ///
-/// Cancelling `stop` ends the run at once: the levels measured so far are returned, with a warning.
-/// So does a target that dies.
+/// Cancelling `stop` ends the run at once and returns the levels measured so far, with a warning.
+/// The same holds if the target dies.
 ///
 /// # Errors
-/// A setting that would measure nothing; an agent that does not answer its first request; `stop`
-/// before anything was measured.
+/// An invalid setting; an agent that does not respond to its first request; `stop` cancelled before
+/// anything was measured.
 pub async fn run<T: Target>(
     target: &T,
     config: &BenchConfig,
-    instruments: &Telemetry,
+    telemetry: &Telemetry,
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<BenchRun, BenchError> {
     config.check()?;
-    let began = Instant::now();
-    let mut record = Record::default();
+    let started = Instant::now();
+    let mut record = RecordBuilder::default();
     config.warnings.iter().for_each(|warning| record.warn(warning.clone()));
     let ready = async {
         let words = preflight(target, config, &mut record).await?;
-        Ok((words, idle_power(config, instruments, observer).await))
+        Ok((words, idle_power(config, telemetry, observer).await))
     };
     let (words, idle) = tokio::select! {
         biased;
         () = stop.cancelled() => return Err(BenchError::Stopped),
         ready = ready => ready?,
     };
-    let ground = Environment { began, slo: config.slo, scope: instruments.scope(), idle };
-    let steps = steps(config);
-    let share = Share::new(config);
-    let mut rest = config.loads.len() * steps.len();
-    let mut first = PREFLIGHT;
+    let environment = Environment { started, slo: config.slo, scope: telemetry.scope(), idle };
+    let points = points(config);
+    let share = TimeBudget::new(config);
+    let mut rest = config.loads.len() * points.len();
+    let mut first = PREFLIGHT_REQUESTS;
     'loads: for (place, load) in config.loads.iter().enumerate() {
-        let asks = Asks::new(config, load, words, first);
-        record.open(load);
-        for (index, &step) in steps.iter().enumerate() {
-            let (number, of) = (count(index + 1), count(steps.len()));
-            observer.progress(&Progress::LevelStarted { load, step, number, of });
+        let workload = Workload::new(config, load, words, first);
+        record.start_series(load);
+        for (index, &point) in points.iter().enumerate() {
+            let (number, of) = (count(index + 1), count(points.len()));
+            observer.event(&BenchEvent::LevelStarted { load, point, number, of });
             let limit = share.limit(count(rest));
             rest -= 1;
-            let bench = Bench { asks: &asks, instruments, stop };
-            let outcome = measure(target, bench, step, limit, observer).await;
-            let died = outcome.ended == Ended::TargetDied;
-            if let Some(result) = record.take(step, limit, &outcome, config, &ground) {
-                observer.progress(&Progress::LevelDone { step, result });
+            let context = LoadContext { workload: &workload, telemetry, stop };
+            let outcome = measure(target, context, point, limit, observer).await;
+            let died = outcome.ended == EndReason::TargetDied;
+            if let Some(result) = record.add_level(point, limit, &outcome, config, &environment) {
+                observer.event(&BenchEvent::LevelDone { point, result });
             }
             if died {
-                record.missed(&steps[index + 1..], &config.loads[place + 1..]);
+                record.add_unmeasured(&points[index + 1..], &config.loads[place + 1..]);
             }
-            if died || outcome.ended == Ended::Stopped {
+            if died || outcome.ended == EndReason::Stopped {
                 break 'loads;
             }
         }
-        first = asks.asked();
+        first = workload.requests();
     }
     if stop.is_cancelled() && record.is_empty() {
         return Err(BenchError::Stopped);
     }
-    let order = steps.iter().filter_map(Step::parallel).collect();
+    let order = points.iter().filter_map(LoadPoint::parallel).collect();
     Ok(record.finish(target.name(), config, words, order))
 }
 
-/// The points of a series in the order in which they are measured: at random, so that a machine
-/// that heats up or gets busy does not pass for one that scales badly. The paper went up. So does a
-/// run in a hurry, in which a light level leaves its time to the heavier ones.
-pub fn steps(config: &BenchConfig) -> Vec<Step> {
-    let mut steps: Vec<Step> = if config.protocol == Protocol::Open {
-        config.rates.iter().copied().map(Step::Rate).collect()
+/// Load points of a series in the order of measurement: shuffled, so that thermal drift and other
+/// load are not mistaken for poor scaling. Ascending by the paper's protocol, and in a quick run,
+/// where light levels leave time to the heavier ones.
+pub fn points(config: &BenchConfig) -> Vec<LoadPoint> {
+    let mut points: Vec<LoadPoint> = if config.protocol == Protocol::Open {
+        config.rates.iter().copied().map(LoadPoint::Rate).collect()
     } else {
-        config.levels.ascending().into_iter().map(Step::Parallel).collect()
+        config.levels.ascending().into_iter().map(LoadPoint::Parallel).collect()
     };
     if !matches!(config.protocol, Protocol::Paper | Protocol::Quick) {
-        fastrand::Rng::with_seed(config.seed).shuffle(&mut steps);
+        fastrand::Rng::with_seed(config.seed).shuffle(&mut points);
     }
-    steps
+    points
 }
 
-/// One level, paced as the protocol says.
+/// Measures one level by the loop of its protocol.
 pub(crate) async fn measure<T: Target>(
     target: &T,
-    bench: Bench<'_>,
-    step: Step,
+    context: LoadContext<'_>,
+    point: LoadPoint,
     limit: Duration,
     observer: &dyn Observer,
 ) -> Outcome {
-    match step {
-        Step::Rate(rate) => open_loop::measure(target, bench, rate, limit, observer).await,
-        Step::Parallel(parallel) if bench.asks.config().protocol == Protocol::Paper => {
-            waves::measure(target, bench, parallel, limit, observer).await
+    match point {
+        LoadPoint::Rate(rate) => open_loop::measure(target, context, rate, limit, observer).await,
+        LoadPoint::Parallel(parallel) if context.workload.config().protocol == Protocol::Paper => {
+            batch_load::measure(target, context, parallel, limit, observer).await
         }
-        Step::Parallel(parallel) => {
-            closed_loop::measure(target, bench, parallel, limit, observer).await
+        LoadPoint::Parallel(parallel) => {
+            closed_loop::measure(target, context, parallel, limit, observer).await
         }
     }
 }
 
-/// Requests that the preflight may send: the prompts of a run begin after them.
-const PREFLIGHT: u64 = 4096;
+/// Request numbers reserved for the preflight; the prompts of a run start after them.
+const PREFLIGHT_REQUESTS: u64 = 4096;
 
-/// One short request to each agent: it must answer, and what a first request costs (a model that
-/// is loaded, a connection that is made) is not paid in a level. Then the length of prompts is
-/// calibrated: the words of each.
+/// Sends one short request to each agent, so that the cost of first requests (loading a model,
+/// connecting) does not fall into a level. Then calibrates the prompt length; returns the words per
+/// prompt.
 ///
 /// # Errors
-/// When an agent does not answer.
+/// When an agent does not respond.
 pub async fn preflight<T: Target>(
     target: &T,
     config: &BenchConfig,
-    record: &mut Record,
+    record: &mut RecordBuilder,
 ) -> Result<u32, BenchError> {
-    let mut asked: Vec<&AgentName> = Vec::new();
+    let mut checked: Vec<&AgentName> = Vec::new();
     let mut words = config.prompt_words;
     for load in &config.loads {
-        let asks = Asks::new(config, load, config.prompt_words, asked.len() as u64);
+        let workload = Workload::new(config, load, config.prompt_words, checked.len() as u64);
         let failed = |agent: &AgentName, source| BenchError::Preflight {
             agent: agent.clone(),
             target: target.name(),
             source,
         };
         for agent in &load.agents {
-            if asked.contains(&agent) {
+            if checked.contains(&agent) {
                 continue;
             }
-            let ask = asks.to(agent);
-            asks.answer(target, ask, || ()).await.map_err(|error| failed(agent, error))?;
-            asked.push(agent);
+            let request = workload.single_token(agent);
+            workload.receive(target, request, || ()).await.map_err(|error| failed(agent, error))?;
+            checked.push(agent);
         }
-        // The first load stands for all: most stacks have one family of tokenisers.
-        if let Some(tokens) = config.prompt_tokens.filter(|_| asked.len() == distinct(load)) {
-            let found = calibration::words(target, &asks, tokens).await;
+        // Calibrated on the first load only: most stacks have one family of tokenisers.
+        if let Some(tokens) = config.prompt_tokens.filter(|_| checked.len() == distinct(load)) {
+            let found = calibration::words(target, &workload, tokens).await;
             match found.map_err(|error| failed(&load.agents[0], error))? {
                 Some(found) => words = found,
-                None => record.warn(Warning::NotCalibrated { words, asked: tokens }),
+                None => record.warn(Warning::NotCalibrated { words, requested: tokens }),
             }
         }
     }
@@ -179,31 +178,31 @@ fn distinct(load: &Load) -> usize {
 /// Power of the machine with the target loaded and idle; `None` without a meter.
 async fn idle_power(
     config: &BenchConfig,
-    instruments: &Telemetry,
+    telemetry: &Telemetry,
     observer: &dyn Observer,
 ) -> Option<Watts> {
-    let before = instruments.energy()?;
-    observer.progress(&Progress::Idle { lasts: config.idle });
-    let began = Instant::now();
+    let before = telemetry.energy()?;
+    observer.event(&BenchEvent::Idle { lasts: config.idle });
+    let started = Instant::now();
     sleep(config.idle).await;
-    let joules = instruments.energy()?.0 - before.0;
-    let seconds = began.elapsed().as_secs_f64();
+    let joules = telemetry.energy()?.0 - before.0;
+    let seconds = started.elapsed().as_secs_f64();
     (joules > 0.0 && seconds > 0.0).then(|| Watts(joules / seconds))
 }
 
-/// The time of a run, shared out.
-struct Share {
+/// Time limits of a run.
+struct TimeBudget {
     level_limit: Duration,
     end: Option<Instant>,
 }
 
-impl Share {
+impl TimeBudget {
     fn new(config: &BenchConfig) -> Self {
         let end = config.run_limit.and_then(|limit| Instant::now().checked_add(limit));
         Self { level_limit: config.level_limit, end }
     }
 
-    /// For the next of `remaining` levels.
+    /// Time limit of the next of `remaining` levels.
     fn limit(&self, remaining: u32) -> Duration {
         self.end.map_or(self.level_limit, |end| {
             let left = end.saturating_duration_since(Instant::now());

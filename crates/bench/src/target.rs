@@ -1,11 +1,11 @@
-//! What a load is sent to: a server that answers a prompt with a stream.
+//! Target of a load: a server that responds to a prompt with a stream.
 //!
-//! Owns: the [`Target`] seam and the errors that cross it. [`http`] is the one for real servers;
-//! tests bring one in memory.
+//! Owns: the [`Target`] trait and its errors. [`http`] implements it for real servers; tests have
+//! in-memory implementations.
 //!
-//! Invariants: a dropped answer cancels the request at the target.
+//! Invariants: dropping a response stream cancels the request at the target.
 //!
-//! Does not do: time anything. Arrivals are stamped by the load, when it receives them.
+//! Does not do: timing. Events are timestamped by the load when received.
 
 pub mod http;
 
@@ -16,102 +16,105 @@ use harmonic_types::AgentName;
 
 /// One request of the load.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ask {
+pub struct RequestSpec {
     /// The agent, sent as the model name.
     pub agent: AgentName,
     /// The user message.
     pub prompt: String,
-    /// Tokens to generate at most.
+    /// Maximum tokens to generate.
     pub output_tokens: u32,
-    /// Whether to generate all of them, where the target honours that.
+    /// Whether to generate all of them, where the target supports that.
     pub ignore_eos: bool,
     /// Sampling temperature.
     pub temperature: f32,
 }
 
-/// What a target's usage reports for one request, in tokens.
+/// Usage of one request as reported by the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// Tokens of the whole prompt, system prompt and template included.
-    pub prompt: u32,
+pub struct ReportedUsage {
+    /// Tokens of the whole prompt, including system prompt and template.
+    pub prompt_tokens: u32,
     /// Tokens generated.
-    pub completion: u32,
-    /// Prompt tokens that a prefix cache answered; `None` where the target does not say.
-    pub cached: Option<u32>,
+    pub completion_tokens: u32,
+    /// Prompt tokens restored from a prefix cache; `None` where the target does not report them.
+    pub cached_tokens: Option<u32>,
 }
 
-/// What an answer yields.
+/// Event of a response stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// Some output, of one or of several tokens.
+pub enum StreamEvent {
+    /// Output of one or more tokens.
     Output,
-    /// The end, with the target's count. Nothing follows.
-    Finished(Counted),
+    /// End of the response, with its usage; the last event.
+    Finished(ReportedUsage),
 }
 
-/// A stream of output that ends with [`Arrival::Finished`] or an error.
-pub type Answer = BoxStream<'static, Result<Arrival, TargetError>>;
+/// Response as a stream that ends with [`StreamEvent::Finished`] or an error.
+pub type ResponseStream = BoxStream<'static, Result<StreamEvent, TargetError>>;
 
 /// A server under load.
 pub trait Target: Send + Sync {
-    /// The base URL, or whatever names it to a person.
+    /// Base URL, or another name for display.
     fn name(&self) -> String;
 
-    /// Sends a request; resolves when the target accepts it. Dropping the future or the answer
-    /// cancels it.
-    fn ask(&self, ask: Ask) -> impl Future<Output = Result<Answer, TargetError>> + Send;
+    /// Sends a request; resolves when the target accepts it. Dropping the future or the response
+    /// stream cancels the request.
+    fn send(
+        &self,
+        request: RequestSpec,
+    ) -> impl Future<Output = Result<ResponseStream, TargetError>> + Send;
 }
 
-/// Why a request failed.
+/// Failure of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// Nobody answers at its address.
+    /// The target cannot be reached.
     #[error("{target} cannot be reached: {message}")]
     Unreachable {
-        /// Its name.
+        /// Name of the target.
         target: String,
-        /// What the connection said.
+        /// Error of the connection.
         message: String,
     },
-    /// It answered that it will not.
+    /// The target refused the request.
     #[error("{target} refused the request: {message}")]
     Refused {
-        /// Its name.
+        /// Name of the target.
         target: String,
         /// Status and reason.
         message: String,
     },
-    /// The answer broke off.
-    #[error("the answer of {target} broke off: {message}")]
+    /// The response ended prematurely.
+    #[error("the response of {target} ended prematurely: {message}")]
     Broken {
-        /// Its name.
+        /// Name of the target.
         target: String,
-        /// How.
+        /// Error of the stream.
         message: String,
     },
-    /// The answer ended without a token count, so nothing can be measured.
-    #[error("{target} ended an answer without its usage")]
+    /// The response ended without a token count, so nothing can be measured.
+    #[error("{target} ended a response without its usage")]
     NoUsage {
-        /// Its name.
+        /// Name of the target.
         target: String,
     },
-    /// Nothing arrived for too long.
-    #[error("{target} sent nothing for {} s", seconds)]
+    /// No event within the stall limit.
+    #[error("{target} sent nothing for {seconds} s")]
     Stalled {
-        /// Its name.
+        /// Name of the target.
         target: String,
-        /// How long was waited.
+        /// Stall limit.
         seconds: u64,
     },
 }
 
 impl TargetError {
-    /// Whether the target itself seems to be gone, and not only this request.
+    /// Whether the target itself is unavailable, not only this request.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// What mends it.
+    /// Remedy.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "check that the server runs: `harmonic ps`",
@@ -119,11 +122,11 @@ impl TargetError {
                 "check that the agents exist (`GET /v1/models`) and that the server's queue holds \
                  this many requests"
             }
-            Self::Broken { .. } => "look into the server's log for the time of the run",
+            Self::Broken { .. } => "check the server's log for the time of the run",
             Self::NoUsage { .. } => {
-                "use a server that honours `stream_options.include_usage`: chunks are not tokens"
+                "use a server that supports `stream_options.include_usage`: chunks are not tokens"
             }
-            Self::Stalled { .. } => "ask for fewer streams or a longer stall limit",
+            Self::Stalled { .. } => "use fewer streams or a longer stall limit",
         }
     }
 }

@@ -1,169 +1,167 @@
-//! What the reader of a run must know.
+//! Warnings of a run.
 //!
-//! Owns: [`Warning`], each with its code, its words and its remedy.
+//! Owns: [`Warning`], each with its code, message and remedy.
 //!
-//! Invariants: codes are stable (scripts match on them); a message carries the figures it speaks
-//! of, and the level where it belongs to one.
-//!
-//! Does not do: guess. A warning is raised only from what was measured.
+//! Invariants: codes are stable (scripts match on them); a message contains its figures, and its
+//! level where it has one; warnings are raised only from measurements.
 
 use harmonic_types::Finding;
 
-use crate::levels::Step;
+use crate::levels::LoadPoint;
 
-/// Something about a run that its figures do not show.
+/// Finding about a run that its figures do not show.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Warning {
     /// Requests failed.
-    #[error("{step}: {failures} of {} requests failed; the first: {first}", failures + finished)]
+    #[error("{point}: {failures} of {} requests failed; first error: {first}", failures + finished)]
     Failures {
         /// The level.
-        step: Step,
-        /// Failed.
+        point: LoadPoint,
+        /// Failed requests.
         failures: u64,
-        /// Ended well.
+        /// Completed requests.
         finished: u64,
-        /// The first error.
+        /// First error.
         first: String,
-        /// What mends that.
+        /// Remedy for that error.
         hint: &'static str,
     },
-    /// The target stopped answering.
-    #[error("the target died at {step}: {first}; {}", unmeasured(missing, missing_loads))]
+    /// The target stopped responding.
+    #[error("the target died at {point}: {first}; {}", unmeasured(missing, missing_loads))]
     TargetDied {
         /// The level.
-        step: Step,
-        /// The first error of the level.
+        point: LoadPoint,
+        /// First error of the level.
         first: String,
-        /// What was to be measured of the same load after it.
-        missing: Vec<Step>,
-        /// The loads that were to be measured after it, by their models.
+        /// Unmeasured levels of the same load.
+        missing: Vec<LoadPoint>,
+        /// Unmeasured loads, by their models.
         missing_loads: Vec<String>,
     },
     /// The run was stopped.
-    #[error("stopped at {step}; what was measured before is kept")]
+    #[error("stopped at {point}; earlier measurements are kept")]
     Interrupted {
         /// The level.
-        step: Step,
+        point: LoadPoint,
     },
     /// A level has no figures.
     #[error(
-        "{step} was not steady within {limit_s:.0} s ({streaming} streams had output), so it has no \
-         figures"
+        "{point}: no steady state within {limit_s:.0} s ({streaming} streams had output), so there \
+         are no figures"
     )]
     NotSteady {
         /// The level.
-        step: Step,
+        point: LoadPoint,
         /// Streams that had output.
         streaming: u32,
-        /// How long it was given.
+        /// Time limit of the level.
         limit_s: f64,
     },
-    /// A level has fewer windows than asked for.
-    #[error("{step}: time for {trials} of {wanted} windows only")]
+    /// A level has fewer windows than requested.
+    #[error("{point}: only {trials} of {wanted} windows fit the time limit")]
     FewWindows {
         /// The level.
-        step: Step,
-        /// Measured.
+        point: LoadPoint,
+        /// Windows measured.
         trials: u32,
-        /// Asked for.
+        /// Windows requested.
         wanted: u32,
     },
-    /// The interval did not get as narrow as it should.
+    /// The confidence interval is wider than requested.
     #[error(
-        "{step}: after {trials} windows the interval is still ±{:.0}% wide, not ±{:.0}%",
+        "{point}: after {trials} windows the confidence interval is ±{:.0}% instead of ±{:.0}%",
         reached * 100.0,
         wanted * 100.0
     )]
     WideInterval {
         /// The level.
-        step: Step,
+        point: LoadPoint,
         /// Windows measured.
         trials: u32,
-        /// Half of it, as a share of the mean.
+        /// Half-width, as a fraction of the mean.
         reached: f64,
-        /// The share that was to be reached.
+        /// Half-width requested.
         wanted: f64,
     },
-    /// More requests arrive than are answered.
+    /// The arrival rate exceeds the completion rate.
     #[error(
-        "{step}: the server does not keep up, {streaming} requests were in flight in the end and \
-         more with each window"
+        "{point}: the server is overloaded: up to {streaming} requests were in flight, growing with \
+         each window"
     )]
     Overrun {
         /// The rate.
-        step: Step,
-        /// In flight at most.
+        point: LoadPoint,
+        /// Maximum requests in flight.
         streaming: u32,
     },
-    /// More than the machine can do.
+    /// Throughput above the roof.
     #[error(
-        "{step}: {tok_s:.0} tok/s are more than the {roof:.0} tok/s that the memory and the \
-         arithmetic of this machine allow"
+        "{point}: {tok_s:.0} tok/s exceed the roof of {roof:.0} tok/s given by the memory bandwidth \
+         and arithmetic of this machine"
     )]
     AboveRoof {
         /// The level.
-        step: Step,
-        /// Measured: the lower bound, where there is one.
+        point: LoadPoint,
+        /// Measured throughput: the lower bound, where there is one.
         tok_s: f64,
-        /// Allowed.
+        /// Roof in tokens per second.
         roof: f64,
     },
-    /// The hardware slowed itself down.
-    #[error("{step}: the hardware slowed itself down{}", at_temperature(*temperature_c))]
+    /// The hardware was throttled.
+    #[error("{point}: the hardware was throttled{}", at_temperature(*temperature_c))]
     Throttled {
         /// The level.
-        step: Step,
+        point: LoadPoint,
         /// Highest temperature, °C.
         temperature_c: Option<f64>,
     },
-    /// The client was too slow to time its answers.
+    /// The client was too slow to time the responses.
     #[error(
-        "{step}: the client's own clock struck {lag_ms:.0} ms late, where tokens are {itl_ms:.0} ms \
-         apart: the figures are the client's as much as the server's"
+        "{point}: the client's event loop lags by {lag_ms:.0} ms, more than half of the \
+         {itl_ms:.0} ms between tokens: the figures are limited by the client"
     )]
     ClientBound {
         /// The level.
-        step: Step,
-        /// Median.
+        point: LoadPoint,
+        /// Median lag of the event loop.
         lag_ms: f64,
-        /// Median gap between arrivals of a stream.
+        /// Median gap between outputs of a stream.
         itl_ms: f64,
     },
     /// No energy was measured.
     #[error("no power was measured: {reason}")]
     NoPower {
-        /// Why not.
+        /// Cause.
         reason: String,
-        /// What mends that.
+        /// Remedy for that cause.
         hint: &'static str,
     },
-    /// The prompts may not be as long as was asked for.
+    /// The prompts may differ from the requested length.
     #[error(
-        "prompts have {words} words instead of {asked} tokens: the target's count of prompt tokens \
+        "prompts have {words} words instead of {requested} tokens: the target's count of prompt tokens \
          does not grow with the prompt"
     )]
     NotCalibrated {
-        /// Used instead.
+        /// Words used instead.
         words: u32,
-        /// Asked for.
-        asked: u32,
+        /// Tokens requested.
+        requested: u32,
     },
-    /// Answers are not of the length asked for.
+    /// Responses differ from the requested length.
     #[error(
-        "answers have {mean:.1} tokens on average instead of {asked}: the target does not honour \
+        "responses have {mean:.1} tokens on average instead of {requested}: the target does not support \
          `ignore_eos` or the output limit"
     )]
     AnswerLength {
-        /// Tokens of an answer, mean.
+        /// Mean tokens per response.
         mean: f64,
-        /// Asked for.
-        asked: u32,
+        /// Tokens requested.
+        requested: u32,
     },
-    /// Unique prompts were answered from a cache.
+    /// Unique prompts hit a prefix cache.
     #[error(
         "{cached:.0} of {prompt:.0} prompt tokens came from a prefix cache, more than a system \
-         prompt explains: the time to first token is flattered"
+         prompt explains: the time to first token is too low"
     )]
     PrefixCacheHits {
         /// Tokens restored, mean per request.
@@ -171,36 +169,36 @@ pub enum Warning {
         /// Tokens of the prompt, mean per request.
         prompt: f64,
     },
-    /// The server has one slot, or behaves so.
+    /// The server processes one request at a time.
     #[error(
-        "the server answers one request after the other: at {parallel}x {at_once:.1} answers are in \
-         the making at once, each as fast as at {alone}x, and the first token takes \
-         {first_ms:.0} ms instead of {alone_first_ms:.0}"
+        "the server processes one request at a time: at {parallel}x {at_once:.1} requests decode at \
+         once, each as fast as at {alone}x, and the first token takes {first_ms:.0} ms instead of \
+         {alone_first_ms:.0}"
     )]
     Serialises {
-        /// The highest level at which it does.
+        /// Highest level with this behaviour.
         parallel: u32,
-        /// Answers in the making at once, mean.
+        /// Mean number of requests decoding at once.
         at_once: f64,
-        /// Time to first token there, median.
+        /// Median time to first token at that level.
         first_ms: f64,
         /// The lowest level.
         alone: u32,
-        /// Time to first token there, median.
+        /// Median time to first token at the lowest level.
         alone_first_ms: f64,
     },
-    /// Answers do not come as they are made.
+    /// The server does not stream.
     #[error(
-        "the server sends its answers at their end: at {parallel}x the first output comes after \
-         {first_ms:.0} of {whole_ms:.0} ms, so the time to first token and the gaps between tokens \
-         are those of whole answers"
+        "the server does not stream: at {parallel}x the first output arrives after {first_ms:.0} of \
+         {whole_ms:.0} ms, so the time to first token and the gaps between tokens are those of \
+         whole responses"
     )]
     Unstreamed {
-        /// The lowest level at which it does.
+        /// Lowest level with this behaviour.
         parallel: u32,
-        /// Time to first output, median.
+        /// Median time to first output.
         first_ms: f64,
-        /// Time of a whole request, median.
+        /// Median time of a request.
         whole_ms: f64,
     },
     /// Throughput grew faster than the number of requests.
@@ -211,9 +209,9 @@ pub enum Warning {
     Superlinear {
         /// The lower level.
         from: u32,
-        /// The higher.
+        /// The higher level.
         to: u32,
-        /// Throughput there ÷ throughput at the lower.
+        /// Throughput at the higher level ÷ throughput at the lower.
         gain: f64,
     },
 }
@@ -242,69 +240,66 @@ impl Warning {
         }
     }
 
-    /// What mends it.
+    /// Remedy.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Failures { hint, .. } | Self::NoPower { hint, .. } => hint,
             Self::TargetDied { .. } => {
-                "look into the server's log for the reason (memory?) and measure lower levels"
+                "check the server's log for the reason (out of memory?) and measure lower levels"
             }
-            Self::Interrupted { .. } => "run it again to the end for the levels that are missing",
+            Self::Interrupted { .. } => "run again to measure the missing levels",
             Self::NotSteady { .. } | Self::FewWindows { .. } => {
-                "leave out `--quick`, or ask for fewer levels"
+                "run without `--quick`, or with fewer levels"
             }
             Self::WideInterval { .. } => {
-                "see what else runs on the machine, or ask for more and longer windows: `--thorough`"
+                "check for other load on the machine, or use more and longer windows: `--thorough`"
             }
-            Self::Overrun { .. } => {
-                "ask for a lower rate: latencies at this one grow with the time"
-            }
+            Self::Overrun { .. } => "use a lower rate: latencies at this one grow with time",
             Self::AboveRoof { .. } => {
-                "look for a cache that answers, speculative decoding, or a wrong bandwidth (`--probe` \
+                "check for a response cache, speculative decoding, or a wrong bandwidth (`--probe` \
                  measures it)"
             }
             Self::Throttled { .. } => {
-                "see to the cooling and the power limit, let it cool down and measure again"
+                "check the cooling and the power limit, let the machine cool down and measure again"
             }
             Self::ClientBound { .. } => {
-                "leave the client a core of its own, or run it on another machine with `--target`"
+                "reserve a core for the client, or run it on another machine with `--target`"
             }
             Self::NotCalibrated { .. } => "compare latencies only with runs of the same prompts",
             Self::AnswerLength { .. } => {
-                "compare this run only with runs of the same lengths, or use a server that knows \
+                "compare this run only with runs of the same lengths, or use a server that supports \
                  `ignore_eos`"
             }
             Self::PrefixCacheHits { .. } => {
-                "prompts were asked before with this seed: use another, or turn the cache off"
+                "this seed was used before: use another, or turn the cache off"
             }
             Self::Serialises { .. } => {
-                "give it slots: Ollama has one unless OLLAMA_NUM_PARALLEL is set, llama-server takes \
-                 `-np N`"
+                "configure more slots: Ollama has one unless OLLAMA_NUM_PARALLEL is set, llama-server \
+                 takes `-np N`"
             }
             Self::Unstreamed { .. } => {
-                "look for a proxy that buffers (nginx: `proxy_buffering off`), or a server that does \
-                 not know `stream`"
+                "check for a buffering proxy (nginx: `proxy_buffering off`), or use a server that \
+                 supports `stream`"
             }
             Self::Superlinear { .. } => {
-                "the machine was not warm yet, or somebody else used it: measure the lower level \
-                 again"
+                "the machine was not warm, or had other load: measure the lower level again"
             }
         }
     }
 
-    /// As it goes into the record.
+    /// Finding for the record.
     pub fn finding(&self) -> Finding {
         Finding::new(self.code(), self.to_string(), self.hint())
     }
 }
 
-fn unmeasured(missing: &[Step], loads: &[String]) -> String {
+fn unmeasured(missing: &[LoadPoint], loads: &[String]) -> String {
     if missing.is_empty() && loads.is_empty() {
-        return "everything else was measured before".to_owned();
+        return "all other levels were already measured".to_owned();
     }
     let loads = loads.iter().map(|load| format!("all of {load}"));
     let names: Vec<String> = missing.iter().map(ToString::to_string).chain(loads).collect();
-    format!("not measured any more: {}", names.join(", "))
+    format!("not measured: {}", names.join(", "))
 }
 
 fn at_temperature(temperature_c: Option<f64>) -> String {

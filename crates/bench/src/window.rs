@@ -1,31 +1,31 @@
-//! A stretch of a level's time that is measured.
+//! Measurement window of a level.
 //!
-//! Owns: its edges. Half open, so that adjoining windows share no arrival.
+//! Invariants: half open, so that adjacent windows share no event.
 //!
-//! Does not do: decide where windows begin and end (`meter`).
+//! Does not do: choose the edges (`throughput_recorder`, `open_loop`).
 
 use std::time::Duration;
 
-/// After `from`, up to and including `to`; `to` is the later one.
+/// Interval (`from`, `to`], with `to` after `from`; times are relative to the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
-    /// Start, not included.
+    /// Start, exclusive.
     pub from: Duration,
-    /// End, included.
+    /// End, inclusive.
     pub to: Duration,
-    /// Requests that ended in it.
+    /// Number of requests that ended within it.
     pub ended: u64,
-    /// Mean requests outstanding.
+    /// Mean number of requests in flight.
     pub in_flight: f64,
 }
 
 impl Window {
-    /// Whether `at` lies in it.
-    pub fn holds(&self, at: Duration) -> bool {
+    /// Whether `at` lies within it.
+    pub fn contains(&self, at: Duration) -> bool {
         self.from < at && at <= self.to
     }
 
-    /// Its length in seconds; more than zero.
+    /// Length in seconds; more than zero.
     pub fn seconds(&self) -> f64 {
         self.to.saturating_sub(self.from).as_secs_f64()
     }

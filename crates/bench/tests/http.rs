@@ -17,23 +17,23 @@ use axum::{Router, http::StatusCode};
 use futures::{StreamExt, stream};
 use harmonic_api::Client;
 use harmonic_bench::{
-    BenchConfig, BenchError, HttpTarget, Levels, Load, Silent, TargetError, Telemetry, Wire,
-    prefill, run,
+    BenchConfig, BenchError, HttpTarget, Levels, Load, NullObserver, TargetDialect, TargetError,
+    Telemetry, prefill_rate, run,
 };
 use harmonic_types::BenchRun;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// What the server does with its `number`th request, from 1.
+/// Behaviour of the server.
 #[derive(Clone, Copy)]
-enum Manner {
-    /// Answers: three tokens in each delta, one of them reasoning.
+enum Behaviour {
+    /// Responds with three tokens in each delta; the first delta is reasoning.
     Answers,
-    /// Answers without its usage.
+    /// Responds without usage.
     CountsNothing,
-    /// Breaks off every fifth answer.
+    /// Breaks the connection within every fifth response.
     BreaksOff,
-    /// Answers the preflight and no more.
+    /// Responds to the preflight only.
     RefusesLater,
     /// Refuses prompts of more than 200 words.
     ShortContext,
@@ -41,7 +41,7 @@ enum Manner {
 
 #[derive(Clone)]
 struct Server {
-    manner: Manner,
+    behaviour: Behaviour,
     bodies: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -53,12 +53,12 @@ async fn chat(State(server): State<Server>, Json(body): Json<Value>) -> Response
         bodies.push(body);
         bodies.len()
     };
-    if matches!(server.manner, Manner::RefusesLater) && number > 2 {
+    if matches!(server.behaviour, Behaviour::RefusesLater) && number > 2 {
         let error = json!({"error": {"message": "the queue is full", "type": "rate_limit",
             "param": null, "code": null}});
         return (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
     }
-    if matches!(server.manner, Manner::ShortContext) && words > 200 {
+    if matches!(server.behaviour, Behaviour::ShortContext) && words > 200 {
         let error = json!({"error": {"message": "the prompt is longer than the context",
             "type": "invalid_request_error", "param": null, "code": null}});
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
@@ -77,10 +77,10 @@ async fn chat(State(server): State<Server>, Json(body): Json<Value>) -> Response
     for _ in 1..asked.div_ceil(3) {
         chunks.push(chunk(json!({"content": " a b c"}), Value::Null));
     }
-    if matches!(server.manner, Manner::BreaksOff) && number > 2 && number % 5 == 0 {
+    if matches!(server.behaviour, Behaviour::BreaksOff) && number > 2 && number % 5 == 0 {
         chunks.truncate(2);
     } else {
-        if !matches!(server.manner, Manner::CountsNothing) {
+        if !matches!(server.behaviour, Behaviour::CountsNothing) {
             let usage = json!({"prompt_tokens": 70, "completion_tokens": asked,
                 "total_tokens": 70 + asked, "prompt_tokens_details": {"cached_tokens": 30}});
             chunks.push(chunk(Value::Null, usage));
@@ -94,9 +94,9 @@ async fn chat(State(server): State<Server>, Json(body): Json<Value>) -> Response
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(body)).into_response()
 }
 
-/// What a run against a server of this manner gives, and the bodies that the server was sent.
-async fn bench(manner: Manner) -> (Result<BenchRun, BenchError>, Vec<Value>) {
-    bench_of(manner, &["m"]).await
+/// Result of a run against a server of this behaviour, and the request bodies it received.
+async fn bench(behaviour: Behaviour) -> (Result<BenchRun, BenchError>, Vec<Value>) {
+    bench_of(behaviour, &["m"]).await
 }
 
 fn load(model: &str) -> Load {
@@ -104,9 +104,12 @@ fn load(model: &str) -> Load {
     Load { agents, model: model.into(), ..Load::default() }
 }
 
-/// The same with a load for each model.
-async fn bench_of(manner: Manner, models: &[&str]) -> (Result<BenchRun, BenchError>, Vec<Value>) {
-    let server = Server { manner, bodies: Arc::default() };
+/// The same with one load per model.
+async fn bench_of(
+    behaviour: Behaviour,
+    models: &[&str],
+) -> (Result<BenchRun, BenchError>, Vec<Value>) {
+    let server = Server { behaviour, bodies: Arc::default() };
     let bodies = Arc::clone(&server.bodies);
     let app = Router::new().route("/v1/chat/completions", post(chat)).with_state(server);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -114,8 +117,8 @@ async fn bench_of(manner: Manner, models: &[&str]) -> (Result<BenchRun, BenchErr
     let loads = models.iter().map(|model| load(model)).collect();
     let config = BenchConfig {
         trials: 2,
-        most_trials: 2,
-        narrow: None,
+        max_trials: 2,
+        target_half_width: None,
         prompt_tokens: None,
         window: Duration::from_millis(50),
         output_tokens: 30,
@@ -127,7 +130,7 @@ async fn bench_of(manner: Manner, models: &[&str]) -> (Result<BenchRun, BenchErr
     let none = Telemetry::default();
     let found = tokio::select! {
         ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
-        found = run(&target, &config, &none, &Silent, &stop) => found,
+        found = run(&target, &config, &none, &NullObserver, &stop) => found,
     };
     let sent = bodies.lock().unwrap().clone();
     (found, sent)
@@ -139,7 +142,7 @@ fn codes(run: &BenchRun) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_run_counts_what_the_server_counts() {
-    let (run, bodies) = bench(Manner::Answers).await;
+    let (run, bodies) = bench(Behaviour::Answers).await;
     let run = run.unwrap();
     assert_eq!(codes(&run), [""; 0]);
     assert_eq!(run.workload.prompt_tokens, Some(70.0));
@@ -160,10 +163,10 @@ async fn a_run_counts_what_the_server_counts() {
 
 #[tokio::test]
 async fn answers_that_break_off_are_failures() {
-    let (run, _) = bench(Manner::BreaksOff).await;
+    let (run, _) = bench(Behaviour::BreaksOff).await;
     let run = run.unwrap();
     assert_eq!(codes(&run), ["failures", "failures"]);
-    assert!(run.warnings[0].message.contains("broke off"), "{:?}", run.warnings);
+    assert!(run.warnings[0].message.contains("ended prematurely"), "{:?}", run.warnings);
     for level in &run.series[0].levels {
         assert!(level.failures > 0 && level.tok_s.is_some());
     }
@@ -171,7 +174,7 @@ async fn answers_that_break_off_are_failures() {
 
 #[tokio::test]
 async fn a_server_without_usage_cannot_be_measured() {
-    let (run, _) = bench(Manner::CountsNothing).await;
+    let (run, _) = bench(Behaviour::CountsNothing).await;
     let error = run.unwrap_err();
     assert!(
         matches!(error, BenchError::Preflight { source: TargetError::NoUsage { .. }, .. }),
@@ -181,7 +184,7 @@ async fn a_server_without_usage_cannot_be_measured() {
 
 #[tokio::test]
 async fn a_server_that_only_refuses_is_given_up() {
-    let (run, _) = bench(Manner::RefusesLater).await;
+    let (run, _) = bench(Behaviour::RefusesLater).await;
     let run = run.unwrap();
     assert_eq!(codes(&run), ["failures", "target-died"]);
     assert!(run.warnings[0].message.contains("429: the queue is full"), "{:?}", run.warnings);
@@ -190,18 +193,18 @@ async fn a_server_that_only_refuses_is_given_up() {
 
 #[tokio::test]
 async fn loads_after_a_dead_one_are_named_as_not_measured() {
-    let (run, _) = bench_of(Manner::RefusesLater, &["small", "large", "huge"]).await;
+    let (run, _) = bench_of(Behaviour::RefusesLater, &["small", "large", "huge"]).await;
     let run = run.unwrap();
     assert_eq!(codes(&run), ["failures", "target-died"]);
-    let said = &run.warnings[1].message;
-    assert!(said.contains("not measured any more: "), "{said}");
-    assert!(said.ends_with("x, all of large, all of huge"), "{said}");
+    let message = &run.warnings[1].message;
+    assert!(message.contains("not measured: "), "{message}");
+    assert!(message.ends_with("x, all of large, all of huge"), "{message}");
     assert_eq!(run.series.len(), 1);
 }
 
 #[tokio::test]
 async fn prompts_that_a_short_context_refuses_are_halved() {
-    let server = Server { manner: Manner::ShortContext, bodies: Arc::default() };
+    let server = Server { behaviour: Behaviour::ShortContext, bodies: Arc::default() };
     let bodies = Arc::clone(&server.bodies);
     let app = Router::new().route("/v1/chat/completions", post(chat)).with_state(server);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -209,7 +212,7 @@ async fn prompts_that_a_short_context_refuses_are_halved() {
     let config = BenchConfig::steady(vec![load("m")], Levels::new([1]).unwrap());
     let rate = tokio::select! {
         ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
-        found = prefill(&target, &config, &config.loads[0]) => found.unwrap(),
+        found = prefill_rate(&target, &config, &config.loads[0]) => found.unwrap(),
     };
     assert!(rate.unwrap().0 > 0.0);
     let bodies = bodies.lock().unwrap();
@@ -227,14 +230,14 @@ async fn nobody_at_the_address_is_an_error_that_says_so() {
     let loads = vec![load];
     let config = BenchConfig::steady(loads, Levels::new([1]).unwrap());
     let (none, stop) = (Telemetry::default(), CancellationToken::new());
-    let error = run(&target, &config, &none, &Silent, &stop).await.unwrap_err();
+    let error = run(&target, &config, &none, &NullObserver, &stop).await.unwrap_err();
     assert!(
         matches!(error, BenchError::Preflight { source: TargetError::Unreachable { .. }, .. }),
         "{error:?}"
     );
 }
 
-/// A server of Ollama's dialect: a line for each token, and the counts in the last.
+/// A server of Ollama's dialect: one line per token, with the counts in the last.
 async fn ollama_chat(Json(body): Json<Value>) -> Response {
     assert_eq!(body["stream"], true);
     let asked = body["options"]["num_predict"].as_u64().unwrap();
@@ -254,12 +257,12 @@ async fn a_server_of_ollamas_dialect_is_measured_too() {
     let app = Router::new().route("/api/chat", post(ollama_chat));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let target = HttpTarget::over(client, Wire::Ollama);
+    let target = HttpTarget::with_client(client, TargetDialect::Ollama);
     let load = Load { agents: vec!["m".into()], model: "m".into(), ..Load::default() };
     let config = BenchConfig {
         trials: 2,
-        most_trials: 2,
-        narrow: None,
+        max_trials: 2,
+        target_half_width: None,
         prompt_tokens: None,
         window: Duration::from_millis(50),
         output_tokens: 30,
@@ -268,7 +271,7 @@ async fn a_server_of_ollamas_dialect_is_measured_too() {
     let (none, stop) = (Telemetry::default(), CancellationToken::new());
     let run = tokio::select! {
         ended = async { axum::serve(listener, app).await } => panic!("the server ended: {ended:?}"),
-        found = run(&target, &config, &none, &Silent, &stop) => found.unwrap(),
+        found = run(&target, &config, &none, &NullObserver, &stop) => found.unwrap(),
     };
     assert_eq!((codes(&run), run.workload.prompt_tokens), (vec![], Some(33.0)));
     assert!(run.series[0].levels[0].tok_s.is_some());

@@ -1,5 +1,5 @@
 //! A machine on paper: the same scheduler, the same chat and sampling, and the time of a step from
-//! `laws`. For scale, for hardware that is not here, and for load tests.
+//! `perfmodel`. For scale, for hardware that is not here, and for load tests.
 //!
 //! Invariants: the logits depend on nothing but the sequence's own tokens, so the same prompt gives
 //! the same text alone and in any company; the KV cache is finite; an operation that would be wrong
@@ -15,8 +15,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use harmonic_batching::{Batch, CacheOp, SnapshotId, Token};
-use harmonic_laws::mix;
-use harmonic_laws::step::{StepLoad, step_time};
+use harmonic_perfmodel::mix;
+use harmonic_perfmodel::step::{StepLoad, step_time};
 use harmonic_types::{Bytes, KvLayout, Tokens};
 
 use crate::clock::WallClock;

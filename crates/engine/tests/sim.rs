@@ -15,8 +15,7 @@ use harmonic_engine::{
     Allocation, Batch, CacheOp, Capabilities, Drained, Engine, Forms, Health, Identity, Local,
     LocalConfig, Machine, MachineError, Outcome, ServedAgent, Token, conformance,
 };
-use harmonic_events::EventStream;
-use harmonic_laws::step::{StepLoad, step_time};
+use harmonic_events::EventStream;use harmonic_perfmodel::step::{StepLoad, step_time};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, ContentPart, Event, FinishReason, KvLayout, Media, Message,
     Prompt, Refused, Request, RequestId, Role, Sampling, Tier, Tokens,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use harmonic_engine::sim::PaperMachine;
-use harmonic_laws::MachineModel;
+use harmonic_perfmodel::MachineModel;
 use harmonic_types::{
     AgentName, AgentPlan, AgentSpec, AgentStatus, BudgetRule, Bytes, BytesPerSecond, EnginePlan,
     EngineSpec, FlopsPerSecond, KvLayout, KvType, LayerKv, LocalSpec, Message, ModelShape, Plan,

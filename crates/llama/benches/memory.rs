@@ -28,7 +28,7 @@ use harmonic_hardware::Sysroot;
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_models::gguf::{Header, shape};
 use harmonic_planner::PlannedModel;
-use harmonic_planner::footprint::{Footprint, Pricing, SlotsByContext};
+use harmonic_planner::footprint::{CostModel, Footprint, SlotsByContext};
 use harmonic_types::{
     Attention, BudgetRule, Device, DeviceKind, KvLayout, KvType, RequestId, Sampling,
 };
@@ -180,9 +180,10 @@ fn predicted(
         paper: None,
     };
     let sequences = u32::try_from(slots.values().sum::<u64>()).expect("few");
-    let pricing =
-        Pricing::of(&planned, BudgetRule::Exact, kv_type, sequences).expect("exact").on(&here());
-    pricing.with_attention(attention, &pricing.engine_in(layout, slots))
+    let cost_model = CostModel::of(&planned, BudgetRule::Exact, kv_type, sequences)
+        .expect("exact")
+        .for_device(&here());
+    cost_model.with_attention(attention, &cost_model.engine_in(layout, slots))
 }
 
 /// This machine's processor, where llama.cpp runs in this program.

@@ -13,7 +13,7 @@ use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_models::gguf::{GgufBuilder, Header, shape};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel};
 use harmonic_planner::PlannedModel;
-use harmonic_planner::footprint::{Footprint, Pricing, SlotsByContext};
+use harmonic_planner::footprint::{CostModel, Footprint, SlotsByContext};
 use harmonic_types::{BudgetRule, Bytes, KvLayout, KvType, RequestId, Sampling};
 
 /// Which file the child measures.
@@ -35,9 +35,10 @@ fn footprint(path: &Path) -> Footprint {
         shape: shape(&header).expect("a known architecture"),
         paper: None,
     };
-    let pricing = Pricing::of(&planned, BudgetRule::Exact, KvType::F16, SEQUENCES).expect("exact");
+    let cost_model =
+        CostModel::of(&planned, BudgetRule::Exact, KvType::F16, SEQUENCES).expect("exact");
     let slots = SlotsByContext::from([(CONTEXT, SEQUENCES.into())]);
-    pricing.engine_in(KvLayout::Streams, &slots)
+    cost_model.engine_in(KvLayout::Streams, &slots)
 }
 
 fn models() -> Vec<(&'static str, GgufBuilder)> {

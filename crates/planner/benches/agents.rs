@@ -1,9 +1,8 @@
-//! How long a plan of very many agents takes: `cargo bench -p harmonic-planner`.
+//! Time to plan very many agents: `cargo bench -p harmonic-planner`.
 //!
-//! Prints the median of five plans of 10,000 agents (or as many as the first argument says), shared
-//! and isolated, with memory for all of them and with far less. The house's bound is a second
-//! each.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a program for people who measure")]
+//! Prints the median of five plans of 10,000 agents (or the number in the first argument), shared
+//! and isolated, with memory for all of them and with far less. The limit is one second each.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a command-line benchmark")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,23 +17,23 @@ const TRIALS: usize = 5;
 
 fn main() {
     // `cargo bench` adds `--bench`.
-    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
-    let agents = words.next().map_or(10_000, |word| word.parse().expect("a number of agents"));
+    let mut arguments = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
+    let agents = arguments.next().map_or(10_000, |word| word.parse().expect("a number of agents"));
     let stack = stack(agents);
     let models: BTreeMap<_, _> = (0..4).map(model).map(|m| (m.name.clone(), m)).collect();
     for sharing in [Sharing::Shared, Sharing::Isolated] {
         let options = PlanOptions { sharing, ..PlanOptions::default() };
-        // An isolated agent needs about 10 GB as asked, a shared one next to nothing.
+        // An isolated agent requests about 10 GB, a shared one next to nothing.
         for terabytes in [200.0, 10.0] {
             let hardware = machine(Bytes::from_gb(terabytes * 1000.0));
             let mut times = Vec::new();
             let mut placed = 0;
             for _ in 0..TRIALS {
-                let began = Instant::now();
-                let made = plan(&hardware, &stack, &models, &options, &[]).expect("some fit");
-                times.push(began.elapsed());
-                let has_place = |status| status != AgentStatus::Skipped;
-                placed = made.agents.iter().filter(|agent| has_place(agent.status)).count();
+                let started = Instant::now();
+                let plan = plan(&hardware, &stack, &models, &options, &[]).expect("some fit");
+                times.push(started.elapsed());
+                let is_placed = |status| status != AgentStatus::Skipped;
+                placed = plan.agents.iter().filter(|agent| is_placed(agent.status)).count();
             }
             times.sort_unstable();
             let median: Duration = times[TRIALS / 2];

@@ -1,81 +1,82 @@
-//! Slots and contexts under a budget.
+//! Allocation of slots and contexts under a memory budget.
 //!
 //! **Objective**, lexicographic, each from tier 1 down and in the order of the stack within a tier:
 //! 1. an agent is placed, with the floor of its slots at the smallest context ([`MIN_CONTEXT`]);
-//! 2. its context, up to what it asks;
+//! 2. its context, up to the requested one;
 //! 3. its slots, up to its target.
 //!
-//! So what gives way first are slots, from the last agent up, then contexts, then places.
+//! Under a smaller budget, slots are therefore reduced first, from the last agent up, then
+//! contexts, then agents are skipped.
 //!
-//! Each agent takes the best that still fits, in that order. Since no engine ever costs less with
-//! more slots or context, every choice that fits the budget stays open to the smaller ones after
-//! it, and the result is the best by the objective, not an approximation of it.
+//! Each agent is granted the best that still fits, in that order. The cost of an engine never
+//! decreases with more slots or context, so this greedy choice is optimal by the objective, not an
+//! approximation.
 //!
-//! What is left of the budget then goes to what makes the engines quicker (`surplus.rs`).
+//! The rest of the budget is then spent on performance (`attention.rs`, `leftover.rs`).
 //!
-//! Does not do: name engines or explain; see [`crate::plan()`].
+//! Does not do: name engines or give reasons; see [`crate::plan()`].
 
 use harmonic_types::Bytes;
 
-use crate::footprint::{Footprint, Pricing, SlotsByContext};
-use crate::{attention, surplus};
+use crate::footprint::{CostModel, Footprint, SlotsByContext};
+use crate::{attention, leftover};
 
-/// Smallest context that an agent is placed with, in tokens, unless it asks for less: room for a
-/// system prompt, a question and a short answer.
+/// Smallest context of a placed agent, in tokens, unless it requests less: enough for a system
+/// prompt, a question and a short answer.
 pub const MIN_CONTEXT: u64 = 512;
 
-/// What one agent wants.
+/// Demand of one agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
-    /// Engine that would serve it, an index into the pricings.
+    /// Engine of the agent, an index into the cost models.
     pub engine: usize,
-    /// Slots it should have.
+    /// Desired number of slots.
     pub target: u32,
-    /// Fewest slots it is placed with; at most `target`.
+    /// Minimum number of slots; at most `target`.
     pub floor: u32,
-    /// Contexts it can have, in cells, the one it asks for first, then smaller ones; never empty.
+    /// Possible contexts in cells: the requested one, then smaller ones; never empty.
     pub contexts: Vec<u64>,
-    /// Budget for the snapshot of its system prompt, paid once when it is placed.
+    /// Bytes of the snapshot of its system prompt, charged once when it is placed.
     pub prefix: Bytes,
 }
 
-/// What one agent got.
+/// Grant to one agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Share {
-    /// A place.
+pub enum Grant {
+    /// The agent is placed.
     Placed {
-        /// Guaranteed slots.
+        /// Slots, its quota.
         slots: u32,
         /// Context in cells.
         context: u64,
     },
-    /// No place: it would have cost `needed` more when `left` was left.
+    /// The agent does not fit.
     Skipped {
-        /// Bytes more at the floor and the smallest context.
+        /// Additional bytes required at the floor and the smallest context.
         needed: Bytes,
-        /// Bytes of the budget that were left.
+        /// Bytes of the budget remaining at that point.
         left: Bytes,
     },
 }
 
-/// What all agents got, in the order of the demands, and what each engine holds.
+/// Grants of all agents and memory of all engines.
 #[derive(Clone, Debug)]
 pub struct Allocation {
-    /// One per wish.
-    pub shares: Vec<Share>,
-    /// One per pricing; `None` for an engine that serves nobody.
+    /// One per demand, in the same order.
+    pub grants: Vec<Grant>,
+    /// One per cost model; `None` for an engine without agents.
     pub engines: Vec<Option<Footprint>>,
 }
 
-/// Divides `budget` among `demands`, which are in order of priority.
-pub fn allocate(pricings: &[Pricing<'_>], demands: &[Demand], budget: Bytes) -> Allocation {
-    let mut allocator = BudgetAllocator::new(pricings, budget);
-    let mut shares: Vec<Share> = demands.iter().map(|wish| allocator.place(wish)).collect();
-    for (wish, share) in demands.iter().zip(&mut shares) {
-        allocator.widen(wish, share);
+/// Divides `budget` among `demands`, given in order of priority.
+pub fn allocate(cost_models: &[CostModel<'_>], demands: &[Demand], budget: Bytes) -> Allocation {
+    let mut allocator = BudgetAllocator::new(cost_models, budget);
+    let mut grants: Vec<Grant> = demands.iter().map(|demand| allocator.place(demand)).collect();
+    for (demand, grant) in demands.iter().zip(&mut grants) {
+        allocator.grow_context(demand, grant);
     }
-    for (wish, share) in demands.iter().zip(&mut shares) {
-        allocator.add_slots(wish, share);
+    for (demand, grant) in demands.iter().zip(&mut grants) {
+        allocator.add_slots(demand, grant);
     }
     let left = Bytes(allocator.budget.saturating_sub(allocator.spent));
     let mut engines: Vec<Option<Footprint>> = allocator
@@ -84,24 +85,28 @@ pub fn allocate(pricings: &[Pricing<'_>], demands: &[Demand], budget: Bytes) -> 
         .map(|engine| (!engine.slots.is_empty()).then(|| engine.footprint()))
         .collect();
     let mut agents = vec![0; engines.len()];
-    for (wish, share) in demands.iter().zip(&shares) {
-        agents[wish.engine] += usize::from(matches!(share, Share::Placed { .. }));
+    for (demand, grant) in demands.iter().zip(&grants) {
+        agents[demand.engine] += usize::from(matches!(grant, Grant::Placed { .. }));
     }
     let used = engines
         .iter_mut()
-        .zip(pricings)
-        .filter_map(|(engine, price)| Some((engine.as_mut()?, price)));
+        .zip(cost_models)
+        .filter_map(|(engine, cost_model)| Some((engine.as_mut()?, cost_model)));
     let left = attention::choose(used, left);
-    // The paper's rule counts neither parked sequences nor prefixes.
-    let exact = engines.iter_mut().zip(agents).zip(pricings).filter(|(_, price)| price.is_exact());
-    surplus::spend(
+    // The paper's rule counts neither preempted sequences nor prefixes.
+    let exact = engines
+        .iter_mut()
+        .zip(agents)
+        .zip(cost_models)
+        .filter(|(_, cost_model)| cost_model.is_exact());
+    leftover::distribute(
         exact.filter_map(|((engine, agents), _)| Some((engine.as_mut()?, agents))),
         left,
     );
-    Allocation { shares, engines }
+    Allocation { grants, engines }
 }
 
-/// The budget and what is spent of it.
+/// The budget and the bytes allocated from it.
 struct BudgetAllocator<'a> {
     engines: Vec<EngineState<'a>>,
     spent: u64,
@@ -109,25 +114,25 @@ struct BudgetAllocator<'a> {
 }
 
 struct EngineState<'a> {
-    pricing: &'a Pricing<'a>,
+    cost_model: &'a CostModel<'a>,
     slots: SlotsByContext,
-    /// Of the agents that are placed.
+    /// Snapshots of the placed agents' system prompts.
     prefix: Bytes,
     cost: u64,
 }
 
 impl EngineState<'_> {
     fn footprint(&self) -> Footprint {
-        Footprint { prefix: self.prefix, ..self.pricing.engine(&self.slots) }
+        Footprint { prefix: self.prefix, ..self.cost_model.engine(&self.slots) }
     }
 }
 
 impl<'a> BudgetAllocator<'a> {
-    fn new(pricings: &'a [Pricing<'a>], budget: Bytes) -> Self {
-        let engines = pricings
+    fn new(cost_models: &'a [CostModel<'a>], budget: Bytes) -> Self {
+        let engines = cost_models
             .iter()
-            .map(|pricing| EngineState {
-                pricing,
+            .map(|cost_model| EngineState {
+                cost_model,
                 slots: SlotsByContext::new(),
                 prefix: Bytes::ZERO,
                 cost: 0,
@@ -136,15 +141,15 @@ impl<'a> BudgetAllocator<'a> {
         Self { engines, spent: 0, budget: budget.0 }
     }
 
-    fn place(&mut self, wish: &Demand) -> Share {
-        let context = wish.contexts.last().copied().unwrap_or(MIN_CONTEXT);
-        let before = self.engines[wish.engine].prefix;
-        self.engines[wish.engine].prefix = Bytes(before.0.saturating_add(wish.prefix.0));
-        match self.exchange(wish.engine, None, (context, wish.floor)) {
-            Ok(()) => Share::Placed { slots: wish.floor, context },
+    fn place(&mut self, demand: &Demand) -> Grant {
+        let context = demand.contexts.last().copied().unwrap_or(MIN_CONTEXT);
+        let before = self.engines[demand.engine].prefix;
+        self.engines[demand.engine].prefix = Bytes(before.0.saturating_add(demand.prefix.0));
+        match self.replace(demand.engine, None, (context, demand.floor)) {
+            Ok(()) => Grant::Placed { slots: demand.floor, context },
             Err(needed) => {
-                self.engines[wish.engine].prefix = before;
-                Share::Skipped {
+                self.engines[demand.engine].prefix = before;
+                Grant::Skipped {
                     needed: Bytes(needed),
                     left: Bytes(self.budget.saturating_sub(self.spent)),
                 }
@@ -152,24 +157,24 @@ impl<'a> BudgetAllocator<'a> {
         }
     }
 
-    /// Gives the largest context that fits.
-    fn widen(&mut self, wish: &Demand, share: &mut Share) {
-        let Share::Placed { slots, context } = share else { return };
-        for &wider in wish.contexts.iter().filter(|wider| **wider > *context) {
-            if self.exchange(wish.engine, Some((*context, *slots)), (wider, *slots)).is_ok() {
+    /// Grants the largest context that fits.
+    fn grow_context(&mut self, demand: &Demand, grant: &mut Grant) {
+        let Grant::Placed { slots, context } = grant else { return };
+        for &wider in demand.contexts.iter().filter(|wider| **wider > *context) {
+            if self.replace(demand.engine, Some((*context, *slots)), (wider, *slots)).is_ok() {
                 *context = wider;
                 return;
             }
         }
     }
 
-    /// Gives the most slots that fit, found by halving since the cost only rises.
-    fn add_slots(&mut self, wish: &Demand, share: &mut Share) {
-        let Share::Placed { slots, context } = share else { return };
-        let mut too_many = wish.target.saturating_add(1);
-        let mut tried = wish.target;
+    /// Grants the most slots that fit, by bisection: the cost is monotonic.
+    fn add_slots(&mut self, demand: &Demand, grant: &mut Grant) {
+        let Grant::Placed { slots, context } = grant else { return };
+        let mut too_many = demand.target.saturating_add(1);
+        let mut tried = demand.target;
         while too_many.saturating_sub(*slots) > 1 {
-            if self.exchange(wish.engine, Some((*context, *slots)), (*context, tried)).is_ok() {
+            if self.replace(demand.engine, Some((*context, *slots)), (*context, tried)).is_ok() {
                 *slots = tried;
             } else {
                 too_many = tried;
@@ -178,9 +183,9 @@ impl<'a> BudgetAllocator<'a> {
         }
     }
 
-    /// Replaces `old` (context, slots) of an engine by `new` if the budget allows; else the bytes
-    /// that it would have cost more.
-    fn exchange(
+    /// Replaces `old` (context, slots) of an engine by `new` if the budget allows it; otherwise
+    /// fails with the additional bytes required.
+    fn replace(
         &mut self,
         engine: usize,
         old: Option<(u64, u32)>,
@@ -188,7 +193,7 @@ impl<'a> BudgetAllocator<'a> {
     ) -> Result<(), u64> {
         let state = &mut self.engines[engine];
         if let Some(old) = old {
-            take(&mut state.slots, old);
+            remove_slots(&mut state.slots, old);
         }
         *state.slots.entry(new.0).or_default() += u64::from(new.1);
         let cost = state.footprint().total().0;
@@ -198,7 +203,7 @@ impl<'a> BudgetAllocator<'a> {
             self.spent = spent;
             return Ok(());
         }
-        take(&mut state.slots, new);
+        remove_slots(&mut state.slots, new);
         if let Some((context, slots)) = old {
             *state.slots.entry(context).or_default() += u64::from(slots);
         }
@@ -206,8 +211,8 @@ impl<'a> BudgetAllocator<'a> {
     }
 }
 
-/// Takes slots out again that were put in before.
-fn take(slots: &mut SlotsByContext, (context, count): (u64, u32)) {
+/// Removes slots that were added before.
+fn remove_slots(slots: &mut SlotsByContext, (context, count): (u64, u32)) {
     if let Some(left) = slots.get_mut(&context) {
         *left = left.saturating_sub(count.into());
         if *left == 0 {

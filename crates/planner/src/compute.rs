@@ -2,26 +2,26 @@
 //!
 //! | part | bytes |
 //! |---|---|
-//! | masks | 2 (F16), or 4 (F32) beside plain attention, for each token of a physical batch and cell that it may attend to, once for the full layers and once for each window (`build_attn_inp_kq_mask`, `llama-graph.cpp`) |
+//! | masks | 2 (F16), or 4 (F32) with plain attention, for each token of a physical batch and cell that it may attend to, once for the full layers and once for each window (`build_attn_inp_kq_mask`, `llama-graph.cpp`) |
 //! | activations | 4 for each token of a physical batch and live element, `live_elements` |
 //! | scores | of plain attention: 4 for each token of a physical batch, query head and cell of a layer (`build_attn_mha`, `llama-graph.cpp`) |
-//! | states | of recurrent layers: those of one layer are gathered, and written once more beside the tokens' outputs (`build_rs`, `llama-graph.cpp`; `models/mamba-base.cpp`, `delta-net-base.cpp`) |
+//! | states | of recurrent layers: those of one layer are gathered, and written again next to the tokens' outputs (`build_rs`, `llama-graph.cpp`; `models/mamba-base.cpp`, `delta-net-base.cpp`) |
 //! | logits | 4 for each output and entry of the vocabulary |
-//! | output buffer | as much again (`output_reserve`, `llama-context.cpp`) |
+//! | output buffer | the same again (`output_reserve`, `llama-context.cpp`) |
 //!
-//! Scores are given back before the feed-forward network is computed, so of scores and its
-//! activations only the larger counts. Masks and activations are given back before the logits are computed (`ggml-alloc.c` reuses what
-//! no later node reads), so of these two only the larger counts. Outputs are one for each sequence,
-//! which is what `harmonic-llama` asks for (`n_outputs_max`).
+//! Scores are freed before the feed-forward network is computed, so only the larger of the scores
+//! and its activations counts. Masks and activations are freed before the logits are computed
+//! (`ggml-alloc.c` reuses buffers that no later node reads), so only the larger of these two
+//! counts. There is one output per sequence, as requested by `harmonic-llama` (`n_outputs_max`).
 //!
 //! Checked against llama.cpp's own log (build 11434) for a `llama` and a `gemma3` model, in both
 //! layouts and both KV types: `cargo bench -p harmonic-llama --bench memory`.
 //!
-//! Does not count: what a back end adds for itself, but for `work`.
+//! Does not count: allocations of the back end, except `work`.
 
 use std::collections::BTreeSet;
 
-use harmonic_laws::{CacheShape, aligned};
+use harmonic_perfmodel::{CacheShape, aligned};
 use harmonic_types::{Attention, Bytes, ModelShape, Tokens};
 
 /// Compute buffers of an engine whose cache is `cache`.
@@ -32,12 +32,12 @@ pub(crate) fn compute(shape: &ModelShape, cache: CacheShape, attention: Attentio
         Attention::Flash => 2,
         Attention::Plain => 4,
     };
-    let masks = rows.saturating_mul(attended(shape, cache)).saturating_mul(mask_bytes);
+    let masks = rows.saturating_mul(attended_cells(shape, cache)).saturating_mul(mask_bytes);
     let feed_forward = rows.saturating_mul(live_elements(shape)).saturating_mul(4);
     let activations = match attention {
         Attention::Flash => feed_forward,
         Attention::Plain => {
-            // One more width: the queries.
+            // Plus one width for the queries.
             let width = u64::from(shape.embedding_length);
             let streams = rows.saturating_mul((STREAMS + 1) * width);
             let live = scores(shape, cache).saturating_add(streams).saturating_mul(4);
@@ -49,8 +49,8 @@ pub(crate) fn compute(shape: &ModelShape, cache: CacheShape, attention: Attentio
     Bytes(graph.saturating_add(outputs))
 }
 
-/// What the processor's kernels keep beside the graph: of plain attention the scores once more, in
-/// F16, as the product with F16 values wants them (`ggml_graph_plan`, `ggml-cpu.c`).
+/// Work buffer of the CPU kernels outside the graph: for plain attention a copy of the scores in
+/// F16, the operand type of the product with F16 values (`ggml_graph_plan`, `ggml-cpu.c`).
 pub(crate) fn work(shape: &ModelShape, cache: CacheShape, attention: Attention) -> Bytes {
     match attention {
         Attention::Flash => Bytes::ZERO,
@@ -58,8 +58,8 @@ pub(crate) fn work(shape: &ModelShape, cache: CacheShape, attention: Attention) 
     }
 }
 
-/// What is live while a recurrent layer is computed: a token's projections and what is made of them,
-/// and twice the states of all sequences.
+/// Bytes live while a recurrent layer is computed: each token's projections and their products, and
+/// twice the states of all sequences.
 fn recurrent(shape: &ModelShape, cache: CacheShape) -> u64 {
     let Some(state) = shape.recurrent else { return 0 };
     let width = STREAMS * u64::from(shape.embedding_length);
@@ -68,7 +68,7 @@ fn recurrent(shape: &ModelShape, cache: CacheShape) -> u64 {
     rows(cache).saturating_mul(elements).saturating_mul(4).saturating_add(states)
 }
 
-/// Scores of a physical batch in the layer that attends to most cells.
+/// Scores of a physical batch in the layer with the most cells.
 fn scores(shape: &ModelShape, cache: CacheShape) -> u64 {
     let cells = |window: Option<Tokens>| {
         window.map_or(aligned(cache.cells), |Tokens(window)| cache.window_cells(window.into()))
@@ -78,31 +78,31 @@ fn scores(shape: &ModelShape, cache: CacheShape) -> u64 {
 }
 
 /// Tokens of the batch that llama.cpp reserves for: `n_ubatch` rounded up to a multiple of the
-/// sequences (`graph_reserve`, `llama-context.cpp`). The most that this can come to counts, so that
-/// one more sequence never costs less.
+/// sequences (`graph_reserve`, `llama-context.cpp`). The upper bound is taken, so that the cost is
+/// monotonic in the sequences.
 fn rows(cache: CacheShape) -> u64 {
     u64::from(cache.n_ubatch) + u64::from(cache.sequences.saturating_sub(1))
 }
 
-/// Cells that one token may attend to, summed over the masks.
-fn attended(shape: &ModelShape, cache: CacheShape) -> u64 {
+/// Cells attended to by one token, summed over the masks.
+fn attended_cells(shape: &ModelShape, cache: CacheShape) -> u64 {
     let windows: BTreeSet<Tokens> = shape.layers.iter().filter_map(|layer| layer.window).collect();
     let windows = windows.into_iter().map(|Tokens(window)| cache.window_cells(window.into()));
     windows.fold(aligned(cache.cells), u64::saturating_add)
 }
 
-/// Widths of the residual stream that are live beside a layer's largest part.
+/// Widths of the residual stream that are live in addition to a layer's largest part.
 const STREAMS: u64 = 5;
 
-/// Copies of a recurrent layer's projection that are live at once: itself, transposed with the last
-/// tokens in front, and convolved.
+/// Copies of a recurrent layer's projection that are live at once: the projection, its transpose
+/// with the last tokens prepended, and its convolution.
 const PROJECTIONS: u64 = 3;
 
-/// Elements that are live for a token at the most, while the feed-forward network of a layer is
-/// computed: its gate, its input projection and their product; or, of a mixture, that product and
-/// the outputs of all experts in use (`build_ffn` and `build_moe_ffn`, `llama-graph.cpp`). Beside
-/// them the residual stream, its normalised copy, and what the allocator cannot fill between them:
-/// together five widths of the stream, for both models measured.
+/// Maximum number of live elements per token while the feed-forward network of a layer is computed:
+/// its gate, its input projection and their product; or, in a mixture of experts, that product and
+/// the outputs of all experts in use (`build_ffn` and `build_moe_ffn`, `llama-graph.cpp`). In
+/// addition the residual stream, its normalised copy and fragmentation between them: together five
+/// widths of the stream, for both models measured.
 fn live_elements(shape: &ModelShape) -> u64 {
     let width = u64::from(shape.embedding_length);
     let inner = u64::from(shape.feed_forward_length);

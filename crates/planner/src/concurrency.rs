@@ -1,42 +1,43 @@
-//! How parallel a plan is: what the targets derive from, and how many sequences may be in flight
-//! over all engines. Curves decide where one fits, the profile where none does.
+//! Parallelism of a plan: the peak from which the slot targets are derived, and the maximum number
+//! of sequences in flight over all engines. Taken from matching curves, else from the hardware
+//! profile.
 //!
-//! Slots are rights, not load: the paper grants 84 slots on a machine that peaks at 16.
+//! Slots are quotas, not load: the paper grants 84 slots on a machine that peaks at 16.
 
 use harmonic_types::{Curve, Hardware, PlanCurve, Provenance};
 
 use crate::input::PlannedModel;
 
-/// A limit with its source.
+/// A limit with its provenance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Sequences; at least 1.
     pub sequences: u32,
-    /// That of the curve, else that of the hardware's own figure; `None` where the hardware does
-    /// not state one.
+    /// Provenance of the curve, else of the hardware's figure; `None` where the hardware states
+    /// none.
     pub provenance: Option<Provenance>,
 }
 
-/// How parallel a plan is.
+/// Parallelism of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parallelism {
-    /// What the tiers' targets are shares of.
+    /// Peak parallelism; the tiers' targets are fractions of it.
     pub peak: Limit,
-    /// Most sequences in flight over all engines.
+    /// Maximum number of sequences in flight over all engines.
     pub max_in_flight: Limit,
-    /// The curves behind them, in the order of the models.
+    /// Curves used, in the order of the models.
     pub curves: Vec<PlanCurve>,
 }
 
-/// The parallelism of a stack on `models`.
+/// Parallelism of a stack on `models`.
 ///
-/// - `peak`: each model has the sweet spot of its curve, measured here before published, or the
-///   machine's `peak_parallel` while it has none.
-/// - `max_in_flight`: each model allows its measured sweet spot, or the machine's `max_parallel`
-///   while it has none. A published curve does not lower it: it was taken with another engine.
+/// - `peak`: per model the sweet spot of its curve, measured here before published, else the
+///   machine's `peak_parallel`.
+/// - `max_in_flight`: per model its measured sweet spot, else the machine's `max_parallel`. A
+///   published curve does not lower it: it was measured with another engine.
 ///
-/// Of several models the largest figure holds for all. A sweet spot is where a plateau begins: an
-/// engine that gets more than its own loses latency, and one that gets less loses throughput.
+/// The largest figure of all models applies. A sweet spot is the start of a plateau: above its own,
+/// an engine loses latency, below it throughput.
 pub fn parallelism<'a>(
     hardware: &Hardware,
     models: impl IntoIterator<Item = &'a PlannedModel>,
@@ -71,10 +72,10 @@ pub fn parallelism<'a>(
     }
 }
 
-/// The curve that speaks for `model` on this machine: one measured here, else a published one.
+/// Curve of `model` on this machine: one measured here, else a published one.
 fn best_curve(hardware: &Hardware, model: &PlannedModel, curves: &[Curve]) -> Option<PlanCurve> {
     let last = |fits: fn(&Hardware, &PlannedModel, &Curve) -> bool| {
-        // Of several the last, as measurements are appended.
+        // The most recent one: measurements are appended.
         curves.iter().rev().filter(|curve| fits(hardware, model, curve)).find_map(|curve| {
             Some(PlanCurve {
                 model: model.name.clone(),
@@ -84,19 +85,21 @@ fn best_curve(hardware: &Hardware, model: &PlannedModel, curves: &[Curve]) -> Op
             })
         })
     };
-    last(was_measured).or_else(|| last(was_published))
+    last(measured_here).or_else(|| last(published_for))
 }
 
-/// Without a digest nobody knows that it is the same model.
-fn was_measured(hardware: &Hardware, model: &PlannedModel, curve: &Curve) -> bool {
+/// Whether `curve` was measured on this machine with this very file; false without a digest, because
+/// the name alone does not identify a model.
+fn measured_here(hardware: &Hardware, model: &PlannedModel, curve: &Curve) -> bool {
     curve.provenance == Provenance::Measured
         && [&hardware.name, &hardware.profile].contains(&&curve.key.machine)
         && model.digest.is_some()
         && curve.key.digest == model.digest
 }
 
-/// Publications name a model and rarely its file.
-fn was_published(hardware: &Hardware, model: &PlannedModel, curve: &Curve) -> bool {
+/// Whether `curve` was published for this hardware profile and model. Publications name a model and
+/// rarely its file.
+fn published_for(hardware: &Hardware, model: &PlannedModel, curve: &Curve) -> bool {
     curve.provenance != Provenance::Measured
         && curve.key.machine == hardware.profile
         && curve.key.model == model.name

@@ -1,5 +1,5 @@
-//! The plan's document from what was allocated: engines named, every byte listed, every figure with
-//! its source.
+//! The plan document of an allocation: named engines, a complete memory ledger, and the provenance
+//! of every figure.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use harmonic_types::{
     ProvenanceMap, Sharing, StackSpec, TunedConfig,
 };
 
-use crate::allocation::{Allocation, Demand, Share};
+use crate::allocation::{Allocation, Demand, Grant};
 use crate::concurrency::Parallelism;
-use crate::footprint::{Footprint, Pricing};
+use crate::footprint::{CostModel, Footprint};
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::Agent;
 use crate::threads::partition;
@@ -19,16 +19,16 @@ use crate::tuned::best_config;
 
 mod agent;
 
-/// An engine before it has a name.
+/// An engine without a name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EngineDraft<'a> {
-    /// The agent of highest priority that it would serve.
+    /// Its agent of highest priority.
     pub(crate) first: &'a AgentSpec,
     pub(crate) model: &'a PlannedModel,
 }
 
-/// All that the document is made from; agents and wishes in order of priority, engines and pricings
-/// in order of their first agent.
+/// Input of the document; agents and demands in order of priority, engines and cost models in order
+/// of their first agent.
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     pub(crate) hardware: &'a Hardware,
@@ -38,13 +38,13 @@ pub(crate) struct Draft<'a> {
     pub(crate) device: &'a Device,
     pub(crate) agents: Vec<Agent<'a>>,
     pub(crate) engines: Vec<EngineDraft<'a>>,
-    pub(crate) pricings: Vec<Pricing<'a>>,
-    pub(crate) wishes: Vec<Demand>,
+    pub(crate) cost_models: Vec<CostModel<'a>>,
+    pub(crate) demands: Vec<Demand>,
 }
 
-/// An engine that serves somebody.
+/// A named engine with at least one agent.
 #[derive(Debug)]
-struct Named<'a> {
+struct PlacedEngine<'a> {
     id: String,
     model: &'a PlannedModel,
     footprint: Footprint,
@@ -55,18 +55,18 @@ struct Named<'a> {
 impl Draft<'_> {
     /// The document of `allocation`.
     pub(crate) fn into_plan(self, allocation: &Allocation) -> Plan {
-        let named = self.named(allocation);
+        let named = self.placed_engines(allocation);
         let tuned = self.tuned(named.iter().flatten());
         let threads_of = |model: &str| {
             let config = tuned.iter().find(|config| config.model == model)?;
             config.threads
         };
-        let wishes: Vec<Option<u32>> = named
+        let wanted_threads: Vec<Option<u32>> = named
             .iter()
             .flatten()
             .map(|engine| Some(threads_of(&engine.model.name)?.engine))
             .collect();
-        let threads = partition(self.hardware.cpu_threads(), &wishes);
+        let threads = partition(self.hardware.cpu_threads(), &wanted_threads);
         let engines: Vec<EnginePlan> = named
             .iter()
             .flatten()
@@ -89,7 +89,7 @@ impl Draft<'_> {
             max_in_flight: self.parallelism.max_in_flight.sequences,
             curves: self.parallelism.curves.clone(),
             http_threads: tuned.iter().filter_map(|config| Some(config.threads?.http)).max(),
-            agents: self.agent_plans(&allocation.shares, &named),
+            agents: self.agent_plans(&allocation.grants, &named),
             provenance: self.provenance(&engines, named.iter().flatten(), &tuned),
             tuned,
             engines,
@@ -100,18 +100,18 @@ impl Draft<'_> {
         }
     }
 
-    /// One entry per engine draft; `None` for those that serve nobody.
-    fn named(&self, allocation: &Allocation) -> Vec<Option<Named<'_>>> {
-        let mut taken = BTreeSet::new();
+    /// One entry per engine draft; `None` for an engine without agents.
+    fn placed_engines(&self, allocation: &Allocation) -> Vec<Option<PlacedEngine<'_>>> {
+        let mut used_ids = BTreeSet::new();
         let drafts = self.engines.iter().zip(&allocation.engines);
-        let mut named: Vec<Option<Named<'_>>> = drafts
+        let mut named: Vec<Option<PlacedEngine<'_>>> = drafts
             .map(|(engine, footprint)| {
                 let name = match self.options.sharing {
                     Sharing::Shared => &engine.model.name,
                     Sharing::Isolated => &engine.first.name.0,
                 };
-                footprint.map(|footprint| Named {
-                    id: unique(&slug(name), &mut taken),
+                footprint.map(|footprint| PlacedEngine {
+                    id: unique(&slug(name), &mut used_ids),
                     model: engine.model,
                     footprint,
                     agents: Vec::new(),
@@ -119,8 +119,11 @@ impl Draft<'_> {
                 })
             })
             .collect();
-        for ((agent, wish), share) in self.agents.iter().zip(&self.wishes).zip(&allocation.shares) {
-            if let (Share::Placed { slots, .. }, Some(engine)) = (share, &mut named[wish.engine]) {
+        for ((agent, demand), grant) in
+            self.agents.iter().zip(&self.demands).zip(&allocation.grants)
+        {
+            if let (Grant::Placed { slots, .. }, Some(engine)) = (grant, &mut named[demand.engine])
+            {
                 engine.agents.push(agent.spec.name.clone());
                 engine.slots = engine.slots.saturating_add(*slots);
             }
@@ -128,8 +131,8 @@ impl Draft<'_> {
         named
     }
 
-    fn engine_plan(&self, engine: &Named<'_>, threads: u32) -> EnginePlan {
-        let Named { id, model, footprint, agents, slots } = engine;
+    fn engine_plan(&self, engine: &PlacedEngine<'_>, threads: u32) -> EnginePlan {
+        let PlacedEngine { id, model, footprint, agents, slots } = engine;
         EnginePlan {
             id: id.clone(),
             spec: self.engine_spec(engine, threads),
@@ -151,8 +154,8 @@ impl Draft<'_> {
         }
     }
 
-    fn engine_spec(&self, engine: &Named<'_>, threads: u32) -> EngineSpec {
-        let Named { model, footprint, .. } = engine;
+    fn engine_spec(&self, engine: &PlacedEngine<'_>, threads: u32) -> EngineSpec {
+        let PlacedEngine { model, footprint, .. } = engine;
         let local = LocalSpec {
             path: model.path.clone(),
             threads,
@@ -168,10 +171,10 @@ impl Draft<'_> {
         }
     }
 
-    /// The tuned configs of the engines' models, each once.
-    fn tuned<'a>(&self, engines: impl Iterator<Item = &'a Named<'a>>) -> Vec<PlanTuned> {
+    /// Tuned configs of the engines' models, without duplicates.
+    fn tuned<'a>(&self, engines: impl Iterator<Item = &'a PlacedEngine<'a>>) -> Vec<PlanTuned> {
         let mut tuned: Vec<PlanTuned> = Vec::new();
-        for Named { model, .. } in engines {
+        for PlacedEngine { model, .. } in engines {
             let measured = best_config(self.hardware, model, &self.options.tuned);
             if let Some(TunedConfig { key, parallel, kv_layout, threads, .. }) = measured
                 && tuned.iter().all(|known| known.model != model.name)
@@ -191,7 +194,7 @@ impl Draft<'_> {
     fn provenance<'a>(
         &self,
         plans: &[EnginePlan],
-        engines: impl Iterator<Item = &'a Named<'a>>,
+        engines: impl Iterator<Item = &'a PlacedEngine<'a>>,
         tuned: &[PlanTuned],
     ) -> ProvenanceMap {
         let mut sources = ProvenanceMap::new();
@@ -228,8 +231,8 @@ impl Draft<'_> {
                 continue;
             };
             let layout = config.kv_layout == Some(engine.local().kv_layout);
-            let has = engine.local().threads;
-            let threads = config.threads.is_some_and(|measured| measured.engine == has);
+            let planned = engine.local().threads;
+            let threads = config.threads.is_some_and(|measured| measured.engine == planned);
             let measured = |is: bool| is.then_some(Provenance::Measured);
             state(format!("/engines/{index}/kv_layout"), measured(layout));
             state(format!("/engines/{index}/threads"), measured(threads));
@@ -241,7 +244,7 @@ impl Draft<'_> {
     }
 }
 
-/// The lines of one engine; what costs nothing has none.
+/// Ledger lines of one engine, without those of zero bytes.
 fn ledger_lines(engine: &EnginePlan) -> impl Iterator<Item = LedgerLine> {
     let lines = LedgerItem::ALL.into_iter().zip(engine.memory());
     lines.filter(|(_, bytes)| *bytes > Bytes::ZERO).map(|(item, bytes)| LedgerLine {
@@ -265,11 +268,11 @@ fn slug(name: &str) -> String {
     if slug.is_empty() { "engine".to_owned() } else { slug.to_owned() }
 }
 
-/// `base`, or `base-2`, `base-3` … where that is taken.
-fn unique(base: &str, taken: &mut BTreeSet<String>) -> String {
+/// `base`, or `base-2`, `base-3` … where it is already in use.
+fn unique(base: &str, used_ids: &mut BTreeSet<String>) -> String {
     let mut id = base.to_owned();
     let mut number = 1u32;
-    while !taken.insert(id.clone()) {
+    while !used_ids.insert(id.clone()) {
         number += 1;
         id = format!("{base}-{number}");
     }

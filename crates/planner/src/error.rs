@@ -1,8 +1,8 @@
-//! Why there is no plan.
+//! Planning errors.
 
 use harmonic_types::{AgentName, Bytes};
 
-/// No plan can be made from this input.
+/// Reason why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// A stack without agents.
@@ -11,45 +11,48 @@ pub enum PlanError {
         /// Its name.
         stack: String,
     },
-    /// An agent asks for a model that is not known here.
-    #[error("agent `{agent}` asks for the model `{model}`, which is not known: use one of {known}")]
+    /// An agent's model is unknown.
+    #[error("agent `{agent}` uses the unknown model `{model}`: use one of {known}")]
     UnknownModel {
-        /// Who asks.
+        /// The agent.
         agent: AgentName,
-        /// For what.
+        /// Its model.
         model: String,
-        /// What there is, comma-separated.
+        /// Known models, comma-separated.
         known: String,
     },
-    /// The paper's rule was asked for, and the paper does not cover a model.
+    /// The paper's budget rule was selected, and the paper does not cover a model.
     #[error(
         "the paper declares no memory figures for the model `{model}` of agent `{agent}`: plan \
          with the exact budget, which computes them from the model's shape"
     )]
     NoPaperFigures {
-        /// Who uses it.
+        /// The agent that uses it.
         agent: AgentName,
         /// The model.
         model: String,
     },
     /// Hardware without a device to run on.
-    #[error("the hardware `{profile}` lists no device that an engine could run on")]
+    #[error(
+        "the hardware `{profile}` lists no device to run an engine on: give it at least one in \
+         `devices`"
+    )]
     NoDevice {
         /// Its profile.
         profile: String,
     },
-    /// Not even the agent that needs least can be placed.
+    /// Not even the agent with the smallest requirement can be placed.
     #[error(
-        "no agent of the stack fits: `{agent}` needs least, {needed} for one engine with the \
-         fewest slots and the smallest context, and the budget is {budget}: use a smaller model or \
-         a stack with one, or free memory"
+        "no agent of the stack fits the budget of {budget}: the smallest, `{agent}`, needs {needed} \
+         for one engine with the fewest slots and the smallest context: use a smaller model or a \
+         stack with one, or free memory"
     )]
     NothingFits {
-        /// The agent that needs least.
+        /// The agent with the smallest requirement.
         agent: AgentName,
-        /// What it needs.
+        /// Bytes required by it.
         needed: Bytes,
-        /// What there is.
+        /// Memory budget.
         budget: Bytes,
     },
 }

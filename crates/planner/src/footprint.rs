@@ -1,56 +1,56 @@
-//! What an engine holds in memory, line by line, for the slots that it must serve.
+//! Memory footprint of an engine, line by line, for a given set of slots.
 //!
 //! | line | exact rule |
 //! |---|---|
 //! | weights | bytes of all tensors (`weights.rs`) |
 //! | KV | [`KvCost::cache`] of the layout below |
-//! | state | [`KvCost::states`]: of recurrent layers, for each sequence |
-//! | compute | what the graph and its outputs take (`compute.rs`) |
+//! | state | [`KvCost::states`]: recurrent layers, per sequence |
+//! | compute | graph and outputs (`compute.rs`) |
 //! | overhead | [`overhead`], an estimate |
-//! | prefix | KV of each placed agent's system prompt, [`prefix_tokens`], an estimate; and conversations, of what the budget leaves |
-//! | park | sequences that gave a borrowed slot back, of what the budget leaves |
+//! | prefix | KV of each placed agent's system prompt, [`prefix_tokens`], an estimate; and conversations, from the rest of the budget |
+//! | park | preempted sequences, from the rest of the budget |
 //!
 //! **Layout.** `streams` gives each sequence max(context) cells. `unified` is one pool with room
-//! for the `sequences` largest slots, in which every sequence attends over the whole pool. What the
-//! agents get is reckoned with the cheaper of both; where streams then give them the same, the engine
-//! has streams (`layout.rs`).
+//! for the `sequences` largest slots, in which every sequence attends over the whole pool. Grants
+//! are computed with the cheaper of the two; where streams allow the same grants, the engine uses
+//! streams (`layout.rs`).
 //!
-//! **The paper's rule** (§5.3) counts base weights and KV per slot, whatever the context and however
-//! many slots can be live, and nothing else.
+//! **The paper's rule** (§5.3) counts only base weights and KV per slot, independent of the context
+//! and of the number of slots that can be in use at once.
 //!
-//! Invariant: more slots or a larger context never cost less; the allocation relies on it.
+//! Invariant: the cost is monotonic in slots and contexts; the allocation relies on it.
 
 use std::collections::BTreeMap;
 
-use harmonic_laws::{CacheShape, KvCost, aligned};
+use harmonic_perfmodel::{CacheShape, KvCost, aligned};
 use harmonic_types::{
     Attention, BudgetRule, Bytes, Device, EnginePlan, KvLayout, KvType, ModelShape, Tokens,
 };
 
-use crate::attention::{PLAIN_CELLS, plain_pays};
+use crate::attention::{MAX_PLAIN_CELLS, plain_is_faster};
 use crate::compute::{compute, work};
 use crate::input::{PaperFigures, PlannedModel};
 use crate::weights::{has_amx, weights};
 
-/// Most sequences of one engine.
+/// Maximum number of sequences of one engine.
 pub const MAX_SEQUENCES: u32 = EnginePlan::MAX_SEQUENCES;
 
-/// Tokens of a physical batch: llama.cpp's default.
+/// Tokens of a physical batch, llama.cpp's default.
 pub const N_UBATCH: u32 = 512;
 
-/// Slots by context (cells, aligned).
+/// Number of slots by context (cells, aligned).
 pub type SlotsByContext = BTreeMap<u64, u64>;
 
-/// What one engine costs.
+/// Memory of one engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// Layout of the KV cache.
     pub layout: KvLayout,
-    /// How attention is computed.
+    /// Attention kernel.
     pub attention: Attention,
-    /// Sequences of the context.
+    /// Maximum number of sequences of the context.
     pub sequences: u32,
-    /// Cells of the KV cache in all.
+    /// Total cells of the KV cache.
     pub kv_tokens: u64,
     /// Mean context of the slots, in cells.
     pub mean_context: u64,
@@ -62,11 +62,11 @@ pub struct Footprint {
     pub state: Bytes,
     /// Snapshots of the agents' system prompts and of conversations.
     pub prefix: Bytes,
-    /// Parked sequences.
+    /// Preempted sequences; `park_bytes` in the plan.
     pub preempt: Bytes,
     /// Compute buffers.
     pub compute: Bytes,
-    /// All else.
+    /// Everything else.
     pub overhead: Bytes,
 }
 
@@ -78,7 +78,7 @@ impl Footprint {
         Bytes(lines.fold(0, |sum: u64, line| sum.saturating_add(line.0)))
     }
 
-    /// Cells that one sequence attends over at most: those of its stream, or of the whole cache.
+    /// Maximum number of cells that one sequence attends over: its stream, or the whole cache.
     fn cells(&self) -> u64 {
         match self.layout {
             KvLayout::Streams => self.kv_tokens / u64::from(self.sequences.max(1)),
@@ -87,25 +87,25 @@ impl Footprint {
     }
 }
 
-/// The prices of one model's engine.
+/// Memory cost model of one model's engine.
 #[derive(Clone, Debug)]
-pub struct Pricing<'a> {
+pub struct CostModel<'a> {
     shape: &'a ModelShape,
     kv: KvCost,
     kv_type: KvType,
-    /// Present under the paper's rule.
+    /// Figures of the paper's rule; `None` for the exact rule.
     paper: Option<PaperFigures>,
     max_in_flight: u32,
-    /// The only layout; `None` takes the cheaper.
+    /// Required layout; `None` selects the cheaper one.
     layout: Option<KvLayout>,
-    /// Whether plain attention is the faster in streams.
-    plain_pays: bool,
-    /// Whether it computes with AMX.
+    /// Whether plain attention is faster in streams.
+    plain_is_faster: bool,
+    /// Whether the device uses AMX kernels.
     amx: bool,
 }
 
-impl<'a> Pricing<'a> {
-    /// Prices of `model`; `None` when the paper's rule is asked for and the paper has no figures.
+impl<'a> CostModel<'a> {
+    /// Cost model of `model`; `None` under the paper's rule if the paper has no figures for it.
     pub fn of(
         model: &'a PlannedModel,
         rule: BudgetRule,
@@ -124,35 +124,36 @@ impl<'a> Pricing<'a> {
             paper,
             max_in_flight,
             layout: None,
-            plain_pays: false,
+            plain_is_faster: false,
             amx: false,
         })
     }
 
-    /// The same with this layout, whatever it costs.
-    pub fn in_layout(self, layout: KvLayout) -> Self {
+    /// This cost model with a fixed layout, cheaper or not.
+    pub fn with_layout(self, layout: KvLayout) -> Self {
         Self { layout: Some(layout), ..self }
     }
 
-    /// The same on `device`; without one, what holds on any.
-    pub fn on(self, device: &Device) -> Self {
-        let plain_pays = plain_pays(device.kind, self.kv_type);
-        Self { plain_pays, amx: has_amx(device), ..self }
+    /// This cost model for `device`; before, it holds for any device.
+    pub fn for_device(self, device: &Device) -> Self {
+        let plain_is_faster = plain_is_faster(device.kind, self.kv_type);
+        Self { plain_is_faster, amx: has_amx(device), ..self }
     }
 
-    /// `footprint` with plain attention; `None` where that is not the faster, where slots may hold so
-    /// much that long prompts would take too long ([`PLAIN_CELLS`]), where the model does
-    /// not say how many heads it has, and where it has windows: a restored window lies in other
-    /// cells than before, in whose order the plain products sum, and would answer with other bits.
+    /// `footprint` with plain attention; `None` where that is not faster, where contexts are so
+    /// large that prefill would take too long ([`MAX_PLAIN_CELLS`]), where the number of heads is
+    /// unknown, and where there are windows: a restored window is stored in other cells than
+    /// before, plain products sum in cell order, and the output would not be bit-identical.
     pub(crate) fn plain(&self, footprint: &Footprint) -> Option<Footprint> {
-        let pays = self.plain_pays && self.is_exact() && footprint.layout == KvLayout::Streams;
-        let short = footprint.mean_context <= PLAIN_CELLS;
+        let faster =
+            self.plain_is_faster && self.is_exact() && footprint.layout == KvLayout::Streams;
+        let short = footprint.mean_context <= MAX_PLAIN_CELLS;
         let full = self.shape.layers.iter().all(|layer| layer.window.is_none());
-        (pays && short && full && self.shape.query_heads > 0)
+        (faster && short && full && self.shape.query_heads > 0)
             .then(|| self.with_attention(Attention::Plain, footprint))
     }
 
-    /// `footprint` with attention computed this way, by the exact rule.
+    /// `footprint` with this attention kernel, by the exact rule.
     pub fn with_attention(&self, attention: Attention, footprint: &Footprint) -> Footprint {
         let cells = footprint.cells();
         let Footprint { layout, sequences, .. } = *footprint;
@@ -165,12 +166,12 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// Whether this is the exact rule.
+    /// Whether the exact rule applies.
     pub(crate) fn is_exact(&self) -> bool {
         self.paper.is_none()
     }
 
-    /// A snapshot of this system prompt.
+    /// Bytes of a snapshot of this system prompt.
     pub fn prefix(&self, system: &str) -> Bytes {
         match self.paper {
             Some(_) => Bytes::ZERO,
@@ -178,7 +179,7 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// Bytes of `slots` slots of `context` cells, each with cells and states of its own.
+    /// Bytes of `slots` slots of `context` cells, each with its own cells and states.
     pub fn slots_kv(&self, slots: u32, context: u64) -> Bytes {
         if let Some(paper) = self.paper {
             paper.kv(slots.into())
@@ -194,7 +195,7 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// What an engine with these slots costs, prefixes apart.
+    /// Footprint of an engine with these slots, without prefixes.
     pub fn engine(&self, slots: &SlotsByContext) -> Footprint {
         let all: u64 = slots.values().sum();
         let streams = self.engine_in(KvLayout::Streams, slots);
@@ -217,7 +218,7 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// The same in this layout, by the exact rule.
+    /// Footprint of an engine with these slots in this layout, by the exact rule, without prefixes.
     pub fn engine_in(&self, layout: KvLayout, slots: &SlotsByContext) -> Footprint {
         let all: u64 = slots.values().sum();
         let sequences = u64::from(self.max_in_flight.min(MAX_SEQUENCES)).min(all);
@@ -268,15 +269,15 @@ fn sum_of_largest(slots: &SlotsByContext, mut sequences: u64) -> u64 {
     sum
 }
 
-/// Tokens of an agent's shared prefix, estimated: a token for each 3 bytes of its system prompt
-/// (English takes about 4, code and other languages fewer) and 64 for the template around it.
+/// Estimated tokens of an agent's shared prefix: one per 3 bytes of its system prompt (English has
+/// about 4 bytes per token, code and other languages fewer) plus 64 for the template.
 pub fn prefix_tokens(system: &str) -> Tokens {
     Tokens(u32::try_from(system.len().div_ceil(3) + 64).unwrap_or(u32::MAX))
 }
 
-/// What else an engine holds, estimated from what was measured beyond the other lines (`cargo bench
-/// -p harmonic-llama --bench memory`): 17 MB for code, threads, graphs and work buffers, and 186
-/// bytes for each entry of the vocabulary (its text in three tables, a score, its merges).
+/// Estimated other memory of an engine, from the resident size measured beyond the other lines
+/// (`cargo bench -p harmonic-llama --bench memory`): 17 MB for code, threads, graphs and work
+/// buffers, and 186 bytes per vocabulary entry (its text in three tables, a score, its merges).
 pub fn overhead(shape: &ModelShape) -> Bytes {
     Bytes(17_000_000 + 186 * u64::from(shape.vocabulary))
 }

@@ -1,30 +1,30 @@
-//! What a plan is made from, beside the hardware and the stack.
+//! Planner input other than hardware and stack: models and options.
 
 use std::path::PathBuf;
 
 use harmonic_types::{BudgetRule, Bytes, EngineKind, KvType, ModelShape, Sharing, TunedConfig};
 
-/// A base model as the planner needs it: present on disk, or only known by its shape.
+/// A base model, present on disk or known only by its shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedModel {
-    /// Its name (`smollm2:135m`).
+    /// Name (`smollm2:135m`).
     pub name: String,
-    /// The GGUF file; `None` where it is not here.
+    /// GGUF file; `None` where it is not on disk.
     pub path: Option<PathBuf>,
-    /// sha256 of the file, where known.
+    /// SHA-256 of the file; `None` where unknown.
     pub digest: Option<String>,
-    /// Its shape.
+    /// Dimensions of the model.
     pub shape: ModelShape,
-    /// What the paper declares of it, where it does.
+    /// Figures declared by the paper; `None` where it does not cover the model.
     pub paper: Option<PaperFigures>,
 }
 
-/// The paper's declared memory of a model (§5.3).
+/// Memory of a model as declared by the paper (§5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaperFigures {
     /// Base weights.
     pub base: Bytes,
-    /// KV cache of one slot, whatever its context.
+    /// KV cache of one slot, independent of its context.
     pub kv_per_slot: Bytes,
 }
 
@@ -40,17 +40,17 @@ impl PaperFigures {
     }
 }
 
-/// How to plan.
+/// Planner options.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanOptions {
-    /// How agents on one base model relate.
+    /// Whether agents on one base model share an engine.
     pub sharing: Sharing,
-    /// Which arithmetic fills the ledger.
+    /// Rule by which the ledger is computed.
     pub budget: BudgetRule,
     /// Element type of the KV caches.
     pub kv_type: KvType,
     /// Kind of the engines.
     pub engine_kind: EngineKind,
-    /// What was measured with engines of this kind and build.
+    /// Configs measured with engines of this kind and build.
     pub tuned: Vec<TunedConfig>,
 }

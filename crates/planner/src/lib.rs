@@ -1,10 +1,11 @@
-//! Who gets which slots on which engine, and every byte of it.
+//! Planner: slots of each agent, engines, and a memory ledger that accounts for every byte.
 //!
-//! Owns: the targets of the tiers, the memory ledger, the allocation, and the document that they
-//! fill ([`harmonic_types::Plan`]); what sharing saves, and the paper's table of memory by slots.
+//! Owns: the slot targets of the tiers, the memory ledger, the allocation, and the plan document
+//! ([`harmonic_types::Plan`]); the memory saved by sharing, and the paper's table of memory by
+//! slots.
 //!
-//! Invariants: a plan never costs more than the budget; the same input gives the same plan; more
-//! memory never gives a worse one, by the order that [`allocation`] states.
+//! Invariants: a plan never exceeds the budget; the same input gives the same plan; more memory
+//! never gives a worse plan by the objective of [`allocation`].
 //!
 //! Does not do: I/O, printing, launching, or measuring.
 #![forbid(unsafe_code)]
@@ -18,9 +19,9 @@ pub mod error;
 pub mod footprint;
 pub mod input;
 mod layout;
+mod leftover;
 pub mod plan;
-pub mod regroup;
-mod surplus;
+pub mod sharing_variant;
 pub mod table;
 pub mod targets;
 mod threads;
@@ -31,6 +32,6 @@ pub use error::PlanError;
 pub use input::{PaperFigures, PlanOptions, PlannedModel};
 pub use layout::{LayoutCosts, layout_costs};
 pub use plan::plan;
-pub use regroup::same_slots;
+pub use sharing_variant::memory_with_sharing;
 pub use table::{MemoryRow, memory_table};
 pub use targets::{floor, target};

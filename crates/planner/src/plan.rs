@@ -1,21 +1,21 @@
-//! From hardware, stack and models to a plan.
+//! Planning: hardware, stack and models to a plan.
 
 use std::collections::BTreeMap;
 
-use harmonic_laws::aligned;
+use harmonic_perfmodel::aligned;
 use harmonic_types::{AgentName, AgentSpec, Curve, Hardware, ModelShape, Plan, Sharing, StackSpec};
 
-use crate::allocation::{Allocation, Demand, MIN_CONTEXT, Share, allocate};
+use crate::allocation::{Allocation, Demand, Grant, MIN_CONTEXT, allocate};
 use crate::concurrency::parallelism;
 use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
-use crate::footprint::Pricing;
+use crate::footprint::CostModel;
 use crate::input::{PlanOptions, PlannedModel};
-use crate::layout::preferred;
+use crate::layout::preferred_layout;
 use crate::targets::{floor, target};
 use crate::tuned::best_config;
 
-/// Plans `stack` on `hardware`. `models` is keyed by the names that the agents use.
+/// Plans `stack` on `hardware`. The keys of `models` are the model names used by the agents.
 ///
 /// # Errors
 /// When an agent's model is unknown or not covered by the paper's rule, or nothing fits.
@@ -38,55 +38,64 @@ pub fn plan(
     let in_flight = parallelism.max_in_flight.sequences;
 
     let (engines, of_agent) = engines(&agents, options.sharing);
-    let mut pricings = engines
+    let mut cost_models = engines
         .iter()
         .map(|engine| {
-            let pricing = price(engine.model, &engine.first.name, options, in_flight)?;
-            Ok(pricing.on(device))
+            let cost_model = cost_model(engine.model, &engine.first.name, options, in_flight)?;
+            Ok(cost_model.for_device(device))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let wishes: Vec<Demand> = agents
+    let demands: Vec<Demand> = agents
         .iter()
         .zip(of_agent)
         .map(|(agent, engine)| {
             let target = target(agent.spec.tier, parallelism.peak.sequences);
             let contexts = contexts(agent.spec, &agent.model.shape);
-            let prefix = pricings[engine].prefix(&agent.spec.system);
+            let prefix = cost_models[engine].prefix(&agent.spec.system);
             Demand { engine, target, floor: floor(target), contexts, prefix }
         })
         .collect();
-    let mut allocation = allocate(&pricings, &wishes, hardware.memory_budget_bytes);
-    if let Some(error) = nothing_fits(&agents, &allocation.shares, hardware) {
+    let mut allocation = allocate(&cost_models, &demands, hardware.memory_budget_bytes);
+    if let Some(error) = nothing_fits(&agents, &allocation.grants, hardware) {
         return Err(error);
     }
     for (index, engine) in engines.iter().enumerate() {
         let config = best_config(hardware, engine.model, &options.tuned);
-        let Some(layout) = preferred(config, &pricings[index]) else { continue };
-        let mut faster = pricings.clone();
-        faster[index] = faster[index].clone().in_layout(layout);
-        let tried = allocate(&faster, &wishes, hardware.memory_budget_bytes);
-        if gives_the_same(&tried, &allocation) {
-            (pricings, allocation) = (faster, tried);
+        let Some(layout) = preferred_layout(config, &cost_models[index]) else { continue };
+        let mut faster = cost_models.clone();
+        faster[index] = faster[index].clone().with_layout(layout);
+        let tried = allocate(&faster, &demands, hardware.memory_budget_bytes);
+        if same_grants(&tried, &allocation) {
+            (cost_models, allocation) = (faster, tried);
         }
     }
-    let draft =
-        Draft { hardware, stack, options, parallelism, device, agents, engines, pricings, wishes };
+    let draft = Draft {
+        hardware,
+        stack,
+        options,
+        parallelism,
+        device,
+        agents,
+        engines,
+        cost_models,
+        demands,
+    };
     Ok(draft.into_plan(&allocation))
 }
 
-/// The prices of an engine for `model`, whose first agent is `agent`.
-pub(crate) fn price<'a>(
+/// Cost model of an engine for `model`, whose first agent is `agent`.
+pub(crate) fn cost_model<'a>(
     model: &'a PlannedModel,
     agent: &AgentName,
     options: &PlanOptions,
     max_in_flight: u32,
-) -> Result<Pricing<'a>, PlanError> {
-    Pricing::of(model, options.budget, options.kv_type, max_in_flight).ok_or_else(|| {
+) -> Result<CostModel<'a>, PlanError> {
+    CostModel::of(model, options.budget, options.kv_type, max_in_flight).ok_or_else(|| {
         PlanError::NoPaperFigures { agent: agent.clone(), model: model.name.clone() }
     })
 }
 
-/// An agent with its model and its place in the stack.
+/// An agent with its model and its position in the stack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Agent<'a> {
     pub(crate) position: usize,
@@ -116,12 +125,12 @@ pub(crate) fn by_priority<'a>(
     Ok(agents)
 }
 
-/// What makes a base model one: its file, whatever the agents call it.
-pub(crate) fn identity(model: &PlannedModel) -> &str {
+/// Identity of a base model: its digest, where known, else its name.
+pub(crate) fn model_identity(model: &PlannedModel) -> &str {
     model.digest.as_ref().unwrap_or(&model.name)
 }
 
-/// The engines that `sharing` asks for, and the engine of each agent.
+/// Engines required by `sharing`, and the index of each agent's engine.
 fn engines<'a>(agents: &[Agent<'a>], sharing: Sharing) -> (Vec<EngineDraft<'a>>, Vec<usize>) {
     let mut engines = Vec::new();
     let mut by_model: BTreeMap<&str, usize> = BTreeMap::new();
@@ -131,7 +140,9 @@ fn engines<'a>(agents: &[Agent<'a>], sharing: Sharing) -> (Vec<EngineDraft<'a>>,
             let new = EngineDraft { first: agent.spec, model: agent.model };
             let index = match sharing {
                 Sharing::Isolated => engines.len(),
-                Sharing::Shared => *by_model.entry(identity(agent.model)).or_insert(engines.len()),
+                Sharing::Shared => {
+                    *by_model.entry(model_identity(agent.model)).or_insert(engines.len())
+                }
             };
             if index == engines.len() {
                 engines.push(new);
@@ -142,9 +153,9 @@ fn engines<'a>(agents: &[Agent<'a>], sharing: Sharing) -> (Vec<EngineDraft<'a>>,
     (engines, of_agent)
 }
 
-/// The context that an agent can have at most, in cells: what it asks, within what its model was
-/// trained for.
-pub(crate) fn asked_context(spec: &AgentSpec, shape: &ModelShape) -> u64 {
+/// Maximum context of an agent in cells: the requested context, limited to the model's trained
+/// context.
+pub(crate) fn max_context(spec: &AgentSpec, shape: &ModelShape) -> u64 {
     let trained = match shape.context_trained.0 {
         0 => u32::MAX, // not stated
         tokens => tokens,
@@ -152,10 +163,9 @@ pub(crate) fn asked_context(spec: &AgentSpec, shape: &ModelShape) -> u64 {
     aligned(spec.context.0.clamp(1, trained).into())
 }
 
-/// The contexts that an agent can be given: what it can have at most, then halves down to
-/// [`MIN_CONTEXT`].
+/// Possible contexts of an agent in cells: its maximum, then halves down to [`MIN_CONTEXT`].
 fn contexts(spec: &AgentSpec, shape: &ModelShape) -> Vec<u64> {
-    let mut contexts = vec![asked_context(spec, shape)];
+    let mut contexts = vec![max_context(spec, shape)];
     while let Some(half) = contexts.last().map(|context| aligned(context / 2)) {
         if half < MIN_CONTEXT || contexts.contains(&half) {
             break;
@@ -165,20 +175,20 @@ fn contexts(spec: &AgentSpec, shape: &ModelShape) -> Vec<u64> {
     contexts
 }
 
-/// Whether every agent has the same place, slots and context.
-fn gives_the_same(one: &Allocation, other: &Allocation) -> bool {
-    let place = |share: &Share| match *share {
-        Share::Placed { slots, context } => Some((slots, context)),
-        Share::Skipped { .. } => None,
+/// Whether every agent has the same slots and context in both.
+fn same_grants(one: &Allocation, other: &Allocation) -> bool {
+    let place = |grant: &Grant| match *grant {
+        Grant::Placed { slots, context } => Some((slots, context)),
+        Grant::Skipped { .. } => None,
     };
-    one.shares.iter().map(place).eq(other.shares.iter().map(place))
+    one.grants.iter().map(place).eq(other.grants.iter().map(place))
 }
 
-/// The refusal, when every agent was skipped.
-fn nothing_fits(agents: &[Agent<'_>], shares: &[Share], hardware: &Hardware) -> Option<PlanError> {
-    let needs = shares.iter().zip(agents).map(|(share, agent)| match share {
-        Share::Skipped { needed, .. } => Some((*needed, agent)),
-        Share::Placed { .. } => None,
+/// The error, if every agent was skipped.
+fn nothing_fits(agents: &[Agent<'_>], grants: &[Grant], hardware: &Hardware) -> Option<PlanError> {
+    let needs = grants.iter().zip(agents).map(|(grant, agent)| match grant {
+        Grant::Skipped { needed, .. } => Some((*needed, agent)),
+        Grant::Placed { .. } => None,
     });
     let needs: Vec<_> = needs.collect::<Option<_>>()?;
     let (needed, agent) = needs.into_iter().min_by_key(|(needed, _)| *needed)?;

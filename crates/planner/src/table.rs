@@ -1,4 +1,4 @@
-//! What the models of a stack need at several numbers of slots: the form of the paper's §5.3.
+//! Memory of a stack's models at several numbers of slots, in the form of the paper's §5.3.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use harmonic_types::{BudgetRule, Bytes, StackSpec, Tokens};
 use crate::error::PlanError;
 use crate::footprint::{Footprint, SlotsByContext};
 use crate::input::{PlanOptions, PlannedModel};
-use crate::plan::{asked_context, by_priority, price};
+use crate::plan::{by_priority, cost_model, max_context};
 
-/// One model at one context.
+/// Memory of one model at one context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryRow {
-    /// Its name.
+    /// Name of the model.
     pub model: String,
-    /// Context of each slot; `None` under the paper's rule, which knows none.
+    /// Context of each slot; `None` under the paper's rule, which has none.
     pub context: Option<Tokens>,
     /// Weights.
     pub base: Bytes,
     /// KV cache of one slot.
     pub kv_per_slot: Bytes,
-    /// An engine with as many slots as asked, all of them live; one for each number of slots. Exact
-    /// ones hold compute buffers and overhead too, and no prefixes.
+    /// Memory of an engine for each number of slots, all in use at once. By the exact rule including
+    /// compute buffers and overhead, without prefixes.
     pub totals: Vec<Bytes>,
 }
 
-/// A row for each model of `stack` and each context that its agents ask for, from tier 1 down.
+/// One row per model of `stack` and context requested by its agents, from tier 1 down.
 ///
 /// # Errors
 /// When an agent's model is unknown or not covered by the paper's rule.
@@ -37,15 +37,15 @@ pub fn memory_table(
 ) -> Result<Vec<MemoryRow>, PlanError> {
     let mut rows: Vec<MemoryRow> = Vec::new();
     for agent in by_priority(stack, models)? {
-        let cells = asked_context(agent.spec, &agent.model.shape);
+        let cells = max_context(agent.spec, &agent.model.shape);
         let tokens = Tokens(u32::try_from(cells).unwrap_or(u32::MAX));
         let context = (options.budget == BudgetRule::Exact).then_some(tokens);
         if rows.iter().any(|row| row.model == agent.model.name && row.context == context) {
             continue;
         }
         let engine = |count: u32| -> Result<Footprint, PlanError> {
-            let price = price(agent.model, &agent.spec.name, options, count)?;
-            Ok(price.engine(&SlotsByContext::from([(cells, count.into())])))
+            let cost_model = cost_model(agent.model, &agent.spec.name, options, count)?;
+            Ok(cost_model.engine(&SlotsByContext::from([(cells, count.into())])))
         };
         let one = engine(1)?;
         let totals = slots.iter().map(|count| engine(*count).map(|cost| cost.total()));

@@ -1,9 +1,9 @@
-//! How many slots a tier should have (the paper's §5.2).
+//! Slot targets of the tiers (the paper's §5.2).
 
 use harmonic_types::Tier;
 
-/// Slots that an agent of `tier` should get: ⌊`peak_parallel` × {1, ¾, ½, ⅓}⌋, at least 1. The
-/// paper prints 33% for the fourth tier; a third is meant.
+/// Target number of slots of an agent of `tier`: ⌊`peak_parallel` × {1, ¾, ½, ⅓}⌋, at least 1. The
+/// paper prints 33% for the fourth tier and computes with a third.
 pub fn target(tier: Tier, peak_parallel: u32) -> u32 {
     let (numerator, denominator) = match tier {
         Tier::Executive => (1, 1),
@@ -15,7 +15,7 @@ pub fn target(tier: Tier, peak_parallel: u32) -> u32 {
     u32::try_from(slots).unwrap_or(u32::MAX).max(1)
 }
 
-/// Fewest slots that an agent with this target is worth placing with: at least half of it.
+/// Minimum number of slots of a placed agent with this target: half of it, rounded up.
 pub fn floor(target: u32) -> u32 {
     target.div_ceil(2).max(1)
 }

@@ -1,10 +1,10 @@
-//! Threads of the engines on one device.
+//! Partition of a device's threads among its engines.
 //!
 //! Three engines with two threads each on two cores were slower than with one each
-//! (`docs/sources.md#threads-of-several-engines`): the device's threads are shared out and not handed out twice.
+//! (`docs/sources.md#threads-of-several-engines`): threads are not oversubscribed.
 
 /// Threads of each engine, in order of priority: one each, then one more in turn until the device
-/// has none left or each has what it wants. `None` wants all it can get.
+/// has none left or every demand is met. `None` is an unlimited demand.
 pub(crate) fn partition(device_threads: u32, wanted: &[Option<u32>]) -> Vec<u32> {
     let engines = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
     let mut left = device_threads.saturating_sub(engines);
@@ -51,7 +51,7 @@ mod tests {
             for (threads, wanted) in threads.iter().zip(&wanted) {
                 prop_assert!(*threads >= 1 && wanted.is_none_or(|wanted| *threads <= wanted));
             }
-            // None is left idle that somebody wants.
+            // No thread is left idle while an engine wants it.
             let wants_more = |(threads, wanted): (&u32, &Option<u32>)| {
                 wanted.is_none_or(|wanted| *threads < wanted)
             };

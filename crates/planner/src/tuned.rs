@@ -1,10 +1,10 @@
-//! Which tuned config speaks for a model on a machine.
+//! Tuned config of a model on a machine.
 
 use harmonic_types::{Hardware, TunedConfig};
 
 use crate::input::PlannedModel;
 
-/// The tuned config that was measured on this machine with this very file; of several the last.
+/// The last tuned config measured on this machine with this very file.
 pub(crate) fn best_config<'a>(
     hardware: &Hardware,
     model: &PlannedModel,

@@ -1,23 +1,23 @@
-//! Weights as an engine holds them: all tensors once, and an embedding that is the output matrix too
-//! twice, where the processor's kernels want a form of it that rows cannot be looked up in.
+//! Resident weights of an engine: all tensors once, and a tied embedding twice where the CPU kernels
+//! need a repacked form of it that does not support row lookup.
 //!
-//! Seen with AMX: the engine of `smollm2:135m` in `Q4_1` held 33 MB more than its tensors, that of
-//! `gemma3:270m` 178 MB (`cargo bench -p harmonic-llama --bench memory`).
+//! Measured with AMX: the engine of `smollm2:135m` in `Q4_1` held 33 MB more than its tensors, that
+//! of `gemma3:270m` 178 MB (`cargo bench -p harmonic-llama --bench memory`).
 //!
-//! Does not count: matrices that other processors' kernels rearrange (`ggml-cpu/repack.cpp`); of the
-//! models here none has an embedding of such a type.
+//! Does not count: matrices repacked for other CPUs (`ggml-cpu/repack.cpp`); no model of the catalog
+//! has an embedding of such a type.
 
 use harmonic_types::{Bytes, Device, DeviceKind, ModelShape};
 
-/// Tensor types that ggml's AMX kernels take (`qtype_has_amx_kernels`, `ggml-cpu/amx/common.h`).
+/// Tensor types with AMX kernels in ggml (`qtype_has_amx_kernels`, `ggml-cpu/amx/common.h`).
 const AMX_TYPES: [&str; 7] = ["Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS"];
 
-/// Whether engines on `device` compute with AMX. llama.cpp uses it for integers only.
+/// Whether engines on `device` use AMX. llama.cpp uses it for integers only.
 pub(crate) fn has_amx(device: &Device) -> bool {
     device.kind == DeviceKind::Cpu && device.features.iter().any(|feature| feature == "amx_int8")
 }
 
-/// What the weights of `shape` take.
+/// Bytes of the resident weights of `shape`.
 pub(crate) fn weights(shape: &ModelShape, amx: bool) -> Bytes {
     let tied = shape.tied_embedding.as_ref().filter(|_| amx);
     let twice = tied.filter(|tied| AMX_TYPES.contains(&tied.format.as_str()));

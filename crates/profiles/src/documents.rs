@@ -1,4 +1,4 @@
-//! The documents that measurements leave in a folder: one JSON file each.
+//! Stored documents of measurements: a folder with one JSON file each.
 
 use std::io::Error;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::error::ProfileError;
 
-/// The documents in the `.json` files of `folder`. Those under the name that [`file_name`] gives
-/// them come last: of several that fit a reader takes the last, and a file of another name (an
-/// earlier version's, or one that a person put there) must not win over the latest measurement.
+/// Documents in the `.json` files of `folder`. Files named by [`file_name`] come last: readers use
+/// the last match, and a file with another name (of an earlier version, or added by hand) must not
+/// take precedence over the latest measurement.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -31,11 +31,11 @@ pub(crate) fn stored<T>(
     Ok(Folder { documents, skipped: found.skipped })
 }
 
-/// Writes `document` to the file `name` in `folder`, in place of an older one; where it lies now. It
-/// is written whole or not at all.
+/// Writes `document` atomically to the file `name` in `folder`, replacing an older one; returns the
+/// path.
 ///
 /// # Errors
-/// When it cannot be written; an older one is then still there.
+/// When it cannot be written; an older one is then preserved.
 pub(crate) fn store(
     folder: &Path,
     name: &str,
@@ -46,7 +46,7 @@ pub(crate) fn store(
     Ok(path)
 }
 
-/// `document` as it is written to `path`.
+/// Content of the file `path` for `document`.
 pub(crate) fn text(path: &Path, document: &impl Serialize) -> Result<Vec<u8>, ProfileError> {
     serde_json::to_vec_pretty(document).map_err(|error| ProfileError::Unwritable {
         path: path.to_owned(),
@@ -54,11 +54,11 @@ pub(crate) fn text(path: &Path, document: &impl Serialize) -> Result<Vec<u8>, Pr
     })
 }
 
-/// A name from what a measurement is for: neither weights nor context are in it, so that the next
-/// measurement takes the place of the last.
+/// File name of a key, from machine, model and engine build. It contains neither weights nor
+/// context, so that a new measurement replaces the last one.
 ///
-/// Injective: a byte that is not a letter, a digit, `.` or `-` is written `%XX`, so that `qwen3:4b`
-/// and `qwen3-4b` do not share a file, and `_` stands between the parts alone.
+/// Injective: a byte that is not a letter, a digit, `.` or `-` is encoded as `%XX`, so that
+/// `qwen3:4b` and `qwen3-4b` do not share a file, and `_` only separates the parts.
 pub(crate) fn file_name(key: &CurveKey) -> String {
     let parts = [&key.machine, &key.model, &key.engine].map(|part| encoded(part));
     format!("{}.json", parts.join("_"))
@@ -83,7 +83,7 @@ mod tests {
     }
 
     proptest! {
-        /// Of few characters, so that names differ by little.
+        /// A small alphabet, so that names are similar.
         #[test]
         fn different_keys_have_different_names(
             one in proptest::array::uniform3("[aA:/_%.é -]{0,3}"),

@@ -2,26 +2,26 @@
 
 use std::path::PathBuf;
 
-/// A folder of documents that cannot be read, or a document that cannot be written.
+/// Failure to read a folder of documents, or to write a document.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// A curve that could not be read again.
-    #[error("{path} is not a curve that a plan can use: {reason}")]
-    NotACurve {
+    /// A curve violates the invariants.
+    #[error("cannot save the curve to {path}: {reason}")]
+    InvalidCurve {
         /// The file.
         path: PathBuf,
-        /// What is wrong in it.
+        /// The violation.
         reason: String,
     },
-    /// A file among the stored documents that cannot be read or written.
+    /// A stored file cannot be read or written.
     #[error(transparent)]
     File(#[from] harmonic_fsutil::FileError),
-    /// A document that cannot be written.
+    /// A document cannot be written.
     #[error("cannot write {path}: {source}")]
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Error of the serialisation.
         source: std::io::Error,
     },
 }

@@ -1,13 +1,12 @@
-//! What is known of how fast models run on a machine: published, or measured here.
+//! Throughput curves and tuned configs, published or measured on this machine.
 //!
 //! Owns: the throughput curves of the paper ([`paper_curves`], [`published`]) and those measured on
-//! this machine ([`mod@curve`]), the settings that were measured to be fastest ([`mod@tuned`]), and
-//! the folders that both are stored in.
+//! this machine ([`mod@curve`]), tuned configs ([`mod@tuned`]), and the folders that store both.
 //!
-//! Invariants: a file holds one document of one machine, model and engine build, and is replaced
-//! whole; a file that holds anything else is skipped and reported, and the others count.
+//! Invariants: a file contains one document of one machine, model and engine build, and is replaced
+//! atomically; a file with any other content is skipped and reported.
 //!
-//! Does not do: measure, choose among documents (the planner does), or know the limits of machines
+//! Does not do: measure, choose among documents (the planner does), or define the limits of machines
 //! without a curve ([`harmonic_hardware::profile`]).
 #![forbid(unsafe_code)]
 

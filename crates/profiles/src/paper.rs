@@ -1,8 +1,8 @@
-//! The paper's measurements (§4.1 and §4.2), stored once. Which paper:
+//! The paper's measurements (§4.1 and §4.2), defined once. The paper is identified in
 //! `docs/sources.md#the-paper-and-its-code`.
 //!
-//! They are what the paper prints, anomalies included (`docs/sources.md#anomalies-of-the-paper`): of
-//! most models only the peak, and of `qwen3:14b` an approximate one.
+//! The figures are as printed, including anomalies (`docs/sources.md#anomalies-of-the-paper`): only
+//! the peak for most models, and an approximate one for `qwen3:14b`.
 
 use harmonic_hardware::profile::{DGX_SPARK, Profile, RYZEN_AI_MAX_395};
 use harmonic_types::{
@@ -10,10 +10,10 @@ use harmonic_types::{
     Series, TokensPerJoule, TokensPerSecond, Verdict, Workload,
 };
 
-/// The model that was measured at every level.
+/// Model that was measured at every level.
 const FULL: &str = "qwen3:4b";
 
-/// The engine of §3.1.
+/// Engine of §3.1.
 const ENGINE: &str = "ollama/0.15";
 
 /// Level → tok/s of `qwen3:4b` on the DGX Spark, §4.1.
@@ -45,8 +45,8 @@ const fn peak(model: &'static str, parallel: u32, tok_s: f64, tok_per_w: f64) ->
     Peak { model, parallel, tok_s, tok_per_w }
 }
 
-/// The DGX Spark's peaks, §4.2; `executive` and its like are the paper's own agents. The paper puts
-/// `~` before both figures of `qwen3:14b`.
+/// Peaks of the DGX Spark, §4.2; `executive` and the other roles are the paper's own agents. The
+/// paper marks both figures of `qwen3:14b` with `~`.
 const PEAKS_SPARK: [Peak; 8] = [
     peak("qwen3:4b", 32, 308.2, 7.87),
     peak("executive", 16, 334.1, 8.82),
@@ -58,13 +58,13 @@ const PEAKS_SPARK: [Peak; 8] = [
     peak("qwen3:14b", 16, 120.0, 2.8),
 ];
 
-/// The X2's only efficiency, §4.4: of an estimated power.
+/// The only efficiency of the X2, §4.4, from an estimated power.
 const PEAKS_X2: [Peak; 1] = [peak("qwen3:4b", 12, 222.6, 3.4)];
 
 /// All curves of the paper.
 ///
-/// §4.3 names one sweet spot for each platform, 16x and 12x. It stands in every curve of that
-/// platform, as the paper plans with it, although `qwen3:4b` and `operator` peak at 32x.
+/// §4.3 states one sweet spot per platform, 16x and 12x. Every curve of the platform has it, because
+/// the paper plans with it, although `qwen3:4b` and `operator` peak at 32x.
 pub fn paper_curves() -> Vec<Curve> {
     let full =
         [curve(DGX_SPARK, FULL, &QWEN3_4B_SPARK), curve(RYZEN_AI_MAX_395, FULL, &QWEN3_4B_X2)];
@@ -94,11 +94,11 @@ fn curve(platform: Profile, model: &str, points: &[(u32, f64)]) -> Curve {
     }
 }
 
-/// What the paper published of the machine `profile` as a benchmark's record, for `report` and
-/// `compare`: a series for each model, in the order of §4.2; `None` of a machine it does not have.
+/// The paper's measurements of the machine `profile` as a benchmark record, for `report` and
+/// `compare`: one series per model, in the order of §4.2; `None` for any other machine.
 ///
-/// Nothing that the paper does not print is in it: no intervals, no latencies, no watts (§4.4 states
-/// one figure for a machine, which fits no model), and no verdict, which is the caller's.
+/// Contains only figures that the paper prints: no intervals, no latencies, no watts (§4.4 states
+/// one figure per machine, which matches no model), and no verdict, which the caller adds.
 pub fn published(profile: &str) -> Option<BenchRun> {
     let (machine, peaks, name): (_, &[Peak], _) = match profile {
         name if name == DGX_SPARK.name => (DGX_SPARK, &PEAKS_SPARK, "SPARKY, an NVIDIA DGX Spark"),

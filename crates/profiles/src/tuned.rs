@@ -1,7 +1,7 @@
-//! Tuned configs, stored beside the curves: one file for each machine, model and engine build.
+//! Stored tuned configs: one file per machine, model and engine build.
 //!
-//! Invariants: a file is written whole or not at all; one that holds anything but a tuned config is
-//! skipped and reported, and the others count.
+//! Invariants: a file is written atomically; a file with any other content than a tuned config is
+//! skipped and reported.
 //!
 //! Does not do: choose (the planner does), or measure.
 
@@ -13,9 +13,8 @@ use harmonic_types::{CurveKey, TunedConfig};
 use crate::documents;
 use crate::error::ProfileError;
 
-/// The tuned configs in the `.json` files of `folder`; none where there is no such folder. Those that
-/// [`update`] named come last, so that of several of one key the last is the latest; the others are
-/// in the order of their names.
+/// Tuned configs in the `.json` files of `folder`; none if the folder does not exist. Files named by
+/// [`update`] come last, so that the last of one key is the latest; the others are sorted by name.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -23,32 +22,32 @@ pub fn stored(folder: &Path) -> Result<Folder<TunedConfig>, ProfileError> {
     documents::stored(folder, parse, |config| &config.key)
 }
 
-/// A tuned config from the text of its file.
+/// Parses the file of a tuned config.
 fn parse(text: &str) -> Result<TunedConfig, String> {
     let document: serde_json::Value =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
     if document["schema"] != TunedConfig::SCHEMA {
         let expected = TunedConfig::SCHEMA;
-        return Err(format!("its schema is {}, not \"{expected}\"", document["schema"]));
+        return Err(format!("invalid schema `{}`: expected \"{expected}\"", document["schema"]));
     }
     let config: TunedConfig =
         serde_json::from_value(document).map_err(|error| error.to_string())?;
     if config.parallel == 0 {
-        return Err("it was measured with 0 sequences in flight".to_owned());
+        return Err("invalid parallel `0`: expected at least 1".to_owned());
     }
     if let Some(threads) = config.threads
         && (threads.engine == 0 || threads.http == 0)
     {
-        return Err("it has 0 threads".to_owned());
+        return Err("invalid threads `0`: expected at least 1".to_owned());
     }
     Ok(config)
 }
 
-/// Changes the tuned config of `key` in `folder`: `change` gets what is stored now, where that can be read,
-/// and nobody else changes it meanwhile. Returns what is stored then.
+/// Updates the tuned config of `key` in `folder` under a lock: `change` maps the stored config (`None`
+/// if there is none or it is invalid) to the new one, which is returned.
 ///
 /// # Errors
-/// When it cannot be written; an older one is then still there.
+/// When it cannot be written; an older one is then preserved.
 pub fn update(
     folder: &Path,
     key: &CurveKey,
@@ -140,12 +139,15 @@ mod tests {
             assert!(skipped.path.ends_with("bad.json"), "{skipped:?}");
             skipped.reason.clone()
         };
-        assert!(refused("{}".to_owned()).contains("its schema is null, not \"harmonic.setup/1\""));
+        assert!(
+            refused("{}".to_owned())
+                .contains("invalid schema `null`: expected \"harmonic.setup/1\"")
+        );
         let mut none = serde_json::to_value(config()).unwrap();
         none["threads"]["engine"] = 0.into();
-        assert!(refused(none.to_string()).contains("it has 0 threads"));
+        assert!(refused(none.to_string()).contains("invalid threads `0`"));
         none["parallel"] = 0.into();
-        assert!(refused(none.to_string()).contains("0 sequences in flight"));
+        assert!(refused(none.to_string()).contains("invalid parallel `0`"));
     }
 
     #[test]

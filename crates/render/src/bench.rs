@@ -1,6 +1,6 @@
 //! A benchmark's record, and one level of it, as text.
 
-use harmonic_bench::Step;
+use harmonic_bench::LoadPoint;
 use harmonic_report::terminal;
 use harmonic_types::{BenchRun, LevelResult};
 
@@ -20,17 +20,17 @@ pub fn report(run: &BenchRun, width: usize) -> String {
 
 /// A level in a line.
 /// `single` is the throughput of one stream, where that was measured.
-pub fn level(step: Step, level: &LevelResult, single: Option<f64>) -> String {
-    let step = step.to_string();
+pub fn level(point: LoadPoint, level: &LevelResult, single: Option<f64>) -> String {
+    let point = point.to_string();
     let Some(rate) = level.tok_s else {
-        return format!("  {step:>5}  no answer came through");
+        return format!("  {point:>5}  no answer came through");
     };
     let half = rate.ci95_high.map(|high| format!(" ± {:<5.1}", high - rate.mean));
     let ttft = level.ttft_ms.map(|ttft| format!("   first token {:>6.0} ms", ttft.p50));
     let watts = level.power.map(|power| format!("   {:>5.1} W", power.watts.0));
     let times = single.map(|single| format!("   {:.1} times 1x", rate.mean / single));
     let rest: String = [half, ttft, watts, times].into_iter().flatten().collect();
-    format!("  {step:>5}  {:>8.1} tok/s{rest}", rate.mean)
+    format!("  {point:>5}  {:>8.1} tok/s{rest}", rate.mean)
 }
 
 #[cfg(test)]
@@ -44,11 +44,11 @@ mod tests {
         let tok_s = Interval { mean: 530.4, ci95_low: Some(515.5), ci95_high: Some(545.3) };
         let result = LevelResult { parallel: 16, tok_s: Some(tok_s), ..LevelResult::default() };
         assert_eq!(
-            level(Step::Parallel(16), &result, Some(141.2)),
+            level(LoadPoint::Parallel(16), &result, Some(141.2)),
             "    16x     530.4 tok/s ± 14.9    3.8 times 1x"
         );
         assert_eq!(
-            level(Step::Rate(2.5), &LevelResult::default(), None),
+            level(LoadPoint::Rate(2.5), &LevelResult::default(), None),
             "  2.5/s  no answer came through"
         );
     }

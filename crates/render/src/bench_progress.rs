@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use harmonic_bench::{Phase, Progress, Step};
+use harmonic_bench::{BenchEvent, LoadPoint, Phase};
 use harmonic_report::terminal;
 use harmonic_types::LevelResult;
 use indicatif::ProgressBar;
@@ -27,7 +27,7 @@ struct State {
     /// Throughput so far, by level.
     done: BTreeMap<u32, f64>,
     series: Option<String>,
-    step: Option<Step>,
+    point: Option<LoadPoint>,
     /// Levels that are still to come after the running one.
     to_come: u32,
     times: LevelTimes,
@@ -53,7 +53,7 @@ impl<'a> BenchProgress<'a> {
         }
     }
 
-    fn begins(&self, state: &mut State, model: &str, step: Step, number: u32, of: u32) {
+    fn begins(&self, state: &mut State, model: &str, point: LoadPoint, number: u32, of: u32) {
         if self.printer.is_live() {
             let bar = state.bar.get_or_insert_with(|| bar(LEVELS, Some(of.into())));
             bar.set_length(of.into());
@@ -66,27 +66,27 @@ impl<'a> BenchProgress<'a> {
                 self.say(state, &format!("  {model}"));
             }
         }
-        state.step = Some(step);
+        state.point = Some(point);
         state.to_come = of.saturating_sub(number);
         state.times.began.get_or_insert_with(Instant::now);
         if let Some(bar) = &state.bar {
-            bar.set_message(format!("{step}: warming up"));
+            bar.set_message(format!("{point}: warming up"));
         }
     }
 
-    fn done(&self, state: &mut State, step: Step, level: &LevelResult) {
+    fn done(&self, state: &mut State, point: LoadPoint, level: &LevelResult) {
         state.times.levels += 1;
-        if let (Step::Parallel(parallel), Some(rate)) = (step, level.tok_s) {
+        if let (LoadPoint::Parallel(parallel), Some(rate)) = (point, level.tok_s) {
             state.done.insert(parallel, rate.mean);
         }
         let single = state.done.get(&1).filter(|_| level.parallel > 1);
-        self.say(state, &crate::bench::level(step, level, single.copied()));
+        self.say(state, &crate::bench::level(point, level, single.copied()));
     }
 }
 
 impl State {
     fn message(&self, phase: Phase, tok_s: Option<f64>, left: Duration) -> String {
-        let step = self.step.map(|step| step.to_string()).unwrap_or_default();
+        let point = self.point.map(|point| point.to_string()).unwrap_or_default();
         let what = match phase {
             Phase::WarmUp { streaming } => format!("warming up, {streaming} streams"),
             Phase::Measuring { trial, of, most } => {
@@ -100,7 +100,7 @@ impl State {
             spark if spark.is_empty() => spark,
             spark => format!("  {spark}"),
         };
-        format!("{step}: {what}{curve}  {}", self.time_left(left))
+        format!("{point}: {what}{curve}  {}", self.time_left(left))
     }
 
     /// The rest of this level, and as much for each to come as those before took.
@@ -117,22 +117,22 @@ impl State {
 
 impl BenchProgress<'_> {
     /// Shows what happens.
-    pub(crate) fn show(&self, progress: &Progress<'_>) {
+    pub(crate) fn show(&self, progress: &BenchEvent<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *progress {
-            Progress::Idle { lasts } => {
+            BenchEvent::Idle { lasts } => {
                 self.say(&state, &format!("  metering the idle machine for {} s", lasts.as_secs()));
             }
-            Progress::LevelStarted { load, step, number, of } => {
-                self.begins(&mut state, &load.model, step, number, of);
+            BenchEvent::LevelStarted { load, point, number, of } => {
+                self.begins(&mut state, &load.model, point, number, of);
             }
-            Progress::Level { phase, tok_s, left, left_at_most, .. } => {
+            BenchEvent::Level { phase, tok_s, left, left_at_most, .. } => {
                 if let Some(bar) = &state.bar {
                     let left = left.unwrap_or(left_at_most).min(left_at_most);
                     bar.set_message(state.message(phase, tok_s, left));
                 }
             }
-            Progress::LevelDone { step, result } => self.done(&mut state, step, result),
+            BenchEvent::LevelDone { point, result } => self.done(&mut state, point, result),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Models as text, and as JSON for scripts.
 
 use harmonic_app::models::{Inventory, KnownModel};
-use harmonic_laws::KvCost;
 use harmonic_models::{Cache, CatalogEntry, FoundModel, StoredModel};
+use harmonic_perfmodel::KvCost;
 use harmonic_types::{Bytes, KvType, ModelShape, RecurrentState, Tokens};
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
-//! The rows of llama-benchy, for those who collect them.
+//! Table in the format of llama-benchy.
 //!
-//! Its tables have two rows for each number of requests: `pp` for the prompt and `tg` for the answer.
-//! It runs them one after the other, and we measure both at once, as a server meets them. So what it
-//! computes from a prompt alone (its rate, `est_ppt`) stays empty here, `tg` is our aggregate, and
-//! `peak t/s` is our fastest window where its is the fastest second.
+//! Its tables have two rows per number of requests: `pp` for prefill and `tg` for generation. It
+//! measures the two separately; this benchmark measures both together, as under real load. Figures
+//! computed from prefill alone (its rate, `est_ppt`) are therefore empty, `tg` is the aggregate, and
+//! `peak t/s` is the fastest window instead of the fastest second.
 //!
-//! Invariants: cells are `mean ± standard deviation`, as there; what is not measured is empty.
+//! Invariants: cells are `mean ± standard deviation`, as there; absent figures are empty.
 
 use harmonic_types::{BenchRun, LevelResult, Percentiles, Series};
 
@@ -21,7 +21,7 @@ const HEADER: [&str; 9] = [
     "e2e_ttft (ms)",
 ];
 
-/// A Markdown table of all levels.
+/// Markdown table of all levels.
 pub fn render(run: &BenchRun) -> String {
     let mut lines =
         vec![line(&HEADER.map(str::to_owned)), "|:--|--:|--:|--:|--:|--:|--:|--:|--:|".to_owned()];
@@ -52,7 +52,7 @@ fn prompt(run: &BenchRun, series: &Series, level: &LevelResult) -> [String; 9] {
 
 fn answer(run: &BenchRun, series: &Series, level: &LevelResult) -> [String; 9] {
     let rates: Vec<f64> = level.windows.iter().map(|window| window.tok_s.0).collect();
-    let sd = deviation(&rates);
+    let sd = standard_deviation(&rates);
     let streams = f64::from(level.parallel);
     let total = level.tok_s.map(|rate| cell(rate.mean, sd)).unwrap_or_default();
     let each = level.tok_s.map(|rate| cell(rate.mean / streams, sd / streams)).unwrap_or_default();
@@ -71,8 +71,8 @@ fn cell(mean: f64, sd: f64) -> String {
     format!("{mean:.2} ± {sd:.2}")
 }
 
-/// Sample standard deviation; 0 of fewer than two.
-fn deviation(values: &[f64]) -> f64 {
+/// Sample standard deviation; 0 for fewer than two values.
+fn standard_deviation(values: &[f64]) -> f64 {
     let count = values.len() as f64;
     if values.len() < 2 {
         return 0.0;
@@ -87,7 +87,7 @@ mod tests {
     use crate::sample;
 
     #[test]
-    fn rows_have_its_form() {
+    fn rows_have_the_form_of_llama_benchy() {
         let mut run = sample::metered();
         run.series[0].levels.truncate(2);
         insta::assert_snapshot!(render(&run), @r"

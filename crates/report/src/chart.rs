@@ -1,13 +1,13 @@
-//! A line chart as SVG.
+//! Line chart as SVG.
 //!
-//! Owns: [`Chart`] and how it is drawn: axes, grid, references, curves with error bars, trials and
-//! marks, and the labels.
+//! Owns: [`Chart`] and its drawing: axes, grid, references, curves with error bars, trials and
+//! markers, and labels.
 //!
-//! Invariants: well-formed XML whatever the figures and names; shape and word carry every meaning,
-//! colour only repeats it; y begins at zero, so that heights compare; the same chart gives the same
+//! Invariants: well-formed XML for any figures and names; shapes and words carry all meaning, colour
+//! only repeats it; y starts at zero, so that heights are comparable; the same chart gives the same
 //! bytes.
 //!
-//! Does not do: choose what is shown (`scaling`, `html`).
+//! Does not do: choose the content (`scaling`, `html`).
 
 mod curve;
 mod frame;
@@ -18,23 +18,23 @@ mod style;
 use maud::{Markup, html};
 
 use self::frame::Frame;
-use self::labels::Labels;
+use self::labels::LabelLayout;
 pub use self::style::Theme;
 
-/// What is drawn.
+/// Content of a chart.
 #[derive(Clone, Debug, Default)]
 pub struct Chart {
-    /// What it shows, for those who do not see it.
+    /// Accessible description.
     pub description: String,
-    /// Words at the x axis.
+    /// Title of the x axis.
     pub x_name: String,
-    /// Words at the y axis.
+    /// Title of the y axis.
     pub y_name: String,
     /// Curves.
     pub curves: Vec<Curve>,
-    /// Lines to hold them against.
+    /// Reference lines.
     pub references: Vec<Reference>,
-    /// Class of the points, by which a reader of the document finds them.
+    /// CSS class of the points.
     pub point_class: &'static str,
     /// Width and height in pixels.
     pub size: (f64, f64),
@@ -43,70 +43,70 @@ pub struct Chart {
 /// A curve.
 #[derive(Clone, Debug, Default)]
 pub struct Curve {
-    /// Its name, which stands at its end.
+    /// Name, shown at the end of the curve.
     pub name: String,
-    /// From left to right.
+    /// Points from left to right.
     pub points: Vec<Point>,
-    /// Single trials behind the points.
+    /// Single trials, as (x, y).
     pub trials: Vec<(f64, f64)>,
-    /// Points that stand out, by their index.
-    pub marks: Vec<(usize, Sign, String)>,
+    /// Highlighted points: index, shape and label.
+    pub markers: Vec<(usize, MarkerShape, String)>,
 }
 
 /// A point of a curve.
 #[derive(Clone, Debug, Default)]
 pub struct Point {
-    /// Where.
+    /// Figure on the x axis.
     pub x: f64,
-    /// How much.
+    /// Figure on the y axis.
     pub y: f64,
-    /// The interval, where there is one.
+    /// Bounds of the interval, if any.
     pub interval: Option<(f64, f64)>,
-    /// What a pointer over it tells.
+    /// Tooltip.
     pub title: String,
 }
 
-/// The shape of a point that stands out.
+/// Shape of a highlighted point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
-    /// A diamond.
+pub enum MarkerShape {
+    /// Diamond.
     SweetSpot,
-    /// A triangle that points up.
+    /// Triangle pointing up.
     Peak,
-    /// One that points down.
+    /// Triangle pointing down.
     Cliff,
 }
 
-/// A line to hold the curves against. What lies above the chart is cut off.
+/// Reference line, clipped at the top of the chart.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    /// Its name.
+    /// Label of the line.
     pub name: String,
-    /// From left to right.
+    /// Points from left to right.
     pub points: Vec<(f64, f64)>,
-    /// How it is drawn.
+    /// Style of the line.
     pub kind: ReferenceKind,
 }
 
-/// How a reference is drawn.
+/// Style of a reference line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReferenceKind {
-    /// A limit: long dashes.
+    /// Upper limit: long dashes.
     Roof,
-    /// What would be if nothing were lost: dots.
+    /// Linear scaling: dots.
     Ideal,
-    /// A model of a curve: a thin line.
+    /// Fitted model of a curve: a thin line.
     Fit,
 }
 
-/// The chart, as an `svg` element that can stand in a page or by itself.
+/// The chart as an `svg` element, valid in a page or as a file.
 pub fn render(chart: &Chart, theme: Theme) -> Markup {
     let frame = Frame::of(chart);
-    let mut labels = Labels::within(frame.width, frame.height);
-    // The y axis' name.
+    let mut labels = LabelLayout::new(frame.width, frame.height);
+    // Title of the y axis.
     labels.block(0.0, 0.0, 24.0);
-    labels.at(4.0, 12.0, "start", &chart.y_name);
-    curve::block(chart, &frame, &mut labels);
+    labels.place_beside_point(4.0, 12.0, "start", &chart.y_name);
+    curve::block_lines(chart, &frame, &mut labels);
     let axes = frame::axes(chart, &frame);
     let references = curve::references(chart, &frame, &mut labels);
     let curves = curve::curves(chart, &frame, &mut labels);
@@ -116,7 +116,7 @@ pub fn render(chart: &Chart, theme: Theme) -> Markup {
             width=(width) height=(height) role="img" aria-label=(chart.description) class="chart" {
             style { (maud::PreEscaped(style::sheet(theme))) }
             @if theme == Theme::Print {
-                rect width="100%" height="100%" class="ground" {}
+                rect width="100%" height="100%" class="background" {}
             }
             (axes)
             (references)

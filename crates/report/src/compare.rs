@@ -1,10 +1,10 @@
-//! Two or more benchmarks side by side: the paper's §4.1, with what the intervals bear.
+//! Comparison of two or more benchmarks: the paper's §4.1, with the significance of differences.
 //!
 //! Owns: [`Comparison`], and its text for a terminal.
 //!
 //! Invariants: the first subject is divided by each of the others; only series of the same model are
-//! set side by side, save where each subject has but one; efficiencies are compared only where the
-//! power covers the same part of the machine.
+//! compared, unless each subject has only one; efficiencies are compared only if the scope of their
+//! power is the same.
 //!
 //! Does not do: read records.
 
@@ -15,79 +15,79 @@ mod text;
 
 pub use text::text;
 
-/// A benchmark under the name that the user gave.
+/// A benchmark record with the name given by the user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// Profile or folder.
     pub name: String,
-    /// Its record.
+    /// Benchmark record.
     pub run: BenchRun,
 }
 
-/// What subjects have in common.
+/// Comparison of all subjects.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     /// [`Comparison::SCHEMA`].
     pub schema: &'static str,
-    /// Names, in the order in which they were given.
+    /// Names of the subjects, in the given order.
     pub subjects: Vec<String>,
-    /// Models that all have.
+    /// Models common to all subjects.
     pub models: Vec<ComparedModel>,
-    /// Why tok/W are not set side by side; `None` where they are.
+    /// Reason why tok/W are not compared; `None` where they are.
     pub efficiency_refused: Option<String>,
 }
 
 /// One model on all subjects.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ComparedModel {
-    /// Its name; of different ones, all.
+    /// Name of the model; all names, if they differ.
     pub model: String,
-    /// Levels that any of them has, ascending.
+    /// Levels of any subject, ascending.
     pub levels: Vec<ComparedLevel>,
-    /// Sweet spot of each.
+    /// Sweet spot of each subject.
     pub sweet_spots: Vec<Option<u32>>,
-    /// Peak of each: level and tok/s.
+    /// Peak of each subject: level and tok/s.
     pub peaks: Vec<Option<(u32, f64)>>,
 }
 
 /// One level on all subjects.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ComparedLevel {
-    /// Streams.
+    /// Number of streams.
     pub parallel: u32,
-    /// Output tokens per second of each.
+    /// Output tokens per second of each subject.
     pub tok_s: Vec<Option<Interval>>,
-    /// The first ÷ each of the others.
+    /// First subject ÷ each of the others.
     pub ratios: Vec<Option<ComparedRatio>>,
-    /// Tokens per joule of each, gross; empty where that is refused.
+    /// Gross tokens per joule of each subject; empty if they are not compared.
     pub tok_per_w: Vec<Option<f64>>,
 }
 
-/// A ratio of two throughputs.
+/// Ratio of two throughputs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ComparedRatio {
-    /// First over second, with its interval where both have one.
+    /// First ÷ second, with an interval where both have one.
     pub ratio: Interval,
-    /// What that bears.
+    /// Significance of the difference.
     pub difference: Difference,
 }
 
-/// What the intervals bear.
+/// Significance of a difference, by the 95% interval of the ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Difference {
-    /// The first is faster, beyond doubt.
+    /// The first is significantly faster.
     Faster,
-    /// The first is slower, beyond doubt.
+    /// The first is significantly slower.
     Slower,
-    /// The interval of the ratio holds 1.
+    /// The interval contains 1.
     NotToldApart,
-    /// One of them has no interval.
+    /// At least one of them has no interval.
     NoIntervals,
 }
 
 impl Difference {
-    /// What the interval of a ratio, first over second, bears.
+    /// Significance of the ratio first ÷ second.
     pub fn of(ratio: Interval) -> Self {
         match (ratio.ci95_low, ratio.ci95_high) {
             (Some(low), _) if low > 1.0 => Self::Faster,
@@ -97,7 +97,7 @@ impl Difference {
         }
     }
 
-    /// In words, of the first.
+    /// Text about the first subject.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Faster => "faster",
@@ -109,15 +109,15 @@ impl Difference {
 }
 
 impl Comparison {
-    /// The schema this build writes.
+    /// Schema written by this build.
     pub const SCHEMA: &'static str = "harmonic.compare/1";
 
-    /// `subjects`, of which there are two at least, side by side.
+    /// Comparison of `subjects`, at least two.
     pub fn of(subjects: &[Subject]) -> Self {
-        let efficiency_refused = refusal(subjects);
-        let models = matched(subjects)
+        let efficiency_refused = efficiency_refusal(subjects);
+        let models = common_series(subjects)
             .into_iter()
-            .map(|series| compared(&series, efficiency_refused.is_none()))
+            .map(|series| compare_series(&series, efficiency_refused.is_none()))
             .collect();
         Self {
             schema: Self::SCHEMA,
@@ -128,26 +128,27 @@ impl Comparison {
     }
 }
 
-/// Series of the same model, one of each subject; where each has one only, those.
-fn matched(subjects: &[Subject]) -> Vec<Vec<&Series>> {
+/// Series of the same model, one of each subject; if each subject has only one series, those.
+fn common_series(subjects: &[Subject]) -> Vec<Vec<&Series>> {
     let Some((first, others)) = subjects.split_first() else { return Vec::new() };
     if subjects.iter().all(|subject| subject.run.series.len() == 1) {
         return vec![subjects.iter().map(|subject| &subject.run.series[0]).collect()];
     }
-    let of_all = |series: &'_ Series| {
+    let in_all = |series: &'_ Series| {
         let model = series.model.clone();
-        let of_each = others.iter().map(|other| other.run.series.iter().find(|s| s.model == model));
-        of_each.collect::<Option<Vec<&Series>>>()
+        let per_subject =
+            others.iter().map(|other| other.run.series.iter().find(|s| s.model == model));
+        per_subject.collect::<Option<Vec<&Series>>>()
     };
     first
         .run
         .series
         .iter()
-        .filter_map(|series| Some([vec![series], of_all(series)?].concat()))
+        .filter_map(|series| Some([vec![series], in_all(series)?].concat()))
         .collect()
 }
 
-fn compared(series: &[&Series], with_efficiency: bool) -> ComparedModel {
+fn compare_series(series: &[&Series], with_efficiency: bool) -> ComparedModel {
     let mut models: Vec<&str> = series.iter().map(|series| series.model.as_str()).collect();
     models.dedup();
     let mut parallels: Vec<u32> = series
@@ -159,16 +160,19 @@ fn compared(series: &[&Series], with_efficiency: bool) -> ComparedModel {
     parallels.sort_unstable();
     parallels.dedup();
     let levels = parallels.into_iter().map(|parallel| {
-        let of_each: Vec<Option<&LevelResult>> = series
+        let per_subject: Vec<Option<&LevelResult>> = series
             .iter()
             .map(|series| series.levels.iter().find(|level| level.parallel == parallel))
             .collect();
         let tok_s: Vec<Option<Interval>> =
-            of_each.iter().map(|level| level.and_then(|level| level.tok_s)).collect();
+            per_subject.iter().map(|level| level.and_then(|level| level.tok_s)).collect();
         let ratios = tok_s[1..].iter().map(|other| ratio(tok_s[0]?, (*other)?)).collect();
         let gross = |level: Option<&LevelResult>| Some(level?.tok_per_w?.gross);
-        let tok_per_w =
-            if with_efficiency { of_each.iter().copied().map(gross).collect() } else { Vec::new() };
+        let tok_per_w = if with_efficiency {
+            per_subject.iter().copied().map(gross).collect()
+        } else {
+            Vec::new()
+        };
         ComparedLevel { parallel, tok_s, ratios, tok_per_w }
     });
     ComparedModel {
@@ -187,9 +191,9 @@ fn compared(series: &[&Series], with_efficiency: bool) -> ComparedModel {
 
 /// `first ÷ second`; `None` where the second is zero.
 ///
-/// The interval is that of the logarithm by the delta method, where the squares of the relative
-/// half-widths add up, since the two were measured apart from each other (Casella and Berger,
-/// "Statistical Inference", §5.5.4). Runs in turns (`bench --against`) have a narrower one.
+/// The interval is that of the logarithm by the delta method: the squares of the relative
+/// half-widths add up, because the two were measured independently (Casella and Berger,
+/// "Statistical Inference", §5.5.4). Paired measurements (`bench --against`) give a narrower one.
 fn ratio(first: Interval, second: Interval) -> Option<ComparedRatio> {
     if second.mean <= 0.0 || first.mean <= 0.0 {
         return None;
@@ -205,24 +209,24 @@ fn ratio(first: Interval, second: Interval) -> Option<ComparedRatio> {
     Some(ComparedRatio { ratio, difference: Difference::of(ratio) })
 }
 
-/// Why efficiencies cannot be compared; `None` where they can.
-fn refusal(subjects: &[Subject]) -> Option<String> {
+/// Reason why efficiencies cannot be compared; `None` if they can.
+fn efficiency_refusal(subjects: &[Subject]) -> Option<String> {
     let scopes: Vec<(&str, Option<PowerScope>)> =
         subjects.iter().map(|subject| (subject.name.as_str(), scope(&subject.run))).collect();
     if let Some((name, _)) = scopes.iter().find(|(_, scope)| scope.is_none()) {
-        return Some(format!("tok/W are not compared: {name} does not say what its power covers"));
+        return Some(format!("tok/W are not compared: the power scope of {name} is unknown"));
     }
     let (first, scope) = scopes[0];
     let (other, different) = scopes.iter().find(|(_, other)| *other != scope)?;
     let word = |scope: Option<PowerScope>| scope.map_or("unknown", crate::figure::scope);
     Some(format!(
-        "tok/W are not compared: {first} has the power of the {}, {other} of the {}",
+        "tok/W are not compared: the power scope is {} for {first} and {} for {other}",
         word(scope),
         word(*different)
     ))
 }
 
-/// What the power of a run covers.
+/// Power scope of a run.
 fn scope(run: &BenchRun) -> Option<PowerScope> {
     let levels = run.series.iter().flat_map(|series| &series.levels);
     levels.filter_map(|level| level.power).map(|power| power.scope).next()

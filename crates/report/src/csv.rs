@@ -1,13 +1,13 @@
-//! `levels.csv`: one row for each level of each series.
+//! `levels.csv`: one row per level of each series.
 //!
-//! Invariants: units are in the names of the columns; what is absent is empty.
+//! Invariants: column names contain units; absent figures are empty.
 
 use ::csv::Writer;
 use harmonic_types::{BenchRun, LevelResult, Percentiles, Series};
 
 use crate::figure;
 
-/// The names of the columns.
+/// Column names.
 const HEADER: [&str; 40] = [
     "model",
     "agent",
@@ -51,14 +51,14 @@ const HEADER: [&str; 40] = [
     "measured_to_s",
 ];
 
-/// The file's text.
+/// Content of the file.
 pub fn render(run: &BenchRun) -> String {
     let mut writer = Writer::from_writer(Vec::new());
     let rows =
         run.series.iter().flat_map(|series| series.levels.iter().map(|level| row(series, level)));
     let header = HEADER.map(str::to_owned).to_vec();
     for row in std::iter::once(header).chain(rows) {
-        // Memory takes whatever is written, and all rows have the columns of the header.
+        // Writing to memory does not fail, and all rows have the columns of the header.
         let _ = writer.write_record(&row);
     }
     let bytes = writer.into_inner().unwrap_or_default();
@@ -111,7 +111,7 @@ fn distribution(times: Option<Percentiles>) -> [String; 4] {
     ]
 }
 
-/// Thousandths: of a token, a millisecond or a watt nothing smaller means anything.
+/// Formats a figure with three decimals, beyond the precision of any measurement.
 fn number(value: Option<f64>) -> String {
     value.map(|value| format!("{value:.3}")).unwrap_or_default()
 }

@@ -1,15 +1,15 @@
-//! Figures as a person reads them.
+//! Formatting of figures.
 //!
-//! Owns: how many digits a figure has, and the sign of one that is absent.
+//! Owns: the number of digits of a figure, and the placeholder of an absent one.
 //!
-//! Invariants: rounding never shows a digit more or less at a power of ten.
+//! Invariants: the number of significant digits is also kept when rounding reaches a power of ten.
 
 use harmonic_types::{Interval, PowerScope};
 
-/// What stands for a figure that is absent.
+/// Placeholder of an absent figure.
 pub(crate) const ABSENT: &str = "–";
 
-/// Three digits that matter, or all before the point: `7.13`, `27.7`, `582`, `12480`.
+/// Three significant digits, or all digits before the point: `7.13`, `27.7`, `582`, `12480`.
 pub(crate) fn digits(value: f64) -> String {
     match value.abs() {
         size if size < 9.995 => format!("{value:.2}"),
@@ -18,7 +18,7 @@ pub(crate) fn digits(value: f64) -> String {
     }
 }
 
-/// Two digits that matter, as an uncertainty needs no more: `0.34`, `3.4`, `15`.
+/// Two significant digits, for uncertainties: `0.34`, `3.4`, `15`.
 pub(crate) fn uncertainty(value: f64) -> String {
     match value.abs() {
         size if size < 0.995 => format!("{value:.2}"),
@@ -27,18 +27,18 @@ pub(crate) fn uncertainty(value: f64) -> String {
     }
 }
 
-/// Milliseconds, as seconds from one second on: `7.13 ms`, `310 ms`, `2.30 s`.
+/// Time of `ms` milliseconds, in seconds from one second on: `7.13 ms`, `310 ms`, `2.30 s`.
 pub(crate) fn time(ms: f64) -> String {
     if ms < 999.5 { format!("{} ms", digits(ms)) } else { format!("{} s", digits(ms / 1e3)) }
 }
 
-/// Text without characters that a document cannot hold.
+/// Text with characters that are invalid in a document replaced.
 pub(crate) fn printable(text: &str) -> String {
-    let strange = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
-    text.chars().map(|c| if strange(c) { '\u{fffd}' } else { c }).collect()
+    let is_unprintable = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// What a power covers, as JSON spells it.
+/// Power scope, spelled as in JSON.
 pub(crate) const fn scope(scope: PowerScope) -> &'static str {
     match scope {
         PowerScope::GpuRail => "gpu-rail",
@@ -49,7 +49,7 @@ pub(crate) const fn scope(scope: PowerScope) -> &'static str {
     }
 }
 
-/// `581.7 ± 12`, or without the half-width where there is none.
+/// `582 ± 12`, or without the half-width where there is none.
 pub(crate) fn with_uncertainty(rate: Interval) -> String {
     match rate.ci95_high {
         Some(high) => format!("{} ± {}", digits(rate.mean), uncertainty(high - rate.mean)),
@@ -57,7 +57,7 @@ pub(crate) fn with_uncertainty(rate: Interval) -> String {
     }
 }
 
-/// The figure's text, or the sign that it is absent.
+/// The text, or [`ABSENT`].
 pub(crate) fn or_absent(text: Option<String>) -> String {
     text.unwrap_or_else(|| ABSENT.to_owned())
 }

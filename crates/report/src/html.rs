@@ -1,18 +1,16 @@
-//! `report.html`: a run as one page that needs nothing else.
+//! `report.html`: a run as a self-contained page.
 //!
-//! Owns: what stands on the page and in which order: the verdict first, then the curve, then the
-//! figures, then how they came about.
+//! Owns: the content and order of the page: verdict, warnings, curves, tables, method.
 //!
-//! Invariants: no script, no reference to anything outside the file; light or dark as the reader
-//! prefers; every text from a record is escaped; one element of class `point` for each level with a
-//! figure.
+//! Invariants: no scripts and no external references; light or dark by the reader's preference; all
+//! text from a record is escaped; one element of class `point` per level with a figure.
 
 use harmonic_types::{BenchRun, Finding, Series, Trend};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::chart::{Theme, render as draw};
 use crate::figure::{digits, printable};
-use crate::terminal::fitted;
+use crate::terminal::fit_lines;
 use crate::{method, scaling};
 
 mod charts;
@@ -20,7 +18,7 @@ mod table;
 
 const STYLE: &str = include_str!("html/style.css");
 
-/// The page.
+/// Page of a run.
 pub fn render(run: &BenchRun) -> String {
     let title = format!("{} at {}", models(run), printable(&run.target));
     let page = html! {
@@ -66,7 +64,7 @@ fn began(run: &BenchRun) -> String {
     run.began_unix_ms.map_or_else(String::new, |ms| format!(" on {}", method::day_and_time(ms)))
 }
 
-/// What the run says, in words and large figures.
+/// Verdict of each series, in words and large figures.
 fn verdicts(run: &BenchRun) -> Markup {
     html! {
         @for series in &run.series {
@@ -80,7 +78,7 @@ fn verdicts(run: &BenchRun) -> Markup {
                 @if let Some(spot) = &series.verdict.sweet_spot {
                     p { "Sweet spot " strong { (spot.parallel) "x" } ": " (printable(&spot.reason)) "." }
                 }
-                @for line in fitted(series) { p class="faint" { (printable(&line)) } }
+                @for line in fit_lines(series) { p class="faint" { (printable(&line)) } }
             }
         }
     }
@@ -105,7 +103,7 @@ fn facts(series: &Series) -> Vec<(&'static str, String, String)> {
     }
     if let Some(cliff) = verdict.cliff {
         let about = "beyond the 95% intervals".to_owned();
-        facts.push(("drops at", format!("{}x", cliff.parallel), about));
+        facts.push(("cliff", format!("{}x", cliff.parallel), about));
     }
     let best =
         series.levels.iter().filter_map(|level| Some((level, level.tok_per_w?, level.power?)));
@@ -121,7 +119,7 @@ fn facts(series: &Series) -> Vec<(&'static str, String, String)> {
 fn warnings(warnings: &[Finding]) -> Markup {
     html! {
         section class="warnings" {
-            h2 { "What to know" }
+            h2 { "Warnings" }
             ul {
                 @for warning in warnings {
                     li {
@@ -134,7 +132,7 @@ fn warnings(warnings: &[Finding]) -> Markup {
     }
 }
 
-/// Text in which what stands between backticks is code.
+/// Text with the parts between backticks set as code.
 fn with_code(text: &str) -> Markup {
     let text = printable(text);
     html! {
@@ -167,10 +165,10 @@ fn figures(run: &BenchRun) -> Markup {
 fn method_of(run: &BenchRun) -> Markup {
     html! {
         section {
-            h2 { "How it was measured" }
+            h2 { "Method" }
             ul { @for line in method::lines(run) { li { (printable(&line)) } } }
             @if !run.environment.is_empty() {
-                h2 { "The machine" }
+                h2 { "Machine" }
                 ul { @for line in &run.environment { li { (printable(line)) } } }
             }
         }

@@ -1,14 +1,14 @@
-//! Benchmark records as a person reads them.
+//! Reports of benchmark records.
 //!
-//! Owns: the words, columns and strokes in which a [`harmonic_types::BenchRun`] is shown: on a
-//! terminal ([`terminal`]), as a page ([`html`]), a plot ([`scaling`], [`png`]), a document
-//! ([`markdown`]), rows for other programs ([`mod@csv`], [`benchy`]), beside others ([`compare`]), and
-//! as what the paper published ([`paper`]).
+//! Owns: the presentation of a [`harmonic_types::BenchRun`]: on a terminal ([`terminal`]), as a page
+//! ([`html`]), a plot ([`scaling`], [`png`]), a document ([`markdown`]), rows for other programs
+//! ([`mod@csv`], [`benchy`]), compared with others ([`compare`]), and with the claims of the paper
+//! ([`paper`]).
 //!
-//! Invariants: pure functions from records to text or bytes; meaning is in glyphs and words, so it
-//! survives without colour; a figure that is absent shows as `–`, never as 0.
+//! Invariants: pure functions from records to text or bytes; glyphs and words carry all meaning, so
+//! that it does not depend on colour; an absent figure is shown as `–`, never as 0.
 //!
-//! Does not do: measure, judge (the verdict comes with the record), print, or touch files.
+//! Does not do: measure, compute verdicts (they are part of the record), print, or access files.
 #![forbid(unsafe_code)]
 
 pub mod benchy;

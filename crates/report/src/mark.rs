@@ -1,24 +1,24 @@
-//! What a level stands out for.
+//! Marks of levels by the verdict.
 //!
-//! Owns: one glyph and one word for each, used alike by the table and the curve.
+//! Owns: one glyph and one word per mark, used by tables and curves.
 
 use harmonic_types::Verdict;
 
-/// A level's place in the verdict; the first that fits, in this order.
+/// Role of a level in the verdict; the first match in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// What a plan should use.
+    /// The level to plan with.
     SweetSpot,
-    /// The highest aggregate, where the sweet spot is another.
+    /// The highest aggregate, if the sweet spot is another level.
     Peak,
-    /// Where it drops.
+    /// The level at which throughput drops.
     Cliff,
-    /// Nothing.
+    /// Any other level.
     Level,
 }
 
 impl Mark {
-    /// The mark of the level `parallel`.
+    /// Mark of the level `parallel`.
     pub(crate) fn of(parallel: u32, verdict: &Verdict) -> Self {
         if verdict.sweet_spot.as_ref().is_some_and(|spot| spot.parallel == parallel) {
             Self::SweetSpot
@@ -31,7 +31,7 @@ impl Mark {
         }
     }
 
-    /// On the curve and before the word.
+    /// Glyph on the curve and before the word.
     pub(crate) const fn glyph(self) -> char {
         match self {
             Self::SweetSpot => '◆',
@@ -41,7 +41,7 @@ impl Mark {
         }
     }
 
-    /// In the table and the legend.
+    /// Word in the table and the legend.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::SweetSpot => "sweet spot",

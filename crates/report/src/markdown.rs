@@ -1,13 +1,13 @@
 //! `report.md`: a run in the form of the paper's §4.
 //!
-//! Invariants: GitHub's Markdown; what is absent is `–`; every efficiency has the scope of its power.
+//! Invariants: GitHub's Markdown; absent figures are `–`; every efficiency has the scope of its power.
 
 use harmonic_types::{BenchRun, LevelResult, Percentiles, Series, Trend};
 
 use crate::figure::{digits, or_absent, scope, time, with_uncertainty};
-use crate::terminal::fitted;
+use crate::terminal::fit_lines;
 
-/// The file's text.
+/// Content of the file.
 pub fn render(run: &BenchRun) -> String {
     let mut out = vec![format!("# Benchmark of {}", plain(&run.target)), String::new()];
     out.extend(head(run));
@@ -88,7 +88,7 @@ fn row(level: &LevelResult, single: Option<f64>) -> Vec<String> {
     ]
 }
 
-/// The form of §4.2.
+/// Table in the form of §4.2.
 fn peaks(run: &BenchRun) -> Vec<String> {
     let rows = run.series.iter().map(|series| {
         let peak = series.verdict.peak;
@@ -105,26 +105,26 @@ fn peaks(run: &BenchRun) -> Vec<String> {
     table(&["Model", "Peak Parallel", "Peak tok/s", "Efficiency"], rows)
 }
 
-/// The form of §4.3.
+/// List in the form of §4.3.
 fn characteristics(series: &Series) -> Vec<String> {
     let verdict = &series.verdict;
     let model = plain(&series.model);
     let trend = verdict.trend.map(|trend| match trend {
-        Trend::Rising => "no peak in range: it still rises at the highest level",
-        Trend::Plateau => "a plateau: no level beyond it is faster",
-        Trend::PastPeak => "it falls past its peak",
+        Trend::Rising => "no peak in range: throughput still rises at the highest level",
+        Trend::Plateau => "plateau: no higher level is faster",
+        Trend::PastPeak => "throughput falls past the peak",
     });
     let spot = verdict
         .sweet_spot
         .as_ref()
         .map(|spot| format!("sweet spot {}x: {}", spot.parallel, plain(&spot.reason)));
     let cliff = verdict.cliff.map(|cliff| format!("cliff at {}x", cliff.parallel));
-    let told = trend.map(str::to_owned).into_iter().chain(spot).chain(cliff);
-    let told = told.map(|line| format!("- {model}: {line}"));
-    told.chain(fitted(series).into_iter().map(|line| format!("- {}", plain(&line)))).collect()
+    let lines = trend.map(str::to_owned).into_iter().chain(spot).chain(cliff);
+    let lines = lines.map(|line| format!("- {model}: {line}"));
+    lines.chain(fit_lines(series).into_iter().map(|line| format!("- {}", plain(&line)))).collect()
 }
 
-/// The form of §4.4.
+/// Table in the form of §4.4.
 fn efficiency(run: &BenchRun) -> Vec<String> {
     let rows: Vec<Vec<String>> = run
         .series
@@ -183,7 +183,7 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<St
     head.into_iter().chain(rows.into_iter().map(line)).collect()
 }
 
-/// What would be markup is text.
+/// Text with Markdown characters escaped.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in text.chars() {
@@ -227,9 +227,9 @@ mod tests {
 
         ## Scaling characteristics
 
-        - smollm2:135m: no peak in range: it still rises at the highest level
+        - smollm2:135m: no peak in range: throughput still rises at the highest level
         - smollm2:135m: sweet spot 32x: highest throughput, 581.7 tok/s; no peak in range: throughput still rises at the highest level measured
-        - smollm2:135m: a step takes 5.63 ms and 1.59 ms for each sequence; throughput nears 629 tok/s (furthest level off by 9%)
+        - smollm2:135m: a step takes 5.63 ms plus 1.59 ms per sequence; throughput approaches 629 tok/s (largest residual 9%)
 
         ## Efficiency
 
@@ -242,8 +242,8 @@ mod tests {
 
         ## Method
 
-        - protocol quick: a closed loop with refill, measured while all streams run, between the ends of requests; each prompt is another; intervals are Student's t over the windows
-        - prompts of 16 words, 180 tokens with template and system prompt by the target's count; answers of 160 tokens
+        - protocol quick: closed loop with refill, measured while all streams run, between the ends of requests; unique prompts; intervals are Student's t over the windows
+        - prompts of 16 words, 180 tokens with template and system prompt by the target's count; responses of 160 tokens
         - temperature 0.7, seed 0
         - measured in the order 32x, 16x, 8x, 1x
         ");

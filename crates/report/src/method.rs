@@ -1,8 +1,8 @@
-//! How a run was measured, in lines for a person.
+//! Description of the method of a run.
 
 use harmonic_types::{BenchRun, Provenance, Workload};
 
-/// Protocol, workload, order, and where the figures come from.
+/// Protocol, workload, order, and provenance of the figures, one per line.
 pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
     let Workload { prompt_words, prompt_tokens, output_tokens, temperature, seed, .. } =
         run.workload;
@@ -11,7 +11,7 @@ pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
         format!(", {tokens:.0} tokens with template and system prompt by the target's count")
     });
     lines.push(format!(
-        "prompts of {prompt_words} words{tokens}; answers of {output_tokens} tokens"
+        "prompts of {prompt_words} words{tokens}; responses of {output_tokens} tokens"
     ));
     lines.push(format!("temperature {temperature}, seed {seed}"));
     if run.workload.order.len() > 1 {
@@ -23,7 +23,7 @@ pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
         let bound = |name: &str, limit: Option<f64>| limit.map(|ms| format!("{name} {ms} ms"));
         let bounds = [bound("TTFT", slo.ttft_ms), bound("TPOT", slo.itl_ms)];
         let bounds: Vec<String> = bounds.into_iter().flatten().collect();
-        lines.push(format!("a good answer keeps within {}", bounds.join(" and ")));
+        lines.push(format!("goodput counts requests within {}", bounds.join(" and ")));
     }
     lines.extend(
         run.provenance.iter().map(|(pointer, source)| format!("{pointer} is {}", word(*source))),
@@ -34,15 +34,15 @@ pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
 fn protocol(name: &str) -> &'static str {
     match name {
         "quick" | "steady" | "thorough" => {
-            "a closed loop with refill, measured while all streams run, between the ends of requests; \
-             each prompt is another; intervals are Student's t over the windows"
+            "closed loop with refill, measured while all streams run, between the ends of requests; \
+             unique prompts; intervals are Student's t over the windows"
         }
-        "paper" => "waves of like requests, all tokens of a wave over its whole time (§3.2)",
+        "paper" => "batches of identical requests, all tokens of a batch ÷ its whole time (§3.2)",
         "open" => {
             "Poisson arrivals; latencies are those of the requests that arrived in the windows"
         }
-        "published" => "what the paper prints: three trials a level, no intervals (§3.2)",
-        _ => "not known to this build",
+        "published" => "as printed in the paper: three trials per level, no intervals (§3.2)",
+        _ => "unknown to this build",
     }
 }
 
@@ -55,7 +55,7 @@ fn word(source: Provenance) -> &'static str {
     }
 }
 
-/// `2026-11-27 01:07 UTC`.
+/// Date and time in the form `2026-11-27 01:07 UTC`.
 pub(crate) fn day_and_time(unix_ms: u64) -> String {
     let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(unix_ms);
     let stamp = humantime::format_rfc3339_seconds(at).to_string();

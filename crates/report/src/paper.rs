@@ -1,22 +1,22 @@
-//! What the paper published of a machine (§4.1 to §4.4), its verdict and ours, and where it
-//! contradicts itself.
+//! The paper's report on a machine (§4.1 to §4.4), with its verdict and ours, and with its
+//! contradictions as footnotes.
 //!
-//! Invariants: every figure in a footnote is computed from the record; a footnote stands where the
-//! contradiction is read.
+//! Invariants: every figure in a footnote is computed from the record; each footnote is referenced
+//! at the contradiction.
 //!
-//! Does not do: hold the paper's measurements. They come with the record
-//! (`harmonic_profiles::published`); only what the paper says about them is here.
+//! Does not do: define the paper's measurements, which are in the record
+//! (`harmonic_profiles::published`); only the paper's claims about them are defined here.
 
 use harmonic_types::{BenchRun, LevelResult, Series};
 
 use crate::figure::or_absent;
-use crate::terminal::{fitted, grid};
+use crate::terminal::{fit_lines, grid};
 
 mod notes;
 
 use self::notes::{Claims, Notes, claims};
 
-/// The groups of §4.2.
+/// Groups of §4.2.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Small models (~2.5 GB)", &["qwen3:4b", "executive", "operator"]),
     (
@@ -26,11 +26,11 @@ const GROUPS: [(&str, &[&str]); 3] = [
     ("Large models (~9 GB)", &["qwen3:14b"]),
 ];
 
-/// The text for a terminal; `None` of a record that is not the paper's.
+/// Text for a terminal; `None` for a record that is not the paper's.
 pub fn text(run: &BenchRun) -> Option<String> {
     let claims = claims(run)?;
     let mut notes = Notes::default();
-    let mut parts = vec![format!("{}, as the paper published it", run.host)];
+    let mut parts = vec![format!("{}, as published in the paper", run.host)];
     parts.push(peaks(run, &claims, &mut notes));
     if let Some(full) = run.series.iter().find(|series| series.levels.len() > 1) {
         parts.push(levels(full, &claims, &mut notes));
@@ -41,7 +41,7 @@ pub fn text(run: &BenchRun) -> Option<String> {
     Some(parts.join("\n\n"))
 }
 
-/// §4.2.
+/// Tables of §4.2.
 fn peaks(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
     let header = ["Model", "Peak Parallel", "Peak tok/s", "Efficiency", ""];
     let mut parts = vec!["§4.2 Peaks".to_owned()];
@@ -58,21 +58,22 @@ fn peaks(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
 
 fn peak(run: &BenchRun, series: &Series, claims: &Claims, notes: &mut Notes) -> Vec<String> {
     let level = highest(series);
-    let is_rough = claims.approximate.contains(&series.model.as_str());
-    let is_estimate = is_rough || !claims.about_power.is_empty();
+    let is_approximate = claims.approximate.contains(&series.model.as_str());
+    let is_estimate = is_approximate || !claims.about_power.is_empty();
     vec![
         series.model.clone(),
         or_absent(level.map(|level| format!("{}x", level.parallel))),
         or_absent(
-            rate(level)
-                .map(|rate| if is_rough { format!("~{rate:.0}") } else { format!("{rate:.1}") }),
+            rate(level).map(|rate| {
+                if is_approximate { format!("~{rate:.0}") } else { format!("{rate:.1}") }
+            }),
         ),
         or_absent(gross(level).map(|gross| efficiency_text(gross, is_estimate))),
         notes.of_peak(run, series, claims),
     ]
 }
 
-/// §4.1.
+/// Table of §4.1.
 fn levels(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
     let single = rate(series.levels.first());
     let rows: Vec<Vec<String>> = series
@@ -94,34 +95,34 @@ fn levels(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
     format!("§4.1 {} at each level\n{}", series.model, grid(&header, &rows, 0))
 }
 
-/// §4.3, and ours.
+/// Verdict of §4.3, and ours.
 fn verdicts(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
-    let mut lines = vec!["§4.3 What the paper says".to_owned()];
+    let mut lines = vec!["§4.3 Claims of the paper".to_owned()];
     for claim in claims.characteristics {
         let mark = notes.of_claim(series, claim, claims);
         lines.push(format!("  {claim}{}{mark}", if mark.is_empty() { "" } else { " " }));
     }
     lines.push(String::new());
-    lines.push(format!("What its figures of {} say", series.model));
+    lines.push(format!("Verdict on its figures of {}", series.model));
     if let Some(spot) = &series.verdict.sweet_spot {
         lines.push(format!("  sweet spot {}x: {}", spot.parallel, spot.reason));
     }
     let cliff = series.verdict.cliff.map_or_else(
-        || "  no cliff that could be confirmed: there are no intervals".to_owned(),
-        |cliff| format!("  it drops at {}x", cliff.parallel),
+        || "  no confirmed cliff: there are no intervals".to_owned(),
+        |cliff| format!("  cliff at {}x", cliff.parallel),
     );
     lines.push(cliff);
     lines.extend(
-        fitted(series).into_iter().map(|line| format!("  {}", without_name(series, &line))),
+        fit_lines(series).into_iter().map(|line| format!("  {}", without_name(series, &line))),
     );
-    lines.into_iter().map(|line| folded(&line)).collect::<Vec<_>>().join("\n")
+    lines.into_iter().map(|line| wrapped(&line)).collect::<Vec<_>>().join("\n")
 }
 
 fn without_name<'a>(series: &Series, line: &'a str) -> &'a str {
     line.strip_prefix(&format!("{}: ", series.model)).unwrap_or(line)
 }
 
-/// §4.4.
+/// Table of §4.4.
 fn efficiency(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
     let best = run.series.iter().filter_map(highest).max_by(|one, other| {
         rate(Some(one)).partial_cmp(&rate(Some(other))).unwrap_or(std::cmp::Ordering::Equal)
@@ -138,12 +139,12 @@ fn efficiency(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
     format!("§4.4 Efficiency\n{}", grid(&header, &[row], 1))
 }
 
-/// With as many digits as the paper prints.
+/// Efficiency with as many digits as the paper prints.
 fn efficiency_text(gross: f64, is_estimate: bool) -> String {
     if is_estimate { format!("~{gross:.1} tok/W") } else { format!("{gross:.2} tok/W") }
 }
 
-/// The level with the highest throughput.
+/// Level with the highest throughput.
 fn highest(series: &Series) -> Option<&LevelResult> {
     let measured = series.levels.iter().filter(|level| level.tok_s.is_some());
     measured.max_by(|one, other| {
@@ -159,8 +160,8 @@ fn gross(level: Option<&LevelResult>) -> Option<f64> {
     Some(level?.tok_per_w?.gross)
 }
 
-/// Folded to the width of a terminal; what follows is set in.
-fn folded(line: &str) -> String {
+/// Line wrapped to the width of a terminal; continuation lines are indented.
+fn wrapped(line: &str) -> String {
     const WIDTH: usize = 98;
     let indent = line.len() - line.trim_start().len();
     let mut lines = vec![" ".repeat(indent)];

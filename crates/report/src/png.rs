@@ -1,29 +1,27 @@
-//! A chart as an image.
+//! PNG image of a chart.
 //!
-//! Invariants: the font comes with the program, so that the image is the same on every machine and
-//! has words on one without fonts. A build without the feature `png` has neither font nor renderer,
-//! and says so.
+//! Invariants: the font is embedded in the program, so that the image is the same on every machine,
+//! with or without fonts. A build without the feature `png` has neither font nor renderer and returns
+//! [`PngError::Unsupported`].
 
-/// Why there is no image.
+/// Failure to make an image.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
-    /// The chart is no SVG that can be drawn.
-    #[error("the chart cannot be drawn: {0}")]
-    NotDrawn(String),
-    /// The image cannot be made of the drawing.
-    #[error("the drawing cannot be stored as PNG: {0}")]
-    NotStored(String),
-    /// The program was compiled without what draws.
-    #[error(
-        "this build draws no PNG, since it was compiled without the feature `png`: use the SVG"
-    )]
-    LeftOut,
+    /// The SVG is invalid.
+    #[error("cannot render the chart: {0}")]
+    Render(String),
+    /// The image cannot be encoded.
+    #[error("cannot encode the chart as PNG: {0}")]
+    Encode(String),
+    /// The program was compiled without the feature `png`.
+    #[error("this build cannot write PNG (compiled without the feature `png`): use the SVG")]
+    Unsupported,
 }
 
-/// The bytes of a PNG file of `svg`, which [`crate::chart::Theme::Print`] has styled.
+/// Content of a PNG file of `svg`, which must be styled with [`crate::chart::Theme::Print`].
 ///
 /// # Errors
-/// When the SVG is malformed or too large; [`PngError::LeftOut`] in a build that draws none.
+/// When the SVG is malformed or too large; [`PngError::Unsupported`] without the feature `png`.
 pub fn render(svg: &str) -> Result<Vec<u8>, PngError> {
     drawing::render(svg)
 }
@@ -31,7 +29,7 @@ pub fn render(svg: &str) -> Result<Vec<u8>, PngError> {
 #[cfg(not(feature = "png"))]
 mod drawing {
     pub(super) fn render(_svg: &str) -> Result<Vec<u8>, super::PngError> {
-        Err(super::PngError::LeftOut)
+        Err(super::PngError::Unsupported)
     }
 }
 
@@ -44,7 +42,7 @@ mod drawing {
 
     use super::PngError;
 
-    /// Pixels for each pixel of the chart: sharp on dense screens and in print.
+    /// Pixels per pixel of the chart, for dense screens and print.
     const SCALE: f32 = 2.0;
 
     pub(super) fn render(svg: &str) -> Result<Vec<u8>, PngError> {
@@ -57,12 +55,12 @@ mod drawing {
             ..Options::default()
         };
         let tree =
-            Tree::from_str(svg, &options).map_err(|error| PngError::NotDrawn(error.to_string()))?;
+            Tree::from_str(svg, &options).map_err(|error| PngError::Render(error.to_string()))?;
         let size = tree.size().to_int_size().scale_by(SCALE);
         let mut image = size
             .and_then(|size| Pixmap::new(size.width(), size.height()))
-            .ok_or_else(|| PngError::NotDrawn("it has no size".to_owned()))?;
+            .ok_or_else(|| PngError::Render("it has no size".to_owned()))?;
         resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut image.as_mut());
-        image.encode_png().map_err(|error| PngError::NotStored(error.to_string()))
+        image.encode_png().map_err(|error| PngError::Encode(error.to_string()))
     }
 }

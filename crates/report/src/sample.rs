@@ -1,6 +1,6 @@
-//! Runs to render in tests.
+//! Sample runs for tests.
 
-use harmonic_laws::{LevelThroughput, verdict};
+use harmonic_perfmodel::{LevelThroughput, verdict};
 use harmonic_types::{
     BenchRun, Interval, LevelResult, Percentiles, PowerFigures, PowerScope, ProvenanceMap,
     SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts, WindowResult, Workload,
@@ -52,7 +52,7 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
             model: "smollm2:135m".to_owned(),
             agent: None,
             key: None,
-            verdict: judged(&levels),
+            verdict: series_verdict(&levels),
             levels,
         }],
         warnings: Vec::new(),
@@ -70,7 +70,7 @@ pub(crate) fn run() -> BenchRun {
     ])
 }
 
-/// The shape of the paper's executive on the DGX Spark: a plateau, then a drop.
+/// A plateau followed by a drop, like the paper's executive on the DGX Spark.
 pub(crate) fn cliff() -> BenchRun {
     let rates = [42.0, 71.0, 118.0, 205.0, 262.0, 301.0, 305.0, 221.0, 180.0];
     let levels = [1, 2, 4, 8, 12, 16, 20, 24, 32];
@@ -95,7 +95,7 @@ pub(crate) fn died() -> BenchRun {
     run_of(vec![first, dead])
 }
 
-/// As [`run`], with a meter, sensors, roofs and trials.
+/// Like [`run`], with power, sensors, roofs and trials.
 pub(crate) fn metered() -> BenchRun {
     let mut run = run();
     let mut at = 0.0;
@@ -148,16 +148,16 @@ pub(crate) fn open() -> BenchRun {
     run
 }
 
-/// What the paper published of a machine, with our verdict on it.
+/// The paper's record of a machine, with our verdict.
 pub(crate) fn published(profile: &str) -> BenchRun {
     let mut run = harmonic_profiles::published(profile).unwrap();
     for series in &mut run.series {
-        series.verdict = judged(&series.levels);
+        series.verdict = series_verdict(&series.levels);
     }
     run
 }
 
-fn judged(levels: &[LevelResult]) -> Verdict {
+fn series_verdict(levels: &[LevelResult]) -> Verdict {
     let measured: Vec<LevelThroughput> = levels
         .iter()
         .filter_map(|level| Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? }))

@@ -1,27 +1,27 @@
-//! Throughput over parallelism as a chart: the paper's `scaling_curves.png`, with intervals, the
-//! roof, and what the verdict says.
+//! Chart of throughput over parallelism: the paper's `scaling_curves.png`, with intervals, roof and
+//! verdict.
 
 use std::fmt::Write as _;
 
 use harmonic_types::{BenchRun, LevelResult, Series};
 
-use crate::chart::{Chart, Curve, Point, Reference, ReferenceKind, Sign, Theme, render};
+use crate::chart::{Chart, Curve, MarkerShape, Point, Reference, ReferenceKind, Theme, render};
 use crate::figure::{printable, time, with_uncertainty};
 
-/// Points between two levels at which a fitted curve is drawn.
-const FINE: u32 = 4;
+/// Points per unit of parallelism of a fitted curve.
+const STEPS_PER_LEVEL: u32 = 4;
 
-/// The chart of one run, or of several over each other, for a screen.
+/// SVG of one or several runs for a screen.
 pub fn svg(runs: &[&BenchRun]) -> String {
     render(&chart(runs), Theme::Screen).into_string()
 }
 
-/// The same as an image is drawn from it.
+/// SVG of one or several runs for an image.
 pub fn svg_for_print(runs: &[&BenchRun]) -> String {
     render(&chart(runs), Theme::Print).into_string()
 }
 
-/// What is drawn.
+/// Chart of one or several runs.
 pub fn chart(runs: &[&BenchRun]) -> Chart {
     let series: Vec<(&BenchRun, &Series)> =
         runs.iter().flat_map(|run| run.series.iter().map(move |series| (*run, series))).collect();
@@ -29,7 +29,7 @@ pub fn chart(runs: &[&BenchRun]) -> Chart {
     let shown = series.iter().filter(|(_, series)| levels(series).next().is_some());
     let curves: Vec<Curve> =
         shown.clone().map(|(run, series)| curve(run, series, several)).collect();
-    // Of many curves each reference would be another line to tell apart.
+    // References are shown for a single curve only, to avoid clutter.
     let references = match shown.collect::<Vec<_>>().as_slice() {
         [(_, only)] => references(only),
         _ => Vec::new(),
@@ -46,7 +46,7 @@ pub fn chart(runs: &[&BenchRun]) -> Chart {
     }
 }
 
-/// Levels with a figure; those of an open loop have no place on this axis.
+/// Levels with a throughput, except those of an open loop.
 fn levels(series: &Series) -> impl Iterator<Item = (&LevelResult, f64)> {
     let measured = series.levels.iter().filter(|level| level.rate.is_none());
     measured.filter_map(|level| Some((level, level.tok_s?.mean)))
@@ -56,33 +56,32 @@ fn curve(run: &BenchRun, series: &Series, several: bool) -> Curve {
     let name =
         if several { format!("{} {}", host(run), series.model) } else { series.model.clone() };
     let name = printable(&name);
-    let name = printable(&name);
     let points: Vec<Point> = levels(series).map(|(level, rate)| point(level, rate)).collect();
     let trials = levels(series).flat_map(|(level, _)| {
         level.windows.iter().map(move |window| (f64::from(level.parallel), window.tok_s.0))
     });
-    let mut marks: Vec<(usize, Sign, String)> = Vec::new();
-    let mut mark = |parallel: u32, sign: Sign, word: &str| {
+    let mut markers: Vec<(usize, MarkerShape, String)> = Vec::new();
+    let mut add_marker = |parallel: u32, sign: MarkerShape, word: &str| {
         let index = points.iter().position(|point| (point.x - f64::from(parallel)).abs() < 0.5);
         if let Some(index) = index
-            && marks.iter().all(|(taken, ..)| *taken != index)
+            && markers.iter().all(|(taken, ..)| *taken != index)
         {
-            marks.push((index, sign, format!("{word} {parallel}x")));
+            markers.push((index, sign, format!("{word} {parallel}x")));
         }
     };
     if let Some(spot) = &series.verdict.sweet_spot {
-        mark(spot.parallel, Sign::SweetSpot, "sweet spot");
+        add_marker(spot.parallel, MarkerShape::SweetSpot, "sweet spot");
     }
     if let Some(peak) = series.verdict.peak {
-        mark(peak.parallel, Sign::Peak, "peak");
+        add_marker(peak.parallel, MarkerShape::Peak, "peak");
     }
     if let Some(cliff) = series.verdict.cliff {
-        mark(cliff.parallel, Sign::Cliff, "cliff");
+        add_marker(cliff.parallel, MarkerShape::Cliff, "cliff");
     }
-    Curve { name, trials: trials.collect(), marks, points }
+    Curve { name, trials: trials.collect(), markers, points }
 }
 
-/// The machine's name without what is said about it.
+/// Name of the machine, without its description.
 fn host(run: &BenchRun) -> &str {
     run.host.split(',').next().unwrap_or(&run.host)
 }
@@ -119,10 +118,10 @@ fn references(series: &Series) -> Vec<Reference> {
     }
     if let Some(line) = series.verdict.line {
         let at = |step: u32| {
-            let n = f64::from(step) / f64::from(FINE);
+            let n = f64::from(step) / f64::from(STEPS_PER_LEVEL);
             (n, n * 1e3 / (line.fixed_ms + line.per_sequence_ms * n))
         };
-        let points = (FINE..=highest * FINE).map(at).collect();
+        let points = (STEPS_PER_LEVEL..=highest * STEPS_PER_LEVEL).map(at).collect();
         references.push(Reference { name: "fit".to_owned(), points, kind: ReferenceKind::Fit });
     }
     references

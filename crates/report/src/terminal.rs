@@ -1,10 +1,10 @@
-//! A run as text for a terminal.
+//! Text of a run for a terminal.
 //!
 //! Owns: the table of levels, the curve in characters, and the verdict in one line.
 //!
 //! Invariants: lines have no trailing spaces; tables fit 100 columns.
 //!
-//! Does not do: print, colour, or ask how wide the terminal is.
+//! Does not do: print, colour, or detect the width of the terminal.
 
 mod arrivals;
 mod axis;
@@ -20,6 +20,6 @@ pub use curve::curve;
 pub(crate) use grid::grid;
 pub use power::power;
 pub use spark::spark;
-pub(crate) use summary::fitted;
+pub(crate) use summary::fit_lines;
 pub use summary::{fits, summary};
 pub use table::table;

@@ -1,5 +1,4 @@
-//! The page in a real browser: it opens without a complaint, and shows as many points as there are
-//! levels.
+//! The page in a real browser: it opens without errors and shows one point per level.
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only its root function"
@@ -12,7 +11,7 @@ use harmonic_profiles::published;
 use harmonic_report::html;
 use harmonic_types::{BenchRun, Finding, Interval, Percentiles, TokensPerSecond, WindowResult};
 
-/// What the paper published, with what a measurement has besides.
+/// The paper's record, completed with the figures of a measurement.
 fn run() -> BenchRun {
     let mut run = published("dgx-spark").unwrap();
     for level in run.series.iter_mut().flat_map(|series| &mut series.levels) {
@@ -34,7 +33,7 @@ fn run() -> BenchRun {
     run
 }
 
-/// The first of the browsers that is installed.
+/// Output of the first browser that is installed.
 fn browse(arguments: &[&str]) -> Output {
     let browsers = ["chromium", "chromium-browser", "google-chrome"];
     let common = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"];
@@ -62,7 +61,7 @@ fn a_browser_shows_every_level_and_has_nothing_to_complain_of() {
     assert!(dom.contains("read &amp; &lt;measure&gt;"), "{dom}");
     assert!(!log.contains("CONSOLE"), "{log}");
 
-    // It is drawn, too: an empty page of this size has far fewer bytes.
+    // The page is not blank: an empty image of this size has far fewer bytes.
     let picture = home.path().join("page.png");
     let screenshot = format!("--screenshot={}", picture.display());
     browse(&[&profile, &screenshot, "--window-size=1100,1800", &address]);

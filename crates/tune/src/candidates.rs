@@ -1,4 +1,4 @@
-//! Settings that compete: each with the plan that would run it, or the reason why it cannot.
+//! Candidate settings, each with its plan, or the reason why it cannot run.
 
 use harmonic_planner::PlannedModel;
 use harmonic_types::{Divergence, KvLayout, Plan, Threads, TuneCandidate};
@@ -6,41 +6,43 @@ use harmonic_types::{Divergence, KvLayout, Plan, Threads, TuneCandidate};
 use crate::error::TuneError;
 use crate::target::TuneTarget;
 
-/// One of the settings.
+/// A candidate with its plan.
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedCandidate {
-    /// What is told of it.
-    pub(crate) about: TuneCandidate,
-    /// The file that it runs on.
+    /// Entry in the comparison's record.
+    pub(crate) entry: TuneCandidate,
+    /// Model file.
     pub(crate) model: PlannedModel,
-    /// This model's agents alone, to be measured; `None` where it cannot run.
+    /// Plan of this model's agents only, to be measured; `None` where the candidate cannot run.
     pub(crate) plan: Option<Plan>,
 }
 
-/// The candidate of these settings. It can run if the whole stack, planned with it, gives every agent
-/// what `now` does.
+/// Candidate of these settings. It can run if the whole stack, planned with it, grants every agent
+/// at least what the current plan does.
 ///
 /// # Errors
-/// When the plan as it is now has no engine for the model.
+/// When the stack cannot be planned with the current settings.
 pub(crate) fn candidate(
     target: &TuneTarget<'_>,
     model: PlannedModel,
     divergence: Option<Divergence>,
     settings: (Option<KvLayout>, Option<Threads>),
 ) -> Result<PlannedCandidate, TuneError> {
-    let (now, _) = target.present()?;
+    let (current, _) = target.current_plans()?;
     let (kv_layout, threads) = settings;
     let planned = target.plans(&model, kv_layout, threads);
     let (plan, reason) = match planned {
         Err(error) => (None, Some(format!("it does not fit: {error}"))),
-        Ok((whole, _)) if gives_less(&whole, &now) || misses(&whole, &model, kv_layout) => {
+        Ok((whole, _))
+            if grants_less(&whole, &current) || lacks_layout(&whole, &model, kv_layout) =>
+        {
             (None, Some("the memory budget would give an agent less".to_owned()))
         }
         Ok((_, alone)) => (Some(alone), None),
     };
-    let shown = plan.as_ref().unwrap_or(&now);
-    let engine = shown.engines.iter().find(|engine| engine.model == model.name);
-    let about = TuneCandidate {
+    let described = plan.as_ref().unwrap_or(&current);
+    let engine = described.engines.iter().find(|engine| engine.model == model.name);
+    let entry = TuneCandidate {
         format: model.shape.format.clone(),
         digest: model.digest.clone(),
         weights_bytes: model.shape.weights_bytes,
@@ -56,23 +58,23 @@ pub(crate) fn candidate(
         tok_s: None,
         reason,
     };
-    Ok(PlannedCandidate { about, model, plan })
+    Ok(PlannedCandidate { entry, model, plan })
 }
 
-/// Whether an agent has less in `plan` than in `now`.
-fn gives_less(plan: &Plan, now: &Plan) -> bool {
-    now.agents.iter().zip(&plan.agents).any(|(before, after)| {
+/// Whether `plan` grants an agent less than `current`.
+fn grants_less(plan: &Plan, current: &Plan) -> bool {
+    current.agents.iter().zip(&plan.agents).any(|(before, after)| {
         after.slots < before.slots || (before.slots > 0 && after.context < before.context)
     })
 }
 
-/// Whether `plan` could not give the model's engines this layout.
-fn misses(plan: &Plan, model: &PlannedModel, layout: Option<KvLayout>) -> bool {
+/// Whether an engine of the model in `plan` has another layout than this.
+fn lacks_layout(plan: &Plan, model: &PlannedModel, layout: Option<KvLayout>) -> bool {
     let mut engines = plan.engines.iter().filter(|engine| engine.model == model.name);
     layout.is_some_and(|layout| engines.any(|engine| engine.local().kv_layout != layout))
 }
 
-/// Both layouts, and the place of the one in use.
+/// Candidates of both layouts, and the index of the one in use.
 ///
 /// # Errors
 /// When the stack cannot be planned.
@@ -80,8 +82,8 @@ pub(crate) fn layouts(
     target: &TuneTarget<'_>,
 ) -> Result<(Vec<PlannedCandidate>, usize), TuneError> {
     const LAYOUTS: [KvLayout; 2] = [KvLayout::Streams, KvLayout::Unified];
-    let (now, _) = target.present()?;
-    let used = now.engines.iter().find(|engine| engine.model == target.model);
+    let (current, _) = target.current_plans()?;
+    let used = current.engines.iter().find(|engine| engine.model == target.model);
     let used = used.map(|engine| engine.local().kv_layout).unwrap_or_default();
     let model = target.planned()?;
     let candidates = LAYOUTS.map(|layout| {
@@ -92,14 +94,15 @@ pub(crate) fn layouts(
     Ok((candidates, present))
 }
 
-/// Numbers of engine threads, each with one and two threads for HTTP; and the place of those in use.
+/// Candidates of engine thread counts, each with one and two threads for HTTP, and the index of the
+/// one in use.
 ///
 /// # Errors
 /// When the stack cannot be planned.
 pub(crate) fn threads(
     target: &TuneTarget<'_>,
 ) -> Result<(Vec<PlannedCandidate>, usize), TuneError> {
-    let (_, alone) = target.present()?;
+    let (_, alone) = target.current_plans()?;
     let engine = alone.engines.first().map_or(1, |engine| engine.local().threads);
     let http = alone.http_threads.unwrap_or(target.inputs.http_threads);
     let used = Threads { engine, http };
@@ -119,8 +122,8 @@ pub(crate) fn threads(
     Ok((candidates, present))
 }
 
-/// All of `available`, one less, half, a quarter and one: where cores come in pairs, where HTTP
-/// takes one, and where memory is the limit.
+/// All of `available`, one less, half, a quarter and one, for machines with hyper-threading, with
+/// HTTP on one core, and limited by memory.
 fn engine_threads(available: u32) -> Vec<u32> {
     let available = available.max(1);
     let mut counts = vec![1, available / 4, available / 2, available - 1, available];

@@ -5,18 +5,18 @@ use harmonic_planner::PlanError;
 use harmonic_profiles::ProfileError;
 use harmonic_types::AgentName;
 
-/// A comparison without a result. What was kept before it stays.
+/// Failure of a comparison. Results kept before remain.
 #[derive(Debug, thiserror::Error)]
 pub enum TuneError {
-    /// An agent that the stack does not have.
+    /// The stack has no such agent.
     #[error("there is no agent `{agent}` to measure")]
     UnknownAgent {
-        /// What was asked for.
+        /// The requested agent.
         agent: AgentName,
-        /// What there is, comma-separated.
+        /// The stack's agents, comma-separated.
         known: String,
     },
-    /// The model's agents have no place in the plan.
+    /// The plan skips all of the model's agents.
     #[error("the plan places no agent on {model}")]
     NotPlaced {
         /// The base model.
@@ -25,55 +25,55 @@ pub enum TuneError {
     /// The stack does not fit.
     #[error("cannot plan the stack `{stack}` on {machine}")]
     Plan {
-        /// The stack's name.
+        /// Name of the stack.
         stack: String,
-        /// The machine's name.
+        /// Name of the machine.
         machine: String,
-        /// Why not.
+        /// Error of the planner.
         #[source]
         source: PlanError,
     },
-    /// A model that the stack does not use.
-    #[error("{model} is not among the stack's models")]
+    /// The stack does not use the model.
+    #[error("the stack does not use the model {model}")]
     UnknownModel {
-        /// Its name.
+        /// Name of the model.
         model: String,
     },
-    /// The weight format in use is none of those that compete.
-    #[error("{model} runs as {format}, which is not compared")]
+    /// The weight format in use is not among the candidates.
+    #[error("{model} runs as {format}, which is not among the formats compared")]
     FormatNotCompared {
         /// The base model.
         model: String,
-        /// What it runs as.
+        /// Its weight format.
         format: String,
-        /// What competes, comma-separated.
+        /// The formats compared, comma-separated.
         compared: String,
     },
     /// No candidate ran.
-    #[error("nothing could be measured of {model}")]
+    #[error("no setting of {model} could be measured")]
     NothingMeasured {
         /// The base model.
         model: String,
-        /// Why, of each candidate.
+        /// The reason of each candidate, separated by semicolons.
         reasons: String,
     },
-    /// The model store refuses.
+    /// Error of the model store.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The result cannot be stored.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The user stopped it.
+    /// The user stopped the comparison.
     #[error("stopped")]
     Stopped,
 }
 
 impl TuneError {
-    /// The remedy, where the message does not say it already.
+    /// Remedy; `None` where the message contains it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UnknownAgent { known, .. } => format!("use one of {known}"),
-            Self::NotPlaced { .. } => "`harmonic plan` says why".to_owned(),
+            Self::NotPlaced { .. } => "`harmonic plan` shows the reason".to_owned(),
             Self::FormatNotCompared { compared, .. } => format!("use one of {compared}"),
             Self::NothingMeasured { reasons, .. } => reasons.clone(),
             Self::Stopped => "nothing is left running; the same command starts again".to_owned(),

@@ -1,4 +1,4 @@
-//! Weight formats that compete: as shipped, and what it can be converted to.
+//! Candidate weight formats: the file as shipped, and its conversions.
 
 use std::sync::Arc;
 
@@ -14,33 +14,33 @@ use crate::error::TuneError;
 use crate::target::{TuneInputs, TuneTarget};
 use crate::trials::TuneEvent;
 
-/// What a model is converted to: formats that some CPU or GPU has fast kernels for.
+/// Formats to convert to: those with fast kernels on some CPU or GPU.
 const FORMATS: [WeightFormat; 4] =
     [WeightFormat::F16, WeightFormat::BF16, WeightFormat::Q8_0, WeightFormat::Q4_0];
 
-/// The conversions of one model, and which of them were made here.
+/// Conversions of one model, and those made for this comparison.
 #[derive(Debug)]
 pub(crate) struct Formats<'a> {
     inputs: TuneInputs<'a>,
     model: String,
-    /// Names of those that were not there before.
-    made: Vec<String>,
-    /// Digest and format of each candidate; `None` for the file as it came.
-    competing: Vec<(Option<String>, Option<WeightFormat>)>,
+    /// Names of conversions that did not exist before.
+    created: Vec<String>,
+    /// Digest and format of each candidate; the format is `None` for the file as shipped.
+    compared: Vec<(Option<String>, Option<WeightFormat>)>,
 }
 
 impl<'a> Formats<'a> {
-    /// None so far.
+    /// Formats of `target`, none converted yet.
     pub(crate) fn of(target: &TuneTarget<'a>) -> Self {
         let (inputs, model) = (target.inputs, target.model.clone());
-        Self { inputs, model, made: Vec::new(), competing: Vec::new() }
+        Self { inputs, model, created: Vec::new(), compared: Vec::new() }
     }
 
-    /// The formats that can compete, converted, and the place of the one in use.
+    /// Candidates of all formats, converted where they fit, and the index of the one in use.
     ///
     /// # Errors
-    /// When the model is not in the store, or the user stops it. What a conversion lacks is the
-    /// reason of its candidate.
+    /// When the model is not in the store, or the user stops the comparison. A failed conversion is
+    /// not an error but the reason of its candidate.
     pub(crate) async fn candidates(
         &mut self,
         target: &TuneTarget<'_>,
@@ -52,19 +52,19 @@ impl<'a> Formats<'a> {
         let settings = (target.config.kv_layout, target.config.threads);
         let shipped = planned(used, file);
         let mut candidates = vec![candidate(target, shipped.clone(), None, settings)?];
-        self.competing.push((digest(&candidates[0]), None));
+        self.compared.push((digest(&candidates[0]), None));
         for format in FORMATS.into_iter().filter(|format| format.name() != record.format) {
             let mut expected = shipped.clone();
             (expected.path, expected.digest) = (None, None);
             expected.shape.weights_bytes = format.weights(expected.shape.parameters);
             format.name().clone_into(&mut expected.shape.format);
-            let room = candidate(target, expected, None, settings)?;
-            let made = match room.plan {
-                Some(_) => self.convert(target, &record.name, format, room).await?,
-                None => room,
+            let estimated = candidate(target, expected, None, settings)?;
+            let converted = match estimated.plan {
+                Some(_) => self.convert(target, &record.name, format, estimated).await?,
+                None => estimated,
             };
-            self.competing.push((digest(&made), Some(format)));
-            candidates.push(made);
+            self.compared.push((digest(&converted), Some(format)));
+            candidates.push(converted);
         }
         let is_used = |candidate: &PlannedCandidate| candidate.model.digest == used.digest;
         let present = candidates.iter().position(is_used).ok_or_else(|| {
@@ -75,27 +75,27 @@ impl<'a> Formats<'a> {
         Ok((candidates, present))
     }
 
-    /// The candidate of a conversion that has `room`.
+    /// Converts a candidate that is `estimated` to fit.
     async fn convert(
         &mut self,
         target: &TuneTarget<'_>,
         name: &str,
         format: WeightFormat,
-        mut room: PlannedCandidate,
+        mut estimated: PlannedCandidate,
     ) -> Result<PlannedCandidate, TuneError> {
         let TuneInputs { store, converter, observer, stop, .. } = self.inputs;
         let converted = converted_name(name, format);
-        let was_here = store.show(&converted).is_ok_and(|found| found.is_some());
-        let made = convert(store, name, format, Arc::clone(&converter.quantizer), observer);
-        let made = stop.run_until_cancelled(made).await.ok_or(TuneError::Stopped)?;
-        if !was_here && made.is_ok() {
-            self.made.push(converted);
+        let existed = store.show(&converted).is_ok_and(|found| found.is_some());
+        let file = convert(store, name, format, Arc::clone(&converter.quantizer), observer);
+        let file = stop.run_until_cancelled(file).await.ok_or(TuneError::Stopped)?;
+        if !existed && file.is_ok() {
+            self.created.push(converted);
         }
-        let file = match made {
+        let file = match file {
             Ok(file) => file,
             Err(error) => {
-                (room.plan, room.about.reason) = (None, Some(error.to_string()));
-                return Ok(room);
+                (estimated.plan, estimated.entry.reason) = (None, Some(error.to_string()));
+                return Ok(estimated);
             }
         };
         let meter = Arc::clone(&converter.meter);
@@ -103,20 +103,20 @@ impl<'a> Formats<'a> {
         let divergence = stop.run_until_cancelled(divergence).await.ok_or(TuneError::Stopped)??;
         let settings = (target.config.kv_layout, target.config.threads);
         let mut candidate =
-            candidate(target, planned(&room.model, file), Some(divergence), settings)?;
-        if candidate.about.reason.is_none() && !is_faithful(divergence) {
-            candidate.about.reason = Some(format!("KL divergence is not below {DIVERGENCE_BOUND}"));
+            candidate(target, planned(&estimated.model, file), Some(divergence), settings)?;
+        if candidate.entry.reason.is_none() && !is_faithful(divergence) {
+            candidate.entry.reason = Some(format!("KL divergence is not below {DIVERGENCE_BOUND}"));
         }
         Ok(candidate)
     }
 
-    /// From now on the model runs as `winner`. Name of the conversion; `None` for the file as it
-    /// came.
+    /// Makes the model run as `winner`; returns the name of the conversion, `None` for the file as
+    /// shipped.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub(crate) fn keep(&self, winner: &PlannedCandidate) -> Result<Option<String>, TuneError> {
-        let kept = self.competing.iter().find(|(known, _)| *known == digest(winner));
+        let kept = self.compared.iter().find(|(known, _)| *known == digest(winner));
         let format = kept.and_then(|(_, format)| *format);
         let store = self.inputs.store;
         store.run_as(&self.model, format)?;
@@ -124,9 +124,9 @@ impl<'a> Formats<'a> {
         Ok(stored.and_then(|model| model.record.runs_as))
     }
 
-    /// Removes the conversions that were made here, but not `kept`.
-    pub(crate) fn discard_losers(&self, kept: Option<&str>) {
-        for name in self.made.iter().filter(|name| kept != Some(name.as_str())) {
+    /// Removes the conversions created for this comparison, except `kept`.
+    pub(crate) fn remove_created(&self, kept: Option<&str>) {
+        for name in self.created.iter().filter(|name| kept != Some(name.as_str())) {
             if let Err(error) = self.inputs.store.remove(name) {
                 let reason = error.to_string();
                 self.inputs.observer.event(TuneEvent::NotRemoved { name, reason: &reason });
@@ -139,7 +139,7 @@ fn digest(candidate: &PlannedCandidate) -> Option<String> {
     candidate.model.digest.clone()
 }
 
-/// `file` under the name and with the paper's figures of the model in use.
+/// `file` as a planned model, with the name and the paper's figures of the model in use.
 fn planned(used: &PlannedModel, file: ModelFile) -> PlannedModel {
     PlannedModel {
         name: used.name.clone(),

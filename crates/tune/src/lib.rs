@@ -1,15 +1,15 @@
-//! Settings that compete: those of each base model, measured in turns; the fastest is kept as the
-//! tuned config of machine, model and engine build, which the next plan takes.
+//! Tuning: candidate settings of each base model are measured in turns, and the fastest is kept as
+//! the tuned config of machine, model and engine build, which the next plan uses.
 //!
-//! Owns: which settings compete (`candidates`, `formats`), how their turns alternate (`rounds`), the
-//! rule that chooses ([`choose`]), and what is kept.
+//! Owns: the candidates (`candidates`, `formats`), the order of their turns (`rounds`), the rule of
+//! the choice ([`choose`]), and the storage of the result.
 //!
-//! Invariants: only what the planner's ledger gives every agent the same room with competes; only
-//! what is near enough to the original ([`harmonic_models::DIVERGENCE_BOUND`]) is kept; conversions
-//! that were made for a comparison go with it, unless one is kept.
+//! Invariants: only candidates with which the planner grants every agent at least as much are
+//! measured; only candidates close enough to the original ([`harmonic_models::DIVERGENCE_BOUND`])
+//! are kept; conversions created for a comparison are removed after it, unless kept.
 //!
-//! Does not do: start an engine (the caller's [`Trials`] does), print, or find out what a stack or
-//! a machine is.
+//! Does not do: start an engine (the caller's [`Trials`] does), print, or resolve stacks and
+//! hardware.
 #![forbid(unsafe_code)]
 
 mod candidates;
@@ -31,14 +31,15 @@ pub use crate::error::TuneError;
 pub use crate::target::{TuneInputs, models};
 pub use crate::trials::{TrialError, Trials, TuneEvent, TuneObserver, Turn};
 
-/// Rounds unless told otherwise: the fewest with which an interval says something.
+/// Default number of rounds: the minimum for a meaningful interval.
 pub const ROUNDS: u32 = 3;
 
 /// Compares the settings of `axes` for one base model, in this order, and keeps the fastest of
 /// each.
 ///
 /// # Errors
-/// When nothing can be planned or measured, a result cannot be stored, or the user stops it.
+/// When nothing can be planned or measured, a result cannot be stored, or the user stops the
+/// comparison.
 pub async fn tune(
     inputs: TuneInputs<'_>,
     model: &str,
@@ -58,44 +59,45 @@ pub async fn tune(
 
 async fn formats(target: &mut TuneTarget<'_>, trials: &impl Trials) -> Result<(), TuneError> {
     let mut formats = Formats::of(target);
-    let compared = race_formats(target, &mut formats, trials).await;
+    let compared = compare_formats(target, &mut formats, trials).await;
     // Also after an error or Ctrl-C.
-    formats.discard_losers(compared.as_ref().ok().and_then(|kept| kept.as_deref()));
+    formats.remove_created(compared.as_ref().ok().and_then(|kept| kept.as_deref()));
     compared.map(|_| ())
 }
 
-/// Name of the conversion that is kept; `None` for the file as it came.
-async fn race_formats(
+/// Compares the weight formats; returns the name of the conversion kept, `None` for the file as
+/// shipped.
+async fn compare_formats(
     target: &mut TuneTarget<'_>,
     formats: &mut Formats<'_>,
     trials: &impl Trials,
 ) -> Result<Option<String>, TuneError> {
     let (planned, present) = formats.candidates(target).await?;
-    let (comparison, winner) = race(target, TuneAxis::Formats, planned, present, trials).await?;
+    let (comparison, winner) = compare(target, TuneAxis::Formats, planned, present, trials).await?;
     target.config.key.digest.clone_from(&winner.model.digest);
     target.config.key.format = Some(winner.model.shape.format.clone());
-    target.take(winner.model.clone());
+    target.set_model(winner.model.clone());
     target.keep(comparison)?;
     formats.keep(&winner)
 }
 
 async fn layouts(target: &mut TuneTarget<'_>, trials: &impl Trials) -> Result<(), TuneError> {
     let (planned, present) = candidates::layouts(target)?;
-    let (comparison, winner) = race(target, TuneAxis::Layouts, planned, present, trials).await?;
-    target.config.kv_layout = Some(winner.about.kv_layout);
+    let (comparison, winner) = compare(target, TuneAxis::Layouts, planned, present, trials).await?;
+    target.config.kv_layout = Some(winner.entry.kv_layout);
     target.keep(comparison)
 }
 
 async fn threads(target: &mut TuneTarget<'_>, trials: &impl Trials) -> Result<(), TuneError> {
     let (planned, present) = candidates::threads(target)?;
-    let (comparison, winner) = race(target, TuneAxis::Threads, planned, present, trials).await?;
-    let about = &winner.about;
-    target.config.threads = Some(Threads { engine: about.threads, http: about.http_threads });
+    let (comparison, winner) = compare(target, TuneAxis::Threads, planned, present, trials).await?;
+    let entry = &winner.entry;
+    target.config.threads = Some(Threads { engine: entry.threads, http: entry.http_threads });
     target.keep(comparison)
 }
 
-/// Measures the candidates, and gives the winner.
-async fn race(
+/// Measures the candidates and returns the winner.
+async fn compare(
     target: &TuneTarget<'_>,
     axis: TuneAxis,
     mut planned: Vec<PlannedCandidate>,
@@ -104,22 +106,22 @@ async fn race(
 ) -> Result<(TuneComparison, PlannedCandidate), TuneError> {
     let parallel = target.parallel;
     rounds::measure(&target.inputs, axis, parallel, &mut planned, trials).await?;
-    if planned.iter().all(|candidate| candidate.about.tok_s.is_none()) {
+    if planned.iter().all(|candidate| candidate.entry.tok_s.is_none()) {
         let reasons: Vec<&str> =
-            planned.iter().filter_map(|candidate| candidate.about.reason.as_deref()).collect();
+            planned.iter().filter_map(|candidate| candidate.entry.reason.as_deref()).collect();
         let (model, reasons) = (target.model.clone(), reasons.join("; "));
         return Err(TuneError::NothingMeasured { model, reasons });
     }
     let measured: Vec<Candidate> = planned
         .iter()
-        .map(|PlannedCandidate { about, .. }| Candidate {
-            tok_s: about.tok_s,
-            divergence: about.divergence.map_or(0.0, |divergence| divergence.nats_per_token),
-            allowed: about.reason.is_none(),
+        .map(|PlannedCandidate { entry, .. }| Candidate {
+            tok_s: entry.tok_s,
+            divergence: entry.divergence.map_or(0.0, |divergence| divergence.nats_per_token),
+            allowed: entry.reason.is_none(),
         })
         .collect();
     let chosen = choose(present, &measured);
-    let candidates = planned.iter().map(|candidate| candidate.about.clone()).collect();
+    let candidates = planned.iter().map(|candidate| candidate.entry.clone()).collect();
     let winner = planned.swap_remove(chosen);
     Ok((TuneComparison { axis, parallel, present, chosen, candidates }, winner))
 }

@@ -1,5 +1,5 @@
-//! Measuring settings in turns: each round starts every one of them once, so that a machine that
-//! warms up or gets busy treats all alike.
+//! Rounds of measurements: each round measures every candidate once, in rotating order, so that
+//! thermal drift and other load affect all equally.
 
 use harmonic_bench::interval;
 use harmonic_types::TuneAxis;
@@ -9,11 +9,11 @@ use crate::error::TuneError;
 use crate::target::TuneInputs;
 use crate::trials::{TrialError, Trials, TuneEvent, Turn};
 
-/// Fills in the throughput of each candidate at `parallel` sequences in flight. What does not run gets
-/// the reason.
+/// Measures the throughput of each candidate at `parallel` sequences in flight, or sets the reason
+/// why it does not run.
 ///
 /// # Errors
-/// When the user stops it.
+/// When the user stops the comparison.
 pub(crate) async fn measure(
     inputs: &TuneInputs<'_>,
     axis: TuneAxis,
@@ -25,13 +25,13 @@ pub(crate) async fn measure(
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); candidates.len()];
     for round in 0..rounds {
         for turn in 0..candidates.len() {
-            // Another one first each time.
+            // The first candidate rotates.
             let index = (turn + round as usize) % candidates.len();
-            let PlannedCandidate { about, plan, .. } = &mut candidates[index];
+            let PlannedCandidate { entry, plan, .. } = &mut candidates[index];
             let Some(planned) = plan else { continue };
-            let turn = Turn { axis, candidate: about, round: round + 1, rounds, parallel };
+            let turn = Turn { axis, candidate: entry, round: round + 1, rounds, parallel };
             observer.event(TuneEvent::Measuring(turn));
-            // Other prompts in each round.
+            // The round is the seed, so prompts differ between rounds.
             match trials.measure(planned.clone(), parallel, round.into()).await {
                 Ok(rate) => {
                     rates[index].push(rate);
@@ -40,13 +40,13 @@ pub(crate) async fn measure(
                 Err(TrialError::Stopped) => return Err(TuneError::Stopped),
                 Err(TrialError::Failed(reason)) => {
                     observer.event(TuneEvent::Failed(turn, &reason));
-                    (*plan, about.reason) = (None, Some(reason));
+                    (*plan, entry.reason) = (None, Some(reason));
                 }
             }
         }
     }
     for (candidate, rates) in candidates.iter_mut().zip(&rates) {
-        candidate.about.tok_s = interval(rates);
+        candidate.entry.tok_s = interval(rates);
     }
     Ok(())
 }

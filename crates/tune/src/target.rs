@@ -1,4 +1,4 @@
-//! One base model whose settings are compared, and what is known of them so far.
+//! A base model whose settings are compared, with its tuned config.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::TuneError;
 use crate::trials::TuneObserver;
 
-/// The base models to compare: those of `agents`, or all of the stack's where none is named.
+/// Base models to compare: those of `agents`, or all of the stack if `agents` is empty.
 ///
 /// # Errors
 /// When the stack has no such agent.
@@ -38,33 +38,33 @@ pub fn models<'a>(stack: &'a StackSpec, agents: &[AgentName]) -> Result<Vec<&'a 
 pub struct TuneInputs<'a> {
     /// The machine.
     pub hardware: &'a Hardware,
-    /// Stack whose other agents must keep what they have.
+    /// Stack, whose agents must all keep their slots and contexts.
     pub stack: &'a StackSpec,
-    /// The stack's models, by the names that its agents use.
+    /// The stack's models by name.
     pub models: &'a BTreeMap<String, PlannedModel>,
     /// Curves to plan with.
     pub curves: &'a [Curve],
     /// Stored tuned configs of this engine build.
     pub tuned: &'a [TunedConfig],
-    /// How the stack is planned; its `tuned` is not read.
+    /// Options of the plan; its `tuned` is ignored.
     pub options: &'a PlanOptions,
-    /// The engine build, as curves name it.
+    /// Engine build, as in the key of curves.
     pub engine: &'a str,
-    /// Sequences in flight; `None` for what the plan has in flight.
+    /// Sequences in flight; `None` for the number in the plan.
     pub parallel: Option<u32>,
-    /// Turns of each candidate.
+    /// Number of turns of each candidate.
     pub rounds: u32,
-    /// Threads of the HTTP server where none were measured.
+    /// Threads of the HTTP server without a tuned config.
     pub http_threads: u32,
     /// Model store.
     pub store: &'a Store,
     /// Folder of tuned configs.
     pub folder: &'a Path,
-    /// Converter of weights, and the meter of its loss.
+    /// Converter of weights, and meter of their divergence.
     pub converter: &'a ConvertAtPull,
     /// Receiver of progress.
     pub observer: &'a dyn TuneObserver,
-    /// Cancelled when the user wants an end.
+    /// Cancelled when the user stops the comparison.
     pub stop: &'a CancellationToken,
 }
 
@@ -78,13 +78,13 @@ impl fmt::Debug for TuneInputs<'_> {
 #[derive(Debug)]
 pub(crate) struct TuneTarget<'a> {
     pub(crate) inputs: TuneInputs<'a>,
-    /// The model's name.
+    /// Name of the model.
     pub(crate) model: String,
-    /// What is known: stored before, then what was kept.
+    /// Tuned config: the stored one, updated by each comparison.
     pub(crate) config: TunedConfig,
     /// Sequences in flight.
     pub(crate) parallel: u32,
-    /// The stack's agents on this model.
+    /// The stack's agents on this model only.
     alone: StackSpec,
     models: BTreeMap<String, PlannedModel>,
     /// Tuned configs of the other models.
@@ -92,7 +92,7 @@ pub(crate) struct TuneTarget<'a> {
 }
 
 impl<'a> TuneTarget<'a> {
-    /// `model` of the stack, as it is planned now.
+    /// Target of `model`, with its current plan.
     ///
     /// # Errors
     /// When the stack cannot be planned.
@@ -132,9 +132,9 @@ impl<'a> TuneTarget<'a> {
         Ok(target)
     }
 
-    /// Sequences that the plan can have in flight on this model, unless told otherwise.
+    /// Sequences in flight of the inputs, else the plan's maximum for this model.
     fn planned_parallel(&self) -> Result<u32, TuneError> {
-        let (whole, alone) = self.present()?;
+        let (whole, alone) = self.current_plans()?;
         let engines = whole.engines.iter().filter(|engine| engine.model == self.model);
         let sequences: u32 = engines.map(|engine| engine.sequences).sum();
         if sequences == 0 {
@@ -144,21 +144,21 @@ impl<'a> TuneTarget<'a> {
         Ok(self.inputs.parallel.unwrap_or(planned))
     }
 
-    /// The model as it is used now.
+    /// The model in use.
     pub(crate) fn planned(&self) -> Result<&PlannedModel, TuneError> {
         let known = self.models.get(&self.model);
         known.ok_or_else(|| TuneError::UnknownModel { model: self.model.clone() })
     }
 
-    /// The plans with what is known now: of the whole stack, and of this model's agents alone.
+    /// Plans with the current settings: of the whole stack, and of this model's agents only.
     ///
     /// # Errors
     /// When the stack does not fit.
-    pub(crate) fn present(&self) -> Result<(Plan, Plan), TuneError> {
+    pub(crate) fn current_plans(&self) -> Result<(Plan, Plan), TuneError> {
         self.plans(self.planned()?, self.config.kv_layout, self.config.threads)
     }
 
-    /// The same with other settings of this model.
+    /// Plans with other settings of this model.
     ///
     /// # Errors
     /// When the stack does not fit.
@@ -184,16 +184,16 @@ impl<'a> TuneTarget<'a> {
         Ok((plan(stack)?, plan(&self.alone)?))
     }
 
-    /// From now on this file is what the model's agents run on.
-    pub(crate) fn take(&mut self, model: PlannedModel) {
+    /// Sets the file that the model's agents run on.
+    pub(crate) fn set_model(&mut self, model: PlannedModel) {
         self.models.insert(self.model.clone(), model);
     }
 
-    /// Keeps what came of a comparison, in place of an earlier one of its kind. What another process
-    /// compared of the same file meanwhile is kept too.
+    /// Stores the result of a comparison, replacing an earlier one of the same axis. Results that
+    /// another process has stored meanwhile for the same file are preserved.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the config cannot be written.
     pub(crate) fn keep(&mut self, comparison: TuneComparison) -> Result<(), TuneError> {
         let own = self.config.clone();
         self.config = harmonic_profiles::tuned::update(self.inputs.folder, &own.key, |stored| {

@@ -1,4 +1,4 @@
-//! Seams of a comparison: the server that measures a plan, and the receiver of its progress.
+//! Traits of a comparison: the measurement of a plan, and the receiver of progress.
 
 use harmonic_models::Progress;
 use harmonic_types::{Plan, TuneAxis, TuneCandidate};
@@ -6,32 +6,32 @@ use harmonic_types::{Plan, TuneAxis, TuneCandidate};
 /// A candidate's turn in a round.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn<'a> {
-    /// What is varied.
+    /// Setting that is varied.
     pub axis: TuneAxis,
-    /// The settings.
+    /// The candidate.
     pub candidate: &'a TuneCandidate,
-    /// Which round, from 1.
+    /// Number of the round, from 1.
     pub round: u32,
-    /// Of how many.
+    /// Total number of rounds.
     pub rounds: u32,
     /// Sequences in flight.
     pub parallel: u32,
 }
 
-/// One event of a comparison.
+/// Event of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TuneEvent<'a> {
-    /// A candidate is being measured.
+    /// The measurement of a candidate starts.
     Measuring(Turn<'a>),
-    /// It gave so many output tokens per second.
+    /// Measured output tokens per second.
     Measured(Turn<'a>, f64),
-    /// It does not run, and has no further turn.
+    /// The candidate does not run, with the reason; it has no further turns.
     Failed(Turn<'a>, &'a str),
     /// A conversion that is not kept could not be removed from the store.
     NotRemoved {
-        /// Its name in the store.
+        /// Name in the store.
         name: &'a str,
-        /// Why.
+        /// Reason.
         reason: &'a str,
     },
 }
@@ -42,19 +42,19 @@ pub trait TuneObserver: Progress {
     fn event(&self, event: TuneEvent<'_>);
 }
 
-/// A trial without a figure.
+/// Failure of a trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrialError {
-    /// The user stopped it.
+    /// The user stopped the trial.
     Stopped,
-    /// The plan does not run, or nothing was answered; with the reason.
+    /// The plan does not run, or does not respond; with the reason.
     Failed(String),
 }
 
-/// Starts plans and measures them.
+/// Measurement of plans.
 pub trait Trials {
-    /// Starts `plan`, asks it with `parallel` requests in flight and ends it. Output tokens per
-    /// second; `seed` chooses the prompts.
+    /// Output tokens per second of `plan` with `parallel` requests in flight; starts it, measures it
+    /// and stops it. `seed` determines the prompts.
     ///
     /// # Errors
     /// [`TrialError`].

@@ -1,4 +1,4 @@
-//! Layouts of the KV cache that compete in trials without an engine.
+//! Comparison of KV cache layouts in trials without an engine.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 const MODEL: &str = "smollm2:135m";
 
-/// Nothing is converted here.
+/// Converter that always fails.
 struct NoConverter;
 
 impl Quantizer for NoConverter {
@@ -32,18 +32,18 @@ impl DivergenceMeter for NoConverter {
     }
 }
 
-/// Keeps what was told of trials.
+/// Observer that records the events of trials.
 #[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
+struct EventLog(Mutex<Vec<String>>);
 
-impl Progress for Heard {
+impl Progress for EventLog {
     fn begin(&self, _: &str, _: Option<Bytes>) {}
     fn advance(&self, _: Bytes) {}
     fn end(&self) {}
     fn note(&self, _: &str) {}
 }
 
-impl TuneObserver for Heard {
+impl TuneObserver for EventLog {
     fn event(&self, event: TuneEvent<'_>) {
         let line = match event {
             TuneEvent::Measuring(_) => return,
@@ -59,10 +59,10 @@ impl TuneObserver for Heard {
     }
 }
 
-/// What a layout gives in a trial.
-struct Given(fn(KvLayout, u32) -> Result<f64, TrialError>, AtomicU32);
+/// Trials with a given result for each layout and turn.
+struct FakeTrials(fn(KvLayout, u32) -> Result<f64, TrialError>, AtomicU32);
 
-impl Trials for Given {
+impl Trials for FakeTrials {
     async fn measure(&self, plan: Plan, _: u32, _: u64) -> Result<f64, TrialError> {
         let turn = self.1.fetch_add(1, Ordering::Relaxed);
         (self.0)(plan.engines[0].local().kv_layout, turn)
@@ -70,17 +70,17 @@ impl Trials for Given {
 }
 
 /// A stack of one model and the folder of its tuned configs.
-struct Scene {
+struct Fixture {
     hardware: Hardware,
     stack: StackSpec,
     models: BTreeMap<String, PlannedModel>,
     options: PlanOptions,
     store: Store,
     home: tempfile::TempDir,
-    heard: Heard,
+    events: EventLog,
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let model = PlannedModel {
@@ -97,7 +97,7 @@ impl Scene {
             options: PlanOptions::default(),
             store: Store::new(home.path().join("models")),
             home,
-            heard: Heard::default(),
+            events: EventLog::default(),
         }
     }
 
@@ -107,7 +107,7 @@ impl Scene {
 
     async fn compare(
         &self,
-        give: fn(KvLayout, u32) -> Result<f64, TrialError>,
+        result: fn(KvLayout, u32) -> Result<f64, TrialError>,
     ) -> Result<TunedConfig, TuneError> {
         let converter = std::sync::Arc::new(NoConverter);
         let inputs = TuneInputs {
@@ -128,39 +128,39 @@ impl Scene {
                 meter: converter,
                 features: Vec::new(),
             },
-            observer: &self.heard,
+            observer: &self.events,
             stop: &CancellationToken::new(),
         };
-        tune(inputs, MODEL, &[TuneAxis::Layouts], &Given(give, AtomicU32::new(0))).await
+        tune(inputs, MODEL, &[TuneAxis::Layouts], &FakeTrials(result, AtomicU32::new(0))).await
     }
 }
 
 #[tokio::test]
 async fn the_faster_layout_is_kept_and_is_the_one_in_use_from_then_on() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let unified_is_faster = |layout, turn| {
         let noise = f64::from(turn % 3);
         Ok(noise + if layout == KvLayout::Unified { 200.0 } else { 100.0 })
     };
-    let kept = scene.compare(unified_is_faster).await.unwrap();
+    let kept = fixture.compare(unified_is_faster).await.unwrap();
     assert_eq!((kept.kv_layout, kept.parallel), (Some(KvLayout::Unified), 8));
-    let stored = scene.stored();
+    let stored = fixture.stored();
     assert_eq!((stored.len(), &stored[0].key, stored[0].kv_layout), (1, &kept.key, kept.kv_layout));
     let comparison = &kept.comparisons[0];
     assert_eq!(comparison.candidates[comparison.present].kv_layout, KvLayout::Streams);
 
-    let again = scene.compare(unified_is_faster).await.unwrap();
+    let again = fixture.compare(unified_is_faster).await.unwrap();
     let comparison = &again.comparisons[0];
-    assert_eq!(again.comparisons.len(), 1, "the earlier one gave its place");
+    assert_eq!(again.comparisons.len(), 1, "the earlier one is replaced");
     assert_eq!(comparison.candidates[comparison.present].kv_layout, KvLayout::Unified);
     assert_eq!(comparison.chosen, comparison.present);
 }
 
 #[tokio::test]
 async fn every_round_begins_with_another_candidate() {
-    let scene = Scene::new();
-    scene.compare(|_, _| Ok(100.0)).await.unwrap();
-    let heard = scene.heard.0.into_inner().unwrap();
+    let fixture = Fixture::new();
+    fixture.compare(|_, _| Ok(100.0)).await.unwrap();
+    let events = fixture.events.0.into_inner().unwrap();
     let order = [
         "1: Streams 100",
         "1: Unified 100",
@@ -169,39 +169,39 @@ async fn every_round_begins_with_another_candidate() {
         "3: Streams 100",
         "3: Unified 100",
     ];
-    assert_eq!(heard, order);
+    assert_eq!(events, order);
 }
 
 #[tokio::test]
 async fn what_fails_has_a_reason_and_no_further_turn() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let streams_fail = |layout, _| match layout {
         KvLayout::Streams => Err(TrialError::Failed("no memory".to_owned())),
         KvLayout::Unified => Ok(100.0),
     };
-    let kept = scene.compare(streams_fail).await.unwrap();
+    let kept = fixture.compare(streams_fail).await.unwrap();
     assert_eq!(kept.kv_layout, Some(KvLayout::Unified), "any other may take its place");
     let failed = &kept.comparisons[0].candidates[0];
     assert_eq!((failed.reason.as_deref(), failed.tok_s), (Some("no memory"), None));
-    let heard = scene.heard.0.into_inner().unwrap();
-    assert_eq!(heard.iter().filter(|line| line.contains("Streams")).count(), 1, "{heard:?}");
+    let events = fixture.events.0.into_inner().unwrap();
+    assert_eq!(events.iter().filter(|line| line.contains("Streams")).count(), 1, "{events:?}");
 }
 
 #[tokio::test]
 async fn where_nothing_runs_nothing_is_stored_and_the_reasons_are_told() {
-    let scene = Scene::new();
-    let error = scene.compare(|_, _| Err(TrialError::Failed("broken".to_owned()))).await;
+    let fixture = Fixture::new();
+    let error = fixture.compare(|_, _| Err(TrialError::Failed("broken".to_owned()))).await;
     let error = error.unwrap_err();
-    assert_eq!(error.to_string(), "nothing could be measured of smollm2:135m");
+    assert_eq!(error.to_string(), "no setting of smollm2:135m could be measured");
     assert_eq!(error.hint().as_deref(), Some("broken; broken"));
-    assert_eq!(scene.stored(), []);
+    assert_eq!(fixture.stored(), []);
 }
 
 #[tokio::test]
 async fn a_stopped_comparison_keeps_nothing() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let stopped = |_, turn| if turn < 3 { Ok(100.0) } else { Err(TrialError::Stopped) };
-    let error = scene.compare(stopped).await.unwrap_err();
+    let error = fixture.compare(stopped).await.unwrap_err();
     assert!(matches!(error, TuneError::Stopped), "{error}");
-    assert_eq!(scene.stored(), []);
+    assert_eq!(fixture.stored(), []);
 }

@@ -6,7 +6,7 @@
 //! Invariants: a type is here only if two crates exchange it; absent is `None`, never zero; every
 //! document carries its `schema`.
 //!
-//! Does not do: I/O, async, arithmetic beyond unit conversion (that is `laws`).
+//! Does not do: I/O, async, arithmetic beyond unit conversion (that is `perfmodel`).
 #![forbid(unsafe_code)]
 
 pub mod bench;

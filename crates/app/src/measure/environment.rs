@@ -12,7 +12,7 @@ use harmonic_bench::{Levels, Telemetry, Warning};
 use harmonic_hardware::probe::probe;
 use harmonic_hardware::profile::bandwidth;
 use harmonic_hardware::{EngineDevice, Sysroot, energy_meter_for, environment, sensors};
-use harmonic_laws::{KvCost, MachineModel, WeightCost, roof};
+use harmonic_perfmodel::{KvCost, MachineModel, WeightCost, roof};
 use harmonic_types::{
     Bytes, BytesPerSecond, CurveKey, EngineKind, FlopsPerSecond, Hardware, KvType, ModelShape,
     Plan, Tokens, TokensPerSecond,
@@ -127,7 +127,7 @@ pub fn roofs(
     let kv = KvCost::of(shape, kv_type);
     let at = |level: &u32| (*level, roof(&machine, &weights, &kv, *level, context));
     // A machine without limits has no roof: its step takes no time.
-    levels.as_asked().iter().map(at).filter(|(_, roof)| roof.0 > 0.0).collect()
+    levels.requested().iter().map(at).filter(|(_, roof)| roof.0 > 0.0).collect()
 }
 
 /// Milliseconds since 1970.

@@ -1,6 +1,6 @@
 //! The settings of a run, from what was asked.
 
-use harmonic_bench::{BenchConfig, Levels, PAPER_LEVELS, Protocol, prefill};
+use harmonic_bench::{BenchConfig, Levels, PAPER_LEVELS, Protocol, prefill_rate};
 use harmonic_types::{Slo, Tokens};
 
 use super::environment::{self, Environment};
@@ -42,8 +42,8 @@ pub async fn config(
         environment: environment.lines.clone(),
         warnings: environment.warnings.clone(),
         trials: request.trials.unwrap_or(preset.trials),
-        most_trials: request.trials.unwrap_or(preset.most_trials),
-        narrow: preset.narrow.filter(|_| request.trials.is_none()),
+        max_trials: request.trials.unwrap_or(preset.max_trials),
+        target_half_width: preset.target_half_width.filter(|_| request.trials.is_none()),
         prompt_tokens: request.prompt_tokens.or(preset.prompt_tokens),
         output_tokens: request.output_tokens.unwrap_or(preset.output_tokens),
         seed: request.seed,
@@ -75,8 +75,11 @@ async fn add_roofs(
     let target = session.target();
     for index in 0..config.loads.len() {
         let Some(Some(identity)) = session.identities.get(index) else { continue };
-        let rate =
-            if wants_probe { prefill(&target, config, &config.loads[index]).await? } else { None };
+        let rate = if wants_probe {
+            prefill_rate(&target, config, &config.loads[index]).await?
+        } else {
+            None
+        };
         if let Some(rate) = rate {
             observer.event(Event::PromptRate { model: &config.loads[index].model, rate });
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use harmonic_laws::{LevelThroughput, verdict};
+use harmonic_perfmodel::{LevelThroughput, verdict};
 use harmonic_profiles::published;
 use harmonic_types::BenchRun;
 

@@ -42,10 +42,10 @@ pub fn folder(run: &BenchRun, folder: &Path) -> Result<Option<String>> {
             file(folder, IMAGE, &raster)?;
             Ok(None)
         }
-        Err(PngError::LeftOut) => {
+        Err(PngError::Unsupported) => {
             // An older run's would not be of this one.
             let _absent = fs::remove_file(folder.join(IMAGE));
-            Ok(Some(format!("{IMAGE} is not written: {}", PngError::LeftOut)))
+            Ok(Some(format!("{IMAGE} is not written: {}", PngError::Unsupported)))
         }
         Err(error) => Err(error.into()),
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use harmonic_api::{Client, ClientError};
-use harmonic_bench::{HttpTarget, Wire};
+use harmonic_bench::{HttpTarget, TargetDialect};
 use harmonic_hardware::EngineDevice;
 use harmonic_types::{Hardware, Plan};
 
@@ -24,7 +24,7 @@ use crate::settings::Settings;
 pub struct Session {
     pub(super) client: Client,
     /// What it is asked in.
-    wire: Wire,
+    wire: TargetDialect,
     pub(super) targets: Vec<BenchTarget>,
     pub(super) identities: Vec<Option<ModelIdentity>>,
     pub(super) hardware: Hardware,
@@ -66,13 +66,13 @@ impl Session {
         let serving = Serving::start(plan, ListenConfig::private(), settings, observer).await?;
         let client = Client::new(&serving.url())?;
         let serving = Some(serving);
-        let (wire, on) = (Wire::default(), ENGINE_DEVICE);
+        let (wire, on) = (TargetDialect::default(), ENGINE_DEVICE);
         Ok(Self { client, wire, targets, identities, hardware, on, serving })
     }
 
     /// The server as what is measured.
     pub(super) fn target(&self) -> HttpTarget {
-        HttpTarget::over(self.client.clone(), self.wire)
+        HttpTarget::with_client(self.client.clone(), self.wire)
     }
 
     /// Whether curves of all that is measured can be kept: the server says what it runs, and does

@@ -4,7 +4,7 @@
 //! are no curve of either; where it is, each agent is asked as often as it has slots.
 
 use harmonic_api::{Client, ClientError, EngineSlots};
-use harmonic_bench::{Load, Wire};
+use harmonic_bench::{Load, TargetDialect};
 use harmonic_types::{AgentName, Plan};
 
 use super::BenchRequest;
@@ -39,16 +39,16 @@ pub fn of_plan(plan: &Plan, wanted: &[AgentName]) -> Result<Vec<BenchTarget>> {
 pub async fn of_server(
     client: &Client,
     request: &BenchRequest,
-) -> Result<(Vec<BenchTarget>, Wire)> {
+) -> Result<(Vec<BenchTarget>, TargetDialect)> {
     if let Some(engines) = client.slots().await? {
         let asked = chosen(engines.into_iter().map(of_engine).collect(), &request.agents)?;
-        return Ok((asked, Wire::OpenAi));
+        return Ok((asked, TargetDialect::OpenAi));
     }
     let (models, wire) = match client.models().await {
-        Ok(models) => (models, Wire::OpenAi),
+        Ok(models) => (models, TargetDialect::OpenAi),
         // No such path: perhaps it speaks Ollama's dialect alone.
         Err(ClientError::Status { status: 404 | 405, .. }) => {
-            (client.ollama_models().await?, Wire::Ollama)
+            (client.ollama_models().await?, TargetDialect::Ollama)
         }
         Err(error) => return Err(error.into()),
     };

@@ -1,10 +1,11 @@
-//! A server of OpenAI's chat dialect, or of Ollama's, over HTTP.
+//! HTTP target: a server of OpenAI's or Ollama's chat dialect.
 //!
-//! Owns: the way from an [`Ask`] to a chat request, and from chat events to [`Arrival`]s.
+//! Owns: the conversion of a [`RequestSpec`] to a chat request, and of chat events to
+//! [`StreamEvent`]s.
 //!
-//! Invariants: reasoning counts as output, since its tokens are generated like any others; usage is
-//! the server's last word, so it is handed on when the stream ends; a connection that breaks in an
-//! answer is [`TargetError::Broken`], one that cannot be made is [`TargetError::Unreachable`].
+//! Invariants: reasoning counts as output, since its tokens are generated like any others; the last
+//! usage counts, so it is emitted when the stream ends; a connection that breaks within a response
+//! is [`TargetError::Broken`], one that cannot be made is [`TargetError::Unreachable`].
 //!
 //! Does not do: retry.
 
@@ -15,37 +16,37 @@ use harmonic_api::ollama::{ChatBody, MessageBody, Options};
 use harmonic_api::openai::{ChatMessage, ChatRequest, Usage};
 use harmonic_api::{ChatEvent, Client, ClientError};
 
-use super::{Answer, Arrival, Ask, Counted, Target, TargetError};
+use super::{ReportedUsage, RequestSpec, ResponseStream, StreamEvent, Target, TargetError};
 
-/// What a server is asked in.
+/// Chat dialect of a target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wire {
-    /// `/v1/chat/completions`.
+pub enum TargetDialect {
+    /// OpenAI's, `/v1/chat/completions`.
     #[default]
     OpenAi,
-    /// `/api/chat`. It has no `ignore_eos`.
+    /// Ollama's, `/api/chat`, which has no `ignore_eos`.
     Ollama,
 }
 
-/// A server under an URL.
+/// Target at a base URL.
 #[derive(Clone, Debug)]
 pub struct HttpTarget {
     client: Client,
-    wire: Wire,
+    dialect: TargetDialect,
 }
 
 impl HttpTarget {
-    /// The server at `base_url`, such as `http://127.0.0.1:4276`.
+    /// Target at `base_url`, such as `http://127.0.0.1:4276`; does not connect.
     ///
     /// # Errors
-    /// As [`Client::new`]: nothing is sent yet.
+    /// As [`Client::new`].
     pub fn new(base_url: &str) -> Result<Self, ClientError> {
         Client::new(base_url).map(Self::from)
     }
 
-    /// The server that `client` knows, asked in this dialect.
-    pub const fn over(client: Client, wire: Wire) -> Self {
-        Self { client, wire }
+    /// Target of `client`, used in this dialect.
+    pub const fn with_client(client: Client, dialect: TargetDialect) -> Self {
+        Self { client, dialect }
     }
 
     fn error(&self, error: &ClientError) -> TargetError {
@@ -66,7 +67,7 @@ impl HttpTarget {
 
 impl From<Client> for HttpTarget {
     fn from(client: Client) -> Self {
-        Self::over(client, Wire::default())
+        Self::with_client(client, TargetDialect::default())
     }
 }
 
@@ -75,16 +76,16 @@ impl Target for HttpTarget {
         self.client.base_url().to_owned()
     }
 
-    async fn ask(&self, ask: Ask) -> Result<Answer, TargetError> {
+    async fn send(&self, request: RequestSpec) -> Result<ResponseStream, TargetError> {
         let name = self.name();
-        match self.wire {
-            Wire::OpenAi => {
-                let events = self.client.chat(&openai(ask)).await;
+        match self.dialect {
+            TargetDialect::OpenAi => {
+                let events = self.client.chat(&openai(request)).await;
                 let events = events.map_err(|error| self.error(&error))?;
                 Ok(arrivals(name, events).boxed())
             }
-            Wire::Ollama => {
-                let events = self.client.ollama_chat(&ollama(ask)).await;
+            TargetDialect::Ollama => {
+                let events = self.client.ollama_chat(&ollama(request)).await;
                 let events = events.map_err(|error| self.error(&error))?;
                 Ok(arrivals(name, events).boxed())
             }
@@ -92,90 +93,93 @@ impl Target for HttpTarget {
     }
 }
 
-fn openai(ask: Ask) -> ChatRequest {
+fn openai(request: RequestSpec) -> ChatRequest {
     ChatRequest {
-        model: ask.agent.0,
-        messages: vec![ChatMessage::new("user", ask.prompt)],
-        temperature: Some(ask.temperature),
-        // The older name: llama-server, Ollama and vLLM all know it.
-        max_tokens: Some(ask.output_tokens),
-        ignore_eos: ask.ignore_eos.then_some(true),
+        model: request.agent.0,
+        messages: vec![ChatMessage::new("user", request.prompt)],
+        temperature: Some(request.temperature),
+        // The older name, supported by llama-server, Ollama and vLLM.
+        max_tokens: Some(request.output_tokens),
+        ignore_eos: request.ignore_eos.then_some(true),
         ..ChatRequest::default()
     }
 }
 
-fn ollama(ask: Ask) -> ChatBody {
+fn ollama(request: RequestSpec) -> ChatBody {
     let message = MessageBody {
         role: "user".to_owned(),
-        content: Some(ask.prompt),
+        content: Some(request.prompt),
         ..MessageBody::default()
     };
     let options = Options {
-        num_predict: Some(ask.output_tokens.into()),
-        temperature: Some(ask.temperature),
+        num_predict: Some(request.output_tokens.into()),
+        temperature: Some(request.temperature),
         ..Options::default()
     };
     ChatBody {
-        model: ask.agent.0,
+        model: request.agent.0,
         messages: vec![message],
         options: Some(options),
         ..ChatBody::default()
     }
 }
 
-/// Where an answer is.
-struct Reading<S> {
+/// State of a response stream.
+struct StreamState<S> {
     events: S,
     target: String,
     usage: Option<Usage>,
     over: bool,
 }
 
-fn arrivals<S>(target: String, events: S) -> impl Stream<Item = Result<Arrival, TargetError>> + Send
+fn arrivals<S>(
+    target: String,
+    events: S,
+) -> impl Stream<Item = Result<StreamEvent, TargetError>> + Send
 where
     S: Stream<Item = Result<ChatEvent, ClientError>> + Send + Unpin,
 {
-    let reading = Reading { events, target, usage: None, over: false };
-    stream::unfold(reading, |mut reading| async move {
-        if reading.over {
+    let state = StreamState { events, target, usage: None, over: false };
+    stream::unfold(state, |mut state| async move {
+        if state.over {
             return None;
         }
         loop {
-            let item = match reading.events.next().await {
-                Some(Ok(ChatEvent::Delta(_))) => Ok(Arrival::Output),
+            let item = match state.events.next().await {
+                Some(Ok(ChatEvent::Delta(_))) => Ok(StreamEvent::Output),
                 Some(Ok(ChatEvent::Usage(usage))) => {
-                    reading.usage = Some(usage);
+                    state.usage = Some(usage);
                     continue;
                 }
                 Some(Ok(ChatEvent::Finish { .. })) => continue,
                 Some(Err(error)) => {
-                    reading.over = true;
+                    state.over = true;
                     let message = chain(&error);
-                    Err(TargetError::Broken { target: reading.target.clone(), message })
+                    Err(TargetError::Broken { target: state.target.clone(), message })
                 }
                 None => {
-                    reading.over = true;
-                    let target = reading.target.clone();
-                    reading
+                    state.over = true;
+                    let target = state.target.clone();
+                    state
                         .usage
-                        .map(|usage| Arrival::Finished(counted(&usage)))
+                        .map(|usage| StreamEvent::Finished(reported(&usage)))
                         .ok_or(TargetError::NoUsage { target })
                 }
             };
-            return Some((item, reading));
+            return Some((item, state));
         }
     })
 }
 
-fn counted(usage: &Usage) -> Counted {
-    Counted {
-        prompt: usage.prompt_tokens,
-        completion: usage.completion_tokens,
-        cached: usage.prompt_tokens_details.and_then(|details| details.cached_tokens),
+fn reported(usage: &Usage) -> ReportedUsage {
+    ReportedUsage {
+        prompt_tokens: usage.prompt_tokens,
+        completion_tokens: usage.completion_tokens,
+        cached_tokens: usage.prompt_tokens_details.and_then(|details| details.cached_tokens),
     }
 }
 
-/// The error and what lies beneath it, on one line.
+/// The error and its causes on one line.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -194,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    async fn read(events: Vec<Result<ChatEvent, ClientError>>) -> Vec<Result<Arrival, String>> {
+    async fn read(events: Vec<Result<ChatEvent, ClientError>>) -> Vec<Result<StreamEvent, String>> {
         arrivals("there".into(), stream::iter(events))
             .map(|arrival| arrival.map_err(|error| error.to_string()))
             .collect()
@@ -221,10 +225,11 @@ mod tests {
             Ok(usage(2)),
         ])
         .await;
-        let counted = Counted { prompt: 70, completion: 2, cached: Some(30) };
+        let usage =
+            ReportedUsage { prompt_tokens: 70, completion_tokens: 2, cached_tokens: Some(30) };
         assert_eq!(
             found,
-            [Ok(Arrival::Output), Ok(Arrival::Output), Ok(Arrival::Finished(counted))]
+            [Ok(StreamEvent::Output), Ok(StreamEvent::Output), Ok(StreamEvent::Finished(usage))]
         );
     }
 
@@ -235,7 +240,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         insta::assert_snapshot!(
             found[0].as_ref().unwrap_err(),
-            @"the answer of there broke off: the server broke off its answer: out of memory"
+            @"the response of there ended prematurely: the server broke off its answer: out of memory"
         );
     }
 
@@ -246,7 +251,7 @@ mod tests {
         assert_eq!(found.len(), 2);
         insta::assert_snapshot!(
             found[1].as_ref().unwrap_err(),
-            @"there ended an answer without its usage"
+            @"there ended a response without its usage"
         );
     }
 }

@@ -1,31 +1,37 @@
-//! An engine in memory that runs one thing at a time: the prefill of a new sequence, or a step of
-//! all sequences. A prefill thus stalls every stream, as in llama.cpp.
+//! In-memory engine that runs either the prefill of a new sequence or a step of all sequences, so
+//! that a prefill stalls every stream.
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::channel::mpsc;
-use harmonic_bench::{Answer, Arrival, Ask, Counted, Target, TargetError};
+use harmonic_bench::{
+    ReportedUsage, RequestSpec, ResponseStream, StreamEvent, Target, TargetError,
+};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// The stream of one sequence and the tokens it still gets.
+/// The stream of one sequence and its remaining tokens.
 struct Sequence {
-    out: mpsc::UnboundedSender<Result<Arrival, TargetError>>,
+    out: mpsc::UnboundedSender<Result<StreamEvent, TargetError>>,
     left: u32,
     asked: u32,
 }
 
 impl Sequence {
-    /// Sends a token; whether the sequence goes on.
+    /// Sends a token; returns whether the sequence continues.
     fn token(&mut self) -> bool {
         self.left -= 1;
-        if self.out.unbounded_send(Ok(Arrival::Output)).is_err() {
+        if self.out.unbounded_send(Ok(StreamEvent::Output)).is_err() {
             return false;
         }
         if self.left == 0 {
-            let counted = Counted { prompt: 100, completion: self.asked, cached: None };
-            let _ = self.out.unbounded_send(Ok(Arrival::Finished(counted)));
+            let usage = ReportedUsage {
+                prompt_tokens: 100,
+                completion_tokens: self.asked,
+                cached_tokens: None,
+            };
+            let _ = self.out.unbounded_send(Ok(StreamEvent::Finished(usage)));
         }
         self.left > 0
     }
@@ -68,9 +74,9 @@ impl Target for Batcher {
         "batcher".to_owned()
     }
 
-    async fn ask(&self, ask: Ask) -> Result<Answer, TargetError> {
+    async fn send(&self, request: RequestSpec) -> Result<ResponseStream, TargetError> {
         let (out, answer) = mpsc::unbounded();
-        let asked = ask.output_tokens;
+        let asked = request.output_tokens;
         self.queue.unbounded_send(Sequence { out, left: asked, asked }).unwrap();
         Ok(answer.boxed())
     }

@@ -1,4 +1,4 @@
-//! A run against a server of known behaviour, in paused time: its figures are known beforehand.
+//! Runs against a server of known behaviour, in paused time: the expected figures can be computed.
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only its root function"
@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use batcher::Batcher;
 use harmonic_bench::{
-    BenchConfig, BenchError, Levels, Load, Observer, Phase, Progress, Silent, Target, Telemetry,
-    run,
+    BenchConfig, BenchError, BenchEvent, Levels, Load, NullObserver, Observer, Phase, Target,
+    Telemetry, run,
 };
 use harmonic_types::{BenchRun, LevelResult};
 use server::{SYSTEM, Server, Shape};
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 const TOKENS: u32 = 50;
 
-/// Of this seed, 1, 8, 32 are measured in this order.
+/// Seed for which the levels 1, 8, 32 are measured in this order.
 const ASCENDING: u64 = 6;
 
 fn config(levels: &[u32]) -> BenchConfig {
@@ -32,8 +32,8 @@ fn config(levels: &[u32]) -> BenchConfig {
     let loads = vec![Load { agents, model: "smollm2:135m".into(), ..Load::default() }];
     BenchConfig {
         output_tokens: TOKENS,
-        most_trials: 3,
-        narrow: None,
+        max_trials: 3,
+        target_half_width: None,
         prompt_tokens: None,
         host: "here".into(),
         ..BenchConfig::steady(loads, Levels::new(levels.iter().copied()).unwrap())
@@ -44,10 +44,10 @@ async fn measured(shape: Shape, levels: &[u32]) -> BenchRun {
     of(&Server::new(shape), &config(levels)).await
 }
 
-/// A run without instruments, to its end.
+/// A complete run without telemetry.
 async fn of<T: Target>(target: &T, config: &BenchConfig) -> BenchRun {
     let stop = CancellationToken::new();
-    run(target, config, &Telemetry::default(), &Silent, &stop).await.unwrap()
+    run(target, config, &Telemetry::default(), &NullObserver, &stop).await.unwrap()
 }
 
 fn levels(run: &BenchRun) -> &[LevelResult] {
@@ -59,7 +59,7 @@ fn codes(run: &BenchRun) -> Vec<&str> {
 }
 
 async fn refused(server: &Server, stop: &CancellationToken) -> BenchError {
-    run(server, &config(&[1]), &Telemetry::default(), &Silent, stop).await.unwrap_err()
+    run(server, &config(&[1]), &Telemetry::default(), &NullObserver, stop).await.unwrap_err()
 }
 
 fn measuring(trial: u32) -> Phase {
@@ -144,15 +144,15 @@ async fn every_prompt_is_unique_and_the_agents_take_turns() {
     let server = Server::new(Shape::default());
     of(&server, &config(&[8])).await;
     assert_eq!(server.running(), 0, "requests in flight at the end are cancelled");
-    let asks = server.prompts.lock().unwrap();
+    let workload = server.prompts.lock().unwrap();
     let mut firsts: Vec<&str> =
-        asks.iter().map(|ask| ask.prompt.split(' ').next().unwrap()).collect();
+        workload.iter().map(|request| request.prompt.split(' ').next().unwrap()).collect();
     firsts.sort_unstable();
     firsts.dedup();
-    assert_eq!(firsts.len(), asks.len());
+    assert_eq!(firsts.len(), workload.len());
     for agent in ["executive", "coder", "analyst"] {
-        let share = asks.iter().filter(|ask| ask.agent.0 == agent).count();
-        assert!(share.abs_diff(asks.len() / 3) <= 1, "{agent}: {share} of {}", asks.len());
+        let share = workload.iter().filter(|request| request.agent.0 == agent).count();
+        assert!(share.abs_diff(workload.len() / 3) <= 1, "{agent}: {share} of {}", workload.len());
     }
 }
 
@@ -180,7 +180,11 @@ async fn prompts_have_the_tokens_asked_for_by_the_targets_own_count() {
 #[tokio::test(start_paused = true)]
 async fn windows_are_added_until_the_interval_is_narrow_or_they_are_too_many() {
     let noisy = Shape { stalls_every: 30, ..Shape::default() };
-    let config = |narrow| BenchConfig { narrow: Some(narrow), most_trials: 8, ..config(&[1]) };
+    let config = |target_half_width| BenchConfig {
+        target_half_width: Some(target_half_width),
+        max_trials: 8,
+        ..config(&[1])
+    };
     let run = of(&Server::new(noisy), &config(0.5)).await;
     assert_eq!((levels(&run)[0].trials, codes(&run)), (3, vec![]));
     let run = of(&Server::new(noisy), &config(0.001)).await;
@@ -206,7 +210,7 @@ async fn a_target_that_dies_ends_the_run_and_what_was_measured_stays() {
     assert_eq!(codes(&run), ["failures", "target-died"]);
     insta::assert_snapshot!(
         run.warnings[1].message,
-        @"the target died at 8x: memory cannot be reached: connection refused; not measured any more: 32x"
+        @"the target died at 8x: memory cannot be reached: connection refused; not measured: 32x"
     );
     assert_eq!(run.series[0].verdict.peak.unwrap().parallel, 1);
 }
@@ -216,11 +220,11 @@ async fn a_target_that_was_never_there_is_an_error_with_its_cause() {
     let server = Server::new(Shape { dies_after: 0, ..Shape::default() });
     let error = refused(&server, &CancellationToken::new()).await;
     assert!(matches!(&error, BenchError::Preflight { agent, .. } if agent.0 == "executive"));
-    insta::assert_snapshot!(error, @"executive does not answer at memory");
+    insta::assert_snapshot!(error, @"the agent `executive` does not respond at memory");
     insta::assert_snapshot!(error.hint().unwrap(), @"check that the server runs: `harmonic ps`");
 }
 
-/// Hears everything, and stops the run at a phase of the second level.
+/// Observer that stops the run at a phase of the second level.
 struct Stopper {
     at: Phase,
     stop: CancellationToken,
@@ -228,11 +232,13 @@ struct Stopper {
 }
 
 impl Observer for Stopper {
-    fn progress(&self, progress: &Progress<'_>) {
-        match progress {
-            Progress::LevelDone { result, .. } => self.done.lock().unwrap().push(result.parallel),
-            Progress::Level { parallel: 8, phase, .. } if *phase == self.at => self.stop.cancel(),
-            Progress::Level { .. } | Progress::LevelStarted { .. } | Progress::Idle { .. } => {}
+    fn event(&self, event: &BenchEvent<'_>) {
+        match event {
+            BenchEvent::LevelDone { result, .. } => self.done.lock().unwrap().push(result.parallel),
+            BenchEvent::Level { parallel: 8, phase, .. } if *phase == self.at => self.stop.cancel(),
+            BenchEvent::Level { .. }
+            | BenchEvent::LevelStarted { .. }
+            | BenchEvent::Idle { .. } => {}
         }
     }
 }
@@ -280,9 +286,9 @@ async fn a_level_that_does_not_get_steady_has_no_figures() {
     assert_eq!(run.series[0].verdict, harmonic_types::Verdict::default());
 }
 
-/// The bias to fear: windows much shorter than a cycle, in which prefills bunch. The rate is known:
-/// while one cycle of N requests of n tokens passes, the engine does N prefills and, as each yields
-/// one token, n − 1 steps.
+/// Possible bias: windows much shorter than a cycle, in which prefills cluster. The rate is known:
+/// per cycle of N requests of n tokens, the engine runs N prefills, each of which yields one token,
+/// and n − 1 steps.
 #[tokio::test(start_paused = true)]
 async fn quick_windows_are_not_biased_by_prefills_that_stall_all_streams() {
     // Whole milliseconds: tokio's timer has no finer ones.
@@ -309,16 +315,16 @@ async fn quick_stays_under_its_minute_even_on_a_slow_server() {
     let shape = Shape { itl_slope, ttft: Duration::from_secs(2), ..Shape::default() };
     let loads = config(&[1]).loads;
     let config = BenchConfig::quick(loads, Levels::new([1, 8, 32]).unwrap());
-    let began = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let run = of(&Server::new(shape), &config).await;
-    // Virtual time: it says what the protocol asks for, not what this machine needs.
-    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+    // Virtual time: the duration by the protocol, independent of this machine.
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
     assert!(levels(&run).iter().all(|level| level.tok_s.is_some()), "{run:#?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_usage_gives_away_becomes_a_warning() {
-    // 40 words of prompt in 100 tokens: a system prompt explains 60 at most.
+    // 40 words of prompt in 100 tokens: a system prompt explains at most 60.
     for (cached, expected) in [(Some(60), vec![]), (Some(81), vec!["prefix-cache-hits"])] {
         let run = measured(Shape { cached, ..Shape::default() }, &[1]).await;
         assert_eq!(codes(&run), expected);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use harmonic_bench::{Silent, Telemetry, run};
+use harmonic_bench::{NullObserver, Telemetry, run};
 use harmonic_types::{
     EnergyMeter, EnergyMethod, Joules, MeterError, PowerScope, SensorReading, Sensors,
 };
@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::server::{Server, Shape};
 use crate::{codes, config, levels, near};
 
-/// 10 W when idle, 5 W more for each running sequence, in tokio's time.
-struct Meter {
+/// Meter of 10 W when idle, plus 5 W per running sequence, in tokio's time.
+struct FakeMeter {
     running: Arc<AtomicU32>,
     state: std::sync::Mutex<(Instant, f64, u32)>,
     broken: bool,
 }
 
-impl EnergyMeter for Meter {
+impl EnergyMeter for FakeMeter {
     fn scope(&self) -> PowerScope {
         PowerScope::System
     }
@@ -33,7 +33,7 @@ impl EnergyMeter for Meter {
         if self.broken {
             return Err(MeterError { meter: "meter".into(), reason: "unplugged".into() });
         }
-        // The load is steady between two readings, save for the first after a change.
+        // The load is constant between two readings, except for the first after a change.
         let mut state = self.state.lock().unwrap();
         let running = self.running.load(Ordering::Relaxed);
         let (before, joules, was) = *state;
@@ -56,21 +56,21 @@ impl Sensors for Hot {
     }
 }
 
-fn instruments(server: &Server, broken: bool) -> Telemetry {
+fn telemetry(server: &Server, broken: bool) -> Telemetry {
     let state = std::sync::Mutex::new((Instant::now(), 0.0, 0));
-    let meter = Meter { running: server.count(), state, broken };
+    let meter = FakeMeter { running: server.count(), state, broken };
     Telemetry { meter: Some(Arc::new(meter)), sensors: Some(Arc::new(Hot(AtomicU32::new(0)))) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn watts_are_those_of_the_windows_and_net_is_above_idle() {
     let server = Server::new(Shape::default());
-    let instruments = instruments(&server, false);
+    let telemetry = telemetry(&server, false);
     let stop = CancellationToken::new();
-    let run = run(&server, &config(&[4]), &instruments, &Silent, &stop).await.unwrap();
+    let run = run(&server, &config(&[4]), &telemetry, &NullObserver, &stop).await.unwrap();
     let level = &levels(&run)[0];
     let power = level.power.unwrap();
-    // A window opens as a request ends and before the next is granted: three run then.
+    // A window opens when a request ends and before the next is sent: three run then.
     near(power.watts.0, 25.0);
     near(power.idle_watts.unwrap().0, 10.0);
     assert_eq!(power.scope, PowerScope::System);
@@ -86,9 +86,9 @@ async fn watts_are_those_of_the_windows_and_net_is_above_idle() {
 #[tokio::test(start_paused = true)]
 async fn a_meter_that_breaks_leaves_absent_figures_and_not_zero() {
     let server = Server::new(Shape::default());
-    let instruments = Telemetry { sensors: None, ..instruments(&server, true) };
+    let telemetry = Telemetry { sensors: None, ..telemetry(&server, true) };
     let stop = CancellationToken::new();
-    let run = run(&server, &config(&[4]), &instruments, &Silent, &stop).await.unwrap();
+    let run = run(&server, &config(&[4]), &telemetry, &NullObserver, &stop).await.unwrap();
     let level = &levels(&run)[0];
     assert_eq!((level.power, level.tok_per_w, level.sensors), (None, None, None));
 }

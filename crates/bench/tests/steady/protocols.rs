@@ -1,8 +1,8 @@
-//! The other loads: the paper's waves, and arrivals at a rate.
+//! Batch load, open loop and A/B comparison.
 
 use std::time::Duration;
 
-use harmonic_bench::{BenchConfig, Levels, Protocol, Silent, Telemetry, against};
+use harmonic_bench::{BenchConfig, Levels, NullObserver, Protocol, Telemetry, ab_compare};
 use harmonic_types::Slo;
 use tokio_util::sync::CancellationToken;
 
@@ -24,17 +24,20 @@ async fn a_wave_is_all_its_tokens_over_its_whole_time() {
     let run = of(&server, &protocol(Protocol::Paper, &[12, 1, 4])).await;
     assert_eq!(codes(&run), [""; 0]);
     assert_eq!((run.protocol.as_str(), &*run.workload.order), ("paper", &[1, 4, 12][..]));
-    // 12 requests on 8 slots are two rounds, of which the second is half empty: the drain that the
-    // paper's figures hold.
+    // 12 requests on 8 slots are two rounds, the second half empty: the drain that is included in the
+    // paper's figures.
     for (level, rounds) in levels(&run).iter().zip([1.0, 1.0, 2.0]) {
         let rate = f64::from(level.parallel * TOKENS) / (1.18 * rounds);
         near(level.tok_s.unwrap().mean, rate);
         assert_eq!((level.trials, level.requests), (3, u64::from(3 * level.parallel)));
     }
-    let asks = server.prompts.lock().unwrap();
-    assert!(asks.iter().all(|ask| !ask.ignore_eos));
-    let waves = &asks[asks.len() - 3 * 17..];
-    assert!(waves.iter().all(|ask| ask.prompt == waves[0].prompt), "like prompts");
+    let workload = server.prompts.lock().unwrap();
+    assert!(workload.iter().all(|request| !request.ignore_eos));
+    let batch_load = &workload[workload.len() - 3 * 17..];
+    assert!(
+        batch_load.iter().all(|request| request.prompt == batch_load[0].prompt),
+        "like prompts"
+    );
 }
 
 fn open(rates: &[f64], slo: Option<Slo>) -> BenchConfig {
@@ -90,7 +93,8 @@ async fn two_targets_in_turns_have_a_ratio_with_an_interval() {
     let slow = Server::new(Shape { slots: 4, itl: Duration::from_millis(40), ..Shape::default() });
     let config = config(&[1, 8]);
     let (none, stop) = (Telemetry::default(), CancellationToken::new());
-    let found = against((&fast, &config), (&slow, &config), &none, &Silent, &stop).await.unwrap();
+    let found =
+        ab_compare((&fast, &config), (&slow, &config), &none, &NullObserver, &stop).await.unwrap();
     // 49 gaps of 20 or 40 ms; at eight streams half of the slow one's wait.
     let single = (0.2 + 49.0 * 0.04) / 1.18;
     for (level, expected) in found.ratios.iter().zip([single, 2.0 * single]) {

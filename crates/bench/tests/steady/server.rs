@@ -1,43 +1,45 @@
-//! A server in memory, of known TTFT, ITL and capacity, in tokio's (paused) time.
+//! In-memory server of known TTFT, ITL and capacity, in tokio's (paused) time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use harmonic_bench::{Answer, Arrival, Ask, Counted, Target, TargetError};
+use harmonic_bench::{
+    ReportedUsage, RequestSpec, ResponseStream, StreamEvent, Target, TargetError,
+};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-/// How the server behaves.
+/// Behaviour of the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// Sequences that run at once; others wait in line.
+    /// Maximum number of running sequences; others are queued.
     pub slots: u32,
-    /// From a slot to the first token.
+    /// Time from a slot to the first token.
     pub ttft: Duration,
-    /// Between tokens, with one sequence running.
+    /// Time between tokens, with one sequence running.
     pub itl: Duration,
-    /// Added to `itl` for each further sequence running.
+    /// Added to `itl` for each further running sequence.
     pub itl_slope: Duration,
-    /// With more sequences than this running, each token takes three times as long.
+    /// Number of running sequences above which each token takes three times as long.
     pub crowd: u32,
-    /// The first so many requests take three times as long.
+    /// Number of initial requests that take three times as long.
     pub cold: u64,
-    /// A token comes up to so many milliseconds early or late, at random. Whole ones: tokio's timer
-    /// has no finer.
+    /// Random deviation of a token, early or late, in whole milliseconds: tokio's timer has no finer
+    /// resolution.
     pub noise_ms: u32,
-    /// Every so many requests, one takes two seconds longer; 0 is never.
+    /// Period, in requests, of one that takes two seconds longer; 0 is never.
     pub stalls_every: u64,
     /// Tokens in one delta.
     pub tokens_per_delta: u32,
-    /// The server is gone once it has been sent this many requests.
+    /// Number of requests after which the server cannot be reached.
     pub dies_after: u64,
-    /// Every so many requests one is refused; 0 is never.
+    /// Period, in requests, of one that is refused; 0 is never.
     pub refuses_every: u64,
-    /// Prompt tokens it says were cached.
+    /// Cached prompt tokens reported.
     pub cached: Option<u32>,
-    /// Tokens per answer whatever was asked; `None` honours the request.
+    /// Tokens per response, independent of the request; `None` follows the request.
     pub own_length: Option<u32>,
 }
 
@@ -67,10 +69,10 @@ pub struct Server {
     slots: Arc<Semaphore>,
     running: Arc<AtomicU32>,
     asked: AtomicU64,
-    pub prompts: std::sync::Mutex<Vec<Ask>>,
+    pub prompts: std::sync::Mutex<Vec<RequestSpec>>,
 }
 
-/// Prompt tokens of every request besides its words, each of which is one.
+/// Prompt tokens of every request in addition to its words, each of which is one token.
 pub const SYSTEM: u32 = 60;
 
 impl Server {
@@ -84,7 +86,7 @@ impl Server {
         }
     }
 
-    /// What counts them.
+    /// Counter of running sequences.
     pub fn count(&self) -> Arc<AtomicU32> {
         Arc::clone(&self.running)
     }
@@ -108,12 +110,12 @@ impl Target for Server {
         "memory".to_owned()
     }
 
-    async fn ask(&self, ask: Ask) -> Result<Answer, TargetError> {
+    async fn send(&self, request: RequestSpec) -> Result<ResponseStream, TargetError> {
         let shape = self.shape;
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
-        let wanted = shape.own_length.unwrap_or(ask.output_tokens);
-        let words = u32::try_from(ask.prompt.split(' ').count()).unwrap();
-        self.prompts.lock().unwrap().push(ask);
+        let wanted = shape.own_length.unwrap_or(request.output_tokens);
+        let words = u32::try_from(request.prompt.split(' ').count()).unwrap();
+        self.prompts.lock().unwrap().push(request);
         if number > shape.dies_after {
             let message = "connection refused".to_owned();
             return Err(TargetError::Unreachable { target: self.name(), message });
@@ -131,23 +133,23 @@ impl Target for Server {
         let stalls = shape.stalls_every > 0 && number.is_multiple_of(shape.stalls_every);
         let ttft = shape.ttft + Duration::from_secs(if stalls { 2 } else { 0 });
         let cold = number <= shape.cold;
-        let mut dice = fastrand::Rng::with_seed(number);
+        let mut rng = fastrand::Rng::with_seed(number);
         let answer = granted.flat_map(move |(slot, running)| {
-            let mut dice = dice.fork();
+            let mut rng = rng.fork();
             let deltas = wanted.div_ceil(shape.tokens_per_delta);
             stream::unfold((0, slot, running), move |(sent, slot, running)| {
-                let late = Duration::from_millis(dice.u32(0..=2 * shape.noise_ms).into());
+                let late = Duration::from_millis(rng.u32(0..=2 * shape.noise_ms).into());
                 async move {
                     if sent > deltas {
                         return None;
                     }
                     if sent == deltas {
-                        let counted = Counted {
-                            prompt: SYSTEM + words,
-                            completion: wanted,
-                            cached: shape.cached,
+                        let usage = ReportedUsage {
+                            prompt_tokens: SYSTEM + words,
+                            completion_tokens: wanted,
+                            cached_tokens: shape.cached,
                         };
-                        return Some((Ok(Arrival::Finished(counted)), (sent + 1, slot, running)));
+                        return Some((Ok(StreamEvent::Finished(usage)), (sent + 1, slot, running)));
                     }
                     let others = running.0.load(Ordering::Relaxed).saturating_sub(1);
                     let slow = if cold || others >= shape.crowd { 3 } else { 1 };
@@ -155,7 +157,7 @@ impl Target for Server {
                     let itl = (shape.itl + late).saturating_sub(early);
                     let step = (itl + shape.itl_slope * others) * slow;
                     sleep(if sent == 0 { ttft } else { step * shape.tokens_per_delta }).await;
-                    Some((Ok(Arrival::Output), (sent + 1, slot, running)))
+                    Some((Ok(StreamEvent::Output), (sent + 1, slot, running)))
                 }
             })
         });

@@ -1,4 +1,4 @@
-//! Servers of known shape: what a run finds out about each, and what it does not claim.
+//! Servers of known behaviour, and the verdict and warnings of a run against each.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use harmonic_types::{BenchRun, Slo, Trend};
 use crate::server::{Server, Shape};
 use crate::{ASCENDING, TOKENS, codes, config, levels, measured, near, of};
 
-/// What a run should find.
+/// Expected verdict and warnings.
 struct Expected {
-    /// Levels of which one has the highest mean: all of a plateau.
+    /// Levels of which any may have the highest mean: all of a plateau.
     peak: &'static [u32],
     sweet_spot: u32,
     cliff: Option<u32>,
@@ -42,7 +42,7 @@ async fn linear_has_no_peak_in_range() {
     let expected =
         Expected { peak: &[32], sweet_spot: 32, cliff: None, trend: Trend::Rising, warnings: &[] };
     let run = finds(Shape::default(), &LEVELS, expected).await;
-    // Nothing is added by a sequence: 50 tokens take 1.18 s, however many there are.
+    // Sequences are free: 50 tokens take 1.18 s for any number of them.
     let line = run.series[0].verdict.line.unwrap();
     near(line.fixed_ms, 1_180.0 / f64::from(TOKENS));
     assert!(line.per_sequence_ms < 0.1, "{line:?}");
@@ -60,15 +60,15 @@ async fn one_slot_serialises() {
         warnings: &["serialises"],
     };
     let run = finds(shape, &[1, 4, 8], expected).await;
-    insta::assert_snapshot!(run.warnings[0].message, @"the server answers one request after the other: at 8x 0.8 answers are in the making at once, each as fast as at 1x, and the first token takes 8462 ms instead of 200");
+    insta::assert_snapshot!(run.warnings[0].message, @"the server processes one request at a time: at 8x 0.8 requests decode at once, each as fast as at 1x, and the first token takes 8462 ms instead of 200");
     let hint = run.warnings[0].hint.as_str();
     assert!(hint.contains("OLLAMA_NUM_PARALLEL") && hint.contains("-np"), "{hint}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_saturated_server_does_not_serialise() {
-    // Twice the streams, twice the step: nothing is won, and nobody waits for a slot. The prompts
-    // alone run side by side.
+    // Twice the streams take twice the step, so nothing is gained, and no request waits for a slot.
+    // Only prefills run in parallel.
     let shape = Shape { itl: ITL, itl_slope: ITL, ..Shape::default() };
     let expected =
         Expected { peak: &[16], sweet_spot: 16, cliff: None, trend: Trend::Rising, warnings: &[] };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use harmonic_laws::kv::KvCost;
-use harmonic_laws::step::{MachineModel, WeightCost};
+use harmonic_perfmodel::kv::KvCost;
+use harmonic_perfmodel::step::{MachineModel, WeightCost};
 use harmonic_types::{Bytes, BytesPerSecond, FlopsPerSecond, KvType, ModelShape};
 
 /// A model on a machine, both on paper.

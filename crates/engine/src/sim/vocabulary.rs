@@ -1,7 +1,7 @@
 //! The simulated machine's vocabulary: bytes, and one end of turn.
 
 use harmonic_batching::Token;
-use harmonic_laws::mix;
+use harmonic_perfmodel::mix;
 
 use crate::chat::{Ink, Vocabulary};
 

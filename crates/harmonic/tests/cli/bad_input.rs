@@ -52,8 +52,8 @@ fn a_large_model_is_not_fetched_unasked() {
 fn wrong_usage_has_a_code_of_its_own() {
     let user = User::new();
     for (args, words) in [
-        (vec!["bench", "--levels", "0"], "parallelism 0 is out of range: use 1 to 1024"),
-        (vec!["bench", "--levels", "1,two"], "`two` is not a level"),
+        (vec!["bench", "--levels", "0"], "invalid level `0`: expected 1 to 1024"),
+        (vec!["bench", "--levels", "1,two"], "invalid level `two`"),
         (vec!["bench", "--trials", "0"], "0 is not in 1..=100"),
         (vec!["models", "convert", "x", "--to", "Q9"], "invalid weight format `Q9`"),
         (vec!["fly"], "unrecognized subcommand 'fly'"),

@@ -1,23 +1,23 @@
-//! One agent's line of the plan, with the reason where it got less than it asks.
+//! Plan entry of one agent, with the reason where it was granted less than requested.
 
 use harmonic_types::{AgentPlan, AgentStatus, Bytes, Tokens};
 
-use super::{Draft, Named};
-use crate::allocation::{Demand, Share};
+use super::{Draft, PlacedEngine};
+use crate::allocation::{Demand, Grant};
 use crate::plan::Agent;
 
 impl Draft<'_> {
     /// Agents in the order of the stack.
     pub(super) fn agent_plans(
         &self,
-        shares: &[Share],
-        engines: &[Option<Named<'_>>],
+        grants: &[Grant],
+        engines: &[Option<PlacedEngine<'_>>],
     ) -> Vec<AgentPlan> {
-        let drafts = self.agents.iter().zip(&self.wishes).zip(shares);
+        let drafts = self.agents.iter().zip(&self.demands).zip(grants);
         let mut plans: Vec<(usize, AgentPlan)> = drafts
-            .map(|((agent, wish), share)| {
-                let engine = engines[wish.engine].as_ref();
-                (agent.position, self.agent_plan(agent, wish, *share, engine))
+            .map(|((agent, demand), grant)| {
+                let engine = engines[demand.engine].as_ref();
+                (agent.position, self.agent_plan(agent, demand, *grant, engine))
             })
             .collect();
         plans.sort_by_key(|(position, _)| *position);
@@ -27,9 +27,9 @@ impl Draft<'_> {
     fn agent_plan(
         &self,
         agent: &Agent<'_>,
-        wish: &Demand,
-        share: Share,
-        engine: Option<&Named<'_>>,
+        demand: &Demand,
+        grant: Grant,
+        engine: Option<&PlacedEngine<'_>>,
     ) -> AgentPlan {
         let spec = agent.spec;
         let blank = AgentPlan {
@@ -45,12 +45,12 @@ impl Draft<'_> {
             reason: None,
             spec: spec.clone(),
         };
-        match (share, engine) {
-            (Share::Placed { slots, context }, Some(engine)) => {
-                let kv = self.pricings[wish.engine].slots_kv(slots, context);
+        match (grant, engine) {
+            (Grant::Placed { slots, context }, Some(engine)) => {
+                let kv = self.cost_models[demand.engine].slots_kv(slots, context);
                 let own_weights =
                     if engine.agents.len() == 1 { engine.footprint.weights } else { Bytes::ZERO };
-                let reason = shortfall(agent, wish, slots, context);
+                let reason = shortfall(agent, demand, slots, context);
                 AgentPlan {
                     engine: Some(engine.id.clone()),
                     slots,
@@ -65,27 +65,27 @@ impl Draft<'_> {
                     ..blank
                 }
             }
-            (Share::Skipped { needed, left }, _) => {
-                AgentPlan { reason: Some(skipped(wish, needed, left)), ..blank }
+            (Grant::Skipped { needed, left }, _) => {
+                AgentPlan { reason: Some(skipped(demand, needed, left)), ..blank }
             }
-            (Share::Placed { .. }, None) => blank,
+            (Grant::Placed { .. }, None) => blank,
         }
     }
 }
 
-/// What a placed agent lacks of what it asks; `None` when nothing.
-fn shortfall(agent: &Agent<'_>, wish: &Demand, slots: u32, context: u64) -> Option<String> {
-    let mut lacks = Vec::new();
-    let most = wish.contexts.first().copied().unwrap_or(context);
+/// Reason why a placed agent has less than requested; `None` if it has everything.
+fn shortfall(agent: &Agent<'_>, demand: &Demand, slots: u32, context: u64) -> Option<String> {
+    let mut reduced = Vec::new();
+    let most = demand.contexts.first().copied().unwrap_or(context);
     if context < most {
-        lacks.push(format!("context {context} instead of {most}"));
+        reduced.push(format!("context {context} instead of {most}"));
     }
-    if slots < wish.target {
-        lacks.push(format!("{} instead of {}", counted(slots), wish.target));
+    if slots < demand.target {
+        reduced.push(format!("{} instead of {}", slot_count(slots), demand.target));
     }
     let mut reasons = Vec::new();
-    if !lacks.is_empty() {
-        reasons.push(format!("{}: the memory budget holds no more", lacks.join(" and ")));
+    if !reduced.is_empty() {
+        reasons.push(format!("{}: limited by the memory budget", reduced.join(" and ")));
     }
     if most < u64::from(agent.spec.context.0) {
         reasons.push(format!(
@@ -96,21 +96,20 @@ fn shortfall(agent: &Agent<'_>, wish: &Demand, slots: u32, context: u64) -> Opti
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-fn skipped(wish: &Demand, needed: Bytes, left: Bytes) -> String {
-    let context = wish.contexts.last().copied().unwrap_or_default();
+fn skipped(demand: &Demand, needed: Bytes, left: Bytes) -> String {
+    let context = demand.contexts.last().copied().unwrap_or_default();
     format!(
-        "not placed: {} of context {context}, the least it is given, {} {needed} more and the \
-         budget has {left} left",
-        counted(wish.floor),
-        if wish.floor == 1 { "needs" } else { "need" }
+        "not placed: the minimum of {} of context {context} needs {needed} more and the budget has \
+         {left} left",
+        slot_count(demand.floor)
     )
 }
 
-fn counted(slots: u32) -> String {
+fn slot_count(slots: u32) -> String {
     format!("{slots} {}", if slots == 1 { "slot" } else { "slots" })
 }
 
-/// Cells as tokens; contexts come from a `u32` rounded up, so only the very largest saturates.
+/// Cells as tokens, saturating; contexts are a rounded-up `u32`, so only the very largest saturates.
 fn tokens(cells: u64) -> Tokens {
     Tokens(u32::try_from(cells).unwrap_or(u32::MAX))
 }

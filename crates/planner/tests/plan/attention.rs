@@ -1,4 +1,4 @@
-//! Which engines compute attention plainly, and what that costs.
+//! Choice of plain attention, and its cost.
 
 use crate::fixtures::{machine, models, spark, starter};
 use harmonic_planner::{PlanOptions, plan};
@@ -51,7 +51,7 @@ fn contexts_for_long_prompts_need_the_fused_kernel() {
     }
 }
 
-/// One agent with a long context among seven is no reason to decode all others more slowly.
+/// One agent with a long context among seven does not slow the decoding of the others.
 #[test]
 fn a_long_context_among_short_ones_leaves_plain_attention_to_all() {
     let mut stack = starter();

@@ -1,4 +1,4 @@
-//! Which curve a plan rests on, and what it takes from it.
+//! Choice of a plan's curves, and the figures taken from them.
 
 use crate::fixtures::{models, spark, standard, starter};
 use harmonic_planner::{PlanOptions, plan};

@@ -1,4 +1,4 @@
-//! Stacks, models and machines that the planner's tests share.
+//! Stacks, models and machines of the planner's tests.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ pub fn models() -> Models {
     all.map(|model| (model.name.clone(), model)).collect()
 }
 
-/// A machine with `total` of memory, 15% of which are kept back.
+/// A machine with `total` of memory, 15% of it reserved.
 pub fn machine(profile: &str, total: Bytes, peak_parallel: u32, max_parallel: u32) -> Hardware {
     Hardware {
         schema: Hardware::SCHEMA.to_owned(),
@@ -132,7 +132,7 @@ pub fn strix() -> Hardware {
     on_gpu(machine("ryzen-ai-max-395", Bytes::from_gb(92.0), 12, 16))
 }
 
-/// The same with a GPU that shares its memory; engines run there.
+/// The same with an integrated GPU, on which engines run.
 fn on_gpu(mut machine: Hardware) -> Hardware {
     let gpu = Device {
         id: "gpu0".to_owned(),

@@ -1,4 +1,4 @@
-//! Plans of the paper's stack on the paper's machines, and what must hold for any plan.
+//! Plans of the paper's stack on the paper's machines, and properties of any plan.
 
 mod attention;
 mod curves;

@@ -1,17 +1,17 @@
-//! The allocation against brute force, and what must hold for any input.
+//! The allocation against brute force, and properties for any input.
 
 use std::collections::BTreeMap;
 
 use crate::fixtures::{agent, machine, model};
-use harmonic_planner::allocation::{Demand, Share, allocate};
-use harmonic_planner::footprint::{Pricing, SlotsByContext};
+use harmonic_planner::allocation::{Demand, Grant, allocate};
+use harmonic_planner::footprint::{CostModel, SlotsByContext};
 use harmonic_planner::{PlanError, PlanOptions, PlannedModel, plan};
 use harmonic_types::{
     AgentStatus, BudgetRule, Bytes, KvType, LayerKv, Plan, Sharing, StackSpec, Tier, Tokens,
 };
 use proptest::prelude::*;
 
-/// A model of some MB whose cache costs some kB per token.
+/// Models of some MB with caches of some kB per token.
 fn small_models() -> impl Strategy<Value = Vec<PlannedModel>> {
     let one = (1u64..400, 1usize..8, proptest::option::of(1u32..2000));
     proptest::collection::vec(one, 1..4).prop_map(|models| {
@@ -118,14 +118,14 @@ proptest! {
     }
 }
 
-/// Every assignment of (nothing, or context and slots) to each wish.
-fn all_shares(wishes: &[Demand]) -> Vec<Vec<Option<(u64, u32)>>> {
-    let Some((first, rest)) = wishes.split_first() else { return vec![Vec::new()] };
+/// Every combination of grants (skipped, or context and slots) to the demands.
+fn all_grants(demands: &[Demand]) -> Vec<Vec<Option<(u64, u32)>>> {
+    let Some((first, rest)) = demands.split_first() else { return vec![Vec::new()] };
     let mut choices = vec![None];
     for &context in &first.contexts {
         choices.extend((first.floor..=first.target).map(|slots| Some((context, slots))));
     }
-    let rest = all_shares(rest);
+    let rest = all_grants(rest);
     let extend = |choice| {
         rest.iter().map(move |rest| std::iter::once(choice).chain(rest.iter().copied()).collect())
     };
@@ -134,25 +134,25 @@ fn all_shares(wishes: &[Demand]) -> Vec<Vec<Option<(u64, u32)>>> {
 
 type Objective = (Vec<bool>, Vec<u64>, Vec<u32>);
 
-fn value(shares: &[Option<(u64, u32)>]) -> Objective {
+fn value(grants: &[Option<(u64, u32)>]) -> Objective {
     (
-        shares.iter().map(Option::is_some).collect(),
-        shares.iter().map(|share| share.map_or(0, |(context, _)| context)).collect(),
-        shares.iter().map(|share| share.map_or(0, |(_, slots)| slots)).collect(),
+        grants.iter().map(Option::is_some).collect(),
+        grants.iter().map(|grant| grant.map_or(0, |(context, _)| context)).collect(),
+        grants.iter().map(|grant| grant.map_or(0, |(_, slots)| slots)).collect(),
     )
 }
 
-fn cost(pricings: &[Pricing<'_>], wishes: &[Demand], shares: &[Option<(u64, u32)>]) -> u64 {
-    let mut engines = vec![SlotsByContext::new(); pricings.len()];
+fn cost(cost_models: &[CostModel<'_>], demands: &[Demand], grants: &[Option<(u64, u32)>]) -> u64 {
+    let mut engines = vec![SlotsByContext::new(); cost_models.len()];
     let mut prefixes = 0;
-    for (wish, share) in wishes.iter().zip(shares) {
-        if let Some((context, slots)) = share {
-            prefixes += wish.prefix.0;
-            *engines[wish.engine].entry(*context).or_default() += u64::from(*slots);
+    for (demand, grant) in demands.iter().zip(grants) {
+        if let Some((context, slots)) = grant {
+            prefixes += demand.prefix.0;
+            *engines[demand.engine].entry(*context).or_default() += u64::from(*slots);
         }
     }
-    let used = pricings.iter().zip(&engines).filter(|(_, slots)| !slots.is_empty());
-    used.map(|(pricing, slots)| pricing.engine(slots).total().0).sum::<u64>() + prefixes
+    let used = cost_models.iter().zip(&engines).filter(|(_, slots)| !slots.is_empty());
+    used.map(|(cost_model, slots)| cost_model.engine(slots).total().0).sum::<u64>() + prefixes
 }
 
 proptest! {
@@ -165,13 +165,13 @@ proptest! {
         max_in_flight in 1u32..8,
         budget in 30_000_000u64..1_500_000_000,
     ) {
-        let pricings: Vec<_> = models
+        let cost_models: Vec<_> = models
             .iter()
             .map(|model| {
-                Pricing::of(model, BudgetRule::Exact, KvType::F16, max_in_flight).unwrap()
+                CostModel::of(model, BudgetRule::Exact, KvType::F16, max_in_flight).unwrap()
             })
             .collect();
-        let wishes: Vec<Demand> = drawn
+        let demands: Vec<Demand> = drawn
             .into_iter()
             .map(|(engine, target, contexts)| Demand {
                 engine: engine % models.len(),
@@ -181,18 +181,18 @@ proptest! {
                 prefix: Bytes(10_000_000 * u64::from(target)),
             })
             .collect();
-        let best = all_shares(&wishes)
+        let best = all_grants(&demands)
             .into_iter()
-            .filter(|shares| cost(&pricings, &wishes, shares) <= budget)
-            .map(|shares| value(&shares))
+            .filter(|grants| cost(&cost_models, &demands, grants) <= budget)
+            .map(|grants| value(&grants))
             .max()
             .unwrap();
-        let got: Vec<_> = allocate(&pricings, &wishes, Bytes(budget))
-            .shares
+        let got: Vec<_> = allocate(&cost_models, &demands, Bytes(budget))
+            .grants
             .into_iter()
-            .map(|share| match share {
-                Share::Placed { slots, context } => Some((context, slots)),
-                Share::Skipped { .. } => None,
+            .map(|grant| match grant {
+                Grant::Placed { slots, context } => Some((context, slots)),
+                Grant::Skipped { .. } => None,
             })
             .collect();
         prop_assert_eq!(value(&got), best);

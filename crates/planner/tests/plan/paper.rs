@@ -1,7 +1,7 @@
 //! The paper's arithmetic, to the digit.
 
 use crate::fixtures::{agent, models, spark, standard, strix};
-use harmonic_planner::{PlanError, PlanOptions, memory_table, plan, same_slots};
+use harmonic_planner::{PlanError, PlanOptions, memory_table, memory_with_sharing, plan};
 use harmonic_types::{AgentStatus, BudgetRule, Bytes, Hardware, Plan, Sharing};
 
 fn by_the_paper(hardware: &Hardware, sharing: Sharing) -> Plan {
@@ -80,7 +80,7 @@ fn sharing_pays_each_base_once() {
     assert_eq!(totals, [(3, Bytes::from_gb(55.0)), (3, Bytes::from_gb(45.5))]);
 }
 
-/// Grouping the same slots anew costs what planning them so does.
+/// The memory under another sharing mode equals that of a plan made in that mode.
 #[test]
 fn what_sharing_saves_is_the_difference_of_both_plans() {
     let other = |sharing| match sharing {
@@ -89,9 +89,9 @@ fn what_sharing_saves_is_the_difference_of_both_plans() {
     };
     for sharing in [Sharing::Shared, Sharing::Isolated] {
         let plan = by_the_paper(&spark(), sharing);
-        let regrouped = same_slots(&plan, &models(), other(sharing)).unwrap();
+        let regrouped = memory_with_sharing(&plan, &models(), other(sharing)).unwrap();
         assert_eq!(regrouped, by_the_paper(&spark(), other(sharing)).total_bytes);
-        assert_eq!(same_slots(&plan, &models(), sharing).unwrap(), plan.total_bytes);
+        assert_eq!(memory_with_sharing(&plan, &models(), sharing).unwrap(), plan.total_bytes);
     }
     // The same with exact figures, where no agent is short of anything.
     let roomy = crate::fixtures::machine("roomy", Bytes::from_gb(512.0), 16, 32);
@@ -101,8 +101,8 @@ fn what_sharing_saves_is_the_difference_of_both_plans() {
     };
     let [shared, isolated] = [Sharing::Shared, Sharing::Isolated].map(exact);
     for sharing in [Sharing::Shared, Sharing::Isolated] {
-        let regrouped = same_slots(&shared, &models(), sharing).unwrap();
-        assert_eq!(regrouped, same_slots(&isolated, &models(), sharing).unwrap());
+        let regrouped = memory_with_sharing(&shared, &models(), sharing).unwrap();
+        assert_eq!(regrouped, memory_with_sharing(&isolated, &models(), sharing).unwrap());
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a plan takes from tuned configs.
+//! Settings taken from tuned configs.
 
 use crate::fixtures::{agent, machine, models, spark, standard, starter};
 use harmonic_planner::{PlanOptions, plan};
@@ -105,7 +105,7 @@ fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
         assert!(measured.total_bytes <= measured.hardware.memory_budget_bytes);
         let slots =
             |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
-        assert_eq!(slots(&measured), slots(&plain), "with {gb} GB nobody gets less");
+        assert_eq!(slots(&measured), slots(&plain), "with {gb} GB no grant is reduced");
         assert_eq!(plain.engines[0].local().kv_layout, measured.engines[0].local().kv_layout);
         (
             measured.engines[0].local().kv_layout,

@@ -39,11 +39,11 @@ fn a_file_that_is_no_curve_is_skipped_and_named_with_its_fault() {
         skipped.reason.clone()
     };
     assert!(refused("{").contains("EOF"));
-    assert!(refused("{}").contains("its schema is null, not \"harmonic.curve/1\""));
+    assert!(refused("{}").contains("invalid schema `null`: expected \"harmonic.curve/1\""));
     let twice = FILE.replace("\"parallel\": 8", "\"parallel\": 1");
-    assert!(refused(&twice).contains("its level 1 does not follow 1"));
+    assert!(refused(&twice).contains("invalid level `1`: expected more than 1"));
     let negative = FILE.replace("268.0", "-1");
-    assert!(refused(&negative).contains("-1.0 tok/s at level 8 is no throughput"));
+    assert!(refused(&negative).contains("invalid throughput `-1.0 tok/s` at level 8"));
     assert!(refused(&FILE.replace("\"measured\"", "\"guessed\"")).contains("guessed"));
 }
 
@@ -89,7 +89,7 @@ fn a_curve_comes_back_as_it_was_saved_and_the_next_takes_its_place() {
     assert_eq!(stored(home.path()).unwrap().documents, [curve.clone(), other]);
     curve.points.reverse();
     let error = save(home.path(), &curve).unwrap_err();
-    assert!(error.to_string().contains("does not follow"), "{error}");
+    assert!(error.to_string().contains("expected more than"), "{error}");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn what_the_paper_published_is_a_record_without_anything_it_does_not_print() {
     assert_eq!(published("cpu-generic"), None);
 }
 
-/// `:` and `/` were written `-` once, which sorts behind `%`.
+/// Earlier versions wrote `:` and `/` as `-`, which sorts after `%`.
 #[test]
 fn a_file_named_by_an_earlier_version_counts_until_its_model_is_measured_again() {
     let folder = tempfile::tempdir().unwrap();

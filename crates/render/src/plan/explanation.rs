@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use harmonic_app::plan::SlotCosts;
 use harmonic_hardware::profile;
-use harmonic_laws::KvCost;
+use harmonic_perfmodel::KvCost;
 use harmonic_planner::PlannedModel;
 use harmonic_planner::footprint::N_UBATCH;
 use harmonic_types::{

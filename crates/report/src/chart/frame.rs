@@ -1,19 +1,19 @@
-//! The ground of a chart: margins, axes and grid.
+//! Frame of a chart: margins, axes and grid.
 
 use maud::{Markup, html};
 
-use super::scale::{Scale, label, spaced, ticks};
+use super::scale::{Scale, label, ticks, visible_labels};
 use super::{Chart, ReferenceKind};
 
-/// Room for the figures at the y axis, above, below, and for the names at the ends of curves.
+/// Margins in pixels: left for the labels of the y axis, top, and bottom.
 const LEFT: f64 = 62.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 52.0;
 
-/// Least distance of two labels of the x axis.
-const GAP: f64 = 26.0;
+/// Minimum distance of two labels of the x axis, in pixels.
+const MIN_LABEL_GAP: f64 = 26.0;
 
-/// Where things are.
+/// Dimensions and scales of a chart.
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub width: f64,
@@ -22,13 +22,13 @@ pub struct Frame {
     pub y: Scale,
     /// Ticks of the y axis.
     pub y_ticks: Vec<f64>,
-    /// Positions of points, ascending, each once.
+    /// Distinct x values of the points, ascending.
     pub xs: Vec<f64>,
 }
 
 impl Frame {
-    /// The frame that holds all curves and their intervals, and a roof that is near; other references
-    /// do not widen it.
+    /// Frame that contains all curves and their intervals, and a nearby roof; other references do not
+    /// extend it.
     pub fn of(chart: &Chart) -> Self {
         let (width, height) = chart.size;
         let points = || chart.curves.iter().flat_map(|curve| &curve.points);
@@ -39,37 +39,38 @@ impl Frame {
         let trials = chart.curves.iter().flat_map(|curve| &curve.trials).map(|trial| trial.1);
         let highest = highs.chain(trials).fold(0.0, f64::max);
         let y_ticks = ticks(highest.max(roof(chart, highest)), 5);
-        let most = y_ticks.last().copied().unwrap_or(1.0);
+        let max = y_ticks.last().copied().unwrap_or(1.0);
         let longest = chart.curves.iter().map(|curve| curve.name.chars().count()).max();
-        // Names at the ends of curves are set in bold.
+        // Names at the ends of curves are bold.
         let right = 28.0 + 7.8 * longest.unwrap_or(0) as f64;
         let widest = xs.last().copied().filter(|last| *last > 0.0).unwrap_or(1.0);
         Self {
             width,
             height,
-            x: Scale { most: widest, from: LEFT, to: width - right.min(width / 3.0) },
-            y: Scale { most, from: height - BOTTOM, to: TOP },
+            x: Scale { max: widest, from: LEFT, to: width - right.min(width / 3.0) },
+            y: Scale { max, from: height - BOTTOM, to: TOP },
             y_ticks,
             xs,
         }
     }
 }
 
-/// A roof further up than this many times the highest figure would press the curves to the ground.
-const ROOF_WITHIN: f64 = 1.6;
+/// Factor of the highest figure up to which a roof extends the frame; a higher one would flatten the
+/// curves.
+const MAX_ROOF_FACTOR: f64 = 1.6;
 
-/// The height that a roof needs, where it is not too far up; else 0.
+/// Height required by the roofs within [`MAX_ROOF_FACTOR`]; else 0.
 fn roof(chart: &Chart, highest: f64) -> f64 {
     let roofs = chart.references.iter().filter(|line| line.kind == ReferenceKind::Roof);
     let heights = roofs.flat_map(|line| &line.points).map(|point| point.1);
-    heights.filter(|height| *height <= highest * ROOF_WITHIN).fold(0.0, f64::max)
+    heights.filter(|height| *height <= highest * MAX_ROOF_FACTOR).fold(0.0, f64::max)
 }
 
-/// Grid, ticks and names of the axes.
+/// Grid, ticks and titles of the axes.
 pub fn axes(chart: &Chart, frame: &Frame) -> Markup {
     let Frame { x, y, .. } = frame;
     let positions: Vec<f64> = frame.xs.iter().map(|at| x.at(*at)).collect();
-    let shown = spaced(&positions, GAP);
+    let shown = visible_labels(&positions, MIN_LABEL_GAP);
     html! {
         g class="grid" {
             @for tick in &frame.y_ticks {
@@ -100,7 +101,7 @@ pub fn axes(chart: &Chart, frame: &Frame) -> Markup {
     }
 }
 
-/// A position with one digit: a tenth of a pixel is seen by nobody.
+/// Formats a position in pixels, with one decimal.
 pub fn px(position: f64) -> String {
     format!("{position:.1}")
 }

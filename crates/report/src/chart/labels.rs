@@ -1,10 +1,10 @@
-//! Where words go in a chart, so that none lies on another.
+//! Layout of the labels of a chart, without overlaps.
 
-/// Pixels that a character of the labels' size takes at most, on average.
-const CHARACTER: f64 = 6.8;
+/// Upper estimate of the mean width of a character, in pixels.
+const CHARACTER_WIDTH: f64 = 6.8;
 
-/// Height of a line of labels.
-const LINE: f64 = 15.0;
+/// Height of a label, in pixels.
+const LINE_HEIGHT: f64 = 15.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Area {
@@ -15,7 +15,7 @@ struct Area {
 }
 
 impl Area {
-    fn touches(&self, other: &Self) -> bool {
+    fn overlaps(&self, other: &Self) -> bool {
         self.left < other.right
             && other.left < self.right
             && self.top < other.bottom
@@ -23,41 +23,41 @@ impl Area {
     }
 }
 
-/// Words that have been placed.
+/// Areas occupied by labels and lines.
 #[derive(Clone, Debug)]
-pub struct Labels {
+pub struct LabelLayout {
     width: f64,
     height: f64,
-    taken: Vec<Area>,
+    occupied: Vec<Area>,
 }
 
-/// A place for words: where the text is anchored.
+/// Position of a label.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Place {
-    /// The anchor.
+pub struct LabelPosition {
+    /// Anchor of the text, in pixels.
     pub x: f64,
-    /// The base line.
+    /// Base line of the text, in pixels.
     pub y: f64,
-    /// `start`, `middle` or `end`.
+    /// SVG `text-anchor`: `start`, `middle` or `end`.
     pub anchor: &'static str,
 }
 
-impl Labels {
-    /// None yet, on a ground of this size.
-    pub const fn within(width: f64, height: f64) -> Self {
-        Self { width, height, taken: Vec::new() }
+impl LabelLayout {
+    /// Empty layout of this size in pixels.
+    pub const fn new(width: f64, height: f64) -> Self {
+        Self { width, height, occupied: Vec::new() }
     }
 
-    /// Keeps words off a place.
+    /// Blocks a square for labels.
     pub fn block(&mut self, x: f64, y: f64, radius: f64) {
         let area =
             Area { left: x - radius, top: y - radius, right: x + radius, bottom: y + radius };
-        self.taken.push(area);
+        self.occupied.push(area);
     }
 
-    /// A place for `text` near a point: above it, then below, left, right and further off; `None`
-    /// where all are taken.
-    pub fn near(&mut self, x: f64, y: f64, text: &str) -> Option<Place> {
+    /// Places `text` near a point: above it, else below, at the corners, or further away; `None` if
+    /// all positions are occupied.
+    pub fn place_near(&mut self, x: f64, y: f64, text: &str) -> Option<LabelPosition> {
         let up_or_down = [-14.0, 25.0, -30.0, 40.0, -46.0, 56.0].map(|dy| (0.0, dy, "middle"));
         let corners = [
             (-9.0, -14.0, "end"),
@@ -65,50 +65,59 @@ impl Labels {
             (9.0, 24.0, "start"),
             (-9.0, 24.0, "end"),
         ];
-        let places = [&up_or_down[..2], &corners, &up_or_down[2..]].concat();
-        places
+        let positions = [&up_or_down[..2], &corners, &up_or_down[2..]].concat();
+        positions
             .into_iter()
-            .map(|(dx, dy, anchor)| Place { x: x + dx, y: y + dy, anchor })
-            .find(|place| self.take(*place, text))
+            .map(|(dx, dy, anchor)| LabelPosition { x: x + dx, y: y + dy, anchor })
+            .find(|position| self.reserve(*position, text))
     }
 
-    /// The place for `text` right beside (`x`, `y`), on the side that `anchor` says; `None` where that
-    /// is taken.
-    pub fn at(&mut self, x: f64, y: f64, anchor: &'static str, text: &str) -> Option<Place> {
+    /// Places `text` next to (`x`, `y`), on the side given by `anchor`; `None` if that is occupied.
+    pub fn place_beside_point(
+        &mut self,
+        x: f64,
+        y: f64,
+        anchor: &'static str,
+        text: &str,
+    ) -> Option<LabelPosition> {
         let dx = if anchor == "end" { -8.0 } else { 8.0 };
-        let place = Place { x: x + dx, y: y + 4.0, anchor };
-        self.take(place, text).then_some(place)
+        let position = LabelPosition { x: x + dx, y: y + 4.0, anchor };
+        self.reserve(position, text).then_some(position)
     }
 
-    /// The place for `text` at (`x`, `y`), moved down until it is free; it begins there.
-    pub fn beside(&mut self, x: f64, y: f64, text: &str) -> Place {
+    /// Places `text` to start at (`x`, `y`), shifted vertically to the nearest free position.
+    pub fn place_at_end(&mut self, x: f64, y: f64, text: &str) -> LabelPosition {
         for shift in 0..40_i32 {
-            // Down and up in turns.
+            // Alternately down and up.
             let steps = f64::from((shift + 1) / 2) * if shift % 2 == 0 { -1.0 } else { 1.0 };
-            let place = Place { x, y: y + steps * LINE, anchor: "start" };
-            if self.take(place, text) {
-                return place;
+            let position = LabelPosition { x, y: y + steps * LINE_HEIGHT, anchor: "start" };
+            if self.reserve(position, text) {
+                return position;
             }
         }
-        Place { x, y, anchor: "start" }
+        LabelPosition { x, y, anchor: "start" }
     }
 
-    fn take(&mut self, place: Place, text: &str) -> bool {
-        let length = text.chars().count() as f64 * CHARACTER;
-        let left = match place.anchor {
-            "middle" => place.x - length / 2.0,
-            "end" => place.x - length,
-            _ => place.x,
+    fn reserve(&mut self, position: LabelPosition, text: &str) -> bool {
+        let length = text.chars().count() as f64 * CHARACTER_WIDTH;
+        let left = match position.anchor {
+            "middle" => position.x - length / 2.0,
+            "end" => position.x - length,
+            _ => position.x,
         };
-        let area =
-            Area { left, top: place.y - LINE + 4.0, right: left + length, bottom: place.y + 4.0 };
+        let area = Area {
+            left,
+            top: position.y - LINE_HEIGHT + 4.0,
+            right: left + length,
+            bottom: position.y + 4.0,
+        };
         let inside = area.left >= 0.0
             && area.top >= 0.0
             && area.right <= self.width
             && area.bottom <= self.height;
-        let free = inside && self.taken.iter().all(|taken| !taken.touches(&area));
+        let free = inside && self.occupied.iter().all(|occupied| !occupied.overlaps(&area));
         if free {
-            self.taken.push(area);
+            self.occupied.push(area);
         }
         free
     }
@@ -120,22 +129,22 @@ mod tests {
 
     #[test]
     fn words_at_one_point_go_to_different_places() {
-        let mut labels = Labels::within(400.0, 300.0);
-        let places: Vec<Place> =
-            (0..4).map(|_| labels.near(200.0, 150.0, "sweet spot 16x").unwrap()).collect();
-        for (index, place) in places.iter().enumerate() {
-            assert!(!places[..index].contains(place), "{places:?}");
+        let mut labels = LabelLayout::new(400.0, 300.0);
+        let positions: Vec<LabelPosition> =
+            (0..4).map(|_| labels.place_near(200.0, 150.0, "sweet spot 16x").unwrap()).collect();
+        for (index, position) in positions.iter().enumerate() {
+            assert!(!positions[..index].contains(position), "{positions:?}");
         }
-        let mut corner = Labels::within(400.0, 300.0);
-        let place = corner.near(2.0, 2.0, "peak").unwrap();
-        assert!(place.y > 2.0 && place.anchor == "start", "{place:?}");
+        let mut corner = LabelLayout::new(400.0, 300.0);
+        let position = corner.place_near(2.0, 2.0, "peak").unwrap();
+        assert!(position.y > 2.0 && position.anchor == "start", "{position:?}");
     }
 
     #[test]
     fn ends_of_curves_that_meet_are_moved_apart() {
-        let mut labels = Labels::within(400.0, 300.0);
-        let one = labels.beside(300.0, 100.0, "one");
-        let two = labels.beside(300.0, 101.0, "two");
-        assert!((one.y - two.y).abs() >= LINE - 1.0, "{one:?} {two:?}");
+        let mut labels = LabelLayout::new(400.0, 300.0);
+        let one = labels.place_at_end(300.0, 100.0, "one");
+        let two = labels.place_at_end(300.0, 101.0, "two");
+        assert!((one.y - two.y).abs() >= LINE_HEIGHT - 1.0, "{one:?} {two:?}");
     }
 }

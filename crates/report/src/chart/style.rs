@@ -1,19 +1,19 @@
-//! The colours of charts.
+//! Colours and styles of charts.
 //!
-//! The palette is Okabe and Ito's ("Color universal design", 2008), which people with any kind of
-//! colour vision can tell apart; lighter on dark ground.
+//! The palette is Okabe and Ito's ("Color universal design", 2008), distinguishable with any kind of
+//! colour vision; lighter on a dark background.
 
 use std::fmt::Write as _;
 
-/// Curves beyond this many repeat the colours; their shapes and dashes still differ.
+/// Number of colours; further curves repeat them, with different shapes and dashes.
 pub const COLOURS: usize = 6;
 
-/// Where a chart is shown.
+/// Theme of a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
-    /// On a screen: light or dark, as the reader prefers.
+    /// For a screen: light or dark, by the reader's preference.
     Screen,
-    /// As an image: light, on white ground, in the font that comes with it.
+    /// For an image: light, on a white background, in the embedded font.
     Print,
 }
 
@@ -21,7 +21,7 @@ struct Palette {
     ink: &'static str,
     muted: &'static str,
     grid: &'static str,
-    ground: &'static str,
+    background: &'static str,
     curves: [&'static str; COLOURS],
 }
 
@@ -29,7 +29,7 @@ const LIGHT: Palette = Palette {
     ink: "#1f2328",
     muted: "#656d76",
     grid: "#e4e7eb",
-    ground: "#ffffff",
+    background: "#ffffff",
     curves: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56606b"],
 };
 
@@ -37,11 +37,11 @@ const DARK: Palette = Palette {
     ink: "#e6edf3",
     muted: "#9aa4af",
     grid: "#2b323b",
-    ground: "#0d1117",
+    background: "#0d1117",
     curves: ["#56b4e9", "#f0945d", "#2fc59a", "#e0a3c6", "#e6c229", "#aab4bf"],
 };
 
-/// The style sheet of a chart.
+/// Style sheet of a chart.
 pub fn sheet(theme: Theme) -> String {
     match theme {
         Theme::Print => rules(&LIGHT, "Ubuntu"),
@@ -71,9 +71,9 @@ fn rules(palette: &Palette, font: &str) -> String {
 }
 
 fn colours(palette: &Palette) -> String {
-    let Palette { ink, muted, grid, ground, curves } = palette;
+    let Palette { ink, muted, grid, background, curves } = palette;
     let mut rules = format!(
-        ".chart .ground{{fill:{ground}}}\
+        ".chart .background{{fill:{background}}}\
          .chart .name,.chart .mark{{fill:{ink}}}\
          .chart .ticks text,.chart .faint{{fill:{muted}}}\
          .chart .grid line{{stroke:{grid}}}\
@@ -84,7 +84,7 @@ fn colours(palette: &Palette) -> String {
         let _ = write!(
             rules,
             ".chart .s{index} path,.chart .s{index} line{{stroke:{colour}}}\
-             .chart .s{index} .point,.chart .s{index} .dot{{fill:{colour};stroke:{ground}}}\
+             .chart .s{index} .point,.chart .s{index} .dot{{fill:{colour};stroke:{background}}}\
              .chart .s{index} .trial,.chart .s{index} text{{fill:{colour}}}"
         );
     }

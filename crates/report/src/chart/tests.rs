@@ -40,8 +40,9 @@ fn curve() -> impl Strategy<Value = Curve> {
             })
             .collect();
         points.sort_by(|a, b| a.x.total_cmp(&b.x));
-        let marks = vec![(0, Sign::Peak, "peak".to_owned()), (99, Sign::Cliff, name.clone())];
-        Curve { name, trials: vec![(1.0, 2.0)], marks, points }
+        let markers =
+            vec![(0, MarkerShape::Peak, "peak".to_owned()), (99, MarkerShape::Cliff, name.clone())];
+        Curve { name, trials: vec![(1.0, 2.0)], markers, points }
     })
 }
 
@@ -49,12 +50,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_is_drawn_is_well_formed(curves in proptest::collection::vec(curve(), 0..4)) {
-        // Characters that XML cannot hold do not occur in names: they are replaced where they enter.
+        // Characters that are invalid in XML do not occur in names: they are replaced on input.
         let clean = |name: &str| name.chars().filter(|c| !c.is_control() && *c != '\u{fffe}' && *c != '\u{ffff}').collect::<String>();
         let curves = curves.into_iter().map(|curve| {
             let points = curve.points.into_iter().map(|point| Point { title: clean(&point.title), ..point });
-            let marks = curve.marks.into_iter().map(|(at, sign, words)| (at, sign, clean(&words)));
-            Curve { name: clean(&curve.name), points: points.collect(), marks: marks.collect(), ..curve }
+            let markers = curve.markers.into_iter().map(|(at, sign, words)| (at, sign, clean(&words)));
+            Curve { name: clean(&curve.name), points: points.collect(), markers: markers.collect(), ..curve }
         }).collect();
         let chart = Chart { curves, point_class: "point", size: (400.0, 300.0), ..Chart::default() };
         let svg = render(&chart, Theme::Print).into_string();

@@ -27,7 +27,7 @@ fn the_papers_table_and_its_ratios() {
     ryzen-ai-max-395: peak 222.6 tok/s at 12x, sweet spot 12x
     dgx-spark: peak 308.2 tok/s at 32x, sweet spot 32x
 
-    tok/W are not compared: ryzen-ai-max-395 does not say what its power covers
+    tok/W are not compared: the power scope of ryzen-ai-max-395 is unknown
     ");
     insta::assert_snapshot!(text(&Comparison::of(&[spark, x2])), @r"
     qwen3:4b: output tok/s, dgx-spark over ryzen-ai-max-395
@@ -47,7 +47,7 @@ fn the_papers_table_and_its_ratios() {
     dgx-spark: peak 308.2 tok/s at 32x, sweet spot 32x
     ryzen-ai-max-395: peak 222.6 tok/s at 12x, sweet spot 12x
 
-    tok/W are not compared: dgx-spark does not say what its power covers
+    tok/W are not compared: the power scope of dgx-spark is unknown
     ");
 }
 

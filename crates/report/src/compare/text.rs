@@ -1,4 +1,4 @@
-//! A comparison for a terminal.
+//! Text of a comparison for a terminal.
 
 use harmonic_types::Interval;
 
@@ -6,14 +6,14 @@ use super::{ComparedLevel, ComparedModel, ComparedRatio, Comparison, Difference}
 use crate::figure::{digits, or_absent, uncertainty};
 use crate::terminal::grid;
 
-/// Tables of §4.1's form, then peaks and sweet spots.
+/// Tables in the form of §4.1, with peaks and sweet spots.
 pub fn text(comparison: &Comparison) -> String {
     let names = names(&comparison.subjects);
     let mut parts: Vec<String> =
         comparison.models.iter().map(|model| table(&names, model)).collect();
     if parts.is_empty() {
         parts.push(format!(
-            "{} have no model in common, and more than one each",
+            "{} have no model in common, and more than one model each",
             comparison.subjects.join(" and ")
         ));
     }
@@ -32,7 +32,7 @@ fn table(names: &[String], model: &ComparedModel) -> String {
     let any_interval = model.levels.iter().flat_map(|level| &level.ratios).flatten();
     let has_intervals =
         any_interval.clone().any(|ratio| ratio.difference != Difference::NoIntervals);
-    // Of two, in words; of more, words would not fit the line.
+    // In words for two subjects; with more, the words would not fit the line.
     let in_words = has_intervals && others.len() == 1;
     if in_words {
         header.push(format!("{first} is"));
@@ -75,7 +75,7 @@ fn row(level: &ComparedLevel, in_words: bool) -> Vec<String> {
     row
 }
 
-/// With the digits of the paper's table.
+/// Throughput with the precision of the paper's table.
 fn throughput(rate: Interval) -> String {
     match rate.ci95_high {
         Some(high) => format!("{:.1} ± {}", rate.mean, uncertainty(high - rate.mean)),
@@ -114,7 +114,7 @@ fn efficiency(names: &[String], model: &ComparedModel) -> String {
     grid(&header, &rows, 0)
 }
 
-/// The last parts of paths where they tell folders apart, else all of them.
+/// Last components of the paths if they are distinct, else the whole paths.
 fn names(subjects: &[String]) -> Vec<String> {
     let short: Vec<String> = subjects
         .iter()

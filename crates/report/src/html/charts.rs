@@ -1,15 +1,14 @@
-//! The small charts: latencies, and power with efficiency.
+//! Small charts: latencies, power and efficiency.
 
 use harmonic_types::{BenchRun, LevelResult, Percentiles};
 
 use crate::chart::{Chart, Curve, Point};
 use crate::figure::{digits, scope, time};
 
-/// A kind of time of a level.
+/// Accessor of a latency distribution of a level.
 type Times = fn(&LevelResult) -> Option<Percentiles>;
 
-/// Each with its caption; of a run with several series those of the first, since the others have
-/// tables.
+/// Small charts of a run with their captions, for the first series; the others have only tables.
 pub fn of(run: &BenchRun) -> Vec<(Chart, String)> {
     let Some(series) = run.series.first() else { return Vec::new() };
     let levels: Vec<&LevelResult> = series.levels.iter().collect();
@@ -20,9 +19,9 @@ pub fn of(run: &BenchRun) -> Vec<(Chart, String)> {
         (
             "TTFT",
             |level| level.ttft_ms,
-            "Time to first token: half, nine of ten, and 99 of 100 answers begin within these.",
+            "Time to first token: 50%, 90% and 99% of responses start within these times.",
         ),
-        ("ITL", |level| level.itl_ms, "Time between tokens of one stream, every gap counted."),
+        ("ITL", |level| level.itl_ms, "Time between tokens of one stream, over all gaps."),
     ];
     for (name, of, caption) in kinds {
         let curves = quantiles(&levels, of);

@@ -1,4 +1,4 @@
-//! The table of levels.
+//! Table of levels.
 
 use harmonic_types::{LevelResult, Percentiles, Series};
 use maud::{Markup, html};
@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::figure::{ABSENT, digits, or_absent, scope, time, with_uncertainty};
 use crate::mark::Mark;
 
-/// All figures of a series; columns without any are left out.
+/// All figures of a series; empty columns are omitted.
 pub fn levels(series: &Series) -> Markup {
     let is_open = series.levels.iter().any(|level| level.rate.is_some());
     let columns: Vec<Column> = columns(series)
@@ -46,7 +46,7 @@ fn first(level: &LevelResult) -> String {
     level.rate.map_or_else(|| format!("{}x", level.parallel), |rate| format!("{rate}/s"))
 }
 
-/// A kind of time of a level.
+/// Accessor of a latency distribution of a level.
 type Times = fn(&LevelResult) -> Option<Percentiles>;
 
 struct Column {
@@ -90,7 +90,7 @@ fn columns(series: &Series) -> Vec<Column> {
         columns.push(column(name, "p99", move |level| or_absent(of(level).map(|t| time(t.p99)))));
     }
     columns.extend([
-        column("goodput", "answers/s", |level| or_absent(level.goodput.map(digits))),
+        column("goodput", "requests/s", |level| or_absent(level.goodput.map(digits))),
         column("power", &format!("W, {covered}"), |level| {
             or_absent(level.power.map(|power| digits(power.watts.0)))
         }),

@@ -1,25 +1,25 @@
-//! The footnotes: what the paper says, held against its own figures.
+//! Footnotes: the paper's claims compared with its own figures.
 
 use harmonic_types::{BenchRun, Series};
 
-use super::{folded, gross, highest, rate};
+use super::{gross, highest, rate, wrapped};
 
-/// What the paper says of a machine beside its measurements.
+/// The paper's claims about a machine.
 pub(super) struct Claims {
-    /// As §4.4 calls it.
+    /// Name in §4.4.
     pub platform: &'static str,
-    /// §4.4: the power.
+    /// Power in §4.4.
     pub watts: f64,
-    /// `~` where the paper puts it.
+    /// `~` if the paper marks the power as approximate.
     pub about_power: &'static str,
-    /// §4.3.
+    /// Claims of §4.3.
     pub characteristics: &'static [&'static str],
-    /// Models whose figures have a `~`.
+    /// Models with approximate figures (`~`).
     pub approximate: &'static [&'static str],
-    /// §2: bandwidth that is claimed, and what the memory has, GB/s
+    /// Memory bandwidth claimed in §2, and the actual one, GB/s
     /// (`docs/sources.md#bandwidth-of-the-gb10`, `docs/sources.md#bandwidth-of-strix-halo`).
     pub bandwidth_gb_s: (f64, f64),
-    /// Bytes of the model that was measured at every level, GB (§3.2).
+    /// Size of the model that was measured at every level, GB (§3.2).
     pub full_model_gb: f64,
 }
 
@@ -31,7 +31,7 @@ const FIVE_TIMES: &str = "1.2x to 5x throughput gain at 8x parallelism (§3.3)";
 const SINGLE: &str = "Peaks earlier but achieves excellent single-stream performance (§6.1)";
 const RATIO: &str = "The 2:1 ratio in memory bandwidth correlates with the scaling ceiling (§6.2)";
 
-/// The claims on the machine of `run`; `None` of a run that is not the paper's.
+/// Claims about the machine of `run`; `None` for a run that is not the paper's.
 pub(super) fn claims(run: &BenchRun) -> Option<Claims> {
     if run.protocol != "published" {
         return None;
@@ -73,19 +73,19 @@ pub(super) fn claims(run: &BenchRun) -> Option<Claims> {
     })
 }
 
-/// Footnotes in the order in which they are read.
+/// Footnotes in the order of reference.
 #[derive(Default)]
 pub(super) struct Notes(Vec<String>);
 
 impl Notes {
-    /// All of them, one a paragraph.
+    /// Text of all footnotes, one per paragraph.
     pub(super) fn text(&self) -> String {
         let numbered = self.0.iter().enumerate();
-        let lines = numbered.map(|(index, note)| folded(&format!("[{}] {note}", index + 1)));
+        let lines = numbered.map(|(index, note)| wrapped(&format!("[{}] {note}", index + 1)));
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// Takes a note in, once; its number in brackets.
+    /// Adds a note unless it exists; returns its number in brackets.
     fn add(&mut self, note: String) -> String {
         let known = self.0.iter().position(|other| *other == note);
         let index = known.unwrap_or_else(|| {
@@ -95,7 +95,7 @@ impl Notes {
         format!("[{}]", index + 1)
     }
 
-    /// At a row of §4.2.
+    /// Notes on a row of §4.2.
     pub(super) fn of_peak(&mut self, run: &BenchRun, series: &Series, claims: &Claims) -> String {
         let mut marks = Vec::new();
         let level = highest(series);
@@ -123,14 +123,14 @@ impl Notes {
                 claims.watts
             )));
         }
-        marks.extend(self.of_twins(run, series));
+        marks.extend(self.of_inconsistent_models(run, series));
         if claims.approximate.contains(&series.model.as_str()) {
             marks.push(self.add("the paper states both figures as approximate".to_owned()));
         }
         if claims.approximate.is_empty() && !claims.about_power.is_empty() {
             marks.push(
                 self.add(
-                    "of an estimated power: the paper says that there was no direct measurement"
+                    "from an estimated power: the paper states that it was not measured directly"
                         .to_owned(),
                 ),
             );
@@ -138,70 +138,71 @@ impl Notes {
         marks.join(" ")
     }
 
-    /// Models whose figures do not go together: two of different sizes with the same throughput, and
-    /// one that is faster than another of its size.
-    fn of_twins(&mut self, run: &BenchRun, series: &Series) -> Vec<String> {
+    /// Notes on inconsistent models: two of different sizes with the same throughput, and one that is
+    /// faster than another of its size.
+    fn of_inconsistent_models(&mut self, run: &BenchRun, series: &Series) -> Vec<String> {
         let mut marks = Vec::new();
-        let (Some(level), Some(now)) = (highest(series), rate(highest(series))) else {
+        let (Some(level), Some(current)) = (highest(series), rate(highest(series))) else {
             return marks;
         };
-        let twin = run
-            .series
-            .iter()
-            .take_while(|other| other.model != series.model)
-            .find(|other| rate(highest(other)).is_some_and(|other| (other - now).abs() < 1e-9));
-        if let Some(twin) = twin {
+        let same_rate =
+            run.series.iter().take_while(|other| other.model != series.model).find(|other| {
+                rate(highest(other)).is_some_and(|other| (other - current).abs() < 1e-9)
+            });
+        if let Some(same_rate) = same_rate {
             marks.push(self.add(format!(
-                "{} of twice the size prints the same {now:.1} tok/s as {}",
-                series.model, twin.model
+                "{} is twice the size and has the same {current:.1} tok/s as {}",
+                series.model, same_rate.model
             )));
         }
         let full = run.series.iter().find(|other| other.levels.len() > 1);
         if series.model == "executive"
             && let Some(full) = full
-            && let Some(there) =
+            && let Some(reference) =
                 rate(full.levels.iter().find(|other| other.parallel == level.parallel))
         {
             marks.push(self.add(format!(
-                "at {}x {:.1} times as fast as {}, which has the same size ({now:.1} and {there:.1})",
+                "at {}x {:.1} times as fast as {}, which has the same size ({current:.1} and \
+                 {reference:.1})",
                 level.parallel,
-                now / there,
+                current / reference,
                 full.model
             )));
         }
         marks
     }
 
-    /// At a row of §4.1.
+    /// Notes on a row of §4.1.
     pub(super) fn of_level(&mut self, series: &Series, index: usize, claims: &Claims) -> String {
         let level = &series.levels[index];
-        let Some(now) = rate(Some(level)) else { return String::new() };
+        let Some(current) = rate(Some(level)) else { return String::new() };
         let mut marks = Vec::new();
         if index == 0 {
-            let used = now * claims.full_model_gb;
-            let (_, has) = claims.bandwidth_gb_s;
+            let used = current * claims.full_model_gb;
+            let (_, actual) = claims.bandwidth_gb_s;
             marks.push(self.add(format!(
-                "one stream of a {} GB model at {now:.1} tok/s reads {used:.0} GB/s, {:.0}% of the \
-                 {has:.0} GB/s that the memory has",
+                "one stream of a {} GB model at {current:.1} tok/s reads {used:.0} GB/s, {:.0}% of \
+                 the memory's {actual:.0} GB/s",
                 claims.full_model_gb,
-                used / has * 100.0
+                used / actual * 100.0
             )));
         }
         let before = index.checked_sub(1).and_then(|before| series.levels.get(before));
-        if let (Some(before), Some(was)) = (before, rate(before)) {
-            let (load, gain) = (f64::from(level.parallel) / f64::from(before.parallel), now / was);
+        if let (Some(before), Some(previous)) = (before, rate(before)) {
+            let (load, gain) =
+                (f64::from(level.parallel) / f64::from(before.parallel), current / previous);
             if gain > load * 1.05 {
                 marks.push(self.add(format!(
-                    "{now:.1} ÷ {was:.1}: {gain:.1} times the throughput for {load:.1} times the load, \
-                     which no server does: {}x was measured too low",
+                    "{current:.1} ÷ {previous:.1}: {gain:.1} times the throughput for {load:.1} \
+                     times the load, which is impossible: {}x was measured too low",
                     before.parallel
                 )));
             }
             let later = series.levels[index..].iter().filter_map(|level| rate(Some(level)));
-            if gain < 1.0 && later.fold(0.0, f64::max) > was {
+            if gain < 1.0 && later.fold(0.0, f64::max) > previous {
                 marks.push(self.add(format!(
-                    "{now:.1} at {}x is below {was:.1} at {}x, and it rises again after: not a peak, \
-                     but noise or a fault",
+                    "{current:.1} at {}x is below {previous:.1} at {}x, and throughput rises again \
+                     after: not a peak, but noise or an error",
                     level.parallel, before.parallel
                 )));
             }
@@ -209,7 +210,7 @@ impl Notes {
         marks.join(" ")
     }
 
-    /// At a line of §4.3.
+    /// Note on a line of §4.3.
     pub(super) fn of_claim(&mut self, series: &Series, claim: &str, claims: &Claims) -> String {
         let at =
             |parallel: u32| rate(series.levels.iter().find(|level| level.parallel == parallel));
@@ -224,47 +225,47 @@ impl Notes {
             }),
             SPARK_SPOT => at(32).zip(at(16)).map(|(high, low)| {
                 format!(
-                    "{model} gives {:.0}% more at 32x ({high:.1} after {low:.1}) and still rises there: \
-                     there is no peak in range",
+                    "{model} gives {:.0}% more at 32x ({high:.1} after {low:.1}) and still rises \
+                     there: there is no peak in range",
                     (high / low - 1.0) * 100.0
                 )
             }),
             EXCELLENT => at(8).zip(at(1)).map(|(high, low)| {
                 format!(
-                    "up to 8x it is {:.1}x of 8x; all the rest comes in the one step to 12x",
+                    "up to 8x the gain is {:.1}x of 8x; the rest comes in the single step to 12x",
                     high / low
                 )
             }),
             CLIFF => at(16).zip(at(12)).map(|(after, peak)| {
                 format!(
-                    "{after:.1} after {peak:.1}, a drop of {:.0}%, but of three trials without \
-                     intervals, next to a step that no server does: not confirmed",
+                    "{after:.1} after {peak:.1}, a drop of {:.0}%, but from three trials without \
+                     intervals, next to an impossible step: not confirmed",
                     (1.0 - after / peak) * 100.0
                 )
             }),
             FIVE_TIMES => at(8).zip(at(1)).map(|(high, low)| {
                 format!(
-                    "{high:.1} ÷ {low:.1} = {:.1}x; and §3.3 has 51 tok/s at 1x and 61 at 8x before the \
-                     setting, so that 8x gained {:.2} times and 1x lost {:.0}%",
+                    "{high:.1} ÷ {low:.1} = {:.1}x; and §3.3 has 51 tok/s at 1x and 61 at 8x \
+                     before the setting, so that 8x gained {:.2} times and 1x lost {:.0}%",
                     high / low,
                     high / 61.0,
                     (1.0 - low / 51.0) * 100.0
                 )
             }),
             SINGLE => at(1).map(|single| {
-                let (_, has) = claims.bandwidth_gb_s;
+                let (_, actual) = claims.bandwidth_gb_s;
                 format!(
-                    "{single:.1} tok/s use {:.0}% of the memory's bandwidth; others reach 55 to 65 tok/s \
-                     with a model of this size",
-                    single * claims.full_model_gb / has * 100.0
+                    "{single:.1} tok/s use {:.0}% of the memory's bandwidth; others reach 55 to 65 \
+                     tok/s with a model of this size",
+                    single * claims.full_model_gb / actual * 100.0
                 )
             }),
             RATIO => {
-                let (claimed, has) = claims.bandwidth_gb_s;
+                let (claimed, actual) = claims.bandwidth_gb_s;
                 Some(format!(
-                    "the GB10's memory has {has:.0} GB/s and not ~{claimed:.0}; the ratio to the X2's \
-                     256 is {:.2}:1",
-                    has / 256.0
+                    "the GB10's memory bandwidth is {actual:.0} GB/s, not ~{claimed:.0} GB/s; the \
+                     ratio to the X2's 256 is {:.2}:1",
+                    actual / 256.0
                 ))
             }
             _ => None,
@@ -272,7 +273,7 @@ impl Notes {
         note.map(|note| self.add(note)).unwrap_or_default()
     }
 
-    /// At the row of §4.4.
+    /// Notes on the row of §4.4.
     pub(super) fn of_efficiency(&mut self, run: &BenchRun, claims: &Claims) -> String {
         let best = run.series.iter().filter_map(highest).max_by(|one, other| {
             rate(Some(one)).partial_cmp(&rate(Some(other))).unwrap_or(std::cmp::Ordering::Equal)
@@ -294,16 +295,17 @@ impl Notes {
                 (least.min(watts), most.max(watts))
             });
             marks.push(self.add(format!(
-                "§4.2's efficiencies are of {least:.1} to {most:.1} W, where §2.1 observed 45 to 77 W"
+                "§4.2's efficiencies imply {least:.1} to {most:.1} W, while §2.1 observed 45 to 77 \
+                 W"
             )));
             marks.push(self.add(format!(
-                "the paper does not say what the {:.0} W cover: almost certainly the GPU's rail alone, \
-                 where the wall sees 60 to 90 W",
+                "the paper does not state the scope of the {:.0} W: almost certainly the GPU rail \
+                 alone, while power at the wall is 60 to 90 W",
                 claims.watts
             )));
         } else {
             marks.push(self.add(format!(
-                "the {:.0} W are estimated, without a measurement, so the efficiency is an estimate, too",
+                "the {:.0} W are estimated, not measured, so the efficiency is an estimate as well",
                 claims.watts
             )));
         }

@@ -1,4 +1,4 @@
-//! The rates of an open loop, one a line.
+//! Table of the rates of an open loop.
 
 use harmonic_types::{LevelResult, Percentiles, Series};
 
@@ -17,7 +17,7 @@ const HEADER: [&str; 9] = [
     "failed",
 ];
 
-/// A table of a series whose levels are rates.
+/// Table of a series whose levels are rates.
 pub(super) fn arrivals(series: &Series) -> String {
     let rows: Vec<Vec<String>> = series.levels.iter().map(row).collect();
     grid(&HEADER, &rows, 0)

@@ -1,9 +1,9 @@
-//! Aggregate throughput over parallelism, drawn in characters.
+//! Curve of aggregate throughput over parallelism, drawn in characters.
 //!
-//! Owns: the layout: a scale at the left, doublings of parallelism equally wide, a glyph for each
-//! level, and a legend of the glyphs that occur.
+//! Owns: the layout: a scale at the left, a logarithmic horizontal axis, a glyph per level, and a
+//! legend of the glyphs used.
 //!
-//! Does not do: interpolate. The lines between levels only lead the eye.
+//! Does not do: interpolate. The lines between levels are only visual.
 
 use std::fmt::Write as _;
 
@@ -13,14 +13,13 @@ use super::axis::{Horizontal, Vertical};
 use super::canvas::{Canvas, nearest};
 use crate::mark::Mark;
 
-/// Lines that are not plot: the title, the axis, its labels and the legend.
-const FRAME: usize = 4;
-/// Below this a plot shows nothing.
-const SMALLEST: (usize, usize) = (48, 4);
+/// Lines other than the plot: the title, the axis, its labels and the legend.
+const FRAME_LINES: usize = 4;
+/// Minimum size of the plot, in columns and rows.
+const MIN_SIZE: (usize, usize) = (48, 4);
 
-/// The curve of each series in at most `width` columns and `height` lines (at least 64 × 8),
-/// without a newline at the end. A series without figures has one line that says so, one of an open
-/// loop has none.
+/// Curve of each series in at most `width` columns and `height` lines (at least 64 × 8), without a
+/// trailing newline. A series without figures yields a single line of text, an open loop nothing.
 pub fn curve(run: &BenchRun, width: usize, height: usize) -> String {
     let curves: Vec<String> = run
         .series
@@ -31,7 +30,7 @@ pub fn curve(run: &BenchRun, width: usize, height: usize) -> String {
     curves.join("\n\n")
 }
 
-/// Rates of an open loop have no place on an axis of parallelism.
+/// Whether the series is a closed loop: rates cannot be shown on an axis of parallelism.
 fn is_closed(series: &Series) -> bool {
     series.levels.iter().all(|level| level.rate.is_none())
 }
@@ -46,28 +45,29 @@ struct Point {
 fn series_curve(series: &Series, width: usize, height: usize) -> String {
     let points = points(series);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
-        return format!("{}: no level has figures to draw", series.model);
+        return format!("{}: no level has figures", series.model);
     };
-    let rows = height.saturating_sub(FRAME).max(SMALLEST.1);
+    let rows = height.saturating_sub(FRAME_LINES).max(MIN_SIZE.1);
     let highest = points.iter().map(|point| point.tok_s).fold(0.0, f64::max);
-    let most = u32::try_from(rows / 2).unwrap_or(5).clamp(1, 5);
-    let vertical = Vertical::holding(highest, most);
-    // As many rows as leave the same distance between all ticks.
+    let max_steps = u32::try_from(rows / 2).unwrap_or(5).clamp(1, 5);
+    let vertical = Vertical::covering(highest, max_steps);
+    // Reduced so that all ticks are equally spaced.
     let steps = vertical.ticks().count().saturating_sub(1).max(1);
     let rows = (rows - 1) / steps * steps + 1;
     let horizontal = Horizontal::between(first.parallel, last.parallel);
     let scale = scale(vertical, rows);
     let margin = scale.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-    // The axis and a column at the right, for half of the last level's label.
-    let columns = width.saturating_sub(margin + 4).max(SMALLEST.0);
-    let place = |point: &Point| (horizontal.place(point.parallel), vertical.place(point.tok_s));
+    // Less the axis, and space at the right for half of the last level's label.
+    let columns = width.saturating_sub(margin + 4).max(MIN_SIZE.0);
+    let position =
+        |point: &Point| (horizontal.position(point.parallel), vertical.position(point.tok_s));
 
     let mut canvas = Canvas::new(columns, rows);
     for pair in points.windows(2) {
-        canvas.line(place(&pair[0]), place(&pair[1]));
+        canvas.line(position(&pair[0]), position(&pair[1]));
     }
     for point in &points {
-        canvas.glyph(place(point), point.mark.glyph());
+        canvas.glyph(position(point), point.mark.glyph());
     }
 
     let mut text = format!("{:>margin$}   output of all streams, {}\n", "tok/s", series.model);
@@ -97,23 +97,23 @@ fn push_line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-/// The label of each row; empty where there is no tick.
+/// Label of each row; empty where there is no tick.
 fn scale(vertical: Vertical, rows: usize) -> Vec<String> {
     let mut labels = vec![String::new(); rows];
     for tick in vertical.ticks() {
-        let row = nearest(1.0 - vertical.place(tick), rows);
+        let row = nearest(1.0 - vertical.position(tick), rows);
         labels[row] = if vertical.step < 1.0 { format!("{tick}") } else { format!("{tick:.0}") };
     }
     labels
 }
 
-/// Levels under their points; one that would touch its neighbour at the left is left out, except
-/// the sweet spot and the last, before which the neighbour goes.
+/// Labels of the levels under their points. A label that would touch its left neighbour is omitted,
+/// except those of the sweet spot and the last level, which replace the neighbour.
 fn labels(points: &[Point], horizontal: Horizontal, columns: usize) -> String {
     let mut placed: Vec<(usize, String, bool)> = Vec::new();
     for (index, point) in points.iter().enumerate() {
         let label = format!("{}x", point.parallel);
-        let centre = nearest(horizontal.place(point.parallel), columns);
+        let centre = nearest(horizontal.position(point.parallel), columns);
         let from = centre.saturating_sub(label.len() / 2);
         let keep = point.mark == Mark::SweetSpot || index + 1 == points.len();
         let free = |placed: &[(usize, String, bool)]| {
@@ -133,7 +133,7 @@ fn labels(points: &[Point], horizontal: Horizontal, columns: usize) -> String {
     line
 }
 
-/// The glyphs that occur, each with its level.
+/// Legend of the glyphs used, with their levels.
 fn legend(points: &[Point]) -> String {
     let entry = |mark: Mark| {
         let point = points.iter().find(|point| point.mark == mark)?;
@@ -209,7 +209,7 @@ mod tests {
                                       1x
             ◆ sweet spot 1x
         ");
-        insta::assert_snapshot!(curve(&sample::nothing(), 80, 16), @"smollm2:135m: no level has figures to draw");
+        insta::assert_snapshot!(curve(&sample::nothing(), 80, 16), @"smollm2:135m: no level has figures");
     }
 
     #[test]

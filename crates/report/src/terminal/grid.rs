@@ -1,9 +1,9 @@
-//! The one form of our tables.
+//! Common layout of all tables.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-/// Columns under a line, figures to the right; `left` columns at the front are words, and so is
-/// whatever stands in a last column without a header.
+/// Table with a line under the header and right-aligned figures; the first `left` columns and
+/// trailing columns without a header are left-aligned text.
 pub(crate) fn grid<H: AsRef<str>>(header: &[H], rows: &[Vec<String>], left: usize) -> String {
     let mut table = Table::new();
     table

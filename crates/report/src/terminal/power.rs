@@ -1,11 +1,11 @@
-//! Power, efficiency and sensors, where a run has them.
+//! Tables of power, efficiency and sensors.
 
 use harmonic_types::{BenchRun, LevelResult, Series};
 
 use super::grid;
 use crate::figure::{digits, or_absent, scope};
 
-/// A table for each series that has watts or sensors; empty without any.
+/// Table of each series with power or sensor figures; empty without any.
 pub fn power(run: &BenchRun) -> String {
     let tables: Vec<String> = run.series.iter().filter_map(series).collect();
     tables.join("\n\n")
@@ -18,7 +18,7 @@ fn series(series: &Series) -> Option<String> {
     let watts =
         covered.map_or_else(|| "W".to_owned(), |power| format!("W ({})", scope(power.scope)));
     let header =
-        ["parallel", watts.as_str(), "idle W", "tok/W gross", "net", "°C", "MHz", "slowed"];
+        ["parallel", watts.as_str(), "idle W", "tok/W gross", "net", "°C", "MHz", "throttled"];
     let rows: Vec<Vec<String>> = series.levels.iter().map(row).collect();
     Some(grid(&header, &rows, 0))
 }
@@ -34,7 +34,9 @@ fn row(level: &LevelResult) -> Vec<String> {
         absent_or(level.tok_per_w.and_then(|efficiency| efficiency.net)),
         or_absent(sensors.temperature_c.map(|celsius| format!("{celsius:.0}"))),
         or_absent(sensors.clock_mhz.map(|clock| format!("{clock:.0}"))),
-        or_absent(sensors.throttled.map(|slowed| if slowed { "yes" } else { "no" }.to_owned())),
+        or_absent(
+            sensors.throttled.map(|throttled| if throttled { "yes" } else { "no" }.to_owned()),
+        ),
     ]
 }
 
@@ -46,12 +48,12 @@ mod tests {
     #[test]
     fn watts_carry_their_scope_and_a_run_without_has_no_table() {
         insta::assert_snapshot!(power(&sample::metered()), @r"
-         parallel  W (gpu-board)  idle W  tok/W gross   net  °C   MHz  slowed
-        ──────────────────────────────────────────────────────────────────────
-               1x            181    60.0         0.78  1.17  61  1980      no
-               8x            188    60.0         2.12  3.12  61  1980      no
-              16x            196    60.0         2.71  3.90  61  1980      no
-              32x            212    60.0         2.74  3.83  61  1980      no
+         parallel  W (gpu-board)  idle W  tok/W gross   net  °C   MHz  throttled
+        ─────────────────────────────────────────────────────────────────────────
+               1x            181    60.0         0.78  1.17  61  1980         no
+               8x            188    60.0         2.12  3.12  61  1980         no
+              16x            196    60.0         2.71  3.90  61  1980         no
+              32x            212    60.0         2.74  3.83  61  1980         no
         ");
         assert_eq!(power(&sample::run()), "");
     }

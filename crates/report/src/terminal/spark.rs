@@ -1,18 +1,14 @@
-//! A curve in one line.
+//! Sparkline: a curve in one line.
 
-/// Blocks of eight heights.
+/// Block characters of eight heights.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A block for each value, as high as its share of the largest; nothing of none.
+/// One block per value, with a height in proportion to the largest; empty without values.
 pub fn spark(values: &[f64]) -> String {
-    let most = values.iter().copied().fold(0.0, f64::max);
+    let max = values.iter().copied().fold(0.0, f64::max);
     let block = |value: &f64| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of eight"
-        )]
-        let height = if most > 0.0 { (value.max(0.0) / most * 7.0).round() as usize } else { 0 };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 7")]
+        let height = if max > 0.0 { (value.max(0.0) / max * 7.0).round() as usize } else { 0 };
         BLOCKS[height.min(7)]
     };
     values.iter().map(block).collect()

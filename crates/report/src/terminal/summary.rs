@@ -1,35 +1,35 @@
-//! The verdict on a run in words.
+//! Verdict on a run in words.
 //!
 //! Owns: one line per series.
 //!
-//! Does not do: judge. The verdict and its reason come from `laws`, by way of the record.
+//! Does not do: compute the verdict and its reason, which are part of the record (`perfmodel`).
 
 use harmonic_types::{BenchRun, Series};
 
 use super::table::single_stream;
 use crate::figure::digits;
 
-/// Of each series the sweet spot and why, its speed-up over 1x, and the cliff where there is one.
+/// Sweet spot of each series with its reason and speed-up over 1x, and the cliff, if any.
 pub fn summary(run: &BenchRun) -> String {
     let lines: Vec<String> = run.series.iter().map(series).collect();
     lines.join("\n")
 }
 
-/// The curves through each series, one a line; empty without any.
+/// Fitted curves of each series, one per line; empty without any.
 pub fn fits(run: &BenchRun) -> String {
-    let lines: Vec<String> = run.series.iter().flat_map(fitted).collect();
+    let lines: Vec<String> = run.series.iter().flat_map(fit_lines).collect();
     lines.join("\n")
 }
 
-/// The lines of one series.
-pub(crate) fn fitted(series: &Series) -> Vec<String> {
+/// Fitted curves of one series, one per line.
+pub(crate) fn fit_lines(series: &Series) -> Vec<String> {
     let line = series.verdict.line.map(|line| {
         let limit = line.limit_tok_s.map_or_else(
-            || "throughput has no limit in it".to_owned(),
-            |limit| format!("throughput nears {:.0} tok/s", limit.0),
+            || "throughput has no limit".to_owned(),
+            |limit| format!("throughput approaches {:.0} tok/s", limit.0),
         );
         format!(
-            "{}: a step takes {} ms and {} ms for each sequence; {limit} (furthest level off by {:.0}%)",
+            "{}: a step takes {} ms plus {} ms per sequence; {limit} (largest residual {:.0}%)",
             series.model,
             digits(line.fixed_ms),
             digits(line.per_sequence_ms),
@@ -38,12 +38,12 @@ pub(crate) fn fitted(series: &Series) -> Vec<String> {
     });
     let law = series.verdict.law.map(|law| {
         let optimum = law.optimum.map_or_else(
-            || "none in the data".to_owned(),
+            || "none".to_owned(),
             |optimum| format!("{optimum:.0}x{}", bounds(law.optimum_low, law.optimum_high)),
         );
         format!(
-            "{}: scalability law: contention {:.3}, coherence {:.5}, optimum {optimum} (furthest level \
-             off by {:.0}%)",
+            "{}: scalability law: contention {:.3}, coherence {:.5}, optimum {optimum} (largest \
+             residual {:.0}%)",
             series.model,
             law.contention,
             law.coherence,
@@ -65,11 +65,11 @@ fn series(series: &Series) -> String {
     let Some(spot) = &series.verdict.sweet_spot else {
         let measured = series.levels.iter().any(|level| level.tok_s.is_some());
         let why = if series.levels.iter().any(|level| level.rate.is_some()) {
-            "arrivals at a rate, so there is no sweet spot"
+            "no sweet spot, because the load was given by arrival rates"
         } else if measured {
-            "no level keeps within the bound between tokens, so there is no sweet spot"
+            "no sweet spot, because no level is within the limit of time between tokens"
         } else {
-            "no level was measured, so there is no sweet spot"
+            "no sweet spot, because no level was measured"
         };
         return format!("{}: {why}", series.model);
     };
@@ -84,7 +84,7 @@ fn series(series: &Series) -> String {
     let cliff = series
         .verdict
         .cliff
-        .map(|cliff| format!("; it drops at {}x", cliff.parallel))
+        .map(|cliff| format!("; cliff at {}x", cliff.parallel))
         .unwrap_or_default();
     format!("{}: sweet spot {}x{speed_up}: {}{cliff}", series.model, spot.parallel, spot.reason)
 }
@@ -96,10 +96,10 @@ mod tests {
 
     #[test]
     fn fits_are_told_with_how_far_they_are_off() {
-        insta::assert_snapshot!(fits(&sample::run()), @"smollm2:135m: a step takes 5.63 ms and 1.59 ms for each sequence; throughput nears 629 tok/s (furthest level off by 9%)");
+        insta::assert_snapshot!(fits(&sample::run()), @"smollm2:135m: a step takes 5.63 ms plus 1.59 ms per sequence; throughput approaches 629 tok/s (largest residual 9%)");
         insta::assert_snapshot!(fits(&sample::cliff()), @r"
-        smollm2:135m: a step takes 20.8 ms and 2.61 ms for each sequence; throughput nears 382 tok/s (furthest level off by 70%)
-        smollm2:135m: scalability law: contention 0.007, coherence 0.00455, optimum 15x (14 to 16) (furthest level off by 17%)
+        smollm2:135m: a step takes 20.8 ms plus 2.61 ms per sequence; throughput approaches 382 tok/s (largest residual 70%)
+        smollm2:135m: scalability law: contention 0.007, coherence 0.00455, optimum 15x (14 to 16) (largest residual 17%)
         ");
         assert_eq!(fits(&sample::nothing()), "");
     }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn runs_in_one_line() {
         insta::assert_snapshot!(summary(&sample::run()), @"smollm2:135m: sweet spot 32x (4.12 times 1x): highest throughput, 581.7 tok/s; no peak in range: throughput still rises at the highest level measured");
-        insta::assert_snapshot!(summary(&sample::cliff()), @"smollm2:135m: sweet spot 16x (7.17 times 1x): 301.0 tok/s, not distinguishable from the peak of 305.0 tok/s at 20x (95% intervals overlap); it drops at 24x");
-        insta::assert_snapshot!(summary(&sample::nothing()), @"smollm2:135m: no level was measured, so there is no sweet spot");
+        insta::assert_snapshot!(summary(&sample::cliff()), @"smollm2:135m: sweet spot 16x (7.17 times 1x): 301.0 tok/s, not distinguishable from the peak of 305.0 tok/s at 20x (95% intervals overlap); cliff at 24x");
+        insta::assert_snapshot!(summary(&sample::nothing()), @"smollm2:135m: no sweet spot, because no level was measured");
     }
 }

@@ -1,6 +1,6 @@
-//! The levels of a run, one a line.
+//! Table of the levels of a run.
 //!
-//! Owns: the columns. Fits 100 columns of a terminal for any figure below a million tok/s.
+//! Invariants: fits 100 columns of a terminal for any figure below a million tok/s.
 
 use harmonic_types::{BenchRun, Interval, LevelResult, Percentiles, Series};
 
@@ -22,8 +22,8 @@ const HEADER: [&str; 10] = [
     "",
 ];
 
-/// A table of the levels: aggregate output tok/s with the half-width of its 95% interval, tok/s of
-/// one stream, speed-up over 1x, latencies, failed requests, and the verdict in words.
+/// Table of the levels: aggregate output tok/s with the half-width of its 95% interval, tok/s of
+/// one stream, speed-up over 1x, latencies, failed requests, and the verdict.
 pub fn table(run: &BenchRun) -> String {
     let tables: Vec<String> = run.series.iter().map(series).collect();
     tables.join("\n\n")
@@ -42,7 +42,7 @@ fn series(series: &Series) -> String {
     grid(&HEADER, &rows, 0)
 }
 
-/// Aggregate at 1x, which every speed-up is measured against.
+/// Aggregate at 1x, the baseline of speed-ups.
 pub(crate) fn single_stream(series: &Series) -> Option<f64> {
     let level = series.levels.iter().find(|level| level.parallel == 1)?;
     level.tok_s.map(|rate| rate.mean).filter(|rate| *rate > 0.0)

@@ -1,11 +1,11 @@
-//! What a scaling series supports: its peak, its sweet spot and its cliff, how it goes on, and the
-//! curves through it.
+//! Verdict on a scaling series: its peak, sweet spot and cliff, its trend, and the curves fitted to
+//! it.
 //!
-//! Invariants: nothing is claimed beyond what the intervals bear. A cliff needs intervals; the
-//! sweet spot is never past the peak.
+//! Invariants: no claim exceeds what the confidence intervals support. A cliff requires intervals;
+//! the sweet spot is never past the peak.
 //!
-//! Does not do: compute the intervals (the benchmark does), or take a level from a curve: a curve
-//! describes, what was measured decides.
+//! Does not do: compute the intervals (the benchmark does), or choose a level from a fitted curve:
+//! curves describe, measurements decide.
 
 use harmonic_types::{
     Cliff, FittedLaw, FittedLine, Interval, Peak, SweetSpot, TokensPerSecond, Trend, Verdict,
@@ -14,12 +14,13 @@ use harmonic_types::{
 use crate::line::StepLine;
 use crate::usl::{ScalabilityLaw, optimum};
 
-/// Without intervals, a level this close to the peak's mean counts as on the plateau: the noise of
-/// a good series, whose coefficient of variation is below 5% (`docs/sources.md#steady-windows`).
+/// Relative distance from the peak's mean within which a level counts as on the plateau where there
+/// are no intervals: the noise of a good series, whose coefficient of variation is below 5%
+/// (`docs/sources.md#steady-windows`).
 pub const PLATEAU_WITHOUT_INTERVALS: f64 = 0.05;
 
-/// With intervals, a level counts as on the plateau only if its mean is this close to the peak's as
-/// well: with few trials an interval is so wide that it reaches anything.
+/// Relative distance from the peak's mean within which a level may count as on the plateau where
+/// there are intervals: with few trials an interval is so wide that it overlaps any other.
 pub const PLATEAU_WITH_INTERVALS: f64 = 0.1;
 
 /// Aggregate throughput at one level.
@@ -27,26 +28,26 @@ pub const PLATEAU_WITH_INTERVALS: f64 = 0.1;
 pub struct LevelThroughput {
     /// Sequences in flight.
     pub parallel: u32,
-    /// Output tokens per second.
+    /// Output tokens per second, mean and interval.
     pub tok_s: Interval,
 }
 
-/// The fewest levels through which the Universal Scalability Law is laid: with fewer, its three
-/// coefficients follow any noise (`docs/sources.md#points-of-a-scalability-law`).
-pub const LEAST_FOR_LAW: usize = 6;
+/// Minimum number of levels for a fit of the Universal Scalability Law: with fewer, its three
+/// coefficients overfit noise (`docs/sources.md#points-of-a-scalability-law`).
+pub const MIN_LEVELS_FOR_LAW: usize = 6;
 
-/// Seed of the bootstrap of N*: the same levels give the same interval.
+/// Seed of the bootstrap of N*, fixed so that the same levels give the same interval.
 const SEED: u64 = 6;
 
-/// The verdict on `levels`, in any order. Levels whose mean is not a positive finite number are
-/// left out; with none left, every part is absent.
+/// Verdict on `levels`, in any order. Levels whose mean is not a positive finite number are
+/// ignored; with none left, every part is absent.
 ///
-/// - peak: the highest mean; of equals, the smallest level.
+/// - peak: the highest mean; of equal means, the smallest level.
 /// - sweet spot: the smallest level whose upper bound reaches the peak's lower bound and whose mean
 ///   is within [`PLATEAU_WITH_INTERVALS`] of the peak's; where either bound is absent, whose mean is
 ///   within [`PLATEAU_WITHOUT_INTERVALS`] of it.
 /// - cliff: the first level past the peak whose upper bound is below the peak's lower bound.
-/// - trend: how the highest level stands to the one before and to the peak.
+/// - trend: the highest level compared with the one before and with the peak.
 /// - line and law: see [`StepLine`] and [`crate::usl`].
 pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
     let levels = measured(levels);
@@ -67,8 +68,8 @@ pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
     }
 }
 
-/// [`verdict`], with a sweet spot whose mean time between tokens is `limit_ms` at most: it is found
-/// among the levels where `itl_ms` is known and no longer. Absent where there is none.
+/// [`verdict`] with a sweet spot whose mean time between tokens is at most `limit_ms`, chosen among
+/// the levels where `itl_ms` is known and within the limit; absent where there is none.
 pub fn verdict_within(
     levels: &[LevelThroughput],
     limit_ms: f64,
@@ -79,10 +80,10 @@ pub fn verdict_within(
         .into_iter()
         .filter(|level| itl_ms(level.parallel).is_some_and(|itl| itl <= limit_ms))
         .collect();
-    let free = all.sweet_spot.clone();
+    let unbounded = all.sweet_spot.clone();
     let bounded = highest(&allowed).map(|best| sweet_spot(&allowed, &best, None));
-    let sweet_spot = bounded.map(|spot| match free {
-        Some(free) if free.parallel == spot.parallel => free,
+    let sweet_spot = bounded.map(|spot| match unbounded {
+        Some(unbounded) if unbounded.parallel == spot.parallel => unbounded,
         _ => SweetSpot {
             reason: format!("{}; more would exceed {limit_ms} ms between tokens", spot.reason),
             ..spot
@@ -91,7 +92,7 @@ pub fn verdict_within(
     Verdict { sweet_spot, ..all }
 }
 
-/// The highest mean; of equals, the smallest level.
+/// Level with the highest mean; of equal means, the smallest.
 fn highest(levels: &[LevelThroughput]) -> Option<LevelThroughput> {
     levels
         .iter()
@@ -99,19 +100,19 @@ fn highest(levels: &[LevelThroughput]) -> Option<LevelThroughput> {
         .reduce(|best, level| if level.tok_s.mean > best.tok_s.mean { level } else { best })
 }
 
-/// Whether `level` is below `other`: beyond doubt where both have intervals, else by more than
+/// Whether `level` is below `other`: by disjoint intervals where both have them, else by more than
 /// [`PLATEAU_WITHOUT_INTERVALS`].
-fn falls_short(level: &LevelThroughput, other: &LevelThroughput) -> bool {
+fn is_lower(level: &LevelThroughput, other: &LevelThroughput) -> bool {
     is_below(level, other)
         .unwrap_or(level.tok_s.mean < other.tok_s.mean * (1.0 - PLATEAU_WITHOUT_INTERVALS))
 }
 
-/// `levels` ascend; `peak` is one of them.
+/// Trend of `levels` (ascending), of which `peak` is one.
 fn trend(levels: &[LevelThroughput], peak: &LevelThroughput) -> Option<Trend> {
     let [.., before, last] = levels else { return None };
-    Some(if last.parallel != peak.parallel && falls_short(last, peak) {
+    Some(if last.parallel != peak.parallel && is_lower(last, peak) {
         Trend::PastPeak
-    } else if falls_short(before, last) {
+    } else if is_lower(before, last) {
         Trend::Rising
     } else {
         Trend::Plateau
@@ -129,7 +130,7 @@ fn fitted_line(levels: &[LevelThroughput]) -> Option<FittedLine> {
 }
 
 fn fitted_law(levels: &[LevelThroughput]) -> Option<FittedLaw> {
-    if levels.len() < LEAST_FOR_LAW {
+    if levels.len() < MIN_LEVELS_FOR_LAW {
         return None;
     }
     let law = ScalabilityLaw::fit(levels)?;
@@ -145,7 +146,7 @@ fn fitted_law(levels: &[LevelThroughput]) -> Option<FittedLaw> {
     })
 }
 
-/// Largest distance of a level from the curve, as a share of what was measured.
+/// Largest relative deviation of the curve from a measured level.
 fn worst_residual(levels: &[LevelThroughput], curve: impl Fn(u32) -> f64) -> f64 {
     levels
         .iter()
@@ -153,7 +154,7 @@ fn worst_residual(levels: &[LevelThroughput], curve: impl Fn(u32) -> f64) -> f64
         .fold(0.0, f64::max)
 }
 
-/// The levels whose mean is a positive finite number, ascending; level 0 is none.
+/// Levels above 0 whose mean is a positive finite number, ascending.
 pub(crate) fn measured(levels: &[LevelThroughput]) -> Vec<LevelThroughput> {
     let mut levels: Vec<LevelThroughput> = levels
         .iter()
@@ -165,12 +166,12 @@ pub(crate) fn measured(levels: &[LevelThroughput]) -> Vec<LevelThroughput> {
     levels
 }
 
-/// Whether `level` is below `peak` beyond doubt; `None` where a bound is absent.
+/// Whether the interval of `level` lies wholly below that of `peak`; `None` where a bound is absent.
 fn is_below(level: &LevelThroughput, peak: &LevelThroughput) -> Option<bool> {
     Some(level.tok_s.ci95_high? < peak.tok_s.ci95_low?)
 }
 
-/// The smallest level on the plateau of `peak`, which is one of `levels` (ascending).
+/// Smallest level on the plateau of `peak`, which is one of `levels` (ascending).
 fn sweet_spot(
     levels: &[LevelThroughput],
     peak: &LevelThroughput,

@@ -1,98 +1,98 @@
-//! Two targets in turns, and the ratio of their throughputs.
+//! A/B comparison: two targets measured alternately, and the ratio of their throughputs.
 //!
-//! Owns: the rounds: in each, every level is measured once at both, one right after the other, and
-//! who is first changes from round to round, so that a machine that warms up or gets busy treats
-//! both alike.
+//! Owns: the rounds. In each, every level is measured once at both targets, one right after the
+//! other; the order alternates from round to round, so that thermal drift and other load affect
+//! both equally.
 //!
-//! Invariants: a ratio is that of the pairs of a round, never of means that were taken apart; its
+//! Invariants: a ratio is computed from the pairs of a round, never from separate means; its
 //! interval is Student's t over the logarithms of the pairs.
 //!
-//! Does not do: judge, or open loops.
+//! Does not do: judge the ratio, or compare open loops.
 
 use harmonic_types::{BenchRun, Interval};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::asks::Asks;
-use crate::closed_loop::Bench;
+use crate::closed_loop::LoadContext;
 use crate::config::{BenchConfig, Load};
 use crate::error::BenchError;
-use crate::instruments::Telemetry;
 use crate::interval::interval;
 use crate::level::Environment;
-use crate::levels::Step;
-use crate::measured::{Ended, Outcome};
-use crate::observer::{Observer, Progress};
-use crate::record::Record;
-use crate::run::{measure, preflight, steps};
+use crate::levels::LoadPoint;
+use crate::measurement::{EndReason, Outcome};
+use crate::observer::{BenchEvent, Observer};
+use crate::record::RecordBuilder;
+use crate::run::{measure, points, preflight};
 use crate::target::Target;
+use crate::telemetry::Telemetry;
+use crate::workload::Workload;
 
-/// The ratio at one level.
+/// Throughput ratio at one level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LevelRatio {
-    /// Streams.
+    /// Number of streams.
     pub parallel: u32,
     /// Throughput of the first ÷ that of the second; `None` where no pair was measured.
     pub ratio: Option<Interval>,
-    /// Pairs.
+    /// Number of pairs measured.
     pub pairs: u32,
 }
 
-/// Both records and their ratios, ascending by level.
+/// Records of both targets and their ratios, ascending by level.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Against {
-    /// The run of the first target.
+pub struct AbComparison {
+    /// Record of the first target.
     pub first: BenchRun,
-    /// The run of the second.
+    /// Record of the second target.
     pub second: BenchRun,
-    /// First over second.
+    /// First ÷ second.
     pub ratios: Vec<LevelRatio>,
 }
 
-/// What is kept of a target between its turns.
-struct Side<'a, T> {
+/// State of one target between its turns.
+struct Arm<'a, T> {
     target: &'a T,
     load: &'a Load,
-    /// With as many trials as there are rounds; how narrow an interval is does not end them.
+    /// Config of the whole run: one trial per round, without a target width of the interval.
     whole: BenchConfig,
-    /// The same with one.
+    /// Config of one turn: a single trial.
     turn: BenchConfig,
     words: u32,
     next: u64,
-    outcomes: Vec<(Step, Outcome)>,
-    record: Record,
+    outcomes: Vec<(LoadPoint, Outcome)>,
+    record: RecordBuilder,
 }
 
-impl<'a, T: Target> Side<'a, T> {
+impl<'a, T: Target> Arm<'a, T> {
     async fn new(target: &'a T, config: &'a BenchConfig) -> Result<Self, BenchError> {
         config.check()?;
-        let mut record = Record::default();
+        let mut record = RecordBuilder::default();
         config.warnings.iter().for_each(|warning| record.warn(warning.clone()));
         let words = preflight(target, config, &mut record).await?;
-        let whole = BenchConfig { narrow: None, ..config.clone() };
-        let turn = BenchConfig { trials: 1, most_trials: 1, ..whole.clone() };
-        // `check` has seen one.
+        let whole = BenchConfig { target_half_width: None, ..config.clone() };
+        let turn = BenchConfig { trials: 1, max_trials: 1, ..whole.clone() };
+        // `check` guarantees at least one.
         let load = &config.loads[0];
         let outcomes = Vec::new();
         Ok(Self { target, load, whole, turn, words, next: 1 << 16, outcomes, record })
     }
 
-    /// One turn at a level: its throughput, and whether to go on.
+    /// Measures one turn at a level: its throughput, and whether to continue.
     async fn measure(
         &mut self,
         parallel: u32,
-        instruments: &Telemetry,
+        telemetry: &Telemetry,
         observer: &dyn Observer,
         stop: &CancellationToken,
     ) -> (Option<f64>, bool) {
-        let asks = Asks::new(&self.turn, self.load, self.words, self.next);
-        let bench = Bench { asks: &asks, instruments, stop };
+        let workload = Workload::new(&self.turn, self.load, self.words, self.next);
+        let context = LoadContext { workload: &workload, telemetry, stop };
         let limit = self.whole.level_limit;
-        let level = Step::Parallel(parallel);
-        let outcome = measure(self.target, bench, level, limit, observer).await;
-        self.next = asks.asked();
-        let rate = outcome.measured.trials.first().map(|trial| trial.tok_s);
-        let go_on = !matches!(outcome.ended, Ended::TargetDied | Ended::Stopped);
+        let level = LoadPoint::Parallel(parallel);
+        let outcome = measure(self.target, context, level, limit, observer).await;
+        self.next = workload.requests();
+        let rate = outcome.measurement.trials.first().map(|trial| trial.tok_s);
+        let go_on = !matches!(outcome.ended, EndReason::TargetDied | EndReason::Stopped);
         match self.outcomes.iter_mut().find(|(known, _)| *known == level) {
             Some((_, known)) => known.join(outcome),
             None => self.outcomes.push((level, outcome)),
@@ -100,36 +100,42 @@ impl<'a, T: Target> Side<'a, T> {
         (rate.filter(|rate| *rate > 0.0), go_on)
     }
 
-    fn finish(mut self, ground: &Environment, order: Vec<u32>) -> BenchRun {
-        self.record.open(self.load);
-        for (step, outcome) in &self.outcomes {
-            self.record.take(*step, self.whole.level_limit, outcome, &self.whole, ground);
+    fn finish(mut self, environment: &Environment, order: Vec<u32>) -> BenchRun {
+        self.record.start_series(self.load);
+        for (point, outcome) in &self.outcomes {
+            self.record.add_level(
+                *point,
+                self.whole.level_limit,
+                outcome,
+                &self.whole,
+                environment,
+            );
         }
         self.record.finish(self.target.name(), &self.whole, self.words, order)
     }
 }
 
-/// Measures `first` and `second` in turns, in as many rounds as the first's `trials`; of each the
-/// first load.
+/// Measures `first` and `second` alternately, in as many rounds as the `trials` of the first, each
+/// with its first load.
 ///
 /// # Errors
 /// As [`crate::run()`].
-pub async fn against<T: Target>(
+pub async fn ab_compare<T: Target>(
     first: (&T, &BenchConfig),
     second: (&T, &BenchConfig),
-    instruments: &Telemetry,
+    telemetry: &Telemetry,
     observer: &dyn Observer,
     stop: &CancellationToken,
-) -> Result<Against, BenchError> {
-    let sides =
-        async { Ok([Side::new(first.0, first.1).await?, Side::new(second.0, second.1).await?]) };
-    let mut sides = tokio::select! {
+) -> Result<AbComparison, BenchError> {
+    let arms =
+        async { Ok([Arm::new(first.0, first.1).await?, Arm::new(second.0, second.1).await?]) };
+    let mut arms = tokio::select! {
         biased;
         () = stop.cancelled() => return Err(BenchError::Stopped),
-        sides = sides => sides?,
+        arms = arms => arms?,
     };
-    let (rounds, began) = (first.1.trials, Instant::now());
-    let order: Vec<u32> = steps(first.1).iter().filter_map(Step::parallel).collect();
+    let (rounds, started) = (first.1.trials, Instant::now());
+    let order: Vec<u32> = points(first.1).iter().filter_map(LoadPoint::parallel).collect();
     let mut pairs: Vec<(u32, Vec<f64>)> = order.iter().map(|level| (*level, Vec::new())).collect();
     let of = rounds * u32::try_from(order.len() * 2).unwrap_or(u32::MAX);
     let mut number = 0;
@@ -138,15 +144,15 @@ pub async fn against<T: Target>(
             let mut rates = [None; 2];
             for turn in 0..2 {
                 let index = (turn + round as usize) % 2;
-                let side = &mut sides[index];
+                let arm = &mut arms[index];
                 number += 1;
-                observer.progress(&Progress::LevelStarted {
-                    load: side.load,
-                    step: Step::Parallel(*level),
+                observer.event(&BenchEvent::LevelStarted {
+                    load: arm.load,
+                    point: LoadPoint::Parallel(*level),
                     number,
                     of,
                 });
-                let (rate, go_on) = side.measure(*level, instruments, observer, stop).await;
+                let (rate, go_on) = arm.measure(*level, telemetry, observer, stop).await;
                 rates[index] = rate;
                 if !go_on {
                     break 'rounds;
@@ -160,15 +166,15 @@ pub async fn against<T: Target>(
     if stop.is_cancelled() && pairs.iter().all(|(_, logs)| logs.is_empty()) {
         return Err(BenchError::Stopped);
     }
-    let scope = instruments.scope();
-    let ground = Environment { began, slo: first.1.slo, scope, idle: None };
-    let [first, second] = sides.map(|side| side.finish(&ground, order.clone()));
+    let scope = telemetry.scope();
+    let environment = Environment { started, slo: first.1.slo, scope, idle: None };
+    let [first, second] = arms.map(|arm| arm.finish(&environment, order.clone()));
     pairs.sort_by_key(|(level, _)| *level);
     let ratios = pairs.into_iter().map(|(parallel, logs)| ratio(parallel, &logs)).collect();
-    Ok(Against { first, second, ratios })
+    Ok(AbComparison { first, second, ratios })
 }
 
-/// The geometric mean of the pairs, and its interval.
+/// Geometric mean of the pairs, and its interval.
 fn ratio(parallel: u32, logs: &[f64]) -> LevelRatio {
     let ratio = interval(logs).map(|found| Interval {
         mean: found.mean.exp(),
@@ -179,9 +185,9 @@ fn ratio(parallel: u32, logs: &[f64]) -> LevelRatio {
 }
 
 impl Outcome {
-    /// Adds a later turn of the same load.
+    /// Appends a later turn of the same load.
     fn join(&mut self, later: Self) {
-        self.measured.join(later.measured);
+        self.measurement.join(later.measurement);
         self.first_error = self.first_error.take().or(later.first_error);
         self.ended = later.ended;
     }

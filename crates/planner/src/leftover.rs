@@ -1,29 +1,29 @@
-//! What the budget leaves once every agent has its place, context and slots: room for parked
-//! sequences, without which nothing can be lent, and for conversations to be found again.
+//! Use of the budget left over after the allocation: memory for preempted sequences, without which
+//! no slot can be borrowed, and for retained conversations.
 //!
-//! Invariant: never takes from the objective; an engine without surplus lends nothing and keeps
-//! system prompts only.
+//! Invariant: does not reduce any grant; an engine without it lends no slots and caches only system
+//! prompts.
 
 use harmonic_types::Bytes;
 
 use crate::footprint::Footprint;
 
-/// Parked sequences may come to a quarter of the KV cache and the recurrent states: that lends a quarter of the sequences
-/// at their full length, and more of shorter ones.
+/// Divisor of the KV cache and recurrent states for preempted sequences: a quarter holds a quarter
+/// of the sequences at full length, or more shorter ones.
 const PREEMPT_SHARE: u64 = 4;
-/// Conversations may come to an eighth of it.
+/// Divisor of the same for conversations.
 const CONVERSATION_SHARE: u64 = 8;
 
-/// Spends up to half of `left` on `engines`, each with the number of agents that share it; the other
-/// half stays headroom. All get the same part of what they could use.
-pub(crate) fn spend<'a>(
+/// Distributes up to half of `left` over `engines`, each with its number of agents, in proportion to
+/// their demand; the other half stays headroom.
+pub(crate) fn distribute<'a>(
     engines: impl IntoIterator<Item = (&'a mut Footprint, usize)>,
     left: Bytes,
 ) {
-    let wishes: Vec<_> = engines
+    let demands: Vec<_> = engines
         .into_iter()
         .map(|(footprint, agents)| {
-            // Of an engine's only agent nobody borrows.
+            // Borrowing requires a second agent on the engine.
             let cache = footprint.kv.0.saturating_add(footprint.state.0);
             let preempt = if agents > 1 { cache / PREEMPT_SHARE } else { 0 };
             let conversations = cache / CONVERSATION_SHARE;
@@ -31,13 +31,13 @@ pub(crate) fn spend<'a>(
         })
         .collect();
     let wanted: u64 =
-        wishes.iter().fold(0, |sum: u64, (_, preempt, kept)| sum.saturating_add(preempt + kept));
+        demands.iter().fold(0, |sum: u64, (_, preempt, kept)| sum.saturating_add(preempt + kept));
     let spent = (left.0 / 2).min(wanted);
-    let part = |wish: u64| {
-        let share = u128::from(wish) * u128::from(spent) / u128::from(wanted.max(1));
-        Bytes(u64::try_from(share).unwrap_or(u64::MAX))
+    let part = |demand: u64| {
+        let bytes = u128::from(demand) * u128::from(spent) / u128::from(wanted.max(1));
+        Bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
     };
-    for (footprint, preempt, conversations) in wishes {
+    for (footprint, preempt, conversations) in demands {
         footprint.preempt = part(preempt);
         footprint.prefix += part(conversations);
     }
@@ -69,7 +69,7 @@ mod tests {
     fn spent(left: u64) -> [(u64, u64); 2] {
         let mut engines = [engine(8000), engine(1600)];
         let [shared, alone] = &mut engines;
-        spend([(shared, 3), (alone, 1)], Bytes(left));
+        distribute([(shared, 3), (alone, 1)], Bytes(left));
         engines.map(|engine| (engine.preempt.0, engine.prefix.0))
     }
 

@@ -1,10 +1,10 @@
-//! What is read from the machine under load: energy, and its sensors.
+//! Telemetry of the machine under load: energy meter and sensors.
 //!
-//! Owns: [`Telemetry`], which the binary fills for a target on this host, and what is kept of
-//! their readings.
+//! Owns: [`Telemetry`], provided by `app` for a target on this host, and the summary of sensor
+//! readings.
 //!
-//! Invariants: what cannot be read is absent; a reading that fails makes the window's energy absent,
-//! not zero.
+//! Invariants: a value that cannot be read is absent; a failed reading makes the window's energy
+//! absent, not zero.
 //!
 //! Does not do: choose a meter.
 
@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use harmonic_types::{EnergyMeter, Joules, PowerScope, SensorFigures, SensorReading, Sensors};
 
-/// The meters of the machine that the target runs on; none where it is elsewhere.
+/// Meter and sensors of the machine that the target runs on; none where that is another machine.
 #[derive(Clone, Default)]
 pub struct Telemetry {
-    /// Energy.
+    /// Energy meter.
     pub meter: Option<Arc<dyn EnergyMeter>>,
-    /// Clocks and temperature.
+    /// Clock, temperature and throttling sensors.
     pub sensors: Option<Arc<dyn Sensors>>,
 }
 
@@ -31,45 +31,45 @@ impl std::fmt::Debug for Telemetry {
 }
 
 impl Telemetry {
-    /// What the meter covers.
+    /// Scope of the meter.
     pub fn scope(&self) -> Option<PowerScope> {
         self.meter.as_ref().map(|meter| meter.scope())
     }
 
-    /// Energy until now; `None` without a meter, or where it cannot be read.
+    /// Cumulative energy; `None` without a meter, or where it cannot be read.
     pub fn energy(&self) -> Option<Joules> {
         let meter = self.meter.as_ref()?;
-        meter.total().inspect_err(|error| tracing::warn!(%error, "no energy")).ok()
+        meter.total().inspect_err(|error| tracing::warn!(%error, "cannot read energy")).ok()
     }
 
-    /// What the sensors say.
-    pub fn sense(&self) -> Option<SensorReading> {
+    /// Sensor reading; `None` without sensors.
+    pub fn read_sensors(&self) -> Option<SensorReading> {
         self.sensors.as_ref().map(|sensors| sensors.read())
     }
 }
 
-/// What the sensors said over a level.
+/// Summary of the sensor readings of a level.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sensed {
+pub struct SensorSummary {
     temperature_c: Option<f64>,
     clocks: (f64, u32),
     throttled: Option<bool>,
 }
 
-impl Sensed {
-    /// Takes in a reading.
-    pub fn add(&mut self, reading: SensorReading) {
-        let hotter = |old: f64| reading.temperature_c.map_or(old, |new| old.max(new));
-        self.temperature_c = self.temperature_c.map(hotter).or(reading.temperature_c);
-        if let Some(clock) = reading.clock_mhz {
+impl SensorSummary {
+    /// Adds a reading.
+    pub fn add(&mut self, state: SensorReading) {
+        let hotter = |old: f64| state.temperature_c.map_or(old, |new| old.max(new));
+        self.temperature_c = self.temperature_c.map(hotter).or(state.temperature_c);
+        if let Some(clock) = state.clock_mhz {
             self.clocks = (self.clocks.0 + clock, self.clocks.1 + 1);
         }
-        if let Some(throttled) = reading.throttled {
+        if let Some(throttled) = state.throttled {
             self.throttled = Some(self.throttled.unwrap_or(false) || throttled);
         }
     }
 
-    /// Adds what was said later.
+    /// Merges a later summary.
     pub fn join(&mut self, later: &Self) {
         self.temperature_c = match (self.temperature_c, later.temperature_c) {
             (Some(one), Some(other)) => Some(one.max(other)),
@@ -82,7 +82,7 @@ impl Sensed {
         };
     }
 
-    /// The figures; `None` where nothing could be read.
+    /// Figures for the record; `None` where nothing could be read.
     pub fn figures(&self) -> Option<SensorFigures> {
         let (sum, count) = self.clocks;
         let figures = SensorFigures {
@@ -100,22 +100,22 @@ mod tests {
 
     #[test]
     fn the_hottest_the_mean_clock_and_any_throttling_are_kept() {
-        let mut sensed = Sensed::default();
-        assert_eq!(sensed.figures(), None);
-        let reading = |temperature_c, clock_mhz, throttled| SensorReading {
+        let mut sensor_summary = SensorSummary::default();
+        assert_eq!(sensor_summary.figures(), None);
+        let state = |temperature_c, clock_mhz, throttled| SensorReading {
             temperature_c: Some(temperature_c),
             clock_mhz: Some(clock_mhz),
             throttled: Some(throttled),
         };
-        sensed.add(reading(60.0, 3000.0, false));
-        sensed.add(reading(90.0, 2000.0, true));
-        sensed.add(SensorReading::default());
-        sensed.add(reading(70.0, 2500.0, false));
+        sensor_summary.add(state(60.0, 3000.0, false));
+        sensor_summary.add(state(90.0, 2000.0, true));
+        sensor_summary.add(SensorReading::default());
+        sensor_summary.add(state(70.0, 2500.0, false));
         let expected = SensorFigures {
             temperature_c: Some(90.0),
             clock_mhz: Some(2500.0),
             throttled: Some(true),
         };
-        assert_eq!(sensed.figures(), Some(expected));
+        assert_eq!(sensor_summary.figures(), Some(expected));
     }
 }

@@ -24,7 +24,7 @@ fn qwen3(layers: usize, weights: u64, parameters: u64) -> ModelShape {
     }
 }
 
-/// Only bandwidth limits.
+/// A machine limited by bandwidth alone.
 fn bandwidth_only(gigabytes_per_second: f64) -> MachineModel {
     MachineModel {
         bandwidth: BytesPerSecond(gigabytes_per_second * 1e9),

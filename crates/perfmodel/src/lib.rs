@@ -1,11 +1,11 @@
-//! The physics and mathematics of parallel inference, once.
+//! Performance model of parallel inference.
 //!
-//! Owns: KV cache sizes ([`kv`]), the time of one engine step and the roof that follows from it
-//! ([`step`]), the curves that a scaling series follows ([`mod@line`], [`usl`]), its reading
+//! Owns: KV cache sizes ([`kv`]), the time of one engine step and the roof derived from it
+//! ([`step`]), the scaling curves ([`mod@line`], [`usl`]), the verdict on a scaling series
 //! ([`mod@verdict`]), and a hash for reproducible figures ([`mix()`]).
 //!
-//! Invariants: every function is pure and total. Sizes saturate instead of overflowing; a machine
-//! that cannot move a byte never finishes ([`std::time::Duration::MAX`]).
+//! Invariants: every function is pure and total. Sizes saturate instead of overflowing; a step on a
+//! machine without bandwidth or compute takes [`std::time::Duration::MAX`].
 //!
 //! Does not do: I/O, policy, or any figure of a particular machine.
 #![forbid(unsafe_code)]

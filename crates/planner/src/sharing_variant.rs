@@ -1,23 +1,22 @@
-//! What the slots of a plan would cost if its agents related otherwise: what sharing saves.
+//! Memory of a plan's slots under another sharing mode, and so the memory saved by sharing.
 
 use std::collections::BTreeMap;
 
-use harmonic_laws::aligned;
+use harmonic_perfmodel::aligned;
 use harmonic_types::{Bytes, KvLayout, Plan, Sharing};
 
 use crate::error::PlanError;
 use crate::footprint::{Footprint, SlotsByContext};
 use crate::input::{PlanOptions, PlannedModel};
-use crate::plan::{identity, price};
+use crate::plan::{cost_model, model_identity};
 
-/// Bytes of all engines if the placed agents of `plan` kept their slots and contexts and related
-/// by `sharing`, without what is kept for parked sequences, conversations and the scores of plain
-/// attention; whether that fits the budget does not matter here. `models` are those that the plan
-/// was made from.
+/// Bytes of all engines if the placed agents of `plan` kept their slots and contexts under
+/// `sharing`, without preempted sequences, conversations and the scores of plain attention; may
+/// exceed the budget. `models` are those that the plan was made from.
 ///
 /// # Errors
 /// When an agent's model is not among `models`, or not covered by the paper's rule.
-pub fn same_slots(
+pub fn memory_with_sharing(
     plan: &Plan,
     models: &BTreeMap<String, PlannedModel>,
     sharing: Sharing,
@@ -34,7 +33,7 @@ pub fn same_slots(
         })?;
         let group = match sharing {
             Sharing::Isolated => agent.name.0.as_str(),
-            Sharing::Shared => identity(model),
+            Sharing::Shared => model_identity(model),
         };
         groups.entry(group).or_default().push((agent, model));
     }
@@ -44,20 +43,20 @@ pub fn same_slots(
         for (agent, _) in &members {
             *slots.entry(aligned(agent.context.0.into())).or_default() += u64::from(agent.slots);
         }
-        let mut price = price(model, &first.name, &options, plan.max_in_flight)?;
-        if let Some(layout) = layout_taken(plan, &model.name) {
-            price = price.in_layout(layout);
+        let mut cost_model = cost_model(model, &first.name, &options, plan.max_in_flight)?;
+        if let Some(layout) = faster_layout(plan, &model.name) {
+            cost_model = cost_model.with_layout(layout);
         }
-        let prefixes = members.iter().map(|(agent, _)| price.prefix(&agent.spec.system));
+        let prefixes = members.iter().map(|(agent, _)| cost_model.prefix(&agent.spec.system));
         let prefix = Bytes(prefixes.fold(0, |sum: u64, bytes| sum.saturating_add(bytes.0)));
-        Ok(Footprint { prefix, ..price.engine(&slots) }.total())
+        Ok(Footprint { prefix, ..cost_model.engine(&slots) }.total())
     });
     costs.sum()
 }
 
-/// The layout that the plan's engine of `model` has because it is the faster: streams, unless the
-/// other was measured to be.
-fn layout_taken(plan: &Plan, model: &str) -> Option<KvLayout> {
+/// Layout of the plan's engine of `model` if it was chosen for speed (streams, unless the other was
+/// measured to be faster); `None` if it was chosen for cost.
+fn faster_layout(plan: &Plan, model: &str) -> Option<KvLayout> {
     let engine = plan.engines.iter().find(|engine| engine.model == model)?;
     let config = plan.tuned.iter().find(|config| config.model == model);
     let faster = config.and_then(|config| config.kv_layout).unwrap_or(KvLayout::Streams);

@@ -1,7 +1,7 @@
-//! A bijective hash of 64 bits, for figures that must be the same on every machine and run.
+//! A bijective 64-bit hash, for figures that must be identical on every machine and run.
 
 /// `SplitMix64`: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014). Each
-/// bit of `state` changes about half of the result's; no two states give the same.
+/// bit of `state` changes about half of the result's; distinct states give distinct results.
 #[inline]
 pub const fn mix(state: u64) -> u64 {
     let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

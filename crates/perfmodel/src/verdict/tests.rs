@@ -33,7 +33,7 @@ fn a_series_with_intervals_has_peak_plateau_and_cliff() {
     assert_eq!(found.cliff, Some(Cliff { parallel: 32 }));
 }
 
-/// Two windows each: intervals that reach anything are no reason to stop at a tenth of the peak.
+/// Two windows each: intervals that overlap everything do not make a tenth of the peak a plateau.
 #[test]
 fn a_wide_interval_alone_is_no_plateau() {
     let found =

@@ -1,8 +1,8 @@
-//! How large a KV cache is: per token, per sequence, and as llama.cpp allocates it.
+//! Size of a KV cache: per token, per sequence, and as llama.cpp allocates it.
 //!
 //! bytes = Σ over layers of cells × KV heads × (key length + value length) × bytes an element.
-//! A layer with a sliding window keeps fewer cells than the context has; a recurrent one keeps a
-//! state of fixed size for each sequence instead of cells, or beside them.
+//! A layer with a sliding window keeps fewer cells than the context has; a recurrent layer keeps a
+//! state of fixed size per sequence, instead of cells or in addition to them.
 //!
 //! Does not do: compute buffers and weights (the planner's ledger adds them).
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use harmonic_types::{Bytes, KvLayout, KvType, LayerKv, ModelShape, Tokens};
 
-/// llama.cpp rounds every cache up to this many cells: `n_ctx` and `n_ctx_seq` in
+/// Cell count that llama.cpp rounds every cache up to a multiple of: `n_ctx` and `n_ctx_seq` in
 /// `llama-context.cpp` (constructor), the window cache in `llama-kv-cache-iswa.cpp`
 /// (`GGML_PAD(…, 256)`), both of build 11434.
 pub const CACHE_ALIGNMENT: u64 = 256;
@@ -20,16 +20,16 @@ pub fn aligned(cells: u64) -> u64 {
     cells.div_ceil(CACHE_ALIGNMENT).saturating_mul(CACHE_ALIGNMENT)
 }
 
-/// The cache that one engine context is created with.
+/// Dimensions of the cache of one engine context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheShape {
     /// Layout of the cells.
     pub layout: KvLayout,
     /// Cells of one stream (`Streams`) or of the whole pool (`Unified`).
     pub cells: u64,
-    /// Sequences the context is created with.
+    /// Maximum number of sequences of the context.
     pub sequences: u32,
-    /// Tokens of one physical batch; window layers keep room for one beyond their window.
+    /// Tokens of one physical batch; window layers hold one batch beyond their window.
     pub n_ubatch: u32,
 }
 
@@ -47,8 +47,8 @@ impl CacheShape {
     }
 }
 
-/// KV bytes per token of a model, its layers grouped by their window. Made once per model, so that
-/// planners and simulators can ask often.
+/// KV bytes per token of a model, its layers grouped by window. Computed once per model; each
+/// query is then cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KvCost {
     /// Bytes per token of all layers with full attention.
@@ -60,7 +60,7 @@ pub struct KvCost {
 }
 
 impl KvCost {
-    /// The cost of `shape` with cache elements of `kv_type`.
+    /// Cost of `shape` with cache elements of `kv_type`.
     pub fn of(shape: &ModelShape, kv_type: KvType) -> Self {
         let state = shape.recurrent.map_or(0, |recurrent| recurrent.bytes().0);
         let mut cost = Self { full: 0, windowed: BTreeMap::new(), state };
@@ -77,27 +77,27 @@ impl KvCost {
         cost
     }
 
-    /// Bytes that one more token adds over all layers, while no window is full.
+    /// Bytes of one more token over all layers, while no window is full.
     pub fn bytes_per_token(&self) -> Bytes {
         Bytes(self.windowed.values().fold(self.full, |sum, bytes| sum.saturating_add(*bytes)))
     }
 
-    /// Bytes that one sequence of `length` tokens holds, which a step reads and a snapshot copies: a
-    /// window layer has its window at most, a recurrent layer its state. No padding: this is
-    /// traffic, not allocation.
+    /// Bytes read by a step, or copied by a snapshot, for one sequence of `length` tokens: at most
+    /// the window in a window layer, the state in a recurrent layer. Without padding: traffic, not
+    /// allocation.
     pub fn read(&self, length: Tokens) -> Bytes {
         let length = u64::from(length.0);
         let state = if length > 0 { self.state } else { 0 };
         Bytes(self.sum(length, |window| length.min(window)).0.saturating_add(state))
     }
 
-    /// Bytes of the states of recurrent layers, as llama.cpp allocates them: one for each sequence,
-    /// whatever the layout (`llama-memory-recurrent.cpp`, constructor; `n_rs_seq` is 0).
+    /// Bytes of the states of recurrent layers, as llama.cpp allocates them: one per sequence in
+    /// either layout (`llama-memory-recurrent.cpp`, constructor; `n_rs_seq` is 0).
     pub fn states(&self, sequences: u32) -> Bytes {
         Bytes(self.state.saturating_mul(sequences.max(1).into()))
     }
 
-    /// Bytes of a cache as llama.cpp allocates it, states apart.
+    /// Bytes of a cache as llama.cpp allocates it, without recurrent states.
     ///
     /// Full-attention layers hold all cells, window layers [`CacheShape::window_cells`].
     pub fn cache(&self, shape: CacheShape) -> Bytes {
@@ -109,7 +109,7 @@ impl KvCost {
         Bytes(one.0.saturating_mul(streams))
     }
 
-    /// Bytes of one sequence with a stream of `context` cells of its own.
+    /// Bytes of one sequence with its own stream of `context` cells.
     pub fn sequence(&self, context: Tokens, n_ubatch: u32) -> Bytes {
         let cells = self.cache(CacheShape {
             layout: KvLayout::Streams,
@@ -120,7 +120,7 @@ impl KvCost {
         Bytes(cells.0.saturating_add(self.state))
     }
 
-    /// `full` layers × `tokens`, plus each window group × what `in_window` says it holds.
+    /// `full` × `tokens`, plus for each window group its bytes per token × `in_window(window)`.
     fn sum(&self, tokens: u64, in_window: impl Fn(u64) -> u64) -> Bytes {
         let full = self.full.saturating_mul(tokens);
         Bytes(self.windowed.iter().fold(full, |sum, (window, bytes)| {
@@ -129,8 +129,8 @@ impl KvCost {
     }
 }
 
-/// Bytes that one token takes in one layer; keys and values are rows of their own, each made of
-/// whole blocks of `kv_type`.
+/// Bytes of one token in one layer; keys and values are separate rows, each of whole blocks of
+/// `kv_type`.
 pub fn layer_bytes_per_token(layer: &LayerKv, kv_type: KvType) -> u64 {
     let (block_bytes, block_elements) = kv_type.block();
     let row = |head_length: u32| {

@@ -1,71 +1,71 @@
 //! The Universal Scalability Law: X(N) = λN ÷ (1 + σ(N−1) + κN(N−1)) (Gunther, 1993).
 //!
-//! Owns: the fit with σ ≥ 0 and κ ≥ 0, where the law has its maximum, and the interval of that by
-//! a seeded bootstrap.
+//! Owns: the fit with σ ≥ 0 and κ ≥ 0, the position of its maximum, and the confidence interval of
+//! that position by a seeded bootstrap.
 //!
-//! Invariants: the same levels and seed give the same answer; without intervals at every level no
-//! interval is claimed.
+//! Invariants: the same levels and seed give the same result; unless every level has an interval,
+//! the optimum has none.
 //!
-//! Does not do: decide on a level. The verdict rests on what was measured, not on a curve.
+//! Does not do: choose a level. The verdict uses the measurements, not a curve.
 
 use crate::least_squares::non_negative;
 use crate::verdict::{LevelThroughput, measured};
 
-/// Draws of the bootstrap.
+/// Resamples of the bootstrap.
 pub const RESAMPLES: usize = 1000;
 
-/// A coherence cost below this share of one sequence's time, at the highest level, is noise: the
-/// optimum that it would make lies far beyond anything that was measured.
+/// Coherence cost, as a share of one sequence's time at the highest level, below which it counts as
+/// noise: the optimum implied by it lies far outside the measured range.
 const NEGLIGIBLE: f64 = 0.01;
 
 /// Half of a 95% interval in standard errors of a normal distribution.
 const NORMAL_95: f64 = 1.959_964;
 
-/// A fitted law.
+/// Fitted Universal Scalability Law.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScalabilityLaw {
     /// λ: tokens per second of one sequence.
     pub single_tok_s: f64,
-    /// σ: the share that is serial.
+    /// σ: serial fraction.
     pub contention: f64,
-    /// κ: the cost of each pair of sequences.
+    /// κ: cost per pair of sequences.
     pub coherence: f64,
 }
 
-/// Where a law has its maximum, N* = √((1−σ)÷κ), in sequences.
+/// Position of the maximum, N* = √((1−σ)÷κ), in sequences.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Optimum {
     /// N*; `None` where the law has no maximum.
     pub parallel: Option<f64>,
-    /// Its 95% interval; `None` where a level has no interval of its own.
+    /// 95% interval of N*; `None` where a level has no interval.
     pub ci95: Option<OptimumInterval>,
 }
 
-/// 95% of the resamples; a bound is `None` where it is beyond every number of sequences.
+/// Interval of 95% of the resamples; a bound is `None` where it is infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OptimumInterval {
-    /// Lower bound.
+    /// Lower bound, in sequences.
     pub low: Option<f64>,
-    /// Upper bound.
+    /// Upper bound, in sequences.
     pub high: Option<f64>,
 }
 
 impl ScalabilityLaw {
-    /// The law closest to `levels` in relative error; `None` with fewer than three distinct levels
-    /// that have a positive throughput.
+    /// Least-squares fit of `levels` in relative error; `None` with fewer than three distinct
+    /// levels that have a positive throughput.
     ///
-    /// Fitted in its linear form N÷X = p₀ + p₁(N−1) + p₂N(N−1), where no coefficient may be
-    /// negative: λ = 1÷p₀, σ = p₁÷p₀, κ = p₂÷p₀.
+    /// Fitted in its linear form N÷X = p₀ + p₁(N−1) + p₂N(N−1) with non-negative coefficients:
+    /// λ = 1÷p₀, σ = p₁÷p₀, κ = p₂÷p₀.
     pub fn fit(levels: &[LevelThroughput]) -> Option<Self> {
         let points: Vec<(f64, f64)> = measured(levels)
             .iter()
             .map(|level| (f64::from(level.parallel), level.tok_s.mean))
             .collect();
-        Self::through(&points)
+        Self::fit_points(&points)
     }
 
     /// [`Self::fit`] for (sequences, tokens per second), ascending.
-    fn through(points: &[(f64, f64)]) -> Option<Self> {
+    fn fit_points(points: &[(f64, f64)]) -> Option<Self> {
         let mut distinct: Vec<f64> = points.iter().map(|point| point.0).collect();
         distinct.dedup();
         if distinct.len() < 3 {
@@ -99,7 +99,7 @@ impl ScalabilityLaw {
         self.single_tok_s * n / cost
     }
 
-    /// N*, at least 1; `None` without coherence cost, where throughput never falls.
+    /// N*, at least 1; `None` without coherence cost, because throughput then never falls.
     pub fn optimum(&self) -> Option<f64> {
         (self.coherence > 0.0)
             .then(|| ((1.0 - self.contention).max(0.0) / self.coherence).sqrt().max(1.0))
@@ -108,14 +108,15 @@ impl ScalabilityLaw {
 
 /// N* of `levels` and its interval; `None` where no law can be fitted.
 ///
-/// Each resample draws every level's mean from a normal distribution as wide as the level's
-/// interval. Intervals of few trials are wider than the normal's, so this errs on the wide side.
+/// Each resample draws every level's mean from a normal distribution with the level's interval as
+/// its 95% interval. Intervals of few trials are wider than normal ones, so the result is
+/// conservative.
 pub fn optimum(levels: &[LevelThroughput], seed: u64) -> Option<Optimum> {
     let law = ScalabilityLaw::fit(levels)?;
-    Some(Optimum { parallel: law.optimum(), ci95: resampled(&measured(levels), seed) })
+    Some(Optimum { parallel: law.optimum(), ci95: bootstrap(&measured(levels), seed) })
 }
 
-fn resampled(levels: &[LevelThroughput], seed: u64) -> Option<OptimumInterval> {
+fn bootstrap(levels: &[LevelThroughput], seed: u64) -> Option<OptimumInterval> {
     let errors: Vec<f64> = levels
         .iter()
         .map(|level| Some((level.tok_s.ci95_high? - level.tok_s.ci95_low?) / 2.0 / NORMAL_95))
@@ -131,9 +132,9 @@ fn resampled(levels: &[LevelThroughput], seed: u64) -> Option<OptimumInterval> {
                 (f64::from(level.parallel), drawn)
             })
             .collect();
-        // A draw without throughput is no series; it is left out.
+        // A resample with a throughput that is not positive is discarded.
         if points.iter().all(|point| point.1 > 0.0)
-            && let Some(law) = ScalabilityLaw::through(&points)
+            && let Some(law) = ScalabilityLaw::fit_points(&points)
         {
             found.push(law.optimum().unwrap_or(f64::INFINITY));
         }
@@ -141,11 +142,11 @@ fn resampled(levels: &[LevelThroughput], seed: u64) -> Option<OptimumInterval> {
     found.sort_by(f64::total_cmp);
     let last = found.len().checked_sub(1)?;
     let at = |index: usize| found.get(index).copied().filter(|value| value.is_finite());
-    // 2.5% on either side.
+    // 2.5% of the resamples lie outside on either side.
     Some(OptimumInterval { low: at(last / 40), high: at(last - last / 40) })
 }
 
-/// A standard normal number (Box and Muller, 1958).
+/// Random number of the standard normal distribution (Box and Muller, 1958).
 fn normal(random: &mut fastrand::Rng) -> f64 {
     let radius = (-2.0 * (1.0 - random.f64()).ln()).sqrt();
     radius * (std::f64::consts::TAU * random.f64()).cos()

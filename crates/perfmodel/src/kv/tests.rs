@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use harmonic_types::Provenance;
 
-/// A model whose `layers` have 128-wide heads; figures that KV does not need are zero.
+/// A model whose `layers` have 128-wide heads; fields unused by the KV arithmetic are zero.
 fn shape(layers: Vec<LayerKv>) -> ModelShape {
     ModelShape {
         architecture: "test".to_owned(),

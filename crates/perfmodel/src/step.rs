@@ -1,10 +1,10 @@
-//! The time of one engine step, and the roof that follows from it.
+//! Time of one engine step, and the roof derived from it.
 //!
 //! step ≈ max(bytes read ÷ bandwidth, operations ÷ compute) + overhead, where a step reads the
 //! weights once for all its sequences and each sequence's KV cache once, and computes 2 operations
 //! per active parameter and token (Yuan et al., "LLM Inference Unveiled", arXiv 2402.16363).
 //!
-//! Does not do: fit its parameters to measurements, or know any machine's figures.
+//! Does not do: fit its parameters to measurements, or hold the figures of any machine.
 
 use std::time::Duration;
 
@@ -12,35 +12,36 @@ use harmonic_types::{Bytes, BytesPerSecond, FlopsPerSecond, ModelShape, Tokens, 
 
 use crate::kv::KvCost;
 
-/// A machine on paper.
+/// Machine parameters of the step-time model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MachineModel {
-    /// Memory bandwidth that a step gets.
+    /// Memory bandwidth available to a step.
     pub bandwidth: BytesPerSecond,
-    /// Arithmetic throughput that a step gets.
+    /// Arithmetic throughput available to a step.
     pub compute: FlopsPerSecond,
-    /// Time of a step that depends on neither.
+    /// Part of the step time that depends on neither.
     pub overhead: Duration,
 }
 
-/// What the weights of a model cost in a step.
+/// Bytes and operations of a model's weights per step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightCost {
-    /// Bytes of the weights that every step reads.
+    /// Bytes of the weights read by every step.
     pub shared: Bytes,
     /// Bytes of all experts together; zero for a dense model.
     pub experts: Bytes,
-    /// Fraction of the experts that one token uses, k ÷ E; `None` for a dense model.
+    /// Fraction of the experts used by one token, k ÷ E; `None` for a dense model.
     pub expert_fraction: Option<f64>,
-    /// Parameters that one token uses.
+    /// Parameters used by one token.
     pub parameters_active: u64,
 }
 
 impl WeightCost {
-    /// The cost of `shape`.
+    /// Cost of `shape`.
     ///
-    /// The header states parameters in all (P) and active ones (A). With A = S + X·k/E and
-    /// P = S + X, the experts hold X = (P − A) ÷ (1 − k/E); bytes are taken as proportional.
+    /// The header states all parameters (P) and the active ones (A). With A = S + X·k/E and
+    /// P = S + X, the experts hold X = (P − A) ÷ (1 − k/E); bytes are assumed proportional to
+    /// parameters.
     pub fn of(shape: &ModelShape) -> Self {
         let dense = Self {
             shared: shape.weights_bytes,
@@ -64,9 +65,9 @@ impl WeightCost {
         }
     }
 
-    /// Bytes of weights that a step over `tokens` tokens reads: `W_shared + W_exp·(1−(1−k/E)^B)`.
-    /// The coverage term takes the tokens' choices of experts as independent; prompts that
-    /// resemble each other touch fewer.
+    /// Bytes of weights read by a step over `tokens` tokens: `W_shared + W_exp·(1−(1−k/E)^B)`.
+    /// The coverage term assumes that tokens are routed to experts independently; similar prompts
+    /// use fewer experts.
     pub fn read(&self, tokens: u64) -> Bytes {
         let Some(fraction) = self.expert_fraction else { return self.shared };
         let coverage = 1.0 - (1.0 - fraction).powf(tokens as f64);
@@ -84,32 +85,32 @@ fn scaled(bytes: Bytes, fraction: f64) -> Bytes {
     Bytes((bytes.0 as f64 * fraction).round() as u64)
 }
 
-/// What one step has to do.
+/// Work of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepLoad {
     /// Prompt tokens processed in the step, over all sequences.
     pub prefill_tokens: u32,
-    /// Sequences that decode one token each.
+    /// Sequences decoding one token each.
     pub decode_sequences: u32,
     /// KV bytes read, over all sequences: the sum of [`KvCost::read`].
     pub kv_bytes: Bytes,
 }
 
 impl StepLoad {
-    /// A step in which `sequences` sequences of `context` cached tokens decode one token each.
+    /// Step in which `sequences` sequences of `context` cached tokens decode one token each.
     pub fn decode(sequences: u32, context: Tokens, kv: &KvCost) -> Self {
         let kv_bytes = Bytes(kv.read(context).0.saturating_mul(u64::from(sequences)));
         Self { prefill_tokens: 0, decode_sequences: sequences, kv_bytes }
     }
 
-    /// Tokens that pass through the weights.
+    /// Tokens of the batch, prefill and decode.
     pub fn tokens(&self) -> u64 {
         u64::from(self.prefill_tokens) + u64::from(self.decode_sequences)
     }
 }
 
-/// The time of one step. A step without tokens takes no time; a machine without bandwidth or
-/// compute never finishes ([`Duration::MAX`]).
+/// Time of one step: zero without tokens, [`Duration::MAX`] on a machine without bandwidth or
+/// compute.
 pub fn step_time(machine: &MachineModel, weights: &WeightCost, load: &StepLoad) -> Duration {
     let tokens = load.tokens();
     if tokens == 0 {
@@ -121,7 +122,7 @@ pub fn step_time(machine: &MachineModel, weights: &WeightCost, load: &StepLoad) 
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).saturating_add(machine.overhead)
 }
 
-/// `work ÷ rate`; no work takes no time, and a rate that is not positive never ends.
+/// `work ÷ rate` in seconds; zero without work, infinite for a rate that is not positive.
 fn quotient(work: f64, rate: f64) -> f64 {
     if work <= 0.0 {
         0.0
@@ -132,8 +133,8 @@ fn quotient(work: f64, rate: f64) -> f64 {
     }
 }
 
-/// Most output tokens per second that `machine` can give with `sequences` sequences of `context`
-/// cached tokens in flight; zero where a step never ends.
+/// Upper bound on output tokens per second of `machine` with `sequences` sequences of `context`
+/// cached tokens in flight; zero where the step time is infinite.
 pub fn roof(
     machine: &MachineModel,
     weights: &WeightCost,
