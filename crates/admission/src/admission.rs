@@ -4,7 +4,7 @@ mod borrowing;
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{Refused, RequestId};
+use harmonic_types::{Rejection, RequestId};
 
 use crate::agent::{Agent, Queued, Started, aged, by_urgency};
 use crate::arbiter::Demand;
@@ -52,18 +52,18 @@ impl Admission {
     /// starts it.
     ///
     /// # Errors
-    /// [`Refused`] when there is no such agent, or its queue is full.
-    pub fn offer(&mut self, now: Tick, Ticket { id, agent }: Ticket) -> Result<(), Refused> {
+    /// [`Rejection`] when there is no such agent, or its queue is full.
+    pub fn offer(&mut self, now: Tick, Ticket { id, agent }: Ticket) -> Result<(), Rejection> {
         let Some(agent) = self.agents.get_mut(agent) else {
             let agents = self.config.agents.len();
-            return Err(Refused::Invalid {
+            return Err(Rejection::Invalid {
                 message: format!("invalid agent index {agent}: expected less than {agents}"),
             });
         };
         let queued = u32::try_from(agent.queue.len()).unwrap_or(u32::MAX);
         if queued >= self.config.queue_limit {
             let (agent, retry_after) = (agent.config.name.clone(), self.config.retry_after);
-            return Err(Refused::QueueFull { agent, queued, retry_after });
+            return Err(Rejection::QueueFull { agent, queued, retry_after });
         }
         agent.queue.push_back(Queued { id, since: now, after: self.admitted });
         Ok(())

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use harmonic_batching::Token;
-use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Thinking, Tool, ToolChoice};
+use harmonic_types::{AgentSpec, Message, Prompt, Rejection, Role, Thinking, Tool, ToolChoice};
 
 pub(crate) use bounds::Bounds;
 pub use budget::Budget;
@@ -118,9 +118,9 @@ impl Chat {
     /// called are not shown. Ends at its next step once nobody waits for it.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] when the template rejects the conversation, or the parameters of a tool
-    /// are no JSON; [`Refused::PromptBeyond`] before the text is tokenised where it cannot fit;
-    /// [`Refused::Draining`], which nobody reads, once it was cancelled.
+    /// [`Rejection::Invalid`] when the template rejects the conversation, or the parameters of a tool
+    /// are no JSON; [`Rejection::PromptBeyond`] before the text is tokenised where it cannot fit;
+    /// [`Rejection::Draining`], which nobody reads, once it was cancelled.
     pub fn render(
         &self,
         agent: &AgentSpec,
@@ -128,17 +128,17 @@ impl Chat {
         thinking: Option<Thinking>,
         choice: &ToolChoice,
         budget: &Budget,
-    ) -> Result<Rendered, Refused> {
+    ) -> Result<Rendered, Rejection> {
         let cancelled = &budget.cancelled;
         // Nobody reads it.
-        let given_up = |GivenUp| Refused::Draining;
+        let given_up = |GivenUp| Rejection::Draining;
         let thinking = thinking.unwrap_or(agent.thinking.into());
         let tools = callable(prompt, choice);
         for tool in tools {
             serde_json::from_str::<IgnoredAny>(&tool.parameters).map_err(|error| {
                 let message =
                     format!("the parameters of tool `{}` are no JSON: {error}", tool.name);
-                Refused::Invalid { message }
+                Rejection::Invalid { message }
             })?;
         }
         let messages = match prompt {
@@ -160,7 +160,7 @@ impl Chat {
                 cancelled,
                 marks: &self.marks,
             })
-            .map_err(|error| Refused::Invalid { message: error.to_string() })?;
+            .map_err(|error| Rejection::Invalid { message: error.to_string() })?;
         // Marks are no part of the prompt.
         budget.go_on(&agent.name, self.bounds.of_text(&marks::unmarked(&text)))?;
         let reasoning_open = self.reasoning.is_some_and(|style| style.is_open_in(&text));

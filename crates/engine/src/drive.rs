@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use harmonic_admission::Tick;
 use harmonic_batching::{CacheOp, Committed, Sampled, SnapshotId};
-use harmonic_types::{Bytes, FinishReason, Refused, RequestId};
+use harmonic_types::{Bytes, FinishReason, Rejection, RequestId};
 
 use crate::clock::Clock;
 use crate::device::{DeviceHandle, StepPermit};
@@ -191,7 +191,7 @@ fn handle(
             let Submission { job, open } = *submission;
             let id = job.id;
             let offered = match draining {
-                Some(_) => Err(Refused::Draining),
+                Some(_) => Err(Rejection::Draining),
                 None => scheduler.offer(clock.now(), job),
             };
             match offered {

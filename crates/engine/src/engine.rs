@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_types::{AgentName, Bytes, Refused, Request, Tokens};
+use harmonic_types::{AgentName, Bytes, Rejection, Request, Tokens};
 use serde::Serialize;
 
 use crate::capabilities::Capabilities;
@@ -16,14 +16,14 @@ use crate::identity::Identity;
 pub trait Engine: Send + Sync {
     /// Resolves when a slot is granted or the request refused. Dropping the future or the
     /// [`Generation`] cancels the request and frees its slot.
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>>;
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>>;
 
     /// Refuses what certainly cannot be served, without any work on it. May take time in proportion
     /// to the messages, so a large request is best checked, and dropped, where it was read.
     ///
     /// # Errors
     /// As [`submit`](Self::submit) would.
-    fn check(&self, _request: &Request) -> Result<(), Refused> {
+    fn check(&self, _request: &Request) -> Result<(), Rejection> {
         Ok(())
     }
 
@@ -164,7 +164,7 @@ pub enum EngineError {
     },
     /// The prompt cannot be put into the model's form.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Rejected(#[from] Rejection),
     /// Its thread is gone.
     #[error("the engine {id} has died: {message}")]
     Died {

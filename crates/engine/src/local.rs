@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use harmonic_admission::AgentLoad;
 use harmonic_batching::Token;
 use harmonic_types::{
-    AgentName, Bytes, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice,
+    AgentName, Bytes, Event, Rejection, Request, RequestId, Thinking, Tokens, ToolChoice,
 };
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
@@ -124,24 +124,24 @@ impl Local {
 }
 
 impl Shared {
-    fn agent(&self, name: &AgentName) -> Result<usize, Refused> {
+    fn agent(&self, name: &AgentName) -> Result<usize, Rejection> {
         self.by_name.get(name).copied().ok_or_else(|| {
             let known: Vec<&str> = self.by_name.keys().map(|name| name.0.as_str()).collect();
-            Refused::UnknownAgent { agent: name.clone(), known: known.join(", ") }
+            Rejection::UnknownAgent { agent: name.clone(), known: known.join(", ") }
         })
     }
 
-    fn died(&self, agent: &AgentName) -> Refused {
+    fn died(&self, agent: &AgentName) -> Rejection {
         match self.status.read().health {
-            Health::Died { message } => Refused::EngineDied { agent: agent.clone(), message },
+            Health::Died { message } => Rejection::EngineDied { agent: agent.clone(), message },
             Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
-                Refused::Draining
+                Rejection::Draining
             }
         }
     }
 
     /// Everything between a request whose prompt is in tokens and its place in the queue.
-    fn assemble(&self, request: Request, rendered: Rendered) -> Result<Prepared, Refused> {
+    fn assemble(&self, request: Request, rendered: Rendered) -> Result<Prepared, Rejection> {
         let index = self.agent(&request.agent)?;
         let ServedAgent { spec, context, .. } = &self.config.agents[index];
         let (choice, forced) = (&request.tool_choice, must_call(&request));
@@ -213,14 +213,14 @@ fn thinking(request: &Request) -> Option<Thinking> {
 }
 
 /// Why a request gets no slot, from why its form was not compiled.
-fn refusal(error: CompileError) -> Refused {
+fn refusal(error: CompileError) -> Rejection {
     match error {
-        CompileError::Format(error) => Refused::Invalid { message: error.to_string() },
+        CompileError::Format(error) => Rejection::Invalid { message: error.to_string() },
         CompileError::Busy { waiting, own } => {
             let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-            Refused::FormsFull { waiting, own, retry_after: RETRY_FORM }
+            Rejection::FormsFull { waiting, own, retry_after: RETRY_FORM }
         }
-        CompileError::Failed(message) => Refused::FormsFailed { message, retry_after: RETRY_FORM },
+        CompileError::Failed(message) => Rejection::FormsFailed { message, retry_after: RETRY_FORM },
     }
 }
 
@@ -257,12 +257,12 @@ struct Prepared {
     /// What the answer is held to, not compiled yet, and what comes before it.
     form: Option<(Form, Before)>,
     id: RequestId,
-    grant: oneshot::Receiver<Result<Admitted, Refused>>,
+    grant: oneshot::Receiver<Result<Admitted, Rejection>>,
     answer: unbounded::UnboundedReceiver<Event>,
 }
 
 impl Engine for Local {
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let shared = Arc::clone(&self.0);
         async move {
             let (agent, asker) = (request.agent.clone(), request.client.clone());
@@ -273,7 +273,7 @@ impl Engine for Local {
                 let shared = Arc::clone(&shared);
                 let assemble = move || shared.assemble(request, rendered);
                 tokio::task::spawn_blocking(assemble).await.map_err(|error| {
-                    Refused::FormsFailed { message: error.to_string(), retry_after: RETRY_FORM }
+                    Rejection::FormsFailed { message: error.to_string(), retry_after: RETRY_FORM }
                 })?
             } else {
                 shared.assemble(request, rendered)
@@ -296,7 +296,7 @@ impl Engine for Local {
         .boxed()
     }
 
-    fn check(&self, request: &Request) -> Result<(), Refused> {
+    fn check(&self, request: &Request) -> Result<(), Rejection> {
         self.0.check(request)
     }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use harmonic_admission::AgentLoad;
 use harmonic_batching::Finished;
 use harmonic_types::{
-    AgentName, Event, FinishReason, Refused, RequestId, TokenBytes, TokenLogprob,
+    AgentName, Event, FinishReason, Rejection, RequestId, TokenBytes, TokenLogprob,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,20 +67,20 @@ pub(crate) struct ResponseSink {
     pub(crate) request: RequestId,
     pub(crate) agent: AgentName,
     pub(crate) decoder: Decoder,
-    pub(crate) granted: Option<oneshot::Sender<Result<Admitted, Refused>>>,
+    pub(crate) granted: Option<oneshot::Sender<Result<Admitted, Rejection>>>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
 impl PendingRequest {
     /// The last word to a client that was never granted a slot.
-    pub(crate) fn refuse(mut self, refused: Refused) {
+    pub(crate) fn refuse(mut self, refused: Rejection) {
         self.client.reply(Err(refused));
     }
 }
 
 impl ResponseSink {
     /// A client that has gone away is told nothing; its cancel is on the way.
-    fn reply(&mut self, answer: Result<Admitted, Refused>) {
+    fn reply(&mut self, answer: Result<Admitted, Rejection>) {
         if let Some(granted) = self.granted.take() {
             let _gone = granted.send(answer);
         }
@@ -215,7 +215,7 @@ impl RequestRegistry {
         };
         client.send(Event::Finished { reason, usage: finished.usage });
         // Cancelled while it waited.
-        client.reply(Err(Refused::Draining));
+        client.reply(Err(Rejection::Draining));
         true
     }
 
@@ -224,7 +224,7 @@ impl RequestRegistry {
         for (_, PendingRequest { mut client, .. }) in self.open.drain() {
             client.send(Event::Failed { message: format!("the engine has died: {message}") });
             let agent = client.agent.clone();
-            client.reply(Err(Refused::EngineDied { agent, message: message.to_owned() }));
+            client.reply(Err(Rejection::EngineDied { agent, message: message.to_owned() }));
         }
     }
 

@@ -13,7 +13,7 @@ use harmonic_admission::{Admission, AgentLoad, Decision, Demand, Tick, Ticket};
 use harmonic_batching::{
     Batch, Batching, CacheOp, Committed, Finished, Sampled, SeqId, Step as BatchingStep,
 };
-use harmonic_types::{Refused, RequestId};
+use harmonic_types::{Rejection, RequestId};
 
 pub use config::{ScheduledAgent, SchedulerConfig};
 pub use job::Job;
@@ -76,8 +76,8 @@ impl Scheduler {
     /// Queues a request. It is granted a sequence by a later [`Self::step`].
     ///
     /// # Errors
-    /// [`Refused`] when it can never run, or its agent's queue is full.
-    pub fn offer(&mut self, now: Tick, job: Job) -> Result<(), Refused> {
+    /// [`Rejection`] when it can never run, or its agent's queue is full.
+    pub fn offer(&mut self, now: Tick, job: Job) -> Result<(), Rejection> {
         let ticket = Ticket { id: job.id, agent: job.agent };
         let prompt = self.config.bounded(job)?;
         self.batching.add(ticket.id, prompt);

@@ -18,7 +18,7 @@ use harmonic_engine::{
 use harmonic_laws::step::{StepLoad, step_time};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, ContentPart, Event, FinishReason, KvLayout, Media, Message,
-    Prompt, Refused, Request, RequestId, Role, Sampling, Tier, Tokens,
+    Prompt, Rejection, Request, RequestId, Role, Sampling, Tier, Tokens,
 };
 
 fn fast(config: LocalConfig) -> Arc<dyn Engine> {
@@ -52,7 +52,7 @@ fn load(slots: u32, requests: u64) -> (Tick, BTreeMap<RequestId, Served>) {
     let served = simulate(one_agent(slots), paper::spark(), arrivals.collect()).expect("serves");
     let end = served.values().map(|served| match served {
         Served::Done { finished, .. } => *finished,
-        Served::Refused(refused) => panic!("{refused}"),
+        Served::Rejected(refused) => panic!("{refused}"),
     });
     (end.max().expect("at least one"), served)
 }
@@ -210,8 +210,8 @@ async fn dies(panics: bool) -> String {
     };
     let (last, queued) = tokio::join!(to_the_end, engine.submit(request(2)));
     assert!(matches!(last, Some(Event::Failed { .. })), "{last:?}");
-    assert!(matches!(queued, Err(Refused::EngineDied { .. })), "the queued one learns, too");
-    let Err(Refused::EngineDied { message, .. }) = engine.submit(request(3)).await else {
+    assert!(matches!(queued, Err(Rejection::EngineDied { .. })), "the queued one learns, too");
+    let Err(Rejection::EngineDied { message, .. }) = engine.submit(request(3)).await else {
         panic!("a dead engine takes nothing");
     };
     assert!(matches!(engine.status().health, Health::Died { .. }));

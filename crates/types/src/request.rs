@@ -219,7 +219,7 @@ pub enum Event {
 
 /// Why a request was not started. Each maps to one HTTP status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum Rejection {
     /// No such agent here (404).
     #[error("agent `{agent}` is not in this stack; its agents are: {known}")]
     UnknownAgent {

@@ -1,6 +1,6 @@
 //! What the preparation of one prompt may cost.
 
-use harmonic_types::{AgentName, Refused, Tokens};
+use harmonic_types::{AgentName, Rejection, Tokens};
 
 use crate::workers::Cancelled;
 
@@ -17,16 +17,16 @@ impl Budget {
     /// Goes on with a prompt to `agent` that has at least `least` tokens.
     ///
     /// # Errors
-    /// [`Refused::PromptBeyond`] when it cannot fit. [`Refused::Draining`] when nobody waits for it,
+    /// [`Rejection::PromptBeyond`] when it cannot fit. [`Rejection::Draining`] when nobody waits for it,
     /// which so nobody reads.
-    pub(super) fn go_on(&self, agent: &AgentName, least: u64) -> Result<(), Refused> {
+    pub(super) fn go_on(&self, agent: &AgentName, least: u64) -> Result<(), Rejection> {
         if self.cancelled.is_set() {
-            return Err(Refused::Draining);
+            return Err(Rejection::Draining);
         }
         match self.tokens {
             Some(context) if least >= u64::from(context.0) => {
                 let least = Tokens(u32::try_from(least).unwrap_or(u32::MAX));
-                Err(Refused::PromptBeyond { agent: agent.clone(), least, context })
+                Err(Rejection::PromptBeyond { agent: agent.clone(), least, context })
             }
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use harmonic_batching::Token;
 use harmonic_types::{
-    AgentName, AgentSpec, Message, Prompt, Refused, Role, Sampling, Tier, Tokens, ToolChoice,
+    AgentName, AgentSpec, Message, Prompt, Rejection, Role, Sampling, Tier, Tokens, ToolChoice,
 };
 use proptest::prelude::*;
 
@@ -122,7 +122,7 @@ fn what_a_template_raises_reaches_the_client() {
             &Budget::default(),
         )
         .unwrap_err();
-    let Refused::Invalid { message } = refused else { panic!("{refused:?}") };
+    let Rejection::Invalid { message } = refused else { panic!("{refused:?}") };
     assert!(message.contains("roles must alternate"), "{message}");
     let broken = Chat::new(Arc::new(ByteVocabulary(Some("{% for %}")))).unwrap_err();
     assert!(broken.to_string().starts_with("the model's chat template is not valid"), "{broken}");

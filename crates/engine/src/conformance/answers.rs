@@ -1,6 +1,6 @@
 //! One request at a time: counts, ends, refusals.
 
-use harmonic_types::{FinishReason, Refused, RequestId};
+use harmonic_types::{FinishReason, Rejection, RequestId};
 
 use super::{Factory, answer, ask, config};
 
@@ -73,11 +73,11 @@ pub(super) async fn what_cannot_run_is_refused(factory: Factory<'_>) {
     let long = "word ".repeat(400);
     let refused = engine.submit(ask(1, "first", &long, 5)).await.expect_err("does not fit");
     assert!(
-        matches!(refused, Refused::PromptTooLong { .. } | Refused::PromptBeyond { .. }),
+        matches!(refused, Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. }),
         "{refused:?}"
     );
     let refused = engine.submit(ask(2, "nobody", "hello", 5)).await.expect_err("unknown");
-    let Refused::UnknownAgent { agent, known } = refused else { panic!("{refused:?}") };
+    let Rejection::UnknownAgent { agent, known } = refused else { panic!("{refused:?}") };
     assert_eq!((agent.0.as_str(), known.as_str()), ("nobody", "first, second"));
     let after = answer(&engine, ask(3, "first", "hello", 5)).await;
     assert!(after.usage.completion_tokens > 0, "a refusal leaves the engine as it was");

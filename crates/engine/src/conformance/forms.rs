@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use harmonic_types::{FinishReason, Format, Refused, Request};
+use harmonic_types::{FinishReason, Format, Rejection, Request};
 use serde_json::{Value, json};
 
 use super::{Factory, answer, ask, config};
@@ -94,7 +94,7 @@ pub(super) async fn a_form_that_cannot_be_kept_is_refused(factory: Factory<'_>) 
         request.format = Some(Format::JsonObject);
         change(&mut request);
         match engine.submit(request).await.expect_err("refused") {
-            Refused::Invalid { message } => message,
+            Rejection::Invalid { message } => message,
             other => panic!("{other:?}"),
         }
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use harmonic_types::{AgentName, Bytes, FinishReason, Refused};
+use harmonic_types::{AgentName, Bytes, FinishReason, Rejection};
 
 use super::{Factory, answer, ask, collect, config};
 use crate::engine::{AgentSlots, Engine, Health, ReslotError};
@@ -109,7 +109,7 @@ pub(super) async fn draining_finishes_what_runs(factory: Factory<'_>) {
     hopeless.ignore_eos = true;
     let drain = engine.drain(Duration::from_mins(10));
     let refused = engine.submit(hopeless.clone()).await.expect_err("draining");
-    assert_eq!(refused, Refused::Draining);
+    assert_eq!(refused, Rejection::Draining);
     let answer = collect(running).await;
     assert_ne!(answer.reason, Some(FinishReason::Cancelled));
     let drained = drain.await;

@@ -1,7 +1,7 @@
 //! Answers that call tools, and conversations about their results.
 
 use harmonic_types::{
-    Event, FinishReason, Format, Message, Prompt, Refused, Request, Role, Tool, ToolCall,
+    Event, FinishReason, Format, Message, Prompt, Rejection, Request, Role, Tool, ToolCall,
     ToolChoice,
 };
 use serde_json::{Value, json};
@@ -158,7 +158,7 @@ pub(super) async fn a_call_that_cannot_be_had_is_refused(factory: Factory<'_>) {
         let mut request = request(1, ToolChoice::Required);
         change(&mut request);
         match engine.submit(request).await.expect_err("refused") {
-            Refused::Invalid { message } => message,
+            Rejection::Invalid { message } => message,
             other => panic!("{other:?}"),
         }
     };

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_types::{AgentName, ContentPart, Prompt, Refused, Request, Tokens};
+use harmonic_types::{AgentName, ContentPart, Prompt, Rejection, Request, Tokens};
 
 use super::Shared;
 use crate::chat::{Budget, Rendered};
@@ -27,12 +27,12 @@ const FRAME_BYTES: usize = 64;
 
 impl Shared {
     /// Refuses a prompt that certainly does not fit, or that has more than text.
-    pub(super) fn check(&self, request: &Request) -> Result<(), Refused> {
+    pub(super) fn check(&self, request: &Request) -> Result<(), Rejection> {
         only_text(request)?;
         let context = self.config.agents[self.agent(&request.agent)?].context;
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
-            return Err(Refused::PromptBeyond { agent: request.agent.clone(), least, context });
+            return Err(Rejection::PromptBeyond { agent: request.agent.clone(), least, context });
         }
         Ok(())
     }
@@ -41,7 +41,7 @@ impl Shared {
     pub(super) async fn prepare(
         self: &Arc<Self>,
         mut request: Request,
-    ) -> Result<(Request, Rendered), Refused> {
+    ) -> Result<(Request, Rendered), Rejection> {
         let (shared, agent) = (Arc::clone(self), request.agent.clone());
         self.work(agent, size(&request.prompt), move |cancelled| {
             shared.check(&request)?;
@@ -56,7 +56,7 @@ impl Shared {
     }
 
     /// Tokens of the prompt of `request`.
-    pub(super) async fn count(self: &Arc<Self>, request: Request) -> Result<Tokens, Refused> {
+    pub(super) async fn count(self: &Arc<Self>, request: Request) -> Result<Tokens, Rejection> {
         let index = self.agent(&request.agent)?;
         let shared = Arc::clone(self);
         self.work(request.agent.clone(), size(&request.prompt), move |cancelled| {
@@ -64,7 +64,7 @@ impl Shared {
             let served = &shared.config.agents[index];
             // Whether it fits is what is asked; but not without end.
             let most = Tokens(served.context.0.saturating_mul(COUNTED_CONTEXTS));
-            let beyond = |least: Tokens| Refused::Invalid {
+            let beyond = |least: Tokens| Rejection::Invalid {
                 message: format!(
                     "the prompt has at least {least} tokens, and for {} no more than {most} are \
                      counted, {COUNTED_CONTEXTS} times its context: shorten the prompt",
@@ -82,7 +82,7 @@ impl Shared {
                     let count = u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX);
                     if count > most.0 { Err(beyond(Tokens(count))) } else { Ok(Tokens(count)) }
                 }
-                Err(Refused::PromptBeyond { least, .. }) => Err(beyond(least)),
+                Err(Rejection::PromptBeyond { least, .. }) => Err(beyond(least)),
                 Err(refused) => Err(refused),
             }
         })
@@ -94,15 +94,15 @@ impl Shared {
         &self,
         agent: AgentName,
         bytes: usize,
-        work: impl FnOnce(&Cancelled) -> Result<T, Refused> + Send + 'static,
-    ) -> Result<T, Refused> {
+        work: impl FnOnce(&Cancelled) -> Result<T, Rejection> + Send + 'static,
+    ) -> Result<T, Rejection> {
         let running = self.workers.run(bytes, work).map_err(|Full { jobs, .. }| {
             let queued = u32::try_from(jobs).unwrap_or(u32::MAX);
-            Refused::QueueFull { agent, queued, retry_after: BUSY_RETRY }
+            Rejection::QueueFull { agent, queued, retry_after: BUSY_RETRY }
         })?;
         running.await.unwrap_or_else(|Panicked| {
             let message = "the prompt could not be prepared: this is a bug, please report it";
-            Err(Refused::Invalid { message: message.to_owned() })
+            Err(Rejection::Invalid { message: message.to_owned() })
         })
     }
 
@@ -112,7 +112,7 @@ impl Shared {
         request: &Request,
         most: Tokens,
         cancelled: &Cancelled,
-    ) -> Result<Rendered, Refused> {
+    ) -> Result<Rendered, Rejection> {
         let served = &self.config.agents[self.agent(&request.agent)?];
         let budget = Budget { tokens: Some(most), cancelled: cancelled.clone() };
         let thinking = super::thinking(request);
@@ -121,14 +121,14 @@ impl Shared {
 }
 
 /// Refuses images and recordings, of which a rendered prompt would not say a word.
-fn only_text(request: &Request) -> Result<(), Refused> {
+fn only_text(request: &Request) -> Result<(), Rejection> {
     let is_text = |part: &ContentPart| matches!(part, ContentPart::Text { .. });
     let mut parts = request.prompt.messages().iter().flat_map(|message| &message.content);
     if parts.all(is_text) {
         return Ok(());
     }
     let message = format!("the model of {} reads nothing but text", request.agent);
-    Err(Refused::Invalid { message })
+    Err(Rejection::Invalid { message })
 }
 
 /// About how much work `prompt` is, in bytes.

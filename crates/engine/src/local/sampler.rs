@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use harmonic_batching::Token;
-use harmonic_types::{AgentSpec, Refused, Request, Thinking, Tool, ToolChoice};
+use harmonic_types::{AgentSpec, Rejection, Request, Thinking, Tool, ToolChoice};
 
 use super::Shared;
 use crate::chat::{CallTracker, Rendered, callable};
@@ -15,8 +15,8 @@ impl Shared {
     /// The sampler of `request` to `agent`, free so far.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for a token that the model does not have.
-    pub(super) fn sampler(&self, request: &Request, agent: &AgentSpec) -> Result<Sampler, Refused> {
+    /// [`Rejection::Invalid`] for a token that the model does not have.
+    pub(super) fn sampler(&self, request: &Request, agent: &AgentSpec) -> Result<Sampler, Rejection> {
         let seed = request.seed.unwrap_or_else(|| fastrand::u64(..));
         let sampler = Sampler::new(request.sampling.over(&agent.sampling), seed)
             .biased(self.bias(&request.logit_bias)?)
@@ -33,12 +33,12 @@ impl Shared {
     /// where tools are strict; with what comes before it after the prompt that is `rendered`.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for a form that exceeds a limit or cannot be kept.
+    /// [`Rejection::Invalid`] for a form that exceeds a limit or cannot be kept.
     pub(super) fn form(
         &self,
         request: &Request,
         rendered: &Rendered,
-    ) -> Result<Option<(Form, Before)>, Refused> {
+    ) -> Result<Option<(Form, Before)>, Rejection> {
         let reasoning = || {
             let told = matches!(super::thinking(request), Some(Thinking::On(_)));
             Before::Reasoning(self.chat.reasoning_tracker(&request.prompt, rendered, told))
@@ -83,7 +83,7 @@ impl Shared {
         Some((Form::of_calls(&calls, &Series { first, between, last }), tracker))
     }
 
-    fn bias(&self, bias: &BTreeMap<u32, f32>) -> Result<BTreeMap<Token, f32>, Refused> {
+    fn bias(&self, bias: &BTreeMap<u32, f32>) -> Result<BTreeMap<Token, f32>, Rejection> {
         let size = self.chat.vocabulary().size();
         let known = |(id, bias): (&u32, &f32)| match i32::try_from(*id) {
             Ok(token) if *id < size => Ok((Token(token), *bias)),
@@ -97,7 +97,7 @@ impl Shared {
     }
 
     /// The forms of the call that the answer must be; `None` where it need not be one.
-    fn must_call<'a>(&self, request: &'a Request) -> Result<Option<Vec<CallForm<'a>>>, Refused> {
+    fn must_call<'a>(&self, request: &'a Request) -> Result<Option<Vec<CallForm<'a>>>, Rejection> {
         let tools = callable(&request.prompt, &request.tool_choice);
         let called: Vec<&Tool> = match &request.tool_choice {
             ToolChoice::Auto | ToolChoice::None => return Ok(None),
@@ -126,6 +126,6 @@ impl Shared {
     }
 }
 
-fn invalid(message: String) -> Refused {
-    Refused::Invalid { message }
+fn invalid(message: String) -> Rejection {
+    Rejection::Invalid { message }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harmonic_admission::{AdmissionConfig, AgentConfig};
 use harmonic_batching::{BatchingConfig, Prompt};
-use harmonic_types::{AgentName, Bytes, KvLayout, Refused, Tier, Tokens};
+use harmonic_types::{AgentName, Bytes, KvLayout, Rejection, Tier, Tokens};
 
 use super::job::Job;
 
@@ -117,20 +117,20 @@ impl SchedulerConfig {
     /// The tokens of a job, with no more output than its agent's context has room for.
     ///
     /// # Errors
-    /// [`Refused`] when it can never run.
-    pub(super) fn bounded(&self, job: Job) -> Result<Prompt, Refused> {
+    /// [`Rejection`] when it can never run.
+    pub(super) fn bounded(&self, job: Job) -> Result<Prompt, Rejection> {
         let Some(agent) = self.agents.get(job.agent) else {
-            return Err(Refused::Invalid { message: format!("no agent has index {}", job.agent) });
+            return Err(Rejection::Invalid { message: format!("no agent has index {}", job.agent) });
         };
         let (name, context) = (&agent.name, agent.context);
         let prompt = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
         let room = context.0.saturating_sub(prompt);
         if prompt == 0 {
-            return Err(Refused::Invalid { message: "the prompt is empty".to_owned() });
+            return Err(Rejection::Invalid { message: "the prompt is empty".to_owned() });
         }
         if room == 0 {
             let (agent, prompt) = (name.clone(), Tokens(prompt));
-            return Err(Refused::PromptTooLong { agent, prompt, context });
+            return Err(Rejection::PromptTooLong { agent, prompt, context });
         }
         let prompt = Prompt {
             tokens: job.prompt,
@@ -143,7 +143,7 @@ impl SchedulerConfig {
                 "the request may need {needed} KV tokens and a sequence of the engine has {cells}: \
                  ask for fewer max_tokens",
             );
-            return Err(Refused::Invalid { message });
+            return Err(Rejection::Invalid { message });
         }
         Ok(prompt)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use harmonic_admission::Tick;
 use harmonic_batching::{Committed, Sampled};
-use harmonic_types::{FinishReason, Refused, RequestId, Sampling, Usage};
+use harmonic_types::{FinishReason, Rejection, RequestId, Sampling, Usage};
 
 use super::{PaperMachine, SimMachine, SimVocabulary};
 use crate::chat::Vocabulary;
@@ -27,7 +27,7 @@ pub struct Arrival {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Served {
     /// It was not taken.
-    Refused(Refused),
+    Rejected(Rejection),
     /// It ran.
     Done {
         /// When it was given a sequence.
@@ -68,7 +68,7 @@ pub fn simulate(
         while let Some(Arrival { job, .. }) = arrivals.next_if(|next| next.at <= clock.now()) {
             let id = job.id;
             if let Err(refused) = scheduler.offer(clock.now(), job) {
-                served.insert(id, Served::Refused(refused));
+                served.insert(id, Served::Rejected(refused));
             }
         }
         if scheduler.is_idle() && arrivals.peek().is_none() {

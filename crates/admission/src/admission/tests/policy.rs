@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harmonic_types::{Refused, RequestId, Tier};
+use harmonic_types::{Rejection, RequestId, Tier};
 
 use super::team::{Saving, Team, agent, config};
 use crate::{Admission, Loan, Room, Short, Slots, Tick, Ticket};
@@ -109,8 +109,8 @@ fn a_full_queue_and_an_unknown_agent_are_refused() {
     let mut offer = |id, agent| admission.offer(Tick(0), Ticket { id: RequestId(id), agent });
     offer(1, 0).expect("there is room");
     let refused = offer(2, 0).expect_err("the queue is full");
-    assert!(matches!(refused, Refused::QueueFull { queued: 1, .. }));
-    assert!(matches!(offer(3, 7).expect_err("no such agent"), Refused::Invalid { .. }));
+    assert!(matches!(refused, Rejection::QueueFull { queued: 1, .. }));
+    assert!(matches!(offer(3, 7).expect_err("no such agent"), Rejection::Invalid { .. }));
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn a_rendered_text_that_cannot_fit_is_not_tokenised() {
     let refused = render("a".repeat(12_000), 1000);
     let beyond = |least: u32| (1000..1020).contains(&least);
     assert!(
-        matches!(&refused, Err(harmonic_types::Refused::PromptBeyond { least, .. }) if beyond(least.0)),
+        matches!(&refused, Err(harmonic_types::Rejection::PromptBeyond { least, .. }) if beyond(least.0)),
         "{refused:?}"
     );
     assert!(render("a".repeat(11_000), 1000).is_ok());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harmonic_types::{Bytes, FinishReason, Refused, RequestId, Tier, Tokens};
+use harmonic_types::{Bytes, FinishReason, Rejection, RequestId, Tier, Tokens};
 use proptest::prelude::*;
 
 use super::fake::{Fake, config, granted, job, rows, share};
@@ -60,7 +60,7 @@ fn output_ends_where_the_context_ends() {
     assert_eq!(finished[0].reason, FinishReason::Length);
     assert_eq!((finished[0].usage.prompt_tokens, finished[0].usage.completion_tokens), (7, 3));
     let full = fake.scheduler.offer(Tick(0), job(2, 0, 10, 1)).expect_err("no room to answer");
-    assert!(matches!(full, Refused::PromptTooLong { prompt: Tokens(10), context: Tokens(10), .. }));
+    assert!(matches!(full, Rejection::PromptTooLong { prompt: Tokens(10), context: Tokens(10), .. }));
 }
 
 #[test]
@@ -152,5 +152,5 @@ fn a_full_queue_refuses() {
     let mut scheduler = Scheduler::new(limits);
     scheduler.offer(Tick(0), job(1, 0, 4, 1)).expect("fits");
     let refused = scheduler.offer(Tick(0), job(2, 0, 4, 1)).expect_err("full");
-    assert!(matches!(refused, Refused::QueueFull { queued: 1, .. }));
+    assert!(matches!(refused, Rejection::QueueFull { queued: 1, .. }));
 }
