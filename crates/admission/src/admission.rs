@@ -11,7 +11,7 @@ use crate::arbiter::Demand;
 use crate::config::AdmissionConfig;
 use crate::decision::{AgentLoad, Decision, Ticket};
 use crate::quota::quotas;
-use crate::room::{Loan, Room};
+use crate::room::{BorrowRequest, Room};
 use crate::tick::Tick;
 
 /// The admission of one engine, whatever batches its tokens.
@@ -39,7 +39,7 @@ impl Admission {
             limit: config.max_in_flight,
             config,
         };
-        admission.share_out();
+        admission.assign_quotas();
         admission
     }
 
@@ -133,7 +133,7 @@ impl Admission {
             let (within_quota, may_preempt) = (agent.within_quota(), agent.may_preempt());
             let Some(next) = agent.next() else { continue };
             if self.has_room(next, room) {
-                if !held_back && (within_quota || self.can_lend(index, next, room)) {
+                if !held_back && (within_quota || self.can_borrow(index, next, room)) {
                     return Some(index);
                 }
                 // It waits until its agent is within its quota; others may go before it.
@@ -153,10 +153,10 @@ impl Admission {
         self.running.len() < self.limit as usize && room.fits(next, &[]) == Ok(true)
     }
 
-    fn can_lend(&self, index: usize, next: RequestId, room: &impl Room) -> bool {
+    fn can_borrow(&self, index: usize, next: RequestId, room: &impl Room) -> bool {
         let borrowers: Vec<_> = self.preemptible().iter().map(|started| started.id).collect();
         let tier = self.agents[index].config.tier;
-        room.can_lend(&Loan { next, tier, borrowers: &borrowers })
+        room.can_borrow(&BorrowRequest { next, tier, borrowers: &borrowers })
     }
 
     fn run(&mut self, started: Started) {
@@ -204,7 +204,7 @@ impl Admission {
                 agent.config.slots = slots;
             }
         }
-        self.share_out();
+        self.assign_quotas();
     }
 
     /// Sets how many requests may be in flight from the next decision on, within what was
@@ -230,7 +230,7 @@ impl Admission {
         }
     }
 
-    fn share_out(&mut self) {
+    fn assign_quotas(&mut self) {
         let configs: Vec<_> = self.agents.iter().map(|agent| agent.config.clone()).collect();
         let total = self.config.quota_total.min(self.config.max_in_flight);
         for (agent, quota) in self.agents.iter_mut().zip(quotas(&configs, total)) {

@@ -12,7 +12,7 @@
 //! longest ago, a higher tier counting as [`HEAD_START`] grants longer for each tier.
 //!
 //! **Bound.** Let `n` be the number of engines and `max` the cap. Whatever the quotas (they are
-//! scaled down where they exceed the cap) and whatever the load, an engine that waits with nothing
+//! scaled_down down where they exceed the cap) and whatever the load, an engine that waits with nothing
 //! in flight is granted a place before `AGEING + 3 · HEAD_START + 2 · max + n` sequences have started
 //! elsewhere. Each of these started in the place of one that had completed or was preempted, so a
 //! request with `p` others before it in its engine is admitted within `p + 1` times so many
@@ -25,7 +25,7 @@
 
 use harmonic_types::Tier;
 
-use crate::quota::scaled;
+use crate::quota::scaled_down;
 
 /// Sequences that start elsewhere before an engine with nothing in flight is due one, whatever the
 /// others' quotas.
@@ -85,7 +85,7 @@ pub struct DeviceArbiter {
 
 impl DeviceArbiter {
     /// A device for engines with these quotas; where they sum to more than `max_in_flight`, they
-    /// are scaled down to it.
+    /// are scaled_down down to it.
     pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = u32>) -> Self {
         let max_in_flight = max_in_flight.max(1);
         let quotas: Vec<u32> = quotas.into_iter().collect();
@@ -96,7 +96,7 @@ impl DeviceArbiter {
             granted: 0,
             settled: false,
         };
-        let engines = scaled(&quotas, max_in_flight).into_iter().map(engine).collect();
+        let engines = scaled_down(&quotas, max_in_flight).into_iter().map(engine).collect();
         Self { max_in_flight, engines, grants: 0 }
     }
 
@@ -253,7 +253,7 @@ mod tests {
     impl Team {
         fn new(max: u32, quotas: &[u32], preempts: bool) -> Self {
             let engine = |(quota, tier)| Busy { quota, tier, ..Busy::default() };
-            let in_force = scaled(quotas, max);
+            let in_force = scaled_down(quotas, max);
             Self {
                 device: DeviceArbiter::new(max, quotas.iter().copied()),
                 max,
@@ -357,15 +357,15 @@ mod tests {
             max in 1..9u32,
             preempts in any::<bool>(),
             tiers in prop::collection::vec(0..4u8, 8),
-            acts in prop::collection::vec((0..8usize, 0..9u32, 1..40u32), 1..60),
+            actions in prop::collection::vec((0..8usize, 0..9u32, 1..40u32), 1..60),
         ) {
             let mut team = Team::new(max, &quotas, preempts);
             for (engine, tier) in team.engines.iter_mut().zip(tiers) {
                 engine.tier = tier;
             }
-            // The acts again and again: a load that some engines never see the end of.
+            // The actions again and again: a load that some engines never see the end of.
             for _ in 0..40 {
-                for (at, arrive, steps) in &acts {
+                for (at, arrive, steps) in &actions {
                     let at = at % quotas.len();
                     team.engines[at].waiting += arrive;
                     team.step(at, *steps);
@@ -394,12 +394,12 @@ mod tests {
         fn the_cap_holds_and_quotas_are_reached(
             quotas in prop::collection::vec(0..5u32, 1..5),
             more in 1..6u32,
-            acts in prop::collection::vec((0..5usize, 0..12u32, 0..4usize), 1..80),
+            actions in prop::collection::vec((0..5usize, 0..12u32, 0..4usize), 1..80),
         ) {
             let max = quotas.iter().sum::<u32>() + more;
             let mut device = DeviceArbiter::new(max, quotas.clone());
             let mut engines = vec![Demand::default(); quotas.len()];
-            for (index, waiting, tier) in acts {
+            for (index, waiting, tier) in actions {
                 let index = index % engines.len();
                 let own = &mut engines[index];
                 *own = demand(own.in_flight, waiting, Tier::ALL[tier]);

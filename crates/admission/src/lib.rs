@@ -26,6 +26,6 @@ pub use arbiter::{Allowance, Demand, DeviceArbiter};
 pub use config::{AdmissionConfig, AgentConfig};
 pub use decision::{AgentLoad, Decision, Ticket};
 pub use quota::quotas;
-pub use room::{Loan, Room, Short};
+pub use room::{BorrowRequest, Room, Short};
 pub use slots::Slots;
 pub use tick::Tick;

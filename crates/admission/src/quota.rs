@@ -1,7 +1,7 @@
 //! How many requests each agent may have in flight without borrowing.
 //!
 //! Planned slots may be more than the requests that can be in flight (the paper grants 84 slots
-//! where 16 run at once). The quotas in force are then scaled down in proportion, to whole slots.
+//! where 16 run at once). The quotas in force are then scaled_down down in proportion, to whole slots.
 
 use crate::config::AgentConfig;
 
@@ -12,15 +12,15 @@ use crate::config::AgentConfig;
 /// goes to the largest remainders; ties go to the higher tier, then to the earlier agent.
 pub fn quotas(agents: &[AgentConfig], in_flight: u32) -> Vec<u32> {
     let slots: Vec<u32> = agents.iter().map(|agent| agent.slots).collect();
-    divide(&slots, in_flight, |at| agents[at].tier.number())
+    apportion(&slots, in_flight, |at| agents[at].tier.number())
 }
 
 /// The same for shares without tiers.
-pub(crate) fn scaled(shares: &[u32], in_flight: u32) -> Vec<u32> {
-    divide(shares, in_flight, |_| 0)
+pub(crate) fn scaled_down(shares: &[u32], in_flight: u32) -> Vec<u32> {
+    apportion(shares, in_flight, |_| 0)
 }
 
-fn divide(slots: &[u32], in_flight: u32, tier: impl Fn(usize) -> u8) -> Vec<u32> {
+fn apportion(slots: &[u32], in_flight: u32, tier: impl Fn(usize) -> u8) -> Vec<u32> {
     let all: u64 = slots.iter().copied().map(u64::from).sum();
     if all <= u64::from(in_flight) {
         return slots.to_vec();

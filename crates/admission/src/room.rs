@@ -16,7 +16,7 @@ pub trait Room {
     fn fits(&self, next: RequestId, victims: &[RequestId]) -> Result<bool, Short>;
 
     /// Whether a slot may be lent, as far as taking it back goes. Asked after [`Room::fits`].
-    fn can_lend(&self, loan: &Loan<'_>) -> bool;
+    fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool;
 
     /// Reserves the room of a request that starts.
     ///
@@ -43,7 +43,7 @@ pub trait Room {
 
 /// A slot that would be lent.
 #[derive(Clone, Copy, Debug)]
-pub struct Loan<'a> {
+pub struct BorrowRequest<'a> {
     /// The request that would borrow it.
     pub next: RequestId,
     /// Its tier.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use harmonic_types::{RequestId, Tier};
 
-use crate::room::{Loan, Room, Short};
+use crate::room::{BorrowRequest, Room, Short};
 
 /// `n` slots without preemption.
 ///
@@ -16,16 +16,16 @@ use crate::room::{Loan, Room, Short};
 #[derive(Clone, Debug)]
 pub struct Slots {
     total: u32,
-    kept: u32,
+    reserved: u32,
     held: BTreeSet<RequestId>,
 }
 
 impl Slots {
-    /// An engine of `slots` slots, of which `kept` are never lent below tier 1: at least one, and
+    /// An engine of `slots` slots, of which `reserved` are never lent below tier 1: at least one, and
     /// at most all but one, so that there is something to lend. A single slot is never lent.
-    pub fn new(slots: u32, kept: u32) -> Self {
+    pub fn new(slots: u32, reserved: u32) -> Self {
         let total = slots.max(1);
-        Self { total, kept: kept.clamp(1, (total - 1).max(1)), held: BTreeSet::new() }
+        Self { total, reserved: reserved.clamp(1, (total - 1).max(1)), held: BTreeSet::new() }
     }
 
     /// Slots that no request holds.
@@ -39,8 +39,8 @@ impl Slots {
     }
 
     /// Slots that are never lent below tier 1.
-    pub fn kept(&self) -> u32 {
-        self.kept
+    pub fn reserved(&self) -> u32 {
+        self.reserved
     }
 }
 
@@ -49,8 +49,8 @@ impl Room for Slots {
         if victims.is_empty() { Ok(self.free() > 0) } else { Err(Short::NotPreemptible) }
     }
 
-    fn can_lend(&self, loan: &Loan<'_>) -> bool {
-        loan.tier == Tier::Executive || self.free() > self.kept
+    fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
+        request.tier == Tier::Executive || self.free() > self.reserved
     }
 
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {

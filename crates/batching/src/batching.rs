@@ -1,9 +1,9 @@
 //! The state machine: add requests, step, commit.
 
+mod batch_filling;
 mod compaction;
-mod filling;
-mod keeping;
 mod room;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use harmonic_admission::Tick;
 use harmonic_types::{Bytes, FinishReason, KvLayout, RequestId};
 
 use crate::config::BatchingConfig;
-use crate::copies::{Copied, Copies};
+use crate::copy_costs::{CopyCosts, CopyVolume};
 use crate::ids::{SeqId, SnapshotId};
 use crate::prefill_budget::PrefillBudget;
 use crate::prefix_cache::PrefixCache;
 use crate::prompt::Prompt;
 use crate::retained::RetainedSequences;
 use crate::sequence::{Preempted, Sequence};
-use crate::step::{CacheOp, Committed, Finished, Sampled, Started, Step};
+use crate::step::{CacheOp, Finished, Sampled, Started, Step, StepResult};
 
 /// The batching of one engine.
 ///
@@ -34,16 +34,16 @@ pub struct Batching {
     retained: RetainedSequences,
     prefix_cache: PrefixCache,
     budget: PrefillBudget,
-    copies: Copies,
+    copy_costs: CopyCosts,
     /// What the operations of [`Self::cache`] copy.
-    copied: Copied,
+    copied: CopyVolume,
     /// What the step under way copies, and what that took.
-    copying: (Copied, Duration),
+    copying: (CopyVolume, Duration),
     /// Bytes of a snapshot per token, the most that was seen.
     token_bytes: Bytes,
     kv_reserved: u64,
     /// Requests that were started so far.
-    starts: u64,
+    start_count: u64,
     next_snapshot: u64,
     /// Steps in a row in which the live sequence ids had gaps.
     gapped: u32,
@@ -61,14 +61,14 @@ impl Batching {
             live: BTreeMap::new(),
             preempted: BTreeMap::new(),
             retained: RetainedSequences::default(),
-            prefix_cache: PrefixCache::new(config.prefix_bytes, config.trims),
+            prefix_cache: PrefixCache::new(config.prefix_bytes, config.partial_removal),
             budget: PrefillBudget::new(config.step_time),
-            copies: Copies::default(),
-            copied: Copied::default(),
+            copy_costs: CopyCosts::default(),
+            copied: CopyVolume::default(),
             copying: Default::default(),
             token_bytes: config.token_bytes,
             kv_reserved: 0,
-            starts: 0,
+            start_count: 0,
             next_snapshot: 0,
             gapped: 0,
             cache: Vec::new(),
@@ -90,12 +90,12 @@ impl Batching {
     }
 
     /// Forgets a waiting request that was not accepted after all; nothing is said of its end.
-    pub fn take_back(&mut self, id: RequestId) {
+    pub fn forget(&mut self, id: RequestId) {
         self.waiting.remove(&id);
     }
 
     /// Decides the next step: what happens in the cache, and what is computed. Prefill goes by
-    /// `rank` of the running requests, the least first, then in the order of their starts.
+    /// `rank` of the running requests, the least first, then in the order of their start_count.
     #[must_use = "a step that is not committed loses its tokens"]
     pub fn step(&mut self, now: Tick, rank: impl Fn(RequestId) -> i128) -> Step {
         self.compact();
@@ -112,14 +112,14 @@ impl Batching {
 
     /// Takes the time of the step's cache operations, before the commit: it tells what copies are
     /// worth.
-    pub fn cache_took(&mut self, took: Duration) {
+    pub fn observe_cache_time(&mut self, took: Duration) {
         self.copying.1 = took;
-        self.copies.observe(self.copying.0, took);
+        self.copy_costs.observe(self.copying.0, took);
     }
 
     /// Teaches what it takes to save and to restore so many bytes.
     pub fn observe_copies(&mut self, saved: Bytes, restored: Bytes, took: Duration) {
-        self.copies.observe(Copied { saved, restored }, took);
+        self.copy_costs.observe(CopyVolume { saved, restored }, took);
     }
 
     /// Takes the step back with its result, at the time when that was there; gives the requests
@@ -127,7 +127,7 @@ impl Batching {
     /// twice. Sequences that were released in between are passed over.
     #[expect(clippy::needless_pass_by_value, reason = "consumed, so that it is committed once")]
     #[must_use = "what is complete holds its room until it is released"]
-    pub fn commit(&mut self, now: Tick, step: Step, done: Committed) -> Vec<RequestId> {
+    pub fn commit(&mut self, now: Tick, step: Step, done: StepResult) -> Vec<RequestId> {
         for (snapshot, bytes) in done.saved {
             self.book(snapshot, bytes);
         }
@@ -153,24 +153,25 @@ impl Batching {
             if sequence.complete.is_some() {
                 complete.push(row.request);
             }
-            self.keep_system_prompt(row.seq);
+            self.save_system_prompt(row.seq);
         }
         complete
     }
 
     /// Running requests whose rows were computed and whose token is not sampled yet. They sit out
-    /// the steps until [`Self::sampled_late`].
-    pub fn owing(&self) -> Vec<RequestId> {
-        let owing = self.live.values().filter(|sequence| sequence.owes());
-        owing.map(|sequence| sequence.id).collect()
+    /// the steps until [`Self::sampled_deferred`].
+    pub fn awaiting_sampling(&self) -> Vec<RequestId> {
+        let awaiting_sampling = self.live.values().filter(|sequence| sequence.awaits_sampling());
+        awaiting_sampling.map(|sequence| sequence.id).collect()
     }
 
     /// Takes a token that was late; whether the answer is complete with it, so that its request is
     /// to be released. Of a request that is over or preempted it is passed over.
     #[must_use = "what is complete holds its room until it is released"]
-    pub fn sampled_late(&mut self, sampled: Sampled) -> bool {
+    pub fn sampled_deferred(&mut self, sampled: Sampled) -> bool {
         let mut live = self.live.values_mut();
-        let Some(sequence) = live.find(|sequence| sequence.id == sampled.id && sequence.owes())
+        let Some(sequence) =
+            live.find(|sequence| sequence.id == sampled.id && sequence.awaits_sampling())
         else {
             return false;
         };
@@ -185,7 +186,7 @@ impl Batching {
 
     /// Whether a running request still waits for its first token.
     pub fn is_prefilling(&self, id: RequestId) -> bool {
-        self.find_live(id).is_some_and(|(_, sequence)| !sequence.decodes())
+        self.find_live(id).is_some_and(|(_, sequence)| !sequence.is_decoding())
     }
 
     /// KV tokens that are reserved.
@@ -214,7 +215,7 @@ impl Batching {
             }
         }
         let (_, copying) = self.copying;
-        // Copies in the cache would count as decoding.
+        // CopyCosts in the cache would count as decoding.
         if prefill > 0 || step.cache.is_empty() || copying > Duration::ZERO {
             self.budget.observe(decoding, prefill, now.since(step.begun).saturating_sub(copying));
         }
@@ -231,7 +232,7 @@ impl Batching {
         if self.config.kv_layout == KvLayout::Streams && self.prefix_cache.enabled() {
             self.retained.retain(seq, held.to_vec());
         } else {
-            self.keep_conversation(seq, held);
+            self.save_conversation(seq, held);
             self.cache.push(CacheOp::Drop { seq });
         }
     }
@@ -239,7 +240,7 @@ impl Batching {
     /// Empties `seq`, in which no sequence runs.
     fn evict(&mut self, seq: SeqId) {
         if let Some(tokens) = self.retained.take(seq) {
-            self.keep_conversation(seq, &tokens);
+            self.save_conversation(seq, &tokens);
             self.cache.push(CacheOp::Drop { seq });
         }
     }

@@ -7,9 +7,9 @@
 
 /// So few tokens left go along with those that decode, one a step: a pass of their own would cost
 /// all others more than it spares this one.
-const LAST_FEW: usize = 4;
+const TAIL_TOKENS: usize = 4;
 /// A chunk of so many tokens is worth a pass of its own.
-const WORTH_A_PASS: usize = 64;
+const MIN_PASS_TOKENS: usize = 64;
 
 /// A prompt with tokens to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) fn equal_chunks(
     for (at, candidate) in
         candidates.iter().enumerate().filter(|(_, candidate)| candidate.tokens > 0)
     {
-        if decoding && candidate.tokens <= LAST_FEW {
+        if decoding && candidate.tokens <= TAIL_TOKENS {
             chunks[at] = room.min(1);
             room -= chunks[at];
         } else {
@@ -49,7 +49,7 @@ pub(crate) fn equal_chunks(
     }
     for at in &rest[count..] {
         let chunk = candidates[*at].tokens.min(room);
-        if chunk >= WORTH_A_PASS {
+        if chunk >= MIN_PASS_TOKENS {
             chunks[*at] = chunk;
             room -= chunk;
         }

@@ -17,7 +17,7 @@ pub struct BatchingConfig {
     /// Bytes of a snapshot per token; a first estimate, replaced by what snapshots turn out to be.
     pub token_bytes: Bytes,
     /// Whether the machine can trim a sequence ([`crate::CacheOp::Trim`]).
-    pub trims: bool,
+    pub partial_removal: bool,
     /// Most tokens in one batch.
     pub batch_tokens: u32,
     /// How long a step may take while any sequence decodes: bounds how long a prompt can hold up the

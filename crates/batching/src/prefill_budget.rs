@@ -7,11 +7,11 @@ use std::time::Duration;
 
 /// Seconds of a token of prefill until one was timed: a small model on a few cores. It only matters
 /// before the first prompt.
-const UNTIMED_PREFILL_S: f64 = 1e-3;
+const DEFAULT_PREFILL_S: f64 = 1e-3;
 /// Weight of the latest step.
-const LATEST: f64 = 0.3;
+const EWMA_WEIGHT: f64 = 0.3;
 /// Steps with less prefill say little of what a token of it costs.
-const TELLING_TOKENS: u32 = 16;
+const MIN_SAMPLE_TOKENS: u32 = 16;
 /// A prompt advances by whole tiles, at least one, however slow the machine is: llama.cpp's attention
 /// on CPUs takes 64 tokens at a time, and fewer than that one by one, some five times as slow at 3,500
 /// tokens (`GGML_FA_TILE_Q`, build 11434).
@@ -57,27 +57,27 @@ impl PrefillBudget {
 
     /// Seconds that a token of prefill takes, as far as is known.
     pub(crate) fn token_s(&self) -> f64 {
-        self.prefill_s.unwrap_or(UNTIMED_PREFILL_S)
+        self.prefill_s.unwrap_or(DEFAULT_PREFILL_S)
     }
 
     /// A step of `decoding` sequences and `prefill` tokens has taken `took`.
     pub(crate) fn observe(&mut self, decoding: u32, prefill: u32, took: Duration) {
         let took = took.as_secs_f64();
         if prefill == 0 && decoding > 0 {
-            self.decode_s = Some(blend(self.decode_s, took));
-        } else if prefill >= TELLING_TOKENS {
+            self.decode_s = Some(ewma(self.decode_s, took));
+        } else if prefill >= MIN_SAMPLE_TOKENS {
             let decode = if decoding > 0 { self.decode_s.unwrap_or(0.0) } else { 0.0 };
             // A step of many sequences that have just started may cost less than the decode step
             // of those before: never conclude that prefill is free.
             let added = (took - decode).max(took / 4.0);
-            self.prefill_s = Some(blend(self.prefill_s, added / f64::from(prefill)));
+            self.prefill_s = Some(ewma(self.prefill_s, added / f64::from(prefill)));
         }
     }
 }
 
 /// An average in which the latest figure counts most.
-pub(crate) fn blend(before: Option<f64>, now: f64) -> f64 {
-    before.map_or(now, |before| before + LATEST * (now - before))
+pub(crate) fn ewma(before: Option<f64>, now: f64) -> f64 {
+    before.map_or(now, |before| before + EWMA_WEIGHT * (now - before))
 }
 
 #[cfg(test)]

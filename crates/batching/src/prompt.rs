@@ -1,7 +1,7 @@
 //! A request in tokens.
 
 use crate::ids::Token;
-use crate::sequence::count;
+use crate::sequence::token_count;
 
 /// What a request computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,6 @@ pub struct Prompt {
 impl Prompt {
     /// KV tokens that the request may come to hold.
     pub fn reservation(&self) -> u64 {
-        u64::from(count(&self.tokens)) + u64::from(self.max_output)
+        u64::from(token_count(&self.tokens)) + u64::from(self.max_output)
     }
 }

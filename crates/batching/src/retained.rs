@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::ids::{SeqId, Token};
-use crate::prefix_cache::common;
-use crate::sequence::count;
+use crate::prefix_cache::common_prefix_len;
+use crate::sequence::token_count;
 
 /// Tokens of sequences that have ended, by their place.
 #[derive(Debug, Default)]
@@ -31,12 +31,17 @@ impl RetainedSequences {
 
     /// The sequence that gives most of `prompt` beyond `least` tokens, and how much. The last token
     /// of the prompt is never among them. A machine that cannot trim needs all of it.
-    pub(crate) fn find(&self, prompt: &[Token], trims: bool, least: u32) -> Option<(SeqId, u32)> {
-        let most = count(prompt).saturating_sub(1);
+    pub(crate) fn find(
+        &self,
+        prompt: &[Token],
+        partial_removal: bool,
+        least: u32,
+    ) -> Option<(SeqId, u32)> {
+        let most = token_count(prompt).saturating_sub(1);
         self.0
             .iter()
-            .map(|(seq, held)| (*seq, common(held, prompt).min(most), count(held)))
-            .filter(|(_, usable, held)| *usable > least && (trims || usable == held))
+            .map(|(seq, held)| (*seq, common_prefix_len(held, prompt).min(most), token_count(held)))
+            .filter(|(_, usable, held)| *usable > least && (partial_removal || usable == held))
             .max_by_key(|(seq, usable, _)| (*usable, std::cmp::Reverse(*seq)))
             .map(|(seq, usable, _)| (seq, usable))
     }

@@ -30,7 +30,7 @@ pub(crate) struct Sequence {
     pub(crate) cached: u32,
     /// Tokens that it may come to hold.
     pub(crate) reserved: u64,
-    /// Position in the order of starts.
+    /// Position in the order of start_count.
     pub(crate) order: u64,
     /// Why its answer is complete, once it is.
     pub(crate) complete: Option<FinishReason>,
@@ -40,7 +40,7 @@ impl Sequence {
     pub(crate) fn new(id: RequestId, prompt: Prompt, order: u64) -> Self {
         let reserved = prompt.reservation();
         let Prompt { tokens, shared_prefix, max_output } = prompt;
-        let prompt = count(&tokens);
+        let prompt = token_count(&tokens);
         let (computed, cached, complete) = (0, 0, None);
         Self {
             id,
@@ -57,12 +57,12 @@ impl Sequence {
     }
 
     /// Whether its whole prompt is computed.
-    pub(crate) fn decodes(&self) -> bool {
+    pub(crate) fn is_decoding(&self) -> bool {
         self.computed >= self.prompt
     }
 
     /// Whether nothing of it is computed or restored yet.
-    pub(crate) fn untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.computed == 0
     }
 
@@ -72,7 +72,7 @@ impl Sequence {
     }
 
     /// Whether all of it is computed, so that it cannot go on before its next token is sampled.
-    pub(crate) fn owes(&self) -> bool {
+    pub(crate) fn awaits_sampling(&self) -> bool {
         self.pending().is_empty()
     }
 
@@ -92,7 +92,7 @@ impl Sequence {
     }
 
     pub(crate) fn generated(&self) -> u32 {
-        count(&self.tokens).saturating_sub(self.prompt)
+        token_count(&self.tokens).saturating_sub(self.prompt)
     }
 
     /// Takes a sampled token, with which the answer may be complete.
@@ -115,6 +115,6 @@ impl Sequence {
 }
 
 /// `tokens.len()`. A prompt and its answer fit a context, which is a `u32`.
-pub(crate) fn count(tokens: &[Token]) -> u32 {
+pub(crate) fn token_count(tokens: &[Token]) -> u32 {
     u32::try_from(tokens.len()).unwrap_or(u32::MAX)
 }

@@ -100,9 +100,9 @@ pub struct Sampled {
 
 /// What became of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Committed {
+pub struct StepResult {
     /// Of the sampling rows, in order. One that is missing is owed its token, see
-    /// [`crate::Batching::sampled_late`].
+    /// [`crate::Batching::sampled_deferred`].
     pub sampled: Vec<Sampled>,
     /// Size of each snapshot that was saved.
     pub saved: Vec<(SnapshotId, Bytes)>,

@@ -77,7 +77,7 @@ fn rows(vocabulary: usize) -> Vec<Vec<f32>> {
 }
 
 fn step(rows: &[Vec<f32>], settings: &Sampling, threads: usize, count: usize) -> f64 {
-    let mut samplers = Samplers::on(NonZeroUsize::new(threads).expect("positive"));
+    let mut samplers = Samplers::with_threads(NonZeroUsize::new(threads).expect("positive"));
     for id in 0..count {
         let id = id as u64;
         samplers.insert(RequestId(id), Sampler::new(settings.clone(), id));

@@ -11,19 +11,19 @@
 
 mod bounds;
 mod budget;
+mod call_tracker;
 mod calls;
 mod decoder;
-mod described;
-mod ink;
 mod markers;
-mod marks;
-mod opening;
 mod reasoning;
+mod reasoning_tracker;
 mod stop;
+mod taint;
 mod template;
-mod thinks;
+mod thinking_support;
+mod token_bound;
 mod tokenizer;
-mod tracker;
+mod tool_prompt;
 mod vocabulary;
 
 use std::borrow::Cow;
@@ -34,42 +34,42 @@ use harmonic_types::{AgentSpec, Message, Prompt, Rejection, Role, Thinking, Tool
 
 pub(crate) use bounds::Bounds;
 pub use budget::Budget;
-use calls::Calls;
-pub use calls::Piece;
+pub(crate) use call_tracker::CallStep;
+pub use call_tracker::CallTracker;
+pub use calls::AnswerDelta;
+use calls::CallParser;
 pub use decoder::{Decoded, Decoder};
-pub use ink::Ink;
 pub use markers::GrammarFragment;
 use markers::Markers;
-use marks::Marks;
-pub use opening::CallTracker;
-pub(crate) use opening::Opening;
-use reasoning::{Splitter, Style};
+use reasoning::{ReasoningSplitter, ReasoningStyle};
+pub(crate) use reasoning_tracker::ReasoningStep;
+pub use reasoning_tracker::ReasoningTracker;
 use serde::de::IgnoredAny;
+use taint::TaintMarks;
 pub use template::TemplateError;
 use template::{Template, TemplateContext};
-pub use thinks::Thinks;
+pub use thinking_support::ThinkingSupport;
+pub use token_bound::TokenBound;
 use tokenizer::Tokenizer;
-pub(crate) use tracker::Reasoned;
-pub use tracker::ReasoningTracker;
 pub use vocabulary::{Ends, Special, Vocabulary};
 
-use crate::workers::GivenUp;
+use crate::workers::JobCancelled;
 
 /// A model's way of holding a conversation.
 pub struct Chat {
     vocabulary: Arc<dyn Vocabulary>,
     tokenizer: Tokenizer,
-    /// Marks what a client wrote.
-    marks: Marks,
+    /// TaintMarks what a client wrote.
+    marks: TaintMarks,
     template: Template,
     /// Control tokens that stand around reasoning.
-    thoughts: Markers,
+    reasoning_markers: Markers,
     /// Control tokens that stand around calls, and those around reasoning.
-    calls: Markers,
+    call_markers: Markers,
     /// Of a text.
     bounds: Bounds,
     /// How the model tells its reasoning from its answer, where it reasons.
-    reasoning: Option<&'static Style>,
+    reasoning: Option<&'static ReasoningStyle>,
 }
 
 /// A prompt ready to be computed.
@@ -95,17 +95,26 @@ impl Chat {
     /// When the model's template is not valid, refuses a plain question, or runs away with it.
     pub fn new(vocabulary: Arc<dyn Vocabulary>) -> Result<Self, TemplateError> {
         let specials = vocabulary.specials();
-        let marks = Marks::of(&specials);
+        let marks = TaintMarks::of(&specials);
         let tokenizer = Tokenizer::new(Arc::clone(&vocabulary), specials)
             .map_err(|error| TemplateError::of_vocabulary(&error))?;
         let template = Template::new(vocabulary.as_ref())?;
-        let reasoning = Style::of(template.source());
+        let reasoning = ReasoningStyle::of(template.source());
         let around = reasoning.map_or(&[][..], |style| style.markers);
-        let thoughts = Markers::of(vocabulary.as_ref(), around.iter().copied());
+        let reasoning_markers = Markers::of(vocabulary.as_ref(), around.iter().copied());
         let around = around.iter().chain(template.syntax().markers());
-        let calls = Markers::of(vocabulary.as_ref(), around.copied());
-        let bounds = Bounds::of_vocabulary(vocabulary.ink());
-        Ok(Self { vocabulary, tokenizer, marks, template, thoughts, calls, bounds, reasoning })
+        let call_markers = Markers::of(vocabulary.as_ref(), around.copied());
+        let bounds = Bounds::of_vocabulary(vocabulary.token_bound());
+        Ok(Self {
+            vocabulary,
+            tokenizer,
+            marks,
+            template,
+            reasoning_markers,
+            call_markers,
+            bounds,
+            reasoning,
+        })
     }
 
     /// The vocabulary.
@@ -131,7 +140,7 @@ impl Chat {
     ) -> Result<Rendered, Rejection> {
         let cancelled = &budget.cancelled;
         // Nobody reads it.
-        let given_up = |GivenUp| Rejection::Draining;
+        let given_up = |JobCancelled| Rejection::Draining;
         let thinking = thinking.unwrap_or(agent.thinking.into());
         let tools = callable(prompt, choice);
         for tool in tools {
@@ -147,7 +156,7 @@ impl Chat {
                 budget.go_on(&agent.name, self.bounds.of_text(text))?;
                 // The start of text is the vocabulary's to add: not every model wants one.
                 let tokens =
-                    self.tokenizer.tokens(&marks::raw(text), cancelled).map_err(given_up)?;
+                    self.tokenizer.tokens(&taint::raw(text), cancelled).map_err(given_up)?;
                 return Ok(Rendered { tokens, reasoning_open: false });
             }
         };
@@ -161,8 +170,8 @@ impl Chat {
                 marks: &self.marks,
             })
             .map_err(|error| Rejection::Invalid { message: error.to_string() })?;
-        // Marks are no part of the prompt.
-        budget.go_on(&agent.name, self.bounds.of_text(&marks::unmarked(&text)))?;
+        // TaintMarks are no part of the prompt.
+        budget.go_on(&agent.name, self.bounds.of_text(&taint::unmarked(&text)))?;
         let reasoning_open = self.reasoning.is_some_and(|style| style.is_open_in(&text));
         let tokens = self.tokenizer.tokens(&text, cancelled).map_err(given_up)?;
         Ok(Rendered { tokens, reasoning_open })
@@ -189,9 +198,9 @@ impl Chat {
 
     /// A decoder for one answer, which may call `tools`.
     pub fn decoder(&self, stop: Vec<String>, reasoning_open: bool, tools: &[Tool]) -> Decoder {
-        let reasoning = self.reasoning.map(|style| Splitter::new(style, reasoning_open));
-        let calls = (!tools.is_empty()).then(|| Calls::new(self.template.syntax(), tools));
-        let markers = if calls.is_some() { &self.calls } else { &self.thoughts };
+        let reasoning = self.reasoning.map(|style| ReasoningSplitter::new(style, reasoning_open));
+        let calls = (!tools.is_empty()).then(|| CallParser::new(self.template.syntax(), tools));
+        let markers = if calls.is_some() { &self.call_markers } else { &self.reasoning_markers };
         Decoder::new(Arc::clone(&self.vocabulary), markers.clone(), stop, reasoning, calls)
     }
 
@@ -204,13 +213,18 @@ impl Chat {
         thinking: bool,
     ) -> Option<ReasoningTracker> {
         let style = self.reasoning?;
-        let (vocabulary, thoughts) = (Arc::clone(&self.vocabulary), self.thoughts.clone());
+        let (vocabulary, reasoning_markers) =
+            (Arc::clone(&self.vocabulary), self.reasoning_markers.clone());
         if rendered.reasoning_open {
-            return Some(ReasoningTracker::inside(vocabulary, thoughts, style));
+            return Some(ReasoningTracker::inside(vocabulary, reasoning_markers, style));
         }
         let may_reason = matches!(prompt, Prompt::Chat { .. })
             && (thinking || !self.template.can_forgo_thinking());
-        if may_reason { ReasoningTracker::before(vocabulary, thoughts, style) } else { None }
+        if may_reason {
+            ReasoningTracker::before(vocabulary, reasoning_markers, style)
+        } else {
+            None
+        }
     }
 
     /// Follows an answer up to the first call that it makes by itself; `None` where a call begins
@@ -220,7 +234,7 @@ impl Chat {
         syntax.opener()?;
         Some(CallTracker::new(
             vocabulary,
-            self.calls.clone(),
+            self.call_markers.clone(),
             syntax,
             self.reasoning,
             reasoning_open,
@@ -229,19 +243,19 @@ impl Chat {
 
     /// What stands before the first call that the model has opened, between two, and after the last.
     pub fn around_calls(&self) -> [Vec<GrammarFragment>; 3] {
-        self.template.syntax().around().map(|text| self.calls.fragments(text))
+        self.template.syntax().around().map(|text| self.call_markers.fragments(text))
     }
 
     /// What stands before and after the arguments of one of those.
     pub fn one_call(&self, name: &str) -> (Vec<GrammarFragment>, Vec<GrammarFragment>) {
         let (before, after) = self.template.syntax().one(name);
-        (self.calls.fragments(&before), self.calls.fragments(&after))
+        (self.call_markers.fragments(&before), self.call_markers.fragments(&after))
     }
 
     /// What stands before and after the arguments when the model calls `name`.
     pub fn call_frame(&self, name: &str) -> (Vec<GrammarFragment>, Vec<GrammarFragment>) {
         let (before, after) = self.template.syntax().frame(name);
-        (self.calls.fragments(&before), self.calls.fragments(&after))
+        (self.call_markers.fragments(&before), self.call_markers.fragments(&after))
     }
 }
 

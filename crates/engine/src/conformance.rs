@@ -11,7 +11,7 @@
 )]
 
 mod answers;
-mod company;
+mod batch_invariance;
 mod forms;
 mod lifecycle;
 mod tools;
@@ -28,7 +28,7 @@ use crate::generation::Generation;
 use crate::identity::Identity;
 use crate::local::{LocalConfig, ServedAgent};
 
-pub use company::Difference;
+pub use batch_invariance::Difference;
 
 /// Makes an engine of the kind under test.
 pub type Factory<'a> = &'a dyn Fn(LocalConfig) -> Arc<dyn Engine>;
@@ -58,7 +58,7 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     lifecycle::slots_can_be_moved_but_not_multiplied(factory).await;
     lifecycle::draining_finishes_what_runs(factory).await;
     lifecycle::many_requests_end_once_each(factory).await;
-    company::a_prompt_answers_the_same_in_company(factory).await
+    batch_invariance::a_prompt_answers_the_same_in_a_batch(factory).await
 }
 
 /// An engine of two agents: `first` (tier 1) and `second` (tier 3), with `slots` slots in all.
@@ -91,12 +91,12 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         sequences: slots,
         kv_tokens: u64::from(slots) * u64::from(context),
         max_in_flight: slots,
-        guaranteed: slots,
+        quota_total: slots,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes(64 << 20),
-        park_bytes: Bytes(64 << 20),
+        preempted_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
     }

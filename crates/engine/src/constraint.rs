@@ -14,16 +14,16 @@
 mod bounds;
 mod calls;
 mod compiler;
+mod fair_semaphore;
 mod form;
 mod grammars;
-mod lane;
 pub mod limits;
 mod mask;
-mod masks;
+mod mask_pool;
 mod numbers;
-mod paths;
+mod sample_answers;
+mod token_table;
 mod trial;
-mod words;
 
 use std::sync::Arc;
 
@@ -36,16 +36,16 @@ pub use compiler::{CompileError, Compiler};
 pub use form::{Form, FormatError};
 pub use grammars::Grammars;
 pub use mask::Mask;
-pub(crate) use masks::Wake;
-use masks::{Pending, Pool, Position};
+pub(crate) use mask_pool::Wake;
+use mask_pool::{MaskPool, PendingMask, Position};
 pub use trial::{FormTrial, run_trial};
 
 /// The state of one constrained answer. While the model computes the next logits, a thread computes
 /// the next mask.
 pub struct Constraint {
-    pool: Arc<Pool>,
+    pool: Arc<MaskPool>,
     /// The position that was asked for last.
-    next: Arc<Pending>,
+    next: Arc<PendingMask>,
     /// The position that the next token is for, once it was there.
     here: Option<Position>,
     cancellation: Option<CancellationHandle>,
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Constraint {
 }
 
 impl Constraint {
-    fn new(pool: Arc<Pool>, matcher: Matcher, first: Mask) -> Self {
+    fn new(pool: Arc<MaskPool>, matcher: Matcher, first: Mask) -> Self {
         let cancellation = matcher.cancellation_handle();
         let here = Position { matcher: Box::new(matcher), allowed: Ok(first), slow: false };
         Self { pool, next: Arc::default(), here: Some(here), cancellation }

@@ -40,14 +40,14 @@ pub(crate) struct StepPermit {
 
 impl SharedDevice {
     /// A device for engines with these guarantees.
-    pub fn new(max_in_flight: u32, guaranteed: impl IntoIterator<Item = u32>) -> Self {
-        let device = DeviceArbiter::new(max_in_flight, guaranteed);
+    pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = u32>) -> Self {
+        let device = DeviceArbiter::new(max_in_flight, quotas);
         let reports = Mutex::new(Reports { device, count: 0 });
         Self(Arc::new(DeviceCoordinator { reports, changed: Condvar::new() }))
     }
 
     /// The place of engine `index`, in the order of the guarantees.
-    pub fn place(&self, index: usize) -> DeviceHandle {
+    pub fn handle(&self, index: usize) -> DeviceHandle {
         DeviceHandle { device: self.clone(), index }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use harmonic_admission::Tick;
-use harmonic_batching::{CacheOp, Committed, Sampled, SnapshotId};
+use harmonic_batching::{CacheOp, Sampled, SnapshotId, StepResult};
 use harmonic_types::{Bytes, FinishReason, Rejection, RequestId};
 
 use crate::clock::Clock;
@@ -12,15 +12,15 @@ use crate::device::{DeviceHandle, StepPermit};
 use crate::engine::{Drained, ReslotError};
 use crate::machine::{Machine, MachineError, Outcome};
 use crate::request_registry::{RequestRegistry, Submission};
-use crate::sampling::{Drawn, SampledToken, Samplers};
+use crate::sampling::{SampleResult, SampledToken, Samplers};
 use crate::scheduler::{Job, Scheduler, Step};
 
-/// How long an idle engine that gets mail waits for more at most, and how long the mailbox has to be
+/// How long an idle engine that gets commands waits for more at most, and how long the mailbox has to be
 /// quiet for it to start at once. Both are little beside a prompt's tens of milliseconds.
 const BATCH_WINDOW: Duration = Duration::from_millis(5);
 const IDLE_WAIT: Duration = Duration::from_millis(1);
 
-/// How long an engine that may not run anything waits before it looks for mail again.
+/// How long an engine that may not run anything waits before it looks for commands again.
 const BLOCKED: Duration = Duration::from_millis(5);
 
 /// What reaches a running engine from outside.
@@ -40,7 +40,7 @@ pub enum Command {
     Wake,
 }
 
-/// Runs `scheduler` on `machine` until it is drained or every sender of `mail` is gone. Requests
+/// Runs `scheduler` on `machine` until it is drained or every sender of `commands` is gone. Requests
 /// that are still pending then are cancelled.
 ///
 /// # Errors
@@ -48,7 +48,7 @@ pub enum Command {
 pub fn drive<M: Machine>(
     mut machine: M,
     mut scheduler: Scheduler,
-    mail: &Receiver<Command>,
+    commands: &Receiver<Command>,
     registry: &mut RequestRegistry,
     device: Option<&DeviceHandle>,
     clock: &mut impl Clock,
@@ -57,10 +57,10 @@ pub fn drive<M: Machine>(
     let mut draining: Option<Draining> = None;
     loop {
         if scheduler.is_idle() {
-            // The others need not wait for a report until there is mail again.
+            // The others need not wait for a report until there is commands again.
             report(&mut scheduler, device);
         }
-        if !take_commands(&mut scheduler, mail, registry, clock, &mut draining) {
+        if !take_commands(&mut scheduler, commands, registry, clock, &mut draining) {
             return Ok(draining.map_or(Drained::default(), |draining| draining.drained));
         }
         if draining.as_ref().is_some_and(|draining| clock.now() >= draining.deadline) {
@@ -72,7 +72,7 @@ pub fn drive<M: Machine>(
         if let Some((device, permit)) = permit.filter(|(_, permit)| permit.allowance.yields) {
             device.wait(permit, scheduler.config().step_time);
         }
-        let waits = !take_late(&mut scheduler, registry, &mut samplers);
+        let waits = !sample_deferred(&mut scheduler, registry, &mut samplers);
         let step = scheduler.step(clock.now());
         for finished in &step.finished {
             samplers.remove(finished.id);
@@ -93,15 +93,15 @@ pub fn drive<M: Machine>(
         registry.publish(scheduler.load());
         let copying = clock.now();
         let saved = apply(&mut machine, &step.cache)?;
-        scheduler.cache_took(clock.now().since(copying));
-        let mut done = Committed { saved, ..Committed::default() };
+        scheduler.observe_cache_time(clock.now().since(copying));
+        let mut done = StepResult { saved, ..StepResult::default() };
         if !step.batch.is_empty() {
             let outcome = machine.run(&step.batch, &mut samplers)?;
-            clock.elapse(outcome.pretended);
+            clock.elapse(outcome.simulated_time);
             done.sampled = answer(registry, &step, outcome);
         } else if waits && !scheduler.is_idle() {
-            // Nothing to compute until a mask is there, which is said by mail, or something else is.
-            if let Ok(command) = mail.recv_timeout(BLOCKED) {
+            // Nothing to compute until a mask is there, which is said by commands, or something else is.
+            if let Ok(command) = commands.recv_timeout(BLOCKED) {
                 handle(command, &mut scheduler, registry, clock, &mut draining);
             }
         } else if let (false, Some((device, permit))) = (scheduler.is_idle(), permit) {
@@ -147,7 +147,7 @@ impl Draining {
 /// Takes what has arrived; waits when there is nothing else to do. False when it is time to end.
 fn take_commands(
     scheduler: &mut Scheduler,
-    mail: &Receiver<Command>,
+    commands: &Receiver<Command>,
     registry: &mut RequestRegistry,
     clock: &impl Clock,
     draining: &mut Option<Draining>,
@@ -157,18 +157,18 @@ fn take_commands(
             if draining.is_some() {
                 return false;
             }
-            let Ok(first) = mail.recv() else { return false };
+            let Ok(first) = commands.recv() else { return false };
             handle(first, scheduler, registry, clock, draining);
             // A team asks all at once: what comes together is computed together.
             let since = Instant::now();
             while since.elapsed() < BATCH_WINDOW
-                && let Ok(next) = mail.recv_timeout(IDLE_WAIT)
+                && let Ok(next) = commands.recv_timeout(IDLE_WAIT)
             {
                 handle(next, scheduler, registry, clock, draining);
             }
             continue;
         }
-        match mail.try_recv() {
+        match commands.try_recv() {
             Ok(command) => handle(command, scheduler, registry, clock, draining),
             Err(TryRecvError::Empty) => return true,
             Err(TryRecvError::Disconnected) => {
@@ -196,7 +196,7 @@ fn handle(
             };
             match offered {
                 Ok(()) => registry.open(id, open),
-                Err(refused) => open.refuse(refused),
+                Err(rejection) => open.reject(rejection),
             }
         }
         Command::Warm(jobs) => {
@@ -260,24 +260,24 @@ pub(crate) fn apply<M: Machine>(
 fn answer(registry: &mut RequestRegistry, step: &Step, outcome: Outcome) -> Vec<Sampled> {
     step.batch
         .sampling_rows()
-        .zip(outcome.choices)
+        .zip(outcome.samples)
         .filter_map(|(row, drawn)| match drawn {
-            Drawn::Token(choice) => Some(emit(registry, row.request, choice)),
-            Drawn::Late => None,
+            SampleResult::Token(choice) => Some(emit(registry, row.request, choice)),
+            SampleResult::Deferred => None,
         })
         .collect()
 }
 
 /// Chooses the tokens that were late, as far as that can be done by now; false if one still is.
-fn take_late(
+fn sample_deferred(
     scheduler: &mut Scheduler,
     registry: &mut RequestRegistry,
     samplers: &mut Samplers,
 ) -> bool {
     let mut all = true;
-    for id in scheduler.owing() {
-        match samplers.choose_late(id) {
-            Some(choice) => scheduler.sampled_late(emit(registry, id, choice)),
+    for id in scheduler.awaiting_sampling() {
+        match samplers.choose_deferred(id) {
+            Some(choice) => scheduler.sampled_deferred(emit(registry, id, choice)),
             None => all = false,
         }
     }

@@ -104,7 +104,8 @@ pub struct AgentUse {
     /// Those of them that run on slots of other agents.
     pub borrowed: u32,
     /// Requests that gave a borrowed slot back and wait to go on.
-    pub parked: u32,
+    #[serde(rename = "parked")]
+    pub preempted: u32,
     /// Requests that wait and have not run yet.
     pub queued: u32,
 }

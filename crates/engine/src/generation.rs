@@ -49,7 +49,7 @@ impl Drop for Cancel {
 /// [`Event::FormBroken`] or [`Event::Failed`]; dropping it earlier cancels the request.
 #[derive(Debug)]
 pub struct Generation {
-    granted: Admitted,
+    admitted: Admitted,
     events: mpsc::UnboundedReceiver<Event>,
     _cancel: Cancel,
 }
@@ -57,13 +57,13 @@ pub struct Generation {
 impl Generation {
     /// A generation that yields what `events` receives. The channel is unbounded because an answer
     /// is: by its `max_tokens`.
-    pub fn new(granted: Admitted, events: mpsc::UnboundedReceiver<Event>, cancel: Cancel) -> Self {
-        Self { granted, events, _cancel: cancel }
+    pub fn new(admitted: Admitted, events: mpsc::UnboundedReceiver<Event>, cancel: Cancel) -> Self {
+        Self { admitted, events, _cancel: cancel }
     }
 
     /// What was known when the slot was granted.
-    pub fn granted(&self) -> Admitted {
-        self.granted
+    pub fn admitted(&self) -> Admitted {
+        self.admitted
     }
 
     /// The next event; `None` after the last.

@@ -41,4 +41,4 @@ pub use harmonic_batching::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
 pub use identity::Identity;
 pub use local::{EngineThread, Local, LocalConfig, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};
-pub use workers::{Cancelled, Workers};
+pub use workers::{CancelFlag, Workers};

@@ -27,7 +27,9 @@ use crate::engine::{
     AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
 };
 use crate::generation::{Admitted, Cancel, Generation};
-use crate::request_registry::{Before, PendingRequest, ResponseSink, SharedStatus, Submission};
+use crate::request_registry::{
+    ConstraintStart, PendingRequest, ResponseSink, SharedStatus, Submission,
+};
 use crate::scheduler::Job;
 use crate::workers::Workers;
 
@@ -55,7 +57,7 @@ struct Shared {
     prefixes: Vec<Vec<Token>>,
     by_name: BTreeMap<AgentName, usize>,
     compiler: Compiler,
-    mail: Arc<mpsc::Sender<Command>>,
+    commands: Arc<mpsc::Sender<Command>>,
     status: SharedStatus,
     next: AtomicU64,
     preparing: AtomicU32,
@@ -86,25 +88,26 @@ impl Local {
                 .map_err(|error| {
                     setup(format!("no threads for prompts could be started: {error}"))
                 })?;
-        let (mail, inbox) = mpsc::channel();
+        let (commands, receiver) = mpsc::channel();
         let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
         let status = SharedStatus::new(config.agents.iter().map(load).collect());
-        let mail = Arc::new(mail);
+        let commands = Arc::new(commands);
         // It must not keep its own thread alive.
-        let to_itself = Arc::downgrade(&mail);
+        let to_itself = Arc::downgrade(&commands);
         let wake = Arc::new(move || {
-            if let Some(mail) = to_itself.upgrade() {
+            if let Some(commands) = to_itself.upgrade() {
                 // A thread that has ended needs no waking.
-                let _ended = mail.send(Command::Wake);
+                let _ended = commands.send(Command::Wake);
             }
         });
-        let ended = engine_thread::spawn_thread(&config, inbox, status.clone(), wake, body)?;
+        let ended = engine_thread::spawn_thread(&config, receiver, status.clone(), wake, body)?;
         let by_name = (0..).zip(&config.agents).map(|(at, a)| (a.spec.name.clone(), at)).collect();
         let next = AtomicU64::new(0);
         let warm = prefixes.iter().enumerate().filter(|(_, prefix)| !prefix.is_empty());
-        let warm: Vec<Job> = warm.map(|(agent, prefix)| warming(&next, agent, prefix)).collect();
+        let warm: Vec<Job> =
+            warm.map(|(agent, prefix)| warm_up_job(&next, agent, prefix)).collect();
         // A thread that has ended already says so to the first who asks.
-        let _ended = mail.send(Command::Warm(warm));
+        let _ended = commands.send(Command::Warm(warm));
         Ok(Self(Arc::new(Shared {
             capabilities: capabilities(&config, &chat),
             config,
@@ -114,7 +117,7 @@ impl Local {
             prefixes,
             by_name,
             compiler,
-            mail,
+            commands,
             status,
             next,
             preparing: AtomicU32::new(0),
@@ -163,18 +166,18 @@ impl Shared {
         let decoder =
             if request.parallel_tool_calls { decoder } else { decoder.ending_with_first_call() };
         let decoder = if forced { decoder.of_forced_call() } else { decoder };
-        let (granted, grant) = oneshot::channel();
+        let (admitted, admission) = oneshot::channel();
         let (events, answer) = unbounded::unbounded_channel();
         let client = ResponseSink {
             request: request.id,
             agent: request.agent,
             decoder,
-            granted: Some(granted),
+            admitted: Some(admitted),
             events,
         };
         let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
         let open = PendingRequest { client, prompt_tokens, sampler: Some(sampler) };
-        Ok(Prepared { submission: Submission { job, open }, form, id, grant, answer })
+        Ok(Prepared { submission: Submission { job, open }, form, id, admission, answer })
     }
 }
 
@@ -186,7 +189,7 @@ fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
         tools: true,
         strict_tools: chat.call_tracker(false).is_some(),
         exact_counts: true,
-        preemption: config.park_bytes > Bytes::ZERO,
+        preemption: config.preempted_bytes > Bytes::ZERO,
         prefix_cache: config.prefix_bytes > Bytes::ZERO,
         ignore_eos: true,
         ..Capabilities::default()
@@ -220,12 +223,14 @@ fn refusal(error: CompileError) -> Rejection {
             let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
             Rejection::FormsFull { waiting, own, retry_after: RETRY_FORM }
         }
-        CompileError::Failed(message) => Rejection::FormsFailed { message, retry_after: RETRY_FORM },
+        CompileError::Failed(message) => {
+            Rejection::FormsFailed { message, retry_after: RETRY_FORM }
+        }
     }
 }
 
 /// Computes an agent's prefix before anyone asks, so that the first request finds it.
-fn warming(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
+fn warm_up_job(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
     Job {
         id: RequestId(next.fetch_add(1, Ordering::Relaxed)),
         agent,
@@ -236,16 +241,16 @@ fn warming(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
 }
 
 /// A request that is not in the queue yet; counted until it is dropped.
-struct OnItsWay(Arc<Shared>);
+struct PreparingGuard(Arc<Shared>);
 
-impl OnItsWay {
+impl PreparingGuard {
     fn of(shared: &Arc<Shared>) -> Self {
         shared.preparing.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(shared))
     }
 }
 
-impl Drop for OnItsWay {
+impl Drop for PreparingGuard {
     fn drop(&mut self) {
         self.0.preparing.fetch_sub(1, Ordering::Relaxed);
     }
@@ -255,9 +260,9 @@ impl Drop for OnItsWay {
 struct Prepared {
     submission: Submission,
     /// What the answer is held to, not compiled yet, and what comes before it.
-    form: Option<(Form, Before)>,
+    form: Option<(Form, ConstraintStart)>,
     id: RequestId,
-    grant: oneshot::Receiver<Result<Admitted, Rejection>>,
+    admission: oneshot::Receiver<Result<Admitted, Rejection>>,
     answer: unbounded::UnboundedReceiver<Event>,
 }
 
@@ -266,7 +271,7 @@ impl Engine for Local {
         let shared = Arc::clone(&self.0);
         async move {
             let (agent, asker) = (request.agent.clone(), request.client.clone());
-            let on_its_way = OnItsWay::of(&shared);
+            let preparing = PreparingGuard::of(&shared);
             let (request, rendered) = shared.prepare(request).await?;
             let prepared = if is_formed(&request) || !request.strict_tools.is_empty() {
                 // To measure a form may take longer than a runtime's thread should be held up.
@@ -278,20 +283,22 @@ impl Engine for Local {
             } else {
                 shared.assemble(request, rendered)
             };
-            let Prepared { mut submission, form, id, grant, answer } = prepared?;
-            if let Some((form, before)) = form {
+            let Prepared { mut submission, form, id, admission, answer } = prepared?;
+            if let Some((form, start)) = form {
                 let constraint = shared.compiler.compile(form, &asker).await;
-                submission.hold_to(constraint.map_err(refusal)?, before);
+                submission.constrain(constraint.map_err(refusal)?, start);
             }
-            let mail = Arc::clone(&shared.mail);
-            mail.send(Command::Submit(Box::new(submission))).map_err(|_| shared.died(&agent))?;
-            drop(on_its_way);
+            let commands = Arc::clone(&shared.commands);
+            commands
+                .send(Command::Submit(Box::new(submission)))
+                .map_err(|_| shared.died(&agent))?;
+            drop(preparing);
             let cancel = Cancel::new(move || {
                 // The engine may be gone, and its requests with it.
-                let _gone = mail.send(Command::Cancel(id));
+                let _gone = commands.send(Command::Cancel(id));
             });
-            let granted = grant.await.map_err(|_| shared.died(&agent))??;
-            Ok(Generation::new(granted, answer, cancel))
+            let admitted = admission.await.map_err(|_| shared.died(&agent))??;
+            Ok(Generation::new(admitted, answer, cancel))
         }
         .boxed()
     }
@@ -318,7 +325,7 @@ impl Engine for Local {
             context: agent.context,
             in_flight: load.in_flight,
             borrowed: load.borrowed,
-            parked: load.preempted,
+            preempted: load.preempted,
             queued: load.queued,
         });
         EngineStatus {
@@ -346,7 +353,7 @@ impl Engine for Local {
                 .collect::<Result<Vec<_>, _>>()?;
             let (reply, verdict) = oneshot::channel();
             let command = Command::Reslot(indexed, reply);
-            self.0.mail.send(command).map_err(|_| ReslotError::Stopped)?;
+            self.0.commands.send(command).map_err(|_| ReslotError::Stopped)?;
             verdict.await.unwrap_or(Err(ReslotError::Stopped))
         }
         .boxed()
@@ -354,7 +361,7 @@ impl Engine for Local {
 
     fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
         // An engine that has ended already is drained.
-        let _ended = self.0.mail.send(Command::Drain(grace));
+        let _ended = self.0.commands.send(Command::Drain(grace));
         let mut ended = self.0.ended.clone();
         async move {
             let drained = ended.wait_for(Option::is_some).await;

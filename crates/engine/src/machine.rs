@@ -6,7 +6,7 @@ use harmonic_batching::{Batch, CacheOp};
 use harmonic_types::Bytes;
 
 use crate::engine::Allocation;
-use crate::sampling::{Drawn, Samplers};
+use crate::sampling::{SampleResult, Samplers};
 
 /// A model with its KV cache. One thread owns it.
 pub trait Machine {
@@ -15,7 +15,7 @@ pub trait Machine {
 
     /// Whether [`CacheOp::Trim`] is possible: every layer keeps every token. A sliding window or a
     /// recurrent state has forgotten what a shorter sequence would need.
-    fn trims(&self) -> bool;
+    fn supports_partial_removal(&self) -> bool;
 
     /// Changes the KV cache. Returns the size of the snapshot for [`CacheOp::Save`], else zero.
     ///
@@ -35,10 +35,10 @@ pub trait Machine {
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// One per sampling row, in order.
-    pub choices: Vec<Drawn>,
+    pub samples: Vec<SampleResult>,
     /// Time that the step would have taken, for machines that only pretend; zero for those that
     /// really took it.
-    pub pretended: Duration,
+    pub simulated_time: Duration,
 }
 
 /// Why a machine cannot go on.

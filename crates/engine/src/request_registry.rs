@@ -17,7 +17,7 @@ use harmonic_types::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::chat::{CallTracker, Decoded, Decoder, Piece, ReasoningTracker};
+use crate::chat::{AnswerDelta, CallTracker, Decoded, Decoder, ReasoningTracker};
 use crate::constraint::Constraint;
 use crate::engine::{Allocation, Health};
 use crate::generation::Admitted;
@@ -33,22 +33,22 @@ pub struct Submission {
 
 impl Submission {
     /// Holds the answer to `constraint`, after what comes before.
-    pub(crate) fn hold_to(&mut self, constraint: Constraint, before: Before) {
-        let sampler = self.open.sampler.take().map(|sampler| sampler.held_to(constraint));
-        self.open.sampler = sampler.map(|sampler| match before {
-            Before::Reasoning(tracker) => sampler.after(tracker),
-            Before::Call(tracker) => sampler.once_called(tracker),
+    pub(crate) fn constrain(&mut self, constraint: Constraint, start: ConstraintStart) {
+        let sampler = self.open.sampler.take().map(|sampler| sampler.with_constraint(constraint));
+        self.open.sampler = sampler.map(|sampler| match start {
+            ConstraintStart::AfterReasoning(tracker) => sampler.with_reasoning(tracker),
+            ConstraintStart::InCall(tracker) => sampler.with_call_tracker(tracker),
         });
     }
 }
 
 /// What comes in an answer before what it is held to.
 #[derive(Debug)]
-pub(crate) enum Before {
+pub(crate) enum ConstraintStart {
     /// Reasoning, where there may be some.
-    Reasoning(Option<ReasoningTracker>),
+    AfterReasoning(Option<ReasoningTracker>),
     /// Anything, up to the first call.
-    Call(CallTracker),
+    InCall(CallTracker),
 }
 
 /// A request that has no last word yet.
@@ -67,22 +67,22 @@ pub(crate) struct ResponseSink {
     pub(crate) request: RequestId,
     pub(crate) agent: AgentName,
     pub(crate) decoder: Decoder,
-    pub(crate) granted: Option<oneshot::Sender<Result<Admitted, Rejection>>>,
+    pub(crate) admitted: Option<oneshot::Sender<Result<Admitted, Rejection>>>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
 impl PendingRequest {
     /// The last word to a client that was never granted a slot.
-    pub(crate) fn refuse(mut self, refused: Rejection) {
-        self.client.reply(Err(refused));
+    pub(crate) fn reject(mut self, rejection: Rejection) {
+        self.client.reply(Err(rejection));
     }
 }
 
 impl ResponseSink {
     /// A client that has gone away is told nothing; its cancel is on the way.
     fn reply(&mut self, answer: Result<Admitted, Rejection>) {
-        if let Some(granted) = self.granted.take() {
-            let _gone = granted.send(answer);
+        if let Some(admitted) = self.admitted.take() {
+            let _gone = admitted.send(answer);
         }
     }
 
@@ -98,9 +98,13 @@ impl ResponseSink {
         }
         for piece in decoded.answer {
             self.send(match piece {
-                Piece::Text(text) => Event::Text { text, logprobs: std::mem::take(&mut logprobs) },
-                Piece::Call { index, name } => Event::ToolCall { index, id: call_id::next(), name },
-                Piece::Arguments { index, text } => Event::ToolArguments { index, text },
+                AnswerDelta::Text(text) => {
+                    Event::Text { text, logprobs: std::mem::take(&mut logprobs) }
+                }
+                AnswerDelta::Call { index, name } => {
+                    Event::ToolCall { index, id: call_id::next(), name }
+                }
+                AnswerDelta::Arguments { index, text } => Event::ToolArguments { index, text },
             });
         }
         if !logprobs.is_empty() {

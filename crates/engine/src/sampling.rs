@@ -13,9 +13,9 @@
 mod chain;
 mod logprobs;
 mod mass;
+mod ranking;
 mod row;
 mod samplers;
-mod shortlist;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use harmonic_batching::Token;
 use harmonic_types::Sampling;
 
-use crate::chat::{CallTracker, Opening, Reasoned, ReasoningTracker};
+use crate::chat::{CallStep, CallTracker, ReasoningStep, ReasoningTracker};
 use crate::constraint::{Constraint, Mask, Wake};
 
 use chain::draw;
@@ -62,11 +62,11 @@ impl SampledToken {
 
 /// What became of the logits of one row.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Drawn {
+pub enum SampleResult {
     /// The token that follows.
     Token(SampledToken),
     /// Which tokens are allowed is not known yet: the sampler keeps the logits.
-    Late,
+    Deferred,
 }
 
 /// The sampler of one sequence.
@@ -85,11 +85,11 @@ pub struct Sampler {
     /// The reasoning that comes before the form.
     reasoning: Option<ReasoningTracker>,
     /// What comes before the call to which the form belongs.
-    opening: Option<CallTracker>,
+    call_tracker: Option<CallTracker>,
     /// Never chosen at the place where it is.
-    shunned: Vec<Token>,
+    excluded: Vec<Token>,
     /// Logits whose token is still to be drawn.
-    kept: Option<Box<[f32]>>,
+    deferred_logits: Option<Box<[f32]>>,
 }
 
 impl Sampler {
@@ -104,20 +104,20 @@ impl Sampler {
             top_logprobs: None,
             constraint: None,
             reasoning: None,
-            opening: None,
-            shunned: Vec::new(),
-            kept: None,
+            call_tracker: None,
+            excluded: Vec::new(),
+            deferred_logits: None,
         }
     }
 
     /// Adds `bias` to the logits of its tokens, before anything else.
-    pub fn biased(mut self, bias: BTreeMap<Token, f32>) -> Self {
+    pub fn with_bias(mut self, bias: BTreeMap<Token, f32>) -> Self {
         self.bias = bias;
         self
     }
 
     /// Never chooses one of `banned`.
-    pub fn banning(mut self, banned: Arc<[Token]>) -> Self {
+    pub fn with_banned(mut self, banned: Arc<[Token]>) -> Self {
         self.banned = banned;
         self
     }
@@ -129,20 +129,20 @@ impl Sampler {
     }
 
     /// Chooses only what `constraint` allows.
-    pub fn held_to(mut self, constraint: Constraint) -> Self {
+    pub fn with_constraint(mut self, constraint: Constraint) -> Self {
         self.constraint = Some(constraint);
         self
     }
 
     /// Lets `reasoning` come before what it is held to.
-    pub fn after(mut self, reasoning: Option<ReasoningTracker>) -> Self {
+    pub fn with_reasoning(mut self, reasoning: Option<ReasoningTracker>) -> Self {
         self.reasoning = reasoning;
         self
     }
 
-    /// Leaves the answer free until `opening` tells that it has opened a call.
-    pub fn once_called(mut self, opening: CallTracker) -> Self {
-        self.opening = Some(opening);
+    /// Leaves the answer free until `call_tracker` tells that it has opened a call.
+    pub fn with_call_tracker(mut self, call_tracker: CallTracker) -> Self {
+        self.call_tracker = Some(call_tracker);
         self
     }
 
@@ -153,29 +153,29 @@ impl Sampler {
 
     /// Chooses the token that follows, unless the form of the answer is not there yet; `wake` is
     /// called when it is. `None` if no logit is a number.
-    pub(crate) fn draw(&mut self, logits: &[f32], wake: Option<&Wake>) -> Option<Drawn> {
-        let free = self.reasons() || self.opening.is_some();
+    pub(crate) fn draw(&mut self, logits: &[f32], wake: Option<&Wake>) -> Option<SampleResult> {
+        let free = self.reasons() || self.call_tracker.is_some();
         if free || self.constraint.as_mut().is_none_or(|constraint| constraint.is_ready(wake)) {
-            return self.choose(logits).map(Drawn::Token);
+            return self.choose(logits).map(SampleResult::Token);
         }
-        self.kept = Some(logits.into());
-        Some(Drawn::Late)
+        self.deferred_logits = Some(logits.into());
+        Some(SampleResult::Deferred)
     }
 
     /// Chooses the token that was late; `None` if it is still too early.
-    pub(crate) fn draw_late(&mut self, wake: Option<&Wake>) -> Option<SampledToken> {
+    pub(crate) fn draw_deferred(&mut self, wake: Option<&Wake>) -> Option<SampledToken> {
         if !self.constraint.as_mut()?.is_ready(wake) {
             return None;
         }
-        let logits = self.kept.take()?;
+        let logits = self.deferred_logits.take()?;
         self.choose(&logits)
     }
 
     /// Chooses the token that follows; waits for the form of the answer. `None` if no logit is a
     /// number.
     pub fn choose(&mut self, logits: &[f32]) -> Option<SampledToken> {
-        if let Some(opening) = self.opening.take() {
-            return self.choose_opening(logits, &opening);
+        if let Some(call_tracker) = self.call_tracker.take() {
+            return self.choose_before_call(logits, &call_tracker);
         }
         if self.constraint.is_some() && self.reasons() {
             return self.choose_reasoning(logits);
@@ -197,7 +197,7 @@ impl Sampler {
         let choice = chosen.unwrap_or_else(|reason| SampledToken::failed(Failure::Form(reason)));
         match reasoning {
             Some(mut reasoning) if choice.failure.is_none() && opener == Some(choice.token) => {
-                reasoning.take(choice.token);
+                reasoning.advance(choice.token);
                 self.reasoning = Some(reasoning);
             }
             _ if choice.failure.is_none() => constraint.take(choice.token),
@@ -208,18 +208,22 @@ impl Sampler {
     }
 
     /// Chooses the token that follows before a call: any but one in which a call would begin.
-    fn choose_opening(&mut self, logits: &[f32], opening: &CallTracker) -> Option<SampledToken> {
-        let mut shunned = Vec::new();
+    fn choose_before_call(
+        &mut self,
+        logits: &[f32],
+        call_tracker: &CallTracker,
+    ) -> Option<SampledToken> {
+        let mut excluded = Vec::new();
         loop {
-            self.shunned.clone_from(&shunned);
+            self.excluded.clone_from(&excluded);
             let drawn = self.draw_among(logits, None);
-            self.shunned.clear();
+            self.excluded.clear();
             let token = drawn?;
-            match opening.after(token) {
-                Opening::Across => shunned.push(token),
-                Opening::Opened => return Some(self.chosen(logits, token)),
-                Opening::No(next) => {
-                    self.opening = Some(next);
+            match call_tracker.step(token) {
+                CallStep::Straddles => excluded.push(token),
+                CallStep::Opened => return Some(self.chosen(logits, token)),
+                CallStep::Continue(next) => {
+                    self.call_tracker = Some(next);
                     return Some(self.chosen(logits, token));
                 }
             }
@@ -230,13 +234,15 @@ impl Sampler {
     /// in which the answer would begin.
     fn choose_reasoning(&mut self, logits: &[f32]) -> Option<SampledToken> {
         let mut reasoning = self.reasoning.take()?;
-        let mut shunned = reasoning.turn_ends();
+        let mut excluded = reasoning.turn_ends();
         let token = loop {
-            self.shunned.clone_from(&shunned);
+            self.excluded.clone_from(&excluded);
             let drawn = self.draw_among(logits, None);
-            self.shunned.clear();
+            self.excluded.clear();
             match drawn {
-                Some(token) if reasoning.after(token) == Reasoned::Across => shunned.push(token),
+                Some(token) if reasoning.step(token) == ReasoningStep::Straddles => {
+                    excluded.push(token)
+                }
                 Some(token) => break token,
                 None => {
                     let failure = "the model gives nothing but the end a chance while it reasons";
@@ -244,8 +250,8 @@ impl Sampler {
                 }
             }
         };
-        if reasoning.after(token) == Reasoned::On {
-            reasoning.take(token);
+        if reasoning.step(token) == ReasoningStep::Continue {
+            reasoning.advance(token);
             self.reasoning = Some(reasoning);
         }
         Some(self.chosen(logits, token))
@@ -283,7 +289,7 @@ impl Sampler {
         let mut seen: Vec<Token> =
             if self.penalises() { self.recent.iter().copied().collect() } else { Vec::new() };
         seen.sort_unstable();
-        let never = || self.banned.iter().chain(&self.shunned);
+        let never = || self.banned.iter().chain(&self.excluded);
         let mut tokens: Vec<Token> =
             self.bias.keys().chain(&seen).chain(never()).copied().collect();
         tokens.sort_unstable();

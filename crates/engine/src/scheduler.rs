@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use harmonic_admission::{Admission, AgentLoad, Decision, Demand, Tick, Ticket};
 use harmonic_batching::{
-    Batch, Batching, CacheOp, Committed, Finished, Sampled, SeqId, Step as BatchingStep,
+    Batch, Batching, CacheOp, Finished, Sampled, SeqId, Step as BatchingStep, StepResult,
 };
 use harmonic_types::{Rejection, RequestId};
 
@@ -83,7 +83,7 @@ impl Scheduler {
         self.batching.add(ticket.id, prompt);
         let offered = self.admission.offer(now, ticket);
         if offered.is_err() {
-            self.batching.take_back(ticket.id);
+            self.batching.forget(ticket.id);
         }
         offered
     }
@@ -114,13 +114,13 @@ impl Scheduler {
 
     /// Takes the time of the cache operations of the step under way. Whoever drives a real machine
     /// says so before the commit: it tells what copies are worth.
-    pub fn cache_took(&mut self, took: Duration) {
-        self.batching.cache_took(took);
+    pub fn observe_cache_time(&mut self, took: Duration) {
+        self.batching.observe_cache_time(took);
     }
 
     /// Takes the step back with its result, at the time when that was there. Consumes the step, so
     /// none is committed twice. Sequences that were cancelled in between are passed over.
-    pub fn commit(&mut self, now: Tick, step: Step, done: Committed) {
+    pub fn commit(&mut self, now: Tick, step: Step, done: StepResult) {
         let Step { begun, cache, batch, .. } = step;
         let step = BatchingStep { begun, cache, batch, ..BatchingStep::default() };
         for id in self.batching.commit(now, step, done) {
@@ -129,14 +129,14 @@ impl Scheduler {
     }
 
     /// Running requests whose rows were computed and whose token is not sampled yet. They sit out
-    /// the steps until [`Self::sampled_late`].
-    pub fn owing(&self) -> Vec<RequestId> {
-        self.batching.owing()
+    /// the steps until [`Self::sampled_deferred`].
+    pub fn awaiting_sampling(&self) -> Vec<RequestId> {
+        self.batching.awaiting_sampling()
     }
 
     /// Takes a token that was late. Of a request that is over or preempted it is passed over.
-    pub fn sampled_late(&mut self, sampled: Sampled) {
-        if self.batching.sampled_late(sampled) {
+    pub fn sampled_deferred(&mut self, sampled: Sampled) {
+        if self.batching.sampled_deferred(sampled) {
             self.admission.release(sampled.id, &mut self.batching);
         }
     }

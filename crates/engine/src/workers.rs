@@ -5,7 +5,7 @@
 //! queue the job with the earliest deadline is next, which is its arrival and a time in proportion
 //! to its size, so that short jobs pass long ones and none waits for ever; the bytes that wait are
 //! bounded; a job that nobody waits for any more leaves the queue at once, or learns of it at its
-//! next look at [`Cancelled`]; a job that panics ends alone.
+//! next look at [`CancelFlag`]; a job that panics ends alone.
 //!
 //! Does not do: end a job by force. One that is long must look whether it is cancelled.
 
@@ -34,18 +34,18 @@ const LARGE_NICENESS: i32 = 10;
 
 /// Whether nobody waits for a job any more. `Default` is never.
 #[derive(Clone, Debug, Default)]
-pub struct Cancelled(Arc<AtomicBool>);
+pub struct CancelFlag(Arc<AtomicBool>);
 
-impl Cancelled {
+impl CancelFlag {
     /// Whether it is so now.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
     /// # Errors
-    /// [`GivenUp`] when nobody waits any more.
-    pub fn check(&self) -> Result<(), GivenUp> {
-        if self.is_set() { Err(GivenUp) } else { Ok(()) }
+    /// [`JobCancelled`] when nobody waits any more.
+    pub fn check(&self) -> Result<(), JobCancelled> {
+        if self.is_set() { Err(JobCancelled) } else { Ok(()) }
     }
 
     fn set(&self) {
@@ -56,7 +56,7 @@ impl Cancelled {
 /// A job was left half done because nobody waited for it any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("nobody waits for it any more")]
-pub struct GivenUp;
+pub struct JobCancelled;
 
 /// Too many bytes wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,26 +90,29 @@ struct Pool {
 
 #[derive(Debug, Default)]
 struct Queues {
-    lanes: [Lane; 2],
+    queues: [JobQueue; 2],
     next: u64,
     closed: bool,
 }
 
 /// The jobs of one kind that wait.
 #[derive(Default)]
-struct Lane {
-    jobs: BTreeMap<Place, (usize, Job)>,
+struct JobQueue {
+    jobs: BTreeMap<QueueKey, (usize, Job)>,
     bytes: usize,
 }
 
-impl std::fmt::Debug for Lane {
+impl std::fmt::Debug for JobQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").field("jobs", &self.jobs.len()).field("bytes", &self.bytes).finish()
+        f.debug_struct("JobQueue")
+            .field("jobs", &self.jobs.len())
+            .field("bytes", &self.bytes)
+            .finish()
     }
 }
 
 /// Deadline, then arrival.
-type Place = (Duration, u64);
+type QueueKey = (Duration, u64);
 type Job = Box<dyn FnOnce() + Send>;
 
 const SMALL: usize = 0;
@@ -130,12 +133,12 @@ impl Workers {
             started: Instant::now(),
         });
         let workers = Self(Arc::clone(&pool));
-        for lane in [SMALL, LARGE] {
+        for queue in [SMALL, LARGE] {
             let pool = Arc::clone(&pool);
             thread::Builder::new()
                 .name(name.to_owned())
                 .stack_size(STACK_BYTES)
-                .spawn(move || pool.serve(lane))?;
+                .spawn(move || pool.serve(queue))?;
         }
         Ok(workers)
     }
@@ -147,19 +150,19 @@ impl Workers {
     pub fn run<T: Send + 'static>(
         &self,
         bytes: usize,
-        work: impl FnOnce(&Cancelled) -> T + Send + 'static,
+        work: impl FnOnce(&CancelFlag) -> T + Send + 'static,
     ) -> Result<Running<T>, Full> {
         let (done, result) = oneshot::channel();
-        let cancelled = Cancelled::default();
+        let cancelled = CancelFlag::default();
         let seen = cancelled.clone();
         let job = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&seen)));
             // Who waited may have gone.
             let _gone = done.send(result.map_err(|_| Panicked));
         });
-        let lane = if bytes <= self.0.small_bytes { SMALL } else { LARGE };
-        let place = self.0.queue(lane, bytes, job)?;
-        Ok(Running { result, cancelled, pool: Arc::clone(&self.0), lane, place })
+        let queue = if bytes <= self.0.small_bytes { SMALL } else { LARGE };
+        let key = self.0.queue(queue, bytes, job)?;
+        Ok(Running { result, cancelled, pool: Arc::clone(&self.0), queue, key })
     }
 }
 
@@ -176,29 +179,29 @@ impl Pool {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue(&self, lane: usize, bytes: usize, job: Job) -> Result<Place, Full> {
+    fn queue(&self, queue: usize, bytes: usize, job: Job) -> Result<QueueKey, Full> {
         let allowance = PER_BYTE * u32::try_from(bytes).unwrap_or(u32::MAX);
         let deadline = self.started.elapsed() + allowance;
         let mut queues = self.lock();
-        let place = (deadline, queues.next);
+        let key = (deadline, queues.next);
         queues.next += 1;
-        let waiting = &mut queues.lanes[lane];
+        let waiting = &mut queues.queues[queue];
         // One always may wait, however large.
         if waiting.bytes > 0 && waiting.bytes + bytes > self.waiting_bytes {
             return Err(Full { jobs: waiting.jobs.len(), bytes: waiting.bytes });
         }
         waiting.bytes += bytes;
-        waiting.jobs.insert(place, (bytes, job));
+        waiting.jobs.insert(key, (bytes, job));
         drop(queues);
-        self.arrived[lane].notify_one();
-        Ok(place)
+        self.arrived[queue].notify_one();
+        Ok(key)
     }
 
     /// Takes a job out of the queue, unless it runs already.
-    fn withdraw(&self, lane: usize, place: Place) {
+    fn withdraw(&self, queue: usize, key: QueueKey) {
         let mut queues = self.lock();
-        let waiting = &mut queues.lanes[lane];
-        let job = waiting.jobs.remove(&place);
+        let waiting = &mut queues.queues[queue];
+        let job = waiting.jobs.remove(&key);
         if let Some((bytes, _)) = &job {
             waiting.bytes -= bytes;
         }
@@ -207,13 +210,13 @@ impl Pool {
         drop(job);
     }
 
-    fn serve(&self, lane: usize) {
-        if lane == LARGE {
+    fn serve(&self, queue: usize) {
+        if queue == LARGE {
             yield_to_others();
         }
         let mut queues = self.lock();
         loop {
-            let waiting = &mut queues.lanes[lane];
+            let waiting = &mut queues.queues[queue];
             if let Some((_, (bytes, job))) = waiting.jobs.pop_first() {
                 waiting.bytes -= bytes;
                 drop(queues);
@@ -222,7 +225,7 @@ impl Pool {
             } else if queues.closed {
                 return;
             } else {
-                let woken = self.arrived[lane].wait(queues);
+                let woken = self.arrived[queue].wait(queues);
                 queues = woken.unwrap_or_else(PoisonError::into_inner);
             }
         }
@@ -243,10 +246,10 @@ fn yield_to_others() {}
 #[derive(Debug)]
 pub struct Running<T> {
     result: oneshot::Receiver<Result<T, Panicked>>,
-    cancelled: Cancelled,
+    cancelled: CancelFlag,
     pool: Arc<Pool>,
-    lane: usize,
-    place: Place,
+    queue: usize,
+    key: QueueKey,
 }
 
 impl<T> Future for Running<T> {
@@ -261,7 +264,7 @@ impl<T> Future for Running<T> {
 impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         self.cancelled.set();
-        self.pool.withdraw(self.lane, self.place);
+        self.pool.withdraw(self.queue, self.key);
     }
 }
 

@@ -61,7 +61,7 @@ impl From<EngineStatus> for EngineSlots {
             sequences: status.sequences,
             in_flight: sum(|agent| agent.in_flight),
             lent: sum(|agent| agent.borrowed),
-            parked: sum(|agent| agent.parked),
+            parked: sum(|agent| agent.preempted),
             queued: sum(|agent| agent.queued),
             preparing: status.preparing,
             id: status.id,

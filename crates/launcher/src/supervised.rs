@@ -112,7 +112,7 @@ impl EngineSlot {
         last.health = health;
         // What ran and waited there has had its last word.
         for agent in &mut last.agents {
-            (agent.in_flight, agent.borrowed, agent.parked, agent.queued) = (0, 0, 0, 0);
+            (agent.in_flight, agent.borrowed, agent.preempted, agent.queued) = (0, 0, 0, 0);
         }
         *self.state() = match back {
             Some(back) => State::Away { last, back },

@@ -13,14 +13,14 @@
 use harmonic_types::{Bytes, KvLayout};
 
 use super::Batching;
-use crate::copies::Copied;
+use crate::copy_costs::CopyVolume;
 use crate::ids::SeqId;
 use crate::step::CacheOp;
 
 /// Steps that a gap may last before a sequence is moved into it.
-const PATIENCE: u32 = 3;
+const GAP_STEPS: u32 = 3;
 /// Sequences that are over within so many steps are not moved.
-const SOON_OVER: u32 = 4;
+const NEARLY_DONE_TOKENS: u32 = 4;
 
 impl Batching {
     /// Moves the highest sequences into the lowest gaps, once these have lasted.
@@ -33,7 +33,7 @@ impl Batching {
             return;
         }
         self.gapped += 1;
-        if self.gapped < PATIENCE {
+        if self.gapped < GAP_STEPS {
             return;
         }
         while let Some(from) = highest(self)
@@ -41,8 +41,8 @@ impl Batching {
         {
             let to = self.lowest_free();
             let sequence = &self.live[&from];
-            let over_soon = sequence.decodes() && sequence.output_left() < SOON_OVER;
-            if over_soon || !self.may_move(u64::from(sequence.computed), to) {
+            let nearly_done = sequence.is_decoding() && sequence.output_left() < NEARLY_DONE_TOKENS;
+            if nearly_done || !self.may_move(u64::from(sequence.computed), to) {
                 return;
             }
             let tokens = u64::from(sequence.computed);
@@ -57,10 +57,10 @@ impl Batching {
     pub(super) fn may_move(&self, tokens: u64, to: SeqId) -> bool {
         let bytes = self.bytes_for(tokens);
         let mut copied = self.copied;
-        copied += Copied::across(bytes);
-        copied += Copied::saving(self.bytes_of(self.retained.held(to)));
+        copied += CopyVolume::across(bytes);
+        copied += CopyVolume::saving(self.bytes_of(self.retained.held(to)));
         self.rates().copy_s(copied) <= self.budget.beside_decoding_s()
-            && self.prefix_cache.could_lend(self.beyond_preempted(bytes))
+            && self.prefix_cache.could_free(self.beyond_preempted(bytes))
     }
 
     /// Moves the first `tokens` tokens, which are all, of `from` to `to`.
@@ -72,7 +72,7 @@ impl Batching {
         let bytes = self.bytes_for(tokens);
         let discarded = self.prefix_cache.make_room(self.beyond_preempted(bytes));
         self.cache.extend(discarded);
-        self.copied += Copied::across(bytes);
+        self.copied += CopyVolume::across(bytes);
         self.cache.push(CacheOp::Move { from, to });
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a bound is never above the true count, so it refuses nothing that would fit.
 //!
-//! Of a text: its [`Ink`] tells.
+//! Of a text: its [`TokenBound`] tells.
 //!
 //! Of a conversation: a message, and a tool, counts half of what an empty one adds. Each role is tried
 //! when the model is set up, and so are tools, with a growing number of them; where a template leaves
@@ -12,7 +12,7 @@
 
 use harmonic_types::{AgentSpec, Message, Prompt, Role, Tokens, Tool, ToolChoice};
 
-use super::ink::Ink;
+use super::token_bound::TokenBound;
 use super::{Budget, Chat, callable};
 
 /// Numbers of turns that are tried; the differences are to be in proportion.
@@ -23,7 +23,7 @@ const APART: u64 = 2;
 /// The least tokens of prompts to one model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    ink: Option<Ink>,
+    token_bound: Option<TokenBound>,
     user: u64,
     /// Of the user after a result: a template may join the two.
     joined: u64,
@@ -34,13 +34,13 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// What is known without a conversation.
-    pub(super) fn of_vocabulary(ink: Option<Ink>) -> Self {
-        Self { ink, ..Self::default() }
+    pub(super) fn of_vocabulary(token_bound: Option<TokenBound>) -> Self {
+        Self { token_bound, ..Self::default() }
     }
 
     /// Tokens of `text`, at least.
     pub(super) fn of_text(&self, text: &str) -> u64 {
-        self.ink.as_ref().map_or(0, |ink| ink.tokens(text))
+        self.token_bound.as_ref().map_or(0, |bound| bound.tokens(text))
     }
 
     /// Tokens of `prompt`, at least, where its tools may be called by `choice`.

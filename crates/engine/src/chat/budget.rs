@@ -2,7 +2,7 @@
 
 use harmonic_types::{AgentName, Rejection, Tokens};
 
-use crate::workers::Cancelled;
+use crate::workers::CancelFlag;
 
 /// What the preparation of one prompt may cost. `Default` is anything.
 #[derive(Clone, Debug, Default)]
@@ -10,7 +10,7 @@ pub struct Budget {
     /// A prompt that certainly has as many tokens is given up; `None` for no limit.
     pub tokens: Option<Tokens>,
     /// Whether anybody still waits for it.
-    pub cancelled: Cancelled,
+    pub cancelled: CancelFlag,
 }
 
 impl Budget {

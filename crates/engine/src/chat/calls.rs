@@ -2,17 +2,17 @@
 //!
 //! Owns: the ways in which models write calls, and the reading of them as they come.
 //!
-//! Invariants: however the text is cut, the pieces joined are the same; text without calls passes
-//! unchanged; what begins like a call and is none comes out as text; the pieces of a whole call's
+//! Invariants: however the text is cut, the deltas joined are the same; text without calls passes
+//! unchanged; what begins like a call and is none comes out as text; the deltas of a whole call's
 //! arguments are one JSON object. White space around calls is dropped.
 //!
 //! Does not do: checking arguments against a tool's schema (that is `constraint`).
 
+mod delta;
 mod function;
 mod json;
 mod named;
 mod object;
-mod piece;
 mod syntax;
 
 use std::collections::VecDeque;
@@ -20,29 +20,29 @@ use std::collections::VecDeque;
 use harmonic_types::Tool;
 use serde_json::Value;
 
-use function::Function;
+pub use delta::AnswerDelta;
+use delta::Output;
+use function::FunctionCall;
 use json::is_space;
-use named::Named;
-use object::Object;
-use piece::Output;
-pub use piece::Piece;
+use named::NamedCall;
+use object::ObjectCall;
 pub(crate) use syntax::Syntax;
 
 /// What a character is to a call.
 enum ParseStep {
     /// Part of it.
-    More,
+    Continue,
     /// Its last.
-    Done,
+    Complete,
     /// A mistake; nothing of it was used.
-    Bad,
+    Invalid,
 }
 
 #[derive(Debug)]
 enum Body {
-    Object(Object),
-    Function(Function),
-    Named(Named),
+    Object(ObjectCall),
+    Function(FunctionCall),
+    Named(NamedCall),
 }
 
 impl Body {
@@ -64,7 +64,7 @@ impl Body {
 }
 
 #[derive(Debug)]
-enum Place {
+enum State {
     Text,
     /// After an opener of so many bytes, white space before it included.
     Opened(usize),
@@ -76,11 +76,11 @@ enum Place {
 /// Splits an answer into text and calls.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each says something else of the answer")]
-pub(super) struct Calls {
+pub(super) struct CallParser {
     syntax: Syntax,
     /// Names of tools, and the schemas of their arguments.
     tools: Vec<(String, Value)>,
-    place: Place,
+    state: State,
     /// What was read and has not left yet.
     held: String,
     out: Output,
@@ -88,14 +88,14 @@ pub(super) struct Calls {
     has_text: bool,
     /// Inside a list of calls.
     in_list: bool,
-    whole: u32,
+    complete_calls: u32,
     /// Nothing is read after the first whole call.
     single: bool,
     /// The answer is held to a call: it has no text.
     forced: bool,
 }
 
-impl Calls {
+impl CallParser {
     pub(super) fn new(syntax: Syntax, tools: &[Tool]) -> Self {
         let tools = tools
             .iter()
@@ -107,12 +107,12 @@ impl Calls {
         Self {
             syntax,
             tools,
-            place: Place::Text,
+            state: State::Text,
             held: String::new(),
             out: Output::default(),
             has_text: false,
             in_list: false,
-            whole: 0,
+            complete_calls: 0,
             single: false,
             forced: false,
         }
@@ -135,11 +135,11 @@ impl Calls {
 
     /// Whether there was a whole call.
     pub(super) fn called(&self) -> bool {
-        self.whole > 0
+        self.complete_calls > 0
     }
 
     /// Takes more of the answer; what can leave.
-    pub(super) fn push(&mut self, text: &str) -> Vec<Piece> {
+    pub(super) fn push(&mut self, text: &str) -> Vec<AnswerDelta> {
         let mut left: VecDeque<char> = text.chars().collect();
         while let Some(c) = left.pop_front().filter(|_| !self.complete()) {
             // What turned out to be no call is read once more, without what opened it.
@@ -147,56 +147,58 @@ impl Calls {
                 left.push_front(again);
             }
         }
-        std::mem::take(&mut self.out.pieces)
+        std::mem::take(&mut self.out.deltas)
     }
 
     /// What is still held back when the answer has ended; `cut`: by the limit of its tokens. What a cut
     /// leaves of a call is no text: a call whose name is there keeps the arguments that it has.
-    pub(super) fn finish(&mut self, cut: bool) -> Vec<Piece> {
+    pub(super) fn finish(&mut self, cut: bool) -> Vec<AnswerDelta> {
         let held = std::mem::take(&mut self.held);
-        match &self.place {
-            Place::Call(_, Body::Object(object)) if object.says_all() => self.whole += 1,
-            Place::Closing => {}
-            Place::Call(_, body) if body.committed() => {}
+        match &self.state {
+            State::Call(_, Body::Object(object)) if object.has_all_members() => {
+                self.complete_calls += 1
+            }
+            State::Closing => {}
+            State::Call(_, body) if body.committed() => {}
             _ if self.forced => {}
             // Text may begin like a bare call.
-            Place::Opened(_) | Place::Call(..) if cut && self.syntax != Syntax::Bare => {}
-            Place::Text if self.whole > 0 && held.trim().is_empty() => {}
-            Place::Text | Place::Opened(_) | Place::Call(..) => self.out.text(&held),
+            State::Opened(_) | State::Call(..) if cut && self.syntax != Syntax::Bare => {}
+            State::Text if self.complete_calls > 0 && held.trim().is_empty() => {}
+            State::Text | State::Opened(_) | State::Call(..) => self.out.text(&held),
         }
-        self.place = Place::Text;
-        std::mem::take(&mut self.out.pieces)
+        self.state = State::Text;
+        std::mem::take(&mut self.out.deltas)
     }
 
     /// Takes one character; what must be taken again.
     fn take(&mut self, c: char) -> String {
-        match &mut self.place {
-            Place::Text => {
+        match &mut self.state {
+            State::Text => {
                 self.held.push(c);
                 self.look();
                 String::new()
             }
-            Place::Opened(opener) => {
+            State::Opened(opener) => {
                 let opener = *opener;
                 self.open(opener, c)
             }
-            Place::Call(opener, body) => {
+            State::Call(opener, body) => {
                 let opener = *opener;
                 let before = self.out.written;
-                let fate = body.push(c, &mut self.out);
+                let step = body.push(c, &mut self.out);
                 let committed = body.committed();
                 self.held.push(c);
-                match fate {
-                    ParseStep::More if self.out.written > before => self.held.clear(),
-                    ParseStep::More => {}
-                    ParseStep::Done => self.close(),
+                match step {
+                    ParseStep::Continue if self.out.written > before => self.held.clear(),
+                    ParseStep::Continue => {}
+                    ParseStep::Complete => self.close(),
                     // What was a call is broken off; the rest is text.
-                    ParseStep::Bad if committed => return self.back_to_text(),
-                    ParseStep::Bad => return self.no_call(opener),
+                    ParseStep::Invalid if committed => return self.back_to_text(),
+                    ParseStep::Invalid => return self.no_call(opener),
                 }
                 String::new()
             }
-            Place::Closing => {
+            State::Closing => {
                 self.held.push(c);
                 self.closing()
             }
@@ -224,10 +226,10 @@ impl Calls {
                 self.start(self.held.len(), body, "{");
             }
             Some(function::OPEN) => {
-                let body = Body::Function(Function::new(function::OPEN, self.tools.clone()));
-                self.place = Place::Call(self.held.len(), body);
+                let body = Body::Function(FunctionCall::new(function::OPEN, self.tools.clone()));
+                self.state = State::Call(self.held.len(), body);
             }
-            Some(_) => self.place = Place::Opened(self.held.len()),
+            Some(_) => self.state = State::Opened(self.held.len()),
             None => {}
         }
     }
@@ -239,7 +241,7 @@ impl Calls {
 
     fn object(&self) -> Body {
         let names = || self.tools.iter().map(|(name, _)| name.clone()).collect();
-        Body::Object(Object::new((self.syntax == Syntax::Bare).then(names)))
+        Body::Object(ObjectCall::new((self.syntax == Syntax::Bare).then(names)))
     }
 
     /// A call begins with `first`, which is in `held` already.
@@ -248,7 +250,7 @@ impl Calls {
             // The first character is what chose the body.
             body.push(c, &mut self.out);
         }
-        self.place = Place::Call(opener, body);
+        self.state = State::Call(opener, body);
     }
 
     /// The first character after an opener tells how the call is written.
@@ -261,13 +263,13 @@ impl Calls {
                 self.start(opener, body, "{");
             }
             (Syntax::Functions, '<') => {
-                self.start(opener, Body::Function(Function::new("", self.tools.clone())), "<");
+                self.start(opener, Body::Function(FunctionCall::new("", self.tools.clone())), "<");
             }
             (Syntax::List | Syntax::Named, '[') if !self.in_list => self.in_list = true,
             (Syntax::List | Syntax::Named, c)
                 if !self.in_list && (c.is_alphanumeric() || c == '_') =>
             {
-                self.start(opener, Body::Named(Named::new()), c.encode_utf8(&mut [0; 4]));
+                self.start(opener, Body::Named(NamedCall::new()), c.encode_utf8(&mut [0; 4]));
             }
             _ => return self.no_call(opener),
         }
@@ -275,10 +277,10 @@ impl Calls {
     }
 
     fn close(&mut self) {
-        self.whole += 1;
+        self.complete_calls += 1;
         self.held.clear();
         let closes = self.in_list || !matches!(self.syntax, Syntax::List | Syntax::Named);
-        self.place = if closes { Place::Closing } else { Place::Text };
+        self.state = if closes { State::Closing } else { State::Text };
     }
 
     /// What closes a call is dropped; what does not is text again.
@@ -288,18 +290,18 @@ impl Calls {
             _ if rest.is_empty() => true,
             Syntax::Tagged | Syntax::Functions if rest == syntax::TAG_END => {
                 self.held.clear();
-                self.place = Place::Text;
+                self.state = State::Text;
                 true
             }
             Syntax::Tagged | Syntax::Functions => syntax::TAG_END.starts_with(rest),
             Syntax::List | Syntax::Named if rest == "," => {
-                self.place = Place::Opened(self.held.len());
+                self.state = State::Opened(self.held.len());
                 true
             }
             Syntax::List | Syntax::Named if rest == "]" => {
                 self.held.clear();
                 self.in_list = false;
-                self.place = Place::Text;
+                self.state = State::Text;
                 true
             }
             Syntax::List | Syntax::Named => false,
@@ -317,7 +319,7 @@ impl Calls {
     }
 
     fn back_to_text(&mut self) -> String {
-        self.place = Place::Text;
+        self.state = State::Text;
         self.in_list = false;
         std::mem::take(&mut self.held)
     }

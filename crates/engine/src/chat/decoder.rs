@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use harmonic_batching::Token;
 
-use super::calls::{Calls, Piece};
+use super::calls::{AnswerDelta, CallParser};
 use super::markers::Markers;
-use super::reasoning::{Split, Splitter};
+use super::reasoning::{ReasoningSplitter, Split};
 use super::stop::StopStrings;
 use super::vocabulary::Vocabulary;
 
@@ -21,8 +21,8 @@ pub struct Decoder {
     stops: StopStrings,
     /// The place of the stop string that was met.
     met: Option<usize>,
-    reasoning: Option<Splitter>,
-    calls: Option<Calls>,
+    reasoning: Option<ReasoningSplitter>,
+    calls: Option<CallParser>,
 }
 
 /// What a token adds to the answer.
@@ -31,7 +31,7 @@ pub struct Decoded {
     /// Reasoning.
     pub reasoning: String,
     /// Answer: text, and calls where there are tools.
-    pub answer: Vec<Piece>,
+    pub answer: Vec<AnswerDelta>,
     /// The answer ends here: end of turn, or a stop string.
     pub stop: bool,
 }
@@ -47,8 +47,8 @@ impl Decoder {
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
         stop: Vec<String>,
-        reasoning: Option<Splitter>,
-        calls: Option<Calls>,
+        reasoning: Option<ReasoningSplitter>,
+        calls: Option<CallParser>,
     ) -> Self {
         let (bytes, stops) = (Vec::new(), StopStrings::new(stop));
         Self { vocabulary, markers, bytes, stops, met: None, reasoning, calls }
@@ -87,7 +87,7 @@ impl Decoder {
         let released = self.stops.push(&text);
         self.met = self.met.or(released.met);
         let decoded = self.split(&released.text);
-        let complete = self.calls.as_ref().is_some_and(Calls::complete);
+        let complete = self.calls.as_ref().is_some_and(CallParser::complete);
         Decoded { stop: complete || released.met.is_some(), ..decoded }
     }
 
@@ -100,7 +100,7 @@ impl Decoder {
         if let Some(splitter) = &mut self.reasoning {
             let Split { reasoning, answer } = splitter.finish();
             decoded.reasoning.push_str(&reasoning);
-            decoded.answer.extend(self.pieces(&answer));
+            decoded.answer.extend(self.deltas(&answer));
         }
         if let Some(calls) = &mut self.calls {
             decoded.answer.extend(calls.finish(cut));
@@ -115,7 +115,7 @@ impl Decoder {
 
     /// Whether the answer has called a tool.
     pub fn called(&self) -> bool {
-        self.calls.as_ref().is_some_and(Calls::called)
+        self.calls.as_ref().is_some_and(CallParser::called)
     }
 
     /// What one token says by itself, which may be a part of a character.
@@ -127,17 +127,17 @@ impl Decoder {
 
     fn split(&mut self, text: &str) -> Decoded {
         let Some(splitter) = &mut self.reasoning else {
-            return Decoded { answer: self.pieces(text), ..Decoded::default() };
+            return Decoded { answer: self.deltas(text), ..Decoded::default() };
         };
         let Split { reasoning, answer } = splitter.push(text);
-        Decoded { reasoning, answer: self.pieces(&answer), stop: false }
+        Decoded { reasoning, answer: self.deltas(&answer), stop: false }
     }
 
-    fn pieces(&mut self, text: &str) -> Vec<Piece> {
+    fn deltas(&mut self, text: &str) -> Vec<AnswerDelta> {
         match &mut self.calls {
             Some(calls) => calls.push(text),
             None if text.is_empty() => Vec::new(),
-            None => vec![Piece::Text(text.to_owned())],
+            None => vec![AnswerDelta::Text(text.to_owned())],
         }
     }
 }

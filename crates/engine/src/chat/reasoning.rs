@@ -7,7 +7,7 @@ use super::stop::overlap;
 
 /// How a model tells its reasoning from its answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Style {
+pub(super) struct ReasoningStyle {
     /// What opens the reasoning.
     pub(super) open: &'static str,
     /// The first token of it, where it is none by itself.
@@ -16,7 +16,7 @@ pub(super) struct Style {
     pub(super) close: &'static str,
     /// What stands before `close`, where the reasoning is a message of its own; then an answer
     /// without reasoning starts with `close` as well.
-    joint: Option<&'static str>,
+    separator: Option<&'static str>,
     /// What of these may be control tokens.
     pub(super) markers: &'static [&'static str],
 }
@@ -24,24 +24,30 @@ pub(super) struct Style {
 /// A style with one marker at each end.
 macro_rules! between {
     ($open:literal, $close:literal) => {
-        Style { open: $open, opener: $open, close: $close, joint: None, markers: &[$open, $close] }
+        ReasoningStyle {
+            open: $open,
+            opener: $open,
+            close: $close,
+            separator: None,
+            markers: &[$open, $close],
+        }
     };
 }
 
 /// The styles of public models.
-const STYLES: [Style; 9] = [
-    Style {
+const STYLES: [ReasoningStyle; 9] = [
+    ReasoningStyle {
         open: "<|channel|>analysis<|message|>",
         opener: "<|channel|>",
         close: "<|channel|>final<|message|>",
-        joint: Some("<|end|><|start|>assistant"),
+        separator: Some("<|end|><|start|>assistant"),
         markers: &["<|channel|>", "<|message|>", "<|end|>", "<|start|>"],
     },
-    Style {
+    ReasoningStyle {
         open: "<|channel>thought\n",
         opener: "<|channel>",
         close: "<channel|>",
-        joint: None,
+        separator: None,
         markers: &["<|channel>", "<channel|>"],
     },
     between!("<|START_THINKING|>", "<|END_THINKING|>"),
@@ -53,7 +59,7 @@ const STYLES: [Style; 9] = [
     between!("<thinking>", "</thinking>"),
 ];
 
-impl Style {
+impl ReasoningStyle {
     /// The one whose opening `template` mentions.
     pub(super) fn of(template: &str) -> Option<&'static Self> {
         // As it stands in the source of a template.
@@ -68,13 +74,13 @@ impl Style {
 
     /// `thoughts` without what stands between them and the answer.
     fn trimmed<'a>(&self, thoughts: &'a str) -> &'a str {
-        let joint = self.joint.unwrap_or_default();
-        thoughts.strip_suffix(joint).unwrap_or(thoughts)
+        let separator = self.separator.unwrap_or_default();
+        thoughts.strip_suffix(separator).unwrap_or(thoughts)
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum State {
     /// Nothing but white space so far.
     Start,
     Reasoning,
@@ -85,9 +91,9 @@ enum Place {
 
 /// Splits text into reasoning and answer.
 #[derive(Debug)]
-pub(super) struct Splitter {
-    style: &'static Style,
-    place: Place,
+pub(super) struct ReasoningSplitter {
+    style: &'static ReasoningStyle,
+    state: State,
     held: String,
 }
 
@@ -98,56 +104,56 @@ pub(super) struct Split {
     pub(super) answer: String,
 }
 
-impl Splitter {
+impl ReasoningSplitter {
     /// `open`: the text starts inside the reasoning.
-    pub(super) fn new(style: &'static Style, open: bool) -> Self {
-        let place = if open { Place::Reasoning } else { Place::Start };
-        Self { style, place, held: String::new() }
+    pub(super) fn new(style: &'static ReasoningStyle, open: bool) -> Self {
+        let state = if open { State::Reasoning } else { State::Start };
+        Self { style, state, held: String::new() }
     }
 
     pub(super) fn push(&mut self, text: &str) -> Split {
         self.held.push_str(text);
         let mut split = Split::default();
         loop {
-            match self.place {
-                Place::Start => {
+            match self.state {
+                State::Start => {
                     let trimmed = self.held.trim_start();
-                    let direct = self.style.joint.map(|_| self.style.close);
+                    let direct = self.style.separator.map(|_| self.style.close);
                     let may_become = |text: &str| text.starts_with(trimmed);
                     if let Some(rest) = trimmed.strip_prefix(self.style.open) {
                         self.held = rest.to_owned();
-                        self.place = Place::Reasoning;
+                        self.state = State::Reasoning;
                     } else if let Some(rest) = direct.and_then(|text| trimmed.strip_prefix(text)) {
                         self.held = rest.to_owned();
-                        self.place = Place::Between;
+                        self.state = State::Between;
                     } else if may_become(self.style.open) || direct.is_some_and(may_become) {
                         return split;
                     } else {
-                        self.place = Place::Answer;
+                        self.state = State::Answer;
                     }
                 }
-                Place::Reasoning => {
+                State::Reasoning => {
                     let close = self.style.close;
                     if let Some(at) = self.held.find(close) {
                         split.reasoning.push_str(self.style.trimmed(&self.held[..at]));
                         self.held.drain(..at + close.len());
-                        self.place = Place::Between;
+                        self.state = State::Between;
                     } else {
-                        let end = self.style.joint.unwrap_or_default().to_owned() + close;
+                        let end = self.style.separator.unwrap_or_default().to_owned() + close;
                         let held = overlap(&self.held, &end).max(overlap(&self.held, close));
                         let keep = self.held.len() - held;
                         split.reasoning.extend(self.held.drain(..keep));
                         return split;
                     }
                 }
-                Place::Between => {
+                State::Between => {
                     self.held = self.held.trim_start().to_owned();
                     if self.held.is_empty() {
                         return split;
                     }
-                    self.place = Place::Answer;
+                    self.state = State::Answer;
                 }
-                Place::Answer => {
+                State::Answer => {
                     split.answer.push_str(&std::mem::take(&mut self.held));
                     return split;
                 }
@@ -158,8 +164,8 @@ impl Splitter {
     /// What was held back, where it belongs.
     pub(super) fn finish(&mut self) -> Split {
         let held = std::mem::take(&mut self.held);
-        match self.place {
-            Place::Reasoning => {
+        match self.state {
+            State::Reasoning => {
                 Split { reasoning: self.style.trimmed(&held).to_owned(), answer: String::new() }
             }
             _ => Split { reasoning: String::new(), answer: held },

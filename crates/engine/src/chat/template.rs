@@ -12,15 +12,15 @@ mod environment;
 mod guards;
 mod json;
 mod lists;
+mod marked_text;
 mod methods;
-mod seen;
+mod probing;
 mod slices;
 mod source;
-mod switches;
 mod tags;
 #[cfg(test)]
 mod tests;
-mod trials;
+mod thinking_switches;
 mod values;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,13 +30,13 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Error, Value, context};
 
 use super::calls::Syntax;
-use super::described::describe;
-use super::marks::Marks;
+use super::taint::TaintMarks;
+use super::tool_prompt::inline_tools;
 use super::vocabulary::Vocabulary;
-use crate::workers::Cancelled;
-use budget::{Bounded, Limits};
+use crate::workers::CancelFlag;
+use budget::{BoundedText, Limits};
 pub(super) use json::json_text;
-use switches::{Switches, Told};
+use thinking_switches::{SwitchValues, Switches};
 use values::{TemplateCapabilities, message_values};
 pub(super) use values::{object as arguments_object, tool_value};
 
@@ -97,16 +97,16 @@ pub(super) struct TemplateContext<'a> {
     pub(super) tools: &'a [Tool],
     pub(super) thinking: Thinking,
     /// Ends the rendering.
-    pub(super) cancelled: &'a Cancelled,
-    /// Marks what a client wrote.
-    pub(super) marks: &'a Marks,
+    pub(super) cancelled: &'a CancelFlag,
+    /// TaintMarks what a client wrote.
+    pub(super) marks: &'a TaintMarks,
 }
 
 /// What a conversation that is no client's is rendered with: nobody cancels it, and nothing is marked.
 #[derive(Debug, Default)]
 struct Unmarked {
-    cancelled: Cancelled,
-    marks: Marks,
+    cancelled: CancelFlag,
+    marks: TaintMarks,
 }
 
 impl Unmarked {
@@ -141,10 +141,10 @@ impl Template {
             capabilities: TemplateCapabilities::default(),
             switches: Switches::default(),
         };
-        template.try_question()?;
-        template.switches = template.try_switches(&names.unwrap_or_default());
+        template.probe_question()?;
+        template.switches = template.probe_switches(&names.unwrap_or_default());
         if let Some(syntax) = Syntax::of(&template.source)
-            && let Some(capabilities) = template.shows_tools(Some(syntax))
+            && let Some(capabilities) = template.probe_tools(Some(syntax))
         {
             (template.tools, template.capabilities) = (Tools::Shown(syntax), capabilities);
         }
@@ -176,7 +176,7 @@ impl Template {
         let tools = match self.tools {
             Tools::Shown(_) => context.tools,
             Tools::Described => {
-                messages = describe(&messages, context.tools, context.marks);
+                messages = inline_tools(&messages, context.tools, context.marks);
                 &[]
             }
         };
@@ -200,7 +200,7 @@ impl Template {
         capabilities: TemplateCapabilities,
     ) -> Result<String, TemplateError> {
         let messages = message_values(context.messages, capabilities, context.marks);
-        self.run_values(context, messages, self.switches.told(context.thinking))
+        self.run_values(context, messages, self.switches.values(context.thinking))
     }
 
     /// `context` with its messages as `messages`.
@@ -208,7 +208,7 @@ impl Template {
         &self,
         context: TemplateContext<'_>,
         messages: Vec<serde_json::Value>,
-        told: Told,
+        values: SwitchValues,
     ) -> Result<String, TemplateError> {
         let refused = |error: &Error| TemplateError::new("refuses this conversation", error);
         let Some(jinja) = &self.jinja else {
@@ -230,10 +230,10 @@ impl Template {
             eos_token => self.eos.as_str(),
             // Llama's, which have no clock; llama-server tells them as well.
             date_string => environment::strftime_now("%d %b %Y").map_err(|error| refused(&error))?,
-            ..Value::from(told)
+            ..Value::from(values)
         };
         let render = || {
-            let mut written = Bounded::default();
+            let mut written = BoundedText::default();
             let template = jinja.get_template(NAME)?;
             template.render_captured_to(variables, &mut written)?;
             written.text()
@@ -275,7 +275,7 @@ impl TemplateContext<'_> {
 }
 
 /// `message` with what is said in it marked. Calls are marked where they are written.
-fn marked(message: &Message, marks: &Marks) -> Message {
+fn marked(message: &Message, marks: &TaintMarks) -> Message {
     Message {
         reasoning: message.reasoning.as_deref().map(|text| marks.text(text)),
         tool_calls: message.tool_calls.clone(),

@@ -13,7 +13,7 @@ use harmonic_types::{
 };
 use proptest::prelude::*;
 
-use super::{Budget, Chat, Decoded, Piece, Vocabulary};
+use super::{AnswerDelta, Budget, Chat, Decoded, Vocabulary};
 
 /// A token is a byte; 256 ends the turn.
 struct ByteVocabulary(Option<&'static str>);
@@ -149,8 +149,8 @@ fn the_shared_prefix_ends_where_questions_differ() {
 
 /// The text of an answer without calls.
 fn said(decoded: &Decoded) -> String {
-    let text = |piece: &Piece| match piece {
-        Piece::Text(text) => text.clone(),
+    let text = |piece: &AnswerDelta| match piece {
+        AnswerDelta::Text(text) => text.clone(),
         call => panic!("no tools were given: {call:?}"),
     };
     decoded.answer.iter().map(text).collect()

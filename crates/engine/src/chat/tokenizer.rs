@@ -12,9 +12,9 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use harmonic_batching::Token;
 
-use super::marks::unmarked;
+use super::taint::unmarked;
 use super::vocabulary::{Ends, Special, Vocabulary};
-use crate::workers::{Cancelled, GivenUp};
+use crate::workers::{CancelFlag, JobCancelled};
 
 /// Bytes of the longest run without white space, and of white space, that is tokenised in one
 /// piece; longer ones are cut. Five of the nineteen vocabularies that llama.cpp ships (aquila,
@@ -54,8 +54,12 @@ impl Tokenizer {
     /// Tokens of `text`, in which marks keep what a client wrote from being read as a token.
     ///
     /// # Errors
-    /// [`GivenUp`] when they are not wanted any more.
-    pub(super) fn tokens(&self, text: &str, cancelled: &Cancelled) -> Result<Vec<Token>, GivenUp> {
+    /// [`JobCancelled`] when they are not wanted any more.
+    pub(super) fn tokens(
+        &self,
+        text: &str,
+        cancelled: &CancelFlag,
+    ) -> Result<Vec<Token>, JobCancelled> {
         // Most templates spell the start of text; twice would be a different prompt.
         let spelled = !self.bos.is_empty() && text.starts_with(&self.bos);
         let Ends { start, end } = if spelled { Ends::default() } else { self.ends };
@@ -81,8 +85,8 @@ impl Tokenizer {
         &self,
         marked: &str,
         tokens: &mut Vec<Token>,
-        cancelled: &Cancelled,
-    ) -> Result<(), GivenUp> {
+        cancelled: &CancelFlag,
+    ) -> Result<(), JobCancelled> {
         cancelled.check()?;
         let text = unmarked(marked);
         let (mut from, mut goes_on) = (0, false);
@@ -100,8 +104,8 @@ impl Tokenizer {
         text: &str,
         goes_on: &mut bool,
         tokens: &mut Vec<Token>,
-        cancelled: &Cancelled,
-    ) -> Result<(), GivenUp> {
+        cancelled: &CancelFlag,
+    ) -> Result<(), JobCancelled> {
         for piece in pieces(text) {
             cancelled.check()?;
             let vocabulary = &self.vocabulary;

@@ -2,7 +2,7 @@
 
 use harmonic_batching::Token;
 
-use super::ink::Ink;
+use super::token_bound::TokenBound;
 
 /// A model's vocabulary and chat template.
 pub trait Vocabulary: Send + Sync {
@@ -15,7 +15,7 @@ pub trait Vocabulary: Send + Sync {
 
     /// What tells from a text how many tokens it has at least; `None` where nothing does, because
     /// one token may stand for any number of bytes.
-    fn ink(&self) -> Option<Ink> {
+    fn token_bound(&self) -> Option<TokenBound> {
         None
     }
 

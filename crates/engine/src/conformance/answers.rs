@@ -83,5 +83,5 @@ pub(super) async fn what_cannot_run_is_refused(factory: Factory<'_>) {
     assert!(after.usage.completion_tokens > 0, "a refusal leaves the engine as it was");
     let request = ask(4, "first", "hello", 5);
     let generation = engine.submit(request).await.expect("granted");
-    assert_eq!(generation.granted().request, RequestId(4));
+    assert_eq!(generation.admitted().request, RequestId(4));
 }

@@ -94,8 +94,8 @@ pub(super) async fn slots_can_be_moved_but_not_multiplied(factory: Factory<'_>) 
         of.iter().map(|(agent, slots)| (AgentName::from(*agent), *slots)).collect::<AgentSlots>()
     };
     engine.reslot(slots(&[("first", 3), ("second", 1)])).await.expect("four in all, as planned");
-    let guaranteed: Vec<u32> = engine.status().agents.iter().map(|agent| agent.slots).collect();
-    assert_eq!(guaranteed, [3, 1]);
+    let planned: Vec<u32> = engine.status().agents.iter().map(|agent| agent.slots).collect();
+    assert_eq!(planned, [3, 1]);
     let many = engine.reslot(slots(&[("second", 2)])).await.expect_err("five in all");
     assert_eq!(many, ReslotError::TooMany { asked: 5, planned: 4 });
     let stranger = engine.reslot(slots(&[("nobody", 1)])).await.expect_err("unknown");

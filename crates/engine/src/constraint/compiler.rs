@@ -9,11 +9,11 @@ use std::thread;
 use harmonic_types::ClientName;
 use tokio::sync::oneshot;
 
+use super::fair_semaphore::{FairSemaphore, Full, Permit};
 use super::form::{Form, FormatError};
 use super::grammars::Grammars;
-use super::lane::{Full, Lane, Place};
+use super::token_table::TokenTable;
 use super::trial::FormTrial;
-use super::words::Words;
 use super::{Constraint, limits};
 use crate::chat::Vocabulary;
 
@@ -21,8 +21,8 @@ use crate::chat::Vocabulary;
 #[derive(Debug)]
 pub struct Compiler {
     shared: Arc<Shared>,
-    light: Lane,
-    heavy: Lane,
+    light: FairSemaphore,
+    heavy: FairSemaphore,
     /// `None`: forms are held by the limits alone.
     trial: Option<FormTrial>,
 }
@@ -74,8 +74,8 @@ impl Compiler {
         let shared = Shared { model: model.to_owned(), vocabulary, grammars, encoded };
         Self {
             shared: Arc::new(shared),
-            light: Lane::new(limits::LIGHT_AT_ONCE),
-            heavy: Lane::new(limits::HEAVY_AT_ONCE),
+            light: FairSemaphore::new(limits::LIGHT_AT_ONCE),
+            heavy: FairSemaphore::new(limits::HEAVY_AT_ONCE),
             trial,
         }
     }
@@ -91,33 +91,33 @@ impl Compiler {
         client: &ClientName,
     ) -> Result<Constraint, CompileError> {
         let heavy = form.is_heavy();
-        let lane = if heavy { &self.heavy } else { &self.light };
-        let place = Arc::new(lane.enter(client).await?);
+        let semaphore = if heavy { &self.heavy } else { &self.light };
+        let permit = Arc::new(semaphore.acquire(client).await?);
         let mut tried = false;
         if let (true, Some(trial)) = (heavy, &self.trial) {
-            let words = self.on_thread(&place, Shared::encoded).await??;
-            trial.run(words, &form).await?;
+            let table = self.on_thread(&permit, Shared::encoded).await??;
+            trial.run(table, &form).await?;
             tried = true;
         }
         let compile = move |shared: &Shared| {
             // Its threads are not to give way, so it is there before.
             let grammars = shared.grammars()?;
             if heavy {
-                give_way();
+                lower_priority();
             }
             if tried { grammars.compile_tried(&form) } else { grammars.compile_form(&form) }
         };
-        self.on_thread(&place, compile).await?.map_err(CompileError::from)
+        self.on_thread(&permit, compile).await?.map_err(CompileError::from)
     }
 
-    /// Runs `work` on a thread with a large stack, unless nobody waits for it any more. The place in
+    /// Runs `work` on a thread with a large stack, unless nobody waits for it any more. The permit in
     /// the lane is free when the work has ended, waited for or not.
     async fn on_thread<T: Send + 'static>(
         &self,
-        place: &Arc<Place>,
+        permit: &Arc<Permit>,
         work: impl FnOnce(&Shared) -> T + Send + 'static,
     ) -> Result<T, CompileError> {
-        let (shared, place) = (Arc::clone(&self.shared), Arc::clone(place));
+        let (shared, permit) = (Arc::clone(&self.shared), Arc::clone(permit));
         let (done, result) = oneshot::channel();
         thread::Builder::new()
             .name("forms".to_owned())
@@ -127,7 +127,7 @@ impl Compiler {
                     // A request that is gone does not wait for it.
                     let _gone = done.send(work(&shared));
                 }
-                drop(place);
+                drop(permit);
             })
             .map_err(|error| CompileError::Failed(error.to_string()))?;
         result.await.map_err(|_| CompileError::Failed("its thread has ended".to_owned()))
@@ -145,14 +145,14 @@ impl Shared {
     fn encoded(&self) -> Result<Arc<[u8]>, FormatError> {
         // It says what is wrong with the vocabulary.
         self.grammars()?;
-        let encode = || Words::of(self.vocabulary.as_ref()).map(|words| words.encode().into());
+        let encode = || TokenTable::of(self.vocabulary.as_ref()).map(|table| table.encode().into());
         Ok(Arc::clone(self.encoded.get_or_init(|| encode().unwrap_or_default())))
     }
 }
 
 /// Lets answers under way have the processor before this thread, where the system can say that of a
 /// thread.
-fn give_way() {
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
         // Where it is not allowed, they have to share.

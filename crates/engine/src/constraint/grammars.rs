@@ -9,16 +9,16 @@ use llguidance::{Matcher, ParserFactory};
 
 use super::form::{Form, FormatError, Source};
 use super::mask::Mask;
-use super::masks::Pool;
-use super::paths::Effort;
-use super::words::Words;
-use super::{CallForm, Constraint, limits, paths};
+use super::mask_pool::MaskPool;
+use super::sample_answers::SampleBudget;
+use super::token_table::TokenTable;
+use super::{CallForm, Constraint, limits, sample_answers};
 use crate::chat::Vocabulary;
 
 /// Makes constraints over one model's tokens. Building it reads the whole vocabulary.
 pub struct Grammars {
     factory: ParserFactory,
-    pool: Arc<Pool>,
+    pool: Arc<MaskPool>,
 }
 
 impl fmt::Debug for Grammars {
@@ -35,10 +35,10 @@ impl Grammars {
     /// started.
     pub fn new(model: &str, vocabulary: &dyn Vocabulary) -> Result<Self, FormatError> {
         let failed = |reason: String| FormatError::Vocabulary(model.to_owned(), reason);
-        let words = Words::of(vocabulary)
+        let table = TokenTable::of(vocabulary)
             .ok_or_else(|| failed("its vocabulary has no end of turn".to_owned()))?;
-        let factory = factory(&words).map_err(failed)?;
-        let pool = Pool::start()
+        let factory = factory(&table).map_err(failed)?;
+        let pool = MaskPool::start()
             .map_err(|error| failed(format!("no thread could be started: {error}")))?;
         Ok(Self { factory, pool })
     }
@@ -67,7 +67,7 @@ impl Grammars {
 
     /// The constraint that holds one answer to `form`, with sample answers followed first.
     pub(super) fn compile_form(&self, form: &Form) -> Result<Constraint, FormatError> {
-        self.constraint(form, attempt(&self.factory, &form.source, limits::SMALL_EFFORT))
+        self.constraint(form, attempt(&self.factory, &form.source, limits::IN_PROCESS_BUDGET))
     }
 
     fn constraint(
@@ -81,9 +81,9 @@ impl Grammars {
     }
 }
 
-/// A compiler for `words`, with the limits that hold here and in a process that only tries.
-pub(super) fn factory(words: &Words) -> Result<ParserFactory, String> {
-    let tokens = words.environment().ok_or("its vocabulary has no end of turn")?;
+/// A compiler for `table`, with the limits that hold here and in a process that only tries.
+pub(super) fn factory(table: &TokenTable) -> Result<ParserFactory, String> {
+    let tokens = table.environment().ok_or("its vocabulary has no end of turn")?;
     let mut factory = ParserFactory::new_simple(&tokens).map_err(|error| brief(&error))?;
     factory.set_stderr_log_level(0);
     *factory.limits_mut() = limits::parser();
@@ -107,11 +107,11 @@ pub(super) fn compile(factory: &ParserFactory, source: &Source) -> Result<(Match
 pub(super) fn attempt(
     factory: &ParserFactory,
     source: &Source,
-    effort: Effort,
+    budget: SampleBudget,
 ) -> Result<(Matcher, Mask), Failed> {
     of_parts(source, |grammar| {
         let (matcher, first) = begin(factory, grammar)?;
-        paths::follow(&matcher, factory.tok_env().tok_trie(), effort)?;
+        sample_answers::follow(&matcher, factory.tok_env().tok_trie(), budget)?;
         Ok((matcher, first))
     })
 }

@@ -6,7 +6,7 @@
 
 use llguidance::api::ParserLimits;
 
-use super::paths::Effort;
+use super::sample_answers::SampleBudget;
 
 /// Most bytes of a schema or a grammar, of all tools together where a call is forced.
 pub const BYTES: usize = 256 << 10;
@@ -86,9 +86,9 @@ pub(super) const WAITING: usize = 64;
 pub(super) const WAITING_OF_CLIENT: usize = 16;
 
 /// How far sample answers of a form that is compiled in this process are followed.
-pub(super) const SMALL_EFFORT: Effort = Effort { tokens: 40, work: 600_000 };
+pub(super) const IN_PROCESS_BUDGET: SampleBudget = SampleBudget { tokens: 40, work: 600_000 };
 /// How far those of one that is tried in a process of its own are.
-pub(super) const TRIAL_EFFORT: Effort = Effort { tokens: 100, work: 8_000_000 };
+pub(super) const TRIAL_BUDGET: SampleBudget = SampleBudget { tokens: 100, work: 8_000_000 };
 
 /// The limits of `llguidance`, in force for compiling, for the first mask and for all others.
 pub(super) fn parser() -> ParserLimits {

@@ -323,7 +323,7 @@ proptest! {
     ) {
         let settings = Sampling { temperature, repeat_penalty: 1.1, ..Sampling::default() };
         let constraint = grammars().compile(&schema(&shape.schema())).expect("a good schema");
-        let mut sampler = Sampler::new(settings, seed).held_to(constraint);
+        let mut sampler = Sampler::new(settings, seed).with_constraint(constraint);
         let mut noise = fastrand::Rng::with_seed(seed);
         let mut bytes = Vec::new();
         let mut ended = false;
@@ -348,7 +348,7 @@ proptest! {
 #[test]
 fn a_grammar_without_a_possible_token_fails_its_request_alone() {
     let constraint = constraint(&Format::Regex("[0-9]+".to_owned()));
-    let mut sampler = Sampler::new(Sampling::default(), 1).held_to(constraint);
+    let mut sampler = Sampler::new(Sampling::default(), 1).with_constraint(constraint);
     let mut logits = vec![0.0f32; SIZE as usize];
     logits[usize::from(b'0')..=usize::from(b'9')].fill(f32::NAN);
     logits[usize::from(b'5')] = 1.0;

@@ -19,7 +19,7 @@ use super::compiler::CompileError;
 use super::form::{Form, Source};
 use super::grammars::{Failed, attempt, factory};
 use super::limits;
-use super::words::Words;
+use super::token_table::TokenTable;
 
 /// How to start the process that tries a form: a program that calls [`run_trial`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +39,12 @@ enum Verdict {
 }
 
 impl FormTrial {
-    /// Tries `form` over the vocabulary that is `words` in bytes. Dropping the future ends the
+    /// Tries `form` over the vocabulary that is `table` in bytes. Dropping the future ends the
     /// process.
     ///
     /// # Errors
     /// What is wrong with the form, or that it exceeded the limits.
-    pub(super) async fn run(&self, words: Arc<[u8]>, form: &Form) -> Result<(), CompileError> {
+    pub(super) async fn run(&self, table: Arc<[u8]>, form: &Form) -> Result<(), CompileError> {
         let source = serde_json::to_vec(&form.source)
             .map_err(|error| CompileError::Failed(error.to_string()))?;
         let unstarted =
@@ -67,7 +67,7 @@ impl FormTrial {
                 let _read = stdout.read_to_end(&mut said).await;
             }
         };
-        tokio::join!(tell(stdin, &words, &source), listen);
+        tokio::join!(tell(stdin, &table, &source), listen);
         // It is over: it has closed its output, or is about to.
         child.ended().await.map_err(unstarted)?;
         match serde_json::from_slice(&said) {
@@ -108,9 +108,9 @@ impl Drop for Reaped {
 }
 
 /// Sends what the process needs. One that has died does not read, which its verdict says.
-async fn tell(stdin: Option<ChildStdin>, words: &[u8], source: &[u8]) {
+async fn tell(stdin: Option<ChildStdin>, table: &[u8], source: &[u8]) {
     let Some(mut stdin) = stdin else { return };
-    for part in [words, source] {
+    for part in [table, source] {
         if stdin.write_all(part).await.is_err() {
             return;
         }
@@ -139,12 +139,12 @@ pub fn run_trial(mut input: impl Read, mut output: impl Write) -> io::Result<()>
     input.read_to_end(&mut bytes)?;
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut rest = bytes.as_slice();
-    let words = Words::decode(&mut rest).ok_or_else(|| invalid("no vocabulary"))?;
+    let table = TokenTable::decode(&mut rest).ok_or_else(|| invalid("no vocabulary"))?;
     let source: Source = serde_json::from_slice(rest)?;
     drop(bytes);
     let compiling = thread::Builder::new().stack_size(limits::STACK).spawn(move || {
-        let factory = factory(&words).map_err(|reason| Failed { part: None, reason })?;
-        attempt(&factory, &source, limits::TRIAL_EFFORT).map(|_| ())
+        let factory = factory(&table).map_err(|reason| Failed { part: None, reason })?;
+        attempt(&factory, &source, limits::TRIAL_BUDGET).map(|_| ())
     })?;
     let verdict = match compiling.join() {
         Ok(Ok(())) => Verdict::Compiled,

@@ -41,7 +41,7 @@ pub struct LocalConfig {
     /// Most sequences in flight.
     pub max_in_flight: u32,
     /// Sequences that its agents may have by right, all together.
-    pub guaranteed: u32,
+    pub quota_total: u32,
     /// Its place on a device that it shares with other engines.
     pub device: Option<DeviceHandle>,
     /// Layout of the KV cache.
@@ -51,7 +51,7 @@ pub struct LocalConfig {
     /// Most bytes of prefix snapshots.
     pub prefix_bytes: Bytes,
     /// Most bytes of parked sequences.
-    pub park_bytes: Bytes,
+    pub preempted_bytes: Bytes,
     /// Most requests that wait per agent.
     pub queue_limit: u32,
     /// How a form that is not small is tried before it is compiled; `None`: by its limits alone.
@@ -82,19 +82,19 @@ impl LocalConfig {
             sequences: engine.sequences,
             kv_tokens: engine.local().kv_tokens,
             max_in_flight: plan.max_in_flight,
-            guaranteed: guaranteed(plan, engine),
+            quota_total: engine_quota(plan, engine),
             device: None,
             kv_layout: engine.local().kv_layout,
             token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.local().kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
-            park_bytes: engine.park_bytes,
+            preempted_bytes: engine.park_bytes,
             queue_limit: SchedulerConfig::QUEUE_LIMIT,
             form_trial: None,
         }
     }
 
     /// The scheduler's limits on a machine that can or cannot trim.
-    pub fn scheduler(&self, trims: bool) -> SchedulerConfig {
+    pub fn scheduler(&self, partial_removal: bool) -> SchedulerConfig {
         let scheduled = |agent: &ServedAgent| ScheduledAgent {
             name: agent.spec.name.clone(),
             tier: agent.spec.tier,
@@ -103,13 +103,13 @@ impl LocalConfig {
         };
         let agents = self.agents.iter().map(scheduled).collect();
         SchedulerConfig {
-            quota_total: self.guaranteed,
+            quota_total: self.quota_total,
             kv_layout: self.kv_layout,
             token_bytes: self.token_bytes,
-            trims,
+            partial_removal,
             max_in_flight: self.max_in_flight,
             prefix_bytes: self.prefix_bytes,
-            preempted_bytes: self.park_bytes,
+            preempted_bytes: self.preempted_bytes,
             queue_limit: self.queue_limit,
             batch_tokens: Self::BATCH_TOKENS,
             ..SchedulerConfig::new(agents, self.sequences, self.kv_tokens)
@@ -119,12 +119,12 @@ impl LocalConfig {
 
 /// The device that the engines of `plan` share; `None` where there is only one engine.
 pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
-    let guaranteed = plan.engines.iter().map(|engine| guaranteed(plan, engine));
-    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, guaranteed))
+    let quota = plan.engines.iter().map(|engine| engine_quota(plan, engine));
+    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, quota))
 }
 
 /// Sequences that the agents of `engine` may have by right, of all that may be in flight.
-fn guaranteed(plan: &Plan, engine: &EnginePlan) -> u32 {
+fn engine_quota(plan: &Plan, engine: &EnginePlan) -> u32 {
     let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
     let configs: Vec<AgentConfig> = placed
         .iter()

@@ -23,7 +23,7 @@ use crate::scheduler::Scheduler;
 /// The place on an engine's thread from which a machine is driven.
 pub struct EngineThread<'a> {
     config: &'a LocalConfig,
-    inbox: &'a Receiver<Command>,
+    commands: &'a Receiver<Command>,
     registry: &'a mut RequestRegistry,
     status: &'a SharedStatus,
     ready: &'a SyncSender<Result<(), EngineError>>,
@@ -52,11 +52,12 @@ impl EngineThread<'_> {
         self.status.write(|status| status.allocation = allocation);
         // The spawner waits for this; if it is gone, the mail will be, too.
         let _gone = self.ready.send(Ok(()));
-        let scheduler = Scheduler::new(self.config.scheduler(machine.trims()));
+        let scheduler = Scheduler::new(self.config.scheduler(machine.supports_partial_removal()));
         let device = self.config.device.as_ref();
         let threads = NonZeroUsize::new(self.config.threads as usize);
-        let samplers = Samplers::on(threads.unwrap_or(NonZeroUsize::MIN)).waking(self.wake);
-        match drive(machine, scheduler, self.inbox, self.registry, device, clock, samplers) {
+        let samplers =
+            Samplers::with_threads(threads.unwrap_or(NonZeroUsize::MIN)).with_wake(self.wake);
+        match drive(machine, scheduler, self.commands, self.registry, device, clock, samplers) {
             Ok(drained) => {
                 *self.drained = Some(drained);
                 Ok(())
@@ -71,7 +72,7 @@ impl EngineThread<'_> {
 /// Starts the thread and waits until its machine is ready.
 pub(super) fn spawn_thread(
     config: &LocalConfig,
-    inbox: Receiver<Command>,
+    commands: Receiver<Command>,
     status: SharedStatus,
     wake: Wake,
     body: impl FnOnce(EngineThread<'_>) -> Result<(), EngineError> + Send + 'static,
@@ -88,7 +89,7 @@ pub(super) fn spawn_thread(
             let result = catch_unwind(AssertUnwindSafe(|| {
                 body(EngineThread {
                     config: &owned,
-                    inbox: &inbox,
+                    commands: &commands,
                     registry: &mut registry,
                     status: &status,
                     ready: &ready,
@@ -115,7 +116,7 @@ pub(super) fn spawn_thread(
                 device.report(Demand::default());
             }
             // What is still in it is dropped, which its senders understand.
-            drop(inbox);
+            drop(commands);
             if let Some(error) = failure {
                 tracing::error!(engine = owned.id, %error, "engine died");
                 registry.fail_all(&error.to_string());

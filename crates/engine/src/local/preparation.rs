@@ -12,7 +12,7 @@ use harmonic_types::{AgentName, ContentPart, Prompt, Rejection, Request, Tokens}
 
 use super::Shared;
 use crate::chat::{Budget, Rendered};
-use crate::workers::{Cancelled, Full, Panicked};
+use crate::workers::{CancelFlag, Full, Panicked};
 
 /// Largest prompt that waits for no larger one, in bytes: a tokeniser takes some 50 ms for it.
 pub(super) const SMALL_BYTES: usize = 256 * 1024;
@@ -94,7 +94,7 @@ impl Shared {
         &self,
         agent: AgentName,
         bytes: usize,
-        work: impl FnOnce(&Cancelled) -> Result<T, Rejection> + Send + 'static,
+        work: impl FnOnce(&CancelFlag) -> Result<T, Rejection> + Send + 'static,
     ) -> Result<T, Rejection> {
         let running = self.workers.run(bytes, work).map_err(|Full { jobs, .. }| {
             let queued = u32::try_from(jobs).unwrap_or(u32::MAX);
@@ -111,7 +111,7 @@ impl Shared {
         &self,
         request: &Request,
         most: Tokens,
-        cancelled: &Cancelled,
+        cancelled: &CancelFlag,
     ) -> Result<Rendered, Rejection> {
         let served = &self.config.agents[self.agent(&request.agent)?];
         let budget = Budget { tokens: Some(most), cancelled: cancelled.clone() };

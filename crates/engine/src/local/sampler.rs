@@ -8,7 +8,7 @@ use harmonic_types::{AgentSpec, Rejection, Request, Thinking, Tool, ToolChoice};
 use super::Shared;
 use crate::chat::{CallTracker, Rendered, callable};
 use crate::constraint::{CallForm, Form, FormatError, Series};
-use crate::request_registry::Before;
+use crate::request_registry::ConstraintStart;
 use crate::sampling::Sampler;
 
 impl Shared {
@@ -16,13 +16,17 @@ impl Shared {
     ///
     /// # Errors
     /// [`Rejection::Invalid`] for a token that the model does not have.
-    pub(super) fn sampler(&self, request: &Request, agent: &AgentSpec) -> Result<Sampler, Rejection> {
+    pub(super) fn sampler(
+        &self,
+        request: &Request,
+        agent: &AgentSpec,
+    ) -> Result<Sampler, Rejection> {
         let seed = request.seed.unwrap_or_else(|| fastrand::u64(..));
         let sampler = Sampler::new(request.sampling.over(&agent.sampling), seed)
-            .biased(self.bias(&request.logit_bias)?)
+            .with_bias(self.bias(&request.logit_bias)?)
             .with_logprobs(request.top_logprobs);
         Ok(if request.ignore_eos {
-            sampler.banning(self.chat.vocabulary().turn_ends().into())
+            sampler.with_banned(self.chat.vocabulary().turn_ends().into())
         } else {
             sampler
         })
@@ -38,16 +42,20 @@ impl Shared {
         &self,
         request: &Request,
         rendered: &Rendered,
-    ) -> Result<Option<(Form, Before)>, Rejection> {
+    ) -> Result<Option<(Form, ConstraintStart)>, Rejection> {
         let reasoning = || {
             let told = matches!(super::thinking(request), Some(Thinking::On(_)));
-            Before::Reasoning(self.chat.reasoning_tracker(&request.prompt, rendered, told))
+            ConstraintStart::AfterReasoning(self.chat.reasoning_tracker(
+                &request.prompt,
+                rendered,
+                told,
+            ))
         };
-        let (form, before) = match (self.must_call(request)?, &request.format) {
+        let (form, start) = match (self.must_call(request)?, &request.format) {
             (Some(calls), _) => (Form::of_call(&calls), reasoning()),
             (None, Some(format)) => (Form::of(format), reasoning()),
             (None, None) => match self.strict_calls(request, rendered.reasoning_open) {
-                Some((form, tracker)) => (form, Before::Call(tracker)),
+                Some((form, tracker)) => (form, ConstraintStart::InCall(tracker)),
                 None => return Ok(None),
             },
         };
@@ -57,7 +65,7 @@ impl Shared {
             return Err(invalid(message.to_owned()));
         }
         let form = form.map_err(|error| invalid(error.to_string()))?;
-        Ok(Some((form, before)))
+        Ok(Some((form, start)))
     }
 
     /// The form of the calls that the answer may make, from behind what opens the first; `None` where

@@ -30,7 +30,7 @@ fn last_word(failure: Failure) -> Event {
         request: RequestId(7),
         agent: AgentName::from("only"),
         decoder: chat.decoder(Vec::new(), false, &[]),
-        granted: None,
+        admitted: None,
         events,
     };
     registry.open(RequestId(1), PendingRequest { client, prompt_tokens: 1, sampler: None });

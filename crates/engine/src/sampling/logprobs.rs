@@ -3,8 +3,8 @@
 use harmonic_batching::Token;
 
 use super::mass::mass;
+use super::ranking::Ranking;
 use super::row::Row;
-use super::shortlist::Ranking;
 
 /// ln p of tokens at one position, from the raw logits.
 #[derive(Clone, Debug, PartialEq)]

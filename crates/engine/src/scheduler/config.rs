@@ -44,8 +44,8 @@ pub struct SchedulerConfig {
     pub kv_layout: KvLayout,
     /// [`BatchingConfig::token_bytes`].
     pub token_bytes: Bytes,
-    /// [`BatchingConfig::trims`].
-    pub trims: bool,
+    /// [`BatchingConfig::partial_removal`].
+    pub partial_removal: bool,
     /// [`BatchingConfig::batch_tokens`].
     pub batch_tokens: u32,
     /// [`BatchingConfig::step_time`].
@@ -74,7 +74,7 @@ impl SchedulerConfig {
             kv_tokens,
             kv_layout: KvLayout::Streams,
             token_bytes: Bytes(64 << 10),
-            trims: true,
+            partial_removal: true,
             batch_tokens: 512,
             step_time: Duration::from_millis(700),
             prefix_bytes: Bytes(256 << 20),
@@ -106,7 +106,7 @@ impl SchedulerConfig {
             kv_tokens: self.kv_tokens,
             kv_layout: self.kv_layout,
             token_bytes: self.token_bytes,
-            trims: self.trims,
+            partial_removal: self.partial_removal,
             batch_tokens: self.batch_tokens,
             step_time: self.step_time,
             prefix_bytes: self.prefix_bytes,
@@ -120,7 +120,9 @@ impl SchedulerConfig {
     /// [`Rejection`] when it can never run.
     pub(super) fn bounded(&self, job: Job) -> Result<Prompt, Rejection> {
         let Some(agent) = self.agents.get(job.agent) else {
-            return Err(Rejection::Invalid { message: format!("no agent has index {}", job.agent) });
+            return Err(Rejection::Invalid {
+                message: format!("no agent has index {}", job.agent),
+            });
         };
         let (name, context) = (&agent.name, agent.context);
         let prompt = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);

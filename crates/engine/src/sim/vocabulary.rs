@@ -3,7 +3,7 @@
 use harmonic_batching::Token;
 use harmonic_laws::mix;
 
-use crate::chat::{Ink, Vocabulary};
+use crate::chat::{TokenBound, Vocabulary};
 
 /// Bytes and the end of turn.
 pub(super) const SIZE: usize = 257;
@@ -22,9 +22,9 @@ impl Vocabulary for SimVocabulary {
         text.bytes().map(|byte| Token(i32::from(byte))).collect()
     }
 
-    fn ink(&self) -> Option<Ink> {
+    fn token_bound(&self) -> Option<TokenBound> {
         let bytes: Vec<u8> = (0..=u8::MAX).collect();
-        Some(Ink::of(bytes.chunks(1).map(|byte| (byte, true))))
+        Some(TokenBound::of(bytes.chunks(1).map(|byte| (byte, true))))
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {

@@ -12,7 +12,7 @@ const HUGE: usize = SMALL_BYTES + 1;
 fn occupied(pool: &Workers) -> (mpsc::Sender<()>, Running<()>) {
     let (release, held) = mpsc::channel::<()>();
     let (began, start) = mpsc::channel();
-    let job = move |_: &Cancelled| {
+    let job = move |_: &CancelFlag| {
         began.send(()).expect("the test waits");
         let _released = held.recv();
     };
@@ -55,10 +55,10 @@ fn a_job_that_nobody_waits_for_leaves_the_queue_with_what_it_holds() {
     let holds = Arc::new(());
     let held = Arc::clone(&holds);
     let waiting = pool.run(HUGE, move |_| drop(held)).expect("room");
-    assert_eq!(pool.0.lock().lanes[LARGE].bytes, HUGE);
+    assert_eq!(pool.0.lock().queues[LARGE].bytes, HUGE);
     drop(waiting);
     assert_eq!(Arc::strong_count(&holds), 1);
-    assert_eq!(pool.0.lock().lanes[LARGE].bytes, 0);
+    assert_eq!(pool.0.lock().queues[LARGE].bytes, 0);
     drop(release);
 }
 

@@ -79,7 +79,7 @@ fn server(engine: &Arc<Counted>, threads: u32) -> anyhow::Result<Report> {
         .build()?;
     serve_until_told(&runtime, engine)?;
     let agents = engine.status().agents;
-    let left = agents.iter().map(|agent| agent.in_flight + agent.parked + agent.queued).sum();
+    let left = agents.iter().map(|agent| agent.in_flight + agent.preempted + agent.queued).sum();
     Ok(Report { counts: engine.counts(), left })
 }
 

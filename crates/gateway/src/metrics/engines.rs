@@ -72,7 +72,7 @@ impl Engines {
                 (&self.slots, agent.slots),
                 (&self.running, agent.in_flight),
                 (&self.borrowing, agent.borrowed),
-                (&self.parked, agent.parked),
+                (&self.parked, agent.preempted),
                 (&self.waiting, agent.queued),
             ] {
                 family.get_or_create(&labels).set(figure.into());

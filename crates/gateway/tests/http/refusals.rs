@@ -22,7 +22,11 @@ async fn what_the_engine_refuses() {
     for refused in [
         Rejection::PromptTooLong { agent: agent(), prompt: Tokens(3000), context: Tokens(2048) },
         Rejection::Invalid { message: "the template takes no tool messages".to_owned() },
-        Rejection::QueueFull { agent: agent(), queued: 64, retry_after: Duration::from_millis(1200) },
+        Rejection::QueueFull {
+            agent: agent(),
+            queued: 64,
+            retry_after: Duration::from_millis(1200),
+        },
         Rejection::FormsFull { waiting: 16, own: true, retry_after: Duration::from_secs(2) },
         Rejection::FormsFailed {
             message: "no thread".to_owned(),

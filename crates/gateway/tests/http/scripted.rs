@@ -193,7 +193,7 @@ impl Engine for Scripted {
                 context: Tokens(2048),
                 in_flight: 1,
                 borrowed: 0,
-                parked: 0,
+                preempted: 0,
                 queued: 5,
             }],
         }

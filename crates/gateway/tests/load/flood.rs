@@ -29,7 +29,7 @@ fn config() -> LocalConfig {
     let mut config = team::config(MODEL);
     config.sequences = SEQUENCES;
     config.max_in_flight = SEQUENCES;
-    config.guaranteed = SEQUENCES;
+    config.quota_total = SEQUENCES;
     config.kv_tokens = u64::from(SEQUENCES * config.agents[0].context.0);
     let mut executive = config.agents[0].clone();
     executive.spec.name = AgentName::from("executive");
@@ -122,7 +122,7 @@ async fn an_agents_slots_are_its_own_while_another_is_flooded() {
     // Both run, on slots that two of the flood gave back; nobody who waited came before them.
     assert_eq!((executive.in_flight, executive.queued), (EXECUTIVE_SLOTS, 0));
     assert_eq!((coder.in_flight, coder.borrowed), (SEQUENCES - EXECUTIVE_SLOTS, 0));
-    assert_eq!((coder.parked, coder.queued), (EXECUTIVE_SLOTS, FLOOD - SEQUENCES));
+    assert_eq!((coder.preempted, coder.queued), (EXECUTIVE_SLOTS, FLOOD - SEQUENCES));
     // And nobody lost anything by it.
     let whole = Answer::Whole { tokens: TOKENS };
     assert_eq!(executives, vec![whole; EXECUTIVE_SLOTS as usize]);

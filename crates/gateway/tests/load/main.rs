@@ -155,7 +155,7 @@ async fn a_thousand_connections_over_32_slots() {
 
     let idle = || {
         let agent = &engine.status().agents[0];
-        agent.in_flight + agent.parked + agent.queued == 0
+        agent.in_flight + agent.preempted + agent.queued == 0
     };
     until("no slot is in use", idle).await;
     join_all(connections.into_iter().map(Connection::close)).await;

@@ -30,8 +30,8 @@ impl Machine for Mortal {
         self.inner.allocation()
     }
 
-    fn trims(&self) -> bool {
-        self.inner.trims()
+    fn supports_partial_removal(&self) -> bool {
+        self.inner.supports_partial_removal()
     }
 
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
@@ -73,7 +73,7 @@ impl EngineFactory for Hospital {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         let index = plan.engines.iter().position(|other| other.id == engine.id);
-        config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
+        config.device = self.device.as_ref().zip(index).map(|(device, index)| device.handle(index));
         let dies = if index == Some(0) {
             self.starts.fetch_add(1, Ordering::Relaxed);
             let _open = self.door.lock().unwrap();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use harmonic_types::{Rejection, RequestId, Tier};
 
-use super::team::{Saving, Team, agent, config};
-use crate::{Admission, Loan, Room, Short, Slots, Tick, Ticket};
+use super::team::{Preemptible, Team, agent, config};
+use crate::{Admission, BorrowRequest, Room, Short, Slots, Tick, Ticket};
 
 fn executive_and_coder() -> Vec<crate::AgentConfig> {
     vec![agent("executive", Tier::Executive, 1), agent("coder", Tier::Specialists, 2)]
@@ -13,7 +13,7 @@ fn executive_and_coder() -> Vec<crate::AgentConfig> {
 
 #[test]
 fn a_request_within_its_quota_goes_before_a_loan_and_idle_slots_are_lent() {
-    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+    let mut team = Team::new(config(executive_and_coder(), 3), Preemptible::new(3, 3));
     for id in 0..5 {
         assert!(team.offer(id, 1, 2));
     }
@@ -25,7 +25,7 @@ fn a_request_within_its_quota_goes_before_a_loan_and_idle_slots_are_lent() {
 
 #[test]
 fn a_borrower_is_preempted_for_a_quota_and_goes_on_later() {
-    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+    let mut team = Team::new(config(executive_and_coder(), 3), Preemptible::new(3, 3));
     for id in 0..3 {
         team.offer(id, 1, 9);
     }
@@ -40,7 +40,7 @@ fn a_borrower_is_preempted_for_a_quota_and_goes_on_later() {
 
 #[test]
 fn no_more_is_lent_than_could_be_preempted() {
-    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 0));
+    let mut team = Team::new(config(executive_and_coder(), 3), Preemptible::new(3, 0));
     for id in 0..3 {
         team.offer(id, 1, 9);
     }
@@ -115,7 +115,7 @@ fn a_full_queue_and_an_unknown_agent_are_refused() {
 
 #[test]
 fn borrowers_beyond_a_lower_limit_are_preempted_and_quotas_are_not() {
-    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+    let mut team = Team::new(config(executive_and_coder(), 3), Preemptible::new(3, 3));
     for id in 0..3 {
         team.offer(id, 1, 9);
     }
@@ -128,14 +128,14 @@ fn borrowers_beyond_a_lower_limit_are_preempted_and_quotas_are_not() {
 }
 
 /// A room that promises what it does not keep, as a server elsewhere may.
-struct Broken(bool);
+struct FailingRoom(bool);
 
-impl Room for Broken {
+impl Room for FailingRoom {
     fn fits(&self, _: RequestId, _: &[RequestId]) -> Result<bool, Short> {
         Ok(true)
     }
 
-    fn can_lend(&self, _: &Loan<'_>) -> bool {
+    fn can_borrow(&self, _: &BorrowRequest<'_>) -> bool {
         true
     }
 
@@ -157,7 +157,7 @@ impl Room for Broken {
 #[test]
 fn a_reservation_that_fails_loses_no_request() {
     let mut admission = Admission::new(config(executive_and_coder(), 2));
-    let mut room = Broken(true);
+    let mut room = FailingRoom(true);
     for id in 0..2 {
         admission.offer(Tick(0), Ticket { id: RequestId(id), agent: 1 }).expect("there is room");
     }

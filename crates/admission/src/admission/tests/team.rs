@@ -6,7 +6,8 @@ use std::time::Duration;
 use harmonic_types::{AgentName, RequestId, Tier};
 
 use crate::{
-    Admission, AdmissionConfig, AgentConfig, Decision, Loan, Room, Short, Slots, Tick, Ticket,
+    Admission, AdmissionConfig, AgentConfig, BorrowRequest, Decision, Room, Short, Slots, Tick,
+    Ticket,
 };
 
 pub(super) fn agent(name: &str, tier: Tier, slots: u32) -> AgentConfig {
@@ -38,26 +39,26 @@ impl Observed for Slots {
     }
 
     fn allowed_loan(&self, tier: Tier) -> bool {
-        tier == Tier::Executive || self.free() >= self.kept()
+        tier == Tier::Executive || self.free() >= self.reserved()
     }
 }
 
 /// Slots that can be preempted, as many at a time as can be saved.
 #[derive(Debug)]
-pub(super) struct Saving {
+pub(super) struct Preemptible {
     pub(super) slots: usize,
     pub(super) saved: usize,
     held: BTreeSet<RequestId>,
     preempted: BTreeSet<RequestId>,
 }
 
-impl Saving {
+impl Preemptible {
     pub(super) fn new(slots: usize, saved: usize) -> Self {
         Self { slots, saved, held: BTreeSet::new(), preempted: BTreeSet::new() }
     }
 }
 
-impl Room for Saving {
+impl Room for Preemptible {
     fn fits(&self, _: RequestId, victims: &[RequestId]) -> Result<bool, Short> {
         assert!(victims.iter().all(|victim| self.held.contains(victim)));
         if !victims.is_empty() && self.preempted.len() + victims.len() > self.saved {
@@ -66,10 +67,10 @@ impl Room for Saving {
         Ok(self.held.len() - victims.len() < self.slots)
     }
 
-    fn can_lend(&self, loan: &Loan<'_>) -> bool {
-        assert!(loan.borrowers.iter().all(|borrower| self.held.contains(borrower)));
-        let more = usize::from(!self.preempted.contains(&loan.next));
-        self.preempted.len() + loan.borrowers.len() + more <= self.saved
+    fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
+        assert!(request.borrowers.iter().all(|borrower| self.held.contains(borrower)));
+        let more = usize::from(!self.preempted.contains(&request.next));
+        self.preempted.len() + request.borrowers.len() + more <= self.saved
     }
 
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
@@ -97,7 +98,7 @@ impl Room for Saving {
     }
 }
 
-impl Observed for Saving {
+impl Observed for Preemptible {
     fn held(&self) -> BTreeSet<RequestId> {
         self.held.clone()
     }

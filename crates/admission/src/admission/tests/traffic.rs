@@ -6,11 +6,11 @@ use std::time::Duration;
 use harmonic_types::Tier;
 use proptest::prelude::*;
 
-use super::team::{Observed, Saving, Team, agent, config};
+use super::team::{Observed, Preemptible, Team, agent, config};
 use crate::{AdmissionConfig, AgentConfig, Slots};
 
 #[derive(Clone, Debug)]
-enum Act {
+enum Action {
     Offer { agent: usize, steps: u32 },
     Withdraw(u64),
     SetSlots { agent: usize, slots: u32 },
@@ -18,13 +18,13 @@ enum Act {
     Step,
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        5 => (0..4usize, 1..9u32).prop_map(|(agent, steps)| Act::Offer { agent, steps }),
-        1 => (0..200u64).prop_map(Act::Withdraw),
-        1 => (0..4usize, 0..4u32).prop_map(|(agent, slots)| Act::SetSlots { agent, slots }),
-        1 => (1..6u32).prop_map(Act::SetLimit),
-        6 => Just(Act::Step),
+        5 => (0..4usize, 1..9u32).prop_map(|(agent, steps)| Action::Offer { agent, steps }),
+        1 => (0..200u64).prop_map(Action::Withdraw),
+        1 => (0..4usize, 0..4u32).prop_map(|(agent, slots)| Action::SetSlots { agent, slots }),
+        1 => (1..6u32).prop_map(Action::SetLimit),
+        6 => Just(Action::Step),
     ]
 }
 
@@ -33,20 +33,20 @@ fn agents(slots: &[u32]) -> Vec<AgentConfig> {
     slots.iter().zip(tiers).map(|(slots, tier)| agent("any", *tier, *slots)).collect()
 }
 
-fn under<R: Observed>(config: AdmissionConfig, room: R, acts: &[Act]) {
+fn under<R: Observed>(config: AdmissionConfig, room: R, actions: &[Action]) {
     let max = config.max_in_flight;
     let mut team = Team::new(config, room);
     let mut next = 0;
-    for act in acts {
-        match *act {
-            Act::Offer { agent, steps } => {
+    for action in actions {
+        match *action {
+            Action::Offer { agent, steps } => {
                 team.offer(next, agent, steps);
                 next += 1;
             }
-            Act::Withdraw(id) => team.withdraw(id),
-            Act::SetSlots { agent, slots } => team.admission.set_slots([(agent, slots)]),
-            Act::SetLimit(limit) => team.admission.set_limit(limit),
-            Act::Step => {
+            Action::Withdraw(id) => team.withdraw(id),
+            Action::SetSlots { agent, slots } => team.admission.set_slots([(agent, slots)]),
+            Action::SetLimit(limit) => team.admission.set_limit(limit),
+            Action::Step => {
                 team.step();
             }
         }
@@ -92,10 +92,10 @@ proptest! {
     #[test]
     fn invariants_hold_under_random_traffic(
         slots in prop::collection::vec(0..4u32, 4), max in 1..6u32, kept in 0..4u32,
-        saved in 0..6usize, acts in prop::collection::vec(act(), 1..200),
+        saved in 0..6usize, actions in prop::collection::vec(action(), 1..200),
     ) {
-        under(config(agents(&slots), max), Slots::new(max, kept), &acts);
-        under(config(agents(&slots), max), Saving::new(max as usize, saved), &acts);
+        under(config(agents(&slots), max), Slots::new(max, kept), &actions);
+        under(config(agents(&slots), max), Preemptible::new(max as usize, saved), &actions);
     }
 }
 
@@ -108,7 +108,7 @@ proptest! {
         slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, saved in 0..6usize,
     ) {
         bounded(&slots, in_flight, Slots::new(in_flight, 1));
-        bounded(&slots, in_flight, Saving::new(in_flight as usize, saved));
+        bounded(&slots, in_flight, Preemptible::new(in_flight as usize, saved));
     }
 }
 

@@ -41,9 +41,9 @@ impl Vocabulary for Joined {
         tokens
     }
 
-    fn ink(&self) -> Option<Ink> {
+    fn token_bound(&self) -> Option<TokenBound> {
         let pieces = self.pieces();
-        Some(Ink::of(pieces.iter().map(|piece| (piece.as_slice(), true))))
+        Some(TokenBound::of(pieces.iter().map(|piece| (piece.as_slice(), true))))
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {

@@ -11,7 +11,7 @@ const KEY: &str = "<parameter=";
 const VALUE_END: &str = "</parameter>";
 
 #[derive(Debug)]
-enum Place {
+enum State {
     Name,
     Between,
     Value { key: String },
@@ -19,8 +19,8 @@ enum Place {
 
 /// Follows one call.
 #[derive(Debug)]
-pub(super) struct Function {
-    place: Place,
+pub(super) struct FunctionCall {
+    state: State,
     /// What is being read, as it is written.
     raw: String,
     /// Names of tools, and the schemas of their arguments.
@@ -31,11 +31,11 @@ pub(super) struct Function {
     values: usize,
 }
 
-impl Function {
+impl FunctionCall {
     /// `raw`: what was read of the opening tag.
     pub(super) fn new(raw: &str, schemas: Vec<(String, Value)>) -> Self {
         Self {
-            place: Place::Name,
+            state: State::Name,
             raw: raw.to_owned(),
             schemas,
             properties: Value::Null,
@@ -50,41 +50,43 @@ impl Function {
 
     pub(super) fn push(&mut self, c: char, out: &mut Output) -> ParseStep {
         self.raw.push(c);
-        match &self.place {
-            Place::Name => {
+        match &self.state {
+            State::Name => {
                 let Some(name) = tag(&self.raw, OPEN) else { return self.expect(&[OPEN]) };
                 out.call(name);
                 let schema = self.schemas.iter().find(|(tool, _)| tool == name);
                 self.properties = schema.map_or(Value::Null, |(_, s)| s["properties"].clone());
                 self.called = true;
-                self.go(Place::Between)
+                self.go(State::Between)
             }
-            Place::Between => {
+            State::Between => {
                 if self.raw.trim_start() == CLOSE {
                     out.arguments(if self.values == 0 { "{}" } else { "}" });
-                    return ParseStep::Done;
+                    return ParseStep::Complete;
                 }
                 let Some(key) = tag(&self.raw, KEY).map(str::to_owned) else {
                     return self.expect(&[KEY, CLOSE]);
                 };
-                self.go(Place::Value { key })
+                self.go(State::Value { key })
             }
-            Place::Value { key } => {
-                let Some(text) = self.raw.strip_suffix(VALUE_END) else { return ParseStep::More };
+            State::Value { key } => {
+                let Some(text) = self.raw.strip_suffix(VALUE_END) else {
+                    return ParseStep::Continue;
+                };
                 let text = text.strip_prefix('\n').unwrap_or(text);
                 let value = value(text.strip_suffix('\n').unwrap_or(text), &self.properties[key]);
                 let before = if self.values == 0 { "{" } else { ", " };
                 out.arguments(&format!("{before}{}: {value}", Value::from(key.as_str())));
                 self.values += 1;
-                self.go(Place::Between)
+                self.go(State::Between)
             }
         }
     }
 
-    fn go(&mut self, place: Place) -> ParseStep {
-        self.place = place;
+    fn go(&mut self, state: State) -> ParseStep {
+        self.state = state;
         self.raw.clear();
-        ParseStep::More
+        ParseStep::Continue
     }
 
     /// Whether what was read may still become one of `tags`.
@@ -92,7 +94,7 @@ impl Function {
         let raw = self.raw.trim_start();
         let opened = |tag: &str| tag.ends_with('=') && raw.starts_with(tag) && !raw.contains('>');
         let fits = tags.iter().any(|tag| tag.starts_with(raw) || opened(tag));
-        if fits { ParseStep::More } else { ParseStep::Bad }
+        if fits { ParseStep::Continue } else { ParseStep::Invalid }
     }
 }
 

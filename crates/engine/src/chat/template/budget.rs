@@ -13,7 +13,7 @@ use std::fmt;
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
-use crate::workers::Cancelled;
+use crate::workers::CancelFlag;
 
 /// Values within a value that a template makes.
 const VALUE_NODES: u64 = 1_000_000;
@@ -55,7 +55,7 @@ struct Budget {
     value_bytes: u64,
     bytes: u64,
     nodes: u64,
-    cancelled: Cancelled,
+    cancelled: CancelFlag,
 }
 
 thread_local! {
@@ -73,7 +73,7 @@ impl Drop for Spending {
 }
 
 /// Runs `render` under `limits`, until `cancelled` says that nobody wants it any more.
-pub(super) fn within<T>(limits: Limits, cancelled: &Cancelled, render: impl FnOnce() -> T) -> T {
+pub(super) fn within<T>(limits: Limits, cancelled: &CancelFlag, render: impl FnOnce() -> T) -> T {
     let Limits { value_bytes, .. } = limits;
     let bytes = value_bytes.saturating_mul(SPENT_VALUES);
     let budget = Budget { value_bytes, bytes, nodes: SPENT_NODES, cancelled: cancelled.clone() };
@@ -147,11 +147,11 @@ fn too_much(what: &str) -> Error {
 
 /// A text that is no longer than a value may be.
 #[derive(Default)]
-pub(super) struct Bounded {
+pub(super) struct BoundedText {
     text: String,
 }
 
-impl Bounded {
+impl BoundedText {
     /// The text, charged.
     pub(super) fn text(self) -> Result<String, Error> {
         charge(self.text.len() as u64, 0)?;
@@ -173,7 +173,7 @@ impl Bounded {
     }
 }
 
-impl fmt::Write for Bounded {
+impl fmt::Write for BoundedText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.text.push_str(text);
         let largest = CURRENT.with_borrow(|c| c.as_ref().map_or(u64::MAX, |b| b.value_bytes));
@@ -181,7 +181,7 @@ impl fmt::Write for Bounded {
     }
 }
 
-impl std::io::Write for Bounded {
+impl std::io::Write for BoundedText {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let text = std::str::from_utf8(bytes).map_err(std::io::Error::other)?;
         fmt::Write::write_str(self, text).map_err(std::io::Error::other)?;

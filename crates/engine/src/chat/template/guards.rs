@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use minijinja::value::{Kwargs, StringInput, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, filters};
 
-use super::budget::{Bounded, charge, charge_value, spend};
+use super::budget::{BoundedText, charge, charge_value, spend};
+use super::marked_text::MarkedText;
 use super::methods::{joined, replaced, split, stripped};
-use super::seen::Seen;
 use super::slices::sliced;
-use crate::chat::marks::unmarked;
+use crate::chat::taint::unmarked;
 
 /// Hands on a value that an operation has made.
 pub(super) const KEPT: &str = "kept__";
@@ -55,13 +55,13 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
         });
     }
     jinja.add_filter("trim", |text: StringInput<'_>, chars: Option<String>| {
-        stripped(&Seen::of(text.as_str()), chars.as_deref(), true, true).to_owned()
+        stripped(&MarkedText::of(text.as_str()), chars.as_deref(), true, true).to_owned()
     });
     jinja.add_filter("replace", |text: StringInput<'_>, old: String, new: String| {
-        replaced(&Seen::of(text.as_str()), &old, &new, None)
+        replaced(&MarkedText::of(text.as_str()), &old, &new, None)
     });
     jinja.add_filter("split", |text: StringInput<'_>, at: Option<String>, most: Option<i64>| {
-        split(&Seen::of(text.as_str()), at.as_deref(), most, false)
+        split(&MarkedText::of(text.as_str()), at.as_deref(), most, false)
     });
     jinja.add_filter("reverse", |value: &Value| match value.as_str() {
         Some(_) => sliced(value.clone(), None, None, Some(-1)),
@@ -90,7 +90,7 @@ fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(
         None if value.kind() == ValueKind::Undefined => {}
         None => {
             charge_value(value)?;
-            out.write_str(&Bounded::show(value)?)?;
+            out.write_str(&BoundedText::show(value)?)?;
         }
     }
     Ok(())
@@ -123,7 +123,7 @@ fn plain(value: Value) -> Result<Value, Error> {
 /// A text as the list of its characters, each with its marks; any other value as it is.
 fn characters(value: Value) -> Result<Value, Error> {
     let Some(text) = value.as_str() else { return Ok(value) };
-    let seen = Seen::of(text);
+    let seen = MarkedText::of(text);
     let plain = seen.plain();
     charge(text.len() as u64, plain.len() as u64)?;
     let cut = |(at, c): (usize, char)| Value::from(seen.cut(at..at + c.len_utf8()));
@@ -138,7 +138,7 @@ fn item(value: Value, key: Value) -> Result<Value, Error> {
         return if found.is_undefined() { value.get_item(&plain(key)?) } else { Ok(found) };
     };
     let Ok(at) = i64::try_from(key) else { return Ok(Value::UNDEFINED) };
-    let seen = Seen::of(text);
+    let seen = MarkedText::of(text);
     charge(text.len() as u64, 1)?;
     let len = i64::try_from(seen.plain().chars().count()).unwrap_or(i64::MAX);
     let place = if at < 0 { at.saturating_add(len) } else { at };
@@ -197,7 +197,7 @@ fn string(value: &Value) -> Result<Value, Error> {
         return Ok(value.clone());
     }
     charge_value(value)?;
-    Bounded::show(value).map(Value::from)
+    BoundedText::show(value).map(Value::from)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]

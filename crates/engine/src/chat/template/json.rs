@@ -8,8 +8,8 @@ use minijinja::{Error, ErrorKind, Value};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter};
 
-use super::budget::{Bounded, charge_value};
-use crate::chat::marks::is_mark;
+use super::budget::{BoundedText, charge_value};
+use crate::chat::taint::is_mark;
 
 /// One line, with these between items and after keys.
 struct OneLine {
@@ -46,7 +46,7 @@ pub(in crate::chat) fn json_text(value: &serde_json::Value) -> String {
 }
 
 fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, Error> {
-    let mut text = Bounded::default();
+    let mut text = BoundedText::default();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter)).map_err(
         |error| {
             let reason = format!("cannot write this as JSON: {error}");
@@ -86,7 +86,7 @@ pub(super) fn tojson(value: &Value, indent: Option<u16>, named: Kwargs) -> Resul
 
 /// JSON in ASCII, but for the marks in it.
 fn escaped(json: &str) -> Result<String, Error> {
-    let mut written = Bounded::default();
+    let mut written = BoundedText::default();
     for c in json.chars() {
         if c.is_ascii() || is_mark(c) {
             written.push(c.encode_utf8(&mut [0; 4]))?;

@@ -5,9 +5,9 @@ use minijinja::value::{Kwargs, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
-use super::budget::{Bounded, charge};
-use super::seen::Seen;
-use crate::chat::marks::unmarked;
+use super::budget::{BoundedText, charge};
+use super::marked_text::MarkedText;
+use crate::chat::taint::unmarked;
 
 /// `value.method(args)`, where minijinja knows no such method.
 ///
@@ -22,7 +22,7 @@ pub(super) fn call(
     let Some(text) = value.as_str() else {
         return pycompat::unknown_method_callback(state, value, method, args);
     };
-    let seen = Seen::of(text);
+    let seen = MarkedText::of(text);
     charge(seen.plain().len() as u64, 1)?;
     match method {
         "strip" | "lstrip" | "rstrip" => {
@@ -88,7 +88,7 @@ fn check_format(format: &str, args: &[Value]) -> Result<(), Error> {
     }
     let mut bytes = format.len() as u64;
     for value in args {
-        bytes += Bounded::show(value)?.len() as u64 + 1000;
+        bytes += BoundedText::show(value)?.len() as u64 + 1000;
     }
     charge(bytes.saturating_mul(format.matches('{').count() as u64), 1)
 }
@@ -106,7 +106,7 @@ fn text_of(value: &Value) -> Result<&str, Error> {
 
 /// The text without `chars` at its ends, white space where none are named.
 pub(super) fn stripped<'a>(
-    seen: &Seen<'a>,
+    seen: &MarkedText<'a>,
     chars: Option<&str>,
     at_start: bool,
     at_end: bool,
@@ -122,7 +122,7 @@ pub(super) fn stripped<'a>(
 /// The parts between separators, runs of white space where none is named; at most `most` + 1, where
 /// that is not negative.
 pub(super) fn split(
-    seen: &Seen<'_>,
+    seen: &MarkedText<'_>,
     separator: Option<&str>,
     most: Option<i64>,
     from_end: bool,
@@ -172,14 +172,14 @@ fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
 
 /// The text with `new` for `old`; everywhere, or so many times.
 pub(super) fn replaced(
-    seen: &Seen<'_>,
+    seen: &MarkedText<'_>,
     old: &str,
     new: &str,
     count: Option<i64>,
 ) -> Result<Value, Error> {
     let most = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
     let (plain, old) = (seen.plain(), unmarked(old));
-    let (mut written, mut from) = (Bounded::default(), 0);
+    let (mut written, mut from) = (BoundedText::default(), 0);
     for (at, found) in plain.match_indices(&*old).take(most) {
         written.push(seen.cut(from..at))?;
         written.push(new)?;
@@ -191,7 +191,7 @@ pub(super) fn replaced(
 
 /// `values` one after the other, with `separator` between.
 pub(super) fn joined(values: &Value, separator: &str) -> Result<Value, Error> {
-    let mut written = Bounded::default();
+    let mut written = BoundedText::default();
     for (at, value) in values.try_iter()?.enumerate() {
         if at > 0 {
             written.push(separator)?;
@@ -199,7 +199,7 @@ pub(super) fn joined(values: &Value, separator: &str) -> Result<Value, Error> {
         match value.as_str() {
             Some(text) => written.push(text)?,
             None if value.kind() == ValueKind::Undefined => {}
-            None => written.push(&Bounded::show(&value)?)?,
+            None => written.push(&BoundedText::show(&value)?)?,
         }
     }
     written.text().map(Value::from)

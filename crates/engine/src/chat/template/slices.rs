@@ -5,8 +5,8 @@
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
-use super::budget::{Bounded, charge};
-use super::seen::Seen;
+use super::budget::{BoundedText, charge};
+use super::marked_text::MarkedText;
 
 /// The part of a text or list.
 ///
@@ -25,7 +25,7 @@ pub(super) fn sliced(
     }
     if let Some(text) = value.as_str() {
         charge(text.len() as u64, 1)?;
-        return text_of(&Seen::of(text), start, until, step);
+        return text_of(&MarkedText::of(text), start, until, step);
     }
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Ok(Value::from(Vec::<Value>::new())),
@@ -43,7 +43,7 @@ fn invalid(reason: String) -> Error {
 }
 
 fn text_of(
-    seen: &Seen<'_>,
+    seen: &MarkedText<'_>,
     start: Option<i64>,
     until: Option<i64>,
     step: i64,
@@ -58,12 +58,12 @@ fn text_of(
         return Ok(seen.cut(range).into());
     }
     if step == -1 {
-        // Marks stay where they are, so that no more is broken than was.
+        // TaintMarks stay where they are, so that no more is broken than was.
         let (first, last) = (places.clone().next(), places.last());
         let range = first.zip(last).map_or(0..0, |(first, last)| bounds[last]..bounds[first + 1]);
         return Ok(seen.reversed(range).into());
     }
-    let mut written = Bounded::default();
+    let mut written = BoundedText::default();
     for at in places {
         written.push(seen.cut(bounds[at]..bounds[at + 1]))?;
     }

@@ -8,7 +8,7 @@ mod thinking;
 use harmonic_batching::Token;
 use harmonic_types::{Message, Role, Thinking};
 
-use super::{Marks, Template, TemplateContext, Unmarked, Vocabulary, source};
+use super::{TaintMarks, Template, TemplateContext, Unmarked, Vocabulary, source};
 
 struct Fixture {
     template: String,

@@ -7,7 +7,7 @@ use harmonic_types::{Message, Role, Tool, ToolCall};
 use serde_json::{Map, Value, json};
 
 use super::json::json_text;
-use crate::chat::marks::{Marks, unmarked};
+use crate::chat::taint::{TaintMarks, unmarked};
 
 /// What a template wants of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) struct TemplateCapabilities {
 pub(super) const RESPONSES: &str = "tool_responses";
 
 /// A tool as OpenAI describes it.
-pub(in crate::chat) fn tool_value(tool: &Tool, marks: &Marks) -> Value {
+pub(in crate::chat) fn tool_value(tool: &Tool, marks: &TaintMarks) -> Value {
     let parameters = serde_json::from_str(&tool.parameters).unwrap_or_else(|_| json!({}));
     json!({
         "type": "function",
@@ -47,7 +47,7 @@ pub(in crate::chat) fn tool_value(tool: &Tool, marks: &Marks) -> Value {
 pub(super) fn message_values(
     messages: &[Message],
     capabilities: TemplateCapabilities,
-    marks: &Marks,
+    marks: &TaintMarks,
 ) -> Vec<Value> {
     let mut names: HashMap<&str, &str> = HashMap::new();
     let mut values = Vec::with_capacity(messages.len());
@@ -68,7 +68,7 @@ pub(super) fn message_values(
 }
 
 /// Puts `result` into the calls before it, if there are any: as JSON where it is such.
-fn put_result(values: &mut Vec<Value>, result: Value, message: &Message, marks: &Marks) {
+fn put_result(values: &mut Vec<Value>, result: Value, message: &Message, marks: &TaintMarks) {
     let Some(calls) = values.last_mut().filter(|last| last.get("tool_calls").is_some()) else {
         return values.push(result);
     };
@@ -113,7 +113,7 @@ fn value(
     message: &Message,
     names: &HashMap<&str, &str>,
     capabilities: TemplateCapabilities,
-    marks: &Marks,
+    marks: &TaintMarks,
 ) -> Value {
     let id = |id: &str| if capabilities.short_ids { short(id) } else { marks.text(id) };
     let mut value = Map::new();
@@ -151,7 +151,7 @@ fn value(
 
 /// What a call was made with, as the template wants it. What a model or a client broke is kept as
 /// text: a conversation must go on after it.
-fn arguments(call: &ToolCall, capabilities: TemplateCapabilities, marks: &Marks) -> Value {
+fn arguments(call: &ToolCall, capabilities: TemplateCapabilities, marks: &TaintMarks) -> Value {
     let text = call.arguments.trim();
     match object(text) {
         Some(_) if capabilities.text_arguments && text.starts_with('{') => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use harmonic_batching::Token;
 use harmonic_types::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 
-use super::super::{Budget, Chat, GrammarFragment, Piece, Special, Vocabulary};
+use super::super::{AnswerDelta, Budget, Chat, GrammarFragment, Special, Vocabulary};
 use super::{ByteVocabulary, NO_SYSTEM, PLAIN, agent, chat, rendered};
 
 /// A template in the manner of Hermes: tools in the system message, calls and results in tags.
@@ -173,15 +173,15 @@ fn control_tokens_around_calls_are_read_where_there_are_tools() {
     let read = |tools: &[Tool]| {
         let mut decoder = chat.decoder(Vec::new(), false, tools);
         let tokens = [257, i32::from(b'f'), 258, i32::from(b'{'), i32::from(b'}')];
-        let mut answer: Vec<Piece> =
+        let mut answer: Vec<AnswerDelta> =
             tokens.into_iter().flat_map(|token| decoder.push(Token(token)).answer).collect();
         answer.extend(decoder.finish(false).answer);
         (answer, decoder.called())
     };
     let (answer, called) = read(&[weather()]);
-    assert_eq!(answer[0], Piece::Call { index: 0, name: "f".to_owned() });
+    assert_eq!(answer[0], AnswerDelta::Call { index: 0, name: "f".to_owned() });
     assert!(called && answer.len() == 3, "{answer:?}");
-    let text = |text: &str| Piece::Text(text.to_owned());
+    let text = |text: &str| AnswerDelta::Text(text.to_owned());
     assert_eq!(read(&[]), (vec![text("f"), text("{"), text("}")], false));
 }
 

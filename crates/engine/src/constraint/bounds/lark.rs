@@ -2,29 +2,29 @@
 //!
 //! Read only as far as their size and their rules go; the compiler says what is wrong with them.
 
-mod words;
+mod lexer;
 
 use std::collections::HashMap;
 
 use super::productive::{Need, all_productive};
 use super::{Excess, Size};
 use crate::constraint::limits;
-use words::{Word, Words};
+use lexer::{LarkToken, Lexer};
 
 /// Measures a grammar.
 pub(in crate::constraint) fn measure(text: &str) -> Result<Size, Excess> {
     let bytes = Size { bytes: text.len(), ..Size::default() };
     bytes.check()?;
-    let mut words = Words::new(text);
+    let mut lexer = Lexer::new(text);
     let mut reader = Reader { line_begins: true, ..Reader::default() };
-    while let Some(word) = words.read()? {
-        reader.take(word);
+    while let Some(token) = lexer.read()? {
+        reader.take(token);
         if reader.open.len() > limits::DEPTH {
             break;
         }
     }
     // What stands inside has been counted by its own length, too.
-    let size = Size { bytes: text.len(), ..words.size.with(reader.size()) };
+    let size = Size { bytes: text.len(), ..lexer.size.with(reader.size()) };
     size.check()?;
     reader.refuse_endless()?;
     Ok(size)
@@ -38,7 +38,7 @@ struct Part {
     items: Vec<usize>,
 }
 
-/// Makes parts of the words: one for each rule, group and alternative.
+/// Makes parts of the lexer: one for each rule, group and alternative.
 #[derive(Default)]
 struct Reader<'a> {
     needs: Vec<Need>,
@@ -53,8 +53,8 @@ struct Reader<'a> {
     /// The first name of the line, which a colon makes a rule.
     first: Option<&'a str>,
     line_begins: bool,
-    /// The word before.
-    before: Option<Word<'a>>,
+    /// The token before.
+    before: Option<LarkToken<'a>>,
     /// Another grammar stands inside, or conditions: its names are not this one's.
     mixed: bool,
 }
@@ -84,28 +84,28 @@ impl<'a> Reader<'a> {
         part
     }
 
-    fn take(&mut self, word: Word<'a>) {
-        let before = self.before.replace(word);
-        if self.first.is_some() && !matches!(word, Word::Colon | Word::Line) {
+    fn take(&mut self, token: LarkToken<'a>) {
+        let before = self.before.replace(token);
+        if self.first.is_some() && !matches!(token, LarkToken::Colon | LarkToken::Line) {
             // Attributes and parameters of a rule.
             return;
         }
-        match word {
-            Word::Line => {
+        match token {
+            LarkToken::Line => {
                 if self.open.len() <= 1 {
                     self.line_begins = true;
                     self.first = None;
                 }
             }
-            Word::Name(name) => {
+            LarkToken::Name(name) => {
                 if self.line_begins {
                     (self.line_begins, self.first) = (false, Some(name));
-                } else if before != Some(Word::Arrow) {
+                } else if before != Some(LarkToken::Arrow) {
                     let part = self.named(name);
                     self.item(part);
                 }
             }
-            Word::Colon => {
+            LarkToken::Colon => {
                 if let Some(name) = self.first.take() {
                     self.close_rule();
                     self.rule_count += 1;
@@ -114,52 +114,52 @@ impl<'a> Reader<'a> {
                     self.open.push((part, Part::default()));
                 }
             }
-            Word::Bar => {
+            LarkToken::Bar => {
                 // In a line of its own it goes on with the rule before.
                 self.line_begins = false;
                 self.alternatives += 1;
                 self.end_alternative();
             }
-            Word::Open if !self.open.is_empty() => {
+            LarkToken::Open if !self.open.is_empty() => {
                 let part = self.part();
                 self.open.push((part, Part::default()));
                 self.deepest = self.deepest.max(self.open.len());
             }
-            Word::Close if self.open.len() > 1 => {
+            LarkToken::Close if self.open.len() > 1 => {
                 if let Some(part) = self.close() {
                     self.item(part);
                 }
             }
             // It need not be there.
-            Word::CloseOptional if self.open.len() > 1 => {
+            LarkToken::CloseOptional if self.open.len() > 1 => {
                 self.close();
             }
             // Before a rule's name it means something else.
-            Word::Optional if !self.line_begins => self.make_optional(),
-            Word::Number(number) => {
+            LarkToken::Optional if !self.line_begins => self.make_optional(),
+            LarkToken::Number(number) => {
                 self.repetitions = self.repetitions.max(number);
-                if before == Some(Word::Tilde) && number == 0 {
+                if before == Some(LarkToken::Tilde) && number == 0 {
                     self.make_optional();
                 }
             }
-            Word::Count(least, most) => {
+            LarkToken::Count(least, most) => {
                 self.repetitions = self.repetitions.max(most);
                 if least == 0 {
                     self.make_optional();
                 }
             }
-            Word::Mixed => self.mixed = true,
-            Word::Literal => {
+            LarkToken::Mixed => self.mixed = true,
+            LarkToken::Literal => {
                 let part = self.part();
                 self.item(part);
             }
-            Word::Open
-            | Word::Close
-            | Word::CloseOptional
-            | Word::Optional
-            | Word::Tilde
-            | Word::Arrow
-            | Word::Other => {}
+            LarkToken::Open
+            | LarkToken::Close
+            | LarkToken::CloseOptional
+            | LarkToken::Optional
+            | LarkToken::Tilde
+            | LarkToken::Arrow
+            | LarkToken::Other => {}
         }
     }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{CallForm, Form, FormatError, Series};
-use crate::chat::{Chat, Decoder, GrammarFragment, Piece, Special, Vocabulary};
+use crate::chat::{AnswerDelta, Chat, Decoder, GrammarFragment, Special, Vocabulary};
 use crate::constraint::{Constraint, Grammars};
 use crate::sampling::Sampler;
 
@@ -92,12 +92,12 @@ fn forms<'a>(chat: &Chat, tools: &'a [Tool]) -> Vec<CallForm<'a>> {
 fn call(decoder: &mut Decoder, mut sampler: Sampler, seed: u64) -> (Vec<String>, String, bool) {
     let mut noise = fastrand::Rng::with_seed(seed);
     let (mut names, mut arguments) = (Vec::new(), String::new());
-    let mut read = |pieces: Vec<Piece>| {
+    let mut read = |pieces: Vec<AnswerDelta>| {
         for piece in pieces {
             match piece {
-                Piece::Text(text) => panic!("text in a call: {text}"),
-                Piece::Call { name, .. } => names.push(name),
-                Piece::Arguments { text, .. } => arguments += &text,
+                AnswerDelta::Text(text) => panic!("text in a call: {text}"),
+                AnswerDelta::Call { name, .. } => names.push(name),
+                AnswerDelta::Arguments { text, .. } => arguments += &text,
             }
         }
     };
@@ -125,7 +125,7 @@ proptest! {
         let chat = Chat::new(vocabulary).expect("a template");
         let tools = tools();
         let constraint = grammars.compile_call(&forms(&chat, &tools)).expect("good schemas");
-        let sampler = Sampler::new(Sampling::default(), seed).held_to(constraint);
+        let sampler = Sampler::new(Sampling::default(), seed).with_constraint(constraint);
         let mut decoder = chat.decoder(Vec::new(), false, &tools);
         let (names, arguments, whole) = call(&mut decoder, sampler, seed);
         // White space may go on for longer than anybody waits.
@@ -161,17 +161,20 @@ fn free(
     let form = Form::of_calls(&calls, &series).expect("good schemas");
     let constraint = grammars.compile_form(&form).expect("a grammar");
     let tracker = chat.call_tracker(false).expect("calls that are marked");
-    let mut sampler =
-        Sampler::new(Sampling::default(), seed).held_to(constraint).once_called(tracker);
+    let mut sampler = Sampler::new(Sampling::default(), seed)
+        .with_constraint(constraint)
+        .with_call_tracker(tracker);
     let mut decoder = chat.decoder(Vec::new(), false, &tools);
     let mut noise = fastrand::Rng::with_seed(seed);
     let (mut said, mut called): (String, Vec<(String, String)>) = (String::new(), Vec::new());
-    let mut read = |pieces: Vec<Piece>| {
+    let mut read = |pieces: Vec<AnswerDelta>| {
         for piece in pieces {
             match piece {
-                Piece::Text(text) => said += &text,
-                Piece::Call { name, .. } => called.push((name, String::new())),
-                Piece::Arguments { text, .. } => called.last_mut().expect("a call").1 += &text,
+                AnswerDelta::Text(text) => said += &text,
+                AnswerDelta::Call { name, .. } => called.push((name, String::new())),
+                AnswerDelta::Arguments { text, .. } => {
+                    called.last_mut().expect("a call").1 += &text
+                }
             }
         }
     };

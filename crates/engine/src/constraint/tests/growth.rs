@@ -17,7 +17,7 @@ fn refusal(format: &Format) -> Option<String> {
             Ok(constraint) => constraint,
             Err(error) => return Some(error.to_string()),
         };
-        let mut sampler = Sampler::new(Sampling::default(), seed).held_to(constraint);
+        let mut sampler = Sampler::new(Sampling::default(), seed).with_constraint(constraint);
         let mut noise = fastrand::Rng::with_seed(seed);
         let mut before = None;
         for _ in 0..40 {

@@ -11,7 +11,7 @@ use crate::sampling::Sampler;
 /// What an answer under `schema` is, drawn with `seed`; why there is none.
 fn answer(of: &Value, seed: u64) -> Result<String, String> {
     let constraint = grammars().compile(&schema(of)).map_err(|error| error.to_string())?;
-    let mut sampler = Sampler::new(Sampling::default(), seed).held_to(constraint);
+    let mut sampler = Sampler::new(Sampling::default(), seed).with_constraint(constraint);
     let mut noise = fastrand::Rng::with_seed(seed);
     let mut bytes = Vec::new();
     for _ in 0..400 {

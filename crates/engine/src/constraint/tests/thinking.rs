@@ -87,7 +87,7 @@ fn answer(template: &'static str, thinking: bool, script: &[Token]) -> (String, 
     let grammars = Grammars::new("thinker", vocabulary.as_ref()).expect("a vocabulary");
     let form = grammars.compile(&Format::Regex("[0-9]{3}".to_owned())).expect("a form");
     let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
-    let mut sampler = Sampler::new(greedy, 1).held_to(form).after(tracker);
+    let mut sampler = Sampler::new(greedy, 1).with_constraint(form).with_reasoning(tracker);
     let mut text = String::new();
     let mut wanted = script.iter().copied();
     for _ in 0..64 {

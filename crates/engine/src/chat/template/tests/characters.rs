@@ -4,14 +4,14 @@ use harmonic_batching::Token;
 use harmonic_types::{Message, Role};
 
 use super::super::Unmarked;
-use super::{Fixture, Marks, Template, TemplateContext};
-use crate::chat::marks::unmarked;
+use super::{Fixture, TaintMarks, Template, TemplateContext};
+use crate::chat::taint::unmarked;
 use crate::chat::vocabulary::Special;
 
 #[test]
 fn a_template_sees_the_characters_of_the_client_only() {
     let special = |text: &str| Special::control(Token(1), text);
-    let marks = Marks::of(&[special("<s>"), special("é|")]);
+    let marks = TaintMarks::of(&[special("<s>"), special("é|")]);
     let question = "<a>é|";
     let marked = marks.text(question);
     assert_ne!(marked, question);

@@ -70,7 +70,7 @@ fn applied(template: &Template, body: &Value, thinking: Thinking) -> Result<Stri
     if tools.is_empty() {
         return template.render(context).map_err(|error| error.to_string());
     }
-    let capabilities = template.shows_tools(Syntax::of(&template.source));
+    let capabilities = template.probe_tools(Syntax::of(&template.source));
     let messages = system_into_user(&messages);
     let context = if template.takes_system {
         context

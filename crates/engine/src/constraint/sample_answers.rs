@@ -16,7 +16,7 @@ use super::grammars::{brief, is_dead_end};
 
 /// How far sample answers are followed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Effort {
+pub(super) struct SampleBudget {
     /// Tokens of each answer.
     pub(super) tokens: usize,
     /// Work of all of them: nodes of the vocabulary's tree, and units of the lexer's fuel.
@@ -25,43 +25,43 @@ pub(super) struct Effort {
 
 /// How the next token of a sample answer is chosen among those that may come.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+enum Strategy {
     /// The one before once more, else the first.
-    Again,
+    Repeat,
     /// By the byte that it is, the first of these that may come; else the first token.
     Bytes(&'static [u8]),
     Last,
     Middle,
     /// Any, drawn with this seed.
-    Drawn(u64),
+    SampleResult(u64),
 }
 
 /// Closing what is open, opening more, and going on with keys and items.
-const WAYS: [Way; 9] = [
-    Way::Bytes(b"{[\"a0"),
-    Way::Again,
-    Way::Bytes(b"\",:[{}]0"),
-    Way::Drawn(1),
-    Way::Bytes(b"}]\",:0"),
-    Way::Last,
-    Way::Bytes(b"{,\"[:a0"),
-    Way::Middle,
-    Way::Drawn(2),
+const STRATEGIES: [Strategy; 9] = [
+    Strategy::Bytes(b"{[\"a0"),
+    Strategy::Repeat,
+    Strategy::Bytes(b"\",:[{}]0"),
+    Strategy::SampleResult(1),
+    Strategy::Bytes(b"}]\",:0"),
+    Strategy::Last,
+    Strategy::Bytes(b"{,\"[:a0"),
+    Strategy::Middle,
+    Strategy::SampleResult(2),
 ];
 
 /// Follows sample answers from where `start` is.
 ///
 /// # Errors
 /// Why one of them cannot go on.
-pub(super) fn follow(start: &Matcher, trie: &TokTrie, effort: Effort) -> Result<(), String> {
-    let mut left = effort.work;
-    for (at, way) in (0u64..).zip(WAYS) {
-        // What one way leaves is for those after it.
-        let share = left / (WAYS.len() as u64 - at);
+pub(super) fn follow(start: &Matcher, trie: &TokTrie, budget: SampleBudget) -> Result<(), String> {
+    let mut left = budget.work;
+    for (at, strategy) in (0u64..).zip(STRATEGIES) {
+        // What one strategy leaves is for those after it.
+        let share = left / (STRATEGIES.len() as u64 - at);
         let mut work = share;
         // What an answer adds to the lexer is its own.
         let mut matcher = start.deep_clone();
-        one(&mut matcher, trie, way, effort.tokens, &mut work)?;
+        one(&mut matcher, trie, strategy, budget.tokens, &mut work)?;
         left = left - share + work;
     }
     Ok(())
@@ -70,16 +70,16 @@ pub(super) fn follow(start: &Matcher, trie: &TokTrie, effort: Effort) -> Result<
 fn one(
     matcher: &mut Matcher,
     trie: &TokTrie,
-    way: Way,
+    strategy: Strategy,
     tokens: usize,
     work: &mut u64,
 ) -> Result<(), String> {
-    let mut chooser = Chooser::new(way);
+    let mut chooser = Chooser::new(strategy);
     let mut fuel = spent(matcher).1;
     for _ in 0..tokens {
         let allowed = match matcher.compute_mask_or_eos() {
             Ok(allowed) => allowed,
-            // The model may lack a token for a byte that the answer needs here, and go another way.
+            // The model may lack a token for a byte that the answer needs here, and go another strategy.
             Err(error) if is_dead_end(&error) => return Ok(()),
             Err(error) => return Err(brief(&error)),
         };
@@ -106,15 +106,15 @@ fn spent(matcher: &Matcher) -> (u64, u64) {
 }
 
 struct Chooser {
-    way: Way,
+    strategy: Strategy,
     before: Option<u32>,
     rng: fastrand::Rng,
 }
 
 impl Chooser {
-    fn new(way: Way) -> Self {
-        let seed = if let Way::Drawn(seed) = way { seed } else { 0 };
-        Self { way, before: None, rng: fastrand::Rng::with_seed(seed) }
+    fn new(strategy: Strategy) -> Self {
+        let seed = if let Strategy::SampleResult(seed) = strategy { seed } else { 0 };
+        Self { strategy, before: None, rng: fastrand::Rng::with_seed(seed) }
     }
 
     /// The next token; `None` where nothing but the end may come.
@@ -122,15 +122,15 @@ impl Chooser {
         let mut may = allowed.to_list();
         may.retain(|token| !trie.eos_tokens().contains(token));
         let first = *may.first()?;
-        let token = match self.way {
-            Way::Again => self.before.filter(|before| may.contains(before)).unwrap_or(first),
-            Way::Bytes(bytes) => {
+        let token = match self.strategy {
+            Strategy::Repeat => self.before.filter(|before| may.contains(before)).unwrap_or(first),
+            Strategy::Bytes(bytes) => {
                 let mut tokens = bytes.iter().filter_map(|byte| trie.token_id(&[*byte]));
                 tokens.find(|token| allowed.is_allowed(*token)).unwrap_or(first)
             }
-            Way::Last => *may.last()?,
-            Way::Middle => may[may.len() / 2],
-            Way::Drawn(_) => may[self.rng.usize(..may.len())],
+            Strategy::Last => *may.last()?,
+            Strategy::Middle => may[may.len() / 2],
+            Strategy::SampleResult(_) => may[self.rng.usize(..may.len())],
         };
         self.before = Some(token);
         Some(token)

@@ -6,7 +6,7 @@ use harmonic_types::TokenLogprob;
 use super::{Answer, Factory, answer, ask, config};
 
 /// Requests that run together.
-const COMPANY: u64 = 32;
+const BATCH: u64 = 32;
 
 /// Two best logits this close may change places with the shape of the batch: another shape is
 /// another order of summation (up to 0.067 in BF16), and with AMX another kernel, which rounds the
@@ -25,8 +25,8 @@ pub struct Difference {
     pub gap: f32,
 }
 
-pub(super) async fn a_prompt_answers_the_same_in_company(factory: Factory<'_>) -> Vec<Difference> {
-    let engine = factory(config(u32::try_from(COMPANY).unwrap_or(32), 256));
+pub(super) async fn a_prompt_answers_the_same_in_a_batch(factory: Factory<'_>) -> Vec<Difference> {
+    let engine = factory(config(u32::try_from(BATCH).unwrap_or(32), 256));
     let request = |id: u64| {
         let agent = if id.is_multiple_of(2) { "first" } else { "second" };
         let mut request = ask(id, agent, &format!("What is {id} plus {}?", id * id), 24);
@@ -36,7 +36,7 @@ pub(super) async fn a_prompt_answers_the_same_in_company(factory: Factory<'_>) -
     };
     // Warm: the shared prefixes are computed, so that each prompt starts from the same state.
     join_all([0, 1].map(|id| answer(&engine, request(id)))).await;
-    let together = join_all((0..COMPANY).map(|id| answer(&engine, request(id)))).await;
+    let together = join_all((0..BATCH).map(|id| answer(&engine, request(id)))).await;
     let mut differences = Vec::new();
     for id in [0, 1, 13, 31] {
         let alone = answer(&engine, request(id)).await;

@@ -1,4 +1,4 @@
-//! Marks that tell what a client wrote from what the template did, through whatever the template
+//! TaintMarks that tell what a client wrote from what the template did, through whatever the template
 //! makes of it.
 //!
 //! Owns: the two code points that stand for a mark and for its own escape. Both are noncharacters,
@@ -27,9 +27,9 @@ const ESCAPED: [(char, char); 2] = [('0', MARK), ('1', ESCAPE)];
 /// Bytes of the longest text that is looked for in the middle of a token: longer than any token.
 const LONGEST_MIDDLE: usize = 64;
 
-/// Marks texts for one vocabulary.
+/// TaintMarks texts for one vocabulary.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
+pub(super) struct TaintMarks {
     /// First and last characters of structural tokens.
     edges: BTreeSet<char>,
     /// Whether a character below 128 is an edge.
@@ -38,7 +38,7 @@ pub(super) struct Marks {
     middles: String,
 }
 
-impl Marks {
+impl TaintMarks {
     pub(super) fn of(specials: &[Special]) -> Self {
         let structure = || specials.iter().filter(|special| special.is_structure());
         let ends = |special: &Special| {

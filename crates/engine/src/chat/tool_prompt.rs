@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use harmonic_types::{Message, Role, Tool};
 
-use super::marks::Marks;
+use super::taint::TaintMarks;
 use super::template::{arguments_object, json_text, tool_value};
 
 /// What stands around a tool's result.
@@ -13,7 +13,11 @@ const RESULT: (&str, &str) = ("<tool_response>\n", "\n</tool_response>");
 
 /// `messages` as such a template takes them: without calls and results, the tools in the system
 /// message. Roles alternate where they did. The messages' contents are marked; what is ours is not.
-pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> Vec<Message> {
+pub(super) fn inline_tools(
+    messages: &[Message],
+    tools: &[Tool],
+    marks: &TaintMarks,
+) -> Vec<Message> {
     let mut plain: Vec<Message> = Vec::with_capacity(messages.len() + 1);
     let mut messages = messages;
     if !tools.is_empty() {
@@ -52,7 +56,7 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> V
 }
 
 /// What the assistant said, with its calls as it writes them.
-fn with_calls(message: &Message, marks: &Marks) -> String {
+fn with_calls(message: &Message, marks: &TaintMarks) -> String {
     let mut content = message.text().into_owned();
     for call in &message.tool_calls {
         if !content.is_empty() {
@@ -73,7 +77,7 @@ fn with_calls(message: &Message, marks: &Marks) -> String {
     content
 }
 
-fn description(tools: &[Tool], marks: &Marks) -> String {
+fn description(tools: &[Tool], marks: &TaintMarks) -> String {
     let mut text = "You can call tools. Each line describes one, with the JSON Schema of its \
                     arguments:\n"
         .to_owned();

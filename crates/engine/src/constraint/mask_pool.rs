@@ -35,7 +35,7 @@ pub(super) struct Position {
 
 /// A position that is being found.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(super) struct PendingMask {
     state: Mutex<State>,
     found: Condvar,
 }
@@ -46,7 +46,7 @@ struct State {
     wake: Option<Wake>,
 }
 
-impl Pending {
+impl PendingMask {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,11 +88,11 @@ impl Pending {
 struct Task {
     matcher: Box<Matcher>,
     token: Token,
-    pending: Arc<Pending>,
+    pending: Arc<PendingMask>,
 }
 
 /// The way to the threads. They end when nobody holds it any more.
-pub(super) struct Pool(Arc<Queues>);
+pub(super) struct MaskPool(Arc<Queues>);
 
 #[derive(Default)]
 struct Queues {
@@ -107,7 +107,7 @@ struct Tasks {
     closed: bool,
 }
 
-impl Pool {
+impl MaskPool {
     /// Starts the threads.
     pub(super) fn start() -> io::Result<Arc<Self>> {
         let queues = Arc::new(Queues::default());
@@ -124,8 +124,8 @@ impl Pool {
     }
 
     /// Asks for the position after `token`.
-    pub(super) fn ask(&self, position: Position, token: Token) -> Arc<Pending> {
-        let pending = Arc::new(Pending::default());
+    pub(super) fn ask(&self, position: Position, token: Token) -> Arc<PendingMask> {
+        let pending = Arc::new(PendingMask::default());
         let Position { matcher, slow, .. } = position;
         let task = Task { matcher, token, pending: Arc::clone(&pending) };
         let mut tasks = self.0.tasks();
@@ -141,7 +141,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for MaskPool {
     fn drop(&mut self) {
         self.0.tasks().closed = true;
         self.0.more.notify_all();

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a bound is never above the true count, so it refuses nothing that would fit.
 //!
-//! *Ink* is text without white space, as far as its bytes have tokens of their own. Each byte of ink
+//! *TokenBound* is text without white space, as far as its bytes have tokens of their own. Each byte of bound
 //! becomes part of some token, and each token stands for at most so many of them. White space does
 //! not count because tokens may swallow any amount of it (llama.cpp's `lstrip` and `rstrip`) and
 //! templates trim it. Bytes without a token do not count because a vocabulary drops them, or makes
@@ -10,37 +10,37 @@
 
 use std::num::NonZeroU32;
 
-/// The ink of texts in one vocabulary.
+/// The bound of texts in one vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ink {
+pub struct TokenBound {
     /// The most of it that one token stands for.
     per_token: NonZeroU32,
     /// Bytes that have a token.
     counts: [bool; 256],
 }
 
-impl Ink {
+impl TokenBound {
     /// Of a vocabulary whose tokens have these bytes; and for each, whether plain text becomes it.
     pub fn of<'a>(tokens: impl IntoIterator<Item = (&'a [u8], bool)> + Clone) -> Self {
-        let mut ink = Self { per_token: NonZeroU32::MIN, counts: [false; 256] };
+        let mut bound = Self { per_token: NonZeroU32::MIN, counts: [false; 256] };
         for (token, plain) in tokens.clone() {
             if let ([byte], true) = (token, plain) {
-                ink.counts[usize::from(*byte)] = true;
+                bound.counts[usize::from(*byte)] = true;
             }
         }
         // C strings end there.
-        ink.counts[0] = false;
+        bound.counts[0] = false;
         for byte in 1..128_u8 {
-            ink.counts[usize::from(byte)] &= !char::from(byte).is_whitespace();
+            bound.counts[usize::from(byte)] &= !char::from(byte).is_whitespace();
         }
         let of_token = |(token, _): (&[u8], bool)| match str::from_utf8(token) {
-            Ok(text) => ink.bytes(text),
-            // Of a part of a character every byte may be ink.
-            Err(_) => ink.counted(token),
+            Ok(text) => bound.bytes(text),
+            // Of a part of a character every byte may be bound.
+            Err(_) => bound.counted(token),
         };
         let most = tokens.into_iter().map(of_token).max().unwrap_or_default();
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        Self { per_token: NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN), ..ink }
+        Self { per_token: NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN), ..bound }
     }
 
     /// Tokens of `text`, at least.
@@ -48,7 +48,7 @@ impl Ink {
         self.bytes(text).div_ceil(u64::from(self.per_token.get()))
     }
 
-    /// The ink of `text`, in bytes.
+    /// The bound of `text`, in bytes.
     fn bytes(&self, text: &str) -> u64 {
         // Most text is ASCII, and this is done for megabytes.
         if text.is_ascii() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use harmonic_batching::Token;
 
 use super::markers::Markers;
-use super::reasoning::Style;
+use super::reasoning::ReasoningStyle;
 use super::vocabulary::Vocabulary;
 
 /// Follows the tokens of one answer through its reasoning.
@@ -14,7 +14,7 @@ use super::vocabulary::Vocabulary;
 pub struct ReasoningTracker {
     vocabulary: Arc<dyn Vocabulary>,
     markers: Markers,
-    style: &'static Style,
+    style: &'static ReasoningStyle,
     /// The token that opens the reasoning, while it may still be opened.
     opener: Option<Token>,
     /// The end of what was written, in which the end of the reasoning may begin.
@@ -23,13 +23,13 @@ pub struct ReasoningTracker {
 
 /// What a token does to the reasoning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reasoned {
+pub(crate) enum ReasoningStep {
     /// It goes on.
-    On,
+    Continue,
     /// It ends with the token.
-    Over,
+    Ends,
     /// It would end in the middle of the token, whose rest would belong to the answer.
-    Across,
+    Straddles,
 }
 
 impl std::fmt::Debug for ReasoningTracker {
@@ -43,7 +43,7 @@ impl ReasoningTracker {
     pub(super) fn inside(
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
-        style: &'static Style,
+        style: &'static ReasoningStyle,
     ) -> Self {
         Self { vocabulary, markers, style, opener: None, tail: Vec::new() }
     }
@@ -52,7 +52,7 @@ impl ReasoningTracker {
     pub(super) fn before(
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
-        style: &'static Style,
+        style: &'static ReasoningStyle,
     ) -> Option<Self> {
         let text = style.opener;
         let special = vocabulary.specials().into_iter().find(|special| special.text == text);
@@ -77,18 +77,18 @@ impl ReasoningTracker {
     }
 
     /// What `token` does, which comes next.
-    pub(crate) fn after(&self, token: Token) -> Reasoned {
+    pub(crate) fn step(&self, token: Token) -> ReasoningStep {
         let written = self.with(token);
         let close = self.style.close.as_bytes();
         match written.windows(close.len()).position(|window| window == close) {
-            None => Reasoned::On,
-            Some(at) if written[at + close.len()..].trim_ascii().is_empty() => Reasoned::Over,
-            Some(_) => Reasoned::Across,
+            None => ReasoningStep::Continue,
+            Some(at) if written[at + close.len()..].trim_ascii().is_empty() => ReasoningStep::Ends,
+            Some(_) => ReasoningStep::Straddles,
         }
     }
 
     /// Goes on with `token`.
-    pub(crate) fn take(&mut self, token: Token) {
+    pub(crate) fn advance(&mut self, token: Token) {
         self.opener = None;
         // What opens a channel may be the start of what closes the reasoning.
         let written = self.with(token);

@@ -11,39 +11,39 @@ const BYTES: [[u8; 1]; 256] = {
 };
 
 /// Of the bytes below `end`, and of long tokens.
-fn ink(end: usize, long: &[&str]) -> Ink {
+fn bound(end: usize, long: &[&str]) -> TokenBound {
     let tokens: Vec<(&[u8], bool)> = BYTES[..end]
         .iter()
         .map(|byte| (byte.as_slice(), true))
         .chain(long.iter().map(|long| (long.as_bytes(), true)))
         .collect();
-    Ink::of(tokens)
+    TokenBound::of(tokens)
 }
 
 #[test]
-fn white_space_is_no_ink_however_it_is_written() {
-    let ink = ink(256, &[]);
-    assert_eq!(ink.bytes(" a\t\nb\r\u{b} "), 2);
-    assert_eq!(ink.bytes("\u{a0}é\u{3000}\u{2581}字"), 5);
+fn white_space_is_not_counted_however_it_is_written() {
+    let bound = bound(256, &[]);
+    assert_eq!(bound.bytes(" a\t\nb\r\u{b} "), 2);
+    assert_eq!(bound.bytes("\u{a0}é\u{3000}\u{2581}字"), 5);
 }
 
 #[test]
 fn a_token_stands_for_no_more_than_the_longest_does() {
-    let most = |long: &[&str]| ink(256, long).per_token.get();
+    let most = |long: &[&str]| bound(256, long).per_token.get();
     assert_eq!(most(&[]), 1);
     assert_eq!(most(&["        ", "ab c", "é"]), 3);
-    assert_eq!(ink(256, &["word"]).tokens("wordword w"), 3);
+    assert_eq!(bound(256, &["word"]).tokens("wordword w"), 3);
 }
 
 #[test]
-fn bytes_without_a_token_are_no_ink() {
-    let ink = ink(0xC3, &["é"]);
+fn bytes_without_a_token_are_not_counted() {
+    let bound = bound(0xC3, &["é"]);
     // C3 A9: of each such character the second byte alone has a token.
-    assert_eq!(ink.bytes("éa\0"), 2);
-    assert_eq!(ink.per_token.get(), 1);
+    assert_eq!(bound.bytes("éa\0"), 2);
+    assert_eq!(bound.per_token.get(), 1);
     // What plain text never becomes is no token of a byte.
     let tokens = [(b"a".as_slice(), true), (b"b".as_slice(), false), (b"abab".as_slice(), false)];
-    let ink = Ink::of(tokens);
-    assert_eq!((ink.bytes("abc"), ink.per_token.get()), (1, 2));
-    assert_eq!(Ink::of([]).tokens("abc"), 0);
+    let bound = TokenBound::of(tokens);
+    assert_eq!((bound.bytes("abc"), bound.per_token.get()), (1, 2));
+    assert_eq!(TokenBound::of([]).tokens("abc"), 0);
 }

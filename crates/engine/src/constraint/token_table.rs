@@ -11,12 +11,12 @@ use crate::chat::Vocabulary;
 /// grammar ever allows them, and neither do those that spell 0xFF: it marks control tokens there,
 /// and is no part of UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub(super) struct TokenTable {
     ends: Vec<u32>,
     words: Vec<Vec<u8>>,
 }
 
-impl Words {
+impl TokenTable {
     /// Those of `vocabulary`; `None` without an end of turn.
     pub(super) fn of(vocabulary: &dyn Vocabulary) -> Option<Self> {
         let ends: Vec<u32> =

@@ -2,7 +2,7 @@
 
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum AnswerDelta {
     /// Text.
     Text(String),
     /// A call of a tool; its arguments follow.
@@ -24,7 +24,7 @@ pub enum Piece {
 /// Pieces on their way out; neighbours of a kind are one.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    pub(super) pieces: Vec<Piece>,
+    pub(super) deltas: Vec<AnswerDelta>,
     calls: u32,
     /// Changes with everything that goes out.
     pub(super) written: usize,
@@ -33,26 +33,26 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn text(&mut self, more: &str) {
         self.written += more.len();
-        match self.pieces.last_mut() {
-            Some(Piece::Text(text)) => text.push_str(more),
+        match self.deltas.last_mut() {
+            Some(AnswerDelta::Text(text)) => text.push_str(more),
             _ if more.is_empty() => {}
-            _ => self.pieces.push(Piece::Text(more.to_owned())),
+            _ => self.deltas.push(AnswerDelta::Text(more.to_owned())),
         }
     }
 
     pub(super) fn call(&mut self, name: &str) {
         self.written += 1;
-        self.pieces.push(Piece::Call { index: self.calls, name: name.to_owned() });
+        self.deltas.push(AnswerDelta::Call { index: self.calls, name: name.to_owned() });
         self.calls += 1;
     }
 
     pub(super) fn arguments(&mut self, more: &str) {
         self.written += more.len();
-        if let Some(Piece::Arguments { text, .. }) = self.pieces.last_mut() {
+        if let Some(AnswerDelta::Arguments { text, .. }) = self.deltas.last_mut() {
             text.push_str(more);
         } else {
             let index = self.calls.saturating_sub(1);
-            self.pieces.push(Piece::Arguments { index, text: more.to_owned() });
+            self.deltas.push(AnswerDelta::Arguments { index, text: more.to_owned() });
         }
     }
 }

@@ -53,7 +53,7 @@ impl Setting {
 }
 
 /// The names that a template is told of.
-pub(super) type Told = BTreeMap<&'static str, Value>;
+pub(super) type SwitchValues = BTreeMap<&'static str, Value>;
 
 /// How a template is told whether to think.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,19 +72,23 @@ pub(super) struct Switches {
 
 impl Switches {
     /// Those of a template that reads `names`, found by what `render` makes of a plain question.
-    pub(super) fn of(names: &HashSet<String>, render: impl Fn(Told) -> Option<String>) -> Self {
+    pub(super) fn of(
+        names: &HashSet<String>,
+        render: impl Fn(SwitchValues) -> Option<String>,
+    ) -> Self {
         let all = SWITCHES.iter().map(|(name, ..)| *name).chain(EFFORTS);
         let reads = all.filter(|name| names.contains(*name)).collect();
         let found = Self { reads, ..Self::default() };
-        let switches = render(found.told(Thinking::On(None))) != render(found.told(Thinking::Off));
+        let switches =
+            render(found.values(Thinking::On(None))) != render(found.values(Thinking::Off));
         if !EFFORTS.iter().any(|name| found.reads.contains(name)) {
             return Self { can_forgo: switches, ..found };
         }
-        let plain = render(found.told(Thinking::On(None)));
+        let plain = render(found.values(Thinking::On(None)));
         let with = |word: &'static str, base: Thinking| {
-            let mut told = found.told(base);
-            found.tell_effort(&mut told, word);
-            render(told)
+            let mut values = found.values(base);
+            found.set_effort(&mut values, word);
+            render(values)
         };
         let (on, off) = (Thinking::On(None), Thinking::Off);
         // A template that shows any word knows none.
@@ -109,15 +113,15 @@ impl Switches {
     }
 
     /// What the template is told.
-    pub(super) fn told(&self, thinking: Thinking) -> Told {
-        let mut told: Told =
+    pub(super) fn values(&self, thinking: Thinking) -> SwitchValues {
+        let mut values: SwitchValues =
             KEPT_THOUGHTS.iter().map(|(name, kept)| (*name, Value::from(*kept))).collect();
         for (name, on, off) in SWITCHES {
             let setting = if thinking == Thinking::Off { off } else { on };
             if self.reads.contains(&name)
                 && let Some(value) = setting.value()
             {
-                told.insert(name, value);
+                values.insert(name, value);
             }
         }
         let word = match thinking {
@@ -128,9 +132,9 @@ impl Switches {
             Thinking::On(Some(Effort::High)) => self.efforts[2],
         };
         if let Some(word) = word {
-            self.tell_effort(&mut told, word);
+            self.set_effort(&mut values, word);
         }
-        told
+        values
     }
 
     /// Its words for no effort and for the one that it needs to think, which a comparison with
@@ -140,9 +144,9 @@ impl Switches {
         (self.off, self.on)
     }
 
-    fn tell_effort(&self, told: &mut Told, word: &'static str) {
+    fn set_effort(&self, values: &mut SwitchValues, word: &'static str) {
         for name in EFFORTS.iter().filter(|name| self.reads.contains(name)) {
-            told.insert(name, word.into());
+            values.insert(name, word.into());
         }
     }
 }

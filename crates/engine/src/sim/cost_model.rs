@@ -8,7 +8,7 @@ use harmonic_types::{Bytes, BytesPerSecond, FlopsPerSecond, KvType, ModelShape};
 
 /// A model on a machine, both on paper.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PaperMachine {
+pub struct CostModel {
     /// The machine.
     pub machine: MachineModel,
     /// What the weights cost in a step.
@@ -19,7 +19,7 @@ pub struct PaperMachine {
     pub weights_bytes: Bytes,
 }
 
-impl PaperMachine {
+impl CostModel {
     /// `shape` on `machine`.
     pub fn new(machine: MachineModel, shape: &ModelShape, kv_type: KvType) -> Self {
         Self {

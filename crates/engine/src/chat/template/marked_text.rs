@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::chat::marks::{self, MARK, unmarked};
+use crate::chat::taint::{self, MARK, unmarked};
 
 /// A text, and where each of its places is in what it looks like.
-pub(super) struct Seen<'a> {
+pub(super) struct MarkedText<'a> {
     marked: &'a str,
     plain: Cow<'a, str>,
     /// For each place in `plain`, the one in `marked` right after the character before; empty where
@@ -15,14 +15,14 @@ pub(super) struct Seen<'a> {
     places: Vec<usize>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> MarkedText<'a> {
     pub(super) fn of(marked: &'a str) -> Self {
         let plain = unmarked(marked);
         let mut places = Vec::new();
         if let Cow::Owned(plain) = &plain {
             places.resize(plain.len() + 1, 0);
             let (mut at, mut rest) = (0, marked);
-            while let Some((c, len)) = marks::first(rest) {
+            while let Some((c, len)) = taint::first(rest) {
                 rest = &rest[len..];
                 at += c.map_or(0, char::len_utf8);
                 if c.is_some() {
@@ -54,7 +54,7 @@ impl<'a> Seen<'a> {
     /// The same, back to front.
     pub(super) fn reversed(&self, range: Range<usize>) -> String {
         let (mut parts, mut rest) = (Vec::new(), self.cut(range));
-        while let Some((_, len)) = marks::first(rest) {
+        while let Some((_, len)) = taint::first(rest) {
             let (part, later) = rest.split_at(len);
             parts.push(part);
             rest = later;

@@ -6,7 +6,7 @@ use harmonic_batching::Token;
 
 use super::calls::Syntax;
 use super::markers::Markers;
-use super::reasoning::Style;
+use super::reasoning::ReasoningStyle;
 use super::vocabulary::Vocabulary;
 
 /// Follows the tokens of one answer up to its first call.
@@ -16,14 +16,14 @@ pub struct CallTracker {
     markers: Markers,
     syntax: Syntax,
     /// How reasoning is told from the answer; `None` where the model does not reason.
-    style: Option<&'static Style>,
-    place: Place,
+    style: Option<&'static ReasoningStyle>,
+    state: State,
     /// The end of what was written, in which what comes next may begin.
     tail: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum State {
     /// Before the first character, where reasoning may begin.
     Start,
     Reasoning,
@@ -32,18 +32,18 @@ enum Place {
 
 /// What a token does.
 #[derive(Debug)]
-pub(crate) enum Opening {
+pub(crate) enum CallStep {
     /// Nothing is opened; the tracker goes on from there.
-    No(CallTracker),
+    Continue(CallTracker),
     /// It opens a call, and ends with the opener.
     Opened,
     /// It would open a call and begin it, or open one in a way that is not held to anything.
-    Across,
+    Straddles,
 }
 
 impl std::fmt::Debug for CallTracker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CallTracker").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("CallTracker").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -53,15 +53,15 @@ impl CallTracker {
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
         syntax: Syntax,
-        style: Option<&'static Style>,
+        style: Option<&'static ReasoningStyle>,
         reasoning_open: bool,
     ) -> Self {
-        let place = if reasoning_open { Place::Reasoning } else { Place::Start };
-        Self { vocabulary, markers, syntax, style, place, tail: Vec::new() }
+        let state = if reasoning_open { State::Reasoning } else { State::Start };
+        Self { vocabulary, markers, syntax, style, state, tail: Vec::new() }
     }
 
     /// What `token` does, which comes next.
-    pub(crate) fn after(&self, token: Token) -> Opening {
+    pub(crate) fn step(&self, token: Token) -> CallStep {
         let mut written = self.tail.clone();
         match self.markers.text(token) {
             Some(marker) => written.extend(marker.as_bytes()),
@@ -71,42 +71,42 @@ impl CallTracker {
         let mut rest = written.as_slice();
         let Some(style) = self.style else { return next.in_answer(rest) };
         loop {
-            match next.place {
-                Place::Start => {
+            match next.state {
+                State::Start => {
                     let begun = rest.trim_ascii_start();
                     if let Some(after) = begun.strip_prefix(style.open.as_bytes()) {
-                        (next.place, rest) = (Place::Reasoning, after);
+                        (next.state, rest) = (State::Reasoning, after);
                     } else if style.open.as_bytes().starts_with(begun) {
                         next.tail = begun.to_vec();
-                        return Opening::No(next);
+                        return CallStep::Continue(next);
                     } else {
-                        next.place = Place::Answer;
+                        next.state = State::Answer;
                     }
                 }
-                Place::Reasoning => {
+                State::Reasoning => {
                     let Some(at) = find(rest, style.close) else {
                         next.tail = end(rest, style.close.len() - 1);
-                        return Opening::No(next);
+                        return CallStep::Continue(next);
                     };
-                    (next.place, rest) = (Place::Answer, &rest[at + style.close.len()..]);
+                    (next.state, rest) = (State::Answer, &rest[at + style.close.len()..]);
                 }
-                Place::Answer => return next.in_answer(rest),
+                State::Answer => return next.in_answer(rest),
             }
         }
     }
 
-    fn in_answer(mut self, written: &[u8]) -> Opening {
+    fn in_answer(mut self, written: &[u8]) -> CallStep {
         let openers = self.syntax.openers();
         let found =
             openers.iter().copied().filter_map(|opener| Some((find(written, opener)?, opener)));
         if let Some((at, opener)) = found.min() {
             let ends = at + opener.len() == written.len();
             let held = self.syntax.opener() == Some(opener);
-            return if ends && held { Opening::Opened } else { Opening::Across };
+            return if ends && held { CallStep::Opened } else { CallStep::Straddles };
         }
         let longest = openers.iter().map(|opener| opener.len()).max().unwrap_or(1);
         self.tail = end(written, longest - 1);
-        Opening::No(self)
+        CallStep::Continue(self)
     }
 }
 

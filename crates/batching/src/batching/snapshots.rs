@@ -3,15 +3,15 @@
 use harmonic_types::{Bytes, KvLayout};
 
 use super::Batching;
-use crate::copies::{Copied, Rates};
+use crate::copy_costs::{CopyVolume, CostRates};
 use crate::ids::{SeqId, SnapshotId, Token};
-use crate::prefix_cache::{Kind, Terms};
-use crate::sequence::{Sequence, count};
+use crate::prefix_cache::{Kind, ReuseCriteria};
+use crate::sequence::{Sequence, token_count};
 
 /// A conversation is worth a snapshot if that spares at least this many tokens: the copy of a
 /// sequence costs about as much as computing ten (`docs/sources.md#copies-of-a-sequence`), and most
 /// answers are never followed up.
-const KEEP_TOKENS: u32 = 256;
+const MIN_SNAPSHOT_TOKENS: u32 = 256;
 
 impl Batching {
     /// Books what a snapshot turned out to take.
@@ -27,16 +27,16 @@ impl Batching {
     }
 
     /// Saves the shared prefix when a sequence holds exactly that, unless it is kept already.
-    pub(super) fn keep_system_prompt(&mut self, seq: SeqId) {
+    pub(super) fn save_system_prompt(&mut self, seq: SeqId) {
         let Some(sequence) = self.live.get(&seq) else { return };
-        if self.is_to_be_kept(sequence) && sequence.computed == sequence.shared_prefix {
+        if self.needs_saving(sequence) && sequence.computed == sequence.shared_prefix {
             let tokens = sequence.held().to_vec();
             self.keep(Kind::System, seq, &tokens);
         }
     }
 
     /// Whether the system prompt at the head of a sequence still has to be saved.
-    pub(super) fn is_to_be_kept(&self, sequence: &Sequence) -> bool {
+    pub(super) fn needs_saving(&self, sequence: &Sequence) -> bool {
         let prefix = &sequence.tokens[..sequence.shared_prefix as usize];
         !prefix.is_empty()
             && self.prefix_cache.fits(self.bytes_of(prefix))
@@ -45,29 +45,29 @@ impl Batching {
     }
 
     /// Saves a conversation that is about to lose its place, if it is long enough to be missed.
-    pub(super) fn keep_conversation(&mut self, seq: SeqId, tokens: &[Token]) {
-        let terms = Terms { rates: self.rates(), room: self.config.sequence_cells() };
-        let beyond = count(tokens).saturating_sub(self.prefix_cache.covers(tokens, terms));
-        let copied = Copied::across(self.bytes_of(tokens));
-        if beyond >= KEEP_TOKENS && terms.rates.spared_s(beyond, copied) > 0.0 {
+    pub(super) fn save_conversation(&mut self, seq: SeqId, tokens: &[Token]) {
+        let criteria = ReuseCriteria { rates: self.rates(), room: self.config.sequence_cells() };
+        let beyond = token_count(tokens).saturating_sub(self.prefix_cache.covers(tokens, criteria));
+        let copied = CopyVolume::across(self.bytes_of(tokens));
+        if beyond >= MIN_SNAPSHOT_TOKENS && criteria.rates.saved_s(beyond, copied) > 0.0 {
             self.keep(Kind::Conversation, seq, tokens);
         }
     }
 
     /// What copying and computing take now.
-    pub(super) fn rates(&self) -> Rates {
-        self.copies.rates(self.budget.token_s())
+    pub(super) fn rates(&self) -> CostRates {
+        self.copy_costs.rates(self.budget.token_s())
     }
 
     /// What a choice among snapshots for an empty sequence goes by now: in a pool, all that is
     /// restored has to lie beside what the others hold, even if most of it is trimmed at once.
-    pub(super) fn terms(&self) -> Terms {
+    pub(super) fn criteria(&self) -> ReuseCriteria {
         let held = match self.config.kv_layout {
             KvLayout::Streams => 0,
             KvLayout::Unified => self.live.values().map(|other| u64::from(other.computed)).sum(),
         };
         let room = self.config.sequence_cells().saturating_sub(held);
-        Terms { rates: self.rates(), room }
+        ReuseCriteria { rates: self.rates(), room }
     }
 
     pub(super) fn keep(&mut self, kind: Kind, seq: SeqId, tokens: &[Token]) {
@@ -75,7 +75,7 @@ impl Batching {
         let bytes = self.bytes_of(tokens);
         let ops = self.prefix_cache.keep(id, kind, seq, tokens, bytes);
         if !ops.is_empty() {
-            self.copied += Copied::saving(bytes);
+            self.copied += CopyVolume::saving(bytes);
         }
         self.cache.extend(ops);
     }

@@ -8,26 +8,27 @@ use std::time::Duration;
 
 use harmonic_types::Bytes;
 
-use crate::prefill_budget::blend;
+use crate::prefill_budget::ewma;
 
 /// Seconds to save a byte and to restore one, until some were timed: 6.9 MB took 3 ms and 0.35 ms
 /// on two cores (`docs/sources.md#copies-of-a-sequence`); half of that pace is reckoned with for
 /// restoring.
-const UNTIMED: Rates = Rates { token_s: 0.0, save_s: 1.0 / 2e9, restore_s: 1.0 / 1e10 };
+const DEFAULT_RATES: CostRates =
+    CostRates { token_s: 0.0, save_s: 1.0 / 2e9, restore_s: 1.0 / 1e10 };
 /// Operations that copy less tell of their fixed costs only.
-const TELLING_BYTES: Bytes = Bytes(1 << 20);
+const MIN_SAMPLE_BYTES: Bytes = Bytes(1 << 20);
 
-/// How much of a pace slower than [`UNTIMED`] is forgotten with each step that tells nothing.
-const FORGOTTEN: f64 = 0.001;
+/// How much of a pace slower than [`DEFAULT_RATES`] is forgotten with each step that tells nothing.
+const DECAY: f64 = 0.001;
 
 /// Bytes that cache operations copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Copied {
+pub(crate) struct CopyVolume {
     pub(crate) saved: Bytes,
     pub(crate) restored: Bytes,
 }
 
-impl Copied {
+impl CopyVolume {
     pub(crate) fn saving(bytes: Bytes) -> Self {
         Self { saved: bytes, ..Self::default() }
     }
@@ -42,7 +43,7 @@ impl Copied {
     }
 }
 
-impl AddAssign for Copied {
+impl AddAssign for CopyVolume {
     fn add_assign(&mut self, more: Self) {
         self.saved += more.saved;
         self.restored += more.restored;
@@ -52,7 +53,7 @@ impl AddAssign for Copied {
 /// What a choice between copying and computing weighs, in seconds.
 #[expect(clippy::struct_field_names, reason = "their unit")]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rates {
+pub(crate) struct CostRates {
     /// Of a token that is computed.
     pub(crate) token_s: f64,
     /// Of a byte that is saved.
@@ -61,45 +62,46 @@ pub(crate) struct Rates {
     pub(crate) restore_s: f64,
 }
 
-impl Rates {
+impl CostRates {
     /// Seconds that copying takes.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(crate) fn copy_s(self, Copied { saved, restored }: Copied) -> f64 {
+    pub(crate) fn copy_s(self, CopyVolume { saved, restored }: CopyVolume) -> f64 {
         saved.0 as f64 * self.save_s + restored.0 as f64 * self.restore_s
     }
 
     /// Seconds spared when `tokens` come by copying instead of being computed; below zero where
     /// computing them is the quicker.
-    pub(crate) fn spared_s(self, tokens: u32, copied: Copied) -> f64 {
+    pub(crate) fn saved_s(self, tokens: u32, copied: CopyVolume) -> f64 {
         f64::from(tokens) * self.token_s - self.copy_s(copied)
     }
 }
 
 /// How long copies have taken lately.
 #[derive(Debug)]
-pub(crate) struct Copies {
-    rates: Rates,
+pub(crate) struct CopyCosts {
+    rates: CostRates,
     timed: bool,
 }
 
-impl Default for Copies {
+impl Default for CopyCosts {
     fn default() -> Self {
-        Self { rates: UNTIMED, timed: false }
+        Self { rates: DEFAULT_RATES, timed: false }
     }
 }
 
-impl Copies {
+impl CopyCosts {
     /// What copying takes, as far as is known, where a token takes `token_s` to compute.
-    pub(crate) fn rates(&self, token_s: f64) -> Rates {
-        Rates { token_s, ..self.rates }
+    pub(crate) fn rates(&self, token_s: f64) -> CostRates {
+        CostRates { token_s, ..self.rates }
     }
 
     /// The operations of a step, which copied so much, have taken `took`. Time of both kinds together
     /// is divided as it would have been by what is known.
-    pub(crate) fn observe(&mut self, copied: Copied, took: Duration) {
-        let Rates { save_s, restore_s, .. } = self.rates;
+    pub(crate) fn observe(&mut self, copied: CopyVolume, took: Duration) {
+        let CostRates { save_s, restore_s, .. } = self.rates;
         let expected = self.rates.copy_s(copied);
-        let [saved, restored] = [copied.saved, copied.restored].map(|bytes| bytes >= TELLING_BYTES);
+        let [saved, restored] =
+            [copied.saved, copied.restored].map(|bytes| bytes >= MIN_SAMPLE_BYTES);
         if !(saved || restored) {
             self.forget();
         } else if took > Duration::ZERO && expected > 0.0 {
@@ -108,10 +110,10 @@ impl Copies {
                 (self.rates.save_s, self.rates.restore_s) = (save_s * slower, restore_s * slower);
             }
             if self.timed && saved {
-                self.rates.save_s = blend(Some(save_s), save_s * slower);
+                self.rates.save_s = ewma(Some(save_s), save_s * slower);
             }
             if self.timed && restored {
-                self.rates.restore_s = blend(Some(restore_s), restore_s * slower);
+                self.rates.restore_s = ewma(Some(restore_s), restore_s * slower);
             }
             // So that one bad restore is not the last.
             self.rates.restore_s = self.rates.restore_s.min(self.rates.save_s);
@@ -122,10 +124,12 @@ impl Copies {
     /// What was slow is tried again in the end: nothing is copied that is not worth it, so nothing
     /// else would tell that it has become so.
     fn forget(&mut self) {
-        let Rates { save_s, restore_s, .. } = &mut self.rates;
-        for (rate, untimed) in [(save_s, UNTIMED.save_s), (restore_s, UNTIMED.restore_s)] {
+        let CostRates { save_s, restore_s, .. } = &mut self.rates;
+        for (rate, untimed) in
+            [(save_s, DEFAULT_RATES.save_s), (restore_s, DEFAULT_RATES.restore_s)]
+        {
             if *rate > untimed {
-                *rate += FORGOTTEN * (untimed - *rate);
+                *rate += DECAY * (untimed - *rate);
             }
         }
     }
@@ -139,22 +143,22 @@ mod tests {
 
     #[test]
     fn rates_follow_what_was_timed() {
-        let mut copies = Copies::default();
-        let taken = |copies: &Copies, copied| copies.rates(0.0).copy_s(copied);
-        let save = Copied::saving(Bytes(100 * MB));
-        copies.observe(Copied::saving(Bytes(1000)), Duration::from_secs(1));
+        let mut copies = CopyCosts::default();
+        let taken = |copies: &CopyCosts, copied| copies.rates(0.0).copy_s(copied);
+        let save = CopyVolume::saving(Bytes(100 * MB));
+        copies.observe(CopyVolume::saving(Bytes(1000)), Duration::from_secs(1));
         let untimed = taken(&copies, save);
         assert!((untimed - 0.05).abs() < 1e-9, "little says nothing: {untimed}");
         for _ in 0..30 {
             copies.observe(save, Duration::from_millis(10));
-            copies.observe(Copied::across(Bytes(100 * MB)), Duration::from_millis(15));
+            copies.observe(CopyVolume::across(Bytes(100 * MB)), Duration::from_millis(15));
         }
-        let both = taken(&copies, Copied::across(Bytes(100 * MB)));
+        let both = taken(&copies, CopyVolume::across(Bytes(100 * MB)));
         assert!((both - 0.015).abs() < 0.001, "{both}");
         copies.observe(save, Duration::from_secs(30));
         assert!(taken(&copies, save) > 5.0, "a bad moment counts");
         for _ in 0..20_000 {
-            copies.observe(Copied::default(), Duration::from_nanos(50));
+            copies.observe(CopyVolume::default(), Duration::from_nanos(50));
         }
         assert!(taken(&copies, save) < 0.06, "and is forgotten");
     }
@@ -162,16 +166,16 @@ mod tests {
     /// On a machine that computes a hundred times as fast as the default copies, and copies as fast.
     #[test]
     fn the_first_save_tells_of_restoring_as_well() {
-        let mut copies = Copies::default();
-        copies.observe(Copied::saving(Bytes(100 * MB)), Duration::from_micros(500));
-        let restored = copies.rates(0.0).copy_s(Copied::restoring(Bytes(100 * MB)));
+        let mut copies = CopyCosts::default();
+        copies.observe(CopyVolume::saving(Bytes(100 * MB)), Duration::from_micros(500));
+        let restored = copies.rates(0.0).copy_s(CopyVolume::restoring(Bytes(100 * MB)));
         assert!((restored - 0.0001).abs() < 1e-6, "{restored}");
     }
 
     #[test]
     fn a_token_more_does_not_pay_for_a_gigabyte() {
-        let rates = Copies::default().rates(1e-3);
-        let of = |tokens, bytes| rates.spared_s(tokens, Copied::restoring(Bytes(bytes)));
+        let rates = CopyCosts::default().rates(1e-3);
+        let of = |tokens, bytes| rates.saved_s(tokens, CopyVolume::restoring(Bytes(bytes)));
         assert!(of(100, 2 * MB) > of(101, 900 * MB));
         assert!(of(1, 900 * MB) < 0.0);
     }

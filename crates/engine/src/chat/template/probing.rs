@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use harmonic_types::{Message, Role, Tool, ToolCall};
 
-use super::switches::Switches;
+use super::thinking_switches::Switches;
 use super::values::{RESPONSES, TemplateCapabilities, message_values};
 use super::{Template, TemplateContext, TemplateError, Unmarked};
 use crate::chat::calls::Syntax;
@@ -16,7 +16,7 @@ const UNKNOWN_ROLE: &str = "probe_role";
 
 impl Template {
     /// Finds out how the template takes a question, with instructions before it or without.
-    pub(super) fn try_question(&mut self) -> Result<(), TemplateError> {
+    pub(super) fn probe_question(&mut self) -> Result<(), TemplateError> {
         let messages =
             [Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
         let unmarked = Unmarked::default();
@@ -51,7 +51,7 @@ impl Template {
 
     /// What it wants of calls, if a tool, a call of it and its result are all to be seen in what the
     /// template makes of them.
-    pub(super) fn shows_tools(&self, syntax: Option<Syntax>) -> Option<TemplateCapabilities> {
+    pub(super) fn probe_tools(&self, syntax: Option<Syntax>) -> Option<TemplateCapabilities> {
         let tool = Tool {
             name: "probe_tool".to_owned(),
             description: Some("probes".to_owned()),
@@ -96,7 +96,7 @@ impl Template {
     }
 
     /// What it reads of `names` to learn whether to think.
-    pub(super) fn try_switches(&self, names: &HashSet<String>) -> Switches {
+    pub(super) fn probe_switches(&self, names: &HashSet<String>) -> Switches {
         let mut messages =
             vec![Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
         if !self.takes_system {
@@ -104,11 +104,11 @@ impl Template {
         }
         let unmarked = Unmarked::default();
         let context = unmarked.context(&messages);
-        Switches::of(names, |told| {
+        Switches::of(names, |values| {
             self.run_values(
                 context,
                 message_values(&messages, self.capabilities, context.marks),
-                told,
+                values,
             )
             .ok()
         })
@@ -125,7 +125,7 @@ impl Template {
             return false;
         }
         let render = |values| {
-            self.run_values(context, values, self.switches.told(context.thinking))
+            self.run_values(context, values, self.switches.values(context.thinking))
                 .unwrap_or_default()
         };
         let values = message_values(context.messages, capabilities, context.marks);

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use harmonic_types::ClientName;
 
-use super::{Full, Lane, Place};
+use super::{FairSemaphore, Full, Permit};
 use crate::constraint::limits;
 
-type Entering<'a> = Pin<Box<dyn Future<Output = Result<Place, Full>> + 'a>>;
+type Entering<'a> = Pin<Box<dyn Future<Output = Result<Permit, Full>> + 'a>>;
 
 fn poll<T>(future: &mut Pin<Box<dyn Future<Output = T> + '_>>) -> Poll<T> {
     future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
@@ -22,17 +22,17 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn waits<'a>(lane: &'a Lane, client: &'a ClientName) -> Entering<'a> {
-    let mut entering: Entering<'a> = Box::pin(lane.enter(client));
+fn waits<'a>(lane: &'a FairSemaphore, client: &'a ClientName) -> Entering<'a> {
+    let mut entering: Entering<'a> = Box::pin(lane.acquire(client));
     assert!(poll(&mut entering).is_pending(), "it waits");
     entering
 }
 
 #[test]
 fn clients_take_turns() {
-    let lane = Lane::new(1);
+    let lane = FairSemaphore::new(1);
     let (greedy, other) = (ClientName::from("greedy"), ClientName::from("other"));
-    let place = now(lane.enter(&greedy)).expect("a place");
+    let place = now(lane.acquire(&greedy)).expect("a place");
     let mut many: Vec<Entering<'_>> = (0..5).map(|_| waits(&lane, &greedy)).collect();
     let mut other_turn = waits(&lane, &other);
     drop(place);
@@ -46,9 +46,9 @@ fn clients_take_turns() {
 
 #[test]
 fn who_is_gone_takes_no_place() {
-    let lane = Lane::new(1);
+    let lane = FairSemaphore::new(1);
     let client = ClientName::from("one");
-    let place = now(lane.enter(&client)).expect("a place");
+    let place = now(lane.acquire(&client)).expect("a place");
     let gone = waits(&lane, &client);
     let mut here = waits(&lane, &client);
     drop(gone);
@@ -58,24 +58,24 @@ fn who_is_gone_takes_no_place() {
     let given = waits(&lane, &client);
     drop(place);
     drop(given);
-    now(lane.enter(&client)).expect("the place is free");
+    now(lane.acquire(&client)).expect("the place is free");
 }
 
 #[test]
 fn a_client_waits_for_its_share_and_all_for_theirs() {
-    let lane = Lane::new(1);
+    let lane = FairSemaphore::new(1);
     let names: Vec<ClientName> =
         (0..100).map(|at| ClientName::from(format!("client {at}").as_str())).collect();
-    let _place = now(lane.enter(&names[0])).expect("a place");
+    let _place = now(lane.acquire(&names[0])).expect("a place");
     let mut waiting: Vec<Entering<'_>> = Vec::new();
     for _ in 0..limits::WAITING_OF_CLIENT {
         waiting.push(waits(&lane, &names[0]));
     }
-    let full = now(lane.enter(&names[0])).expect_err("its share is used up");
+    let full = now(lane.acquire(&names[0])).expect_err("its share is used up");
     assert_eq!(full, Full { waiting: limits::WAITING_OF_CLIENT, own: true });
     for name in &names[1..=limits::WAITING - limits::WAITING_OF_CLIENT] {
         waiting.push(waits(&lane, name));
     }
-    let full = now(lane.enter(&names[99])).expect_err("all wait");
+    let full = now(lane.acquire(&names[99])).expect_err("all wait");
     assert_eq!(full, Full { waiting: limits::WAITING, own: false });
 }

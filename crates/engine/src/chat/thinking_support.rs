@@ -1,22 +1,22 @@
 //! Whether a model thinks before it answers, as its template tells.
 
 use super::TemplateError;
-use super::reasoning::Style;
+use super::reasoning::ReasoningStyle;
 use super::template::Template;
 
 /// When a model thinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Thinks {
+pub enum ThinkingSupport {
     /// Its template knows nothing of it.
     #[default]
     Never,
     /// Where it is told to.
-    IfTold,
+    Switchable,
     /// Whatever it is told.
     Always,
 }
 
-impl Thinks {
+impl ThinkingSupport {
     /// Of a model with the template `source`.
     ///
     /// # Errors
@@ -27,8 +27,8 @@ impl Thinks {
     }
 
     pub(super) fn of(template: &Template) -> Self {
-        match (template.can_forgo_thinking(), Style::of(template.source())) {
-            (true, _) => Self::IfTold,
+        match (template.can_forgo_thinking(), ReasoningStyle::of(template.source())) {
+            (true, _) => Self::Switchable,
             (false, Some(_)) => Self::Always,
             (false, None) => Self::Never,
         }

@@ -14,7 +14,7 @@ use super::limits;
 
 /// A lane with its places.
 #[derive(Debug)]
-pub(super) struct Lane(Arc<Mutex<Queue>>);
+pub(super) struct FairSemaphore(Arc<Mutex<Queue>>);
 
 #[derive(Debug)]
 struct Queue {
@@ -26,12 +26,12 @@ struct Queue {
 #[derive(Debug)]
 struct Turn {
     client: ClientName,
-    waiting: VecDeque<oneshot::Sender<Place>>,
+    waiting: VecDeque<oneshot::Sender<Permit>>,
 }
 
 /// A place in a lane, which is free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Mutex<Queue>>);
+pub(super) struct Permit(Arc<Mutex<Queue>>);
 
 /// There is no room to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,19 +42,19 @@ pub(super) struct Full {
     pub(super) own: bool,
 }
 
-impl Lane {
+impl FairSemaphore {
     pub(super) fn new(at_once: usize) -> Self {
         Self(Arc::new(Mutex::new(Queue { free: at_once, turns: VecDeque::new() })))
     }
 
     /// Waits for a place. Dropping the future gives up.
-    pub(super) async fn enter(&self, client: &ClientName) -> Result<Place, Full> {
+    pub(super) async fn acquire(&self, client: &ClientName) -> Result<Permit, Full> {
         let turn = {
             let mut queue = lock(&self.0);
             queue.forget_gone();
             if queue.free > 0 {
                 queue.free -= 1;
-                return Ok(Place(Arc::clone(&self.0)));
+                return Ok(Permit(Arc::clone(&self.0)));
             }
             queue.wait(client)?
         };
@@ -64,7 +64,7 @@ impl Lane {
 }
 
 impl Queue {
-    fn wait(&mut self, client: &ClientName) -> Result<oneshot::Receiver<Place>, Full> {
+    fn wait(&mut self, client: &ClientName) -> Result<oneshot::Receiver<Permit>, Full> {
         let all = self.turns.iter().map(|turn| turn.waiting.len()).sum();
         if all >= limits::WAITING {
             return Err(Full { waiting: all, own: false });
@@ -91,7 +91,7 @@ impl Queue {
     }
 
     /// Whoever is next; its client's next turn is after all others'.
-    fn next(&mut self) -> Option<oneshot::Sender<Place>> {
+    fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
         self.forget_gone();
         let mut turn = self.turns.pop_front()?;
         let next = turn.waiting.pop_front();
@@ -102,7 +102,7 @@ impl Queue {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let next = {
             let mut queue = lock(&self.0);
