@@ -1,7 +1,7 @@
-//! What copies in the cache take, beside computing the same tokens.
+//! Cost of copies in the cache, compared with computing the same tokens.
 //!
-//! Learns from the cache operations of each step how long a byte takes to be saved and to be
-//! restored. Reads no clock.
+//! Learns the time to save and to restore a byte from the cache operations of each step. Reads no
+//! clock.
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -10,18 +10,17 @@ use harmonic_types::Bytes;
 
 use crate::prefill_budget::ewma;
 
-/// Seconds to save a byte and to restore one, until some were timed: 6.9 MB took 3 ms and 0.35 ms
-/// on two cores (`docs/sources.md#copies-of-a-sequence`); half of that pace is reckoned with for
-/// restoring.
+/// Seconds to save and to restore a byte, assumed until some are measured: 6.9 MB took 3 ms and
+/// 0.35 ms on two cores (`docs/sources.md#copies-of-a-sequence`); restoring is assumed half as fast.
 const DEFAULT_RATES: CostRates =
     CostRates { token_s: 0.0, save_s: 1.0 / 2e9, restore_s: 1.0 / 1e10 };
-/// Operations that copy less tell of their fixed costs only.
+/// Smaller copies are not sampled: their fixed costs dominate.
 const MIN_SAMPLE_BYTES: Bytes = Bytes(1 << 20);
 
-/// How much of a pace slower than [`DEFAULT_RATES`] is forgotten with each step that tells nothing.
+/// Share by which a rate slower than [`DEFAULT_RATES`] decays to it with each step without a sample.
 const DECAY: f64 = 0.001;
 
-/// Bytes that cache operations copy.
+/// Bytes copied by cache operations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CopyVolume {
     pub(crate) saved: Bytes,
@@ -37,7 +36,7 @@ impl CopyVolume {
         Self { restored: bytes, ..Self::default() }
     }
 
-    /// From one sequence to another, by way of memory.
+    /// A copy from one sequence to another, through memory.
     pub(crate) fn across(bytes: Bytes) -> Self {
         Self { saved: bytes, restored: bytes }
     }
@@ -50,33 +49,32 @@ impl AddAssign for CopyVolume {
     }
 }
 
-/// What a choice between copying and computing weighs, in seconds.
+/// Costs of computing and copying, in seconds.
 #[expect(clippy::struct_field_names, reason = "their unit")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CostRates {
-    /// Of a token that is computed.
+    /// Per computed token.
     pub(crate) token_s: f64,
-    /// Of a byte that is saved.
+    /// Per saved byte.
     pub(crate) save_s: f64,
-    /// Of a byte that is restored.
+    /// Per restored byte.
     pub(crate) restore_s: f64,
 }
 
 impl CostRates {
-    /// Seconds that copying takes.
+    /// Time of a copy, in seconds.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(crate) fn copy_s(self, CopyVolume { saved, restored }: CopyVolume) -> f64 {
         saved.0 as f64 * self.save_s + restored.0 as f64 * self.restore_s
     }
 
-    /// Seconds spared when `tokens` come by copying instead of being computed; below zero where
-    /// computing them is the quicker.
+    /// Seconds saved by copying `tokens` instead of computing them; negative if computing is faster.
     pub(crate) fn saved_s(self, tokens: u32, copied: CopyVolume) -> f64 {
         f64::from(tokens) * self.token_s - self.copy_s(copied)
     }
 }
 
-/// How long copies have taken lately.
+/// Measured costs of recent copies.
 #[derive(Debug)]
 pub(crate) struct CopyCosts {
     rates: CostRates,
@@ -90,13 +88,13 @@ impl Default for CopyCosts {
 }
 
 impl CopyCosts {
-    /// What copying takes, as far as is known, where a token takes `token_s` to compute.
+    /// Cost estimates, given that computing a token takes `token_s` seconds.
     pub(crate) fn rates(&self, token_s: f64) -> CostRates {
         CostRates { token_s, ..self.rates }
     }
 
-    /// The operations of a step, which copied so much, have taken `took`. Time of both kinds together
-    /// is divided as it would have been by what is known.
+    /// Records that the copies of a step took `took`. The time is divided between saving and restoring
+    /// in proportion to the current estimates.
     pub(crate) fn observe(&mut self, copied: CopyVolume, took: Duration) {
         let CostRates { save_s, restore_s, .. } = self.rates;
         let expected = self.rates.copy_s(copied);
@@ -115,14 +113,14 @@ impl CopyCosts {
             if self.timed && restored {
                 self.rates.restore_s = ewma(Some(restore_s), restore_s * slower);
             }
-            // So that one bad restore is not the last.
+            // One slow restore must not rule out all further ones.
             self.rates.restore_s = self.rates.restore_s.min(self.rates.save_s);
             self.timed = true;
         }
     }
 
-    /// What was slow is tried again in the end: nothing is copied that is not worth it, so nothing
-    /// else would tell that it has become so.
+    /// Decays slow rates towards the defaults, so that copying is tried again: rates that rule it out
+    /// would never be measured again.
     fn forget(&mut self) {
         let CostRates { save_s, restore_s, .. } = &mut self.rates;
         for (rate, untimed) in
@@ -142,13 +140,13 @@ mod tests {
     const MB: u64 = 1_000_000;
 
     #[test]
-    fn rates_follow_what_was_timed() {
+    fn rates_follow_measurements() {
         let mut copies = CopyCosts::default();
         let taken = |copies: &CopyCosts, copied| copies.rates(0.0).copy_s(copied);
         let save = CopyVolume::saving(Bytes(100 * MB));
         copies.observe(CopyVolume::saving(Bytes(1000)), Duration::from_secs(1));
         let untimed = taken(&copies, save);
-        assert!((untimed - 0.05).abs() < 1e-9, "little says nothing: {untimed}");
+        assert!((untimed - 0.05).abs() < 1e-9, "a small copy is no sample: {untimed}");
         for _ in 0..30 {
             copies.observe(save, Duration::from_millis(10));
             copies.observe(CopyVolume::across(Bytes(100 * MB)), Duration::from_millis(15));
@@ -156,16 +154,16 @@ mod tests {
         let both = taken(&copies, CopyVolume::across(Bytes(100 * MB)));
         assert!((both - 0.015).abs() < 0.001, "{both}");
         copies.observe(save, Duration::from_secs(30));
-        assert!(taken(&copies, save) > 5.0, "a bad moment counts");
+        assert!(taken(&copies, save) > 5.0, "a slow copy counts");
         for _ in 0..20_000 {
             copies.observe(CopyVolume::default(), Duration::from_nanos(50));
         }
         assert!(taken(&copies, save) < 0.06, "and is forgotten");
     }
 
-    /// On a machine that computes a hundred times as fast as the default copies, and copies as fast.
+    /// On a machine that copies a hundred times as fast as the default.
     #[test]
-    fn the_first_save_tells_of_restoring_as_well() {
+    fn the_first_save_updates_the_restore_rate_as_well() {
         let mut copies = CopyCosts::default();
         copies.observe(CopyVolume::saving(Bytes(100 * MB)), Duration::from_micros(500));
         let restored = copies.rates(0.0).copy_s(CopyVolume::restoring(Bytes(100 * MB)));
@@ -173,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_more_does_not_pay_for_a_gigabyte() {
+    fn one_more_token_does_not_justify_a_gigabyte() {
         let rates = CopyCosts::default().rates(1e-3);
         let of = |tokens, bytes| rates.saved_s(tokens, CopyVolume::restoring(Bytes(bytes)));
         assert!(of(100, 2 * MB) > of(101, 900 * MB));

@@ -1,14 +1,14 @@
-//! What the steps of an engine compute: a pure state machine that knows no agents.
+//! Batching of an engine's steps: a pure state machine, without knowledge of agents.
 //!
-//! Owns: the sequences that run, what goes into each batch (chunked prefill beside decode), the
+//! Owns: the running sequences, the composition of batches (chunked prefill beside decode), the
 //! cells of the KV cache, the prefix cache, preempted sequences, and the compaction of sequence ids.
 //!
-//! Invariants, held by property tests under [`harmonic_admission`]: never more sequences than the
-//! machine has; the KV tokens reserved never exceed the cache; a batch never exceeds its token
-//! limit; each request that was added finishes exactly once; a released request holds nothing.
+//! Invariants, held by property tests together with [`harmonic_admission`]: sequences never exceed
+//! those of the machine; reserved KV tokens never exceed the cache; a batch never exceeds its token
+//! limit; each added request finishes exactly once; a released request holds nothing.
 //!
-//! Does not do: decide who runs (it is the [`harmonic_admission::Room`] of that decision), threads,
-//! clocks (`now` is a parameter), tokens' meaning, or any engine.
+//! Does not do: deciding which requests run (it implements [`harmonic_admission::Room`] for that),
+//! threads, clocks (`now` is a parameter), interpreting tokens, or running an engine.
 #![forbid(unsafe_code)]
 
 mod batch;

@@ -1,7 +1,7 @@
-//! Ended sequences whose tokens stay in the cache until their place is needed: the
-//! next turn of a conversation goes on where the last one stopped, and nothing is copied.
+//! Finished sequences whose tokens stay in the KV cache until the sequence is needed, so that the
+//! next turn of a conversation continues in place, without a copy.
 //!
-//! Only in streams: in a unified cache they would lengthen every other sequence's attention.
+//! Streams layout only: in a unified cache they would lengthen every other sequence's attention.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,29 @@ use crate::ids::{SeqId, Token};
 use crate::prefix_cache::common_prefix_len;
 use crate::sequence::token_count;
 
-/// Tokens of sequences that have ended, by their place.
+/// Tokens of finished sequences, by sequence id.
 #[derive(Debug, Default)]
 pub(crate) struct RetainedSequences(BTreeMap<SeqId, Vec<Token>>);
 
 impl RetainedSequences {
-    /// `seq` keeps `tokens`.
+    /// Records that `seq` retains `tokens`.
     pub(crate) fn retain(&mut self, seq: SeqId, tokens: Vec<Token>) {
         self.0.insert(seq, tokens);
     }
 
-    /// What `seq` holds is taken over, or about to be dropped.
+    /// Removes and returns the tokens of `seq`, for reuse or before it is dropped.
     pub(crate) fn take(&mut self, seq: SeqId) -> Option<Vec<Token>> {
         self.0.remove(&seq)
     }
 
-    /// What `seq` holds, if it holds anything.
+    /// Tokens that `seq` retains; empty if none.
     pub(crate) fn held(&self, seq: SeqId) -> &[Token] {
         self.0.get(&seq).map_or(&[], Vec::as_slice)
     }
 
-    /// The sequence that gives most of `prompt` beyond `least` tokens, and how much. The last token
-    /// of the prompt is never among them. A machine that cannot trim needs all of it.
+    /// Sequence with the longest usable prefix of `prompt` above `least` tokens, and its length. The
+    /// last token of the prompt is never included. Without partial removal, only sequences that are
+    /// usable as a whole qualify.
     pub(crate) fn find(
         &self,
         prompt: &[Token],

@@ -1,4 +1,4 @@
-//! The loop between scheduler and machine: one step after the other until there is nobody left.
+//! Drive loop between scheduler and machine: executes steps until drained or disconnected.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
@@ -15,36 +15,36 @@ use crate::request_registry::{RequestRegistry, Submission};
 use crate::sampling::{SampleResult, SampledToken, Samplers};
 use crate::scheduler::{Job, Scheduler, Step};
 
-/// How long an idle engine that gets commands waits for more at most, and how long the mailbox has to be
-/// quiet for it to start at once. Both are little beside a prompt's tens of milliseconds.
+/// Maximum time that an idle engine collects commands after the first, and the pause that ends the
+/// window early. Both are short beside the tens of milliseconds of a prompt.
 const BATCH_WINDOW: Duration = Duration::from_millis(5);
 const IDLE_WAIT: Duration = Duration::from_millis(1);
 
-/// How long an engine that may not run anything waits before it looks for commands again.
+/// Time between polls for commands while the engine has work but may not run any.
 const BLOCKED: Duration = Duration::from_millis(5);
 
-/// What reaches a running engine from outside.
+/// A command to a running engine.
 #[derive(Debug)]
 pub enum Command {
-    /// A request.
+    /// Submit a request.
     Submit(Box<Submission>),
-    /// Prompts to be computed before anyone asks, for their prefixes; nobody is told.
+    /// Compute prompts to warm the prefix cache, without a client.
     Warm(Vec<Job>),
-    /// Nobody listens to this request any more.
+    /// Cancel a request whose client is gone.
     Cancel(RequestId),
-    /// New guaranteed slots, by index of the agent.
+    /// Set planned slots, by agent index.
     Reslot(Vec<(usize, u32)>, tokio::sync::oneshot::Sender<Result<(), ReslotError>>),
-    /// Finish what there is within this time, then end.
+    /// Finish open requests within this time, then end.
     Drain(Duration),
-    /// A token that was late can be chosen.
+    /// Sample a deferred token: its mask is ready.
     Wake,
 }
 
-/// Runs `scheduler` on `machine` until it is drained or every sender of `commands` is gone. Requests
-/// that are still pending then are cancelled.
+/// Runs `scheduler` on `machine` until drained or until every sender of `commands` is dropped, which
+/// cancels the pending requests.
 ///
 /// # Errors
-/// When the machine fails; the requests of `registry` are then still open.
+/// [`MachineError`] if the machine fails; the requests of `registry` are then still open.
 pub fn drive<M: Machine>(
     mut machine: M,
     mut scheduler: Scheduler,
@@ -57,7 +57,7 @@ pub fn drive<M: Machine>(
     let mut draining: Option<Draining> = None;
     loop {
         if scheduler.is_idle() {
-            // The others need not wait for a report until there is commands again.
+            // Other engines must not wait for a report until the next command.
             report(&mut scheduler, device);
         }
         if !take_commands(&mut scheduler, commands, registry, clock, &mut draining) {
@@ -100,7 +100,7 @@ pub fn drive<M: Machine>(
             clock.elapse(outcome.simulated_time);
             done.sampled = answer(registry, &step, outcome);
         } else if waits && !scheduler.is_idle() {
-            // Nothing to compute until a mask is there, which is said by commands, or something else is.
+            // Nothing to compute until a mask is ready (`Command::Wake`) or another command arrives.
             if let Ok(command) = commands.recv_timeout(BLOCKED) {
                 handle(command, &mut scheduler, registry, clock, &mut draining);
             }
@@ -120,7 +120,7 @@ pub fn drive<M: Machine>(
     }
 }
 
-/// Tells the device what the engine runs and wants, and the scheduler what it may.
+/// Reports the engine's demand to the device and applies the allowance to the scheduler.
 fn report<'d>(
     scheduler: &mut Scheduler,
     device: Option<&'d DeviceHandle>,
@@ -144,7 +144,7 @@ impl Draining {
     }
 }
 
-/// Takes what has arrived; waits when there is nothing else to do. False when it is time to end.
+/// Handles pending commands; blocks while idle. False if the loop has to end.
 fn take_commands(
     scheduler: &mut Scheduler,
     commands: &Receiver<Command>,
@@ -159,7 +159,7 @@ fn take_commands(
             }
             let Ok(first) = commands.recv() else { return false };
             handle(first, scheduler, registry, clock, draining);
-            // A team asks all at once: what comes together is computed together.
+            // Agents of a team submit at the same time: batch their prompts.
             let since = Instant::now();
             while since.elapsed() < BATCH_WINDOW
                 && let Ok(next) = commands.recv_timeout(IDLE_WAIT)
@@ -201,24 +201,24 @@ fn handle(
         }
         Command::Warm(jobs) => {
             for job in jobs.into_iter().filter(|_| draining.is_none()) {
-                // One that cannot run is refused again when somebody asks, and told why.
+                // A prefix that cannot run is rejected again, with the reason, on the first request.
                 let _refused = scheduler.offer(clock.now(), job);
             }
         }
         Command::Cancel(id) => scheduler.cancel(id),
-        // The loop looks for itself.
+        // Only wakes the loop, which samples deferred tokens in each iteration.
         Command::Wake => {}
         Command::Reslot(slots, reply) => {
             let verdict = reslot(scheduler, slots);
             registry.publish(scheduler.load());
-            // The asker may have gone away; the slots are set all the same.
+            // The caller may be gone; the slots are set all the same.
             let _gone = reply.send(verdict);
         }
         Command::Drain(grace) => {
             registry.draining();
             let deadline = clock.now() + grace;
             match draining {
-                // A second drain may only hurry the first.
+                // A second drain may only shorten the first.
                 Some(draining) => draining.deadline = draining.deadline.min(deadline),
                 None => *draining = Some(Draining::by(deadline)),
             }
@@ -226,7 +226,7 @@ fn handle(
     }
 }
 
-/// Moves guaranteed slots between agents; their sum stays within what was planned.
+/// Moves planned slots between agents; their sum must not exceed the plan.
 fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), ReslotError> {
     let planned = scheduler.config().agents.iter().map(|agent| agent.slots).sum();
     let mut after: Vec<u32> = scheduler.load().iter().map(|load| load.slots).collect();
@@ -241,7 +241,7 @@ fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), Res
     Ok(())
 }
 
-/// Changes the cache; the size of each snapshot that was saved.
+/// Executes cache operations; returns the sizes of the saved snapshots.
 pub(crate) fn apply<M: Machine>(
     machine: &mut M,
     ops: &[CacheOp],
@@ -256,7 +256,7 @@ pub(crate) fn apply<M: Machine>(
     Ok(saved)
 }
 
-/// Sends each sampled token's text on its way, and says which answers end with it.
+/// Emits the text of each sampled token; returns the tokens with their stop flags.
 fn answer(registry: &mut RequestRegistry, step: &Step, outcome: Outcome) -> Vec<Sampled> {
     step.batch
         .sampling_rows()
@@ -268,7 +268,7 @@ fn answer(registry: &mut RequestRegistry, step: &Step, outcome: Outcome) -> Vec<
         .collect()
 }
 
-/// Chooses the tokens that were late, as far as that can be done by now; false if one still is.
+/// Samples deferred tokens whose masks are ready; false if any is still deferred.
 fn sample_deferred(
     scheduler: &mut Scheduler,
     registry: &mut RequestRegistry,

@@ -1,4 +1,4 @@
-//! An engine in this process: a thread that owns a machine, and the handle to it.
+//! In-process engine: a thread that owns a machine, and the handle to it.
 
 mod config;
 mod engine_thread;
@@ -36,22 +36,22 @@ use crate::workers::Workers;
 pub use config::{LocalConfig, ServedAgent, shared_device};
 pub use engine_thread::EngineThread;
 
-/// When a client may come back whose form could not be compiled now.
+/// Retry delay after a form could not be compiled.
 const RETRY_FORM: Duration = Duration::from_secs(2);
 
-/// The handle to an engine's thread. Dropping it cancels what runs and ends the thread.
+/// Handle to an engine thread. Dropping it cancels open requests and ends the thread.
 #[derive(Debug)]
 pub struct Local(Arc<Shared>);
 
-/// What submitting needs; also held by futures that outlive a call.
+/// State shared by the handle and the futures of its calls.
 #[derive(Debug)]
 struct Shared {
     config: LocalConfig,
     capabilities: Capabilities,
     chat: Chat,
-    /// The least tokens of prompts.
+    /// Lower bounds of prompt lengths.
     bounds: Bounds,
-    /// Where prompts are rendered and tokenised.
+    /// Threads that render and tokenise prompts.
     workers: Workers,
     /// Each agent's shared prefix, in the order of the configuration.
     prefixes: Vec<Vec<Token>>,
@@ -65,12 +65,12 @@ struct Shared {
 }
 
 impl Local {
-    /// Starts a thread that runs `body`, which makes its machine and gives it to
+    /// Starts a thread that runs `body`, which creates a machine and passes it to
     /// [`EngineThread::drive`]. Returns once the machine is ready.
     ///
     /// # Errors
-    /// What `body` returns before it drives, or [`EngineError::Setup`] when the agents, the
-    /// template or the thread cannot be had.
+    /// The error of `body` before it drives, or [`EngineError::Setup`] if the template is unusable or
+    /// a thread cannot be started.
     pub fn spawn(
         config: LocalConfig,
         vocabulary: Arc<dyn Vocabulary>,
@@ -85,18 +85,16 @@ impl Local {
         let bounds = config.agents.first().map(|agent| chat.bounds(&agent.spec));
         let workers =
             Workers::start("prompts", preparation::SMALL_BYTES, preparation::WAITING_BYTES)
-                .map_err(|error| {
-                    setup(format!("no threads for prompts could be started: {error}"))
-                })?;
+                .map_err(|error| setup(format!("cannot start threads for prompts: {error}")))?;
         let (commands, receiver) = mpsc::channel();
         let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
         let status = SharedStatus::new(config.agents.iter().map(load).collect());
         let commands = Arc::new(commands);
-        // It must not keep its own thread alive.
+        // A weak reference: the thread must not keep itself alive.
         let to_itself = Arc::downgrade(&commands);
         let wake = Arc::new(move || {
             if let Some(commands) = to_itself.upgrade() {
-                // A thread that has ended needs no waking.
+                // A failed send means that the thread has ended.
                 let _ended = commands.send(Command::Wake);
             }
         });
@@ -106,7 +104,7 @@ impl Local {
         let warm = prefixes.iter().enumerate().filter(|(_, prefix)| !prefix.is_empty());
         let warm: Vec<Job> =
             warm.map(|(agent, prefix)| warm_up_job(&next, agent, prefix)).collect();
-        // A thread that has ended already says so to the first who asks.
+        // A failed send means that the thread has ended, which the first request reports.
         let _ended = commands.send(Command::Warm(warm));
         Ok(Self(Arc::new(Shared {
             capabilities: capabilities(&config, &chat),
@@ -143,7 +141,7 @@ impl Shared {
         }
     }
 
-    /// Everything between a request whose prompt is in tokens and its place in the queue.
+    /// Builds the submission of a request whose prompt is tokenised.
     fn assemble(&self, request: Request, rendered: Rendered) -> Result<Prepared, Rejection> {
         let index = self.agent(&request.agent)?;
         let ServedAgent { spec, context, .. } = &self.config.agents[index];
@@ -181,7 +179,7 @@ impl Shared {
     }
 }
 
-/// What a local engine can do for these agents, with the model's template.
+/// Capabilities of a local engine with the model's template.
 fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
     Capabilities {
         logprobs: true,
@@ -196,7 +194,7 @@ fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
     }
 }
 
-/// Whether the answer is held to a form from its first token on.
+/// Whether the whole answer is constrained.
 fn is_formed(request: &Request) -> bool {
     request.format.is_some() || must_call(request)
 }
@@ -205,8 +203,8 @@ fn must_call(request: &Request) -> bool {
     matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_))
 }
 
-/// Whether the model is to reason; `None` is as its agent does. A form is that of the answer: unless
-/// it is asked for, no reasoning comes before it.
+/// Whether the model should reason; `None` leaves it to the agent. Constrained answers have no
+/// reasoning unless requested.
 fn thinking(request: &Request) -> Option<Thinking> {
     match (request.thinking, request.effort) {
         (Some(false), _) => Some(Thinking::Off),
@@ -215,7 +213,7 @@ fn thinking(request: &Request) -> Option<Thinking> {
     }
 }
 
-/// Why a request gets no slot, from why its form was not compiled.
+/// Rejection of a request whose form was not compiled.
 fn refusal(error: CompileError) -> Rejection {
     match error {
         CompileError::Format(error) => Rejection::Invalid { message: error.to_string() },
@@ -229,7 +227,7 @@ fn refusal(error: CompileError) -> Rejection {
     }
 }
 
-/// Computes an agent's prefix before anyone asks, so that the first request finds it.
+/// Job that computes an agent's shared prefix ahead of its first request.
 fn warm_up_job(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
     Job {
         id: RequestId(next.fetch_add(1, Ordering::Relaxed)),
@@ -240,7 +238,7 @@ fn warm_up_job(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
     }
 }
 
-/// A request that is not in the queue yet; counted until it is dropped.
+/// Guard that counts a request as being prepared until dropped.
 struct PreparingGuard(Arc<Shared>);
 
 impl PreparingGuard {
@@ -256,10 +254,10 @@ impl Drop for PreparingGuard {
     }
 }
 
-/// A request in tokens, with the two ends of its way back.
+/// A submission with the receivers of its admission and answer.
 struct Prepared {
     submission: Submission,
-    /// What the answer is held to, not compiled yet, and what comes before it.
+    /// Uncompiled form of the answer, and where it starts.
     form: Option<(Form, ConstraintStart)>,
     id: RequestId,
     admission: oneshot::Receiver<Result<Admitted, Rejection>>,
@@ -274,7 +272,7 @@ impl Engine for Local {
             let preparing = PreparingGuard::of(&shared);
             let (request, rendered) = shared.prepare(request).await?;
             let prepared = if is_formed(&request) || !request.strict_tools.is_empty() {
-                // To measure a form may take longer than a runtime's thread should be held up.
+                // Measuring a form may take longer than a runtime thread should be blocked.
                 let shared = Arc::clone(&shared);
                 let assemble = move || shared.assemble(request, rendered);
                 tokio::task::spawn_blocking(assemble).await.map_err(|error| {
@@ -294,7 +292,7 @@ impl Engine for Local {
                 .map_err(|_| shared.died(&agent))?;
             drop(preparing);
             let cancel = Cancel::new(move || {
-                // The engine may be gone, and its requests with it.
+                // A failed send means that the engine has ended, and its requests with it.
                 let _gone = commands.send(Command::Cancel(id));
             });
             let admitted = admission.await.map_err(|_| shared.died(&agent))??;
@@ -360,7 +358,7 @@ impl Engine for Local {
     }
 
     fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
-        // An engine that has ended already is drained.
+        // A failed send means that the engine has ended already.
         let _ended = self.0.commands.send(Command::Drain(grace));
         let mut ended = self.0.ended.clone();
         async move {
@@ -374,7 +372,7 @@ impl Engine for Local {
         let mut ended = self.0.ended.clone();
         let status = self.0.status.clone();
         async move {
-            // An error says that the thread is gone, which is an end too.
+            // An error means that the thread has ended.
             let _ended = ended.wait_for(Option::is_some).await;
             status.read().health
         }

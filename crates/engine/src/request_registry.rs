@@ -1,9 +1,9 @@
-//! Who is waiting for which answer: the clients of one engine.
+//! Open requests of one engine and their response channels.
 //!
-//! Owns: the way back to each client, and the decoding of its answer.
+//! Owns: the response channel of each request, and the decoding of its answer.
 //!
-//! Invariants: every request that was opened gets exactly one final word, even if the engine's
-//! thread panics (the registry outlives it).
+//! Invariant: every opened request gets exactly one final event, even if the engine thread panics (the
+//! registry outlives the loop).
 
 mod call_id;
 
@@ -32,7 +32,7 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Holds the answer to `constraint`, after what comes before.
+    /// Constrains the answer from `start` on.
     pub(crate) fn constrain(&mut self, constraint: Constraint, start: ConstraintStart) {
         let sampler = self.open.sampler.take().map(|sampler| sampler.with_constraint(constraint));
         self.open.sampler = sampler.map(|sampler| match start {
@@ -42,28 +42,28 @@ impl Submission {
     }
 }
 
-/// What comes in an answer before what it is held to.
+/// Point in an answer at which its constraint starts.
 #[derive(Debug)]
 pub(crate) enum ConstraintStart {
-    /// Reasoning, where there may be some.
+    /// After the reasoning, if there is any.
     AfterReasoning(Option<ReasoningTracker>),
-    /// Anything, up to the first call.
+    /// In the first tool call; text before it is free.
     InCall(CallTracker),
 }
 
-/// A request that has no last word yet.
+/// A request without a final event yet.
 #[derive(Debug)]
 pub(crate) struct PendingRequest {
     pub(crate) client: ResponseSink,
     pub(crate) prompt_tokens: u32,
-    /// Goes to the sequence when one is granted.
+    /// Moved to the machine's samplers at admission.
     pub(crate) sampler: Option<Sampler>,
 }
 
-/// The way back to one client.
+/// Response channel of one request.
 #[derive(Debug)]
 pub(crate) struct ResponseSink {
-    /// The id by which the client knows its request.
+    /// The client's request id.
     pub(crate) request: RequestId,
     pub(crate) agent: AgentName,
     pub(crate) decoder: Decoder,
@@ -72,14 +72,14 @@ pub(crate) struct ResponseSink {
 }
 
 impl PendingRequest {
-    /// The last word to a client that was never granted a slot.
+    /// Ends a request that was not admitted.
     pub(crate) fn reject(mut self, rejection: Rejection) {
         self.client.reply(Err(rejection));
     }
 }
 
 impl ResponseSink {
-    /// A client that has gone away is told nothing; its cancel is on the way.
+    /// Answers the submission, once. A failed send is ignored: the client is gone and cancels.
     fn reply(&mut self, answer: Result<Admitted, Rejection>) {
         if let Some(admitted) = self.admitted.take() {
             let _gone = admitted.send(answer);
@@ -90,7 +90,7 @@ impl ResponseSink {
         let _gone = self.events.send(event);
     }
 
-    /// Passes on what a token has added; `logprobs` go with its text, empty where there is none.
+    /// Sends the events of a decoded token; `logprobs` go with its text, or with empty text.
     fn send_decoded(&self, decoded: Decoded, logprobs: Option<TokenLogprob>) {
         let mut logprobs: Vec<TokenLogprob> = logprobs.into_iter().collect();
         if !decoded.reasoning.is_empty() {
@@ -113,7 +113,7 @@ impl ResponseSink {
     }
 }
 
-/// What an engine shows of itself.
+/// Status published by the engine thread.
 #[derive(Debug, Clone)]
 pub(crate) struct StatusSnapshot {
     pub(crate) health: Health,
@@ -121,7 +121,7 @@ pub(crate) struct StatusSnapshot {
     pub(crate) load: Vec<AgentLoad>,
 }
 
-/// The board as both the engine's thread and its handle hold it.
+/// [`StatusSnapshot`] shared by the engine thread and its handle.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedStatus(Arc<Mutex<StatusSnapshot>>);
 
@@ -135,7 +135,7 @@ impl SharedStatus {
         })))
     }
 
-    /// Every write is a plain assignment, so a board is whole even after a panic.
+    /// Updates the snapshot. Writes are plain assignments, so it is consistent even after a panic.
     pub(crate) fn write(&self, change: impl FnOnce(&mut StatusSnapshot)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -145,7 +145,7 @@ impl SharedStatus {
     }
 }
 
-/// The open requests of one engine.
+/// Open requests of one engine, by scheduler id.
 pub struct RequestRegistry {
     open: HashMap<RequestId, PendingRequest>,
     status: SharedStatus,
@@ -166,7 +166,7 @@ impl RequestRegistry {
         self.open.insert(id, open);
     }
 
-    /// Tells the client that its request runs; gives the sampler of its sequence.
+    /// Reports admission to the client; returns the request's sampler.
     pub(crate) fn grant(&mut self, grant: &Grant) -> Option<Sampler> {
         let open = self.open.get_mut(&grant.id)?;
         open.client.reply(Ok(Admitted {
@@ -178,10 +178,10 @@ impl RequestRegistry {
         open.sampler.take()
     }
 
-    /// Passes a token on as text; whether the answer ends with it.
+    /// Sends the text of a token to the client; whether it ends the answer.
     pub(crate) fn emit(&mut self, id: RequestId, choice: SampledToken) -> bool {
         if let Some(failure) = choice.failure {
-            // Its last word: what the scheduler says of its end reaches nobody.
+            // Final event: the scheduler's end of the request finds it removed.
             if let Some(PendingRequest { client, .. }) = self.open.remove(&id) {
                 client.send(match failure {
                     Failure::Form(message) => Event::FormBroken { message },
@@ -205,7 +205,7 @@ impl RequestRegistry {
         stop
     }
 
-    /// The last word to a client; whether there is one.
+    /// Sends the final event of a request; false if it is unknown.
     pub(crate) fn finish(&mut self, finished: &Finished) -> bool {
         let Some(PendingRequest { mut client, .. }) = self.open.remove(&finished.id) else {
             return false;
@@ -218,12 +218,12 @@ impl RequestRegistry {
             (reason, _) => reason,
         };
         client.send(Event::Finished { reason, usage: finished.usage });
-        // Cancelled while it waited.
+        // No effect unless it was cancelled in the queue.
         client.reply(Err(Rejection::Draining));
         true
     }
 
-    /// The engine is dead: the last word to everyone.
+    /// Fails all open requests after the engine died.
     pub(crate) fn fail_all(&mut self, message: &str) {
         for (_, PendingRequest { mut client, .. }) in self.open.drain() {
             client.send(Event::Failed { message: format!("the engine has died: {message}") });

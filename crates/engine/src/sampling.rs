@@ -1,14 +1,13 @@
-//! How the next token is drawn from the logits.
+//! Sampling of the next token from the logits.
 //!
-//! Owns: the sampler of each sequence (its settings, its random generator, the tokens it saw
-//! lately) and the chain: logit bias, penalties, top-k, top-p, min-p, temperature, draw.
+//! Owns: the sampler of each request (settings, random generator, recent tokens) and the chain: logit
+//! bias, penalties, top-k, top-p, min-p, temperature, draw.
 //!
-//! Invariants: the same seed, settings and logits give the same token, on one thread or several;
-//! the shortlist gives what the full chain over all logits would give (property-tested); what is
-//! NaN, −∞ or banned is never chosen.
+//! Invariants: the same seed, settings and logits give the same token, on one thread or several; the
+//! ranking gives the same result as the full chain over all logits (property-tested); NaN, −∞ and
+//! banned tokens are never chosen.
 //!
-//! Does not do: grammars (that is `constraint`, which says which tokens are allowed), or anything
-//! with text.
+//! Does not do: grammars (`constraint` provides the mask of allowed tokens), or anything with text.
 
 mod chain;
 mod logprobs;
@@ -31,7 +30,7 @@ pub use logprobs::Logprobs;
 use row::Row;
 pub use samplers::Samplers;
 
-/// Tokens that penalties look back on, as in llama.cpp's default (`penalty_last_n`).
+/// Number of recent tokens that penalties apply to, llama.cpp's default (`penalty_last_n`).
 const PENALTY_WINDOW: usize = 64;
 
 /// A sampled token.
@@ -39,18 +38,18 @@ const PENALTY_WINDOW: usize = 64;
 pub struct SampledToken {
     /// The token.
     pub token: Token,
-    /// Log-probabilities, where they were asked for.
+    /// Log-probabilities, if requested.
     pub logprobs: Option<Logprobs>,
-    /// Why the answer cannot go on; `token` then means nothing.
+    /// Failure of the answer; `token` is then meaningless.
     pub failure: Option<Failure>,
 }
 
-/// Why an answer cannot go on, for the client.
+/// Reason why an answer cannot continue, for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The form that it must have met a limit.
+    /// The constraint exceeded a limit.
     Form(String),
-    /// The model gives no token a chance that it may choose.
+    /// The model assigns no probability to any allowed token.
     Model(String),
 }
 
@@ -60,16 +59,16 @@ impl SampledToken {
     }
 }
 
-/// What became of the logits of one row.
+/// Result of sampling from the logits of one row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SampleResult {
-    /// The token that follows.
+    /// The sampled token.
     Token(SampledToken),
-    /// Which tokens are allowed is not known yet: the sampler keeps the logits.
+    /// The mask of allowed tokens is not ready: the sampler keeps the logits.
     Deferred,
 }
 
-/// The sampler of one sequence.
+/// Sampler of one request.
 #[derive(Debug)]
 pub struct Sampler {
     settings: Sampling,
@@ -77,23 +76,23 @@ pub struct Sampler {
     recent: VecDeque<Token>,
     /// Added to the logits of these tokens.
     bias: BTreeMap<Token, f32>,
-    /// Never chosen: the ends of turn of a request that ignores them.
+    /// Tokens never chosen: the ends of turn of a request that ignores them.
     banned: Arc<[Token]>,
     top_logprobs: Option<u8>,
-    /// The form of the answer.
+    /// Constraint of the answer.
     constraint: Option<Constraint>,
-    /// The reasoning that comes before the form.
+    /// Reasoning before the constraint starts.
     reasoning: Option<ReasoningTracker>,
-    /// What comes before the call to which the form belongs.
+    /// Text before the call at which the constraint starts.
     call_tracker: Option<CallTracker>,
-    /// Never chosen at the place where it is.
+    /// Tokens excluded at the current position.
     excluded: Vec<Token>,
-    /// Logits whose token is still to be drawn.
+    /// Logits of the deferred token.
     deferred_logits: Option<Box<[f32]>>,
 }
 
 impl Sampler {
-    /// A sampler that draws with `seed`.
+    /// A sampler with `settings` and a random generator seeded with `seed`.
     pub fn new(settings: Sampling, seed: u64) -> Self {
         Self {
             settings,
@@ -110,49 +109,49 @@ impl Sampler {
         }
     }
 
-    /// Adds `bias` to the logits of its tokens, before anything else.
+    /// Adds `bias` to the logits of its tokens, before all other steps.
     pub fn with_bias(mut self, bias: BTreeMap<Token, f32>) -> Self {
         self.bias = bias;
         self
     }
 
-    /// Never chooses one of `banned`.
+    /// Excludes the tokens `banned`.
     pub fn with_banned(mut self, banned: Arc<[Token]>) -> Self {
         self.banned = banned;
         self
     }
 
-    /// Reports log-probabilities of the choice and of this many best tokens.
+    /// Reports log-probabilities of the chosen token and of the `top` best tokens.
     pub fn with_logprobs(mut self, top: Option<u8>) -> Self {
         self.top_logprobs = top;
         self
     }
 
-    /// Chooses only what `constraint` allows.
+    /// Restricts the choice to tokens that `constraint` allows.
     pub fn with_constraint(mut self, constraint: Constraint) -> Self {
         self.constraint = Some(constraint);
         self
     }
 
-    /// Lets `reasoning` come before what it is held to.
+    /// Starts the constraint after `reasoning`.
     pub fn with_reasoning(mut self, reasoning: Option<ReasoningTracker>) -> Self {
         self.reasoning = reasoning;
         self
     }
 
-    /// Leaves the answer free until `call_tracker` tells that it has opened a call.
+    /// Starts the constraint once `call_tracker` reports the start of a call.
     pub fn with_call_tracker(mut self, call_tracker: CallTracker) -> Self {
         self.call_tracker = Some(call_tracker);
         self
     }
 
-    /// Whether it is free, because the reasoning is under way.
+    /// Whether the reasoning is under way, so that the constraint does not apply yet.
     fn reasons(&self) -> bool {
         self.reasoning.as_ref().is_some_and(|reasoning| reasoning.opener().is_none())
     }
 
-    /// Chooses the token that follows, unless the form of the answer is not there yet; `wake` is
-    /// called when it is. `None` if no logit is a number.
+    /// Samples the next token, or defers it until the mask is ready; `wake` is called then. `None` if
+    /// no logit is a number.
     pub(crate) fn draw(&mut self, logits: &[f32], wake: Option<&Wake>) -> Option<SampleResult> {
         let free = self.reasons() || self.call_tracker.is_some();
         if free || self.constraint.as_mut().is_none_or(|constraint| constraint.is_ready(wake)) {
@@ -162,7 +161,7 @@ impl Sampler {
         Some(SampleResult::Deferred)
     }
 
-    /// Chooses the token that was late; `None` if it is still too early.
+    /// Samples the deferred token; `None` if the mask is still not ready.
     pub(crate) fn draw_deferred(&mut self, wake: Option<&Wake>) -> Option<SampledToken> {
         if !self.constraint.as_mut()?.is_ready(wake) {
             return None;
@@ -171,8 +170,7 @@ impl Sampler {
         self.choose(&logits)
     }
 
-    /// Chooses the token that follows; waits for the form of the answer. `None` if no logit is a
-    /// number.
+    /// Samples the next token, waiting for the mask. `None` if no logit is a number.
     pub fn choose(&mut self, logits: &[f32]) -> Option<SampledToken> {
         if let Some(call_tracker) = self.call_tracker.take() {
             return self.choose_before_call(logits, &call_tracker);
@@ -207,7 +205,7 @@ impl Sampler {
         Some(choice)
     }
 
-    /// Chooses the token that follows before a call: any but one in which a call would begin.
+    /// Samples the next token before a call: excludes tokens in which a call would start midway.
     fn choose_before_call(
         &mut self,
         logits: &[f32],
@@ -230,8 +228,8 @@ impl Sampler {
         }
     }
 
-    /// Chooses the token that follows inside the reasoning: any that does not end the turn, and none
-    /// in which the answer would begin.
+    /// Samples the next token inside the reasoning: excludes ends of turn and tokens in which the
+    /// answer would start midway.
     fn choose_reasoning(&mut self, logits: &[f32]) -> Option<SampledToken> {
         let mut reasoning = self.reasoning.take()?;
         let mut excluded = reasoning.turn_ends();
@@ -257,7 +255,7 @@ impl Sampler {
         Some(self.chosen(logits, token))
     }
 
-    /// Chooses the token that follows out of `mask`, as if all other logits were −∞.
+    /// Samples the next token from those in `mask`, as if all other logits were −∞.
     pub(crate) fn choose_among(
         &mut self,
         logits: &[f32],
@@ -284,7 +282,7 @@ impl Sampler {
         SampledToken { token, logprobs, failure: None }
     }
 
-    /// The logits that bias, penalties and bans change, as [`Row`] takes them.
+    /// Logits changed by bias, penalties and bans, in the form that [`Row`] takes.
     fn changes(&self, logits: &[f32]) -> Vec<(usize, f32)> {
         let mut seen: Vec<Token> =
             if self.penalises() { self.recent.iter().copied().collect() } else { Vec::new() };
@@ -310,7 +308,7 @@ impl Sampler {
         [repeat_penalty - 1.0, presence_penalty, frequency_penalty].iter().any(|by| *by != 0.0)
     }
 
-    /// `logit` of a token that was seen so many `times` lately.
+    /// Penalised `logit` of a token that occurred `times` times recently.
     fn penalty(&self, logit: f32, times: usize) -> f32 {
         if times == 0 {
             return logit;

@@ -1,11 +1,11 @@
-//! A machine on costs: the same scheduler, the same chat and sampling, and the time of a step from
-//! `laws`. For scale, for hardware that is not here, and for load tests.
+//! Simulated machine: the same scheduler, chat and sampling, with step times from the cost model in
+//! `laws`. For scale tests, hardware that is not present, and load tests.
 //!
-//! Invariants: the logits depend on nothing but the sequence's own tokens, so the same prompt gives
-//! the same text alone and in any company; the KV cache is finite; an operation that would be wrong
-//! on a real machine is an error here.
+//! Invariants: the logits depend only on the sequence's own tokens, so a prompt gives the same text
+//! alone and in any batch; the KV cache is finite; an operation that is invalid on a real machine is
+//! an error here.
 //!
-//! Does not do: language. Its text is letters that follow from a hash.
+//! Does not do: language. Its text consists of letters derived from a hash.
 
 mod cost_model;
 mod simulate;
@@ -29,7 +29,7 @@ pub use cost_model::CostModel;
 pub use simulate::{Arrival, RequestOutcome, simulate};
 pub use vocabulary::SimVocabulary;
 
-/// One sequence: for each token that it holds, the hash of all up to it. So it can be trimmed.
+/// State of one sequence: for each token, the hash of all tokens up to it, so that it can be trimmed.
 #[derive(Clone, Debug, Default)]
 struct Cells {
     tokens: Vec<u64>,
@@ -61,7 +61,7 @@ pub struct SimMachine {
 }
 
 impl SimMachine {
-    /// A machine with `sequences` sequences over one pool of `kv_tokens` cells.
+    /// A machine of `sequences` sequences over a unified pool of `kv_tokens` cells.
     pub fn new(costs: CostModel, sequences: u32, kv_tokens: u64) -> Self {
         Self {
             costs,
@@ -73,13 +73,13 @@ impl SimMachine {
         }
     }
 
-    /// The same with its cells laid out so.
+    /// Sets the KV layout.
     #[must_use]
     pub fn in_layout(self, layout: KvLayout) -> Self {
         Self { layout, ..self }
     }
 
-    /// Whether there are cells for all that the sequences hold.
+    /// Checks that all tokens of the sequences fit the cells.
     fn check_room(&self, action: &'static str) -> Result<(), MachineError> {
         let mut held = self.sequences.iter().map(|cells| u64::from(cells.len()));
         let (held, cells) = match self.layout {
@@ -102,7 +102,7 @@ impl SimMachine {
     }
 }
 
-/// A simulated engine at real pace.
+/// Starts a simulated engine in real time.
 ///
 /// # Errors
 /// See [`Local::spawn`].

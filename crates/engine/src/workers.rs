@@ -1,13 +1,12 @@
-//! A pool of threads for work on what came from outside: too long for threads that serve others, and
-//! of a size that a stranger chose.
+//! Thread pool for work on untrusted input, whose size the client chooses and which would block an
+//! async runtime for too long.
 //!
-//! Invariants: a small job never waits for a large one, each kind has a thread of its own; in a
-//! queue the job with the earliest deadline is next, which is its arrival and a time in proportion
-//! to its size, so that short jobs pass long ones and none waits for ever; the bytes that wait are
-//! bounded; a job that nobody waits for any more leaves the queue at once, or learns of it at its
-//! next look at [`CancelFlag`]; a job that panics ends alone.
+//! Invariants: small jobs never wait for large ones, as each kind has its own thread; a queue is
+//! ordered by deadline, which is arrival plus a time proportional to size, so that short jobs overtake
+//! long ones and none starves; queued bytes are bounded; a cancelled job leaves the queue at once, or
+//! sees its [`CancelFlag`] at its next check; a panic ends only its own job.
 //!
-//! Does not do: end a job by force. One that is long must look whether it is cancelled.
+//! Does not do: ending a running job by force. Long jobs must check their flag.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,29 +20,31 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// What a job's size adds to its deadline, for each byte: a second for a megabyte, slower than any
-/// work here, so that a long job lets short ones pass for a while.
+/// Deadline extension per byte of a job: a second per megabyte, more than any work here takes, so
+/// that short jobs overtake long ones for a while.
 const PER_BYTE: Duration = Duration::from_micros(1);
-/// Stack of each thread, in bytes. Memory is taken as it is used: llama.cpp splits text with regular
-/// expressions that recurse.
+/// Stack size of each thread, in bytes, of which only the used part takes memory: llama.cpp splits
+/// text with recursive regular expressions.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
-/// How much the thread for large jobs yields to others, as `nice` counts it: threads of an engine
-/// meet after each layer, and wait for the one whose core it takes.
+/// Nice value of the thread for large jobs: an engine's threads synchronise after each layer, and
+/// would wait for the one whose core it occupies.
 #[cfg(target_os = "linux")]
 const LARGE_NICENESS: i32 = 10;
 
-/// Whether nobody waits for a job any more. `Default` is never.
+/// Cancellation flag of a job. Never set by `Default`.
 #[derive(Clone, Debug, Default)]
 pub struct CancelFlag(Arc<AtomicBool>);
 
 impl CancelFlag {
-    /// Whether it is so now.
+    /// Whether the job is cancelled.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Returns an error if the job is cancelled.
+    ///
     /// # Errors
-    /// [`JobCancelled`] when nobody waits any more.
+    /// [`JobCancelled`].
     pub fn check(&self) -> Result<(), JobCancelled> {
         if self.is_set() { Err(JobCancelled) } else { Ok(()) }
     }
@@ -53,18 +54,18 @@ impl CancelFlag {
     }
 }
 
-/// A job was left half done because nobody waited for it any more.
+/// A job ended early because it was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("nobody waits for it any more")]
 pub struct JobCancelled;
 
-/// Too many bytes wait already.
+/// The queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{jobs} jobs of {bytes} bytes wait already")]
 pub struct Full {
-    /// Jobs that wait.
+    /// Queued jobs.
     pub jobs: usize,
-    /// Their bytes.
+    /// Their total size.
     pub bytes: usize,
 }
 
@@ -73,15 +74,15 @@ pub struct Full {
 #[error("a thread panicked over it: this is a bug, please report it")]
 pub struct Panicked;
 
-/// A pool. Dropping it lets its threads end after what waits.
+/// A thread pool. When dropped, its threads end after the queued jobs.
 #[derive(Debug)]
 pub struct Workers(Arc<Pool>);
 
 #[derive(Debug)]
 struct Pool {
-    /// Largest small job.
+    /// Largest size of a small job.
     small_bytes: usize,
-    /// Most bytes of jobs that wait in each queue.
+    /// Limit on queued bytes per queue.
     waiting_bytes: usize,
     queues: Mutex<Queues>,
     arrived: [Condvar; 2],
@@ -95,7 +96,7 @@ struct Queues {
     closed: bool,
 }
 
-/// The jobs of one kind that wait.
+/// Queued jobs of one kind.
 #[derive(Default)]
 struct JobQueue {
     jobs: BTreeMap<QueueKey, (usize, Job)>,
@@ -119,11 +120,11 @@ const SMALL: usize = 0;
 const LARGE: usize = 1;
 
 impl Workers {
-    /// Starts the threads, called `name`. Jobs of up to `small_bytes` are small; in each queue wait
-    /// `waiting_bytes` at most.
+    /// Starts the threads, named `name`. Jobs of up to `small_bytes` are small; each queue holds at
+    /// most `waiting_bytes`.
     ///
     /// # Errors
-    /// When the system refuses them.
+    /// The error of starting a thread.
     pub fn start(name: &str, small_bytes: usize, waiting_bytes: usize) -> io::Result<Self> {
         let pool = Arc::new(Pool {
             small_bytes,
@@ -143,10 +144,10 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Runs `work` on about `bytes` of input. Dropping the future cancels it.
+    /// Queues `work` on about `bytes` of input. Dropping the future cancels it.
     ///
     /// # Errors
-    /// [`Full`] when too much waits already.
+    /// [`Full`] if the queue is full.
     pub fn run<T: Send + 'static>(
         &self,
         bytes: usize,
@@ -157,7 +158,7 @@ impl Workers {
         let seen = cancelled.clone();
         let job = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&seen)));
-            // Who waited may have gone.
+            // The receiver may be gone.
             let _gone = done.send(result.map_err(|_| Panicked));
         });
         let queue = if bytes <= self.0.small_bytes { SMALL } else { LARGE };
@@ -174,7 +175,7 @@ impl Drop for Workers {
 }
 
 impl Pool {
-    /// No job runs under the lock, so it is whole even after a panic.
+    /// Locks the queues. No job runs under the lock, so they are consistent even after a panic.
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,7 +187,7 @@ impl Pool {
         let key = (deadline, queues.next);
         queues.next += 1;
         let waiting = &mut queues.queues[queue];
-        // One always may wait, however large.
+        // An empty queue accepts a job of any size.
         if waiting.bytes > 0 && waiting.bytes + bytes > self.waiting_bytes {
             return Err(Full { jobs: waiting.jobs.len(), bytes: waiting.bytes });
         }
@@ -197,7 +198,7 @@ impl Pool {
         Ok(key)
     }
 
-    /// Takes a job out of the queue, unless it runs already.
+    /// Removes a job from the queue, unless it runs already.
     fn withdraw(&self, queue: usize, key: QueueKey) {
         let mut queues = self.lock();
         let waiting = &mut queues.queues[queue];
@@ -206,7 +207,7 @@ impl Pool {
             waiting.bytes -= bytes;
         }
         drop(queues);
-        // Not under the lock: a job may hold much.
+        // Not under the lock: dropping a large job takes time.
         drop(job);
     }
 
@@ -234,7 +235,7 @@ impl Pool {
 
 #[cfg(target_os = "linux")]
 fn yield_to_others() {
-    // Of this thread alone, as Linux has it. Where it is refused, the thread is like the others.
+    // On Linux this affects the calling thread only. If refused, the priority stays normal.
     let thread = rustix::thread::gettid();
     let _refused = rustix::process::setpriority_process(Some(thread), LARGE_NICENESS);
 }
@@ -242,7 +243,7 @@ fn yield_to_others() {
 #[cfg(not(target_os = "linux"))]
 fn yield_to_others() {}
 
-/// A job that waits or runs. Dropping it cancels the job.
+/// A queued or running job. Dropping it cancels the job.
 #[derive(Debug)]
 pub struct Running<T> {
     result: oneshot::Receiver<Result<T, Panicked>>,
@@ -256,7 +257,7 @@ impl<T> Future for Running<T> {
     type Output = Result<T, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // A job that is dropped without a word was withdrawn, which only `Running` does.
+        // The sender is dropped without a result only on withdrawal, which only `Running` does.
         Pin::new(&mut self.result).poll(cx).map(|result| result.unwrap_or(Err(Panicked)))
     }
 }

@@ -276,7 +276,7 @@ async fn an_image_is_no_part_of_a_prompt() {
     let messages = vec![Message::of_parts(Role::User, [ContentPart::text("look"), image])];
     let request = Request::new(RequestId(1), AgentName::from("only"), messages);
     let refused = engine.submit(request.clone()).await.expect_err("refused");
-    assert_eq!(refused.to_string(), "the model of only reads nothing but text");
+    assert_eq!(refused.to_string(), "the model of only accepts text only");
     assert_eq!(engine.check(&request), Err(refused));
     assert!(engine.count_tokens(request).await.is_err());
 }

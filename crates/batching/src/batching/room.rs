@@ -1,4 +1,4 @@
-//! The room that admission reserves: cells of the KV cache, and memory to preempt into.
+//! Room for admission: sequences, cells of the KV cache, and memory for preempted sequences.
 
 use harmonic_admission::{BorrowRequest, Room, Short};
 use harmonic_types::{FinishReason, RequestId, Usage};
@@ -11,8 +11,8 @@ use crate::prompt::Prompt;
 use crate::sequence::{Preempted, Sequence, token_count};
 use crate::step::{CacheOp, Finished, Started};
 
-/// A beginning found elsewhere has to spare at least this many tokens more than what can be
-/// restored anyway: fewer are computed sooner than copied.
+/// Minimum tokens that another sequence's prefix must save beyond what snapshots provide: fewer are
+/// computed faster than copied.
 pub(super) const MIN_REUSE_TOKENS: u32 = 16;
 
 impl Room for Batching {
@@ -31,18 +31,18 @@ impl Room for Batching {
         Ok(sequences < self.config.sequences as usize && cells <= self.config.kv_tokens)
     }
 
-    /// Whether all borrowers could be preempted at once, whatever they come to hold.
+    /// Whether all borrowers could be preempted at once at their maximum size.
     fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
         let preempted: u64 = self.preempted.values().map(|other| other.sequence.reserved).sum();
-        let lent: u64 = request.borrowers.iter().map(|id| self.reservation(*id)).sum();
-        // One that is preempted is counted already.
+        let borrowed: u64 = request.borrowers.iter().map(|id| self.reservation(*id)).sum();
+        // A preempted request is counted already.
         let waits = self.waiting.contains_key(&request.next);
         let more = if waits { self.reservation(request.next) } else { 0 };
-        self.bytes_for(preempted + lent + more) <= self.config.preempted_bytes
+        self.bytes_for(preempted + borrowed + more) <= self.config.preempted_bytes
     }
 
-    /// Gives a request its sequence: the one that holds most of its prompt, moved to the lowest
-    /// free id if that may be, else that id, emptied.
+    /// Assigns a sequence to a request: the retained one with the longest prefix of its prompt, moved
+    /// to the lowest free id if allowed; otherwise the lowest free id, emptied.
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
         if self.fits(id, &[]) != Ok(true) {
             return Err(Short::Room);
@@ -90,7 +90,7 @@ impl Room for Batching {
         Ok(())
     }
 
-    /// Lets a preempted request go on in the lowest free sequence.
+    /// Resumes a preempted request in the lowest free sequence.
     fn resume(&mut self, id: RequestId) -> Result<(), Short> {
         if self.fits(id, &[]) != Ok(true) {
             return Err(Short::Room);
@@ -108,8 +108,8 @@ impl Room for Batching {
         Ok(())
     }
 
-    /// Ends a request: complete where [`Batching::commit`] said so, else cancelled. The next step
-    /// reports it finished.
+    /// Ends a request, as completed if [`Batching::commit`] returned it, else as cancelled. The next
+    /// step reports it finished.
     fn release(&mut self, id: RequestId) {
         let reason = FinishReason::Cancelled;
         if let Some((seq, _)) = self.find_live(id) {
@@ -125,7 +125,7 @@ impl Room for Batching {
 }
 
 impl Batching {
-    /// KV tokens that a request may come to hold, wherever it is; 0 of an unknown one.
+    /// Maximum KV tokens of a request in any state; 0 for an unknown request.
     fn reservation(&self, id: RequestId) -> u64 {
         let waiting = self.waiting.get(&id).map(Prompt::reservation);
         let preempted = || self.preempted.get(&id).map(|preempted| preempted.sequence.reserved);
@@ -133,12 +133,12 @@ impl Batching {
         waiting.or_else(preempted).or_else(live).unwrap_or(0)
     }
 
-    /// Tokens of all preempted sequences.
+    /// Total tokens of the preempted sequences.
     pub(super) fn preempted_tokens(&self) -> u64 {
         self.preempted.values().map(|preempted| u64::from(preempted.sequence.computed)).sum()
     }
 
-    /// Puts the snapshot of `hit` into the untouched sequence `seq`.
+    /// Restores the snapshot of `hit` into the untouched sequence `seq`.
     pub(super) fn restore(&mut self, seq: crate::SeqId, hit: PrefixHit) {
         let PrefixHit { id, tokens, longer, bytes } = hit;
         self.copied += CopyVolume::restoring(bytes);
@@ -152,7 +152,7 @@ impl Batching {
     }
 }
 
-/// The part of a prompt that can come from elsewhere: its last token is computed for its logits.
+/// The restorable part of a prompt: all but the last token, which is computed for its logits.
 pub(super) fn restorable(prompt: &[Token]) -> &[Token] {
     prompt.split_last().map_or(&[], |(_, rest)| rest)
 }

@@ -1,42 +1,41 @@
-//! Sample answers, taken token by token before a form is accepted.
+//! Sample answers, followed token by token before a form is accepted.
 //!
-//! Owns: the ways in which sample answers are chosen, and how far they are followed. What grows with
-//! an answer (states of the lexer, items of a row) shows in them, which the first mask does not tell.
+//! Owns: the strategies for sample answers, and their budget. They reveal costs that grow with an
+//! answer (lexer states, items of a row), which the first mask does not.
 //!
-//! Invariants: the same form over the same vocabulary is followed along the same answers, and as far:
-//! what bounds them is counted work, not time.
+//! Invariant: deterministic for a form and a vocabulary, as the budget counts work, not time.
 //!
-//! Does not do: proving that every answer can be finished. A form that fails on an answer which no
-//! sample was like fails its own request.
+//! Does not do: proving that every answer can be completed. A form that fails on an answer unlike any
+//! sample fails its own request.
 
 use llguidance::Matcher;
 use llguidance::toktrie::{SimpleVob, TokTrie};
 
 use super::grammars::{brief, is_dead_end};
 
-/// How far sample answers are followed.
+/// Budget of sample answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SampleBudget {
-    /// Tokens of each answer.
+    /// Tokens per answer.
     pub(super) tokens: usize,
-    /// Work of all of them: nodes of the vocabulary's tree, and units of the lexer's fuel.
+    /// Total work: nodes of the vocabulary's trie, and units of lexer fuel.
     pub(super) work: u64,
 }
 
-/// How the next token of a sample answer is chosen among those that may come.
+/// Choice of the next token among the allowed ones.
 #[derive(Clone, Copy, Debug)]
 enum Strategy {
-    /// The one before once more, else the first.
+    /// The previous token if allowed, else the first.
     Repeat,
-    /// By the byte that it is, the first of these that may come; else the first token.
+    /// The token of the first of these bytes that is allowed, else the first token.
     Bytes(&'static [u8]),
     Last,
     Middle,
-    /// Any, drawn with this seed.
+    /// A random token, with this seed.
     SampleResult(u64),
 }
 
-/// Closing what is open, opening more, and going on with keys and items.
+/// Strategies that close, nest, and continue with keys and items.
 const STRATEGIES: [Strategy; 9] = [
     Strategy::Bytes(b"{[\"a0"),
     Strategy::Repeat,
@@ -49,17 +48,17 @@ const STRATEGIES: [Strategy; 9] = [
     Strategy::SampleResult(2),
 ];
 
-/// Follows sample answers from where `start` is.
+/// Follows sample answers from `start` on.
 ///
 /// # Errors
-/// Why one of them cannot go on.
+/// Why one of them cannot continue.
 pub(super) fn follow(start: &Matcher, trie: &TokTrie, budget: SampleBudget) -> Result<(), String> {
     let mut left = budget.work;
     for (at, strategy) in (0u64..).zip(STRATEGIES) {
-        // What one strategy leaves is for those after it.
+        // The unused budget of one strategy goes to the later ones.
         let share = left / (STRATEGIES.len() as u64 - at);
         let mut work = share;
-        // What an answer adds to the lexer is its own.
+        // A deep clone, so that answers do not share lexer states.
         let mut matcher = start.deep_clone();
         one(&mut matcher, trie, strategy, budget.tokens, &mut work)?;
         left = left - share + work;
@@ -79,12 +78,12 @@ fn one(
     for _ in 0..tokens {
         let allowed = match matcher.compute_mask_or_eos() {
             Ok(allowed) => allowed,
-            // The model may lack a token for a byte that the answer needs here, and go another strategy.
+            // Not an error: the model may lack a token for a byte here, and take another path.
             Err(error) if is_dead_end(&error) => return Ok(()),
             Err(error) => return Err(brief(&error)),
         };
         let (nodes, total) = spent(matcher);
-        // A step without a search says nothing of the total.
+        // A step without a search reports no total.
         let step = nodes.saturating_add(total.saturating_sub(fuel)).max(1);
         fuel = fuel.max(total);
         let Some(rest) = work.checked_sub(step) else {
@@ -98,7 +97,7 @@ fn one(
     Ok(())
 }
 
-/// Nodes that the last step has visited, and the lexer's fuel so far.
+/// Trie nodes visited by the last step, and total lexer fuel used.
 fn spent(matcher: &Matcher) -> (u64, u64) {
     matcher
         .last_step_stats()
@@ -117,7 +116,7 @@ impl Chooser {
         Self { strategy, before: None, rng: fastrand::Rng::with_seed(seed) }
     }
 
-    /// The next token; `None` where nothing but the end may come.
+    /// Next token; `None` if only the end is allowed.
     fn choose(&mut self, allowed: &SimpleVob, trie: &TokTrie) -> Option<u32> {
         let mut may = allowed.to_list();
         may.retain(|token| !trie.eos_tokens().contains(token));

@@ -1,4 +1,4 @@
-//! What a local engine is told by the plan.
+//! Local engine configuration, derived from the plan.
 
 use harmonic_admission::{AgentConfig, quotas};
 use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
@@ -8,62 +8,62 @@ use crate::device::{DeviceHandle, SharedDevice};
 use crate::identity::Identity;
 use crate::scheduler::{ScheduledAgent, SchedulerConfig};
 
-/// One agent as its engine serves it.
+/// An agent served by an engine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServedAgent {
-    /// Prompt, sampling, thinking.
+    /// System prompt, sampling, thinking.
     pub spec: AgentSpec,
-    /// Guaranteed slots.
+    /// Planned slots.
     pub slots: u32,
-    /// Context of each of its sequences, as planned.
+    /// Planned context size of each of its sequences.
     pub context: Tokens,
 }
 
-/// An engine's share of a plan.
+/// Configuration of a local engine.
 #[derive(Clone, Debug)]
 pub struct LocalConfig {
     /// [`EnginePlan::id`].
     pub id: String,
     /// Base model.
     pub model: String,
-    /// Kind and build, for people.
+    /// Kind, for display.
     pub kind: String,
-    /// What a measurement of it is valid for.
+    /// Model file, build and cache format that measurements are valid for.
     pub identity: Identity,
-    /// Its agents.
+    /// Agents served.
     pub agents: Vec<ServedAgent>,
-    /// Threads of the engine, for what is computed beside the machine (sampling).
+    /// Threads for sampling, beside the machine's own.
     pub threads: u32,
     /// Sequences of the machine.
     pub sequences: u32,
     /// Cells of the KV cache.
     pub kv_tokens: u64,
-    /// Most sequences in flight.
+    /// Limit on sequences in flight.
     pub max_in_flight: u32,
-    /// Sequences that its agents may have by right, all together.
+    /// Sum of its agents' quotas.
     pub quota_total: u32,
-    /// Its place on a device that it shares with other engines.
+    /// Handle to the device if shared with other engines.
     pub device: Option<DeviceHandle>,
     /// Layout of the KV cache.
     pub kv_layout: KvLayout,
     /// Bytes of the KV cache per token.
     pub token_bytes: Bytes,
-    /// Most bytes of prefix snapshots.
+    /// Limit on bytes of prefix snapshots.
     pub prefix_bytes: Bytes,
-    /// Most bytes of parked sequences.
+    /// Limit on bytes of preempted sequences ([`EnginePlan::park_bytes`]).
     pub preempted_bytes: Bytes,
-    /// Most requests that wait per agent.
+    /// Limit on queued requests per agent.
     pub queue_limit: u32,
-    /// How a form that is not small is tried before it is compiled; `None`: by its limits alone.
+    /// Trial process for forms that are not small; `None` relies on the limits alone.
     pub form_trial: Option<FormTrial>,
 }
 
 impl LocalConfig {
-    /// Most tokens in one batch, unless there are more sequences: llama.cpp's physical batch, more
-    /// would be split.
+    /// Limit on tokens in one batch, unless there are more sequences: llama.cpp's physical batch
+    /// size; larger batches would be split.
     pub const BATCH_TOKENS: u32 = 512;
 
-    /// The share of `engine` in `plan`.
+    /// Configuration of `engine` in `plan`.
     pub fn of(plan: &Plan, engine: &EnginePlan) -> Self {
         let served = plan.agents.iter().filter(|agent| engine.agents.contains(&agent.name));
         Self {
@@ -93,7 +93,7 @@ impl LocalConfig {
         }
     }
 
-    /// The scheduler's limits on a machine that can or cannot trim.
+    /// Scheduler configuration for a machine with or without partial removal.
     pub fn scheduler(&self, partial_removal: bool) -> SchedulerConfig {
         let scheduled = |agent: &ServedAgent| ScheduledAgent {
             name: agent.spec.name.clone(),
@@ -117,13 +117,13 @@ impl LocalConfig {
     }
 }
 
-/// The device that the engines of `plan` share; `None` where there is only one engine.
+/// Device shared by the engines of `plan`; `None` if there is only one engine.
 pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
     let quota = plan.engines.iter().map(|engine| engine_quota(plan, engine));
     (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, quota))
 }
 
-/// Sequences that the agents of `engine` may have by right, of all that may be in flight.
+/// Sum of the quotas of the agents of `engine`, out of the plan's limit in flight.
 fn engine_quota(plan: &Plan, engine: &EnginePlan) -> u32 {
     let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
     let configs: Vec<AgentConfig> = placed

@@ -1,4 +1,4 @@
-//! The thread of a local engine, from its first breath to its last.
+//! Thread of a local engine: start, drive, failure handling.
 
 use std::any::Any;
 use std::fmt;
@@ -20,7 +20,7 @@ use crate::request_registry::{RequestRegistry, SharedStatus};
 use crate::sampling::Samplers;
 use crate::scheduler::Scheduler;
 
-/// The place on an engine's thread from which a machine is driven.
+/// Context of an engine thread, from which a machine is driven.
 pub struct EngineThread<'a> {
     config: &'a LocalConfig,
     commands: &'a Receiver<Command>,
@@ -38,19 +38,19 @@ impl fmt::Debug for EngineThread<'_> {
 }
 
 impl EngineThread<'_> {
-    /// The engine's share of the plan.
+    /// Configuration of the engine.
     pub fn config(&self) -> &LocalConfig {
         self.config
     }
 
-    /// Reports the machine ready and drives it until the engine is drained or dropped.
+    /// Reports the machine as ready and drives it until the engine is drained or dropped.
     ///
     /// # Errors
-    /// When the machine fails.
+    /// [`EngineError::Died`] if the machine fails.
     pub fn drive<M: Machine>(self, machine: M, clock: &mut impl Clock) -> Result<(), EngineError> {
         let allocation = machine.allocation();
         self.status.write(|status| status.allocation = allocation);
-        // The spawner waits for this; if it is gone, the mail will be, too.
+        // A failed send means that the spawner is gone, which also closes the command channel.
         let _gone = self.ready.send(Ok(()));
         let scheduler = Scheduler::new(self.config.scheduler(machine.supports_partial_removal()));
         let device = self.config.device.as_ref();
@@ -69,7 +69,7 @@ impl EngineThread<'_> {
     }
 }
 
-/// Starts the thread and waits until its machine is ready.
+/// Starts the engine thread and waits until its machine is ready.
 pub(super) fn spawn_thread(
     config: &LocalConfig,
     commands: Receiver<Command>,
@@ -105,28 +105,28 @@ pub(super) fn spawn_thread(
                     message: panic_message(panic.as_ref()),
                 }),
             };
-            // Said before the mailbox closes, so that those it turns away learn why.
+            // Published before the command channel closes, so that failed submissions get the cause.
             let health = match &failure {
                 None => Health::Stopped,
                 Some(error) => Health::Died { message: error.to_string() },
             };
             status.write(|status| status.health = health);
             if let Some(device) = &owned.device {
-                // Nobody shares a device with the dead.
+                // Release the device claim: a dead engine has no demand.
                 device.report(Demand::default());
             }
-            // What is still in it is dropped, which its senders understand.
+            // Drops pending commands; their senders see a closed channel.
             drop(commands);
             if let Some(error) = failure {
                 tracing::error!(engine = owned.id, %error, "engine died");
                 registry.fail_all(&error.to_string());
-                // Only a spawner that still waits reads it.
+                // Only read if the spawner still waits.
                 let _started = ready.try_send(Err(error));
             }
-            // Everything is dropped by now, the machine included.
+            // The machine and everything else is dropped by now.
             let _nobody = end.send(Some(drained.unwrap_or_default()));
         })
-        .map_err(|error| setup(format!("no thread could be started: {error}")))?;
+        .map_err(|error| setup(format!("cannot start its thread: {error}")))?;
     match is_ready.recv() {
         Ok(result) => result.map(|()| ended),
         Err(_) => Err(setup("its thread ended before the machine was ready".to_owned())),

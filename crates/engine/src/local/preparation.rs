@@ -1,8 +1,7 @@
-//! From a prompt to its tokens, where nobody else is held up.
+//! Preparation of prompts on worker threads: checks, rendering, tokenisation.
 //!
-//! Invariants: a prompt that certainly does not fit is refused before it is rendered, or at least
-//! before it is tokenised; a prompt is dropped on the thread that prepared it, since that may take
-//! long too.
+//! Invariants: a prompt that certainly does not fit is rejected before it is rendered, or at least
+//! before it is tokenised; a prompt is dropped on the worker thread, since that may take long too.
 
 use std::mem;
 use std::sync::Arc;
@@ -14,19 +13,19 @@ use super::Shared;
 use crate::chat::{Budget, Rendered};
 use crate::workers::{CancelFlag, Full, Panicked};
 
-/// Largest prompt that waits for no larger one, in bytes: a tokeniser takes some 50 ms for it.
+/// Largest prompt that counts as small, in bytes: tokenising it takes about 50 ms.
 pub(super) const SMALL_BYTES: usize = 256 * 1024;
-/// Most bytes of prompts of each kind that wait, small and larger.
+/// Limit on queued bytes of prompts, for small and for large ones each.
 pub(super) const WAITING_BYTES: usize = 64 * 1024 * 1024;
-/// When to come back while too many prompts wait to be prepared: some of them will have been.
+/// Retry delay while too many prompts are queued.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
-/// The longest prompt that is counted, in contexts of its agent.
+/// Longest prompt whose tokens are counted, in contexts of its agent.
 const COUNTED_CONTEXTS: u32 = 16;
-/// What a message or a tool costs besides its text, in bytes of text.
+/// Overhead of a message or a tool, in equivalent bytes of text.
 const FRAME_BYTES: usize = 64;
 
 impl Shared {
-    /// Refuses a prompt that certainly does not fit, or that has more than text.
+    /// Rejects a prompt that certainly does not fit, or has content other than text.
     pub(super) fn check(&self, request: &Request) -> Result<(), Rejection> {
         only_text(request)?;
         let context = self.config.agents[self.agent(&request.agent)?].context;
@@ -37,7 +36,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The prompt of `request` in tokens; the request comes back without its messages.
+    /// Tokenises the prompt of `request`, which is returned without its messages.
     pub(super) async fn prepare(
         self: &Arc<Self>,
         mut request: Request,
@@ -55,14 +54,14 @@ impl Shared {
         .await
     }
 
-    /// Tokens of the prompt of `request`.
+    /// Counts the tokens of the prompt of `request`.
     pub(super) async fn count(self: &Arc<Self>, request: Request) -> Result<Tokens, Rejection> {
         let index = self.agent(&request.agent)?;
         let shared = Arc::clone(self);
         self.work(request.agent.clone(), size(&request.prompt), move |cancelled| {
             only_text(&request)?;
             let served = &shared.config.agents[index];
-            // Whether it fits is what is asked; but not without end.
+            // Counts beyond the context, up to a limit.
             let most = Tokens(served.context.0.saturating_mul(COUNTED_CONTEXTS));
             let beyond = |least: Tokens| Rejection::Invalid {
                 message: format!(
@@ -75,7 +74,7 @@ impl Shared {
             if least > most {
                 return Err(beyond(least));
             }
-            // One more says that there are more.
+            // Rendering up to one token more shows whether the limit is exceeded.
             let given_up = Tokens(most.0.saturating_add(1));
             match shared.render(&request, given_up, cancelled) {
                 Ok(rendered) => {
@@ -89,7 +88,7 @@ impl Shared {
         .await
     }
 
-    /// Runs `work` on a prompt of about `bytes` to `agent`.
+    /// Runs `work` for a prompt of about `bytes` to `agent` on a worker thread.
     async fn work<T: Send + 'static>(
         &self,
         agent: AgentName,
@@ -106,7 +105,7 @@ impl Shared {
         })
     }
 
-    /// The prompt of `request`, given up where it has more than so many tokens.
+    /// Renders the prompt of `request`, stopping if it certainly has `most` tokens or more.
     fn render(
         &self,
         request: &Request,
@@ -120,18 +119,18 @@ impl Shared {
     }
 }
 
-/// Refuses images and recordings, of which a rendered prompt would not say a word.
+/// Rejects images and audio, which rendering would ignore.
 fn only_text(request: &Request) -> Result<(), Rejection> {
     let is_text = |part: &ContentPart| matches!(part, ContentPart::Text { .. });
     let mut parts = request.prompt.messages().iter().flat_map(|message| &message.content);
     if parts.all(is_text) {
         return Ok(());
     }
-    let message = format!("the model of {} reads nothing but text", request.agent);
+    let message = format!("the model of {} accepts text only", request.agent);
     Err(Rejection::Invalid { message })
 }
 
-/// About how much work `prompt` is, in bytes.
+/// Approximate work for `prompt`, in bytes.
 fn size(prompt: &Prompt) -> usize {
     match prompt {
         Prompt::Text(text) => text.len(),

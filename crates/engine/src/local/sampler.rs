@@ -1,4 +1,4 @@
-//! From a request to its sampler: settings, bias, seed, and the form that the answer must have.
+//! Construction of a request's sampler: settings, bias, seed, and the form of the answer.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::request_registry::ConstraintStart;
 use crate::sampling::Sampler;
 
 impl Shared {
-    /// The sampler of `request` to `agent`, free so far.
+    /// Sampler of `request` to `agent`, without a constraint.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] for a token that the model does not have.
+    /// [`Rejection::Invalid`] for a bias on a token outside the vocabulary.
     pub(super) fn sampler(
         &self,
         request: &Request,
@@ -32,12 +32,12 @@ impl Shared {
         })
     }
 
-    /// The form that the answer to `request` is held to, measured and not compiled: that of a call
-    /// where one is forced, else the one that was asked for, else that of the calls that it may make
-    /// where tools are strict; with what comes before it after the prompt that is `rendered`.
+    /// Form of the answer to `request`, measured but not compiled, and where it starts after the
+    /// `rendered` prompt: that of a forced call, else the requested format, else that of strict tool
+    /// calls.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] for a form that exceeds a limit or cannot be kept.
+    /// [`Rejection::Invalid`] for a form that exceeds a limit or cannot be enforced.
     pub(super) fn form(
         &self,
         request: &Request,
@@ -68,8 +68,8 @@ impl Shared {
         Ok(Some((form, start)))
     }
 
-    /// The form of the calls that the answer may make, from behind what opens the first; `None` where
-    /// none has to follow a schema, or calls begin like any answer.
+    /// Form of unforced strict calls, starting after the opener of the first; `None` if no tool is
+    /// strict, or if calls cannot be told from plain text.
     fn strict_calls(
         &self,
         request: &Request,
@@ -104,7 +104,7 @@ impl Shared {
         bias.iter().map(known).collect()
     }
 
-    /// The forms of the call that the answer must be; `None` where it need not be one.
+    /// Forms of the forced call; `None` if no call is forced.
     fn must_call<'a>(&self, request: &'a Request) -> Result<Option<Vec<CallForm<'a>>>, Rejection> {
         let tools = callable(&request.prompt, &request.tool_choice);
         let called: Vec<&Tool> = match &request.tool_choice {

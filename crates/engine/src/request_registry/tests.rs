@@ -1,4 +1,4 @@
-//! Last words.
+//! Final events.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::sampling::{Failure, SampledToken};
 use crate::sim::SimVocabulary;
 
 #[test]
-fn an_answer_that_cannot_go_on_fails_once_by_whoever_is_at_fault() {
+fn an_answer_that_cannot_continue_fails_once_with_its_cause() {
     let form = Failure::Form("why".to_owned());
     let model = Failure::Model("why".to_owned());
     let message = "why".to_owned();
@@ -21,7 +21,7 @@ fn an_answer_that_cannot_go_on_fails_once_by_whoever_is_at_fault() {
     assert_eq!(last_word(model), Event::Failed { message });
 }
 
-/// What a client hears whose answer cannot go on after its first token.
+/// Final event of an answer that cannot continue after its first token.
 fn last_word(failure: Failure) -> Event {
     let mut registry = RequestRegistry::new(SharedStatus::new(Vec::new()));
     let (events, mut heard) = unbounded_channel();

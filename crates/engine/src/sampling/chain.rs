@@ -1,9 +1,8 @@
-//! The chain after bias and penalties: top-k, top-p, min-p, temperature, draw.
+//! Sampling chain after bias and penalties: top-k, top-p, min-p, temperature, draw.
 //!
-//! It reads as if it had the whole vocabulary sorted, and gives what it would give then. The
-//! [`Ranking`] finds candidates as the chain asks for them; what needs every logit (the mass that
-//! top-p is a share of without top-k, and the draw without any filter) is a sum in one pass, not a
-//! sort.
+//! The result equals that of the chain over the whole sorted vocabulary. [`Ranking`] finds candidates
+//! lazily; what needs every logit (the total mass for top-p without top-k, and the draw without
+//! filters) is one summation pass instead of a sort.
 
 use harmonic_batching::Token;
 use harmonic_types::Sampling;
@@ -12,7 +11,8 @@ use super::mass::{exp, mass};
 use super::ranking::Ranking;
 use super::row::Row;
 
-/// What the filters leave: so many of the best, and the sum of their weights after temperature.
+/// Result of the filters: the number of best candidates left, and their total weight after
+/// temperature.
 struct Filtered {
     candidates: usize,
     total: f64,
@@ -27,7 +27,7 @@ struct Weights {
 }
 
 impl Weights {
-    /// Before temperature: the filters see that, as in llama.cpp's chain.
+    /// Weight before temperature, which the filters use, as in llama.cpp's chain.
     fn unscaled(self, logit: f32) -> f32 {
         exp(logit - self.top)
     }
@@ -37,12 +37,12 @@ impl Weights {
     }
 }
 
-/// Draws from `row`; `uniform` is in [0, 1). `None` if there is no candidate.
+/// Draws a token from `row`; `uniform` is in [0, 1). `None` if there is no candidate.
 pub(super) fn draw(settings: &Sampling, row: Row<'_>, uniform: f64) -> Option<Token> {
     let mut ranking = Ranking::of(row);
     let best = ranking.get(0)?;
     let inverse_temperature = settings.temperature.recip();
-    // Of a temperature whose reciprocal is no number, nothing but the best is left.
+    // Greedy too if the reciprocal of the temperature overflows.
     let is_greedy = settings.temperature <= 0.0 || !inverse_temperature.is_finite();
     if is_greedy || best.logit == f32::INFINITY {
         return Some(best.token);

@@ -1,4 +1,4 @@
-//! Configuration of a scheduler, derived from the plan, and its two halves.
+//! Scheduler configuration, derived from the plan, and its admission and batching parts.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ pub struct ScheduledAgent {
     pub tier: Tier,
     /// Planned slots.
     pub slots: u32,
-    /// Most tokens a sequence of it may hold, prompt and answer together.
+    /// Limit on tokens of one of its sequences, prompt and answer together.
     pub context: Tokens,
 }
 
-/// The limits of one engine.
+/// Limits of one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchedulerConfig {
-    /// Agents served; a [`Job`] names one by its index here.
+    /// Agents served, indexed by [`Job::agent`].
     pub agents: Vec<ScheduledAgent>,
-    /// [`AdmissionConfig::max_in_flight`]; at most `sequences` take effect.
+    /// [`AdmissionConfig::max_in_flight`], capped at `sequences`.
     pub max_in_flight: u32,
     /// [`AdmissionConfig::quota_total`].
     pub quota_total: u32,
@@ -57,11 +57,11 @@ pub struct SchedulerConfig {
 }
 
 impl SchedulerConfig {
-    /// Most requests that wait per agent, unless the configuration says otherwise.
+    /// Default limit on queued requests per agent.
     pub const QUEUE_LIMIT: u32 = 256;
 
-    /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with the
-    /// usual values for the rest.
+    /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with defaults
+    /// for the rest.
     pub fn new(agents: Vec<ScheduledAgent>, sequences: u32, kv_tokens: u64) -> Self {
         Self {
             agents,
@@ -82,7 +82,7 @@ impl SchedulerConfig {
         }
     }
 
-    /// Who may run.
+    /// Admission part.
     pub(super) fn admission(&self) -> AdmissionConfig {
         let agent = |agent: &ScheduledAgent| AgentConfig {
             name: agent.name.clone(),
@@ -99,7 +99,7 @@ impl SchedulerConfig {
         }
     }
 
-    /// What a step computes.
+    /// Batching part.
     pub(super) fn batching(&self) -> BatchingConfig {
         BatchingConfig {
             sequences: self.sequences,
@@ -114,14 +114,15 @@ impl SchedulerConfig {
         }
     }
 
-    /// The tokens of a job, with no more output than its agent's context has room for.
+    /// Prompt of a job, with its output limited to the agent's context.
     ///
     /// # Errors
-    /// [`Rejection`] when it can never run.
+    /// [`Rejection`] if it can never run.
     pub(super) fn bounded(&self, job: Job) -> Result<Prompt, Rejection> {
         let Some(agent) = self.agents.get(job.agent) else {
+            let agents = self.agents.len();
             return Err(Rejection::Invalid {
-                message: format!("no agent has index {}", job.agent),
+                message: format!("invalid agent index {}: expected less than {agents}", job.agent),
             });
         };
         let (name, context) = (&agent.name, agent.context);

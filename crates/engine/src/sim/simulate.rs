@@ -1,4 +1,4 @@
-//! A load in virtual time: no threads, no waiting, the same result every time.
+//! Simulation of a load in virtual time: deterministic, without threads or waiting.
 
 use std::collections::BTreeMap;
 
@@ -14,39 +14,39 @@ use crate::machine::{Machine, MachineError};
 use crate::sampling::{SampleResult, Sampler, Samplers};
 use crate::scheduler::{Job, Scheduler, SchedulerConfig};
 
-/// A request at its time. Its answer goes on to the job's limit.
+/// Arrival of a request. Its answer has the maximum length of the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// When it is offered.
+    /// Time of arrival.
     pub at: Tick,
-    /// What is offered.
+    /// The request.
     pub job: Job,
 }
 
-/// What became of a request.
+/// Outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestOutcome {
-    /// It was not taken.
+    /// Rejected when offered.
     Rejected(Rejection),
-    /// It ran.
+    /// Ran to its end.
     Completed {
-        /// When it was given a sequence.
+        /// Time of admission.
         granted: Tick,
-        /// When its first token was there.
+        /// Time of the first token.
         first_token: Tick,
-        /// When it ended.
+        /// Time of the end.
         finished: Tick,
-        /// Why.
+        /// Reason of the end.
         reason: FinishReason,
-        /// Its token counts.
+        /// Token counts.
         usage: Usage,
     },
 }
 
-/// Serves `arrivals` (in order of time) on a simulated machine, each by its request's id.
+/// Serves `arrivals`, ordered by time, on a simulated machine; the outcomes by request id.
 ///
 /// # Errors
-/// When the machine fails, which a correct scheduler never makes it do.
+/// [`MachineError`] if the machine fails, which indicates a bug in the scheduler.
 pub fn simulate(
     config: SchedulerConfig,
     costs: CostModel,
@@ -67,8 +67,8 @@ pub fn simulate(
         }
         while let Some(Arrival { job, .. }) = arrivals.next_if(|next| next.at <= clock.now()) {
             let id = job.id;
-            if let Err(refused) = scheduler.offer(clock.now(), job) {
-                served.insert(id, RequestOutcome::Rejected(refused));
+            if let Err(rejection) = scheduler.offer(clock.now(), job) {
+                served.insert(id, RequestOutcome::Rejected(rejection));
             }
         }
         if scheduler.is_idle() && arrivals.peek().is_none() {
@@ -95,7 +95,7 @@ pub fn simulate(
             let outcome = machine.run(&step.batch, &mut samplers)?;
             clock.elapse(outcome.simulated_time);
             for (row, drawn) in step.batch.sampling_rows().zip(outcome.samples) {
-                // Nothing is held to a form here, so no token is late.
+                // Without constraints, no token is deferred.
                 let SampleResult::Token(choice) = drawn else { continue };
                 first_token.entry(row.request).or_insert(clock.now());
                 sampled.push(Sampled { id: row.request, token: choice.token, stop: false });

@@ -1,4 +1,4 @@
-//! Random traffic: whatever comes, the invariants hold, and no request waits for ever.
+//! Random traffic: the invariants hold and no request starves.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -56,13 +56,13 @@ fn under<R: Observed>(config: AdmissionConfig, room: R, actions: &[Action]) {
     team.run_out();
 }
 
-/// Queues that are always full: before each request a bounded number of others is started.
+/// With queues that are always full, a bounded number of other requests starts before each one.
 fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
     const QUEUE: u64 = 3;
     let count = slots.len() as u64;
     let mut config = config(agents(slots), in_flight);
     config.queue_limit = 3;
-    // By time nothing ages.
+    // Nothing ages by time.
     config.ageing = Duration::from_secs(1 << 40);
     let mut team = Team::new(config, room);
     let (mut id, mut admitted) = (0, 0u64);
@@ -76,10 +76,13 @@ fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
         }
         for started in team.step() {
             let passed = admitted - offered.remove(&started).expect("offered");
-            // Agents without a quota wait for the floor one after the other, 4 steps at most.
+            // Agents without a quota take the floor one after the other, for at most 4 steps each.
             let turns = (QUEUE + 1) * count;
             let bound = 3 * 64 + turns * (4 * u64::from(in_flight) + 1);
-            assert!(passed <= bound, "{passed} of {bound} went before {started}");
+            assert!(
+                passed <= bound,
+                "{passed} requests were admitted before {started}, bound {bound}"
+            );
             admitted += 1;
         }
     }
@@ -101,10 +104,9 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// With any slots, none among them: on slots that cannot be preempted, on those that can, and
-    /// where there is room to save only some.
+    /// For any slots, including none, without preemption, with it, and with memory to save only some.
     #[test]
-    fn no_request_is_passed_over_for_ever(
+    fn no_request_starves(
         slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, saved in 0..6usize,
     ) {
         bounded(&slots, in_flight, Slots::new(in_flight, 1));
@@ -112,7 +114,7 @@ proptest! {
     }
 }
 
-/// A million requests through slots that cannot be preempted: no invariant broken, no slot leaked.
+/// A million requests without preemption: no invariant broken, no slot leaked.
 #[test]
 fn a_million_requests() {
     let mut rng = fastrand::Rng::with_seed(7);

@@ -1,4 +1,4 @@
-//! Who gets a place, and in which order.
+//! Order of permits.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -22,60 +22,60 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn waits<'a>(lane: &'a FairSemaphore, client: &'a ClientName) -> Entering<'a> {
-    let mut entering: Entering<'a> = Box::pin(lane.acquire(client));
+fn queued<'a>(semaphore: &'a FairSemaphore, client: &'a ClientName) -> Entering<'a> {
+    let mut entering: Entering<'a> = Box::pin(semaphore.acquire(client));
     assert!(poll(&mut entering).is_pending(), "it waits");
     entering
 }
 
 #[test]
 fn clients_take_turns() {
-    let lane = FairSemaphore::new(1);
+    let semaphore = FairSemaphore::new(1);
     let (greedy, other) = (ClientName::from("greedy"), ClientName::from("other"));
-    let place = now(lane.acquire(&greedy)).expect("a place");
-    let mut many: Vec<Entering<'_>> = (0..5).map(|_| waits(&lane, &greedy)).collect();
-    let mut other_turn = waits(&lane, &other);
-    drop(place);
-    let Poll::Ready(Ok(place)) = poll(&mut many[0]) else { panic!("the first is next") };
-    drop(place);
-    let Poll::Ready(Ok(place)) = poll(&mut other_turn) else { panic!("the other client is next") };
+    let permit = now(semaphore.acquire(&greedy)).expect("a permit");
+    let mut many: Vec<Entering<'_>> = (0..5).map(|_| queued(&semaphore, &greedy)).collect();
+    let mut other_turn = queued(&semaphore, &other);
+    drop(permit);
+    let Poll::Ready(Ok(permit)) = poll(&mut many[0]) else { panic!("the first is next") };
+    drop(permit);
+    let Poll::Ready(Ok(permit)) = poll(&mut other_turn) else { panic!("the other client is next") };
     assert!(poll(&mut many[1]).is_pending());
-    drop(place);
+    drop(permit);
     assert!(poll(&mut many[1]).is_ready());
 }
 
 #[test]
-fn who_is_gone_takes_no_place() {
-    let lane = FairSemaphore::new(1);
+fn a_cancelled_waiter_takes_no_permit() {
+    let semaphore = FairSemaphore::new(1);
     let client = ClientName::from("one");
-    let place = now(lane.acquire(&client)).expect("a place");
-    let gone = waits(&lane, &client);
-    let mut here = waits(&lane, &client);
+    let permit = now(semaphore.acquire(&client)).expect("a permit");
+    let gone = queued(&semaphore, &client);
+    let mut here = queued(&semaphore, &client);
     drop(gone);
-    drop(place);
-    let Poll::Ready(Ok(place)) = poll(&mut here) else { panic!("the one that is there") };
-    // Gone between being given the place and taking it.
-    let given = waits(&lane, &client);
-    drop(place);
+    drop(permit);
+    let Poll::Ready(Ok(permit)) = poll(&mut here) else { panic!("the one that is there") };
+    // Cancelled between being sent the permit and receiving it.
+    let given = queued(&semaphore, &client);
+    drop(permit);
     drop(given);
-    now(lane.acquire(&client)).expect("the place is free");
+    now(semaphore.acquire(&client)).expect("the permit is free");
 }
 
 #[test]
 fn a_client_waits_for_its_share_and_all_for_theirs() {
-    let lane = FairSemaphore::new(1);
+    let semaphore = FairSemaphore::new(1);
     let names: Vec<ClientName> =
         (0..100).map(|at| ClientName::from(format!("client {at}").as_str())).collect();
-    let _place = now(lane.acquire(&names[0])).expect("a place");
+    let _permit = now(semaphore.acquire(&names[0])).expect("a permit");
     let mut waiting: Vec<Entering<'_>> = Vec::new();
     for _ in 0..limits::WAITING_OF_CLIENT {
-        waiting.push(waits(&lane, &names[0]));
+        waiting.push(queued(&semaphore, &names[0]));
     }
-    let full = now(lane.acquire(&names[0])).expect_err("its share is used up");
+    let full = now(semaphore.acquire(&names[0])).expect_err("its share is used up");
     assert_eq!(full, Full { waiting: limits::WAITING_OF_CLIENT, own: true });
     for name in &names[1..=limits::WAITING - limits::WAITING_OF_CLIENT] {
-        waiting.push(waits(&lane, name));
+        waiting.push(queued(&semaphore, name));
     }
-    let full = now(lane.acquire(&names[99])).expect_err("all wait");
+    let full = now(semaphore.acquire(&names[99])).expect_err("all wait");
     assert_eq!(full, Full { waiting: limits::WAITING, own: false });
 }

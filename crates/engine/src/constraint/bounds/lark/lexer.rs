@@ -1,10 +1,10 @@
-//! The lexer of a grammar.
+//! Lexer of grammars.
 
 use serde_json::Value;
 
-use super::super::{Excess, Size, pattern, schema};
+use super::super::{Size, SizeError, pattern, schema};
 
-/// What matters of a grammar.
+/// Tokens relevant to the size of a grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LarkToken<'a> {
     /// The end of a line.
@@ -13,7 +13,7 @@ pub(super) enum LarkToken<'a> {
     Colon,
     Bar,
     Open,
-    /// Of what need not be there: `]`.
+    /// `]`, the end of an optional group.
     CloseOptional,
     Close,
     /// `?` and `*`.
@@ -21,19 +21,19 @@ pub(super) enum LarkToken<'a> {
     Tilde,
     Arrow,
     Number(u64),
-    /// `{2}`, `{2,}`, `{,5}` or `{2,5}`: the least, and the largest number in it.
+    /// `{2}`, `{2,}`, `{,5}` or `{2,5}`: the minimum, and the largest number in it.
     Count(u64, u64),
-    /// Something that stands for text: a string, an expression, a schema.
+    /// A terminal: a string, expression or schema.
     Literal,
-    /// What makes names mean something else than rules of this grammar.
+    /// A construct after which names may refer to something other than rules of this grammar.
     Mixed,
     Other,
 }
 
-/// Bytes in which a count in braces ends.
+/// Maximum length of a count in braces, in bytes.
 const LONGEST_COUNT: usize = 32;
 
-/// Splits a grammar, and measures the schemas and expressions in it.
+/// Lexer that also measures the embedded schemas and expressions.
 pub(super) struct Lexer<'a> {
     rest: &'a str,
     pub(super) size: Size,
@@ -56,7 +56,7 @@ impl<'a> Lexer<'a> {
         self.cut(end)
     }
 
-    pub(super) fn read(&mut self) -> Result<Option<LarkToken<'a>>, Excess> {
+    pub(super) fn read(&mut self) -> Result<Option<LarkToken<'a>>, SizeError> {
         self.cut_while(|c| c == ' ' || c == '\t' || c == '\r');
         let Some(first) = self.rest.chars().next() else { return Ok(None) };
         if first == '{'
@@ -104,7 +104,7 @@ impl<'a> Lexer<'a> {
             ':' => self.single(LarkToken::Colon),
             '|' => self.single(LarkToken::Bar),
             '~' => self.single(LarkToken::Tilde),
-            // Also what stands before a rule's name.
+            // Also modifiers before a rule's name.
             '?' | '*' => self.single(LarkToken::Optional),
             '(' | '[' | '{' => self.single(LarkToken::Open),
             ']' => self.single(LarkToken::CloseOptional),
@@ -122,9 +122,9 @@ impl<'a> Lexer<'a> {
         Ok(Some(token))
     }
 
-    /// The count that stands in braces here, and the bytes that it takes.
+    /// Count in braces at this position, and its length in bytes.
     fn count(&self) -> Option<(LarkToken<'a>, usize)> {
-        // No further: a grammar may be nothing but braces.
+        // Bounded, since a grammar may consist of braces only.
         let near = self.rest.bytes().take(LONGEST_COUNT);
         let end = near.enumerate().find(|(_, byte)| *byte == b'}')?.0;
         let inner = self.rest[1..end].trim();
@@ -148,7 +148,7 @@ impl<'a> Lexer<'a> {
         LarkToken::Other
     }
 
-    /// Takes a quoted piece, and gives what stands between the quotes.
+    /// Takes a quoted text; returns the part between the quotes.
     fn quoted(&mut self, quote: char) -> &'a str {
         let mut escaped = false;
         let end = self.rest[1..].find(|c: char| {
@@ -160,8 +160,8 @@ impl<'a> Lexer<'a> {
         token.get(1..end.map_or(token.len(), |end| end + 1)).unwrap_or_default()
     }
 
-    /// `%json` and its like, with what follows them.
-    fn keyword(&mut self) -> Result<LarkToken<'a>, Excess> {
+    /// A directive such as `%json`, with its operand.
+    fn keyword(&mut self) -> Result<LarkToken<'a>, SizeError> {
         self.cut(1);
         let name = self.cut_while(is_name);
         if !matches!(name, "json" | "regex" | "llguidance") {
