@@ -1,11 +1,11 @@
-//! Where text becomes tokens and tokens become text; nowhere else.
+//! Conversion between text and tokens, in both directions; no other module does it.
 //!
-//! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding
-//! of answers (UTF-8, stop strings, reasoning, calls of tools).
+//! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding of
+//! answers (UTF-8, stop strings, reasoning, tool calls).
 //!
-//! Invariants: the agent's system prompt always comes first; text leaves in whole characters; a
-//! stop string is never part of the answer; what a client wrote never becomes a control token,
-//! unless it asked for a text to be continued as it stands.
+//! Invariants: the agent's system prompt always comes first; text is emitted in whole characters; a
+//! stop string is never part of the answer; client text never becomes a control token, except in raw
+//! prompts.
 //!
 //! Does not do: sampling, or anything with the KV cache.
 
@@ -55,29 +55,29 @@ pub use vocabulary::{Ends, Special, Vocabulary};
 
 use crate::workers::JobCancelled;
 
-/// A model's way of holding a conversation.
+/// Chat format of a model.
 pub struct Chat {
     vocabulary: Arc<dyn Vocabulary>,
     tokenizer: Tokenizer,
-    /// TaintMarks what a client wrote.
+    /// Marks of client text.
     marks: TaintMarks,
     template: Template,
-    /// Control tokens that stand around reasoning.
+    /// Control tokens that delimit reasoning.
     reasoning_markers: Markers,
-    /// Control tokens that stand around calls, and those around reasoning.
+    /// Control tokens that delimit reasoning or tool calls.
     call_markers: Markers,
-    /// Of a text.
+    /// Bounds of texts; those of conversations depend on the agent.
     bounds: Bounds,
-    /// How the model tells its reasoning from its answer, where it reasons.
+    /// Reasoning syntax, if the model reasons.
     reasoning: Option<&'static ReasoningStyle>,
 }
 
-/// A prompt ready to be computed.
+/// A tokenised prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// Its tokens.
+    /// Tokens of the prompt.
     pub tokens: Vec<Token>,
-    /// Whether the template has opened the reasoning itself, so that the answer starts inside it.
+    /// Whether the prompt ends inside the reasoning, opened by the template.
     pub reasoning_open: bool,
 }
 
@@ -88,11 +88,11 @@ impl std::fmt::Debug for Chat {
 }
 
 impl Chat {
-    /// The chat form of the model behind `vocabulary`. A model without a template (a base model)
-    /// is given the plain text of the messages.
+    /// Chat format of the model with `vocabulary`. A model without a template (a base model) gets the
+    /// plain text of the messages.
     ///
     /// # Errors
-    /// When the model's template is not valid, refuses a plain question, or runs away with it.
+    /// [`TemplateError`] if the template is invalid, or fails or exceeds its budget on a plain question.
     pub fn new(vocabulary: Arc<dyn Vocabulary>) -> Result<Self, TemplateError> {
         let specials = vocabulary.specials();
         let marks = TaintMarks::of(&specials);
@@ -117,19 +117,19 @@ impl Chat {
         })
     }
 
-    /// The vocabulary.
+    /// Vocabulary of the model.
     pub fn vocabulary(&self) -> &Arc<dyn Vocabulary> {
         &self.vocabulary
     }
 
-    /// `prompt` as `agent` sees it, up to where the answer starts. System messages of the client
-    /// are appended to the agent's own, as most templates allow only one. Tools that are not to be
-    /// called are not shown. Ends at its next step once nobody waits for it.
+    /// Renders and tokenises `prompt` for `agent`, up to the start of the answer. System messages of
+    /// the client are appended to the agent's own, as most templates allow only one. Tools that may
+    /// not be called are left out. Ends early if cancelled.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] when the template rejects the conversation, or the parameters of a tool
-    /// are no JSON; [`Rejection::PromptBeyond`] before the text is tokenised where it cannot fit;
-    /// [`Rejection::Draining`], which nobody reads, once it was cancelled.
+    /// [`Rejection::Invalid`] if the template rejects the conversation or the parameters of a tool are
+    /// not JSON; [`Rejection::PromptBeyond`] before tokenisation if the text cannot fit;
+    /// [`Rejection::Draining`], which is discarded, if cancelled.
     pub fn render(
         &self,
         agent: &AgentSpec,
@@ -139,14 +139,14 @@ impl Chat {
         budget: &Budget,
     ) -> Result<Rendered, Rejection> {
         let cancelled = &budget.cancelled;
-        // Nobody reads it.
+        // Discarded with the cancelled request.
         let given_up = |JobCancelled| Rejection::Draining;
         let thinking = thinking.unwrap_or(agent.thinking.into());
         let tools = callable(prompt, choice);
         for tool in tools {
             serde_json::from_str::<IgnoredAny>(&tool.parameters).map_err(|error| {
                 let message =
-                    format!("the parameters of tool `{}` are no JSON: {error}", tool.name);
+                    format!("invalid parameters of tool `{}`: expected JSON: {error}", tool.name);
                 Rejection::Invalid { message }
             })?;
         }
@@ -154,7 +154,7 @@ impl Chat {
             Prompt::Chat { messages, .. } => conversation(agent, messages),
             Prompt::Text(text) => {
                 budget.go_on(&agent.name, self.bounds.of_text(text))?;
-                // The start of text is the vocabulary's to add: not every model wants one.
+                // The tokenizer adds the start of text if the model wants one.
                 let tokens =
                     self.tokenizer.tokens(&taint::raw(text), cancelled).map_err(given_up)?;
                 return Ok(Rendered { tokens, reasoning_open: false });
@@ -170,20 +170,20 @@ impl Chat {
                 marks: &self.marks,
             })
             .map_err(|error| Rejection::Invalid { message: error.to_string() })?;
-        // TaintMarks are no part of the prompt.
+        // Marks are not part of the prompt.
         budget.go_on(&agent.name, self.bounds.of_text(&taint::unmarked(&text)))?;
         let reasoning_open = self.reasoning.is_some_and(|style| style.is_open_in(&text));
         let tokens = self.tokenizer.tokens(&text, cancelled).map_err(given_up)?;
         Ok(Rendered { tokens, reasoning_open })
     }
 
-    /// The least tokens of prompts, learned from conversations with `agent`.
+    /// Lower bounds of prompt lengths, learned from probe conversations with `agent`.
     pub(crate) fn bounds(&self, agent: &AgentSpec) -> Bounds {
         self.bounds.clone().with_conversation(self, agent)
     }
 
-    /// The tokens that every prompt of `agent` starts with: what two prompts with nothing in
-    /// common but the agent have in common. Empty where the template does not allow to tell.
+    /// Tokens that every prompt of `agent` starts with, found as the common prefix of two different
+    /// prompts. Empty if the template fails on them.
     pub fn shared_prefix(&self, agent: &AgentSpec) -> Vec<Token> {
         let probe = |content: &str| {
             let prompt = Prompt::chat(vec![Message::new(Role::User, content)]);
@@ -196,7 +196,7 @@ impl Chat {
         one.into_iter().take(common).collect()
     }
 
-    /// A decoder for one answer, which may call `tools`.
+    /// Decoder of one answer, which may call `tools`.
     pub fn decoder(&self, stop: Vec<String>, reasoning_open: bool, tools: &[Tool]) -> Decoder {
         let reasoning = self.reasoning.map(|style| ReasoningSplitter::new(style, reasoning_open));
         let calls = (!tools.is_empty()).then(|| CallParser::new(self.template.syntax(), tools));
@@ -204,8 +204,8 @@ impl Chat {
         Decoder::new(Arc::clone(&self.vocabulary), markers.clone(), stop, reasoning, calls)
     }
 
-    /// Follows the reasoning before an answer whose prompt is `rendered`; `None` where none comes.
-    /// `thinking`: the model was told to reason.
+    /// Tracker of the reasoning before an answer to `rendered`; `None` if there is none. `thinking`:
+    /// whether reasoning was requested.
     pub fn reasoning_tracker(
         &self,
         prompt: &Prompt,
@@ -227,8 +227,8 @@ impl Chat {
         }
     }
 
-    /// Follows an answer up to the first call that it makes by itself; `None` where a call begins
-    /// like any answer. `reasoning_open`: the answer begins inside its reasoning.
+    /// Tracker of an answer up to its first unforced call; `None` if calls cannot be told from plain
+    /// text. `reasoning_open`: whether the answer starts inside its reasoning.
     pub fn call_tracker(&self, reasoning_open: bool) -> Option<CallTracker> {
         let (syntax, vocabulary) = (self.template.syntax(), Arc::clone(&self.vocabulary));
         syntax.opener()?;
@@ -241,25 +241,25 @@ impl Chat {
         ))
     }
 
-    /// What stands before the first call that the model has opened, between two, and after the last.
+    /// Text after the opener of the first call, between two calls, and after the last.
     pub fn around_calls(&self) -> [Vec<GrammarFragment>; 3] {
         self.template.syntax().around().map(|text| self.call_markers.fragments(text))
     }
 
-    /// What stands before and after the arguments of one of those.
+    /// Text before and after the arguments of one such call of `name`.
     pub fn one_call(&self, name: &str) -> (Vec<GrammarFragment>, Vec<GrammarFragment>) {
         let (before, after) = self.template.syntax().one(name);
         (self.call_markers.fragments(&before), self.call_markers.fragments(&after))
     }
 
-    /// What stands before and after the arguments when the model calls `name`.
+    /// Text before and after the arguments of an answer that is one call of `name`.
     pub fn call_frame(&self, name: &str) -> (Vec<GrammarFragment>, Vec<GrammarFragment>) {
         let (before, after) = self.template.syntax().frame(name);
         (self.call_markers.fragments(&before), self.call_markers.fragments(&after))
     }
 }
 
-/// The tools of `prompt` that an answer may call.
+/// Tools of `prompt` that the answer may call.
 pub(crate) fn callable<'a>(prompt: &'a Prompt, choice: &ToolChoice) -> &'a [Tool] {
     match (prompt, choice) {
         (Prompt::Chat { .. }, ToolChoice::None) | (Prompt::Text(_), _) => &[],

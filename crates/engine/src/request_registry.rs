@@ -212,7 +212,7 @@ impl RequestRegistry {
         };
         let rest = client.decoder.finish(finished.reason == FinishReason::Length);
         client.send_decoded(rest, None);
-        let reason = match (finished.reason, client.decoder.met()) {
+        let reason = match (finished.reason, client.decoder.stop_index()) {
             (FinishReason::Stop, _) if client.decoder.called() => FinishReason::ToolCalls,
             (FinishReason::Stop, Some(index)) => FinishReason::StopString { index },
             (reason, _) => reason,

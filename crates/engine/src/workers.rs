@@ -56,7 +56,7 @@ impl CancelFlag {
 
 /// A job ended early because it was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody waits for it any more")]
+#[error("the job was cancelled")]
 pub struct JobCancelled;
 
 /// The queue is full.

@@ -1,24 +1,24 @@
-//! What the preparation of one prompt may cost.
+//! Budget for the preparation of one prompt.
 
 use harmonic_types::{AgentName, Rejection, Tokens};
 
 use crate::workers::CancelFlag;
 
-/// What the preparation of one prompt may cost. `Default` is anything.
+/// Budget for the preparation of one prompt. Unlimited by default.
 #[derive(Clone, Debug, Default)]
 pub struct Budget {
-    /// A prompt that certainly has as many tokens is given up; `None` for no limit.
+    /// Number of tokens at which a prompt is rejected; `None` for no limit.
     pub tokens: Option<Tokens>,
-    /// Whether anybody still waits for it.
+    /// Cancellation of the request.
     pub cancelled: CancelFlag,
 }
 
 impl Budget {
-    /// Goes on with a prompt to `agent` that has at least `least` tokens.
+    /// Checks whether to continue with a prompt to `agent` of at least `least` tokens.
     ///
     /// # Errors
-    /// [`Rejection::PromptBeyond`] when it cannot fit. [`Rejection::Draining`] when nobody waits for it,
-    /// which so nobody reads.
+    /// [`Rejection::PromptBeyond`] if it cannot fit; [`Rejection::Draining`], which is discarded, if
+    /// cancelled.
     pub(super) fn go_on(&self, agent: &AgentName, least: u64) -> Result<(), Rejection> {
         if self.cancelled.is_set() {
             return Err(Rejection::Draining);

@@ -1,4 +1,4 @@
-//! Where an answer opens a call by itself, told token by token: what calls are held to begins there.
+//! Detection of the start of an unforced call, token by token, where its constraint starts.
 
 use std::sync::Arc;
 
@@ -9,35 +9,35 @@ use super::markers::Markers;
 use super::reasoning::ReasoningStyle;
 use super::vocabulary::Vocabulary;
 
-/// Follows the tokens of one answer up to its first call.
+/// Tracker of one answer's tokens up to its first call.
 #[derive(Clone)]
 pub struct CallTracker {
     vocabulary: Arc<dyn Vocabulary>,
     markers: Markers,
     syntax: Syntax,
-    /// How reasoning is told from the answer; `None` where the model does not reason.
+    /// Reasoning syntax; `None` if the model does not reason.
     style: Option<&'static ReasoningStyle>,
     state: State,
-    /// The end of what was written, in which what comes next may begin.
+    /// End of the text so far, which may be the start of a delimiter.
     tail: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Before the first character, where reasoning may begin.
+    /// Before the first character, where reasoning may start.
     Start,
     Reasoning,
     Answer,
 }
 
-/// What a token does.
+/// Effect of a token.
 #[derive(Debug)]
 pub(crate) enum CallStep {
-    /// Nothing is opened; the tracker goes on from there.
+    /// No call is opened; the tracker after the token.
     Continue(CallTracker),
-    /// It opens a call, and ends with the opener.
+    /// The token ends with the opener of a call.
     Opened,
-    /// It would open a call and begin it, or open one in a way that is not held to anything.
+    /// The token contains an opener and more text, or an opener that cannot be constrained.
     Straddles,
 }
 
@@ -48,7 +48,7 @@ impl std::fmt::Debug for CallTracker {
 }
 
 impl CallTracker {
-    /// Of an answer with calls in `syntax`; `reasoning_open`: it begins inside its reasoning.
+    /// A tracker for calls in `syntax`; `reasoning_open`: whether the answer starts inside its reasoning.
     pub(super) fn new(
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
@@ -60,7 +60,7 @@ impl CallTracker {
         Self { vocabulary, markers, syntax, style, state, tail: Vec::new() }
     }
 
-    /// What `token` does, which comes next.
+    /// Effect of the next token.
     pub(crate) fn step(&self, token: Token) -> CallStep {
         let mut written = self.tail.clone();
         match self.markers.text(token) {
@@ -114,7 +114,7 @@ fn find(written: &[u8], text: &str) -> Option<usize> {
     written.windows(text.len()).position(|window| window == text.as_bytes())
 }
 
-/// The last `most` bytes.
+/// Last `most` bytes of `written`.
 fn end(written: &[u8], most: usize) -> Vec<u8> {
     written[written.len().saturating_sub(most)..].to_vec()
 }

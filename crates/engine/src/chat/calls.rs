@@ -1,12 +1,12 @@
-//! The calls of tools in an answer, kept apart from its text.
+//! Incremental parser of tool calls in an answer.
 //!
-//! Owns: the ways in which models write calls, and the reading of them as they come.
+//! Owns: the call syntaxes of models, and their streaming parsers.
 //!
-//! Invariants: however the text is cut, the deltas joined are the same; text without calls passes
-//! unchanged; what begins like a call and is none comes out as text; the deltas of a whole call's
-//! arguments are one JSON object. White space around calls is dropped.
+//! Invariants: the concatenated deltas do not depend on how the text is split; text without calls
+//! passes unchanged; text that starts like a call but is none is emitted as text; the argument deltas
+//! of a complete call form one JSON object. White space around calls is dropped.
 //!
-//! Does not do: checking arguments against a tool's schema (that is `constraint`).
+//! Does not do: validating arguments against a tool's schema (`constraint` does).
 
 mod delta;
 mod function;
@@ -28,13 +28,13 @@ use named::NamedCall;
 use object::ObjectCall;
 pub(crate) use syntax::Syntax;
 
-/// What a character is to a call.
+/// Effect of a character on a call.
 enum ParseStep {
-    /// Part of it.
+    /// The call continues.
     Continue,
-    /// Its last.
+    /// The call is complete.
     Complete,
-    /// A mistake; nothing of it was used.
+    /// The character is invalid and not consumed.
     Invalid,
 }
 
@@ -66,32 +66,33 @@ impl Body {
 #[derive(Debug)]
 enum State {
     Text,
-    /// After an opener of so many bytes, white space before it included.
+    /// After an opener of this many bytes, including white space before it.
     Opened(usize),
+    /// In a call after an opener of this many bytes.
     Call(usize, Body),
-    /// After a call, before what may close or continue it.
+    /// After a call, before its closing text or the next call.
     Closing,
 }
 
-/// Splits an answer into text and calls.
+/// Streaming parser that splits an answer into text and calls.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each says something else of the answer")]
+#[expect(clippy::struct_excessive_bools, reason = "independent properties of the answer")]
 pub(super) struct CallParser {
     syntax: Syntax,
-    /// Names of tools, and the schemas of their arguments.
+    /// Tool names with the schemas of their arguments.
     tools: Vec<(String, Value)>,
     state: State,
-    /// What was read and has not left yet.
+    /// Input not emitted yet.
     held: String,
     out: Output,
-    /// The answer has text, so that what is bare is no call any more.
+    /// Whether the answer has text, after which a bare object is no call.
     has_text: bool,
-    /// Inside a list of calls.
+    /// Whether inside a list of calls.
     in_list: bool,
     complete_calls: u32,
-    /// Nothing is read after the first whole call.
+    /// Whether input after the first complete call is ignored.
     single: bool,
-    /// The answer is held to a call: it has no text.
+    /// Whether the answer is a forced call, which has no text.
     forced: bool,
 }
 
@@ -118,31 +119,31 @@ impl CallParser {
         }
     }
 
-    /// Reads nothing after the first whole call.
+    /// Ignores input after the first complete call.
     pub(super) fn end_with_first(&mut self) {
         self.single = true;
     }
 
-    /// Reads an answer that is held to a call.
+    /// Expects a forced call.
     pub(super) fn force(&mut self) {
         self.forced = true;
     }
 
-    /// Whether the answer ends here because it may have only one call.
+    /// Whether the answer's only allowed call is complete.
     pub(super) fn complete(&self) -> bool {
         self.single && self.called()
     }
 
-    /// Whether there was a whole call.
+    /// Whether there was a complete call.
     pub(super) fn called(&self) -> bool {
         self.complete_calls > 0
     }
 
-    /// Takes more of the answer; what can leave.
+    /// Parses more text; returns the deltas that are certain.
     pub(super) fn push(&mut self, text: &str) -> Vec<AnswerDelta> {
         let mut left: VecDeque<char> = text.chars().collect();
         while let Some(c) = left.pop_front().filter(|_| !self.complete()) {
-            // What turned out to be no call is read once more, without what opened it.
+            // Text that turned out not to be a call is parsed again, without its opener.
             for again in self.take(c).chars().rev() {
                 left.push_front(again);
             }
@@ -150,8 +151,8 @@ impl CallParser {
         std::mem::take(&mut self.out.deltas)
     }
 
-    /// What is still held back when the answer has ended; `cut`: by the limit of its tokens. What a cut
-    /// leaves of a call is no text: a call whose name is there keeps the arguments that it has.
+    /// Flushes held-back input at the end of the answer. `cut`: whether the token limit ended it. An
+    /// incomplete call is not emitted as text; one with a name keeps the arguments received so far.
     pub(super) fn finish(&mut self, cut: bool) -> Vec<AnswerDelta> {
         let held = std::mem::take(&mut self.held);
         match &self.state {
@@ -161,7 +162,7 @@ impl CallParser {
             State::Closing => {}
             State::Call(_, body) if body.committed() => {}
             _ if self.forced => {}
-            // Text may begin like a bare call.
+            // Except for bare calls, as text may start like one.
             State::Opened(_) | State::Call(..) if cut && self.syntax != Syntax::Bare => {}
             State::Text if self.complete_calls > 0 && held.trim().is_empty() => {}
             State::Text | State::Opened(_) | State::Call(..) => self.out.text(&held),
@@ -170,7 +171,7 @@ impl CallParser {
         std::mem::take(&mut self.out.deltas)
     }
 
-    /// Takes one character; what must be taken again.
+    /// Consumes one character; returns text to parse again.
     fn take(&mut self, c: char) -> String {
         match &mut self.state {
             State::Text => {
@@ -192,7 +193,7 @@ impl CallParser {
                     ParseStep::Continue if self.out.written > before => self.held.clear(),
                     ParseStep::Continue => {}
                     ParseStep::Complete => self.close(),
-                    // What was a call is broken off; the rest is text.
+                    // The emitted call is broken off; the rest is text.
                     ParseStep::Invalid if committed => return self.back_to_text(),
                     ParseStep::Invalid => return self.no_call(opener),
                 }
@@ -205,7 +206,7 @@ impl CallParser {
         }
     }
 
-    /// Sends on what can be no opener any more, and looks whether there is one.
+    /// Emits text that cannot be part of an opener, and checks for an opener.
     fn look(&mut self) {
         loop {
             let may_open = |at: &usize| {
@@ -244,16 +245,16 @@ impl CallParser {
         Body::Object(ObjectCall::new((self.syntax == Syntax::Bare).then(names)))
     }
 
-    /// A call begins with `first`, which is in `held` already.
+    /// Starts a call with `first`, which is in `held` already.
     fn start(&mut self, opener: usize, mut body: Body, first: &str) {
         for c in first.chars() {
-            // The first character is what chose the body.
+            // Cannot fail: the first character selected the body.
             body.push(c, &mut self.out);
         }
         self.state = State::Call(opener, body);
     }
 
-    /// The first character after an opener tells how the call is written.
+    /// Selects the body by the first character after an opener.
     fn open(&mut self, opener: usize, c: char) -> String {
         self.held.push(c);
         match (self.syntax, c) {
@@ -283,7 +284,7 @@ impl CallParser {
         self.state = if closes { State::Closing } else { State::Text };
     }
 
-    /// What closes a call is dropped; what does not is text again.
+    /// Drops the closing text of a call; returns other text to parse again.
     fn closing(&mut self) -> String {
         let rest = self.held.trim_start_matches(is_space);
         let waits = match self.syntax {
@@ -324,7 +325,7 @@ impl CallParser {
         std::mem::take(&mut self.held)
     }
 
-    /// What was opened is no call: the opener is text, what follows may be anything.
+    /// Emits the opener of an invalid call as text; returns the rest to parse again.
     fn no_call(&mut self, opener: usize) -> String {
         let again = self.held.split_off(opener);
         let text = self.back_to_text();

@@ -1,27 +1,27 @@
-//! Reasoning that a model writes before its answer, kept apart from it.
+//! Separation of a model's reasoning from its answer.
 //!
-//! Owns: the texts that public models write around their reasoning. Which of them a model uses is
-//! read from its template.
+//! Owns: the delimiters that public models write around their reasoning. The template shows which of
+//! them a model uses.
 
 use super::stop::overlap;
 
-/// How a model tells its reasoning from its answer.
+/// Delimiters of a model's reasoning.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ReasoningStyle {
-    /// What opens the reasoning.
+    /// Opening delimiter.
     pub(super) open: &'static str,
-    /// The first token of it, where it is none by itself.
+    /// Text of its first token.
     pub(super) opener: &'static str,
-    /// What closes it.
+    /// Closing delimiter.
     pub(super) close: &'static str,
-    /// What stands before `close`, where the reasoning is a message of its own; then an answer
-    /// without reasoning starts with `close` as well.
+    /// Text before `close` if the reasoning is a separate message; an answer without reasoning then
+    /// starts with `close`, too.
     separator: Option<&'static str>,
-    /// What of these may be control tokens.
+    /// Parts of the delimiters that may be control tokens.
     pub(super) markers: &'static [&'static str],
 }
 
-/// A style with one marker at each end.
+/// A style with one marker at each end of the reasoning.
 macro_rules! between {
     ($open:literal, $close:literal) => {
         ReasoningStyle {
@@ -34,7 +34,7 @@ macro_rules! between {
     };
 }
 
-/// The styles of public models.
+/// Styles of public models.
 const STYLES: [ReasoningStyle; 9] = [
     ReasoningStyle {
         open: "<|channel|>analysis<|message|>",
@@ -60,19 +60,19 @@ const STYLES: [ReasoningStyle; 9] = [
 ];
 
 impl ReasoningStyle {
-    /// The one whose opening `template` mentions.
+    /// Style whose opening delimiter occurs in `template`.
     pub(super) fn of(template: &str) -> Option<&'static Self> {
-        // As it stands in the source of a template.
+        // Trailing white space may be written as an escape in the source.
         let mentions = |open: &str| template.contains(open.trim_end());
         STYLES.iter().find(|style| mentions(style.open))
     }
 
-    /// Whether the model goes on inside its reasoning after `prompt`.
+    /// Whether `prompt` ends inside the reasoning.
     pub(super) fn is_open_in(&self, prompt: &str) -> bool {
         prompt.trim_end().ends_with(self.open.trim_end())
     }
 
-    /// `thoughts` without what stands between them and the answer.
+    /// `thoughts` without the separator at their end.
     fn trimmed<'a>(&self, thoughts: &'a str) -> &'a str {
         let separator = self.separator.unwrap_or_default();
         thoughts.strip_suffix(separator).unwrap_or(thoughts)
@@ -81,15 +81,15 @@ impl ReasoningStyle {
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing but white space so far.
+    /// Only white space so far.
     Start,
     Reasoning,
-    /// After the reasoning, before the answer's first character.
+    /// After the reasoning, before the first character of the answer.
     Between,
     Answer,
 }
 
-/// Splits text into reasoning and answer.
+/// Streaming splitter of reasoning and answer.
 #[derive(Debug)]
 pub(super) struct ReasoningSplitter {
     style: &'static ReasoningStyle,
@@ -97,7 +97,7 @@ pub(super) struct ReasoningSplitter {
     held: String,
 }
 
-/// Some text, split.
+/// Split text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Split {
     pub(super) reasoning: String,
@@ -105,7 +105,7 @@ pub(super) struct Split {
 }
 
 impl ReasoningSplitter {
-    /// `open`: the text starts inside the reasoning.
+    /// A splitter; `open`: whether the text starts inside the reasoning.
     pub(super) fn new(style: &'static ReasoningStyle, open: bool) -> Self {
         let state = if open { State::Reasoning } else { State::Start };
         Self { style, state, held: String::new() }
@@ -161,7 +161,7 @@ impl ReasoningSplitter {
         }
     }
 
-    /// What was held back, where it belongs.
+    /// Flushes held-back text.
     pub(super) fn finish(&mut self) -> Split {
         let held = std::mem::take(&mut self.held);
         match self.state {

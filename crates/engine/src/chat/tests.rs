@@ -1,4 +1,4 @@
-//! Templates with awkward habits, and text cut at every possible place.
+//! Unusual templates, and text split at every possible position.
 
 mod forged;
 mod hostile;
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use super::{AnswerDelta, Budget, Chat, Decoded, Vocabulary};
 
-/// A token is a byte; 256 ends the turn.
+/// Vocabulary of bytes; 256 ends the turn.
 struct ByteVocabulary(Option<&'static str>);
 
 impl Vocabulary for ByteVocabulary {
@@ -147,7 +147,7 @@ fn the_shared_prefix_ends_where_questions_differ() {
     assert_eq!(prefix.len(), text.len());
 }
 
-/// The text of an answer without calls.
+/// Text of an answer without calls.
 fn said(decoded: &Decoded) -> String {
     let text = |piece: &AnswerDelta| match piece {
         AnswerDelta::Text(text) => text.clone(),
@@ -156,7 +156,7 @@ fn said(decoded: &Decoded) -> String {
     decoded.answer.iter().map(text).collect()
 }
 
-/// Decodes `bytes` token by token; gives the reasoning and answer, and whether it stopped.
+/// Decodes `bytes` token by token; returns reasoning, answer and whether it stopped.
 fn decode(chat: &Chat, bytes: &[u8], stop: &[&str], open: bool) -> (String, String, bool) {
     let mut decoder = chat.decoder(stop.iter().map(|s| (*s).to_owned()).collect(), open, &[]);
     let (mut reasoning, mut text) = (String::new(), String::new());
@@ -236,7 +236,7 @@ proptest! {
     #[test]
     fn the_answer_is_what_precedes_the_first_stop(text in "[ab]{0,40}", stop in "[ab]{1,4}") {
         let (_, decoded, stopped) = decode(&chat(None), text.as_bytes(), &[stop.as_str()], false);
-        // The first stop to be completed wins, which for one stop string is the first found.
+        // The first completed stop string wins; with one stop string, its first occurrence.
         let expected = text.find(&stop).map_or(text.as_str(), |at| &text[..at]);
         prop_assert_eq!(decoded, expected);
         prop_assert_eq!(stopped, text.contains(&stop));
@@ -247,7 +247,7 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..40),
     ) {
         let (_, decoded, _) = decode(&chat(None), &bytes, &[], false);
-        // But for a character that is cut at the end.
+        // Except for an incomplete character at the end.
         let cut = bytes.utf8_chunks().last().map_or(0, |last| {
             let end = last.invalid();
             let grows = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());

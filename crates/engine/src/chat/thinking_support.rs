@@ -1,26 +1,26 @@
-//! Whether a model thinks before it answers, as its template tells.
+//! Thinking support of a model, detected from its template.
 
 use super::TemplateError;
 use super::reasoning::ReasoningStyle;
 use super::template::Template;
 
-/// When a model thinks.
+/// Whether a model reasons before it answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ThinkingSupport {
-    /// Its template knows nothing of it.
+    /// No reasoning.
     #[default]
     Never,
-    /// Where it is told to.
+    /// Reasoning can be switched on and off.
     Switchable,
-    /// Whatever it is told.
+    /// Reasoning cannot be switched off.
     Always,
 }
 
 impl ThinkingSupport {
-    /// Of a model with the template `source`.
+    /// Support of a model with the template `source`.
     ///
     /// # Errors
-    /// When the template is not valid.
+    /// [`TemplateError`] if the template is invalid.
     pub fn of_template(source: &str) -> Result<Self, TemplateError> {
         Template::of_source(Some(source.to_owned()), String::new(), String::new())
             .map(|template| Self::of(&template))

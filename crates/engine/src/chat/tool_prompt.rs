@@ -1,5 +1,5 @@
-//! Tools for models whose template knows none: they are described in the system message, calls are
-//! part of what the assistant said, and results are said by the user.
+//! Tool prompt for models whose template does not support tools: tools are described in the system
+//! message, calls are part of the assistant's text, and results become user messages.
 
 use std::fmt::Write as _;
 
@@ -8,11 +8,11 @@ use harmonic_types::{Message, Role, Tool};
 use super::taint::TaintMarks;
 use super::template::{arguments_object, json_text, tool_value};
 
-/// What stands around a tool's result.
+/// Delimiters of a tool result.
 const RESULT: (&str, &str) = ("<tool_response>\n", "\n</tool_response>");
 
-/// `messages` as such a template takes them: without calls and results, the tools in the system
-/// message. Roles alternate where they did. The messages' contents are marked; what is ours is not.
+/// Rewrites `messages` without tool calls and results, with `tools` in the system message. Roles
+/// alternate where they did before. Message contents are marked, the added text is not.
 pub(super) fn inline_tools(
     messages: &[Message],
     tools: &[Tool],
@@ -29,7 +29,7 @@ pub(super) fn inline_tools(
         }
         plain.push(Message::new(Role::System, system + &description(tools, marks)));
     }
-    // Whether the last message is of results, which the user's next words join.
+    // Whether the last message holds results, to which the next user message is appended.
     let mut results = false;
     for message in messages {
         let is_result = message.role == Role::Tool;
@@ -55,7 +55,7 @@ pub(super) fn inline_tools(
     plain
 }
 
-/// What the assistant said, with its calls as it writes them.
+/// Text of an assistant message, including its calls in the model's syntax.
 fn with_calls(message: &Message, marks: &TaintMarks) -> String {
     let mut content = message.text().into_owned();
     for call in &message.tool_calls {

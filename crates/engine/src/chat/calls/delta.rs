@@ -1,32 +1,32 @@
-//! What an answer comes in, and the way of it out.
+//! Deltas of an answer, and their output buffer.
 
-/// A piece of an answer.
+/// An increment of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerDelta {
     /// Text.
     Text(String),
-    /// A call of a tool; its arguments follow.
+    /// Start of a tool call; its arguments follow.
     Call {
-        /// Counts the answer's calls from 0.
+        /// Index of the call in the answer, from 0.
         index: u32,
-        /// The tool.
+        /// Name of the tool.
         name: String,
     },
-    /// More of a call's arguments.
+    /// Part of a call's arguments.
     Arguments {
-        /// The call.
+        /// Index of the call.
         index: u32,
-        /// JSON text.
+        /// Part of the JSON text.
         text: String,
     },
 }
 
-/// Pieces on their way out; neighbours of a kind are one.
+/// Output buffer; consecutive deltas of a kind are merged.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pub(super) deltas: Vec<AnswerDelta>,
     calls: u32,
-    /// Changes with everything that goes out.
+    /// Increases with every output.
     pub(super) written: usize,
 }
 

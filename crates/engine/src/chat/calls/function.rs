@@ -1,5 +1,5 @@
-//! A call as tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`. Values are plain
-//! text; what they are in JSON is told by the tool's schema.
+//! Parser of calls as tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`. Values are
+//! plain text, converted to JSON by the tool's schema.
 
 use serde_json::Value;
 
@@ -17,22 +17,22 @@ enum State {
     Value { key: String },
 }
 
-/// Follows one call.
+/// Parser of one call.
 #[derive(Debug)]
 pub(super) struct FunctionCall {
     state: State,
-    /// What is being read, as it is written.
+    /// Raw text of the tag or value being read.
     raw: String,
-    /// Names of tools, and the schemas of their arguments.
+    /// Tool names with the schemas of their arguments.
     schemas: Vec<(String, Value)>,
-    /// The properties of the one that is called.
+    /// Schemas of the called tool's properties.
     properties: Value,
     called: bool,
     values: usize,
 }
 
 impl FunctionCall {
-    /// `raw`: what was read of the opening tag.
+    /// A parser; `raw` is the part of the opening tag read already.
     pub(super) fn new(raw: &str, schemas: Vec<(String, Value)>) -> Self {
         Self {
             state: State::Name,
@@ -89,7 +89,7 @@ impl FunctionCall {
         ParseStep::Continue
     }
 
-    /// Whether what was read may still become one of `tags`.
+    /// Continues if the input may still become one of `tags`.
     fn expect(&self, tags: &[&str]) -> ParseStep {
         let raw = self.raw.trim_start();
         let opened = |tag: &str| tag.ends_with('=') && raw.starts_with(tag) && !raw.contains('>');
@@ -98,13 +98,13 @@ impl FunctionCall {
     }
 }
 
-/// What `raw` says between `open` and the `>` that ends it.
+/// Content of a tag in `raw`, between `open` and the final `>`.
 fn tag<'a>(raw: &'a str, open: &str) -> Option<&'a str> {
     let inside = raw.trim_start().strip_prefix(open)?.strip_suffix('>')?.trim();
     (!inside.is_empty()).then_some(inside)
 }
 
-/// `text` as `schema` wants it: a string where it says so, else the JSON that it is, if it is any.
+/// Value of `text`: a string if `schema` says so or if it is not JSON, else the parsed JSON.
 fn value(text: &str, schema: &Value) -> Value {
     let parsed = || serde_json::from_str(text.trim()).ok();
     let value = if schema["type"] == "string" { None } else { parsed() };

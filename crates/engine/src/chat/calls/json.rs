@@ -1,21 +1,21 @@
-//! JSON text checked as it comes, one character after the other.
+//! Incremental scanner of JSON text, by character.
 
 use serde_json::Value;
 
-/// What a character is to a value.
+/// Effect of a character on a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScanStep {
-    /// Part of it; more must follow.
+    /// The value continues.
     Continue,
-    /// Its last.
+    /// The value ends with this character.
     Complete,
-    /// No part of it: it was whole before.
+    /// The value ended before this character.
     CompleteBefore,
-    /// A mistake.
+    /// The character is invalid.
     Invalid,
 }
 
-/// White space as JSON knows it.
+/// White space of JSON.
 pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
@@ -43,16 +43,16 @@ enum Escape {
     No,
     /// After the backslash.
     Kind,
-    /// So many digits are missing.
+    /// Number of missing hexadecimal digits.
     Digits(u8),
 }
 
-/// Follows one value.
+/// Scanner of one value.
 #[derive(Debug)]
 pub(super) struct Scanner {
     open: Vec<Bracket>,
     next: Next,
-    /// A number or a word, checked when it is over.
+    /// A number or keyword, validated at its end.
     bare: String,
 }
 
@@ -111,7 +111,7 @@ impl Scanner {
         if self.open.pop() == Some(bracket) { self.ended() } else { ScanStep::Invalid }
     }
 
-    /// A value is over, with the character that was just taken.
+    /// Ends a value with the character just consumed.
     fn ended(&mut self) -> ScanStep {
         if self.open.is_empty() { ScanStep::Complete } else { self.go(Next::CommaOrEnd) }
     }

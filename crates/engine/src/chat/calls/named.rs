@@ -1,14 +1,14 @@
-//! A call as a name before its arguments: `NAME[ARGS]{…}`, in some models with a `[CALL_ID]`.
+//! Parser of calls as `NAME[ARGS]{…}`, in some models with a `[CALL_ID]`.
 
 use super::json::{ScanStep, Scanner};
 use super::{Output, ParseStep};
 
 /// Separates the name from the arguments.
 pub(super) const ARGUMENTS: &str = "[ARGS]";
-/// Separates the name from an id, which is of no use: calls have ids of ours.
+/// Separates the name from an id, which is ignored: calls get ids of this process.
 pub(super) const ID: &str = "[CALL_ID]";
 
-/// Follows one call.
+/// Parser of one call.
 #[derive(Debug)]
 pub(super) struct NamedCall {
     head: String,

@@ -1,5 +1,5 @@
-//! A call as a JSON object: its `name`, and its `arguments` (or `parameters`) as an object or as the
-//! text of one.
+//! Parser of calls as a JSON object with `name`, and `arguments` (or `parameters`) as an object or as
+//! its JSON text.
 
 use super::json::{ScanStep, Scanner, is_space};
 use super::{Output, ParseStep};
@@ -16,21 +16,21 @@ enum State {
     After,
 }
 
-/// Follows one object.
+/// Parser of one object.
 #[derive(Debug)]
 pub(super) struct ObjectCall {
     state: State,
-    /// What it must be called, where any other object is no call.
+    /// Allowed names, if other objects are no calls.
     known: Option<Vec<String>>,
     key: String,
-    /// The key or value that is being read, as it is written.
+    /// Raw text of the key or value being read.
     raw: String,
     name: Option<String>,
-    /// Arguments that came before the name, or as a text.
+    /// Arguments received before the name, or as text.
     arguments: Option<String>,
-    /// The call is out.
+    /// Whether the call has been emitted.
     called: bool,
-    /// The arguments of the value at hand go out as they come.
+    /// Whether the current value is streamed as arguments.
     streams: bool,
 }
 
@@ -52,7 +52,7 @@ impl ObjectCall {
         self.called
     }
 
-    /// Nothing is missing but what closes it.
+    /// Whether only the closing brace is missing.
     pub(super) fn has_all_members(&self) -> bool {
         self.called && matches!(self.state, State::After)
     }
@@ -163,7 +163,7 @@ impl ObjectCall {
         ParseStep::Continue
     }
 
-    /// The object is closed.
+    /// Ends the object.
     fn end(&mut self, out: &mut Output) -> ParseStep {
         if !self.called {
             let Some(name) = &self.name else { return ParseStep::Invalid };
@@ -175,7 +175,7 @@ impl ObjectCall {
     }
 }
 
-/// The text of the object that `raw` is, or is the text of.
+/// JSON text of the object in `raw`, which may be the object or its text as a string.
 fn object_text(raw: &str) -> Option<String> {
     use serde_json::Value;
     match serde_json::from_str(raw).ok()? {

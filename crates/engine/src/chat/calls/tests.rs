@@ -1,4 +1,4 @@
-//! CallParser in every syntax, cut at every possible place, and what only looks like one.
+//! Calls in every syntax, split at every possible position, and text that only resembles a call.
 
 use harmonic_types::Tool;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn tools() -> Vec<Tool> {
     vec![tool("weather"), tool("f")]
 }
 
-/// What an answer is, however it came.
+/// A whole parsed answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Whole {
     text: String,
@@ -185,7 +185,7 @@ fn the_name_leaves_before_the_arguments_do() {
     assert_eq!(calls.push("_call> ok"), [AnswerDelta::Text(" ok".to_owned())]);
 }
 
-/// Answers made of what the syntaxes are made of.
+/// Answers assembled from fragments of the syntaxes.
 fn answers() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         prop::sample::select(vec![
@@ -277,14 +277,14 @@ proptest! {
     }
 }
 
-/// A call as a model is held to it.
+/// A forced call.
 fn framed(syntax: Syntax) -> String {
     let (before, after) = syntax.frame("weather");
     format!(r#"{before}{{"city": "Oslo"}}{after}"#)
 }
 
 proptest! {
-    /// However early the limit of tokens cuts a call off, no part of it comes out as text.
+    /// No part of a call cut off by the token limit is emitted as text.
     #[test]
     fn a_call_that_is_cut_off_is_no_text(
         syntax in prop::sample::select(&ALL[..]),
@@ -293,7 +293,7 @@ proptest! {
     ) {
         let text = framed(syntax);
         let opener = syntax.openers()[0].len();
-        // What may be text until it is longer is a call for certain only where one is forced.
+        // A short prefix that may be text is certainly a call only if forced.
         let least = if forced { 0 } else if syntax == Syntax::Bare { text.len() } else { opener };
         let cut = text.floor_char_boundary(cut.clamp(least, text.len()));
         let mut calls = CallParser::new(syntax, &tools());
@@ -315,8 +315,8 @@ proptest! {
 }
 
 proptest! {
-    /// Of two calls an answer that may have one keeps the first, however it is cut, and nothing after
-    /// it; and knows that it is complete.
+    /// An answer limited to one call keeps the first, for any split, drops the rest, and reports that
+    /// it is complete.
     #[test]
     fn an_answer_of_one_call_ends_with_it(syntax in prop::sample::select(&ALL[..]), cut in 0usize..200) {
         let call = |city: &str| match syntax {

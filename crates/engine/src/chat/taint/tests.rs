@@ -1,4 +1,4 @@
-//! Whatever is marked comes back.
+//! Marking is reversible.
 
 use harmonic_batching::Token;
 use proptest::prelude::*;

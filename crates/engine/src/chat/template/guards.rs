@@ -1,5 +1,4 @@
-//! What minijinja has and we replace: so that marks are not seen, and no step makes more than the
-//! budget allows.
+//! Replacements of minijinja's filters and tests that ignore marks and keep to the budget.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +11,22 @@ use super::methods::{joined, replaced, split, stripped};
 use super::slices::sliced;
 use crate::chat::taint::unmarked;
 
-/// Hands on a value that an operation has made.
+/// Filter that charges a created value.
 pub(super) const KEPT: &str = "kept__";
-/// Hands on a value without its marks, to be compared.
+/// Filter that removes marks before a comparison.
 pub(super) const PLAIN: &str = "plain__";
-/// Hands on what is looped over, with the bytes that each round writes as they stand.
+/// Filter around the sequence of a loop, with the bytes of fixed text per iteration.
 pub(super) const ROUNDS: &str = "rounds__";
-/// A product.
+/// Filter for products.
 pub(super) const TIMES: &str = "times__";
-/// A slice.
+/// Filter for slices.
 pub(super) const SLICED: &str = "sliced__";
-/// An item.
+/// Filter for items.
 pub(super) const ITEM: &str = "item__";
-/// Hands on a text as the list of its characters.
+/// Filter that converts a text to the list of its characters.
 pub(super) const CHARACTERS: &str = "characters__";
 
-/// Longest indentation.
+/// Maximum indentation.
 const WIDEST: usize = 1024;
 
 pub(super) fn add_to(jinja: &mut Environment<'_>) {
@@ -43,7 +42,7 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.add_filter("list", |state: &State<'_, '_>, value: Value| {
         characters(value).and_then(|value| filters::list(state, value))
     });
-    // Such as `select` asks of each item.
+    // Used by `select`, for instance.
     for equal in ["eq", "equalto", "=="] {
         jinja.add_test(equal, |one: Value, other: Value| {
             Ok::<_, Error>(plain(one)? == plain(other)?)
@@ -72,7 +71,7 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.add_filter("string", string);
     jinja.add_filter("join", join);
     jinja.add_filter("indent", indent);
-    // None of them is bounded, nor used by any template that is known.
+    // These are not bounded, and no known template uses them.
     for unbounded in ["batch", "slice", "format", "pprint"] {
         jinja.remove_filter(unbounded);
     }
@@ -80,7 +79,7 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.set_formatter(write);
 }
 
-/// What a template writes.
+/// Formatter of emitted values.
 fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.as_str() {
         Some(text) => {
@@ -120,7 +119,7 @@ fn plain(value: Value) -> Result<Value, Error> {
     }
 }
 
-/// A text as the list of its characters, each with its marks; any other value as it is.
+/// List of a text's characters, each with its marks; other values are unchanged.
 fn characters(value: Value) -> Result<Value, Error> {
     let Some(text) = value.as_str() else { return Ok(value) };
     let seen = MarkedText::of(text);
@@ -130,8 +129,8 @@ fn characters(value: Value) -> Result<Value, Error> {
     Ok(plain.char_indices().map(cut).collect())
 }
 
-/// `value[key]`; of a text the character with its marks.
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+/// `value[key]`; for a text, the character with its marks.
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 fn item(value: Value, key: Value) -> Result<Value, Error> {
     let Some(text) = value.as_str() else {
         let found = value.get_item(&key)?;
@@ -159,8 +158,8 @@ fn rounds(value: Value, bytes: u64) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// As Python multiplies numbers, and repeats texts and lists.
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+/// Python's product: multiplies numbers, repeats texts and lists.
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 fn times(left: Value, right: Value) -> Result<Value, Error> {
     if left.is_integer() && right.is_integer() {
         let (left, right) = (i64::try_from(left.clone())?, i64::try_from(right.clone())?);
@@ -184,7 +183,7 @@ fn times(left: Value, right: Value) -> Result<Value, Error> {
     Ok(std::iter::repeat_n(items, count).flatten().collect())
 }
 
-/// A text's characters are counted without its marks.
+/// Length of a value, without marks for texts.
 fn length(value: &Value) -> Result<usize, Error> {
     match value.as_str() {
         Some(text) => Ok(unmarked(text).chars().count()),
@@ -200,7 +199,7 @@ fn string(value: &Value) -> Result<Value, Error> {
     BoundedText::show(value).map(Value::from)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 fn join(
     values: &Value,
     separator: Option<StringInput<'_>>,
@@ -227,7 +226,7 @@ fn join(
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 fn indent(
     text: StringInput<'_>,
     width: Option<usize>,
@@ -250,7 +249,7 @@ fn indent(
         blank.map_or_else(|| named.get::<Option<bool>>("blank"), |blank| Ok(Some(blank)))?;
     let lines = text.as_str().matches('\n').count() + 1;
     charge(text.as_str().len() as u64 + (lines as u64).saturating_mul(width as u64), 1)?;
-    // As in Jinja, and not as in minijinja, a line break at the end stays.
+    // As in Jinja, unlike minijinja, a trailing line break is kept.
     let mut indented = String::new();
     for (at, line) in text.as_str().split('\n').enumerate() {
         let is_indented = match at {

@@ -1,5 +1,4 @@
-//! The methods that Python's texts have and templates call, blind to marks; and those of lists and
-//! maps.
+//! Python's methods of texts, ignoring marks, and those of lists and maps.
 
 use minijinja::value::{Kwargs, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
@@ -9,10 +8,10 @@ use super::budget::{BoundedText, charge};
 use super::marked_text::MarkedText;
 use crate::chat::taint::unmarked;
 
-/// `value.method(args)`, where minijinja knows no such method.
+/// `value.method(args)`, for methods that minijinja does not have.
 ///
 /// # Errors
-/// When there is none, or it is called wrongly.
+/// If the method does not exist or the arguments are invalid.
 pub(super) fn call(
     state: &mut State<'_, '_>,
     value: &Value,
@@ -65,11 +64,11 @@ pub(super) fn call(
             check_format(text, args)?;
             pycompat::unknown_method_callback(state, value, method, args)
         }
-        // What makes a text of every character.
+        // Methods that map every character, which keep marks.
         "upper" | "lower" | "title" | "capitalize" | "splitlines" => {
             pycompat::unknown_method_callback(state, value, method, args)
         }
-        // What asks.
+        // Predicates.
         _ => {
             let plain = |value: &Value| value.as_str().map_or_else(|| value.clone(), plain_value);
             let args: Vec<Value> = args.iter().map(plain).collect();
@@ -78,7 +77,7 @@ pub(super) fn call(
     }
 }
 
-/// Holds a format to widths of three digits, and what it makes of `args` to the budget.
+/// Limits a format to widths of three digits, and charges its output for `args`.
 fn check_format(format: &str, args: &[Value]) -> Result<(), Error> {
     let widest = format.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
     let nested = format.split('{').skip(1).any(|field| !field.is_empty() && !field.contains('}'));
@@ -104,7 +103,7 @@ fn text_of(value: &Value) -> Result<&str, Error> {
     })
 }
 
-/// The text without `chars` at its ends, white space where none are named.
+/// Text without `chars` at its ends; white space by default.
 pub(super) fn stripped<'a>(
     seen: &MarkedText<'a>,
     chars: Option<&str>,
@@ -119,8 +118,7 @@ pub(super) fn stripped<'a>(
     seen.cut(end - kept..end)
 }
 
-/// The parts between separators, runs of white space where none is named; at most `most` + 1, where
-/// that is not negative.
+/// Parts between separators, by default runs of white space; at most `most` + 1 unless negative.
 pub(super) fn split(
     seen: &MarkedText<'_>,
     separator: Option<&str>,
@@ -149,7 +147,7 @@ pub(super) fn split(
     Ok(plain.splitn(parts, &*separator).map(range).collect())
 }
 
-/// As Python splits at white space: the rest is trimmed as well.
+/// Python's split at white space, which also trims the rest.
 fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
     let (mut words, mut rest) = (Vec::new(), text.trim());
     while words.len() < most {
@@ -170,7 +168,7 @@ fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
     words
 }
 
-/// The text with `new` for `old`; everywhere, or so many times.
+/// Text with `old` replaced by `new`, everywhere or at most `count` times.
 pub(super) fn replaced(
     seen: &MarkedText<'_>,
     old: &str,
@@ -189,7 +187,7 @@ pub(super) fn replaced(
     written.text().map(Value::from)
 }
 
-/// `values` one after the other, with `separator` between.
+/// Joins `values` with `separator`.
 pub(super) fn joined(values: &Value, separator: &str) -> Result<Value, Error> {
     let mut written = BoundedText::default();
     for (at, value) in values.try_iter()?.enumerate() {

@@ -1,6 +1,5 @@
-//! `value[start:stop:step]` as Python has it, blind to marks. minijinja's own counts marks as
-//! characters, panics where nothing is read backwards, and nests lists that are made while they are
-//! read.
+//! Python's `value[start:stop:step]`, ignoring marks. minijinja's own counts marks as characters,
+//! panics on an empty reversed slice, and nests lazy lists.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
@@ -8,11 +7,11 @@ use minijinja::{Error, ErrorKind, Value};
 use super::budget::{BoundedText, charge};
 use super::marked_text::MarkedText;
 
-/// The part of a text or list.
+/// Slice of a text or list.
 ///
 /// # Errors
-/// When the value is neither, the step is 0 or the budget is spent.
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+/// If the value is neither, the step is 0, or the budget is exhausted.
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 pub(super) fn sliced(
     value: Value,
     start: Option<i64>,
@@ -58,7 +57,7 @@ fn text_of(
         return Ok(seen.cut(range).into());
     }
     if step == -1 {
-        // TaintMarks stay where they are, so that no more is broken than was.
+        // The marks beside each character are kept.
         let (first, last) = (places.clone().next(), places.last());
         let range = first.zip(last).map_or(0..0, |(first, last)| bounds[last]..bounds[first + 1]);
         return Ok(seen.reversed(range).into());
@@ -70,7 +69,7 @@ fn text_of(
     written.text().map(Value::from)
 }
 
-/// The places of a slice among `len`.
+/// Indices of a slice of a sequence of `len`.
 fn places(
     start: Option<i64>,
     until: Option<i64>,

@@ -10,7 +10,7 @@ const BYTES: [[u8; 1]; 256] = {
     bytes
 };
 
-/// Of the bytes below `end`, and of long tokens.
+/// Vocabulary of the bytes below `end` and of long tokens.
 fn bound(end: usize, long: &[&str]) -> TokenBound {
     let tokens: Vec<(&[u8], bool)> = BYTES[..end]
         .iter()
@@ -38,10 +38,10 @@ fn a_token_stands_for_no_more_than_the_longest_does() {
 #[test]
 fn bytes_without_a_token_are_not_counted() {
     let bound = bound(0xC3, &["é"]);
-    // C3 A9: of each such character the second byte alone has a token.
+    // C3 A9: only the second byte of the character has a token.
     assert_eq!(bound.bytes("éa\0"), 2);
     assert_eq!(bound.per_token.get(), 1);
-    // What plain text never becomes is no token of a byte.
+    // A token that plain text never produces does not make its byte count.
     let tokens = [(b"a".as_slice(), true), (b"b".as_slice(), false), (b"abab".as_slice(), false)];
     let bound = TokenBound::of(tokens);
     assert_eq!((bound.bytes("abc"), bound.per_token.get()), (1, 2));
