@@ -1,35 +1,36 @@
-//! The state machine: offer, withdraw, decide.
+//! The admission state machine: offer, decide, release.
 
 mod borrowing;
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{Refused, RequestId};
+use harmonic_types::{Rejection, RequestId};
 
 use crate::agent::{Agent, Queued, Started, aged, by_urgency};
 use crate::arbiter::Demand;
 use crate::config::AdmissionConfig;
 use crate::decision::{AgentLoad, Decision, Ticket};
 use crate::quota::quotas;
-use crate::room::{Loan, Room};
+use crate::room::{BorrowRequest, Room};
 use crate::tick::Tick;
 
-/// The admission of one engine, whatever batches its tokens.
+/// Admission to one engine, independent of how its tokens are batched.
 ///
-/// The same [`Room`] is to be given to all calls: what is decided is reserved in it.
+/// All calls must pass the same [`Room`]: decisions are reserved in it.
 #[derive(Debug)]
 pub struct Admission {
     config: AdmissionConfig,
     agents: Vec<Agent>,
-    /// By [`Started::order`].
+    /// Keyed by [`Started::order`].
     running: BTreeMap<u64, Started>,
+    /// Number of requests admitted so far.
     admitted: u64,
-    /// Most requests in flight now; see [`Self::set_limit`].
+    /// Limit on requests in flight, see [`Self::set_limit`].
     limit: u32,
 }
 
 impl Admission {
-    /// An admission without requests.
+    /// An admission state without requests.
     pub fn new(mut config: AdmissionConfig) -> Self {
         config.max_in_flight = config.max_in_flight.max(1);
         let mut admission = Self {
@@ -39,38 +40,37 @@ impl Admission {
             limit: config.max_in_flight,
             config,
         };
-        admission.share_out();
+        admission.assign_quotas();
         admission
     }
 
-    /// The limits in force.
+    /// Configuration in force.
     pub fn config(&self) -> &AdmissionConfig {
         &self.config
     }
 
-    /// Queues a request, whose room is known to the [`Room`] by then. A later [`Self::decide`]
-    /// starts it.
+    /// Queues a request that the [`Room`] already knows. A later [`Self::decide`] starts it.
     ///
     /// # Errors
-    /// [`Refused`] when there is no such agent, or its queue is full.
-    pub fn offer(&mut self, now: Tick, Ticket { id, agent }: Ticket) -> Result<(), Refused> {
+    /// [`Rejection`] if the agent index is unknown or the agent's queue is full.
+    pub fn offer(&mut self, now: Tick, Ticket { id, agent }: Ticket) -> Result<(), Rejection> {
         let Some(agent) = self.agents.get_mut(agent) else {
             let agents = self.config.agents.len();
-            return Err(Refused::Invalid {
+            return Err(Rejection::Invalid {
                 message: format!("invalid agent index {agent}: expected less than {agents}"),
             });
         };
         let queued = u32::try_from(agent.queue.len()).unwrap_or(u32::MAX);
         if queued >= self.config.queue_limit {
             let (agent, retry_after) = (agent.config.name.clone(), self.config.retry_after);
-            return Err(Refused::QueueFull { agent, queued, retry_after });
+            return Err(Rejection::QueueFull { agent, queued, retry_after });
         }
         agent.queue.push_back(Queued { id, since: now, after: self.admitted });
         Ok(())
     }
 
-    /// Ends a request wherever it is, and frees its room. Unknown requests are ignored: a client may
-    /// leave while its answer ends.
+    /// Ends a request in any state and frees its room. Unknown requests are ignored: a cancellation
+    /// may race with completion.
     pub fn release(&mut self, id: RequestId, room: &mut impl Room) {
         let running = self.running.values().find(|started| started.id == id).copied();
         if let Some(started) = running {
@@ -82,17 +82,17 @@ impl Admission {
         room.release(id);
     }
 
-    /// Decides what happens now: requests beyond the limit are preempted, and the most urgent ones
-    /// start or resume: within their quota, preempting borrowers, then on loan. A request within its
-    /// quota that does not fit holds back all after it, so that a large one is not starved by small
-    /// ones behind it.
+    /// Makes all decisions possible at `now`: preempts requests beyond the limit, then starts or
+    /// resumes the most urgent ones, first within their quota (preempting borrowers), then as
+    /// borrowers. A request within its quota that does not fit blocks all less urgent ones, so that
+    /// small requests do not starve a large one.
     ///
-    /// No request starves, whatever the quotas. An agent with nothing in flight may have one request
-    /// even with a quota of 0; the oldest of these in the engine, the floor, is not preempted. And a
-    /// request counts as a tier higher for each ageing period, and for each 64 requests that were
-    /// admitted since it was offered. So at most 3 · 64 requests that were offered after it go before
-    /// it while its agent may have one more; and where agents have no quota, the requests before it
-    /// that wait for the floor as well, each with those that are admitted while it runs.
+    /// No request starves, for any quotas. An agent with nothing in flight may have one request even
+    /// with a quota of 0; the oldest of these in the engine, the floor, is never preempted. A request
+    /// is promoted by one tier per ageing period, and per 64 requests admitted since it was offered.
+    /// So at most 3 · 64 requests offered later are admitted before it while its agent may have one
+    /// more in flight; where agents have no quota, the earlier requests waiting for the floor come
+    /// first as well, each with the requests admitted while it runs.
     pub fn decide(&mut self, now: Tick, room: &mut impl Room) -> Vec<Decision> {
         let mut decisions = Vec::new();
         self.shrink_to_limit(room, &mut decisions);
@@ -120,7 +120,7 @@ impl Admission {
         decisions
     }
 
-    /// The agent whose next request can start now, after room was made for it.
+    /// Index of the agent whose next request can start now, after making room for it.
     fn next_to_start(
         &mut self,
         now: Tick,
@@ -133,16 +133,16 @@ impl Admission {
             let (within_quota, may_preempt) = (agent.within_quota(), agent.may_preempt());
             let Some(next) = agent.next() else { continue };
             if self.has_room(next, room) {
-                if !held_back && (within_quota || self.can_lend(index, next, room)) {
+                if !held_back && (within_quota || self.can_borrow(index, next, room)) {
                     return Some(index);
                 }
-                // It waits until its agent is within its quota; others may go before it.
+                // Waits until its agent is within its quota; other agents may start before it.
             } else if may_preempt && self.preempt_for(next, room, decisions) {
                 return Some(index);
             } else if may_preempt {
                 return None;
             } else if within_quota {
-                // It waits for what is free next, not for what others have lent.
+                // Waits for the next free room; it may not preempt borrowers.
                 held_back = true;
             }
         }
@@ -153,10 +153,10 @@ impl Admission {
         self.running.len() < self.limit as usize && room.fits(next, &[]) == Ok(true)
     }
 
-    fn can_lend(&self, index: usize, next: RequestId, room: &impl Room) -> bool {
+    fn can_borrow(&self, index: usize, next: RequestId, room: &impl Room) -> bool {
         let borrowers: Vec<_> = self.preemptible().iter().map(|started| started.id).collect();
         let tier = self.agents[index].config.tier;
-        room.can_lend(&Loan { next, tier, borrowers: &borrowers })
+        room.can_borrow(&BorrowRequest { next, tier, borrowers: &borrowers })
     }
 
     fn run(&mut self, started: Started) {
@@ -164,19 +164,19 @@ impl Admission {
         self.running.insert(started.order, started);
     }
 
-    /// How urgent a running request's work is, the least first: its tier, aged by its time since the
-    /// offer. `None` for one that does not run.
+    /// Urgency of a running request, lower is more urgent: its tier, aged by the time since its
+    /// offer. `None` if it is not running.
     pub fn rank(&self, id: RequestId, now: Tick) -> Option<i128> {
         let started = self.running.values().find(|started| started.id == id)?;
         Some(aged(started.tier, now, started.since, self.config.ageing))
     }
 
-    /// Whether a request waits or is preempted.
+    /// Whether any request is queued or preempted.
     pub fn has_waiting(&self) -> bool {
         self.agents.iter().any(Agent::waits)
     }
 
-    /// All requests that run, are preempted or wait.
+    /// All running, preempted and queued requests.
     pub fn pending(&self) -> Vec<RequestId> {
         let running = self.running.values().map(|started| started.id);
         let preempted = self.agents.iter().flat_map(|agent| &agent.preempted).map(|p| p.id);
@@ -197,25 +197,25 @@ impl Admission {
         self.agents.iter().map(load).collect()
     }
 
-    /// Sets the planned slots of some agents, by index; takes effect at the next decision. Unknown
-    /// indices are ignored.
+    /// Sets the planned slots of some agents, by index, from the next decision on. Unknown indices
+    /// are ignored.
     pub fn set_slots(&mut self, slots: impl IntoIterator<Item = (usize, u32)>) {
         for (agent, slots) in slots {
             if let Some(agent) = self.agents.get_mut(agent) {
                 agent.config.slots = slots;
             }
         }
-        self.share_out();
+        self.assign_quotas();
     }
 
-    /// Sets how many requests may be in flight from the next decision on, within what was
-    /// configured. Borrowers beyond that are preempted, as far as they can be.
+    /// Sets the limit on requests in flight from the next decision on, capped at the configured
+    /// maximum. Borrowers beyond it are preempted where possible.
     pub fn set_limit(&mut self, in_flight: u32) {
         self.limit = in_flight.min(self.config.max_in_flight);
     }
 
-    /// What the other engines on the device have to know; `is_prefilling` tells of a running request
-    /// whether it still waits for its first token.
+    /// Demand of this engine, for the arbiter of the device. `is_prefilling` returns whether a
+    /// running request has no first token yet.
     pub fn demand(&self, is_prefilling: impl Fn(RequestId) -> bool) -> Demand {
         let tiers = || self.agents.iter().filter(|agent| agent.waits());
         let waiting: usize =
@@ -231,7 +231,7 @@ impl Admission {
         }
     }
 
-    fn share_out(&mut self) {
+    fn assign_quotas(&mut self) {
         let configs: Vec<_> = self.agents.iter().map(|agent| agent.config.clone()).collect();
         let total = self.config.quota_total.min(self.config.max_in_flight);
         for (agent, quota) in self.agents.iter_mut().zip(quotas(&configs, total)) {

@@ -1,4 +1,4 @@
-//! One agent's queue and load, and the order among agents.
+//! Queue and load of one agent, and the order of urgency among agents.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -9,21 +9,21 @@ use harmonic_types::{RequestId, Tier};
 use crate::config::AgentConfig;
 use crate::tick::Tick;
 
-/// Requests that are admitted before one that waits counts as a tier higher: time alone would bound
-/// how long it waits, not how many go before it.
+/// Admissions of other requests that promote a queued request by one tier. Ageing by time alone
+/// would bound the waiting time, but not the number of requests admitted before it.
 const AGEING_ADMISSIONS: u64 = 64;
 
-/// A request that waits and has not run yet.
+/// A queued request, not started yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queued {
     pub(crate) id: RequestId,
-    /// When it was offered.
+    /// Time of its offer.
     pub(crate) since: Tick,
-    /// Requests that the engine had admitted then.
+    /// [`crate::Admission`]'s count of admissions at that time.
     pub(crate) after: u64,
 }
 
-/// A request that was started: it runs, or is preempted.
+/// A started request, running or preempted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Started {
     pub(crate) id: RequestId,
@@ -35,20 +35,19 @@ pub(crate) struct Started {
     pub(crate) after: u64,
 }
 
-/// One agent's quota, load and queue. Within an agent, preempted requests come first and the rest
-/// first come, first served.
+/// Quota, load and queue of one agent. Preempted requests come first, the rest in order of arrival.
 #[derive(Debug)]
 pub(crate) struct Agent {
     pub(crate) config: AgentConfig,
-    /// Requests that it may have in flight without borrowing ([`crate::quotas`]).
+    /// Requests allowed in flight without borrowing ([`crate::quotas`]).
     pub(crate) quota: u32,
     pub(crate) in_flight: u32,
     pub(crate) queue: VecDeque<Queued>,
-    /// In the order of their admission.
+    /// In order of admission.
     pub(crate) preempted: VecDeque<Started>,
 }
 
-/// How urgent an agent's next request is; the least is the most urgent.
+/// Urgency of an agent's next request; lower is more urgent.
 pub(crate) type Urgency = (Reverse<bool>, i128, Tick);
 
 impl Agent {
@@ -57,34 +56,34 @@ impl Agent {
         Self { config, quota: 0, in_flight: 0, queue, preempted }
     }
 
-    /// Whether its next request may preempt borrowers.
+    /// Whether the next request may preempt borrowers.
     pub(crate) fn may_preempt(&self) -> bool {
         self.in_flight < self.quota
     }
 
-    /// Whether its next request runs without borrowing. One request needs no quota, even where there
-    /// are more agents than slots; else a request that could not be preempted would wait for ever.
+    /// Whether the next request runs without borrowing. The first request in flight needs no quota:
+    /// with more agents than slots, it would otherwise starve where borrowers cannot be preempted.
     pub(crate) fn within_quota(&self) -> bool {
         self.in_flight < self.quota.max(1)
     }
 
-    /// Requests that it has in flight beyond its quota.
+    /// Requests in flight beyond the quota.
     pub(crate) fn borrowed(&self) -> u32 {
         self.in_flight.saturating_sub(self.quota)
     }
 
-    /// Its next request to run.
+    /// Next request to start or resume.
     pub(crate) fn next(&self) -> Option<RequestId> {
         let preempted = self.preempted.front().map(|preempted| preempted.id);
         preempted.or_else(|| self.queue.front().map(|queued| queued.id))
     }
 
-    /// Whether it has a request that waits or is preempted.
+    /// Whether any request is queued or preempted.
     pub(crate) fn waits(&self) -> bool {
         self.next().is_some()
     }
 
-    /// Removes a request that waits or is preempted; whether there was one.
+    /// Removes a queued or preempted request; whether it was found.
     pub(crate) fn withdraw(&mut self, id: RequestId) -> bool {
         let before = self.queue.len() + self.preempted.len();
         self.queue.retain(|queued| queued.id != id);
@@ -92,7 +91,7 @@ impl Agent {
         self.queue.len() + self.preempted.len() < before
     }
 
-    /// Of its next request: within the quota before borrowed, then the aged tier, then age.
+    /// Urgency of the next request: within the quota before borrowed, then aged tier, then age.
     fn urgency(&self, now: Tick, ageing: Duration, admitted: u64) -> Option<Urgency> {
         let preempted = self.preempted.front().map(|preempted| (preempted.since, preempted.after));
         let queued = || self.queue.front().map(|queued| (queued.since, queued.after));
@@ -103,16 +102,15 @@ impl Agent {
     }
 }
 
-/// The tier as a number, one less for each `ageing` that has passed since `since`, so that no
-/// request starves.
+/// Tier number, reduced by one for each `ageing` elapsed since `since`, so that no request starves.
 pub(crate) fn aged(tier: Tier, now: Tick, since: Tick, ageing: Duration) -> i128 {
     let promoted = now.since(since).as_nanos().checked_div(ageing.as_nanos()).unwrap_or(0);
     let promoted = i128::try_from(promoted).unwrap_or(i128::MAX);
     i128::from(tier.number()).saturating_sub(promoted)
 }
 
-/// Agents with a request that waits or is preempted, most urgent first, after `admitted` requests
-/// were admitted in all; ties go to the earlier agent.
+/// Indices of agents with a queued or preempted request, most urgent first; ties go to the earlier
+/// agent. `admitted` is the total number of admissions so far.
 pub(crate) fn by_urgency(
     agents: &[Agent],
     now: Tick,

@@ -1,48 +1,48 @@
-//! Several engines on one device: one cap on the sequences in flight, and who goes first.
+//! Arbiter between engines on one device: one cap on sequences in flight, and their priority.
 //!
-//! Each engine reports what it runs and wants before every step and is told how much it may have in
-//! flight. What an engine is *due* is kept for it as soon as it wants it; others give back what they
-//! borrowed beyond that. Lower tiers also yield steps while a higher tier waits for its first token
-//! on another engine.
+//! Before every step, each engine reports its demand and receives an allowance. The entitlement of an
+//! engine (`due`) is reserved as soon as it has demand; other engines preempt what they borrowed
+//! beyond theirs. Lower tiers also yield steps while a higher tier waits for its first token on
+//! another engine.
 //!
-//! **What is due.** An engine with work is due its quota, and at least the floor: one sequence.
-//! Where the quotas leave less than one for each engine without any, the floor rotates among
-//! these, and one that has seen [`AGEING`] sequences start elsewhere is due its floor at once. So
-//! more may be due than the cap holds; a free place then goes to the engine whose last grant is the
-//! longest ago, a higher tier counting as [`HEAD_START`] grants longer for each tier.
+//! **Entitlement.** An engine with work is entitled to its quota, and at least to the floor: one
+//! sequence. If the quotas leave less than one sequence for each engine without a quota, the floor
+//! rotates among these, and an engine that has seen [`AGEING`] sequences start elsewhere is entitled
+//! to it at once. The entitlements may thus exceed the cap; a free place then goes to the engine with
+//! the oldest last grant, where each higher tier counts as [`HEAD_START`] grants.
 //!
-//! **Bound.** Let `n` be the number of engines and `max` the cap. Whatever the quotas (they are
-//! scaled down where they exceed the cap) and whatever the load, an engine that waits with nothing
-//! in flight is granted a place before `AGEING + 3 · HEAD_START + 2 · max + n` sequences have started
-//! elsewhere. Each of these started in the place of one that had completed or was preempted, so a
-//! request with `p` others before it in its engine is admitted within `p + 1` times so many
-//! completions, not counting those during which a sequence of its own engine runs.
+//! **Bound.** Let `n` be the number of engines and `max` the cap. For any quotas (scaled down if they
+//! exceed the cap) and any load, a waiting engine with nothing in flight is granted a place before
+//! `AGEING + 3 · HEAD_START + 2 · max + n` sequences have started elsewhere. Each of these replaced a
+//! completed or preempted sequence, so a request with `p` requests before it in its engine is
+//! admitted within `p + 1` times as many completions, not counting those during which a sequence of
+//! its own engine runs.
 //!
-//! Invariant: as long as every engine keeps to its allowance, never more than the cap is in flight,
-//! except for borrowers that cannot be preempted; those end by themselves.
+//! Invariant: as long as every engine keeps to its allowance, the sequences in flight never exceed the
+//! cap, except for borrowers that cannot be preempted, until these end.
 //!
-//! Does not do: choose requests (each engine's [`crate::Admission`] does), wait, or lock.
+//! Does not do: choosing requests (each engine's [`crate::Admission`] does), waiting, or locking.
 
 use harmonic_types::Tier;
 
-use crate::quota::scaled;
+use crate::quota::scaled_down;
 
-/// Sequences that start elsewhere before an engine with nothing in flight is due one, whatever the
-/// others' quotas.
+/// Sequences started elsewhere after which a waiting engine with nothing in flight is entitled to one,
+/// for any quotas.
 const AGEING: u64 = 32;
-/// Grants by which a tier goes before the next lower one.
+/// Priority of a tier over the next lower one, in grants.
 const HEAD_START: u64 = 4;
 
-/// What an engine runs and wants.
+/// Running and waiting work of an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     /// Sequences in flight.
     pub in_flight: u32,
-    /// Requests that wait or are preempted.
+    /// Queued and preempted requests.
     pub waiting: u32,
-    /// The highest tier of those that wait or have no token yet.
+    /// Highest tier among the requests without a first token.
     pub urgent: Option<Tier>,
-    /// The highest tier of those in flight.
+    /// Highest tier among the requests in flight.
     pub running: Option<Tier>,
 }
 
@@ -52,40 +52,39 @@ impl Demand {
     }
 }
 
-/// What an engine may do until it reports again.
+/// Limits of an engine until its next report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Most sequences in flight. May be fewer than run: borrowers are to be preempted then.
+    /// Limit on sequences in flight. If more are running, borrowers have to be preempted.
     pub in_flight: u32,
-    /// A higher tier than any that runs here waits for its first token elsewhere.
+    /// Whether a higher tier than any running here waits for its first token on another engine.
     pub yields: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Engine {
-    /// Sequences it may have without borrowing.
+    /// Sequences allowed without borrowing.
     quota: u32,
     demand: Demand,
-    /// Sequences it may have in flight until it reports again.
+    /// Sequences allowed in flight until the next report.
     claim: u32,
-    /// [`DeviceArbiter::grants`] when a place was last granted to it, or when it last wanted none.
+    /// [`DeviceArbiter::grants`] when it was last granted a place or last had nothing waiting.
     granted: u64,
-    /// Whether what runs has its place because that was due: it keeps it to the end.
+    /// Whether its running sequences were started within its entitlement; they are kept to the end.
     settled: bool,
 }
 
-/// The engines on one device.
+/// Arbiter of the engines on one device.
 #[derive(Debug)]
 pub struct DeviceArbiter {
     max_in_flight: u32,
     engines: Vec<Engine>,
-    /// Places that were granted so far.
+    /// Number of places granted so far.
     grants: u64,
 }
 
 impl DeviceArbiter {
-    /// A device for engines with these quotas; where they sum to more than `max_in_flight`, they
-    /// are scaled down to it.
+    /// An arbiter for engines with these quotas, scaled down if their sum exceeds `max_in_flight`.
     pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = u32>) -> Self {
         let max_in_flight = max_in_flight.max(1);
         let quotas: Vec<u32> = quotas.into_iter().collect();
@@ -96,16 +95,16 @@ impl DeviceArbiter {
             granted: 0,
             settled: false,
         };
-        let engines = scaled(&quotas, max_in_flight).into_iter().map(engine).collect();
+        let engines = scaled_down(&quotas, max_in_flight).into_iter().map(engine).collect();
         Self { max_in_flight, engines, grants: 0 }
     }
 
-    /// Takes the report of engine `index`.
+    /// Records the demand of engine `index` and returns its allowance.
     pub fn report(&mut self, index: usize, demand: Demand) -> Allowance {
         let Some(own) = self.engines.get_mut(index) else {
             return Allowance { in_flight: 0, yields: false };
         };
-        // A place that it was granted and could not use, for want of cells for instance.
+        // A place was granted and not used, for lack of KV cells for instance.
         let unused = own.demand == demand && own.claim > demand.in_flight;
         (own.demand, own.claim) = (demand, demand.in_flight);
         if demand.waiting == 0 {
@@ -129,26 +128,26 @@ impl DeviceArbiter {
         Allowance { in_flight, yields }
     }
 
-    /// Sequences that engine `index`, which has just reported, may have in flight.
+    /// Limit on sequences in flight of engine `index`, which has just reported.
     fn allowed(&self, index: usize, due: &[u32]) -> u32 {
         let own = &self.engines[index];
         let mine = due[index];
         let place = |at: usize| self.precedence(at);
-        let (mut claimed, mut kept, mut first) = (0u32, 0u32, 0u32);
+        let (mut claimed, mut reserved, mut first) = (0u32, 0u32, 0u32);
         for (at, other) in self.engines.iter().enumerate().filter(|(at, _)| *at != index) {
             claimed = claimed.saturating_add(other.claim);
-            kept = kept.saturating_add(other.claim.max(due[at]));
+            reserved = reserved.saturating_add(other.claim.max(due[at]));
             if place(at) < place(index) {
                 first = first.saturating_add(due[at].saturating_sub(other.claim));
             }
         }
-        // Beyond what it is due it has what all others leave of what is due to them.
-        let lent = self.max_in_flight.saturating_sub(kept);
-        // Due, and there is a place that no engine before it is due.
+        // Beyond its own entitlement: what the claims and entitlements of the others leave.
+        let surplus = self.max_in_flight.saturating_sub(reserved);
+        // Within its entitlement: free places to which no engine before it is entitled.
         let own_place = self.max_in_flight.saturating_sub(claimed.saturating_add(first));
         let by_quota = own_place.max(own.demand.in_flight).min(mine);
-        let allowed = lent.max(by_quota);
-        // Loans go to the highest tier that waits anywhere.
+        let allowed = surplus.max(by_quota);
+        // Borrowed places go to the highest waiting tier on any engine.
         let outranked = self.others(index).any(|other| {
             let short = other.demand.waiting > 0 && other.demand.in_flight >= other.claim;
             short && before(other.demand.urgent, own.demand.urgent)
@@ -160,12 +159,12 @@ impl DeviceArbiter {
         self.engines.iter().enumerate().filter(move |(at, _)| *at != index).map(|(_, other)| other)
     }
 
-    /// What each engine is due of what it wants.
+    /// Entitlement of each engine, at most its demand.
     fn due(&self) -> Vec<u32> {
         let mut due: Vec<u32> =
             self.engines.iter().map(|engine| engine.demand.wanted().min(engine.quota)).collect();
         let left = self.max_in_flight.saturating_sub(due.iter().sum());
-        // Those that live by the floor; who has it keeps it to the end of its request.
+        // Engines that run by the floor; a holder keeps it until its request ends.
         let mut floor: Vec<usize> = (0..due.len())
             .filter(|at| due[*at] == 0 && self.engines[*at].demand.wanted() > 0)
             .collect();
@@ -178,7 +177,7 @@ impl DeviceArbiter {
         due
     }
 
-    /// Whose turn it is; the least goes first.
+    /// Order of engines for the next free place; lowest first.
     fn precedence(&self, at: usize) -> (u64, usize) {
         let engine = &self.engines[at];
         let tier = engine.demand.urgent.map_or(0, |tier| u64::from(tier.number()) - 1);
@@ -186,7 +185,7 @@ impl DeviceArbiter {
     }
 }
 
-/// Whether `one` is a higher tier than `other`; whoever has any goes before who has none.
+/// Whether `one` is a higher tier than `other`; any tier is higher than none.
 fn before(one: Option<Tier>, other: Option<Tier>) -> bool {
     one.is_some_and(|one| other.is_none_or(|other| one < other))
 }
@@ -204,10 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn idle_quotas_are_lent_and_given_back() {
+    fn idle_quotas_are_borrowed_and_given_back() {
         let mut device = DeviceArbiter::new(8, [4, 4]);
-        let lent = device.report(0, demand(0, 20, Tier::Specialists));
-        assert_eq!(lent.in_flight, 8, "no other wants any");
+        let borrowing = device.report(0, demand(0, 20, Tier::Specialists));
+        assert_eq!(borrowing.in_flight, 8, "no other engine has demand");
         device.report(0, demand(8, 12, Tier::Specialists));
         let full = device.report(1, demand(0, 2, Tier::Specialists));
         assert_eq!(full.in_flight, 0, "nothing is free yet");
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_tier_yields_and_gets_no_loan_while_a_higher_one_waits() {
+    fn a_lower_tier_yields_and_borrows_nothing_while_a_higher_one_waits() {
         let mut device = DeviceArbiter::new(4, [1, 1]);
         device.report(1, demand(4, 1, Tier::Executive));
         device.report(0, demand(0, 0, Tier::Heavy));
@@ -228,13 +227,13 @@ mod tests {
         assert!(!high.yields);
     }
 
-    /// A team whose engines have work for ever, each request some steps long.
+    /// Engines with endless work; each request takes some steps.
     struct Team {
         device: DeviceArbiter,
         max: u32,
         engines: Vec<Busy>,
         completed: u64,
-        /// Whether those beyond their quota can be preempted.
+        /// Whether borrowers can be preempted.
         preempts: bool,
     }
 
@@ -242,18 +241,18 @@ mod tests {
     struct Busy {
         quota: u32,
         tier: u8,
-        /// Steps that each running request has left.
+        /// Steps left of each running request.
         running: Vec<u32>,
         waiting: u32,
         started: u64,
-        /// Sequences that started elsewhere while it waited with nothing in flight.
+        /// Sequences started elsewhere while it waited with nothing in flight.
         missed: u64,
     }
 
     impl Team {
         fn new(max: u32, quotas: &[u32], preempts: bool) -> Self {
             let engine = |(quota, tier)| Busy { quota, tier, ..Busy::default() };
-            let in_force = scaled(quotas, max);
+            let in_force = scaled_down(quotas, max);
             Self {
                 device: DeviceArbiter::new(max, quotas.iter().copied()),
                 max,
@@ -263,14 +262,14 @@ mod tests {
             }
         }
 
-        /// One step of engine `at`: it reports, starts what it may, and computes.
+        /// One step of engine `at`: report, start what is allowed, compute.
         fn step(&mut self, at: usize, steps: u32) {
             let own = &mut self.engines[at];
             let in_flight = u32::try_from(own.running.len()).expect("few");
             let tier = Tier::ALL[usize::from(own.tier)];
             let allowed = self.device.report(at, demand(in_flight, own.waiting, tier)).in_flight;
             let settled = in_flight > 0 && self.device.engines[at].settled;
-            assert!(!settled || allowed > 0, "what has its place by the floor is not preempted");
+            assert!(!settled || allowed > 0, "a sequence that runs by the floor is not preempted");
             let kept = if self.preempts { allowed.max(own.quota) } else { u32::MAX };
             let mut started = 0;
             while own.running.len() > kept as usize {
@@ -304,7 +303,7 @@ mod tests {
         }
     }
 
-    /// Four engines had the four places for ever, and three never any.
+    /// Regression: four engines held the four places for ever, and three never got any.
     #[test]
     fn engines_without_a_quota_take_turns() {
         let mut team = Team::new(4, &[1, 1, 1, 1, 0, 0, 0], true);
@@ -319,7 +318,7 @@ mod tests {
         assert!(started.iter().all(|started| started * 4 > fair), "{started:?}");
     }
 
-    /// The floor of others takes one place of an engine that has them all, not most of them.
+    /// The floors of others take one place of an engine that has all of the quota, not most of them.
     #[test]
     fn quotas_give_way_to_the_floor_only() {
         let mut team = Team::new(8, &[8, 0, 0, 0, 0], false);
@@ -335,7 +334,7 @@ mod tests {
         assert!(started[0] > 3 * others, "{started:?}");
     }
 
-    /// Two engines with all the quotas that there are each waited for the other, for ever.
+    /// Regression: two engines that together held all quotas waited for each other for ever.
     #[test]
     fn quotas_beyond_the_cap_are_scaled_down() {
         let mut team = Team::new(2, &[2, 2, 7], true);
@@ -350,26 +349,26 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the quotas and the load, an engine that waits is admitted in the end.
+        /// For any quotas and load, a waiting engine is admitted in the end.
         #[test]
         fn no_engine_waits_for_more_than_so_many_others(
             quotas in prop::collection::vec(0..6u32, 1..8),
             max in 1..9u32,
             preempts in any::<bool>(),
             tiers in prop::collection::vec(0..4u8, 8),
-            acts in prop::collection::vec((0..8usize, 0..9u32, 1..40u32), 1..60),
+            actions in prop::collection::vec((0..8usize, 0..9u32, 1..40u32), 1..60),
         ) {
             let mut team = Team::new(max, &quotas, preempts);
             for (engine, tier) in team.engines.iter_mut().zip(tiers) {
                 engine.tier = tier;
             }
-            // The acts again and again: a load that some engines never see the end of.
+            // The same actions again and again: a load that never ends for some engines.
             for _ in 0..40 {
-                for (at, arrive, steps) in &acts {
+                for (at, arrive, steps) in &actions {
                     let at = at % quotas.len();
                     team.engines[at].waiting += arrive;
                     team.step(at, *steps);
-                    // An engine that waits looks for a place when another has reported.
+                    // A waiting engine reports again after every report of another.
                     for waiting in 0..quotas.len() {
                         if team.engines[waiting].waiting > 0 && waiting != at {
                             team.step(waiting, *steps);
@@ -377,7 +376,7 @@ mod tests {
                     }
                 }
             }
-            // And once nothing more arrives, all come to their end.
+            // Once nothing more arrives, all requests complete.
             for _ in 0..200_000 {
                 if team.engines.iter().all(|engine| engine.waiting == 0 && engine.running.is_empty()) {
                     break;
@@ -389,17 +388,17 @@ mod tests {
             prop_assert!(team.engines.iter().all(|engine| engine.waiting == 0));
         }
 
-        /// Engines that keep to their allowance, with borrowers that can always be preempted.
+        /// Engines that keep to their allowance, with preemptible borrowers.
         #[test]
         fn the_cap_holds_and_quotas_are_reached(
             quotas in prop::collection::vec(0..5u32, 1..5),
             more in 1..6u32,
-            acts in prop::collection::vec((0..5usize, 0..12u32, 0..4usize), 1..80),
+            actions in prop::collection::vec((0..5usize, 0..12u32, 0..4usize), 1..80),
         ) {
             let max = quotas.iter().sum::<u32>() + more;
             let mut device = DeviceArbiter::new(max, quotas.clone());
             let mut engines = vec![Demand::default(); quotas.len()];
-            for (index, waiting, tier) in acts {
+            for (index, waiting, tier) in actions {
                 let index = index % engines.len();
                 let own = &mut engines[index];
                 *own = demand(own.in_flight, waiting, Tier::ALL[tier]);
@@ -409,8 +408,8 @@ mod tests {
                 let total: u32 = engines.iter().map(|engine| engine.in_flight).sum();
                 prop_assert!(total <= max, "{total} of {max}");
             }
-            // An engine that wants its quota has it once everyone has reported what it gave back, and what
-            // had its place by the floor has come to its end.
+            // An engine gets its quota once every engine has reported after preempting its borrowers,
+            // and the sequences that run by the floor have completed.
             for _ in 0..4 * AGEING {
                 for (index, (own, quota)) in engines.iter_mut().zip(&quotas).enumerate() {
                     let over = u32::from(own.in_flight > *quota);

@@ -1,4 +1,4 @@
-//! Configuration of the admission of one engine.
+//! Admission configuration of one engine.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use harmonic_types::{AgentName, Tier};
 /// One agent on an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentConfig {
-    /// Name, for what a refused client is told.
+    /// Name, used in rejections.
     pub name: AgentName,
     /// Priority.
     pub tier: Tier,
-    /// Planned slots; scaled down to [`crate::quotas`] where there are more of them than requests
-    /// may be in flight.
+    /// Planned slots; scaled down by [`crate::quotas`] if their sum exceeds the requests allowed in
+    /// flight.
     pub slots: u32,
 }
 
-/// Limits of one engine.
+/// Admission limits of one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmissionConfig {
-    /// Agents served; a [`crate::Ticket`] names one by its index here.
+    /// Agents served, indexed by [`crate::Ticket::agent`].
     pub agents: Vec<AgentConfig>,
-    /// Most requests in flight.
+    /// Limit on requests in flight.
     pub max_in_flight: u32,
-    /// Sum of the quotas: fewer than `max_in_flight` where engines share a device
+    /// Sum of the quotas: less than `max_in_flight` if engines share a device
     /// ([`crate::DeviceArbiter`]).
     pub quota_total: u32,
-    /// Most requests that wait per agent.
+    /// Limit on queued requests per agent.
     pub queue_limit: u32,
-    /// What a refused client is told to wait.
+    /// Retry delay stated in a [`harmonic_types::Rejection::QueueFull`].
     pub retry_after: Duration,
-    /// Waiting time that counts as one tier, so that no request starves.
+    /// Waiting time that promotes a request by one tier.
     pub ageing: Duration,
 }

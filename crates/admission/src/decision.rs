@@ -1,57 +1,57 @@
-//! What is asked of admission, and what it answers.
+//! Inputs and outputs of admission.
 
 use std::time::Duration;
 
 use harmonic_types::RequestId;
 
-/// A request for a slot.
+/// A request for admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// Identifier of the request, unique among those that are not over.
+    /// Identifier, unique among unfinished requests.
     pub id: RequestId,
     /// Index into [`crate::AdmissionConfig::agents`].
     pub agent: usize,
 }
 
-/// What happens to a request now. Its room is reserved, or saved, when this is returned.
+/// An admission decision. Room is already reserved, or state saved, when it is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It runs for the first time.
+    /// The request runs for the first time.
     Start {
         /// The request.
         id: RequestId,
         /// Time since its offer.
         queued: Duration,
-        /// Whether it runs beyond its agent's quota.
+        /// Whether it exceeds its agent's quota.
         borrowed: bool,
     },
-    /// It gives a borrowed slot back and is saved.
+    /// The request releases a borrowed slot and is saved.
     Preempt {
         /// The request.
         id: RequestId,
     },
-    /// It goes on where it was preempted.
+    /// The request continues where it was preempted.
     Resume {
         /// The request.
         id: RequestId,
-        /// Whether it runs beyond its agent's quota.
+        /// Whether it exceeds its agent's quota.
         borrowed: bool,
     },
 }
 
-/// An agent's load now.
+/// Current load of one agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AgentLoad {
     /// Planned slots.
     pub slots: u32,
     /// Requests that it may have in flight without borrowing.
     pub quota: u32,
-    /// Its requests in flight.
+    /// Requests in flight.
     pub in_flight: u32,
-    /// Those of them beyond its quota.
+    /// Requests in flight beyond the quota.
     pub borrowed: u32,
-    /// Its requests that were preempted and wait to go on.
+    /// Preempted requests waiting to resume.
     pub preempted: u32,
-    /// Its requests that wait and have not run yet.
+    /// Requests waiting to start.
     pub queued: u32,
 }

@@ -1,14 +1,14 @@
-//! Who may run on an engine, and when: a pure state machine that knows no tokens.
+//! Admission to an engine: a pure state machine over requests, without knowledge of tokens.
 //!
-//! Owns: the queues of the agents, quotas, borrowing between them, tiers and ageing, the choice of
-//! whom to preempt, the limit of requests in flight, and the arbiter between engines on one device.
+//! Owns: the agents' queues, quotas, borrowing between agents, tiers and ageing, the order of
+//! preemption, the limit on requests in flight, and the arbiter between engines on one device.
 //!
-//! Invariants, held by property tests on two kinds of [`Room`]: never more requests in flight than
-//! the limit, save borrowers that cannot be preempted; every request that was accepted is started
-//! once and released once; no request is passed over for ever.
+//! Invariants, held by property tests on two kinds of [`Room`]: requests in flight never exceed the
+//! limit, except for borrowers that cannot be preempted; every accepted request is started once and
+//! released once; no request starves.
 //!
-//! Does not do: size requests or hold what they compute (that is the [`Room`]'s), read clocks (`now`
-//! is a parameter), wait, or lock.
+//! Does not do: sizing requests or holding their state (the [`Room`] does), reading clocks (`now` is
+//! a parameter), waiting, or locking.
 #![forbid(unsafe_code)]
 
 mod admission;
@@ -26,6 +26,6 @@ pub use arbiter::{Allowance, Demand, DeviceArbiter};
 pub use config::{AdmissionConfig, AgentConfig};
 pub use decision::{AgentLoad, Decision, Ticket};
 pub use quota::quotas;
-pub use room::{Loan, Room, Short};
+pub use room::{BorrowRequest, Room, Short};
 pub use slots::Slots;
 pub use tick::Tick;

@@ -1,26 +1,26 @@
-//! How many requests each agent may have in flight without borrowing.
+//! Quotas: requests that each agent may have in flight without borrowing.
 //!
-//! Planned slots may be more than the requests that can be in flight (the paper grants 84 slots
-//! where 16 run at once). The quotas in force are then scaled down in proportion, to whole slots.
+//! The planned slots may exceed the requests that can be in flight (the paper grants 84 slots where
+//! 16 run at once). Quotas are then scaled down proportionally, to whole slots.
 
 use crate::config::AgentConfig;
 
-/// Quotas in force, in the order of `agents`; their sum is at most `in_flight`.
+/// Quotas in the order of `agents`; their sum is at most `in_flight`.
 ///
-/// Where the slots fit, they are the quotas. Else each agent gets its proportional share rounded
-/// down; an agent with slots gets at least one while there are any left, and what rounding leaves
-/// goes to the largest remainders; ties go to the higher tier, then to the earlier agent.
+/// If the slots fit, they are the quotas. Otherwise each agent gets its proportional share rounded
+/// down, but at least one while any is left if it has slots; the remainder goes to the largest
+/// fractions. Ties go to the higher tier, then to the earlier agent.
 pub fn quotas(agents: &[AgentConfig], in_flight: u32) -> Vec<u32> {
     let slots: Vec<u32> = agents.iter().map(|agent| agent.slots).collect();
-    divide(&slots, in_flight, |at| agents[at].tier.number())
+    apportion(&slots, in_flight, |at| agents[at].tier.number())
 }
 
-/// The same for shares without tiers.
-pub(crate) fn scaled(shares: &[u32], in_flight: u32) -> Vec<u32> {
-    divide(shares, in_flight, |_| 0)
+/// As [`quotas`], for shares without tiers.
+pub(crate) fn scaled_down(shares: &[u32], in_flight: u32) -> Vec<u32> {
+    apportion(shares, in_flight, |_| 0)
 }
 
-fn divide(slots: &[u32], in_flight: u32, tier: impl Fn(usize) -> u8) -> Vec<u32> {
+fn apportion(slots: &[u32], in_flight: u32, tier: impl Fn(usize) -> u8) -> Vec<u32> {
     let all: u64 = slots.iter().copied().map(u64::from).sum();
     if all <= u64::from(in_flight) {
         return slots.to_vec();
@@ -30,7 +30,7 @@ fn divide(slots: &[u32], in_flight: u32, tier: impl Fn(usize) -> u8) -> Vec<u32>
         (0..slots.len()).map(|at| u32::try_from(exact(at) / all).unwrap_or(0)).collect();
     let mut left = in_flight.saturating_sub(quotas.iter().sum());
     let mut order: Vec<usize> = (0..slots.len()).filter(|at| slots[*at] > 0).collect();
-    // The empty-handed first, then by remainder.
+    // Agents without a slot first, then by remainder.
     order.sort_by_key(|at| (quotas[*at] > 0, u64::MAX - exact(*at) % all, tier(*at)));
     for at in order {
         if left == 0 {
@@ -39,8 +39,8 @@ fn divide(slots: &[u32], in_flight: u32, tier: impl Fn(usize) -> u8) -> Vec<u32>
         quotas[at] += 1;
         left -= 1;
     }
-    // Rounding leaves less than one for each agent; the empty-handed are among those with a
-    // remainder, but there may be more of them than is left: the largest then give.
+    // The remainder may be smaller than the number of agents without a slot; the largest quotas then
+    // give one up each.
     for at in 0..quotas.len() {
         let richest = (0..quotas.len()).max_by_key(|at| quotas[*at]);
         if let (0, true, Some(richest)) = (quotas[at], slots[at] > 0, richest)

@@ -1,24 +1,25 @@
-//! What an engine has to say to each decision: whether there is room.
+//! Interface to an engine's capacity, which admission reserves.
 
 use harmonic_types::{RequestId, Tier};
 
-/// Room of an engine. It knows each request by its identifier, and what the request may come to
-/// take, before that is offered to [`crate::Admission`].
+/// Capacity of an engine. It knows the identifier and the maximum size of a request before the
+/// request is offered to [`crate::Admission`].
 ///
-/// Invariant between the two: what [`Room::fits`] allowed is reserved, preempted and resumed without
-/// an error as long as nothing else changed. An error all the same is heeded: the request keeps its
-/// place in its queue, and no more is decided in that round.
+/// Invariant: after [`Room::fits`] returned true, reserving, preempting and resuming succeed as long
+/// as nothing else changed. If one fails all the same, the request stays in its queue and the round
+/// of decisions ends.
 pub trait Room {
-    /// Whether `next`, which waits or was preempted, has room once `victims` are preempted.
+    /// Whether `next`, queued or preempted, has room once `victims` are preempted.
     ///
     /// # Errors
-    /// [`Short`] where `victims` cannot all be preempted.
+    /// [`Short`] if `victims` cannot all be preempted.
     fn fits(&self, next: RequestId, victims: &[RequestId]) -> Result<bool, Short>;
 
-    /// Whether a slot may be lent, as far as taking it back goes. Asked after [`Room::fits`].
-    fn can_lend(&self, loan: &Loan<'_>) -> bool;
+    /// Whether a request may borrow a slot, judged by the memory to preempt it later. Called after
+    /// [`Room::fits`].
+    fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool;
 
-    /// Reserves the room of a request that starts.
+    /// Reserves room for a request that starts.
     ///
     /// # Errors
     /// [`Short`] where there is none.
@@ -27,37 +28,37 @@ pub trait Room {
     /// Saves a running request and frees its room.
     ///
     /// # Errors
-    /// [`Short`] where it cannot be saved: saving needs space as well.
+    /// [`Short`] if it cannot be saved, which takes memory as well.
     fn preempt(&mut self, id: RequestId) -> Result<(), Short>;
 
-    /// Reserves the room of a preempted request again.
+    /// Reserves room for a preempted request again.
     ///
     /// # Errors
     /// [`Short`] where there is none.
     fn resume(&mut self, id: RequestId) -> Result<(), Short>;
 
-    /// Frees all that is held for a request, whether it waits, runs or is preempted. Unknown
-    /// requests are ignored.
+    /// Frees everything held for a queued, running or preempted request. Unknown requests are
+    /// ignored.
     fn release(&mut self, id: RequestId);
 }
 
-/// A slot that would be lent.
+/// A request that would borrow a slot.
 #[derive(Clone, Copy, Debug)]
-pub struct Loan<'a> {
-    /// The request that would borrow it.
+pub struct BorrowRequest<'a> {
+    /// The borrower.
     pub next: RequestId,
     /// Its tier.
     pub tier: Tier,
-    /// All requests that run on borrowed slots and may be preempted.
+    /// All running borrowers that may be preempted.
     pub borrowers: &'a [RequestId],
 }
 
-/// The lack of something that a request needs.
+/// Reason why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Short {
-    /// Slots or memory to run in.
+    /// No free slots or KV memory.
     Room,
-    /// Memory to save a preempted request in.
+    /// No memory to save a preempted request.
     Saving,
     /// The engine cannot preempt.
     NotPreemptible,

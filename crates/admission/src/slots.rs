@@ -1,14 +1,14 @@
-//! The room of an engine that batches by itself: a number of slots.
+//! Room of an engine that batches by itself: a number of slots.
 //!
-//! Such an engine cannot preempt, so a loan lasts until its request ends. A stated share of the
-//! slots, at least one, is therefore never lent below tier 1: an executive that asks while others
-//! borrow finds it free, unless requests within their quota have taken it.
+//! Such an engine cannot preempt: a borrowed slot is free again only when its request ends. A stated
+//! share of the slots, at least one, is therefore reserved for tier 1 and requests within their
+//! quota, so that an executive finds a free slot while others borrow.
 
 use std::collections::BTreeSet;
 
 use harmonic_types::{RequestId, Tier};
 
-use crate::room::{Loan, Room, Short};
+use crate::room::{BorrowRequest, Room, Short};
 
 /// `n` slots without preemption.
 ///
@@ -16,31 +16,31 @@ use crate::room::{Loan, Room, Short};
 #[derive(Clone, Debug)]
 pub struct Slots {
     total: u32,
-    kept: u32,
+    reserved: u32,
     held: BTreeSet<RequestId>,
 }
 
 impl Slots {
-    /// An engine of `slots` slots, of which `kept` are never lent below tier 1: at least one, and
-    /// at most all but one, so that there is something to lend. A single slot is never lent.
-    pub fn new(slots: u32, kept: u32) -> Self {
+    /// An engine of `slots` slots, of which `reserved` cannot be borrowed below tier 1. `reserved` is
+    /// clamped to between one and all but one; a single slot is never borrowed.
+    pub fn new(slots: u32, reserved: u32) -> Self {
         let total = slots.max(1);
-        Self { total, kept: kept.clamp(1, (total - 1).max(1)), held: BTreeSet::new() }
+        Self { total, reserved: reserved.clamp(1, (total - 1).max(1)), held: BTreeSet::new() }
     }
 
-    /// Slots that no request holds.
+    /// Number of free slots.
     pub fn free(&self) -> u32 {
         self.total.saturating_sub(u32::try_from(self.held.len()).unwrap_or(u32::MAX))
     }
 
-    /// Requests that hold a slot.
+    /// Requests holding a slot.
     pub fn held(&self) -> &BTreeSet<RequestId> {
         &self.held
     }
 
-    /// Slots that are never lent below tier 1.
-    pub fn kept(&self) -> u32 {
-        self.kept
+    /// Number of slots that cannot be borrowed below tier 1.
+    pub fn reserved(&self) -> u32 {
+        self.reserved
     }
 }
 
@@ -49,8 +49,8 @@ impl Room for Slots {
         if victims.is_empty() { Ok(self.free() > 0) } else { Err(Short::NotPreemptible) }
     }
 
-    fn can_lend(&self, loan: &Loan<'_>) -> bool {
-        loan.tier == Tier::Executive || self.free() > self.kept
+    fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
+        request.tier == Tier::Executive || self.free() > self.reserved
     }
 
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {

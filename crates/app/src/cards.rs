@@ -1,7 +1,7 @@
 //! What clients may read of the agents of a plan: from the plan, and from what the header of the
 //! model's file or the catalog says of the weights.
 
-use harmonic_engine::chat::Thinks;
+use harmonic_engine::chat::ThinkingSupport;
 use harmonic_gateway::{AgentCard, WeightsCard};
 use harmonic_models::catalog;
 use harmonic_models::gguf::{Header, shape};
@@ -19,7 +19,9 @@ pub fn card(agent: &AgentPlan, engine: &EnginePlan) -> AgentCard {
         sampling: agent.spec.sampling.clone(),
         thinking: agent.spec.thinking,
         // A template that is not valid is the engine's to refuse.
-        thinks: template.and_then(|source| Thinks::of_template(source).ok()).unwrap_or_default(),
+        thinks: template
+            .and_then(|source| ThinkingSupport::of_template(source).ok())
+            .unwrap_or_default(),
         accelerated: engine.spec.kind() != EngineKind::Sim && !engine.device.starts_with(HOST),
         weights,
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use harmonic_engine::constraint::FormTrial;
-use harmonic_engine::sim::{self, PaperMachine};
+use harmonic_engine::sim::{self, CostModel};
 use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
 use harmonic_events::EventStream;
 use harmonic_launcher::EngineFactory;
@@ -47,7 +47,7 @@ impl EngineFactory for Engines {
         config.form_trial.clone_from(&self.form_trial);
         config.events = self.events.clone();
         let index = plan.engines.iter().position(|other| other.id == engine.id);
-        config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
+        config.device = self.device.as_ref().zip(index).map(|(device, index)| device.handle(index));
         match &engine.spec {
             EngineSpec::Llama(llama) => {
                 let setup = LlamaSetup::of(llama, &config)?;
@@ -58,7 +58,7 @@ impl EngineFactory for Engines {
             // A machine of its own kind: the simulation is of the largest one in the paper.
             EngineSpec::Sim(_) => {
                 let shape = shape(engine)?;
-                let paper = PaperMachine::dgx_spark(&shape);
+                let paper = CostModel::dgx_spark(&shape);
                 config.identity = config.identity.with_format(shape.format);
                 Ok(Arc::new(sim::spawn(config, paper)?))
             }

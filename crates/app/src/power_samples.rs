@@ -11,14 +11,15 @@ use harmonic_hardware::{Sysroot, energy_meter_for};
 use harmonic_types::{EnergyMeter, Joules, Watts};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::inspect::RUNS_ON;
+use crate::inspect::ENGINE_DEVICE;
 
 /// Between two readings. Meters of graphics cards count in steps of some 100 ms.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Publishes samples to `events` for as long as there is a meter that can be read.
 pub(crate) async fn publish(events: EventStream) {
-    let opened = tokio::task::spawn_blocking(|| energy_meter_for(&Sysroot::default(), RUNS_ON));
+    let opened =
+        tokio::task::spawn_blocking(|| energy_meter_for(&Sysroot::default(), ENGINE_DEVICE));
     // Where there is none, or it cannot be read, `detect` and `doctor` say why.
     let Ok(Ok(Some(meter))) = opened.await else { return };
     sample(Arc::from(meter), events).await;

@@ -1,4 +1,4 @@
-//! What the machine computes in one step.
+//! Input of one step of the machine.
 
 use harmonic_types::RequestId;
 
@@ -7,9 +7,9 @@ use crate::ids::{SeqId, Token};
 /// Consecutive tokens of one sequence within a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Whose.
+    /// Request of the sequence.
     pub request: RequestId,
-    /// Where.
+    /// Sequence of the machine.
     pub seq: SeqId,
     /// Position of the first token in the sequence.
     pub position: u32,
@@ -17,31 +17,31 @@ pub struct Row {
     pub start: usize,
     /// Number of tokens; at least 1.
     pub len: usize,
-    /// Whether a token is to be sampled after the last of them.
+    /// Whether a token is sampled after the last one.
     pub sample: bool,
 }
 
-/// Rows of at most one per sequence, ascending in sequence id.
+/// Rows of one step: at most one per sequence, ascending in sequence id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Tokens of all rows, row after row.
+    /// Tokens of all rows, concatenated.
     pub tokens: Vec<Token>,
-    /// The rows.
+    /// Rows in ascending order of sequence id.
     pub rows: Vec<Row>,
 }
 
 impl Batch {
-    /// Whether there is nothing to compute.
+    /// Whether the batch has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The tokens of `row`.
+    /// Tokens of `row`.
     pub fn tokens_of(&self, row: &Row) -> &[Token] {
         &self.tokens[row.start..row.start + row.len]
     }
 
-    /// Rows after which a token is sampled, in the order in which the machine reports them.
+    /// Rows after which a token is sampled, in the order of the machine's results.
     pub fn sampling_rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| row.sample)
     }

@@ -1,9 +1,9 @@
-//! The state machine: add requests, step, commit.
+//! The batching state machine: add requests, step, commit.
 
+mod batch_filling;
 mod compaction;
-mod filling;
-mod keeping;
 mod room;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use harmonic_admission::Tick;
 use harmonic_types::{Bytes, FinishReason, KvLayout, RequestId};
 
 use crate::config::BatchingConfig;
-use crate::copies::{Copied, Copies};
+use crate::copy_costs::{CopyCosts, CopyVolume};
 use crate::ids::{SeqId, SnapshotId};
 use crate::prefill_budget::PrefillBudget;
 use crate::prefix_cache::PrefixCache;
 use crate::prompt::Prompt;
 use crate::retained::RetainedSequences;
 use crate::sequence::{Preempted, Sequence};
-use crate::step::{CacheOp, Committed, Finished, Placed, Sampled, Step};
+use crate::step::{CacheOp, Finished, Placed, Sampled, Step, StepResult};
 
-/// The batching of one engine.
+/// Batching state of one engine.
 ///
-/// Which of its requests run is decided by [`harmonic_admission::Admission`], through
+/// [`harmonic_admission::Admission`] decides which requests run, through
 /// [`harmonic_admission::Room`].
 #[derive(Debug)]
 pub struct Batching {
@@ -34,20 +34,20 @@ pub struct Batching {
     retained: RetainedSequences,
     prefix_cache: PrefixCache,
     budget: PrefillBudget,
-    copies: Copies,
-    /// What the operations of [`Self::cache`] copy.
-    copied: Copied,
-    /// What the step under way copies, and what that took.
-    copying: (Copied, Duration),
-    /// Bytes of a snapshot per token, the most that was seen.
+    copy_costs: CopyCosts,
+    /// Bytes copied by the operations in [`Self::cache`].
+    copied: CopyVolume,
+    /// Bytes copied by the step under way, and the time measured for it.
+    copying: (CopyVolume, Duration),
+    /// Largest observed snapshot size per token.
     token_bytes: Bytes,
     kv_reserved: u64,
-    /// Requests that were started so far.
-    starts: u64,
+    /// Number of requests started so far.
+    start_count: u64,
     next_snapshot: u64,
-    /// Steps in a row in which the live sequence ids had gaps.
+    /// Consecutive steps with gaps between the live sequence ids.
     gapped: u32,
-    /// Since the last step.
+    /// Operations since the last step.
     cache: Vec<CacheOp>,
     placed: Vec<Placed>,
     moved: Vec<Placed>,
@@ -55,21 +55,21 @@ pub struct Batching {
 }
 
 impl Batching {
-    /// A state without requests.
+    /// A batching state without requests.
     pub fn new(config: BatchingConfig) -> Self {
         Self {
             waiting: BTreeMap::new(),
             live: BTreeMap::new(),
             preempted: BTreeMap::new(),
             retained: RetainedSequences::default(),
-            prefix_cache: PrefixCache::new(config.prefix_bytes, config.trims),
+            prefix_cache: PrefixCache::new(config.prefix_bytes, config.partial_removal),
             budget: PrefillBudget::new(config.step_time),
-            copies: Copies::default(),
-            copied: Copied::default(),
+            copy_costs: CopyCosts::default(),
+            copied: CopyVolume::default(),
             copying: Default::default(),
             token_bytes: config.token_bytes,
             kv_reserved: 0,
-            starts: 0,
+            start_count: 0,
             next_snapshot: 0,
             gapped: 0,
             cache: Vec::new(),
@@ -80,24 +80,24 @@ impl Batching {
         }
     }
 
-    /// The limits in force.
+    /// Configuration in force.
     pub fn config(&self) -> &BatchingConfig {
         &self.config
     }
 
-    /// Takes a request, which waits until its room is reserved. Its prompt is not empty and its
-    /// reservation fits [`BatchingConfig::sequence_cells`]; a larger one would wait for ever.
+    /// Adds a request, which waits until its room is reserved. The prompt must not be empty and its
+    /// reservation must fit [`BatchingConfig::sequence_cells`]; a larger one would wait for ever.
     pub fn add(&mut self, id: RequestId, prompt: Prompt) {
         self.waiting.insert(id, prompt);
     }
 
-    /// Forgets a waiting request that was not accepted after all; nothing is said of its end.
-    pub fn take_back(&mut self, id: RequestId) {
+    /// Removes a waiting request that admission rejected, without reporting it finished.
+    pub fn forget(&mut self, id: RequestId) {
         self.waiting.remove(&id);
     }
 
-    /// Decides the next step: what happens in the cache, and what is computed. Prefill goes by
-    /// `rank` of the running requests, the least first, then in the order of their starts.
+    /// Decides the next step: cache operations and batch. Prefill is ordered by `rank` of the running
+    /// requests, lowest first, then by order of start.
     #[must_use = "a step that is not committed loses its tokens"]
     pub fn step(&mut self, now: Tick, rank: impl Fn(RequestId) -> i128) -> Step {
         self.compact();
@@ -113,26 +113,26 @@ impl Batching {
         }
     }
 
-    /// Takes the time of the step's cache operations, before the commit: it tells what copies are
-    /// worth.
-    pub fn cache_took(&mut self, took: Duration) {
+    /// Records the time taken by the step's cache operations, before the commit, to learn the cost of
+    /// copies.
+    pub fn observe_cache_time(&mut self, took: Duration) {
         self.copying.1 = took;
-        self.copies.observe(self.copying.0, took);
+        self.copy_costs.observe(self.copying.0, took);
     }
 
-    /// Teaches what it takes to save and to restore so many bytes.
+    /// Records the time taken to save and restore the given number of bytes.
     pub fn observe_copies(&mut self, saved: Bytes, restored: Bytes, took: Duration) {
-        self.copies.observe(Copied { saved, restored }, took);
+        self.copy_costs.observe(CopyVolume { saved, restored }, took);
     }
 
-    /// Takes the step back with its result, at the time when that was there; gives the requests
-    /// whose answer is complete, which are to be released. Consumes the step, so none is committed
-    /// twice. Sequences that were released in between are passed over.
+    /// Commits the result of `step`, available at `now`; returns the completed requests, which the
+    /// caller must release. Consumes the step, so that it is committed once. Sequences released in
+    /// between are skipped.
     #[expect(clippy::needless_pass_by_value, reason = "consumed, so that it is committed once")]
-    #[must_use = "what is complete holds its room until it is released"]
-    pub fn commit(&mut self, now: Tick, step: Step, done: Committed) -> Vec<RequestId> {
+    #[must_use = "a completed request holds its room until it is released"]
+    pub fn commit(&mut self, now: Tick, step: Step, done: StepResult) -> Vec<RequestId> {
         for (snapshot, bytes) in done.saved {
-            self.book(snapshot, bytes);
+            self.record_size(snapshot, bytes);
         }
         self.observe(&step, now);
         let mut complete = Vec::new();
@@ -146,8 +146,8 @@ impl Batching {
             };
             match sampled {
                 Some(sampled) => sequence.accept(sampled.token, sampled.stop),
-                // A sequence that only warms the cache ends with its prompt; any other is owed its
-                // token.
+                // A sequence that only warms the cache ends with its prompt; for any other the token
+                // is deferred.
                 None if sequence.pending().is_empty() && !sequence.generates() => {
                     sequence.complete = Some(FinishReason::Length);
                 }
@@ -156,24 +156,25 @@ impl Batching {
             if sequence.complete.is_some() {
                 complete.push(row.request);
             }
-            self.keep_system_prompt(row.seq);
+            self.save_system_prompt(row.seq);
         }
         complete
     }
 
-    /// Running requests whose rows were computed and whose token is not sampled yet. They sit out
-    /// the steps until [`Self::sampled_late`].
-    pub fn owing(&self) -> Vec<RequestId> {
-        let owing = self.live.values().filter(|sequence| sequence.owes());
-        owing.map(|sequence| sequence.id).collect()
+    /// Running requests whose rows were computed and whose token is not sampled yet. They are left
+    /// out of batches until [`Self::sampled_deferred`].
+    pub fn awaiting_sampling(&self) -> Vec<RequestId> {
+        let awaiting_sampling = self.live.values().filter(|sequence| sequence.awaits_sampling());
+        awaiting_sampling.map(|sequence| sequence.id).collect()
     }
 
-    /// Takes a token that was late; whether the answer is complete with it, so that its request is
-    /// to be released. Of a request that is over or preempted it is passed over.
-    #[must_use = "what is complete holds its room until it is released"]
-    pub fn sampled_late(&mut self, sampled: Sampled) -> bool {
+    /// Accepts a deferred token; whether it completes the answer, so that the request has to be
+    /// released. Ignored for finished and preempted requests.
+    #[must_use = "a completed request holds its room until it is released"]
+    pub fn sampled_deferred(&mut self, sampled: Sampled) -> bool {
         let mut live = self.live.values_mut();
-        let Some(sequence) = live.find(|sequence| sequence.id == sampled.id && sequence.owes())
+        let Some(sequence) =
+            live.find(|sequence| sequence.id == sampled.id && sequence.awaits_sampling())
         else {
             return false;
         };
@@ -181,22 +182,22 @@ impl Batching {
         sequence.complete.is_some()
     }
 
-    /// Whether no request runs and no end is still to be reported.
+    /// Whether no request runs and no finished request is still to be reported.
     pub fn is_idle(&self) -> bool {
         self.live.is_empty() && self.finished.is_empty()
     }
 
-    /// Whether a running request still waits for its first token.
+    /// Whether a running request has no first token yet.
     pub fn is_prefilling(&self, id: RequestId) -> bool {
-        self.find_live(id).is_some_and(|(_, sequence)| !sequence.decodes())
+        self.find_live(id).is_some_and(|(_, sequence)| !sequence.is_decoding())
     }
 
-    /// KV tokens that are reserved.
+    /// Reserved KV tokens.
     pub fn kv_reserved(&self) -> u64 {
         self.kv_reserved
     }
 
-    /// Bytes of the prefix cache, as far as their sizes are known.
+    /// Bytes of the prefix cache; estimated for snapshots not saved yet.
     pub fn prefix_cache_bytes(&self) -> Bytes {
         self.prefix_cache.held()
     }
@@ -206,7 +207,7 @@ impl Batching {
         live.find(|(_, sequence)| sequence.id == id).map(|(seq, sequence)| (*seq, sequence))
     }
 
-    /// Learns from a step how long decoding and prefill take.
+    /// Updates the estimates of decode and prefill time from a step.
     fn observe(&mut self, step: &Step, now: Tick) {
         let (mut decoding, mut prefill) = (0, 0);
         for row in &step.batch.rows {
@@ -217,13 +218,13 @@ impl Batching {
             }
         }
         let (_, copying) = self.copying;
-        // Copies in the cache would count as decoding.
+        // Unmeasured copies in the cache would count as decoding.
         if prefill > 0 || step.cache.is_empty() || copying > Duration::ZERO {
             self.budget.observe(decoding, prefill, now.since(step.begun).saturating_sub(copying));
         }
     }
 
-    /// Ends a sequence. In streams its tokens stay until the place is needed.
+    /// Ends a sequence. In the streams layout its tokens are retained until the sequence is needed.
     fn end(&mut self, seq: SeqId) {
         let Some(sequence) = self.live.remove(&seq) else { return };
         self.kv_reserved -= sequence.reserved;
@@ -234,20 +235,20 @@ impl Batching {
         if self.config.kv_layout == KvLayout::Streams && self.prefix_cache.enabled() {
             self.retained.retain(seq, held.to_vec());
         } else {
-            self.keep_conversation(seq, held);
+            self.save_conversation(seq, held);
             self.cache.push(CacheOp::Drop { seq });
         }
     }
 
-    /// Empties `seq`, in which no sequence runs.
+    /// Empties the idle sequence `seq`, saving what it retained if worthwhile.
     fn evict(&mut self, seq: SeqId) {
         if let Some(tokens) = self.retained.take(seq) {
-            self.keep_conversation(seq, &tokens);
+            self.save_conversation(seq, &tokens);
             self.cache.push(CacheOp::Drop { seq });
         }
     }
 
-    /// The lowest id that no live sequence has: llama.cpp batches consecutive ids in one pass
+    /// Lowest sequence id not in use: llama.cpp computes consecutive ids in one pass
     /// (`docs/sources.md#consecutive-sequences`).
     fn lowest_free(&self) -> SeqId {
         let taken = self.live.keys().zip(0..).take_while(|(seq, next)| seq.0 == *next);

@@ -1,30 +1,30 @@
-//! How much of each prompt goes into the next batch, where llama.cpp computes equal lengths best.
+//! Prefill chunks of equal length, which llama.cpp computes best.
 //!
-//! In streams, a pass takes the same number of tokens from every sequence (see `passes.rs` in the
-//! `llama` crate), and a pass of 500 tokens costs two thirds of what thirteen passes of 39 do
+//! In the streams layout, a pass takes the same number of tokens from every sequence (see
+//! `passes.rs` in the `llama` crate). A pass of 500 tokens costs two thirds of thirteen passes of 39
 //! (smollm2 in BF16 on 2 cores: 0.47 and 0.72 ms a token), since every pass reads all weights. So
 //! prompts advance side by side by equal lengths.
 
-/// So few tokens left go along with those that decode, one a step: a pass of their own would cost
-/// all others more than it spares this one.
-const LAST_FEW: usize = 4;
-/// A chunk of so many tokens is worth a pass of its own.
-const WORTH_A_PASS: usize = 64;
+/// Prompts with at most this many tokens left advance with the decoding sequences, one token a step:
+/// a pass of their own would cost the others more than it saves.
+const TAIL_TOKENS: usize = 4;
+/// Minimum length of a chunk that gets a pass of its own.
+const MIN_PASS_TOKENS: usize = 64;
 
-/// A prompt with tokens to compute.
+/// A prompt with tokens left to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PrefillCandidate {
-    /// Its urgency; those of the first prompt's rank may advance side by side with it.
+    /// Urgency, lower first; only candidates of the first one's rank advance side by side with it.
     pub(crate) rank: i128,
-    /// Tokens.
+    /// Tokens left.
     pub(crate) tokens: usize,
 }
 
-/// How many tokens of each prompt to take, the most urgent first, when `room` is left and
-/// `decoding` says whether any sequence decodes.
+/// Chunk lengths for `candidates`, which are ordered by urgency; `decoding` states whether any
+/// sequence decodes.
 ///
-/// The chunks sum to at most `room`; none is larger than what was wanted; the first that wants any
-/// gets some, if there is room.
+/// The chunks sum to at most `room`; none exceeds its candidate's tokens; the first candidate with
+/// tokens gets some if there is room.
 pub(crate) fn equal_chunks(
     candidates: &[PrefillCandidate],
     mut room: usize,
@@ -35,7 +35,7 @@ pub(crate) fn equal_chunks(
     for (at, candidate) in
         candidates.iter().enumerate().filter(|(_, candidate)| candidate.tokens > 0)
     {
-        if decoding && candidate.tokens <= LAST_FEW {
+        if decoding && candidate.tokens <= TAIL_TOKENS {
             chunks[at] = room.min(1);
             room -= chunks[at];
         } else {
@@ -49,7 +49,7 @@ pub(crate) fn equal_chunks(
     }
     for at in &rest[count..] {
         let chunk = candidates[*at].tokens.min(room);
-        if chunk >= WORTH_A_PASS {
+        if chunk >= MIN_PASS_TOKENS {
             chunks[*at] = chunk;
             room -= chunk;
         }
@@ -57,8 +57,8 @@ pub(crate) fn equal_chunks(
     chunks
 }
 
-/// How many of `rows`, from the first on, advance by which equal length: about as many tokens in
-/// all as possible, by as few rows as that takes, so that the first come to their end first.
+/// Number of `rows`, from the first on, that advance side by side, and their equal length: about as
+/// many tokens in total as possible in as few rows as possible, so that the first finish first.
 fn side_by_side(rows: &[usize], candidates: &[PrefillCandidate], room: usize) -> (usize, usize) {
     let mut best = (0, 0);
     let mut shortest = usize::MAX;
@@ -67,7 +67,7 @@ fn side_by_side(rows: &[usize], candidates: &[PrefillCandidate], room: usize) ->
     for (count, at) in (1..).zip(equals) {
         shortest = shortest.min(candidates[*at].tokens);
         let length = shortest.min(room / count);
-        // An eighth more is worth it to hold up the first.
+        // An eighth more tokens justify delaying the first row.
         if count * length * 8 > best.0 * best.1 * 9 {
             best = (count, length);
         }

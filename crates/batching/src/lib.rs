@@ -1,21 +1,21 @@
-//! What the steps of an engine compute: a pure state machine that knows no agents.
+//! Batching of an engine's steps: a pure state machine, without knowledge of agents.
 //!
-//! Owns: the sequences that run, what goes into each batch (chunked prefill beside decode), the
+//! Owns: the running sequences, the composition of batches (chunked prefill beside decode), the
 //! cells of the KV cache, the prefix cache, preempted sequences, and the compaction of sequence ids.
 //!
-//! Invariants, held by property tests under [`harmonic_admission`]: never more sequences than the
-//! machine has; the KV tokens reserved never exceed the cache; a batch never exceeds its token
-//! limit; each request that was added finishes exactly once; a released request holds nothing.
+//! Invariants, held by property tests together with [`harmonic_admission`]: sequences never exceed
+//! those of the machine; reserved KV tokens never exceed the cache; a batch never exceeds its token
+//! limit; each added request finishes exactly once; a released request holds nothing.
 //!
-//! Does not do: decide who runs (it is the [`harmonic_admission::Room`] of that decision), threads,
-//! clocks (`now` is a parameter), tokens' meaning, or any engine.
+//! Does not do: deciding which requests run (it implements [`harmonic_admission::Room`] for that),
+//! threads, clocks (`now` is a parameter), interpreting tokens, or running an engine.
 #![forbid(unsafe_code)]
 
 mod batch;
 mod batching;
 mod chunks;
 mod config;
-mod copies;
+mod copy_costs;
 mod ids;
 mod prefill_budget;
 mod prefix_cache;
@@ -29,4 +29,4 @@ pub use batching::Batching;
 pub use config::BatchingConfig;
 pub use ids::{SeqId, SnapshotId, Token};
 pub use prompt::Prompt;
-pub use step::{CacheOp, Committed, Finished, Placed, Sampled, Step};
+pub use step::{CacheOp, Finished, Placed, Sampled, Step, StepResult};

@@ -1,30 +1,30 @@
-//! How much prefill fits into a step while others decode.
+//! Prefill budget of a step while other sequences decode.
 //!
-//! Learns from the steps that were: what a step of decoding takes, and what a token of prefill adds
-//! to it. Both drift (longer contexts cost more), so the latest steps count most.
+//! Learns the time of a decode step and the time that a prefill token adds from past steps. Both drift
+//! (longer contexts cost more), so recent steps have more weight.
 
 use std::time::Duration;
 
-/// Seconds of a token of prefill until one was timed: a small model on a few cores. It only matters
-/// before the first prompt.
-const UNTIMED_PREFILL_S: f64 = 1e-3;
-/// Weight of the latest step.
-const LATEST: f64 = 0.3;
-/// Steps with less prefill say little of what a token of it costs.
-const TELLING_TOKENS: u32 = 16;
-/// A prompt advances by whole tiles, at least one, however slow the machine is: llama.cpp's attention
-/// on CPUs takes 64 tokens at a time, and fewer than that one by one, some five times as slow at 3,500
-/// tokens (`GGML_FA_TILE_Q`, build 11434).
+/// Seconds per prefill token assumed until measured: a small model on a few cores. Only used before
+/// the first prompt.
+const DEFAULT_PREFILL_S: f64 = 1e-3;
+/// Weight of the latest sample in the moving average.
+const EWMA_WEIGHT: f64 = 0.3;
+/// Steps with fewer prefill tokens are not sampled.
+const MIN_SAMPLE_TOKENS: u32 = 16;
+/// Tokens of a tile. Prompts advance by whole tiles, at least one per step: llama.cpp's attention on
+/// CPUs computes 64 tokens at a time and fewer one by one, about five times slower at 3,500 tokens
+/// (`GGML_FA_TILE_Q`, build 11434).
 const TILE: usize = 64;
 
-/// What steps have taken lately.
+/// Step time bound and the measured times of recent steps.
 #[derive(Debug)]
 pub(crate) struct PrefillBudget {
-    /// How long a step may take while any sequence decodes.
+    /// Bound on the time of a step while any sequence decodes.
     bound: Duration,
-    /// Seconds of a step that only decodes.
+    /// Seconds of a decode-only step.
     decode_s: Option<f64>,
-    /// Seconds that a token of prefill adds to a step.
+    /// Seconds added to a step by a prefill token.
     prefill_s: Option<f64>,
 }
 
@@ -33,16 +33,15 @@ impl PrefillBudget {
         Self { bound, decode_s: None, prefill_s: None }
     }
 
-    /// Seconds that the next step may spend on anything but decoding while any sequence decodes: what
-    /// that leaves of the bound, and at least as much as that, or a slow machine would never get to
-    /// the end of a prompt.
+    /// Seconds available in the next step for work other than decoding while any sequence decodes: the
+    /// rest of the bound, and at least the decode time, so that prompts progress on slow machines.
     pub(crate) fn beside_decoding_s(&self) -> f64 {
         let decode = self.decode_s.unwrap_or(0.0);
         (self.bound.as_secs_f64() - decode).max(decode)
     }
 
-    /// Tokens of prefill that the next step may have while any sequence decodes, beside copies in the
-    /// cache that take `copy_s` seconds; `None` is no limit, as long as nothing is known.
+    /// Limit on prefill tokens in the next step while any sequence decodes, beside copies in the cache
+    /// that take `copy_s` seconds; `None`, without limit, until prefill has been measured.
     pub(crate) fn prefill_tokens(&self, copy_s: f64) -> Option<usize> {
         let cost = self.prefill_s.filter(|cost| *cost > 0.0)?;
         let time = (self.beside_decoding_s() - copy_s).max(0.0);
@@ -55,29 +54,29 @@ impl PrefillBudget {
         Some((tokens / TILE * TILE).max(TILE))
     }
 
-    /// Seconds that a token of prefill takes, as far as is known.
+    /// Estimated seconds per prefill token.
     pub(crate) fn token_s(&self) -> f64 {
-        self.prefill_s.unwrap_or(UNTIMED_PREFILL_S)
+        self.prefill_s.unwrap_or(DEFAULT_PREFILL_S)
     }
 
-    /// A step of `decoding` sequences and `prefill` tokens has taken `took`.
+    /// Records that a step of `decoding` sequences and `prefill` tokens took `took`.
     pub(crate) fn observe(&mut self, decoding: u32, prefill: u32, took: Duration) {
         let took = took.as_secs_f64();
         if prefill == 0 && decoding > 0 {
-            self.decode_s = Some(blend(self.decode_s, took));
-        } else if prefill >= TELLING_TOKENS {
+            self.decode_s = Some(ewma(self.decode_s, took));
+        } else if prefill >= MIN_SAMPLE_TOKENS {
             let decode = if decoding > 0 { self.decode_s.unwrap_or(0.0) } else { 0.0 };
-            // A step of many sequences that have just started may cost less than the decode step
-            // of those before: never conclude that prefill is free.
+            // A step of sequences that have just started may take less than an earlier decode step:
+            // prefill must not appear free.
             let added = (took - decode).max(took / 4.0);
-            self.prefill_s = Some(blend(self.prefill_s, added / f64::from(prefill)));
+            self.prefill_s = Some(ewma(self.prefill_s, added / f64::from(prefill)));
         }
     }
 }
 
-/// An average in which the latest figure counts most.
-pub(crate) fn blend(before: Option<f64>, now: f64) -> f64 {
-    before.map_or(now, |before| before + LATEST * (now - before))
+/// Exponentially weighted moving average.
+pub(crate) fn ewma(before: Option<f64>, now: f64) -> f64 {
+    before.map_or(now, |before| before + EWMA_WEIGHT * (now - before))
 }
 
 #[cfg(test)]
@@ -95,7 +94,7 @@ mod tests {
     #[test]
     fn prefill_fills_what_decoding_leaves_of_the_bound() {
         assert_eq!(budget(20, 1000).prefill_tokens(0.0), Some(128));
-        assert_eq!(budget(20, 1000).prefill_tokens(0.1), Some(64), "copies have their part");
+        assert_eq!(budget(20, 1000).prefill_tokens(0.1), Some(64), "copies use part of the time");
     }
 
     #[test]
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_known_is_no_limit() {
+    fn there_is_no_limit_before_the_first_measurement() {
         assert_eq!(PrefillBudget::new(Duration::from_millis(200)).prefill_tokens(0.0), None);
     }
 }

@@ -1,24 +1,23 @@
-//! A request in tokens.
+//! Tokens and size of a request.
 
 use crate::ids::Token;
-use crate::sequence::count;
+use crate::sequence::token_count;
 
-/// What a request computes.
+/// A request in tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// The rendered prompt; not empty.
+    /// Rendered prompt; not empty.
     pub tokens: Vec<Token>,
-    /// How many of the prompt's first tokens are those of other requests as well (a system prompt)
-    /// and worth a snapshot of their own; 0 where there is no such prefix.
+    /// Number of leading tokens shared with other requests (a system prompt) and worth a snapshot; 0
+    /// without such a prefix.
     pub shared_prefix: u32,
-    /// Most tokens to generate. 0 computes the prompt and generates nothing: it warms the prefix
-    /// cache.
+    /// Limit on generated tokens. 0 only computes the prompt, to warm the prefix cache.
     pub max_output: u32,
 }
 
 impl Prompt {
-    /// KV tokens that the request may come to hold.
+    /// Maximum KV tokens of the request.
     pub fn reservation(&self) -> u64 {
-        u64::from(count(&self.tokens)) + u64::from(self.max_output)
+        u64::from(token_count(&self.tokens)) + u64::from(self.max_output)
     }
 }

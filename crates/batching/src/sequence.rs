@@ -1,38 +1,38 @@
-//! A request that runs, or is preempted.
+//! State of a running or preempted request.
 
 use harmonic_types::{FinishReason, RequestId, Usage};
 
 use crate::ids::{SnapshotId, Token};
 use crate::prompt::Prompt;
 
-/// A request whose state is saved until it goes on.
+/// A preempted request with its saved state.
 #[derive(Debug)]
 pub(crate) struct Preempted {
     pub(crate) sequence: Sequence,
     pub(crate) snapshot: SnapshotId,
 }
 
-/// State of one sequence. Its first `computed` tokens are in the KV cache (or in its snapshot,
-/// while it is preempted).
+/// State of one sequence. Its first `computed` tokens are in the KV cache, or in its snapshot while it
+/// is preempted.
 #[derive(Debug)]
 pub(crate) struct Sequence {
     pub(crate) id: RequestId,
-    /// Prompt and what was generated.
+    /// Prompt and generated tokens.
     pub(crate) tokens: Vec<Token>,
-    /// Tokens of the prompt.
+    /// Number of prompt tokens.
     pub(crate) prompt: u32,
     /// See [`Prompt::shared_prefix`].
     pub(crate) shared_prefix: u32,
     max_output: u32,
-    /// Tokens in the KV cache, those of the batch under way included.
+    /// Number of tokens in the KV cache, including those of the batch under way.
     pub(crate) computed: u32,
-    /// Tokens restored instead of computed.
+    /// Number of tokens restored instead of computed.
     pub(crate) cached: u32,
-    /// Tokens that it may come to hold.
+    /// Maximum number of tokens.
     pub(crate) reserved: u64,
     /// Position in the order of starts.
     pub(crate) order: u64,
-    /// Why its answer is complete, once it is.
+    /// Reason of completion, once complete.
     pub(crate) complete: Option<FinishReason>,
 }
 
@@ -40,7 +40,7 @@ impl Sequence {
     pub(crate) fn new(id: RequestId, prompt: Prompt, order: u64) -> Self {
         let reserved = prompt.reservation();
         let Prompt { tokens, shared_prefix, max_output } = prompt;
-        let prompt = count(&tokens);
+        let prompt = token_count(&tokens);
         let (computed, cached, complete) = (0, 0, None);
         Self {
             id,
@@ -56,46 +56,46 @@ impl Sequence {
         }
     }
 
-    /// Whether its whole prompt is computed.
-    pub(crate) fn decodes(&self) -> bool {
+    /// Whether the whole prompt is computed.
+    pub(crate) fn is_decoding(&self) -> bool {
         self.computed >= self.prompt
     }
 
-    /// Whether nothing of it is computed or restored yet.
-    pub(crate) fn untouched(&self) -> bool {
+    /// Whether no token is computed or restored yet.
+    pub(crate) fn is_untouched(&self) -> bool {
         self.computed == 0
     }
 
-    /// Tokens that are not in the KV cache yet: the rest of the prompt, or the last sampled one.
+    /// Tokens not in the KV cache yet: the rest of the prompt, or the last sampled token.
     pub(crate) fn pending(&self) -> &[Token] {
         self.tokens.get(self.computed as usize..).unwrap_or_default()
     }
 
-    /// Whether all of it is computed, so that it cannot go on before its next token is sampled.
-    pub(crate) fn owes(&self) -> bool {
+    /// Whether all tokens are computed, so that the next one must be sampled first.
+    pub(crate) fn awaits_sampling(&self) -> bool {
         self.pending().is_empty()
     }
 
-    /// Tokens that are in the KV cache.
+    /// Tokens in the KV cache.
     pub(crate) fn held(&self) -> &[Token] {
         self.tokens.get(..self.computed as usize).unwrap_or_default()
     }
 
-    /// Whether a token is sampled once all that is pending is computed.
+    /// Whether a token is sampled after the pending ones are computed.
     pub(crate) fn generates(&self) -> bool {
         self.max_output > 0
     }
 
-    /// Tokens that it may still generate.
+    /// Number of tokens it may still generate.
     pub(crate) fn output_left(&self) -> u32 {
         self.max_output.saturating_sub(self.generated())
     }
 
     pub(crate) fn generated(&self) -> u32 {
-        count(&self.tokens).saturating_sub(self.prompt)
+        token_count(&self.tokens).saturating_sub(self.prompt)
     }
 
-    /// Takes a sampled token, with which the answer may be complete.
+    /// Appends a sampled token, which may complete the answer.
     pub(crate) fn accept(&mut self, token: Token, stop: bool) {
         self.tokens.push(token);
         if stop {
@@ -114,7 +114,7 @@ impl Sequence {
     }
 }
 
-/// `tokens.len()`. A prompt and its answer fit a context, which is a `u32`.
-pub(crate) fn count(tokens: &[Token]) -> u32 {
+/// Number of `tokens`. A prompt and its answer fit a context, whose size is a `u32`.
+pub(crate) fn token_count(tokens: &[Token]) -> u32 {
     u32::try_from(tokens.len()).unwrap_or(u32::MAX)
 }

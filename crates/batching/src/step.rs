@@ -1,4 +1,4 @@
-//! What passes between batching and the loop that drives a machine.
+//! Steps and results exchanged between batching and the drive loop.
 
 use harmonic_admission::Tick;
 use harmonic_types::{Bytes, FinishReason, RequestId, Usage};
@@ -15,67 +15,67 @@ pub struct Placed {
     pub seq: SeqId,
 }
 
-/// A request that is over.
+/// A finished request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// The request.
     pub id: RequestId,
     /// The sequence it ran in; `None` if it never ran.
     pub seq: Option<SeqId>,
-    /// Why.
+    /// Reason of its end.
     pub reason: FinishReason,
-    /// Its token counts.
+    /// Token counts.
     pub usage: Usage,
 }
 
-/// A change to the KV cache, done before the batch of the same step, in order.
+/// An operation on the KV cache, executed in order before the batch of the same step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheOp {
-    /// Forget all tokens of a sequence.
+    /// Remove all tokens of a sequence.
     Drop {
-        /// Which.
+        /// Sequence to empty.
         seq: SeqId,
     },
-    /// Keep a copy of a sequence as it is now.
+    /// Save a snapshot of a sequence.
     Save {
-        /// Which.
+        /// Source.
         seq: SeqId,
-        /// Under what name.
+        /// Id of the new snapshot.
         snapshot: SnapshotId,
     },
-    /// Make an empty sequence equal to a snapshot.
+    /// Load a snapshot into an empty sequence.
     Restore {
-        /// What.
+        /// Source.
         snapshot: SnapshotId,
-        /// Into which.
+        /// Target; must be empty.
         seq: SeqId,
     },
-    /// Forget the tokens of a sequence from position `keep` on. Only on machines that can trim.
+    /// Remove the tokens of a sequence from position `keep` on. Requires partial removal.
     Trim {
-        /// Which.
+        /// Sequence to shorten.
         seq: SeqId,
-        /// How many tokens stay.
+        /// Number of tokens to keep.
         keep: u32,
     },
-    /// Make an empty sequence equal to another, which becomes empty.
+    /// Move the tokens of a sequence to an empty one.
     Move {
-        /// Which.
+        /// Source; empty afterwards.
         from: SeqId,
-        /// Where to; empty until then.
+        /// Target; must be empty.
         to: SeqId,
     },
-    /// Forget a snapshot.
+    /// Delete a snapshot.
     Discard {
-        /// Which.
+        /// Snapshot to delete.
         snapshot: SnapshotId,
     },
 }
 
-/// One step: decided by [`crate::Batching::step`], executed by the machine, given back to
+/// One step: decided by [`crate::Batching::step`], executed by the machine, then passed to
 /// [`crate::Batching::commit`].
 #[derive(Debug, Default)]
 pub struct Step {
-    /// When it was decided.
+    /// Time of the decision.
     pub begun: Tick,
     /// Requests that got a sequence since the last step, the first or after they were preempted: in
     /// the order in which their room was reserved.
@@ -84,29 +84,29 @@ pub struct Step {
     pub moved: Vec<Placed>,
     /// Requests that ended since the last step.
     pub finished: Vec<Finished>,
-    /// To be done first, in order.
+    /// Cache operations to execute first, in order.
     pub cache: Vec<CacheOp>,
-    /// To be computed then; may be empty.
+    /// Batch to compute then; may be empty.
     pub batch: Batch,
 }
 
-/// A token that the machine sampled.
+/// A sampled token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampled {
-    /// For whom.
+    /// Request it belongs to.
     pub id: RequestId,
-    /// Which.
+    /// The token.
     pub token: Token,
-    /// Whether the answer ends with it (end of turn, or a stop string).
+    /// Whether it ends the answer (end of turn, or a stop string).
     pub stop: bool,
 }
 
-/// What became of a step.
+/// Result of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Committed {
-    /// Of the sampling rows, in order. One that is missing is owed its token, see
-    /// [`crate::Batching::sampled_late`].
+pub struct StepResult {
+    /// Tokens of the sampling rows, in order. A missing one is deferred, see
+    /// [`crate::Batching::sampled_deferred`].
     pub sampled: Vec<Sampled>,
-    /// Size of each snapshot that was saved.
+    /// Sizes of the saved snapshots.
     pub saved: Vec<(SnapshotId, Bytes)>,
 }

@@ -1,8 +1,8 @@
-//! What a step's sampling costs: the stock way, this engine's on one thread, and on two.
+//! Cost of a step's sampling: llama.cpp's method, and this engine's on one thread and on two.
 //!
-//! `cargo bench -p harmonic-engine` prints the median of several steps in microseconds a row.
+//! `cargo bench -p harmonic-engine` prints the median over several steps, in microseconds a row.
 
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a program for people who measure")]
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark program")]
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -60,12 +60,11 @@ fn main() {
     }
 }
 
-/// Logits in the shape of a model's: noise, and a few dozen tokens that may really come next,
-/// above it.
+/// Logits distributed like a model's: noise, and a few dozen likely tokens above it.
 fn rows(vocabulary: usize) -> Vec<Vec<f32>> {
     let mut noise = fastrand::Rng::with_seed(1);
     let mut row = || {
-        // A sum of uniform numbers is close to a normal one.
+        // A sum of uniform numbers is approximately normal.
         let mut normal = || (0..6).map(|_| noise.f32()).sum::<f32>() - 3.0;
         let mut row: Vec<f32> = (0..vocabulary).map(|_| 3.0 * normal()).collect();
         for rank in 0..48u8 {
@@ -77,7 +76,7 @@ fn rows(vocabulary: usize) -> Vec<Vec<f32>> {
 }
 
 fn step(rows: &[Vec<f32>], settings: &Sampling, threads: usize, count: usize) -> f64 {
-    let mut samplers = Samplers::on(NonZeroUsize::new(threads).expect("positive"));
+    let mut samplers = Samplers::with_threads(NonZeroUsize::new(threads).expect("positive"));
     for id in 0..count {
         let id = id as u64;
         samplers.insert(RequestId(id), Sampler::new(settings.clone(), id));
@@ -103,8 +102,8 @@ fn median(mut work: impl FnMut()) -> f64 {
     trials[TRIALS / 2]
 }
 
-/// What llama.cpp's chain does: every token becomes a candidate, the best `k` are selected and
-/// sorted, and then filtered and drawn from.
+/// llama.cpp's chain: every token becomes a candidate, and the best `k` are selected, sorted, filtered
+/// and drawn from.
 fn stock(logits: &[f32], k: usize) -> u32 {
     let mut candidates: Vec<(u32, f32, f32)> =
         (0..).zip(logits).map(|(id, l)| (id, *l, 0.0)).collect();

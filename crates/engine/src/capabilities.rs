@@ -1,61 +1,62 @@
-//! What an engine can do, as far as engines differ.
+//! Capabilities that differ between engines.
 //!
-//! Invariant: what a request asks for and its engine cannot do is refused before the request is
-//! queued; nothing is dropped without a word.
+//! Invariant: a request for a missing capability is rejected before it is queued; nothing is ignored
+//! silently.
 
 use harmonic_types::Format;
 use serde::Serialize;
 
-/// What an engine can do for the agents that it serves. The default is nothing but text.
+/// Capabilities of an engine. The default is plain text only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a capability of its own")]
 pub struct Capabilities {
-    /// Log-probabilities of tokens ([`harmonic_types::Request::top_logprobs`]).
+    /// Log-probabilities of tokens, [`harmonic_types::Request::top_logprobs`].
     pub logprobs: bool,
-    /// Forms that answers can be held to.
+    /// Supported kinds of constrained answers.
     pub forms: Forms,
-    /// Tools that the model may call.
+    /// Tool calls.
     pub tools: bool,
-    /// Whether calls that the model makes by itself can be held to the schemas of their arguments
-    /// ([`harmonic_types::Request::strict_tools`]): where a call begins like any answer, they cannot.
+    /// Schema-constrained arguments of unforced tool calls,
+    /// [`harmonic_types::Request::strict_tools`]. Not possible if the start of a call cannot be told
+    /// from plain text.
     pub strict_tools: bool,
     /// Whether [`count_tokens`](crate::Engine::count_tokens) is exact.
     pub exact_counts: bool,
-    /// Whether a running request can be parked and resumed.
+    /// Whether running requests can be preempted and resumed.
     pub preemption: bool,
-    /// Whether prompt tokens that were computed before are restored.
+    /// Whether previously computed prompt tokens are restored.
     pub prefix_cache: bool,
-    /// Embeddings of texts.
+    /// Text embeddings.
     pub embeddings: bool,
-    /// Going on past the model's end of turn.
+    /// Generation past the model's end of turn.
     pub ignore_eos: bool,
-    /// A context of the request's own, instead of its agent's.
+    /// Context size per request instead of per agent.
     pub request_context: bool,
     /// Images in messages.
     pub vision: bool,
-    /// Recordings in messages.
+    /// Audio in messages.
     pub audio: bool,
 }
 
-/// Forms that an engine can hold answers to.
+/// Kinds of constrained answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a capability of its own")]
 pub struct Forms {
-    /// Some JSON object.
+    /// Any JSON object.
     pub json_object: bool,
     /// A JSON Schema.
     pub json_schema: bool,
-    /// A grammar in llguidance's dialect of Lark.
+    /// A grammar in llguidance's Lark dialect.
     pub grammar: bool,
     /// A regular expression.
     pub regex: bool,
 }
 
 impl Forms {
-    /// Every form.
+    /// All kinds.
     pub const ALL: Self = Self { json_object: true, json_schema: true, grammar: true, regex: true };
 
-    /// Whether `format` is among them.
+    /// Whether `format` is supported.
     pub const fn holds(self, format: &Format) -> bool {
         match format {
             Format::JsonObject => self.json_object,

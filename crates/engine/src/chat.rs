@@ -1,83 +1,83 @@
-//! Where text becomes tokens and tokens become text; nowhere else.
+//! Conversion between text and tokens, in both directions; no other module does it.
 //!
-//! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding
-//! of answers (UTF-8, stop strings, reasoning, calls of tools).
+//! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding of
+//! answers (UTF-8, stop strings, reasoning, tool calls).
 //!
-//! Invariants: the agent's system prompt always comes first; text leaves in whole characters; a
-//! stop string is never part of the answer; what a client wrote never becomes a control token,
-//! unless it asked for a text to be continued as it stands.
+//! Invariants: the agent's system prompt always comes first; text is emitted in whole characters; a
+//! stop string is never part of the answer; client text never becomes a control token, except in raw
+//! prompts.
 //!
 //! Does not do: sampling, or anything with the KV cache.
 
 mod bounds;
 mod budget;
+mod call_tracker;
 mod calls;
 mod decoder;
-mod described;
-mod ink;
 mod markers;
-mod marks;
-mod opening;
 mod reasoning;
+mod reasoning_tracker;
 mod stop;
+mod taint;
 mod template;
-mod thinks;
+mod thinking_support;
+mod token_bound;
 mod tokenizer;
-mod tracker;
+mod tool_prompt;
 mod vocabulary;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use harmonic_batching::Token;
-use harmonic_types::{AgentSpec, Message, Prompt, Refused, Role, Thinking, Tool, ToolChoice};
+use harmonic_types::{AgentSpec, Message, Prompt, Rejection, Role, Thinking, Tool, ToolChoice};
 
 pub(crate) use bounds::Bounds;
 pub use budget::Budget;
-use calls::Calls;
-pub use calls::Piece;
+pub(crate) use call_tracker::CallStep;
+pub use call_tracker::CallTracker;
+pub use calls::AnswerDelta;
+use calls::CallParser;
 pub use decoder::{Decoded, Decoder};
-pub use ink::Ink;
 pub use markers::GrammarFragment;
 use markers::Markers;
-use marks::Marks;
-pub use opening::CallTracker;
-pub(crate) use opening::Opening;
-use reasoning::{Splitter, Style};
+use reasoning::{ReasoningSplitter, ReasoningStyle};
+pub(crate) use reasoning_tracker::ReasoningStep;
+pub use reasoning_tracker::ReasoningTracker;
 use serde::de::IgnoredAny;
+use taint::TaintMarks;
 pub use template::TemplateError;
 use template::{Template, TemplateContext};
-pub use thinks::Thinks;
+pub use thinking_support::ThinkingSupport;
+pub use token_bound::TokenBound;
 use tokenizer::Tokenizer;
-pub(crate) use tracker::Reasoned;
-pub use tracker::ReasoningTracker;
 pub use vocabulary::{Ends, Special, Vocabulary};
 
-use crate::workers::GivenUp;
+use crate::workers::JobCancelled;
 
-/// A model's way of holding a conversation.
+/// Chat format of a model.
 pub struct Chat {
     vocabulary: Arc<dyn Vocabulary>,
     tokenizer: Tokenizer,
-    /// Marks what a client wrote.
-    marks: Marks,
+    /// Marks of client text.
+    marks: TaintMarks,
     template: Template,
-    /// Control tokens that stand around reasoning.
-    thoughts: Markers,
-    /// Control tokens that stand around calls, and those around reasoning.
-    calls: Markers,
-    /// Of a text.
+    /// Control tokens that delimit reasoning.
+    reasoning_markers: Markers,
+    /// Control tokens that delimit reasoning or tool calls.
+    call_markers: Markers,
+    /// Bounds of texts; those of conversations depend on the agent.
     bounds: Bounds,
-    /// How the model tells its reasoning from its answer, where it reasons.
-    reasoning: Option<&'static Style>,
+    /// Reasoning syntax, if the model reasons.
+    reasoning: Option<&'static ReasoningStyle>,
 }
 
-/// A prompt ready to be computed.
+/// A tokenised prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// Its tokens.
+    /// Tokens of the prompt.
     pub tokens: Vec<Token>,
-    /// Whether the template has opened the reasoning itself, so that the answer starts inside it.
+    /// Whether the prompt ends inside the reasoning, opened by the template.
     pub reasoning_open: bool,
 }
 
@@ -88,39 +88,48 @@ impl std::fmt::Debug for Chat {
 }
 
 impl Chat {
-    /// The chat form of the model behind `vocabulary`. A model without a template (a base model)
-    /// is given the plain text of the messages.
+    /// Chat format of the model with `vocabulary`. A model without a template (a base model) gets the
+    /// plain text of the messages.
     ///
     /// # Errors
-    /// When the model's template is not valid, refuses a plain question, or runs away with it.
+    /// [`TemplateError`] if the template is invalid, or fails or exceeds its budget on a plain question.
     pub fn new(vocabulary: Arc<dyn Vocabulary>) -> Result<Self, TemplateError> {
         let specials = vocabulary.specials();
-        let marks = Marks::of(&specials);
+        let marks = TaintMarks::of(&specials);
         let tokenizer = Tokenizer::new(Arc::clone(&vocabulary), specials)
             .map_err(|error| TemplateError::of_vocabulary(&error))?;
         let template = Template::new(vocabulary.as_ref())?;
-        let reasoning = Style::of(template.source());
+        let reasoning = ReasoningStyle::of(template.source());
         let around = reasoning.map_or(&[][..], |style| style.markers);
-        let thoughts = Markers::of(vocabulary.as_ref(), around.iter().copied());
+        let reasoning_markers = Markers::of(vocabulary.as_ref(), around.iter().copied());
         let around = around.iter().chain(template.syntax().markers());
-        let calls = Markers::of(vocabulary.as_ref(), around.copied());
-        let bounds = Bounds::of_vocabulary(vocabulary.ink());
-        Ok(Self { vocabulary, tokenizer, marks, template, thoughts, calls, bounds, reasoning })
+        let call_markers = Markers::of(vocabulary.as_ref(), around.copied());
+        let bounds = Bounds::of_vocabulary(vocabulary.token_bound());
+        Ok(Self {
+            vocabulary,
+            tokenizer,
+            marks,
+            template,
+            reasoning_markers,
+            call_markers,
+            bounds,
+            reasoning,
+        })
     }
 
-    /// The vocabulary.
+    /// Vocabulary of the model.
     pub fn vocabulary(&self) -> &Arc<dyn Vocabulary> {
         &self.vocabulary
     }
 
-    /// `prompt` as `agent` sees it, up to where the answer starts. System messages of the client
-    /// are appended to the agent's own, as most templates allow only one. Tools that are not to be
-    /// called are not shown. Ends at its next step once nobody waits for it.
+    /// Renders and tokenises `prompt` for `agent`, up to the start of the answer. System messages of
+    /// the client are appended to the agent's own, as most templates allow only one. Tools that may
+    /// not be called are left out. Ends early if cancelled.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] when the template rejects the conversation, or the parameters of a tool
-    /// are no JSON; [`Refused::PromptBeyond`] before the text is tokenised where it cannot fit;
-    /// [`Refused::Draining`], which nobody reads, once it was cancelled.
+    /// [`Rejection::Invalid`] if the template rejects the conversation or the parameters of a tool are
+    /// not JSON; [`Rejection::PromptBeyond`] before tokenisation if the text cannot fit;
+    /// [`Rejection::Draining`], which is discarded, if cancelled.
     pub fn render(
         &self,
         agent: &AgentSpec,
@@ -128,26 +137,26 @@ impl Chat {
         thinking: Option<Thinking>,
         choice: &ToolChoice,
         budget: &Budget,
-    ) -> Result<Rendered, Refused> {
+    ) -> Result<Rendered, Rejection> {
         let cancelled = &budget.cancelled;
-        // Nobody reads it.
-        let given_up = |GivenUp| Refused::Draining;
+        // Discarded with the cancelled request.
+        let given_up = |JobCancelled| Rejection::Draining;
         let thinking = thinking.unwrap_or(agent.thinking.into());
         let tools = callable(prompt, choice);
         for tool in tools {
             serde_json::from_str::<IgnoredAny>(&tool.parameters).map_err(|error| {
                 let message =
-                    format!("the parameters of tool `{}` are no JSON: {error}", tool.name);
-                Refused::Invalid { message }
+                    format!("invalid parameters of tool `{}`: expected JSON: {error}", tool.name);
+                Rejection::Invalid { message }
             })?;
         }
         let messages = match prompt {
             Prompt::Chat { messages, .. } => conversation(agent, messages),
             Prompt::Text(text) => {
                 budget.go_on(&agent.name, self.bounds.of_text(text))?;
-                // The start of text is the vocabulary's to add: not every model wants one.
+                // The tokenizer adds the start of text if the model wants one.
                 let tokens =
-                    self.tokenizer.tokens(&marks::raw(text), cancelled).map_err(given_up)?;
+                    self.tokenizer.tokens(&taint::raw(text), cancelled).map_err(given_up)?;
                 return Ok(Rendered { tokens, reasoning_open: false });
             }
         };
@@ -160,21 +169,21 @@ impl Chat {
                 cancelled,
                 marks: &self.marks,
             })
-            .map_err(|error| Refused::Invalid { message: error.to_string() })?;
-        // Marks are no part of the prompt.
-        budget.go_on(&agent.name, self.bounds.of_text(&marks::unmarked(&text)))?;
+            .map_err(|error| Rejection::Invalid { message: error.to_string() })?;
+        // Marks are not part of the prompt.
+        budget.go_on(&agent.name, self.bounds.of_text(&taint::unmarked(&text)))?;
         let reasoning_open = self.reasoning.is_some_and(|style| style.is_open_in(&text));
         let tokens = self.tokenizer.tokens(&text, cancelled).map_err(given_up)?;
         Ok(Rendered { tokens, reasoning_open })
     }
 
-    /// The least tokens of prompts, learned from conversations with `agent`.
+    /// Lower bounds of prompt lengths, learned from probe conversations with `agent`.
     pub(crate) fn bounds(&self, agent: &AgentSpec) -> Bounds {
         self.bounds.clone().with_conversation(self, agent)
     }
 
-    /// The tokens that every prompt of `agent` starts with: what two prompts with nothing in
-    /// common but the agent have in common. Empty where the template does not allow to tell.
+    /// Tokens that every prompt of `agent` starts with, found as the common prefix of two different
+    /// prompts. Empty if the template fails on them.
     pub fn shared_prefix(&self, agent: &AgentSpec) -> Vec<Token> {
         let probe = |content: &str| {
             let prompt = Prompt::chat(vec![Message::new(Role::User, content)]);
@@ -187,16 +196,16 @@ impl Chat {
         one.into_iter().take(common).collect()
     }
 
-    /// A decoder for one answer, which may call `tools`.
+    /// Decoder of one answer, which may call `tools`.
     pub fn decoder(&self, stop: Vec<String>, reasoning_open: bool, tools: &[Tool]) -> Decoder {
-        let reasoning = self.reasoning.map(|style| Splitter::new(style, reasoning_open));
-        let calls = (!tools.is_empty()).then(|| Calls::new(self.template.syntax(), tools));
-        let markers = if calls.is_some() { &self.calls } else { &self.thoughts };
+        let reasoning = self.reasoning.map(|style| ReasoningSplitter::new(style, reasoning_open));
+        let calls = (!tools.is_empty()).then(|| CallParser::new(self.template.syntax(), tools));
+        let markers = if calls.is_some() { &self.call_markers } else { &self.reasoning_markers };
         Decoder::new(Arc::clone(&self.vocabulary), markers.clone(), stop, reasoning, calls)
     }
 
-    /// Follows the reasoning before an answer whose prompt is `rendered`; `None` where none comes.
-    /// `thinking`: the model was told to reason.
+    /// Tracker of the reasoning before an answer to `rendered`; `None` if there is none. `thinking`:
+    /// whether reasoning was requested.
     pub fn reasoning_tracker(
         &self,
         prompt: &Prompt,
@@ -204,48 +213,53 @@ impl Chat {
         thinking: bool,
     ) -> Option<ReasoningTracker> {
         let style = self.reasoning?;
-        let (vocabulary, thoughts) = (Arc::clone(&self.vocabulary), self.thoughts.clone());
+        let (vocabulary, reasoning_markers) =
+            (Arc::clone(&self.vocabulary), self.reasoning_markers.clone());
         if rendered.reasoning_open {
-            return Some(ReasoningTracker::inside(vocabulary, thoughts, style));
+            return Some(ReasoningTracker::inside(vocabulary, reasoning_markers, style));
         }
         let may_reason = matches!(prompt, Prompt::Chat { .. })
             && (thinking || !self.template.can_forgo_thinking());
-        if may_reason { ReasoningTracker::before(vocabulary, thoughts, style) } else { None }
+        if may_reason {
+            ReasoningTracker::before(vocabulary, reasoning_markers, style)
+        } else {
+            None
+        }
     }
 
-    /// Follows an answer up to the first call that it makes by itself; `None` where a call begins
-    /// like any answer. `reasoning_open`: the answer begins inside its reasoning.
+    /// Tracker of an answer up to its first unforced call; `None` if calls cannot be told from plain
+    /// text. `reasoning_open`: whether the answer starts inside its reasoning.
     pub fn call_tracker(&self, reasoning_open: bool) -> Option<CallTracker> {
         let (syntax, vocabulary) = (self.template.syntax(), Arc::clone(&self.vocabulary));
         syntax.opener()?;
         Some(CallTracker::new(
             vocabulary,
-            self.calls.clone(),
+            self.call_markers.clone(),
             syntax,
             self.reasoning,
             reasoning_open,
         ))
     }
 
-    /// What stands before the first call that the model has opened, between two, and after the last.
+    /// Text after the opener of the first call, between two calls, and after the last.
     pub fn around_calls(&self) -> [Vec<GrammarFragment>; 3] {
-        self.template.syntax().around().map(|text| self.calls.fragments(text))
+        self.template.syntax().around().map(|text| self.call_markers.fragments(text))
     }
 
-    /// What stands before and after the arguments of one of those.
+    /// Text before and after the arguments of one such call of `name`.
     pub fn one_call(&self, name: &str) -> (Vec<GrammarFragment>, Vec<GrammarFragment>) {
         let (before, after) = self.template.syntax().one(name);
-        (self.calls.fragments(&before), self.calls.fragments(&after))
+        (self.call_markers.fragments(&before), self.call_markers.fragments(&after))
     }
 
-    /// What stands before and after the arguments when the model calls `name`.
+    /// Text before and after the arguments of an answer that is one call of `name`.
     pub fn call_frame(&self, name: &str) -> (Vec<GrammarFragment>, Vec<GrammarFragment>) {
         let (before, after) = self.template.syntax().frame(name);
-        (self.calls.fragments(&before), self.calls.fragments(&after))
+        (self.call_markers.fragments(&before), self.call_markers.fragments(&after))
     }
 }
 
-/// The tools of `prompt` that an answer may call.
+/// Tools of `prompt` that the answer may call.
 pub(crate) fn callable<'a>(prompt: &'a Prompt, choice: &ToolChoice) -> &'a [Tool] {
     match (prompt, choice) {
         (Prompt::Chat { .. }, ToolChoice::None) | (Prompt::Text(_), _) => &[],

@@ -1,4 +1,4 @@
-//! Time as the drive loop sees it: real, simulated, or simulated at real pace.
+//! Clocks of the drive loop: real time, virtual time, or simulated work in real time.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use harmonic_admission::Tick;
 
 /// A source of ticks.
 pub trait Clock {
-    /// Now.
+    /// Current time.
     fn now(&self) -> Tick;
-    /// A machine pretends to have worked for `duration`.
+    /// Accounts for `duration` of simulated work.
     fn elapse(&mut self, duration: Duration);
 }
 
-/// Real time. A machine that pretends to work is made to wait, so that load tests see its pace.
+/// Real time. Simulated work sleeps, so that load tests run at the simulated speed.
 #[derive(Debug)]
 pub struct WallClock(Instant);
 
@@ -34,7 +34,7 @@ impl Clock for WallClock {
     }
 }
 
-/// Virtual time: advances only by what machines pretend. The same work gives the same ticks.
+/// Virtual time: advances only by simulated work, deterministically.
 #[derive(Debug, Default)]
 pub struct VirtualClock(Tick);
 

@@ -1,9 +1,8 @@
-//! What every engine must do, simulated or real: one suite, run against both.
+//! Conformance suite for engines, run against the simulated and the real one.
 //!
-//! Owns: the checks. Each starts an engine of its own through the given factory and panics where
-//! the engine fails it.
+//! Owns: the checks. Each starts its own engine through the given factory and panics on failure.
 //!
-//! Does not do: timing. Order is observed, never duration.
+//! Does not do: timing. Checks observe order, never duration.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -11,7 +10,7 @@
 )]
 
 mod answers;
-mod company;
+mod batch_invariance;
 mod forms;
 mod lifecycle;
 mod tools;
@@ -29,13 +28,13 @@ use crate::generation::Generation;
 use crate::identity::Identity;
 use crate::local::{LocalConfig, ServedAgent};
 
-pub use company::Difference;
+pub use batch_invariance::Difference;
 
-/// Makes an engine of the kind under test.
+/// Creates an engine of the kind under test.
 pub type Factory<'a> = &'a dyn Fn(LocalConfig) -> Arc<dyn Engine>;
 
-/// Runs the whole suite. Returns where a prompt's text differed between alone and in company, for
-/// the caller to print.
+/// Runs the whole suite. Returns the differences between a prompt alone and in a batch, for the
+/// caller to print.
 pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     answers::usage_counts_the_tokens_generated(factory).await;
     answers::max_tokens_ends_with_length(factory).await;
@@ -59,10 +58,10 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     lifecycle::slots_can_be_moved_but_not_multiplied(factory).await;
     lifecycle::draining_finishes_what_runs(factory).await;
     lifecycle::many_requests_end_once_each(factory).await;
-    company::a_prompt_answers_the_same_in_company(factory).await
+    batch_invariance::a_prompt_answers_the_same_in_a_batch(factory).await
 }
 
-/// An engine of two agents: `first` (tier 1) and `second` (tier 3), with `slots` slots in all.
+/// Configuration with two agents, `first` (tier 1) and `second` (tier 3), and `slots` slots in total.
 fn config(slots: u32, context: u32) -> LocalConfig {
     let agent = |name: &str, tier, slots| ServedAgent {
         spec: AgentSpec {
@@ -92,12 +91,12 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         sequences: slots,
         kv_tokens: u64::from(slots) * u64::from(context),
         max_in_flight: slots,
-        quota: slots,
+        quota_total: slots,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes(64 << 20),
-        preempt_bytes: Bytes(64 << 20),
+        preempted_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
         events: EventStream::default(),
@@ -115,7 +114,7 @@ fn prompt(question: &str) -> Prompt {
     Prompt::chat(vec![Message::new(Role::User, question)])
 }
 
-/// A whole answer.
+/// A collected answer.
 #[derive(Clone, Debug, Default)]
 struct Answer {
     text: String,

@@ -1,52 +1,54 @@
-//! The form of an answer, enforced token by token.
+//! Constrained decoding: the form of an answer, enforced token by token.
 //!
-//! Owns: the limits of forms, the grammars of one model's vocabulary, the state of each constrained
-//! answer, the threads that compile, and those that compute which tokens may come next.
+//! A *form* is a JSON Schema, grammar, regular expression or tool call that an answer must match.
 //!
-//! Invariants: an answer that ends by itself is a whole sentence of its grammar; the end of turn is
-//! allowed exactly where one may end, and is all that is allowed where one must. A form is measured
-//! before it is compiled, compiled on a thread that serves nobody else, and before that in a process
-//! of its own unless it is small. A grammar that cannot go on fails its own request, nobody else's.
+//! Owns: the limits of forms, the grammars over one model's vocabulary, the state of each constrained
+//! answer, the threads that compile forms, and those that compute token masks.
 //!
-//! Does not do: choosing among the allowed tokens (that is `sampling`, which builds on this), or
-//! reading wire formats.
+//! Invariants: an answer that ends by itself is a complete sentence of its grammar; the end of turn is
+//! allowed exactly where a sentence may end, and is the only allowed token where it must. A form is
+//! measured before it is compiled, compiled on a thread of its own, and unless it is small tried in a
+//! process of its own first. A grammar that fails fails only its own request.
+//!
+//! Does not do: choosing among the allowed tokens (`sampling`, which builds on this), or parsing wire
+//! formats.
 
 mod bounds;
 mod calls;
 mod compiler;
+mod fair_semaphore;
 mod form;
 mod grammars;
-mod lane;
 pub mod limits;
 mod mask;
-mod masks;
+mod mask_pool;
 mod numbers;
-mod paths;
+mod sample_answers;
+mod token_table;
 mod trial;
-mod words;
 
 use std::sync::Arc;
 
 use harmonic_batching::Token;
 use llguidance::{CancellationHandle, Matcher};
 
-pub use bounds::Excess;
+pub use bounds::SizeError;
 pub use calls::{CallForm, Series};
 pub use compiler::{CompileError, Compiler};
 pub use form::{Form, FormatError};
 pub use grammars::Grammars;
 pub use mask::Mask;
-pub(crate) use masks::Wake;
-use masks::{Pending, Pool, Position};
+pub(crate) use mask_pool::Wake;
+use mask_pool::{MaskPool, PendingMask, Position};
 pub use trial::{FormTrial, run_trial};
 
-/// The state of one constrained answer. While the model computes the next logits, a thread computes
-/// the next mask.
+/// State of one constrained answer. A pool thread computes the next mask while the model computes the
+/// next logits.
 pub struct Constraint {
-    pool: Arc<Pool>,
-    /// The position that was asked for last.
-    next: Arc<Pending>,
-    /// The position that the next token is for, once it was there.
+    pool: Arc<MaskPool>,
+    /// Position under computation.
+    next: Arc<PendingMask>,
+    /// Position of the next token, once available.
     here: Option<Position>,
     cancellation: Option<CancellationHandle>,
 }
@@ -58,13 +60,13 @@ impl std::fmt::Debug for Constraint {
 }
 
 impl Constraint {
-    fn new(pool: Arc<Pool>, matcher: Matcher, first: Mask) -> Self {
+    fn new(pool: Arc<MaskPool>, matcher: Matcher, first: Mask) -> Self {
         let cancellation = matcher.cancellation_handle();
         let here = Position { matcher: Box::new(matcher), allowed: Ok(first), slow: false };
         Self { pool, next: Arc::default(), here: Some(here), cancellation }
     }
 
-    /// Whether the mask for the next token is there; if not, `wake` is called once it is.
+    /// Whether the mask for the next token is ready; if not, `wake` is called once it is.
     pub(crate) fn is_ready(&mut self, wake: Option<&Wake>) -> bool {
         if self.here.is_none() {
             self.here = self.next.take_or(wake);
@@ -72,16 +74,16 @@ impl Constraint {
         self.here.is_some()
     }
 
-    /// The tokens that may come next. Waits where that is not known yet.
+    /// Tokens allowed next. Waits until the mask is ready.
     ///
     /// # Errors
-    /// Why the grammar cannot go on, for the client.
+    /// Why the grammar cannot continue, for the client.
     pub(crate) fn allowed(&mut self) -> Result<&Mask, String> {
         let here = self.here.take().unwrap_or_else(|| self.next.wait());
         self.here.insert(here).allowed.as_ref().map_err(String::clone)
     }
 
-    /// Goes on with `token`, one of those that [`Self::allowed`] gave.
+    /// Advances by `token`, one of [`Self::allowed`].
     pub(crate) fn take(&mut self, token: Token) {
         if let Some(here) = self.here.take() {
             self.next = self.pool.ask(here, token);
@@ -90,7 +92,7 @@ impl Constraint {
 }
 
 impl Drop for Constraint {
-    /// What is under way for it ends at its next step.
+    /// Cancels a computation under way.
     fn drop(&mut self) {
         if let Some(cancellation) = &self.cancellation {
             cancellation.cancel();

@@ -1,13 +1,13 @@
-//! Engines that share a device: where their threads meet.
+//! Coordination between the threads of engines that share a device.
 //!
-//! The policy is [`harmonic_admission::DeviceArbiter`]; this is the lock around it and the waiting.
+//! The policy is [`harmonic_admission::DeviceArbiter`]; this module adds the lock and the waiting.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use harmonic_admission::{Allowance, Demand, DeviceArbiter};
 
-/// A device with the engines of one deployment.
+/// A device shared by the engines of one deployment.
 #[derive(Clone, Debug)]
 pub struct SharedDevice(Arc<DeviceCoordinator>);
 
@@ -20,18 +20,18 @@ struct DeviceCoordinator {
 #[derive(Debug)]
 struct Reports {
     device: DeviceArbiter,
-    /// How many there were.
+    /// Number of reports so far.
     count: u64,
 }
 
-/// The place of one engine on a device.
+/// Handle of one engine to its device.
 #[derive(Clone, Debug)]
 pub struct DeviceHandle {
     device: SharedDevice,
     index: usize,
 }
 
-/// What an engine was told, and when.
+/// Allowance for a step, and the report it answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepPermit {
     pub(crate) allowance: Allowance,
@@ -39,21 +39,21 @@ pub(crate) struct StepPermit {
 }
 
 impl SharedDevice {
-    /// A device for engines with these guarantees.
+    /// A device for engines with `quotas`, in order.
     pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = u32>) -> Self {
         let device = DeviceArbiter::new(max_in_flight, quotas);
         let reports = Mutex::new(Reports { device, count: 0 });
         Self(Arc::new(DeviceCoordinator { reports, changed: Condvar::new() }))
     }
 
-    /// The place of engine `index`, in the order of the guarantees.
-    pub fn place(&self, index: usize) -> DeviceHandle {
+    /// Handle of engine `index`, in the order of the quotas.
+    pub fn handle(&self, index: usize) -> DeviceHandle {
         DeviceHandle { device: self.clone(), index }
     }
 }
 
 impl DeviceHandle {
-    /// Reports what the engine runs and wants; the others learn of it.
+    /// Reports the engine's demand and wakes waiting engines.
     pub(crate) fn report(&self, demand: Demand) -> StepPermit {
         let DeviceCoordinator { reports, changed } = &*self.device.0;
         let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,11 +63,11 @@ impl DeviceHandle {
         StepPermit { allowance, report: reports.count }
     }
 
-    /// Waits until another engine has reported after `permit`, at most for `time`.
+    /// Waits until another engine reports after `permit`, for at most `time`.
     pub(crate) fn wait(&self, permit: StepPermit, time: Duration) {
         let DeviceCoordinator { reports, changed } = &*self.device.0;
         let reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whether somebody reported or the time is up makes no difference: the caller asks again.
+        // Report or timeout: the caller reports again in both cases.
         let _woken = changed.wait_timeout_while(reports, time, |now| now.count == permit.report);
     }
 }

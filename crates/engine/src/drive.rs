@@ -1,54 +1,54 @@
-//! The loop between scheduler and machine: one step after the other until there is nobody left.
+//! Drive loop between scheduler and machine: executes steps until drained or disconnected.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use harmonic_admission::Tick;
-use harmonic_batching::{CacheOp, Committed, Sampled, SnapshotId};
-use harmonic_types::{Bytes, FinishReason, Refused, RequestId};
+use harmonic_batching::{CacheOp, Sampled, SnapshotId, StepResult};
+use harmonic_types::{Bytes, FinishReason, Rejection, RequestId};
 
 use crate::clock::Clock;
 use crate::device::{DeviceHandle, StepPermit};
 use crate::engine::{Drained, ReslotError};
 use crate::machine::{Machine, MachineError, Outcome};
 use crate::request_registry::{RequestRegistry, Submission};
-use crate::sampling::{Drawn, SampledToken, Samplers};
+use crate::sampling::{SampleResult, SampledToken, Samplers};
 use crate::scheduler::{Change, Job, Scheduler, Step};
 
-/// How long an idle engine that gets mail waits for more at most, and how long the mailbox has to be
-/// quiet for it to start at once. Both are little beside a prompt's tens of milliseconds.
+/// Maximum time that an idle engine collects commands after the first, and the pause that ends the
+/// window early. Both are short beside the tens of milliseconds of a prompt.
 const BATCH_WINDOW: Duration = Duration::from_millis(5);
 const IDLE_WAIT: Duration = Duration::from_millis(1);
 
-/// How long an engine that may not run anything waits before it looks for mail again.
+/// Time between polls for commands while the engine has work but may not run any.
 const BLOCKED: Duration = Duration::from_millis(5);
 
-/// What reaches a running engine from outside.
+/// A command to a running engine.
 #[derive(Debug)]
 pub enum Command {
-    /// A request.
+    /// Submit a request.
     Submit(Box<Submission>),
-    /// Prompts to be computed before anyone asks, for their prefixes; nobody is told.
+    /// Compute prompts to warm the prefix cache, without a client.
     Warm(Vec<Job>),
-    /// Nobody listens to this request any more.
+    /// Cancel a request whose client is gone.
     Cancel(RequestId),
-    /// New guaranteed slots, by index of the agent.
+    /// Set planned slots, by agent index.
     Reslot(Vec<(usize, u32)>, tokio::sync::oneshot::Sender<Result<(), ReslotError>>),
-    /// Finish what there is within this time, then end.
+    /// Finish open requests within this time, then end.
     Drain(Duration),
-    /// A token that was late can be chosen.
+    /// Sample a deferred token: its mask is ready.
     Wake,
 }
 
-/// Runs `scheduler` on `machine` until it is drained or every sender of `mail` is gone. Requests
-/// that are still pending then are cancelled.
+/// Runs `scheduler` on `machine` until drained or until every sender of `commands` is dropped, which
+/// cancels the pending requests.
 ///
 /// # Errors
-/// When the machine fails; the requests of `registry` are then still open.
+/// [`MachineError`] if the machine fails; the requests of `registry` are then still open.
 pub fn drive<M: Machine>(
     mut machine: M,
     mut scheduler: Scheduler,
-    mail: &Receiver<Command>,
+    commands: &Receiver<Command>,
     registry: &mut RequestRegistry,
     device: Option<&DeviceHandle>,
     clock: &mut impl Clock,
@@ -57,10 +57,10 @@ pub fn drive<M: Machine>(
     let mut draining: Option<Draining> = None;
     loop {
         if scheduler.is_idle() {
-            // The others need not wait for a report until there is mail again.
+            // Other engines must not wait for a report until the next command.
             report(&mut scheduler, device);
         }
-        if !take_commands(&mut scheduler, mail, registry, clock, &mut draining) {
+        if !take_commands(&mut scheduler, commands, registry, clock, &mut draining) {
             return Ok(draining.map_or(Drained::default(), |draining| draining.drained));
         }
         if draining.as_ref().is_some_and(|draining| clock.now() >= draining.deadline) {
@@ -72,7 +72,7 @@ pub fn drive<M: Machine>(
         if let Some((device, permit)) = permit.filter(|(_, permit)| permit.allowance.yields) {
             device.wait(permit, scheduler.config().step_time);
         }
-        let waits = !take_late(&mut scheduler, registry, &mut samplers);
+        let waits = !sample_deferred(&mut scheduler, registry, &mut samplers);
         let step = scheduler.step(clock.now());
         for finished in &step.finished {
             samplers.remove(finished.id);
@@ -96,17 +96,17 @@ pub fn drive<M: Machine>(
         registry.publish(scheduler.load());
         let copying = clock.now();
         let saved = apply(&mut machine, &step.cache)?;
-        scheduler.cache_took(clock.now().since(copying));
-        let mut done = Committed { saved, ..Committed::default() };
+        scheduler.observe_cache_time(clock.now().since(copying));
+        let mut done = StepResult { saved, ..StepResult::default() };
         if !step.batch.is_empty() {
             registry.publisher().step_begins(step.begun);
             registry.computes(&step.batch);
             let outcome = machine.run(&step.batch, &mut samplers)?;
-            clock.elapse(outcome.pretended);
+            clock.elapse(outcome.simulated_time);
             done.sampled = answer(registry, &step, outcome);
         } else if waits && !scheduler.is_idle() {
-            // Nothing to compute until a mask is there, which is said by mail, or something else is.
-            if let Ok(command) = mail.recv_timeout(BLOCKED) {
+            // Nothing to compute until a mask is ready (`Command::Wake`) or another command arrives.
+            if let Ok(command) = commands.recv_timeout(BLOCKED) {
                 handle(command, &mut scheduler, registry, clock, &mut draining);
             }
         } else if let (false, Some((device, permit))) = (scheduler.is_idle(), permit) {
@@ -128,7 +128,7 @@ pub fn drive<M: Machine>(
     }
 }
 
-/// Tells the device what the engine runs and wants, and the scheduler what it may.
+/// Reports the engine's demand to the device and applies the allowance to the scheduler.
 fn report<'d>(
     scheduler: &mut Scheduler,
     device: Option<&'d DeviceHandle>,
@@ -152,10 +152,10 @@ impl Draining {
     }
 }
 
-/// Takes what has arrived; waits when there is nothing else to do. False when it is time to end.
+/// Handles pending commands; blocks while idle. False if the loop has to end.
 fn take_commands(
     scheduler: &mut Scheduler,
-    mail: &Receiver<Command>,
+    commands: &Receiver<Command>,
     registry: &mut RequestRegistry,
     clock: &impl Clock,
     draining: &mut Option<Draining>,
@@ -166,18 +166,18 @@ fn take_commands(
                 registry.publisher().publish_record(clock.now());
                 return false;
             }
-            let Some(first) = wait(mail, registry, clock) else { return false };
+            let Some(first) = wait(commands, registry, clock) else { return false };
             handle(first, scheduler, registry, clock, draining);
-            // A team asks all at once: what comes together is computed together.
+            // Agents of a team submit at the same time: batch their prompts.
             let since = Instant::now();
             while since.elapsed() < BATCH_WINDOW
-                && let Ok(next) = mail.recv_timeout(IDLE_WAIT)
+                && let Ok(next) = commands.recv_timeout(IDLE_WAIT)
             {
                 handle(next, scheduler, registry, clock, draining);
             }
             continue;
         }
-        match mail.try_recv() {
+        match commands.try_recv() {
             Ok(command) => handle(command, scheduler, registry, clock, draining),
             Err(TryRecvError::Empty) => return true,
             Err(TryRecvError::Disconnected) => {
@@ -191,18 +191,18 @@ fn take_commands(
 /// The next command of an idle engine; `None` where there will be none. What was computed last is
 /// published when its record is due.
 fn wait(
-    mail: &Receiver<Command>,
+    commands: &Receiver<Command>,
     registry: &mut RequestRegistry,
     clock: &impl Clock,
 ) -> Option<Command> {
     if let Some(due) = registry.publisher().until_record(clock.now()) {
-        match mail.recv_timeout(due) {
+        match commands.recv_timeout(due) {
             Ok(command) => return Some(command),
             Err(RecvTimeoutError::Timeout) => registry.publisher().publish_record(clock.now()),
             Err(RecvTimeoutError::Disconnected) => return None,
         }
     }
-    mail.recv().ok()
+    commands.recv().ok()
 }
 
 fn handle(
@@ -217,37 +217,36 @@ fn handle(
             let Submission { job, open } = *submission;
             let id = job.id;
             let offered = match draining {
-                Some(_) => Err(Refused::Draining),
+                Some(_) => Err(Rejection::Draining),
                 None => scheduler.offer(clock.now(), job),
             };
             match offered {
                 Ok(()) => registry.open(id, open),
-                Err(refused) => open.refuse(refused),
+                Err(rejection) => open.reject(rejection),
             }
         }
         Command::Warm(jobs) => {
             for job in jobs.into_iter().filter(|_| draining.is_none()) {
-                // One that cannot run is refused again when somebody asks, and told why.
+                // A prefix that cannot run is rejected again, with the reason, on the first request.
                 let _refused = scheduler.offer(clock.now(), job);
             }
         }
         Command::Cancel(id) => scheduler.cancel(id),
-        // The loop looks for itself.
+        // Only wakes the loop, which samples deferred tokens in each iteration.
         Command::Wake => {}
         Command::Reslot(slots, reply) => {
             let verdict = reslot(scheduler, slots);
             registry.publish(scheduler.load());
             if verdict.is_ok() {
                 registry.publisher().slots_changed(&scheduler.load());
-            }
-            // The asker may have gone away; the slots are set all the same.
+            } // The caller may be gone; the slots are set all the same.
             let _gone = reply.send(verdict);
         }
         Command::Drain(grace) => {
             registry.draining();
             let deadline = clock.now() + grace;
             match draining {
-                // A second drain may only hurry the first.
+                // A second drain may only shorten the first.
                 Some(draining) => draining.deadline = draining.deadline.min(deadline),
                 None => *draining = Some(Draining::by(deadline)),
             }
@@ -255,7 +254,7 @@ fn handle(
     }
 }
 
-/// Moves guaranteed slots between agents; their sum stays within what was planned.
+/// Moves planned slots between agents; their sum must not exceed the plan.
 fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), ReslotError> {
     let planned = scheduler.config().agents.iter().map(|agent| agent.slots).sum();
     let mut after: Vec<u32> = scheduler.load().iter().map(|load| load.slots).collect();
@@ -270,7 +269,7 @@ fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), Res
     Ok(())
 }
 
-/// Changes the cache; the size of each snapshot that was saved.
+/// Executes cache operations; returns the sizes of the saved snapshots.
 pub(crate) fn apply<M: Machine>(
     machine: &mut M,
     ops: &[CacheOp],
@@ -285,28 +284,28 @@ pub(crate) fn apply<M: Machine>(
     Ok(saved)
 }
 
-/// Sends each sampled token's text on its way, and says which answers end with it.
+/// Emits the text of each sampled token; returns the tokens with their stop flags.
 fn answer(registry: &mut RequestRegistry, step: &Step, outcome: Outcome) -> Vec<Sampled> {
     step.batch
         .sampling_rows()
-        .zip(outcome.choices)
+        .zip(outcome.samples)
         .filter_map(|(row, drawn)| match drawn {
-            Drawn::Token(choice) => Some(emit(registry, row.request, choice)),
-            Drawn::Late => None,
+            SampleResult::Token(choice) => Some(emit(registry, row.request, choice)),
+            SampleResult::Deferred => None,
         })
         .collect()
 }
 
-/// Chooses the tokens that were late, as far as that can be done by now; false if one still is.
-fn take_late(
+/// Samples deferred tokens whose masks are ready; false if any is still deferred.
+fn sample_deferred(
     scheduler: &mut Scheduler,
     registry: &mut RequestRegistry,
     samplers: &mut Samplers,
 ) -> bool {
     let mut all = true;
-    for id in scheduler.owing() {
-        match samplers.choose_late(id) {
-            Some(choice) => scheduler.sampled_late(emit(registry, id, choice)),
+    for id in scheduler.awaiting_sampling() {
+        match samplers.choose_deferred(id) {
+            Some(choice) => scheduler.sampled_deferred(emit(registry, id, choice)),
             None => all = false,
         }
     }

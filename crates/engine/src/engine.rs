@@ -1,61 +1,61 @@
-//! What the gateway and the launcher see of an engine.
+//! Engine interface for the gateway and the launcher.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_types::{AgentName, Bytes, Refused, Request, Tokens};
+use harmonic_types::{AgentName, Bytes, Rejection, Request, Tokens};
 use serde::Serialize;
 
 use crate::capabilities::Capabilities;
 use crate::generation::Generation;
 use crate::identity::Identity;
 
-/// One copy of some weights, serving its agents in one batch.
+/// An engine: one copy of a model's weights that serves its agents in one batch.
 pub trait Engine: Send + Sync {
-    /// Resolves when a slot is granted or the request refused. Dropping the future or the
+    /// Submits a request; resolves on admission or rejection. Dropping the future or the
     /// [`Generation`] cancels the request and frees its slot.
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>>;
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>>;
 
-    /// Refuses what certainly cannot be served, without any work on it. May take time in proportion
-    /// to the messages, so a large request is best checked, and dropped, where it was read.
+    /// Rejects a request that certainly cannot be served, before any work on it. Takes time in
+    /// proportion to the messages, so check large requests on the thread that parsed them.
     ///
     /// # Errors
-    /// As [`submit`](Self::submit) would.
-    fn check(&self, _request: &Request) -> Result<(), Refused> {
+    /// The [`Rejection`] that [`submit`](Self::submit) would return.
+    fn check(&self, _request: &Request) -> Result<(), Rejection> {
         Ok(())
     }
 
-    /// What it can do. The same for as long as it lives; a successor after its death may differ, if
-    /// the model's file was replaced.
+    /// Capabilities; constant during the engine's lifetime. They may differ after a restart if the
+    /// model file was replaced.
     fn capabilities(&self) -> Capabilities;
 
-    /// Tokens of the prompt of `request` as its agent would see it: the system prompt and the template
-    /// included.
+    /// Number of tokens of the prompt of `request`, including the agent's system prompt and the
+    /// template.
     fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>>;
 
-    /// Health, allocation and slots at this moment.
+    /// Current health, allocation and slots.
     fn status(&self) -> EngineStatus;
 
-    /// Changes the guaranteed slots of its agents.
+    /// Sets the planned slots of its agents.
     fn reslot(&self, slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>>;
 
-    /// Refuses new requests from now on, lets running ones finish for `grace`, cancels the rest,
-    /// and stops. A second call waits for the first.
+    /// Rejects new requests, lets open ones finish within `grace`, cancels the rest, and stops. A
+    /// second call waits for the first.
     fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained>;
 
-    /// Resolves when it has ended for good, drained or dead, and every request has had its last
-    /// word. Holds nothing of the engine. One that cannot tell never resolves.
+    /// Resolves when the engine has ended, drained or failed, and every request has had its final
+    /// event. Holds no reference to the engine. Never resolves for engines that cannot detect it.
     fn ended(&self) -> BoxFuture<'static, Health> {
         futures::future::pending().boxed()
     }
 }
 
-/// Guaranteed slots per agent.
+/// Planned slots per agent.
 pub type AgentSlots = BTreeMap<AgentName, u32>;
 
-/// Memory as the engine really allocated it; `None` where it cannot tell.
+/// Memory allocated by the engine; `None` where unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Allocation {
     /// Weights.
@@ -72,36 +72,36 @@ pub struct Allocation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
-    /// It serves.
+    /// Accepts requests.
     Ready,
-    /// It finishes what it has and takes nothing new.
+    /// Finishes open requests and rejects new ones.
     Draining,
-    /// Its thread died and another is being started.
+    /// The engine thread failed and is being restarted.
     Restarting {
-        /// What is known of the death.
+        /// Cause of the failure.
         message: String,
     },
-    /// Its thread has ended.
+    /// The engine thread has ended.
     Stopped,
-    /// Its thread died.
+    /// The engine thread failed.
     Died {
-        /// What is known.
+        /// Cause of the failure.
         message: String,
     },
 }
 
-/// One agent's slots now.
+/// Current slot usage of one agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AgentUse {
     /// The agent.
     pub agent: AgentName,
-    /// Guaranteed slots.
+    /// Planned slots.
     pub slots: u32,
-    /// Context of each of its sequences.
+    /// Context size of each of its sequences.
     pub context: Tokens,
-    /// Its sequences that run now.
+    /// Running requests.
     pub in_flight: u32,
-    /// Those of them that run on slots of other agents.
+    /// Running requests on slots of other agents.
     pub borrowed: u32,
     /// Preempted requests: they gave a borrowed slot back and wait to resume.
     #[serde(rename = "parked")]
@@ -110,87 +110,87 @@ pub struct AgentUse {
     pub queued: u32,
 }
 
-/// An engine's state at one moment.
+/// State of an engine at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EngineStatus {
     /// [`harmonic_types::EnginePlan::id`].
     pub id: String,
     /// Base model.
     pub model: String,
-    /// Kind and build (`llama.cpp`, `sim`).
+    /// Kind (`llama.cpp`, `sim`).
     pub kind: String,
-    /// What it runs, as it was started.
+    /// Model file, build and cache format in use.
     pub identity: Identity,
-    /// What it can do.
+    /// Capabilities.
     pub capabilities: Capabilities,
-    /// Whether it can serve.
+    /// Health.
     pub health: Health,
-    /// What it holds.
+    /// Allocated memory.
     pub allocation: Allocation,
-    /// Sequences it can run at once.
+    /// Maximum number of concurrent sequences.
     pub sequences: u32,
-    /// Requests that are on their way to a queue: prompts are tokenised, forms compiled.
+    /// Requests not queued yet: prompt tokenisation and grammar compilation.
     pub preparing: u32,
-    /// Its agents.
+    /// Slot usage per agent.
     pub agents: Vec<AgentUse>,
 }
 
-/// How a drain ended.
+/// Result of a drain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Requests that finished within the grace period.
+    /// Requests finished within the grace period.
     pub finished: u64,
-    /// Requests that were cancelled at its end.
+    /// Requests cancelled at its end.
     pub cancelled: u64,
 }
 
-/// An engine that could not be made, or stopped working.
+/// Failure to start or use an engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The model file cannot be used.
+    /// The model file cannot be loaded.
     #[error("cannot load the model {path}: {reason}")]
     Load {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// Why, and what would help.
+        /// Cause and remedy.
         reason: String,
     },
-    /// The machine could not be set up as planned.
+    /// The machine cannot be set up as planned.
     #[error("cannot set up the engine {id}: {reason}")]
     Setup {
-        /// The engine.
+        /// Engine id.
         id: String,
-        /// Why, and what would help.
+        /// Cause and remedy.
         reason: String,
     },
-    /// The prompt cannot be put into the model's form.
+    /// The request was rejected.
     #[error(transparent)]
-    Refused(#[from] Refused),
-    /// Its thread is gone.
+    Rejected(#[from] Rejection),
+    /// The engine thread failed.
     #[error("the engine {id} has died: {message}")]
     Died {
-        /// The engine.
+        /// Engine id.
         id: String,
-        /// What is known.
+        /// Cause of the failure.
         message: String,
     },
 }
 
-/// Why slots stay as they were.
+/// Rejection of a change of planned slots.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReslotError {
-    /// An agent that this engine does not serve.
+    /// The engine does not serve the agent.
     #[error("agent `{0}` is not served by this engine")]
     UnknownAgent(AgentName),
-    /// More slots than the plan gave this engine.
+    /// The slots exceed those planned for the engine.
     #[error("{asked} slots in all, but the engine was planned for {planned}: make a new plan")]
     TooMany {
-        /// Σ of the request.
+        /// Requested slots of all agents together.
         asked: u32,
-        /// What the engine has.
+        /// Planned slots.
         planned: u32,
     },
-    /// Its thread is gone.
+    /// The engine thread has ended.
     #[error("the engine has stopped")]
     Stopped,
 }

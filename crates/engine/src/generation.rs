@@ -1,4 +1,4 @@
-//! The answer to one request, as a stream of events.
+//! Answer to one request, as a stream of events.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,20 +8,20 @@ use futures::Stream;
 use harmonic_types::{Event, RequestId};
 use tokio::sync::mpsc;
 
-/// Facts known when a slot is granted.
+/// Facts known at admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admitted {
     /// The request.
     pub request: RequestId,
-    /// Sequence id that it runs in.
+    /// Sequence id.
     pub slot: u32,
-    /// How long it waited.
+    /// Time in the queue.
     pub queued: Duration,
-    /// Tokens of its rendered prompt.
+    /// Number of tokens of the rendered prompt.
     pub prompt_tokens: u32,
 }
 
-/// Runs when dropped: tells the engine that nobody listens any more.
+/// Guard that cancels a request when dropped.
 pub struct Cancel(Option<Box<dyn FnOnce() + Send>>);
 
 impl Cancel {
@@ -45,25 +45,25 @@ impl Drop for Cancel {
     }
 }
 
-/// A running generation. Ends after one [`Event::Finished`],
-/// [`Event::FormBroken`] or [`Event::Failed`]; dropping it earlier cancels the request.
+/// A running generation. Ends after one [`Event::Finished`], [`Event::FormBroken`] or
+/// [`Event::Failed`]; dropping it earlier cancels the request.
 #[derive(Debug)]
 pub struct Generation {
-    granted: Admitted,
+    admitted: Admitted,
     events: mpsc::UnboundedReceiver<Event>,
     _cancel: Cancel,
 }
 
 impl Generation {
-    /// A generation that yields what `events` receives. The channel is unbounded because an answer
-    /// is: by its `max_tokens`.
-    pub fn new(granted: Admitted, events: mpsc::UnboundedReceiver<Event>, cancel: Cancel) -> Self {
-        Self { granted, events, _cancel: cancel }
+    /// A generation that yields the events of `events`. The channel is unbounded: its length is
+    /// limited by `max_tokens`.
+    pub fn new(admitted: Admitted, events: mpsc::UnboundedReceiver<Event>, cancel: Cancel) -> Self {
+        Self { admitted, events, _cancel: cancel }
     }
 
-    /// What was known when the slot was granted.
-    pub fn granted(&self) -> Admitted {
-        self.granted
+    /// Facts known at admission.
+    pub fn admitted(&self) -> Admitted {
+        self.admitted
     }
 
     /// The next event; `None` after the last.

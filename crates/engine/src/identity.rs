@@ -1,17 +1,17 @@
-//! What an engine runs, told by the engine itself: what a measurement of it is valid for.
+//! Identity of what an engine runs, which a measurement of it is valid for.
 //!
-//! Invariant: as it was started, which may differ from what was planned; absent is what the engine
-//! cannot know.
+//! Invariants: describes the engine as started, which may differ from the plan; unknown values are
+//! `None`.
 //!
-//! Does not do: look anything up. A store may hold another file of the same name by now.
+//! Does not do: looking anything up in the store, which may hold another file of that name by now.
 
 use harmonic_types::{EnginePlan, KvLayout, KvType};
 use serde::Serialize;
 
-/// What an engine runs. The default says nothing.
+/// Model file, build and KV cache format of an engine. All unknown by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Identity {
-    /// sha256 of the model file that it was started with; `None` where that is not known.
+    /// sha256 of the loaded model file.
     pub digest: Option<String>,
     /// Weight format.
     pub format: Option<String>,
@@ -24,8 +24,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of an engine of this workspace that is started as planned. One with kernels of another
-    /// version says so itself.
+    /// Identity of an engine of this workspace started as planned. Engines with kernels of another
+    /// version replace `build`.
     pub fn of(engine: &EnginePlan) -> Self {
         Self {
             digest: engine.digest.clone(),
@@ -36,8 +36,8 @@ impl Identity {
         }
     }
 
-    /// The same with weights in the `format` that the file has now. Where the plan has another one,
-    /// the file has been replaced since, and nobody knows the digest of the new one.
+    /// Replaces the weight format by that of the loaded file. If it differs from the plan, the file
+    /// was replaced and its digest is unknown.
     #[must_use]
     pub fn with_format(self, format: String) -> Self {
         let planned = self.format.as_ref() == Some(&format);

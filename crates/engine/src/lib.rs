@@ -1,13 +1,13 @@
-//! The engine room: from a request in words to tokens on a machine, and back.
+//! Engines: from text requests to tokens on a machine, and back.
 //!
-//! Owns: the two seams (`Engine`, which the gateway sees; `Machine`, which one scheduler step runs
-//! on), the `drive` loop between them, chat (templates, tokens, stop strings, UTF-8), sampling, the
-//! constraints that hold an answer to a form, and the simulated machine.
+//! Owns: the interfaces `Engine` (used by the gateway) and `Machine` (executes scheduler steps), the
+//! `drive` loop between them, chat (templates, tokens, stop strings, UTF-8), sampling, constrained
+//! decoding, and the simulated machine.
 //!
-//! Invariants: text and tokens meet only in [`chat`]; one thread owns a machine; every accepted
-//! request gets exactly one final event.
+//! Invariants: conversion between text and tokens happens only in [`chat`]; one thread owns a
+//! machine; every accepted request gets exactly one final event.
 //!
-//! Does not do: policy of who runs and what a step computes (`admission`, `batching`), HTTP, launching.
+//! Does not do: admission and batching policy (`admission`, `batching`), HTTP, launching.
 #![forbid(unsafe_code)]
 
 mod capabilities;
@@ -37,9 +37,9 @@ pub use engine::{
     ReslotError,
 };
 pub use generation::{Admitted, Cancel, Generation};
-/// The scheduler's terms that a machine is written in.
+/// Batching types used in the [`Machine`] interface.
 pub use harmonic_batching::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
 pub use identity::Identity;
 pub use local::{EngineThread, Local, LocalConfig, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};
-pub use workers::{Cancelled, Workers};
+pub use workers::{CancelFlag, Workers};

@@ -1,4 +1,4 @@
-//! An engine in this process: a thread that owns a machine, and the handle to it.
+//! In-process engine: a thread that owns a machine, and the handle to it.
 
 mod config;
 mod engine_thread;
@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use harmonic_admission::AgentLoad;
 use harmonic_batching::Token;
 use harmonic_types::{
-    AgentName, Bytes, Event, Refused, Request, RequestId, Thinking, Tokens, ToolChoice,
+    AgentName, Bytes, Event, Rejection, Request, RequestId, Thinking, Tokens, ToolChoice,
 };
 use tokio::sync::{mpsc as unbounded, oneshot, watch};
 
@@ -28,7 +28,7 @@ use crate::engine::{
 };
 use crate::generation::{Admitted, Cancel, Generation};
 use crate::request_registry::{
-    Before, PendingRequest, Progress, ResponseSink, SharedStatus, Submission,
+    ConstraintStart, PendingRequest, Progress, ResponseSink, SharedStatus, Submission,
 };
 use crate::scheduler::Job;
 use crate::workers::Workers;
@@ -36,28 +36,28 @@ use crate::workers::Workers;
 pub use config::{LocalConfig, ServedAgent, shared_device};
 pub use engine_thread::EngineThread;
 
-/// When a client may come back whose form could not be compiled now.
+/// Retry delay after a form could not be compiled.
 const RETRY_FORM: Duration = Duration::from_secs(2);
 
-/// The handle to an engine's thread. Dropping it cancels what runs and ends the thread.
+/// Handle to an engine thread. Dropping it cancels open requests and ends the thread.
 #[derive(Debug)]
 pub struct Local(Arc<Shared>);
 
-/// What submitting needs; also held by futures that outlive a call.
+/// State shared by the handle and the futures of its calls.
 #[derive(Debug)]
 struct Shared {
     config: LocalConfig,
     capabilities: Capabilities,
     chat: Chat,
-    /// The least tokens of prompts.
+    /// Lower bounds of prompt lengths.
     bounds: Bounds,
-    /// Where prompts are rendered and tokenised.
+    /// Threads that render and tokenise prompts.
     workers: Workers,
     /// Each agent's shared prefix, in the order of the configuration.
     prefixes: Vec<Vec<Token>>,
     by_name: BTreeMap<AgentName, usize>,
     compiler: Compiler,
-    mail: Arc<mpsc::Sender<Command>>,
+    commands: Arc<mpsc::Sender<Command>>,
     status: SharedStatus,
     next: AtomicU64,
     preparing: AtomicU32,
@@ -65,12 +65,12 @@ struct Shared {
 }
 
 impl Local {
-    /// Starts a thread that runs `body`, which makes its machine and gives it to
+    /// Starts a thread that runs `body`, which creates a machine and passes it to
     /// [`EngineThread::drive`]. Returns once the machine is ready.
     ///
     /// # Errors
-    /// What `body` returns before it drives, or [`EngineError::Setup`] when the agents, the
-    /// template or the thread cannot be had.
+    /// The error of `body` before it drives, or [`EngineError::Setup`] if the template is unusable or
+    /// a thread cannot be started.
     pub fn spawn(
         config: LocalConfig,
         vocabulary: Arc<dyn Vocabulary>,
@@ -85,28 +85,27 @@ impl Local {
         let bounds = config.agents.first().map(|agent| chat.bounds(&agent.spec));
         let workers =
             Workers::start("prompts", preparation::SMALL_BYTES, preparation::WAITING_BYTES)
-                .map_err(|error| {
-                    setup(format!("no threads for prompts could be started: {error}"))
-                })?;
-        let (mail, inbox) = mpsc::channel();
+                .map_err(|error| setup(format!("cannot start threads for prompts: {error}")))?;
+        let (commands, receiver) = mpsc::channel();
         let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
         let status = SharedStatus::new(config.agents.iter().map(load).collect());
-        let mail = Arc::new(mail);
-        // It must not keep its own thread alive.
-        let to_itself = Arc::downgrade(&mail);
+        let commands = Arc::new(commands);
+        // A weak reference: the thread must not keep itself alive.
+        let to_itself = Arc::downgrade(&commands);
         let wake = Arc::new(move || {
-            if let Some(mail) = to_itself.upgrade() {
-                // A thread that has ended needs no waking.
-                let _ended = mail.send(Command::Wake);
+            if let Some(commands) = to_itself.upgrade() {
+                // A failed send means that the thread has ended.
+                let _ended = commands.send(Command::Wake);
             }
         });
-        let ended = engine_thread::spawn_thread(&config, inbox, status.clone(), wake, body)?;
+        let ended = engine_thread::spawn_thread(&config, receiver, status.clone(), wake, body)?;
         let by_name = (0..).zip(&config.agents).map(|(at, a)| (a.spec.name.clone(), at)).collect();
         let next = AtomicU64::new(0);
         let warm = prefixes.iter().enumerate().filter(|(_, prefix)| !prefix.is_empty());
-        let warm: Vec<Job> = warm.map(|(agent, prefix)| warming(&next, agent, prefix)).collect();
-        // A thread that has ended already says so to the first who asks.
-        let _ended = mail.send(Command::Warm(warm));
+        let warm: Vec<Job> =
+            warm.map(|(agent, prefix)| warm_up_job(&next, agent, prefix)).collect();
+        // A failed send means that the thread has ended, which the first request reports.
+        let _ended = commands.send(Command::Warm(warm));
         Ok(Self(Arc::new(Shared {
             capabilities: capabilities(&config, &chat),
             config,
@@ -116,7 +115,7 @@ impl Local {
             prefixes,
             by_name,
             compiler,
-            mail,
+            commands,
             status,
             next,
             preparing: AtomicU32::new(0),
@@ -126,24 +125,24 @@ impl Local {
 }
 
 impl Shared {
-    fn agent(&self, name: &AgentName) -> Result<usize, Refused> {
+    fn agent(&self, name: &AgentName) -> Result<usize, Rejection> {
         self.by_name.get(name).copied().ok_or_else(|| {
             let known: Vec<&str> = self.by_name.keys().map(|name| name.0.as_str()).collect();
-            Refused::UnknownAgent { agent: name.clone(), known: known.join(", ") }
+            Rejection::UnknownAgent { agent: name.clone(), known: known.join(", ") }
         })
     }
 
-    fn died(&self, agent: &AgentName) -> Refused {
+    fn died(&self, agent: &AgentName) -> Rejection {
         match self.status.read().health {
-            Health::Died { message } => Refused::EngineDied { agent: agent.clone(), message },
+            Health::Died { message } => Rejection::EngineDied { agent: agent.clone(), message },
             Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
-                Refused::Draining
+                Rejection::Draining
             }
         }
     }
 
-    /// Everything between a request whose prompt is in tokens and its place in the queue.
-    fn assemble(&self, request: Request, rendered: Rendered) -> Result<Prepared, Refused> {
+    /// Builds the submission of a request whose prompt is tokenised.
+    fn assemble(&self, request: Request, rendered: Rendered) -> Result<Prepared, Rejection> {
         let index = self.agent(&request.agent)?;
         let ServedAgent { spec, context, .. } = &self.config.agents[index];
         let (choice, forced) = (&request.tool_choice, must_call(&request));
@@ -165,13 +164,13 @@ impl Shared {
         let decoder =
             if request.parallel_tool_calls { decoder } else { decoder.ending_with_first_call() };
         let decoder = if forced { decoder.of_forced_call() } else { decoder };
-        let (granted, grant) = oneshot::channel();
+        let (admitted, admission) = oneshot::channel();
         let (events, answer) = unbounded::unbounded_channel();
         let client = ResponseSink {
             request: request.id,
             agent: request.agent,
             decoder,
-            granted: Some(granted),
+            admitted: Some(admitted),
             events,
         };
         let prompt_tokens = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
@@ -182,11 +181,11 @@ impl Shared {
             progress: Progress::Untouched,
             sampler: Some(sampler),
         };
-        Ok(Prepared { submission: Submission { job, open }, form, id, grant, answer })
+        Ok(Prepared { submission: Submission { job, open }, form, id, admission, answer })
     }
 }
 
-/// What a local engine can do for these agents, with the model's template.
+/// Capabilities of a local engine with the model's template.
 fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
     Capabilities {
         logprobs: true,
@@ -194,14 +193,14 @@ fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
         tools: true,
         strict_tools: chat.call_tracker(false).is_some(),
         exact_counts: true,
-        preemption: config.preempt_bytes > Bytes::ZERO,
+        preemption: config.preempted_bytes > Bytes::ZERO,
         prefix_cache: config.prefix_bytes > Bytes::ZERO,
         ignore_eos: true,
         ..Capabilities::default()
     }
 }
 
-/// Whether the answer is held to a form from its first token on.
+/// Whether the whole answer is constrained.
 fn is_formed(request: &Request) -> bool {
     request.format.is_some() || must_call(request)
 }
@@ -210,8 +209,8 @@ fn must_call(request: &Request) -> bool {
     matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_))
 }
 
-/// Whether the model is to reason; `None` is as its agent does. A form is that of the answer: unless
-/// it is asked for, no reasoning comes before it.
+/// Whether the model should reason; `None` leaves it to the agent. Constrained answers have no
+/// reasoning unless requested.
 fn thinking(request: &Request) -> Option<Thinking> {
     match (request.thinking, request.effort) {
         (Some(false), _) => Some(Thinking::Off),
@@ -220,20 +219,22 @@ fn thinking(request: &Request) -> Option<Thinking> {
     }
 }
 
-/// Why a request gets no slot, from why its form was not compiled.
-fn refusal(error: CompileError) -> Refused {
+/// Rejection of a request whose form was not compiled.
+fn refusal(error: CompileError) -> Rejection {
     match error {
-        CompileError::Format(error) => Refused::Invalid { message: error.to_string() },
+        CompileError::Format(error) => Rejection::Invalid { message: error.to_string() },
         CompileError::Busy { waiting, own } => {
             let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-            Refused::FormsFull { waiting, own, retry_after: RETRY_FORM }
+            Rejection::FormsFull { waiting, own, retry_after: RETRY_FORM }
         }
-        CompileError::Failed(message) => Refused::FormsFailed { message, retry_after: RETRY_FORM },
+        CompileError::Failed(message) => {
+            Rejection::FormsFailed { message, retry_after: RETRY_FORM }
+        }
     }
 }
 
-/// Computes an agent's prefix before anyone asks, so that the first request finds it.
-fn warming(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
+/// Job that computes an agent's shared prefix ahead of its first request.
+fn warm_up_job(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
     Job {
         id: RequestId(next.fetch_add(1, Ordering::Relaxed)),
         agent,
@@ -243,68 +244,70 @@ fn warming(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
     }
 }
 
-/// A request that is not in the queue yet; counted until it is dropped.
-struct OnItsWay(Arc<Shared>);
+/// Guard that counts a request as being prepared until dropped.
+struct PreparingGuard(Arc<Shared>);
 
-impl OnItsWay {
+impl PreparingGuard {
     fn of(shared: &Arc<Shared>) -> Self {
         shared.preparing.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(shared))
     }
 }
 
-impl Drop for OnItsWay {
+impl Drop for PreparingGuard {
     fn drop(&mut self) {
         self.0.preparing.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A request in tokens, with the two ends of its way back.
+/// A submission with the receivers of its admission and answer.
 struct Prepared {
     submission: Submission,
-    /// What the answer is held to, not compiled yet, and what comes before it.
-    form: Option<(Form, Before)>,
+    /// Uncompiled form of the answer, and where it starts.
+    form: Option<(Form, ConstraintStart)>,
     id: RequestId,
-    grant: oneshot::Receiver<Result<Admitted, Refused>>,
+    admission: oneshot::Receiver<Result<Admitted, Rejection>>,
     answer: unbounded::UnboundedReceiver<Event>,
 }
 
 impl Engine for Local {
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let shared = Arc::clone(&self.0);
         async move {
             let (agent, asker) = (request.agent.clone(), request.client.clone());
-            let on_its_way = OnItsWay::of(&shared);
+            let preparing = PreparingGuard::of(&shared);
             let (request, rendered) = shared.prepare(request).await?;
             let prepared = if is_formed(&request) || !request.strict_tools.is_empty() {
-                // To measure a form may take longer than a runtime's thread should be held up.
+                // Measuring a form may take longer than a runtime thread should be blocked.
                 let shared = Arc::clone(&shared);
                 let assemble = move || shared.assemble(request, rendered);
                 tokio::task::spawn_blocking(assemble).await.map_err(|error| {
-                    Refused::FormsFailed { message: error.to_string(), retry_after: RETRY_FORM }
+                    Rejection::FormsFailed { message: error.to_string(), retry_after: RETRY_FORM }
                 })?
             } else {
                 shared.assemble(request, rendered)
             };
-            let Prepared { mut submission, form, id, grant, answer } = prepared?;
-            if let Some((form, before)) = form {
+            let Prepared { mut submission, form, id, admission, answer } = prepared?;
+            if let Some((form, start)) = form {
                 let constraint = shared.compiler.compile(form, &asker).await;
-                submission.hold_to(constraint.map_err(refusal)?, before);
+                submission.constrain(constraint.map_err(refusal)?, start);
             }
-            let mail = Arc::clone(&shared.mail);
-            mail.send(Command::Submit(Box::new(submission))).map_err(|_| shared.died(&agent))?;
-            drop(on_its_way);
+            let commands = Arc::clone(&shared.commands);
+            commands
+                .send(Command::Submit(Box::new(submission)))
+                .map_err(|_| shared.died(&agent))?;
+            drop(preparing);
             let cancel = Cancel::new(move || {
-                // The engine may be gone, and its requests with it.
-                let _gone = mail.send(Command::Cancel(id));
+                // A failed send means that the engine has ended, and its requests with it.
+                let _gone = commands.send(Command::Cancel(id));
             });
-            let granted = grant.await.map_err(|_| shared.died(&agent))??;
-            Ok(Generation::new(granted, answer, cancel))
+            let admitted = admission.await.map_err(|_| shared.died(&agent))??;
+            Ok(Generation::new(admitted, answer, cancel))
         }
         .boxed()
     }
 
-    fn check(&self, request: &Request) -> Result<(), Refused> {
+    fn check(&self, request: &Request) -> Result<(), Rejection> {
         self.0.check(request)
     }
 
@@ -354,15 +357,15 @@ impl Engine for Local {
                 .collect::<Result<Vec<_>, _>>()?;
             let (reply, verdict) = oneshot::channel();
             let command = Command::Reslot(indexed, reply);
-            self.0.mail.send(command).map_err(|_| ReslotError::Stopped)?;
+            self.0.commands.send(command).map_err(|_| ReslotError::Stopped)?;
             verdict.await.unwrap_or(Err(ReslotError::Stopped))
         }
         .boxed()
     }
 
     fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
-        // An engine that has ended already is drained.
-        let _ended = self.0.mail.send(Command::Drain(grace));
+        // A failed send means that the engine has ended already.
+        let _ended = self.0.commands.send(Command::Drain(grace));
         let mut ended = self.0.ended.clone();
         async move {
             let drained = ended.wait_for(Option::is_some).await;
@@ -375,7 +378,7 @@ impl Engine for Local {
         let mut ended = self.0.ended.clone();
         let status = self.0.status.clone();
         async move {
-            // An error says that the thread is gone, which is an end too.
+            // An error means that the thread has ended.
             let _ended = ended.wait_for(Option::is_some).await;
             status.read().health
         }

@@ -1,4 +1,4 @@
-//! What one scheduler step runs on.
+//! Machine interface: executes scheduler steps.
 
 use std::time::Duration;
 
@@ -6,53 +6,52 @@ use harmonic_batching::{Batch, CacheOp};
 use harmonic_types::Bytes;
 
 use crate::engine::Allocation;
-use crate::sampling::{Drawn, Samplers};
+use crate::sampling::{SampleResult, Samplers};
 
-/// A model with its KV cache. One thread owns it.
+/// A model with its KV cache, owned by one thread.
 pub trait Machine {
-    /// Memory as really allocated.
+    /// Allocated memory.
     fn allocation(&self) -> Allocation;
 
-    /// Whether [`CacheOp::Trim`] is possible: every layer keeps every token. A sliding window or a
-    /// recurrent state has forgotten what a shorter sequence would need.
-    fn trims(&self) -> bool;
+    /// Whether [`CacheOp::Trim`] is supported: every layer must keep every token. Sliding windows and
+    /// recurrent states have lost what a shorter sequence would need.
+    fn supports_partial_removal(&self) -> bool;
 
-    /// Changes the KV cache. Returns the size of the snapshot for [`CacheOp::Save`], else zero.
+    /// Executes a cache operation. Returns the snapshot size for [`CacheOp::Save`], else zero.
     ///
     /// # Errors
-    /// When the cache is not in a state in which `op` makes sense; the machine is then unusable.
+    /// [`MachineError`] if `op` is invalid in the current state; the machine is then unusable.
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError>;
 
-    /// Computes `batch` and samples one token for each of its sampling rows, in order, with the
-    /// sampler of the row's sequence, which may be late with it.
+    /// Computes `batch` and samples one token for each sampling row, in order, with the sampler of
+    /// the row's request, which may defer it.
     ///
     /// # Errors
-    /// When the computation fails; the machine is then unusable.
+    /// [`MachineError`] if the computation fails; the machine is then unusable.
     fn run(&mut self, batch: &Batch, samplers: &mut Samplers) -> Result<Outcome, MachineError>;
 }
 
-/// What a step yields.
+/// Result of a step.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// One per sampling row, in order.
-    pub choices: Vec<Drawn>,
-    /// Time that the step would have taken, for machines that only pretend; zero for those that
-    /// really took it.
-    pub pretended: Duration,
+    pub samples: Vec<SampleResult>,
+    /// Simulated duration of the step; zero for real machines.
+    pub simulated_time: Duration,
 }
 
-/// Why a machine cannot go on.
+/// Failure of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
-    /// The engine under it refused.
+    /// An operation failed.
     #[error("{action} failed: {reason}")]
     Failed {
-        /// What was tried.
+        /// Failed action.
         action: &'static str,
-        /// What it said.
+        /// Cause.
         reason: String,
     },
-    /// Every logit is NaN: the weights are damaged or the computation overflowed.
+    /// No logit is a number: damaged weights or an overflow.
     #[error("the model returned no usable logits: its file may be damaged; pull it again")]
     NoLogits,
 }

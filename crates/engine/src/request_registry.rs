@@ -1,9 +1,9 @@
-//! Who is waiting for which answer: the clients of one engine.
+//! Open requests of one engine and their response channels.
 //!
-//! Owns: the way back to each client, and the decoding of its answer.
+//! Owns: the response channel of each request, and the decoding of its answer.
 //!
-//! Invariants: every request that was opened gets exactly one final word, even if the engine's
-//! thread panics (the registry outlives it).
+//! Invariant: every opened request gets exactly one final event, even if the engine thread panics (the
+//! registry outlives the loop).
 
 mod call_id;
 
@@ -14,11 +14,11 @@ use harmonic_admission::AgentLoad;
 use harmonic_batching::{Batch, Finished};
 use harmonic_events::Outcome;
 use harmonic_types::{
-    AgentName, Event, FinishReason, Refused, RequestId, TokenBytes, TokenLogprob,
+    AgentName, Event, FinishReason, Rejection, RequestId, TokenBytes, TokenLogprob,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::chat::{CallTracker, Decoded, Decoder, Piece, ReasoningTracker};
+use crate::chat::{AnswerDelta, CallTracker, Decoded, Decoder, ReasoningTracker};
 use crate::constraint::Constraint;
 use crate::engine::{Allocation, Health};
 use crate::generation::Admitted;
@@ -34,26 +34,26 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Holds the answer to `constraint`, after what comes before.
-    pub(crate) fn hold_to(&mut self, constraint: Constraint, before: Before) {
-        let sampler = self.open.sampler.take().map(|sampler| sampler.held_to(constraint));
-        self.open.sampler = sampler.map(|sampler| match before {
-            Before::Reasoning(tracker) => sampler.after(tracker),
-            Before::Call(tracker) => sampler.once_called(tracker),
+    /// Constrains the answer from `start` on.
+    pub(crate) fn constrain(&mut self, constraint: Constraint, start: ConstraintStart) {
+        let sampler = self.open.sampler.take().map(|sampler| sampler.with_constraint(constraint));
+        self.open.sampler = sampler.map(|sampler| match start {
+            ConstraintStart::AfterReasoning(tracker) => sampler.with_reasoning(tracker),
+            ConstraintStart::InCall(tracker) => sampler.with_call_tracker(tracker),
         });
     }
 }
 
-/// What comes in an answer before what it is held to.
+/// Point in an answer at which its constraint starts.
 #[derive(Debug)]
-pub(crate) enum Before {
-    /// Reasoning, where there may be some.
-    Reasoning(Option<ReasoningTracker>),
-    /// Anything, up to the first call.
-    Call(CallTracker),
+pub(crate) enum ConstraintStart {
+    /// After the reasoning, if there is any.
+    AfterReasoning(Option<ReasoningTracker>),
+    /// In the first tool call; text before it is free.
+    InCall(CallTracker),
 }
 
-/// A request that has no last word yet.
+/// A request without a final event yet.
 #[derive(Debug)]
 pub(crate) struct PendingRequest {
     pub(crate) client: ResponseSink,
@@ -61,7 +61,7 @@ pub(crate) struct PendingRequest {
     pub(crate) agent: usize,
     pub(crate) prompt_tokens: u32,
     pub(crate) progress: Progress,
-    /// Goes to the sequence when one is granted.
+    /// Moved to the machine's samplers at admission.
     pub(crate) sampler: Option<Sampler>,
 }
 
@@ -75,30 +75,29 @@ pub(crate) enum Progress {
     /// Its first token was sampled.
     Decode,
 }
-
-/// The way back to one client.
+/// Response channel of one request.
 #[derive(Debug)]
 pub(crate) struct ResponseSink {
-    /// The id by which the client knows its request.
+    /// The client's request id.
     pub(crate) request: RequestId,
     pub(crate) agent: AgentName,
     pub(crate) decoder: Decoder,
-    pub(crate) granted: Option<oneshot::Sender<Result<Admitted, Refused>>>,
+    pub(crate) admitted: Option<oneshot::Sender<Result<Admitted, Rejection>>>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
 impl PendingRequest {
-    /// The last word to a client that was never granted a slot.
-    pub(crate) fn refuse(mut self, refused: Refused) {
-        self.client.reply(Err(refused));
+    /// Ends a request that was not admitted.
+    pub(crate) fn reject(mut self, rejection: Rejection) {
+        self.client.reply(Err(rejection));
     }
 }
 
 impl ResponseSink {
-    /// A client that has gone away is told nothing; its cancel is on the way.
-    fn reply(&mut self, answer: Result<Admitted, Refused>) {
-        if let Some(granted) = self.granted.take() {
-            let _gone = granted.send(answer);
+    /// Answers the submission, once. A failed send is ignored: the client is gone and cancels.
+    fn reply(&mut self, answer: Result<Admitted, Rejection>) {
+        if let Some(admitted) = self.admitted.take() {
+            let _gone = admitted.send(answer);
         }
     }
 
@@ -106,7 +105,7 @@ impl ResponseSink {
         let _gone = self.events.send(event);
     }
 
-    /// Passes on what a token has added; `logprobs` go with its text, empty where there is none.
+    /// Sends the events of a decoded token; `logprobs` go with its text, or with empty text.
     fn send_decoded(&self, decoded: Decoded, logprobs: Option<TokenLogprob>) {
         let mut logprobs: Vec<TokenLogprob> = logprobs.into_iter().collect();
         if !decoded.reasoning.is_empty() {
@@ -114,9 +113,13 @@ impl ResponseSink {
         }
         for piece in decoded.answer {
             self.send(match piece {
-                Piece::Text(text) => Event::Text { text, logprobs: std::mem::take(&mut logprobs) },
-                Piece::Call { index, name } => Event::ToolCall { index, id: call_id::next(), name },
-                Piece::Arguments { index, text } => Event::ToolArguments { index, text },
+                AnswerDelta::Text(text) => {
+                    Event::Text { text, logprobs: std::mem::take(&mut logprobs) }
+                }
+                AnswerDelta::Call { index, name } => {
+                    Event::ToolCall { index, id: call_id::next(), name }
+                }
+                AnswerDelta::Arguments { index, text } => Event::ToolArguments { index, text },
             });
         }
         if !logprobs.is_empty() {
@@ -125,7 +128,7 @@ impl ResponseSink {
     }
 }
 
-/// What an engine shows of itself.
+/// Status published by the engine thread.
 #[derive(Debug, Clone)]
 pub(crate) struct StatusSnapshot {
     pub(crate) health: Health,
@@ -133,7 +136,7 @@ pub(crate) struct StatusSnapshot {
     pub(crate) load: Vec<AgentLoad>,
 }
 
-/// The board as both the engine's thread and its handle hold it.
+/// [`StatusSnapshot`] shared by the engine thread and its handle.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedStatus(Arc<Mutex<StatusSnapshot>>);
 
@@ -147,7 +150,7 @@ impl SharedStatus {
         })))
     }
 
-    /// Every write is a plain assignment, so a board is whole even after a panic.
+    /// Updates the snapshot. Writes are plain assignments, so it is consistent even after a panic.
     pub(crate) fn write(&self, change: impl FnOnce(&mut StatusSnapshot)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -157,7 +160,7 @@ impl SharedStatus {
     }
 }
 
-/// The open requests of one engine.
+/// Open requests of one engine, by scheduler id.
 pub struct RequestRegistry {
     open: HashMap<RequestId, PendingRequest>,
     status: SharedStatus,
@@ -211,8 +214,7 @@ impl RequestRegistry {
             }
         }
     }
-
-    /// Tells the client that its request runs; gives the sampler of its sequence.
+    /// Reports admission to the client; returns the request's sampler.
     pub(crate) fn grant(&mut self, grant: &Grant) -> Option<Sampler> {
         let open = self.open.get_mut(&grant.id)?;
         open.client.reply(Ok(Admitted {
@@ -224,10 +226,10 @@ impl RequestRegistry {
         open.sampler.take()
     }
 
-    /// Passes a token on as text; whether the answer ends with it.
+    /// Sends the text of a token to the client; whether it ends the answer.
     pub(crate) fn emit(&mut self, id: RequestId, choice: SampledToken) -> bool {
         if let Some(failure) = choice.failure {
-            // Its last word: what the scheduler says of its end reaches nobody.
+            // Final event: the scheduler's end of the request finds it removed.
             if let Some(PendingRequest { client, .. }) = self.open.remove(&id) {
                 let (event, outcome) = match failure {
                     Failure::Form(message) => (Event::FormBroken { message }, Outcome::FormBroken),
@@ -260,31 +262,30 @@ impl RequestRegistry {
         stop
     }
 
-    /// The last word to a client; whether there is one.
+    /// Sends the final event of a request; false if it is unknown.
     pub(crate) fn finish(&mut self, finished: &Finished) -> bool {
         let Some(PendingRequest { mut client, .. }) = self.open.remove(&finished.id) else {
             return false;
         };
         let rest = client.decoder.finish(finished.reason == FinishReason::Length);
         client.send_decoded(rest, None);
-        let reason = match (finished.reason, client.decoder.met()) {
+        let reason = match (finished.reason, client.decoder.stop_index()) {
             (FinishReason::Stop, _) if client.decoder.called() => FinishReason::ToolCalls,
             (FinishReason::Stop, Some(index)) => FinishReason::StopString { index },
             (reason, _) => reason,
         };
         client.send(Event::Finished { reason, usage: finished.usage });
-        self.publisher.finished(client.request, reason.into(), Some(finished.usage));
-        // Cancelled while it waited.
-        client.reply(Err(Refused::Draining));
+        self.publisher.finished(client.request, reason.into(), Some(finished.usage)); // No effect unless it was cancelled in the queue.
+        client.reply(Err(Rejection::Draining));
         true
     }
 
-    /// The engine is dead: the last word to everyone.
+    /// Fails all open requests after the engine died.
     pub(crate) fn fail_all(&mut self, message: &str) {
         for (_, PendingRequest { mut client, .. }) in self.open.drain() {
             client.send(Event::Failed { message: format!("the engine has died: {message}") });
             let agent = client.agent.clone();
-            client.reply(Err(Refused::EngineDied { agent, message: message.to_owned() }));
+            client.reply(Err(Rejection::EngineDied { agent, message: message.to_owned() }));
             self.publisher.finished(client.request, Outcome::Failed, None);
         }
     }

@@ -1,21 +1,20 @@
-//! How the next token is drawn from the logits.
+//! Sampling of the next token from the logits.
 //!
-//! Owns: the sampler of each sequence (its settings, its random generator, the tokens it saw
-//! lately) and the chain: logit bias, penalties, top-k, top-p, min-p, temperature, draw.
+//! Owns: the sampler of each request (settings, random generator, recent tokens) and the chain: logit
+//! bias, penalties, top-k, top-p, min-p, temperature, draw.
 //!
-//! Invariants: the same seed, settings and logits give the same token, on one thread or several;
-//! the shortlist gives what the full chain over all logits would give (property-tested); what is
-//! NaN, −∞ or banned is never chosen.
+//! Invariants: the same seed, settings and logits give the same token, on one thread or several; the
+//! ranking gives the same result as the full chain over all logits (property-tested); NaN, −∞ and
+//! banned tokens are never chosen.
 //!
-//! Does not do: grammars (that is `constraint`, which says which tokens are allowed), or anything
-//! with text.
+//! Does not do: grammars (`constraint` provides the mask of allowed tokens), or anything with text.
 
 mod chain;
 mod logprobs;
 mod mass;
+mod ranking;
 mod row;
 mod samplers;
-mod shortlist;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use std::sync::Arc;
 use harmonic_batching::Token;
 use harmonic_types::Sampling;
 
-use crate::chat::{CallTracker, Opening, Reasoned, ReasoningTracker};
+use crate::chat::{CallStep, CallTracker, ReasoningStep, ReasoningTracker};
 use crate::constraint::{Constraint, Mask, Wake};
 
 use chain::draw;
@@ -31,7 +30,7 @@ pub use logprobs::Logprobs;
 use row::Row;
 pub use samplers::Samplers;
 
-/// Tokens that penalties look back on, as in llama.cpp's default (`penalty_last_n`).
+/// Number of recent tokens that penalties apply to, llama.cpp's default (`penalty_last_n`).
 const PENALTY_WINDOW: usize = 64;
 
 /// A sampled token.
@@ -39,18 +38,18 @@ const PENALTY_WINDOW: usize = 64;
 pub struct SampledToken {
     /// The token.
     pub token: Token,
-    /// Log-probabilities, where they were asked for.
+    /// Log-probabilities, if requested.
     pub logprobs: Option<Logprobs>,
-    /// Why the answer cannot go on; `token` then means nothing.
+    /// Failure of the answer; `token` is then meaningless.
     pub failure: Option<Failure>,
 }
 
-/// Why an answer cannot go on, for the client.
+/// Reason why an answer cannot continue, for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The form that it must have met a limit.
+    /// The constraint exceeded a limit.
     Form(String),
-    /// The model gives no token a chance that it may choose.
+    /// The model assigns no probability to any allowed token.
     Model(String),
 }
 
@@ -60,16 +59,16 @@ impl SampledToken {
     }
 }
 
-/// What became of the logits of one row.
+/// Result of sampling from the logits of one row.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Drawn {
-    /// The token that follows.
+pub enum SampleResult {
+    /// The sampled token.
     Token(SampledToken),
-    /// Which tokens are allowed is not known yet: the sampler keeps the logits.
-    Late,
+    /// The mask of allowed tokens is not ready: the sampler keeps the logits.
+    Deferred,
 }
 
-/// The sampler of one sequence.
+/// Sampler of one request.
 #[derive(Debug)]
 pub struct Sampler {
     settings: Sampling,
@@ -77,23 +76,23 @@ pub struct Sampler {
     recent: VecDeque<Token>,
     /// Added to the logits of these tokens.
     bias: BTreeMap<Token, f32>,
-    /// Never chosen: the ends of turn of a request that ignores them.
+    /// Tokens never chosen: the ends of turn of a request that ignores them.
     banned: Arc<[Token]>,
     top_logprobs: Option<u8>,
-    /// The form of the answer.
+    /// Constraint of the answer.
     constraint: Option<Constraint>,
-    /// The reasoning that comes before the form.
+    /// Reasoning before the constraint starts.
     reasoning: Option<ReasoningTracker>,
-    /// What comes before the call to which the form belongs.
-    opening: Option<CallTracker>,
-    /// Never chosen at the place where it is.
-    shunned: Vec<Token>,
-    /// Logits whose token is still to be drawn.
-    kept: Option<Box<[f32]>>,
+    /// Text before the call at which the constraint starts.
+    call_tracker: Option<CallTracker>,
+    /// Tokens excluded at the current position.
+    excluded: Vec<Token>,
+    /// Logits of the deferred token.
+    deferred_logits: Option<Box<[f32]>>,
 }
 
 impl Sampler {
-    /// A sampler that draws with `seed`.
+    /// A sampler with `settings` and a random generator seeded with `seed`.
     pub fn new(settings: Sampling, seed: u64) -> Self {
         Self {
             settings,
@@ -104,78 +103,77 @@ impl Sampler {
             top_logprobs: None,
             constraint: None,
             reasoning: None,
-            opening: None,
-            shunned: Vec::new(),
-            kept: None,
+            call_tracker: None,
+            excluded: Vec::new(),
+            deferred_logits: None,
         }
     }
 
-    /// Adds `bias` to the logits of its tokens, before anything else.
-    pub fn biased(mut self, bias: BTreeMap<Token, f32>) -> Self {
+    /// Adds `bias` to the logits of its tokens, before all other steps.
+    pub fn with_bias(mut self, bias: BTreeMap<Token, f32>) -> Self {
         self.bias = bias;
         self
     }
 
-    /// Never chooses one of `banned`.
-    pub fn banning(mut self, banned: Arc<[Token]>) -> Self {
+    /// Excludes the tokens `banned`.
+    pub fn with_banned(mut self, banned: Arc<[Token]>) -> Self {
         self.banned = banned;
         self
     }
 
-    /// Reports log-probabilities of the choice and of this many best tokens.
+    /// Reports log-probabilities of the chosen token and of the `top` best tokens.
     pub fn with_logprobs(mut self, top: Option<u8>) -> Self {
         self.top_logprobs = top;
         self
     }
 
-    /// Chooses only what `constraint` allows.
-    pub fn held_to(mut self, constraint: Constraint) -> Self {
+    /// Restricts the choice to tokens that `constraint` allows.
+    pub fn with_constraint(mut self, constraint: Constraint) -> Self {
         self.constraint = Some(constraint);
         self
     }
 
-    /// Lets `reasoning` come before what it is held to.
-    pub fn after(mut self, reasoning: Option<ReasoningTracker>) -> Self {
+    /// Starts the constraint after `reasoning`.
+    pub fn with_reasoning(mut self, reasoning: Option<ReasoningTracker>) -> Self {
         self.reasoning = reasoning;
         self
     }
 
-    /// Leaves the answer free until `opening` tells that it has opened a call.
-    pub fn once_called(mut self, opening: CallTracker) -> Self {
-        self.opening = Some(opening);
+    /// Starts the constraint once `call_tracker` reports the start of a call.
+    pub fn with_call_tracker(mut self, call_tracker: CallTracker) -> Self {
+        self.call_tracker = Some(call_tracker);
         self
     }
 
-    /// Whether it is free, because the reasoning is under way.
+    /// Whether the reasoning is under way, so that the constraint does not apply yet.
     fn reasons(&self) -> bool {
         self.reasoning.as_ref().is_some_and(|reasoning| reasoning.opener().is_none())
     }
 
-    /// Chooses the token that follows, unless the form of the answer is not there yet; `wake` is
-    /// called when it is. `None` if no logit is a number.
-    pub(crate) fn draw(&mut self, logits: &[f32], wake: Option<&Wake>) -> Option<Drawn> {
-        let free = self.reasons() || self.opening.is_some();
+    /// Samples the next token, or defers it until the mask is ready; `wake` is called then. `None` if
+    /// no logit is a number.
+    pub(crate) fn draw(&mut self, logits: &[f32], wake: Option<&Wake>) -> Option<SampleResult> {
+        let free = self.reasons() || self.call_tracker.is_some();
         if free || self.constraint.as_mut().is_none_or(|constraint| constraint.is_ready(wake)) {
-            return self.choose(logits).map(Drawn::Token);
+            return self.choose(logits).map(SampleResult::Token);
         }
-        self.kept = Some(logits.into());
-        Some(Drawn::Late)
+        self.deferred_logits = Some(logits.into());
+        Some(SampleResult::Deferred)
     }
 
-    /// Chooses the token that was late; `None` if it is still too early.
-    pub(crate) fn draw_late(&mut self, wake: Option<&Wake>) -> Option<SampledToken> {
+    /// Samples the deferred token; `None` if the mask is still not ready.
+    pub(crate) fn draw_deferred(&mut self, wake: Option<&Wake>) -> Option<SampledToken> {
         if !self.constraint.as_mut()?.is_ready(wake) {
             return None;
         }
-        let logits = self.kept.take()?;
+        let logits = self.deferred_logits.take()?;
         self.choose(&logits)
     }
 
-    /// Chooses the token that follows; waits for the form of the answer. `None` if no logit is a
-    /// number.
+    /// Samples the next token, waiting for the mask. `None` if no logit is a number.
     pub fn choose(&mut self, logits: &[f32]) -> Option<SampledToken> {
-        if let Some(opening) = self.opening.take() {
-            return self.choose_opening(logits, &opening);
+        if let Some(call_tracker) = self.call_tracker.take() {
+            return self.choose_before_call(logits, &call_tracker);
         }
         if self.constraint.is_some() && self.reasons() {
             return self.choose_reasoning(logits);
@@ -197,7 +195,7 @@ impl Sampler {
         let choice = chosen.unwrap_or_else(|reason| SampledToken::failed(Failure::Form(reason)));
         match reasoning {
             Some(mut reasoning) if choice.failure.is_none() && opener == Some(choice.token) => {
-                reasoning.take(choice.token);
+                reasoning.advance(choice.token);
                 self.reasoning = Some(reasoning);
             }
             _ if choice.failure.is_none() => constraint.take(choice.token),
@@ -207,36 +205,42 @@ impl Sampler {
         Some(choice)
     }
 
-    /// Chooses the token that follows before a call: any but one in which a call would begin.
-    fn choose_opening(&mut self, logits: &[f32], opening: &CallTracker) -> Option<SampledToken> {
-        let mut shunned = Vec::new();
+    /// Samples the next token before a call: excludes tokens in which a call would start midway.
+    fn choose_before_call(
+        &mut self,
+        logits: &[f32],
+        call_tracker: &CallTracker,
+    ) -> Option<SampledToken> {
+        let mut excluded = Vec::new();
         loop {
-            self.shunned.clone_from(&shunned);
+            self.excluded.clone_from(&excluded);
             let drawn = self.draw_among(logits, None);
-            self.shunned.clear();
+            self.excluded.clear();
             let token = drawn?;
-            match opening.after(token) {
-                Opening::Across => shunned.push(token),
-                Opening::Opened => return Some(self.chosen(logits, token)),
-                Opening::No(next) => {
-                    self.opening = Some(next);
+            match call_tracker.step(token) {
+                CallStep::Straddles => excluded.push(token),
+                CallStep::Opened => return Some(self.chosen(logits, token)),
+                CallStep::Continue(next) => {
+                    self.call_tracker = Some(next);
                     return Some(self.chosen(logits, token));
                 }
             }
         }
     }
 
-    /// Chooses the token that follows inside the reasoning: any that does not end the turn, and none
-    /// in which the answer would begin.
+    /// Samples the next token inside the reasoning: excludes ends of turn and tokens in which the
+    /// answer would start midway.
     fn choose_reasoning(&mut self, logits: &[f32]) -> Option<SampledToken> {
         let mut reasoning = self.reasoning.take()?;
-        let mut shunned = reasoning.turn_ends();
+        let mut excluded = reasoning.turn_ends();
         let token = loop {
-            self.shunned.clone_from(&shunned);
+            self.excluded.clone_from(&excluded);
             let drawn = self.draw_among(logits, None);
-            self.shunned.clear();
+            self.excluded.clear();
             match drawn {
-                Some(token) if reasoning.after(token) == Reasoned::Across => shunned.push(token),
+                Some(token) if reasoning.step(token) == ReasoningStep::Straddles => {
+                    excluded.push(token)
+                }
                 Some(token) => break token,
                 None => {
                     let failure = "the model gives nothing but the end a chance while it reasons";
@@ -244,14 +248,14 @@ impl Sampler {
                 }
             }
         };
-        if reasoning.after(token) == Reasoned::On {
-            reasoning.take(token);
+        if reasoning.step(token) == ReasoningStep::Continue {
+            reasoning.advance(token);
             self.reasoning = Some(reasoning);
         }
         Some(self.chosen(logits, token))
     }
 
-    /// Chooses the token that follows out of `mask`, as if all other logits were −∞.
+    /// Samples the next token from those in `mask`, as if all other logits were −∞.
     pub(crate) fn choose_among(
         &mut self,
         logits: &[f32],
@@ -278,12 +282,12 @@ impl Sampler {
         SampledToken { token, logprobs, failure: None }
     }
 
-    /// The logits that bias, penalties and bans change, as [`Row`] takes them.
+    /// Logits changed by bias, penalties and bans, in the form that [`Row`] takes.
     fn changes(&self, logits: &[f32]) -> Vec<(usize, f32)> {
         let mut seen: Vec<Token> =
             if self.penalises() { self.recent.iter().copied().collect() } else { Vec::new() };
         seen.sort_unstable();
-        let never = || self.banned.iter().chain(&self.shunned);
+        let never = || self.banned.iter().chain(&self.excluded);
         let mut tokens: Vec<Token> =
             self.bias.keys().chain(&seen).chain(never()).copied().collect();
         tokens.sort_unstable();
@@ -304,7 +308,7 @@ impl Sampler {
         [repeat_penalty - 1.0, presence_penalty, frequency_penalty].iter().any(|by| *by != 0.0)
     }
 
-    /// `logit` of a token that was seen so many `times` lately.
+    /// Penalised `logit` of a token that occurred `times` times recently.
     fn penalty(&self, logit: f32, times: usize) -> f32 {
         if times == 0 {
             return logit;

@@ -1,8 +1,8 @@
-//! The scheduler of an engine whose tokens are batched here: [`Admission`] over [`Batching`].
+//! Scheduler of an engine with batching of its own: [`Admission`] over [`Batching`].
 //!
-//! Owns: the order in which the two are called, and the bounds of a request's size.
+//! Owns: the order in which the two are called, and the limits on request sizes.
 //!
-//! Does not do: policy (`harmonic-admission`), batches and the KV cache (`harmonic-batching`).
+//! Does not do: admission policy (`harmonic-admission`), batches and KV cache (`harmonic-batching`).
 
 mod config;
 mod job;
@@ -11,23 +11,23 @@ use std::time::Duration;
 
 use harmonic_admission::{Admission, AgentLoad, Decision, Demand, Tick, Ticket};
 use harmonic_batching::{
-    Batch, Batching, CacheOp, Committed, Finished, Placed, Sampled, SeqId, Step as BatchingStep,
+    Batch, Batching, CacheOp, Finished, Placed, Sampled, SeqId, Step as BatchingStep, StepResult,
 };
-use harmonic_types::{Refused, RequestId};
+use harmonic_types::{Rejection, RequestId};
 
 pub use config::{ScheduledAgent, SchedulerConfig};
 pub use job::Job;
 
-/// A request that runs for the first time.
+/// Admission of a request to a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The request.
     pub id: RequestId,
     /// Its sequence.
     pub seq: SeqId,
-    /// Time from its offer to its start.
+    /// Time since its offer.
     pub queued: Duration,
-    /// Whether it runs on a borrowed slot.
+    /// Whether the slot is borrowed.
     pub borrowed: bool,
 }
 
@@ -58,20 +58,19 @@ pub enum Change {
         seq: SeqId,
     },
 }
-
-/// One step: decided by [`Scheduler::step`], executed by the machine, given back to
+/// One step: decided by [`Scheduler::step`], executed by the machine, then passed to
 /// [`Scheduler::commit`].
 #[derive(Debug, Default)]
 pub struct Step {
-    /// When it was decided.
+    /// Time of the decision.
     pub begun: Tick,
     /// Changes of what runs, in the order in which they were decided.
     pub changes: Vec<Change>,
     /// Requests that ended since the last step.
     pub finished: Vec<Finished>,
-    /// To be done first, in order.
+    /// Cache operations to execute first, in order.
     pub cache: Vec<CacheOp>,
-    /// To be computed then; may be empty.
+    /// Batch to compute then; may be empty.
     pub batch: Batch,
 }
 
@@ -84,8 +83,7 @@ impl Step {
         })
     }
 }
-
-/// The scheduler of one engine.
+/// Scheduler of one engine.
 #[derive(Debug)]
 pub struct Scheduler {
     config: SchedulerConfig,
@@ -106,33 +104,33 @@ impl Scheduler {
         }
     }
 
-    /// The limits in force.
+    /// Configuration in force.
     pub fn config(&self) -> &SchedulerConfig {
         &self.config
     }
 
-    /// Queues a request. It is granted a sequence by a later [`Self::step`].
+    /// Queues a request. A later [`Self::step`] admits it.
     ///
     /// # Errors
-    /// [`Refused`] when it can never run, or its agent's queue is full.
-    pub fn offer(&mut self, now: Tick, job: Job) -> Result<(), Refused> {
+    /// [`Rejection`] if it can never run or its agent's queue is full.
+    pub fn offer(&mut self, now: Tick, job: Job) -> Result<(), Rejection> {
         let ticket = Ticket { id: job.id, agent: job.agent };
         let prompt = self.config.bounded(job)?;
         self.batching.add(ticket.id, prompt);
         let offered = self.admission.offer(now, ticket);
         if offered.is_err() {
-            self.batching.take_back(ticket.id);
+            self.batching.forget(ticket.id);
         }
         offered
     }
 
-    /// Ends a request wherever it is; what it held is free at once. The next step reports it
-    /// finished. Unknown and finished requests are ignored: a cancel may cross the end.
+    /// Cancels a request in any state and frees its resources at once. The next step reports it
+    /// finished. Unknown requests are ignored: a cancellation may race with completion.
     pub fn cancel(&mut self, id: RequestId) {
         self.admission.release(id, &mut self.batching);
     }
 
-    /// Decides the next step: who starts, what happens in the cache, what is computed.
+    /// Decides the next step: admissions, cache operations, batch.
     #[must_use = "a step that is not committed loses its tokens"]
     pub fn step(&mut self, now: Tick) -> Step {
         let decisions = self.admission.decide(now, &mut self.batching);
@@ -159,15 +157,15 @@ impl Scheduler {
         Step { begun, changes: decided.chain(moved).collect(), finished, cache, batch }
     }
 
-    /// Takes the time of the cache operations of the step under way. Whoever drives a real machine
-    /// says so before the commit: it tells what copies are worth.
-    pub fn cache_took(&mut self, took: Duration) {
-        self.batching.cache_took(took);
+    /// Records the time of the cache operations of the step under way, before its commit, to learn the
+    /// cost of copies on a real machine.
+    pub fn observe_cache_time(&mut self, took: Duration) {
+        self.batching.observe_cache_time(took);
     }
 
-    /// Takes the step back with its result, at the time when that was there. Consumes the step, so
-    /// none is committed twice. Sequences that were cancelled in between are passed over.
-    pub fn commit(&mut self, now: Tick, step: Step, done: Committed) {
+    /// Commits the result of `step`, available at `now`. Consumes the step, so that it is committed
+    /// once. Sequences cancelled in between are skipped.
+    pub fn commit(&mut self, now: Tick, step: Step, done: StepResult) {
         let Step { begun, cache, batch, .. } = step;
         let step = BatchingStep { begun, cache, batch, ..BatchingStep::default() };
         for id in self.batching.commit(now, step, done) {
@@ -175,25 +173,25 @@ impl Scheduler {
         }
     }
 
-    /// Running requests whose rows were computed and whose token is not sampled yet. They sit out
-    /// the steps until [`Self::sampled_late`].
-    pub fn owing(&self) -> Vec<RequestId> {
-        self.batching.owing()
+    /// Running requests whose rows were computed and whose token is not sampled yet. They are left
+    /// out of batches until [`Self::sampled_deferred`].
+    pub fn awaiting_sampling(&self) -> Vec<RequestId> {
+        self.batching.awaiting_sampling()
     }
 
-    /// Takes a token that was late. Of a request that is over or preempted it is passed over.
-    pub fn sampled_late(&mut self, sampled: Sampled) {
-        if self.batching.sampled_late(sampled) {
+    /// Accepts a deferred token. Ignored for finished and preempted requests.
+    pub fn sampled_deferred(&mut self, sampled: Sampled) {
+        if self.batching.sampled_deferred(sampled) {
             self.admission.release(sampled.id, &mut self.batching);
         }
     }
 
-    /// Whether there is nothing to do until the next offer.
+    /// Whether there is no work until the next offer.
     pub fn is_idle(&self) -> bool {
         self.batching.is_idle() && !self.admission.has_waiting()
     }
 
-    /// All requests that run, are preempted or wait.
+    /// All running, preempted and queued requests.
     pub fn pending(&self) -> Vec<RequestId> {
         self.admission.pending()
     }
@@ -203,18 +201,18 @@ impl Scheduler {
         self.admission.load()
     }
 
-    /// Sets the planned slots of some agents, by index; takes effect at the next step.
+    /// Sets the planned slots of some agents, by index, from the next step on.
     pub fn set_slots(&mut self, slots: impl IntoIterator<Item = (usize, u32)>) {
         self.admission.set_slots(slots);
     }
 
-    /// Sets how many sequences may be in flight from the next step on, within what was configured.
-    /// Borrowers beyond that are preempted, as far as there is room to save them.
+    /// Sets the limit on sequences in flight from the next step on, capped at the configured maximum.
+    /// Borrowers beyond it are preempted if they can be saved.
     pub fn set_limit(&mut self, in_flight: u32) {
         self.admission.set_limit(in_flight);
     }
 
-    /// What the other engines on the device have to know.
+    /// Demand of this engine, for the arbiter of the device.
     pub fn demand(&self) -> Demand {
         self.admission.demand(|id| self.batching.is_prefilling(id))
     }

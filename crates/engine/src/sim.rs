@@ -1,13 +1,13 @@
-//! A machine on paper: the same scheduler, the same chat and sampling, and the time of a step from
-//! `perfmodel`. For scale, for hardware that is not here, and for load tests.
+//! Simulated machine: the same scheduler, chat and sampling, with step times from the cost model in
+//! `perfmodel`. For scale tests, hardware that is not present, and load tests.
 //!
-//! Invariants: the logits depend on nothing but the sequence's own tokens, so the same prompt gives
-//! the same text alone and in any company; the KV cache is finite; an operation that would be wrong
-//! on a real machine is an error here.
+//! Invariants: the logits depend only on the sequence's own tokens, so a prompt gives the same text
+//! alone and in any batch; the KV cache is finite; an operation that is invalid on a real machine is
+//! an error here.
 //!
-//! Does not do: language. Its text is letters that follow from a hash.
+//! Does not do: language. Its text consists of letters derived from a hash.
 
-mod paper;
+mod cost_model;
 mod simulate;
 mod vocabulary;
 
@@ -25,11 +25,11 @@ use crate::local::{Local, LocalConfig};
 use crate::machine::{Machine, MachineError, Outcome};
 use crate::sampling::Samplers;
 
-pub use paper::PaperMachine;
-pub use simulate::{Arrival, Served, simulate};
+pub use cost_model::CostModel;
+pub use simulate::{Arrival, RequestOutcome, simulate};
 pub use vocabulary::SimVocabulary;
 
-/// One sequence: for each token that it holds, the hash of all up to it. So it can be trimmed.
+/// State of one sequence: for each token, the hash of all tokens up to it, so that it can be trimmed.
 #[derive(Clone, Debug, Default)]
 struct Cells {
     tokens: Vec<u64>,
@@ -52,7 +52,7 @@ impl Cells {
 /// A simulated machine.
 #[derive(Debug)]
 pub struct SimMachine {
-    paper: PaperMachine,
+    costs: CostModel,
     kv_tokens: u64,
     layout: KvLayout,
     sequences: Vec<Cells>,
@@ -61,10 +61,10 @@ pub struct SimMachine {
 }
 
 impl SimMachine {
-    /// A machine with `sequences` sequences over one pool of `kv_tokens` cells.
-    pub fn new(paper: PaperMachine, sequences: u32, kv_tokens: u64) -> Self {
+    /// A machine of `sequences` sequences over a unified pool of `kv_tokens` cells.
+    pub fn new(costs: CostModel, sequences: u32, kv_tokens: u64) -> Self {
         Self {
-            paper,
+            costs,
             kv_tokens,
             layout: KvLayout::Unified,
             sequences: vec![Cells::default(); sequences as usize],
@@ -73,13 +73,13 @@ impl SimMachine {
         }
     }
 
-    /// The same with its cells laid out so.
+    /// Sets the KV layout.
     #[must_use]
     pub fn in_layout(self, layout: KvLayout) -> Self {
         Self { layout, ..self }
     }
 
-    /// Whether there are cells for all that the sequences hold.
+    /// Checks that all tokens of the sequences fit the cells.
     fn check_room(&self, action: &'static str) -> Result<(), MachineError> {
         let mut held = self.sequences.iter().map(|cells| u64::from(cells.len()));
         let (held, cells) = match self.layout {
@@ -102,14 +102,14 @@ impl SimMachine {
     }
 }
 
-/// A simulated engine at real pace.
+/// Starts a simulated engine in real time.
 ///
 /// # Errors
 /// See [`Local::spawn`].
-pub fn spawn(config: LocalConfig, paper: PaperMachine) -> Result<Local, EngineError> {
+pub fn spawn(config: LocalConfig, costs: CostModel) -> Result<Local, EngineError> {
     let (sequences, kv_tokens, layout) = (config.sequences, config.kv_tokens, config.kv_layout);
     Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
-        let machine = SimMachine::new(paper, sequences, kv_tokens).in_layout(layout);
+        let machine = SimMachine::new(costs, sequences, kv_tokens).in_layout(layout);
         thread.drive(machine, &mut WallClock::default())
     })
 }
@@ -117,14 +117,14 @@ pub fn spawn(config: LocalConfig, paper: PaperMachine) -> Result<Local, EngineEr
 impl Machine for SimMachine {
     fn allocation(&self) -> Allocation {
         Allocation {
-            weights_bytes: Some(self.paper.weights_bytes),
-            kv_bytes: Some(Bytes(self.paper.kv.bytes_per_token().0 * self.kv_tokens)),
+            weights_bytes: Some(self.costs.weights_bytes),
+            kv_bytes: Some(Bytes(self.costs.kv.bytes_per_token().0 * self.kv_tokens)),
             state_bytes: None,
             compute_bytes: None,
         }
     }
 
-    fn trims(&self) -> bool {
+    fn supports_partial_removal(&self) -> bool {
         true
     }
 
@@ -133,7 +133,7 @@ impl Machine for SimMachine {
             CacheOp::Drop { seq } => *self.cells(seq)? = Cells::default(),
             CacheOp::Save { seq, snapshot } => {
                 let cells = self.cells(seq)?.clone();
-                let bytes = self.paper.kv.read(Tokens(cells.len()));
+                let bytes = self.costs.kv.read(Tokens(cells.len()));
                 self.snapshots.insert(snapshot, cells);
                 return Ok(bytes);
             }
@@ -182,7 +182,7 @@ impl Machine for SimMachine {
                 cells.push(*token);
             }
             let (len, hash) = (cells.len(), cells.hash());
-            load.kv_bytes += self.paper.kv.read(Tokens(len));
+            load.kv_bytes += self.costs.kv.read(Tokens(len));
             if row.len == 1 && row.sample {
                 load.decode_sequences += 1;
             } else {
@@ -191,11 +191,11 @@ impl Machine for SimMachine {
             if row.sample {
                 vocabulary::logits(hash, &mut self.logits);
                 let choice = samplers.choose(row.request, &self.logits);
-                outcome.choices.push(choice.ok_or(MachineError::NoLogits)?);
+                outcome.samples.push(choice.ok_or(MachineError::NoLogits)?);
             }
         }
         self.check_room("decode")?;
-        outcome.pretended = step_time(&self.paper.machine, &self.paper.weights, &load);
+        outcome.simulated_time = step_time(&self.costs.machine, &self.costs.weights, &load);
         Ok(outcome)
     }
 }

@@ -1,13 +1,12 @@
-//! A pool of threads for work on what came from outside: too long for threads that serve others, and
-//! of a size that a stranger chose.
+//! Thread pool for work on untrusted input, whose size the client chooses and which would block an
+//! async runtime for too long.
 //!
-//! Invariants: a small job never waits for a large one, each kind has a thread of its own; in a
-//! queue the job with the earliest deadline is next, which is its arrival and a time in proportion
-//! to its size, so that short jobs pass long ones and none waits for ever; the bytes that wait are
-//! bounded; a job that nobody waits for any more leaves the queue at once, or learns of it at its
-//! next look at [`Cancelled`]; a job that panics ends alone.
+//! Invariants: small jobs never wait for large ones, as each kind has its own thread; a queue is
+//! ordered by deadline, which is arrival plus a time proportional to size, so that short jobs overtake
+//! long ones and none starves; queued bytes are bounded; a cancelled job leaves the queue at once, or
+//! sees its [`CancelFlag`] at its next check; a panic ends only its own job.
 //!
-//! Does not do: end a job by force. One that is long must look whether it is cancelled.
+//! Does not do: ending a running job by force. Long jobs must check their flag.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,31 +20,33 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// What a job's size adds to its deadline, for each byte: a second for a megabyte, slower than any
-/// work here, so that a long job lets short ones pass for a while.
+/// Deadline extension per byte of a job: a second per megabyte, more than any work here takes, so
+/// that short jobs overtake long ones for a while.
 const PER_BYTE: Duration = Duration::from_micros(1);
-/// Stack of each thread, in bytes. Memory is taken as it is used: llama.cpp splits text with regular
-/// expressions that recurse.
+/// Stack size of each thread, in bytes, of which only the used part takes memory: llama.cpp splits
+/// text with recursive regular expressions.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
-/// How much the thread for large jobs yields to others, as `nice` counts it: threads of an engine
-/// meet after each layer, and wait for the one whose core it takes.
+/// Nice value of the thread for large jobs: an engine's threads synchronise after each layer, and
+/// would wait for the one whose core it occupies.
 #[cfg(target_os = "linux")]
 const LARGE_NICENESS: i32 = 10;
 
-/// Whether nobody waits for a job any more. `Default` is never.
+/// Cancellation flag of a job. Never set by `Default`.
 #[derive(Clone, Debug, Default)]
-pub struct Cancelled(Arc<AtomicBool>);
+pub struct CancelFlag(Arc<AtomicBool>);
 
-impl Cancelled {
-    /// Whether it is so now.
+impl CancelFlag {
+    /// Whether the job is cancelled.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Returns an error if the job is cancelled.
+    ///
     /// # Errors
-    /// [`GivenUp`] when nobody waits any more.
-    pub fn check(&self) -> Result<(), GivenUp> {
-        if self.is_set() { Err(GivenUp) } else { Ok(()) }
+    /// [`JobCancelled`].
+    pub fn check(&self) -> Result<(), JobCancelled> {
+        if self.is_set() { Err(JobCancelled) } else { Ok(()) }
     }
 
     fn set(&self) {
@@ -53,18 +54,18 @@ impl Cancelled {
     }
 }
 
-/// A job was left half done because nobody waited for it any more.
+/// A job ended early because it was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody waits for it any more")]
-pub struct GivenUp;
+#[error("the job was cancelled")]
+pub struct JobCancelled;
 
-/// Too many bytes wait already.
+/// The queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{jobs} jobs of {bytes} bytes wait already")]
 pub struct Full {
-    /// Jobs that wait.
+    /// Queued jobs.
     pub jobs: usize,
-    /// Their bytes.
+    /// Their total size.
     pub bytes: usize,
 }
 
@@ -73,15 +74,15 @@ pub struct Full {
 #[error("a thread panicked over it: this is a bug, please report it")]
 pub struct Panicked;
 
-/// A pool. Dropping it lets its threads end after what waits.
+/// A thread pool. When dropped, its threads end after the queued jobs.
 #[derive(Debug)]
 pub struct Workers(Arc<Pool>);
 
 #[derive(Debug)]
 struct Pool {
-    /// Largest small job.
+    /// Largest size of a small job.
     small_bytes: usize,
-    /// Most bytes of jobs that wait in each queue.
+    /// Limit on queued bytes per queue.
     waiting_bytes: usize,
     queues: Mutex<Queues>,
     arrived: [Condvar; 2],
@@ -90,37 +91,40 @@ struct Pool {
 
 #[derive(Debug, Default)]
 struct Queues {
-    lanes: [Lane; 2],
+    queues: [JobQueue; 2],
     next: u64,
     closed: bool,
 }
 
-/// The jobs of one kind that wait.
+/// Queued jobs of one kind.
 #[derive(Default)]
-struct Lane {
-    jobs: BTreeMap<Place, (usize, Job)>,
+struct JobQueue {
+    jobs: BTreeMap<QueueKey, (usize, Job)>,
     bytes: usize,
 }
 
-impl std::fmt::Debug for Lane {
+impl std::fmt::Debug for JobQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").field("jobs", &self.jobs.len()).field("bytes", &self.bytes).finish()
+        f.debug_struct("JobQueue")
+            .field("jobs", &self.jobs.len())
+            .field("bytes", &self.bytes)
+            .finish()
     }
 }
 
 /// Deadline, then arrival.
-type Place = (Duration, u64);
+type QueueKey = (Duration, u64);
 type Job = Box<dyn FnOnce() + Send>;
 
 const SMALL: usize = 0;
 const LARGE: usize = 1;
 
 impl Workers {
-    /// Starts the threads, called `name`. Jobs of up to `small_bytes` are small; in each queue wait
-    /// `waiting_bytes` at most.
+    /// Starts the threads, named `name`. Jobs of up to `small_bytes` are small; each queue holds at
+    /// most `waiting_bytes`.
     ///
     /// # Errors
-    /// When the system refuses them.
+    /// The error of starting a thread.
     pub fn start(name: &str, small_bytes: usize, waiting_bytes: usize) -> io::Result<Self> {
         let pool = Arc::new(Pool {
             small_bytes,
@@ -130,36 +134,36 @@ impl Workers {
             started: Instant::now(),
         });
         let workers = Self(Arc::clone(&pool));
-        for lane in [SMALL, LARGE] {
+        for queue in [SMALL, LARGE] {
             let pool = Arc::clone(&pool);
             thread::Builder::new()
                 .name(name.to_owned())
                 .stack_size(STACK_BYTES)
-                .spawn(move || pool.serve(lane))?;
+                .spawn(move || pool.serve(queue))?;
         }
         Ok(workers)
     }
 
-    /// Runs `work` on about `bytes` of input. Dropping the future cancels it.
+    /// Queues `work` on about `bytes` of input. Dropping the future cancels it.
     ///
     /// # Errors
-    /// [`Full`] when too much waits already.
+    /// [`Full`] if the queue is full.
     pub fn run<T: Send + 'static>(
         &self,
         bytes: usize,
-        work: impl FnOnce(&Cancelled) -> T + Send + 'static,
+        work: impl FnOnce(&CancelFlag) -> T + Send + 'static,
     ) -> Result<Running<T>, Full> {
         let (done, result) = oneshot::channel();
-        let cancelled = Cancelled::default();
+        let cancelled = CancelFlag::default();
         let seen = cancelled.clone();
         let job = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&seen)));
-            // Who waited may have gone.
+            // The receiver may be gone.
             let _gone = done.send(result.map_err(|_| Panicked));
         });
-        let lane = if bytes <= self.0.small_bytes { SMALL } else { LARGE };
-        let place = self.0.queue(lane, bytes, job)?;
-        Ok(Running { result, cancelled, pool: Arc::clone(&self.0), lane, place })
+        let queue = if bytes <= self.0.small_bytes { SMALL } else { LARGE };
+        let key = self.0.queue(queue, bytes, job)?;
+        Ok(Running { result, cancelled, pool: Arc::clone(&self.0), queue, key })
     }
 }
 
@@ -171,49 +175,49 @@ impl Drop for Workers {
 }
 
 impl Pool {
-    /// No job runs under the lock, so it is whole even after a panic.
+    /// Locks the queues. No job runs under the lock, so they are consistent even after a panic.
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue(&self, lane: usize, bytes: usize, job: Job) -> Result<Place, Full> {
+    fn queue(&self, queue: usize, bytes: usize, job: Job) -> Result<QueueKey, Full> {
         let allowance = PER_BYTE * u32::try_from(bytes).unwrap_or(u32::MAX);
         let deadline = self.started.elapsed() + allowance;
         let mut queues = self.lock();
-        let place = (deadline, queues.next);
+        let key = (deadline, queues.next);
         queues.next += 1;
-        let waiting = &mut queues.lanes[lane];
-        // One always may wait, however large.
+        let waiting = &mut queues.queues[queue];
+        // An empty queue accepts a job of any size.
         if waiting.bytes > 0 && waiting.bytes + bytes > self.waiting_bytes {
             return Err(Full { jobs: waiting.jobs.len(), bytes: waiting.bytes });
         }
         waiting.bytes += bytes;
-        waiting.jobs.insert(place, (bytes, job));
+        waiting.jobs.insert(key, (bytes, job));
         drop(queues);
-        self.arrived[lane].notify_one();
-        Ok(place)
+        self.arrived[queue].notify_one();
+        Ok(key)
     }
 
-    /// Takes a job out of the queue, unless it runs already.
-    fn withdraw(&self, lane: usize, place: Place) {
+    /// Removes a job from the queue, unless it runs already.
+    fn withdraw(&self, queue: usize, key: QueueKey) {
         let mut queues = self.lock();
-        let waiting = &mut queues.lanes[lane];
-        let job = waiting.jobs.remove(&place);
+        let waiting = &mut queues.queues[queue];
+        let job = waiting.jobs.remove(&key);
         if let Some((bytes, _)) = &job {
             waiting.bytes -= bytes;
         }
         drop(queues);
-        // Not under the lock: a job may hold much.
+        // Not under the lock: dropping a large job takes time.
         drop(job);
     }
 
-    fn serve(&self, lane: usize) {
-        if lane == LARGE {
+    fn serve(&self, queue: usize) {
+        if queue == LARGE {
             yield_to_others();
         }
         let mut queues = self.lock();
         loop {
-            let waiting = &mut queues.lanes[lane];
+            let waiting = &mut queues.queues[queue];
             if let Some((_, (bytes, job))) = waiting.jobs.pop_first() {
                 waiting.bytes -= bytes;
                 drop(queues);
@@ -222,7 +226,7 @@ impl Pool {
             } else if queues.closed {
                 return;
             } else {
-                let woken = self.arrived[lane].wait(queues);
+                let woken = self.arrived[queue].wait(queues);
                 queues = woken.unwrap_or_else(PoisonError::into_inner);
             }
         }
@@ -231,7 +235,7 @@ impl Pool {
 
 #[cfg(target_os = "linux")]
 fn yield_to_others() {
-    // Of this thread alone, as Linux has it. Where it is refused, the thread is like the others.
+    // On Linux this affects the calling thread only. If refused, the priority stays normal.
     let thread = rustix::thread::gettid();
     let _refused = rustix::process::setpriority_process(Some(thread), LARGE_NICENESS);
 }
@@ -239,21 +243,21 @@ fn yield_to_others() {
 #[cfg(not(target_os = "linux"))]
 fn yield_to_others() {}
 
-/// A job that waits or runs. Dropping it cancels the job.
+/// A queued or running job. Dropping it cancels the job.
 #[derive(Debug)]
 pub struct Running<T> {
     result: oneshot::Receiver<Result<T, Panicked>>,
-    cancelled: Cancelled,
+    cancelled: CancelFlag,
     pool: Arc<Pool>,
-    lane: usize,
-    place: Place,
+    queue: usize,
+    key: QueueKey,
 }
 
 impl<T> Future for Running<T> {
     type Output = Result<T, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // A job that is dropped without a word was withdrawn, which only `Running` does.
+        // The sender is dropped without a result only on withdrawal, which only `Running` does.
         Pin::new(&mut self.result).poll(cx).map(|result| result.unwrap_or(Err(Panicked)))
     }
 }
@@ -261,7 +265,7 @@ impl<T> Future for Running<T> {
 impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         self.cancelled.set();
-        self.pool.withdraw(self.lane, self.place);
+        self.pool.withdraw(self.queue, self.key);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Two engines on one device: one cap, and a slot that one lent the other comes back.
 
-mod paper;
+mod cost_models;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,18 +36,18 @@ fn engine(name: &str, tier: Tier, device: DeviceHandle) -> Arc<dyn Engine> {
         sequences: 2,
         kv_tokens: 2048,
         max_in_flight: 2,
-        quota: 1,
+        quota_total: 1,
         device: Some(device),
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(1 << 10),
         prefix_bytes: Bytes(1 << 20),
-        preempt_bytes: Bytes(1 << 30),
+        preempted_bytes: Bytes(1 << 30),
         queue_limit: 256,
         form_trial: None,
         events: EventStream::default(),
     };
     // A step takes a millisecond at least: 900 of them outlast whatever holds up the test's thread.
-    let mut unhurried = paper::fast();
+    let mut unhurried = cost_models::fast();
     unhurried.machine.overhead = Duration::from_millis(1);
     Arc::new(sim::spawn(config, unhurried).expect("a simulated engine starts"))
 }
@@ -63,8 +63,8 @@ fn ask(id: u64, agent: &str, tokens: u32) -> Request {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_lent_to_another_engine_comes_back() {
     let device = SharedDevice::new(2, [1, 1]);
-    let heavy = engine("heavy", Tier::Heavy, device.place(0));
-    let executive = engine("executive", Tier::Executive, device.place(1));
+    let heavy = engine("heavy", Tier::Heavy, device.handle(0));
+    let executive = engine("executive", Tier::Executive, device.handle(1));
     let mut first = heavy.submit(ask(1, "heavy", 900)).await.expect("by right");
     let mut second = heavy.submit(ask(2, "heavy", 900)).await.expect("on loan");
     first.next().await.expect("it runs");

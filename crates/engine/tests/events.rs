@@ -1,6 +1,6 @@
 //! What an engine publishes: of each request its whole way in order, and counts that add up.
 
-mod paper;
+mod cost_models;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,18 +45,18 @@ fn engine(events: &EventStream) -> Local {
         sequences: 3,
         kv_tokens: 3 * u64::from(CONTEXT.0),
         max_in_flight: 3,
-        guaranteed: 3,
+        quota_total: 3,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(1 << 10),
         prefix_bytes: Bytes(1 << 20),
-        park_bytes: Bytes(1 << 30),
+        preempted_bytes: Bytes(1 << 30),
         queue_limit: 256,
         form_trial: None,
         events: events.clone(),
     };
     // A step takes a millisecond at least, so that answers are still written when others come.
-    let mut unhurried = paper::fast();
+    let mut unhurried = cost_models::fast();
     unhurried.machine.overhead = Duration::from_millis(1);
     events.publish(TeamEvent::EngineStarting {
         engine: ENGINE.to_owned(),

@@ -1,6 +1,6 @@
 //! The conformance suite on the simulated machine, and what only a simulation can show.
 
-mod paper;
+mod cost_models;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,19 +10,20 @@ use harmonic_admission::Tick;
 use harmonic_engine::clock::VirtualClock;
 use harmonic_engine::sampling::Samplers;
 use harmonic_engine::scheduler::{Job, ScheduledAgent, SchedulerConfig};
-use harmonic_engine::sim::{self, Arrival, Served, SimMachine, SimVocabulary, simulate};
+use harmonic_engine::sim::{self, Arrival, RequestOutcome, SimMachine, SimVocabulary, simulate};
 use harmonic_engine::{
     Allocation, Batch, CacheOp, Capabilities, Drained, Engine, Forms, Health, Identity, Local,
     LocalConfig, Machine, MachineError, Outcome, ServedAgent, Token, conformance,
 };
-use harmonic_events::EventStream;use harmonic_perfmodel::step::{StepLoad, step_time};
+use harmonic_events::EventStream;
+use harmonic_perfmodel::step::{StepLoad, step_time};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, ContentPart, Event, FinishReason, KvLayout, Media, Message,
-    Prompt, Refused, Request, RequestId, Role, Sampling, Tier, Tokens,
+    Prompt, Rejection, Request, RequestId, Role, Sampling, Tier, Tokens,
 };
 
 fn fast(config: LocalConfig) -> Arc<dyn Engine> {
-    Arc::new(sim::spawn(config, paper::fast()).expect("a simulated engine starts"))
+    Arc::new(sim::spawn(config, cost_models::fast()).expect("a simulated engine starts"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,12 +48,13 @@ fn one_agent(slots: u32) -> SchedulerConfig {
 }
 
 /// `requests` at once on `slots` slots; the last tick, and what became of each.
-fn load(slots: u32, requests: u64) -> (Tick, BTreeMap<RequestId, Served>) {
+fn load(slots: u32, requests: u64) -> (Tick, BTreeMap<RequestId, RequestOutcome>) {
     let arrivals = (0..requests).map(|id| Arrival { at: Tick(id), job: job(id, 50, 100) });
-    let served = simulate(one_agent(slots), paper::spark(), arrivals.collect()).expect("serves");
+    let served =
+        simulate(one_agent(slots), cost_models::spark(), arrivals.collect()).expect("serves");
     let end = served.values().map(|served| match served {
-        Served::Done { finished, .. } => *finished,
-        Served::Refused(refused) => panic!("{refused}"),
+        RequestOutcome::Completed { finished, .. } => *finished,
+        RequestOutcome::Rejected(refused) => panic!("{refused}"),
     });
     (end.max().expect("at least one"), served)
 }
@@ -65,17 +67,20 @@ fn virtual_time_repeats_itself() {
 #[test]
 fn a_single_stream_takes_the_time_of_its_steps() {
     let (end, served) = load(1, 1);
-    let kv = |held: u32| paper::spark().kv.read(Tokens(held));
+    let kv = |held: u32| cost_models::spark().kv.read(Tokens(held));
     let prefill = StepLoad { prefill_tokens: 50, decode_sequences: 0, kv_bytes: kv(50) };
     let decodes = (51..150).map(|held| StepLoad {
         prefill_tokens: 0,
         decode_sequences: 1,
         kv_bytes: kv(held),
     });
-    let time = |load: StepLoad| step_time(&paper::spark().machine, &paper::spark().weights, &load);
+    let time = |load: StepLoad| {
+        step_time(&cost_models::spark().machine, &cost_models::spark().weights, &load)
+    };
     let expected: Duration = std::iter::once(prefill).chain(decodes).map(time).sum();
     assert_eq!(end, Tick::default() + expected);
-    let Served::Done { usage, reason, first_token, .. } = &served[&RequestId(0)] else {
+    let RequestOutcome::Completed { usage, reason, first_token, .. } = &served[&RequestId(0)]
+    else {
         panic!("refused");
     };
     assert_eq!((usage.prompt_tokens, usage.completion_tokens), (50, 100));
@@ -108,9 +113,9 @@ fn a_pool_restores_only_what_it_has_cells_for() {
         arrive(1_000_000_000_001, job(3, 100, 5, 20)),
         arrive(1_000_000_000_002, job(4, 100, 6, 20)),
     ];
-    let served = simulate(config, paper::spark(), arrivals).expect("the machine never fails");
+    let served = simulate(config, cost_models::spark(), arrivals).expect("the machine never fails");
     for (id, served) in &served {
-        assert!(matches!(served, Served::Done { .. }), "{id:?} {served:?}");
+        assert!(matches!(served, RequestOutcome::Completed { .. }), "{id:?} {served:?}");
     }
     assert_eq!(served.len(), 4);
 }
@@ -133,8 +138,8 @@ impl Machine for Mortal {
         self.inner.allocation()
     }
 
-    fn trims(&self) -> bool {
-        self.inner.trims()
+    fn supports_partial_removal(&self) -> bool {
+        self.inner.supports_partial_removal()
     }
 
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
@@ -177,12 +182,12 @@ fn only() -> LocalConfig {
         sequences: 1,
         kv_tokens: 512,
         max_in_flight: 1,
-        quota: 1,
+        quota_total: 1,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(32 << 10),
         prefix_bytes: Bytes::ZERO,
-        preempt_bytes: Bytes(64 << 20),
+        preempted_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
         events: EventStream::default(),
@@ -191,7 +196,7 @@ fn only() -> LocalConfig {
 
 async fn dies(panics: bool) -> String {
     let engine = Local::spawn(only(), Arc::new(SimVocabulary), move |thread| {
-        let inner = SimMachine::new(paper::spark(), 1, 512);
+        let inner = SimMachine::new(cost_models::spark(), 1, 512);
         thread.drive(Mortal { inner, steps_left: 5, panics }, &mut VirtualClock::default())
     })
     .expect("it starts");
@@ -211,8 +216,8 @@ async fn dies(panics: bool) -> String {
     };
     let (last, queued) = tokio::join!(to_the_end, engine.submit(request(2)));
     assert!(matches!(last, Some(Event::Failed { .. })), "{last:?}");
-    assert!(matches!(queued, Err(Refused::EngineDied { .. })), "the queued one learns, too");
-    let Err(Refused::EngineDied { message, .. }) = engine.submit(request(3)).await else {
+    assert!(matches!(queued, Err(Rejection::EngineDied { .. })), "the queued one learns, too");
+    let Err(Rejection::EngineDied { message, .. }) = engine.submit(request(3)).await else {
         panic!("a dead engine takes nothing");
     };
     assert!(matches!(engine.status().health, Health::Died { .. }));
@@ -261,7 +266,7 @@ async fn what_a_local_engine_can_do_follows_from_its_memory_and_its_template() {
         ..Capabilities::default()
     };
     assert_eq!(able(only()), parks);
-    let keeps = LocalConfig { prefix_bytes: Bytes(1), preempt_bytes: Bytes::ZERO, ..only() };
+    let keeps = LocalConfig { prefix_bytes: Bytes(1), preempted_bytes: Bytes::ZERO, ..only() };
     assert_eq!(able(keeps), Capabilities { prefix_cache: true, preemption: false, ..parks });
 }
 
@@ -273,7 +278,7 @@ async fn an_image_is_no_part_of_a_prompt() {
     let messages = vec![Message::of_parts(Role::User, [ContentPart::text("look"), image])];
     let request = Request::new(RequestId(1), AgentName::from("only"), messages);
     let refused = engine.submit(request.clone()).await.expect_err("refused");
-    assert_eq!(refused.to_string(), "the model of only reads nothing but text");
+    assert_eq!(refused.to_string(), "the model of only accepts text only");
     assert_eq!(engine.check(&request), Err(refused));
     assert!(engine.count_tokens(request).await.is_err());
 }

@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use futures::future::try_join_all;
 use harmonic_api::{Asked, CollectedAnswer, Finish, Invalid, ResponseEncoder, ResponseMeta, total};
 use harmonic_engine::Generation;
-use harmonic_engine::chat::Thinks;
+use harmonic_engine::chat::ThinkingSupport;
 use harmonic_types::{AgentName, ClientName, Event, Request, RequestId, ToolChoice, Usage};
 use tokio::time::Instant;
 use tracing::Span;
@@ -149,9 +149,9 @@ fn question<W>(
     let Request { thinking, effort, .. } = asked.request;
     let is_to_think = thinking == Some(true) || (thinking.is_none() && effort.is_some());
     match agent.card.thinks {
-        Thinks::Always if thinking == Some(false) => asked.ignored.thinking(),
-        Thinks::Never if is_to_think => asked.ignored.no_thinking(),
-        Thinks::Never | Thinks::IfTold | Thinks::Always => {}
+        ThinkingSupport::Always if thinking == Some(false) => asked.ignored.thinking(),
+        ThinkingSupport::Never if is_to_think => asked.ignored.no_thinking(),
+        ThinkingSupport::Never | ThinkingSupport::Switchable | ThinkingSupport::Always => {}
     }
     let (name, streamed, ignored) = (agent.name.clone(), asked.streamed, asked.ignored.line());
     let possible = capability::check(agent, &able, &asked.request, &asked.fields);
@@ -163,8 +163,8 @@ fn question<W>(
 
 /// The first answer's slot, and the longest wait.
 fn granted(generations: &[Generation]) -> Option<(u32, Duration)> {
-    let slot = generations.first()?.granted().slot;
-    let longest = generations.iter().map(|one| one.granted().queued).max()?;
+    let slot = generations.first()?.admitted().slot;
+    let longest = generations.iter().map(|one| one.admitted().queued).max()?;
     Some((slot, longest))
 }
 

@@ -17,7 +17,7 @@ use bytes::BytesMut;
 use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
 use harmonic_engine::EngineError;
 use harmonic_events::TooManyListeners;
-use harmonic_types::{AgentName, Refused};
+use harmonic_types::{AgentName, Rejection};
 
 use crate::config::MAX_PULLS;
 
@@ -59,7 +59,7 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Invalid(#[from] Invalid),
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] Rejection),
     /// The form that the request asked for met a limit while the answer was written.
     #[error("the answer cannot go on in the form that was asked for: {message}")]
     FormBroken { message: String },
@@ -143,7 +143,7 @@ pub(crate) enum ApiError {
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Refused(refused) => Self::Refused(refused),
+            EngineError::Rejected(refused) => Self::Refused(refused),
             error => Self::Failed { message: error.to_string() },
         }
     }
@@ -180,32 +180,32 @@ impl ApiError {
             }
             Self::Invalid(invalid) => (S::BAD_REQUEST, F::Invalid, invalid.code(), None),
             Self::Refused(refused) => match refused {
-                Refused::UnknownAgent { .. } => {
+                Rejection::UnknownAgent { .. } => {
                     (S::NOT_FOUND, F::NotFound, "model_not_found", None)
                 }
-                Refused::PromptTooLong { .. } | Refused::PromptBeyond { .. } => {
+                Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. } => {
                     (S::BAD_REQUEST, F::Invalid, "context_length_exceeded", None)
                 }
-                Refused::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
-                Refused::QueueFull { retry_after, .. } => {
+                Rejection::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
+                Rejection::QueueFull { retry_after, .. } => {
                     (S::TOO_MANY_REQUESTS, F::Limited, "queue_full", Some(*retry_after))
                 }
-                Refused::FormsFull { retry_after, .. } => {
+                Rejection::FormsFull { retry_after, .. } => {
                     (S::TOO_MANY_REQUESTS, F::Limited, "forms_full", Some(*retry_after))
                 }
-                Refused::FormsFailed { retry_after, .. } => {
+                Rejection::FormsFailed { retry_after, .. } => {
                     (S::SERVICE_UNAVAILABLE, F::Unavailable, "forms_failed", Some(*retry_after))
                 }
-                Refused::Draining => {
+                Rejection::Draining => {
                     (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable)
                 }
-                Refused::Restarting { retry_after, .. } => (
+                Rejection::Restarting { retry_after, .. } => (
                     S::SERVICE_UNAVAILABLE,
                     F::Unavailable,
                     "engine_restarting",
                     Some(*retry_after),
                 ),
-                Refused::EngineDied { .. } => {
+                Rejection::EngineDied { .. } => {
                     (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_died", unavailable)
                 }
             },
@@ -260,10 +260,10 @@ impl ApiError {
         match self {
             Self::Invalid(invalid) => invalid.param(),
             Self::Lacking { field, .. } => Some(field),
-            Self::Refused(Refused::UnknownAgent { .. })
+            Self::Refused(Rejection::UnknownAgent { .. })
             | Self::NoCounts { .. }
             | Self::NoEmbeddings { .. } => Some("model"),
-            Self::Refused(Refused::PromptTooLong { .. } | Refused::PromptBeyond { .. }) => {
+            Self::Refused(Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. }) => {
                 Some("messages")
             }
             _ => None,

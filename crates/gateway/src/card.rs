@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use harmonic_engine::chat::Thinks;
+use harmonic_engine::chat::ThinkingSupport;
 use harmonic_types::{AgentName, ModelShape, Sampling, Tokens};
 use sha2::{Digest, Sha256};
 
@@ -20,7 +20,7 @@ pub struct AgentCard {
     /// Whether a model that can think does so unless a request says otherwise.
     pub thinking: bool,
     /// When the model thinks.
-    pub thinks: Thinks,
+    pub thinks: ThinkingSupport,
     /// Whether its weights lie in the memory of an accelerator.
     pub accelerated: bool,
     /// The weights; `None` where they are not known.
@@ -92,7 +92,7 @@ impl AgentCard {
 
     /// Whether the model can think.
     pub(crate) fn can_think(&self) -> bool {
-        self.thinks != Thinks::Never
+        self.thinks != ThinkingSupport::Never
     }
 }
 

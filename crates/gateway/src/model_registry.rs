@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::http::HeaderValue;
 use harmonic_engine::Engine;
 use harmonic_events::EventStream;
-use harmonic_types::{AgentName, Refused, Tokens};
+use harmonic_types::{AgentName, Rejection, Tokens};
 
 use crate::card::{AgentCard, public_model_name};
 use crate::error::GatewayError;
@@ -116,8 +116,8 @@ impl ModelRegistry {
     pub(crate) fn find(
         &self,
         name: &AgentName,
-    ) -> Result<(&RegisteredAgent, HeaderValue), Refused> {
-        let place = self.places.get(name).ok_or_else(|| Refused::UnknownAgent {
+    ) -> Result<(&RegisteredAgent, HeaderValue), Rejection> {
+        let place = self.places.get(name).ok_or_else(|| Rejection::UnknownAgent {
             agent: name.clone(),
             known: self
                 .agents

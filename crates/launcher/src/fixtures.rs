@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harmonic_engine::sim::PaperMachine;
+use harmonic_engine::sim::CostModel;
 use harmonic_perfmodel::MachineModel;
 use harmonic_types::{
     AgentName, AgentPlan, AgentSpec, AgentStatus, BudgetRule, Bytes, BytesPerSecond, EnginePlan,
@@ -125,11 +125,11 @@ pub(crate) fn ask(agent: &str, max_tokens: u32) -> Request {
 }
 
 /// A machine that is fast, with `weights`.
-pub(crate) fn paper(weights: Bytes, kv_type: KvType) -> PaperMachine {
+pub(crate) fn paper(weights: Bytes, kv_type: KvType) -> CostModel {
     let machine = MachineModel {
         bandwidth: BytesPerSecond(1e9),
         compute: FlopsPerSecond(1e12),
         overhead: Duration::from_micros(100),
     };
-    PaperMachine::new(machine, &ModelShape { weights_bytes: weights, ..shape() }, kv_type)
+    CostModel::new(machine, &ModelShape { weights_bytes: weights, ..shape() }, kv_type)
 }

@@ -19,7 +19,7 @@ use harmonic_engine::{
     ReslotError,
 };
 use harmonic_events::TeamEvent;
-use harmonic_types::{AgentName, Refused, Request, Tokens};
+use harmonic_types::{AgentName, Rejection, Request, Tokens};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -125,21 +125,21 @@ impl EngineSlot {
     }
 
     /// Why a request cannot be taken now; `None` where somebody serves.
-    fn refusal(&self, agent: &AgentName) -> Option<Refused> {
+    fn refusal(&self, agent: &AgentName) -> Option<Rejection> {
         match &*self.state() {
             State::Serves(_) => None,
             State::Away { .. } | State::Gone { .. } if self.stop.is_cancelled() => {
-                Some(Refused::Draining)
+                Some(Rejection::Draining)
             }
-            State::Away { back, .. } => Some(Refused::Restarting {
+            State::Away { back, .. } => Some(Rejection::Restarting {
                 agent: agent.clone(),
                 retry_after: back.saturating_duration_since(Instant::now()),
             }),
             State::Gone { last } => Some(match &last.health {
                 Health::Died { message } => {
-                    Refused::EngineDied { agent: agent.clone(), message: message.clone() }
+                    Rejection::EngineDied { agent: agent.clone(), message: message.clone() }
                 }
-                _ => Refused::Draining,
+                _ => Rejection::Draining,
             }),
         }
     }
@@ -241,10 +241,10 @@ fn reason(error: &dyn std::error::Error) -> String {
 }
 
 impl Engine for Supervised {
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let agent = request.agent.clone();
         let Some(engine) = self.serving() else {
-            let refused = self.seat.refusal(&agent).unwrap_or(Refused::Restarting {
+            let refused = self.seat.refusal(&agent).unwrap_or(Rejection::Restarting {
                 agent,
                 // It has come back this moment.
                 retry_after: Duration::ZERO,
@@ -257,7 +257,7 @@ impl Engine for Supervised {
         let seat = Arc::downgrade(&self.seat);
         async move {
             match submitted.await {
-                Err(Refused::EngineDied { agent, message }) => {
+                Err(Rejection::EngineDied { agent, message }) => {
                     // The supervisor may not have seen it yet: then a successor is on its way.
                     let refused = seat.upgrade().and_then(|seat| match &*seat.state() {
                         State::Gone { .. } => None,
@@ -267,8 +267,8 @@ impl Engine for Supervised {
                         State::Serves(_) => Some(Duration::ZERO),
                     });
                     Err(match refused {
-                        Some(retry_after) => Refused::Restarting { agent, retry_after },
-                        None => Refused::EngineDied { agent, message },
+                        Some(retry_after) => Rejection::Restarting { agent, retry_after },
+                        None => Rejection::EngineDied { agent, message },
                     })
                 }
                 other => other,
@@ -277,7 +277,7 @@ impl Engine for Supervised {
         .boxed()
     }
 
-    fn check(&self, request: &Request) -> Result<(), Refused> {
+    fn check(&self, request: &Request) -> Result<(), Rejection> {
         // What is away is for `submit` to say.
         self.serving().map_or(Ok(()), |engine| engine.check(request))
     }
@@ -293,7 +293,7 @@ impl Engine for Supervised {
                 (Some(engine), _) => engine.count_tokens(request).await,
                 (None, Some(refused)) => Err(refused.into()),
                 (None, None) => {
-                    Err(Refused::Restarting { agent, retry_after: Duration::ZERO }.into())
+                    Err(Rejection::Restarting { agent, retry_after: Duration::ZERO }.into())
                 }
             }
         }

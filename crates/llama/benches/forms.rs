@@ -91,7 +91,7 @@ fn alone(path: &Path) {
         }
         started.elapsed() / MASKS
     };
-    let formed = time(Sampler::new(Sampling::default(), 1).held_to(constraint));
+    let formed = time(Sampler::new(Sampling::default(), 1).with_constraint(constraint));
     let free = time(Sampler::new(Sampling::default(), 1));
     println!(
         r#"{{"vocabulary":{},"read_ms":{},"compile_ms":{},"choose_us":{},"choose_with_mask_us":{}}}"#,
@@ -128,13 +128,13 @@ fn start(path: &Path, threads: u32, level: u32) -> Local {
         sequences: level,
         kv_tokens: u64::from(level * CONTEXT),
         max_in_flight: level,
-        quota: level,
+        quota_total: level,
         device: None,
         kv_layout: KvLayout::Streams,
         // 30 layers × 3 KV heads × 64 × 2 × 2 bytes.
         token_bytes: Bytes(23_040),
         prefix_bytes: Bytes(64 << 20),
-        preempt_bytes: Bytes(64 << 20),
+        preempted_bytes: Bytes(64 << 20),
         queue_limit: 256,
         form_trial: None,
         events: EventStream::default(),

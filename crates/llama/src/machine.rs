@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use harmonic_engine::sampling::{Drawn, Samplers};
+use harmonic_engine::sampling::{SampleResult, Samplers};
 use harmonic_engine::{
     Allocation, Batch, CacheOp, EngineError, Machine, MachineError, Outcome, SnapshotId,
 };
@@ -17,7 +17,7 @@ use crate::context;
 use crate::engine::LlamaSetup;
 use crate::log::Buffers;
 use crate::model::Model;
-use crate::passes::{Piece, calls};
+use crate::passes::{Chunk, calls};
 
 /// A context and what it needs at every step. Borrows the model, so it lives on the stack of the
 /// engine's thread.
@@ -31,7 +31,7 @@ pub struct LlamaMachine<'m> {
     /// Most rows of a batch that may want logits.
     most_outputs: usize,
     layout: KvLayout,
-    trims: bool,
+    partial_removal: bool,
 }
 
 /// A saved sequence.
@@ -60,7 +60,7 @@ impl<'m> LlamaMachine<'m> {
             allocation,
             most_outputs: context::most_outputs(setup) as usize,
             layout: setup.kv_layout,
-            trims: model.trims(),
+            partial_removal: model.supports_partial_removal(),
         })
     }
 }
@@ -70,8 +70,8 @@ impl Machine for LlamaMachine<'_> {
         self.allocation
     }
 
-    fn trims(&self) -> bool {
-        self.trims
+    fn supports_partial_removal(&self) -> bool {
+        self.partial_removal
     }
 
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
@@ -147,7 +147,7 @@ impl Machine for LlamaMachine<'_> {
             let reason = format!("{outputs} rows want logits and the context holds {room}");
             return Err(failed("decoding", &reason));
         }
-        let mut choices: Vec<Option<Drawn>> = vec![None; batch.rows.len()];
+        let mut samples: Vec<Option<SampleResult>> = vec![None; batch.rows.len()];
         for call in calls(batch, self.layout) {
             let sampling = self.decode(batch, &call)?;
             let logits: Vec<_> = sampling
@@ -155,26 +155,26 @@ impl Machine for LlamaMachine<'_> {
                 .map(|(row, at)| (batch.rows[*row].request, self.context.get_logits_ith(*at)))
                 .collect();
             let drawn = samplers.choose_all(&logits).ok_or(MachineError::NoLogits)?;
-            for piece in &call {
-                let row = &batch.rows[piece.row];
-                let after = u32::try_from(piece.to).unwrap_or(u32::MAX);
+            for chunk in &call {
+                let row = &batch.rows[chunk.row];
+                let after = u32::try_from(chunk.to).unwrap_or(u32::MAX);
                 self.cells.set(row.seq, row.position.saturating_add(after));
             }
             for ((row, _), drawn) in sampling.into_iter().zip(drawn) {
-                choices[row] = Some(drawn);
+                samples[row] = Some(drawn);
             }
         }
-        Ok(Outcome { choices: choices.into_iter().flatten().collect(), ..Outcome::default() })
+        Ok(Outcome { samples: samples.into_iter().flatten().collect(), ..Outcome::default() })
     }
 }
 
 impl LlamaMachine<'_> {
     /// Computes one call; the rows that end in it and are to be sampled, each with the place of its
     /// logits.
-    fn decode(&mut self, batch: &Batch, call: &[Piece]) -> Result<Vec<(usize, i32)>, MachineError> {
+    fn decode(&mut self, batch: &Batch, call: &[Chunk]) -> Result<Vec<(usize, i32)>, MachineError> {
         self.batch.clear();
         let mut sampling = Vec::new();
-        for Piece { row: index, from, to } in call.iter().copied() {
+        for Chunk { row: index, from, to } in call.iter().copied() {
             let row = &batch.rows[index];
             for (token, at) in batch.tokens_of(row)[from..to].iter().zip(from..) {
                 let position = i32::try_from(row.position as usize + at).unwrap_or(i32::MAX);

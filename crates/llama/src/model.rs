@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harmonic_engine::chat::{Ends, Ink, Special, Vocabulary};
+use harmonic_engine::chat::{Ends, Special, TokenBound, Vocabulary};
 use harmonic_engine::{EngineError, Token};
 use harmonic_types::Bytes;
 use llama_cpp_2::model::LlamaModel;
@@ -70,7 +70,7 @@ impl Model {
 
     /// Whether every layer attends to every token, so that a sequence can be cut back; llama.cpp's
     /// own word on it.
-    pub(crate) fn trims(&self) -> bool {
+    pub(crate) fn supports_partial_removal(&self) -> bool {
         !(self.window() > 0 || self.llama.is_recurrent() || self.llama.is_hybrid())
     }
 
@@ -140,7 +140,7 @@ impl Vocabulary for Model {
         tokens.into_iter().map(|token| Token(token.0)).collect()
     }
 
-    fn ink(&self) -> Option<Ink> {
+    fn token_bound(&self) -> Option<TokenBound> {
         use LlamaTokenAttr::{Byte, Control, Unknown};
         let vocabulary = self.llama.vocab();
         // What plain text becomes: control tokens are read on request alone; and where bytes are
@@ -159,7 +159,7 @@ impl Vocabulary for Model {
                 (vocabulary.token_to_piece(token, true, None), plain)
             })
             .collect();
-        Some(Ink::of(pieces.iter().map(|(piece, plain)| (piece.as_slice(), *plain))))
+        Some(TokenBound::of(pieces.iter().map(|(piece, plain)| (piece.as_slice(), *plain))))
     }
 
     fn tokenize_on(&self, text: &str) -> Vec<Token> {

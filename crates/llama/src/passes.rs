@@ -20,43 +20,43 @@ const SAME_COST: u32 = 512;
 
 /// Consecutive tokens of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct Chunk {
     /// Index of the row.
     pub(crate) row: usize,
-    /// Its first token of the piece.
+    /// Its first token of the chunk.
     pub(crate) from: usize,
     /// The one after its last.
     pub(crate) to: usize,
 }
 
-/// The calls for `batch`, each with its pieces in order of sequence id. Each token is in one piece,
+/// The calls for `batch`, each with its chunks in order of sequence id. Each token is in one chunk,
 /// and those of a row come in order.
-pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Piece>> {
-    let whole = |row: usize| Piece { row, from: 0, to: batch.rows[row].len };
+pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Chunk>> {
+    let whole = |row: usize| Chunk { row, from: 0, to: batch.rows[row].len };
     let all = 0..batch.rows.len();
     if layout == KvLayout::Unified {
         return vec![all.map(whole).collect()];
     }
     let (short, long): (Vec<usize>, Vec<usize>) =
         all.clone().partition(|row| batch.rows[*row].len < SHORT);
-    let mut calls: Vec<Vec<Piece>> = Vec::new();
+    let mut calls: Vec<Vec<Chunk>> = Vec::new();
     let bridges = |row: usize| bridges(batch, &short, row);
     if !short.is_empty() {
         let part = |row: usize| {
             if short.contains(&row) {
                 Some(whole(row))
             } else {
-                bridges(row).then(|| Piece { to: 1, ..whole(row) })
+                bridges(row).then(|| Chunk { to: 1, ..whole(row) })
             }
         };
         calls.push(all.filter_map(part).collect());
     }
     for row in long {
-        let piece = Piece { from: usize::from(bridges(row)), ..whole(row) };
+        let chunk = Chunk { from: usize::from(bridges(row)), ..whole(row) };
         match calls.last_mut() {
             // The same number of tokens, next to each other: one pass.
-            Some(call) if follows(batch, call, piece) => call.push(piece),
-            _ => calls.push(vec![piece]),
+            Some(call) if follows(batch, call, chunk) => call.push(chunk),
+            _ => calls.push(vec![chunk]),
         }
     }
     calls
@@ -71,11 +71,11 @@ fn bridges(batch: &Batch, short: &[usize], row: usize) -> bool {
     (*first..*last).contains(&row) && batch.rows[row].position <= longest.max(SAME_COST)
 }
 
-/// Whether `piece` continues a call of long rows.
-fn follows(batch: &Batch, call: &[Piece], piece: Piece) -> bool {
+/// Whether `chunk` continues a call of long rows.
+fn follows(batch: &Batch, call: &[Chunk], chunk: Chunk) -> bool {
     call.last().is_some_and(|last| {
-        let (before, row) = (&batch.rows[last.row], &batch.rows[piece.row]);
-        let same = before.len == row.len && last.from == piece.from && last.to == piece.to;
+        let (before, row) = (&batch.rows[last.row], &batch.rows[chunk.row]);
+        let same = before.len == row.len && last.from == chunk.from && last.to == chunk.to;
         same && before.seq.0 + 1 == row.seq.0
     })
 }
@@ -148,11 +148,11 @@ mod tests {
             let rows: Vec<_> = (0..).step_by(1 + usize::from(gap)).zip(lens.clone()).collect();
             let mut next = vec![0; rows.len()];
             for call in calls(&batch(&rows), KvLayout::Streams) {
-                prop_assert!(call.is_sorted_by_key(|piece| piece.row));
-                for piece in call {
-                    prop_assert_eq!(piece.from, next[piece.row]);
-                    prop_assert!(piece.to > piece.from);
-                    next[piece.row] = piece.to;
+                prop_assert!(call.is_sorted_by_key(|chunk| chunk.row));
+                for chunk in call {
+                    prop_assert_eq!(chunk.from, next[chunk.row]);
+                    prop_assert!(chunk.to > chunk.from);
+                    next[chunk.row] = chunk.to;
                 }
             }
             prop_assert_eq!(next, lens);

@@ -194,17 +194,17 @@ fn anything(rng: &mut fastrand::Rng, specials: &BTreeMap<Token, Special>) -> Str
 fn the_bound_of_a_text_is_never_above_its_tokens() {
     for name in MODELS {
         let real = real(name);
-        let ink = real.model.ink().expect("both have one");
+        let token_bound = real.model.token_bound().expect("both have one");
         let mut rng = fastrand::Rng::with_seed(13);
         for _ in 0..400 {
             let text = anything(&mut rng, &real.specials);
             let count = real.model.tokenize(&text).len() as u64;
-            assert!(ink.tokens(&text) <= count, "{name}: {text:?}");
+            assert!(token_bound.tokens(&text) <= count, "{name}: {text:?}");
             let count = real.tokens(&Prompt::Text(text.clone())).len() as u64;
-            assert!(ink.tokens(&text) <= count, "{name}, raw: {text:?}");
+            assert!(token_bound.tokens(&text) <= count, "{name}, raw: {text:?}");
         }
         // And it refuses what is far too long.
-        assert!(ink.tokens(&"a".repeat(4_000_000)) > 20_000, "{name}");
-        assert!(ink.tokens(&"字".repeat(1_000_000)) > 10_000, "{name}");
+        assert!(token_bound.tokens(&"a".repeat(4_000_000)) > 20_000, "{name}");
+        assert!(token_bound.tokens(&"字".repeat(1_000_000)) > 10_000, "{name}");
     }
 }

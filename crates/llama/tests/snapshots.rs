@@ -3,7 +3,7 @@
 
 mod store;
 
-use harmonic_engine::sampling::{Drawn, Logprobs, Sampler, Samplers};
+use harmonic_engine::sampling::{Logprobs, SampleResult, Sampler, Samplers};
 use harmonic_engine::{Batch, CacheOp, Machine, MachineError, Row, SeqId, SnapshotId, Token};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_types::{Attention, Bytes, KvLayout, KvType, RequestId, Sampling};
@@ -67,7 +67,7 @@ impl Bench<'_> {
         samplers.insert(request, Sampler::new(greedy, 0).with_logprobs(Some(20)));
         let batch = Batch { tokens: tokens.to_vec(), rows: vec![row] };
         let outcome = self.machine.run(&batch, &mut samplers).expect("computes");
-        let Drawn::Token(choice) = &outcome.choices[0] else { panic!("held to no form") };
+        let SampleResult::Token(choice) = &outcome.samples[0] else { panic!("held to no form") };
         choice.logprobs.clone().expect("asked for")
     }
 
@@ -150,7 +150,7 @@ fn a_prefix_is_restored_while_its_donor_goes_on() {
 fn only_a_model_without_windows_is_trimmed() {
     on_all(|bench| {
         let windows = bench.what.starts_with("gemma");
-        assert_eq!(bench.machine.trims(), !windows, "{}", bench.what);
+        assert_eq!(bench.machine.supports_partial_removal(), !windows, "{}", bench.what);
         if windows {
             return;
         }

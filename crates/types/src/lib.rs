@@ -48,7 +48,7 @@ pub use plan::{
 };
 pub use provenance::{Provenance, ProvenanceMap};
 pub use request::{
-    ClientName, Event, FinishReason, Refused, Request, RequestId, TokenBytes, TokenLogprob, Usage,
+    ClientName, Event, FinishReason, Rejection, Request, RequestId, TokenBytes, TokenLogprob, Usage,
 };
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};

@@ -219,7 +219,7 @@ pub enum Event {
 
 /// Reason for not starting a request. Each maps to one HTTP status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum Rejection {
     /// Unknown agent (404).
     #[error("agent `{agent}` is not in this stack; its agents are: {known}")]
     UnknownAgent {

@@ -1,5 +1,5 @@
-//! Lending slots and taking them back: a borrower is preempted for a request within its quota, its
-//! state is saved by the [`Room`], and it goes on later where it stopped.
+//! Preemption of borrowers: a borrower makes way for a request within its quota, the [`Room`] saves
+//! its state, and it resumes later where it stopped.
 
 use harmonic_types::RequestId;
 
@@ -9,8 +9,8 @@ use crate::decision::Decision;
 use crate::room::Room;
 
 impl Admission {
-    /// Preempts borrowers until `next` has room: of the lowest tier first, then the ones admitted
-    /// last. Preempts none if that is not enough.
+    /// Preempts borrowers until `next` has room: lowest tier first, then last admitted first.
+    /// Preempts none, and returns false, if preempting all of them would not be enough.
     pub(super) fn preempt_for(
         &mut self,
         next: RequestId,
@@ -33,7 +33,7 @@ impl Admission {
         victims.into_iter().all(|victim| self.preempt(victim, room, decisions))
     }
 
-    /// Preempts borrowers until no more are in flight than the limit.
+    /// Preempts borrowers until the requests in flight are within the limit.
     pub(super) fn shrink_to_limit(&mut self, room: &mut impl Room, decisions: &mut Vec<Decision>) {
         if self.running.len() <= self.limit as usize {
             return;
@@ -47,7 +47,7 @@ impl Admission {
         }
     }
 
-    /// Whether it could be preempted.
+    /// Preempts `victim`; false if the room cannot save it.
     fn preempt(
         &mut self,
         victim: Started,
@@ -66,10 +66,9 @@ impl Admission {
         true
     }
 
-    /// Borrowers that may be preempted: all but the floor. Of those that run without any quota of
-    /// their agent's, the one admitted first goes on to its end. Otherwise an agent without a quota
-    /// would start a request again and again, and lose its place each time before a token is
-    /// computed.
+    /// Borrowers that may be preempted: all but the floor, which is the first admitted among the
+    /// running requests of agents without a quota. Without it, such an agent could start a request
+    /// again and again and be preempted each time before a token is computed.
     pub(super) fn preemptible(&self) -> Vec<Started> {
         let without_quota = |started: &&Started| self.agents[started.agent].quota == 0;
         let floor = self.running.values().find(without_quota).map(|started| started.order);
@@ -78,7 +77,7 @@ impl Admission {
         borrowers
     }
 
-    /// Of each agent, the requests beyond its quota that were admitted last.
+    /// The last admitted requests of each agent, as many as exceed its quota.
     fn beyond_quota(&self) -> Vec<Started> {
         let mut beyond = Vec::new();
         for (index, agent) in self.agents.iter().enumerate() {
@@ -92,7 +91,7 @@ impl Admission {
     }
 }
 
-/// The first to be preempted at the end: the lowest tier, then the one admitted last.
+/// Sorts so that the next victim is last: lowest tier, then last admitted.
 fn in_order_of_preemption(mut borrowers: Vec<Started>) -> Vec<Started> {
     borrowers.sort_by_key(|started| (started.tier, started.order));
     borrowers

@@ -1,5 +1,5 @@
-//! Each rule by example, and the invariants under random traffic, on slots without preemption and
-//! on a room that can preempt.
+//! Each rule by example and the invariants under random traffic, on a room with and without
+//! preemption.
 
 mod policy;
 mod team;

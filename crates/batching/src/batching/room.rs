@@ -1,19 +1,19 @@
-//! The room that admission reserves: cells of the KV cache, and memory to preempt into.
+//! Room for admission: sequences, cells of the KV cache, and memory for preempted sequences.
 
-use harmonic_admission::{Loan, Room, Short};
+use harmonic_admission::{BorrowRequest, Room, Short};
 use harmonic_types::{FinishReason, RequestId, Usage};
 
 use super::Batching;
-use crate::copies::Copied;
+use crate::copy_costs::CopyVolume;
 use crate::ids::Token;
 use crate::prefix_cache::PrefixHit;
 use crate::prompt::Prompt;
-use crate::sequence::{Preempted, Sequence, count};
+use crate::sequence::{Preempted, Sequence, token_count};
 use crate::step::{CacheOp, Finished, Placed};
 
-/// A beginning found elsewhere has to spare at least this many tokens more than what can be
-/// restored anyway: fewer are computed sooner than copied.
-pub(super) const SHARE_TOKENS: u32 = 16;
+/// Minimum tokens that another sequence's prefix must save beyond what snapshots provide: fewer are
+/// computed faster than copied.
+pub(super) const MIN_REUSE_TOKENS: u32 = 16;
 
 impl Room for Batching {
     fn fits(&self, next: RequestId, victims: &[RequestId]) -> Result<bool, Short> {
@@ -31,29 +31,30 @@ impl Room for Batching {
         Ok(sequences < self.config.sequences as usize && cells <= self.config.kv_tokens)
     }
 
-    /// Whether all borrowers could be preempted at once, whatever they come to hold.
-    fn can_lend(&self, loan: &Loan<'_>) -> bool {
+    /// Whether all borrowers could be preempted at once at their maximum size.
+    fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
         let preempted: u64 = self.preempted.values().map(|other| other.sequence.reserved).sum();
-        let lent: u64 = loan.borrowers.iter().map(|id| self.reservation(*id)).sum();
-        // One that is preempted is counted already.
-        let waits = self.waiting.contains_key(&loan.next);
-        let more = if waits { self.reservation(loan.next) } else { 0 };
-        self.bytes_for(preempted + lent + more) <= self.config.preempted_bytes
+        let borrowed: u64 = request.borrowers.iter().map(|id| self.reservation(*id)).sum();
+        // A preempted request is counted already.
+        let waits = self.waiting.contains_key(&request.next);
+        let more = if waits { self.reservation(request.next) } else { 0 };
+        self.bytes_for(preempted + borrowed + more) <= self.config.preempted_bytes
     }
 
-    /// Gives a request its sequence: the one that holds most of its prompt, moved to the lowest
-    /// free id if that may be, else that id, emptied.
+    /// Assigns a sequence to a request: the retained one with the longest prefix of its prompt, moved
+    /// to the lowest free id if allowed; otherwise the lowest free id, emptied.
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
         if self.fits(id, &[]) != Ok(true) {
             return Err(Short::Room);
         }
         let prompt = self.waiting.remove(&id).ok_or(Short::Room)?;
-        let mut sequence = Sequence::new(id, prompt, self.starts);
-        self.starts += 1;
+        let mut sequence = Sequence::new(id, prompt, self.start_count);
+        self.start_count += 1;
         let mut seq = self.lowest_free();
-        let known = self.prefix_cache.covers(&sequence.tokens, self.terms());
-        let least = known.saturating_add(SHARE_TOKENS);
-        if let Some((from, usable)) = self.retained.find(&sequence.tokens, self.config.trims, least)
+        let known = self.prefix_cache.covers(&sequence.tokens, self.criteria());
+        let least = known.saturating_add(MIN_REUSE_TOKENS);
+        if let Some((from, usable)) =
+            self.retained.find(&sequence.tokens, self.config.partial_removal, least)
         {
             let held = self.retained.take(from).map_or(0, |held| held.len());
             if held > usable as usize {
@@ -82,14 +83,14 @@ impl Room for Batching {
         }
         let Some(sequence) = self.live.remove(&seq) else { return Err(Short::Saving) };
         let snapshot = self.new_snapshot();
-        self.copied += Copied::saving(self.bytes_of(sequence.held()));
+        self.copied += CopyVolume::saving(self.bytes_of(sequence.held()));
         self.cache.extend([CacheOp::Save { seq, snapshot }, CacheOp::Drop { seq }]);
         self.kv_reserved -= sequence.reserved;
         self.preempted.insert(id, Preempted { sequence, snapshot });
         Ok(())
     }
 
-    /// Lets a preempted request go on in the lowest free sequence.
+    /// Resumes a preempted request in the lowest free sequence.
     fn resume(&mut self, id: RequestId) -> Result<(), Short> {
         if self.fits(id, &[]) != Ok(true) {
             return Err(Short::Room);
@@ -97,8 +98,8 @@ impl Room for Batching {
         let Preempted { sequence, snapshot } = self.preempted.remove(&id).ok_or(Short::Room)?;
         let seq = self.lowest_free();
         self.evict(seq);
-        if !sequence.untouched() {
-            self.copied += Copied::restoring(self.bytes_of(sequence.held()));
+        if !sequence.is_untouched() {
+            self.copied += CopyVolume::restoring(self.bytes_of(sequence.held()));
             self.cache.push(CacheOp::Restore { snapshot, seq });
         }
         self.cache.push(CacheOp::Discard { snapshot });
@@ -108,8 +109,8 @@ impl Room for Batching {
         Ok(())
     }
 
-    /// Ends a request: complete where [`Batching::commit`] said so, else cancelled. The next step
-    /// reports it finished.
+    /// Ends a request, as completed if [`Batching::commit`] returned it, else as cancelled. The next
+    /// step reports it finished.
     fn release(&mut self, id: RequestId) {
         let reason = FinishReason::Cancelled;
         if let Some((seq, _)) = self.find_live(id) {
@@ -118,14 +119,14 @@ impl Room for Batching {
             self.cache.push(CacheOp::Discard { snapshot });
             self.finished.push(Finished { id, seq: None, reason, usage: sequence.usage() });
         } else if let Some(prompt) = self.waiting.remove(&id) {
-            let usage = Usage { prompt_tokens: count(&prompt.tokens), ..Usage::default() };
+            let usage = Usage { prompt_tokens: token_count(&prompt.tokens), ..Usage::default() };
             self.finished.push(Finished { id, seq: None, reason, usage });
         }
     }
 }
 
 impl Batching {
-    /// KV tokens that a request may come to hold, wherever it is; 0 of an unknown one.
+    /// Maximum KV tokens of a request in any state; 0 for an unknown request.
     fn reservation(&self, id: RequestId) -> u64 {
         let waiting = self.waiting.get(&id).map(Prompt::reservation);
         let preempted = || self.preempted.get(&id).map(|preempted| preempted.sequence.reserved);
@@ -133,15 +134,15 @@ impl Batching {
         waiting.or_else(preempted).or_else(live).unwrap_or(0)
     }
 
-    /// Tokens of all preempted sequences.
+    /// Total tokens of the preempted sequences.
     pub(super) fn preempted_tokens(&self) -> u64 {
         self.preempted.values().map(|preempted| u64::from(preempted.sequence.computed)).sum()
     }
 
-    /// Puts the snapshot of `hit` into the untouched sequence `seq`.
+    /// Restores the snapshot of `hit` into the untouched sequence `seq`.
     pub(super) fn restore(&mut self, seq: crate::SeqId, hit: PrefixHit) {
         let PrefixHit { id, tokens, longer, bytes } = hit;
-        self.copied += Copied::restoring(bytes);
+        self.copied += CopyVolume::restoring(bytes);
         self.cache.push(CacheOp::Restore { snapshot: id, seq });
         if longer {
             self.cache.push(CacheOp::Trim { seq, keep: tokens });
@@ -152,7 +153,7 @@ impl Batching {
     }
 }
 
-/// The part of a prompt that can come from elsewhere: its last token is computed for its logits.
+/// The restorable part of a prompt: all but the last token, which is computed for its logits.
 pub(super) fn restorable(prompt: &[Token]) -> &[Token] {
     prompt.split_last().map_or(&[], |(_, rest)| rest)
 }

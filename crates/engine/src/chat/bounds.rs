@@ -1,31 +1,32 @@
-//! How many tokens a prompt has at least, told before it is rendered or tokenised.
+//! Lower bounds of prompt lengths in tokens, known before rendering or tokenisation.
 //!
-//! Invariants: a bound is never above the true count, so it refuses nothing that would fit.
+//! Invariant: a bound never exceeds the true count, so no prompt that fits is rejected.
 //!
-//! Of a text: its [`Ink`] tells.
+//! Text: see [`TokenBound`].
 //!
-//! Of a conversation: a message, and a tool, counts half of what an empty one adds. Each role is tried
-//! when the model is set up, and so are tools, with a growing number of them; where a template leaves
-//! some out, or the count does not grow evenly, messages of the role, or tools, count nothing. Half,
-//! because tokens may join what the template writes with what a message says. Contents are not counted before rendering, since a
-//! template may leave out any of them; the rendered text is held to the bound of a text.
+//! Conversation: each message and tool counts half of what an empty one adds. When the model is set
+//! up, growing numbers of messages of each role, and of tools, are rendered; if the template leaves
+//! some out or the count does not grow evenly, messages of the role, or tools, count zero. Half,
+//! because tokens may merge template text with message text. Contents are not counted before
+//! rendering, since a template may leave out any of them; the rendered text is checked by the bound
+//! of a text.
 
 use harmonic_types::{AgentSpec, Message, Prompt, Role, Tokens, Tool, ToolChoice};
 
-use super::ink::Ink;
+use super::token_bound::TokenBound;
 use super::{Budget, Chat, callable};
 
-/// Numbers of turns that are tried; the differences are to be in proportion.
+/// Numbers of turns that are probed; the counts must grow proportionally.
 const TRIED: [usize; 3] = [4, 8, 32];
-/// Messages of a role, and tools, that count nothing: templates treat the first and the last apart.
+/// Messages of a role, and tools, that count zero: templates treat the first and last specially.
 const APART: u64 = 2;
 
-/// The least tokens of prompts to one model.
+/// Lower bounds of prompts to one model, in tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    ink: Option<Ink>,
+    token_bound: Option<TokenBound>,
     user: u64,
-    /// Of the user after a result: a template may join the two.
+    /// A user message after a tool result: a template may merge the two.
     joined: u64,
     assistant: u64,
     tool: u64,
@@ -33,22 +34,22 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// What is known without a conversation.
-    pub(super) fn of_vocabulary(ink: Option<Ink>) -> Self {
-        Self { ink, ..Self::default() }
+    /// Bounds of texts only.
+    pub(super) fn of_vocabulary(token_bound: Option<TokenBound>) -> Self {
+        Self { token_bound, ..Self::default() }
     }
 
-    /// Tokens of `text`, at least.
+    /// Minimum tokens of `text`.
     pub(super) fn of_text(&self, text: &str) -> u64 {
-        self.ink.as_ref().map_or(0, |ink| ink.tokens(text))
+        self.token_bound.as_ref().map_or(0, |bound| bound.tokens(text))
     }
 
-    /// Tokens of `prompt`, at least, where its tools may be called by `choice`.
+    /// Minimum tokens of `prompt` with tool choice `choice`.
     pub(crate) fn of(&self, prompt: &Prompt, choice: &ToolChoice) -> Tokens {
         let least = match prompt {
             Prompt::Text(text) => self.of_text(text),
             Prompt::Chat { messages, .. } => {
-                // Some templates show them before a question alone.
+                // Some templates show tools only before a question.
                 let asks = messages.iter().any(|message| message.role == Role::User);
                 let tools = if asks { callable(prompt, choice).len() as u64 } else { 0 };
                 self.of_messages(messages).saturating_add(counted(tools, self.described))
@@ -57,7 +58,7 @@ impl Bounds {
         Tokens(u32::try_from(least).unwrap_or(u32::MAX))
     }
 
-    /// With what messages and tools to `agent` add, found out by trying.
+    /// Adds the bounds of messages and tools to `agent`, found by probing.
     pub(super) fn with_conversation(self, chat: &Chat, agent: &AgentSpec) -> Self {
         use Role::{Assistant, Tool, User};
         let plain = [User].as_slice();
@@ -69,15 +70,15 @@ impl Bounds {
                 length(chat, agent, roles.copied(), Vec::new())
             })
         };
-        // The least that one more `turn` adds, whatever came before.
+        // The minimum that one more `turn` adds, for any context.
         let least = |turn: &[Role]| {
             [plain, answered].iter().filter_map(|before| grows(before, turn)).min().unwrap_or(0)
         };
-        // Where a template wants turns, there are as many of the user, who counts for both.
+        // If the template requires turns, user messages count for both roles.
         let turns = grows(plain, &[User, Assistant]);
         let user = grows(plain, &[User]).or(turns).unwrap_or(0).min(turns.unwrap_or(u64::MAX));
         let joined = grows(answered, &[User]).unwrap_or(0).min(user);
-        // Nor have they more together than in turns.
+        // Together they must not count more than a turn.
         let turns = turns.unwrap_or(0);
         let assistant = least(&[Assistant]).min(turns.saturating_sub(user));
         let tool = least(&[Tool])
@@ -94,13 +95,13 @@ impl Bounds {
         }
     }
 
-    /// Tokens of `messages`, at least.
+    /// Minimum tokens of `messages`.
     fn of_messages(&self, messages: &[Message]) -> u64 {
         let (mut user, mut joined, mut assistant, mut tool) = (0, 0, 0, 0);
         let mut after_result = false;
         for message in messages {
             match message.role {
-                // All of them become one.
+                // All system messages are merged into one.
                 Role::System => continue,
                 Role::User if after_result => joined += 1,
                 Role::User => user += 1,
@@ -151,7 +152,7 @@ fn least_tool(chat: &Chat, agent: &AgentSpec) -> u64 {
     grows.flatten().min().unwrap_or(0)
 }
 
-/// Tokens of a conversation of empty messages.
+/// Number of tokens of a conversation of empty messages.
 fn length(
     chat: &Chat,
     agent: &AgentSpec,
@@ -165,7 +166,7 @@ fn length(
     u64::try_from(rendered.tokens.len()).ok()
 }
 
-/// What one more adds, where it is always as much; `length` is that of so many.
+/// Constant increment of `length(count)`; 0 if it does not grow evenly.
 fn growth(length: impl Fn(usize) -> Option<u64>) -> Option<u64> {
     let [few, more, many] = TRIED;
     let (short, middle, long) = (length(few)?, length(more)?, length(many)?);

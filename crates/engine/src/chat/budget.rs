@@ -1,32 +1,32 @@
-//! What the preparation of one prompt may cost.
+//! Budget for the preparation of one prompt.
 
-use harmonic_types::{AgentName, Refused, Tokens};
+use harmonic_types::{AgentName, Rejection, Tokens};
 
-use crate::workers::Cancelled;
+use crate::workers::CancelFlag;
 
-/// What the preparation of one prompt may cost. `Default` is anything.
+/// Budget for the preparation of one prompt. Unlimited by default.
 #[derive(Clone, Debug, Default)]
 pub struct Budget {
-    /// A prompt that certainly has as many tokens is given up; `None` for no limit.
+    /// Number of tokens at which a prompt is rejected; `None` for no limit.
     pub tokens: Option<Tokens>,
-    /// Whether anybody still waits for it.
-    pub cancelled: Cancelled,
+    /// Cancellation of the request.
+    pub cancelled: CancelFlag,
 }
 
 impl Budget {
-    /// Goes on with a prompt to `agent` that has at least `least` tokens.
+    /// Checks whether to continue with a prompt to `agent` of at least `least` tokens.
     ///
     /// # Errors
-    /// [`Refused::PromptBeyond`] when it cannot fit. [`Refused::Draining`] when nobody waits for it,
-    /// which so nobody reads.
-    pub(super) fn go_on(&self, agent: &AgentName, least: u64) -> Result<(), Refused> {
+    /// [`Rejection::PromptBeyond`] if it cannot fit; [`Rejection::Draining`], which is discarded, if
+    /// cancelled.
+    pub(super) fn go_on(&self, agent: &AgentName, least: u64) -> Result<(), Rejection> {
         if self.cancelled.is_set() {
-            return Err(Refused::Draining);
+            return Err(Rejection::Draining);
         }
         match self.tokens {
             Some(context) if least >= u64::from(context.0) => {
                 let least = Tokens(u32::try_from(least).unwrap_or(u32::MAX));
-                Err(Refused::PromptBeyond { agent: agent.clone(), least, context })
+                Err(Rejection::PromptBeyond { agent: agent.clone(), least, context })
             }
             _ => Ok(()),
         }

@@ -1,18 +1,18 @@
-//! The calls of tools in an answer, kept apart from its text.
+//! Incremental parser of tool calls in an answer.
 //!
-//! Owns: the ways in which models write calls, and the reading of them as they come.
+//! Owns: the call syntaxes of models, and their streaming parsers.
 //!
-//! Invariants: however the text is cut, the pieces joined are the same; text without calls passes
-//! unchanged; what begins like a call and is none comes out as text; the pieces of a whole call's
-//! arguments are one JSON object. White space around calls is dropped.
+//! Invariants: the concatenated deltas do not depend on how the text is split; text without calls
+//! passes unchanged; text that starts like a call but is none is emitted as text; the argument deltas
+//! of a complete call form one JSON object. White space around calls is dropped.
 //!
-//! Does not do: checking arguments against a tool's schema (that is `constraint`).
+//! Does not do: validating arguments against a tool's schema (`constraint` does).
 
+mod delta;
 mod function;
 mod json;
 mod named;
 mod object;
-mod piece;
 mod syntax;
 
 use std::collections::VecDeque;
@@ -20,29 +20,29 @@ use std::collections::VecDeque;
 use harmonic_types::Tool;
 use serde_json::Value;
 
-use function::Function;
+pub use delta::AnswerDelta;
+use delta::Output;
+use function::FunctionCall;
 use json::is_space;
-use named::Named;
-use object::Object;
-use piece::Output;
-pub use piece::Piece;
+use named::NamedCall;
+use object::ObjectCall;
 pub(crate) use syntax::Syntax;
 
-/// What a character is to a call.
+/// Effect of a character on a call.
 enum ParseStep {
-    /// Part of it.
-    More,
-    /// Its last.
-    Done,
-    /// A mistake; nothing of it was used.
-    Bad,
+    /// The call continues.
+    Continue,
+    /// The call is complete.
+    Complete,
+    /// The character is invalid and not consumed.
+    Invalid,
 }
 
 #[derive(Debug)]
 enum Body {
-    Object(Object),
-    Function(Function),
-    Named(Named),
+    Object(ObjectCall),
+    Function(FunctionCall),
+    Named(NamedCall),
 }
 
 impl Body {
@@ -64,38 +64,39 @@ impl Body {
 }
 
 #[derive(Debug)]
-enum Place {
+enum State {
     Text,
-    /// After an opener of so many bytes, white space before it included.
+    /// After an opener of this many bytes, including white space before it.
     Opened(usize),
+    /// In a call after an opener of this many bytes.
     Call(usize, Body),
-    /// After a call, before what may close or continue it.
+    /// After a call, before its closing text or the next call.
     Closing,
 }
 
-/// Splits an answer into text and calls.
+/// Streaming parser that splits an answer into text and calls.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each says something else of the answer")]
-pub(super) struct Calls {
+#[expect(clippy::struct_excessive_bools, reason = "independent properties of the answer")]
+pub(super) struct CallParser {
     syntax: Syntax,
-    /// Names of tools, and the schemas of their arguments.
+    /// Tool names with the schemas of their arguments.
     tools: Vec<(String, Value)>,
-    place: Place,
-    /// What was read and has not left yet.
+    state: State,
+    /// Input not emitted yet.
     held: String,
     out: Output,
-    /// The answer has text, so that what is bare is no call any more.
+    /// Whether the answer has text, after which a bare object is no call.
     has_text: bool,
-    /// Inside a list of calls.
+    /// Whether inside a list of calls.
     in_list: bool,
-    whole: u32,
-    /// Nothing is read after the first whole call.
+    complete_calls: u32,
+    /// Whether input after the first complete call is ignored.
     single: bool,
-    /// The answer is held to a call: it has no text.
+    /// Whether the answer is a forced call, which has no text.
     forced: bool,
 }
 
-impl Calls {
+impl CallParser {
     pub(super) fn new(syntax: Syntax, tools: &[Tool]) -> Self {
         let tools = tools
             .iter()
@@ -107,103 +108,105 @@ impl Calls {
         Self {
             syntax,
             tools,
-            place: Place::Text,
+            state: State::Text,
             held: String::new(),
             out: Output::default(),
             has_text: false,
             in_list: false,
-            whole: 0,
+            complete_calls: 0,
             single: false,
             forced: false,
         }
     }
 
-    /// Reads nothing after the first whole call.
+    /// Ignores input after the first complete call.
     pub(super) fn end_with_first(&mut self) {
         self.single = true;
     }
 
-    /// Reads an answer that is held to a call.
+    /// Expects a forced call.
     pub(super) fn force(&mut self) {
         self.forced = true;
     }
 
-    /// Whether the answer ends here because it may have only one call.
+    /// Whether the answer's only allowed call is complete.
     pub(super) fn complete(&self) -> bool {
         self.single && self.called()
     }
 
-    /// Whether there was a whole call.
+    /// Whether there was a complete call.
     pub(super) fn called(&self) -> bool {
-        self.whole > 0
+        self.complete_calls > 0
     }
 
-    /// Takes more of the answer; what can leave.
-    pub(super) fn push(&mut self, text: &str) -> Vec<Piece> {
+    /// Parses more text; returns the deltas that are certain.
+    pub(super) fn push(&mut self, text: &str) -> Vec<AnswerDelta> {
         let mut left: VecDeque<char> = text.chars().collect();
         while let Some(c) = left.pop_front().filter(|_| !self.complete()) {
-            // What turned out to be no call is read once more, without what opened it.
+            // Text that turned out not to be a call is parsed again, without its opener.
             for again in self.take(c).chars().rev() {
                 left.push_front(again);
             }
         }
-        std::mem::take(&mut self.out.pieces)
+        std::mem::take(&mut self.out.deltas)
     }
 
-    /// What is still held back when the answer has ended; `cut`: by the limit of its tokens. What a cut
-    /// leaves of a call is no text: a call whose name is there keeps the arguments that it has.
-    pub(super) fn finish(&mut self, cut: bool) -> Vec<Piece> {
+    /// Flushes held-back input at the end of the answer. `cut`: whether the token limit ended it. An
+    /// incomplete call is not emitted as text; one with a name keeps the arguments received so far.
+    pub(super) fn finish(&mut self, cut: bool) -> Vec<AnswerDelta> {
         let held = std::mem::take(&mut self.held);
-        match &self.place {
-            Place::Call(_, Body::Object(object)) if object.says_all() => self.whole += 1,
-            Place::Closing => {}
-            Place::Call(_, body) if body.committed() => {}
+        match &self.state {
+            State::Call(_, Body::Object(object)) if object.has_all_members() => {
+                self.complete_calls += 1
+            }
+            State::Closing => {}
+            State::Call(_, body) if body.committed() => {}
             _ if self.forced => {}
-            // Text may begin like a bare call.
-            Place::Opened(_) | Place::Call(..) if cut && self.syntax != Syntax::Bare => {}
-            Place::Text if self.whole > 0 && held.trim().is_empty() => {}
-            Place::Text | Place::Opened(_) | Place::Call(..) => self.out.text(&held),
+            // Except for bare calls, as text may start like one.
+            State::Opened(_) | State::Call(..) if cut && self.syntax != Syntax::Bare => {}
+            State::Text if self.complete_calls > 0 && held.trim().is_empty() => {}
+            State::Text | State::Opened(_) | State::Call(..) => self.out.text(&held),
         }
-        self.place = Place::Text;
-        std::mem::take(&mut self.out.pieces)
+        self.state = State::Text;
+        std::mem::take(&mut self.out.deltas)
     }
 
-    /// Takes one character; what must be taken again.
+    /// Consumes one character; returns text to parse again.
     fn take(&mut self, c: char) -> String {
-        match &mut self.place {
-            Place::Text => {
+        match &mut self.state {
+            State::Text => {
                 self.held.push(c);
                 self.look();
                 String::new()
             }
-            Place::Opened(opener) => {
+            State::Opened(opener) => {
                 let opener = *opener;
                 self.open(opener, c)
             }
-            Place::Call(opener, body) => {
+            State::Call(opener, body) => {
                 let opener = *opener;
                 let before = self.out.written;
-                let fate = body.push(c, &mut self.out);
+                let step = body.push(c, &mut self.out);
                 let committed = body.committed();
                 self.held.push(c);
-                match fate {
-                    ParseStep::More if self.out.written > before => self.held.clear(),
-                    ParseStep::More => {}
-                    ParseStep::Done => self.close(),
-                    // What was a call is broken off; the rest is text.
-                    ParseStep::Bad if committed => return self.back_to_text(),
-                    ParseStep::Bad => return self.no_call(opener),
+                match step {
+                    ParseStep::Continue if self.out.written > before => self.held.clear(),
+                    ParseStep::Continue => {}
+                    ParseStep::Complete => self.close(),
+                    // The emitted call is broken off; the rest is text.
+                    ParseStep::Invalid if committed => return self.back_to_text(),
+                    ParseStep::Invalid => return self.no_call(opener),
                 }
                 String::new()
             }
-            Place::Closing => {
+            State::Closing => {
                 self.held.push(c);
                 self.closing()
             }
         }
     }
 
-    /// Sends on what can be no opener any more, and looks whether there is one.
+    /// Emits text that cannot be part of an opener, and checks for an opener.
     fn look(&mut self) {
         loop {
             let may_open = |at: &usize| {
@@ -224,10 +227,10 @@ impl Calls {
                 self.start(self.held.len(), body, "{");
             }
             Some(function::OPEN) => {
-                let body = Body::Function(Function::new(function::OPEN, self.tools.clone()));
-                self.place = Place::Call(self.held.len(), body);
+                let body = Body::Function(FunctionCall::new(function::OPEN, self.tools.clone()));
+                self.state = State::Call(self.held.len(), body);
             }
-            Some(_) => self.place = Place::Opened(self.held.len()),
+            Some(_) => self.state = State::Opened(self.held.len()),
             None => {}
         }
     }
@@ -239,19 +242,19 @@ impl Calls {
 
     fn object(&self) -> Body {
         let names = || self.tools.iter().map(|(name, _)| name.clone()).collect();
-        Body::Object(Object::new((self.syntax == Syntax::Bare).then(names)))
+        Body::Object(ObjectCall::new((self.syntax == Syntax::Bare).then(names)))
     }
 
-    /// A call begins with `first`, which is in `held` already.
+    /// Starts a call with `first`, which is in `held` already.
     fn start(&mut self, opener: usize, mut body: Body, first: &str) {
         for c in first.chars() {
-            // The first character is what chose the body.
+            // Cannot fail: the first character selected the body.
             body.push(c, &mut self.out);
         }
-        self.place = Place::Call(opener, body);
+        self.state = State::Call(opener, body);
     }
 
-    /// The first character after an opener tells how the call is written.
+    /// Selects the body by the first character after an opener.
     fn open(&mut self, opener: usize, c: char) -> String {
         self.held.push(c);
         match (self.syntax, c) {
@@ -261,13 +264,13 @@ impl Calls {
                 self.start(opener, body, "{");
             }
             (Syntax::Functions, '<') => {
-                self.start(opener, Body::Function(Function::new("", self.tools.clone())), "<");
+                self.start(opener, Body::Function(FunctionCall::new("", self.tools.clone())), "<");
             }
             (Syntax::List | Syntax::Named, '[') if !self.in_list => self.in_list = true,
             (Syntax::List | Syntax::Named, c)
                 if !self.in_list && (c.is_alphanumeric() || c == '_') =>
             {
-                self.start(opener, Body::Named(Named::new()), c.encode_utf8(&mut [0; 4]));
+                self.start(opener, Body::Named(NamedCall::new()), c.encode_utf8(&mut [0; 4]));
             }
             _ => return self.no_call(opener),
         }
@@ -275,31 +278,31 @@ impl Calls {
     }
 
     fn close(&mut self) {
-        self.whole += 1;
+        self.complete_calls += 1;
         self.held.clear();
         let closes = self.in_list || !matches!(self.syntax, Syntax::List | Syntax::Named);
-        self.place = if closes { Place::Closing } else { Place::Text };
+        self.state = if closes { State::Closing } else { State::Text };
     }
 
-    /// What closes a call is dropped; what does not is text again.
+    /// Drops the closing text of a call; returns other text to parse again.
     fn closing(&mut self) -> String {
         let rest = self.held.trim_start_matches(is_space);
         let waits = match self.syntax {
             _ if rest.is_empty() => true,
             Syntax::Tagged | Syntax::Functions if rest == syntax::TAG_END => {
                 self.held.clear();
-                self.place = Place::Text;
+                self.state = State::Text;
                 true
             }
             Syntax::Tagged | Syntax::Functions => syntax::TAG_END.starts_with(rest),
             Syntax::List | Syntax::Named if rest == "," => {
-                self.place = Place::Opened(self.held.len());
+                self.state = State::Opened(self.held.len());
                 true
             }
             Syntax::List | Syntax::Named if rest == "]" => {
                 self.held.clear();
                 self.in_list = false;
-                self.place = Place::Text;
+                self.state = State::Text;
                 true
             }
             Syntax::List | Syntax::Named => false,
@@ -317,12 +320,12 @@ impl Calls {
     }
 
     fn back_to_text(&mut self) -> String {
-        self.place = Place::Text;
+        self.state = State::Text;
         self.in_list = false;
         std::mem::take(&mut self.held)
     }
 
-    /// What was opened is no call: the opener is text, what follows may be anything.
+    /// Emits the opener of an invalid call as text; returns the rest to parse again.
     fn no_call(&mut self, opener: usize) -> String {
         let again = self.held.split_off(opener);
         let text = self.back_to_text();

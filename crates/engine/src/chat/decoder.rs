@@ -1,38 +1,37 @@
-//! From tokens to the text of one answer.
+//! Decoding of one answer's tokens.
 
 use std::sync::Arc;
 
 use harmonic_batching::Token;
 
-use super::calls::{Calls, Piece};
+use super::calls::{AnswerDelta, CallParser};
 use super::markers::Markers;
-use super::reasoning::{Split, Splitter};
+use super::reasoning::{ReasoningSplitter, Split};
 use super::stop::StopStrings;
 use super::vocabulary::Vocabulary;
 
-/// Decodes one answer. Bytes become characters, then stop strings are looked for, then reasoning is
-/// split off, then the calls of tools.
+/// Decoder of one answer: bytes to characters, then stop strings, then reasoning, then tool calls.
 pub struct Decoder {
     vocabulary: Arc<dyn Vocabulary>,
-    /// Control tokens that are to be read.
+    /// Control tokens to decode as text.
     markers: Markers,
-    /// Bytes that are not yet a whole character.
+    /// Bytes of an incomplete character.
     bytes: Vec<u8>,
     stops: StopStrings,
-    /// The place of the stop string that was met.
-    met: Option<usize>,
-    reasoning: Option<Splitter>,
-    calls: Option<Calls>,
+    /// Index of the matched stop string.
+    stop_match: Option<usize>,
+    reasoning: Option<ReasoningSplitter>,
+    calls: Option<CallParser>,
 }
 
-/// What a token adds to the answer.
+/// Output of one token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decoded {
-    /// Reasoning.
+    /// Reasoning text.
     pub reasoning: String,
-    /// Answer: text, and calls where there are tools.
-    pub answer: Vec<Piece>,
-    /// The answer ends here: end of turn, or a stop string.
+    /// Text and tool calls.
+    pub answer: Vec<AnswerDelta>,
+    /// Whether the answer ends: end of turn, stop string, or its only call is complete.
     pub stop: bool,
 }
 
@@ -47,14 +46,14 @@ impl Decoder {
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
         stop: Vec<String>,
-        reasoning: Option<Splitter>,
-        calls: Option<Calls>,
+        reasoning: Option<ReasoningSplitter>,
+        calls: Option<CallParser>,
     ) -> Self {
         let (bytes, stops) = (Vec::new(), StopStrings::new(stop));
-        Self { vocabulary, markers, bytes, stops, met: None, reasoning, calls }
+        Self { vocabulary, markers, bytes, stops, stop_match: None, reasoning, calls }
     }
 
-    /// The same decoder, for an answer that ends with its first call.
+    /// Ends the answer after its first call.
     #[must_use]
     pub fn ending_with_first_call(mut self) -> Self {
         if let Some(calls) = &mut self.calls {
@@ -63,8 +62,7 @@ impl Decoder {
         self
     }
 
-    /// The same decoder, for an answer that is held to a call. Nothing of it is text that a stop
-    /// string could end: the call would be cut off, or be none.
+    /// Expects a forced call. Stop strings are disabled, as they would cut off the call.
     #[must_use]
     pub fn of_forced_call(mut self) -> Self {
         self.stops = StopStrings::new(Vec::new());
@@ -74,7 +72,7 @@ impl Decoder {
         self
     }
 
-    /// Takes the next token.
+    /// Decodes the next token.
     pub fn push(&mut self, token: Token) -> Decoded {
         if self.vocabulary.ends_turn(token) {
             return Decoded { stop: true, ..Decoded::default() };
@@ -85,14 +83,14 @@ impl Decoder {
         }
         let text = take_characters(&mut self.bytes);
         let released = self.stops.push(&text);
-        self.met = self.met.or(released.met);
+        self.stop_match = self.stop_match.or(released.matched);
         let decoded = self.split(&released.text);
-        let complete = self.calls.as_ref().is_some_and(Calls::complete);
-        Decoded { stop: complete || released.met.is_some(), ..decoded }
+        let complete = self.calls.as_ref().is_some_and(CallParser::complete);
+        Decoded { stop: complete || released.matched.is_some(), ..decoded }
     }
 
-    /// What is still held back when the answer has ended; `cut`: by the limit of its tokens. A
-    /// character that it was cut in is left out, and so is the beginning of a call.
+    /// Flushes held-back output at the end of the answer. `cut`: whether the token limit ended it. An
+    /// incomplete character is dropped, and if cut, so is an incomplete start of a call.
     pub fn finish(&mut self, cut: bool) -> Decoded {
         self.bytes.clear();
         let held = self.stops.finish();
@@ -100,7 +98,7 @@ impl Decoder {
         if let Some(splitter) = &mut self.reasoning {
             let Split { reasoning, answer } = splitter.finish();
             decoded.reasoning.push_str(&reasoning);
-            decoded.answer.extend(self.pieces(&answer));
+            decoded.answer.extend(self.deltas(&answer));
         }
         if let Some(calls) = &mut self.calls {
             decoded.answer.extend(calls.finish(cut));
@@ -108,17 +106,17 @@ impl Decoder {
         decoded
     }
 
-    /// The place of the stop string that was met, among those that were asked for.
-    pub fn met(&self) -> Option<u32> {
-        self.met.and_then(|place| u32::try_from(place).ok())
+    /// Index of the matched stop string among those requested.
+    pub fn stop_index(&self) -> Option<u32> {
+        self.stop_match.and_then(|index| u32::try_from(index).ok())
     }
 
-    /// Whether the answer has called a tool.
+    /// Whether the answer has a complete tool call.
     pub fn called(&self) -> bool {
-        self.calls.as_ref().is_some_and(Calls::called)
+        self.calls.as_ref().is_some_and(CallParser::called)
     }
 
-    /// What one token says by itself, which may be a part of a character.
+    /// Bytes of a single token, possibly part of a character.
     pub fn token_bytes(&self, token: Token) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.vocabulary.append_bytes(token, &mut bytes);
@@ -127,23 +125,23 @@ impl Decoder {
 
     fn split(&mut self, text: &str) -> Decoded {
         let Some(splitter) = &mut self.reasoning else {
-            return Decoded { answer: self.pieces(text), ..Decoded::default() };
+            return Decoded { answer: self.deltas(text), ..Decoded::default() };
         };
         let Split { reasoning, answer } = splitter.push(text);
-        Decoded { reasoning, answer: self.pieces(&answer), stop: false }
+        Decoded { reasoning, answer: self.deltas(&answer), stop: false }
     }
 
-    fn pieces(&mut self, text: &str) -> Vec<Piece> {
+    fn deltas(&mut self, text: &str) -> Vec<AnswerDelta> {
         match &mut self.calls {
             Some(calls) => calls.push(text),
             None if text.is_empty() => Vec::new(),
-            None => vec![Piece::Text(text.to_owned())],
+            None => vec![AnswerDelta::Text(text.to_owned())],
         }
     }
 }
 
-/// Takes the whole characters off the front of `bytes`; what can never become one is U+FFFD, what
-/// still can is left.
+/// Takes the complete characters from the front of `bytes`. Invalid bytes become U+FFFD; an incomplete
+/// character stays.
 fn take_characters(bytes: &mut Vec<u8>) -> String {
     let mut text = String::new();
     let mut used = 0;
@@ -151,7 +149,7 @@ fn take_characters(bytes: &mut Vec<u8>) -> String {
         text.push_str(chunk.valid());
         used += chunk.valid().len();
         let invalid = chunk.invalid();
-        // A broken character at the very end may be completed by the next token.
+        // An incomplete character at the end may be completed by the next token.
         let may_grow = used + invalid.len() == bytes.len() && could_grow(invalid);
         if !invalid.is_empty() && !may_grow {
             text.push(char::REPLACEMENT_CHARACTER);
@@ -162,7 +160,7 @@ fn take_characters(bytes: &mut Vec<u8>) -> String {
     text
 }
 
-/// Whether `bytes` is the start of a character that more bytes would complete.
+/// Whether `bytes` is an incomplete character.
 fn could_grow(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }

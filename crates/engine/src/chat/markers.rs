@@ -1,4 +1,4 @@
-//! Texts that stand between the parts of an answer, and in some vocabularies are control tokens.
+//! Delimiters within an answer that are control tokens in some vocabularies.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use harmonic_batching::Token;
 
 use super::vocabulary::Vocabulary;
 
-/// Control tokens that an answer is read by. Any other marker is ordinary text.
+/// Delimiters that are control tokens. Other delimiters are ordinary text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Markers(Arc<[(Token, &'static str)]>);
 
-/// A part of a text that a model is held to.
+/// A fragment of fixed text in a grammar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrammarFragment {
-    /// Text, in whatever tokens.
+    /// Text, in any tokenisation.
     Text(String),
     /// A control token.
     Control(Token),
 }
 
 impl Markers {
-    /// Those of `texts` that are control tokens in `vocabulary`.
+    /// Markers among `texts` that are control tokens in `vocabulary`.
     pub(super) fn of(
         vocabulary: &dyn Vocabulary,
         texts: impl IntoIterator<Item = &'static str>,
@@ -36,12 +36,12 @@ impl Markers {
         Self(texts.into_iter().filter_map(control).collect())
     }
 
-    /// What `token` is read as, where it is a marker.
+    /// Text of `token` if it is a marker.
     pub(super) fn text(&self, token: Token) -> Option<&'static str> {
         self.0.iter().find(|(marker, _)| *marker == token).map(|(_, text)| *text)
     }
 
-    /// `text` with the markers in it as the tokens that they are.
+    /// Splits `text` into plain text and marker tokens.
     pub(super) fn fragments(&self, text: &str) -> Vec<GrammarFragment> {
         let found = |text: &str| {
             let places = self

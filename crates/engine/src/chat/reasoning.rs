@@ -1,47 +1,53 @@
-//! Reasoning that a model writes before its answer, kept apart from it.
+//! Separation of a model's reasoning from its answer.
 //!
-//! Owns: the texts that public models write around their reasoning. Which of them a model uses is
-//! read from its template.
+//! Owns: the delimiters that public models write around their reasoning. The template shows which of
+//! them a model uses.
 
 use super::stop::overlap;
 
-/// How a model tells its reasoning from its answer.
+/// Delimiters of a model's reasoning.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Style {
-    /// What opens the reasoning.
+pub(super) struct ReasoningStyle {
+    /// Opening delimiter.
     pub(super) open: &'static str,
-    /// The first token of it, where it is none by itself.
+    /// Text of its first token.
     pub(super) opener: &'static str,
-    /// What closes it.
+    /// Closing delimiter.
     pub(super) close: &'static str,
-    /// What stands before `close`, where the reasoning is a message of its own; then an answer
-    /// without reasoning starts with `close` as well.
-    joint: Option<&'static str>,
-    /// What of these may be control tokens.
+    /// Text before `close` if the reasoning is a separate message; an answer without reasoning then
+    /// starts with `close`, too.
+    separator: Option<&'static str>,
+    /// Parts of the delimiters that may be control tokens.
     pub(super) markers: &'static [&'static str],
 }
 
-/// A style with one marker at each end.
+/// A style with one marker at each end of the reasoning.
 macro_rules! between {
     ($open:literal, $close:literal) => {
-        Style { open: $open, opener: $open, close: $close, joint: None, markers: &[$open, $close] }
+        ReasoningStyle {
+            open: $open,
+            opener: $open,
+            close: $close,
+            separator: None,
+            markers: &[$open, $close],
+        }
     };
 }
 
-/// The styles of public models.
-const STYLES: [Style; 9] = [
-    Style {
+/// Styles of public models.
+const STYLES: [ReasoningStyle; 9] = [
+    ReasoningStyle {
         open: "<|channel|>analysis<|message|>",
         opener: "<|channel|>",
         close: "<|channel|>final<|message|>",
-        joint: Some("<|end|><|start|>assistant"),
+        separator: Some("<|end|><|start|>assistant"),
         markers: &["<|channel|>", "<|message|>", "<|end|>", "<|start|>"],
     },
-    Style {
+    ReasoningStyle {
         open: "<|channel>thought\n",
         opener: "<|channel>",
         close: "<channel|>",
-        joint: None,
+        separator: None,
         markers: &["<|channel>", "<channel|>"],
     },
     between!("<|START_THINKING|>", "<|END_THINKING|>"),
@@ -53,101 +59,101 @@ const STYLES: [Style; 9] = [
     between!("<thinking>", "</thinking>"),
 ];
 
-impl Style {
-    /// The one whose opening `template` mentions.
+impl ReasoningStyle {
+    /// Style whose opening delimiter occurs in `template`.
     pub(super) fn of(template: &str) -> Option<&'static Self> {
-        // As it stands in the source of a template.
+        // Trailing white space may be written as an escape in the source.
         let mentions = |open: &str| template.contains(open.trim_end());
         STYLES.iter().find(|style| mentions(style.open))
     }
 
-    /// Whether the model goes on inside its reasoning after `prompt`.
+    /// Whether `prompt` ends inside the reasoning.
     pub(super) fn is_open_in(&self, prompt: &str) -> bool {
         prompt.trim_end().ends_with(self.open.trim_end())
     }
 
-    /// `thoughts` without what stands between them and the answer.
+    /// `thoughts` without the separator at their end.
     fn trimmed<'a>(&self, thoughts: &'a str) -> &'a str {
-        let joint = self.joint.unwrap_or_default();
-        thoughts.strip_suffix(joint).unwrap_or(thoughts)
+        let separator = self.separator.unwrap_or_default();
+        thoughts.strip_suffix(separator).unwrap_or(thoughts)
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
-    /// Nothing but white space so far.
+enum State {
+    /// Only white space so far.
     Start,
     Reasoning,
-    /// After the reasoning, before the answer's first character.
+    /// After the reasoning, before the first character of the answer.
     Between,
     Answer,
 }
 
-/// Splits text into reasoning and answer.
+/// Streaming splitter of reasoning and answer.
 #[derive(Debug)]
-pub(super) struct Splitter {
-    style: &'static Style,
-    place: Place,
+pub(super) struct ReasoningSplitter {
+    style: &'static ReasoningStyle,
+    state: State,
     held: String,
 }
 
-/// Some text, split.
+/// Split text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Split {
     pub(super) reasoning: String,
     pub(super) answer: String,
 }
 
-impl Splitter {
-    /// `open`: the text starts inside the reasoning.
-    pub(super) fn new(style: &'static Style, open: bool) -> Self {
-        let place = if open { Place::Reasoning } else { Place::Start };
-        Self { style, place, held: String::new() }
+impl ReasoningSplitter {
+    /// A splitter; `open`: whether the text starts inside the reasoning.
+    pub(super) fn new(style: &'static ReasoningStyle, open: bool) -> Self {
+        let state = if open { State::Reasoning } else { State::Start };
+        Self { style, state, held: String::new() }
     }
 
     pub(super) fn push(&mut self, text: &str) -> Split {
         self.held.push_str(text);
         let mut split = Split::default();
         loop {
-            match self.place {
-                Place::Start => {
+            match self.state {
+                State::Start => {
                     let trimmed = self.held.trim_start();
-                    let direct = self.style.joint.map(|_| self.style.close);
+                    let direct = self.style.separator.map(|_| self.style.close);
                     let may_become = |text: &str| text.starts_with(trimmed);
                     if let Some(rest) = trimmed.strip_prefix(self.style.open) {
                         self.held = rest.to_owned();
-                        self.place = Place::Reasoning;
+                        self.state = State::Reasoning;
                     } else if let Some(rest) = direct.and_then(|text| trimmed.strip_prefix(text)) {
                         self.held = rest.to_owned();
-                        self.place = Place::Between;
+                        self.state = State::Between;
                     } else if may_become(self.style.open) || direct.is_some_and(may_become) {
                         return split;
                     } else {
-                        self.place = Place::Answer;
+                        self.state = State::Answer;
                     }
                 }
-                Place::Reasoning => {
+                State::Reasoning => {
                     let close = self.style.close;
                     if let Some(at) = self.held.find(close) {
                         split.reasoning.push_str(self.style.trimmed(&self.held[..at]));
                         self.held.drain(..at + close.len());
-                        self.place = Place::Between;
+                        self.state = State::Between;
                     } else {
-                        let end = self.style.joint.unwrap_or_default().to_owned() + close;
+                        let end = self.style.separator.unwrap_or_default().to_owned() + close;
                         let held = overlap(&self.held, &end).max(overlap(&self.held, close));
                         let keep = self.held.len() - held;
                         split.reasoning.extend(self.held.drain(..keep));
                         return split;
                     }
                 }
-                Place::Between => {
+                State::Between => {
                     self.held = self.held.trim_start().to_owned();
                     if self.held.is_empty() {
                         return split;
                     }
-                    self.place = Place::Answer;
+                    self.state = State::Answer;
                 }
-                Place::Answer => {
+                State::Answer => {
                     split.answer.push_str(&std::mem::take(&mut self.held));
                     return split;
                 }
@@ -155,11 +161,11 @@ impl Splitter {
         }
     }
 
-    /// What was held back, where it belongs.
+    /// Flushes held-back text.
     pub(super) fn finish(&mut self) -> Split {
         let held = std::mem::take(&mut self.held);
-        match self.place {
-            Place::Reasoning => {
+        match self.state {
+            State::Reasoning => {
                 Split { reasoning: self.style.trimmed(&held).to_owned(), answer: String::new() }
             }
             _ => Split { reasoning: String::new(), answer: held },

@@ -1,26 +1,26 @@
-//! The model's chat template, a Jinja program that travels in its file.
+//! Chat template of the model, a Jinja program stored in the model file.
 //!
-//! What a template can do is found out by trying, when the model is set up: whether it takes a
-//! system message, and whether it shows tools, their calls and results.
+//! The capabilities of a template (system messages, tools with calls and results) are probed when the
+//! model is set up.
 //!
-//! Invariants: a template is a stranger's program, so it is compiled on a thread with a stack for it,
-//! runs within a [budget](budget), and can be given up at any step; what a client wrote is marked
-//! before the template sees it.
+//! Invariants: a template is untrusted, so it is compiled on a thread with a large stack, runs within
+//! a [budget](budget), and can be cancelled at any step; client text is marked before it is passed to
+//! the template.
 
 mod budget;
 mod environment;
 mod guards;
 mod json;
 mod lists;
+mod marked_text;
 mod methods;
-mod seen;
+mod probing;
 mod slices;
 mod source;
-mod switches;
 mod tags;
 #[cfg(test)]
 mod tests;
-mod trials;
+mod thinking_switches;
 mod values;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,22 +30,22 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Error, Value, context};
 
 use super::calls::Syntax;
-use super::described::describe;
-use super::marks::Marks;
+use super::taint::TaintMarks;
+use super::tool_prompt::inline_tools;
 use super::vocabulary::Vocabulary;
-use crate::workers::Cancelled;
-use budget::{Bounded, Limits};
+use crate::workers::CancelFlag;
+use budget::{BoundedText, Limits};
 pub(super) use json::json_text;
-use switches::{Switches, Told};
+use thinking_switches::{SwitchValues, Switches};
 use values::{TemplateCapabilities, message_values};
 pub(super) use values::{object as arguments_object, tool_value};
 
-/// Name of the one template in the environment.
+/// Name of the template in its environment.
 const NAME: &str = "chat";
-/// Bytes of JSON for each value in it, on average and at least.
+/// Minimum bytes of JSON per value, used to estimate the number of values.
 const BYTES_PER_NODE: usize = 8;
 
-/// A template that cannot be used.
+/// Failure of a template.
 #[derive(Debug, thiserror::Error)]
 #[error("the model's chat template {action}: {reason}")]
 pub struct TemplateError {
@@ -54,63 +54,63 @@ pub struct TemplateError {
 }
 
 impl TemplateError {
-    /// With the innermost cause, which is where `raise_exception` puts the template's own words.
+    /// Error with its innermost cause, which holds the message of `raise_exception`.
     fn new(action: &'static str, error: &Error) -> Self {
         let reason = error.detail().map_or_else(|| error.to_string(), str::to_owned);
         Self { action, reason }
     }
 
-    /// Of a vocabulary whose special tokens cannot be looked for.
+    /// Error of a vocabulary for whose special tokens no matcher can be built.
     pub(super) fn of_vocabulary(error: &dyn std::error::Error) -> Self {
         Self { action: "cannot be used with its vocabulary", reason: error.to_string() }
     }
 }
 
-/// How a model's template deals with tools.
+/// Tool support of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tools {
-    /// It shows them, and teaches a syntax for their calls.
+    /// The template shows tools and teaches a call syntax.
     Shown(Syntax),
-    /// It does not, or in a syntax that is not known here: they are described by us.
+    /// The template has no tool support, or an unknown call syntax: [`inline_tools`] adds a prompt.
     Described,
 }
 
 #[derive(Debug)]
 pub(super) struct Template {
-    /// `None`: a base model; the messages' text is the prompt.
+    /// `None` for a base model, whose prompt is the text of the messages.
     jinja: Option<Environment<'static>>,
     source: String,
     bos: String,
     eos: String,
-    /// Whether the template accepts a system message (gemma's does not).
+    /// Whether the template accepts a system message (Gemma's does not).
     takes_system: bool,
     tools: Tools,
     capabilities: TemplateCapabilities,
     switches: Switches,
 }
 
-/// What is rendered.
+/// Input of a rendering.
 #[derive(Clone, Copy)]
 pub(super) struct TemplateContext<'a> {
     pub(super) messages: &'a [Message],
     /// Tools to show.
     pub(super) tools: &'a [Tool],
     pub(super) thinking: Thinking,
-    /// Ends the rendering.
-    pub(super) cancelled: &'a Cancelled,
-    /// Marks what a client wrote.
-    pub(super) marks: &'a Marks,
+    /// Cancels the rendering.
+    pub(super) cancelled: &'a CancelFlag,
+    /// Marks of client text.
+    pub(super) marks: &'a TaintMarks,
 }
 
-/// What a conversation that is no client's is rendered with: nobody cancels it, and nothing is marked.
+/// Context of a probe conversation, without cancellation and marks.
 #[derive(Debug, Default)]
 struct Unmarked {
-    cancelled: Cancelled,
-    marks: Marks,
+    cancelled: CancelFlag,
+    marks: TaintMarks,
 }
 
 impl Unmarked {
-    /// `messages` without tools, answered without thinking.
+    /// Context of `messages` without tools and thinking.
     fn context<'a>(&'a self, messages: &'a [Message]) -> TemplateContext<'a> {
         let Self { cancelled, marks } = self;
         TemplateContext { messages, tools: &[], thinking: Thinking::Off, cancelled, marks }
@@ -123,7 +123,7 @@ impl Template {
         Self::of_source(source, vocabulary.bos_text(), vocabulary.eos_text())
     }
 
-    /// The template `source` of a model whose texts begin with `bos` and end with `eos`.
+    /// The template `source` of a model with the start and end of text `bos` and `eos`.
     pub(super) fn of_source(
         source: Option<String>,
         bos: String,
@@ -141,17 +141,17 @@ impl Template {
             capabilities: TemplateCapabilities::default(),
             switches: Switches::default(),
         };
-        template.try_question()?;
-        template.switches = template.try_switches(&names.unwrap_or_default());
+        template.probe_question()?;
+        template.switches = template.probe_switches(&names.unwrap_or_default());
         if let Some(syntax) = Syntax::of(&template.source)
-            && let Some(capabilities) = template.shows_tools(Some(syntax))
+            && let Some(capabilities) = template.probe_tools(Some(syntax))
         {
             (template.tools, template.capabilities) = (Tools::Shown(syntax), capabilities);
         }
         Ok(template)
     }
 
-    /// How the model writes calls.
+    /// Call syntax of the model.
     pub(super) fn syntax(&self) -> Syntax {
         match self.tools {
             Tools::Shown(syntax) => syntax,
@@ -159,7 +159,7 @@ impl Template {
         }
     }
 
-    /// Whether the model can be told not to think.
+    /// Whether thinking can be switched off.
     pub(super) fn can_forgo_thinking(&self) -> bool {
         self.switches.can_forgo
     }
@@ -168,7 +168,7 @@ impl Template {
         &self.source
     }
 
-    /// The conversation as text, up to where the answer starts. What a client wrote is marked in it.
+    /// Renders the conversation up to the start of the answer, with client text marked.
     pub(super) fn render(&self, context: TemplateContext<'_>) -> Result<String, TemplateError> {
         let mut messages: Vec<Message> =
             context.messages.iter().map(|message| marked(message, context.marks)).collect();
@@ -176,7 +176,7 @@ impl Template {
         let tools = match self.tools {
             Tools::Shown(_) => context.tools,
             Tools::Described => {
-                messages = describe(&messages, context.tools, context.marks);
+                messages = inline_tools(&messages, context.tools, context.marks);
                 &[]
             }
         };
@@ -187,7 +187,7 @@ impl Template {
         let rendered = self.run(context, capabilities);
         if rendered.is_err() && values::has_broken_calls(&messages) && !capabilities.text_arguments
         {
-            // A template that goes through the arguments can do so only with an object.
+            // A template that iterates over the arguments needs an object.
             capabilities.whole_arguments = true;
             return self.run(context, capabilities).or(rendered);
         }
@@ -200,15 +200,15 @@ impl Template {
         capabilities: TemplateCapabilities,
     ) -> Result<String, TemplateError> {
         let messages = message_values(context.messages, capabilities, context.marks);
-        self.run_values(context, messages, self.switches.told(context.thinking))
+        self.run_values(context, messages, self.switches.values(context.thinking))
     }
 
-    /// `context` with its messages as `messages`.
+    /// Renders `context` with `messages` in place of its own.
     fn run_values(
         &self,
         context: TemplateContext<'_>,
         messages: Vec<serde_json::Value>,
-        told: Told,
+        values: SwitchValues,
     ) -> Result<String, TemplateError> {
         let refused = |error: &Error| TemplateError::new("refuses this conversation", error);
         let Some(jinja) = &self.jinja else {
@@ -220,7 +220,7 @@ impl Template {
         jinja.set_fuel(Some(limits.steps));
         let tools: Vec<_> =
             context.tools.iter().map(|tool| tool_value(tool, context.marks)).collect();
-        // As in Hugging Face's: no tools are `none`, which some templates ask for.
+        // As in Hugging Face's implementation, no tools are `none`, which some templates check.
         let tools = (!tools.is_empty()).then(|| Value::from(Serde(tools)));
         let variables = context! {
             messages => Value::from(Serde(messages)),
@@ -228,23 +228,23 @@ impl Template {
             add_generation_prompt => true,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
-            // Llama's, which have no clock; llama-server tells them as well.
+            // For Llama templates, which do not call `strftime_now`; llama-server sets it, too.
             date_string => environment::strftime_now("%d %b %Y").map_err(|error| refused(&error))?,
-            ..Value::from(told)
+            ..Value::from(values)
         };
         let render = || {
-            let mut written = Bounded::default();
+            let mut written = BoundedText::default();
             let template = jinja.get_template(NAME)?;
             template.render_captured_to(variables, &mut written)?;
             written.text()
         };
-        // A fault of the interpreter that a template finds is that template's failure.
+        // A panic of the interpreter is treated as a failure of the template.
         let rendering = || budget::within(limits, context.cancelled, render);
         match catch_unwind(AssertUnwindSafe(rendering)) {
             Ok(rendered) => rendered.map_err(|error| refused(&error)),
             Err(_) => Err(TemplateError {
                 action: "refuses this conversation",
-                reason: "the interpreter has panicked in it".to_owned(),
+                reason: "the interpreter panicked".to_owned(),
             }),
         }
     }
@@ -274,8 +274,8 @@ impl TemplateContext<'_> {
     }
 }
 
-/// `message` with what is said in it marked. Calls are marked where they are written.
-fn marked(message: &Message, marks: &Marks) -> Message {
+/// Marks the contents of `message`. Calls are marked where they are converted to values.
+fn marked(message: &Message, marks: &TaintMarks) -> Message {
     Message {
         reasoning: message.reasoning.as_deref().map(|text| marks.text(text)),
         tool_calls: message.tool_calls.clone(),
@@ -284,7 +284,7 @@ fn marked(message: &Message, marks: &Marks) -> Message {
     }
 }
 
-/// Puts the system message at the head of the first user message.
+/// Moves the system message to the start of the first user message.
 fn system_into_user(messages: &[Message]) -> Vec<Message> {
     let mut system = String::new();
     let mut merged = Vec::with_capacity(messages.len());

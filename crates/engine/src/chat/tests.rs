@@ -1,4 +1,4 @@
-//! Templates with awkward habits, and text cut at every possible place.
+//! Unusual templates, and text split at every possible position.
 
 mod forged;
 mod hostile;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use harmonic_batching::Token;
 use harmonic_types::{
-    AgentName, AgentSpec, Message, Prompt, Refused, Role, Sampling, Tier, Tokens, ToolChoice,
+    AgentName, AgentSpec, Message, Prompt, Rejection, Role, Sampling, Tier, Tokens, ToolChoice,
 };
 use proptest::prelude::*;
 
-use super::{Budget, Chat, Decoded, Piece, Vocabulary};
+use super::{AnswerDelta, Budget, Chat, Decoded, Vocabulary};
 
-/// A token is a byte; 256 ends the turn.
+/// Vocabulary of bytes; 256 ends the turn.
 struct ByteVocabulary(Option<&'static str>);
 
 impl Vocabulary for ByteVocabulary {
@@ -122,7 +122,7 @@ fn what_a_template_raises_reaches_the_client() {
             &Budget::default(),
         )
         .unwrap_err();
-    let Refused::Invalid { message } = refused else { panic!("{refused:?}") };
+    let Rejection::Invalid { message } = refused else { panic!("{refused:?}") };
     assert!(message.contains("roles must alternate"), "{message}");
     let broken = Chat::new(Arc::new(ByteVocabulary(Some("{% for %}")))).unwrap_err();
     assert!(broken.to_string().starts_with("the model's chat template is not valid"), "{broken}");
@@ -147,16 +147,16 @@ fn the_shared_prefix_ends_where_questions_differ() {
     assert_eq!(prefix.len(), text.len());
 }
 
-/// The text of an answer without calls.
+/// Text of an answer without calls.
 fn said(decoded: &Decoded) -> String {
-    let text = |piece: &Piece| match piece {
-        Piece::Text(text) => text.clone(),
+    let text = |piece: &AnswerDelta| match piece {
+        AnswerDelta::Text(text) => text.clone(),
         call => panic!("no tools were given: {call:?}"),
     };
     decoded.answer.iter().map(text).collect()
 }
 
-/// Decodes `bytes` token by token; gives the reasoning and answer, and whether it stopped.
+/// Decodes `bytes` token by token; returns reasoning, answer and whether it stopped.
 fn decode(chat: &Chat, bytes: &[u8], stop: &[&str], open: bool) -> (String, String, bool) {
     let mut decoder = chat.decoder(stop.iter().map(|s| (*s).to_owned()).collect(), open, &[]);
     let (mut reasoning, mut text) = (String::new(), String::new());
@@ -236,7 +236,7 @@ proptest! {
     #[test]
     fn the_answer_is_what_precedes_the_first_stop(text in "[ab]{0,40}", stop in "[ab]{1,4}") {
         let (_, decoded, stopped) = decode(&chat(None), text.as_bytes(), &[stop.as_str()], false);
-        // The first stop to be completed wins, which for one stop string is the first found.
+        // The first completed stop string wins; with one stop string, its first occurrence.
         let expected = text.find(&stop).map_or(text.as_str(), |at| &text[..at]);
         prop_assert_eq!(decoded, expected);
         prop_assert_eq!(stopped, text.contains(&stop));
@@ -247,7 +247,7 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..40),
     ) {
         let (_, decoded, _) = decode(&chat(None), &bytes, &[], false);
-        // But for a character that is cut at the end.
+        // Except for an incomplete character at the end.
         let cut = bytes.utf8_chunks().last().map_or(0, |last| {
             let end = last.invalid();
             let grows = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());

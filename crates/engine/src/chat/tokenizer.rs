@@ -1,43 +1,43 @@
-//! From text to tokens.
+//! Tokenisation of rendered prompts.
 //!
-//! Owns: where a text is cut at tokens that stand for themselves, and that a client's words never
-//! become one.
+//! Owns: splitting text at special tokens, and preventing client text from becoming one.
 //!
-//! Invariants: what lies between two such tokens is tokenised as one piece, so ordinary text becomes
-//! what the model's own tokenizer makes of it; the work is linear in the text and ends at the next
-//! piece once it is not wanted any more; a piece has no word longer than [`LONGEST_WORD`].
+//! Invariants: text between two special tokens is tokenised as one piece, so that ordinary text gets
+//! the same tokens as from the model's own tokenizer; the work is linear in the text, and ends at the
+//! next piece if cancelled; a piece has no word longer than [`LONGEST_WORD`].
 
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use harmonic_batching::Token;
 
-use super::marks::unmarked;
+use super::taint::unmarked;
 use super::vocabulary::{Ends, Special, Vocabulary};
-use crate::workers::{Cancelled, GivenUp};
+use crate::workers::{CancelFlag, JobCancelled};
 
-/// Bytes of the longest run without white space, and of white space, that is tokenised in one
-/// piece; longer ones are cut. Five of the nineteen vocabularies that llama.cpp ships (aquila,
+/// Longest run without white space, or of white space, that is tokenised in one piece, in bytes;
+/// longer runs are cut. Five of the nineteen vocabularies that llama.cpp ships (aquila,
 /// deepseek-coder, deepseek-llm, falcon, gpt-neox) are split by recursive regular expressions, whose
-/// stack grows with the run: on a thread of 2 MiB, 8,192 bytes
-/// end the process and 4,096 do not.
+/// stack grows with the run: on a thread of 2 MiB, 8,192 bytes crash the process and 4,096 do not.
 pub(super) const LONGEST_WORD: usize = 1024;
 
-/// A model's tokenizer.
+/// Tokenizer of a model, aware of special tokens and taint marks.
 pub(super) struct Tokenizer {
     vocabulary: Arc<dyn Vocabulary>,
     specials: Vec<Special>,
-    /// Finds any of `specials`, by their index.
+    /// Matcher of all `specials`, by index.
     any: AhoCorasick,
-    /// Finds structure that would be read in plain text as well.
+    /// Matcher of structural tokens that are recognised in plain text.
     everywhere: AhoCorasick,
     ends: Ends,
     bos: String,
 }
 
 impl Tokenizer {
+    /// A tokenizer with `specials`.
+    ///
     /// # Errors
-    /// When the vocabulary has more special tokens than can be looked for.
+    /// [`BuildError`] if the vocabulary has too many special tokens.
     pub(super) fn new(
         vocabulary: Arc<dyn Vocabulary>,
         mut specials: Vec<Special>,
@@ -51,12 +51,16 @@ impl Tokenizer {
         Ok(Self { vocabulary, specials, any, everywhere, ends, bos })
     }
 
-    /// Tokens of `text`, in which marks keep what a client wrote from being read as a token.
+    /// Tokenises marked `text`; marks prevent special tokens in client text.
     ///
     /// # Errors
-    /// [`GivenUp`] when they are not wanted any more.
-    pub(super) fn tokens(&self, text: &str, cancelled: &Cancelled) -> Result<Vec<Token>, GivenUp> {
-        // Most templates spell the start of text; twice would be a different prompt.
+    /// [`JobCancelled`] if cancelled.
+    pub(super) fn tokens(
+        &self,
+        text: &str,
+        cancelled: &CancelFlag,
+    ) -> Result<Vec<Token>, JobCancelled> {
+        // Most templates write the start of text themselves; it must not occur twice.
         let spelled = !self.bos.is_empty() && text.starts_with(&self.bos);
         let Ends { start, end } = if spelled { Ends::default() } else { self.ends };
         let mut tokens: Vec<Token> = start.into_iter().collect();
@@ -75,14 +79,14 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-    /// Text between special tokens. What it spells of structure is a client's, and is broken where
-    /// the model's tokenizer would read it.
+    /// Tokenises text between special tokens. Structural tokens spelled in it are client text, and are
+    /// split so that the model's tokenizer does not recognise them.
     fn push_plain(
         &self,
         marked: &str,
         tokens: &mut Vec<Token>,
-        cancelled: &Cancelled,
-    ) -> Result<(), GivenUp> {
+        cancelled: &CancelFlag,
+    ) -> Result<(), JobCancelled> {
         cancelled.check()?;
         let text = unmarked(marked);
         let (mut from, mut goes_on) = (0, false);
@@ -100,8 +104,8 @@ impl Tokenizer {
         text: &str,
         goes_on: &mut bool,
         tokens: &mut Vec<Token>,
-        cancelled: &Cancelled,
-    ) -> Result<(), GivenUp> {
+        cancelled: &CancelFlag,
+    ) -> Result<(), JobCancelled> {
         for piece in pieces(text) {
             cancelled.check()?;
             let vocabulary = &self.vocabulary;
@@ -122,7 +126,7 @@ fn finder(specials: &[Special]) -> Result<AhoCorasick, BuildError> {
         .build(specials.iter().map(|special| special.text.as_str()))
 }
 
-/// `text` in pieces without overlong words; in one where there are none, and none where it is empty.
+/// Splits `text` into pieces without overlong words; no piece if it is empty.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -132,7 +136,7 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where a word of `text` has become too long, or its end.
+/// Position in `text` at which a word becomes too long, or its end.
 fn first_cut(text: &str) -> usize {
     if text.len() <= LONGEST_WORD {
         return text.len();
@@ -148,7 +152,7 @@ fn first_cut(text: &str) -> usize {
     text.len()
 }
 
-/// As C's `isspace` has it, which is what the model's own tokenizer trims by.
+/// C's `isspace`, by which llama.cpp trims around special tokens.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r')
 }

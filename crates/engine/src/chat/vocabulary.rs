@@ -1,40 +1,39 @@
-//! What chat needs of a model's vocabulary.
+//! Vocabulary interface required by chat.
 
 use harmonic_batching::Token;
 
-use super::ink::Ink;
+use super::token_bound::TokenBound;
 
-/// A model's vocabulary and chat template.
+/// Vocabulary and chat template of a model.
 pub trait Vocabulary: Send + Sync {
-    /// Tokens in all; their ids are below it.
+    /// Number of tokens; ids are below it.
     fn size(&self) -> u32;
 
-    /// Tokens of plain `text`, without the start of text. Its callers leave no text of a
-    /// [`Special`] in it but those that are read only on request, which this never does.
+    /// Tokenises plain `text`, without the start of text and without recognising control tokens. The
+    /// caller removes the text of all other [`Special`] tokens first.
     fn tokenize(&self, text: &str) -> Vec<Token>;
 
-    /// What tells from a text how many tokens it has at least; `None` where nothing does, because
-    /// one token may stand for any number of bytes.
-    fn ink(&self) -> Option<Ink> {
+    /// Lower bound of token counts; `None` if a token may cover any number of bytes.
+    fn token_bound(&self) -> Option<TokenBound> {
         None
     }
 
-    /// Tokens of a text that plain text stands right before, so that nothing is put between.
+    /// Tokenises text that directly continues plain text, without a leading space being inserted.
     fn tokenize_on(&self, text: &str) -> Vec<Token> {
         self.tokenize(text)
     }
 
-    /// The tokens whose text in a prompt stands for themselves.
+    /// Tokens whose text in a prompt is recognised as the token.
     fn specials(&self) -> Vec<Special> {
         Vec::new()
     }
 
-    /// What every prompt starts and ends with, unless it spells its start.
+    /// Tokens around every prompt; the start is omitted if the prompt spells it.
     fn ends(&self) -> Ends {
         Ends::default()
     }
 
-    /// Appends the bytes of `token` to `out`; control tokens have none.
+    /// Appends the bytes of `token` to `out`; none for control tokens.
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>);
 
     /// Whether `token` ends the model's turn.
@@ -43,7 +42,7 @@ pub trait Vocabulary: Send + Sync {
     /// All tokens that end the model's turn.
     fn turn_ends(&self) -> Vec<Token>;
 
-    /// The model's chat template (Jinja); `None` for a base model.
+    /// Chat template (Jinja); `None` for a base model.
     fn chat_template(&self) -> Option<String>;
 
     /// Text of the start-of-text token, for the template; empty if there is none.
@@ -53,19 +52,19 @@ pub trait Vocabulary: Send + Sync {
     fn eos_text(&self) -> String;
 }
 
-/// A token that its text stands for, where that is written in a prompt.
+/// A token whose text in a prompt is recognised as the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Special {
     /// The token.
     pub token: Token,
     /// Its text.
     pub text: String,
-    /// Read only on request: a control token. Others (llama.cpp's user-defined tokens) are read
-    /// wherever their text is met.
+    /// Whether it is a control token, recognised only on request. Others (llama.cpp's user-defined
+    /// tokens) are recognised in any text.
     pub control: bool,
-    /// White space before it is dropped.
+    /// Whether white space before it is dropped.
     pub trims_before: bool,
-    /// White space after it is dropped.
+    /// Whether white space after it is dropped.
     pub trims_after: bool,
 }
 
@@ -76,9 +75,9 @@ impl Special {
         Self { token, text, control: true, trims_before: false, trims_after: false }
     }
 
-    /// Whether it is worth forging. Of the tokens that are read everywhere, runs of blanks, plain
-    /// words and single characters are not: to the model they are ordinary text, and must be what
-    /// ordinary text becomes.
+    /// Whether it is structural, so that client text must not produce it. Tokens recognised everywhere
+    /// that are runs of blanks, plain words or single characters are not: to the model they are
+    /// ordinary text.
     pub(super) fn is_structure(&self) -> bool {
         let plain = |c: char| c.is_alphanumeric() || c.is_whitespace() || c == '\u{2581}';
         self.control || (!self.text.chars().all(plain) && self.text.chars().nth(1).is_some())
@@ -88,8 +87,8 @@ impl Special {
 /// Tokens around every prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
-    /// Before it.
+    /// Token before the prompt.
     pub start: Option<Token>,
-    /// After it.
+    /// Token after the prompt.
     pub end: Option<Token>,
 }

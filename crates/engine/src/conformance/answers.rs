@@ -1,6 +1,6 @@
-//! One request at a time: counts, ends, refusals.
+//! Single requests: token counts, ends, rejections.
 
-use harmonic_types::{FinishReason, Refused, RequestId};
+use harmonic_types::{FinishReason, Rejection, RequestId};
 
 use super::{Factory, answer, ask, config};
 
@@ -8,7 +8,7 @@ pub(super) async fn usage_counts_the_tokens_generated(factory: Factory<'_>) {
     let engine = factory(config(2, 512));
     let question = "Name three colours.";
     let mut request = ask(1, "first", question, 40);
-    // One entry per sampled token, counted apart from the scheduler.
+    // One entry per sampled token, counted independently of the scheduler.
     request.top_logprobs = Some(1);
     let answer = answer(&engine, request).await;
     assert_eq!(answer.usage.completion_tokens as usize, answer.logprobs.len());
@@ -71,17 +71,17 @@ pub(super) async fn a_full_context_ends_with_length(factory: Factory<'_>) {
 pub(super) async fn what_cannot_run_is_refused(factory: Factory<'_>) {
     let engine = factory(config(1, 256));
     let long = "word ".repeat(400);
-    let refused = engine.submit(ask(1, "first", &long, 5)).await.expect_err("does not fit");
+    let rejection = engine.submit(ask(1, "first", &long, 5)).await.expect_err("does not fit");
     assert!(
-        matches!(refused, Refused::PromptTooLong { .. } | Refused::PromptBeyond { .. }),
-        "{refused:?}"
+        matches!(rejection, Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. }),
+        "{rejection:?}"
     );
-    let refused = engine.submit(ask(2, "nobody", "hello", 5)).await.expect_err("unknown");
-    let Refused::UnknownAgent { agent, known } = refused else { panic!("{refused:?}") };
+    let rejection = engine.submit(ask(2, "nobody", "hello", 5)).await.expect_err("unknown");
+    let Rejection::UnknownAgent { agent, known } = rejection else { panic!("{rejection:?}") };
     assert_eq!((agent.0.as_str(), known.as_str()), ("nobody", "first, second"));
     let after = answer(&engine, ask(3, "first", "hello", 5)).await;
-    assert!(after.usage.completion_tokens > 0, "a refusal leaves the engine as it was");
+    assert!(after.usage.completion_tokens > 0, "a rejection leaves the engine unchanged");
     let request = ask(4, "first", "hello", 5);
     let generation = engine.submit(request).await.expect("granted");
-    assert_eq!(generation.granted().request, RequestId(4));
+    assert_eq!(generation.admitted().request, RequestId(4));
 }

@@ -1,9 +1,9 @@
-//! Answers that are pushed to some tokens, or held to a form.
+//! Biased and constrained answers.
 
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use harmonic_types::{FinishReason, Format, Refused, Request};
+use harmonic_types::{FinishReason, Format, Rejection, Request};
 use serde_json::{Value, json};
 
 use super::{Factory, answer, ask, config};
@@ -23,8 +23,8 @@ pub(super) async fn a_bias_lifts_and_bans(factory: Factory<'_>) {
     assert!(!texts(-100.0).await.contains(&lifted[0]));
     let mut request = ask(2, "first", "hello", 5);
     request.logit_bias = BTreeMap::from([(u32::MAX, 1.0)]);
-    let refused = engine.submit(request).await.expect_err("no such token");
-    assert!(refused.to_string().contains("names token 4294967295"), "{refused}");
+    let rejection = engine.submit(request).await.expect_err("no such token");
+    assert!(rejection.to_string().contains("names token 4294967295"), "{rejection}");
 }
 
 fn person() -> Format {
@@ -61,7 +61,7 @@ pub(super) async fn an_answer_keeps_its_form(factory: Factory<'_>) {
         request.seed = Some(id);
         request
     };
-    // Together, and with unconstrained ones between them.
+    // In one batch with unconstrained answers.
     let plain = (0..4).map(|id| answer(&engine, ask(id, "second", "Tell me about the sea.", 20)));
     let people = (0..6).map(|id| answer(&engine, formed(id, &person())));
     let (people, plain) = futures::join!(join_all(people), join_all(plain));
@@ -78,7 +78,7 @@ pub(super) async fn an_answer_keeps_its_form(factory: Factory<'_>) {
         let value: Value = serde_json::from_str(&object.text).expect(&object.text);
         assert!(value.is_object(), "{value}");
     } else {
-        assert!(object.text.starts_with('{'), "the beginning of an object: {}", object.text);
+        assert!(object.text.starts_with('{'), "the start of an object: {}", object.text);
     }
     let plate = answer(&engine, formed(1, &Format::Regex("[A-Z]{3}-[0-9]{4}".to_owned()))).await;
     assert_eq!((plate.reason, plate.text.len()), (Some(FinishReason::Stop), 8), "{}", plate.text);
@@ -94,7 +94,7 @@ pub(super) async fn a_form_that_cannot_be_kept_is_refused(factory: Factory<'_>) 
         request.format = Some(Format::JsonObject);
         change(&mut request);
         match engine.submit(request).await.expect_err("refused") {
-            Refused::Invalid { message } => message,
+            Rejection::Invalid { message } => message,
             other => panic!("{other:?}"),
         }
     };
@@ -109,5 +109,5 @@ pub(super) async fn a_form_that_cannot_be_kept_is_refused(factory: Factory<'_>) 
     .await;
     assert!(message.contains("leads back to itself"), "{message}");
     let after = answer(&engine, ask(2, "first", "hello", 5)).await;
-    assert!(after.usage.completion_tokens > 0, "a refusal leaves the engine as it was");
+    assert!(after.usage.completion_tokens > 0, "a rejection leaves the engine unchanged");
 }

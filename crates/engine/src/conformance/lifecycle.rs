@@ -1,10 +1,10 @@
-//! Slots over time: refilled, freed, drained.
+//! Slot lifecycle: refilling, freeing, draining.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use harmonic_types::{AgentName, Bytes, FinishReason, Refused};
+use harmonic_types::{AgentName, Bytes, FinishReason, Rejection};
 
 use super::{Factory, answer, ask, collect, config};
 use crate::engine::{AgentSlots, Engine, Health, ReslotError};
@@ -14,7 +14,7 @@ pub(super) async fn a_finished_slot_is_refilled_while_others_run(factory: Factor
     let mut long = ask(1, "first", "Write a story.", 160);
     long.ignore_eos = true;
     let mut long = engine.submit(long).await.expect("granted");
-    // Ten more, one after the other, through the one slot that is left.
+    // Ten more, one after the other, through the remaining slot.
     for id in 2..12 {
         answer(&engine, ask(id, "second", "Say hello.", 3)).await;
     }
@@ -25,8 +25,8 @@ pub(super) async fn a_finished_slot_is_refilled_while_others_run(factory: Factor
     assert!(still_running);
 }
 
-/// Waits until nothing is in flight or queued. Ends, because a leaked slot would be a bug and the
-/// test's harness has its own limit.
+/// Waits until nothing is in flight or queued. Only a leaked slot prevents that, which the test
+/// harness's own time limit ends.
 async fn idle(engine: &Arc<dyn Engine>) {
     while engine.status().agents.iter().any(|agent| agent.in_flight + agent.queued > 0) {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -57,16 +57,16 @@ pub(super) async fn a_borrower_loses_nothing(factory: Factory<'_>) {
         request.ignore_eos = true;
         request
     };
-    let mut own = engine.submit(long(1)).await.expect("by right");
-    let mut lent = engine.submit(long(2)).await.expect("on loan");
+    let mut own = engine.submit(long(1)).await.expect("within its quota");
+    let mut borrowing = engine.submit(long(2)).await.expect("on a borrowed slot");
     own.next().await.expect("it runs");
-    lent.next().await.expect("it runs");
-    let by_right = answer(&engine, ask(3, "first", "Say hello.", 3)).await;
-    assert!(by_right.usage.completion_tokens > 0);
-    for generation in [own, lent] {
+    borrowing.next().await.expect("it runs");
+    let within_quota = answer(&engine, ask(3, "first", "Say hello.", 3)).await;
+    assert!(within_quota.usage.completion_tokens > 0);
+    for generation in [own, borrowing] {
         let answer = collect(generation).await;
         assert_eq!(answer.reason, Some(FinishReason::Length));
-        assert_eq!(answer.usage.completion_tokens, 300, "nothing is lost by being parked");
+        assert_eq!(answer.usage.completion_tokens, 300, "nothing is lost by preemption");
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn a_shared_prefix_is_cached(factory: Factory<'_>) {
     let asked = ["What is iron?", "Who was Homer?", "Where is Peru?"];
     let first = answer(&engine, ask(1, "first", asked[0], 20)).await;
     let prefix = first.usage.cached_tokens;
-    assert!(prefix > 0, "it was computed before anyone asked");
+    assert!(prefix > 0, "it was computed at the start");
     assert!(prefix < first.usage.prompt_tokens);
     let together = (3..).zip(asked).map(|(id, q)| answer(&engine, ask(id, "first", q, 20)));
     for answer in join_all(together).await {
@@ -84,8 +84,8 @@ pub(super) async fn a_shared_prefix_is_cached(factory: Factory<'_>) {
     let mut cold = config(4, 512);
     cold.prefix_bytes = Bytes::ZERO;
     let computed = answer(&factory(cold), ask(9, "first", asked[0], 20)).await;
-    assert_eq!(computed.usage.cached_tokens, 0, "nothing may be kept");
-    assert_eq!(computed.text, first.text, "restored or computed, the same");
+    assert_eq!(computed.usage.cached_tokens, 0, "the cache is disabled");
+    assert_eq!(computed.text, first.text, "the same, restored or computed");
 }
 
 pub(super) async fn slots_can_be_moved_but_not_multiplied(factory: Factory<'_>) {
@@ -94,8 +94,8 @@ pub(super) async fn slots_can_be_moved_but_not_multiplied(factory: Factory<'_>) 
         of.iter().map(|(agent, slots)| (AgentName::from(*agent), *slots)).collect::<AgentSlots>()
     };
     engine.reslot(slots(&[("first", 3), ("second", 1)])).await.expect("four in all, as planned");
-    let guaranteed: Vec<u32> = engine.status().agents.iter().map(|agent| agent.slots).collect();
-    assert_eq!(guaranteed, [3, 1]);
+    let planned: Vec<u32> = engine.status().agents.iter().map(|agent| agent.slots).collect();
+    assert_eq!(planned, [3, 1]);
     let many = engine.reslot(slots(&[("second", 2)])).await.expect_err("five in all");
     assert_eq!(many, ReslotError::TooMany { asked: 5, planned: 4 });
     let stranger = engine.reslot(slots(&[("nobody", 1)])).await.expect_err("unknown");
@@ -108,8 +108,8 @@ pub(super) async fn draining_finishes_what_runs(factory: Factory<'_>) {
     let mut hopeless = ask(2, "first", "Write for ever.", 400);
     hopeless.ignore_eos = true;
     let drain = engine.drain(Duration::from_mins(10));
-    let refused = engine.submit(hopeless.clone()).await.expect_err("draining");
-    assert_eq!(refused, Refused::Draining);
+    let rejection = engine.submit(hopeless.clone()).await.expect_err("draining");
+    assert_eq!(rejection, Rejection::Draining);
     let answer = collect(running).await;
     assert_ne!(answer.reason, Some(FinishReason::Cancelled));
     let drained = drain.await;

@@ -1,7 +1,7 @@
-//! Answers that call tools, and conversations about their results.
+//! Answers with tool calls, and conversations about their results.
 
 use harmonic_types::{
-    Event, FinishReason, Format, Message, Prompt, Refused, Request, Role, Tool, ToolCall,
+    Event, FinishReason, Format, Message, Prompt, Rejection, Request, Role, Tool, ToolCall,
     ToolChoice,
 };
 use serde_json::{Value, json};
@@ -59,13 +59,13 @@ fn request(id: u64, choice: ToolChoice) -> Request {
     request
 }
 
-/// An answer with calls.
+/// A collected answer with calls.
 #[derive(Debug, Default)]
 struct Called {
     text: String,
     calls: Vec<ToolCall>,
-    /// Pieces that the arguments came in.
-    pieces: usize,
+    /// Number of events with arguments.
+    deltas: usize,
     reason: Option<FinishReason>,
 }
 
@@ -82,7 +82,7 @@ async fn collect(mut generation: Generation) -> Called {
             Event::ToolArguments { index, text } => {
                 assert_eq!(index as usize + 1, called.calls.len(), "calls do not overlap");
                 called.calls[index as usize].arguments += &text;
-                called.pieces += 1;
+                called.deltas += 1;
             }
             Event::Finished { reason, .. } => called.reason = Some(reason),
             Event::FormBroken { message } | Event::Failed { message } => {
@@ -121,8 +121,8 @@ pub(super) async fn the_named_tool_is_called(factory: Factory<'_>) {
         let call = &called.calls[0];
         let arguments = serde_json::from_str(&call.arguments).expect("JSON");
         assert!(call.name == tool.name && fits(&call.name, &arguments), "{called:?}");
-        // Arguments go out as they come: the weather's are several tokens long.
-        assert!(tool.name != "weather" || called.pieces > 1, "{called:?}");
+        // Arguments are streamed: the weather's have several tokens.
+        assert!(tool.name != "weather" || called.deltas > 1, "{called:?}");
     }
 }
 
@@ -158,19 +158,19 @@ pub(super) async fn a_call_that_cannot_be_had_is_refused(factory: Factory<'_>) {
         let mut request = request(1, ToolChoice::Required);
         change(&mut request);
         match engine.submit(request).await.expect_err("refused") {
-            Refused::Invalid { message } => message,
+            Rejection::Invalid { message } => message,
             other => panic!("{other:?}"),
         }
     };
     let message = refusal(&|request| request.tool_choice = ToolChoice::Named("sing".into())).await;
     assert!(message.contains("`sing`") && message.contains("weather, light.switch"), "{message}");
-    // What a stop string finds in a forced call does not end it.
+    // Stop strings do not end a forced call.
     let mut stopped = request(4, ToolChoice::Named("light.switch".to_owned()));
     stopped.stop = vec!["\"".to_owned(), "tool_call".to_owned(), "o".to_owned()];
     let ended = collect(engine.submit(stopped).await.expect("a call")).await;
     let arguments = serde_json::from_str(&ended.calls[0].arguments).expect("JSON");
     assert!(fits("light.switch", &arguments), "{ended:?}");
-    // While a call is forced, a form does not apply.
+    // A format does not apply to a forced call.
     let mut both = request(3, ToolChoice::Required);
     both.format = Some(Format::Regex("[0-9]{3}".to_owned()));
     both.max_tokens = Some(harmonic_types::Tokens(4));

@@ -1,7 +1,7 @@
-//! What a form is made of, counted before it is compiled.
+//! Size of a form, measured before it is compiled.
 //!
-//! Owns: the walk over a schema, a grammar or a regular expression that finds what is too deep, too
-//! wide or can never be satisfied. The walk is not recursive and visits every part once.
+//! Owns: the walk over a schema, grammar or regular expression that finds parts that are too deep, too
+//! wide or unsatisfiable. The walk is not recursive and visits every part once.
 
 mod lark;
 mod nodes;
@@ -16,34 +16,34 @@ pub(super) use lark::measure as measure_lark;
 pub(super) use pattern::measure as measure_pattern;
 pub(super) use schema::measure as measure_schema;
 
-/// What is wrong with a form.
+/// Reason to reject a form before it is compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Excess {
+pub enum SizeError {
     /// A limit is exceeded.
     #[error("it has {value} {what}, and at most {limit} are allowed: {remedy}")]
     Limit {
-        /// Of what there is too much.
+        /// Name of the measured quantity.
         what: &'static str,
-        /// How much there is.
+        /// Its value.
         value: u64,
-        /// How much is allowed.
+        /// Its limit.
         limit: u64,
-        /// What the client can do.
+        /// Remedy for the client.
         remedy: &'static str,
     },
-    /// It cannot be what it claims to be.
+    /// The form is invalid or unsatisfiable.
     #[error("{0}")]
-    Wrong(String),
+    Invalid(String),
 }
 
-/// What a form is made of.
+/// Measured size of a form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) bytes: usize,
     pub(super) depth: usize,
     pub(super) nodes: usize,
     pub(super) merged: u64,
-    /// Of the largest object.
+    /// Properties of the largest object.
     pub(super) properties: usize,
     pub(super) all_properties: usize,
     pub(super) alternatives: usize,
@@ -52,13 +52,13 @@ pub(super) struct Size {
     pub(super) patterns: usize,
     pub(super) pattern_bytes: usize,
     pub(super) repetitions: u64,
-    /// Parts in a row of an expression that may be left out.
+    /// Consecutive optional parts of an expression.
     pub(super) optional: u64,
     pub(super) rules: usize,
 }
 
 impl Size {
-    /// This and `other`, side by side in one grammar.
+    /// Combined size of this and `other` in one grammar.
     pub(super) fn with(self, other: Self) -> Self {
         Self {
             bytes: self.bytes + other.bytes,
@@ -78,11 +78,11 @@ impl Size {
         }
     }
 
-    /// Whether the limits are kept.
+    /// Checks the limits.
     ///
     /// # Errors
-    /// The first that is not.
-    pub(super) fn check(&self) -> Result<(), Excess> {
+    /// The first exceeded limit.
+    pub(super) fn check(&self) -> Result<(), SizeError> {
         let count = |value: usize| value as u64;
         let flatten = "flatten it, or ask for its parts one after the other";
         let fewer = "ask for its parts one after the other";
@@ -140,11 +140,11 @@ impl Size {
         ];
         let exceeded = limits.into_iter().find(|(_, value, limit, _)| value > limit);
         exceeded.map_or(Ok(()), |(what, value, limit, remedy)| {
-            Err(Excess::Limit { what, value, limit, remedy })
+            Err(SizeError::Limit { what, value, limit, remedy })
         })
     }
 
-    /// Whether it is so small that it is compiled without being tried in a process of its own.
+    /// Whether it is small enough to be compiled without a trial.
     pub(super) fn is_small(&self) -> bool {
         self.bytes <= small::BYTES
             && self.depth <= small::DEPTH

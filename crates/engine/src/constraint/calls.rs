@@ -1,4 +1,4 @@
-//! From tools to the grammar of their calls.
+//! Grammars of tool calls.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -11,41 +11,41 @@ use super::bounds::{Size, measure_schema};
 use super::form::{Form, FormatError, Source, with_options};
 use crate::chat::GrammarFragment;
 
-/// How one tool is called.
+/// Syntax of the calls of one tool.
 #[derive(Clone, Debug)]
 pub struct CallForm<'a> {
     /// The tool.
     pub tool: &'a Tool,
-    /// Whether its arguments follow its schema; else they are any object.
+    /// Whether the arguments must match the tool's schema; otherwise any object is allowed.
     pub held: bool,
-    /// What stands before its arguments.
+    /// Text before the arguments.
     pub before: Vec<GrammarFragment>,
-    /// What stands after them.
+    /// Text after the arguments.
     pub after: Vec<GrammarFragment>,
 }
 
-/// How calls follow one another.
+/// Syntax of a series of calls.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
-    /// What stands before the first.
+    /// Text before the first call.
     pub first: Vec<GrammarFragment>,
-    /// What stands between two; `None` where there is one.
+    /// Text between two calls; `None` allows only one call.
     pub between: Option<Vec<GrammarFragment>>,
-    /// What stands after the last.
+    /// Text after the last call.
     pub last: Vec<GrammarFragment>,
 }
 
 impl Form {
-    /// The form of an answer that is one call of one of `forms`, with arguments that are valid under
-    /// its tool's schema.
+    /// Form of an answer that is a single call of one of `forms`, with arguments valid under the
+    /// tool's schema.
     ///
     /// # Errors
-    /// [`FormatError::Tool`] for a schema that is wrong, exceeds a limit, or cannot be satisfied.
+    /// [`FormatError::Tool`] for a schema that is invalid, exceeds a limit, or cannot be satisfied.
     pub fn of_call(forms: &[CallForm<'_>]) -> Result<Self, FormatError> {
         Self::of_calls(forms, &Series::default())
     }
 
-    /// The form of what is a `series` of calls of `forms`.
+    /// Form of a `series` of calls of `forms`.
     ///
     /// # Errors
     /// As [`Self::of_call`].
@@ -59,7 +59,7 @@ impl Form {
             bytes.check().map_err(|excess| wrong(excess.to_string()))?;
             let schema = if *held { arguments(tool)? } else { json!({"type": "object"}) };
             let measured = measure_schema(&schema).map_err(|excess| wrong(excess.to_string()))?;
-            // Each call is an alternative and a rule of its own.
+            // Each call adds an alternative and two rules.
             let own = Size { alternatives: 1, rules: 2, ..bytes };
             size = size.with(measured).with(own);
             schemas.push(with_options(schema));
@@ -74,7 +74,7 @@ impl Form {
     }
 }
 
-/// In Lark: a rule for each call, and one for its arguments, whose references stay their own.
+/// Lark grammar with a rule per call and one for its arguments, so that references stay separate.
 fn grammar(series: &Series, forms: &[CallForm<'_>], schemas: &[Value]) -> String {
     let names: Vec<String> = (0..forms.len()).map(|at| format!("call_{at}")).collect();
     let Series { first, between, last } = series;
@@ -94,15 +94,15 @@ fn grammar(series: &Series, forms: &[CallForm<'_>], schemas: &[Value]) -> String
 
 fn fragments(parts: &[GrammarFragment]) -> String {
     let part = |part: &GrammarFragment| match part {
-        // Lark's strings are JSON's.
+        // Lark strings have JSON syntax.
         GrammarFragment::Text(text) => Value::from(text.as_str()).to_string(),
         GrammarFragment::Control(token) => format!("<[{}]>", token.0),
     };
     parts.iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
-/// The schema of the arguments of `tool`: of an object, which has no properties but those that it
-/// names. A small model that may invent some does so until its context is full.
+/// Schema of the arguments of `tool`: an object, without additional properties unless allowed. Small
+/// models that may invent properties do so until the context is full.
 fn arguments(tool: &Tool) -> Result<Value, FormatError> {
     let wrong = |reason: String| FormatError::Tool { tool: tool.name.clone(), reason };
     let mut schema: Value =

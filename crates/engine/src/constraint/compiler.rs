@@ -1,7 +1,7 @@
-//! Where forms are compiled: on threads of their own, a few at a time.
+//! Compilation of forms on dedicated threads, a few at a time.
 //!
-//! Small forms and those that are tried first have lanes of their own, so that what costs much does
-//! not hold up what costs little. In a lane, clients take turns. A request that is gone leaves it.
+//! Small forms and those tried first have separate semaphores, so that costly forms do not delay cheap
+//! ones. Permits rotate among clients. A cancelled request leaves the queue.
 
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -9,11 +9,11 @@ use std::thread;
 use harmonic_types::ClientName;
 use tokio::sync::oneshot;
 
+use super::fair_semaphore::{FairSemaphore, Full, Permit};
 use super::form::{Form, FormatError};
 use super::grammars::Grammars;
-use super::lane::{Full, Lane, Place};
+use super::token_table::TokenTable;
 use super::trial::FormTrial;
-use super::words::Words;
 use super::{Constraint, limits};
 use crate::chat::Vocabulary;
 
@@ -21,18 +21,18 @@ use crate::chat::Vocabulary;
 #[derive(Debug)]
 pub struct Compiler {
     shared: Arc<Shared>,
-    light: Lane,
-    heavy: Lane,
-    /// `None`: forms are held by the limits alone.
+    light: FairSemaphore,
+    heavy: FairSemaphore,
+    /// Trial process; `None` relies on the limits alone.
     trial: Option<FormTrial>,
 }
 
 struct Shared {
     model: String,
     vocabulary: Arc<dyn Vocabulary>,
-    /// Made when the first request asks for a form.
+    /// Created with the first form.
     grammars: OnceLock<Result<Grammars, FormatError>>,
-    /// The vocabulary as a trial reads it.
+    /// Vocabulary encoded for the trial process.
     encoded: OnceLock<Arc<[u8]>>,
 }
 
@@ -42,21 +42,21 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// Why there is no constraint.
+/// Failure to compile a form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    /// The form is at fault.
+    /// The form is invalid.
     #[error(transparent)]
     Format(#[from] FormatError),
-    /// Too many forms wait.
+    /// Too many forms are queued.
     #[error("{waiting} forms wait to be compiled: retry later")]
     Busy {
-        /// How many.
+        /// Number of queued forms.
         waiting: usize,
-        /// Whether those of one client are meant, else those of all.
+        /// Whether `waiting` counts the forms of one client, else those of all.
         own: bool,
     },
-    /// No thread or process could be started, or it ended without a word.
+    /// A thread or process could not be started, or ended without a result.
     #[error("the answer's form could not be compiled: {0}")]
     Failed(String),
 }
@@ -68,66 +68,66 @@ impl From<Full> for CompileError {
 }
 
 impl Compiler {
-    /// A compiler for `model` with `vocabulary`, which is read when the first form is compiled.
+    /// A compiler for `model`. Reads `vocabulary` when the first form is compiled.
     pub fn new(model: &str, vocabulary: Arc<dyn Vocabulary>, trial: Option<FormTrial>) -> Self {
         let (grammars, encoded) = (OnceLock::new(), OnceLock::new());
         let shared = Shared { model: model.to_owned(), vocabulary, grammars, encoded };
         Self {
             shared: Arc::new(shared),
-            light: Lane::new(limits::LIGHT_AT_ONCE),
-            heavy: Lane::new(limits::HEAVY_AT_ONCE),
+            light: FairSemaphore::new(limits::LIGHT_AT_ONCE),
+            heavy: FairSemaphore::new(limits::HEAVY_AT_ONCE),
             trial,
         }
     }
 
-    /// The constraint that holds one answer to `form`, which `client` asks for, its first mask
-    /// computed. Dropping the future gives up: a form that waits is never compiled, and a trial ends.
+    /// Compiles `form`, requested by `client`, into a constraint with its first mask. Dropping the
+    /// future cancels: a queued form is not compiled, and a trial process is killed.
     ///
     /// # Errors
-    /// When the form cannot be enforced, or too many wait.
+    /// [`CompileError`] if the form cannot be enforced or too many are queued.
     pub async fn compile(
         &self,
         form: Form,
         client: &ClientName,
     ) -> Result<Constraint, CompileError> {
         let heavy = form.is_heavy();
-        let lane = if heavy { &self.heavy } else { &self.light };
-        let place = Arc::new(lane.enter(client).await?);
+        let semaphore = if heavy { &self.heavy } else { &self.light };
+        let permit = Arc::new(semaphore.acquire(client).await?);
         let mut tried = false;
         if let (true, Some(trial)) = (heavy, &self.trial) {
-            let words = self.on_thread(&place, Shared::encoded).await??;
-            trial.run(words, &form).await?;
+            let table = self.on_thread(&permit, Shared::encoded).await??;
+            trial.run(table, &form).await?;
             tried = true;
         }
         let compile = move |shared: &Shared| {
-            // Its threads are not to give way, so it is there before.
+            // Created before the priority is lowered, which its threads would inherit.
             let grammars = shared.grammars()?;
             if heavy {
-                give_way();
+                lower_priority();
             }
             if tried { grammars.compile_tried(&form) } else { grammars.compile_form(&form) }
         };
-        self.on_thread(&place, compile).await?.map_err(CompileError::from)
+        self.on_thread(&permit, compile).await?.map_err(CompileError::from)
     }
 
-    /// Runs `work` on a thread with a large stack, unless nobody waits for it any more. The place in
-    /// the lane is free when the work has ended, waited for or not.
+    /// Runs `work` on a thread with a large stack, unless cancelled. The permit is released when the
+    /// work has ended, cancelled or not.
     async fn on_thread<T: Send + 'static>(
         &self,
-        place: &Arc<Place>,
+        permit: &Arc<Permit>,
         work: impl FnOnce(&Shared) -> T + Send + 'static,
     ) -> Result<T, CompileError> {
-        let (shared, place) = (Arc::clone(&self.shared), Arc::clone(place));
+        let (shared, permit) = (Arc::clone(&self.shared), Arc::clone(permit));
         let (done, result) = oneshot::channel();
         thread::Builder::new()
             .name("forms".to_owned())
             .stack_size(limits::STACK)
             .spawn(move || {
                 if !done.is_closed() {
-                    // A request that is gone does not wait for it.
+                    // A failed send means that the request was cancelled.
                     let _gone = done.send(work(&shared));
                 }
-                drop(place);
+                drop(permit);
             })
             .map_err(|error| CompileError::Failed(error.to_string()))?;
         result.await.map_err(|_| CompileError::Failed("its thread has ended".to_owned()))
@@ -143,19 +143,18 @@ impl Shared {
     }
 
     fn encoded(&self) -> Result<Arc<[u8]>, FormatError> {
-        // It says what is wrong with the vocabulary.
+        // Reports an unusable vocabulary.
         self.grammars()?;
-        let encode = || Words::of(self.vocabulary.as_ref()).map(|words| words.encode().into());
+        let encode = || TokenTable::of(self.vocabulary.as_ref()).map(|table| table.encode().into());
         Ok(Arc::clone(self.encoded.get_or_init(|| encode().unwrap_or_default())))
     }
 }
 
-/// Lets answers under way have the processor before this thread, where the system can say that of a
-/// thread.
-fn give_way() {
+/// Lowers the priority of this thread below that of decoding, on systems with per-thread priorities.
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
-        // Where it is not allowed, they have to share.
+        // If refused, the priority stays normal.
         let _refused = rustix::process::nice(5);
     }
 }

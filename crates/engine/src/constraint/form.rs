@@ -1,68 +1,68 @@
-//! A form that keeps the limits: what is compiled.
+//! Forms whose size is within the limits, ready to be compiled.
 
 use harmonic_types::Format;
 use llguidance::api::TopLevelGrammar;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::bounds::{self, Excess, Size};
+use super::bounds::{self, Size, SizeError};
 use super::numbers;
 use llguidance::JsonCompileOptions;
 
-/// White space between the tokens of JSON: a space, or a line break and its indentation. JSON has
-/// no limit, and a small model that may go on with blanks does so until its context is full.
+/// White space between JSON tokens: a space, or a line break with indentation. JSON has no limit, and
+/// small models that may continue with blanks do so until the context is full.
 const WHITE_SPACE: &str = r" |\n[ \t]{0,32}";
 
-/// Why a format cannot be enforced.
+/// Reason why a format cannot be enforced.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
-    /// The model's vocabulary does not allow it.
-    #[error("{0} cannot be held to a format: {1}")]
+    /// The vocabulary does not support constraints.
+    #[error("cannot constrain answers of {0}: {1}")]
     Vocabulary(String, String),
-    /// A schema that is not JSON.
+    /// The schema is not JSON.
     #[error("the schema is not valid JSON: {0}")]
     Json(String),
-    /// A tool whose arguments cannot be held to its schema.
-    #[error("calls of the tool `{tool}` cannot be held to the schema of its arguments: {reason}")]
+    /// The schema of a tool's arguments cannot be enforced.
+    #[error("cannot constrain calls of the tool `{tool}` to the schema of its arguments: {reason}")]
     Tool {
-        /// Its name.
+        /// Name of the tool.
         tool: String,
-        /// What is wrong with the schema.
+        /// Problem with the schema.
         reason: String,
     },
-    /// A schema, grammar or expression that is wrong, or uses what is not supported.
-    #[error("the answer cannot be held to this {kind}: {reason}")]
+    /// The schema, grammar or expression is invalid or unsupported.
+    #[error("cannot constrain the answer to this {kind}: {reason}")]
     Grammar {
-        /// Of what kind it is.
+        /// Kind of the form.
         kind: &'static str,
-        /// What is wrong with it.
+        /// Problem with it.
         reason: String,
     },
 }
 
-/// A form whose size has been found to keep the limits. Making one compiles nothing.
+/// A form whose size is within the limits. Creating one compiles nothing.
 #[derive(Clone, Debug)]
 pub struct Form {
     pub(super) kind: &'static str,
-    /// The tools of a call, in the order of [`Source::parts`].
+    /// Names of the callable tools, in the order of [`Source::parts`].
     pub(super) tools: Vec<String>,
     pub(super) source: Source,
     pub(super) size: Size,
 }
 
-/// What a compiler reads.
+/// Input of the compiler.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Source {
     pub(super) whole: TopLevelGrammar,
-    /// Its parts, each a grammar by itself: what says which of them is wrong.
+    /// Parts as separate grammars, compiled only to find the one at fault.
     pub(super) parts: Vec<TopLevelGrammar>,
 }
 
 impl Form {
-    /// The form that `format` asks for.
+    /// Form for `format`.
     ///
     /// # Errors
-    /// When it is not what it should be, exceeds a limit, or cannot be satisfied.
+    /// [`FormatError`] if it is invalid, exceeds a limit, or cannot be satisfied.
     pub fn of(format: &Format) -> Result<Self, FormatError> {
         let (kind, measured) = match format {
             Format::JsonObject => {
@@ -89,12 +89,12 @@ impl Form {
         Ok(Self { kind, tools: Vec::new(), source, size })
     }
 
-    /// Whether it is to be tried in a process of its own before it is compiled in this one.
+    /// Whether it has to be tried in a separate process before it is compiled in this one.
     pub fn is_heavy(&self) -> bool {
         !self.size.is_small()
     }
 
-    /// The error for `reason`, which the compiler gave for the part, or for the whole.
+    /// Error for `reason`, which the compiler gave for `part` or for the whole form.
     pub(super) fn error(&self, part: Option<usize>, reason: String) -> FormatError {
         match part.and_then(|part| self.tools.get(part)) {
             Some(tool) => FormatError::Tool { tool: tool.clone(), reason: of_part(&reason) },
@@ -103,7 +103,7 @@ impl Form {
     }
 }
 
-fn of_schema(text: &str) -> Result<Result<(Size, TopLevelGrammar), Excess>, FormatError> {
+fn of_schema(text: &str) -> Result<Result<(Size, TopLevelGrammar), SizeError>, FormatError> {
     let bytes = Size { bytes: text.len(), ..Size::default() };
     if let Err(excess) = bytes.check() {
         return Ok(Err(excess));
@@ -114,19 +114,19 @@ fn of_schema(text: &str) -> Result<Result<(Size, TopLevelGrammar), Excess>, Form
     Ok(measured.map(|size| (size, json_grammar(schema))))
 }
 
-/// What is wrong with the schema: without the place in a grammar that the client has not written.
+/// Reason without the position in the generated grammar, which the client has not written.
 fn of_part(reason: &str) -> String {
     let line = reason.lines().next().unwrap_or_default();
     line.split_once("JSON schema: ").map_or(line, |(_, reason)| reason).to_owned()
 }
 
-/// The grammar of JSON under `schema`. How white space is written is ours to say, and whether what
-/// cannot be enforced is passed over is not the client's: such a schema is refused.
+/// Grammar of JSON under `schema`. Compiler options in the schema are overwritten: white space is
+/// bounded, and schemas with unsupported keywords are rejected.
 fn json_grammar(schema: Value) -> TopLevelGrammar {
     TopLevelGrammar::from_json_schema(with_options(schema))
 }
 
-/// `schema` with our options in it, and its numbers bounded.
+/// `schema` with our compiler options and bounded numbers.
 pub(super) fn with_options(mut schema: Value) -> Value {
     if schema == Value::Bool(true) {
         schema = json!({});

@@ -1,4 +1,4 @@
-//! From a form to a constraint over the tokens of one vocabulary.
+//! Compilation of forms into constraints over one vocabulary.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use llguidance::{Matcher, ParserFactory};
 
 use super::form::{Form, FormatError, Source};
 use super::mask::Mask;
-use super::masks::Pool;
-use super::paths::Effort;
-use super::words::Words;
-use super::{CallForm, Constraint, limits, paths};
+use super::mask_pool::MaskPool;
+use super::sample_answers::SampleBudget;
+use super::token_table::TokenTable;
+use super::{CallForm, Constraint, limits, sample_answers};
 use crate::chat::Vocabulary;
 
-/// Makes constraints over one model's tokens. Building it reads the whole vocabulary.
+/// Compiler of constraints over one model's vocabulary.
 pub struct Grammars {
     factory: ParserFactory,
-    pool: Arc<Pool>,
+    pool: Arc<MaskPool>,
 }
 
 impl fmt::Debug for Grammars {
@@ -28,46 +28,44 @@ impl fmt::Debug for Grammars {
 }
 
 impl Grammars {
-    /// For `model` with `vocabulary`. Starts the threads that compute masks.
+    /// A compiler for `model`. Reads the whole `vocabulary` and starts the mask threads.
     ///
     /// # Errors
-    /// [`FormatError::Vocabulary`] where the vocabulary has no end of turn, or no thread can be
-    /// started.
+    /// [`FormatError::Vocabulary`] if the vocabulary has no end of turn or a thread cannot be started.
     pub fn new(model: &str, vocabulary: &dyn Vocabulary) -> Result<Self, FormatError> {
         let failed = |reason: String| FormatError::Vocabulary(model.to_owned(), reason);
-        let words = Words::of(vocabulary)
+        let table = TokenTable::of(vocabulary)
             .ok_or_else(|| failed("its vocabulary has no end of turn".to_owned()))?;
-        let factory = factory(&words).map_err(failed)?;
-        let pool = Pool::start()
-            .map_err(|error| failed(format!("no thread could be started: {error}")))?;
+        let factory = factory(&table).map_err(failed)?;
+        let pool = MaskPool::start()
+            .map_err(|error| failed(format!("cannot start threads for masks: {error}")))?;
         Ok(Self { factory, pool })
     }
 
-    /// The constraint that holds one answer to `format`, compiled on the caller's stack.
+    /// Compiles `format` on the caller's stack.
     ///
     /// # Errors
-    /// When `format` is not what it should be, or asks for what cannot be enforced.
+    /// [`FormatError`] if `format` is invalid or cannot be enforced.
     pub fn compile(&self, format: &Format) -> Result<Constraint, FormatError> {
         self.compile_form(&Form::of(format)?)
     }
 
-    /// The constraint that makes an answer one call of one of `forms`, compiled on the caller's
-    /// stack.
+    /// Compiles the constraint of a single call of one of `forms`, on the caller's stack.
     ///
     /// # Errors
-    /// [`FormatError::Tool`] for a schema that is wrong, or uses what cannot be enforced.
+    /// [`FormatError::Tool`] for a schema that is invalid or cannot be enforced.
     pub fn compile_call(&self, forms: &[CallForm<'_>]) -> Result<Constraint, FormatError> {
         self.compile_form(&Form::of_call(forms)?)
     }
 
-    /// The constraint that holds one answer to `form`, which is known to go on.
+    /// Compiles `form`, which has passed a trial.
     pub(super) fn compile_tried(&self, form: &Form) -> Result<Constraint, FormatError> {
         self.constraint(form, compile(&self.factory, &form.source))
     }
 
-    /// The constraint that holds one answer to `form`, with sample answers followed first.
+    /// Compiles `form` and follows sample answers first.
     pub(super) fn compile_form(&self, form: &Form) -> Result<Constraint, FormatError> {
-        self.constraint(form, attempt(&self.factory, &form.source, limits::SMALL_EFFORT))
+        self.constraint(form, attempt(&self.factory, &form.source, limits::IN_PROCESS_BUDGET))
     }
 
     fn constraint(
@@ -81,24 +79,24 @@ impl Grammars {
     }
 }
 
-/// A compiler for `words`, with the limits that hold here and in a process that only tries.
-pub(super) fn factory(words: &Words) -> Result<ParserFactory, String> {
-    let tokens = words.environment().ok_or("its vocabulary has no end of turn")?;
+/// Parser factory for `table`, with the limits of this and of the trial process.
+pub(super) fn factory(table: &TokenTable) -> Result<ParserFactory, String> {
+    let tokens = table.environment().ok_or("its vocabulary has no end of turn")?;
     let mut factory = ParserFactory::new_simple(&tokens).map_err(|error| brief(&error))?;
     factory.set_stderr_log_level(0);
     *factory.limits_mut() = limits::parser();
     Ok(factory)
 }
 
-/// Why a form could not be compiled.
+/// Failure to compile a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failed {
-    /// The part that is wrong by itself.
+    /// Index of the part at fault, if it fails by itself.
     pub(super) part: Option<usize>,
     pub(super) reason: String,
 }
 
-/// Compiles `source` and computes what an answer may begin with.
+/// Compiles `source` and computes the first mask.
 pub(super) fn compile(factory: &ParserFactory, source: &Source) -> Result<(Matcher, Mask), Failed> {
     of_parts(source, |grammar| begin(factory, grammar))
 }
@@ -107,11 +105,11 @@ pub(super) fn compile(factory: &ParserFactory, source: &Source) -> Result<(Match
 pub(super) fn attempt(
     factory: &ParserFactory,
     source: &Source,
-    effort: Effort,
+    budget: SampleBudget,
 ) -> Result<(Matcher, Mask), Failed> {
     of_parts(source, |grammar| {
         let (matcher, first) = begin(factory, grammar)?;
-        paths::follow(&matcher, factory.tok_env().tok_trie(), effort)?;
+        sample_answers::follow(&matcher, factory.tok_env().tok_trie(), budget)?;
         Ok((matcher, first))
     })
 }
@@ -121,7 +119,7 @@ fn of_parts<T>(
     compile: impl Fn(&TopLevelGrammar) -> Result<T, String>,
 ) -> Result<T, Failed> {
     compile(&source.whole).map_err(|reason| {
-        // An error of the whole does not say whose it is.
+        // An error of the whole does not name the part at fault.
         let alone = |grammar: &TopLevelGrammar| compile(grammar).err();
         let mut parts = source.parts.iter().enumerate();
         parts.find_map(|(part, grammar)| Some((part, alone(grammar)?))).map_or(
@@ -136,14 +134,14 @@ fn begin(factory: &ParserFactory, grammar: &TopLevelGrammar) -> Result<(Matcher,
     let mut matcher = Matcher::new(Ok(parser)).into_cancellable();
     let allowed = matcher.compute_mask_or_eos().map_err(|error| brief(&error))?;
     if allowed.is_zero() {
-        return Err("no answer satisfies it: nothing may come first".to_owned());
+        return Err("no answer satisfies it: no token may come first".to_owned());
     }
     Ok((matcher, Mask::from_words(allowed.as_slice())))
 }
 
-/// What `llguidance` says where no token may come next.
+/// Error of `llguidance` if no token may come next.
 const DEAD_END: &str = "NoExtensionBias";
-/// What `llguidance` says of its limits, and what that means for a client.
+/// Errors of `llguidance` about its limits, with messages for the client.
 const MEANINGS: [(&str, &str); 8] = [
     (DEAD_END, "no token of the model continues it"),
     (
@@ -179,16 +177,16 @@ const MEANINGS: [(&str, &str); 8] = [
          parts there, or terminals of more than one character",
     ),
 ];
-/// Most characters of an error that a client is told.
+/// Maximum length of an error message for the client, in characters.
 const LONGEST_ERROR: usize = 400;
 
-/// Whether `error` says that no token may come next.
+/// Whether `error` means that no token may come next.
 pub(super) fn is_dead_end(error: &impl fmt::Display) -> bool {
     error.to_string().starts_with(DEAD_END)
 }
 
-/// What a client can use of an error: without the dump of a parser's state behind it, and of what
-/// its form was made into no more than the beginning.
+/// Error message for the client: without the dump of the parser state, and with at most the start of
+/// the generated grammar.
 pub(super) fn brief(error: &impl fmt::Display) -> String {
     let text = error.to_string();
     let end =

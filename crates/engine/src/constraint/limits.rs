@@ -1,57 +1,53 @@
-//! What a form may cost: the limits that are held before anything is compiled, and those of the
-//! compiler and of the masks, in fuel.
+//! Limits of forms: sizes checked before compilation, and fuel for the compiler and the masks.
 //!
-//! Fuel is work that is counted, not time that passes, so what is refused does not depend on how
-//! busy the machine is.
+//! Fuel counts work instead of time, so what is rejected does not depend on the load of the machine.
 
 use llguidance::api::ParserLimits;
 
-use super::paths::Effort;
+use super::sample_answers::SampleBudget;
 
-/// Most bytes of a schema or a grammar, of all tools together where a call is forced.
+/// Bytes of a schema or grammar, or of the schemas of all tools together.
 pub const BYTES: usize = 256 << 10;
-/// Most levels of a schema that lie within one another, references included, and of brackets in a
-/// grammar or an expression.
+/// Nesting levels of a schema, including references, and of brackets in a grammar or expression.
 pub const DEPTH: usize = 128;
-/// Most subschemas, each counted where it stands.
+/// Subschemas, counted without expanding references.
 pub const NODES: usize = 10_000;
-/// Most subschemas that are merged, counted once for each place where a reference brings them in:
-/// `allOf`, and `$ref` beside other keywords.
+/// Merged subschemas (`allOf`, and `$ref` beside other keywords), with references expanded.
 pub const MERGED: u64 = 20_000;
-/// Most properties of one object.
+/// Properties of one object.
 pub const PROPERTIES: usize = 1_000;
-/// Most properties of all objects together.
+/// Properties of all objects together.
 pub const ALL_PROPERTIES: usize = 5_000;
-/// Most alternatives of all `anyOf`, `oneOf` and `|` together.
+/// Alternatives of all `anyOf`, `oneOf` and `|` together.
 pub const ALTERNATIVES: usize = 1_000;
-/// Most objects among the alternatives at one place that may have properties which they do not name:
-/// each has eleven items in the parser's row behind the opening brace.
+/// Objects with additional properties among the alternatives at one position: each takes eleven items
+/// in the parser's row after the opening brace.
 pub const OPEN_ALTERNATIVES: usize = ITEMS_IN_ROW / ITEMS_OF_OPEN_OBJECT;
-/// Items of the parser in one row.
+/// Parser items in one row.
 pub(super) const ITEMS_IN_ROW: usize = 2_000;
-/// Items of an open object behind its brace, measured.
+/// Measured parser items of an object with additional properties after its brace.
 const ITEMS_OF_OPEN_OBJECT: usize = 11;
-/// Most values of all `enum` together.
+/// Values of all `enum` together.
 pub const VALUES: usize = 5_000;
-/// Most definitions that are referred to.
+/// Referenced definitions.
 pub const DEFINITIONS: usize = 1_000;
-/// Most regular expressions.
+/// Regular expressions.
 pub const PATTERNS: usize = 100;
-/// Most bytes of all regular expressions together.
+/// Bytes of all regular expressions together.
 pub const PATTERN_BYTES: usize = 16 << 10;
-/// Most `patternProperties` of one object: each is compared with each.
+/// `patternProperties` of one object, which the compiler compares pairwise.
 pub const PATTERN_PROPERTIES: usize = 16;
-/// Most repetitions that an expression asks for, multiplied where they are nested.
+/// Repetitions in an expression, multiplied if nested.
 pub const REPETITIONS: u64 = 100_000;
-/// Most parts in a row of an expression that may be left out: where one may come, all after it may,
-/// and the work of a step grows with the square.
+/// Consecutive optional parts of an expression: where one may come, all after it may, so the work of a
+/// step grows quadratically.
 pub const OPTIONAL: u64 = 200;
-/// Most items, characters or properties that a form may demand: no answer is longer.
+/// Minimum items, characters or properties that a form may require; answers are never longer.
 pub const DEMANDED: u64 = 100_000;
-/// Most rules and terminals of a grammar.
+/// Rules and terminals of a grammar.
 pub const RULES: usize = 500;
 
-/// The size up to which a form is compiled without being tried in a process of its own.
+/// Limits up to which a form is compiled without a trial.
 pub(super) mod small {
     pub const BYTES: usize = 16 << 10;
     pub const DEPTH: usize = 48;
@@ -67,37 +63,36 @@ pub(super) mod small {
     pub const RULES: usize = 60;
 }
 
-/// Bytes of stack of a thread that compiles or computes masks: `llguidance` goes down a form by
-/// recursion, up to 10 kB a level in a release build. Only what is used takes memory.
+/// Stack size of threads that compile or compute masks, in bytes: `llguidance` recurses into a form,
+/// with up to 10 kB a level in a release build. Only the used part takes memory.
 pub(super) const STACK: usize = 256 << 20;
-/// Bytes of address space that a process which tries a form may take, its stack included, beyond what
-/// the program itself takes.
+/// Address space of a trial process, in bytes, including its stack, beyond that of the program itself.
 pub(super) const CHILD_MEMORY: u64 = 768 << 20;
-/// Seconds of processor time of a process that tries a form.
+/// Processor time of a trial process, in seconds.
 pub(super) const CHILD_CPU: u64 = 5;
 
-/// Forms that are compiled at once without having been tried.
+/// Concurrent compilations of small forms.
 pub(super) const LIGHT_AT_ONCE: usize = 2;
-/// Forms that are tried and compiled at once.
+/// Concurrent trials and compilations of other forms.
 pub(super) const HEAVY_AT_ONCE: usize = 1;
-/// Forms that wait to be compiled, of either kind; more are turned away.
+/// Queued forms of either kind; more are rejected.
 pub(super) const WAITING: usize = 64;
-/// Those of one client among them.
+/// Queued forms of one client.
 pub(super) const WAITING_OF_CLIENT: usize = 16;
 
-/// How far sample answers of a form that is compiled in this process are followed.
-pub(super) const SMALL_EFFORT: Effort = Effort { tokens: 40, work: 600_000 };
-/// How far those of one that is tried in a process of its own are.
-pub(super) const TRIAL_EFFORT: Effort = Effort { tokens: 100, work: 8_000_000 };
+/// Budget of sample answers for forms compiled in this process.
+pub(super) const IN_PROCESS_BUDGET: SampleBudget = SampleBudget { tokens: 40, work: 600_000 };
+/// Budget of sample answers in a trial process.
+pub(super) const TRIAL_BUDGET: SampleBudget = SampleBudget { tokens: 100, work: 8_000_000 };
 
-/// The limits of `llguidance`, in force for compiling, for the first mask and for all others.
+/// Limits of `llguidance`, for compilation and all masks.
 pub(super) fn parser() -> ParserLimits {
     ParserLimits {
         max_items_in_row: ITEMS_IN_ROW,
         initial_lexer_fuel: 1_000_000,
         step_lexer_fuel: 200_000,
         step_max_items: 50_000,
-        // One to two kB each.
+        // 1 to 2 kB each.
         max_lexer_states: 50_000,
         max_grammar_size: 200_000,
         precompute_large_lexemes: true,

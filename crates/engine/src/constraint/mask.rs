@@ -1,30 +1,30 @@
-//! Which tokens a grammar allows at one position.
+//! Token mask of a grammar at one position.
 
 use harmonic_batching::Token;
 
-/// A bit for each token of a vocabulary.
+/// A bit set over the tokens of a vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask(Box<[u64]>);
 
 impl Mask {
-    /// Tokens of one word.
+    /// Tokens per word.
     pub(crate) const WORD: usize = u64::BITS as usize;
 
-    /// From 32-bit words, the lowest token in the lowest bit. Tokens beyond them are not allowed.
+    /// Mask from 32-bit words, lowest token in the lowest bit. Tokens beyond them are not allowed.
     pub(crate) fn from_words(words: &[u32]) -> Self {
         let word =
             |pair: &[u32]| pair.iter().rev().fold(0, |word, half| (word << 32) | u64::from(*half));
         Self(words.chunks(2).map(word).collect())
     }
 
-    /// Exactly these tokens.
+    /// Mask of exactly `tokens`.
     pub fn of(tokens: impl IntoIterator<Item = Token>) -> Self {
         let mut words = Vec::new();
         tokens.into_iter().for_each(|token| allow(&mut words, token));
         Self(words.into())
     }
 
-    /// This, and `token`.
+    /// Copy that also allows `token`.
     pub(crate) fn with(&self, token: Token) -> Self {
         let mut words = self.0.to_vec();
         allow(&mut words, token);
@@ -37,13 +37,13 @@ impl Mask {
         index.is_ok_and(|at| (self.word(at / Self::WORD) >> (at % Self::WORD)) & 1 == 1)
     }
 
-    /// The bits of the tokens from `at * WORD`.
+    /// Bits of the tokens from `at * WORD` on.
     pub(crate) fn word(&self, at: usize) -> u64 {
         self.0.get(at).copied().unwrap_or(0)
     }
 }
 
-/// Sets the bit of `token`; a negative number is no token.
+/// Sets the bit of `token`; negative ids are ignored.
 fn allow(words: &mut Vec<u64>, token: Token) {
     let Ok(index) = usize::try_from(token.0) else { return };
     if words.len() <= index / Mask::WORD {

@@ -1,32 +1,31 @@
-//! Bounds for the numbers of a schema that has none: what every reader of JSON can read.
+//! Default bounds of numbers in schemas, within what every JSON parser can read.
 //!
-//! Without them a small model writes digits until its context is full. A number lies within
-//! ± (2⁵³ − 1) and has up to eight digits behind the point, and no exponent, unless the schema says
-//! something else.
+//! Without bounds, small models write digits until the context is full. Unless the schema states
+//! otherwise, numbers are limited to ± (2⁵³ − 1), eight decimals and no exponent.
 
 use serde_json::{Map, Value, json};
 
-/// The integers that a 64-bit float holds exactly: ± 2⁵³ − 1.
+/// Largest integer up to which a 64-bit float is exact: 2⁵³ − 1.
 const MOST: i64 = 9_007_199_254_740_991;
-/// The float furthest from zero that is a 64-bit integer in either direction: bounds beyond it are cut
-/// to it, because the compiler computes with such integers.
+/// Largest float that is a 64-bit integer: bounds are clamped to ± this, because the compiler computes
+/// with 64-bit integers.
 pub(super) const FARTHEST: f64 = 9_223_372_036_854_774_784.0;
-/// The least step between two numbers; the compiler's arithmetic allows no less.
+/// Step between two numbers, the smallest that the compiler's arithmetic allows.
 const STEP: f64 = 1e-8;
-/// A bound may be so small and still have numbers of that step beneath it.
+/// Smallest nonzero bound for which the default step is used.
 const LEAST_BOUND: f64 = 1e-3;
 
-/// The definition of a value that may be anything.
+/// Name of the definition of an arbitrary value.
 const ANYTHING: &str = "harmonic:anything";
 
-/// Keywords that lead to one schema.
+/// Keywords with one subschema.
 const ONE: [&str; 3] = ["additionalProperties", "items", "additionalItems"];
-/// Keywords that lead to a list of schemas.
+/// Keywords with a list of subschemas.
 const LIST: [&str; 5] = ["prefixItems", "items", "allOf", "anyOf", "oneOf"];
-/// Keywords that lead to schemas by name.
+/// Keywords with a map of subschemas.
 const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
-/// Bounds the numbers of `schema`, wherever it says or leaves open that there are some. Its own
+/// Adds bounds to `schema` wherever it allows numbers, explicitly or by leaving the type open. Its own
 /// bounds stay.
 pub(super) fn bound(schema: &mut Value) {
     let (mut merges, mut steps) = (false, false);
@@ -34,8 +33,8 @@ pub(super) fn bound(schema: &mut Value) {
         merges |= schema.get("allOf").is_some();
         steps |= schema.get("multipleOf").is_some();
     });
-    // What is merged with other steps has to be left to the schema, and what is merged with anything
-    // is.
+    // With `multipleOf` anywhere, no steps are added, and with `allOf` open values stay open: merged,
+    // they could contradict.
     let opens = !merges && schema.get("$defs").is_none_or(Value::is_object);
     let mut is_root = true;
     let mut open = false;
@@ -72,7 +71,7 @@ pub(super) fn bound(schema: &mut Value) {
     }
 }
 
-/// Visits `schema` and all in it, each before what is in it.
+/// Visits `schema` and all its subschemas, parents first.
 fn each(schema: &mut Value, mut visit: impl FnMut(&mut Value)) {
     let mut left = vec![schema];
     while let Some(schema) = left.pop() {
@@ -97,7 +96,7 @@ fn anything() -> Value {
     json!({"$ref": format!("#/$defs/{ANYTHING}")})
 }
 
-/// Whether a schema says nothing, but for its title or description.
+/// Whether a schema has no keywords but annotations.
 fn is_anything(schema: &Value) -> bool {
     match schema {
         Value::Bool(anything) => *anything,
@@ -108,7 +107,7 @@ fn is_anything(schema: &Value) -> bool {
     }
 }
 
-/// Whether it says that a value may be of one of `kinds`, and not which.
+/// Whether its `type` allows one of `kinds`, without literal values.
 fn allows(keys: &Map<String, Value>, kinds: &[&str]) -> bool {
     let wanted = |kind: &Value| kind.as_str().is_some_and(|kind| kinds.contains(&kind));
     let is_literal = keys.contains_key("enum") || keys.contains_key("const");
@@ -127,7 +126,7 @@ fn bound_one(keys: &mut Map<String, Value>) {
     };
     let least = given("minimum", "exclusiveMinimum");
     let most = given("maximum", "exclusiveMaximum");
-    // One bound beyond what is exact: the client knows why, and the other lies further still.
+    // If the schema's own bound lies beyond the default, the added one is the farthest.
     if least.is_none() {
         let beyond = most.is_some_and(|most| most <= -(MOST as f64));
         keys.insert("minimum".to_owned(), if beyond { json!(-FARTHEST) } else { json!(-MOST) });
@@ -138,7 +137,7 @@ fn bound_one(keys: &mut Map<String, Value>) {
     }
 }
 
-/// Cuts the bounds to what the compiler can compute with, towards the numbers that they leave.
+/// Rounds the bounds to values that the compiler can represent, inwards.
 fn cut(keys: &mut Map<String, Value>) {
     for (name, is_least) in [
         ("minimum", true),
@@ -149,7 +148,7 @@ fn cut(keys: &mut Map<String, Value>) {
         let Some(Value::Number(number)) = keys.get(name) else { continue };
         let Some(bound) = number.as_f64() else { continue };
         let integer = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
-        // An integer that a float does not hold is a float that may lie outside of it.
+        // An integer without an exact float may round to a float outside the bound.
         let float = whole(bound);
         let held = match integer {
             Some(integer) if is_least && float < integer => bound.next_up(),
@@ -163,13 +162,13 @@ fn cut(keys: &mut Map<String, Value>) {
     }
 }
 
-/// `float` without its fraction; beyond all integers of 64 bits it need not be exact.
-#[expect(clippy::cast_possible_truncation, reason = "it is compared with integers of 64 bits")]
+/// `float` without its fraction; need not be exact beyond 64-bit integers.
+#[expect(clippy::cast_possible_truncation, reason = "compared with 64-bit integers")]
 pub(super) fn whole(float: f64) -> i128 {
     float as i128
 }
 
-/// Whether the bounds leave room for numbers of [`STEP`].
+/// Whether the bounds leave room for multiples of [`STEP`].
 fn has_room(keys: &Map<String, Value>) -> bool {
     let bound = |name: &str| keys.get(name).and_then(Value::as_f64);
     let names = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
@@ -177,7 +176,7 @@ fn has_room(keys: &Map<String, Value>) -> bool {
     let least = bound("minimum").into_iter().chain(bound("exclusiveMinimum")).reduce(f64::max);
     let most = bound("maximum").into_iter().chain(bound("exclusiveMaximum")).reduce(f64::min);
     let (Some(least), Some(most)) = (least, most) else { return true };
-    // The compiler finds multiples with the precision of a float.
+    // The compiler finds multiples with float precision.
     let precision = least.abs().max(most.abs()) * f64::EPSILON;
     names.iter().filter_map(|name| bound(name)).all(coarse)
         && most - least >= 4.0 * STEP.max(precision)

@@ -1,4 +1,4 @@
-//! What the grammars allow, and that what is drawn under a schema is valid under it.
+//! Masks of grammars, and validity of answers sampled under schemas.
 
 mod growth;
 mod numbers;
@@ -13,8 +13,8 @@ use super::{Constraint, FormatError, Grammars};
 use crate::chat::Vocabulary;
 use crate::sampling::{Failure, Sampler};
 
-/// Bytes, the pieces that tokenizers make of JSON, half of a character, a control token, and two
-/// ends of turn.
+/// Vocabulary of bytes, typical JSON tokens, half of a character, a control token, and two ends of
+/// turn.
 struct Pieces;
 
 const PIECES: [&[u8]; 18] = [
@@ -89,7 +89,7 @@ fn schema(schema: &Value) -> Format {
     Format::JsonSchema(schema.to_string())
 }
 
-/// What may come after `text`, taken byte by byte.
+/// Tokens allowed after `text`, taken byte by byte.
 fn after(constraint: &mut Constraint, text: &str) -> Vec<Token> {
     for byte in text.bytes() {
         let token = Token(i32::from(byte));
@@ -129,7 +129,7 @@ fn pieces_are_allowed_where_their_bytes_are() {
     let text = after(&mut constraint, r#"{"name":""#);
     assert!(text.contains(&piece(b"\xe2\x82")) && text.contains(&piece(b"\"}")));
     assert!(!text.contains(&Token(CONTROL)), "control tokens are never part of an answer");
-    // A character must be finished before anything else.
+    // A character must be completed first.
     constraint.take(piece(b"\xe2\x82"));
     let half = after(&mut constraint, "");
     assert!(half.contains(&byte(0xac)) && !half.contains(&byte(b'"')), "{half:?}");
@@ -171,20 +171,20 @@ fn what_cannot_be_enforced_is_refused_by_name() {
     ];
     insta::assert_snapshot!(refusals.join("\n"), @r#"
     the schema is not valid JSON: EOF while parsing an object at line 1 column 1
-    the answer cannot be held to this schema: schema must be an object or boolean
-    the answer cannot be held to this schema: Invalid type: colour
-    the answer cannot be held to this schema: Unimplemented keys: ["if"]
-    the answer cannot be held to this schema: Unsatisfiable schema: minimum (2) is greater than maximum (1)
-    the answer cannot be held to this schema: oneOf constraints are not supported. Enable 'coerce_one_of' option to approximate oneOf with anyOf
-    the answer cannot be held to this schema: Reference segment '$defs' not found in '#/$defs/nothing'.
-    the answer cannot be held to this schema: Unimplemented keys: ["not"]
-    the answer cannot be held to this regular expression: at 1(8): invalid regex "(" (in regex): regex parse error:
+    cannot constrain the answer to this schema: schema must be an object or boolean
+    cannot constrain the answer to this schema: Invalid type: colour
+    cannot constrain the answer to this schema: Unimplemented keys: ["if"]
+    cannot constrain the answer to this schema: Unsatisfiable schema: minimum (2) is greater than maximum (1)
+    cannot constrain the answer to this schema: oneOf constraints are not supported. Enable 'coerce_one_of' option to approximate oneOf with anyOf
+    cannot constrain the answer to this schema: Reference segment '$defs' not found in '#/$defs/nothing'.
+    cannot constrain the answer to this schema: Unimplemented keys: ["not"]
+    cannot constrain the answer to this regular expression: at 1(8): invalid regex "(" (in regex): regex parse error:
         (
         ^
     error: unclosed group
        1 | start: /(/
                   ^
-    the answer cannot be held to this grammar: at 1(8): unknown name: "nothing"
+    cannot constrain the answer to this grammar: at 1(8): unknown name: "nothing"
        1 | start: nothing
                   ^
     "#);
@@ -223,7 +223,7 @@ fn a_vocabulary_without_an_end_is_refused() {
     assert!(matches!(error, FormatError::Vocabulary(..)), "{error}");
 }
 
-/// A family of schemas, each with what it says.
+/// A family of schemas with a check of their values.
 #[derive(Clone, Debug)]
 enum Shape {
     Boolean,
@@ -323,7 +323,7 @@ proptest! {
     ) {
         let settings = Sampling { temperature, repeat_penalty: 1.1, ..Sampling::default() };
         let constraint = grammars().compile(&schema(&shape.schema())).expect("a good schema");
-        let mut sampler = Sampler::new(settings, seed).held_to(constraint);
+        let mut sampler = Sampler::new(settings, seed).with_constraint(constraint);
         let mut noise = fastrand::Rng::with_seed(seed);
         let mut bytes = Vec::new();
         let mut ended = false;
@@ -348,7 +348,7 @@ proptest! {
 #[test]
 fn a_grammar_without_a_possible_token_fails_its_request_alone() {
     let constraint = constraint(&Format::Regex("[0-9]+".to_owned()));
-    let mut sampler = Sampler::new(Sampling::default(), 1).held_to(constraint);
+    let mut sampler = Sampler::new(Sampling::default(), 1).with_constraint(constraint);
     let mut logits = vec![0.0f32; SIZE as usize];
     logits[usize::from(b'0')..=usize::from(b'9')].fill(f32::NAN);
     logits[usize::from(b'5')] = 1.0;

@@ -1,7 +1,7 @@
-//! A form on trial: compiled in a process of its own, which its limits end where it costs too much.
+//! Trial compilation of a form in a separate process with resource limits.
 //!
-//! A library call cannot be cancelled, a process can: it dies with the request that it is for, with
-//! the thread that started it, and at its limits of memory and processor time.
+//! Unlike a library call, a process can be killed: it ends when the request is cancelled, when its
+//! parent dies, and at its limits of memory and processor time.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -19,18 +19,18 @@ use super::compiler::CompileError;
 use super::form::{Form, Source};
 use super::grammars::{Failed, attempt, factory};
 use super::limits;
-use super::words::Words;
+use super::token_table::TokenTable;
 
-/// How to start the process that tries a form: a program that calls [`run_trial`].
+/// Command of the trial process: a program that calls [`run_trial`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormTrial {
-    /// The program.
+    /// Path of the program.
     pub program: PathBuf,
-    /// What makes it do so.
+    /// Arguments that make it call [`run_trial`].
     pub arguments: Vec<OsString>,
 }
 
-/// What a trial says, as JSON.
+/// Result of a trial, exchanged as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 enum Verdict {
     Compiled,
@@ -39,16 +39,15 @@ enum Verdict {
 }
 
 impl FormTrial {
-    /// Tries `form` over the vocabulary that is `words` in bytes. Dropping the future ends the
-    /// process.
+    /// Tries `form` over the vocabulary encoded in `table`. Dropping the future kills the process.
     ///
     /// # Errors
-    /// What is wrong with the form, or that it exceeded the limits.
-    pub(super) async fn run(&self, words: Arc<[u8]>, form: &Form) -> Result<(), CompileError> {
+    /// [`CompileError`] if the form is invalid or exceeds the limits, or the process fails to start.
+    pub(super) async fn run(&self, table: Arc<[u8]>, form: &Form) -> Result<(), CompileError> {
         let source = serde_json::to_vec(&form.source)
             .map_err(|error| CompileError::Failed(error.to_string()))?;
         let unstarted =
-            |error: io::Error| CompileError::Failed(format!("it could not be tried: {error}"));
+            |error: io::Error| CompileError::Failed(format!("cannot run its trial: {error}"));
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
@@ -63,12 +62,12 @@ impl FormTrial {
         let mut said = Vec::new();
         let listen = async {
             if let Some(mut stdout) = stdout {
-                // What was said before it ended counts.
+                // Output before a read error counts.
                 let _read = stdout.read_to_end(&mut said).await;
             }
         };
-        tokio::join!(tell(stdin, &words, &source), listen);
-        // It is over: it has closed its output, or is about to.
+        tokio::join!(tell(stdin, &table, &source), listen);
+        // It has closed its output, so it has ended or is about to.
         child.ended().await.map_err(unstarted)?;
         match serde_json::from_slice(&said) {
             Ok(Verdict::Compiled) => Ok(()),
@@ -78,8 +77,7 @@ impl FormTrial {
     }
 }
 
-/// A process that is killed and waited for where it is dropped before it has ended, so that nothing of
-/// it stays behind.
+/// Child process that is killed and reaped when dropped before it has ended, so that no zombie stays.
 struct Reaped(Option<Child>);
 
 impl Reaped {
@@ -98,19 +96,19 @@ impl Reaped {
 
 impl Drop for Reaped {
     fn drop(&mut self) {
-        // Without a runtime, dropping the child kills it.
+        // Without a runtime, dropping the child kills it but does not reap it.
         let (Some(mut child), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
         runtime.spawn(async move {
-            // An error says that it has ended already.
+            // An error means that it has ended already.
             let _ended = child.kill().await;
         });
     }
 }
 
-/// Sends what the process needs. One that has died does not read, which its verdict says.
-async fn tell(stdin: Option<ChildStdin>, words: &[u8], source: &[u8]) {
+/// Sends the input. Write errors are ignored: the missing verdict shows that the process has died.
+async fn tell(stdin: Option<ChildStdin>, table: &[u8], source: &[u8]) {
     let Some(mut stdin) = stdin else { return };
-    for part in [words, source] {
+    for part in [table, source] {
         if stdin.write_all(part).await.is_err() {
             return;
         }
@@ -127,24 +125,23 @@ fn too_costly() -> String {
     )
 }
 
-/// What the process does that [`FormTrial`] starts: sets its own limits, reads a form from `input`,
-/// compiles it, and says in `output` what came of it. The limits stay: it is the last thing that a
-/// process does.
+/// Runs a trial in the process started by [`FormTrial`]: limits this process permanently, reads a form
+/// from `input`, compiles it, and writes the verdict to `output`.
 ///
 /// # Errors
-/// When the limits cannot be set, or nothing sensible is read.
+/// If the limits cannot be set or the input is invalid.
 pub fn run_trial(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     confine()?;
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut rest = bytes.as_slice();
-    let words = Words::decode(&mut rest).ok_or_else(|| invalid("no vocabulary"))?;
+    let table = TokenTable::decode(&mut rest).ok_or_else(|| invalid("no vocabulary"))?;
     let source: Source = serde_json::from_slice(rest)?;
     drop(bytes);
     let compiling = thread::Builder::new().stack_size(limits::STACK).spawn(move || {
-        let factory = factory(&words).map_err(|reason| Failed { part: None, reason })?;
-        attempt(&factory, &source, limits::TRIAL_EFFORT).map(|_| ())
+        let factory = factory(&table).map_err(|reason| Failed { part: None, reason })?;
+        attempt(&factory, &source, limits::TRIAL_BUDGET).map(|_| ())
     })?;
     let verdict = match compiling.join() {
         Ok(Ok(())) => Verdict::Compiled,
@@ -155,7 +152,7 @@ pub fn run_trial(mut input: impl Read, mut output: impl Write) -> io::Result<()>
     output.flush()
 }
 
-/// Limits this process to what a trial may cost, and to the life of its parent.
+/// Sets the resource limits of a trial, and binds this process to the life of its parent.
 fn confine() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -169,13 +166,12 @@ fn confine() -> io::Result<()> {
 
         set_parent_process_death_signal(Some(Signal::KILL))?;
     }
-    // Answers under way come first; where that is not allowed, they have to share.
+    // Lower priority than decoding. If refused, it stays normal.
     let _refused = rustix::process::nice(10);
     Ok(())
 }
 
-/// Bytes of address space that this process takes already: the program with its libraries. Zero where
-/// the system does not say.
+/// Address space in use by this process, in bytes: the program with its libraries. Zero if unknown.
 fn mapped() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.as_deref().and_then(|text| text.split_whitespace().next()?.parse().ok());

@@ -1,4 +1,4 @@
-//! What a local engine is told by the plan.
+//! Local engine configuration, derived from the plan.
 
 use harmonic_admission::{AgentConfig, quotas};
 use harmonic_events::EventStream;
@@ -9,64 +9,64 @@ use crate::device::{DeviceHandle, SharedDevice};
 use crate::identity::Identity;
 use crate::scheduler::{ScheduledAgent, SchedulerConfig};
 
-/// One agent as its engine serves it.
+/// An agent served by an engine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServedAgent {
-    /// Prompt, sampling, thinking.
+    /// System prompt, sampling, thinking.
     pub spec: AgentSpec,
-    /// Guaranteed slots.
+    /// Planned slots.
     pub slots: u32,
-    /// Context of each of its sequences, as planned.
+    /// Planned context size of each of its sequences.
     pub context: Tokens,
 }
 
-/// An engine's share of a plan.
+/// Configuration of a local engine.
 #[derive(Clone, Debug)]
 pub struct LocalConfig {
     /// [`EnginePlan::id`].
     pub id: String,
     /// Base model.
     pub model: String,
-    /// Kind and build, for people.
+    /// Kind, for display.
     pub kind: String,
-    /// What a measurement of it is valid for.
+    /// Model file, build and cache format that measurements are valid for.
     pub identity: Identity,
-    /// Its agents.
+    /// Agents served.
     pub agents: Vec<ServedAgent>,
-    /// Threads of the engine, for what is computed beside the machine (sampling).
+    /// Threads for sampling, beside the machine's own.
     pub threads: u32,
     /// Sequences of the machine.
     pub sequences: u32,
     /// Cells of the KV cache.
     pub kv_tokens: u64,
-    /// Most sequences in flight.
+    /// Limit on sequences in flight.
     pub max_in_flight: u32,
-    /// Sequences that its agents may have in flight without borrowing, all together.
-    pub quota: u32,
-    /// Its place on a device that it shares with other engines.
+    /// Sum of its agents' quotas.
+    pub quota_total: u32,
+    /// Handle to the device if shared with other engines.
     pub device: Option<DeviceHandle>,
     /// Layout of the KV cache.
     pub kv_layout: KvLayout,
     /// Bytes of the KV cache per token.
     pub token_bytes: Bytes,
-    /// Most bytes of prefix snapshots.
+    /// Limit on bytes of prefix snapshots.
     pub prefix_bytes: Bytes,
-    /// Most bytes of preempted sequences.
-    pub preempt_bytes: Bytes,
-    /// Most requests that wait per agent.
+    /// Limit on bytes of preempted sequences ([`EnginePlan::preempt_bytes`]).
+    pub preempted_bytes: Bytes,
+    /// Limit on queued requests per agent.
     pub queue_limit: u32,
     /// Where its events go.
     pub events: EventStream,
-    /// How a form that is not small is tried before it is compiled; `None`: by its limits alone.
+    /// Trial process for forms that are not small; `None` relies on the limits alone.
     pub form_trial: Option<FormTrial>,
 }
 
 impl LocalConfig {
-    /// Most tokens in one batch, unless there are more sequences: llama.cpp's physical batch, more
-    /// would be split.
+    /// Limit on tokens in one batch, unless there are more sequences: llama.cpp's physical batch
+    /// size; larger batches would be split.
     pub const BATCH_TOKENS: u32 = 512;
 
-    /// The share of `engine` in `plan`.
+    /// Configuration of `engine` in `plan`.
     pub fn of(plan: &Plan, engine: &EnginePlan) -> Self {
         let served = plan.agents.iter().filter(|agent| engine.agents.contains(&agent.name));
         Self {
@@ -85,20 +85,20 @@ impl LocalConfig {
             sequences: engine.sequences,
             kv_tokens: engine.local().kv_tokens,
             max_in_flight: plan.max_in_flight,
-            quota: quota(plan, engine),
+            quota_total: engine_quota(plan, engine),
             device: None,
             kv_layout: engine.local().kv_layout,
             token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.local().kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
-            preempt_bytes: engine.preempt_bytes,
+            preempted_bytes: engine.preempt_bytes,
             queue_limit: SchedulerConfig::QUEUE_LIMIT,
             events: EventStream::default(),
             form_trial: None,
         }
     }
 
-    /// The scheduler's limits on a machine that can or cannot trim.
-    pub fn scheduler(&self, trims: bool) -> SchedulerConfig {
+    /// Scheduler configuration for a machine with or without partial removal.
+    pub fn scheduler(&self, partial_removal: bool) -> SchedulerConfig {
         let scheduled = |agent: &ServedAgent| ScheduledAgent {
             name: agent.spec.name.clone(),
             tier: agent.spec.tier,
@@ -107,13 +107,13 @@ impl LocalConfig {
         };
         let agents = self.agents.iter().map(scheduled).collect();
         SchedulerConfig {
-            quota_total: self.quota,
+            quota_total: self.quota_total,
             kv_layout: self.kv_layout,
             token_bytes: self.token_bytes,
-            trims,
+            partial_removal,
             max_in_flight: self.max_in_flight,
             prefix_bytes: self.prefix_bytes,
-            preempted_bytes: self.preempt_bytes,
+            preempted_bytes: self.preempted_bytes,
             queue_limit: self.queue_limit,
             batch_tokens: Self::BATCH_TOKENS,
             ..SchedulerConfig::new(agents, self.sequences, self.kv_tokens)
@@ -121,14 +121,14 @@ impl LocalConfig {
     }
 }
 
-/// The device that the engines of `plan` share; `None` where there is only one engine.
+/// Device shared by the engines of `plan`; `None` if there is only one engine.
 pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
-    let quotas = plan.engines.iter().map(|engine| quota(plan, engine));
-    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, quotas))
+    let quota = plan.engines.iter().map(|engine| engine_quota(plan, engine));
+    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, quota))
 }
 
-/// Sequences that the agents of `engine` may have without borrowing, of all that may be in flight.
-fn quota(plan: &Plan, engine: &EnginePlan) -> u32 {
+/// Sum of the quotas of the agents of `engine`, out of the plan's limit in flight.
+fn engine_quota(plan: &Plan, engine: &EnginePlan) -> u32 {
     let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
     let configs: Vec<AgentConfig> = placed
         .iter()

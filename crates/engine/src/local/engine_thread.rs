@@ -1,4 +1,4 @@
-//! The thread of a local engine, from its first breath to its last.
+//! Thread of a local engine: start, drive, failure handling.
 
 use std::any::Any;
 use std::fmt;
@@ -21,10 +21,10 @@ use crate::request_registry::{RequestRegistry, SharedStatus};
 use crate::sampling::Samplers;
 use crate::scheduler::Scheduler;
 
-/// The place on an engine's thread from which a machine is driven.
+/// Context of an engine thread, from which a machine is driven.
 pub struct EngineThread<'a> {
     config: &'a LocalConfig,
-    inbox: &'a Receiver<Command>,
+    commands: &'a Receiver<Command>,
     registry: &'a mut RequestRegistry,
     status: &'a SharedStatus,
     ready: &'a SyncSender<Result<(), EngineError>>,
@@ -39,26 +39,26 @@ impl fmt::Debug for EngineThread<'_> {
 }
 
 impl EngineThread<'_> {
-    /// The engine's share of the plan.
+    /// Configuration of the engine.
     pub fn config(&self) -> &LocalConfig {
         self.config
     }
 
-    /// Reports the machine ready and drives it until the engine is drained or dropped.
+    /// Reports the machine as ready and drives it until the engine is drained or dropped.
     ///
     /// # Errors
-    /// When the machine fails.
+    /// [`EngineError::Died`] if the machine fails.
     pub fn drive<M: Machine>(self, machine: M, clock: &mut impl Clock) -> Result<(), EngineError> {
         let allocation = machine.allocation();
         self.status.write(|status| status.allocation = allocation);
-        let scheduler = Scheduler::new(self.config.scheduler(machine.trims()));
-        self.registry.publisher().slots_changed(&scheduler.load());
-        // The spawner waits for this; if it is gone, the mail will be, too.
+        let scheduler = Scheduler::new(self.config.scheduler(machine.supports_partial_removal()));
+        self.registry.publisher().slots_changed(&scheduler.load()); // A failed send means that the spawner is gone, which also closes the command channel.
         let _gone = self.ready.send(Ok(()));
         let device = self.config.device.as_ref();
         let threads = NonZeroUsize::new(self.config.threads as usize);
-        let samplers = Samplers::on(threads.unwrap_or(NonZeroUsize::MIN)).waking(self.wake);
-        match drive(machine, scheduler, self.inbox, self.registry, device, clock, samplers) {
+        let samplers =
+            Samplers::with_threads(threads.unwrap_or(NonZeroUsize::MIN)).with_wake(self.wake);
+        match drive(machine, scheduler, self.commands, self.registry, device, clock, samplers) {
             Ok(drained) => {
                 *self.drained = Some(drained);
                 Ok(())
@@ -70,10 +70,10 @@ impl EngineThread<'_> {
     }
 }
 
-/// Starts the thread and waits until its machine is ready.
+/// Starts the engine thread and waits until its machine is ready.
 pub(super) fn spawn_thread(
     config: &LocalConfig,
-    inbox: Receiver<Command>,
+    commands: Receiver<Command>,
     status: SharedStatus,
     wake: Wake,
     body: impl FnOnce(EngineThread<'_>) -> Result<(), EngineError> + Send + 'static,
@@ -92,7 +92,7 @@ pub(super) fn spawn_thread(
             let result = catch_unwind(AssertUnwindSafe(|| {
                 body(EngineThread {
                     config: &owned,
-                    inbox: &inbox,
+                    commands: &commands,
                     registry: &mut registry,
                     status: &status,
                     ready: &ready,
@@ -108,28 +108,28 @@ pub(super) fn spawn_thread(
                     message: panic_message(panic.as_ref()),
                 }),
             };
-            // Said before the mailbox closes, so that those it turns away learn why.
+            // Published before the command channel closes, so that failed submissions get the cause.
             let health = match &failure {
                 None => Health::Stopped,
                 Some(error) => Health::Died { message: error.to_string() },
             };
             status.write(|status| status.health = health);
             if let Some(device) = &owned.device {
-                // Nobody shares a device with the dead.
+                // Release the device claim: a dead engine has no demand.
                 device.report(Demand::default());
             }
-            // What is still in it is dropped, which its senders understand.
-            drop(inbox);
+            // Drops pending commands; their senders see a closed channel.
+            drop(commands);
             if let Some(error) = failure {
                 tracing::error!(engine = owned.id, %error, "engine died");
                 registry.fail_all(&error.to_string());
-                // Only a spawner that still waits reads it.
+                // Only read if the spawner still waits.
                 let _started = ready.try_send(Err(error));
             }
-            // Everything is dropped by now, the machine included.
+            // The machine and everything else is dropped by now.
             let _nobody = end.send(Some(drained.unwrap_or_default()));
         })
-        .map_err(|error| setup(format!("no thread could be started: {error}")))?;
+        .map_err(|error| setup(format!("cannot start its thread: {error}")))?;
     match is_ready.recv() {
         Ok(result) => result.map(|()| ended),
         Err(_) => Err(setup("its thread ended before the machine was ready".to_owned())),

@@ -1,47 +1,46 @@
-//! From a prompt to its tokens, where nobody else is held up.
+//! Preparation of prompts on worker threads: checks, rendering, tokenisation.
 //!
-//! Invariants: a prompt that certainly does not fit is refused before it is rendered, or at least
-//! before it is tokenised; a prompt is dropped on the thread that prepared it, since that may take
-//! long too.
+//! Invariants: a prompt that certainly does not fit is rejected before it is rendered, or at least
+//! before it is tokenised; a prompt is dropped on the worker thread, since that may take long too.
 
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_types::{AgentName, ContentPart, Prompt, Refused, Request, Tokens};
+use harmonic_types::{AgentName, ContentPart, Prompt, Rejection, Request, Tokens};
 
 use super::Shared;
 use crate::chat::{Budget, Rendered};
-use crate::workers::{Cancelled, Full, Panicked};
+use crate::workers::{CancelFlag, Full, Panicked};
 
-/// Largest prompt that waits for no larger one, in bytes: a tokeniser takes some 50 ms for it.
+/// Largest prompt that counts as small, in bytes: tokenising it takes about 50 ms.
 pub(super) const SMALL_BYTES: usize = 256 * 1024;
-/// Most bytes of prompts of each kind that wait, small and larger.
+/// Limit on queued bytes of prompts, for small and for large ones each.
 pub(super) const WAITING_BYTES: usize = 64 * 1024 * 1024;
-/// When to come back while too many prompts wait to be prepared: some of them will have been.
+/// Retry delay while too many prompts are queued.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
-/// The longest prompt that is counted, in contexts of its agent.
+/// Longest prompt whose tokens are counted, in contexts of its agent.
 const COUNTED_CONTEXTS: u32 = 16;
-/// What a message or a tool costs besides its text, in bytes of text.
+/// Overhead of a message or a tool, in equivalent bytes of text.
 const FRAME_BYTES: usize = 64;
 
 impl Shared {
-    /// Refuses a prompt that certainly does not fit, or that has more than text.
-    pub(super) fn check(&self, request: &Request) -> Result<(), Refused> {
+    /// Rejects a prompt that certainly does not fit, or has content other than text.
+    pub(super) fn check(&self, request: &Request) -> Result<(), Rejection> {
         only_text(request)?;
         let context = self.config.agents[self.agent(&request.agent)?].context;
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
-            return Err(Refused::PromptBeyond { agent: request.agent.clone(), least, context });
+            return Err(Rejection::PromptBeyond { agent: request.agent.clone(), least, context });
         }
         Ok(())
     }
 
-    /// The prompt of `request` in tokens; the request comes back without its messages.
+    /// Tokenises the prompt of `request`, which is returned without its messages.
     pub(super) async fn prepare(
         self: &Arc<Self>,
         mut request: Request,
-    ) -> Result<(Request, Rendered), Refused> {
+    ) -> Result<(Request, Rendered), Rejection> {
         let (shared, agent) = (Arc::clone(self), request.agent.clone());
         self.work(agent, size(&request.prompt), move |cancelled| {
             shared.check(&request)?;
@@ -55,16 +54,16 @@ impl Shared {
         .await
     }
 
-    /// Tokens of the prompt of `request`.
-    pub(super) async fn count(self: &Arc<Self>, request: Request) -> Result<Tokens, Refused> {
+    /// Counts the tokens of the prompt of `request`.
+    pub(super) async fn count(self: &Arc<Self>, request: Request) -> Result<Tokens, Rejection> {
         let index = self.agent(&request.agent)?;
         let shared = Arc::clone(self);
         self.work(request.agent.clone(), size(&request.prompt), move |cancelled| {
             only_text(&request)?;
             let served = &shared.config.agents[index];
-            // Whether it fits is what is asked; but not without end.
+            // Counts beyond the context, up to a limit.
             let most = Tokens(served.context.0.saturating_mul(COUNTED_CONTEXTS));
-            let beyond = |least: Tokens| Refused::Invalid {
+            let beyond = |least: Tokens| Rejection::Invalid {
                 message: format!(
                     "the prompt has at least {least} tokens, and for {} no more than {most} are \
                      counted, {COUNTED_CONTEXTS} times its context: shorten the prompt",
@@ -75,44 +74,44 @@ impl Shared {
             if least > most {
                 return Err(beyond(least));
             }
-            // One more says that there are more.
+            // Rendering up to one token more shows whether the limit is exceeded.
             let given_up = Tokens(most.0.saturating_add(1));
             match shared.render(&request, given_up, cancelled) {
                 Ok(rendered) => {
                     let count = u32::try_from(rendered.tokens.len()).unwrap_or(u32::MAX);
                     if count > most.0 { Err(beyond(Tokens(count))) } else { Ok(Tokens(count)) }
                 }
-                Err(Refused::PromptBeyond { least, .. }) => Err(beyond(least)),
+                Err(Rejection::PromptBeyond { least, .. }) => Err(beyond(least)),
                 Err(refused) => Err(refused),
             }
         })
         .await
     }
 
-    /// Runs `work` on a prompt of about `bytes` to `agent`.
+    /// Runs `work` for a prompt of about `bytes` to `agent` on a worker thread.
     async fn work<T: Send + 'static>(
         &self,
         agent: AgentName,
         bytes: usize,
-        work: impl FnOnce(&Cancelled) -> Result<T, Refused> + Send + 'static,
-    ) -> Result<T, Refused> {
+        work: impl FnOnce(&CancelFlag) -> Result<T, Rejection> + Send + 'static,
+    ) -> Result<T, Rejection> {
         let running = self.workers.run(bytes, work).map_err(|Full { jobs, .. }| {
             let queued = u32::try_from(jobs).unwrap_or(u32::MAX);
-            Refused::QueueFull { agent, queued, retry_after: BUSY_RETRY }
+            Rejection::QueueFull { agent, queued, retry_after: BUSY_RETRY }
         })?;
         running.await.unwrap_or_else(|Panicked| {
             let message = "the prompt could not be prepared: this is a bug, please report it";
-            Err(Refused::Invalid { message: message.to_owned() })
+            Err(Rejection::Invalid { message: message.to_owned() })
         })
     }
 
-    /// The prompt of `request`, given up where it has more than so many tokens.
+    /// Renders the prompt of `request`, stopping if it certainly has `most` tokens or more.
     fn render(
         &self,
         request: &Request,
         most: Tokens,
-        cancelled: &Cancelled,
-    ) -> Result<Rendered, Refused> {
+        cancelled: &CancelFlag,
+    ) -> Result<Rendered, Rejection> {
         let served = &self.config.agents[self.agent(&request.agent)?];
         let budget = Budget { tokens: Some(most), cancelled: cancelled.clone() };
         let thinking = super::thinking(request);
@@ -120,18 +119,18 @@ impl Shared {
     }
 }
 
-/// Refuses images and recordings, of which a rendered prompt would not say a word.
-fn only_text(request: &Request) -> Result<(), Refused> {
+/// Rejects images and audio, which rendering would ignore.
+fn only_text(request: &Request) -> Result<(), Rejection> {
     let is_text = |part: &ContentPart| matches!(part, ContentPart::Text { .. });
     let mut parts = request.prompt.messages().iter().flat_map(|message| &message.content);
     if parts.all(is_text) {
         return Ok(());
     }
-    let message = format!("the model of {} reads nothing but text", request.agent);
-    Err(Refused::Invalid { message })
+    let message = format!("the model of {} accepts text only", request.agent);
+    Err(Rejection::Invalid { message })
 }
 
-/// About how much work `prompt` is, in bytes.
+/// Approximate work for `prompt`, in bytes.
 fn size(prompt: &Prompt) -> usize {
     match prompt {
         Prompt::Text(text) => text.len(),

@@ -1,53 +1,61 @@
-//! From a request to its sampler: settings, bias, seed, and the form that the answer must have.
+//! Construction of a request's sampler: settings, bias, seed, and the form of the answer.
 
 use std::collections::BTreeMap;
 
 use harmonic_batching::Token;
-use harmonic_types::{AgentSpec, Refused, Request, Thinking, Tool, ToolChoice};
+use harmonic_types::{AgentSpec, Rejection, Request, Thinking, Tool, ToolChoice};
 
 use super::Shared;
 use crate::chat::{CallTracker, Rendered, callable};
 use crate::constraint::{CallForm, Form, FormatError, Series};
-use crate::request_registry::Before;
+use crate::request_registry::ConstraintStart;
 use crate::sampling::Sampler;
 
 impl Shared {
-    /// The sampler of `request` to `agent`, free so far.
+    /// Sampler of `request` to `agent`, without a constraint.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for a token that the model does not have.
-    pub(super) fn sampler(&self, request: &Request, agent: &AgentSpec) -> Result<Sampler, Refused> {
+    /// [`Rejection::Invalid`] for a bias on a token outside the vocabulary.
+    pub(super) fn sampler(
+        &self,
+        request: &Request,
+        agent: &AgentSpec,
+    ) -> Result<Sampler, Rejection> {
         let seed = request.seed.unwrap_or_else(|| fastrand::u64(..));
         let sampler = Sampler::new(request.sampling.over(&agent.sampling), seed)
-            .biased(self.bias(&request.logit_bias)?)
+            .with_bias(self.bias(&request.logit_bias)?)
             .with_logprobs(request.top_logprobs);
         Ok(if request.ignore_eos {
-            sampler.banning(self.chat.vocabulary().turn_ends().into())
+            sampler.with_banned(self.chat.vocabulary().turn_ends().into())
         } else {
             sampler
         })
     }
 
-    /// The form that the answer to `request` is held to, measured and not compiled: that of a call
-    /// where one is forced, else the one that was asked for, else that of the calls that it may make
-    /// where tools are strict; with what comes before it after the prompt that is `rendered`.
+    /// Form of the answer to `request`, measured but not compiled, and where it starts after the
+    /// `rendered` prompt: that of a forced call, else the requested format, else that of strict tool
+    /// calls.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for a form that exceeds a limit or cannot be kept.
+    /// [`Rejection::Invalid`] for a form that exceeds a limit or cannot be enforced.
     pub(super) fn form(
         &self,
         request: &Request,
         rendered: &Rendered,
-    ) -> Result<Option<(Form, Before)>, Refused> {
+    ) -> Result<Option<(Form, ConstraintStart)>, Rejection> {
         let reasoning = || {
             let told = matches!(super::thinking(request), Some(Thinking::On(_)));
-            Before::Reasoning(self.chat.reasoning_tracker(&request.prompt, rendered, told))
+            ConstraintStart::AfterReasoning(self.chat.reasoning_tracker(
+                &request.prompt,
+                rendered,
+                told,
+            ))
         };
-        let (form, before) = match (self.must_call(request)?, &request.format) {
+        let (form, start) = match (self.must_call(request)?, &request.format) {
             (Some(calls), _) => (Form::of_call(&calls), reasoning()),
             (None, Some(format)) => (Form::of(format), reasoning()),
             (None, None) => match self.strict_calls(request, rendered.reasoning_open) {
-                Some((form, tracker)) => (form, Before::Call(tracker)),
+                Some((form, tracker)) => (form, ConstraintStart::InCall(tracker)),
                 None => return Ok(None),
             },
         };
@@ -57,11 +65,11 @@ impl Shared {
             return Err(invalid(message.to_owned()));
         }
         let form = form.map_err(|error| invalid(error.to_string()))?;
-        Ok(Some((form, before)))
+        Ok(Some((form, start)))
     }
 
-    /// The form of the calls that the answer may make, from behind what opens the first; `None` where
-    /// none has to follow a schema, or calls begin like any answer.
+    /// Form of unforced strict calls, starting after the opener of the first; `None` if no tool is
+    /// strict, or if calls cannot be told from plain text.
     fn strict_calls(
         &self,
         request: &Request,
@@ -83,7 +91,7 @@ impl Shared {
         Some((Form::of_calls(&calls, &Series { first, between, last }), tracker))
     }
 
-    fn bias(&self, bias: &BTreeMap<u32, f32>) -> Result<BTreeMap<Token, f32>, Refused> {
+    fn bias(&self, bias: &BTreeMap<u32, f32>) -> Result<BTreeMap<Token, f32>, Rejection> {
         let size = self.chat.vocabulary().size();
         let known = |(id, bias): (&u32, &f32)| match i32::try_from(*id) {
             Ok(token) if *id < size => Ok((Token(token), *bias)),
@@ -96,8 +104,8 @@ impl Shared {
         bias.iter().map(known).collect()
     }
 
-    /// The forms of the call that the answer must be; `None` where it need not be one.
-    fn must_call<'a>(&self, request: &'a Request) -> Result<Option<Vec<CallForm<'a>>>, Refused> {
+    /// Forms of the forced call; `None` if no call is forced.
+    fn must_call<'a>(&self, request: &'a Request) -> Result<Option<Vec<CallForm<'a>>>, Rejection> {
         let tools = callable(&request.prompt, &request.tool_choice);
         let called: Vec<&Tool> = match &request.tool_choice {
             ToolChoice::Auto | ToolChoice::None => return Ok(None),
@@ -126,6 +134,6 @@ impl Shared {
     }
 }
 
-fn invalid(message: String) -> Refused {
-    Refused::Invalid { message }
+fn invalid(message: String) -> Rejection {
+    Rejection::Invalid { message }
 }

@@ -1,16 +1,16 @@
-//! Names for calls of tools.
+//! Ids of tool calls.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Digits and letters of an id; nine of them, as Mistral's templates want it.
+/// Characters of an id. Ids have nine of them, as Mistral's templates require.
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const LENGTH: u32 = 9;
 
-/// Where this process counts from: a conversation may hold ids of an earlier one.
+/// Counter with a random start, as a conversation may hold ids of an earlier process.
 static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(fastrand::u64(..)));
 
-/// An id that this process has not given before, until 36⁹ were.
+/// A new id, unique within this process up to 36⁹ ids.
 pub(super) fn next() -> String {
     let mut left = NEXT.fetch_add(1, Ordering::Relaxed) % 36u64.pow(LENGTH);
     let mut id = String::new();

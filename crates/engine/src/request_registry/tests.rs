@@ -1,4 +1,4 @@
-//! Last words.
+//! Final events.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::sampling::{Failure, SampledToken};
 use crate::sim::SimVocabulary;
 
 #[test]
-fn an_answer_that_cannot_go_on_fails_once_by_whoever_is_at_fault() {
+fn an_answer_that_cannot_continue_fails_once_with_its_cause() {
     let form = Failure::Form("why".to_owned());
     let model = Failure::Model("why".to_owned());
     let message = "why".to_owned();
@@ -23,7 +23,7 @@ fn an_answer_that_cannot_go_on_fails_once_by_whoever_is_at_fault() {
     assert_eq!(last_word(model), Event::Failed { message });
 }
 
-/// What a client hears whose answer cannot go on after its first token.
+/// Final event of an answer that cannot continue after its first token.
 fn last_word(failure: Failure) -> Event {
     let publisher = Publisher::new(EventStream::default(), "e".to_owned(), Vec::new());
     let mut registry = RequestRegistry::new(SharedStatus::new(Vec::new()), publisher);
@@ -33,7 +33,7 @@ fn last_word(failure: Failure) -> Event {
         request: RequestId(7),
         agent: AgentName::from("only"),
         decoder: chat.decoder(Vec::new(), false, &[]),
-        granted: None,
+        admitted: None,
         events,
     };
     let progress = Progress::Untouched;

@@ -1,22 +1,22 @@
-//! Log-probabilities of a choice and its rivals.
+//! Log-probabilities of the chosen and the best tokens.
 
 use harmonic_batching::Token;
 
 use super::mass::mass;
+use super::ranking::Ranking;
 use super::row::Row;
-use super::shortlist::Ranking;
 
-/// ln p of tokens at one position, from the raw logits.
+/// Natural log-probabilities at one position, from the raw logits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Logprobs {
-    /// Of the chosen token.
+    /// Log-probability of the chosen token.
     pub chosen: f32,
-    /// Of the best tokens, best first.
+    /// Best tokens with their log-probabilities, best first.
     pub top: Vec<(Token, f32)>,
 }
 
 impl Logprobs {
-    /// Of `token` and of the `top` best among `logits`.
+    /// Log-probabilities of `token` and of the `top` best among `logits`.
     pub fn of(logits: &[f32], token: Token, top: u8) -> Self {
         let row = Row::plain(logits);
         let mut ranking = Ranking::of(row);

@@ -1,19 +1,19 @@
-//! e^x, and its sum over a row: what the filters and the draw weigh tokens with.
+//! Probability mass: e^x and its sum over a row, used as weights by filters and draw.
 //!
-//! The sum runs over the whole vocabulary, which the standard library's `exp` would do one by one.
-//! [`exp`] is written so that the compiler makes vectors of it; it is used for single tokens too,
-//! so that parts and wholes agree to the last bit of each term.
+//! The sum runs over the whole vocabulary, for which the standard library's scalar `exp` is slow.
+//! [`exp`] is written so that the compiler vectorises it; it is used for single tokens too, so that
+//! the terms of parts and totals are bit-identical.
 
 use super::row::Row;
 
-/// e^`x` for `x` ≤ 0, within 2⁻²² of it (tested); 0 below −87, where an f32 ceases to be normal,
-/// and for NaN.
+/// e^`x` for `x` ≤ 0, within a relative error of 2⁻²² (tested); 0 below −87, where an f32 becomes
+/// subnormal, and for NaN.
 ///
-/// x = n ln 2 + r with |r| ≤ ln 2 / 2 (Cody and Waite 1980, in two parts so that r is exact), e^r
-/// from its Taylor series, 2ⁿ from the bits.
+/// x = n ln 2 + r with |r| ≤ ln 2 / 2 (Cody and Waite 1980, ln 2 in two parts so that r is exact),
+/// e^r from its Taylor series, 2ⁿ from the exponent bits.
 #[inline]
 pub(super) fn exp(x: f32) -> f32 {
-    /// Adding it leaves no room for a fraction: 1.5 × 2²³.
+    /// 1.5 × 2²³: adding it rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
@@ -22,16 +22,16 @@ pub(super) fn exp(x: f32) -> f32 {
     let n = shifted - ROUND;
     let r = x - n * LN2_HIGH - n * LN2_LOW;
     let series = FACTORIALS.iter().fold(0.0f32, |sum, factorial| sum * r + factorial.recip());
-    // The low bits of `shifted` are n; as a biased exponent they are 2ⁿ.
+    // The low bits of `shifted` are n; used as a biased exponent they give 2ⁿ.
     let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
     let power = series * f32::from_bits(exponent);
     if x >= -87.0 { power } else { 0.0 }
 }
 
-/// Σ e^((x − `top`) × `scale`) over the numbers of `row`.
+/// Σ e^((x − `top`) × `scale`) over the logits of `row`; NaN counts as 0.
 pub(super) fn mass(row: &Row<'_>, top: f32, scale: f32) -> f64 {
     const LANES: usize = 16;
-    // f64: a sum of 10^5 small terms loses digits in f32.
+    // f64, as a sum of 10^5 small terms loses precision in f32.
     let mut lanes = [0.0f64; LANES];
     let mut rest = 0.0;
     row.for_each_block(|block| {

@@ -1,33 +1,32 @@
-//! The logits of one position as the chain sees them: with bias, penalties, bans and a grammar's
-//! mask already in them, yet without a copy of the vocabulary.
+//! Logits of one position with bias, penalties, bans and mask applied, without copying the vocabulary.
 //!
-//! Only a few tokens ever differ from what the model said, and a mask is whole words of bits. So
-//! the row is handed out in blocks, and only the blocks that something touches are written anew.
-//! Whatever is computed from the blocks is therefore exactly what a changed copy would give.
+//! Only a few logits differ from the model's output, and a mask consists of whole words. So the row is
+//! read in blocks, and only modified blocks are copied. The result is exactly that of a modified copy
+//! of all logits.
 
 use harmonic_batching::Token;
 
 use crate::constraint::Mask;
 
-/// Logits handed out together: one word of a mask.
+/// Logits per block: one mask word.
 pub(super) const BLOCK: usize = Mask::WORD;
 
-/// Logits with what is different about them.
+/// Logits with their modifications.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'a> {
     logits: &'a [f32],
-    /// Ascending by token, each at most once and within the vocabulary; NaN is "never".
+    /// Replaced logits, ascending by token index, each at most once; NaN excludes the token.
     changes: &'a [(usize, f32)],
     mask: Option<&'a Mask>,
 }
 
 impl<'a> Row<'a> {
-    /// What the model said.
+    /// Unmodified logits.
     pub(crate) fn plain(logits: &'a [f32]) -> Self {
         Self { logits, changes: &[], mask: None }
     }
 
-    /// `logits` but for `changes`, of which only the tokens of `mask` may be chosen.
+    /// `logits` with `changes`, restricted to the tokens in `mask`.
     pub(crate) fn new(
         logits: &'a [f32],
         changes: &'a [(usize, f32)],
@@ -36,12 +35,12 @@ impl<'a> Row<'a> {
         Self { logits, changes, mask }
     }
 
-    /// Logits in all.
+    /// Number of logits.
     pub(crate) fn len(&self) -> usize {
         self.logits.len()
     }
 
-    /// All blocks in order; the last may be shorter. Tokens that may not be chosen are NaN.
+    /// Calls `take` with all blocks in order; the last may be shorter. Excluded tokens are NaN.
     #[inline]
     pub(crate) fn for_each_block(&self, mut take: impl FnMut(&[f32])) {
         let mut scratch = [0.0; BLOCK];
@@ -94,7 +93,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The token at `index` of a vocabulary, which llama.cpp counts in 32 bits.
+/// Token at `index` of a vocabulary, whose ids have 32 bits in llama.cpp.
 pub(super) fn token(index: usize) -> Token {
     Token(i32::try_from(index).unwrap_or(i32::MAX))
 }

@@ -1,4 +1,4 @@
-//! The samplers of a machine, and how a step's rows are shared out among threads.
+//! Samplers of a machine, and the distribution of a step's rows over threads.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,19 +7,19 @@ use std::thread;
 
 use harmonic_types::RequestId;
 
-use super::{Drawn, SampledToken, Sampler};
+use super::{SampleResult, SampledToken, Sampler};
 use crate::constraint::Wake;
 
-/// Logits from which another thread pays, an estimate: to start and join one took 26 to 54 µs, and a
-/// logit takes about 0.25 ns (`cargo bench -p harmonic-engine`). A vocabulary of 49,152 never gets
-/// there, one of 262,144 with eight rows.
+/// Estimated number of logits that justifies another thread: starting and joining one took 26 to
+/// 54 µs, and a logit takes about 0.25 ns (`cargo bench -p harmonic-engine`). A vocabulary of 49,152
+/// never reaches it, one of 262,144 does with eight rows.
 const LOGITS_PER_THREAD: usize = 1 << 20;
 
-/// The samplers of a machine, by request: a sequence may be parked and resumed elsewhere.
+/// Samplers of a machine, by request, since a request may resume in another sequence.
 pub struct Samplers {
     by_request: HashMap<RequestId, Sampler>,
     threads: NonZeroUsize,
-    /// Called when a token that was late can be chosen.
+    /// Called when a deferred token can be sampled.
     wake: Option<Wake>,
 }
 
@@ -30,62 +30,62 @@ impl fmt::Debug for Samplers {
 }
 
 impl Default for Samplers {
-    /// Samplers that use no thread but the caller's.
+    /// Samplers on the caller's thread only.
     fn default() -> Self {
-        Self::on(NonZeroUsize::MIN)
+        Self::with_threads(NonZeroUsize::MIN)
     }
 }
 
-/// A row of a step with the sampler that it is for.
-struct Turn<'a> {
+/// A row of a step with its sampler.
+struct RowTask<'a> {
     sampler: &'a mut Sampler,
     logits: &'a [f32],
     wake: Option<&'a Wake>,
-    drawn: Option<Drawn>,
+    drawn: Option<SampleResult>,
 }
 
-impl Turn<'_> {
+impl RowTask<'_> {
     fn take(&mut self) {
         self.drawn = self.sampler.draw(self.logits, self.wake);
     }
 }
 
 impl Samplers {
-    /// Samplers that share large steps out among up to `threads` threads, the caller's included.
-    pub fn on(threads: NonZeroUsize) -> Self {
+    /// Samplers that distribute large steps over up to `threads` threads, including the caller's.
+    pub fn with_threads(threads: NonZeroUsize) -> Self {
         Self { by_request: HashMap::new(), threads, wake: None }
     }
 
-    /// Calls `wake` when a token that was late can be chosen.
-    pub(crate) fn waking(mut self, wake: Wake) -> Self {
+    /// Sets a callback for when a deferred token can be sampled.
+    pub(crate) fn with_wake(mut self, wake: Wake) -> Self {
         self.wake = Some(wake);
         self
     }
 
-    /// Gives `request` a sampler.
+    /// Adds the sampler of `request`.
     pub fn insert(&mut self, request: RequestId, sampler: Sampler) {
         self.by_request.insert(request, sampler);
     }
 
-    /// Forgets the sampler of `request`.
+    /// Removes the sampler of `request`.
     pub fn remove(&mut self, request: RequestId) {
         self.by_request.remove(&request);
     }
 
-    /// Chooses the token that follows for `request`, or keeps its logits until it can; `None` if no
-    /// logit is a number or the request has no sampler.
-    pub fn choose(&mut self, request: RequestId, logits: &[f32]) -> Option<Drawn> {
+    /// Samples the next token of `request`, or defers it; `None` if no logit is a number or the
+    /// request has no sampler.
+    pub fn choose(&mut self, request: RequestId, logits: &[f32]) -> Option<SampleResult> {
         self.by_request.get_mut(&request)?.draw(logits, self.wake.as_ref())
     }
 
-    /// Chooses the token of `request` that was late; `None` if it is still too early.
-    pub(crate) fn choose_late(&mut self, request: RequestId) -> Option<SampledToken> {
-        self.by_request.get_mut(&request)?.draw_late(self.wake.as_ref())
+    /// Samples the deferred token of `request`; `None` if its mask is still not ready.
+    pub(crate) fn choose_deferred(&mut self, request: RequestId) -> Option<SampledToken> {
+        self.by_request.get_mut(&request)?.draw_deferred(self.wake.as_ref())
     }
 
-    /// Chooses for several requests, each with its logits, in their order: what
-    /// [`Self::choose`] gives for one after the other. No request may come twice.
-    pub fn choose_all(&mut self, rows: &[(RequestId, &[f32])]) -> Option<Vec<Drawn>> {
+    /// Samples for several requests, each with its logits; the results equal those of [`Self::choose`]
+    /// in order. A request must not occur twice.
+    pub fn choose_all(&mut self, rows: &[(RequestId, &[f32])]) -> Option<Vec<SampleResult>> {
         let logits: usize = rows.iter().map(|(_, logits)| logits.len()).sum();
         let threads = self.threads.get().min(rows.len()).min(logits / LOGITS_PER_THREAD);
         if threads < 2 {
@@ -94,20 +94,20 @@ impl Samplers {
         let wake = self.wake.as_ref();
         let mut samplers: HashMap<RequestId, &mut Sampler> =
             self.by_request.iter_mut().map(|(request, sampler)| (*request, sampler)).collect();
-        let mut turns = rows
+        let mut tasks = rows
             .iter()
             .map(|(request, logits)| {
                 let sampler = samplers.remove(request)?;
-                Some(Turn { sampler, logits, wake, drawn: None })
+                Some(RowTask { sampler, logits, wake, drawn: None })
             })
             .collect::<Option<Vec<_>>>()?;
-        let (mine, theirs) = turns.split_at_mut(rows.len().div_ceil(threads));
+        let (mine, theirs) = tasks.split_at_mut(rows.len().div_ceil(threads));
         thread::scope(|scope| {
             for share in theirs.chunks_mut(rows.len().div_ceil(threads)) {
-                scope.spawn(|| share.iter_mut().for_each(Turn::take));
+                scope.spawn(|| share.iter_mut().for_each(RowTask::take));
             }
-            mine.iter_mut().for_each(Turn::take);
+            mine.iter_mut().for_each(RowTask::take);
         });
-        turns.into_iter().map(|turn| turn.drawn).collect()
+        tasks.into_iter().map(|task| task.drawn).collect()
     }
 }

@@ -9,8 +9,8 @@ use harmonic_types::{RequestId, Sampling};
 use proptest::prelude::*;
 
 use super::mass::exp;
+use super::ranking::{Candidate, Ranking};
 use super::row::{Row, token};
-use super::shortlist::{Candidate, Ranking};
 use super::{Logprobs, PENALTY_WINDOW, Sampler, Samplers};
 use crate::constraint::Mask;
 
@@ -98,10 +98,10 @@ fn bias_penalties_and_bans_move_the_choice() {
     let mut sampler = Sampler::new(Sampling { frequency_penalty: 0.6, ..greedy() }, 0);
     let chosen: Vec<_> = (0..4).map(|_| sampler.choose(&logits).unwrap().token.0).collect();
     assert_eq!(chosen, [0, 1, 0, 2]);
-    let mut sampler = Sampler::new(greedy(), 0).banning(Arc::from([Token(0)]));
+    let mut sampler = Sampler::new(greedy(), 0).with_banned(Arc::from([Token(0)]));
     assert_eq!(sampler.choose(&logits).unwrap().token, Token(1));
     let bias = BTreeMap::from([(Token(2), 1.5), (Token(99), 100.0), (Token(-1), 100.0)]);
-    let mut sampler = Sampler::new(greedy(), 0).biased(bias);
+    let mut sampler = Sampler::new(greedy(), 0).with_bias(bias);
     assert_eq!(sampler.choose(&logits).unwrap().token, Token(2));
 }
 
@@ -288,8 +288,8 @@ proptest! {
     ) {
         let mask = allowed.map(Mask::of);
         let mut sampler = Sampler::new(settings.clone(), seed)
-            .biased(bias.clone())
-            .banning(banned.clone().into());
+            .with_bias(bias.clone())
+            .with_banned(banned.clone().into());
         let rng = fastrand::Rng::with_seed(seed);
         let mut full = FullChain { settings, bias, banned, rng, history: Vec::new() };
         for at in 0..40 {
@@ -309,7 +309,7 @@ fn threads_choose_what_one_thread_chooses() {
     let rows: Vec<Vec<f32>> =
         (0..23).map(|_| (0..vocabulary).map(|_| noise.f32() * 12.0).collect()).collect();
     let choose = |threads: usize| {
-        let mut samplers = Samplers::on(NonZeroUsize::new(threads).unwrap());
+        let mut samplers = Samplers::with_threads(NonZeroUsize::new(threads).unwrap());
         for id in 0..23 {
             samplers.insert(RequestId(id), Sampler::new(Sampling::default(), id));
         }
@@ -319,7 +319,7 @@ fn threads_choose_what_one_thread_chooses() {
     let alone = choose(1);
     assert_eq!(choose(2), alone);
     assert_eq!(choose(5), alone);
-    let mut nobody = Samplers::on(NonZeroUsize::new(2).unwrap());
+    let mut nobody = Samplers::with_threads(NonZeroUsize::new(2).unwrap());
     let unknown: Vec<_> = (0..).map(RequestId).zip(rows.iter().map(Vec::as_slice)).collect();
     assert_eq!(nobody.choose_all(&unknown), None);
 }

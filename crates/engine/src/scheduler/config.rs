@@ -1,10 +1,10 @@
-//! Configuration of a scheduler, derived from the plan, and its two halves.
+//! Scheduler configuration, derived from the plan, and its admission and batching parts.
 
 use std::time::Duration;
 
 use harmonic_admission::{AdmissionConfig, AgentConfig};
 use harmonic_batching::{BatchingConfig, Prompt};
-use harmonic_types::{AgentName, Bytes, KvLayout, Refused, Tier, Tokens};
+use harmonic_types::{AgentName, Bytes, KvLayout, Rejection, Tier, Tokens};
 
 use super::job::Job;
 
@@ -17,16 +17,16 @@ pub struct ScheduledAgent {
     pub tier: Tier,
     /// Planned slots.
     pub slots: u32,
-    /// Most tokens a sequence of it may hold, prompt and answer together.
+    /// Limit on tokens of one of its sequences, prompt and answer together.
     pub context: Tokens,
 }
 
-/// The limits of one engine.
+/// Limits of one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchedulerConfig {
-    /// Agents served; a [`Job`] names one by its index here.
+    /// Agents served, indexed by [`Job::agent`].
     pub agents: Vec<ScheduledAgent>,
-    /// [`AdmissionConfig::max_in_flight`]; at most `sequences` take effect.
+    /// [`AdmissionConfig::max_in_flight`], capped at `sequences`.
     pub max_in_flight: u32,
     /// [`AdmissionConfig::quota_total`].
     pub quota_total: u32,
@@ -44,8 +44,8 @@ pub struct SchedulerConfig {
     pub kv_layout: KvLayout,
     /// [`BatchingConfig::token_bytes`].
     pub token_bytes: Bytes,
-    /// [`BatchingConfig::trims`].
-    pub trims: bool,
+    /// [`BatchingConfig::partial_removal`].
+    pub partial_removal: bool,
     /// [`BatchingConfig::batch_tokens`].
     pub batch_tokens: u32,
     /// [`BatchingConfig::step_time`].
@@ -57,11 +57,11 @@ pub struct SchedulerConfig {
 }
 
 impl SchedulerConfig {
-    /// Most requests that wait per agent, unless the configuration says otherwise.
+    /// Default limit on queued requests per agent.
     pub const QUEUE_LIMIT: u32 = 256;
 
-    /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with the
-    /// usual values for the rest.
+    /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with defaults
+    /// for the rest.
     pub fn new(agents: Vec<ScheduledAgent>, sequences: u32, kv_tokens: u64) -> Self {
         Self {
             agents,
@@ -74,7 +74,7 @@ impl SchedulerConfig {
             kv_tokens,
             kv_layout: KvLayout::Streams,
             token_bytes: Bytes(64 << 10),
-            trims: true,
+            partial_removal: true,
             batch_tokens: 512,
             step_time: Duration::from_millis(700),
             prefix_bytes: Bytes(256 << 20),
@@ -82,7 +82,7 @@ impl SchedulerConfig {
         }
     }
 
-    /// Who may run.
+    /// Admission part.
     pub(super) fn admission(&self) -> AdmissionConfig {
         let agent = |agent: &ScheduledAgent| AgentConfig {
             name: agent.name.clone(),
@@ -99,14 +99,14 @@ impl SchedulerConfig {
         }
     }
 
-    /// What a step computes.
+    /// Batching part.
     pub(super) fn batching(&self) -> BatchingConfig {
         BatchingConfig {
             sequences: self.sequences,
             kv_tokens: self.kv_tokens,
             kv_layout: self.kv_layout,
             token_bytes: self.token_bytes,
-            trims: self.trims,
+            partial_removal: self.partial_removal,
             batch_tokens: self.batch_tokens,
             step_time: self.step_time,
             prefix_bytes: self.prefix_bytes,
@@ -114,23 +114,26 @@ impl SchedulerConfig {
         }
     }
 
-    /// The tokens of a job, with no more output than its agent's context has room for.
+    /// Prompt of a job, with its output limited to the agent's context.
     ///
     /// # Errors
-    /// [`Refused`] when it can never run.
-    pub(super) fn bounded(&self, job: Job) -> Result<Prompt, Refused> {
+    /// [`Rejection`] if it can never run.
+    pub(super) fn bounded(&self, job: Job) -> Result<Prompt, Rejection> {
         let Some(agent) = self.agents.get(job.agent) else {
-            return Err(Refused::Invalid { message: format!("no agent has index {}", job.agent) });
+            let agents = self.agents.len();
+            return Err(Rejection::Invalid {
+                message: format!("invalid agent index {}: expected less than {agents}", job.agent),
+            });
         };
         let (name, context) = (&agent.name, agent.context);
         let prompt = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
         let room = context.0.saturating_sub(prompt);
         if prompt == 0 {
-            return Err(Refused::Invalid { message: "the prompt is empty".to_owned() });
+            return Err(Rejection::Invalid { message: "the prompt is empty".to_owned() });
         }
         if room == 0 {
             let (agent, prompt) = (name.clone(), Tokens(prompt));
-            return Err(Refused::PromptTooLong { agent, prompt, context });
+            return Err(Rejection::PromptTooLong { agent, prompt, context });
         }
         let prompt = Prompt {
             tokens: job.prompt,
@@ -143,7 +146,7 @@ impl SchedulerConfig {
                 "the request may need {needed} KV tokens and a sequence of the engine has {cells}: \
                  ask for fewer max_tokens",
             );
-            return Err(Refused::Invalid { message });
+            return Err(Rejection::Invalid { message });
         }
         Ok(prompt)
     }

@@ -1,4 +1,4 @@
-//! A request as the scheduler takes it.
+//! Request in the form that the scheduler accepts.
 
 use harmonic_batching::Token;
 use harmonic_types::RequestId;
@@ -6,16 +6,15 @@ use harmonic_types::RequestId;
 /// A request in tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Unique; the scheduler refers to the request by it.
+    /// Unique id.
     pub id: RequestId,
     /// Index into [`super::SchedulerConfig::agents`].
     pub agent: usize,
-    /// The rendered prompt; not empty.
+    /// Rendered prompt; not empty.
     pub prompt: Vec<Token>,
-    /// How many of the prompt's first tokens are the same in every request of this agent (its
-    /// system prompt); 0 where there is no such prefix.
+    /// Number of leading tokens shared by all requests of the agent (its system prompt); 0 without
+    /// such a prefix.
     pub shared_prefix: u32,
-    /// Most tokens to generate. 0 computes the prompt and generates nothing: it warms the prefix
-    /// cache.
+    /// Limit on generated tokens. 0 only computes the prompt, to warm the prefix cache.
     pub max_output: u32,
 }

@@ -1,8 +1,8 @@
 //! Examples of each rule, and the invariants under random traffic.
 
 mod compaction;
+mod deferred;
 mod fake;
-mod late;
 mod preemption;
 mod prefix;
 mod rules;

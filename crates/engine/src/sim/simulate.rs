@@ -1,59 +1,59 @@
-//! A load in virtual time: no threads, no waiting, the same result every time.
+//! Simulation of a load in virtual time: deterministic, without threads or waiting.
 
 use std::collections::BTreeMap;
 
 use harmonic_admission::Tick;
-use harmonic_batching::{Committed, Sampled};
-use harmonic_types::{FinishReason, Refused, RequestId, Sampling, Usage};
+use harmonic_batching::{Sampled, StepResult};
+use harmonic_types::{FinishReason, Rejection, RequestId, Sampling, Usage};
 
-use super::{PaperMachine, SimMachine, SimVocabulary};
+use super::{CostModel, SimMachine, SimVocabulary};
 use crate::chat::Vocabulary;
 use crate::clock::{Clock, VirtualClock};
 use crate::drive::apply;
 use crate::machine::{Machine, MachineError};
-use crate::sampling::{Drawn, Sampler, Samplers};
+use crate::sampling::{SampleResult, Sampler, Samplers};
 use crate::scheduler::{Job, Scheduler, SchedulerConfig};
 
-/// A request at its time. Its answer goes on to the job's limit.
+/// Arrival of a request. Its answer has the maximum length of the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// When it is offered.
+    /// Time of arrival.
     pub at: Tick,
-    /// What is offered.
+    /// The request.
     pub job: Job,
 }
 
-/// What became of a request.
+/// Outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Served {
-    /// It was not taken.
-    Refused(Refused),
-    /// It ran.
-    Done {
-        /// When it was given a sequence.
+pub enum RequestOutcome {
+    /// Rejected when offered.
+    Rejected(Rejection),
+    /// Ran to its end.
+    Completed {
+        /// Time of admission.
         granted: Tick,
-        /// When its first token was there.
+        /// Time of the first token.
         first_token: Tick,
-        /// When it ended.
+        /// Time of the end.
         finished: Tick,
-        /// Why.
+        /// Reason of the end.
         reason: FinishReason,
-        /// Its token counts.
+        /// Token counts.
         usage: Usage,
     },
 }
 
-/// Serves `arrivals` (in order of time) on a simulated machine, each by its request's id.
+/// Serves `arrivals`, ordered by time, on a simulated machine; the outcomes by request id.
 ///
 /// # Errors
-/// When the machine fails, which a correct scheduler never makes it do.
+/// [`MachineError`] if the machine fails, which indicates a bug in the scheduler.
 pub fn simulate(
     config: SchedulerConfig,
-    paper: PaperMachine,
+    costs: CostModel,
     arrivals: Vec<Arrival>,
-) -> Result<BTreeMap<RequestId, Served>, MachineError> {
+) -> Result<BTreeMap<RequestId, RequestOutcome>, MachineError> {
     let mut machine =
-        SimMachine::new(paper, config.sequences, config.kv_tokens).in_layout(config.kv_layout);
+        SimMachine::new(costs, config.sequences, config.kv_tokens).in_layout(config.kv_layout);
     let mut scheduler = Scheduler::new(config);
     let mut samplers = Samplers::default();
     let mut clock = VirtualClock::default();
@@ -67,8 +67,8 @@ pub fn simulate(
         }
         while let Some(Arrival { job, .. }) = arrivals.next_if(|next| next.at <= clock.now()) {
             let id = job.id;
-            if let Err(refused) = scheduler.offer(clock.now(), job) {
-                served.insert(id, Served::Refused(refused));
+            if let Err(rejection) = scheduler.offer(clock.now(), job) {
+                served.insert(id, RequestOutcome::Rejected(rejection));
             }
         }
         if scheduler.is_idle() && arrivals.peek().is_none() {
@@ -79,27 +79,28 @@ pub fn simulate(
             let at = |times: &BTreeMap<RequestId, Tick>| times.get(&ended.id).copied();
             if let (Some(granted), Some(first_token)) = (at(&granted), at(&first_token)) {
                 let (finished, reason, usage) = (clock.now(), ended.reason, ended.usage);
-                let done = Served::Done { granted, first_token, finished, reason, usage };
+                let done =
+                    RequestOutcome::Completed { granted, first_token, finished, reason, usage };
                 served.insert(ended.id, done);
             }
         }
         for grant in step.granted() {
             granted.insert(grant.id, clock.now());
             let sampler = Sampler::new(Sampling::default(), grant.id.0);
-            samplers.insert(grant.id, sampler.banning(SimVocabulary.turn_ends().into()));
+            samplers.insert(grant.id, sampler.with_banned(SimVocabulary.turn_ends().into()));
         }
         let saved = apply(&mut machine, &step.cache)?;
         let mut sampled = Vec::new();
         if !step.batch.is_empty() {
             let outcome = machine.run(&step.batch, &mut samplers)?;
-            clock.elapse(outcome.pretended);
-            for (row, drawn) in step.batch.sampling_rows().zip(outcome.choices) {
-                // Nothing is held to a form here, so no token is late.
-                let Drawn::Token(choice) = drawn else { continue };
+            clock.elapse(outcome.simulated_time);
+            for (row, drawn) in step.batch.sampling_rows().zip(outcome.samples) {
+                // Without constraints, no token is deferred.
+                let SampleResult::Token(choice) = drawn else { continue };
                 first_token.entry(row.request).or_insert(clock.now());
                 sampled.push(Sampled { id: row.request, token: choice.token, stop: false });
             }
         }
-        scheduler.commit(clock.now(), step, Committed { sampled, saved });
+        scheduler.commit(clock.now(), step, StepResult { sampled, saved });
     }
 }

@@ -1,15 +1,15 @@
-//! The simulated machine's vocabulary: bytes, and one end of turn.
+//! Vocabulary of the simulated machine: bytes and an end of turn.
 
 use harmonic_batching::Token;
 use harmonic_perfmodel::mix;
 
-use crate::chat::{Ink, Vocabulary};
+use crate::chat::{TokenBound, Vocabulary};
 
-/// Bytes and the end of turn.
+/// Number of tokens: all bytes and the end of turn.
 pub(super) const SIZE: usize = 257;
 const END: Token = Token(256);
 
-/// Each byte is a token.
+/// Vocabulary with one token per byte.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SimVocabulary;
 
@@ -22,9 +22,9 @@ impl Vocabulary for SimVocabulary {
         text.bytes().map(|byte| Token(i32::from(byte))).collect()
     }
 
-    fn ink(&self) -> Option<Ink> {
+    fn token_bound(&self) -> Option<TokenBound> {
         let bytes: Vec<u8> = (0..=u8::MAX).collect();
-        Some(Ink::of(bytes.chunks(1).map(|byte| (byte, true))))
+        Some(TokenBound::of(bytes.chunks(1).map(|byte| (byte, true))))
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
@@ -53,8 +53,8 @@ impl Vocabulary for SimVocabulary {
     }
 }
 
-/// The logits after the tokens that `hash` stands for: letters and spaces are likely, the end of
-/// turn comes now and then.
+/// Writes the logits after the tokens with `hash`: letters and spaces are likely, the end of turn is
+/// occasional.
 pub(super) fn logits(hash: u64, logits: &mut [f32]) {
     for (token, logit) in (0u64..).zip(logits.iter_mut()) {
         let noise = (mix(hash ^ (token << 32)) >> 40) as f32 / (1u64 << 24) as f32;

@@ -8,11 +8,11 @@ const SMALL_BYTES: usize = 256 * 1024;
 const WAITING_BYTES: usize = 64 * 1024 * 1024;
 const HUGE: usize = SMALL_BYTES + 1;
 
-/// Jobs that hold the pool's thread for large ones until the sender is dropped.
+/// Occupies the thread for large jobs until the sender is dropped.
 fn occupied(pool: &Workers) -> (mpsc::Sender<()>, Running<()>) {
     let (release, held) = mpsc::channel::<()>();
     let (began, start) = mpsc::channel();
-    let job = move |_: &Cancelled| {
+    let job = move |_: &CancelFlag| {
         began.send(()).expect("the test waits");
         let _released = held.recv();
     };
@@ -49,21 +49,21 @@ fn short_jobs_pass_long_ones() {
 }
 
 #[test]
-fn a_job_that_nobody_waits_for_leaves_the_queue_with_what_it_holds() {
+fn a_cancelled_job_leaves_the_queue_and_is_dropped() {
     let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (release, _large) = occupied(&pool);
     let holds = Arc::new(());
     let held = Arc::clone(&holds);
     let waiting = pool.run(HUGE, move |_| drop(held)).expect("room");
-    assert_eq!(pool.0.lock().lanes[LARGE].bytes, HUGE);
+    assert_eq!(pool.0.lock().queues[LARGE].bytes, HUGE);
     drop(waiting);
     assert_eq!(Arc::strong_count(&holds), 1);
-    assert_eq!(pool.0.lock().lanes[LARGE].bytes, 0);
+    assert_eq!(pool.0.lock().queues[LARGE].bytes, 0);
     drop(release);
 }
 
 #[test]
-fn a_job_that_runs_learns_that_nobody_waits() {
+fn a_running_job_sees_its_cancellation() {
     let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (began, start) = mpsc::channel();
     let (told, ended) = mpsc::channel();
@@ -80,7 +80,7 @@ fn a_job_that_runs_learns_that_nobody_waits() {
 }
 
 #[test]
-fn what_waits_is_bounded_and_one_may_always() {
+fn queued_bytes_are_bounded_and_an_empty_queue_accepts_any_job() {
     let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (release, _large) = occupied(&pool);
     let first = pool.run(2 * WAITING_BYTES, |_| ()).expect("nothing waits");
@@ -92,7 +92,7 @@ fn what_waits_is_bounded_and_one_may_always() {
 }
 
 #[test]
-fn a_panic_ends_its_job_alone() {
+fn a_panic_ends_only_its_own_job() {
     let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let panicked = pool.run(1, |_| std::panic::panic_any("an expected panic")).expect("room");
     assert_eq!(block_on(panicked), Err(Panicked));
@@ -100,7 +100,7 @@ fn a_panic_ends_its_job_alone() {
 }
 
 #[test]
-fn what_waits_is_done_when_the_pool_is_dropped() {
+fn queued_jobs_run_after_the_pool_is_dropped() {
     let pool = Workers::start("test", SMALL_BYTES, WAITING_BYTES).expect("threads");
     let (release, _large) = occupied(&pool);
     let waiting = pool.run(HUGE, |_| 7).expect("room");

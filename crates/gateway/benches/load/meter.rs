@@ -39,8 +39,8 @@ impl Machine for Metered {
         self.inner.allocation()
     }
 
-    fn trims(&self) -> bool {
-        self.inner.trims()
+    fn supports_partial_removal(&self) -> bool {
+        self.inner.supports_partial_removal()
     }
 
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
@@ -50,8 +50,8 @@ impl Machine for Metered {
     fn run(&mut self, batch: &Batch, samplers: &mut Samplers) -> Result<Outcome, MachineError> {
         let outcome = self.inner.run(batch, samplers)?;
         let Sums { tokens, nanoseconds } = &*self.meter.0;
-        tokens.fetch_add(outcome.choices.len() as u64, Ordering::Relaxed);
-        let pretended = u64::try_from(outcome.pretended.as_nanos()).unwrap_or(u64::MAX);
+        tokens.fetch_add(outcome.samples.len() as u64, Ordering::Relaxed);
+        let pretended = u64::try_from(outcome.simulated_time.as_nanos()).unwrap_or(u64::MAX);
         nanoseconds.fetch_add(pretended, Ordering::Relaxed);
         Ok(outcome)
     }

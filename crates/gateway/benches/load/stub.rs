@@ -12,7 +12,7 @@ use harmonic_engine::{
     Admitted, AgentSlots, Allocation, Cancel, Capabilities, Drained, Engine, EngineError,
     EngineStatus, Generation, Health, Identity, ReslotError,
 };
-use harmonic_types::{Event, FinishReason, Refused, Request, Tokens, Usage};
+use harmonic_types::{Event, FinishReason, Rejection, Request, Tokens, Usage};
 use tokio::sync::mpsc;
 
 /// Tokens of an answer whose length was not asked for.
@@ -80,7 +80,7 @@ fn finished(completion_tokens: u32) -> Event {
 }
 
 impl Engine for Stub {
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let tokens = request.max_tokens.unwrap_or(Tokens(TOKENS)).0;
         let (events, receiver) = mpsc::unbounded_channel();
         let mut stream = Stream { events, tokens, left: tokens };

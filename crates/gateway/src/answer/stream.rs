@@ -46,7 +46,7 @@ pub(super) fn response<W: ResponseEncoder>(
     let stream = AnswerStream {
         writer,
         running: generations.len(),
-        prompt_tokens: generations.first().map_or(0, |first| first.granted().prompt_tokens),
+        prompt_tokens: generations.first().map_or(0, |first| first.admitted().prompt_tokens),
         turn: 0,
         answers: generations.into_iter().map(Answer::Running).collect(),
         state: State::New,

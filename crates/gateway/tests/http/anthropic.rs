@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harmonic_types::{Event, FinishReason, Refused, Role, Tokens};
+use harmonic_types::{Event, FinishReason, Rejection, Role, Tokens};
 use serde_json::{Value, json};
 
 use crate::scripted::{Script, Scripted, answer, calls, finished, text};
@@ -160,7 +160,7 @@ async fn calls_of_tools() {
 async fn failures_are_in_the_dialects_envelope() {
     let refused = |refused| Script::Refuse(refused);
     let failed = Event::Failed { message: "the KV cache is full".to_owned() };
-    let full = Refused::QueueFull {
+    let full = Rejection::QueueFull {
         agent: "coder".into(),
         queued: 64,
         retry_after: Duration::from_secs(2),
@@ -168,7 +168,7 @@ async fn failures_are_in_the_dialects_envelope() {
     let all = [
         said(Script::Say(vec![text("half"), failed]), request(&json!({"stream": true}))).await,
         said(refused(full), request(&json!({"stream": true}))).await,
-        said(refused(Refused::Draining), request(&json!({}))).await,
+        said(refused(Rejection::Draining), request(&json!({}))).await,
         said(Script::Queue, request(&json!({"model": "nobody"}))).await,
         said(Script::Queue, request(&json!({"max_tokens": null}))).await,
         said(Script::Queue, format!("{{\"tools\": [{{\"input_schema\": {}", "[".repeat(100_000)))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use harmonic_engine::Engine;
-use harmonic_engine::chat::Thinks;
+use harmonic_engine::chat::ThinkingSupport;
 use harmonic_gateway::{AgentCard, Config, ModelRegistry, RegisteredAgent, WeightsCard};
 use harmonic_models::catalog;
 use harmonic_types::{FinishReason, Tokens};
@@ -24,7 +24,7 @@ fn agent(name: &str, system: &str, engine: &Arc<Scripted>) -> RegisteredAgent {
         context: Tokens(2048),
         card: AgentCard {
             system: system.to_owned(),
-            thinks: Thinks::Always,
+            thinks: ThinkingSupport::Always,
             weights: Some(WeightsCard {
                 digest: Some("ab".repeat(32)),
                 shape,
@@ -161,7 +161,7 @@ async fn what_is_not_heeded_is_said_in_a_header_and_nothing_else_is() {
 async fn what_a_model_thinks_all_the_same_or_never_is_said_in_every_dialect() {
     let engine = Scripted::new(Script::Say(vec![finished(FinishReason::Stop)]));
     let mut never = agent("dull", "", &engine);
-    never.card.thinks = Thinks::Never;
+    never.card.thinks = ThinkingSupport::Never;
     let models = ModelRegistry::new(vec![agent("coder", "", &engine), never]).expect("unique");
     let served = Served::offering(models, Config::default()).await;
     let hi = json!([{"role": "user", "content": "hi"}]);

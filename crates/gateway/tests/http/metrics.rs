@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harmonic_types::{Event, Refused};
+use harmonic_types::{Event, Rejection};
 use serde_json::json;
 
 use crate::scripted::{Script, Scripted, answer, text};
@@ -102,7 +102,7 @@ async fn answers_are_counted_with_their_tokens() {
 #[tokio::test]
 async fn every_request_has_one_outcome() {
     let agent = || "coder".into();
-    let died = Refused::EngineDied { agent: agent(), message: "it fell".to_owned() };
+    let died = Rejection::EngineDied { agent: agent(), message: "it fell".to_owned() };
     let failed = vec![text("one"), Event::Failed { message: "it fell".to_owned() }];
     for (script, outcome) in [
         (Script::Refuse(died), "engine_died"),

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use harmonic_gateway::Config;
-use harmonic_types::{Event, FinishReason, Prompt, Refused, Role, Tokens};
+use harmonic_types::{Event, FinishReason, Prompt, Rejection, Role, Tokens};
 use serde_json::{Value, json};
 
 use crate::scripted::{Script, Scripted, answer, calls, finished, text, within};
@@ -192,7 +192,7 @@ async fn failures_are_in_the_dialects_envelope() {
         said(Vec::new(), "/api/chat", "[".repeat(100_000)).await,
         said(Vec::new(), "/api/nothing", String::new()).await,
     ];
-    let served = Served::new(&Scripted::new(Script::Refuse(Refused::Draining))).await;
+    let served = Served::new(&Scripted::new(Script::Refuse(Rejection::Draining))).await;
     all.push(shown(served.post_to("/api/chat", chat(&json!({}))).await).await);
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     200 OK

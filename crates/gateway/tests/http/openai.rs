@@ -1,6 +1,6 @@
 //! What OpenAI's dialect has beyond one plain answer.
 
-use harmonic_types::{Event, FinishReason, Prompt, Refused, ToolChoice};
+use harmonic_types::{Event, FinishReason, Prompt, Rejection, ToolChoice};
 use serde_json::{Value, json};
 
 use crate::scripted::{Script, Scripted, answer, calls, finished, text, within};
@@ -145,7 +145,7 @@ async fn a_client_that_goes_away_cancels_every_answer() {
 
 #[tokio::test]
 async fn one_answer_that_is_refused_refuses_all() {
-    let served = Served::new(&Scripted::new(Script::Refuse(Refused::Draining))).await;
+    let served = Served::new(&Scripted::new(Script::Refuse(Rejection::Draining))).await;
     let response = served.post(body(&json!({"n": 3, "stream": true}))).await;
     assert_eq!(response.status(), 503);
 }

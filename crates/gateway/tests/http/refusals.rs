@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harmonic_gateway::Config;
-use harmonic_types::{Event, FinishReason, Refused, Tokens};
+use harmonic_types::{Event, FinishReason, Rejection, Tokens};
 use serde_json::json;
 
 use crate::scripted::{Script, Scripted, finished, text};
@@ -20,17 +20,21 @@ async fn what_the_engine_refuses() {
     let agent = || "coder".into();
     let mut all = Vec::new();
     for refused in [
-        Refused::PromptTooLong { agent: agent(), prompt: Tokens(3000), context: Tokens(2048) },
-        Refused::Invalid { message: "the template takes no tool messages".to_owned() },
-        Refused::QueueFull { agent: agent(), queued: 64, retry_after: Duration::from_millis(1200) },
-        Refused::FormsFull { waiting: 16, own: true, retry_after: Duration::from_secs(2) },
-        Refused::FormsFailed {
+        Rejection::PromptTooLong { agent: agent(), prompt: Tokens(3000), context: Tokens(2048) },
+        Rejection::Invalid { message: "the template takes no tool messages".to_owned() },
+        Rejection::QueueFull {
+            agent: agent(),
+            queued: 64,
+            retry_after: Duration::from_millis(1200),
+        },
+        Rejection::FormsFull { waiting: 16, own: true, retry_after: Duration::from_secs(2) },
+        Rejection::FormsFailed {
             message: "no thread".to_owned(),
             retry_after: Duration::from_secs(2),
         },
-        Refused::Draining,
-        Refused::Restarting { agent: agent(), retry_after: Duration::from_millis(250) },
-        Refused::EngineDied { agent: agent(), message: "out of memory".to_owned() },
+        Rejection::Draining,
+        Rejection::Restarting { agent: agent(), retry_after: Duration::from_millis(250) },
+        Rejection::EngineDied { agent: agent(), message: "out of memory".to_owned() },
     ] {
         // Streamed or not, the status line waits for the engine's word.
         let whole = answered(Script::Refuse(refused.clone()), body(&json!({}))).await;

@@ -10,7 +10,7 @@ use harmonic_engine::{
     EngineStatus, Forms, Generation, Health, Identity, ReslotError,
 };
 use harmonic_types::{
-    Event, FinishReason, KvLayout, KvType, Refused, Request, TokenBytes, TokenLogprob, Tokens,
+    Event, FinishReason, KvLayout, KvType, Rejection, Request, TokenBytes, TokenLogprob, Tokens,
     Usage,
 };
 use tokio::sync::{mpsc, watch};
@@ -25,7 +25,7 @@ pub enum Script {
     /// It waits for a slot for ever.
     Queue,
     /// Refused.
-    Refuse(Refused),
+    Refuse(Rejection),
 }
 
 /// What the engines of this version can do.
@@ -116,7 +116,7 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl Engine for Scripted {
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let granted = Admitted {
             request: request.id,
             slot: 3,

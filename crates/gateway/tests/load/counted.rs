@@ -11,7 +11,7 @@ use harmonic_engine::{
     AgentSlots, Capabilities, Drained, Engine, EngineError, EngineStatus, Generation, Health,
     ReslotError,
 };
-use harmonic_types::{Refused, Request, Tokens};
+use harmonic_types::{Rejection, Request, Tokens};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -54,7 +54,7 @@ impl Counted {
 }
 
 impl Engine for Counted {
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Refused>> {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let mut answer = self.inner.submit(request);
         let counts = Arc::clone(&self.counts);
         async move {
@@ -74,7 +74,7 @@ impl Engine for Counted {
         .boxed()
     }
 
-    fn check(&self, request: &Request) -> Result<(), Refused> {
+    fn check(&self, request: &Request) -> Result<(), Rejection> {
         self.inner.check(request)
     }
 

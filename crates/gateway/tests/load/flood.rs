@@ -29,7 +29,7 @@ fn config() -> LocalConfig {
     let mut config = team::config(MODEL);
     config.sequences = SEQUENCES;
     config.max_in_flight = SEQUENCES;
-    config.quota = SEQUENCES;
+    config.quota_total = SEQUENCES;
     config.kv_tokens = u64::from(SEQUENCES * config.agents[0].context.0);
     let mut executive = config.agents[0].clone();
     executive.spec.name = AgentName::from("executive");

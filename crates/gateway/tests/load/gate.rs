@@ -77,8 +77,8 @@ impl Machine for Gated {
         self.inner.allocation()
     }
 
-    fn trims(&self) -> bool {
-        self.inner.trims()
+    fn supports_partial_removal(&self) -> bool {
+        self.inner.supports_partial_removal()
     }
 
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {

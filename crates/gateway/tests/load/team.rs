@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harmonic_engine::sim::PaperMachine;
+use harmonic_engine::sim::CostModel;
 use harmonic_engine::{Engine, Identity, LocalConfig, ServedAgent};
 use harmonic_events::EventStream;
 use harmonic_gateway::{AgentCard, ModelRegistry, RegisteredAgent};
@@ -19,8 +19,8 @@ pub const QUEUE: u32 = 256;
 const CONTEXT: u32 = 1024;
 
 /// `model` of the catalog on a DGX Spark, on paper.
-pub fn paper(model: &str) -> Option<PaperMachine> {
-    catalog::find(model).map(|entry| PaperMachine::dgx_spark(&entry.shape))
+pub fn paper(model: &str) -> Option<CostModel> {
+    catalog::find(model).map(|entry| CostModel::dgx_spark(&entry.shape))
 }
 
 /// The engine's share of a plan.
@@ -48,12 +48,12 @@ pub fn config(model: &str) -> LocalConfig {
         sequences: SLOTS,
         kv_tokens: u64::from(SLOTS * CONTEXT),
         max_in_flight: SLOTS,
-        quota: SLOTS,
+        quota_total: SLOTS,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(64 << 10),
         prefix_bytes: Bytes(256 << 20),
-        preempt_bytes: Bytes(1 << 30),
+        preempted_bytes: Bytes(1 << 30),
         queue_limit: 256,
         form_trial: None,
         events: EventStream::default(),

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use harmonic_engine::sim::spawn;
 use harmonic_engine::{EngineError, Health, LocalConfig};
 use harmonic_events::EventStream;
-use harmonic_types::{Event, FinishReason, Refused};
+use harmonic_types::{Event, FinishReason, Rejection};
 
 use super::*;
 use crate::engine_factory::Silent;
@@ -73,7 +73,7 @@ async fn agents_answer_and_a_drain_lets_them_finish() {
     }
     let coder = deployment.agents().next().unwrap();
     let refused = coder.engine.submit(ask("coder", 1)).await.unwrap_err();
-    assert_eq!(refused, Refused::Draining);
+    assert_eq!(refused, Rejection::Draining);
 }
 
 #[tokio::test]

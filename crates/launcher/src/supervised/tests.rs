@@ -31,8 +31,8 @@ impl Machine for Mortal {
         self.inner.allocation()
     }
 
-    fn trims(&self) -> bool {
-        self.inner.trims()
+    fn supports_partial_removal(&self) -> bool {
+        self.inner.supports_partial_removal()
     }
 
     fn cache(&mut self, op: &CacheOp) -> Result<Bytes, MachineError> {
@@ -74,7 +74,7 @@ impl EngineFactory for Hospital {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         let index = plan.engines.iter().position(|other| other.id == engine.id);
-        config.device = self.device.as_ref().zip(index).map(|(device, index)| device.place(index));
+        config.device = self.device.as_ref().zip(index).map(|(device, index)| device.handle(index));
         let dies = if index == Some(0) {
             self.starts.fetch_add(1, Ordering::Relaxed);
             let _open = self.door.lock().unwrap();
@@ -159,7 +159,7 @@ async fn an_engine_that_dies_comes_back_and_the_other_does_not_notice() {
 
     // It may be back by the time that this machine comes to ask.
     if let Err(refused) = coder.submit(ask("coder", 1)).await {
-        assert!(matches!(refused, Refused::Restarting { .. }), "{refused}");
+        assert!(matches!(refused, Rejection::Restarting { .. }), "{refused}");
     }
     let (_, last) = last_word(undisturbed).await;
     let Event::Finished { reason, usage } = last else { panic!("{last:?}") };
@@ -193,7 +193,7 @@ async fn an_engine_that_dies_again_and_again_is_given_up() {
     assert!(message.ends_with("given up after 3 deaths in 10 minutes"), "{message}");
     assert_eq!(hospital.starts.load(Ordering::Relaxed), 3);
     let refused = engine.submit(ask("coder", 1)).await.unwrap_err();
-    assert!(matches!(refused, Refused::EngineDied { .. }), "{refused}");
+    assert!(matches!(refused, Rejection::EngineDied { .. }), "{refused}");
     engine.drain(Duration::ZERO).await;
     assert_eq!(engine.status().health, Health::Stopped);
     let Some(Delivery::Events(records)) = listener.take() else { panic!("events") };
@@ -223,10 +223,10 @@ async fn nothing_is_started_after_a_drain() {
     drop(refused);
     until(&engine, |health| matches!(health, Health::Restarting { .. })).await;
     let refused = engine.submit(ask("coder", 1)).await.unwrap_err();
-    let Refused::Restarting { retry_after, .. } = refused else { panic!("{refused}") };
+    let Rejection::Restarting { retry_after, .. } = refused else { panic!("{refused}") };
     assert!(retry_after > Duration::from_mins(50), "{retry_after:?}");
     engine.drain(Duration::from_mins(1)).await;
-    assert_eq!(engine.submit(ask("coder", 1)).await.unwrap_err(), Refused::Draining);
+    assert_eq!(engine.submit(ask("coder", 1)).await.unwrap_err(), Rejection::Draining);
     assert_eq!(engine.status().health, Health::Stopped);
     assert_eq!(hospital.starts.load(Ordering::Relaxed), 1);
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use harmonic_engine::chat::Vocabulary as _;
-use harmonic_engine::sampling::{Drawn, Sampler, Samplers};
+use harmonic_engine::sampling::{SampleResult, Sampler, Samplers};
 use harmonic_engine::{Batch, Machine, Row, SeqId, Token};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_types::{Attention, KvLayout, KvType, RequestId, Sampling};
@@ -37,11 +37,11 @@ pub fn run(path: &Path) -> Result<Model, String> {
     let chosen =
         machine.run(&Batch { tokens, rows }, &mut samplers).map_err(|error| error.to_string())?;
     let tokens: Vec<Token> = chosen
-        .choices
+        .samples
         .iter()
         .filter_map(|drawn| match drawn {
-            Drawn::Token(choice) => Some(choice.token),
-            Drawn::Late => None,
+            SampleResult::Token(choice) => Some(choice.token),
+            SampleResult::Deferred => None,
         })
         .collect();
     if tokens.len() != 2 {

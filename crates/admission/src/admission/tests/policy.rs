@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use harmonic_types::{Refused, RequestId, Tier};
+use harmonic_types::{Rejection, RequestId, Tier};
 
-use super::team::{Saving, Team, agent, config};
-use crate::{Admission, Loan, Room, Short, Slots, Tick, Ticket};
+use super::team::{Preemptible, Team, agent, config};
+use crate::{Admission, BorrowRequest, Room, Short, Slots, Tick, Ticket};
 
 fn executive_and_coder() -> Vec<crate::AgentConfig> {
     vec![agent("executive", Tier::Executive, 1), agent("coder", Tier::Specialists, 2)]
 }
 
 #[test]
-fn a_request_within_its_quota_goes_before_a_loan_and_idle_slots_are_lent() {
-    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+fn a_request_within_its_quota_goes_before_borrowers_and_idle_slots_are_borrowed() {
+    let mut team = Team::new(config(executive_and_coder(), 3), Preemptible::new(3, 3));
     for id in 0..5 {
         assert!(team.offer(id, 1, 2));
     }
-    assert_eq!(team.step(), [0, 1, 2], "the executive's idle slot is lent");
+    assert_eq!(team.step(), [0, 1, 2], "the executive's idle slot is borrowed");
     team.step();
     assert!(team.offer(100, 0, 2));
     assert_eq!(team.step(), [100, 3, 4], "the executive goes first, though it came last");
@@ -25,7 +25,7 @@ fn a_request_within_its_quota_goes_before_a_loan_and_idle_slots_are_lent() {
 
 #[test]
 fn a_borrower_is_preempted_for_a_quota_and_goes_on_later() {
-    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+    let mut team = Team::new(config(executive_and_coder(), 3), Preemptible::new(3, 3));
     for id in 0..3 {
         team.offer(id, 1, 9);
     }
@@ -39,8 +39,8 @@ fn a_borrower_is_preempted_for_a_quota_and_goes_on_later() {
 }
 
 #[test]
-fn no_more_is_lent_than_could_be_preempted() {
-    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 0));
+fn no_more_is_borrowed_than_could_be_preempted() {
+    let mut team = Team::new(config(executive_and_coder(), 3), Preemptible::new(3, 0));
     for id in 0..3 {
         team.offer(id, 1, 9);
     }
@@ -48,26 +48,26 @@ fn no_more_is_lent_than_could_be_preempted() {
 }
 
 #[test]
-fn of_slots_that_cannot_be_preempted_one_is_kept_for_tier_1() {
+fn of_slots_that_cannot_be_preempted_one_is_reserved_for_tier_1() {
     let agents = vec![agent("executive", Tier::Executive, 0), agent("coder", Tier::Heavy, 1)];
     let mut team = Team::new(config(agents, 4), Slots::new(4, 1));
     for id in 0..4 {
         team.offer(id, 1, 9);
     }
-    assert_eq!(team.step(), [0, 1, 2], "one of its own, two on loan");
+    assert_eq!(team.step(), [0, 1, 2], "one of its own, two borrowed");
     team.offer(100, 0, 9);
     assert_eq!(team.step(), [100], "the executive finds a slot though nothing can be preempted");
     team.run_out();
 }
 
 #[test]
-fn a_stated_share_is_kept_and_an_executive_may_borrow_it() {
+fn a_stated_share_is_reserved_and_an_executive_may_borrow_it() {
     let agents = vec![agent("executive", Tier::Executive, 1), agent("coder", Tier::Heavy, 1)];
     let mut team = Team::new(config(agents, 6), Slots::new(6, 3));
     for id in 0..6 {
         team.offer(id, 1, 9);
     }
-    assert_eq!(team.step(), [0, 1, 2], "three of six are kept");
+    assert_eq!(team.step(), [0, 1, 2], "three of six are reserved");
     for id in 100..106 {
         team.offer(id, 0, 9);
     }
@@ -76,7 +76,7 @@ fn a_stated_share_is_kept_and_an_executive_may_borrow_it() {
 }
 
 #[test]
-fn a_single_slot_that_cannot_be_preempted_is_never_lent_and_serves_all_in_turns() {
+fn a_single_slot_that_cannot_be_preempted_is_never_borrowed_and_serves_all_in_turns() {
     let mut team = Team::new(config(executive_and_coder(), 1), Slots::new(1, 5));
     for id in 0..9 {
         team.offer(id, usize::try_from(id % 2).expect("small"), 2);
@@ -108,14 +108,14 @@ fn a_full_queue_and_an_unknown_agent_are_refused() {
     let mut admission = Admission::new(config);
     let mut offer = |id, agent| admission.offer(Tick(0), Ticket { id: RequestId(id), agent });
     offer(1, 0).expect("there is room");
-    let refused = offer(2, 0).expect_err("the queue is full");
-    assert!(matches!(refused, Refused::QueueFull { queued: 1, .. }));
-    assert!(matches!(offer(3, 7).expect_err("no such agent"), Refused::Invalid { .. }));
+    let rejection = offer(2, 0).expect_err("the queue is full");
+    assert!(matches!(rejection, Rejection::QueueFull { queued: 1, .. }));
+    assert!(matches!(offer(3, 7).expect_err("no such agent"), Rejection::Invalid { .. }));
 }
 
 #[test]
 fn borrowers_beyond_a_lower_limit_are_preempted_and_quotas_are_not() {
-    let mut team = Team::new(config(executive_and_coder(), 3), Saving::new(3, 3));
+    let mut team = Team::new(config(executive_and_coder(), 3), Preemptible::new(3, 3));
     for id in 0..3 {
         team.offer(id, 1, 9);
     }
@@ -127,15 +127,15 @@ fn borrowers_beyond_a_lower_limit_are_preempted_and_quotas_are_not() {
     team.run_out();
 }
 
-/// A room that promises what it does not keep, as a server elsewhere may.
-struct Broken(bool);
+/// A room whose reservations fail after `fits` returned true, as those of a remote server may.
+struct FailingRoom(bool);
 
-impl Room for Broken {
+impl Room for FailingRoom {
     fn fits(&self, _: RequestId, _: &[RequestId]) -> Result<bool, Short> {
         Ok(true)
     }
 
-    fn can_lend(&self, _: &Loan<'_>) -> bool {
+    fn can_borrow(&self, _: &BorrowRequest<'_>) -> bool {
         true
     }
 
@@ -157,7 +157,7 @@ impl Room for Broken {
 #[test]
 fn a_reservation_that_fails_loses_no_request() {
     let mut admission = Admission::new(config(executive_and_coder(), 2));
-    let mut room = Broken(true);
+    let mut room = FailingRoom(true);
     for id in 0..2 {
         admission.offer(Tick(0), Ticket { id: RequestId(id), agent: 1 }).expect("there is room");
     }

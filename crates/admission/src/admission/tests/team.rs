@@ -1,4 +1,4 @@
-//! A team whose requests run for a number of steps, and what an observer outside knows of it.
+//! Simulated requests that run for a number of steps, with an independent record of their states.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use harmonic_types::{AgentName, RequestId, Tier};
 
 use crate::{
-    Admission, AdmissionConfig, AgentConfig, Decision, Loan, Room, Short, Slots, Tick, Ticket,
+    Admission, AdmissionConfig, AgentConfig, BorrowRequest, Decision, Room, Short, Slots, Tick,
+    Ticket,
 };
 
 pub(super) fn agent(name: &str, tier: Tier, slots: u32) -> AgentConfig {
@@ -24,12 +25,12 @@ pub(super) fn config(agents: Vec<AgentConfig>, max_in_flight: u32) -> AdmissionC
     }
 }
 
-/// A room that tells an observer what it holds.
+/// A room whose state tests can inspect.
 pub(super) trait Observed: Room {
-    /// Requests that hold room to run.
+    /// Requests holding room.
     fn held(&self) -> BTreeSet<RequestId>;
-    /// Whether a loan to a request of `tier` that was just made may have been.
-    fn allowed_loan(&self, tier: Tier) -> bool;
+    /// Whether the slot just borrowed by a request of `tier` was allowed to be.
+    fn may_borrow(&self, tier: Tier) -> bool;
 }
 
 impl Observed for Slots {
@@ -37,27 +38,27 @@ impl Observed for Slots {
         self.held().clone()
     }
 
-    fn allowed_loan(&self, tier: Tier) -> bool {
-        tier == Tier::Executive || self.free() >= self.kept()
+    fn may_borrow(&self, tier: Tier) -> bool {
+        tier == Tier::Executive || self.free() >= self.reserved()
     }
 }
 
-/// Slots that can be preempted, as many at a time as can be saved.
+/// Slots with preemption, up to the number of requests that can be saved.
 #[derive(Debug)]
-pub(super) struct Saving {
+pub(super) struct Preemptible {
     pub(super) slots: usize,
     pub(super) saved: usize,
     held: BTreeSet<RequestId>,
     preempted: BTreeSet<RequestId>,
 }
 
-impl Saving {
+impl Preemptible {
     pub(super) fn new(slots: usize, saved: usize) -> Self {
         Self { slots, saved, held: BTreeSet::new(), preempted: BTreeSet::new() }
     }
 }
 
-impl Room for Saving {
+impl Room for Preemptible {
     fn fits(&self, _: RequestId, victims: &[RequestId]) -> Result<bool, Short> {
         assert!(victims.iter().all(|victim| self.held.contains(victim)));
         if !victims.is_empty() && self.preempted.len() + victims.len() > self.saved {
@@ -66,10 +67,10 @@ impl Room for Saving {
         Ok(self.held.len() - victims.len() < self.slots)
     }
 
-    fn can_lend(&self, loan: &Loan<'_>) -> bool {
-        assert!(loan.borrowers.iter().all(|borrower| self.held.contains(borrower)));
-        let more = usize::from(!self.preempted.contains(&loan.next));
-        self.preempted.len() + loan.borrowers.len() + more <= self.saved
+    fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
+        assert!(request.borrowers.iter().all(|borrower| self.held.contains(borrower)));
+        let more = usize::from(!self.preempted.contains(&request.next));
+        self.preempted.len() + request.borrowers.len() + more <= self.saved
     }
 
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
@@ -97,26 +98,26 @@ impl Room for Saving {
     }
 }
 
-impl Observed for Saving {
+impl Observed for Preemptible {
     fn held(&self) -> BTreeSet<RequestId> {
         self.held.clone()
     }
 
-    fn allowed_loan(&self, _: Tier) -> bool {
+    fn may_borrow(&self, _: Tier) -> bool {
         true
     }
 }
 
-/// An admission, its room, and the requests that pass through.
+/// Admission, its room, and the requests passing through.
 #[derive(Debug)]
 pub(super) struct Team<R> {
     pub(super) admission: Admission,
     pub(super) room: R,
     pub(super) now: Tick,
     tiers: Vec<Tier>,
-    /// Agent of each request that is not over.
+    /// Agent of each unfinished request.
     agents: BTreeMap<RequestId, usize>,
-    /// Steps that each request still runs.
+    /// Steps left of each request.
     steps: BTreeMap<RequestId, u32>,
     pub(super) running: BTreeSet<RequestId>,
     preempted: BTreeSet<RequestId>,
@@ -165,22 +166,22 @@ impl<R: Observed> Team<R> {
         self.over += u64::from(self.agents.remove(&id).is_some());
     }
 
-    /// Decides, and lets what runs run for one step; the requests that were started.
+    /// Decides and runs one step; the requests started in it.
     pub(super) fn step(&mut self) -> Vec<u64> {
         let mut started = Vec::new();
         let decisions = self.admission.decide(self.now, &mut self.room);
-        let loan = |decision: &Decision| match *decision {
+        let borrowed_by = |decision: &Decision| match *decision {
             Decision::Start { id, borrowed, .. } | Decision::Resume { id, borrowed } => {
                 borrowed.then_some(id)
             }
             Decision::Preempt { .. } => None,
         };
         if let [only] = decisions[..]
-            && let Some(id) = loan(&only)
+            && let Some(id) = borrowed_by(&only)
             && self.admission.load()[self.agents[&id]].in_flight > 1
         {
             let tier = self.tiers[self.agents[&id]];
-            assert!(self.room.allowed_loan(tier), "{id:?} of {tier:?} borrowed what is kept");
+            assert!(self.room.may_borrow(tier), "{id:?} of {tier:?} borrowed a reserved slot");
         }
         for decision in decisions {
             match decision {
@@ -215,7 +216,7 @@ impl<R: Observed> Team<R> {
         started
     }
 
-    /// What the admission says of its load is what happened.
+    /// The reported load equals the record.
     fn agree(&self) {
         let of = |set: &BTreeSet<RequestId>, agent: usize| {
             let own = set.iter().filter(|id| self.agents[id] == agent).count();
@@ -228,7 +229,7 @@ impl<R: Observed> Team<R> {
         assert_eq!(self.admission.pending().len(), self.agents.len());
     }
 
-    /// Steps until nothing is left; every request that was accepted is over once.
+    /// Steps until nothing is left; every accepted request ends once.
     pub(super) fn run_out(&mut self) {
         for _ in 0..200_000 {
             if self.agents.is_empty() {

@@ -1,4 +1,4 @@
-//! Random traffic: whatever comes, the invariants hold, and no request waits for ever.
+//! Random traffic: the invariants hold and no request starves.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use harmonic_types::Tier;
 use proptest::prelude::*;
 
-use super::team::{Observed, Saving, Team, agent, config};
+use super::team::{Observed, Preemptible, Team, agent, config};
 use crate::{AdmissionConfig, AgentConfig, Slots};
 
 #[derive(Clone, Debug)]
-enum Act {
+enum Action {
     Offer { agent: usize, steps: u32 },
     Withdraw(u64),
     SetSlots { agent: usize, slots: u32 },
@@ -18,13 +18,13 @@ enum Act {
     Step,
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        5 => (0..4usize, 1..9u32).prop_map(|(agent, steps)| Act::Offer { agent, steps }),
-        1 => (0..200u64).prop_map(Act::Withdraw),
-        1 => (0..4usize, 0..4u32).prop_map(|(agent, slots)| Act::SetSlots { agent, slots }),
-        1 => (1..6u32).prop_map(Act::SetLimit),
-        6 => Just(Act::Step),
+        5 => (0..4usize, 1..9u32).prop_map(|(agent, steps)| Action::Offer { agent, steps }),
+        1 => (0..200u64).prop_map(Action::Withdraw),
+        1 => (0..4usize, 0..4u32).prop_map(|(agent, slots)| Action::SetSlots { agent, slots }),
+        1 => (1..6u32).prop_map(Action::SetLimit),
+        6 => Just(Action::Step),
     ]
 }
 
@@ -33,20 +33,20 @@ fn agents(slots: &[u32]) -> Vec<AgentConfig> {
     slots.iter().zip(tiers).map(|(slots, tier)| agent("any", *tier, *slots)).collect()
 }
 
-fn under<R: Observed>(config: AdmissionConfig, room: R, acts: &[Act]) {
+fn under<R: Observed>(config: AdmissionConfig, room: R, actions: &[Action]) {
     let max = config.max_in_flight;
     let mut team = Team::new(config, room);
     let mut next = 0;
-    for act in acts {
-        match *act {
-            Act::Offer { agent, steps } => {
+    for action in actions {
+        match *action {
+            Action::Offer { agent, steps } => {
                 team.offer(next, agent, steps);
                 next += 1;
             }
-            Act::Withdraw(id) => team.withdraw(id),
-            Act::SetSlots { agent, slots } => team.admission.set_slots([(agent, slots)]),
-            Act::SetLimit(limit) => team.admission.set_limit(limit),
-            Act::Step => {
+            Action::Withdraw(id) => team.withdraw(id),
+            Action::SetSlots { agent, slots } => team.admission.set_slots([(agent, slots)]),
+            Action::SetLimit(limit) => team.admission.set_limit(limit),
+            Action::Step => {
                 team.step();
             }
         }
@@ -56,13 +56,13 @@ fn under<R: Observed>(config: AdmissionConfig, room: R, acts: &[Act]) {
     team.run_out();
 }
 
-/// Queues that are always full: before each request a bounded number of others is started.
+/// With queues that are always full, a bounded number of other requests starts before each one.
 fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
     const QUEUE: u64 = 3;
     let count = slots.len() as u64;
     let mut config = config(agents(slots), in_flight);
     config.queue_limit = 3;
-    // By time nothing ages.
+    // Nothing ages by time.
     config.ageing = Duration::from_secs(1 << 40);
     let mut team = Team::new(config, room);
     let (mut id, mut admitted) = (0, 0u64);
@@ -76,10 +76,13 @@ fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
         }
         for started in team.step() {
             let passed = admitted - offered.remove(&started).expect("offered");
-            // Agents without a quota wait for the floor one after the other, 4 steps at most.
+            // Agents without a quota take the floor one after the other, for at most 4 steps each.
             let turns = (QUEUE + 1) * count;
             let bound = 3 * 64 + turns * (4 * u64::from(in_flight) + 1);
-            assert!(passed <= bound, "{passed} of {bound} went before {started}");
+            assert!(
+                passed <= bound,
+                "{passed} requests were admitted before {started}, bound {bound}"
+            );
             admitted += 1;
         }
     }
@@ -92,27 +95,26 @@ proptest! {
     #[test]
     fn invariants_hold_under_random_traffic(
         slots in prop::collection::vec(0..4u32, 4), max in 1..6u32, kept in 0..4u32,
-        saved in 0..6usize, acts in prop::collection::vec(act(), 1..200),
+        saved in 0..6usize, actions in prop::collection::vec(action(), 1..200),
     ) {
-        under(config(agents(&slots), max), Slots::new(max, kept), &acts);
-        under(config(agents(&slots), max), Saving::new(max as usize, saved), &acts);
+        under(config(agents(&slots), max), Slots::new(max, kept), &actions);
+        under(config(agents(&slots), max), Preemptible::new(max as usize, saved), &actions);
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// With any slots, none among them: on slots that cannot be preempted, on those that can, and
-    /// where there is room to save only some.
+    /// For any slots, including none, without preemption, with it, and with memory to save only some.
     #[test]
-    fn no_request_is_passed_over_for_ever(
+    fn no_request_starves(
         slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, saved in 0..6usize,
     ) {
         bounded(&slots, in_flight, Slots::new(in_flight, 1));
-        bounded(&slots, in_flight, Saving::new(in_flight as usize, saved));
+        bounded(&slots, in_flight, Preemptible::new(in_flight as usize, saved));
     }
 }
 
-/// A million requests through slots that cannot be preempted: no invariant broken, no slot leaked.
+/// A million requests without preemption: no invariant broken, no slot leaked.
 #[test]
 fn a_million_requests() {
     let mut rng = fastrand::Rng::with_seed(7);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::chat::Vocabulary;
 
-/// Bytes, and tokens of many bytes.
+/// Vocabulary of bytes and longer tokens.
 struct Joined {
     long: Vec<&'static str>,
     template: &'static str,
@@ -41,9 +41,9 @@ impl Vocabulary for Joined {
         tokens
     }
 
-    fn ink(&self) -> Option<Ink> {
+    fn token_bound(&self) -> Option<TokenBound> {
         let pieces = self.pieces();
-        Some(Ink::of(pieces.iter().map(|piece| (piece.as_slice(), true))))
+        Some(TokenBound::of(pieces.iter().map(|piece| (piece.as_slice(), true))))
     }
 
     fn append_bytes(&self, token: Token, out: &mut Vec<u8>) {
@@ -73,11 +73,11 @@ impl Vocabulary for Joined {
 
 const LONG: [&str; 4] = ["<|im_start|>", "<|im_end|>\n", "        ", "word"];
 const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n";
-/// Refuses what does not go in turns, as Gemma's and Llama 2's do.
+/// Template that requires alternating turns, as Gemma's and Llama 2's do.
 const IN_TURNS: &str = "{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}{% elif (m.role == 'user') != (loop.index0 % 2 == 1) %}{{ raise_exception('in turns!') }}{% else %}<|im_start|>{{ m.content }}{% endif %}{% endfor %}";
-/// Shows the last message alone.
+/// Template that shows only the last message.
 const FORGETS: &str = "{{ messages[-1].content }}<|im_start|>";
-/// Leaves out whatever is not the user's.
+/// Template that shows only user messages.
 const USERS: &str = "{% for m in messages %}{% if m.role == 'user' %}<|im_start|>{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}";
 
 fn agent() -> AgentSpec {
@@ -118,7 +118,7 @@ fn messages_count_as_the_template_shows_them() {
     assert_eq!(many(1002), Tokens(3000));
 }
 
-/// What a template has to show for tools to be its own, after the tools.
+/// Rest of a template that supports tools, after the tools.
 macro_rules! showing {
     ($before:literal, $each:literal) => {
         concat!(
@@ -131,10 +131,10 @@ macro_rules! showing {
 }
 const SHOWS_ALL: &str =
     showing!("{% for t in tools %}<|im_start|>{{ t | tojson }}{% endfor %}", "");
-/// The first five alone.
+/// Template that shows only the first five tools.
 const SHOWS_FEW: &str =
     showing!("{% for t in tools[:5] %}<|im_start|>{{ t | tojson }}{% endfor %}", "");
-/// Before a question at the end alone.
+/// Template that shows tools only if the last message is a question.
 const SHOWS_LATE: &str = showing!(
     "",
     "{% if tools and loop.last and m.role != 'assistant' %}{% for t in tools %}<|im_start|>{{ t | tojson }}{% endfor %}{% endif %}"
@@ -174,11 +174,11 @@ fn a_rendered_text_that_cannot_fit_is_not_tokenised() {
         let prompt = Prompt::chat(vec![Message::new(Role::User, content)]);
         chat(CHATML).render(&agent(), &prompt, None, &ToolChoice::Auto, &budget)
     };
-    // 12 bytes of ink in a token, at most.
+    // A token has at most 12 counted bytes.
     let refused = render("a".repeat(12_000), 1000);
     let beyond = |least: u32| (1000..1020).contains(&least);
     assert!(
-        matches!(&refused, Err(harmonic_types::Refused::PromptBeyond { least, .. }) if beyond(least.0)),
+        matches!(&refused, Err(harmonic_types::Rejection::PromptBeyond { least, .. }) if beyond(least.0)),
         "{refused:?}"
     );
     assert!(render("a".repeat(11_000), 1000).is_ok());
@@ -223,7 +223,7 @@ fn messages() -> impl Strategy<Value = Vec<Message>> {
 }
 
 proptest! {
-    /// Whatever is said, by whomever: no bound is above the true count.
+    /// For any messages, no bound exceeds the true count.
     #[test]
     fn a_bound_is_never_above_the_count(
         messages in messages(),
@@ -242,7 +242,7 @@ proptest! {
             if let Ok(rendered) = rendered {
                 let count = u32::try_from(rendered.tokens.len()).expect("few");
                 prop_assert!(bounds.of(&prompt, &ToolChoice::Auto).0 <= count, "{bounds:?}");
-                // With one token less, the rendered text's own bound has no say either.
+                // The bound of the rendered text does not reject it either.
                 let budget = Budget { tokens: Some(Tokens(count + 1)), ..Budget::default() };
                 let fits = chat.render(&agent(), &prompt, None, &ToolChoice::Auto, &budget);
                 prop_assert!(fits.is_ok());

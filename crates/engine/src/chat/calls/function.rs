@@ -1,5 +1,5 @@
-//! A call as tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`. Values are plain
-//! text; what they are in JSON is told by the tool's schema.
+//! Parser of calls as tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`. Values are
+//! plain text, converted to JSON by the tool's schema.
 
 use serde_json::Value;
 
@@ -11,31 +11,31 @@ const KEY: &str = "<parameter=";
 const VALUE_END: &str = "</parameter>";
 
 #[derive(Debug)]
-enum Place {
+enum State {
     Name,
     Between,
     Value { key: String },
 }
 
-/// Follows one call.
+/// Parser of one call.
 #[derive(Debug)]
-pub(super) struct Function {
-    place: Place,
-    /// What is being read, as it is written.
+pub(super) struct FunctionCall {
+    state: State,
+    /// Raw text of the tag or value being read.
     raw: String,
-    /// Names of tools, and the schemas of their arguments.
+    /// Tool names with the schemas of their arguments.
     schemas: Vec<(String, Value)>,
-    /// The properties of the one that is called.
+    /// Schemas of the called tool's properties.
     properties: Value,
     called: bool,
     values: usize,
 }
 
-impl Function {
-    /// `raw`: what was read of the opening tag.
+impl FunctionCall {
+    /// A parser; `raw` is the part of the opening tag read already.
     pub(super) fn new(raw: &str, schemas: Vec<(String, Value)>) -> Self {
         Self {
-            place: Place::Name,
+            state: State::Name,
             raw: raw.to_owned(),
             schemas,
             properties: Value::Null,
@@ -50,59 +50,61 @@ impl Function {
 
     pub(super) fn push(&mut self, c: char, out: &mut Output) -> ParseStep {
         self.raw.push(c);
-        match &self.place {
-            Place::Name => {
+        match &self.state {
+            State::Name => {
                 let Some(name) = tag(&self.raw, OPEN) else { return self.expect(&[OPEN]) };
                 out.call(name);
                 let schema = self.schemas.iter().find(|(tool, _)| tool == name);
                 self.properties = schema.map_or(Value::Null, |(_, s)| s["properties"].clone());
                 self.called = true;
-                self.go(Place::Between)
+                self.go(State::Between)
             }
-            Place::Between => {
+            State::Between => {
                 if self.raw.trim_start() == CLOSE {
                     out.arguments(if self.values == 0 { "{}" } else { "}" });
-                    return ParseStep::Done;
+                    return ParseStep::Complete;
                 }
                 let Some(key) = tag(&self.raw, KEY).map(str::to_owned) else {
                     return self.expect(&[KEY, CLOSE]);
                 };
-                self.go(Place::Value { key })
+                self.go(State::Value { key })
             }
-            Place::Value { key } => {
-                let Some(text) = self.raw.strip_suffix(VALUE_END) else { return ParseStep::More };
+            State::Value { key } => {
+                let Some(text) = self.raw.strip_suffix(VALUE_END) else {
+                    return ParseStep::Continue;
+                };
                 let text = text.strip_prefix('\n').unwrap_or(text);
                 let value = value(text.strip_suffix('\n').unwrap_or(text), &self.properties[key]);
                 let before = if self.values == 0 { "{" } else { ", " };
                 out.arguments(&format!("{before}{}: {value}", Value::from(key.as_str())));
                 self.values += 1;
-                self.go(Place::Between)
+                self.go(State::Between)
             }
         }
     }
 
-    fn go(&mut self, place: Place) -> ParseStep {
-        self.place = place;
+    fn go(&mut self, state: State) -> ParseStep {
+        self.state = state;
         self.raw.clear();
-        ParseStep::More
+        ParseStep::Continue
     }
 
-    /// Whether what was read may still become one of `tags`.
+    /// Continues if the input may still become one of `tags`.
     fn expect(&self, tags: &[&str]) -> ParseStep {
         let raw = self.raw.trim_start();
         let opened = |tag: &str| tag.ends_with('=') && raw.starts_with(tag) && !raw.contains('>');
         let fits = tags.iter().any(|tag| tag.starts_with(raw) || opened(tag));
-        if fits { ParseStep::More } else { ParseStep::Bad }
+        if fits { ParseStep::Continue } else { ParseStep::Invalid }
     }
 }
 
-/// What `raw` says between `open` and the `>` that ends it.
+/// Content of a tag in `raw`, between `open` and the final `>`.
 fn tag<'a>(raw: &'a str, open: &str) -> Option<&'a str> {
     let inside = raw.trim_start().strip_prefix(open)?.strip_suffix('>')?.trim();
     (!inside.is_empty()).then_some(inside)
 }
 
-/// `text` as `schema` wants it: a string where it says so, else the JSON that it is, if it is any.
+/// Value of `text`: a string if `schema` says so or if it is not JSON, else the parsed JSON.
 fn value(text: &str, schema: &Value) -> Value {
     let parsed = || serde_json::from_str(text.trim()).ok();
     let value = if schema["type"] == "string" { None } else { parsed() };

@@ -1,21 +1,21 @@
-//! JSON text checked as it comes, one character after the other.
+//! Incremental scanner of JSON text, by character.
 
 use serde_json::Value;
 
-/// What a character is to a value.
+/// Effect of a character on a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scan {
-    /// Part of it; more must follow.
-    More,
-    /// Its last.
-    Whole,
-    /// No part of it: it was whole before.
-    Before,
-    /// A mistake.
-    Bad,
+pub(super) enum ScanStep {
+    /// The value continues.
+    Continue,
+    /// The value ends with this character.
+    Complete,
+    /// The value ended before this character.
+    CompleteBefore,
+    /// The character is invalid.
+    Invalid,
 }
 
-/// White space as JSON knows it.
+/// White space of JSON.
 pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
@@ -43,16 +43,16 @@ enum Escape {
     No,
     /// After the backslash.
     Kind,
-    /// So many digits are missing.
+    /// Number of missing hexadecimal digits.
     Digits(u8),
 }
 
-/// Follows one value.
+/// Scanner of one value.
 #[derive(Debug)]
 pub(super) struct Scanner {
     open: Vec<Bracket>,
     next: Next,
-    /// A number or a word, checked when it is over.
+    /// A number or keyword, validated at its end.
     bare: String,
 }
 
@@ -61,13 +61,13 @@ impl Scanner {
         Self { open: Vec::new(), next: Next::Value, bare: String::new() }
     }
 
-    /// Takes the next character. After [`Scan::Whole`], [`Scan::Before`] and [`Scan::Bad`] there is
+    /// Takes the next character. After [`ScanStep::Complete`], [`ScanStep::CompleteBefore`] and [`ScanStep::Invalid`] there is
     /// nothing more to take.
-    pub(super) fn push(&mut self, c: char) -> Scan {
+    pub(super) fn push(&mut self, c: char) -> ScanStep {
         match self.next {
             Next::Text { key, escape } => self.text(key, escape, c),
             Next::Bare => self.bare(c),
-            _ if is_space(c) => Scan::More,
+            _ if is_space(c) => ScanStep::Continue,
             Next::ItemOrEnd if c == ']' => self.close(Bracket::Array),
             Next::Value | Next::ItemOrEnd => self.value(c),
             Next::KeyOrEnd if c == '}' => self.close(Bracket::Object),
@@ -78,18 +78,18 @@ impl Scanner {
                 (',', Some(Bracket::Array)) => self.go(Next::Value),
                 ('}', _) => self.close(Bracket::Object),
                 (']', _) => self.close(Bracket::Array),
-                _ => Scan::Bad,
+                _ => ScanStep::Invalid,
             },
-            Next::Key | Next::KeyOrEnd | Next::Colon => Scan::Bad,
+            Next::Key | Next::KeyOrEnd | Next::Colon => ScanStep::Invalid,
         }
     }
 
-    fn go(&mut self, next: Next) -> Scan {
+    fn go(&mut self, next: Next) -> ScanStep {
         self.next = next;
-        Scan::More
+        ScanStep::Continue
     }
 
-    fn value(&mut self, c: char) -> Scan {
+    fn value(&mut self, c: char) -> ScanStep {
         match c {
             '{' => self.open(Bracket::Object, Next::KeyOrEnd),
             '[' => self.open(Bracket::Array, Next::ItemOrEnd),
@@ -98,52 +98,52 @@ impl Scanner {
                 self.bare.push(c);
                 self.go(Next::Bare)
             }
-            _ => Scan::Bad,
+            _ => ScanStep::Invalid,
         }
     }
 
-    fn open(&mut self, bracket: Bracket, next: Next) -> Scan {
+    fn open(&mut self, bracket: Bracket, next: Next) -> ScanStep {
         self.open.push(bracket);
         self.go(next)
     }
 
-    fn close(&mut self, bracket: Bracket) -> Scan {
-        if self.open.pop() == Some(bracket) { self.ended() } else { Scan::Bad }
+    fn close(&mut self, bracket: Bracket) -> ScanStep {
+        if self.open.pop() == Some(bracket) { self.ended() } else { ScanStep::Invalid }
     }
 
-    /// A value is over, with the character that was just taken.
-    fn ended(&mut self) -> Scan {
-        if self.open.is_empty() { Scan::Whole } else { self.go(Next::CommaOrEnd) }
+    /// Ends a value with the character just consumed.
+    fn ended(&mut self) -> ScanStep {
+        if self.open.is_empty() { ScanStep::Complete } else { self.go(Next::CommaOrEnd) }
     }
 
-    fn text(&mut self, key: bool, escape: Escape, c: char) -> Scan {
+    fn text(&mut self, key: bool, escape: Escape, c: char) -> ScanStep {
         let escape = match (escape, c) {
             (Escape::No, '"') if key => return self.go(Next::Colon),
             (Escape::No, '"') => return self.ended(),
             (Escape::No, '\\') => Escape::Kind,
-            (Escape::No, '\0'..='\x1f') => return Scan::Bad,
+            (Escape::No, '\0'..='\x1f') => return ScanStep::Invalid,
             (Escape::Kind, 'u') => Escape::Digits(4),
             (Escape::Kind, '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't') | (Escape::No, _) => {
                 Escape::No
             }
             (Escape::Digits(1), _) if c.is_ascii_hexdigit() => Escape::No,
             (Escape::Digits(left), _) if c.is_ascii_hexdigit() => Escape::Digits(left - 1),
-            (Escape::Kind | Escape::Digits(_), _) => return Scan::Bad,
+            (Escape::Kind | Escape::Digits(_), _) => return ScanStep::Invalid,
         };
         self.go(Next::Text { key, escape })
     }
 
-    fn bare(&mut self, c: char) -> Scan {
+    fn bare(&mut self, c: char) -> ScanStep {
         if c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.') {
             self.bare.push(c);
-            return Scan::More;
+            return ScanStep::Continue;
         }
         let bare = std::mem::take(&mut self.bare);
         if serde_json::from_str::<Value>(&bare).is_err() {
-            return Scan::Bad;
+            return ScanStep::Invalid;
         }
         if self.open.is_empty() {
-            return Scan::Before;
+            return ScanStep::CompleteBefore;
         }
         self.next = Next::CommaOrEnd;
         self.push(c)

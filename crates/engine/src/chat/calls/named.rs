@@ -1,21 +1,21 @@
-//! A call as a name before its arguments: `NAME[ARGS]{…}`, in some models with a `[CALL_ID]`.
+//! Parser of calls as `NAME[ARGS]{…}`, in some models with a `[CALL_ID]`.
 
-use super::json::{Scan, Scanner};
+use super::json::{ScanStep, Scanner};
 use super::{Output, ParseStep};
 
 /// Separates the name from the arguments.
 pub(super) const ARGUMENTS: &str = "[ARGS]";
-/// Separates the name from an id, which is of no use: calls have ids of ours.
+/// Separates the name from an id, which is ignored: calls get ids of this process.
 pub(super) const ID: &str = "[CALL_ID]";
 
-/// Follows one call.
+/// Parser of one call.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(super) struct NamedCall {
     head: String,
     arguments: Option<Scanner>,
 }
 
-impl Named {
+impl NamedCall {
     pub(super) fn new() -> Self {
         Self { head: String::new(), arguments: None }
     }
@@ -26,22 +26,26 @@ impl Named {
 
     pub(super) fn push(&mut self, c: char, out: &mut Output) -> ParseStep {
         if self.arguments.is_none() && c == '{' {
-            let Some(name) = name(&self.head) else { return ParseStep::Bad };
+            let Some(name) = name(&self.head) else { return ParseStep::Invalid };
             out.call(name);
         }
         if c == '{' || self.arguments.is_some() {
             let scan = self.arguments.get_or_insert_with(Scanner::new).push(c);
-            if matches!(scan, Scan::More | Scan::Whole) {
+            if matches!(scan, ScanStep::Continue | ScanStep::Complete) {
                 out.arguments(c.encode_utf8(&mut [0; 4]));
             }
             return match scan {
-                Scan::More => ParseStep::More,
-                Scan::Whole => ParseStep::Done,
-                Scan::Before | Scan::Bad => ParseStep::Bad,
+                ScanStep::Continue => ParseStep::Continue,
+                ScanStep::Complete => ParseStep::Complete,
+                ScanStep::CompleteBefore | ScanStep::Invalid => ParseStep::Invalid,
             };
         }
         self.head.push(c);
-        if c.is_alphanumeric() || "_-.:/[] ".contains(c) { ParseStep::More } else { ParseStep::Bad }
+        if c.is_alphanumeric() || "_-.:/[] ".contains(c) {
+            ParseStep::Continue
+        } else {
+            ParseStep::Invalid
+        }
     }
 }
 

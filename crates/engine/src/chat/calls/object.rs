@@ -1,11 +1,11 @@
-//! A call as a JSON object: its `name`, and its `arguments` (or `parameters`) as an object or as the
-//! text of one.
+//! Parser of calls as a JSON object with `name`, and `arguments` (or `parameters`) as an object or as
+//! its JSON text.
 
-use super::json::{Scan, Scanner, is_space};
+use super::json::{ScanStep, Scanner, is_space};
 use super::{Output, ParseStep};
 
 #[derive(Debug)]
-enum Place {
+enum State {
     Open,
     KeyOrEnd,
     Key,
@@ -16,28 +16,28 @@ enum Place {
     After,
 }
 
-/// Follows one object.
+/// Parser of one object.
 #[derive(Debug)]
-pub(super) struct Object {
-    place: Place,
-    /// What it must be called, where any other object is no call.
+pub(super) struct ObjectCall {
+    state: State,
+    /// Allowed names, if other objects are no calls.
     known: Option<Vec<String>>,
     key: String,
-    /// The key or value that is being read, as it is written.
+    /// Raw text of the key or value being read.
     raw: String,
     name: Option<String>,
-    /// Arguments that came before the name, or as a text.
+    /// Arguments received before the name, or as text.
     arguments: Option<String>,
-    /// The call is out.
+    /// Whether the call has been emitted.
     called: bool,
-    /// The arguments of the value at hand go out as they come.
+    /// Whether the current value is streamed as arguments.
     streams: bool,
 }
 
-impl Object {
+impl ObjectCall {
     pub(super) fn new(known: Option<Vec<String>>) -> Self {
         Self {
-            place: Place::Open,
+            state: State::Open,
             known,
             key: String::new(),
             raw: String::new(),
@@ -52,48 +52,48 @@ impl Object {
         self.called
     }
 
-    /// Nothing is missing but what closes it.
-    pub(super) fn says_all(&self) -> bool {
-        self.called && matches!(self.place, Place::After)
+    /// Whether only the closing brace is missing.
+    pub(super) fn has_all_members(&self) -> bool {
+        self.called && matches!(self.state, State::After)
     }
 
     pub(super) fn push(&mut self, c: char, out: &mut Output) -> ParseStep {
-        match &mut self.place {
-            Place::InKey(scanner) => {
+        match &mut self.state {
+            State::InKey(scanner) => {
                 self.raw.push(c);
                 match scanner.push(c) {
-                    Scan::More => ParseStep::More,
-                    Scan::Whole => self.end_key(),
-                    Scan::Before | Scan::Bad => ParseStep::Bad,
+                    ScanStep::Continue => ParseStep::Continue,
+                    ScanStep::Complete => self.end_key(),
+                    ScanStep::CompleteBefore | ScanStep::Invalid => ParseStep::Invalid,
                 }
             }
-            Place::InValue(scanner) => {
+            State::InValue(scanner) => {
                 let scan = scanner.push(c);
                 self.value(scan, c, out)
             }
-            _ if is_space(c) => ParseStep::More,
-            Place::Open if c == '{' => self.go(Place::KeyOrEnd),
-            Place::KeyOrEnd | Place::Key if c == '"' => {
+            _ if is_space(c) => ParseStep::Continue,
+            State::Open if c == '{' => self.go(State::KeyOrEnd),
+            State::KeyOrEnd | State::Key if c == '"' => {
                 let mut scanner = Scanner::new();
                 scanner.push(c);
                 self.raw = c.to_string();
-                self.go(Place::InKey(scanner))
+                self.go(State::InKey(scanner))
             }
-            Place::Colon if c == ':' => self.go(Place::Value),
-            Place::Value => self.start_value(c, out),
-            Place::After if c == ',' => self.go(Place::Key),
-            Place::KeyOrEnd | Place::After if c == '}' => self.end(out),
-            _ => ParseStep::Bad,
+            State::Colon if c == ':' => self.go(State::Value),
+            State::Value => self.start_value(c, out),
+            State::After if c == ',' => self.go(State::Key),
+            State::KeyOrEnd | State::After if c == '}' => self.end(out),
+            _ => ParseStep::Invalid,
         }
     }
 
-    fn go(&mut self, place: Place) -> ParseStep {
-        self.place = place;
-        ParseStep::More
+    fn go(&mut self, state: State) -> ParseStep {
+        self.state = state;
+        ParseStep::Continue
     }
 
     fn end_key(&mut self) -> ParseStep {
-        let Ok(key) = serde_json::from_str::<String>(&self.raw) else { return ParseStep::Bad };
+        let Ok(key) = serde_json::from_str::<String>(&self.raw) else { return ParseStep::Invalid };
         let fresh = match key.as_str() {
             "name" => self.name.is_none(),
             "arguments" | "parameters" => !self.called && self.arguments.is_none(),
@@ -101,7 +101,7 @@ impl Object {
             _ => false,
         };
         self.key = key;
-        if fresh { self.go(Place::Colon) } else { ParseStep::Bad }
+        if fresh { self.go(State::Colon) } else { ParseStep::Invalid }
     }
 
     fn holds_arguments(&self) -> bool {
@@ -117,12 +117,12 @@ impl Object {
         }
         let mut scanner = Scanner::new();
         let scan = scanner.push(c);
-        self.place = Place::InValue(scanner);
+        self.state = State::InValue(scanner);
         self.value(scan, c, out)
     }
 
-    fn value(&mut self, scan: Scan, c: char, out: &mut Output) -> ParseStep {
-        if matches!(scan, Scan::More | Scan::Whole) {
+    fn value(&mut self, scan: ScanStep, c: char, out: &mut Output) -> ParseStep {
+        if matches!(scan, ScanStep::Continue | ScanStep::Complete) {
             if self.streams {
                 out.arguments(c.encode_utf8(&mut [0; 4]));
             } else {
@@ -130,50 +130,52 @@ impl Object {
             }
         }
         match scan {
-            Scan::More => ParseStep::More,
-            Scan::Bad => ParseStep::Bad,
-            Scan::Whole => self.end_value(),
-            Scan::Before => match self.end_value() {
-                ParseStep::More => self.push(c, out),
-                fate => fate,
+            ScanStep::Continue => ParseStep::Continue,
+            ScanStep::Invalid => ParseStep::Invalid,
+            ScanStep::Complete => self.end_value(),
+            ScanStep::CompleteBefore => match self.end_value() {
+                ParseStep::Continue => self.push(c, out),
+                step => step,
             },
         }
     }
 
     fn end_value(&mut self) -> ParseStep {
-        self.place = Place::After;
+        self.state = State::After;
         if std::mem::take(&mut self.streams) {
-            return ParseStep::More;
+            return ParseStep::Continue;
         }
         if self.key == "name" {
-            let Ok(name) = serde_json::from_str::<String>(&self.raw) else { return ParseStep::Bad };
+            let Ok(name) = serde_json::from_str::<String>(&self.raw) else {
+                return ParseStep::Invalid;
+            };
             let known = self.known.as_ref().is_none_or(|known| known.contains(&name));
             if name.is_empty() || !known {
-                return ParseStep::Bad;
+                return ParseStep::Invalid;
             }
             self.name = Some(name);
         } else if self.holds_arguments() {
             self.arguments = object_text(&self.raw);
             if self.arguments.is_none() {
-                return ParseStep::Bad;
+                return ParseStep::Invalid;
             }
         }
-        ParseStep::More
+        ParseStep::Continue
     }
 
-    /// The object is closed.
+    /// Ends the object.
     fn end(&mut self, out: &mut Output) -> ParseStep {
         if !self.called {
-            let Some(name) = &self.name else { return ParseStep::Bad };
+            let Some(name) = &self.name else { return ParseStep::Invalid };
             out.call(name);
             out.arguments(self.arguments.as_deref().unwrap_or("{}"));
             self.called = true;
         }
-        ParseStep::Done
+        ParseStep::Complete
     }
 }
 
-/// The text of the object that `raw` is, or is the text of.
+/// JSON text of the object in `raw`, which may be the object or its text as a string.
 fn object_text(raw: &str) -> Option<String> {
     use serde_json::Value;
     match serde_json::from_str(raw).ok()? {

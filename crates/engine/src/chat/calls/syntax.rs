@@ -1,13 +1,13 @@
-//! How a model writes the calls of tools, as its chat template tells.
+//! Call syntaxes of models, detected from their chat templates.
 
 use super::function;
 use super::named::{ARGUMENTS, ID};
 
-/// A way to write calls.
+/// Syntax of tool calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Syntax {
-    /// `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen, and what we describe
-    /// to models that know none.
+    /// `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen, and models whose template
+    /// does not support tools.
     Tagged,
     /// The same tag around `<function=…><parameter=…>…</parameter></function>`: Qwen3-Coder.
     Functions,
@@ -25,7 +25,7 @@ const LIST: &str = "[TOOL_CALLS]";
 const PYTHON: &str = "<|python_tag|>";
 
 impl Syntax {
-    /// The syntax that a template with this text teaches.
+    /// Syntax taught by a template with this source.
     pub(crate) fn of(template: &str) -> Option<Self> {
         let has = |text| template.contains(text);
         if has(LIST) {
@@ -39,7 +39,7 @@ impl Syntax {
         }
     }
 
-    /// What may open a call anywhere in an answer.
+    /// Texts that may open a call anywhere in an answer.
     pub(crate) fn openers(self) -> &'static [&'static str] {
         match self {
             Self::Tagged => &[TAG],
@@ -49,7 +49,7 @@ impl Syntax {
         }
     }
 
-    /// What may be a control token, which has no text unless it is looked for.
+    /// Texts that may be control tokens, which decode to no text by default.
     pub(crate) fn markers(self) -> &'static [&'static str] {
         match self {
             Self::Tagged | Self::Functions => &[TAG, TAG_END],
@@ -58,8 +58,7 @@ impl Syntax {
         }
     }
 
-    /// What opens a call that the model makes by itself, and begins nothing else; `None` where a call
-    /// begins like any answer.
+    /// Text that unambiguously opens an unforced call; `None` if calls cannot be told from plain text.
     pub(crate) fn opener(self) -> Option<&'static str> {
         match self {
             Self::Tagged | Self::Functions => Some(TAG),
@@ -68,7 +67,7 @@ impl Syntax {
         }
     }
 
-    /// What stands before the first call that was opened, between two, and after the last.
+    /// Text after the opener of the first call, between two calls, and after the last.
     pub(crate) fn around(self) -> [&'static str; 3] {
         match self {
             Self::Tagged | Self::Functions => ["", "\n<tool_call>", ""],
@@ -78,9 +77,8 @@ impl Syntax {
         }
     }
 
-    /// What stands before and after the arguments in one of the calls of `name`, inside of that.
-    /// Functions are called with JSON, which their tag may hold as well: no schema says where plain
-    /// text ends.
+    /// Text before and after the arguments of a call of `name`, within [`Self::around`]. `Functions`
+    /// uses JSON, which its tag allows as well: no schema could tell where plain text ends.
     pub(crate) fn one(self, name: &str) -> (String, String) {
         let name_text = serde_json::Value::from(name);
         match self {
@@ -93,7 +91,7 @@ impl Syntax {
         }
     }
 
-    /// What stands before and after the arguments in an answer that is one call of `name`.
+    /// Text before and after the arguments of an answer that is one call of `name`.
     pub(crate) fn frame(self, name: &str) -> (String, String) {
         let ([first, _, last], (before, after)) = (self.around(), self.one(name));
         (format!("{}{first}{before}", self.opener().unwrap_or_default()), after + last)

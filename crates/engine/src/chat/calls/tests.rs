@@ -1,10 +1,10 @@
-//! Calls in every syntax, cut at every possible place, and what only looks like one.
+//! Calls in every syntax, split at every possible position, and text that only resembles a call.
 
 use harmonic_types::Tool;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Calls, Piece, Syntax};
+use super::{AnswerDelta, CallParser, Syntax};
 
 const ALL: [Syntax; 5] =
     [Syntax::Tagged, Syntax::Functions, Syntax::List, Syntax::Named, Syntax::Bare];
@@ -21,7 +21,7 @@ fn tools() -> Vec<Tool> {
     vec![tool("weather"), tool("f")]
 }
 
-/// What an answer is, however it came.
+/// A whole parsed answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Whole {
     text: String,
@@ -30,18 +30,18 @@ struct Whole {
 }
 
 fn read(syntax: Syntax, parts: &[&str]) -> Whole {
-    let mut calls = Calls::new(syntax, &tools());
-    let mut pieces: Vec<Piece> = parts.iter().flat_map(|part| calls.push(part)).collect();
+    let mut calls = CallParser::new(syntax, &tools());
+    let mut pieces: Vec<AnswerDelta> = parts.iter().flat_map(|part| calls.push(part)).collect();
     pieces.extend(calls.finish(false));
     let mut whole = Whole { called: calls.called(), ..Whole::default() };
     for piece in pieces {
         match piece {
-            Piece::Text(text) => whole.text += &text,
-            Piece::Call { index, name } => {
+            AnswerDelta::Text(text) => whole.text += &text,
+            AnswerDelta::Call { index, name } => {
                 assert_eq!(index as usize, whole.calls.len(), "calls are counted");
                 whole.calls.push((name, String::new()));
             }
-            Piece::Arguments { index, text } => {
+            AnswerDelta::Arguments { index, text } => {
                 assert_eq!(index as usize + 1, whole.calls.len(), "calls do not overlap");
                 whole.calls[index as usize].1 += &text;
             }
@@ -175,17 +175,17 @@ fn a_call_that_goes_wrong_later_is_broken_off_and_its_rest_is_text() {
 
 #[test]
 fn the_name_leaves_before_the_arguments_do() {
-    let mut calls = Calls::new(Syntax::Tagged, &tools());
+    let mut calls = CallParser::new(Syntax::Tagged, &tools());
     assert_eq!(calls.push(r#"<tool_call>{"name": "f", "arguments": "#), []);
-    let call = Piece::Call { index: 0, name: "f".to_owned() };
-    let more = |text: &str| Piece::Arguments { index: 0, text: text.to_owned() };
+    let call = AnswerDelta::Call { index: 0, name: "f".to_owned() };
+    let more = |text: &str| AnswerDelta::Arguments { index: 0, text: text.to_owned() };
     assert_eq!(calls.push("{\"a"), [call, more("{\"a")]);
     assert_eq!(calls.push("\": 1"), [more("\": 1")]);
     assert_eq!(calls.push("}}</tool"), [more("}")]);
-    assert_eq!(calls.push("_call> ok"), [Piece::Text(" ok".to_owned())]);
+    assert_eq!(calls.push("_call> ok"), [AnswerDelta::Text(" ok".to_owned())]);
 }
 
-/// Answers made of what the syntaxes are made of.
+/// Answers assembled from fragments of the syntaxes.
 fn answers() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         prop::sample::select(vec![
@@ -277,14 +277,14 @@ proptest! {
     }
 }
 
-/// A call as a model is held to it.
+/// A forced call.
 fn framed(syntax: Syntax) -> String {
     let (before, after) = syntax.frame("weather");
     format!(r#"{before}{{"city": "Oslo"}}{after}"#)
 }
 
 proptest! {
-    /// However early the limit of tokens cuts a call off, no part of it comes out as text.
+    /// No part of a call cut off by the token limit is emitted as text.
     #[test]
     fn a_call_that_is_cut_off_is_no_text(
         syntax in prop::sample::select(&ALL[..]),
@@ -293,10 +293,10 @@ proptest! {
     ) {
         let text = framed(syntax);
         let opener = syntax.openers()[0].len();
-        // What may be text until it is longer is a call for certain only where one is forced.
+        // A short prefix that may be text is certainly a call only if forced.
         let least = if forced { 0 } else if syntax == Syntax::Bare { text.len() } else { opener };
         let cut = text.floor_char_boundary(cut.clamp(least, text.len()));
-        let mut calls = Calls::new(syntax, &tools());
+        let mut calls = CallParser::new(syntax, &tools());
         if forced {
             calls.force();
         }
@@ -305,9 +305,9 @@ proptest! {
         let mut arguments = String::new();
         for piece in pieces {
             match piece {
-                Piece::Text(text) => prop_assert_eq!(text, ""),
-                Piece::Call { name, .. } => prop_assert_eq!(name, "weather"),
-                Piece::Arguments { text, .. } => arguments += &text,
+                AnswerDelta::Text(text) => prop_assert_eq!(text, ""),
+                AnswerDelta::Call { name, .. } => prop_assert_eq!(name, "weather"),
+                AnswerDelta::Arguments { text, .. } => arguments += &text,
             }
         }
         prop_assert!(r#"{"city": "Oslo"}"#.starts_with(&arguments), "{}", arguments);
@@ -315,8 +315,8 @@ proptest! {
 }
 
 proptest! {
-    /// Of two calls an answer that may have one keeps the first, however it is cut, and nothing after
-    /// it; and knows that it is complete.
+    /// An answer limited to one call keeps the first, for any split, drops the rest, and reports that
+    /// it is complete.
     #[test]
     fn an_answer_of_one_call_ends_with_it(syntax in prop::sample::select(&ALL[..]), cut in 0usize..200) {
         let call = |city: &str| match syntax {
@@ -331,16 +331,16 @@ proptest! {
         };
         let text = format!("{}{} and more", call("Oslo"), call("Rome"));
         let cut = text.floor_char_boundary(cut.min(text.len()));
-        let mut calls = Calls::new(syntax, &tools());
+        let mut calls = CallParser::new(syntax, &tools());
         calls.end_with_first();
         let mut pieces = calls.push(&text[..cut]);
         pieces.extend(calls.push(&text[cut..]));
         prop_assert!(calls.complete());
         pieces.extend(calls.finish(false));
-        let names = pieces.iter().filter(|piece| matches!(piece, Piece::Call { .. })).count();
+        let names = pieces.iter().filter(|piece| matches!(piece, AnswerDelta::Call { .. })).count();
         let said: String = pieces.iter().map(|piece| match piece {
-            Piece::Text(text) | Piece::Arguments { text, .. } => text.as_str(),
-            Piece::Call { .. } => "",
+            AnswerDelta::Text(text) | AnswerDelta::Arguments { text, .. } => text.as_str(),
+            AnswerDelta::Call { .. } => "",
         }).collect();
         prop_assert_eq!(names, 1);
         prop_assert!(said.contains("Oslo") && !said.contains("Rome") && !said.contains("more"));

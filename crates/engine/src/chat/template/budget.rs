@@ -1,11 +1,10 @@
-//! What one rendering may spend.
+//! Budget of one rendering.
 //!
-//! Owns: the limits of a rendering, all in steps and bytes and none in time, so that a prompt does
-//! not depend on the load of the machine; and how much of them is left, kept per thread while a
-//! template runs there.
+//! Owns: the limits of a rendering, in steps and bytes instead of time, so that results do not depend
+//! on the load of the machine; and the remaining budget, per thread while a template runs there.
 //!
-//! Invariants: no value that a template makes is larger than [`Limits::value_bytes`] or holds more
-//! than [`VALUE_NODES`] others; all of them together stay within the budget.
+//! Invariants: no value created by a template exceeds [`Limits::value_bytes`] or [`VALUE_NODES`]
+//! nested values; all values together stay within the budget.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,23 +12,23 @@ use std::fmt;
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
-use crate::workers::Cancelled;
+use crate::workers::CancelFlag;
 
-/// Values within a value that a template makes.
+/// Maximum values nested in a created value.
 const VALUE_NODES: u64 = 1_000_000;
-/// Levels of a value that a template makes or writes: a client's JSON has 128 at most.
+/// Maximum levels of a created or written value; a client's JSON has at most 128.
 const VALUE_DEPTH: usize = 256;
-/// Bytes of a value that a template makes, where the conversation is small.
+/// Maximum size of a created value for a small conversation, in bytes.
 const VALUE_BYTES: u64 = 8 << 20;
-/// Bytes of it for each byte of the conversation: escapes, indentation and marks included.
+/// Additional bytes per byte of the conversation, for escapes, indentation and marks.
 const VALUE_BYTES_PER_BYTE: u64 = 16;
-/// All values together, in times of the largest that may be.
+/// Limit on all values together, as a multiple of the largest allowed value.
 const SPENT_VALUES: u64 = 64;
-/// Values that are looked at, all together.
+/// Limit on visited values, all together.
 const SPENT_NODES: u64 = 50_000_000;
-/// Steps of the template, where the conversation is small.
+/// Steps of the template for a small conversation.
 const STEPS: u64 = 1_000_000;
-/// Steps for each message, tool, and value of a tool's schema.
+/// Additional steps per message, tool, and value of a tool's schema.
 const STEPS_PER_NODE: u64 = 4096;
 
 /// Limits of one rendering.
@@ -42,7 +41,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// For a conversation of so many bytes, and so many messages, tools and values in these.
+    /// Limits for a conversation of `bytes` bytes and `nodes` messages, tools and nested values.
     pub(super) fn of(bytes: u64, nodes: u64) -> Self {
         Self {
             steps: STEPS.saturating_add(STEPS_PER_NODE.saturating_mul(nodes)),
@@ -55,15 +54,15 @@ struct Budget {
     value_bytes: u64,
     bytes: u64,
     nodes: u64,
-    cancelled: Cancelled,
+    cancelled: CancelFlag,
 }
 
 thread_local! {
-    /// Of the rendering that runs on this thread.
+    /// Budget of the rendering on this thread.
     static CURRENT: RefCell<Option<Budget>> = const { RefCell::new(None) };
 }
 
-/// Ends the budget of a rendering, however it ends.
+/// Guard that restores the previous budget.
 struct Spending(Option<Budget>);
 
 impl Drop for Spending {
@@ -72,8 +71,8 @@ impl Drop for Spending {
     }
 }
 
-/// Runs `render` under `limits`, until `cancelled` says that nobody wants it any more.
-pub(super) fn within<T>(limits: Limits, cancelled: &Cancelled, render: impl FnOnce() -> T) -> T {
+/// Runs `render` within `limits`, until `cancelled`.
+pub(super) fn within<T>(limits: Limits, cancelled: &CancelFlag, render: impl FnOnce() -> T) -> T {
     let Limits { value_bytes, .. } = limits;
     let bytes = value_bytes.saturating_mul(SPENT_VALUES);
     let budget = Budget { value_bytes, bytes, nodes: SPENT_NODES, cancelled: cancelled.clone() };
@@ -81,11 +80,11 @@ pub(super) fn within<T>(limits: Limits, cancelled: &Cancelled, render: impl FnOn
     render()
 }
 
-/// Charges a value of `bytes` with `nodes` others in it. Without a budget, which is while a template
-/// is compiled, nothing is charged.
+/// Charges a value of `bytes` with `nodes` nested values. Without a budget, as during compilation,
+/// nothing is charged.
 ///
 /// # Errors
-/// When it is too large or the budget is spent.
+/// If the value is too large or the budget is exhausted.
 pub(super) fn charge(bytes: u64, nodes: u64) -> Result<(), Error> {
     let largest = CURRENT.with_borrow(|c| c.as_ref().map_or(u64::MAX, |b| b.value_bytes));
     if bytes > largest || nodes > VALUE_NODES {
@@ -94,15 +93,15 @@ pub(super) fn charge(bytes: u64, nodes: u64) -> Result<(), Error> {
     spend(bytes, nodes)
 }
 
-/// Charges what is no one value.
+/// Charges work that is not a single value.
 ///
 /// # Errors
-/// When the budget is spent.
+/// If the budget is exhausted.
 pub(super) fn spend(bytes: u64, nodes: u64) -> Result<(), Error> {
     CURRENT.with_borrow_mut(|current| {
         let Some(budget) = current else { return Ok(()) };
         if budget.cancelled.is_set() {
-            return Err(Error::new(ErrorKind::InvalidOperation, "nobody waits for this prompt"));
+            return Err(Error::new(ErrorKind::InvalidOperation, "the request was cancelled"));
         }
         let left = (budget.bytes.checked_sub(bytes), budget.nodes.checked_sub(nodes));
         let (Some(bytes), Some(nodes)) = left else { return Err(too_much("makes values")) };
@@ -132,7 +131,7 @@ pub(super) fn charge_value(value: &Value) -> Result<(), Error> {
                 let values = value.try_iter()?.filter_map(|key| value.get_item(&key).ok());
                 open.extend(values.map(|value| (value, depth + 1)));
             }
-            // One that is made while it is read is charged where it is read.
+            // Lazy values are charged when they are read.
             ValueKind::Iterable => nodes += value.len().unwrap_or(0) as u64,
             _ => {}
         }
@@ -145,20 +144,20 @@ fn too_much(what: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, reason)
 }
 
-/// A text that is no longer than a value may be.
+/// Text buffer limited to the size of a value.
 #[derive(Default)]
-pub(super) struct Bounded {
+pub(super) struct BoundedText {
     text: String,
 }
 
-impl Bounded {
-    /// The text, charged.
+impl BoundedText {
+    /// Charges and returns the text.
     pub(super) fn text(self) -> Result<String, Error> {
         charge(self.text.len() as u64, 0)?;
         Ok(self.text)
     }
 
-    /// `value` as it is shown.
+    /// `value` as displayed.
     pub(super) fn show(value: &Value) -> Result<String, Error> {
         let mut bounded = Self::default();
         fmt::Write::write_fmt(&mut bounded, format_args!("{value}"))
@@ -166,14 +165,16 @@ impl Bounded {
         bounded.text()
     }
 
+    /// Appends `text`.
+    ///
     /// # Errors
-    /// When the text becomes too long.
+    /// If the text becomes too long.
     pub(super) fn push(&mut self, text: &str) -> Result<(), Error> {
         fmt::Write::write_str(self, text).map_err(|_| too_much("writes a value"))
     }
 }
 
-impl fmt::Write for Bounded {
+impl fmt::Write for BoundedText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.text.push_str(text);
         let largest = CURRENT.with_borrow(|c| c.as_ref().map_or(u64::MAX, |b| b.value_bytes));
@@ -181,7 +182,7 @@ impl fmt::Write for Bounded {
     }
 }
 
-impl std::io::Write for Bounded {
+impl std::io::Write for BoundedText {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let text = std::str::from_utf8(bytes).map_err(std::io::Error::other)?;
         fmt::Write::write_str(self, text).map_err(std::io::Error::other)?;

@@ -1,4 +1,4 @@
-//! The environment that Hugging Face's `apply_chat_template` gives a template.
+//! Template environment as in Hugging Face's `apply_chat_template`.
 
 use std::collections::HashSet;
 
@@ -8,26 +8,26 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 
 use super::{NAME, TemplateError, guards, json, lists, methods, source};
 
-/// Stack of the thread that compiles a template: compiling recurses over what a tag holds, of which
-/// there is a limit, and an `elif` over the rest of its block, of which 256 KiB are the limit.
+/// Stack size of the thread that compiles a template, in bytes: the compiler recurses over the tokens
+/// of a tag, and for an `elif` over the rest of its block, both of which are limited.
 const STACK_BYTES: usize = 256 << 20;
-/// Calls of macros within macros, each of which counts four.
+/// Recursion limit; each nested macro call counts four.
 const DEPTH: usize = 200;
 
-/// A compiled template with the names that it reads.
+/// A compiled template with the names of its variables.
 type Compiled = (Environment<'static>, HashSet<String>);
 
-/// A template, compiled, and the names that it reads.
+/// Compiles a template.
 ///
 /// # Errors
-/// When it is not valid or beyond a limit.
+/// [`TemplateError`] if it is invalid or exceeds a limit.
 pub(super) fn environment(source: String) -> Result<Compiled, TemplateError> {
     let apart = |work: Box<dyn FnOnce() -> Result<Compiled, Error> + Send>| {
         let thread = std::thread::Builder::new().name("template".to_owned());
         thread.stack_size(STACK_BYTES).spawn(work).map_err(|error| error.to_string())
     };
     let compiled = apart(Box::new(move || compile(&source)))
-        .and_then(|thread| thread.join().map_err(|_| "its compiler has panicked".to_owned()))
+        .and_then(|thread| thread.join().map_err(|_| "the compiler panicked".to_owned()))
         .map_err(|reason| TemplateError { action: "cannot be compiled", reason })?;
     compiled.map_err(|error| TemplateError::new("is not valid", &error))
 }
@@ -51,12 +51,12 @@ fn compile(source: &str) -> Result<Compiled, Error> {
     Ok((jinja, names))
 }
 
-/// As Python has it: texts are, `none` is not.
+/// Python's definition: strings are iterable, `none` is not.
 fn is_iterable(value: &Value) -> bool {
     !matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number)
 }
 
-/// The present time in UTC.
+/// Current time in UTC.
 pub(super) fn strftime_now(format: &str) -> Result<String, Error> {
     let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     jiff::fmt::strtime::format(format, &now).map_err(|error| {

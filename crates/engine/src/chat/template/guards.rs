@@ -1,33 +1,32 @@
-//! What minijinja has and we replace: so that marks are not seen, and no step makes more than the
-//! budget allows.
+//! Replacements of minijinja's filters and tests that ignore marks and keep to the budget.
 
 use std::collections::BTreeMap;
 
 use minijinja::value::{Kwargs, StringInput, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, filters};
 
-use super::budget::{Bounded, charge, charge_value, spend};
+use super::budget::{BoundedText, charge, charge_value, spend};
+use super::marked_text::MarkedText;
 use super::methods::{joined, replaced, split, stripped};
-use super::seen::Seen;
 use super::slices::sliced;
-use crate::chat::marks::unmarked;
+use crate::chat::taint::unmarked;
 
-/// Hands on a value that an operation has made.
+/// Filter that charges a created value.
 pub(super) const KEPT: &str = "kept__";
-/// Hands on a value without its marks, to be compared.
+/// Filter that removes marks before a comparison.
 pub(super) const PLAIN: &str = "plain__";
-/// Hands on what is looped over, with the bytes that each round writes as they stand.
+/// Filter around the sequence of a loop, with the bytes of fixed text per iteration.
 pub(super) const ROUNDS: &str = "rounds__";
-/// A product.
+/// Filter for products.
 pub(super) const TIMES: &str = "times__";
-/// A slice.
+/// Filter for slices.
 pub(super) const SLICED: &str = "sliced__";
-/// An item.
+/// Filter for items.
 pub(super) const ITEM: &str = "item__";
-/// Hands on a text as the list of its characters.
+/// Filter that converts a text to the list of its characters.
 pub(super) const CHARACTERS: &str = "characters__";
 
-/// Longest indentation.
+/// Maximum indentation.
 const WIDEST: usize = 1024;
 
 pub(super) fn add_to(jinja: &mut Environment<'_>) {
@@ -43,7 +42,7 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.add_filter("list", |state: &State<'_, '_>, value: Value| {
         characters(value).and_then(|value| filters::list(state, value))
     });
-    // Such as `select` asks of each item.
+    // Used by `select`, for instance.
     for equal in ["eq", "equalto", "=="] {
         jinja.add_test(equal, |one: Value, other: Value| {
             Ok::<_, Error>(plain(one)? == plain(other)?)
@@ -55,13 +54,13 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
         });
     }
     jinja.add_filter("trim", |text: StringInput<'_>, chars: Option<String>| {
-        stripped(&Seen::of(text.as_str()), chars.as_deref(), true, true).to_owned()
+        stripped(&MarkedText::of(text.as_str()), chars.as_deref(), true, true).to_owned()
     });
     jinja.add_filter("replace", |text: StringInput<'_>, old: String, new: String| {
-        replaced(&Seen::of(text.as_str()), &old, &new, None)
+        replaced(&MarkedText::of(text.as_str()), &old, &new, None)
     });
     jinja.add_filter("split", |text: StringInput<'_>, at: Option<String>, most: Option<i64>| {
-        split(&Seen::of(text.as_str()), at.as_deref(), most, false)
+        split(&MarkedText::of(text.as_str()), at.as_deref(), most, false)
     });
     jinja.add_filter("reverse", |value: &Value| match value.as_str() {
         Some(_) => sliced(value.clone(), None, None, Some(-1)),
@@ -72,7 +71,7 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.add_filter("string", string);
     jinja.add_filter("join", join);
     jinja.add_filter("indent", indent);
-    // None of them is bounded, nor used by any template that is known.
+    // These are not bounded, and no known template uses them.
     for unbounded in ["batch", "slice", "format", "pprint"] {
         jinja.remove_filter(unbounded);
     }
@@ -80,7 +79,7 @@ pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.set_formatter(write);
 }
 
-/// What a template writes.
+/// Formatter of emitted values.
 fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.as_str() {
         Some(text) => {
@@ -90,7 +89,7 @@ fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(
         None if value.kind() == ValueKind::Undefined => {}
         None => {
             charge_value(value)?;
-            out.write_str(&Bounded::show(value)?)?;
+            out.write_str(&BoundedText::show(value)?)?;
         }
     }
     Ok(())
@@ -120,25 +119,25 @@ fn plain(value: Value) -> Result<Value, Error> {
     }
 }
 
-/// A text as the list of its characters, each with its marks; any other value as it is.
+/// List of a text's characters, each with its marks; other values are unchanged.
 fn characters(value: Value) -> Result<Value, Error> {
     let Some(text) = value.as_str() else { return Ok(value) };
-    let seen = Seen::of(text);
+    let seen = MarkedText::of(text);
     let plain = seen.plain();
     charge(text.len() as u64, plain.len() as u64)?;
     let cut = |(at, c): (usize, char)| Value::from(seen.cut(at..at + c.len_utf8()));
     Ok(plain.char_indices().map(cut).collect())
 }
 
-/// `value[key]`; of a text the character with its marks.
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+/// `value[key]`; for a text, the character with its marks.
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 fn item(value: Value, key: Value) -> Result<Value, Error> {
     let Some(text) = value.as_str() else {
         let found = value.get_item(&key)?;
         return if found.is_undefined() { value.get_item(&plain(key)?) } else { Ok(found) };
     };
     let Ok(at) = i64::try_from(key) else { return Ok(Value::UNDEFINED) };
-    let seen = Seen::of(text);
+    let seen = MarkedText::of(text);
     charge(text.len() as u64, 1)?;
     let len = i64::try_from(seen.plain().chars().count()).unwrap_or(i64::MAX);
     let place = if at < 0 { at.saturating_add(len) } else { at };
@@ -159,8 +158,8 @@ fn rounds(value: Value, bytes: u64) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// As Python multiplies numbers, and repeats texts and lists.
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+/// Python's product: multiplies numbers, repeats texts and lists.
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 fn times(left: Value, right: Value) -> Result<Value, Error> {
     if left.is_integer() && right.is_integer() {
         let (left, right) = (i64::try_from(left.clone())?, i64::try_from(right.clone())?);
@@ -184,7 +183,7 @@ fn times(left: Value, right: Value) -> Result<Value, Error> {
     Ok(std::iter::repeat_n(items, count).flatten().collect())
 }
 
-/// A text's characters are counted without its marks.
+/// Length of a value, without marks for texts.
 fn length(value: &Value) -> Result<usize, Error> {
     match value.as_str() {
         Some(text) => Ok(unmarked(text).chars().count()),
@@ -197,10 +196,10 @@ fn string(value: &Value) -> Result<Value, Error> {
         return Ok(value.clone());
     }
     charge_value(value)?;
-    Bounded::show(value).map(Value::from)
+    BoundedText::show(value).map(Value::from)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 fn join(
     values: &Value,
     separator: Option<StringInput<'_>>,
@@ -227,7 +226,7 @@ fn join(
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 fn indent(
     text: StringInput<'_>,
     width: Option<usize>,
@@ -250,7 +249,7 @@ fn indent(
         blank.map_or_else(|| named.get::<Option<bool>>("blank"), |blank| Ok(Some(blank)))?;
     let lines = text.as_str().matches('\n').count() + 1;
     charge(text.as_str().len() as u64 + (lines as u64).saturating_mul(width as u64), 1)?;
-    // As in Jinja, and not as in minijinja, a line break at the end stays.
+    // As in Jinja, unlike minijinja, a trailing line break is kept.
     let mut indented = String::new();
     for (at, line) in text.as_str().split('\n').enumerate() {
         let is_indented = match at {

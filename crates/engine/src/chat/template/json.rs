@@ -1,5 +1,5 @@
-//! JSON as Python writes it: what Hugging Face's `tojson` gives to templates, whose models have
-//! learned these very bytes.
+//! JSON in Python's format, as written by Hugging Face's `tojson`: models are trained on exactly these
+//! bytes.
 
 use std::io;
 
@@ -8,10 +8,10 @@ use minijinja::{Error, ErrorKind, Value};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter};
 
-use super::budget::{Bounded, charge_value};
-use crate::chat::marks::is_mark;
+use super::budget::{BoundedText, charge_value};
+use crate::chat::taint::is_mark;
 
-/// One line, with these between items and after keys.
+/// Single-line formatter with separators between items and after keys.
 struct OneLine {
     item: String,
     key: String,
@@ -39,14 +39,14 @@ impl Formatter for OneLine {
     }
 }
 
-/// `value` in one line, as `json.dumps` writes it.
+/// `value` on one line, as written by `json.dumps`.
 pub(in crate::chat) fn json_text(value: &serde_json::Value) -> String {
-    // A JSON value has nothing that JSON cannot say.
+    // A JSON value can always be written.
     written(value, OneLine { item: ", ".to_owned(), key: ": ".to_owned() }).unwrap_or_default()
 }
 
 fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, Error> {
-    let mut text = Bounded::default();
+    let mut text = BoundedText::default();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter)).map_err(
         |error| {
             let reason = format!("cannot write this as JSON: {error}");
@@ -56,8 +56,8 @@ fn written(value: &impl Serialize, formatter: impl Formatter) -> Result<String, 
     text.text()
 }
 
-/// The filter: as in Hugging Face's `apply_chat_template`, nothing is escaped for HTML.
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+/// Filter `tojson`: as in Hugging Face's `apply_chat_template`, without HTML escapes.
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 pub(super) fn tojson(value: &Value, indent: Option<u16>, named: Kwargs) -> Result<Value, Error> {
     charge_value(value)?;
     let indent = match indent {
@@ -84,9 +84,9 @@ pub(super) fn tojson(value: &Value, indent: Option<u16>, named: Kwargs) -> Resul
     Ok(text.into())
 }
 
-/// JSON in ASCII, but for the marks in it.
+/// JSON in ASCII, with marks kept.
 fn escaped(json: &str) -> Result<String, Error> {
-    let mut written = Bounded::default();
+    let mut written = BoundedText::default();
     for c in json.chars() {
         if c.is_ascii() || is_mark(c) {
             written.push(c.encode_utf8(&mut [0; 4]))?;

@@ -1,10 +1,9 @@
-//! Lists that a template changes in place, as Python's are: minijinja's own never change.
+//! Mutable lists as in Python; minijinja's lists are immutable.
 //!
-//! Only a template that calls a method which changes a list is compiled with these (see
-//! [`source`](super::source)); to all others a list is minijinja's.
+//! Used only for templates that call a mutating list method (see [`source`](super::source)).
 //!
-//! Invariants: a list that was put into another is changed no more, which would make values that
-//! hold themselves or nest without end; every change is charged to the rendering's budget.
+//! Invariants: a list that is an item of another becomes immutable, as it could otherwise contain
+//! itself or nest without limit; every change is charged to the rendering's budget.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,19 +12,19 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::budget::{charge, charge_value, spend};
 
-/// Hands on a value that an operation has made, a list as one that can be changed.
+/// Filter that charges a created value and makes lists mutable.
 pub(super) const LISTED: &str = "listed__";
-/// Methods that change a list.
+/// Mutating list methods.
 const CHANGES: [&str; 7] = ["append", "extend", "insert", "pop", "remove", "clear", "reverse"];
 
-/// A change moves the items behind it, this many for the price of one.
+/// Items moved by a change per charged node.
 const MOVED_ITEMS: usize = 16;
 
 pub(super) fn add_to(jinja: &mut Environment<'_>) {
     jinja.add_filter(LISTED, listed);
 }
 
-/// Whether a method is called that changes a list in place.
+/// Whether `source` calls a mutating list method.
 pub(super) fn are_changed_in(source: &str) -> bool {
     let mut calls = source.split('.').skip(1).map(str::trim_start);
     calls.any(|call| {
@@ -34,10 +33,10 @@ pub(super) fn are_changed_in(source: &str) -> bool {
     })
 }
 
-/// `value`, a list as one that can be changed.
+/// Charges `value`, and makes it mutable if it is a list.
 ///
 /// # Errors
-/// When it is beyond the budget.
+/// If it exceeds the budget.
 pub(super) fn listed(value: Value) -> Result<Value, Error> {
     charge_value(&value)?;
     match value.kind() {
@@ -55,7 +54,7 @@ struct List(Mutex<Items>);
 #[derive(Debug)]
 struct Items {
     values: Vec<Value>,
-    /// Whether it stands in another list.
+    /// Whether it is an item of another list.
     is_part: bool,
 }
 
@@ -64,12 +63,12 @@ impl List {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The items, to be changed.
+    /// Locks the items for a change.
     fn changed(&self) -> Result<MutexGuard<'_, Items>, Error> {
         let items = self.items();
         spend(0, 1 + (items.values.len() / MOVED_ITEMS) as u64)?;
         if items.is_part {
-            return Err(invalid("a list that is an item of another is not changed".to_owned()));
+            return Err(invalid("a list that is an item of another cannot be changed".to_owned()));
         }
         Ok(items)
     }
@@ -150,14 +149,14 @@ impl Object for List {
     }
 }
 
-/// The place that Python means by `at` among `len`, from the end where it is negative.
+/// Index for Python's `at` in a list of `len`, counted from the end if negative.
 fn place(at: i64, len: usize) -> usize {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
     let at = if at < 0 { at.saturating_add(len).max(0) } else { at };
     usize::try_from(at).unwrap_or(0)
 }
 
-/// Ends that the lists in `value` are changed.
+/// Makes the lists in `value` immutable.
 fn become_part(value: &Value) -> Result<(), Error> {
     charge_value(value)?;
     let mut open = vec![value.clone()];

@@ -1,18 +1,17 @@
-//! The methods that Python's texts have and templates call, blind to marks; and those of lists and
-//! maps.
+//! Python's methods of texts, ignoring marks, and those of lists and maps.
 
 use minijinja::value::{Kwargs, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
-use super::budget::{Bounded, charge};
-use super::seen::Seen;
-use crate::chat::marks::unmarked;
+use super::budget::{BoundedText, charge};
+use super::marked_text::MarkedText;
+use crate::chat::taint::unmarked;
 
-/// `value.method(args)`, where minijinja knows no such method.
+/// `value.method(args)`, for methods that minijinja does not have.
 ///
 /// # Errors
-/// When there is none, or it is called wrongly.
+/// If the method does not exist or the arguments are invalid.
 pub(super) fn call(
     state: &mut State<'_, '_>,
     value: &Value,
@@ -22,7 +21,7 @@ pub(super) fn call(
     let Some(text) = value.as_str() else {
         return pycompat::unknown_method_callback(state, value, method, args);
     };
-    let seen = Seen::of(text);
+    let seen = MarkedText::of(text);
     charge(seen.plain().len() as u64, 1)?;
     match method {
         "strip" | "lstrip" | "rstrip" => {
@@ -65,11 +64,11 @@ pub(super) fn call(
             check_format(text, args)?;
             pycompat::unknown_method_callback(state, value, method, args)
         }
-        // What makes a text of every character.
+        // Methods that map every character, which keep marks.
         "upper" | "lower" | "title" | "capitalize" | "splitlines" => {
             pycompat::unknown_method_callback(state, value, method, args)
         }
-        // What asks.
+        // Predicates.
         _ => {
             let plain = |value: &Value| value.as_str().map_or_else(|| value.clone(), plain_value);
             let args: Vec<Value> = args.iter().map(plain).collect();
@@ -78,7 +77,7 @@ pub(super) fn call(
     }
 }
 
-/// Holds a format to widths of three digits, and what it makes of `args` to the budget.
+/// Limits a format to widths of three digits, and charges its output for `args`.
 fn check_format(format: &str, args: &[Value]) -> Result<(), Error> {
     let widest = format.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
     let nested = format.split('{').skip(1).any(|field| !field.is_empty() && !field.contains('}'));
@@ -88,7 +87,7 @@ fn check_format(format: &str, args: &[Value]) -> Result<(), Error> {
     }
     let mut bytes = format.len() as u64;
     for value in args {
-        bytes += Bounded::show(value)?.len() as u64 + 1000;
+        bytes += BoundedText::show(value)?.len() as u64 + 1000;
     }
     charge(bytes.saturating_mul(format.matches('{').count() as u64), 1)
 }
@@ -104,9 +103,9 @@ fn text_of(value: &Value) -> Result<&str, Error> {
     })
 }
 
-/// The text without `chars` at its ends, white space where none are named.
+/// Text without `chars` at its ends; white space by default.
 pub(super) fn stripped<'a>(
-    seen: &Seen<'a>,
+    seen: &MarkedText<'a>,
     chars: Option<&str>,
     at_start: bool,
     at_end: bool,
@@ -119,10 +118,9 @@ pub(super) fn stripped<'a>(
     seen.cut(end - kept..end)
 }
 
-/// The parts between separators, runs of white space where none is named; at most `most` + 1, where
-/// that is not negative.
+/// Parts between separators, by default runs of white space; at most `most` + 1 unless negative.
 pub(super) fn split(
-    seen: &Seen<'_>,
+    seen: &MarkedText<'_>,
     separator: Option<&str>,
     most: Option<i64>,
     from_end: bool,
@@ -149,7 +147,7 @@ pub(super) fn split(
     Ok(plain.splitn(parts, &*separator).map(range).collect())
 }
 
-/// As Python splits at white space: the rest is trimmed as well.
+/// Python's split at white space, which also trims the rest.
 fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
     let (mut words, mut rest) = (Vec::new(), text.trim());
     while words.len() < most {
@@ -170,16 +168,16 @@ fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
     words
 }
 
-/// The text with `new` for `old`; everywhere, or so many times.
+/// Text with `old` replaced by `new`, everywhere or at most `count` times.
 pub(super) fn replaced(
-    seen: &Seen<'_>,
+    seen: &MarkedText<'_>,
     old: &str,
     new: &str,
     count: Option<i64>,
 ) -> Result<Value, Error> {
     let most = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
     let (plain, old) = (seen.plain(), unmarked(old));
-    let (mut written, mut from) = (Bounded::default(), 0);
+    let (mut written, mut from) = (BoundedText::default(), 0);
     for (at, found) in plain.match_indices(&*old).take(most) {
         written.push(seen.cut(from..at))?;
         written.push(new)?;
@@ -189,9 +187,9 @@ pub(super) fn replaced(
     written.text().map(Value::from)
 }
 
-/// `values` one after the other, with `separator` between.
+/// Joins `values` with `separator`.
 pub(super) fn joined(values: &Value, separator: &str) -> Result<Value, Error> {
-    let mut written = Bounded::default();
+    let mut written = BoundedText::default();
     for (at, value) in values.try_iter()?.enumerate() {
         if at > 0 {
             written.push(separator)?;
@@ -199,7 +197,7 @@ pub(super) fn joined(values: &Value, separator: &str) -> Result<Value, Error> {
         match value.as_str() {
             Some(text) => written.push(text)?,
             None if value.kind() == ValueKind::Undefined => {}
-            None => written.push(&Bounded::show(&value)?)?,
+            None => written.push(&BoundedText::show(&value)?)?,
         }
     }
     written.text().map(Value::from)

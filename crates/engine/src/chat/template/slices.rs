@@ -1,18 +1,17 @@
-//! `value[start:stop:step]` as Python has it, blind to marks. minijinja's own counts marks as
-//! characters, panics where nothing is read backwards, and nests lists that are made while they are
-//! read.
+//! Python's `value[start:stop:step]`, ignoring marks. minijinja's own counts marks as characters,
+//! panics on an empty reversed slice, and nests lazy lists.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
-use super::budget::{Bounded, charge};
-use super::seen::Seen;
+use super::budget::{BoundedText, charge};
+use super::marked_text::MarkedText;
 
-/// The part of a text or list.
+/// Slice of a text or list.
 ///
 /// # Errors
-/// When the value is neither, the step is 0 or the budget is spent.
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands it over so")]
+/// If the value is neither, the step is 0, or the budget is exhausted.
+#[expect(clippy::needless_pass_by_value, reason = "signature of minijinja")]
 pub(super) fn sliced(
     value: Value,
     start: Option<i64>,
@@ -25,7 +24,7 @@ pub(super) fn sliced(
     }
     if let Some(text) = value.as_str() {
         charge(text.len() as u64, 1)?;
-        return text_of(&Seen::of(text), start, until, step);
+        return text_of(&MarkedText::of(text), start, until, step);
     }
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Ok(Value::from(Vec::<Value>::new())),
@@ -43,7 +42,7 @@ fn invalid(reason: String) -> Error {
 }
 
 fn text_of(
-    seen: &Seen<'_>,
+    seen: &MarkedText<'_>,
     start: Option<i64>,
     until: Option<i64>,
     step: i64,
@@ -58,19 +57,19 @@ fn text_of(
         return Ok(seen.cut(range).into());
     }
     if step == -1 {
-        // Marks stay where they are, so that no more is broken than was.
+        // The marks beside each character are kept.
         let (first, last) = (places.clone().next(), places.last());
         let range = first.zip(last).map_or(0..0, |(first, last)| bounds[last]..bounds[first + 1]);
         return Ok(seen.reversed(range).into());
     }
-    let mut written = Bounded::default();
+    let mut written = BoundedText::default();
     for at in places {
         written.push(seen.cut(bounds[at]..bounds[at + 1]))?;
     }
     written.text().map(Value::from)
 }
 
-/// The places of a slice among `len`.
+/// Indices of a slice of a sequence of `len`.
 fn places(
     start: Option<i64>,
     until: Option<i64>,

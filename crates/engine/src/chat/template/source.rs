@@ -1,15 +1,14 @@
-//! The text of a template before it is compiled: held to limits, and with guards put in.
+//! Instrumentation of a template's source before it is compiled: limits and guards.
 //!
-//! minijinja bounds the steps of a template (its fuel) and its recursion, yet a step may double a
-//! text, and a loop within one filter costs one step. So each operation whose result may be larger
-//! than what it was made of hands its result to a guard, a filter of ours that charges it to the
-//! rendering's [`Budget`](super::budget). Operators that compare hand over what they compare with, so
-//! that the marks in it do not change what they find.
+//! minijinja limits the steps of a template (its fuel) and its recursion, but a step may double a
+//! text, and a loop within one filter costs one step. So the result of each operation that may exceed
+//! its inputs is passed to a guard, a filter that charges it to the rendering's
+//! [`Budget`](super::budget). Operands of comparisons are passed to a filter that removes marks.
 //!
-//! Invariants: what is put in has no line break and no blank, and wraps whole expressions, so a
-//! template means what it meant.
+//! Invariant: inserted text has no line breaks or blanks and wraps whole expressions, so that the
+//! meaning of the template is unchanged.
 //!
-//! Does not do: running anything.
+//! Does not do: running a template.
 
 use std::collections::HashSet;
 
@@ -21,16 +20,16 @@ use super::guards::{CHARACTERS, ITEM, KEPT, PLAIN, ROUNDS, SLICED, TIMES};
 use super::lists::{LISTED, are_changed_in};
 use super::tags::{check_tags, without_generation};
 
-/// Most bytes of a template: ten times the longest that is known of a public model.
+/// Maximum size of a template, in bytes: ten times the longest known public one.
 pub(super) const SOURCE_BYTES: usize = 256 * 1024;
-/// Of a chain such as `a + b + c + …`, each such many operators are guarded: a guard nests, and the
-/// compiler allows 150 levels.
+/// Operators per guard in a chain such as `a + b + c + …`: guards nest, and the compiler allows 150
+/// levels.
 const GUARDED_LINK: usize = 16;
 
-/// `source` with guards, and the names of the variables in it.
+/// Inserts guards into `source`; also returns the names of its variables.
 ///
 /// # Errors
-/// When it is too long, a tag of it is, or it is no template.
+/// If the source or a tag is too long, or it is not a valid template.
 pub(super) fn guarded(
     source: &str,
     syntax: &SyntaxConfig,
@@ -63,7 +62,7 @@ pub(super) fn refused(reason: String) -> Error {
     Error::new(ErrorKind::SyntaxError, reason)
 }
 
-/// Filters that take a text as the list of its characters.
+/// Filters that treat a text as the list of its characters.
 const BY_CHARACTERS: [&str; 12] = [
     "join", "map", "max", "min", "reject", "select", "sort", "unique", "zip", "chain", "groupby",
     "random",
@@ -71,20 +70,19 @@ const BY_CHARACTERS: [&str; 12] = [
 
 struct Guards<'a> {
     source: &'a str,
-    /// The filter that hands on what an operation has made.
+    /// Filter for created values.
     made: &'static str,
-    /// What to put in, where, and in the place of how many bytes.
+    /// Insertions: position, text, and number of bytes replaced.
     inserts: Vec<(usize, String, usize)>,
-    /// Whether it is one of several templates, of which there is only one here.
+    /// Whether it refers to other templates, which do not exist here.
     is_of_several: bool,
     names: HashSet<String>,
 }
 
 impl Guards<'_> {
     fn written(mut self) -> String {
-        // What closes comes before what opens at the same place; else the order does not matter.
-        // Of those that close, the inner ones were put in first.
-        // A sign comes after what closes its left side.
+        // At one position, closing text comes before opening text, in order of insertion, which is
+        // from the inside out; a replaced operator comes after the end of its left operand.
         self.inserts.sort_by_key(|(at, text, instead)| (*at, text == "(", *instead));
         let mut written = String::with_capacity(self.source.len() + 16 * self.inserts.len());
         let mut from = 0;
@@ -100,14 +98,13 @@ impl Guards<'_> {
         self.inserts.push((at, text.into(), 0));
     }
 
-    /// Hands an expression that no postfix follows to `filter`, whose result may be compared,
-    /// added and looped over.
+    /// Wraps an expression that no postfix follows in `filter`.
     fn wrap(&mut self, expression: &ast::Expr<'_>, filter: &str) {
         self.insert(start(expression), "(");
         self.insert(end(expression), format!(")|{filter}"));
     }
 
-    /// The same for a call or a literal, which a postfix may follow.
+    /// Wraps a call or a literal, which a postfix may follow.
     fn wrap_whole(&mut self, expression: &ast::Expr<'_>) {
         self.insert(start(expression), "(");
         self.insert(end(expression), format!("|{})", self.made));
@@ -248,7 +245,7 @@ impl Guards<'_> {
         }
     }
 
-    /// Operators of one level, left to right. An own loop: their tree is as deep as they are many.
+    /// Operators of one precedence level. A loop, since their tree is as deep as the chain is long.
     fn chain(&mut self, expression: &ast::Expr<'_>) {
         let (mut expression, mut links) = (expression, 0);
         while let ast::Expr::BinOp(node) = expression {
@@ -280,21 +277,21 @@ impl Guards<'_> {
         self.expression(expression);
     }
 
-    /// A product of texts or lists is bounded before it is made.
+    /// Replaces a product by a filter that charges it before it is computed.
     fn product(&mut self, product: &ast::Expr<'_>, node: &ast::BinOp<'_>) {
         let between = end(&node.left)..start(&node.right);
         let Some(sign) = self.source.get(between.clone()).and_then(|text| text.find('*')) else {
             return;
         };
         self.insert(start(product), "(");
-        // In the place of the sign; the brackets that stand between belong to either side.
+        // Replaces the operator; brackets beside it belong to either operand.
         self.inserts.push((between.start + sign, format!(")|{TIMES}("), 1));
         self.insert(end(product), ")");
     }
 
-    /// `x[a:b]` becomes a filter of `x`, in brackets since a postfix may follow.
+    /// Replaces `x[a:b]` by a filter of `x`, in brackets since a postfix may follow.
     fn slice(&mut self, slice: &ast::Expr<'_>, node: &ast::Slice<'_>) {
-        // Brackets of either side may stand between an expression and a sign, and nothing else.
+        // Only brackets may stand between an expression and an operator.
         let source = self.source;
         let sign = |from: usize, signs: &[char]| {
             source.get(from..).and_then(|text| text.find(signs)).map(|at| from + at)
@@ -321,7 +318,7 @@ impl Guards<'_> {
         self.inserts.push((close, format!("{closed}{made})"), 1));
     }
 
-    /// `x[a]` becomes a filter of `x`, but where `a` is a name, which no text has.
+    /// Replaces `x[a]` by a filter of `x`, unless `a` is a member name, which texts do not have.
     fn item(&mut self, item: &ast::Expr<'_>, node: &ast::GetItem<'_>) {
         if matches!(&node.subscript_expr, ast::Expr::Const(name) if name.value.as_str().is_some()) {
             return;
@@ -354,7 +351,7 @@ impl Guards<'_> {
             holds_values |= !matches!(item, ast::Expr::Const(_));
             self.expression(item);
         }
-        // A tuple may stand without brackets, where a guard would take its last item only.
+        // A tuple without brackets is skipped: a guard would apply to its last item only.
         let opens = self.source[start(literal)..].starts_with(['[', '{', '(']);
         if (holds_values || self.made == LISTED) && opens {
             self.wrap_whole(literal);
@@ -362,7 +359,7 @@ impl Guards<'_> {
     }
 }
 
-/// Where an expression starts. The span of a postfix says where its last one does.
+/// Start of an expression. The span of a postfix expression covers only its last part.
 fn start(expression: &ast::Expr<'_>) -> usize {
     let mut expression = expression;
     loop {
@@ -383,7 +380,7 @@ fn end(expression: &ast::Expr<'_>) -> usize {
     expression.span().end_offset as usize
 }
 
-/// Bytes of the template's own text among `statements`, those of loops within them left out.
+/// Bytes of fixed text in `statements`, without nested loops.
 fn raw_bytes(statements: &[ast::Stmt<'_>]) -> usize {
     let bytes = |statement: &ast::Stmt<'_>| match statement {
         ast::Stmt::EmitRaw(node) => node.raw.len(),

@@ -1,4 +1,4 @@
-//! The tags of a template, before it is parsed.
+//! Checks and rewrites of a template's tags before parsing.
 
 use minijinja::Error;
 use minijinja::machinery::{Token, tokenize};
@@ -6,10 +6,10 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::source::refused;
 
-/// Most words and signs within one tag. The compiler recurses over them.
+/// Maximum tokens within one tag, over which the compiler recurses.
 const TAG_TOKENS: usize = 4096;
-/// `{% generation %}` stands around what the assistant said, for training. To a rendering it is a
-/// block like any other.
+
+/// Replaces `{% generation %}` blocks, which mark assistant text for training, by `{% if true %}`.
 pub(super) fn without_generation(source: &str) -> String {
     let mut written = String::with_capacity(source.len());
     let mut rest = source;
@@ -30,10 +30,10 @@ pub(super) fn without_generation(source: &str) -> String {
     written + rest
 }
 
-/// Holds each tag to a limit.
+/// Checks the length of each tag.
 ///
 /// # Errors
-/// When one is beyond it, or no tag.
+/// If a tag is too long or invalid.
 pub(super) fn check_tags(source: &str, syntax: &SyntaxConfig) -> Result<(), Error> {
     let mut inside = 0;
     for token in tokenize(source, false, syntax.clone()) {

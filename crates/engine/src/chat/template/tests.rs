@@ -1,4 +1,4 @@
-//! What a template says, guarded as it is.
+//! Templates with guards.
 
 mod characters;
 mod lists;
@@ -8,7 +8,7 @@ mod thinking;
 use harmonic_batching::Token;
 use harmonic_types::{Message, Role, Thinking};
 
-use super::{Marks, Template, TemplateContext, Unmarked, Vocabulary, source};
+use super::{TaintMarks, Template, TemplateContext, Unmarked, Vocabulary, source};
 
 struct Fixture {
     template: String,
@@ -41,7 +41,7 @@ impl Vocabulary for Fixture {
     }
 }
 
-/// What `template` makes of a question.
+/// Output of `template` for a question.
 fn said(template: &str, question: &str, thinking: Thinking) -> Result<String, String> {
     let fixture = Fixture { template: template.to_owned(), bos: String::new(), eos: String::new() };
     let template = Template::new(&fixture).map_err(|error| error.to_string())?;
@@ -51,7 +51,7 @@ fn said(template: &str, question: &str, thinking: Thinking) -> Result<String, St
     template.render(context).map_err(|error| error.to_string())
 }
 
-/// Such as public models have, in the few constructs that Jinja itself has not.
+/// Constructs of public templates beyond Jinja itself.
 #[test]
 fn what_transformers_adds_to_jinja_is_known() {
     let template = |template: &str| {
@@ -86,7 +86,7 @@ fn a_template_beyond_a_limit_is_refused_before_it_is_compiled() {
     assert!(refused(&tag).contains("a tag of it has more than 4096 words and signs"));
 }
 
-/// What guards are put into says what it says without them.
+/// Guards do not change the output.
 #[test]
 fn a_guarded_template_says_what_it_said() {
     let source = "\
@@ -121,7 +121,7 @@ g{%- filter lower %} LOUD{% endfilter %} {{ ' a b  c '.split() }}
     assert_eq!(template.render(context).unwrap(), expected);
 }
 
-/// Slices are Python's, also where minijinja's own panic.
+/// Slices work as in Python, also where minijinja's own panic.
 #[test]
 fn a_slice_may_be_of_nothing() {
     let cases = [
@@ -135,7 +135,7 @@ fn a_slice_may_be_of_nothing() {
         ("'abc'[2:1]", ""),
         ("('abc')[(1):(2)]", "b"),
         ("{'a': 'xyz'[1:]}['a'][::]", "yz"),
-        // minijinja's own reads one too far.
+        // minijinja's own reads one item too far.
         ("'abcde'[4:0:-2]", "ec"),
         ("none[1:]", "[]"),
     ];

@@ -1,4 +1,4 @@
-//! Messages and tools in the form that Hugging Face's `apply_chat_template` gives to templates.
+//! Messages and tools as template values, in the format of Hugging Face's `apply_chat_template`.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,47 +7,47 @@ use harmonic_types::{Message, Role, Tool, ToolCall};
 use serde_json::{Map, Value, json};
 
 use super::json::json_text;
-use crate::chat::marks::{Marks, unmarked};
+use crate::chat::taint::{TaintMarks, unmarked};
 
-/// What a template wants of calls.
+/// Formats that a template requires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "independent requirements")]
 pub(super) struct TemplateCapabilities {
-    /// Arguments as text; most want the object.
+    /// Call arguments as text instead of an object.
     pub(super) text_arguments: bool,
-    /// Ids of nine letters and digits (Mistral's raise an error for others).
+    /// Call ids of nine letters and digits (Mistral's templates reject others).
     pub(super) short_ids: bool,
-    /// What is said as a list of parts, of which there is one.
+    /// Content as a list of one part.
     pub(super) parts: bool,
-    /// Arguments that are no object as the one member of one.
+    /// Arguments that are no object wrapped in one.
     pub(super) whole_arguments: bool,
-    /// Results as members of the message whose calls they are of.
+    /// Results as members of the message with their calls.
     pub(super) results_in_calls: bool,
 }
 
-/// Member of a message with calls that holds their results.
+/// Member for results of a message with calls.
 pub(super) const RESPONSES: &str = "tool_responses";
 
-/// A tool as OpenAI describes it.
-pub(in crate::chat) fn tool_value(tool: &Tool, marks: &Marks) -> Value {
+/// Tool in OpenAI's format.
+pub(in crate::chat) fn tool_value(tool: &Tool, marks: &TaintMarks) -> Value {
     let parameters = serde_json::from_str(&tool.parameters).unwrap_or_else(|_| json!({}));
     json!({
         "type": "function",
         "function": {
             "name": marks.text(&tool.name),
-            // Templates add it to other strings.
+            // Never null: templates concatenate it.
             "description": marks.text(tool.description.as_deref().unwrap_or_default()),
             "parameters": marks.json(parameters),
         },
     })
 }
 
-/// `messages`, whose contents are marked; a tool's result gets the tool's name where a call before
-/// it tells.
+/// Values of `messages`, whose contents are marked. A tool result gets the tool's name from an earlier
+/// call.
 pub(super) fn message_values(
     messages: &[Message],
     capabilities: TemplateCapabilities,
-    marks: &Marks,
+    marks: &TaintMarks,
 ) -> Vec<Value> {
     let mut names: HashMap<&str, &str> = HashMap::new();
     let mut values = Vec::with_capacity(messages.len());
@@ -67,8 +67,8 @@ pub(super) fn message_values(
     values
 }
 
-/// Puts `result` into the calls before it, if there are any: as JSON where it is such.
-fn put_result(values: &mut Vec<Value>, result: Value, message: &Message, marks: &Marks) {
+/// Adds `result` to the preceding message with calls, if any; parsed if it is JSON.
+fn put_result(values: &mut Vec<Value>, result: Value, message: &Message, marks: &TaintMarks) {
     let Some(calls) = values.last_mut().filter(|last| last.get("tool_calls").is_some()) else {
         return values.push(result);
     };
@@ -82,8 +82,8 @@ fn put_result(values: &mut Vec<Value>, result: Value, message: &Message, marks: 
     }
 }
 
-/// Adds what the assistant said: what it said after the results of its calls belongs to the message
-/// of these, what it said before them does not.
+/// Adds an assistant message: text after the results of calls becomes part of the message with these
+/// calls, text before calls becomes a separate message.
 fn put_answer(values: &mut Vec<Value>, mut answer: Value) {
     let is_empty = |content: &Value| content.as_str().is_some_and(str::is_empty);
     let has_calls = answer.get("tool_calls").is_some();
@@ -103,7 +103,7 @@ fn put_answer(values: &mut Vec<Value>, mut answer: Value) {
     values.push(answer);
 }
 
-/// Whether a call's arguments are no object.
+/// Whether any call's arguments are not an object.
 pub(super) fn has_broken_calls(messages: &[Message]) -> bool {
     let mut calls = messages.iter().flat_map(|message| &message.tool_calls);
     calls.any(|call| object(&call.arguments).is_none())
@@ -113,7 +113,7 @@ fn value(
     message: &Message,
     names: &HashMap<&str, &str>,
     capabilities: TemplateCapabilities,
-    marks: &Marks,
+    marks: &TaintMarks,
 ) -> Value {
     let id = |id: &str| if capabilities.short_ids { short(id) } else { marks.text(id) };
     let mut value = Map::new();
@@ -149,9 +149,9 @@ fn value(
     Value::Object(value)
 }
 
-/// What a call was made with, as the template wants it. What a model or a client broke is kept as
-/// text: a conversation must go on after it.
-fn arguments(call: &ToolCall, capabilities: TemplateCapabilities, marks: &Marks) -> Value {
+/// Arguments of a call in the required format. Invalid ones are kept as text, so that the conversation
+/// can continue.
+fn arguments(call: &ToolCall, capabilities: TemplateCapabilities, marks: &TaintMarks) -> Value {
     let text = call.arguments.trim();
     match object(text) {
         Some(_) if capabilities.text_arguments && text.starts_with('{') => {
@@ -164,8 +164,7 @@ fn arguments(call: &ToolCall, capabilities: TemplateCapabilities, marks: &Marks)
     }
 }
 
-/// The object that `arguments` are: an empty one where there are none, and the one in a text that
-/// was written as JSON twice.
+/// Object in `arguments`: empty if there are none; doubly encoded JSON is decoded.
 pub(in crate::chat) fn object(arguments: &str) -> Option<Value> {
     let text = arguments.trim();
     if text.is_empty() {
@@ -178,7 +177,7 @@ pub(in crate::chat) fn object(arguments: &str) -> Option<Value> {
     }
 }
 
-/// `id` if it has nine letters and digits, else nine that stand for it.
+/// `id` if it has nine letters and digits, else nine digits of its hash.
 fn short(id: &str) -> String {
     if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return id.to_owned();

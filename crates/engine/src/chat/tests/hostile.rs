@@ -1,4 +1,4 @@
-//! Templates that are programs against us.
+//! Hostile templates.
 
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ fn a_template_that_nests_deeply_is_refused_or_read() {
             around("", "x", " is string", times),
             around("{'a': ", "1", "}", times),
         ] {
-            // Nothing but that it returns: the process would have ended.
+            // Only checks that it returns: a stack overflow would end the process.
             let text = format!("{{{{ {expression} }}}}");
             let template: &'static str = Box::leak(text.into_boxed_str());
             let _read = Chat::new(Arc::new(ByteVocabulary(Some(template))));

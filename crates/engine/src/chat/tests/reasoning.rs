@@ -1,4 +1,4 @@
-//! Reasoning in the forms of public models.
+//! Reasoning styles of public models.
 
 use harmonic_types::{Role, ToolChoice};
 
@@ -9,7 +9,7 @@ const HARMONY: &str = "{% for m in messages %}<|start|>{{ m.role }}<|message|>{{
 const CHANNEL: &str = "{% for m in messages %}{{ m.content }}{% endfor %}\
                        {% if not enable_thinking %}<|channel>thought\n<channel|>{% endif %}";
 
-/// A template that opens the reasoning with `open` where it is to think.
+/// A template that opens the reasoning with `open` if thinking is enabled.
 macro_rules! opening {
     ($open:literal) => {
         concat!(
@@ -54,7 +54,7 @@ fn a_channel_of_thoughts_is_no_part_of_the_answer() {
         "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>yes";
     assert_eq!(split(HARMONY, text, false), pair("hm", "yes"));
     assert_eq!(split(HARMONY, "<|channel|>final<|message|>yes", false), pair("", "yes"));
-    // Cut in the middle of what stands between.
+    // Cut within the separator.
     assert_eq!(split(HARMONY, "<|channel|>analysis<|message|>hm<|end|>", false).1, "");
 }
 
@@ -79,7 +79,7 @@ fn a_prompt_that_opens_the_reasoning_is_seen_in_every_style() {
     }
 }
 
-/// Whether a form waits for reasoning that may come first.
+/// Whether a constraint starts only after possible reasoning.
 #[test]
 fn a_form_waits_for_reasoning_where_it_cannot_be_switched_off() {
     let asked = prompt(&[(Role::User, "u")]);

@@ -1,21 +1,21 @@
-//! What templates make of tools, their calls and results.
+//! Rendering of tools, their calls and results.
 
 use std::sync::Arc;
 
 use harmonic_batching::Token;
 use harmonic_types::{Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 
-use super::super::{Budget, Chat, GrammarFragment, Piece, Special, Vocabulary};
+use super::super::{AnswerDelta, Budget, Chat, GrammarFragment, Special, Vocabulary};
 use super::{ByteVocabulary, NO_SYSTEM, PLAIN, agent, chat, rendered};
 
-/// A template in the manner of Hermes: tools in the system message, calls and results in tags.
+/// A Hermes-style template: tools in the system message, calls and results in tags.
 const TAGGED: &str = "{%- if tools %}<system>{{ messages[0].content }} tools:\
     {%- for tool in tools %} {{ tool | tojson }}{% endfor %}</system>{% endif %}\
     {%- for m in messages %}{% if m.role != 'system' or not tools %}<{{ m.role }}>{{ m.content }}\
     {%- for call in m.tool_calls %}<tool_call>{\"name\": \"{{ call.function.name }}\", \
     \"arguments\": {{ call.function.arguments | tojson }}}</tool_call>{% endfor %}{% endif %}\
     {%- endfor %}<assistant>";
-/// One that adds arguments to a string, and counts the letters of ids.
+/// A template that concatenates arguments to a string and checks the length of ids.
 const LISTED: &str = "{%- if tools is not none %}[T]{{ tools | tojson(indent=1) }}[/T]{% endif %}\
     {%- for m in messages %}{% if m.tool_calls is defined %}[TOOL_CALLS]\
     {%- for call in m.tool_calls %}{% if call.id|length != 9 %}{{ raise_exception('ids have nine') }}\
@@ -103,7 +103,7 @@ fn tools_that_may_not_be_called_are_not_shown() {
         let plain = tokens(&Prompt::chat(hello()), ToolChoice::Auto);
         assert_eq!(tokens(&with_tool(hello()), ToolChoice::None), plain);
         assert_ne!(tokens(&with_tool(hello()), ToolChoice::Required), plain);
-        // Without tools, a conversation about earlier ones goes on.
+        // Without tools, a conversation with earlier calls continues.
         assert!(!tokens(&Prompt::chat(asked()), ToolChoice::Auto).is_empty());
     }
 }
@@ -115,7 +115,10 @@ fn parameters_that_are_no_json_are_refused() {
     let refused =
         chat(Some(TAGGED)).render(&agent(), &prompt, None, &ToolChoice::Auto, &Budget::default());
     let message = refused.unwrap_err().to_string();
-    assert!(message.starts_with("the parameters of tool `weather` are no JSON: EOF"), "{message}");
+    assert!(
+        message.starts_with("invalid parameters of tool `weather`: expected JSON: EOF"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn a_text_is_continued_as_it_stands() {
     assert_eq!(rendered(&chat(Some(PLAIN)), &text), "once", "the vocabulary adds what it wants");
 }
 
-/// Bytes, and two control tokens.
+/// Vocabulary of bytes and two control tokens.
 struct Controls;
 
 impl Vocabulary for Controls {
@@ -173,15 +176,15 @@ fn control_tokens_around_calls_are_read_where_there_are_tools() {
     let read = |tools: &[Tool]| {
         let mut decoder = chat.decoder(Vec::new(), false, tools);
         let tokens = [257, i32::from(b'f'), 258, i32::from(b'{'), i32::from(b'}')];
-        let mut answer: Vec<Piece> =
+        let mut answer: Vec<AnswerDelta> =
             tokens.into_iter().flat_map(|token| decoder.push(Token(token)).answer).collect();
         answer.extend(decoder.finish(false).answer);
         (answer, decoder.called())
     };
     let (answer, called) = read(&[weather()]);
-    assert_eq!(answer[0], Piece::Call { index: 0, name: "f".to_owned() });
+    assert_eq!(answer[0], AnswerDelta::Call { index: 0, name: "f".to_owned() });
     assert!(called && answer.len() == 3, "{answer:?}");
-    let text = |text: &str| Piece::Text(text.to_owned());
+    let text = |text: &str| AnswerDelta::Text(text.to_owned());
     assert_eq!(read(&[]), (vec![text("f"), text("{"), text("}")], false));
 }
 

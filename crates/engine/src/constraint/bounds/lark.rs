@@ -1,61 +1,61 @@
-//! Grammars in the dialect of Lark that `llguidance` reads.
+//! Size of grammars in `llguidance`'s Lark dialect.
 //!
-//! Read only as far as their size and their rules go; the compiler says what is wrong with them.
+//! Parses only rules and sizes; the compiler reports syntax errors.
 
-mod words;
+mod lexer;
 
 use std::collections::HashMap;
 
 use super::productive::{Need, all_productive};
-use super::{Excess, Size};
+use super::{Size, SizeError};
 use crate::constraint::limits;
-use words::{Word, Words};
+use lexer::{LarkToken, Lexer};
 
-/// Measures a grammar.
-pub(in crate::constraint) fn measure(text: &str) -> Result<Size, Excess> {
+/// Measures a grammar and rejects one without a finite sentence.
+pub(in crate::constraint) fn measure(text: &str) -> Result<Size, SizeError> {
     let bytes = Size { bytes: text.len(), ..Size::default() };
     bytes.check()?;
-    let mut words = Words::new(text);
+    let mut lexer = Lexer::new(text);
     let mut reader = Reader { line_begins: true, ..Reader::default() };
-    while let Some(word) = words.read()? {
-        reader.take(word);
+    while let Some(token) = lexer.read()? {
+        reader.take(token);
         if reader.open.len() > limits::DEPTH {
             break;
         }
     }
-    // What stands inside has been counted by its own length, too.
-    let size = Size { bytes: text.len(), ..words.size.with(reader.size()) };
+    // The embedded schemas and expressions have counted their bytes, too.
+    let size = Size { bytes: text.len(), ..lexer.size.with(reader.size()) };
     size.check()?;
     reader.refuse_endless()?;
     Ok(size)
 }
 
-/// A part of a rule: what it consists of, as indices of parts.
+/// A rule, group or alternative, with the indices of its parts.
 #[derive(Default)]
 struct Part {
-    /// Complete alternatives, and the one that is being read.
+    /// Complete alternatives, and the items of the one being read.
     alternatives: Vec<usize>,
     items: Vec<usize>,
 }
 
-/// Makes parts of the words: one for each rule, group and alternative.
+/// Parser of rules, groups and alternatives.
 #[derive(Default)]
 struct Reader<'a> {
     needs: Vec<Need>,
     rules: HashMap<&'a str, usize>,
     defined: HashMap<&'a str, usize>,
     rule_count: usize,
-    /// The rule being read, and the brackets in it.
+    /// The rule being read, and the open brackets in it.
     open: Vec<(usize, Part)>,
     deepest: usize,
     alternatives: usize,
     repetitions: u64,
-    /// The first name of the line, which a colon makes a rule.
+    /// First name of the line, which defines a rule if a colon follows.
     first: Option<&'a str>,
     line_begins: bool,
-    /// The word before.
-    before: Option<Word<'a>>,
-    /// Another grammar stands inside, or conditions: its names are not this one's.
+    /// Previous token.
+    before: Option<LarkToken<'a>>,
+    /// Whether it has conditions or an embedded grammar, whose names are unknown here.
     mixed: bool,
 }
 
@@ -84,28 +84,28 @@ impl<'a> Reader<'a> {
         part
     }
 
-    fn take(&mut self, word: Word<'a>) {
-        let before = self.before.replace(word);
-        if self.first.is_some() && !matches!(word, Word::Colon | Word::Line) {
+    fn take(&mut self, token: LarkToken<'a>) {
+        let before = self.before.replace(token);
+        if self.first.is_some() && !matches!(token, LarkToken::Colon | LarkToken::Line) {
             // Attributes and parameters of a rule.
             return;
         }
-        match word {
-            Word::Line => {
+        match token {
+            LarkToken::Line => {
                 if self.open.len() <= 1 {
                     self.line_begins = true;
                     self.first = None;
                 }
             }
-            Word::Name(name) => {
+            LarkToken::Name(name) => {
                 if self.line_begins {
                     (self.line_begins, self.first) = (false, Some(name));
-                } else if before != Some(Word::Arrow) {
+                } else if before != Some(LarkToken::Arrow) {
                     let part = self.named(name);
                     self.item(part);
                 }
             }
-            Word::Colon => {
+            LarkToken::Colon => {
                 if let Some(name) = self.first.take() {
                     self.close_rule();
                     self.rule_count += 1;
@@ -114,52 +114,52 @@ impl<'a> Reader<'a> {
                     self.open.push((part, Part::default()));
                 }
             }
-            Word::Bar => {
-                // In a line of its own it goes on with the rule before.
+            LarkToken::Bar => {
+                // At the start of a line it continues the previous rule.
                 self.line_begins = false;
                 self.alternatives += 1;
                 self.end_alternative();
             }
-            Word::Open if !self.open.is_empty() => {
+            LarkToken::Open if !self.open.is_empty() => {
                 let part = self.part();
                 self.open.push((part, Part::default()));
                 self.deepest = self.deepest.max(self.open.len());
             }
-            Word::Close if self.open.len() > 1 => {
+            LarkToken::Close if self.open.len() > 1 => {
                 if let Some(part) = self.close() {
                     self.item(part);
                 }
             }
-            // It need not be there.
-            Word::CloseOptional if self.open.len() > 1 => {
+            // An optional group.
+            LarkToken::CloseOptional if self.open.len() > 1 => {
                 self.close();
             }
-            // Before a rule's name it means something else.
-            Word::Optional if !self.line_begins => self.make_optional(),
-            Word::Number(number) => {
+            // Before a rule's name it is a modifier of the rule.
+            LarkToken::Optional if !self.line_begins => self.make_optional(),
+            LarkToken::Number(number) => {
                 self.repetitions = self.repetitions.max(number);
-                if before == Some(Word::Tilde) && number == 0 {
+                if before == Some(LarkToken::Tilde) && number == 0 {
                     self.make_optional();
                 }
             }
-            Word::Count(least, most) => {
+            LarkToken::Count(least, most) => {
                 self.repetitions = self.repetitions.max(most);
                 if least == 0 {
                     self.make_optional();
                 }
             }
-            Word::Mixed => self.mixed = true,
-            Word::Literal => {
+            LarkToken::Mixed => self.mixed = true,
+            LarkToken::Literal => {
                 let part = self.part();
                 self.item(part);
             }
-            Word::Open
-            | Word::Close
-            | Word::CloseOptional
-            | Word::Optional
-            | Word::Tilde
-            | Word::Arrow
-            | Word::Other => {}
+            LarkToken::Open
+            | LarkToken::Close
+            | LarkToken::CloseOptional
+            | LarkToken::Optional
+            | LarkToken::Tilde
+            | LarkToken::Arrow
+            | LarkToken::Other => {}
         }
     }
 
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
         Some(part)
     }
 
-    /// Brackets that were left open end with their rule.
+    /// Closes brackets left open at the end of their rule.
     fn close_rule(&mut self) {
         while self.open.len() > 1 {
             if let Some(part) = self.close() {
@@ -200,8 +200,8 @@ impl<'a> Reader<'a> {
         self.close();
     }
 
-    /// Refuses a grammar that has no finite sentence.
-    fn refuse_endless(mut self) -> Result<(), Excess> {
+    /// Rejects a grammar without a finite sentence.
+    fn refuse_endless(mut self) -> Result<(), SizeError> {
         self.close_rule();
         let Some(start) = self.defined.get("start").copied().filter(|_| !self.mixed) else {
             return Ok(());
@@ -212,6 +212,6 @@ impl<'a> Reader<'a> {
         }
         let reason = "no answer satisfies it: its rules lead back to themselves without end, so \
                       give one of them an alternative that ends";
-        Err(Excess::Wrong(reason.to_owned()))
+        Err(SizeError::Invalid(reason.to_owned()))
     }
 }

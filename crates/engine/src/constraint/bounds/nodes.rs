@@ -1,28 +1,28 @@
-//! Subschemas and where they lead: what only all of them together tell.
+//! Graph of subschemas: loops, depth, merged size and steps.
 
 use std::collections::HashSet;
 
-use super::Excess;
+use super::SizeError;
 use super::numbers::{self, Step};
 use super::productive::Need;
 
-/// A subschema, with what it leads to, by index.
+/// A subschema with the indices of its children.
 #[derive(Default)]
 pub(super) struct Node {
-    /// What a value is made of: other places of the answer.
+    /// Schemas of parts of the value.
     pub(super) parts: Vec<usize>,
-    /// Schemas of the same place, `$ref` among them.
+    /// Schemas of the same value, including `$ref`.
     pub(super) in_place: Vec<usize>,
-    /// Whether it is merged with those.
+    /// Whether it is merged with `in_place`.
     pub(super) merges: bool,
     pub(super) need: Need,
-    /// What its numbers are multiples of.
+    /// `multipleOf` of its numbers.
     pub(super) step: Option<Step>,
 }
 
-/// Refuses schemas that lead back to themselves without a part in between: the compiler would go
-/// round for ever, or find endlessly many readings of one answer.
-pub(super) fn refuse_loops(nodes: &[Node]) -> Result<(), Excess> {
+/// Rejects schemas that refer to themselves without a part in between: the compiler would not
+/// terminate, or find infinitely many parses of one answer.
+pub(super) fn refuse_loops(nodes: &[Node]) -> Result<(), SizeError> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         New,
@@ -42,7 +42,7 @@ pub(super) fn refuse_loops(nodes: &[Node]) -> Result<(), Excess> {
                     let reason = "a reference leads back to itself with no property or item in \
                                   between, so it says nothing about the answer: leave it out, or \
                                   put what it refers to inside a property or an item";
-                    return Err(Excess::Wrong(reason.to_owned()));
+                    return Err(SizeError::Invalid(reason.to_owned()));
                 }
                 Some((child, Mark::New)) => path.push((child, 0)),
                 Some((_, Mark::Done)) => {}
@@ -56,8 +56,8 @@ pub(super) fn refuse_loops(nodes: &[Node]) -> Result<(), Excess> {
     Ok(())
 }
 
-/// Refuses steps that are merged and have none in common.
-pub(super) fn check_steps(nodes: &[Node]) -> Result<(), Excess> {
+/// Rejects merged steps without a common multiple.
+pub(super) fn check_steps(nodes: &[Node]) -> Result<(), SizeError> {
     for (at, _) in nodes.iter().enumerate().filter(|(_, node)| node.merges) {
         let (mut seen, mut left, mut steps) = (HashSet::from([at]), vec![at], Vec::new());
         while let Some(at) = left.pop() {
@@ -69,12 +69,12 @@ pub(super) fn check_steps(nodes: &[Node]) -> Result<(), Excess> {
     Ok(())
 }
 
-/// The longest way down, as the compiler goes it, which follows each reference once; and how many
-/// subschemas are merged.
+/// Depth of the compiler's traversal, which follows each reference once, and the number of merged
+/// subschemas.
 pub(super) fn depth_and_merged(nodes: &[Node]) -> (usize, u64) {
     let children = |at: usize| nodes[at].in_place.iter().chain(&nodes[at].parts);
     let mut seen = vec![false; nodes.len()];
-    // Subschemas under each, those behind references again wherever they are referred to.
+    // Subschemas under each node, with references expanded.
     let mut expanded = vec![1u64; nodes.len()];
     let (mut depth, mut merged) = (0, 0u64);
     let mut path: Vec<(usize, usize)> = Vec::new();

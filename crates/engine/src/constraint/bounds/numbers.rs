@@ -1,15 +1,15 @@
-//! Numbers in a schema: bounds, steps and values that the compiler's arithmetic holds.
+//! Numbers in a schema: bounds, steps and values within the compiler's arithmetic.
 //!
-//! `llguidance` computes with bounds as 64-bit floats cut to 64-bit integers, and with steps as a
-//! 32-bit numerator over a power of ten. What either cannot hold is refused here by its keyword, or
-//! cut to what it can where that leaves a part of the same numbers (`constraint::numbers`).
+//! `llguidance` computes with bounds as 64-bit floats truncated to 64-bit integers, and with steps as
+//! a 32-bit numerator over a power of ten. Numbers that neither can represent are rejected with their
+//! keyword, or rounded inwards where that is valid (`constraint::numbers`).
 
 use serde_json::{Map, Number, Value};
 
-use super::Excess;
+use super::SizeError;
 use crate::constraint::numbers::{FARTHEST, whole};
 
-/// Most digits behind the point of a bound.
+/// Maximum decimals of a bound.
 const MOST_DECIMALS: usize = 18;
 
 /// A step: `numerator` · 10^−`decimals`.
@@ -20,7 +20,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// Of a `multipleOf`, as the compiler reads it; `None` where it cannot.
+    /// Step of a `multipleOf`, as the compiler reads it; `None` if it cannot.
     fn of(value: f64) -> Option<Self> {
         if !(value > 0.0 && value.is_finite()) {
             return None;
@@ -45,14 +45,14 @@ impl Step {
         Some(Self { numerator: u32::try_from(numerator).ok()?, decimals })
     }
 
-    /// Whether the compiler can divide by it digit by digit.
+    /// Whether the compiler's digit-by-digit division does not overflow.
     fn fits(self) -> bool {
         let digit = 10u64.checked_pow(self.decimals).and_then(|unit| unit.checked_mul(9));
         let most = digit.and_then(|digit| digit.checked_add(u64::from(self.numerator) * 10));
         most.is_some_and(|most| u32::try_from(most).is_ok())
     }
 
-    /// The least step of which both are; `None` where the compiler cannot find or hold it.
+    /// Least common multiple of both; `None` if the compiler cannot compute it.
     fn common(self, other: Self) -> Option<Self> {
         let scaled = |step: Self, other: Self| {
             let unit = 10u64.checked_pow(other.decimals.saturating_sub(step.decimals))?;
@@ -72,11 +72,11 @@ fn divisor(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { divisor(b, a % b) }
 }
 
-/// The step that a schema asks for, whose numbers have been found to be such as can be held.
+/// Checks the numbers of a schema and returns its step.
 ///
 /// # Errors
-/// The keyword whose number cannot be held.
-pub(super) fn measure(keys: &Map<String, Value>) -> Result<Option<Step>, Excess> {
+/// [`SizeError::Invalid`] with the keyword whose number cannot be represented.
+pub(super) fn measure(keys: &Map<String, Value>) -> Result<Option<Step>, SizeError> {
     let number = |name: &str| match keys.get(name) {
         None => Ok(None),
         Some(Value::Number(number)) => Ok(Some(number)),
@@ -87,7 +87,7 @@ pub(super) fn measure(keys: &Map<String, Value>) -> Result<Option<Step>, Excess>
     {
         let Some(number) = number(name)? else { continue };
         let bound = number.as_f64().unwrap_or(f64::NAN);
-        // Beyond the end that leaves no number; beyond the other all are left.
+        // Such a bound excludes all numbers; beyond the other end it excludes none.
         if bound.is_nan() || bound * end > FARTHEST {
             return Err(wrong(name, number, "a bound between -2^63 and 2^63"));
         }
@@ -104,8 +104,8 @@ pub(super) fn measure(keys: &Map<String, Value>) -> Result<Option<Step>, Excess>
     known.map(Some).ok_or_else(|| wrong("multipleOf", step, expected))
 }
 
-/// Refuses steps that no number can be held to at once.
-pub(super) fn combine(steps: impl IntoIterator<Item = Step>) -> Result<(), Excess> {
+/// Rejects steps that cannot be combined.
+pub(super) fn combine(steps: impl IntoIterator<Item = Step>) -> Result<(), SizeError> {
     let mut all: Option<Step> = None;
     for step in steps {
         all = match all.filter(|all| *all != step) {
@@ -113,20 +113,19 @@ pub(super) fn combine(steps: impl IntoIterator<Item = Step>) -> Result<(), Exces
             Some(before) => Some(before.common(step).ok_or_else(|| {
                 let reason = "invalid `multipleOf` of schemas that are merged: expected steps with \
                               a common multiple below 400000000, in units of their last digit";
-                Excess::Wrong(reason.to_owned())
+                SizeError::Invalid(reason.to_owned())
             })?),
         };
     }
     Ok(())
 }
 
-/// Refuses a number that is to be written literally and that a 64-bit float does not hold: another
-/// would be written instead.
-pub(super) fn literal(keyword: &str, number: &Number) -> Result<(), Excess> {
+/// Rejects a literal number without an exact 64-bit float, as a different number would be written.
+pub(super) fn literal(keyword: &str, number: &Number) -> Result<(), SizeError> {
     let integer = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
     let exact = match (integer, number.as_f64()) {
         (Some(exact), Some(float)) => exact == whole(float) && float.abs() <= FARTHEST,
-        // Digits beyond those of an integer are lost already.
+        // Larger integers have lost digits in parsing already.
         (None, Some(float)) => float.abs() <= FARTHEST || float.fract() != 0.0,
         (_, None) => false,
     };
@@ -134,6 +133,6 @@ pub(super) fn literal(keyword: &str, number: &Number) -> Result<(), Excess> {
     if exact { Ok(()) } else { Err(wrong(keyword, number, expected)) }
 }
 
-fn wrong(keyword: &str, value: &impl std::fmt::Display, expected: &str) -> Excess {
-    Excess::Wrong(format!("invalid `{keyword}` `{value}`: expected {expected}"))
+fn wrong(keyword: &str, value: &impl std::fmt::Display, expected: &str) -> SizeError {
+    SizeError::Invalid(format!("invalid `{keyword}` `{value}`: expected {expected}"))
 }

@@ -1,14 +1,14 @@
-//! Regular expressions.
+//! Size of regular expressions.
 
 use regex_syntax::ast::parse::ParserBuilder;
 use regex_syntax::ast::{Ast, RepetitionKind, RepetitionRange, Visitor, visit};
 
-use super::{Excess, Size};
+use super::{Size, SizeError};
 use crate::constraint::limits;
 
-/// Measures one expression. What the parser refuses is only counted by its bytes: the compiler says
-/// what is wrong with it.
-pub(in crate::constraint) fn measure(text: &str) -> Result<Size, Excess> {
+/// Measures one expression. Of an invalid one only the bytes are counted; the compiler reports the
+/// error.
+pub(in crate::constraint) fn measure(text: &str) -> Result<Size, SizeError> {
     let size =
         Size { patterns: 1, pattern_bytes: text.len(), bytes: text.len(), ..Size::default() };
     size.check()?;
@@ -19,7 +19,7 @@ pub(in crate::constraint) fn measure(text: &str) -> Result<Size, Excess> {
         Err(error)
             if matches!(error.kind(), regex_syntax::ast::ErrorKind::NestLimitExceeded(_)) =>
         {
-            return Err(Excess::Limit {
+            return Err(SizeError::Limit {
                 what: "levels of a regular expression within one another, or more",
                 value: limits::DEPTH as u64 + 1,
                 limit: limits::DEPTH as u64,
@@ -33,34 +33,34 @@ pub(in crate::constraint) fn measure(text: &str) -> Result<Size, Excess> {
     Ok(Size { alternatives, repetitions, optional, ..size })
 }
 
-/// What an expression is made of.
+/// Counts of an expression.
 #[derive(Default)]
 struct Counted {
     alternatives: usize,
     repetitions: u64,
-    /// Of the longest sequence.
+    /// Longest run of optional parts.
     optional: u64,
 }
 
-/// Counts on the way down and up; the walk keeps its stack on the heap.
+/// Visitor that counts; the traversal keeps its stack on the heap.
 #[derive(Default)]
 struct Counter {
     counted: Counted,
-    /// Product of the repetitions around the present place, one entry for each.
+    /// Product of the enclosing repetitions, one entry for each.
     around: Vec<u64>,
-    /// What has been read and is a part of what is being read.
+    /// Completed parts of the enclosing expressions.
     parts: Vec<Part>,
 }
 
-/// A part of an expression, as far as it may be left out.
+/// Whether a part of an expression is optional.
 #[derive(Clone, Copy)]
 struct Part {
-    /// Parts that may be left out one after the other, where the whole may be; else 0.
+    /// Number of consecutive optional parts if the whole part is optional; else 0.
     optional: u64,
 }
 
 impl Part {
-    /// It cannot be left out.
+    /// A part that is not optional.
     const NEEDED: Self = Self { optional: 0 };
 }
 
@@ -137,7 +137,7 @@ impl Visitor for Counter {
     }
 }
 
-/// How often it makes a compiler write its part, at most.
+/// Maximum number of copies that a compiler expands it to.
 fn times(kind: &RepetitionKind) -> u64 {
     match kind {
         RepetitionKind::Range(
@@ -149,7 +149,7 @@ fn times(kind: &RepetitionKind) -> u64 {
     }
 }
 
-/// Whether it may be left out.
+/// Whether zero repetitions are allowed.
 fn may_be_none(kind: &RepetitionKind) -> bool {
     match kind {
         RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore => true,

@@ -1,6 +1,6 @@
-//! Which parts of a form any finite answer can satisfy.
+//! Productivity: which parts of a form a finite answer can satisfy.
 
-/// What has to be satisfiable so that a part is: all of some parts, and one of each group.
+/// Condition for a part to be productive: all of some parts, and one of each group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Need {
     all: Vec<usize>,
@@ -16,15 +16,15 @@ impl Need {
         self.any.push(parts);
     }
 
-    /// Nothing helps.
+    /// Makes the part unproductive.
     pub(super) fn never(&mut self) {
         self.any.push(Vec::new());
     }
 }
 
-/// For each part whether it can be satisfied: the least solution, found in time linear in the needs.
+/// Whether each part is productive: the least fixed point, in time linear in the needs.
 pub(super) fn all_productive(needs: &[&Need]) -> Vec<bool> {
-    // What waits for a part: another part, and the group in it that would be met.
+    // Dependents of each part: another part, and the group in it that it satisfies.
     let mut waiting: Vec<Vec<(usize, Option<usize>)>> = vec![Vec::new(); needs.len()];
     let mut missing = Vec::with_capacity(needs.len());
     let mut met: Vec<Vec<bool>> = Vec::with_capacity(needs.len());

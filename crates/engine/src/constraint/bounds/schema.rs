@@ -1,4 +1,4 @@
-//! JSON Schemas.
+//! Size of JSON Schemas.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 
 use super::nodes::{Node, check_steps, depth_and_merged, refuse_loops};
 use super::productive::{Need, all_productive};
-use super::{Excess, Size, numbers, pattern};
+use super::{Size, SizeError, numbers, pattern};
 use crate::constraint::limits;
 
-/// Keywords that lead to one schema at another place of the answer.
+/// Keywords with one subschema for parts of the value.
 const PART: [&str; 3] = ["additionalProperties", "items", "additionalItems"];
-/// Keywords that lead to a list of them.
+/// Keywords with a list of such subschemas.
 const PARTS: [&str; 2] = ["prefixItems", "items"];
-/// Keywords that lead to a map of them.
+/// Keywords with a map of such subschemas.
 const NAMED: [&str; 2] = ["properties", "patternProperties"];
-/// Keywords that lead to schemas of the same place.
+/// Keywords with subschemas for the same value.
 const IN_PLACE: [&str; 3] = ["allOf", "anyOf", "oneOf"];
-/// Keywords that assert nothing.
+/// Keywords without assertions.
 const ANNOTATIONS: [&str; 14] = [
     "$defs",
     "definitions",
@@ -34,22 +34,22 @@ const ANNOTATIONS: [&str; 14] = [
     "contentMediaType",
     "contentEncoding",
 ];
-/// Keywords that demand a number of things.
+/// Keywords that require a minimum number.
 const DEMANDS: [&str; 3] = ["minItems", "minLength", "minProperties"];
 
-/// Measures a schema, whose text has been measured before.
-pub(in crate::constraint) fn measure(root: &Value) -> Result<Size, Excess> {
+/// Measures a schema and rejects unsatisfiable ones. The bytes of its text are counted by the caller.
+pub(in crate::constraint) fn measure(root: &Value) -> Result<Size, SizeError> {
     let mut graph =
         Graph { root, indices: HashMap::new(), found: Vec::new(), size: Size::default() };
     graph.index(root);
     let mut nodes = Vec::new();
-    // It grows while it is read.
+    // `found` grows during the loop.
     while let Some(schema) = graph.found.get(nodes.len()).copied() {
         let is_root = nodes.is_empty();
         nodes.push(graph.node(schema, is_root)?);
     }
     let mut size = Size { nodes: nodes.len(), ..graph.size };
-    // A chain of definitions is too deep before it is too long.
+    // Checked without definitions first: a long chain is reported as too deep.
     Size { definitions: 0, ..size }.check()?;
     refuse_loops(&nodes)?;
     let (depth, merged) = depth_and_merged(&nodes);
@@ -60,7 +60,7 @@ pub(in crate::constraint) fn measure(root: &Value) -> Result<Size, Excess> {
     if !all_productive(&needs).first().copied().unwrap_or(true) {
         let reason = "no answer satisfies it: each would have to contain itself without end, so \
                       leave out one of the required parts that lead back to where they stand";
-        return Err(Excess::Wrong(reason.to_owned()));
+        return Err(SizeError::Invalid(reason.to_owned()));
     }
     Ok(size)
 }
@@ -73,7 +73,7 @@ struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// The index of a schema, which is told by where it stands.
+    /// Index of a schema, identified by its address.
     fn index(&mut self, schema: &'a Value) -> usize {
         let next = self.found.len();
         let index = *self.indices.entry(std::ptr::from_ref(schema)).or_insert(next);
@@ -83,7 +83,7 @@ impl<'a> Graph<'a> {
         index
     }
 
-    fn node(&mut self, schema: &'a Value, is_root: bool) -> Result<Node, Excess> {
+    fn node(&mut self, schema: &'a Value, is_root: bool) -> Result<Node, SizeError> {
         let mut node = Node::default();
         let keys = match schema {
             Value::Object(keys) => keys,
@@ -91,7 +91,7 @@ impl<'a> Graph<'a> {
                 node.need.never();
                 return Ok(node);
             }
-            // The compiler says what is wrong with anything else.
+            // The compiler reports invalid schemas.
             _ => return Ok(node),
         };
         if let (false, Some(Value::String(id))) = (is_root, keys.get("$id")) {
@@ -100,7 +100,7 @@ impl<'a> Graph<'a> {
                 "the part with the `$id` `{id}` is a document of its own: move it to \
                                   `$defs` and leave out its `$id`"
             );
-            return Err(Excess::Wrong(reason));
+            return Err(SizeError::Invalid(reason));
         }
         self.measure_keywords(keys)?;
         node.step = numbers::measure(keys)?;
@@ -155,12 +155,12 @@ impl<'a> Graph<'a> {
         Ok(node)
     }
 
-    /// Counts what a schema has besides other schemas.
-    fn measure_keywords(&mut self, keys: &Map<String, Value>) -> Result<(), Excess> {
+    /// Counts the keywords of a schema other than subschemas.
+    fn measure_keywords(&mut self, keys: &Map<String, Value>) -> Result<(), SizeError> {
         for name in DEMANDS {
             let value = keys.get(name).and_then(Value::as_u64).unwrap_or(0);
             if value > limits::DEMANDED {
-                return Err(Excess::Limit {
+                return Err(SizeError::Limit {
                     what: "items, characters or properties that it demands at one place",
                     value,
                     limit: limits::DEMANDED,
@@ -176,7 +176,7 @@ impl<'a> Graph<'a> {
         self.properties(length("properties").max(length("required")));
         let patterned = length("patternProperties");
         if patterned > limits::PATTERN_PROPERTIES {
-            return Err(Excess::Limit {
+            return Err(SizeError::Limit {
                 what: "`patternProperties` in one object",
                 value: patterned as u64,
                 limit: limits::PATTERN_PROPERTIES as u64,
@@ -207,8 +207,8 @@ impl<'a> Graph<'a> {
         self.size.all_properties += count;
     }
 
-    /// Counts a value that is given literally, with all its parts.
-    fn value(&mut self, keyword: &str, value: &Value) -> Result<(), Excess> {
+    /// Counts a literal value with all its parts.
+    fn value(&mut self, keyword: &str, value: &Value) -> Result<(), SizeError> {
         let mut left = vec![value];
         while let Some(value) = left.pop() {
             self.size.values += 1;
@@ -225,11 +225,13 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// What a reference leads to; `None` where the compiler says that there is nothing.
-    fn resolve(&self, reference: &str) -> Result<Option<&'a Value>, Excess> {
+    /// Target of a reference; `None` if missing, which the compiler reports.
+    fn resolve(&self, reference: &str) -> Result<Option<&'a Value>, SizeError> {
         let wrong = |why: &str| {
             let reference = short(reference);
-            Err(Excess::Wrong(format!("the reference `{reference}` {why}: write `#/$defs/NAME`")))
+            Err(SizeError::Invalid(format!(
+                "the reference `{reference}` {why}: write `#/$defs/NAME`"
+            )))
         };
         let Some(path) = reference.strip_prefix('#') else {
             return wrong("leads out of the schema");
@@ -237,14 +239,14 @@ impl<'a> Graph<'a> {
         if !path.is_empty() && !path.starts_with('/') {
             return wrong("is not a path from the root");
         }
-        // The compiler looks for names as they are written.
+        // The compiler does not decode names.
         if path.contains(['~', '%']) {
             return wrong("has escapes, which are not read");
         }
         Ok(self.root.pointer(path))
     }
 
-    /// What has to be satisfiable so that a value of the types that it allows can be written.
+    /// Adds the parts that must be productive for a value of the allowed type.
     fn need_of_parts(&mut self, keys: &'a Map<String, Value>, need: &mut Need) {
         let Some(Value::String(kind)) = keys.get("type") else { return };
         match kind.as_str() {
@@ -280,8 +282,8 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Refuses more open objects among `alternatives` than the parser follows at once.
-fn refuse_many_open(alternatives: &[Value]) -> Result<(), Excess> {
+/// Rejects more open objects among `alternatives` than the parser supports at once.
+fn refuse_many_open(alternatives: &[Value]) -> Result<(), SizeError> {
     let open = |schema: &&Value| {
         schema.get("type").is_some_and(|kind| kind == "object")
             && schema.get("additionalProperties") != Some(&Value::Bool(false))
@@ -290,7 +292,7 @@ fn refuse_many_open(alternatives: &[Value]) -> Result<(), Excess> {
     if count <= limits::OPEN_ALTERNATIVES {
         return Ok(());
     }
-    Err(Excess::Limit {
+    Err(SizeError::Limit {
         what: "objects among the alternatives at one place that may have properties which they do \
                not name",
         value: count as u64,
@@ -299,7 +301,7 @@ fn refuse_many_open(alternatives: &[Value]) -> Result<(), Excess> {
     })
 }
 
-/// The beginning of a name that a client has chosen.
+/// Name from the client, truncated.
 fn short(name: &str) -> String {
     let beginning: String = name.chars().take(80).collect();
     if beginning.len() < name.len() { beginning + "…" } else { beginning }

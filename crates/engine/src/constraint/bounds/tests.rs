@@ -1,4 +1,4 @@
-//! What is refused before it is compiled, and that what people use is not.
+//! Forms rejected before compilation, and common ones that are accepted.
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ fn a_reference_with_escapes_is_refused_as_such() {
     }
 }
 
-/// Definitions of which each leads to the next through `link`.
+/// A chain of definitions, each referring to the next through `link`.
 fn chain(length: usize, link: impl Fn(Value) -> Value) -> Value {
     let mut definitions: Map<String, Value> = (0..length)
         .map(|at| (format!("a{at}"), link(json!({"$ref": format!("#/$defs/a{}", at + 1)}))))

@@ -1,4 +1,4 @@
-//! Answers that must be a call: whatever the logits, a valid one.
+//! Forced and strict calls are valid for any logits.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{CallForm, Form, FormatError, Series};
-use crate::chat::{Chat, Decoder, GrammarFragment, Piece, Special, Vocabulary};
+use crate::chat::{AnswerDelta, Chat, Decoder, GrammarFragment, Special, Vocabulary};
 use crate::constraint::{Constraint, Grammars};
 use crate::sampling::Sampler;
 
 const END: Token = Token(256);
-/// `[TOOL_CALLS]` and `[ARGS]`, where they are control tokens.
+/// `[TOOL_CALLS]` and `[ARGS]` as control tokens.
 const CONTROLS: [(&str, Token); 2] = [("[TOOL_CALLS]", Token(257)), ("[ARGS]", Token(258))];
 const SIZE: u32 = 259;
 
@@ -51,7 +51,7 @@ impl Vocabulary for Bytes {
     }
 }
 
-/// What tells each syntax from the others.
+/// Template text that selects each syntax.
 const SYNTAXES: [&str; 5] = [
     "<tool_call>",
     "<tool_call><function=",
@@ -88,16 +88,16 @@ fn forms<'a>(chat: &Chat, tools: &'a [Tool]) -> Vec<CallForm<'a>> {
     tools.iter().map(form).collect()
 }
 
-/// The call that an answer of random tokens is, under the grammar of `forms`.
+/// The call in an answer of random tokens under a constraint.
 fn call(decoder: &mut Decoder, mut sampler: Sampler, seed: u64) -> (Vec<String>, String, bool) {
     let mut noise = fastrand::Rng::with_seed(seed);
     let (mut names, mut arguments) = (Vec::new(), String::new());
-    let mut read = |pieces: Vec<Piece>| {
+    let mut read = |pieces: Vec<AnswerDelta>| {
         for piece in pieces {
             match piece {
-                Piece::Text(text) => panic!("text in a call: {text}"),
-                Piece::Call { name, .. } => names.push(name),
-                Piece::Arguments { text, .. } => arguments += &text,
+                AnswerDelta::Text(text) => panic!("text in a call: {text}"),
+                AnswerDelta::Call { name, .. } => names.push(name),
+                AnswerDelta::Arguments { text, .. } => arguments += &text,
             }
         }
     };
@@ -125,10 +125,10 @@ proptest! {
         let chat = Chat::new(vocabulary).expect("a template");
         let tools = tools();
         let constraint = grammars.compile_call(&forms(&chat, &tools)).expect("good schemas");
-        let sampler = Sampler::new(Sampling::default(), seed).held_to(constraint);
+        let sampler = Sampler::new(Sampling::default(), seed).with_constraint(constraint);
         let mut decoder = chat.decoder(Vec::new(), false, &tools);
         let (names, arguments, whole) = call(&mut decoder, sampler, seed);
-        // White space may go on for longer than anybody waits.
+        // White space may exceed the length of the test.
         if whole {
             prop_assert_eq!(names.len(), 1);
             let value: Value = serde_json::from_str(&arguments).expect("JSON");
@@ -137,8 +137,8 @@ proptest! {
     }
 }
 
-/// What an answer of random tokens is that says `script` first and may call `tools` by itself, `weather`
-/// and `a.light` held to their schemas.
+/// An answer of random tokens after `script`, which may call `tools`; `weather` and `a.light` are
+/// strict.
 fn free(
     syntax: &'static str,
     script: &str,
@@ -161,17 +161,20 @@ fn free(
     let form = Form::of_calls(&calls, &series).expect("good schemas");
     let constraint = grammars.compile_form(&form).expect("a grammar");
     let tracker = chat.call_tracker(false).expect("calls that are marked");
-    let mut sampler =
-        Sampler::new(Sampling::default(), seed).held_to(constraint).once_called(tracker);
+    let mut sampler = Sampler::new(Sampling::default(), seed)
+        .with_constraint(constraint)
+        .with_call_tracker(tracker);
     let mut decoder = chat.decoder(Vec::new(), false, &tools);
     let mut noise = fastrand::Rng::with_seed(seed);
     let (mut said, mut called): (String, Vec<(String, String)>) = (String::new(), Vec::new());
-    let mut read = |pieces: Vec<Piece>| {
+    let mut read = |pieces: Vec<AnswerDelta>| {
         for piece in pieces {
             match piece {
-                Piece::Text(text) => said += &text,
-                Piece::Call { name, .. } => called.push((name, String::new())),
-                Piece::Arguments { text, .. } => called.last_mut().expect("a call").1 += &text,
+                AnswerDelta::Text(text) => said += &text,
+                AnswerDelta::Call { name, .. } => called.push((name, String::new())),
+                AnswerDelta::Arguments { text, .. } => {
+                    called.last_mut().expect("a call").1 += &text
+                }
             }
         }
     };
@@ -278,9 +281,9 @@ fn a_tool_whose_schema_cannot_be_kept_is_named() {
     };
     let refusals = ["{", "[]", r#"{"type": "string"}"#, r#"{"not": {}}"#].map(refusal);
     insta::assert_snapshot!(refusals.join("\n"), @r#"
-    calls of the tool `a.light` cannot be held to the schema of its arguments: EOF while parsing an object at line 1 column 1
-    calls of the tool `a.light` cannot be held to the schema of its arguments: it is not an object
-    calls of the tool `a.light` cannot be held to the schema of its arguments: arguments are an object: its `type` must be `object`
-    calls of the tool `a.light` cannot be held to the schema of its arguments: Unimplemented keys: ["not"]
+    cannot constrain calls of the tool `a.light` to the schema of its arguments: EOF while parsing an object at line 1 column 1
+    cannot constrain calls of the tool `a.light` to the schema of its arguments: it is not an object
+    cannot constrain calls of the tool `a.light` to the schema of its arguments: arguments are an object: its `type` must be `object`
+    cannot constrain calls of the tool `a.light` to the schema of its arguments: Unimplemented keys: ["not"]
     "#);
 }

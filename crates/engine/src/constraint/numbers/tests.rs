@@ -1,4 +1,4 @@
-//! Which bounds a schema gets, and that those are kept.
+//! Bounds added to schemas.
 
 use serde_json::{Value, json};
 

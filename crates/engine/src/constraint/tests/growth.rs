@@ -1,4 +1,4 @@
-//! Forms that grow with their answers: each is refused before an answer begins, or goes on.
+//! Forms whose cost grows with the answer: each is either rejected or completes its answers.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{SIZE, grammars, schema};
 use crate::sampling::Sampler;
 
-/// Whether `format` is refused, by what; where it is not, answers of many tokens go on in it, drawn
-/// with and without a liking for what was said before.
+/// Rejection of `format`. If accepted, long answers must continue in it, sampled with and without a
+/// bias to earlier tokens.
 fn refusal(format: &Format) -> Option<String> {
     let grammars = grammars();
     for seed in 0..2u64 {
@@ -17,7 +17,7 @@ fn refusal(format: &Format) -> Option<String> {
             Ok(constraint) => constraint,
             Err(error) => return Some(error.to_string()),
         };
-        let mut sampler = Sampler::new(Sampling::default(), seed).held_to(constraint);
+        let mut sampler = Sampler::new(Sampling::default(), seed).with_constraint(constraint);
         let mut noise = fastrand::Rng::with_seed(seed);
         let mut before = None;
         for _ in 0..40 {
@@ -94,7 +94,7 @@ fn open_objects_among_alternatives() {
         let nested = json!({"type": "object", "properties": {"x": any_of(count, open)}});
         refused(&schema(&nested), limit);
     }
-    // In lists of their own, they meet at one place all the same.
+    // In nested lists they occur at one position all the same.
     let halves = json!({"anyOf": [any_of(150, open), any_of(150, |at| open(at + 150))]});
     refused(&schema(&halves), "may come at one place");
 }
@@ -112,7 +112,7 @@ fn wide_rules_and_keys() {
         let _written = writeln!(lark, "r{at}: \"x\"?");
     }
     goes_on(&Format::Grammar(lark));
-    // Each either goes on or is refused; `refusal` fails where an answer breaks off.
+    // Each is either accepted or rejected; `refusal` fails if an answer breaks off.
     for either in [
         Format::Grammar(format!("start: {}\n", "\"a\"? ".repeat(120))),
         Format::Grammar(format!("start: ({})*\n", "\"a\"? ".repeat(20))),

@@ -11,7 +11,7 @@ use crate::sampling::Sampler;
 /// What an answer under `schema` is, drawn with `seed`; why there is none.
 fn answer(of: &Value, seed: u64) -> Result<String, String> {
     let constraint = grammars().compile(&schema(of)).map_err(|error| error.to_string())?;
-    let mut sampler = Sampler::new(Sampling::default(), seed).held_to(constraint);
+    let mut sampler = Sampler::new(Sampling::default(), seed).with_constraint(constraint);
     let mut noise = fastrand::Rng::with_seed(seed);
     let mut bytes = Vec::new();
     for _ in 0..400 {
@@ -53,7 +53,7 @@ fn numbers_that_cannot_be_held_are_refused_by_their_keyword() {
         ("const", json!(9_007_199_254_740_993_i64)),
         ("const", json!(u64::MAX)),
         ("enum", json!([1, i64::MIN])),
-        // Beyond 64 bits, where digits are lost when it is read.
+        // Beyond 64 bits, where parsing loses digits.
         ("const", json!(18_446_744_073_709_551_616.0)),
         ("enum", json!([-9_223_372_036_854_775_809.0])),
         ("const", json!(1e300)),
@@ -115,7 +115,7 @@ fn steps_that_can_be_held_are() {
         let times = number(&text) / step;
         assert!((times - times.round()).abs() < 1e-6 * times.abs().max(1.0), "{of}: {text}");
     }
-    // Too many remainders to follow: refused, not failed.
+    // Too many remainders to track: rejected before the answer.
     let refusal = answer(&json!({"type": "number", "multipleOf": 400_000_000}), 1);
     assert!(refusal.expect_err("a refusal").contains("a smaller `multipleOf`"));
     let merged = json!({"allOf": [{"type": "integer", "multipleOf": 4}, {"multipleOf": 6}]});
@@ -123,7 +123,7 @@ fn steps_that_can_be_held_are() {
     assert!(text.parse::<i64>().is_ok_and(|value| value % 12 == 0), "{text}");
 }
 
-/// Any number that a schema may state, small and large, whole and not.
+/// Numbers in a schema: small and large, integers and fractions.
 fn stated() -> impl Strategy<Value = Value> {
     prop_oneof![
         (-1000i64..1000).prop_map(|whole| json!(whole)),
@@ -145,7 +145,7 @@ fn keywords() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|pairs| pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// Whether `value` keeps the bounds, as floats compare.
+/// Whether `value` is within the bounds, compared as floats.
 fn keeps(keys: &Map<String, Value>, value: f64) -> bool {
     keys.iter().all(|(name, bound)| {
         let bound = bound.as_f64().expect("a number");
@@ -161,7 +161,7 @@ fn keeps(keys: &Map<String, Value>, value: f64) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-    /// Whatever numbers a schema states, nothing overflows, and what is written keeps the bounds.
+    /// For any numbers in a schema, nothing overflows and answers are within the bounds.
     #[test]
     fn stated_numbers_are_kept_or_refused(
         keys in keywords(),
@@ -186,7 +186,7 @@ proptest! {
         }
     }
 
-    /// A range of some width with a step of hundredths has an answer.
+    /// A sufficiently wide range with a step of 0.01 has an answer.
     #[test]
     fn a_range_has_an_answer(least in -1_000_000i64..1_000_000, width in 2i64..1_000_000, seed in any::<u64>()) {
         let (low, high) = (least as f64 / 100.0, (least + width) as f64 / 100.0);

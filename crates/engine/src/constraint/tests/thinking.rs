@@ -1,4 +1,4 @@
-//! Forms of models that think first: what an answer is held to begins where its reasoning ends.
+//! Constraints of reasoning models start after the reasoning.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use super::Grammars;
 use crate::chat::{Budget, Chat, Vocabulary};
 use crate::sampling::Sampler;
 
-/// Bytes, an end of turn, `<think>` as a control token, and a piece that ends one thing and begins
-/// another.
+/// Vocabulary of bytes, an end of turn, `<think>` as a control token, and a token that ends the
+/// reasoning and starts the answer.
 struct Thinker(&'static str);
 
 const END: Token = Token(256);
@@ -54,17 +54,17 @@ impl Vocabulary for Thinker {
     }
 }
 
-/// It always opens the reasoning.
+/// Template that always opens the reasoning.
 const ALWAYS: &str = "{% for m in messages %}{{ m.content }}{% endfor %}<think>\n";
-/// The model opens it, whatever it is told.
+/// Template of a model that always opens the reasoning itself.
 const ITSELF: &str = "{% for m in messages %}{{ m.content.split('</think>')[-1] }}{% endfor %}\
                       {# <think> #}";
-/// It closes the reasoning where there is to be none.
+/// Template that closes the reasoning if disabled.
 const SWITCH: &str = "{% for m in messages %}{{ m.content }}{% endfor %}\
                       {% if not enable_thinking %}<think>\n\n</think>\n\n{% endif %}";
 
-/// What an answer is that wants to say `script`, byte by byte, and rather to end at once; held to
-/// three digits.
+/// Answer of a model that prefers `script`, byte by byte, and most of all the end; constrained to three
+/// digits.
 fn answer(template: &'static str, thinking: bool, script: &[Token]) -> (String, bool) {
     let vocabulary = Arc::new(Thinker(template));
     let chat = Chat::new(Arc::clone(&vocabulary) as Arc<dyn Vocabulary>).expect("a template");
@@ -87,7 +87,7 @@ fn answer(template: &'static str, thinking: bool, script: &[Token]) -> (String, 
     let grammars = Grammars::new("thinker", vocabulary.as_ref()).expect("a vocabulary");
     let form = grammars.compile(&Format::Regex("[0-9]{3}".to_owned())).expect("a form");
     let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
-    let mut sampler = Sampler::new(greedy, 1).held_to(form).after(tracker);
+    let mut sampler = Sampler::new(greedy, 1).with_constraint(form).with_reasoning(tracker);
     let mut text = String::new();
     let mut wanted = script.iter().copied();
     for _ in 0..64 {
@@ -127,7 +127,7 @@ fn an_answer_that_begins_inside_its_reasoning_is_held_to_its_form_after_it() {
 fn no_token_begins_the_answer_in_the_reasoning() {
     let mut script = bytes("so </think");
     script.push(PIECE);
-    // The piece would end the reasoning and begin the answer with `x`.
+    // The token would end the reasoning and start the answer with `x`.
     let (text, ended) = answer(ALWAYS, false, &script);
     assert_eq!((text.as_str(), ended), ("so </think>777", true));
 }
@@ -139,7 +139,7 @@ fn a_model_that_opens_its_reasoning_itself_may() {
     let held = ("<think>so</think>777".to_owned(), true);
     assert_eq!(answer(ITSELF, false, &script), held);
     assert_eq!(answer(SWITCH, true, &script), held);
-    // It need not.
+    // Reasoning is optional.
     assert_eq!(answer(ITSELF, false, &bytes("12345")), ("123".to_owned(), true));
 }
 

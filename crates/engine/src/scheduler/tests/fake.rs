@@ -7,7 +7,7 @@ use harmonic_types::{AgentName, Bytes, FinishReason, KvLayout, RequestId, Tier, 
 
 use crate::scheduler::{Change, Grant, Job, ScheduledAgent, Scheduler, SchedulerConfig, Step};
 use harmonic_admission::Tick;
-use harmonic_batching::{Batch, CacheOp, Committed, Sampled, SeqId, SnapshotId, Token};
+use harmonic_batching::{Batch, CacheOp, Sampled, SeqId, SnapshotId, StepResult, Token};
 
 /// Bytes that a snapshot takes per token.
 pub(super) const TOKEN_BYTES: u64 = 10;
@@ -107,7 +107,7 @@ impl Fake {
         stops: impl Fn(RequestId) -> bool,
         between: impl FnOnce(&mut Scheduler),
     ) -> Step {
-        let owing = self.scheduler.owing();
+        let awaiting_sampling = self.scheduler.awaiting_sampling();
         let step = self.scheduler.step(self.now);
         let shown = Step {
             begun: step.begun,
@@ -123,7 +123,7 @@ impl Fake {
         let mut sampled = Vec::new();
         for row in step.batch.sampling_rows() {
             let id = row.request;
-            assert!(!owing.contains(&id), "one that is owed a token sits out");
+            assert!(!awaiting_sampling.contains(&id), "one that is owed a token sits out");
             let token = self.draw();
             if self.late_of.is_none_or(|of| token.0 % of != 0) {
                 self.requests.get_mut(&id).expect("accepted").push(token);
@@ -131,13 +131,13 @@ impl Fake {
             }
         }
         self.now = Tick(self.now.0 + 1_000_000);
-        self.scheduler.commit(self.now, step, Committed { sampled, saved });
-        for id in owing {
+        self.scheduler.commit(self.now, step, StepResult { sampled, saved });
+        for id in awaiting_sampling {
             let token = self.draw();
             // It may have been cancelled meanwhile, or be preempted.
-            if self.scheduler.owing().contains(&id) {
+            if self.scheduler.awaiting_sampling().contains(&id) {
                 self.requests.get_mut(&id).expect("accepted").push(token);
-                self.scheduler.sampled_late(Sampled { id, token, stop: stops(id) });
+                self.scheduler.sampled_deferred(Sampled { id, token, stop: stops(id) });
             }
         }
         shown
@@ -189,7 +189,7 @@ impl Fake {
                     self.fits();
                 }
                 CacheOp::Trim { seq, keep } => {
-                    assert!(self.scheduler.config().trims);
+                    assert!(self.scheduler.config().partial_removal);
                     assert!(keep as usize <= self.cells(seq).len());
                     self.cells(seq).truncate(keep as usize);
                 }

@@ -19,8 +19,8 @@ fn with_prefix(id: u64, rest: i32) -> Job {
 
 #[test]
 fn a_system_prompt_is_computed_once_and_restored_while_its_donor_is_busy() {
-    for trims in [true, false] {
-        let mut fake = Fake::new(SchedulerConfig { trims, ..limits(3) });
+    for partial_removal in [true, false] {
+        let mut fake = Fake::new(SchedulerConfig { partial_removal, ..limits(3) });
         fake.offer(with_prefix(1, 2));
         fake.offer(with_prefix(2, 2));
         let first = fake.step();
@@ -105,8 +105,8 @@ fn turn(fake: &mut Fake, id: u64, prompt: i32) -> Job {
 
 #[test]
 fn a_conversation_goes_on_in_its_own_place() {
-    for trims in [true, false] {
-        let mut fake = Fake::new(SchedulerConfig { trims, ..limits(2) });
+    for partial_removal in [true, false] {
+        let mut fake = Fake::new(SchedulerConfig { partial_removal, ..limits(2) });
         let next = turn(&mut fake, 1, 40);
         fake.offer(next);
         let step = fake.step();

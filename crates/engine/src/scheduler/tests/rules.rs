@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harmonic_types::{Bytes, FinishReason, Refused, RequestId, Tier, Tokens};
+use harmonic_types::{Bytes, FinishReason, Rejection, RequestId, Tier, Tokens};
 use proptest::prelude::*;
 
 use super::fake::{Fake, config, granted, job, rows, share};
 use crate::scheduler::Scheduler;
 use harmonic_admission::Tick;
-use harmonic_batching::{Committed, Sampled, Token};
+use harmonic_batching::{Sampled, StepResult, Token};
 
 #[test]
 fn a_long_prompt_is_chunked_beside_decoding() {
@@ -28,7 +28,7 @@ fn slow_step(scheduler: &mut Scheduler, now: &mut Tick) -> usize {
     let step = scheduler.step(*now);
     let sampled = step.batch.sampling_rows();
     let sampled = sampled.map(|row| Sampled { id: row.request, token: Token(7), stop: false });
-    let done = Committed { sampled: sampled.collect(), saved: Vec::new() };
+    let done = StepResult { sampled: sampled.collect(), saved: Vec::new() };
     let prefill = step.batch.rows.iter().map(|row| row.len).filter(|len| *len > 1).sum();
     *now = *now + Duration::from_millis(1 + prefill as u64);
     scheduler.commit(*now, step, done);
@@ -60,7 +60,10 @@ fn output_ends_where_the_context_ends() {
     assert_eq!(finished[0].reason, FinishReason::Length);
     assert_eq!((finished[0].usage.prompt_tokens, finished[0].usage.completion_tokens), (7, 3));
     let full = fake.scheduler.offer(Tick(0), job(2, 0, 10, 1)).expect_err("no room to answer");
-    assert!(matches!(full, Refused::PromptTooLong { prompt: Tokens(10), context: Tokens(10), .. }));
+    assert!(matches!(
+        full,
+        Rejection::PromptTooLong { prompt: Tokens(10), context: Tokens(10), .. }
+    ));
 }
 
 #[test]
@@ -156,5 +159,5 @@ fn a_full_queue_refuses() {
     let mut scheduler = Scheduler::new(limits);
     scheduler.offer(Tick(0), job(1, 0, 4, 1)).expect("fits");
     let refused = scheduler.offer(Tick(0), job(2, 0, 4, 1)).expect_err("full");
-    assert!(matches!(refused, Refused::QueueFull { queued: 1, .. }));
+    assert!(matches!(refused, Rejection::QueueFull { queued: 1, .. }));
 }

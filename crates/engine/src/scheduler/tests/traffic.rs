@@ -49,7 +49,7 @@ fn act() -> impl Strategy<Value = Act> {
 fn limits() -> impl Strategy<Value = SchedulerConfig> {
     let layouts = prop_oneof![Just(KvLayout::Streams), Just(KvLayout::Unified)];
     (layouts, any::<bool>(), 2..5u32, 0..300u64, 0..300u64, 8..64u32).prop_map(
-        |(kv_layout, trims, max_in_flight, prefix, preempted, batch_tokens)| {
+        |(kv_layout, partial_removal, max_in_flight, prefix, preempted, batch_tokens)| {
             let agents = vec![
                 share("a", Tier::Executive, 2, 100),
                 share("b", Tier::Directors, 2, 60),
@@ -58,7 +58,7 @@ fn limits() -> impl Strategy<Value = SchedulerConfig> {
             let kv_tokens = if kv_layout == KvLayout::Streams { 400 } else { 260 };
             SchedulerConfig {
                 kv_layout,
-                trims,
+                partial_removal,
                 max_in_flight,
                 batch_tokens,
                 prefix_bytes: Bytes(prefix * TOKEN_BYTES),

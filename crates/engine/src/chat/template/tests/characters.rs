@@ -1,17 +1,17 @@
-//! The characters of what a client wrote, whose marks a template does not see.
+//! Characters of client text, whose marks are hidden from templates.
 
 use harmonic_batching::Token;
 use harmonic_types::{Message, Role};
 
 use super::super::Unmarked;
-use super::{Fixture, Marks, Template, TemplateContext};
-use crate::chat::marks::unmarked;
+use super::{Fixture, TaintMarks, Template, TemplateContext};
+use crate::chat::taint::unmarked;
 use crate::chat::vocabulary::Special;
 
 #[test]
 fn a_template_sees_the_characters_of_the_client_only() {
     let special = |text: &str| Special::control(Token(1), text);
-    let marks = Marks::of(&[special("<s>"), special("é|")]);
+    let marks = TaintMarks::of(&[special("<s>"), special("é|")]);
     let question = "<a>é|";
     let marked = marks.text(question);
     assert_ne!(marked, question);
@@ -52,6 +52,6 @@ fn a_template_sees_the_characters_of_the_client_only() {
     let fixture = Fixture { template: loops.to_owned(), bos, eos };
     let rendered = Template::new(&fixture).expect("a template").render(context).expect("a prompt");
     assert_eq!(unmarked(&rendered), "<a>é|1<2a3>4é5|");
-    // The marks are still beside what they stand beside.
+    // The marks are still beside their characters.
     assert_ne!(rendered, unmarked(&rendered));
 }

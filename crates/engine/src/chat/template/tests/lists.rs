@@ -1,4 +1,4 @@
-//! Lists that a template changes in place.
+//! Mutable lists.
 
 use super::{Thinking, said};
 
@@ -46,7 +46,7 @@ fn a_list_is_changed_in_place() {
     assert!(popped.contains("no item -1 to pop in a list of 0"), "{popped}");
 }
 
-/// Else a value could hold itself, or nest deeper than what reads it can follow.
+/// Otherwise a value could contain itself, or nest too deeply for recursive readers.
 #[test]
 fn a_list_in_a_list_is_changed_no_more() {
     for template in [
@@ -57,6 +57,6 @@ fn a_list_in_a_list_is_changed_no_more() {
          {% do n.x.append([b]) %}{% set n.x = b %}{% endfor %}",
     ] {
         let error = shown(template).unwrap_err();
-        assert!(error.contains("a list that is an item of another is not changed"), "{error}");
+        assert!(error.contains("a list that is an item of another cannot be changed"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
-//! Templates of public models against what llama-server makes of them.
+//! Templates of public models compared with llama-server's output.
 //!
-//! The templates are fetched, and what the server makes of them is kept here as digests; see
-//! `scripts/public-templates.sh` and `scripts/apply-templates.py`, which asks the server.
+//! The templates are downloaded, and the server's prompts are stored here as digests; see
+//! `scripts/public-templates.sh` and `scripts/apply-templates.py`, which queries the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,14 +14,14 @@ use super::super::environment::strftime_now;
 use super::super::{Syntax, system_into_user};
 use super::{Fixture, Template, TemplateContext, Unmarked};
 
-/// What was asked.
+/// Conversations.
 const CONVERSATIONS: &str = include_str!("conversations.json");
-/// The digest of each prompt: template, conversation and digest, a tab between.
+/// Digest of each prompt: template, conversation and digest, separated by tabs.
 const PROMPTS: &str = include_str!("prompts.txt");
-/// Templates that fail the start, with what they are refused for.
+/// Templates that fail at the start, with the reason.
 const REFUSED: [(&str, &str); 1] =
     [("fireworks-ai-llama-3-firefunction-v2", "`functions` is undefined")];
-/// Ways to write the day, which is no part of a digest.
+/// Formats of the date, which is excluded from the digests.
 const DAYS: [&str; 5] = ["%d %b %Y", "%b %d %Y", "%Y-%m-%d", "%B %d, %Y", "%d %B %Y"];
 
 fn text(value: &Value, field: &str) -> String {
@@ -60,8 +60,8 @@ fn tool(body: &Value) -> Tool {
     }
 }
 
-/// What the template makes of a conversation by itself: its tools are shown also where their calls
-/// could not be read, in which case they are otherwise described.
+/// Output of the template alone: its tools are shown even if the call syntax is unknown, where they
+/// would otherwise be described in a tool prompt.
 fn applied(template: &Template, body: &Value, thinking: Thinking) -> Result<String, String> {
     let messages: Vec<Message> = list(&body["messages"]).map(message).collect();
     let tools: Vec<Tool> = list(&body["tools"]).map(tool).collect();
@@ -70,7 +70,7 @@ fn applied(template: &Template, body: &Value, thinking: Thinking) -> Result<Stri
     if tools.is_empty() {
         return template.render(context).map_err(|error| error.to_string());
     }
-    let capabilities = template.shows_tools(Syntax::of(&template.source));
+    let capabilities = template.probe_tools(Syntax::of(&template.source));
     let messages = system_into_user(&messages);
     let context = if template.takes_system {
         context
@@ -82,18 +82,18 @@ fn applied(template: &Template, body: &Value, thinking: Thinking) -> Result<Stri
         .map_err(|error| error.to_string())
 }
 
-/// The first 16 digits of the sha256 of `prompt` without the day.
+/// First 16 digits of the sha256 of `prompt` without the date.
 fn digest(prompt: &str) -> String {
     let day = |text: String, day: &&str| text.replace(&strftime_now(day).expect("a day"), "DAY");
     let text = DAYS.iter().fold(prompt.to_owned(), day);
     hex::encode(&Sha256::digest(text)[..8])
 }
 
-/// Whether to think in `conversation`, where the server was told the same; `None` where it was told
-/// an effort that the template does not know.
+/// Thinking in `conversation`, equal to the server's setting; `None` if the server was given an effort
+/// that the template does not know.
 fn thinking(template: &Template, conversation: &str) -> Option<Thinking> {
     let (off, on) = template.switches.words();
-    // One that needs a word to think does not where the server says none.
+    // A template that needs an effort value to think does not think without one.
     let default = if on.is_some() { Thinking::Off } else { Thinking::On(None) };
     match conversation.split_once(' ') {
         None if conversation == "off" => off.is_none().then_some(Thinking::Off),
@@ -110,7 +110,7 @@ fn thinking(template: &Template, conversation: &str) -> Option<Thinking> {
 #[ignore = "needs the templates: see `make test-real`"]
 fn public_templates_are_applied_as_llama_server_applies_them() {
     let templates = PathBuf::from(std::env::var_os("HARMONIC_TEMPLATES").expect("a folder"));
-    // What the server said, where it is at hand: to show where a prompt differs.
+    // The server's prompts, if available, to show differences.
     let answers = std::env::var_os("HARMONIC_APPLIED").map(PathBuf::from);
     let asked: Value = serde_json::from_str(CONVERSATIONS).expect("JSON");
     let mut expected: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Templates that read whether to think under the names of public ones.
+//! Thinking variables of public templates.
 
 use harmonic_types::{Effort, Thinking};
 
@@ -41,14 +41,14 @@ fn each_switch_is_told_where_it_is_read() {
         ("{{ thinking_mode }}", "enabled", "disabled"),
         ("{{ thinking_option | default('on') }}", "on", "off"),
         ("{{ thinking_budget | default('any') }}", "any", "0"),
-        // Of words for no effort, the one that the template knows.
+        // Among the values for no effort, the one that the template knows.
         ("{{ 'no' if reasoning_effort == 'none' else 'yes' }}", "yes", "no"),
         (
             "{{ 'no' if (reasoning_effort or 'high') in ['minimal', 'low'] else 'yes' }}",
             "yes",
             "no",
         ),
-        // It does not think unless it is told to.
+        // It does not think by default.
         (
             "{% set e = reasoning_effort | default('no_think') %}\
           {% if e not in ['no_think', 'low', 'high'] %}{{ raise_exception('e') }}{% endif %}{{ e }}",
@@ -68,7 +68,7 @@ fn each_switch_is_told_where_it_is_read() {
 fn an_effort_is_told_in_the_words_that_the_template_takes() {
     let shown = template("{{ reasoning_effort | default('medium') }}");
     let all = [ON, LOW, MEDIUM, HIGH, OFF];
-    // A template that shows any word cannot be told not to think: it is told the least.
+    // A template that prints any value cannot switch thinking off: it gets the lowest effort.
     assert_eq!(
         all.map(|thinking| said(&shown, "u", thinking).unwrap()),
         ["u medium", "u low", "u medium", "u high", "u low"]
@@ -87,7 +87,7 @@ fn an_effort_is_told_in_the_words_that_the_template_takes() {
 #[test]
 fn a_template_that_reads_no_switch_cannot_be_told() {
     assert!(!can_forgo("<think>\n"));
-    // A name that it sets itself is none that it reads.
+    // A name that it sets itself is not read.
     assert!(!can_forgo("{% set thinking = true %}{{ thinking }}"));
     assert_eq!(said(&template("{{ m is defined }}"), "u", OFF).unwrap(), "u False");
 }

@@ -1,14 +1,13 @@
-//! Marks that tell what a client wrote from what the template did, through whatever the template
-//! makes of it.
+//! Taint marks: distinguish client text from template text through rendering.
 //!
-//! Owns: the two code points that stand for a mark and for its own escape. Both are noncharacters,
-//! which no text is meant to hold; where a client sends them, they are escaped.
+//! Owns: the two code points for a mark and for the escape character. Both are Unicode noncharacters,
+//! which do not occur in proper text; if a client sends them, they are escaped.
 //!
-//! Invariants: around each character that a structural token begins or ends with stands a mark, so
-//! no such token can be read in, or across the border of, what a client wrote, also after the
-//! template has trimmed, split, joined, sliced, replaced, reversed or changed the case of it; so do
-//! marks around a text that is the middle of such a token; any other text is handed to the template
-//! as it is; [`unmarked`] gives back what was marked.
+//! Invariants: in client text, each first or last character of a structural token is surrounded by
+//! marks, so that no such token can be recognised in client text or across its border, even after the
+//! template has trimmed, split, joined, sliced, replaced, reversed or case-folded it; so is a text
+//! that is the middle of such a token. Other text is passed to the template unchanged. [`unmarked`]
+//! restores the original.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,28 +16,28 @@ use serde_json::{Map, Value};
 
 use super::vocabulary::Special;
 
-/// Stands beside a character that a client wrote.
+/// Mark beside a character of client text.
 pub(super) const MARK: char = '\u{FDD0}';
-/// Stands before what stands for a code point of ours in a client's text.
+/// Escape of the reserved code points in client text.
 const ESCAPE: char = '\u{FDD1}';
-/// After [`ESCAPE`]: a client's [`MARK`], and a client's [`ESCAPE`].
+/// Codes after [`ESCAPE`] for [`MARK`] and [`ESCAPE`] in client text.
 const ESCAPED: [(char, char); 2] = [('0', MARK), ('1', ESCAPE)];
 
-/// Bytes of the longest text that is looked for in the middle of a token: longer than any token.
+/// Longest text checked as the middle of a token, in bytes; longer than any token.
 const LONGEST_MIDDLE: usize = 64;
 
-/// Marks texts for one vocabulary.
+/// Marks for the structural tokens of one vocabulary.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
-    /// First and last characters of structural tokens.
+pub(super) struct TaintMarks {
+    /// First and last characters of the structural tokens.
     edges: BTreeSet<char>,
-    /// Whether a character below 128 is an edge.
+    /// Lookup table of the edges below 128.
     ascii: Vec<bool>,
-    /// What stands between them, in lower case, each after a NUL.
+    /// Middles of the structural tokens, in lower case, each after a NUL.
     middles: String,
 }
 
-impl Marks {
+impl TaintMarks {
     pub(super) fn of(specials: &[Special]) -> Self {
         let structure = || specials.iter().filter(|special| special.is_structure());
         let ends = |special: &Special| {
@@ -58,7 +57,7 @@ impl Marks {
         Self { edges, ascii, middles: middles.into_iter().collect() }
     }
 
-    /// Whether a structural token needs nothing but its ends around `text`.
+    /// Whether `text` is part of the middle of a structural token.
     fn is_middle(&self, text: &str) -> bool {
         !text.is_empty() && !text.contains('\0') && self.middles.contains(&text.to_lowercase())
     }
@@ -70,7 +69,7 @@ impl Marks {
         }
     }
 
-    /// `text` of a client, marked.
+    /// Marks `text` of a client.
     pub(super) fn text(&self, text: &str) -> String {
         let core = text.trim();
         if core.len() <= LONGEST_MIDDLE && self.is_middle(core) {
@@ -82,7 +81,7 @@ impl Marks {
         self.edged(text)
     }
 
-    /// `text` with its edges marked.
+    /// Marks the edge characters of `text`.
     fn edged(&self, text: &str) -> String {
         let mut marked = String::with_capacity(text.len());
         for c in text.chars() {
@@ -95,8 +94,8 @@ impl Marks {
         marked
     }
 
-    /// `value` of a client with all its texts marked; in the names of members, by which templates
-    /// find them, only edges.
+    /// Marks all strings of a client's `value`; in member names, by which templates look them up, only
+    /// edges.
     pub(super) fn json(&self, value: Value) -> Value {
         match value {
             Value::String(text) => self.text(&text).into(),
@@ -110,7 +109,7 @@ impl Marks {
     }
 }
 
-/// `text` that is to be read as it stands, control tokens included.
+/// Escapes a raw `text`, whose control tokens are recognised.
 pub(super) fn raw(text: &str) -> Cow<'_, str> {
     if !text.contains([MARK, ESCAPE]) {
         return Cow::Borrowed(text);
@@ -127,12 +126,12 @@ fn push_escaped(text: &mut String, c: char) {
     }
 }
 
-/// Whether `c` stands for a mark or before what it escapes.
+/// Whether `c` is a reserved code point.
 pub(super) fn is_mark(c: char) -> bool {
     matches!(c, MARK | ESCAPE)
 }
 
-/// `text` as the client and the template wrote it.
+/// Removes marks and escapes.
 pub(super) fn unmarked(text: &str) -> Cow<'_, str> {
     if !text.contains([MARK, ESCAPE]) {
         return Cow::Borrowed(text);
@@ -146,14 +145,14 @@ pub(super) fn unmarked(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// What `text` starts with: a character that was written, or a mark, and its bytes here.
+/// First unit of `text`: a character, or `None` for a mark, with its encoded length in bytes.
 pub(super) fn first(text: &str) -> Option<(Option<char>, usize)> {
     let mut chars = text.chars();
     let c = chars.next()?;
     let len = c.len_utf8();
     match c {
         MARK => Some((None, len)),
-        // One that was cut from what it escapes is no text of anybody.
+        // An escape separated from its code is dropped.
         ESCAPE => Some(match chars.next().and_then(|d| ESCAPED.iter().find(|e| e.0 == d)) {
             Some((digit, meant)) => (Some(*meant), len + digit.len_utf8()),
             None => (None, len),

@@ -1,35 +1,34 @@
-//! Where the reasoning of an answer ends, told token by token: what the answer is held to begins
-//! there.
+//! Detection of the end of an answer's reasoning, token by token, where its constraint starts.
 
 use std::sync::Arc;
 
 use harmonic_batching::Token;
 
 use super::markers::Markers;
-use super::reasoning::Style;
+use super::reasoning::ReasoningStyle;
 use super::vocabulary::Vocabulary;
 
-/// Follows the tokens of one answer through its reasoning.
+/// Tracker of one answer's tokens through its reasoning.
 #[derive(Clone)]
 pub struct ReasoningTracker {
     vocabulary: Arc<dyn Vocabulary>,
     markers: Markers,
-    style: &'static Style,
-    /// The token that opens the reasoning, while it may still be opened.
+    style: &'static ReasoningStyle,
+    /// Token that opens the reasoning, while that is still possible.
     opener: Option<Token>,
-    /// The end of what was written, in which the end of the reasoning may begin.
+    /// End of the text so far, which may be the start of the closing delimiter.
     tail: Vec<u8>,
 }
 
-/// What a token does to the reasoning.
+/// Effect of a token on the reasoning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reasoned {
-    /// It goes on.
-    On,
-    /// It ends with the token.
-    Over,
-    /// It would end in the middle of the token, whose rest would belong to the answer.
-    Across,
+pub(crate) enum ReasoningStep {
+    /// The reasoning continues.
+    Continue,
+    /// The reasoning ends with the token.
+    Ends,
+    /// The reasoning would end within the token, with the rest in the answer.
+    Straddles,
 }
 
 impl std::fmt::Debug for ReasoningTracker {
@@ -39,20 +38,20 @@ impl std::fmt::Debug for ReasoningTracker {
 }
 
 impl ReasoningTracker {
-    /// Of an answer that begins inside its reasoning.
+    /// Tracker of an answer that starts inside its reasoning.
     pub(super) fn inside(
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
-        style: &'static Style,
+        style: &'static ReasoningStyle,
     ) -> Self {
         Self { vocabulary, markers, style, opener: None, tail: Vec::new() }
     }
 
-    /// Of an answer that may begin with reasoning; `None` where no single token opens it.
+    /// Tracker of an answer that may start with reasoning; `None` if no single token opens it.
     pub(super) fn before(
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
-        style: &'static Style,
+        style: &'static ReasoningStyle,
     ) -> Option<Self> {
         let text = style.opener;
         let special = vocabulary.specials().into_iter().find(|special| special.text == text);
@@ -66,31 +65,31 @@ impl ReasoningTracker {
         Some(Self { vocabulary, markers, style, opener: Some(opener), tail: Vec::new() })
     }
 
-    /// The token that opens the reasoning, while it may still be opened.
+    /// Token that opens the reasoning, while that is still possible.
     pub(crate) fn opener(&self) -> Option<Token> {
         self.opener
     }
 
-    /// Tokens that end the turn, which nothing inside the reasoning does.
+    /// Tokens that end the turn, which are excluded inside the reasoning.
     pub(crate) fn turn_ends(&self) -> Vec<Token> {
         self.vocabulary.turn_ends()
     }
 
-    /// What `token` does, which comes next.
-    pub(crate) fn after(&self, token: Token) -> Reasoned {
+    /// Effect of the next token, without advancing.
+    pub(crate) fn step(&self, token: Token) -> ReasoningStep {
         let written = self.with(token);
         let close = self.style.close.as_bytes();
         match written.windows(close.len()).position(|window| window == close) {
-            None => Reasoned::On,
-            Some(at) if written[at + close.len()..].trim_ascii().is_empty() => Reasoned::Over,
-            Some(_) => Reasoned::Across,
+            None => ReasoningStep::Continue,
+            Some(at) if written[at + close.len()..].trim_ascii().is_empty() => ReasoningStep::Ends,
+            Some(_) => ReasoningStep::Straddles,
         }
     }
 
-    /// Goes on with `token`.
-    pub(crate) fn take(&mut self, token: Token) {
+    /// Advances by `token`.
+    pub(crate) fn advance(&mut self, token: Token) {
         self.opener = None;
-        // What opens a channel may be the start of what closes the reasoning.
+        // The opener of a channel may be the start of the closing delimiter.
         let written = self.with(token);
         let keep = written.len().min(self.style.close.len() - 1);
         self.tail = written[written.len() - keep..].to_vec();

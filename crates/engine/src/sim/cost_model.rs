@@ -1,4 +1,4 @@
-//! What a simulated machine is made of.
+//! Cost model of a model on a simulated machine.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use harmonic_perfmodel::kv::KvCost;
 use harmonic_perfmodel::step::{MachineModel, WeightCost};
 use harmonic_types::{Bytes, BytesPerSecond, FlopsPerSecond, KvType, ModelShape};
 
-/// A model on a machine, both on paper.
+/// Costs of a model on a machine.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PaperMachine {
+pub struct CostModel {
     /// The machine.
     pub machine: MachineModel,
-    /// What the weights cost in a step.
+    /// Cost of the weights in a step.
     pub weights: WeightCost,
-    /// What the KV cache costs.
+    /// Cost of the KV cache.
     pub kv: KvCost,
-    /// Bytes of the weights.
+    /// Size of the weights.
     pub weights_bytes: Bytes,
 }
 
-impl PaperMachine {
-    /// `shape` on `machine`.
+impl CostModel {
+    /// Costs of `shape` on `machine`.
     pub fn new(machine: MachineModel, shape: &ModelShape, kv_type: KvType) -> Self {
         Self {
             machine,
@@ -30,8 +30,8 @@ impl PaperMachine {
         }
     }
 
-    /// The DGX Spark's GB10: 273 GB/s (`docs/sources.md#bandwidth-of-the-gb10`), and by assumption
-    /// 60 TFLOPS and 1 ms of overhead for each step (`docs/sources.md#compute-of-the-gb10`).
+    /// Costs on the DGX Spark's GB10: 273 GB/s (`docs/sources.md#bandwidth-of-the-gb10`), with an
+    /// assumed 60 TFLOPS and 1 ms of overhead per step (`docs/sources.md#compute-of-the-gb10`).
     pub fn dgx_spark(shape: &ModelShape) -> Self {
         let machine = MachineModel {
             bandwidth: BytesPerSecond(273e9),

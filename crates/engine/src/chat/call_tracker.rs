@@ -1,4 +1,4 @@
-//! Where an answer opens a call by itself, told token by token: what calls are held to begins there.
+//! Detection of the start of an unforced call, token by token, where its constraint starts.
 
 use std::sync::Arc;
 
@@ -6,62 +6,62 @@ use harmonic_batching::Token;
 
 use super::calls::Syntax;
 use super::markers::Markers;
-use super::reasoning::Style;
+use super::reasoning::ReasoningStyle;
 use super::vocabulary::Vocabulary;
 
-/// Follows the tokens of one answer up to its first call.
+/// Tracker of one answer's tokens up to its first call.
 #[derive(Clone)]
 pub struct CallTracker {
     vocabulary: Arc<dyn Vocabulary>,
     markers: Markers,
     syntax: Syntax,
-    /// How reasoning is told from the answer; `None` where the model does not reason.
-    style: Option<&'static Style>,
-    place: Place,
-    /// The end of what was written, in which what comes next may begin.
+    /// Reasoning syntax; `None` if the model does not reason.
+    style: Option<&'static ReasoningStyle>,
+    state: State,
+    /// End of the text so far, which may be the start of a delimiter.
     tail: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Before the first character, where reasoning may begin.
+enum State {
+    /// Before the first character, where reasoning may start.
     Start,
     Reasoning,
     Answer,
 }
 
-/// What a token does.
+/// Effect of a token.
 #[derive(Debug)]
-pub(crate) enum Opening {
-    /// Nothing is opened; the tracker goes on from there.
-    No(CallTracker),
-    /// It opens a call, and ends with the opener.
+pub(crate) enum CallStep {
+    /// No call is opened; the tracker after the token.
+    Continue(CallTracker),
+    /// The token ends with the opener of a call.
     Opened,
-    /// It would open a call and begin it, or open one in a way that is not held to anything.
-    Across,
+    /// The token contains an opener and more text, or an opener that cannot be constrained.
+    Straddles,
 }
 
 impl std::fmt::Debug for CallTracker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CallTracker").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("CallTracker").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
 impl CallTracker {
-    /// Of an answer with calls in `syntax`; `reasoning_open`: it begins inside its reasoning.
+    /// A tracker for calls in `syntax`; `reasoning_open`: whether the answer starts inside its reasoning.
     pub(super) fn new(
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,
         syntax: Syntax,
-        style: Option<&'static Style>,
+        style: Option<&'static ReasoningStyle>,
         reasoning_open: bool,
     ) -> Self {
-        let place = if reasoning_open { Place::Reasoning } else { Place::Start };
-        Self { vocabulary, markers, syntax, style, place, tail: Vec::new() }
+        let state = if reasoning_open { State::Reasoning } else { State::Start };
+        Self { vocabulary, markers, syntax, style, state, tail: Vec::new() }
     }
 
-    /// What `token` does, which comes next.
-    pub(crate) fn after(&self, token: Token) -> Opening {
+    /// Effect of the next token.
+    pub(crate) fn step(&self, token: Token) -> CallStep {
         let mut written = self.tail.clone();
         match self.markers.text(token) {
             Some(marker) => written.extend(marker.as_bytes()),
@@ -71,42 +71,42 @@ impl CallTracker {
         let mut rest = written.as_slice();
         let Some(style) = self.style else { return next.in_answer(rest) };
         loop {
-            match next.place {
-                Place::Start => {
+            match next.state {
+                State::Start => {
                     let begun = rest.trim_ascii_start();
                     if let Some(after) = begun.strip_prefix(style.open.as_bytes()) {
-                        (next.place, rest) = (Place::Reasoning, after);
+                        (next.state, rest) = (State::Reasoning, after);
                     } else if style.open.as_bytes().starts_with(begun) {
                         next.tail = begun.to_vec();
-                        return Opening::No(next);
+                        return CallStep::Continue(next);
                     } else {
-                        next.place = Place::Answer;
+                        next.state = State::Answer;
                     }
                 }
-                Place::Reasoning => {
+                State::Reasoning => {
                     let Some(at) = find(rest, style.close) else {
                         next.tail = end(rest, style.close.len() - 1);
-                        return Opening::No(next);
+                        return CallStep::Continue(next);
                     };
-                    (next.place, rest) = (Place::Answer, &rest[at + style.close.len()..]);
+                    (next.state, rest) = (State::Answer, &rest[at + style.close.len()..]);
                 }
-                Place::Answer => return next.in_answer(rest),
+                State::Answer => return next.in_answer(rest),
             }
         }
     }
 
-    fn in_answer(mut self, written: &[u8]) -> Opening {
+    fn in_answer(mut self, written: &[u8]) -> CallStep {
         let openers = self.syntax.openers();
         let found =
             openers.iter().copied().filter_map(|opener| Some((find(written, opener)?, opener)));
         if let Some((at, opener)) = found.min() {
             let ends = at + opener.len() == written.len();
             let held = self.syntax.opener() == Some(opener);
-            return if ends && held { Opening::Opened } else { Opening::Across };
+            return if ends && held { CallStep::Opened } else { CallStep::Straddles };
         }
         let longest = openers.iter().map(|opener| opener.len()).max().unwrap_or(1);
         self.tail = end(written, longest - 1);
-        Opening::No(self)
+        CallStep::Continue(self)
     }
 }
 
@@ -114,7 +114,7 @@ fn find(written: &[u8], text: &str) -> Option<usize> {
     written.windows(text.len()).position(|window| window == text.as_bytes())
 }
 
-/// The last `most` bytes.
+/// Last `most` bytes of `written`.
 fn end(written: &[u8], most: usize) -> Vec<u8> {
     written[written.len().saturating_sub(most)..].to_vec()
 }

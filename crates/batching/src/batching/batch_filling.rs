@@ -1,41 +1,42 @@
-//! What goes into the next batch.
+//! Composition of the next batch.
 
 use std::collections::BTreeMap;
 
 use harmonic_types::{KvLayout, RequestId};
 
 use super::Batching;
-use super::room::{SHARE_TOKENS, restorable};
+use super::room::{MIN_REUSE_TOKENS, restorable};
 use crate::batch::Batch;
 use crate::chunks::{PrefillCandidate, equal_chunks};
-use crate::copies::Copied;
+use crate::copy_costs::CopyVolume;
 use crate::ids::SeqId;
-use crate::prefix_cache::{Kind, Terms, common};
-use crate::sequence::{Sequence, count};
+use crate::prefix_cache::{Kind, ReuseCriteria, common_prefix_len};
+use crate::sequence::{Sequence, token_count};
 
-/// Where the beginning of a prompt comes from.
+/// Source of a prompt's prefix.
 enum Source {
-    /// Another live sequence holds it.
+    /// Another live sequence that holds it.
     Donor(SeqId),
-    /// Another live sequence is about to have computed it.
+    /// Another live sequence that is about to compute it.
     Awaited,
-    /// Nowhere, or from a snapshot.
+    /// A snapshot, or none.
     Snapshot,
 }
 
 impl Batching {
-    /// Every decoding sequence gets its one token, unless the one before is still to be sampled; what
-    /// the batch and the time of a step leave goes to prefills, by tier and age.
+    /// Fills the batch: one token for each decoding sequence, unless its last token is still to be
+    /// sampled; prefill gets the rest of the token limit and step time, by tier and age.
     pub(super) fn fill_batch(&mut self, rank: impl Fn(RequestId) -> i128) -> Batch {
-        let decoding: Vec<SeqId> = self.live_where(|s| s.decodes() && !s.owes()).collect();
+        let decoding: Vec<SeqId> =
+            self.live_where(|s| s.is_decoding() && !s.awaits_sampling()).collect();
         let prefilling = self.prefilling(rank);
         let restored = self.copied.restored;
         let candidates: Vec<PrefillCandidate> = prefilling
             .iter()
             .map(|(rank, seq)| {
-                // A copy cannot be divided: the first of a step is made whatever it takes.
-                let hurried = !decoding.is_empty() && self.copied.restored > restored;
-                let tokens = self.prefill_wanted(*seq, hurried);
+                // A copy cannot be split: the first one of a step is made at any cost.
+                let time_limited = !decoding.is_empty() && self.copied.restored > restored;
+                let tokens = self.prefill_wanted(*seq, time_limited);
                 PrefillCandidate { rank: *rank, tokens }
             })
             .collect();
@@ -69,101 +70,102 @@ impl Batching {
         self.live.iter().filter(move |(_, sequence)| condition(sequence)).map(|(seq, _)| *seq)
     }
 
-    /// Sequences with prompt left, each after its rank; the most urgent first.
+    /// Prefilling sequences with their ranks, most urgent first.
     fn prefilling(&self, rank: impl Fn(RequestId) -> i128) -> Vec<(i128, SeqId)> {
-        let prefilling = self.live.iter().filter(|(_, sequence)| !sequence.decodes());
+        let prefilling = self.live.iter().filter(|(_, sequence)| !sequence.is_decoding());
         let mut prefilling: Vec<_> =
             prefilling.map(|(seq, sequence)| ((rank(sequence.id), sequence.order), *seq)).collect();
         prefilling.sort_unstable();
         prefilling.into_iter().map(|((rank, _), seq)| (rank, seq)).collect()
     }
 
-    /// Tokens that a prefilling sequence wants in the next batch; 0 while it waits for another, or
-    /// for a step with time to copy. Takes the beginning of its prompt from where it is, and stops
-    /// where a system prompt ends that is still to be saved.
-    fn prefill_wanted(&mut self, seq: SeqId, hurried: bool) -> usize {
-        let untouched = self.live.get(&seq).is_some_and(Sequence::untouched);
-        if untouched && self.prefix_cache.enabled() && !self.take_beginning(seq, hurried) {
+    /// Tokens that a prefilling sequence could compute in the next batch; 0 while it waits for another
+    /// sequence's prefix or for a step with time to copy. Restores its prefix if available, and stops
+    /// at the end of a system prompt that still has to be saved.
+    fn prefill_wanted(&mut self, seq: SeqId, time_limited: bool) -> usize {
+        let untouched = self.live.get(&seq).is_some_and(Sequence::is_untouched);
+        if untouched && self.prefix_cache.enabled() && !self.reuse_prefix(seq, time_limited) {
             return 0;
         }
         let Some(sequence) = self.live.get(&seq) else { return 0 };
         let left = sequence.pending().len();
         let to_prefix = sequence.shared_prefix.saturating_sub(sequence.computed) as usize;
-        if to_prefix > 0 && self.is_to_be_kept(sequence) { left.min(to_prefix) } else { left }
+        if to_prefix > 0 && self.needs_saving(sequence) { left.min(to_prefix) } else { left }
     }
 
-    /// Puts what is there of its prompt into an untouched sequence. False while it waits.
-    fn take_beginning(&mut self, seq: SeqId, hurried: bool) -> bool {
-        let terms = self.terms();
-        match self.source(seq, terms) {
+    /// Restores the available prefix of an untouched sequence's prompt. False while it has to wait.
+    fn reuse_prefix(&mut self, seq: SeqId, time_limited: bool) -> bool {
+        let criteria = self.criteria();
+        match self.source(seq, criteria) {
             Source::Awaited => return false,
             Source::Donor(donor) => {
                 let held = self.live[&donor].held().to_vec();
-                self.keep(Kind::Conversation, donor, &held);
+                self.save_snapshot(Kind::Conversation, donor, &held);
             }
             Source::Snapshot => {}
         }
         let prompt = self.live[&seq].tokens.clone();
-        let Some(hit) = self.prefix_cache.find(&prompt, terms) else { return true };
+        let Some(hit) = self.prefix_cache.find(&prompt, criteria) else { return true };
         let mut copied = self.copied;
-        copied += Copied::restoring(hit.bytes);
-        if hurried && terms.rates.copy_s(copied) > self.budget.beside_decoding_s() {
+        copied += CopyVolume::restoring(hit.bytes);
+        if time_limited && criteria.rates.copy_s(copied) > self.budget.beside_decoding_s() {
             return false;
         }
         self.restore(seq, hit);
         true
     }
 
-    /// Whether another live sequence has more of this one's prompt than the snapshots have, or will
-    /// have it before this one could compute it; and there are cells for all that it holds, and
-    /// copying that is the quicker.
-    fn source(&self, seq: SeqId, terms: Terms) -> Source {
+    /// Best source of the prefix: another live sequence if it holds, or is about to compute, more of
+    /// the prompt than the snapshots do, if there are cells for a copy of it, and if copying is
+    /// faster than computing.
+    fn source(&self, seq: SeqId, criteria: ReuseCriteria) -> Source {
         let sequence = &self.live[&seq];
-        let known = self.prefix_cache.covers(restorable(&sequence.tokens), terms);
-        let least = known + SHARE_TOKENS;
+        let known = self.prefix_cache.covers(restorable(&sequence.tokens), criteria);
+        let least = known + MIN_REUSE_TOKENS;
         let mut best = (least, Source::Snapshot);
         for (donor, other) in self.live.iter().filter(|(donor, _)| **donor != seq) {
             let shared = self.shared(sequence, other);
             let there = other.computed >= shared;
-            // An untouched one waits itself for those admitted before it, and only for those.
-            let ahead = !other.untouched() || other.order < sequence.order;
-            // One that is awaited will hold at least what is shared.
+            // An untouched sequence waits only for sequences admitted before it.
+            let ahead = !other.is_untouched() || other.order < sequence.order;
+            // An awaited sequence will hold at least the shared part.
             let held = other.computed.max(shared);
             let bytes = self.bytes_for(held.into());
-            let spares = terms.rates.spared_s(shared - known.min(shared), Copied::across(bytes));
-            if shared < best.0 || u64::from(held) > terms.room || spares <= 0.0 {
+            let saved_s =
+                criteria.rates.saved_s(shared - known.min(shared), CopyVolume::across(bytes));
+            if shared < best.0 || u64::from(held) > criteria.room || saved_s <= 0.0 {
                 continue;
             }
             let fits = self.prefix_cache.fits(bytes);
-            if there && fits && self.config.trims {
+            if there && fits && self.config.partial_removal {
                 best = (shared + 1, Source::Donor(*donor));
-            } else if !there && ahead && !other.decodes() {
+            } else if !there && ahead && !other.is_decoding() {
                 best = (shared + 1, Source::Awaited);
             }
         }
         best.1
     }
 
-    /// Tokens of the beginning of `sequence` that a snapshot of `other` could give: any common
-    /// beginning where the machine trims, else only the shared prefix.
+    /// Tokens of the prefix of `sequence` that a snapshot of `other` could provide: any common prefix
+    /// if the machine supports partial removal, else only the shared prefix.
     fn shared(&self, sequence: &Sequence, other: &Sequence) -> u32 {
         let prompt = &other.tokens[..other.prompt as usize];
-        let held = if other.decodes() { &other.tokens[..] } else { prompt };
-        let common = common(held, restorable(&sequence.tokens));
-        if self.config.trims {
+        let held = if other.is_decoding() { &other.tokens[..] } else { prompt };
+        let common = common_prefix_len(held, restorable(&sequence.tokens));
+        if self.config.partial_removal {
             common
         } else if common >= sequence.shared_prefix
             && other.shared_prefix == sequence.shared_prefix
             && other.computed < sequence.shared_prefix
         {
-            count(&sequence.tokens[..sequence.shared_prefix as usize])
+            token_count(&sequence.tokens[..sequence.shared_prefix as usize])
         } else {
             0
         }
     }
 }
 
-/// Takes up to `want` of `room`.
+/// Takes up to `want` from `room`.
 fn take(room: &mut usize, want: usize) -> usize {
     let taken = want.min(*room);
     *room -= taken;

@@ -14,10 +14,10 @@ fn a_sequence_that_is_owed_its_token_sits_out_and_loses_nothing() {
     }
     let mut sat_out = 0;
     for _ in 0..100 {
-        let owing = fake.scheduler.owing().len();
+        let awaiting_sampling = fake.scheduler.awaiting_sampling().len();
         let step = fake.step();
-        sat_out += owing;
-        assert!(step.batch.rows.len() <= 3 - owing);
+        sat_out += awaiting_sampling;
+        assert!(step.batch.rows.len() <= 3 - awaiting_sampling);
     }
     assert!(sat_out > 0, "some tokens were late");
     assert!(fake.scheduler.is_idle());
@@ -32,15 +32,15 @@ fn a_late_token_of_a_request_that_is_over_is_passed_over() {
     fake.late_of = Some(1);
     assert!(fake.offer(job(1, 0, 5, 9)));
     fake.step();
-    assert_eq!(fake.scheduler.owing(), [RequestId(1)]);
+    assert_eq!(fake.scheduler.awaiting_sampling(), [RequestId(1)]);
     fake.scheduler.cancel(RequestId(1));
-    assert_eq!(fake.scheduler.owing(), []);
+    assert_eq!(fake.scheduler.awaiting_sampling(), []);
     let late = harmonic_batching::Sampled {
         id: RequestId(1),
         token: harmonic_batching::Token(7),
         stop: false,
     };
-    fake.scheduler.sampled_late(late);
+    fake.scheduler.sampled_deferred(late);
     fake.step();
     assert_eq!(fake.finished[&RequestId(1)], FinishReason::Cancelled);
 }

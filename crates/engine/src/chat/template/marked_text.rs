@@ -1,28 +1,27 @@
-//! A marked text as a template is to see it: without its marks, and with them again in whatever is
-//! cut out of it.
+//! Marked text as a template sees it: operations work on the plain text, and slices keep their marks.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::chat::marks::{self, MARK, unmarked};
+use crate::chat::taint::{self, MARK, unmarked};
 
-/// A text, and where each of its places is in what it looks like.
-pub(super) struct Seen<'a> {
+/// A marked text with its plain text and the mapping between their positions.
+pub(super) struct MarkedText<'a> {
     marked: &'a str,
     plain: Cow<'a, str>,
-    /// For each place in `plain`, the one in `marked` right after the character before; empty where
-    /// both are the same.
+    /// For each position in `plain`, the one in `marked` right after the previous character; empty if
+    /// both texts are equal.
     places: Vec<usize>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> MarkedText<'a> {
     pub(super) fn of(marked: &'a str) -> Self {
         let plain = unmarked(marked);
         let mut places = Vec::new();
         if let Cow::Owned(plain) = &plain {
             places.resize(plain.len() + 1, 0);
             let (mut at, mut rest) = (0, marked);
-            while let Some((c, len)) = marks::first(rest) {
+            while let Some((c, len)) = taint::first(rest) {
                 rest = &rest[len..];
                 at += c.map_or(0, char::len_utf8);
                 if c.is_some() {
@@ -33,12 +32,12 @@ impl<'a> Seen<'a> {
         Self { marked, plain, places }
     }
 
-    /// The text without marks.
+    /// Text without marks.
     pub(super) fn plain(&self) -> &str {
         &self.plain
     }
 
-    /// What stands at `range` of the plain text, with its marks. Nothing has none.
+    /// Slice of the plain text's `range`, with its marks; empty for an empty range.
     pub(super) fn cut(&self, range: Range<usize>) -> &'a str {
         if range.is_empty() {
             return "";
@@ -51,10 +50,10 @@ impl<'a> Seen<'a> {
         &self.marked[self.places[range.start]..end + marks]
     }
 
-    /// The same, back to front.
+    /// The same slice, reversed.
     pub(super) fn reversed(&self, range: Range<usize>) -> String {
         let (mut parts, mut rest) = (Vec::new(), self.cut(range));
-        while let Some((_, len)) = marks::first(rest) {
+        while let Some((_, len)) = taint::first(rest) {
             let (part, later) = rest.split_at(len);
             parts.push(part);
             rest = later;
@@ -62,7 +61,7 @@ impl<'a> Seen<'a> {
         parts.into_iter().rev().collect()
     }
 
-    /// The characters before the one at `at` of the plain text, as slices count them.
+    /// Character index of the byte position `at` in the plain text.
     pub(super) fn index(&self, at: usize) -> usize {
         self.plain[..at].chars().count()
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use harmonic_engine::sim::PaperMachine;
+use harmonic_engine::sim::CostModel;
 use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, Tokens};
 
 /// The machine.
-pub fn spark() -> PaperMachine {
+pub fn spark() -> CostModel {
     let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128, window: None };
-    PaperMachine::dgx_spark(&ModelShape {
+    CostModel::dgx_spark(&ModelShape {
         architecture: "qwen3".to_owned(),
         layers: vec![layer; 36],
         recurrent: None,
@@ -28,7 +28,7 @@ pub fn spark() -> PaperMachine {
 }
 
 /// A machine a hundred times as fast, so that tests are quick at real pace.
-pub fn fast() -> PaperMachine {
+pub fn fast() -> CostModel {
     let mut paper = spark();
     paper.machine.bandwidth.0 *= 100.0;
     paper.machine.compute.0 *= 100.0;

@@ -1,15 +1,15 @@
-//! Whatever is marked comes back.
+//! Marking is reversible.
 
 use harmonic_batching::Token;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{MARK, Marks, raw, unmarked};
+use super::{MARK, TaintMarks, raw, unmarked};
 use crate::chat::vocabulary::Special;
 
-fn marks() -> Marks {
+fn marks() -> TaintMarks {
     let special = |text: &str, control| Special { control, ..Special::control(Token(1), text) };
-    Marks::of(&[special("<|x|>", true), special("\n\n", false), special("word", false)])
+    TaintMarks::of(&[special("<|x|>", true), special("\n\n", false), special("word", false)])
 }
 
 #[test]

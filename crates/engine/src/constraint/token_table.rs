@@ -1,4 +1,4 @@
-//! The vocabulary as `llguidance` sees it, also on its way to a process of its own.
+//! Vocabulary in the form that `llguidance` needs, with an encoding for the trial process.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use llguidance::toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 
 use crate::chat::Vocabulary;
 
-/// The bytes of each token, and the tokens that end a turn. Control tokens have no bytes, so no
-/// grammar ever allows them, and neither do those that spell 0xFF: it marks control tokens there,
-/// and is no part of UTF-8.
+/// Bytes of each token, and the tokens that end a turn. Control tokens have no bytes, so that no
+/// grammar allows them; neither have tokens starting with 0xFF, which marks control tokens in
+/// `llguidance` and never occurs in UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub(super) struct TokenTable {
     ends: Vec<u32>,
     words: Vec<Vec<u8>>,
 }
 
-impl Words {
-    /// Those of `vocabulary`; `None` without an end of turn.
+impl TokenTable {
+    /// Table of `vocabulary`; `None` without an end of turn.
     pub(super) fn of(vocabulary: &dyn Vocabulary) -> Option<Self> {
         let ends: Vec<u32> =
             vocabulary.turn_ends().into_iter().map(|Token(id)| id.cast_unsigned()).collect();
@@ -37,7 +37,7 @@ impl Words {
         Some(Self { ends, words })
     }
 
-    /// What a compiler is built on; `None` without an end of turn.
+    /// Token environment for the compiler; `None` without an end of turn.
     pub(super) fn environment(&self) -> Option<TokEnv> {
         let size = u32::try_from(self.words.len()).ok()?;
         let info = TokRxInfo::new(size, *self.ends.first()?);
@@ -45,7 +45,7 @@ impl Words {
         Some(Arc::new(ApproximateTokEnv::new(trie)))
     }
 
-    /// As bytes: counts and lengths as `u32`, the lowest byte first.
+    /// Binary encoding, with counts and lengths as little-endian `u32`.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
@@ -59,7 +59,7 @@ impl Words {
         bytes
     }
 
-    /// Takes them off the front of `bytes`; `None` if they are not whole.
+    /// Decodes a table from the front of `bytes`; `None` if truncated.
     pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let ends = (0..number(bytes)?).map(|_| number(bytes)).collect::<Option<_>>()?;
         let words = (0..number(bytes)?)

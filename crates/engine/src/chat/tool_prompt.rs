@@ -1,19 +1,23 @@
-//! Tools for models whose template knows none: they are described in the system message, calls are
-//! part of what the assistant said, and results are said by the user.
+//! Tool prompt for models whose template does not support tools: tools are described in the system
+//! message, calls are part of the assistant's text, and results become user messages.
 
 use std::fmt::Write as _;
 
 use harmonic_types::{Message, Role, Tool};
 
-use super::marks::Marks;
+use super::taint::TaintMarks;
 use super::template::{arguments_object, json_text, tool_value};
 
-/// What stands around a tool's result.
+/// Delimiters of a tool result.
 const RESULT: (&str, &str) = ("<tool_response>\n", "\n</tool_response>");
 
-/// `messages` as such a template takes them: without calls and results, the tools in the system
-/// message. Roles alternate where they did. The messages' contents are marked; what is ours is not.
-pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> Vec<Message> {
+/// Rewrites `messages` without tool calls and results, with `tools` in the system message. Roles
+/// alternate where they did before. Message contents are marked, the added text is not.
+pub(super) fn inline_tools(
+    messages: &[Message],
+    tools: &[Tool],
+    marks: &TaintMarks,
+) -> Vec<Message> {
     let mut plain: Vec<Message> = Vec::with_capacity(messages.len() + 1);
     let mut messages = messages;
     if !tools.is_empty() {
@@ -25,7 +29,7 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> V
         }
         plain.push(Message::new(Role::System, system + &description(tools, marks)));
     }
-    // Whether the last message is of results, which the user's next words join.
+    // Whether the last message holds results, to which the next user message is appended.
     let mut results = false;
     for message in messages {
         let is_result = message.role == Role::Tool;
@@ -51,8 +55,8 @@ pub(super) fn describe(messages: &[Message], tools: &[Tool], marks: &Marks) -> V
     plain
 }
 
-/// What the assistant said, with its calls as it writes them.
-fn with_calls(message: &Message, marks: &Marks) -> String {
+/// Text of an assistant message, including its calls in the model's syntax.
+fn with_calls(message: &Message, marks: &TaintMarks) -> String {
     let mut content = message.text().into_owned();
     for call in &message.tool_calls {
         if !content.is_empty() {
@@ -73,7 +77,7 @@ fn with_calls(message: &Message, marks: &Marks) -> String {
     content
 }
 
-fn description(tools: &[Tool], marks: &Marks) -> String {
+fn description(tools: &[Tool], marks: &TaintMarks) -> String {
     let mut text = "You can call tools. Each line describes one, with the JSON Schema of its \
                     arguments:\n"
         .to_owned();

@@ -1,8 +1,8 @@
-//! The best of a row, as many as are asked for and no more work than that.
+//! Lazy ranking of a row's best candidates.
 //!
-//! A vocabulary has 50,000 to 260,000 entries and a chain needs some 40 of them. One vectorised
-//! pass takes the maximum of each block. The k best can lie only in blocks whose maximum is among
-//! the k best maxima, so only those are looked into, and only those are sorted.
+//! A vocabulary has 50,000 to 260,000 entries, of which a chain needs about 40. One vectorised pass
+//! takes the maximum of each block. The k best lie in blocks whose maximum is among the k best maxima,
+//! so only these blocks are searched, and only their candidates sorted.
 
 use std::cmp::Ordering;
 
@@ -19,32 +19,32 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// Higher logit first, then lower token: a total order, as NaN never becomes a candidate.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that sorting takes")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that sorting takes")]
     pub(crate) fn better_first(&self, other: &Self) -> Ordering {
         other.logit.total_cmp(&self.logit).then(self.token.cmp(&other.token))
     }
 }
 
-/// The candidates of a row, best first, found as they are asked for. Neither NaN nor −∞ is one.
+/// Candidates of a row, best first, found on demand. NaN and −∞ are no candidates.
 #[derive(Debug)]
 pub(crate) struct Ranking<'a> {
     row: Row<'a>,
     maxima: Vec<f32>,
-    /// The best so many, best first.
+    /// Candidates found so far, best first.
     head: Vec<Candidate>,
-    /// `head` is all there are.
+    /// Whether `head` holds all candidates.
     complete: bool,
 }
 
 impl<'a> Ranking<'a> {
-    /// The ranking of `row`.
+    /// Ranking of `row`.
     pub(crate) fn of(row: Row<'a>) -> Self {
         let mut maxima = Vec::with_capacity(row.len().div_ceil(BLOCK));
         row.for_each_block(|block| maxima.push(maximum(block)));
         Self { row, maxima, head: Vec::new(), complete: false }
     }
 
-    /// The `k` best; fewer if there are fewer.
+    /// The `k` best candidates; fewer if there are fewer.
     pub(crate) fn best(&mut self, k: usize) -> &[Candidate] {
         if self.head.len() < k && !self.complete {
             self.fill(k);
@@ -52,12 +52,12 @@ impl<'a> Ranking<'a> {
         &self.head[..k.min(self.head.len())]
     }
 
-    /// The candidate at `rank`, counted from 0.
+    /// Candidate at `rank`, from 0.
     pub(crate) fn get(&mut self, rank: usize) -> Option<Candidate> {
-        /// Enough for most draws that are not limited to k; then each look is four times as far.
+        /// Enough for most draws without top-k; each further search is four times as large.
         const FIRST: usize = 64;
         if rank >= self.head.len() && !self.complete {
-            // With as many as there are blocks, each may hold one: then all are sorted, once.
+            // With as many candidates as blocks, every block may hold one: sort all of them, once.
             let next = (4 * rank).max(FIRST);
             self.fill(if next < self.maxima.len() { next } else { usize::MAX });
         }
@@ -94,9 +94,8 @@ impl<'a> Ranking<'a> {
     }
 }
 
-/// The largest number in `block`; −∞ if there is none. Lanes that do not depend on each other
-/// become one vector; the comparison (rather than `f32::max`) is the vector unit's own, and false
-/// for NaN.
+/// Largest number in `block`; −∞ if there is none. Independent lanes become one vector; the comparison
+/// (rather than `f32::max`) maps to the vector instruction, and is false for NaN.
 #[inline]
 fn maximum(block: &[f32]) -> f32 {
     const LANES: usize = 16;
@@ -108,7 +107,7 @@ fn maximum(block: &[f32]) -> f32 {
             *lane = greater(*lane, *logit);
         }
     }
-    // Halved until one is left: a chain of comparisons would take longer than the block itself.
+    // Tree reduction: a chain of comparisons would take longer than the block itself.
     for half in [8, 4, 2, 1] {
         for at in 0..half {
             lanes[at] = greater(lanes[at], lanes[at + half]);

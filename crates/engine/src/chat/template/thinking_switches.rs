@@ -1,7 +1,7 @@
-//! What a template reads to learn whether the model is to think, and how hard.
+//! Template variables that control thinking and its effort.
 //!
-//! Owns: the names and words that public templates use. Which of them a template heeds is found out
-//! by trying, when the model is set up; a name that it does not read is not told.
+//! Owns: the variable names and values of public templates. Those that a template uses are probed when
+//! the model is set up; variables that it does not read are not set.
 //!
 //! Does not do: deciding whether to think.
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use harmonic_types::{Effort, Thinking};
 use minijinja::Value;
 
-/// Names of a switch, with what turns it on and off.
+/// Names of switches, with their on and off values.
 const SWITCHES: [(&str, Setting, Setting); 6] = [
     ("enable_thinking", Setting::Flag(true), Setting::Flag(false)),
     ("thinking", Setting::Flag(true), Setting::Flag(false)),
@@ -19,18 +19,18 @@ const SWITCHES: [(&str, Setting, Setting); 6] = [
     ("thinking_option", Setting::Word("on"), Setting::Word("off")),
     ("thinking_budget", Setting::Untold, Setting::Tokens(0)),
 ];
-/// Names of an effort.
+/// Names of effort variables.
 const EFFORTS: [&str; 3] = ["reasoning_effort", "reasoning_strength", "thinking_effort"];
-/// Words for no effort.
+/// Values for no effort.
 const NO_EFFORT: [&str; 3] = ["none", "no_think", "minimal"];
-/// Whether old turns keep their thoughts: they do where they are sent, as with llama-server.
+/// Variables for the reasoning of earlier turns: kept if sent by the client, as in llama-server.
 const KEPT_THOUGHTS: [(&str, bool); 4] = [
     ("preserve_thinking", true),
     ("clear_thinking", false),
     ("truncate_history_thinking", false),
     ("drop_thinking", false),
 ];
-/// A word for an effort that no template knows.
+/// Effort value that no template knows.
 const UNKNOWN: &str = "probe_effort";
 
 #[derive(Clone, Copy, Debug)]
@@ -52,42 +52,46 @@ impl Setting {
     }
 }
 
-/// The names that a template is told of.
-pub(super) type Told = BTreeMap<&'static str, Value>;
+/// Template variables with their values.
+pub(super) type SwitchValues = BTreeMap<&'static str, Value>;
 
-/// How a template is told whether to think.
+/// Thinking variables of a template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Switches {
-    /// Whether it makes another prompt where the model is not to think.
+    /// Whether the prompt differs if thinking is switched off.
     pub(super) can_forgo: bool,
-    /// What it reads.
+    /// Variables that the template reads.
     reads: Vec<&'static str>,
-    /// Its word for no effort, or for the least where it has no other means.
+    /// Effort value for no thinking, or the lowest one if there is no other means.
     off: Option<&'static str>,
-    /// The word that it needs to think at all.
+    /// Effort value required to enable thinking.
     on: Option<&'static str>,
-    /// Its words for a low, a medium and a high effort.
+    /// Effort values for low, medium and high.
     efforts: [Option<&'static str>; 3],
 }
 
 impl Switches {
-    /// Those of a template that reads `names`, found by what `render` makes of a plain question.
-    pub(super) fn of(names: &HashSet<String>, render: impl Fn(Told) -> Option<String>) -> Self {
+    /// Switches of a template that reads `names`, probed by the output of `render` for a question.
+    pub(super) fn of(
+        names: &HashSet<String>,
+        render: impl Fn(SwitchValues) -> Option<String>,
+    ) -> Self {
         let all = SWITCHES.iter().map(|(name, ..)| *name).chain(EFFORTS);
         let reads = all.filter(|name| names.contains(*name)).collect();
         let found = Self { reads, ..Self::default() };
-        let switches = render(found.told(Thinking::On(None))) != render(found.told(Thinking::Off));
+        let switches =
+            render(found.values(Thinking::On(None))) != render(found.values(Thinking::Off));
         if !EFFORTS.iter().any(|name| found.reads.contains(name)) {
             return Self { can_forgo: switches, ..found };
         }
-        let plain = render(found.told(Thinking::On(None)));
+        let plain = render(found.values(Thinking::On(None)));
         let with = |word: &'static str, base: Thinking| {
-            let mut told = found.told(base);
-            found.tell_effort(&mut told, word);
-            render(told)
+            let mut values = found.values(base);
+            found.set_effort(&mut values, word);
+            render(values)
         };
         let (on, off) = (Thinking::On(None), Thinking::Off);
-        // A template that shows any word knows none.
+        // A template that prints any value does not know the value.
         let knows = |word: &'static str| {
             let unknown = with(UNKNOWN, off).map(|text| text.replace(UNKNOWN, word));
             with(word, off).is_some_and(|text| unknown.as_ref() != Some(&text))
@@ -108,16 +112,16 @@ impl Switches {
         }
     }
 
-    /// What the template is told.
-    pub(super) fn told(&self, thinking: Thinking) -> Told {
-        let mut told: Told =
+    /// Variables to set for `thinking`.
+    pub(super) fn values(&self, thinking: Thinking) -> SwitchValues {
+        let mut values: SwitchValues =
             KEPT_THOUGHTS.iter().map(|(name, kept)| (*name, Value::from(*kept))).collect();
         for (name, on, off) in SWITCHES {
             let setting = if thinking == Thinking::Off { off } else { on };
             if self.reads.contains(&name)
                 && let Some(value) = setting.value()
             {
-                told.insert(name, value);
+                values.insert(name, value);
             }
         }
         let word = match thinking {
@@ -128,21 +132,20 @@ impl Switches {
             Thinking::On(Some(Effort::High)) => self.efforts[2],
         };
         if let Some(word) = word {
-            self.tell_effort(&mut told, word);
+            self.set_effort(&mut values, word);
         }
-        told
+        values
     }
 
-    /// Its words for no effort and for the one that it needs to think, which a comparison with
-    /// another server must know.
+    /// Effort values for no thinking and for enabling it, for comparison with another server.
     #[cfg(test)]
     pub(super) fn words(&self) -> (Option<&'static str>, Option<&'static str>) {
         (self.off, self.on)
     }
 
-    fn tell_effort(&self, told: &mut Told, word: &'static str) {
+    fn set_effort(&self, values: &mut SwitchValues, word: &'static str) {
         for name in EFFORTS.iter().filter(|name| self.reads.contains(name)) {
-            told.insert(name, word.into());
+            values.insert(name, word.into());
         }
     }
 }

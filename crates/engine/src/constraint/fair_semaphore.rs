@@ -1,8 +1,7 @@
-//! Where forms wait to be compiled: a bounded number at once, clients in turns.
+//! Semaphore with a bounded queue that is fair among clients.
 //!
-//! Invariants: of those that wait, the client's is next whose turn is longest ago, so what one client
-//! asks for delays another by one form at most for each client that waits; those that are gone take
-//! no place.
+//! Invariants: permits rotate round-robin among the waiting clients, so a client delays another by at
+//! most one permit per waiting client; cancelled waiters take no permit.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,59 +11,59 @@ use tokio::sync::oneshot;
 
 use super::limits;
 
-/// A lane with its places.
+/// A semaphore with a fair queue.
 #[derive(Debug)]
-pub(super) struct Lane(Arc<Mutex<Queue>>);
+pub(super) struct FairSemaphore(Arc<Mutex<Queue>>);
 
 #[derive(Debug)]
 struct Queue {
     free: usize,
-    /// What waits, by client; whose turn is next is first.
+    /// Waiters by client, next client first.
     turns: VecDeque<Turn>,
 }
 
 #[derive(Debug)]
 struct Turn {
     client: ClientName,
-    waiting: VecDeque<oneshot::Sender<Place>>,
+    waiting: VecDeque<oneshot::Sender<Permit>>,
 }
 
-/// A place in a lane, which is free again when this is dropped.
+/// A permit, released when dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Mutex<Queue>>);
+pub(super) struct Permit(Arc<Mutex<Queue>>);
 
-/// There is no room to wait.
+/// The queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full {
-    /// How many wait: of the client, or of all.
+    /// Number of waiters, of the client or of all.
     pub(super) waiting: usize,
-    /// Whether it is the client's own share that is used up.
+    /// Whether the client's own share is used up.
     pub(super) own: bool,
 }
 
-impl Lane {
+impl FairSemaphore {
     pub(super) fn new(at_once: usize) -> Self {
         Self(Arc::new(Mutex::new(Queue { free: at_once, turns: VecDeque::new() })))
     }
 
-    /// Waits for a place. Dropping the future gives up.
-    pub(super) async fn enter(&self, client: &ClientName) -> Result<Place, Full> {
+    /// Waits for a permit. Dropping the future cancels.
+    pub(super) async fn acquire(&self, client: &ClientName) -> Result<Permit, Full> {
         let turn = {
             let mut queue = lock(&self.0);
             queue.forget_gone();
             if queue.free > 0 {
                 queue.free -= 1;
-                return Ok(Place(Arc::clone(&self.0)));
+                return Ok(Permit(Arc::clone(&self.0)));
             }
             queue.wait(client)?
         };
-        // The sender is dropped with the queue alone, which this lane holds.
+        // The sender is dropped only with the queue, which this semaphore holds.
         turn.await.map_err(|_| Full { waiting: 0, own: false })
     }
 }
 
 impl Queue {
-    fn wait(&mut self, client: &ClientName) -> Result<oneshot::Receiver<Place>, Full> {
+    fn wait(&mut self, client: &ClientName) -> Result<oneshot::Receiver<Permit>, Full> {
         let all = self.turns.iter().map(|turn| turn.waiting.len()).sum();
         if all >= limits::WAITING {
             return Err(Full { waiting: all, own: false });
@@ -90,8 +89,8 @@ impl Queue {
         self.turns.retain(|turn| !turn.waiting.is_empty());
     }
 
-    /// Whoever is next; its client's next turn is after all others'.
-    fn next(&mut self) -> Option<oneshot::Sender<Place>> {
+    /// Removes the next waiter; its client moves to the end of the rotation.
+    fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
         self.forget_gone();
         let mut turn = self.turns.pop_front()?;
         let next = turn.waiting.pop_front();
@@ -102,7 +101,7 @@ impl Queue {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let next = {
             let mut queue = lock(&self.0);
@@ -112,7 +111,7 @@ impl Drop for Place {
             }
             next
         };
-        // One that goes away at this moment hands the place on, when it drops it.
+        // A waiter cancelled at this moment drops the permit, which passes it on.
         if let Some(next) = next {
             let _handed_on = next.send(Self(Arc::clone(&self.0)));
         }

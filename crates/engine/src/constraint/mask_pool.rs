@@ -1,8 +1,7 @@
-//! The threads that compute masks while the model computes logits.
+//! Thread pool that computes masks while the model computes logits.
 //!
-//! An answer has at most one mask under way, so a queue is fair to all of them. An answer whose
-//! masks take long waits in a queue of its own, and one thread never serves that: what one agent
-//! asks for does not hold up the others.
+//! An answer has at most one mask under way, so a FIFO queue is fair. Answers with slow masks have a
+//! separate queue, which one thread never serves, so that they do not delay the others.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,26 +15,26 @@ use super::grammars::brief;
 use super::limits::STACK;
 use super::mask::Mask;
 
-/// Threads of an engine; the first serves only answers whose masks are quick.
+/// Threads of an engine; the first serves only answers with quick masks.
 const THREADS: usize = 3;
-/// What a mask may take before its answer counts as slow.
+/// Time of a mask above which its answer counts as slow.
 const QUICK: Duration = Duration::from_millis(2);
 
-/// Called when a mask is there that was asked for too early.
+/// Callback for a mask that was not ready when requested.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// Where an answer is in its grammar.
+/// State of an answer in its grammar.
 pub(super) struct Position {
     pub(super) matcher: Box<Matcher>,
-    /// What may come next, or why nothing can.
+    /// Mask of the next token, or why there is none.
     pub(super) allowed: Result<Mask, String>,
-    /// Whether it took long to find out.
+    /// Whether computing the mask was slow.
     pub(super) slow: bool,
 }
 
-/// A position that is being found.
+/// A position under computation.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(super) struct PendingMask {
     state: Mutex<State>,
     found: Condvar,
 }
@@ -46,12 +45,12 @@ struct State {
     wake: Option<Wake>,
 }
 
-impl Pending {
+impl PendingMask {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The position, if it is there; else `wake` is called once it is.
+    /// Takes the position if ready; otherwise `wake` is called once it is.
     pub(super) fn take_or(&self, wake: Option<&Wake>) -> Option<Position> {
         let mut state = self.state();
         let position = state.position.take();
@@ -84,15 +83,15 @@ impl Pending {
     }
 }
 
-/// A position to find: the one after `token`.
+/// Computation of the position after `token`.
 struct Task {
     matcher: Box<Matcher>,
     token: Token,
-    pending: Arc<Pending>,
+    pending: Arc<PendingMask>,
 }
 
-/// The way to the threads. They end when nobody holds it any more.
-pub(super) struct Pool(Arc<Queues>);
+/// Handle to the threads, which end when it is dropped.
+pub(super) struct MaskPool(Arc<Queues>);
 
 #[derive(Default)]
 struct Queues {
@@ -107,11 +106,11 @@ struct Tasks {
     closed: bool,
 }
 
-impl Pool {
+impl MaskPool {
     /// Starts the threads.
     pub(super) fn start() -> io::Result<Arc<Self>> {
         let queues = Arc::new(Queues::default());
-        // Dropped where a thread cannot be started, which ends the others.
+        // Dropped if a thread cannot be started, which ends the others.
         let pool = Self(Arc::clone(&queues));
         for place in 0..THREADS {
             let queues = Arc::clone(&queues);
@@ -123,9 +122,9 @@ impl Pool {
         Ok(Arc::new(pool))
     }
 
-    /// Asks for the position after `token`.
-    pub(super) fn ask(&self, position: Position, token: Token) -> Arc<Pending> {
-        let pending = Arc::new(Pending::default());
+    /// Requests the position after `token`.
+    pub(super) fn ask(&self, position: Position, token: Token) -> Arc<PendingMask> {
+        let pending = Arc::new(PendingMask::default());
         let Position { matcher, slow, .. } = position;
         let task = Task { matcher, token, pending: Arc::clone(&pending) };
         let mut tasks = self.0.tasks();
@@ -135,13 +134,13 @@ impl Pool {
             tasks.quick.push_back(task);
         }
         drop(tasks);
-        // The one that is woken may not be one that takes slow ones.
+        // Wake all: a single woken thread might not serve slow tasks.
         self.0.more.notify_all();
         pending
     }
 }
 
-impl Drop for Pool {
+impl Drop for MaskPool {
     fn drop(&mut self) {
         self.0.tasks().closed = true;
         self.0.more.notify_all();
@@ -154,7 +153,7 @@ impl Queues {
     }
 
     fn serve(&self, takes_slow: bool) {
-        // Slow and quick ones in turns, so that neither waits for ever.
+        // Alternates between slow and quick tasks, so that neither starves.
         let mut slow_first = takes_slow;
         while let Some(Task { mut matcher, token, pending }) = self.next(takes_slow, slow_first) {
             slow_first = takes_slow && !slow_first;
@@ -165,7 +164,7 @@ impl Queues {
         }
     }
 
-    /// Waits for the next task; `None` when there will be none.
+    /// Waits for the next task; `None` once closed and empty.
     fn next(&self, takes_slow: bool, slow_first: bool) -> Option<Task> {
         let mut tasks = self.tasks();
         loop {

@@ -1,19 +1,19 @@
-//! The words of a grammar.
+//! Lexer of grammars.
 
 use serde_json::Value;
 
-use super::super::{Excess, Size, pattern, schema};
+use super::super::{Size, SizeError, pattern, schema};
 
-/// What matters of a grammar.
+/// Tokens relevant to the size of a grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word<'a> {
+pub(super) enum LarkToken<'a> {
     /// The end of a line.
     Line,
     Name(&'a str),
     Colon,
     Bar,
     Open,
-    /// Of what need not be there: `]`.
+    /// `]`, the end of an optional group.
     CloseOptional,
     Close,
     /// `?` and `*`.
@@ -21,34 +21,34 @@ pub(super) enum Word<'a> {
     Tilde,
     Arrow,
     Number(u64),
-    /// `{2}`, `{2,}`, `{,5}` or `{2,5}`: the least, and the largest number in it.
+    /// `{2}`, `{2,}`, `{,5}` or `{2,5}`: the minimum, and the largest number in it.
     Count(u64, u64),
-    /// Something that stands for text: a string, an expression, a schema.
+    /// A terminal: a string, expression or schema.
     Literal,
-    /// What makes names mean something else than rules of this grammar.
+    /// A construct after which names may refer to something other than rules of this grammar.
     Mixed,
     Other,
 }
 
-/// Bytes in which a count in braces ends.
+/// Maximum length of a count in braces, in bytes.
 const LONGEST_COUNT: usize = 32;
 
-/// Splits a grammar, and measures the schemas and expressions in it.
-pub(super) struct Words<'a> {
+/// Lexer that also measures the embedded schemas and expressions.
+pub(super) struct Lexer<'a> {
     rest: &'a str,
     pub(super) size: Size,
 }
 
-impl<'a> Words<'a> {
+impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { rest: text, size: Size::default() }
     }
 
     /// Takes `bytes` off the front.
     fn cut(&mut self, bytes: usize) -> &'a str {
-        let (word, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
+        let (token, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
         self.rest = rest;
-        word
+        token
     }
 
     fn cut_while(&mut self, condition: impl Fn(char) -> bool) -> &'a str {
@@ -56,7 +56,7 @@ impl<'a> Words<'a> {
         self.cut(end)
     }
 
-    pub(super) fn read(&mut self) -> Result<Option<Word<'a>>, Excess> {
+    pub(super) fn read(&mut self) -> Result<Option<LarkToken<'a>>, SizeError> {
         self.cut_while(|c| c == ' ' || c == '\t' || c == '\r');
         let Some(first) = self.rest.chars().next() else { return Ok(None) };
         if first == '{'
@@ -65,66 +65,66 @@ impl<'a> Words<'a> {
             self.cut(length);
             return Ok(Some(count));
         }
-        let word = match first {
-            '\n' => self.single(Word::Line),
+        let token = match first {
+            '\n' => self.single(LarkToken::Line),
             '#' => self.comment(),
             '/' if self.rest.starts_with("//") => self.comment(),
             '/' => {
                 let body = self.quoted('/');
                 self.cut_while(|c| c.is_ascii_lowercase());
                 self.size = self.size.with(pattern::measure(body)?);
-                Word::Literal
+                LarkToken::Literal
             }
             '"' => {
                 self.quoted('"');
                 if self.rest.starts_with('i') {
                     self.cut(1);
                 }
-                Word::Literal
+                LarkToken::Literal
             }
             '%' => return self.keyword().map(Some),
             '<' => {
                 let end = self.rest.find('>').map_or(self.rest.len(), |end| end + 1);
                 self.cut(end);
-                Word::Literal
+                LarkToken::Literal
             }
             '@' => {
                 self.cut(1);
                 self.cut_while(is_name);
-                Word::Literal
+                LarkToken::Literal
             }
             '-' if self.rest.starts_with("->") => {
                 self.cut(2);
-                Word::Arrow
+                LarkToken::Arrow
             }
             ':' if self.rest.starts_with("::") => {
                 self.cut(2);
-                Word::Mixed
+                LarkToken::Mixed
             }
-            ':' => self.single(Word::Colon),
-            '|' => self.single(Word::Bar),
-            '~' => self.single(Word::Tilde),
-            // Also what stands before a rule's name.
-            '?' | '*' => self.single(Word::Optional),
-            '(' | '[' | '{' => self.single(Word::Open),
-            ']' => self.single(Word::CloseOptional),
-            ')' | '}' => self.single(Word::Close),
+            ':' => self.single(LarkToken::Colon),
+            '|' => self.single(LarkToken::Bar),
+            '~' => self.single(LarkToken::Tilde),
+            // Also modifiers before a rule's name.
+            '?' | '*' => self.single(LarkToken::Optional),
+            '(' | '[' | '{' => self.single(LarkToken::Open),
+            ']' => self.single(LarkToken::CloseOptional),
+            ')' | '}' => self.single(LarkToken::Close),
             c if c.is_ascii_digit() => {
                 let digits = self.cut_while(|c| c.is_ascii_digit());
-                Word::Number(digits.parse().unwrap_or(u64::MAX))
+                LarkToken::Number(digits.parse().unwrap_or(u64::MAX))
             }
-            c if is_name(c) => Word::Name(self.cut_while(is_name)),
+            c if is_name(c) => LarkToken::Name(self.cut_while(is_name)),
             c => {
                 self.cut(c.len_utf8());
-                Word::Other
+                LarkToken::Other
             }
         };
-        Ok(Some(word))
+        Ok(Some(token))
     }
 
-    /// The count that stands in braces here, and the bytes that it takes.
-    fn count(&self) -> Option<(Word<'a>, usize)> {
-        // No further: a grammar may be nothing but braces.
+    /// Count in braces at this position, and its length in bytes.
+    fn count(&self) -> Option<(LarkToken<'a>, usize)> {
+        // Bounded, since a grammar may consist of braces only.
         let near = self.rest.bytes().take(LONGEST_COUNT);
         let end = near.enumerate().find(|(_, byte)| *byte == b'}')?.0;
         let inner = self.rest[1..end].trim();
@@ -135,20 +135,20 @@ impl<'a> Words<'a> {
         let number = |text: &str| text.trim().parse().ok();
         let (least, most) = inner.split_once(',').unwrap_or((inner, inner));
         let least = number(least).unwrap_or(0);
-        Some((Word::Count(least, number(most).unwrap_or(least).max(least)), end + 1))
+        Some((LarkToken::Count(least, number(most).unwrap_or(least).max(least)), end + 1))
     }
 
-    fn single(&mut self, word: Word<'a>) -> Word<'a> {
+    fn single(&mut self, token: LarkToken<'a>) -> LarkToken<'a> {
         self.cut(1);
-        word
+        token
     }
 
-    fn comment(&mut self) -> Word<'a> {
+    fn comment(&mut self) -> LarkToken<'a> {
         self.cut_while(|c| c != '\n');
-        Word::Other
+        LarkToken::Other
     }
 
-    /// Takes a quoted piece, and gives what stands between the quotes.
+    /// Takes a quoted text; returns the part between the quotes.
     fn quoted(&mut self, quote: char) -> &'a str {
         let mut escaped = false;
         let end = self.rest[1..].find(|c: char| {
@@ -156,31 +156,35 @@ impl<'a> Words<'a> {
             escaped = c == '\\' && !escaped;
             ends
         });
-        let word = self.cut(end.map_or(self.rest.len(), |end| end + 2));
-        word.get(1..end.map_or(word.len(), |end| end + 1)).unwrap_or_default()
+        let token = self.cut(end.map_or(self.rest.len(), |end| end + 2));
+        token.get(1..end.map_or(token.len(), |end| end + 1)).unwrap_or_default()
     }
 
-    /// `%json` and its like, with what follows them.
-    fn keyword(&mut self) -> Result<Word<'a>, Excess> {
+    /// A directive such as `%json`, with its operand.
+    fn keyword(&mut self) -> Result<LarkToken<'a>, SizeError> {
         self.cut(1);
         let name = self.cut_while(is_name);
         if !matches!(name, "json" | "regex" | "llguidance") {
-            return Ok(if matches!(name, "lark" | "if") { Word::Mixed } else { Word::Other });
+            return Ok(if matches!(name, "lark" | "if") {
+                LarkToken::Mixed
+            } else {
+                LarkToken::Other
+            });
         }
         let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<Value>();
         let value = values.next();
         let end = values.byte_offset();
         self.cut(end.max(1));
-        let Some(Ok(value)) = value else { return Ok(Word::Literal) };
+        let Some(Ok(value)) = value else { return Ok(LarkToken::Literal) };
         match name {
             "json" => self.size = self.size.with(schema::measure(&value)?),
             "regex" => {
                 let bytes = Size { patterns: 1, pattern_bytes: end, ..Size::default() };
                 self.size = self.size.with(bytes);
             }
-            _ => return Ok(Word::Other),
+            _ => return Ok(LarkToken::Other),
         }
-        Ok(Word::Literal)
+        Ok(LarkToken::Literal)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a template can do, found out by trying when the model is set up.
+//! Probing of a template's capabilities when the model is set up.
 //!
 //! Does not do: anything with a client's conversation.
 
@@ -6,17 +6,17 @@ use std::collections::HashSet;
 
 use harmonic_types::{Message, Role, Tool, ToolCall};
 
-use super::switches::Switches;
+use super::thinking_switches::Switches;
 use super::values::{RESPONSES, TemplateCapabilities, message_values};
 use super::{Template, TemplateContext, TemplateError, Unmarked};
 use crate::chat::calls::Syntax;
 
-/// A role that no template knows.
+/// Role that no template knows.
 const UNKNOWN_ROLE: &str = "probe_role";
 
 impl Template {
-    /// Finds out how the template takes a question, with instructions before it or without.
-    pub(super) fn try_question(&mut self) -> Result<(), TemplateError> {
+    /// Probes how the template takes a question, with and without a system message.
+    pub(super) fn probe_question(&mut self) -> Result<(), TemplateError> {
         let messages =
             [Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
         let unmarked = Unmarked::default();
@@ -31,7 +31,7 @@ impl Template {
             }
             asked.push((takes_system, text));
         }
-        // One that shows nothing of a question, and takes it all the same.
+        // A template that accepts a question without showing it.
         self.capabilities.parts = false;
         let mut plain = asked.into_iter().take(2);
         let taken = plain.find_map(|(takes_system, text)| match text {
@@ -49,9 +49,8 @@ impl Template {
         }
     }
 
-    /// What it wants of calls, if a tool, a call of it and its result are all to be seen in what the
-    /// template makes of them.
-    pub(super) fn shows_tools(&self, syntax: Option<Syntax>) -> Option<TemplateCapabilities> {
+    /// Capabilities for tools, if a tool, its call and its result all appear in the rendered text.
+    pub(super) fn probe_tools(&self, syntax: Option<Syntax>) -> Option<TemplateCapabilities> {
         let tool = Tool {
             name: "probe_tool".to_owned(),
             description: Some("probes".to_owned()),
@@ -95,8 +94,8 @@ impl Template {
         None
     }
 
-    /// What it reads of `names` to learn whether to think.
-    pub(super) fn try_switches(&self, names: &HashSet<String>) -> Switches {
+    /// Probes the thinking variables among `names`.
+    pub(super) fn probe_switches(&self, names: &HashSet<String>) -> Switches {
         let mut messages =
             vec![Message::new(Role::System, "s"), Message::new(Role::User, "probe_question")];
         if !self.takes_system {
@@ -104,18 +103,18 @@ impl Template {
         }
         let unmarked = Unmarked::default();
         let context = unmarked.context(&messages);
-        Switches::of(names, |told| {
+        Switches::of(names, |values| {
             self.run_values(
                 context,
                 message_values(&messages, self.capabilities, context.marks),
-                told,
+                values,
             )
             .ok()
         })
     }
 
-    /// Whether results are looked for beside the calls that they are of, and a message of the role
-    /// `tool` is taken as one of any role.
+    /// Whether the template expects results beside their calls, and treats messages of role `tool` like
+    /// those of an unknown role.
     fn wants_results_in_calls(
         &self,
         context: TemplateContext<'_>,
@@ -125,7 +124,7 @@ impl Template {
             return false;
         }
         let render = |values| {
-            self.run_values(context, values, self.switches.told(context.thinking))
+            self.run_values(context, values, self.switches.values(context.thinking))
                 .unwrap_or_default()
         };
         let values = message_values(context.messages, capabilities, context.marks);
