@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use harmonic_gateway::{Access, ApiKey, Config, Fingerprint, Hosts, Keys, Origins};
+use harmonic_gateway::{Access, AllowedHosts, AllowedOrigins, ApiKey, Config, Fingerprint, Keys};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -58,28 +58,28 @@ async fn without_a_key_nothing_is_done_in_any_dialect() {
     www-authenticate: Bearer
     x-request-id: req-ID
 
-    {"error":{"message":"this server wants an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; `harmonic keys add NAME` on its machine makes one","type":"invalid_request_error","param":null,"code":"api_key_missing"}}
+    {"error":{"message":"this server requires an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; `harmonic keys add NAME` on its machine creates one","type":"invalid_request_error","param":null,"code":"api_key_missing"}}
 
     401 Unauthorized
     content-type: application/json
     www-authenticate: Bearer
     x-request-id: req-ID
 
-    {"error":"this server wants an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; `harmonic keys add NAME` on its machine makes one"}
+    {"error":"this server requires an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; `harmonic keys add NAME` on its machine creates one"}
 
     401 Unauthorized
     content-type: application/json
     www-authenticate: Bearer
     x-request-id: req-ID
 
-    {"type":"error","error":{"type":"authentication_error","message":"this server wants an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; `harmonic keys add NAME` on its machine makes one"}}
+    {"type":"error","error":{"type":"authentication_error","message":"this server requires an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; `harmonic keys add NAME` on its machine creates one"}}
 
     401 Unauthorized
     content-type: application/json
     www-authenticate: Bearer
     x-request-id: req-ID
 
-    {"error":{"message":"no such API key: `harmonic keys list` on the server's machine says which there are","type":"invalid_request_error","param":null,"code":"api_key_unknown"}}
+    {"error":{"message":"unknown API key: `harmonic keys list` on the server's machine lists the keys","type":"invalid_request_error","param":null,"code":"api_key_unknown"}}
     "#));
     for path in ["/v1/models", "/slots", "/openapi.json", "/", "/nowhere"] {
         assert_eq!(served.get(path).await.status(), 401, "{path}");
@@ -145,28 +145,28 @@ async fn a_key_with_a_limit_has_it_to_itself() {
     retry-after: 30
     x-request-id: req-ID
 
-    {"error":{"message":"the key phone lets in 2 requests a minute: retry in 30 s","type":"rate_limit_error","param":null,"code":"key_limit"}}
+    {"error":{"message":"the key phone allows 2 requests per minute: retry in 30 s","type":"rate_limit_error","param":null,"code":"key_limit"}}
 
     429 Too Many Requests
     content-type: application/json
     retry-after: 30
     x-request-id: req-ID
 
-    {"error":"the key phone lets in 2 requests a minute: retry in 30 s"}
+    {"error":"the key phone allows 2 requests per minute: retry in 30 s"}
 
     429 Too Many Requests
     content-type: application/json
     retry-after: 30
     x-request-id: req-ID
 
-    {"type":"error","error":{"type":"rate_limit_error","message":"the key phone lets in 2 requests a minute: retry in 30 s"}}
+    {"type":"error","error":{"type":"rate_limit_error","message":"the key phone allows 2 requests per minute: retry in 30 s"}}
     "#));
     assert_eq!(ask(&served, PATHS[0], &[("x-api-key", "hs-one")]).await.status(), 200);
 }
 
 #[tokio::test]
 async fn a_name_that_is_not_ours_is_a_rebound_one() {
-    let hosts = Hosts::Local { also: vec!["box.lan".to_owned()] };
+    let hosts = AllowedHosts::Local { extra: vec!["box.lan".to_owned()] };
     let (served, engine) = behind(Access { hosts, ..Access::default() }).await;
     let foreign =
         ["evil.example", "evil.example:4276", "localhost.evil.example", "127.0.0.1.nip.io"];
@@ -188,19 +188,19 @@ async fn a_name_that_is_not_ours_is_a_rebound_one() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"this server is not asked as evil.example: use localhost, or start it with --allow-host evil.example","type":"invalid_request_error","param":null,"code":"host_not_allowed"}}
+    {"error":{"message":"the host name evil.example is not allowed: use localhost, or start the server with --allow-host evil.example","type":"invalid_request_error","param":null,"code":"host_not_allowed"}}
 
     403 Forbidden
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"this server is not asked as evil.example: use localhost, or start it with --allow-host evil.example"}
+    {"error":"the host name evil.example is not allowed: use localhost, or start the server with --allow-host evil.example"}
 
     403 Forbidden
     content-type: application/json
     x-request-id: req-ID
 
-    {"type":"error","error":{"type":"permission_error","message":"this server is not asked as evil.example: use localhost, or start it with --allow-host evil.example"}}
+    {"type":"error","error":{"type":"permission_error","message":"the host name evil.example is not allowed: use localhost, or start the server with --allow-host evil.example"}}
     "#));
 }
 
@@ -242,7 +242,7 @@ async fn no_page_of_another_site_may_ask_unless_it_is_named() {
     let own = served.url.clone();
     assert_eq!(ask(&served, PATHS[0], &[("origin", &own)]).await.status(), 200);
 
-    let origins = Origins::new([origin]).expect("an origin");
+    let origins = AllowedOrigins::new([origin]).expect("an origin");
     let (served, _engine) = behind(Access { origins, ..with_keys() }).await;
     let allowed = may(&served, origin).await;
     assert_eq!(allowed.status(), 200);
@@ -268,11 +268,11 @@ async fn no_page_of_another_site_may_ask_unless_it_is_named() {
 #[test]
 fn what_is_no_origin_is_named() {
     assert_eq!(
-        Origins::new(["*", "http://a:1", "chrome-extension://abc"]).map(drop).ok(),
+        AllowedOrigins::new(["*", "http://a:1", "chrome-extension://abc"]).map(drop).ok(),
         Some(())
     );
     for wrong in ["chat.example", "https://chat.example/", "://a", "https://a b", ""] {
-        let error = Origins::new([wrong]).expect_err(wrong).to_string();
+        let error = AllowedOrigins::new([wrong]).expect_err(wrong).to_string();
         assert!(error.contains(&format!("`{wrong}`")), "{error}");
     }
 }

@@ -134,8 +134,8 @@ async fn bodies_together_have_so_much_memory_and_no_more() {
     let config = Config {
         body_limit: 4_000_000,
         body_memory: 8_000_000,
-        body_wait: Duration::from_secs(1),
-        body_pace: Duration::from_hours(1),
+        body_memory_timeout: Duration::from_secs(1),
+        body_stall_timeout: Duration::from_hours(1),
         body_timeout: Duration::from_hours(1),
         ..Config::default()
     };
@@ -169,7 +169,7 @@ async fn bodies_together_have_so_much_memory_and_no_more() {
 async fn who_announces_much_and_sends_little_holds_nothing() {
     let engine = Scripted::new(Script::Say(answer()));
     let config = Config {
-        body_pace: Duration::from_hours(1),
+        body_stall_timeout: Duration::from_hours(1),
         body_timeout: Duration::from_hours(1),
         ..Config::default()
     };
@@ -197,7 +197,7 @@ async fn who_announces_much_and_sends_little_holds_nothing() {
 async fn who_holds_memory_and_stops_sending_gives_it_back() {
     let config = Config {
         body_timeout: Duration::from_hours(1),
-        body_pace: Duration::from_millis(100),
+        body_stall_timeout: Duration::from_millis(100),
         ..Config::default()
     };
     let served = Served::with(&Scripted::new(Script::Queue), config).await;
@@ -221,8 +221,8 @@ async fn bodies_that_wait_for_each_others_memory_are_all_answered() {
     let config = Config {
         body_limit: 4_000_000,
         body_memory: 16_000_000,
-        body_wait: Duration::from_hours(1),
-        body_pace: Duration::from_hours(1),
+        body_memory_timeout: Duration::from_hours(1),
+        body_stall_timeout: Duration::from_hours(1),
         body_timeout: Duration::from_hours(1),
         ..Config::default()
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use harmonic_engine::Engine;
 use harmonic_engine::chat::Thinks;
-use harmonic_gateway::{AgentCard, Config, ModelRegistry, RegisteredAgent, WeightsCard};
+use harmonic_gateway::{AgentInfo, Config, ModelRegistry, RegisteredAgent, WeightsInfo};
 use harmonic_models::catalog;
 use harmonic_types::{FinishReason, Tokens};
 use serde_json::{Value, json};
@@ -22,16 +22,16 @@ fn agent(name: &str, system: &str, engine: &Arc<Scripted>) -> RegisteredAgent {
         role: format!("the {name}"),
         model: PATH.to_owned(),
         context: Tokens(2048),
-        card: AgentCard {
+        info: AgentInfo {
             system: system.to_owned(),
             thinks: Thinks::Always,
-            weights: Some(WeightsCard {
+            weights: Some(WeightsInfo {
                 digest: Some("ab".repeat(32)),
                 shape,
                 template: Some("{{ messages }} <think>".to_owned()),
                 licence: Some("Apache-2.0".to_owned()),
             }),
-            ..AgentCard::default()
+            ..AgentInfo::default()
         },
         engine: Arc::clone(engine) as Arc<dyn Engine>,
     }
@@ -161,7 +161,7 @@ async fn what_is_not_heeded_is_said_in_a_header_and_nothing_else_is() {
 async fn what_a_model_thinks_all_the_same_or_never_is_said_in_every_dialect() {
     let engine = Scripted::new(Script::Say(vec![finished(FinishReason::Stop)]));
     let mut never = agent("dull", "", &engine);
-    never.card.thinks = Thinks::Never;
+    never.info.thinks = Thinks::Never;
     let models = ModelRegistry::new(vec![agent("coder", "", &engine), never]).expect("unique");
     let served = Served::offering(models, Config::default()).await;
     let hi = json!([{"role": "user", "content": "hi"}]);

@@ -1,6 +1,6 @@
 //! The name under which the server is asked: one, or none where an old client has none.
 
-use harmonic_gateway::{Access, Config, Hosts};
+use harmonic_gateway::{Access, AllowedHosts, Config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -29,7 +29,7 @@ async fn status(served: &Served, target: &str, version: &str, hosts: &[&str]) ->
 #[tokio::test]
 async fn a_request_names_the_server_once() {
     let engine = Scripted::new(Script::Say(answer()));
-    for hosts in [Hosts::Any, Hosts::Local { also: Vec::new() }] {
+    for hosts in [AllowedHosts::Any, AllowedHosts::Local { extra: Vec::new() }] {
         let access = Access { hosts, ..Access::default() };
         let served = Served::open_to(access, models(&engine), Config::default()).await;
         let named = async |hosts: &[&str]| status(&served, "/health", "1.1", hosts).await;
@@ -48,7 +48,7 @@ async fn a_request_names_the_server_once() {
         assert_eq!(status(&served, whole, "1.1", &["evil.example"]).await, 400);
         assert_eq!(status(&served, "http://evil.example/health", "1.1", &["localhost"]).await, 400);
     }
-    let local = Access { hosts: Hosts::Local { also: Vec::new() }, ..Access::default() };
+    let local = Access { hosts: AllowedHosts::Local { extra: Vec::new() }, ..Access::default() };
     let served = Served::open_to(local, models(&engine), Config::default()).await;
     let rebound = "http://evil.example/health";
     assert_eq!(status(&served, rebound, "1.1", &["evil.example"]).await, 403);

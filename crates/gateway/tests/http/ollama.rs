@@ -230,7 +230,7 @@ async fn failures_are_in_the_dialects_envelope() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"there is no /api/nothing here; /openapi.json says what there is"}
+    {"error":"unknown path /api/nothing: /openapi.json lists the paths"}
 
     503 Service Unavailable
     content-type: application/json

@@ -390,7 +390,7 @@ async fn one_model_and_none() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"there is no /v1/models/%ff here; /openapi.json says what there is","type":"invalid_request_error","param":null,"code":"not_found"}}
+    {"error":{"message":"unknown path /v1/models/%ff: /openapi.json lists the paths","type":"invalid_request_error","param":null,"code":"not_found"}}
     "#));
 }
 
@@ -412,7 +412,7 @@ async fn nobody_makes_embeddings() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"coder makes no embeddings: its model smollm2:135m writes text, and no engine here embeds","type":"invalid_request_error","param":"model","code":"unsupported"}}
+    {"error":{"message":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text","type":"invalid_request_error","param":"model","code":"unsupported"}}
 
     404 Not Found
     content-type: application/json
@@ -430,12 +430,12 @@ async fn nobody_makes_embeddings() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"coder makes no embeddings: its model smollm2:135m writes text, and no engine here embeds"}
+    {"error":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text"}
 
     400 Bad Request
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"coder makes no embeddings: its model smollm2:135m writes text, and no engine here embeds"}
+    {"error":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text"}
     "#));
 }

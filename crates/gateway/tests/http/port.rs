@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harmonic_engine::Engine;
-use harmonic_gateway::{AgentCard, GatewayError, ModelRegistry, PortOwner, RegisteredAgent, bind};
+use harmonic_gateway::{AgentInfo, GatewayError, ModelRegistry, PortOwner, RegisteredAgent, bind};
 use harmonic_types::Tokens;
 
 use crate::scripted::{Script, Scripted};
@@ -16,10 +16,10 @@ async fn a_port_in_use_says_who_has_it() {
             continue;
         };
         let error = bind(first.address()).await.expect_err("it is taken");
-        let GatewayError::PortInUse { holder, .. } = &error else { panic!("{error:?}") };
+        let GatewayError::PortInUse { owner, .. } = &error else { panic!("{error:?}") };
         if cfg!(target_os = "linux") {
             let me = i32::try_from(std::process::id()).expect("a process id");
-            assert!(matches!(holder, PortOwner::Process { pid, .. } if *pid == me), "{error}");
+            assert!(matches!(owner, PortOwner::Process { pid, .. } if *pid == me), "{error}");
             assert!(error.to_string().contains(&format!("(process {me})")), "{error}");
         }
         assert!(error.to_string().contains("--port"), "{error}");
@@ -41,7 +41,7 @@ fn a_roster_keeps_names_apart_and_printable() {
         role: String::new(),
         model: String::new(),
         context: Tokens(1),
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine: Arc::clone(&engine) as Arc<dyn Engine>,
     };
     let twice = ModelRegistry::new(vec![agent("coder"), agent("ops"), agent("coder")]);

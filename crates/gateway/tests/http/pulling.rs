@@ -127,7 +127,7 @@ async fn without_a_puller_only_what_is_offered_succeeds() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"this server fetches no models for clients: `harmonic up --allow-pull` lets them fetch those of the catalog, --allow-pull=any any of the hub; `harmonic models pull` fetches one on the server's machine"}
+    {"error":"pulls by clients are disabled: `harmonic up --allow-pull` allows models of the catalog, --allow-pull=any any model of the hub; `harmonic models pull` on the server's machine fetches one"}
     "#));
 }
 

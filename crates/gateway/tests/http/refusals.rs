@@ -151,14 +151,14 @@ async fn paths_and_methods_that_are_not_there() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"there is no /v1/edits here; /openapi.json says what there is","type":"invalid_request_error","param":null,"code":"not_found"}}
+    {"error":{"message":"unknown path /v1/edits: /openapi.json lists the paths","type":"invalid_request_error","param":null,"code":"not_found"}}
 
     405 Method Not Allowed
     content-type: application/json
     allow: POST
     x-request-id: req-ID
 
-    {"error":{"message":"/v1/chat/completions does not take GET: the `allow` header says what it does","type":"invalid_request_error","param":null,"code":"method_not_allowed"}}
+    {"error":{"message":"/v1/chat/completions does not allow GET: the `allow` header lists the methods","type":"invalid_request_error","param":null,"code":"method_not_allowed"}}
     "#));
 }
 
@@ -206,7 +206,7 @@ async fn a_form_that_meets_a_limit_is_the_clients_fault() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"the answer cannot go on in the form that was asked for: too many items","type":"invalid_request_error","param":null,"code":"form_too_costly"}}
+    {"error":{"message":"the answer cannot continue in the requested form: too many items","type":"invalid_request_error","param":null,"code":"form_too_costly"}}
     "#));
     let streamed = answered(script(), body(&json!({"stream": true}))).await;
     let last = streamed.trim_end().lines().last().unwrap_or_default();
@@ -252,6 +252,6 @@ async fn a_body_past_the_limit() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"the body is larger than 1000 bytes, the most this server takes","type":"invalid_request_error","param":null,"code":"body_too_large"}}
+    {"error":{"message":"the body is too large: expected at most 1000 bytes","type":"invalid_request_error","param":null,"code":"body_too_large"}}
     "#));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_api::Client;
 use harmonic_engine::Engine;
-use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
+use harmonic_gateway::{Access, AgentInfo, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::Tokens;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -27,7 +27,7 @@ pub fn models(engine: &Arc<Scripted>) -> ModelRegistry {
         role: format!("the {name}"),
         model: "smollm2:135m".to_owned(),
         context: Tokens(2048),
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine: Arc::clone(engine) as Arc<dyn Engine>,
     });
     ModelRegistry::new(agents.into()).expect("unique names")

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::join_all;
 use harmonic_engine::{AgentUse, Engine, LocalConfig};
-use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
+use harmonic_gateway::{Access, AgentInfo, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::{AgentName, Tier};
 use serde_json::json;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -46,7 +46,7 @@ fn models(engine: &Arc<dyn Engine>) -> ModelRegistry {
         role: String::new(),
         model: MODEL.to_owned(),
         context: agent.context,
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine: Arc::clone(engine),
     });
     ModelRegistry::new(agents.collect()).expect("two names")

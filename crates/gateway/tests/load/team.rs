@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_engine::sim::PaperMachine;
 use harmonic_engine::{Engine, Identity, LocalConfig, ServedAgent};
-use harmonic_gateway::{AgentCard, ModelRegistry, RegisteredAgent};
+use harmonic_gateway::{AgentInfo, ModelRegistry, RegisteredAgent};
 use harmonic_models::catalog;
 use harmonic_types::{AgentName, AgentSpec, Bytes, KvLayout, Sampling, Tier, Tokens};
 
@@ -65,7 +65,7 @@ pub fn models(engine: Arc<dyn Engine>) -> ModelRegistry {
         role: String::new(),
         model: engine.status().model,
         context: Tokens(CONTEXT),
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine,
     };
     ModelRegistry::new(vec![agent]).expect("one printable name")
