@@ -1,4 +1,4 @@
-//! Where the server cannot be.
+//! Addresses that cannot be bound, and names that cannot be registered.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use harmonic_engine::Engine;
 use harmonic_gateway::{AgentInfo, GatewayError, ModelRegistry, PortOwner, RegisteredAgent, bind};
 use harmonic_types::Tokens;
 
-use crate::scripted::{Script, Scripted};
+use crate::scripted_engine::{Script, ScriptedEngine};
 
 #[tokio::test]
-async fn a_port_in_use_says_who_has_it() {
+async fn a_port_in_use_is_refused_with_its_owner() {
     for held in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0"] {
         let Ok(first) = bind(held.parse().expect("an address")).await else {
             assert_eq!(held, "[::1]:0", "only IPv6 may be missing");
@@ -34,8 +34,8 @@ async fn an_address_of_another_machine_is_refused() {
 }
 
 #[test]
-fn a_roster_keeps_names_apart_and_printable() {
-    let engine = Scripted::new(Script::Queue);
+fn the_registry_requires_unique_printable_names() {
+    let engine = ScriptedEngine::new(Script::Queue);
     let agent = |name: &str| RegisteredAgent {
         name: name.into(),
         role: String::new(),

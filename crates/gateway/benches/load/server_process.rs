@@ -1,6 +1,6 @@
-//! The other process.
+//! Main function of the child process.
 //!
-//! A server prints its address, serves until its input is closed, and prints a [`Report`].
+//! A server prints its address, serves until its standard input is closed, and prints a [`Report`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,43 +16,43 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::arguments::{Arguments, Role};
-use crate::counted::{Counted, Counts};
+use crate::counting_engine::{CountingEngine, Counts};
 use crate::meter::{Meter, Metered};
 use crate::stub::Stub;
 use crate::usage::HTTP;
-use crate::{alone, files, team};
+use crate::{baseline, open_files, team};
 
-/// One event for each stream in this time.
+/// Interval of the events of each stream.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// What a server says at its end.
+/// Report of a server at its end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// Its side of the books.
+    /// Requests as counted by the engine.
     pub counts: Counts,
-    /// Slots that are still in use, and requests that still wait.
+    /// Slots in use and requests waiting at the end.
     pub left: u32,
 }
 
-/// Is what is measured.
+/// Runs the child process in `role`.
 pub fn run(role: Role, arguments: &Arguments) -> anyhow::Result<()> {
-    files::allow(files::of_connections(arguments.connections))?;
+    open_files::raise_limit(open_files::count_for(arguments.connections))?;
     let report = match role {
-        Role::Alone => {
+        Role::Baseline => {
             let meter = Meter::default();
             let engine = paced(&arguments.model, &meter)?;
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            serde_json::to_string(&runtime.block_on(alone::run(&engine, &meter, arguments))?)?
+            serde_json::to_string(&runtime.block_on(baseline::run(&engine, &meter, arguments))?)?
         }
         Role::Paced => {
             let engine = paced(&arguments.model, &Meter::default())?;
-            serde_json::to_string(&server(&Counted::new(engine), arguments.threads)?)?
+            serde_json::to_string(&server(&CountingEngine::new(engine), arguments.threads)?)?
         }
         Role::Instant => {
-            serde_json::to_string(&server(&Counted::new(Stub::Instant), arguments.threads)?)?
+            serde_json::to_string(&server(&CountingEngine::new(Stub::Instant), arguments.threads)?)?
         }
         Role::Ticking => {
-            let engine = Counted::new(Stub::ticking(TICK)?);
+            let engine = CountingEngine::new(Stub::ticking(TICK)?);
             serde_json::to_string(&server(&engine, arguments.threads)?)?
         }
     };
@@ -60,7 +60,7 @@ pub fn run(role: Role, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The simulated machine at real pace, as `harmonic up --engine sim` has it.
+/// Simulated machine at real pace, as in `harmonic up --engine sim`.
 fn paced(model: &str, meter: &Meter) -> anyhow::Result<Local> {
     let paper = team::paper(model)
         .with_context(|| format!("{model} is not in the catalog: see `harmonic models list`"))?;
@@ -71,7 +71,7 @@ fn paced(model: &str, meter: &Meter) -> anyhow::Result<Local> {
     })?)
 }
 
-fn server(engine: &Arc<Counted>, threads: u32) -> anyhow::Result<Report> {
+fn server(engine: &Arc<CountingEngine>, threads: u32) -> anyhow::Result<Report> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads as usize)
         .thread_name(HTTP)
@@ -83,7 +83,7 @@ fn server(engine: &Arc<Counted>, threads: u32) -> anyhow::Result<Report> {
     Ok(Report { counts: engine.counts(), left })
 }
 
-fn serve_until_told(runtime: &Runtime, engine: &Arc<Counted>) -> anyhow::Result<()> {
+fn serve_until_told(runtime: &Runtime, engine: &Arc<CountingEngine>) -> anyhow::Result<()> {
     let models = team::models(Arc::clone(engine) as Arc<dyn Engine>);
     let listener = runtime.block_on(bind(([127, 0, 0, 1], 0).into()))?;
     println!("{}", listener.address());
