@@ -1,12 +1,11 @@
-//! The keys that a running server lets in: those that the file has at this moment.
+//! API keys of a running server: those currently in the key file.
 //!
-//! Invariants: a key that was taken out of the file lets nobody in any more, from the next request
-//! on; a file that cannot be read or understood lets in nobody at all, because it does not say
-//! which keys were taken out; a file that is gone has no keys. What a key has used of its minute is
-//! kept when others change.
+//! Invariants: a key removed from the file is refused from the next request on; an unreadable or
+//! invalid file refuses all keys, because it does not show which were removed; an absent file has no
+//! keys. The rate limit of a key keeps its state when other keys change.
 //!
-//! Does not do: decide whether a key is needed. That stands when the server starts, so that
-//! removing the last key does not open the door.
+//! Does not do: deciding whether requests need a key. That is fixed at the start, so that removing
+//! the last key does not give open access.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
