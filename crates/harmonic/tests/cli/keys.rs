@@ -97,7 +97,7 @@ async fn a_team_with_keys_wants_one_and_our_commands_send_it() {
     assert_eq!(ours.models().await.unwrap().len(), 7);
 
     let chat = ["chat", "coder", "hello", "--url", &server.url];
-    user.run(chat).refuses(&["wants an API key", "HARMONIC_API_KEY"]);
+    user.run(chat).refuses(&["requires an API key", "HARMONIC_API_KEY"]);
     let mut chat = user.harmonic(chat);
     assert_eq!(ran(chat.env("HARMONIC_API_KEY", key)).code, Some(0));
     let teams = user.run(["ps", "--json"]).json();
