@@ -52,7 +52,7 @@ bench-contexts: build ## hold a team of unequal contexts against one of equal on
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	python3 scripts/bench-contexts.py $(TARGET)/release/harmonic
 
-bench-gateway: ## measure what the gateway costs (ARGS="crowd --seconds 10")
+bench-gateway: ## measure what the gateway costs (ARGS="saturation --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
 
 bench-hostile-http: build ## hold what the worst bodies of eight clients cost the others

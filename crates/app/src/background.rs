@@ -1,9 +1,9 @@
-//! A team in the background: this program once more, as a session of its own.
+//! A team in the background: a second process of this program, in its own session.
 //!
-//! Owns: its start, its log, and the wait until it serves. Program and arguments are the caller's.
+//! Owns: its start, its log, and the wait until it serves. The caller gives program and arguments.
 //!
-//! Invariants: each start has a log of its own, so that of several at once each keeps its words; a
-//! log is locked by the open file that the process writes to, so none that is written is removed.
+//! Invariants: each start has its own log, also of several at once; a log is locked through the
+//! open file that the process writes to, so a log in use is never removed.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -13,39 +13,37 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use harmonic_fsutil::FileLock;
-use harmonic_launcher::Run;
+use harmonic_launcher::Instance;
 
 use crate::error::{AppError, Result};
 use crate::settings::Settings;
 
-/// Between two looks at the process.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval of the checks on the process.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Logs of ended teams that are kept for a port.
+/// Logs of ended teams that are kept for each port.
 const KEPT_LOGS: usize = 4;
 
-/// Lines of the log that say why a team did not start.
-const TAIL: usize = 15;
+/// Last lines of the log that an error shows.
+const TAIL_LINES: usize = 15;
 
-/// What the name of a log ends in.
-const LOG: &str = ".log";
+/// File name suffix of a log.
+const LOG_SUFFIX: &str = ".log";
 
 /// The program of a team in the background.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// Where it lies.
+    /// Path of the executable.
     pub path: PathBuf,
-    /// All that it is told but its log.
+    /// Arguments without that of the log.
     pub arguments: Vec<OsString>,
-    /// The argument before the path of its log.
+    /// Option that takes the path of the log.
     pub log_argument: &'static str,
 }
 
-/// A team that was started in the background and does not serve yet.
-///
-/// Dropped before it serves, it is ended.
+/// A team that was started in the background and does not serve yet. Dropping it ends the process.
 #[derive(Debug)]
-pub struct Starting {
+pub struct BackgroundStart {
     child: Child,
     log: PathBuf,
     serves: bool,
@@ -55,91 +53,94 @@ pub struct Starting {
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn start(port: u16, program: &Program, settings: &Settings) -> Result<Starting> {
+pub fn start(port: u16, program: &Program, settings: &Settings) -> Result<BackgroundStart> {
     let logs = &settings.logs;
-    let (out, log) = fresh(logs, port)
-        .map_err(AppError::doing(format!("cannot write logs to {}", logs.display())))?;
+    let (out, log) = create_log(logs, port)
+        .map_err(AppError::context(format!("cannot write logs to {}", logs.display())))?;
     let child = spawn(program, out, &log)
-        .map_err(AppError::doing("cannot start a process in the background"))?;
-    Ok(Starting { child, log, serves: false })
+        .map_err(AppError::context("cannot start a process in the background"))?;
+    Ok(BackgroundStart { child, log, serves: false })
 }
 
-impl Starting {
-    /// Its log.
+impl BackgroundStart {
+    /// Path of its log.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Resolves when it serves; `said` gets the last line of its log from time to time.
+    /// Resolves when the team serves; meanwhile `progress` gets the last line of its log.
     ///
     /// # Errors
-    /// When it does not start.
-    pub async fn ready(mut self, settings: &Settings, said: impl Fn(&str)) -> Result<Run> {
+    /// When the process ends instead.
+    pub async fn ready(mut self, settings: &Settings, progress: impl Fn(&str)) -> Result<Instance> {
         loop {
             if self.child.try_wait()?.is_some() {
                 let log = &self.log;
-                let message = format!("the team did not start; its last words:\n{}", tail(log));
-                let hint = format!("all of them: {}", log.display());
+                let message = format!("the team did not start; the end of its log:\n{}", tail(log));
+                let hint = format!("the whole log: {}", log.display());
                 return Err(AppError::refused(message, hint));
             }
             let pid = self.child.id();
-            let running = settings.runs.running()?.documents;
-            if let Some(run) = running.into_iter().find(|run| run.process.pid == pid) {
+            let running = settings.instances.running()?.documents;
+            if let Some(instance) = running.into_iter().find(|found| found.process.pid == pid) {
                 self.serves = true;
-                return Ok(run);
+                return Ok(instance);
             }
-            if let Some(last) = text(&self.log).lines().last() {
-                said(last.trim());
+            if let Some(last) = read_log(&self.log).lines().last() {
+                progress(last.trim());
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-impl Drop for Starting {
+impl Drop for BackgroundStart {
     fn drop(&mut self) {
         if !self.serves {
-            // It may have ended by itself.
+            // The process may have ended already.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
 }
 
-/// In the process in the background: not even the terminal's end reaches it from now on.
+/// Detaches this process, the one in the background, from its terminal: it becomes the leader of a
+/// new session.
 ///
 /// # Errors
-/// When it leads a session or a group already, because it was not started as it should.
-pub fn settle() -> io::Result<()> {
+/// When it leads a process group already, because it was not started by [`start`].
+pub fn detach() -> io::Result<()> {
     rustix::process::setsid()?;
     Ok(())
 }
 
-/// A new log for a team on `port`. The oldest of those that ended go.
-fn fresh(logs: &Path, port: u16) -> Result<(File, PathBuf)> {
-    // A log counts as one of an ended team from its making to its own lock.
-    let _making = FileLock::wait(&logs.join(".lock"))?;
+/// Creates a log for a team on `port`, and removes the oldest logs of ended teams.
+fn create_log(logs: &Path, port: u16) -> Result<(File, PathBuf)> {
+    // Until its own lock is taken, a new log would look like one of an ended team.
+    let _creating = FileLock::wait(&logs.join(".lock"))?;
     let name = match port {
         0 => "any".to_owned(),
         port => port.to_string(),
     };
     let prefix = format!("{name}-");
-    remove_old(logs, &prefix)?;
-    let log = tempfile::Builder::new().prefix(&prefix).suffix(LOG).tempfile_in(logs)?;
-    // The lock is the open file's, which the process in the background inherits: it ends with it.
+    remove_old_logs(logs, &prefix)?;
+    let log = tempfile::Builder::new().prefix(&prefix).suffix(LOG_SUFFIX).tempfile_in(logs)?;
+    // The lock belongs to the open file, which the background process inherits; it ends with the
+    // process.
     log.as_file().lock()?;
     Ok(log.keep().map_err(io::Error::from)?)
 }
 
-/// Removes all logs that begin with `prefix` but the newest and those of teams that run.
-fn remove_old(logs: &Path, prefix: &str) -> io::Result<()> {
+/// Removes the logs that begin with `prefix`, except the newest and those of running teams.
+fn remove_old_logs(logs: &Path, prefix: &str) -> io::Result<()> {
     let mut ended = Vec::new();
     for entry in fs::read_dir(logs)? {
         let entry = entry?;
         let name = entry.file_name();
-        let is_log =
-            name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(LOG));
-        // Others may be removing the same ones.
+        let is_log = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(prefix) && name.ends_with(LOG_SUFFIX));
+        // Another process may be removing it.
         let Ok(metadata) = entry.metadata() else { continue };
         if !is_log || !metadata.is_file() {
             continue;
@@ -170,15 +171,15 @@ fn spawn(program: &Program, out: File, log: &Path) -> io::Result<Child> {
         .spawn()
 }
 
-/// The end of the log, set in.
+/// The last lines of the log, indented.
 fn tail(log: &Path) -> String {
-    let text = text(log);
+    let text = read_log(log);
     let lines: Vec<&str> = text.lines().collect();
-    let last = lines.iter().skip(lines.len().saturating_sub(TAIL));
+    let last = lines.iter().skip(lines.len().saturating_sub(TAIL_LINES));
     last.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// A log that cannot be read says nothing.
-fn text(log: &Path) -> String {
+/// Text of the log; empty where it cannot be read.
+fn read_log(log: &Path) -> String {
     String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
 }

@@ -1,13 +1,13 @@
-//! File descriptors that this process may have: as many as the system lets it raise its limit to.
+//! Limit of file descriptors of this process, raised to the system's maximum.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit, and says what it is.
-pub fn raise() -> u64 {
+/// Raises the limit to its maximum; returns the limit in force.
+pub fn raise_limit() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let limit = if raised.is_ok() { maximum } else { current };
-    // None is no limit.
+    // `None` means unlimited.
     limit.unwrap_or(u64::MAX)
 }
 
@@ -16,8 +16,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_the_highest_there_is() {
-        let raised = raise();
+    fn the_limit_becomes_the_maximum() {
+        let raised = raise_limit();
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         assert_eq!(current, maximum);
         assert_eq!(raised, maximum.unwrap_or(u64::MAX));

@@ -1,7 +1,6 @@
-//! The kinds of engine that this build has.
+//! Engine kinds of this build.
 //!
-//! Owns: the way from a planned engine to a running one, and llama.cpp as the converter of the
-//! model store.
+//! Owns: starting a planned engine by its kind, and llama.cpp as the converter of the model store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,19 +16,19 @@ use harmonic_types::{Bytes, Divergence, EngineKind, EnginePlan, EngineSpec, Mode
 
 use crate::inspect;
 
-/// Starts engines of every kind, all for one plan.
+/// Factory of the engines of one plan, of every kind.
 #[derive(Clone, Debug)]
-pub struct Engines {
+pub struct PlanEngineFactory {
     device: Option<SharedDevice>,
-    /// Most requests that wait per agent.
+    /// Queued requests per agent, at most.
     queue_limit: u32,
     form_trial: Option<FormTrial>,
     events: EventStream,
 }
 
-impl Engines {
-    /// For the engines of `plan`, which share a device; at most `queue_limit` requests wait for
-    /// each agent, costly forms are tried by `form_trial`, and what happens is published to `events`.
+impl PlanEngineFactory {
+    /// Factory for the engines of `plan`, which share a device: at most `queue_limit` requests wait
+    /// for each agent, `form_trial` tries costly forms of answers, and engines publish to `events`.
     pub fn of(
         plan: &Plan,
         queue_limit: u32,
@@ -40,7 +39,7 @@ impl Engines {
     }
 }
 
-impl EngineFactory for Engines {
+impl EngineFactory for PlanEngineFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         config.queue_limit = self.queue_limit;
@@ -51,11 +50,11 @@ impl EngineFactory for Engines {
         match &engine.spec {
             EngineSpec::Llama(llama) => {
                 let setup = LlamaSetup::of(llama, &config)?;
-                // The file may have changed since the plan, or never have been looked at.
+                // The file may have changed since the plan was made, or was not read then.
                 config.identity = config.identity.with_format(shape(engine)?.format);
                 Ok(Arc::new(harmonic_llama::spawn(setup, config)?))
             }
-            // A machine of its own kind: the simulation is of the largest one in the paper.
+            // The simulation is of the largest machine in the paper, whatever the host is.
             EngineSpec::Sim(_) => {
                 let shape = shape(engine)?;
                 let paper = CostModel::dgx_spark(&shape);
@@ -70,7 +69,7 @@ impl EngineFactory for Engines {
     }
 }
 
-/// Kind and build of the engines of this kind, as measurements name it.
+/// Name of the engine build of this kind, as in the keys of measurements.
 pub fn build(kind: EngineKind) -> String {
     match kind {
         EngineKind::Llama => harmonic_llama::BUILD.to_owned(),
@@ -78,28 +77,31 @@ pub fn build(kind: EngineKind) -> String {
     }
 }
 
-/// Whether a build, as [`build`] names it, only simulates.
+/// Whether an engine build, as named by [`build`], is a simulation.
 pub fn is_simulated(build: &str) -> bool {
     build.starts_with("sim/")
 }
 
-/// What the simulation must know of the model, which a plan does not say.
+/// Shape of the engine's model, which a plan does not have.
 fn shape(engine: &EnginePlan) -> Result<ModelShape, EngineError> {
     let known = match &engine.local().path {
         Some(path) => ModelFiles::open(path)
             .and_then(|files| files.shape())
             .map_err(|error| error.to_string()),
-        None => catalog::find(&engine.model)
-            .map(|entry| entry.shape)
-            .ok_or_else(|| format!("the shape of {} is not known here", engine.model)),
+        None => catalog::find(&engine.model).map(|entry| entry.shape).ok_or_else(|| {
+            format!(
+                "unknown shape of the model {}: it has no file and no catalog entry",
+                engine.model
+            )
+        }),
     };
     known.map_err(|reason| EngineError::Setup { id: engine.id.clone(), reason })
 }
 
-/// llama.cpp as the converter of the model store, and as the judge of what it wrote.
+/// llama.cpp as the converter of the model store and the meter of the conversion loss.
 #[derive(Clone, Copy, Debug)]
 pub struct LlamaConverter {
-    /// Threads to work with.
+    /// Threads used.
     pub threads: u32,
 }
 

@@ -1,7 +1,6 @@
-//! Reasons why the app could not do what it was asked, each with its remedy where it has one.
+//! Errors of the app, with their remedies.
 //!
-//! Invariant: an error of a lower room is the source of the one that holds it, so that whoever walks
-//! the chain finds it.
+//! Invariant: an error of a crate below is in the chain of sources of the error that wraps it.
 
 use std::error::Error;
 use std::io;
@@ -13,7 +12,7 @@ use harmonic_export::ExportError;
 use harmonic_fsutil::FileError;
 use harmonic_gateway::GatewayError;
 use harmonic_hardware::HardwareError;
-use harmonic_launcher::{LaunchError, PlanFileError, RunError};
+use harmonic_launcher::{InstanceError, LaunchError, PlanFileError};
 use harmonic_models::ModelError;
 use harmonic_planner::PlanError;
 use harmonic_profiles::ProfileError;
@@ -22,119 +21,119 @@ use harmonic_stack::StackError;
 use harmonic_tune::TuneError;
 use tokio::task::JoinError;
 
-/// What an app function returns.
+/// Result of an app function.
 pub type Result<T, E = AppError> = std::result::Result<T, E>;
 
-/// A failure of the app, or of a room below it.
+/// An error of the app, or of a crate below it.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// Asked for something that cannot be.
+    /// The request cannot be fulfilled.
     #[error("{message}")]
     Refused {
-        /// What was asked for: lower case, without a full stop.
+        /// The cause: lower case, without a full stop.
         message: String,
-        /// What to do instead.
+        /// The remedy.
         hint: String,
     },
-    /// Something failed on the way to `doing`.
-    #[error("{doing}")]
-    While {
-        /// What cannot be done.
-        doing: String,
-        /// Why.
+    /// An error with its context.
+    #[error("{context}")]
+    Context {
+        /// What failed, such as `cannot write logs`.
+        context: String,
+        /// The error itself.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The machine cannot be described.
+    /// The hardware cannot be detected.
     #[error("{0}")]
     Hardware(#[from] HardwareError),
-    /// A stack that is none.
+    /// An unknown stack or an invalid stack file.
     #[error("{0}")]
     Stack(#[from] StackError),
-    /// A model that cannot be found, fetched, or converted.
+    /// A model cannot be found, fetched or converted.
     #[error("{0}")]
     Model(#[from] ModelError),
-    /// The stack does not fit.
+    /// The stack cannot be planned.
     #[error("{0}")]
     Plan(#[from] PlanError),
-    /// Curves or tuned configs that cannot be read or written.
+    /// Curves or tuned configs cannot be read or written.
     #[error("{0}")]
     Profile(#[from] ProfileError),
-    /// No deployment.
+    /// The deployment did not start.
     #[error("{0}")]
     Launch(#[from] LaunchError),
-    /// A plan file that is none.
+    /// The plan file cannot be read or is invalid.
     #[error("{0}")]
     PlanFile(#[from] PlanFileError),
-    /// A record of running deployments that cannot be read or written.
+    /// A record of a running instance cannot be read or written.
     #[error("{0}")]
-    Run(#[from] RunError),
-    /// The HTTP server.
+    Instance(#[from] InstanceError),
+    /// The HTTP server cannot start, or failed.
     #[error("{0}")]
     Gateway(#[from] GatewayError),
-    /// A server that was asked.
+    /// A request to a server failed.
     #[error("{0}")]
     Client(#[from] ClientError),
-    /// A measurement that did not start.
+    /// The benchmark cannot run.
     #[error("{0}")]
     Bench(#[from] BenchError),
-    /// A server that does not answer the probe of its prompt rate.
+    /// The server does not answer the prefill probe.
     #[error("{0}")]
     Target(#[from] TargetError),
-    /// Levels that cannot be measured.
+    /// Invalid levels of parallelism.
     #[error("{0}")]
     Levels(#[from] LevelsError),
-    /// A comparison of settings.
+    /// The comparison of settings failed.
     #[error("{0}")]
     Tune(#[from] TuneError),
-    /// A plan that cannot be exported.
+    /// The plan cannot be exported.
     #[error("{0}")]
     Export(#[from] ExportError),
-    /// A plot that cannot be drawn.
+    /// The plot cannot be drawn.
     #[error("{0}")]
     Plot(#[from] PngError),
-    /// A small file.
+    /// A file cannot be read or written.
     #[error("{0}")]
     File(#[from] FileError),
-    /// The operating system refuses.
+    /// Error of the operating system.
     #[error("{0}")]
     System(#[from] io::Error),
-    /// A task that panicked.
+    /// A task panicked.
     #[error("{0}")]
     Task(#[from] JoinError),
-    /// The HTTP server has ended though nobody told it to.
-    #[error("the server ended by itself")]
+    /// The HTTP server ended without a stop.
+    #[error("the HTTP server ended unexpectedly")]
     ServerEnded,
 }
 
 impl AppError {
-    /// A refusal from its parts.
+    /// [`AppError::Refused`] with this message and hint.
     pub fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Refused { message: message.into(), hint: hint.into() }
     }
 
-    /// The user stopped it.
+    /// The user stopped the command.
     pub fn stopped() -> Self {
         Self::refused("stopped", "nothing is left running; the same command starts again")
     }
 
-    /// For `map_err`: what could not be done, and why.
-    pub(crate) fn doing<E>(doing: impl Into<String>) -> impl FnOnce(E) -> Self
+    /// [`AppError::Context`] for `map_err`.
+    pub(crate) fn context<E>(context: impl Into<String>) -> impl FnOnce(E) -> Self
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let doing = doing.into();
-        move |source| Self::While { doing, source: source.into() }
+        let context = context.into();
+        move |source| Self::Context { context, source: source.into() }
     }
 }
 
-/// The remedy that `error` names beside its message, its causes left out.
+/// Remedy of `error` itself, not of its causes; shown beside its message.
 pub fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(AppError::Refused { hint, .. }) = error.downcast_ref() {
         return Some(hint.clone());
     }
     if let Some(ClientError::Status { status: 401, .. }) = error.downcast_ref() {
-        let hint = "HARMONIC_API_KEY is what our commands send: set it to one of its keys";
+        let hint = "set HARMONIC_API_KEY, which our commands send, to a key of the server";
         return Some(hint.to_owned());
     }
     if let Some(error) = error.downcast_ref::<ExportError>() {
@@ -146,7 +145,7 @@ pub fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     error.downcast_ref::<BenchError>().and_then(BenchError::hint).map(str::to_owned)
 }
 
-/// Whether `error`, its causes left out, is one that no user could have prevented.
+/// Whether `error` itself, not its causes, is one that a user cannot prevent.
 pub fn is_unexpected(error: &(dyn Error + 'static)) -> bool {
     matches!(error.downcast_ref(), Some(EngineError::Died { .. }))
         || matches!(error.downcast_ref(), Some(LaunchError::Panicked { .. }))
@@ -154,18 +153,18 @@ pub fn is_unexpected(error: &(dyn Error + 'static)) -> bool {
         || error.is::<JoinError>()
 }
 
-/// An error and its causes in one line; a cause that the message before repeats is left out.
-pub(crate) fn line(error: &(dyn Error + 'static)) -> String {
-    let mut said = error.to_string();
-    let mut line = said.clone();
+/// An error and its causes in one line, without causes that the message before repeats.
+pub(crate) fn one_line(error: &(dyn Error + 'static)) -> String {
+    let mut previous = error.to_string();
+    let mut line = previous.clone();
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        if !said.contains(&text) {
+        if !previous.contains(&text) {
             line.push_str(": ");
             line.push_str(&text);
         }
-        said = text;
+        previous = text;
         cause = error.source();
     }
     line
@@ -181,13 +180,13 @@ mod tests {
         let launch =
             LaunchError::Engine { id: "one".to_owned(), model: "m".to_owned(), source: died };
         let error = AppError::from(launch);
-        let shown = line(&error);
+        let shown = one_line(&error);
         assert!(shown.starts_with("the engine one for m did not start: "), "{shown}");
         assert_eq!(shown.matches("did not start").count(), 1, "{shown}");
     }
 
     #[test]
-    fn the_room_below_is_found_in_the_chain() {
+    fn the_source_of_a_crate_below_is_found_in_the_chain() {
         let died = EngineError::Died { id: "one".to_owned(), message: "bug".to_owned() };
         let launch =
             LaunchError::Engine { id: "one".to_owned(), model: "m".to_owned(), source: died };

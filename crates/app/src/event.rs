@@ -1,7 +1,7 @@
-//! Events of the app's work, for any front end: a terminal, a page, a test.
+//! Progress events of the app, for any front end: terminal, web page, test.
 //!
-//! Invariants: every start of a transfer is followed by its end, also where it fails; an observer
-//! returns at once.
+//! Invariants: every start of a transfer is followed by its end, also after a failure; observers do
+//! not block.
 
 use std::time::Duration;
 
@@ -10,65 +10,65 @@ use harmonic_fsutil::Skipped;
 use harmonic_tune::{TuneEvent, TuneObserver};
 use harmonic_types::{Bytes, BytesPerSecond, EnginePlan, Finding, Plan, TokensPerSecond};
 
-/// One event.
+/// One progress event.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// Something that the user should know, with its remedy.
+    /// A warning for the user, with its remedy.
     Warning(&'a Finding),
-    /// One line that the user should read: which source is used, what a conversion changes.
+    /// One line of information for the user, such as the source of a model.
     Note(&'a str),
-    /// A model, or a part of one, is fetched or converted; `total` where its size is known.
+    /// Fetch or conversion of a model, or of a part of one, started.
     TransferStarted {
-        /// What.
+        /// Label of the transfer.
         label: &'a str,
-        /// All bytes of it.
+        /// Bytes in total; `None` where unknown.
         total: Option<Bytes>,
     },
-    /// So many bytes of it are done.
+    /// The transfer advanced.
     TransferAdvanced {
-        /// Those of an earlier attempt included.
+        /// Bytes done, those of an earlier attempt included.
         done: Bytes,
     },
-    /// It has ended, well or not.
+    /// The transfer ended, with success or failure.
     TransferEnded,
-    /// An engine is being started.
+    /// Start of an engine began.
     EngineStarting {
-        /// Which.
+        /// The engine's plan.
         engine: &'a EnginePlan,
         /// Its number, from 1.
         number: usize,
-        /// Of how many.
+        /// Number of engines.
         of: usize,
     },
-    /// It is ready.
+    /// An engine is ready.
     EngineReady {
-        /// Which.
+        /// The engine's plan.
         engine: &'a EnginePlan,
-        /// Since it was being started.
+        /// Duration of its start.
         took: Duration,
     },
-    /// A running server was found to be measured; none is started.
+    /// A running server was found; it is measured, and none is started.
     ServerFound {
         /// Its base URL.
         url: &'a str,
     },
-    /// Plan of the team that is started to be measured.
+    /// A team was planned that is started for the measurement.
     TeamPlanned {
         /// Its plan.
         plan: &'a Plan,
     },
-    /// No roof: the model behind the server is not known here.
+    /// No roof can be computed: the server's model is unknown.
     NoRoof,
-    /// Measuring how fast this machine's memory is read.
+    /// The probe of the memory's read bandwidth started.
     ProbeStarted,
     /// Result of the probe; `None` where too little memory is free.
     ProbeEnded {
-        /// Bandwidth, and the threads that read.
+        /// Bandwidth, and the number of reading threads.
         read: Option<(BytesPerSecond, u32)>,
     },
-    /// Prefill rate of a model.
+    /// Prefill rate of a model, as measured.
     PromptRate {
-        /// The model's name.
+        /// Base model.
         model: &'a str,
         /// In prompt tokens per second.
         rate: TokensPerSecond,
@@ -85,29 +85,29 @@ pub trait Observer: Send + Sync {
     fn event(&self, event: Event<'_>);
 }
 
-/// Ignores all events.
+/// Observer that ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct NoObserver;
 
-impl Observer for Silent {
+impl Observer for NoObserver {
     fn event(&self, _: Event<'_>) {}
 }
 
-/// Reports documents that count as absent because they cannot be read.
+/// Warns of documents that were skipped because they cannot be read.
 pub(crate) fn warn_skipped(observer: &dyn Observer, skipped: &[Skipped]) {
     for Skipped { path, reason } in skipped {
         observer.event(Event::Warning(&Finding::new(
             "document-skipped",
             format!("{} is skipped: {reason}", path.display()),
-            "mend it, or move it out of the folder",
+            "repair it, or move it out of the folder",
         )));
     }
 }
 
-/// The progress of the rooms below, as events of the app.
-pub(crate) struct Forward<'a>(pub(crate) &'a dyn Observer);
+/// Adapter from the observers of the crates below to events of the app.
+pub(crate) struct EventAdapter<'a>(pub(crate) &'a dyn Observer);
 
-impl harmonic_models::Progress for Forward<'_> {
+impl harmonic_models::Progress for EventAdapter<'_> {
     fn begin(&self, label: &str, total: Option<Bytes>) {
         self.0.event(Event::TransferStarted { label, total });
     }
@@ -125,7 +125,7 @@ impl harmonic_models::Progress for Forward<'_> {
     }
 }
 
-impl harmonic_launcher::Progress for Forward<'_> {
+impl harmonic_launcher::Progress for EventAdapter<'_> {
     fn starting(&self, engine: &EnginePlan, number: usize, of: usize) {
         self.0.event(Event::EngineStarting { engine, number, of });
     }
@@ -135,13 +135,13 @@ impl harmonic_launcher::Progress for Forward<'_> {
     }
 }
 
-impl harmonic_bench::Observer for Forward<'_> {
+impl harmonic_bench::Observer for EventAdapter<'_> {
     fn event(&self, event: &BenchEvent<'_>) {
         self.0.event(Event::Bench(event));
     }
 }
 
-impl TuneObserver for Forward<'_> {
+impl TuneObserver for EventAdapter<'_> {
     fn event(&self, event: TuneEvent<'_>) {
         self.0.event(Event::Tune(event));
     }

@@ -1,7 +1,7 @@
-//! Several agents asked at the same time, one question each.
+//! Fan-out of one question each to several agents at the same time.
 //!
-//! Owns: asking them over HTTP as any client would, the clock of each answer, and handing every
-//! piece of text to a [`Stage`] the moment it arrives.
+//! Owns: the requests over HTTP, as of any client, the timing of each answer, and forwarding every
+//! chunk of text to an [`AnswerSink`] on arrival.
 
 mod questions;
 
@@ -16,75 +16,74 @@ use harmonic_types::{AgentName, Event};
 
 use crate::error::{AppError, Result};
 
-/// Longest answer: enough for a few sentences, short enough for seven of them.
+/// Limit of an answer, in tokens: enough for a few sentences, short enough for seven answers.
 pub const MAX_TOKENS: u32 = 60;
 
-/// The same seed gives the same answers, as far as batches of different shapes allow.
+/// Fixed, for the same answers each time, as far as batches of different shapes allow.
 const SEED: i64 = 7;
 
-/// Receiver of text as it arrives.
-pub trait Stage {
-    /// The agents have been asked.
+/// Receiver of answers as they arrive.
+pub trait AnswerSink {
+    /// Called before the questions are sent.
     ///
     /// # Errors
-    /// When it cannot be shown.
+    /// When the output fails.
     fn begin(&mut self, questions: &[(AgentName, String)]) -> std::io::Result<()>;
 
-    /// More text of the agent at `index`.
+    /// Called for each chunk of text, of the agent at `index` of the questions.
     ///
     /// # Errors
-    /// When it cannot be shown.
-    fn text(&mut self, index: usize, piece: &str) -> std::io::Result<()>;
+    /// When the output fails.
+    fn text(&mut self, index: usize, chunk: &str) -> std::io::Result<()>;
 
-    /// All have ended.
+    /// Called when all answers have ended.
     ///
     /// # Errors
-    /// When it cannot be shown.
-    fn end(&mut self, answers: &[Answer]) -> std::io::Result<()>;
+    /// When the output fails.
+    fn end(&mut self, answers: &[AgentAnswer]) -> std::io::Result<()>;
 }
 
 /// One agent's answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// Who.
+pub struct AgentAnswer {
+    /// The agent.
     pub agent: AgentName,
-    /// What was asked.
+    /// The question.
     pub question: String,
-    /// What was said.
+    /// Text of the answer, reasoning included.
     pub text: String,
-    /// Whether it ended by itself, and not at [`MAX_TOKENS`].
+    /// Whether the model ended it, not the limit [`MAX_TOKENS`].
     pub complete: bool,
-    /// Tokens, as the server counts them.
+    /// Completion tokens, as counted by the server.
     pub tokens: u32,
-    /// From the request to the first piece of text.
+    /// Time from the request to the first text; `None` before it.
     pub first: Option<Duration>,
-    /// From the request to the end.
+    /// Time from the request to the last event.
     pub took: Duration,
 }
 
-impl Answer {
-    /// Output rate over the whole request; `None` before there is any.
+impl AgentAnswer {
+    /// Output rate over the whole request, in tokens per second; `None` without tokens.
     pub fn tok_s(&self) -> Option<f64> {
         let seconds = self.took.as_secs_f64();
         (seconds > 0.0 && self.tokens > 0).then(|| f64::from(self.tokens) / seconds)
     }
 }
 
-/// Asks every agent its question at once and returns when all have answered, in the order of
-/// `questions`.
+/// Sends all questions at once and returns when all are answered, in the order of `questions`.
 ///
 /// # Errors
 /// When one of them does not answer.
 pub async fn ask_all(
     client: &Client,
     questions: &[(AgentName, String)],
-    stage: &mut dyn Stage,
-) -> Result<Vec<Answer>> {
-    stage.begin(questions)?;
+    sink: &mut dyn AnswerSink,
+) -> Result<Vec<AgentAnswer>> {
+    sink.begin(questions)?;
     let began = Instant::now();
-    let mut answers: Vec<Answer> = questions
+    let mut answers: Vec<AgentAnswer> = questions
         .iter()
-        .map(|(agent, question)| Answer {
+        .map(|(agent, question)| AgentAnswer {
             agent: agent.clone(),
             question: question.clone(),
             text: String::new(),
@@ -100,21 +99,21 @@ pub async fn ask_all(
     let mut events = stream::select_all(streams);
     while let Some((index, event)) = events.next().await {
         let answer = &mut answers[index];
-        let event = event.map_err(AppError::doing(format!("{} did not answer", answer.agent)))?;
+        let event = event.map_err(AppError::context(format!("{} did not answer", answer.agent)))?;
         answer.took = began.elapsed();
         match event {
             ChatEvent::Delta(Event::Text { text, .. } | Event::Reasoning { text }) => {
                 answer.first.get_or_insert(answer.took);
                 answer.text.push_str(&text);
-                stage.text(index, &text)?;
+                sink.text(index, &text)?;
             }
-            // Nobody gave it tools.
+            // The request has no tools.
             ChatEvent::Delta(_) => {}
             ChatEvent::Finish { reason } => answer.complete = reason == "stop",
             ChatEvent::Usage(usage) => answer.tokens = usage.completion_tokens,
         }
     }
-    stage.end(&answers)?;
+    sink.end(&answers)?;
     Ok(answers)
 }
 

@@ -1,18 +1,18 @@
-//! Threads of the HTTP server, apart from those of the program.
+//! Runtime of the HTTP server, separate from that of the program.
 //!
-//! The engine's threads meet some hundreds of times a token, and a core that serves HTTP is missed
-//! by all of them: so few, and as many as the plan says.
+//! The engine's threads synchronise some hundreds of times per token, so a core that serves HTTP
+//! delays them all: the threads are few, and their number is part of the plan.
 
 use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
-/// Where nothing was measured. One serves thousands of events a second; the second keeps the others
-/// going while one is busy with a long prompt.
+/// Default number of threads. One serves thousands of events per second; the second keeps streams
+/// going while the first is busy with a long prompt.
 pub const HTTP_THREADS: u32 = 2;
 
-/// A runtime of its own. Dropping it ends what runs on it without waiting.
+/// The threads. Dropping it cancels their tasks without waiting.
 #[derive(Debug)]
 pub struct HttpThreads {
     handle: Handle,
@@ -23,7 +23,7 @@ impl HttpThreads {
     /// Starts `count` threads.
     ///
     /// # Errors
-    /// When the system refuses them.
+    /// When the system cannot create them.
     pub fn start(count: u32) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(count.max(1) as usize)
@@ -33,7 +33,7 @@ impl HttpThreads {
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
-    /// Runs `work` on them.
+    /// Spawns `work` on the threads.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -44,7 +44,7 @@ impl HttpThreads {
 
 impl Drop for HttpThreads {
     fn drop(&mut self) {
-        // Waiting for threads is not allowed where async code runs.
+        // Blocking on the threads is not allowed in async code.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -1,7 +1,7 @@
-//! What this machine is, and what to mend on it.
+//! Detection of this machine, and advice on its settings.
 //!
-//! Invariant: what is known of this process and its disk says nothing about a machine below another
-//! root, and is left out there.
+//! Invariant: facts about this process and its disk are used only for the running machine, not for
+//! one below another root.
 
 use harmonic_doctor::{Advice, Diagnosis, Facts, StoreSpace, add_advice, advise};
 use harmonic_hardware::{EngineDevice, Sysroot, profile};
@@ -10,7 +10,7 @@ use harmonic_types::Hardware;
 use crate::error::{AppError, Result};
 use crate::settings::Settings;
 
-/// GPU back ends that can be built in, by their cargo feature.
+/// GPU back ends by their cargo feature, and whether they are built in.
 const BACK_ENDS: [(&str, bool); 4] = [
     ("cuda", cfg!(feature = "cuda")),
     ("rocm", cfg!(feature = "rocm")),
@@ -18,8 +18,8 @@ const BACK_ENDS: [(&str, bool); 4] = [
     ("metal", cfg!(feature = "metal")),
 ];
 
-/// What the engines of this build compute on. [`detect`] describes the machine's best device in any
-/// case; a plan must fit the memory that its engines can really use.
+/// Device kind that the engines of this build compute on. [`detect`] always describes the machine's
+/// best device; a plan must fit the memory that its engines can use.
 pub const ENGINE_DEVICE: EngineDevice =
     if cfg!(any(feature = "cuda", feature = "rocm", feature = "vulkan", feature = "metal")) {
         EngineDevice::Best
@@ -27,15 +27,15 @@ pub const ENGINE_DEVICE: EngineDevice =
         EngineDevice::Cpu
     };
 
-/// This machine, as the engines of this build see it.
+/// Detects this machine, with the devices that the engines of this build can use.
 ///
 /// # Errors
-/// When it cannot be described.
+/// When the detection fails.
 pub fn hardware() -> Result<Hardware> {
     Ok(harmonic_hardware::detect_for(&Sysroot::default(), ENGINE_DEVICE)?)
 }
 
-/// The machine that the profile `name` describes.
+/// The machine of the profile `name`.
 ///
 /// # Errors
 /// When there is no such profile.
@@ -47,10 +47,10 @@ pub fn machine(name: &str) -> Result<Hardware> {
     })
 }
 
-/// The machine below `root`, with what there is to mend among its warnings.
+/// Detects the machine below `root`, with the advice among its warnings.
 ///
 /// # Errors
-/// When it cannot be described.
+/// When the detection fails.
 pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
     let mut hardware = harmonic_hardware::detect(root)?;
     let advice = advice(root, &hardware, settings, false);
@@ -58,10 +58,11 @@ pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
     Ok(hardware)
 }
 
-/// What to set, stop or free on the machine below `root`; with the paper's settings where `paper`.
+/// Advice for the machine below `root`: settings to change, processes to stop, memory to free. With
+/// `paper` also the paper's settings.
 ///
 /// # Errors
-/// When the machine cannot be described.
+/// When the detection fails.
 pub fn diagnose(root: &Sysroot, settings: &Settings, paper: bool) -> Result<Diagnosis> {
     let hardware = harmonic_hardware::detect(root)?;
     let advice = advice(root, &hardware, settings, paper);
@@ -77,7 +78,7 @@ fn advice(root: &Sysroot, hardware: &Hardware, settings: &Settings, paper: bool)
     };
     if root.is_live() {
         facts.environment.clone_from(&settings.variables);
-        // A disk that cannot be measured is no reason to be silent about all else.
+        // Without the disk's free space the other advice still holds.
         let free = settings.store.free().ok();
         facts.store = free.map(|free| StoreSpace { path: settings.store.root().to_owned(), free });
     }

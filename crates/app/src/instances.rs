@@ -1,4 +1,4 @@
-//! Teams that run on this machine: finding, asking and ending them.
+//! Running teams of this machine: list, status, stop.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -6,31 +6,31 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use harmonic_api::{Client, EngineHealth, ServerHealth};
 use harmonic_fsutil::Skipped;
-use harmonic_launcher::{Run, RunAgent, RunError};
+use harmonic_launcher::{Instance, InstanceAgent, InstanceError};
 use serde::Serialize;
 
 use crate::error::{AppError, Result};
 use crate::event::{Observer, warn_skipped};
 use crate::settings::Settings;
 
-/// A server that says nothing for as long does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of a health request.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Between two looks at a process.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval of the checks on a process.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Between two signals to one that should end at once: two at the same moment would count as one.
-const INSIST: Duration = Duration::from_millis(250);
+/// Interval between two signals: two at the same moment would count as one.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What a server needs beyond its own grace period to end.
-const TO_END: Duration = Duration::from_secs(10);
+/// Time that a server needs to end after its grace period.
+const EXIT_MARGIN: Duration = Duration::from_secs(10);
 
 /// The document of `ps --json`.
 #[derive(Debug, Serialize)]
 pub struct RunningTeams {
     /// [`RunningTeams::SCHEMA`].
     pub schema: &'static str,
-    /// By port.
+    /// In the order of their ports.
     pub teams: Vec<TeamStatus>,
 }
 
@@ -39,54 +39,54 @@ impl RunningTeams {
     pub const SCHEMA: &'static str = "harmonic.ps/1";
 }
 
-/// One team that runs. What only its server knows is null where that does not answer.
+/// One running team. Fields that only its server knows are null where it does not answer.
 #[derive(Debug, Serialize)]
 pub struct TeamStatus {
-    /// Its process.
+    /// Process number.
     pub pid: u32,
-    /// Its stack.
+    /// Name of its stack.
     pub stack: String,
     /// Base URL for a client on this machine.
     pub url: String,
-    /// Seconds since it began to serve.
+    /// Seconds since the start of serving.
     pub uptime_s: u64,
-    /// `ok`, the worst state of its engines, or `silent`.
+    /// `ok`, the worst state of its engines, or `silent` where the server does not answer.
     pub state: String,
-    /// Sequences that run.
+    /// Running sequences.
     pub in_flight: Option<u32>,
-    /// Requests that wait.
+    /// Queued requests.
     pub queued: Option<u32>,
-    /// Where its log goes; null where it has a terminal.
+    /// Log file; null where it logs to a terminal.
     pub log: Option<PathBuf>,
-    /// Its agents.
-    pub agents: Vec<RunAgent>,
-    /// Its engines.
+    /// Its agents, in the order of the stack.
+    pub agents: Vec<InstanceAgent>,
+    /// Its engines, as `/health` reports them.
     pub engines: Option<Vec<EngineHealth>>,
 }
 
-/// The records of the teams that run, by port.
+/// Records of the running teams, by port.
 ///
 /// # Errors
 /// When their folder cannot be read.
-pub fn running(settings: &Settings, observer: &dyn Observer) -> Result<Vec<Run>> {
-    let found = settings.runs.running()?;
+pub fn running(settings: &Settings, observer: &dyn Observer) -> Result<Vec<Instance>> {
+    let found = settings.instances.running()?;
     warn_skipped(observer, &found.skipped);
     Ok(found.documents)
 }
 
-/// Refuses where a team runs on `port`. A broken record is warned of: whether the port is taken
-/// shows when it is bound, and the record is replaced then.
+/// Checks that no team runs on `port`. An invalid record is only a warning: binding the port shows
+/// whether it is in use, and the record is replaced then.
 ///
 /// # Errors
 /// When a team runs there, or the record cannot be read.
 pub fn check_free(port: u16, settings: &Settings, observer: &dyn Observer) -> Result<()> {
-    match settings.runs.on(port) {
-        Ok(Some(Run { stack, port, process, .. })) => Err(AppError::refused(
+    match settings.instances.on(port) {
+        Ok(Some(Instance { stack, port, process, .. })) => Err(AppError::refused(
             format!("the stack {stack} runs on port {port} already (process {})", process.pid),
             "`harmonic down` stops it; or choose another port with --port",
         )),
         Ok(None) => Ok(()),
-        Err(RunError::Broken { path, reason }) => {
+        Err(InstanceError::Invalid { path, reason }) => {
             warn_skipped(observer, &[Skipped { path, reason }]);
             Ok(())
         }
@@ -94,47 +94,47 @@ pub fn check_free(port: u16, settings: &Settings, observer: &dyn Observer) -> Re
     }
 }
 
-/// The teams that run, with what their servers say.
+/// Status of the running teams, as their servers report it.
 ///
 /// # Errors
 /// When the folder of their records cannot be read.
 pub async fn status(settings: &Settings, observer: &dyn Observer) -> Result<RunningTeams> {
-    let runs = running(settings, observer)?;
-    let teams = join_all(runs.into_iter().map(look)).await;
+    let instances = running(settings, observer)?;
+    let teams = join_all(instances.into_iter().map(team_status)).await;
     Ok(RunningTeams { schema: RunningTeams::SCHEMA, teams })
 }
 
-/// A client of the team that runs here; of several, of the one on the usual port.
+/// Client of the running team; of several, of the one on the configured port.
 ///
 /// # Errors
 /// When none runs, or several and none on that port.
 pub fn client(settings: &Settings, observer: &dyn Observer) -> Result<Client> {
-    let runs = running(settings, observer)?;
-    let usual = runs.iter().find(|run| run.port == settings.port);
-    match (usual, runs.as_slice()) {
-        (Some(run), _) | (None, [run]) => Ok(settings.client(&run.url)?),
+    let instances = running(settings, observer)?;
+    let configured = instances.iter().find(|instance| instance.port == settings.port);
+    match (configured, instances.as_slice()) {
+        (Some(instance), _) | (None, [instance]) => Ok(settings.client(&instance.url)?),
         (None, []) => {
             let hint = "`harmonic up --detach` starts one (--stack starter is the smallest); --url \
                         names a server elsewhere";
             Err(AppError::refused("no team runs here", hint))
         }
         (None, several) => {
-            let urls: Vec<&str> = several.iter().map(|run| run.url.as_str()).collect();
+            let urls: Vec<&str> = several.iter().map(|instance| instance.url.as_str()).collect();
             let what = format!("{} teams run here", several.len());
             Err(AppError::refused(what, format!("name one with --url: {}", urls.join(", "))))
         }
     }
 }
 
-/// Those of `runs` that are to end: the one on `port`, or the only one, or `all`.
+/// Selects the instances to stop: the one on `port`, or the only one, or `all`.
 ///
 /// # Errors
-/// When there is none, or several and nothing says which.
-pub fn chosen(mut runs: Vec<Run>, port: Option<u16>, all: bool) -> Result<Vec<Run>> {
+/// When there is none, or several and neither `port` nor `all` is given.
+pub fn select(mut instances: Vec<Instance>, port: Option<u16>, all: bool) -> Result<Vec<Instance>> {
     if let Some(port) = port {
-        runs.retain(|run| run.port == port);
+        instances.retain(|instance| instance.port == port);
     }
-    if runs.is_empty() {
+    if instances.is_empty() {
         let (what, hint) = match port {
             Some(port) => {
                 (format!("no team runs on port {port}"), "`harmonic ps` lists those that run")
@@ -143,79 +143,82 @@ pub fn chosen(mut runs: Vec<Run>, port: Option<u16>, all: bool) -> Result<Vec<Ru
         };
         return Err(AppError::refused(what, hint));
     }
-    if runs.len() > 1 && !all {
-        let ports: Vec<String> = runs.iter().map(|run| run.port.to_string()).collect();
-        let what = format!("{} teams run, on the ports {}", runs.len(), ports.join(", "));
+    if instances.len() > 1 && !all {
+        let ports: Vec<String> =
+            instances.iter().map(|instance| instance.port.to_string()).collect();
+        let what = format!("{} teams run, on the ports {}", instances.len(), ports.join(", "));
         return Err(AppError::refused(what, "name one with --port, or stop them with --all"));
     }
-    Ok(runs)
+    Ok(instances)
 }
 
-/// Asks the process of `run` to end. One that has ended meanwhile is what is wanted.
+/// Sends SIGTERM to the process of `instance`; succeeds also when it has ended already.
 ///
 /// # Errors
 /// When it cannot be signalled.
-pub fn ask_to_end(run: &Run) -> Result<()> {
-    match run.process.ask_to_end() {
-        Err(error) if run.process.runs() => {
-            Err(AppError::doing(format!("cannot stop the process {}", run.process.pid))(error))
+pub fn terminate(instance: &Instance) -> Result<()> {
+    let process = &instance.process;
+    match process.terminate() {
+        Err(error) if process.is_running() => {
+            Err(AppError::context(format!("cannot stop the process {}", process.pid))(error))
         }
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-/// Resolves when the process of `run`, which was asked to, has ended: whether its answers were cut
-/// off, because `grace` (seconds; `None` for its own) was over.
+/// Waits for the end of a terminated `instance`; returns whether its answers were cut off because
+/// `grace` (in seconds; `None` for its own) was over.
 ///
 /// # Errors
-/// When it does not end.
-pub async fn ended(run: &Run, grace: Option<u64>) -> Result<bool> {
-    let process = &run.process;
+/// When the process does not end.
+pub async fn wait_for_exit(instance: &Instance, grace: Option<u64>) -> Result<bool> {
+    let process = &instance.process;
     let began = Instant::now();
-    let patience = grace.map_or(Duration::from_secs(run.grace) + TO_END, Duration::from_secs);
-    let mut insisted = None;
-    while process.runs() {
+    let patience =
+        grace.map_or(Duration::from_secs(instance.grace) + EXIT_MARGIN, Duration::from_secs);
+    let mut last_signal = None;
+    while process.is_running() {
         let waited = began.elapsed();
-        if waited > patience + TO_END {
+        if waited > patience + EXIT_MARGIN {
             let pid = process.pid;
             let what = format!("the process {pid} does not end");
             return Err(AppError::refused(what, format!("`kill -9 {pid}` ends it")));
         }
-        let due = insisted.is_none_or(|last: Instant| last.elapsed() >= INSIST);
-        // Its own handler has had the first signal by then.
-        if waited >= patience.max(INSIST) && due {
-            ask_to_end(run)?;
-            insisted = Some(Instant::now());
+        let due = last_signal.is_none_or(|last: Instant| last.elapsed() >= SIGNAL_INTERVAL);
+        // Its handler has received the first signal by then.
+        if waited >= patience.max(SIGNAL_INTERVAL) && due {
+            terminate(instance)?;
+            last_signal = Some(Instant::now());
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
-    Ok(insisted.is_some())
+    Ok(last_signal.is_some())
 }
 
-async fn look(run: Run) -> TeamStatus {
-    let health = health(&run.url).await;
-    let uptime_s = run.uptime();
+async fn team_status(instance: Instance) -> TeamStatus {
+    let health = health(&instance.url).await;
+    let uptime_s = instance.uptime();
     let sum = |figure: fn(&EngineHealth) -> u32| {
         health.as_ref().map(|health| health.engines.iter().map(figure).sum())
     };
     TeamStatus {
-        pid: run.process.pid,
-        stack: run.stack,
-        url: run.url,
+        pid: instance.process.pid,
+        stack: instance.stack,
+        url: instance.url,
         uptime_s,
         state: health.as_ref().map_or_else(|| "silent".to_owned(), state),
         in_flight: sum(|engine| engine.in_flight),
         queued: sum(|engine| engine.queued),
-        log: run.log,
-        agents: run.agents,
+        log: instance.log,
+        agents: instance.agents,
         engines: health.map(|health| health.engines),
     }
 }
 
-/// What the server says of itself; `None` where it does not answer.
+/// Health report of the server; `None` where it does not answer.
 async fn health(url: &str) -> Option<ServerHealth> {
     let client = Client::new(url).ok()?;
-    tokio::time::timeout(PATIENCE, client.engines()).await.ok()?.ok()
+    tokio::time::timeout(HEALTH_TIMEOUT, client.engines()).await.ok()?.ok()
 }
 
 fn state(health: &ServerHealth) -> String {

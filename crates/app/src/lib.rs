@@ -1,18 +1,17 @@
-//! Composition of the rooms as functions: inspect, plan, launch, serve, measure, tune.
+//! Composition of the crates as functions: inspect, plan, launch, serve, measure, tune.
 //!
-//! Owns: what each of them needs of the rooms below ([`inspect`], [`plan`], [`models`], [`serve`],
-//! [`measure`], [`tune`]), the kinds of engine of this build ([`engines`]), the API keys
-//! ([`keyring`]), and the teams that run on this machine ([`instances`], [`background`]).
+//! Owns: the calls of the crates below for each of them ([`inspect`], [`plan`], [`models`],
+//! [`serve`], [`measure`], [`tune`]), the engine kinds of this build ([`engines`]), the API keys
+//! ([`keyring`]), and the running teams of this machine ([`instances`], [`background`]).
 //!
 //! Invariants: functions return values and emit [`Event`]s; dropping a future leaves nothing
-//! running, and where a partial result is worth having a token ends the work instead.
+//! running; work with a useful partial result is ended by a token instead.
 //!
-//! Does not do: print, ask the user, read the environment or the arguments, or decide how anything
-//! looks.
+//! Does not do: printing, questions to the user, reading environment or arguments, layout.
 #![forbid(unsafe_code)]
 
+mod agent_info;
 pub mod background;
-mod cards;
 mod descriptors;
 pub mod engines;
 pub mod error;
@@ -36,7 +35,7 @@ mod watched_keys;
 mod what_if;
 
 pub use error::{AppError, Result, hint, is_unexpected};
-pub use event::{Event, Observer, Silent};
+pub use event::{Event, NoObserver, Observer};
 pub use puller::PullPolicy;
 pub use settings::Settings;
 pub use what_if::WhatIf;
@@ -46,5 +45,5 @@ pub use harmonic_doctor::VARIABLES;
 pub use harmonic_engine::constraint::{FormTrial, run_trial};
 pub use harmonic_export::ExportKind;
 pub use harmonic_hardware::Sysroot;
-pub use harmonic_launcher::{Run, Runs};
+pub use harmonic_launcher::{Instance, InstanceRegistry};
 pub use harmonic_models::{CacheRoots, PullOptions, Source, Store, WeightFormat, default_root};

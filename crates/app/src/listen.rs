@@ -1,70 +1,64 @@
-//! Address, access and limits of a server of ours.
+//! Configuration of our HTTP server: address, access and limits.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_gateway::{Access, Hosts, KeySource, Origins};
+use harmonic_gateway::{Access, AllowedHosts, AllowedOrigins, KeySource};
 
 use crate::error::{AppError, Result};
 use crate::puller::{PullPolicy, StorePuller};
 use crate::settings::Settings;
 use crate::watched_keys::WatchedKeys;
 
-/// Requests that may wait for each agent unless told otherwise.
+/// Default limit of queued requests per agent.
 pub const QUEUE: u32 = 256;
 
-/// Seconds that a request may wait unless told otherwise: as long as OpenAI's client libraries wait.
+/// Default time that a request may be queued, in seconds: the timeout of OpenAI's client libraries.
 pub const QUEUE_TIMEOUT: u64 = 600;
 
-/// Address, access and limits as asked for.
+/// Address, access and limits as given by the user.
 #[derive(Clone, Debug)]
 pub struct ListenRequest {
     /// Address to listen on.
     pub host: IpAddr,
     /// Port to listen on; 0 for any free one.
     pub port: u16,
-    /// Whether anybody who reaches the address is let in.
+    /// Whether requests need no API key.
     pub without_keys: bool,
-    /// Names beside localhost under which clients ask; `*` for any.
+    /// Host names accepted beside `localhost`; `*` for any.
     pub allow_hosts: Vec<String>,
-    /// Sites whose pages may ask from a browser; `*` for any.
+    /// AllowedOrigins allowed by CORS; `*` for any.
     pub cors_origins: Vec<String>,
-    /// Most requests that wait for each agent.
+    /// Queued requests per agent, at most.
     pub queue_limit: u32,
-    /// How long a request may wait.
+    /// Time that a request may be queued, at most.
     pub queue_timeout: Duration,
-    /// Most connections at once; `None` for as many as are good here.
+    /// Connections at once, at most; `None` for the default.
     pub connections: Option<NonZeroU32>,
-    /// Most of one address; `None` for most of them.
+    /// Connections of one address, at most; `None` for three quarters of all.
     pub connections_per_address: Option<NonZeroU32>,
-    /// Which models clients may have fetched; `None` for none.
+    /// Models that clients may pull; `None` for none.
     pub allow_pull: Option<PullPolicy>,
 }
 
-/// Address, access and limits of a server.
+/// Validated address, access and limits of a server.
 pub struct ListenConfig {
-    /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// Who is let in.
     pub(crate) access: Access,
-    /// Most requests that wait for each agent.
     pub(crate) queue_limit: u32,
-    /// How long a request may wait.
     pub(crate) queue_timeout: Duration,
-    /// Most connections at once; `None` for as many as are good here.
     pub(crate) connections: Option<NonZeroU32>,
-    /// Most of one address; `None` for most of them.
     pub(crate) connections_per_address: Option<NonZeroU32>,
-    /// Who fetches models for clients, if they may have any fetched.
+    /// Puller of models for clients; `None` where they may pull none.
     pub(crate) puller: Option<StorePuller>,
 }
 
 impl ListenConfig {
-    /// Any free port of this machine, for a server that only we ask.
+    /// Configuration of a server for our own use: any free port of a loopback address.
     pub fn private() -> Self {
-        let hosts = Hosts::Local { also: Vec::new() };
+        let hosts = AllowedHosts::Local { extra: Vec::new() };
         Self {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             access: Access { hosts, ..Access::default() },
@@ -76,23 +70,23 @@ impl ListenConfig {
         }
     }
 
-    /// What `request` asks for.
+    /// Validates `request` and reads the API keys.
     ///
     /// # Errors
-    /// When it would be open to a network without keys and nobody said that it should; when the
-    /// file of keys cannot be understood.
+    /// When the address is reachable from the network and there are neither keys nor
+    /// `without_keys`; when the key file is invalid.
     pub fn new(request: &ListenRequest, settings: &Settings) -> Result<Self> {
         let ListenRequest { host, port, .. } = *request;
         let keys = if request.without_keys { None } else { WatchedKeys::open(&settings.keys)? };
         let local = host.is_loopback();
         if !local && !request.without_keys && keys.is_none() {
-            let what = format!("{host} is open to a network, and there are no API keys");
-            let hint = "`harmonic keys add NAME` makes one; --without-keys lets in whoever reaches \
-                        this machine";
+            let what = format!("{host} is reachable from the network, and there are no API keys");
+            let hint = "`harmonic keys add NAME` creates one; --without-keys allows requests \
+                        without a key";
             return Err(AppError::refused(what, hint));
         }
-        let hosts = hosts(&request.allow_hosts, local || keys.is_none());
-        let origins = Origins::new(request.cors_origins.iter().map(String::as_str))?;
+        let hosts = allowed_hosts(&request.allow_hosts, local || keys.is_none());
+        let origins = AllowedOrigins::new(request.cors_origins.iter().map(String::as_str))?;
         Ok(Self {
             address: SocketAddr::new(host, port),
             access: Access {
@@ -122,16 +116,20 @@ impl std::fmt::Debug for ListenConfig {
     }
 }
 
-/// Names under which the server may be asked. Where keys are needed, a page that made a browser
-/// believe that this machine has its name still has none; where they are not, the name is all there
-/// is to tell it by, wherever the server listens.
-fn hosts(allowed: &[String], guarded: bool) -> Hosts {
+/// Host names that requests may have. Without keys, the host name is the only protection against
+/// DNS rebinding, on any address; with keys, a rebound page has no key, so off loopback any name is
+/// accepted unless names are given.
+fn allowed_hosts(allowed: &[String], is_restricted: bool) -> AllowedHosts {
     if allowed.iter().any(|name| name == "*") {
-        return Hosts::Any;
+        return AllowedHosts::Any;
     }
     let plain = |name: &String| name.trim_end_matches('.').to_lowercase();
-    let also: Vec<String> = allowed.iter().map(plain).collect();
-    if guarded || !also.is_empty() { Hosts::Local { also } } else { Hosts::Any }
+    let extra: Vec<String> = allowed.iter().map(plain).collect();
+    if is_restricted || !extra.is_empty() {
+        AllowedHosts::Local { extra }
+    } else {
+        AllowedHosts::Any
+    }
 }
 
 #[cfg(test)]
@@ -139,14 +137,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_keys_or_a_word_of_the_owner_let_any_name_in() {
+    fn any_host_name_is_accepted_only_with_keys_or_an_asterisk() {
         let allowed =
             |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let local = |names: &[&str]| Hosts::Local { also: allowed(names) };
-        assert_eq!(hosts(&[], true), local(&[]));
-        assert_eq!(hosts(&[], false), Hosts::Any);
-        assert_eq!(hosts(&allowed(&["Box.lan."]), true), local(&["box.lan"]));
-        assert_eq!(hosts(&allowed(&["box.lan"]), false), local(&["box.lan"]));
-        assert_eq!(hosts(&allowed(&["box.lan", "*"]), true), Hosts::Any);
+        let local = |names: &[&str]| AllowedHosts::Local { extra: allowed(names) };
+        assert_eq!(allowed_hosts(&[], true), local(&[]));
+        assert_eq!(allowed_hosts(&[], false), AllowedHosts::Any);
+        assert_eq!(allowed_hosts(&allowed(&["Box.lan."]), true), local(&["box.lan"]));
+        assert_eq!(allowed_hosts(&allowed(&["box.lan"]), false), local(&["box.lan"]));
+        assert_eq!(allowed_hosts(&allowed(&["box.lan", "*"]), true), AllowedHosts::Any);
     }
 }

@@ -1,12 +1,11 @@
-//! Measurement of a server: targets, instruments, settings, and the files of a run.
+//! Measurement of a server: targets, telemetry, settings, and the files of a run.
 //!
-//! Owns: the session with a server (`session`), the agents that a load goes to (`targets`), the
-//! identity of its models (`identity`), the machine under it (`environment`), the settings of a run
+//! Owns: the session with a server (`session`), the agents under load (`targets`), the identity of
+//! its models (`identity`), the machine it runs on (`environment`), the settings of a run
 //! (`protocol`), the run itself ([`run`], [`ab_compare`], [`quick`]) and its files ([`save`],
 //! [`records`]).
 //!
-//! Does not do: the load and the statistics (`harmonic-bench`), or how a record looks
-//! (`harmonic-report`).
+//! Does not do: load and statistics (`harmonic-bench`), layout of a record (`harmonic-report`).
 
 mod environment;
 mod identity;
@@ -24,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use harmonic_bench::Protocol;
 
 use crate::error::{AppError, Result};
-use crate::event::{Forward, Observer};
+use crate::event::{EventAdapter, Observer};
 use crate::inspect::ENGINE_DEVICE;
 use crate::settings::Settings;
 
@@ -33,45 +32,46 @@ pub use session::{Session, running};
 /// Targets and settings of a measurement.
 #[derive(Clone, Debug)]
 pub struct BenchRequest {
-    /// Agents that are asked; all where none is named.
+    /// Agents under load; empty for all.
     pub agents: Vec<AgentName>,
-    /// One load over all engines, each agent by its slots, instead of one after the other.
+    /// One load over all engines, with each agent weighted by its slots, instead of one engine
+    /// after the other.
     pub whole_team: bool,
-    /// How the load is paced.
+    /// Load pattern and its defaults.
     pub protocol: Protocol,
-    /// Parallel streams; `None` for the protocol's.
+    /// Numbers of parallel streams; `None` for the protocol's.
     pub levels: Option<Levels>,
-    /// Requests per second, in an open loop.
+    /// Arrival rates of an open loop, in requests per second.
     pub rates: Vec<f64>,
-    /// Windows at each level; `None` for the protocol's.
+    /// Measurement windows at each level; `None` for the protocol's.
     pub trials: Option<u32>,
     /// Tokens of each prompt; `None` for the protocol's.
     pub prompt_tokens: Option<u32>,
     /// Tokens of each answer; `None` for the protocol's.
     pub output_tokens: Option<u32>,
-    /// What a good answer is.
+    /// Service level objective of an answer.
     pub slo: Slo,
     /// Seed of the prompts, the order of levels and the arrivals.
     pub seed: u64,
-    /// Whether this machine's memory and arithmetic are measured, for the roof.
+    /// Whether this machine's memory bandwidth and prefill rate are measured, for the roof.
     pub probe: bool,
 }
 
-/// Two servers that were measured in turns.
+/// Two servers measured in alternation.
 #[derive(Clone, Debug)]
 pub struct AbComparison {
-    /// The record of the first.
+    /// Record of the first server.
     pub first: BenchRun,
-    /// The record of the second.
+    /// Record of the second server.
     pub second: BenchRun,
     /// Throughput of the first divided by that of the second, for each level.
     pub ratios: Vec<LevelRatio>,
 }
 
-/// Measures the server of `session`. A cancelled `stop` ends it with the levels so far.
+/// Measures the server of `session`. A cancelled `stop` ends it with the levels measured so far.
 ///
 /// # Errors
-/// When nothing can be measured.
+/// When no level can be measured.
 pub async fn run(
     request: &BenchRequest,
     session: &Session,
@@ -79,19 +79,19 @@ pub async fn run(
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<BenchRun> {
-    let environment = environment::of(&session.client, session.on);
+    let environment = environment::of(&session.client, session.runs_on);
     let config = protocol::config(request, session, &environment, settings, observer);
     let config = stop.run_until_cancelled(config).await.ok_or_else(AppError::stopped)??;
-    // The probe is behind us: the run begins now.
+    // After the probe: the run begins now.
     let config = BenchConfig { began_unix_ms: environment::now_unix_ms(), ..config };
-    let (target, instruments) = (session.target(), &environment.instruments);
-    Ok(harmonic_bench::run(&target, &config, instruments, &Forward(observer), stop).await?)
+    let (target, telemetry) = (session.target(), &environment.telemetry);
+    Ok(harmonic_bench::run(&target, &config, telemetry, &EventAdapter(observer), stop).await?)
 }
 
-/// Measures the servers of two sessions in turns.
+/// Measures the servers of two sessions in alternation.
 ///
 /// # Errors
-/// When one of them serves several models that are asked, or nothing can be measured.
+/// When a session has more than one model under load, or no level can be measured.
 pub async fn ab_compare(
     request: &BenchRequest,
     sessions: [&Session; 2],
@@ -106,7 +106,7 @@ pub async fn ab_compare(
             return Err(AppError::refused(what, "name the agents of one with --agent"));
         }
     }
-    let environment = environment::of(&sessions[0].client, sessions[0].on);
+    let environment = environment::of(&sessions[0].client, sessions[0].runs_on);
     let began_unix_ms = environment::now_unix_ms();
     let config = async |session| {
         let config = protocol::config(request, session, &environment, settings, observer);
@@ -118,18 +118,18 @@ pub async fn ab_compare(
     let compared = harmonic_bench::ab_compare(
         (&targets[0], &first),
         (&targets[1], &second),
-        &environment.instruments,
-        &Forward(observer),
+        &environment.telemetry,
+        &EventAdapter(observer),
         stop,
     )
     .await?;
     Ok(AbComparison { first: compared.first, second: compared.second, ratios: compared.ratios })
 }
 
-/// Measures all levels of our own team that `client` asks and `plan` describes in under a minute.
+/// Measures all levels of the team of `plan`, served at `client`, in under a minute.
 ///
 /// # Errors
-/// When nothing can be measured.
+/// When no level can be measured.
 pub async fn quick(
     plan: &Plan,
     client: Client,
@@ -146,11 +146,11 @@ pub async fn quick(
         began_unix_ms: environment::now_unix_ms(),
         ..preset
     };
-    let (target, instruments) = (HttpTarget::from(client), environment.instruments);
-    Ok(harmonic_bench::run(&target, &config, &instruments, &Forward(observer), stop).await?)
+    let (target, telemetry) = (HttpTarget::from(client), environment.telemetry);
+    Ok(harmonic_bench::run(&target, &config, &telemetry, &EventAdapter(observer), stop).await?)
 }
 
-/// Whether anything of `run` was measured.
+/// Whether any level of `run` has a throughput.
 pub fn has_figures(run: &BenchRun) -> bool {
     run.series.iter().flat_map(|series| &series.levels).any(|level| level.tok_s.is_some())
 }

@@ -11,24 +11,24 @@ use harmonic_types::{Bytes, Finding, Hardware, ModelFile, StackSpec};
 
 use crate::engines::LlamaConverter;
 use crate::error::Result;
-use crate::event::{Forward, Observer};
+use crate::event::{EventAdapter, Observer};
 use crate::inspect::hardware;
 use crate::settings::Settings;
 
-/// All models that this machine has or could have.
+/// Models on this machine and in the catalog.
 #[derive(Clone, Debug)]
 pub struct Inventory {
-    /// In the store.
+    /// Models in the store.
     pub stored: Vec<StoredModel>,
-    /// In the catalog alone.
+    /// Catalog entries that are not in the store.
     pub absent: Vec<CatalogEntry>,
-    /// Downloaded by other tools.
+    /// Models downloaded by other tools.
     pub elsewhere: Vec<FoundModel>,
-    /// What is wrong in the store.
+    /// Faults of the store.
     pub findings: Vec<Finding>,
 }
 
-/// One model, by where it was found.
+/// A model, by its location.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum KnownModel {
@@ -36,7 +36,7 @@ pub enum KnownModel {
     Stored(StoredModel),
     /// Downloaded by another tool.
     Elsewhere(FoundModel),
-    /// In the catalog alone.
+    /// In the catalog only.
     Catalog(CatalogEntry),
 }
 
@@ -45,12 +45,12 @@ pub enum KnownModel {
 pub struct MissingModel {
     /// Its name.
     pub name: String,
-    /// Bytes that travel at most; `None` where nobody says.
+    /// Upper bound of the download, in bytes; `None` where unknown.
     pub size: Option<Bytes>,
     source: Source,
 }
 
-/// All models that are here or could be.
+/// Lists the models on this machine and in the catalog.
 ///
 /// # Errors
 /// When the store or a cache cannot be read.
@@ -63,10 +63,10 @@ pub fn inventory(settings: &Settings) -> Result<Inventory> {
     Ok(Inventory { stored: listing.models, absent, elsewhere, findings: listing.findings })
 }
 
-/// The model called `name`.
+/// Finds the model `name`.
 ///
 /// # Errors
-/// When nobody knows that name.
+/// When the name is unknown.
 pub fn find(name: &str, settings: &Settings) -> Result<KnownModel> {
     if let Some(model) = settings.store.show(name)? {
         return Ok(KnownModel::Stored(model));
@@ -80,7 +80,7 @@ pub fn find(name: &str, settings: &Settings) -> Result<KnownModel> {
     }
 }
 
-/// Fetches `source` into the store, under `name` where there is one.
+/// Fetches `source` into the store, under `name` if given.
 ///
 /// # Errors
 /// When it cannot be fetched.
@@ -91,8 +91,8 @@ pub async fn pull(
     observer: &dyn Observer,
 ) -> Result<ModelFile> {
     let options = PullOptions { name, ..pull_options(settings, &hardware()?) };
-    let forward = Forward(observer);
-    Ok(harmonic_models::pull(&settings.store, source, &options, &forward).await?)
+    let adapter = EventAdapter(observer);
+    Ok(harmonic_models::pull(&settings.store, source, &options, &adapter).await?)
 }
 
 /// Writes the stored model `name` in another weight format.
@@ -106,8 +106,8 @@ pub async fn convert(
     observer: &dyn Observer,
 ) -> Result<ModelFile> {
     let quantizer = converter(&hardware()?).quantizer;
-    let forward = Forward(observer);
-    Ok(harmonic_models::convert(&settings.store, name, to, quantizer, &forward).await?)
+    let adapter = EventAdapter(observer);
+    Ok(harmonic_models::convert(&settings.store, name, to, quantizer, &adapter).await?)
 }
 
 /// Deletes the model `name` from the store.
@@ -118,7 +118,7 @@ pub fn remove(name: &str, settings: &Settings) -> Result<Removed> {
     Ok(settings.store.remove(name)?)
 }
 
-/// What `stack` needs and is not here.
+/// Models of `stack` that are not on this machine.
 ///
 /// # Errors
 /// When a model is unknown.
@@ -137,7 +137,7 @@ pub fn missing(stack: &StackSpec, settings: &Settings) -> Result<Vec<MissingMode
     Ok(missing)
 }
 
-/// Fetches what is missing, one model after the other.
+/// Fetches the missing models, one after the other.
 ///
 /// # Errors
 /// When one cannot be fetched.
@@ -149,18 +149,18 @@ pub async fn fetch(
 ) -> Result<()> {
     let options = pull_options(settings, hardware);
     for MissingModel { source, .. } in missing {
-        let forward = Forward(observer);
-        harmonic_models::pull(&settings.store, source, &options, &forward).await?;
+        let adapter = EventAdapter(observer);
+        harmonic_models::pull(&settings.store, source, &options, &adapter).await?;
     }
     Ok(())
 }
 
-/// A model's source; a name that the catalog does not have is refused.
+/// Source of a model; refuses a name that the catalog does not have.
 pub(crate) fn source(model: &str) -> Result<Source, ModelError> {
     let source: Source = model.parse()?;
     let is_unknown = match &source {
         Source::Name(name) => catalog::find(name).is_none(),
-        // It would have been found.
+        // A cached model would have been found.
         Source::Cached { .. } => true,
         _ => false,
     };
@@ -171,7 +171,7 @@ fn unknown(name: &str) -> ModelError {
     ModelError::UnknownModel { name: name.to_owned(), known: CATALOG_NAMES.join(", ") }
 }
 
-/// Bytes that travel at most; zero from this disk, `None` where nobody says.
+/// Upper bound of the download, in bytes; zero for this disk, `None` where unknown.
 fn download_size(source: &Source) -> Option<Bytes> {
     match source {
         Source::Path(_) | Source::Cached { .. } => Some(Bytes::ZERO),
@@ -183,12 +183,12 @@ fn download_size(source: &Source) -> Option<Bytes> {
     }
 }
 
-/// How models are fetched on this machine.
+/// Pull options on this machine.
 pub(crate) fn pull_options(settings: &Settings, hardware: &Hardware) -> PullOptions {
     PullOptions { convert: Some(converter(hardware)), ..settings.pull.clone() }
 }
 
-/// What converts models on this machine, and judges the result.
+/// Converter of models on this machine, and meter of its loss.
 pub(crate) fn converter(hardware: &Hardware) -> ConvertAtPull {
     let features = hardware.devices.iter().flat_map(|device| device.features.clone()).collect();
     let converter = Arc::new(LlamaConverter { threads: hardware.cpu_threads() });

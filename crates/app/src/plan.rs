@@ -1,5 +1,4 @@
-//! From a stack to a plan: the machine, the models as they are here, and all that is known of
-//! throughput.
+//! Planning of a stack: with the machine, its models, and the known throughput.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,14 +27,14 @@ pub struct TeamRequest {
     pub stack: Option<String>,
     /// Whether agents on one base model share its weights.
     pub sharing: Sharing,
-    /// The arithmetic of the memory ledger.
+    /// Arithmetic of the memory ledger.
     pub budget: BudgetRule,
-    /// What runs the models.
+    /// Engine kind of all engines.
     pub engine: EngineKind,
 }
 
 impl TeamRequest {
-    /// How the planner is told.
+    /// Options of the planner for this team.
     pub fn options(&self) -> PlanOptions {
         PlanOptions {
             sharing: self.sharing,
@@ -46,20 +45,20 @@ impl TeamRequest {
     }
 }
 
-/// Models of a stack, and known throughput of this machine.
+/// Inputs of the planner: models of a stack, and known throughput of this machine.
 #[derive(Clone, Debug)]
-pub struct Knowledge {
+pub struct PlanInputs {
     /// The models, by the names that the agents use.
     pub models: BTreeMap<String, PlannedModel>,
-    /// Curves; of several that fit, the planner takes the last.
+    /// Curves; of several that match, the planner uses the last.
     pub curves: Vec<Curve>,
     /// Tuned configs of this build's engines.
     pub tuned: Vec<TunedConfig>,
 }
 
-impl Knowledge {
-    /// What is known of the models of `stack` and of engines of `kind`. A document that cannot be
-    /// read is warned of and skipped.
+impl PlanInputs {
+    /// Inputs for the models of `stack` and engines of `kind`. An unreadable document is skipped
+    /// with a warning.
     ///
     /// # Errors
     /// When a model is unknown, or a folder cannot be read.
@@ -77,15 +76,15 @@ impl Knowledge {
     }
 }
 
-/// The stack that is meant.
+/// Resolves the stack of `team`.
 ///
 /// # Errors
-/// When there is none of that name, or the file is not valid.
+/// When the name is unknown or the file is invalid.
 pub fn stack(team: &TeamRequest, settings: &Settings) -> Result<StackSpec> {
     Ok(harmonic_stack::resolve(team.stack.as_deref().unwrap_or(&settings.stack))?)
 }
 
-/// The plan of `stack` with the models as they are here, or as the catalog knows them.
+/// Plans `stack` with the models on this machine, or else as the catalog describes them.
 ///
 /// # Errors
 /// When a model is unknown or the stack does not fit.
@@ -96,11 +95,11 @@ pub fn plan(
     settings: &Settings,
     observer: &dyn Observer,
 ) -> Result<Plan> {
-    let knowledge = Knowledge::of(stack, team.engine, settings, observer)?;
-    plan_with(hardware, stack, &team.options(), &knowledge)
+    let inputs = PlanInputs::of(stack, team.engine, settings, observer)?;
+    plan_with(hardware, stack, &team.options(), &inputs)
 }
 
-/// The plan of `stack` with exactly this knowledge.
+/// Plans `stack` with exactly these inputs.
 ///
 /// # Errors
 /// When the stack does not fit.
@@ -108,27 +107,27 @@ pub fn plan_with(
     hardware: &Hardware,
     stack: &StackSpec,
     options: &PlanOptions,
-    knowledge: &Knowledge,
+    inputs: &PlanInputs,
 ) -> Result<Plan> {
-    let Knowledge { models, curves, tuned } = knowledge;
+    let PlanInputs { models, curves, tuned } = inputs;
     let options = PlanOptions { tuned: tuned.clone(), ..options.clone() };
-    harmonic_planner::plan(hardware, stack, models, &options, curves).map_err(AppError::doing(
+    harmonic_planner::plan(hardware, stack, models, &options, curves).map_err(AppError::context(
         format!("cannot plan the stack `{}` on {}", stack.name, hardware.name),
     ))
 }
 
-/// The plan in the file at `path`, as `plan --json` prints it.
+/// Reads the plan in the file at `path`, as printed by `plan --json`.
 ///
 /// # Errors
-/// When it cannot be read, is of another schema, or is no plan.
+/// When it cannot be read, has another schema, or is invalid.
 pub fn read(path: &Path) -> Result<Plan> {
     Ok(harmonic_launcher::read_plan(path)?)
 }
 
-/// What the models of `stack` need at each number of `slots`.
+/// Memory of the models of `stack` at each number of `slots`.
 ///
 /// # Errors
-/// When the paper's rule is asked for and does not cover a model.
+/// When the paper's rule is selected and does not cover a model.
 pub fn table(
     stack: &StackSpec,
     models: &BTreeMap<String, PlannedModel>,
@@ -138,19 +137,19 @@ pub fn table(
     Ok(memory_table(stack, models, options, slots)?)
 }
 
-/// What the slots of a plan cost, without what is kept for parked sequences and conversations.
+/// Memory of a plan's slots, without that for preempted sequences and kept conversations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotCosts {
-    /// As the agents relate in the plan.
+    /// With the sharing of the plan.
     pub planned: Bytes,
-    /// If they related the other way.
-    pub otherwise: Bytes,
+    /// With the other sharing.
+    pub alternative: Bytes,
 }
 
-/// What the slots of `plan` cost, shared and isolated.
+/// Memory of the slots of `plan`, shared and isolated.
 ///
 /// # Errors
-/// When the models cannot be planned the other way.
+/// When the models cannot be planned with the other sharing.
 pub fn slot_costs(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> Result<SlotCosts> {
     let other = match plan.sharing {
         Sharing::Shared => Sharing::Isolated,
@@ -158,11 +157,11 @@ pub fn slot_costs(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> Resul
     };
     Ok(SlotCosts {
         planned: memory_with_sharing(plan, models, plan.sharing)?,
-        otherwise: memory_with_sharing(plan, models, other)?,
+        alternative: memory_with_sharing(plan, models, other)?,
     })
 }
 
-/// The files that run `plan` without us; written into `folder` where there is one.
+/// Files that run `plan` with other software; written into `folder` if given.
 ///
 /// # Errors
 /// When the plan cannot be expressed, or a file cannot be written.
@@ -174,10 +173,10 @@ pub fn export(plan: &Plan, kind: ExportKind, folder: Option<&Path>) -> Result<Ve
     Ok(files)
 }
 
-/// The models of the stack, by the names that its agents use.
+/// The models of `stack`, by the names that its agents use.
 ///
 /// # Errors
-/// When one is neither here nor in the catalog.
+/// When one is neither on this machine nor in the catalog.
 pub fn models(stack: &StackSpec, settings: &Settings) -> Result<BTreeMap<String, PlannedModel>> {
     let named = stack.models().into_iter().map(|name| {
         let model = planned_model(name, settings)?;
@@ -186,7 +185,7 @@ pub fn models(stack: &StackSpec, settings: &Settings) -> Result<BTreeMap<String,
     named.collect()
 }
 
-/// The configs that were tuned with this build's engines of a kind.
+/// Configs tuned with this build's engines of `kind`.
 fn tuned(
     settings: &Settings,
     kind: EngineKind,
@@ -198,8 +197,8 @@ fn tuned(
     Ok(stored.documents.into_iter().filter(|config| config.key.engine == build).collect())
 }
 
-/// The paper's curves, then those measured here with other builds of engines, then those measured
-/// with this build's: of several that fit, the planner takes the last.
+/// The paper's curves, then those measured here with other engine builds, then those of this build:
+/// of several that match, the planner uses the last.
 fn curves(settings: &Settings, kind: EngineKind, observer: &dyn Observer) -> Result<Vec<Curve>> {
     let build = engines::build(kind);
     let stored = curve::stored(&settings.curves)?;
@@ -223,7 +222,7 @@ fn planned_model(name: &str, settings: &Settings) -> Result<PlannedModel> {
         let shape = entry.shape;
         return Ok(PlannedModel { name: name.to_owned(), path: None, digest: None, shape, paper });
     }
-    // An unknown name is one error, a model that was not fetched another.
+    // An unknown name and a model that was not fetched are different errors.
     source(name)?;
     Err(ModelError::NotStored(name.to_owned()).into())
 }

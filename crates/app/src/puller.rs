@@ -1,4 +1,4 @@
-//! Models that clients of a server fetch: into the store, where the next `harmonic up` finds them.
+//! Pulls of clients: models are fetched into the store, where the next `harmonic up` finds them.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,29 +15,28 @@ use crate::inspect;
 use crate::models::pull_options;
 use crate::settings::Settings;
 
-/// Which models clients may have fetched.
+/// Models that clients may pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullPolicy {
     /// Models of the catalog.
     Catalog,
-    /// Any model of the hub.
+    /// Also any model of the hub.
     Any,
 }
 
-/// Lines that a client gets of one piece of work, at most and about.
-const LINES: u64 = 100;
+/// Approximate number of progress lines for one transfer.
+const LINES_PER_TRANSFER: u64 = 100;
 
-/// Fetches into the store as `harmonic models pull` does, by these settings. What the machine can
-/// do is looked up when somebody pulls.
+/// Puller into the store, like `harmonic models pull`. The hardware is detected at each pull.
 pub struct StorePuller {
-    /// Where models are and come from.
+    /// Store and sources of the models.
     pub settings: Settings,
-    /// What clients may have fetched.
+    /// Models that clients may pull.
     pub allowed: PullPolicy,
 }
 
 impl Puller for StorePuller {
-    /// A client says neither which files of this machine are read, nor which packages are fetched.
+    /// Refuses local files and packages to every client.
     fn allows(&self, model: &str) -> Result<(), PullRefused> {
         let source: Source =
             model.parse().map_err(|error: ModelError| PullRefused(error.to_string()))?;
@@ -56,8 +55,8 @@ impl Puller for StorePuller {
             }
             (Source::Path(_) | Source::Wheel(_) | Source::Cached { .. }, _) => {
                 Err(PullRefused(format!(
-                    "{source} is not fetched for clients, only names of the catalog, \
-                 hf:ORG/REPO/FILE and hf:ORG/REPO:QUANT: use `harmonic models pull` on the server's machine"
+                    "clients cannot pull {source}: expected a catalog name, hf:ORG/REPO/FILE or \
+                     hf:ORG/REPO:QUANT; `harmonic models pull` on the server's machine takes it"
                 )))
             }
         }
@@ -65,73 +64,77 @@ impl Puller for StorePuller {
 
     fn pull(&self, model: String) -> BoxStream<'static, Result<Progress, PullFailed>> {
         let settings = self.settings.clone();
-        let (lines, told) = unbounded();
+        let (sender, lines) = unbounded();
         let work = async move {
             let source: Source = model.parse().map_err(failed)?;
             let options = pull_options(&settings, &inspect::hardware().map_err(failed)?);
-            let told = Told { lines, work: Mutex::default() };
-            harmonic_models::pull(&settings.store, &source, &options, &told).await.map_err(failed)
+            let progress = ProgressLines { sender, transfer: Mutex::default() };
+            harmonic_models::pull(&settings.store, &source, &options, &progress)
+                .await
+                .map_err(failed)
         };
         let end = stream::once(work).filter_map(async |done| done.err().map(Err));
-        // The lines end with the work, which has their sender.
-        stream::select(told.map(Ok), end).boxed()
+        // The lines end with the work, which owns their sender.
+        stream::select(lines.map(Ok), end).boxed()
     }
 }
 
-/// The whole chain of causes, in one line.
+/// The error with its causes, in one line.
 fn failed(error: impl Into<AppError>) -> PullFailed {
-    PullFailed(error::line(&error.into()))
+    PullFailed(error::one_line(&error.into()))
 }
 
-/// Tells a client how far a pull is.
-struct Told {
-    lines: UnboundedSender<Progress>,
-    work: Mutex<Work>,
+/// Sender of progress lines to a client.
+struct ProgressLines {
+    sender: UnboundedSender<Progress>,
+    transfer: Mutex<Transfer>,
 }
 
-/// What is done now.
+/// Current transfer.
 #[derive(Default)]
-struct Work {
+struct Transfer {
     status: String,
     total: Option<Bytes>,
-    /// What was told last.
-    done: Bytes,
+    /// Bytes done at the last line.
+    reported: Bytes,
 }
 
-impl Told {
-    fn say(&self, status: String, total: Option<Bytes>, completed: Option<Bytes>) {
-        // A client that has gone away drops the work, too.
-        let _gone = self.lines.unbounded_send(Progress { status, digest: None, total, completed });
+impl ProgressLines {
+    fn send(&self, status: String, total: Option<Bytes>, completed: Option<Bytes>) {
+        // A client that disconnects also drops the work.
+        let _disconnected =
+            self.sender.unbounded_send(Progress { status, digest: None, total, completed });
     }
 
-    fn on<T>(&self, with: impl FnOnce(&mut Work) -> T) -> T {
-        with(&mut self.work.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with_transfer<T>(&self, with: impl FnOnce(&mut Transfer) -> T) -> T {
+        with(&mut self.transfer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl PullProgress for Told {
+impl PullProgress for ProgressLines {
     fn begin(&self, label: &str, total: Option<Bytes>) {
-        self.on(|work| *work = Work { status: label.to_owned(), total, done: Bytes(0) });
-        self.say(label.to_owned(), total, None);
+        let transfer = Transfer { status: label.to_owned(), total, reported: Bytes(0) };
+        self.with_transfer(|current| *current = transfer);
+        self.send(label.to_owned(), total, None);
     }
 
     fn advance(&self, done: Bytes) {
-        let due = self.on(|work| {
-            let step = work.total.map_or(1 << 20, |total| total.0 / LINES);
-            let due = done.0 >= work.done.0.saturating_add(step) || Some(done) == work.total;
-            due.then(|| {
-                work.done = done;
-                (work.status.clone(), work.total)
+        let due = self.with_transfer(|current| {
+            let step = current.total.map_or(1 << 20, |total| total.0 / LINES_PER_TRANSFER);
+            let next = current.reported.0.saturating_add(step);
+            (done.0 >= next || Some(done) == current.total).then(|| {
+                current.reported = done;
+                (current.status.clone(), current.total)
             })
         });
         if let Some((status, total)) = due {
-            self.say(status, total, Some(done));
+            self.send(status, total, Some(done));
         }
     }
 
     fn end(&self) {}
 
     fn note(&self, line: &str) {
-        self.say(line.to_owned(), None, None);
+        self.send(line.to_owned(), None, None);
     }
 }

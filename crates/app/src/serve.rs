@@ -1,7 +1,7 @@
-//! A team that runs and answers over HTTP.
+//! A running team with its HTTP server.
 //!
-//! Invariants: the port is taken before a model is loaded, so that a port in use costs no time; a
-//! dropped `Serving` leaves no engine, no connection and no port behind.
+//! Invariants: the port is bound before a model is loaded, so a port in use fails at once; a
+//! dropped [`TeamServer`] leaves no engine, connection or port behind.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -11,44 +11,44 @@ use std::time::{Duration, SystemTime};
 
 use harmonic_events::EventStream;
 use harmonic_gateway::{Config, GatewayError, Listener, ModelRegistry, RegisteredAgent};
-use harmonic_launcher::{Deployment, EngineDrained, ProcessId, Run, RunAgent};
+use harmonic_launcher::{Deployment, EngineDrained, Instance, InstanceAgent, ProcessId};
 use harmonic_types::Plan;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::engines::Engines;
+use crate::engines::PlanEngineFactory;
 use crate::error::{AppError, Result};
-use crate::event::{Event, Forward, Observer};
+use crate::event::{Event, EventAdapter, Observer};
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
 use crate::listen::ListenConfig;
 use crate::settings::Settings;
-use crate::{cards, descriptors, inspect, power_samples};
+use crate::{agent_info, descriptors, inspect, power_samples};
 
-/// Once the engines are drained, answers have ended; their last bytes still have to leave.
-const LAST_BYTES: Duration = Duration::from_secs(5);
+/// Time to send the last bytes of answers after the engines are drained.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// File descriptors for all but connections: models, logs, what the system's libraries open.
+/// File descriptors kept for other uses than connections: models, logs, system libraries.
 const OTHER_DESCRIPTORS: u64 = 256;
 
-/// A team that runs.
+/// A running team with its HTTP server.
 #[derive(Debug)]
-pub struct Serving {
+pub struct TeamServer {
     address: SocketAddr,
     deployment: Deployment,
     close: CancellationToken,
     server: AbortOnDropHandle<Result<(), GatewayError>>,
     /// Ends with the server.
     _power: AbortOnDropHandle<()>,
-    /// Held for as long as the server runs on it.
+    /// Held as long as the server runs on these threads.
     _http: HttpThreads,
 }
 
-impl Serving {
-    /// Takes the port that `listen` names, starts the engines of `plan`, and serves. Dropping the
-    /// future leaves nothing running.
+impl TeamServer {
+    /// Binds the address of `listen`, starts the engines of `plan`, and serves. Dropping the future
+    /// leaves nothing running.
     ///
     /// # Errors
-    /// When the port is taken or an engine does not start.
+    /// When the port is in use or an engine does not start.
     pub async fn start(
         plan: Plan,
         listen: ListenConfig,
@@ -56,13 +56,13 @@ impl Serving {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let address = listen.address;
-        descriptors::raise();
+        descriptors::raise_limit();
         let http = HttpThreads::start(plan.http_threads.unwrap_or(HTTP_THREADS))?;
         let listener = http.spawn(harmonic_gateway::bind(address)).await??;
-        Self::on(http, listener, listen, plan, settings, observer).await
+        Self::serve_on(http, listener, listen, plan, settings, observer).await
     }
 
-    async fn on(
+    async fn serve_on(
         http: HttpThreads,
         listener: Listener,
         listen: ListenConfig,
@@ -73,9 +73,9 @@ impl Serving {
         let available = inspect::hardware()?.memory_available_bytes;
         let events = EventStream::default();
         let form_trial = settings.form_trial.clone();
-        let engines = Engines::of(&plan, listen.queue_limit, form_trial, events.clone());
+        let engines = PlanEngineFactory::of(&plan, listen.queue_limit, form_trial, events.clone());
         let (plan, engines) = (Arc::new(plan), Arc::new(engines));
-        let progress = Forward(observer);
+        let progress = EventAdapter(observer);
         let deployment = Deployment::start(plan, engines, available, &events, &progress).await?;
         for finding in deployment.findings() {
             observer.event(Event::Warning(finding));
@@ -85,7 +85,7 @@ impl Serving {
             role: agent.plan.spec.role.clone(),
             model: agent.plan.model.clone(),
             context: agent.plan.context,
-            card: cards::card(agent.plan, agent.on),
+            info: agent_info::agent_info(agent.plan, agent.engine_plan),
             engine: agent.engine,
         });
         let models = ModelRegistry::new(agents.collect())?.with_events(events.clone());
@@ -94,10 +94,10 @@ impl Serving {
             None => models,
         };
         let address = listener.address();
-        let connections = connections(listen.connections, listen.connections_per_address);
+        let limits = limits(listen.connections, listen.connections_per_address);
         let close = CancellationToken::new();
         let queue_timeout = listen.queue_timeout;
-        let config = Config { grace: LAST_BYTES, queue_timeout, ..connections };
+        let config = Config { grace: FLUSH_TIMEOUT, queue_timeout, ..limits };
         let serve = harmonic_gateway::serve(listener, models, listen.access, config, {
             let close = close.clone();
             async move { close.cancelled().await }
@@ -120,14 +120,14 @@ impl Serving {
         format!("http://{address}")
     }
 
-    /// What others learn of this team: `grace` is what running answers get at its end, in seconds,
-    /// `log` where its log goes.
-    pub fn record(&self, grace: u64, log: Option<PathBuf>) -> Run {
+    /// Record of this team for the instance registry, with the grace period of running answers in
+    /// seconds and the log file.
+    pub fn record(&self, grace: u64, log: Option<PathBuf>) -> Instance {
         let plan = self.plan();
         let placed = plan.agents.iter().filter(|agent| agent.engine.is_some());
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Run {
-            schema: Run::SCHEMA.to_owned(),
+        Instance {
+            schema: Instance::SCHEMA.to_owned(),
             process: ProcessId::own(),
             stack: plan.stack.clone(),
             url: self.url(),
@@ -136,18 +136,18 @@ impl Serving {
             grace,
             log,
             agents: placed
-                .map(|agent| RunAgent { name: agent.name.clone(), slots: agent.slots })
+                .map(|agent| InstanceAgent { name: agent.name.clone(), slots: agent.slots })
                 .collect(),
         }
     }
 
-    /// What runs.
+    /// The plan of the team.
     pub fn plan(&self) -> &Plan {
         self.deployment.plan()
     }
 
-    /// Resolves when the server has ended by itself, which it should not, to the reason.
-    pub async fn failed(&mut self) -> AppError {
+    /// Resolves to the error when the HTTP server has ended unexpectedly.
+    pub async fn failure(&mut self) -> AppError {
         match (&mut self.server).await {
             Ok(Ok(())) => AppError::ServerEnded,
             Ok(Err(error)) => error.into(),
@@ -155,7 +155,7 @@ impl Serving {
         }
     }
 
-    /// Takes no new requests, lets running answers finish for `grace`, and ends.
+    /// Refuses new requests, lets running answers finish for `grace`, and ends.
     ///
     /// # Errors
     /// When the server had failed before.
@@ -167,16 +167,17 @@ impl Serving {
     }
 }
 
-/// The server's limits, with those of connections.
-fn connections(all: Option<NonZeroU32>, per_address: Option<NonZeroU32>) -> Config {
-    let usual = Config::default();
-    let possible = descriptors::raise().saturating_sub(OTHER_DESCRIPTORS).max(1);
+/// Limits of the server, with those of connections: as given, or the default, and within the limit
+/// of file descriptors.
+fn limits(all: Option<NonZeroU32>, per_address: Option<NonZeroU32>) -> Config {
+    let defaults = Config::default();
+    let possible = descriptors::raise_limit().saturating_sub(OTHER_DESCRIPTORS).max(1);
     let possible = usize::try_from(possible).unwrap_or(usize::MAX);
-    let count = |wanted: Option<NonZeroU32>| {
-        wanted.map(|wanted| usize::try_from(wanted.get()).unwrap_or(usize::MAX))
+    let count = |given: Option<NonZeroU32>| {
+        given.map(|given| usize::try_from(given.get()).unwrap_or(usize::MAX))
     };
-    let connections = count(all).unwrap_or(usual.connections).min(possible);
-    let most = (connections - connections / 4).max(1);
-    let connections_per_peer = count(per_address).unwrap_or(most).min(connections);
-    Config { connections, connections_per_peer, ..usual }
+    let connections = count(all).unwrap_or(defaults.connections).min(possible);
+    let three_quarters = (connections - connections / 4).max(1);
+    let connections_per_peer = count(per_address).unwrap_or(three_quarters).min(connections);
+    Config { connections, connections_per_peer, ..defaults }
 }

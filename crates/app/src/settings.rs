@@ -1,53 +1,53 @@
-//! Folders, addresses and secrets of the app. The caller reads them; here no environment is read.
+//! Folders, addresses and secrets of the app, read by the caller from environment and arguments.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use harmonic_api::{Client, ClientError};
 use harmonic_engine::constraint::FormTrial;
-use harmonic_launcher::Runs;
+use harmonic_launcher::InstanceRegistry;
 use harmonic_models::{CacheRoots, PullOptions, Store};
 
 /// Folders, addresses and secrets.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The models.
+    /// Model store.
     pub store: Store,
-    /// Folder of curves that were measured here.
+    /// Folder of curves measured on this machine.
     pub curves: PathBuf,
-    /// Folder of tuned configs that were measured here.
+    /// Folder of tuned configs measured on this machine.
     pub tuned: PathBuf,
     /// Folder of benchmark runs.
     pub benches: PathBuf,
-    /// Records of the deployments that run.
-    pub runs: Runs,
-    /// Folder of the logs of deployments in the background.
+    /// Registry of running instances.
+    pub instances: InstanceRegistry,
+    /// Folder of the logs of teams in the background.
     pub logs: PathBuf,
-    /// File of the API keys that let in.
+    /// File of the API keys that our server accepts.
     pub keys: PathBuf,
-    /// API key shown to a server that wants one.
+    /// API key that our clients send; `None` for none.
     pub api_key: Option<String>,
-    /// Caches of other tools.
+    /// Model caches of other tools.
     pub caches: CacheRoots,
-    /// Sources of models.
+    /// Sources and limits of pulls.
     pub pull: PullOptions,
-    /// Port of a server unless told otherwise.
+    /// Default port of a server.
     pub port: u16,
-    /// Stack unless told otherwise.
+    /// Default stack.
     pub stack: String,
-    /// Those of [`harmonic_doctor::VARIABLES`] that are set, which an engine would inherit.
+    /// Values of [`harmonic_doctor::VARIABLES`] in the environment, which engines inherit.
     pub variables: BTreeMap<String, String>,
     /// Name of this machine, for records.
     pub host: String,
-    /// How a costly form is tried in a process apart; `None` for not at all.
+    /// Command that tries a costly form in a separate process; `None` for no trial.
     pub form_trial: Option<FormTrial>,
 }
 
 impl Settings {
-    /// A client of the server at `url`, which shows our key.
+    /// Client of the server at `url`, with our API key.
     ///
     /// # Errors
-    /// When the URL is none, or the key cannot be sent.
+    /// When the URL or the key is invalid.
     pub fn client(&self, url: &str) -> Result<Client, ClientError> {
         let client = Client::new(url)?;
         match &self.api_key {

@@ -1,4 +1,4 @@
-//! Settings compared on our own engine over HTTP, for each base model of a team.
+//! Tuning of engine settings for each base model of a team, measured over HTTP.
 
 use std::time::Duration;
 
@@ -12,32 +12,32 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engines;
 use crate::error::{self, AppError, Result};
-use crate::event::{Forward, Observer, Silent};
+use crate::event::{EventAdapter, NoObserver, Observer};
 use crate::http_threads::HTTP_THREADS;
 use crate::listen::ListenConfig;
 use crate::measure::targets;
 use crate::models::converter;
-use crate::plan::{Knowledge, TeamRequest};
-use crate::serve::Serving;
+use crate::plan::{PlanInputs, TeamRequest};
+use crate::serve::TeamServer;
 use crate::settings::Settings;
 
-/// What is to be compared.
+/// Settings to compare.
 #[derive(Clone, Debug)]
 pub struct TuneRequest {
-    /// Settings that are varied, in this order: the later build upon the earlier.
+    /// Axes in the order of comparison: each starts from the winner of the one before.
     pub axes: Vec<TuneAxis>,
-    /// Agents whose base models are tuned; all where none is named.
+    /// Agents whose base models are tuned; empty for all.
     pub agents: Vec<AgentName>,
-    /// Sequences in flight; `None` for what the plan has in flight.
+    /// Sequences in flight; `None` for those of the plan.
     pub parallel: Option<u32>,
-    /// Turns of each candidate; `None` for as few as give an interval.
+    /// Measurements of each candidate; `None` for [`ROUNDS`], the fewest that give an interval.
     pub rounds: Option<u32>,
 }
 
-/// Whether the comparison makes sense for the team.
+/// Checks that the engine of the team has the axes of `request`.
 ///
 /// # Errors
-/// When weight formats are to be compared of an engine without weights.
+/// When weight formats are compared on a simulated engine.
 pub fn check(request: &TuneRequest, team: &TeamRequest) -> Result<()> {
     if request.axes.contains(&TuneAxis::Formats) && team.engine == EngineKind::Sim {
         let what = "the simulated engine has no weights to convert";
@@ -46,10 +46,11 @@ pub fn check(request: &TuneRequest, team: &TeamRequest) -> Result<()> {
     Ok(())
 }
 
-/// Compares settings for each base model of `stack`, and keeps the fastest. The models must be here.
+/// Compares settings for each base model of `stack`, and stores the fastest. The models must be on
+/// this machine.
 ///
 /// # Errors
-/// When nothing can be planned or measured, a result cannot be stored, or `stop` is cancelled.
+/// When no candidate can be planned or measured, a result cannot be stored, or `stop` is cancelled.
 pub async fn tune(
     request: &TuneRequest,
     hardware: &Hardware,
@@ -62,14 +63,14 @@ pub async fn tune(
     let trials = ServedTrials { settings, stop };
     let mut configs = Vec::new();
     for model in harmonic_tune::models(stack, &request.agents)? {
-        // What was kept of the model before is known to the next.
-        let knowledge = Knowledge::of(stack, team.engine, settings, observer)?;
+        // Read again for each model, with the results stored for the one before.
+        let plan_inputs = PlanInputs::of(stack, team.engine, settings, observer)?;
         let inputs = TuneInputs {
             hardware,
             stack,
-            models: &knowledge.models,
-            curves: &knowledge.curves,
-            tuned: &knowledge.tuned,
+            models: &plan_inputs.models,
+            curves: &plan_inputs.curves,
+            tuned: &plan_inputs.tuned,
             options: &team.options(),
             engine: &engines::build(team.engine),
             parallel: request.parallel,
@@ -78,7 +79,7 @@ pub async fn tune(
             store: &settings.store,
             folder: &settings.tuned,
             converter: &converter(hardware),
-            observer: &Forward(observer),
+            observer: &EventAdapter(observer),
             stop,
         };
         configs.push(harmonic_tune::tune(inputs, model, &request.axes, &trials).await?);
@@ -86,7 +87,7 @@ pub async fn tune(
     Ok(configs)
 }
 
-/// Trials on a free port of this machine.
+/// Trials with a team on a free port of this machine.
 struct ServedTrials<'a> {
     settings: &'a Settings,
     stop: &'a CancellationToken,
@@ -98,7 +99,7 @@ impl Trials for ServedTrials<'_> {
         if self.stop.is_cancelled() {
             return Err(TrialError::Stopped);
         }
-        let rate = measured.map_err(|error| error::line(&error)).and_then(|run| rate(&run));
+        let rate = measured.map_err(|error| error::one_line(&error)).and_then(|run| rate(&run));
         rate.map_err(TrialError::Failed)
     }
 }
@@ -107,8 +108,8 @@ impl ServedTrials<'_> {
     async fn run(&self, plan: Plan, parallel: u32, seed: u64) -> Result<BenchRun> {
         // One model is compared at a time.
         let loads = targets::loads(&targets::of_plan(&plan, &[])?, true);
-        // Nobody wants to read a dozen times that an engine is ready.
-        let starting = Serving::start(plan, ListenConfig::private(), self.settings, &Silent);
+        // Without events: each trial starts an engine.
+        let starting = TeamServer::start(plan, ListenConfig::private(), self.settings, &NoObserver);
         let serving =
             self.stop.run_until_cancelled(starting).await.ok_or_else(AppError::stopped)??;
         let target = HttpTarget::from(Client::new(&serving.url())?);
@@ -124,7 +125,7 @@ impl ServedTrials<'_> {
     }
 }
 
-/// The output tokens per second of the only level.
+/// Throughput of the only level, in output tokens per second.
 fn rate(run: &BenchRun) -> Result<f64, String> {
     let level = run.series.first().and_then(|series| series.levels.first());
     let rate = level.and_then(|level| level.tok_s).map(|rate| rate.mean);

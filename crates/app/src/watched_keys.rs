@@ -1,12 +1,11 @@
-//! The keys that a running server lets in: those that the file has at this moment.
+//! API keys of a running server: those currently in the key file.
 //!
-//! Invariants: a key that was taken out of the file lets nobody in any more, from the next request
-//! on; a file that cannot be read or understood lets in nobody at all, because it does not say which
-//! keys were taken out; a file that is gone has no keys. What a key has used of its minute is kept
-//! when others change.
+//! Invariants: a key removed from the file is refused from the next request on; an unreadable or
+//! invalid file refuses all keys, because it does not show which were removed; an absent file has no
+//! keys. The rate limit of a key keeps its state when other keys change.
 //!
-//! Does not do: decide whether a key is needed. That stands when the server starts, so that removing
-//! the last key does not open the door.
+//! Does not do: deciding whether requests need a key. That is fixed at the start, so that removing
+//! the last key does not give open access.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -18,7 +17,7 @@ use harmonic_gateway::{KeySource, Keys, KeysUnreadable};
 use crate::error::{self, Result};
 use crate::keyring::Keyring;
 
-/// The keys of one file, read again whenever the file has changed.
+/// Key source of one file, which is read again whenever it has changed.
 #[derive(Debug)]
 pub struct WatchedKeys {
     path: PathBuf,
@@ -27,18 +26,17 @@ pub struct WatchedKeys {
 
 #[derive(Debug)]
 struct State {
-    /// Of the file that was read.
-    stamp: Option<Stamp>,
+    /// State of the file when it was read; `None` where it was absent.
+    stamp: Option<FileStamp>,
     read: Result<Arc<Keys>, KeysUnreadable>,
 }
 
-/// What tells one state of a file from another: device and number, length, times of the last change
-/// of what it holds and of what it is, in nanoseconds.
+/// State of a file: device and inode, length, modification and change time in nanoseconds, mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp([i128; 5]);
+struct FileStamp([i128; 5]);
 
-impl Stamp {
-    /// Of the file at `path`; `None` where there is none.
+impl FileStamp {
+    /// State of the file at `path`; `None` where it is absent.
     fn of(path: &Path) -> Option<Self> {
         let file = fs::metadata(path).ok()?;
         let time = |seconds: i64, nanoseconds: i64| {
@@ -55,12 +53,12 @@ impl Stamp {
 }
 
 impl WatchedKeys {
-    /// The keys of the file at `path`; `None` where it has none, so that none is needed.
+    /// Key source of the file at `path`; `None` where it has no keys, so none is needed.
     ///
     /// # Errors
-    /// When it cannot be read, or is no file of keys.
+    /// When the file cannot be read or is invalid.
     pub fn open(path: &Path) -> Result<Option<Self>> {
-        let stamp = Stamp::of(path);
+        let stamp = FileStamp::of(path);
         let keys = Keyring::open(path)?.keys()?;
         Ok(keys.map(|keys| Self {
             path: path.to_owned(),
@@ -68,16 +66,19 @@ impl WatchedKeys {
         }))
     }
 
-    /// The keys of the file as it is now, with what `before` knows of their use.
-    fn read(&self, before: Option<&Keys>) -> Result<Arc<Keys>, KeysUnreadable> {
-        let listed = Keyring::open(&self.path).and_then(|ring| ring.listed());
+    /// Reads the file; keys of `previous` keep the state of their rate limits.
+    fn read(&self, previous: Option<&Keys>) -> Result<Arc<Keys>, KeysUnreadable> {
+        let listed = Keyring::open(&self.path).and_then(|keyring| keyring.api_keys());
         match listed {
             Ok(listed) => {
-                tracing::info!(keys = listed.len(), "the API keys have changed");
-                Ok(Arc::new(Keys::after(before, listed)))
+                tracing::info!(keys = listed.len(), "API keys reloaded");
+                Ok(Arc::new(Keys::replacing(previous, listed)))
             }
             Err(error) => {
-                tracing::error!("no key lets in until this is mended: {}", error::line(&error));
+                tracing::error!(
+                    "all keys are refused until the file is repaired: {}",
+                    error::one_line(&error)
+                );
                 Err(KeysUnreadable)
             }
         }
@@ -87,8 +88,8 @@ impl WatchedKeys {
 impl KeySource for WatchedKeys {
     fn keys(&self) -> Result<Arc<Keys>, KeysUnreadable> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before it is read: what changes meanwhile is seen the next time.
-        let stamp = Stamp::of(&self.path);
+        // Taken before the file is read: a change meanwhile is seen at the next request.
+        let stamp = FileStamp::of(&self.path);
         if stamp != state.stamp {
             state.read = self.read(state.read.as_deref().ok());
             state.stamp = stamp;
@@ -101,35 +102,35 @@ impl KeySource for WatchedKeys {
 mod tests {
     use super::*;
 
-    fn ring(path: &Path) -> Keyring {
+    fn keyring(path: &Path) -> Keyring {
         Keyring::open(path).unwrap()
     }
 
     #[test]
-    fn keys_are_those_of_the_file_at_each_moment() {
+    fn keys_follow_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.toml");
         assert!(WatchedKeys::open(&path).unwrap().is_none(), "no keys, none needed");
-        let laptop = ring(&path).add("laptop", None).unwrap();
+        let laptop = keyring(&path).add("laptop", None).unwrap();
         let watched = WatchedKeys::open(&path).unwrap().unwrap();
-        let known = |key: &str| watched.keys().map(|keys| keys.knows(key));
+        let known = |key: &str| watched.keys().map(|keys| keys.contains(key));
         assert_eq!(known(&laptop), Ok(true));
 
-        let phone = ring(&path).add("phone", None).unwrap();
+        let phone = keyring(&path).add("phone", None).unwrap();
         assert_eq!(known(&phone), Ok(true));
-        ring(&path).remove("laptop").unwrap();
+        keyring(&path).remove("laptop").unwrap();
         assert_eq!((known(&laptop), known(&phone)), (Ok(false), Ok(true)));
 
-        // A file that says nothing says of no key that it may still be used.
+        // An invalid file refuses all keys.
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, "[[key]\n").unwrap();
         assert_eq!(known(&phone), Err(KeysUnreadable));
         fs::write(&path, text).unwrap();
         assert_eq!(known(&phone), Ok(true));
 
-        ring(&path).remove("phone").unwrap();
-        assert_eq!(known(&phone), Ok(false), "the last key opens no door");
-        let again = ring(&path).add("phone", None).unwrap();
+        keyring(&path).remove("phone").unwrap();
+        assert_eq!(known(&phone), Ok(false), "a removed key is refused, also the last one");
+        let again = keyring(&path).add("phone", None).unwrap();
         assert_eq!((known(&phone), known(&again)), (Ok(false), Ok(true)));
         fs::remove_file(&path).unwrap();
         assert_eq!(known(&again), Ok(false));

@@ -1,6 +1,6 @@
-//! `--what-if`: a machine or a stack that is not quite the one at hand.
+//! `--what-if`: assumptions that replace properties of the machine or the stack.
 //!
-//! Invariant: what is not mentioned stays as it is, and what is mentioned twice is refused.
+//! Invariant: properties without an assumption stay as they are; a duplicate assumption is refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use std::str::FromStr;
 use harmonic_planner::PlanOptions;
 use harmonic_types::{Bytes, Hardware, KvType, Provenance, StackSpec, Tokens};
 
-/// What to assume.
+/// Assumptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WhatIf {
-    /// As it was written.
+    /// The text they were parsed from.
     text: String,
     memory: Option<Bytes>,
     context: Option<Tokens>,
@@ -19,8 +19,8 @@ pub struct WhatIf {
 }
 
 impl WhatIf {
-    /// Makes the assumptions: the machine's memory, all of it free; each agent's context; the type
-    /// of the KV caches.
+    /// Applies the assumptions: the machine's memory, all of it free; each agent's context; the KV
+    /// cache type.
     pub fn apply(&self, hardware: &mut Hardware, stack: &mut StackSpec, options: &mut PlanOptions) {
         if let Some(memory) = self.memory {
             hardware.memory_total_bytes = memory;
@@ -51,25 +51,29 @@ impl FromStr for WhatIf {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut what_if = Self { text: text.to_owned(), ..Self::default() };
         for pair in text.split(',') {
-            let (key, value) = pair
-                .split_once('=')
-                .ok_or_else(|| format!("`{pair}` is not KEY=VALUE, for instance memory=64GB"))?;
+            let (key, value) = pair.split_once('=').ok_or_else(|| {
+                format!("invalid assumption `{pair}`: expected KEY=VALUE, such as memory=64GB")
+            })?;
             let (key, value) = (key.trim(), value.trim());
             let again = match key {
                 "memory" => what_if.memory.replace(memory(value)?).is_some(),
                 "context" => what_if.context.replace(context(value)?).is_some(),
                 "kv" => what_if.kv.replace(kv(value)?).is_some(),
-                _ => return Err(format!("`{key}` cannot be assumed: use memory, context or kv")),
+                _ => {
+                    return Err(format!(
+                        "invalid assumption `{key}`: expected memory, context or kv"
+                    ));
+                }
             };
             if again {
-                return Err(format!("`{key}` is assumed twice"));
+                return Err(format!("duplicate assumption `{key}`"));
             }
         }
         Ok(what_if)
     }
 }
 
-/// A figure with its unit; decimal ones as everywhere, and binary ones for those who mean them.
+/// Parses a size with its unit, decimal or binary.
 fn memory(text: &str) -> Result<Bytes, String> {
     const UNITS: [(&str, f64); 6] = [
         ("MiB", 1_048_576.0),
@@ -83,13 +87,15 @@ fn memory(text: &str) -> Result<Bytes, String> {
         let figure: f64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
         (figure.is_finite() && figure > 0.0).then(|| Bytes::from_gb(figure * size / 1e9))
     });
-    unit.ok_or_else(|| format!("`{text}` is no memory: use a figure and its unit, as in 64GB"))
+    unit.ok_or_else(|| {
+        format!("invalid memory size `{text}`: expected a number and a unit, such as 64GB")
+    })
 }
 
 fn context(text: &str) -> Result<Tokens, String> {
     match text.parse() {
         Ok(tokens) if tokens > 0 => Ok(Tokens(tokens)),
-        _ => Err(format!("`{text}` is no context: use a number of tokens, as in 8192")),
+        _ => Err(format!("invalid context `{text}`: expected a number of tokens, such as 8192")),
     }
 }
 
@@ -97,7 +103,7 @@ fn kv(text: &str) -> Result<KvType, String> {
     match text {
         "f16" => Ok(KvType::F16),
         "q8_0" => Ok(KvType::Q8_0),
-        _ => Err(format!("`{text}` is no type of KV cache: use f16 or q8_0")),
+        _ => Err(format!("invalid KV cache type `{text}`: expected f16 or q8_0")),
     }
 }
 
@@ -106,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn assumptions_are_read() {
+    fn assumptions_are_parsed() {
         let all: WhatIf = "memory=64GB,context=8192,kv=q8_0".parse().unwrap();
         let expected = WhatIf {
             text: "memory=64GB,context=8192,kv=q8_0".to_owned(),
@@ -121,16 +127,16 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_assumed_is_named() {
+    fn an_invalid_assumption_is_named() {
         for (text, words) in [
-            ("memory", "`memory` is not KEY=VALUE"),
-            ("memory=64", "`64` is no memory"),
-            ("memory=-1GB", "`-1GB` is no memory"),
-            ("memory=infGB", "`infGB` is no memory"),
-            ("context=0", "`0` is no context"),
-            ("kv=q4_0", "`q4_0` is no type of KV cache: use f16 or q8_0"),
-            ("speed=9", "`speed` cannot be assumed: use memory, context or kv"),
-            ("kv=f16,kv=q8_0", "`kv` is assumed twice"),
+            ("memory", "invalid assumption `memory`: expected KEY=VALUE"),
+            ("memory=64", "invalid memory size `64`"),
+            ("memory=-1GB", "invalid memory size `-1GB`"),
+            ("memory=infGB", "invalid memory size `infGB`"),
+            ("context=0", "invalid context `0`"),
+            ("kv=q4_0", "invalid KV cache type `q4_0`: expected f16 or q8_0"),
+            ("speed=9", "invalid assumption `speed`: expected memory, context or kv"),
+            ("kv=f16,kv=q8_0", "duplicate assumption `kv`"),
         ] {
             let error = text.parse::<WhatIf>().unwrap_err();
             assert!(error.contains(words), "{error}");

@@ -1,4 +1,4 @@
-//! A team without a terminal: planned, served, asked and ended by the library alone.
+//! The life of a team through the library alone, without a terminal.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::collections::BTreeMap;
@@ -7,13 +7,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use harmonic_api::Client;
-use harmonic_app::fanout::{self, Answer, Stage};
+use harmonic_app::fanout::{self, AgentAnswer, AnswerSink};
 use harmonic_app::listen::{ListenConfig, ListenRequest};
 use harmonic_app::plan::{self, TeamRequest};
-use harmonic_app::serve::Serving;
+use harmonic_app::serve::TeamServer;
 use harmonic_app::{
-    AppError, CacheRoots, Event, Observer, PullOptions, Runs, Settings, Silent, Store, hint,
-    inspect, instances,
+    AppError, CacheRoots, Event, InstanceRegistry, NoObserver, Observer, PullOptions, Settings,
+    Store, hint, inspect, instances,
 };
 use harmonic_types::{AgentName, BudgetRule, EngineKind, Sharing};
 
@@ -23,7 +23,7 @@ fn settings(home: &Path) -> Settings {
         curves: home.join("curves"),
         tuned: home.join("setups"),
         benches: home.join("bench"),
-        runs: Runs::new(home.join("runs")),
+        instances: InstanceRegistry::new(home.join("runs")),
         logs: home.join("logs"),
         keys: home.join("keys.toml"),
         api_key: None,
@@ -61,11 +61,11 @@ fn request(host: [u8; 4], port: u16) -> ListenRequest {
     }
 }
 
-/// Names of the events, in order.
+/// Observer that records the names of events, in order.
 #[derive(Default)]
-struct Heard(Mutex<Vec<&'static str>>);
+struct RecordedEvents(Mutex<Vec<&'static str>>);
 
-impl Observer for Heard {
+impl Observer for RecordedEvents {
     fn event(&self, event: Event<'_>) {
         self.0.lock().unwrap().push(match event {
             Event::EngineStarting { .. } => "starting",
@@ -76,11 +76,11 @@ impl Observer for Heard {
     }
 }
 
-/// Counts pieces of text.
+/// Sink that counts chunks of text.
 #[derive(Default)]
-struct Pieces(Vec<u32>);
+struct ChunkCounts(Vec<u32>);
 
-impl Stage for Pieces {
+impl AnswerSink for ChunkCounts {
     fn begin(&mut self, questions: &[(AgentName, String)]) -> std::io::Result<()> {
         self.0 = vec![0; questions.len()];
         Ok(())
@@ -91,55 +91,55 @@ impl Stage for Pieces {
         Ok(())
     }
 
-    fn end(&mut self, _: &[Answer]) -> std::io::Result<()> {
+    fn end(&mut self, _: &[AgentAnswer]) -> std::io::Result<()> {
         Ok(())
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_team_is_planned_served_asked_and_ended() {
+async fn a_team_is_planned_served_queried_and_stopped() {
     let home = tempfile::tempdir().unwrap();
     let settings = settings(home.path());
     let hardware = inspect::hardware().unwrap();
     let stack = plan::stack(&team(), &settings).unwrap();
-    let planned = plan::plan(&hardware, &stack, &team(), &settings, &Silent).unwrap();
-    let heard = Heard::default();
+    let planned = plan::plan(&hardware, &stack, &team(), &settings, &NoObserver).unwrap();
+    let events = RecordedEvents::default();
     let serving =
-        Serving::start(planned, ListenConfig::private(), &settings, &heard).await.unwrap();
-    assert_eq!(heard.0.into_inner().unwrap(), ["starting", "ready"], "one engine");
+        TeamServer::start(planned, ListenConfig::private(), &settings, &events).await.unwrap();
+    assert_eq!(events.0.into_inner().unwrap(), ["starting", "ready"], "one engine");
 
-    let recorded = settings.runs.record(&serving.record(1, None)).unwrap();
-    let running = instances::status(&settings, &Silent).await.unwrap();
+    let recorded = settings.instances.record(&serving.record(1, None)).unwrap();
+    let running = instances::status(&settings, &NoObserver).await.unwrap();
     assert_eq!((running.teams.len(), running.teams[0].state.as_str()), (1, "ok"));
     drop(recorded);
-    assert!(instances::running(&settings, &Silent).unwrap().is_empty());
+    assert!(instances::running(&settings, &NoObserver).unwrap().is_empty());
 
     let client = Client::new(&serving.url()).unwrap();
     let questions = fanout::questions(serving.plan());
-    let mut pieces = Pieces::default();
-    let answers = fanout::ask_all(&client, &questions, &mut pieces).await.unwrap();
+    let mut chunks = ChunkCounts::default();
+    let answers = fanout::ask_all(&client, &questions, &mut chunks).await.unwrap();
     assert_eq!(answers.len(), stack.agents.len());
     assert!(answers.iter().all(|answer| answer.tokens > 0), "{answers:?}");
-    assert!(pieces.0.iter().all(|count| *count > 0), "{:?}", pieces.0);
+    assert!(chunks.0.iter().all(|count| *count > 0), "{:?}", chunks.0);
 
     serving.drain(Duration::ZERO).await.unwrap();
     assert!(client.health().await.is_err(), "nothing listens any more");
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_costs_no_engine() {
+async fn a_port_in_use_is_refused_before_an_engine_starts() {
     let home = tempfile::tempdir().unwrap();
     let settings = settings(home.path());
     let hardware = inspect::hardware().unwrap();
     let stack = plan::stack(&team(), &settings).unwrap();
-    let planned = plan::plan(&hardware, &stack, &team(), &settings, &Silent).unwrap();
+    let planned = plan::plan(&hardware, &stack, &team(), &settings, &NoObserver).unwrap();
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let request = request([127, 0, 0, 1], other.local_addr().unwrap().port());
     let listen = ListenConfig::new(&request, &settings).unwrap();
-    let heard = Heard::default();
-    let refused = Serving::start(planned, listen, &settings, &heard).await.unwrap_err();
+    let events = RecordedEvents::default();
+    let refused = TeamServer::start(planned, listen, &settings, &events).await.unwrap_err();
     assert!(matches!(refused, AppError::Gateway(_)), "{refused}");
-    assert!(heard.0.into_inner().unwrap().is_empty());
+    assert!(events.0.into_inner().unwrap().is_empty());
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn an_address_of_a_network_without_keys_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn no_team_is_named_with_what_starts_one() {
+fn a_missing_team_is_refused_with_the_command_that_starts_one() {
     let home = tempfile::tempdir().unwrap();
-    let refused = instances::client(&settings(home.path()), &Silent).unwrap_err();
+    let refused = instances::client(&settings(home.path()), &NoObserver).unwrap_err();
     assert_eq!(refused.to_string(), "no team runs here");
     assert!(hint(&refused).unwrap().contains("harmonic up --detach"));
 }

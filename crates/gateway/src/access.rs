@@ -1,9 +1,9 @@
-//! Who may come in: under which name the server is asked, from which page, and with which key.
+//! Access control of requests: host name, origin, API key.
 //!
-//! Invariants: what is refused here has touched neither an agent nor a queue; `/health` and `/ready`
-//! need no key, so that what watches over the server needs none.
+//! Invariants: a request refused here reaches neither an agent nor a queue; `/health` and `/ready`
+//! need no key, for monitoring without one.
 //!
-//! Does not do: decide what an agent may do. Every key may ask every agent.
+//! Does not do: permissions for each agent. Every key is valid for every agent.
 
 use std::sync::Arc;
 
@@ -14,47 +14,47 @@ use tracing::Span;
 
 use crate::api_error::ApiError;
 
-mod authority;
 mod hosts;
 mod keys;
 mod origins;
+mod request_head;
 
-pub(crate) use authority::one_authority;
-pub use hosts::Hosts;
+pub use hosts::AllowedHosts;
 pub use keys::{ApiKey, Fingerprint, KeySource, Keys, KeysUnreadable};
-pub use origins::Origins;
+pub use origins::AllowedOrigins;
+pub(crate) use request_head::check_head;
 
 /// Paths that need no key.
-pub(crate) const OPEN: [&str; 2] = ["/health", "/ready"];
+pub(crate) const KEYLESS_PATHS: [&str; 2] = ["/health", "/ready"];
 
-/// Who may come in. `Default` is everybody who reaches the socket, but no other site's page.
+/// Access rules. `Default` needs no key and accepts any host name, but no foreign origin.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Keys, of which a request must carry one; `None` where it needs none.
+    /// Valid keys; `None` where requests need none.
     pub keys: Option<Arc<dyn KeySource>>,
-    /// Names under which the server may be asked.
-    pub hosts: Hosts,
-    /// Sites whose pages may ask.
-    pub origins: Origins,
+    /// Host names that requests may have.
+    pub hosts: AllowedHosts,
+    /// Origins that requests of browsers may have.
+    pub origins: AllowedOrigins,
 }
 
-/// Name of the key that let a request in; an extension of the request.
+/// Name of a request's key; an extension of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyName(pub(crate) Arc<str>);
 
-/// Middleware: lets in who may come.
-pub(crate) async fn door(
+/// Middleware: refuses requests that the access rules do not allow.
+pub(crate) async fn check_access(
     State(access): State<Arc<Access>>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    access.hosts.admit(&request)?;
-    access.origins.admit(&request)?;
+    access.hosts.check(&request)?;
+    access.origins.check(&request)?;
     if let Some(keys) = &access.keys
-        && !OPEN.contains(&request.uri().path())
+        && !KEYLESS_PATHS.contains(&request.uri().path())
     {
         let keys = keys.keys().map_err(|KeysUnreadable| ApiError::KeysUnreadable)?;
-        let name = keys.admit(request.headers())?;
+        let name = keys.authenticate(request.headers())?;
         Span::current().record("key", name);
         let name = KeyName(name.into());
         request.extensions_mut().insert(name);

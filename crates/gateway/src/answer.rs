@@ -1,8 +1,8 @@
-//! The way from a body to an answer, the same for every path that asks an agent.
+//! Handling of a request to an agent, from its body to the answer; the same for every dialect.
 //!
-//! Invariants: the status line goes out after the engine granted a slot to each answer or refused
-//! one; whoever drops the handler's future or the response's body (hyper does both when the client
-//! goes away) drops the submissions or the [`Generation`]s, and so cancels the request.
+//! Invariants: the status line is sent after the engine has admitted or refused every answer of the
+//! request; dropping the handler's future or the response's body (hyper does both when the client
+//! disconnects) drops the submissions or the [`Generation`]s, and so cancels the request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,25 +26,25 @@ use crate::capability;
 use crate::connections::Peer;
 use crate::metrics::RequestMetrics;
 use crate::model_registry::ModelRegistry;
-use crate::respond::body_of_json;
+use crate::respond::json_body;
 use crate::shared::{Shared, unix_now};
 
 mod stream;
 
-/// The agent that answered.
+/// Name of the agent.
 const AGENT: HeaderName = HeaderName::from_static("x-harmonic-agent");
-/// The sequence it ran in; of several answers, the first's.
+/// Slot of the answer; of several answers, that of the first.
 const SLOT: HeaderName = HeaderName::from_static("x-harmonic-slot");
-/// How long the request waited for it, in milliseconds; of several answers, the longest.
+/// Time in the queue, in milliseconds; of several answers, the longest.
 const QUEUE_MS: HeaderName = HeaderName::from_static("x-harmonic-queue-ms");
 
-/// What of the body the answer does not heed.
+/// Fields of the body that had no effect.
 const IGNORED: HeaderName = HeaderName::from_static("x-harmonic-ignored");
 
-/// How a dialect reads a body.
+/// Parser of a dialect's body.
 pub(crate) type Ask<W> = fn(&[u8], &ResponseMeta) -> Result<Asked<W>, Invalid>;
 
-/// The route whose bodies `ask` reads.
+/// Route of the requests that `ask` parses.
 pub(crate) fn route<W: ResponseEncoder>(ask: Ask<W>) -> MethodRouter<Arc<Shared>> {
     post(
         move |State(shared): State<Arc<Shared>>,
@@ -60,42 +60,42 @@ async fn answer<W: ResponseEncoder>(
     ask: Ask<W>,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
-    let heading = ResponseMeta { id, name: shared.answer_name(id), created: unix_now() };
+    let meta = ResponseMeta { id, name: shared.answer_name(id), created: unix_now() };
     let models = shared.models();
-    let client = client(&request);
+    let client = client_name(&request);
     let read = {
         let (shared, models) = (Arc::clone(&shared), Arc::clone(&models));
-        move |body: &[u8]| question(&shared, &models, client, ask(body, &heading)?)
+        move |body: &[u8]| prepare(&shared, &models, client, ask(body, &meta)?)
     };
-    let asked = shared.bodies.read(request, read).await?;
-    let Question { requests, streamed, ignored, writer, agent } = asked;
+    let prepared = shared.bodies.read(request, read).await?;
+    let PreparedRequest { requests, streamed, ignored, encoder, agent } = prepared;
 
     let (agent, agent_header) = models.find(&agent)?;
     let span = Span::current();
     span.record("agent", agent.name.0.as_str());
-    let mut account = RequestMetrics::open(Arc::clone(&shared.metrics), &agent.name, began);
-    let requests = requests.map_err(|error| refuse(&mut account, error))?;
+    let mut metrics = RequestMetrics::open(Arc::clone(&shared.metrics), &agent.name, began);
+    let requests = requests.map_err(|error| record_failure(&mut metrics, error))?;
     let requests = requests.into_iter();
-    // One that is refused takes the others with it: their futures are dropped.
+    // The refusal of one answer drops the futures of the others, and so cancels them.
     let submitted = try_join_all(requests.map(|request| agent.engine.submit(request)));
-    // Dropping it takes what still waits out of the queue.
+    // At the timeout, dropping the futures removes the waiting requests from the queue.
     let waited = shared.config.queue_timeout;
     let submitted = match tokio::time::timeout(waited, submitted).await {
         Ok(submitted) => submitted.map_err(ApiError::from),
         Err(_) => Err(ApiError::QueueTimeout { agent: agent.name.clone(), waited }),
     };
-    let generations = submitted.map_err(|error| refuse(&mut account, error))?;
+    let generations = submitted.map_err(|error| record_failure(&mut metrics, error))?;
     let granted = granted(&generations);
     if let Some((slot, queued)) = granted {
-        account.granted(queued);
+        metrics.admitted(queued);
         span.record("slot", slot);
         span.record("queue_ms", milliseconds(queued));
     }
 
     let mut response = if streamed {
-        stream::response(writer, generations, account, shared.config.ping)
+        stream::response(encoder, generations, metrics, shared.config.ping)
     } else {
-        whole(writer, generations, account).await?
+        complete(encoder, generations, metrics).await?
     };
     let headers = response.headers_mut();
     headers.insert(AGENT, agent_header);
@@ -109,59 +109,59 @@ async fn answer<W: ResponseEncoder>(
     Ok(response)
 }
 
-/// Who asks: the key's name, else the address, by which connections are shared too.
-fn client(request: &HttpRequest) -> ClientName {
+/// Identity of the client: the name of its key, else its address as in the limits of connections.
+fn client_name(request: &HttpRequest) -> ClientName {
     let extensions = request.extensions();
     let key = extensions.get::<KeyName>().map(|KeyName(name)| format!("key {name}"));
     let peer = || extensions.get::<Peer>().map(|Peer(address)| format!("address {address}"));
     ClientName::from(key.or_else(peer).unwrap_or_default().as_str())
 }
 
-/// What a body asks, ready to be submitted.
-struct Question<W> {
+/// A parsed and checked request, ready to be submitted.
+struct PreparedRequest<W> {
     agent: AgentName,
-    /// One for each answer; or why there can be none.
+    /// One request for each answer, or the error of the checks.
     requests: Result<Vec<Request>, ApiError>,
     streamed: bool,
-    /// What of the body was not heeded, for a header.
+    /// Fields of the body without effect, for the header.
     ignored: Option<String>,
-    writer: W,
+    encoder: W,
 }
 
-/// What certainly cannot be served is dropped here, where it was read.
-fn question<W>(
+/// Checks a parsed request on the thread that parsed it, before it is queued.
+fn prepare<W>(
     shared: &Shared,
     models: &ModelRegistry,
     client: ClientName,
     mut asked: Asked<W>,
-) -> Result<Question<W>, ApiError> {
+) -> Result<PreparedRequest<W>, ApiError> {
     asked.request.client = client;
     let (agent, _) = models.find(&asked.request.agent)?;
     let Request { tool_choice, strict_tools, .. } = &asked.request;
-    let able = agent.engine.capabilities();
-    if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !able.strict_tools {
+    let capabilities = agent.engine.capabilities();
+    if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !capabilities.strict_tools {
         asked.ignored.strict_tools();
     }
-    // Clients send it by themselves, so it is no reason to refuse what they ask.
-    if asked.request.context.is_some() && !able.request_context {
+    // Clients send a context by default, so it is ignored instead of refused.
+    if asked.request.context.is_some() && !capabilities.request_context {
         asked.ignored.context(asked.fields.context);
     }
     let Request { thinking, effort, .. } = asked.request;
-    let is_to_think = thinking == Some(true) || (thinking.is_none() && effort.is_some());
-    match agent.card.thinks {
+    let wants_thinking = thinking == Some(true) || (thinking.is_none() && effort.is_some());
+    match agent.info.thinks {
         ThinkingSupport::Always if thinking == Some(false) => asked.ignored.thinking(),
-        ThinkingSupport::Never if is_to_think => asked.ignored.no_thinking(),
+        ThinkingSupport::Never if wants_thinking => asked.ignored.no_thinking(),
         ThinkingSupport::Never | ThinkingSupport::Switchable | ThinkingSupport::Always => {}
     }
     let (name, streamed, ignored) = (agent.name.clone(), asked.streamed, asked.ignored.line());
-    let possible = capability::check(agent, &able, &asked.request, &asked.fields);
-    let checked = possible.and_then(|()| Ok(agent.engine.check(&asked.request)?));
-    let (requests, writer) = asked.into_requests(|| shared.next_id());
+    let supported = capability::check(agent, &capabilities, &asked.request, &asked.fields);
+    let checked = supported.and_then(|()| Ok(agent.engine.check(&asked.request)?));
+    let (requests, encoder) = asked.into_requests(|| shared.next_id());
     let requests = checked.map(|()| requests.collect());
-    Ok(Question { agent: name, requests, streamed, ignored, writer })
+    Ok(PreparedRequest { agent: name, requests, streamed, ignored, encoder })
 }
 
-/// The first answer's slot, and the longest wait.
+/// Slot of the first answer, and the longest time in the queue.
 fn granted(generations: &[Generation]) -> Option<(u32, Duration)> {
     let slot = generations.first()?.admitted().slot;
     let longest = generations.iter().map(|one| one.admitted().queued).max()?;
@@ -172,24 +172,24 @@ fn milliseconds(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The error, noted in the account.
-fn refuse(account: &mut RequestMetrics, error: ApiError) -> ApiError {
-    account.failed(&error);
+/// Counts the error; returns it.
+fn record_failure(metrics: &mut RequestMetrics, error: ApiError) -> ApiError {
+    metrics.failed(&error);
     error
 }
 
-/// The end of a generation.
-fn ending(event: Option<Event>) -> Result<(Finish, Usage), ApiError> {
+/// Result of a generation, from its last event.
+fn result_of(event: Option<Event>) -> Result<(Finish, Usage), ApiError> {
     match event {
         Some(Event::Finished { reason, usage }) => {
             Ok((Finish::of(reason).ok_or(ApiError::Cancelled)?, usage))
         }
         Some(Event::FormBroken { message }) => Err(ApiError::FormBroken { message }),
-        Some(Event::Failed { message }) => Err(ApiError::Failed { message }),
-        // Every generation ends with one of these; one that does not has lost its engine.
-        Some(_) | None => {
-            Err(ApiError::Failed { message: "it stopped in the middle of the answer".to_owned() })
-        }
+        Some(Event::Failed { message }) => Err(ApiError::EngineFailed { message }),
+        // Every generation ends with one of these, unless its engine was lost.
+        Some(_) | None => Err(ApiError::EngineFailed {
+            message: "it stopped in the middle of the answer".to_owned(),
+        }),
     }
 }
 
@@ -201,40 +201,41 @@ fn is_last(event: Option<&Event>) -> bool {
     )
 }
 
-async fn whole<W: ResponseEncoder>(
-    writer: W,
+async fn complete<W: ResponseEncoder>(
+    encoder: W,
     generations: Vec<Generation>,
-    mut account: RequestMetrics,
+    mut metrics: RequestMetrics,
 ) -> Result<Response, ApiError> {
-    // A failure of one is the failure of all: the others are cancelled.
-    let gathering = generations.into_iter().map(|generation| gather(generation, &account));
-    let answers = try_join_all(gathering).await.map_err(|error| refuse(&mut account, error))?;
+    // The failure of one answer cancels the others.
+    let collecting = generations.into_iter().map(|generation| collect(generation, &metrics));
+    let answers =
+        try_join_all(collecting).await.map_err(|error| record_failure(&mut metrics, error))?;
     let usage = total(answers.iter().map(|answer| answer.usage));
     if let Some(first) = answers.first() {
-        // Before the line that closes the account, which has the span's fields.
+        // Before the log line of `finished`, which has the span's fields.
         Span::current().record("status", StatusCode::OK.as_u16());
-        account.finished(first.finish, usage, answers.len());
+        metrics.finished(first.finish, usage, answers.len());
     }
     let mut out = BytesMut::new();
-    writer.whole(answers, usage, &mut out);
-    Ok(body_of_json(StatusCode::OK, out))
+    encoder.whole(answers, usage, &mut out);
+    Ok(json_body(StatusCode::OK, out))
 }
 
-async fn gather(
+async fn collect(
     mut generation: Generation,
-    account: &RequestMetrics,
+    metrics: &RequestMetrics,
 ) -> Result<CollectedAnswer, ApiError> {
-    let mut gathered = CollectedAnswer::default();
+    let mut collected = CollectedAnswer::default();
     let end = loop {
         match generation.next().await {
             Some(event) if !is_last(Some(&event)) => {
-                account.token();
-                gathered.push(event);
+                metrics.token();
+                collected.push(event);
             }
             end => break end,
         }
     };
-    let (finish, usage) = ending(end)?;
-    gathered.end(finish, usage);
-    Ok(gathered)
+    let (finish, usage) = result_of(end)?;
+    collected.end(finish, usage);
+    Ok(collected)
 }

@@ -1,7 +1,7 @@
-//! The one table from what can go wrong with a request to a status, a code and headers.
+//! Errors of a request, and the one table of their statuses, codes and headers.
 //!
-//! An error becomes a response without a body; [`speak()`] writes the body in the dialect of the
-//! path, so that whoever finds the error need not know it.
+//! An error becomes a response without a body; [`error_layer()`] writes the body in the dialect of
+//! the path, so that code that returns an error need not know the dialect.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,73 +21,71 @@ use harmonic_types::{AgentName, Rejection};
 
 use crate::config::MAX_PULLS;
 
-/// When to come back while a deployment stops or an engine is gone. There is no figure to derive
-/// it from: about as long as it takes to start an engine whose weights are in the page cache.
+/// Retry delay while a deployment stops or an engine is down. Our own choice: about the time to
+/// start an engine whose weights are in the page cache.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 
-/// When to ask again while a pull is under way: models take minutes.
+/// Retry delay while a pull is under way: models take minutes.
 const PULL_RETRY: Duration = Duration::from_mins(1);
 
-/// Codings of bodies that are read, as `accept-encoding` lists them.
+/// Supported content encodings of request bodies, as a value of `accept-encoding`.
 pub(crate) const CODINGS: &str = "gzip, deflate, zstd";
 
-/// What can go wrong with a request.
+/// Error of a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    #[error("there is no {path} here; /openapi.json says what there is")]
-    NoSuchPath { path: String },
-    #[error("{path} does not take {method}: the `allow` header says what it does")]
-    WrongMethod { method: String, path: String },
-    #[error("the body is larger than {limit} bytes, the most this server takes")]
-    TooLarge { limit: usize },
+    #[error("unknown path {path}: /openapi.json lists the paths")]
+    PathNotFound { path: String },
+    #[error("{path} does not allow {method}: the `allow` header lists the methods")]
+    MethodNotAllowed { method: String, path: String },
+    #[error("the body is too large: expected at most {limit} bytes")]
+    BodyTooLarge { limit: usize },
     #[error("the body did not arrive within {} s", within.as_secs())]
-    SlowBody { within: Duration },
+    BodyTimeout { within: Duration },
     #[error(
-        "the body came too slowly: of what exceeds 64 KiB, an eighth more must come within {} s",
+        "the body arrived too slowly: above 64 KiB, an eighth more must arrive within {} s",
         within.as_secs()
     )]
-    StalledBody { within: Duration },
+    BodyStalled { within: Duration },
     #[error("the body broke off: {reason}")]
-    BrokenBody { reason: String },
-    #[error(
-        "`content-encoding: {coding}` is not read here: compress the body once at most, with {}",
-        CODINGS
-    )]
-    UnknownCoding { coding: String },
+    BodyIncomplete { reason: String },
+    #[error("unsupported content-encoding `{coding}`: expected at most one of {}", CODINGS)]
+    UnsupportedEncoding { coding: String },
     #[error("too many large bodies arrive at once: retry in {} s", UNAVAILABLE_RETRY.as_secs())]
     BodiesFull,
     #[error(transparent)]
     Invalid(#[from] Invalid),
     #[error(transparent)]
     Refused(#[from] Rejection),
-    /// The form that the request asked for met a limit while the answer was written.
-    #[error("the answer cannot go on in the form that was asked for: {message}")]
+    /// The requested form reached a limit while the answer was generated.
+    #[error("the answer cannot continue in the requested form: {message}")]
     FormBroken { message: String },
-    /// The engine failed while it worked on the request.
+    /// The engine failed during the request.
     #[error("the engine failed: {message}")]
-    Failed { message: String },
-    /// The engine of the agent cannot do what the field asks for.
+    EngineFailed { message: String },
+    /// The agent's engine lacks the capability that the field needs.
     #[error(
         "`{field}` is not supported by {agent}: the engine of its model {model} {what}; leave it \
          out, or ask another agent"
     )]
-    Lacking { field: String, agent: AgentName, model: String, what: &'static str },
+    Unsupported { field: String, agent: AgentName, model: String, what: &'static str },
     #[error(
-        "{agent} counts no tokens: the engine of its model {model} could only estimate them; ask \
+        "{agent} cannot count tokens: the engine of its model {model} can only estimate them; ask \
          another agent"
     )]
-    NoCounts { agent: AgentName, model: String },
+    NoTokenCounts { agent: AgentName, model: String },
     #[error(
-        "{agent} makes no embeddings: its model {model} writes text, and no engine here embeds"
+        "{agent} cannot compute embeddings: no engine of this version can; its model {model} \
+         generates text"
     )]
     NoEmbeddings { agent: AgentName, model: String },
     #[error(
-        "this server fetches no models for clients: `harmonic up --allow-pull` lets them fetch those \
-         of the catalog, --allow-pull=any any of the hub; `harmonic models pull` fetches one on the \
-         server's machine"
+        "pulls by clients are disabled: `harmonic up --allow-pull` allows models of the catalog, \
+         --allow-pull=any any model of the hub; `harmonic models pull` on the server's machine \
+         fetches one"
     )]
-    PullsOff,
-    /// The puller's own words.
+    PullsDisabled,
+    /// Refusal of the puller.
     #[error("{message}")]
     PullRefused { message: String },
     #[error(transparent)]
@@ -95,10 +93,10 @@ pub(crate) enum ApiError {
     #[error("invalid `last-event-id` `{value}`: expected the id of an event of this server")]
     BadEventId { value: String },
     #[error("a pull is under way: clients have one at a time, and all keys together {MAX_PULLS}")]
-    PullUnderWay,
+    TooManyPulls,
     #[error(
-        "agents are not made, copied, removed or pushed over HTTP: they are those of the stack file \
-         that this server was started with; edit it and start `harmonic up` again"
+        "agents cannot be created, copied, removed or pushed over HTTP: they come from the stack \
+         file of this server; edit it and restart `harmonic up`"
     )]
     FixedAgents,
     #[error("cannot pull the model: {message}")]
@@ -106,36 +104,37 @@ pub(crate) enum ApiError {
     #[error("{agent} had no slot free within {} s: ask again", waited.as_secs_f64())]
     QueueTimeout { agent: AgentName, waited: Duration },
     #[error(
-        "this server wants an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; \
-         `harmonic keys add NAME` on its machine makes one"
+        "this server requires an API key, as `authorization: Bearer KEY` or `x-api-key: KEY`; \
+         `harmonic keys add NAME` on its machine creates one"
     )]
-    NoKey,
-    #[error("no such API key: `harmonic keys list` on the server's machine says which there are")]
-    WrongKey,
-    #[error("the key {name} lets in {per_minute} requests a minute: retry in {} s", seconds(*.retry_after))]
-    KeyLimited { name: String, per_minute: u32, retry_after: Duration },
+    MissingKey,
+    #[error("unknown API key: `harmonic keys list` on the server's machine lists the keys")]
+    UnknownKey,
+    #[error("the key {name} allows {per_minute} requests per minute: retry in {} s", seconds(*.retry_after))]
+    RateLimited { name: String, per_minute: u32, retry_after: Duration },
     #[error(
-        "this server is not asked as {host}: use localhost, or start it with --allow-host {host}"
+        "the host name {host} is not allowed: use localhost, or start the server with --allow-host \
+         {host}"
     )]
-    ForeignHost { host: String },
+    HostNotAllowed { host: String },
     #[error("invalid `host`: {reason}, expected one name or address of this server")]
-    BadHost { reason: String },
+    InvalidHost { reason: String },
     #[error(
         "invalid `transfer-encoding` `{coding}`: expected `chunked` alone, or a `content-length`"
     )]
-    UnknownTransfer { coding: String },
-    #[error("the target of the request is longer than {limit} bytes, the most this server takes")]
+    UnsupportedTransferEncoding { coding: String },
+    #[error("the request target is too long: expected at most {limit} bytes")]
     TargetTooLong { limit: usize },
-    #[error("the head of the request is larger than {limit} bytes, the most this server takes")]
+    #[error("the request head is too large: expected at most {limit} bytes")]
     HeadTooLarge { limit: usize },
     #[error(
-        "no API key is let in: the server's file of keys cannot be read, as its log says; mend the \
-         file, and it is read again"
+        "all API keys are refused: the server cannot read its key file; its log has the cause, and \
+         a repaired file is read at once"
     )]
     KeysUnreadable,
-    #[error("pages of {origin} may not ask: start the server with --cors-origin {origin}")]
-    ForeignOrigin { origin: String },
-    /// The deployment was stopped while the request ran.
+    #[error("the origin {origin} is not allowed: start the server with --cors-origin {origin}")]
+    OriginNotAllowed { origin: String },
+    /// The deployment was stopped during the request.
     #[error("the deployment was stopped before the answer was complete: ask again")]
     Cancelled,
 }
@@ -144,13 +143,13 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Rejected(refused) => Self::Refused(refused),
-            error => Self::Failed { message: error.to_string() },
+            error => Self::EngineFailed { message: error.to_string() },
         }
     }
 }
 
-/// A row of the table.
-struct Row {
+/// Row of the table: properties of the error's response.
+struct ResponseSpec {
     status: StatusCode,
     class: FaultClass,
     code: &'static str,
@@ -158,21 +157,23 @@ struct Row {
 }
 
 impl ApiError {
-    fn row(&self) -> Row {
+    fn response_spec(&self) -> ResponseSpec {
         use FaultClass as F;
         use StatusCode as S;
         let unavailable = Some(UNAVAILABLE_RETRY);
         let (status, class, code, retry_after) = match self {
-            Self::NoSuchPath { .. } => (S::NOT_FOUND, F::NotFound, "not_found", None),
-            Self::WrongMethod { .. } => {
+            Self::PathNotFound { .. } => (S::NOT_FOUND, F::NotFound, "not_found", None),
+            Self::MethodNotAllowed { .. } => {
                 (S::METHOD_NOT_ALLOWED, F::Invalid, "method_not_allowed", None)
             }
-            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, F::TooLarge, "body_too_large", None),
-            Self::SlowBody { .. } | Self::StalledBody { .. } => {
+            Self::BodyTooLarge { .. } => {
+                (S::PAYLOAD_TOO_LARGE, F::TooLarge, "body_too_large", None)
+            }
+            Self::BodyTimeout { .. } | Self::BodyStalled { .. } => {
                 (S::REQUEST_TIMEOUT, F::Invalid, "body_too_slow", None)
             }
-            Self::BrokenBody { .. } => (S::BAD_REQUEST, F::Invalid, "body_incomplete", None),
-            Self::UnknownCoding { .. } => {
+            Self::BodyIncomplete { .. } => (S::BAD_REQUEST, F::Invalid, "body_incomplete", None),
+            Self::UnsupportedEncoding { .. } => {
                 (S::UNSUPPORTED_MEDIA_TYPE, F::Invalid, "unsupported_encoding", None)
             }
             Self::BodiesFull => {
@@ -210,13 +211,15 @@ impl ApiError {
                 }
             },
             Self::FormBroken { .. } => (S::BAD_REQUEST, F::Invalid, "form_too_costly", None),
-            Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None),
-            Self::Lacking { .. } | Self::NoCounts { .. } | Self::NoEmbeddings { .. } => {
+            Self::EngineFailed { .. } => {
+                (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None)
+            }
+            Self::Unsupported { .. } | Self::NoTokenCounts { .. } | Self::NoEmbeddings { .. } => {
                 (S::BAD_REQUEST, F::Invalid, "unsupported", None)
             }
-            Self::PullsOff => (S::FORBIDDEN, F::Forbidden, "pulls_off", None),
+            Self::PullsDisabled => (S::FORBIDDEN, F::Forbidden, "pulls_off", None),
             Self::PullRefused { .. } => (S::FORBIDDEN, F::Forbidden, "pull_not_allowed", None),
-            Self::PullUnderWay => {
+            Self::TooManyPulls => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "pull_under_way", Some(PULL_RETRY))
             }
             Self::TooManyListeners(_) => {
@@ -228,13 +231,13 @@ impl ApiError {
             Self::QueueTimeout { .. } => {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "queue_timeout", unavailable)
             }
-            Self::NoKey => (S::UNAUTHORIZED, F::Unauthenticated, "api_key_missing", None),
-            Self::WrongKey => (S::UNAUTHORIZED, F::Unauthenticated, "api_key_unknown", None),
-            Self::KeyLimited { retry_after, .. } => {
+            Self::MissingKey => (S::UNAUTHORIZED, F::Unauthenticated, "api_key_missing", None),
+            Self::UnknownKey => (S::UNAUTHORIZED, F::Unauthenticated, "api_key_unknown", None),
+            Self::RateLimited { retry_after, .. } => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "key_limit", Some(*retry_after))
             }
-            Self::BadHost { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_host", None),
-            Self::UnknownTransfer { .. } => {
+            Self::InvalidHost { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_host", None),
+            Self::UnsupportedTransferEncoding { .. } => {
                 (S::BAD_REQUEST, F::Invalid, "invalid_transfer_encoding", None)
             }
             Self::TargetTooLong { .. } => (S::URI_TOO_LONG, F::Invalid, "target_too_long", None),
@@ -244,24 +247,26 @@ impl ApiError {
             Self::KeysUnreadable => {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "keys_unreadable", unavailable)
             }
-            Self::ForeignHost { .. } => (S::FORBIDDEN, F::Forbidden, "host_not_allowed", None),
-            Self::ForeignOrigin { .. } => (S::FORBIDDEN, F::Forbidden, "origin_not_allowed", None),
+            Self::HostNotAllowed { .. } => (S::FORBIDDEN, F::Forbidden, "host_not_allowed", None),
+            Self::OriginNotAllowed { .. } => {
+                (S::FORBIDDEN, F::Forbidden, "origin_not_allowed", None)
+            }
             Self::Cancelled => (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable),
         };
-        Row { status, class, code, retry_after }
+        ResponseSpec { status, class, code, retry_after }
     }
 
-    /// For programs; stable.
+    /// Stable code for programs.
     pub(crate) fn code(&self) -> &'static str {
-        self.row().code
+        self.response_spec().code
     }
 
     fn param(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => invalid.param(),
-            Self::Lacking { field, .. } => Some(field),
+            Self::Unsupported { field, .. } => Some(field),
             Self::Refused(Rejection::UnknownAgent { .. })
-            | Self::NoCounts { .. }
+            | Self::NoTokenCounts { .. }
             | Self::NoEmbeddings { .. } => Some("model"),
             Self::Refused(Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. }) => {
                 Some("messages")
@@ -270,12 +275,12 @@ impl ApiError {
         }
     }
 
-    /// The error, for a dialect to say.
+    /// The error in the form that every dialect can write.
     pub(crate) fn fault(&self) -> Fault<'_> {
-        let row = self.row();
+        let spec = self.response_spec();
         Fault {
-            class: row.class,
-            code: row.code,
+            class: spec.class,
+            code: spec.code,
             param: self.param(),
             message: Cow::Owned(self.to_string()),
         }
@@ -284,39 +289,39 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let row = self.row();
-        tracing::info!(status = row.status.as_u16(), code = row.code, "refused");
-        let mut response = row.status.into_response();
-        if let Some(after) = row.retry_after {
+        let spec = self.response_spec();
+        tracing::info!(status = spec.status.as_u16(), code = spec.code, "refused");
+        let mut response = spec.status.into_response();
+        if let Some(after) = spec.retry_after {
             let value = HeaderValue::try_from(seconds(after).to_string()).expect("digits");
             response.headers_mut().insert(RETRY_AFTER, value);
         }
-        if row.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        if spec.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
         }
-        if row.status == StatusCode::UNAUTHORIZED {
+        if spec.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        response.extensions_mut().insert(Unsaid(Arc::new(self)));
+        response.extensions_mut().insert(PendingError(Arc::new(self)));
         response
     }
 }
 
-/// Whole seconds, rounded up: 0 would mean at once.
+/// Whole seconds, rounded up and at least 1: 0 would allow a retry at once.
 fn seconds(wait: Duration) -> u128 {
     wait.as_millis().div_ceil(1000).max(1)
 }
 
-/// An error whose response has no body yet.
+/// Error whose response has no body yet; an extension of the response.
 #[derive(Clone)]
-struct Unsaid(Arc<ApiError>);
+struct PendingError(Arc<ApiError>);
 
-/// Middleware: writes the body of an error in the dialect of the path. It must be outside of
-/// everything that can fail with an [`ApiError`].
-pub(crate) async fn speak(request: Request, next: Next) -> Response {
+/// Middleware: writes the body of an error in the dialect of the path. It must wrap everything that
+/// can fail with an [`ApiError`].
+pub(crate) async fn error_layer(request: Request, next: Next) -> Response {
     let dialect = Dialect::of_path(request.uri().path());
     let mut response = next.run(request).await;
-    if let Some(Unsaid(error)) = response.extensions_mut().remove() {
+    if let Some(PendingError(error)) = response.extensions_mut().remove() {
         let mut body = BytesMut::new();
         dialect.write_fault(&error.fault(), &mut body);
         *response.body_mut() = Body::from(body.freeze());

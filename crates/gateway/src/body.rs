@@ -1,10 +1,10 @@
-//! The body of a request: received, decompressed and read within limits.
+//! Request bodies: receiving, decompressing and parsing them within limits.
 //!
-//! Invariants: bodies above [`SMALL_BYTES`], and compressed ones, are decompressed, read and refused
-//! on threads that serve nobody else; the memory of all of them together is bounded before it is
-//! used; a body holds at most twice what has come of it, so whoever announces much and sends little
-//! holds little, and whoever holds some keeps sending; a client that goes away stops what is done
-//! for it.
+//! Invariants: bodies above [`SMALL_BYTES`], and compressed ones, are decompressed, parsed and
+//! dropped on separate threads; the memory of all of them together is reserved before it is used; a
+//! body reserves at most twice the bytes received, so a large `content-length` alone reserves
+//! nothing, and a client whose body has memory must keep sending; a client that disconnects cancels
+//! the work on its body.
 
 use std::time::Duration;
 
@@ -17,53 +17,55 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::api_error::ApiError;
 use crate::config::Config;
-use crate::connections::Served;
+use crate::connections::RequestActivity;
 use crate::error::GatewayError;
 
 mod coding;
-mod pace;
-mod room;
+mod memory;
+mod upload_deadline;
 
 use coding::{Coding, Decoded};
-use pace::Pace;
-use room::{Kind, MEDIUM_BYTES, Room, Rooms};
+use memory::{BodyMemory, MEDIUM_BYTES, Reservation, SizeClass};
+use upload_deadline::UploadDeadline;
 
-/// Largest body that is read where it arrives, in bytes: less than a millisecond.
+/// Largest body that is parsed on the thread that received it, in bytes: it takes under a
+/// millisecond.
 const SMALL_BYTES: usize = 64 * 1024;
-/// What is allocated at first, in bytes.
+/// First allocation for a body, in bytes.
 const FIRST_BYTES: usize = 4 * 1024;
 
-/// Reads bodies: their limits, and the memory and threads for them.
+/// Reader of bodies, with their limits, memory and threads.
 #[derive(Debug)]
-pub(crate) struct Bodies {
-    /// Largest body, as it comes and decompressed, in bytes.
+pub(crate) struct BodyReader {
+    /// Largest body, as received and decompressed, in bytes.
     limit: usize,
-    /// How long a client may take to send one.
+    /// Time to receive a body.
     timeout: Duration,
-    /// How long the next eighth of a large one may take.
-    pace: Duration,
-    rooms: Rooms,
-    /// The threads for large ones.
+    /// Time to receive the next eighth of a large body.
+    stall_timeout: Duration,
+    memory: BodyMemory,
+    /// Threads for large and compressed bodies.
     readers: Workers,
 }
 
-impl Bodies {
+impl BodyReader {
     /// # Errors
-    /// When the system refuses threads.
+    /// When the threads cannot be started.
     pub(crate) fn new(config: &Config) -> Result<Self, GatewayError> {
-        let rooms = Rooms::new(config);
-        // Whoever waits for them has room, which is the bound.
-        let readers = Workers::start("bodies", MEDIUM_BYTES, rooms.bytes());
+        let memory = BodyMemory::new(config);
+        // Bodies that wait for the threads have reserved memory, which bounds the queue.
+        let readers = Workers::start("bodies", MEDIUM_BYTES, memory.bytes());
         let readers = readers.map_err(GatewayError::Threads)?;
-        let Config { body_limit: limit, body_timeout: timeout, body_pace: pace, .. } = *config;
-        Ok(Self { limit, timeout, pace, rooms, readers })
+        let Config { body_limit: limit, body_timeout: timeout, .. } = *config;
+        let stall_timeout = config.body_stall_timeout;
+        Ok(Self { limit, timeout, stall_timeout, memory, readers })
     }
 
-    /// What `read` makes of the whole body of `request`, whatever its content type says.
+    /// Receives the body of `request` and parses it with `read`, whatever its content type.
     ///
     /// # Errors
-    /// When it is too large, comes too slowly, breaks off, is compressed in an unknown way, or finds no
-    /// memory; and what `read` says.
+    /// When it is too large, too slow, incomplete, in an unsupported encoding, or finds no memory;
+    /// and the errors of `read`.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         request: Request,
@@ -71,48 +73,50 @@ impl Bodies {
     ) -> Result<T, ApiError> {
         let limit = self.limit;
         let coding = Coding::of(request.headers())?;
-        let (body, mut room) = self.receive(request).await?;
+        let (body, mut reserved) = self.receive(request).await?;
         let Some(coding) = coding else {
             if body.len() <= SMALL_BYTES {
                 return read(&body);
             }
             return self
-                .apart(body.len(), move || {
+                .on_reader_thread(body.len(), move || {
                     let read = read(&body);
-                    // Not before it is dropped.
-                    drop((body, room));
+                    // The memory is released after the body is dropped.
+                    drop((body, reserved));
                     read
                 })
                 .await?;
         };
-        let most = expected(body.len(), limit);
-        self.rooms.add(&mut room, most).await?;
-        let decoded = self.apart(most, move || match coding.decode(&body, most)? {
-            Decoded::Whole(whole) => {
-                let read = read(&whole);
-                drop((whole, body, room));
-                read.map(Ok)
+        let first_limit = first_decoded_limit(body.len(), limit);
+        self.memory.reserve_decoded(&mut reserved, first_limit).await?;
+        let decoded = self.on_reader_thread(first_limit, move || {
+            match coding.decode(&body, first_limit)? {
+                Decoded::Whole(whole) => {
+                    let read = read(&whole);
+                    drop((whole, body, reserved));
+                    read.map(Ok)
+                }
+                Decoded::OverLimit => Ok(Err((body, reserved, read))),
             }
-            Decoded::Larger => Ok(Err((body, room, read))),
         });
-        let (body, mut room, read) = match decoded.await?? {
+        let (body, mut reserved, read) = match decoded.await?? {
             Ok(read) => return Ok(read),
-            Err(_) if most == limit => return Err(ApiError::TooLarge { limit }),
-            Err(larger) => larger,
+            Err(_) if first_limit == limit => return Err(ApiError::BodyTooLarge { limit }),
+            Err(unread) => unread,
         };
-        self.rooms.add(&mut room, limit).await?;
-        self.apart(limit, move || match coding.decode(&body, limit)? {
+        self.memory.reserve_decoded(&mut reserved, limit).await?;
+        self.on_reader_thread(limit, move || match coding.decode(&body, limit)? {
             Decoded::Whole(whole) => {
                 let read = read(&whole);
-                drop((whole, body, room));
+                drop((whole, body, reserved));
                 read
             }
-            Decoded::Larger => Err(ApiError::TooLarge { limit }),
+            Decoded::OverLimit => Err(ApiError::BodyTooLarge { limit }),
         })
         .await?
     }
 
-    /// Reads JSON that is no question to an agent.
+    /// Reads a JSON body other than that of a request to an agent.
     pub(crate) async fn json<B, T>(
         &self,
         request: Request,
@@ -125,71 +129,71 @@ impl Bodies {
         self.read(request, |body| Ok(decode(harmonic_api::read(body)?)?)).await
     }
 
-    /// Runs `work` on a body of so many `bytes` where nobody else is held up.
-    async fn apart<T: Send + 'static>(
+    /// Runs `work` on a body of `bytes` on a reader thread.
+    async fn on_reader_thread<T: Send + 'static>(
         &self,
         bytes: usize,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let running = self.readers.run(bytes, |_| work()).map_err(|_| ApiError::BodiesFull)?;
-        running.await.map_err(|error| ApiError::Failed { message: error.to_string() })
+        running.await.map_err(|error| ApiError::EngineFailed { message: error.to_string() })
     }
 
-    /// The body as it comes, with the room that it takes.
-    async fn receive(&self, request: Request) -> Result<(Vec<u8>, Room), ApiError> {
+    /// Receives the body, with its reserved memory.
+    async fn receive(&self, request: Request) -> Result<(Vec<u8>, Reservation), ApiError> {
         let (limit, within) = (self.limit, self.timeout);
         let announced = request.body().size_hint();
-        // Announced: refused before it is sent.
+        // By its `content-length`: refused before it is sent.
         if announced.lower() > limit as u64 {
-            return Err(ApiError::TooLarge { limit });
+            return Err(ApiError::BodyTooLarge { limit });
         }
         let announced = announced.exact().and_then(|bytes| usize::try_from(bytes).ok());
         let longest = announced.unwrap_or(limit).min(limit);
-        let served = request.extensions().get::<Served>().cloned();
-        let (mut body, mut room) = (Vec::new(), self.rooms.empty());
-        let mut pace = Pace::new(Instant::now() + within, self.pace);
+        let activity = request.extensions().get::<RequestActivity>().cloned();
+        let (mut body, mut reserved) = (Vec::new(), self.memory.empty_reservation());
+        let mut deadline = UploadDeadline::new(Instant::now() + within, self.stall_timeout);
         let mut frames = request.into_body().into_data_stream();
         loop {
-            let frame = match timeout_at(pace.deadline(), frames.next()).await {
+            let frame = match timeout_at(deadline.next(), frames.next()).await {
                 Ok(None) => {
-                    if let Some(served) = served {
-                        served.begin();
+                    if let Some(activity) = activity {
+                        activity.begin();
                     }
-                    return Ok((body, room));
+                    return Ok((body, reserved));
                 }
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(error))) => {
-                    return Err(ApiError::BrokenBody { reason: error.to_string() });
+                    return Err(ApiError::BodyIncomplete { reason: error.to_string() });
                 }
-                Err(_) if pace.is_behind() => {
-                    return Err(ApiError::StalledBody { within: self.pace });
+                Err(_) if deadline.is_stall() => {
+                    return Err(ApiError::BodyStalled { within: self.stall_timeout });
                 }
-                Err(_) => return Err(ApiError::SlowBody { within }),
+                Err(_) => return Err(ApiError::BodyTimeout { within }),
             };
             let bytes = body.len() + frame.len();
             if bytes > limit {
-                return Err(ApiError::TooLarge { limit });
+                return Err(ApiError::BodyTooLarge { limit });
             }
             if bytes > body.capacity() {
-                let has = bytes.max(FIRST_BYTES).next_power_of_two().min(longest.max(bytes));
-                if has > SMALL_BYTES {
-                    let kind = Kind::of(announced.unwrap_or(has));
+                let capacity = bytes.max(FIRST_BYTES).next_power_of_two().min(longest.max(bytes));
+                if capacity > SMALL_BYTES {
+                    let class = SizeClass::of(announced.unwrap_or(capacity));
                     let waited = Instant::now();
-                    self.rooms.fit(&mut room, kind, has).await?;
-                    pace.pause(waited.elapsed());
+                    self.memory.reserve(&mut reserved, class, capacity).await?;
+                    deadline.extend(waited.elapsed());
                 }
-                // The system may have less than what bodies may use.
-                body.try_reserve_exact(has - body.len()).map_err(|_| ApiError::BodiesFull)?;
+                // The system may have less memory than the limit for bodies.
+                body.try_reserve_exact(capacity - body.len()).map_err(|_| ApiError::BodiesFull)?;
             }
             body.extend_from_slice(&frame);
             if bytes > SMALL_BYTES {
-                pace.came(bytes, longest, Instant::now());
+                deadline.received(bytes, longest, Instant::now());
             }
         }
     }
 }
 
-/// What a compressed body of so many `bytes` may become at first: most stay far below the limit.
-fn expected(bytes: usize, limit: usize) -> usize {
+/// First limit of the decompressed size of a body of `bytes`: most stay far below `limit`.
+fn first_decoded_limit(bytes: usize, limit: usize) -> usize {
     if bytes <= MEDIUM_BYTES { MEDIUM_BYTES.min(limit) } else { limit }
 }

@@ -1,42 +1,42 @@
-//! The server's limits.
+//! Limits of the server.
 
 use std::time::Duration;
 
-/// Most pulls at a time, whosever they are: each takes a disk, a network and a core for hashing.
+/// Pulls at a time over all clients: each uses the disk, the network and a core for hashing.
 pub const MAX_PULLS: usize = 2;
 
-/// The server's limits. `Default` is what `harmonic up` uses.
+/// Limits of the server. `Default` has those of `harmonic up`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Largest body of a request, in bytes, and largest that a compressed one may become.
+    /// Largest body of a request, as received and decompressed, in bytes.
     pub body_limit: usize,
-    /// Most bytes of bodies in memory at once, over all connections. Bodies of 64 KiB or less do not
-    /// count: connections bound them.
+    /// Memory for bodies over all connections, in bytes. Bodies of up to 64 KiB do not count: the
+    /// limit of connections bounds them.
     pub body_memory: usize,
-    /// How long a body may wait for memory.
-    pub body_wait: Duration,
-    /// How long a client may take to send a body.
+    /// Time that a body may wait for memory.
+    pub body_memory_timeout: Duration,
+    /// Time to receive a body.
     pub body_timeout: Duration,
-    /// How long the next eighth of a body above 64 KiB may take: who holds memory keeps sending.
-    pub body_pace: Duration,
-    /// How long a client may take to send the head of a request; a connection that is idle for as
-    /// long is closed.
+    /// Time to receive the next eighth of a body above 64 KiB, so that a stalled client releases
+    /// its memory.
+    pub body_stall_timeout: Duration,
+    /// Time to receive the head of a request; an idle connection is closed after it.
     pub head_timeout: Duration,
-    /// Largest head of a request, in bytes; below 8,192 it is 8,192.
+    /// Largest head of a request, in bytes; at least 8,192.
     pub head_limit: usize,
-    /// Most connections at once. One more takes the place of one that is idle, or is refused.
+    /// Connections at once. A further one replaces an idle one, or is refused.
     pub connections: usize,
-    /// Most connections of one peer: an address, or a network of 64 bits of IPv6.
+    /// Connections of one peer: an IPv4 address, or a /64 network of IPv6.
     pub connections_per_peer: usize,
-    /// How long a request may wait for a slot.
+    /// Time that a request may wait for a slot.
     pub queue_timeout: Duration,
-    /// How long a client may leave unread what waits for it; then its connection is closed, and its
-    /// request cancelled.
+    /// Time that a client may not read its answer; then its connection is closed and its request
+    /// cancelled.
     pub write_timeout: Duration,
-    /// How often a stream that is silent shows that it lives: proxies close connections that are
-    /// idle, after a minute as a rule. Below 1 ms it is 1 ms.
+    /// Keep-alive interval of a stream without events, at least 1 ms: proxies close idle
+    /// connections, usually after a minute.
     pub ping: Duration,
-    /// How long running answers may go on once the server is told to stop.
+    /// Grace period of running answers at a stop.
     pub grace: Duration,
 }
 
@@ -45,9 +45,9 @@ impl Default for Config {
         Self {
             body_limit: 16 * 1024 * 1024,
             body_memory: 256 * 1024 * 1024,
-            body_wait: Duration::from_secs(10),
+            body_memory_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
-            body_pace: Duration::from_secs(5),
+            body_stall_timeout: Duration::from_secs(5),
             head_timeout: Duration::from_secs(30),
             head_limit: 64 * 1024,
             connections: 8192,

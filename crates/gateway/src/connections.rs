@@ -1,11 +1,10 @@
-//! Which connections are open, and which of them make room when there is none left.
+//! Open connections and their limits, in total and of each peer.
 //!
-//! Invariants: never more than the limit are open, and of one peer never more than its share; a
-//! connection whose request is being served is never closed for another, one that has sent no whole
-//! request yet, or waits for the next, is: the oldest first.
+//! Invariants: the limits hold; at a limit the oldest idle connection, one without a complete
+//! request to serve, is closed for the new one; a connection whose request is being served is never
+//! closed.
 //!
-//! A peer is an address, or a network of 64 bits of IPv6, of which one machine has as many
-//! addresses as it likes.
+//! A peer is an IPv4 address or a /64 network of IPv6, in which one machine can use any address.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,133 +13,138 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::{AbortHandle, Id};
 
-/// Whether a connection has a request that is being served.
+/// Whether a request of the connection is being served.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Served(Arc<AtomicBool>);
+pub(crate) struct RequestActivity(Arc<AtomicBool>);
 
-impl Served {
-    /// A whole request has come.
+impl RequestActivity {
+    /// A complete request was received.
     pub(crate) fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// It has been answered.
+    /// The request was answered.
     pub(crate) fn end(&self) {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    /// Whether it is.
-    pub(crate) fn is_so(&self) -> bool {
+    /// Whether a request is being served.
+    pub(crate) fn is_active(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
     limit: usize,
-    share: usize,
-    next: u64,
-    /// In the order in which they came.
-    open: BTreeMap<u64, Open>,
-    numbers: HashMap<Id, u64>,
-    of_peer: HashMap<IpAddr, usize>,
+    peer_limit: usize,
+    next_number: u64,
+    /// By number, in the order of arrival.
+    open: BTreeMap<u64, OpenConnection>,
+    number_of_task: HashMap<Id, u64>,
+    count_of_peer: HashMap<IpAddr, usize>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenConnection {
     peer: IpAddr,
-    served: Served,
+    activity: RequestActivity,
     close: AbortHandle,
 }
 
-/// Who came too much: no place could be made.
+/// A limit is reached, and no connection is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoPlace;
+pub(crate) struct TooManyConnections;
 
 impl Connections {
-    /// None yet: at most `limit` of them, and `share` of one peer.
-    pub(crate) fn new(limit: usize, share: usize) -> Self {
+    /// No connection yet, with a `limit` in total and a `peer_limit` for each peer.
+    pub(crate) fn new(limit: usize, peer_limit: usize) -> Self {
         Self {
             limit: limit.max(1),
-            share: share.max(1),
-            next: 0,
+            peer_limit: peer_limit.max(1),
+            next_number: 0,
             open: BTreeMap::new(),
-            numbers: HashMap::new(),
-            of_peer: HashMap::new(),
+            number_of_task: HashMap::new(),
+            count_of_peer: HashMap::new(),
         }
     }
 
-    /// How many are open.
+    /// Number of open connections.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// Makes a place for one from `address`, where another has to be closed for it.
+    /// Makes room for a connection from `address`, closing an idle one where a limit is reached.
     ///
     /// # Errors
-    /// When all that could make room are being served.
-    pub(crate) fn make_place(&mut self, address: IpAddr) -> Result<(), NoPlace> {
-        let peer = peer(address);
-        let has = self.of_peer.get(&peer).copied().unwrap_or(0);
-        if has >= self.share {
-            return self.close_one(|open| open.peer == peer);
+    /// When all connections that could be closed are being served.
+    pub(crate) fn make_room(&mut self, address: IpAddr) -> Result<(), TooManyConnections> {
+        let peer = peer_of(address);
+        let count = self.count_of_peer.get(&peer).copied().unwrap_or(0);
+        if count >= self.peer_limit {
+            return self.close_oldest_idle(|open| open.peer == peer);
         }
         if self.open.len() < self.limit {
             return Ok(());
         }
-        // Who has most gives one: by number, so that it is always the same.
-        let most = self.of_peer.iter().max_by_key(|(peer, count)| (**count, **peer));
-        let most = most.map(|(peer, _)| *peer).ok_or(NoPlace)?;
-        self.close_one(|open| open.peer == most).or_else(|NoPlace| self.close_one(|_| true))
+        // The peer with the most connections first; of equals by address, for a stable choice.
+        let most = self.count_of_peer.iter().max_by_key(|(peer, count)| (**count, **peer));
+        let most = most.map(|(peer, _)| *peer).ok_or(TooManyConnections)?;
+        self.close_oldest_idle(|open| open.peer == most)
+            .or_else(|TooManyConnections| self.close_oldest_idle(|_| true))
     }
 
-    /// Notes one from `address`, of the task that `close` ends.
-    pub(crate) fn add(&mut self, address: IpAddr, served: Served, close: AbortHandle) {
-        let (number, peer) = (self.next, peer(address));
-        self.next += 1;
-        *self.of_peer.entry(peer).or_default() += 1;
-        self.numbers.insert(close.id(), number);
-        self.open.insert(number, Open { peer, served, close });
+    /// Adds a connection from `address`, whose task `close` aborts.
+    pub(crate) fn add(&mut self, address: IpAddr, activity: RequestActivity, close: AbortHandle) {
+        let (number, peer) = (self.next_number, peer_of(address));
+        self.next_number += 1;
+        *self.count_of_peer.entry(peer).or_default() += 1;
+        self.number_of_task.insert(close.id(), number);
+        self.open.insert(number, OpenConnection { peer, activity, close });
     }
 
-    /// The connection of `task` has ended.
+    /// Removes the connection of `task`, which has ended.
     pub(crate) fn remove(&mut self, task: Id) {
-        let number = self.numbers.remove(&task);
+        let number = self.number_of_task.remove(&task);
         let open = number.and_then(|number| self.open.remove(&number));
-        let Some(Open { peer, .. }) = open else { return };
-        if let Some(count) = self.of_peer.get_mut(&peer) {
+        let Some(OpenConnection { peer, .. }) = open else { return };
+        if let Some(count) = self.count_of_peer.get_mut(&peer) {
             *count -= 1;
             if *count == 0 {
-                self.of_peer.remove(&peer);
+                self.count_of_peer.remove(&peer);
             }
         }
     }
 
-    /// Closes the oldest of those that `may` be closed and are not being served.
-    fn close_one(&mut self, may: impl Fn(&Open) -> bool) -> Result<(), NoPlace> {
-        let mut waiting = self.open.values().filter(|open| !open.served.is_so() && may(open));
-        let close = waiting.next().ok_or(NoPlace)?.close.clone();
+    /// Closes the oldest idle connection that `matches`.
+    fn close_oldest_idle(
+        &mut self,
+        matches: impl Fn(&OpenConnection) -> bool,
+    ) -> Result<(), TooManyConnections> {
+        let mut idle =
+            self.open.values().filter(|open| !open.activity.is_active() && matches(open));
+        let close = idle.next().ok_or(TooManyConnections)?.close.clone();
         close.abort();
         self.remove(close.id());
         Ok(())
     }
 }
 
-/// Who is behind a connection; an extension of its requests.
+/// Peer of a connection; an extension of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Peer {
-    /// Of one from `address`.
+    /// Peer of a connection from `address`.
     pub(crate) fn of(address: IpAddr) -> Self {
-        Self(peer(address))
+        Self(peer_of(address))
     }
 }
 
-/// Who is behind `address`.
-fn peer(address: IpAddr) -> IpAddr {
+/// The address, or the /64 network of an IPv6 address.
+fn peer_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             let [a, b, c, d, ..] = address.segments();

@@ -1,4 +1,4 @@
-//! Embeddings, which no engine makes yet: each request for some is read, checked, and refused.
+//! Embeddings: requests are parsed, checked and refused, because no engine computes them yet.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Why there is no server. What goes wrong with one request is in `api_error`.
+//! Errors of the server as a whole; those of a request are in `api_error`.
 
 use std::net::SocketAddr;
 
@@ -6,46 +6,45 @@ use harmonic_types::AgentName;
 
 use crate::port_owner::PortOwner;
 
-/// Why there is no server.
+/// Error of starting or running the server.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// Somebody else listens there.
+    /// Another process listens on the address.
     #[error(
-        "cannot listen on {address}: {holder} uses the port; stop it, or choose another with \
+        "cannot listen on {address}: {owner} uses the port; stop it, or choose another with \
          --port"
     )]
     PortInUse {
-        /// What was asked for.
+        /// Address to listen on.
         address: SocketAddr,
-        /// Who has it.
-        holder: PortOwner,
+        /// Process that listens there.
+        owner: PortOwner,
     },
-    /// The system refuses the address.
-    #[error(
-        "cannot listen on {address}: is it an address of this machine, and a port you may use?"
-    )]
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}: expected an address of this machine and a permitted port")]
     Bind {
-        /// What was asked for.
+        /// Address to listen on.
         address: SocketAddr,
-        /// What the system says.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
     /// The listening socket stopped working.
     #[error("the listening socket no longer accepts connections: start the server again")]
     Accept(#[source] std::io::Error),
-    /// The system refuses threads.
-    #[error("no threads for the bodies of requests could be started")]
+    /// The threads that read bodies cannot be started.
+    #[error("cannot start the threads that read request bodies")]
     Threads(#[source] std::io::Error),
-    /// What no browser sends.
+    /// An invalid origin.
     #[error(
-        "`{0}` is no origin: write it as a browser sends it, such as https://chat.example, or * for any"
+        "invalid origin `{0}`: expected the form that browsers send, such as https://chat.example, or * \
+         for any"
     )]
-    Origin(String),
-    /// Two agents of one name.
-    #[error("agent `{0}` is registered twice: names must be unique")]
+    InvalidOrigin(String),
+    /// Two agents with the same name.
+    #[error("duplicate agent name `{0}`: expected unique names")]
     DuplicateAgent(AgentName),
-    /// A name that cannot travel in a header.
-    #[error("agent {0:?} has control characters in its name: rename it")]
+    /// An agent name that is not valid in a header.
+    #[error("invalid agent name {0:?}: expected no control characters")]
     UnprintableAgent(String),
 }

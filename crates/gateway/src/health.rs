@@ -1,4 +1,4 @@
-//! `GET /health`: whether every engine can serve.
+//! `GET /health`: state of every engine.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::response::Response;
 use harmonic_engine::{EngineStatus, Health};
 use serde::Serialize;
 
-use crate::card::public_model_name;
+use crate::agent_info::public_model_name;
 use crate::respond::json;
 use crate::shared::Shared;
 
@@ -26,17 +26,17 @@ struct EngineReport {
     kind: String,
     /// `ready`, `draining`, `restarting`, `stopped` or `died`.
     state: &'static str,
-    /// What is known of its death, or its last one.
+    /// Reason of its death, or of the last one while it restarts.
     message: Option<String>,
-    /// Sequences it can run at once.
+    /// Sequences it can run in parallel.
     sequences: u32,
-    /// Sequences that run.
+    /// Running sequences.
     in_flight: u32,
-    /// Requests that wait.
+    /// Queued requests.
     queued: u32,
 }
 
-/// An engine's state in a word, and what is known of its death.
+/// Name of an engine's state, and the reason of its death.
 pub(crate) fn state(health: Health) -> (&'static str, Option<String>) {
     match health {
         Health::Ready => ("ready", None),
@@ -63,7 +63,7 @@ impl From<EngineStatus> for EngineReport {
     }
 }
 
-/// 200 while every engine is ready, else 503: what a load balancer expects.
+/// 200 while every engine is ready, else 503, as load balancers expect.
 pub(crate) async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let engines: Vec<EngineReport> =
         shared.models().engines().into_iter().map(|engine| engine.status().into()).collect();

@@ -1,23 +1,23 @@
-//! The HTTP server in front of the engines: one endpoint, each agent a model name.
+//! HTTP server in front of the engines: one endpoint, where each agent is a model name.
 //!
-//! Owns: listening, connections and their limits, who may come in, routing, the table from failures to statuses and
-//! headers, streaming.
+//! Owns: listening, connections and their limits, access control, routing, the table of errors with
+//! their statuses and headers, streaming, metrics.
 //!
-//! Invariants: no status line goes out before a request is granted a slot or refused; each request
-//! gets exactly one answer or error, in the envelope of its dialect; a client that goes away
-//! cancels its request, queued or running; no prompt or answer text is logged, and no key.
+//! Invariants: no status line is sent before a request is admitted to a slot or refused; each
+//! request gets exactly one answer or error, in the envelope of its dialect; a client that
+//! disconnects cancels its request, queued or running; no prompt or answer text is logged, and no
+//! key.
 //!
-//! Does not do: admission (that is `admission`), the wire types (that is `api`), starting and draining
-//! engines (that is `launcher`).
+//! Does not do: admission (`admission`), wire types (`api`), starting and draining engines
+//! (`launcher`).
 #![forbid(unsafe_code)]
 
 mod access;
+mod agent_info;
 mod answer;
-mod answering;
 mod api_error;
 mod body;
 mod capability;
-mod card;
 mod config;
 mod connections;
 mod embeddings;
@@ -30,8 +30,8 @@ mod model_registry;
 mod openapi;
 mod port_owner;
 mod pull;
+mod pull_limit;
 mod puller;
-mod pulls;
 mod ready;
 mod respond;
 mod router;
@@ -41,9 +41,12 @@ mod server;
 mod shared;
 mod slots;
 mod span;
+mod tracked_body;
 
-pub use access::{Access, ApiKey, Fingerprint, Hosts, KeySource, Keys, KeysUnreadable, Origins};
-pub use card::{AgentCard, WeightsCard};
+pub use access::{
+    Access, AllowedHosts, AllowedOrigins, ApiKey, Fingerprint, KeySource, Keys, KeysUnreadable,
+};
+pub use agent_info::{AgentInfo, WeightsInfo};
 pub use config::{Config, MAX_PULLS};
 pub use error::GatewayError;
 pub use listener::{Listener, bind};

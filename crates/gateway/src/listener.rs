@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use crate::error::GatewayError;
 use crate::port_owner::PortOwner;
 
-/// A socket that listens; connections wait in it until [`crate::serve`] takes them.
+/// Listening socket; connections wait in its backlog until [`crate::serve`] accepts them.
 #[derive(Debug)]
 pub struct Listener {
     pub(crate) socket: TcpListener,
@@ -16,20 +16,20 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Where it listens: the port is the real one where 0 was asked for.
+    /// Local address, with the actual port if 0 was given.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// Listens on `address`; port 0 is any free one.
+/// Listens on `address`; port 0 is any free port.
 ///
 /// # Errors
-/// [`GatewayError::PortInUse`] says who has the port.
+/// [`GatewayError::PortInUse`] or [`GatewayError::Bind`].
 pub async fn bind(address: SocketAddr) -> Result<Listener, GatewayError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => {
-            GatewayError::PortInUse { address, holder: PortOwner::of(address) }
+            GatewayError::PortInUse { address, owner: PortOwner::of(address) }
         }
         _ => GatewayError::Bind { address, source },
     };

@@ -1,29 +1,29 @@
-//! Figures for Prometheus, in the `OpenMetrics` text format.
+//! Metrics for Prometheus, in the `OpenMetrics` text format.
 //!
-//! Names are those of OpenTelemetry's conventions for generative AI where it has one, and vLLM's
-//! with `harmonic_` before them otherwise.
+//! Names are those of OpenTelemetry's conventions for generative AI where they have one, else
+//! vLLM's with the prefix `harmonic_`.
 //!
-//! Invariants: no label has a client's words, and each has few values: an agent, an engine, a path
-//! of ours, a status, an outcome. So the number of series is known when the server starts. What
-//! engines know (who runs, who waits) is asked of them when somebody looks, and never goes stale.
+//! Invariants: no label has text of a client, and each has few values (an agent, an engine, a
+//! route, a status, an outcome), so the number of series is bounded. Gauges of engines are read
+//! from their status at each scrape, so they are never stale.
 //!
-//! Does not do: keep figures over a restart. Counters begin at 0, as Prometheus expects.
+//! Does not do: persistence. Counters begin at 0 after a restart, as Prometheus expects.
 
 use harmonic_engine::EngineStatus;
 
-mod account;
 mod answers;
 mod engines;
+mod request;
 mod responses;
 
-pub(crate) use account::RequestMetrics;
+pub(crate) use request::RequestMetrics;
 pub(crate) use responses::count;
 
 use answers::Answers;
 use engines::Engines;
 use responses::Responses;
 
-/// The figures of one server.
+/// Metrics of one server.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: prometheus_client::registry::Registry,
@@ -40,12 +40,13 @@ impl Metrics {
         let responses = Responses::new(&mut registry);
         Self { registry, answers, engines, responses }
     }
-    /// All figures as text, with those of the engines as they are in `engines`.
+
+    /// All metrics as text, with the gauges set from `engines`.
     pub(crate) fn text(&self, engines: impl IntoIterator<Item = EngineStatus>) -> String {
         engines.into_iter().for_each(|status| self.engines.set(&status));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)
-            .expect("a string takes what is written");
+            .expect("writing to a string cannot fail");
         text
     }
 }

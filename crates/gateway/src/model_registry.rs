@@ -1,7 +1,7 @@
-//! The agents that the server offers, and the engine behind each.
+//! Registry of the served agents and their engines.
 //!
-//! Invariants: names are unique and fit in a header; an engine that serves several agents counts
-//! once.
+//! Invariants: names are unique and valid in a header; an engine that serves several agents is
+//! listed once.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,24 +12,24 @@ use harmonic_engine::Engine;
 use harmonic_events::EventStream;
 use harmonic_types::{AgentName, Rejection, Tokens};
 
-use crate::card::{AgentCard, public_model_name};
+use crate::agent_info::{AgentInfo, public_model_name};
 use crate::error::GatewayError;
 use crate::puller::Puller;
 
-/// One agent.
+/// An agent and its engine.
 #[derive(Clone)]
 pub struct RegisteredAgent {
-    /// The model name that clients use.
+    /// Model name for clients.
     pub name: AgentName,
-    /// One line on what it is for.
+    /// Purpose, in one line.
     pub role: String,
-    /// Base model; a path is shown by its stem.
+    /// Base model; of a path only the stem is published.
     pub model: String,
-    /// Context of each of its sequences.
+    /// Context of each sequence.
     pub context: Tokens,
-    /// What it is made of.
-    pub card: AgentCard,
-    /// What serves it.
+    /// Its public description.
+    pub info: AgentInfo,
+    /// Engine that serves it.
     pub engine: Arc<dyn Engine>,
 }
 
@@ -46,39 +46,39 @@ impl fmt::Debug for RegisteredAgent {
 #[derive(Debug)]
 pub struct ModelRegistry {
     agents: Vec<RegisteredAgent>,
-    places: HashMap<AgentName, Place>,
+    entries: HashMap<AgentName, Entry>,
     puller: Option<Arc<dyn Puller>>,
     events: EventStream,
 }
 
-/// Where an agent is in the list, its name as a header, and its digest.
+/// Index of an agent in the list, its name as a header value, and its digest.
 #[derive(Debug)]
-struct Place {
+struct Entry {
     index: usize,
     header: HeaderValue,
     digest: String,
 }
 
 impl ModelRegistry {
-    /// A registry of `agents`.
+    /// Registry of `agents`.
     ///
     /// # Errors
-    /// When a name is there twice or has control characters.
+    /// When a name is a duplicate or has control characters.
     pub fn new(mut agents: Vec<RegisteredAgent>) -> Result<Self, GatewayError> {
-        let mut places = HashMap::with_capacity(agents.len());
+        let mut entries = HashMap::with_capacity(agents.len());
         for (index, agent) in agents.iter_mut().enumerate() {
             agent.model = public_model_name(&agent.model).into_owned();
             let header = HeaderValue::from_bytes(agent.name.0.as_bytes())
                 .map_err(|_| GatewayError::UnprintableAgent(agent.name.0.clone()))?;
-            let digest = agent.card.digest(&agent.name, &agent.model, agent.context);
-            if places.insert(agent.name.clone(), Place { index, header, digest }).is_some() {
+            let digest = agent.info.digest(&agent.name, &agent.model, agent.context);
+            if entries.insert(agent.name.clone(), Entry { index, header, digest }).is_some() {
                 return Err(GatewayError::DuplicateAgent(agent.name.clone()));
             }
         }
-        Ok(Self { agents, places, puller: None, events: EventStream::default() })
+        Ok(Self { agents, entries, puller: None, events: EventStream::default() })
     }
 
-    /// The registry, with what fetches models for clients that ask for it.
+    /// The registry with a puller, so that clients can pull models.
     #[must_use]
     pub fn with_puller(mut self, puller: Arc<dyn Puller>) -> Self {
         self.puller = Some(puller);
@@ -96,8 +96,7 @@ impl ModelRegistry {
     pub(crate) fn events(&self) -> &EventStream {
         &self.events
     }
-
-    /// What fetches models.
+    /// Puller of models; `None` where clients may not pull.
     pub(crate) fn puller(&self) -> Option<&Arc<dyn Puller>> {
         self.puller.as_ref()
     }
@@ -107,17 +106,17 @@ impl ModelRegistry {
         &self.agents
     }
 
-    /// The digest of `agent`; empty for one that is not here.
+    /// Digest of `agent`; empty for an unknown agent.
     pub(crate) fn digest(&self, agent: &AgentName) -> &str {
-        self.places.get(agent).map_or("", |place| &place.digest)
+        self.entries.get(agent).map_or("", |entry| &entry.digest)
     }
 
-    /// The agent called `name` and its name as a header.
+    /// The agent `name`, and its name as a header value.
     pub(crate) fn find(
         &self,
         name: &AgentName,
     ) -> Result<(&RegisteredAgent, HeaderValue), Rejection> {
-        let place = self.places.get(name).ok_or_else(|| Rejection::UnknownAgent {
+        let entry = self.entries.get(name).ok_or_else(|| Rejection::UnknownAgent {
             agent: name.clone(),
             known: self
                 .agents
@@ -126,7 +125,7 @@ impl ModelRegistry {
                 .collect::<Vec<_>>()
                 .join(", "),
         })?;
-        Ok((&self.agents[place.index], place.header.clone()))
+        Ok((&self.agents[entry.index], entry.header.clone()))
     }
 
     /// Each engine once, in the order of its first agent.

@@ -1,9 +1,10 @@
-//! `GET /openapi.json`: what the server takes, as a document of the `OpenAPI` format.
+//! `GET /openapi.json`: description of the API in the `OpenAPI` format.
 //!
-//! Invariants: the schemas of bodies are generated from the types that read them; the agents are
-//! those of the registry; where a key is needed, it says so; each route of the router has an operation here (a test compares them).
+//! Invariants: the schemas of bodies are generated from the types that parse them; the agents are
+//! those of the registry; a needed key is declared; each route of the router has an operation (a
+//! test compares them).
 //!
-//! Does not do: the schemas of answers, which are the dialects' own.
+//! Does not do: schemas of answers, which the dialects define.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use harmonic_api::Dialect;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::access::OPEN;
+use crate::access::KEYLESS_PATHS;
 use crate::respond::json as respond;
 use crate::shared::Shared;
 
@@ -22,7 +23,7 @@ mod operations;
 
 use operations::{Answer, OPERATIONS, Operation};
 
-/// Answers with the document.
+/// Returns the document.
 pub(crate) async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
     let models = shared.models();
     let agents: Vec<&str> = models.agents().iter().map(|agent| agent.name.0.as_str()).collect();
@@ -33,7 +34,7 @@ pub(crate) async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
             "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
         });
         document["security"] = json!([{"bearer": []}, {"x-api-key": []}]);
-        for path in OPEN {
+        for path in KEYLESS_PATHS {
             document["paths"][path]["get"]["security"] = json!([]);
         }
     }
@@ -46,20 +47,21 @@ fn document(agents: &[&str]) -> Value {
     });
     let mut generator = settings.into_generator();
     let mut paths = Map::new();
-    let mut asking = Vec::new();
+    let mut agent_schemas = Vec::new();
     for operation in OPERATIONS {
         let body = operation.body.map(|body| body(&mut generator).to_value());
         if operation.names_agent {
-            asking.extend(body.as_ref().and_then(|body| name_of(body).map(str::to_owned)));
+            agent_schemas
+                .extend(body.as_ref().and_then(|body| schema_name(body).map(str::to_owned)));
         }
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[operation.method] = described(operation, body, agents);
+        path[operation.method] = operation_object(operation, body, agents);
     }
     let mut schemas = generator.take_definitions(true);
-    for name in asking {
+    for name in agent_schemas {
         schemas[&name]["properties"]["model"]["enum"] = json!(agents);
     }
-    schemas.values_mut().for_each(bound);
+    schemas.values_mut().for_each(add_bounds);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -72,12 +74,12 @@ fn document(agents: &[&str]) -> Value {
     })
 }
 
-/// The schema that a body refers to.
-fn name_of(body: &Value) -> Option<&str> {
+/// Name of the schema that a body refers to.
+fn schema_name(body: &Value) -> Option<&str> {
     body["$ref"].as_str()?.rsplit('/').next()
 }
 
-fn described(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Value {
+fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Value {
     let dialect = Dialect::of_path(operation.path);
     let json_of = |schema: Value| json!({"application/json": {"schema": schema}});
     let object = json!({"type": "object"});
@@ -85,7 +87,7 @@ fn described(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Val
         Answer::Json => json_of(object),
         Answer::Streamed(media_type) => {
             let mut content = json_of(object);
-            // Without a schema: it would be that of an event, and each dialect has many.
+            // Without a schema: the events of a stream have many.
             content[media_type] = json!({});
             content
         }
@@ -95,23 +97,23 @@ fn described(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Val
         Answer::Events => json!({"text/event-stream": {"schema": {"type": "string"}}}),
         Answer::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
     };
-    let mut described = json!({
+    let mut description = json!({
         "summary": operation.summary,
         "tags": [tag(dialect)],
         "responses": {
             "200": {"description": "The answer.", "content": answer},
             "default": {
-                "description": "Why there is none.",
-                "content": json_of(fault(dialect)),
+                "description": "The error.",
+                "content": json_of(error_schema(dialect)),
             },
         },
     });
     if ["/health", "/ready"].contains(&operation.path) {
-        // A report of an engine that cannot serve is an answer too.
-        described["responses"]["503"] = described["responses"]["200"].clone();
+        // The report has the same form when an engine is not ready.
+        description["responses"]["503"] = description["responses"]["200"].clone();
     }
     if let Some(body) = body {
-        described["requestBody"] = json!({"required": true, "content": json_of(body)});
+        description["requestBody"] = json!({"required": true, "content": json_of(body)});
     }
     let parameters = [
         ("model", json!({"type": "string", "enum": agents})),
@@ -119,11 +121,11 @@ fn described(operation: &Operation, body: Option<Value>, agents: &[&str]) -> Val
     ];
     for (name, schema) in parameters {
         if operation.path.contains(&format!("{{{name}}}")) {
-            described["parameters"] =
+            description["parameters"] =
                 json!([{"name": name, "in": "path", "required": true, "schema": schema}]);
         }
     }
-    described
+    description
 }
 
 fn tag(dialect: Dialect) -> &'static str {
@@ -134,10 +136,10 @@ fn tag(dialect: Dialect) -> &'static str {
     }
 }
 
-/// The dialect's envelope of errors.
-fn fault(dialect: Dialect) -> Value {
+/// Schema of the dialect's errors.
+fn error_schema(dialect: Dialect) -> Value {
     let text = json!({"type": "string"});
-    let perhaps = json!({"type": ["string", "null"]});
+    let nullable = json!({"type": ["string", "null"]});
     let object = |properties: Value| {
         let required: Vec<_> =
             properties.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
@@ -145,7 +147,7 @@ fn fault(dialect: Dialect) -> Value {
     };
     match dialect {
         Dialect::OpenAi => {
-            let error = json!({"message": text, "type": text, "param": perhaps, "code": perhaps});
+            let error = json!({"message": text, "type": text, "param": nullable, "code": nullable});
             object(json!({"error": object(error)}))
         }
         Dialect::Ollama => object(json!({"error": text})),
@@ -156,8 +158,8 @@ fn fault(dialect: Dialect) -> Value {
     }
 }
 
-/// Says of integers how large they may be, which generated schemas leave to `format`.
-fn bound(schema: &mut Value) {
+/// Adds the bounds of integers, which generated schemas only imply by `format`.
+fn add_bounds(schema: &mut Value) {
     let limits = match schema["format"].as_str() {
         Some("uint32") => Some((json!(0), json!(u32::MAX))),
         Some("int64") => Some((json!(i64::MIN), json!(i64::MAX))),
@@ -169,8 +171,8 @@ fn bound(schema: &mut Value) {
         schema.entry("maximum").or_insert(most);
     }
     match schema {
-        Value::Array(items) => items.iter_mut().for_each(bound),
-        Value::Object(fields) => fields.values_mut().for_each(bound),
+        Value::Array(items) => items.iter_mut().for_each(add_bounds),
+        Value::Object(fields) => fields.values_mut().for_each(add_bounds),
         _ => {}
     }
 }

@@ -1,22 +1,22 @@
-//! Who holds a port.
+//! Process that listens on a port.
 //!
-//! On Linux, from `/proc/net/tcp{,6}` (the socket's inode) and `/proc/*/fd` (who has it open).
-//! Elsewhere, and where that may not be read, the holder has no name.
+//! On Linux, from `/proc/net/tcp{,6}` (the socket's inode) and `/proc/*/fd` (the process that has
+//! it open). Elsewhere, and without permission to read these, the owner is unknown.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-/// Who holds a port.
+/// Process that listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortOwner {
-    /// A process that could be found.
+    /// A known process.
     Process {
-        /// Its id.
+        /// Process number.
         pid: i32,
-        /// Its name.
+        /// Name of the command.
         name: String,
     },
-    /// A process that this one may not look at.
+    /// A process that cannot be identified.
     Unknown,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for PortOwner {
 }
 
 impl PortOwner {
-    /// Who listens where `address` would.
+    /// Owner of the socket that conflicts with `address`.
     pub(crate) fn of(address: SocketAddr) -> Self {
         find(address).unwrap_or(Self::Unknown)
     }
@@ -42,14 +42,14 @@ fn find(address: SocketAddr) -> Option<PortOwner> {
     use procfs::process::{FDTarget, Process};
 
     let collides = |entry: &TcpNetEntry| {
-        let held = entry.local_address;
+        let other = entry.local_address;
         entry.state == TcpState::Listen
-            && held.port() == address.port()
-            && (held.ip().to_canonical() == address.ip().to_canonical()
-                || held.ip().is_unspecified()
+            && other.port() == address.port()
+            && (other.ip().to_canonical() == address.ip().to_canonical()
+                || other.ip().is_unspecified()
                 || address.ip().is_unspecified())
     };
-    // One of the tables may be missing: a kernel without IPv6.
+    // One of the tables is missing in a kernel without IPv6.
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];
     let inode = tables.into_iter().flatten().flatten().find(collides)?.inode;
     let has_it_open = |process: &Process| {

@@ -1,9 +1,9 @@
-//! `POST /api/pull`: models are fetched by the [`crate::Puller`] that the server was given.
+//! `POST /api/pull`: pull of a model through the server's [`crate::Puller`].
 //!
-//! Invariants: nothing is fetched that the puller does not allow; a key has one pull at a time, and
-//! all together have [`crate::MAX_PULLS`]; a client that goes away ends its pull.
+//! Invariants: only models that the puller allows are fetched; a key has one pull at a time, all
+//! keys together [`crate::MAX_PULLS`]; a client that disconnects cancels its pull.
 //!
-//! A model that has been fetched is in the store; agents are what the stack says, so none is added.
+//! A pulled model is in the store; no agent is added, because agents come from the stack.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ use harmonic_api::{Dialect, Invalid, ndjson};
 use crate::access::KeyName;
 use crate::api_error::ApiError;
 use crate::model_registry::ModelRegistry;
+use crate::pull_limit::PullPermit;
 use crate::puller::PullFailed;
-use crate::pulls::Turn;
 use crate::respond::json;
 use crate::shared::Shared;
 
-/// Fetches a model.
+/// Pulls a model.
 pub(crate) async fn pull(
     State(shared): State<Arc<Shared>>,
     request: Request,
@@ -43,12 +43,12 @@ pub(crate) async fn pull(
     let progress = if is_offered(&models, &model) {
         stream::iter([Ok(success())]).boxed()
     } else {
-        let puller = models.puller().ok_or(ApiError::PullsOff)?;
+        let puller = models.puller().ok_or(ApiError::PullsDisabled)?;
         puller.allows(&model).map_err(|refused| ApiError::PullRefused { message: refused.0 })?;
-        let turn = Turn::of(&shared.pulls, key)?;
+        let permit = PullPermit::acquire(&shared.pulls, key)?;
         let end = stream::once(async move {
-            // Given back here, or with the stream.
-            drop(turn);
+            // Released here, or with the stream.
+            drop(permit);
             Ok(success())
         });
         puller.pull(model).chain(end).boxed()
@@ -61,9 +61,8 @@ pub(crate) async fn pull(
     Ok(json(StatusCode::OK, &last))
 }
 
-/// Whether it is what this server offers already: an agent, or the base model of one. Clients pull
-/// what they mean to ask, and `/api/tags` tells both to everybody. A path of this machine is not
-/// told, and never offered.
+/// Whether `model` is an agent or the base model of one, which `/api/tags` lists: clients pull a
+/// model before they use it. A path of this machine is never offered.
 fn is_offered(models: &ModelRegistry, model: &str) -> bool {
     let name = model.strip_suffix(":latest").unwrap_or(model);
     models.agents().iter().any(|agent| {
@@ -71,7 +70,7 @@ fn is_offered(models: &ModelRegistry, model: &str) -> bool {
     })
 }
 
-/// What the last line says.
+/// Last line of a successful pull.
 fn success() -> Progress {
     Progress { status: "success".to_owned(), digest: None, total: None, completed: None }
 }

@@ -1,32 +1,30 @@
-//! Who fetches models for the server.
-//!
-//! The server does not know where models come from: what does is given to it.
+//! Interface of the puller, which fetches models for clients; `app` implements it.
 
 use std::fmt;
 
 use futures::stream::BoxStream;
 use harmonic_api::ollama::Progress;
 
-/// Why a model could not be fetched, and what would help.
+/// Error of a pull, with its remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PullFailed(pub String);
 
-/// Why a model may not be fetched for a client, and what would let it.
+/// Refusal of a pull, with the setting that would allow it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PullRefused(pub String);
 
-/// Fetches models into the store that the server's plans read from.
+/// Puller of models into the store that plans are made from.
 pub trait Puller: Send + Sync {
-    /// Whether clients may have `model` fetched; nothing has been looked up for it.
+    /// Checks whether clients may pull `model`, by its name alone.
     ///
     /// # Errors
-    /// What would let them.
+    /// When they may not.
     fn allows(&self, model: &str) -> Result<(), PullRefused>;
 
-    /// Fetches `model`, which is named as `harmonic models pull` takes it. Yields how far it is,
-    /// and ends after one error, or when the model is there; dropping it stops fetching.
+    /// Pulls `model`, a name as for `harmonic models pull`. Yields the progress, and ends after an
+    /// error or when the model is complete; dropping the stream cancels the pull.
     fn pull(&self, model: String) -> BoxStream<'static, Result<Progress, PullFailed>>;
 }
 

@@ -1,5 +1,5 @@
-//! `GET /ready`: whether requests for every agent would be taken now. For scripts that wait for a
-//! team, and for load balancers; `/health` tells what each engine is at.
+//! `GET /ready`: whether requests to every agent are accepted, for scripts that wait for a team and
+//! for load balancers. `/health` has the state of each engine.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::shared::Shared;
 #[derive(Serialize)]
 struct Report {
     ready: bool,
-    /// Engines that take nothing now, each with its state.
+    /// Engines that accept no requests.
     waiting_for: Vec<Waiting>,
 }
 
@@ -26,7 +26,7 @@ struct Waiting {
     state: &'static str,
 }
 
-/// 200 when every engine takes requests, else 503.
+/// 200 while every engine accepts requests, else 503.
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let models = shared.models();
     let statuses = models.engines().into_iter().map(|engine| engine.status());

@@ -1,4 +1,4 @@
-//! JSON as a response.
+//! JSON responses.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -11,11 +11,11 @@ pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     let mut body = BytesMut::new();
     serde_json::to_writer((&mut body).writer(), value)
         .expect("wire types are strings, numbers, lists and structs");
-    body_of_json(status, body)
+    json_body(status, body)
 }
 
-/// JSON text as a response.
-pub(crate) fn body_of_json(status: StatusCode, body: BytesMut) -> Response {
+/// Serialised JSON as a response.
+pub(crate) fn json_body(status: StatusCode, body: BytesMut) -> Response {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     (status, headers, body.freeze()).into_response()
 }

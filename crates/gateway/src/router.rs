@@ -1,4 +1,4 @@
-//! Which path goes where.
+//! Routes of the server and the order of its middleware.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
-use crate::api_error::{ApiError, speak};
+use crate::api_error::{ApiError, error_layer};
 use crate::shared::Shared;
 use crate::{access, events, health, metrics, openapi, ready, routes, scrape, slots, span};
 
-/// The server's routes over `shared`.
+/// Router with all routes and middleware over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let routes = routes::routes()
         .route("/health", get(health::health))
@@ -20,22 +20,22 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/slots", get(slots::slots))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi::openapi))
-        .fallback(async |request: Request| ApiError::NoSuchPath {
+        .fallback(async |request: Request| ApiError::PathNotFound {
             path: request.uri().path().to_owned(),
         })
-        .method_not_allowed_fallback(async |request: Request| ApiError::WrongMethod {
+        .method_not_allowed_fallback(async |request: Request| ApiError::MethodNotAllowed {
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
         })
-        .layer(from_fn_with_state(Arc::clone(&shared.access), access::door));
-    // Before the door: a browser asks whether it may without saying who it is.
+        .layer(from_fn_with_state(Arc::clone(&shared.access), access::check_access));
+    // Outside of the access check: browsers send preflight requests without a key.
     let routes = match shared.access.origins.layer() {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
     routes
-        .layer(from_fn_with_state(shared.config.head_limit, access::one_authority))
-        .layer(from_fn(speak))
+        .layer(from_fn_with_state(shared.config.head_limit, access::check_head))
+        .layer(from_fn(error_layer))
         .layer(from_fn_with_state(Arc::clone(&shared.metrics), metrics::count))
         .layer(from_fn_with_state(Arc::clone(&shared), span::span))
         .with_state(shared)

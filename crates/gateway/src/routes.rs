@@ -1,4 +1,4 @@
-//! The paths of each dialect, a file for each.
+//! Routes of the dialects, one file for each.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ mod anthropic;
 mod ollama;
 mod openai;
 
-/// The paths of all dialects.
+/// Routes of all dialects.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     openai::routes().merge(ollama::routes()).merge(anthropic::routes())
 }

@@ -1,4 +1,4 @@
-//! `GET /metrics`: the figures of [`crate::metrics`] at this moment.
+//! `GET /metrics`: current values of [`crate::metrics`].
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::shared::Shared;
 const MEDIA_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// All figures as they are now.
+/// All metrics, with current gauges.
 pub(crate) async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
     let models = shared.models();
     let text = shared.metrics.text(models.engines().into_iter().map(|engine| engine.status()));

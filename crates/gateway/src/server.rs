@@ -1,8 +1,8 @@
-//! Connections: taking them, and letting them end.
+//! Accept loop, connections, and graceful shutdown.
 //!
-//! Invariants: connections are bounded, in all and of one peer; an answer to a request that was not
-//! read to its end says that the connection closes; once told to stop, no connection is taken, idle
-//! ones are closed, answers that run go on for at most the grace period, and no connection outlives
+//! Invariants: connections are bounded, in total and of each peer; an answer to a request whose
+//! body was not read has `connection: close`; after a stop no connection is accepted, idle ones are
+//! closed, running answers continue for at most the grace period, and no connection outlives
 //! [`serve`].
 
 use std::convert::Infallible;
@@ -26,32 +26,31 @@ use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, error, info, warn};
 
 use crate::access::Access;
-use crate::answering::Answering;
 use crate::config::Config;
-use crate::connections::{Connections, NoPlace, Peer, Served};
+use crate::connections::{Connections, Peer, RequestActivity, TooManyConnections};
 use crate::error::GatewayError;
 use crate::listener::Listener;
 use crate::model_registry::ModelRegistry;
 use crate::router::router;
 use crate::shared::Shared;
+use crate::tracked_body::TrackedBody;
 
-/// Pause after the system could not give a connection (out of file descriptors, say): others may
-/// end meanwhile.
+/// Pause after `accept` failed, such as for lack of file descriptors: others may end meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a client is told for whom there is no place.
-const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\
+/// Response to a client beyond the limit of connections.
+const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\
     retry-after: 5\r\ncontent-length: 0\r\n\r\n";
 
-/// The least that hyper takes as a limit, in bytes.
-const SMALLEST_HEAD: usize = 8192;
+/// Smallest buffer that hyper accepts, in bytes.
+const MIN_BUFFER_BYTES: usize = 8192;
 
-/// Serves `models` to who has `access`, on `listener` until `shutdown` resolves, then until the
-/// answers that run have ended or the grace period has. Drain the engines first where new requests should still be
-/// answered (with a 503) while old ones finish.
+/// Serves `models` under the rules of `access` on `listener`, until `shutdown` resolves and then
+/// until all running answers have ended or the grace period is over. Drain the engines first so
+/// that new requests still get a 503 while running ones finish.
 ///
 /// # Errors
-/// When the system refuses threads, or the listening socket stops working.
+/// When threads cannot be started, or the listening socket fails.
 pub async fn serve(
     listener: Listener,
     models: ModelRegistry,
@@ -68,25 +67,26 @@ pub async fn serve(
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            Some(ended) = tasks.join_next_with_id() => connections.remove(report(ended)),
+            Some(ended) = tasks.join_next_with_id() => connections.remove(log_end(ended)),
             accepted = listener.socket.accept() => match accepted {
-                Ok((stream, peer)) => match connections.make_place(peer.ip()) {
+                Ok((stream, peer)) => match connections.make_room(peer.ip()) {
                     Ok(()) => {
-                        let served = Served::default();
+                        let activity = RequestActivity::default();
                         let (service, watcher) = (service.clone(), graceful.watcher());
-                        let (serving, of) = (served.clone(), Peer::of(peer.ip()));
-                        let task = serve_one(stream, service, config, watcher, serving, of);
-                        connections.add(peer.ip(), served, tasks.spawn(task));
+                        let (shared, from) = (activity.clone(), Peer::of(peer.ip()));
+                        let task =
+                            serve_connection(stream, service, config, watcher, shared, from);
+                        connections.add(peer.ip(), activity, tasks.spawn(task));
                     }
-                    Err(NoPlace) => refuse(stream),
+                    Err(TooManyConnections) => reject(stream),
                 },
                 // The listening socket itself is broken: accept(2), EINVAL.
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                     return Err(GatewayError::Accept(error));
                 }
-                Err(error) if of_one_connection(&error) => {}
+                Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    warn!(%error, "cannot take a connection");
+                    warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -97,34 +97,34 @@ pub async fn serve(
     let running = tasks.len();
     info!(running, "stopped listening");
     if tokio::time::timeout(config.grace, graceful.shutdown()).await.is_err() {
-        warn!(grace = ?config.grace, "the grace period is over: closing what still runs");
+        warn!(grace = ?config.grace, "the grace period is over: closing the remaining connections");
     }
     tasks.shutdown().await;
     Ok(())
 }
 
-/// Which connection ended. One that ends badly ends alone, but not unseen.
-fn report(ended: Result<(Id, ()), JoinError>) -> Id {
+/// Task of the connection that ended; a panic in it is logged.
+fn log_end(ended: Result<(Id, ()), JoinError>) -> Id {
     let error = match ended {
         Ok((id, ())) => return id,
         Err(error) => error,
     };
-    // It made room for another.
+    // A cancelled one was closed to make room for another.
     if !error.is_cancelled() {
         error!(%error, "serving a connection failed: this is a bug, please report it");
     }
     error.id()
 }
 
-/// Says that there is no place, as far as that goes without waiting.
-fn refuse(stream: TcpStream) {
-    debug!("too many connections: one more is refused");
-    // A client that does not read it sees the connection closed.
-    let _unheard = stream.into_std().and_then(|mut stream| stream.write(TOO_MANY));
+/// Sends a 503 as far as possible without waiting, and closes the connection.
+fn reject(stream: TcpStream) {
+    debug!("too many connections: a new one is rejected");
+    // A client that does not get the response sees the connection closed.
+    let _unsent = stream.into_std().and_then(|mut stream| stream.write(TOO_MANY_CONNECTIONS));
 }
 
-/// Whether an error of `accept` is about the connection and not the socket.
-fn of_one_connection(error: &io::Error) -> bool {
+/// Whether an error of `accept` concerns the connection, not the listening socket.
+fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused
@@ -134,15 +134,15 @@ fn of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve_one(
+async fn serve_connection(
     stream: TcpStream,
     service: Router,
     config: Config,
     graceful: Watcher,
-    served: Served,
+    activity: RequestActivity,
     peer: Peer,
 ) {
-    // A token is a small packet, and late when it waits for the next.
+    // Without TCP_NODELAY the small packet of a token would wait for the next.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");
     }
@@ -150,27 +150,27 @@ async fn serve_one(
     stream.set_write_timeout(Some(config.write_timeout));
     let service = TowerToHyperService::new(service);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let served = served.clone();
-        request.extensions_mut().insert(served.clone());
+        let activity = activity.clone();
+        request.extensions_mut().insert(activity.clone());
         request.extensions_mut().insert(peer);
         if request.body().is_end_stream() {
-            served.begin();
+            activity.begin();
         }
-        let answered = service.call(request);
+        let response = service.call(request);
         async move {
-            let mut answer = answered.await?;
-            if !served.is_so() {
-                // hyper closes a connection whose body was not read, and the client is to know.
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            let mut response = response.await?;
+            if !activity.is_active() {
+                // hyper closes a connection whose request body was not read.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(answer.map(|body| Answering::new(body, served)))
+            Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, activity)))
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.head_timeout)
-        // A head of just the limit is read whole; `access` measures it.
-        .max_buf_size(config.head_limit.saturating_add(SMALLEST_HEAD))
+        // A head of exactly the limit must fit the buffer; `access` checks its length.
+        .max_buf_size(config.head_limit.saturating_add(MIN_BUFFER_BYTES))
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     if let Err(error) = graceful.watch(connection).await {
         debug!(%error, "the connection ended early");

@@ -1,6 +1,6 @@
-//! What all requests share.
+//! State shared by all requests.
 //!
-//! Invariant: what it is made of does not know it; only handlers do.
+//! Invariant: only handlers and middleware use it; its parts do not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,36 +9,36 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use harmonic_types::RequestId;
 
 use crate::access::Access;
-use crate::body::Bodies;
+use crate::body::BodyReader;
 use crate::config::Config;
 use crate::error::GatewayError;
 use crate::metrics::Metrics;
 use crate::model_registry::ModelRegistry;
-use crate::pulls::Pulls;
+use crate::pull_limit::ActivePulls;
 
-/// What all requests share.
+/// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Shared {
     models: Arc<ModelRegistry>,
     pub(crate) access: Arc<Access>,
     pub(crate) config: Config,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) pulls: Arc<Pulls>,
-    pub(crate) bodies: Bodies,
-    /// Seconds since 1970 at which the server started.
+    pub(crate) pulls: Arc<ActivePulls>,
+    pub(crate) bodies: BodyReader,
+    /// Start of the server, in seconds since 1970.
     pub(crate) started: u64,
     next: AtomicU64,
 }
 
 impl Shared {
     /// # Errors
-    /// When the system refuses threads.
+    /// When threads cannot be started.
     pub(crate) fn new(
         models: ModelRegistry,
         access: Access,
         config: Config,
     ) -> Result<Arc<Self>, GatewayError> {
-        let bodies = Bodies::new(&config)?;
+        let bodies = BodyReader::new(&config)?;
         Ok(Arc::new(Self {
             models: Arc::new(models),
             access: Arc::new(access),
@@ -51,25 +51,25 @@ impl Shared {
         }))
     }
 
-    /// The agents at this moment. A request keeps the registry it began with, so that a later
-    /// reload can put another in its place.
+    /// The current registry. A request keeps the one it began with, so that a reload can replace
+    /// it.
     pub(crate) fn models(&self) -> Arc<ModelRegistry> {
         Arc::clone(&self.models)
     }
 
-    /// An id that no other request of this process has.
+    /// A new request id, unique in this process.
     pub(crate) fn next_id(&self) -> RequestId {
         RequestId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Name of an answer, without its dialect's prefix: unique across restarts, because ids begin
-    /// again at 1.
+    /// Id of an answer without the dialect's prefix; it has the start time, because request ids
+    /// begin at 1 after a restart.
     pub(crate) fn answer_name(&self, id: RequestId) -> String {
         format!("{:x}-{id}", self.started)
     }
 }
 
-/// Seconds since 1970; 0 on a clock that is set before.
+/// Seconds since 1970; 0 if the clock is set before.
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

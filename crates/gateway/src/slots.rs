@@ -1,7 +1,7 @@
-//! `GET /slots`: who has which slots now, and who waits for one.
+//! `GET /slots`: current use of the slots, and queued requests.
 //!
-//! Does not do: say whose slot a borrower runs on. Slots are counts, not places: an engine knows how
-//! many sequences of an agent run above its own slots, and so how many are lent out in all.
+//! Does not do: naming the agent whose slot a borrower runs on. Slots are counts: an engine knows
+//! how many sequences of an agent exceed its own slots, and so how many slots are lent in total.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use axum::response::Response;
 use harmonic_engine::{AgentUse, Capabilities, EngineStatus, Identity};
 use serde::Serialize;
 
-use crate::card::public_model_name;
+use crate::agent_info::public_model_name;
 use crate::health::state;
 use crate::respond::json;
 use crate::shared::Shared;
@@ -29,28 +29,30 @@ struct Report {
 struct EngineSlots {
     id: String,
     model: String,
-    /// What it runs: what a measurement of it is valid for.
+    /// Model file, format and build: the key of its measurements.
     #[serde(flatten)]
     identity: Identity,
-    /// What it can do.
+    /// Capabilities of the engine.
     capabilities: Capabilities,
     /// As in `/health`.
     state: &'static str,
-    /// Sequences it can run at once.
+    /// Sequences it can run in parallel.
     sequences: u32,
-    /// Sequences that run.
+    /// Running sequences.
     in_flight: u32,
-    /// Those of them that run on slots of other agents.
-    #[serde(rename = "lent")]
+    /// Running sequences on borrowed slots.
+    #[serde(rename = "
+    lent")]
     borrowed: u32,
-    /// Requests that gave a slot back and wait to go on.
-    #[serde(rename = "parked")]
+    /// Preempted requests that wait to resume.
+    #[serde(rename = "
+    parked")]
     preempted: u32,
-    /// Requests that wait and have not run yet.
+    /// Queued requests.
     queued: u32,
-    /// Requests that are not in a queue yet: prompts are tokenised, forms compiled.
+    /// Requests before the queue: prompts are tokenised, forms compiled.
     preparing: u32,
-    /// In the order of the plan.
+    /// Use by agent, in the order of the plan.
     agents: Vec<AgentUse>,
 }
 
@@ -75,7 +77,7 @@ impl From<EngineStatus> for EngineSlots {
     }
 }
 
-/// The slots of every engine at this moment.
+/// Current slots of every engine.
 pub(crate) async fn slots(State(shared): State<Arc<Shared>>) -> Response {
     let models = shared.models();
     let engines = models.engines().into_iter().map(|engine| engine.status().into()).collect();

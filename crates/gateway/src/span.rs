@@ -1,4 +1,4 @@
-//! One tracing span and one id for each request.
+//! Tracing span and id of each request.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use tracing::{Instrument, field, info_span};
 
 use crate::shared::Shared;
 
-/// Name of a request, the client's own where it gave one.
+/// Header of the request's name, which the client can set.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest name that is taken from a client.
-const LONGEST_ID: usize = 128;
+/// Longest name accepted from a client, in bytes.
+const MAX_NAME_BYTES: usize = 128;
 
-/// Middleware: gives the request its [`harmonic_types::RequestId`] (as an extension), its span
-/// (current while the handler runs) and, in the response, its name. The span has no text of
-/// prompts or answers, and no query, which could hold some.
+/// Middleware: gives the request its [`harmonic_types::RequestId`] (as an extension) and its span
+/// (current while the handler runs), and the response the request's name. The span has no text of
+/// prompts or answers, and no query, which could contain some.
 pub(crate) async fn span(
     State(shared): State<Arc<Shared>>,
     mut request: Request,
@@ -46,10 +46,10 @@ pub(crate) async fn span(
     response
 }
 
-/// The client's own name for the request, where it is short and printable.
+/// Name given by the client, if it is short and printable.
 fn name(request: &Request) -> Option<HeaderValue> {
     let name = request.headers().get(REQUEST_ID)?;
     let printable = |byte: &u8| byte.is_ascii_graphic();
-    let fits = (1..=LONGEST_ID).contains(&name.len()) && name.as_bytes().iter().all(printable);
+    let fits = (1..=MAX_NAME_BYTES).contains(&name.len()) && name.as_bytes().iter().all(printable);
     fits.then(|| name.clone())
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use etcetera::BaseStrategy;
-use harmonic_app::{CacheRoots, PullOptions, Runs, Settings, Store, VARIABLES, default_root};
+use harmonic_app::{
+    CacheRoots, InstanceRegistry, PullOptions, Settings, Store, VARIABLES, default_root,
+};
 
 use crate::error::CliError;
 use crate::form_trial;
@@ -78,7 +80,7 @@ impl Environment {
             curves: data.join("harmonic/curves"),
             tuned: data.join("harmonic/setups"),
             benches: data.join("harmonic/bench"),
-            runs: Runs::new(state.join("harmonic/runs")),
+            instances: InstanceRegistry::new(state.join("harmonic/runs")),
             logs: state.join("harmonic/logs"),
             keys: config.join("harmonic/keys.toml"),
             api_key: lookup("HARMONIC_API_KEY"),

@@ -1,4 +1,4 @@
-//! A plan that runs.
+//! Running engines of one plan.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,15 +9,15 @@ use harmonic_events::EventStream;
 use harmonic_types::{AgentPlan, Bytes, EnginePlan, Finding, Plan};
 
 use crate::engine_factory::{EngineFactory, Progress};
+use crate::engine_starter::EngineStarter;
 use crate::error::LaunchError;
 use crate::restart_policy::RestartLimits;
-use crate::start::Start;
 use crate::supervised::Supervised;
 use crate::validate;
 use crate::verify_allocation;
 
-/// Running engines and the plan they were started from. An engine that dies is started again, and
-/// the others do not notice. Dropping the deployment cancels what runs and stops the engines;
+/// Running engines and the plan they were started from. An engine that dies is restarted without
+/// effect on the others. Dropping the deployment cancels running requests and stops the engines;
 /// [`Deployment::drain`] lets running answers finish first.
 pub struct Deployment {
     plan: Arc<Plan>,
@@ -26,48 +26,48 @@ pub struct Deployment {
     findings: Vec<Finding>,
 }
 
-/// An agent that has a place, and the engine that serves it.
+/// An agent with an engine, and that engine.
 #[derive(Clone)]
 pub struct PlacedAgent<'a> {
-    /// As planned.
+    /// Its entry in the plan.
     pub plan: &'a AgentPlan,
-    /// Its engine, as planned.
-    pub on: &'a EnginePlan,
-    /// What serves it.
+    /// The plan of its engine.
+    pub engine_plan: &'a EnginePlan,
+    /// The engine that serves it.
     pub engine: Arc<dyn Engine>,
 }
 
-/// How the drain of one engine ended.
+/// Result of draining one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineDrained {
     /// [`EnginePlan::id`].
     pub id: String,
-    /// How it ended.
+    /// Requests that finished and that were cancelled.
     pub drained: Drained,
 }
 
 impl Deployment {
-    /// Starts the engines of `plan`, one after the other: loading is bound by the disk, and the
-    /// memory check of one must see what the one before it took. `available` is the memory that is
-    /// free now; what happens to the engines is published to `events`. Dropping the future stops what
-    /// was started.
+    /// Starts the engines of `plan` one after the other: loading is bound by the disk, and the
+    /// memory check of an engine must include the allocations of its predecessors. `available` is
+    /// the memory that is free now; the engines' starts, deaths and ends are published to `events`.
+    /// Dropping the future stops the engines started so far.
     ///
     /// # Errors
-    /// When the plan is unsound, needs more than is available, an engine does not start, or the
-    /// engines allocate more than the plan's budget. Nothing runs then.
+    /// When the plan is invalid or needs more memory than `available`, an engine does not start, or
+    /// the engines allocate more than the plan's budget. No engine runs then.
     pub async fn start(
         plan: Arc<Plan>,
-        starter: Arc<dyn EngineFactory>,
+        factory: Arc<dyn EngineFactory>,
         available: Bytes,
         events: &EventStream,
         progress: &dyn Progress,
     ) -> Result<Self, LaunchError> {
         validate::check(&plan)?;
         if plan.total_bytes > available {
-            return Err(LaunchError::Memory { needed: plan.total_bytes, available });
+            return Err(LaunchError::InsufficientMemory { needed: plan.total_bytes, available });
         }
         let mut deployment = Self { plan, engines: Vec::new(), findings: Vec::new() };
-        match deployment.start_all(&starter, events, progress).await {
+        match deployment.start_all(&factory, events, progress).await {
             Ok(()) => Ok(deployment),
             Err(error) => {
                 deployment.drain(Duration::ZERO).await;
@@ -78,7 +78,7 @@ impl Deployment {
 
     async fn start_all(
         &mut self,
-        starter: &Arc<dyn EngineFactory>,
+        factory: &Arc<dyn EngineFactory>,
         events: &EventStream,
         progress: &dyn Progress,
     ) -> Result<(), LaunchError> {
@@ -88,14 +88,14 @@ impl Deployment {
         for (index, planned) in plan.engines.iter().enumerate() {
             progress.starting(planned, index + 1, plan.engines.len());
             let began = Instant::now();
-            let starter = Arc::clone(starter);
-            let start = Start::new(Arc::clone(&plan), index, starter, events.clone());
-            let engine = start.start().await?;
+            let factory = Arc::clone(factory);
+            let starter = EngineStarter::new(Arc::clone(&plan), index, factory, events.clone());
+            let engine = starter.start().await?;
             let real = engine.status().allocation;
             let took = began.elapsed();
-            let supervised = Supervised::new(engine, start, RestartLimits::default(), took);
+            let supervised = Supervised::new(engine, starter, RestartLimits::default(), took);
             self.engines.push(Arc::new(supervised));
-            allocated += verify_allocation::held(planned, &real);
+            allocated += verify_allocation::total(planned, &real);
             if allocated > budget {
                 return Err(LaunchError::OverBudget { allocated, budget });
             }
@@ -105,12 +105,12 @@ impl Deployment {
         Ok(())
     }
 
-    /// What it was started from.
+    /// The plan it was started from.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
-    /// Where the engines allocated more than the plan reckoned with.
+    /// Allocations above the plan's ledger, found at the start.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -120,17 +120,17 @@ impl Deployment {
         self.plan.engines.iter().zip(&self.engines)
     }
 
-    /// The agents that have a place, in the order of the stack.
+    /// The agents with an engine, in the order of the stack.
     pub fn agents(&self) -> impl Iterator<Item = PlacedAgent<'_>> {
         self.plan.agents.iter().filter_map(|agent| {
-            let (on, engine) =
+            let (engine_plan, engine) =
                 self.engines().find(|(planned, _)| agent.engine.as_ref() == Some(&planned.id))?;
-            Some(PlacedAgent { plan: agent, on, engine: Arc::clone(engine) })
+            Some(PlacedAgent { plan: agent, engine_plan, engine: Arc::clone(engine) })
         })
     }
 
-    /// Stops all engines at once: each refuses new requests from now on, lets running ones finish
-    /// for `grace`, cancels the rest. In the order of the plan.
+    /// Drains all engines concurrently: each refuses new requests at once, lets running ones finish
+    /// for `grace`, and cancels the rest. Results in the order of the plan.
     pub async fn drain(&self, grace: Duration) -> Vec<EngineDrained> {
         let drains = self.engines().map(|(planned, engine)| async move {
             EngineDrained { id: planned.id.clone(), drained: engine.drain(grace).await }

@@ -1,4 +1,5 @@
-//! What a deployment needs from outside: somebody who makes engines, and somebody who watches.
+//! Interfaces that the caller of a deployment implements: the engine factory and the progress
+//! observer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,32 +7,32 @@ use std::time::Duration;
 use harmonic_engine::{Engine, EngineError};
 use harmonic_types::{Bytes, EnginePlan, Plan};
 
-/// Makes engines. The binary implements it, because it alone knows every kind.
+/// Factory of engines. `app` implements it, the only crate that knows every kind.
 pub trait EngineFactory: Send + Sync {
-    /// An engine that is ready to serve, as `plan` has it. Called on a thread that may block.
+    /// Starts `engine` of `plan`; returns it ready to serve. Called on a thread that may block.
     ///
     /// # Errors
-    /// When the engine cannot be made; nothing of it may be left then.
+    /// When the engine cannot be started; all its resources must be released then.
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError>;
 
-    /// Memory that is free now, asked before an engine that died is started again; `None` where
-    /// that cannot be told. Called on a thread that may block.
+    /// Memory that is free now; `None` where it cannot be measured. Checked before an engine is
+    /// restarted. Called on a thread that may block.
     fn available(&self) -> Option<Bytes>;
 }
 
-/// Hears how a start goes on.
+/// Observer of a deployment's start.
 pub trait Progress: Send + Sync {
-    /// `engine`, the `number`th of `of`, is being started.
+    /// `engine`, number `number` (from 1) of `of`, is being started.
     fn starting(&self, engine: &EnginePlan, number: usize, of: usize);
-    /// It is ready.
+    /// `engine` is ready after `took`.
     fn started(&self, engine: &EnginePlan, took: Duration);
 }
 
-/// Hears nothing.
+/// Observer that ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct NoProgress;
 
-impl Progress for Silent {
+impl Progress for NoProgress {
     fn starting(&self, _engine: &EnginePlan, _number: usize, _of: usize) {}
     fn started(&self, _engine: &EnginePlan, _took: Duration) {}
 }

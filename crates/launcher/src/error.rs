@@ -1,4 +1,4 @@
-//! Why there is no plan, no deployment, or no record of it.
+//! Errors of reading a plan, of a launch, and of the instance registry.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,27 +7,27 @@ use harmonic_engine::EngineError;
 use harmonic_fsutil::FileError;
 use harmonic_types::{Bytes, Plan};
 
-/// Why a file is not a plan that this version starts.
+/// Error of reading a plan file.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read the plan file {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// No plan is as long.
-    #[error("the plan file {} is longer than {limit}, the longest that is read", path.display())]
+    /// The file is longer than any plan.
+    #[error("the plan file {} is too large: expected at most {limit}", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
-        /// The most that is read.
+        /// Largest file that is read.
         limit: Bytes,
     },
-    /// It has the schema of another version, or of another document.
+    /// The schema is that of another version or document.
     #[error(
         "{} has the schema `{found}`, expected `{}`: make a new plan with `{command}`, and with \
          the --stack and --engine that this one was made with",
@@ -37,12 +37,12 @@ pub enum PlanFileError {
     Schema {
         /// The file.
         path: PathBuf,
-        /// What it has, escaped and cut to a line.
+        /// The schema found, escaped and truncated.
         found: String,
-        /// What makes a plan of this version.
+        /// Command that makes a plan of this version.
         command: String,
     },
-    /// It is no JSON, or not that of a plan.
+    /// The content is not JSON, or not a plan.
     #[error(
         "{} is not a plan as `harmonic plan --json` prints it; make a new one with `{command}`",
         path.display()
@@ -50,40 +50,40 @@ pub enum PlanFileError {
     NotAPlan {
         /// The file.
         path: PathBuf,
-        /// What makes a plan.
+        /// Command that makes a plan.
         command: String,
-        /// What is wrong in it.
+        /// Error of the parser.
         #[source]
         source: serde_json::Error,
     },
 }
 
-/// Why there is no deployment. Nothing runs after any of these.
+/// Error of a launch; no engine runs after it.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// The plan contradicts itself; plans that the planner made do not.
-    #[error("the plan cannot be started: {reason}; make a new one with `harmonic plan --json`")]
-    Unsound {
-        /// What is wrong in it.
+    /// The plan contradicts itself or has impossible amounts; the planner makes no such plan.
+    #[error("invalid plan: {reason}; make a new one with `harmonic plan --json`")]
+    InvalidPlan {
+        /// The offending part, and what was expected.
         reason: String,
     },
-    /// Others hold the memory now.
+    /// Less memory is free than the plan needs.
     #[error(
         "the plan needs {needed} of memory and {available} are available now: stop what else uses \
          memory, or plan for fewer agents, shorter contexts or a smaller model"
     )]
-    Memory {
+    InsufficientMemory {
         /// The plan's total.
         needed: Bytes,
         /// What is free now.
         available: Bytes,
     },
-    /// Others hold the memory that an engine had before it died.
+    /// Less memory is free than an engine needs to restart.
     #[error("the engine {id} needs {needed} of memory and {available} are available now")]
     EngineMemory {
         /// [`harmonic_types::EnginePlan::id`].
         id: String,
-        /// What it takes.
+        /// [`harmonic_types::EnginePlan::total_bytes`].
         needed: Bytes,
         /// What is free now.
         available: Bytes,
@@ -93,60 +93,60 @@ pub enum LaunchError {
     Engine {
         /// [`harmonic_types::EnginePlan::id`].
         id: String,
-        /// Its base model.
+        /// Base model.
         model: String,
-        /// Why.
+        /// Error of the engine.
         #[source]
         source: EngineError,
     },
-    /// What starts the engine panicked.
-    #[error("starting the engine {id} failed in a way that is a bug, please report it: {message}")]
+    /// The engine factory panicked.
+    #[error("starting the engine {id} panicked, which is a bug, please report it: {message}")]
     Panicked {
         /// [`harmonic_types::EnginePlan::id`].
         id: String,
-        /// What it said.
+        /// Message of the panic.
         message: String,
     },
-    /// The engines took more than the plan may spend.
+    /// The engines allocated more than the plan's budget.
     #[error(
         "the engines allocated {allocated}, more than the budget of {budget}, and were stopped: \
          plan for fewer agents, shorter contexts or a smaller model"
     )]
     OverBudget {
-        /// What they hold.
+        /// Allocated by all engines.
         allocated: Bytes,
-        /// What the plan may spend.
+        /// [`harmonic_types::PlanHardware::memory_budget_bytes`].
         budget: Bytes,
     },
 }
 
-/// Why the record of the deployments that run is of no use.
+/// Error of the instance registry.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// It cannot be written.
-    #[error("cannot write the record of this deployment to {}: may you write there?", path.display())]
+pub enum InstanceError {
+    /// A record cannot be written.
+    #[error("cannot write the record of this deployment to {}: check the permissions of its folder", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// Error of the file system.
         #[source]
         source: FileError,
     },
-    /// It cannot be read.
+    /// A record or the folder cannot be read.
     #[error("cannot read {}, where running deployments are recorded", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What went wrong.
+        /// Error of the file system.
         #[source]
         source: FileError,
     },
-    /// It is not what was written.
-    #[error("{} is no record of a deployment ({reason}): delete it", path.display())]
-    Broken {
+    /// A record is damaged.
+    #[error("invalid deployment record {} ({reason}): delete it", path.display())]
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong in it.
+        /// Error of the parser.
         reason: String,
     },
 }

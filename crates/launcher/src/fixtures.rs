@@ -1,4 +1,4 @@
-//! Two agents on two simulated engines: what the tests of this crate start.
+//! Plan of two agents on two simulated engines, for the tests of this crate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use harmonic_types::{
 
 pub(crate) const GB: u64 = 1_000_000_000;
 
-/// A model of one layer, so that sizes are easy to state.
+/// Model of one layer, so that sizes are easy to state.
 pub(crate) fn shape() -> ModelShape {
     ModelShape {
         architecture: "llama".to_owned(),
@@ -89,7 +89,7 @@ pub(crate) fn engine(id: &str, agent: &str) -> EnginePlan {
     }
 }
 
-/// Two engines with an agent each.
+/// Plan of two engines with an agent each.
 pub(crate) fn plan() -> Plan {
     Plan {
         schema: Plan::SCHEMA.to_owned(),
@@ -124,7 +124,7 @@ pub(crate) fn ask(agent: &str, max_tokens: u32) -> Request {
     }
 }
 
-/// A machine that is fast, with `weights`.
+/// Fast simulated machine with weights of that size.
 pub(crate) fn paper(weights: Bytes, kv_type: KvType) -> CostModel {
     let machine = MachineModel {
         bandwidth: BytesPerSecond(1e9),

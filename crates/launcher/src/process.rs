@@ -1,55 +1,55 @@
-//! A process that cannot be mistaken for another that has its number later.
+//! Identity of a process that survives the reuse of its number.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-/// A process: its number, and when it began where the system tells.
+/// A process: its number and, where known, its start time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
-    /// Its number, which the system gives to another one later.
+    /// Process number; the system reuses it.
     pub pid: u32,
-    /// The boot and the clock tick in which it began; absent where the system does not tell.
+    /// Boot id and clock tick of its start; absent where the system does not report them.
     pub began: Option<String>,
 }
 
 impl ProcessId {
-    /// The process that calls.
+    /// The calling process.
     pub fn own() -> Self {
         let pid = std::process::id();
         Self { pid, began: began(pid) }
     }
 
-    /// Whether it still runs.
-    pub fn runs(&self) -> bool {
+    /// Whether this process still runs.
+    pub fn is_running(&self) -> bool {
         exists(self.pid) && began(self.pid) == self.began
     }
 
-    /// Asks it to end (SIGTERM).
+    /// Sends SIGTERM.
     ///
     /// # Errors
-    /// When it has ended already, or belongs to somebody else.
+    /// When it has ended already, or belongs to another user.
     #[cfg(target_os = "linux")]
-    pub fn ask_to_end(&self) -> io::Result<()> {
+    pub fn terminate(&self) -> io::Result<()> {
         use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
         let pid = number(self.pid).ok_or(io::ErrorKind::NotFound)?;
         let process = pidfd_open(pid, PidfdFlags::empty())?;
-        // After the descriptor was opened: the process of the mark is older, so if it is there
-        // still, the descriptor is of no other, and stays so whoever gets the number next.
-        if !self.runs() {
+        // Checked after the descriptor was opened: if this process still runs, the descriptor is
+        // of it, and stays so when the number is reused.
+        if !self.is_running() {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(pidfd_send_signal(process, Signal::TERM)?)
     }
 
-    /// Asks it to end (SIGTERM), by its number: this system has no descriptors of processes.
+    /// Sends SIGTERM, by number: this system has no process descriptors.
     ///
     /// # Errors
-    /// When it has ended already, or belongs to somebody else.
+    /// When it has ended already, or belongs to another user.
     #[cfg(not(target_os = "linux"))]
-    pub fn ask_to_end(&self) -> io::Result<()> {
-        if !self.runs() {
+    pub fn terminate(&self) -> io::Result<()> {
+        if !self.is_running() {
             return Err(io::ErrorKind::NotFound.into());
         }
         let pid = number(self.pid).ok_or(io::ErrorKind::NotFound)?;
@@ -61,15 +61,15 @@ fn number(pid: u32) -> Option<rustix::process::Pid> {
     rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)
 }
 
-/// Whether there is a process of that number.
+/// Whether any process has that number.
 fn exists(pid: u32) -> bool {
-    // One that may not be signalled is there.
+    // A process that may not be signalled exists.
     number(pid).is_some_and(|pid| {
         !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
     })
 }
 
-/// When it began. A process that has ended and was not waited for runs no more.
+/// Boot id and start tick; `None` for a zombie, which no longer runs.
 #[cfg(target_os = "linux")]
 fn began(pid: u32) -> Option<String> {
     let stat = procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
@@ -89,19 +89,19 @@ mod tests {
     #[test]
     fn a_number_that_another_process_has_now_is_not_signalled() {
         let own = ProcessId::own();
-        assert!(own.runs());
+        assert!(own.is_running());
         let before = ProcessId { began: Some("another boot/1".to_owned()), ..own };
-        assert!(!before.runs());
-        assert_eq!(before.ask_to_end().unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(!before.is_running());
+        assert_eq!(before.terminate().unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
     fn a_process_that_was_killed_runs_no_more() {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
-        let mark = ProcessId { pid: child.id(), began: began(child.id()) };
-        assert!(mark.runs());
-        mark.ask_to_end().unwrap();
+        let process = ProcessId { pid: child.id(), began: began(child.id()) };
+        assert!(process.is_running());
+        process.terminate().unwrap();
         child.wait().unwrap();
-        assert!(!mark.runs());
+        assert!(!process.is_running());
     }
 }

@@ -1,13 +1,13 @@
-//! An engine that is started again when it dies.
+//! Supervision of one engine: it is restarted when it dies.
 //!
-//! Owns: the engine that serves now, and the task that waits for its death.
+//! Owns: the engine that serves now, and the task that waits for its end.
 //!
-//! Invariants: the dead engine is let go before its successor is started, so there is never twice
-//! the memory; requests that come meanwhile are refused and told when to come back; a drain ends
-//! the supervision first, so nothing is started after it.
+//! Invariants: the dead engine is dropped before its successor starts, so memory is never held
+//! twice; requests that arrive meanwhile are refused with a retry delay; a drain ends the
+//! supervision first, so no engine starts after it.
 //!
-//! Does not do: last words to the requests of the dead engine (it has said them when it ends);
-//! surviving a crash of native code, which ends the whole process.
+//! Does not do: ending the requests of the dead engine (its own thread has done that); surviving a
+//! crash of native code, which ends the whole process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,119 +23,119 @@ use harmonic_types::{AgentName, Rejection, Request, Tokens};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::engine_starter::EngineStarter;
 use crate::restart_policy::{RestartLimits, RestartPolicy};
-use crate::start::Start;
 
-/// An engine that is started again when it dies.
+/// Engine that is restarted when it dies.
 pub(crate) struct Supervised {
-    seat: Arc<EngineSlot>,
-    start: Start,
+    current: Arc<EngineSlot>,
+    starter: EngineStarter,
     supervisor: TaskTracker,
-    /// A supervised engine that is dropped is not supervised any more.
+    /// Ends the supervision when the engine is dropped.
     _stop: DropGuard,
 }
 
-/// Who serves now.
+/// Current engine and what its successors inherit.
 struct EngineSlot {
     state: Mutex<State>,
-    /// Slots as they were changed since the plan: the successor gets them, too.
+    /// Slots changed since the start; successors get them, too.
     slots: Mutex<AgentSlots>,
     stop: CancellationToken,
 }
 
 enum State {
-    Serves(Arc<dyn Engine>),
-    /// Nobody: the last one died, and the next is expected at `back`.
-    Away {
+    Serving(Arc<dyn Engine>),
+    /// The last engine died; its successor is expected at `restart_at`.
+    Restarting {
         last: EngineStatus,
-        back: Instant,
+        restart_at: Instant,
     },
-    /// Nobody any more.
-    Gone {
+    /// The engine has ended and is not restarted.
+    Ended {
         last: EngineStatus,
     },
 }
 
 impl Supervised {
-    /// Supervises `engine`, which `start` made in the time that it `took`.
+    /// Supervises `engine`, which `starter` started in `took`.
     pub(crate) fn new(
         engine: Arc<dyn Engine>,
-        start: Start,
+        starter: EngineStarter,
         limits: RestartLimits,
         took: Duration,
     ) -> Self {
         let stop = CancellationToken::new();
-        let seat = Arc::new(EngineSlot {
-            state: Mutex::new(State::Serves(Arc::clone(&engine))),
+        let current = Arc::new(EngineSlot {
+            state: Mutex::new(State::Serving(Arc::clone(&engine))),
             slots: Mutex::default(),
             stop: stop.clone(),
         });
         let supervisor = TaskTracker::new();
         let supervision =
-            Supervision { seat: Arc::clone(&seat), start: start.clone(), limits, took };
+            Supervision { current: Arc::clone(&current), starter: starter.clone(), limits, took };
         supervisor.spawn(supervision.run(engine));
         supervisor.close();
-        Self { seat, start, supervisor, _stop: stop.drop_guard() }
+        Self { current, starter, supervisor, _stop: stop.drop_guard() }
     }
 
     fn serving(&self) -> Option<Arc<dyn Engine>> {
-        self.seat.serving()
+        self.current.serving()
     }
 }
 
 impl EngineSlot {
-    /// Every write is a plain assignment, so a state is whole even after a panic.
+    /// Every write is a plain assignment, so the state is consistent even after a panic.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn serving(&self) -> Option<Arc<dyn Engine>> {
         match &*self.state() {
-            State::Serves(engine) => Some(Arc::clone(engine)),
-            State::Away { .. } | State::Gone { .. } => None,
+            State::Serving(engine) => Some(Arc::clone(engine)),
+            State::Restarting { .. } | State::Ended { .. } => None,
         }
     }
 
     fn capabilities(&self) -> Capabilities {
         match &*self.state() {
-            State::Serves(engine) => engine.capabilities(),
-            State::Away { last, .. } | State::Gone { last } => last.capabilities,
+            State::Serving(engine) => engine.capabilities(),
+            State::Restarting { last, .. } | State::Ended { last } => last.capabilities,
         }
     }
 
     fn status(&self) -> EngineStatus {
         match &*self.state() {
-            State::Serves(engine) => engine.status(),
-            State::Away { last, .. } | State::Gone { last } => last.clone(),
+            State::Serving(engine) => engine.status(),
+            State::Restarting { last, .. } | State::Ended { last } => last.clone(),
         }
     }
 
-    /// Nobody serves; `health` says why. Lets the engine go.
-    fn vacate(&self, health: Health, back: Option<Instant>) {
+    /// Drops the engine and reports `health`; a restart is expected at `restart_at`.
+    fn set_unavailable(&self, health: Health, restart_at: Option<Instant>) {
         let mut last = self.status();
         last.health = health;
-        // What ran and waited there has had its last word.
+        // Its requests have ended.
         for agent in &mut last.agents {
             (agent.in_flight, agent.borrowed, agent.preempted, agent.queued) = (0, 0, 0, 0);
         }
-        *self.state() = match back {
-            Some(back) => State::Away { last, back },
-            None => State::Gone { last },
+        *self.state() = match restart_at {
+            Some(restart_at) => State::Restarting { last, restart_at },
+            None => State::Ended { last },
         };
     }
 
-    /// Why a request cannot be taken now; `None` where somebody serves.
+    /// Refusal of a request while no engine serves; `None` while one does.
     fn refusal(&self, agent: &AgentName) -> Option<Rejection> {
         match &*self.state() {
-            State::Serves(_) => None,
-            State::Away { .. } | State::Gone { .. } if self.stop.is_cancelled() => {
+            State::Serving(_) => None,
+            State::Restarting { .. } | State::Ended { .. } if self.stop.is_cancelled() => {
                 Some(Rejection::Draining)
             }
-            State::Away { back, .. } => Some(Rejection::Restarting {
+            State::Restarting { restart_at, .. } => Some(Rejection::Restarting {
                 agent: agent.clone(),
-                retry_after: back.saturating_duration_since(Instant::now()),
+                retry_after: restart_at.saturating_duration_since(Instant::now()),
             }),
-            State::Gone { last } => Some(match &last.health {
+            State::Ended { last } => Some(match &last.health {
                 Health::Died { message } => {
                     Rejection::EngineDied { agent: agent.clone(), message: message.clone() }
                 }
@@ -145,62 +145,63 @@ impl EngineSlot {
     }
 }
 
-/// The task that waits for deaths.
+/// Task that restarts the engine when it dies.
 struct Supervision {
-    seat: Arc<EngineSlot>,
-    start: Start,
+    current: Arc<EngineSlot>,
+    starter: EngineStarter,
     limits: RestartLimits,
     took: Duration,
 }
 
 impl Supervision {
-    /// Until the engine ends otherwise than by dying, has died too often, or nobody wants it.
+    /// Runs until the engine stops, reaches the restart limit, or is dropped or drained.
     async fn run(mut self, engine: Arc<dyn Engine>) {
-        let stop = self.seat.stop.clone();
-        let mut deaths = RestartPolicy::new(self.limits);
+        let stop = self.current.stop.clone();
+        let mut policy = RestartPolicy::new(self.limits);
         let mut ended = engine.ended();
         drop(engine);
         while let Some(Health::Died { message }) = stop.run_until_cancelled(&mut ended).await {
-            match self.replace(message, &mut deaths).await {
+            match self.restart(message, &mut policy).await {
                 Some(next) => ended = next,
                 None => return,
             }
         }
     }
 
-    /// Starts a successor of the engine that died of `message`; resolves to its end. `None` when
-    /// there will be none.
-    async fn replace(
+    /// Starts a successor of the engine that died with `message`; returns the future of its end.
+    /// `None` when it is not restarted.
+    async fn restart(
         &mut self,
         mut message: String,
-        deaths: &mut RestartPolicy,
+        policy: &mut RestartPolicy,
     ) -> Option<BoxFuture<'static, Health>> {
-        let id = self.start.engine().id.clone();
+        let id = self.starter.engine().id.clone();
         loop {
-            let Some(pause) = deaths.add(Instant::now()) else {
-                let RestartLimits { most, within, .. } = self.limits;
-                let minutes = within.as_secs() / 60;
-                message = format!("{message}; given up after {most} deaths in {minutes} minutes");
-                tracing::error!(engine = id, "given up");
+            let Some(delay) = policy.record_death(Instant::now()) else {
+                let RestartLimits { max_deaths, window, .. } = self.limits;
+                let minutes = window.as_secs() / 60;
+                message =
+                    format!("{message}; given up after {max_deaths} deaths in {minutes} minutes");
+                tracing::error!(engine = id, "restart limit reached");
                 self.publish_death(&message, None);
-                self.seat.vacate(Health::Died { message }, None);
+                self.current.set_unavailable(Health::Died { message }, None);
                 return None;
             };
-            self.publish_death(&message, Some(pause + self.took));
+            self.publish_death(&message, Some(delay + self.took));
             let health = Health::Restarting { message: message.clone() };
-            self.seat.vacate(health, Some(Instant::now() + pause + self.took));
-            tracing::warn!(engine = id, ?pause, "starting it again");
-            let stop = self.seat.stop.clone();
-            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
+            self.current.set_unavailable(health, Some(Instant::now() + delay + self.took));
+            tracing::warn!(engine = id, ?delay, "engine died, restarting it");
+            let stop = self.current.stop.clone();
+            stop.run_until_cancelled(tokio::time::sleep(delay)).await?;
             let began = Instant::now();
-            match self.start.start_again().await {
+            match self.starter.restart().await {
                 Ok(engine) => {
                     self.took = began.elapsed();
-                    return self.seat_next(engine).await;
+                    return self.install(engine).await;
                 }
                 Err(error) => {
                     message = reason(&error);
-                    tracing::error!(engine = id, error = message, "did not start again");
+                    tracing::error!(engine = id, error = message, "restart failed");
                 }
             }
         }
@@ -208,33 +209,32 @@ impl Supervision {
 
     fn publish_death(&self, message: &str, restart_in: Option<Duration>) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.start.publish(TeamEvent::EngineDied {
-            engine: self.start.engine().id.clone(),
+        self.starter.publish(TeamEvent::EngineDied {
+            engine: self.starter.engine().id.clone(),
             message: message.to_owned(),
             restart_in_ms: restart_in.map(millis),
         });
     }
-
-    /// The successor serves from now on, unless the engine is not wanted any more.
-    async fn seat_next(&self, engine: Arc<dyn Engine>) -> Option<BoxFuture<'static, Health>> {
-        let slots = self.seat.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    /// Makes `engine` the current one, unless a drain has begun.
+    async fn install(&self, engine: Arc<dyn Engine>) -> Option<BoxFuture<'static, Health>> {
+        let slots = self.current.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if !slots.is_empty()
             && let Err(error) = engine.reslot(slots).await
         {
-            tracing::warn!(%error, "the slots are those of the plan again");
+            tracing::warn!(%error, "changed slots are lost: the engine has those of the plan");
         }
-        if self.seat.stop.is_cancelled() {
+        if self.current.stop.is_cancelled() {
             engine.drain(Duration::ZERO).await;
             return None;
         }
-        tracing::info!(engine = self.start.engine().id, took = ?self.took, "it serves again");
+        tracing::info!(engine = self.starter.engine().id, took = ?self.took, "engine restarted");
         let ended = engine.ended();
-        *self.seat.state() = State::Serves(engine);
+        *self.current.state() = State::Serving(engine);
         Some(ended)
     }
 }
 
-/// An error with its causes, in a line.
+/// An error with its causes, in one line.
 fn reason(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -244,27 +244,27 @@ impl Engine for Supervised {
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let agent = request.agent.clone();
         let Some(engine) = self.serving() else {
-            let refused = self.seat.refusal(&agent).unwrap_or(Rejection::Restarting {
+            let refused = self.current.refusal(&agent).unwrap_or(Rejection::Restarting {
                 agent,
-                // It has come back this moment.
+                // The successor has just started.
                 retry_after: Duration::ZERO,
             });
             return ready(Err(refused)).boxed();
         };
         let submitted = engine.submit(request);
-        // Whoever waits for a slot must not hold an engine that dies meanwhile.
+        // A queued request must not keep a dead engine alive.
         drop(engine);
-        let seat = Arc::downgrade(&self.seat);
+        let current = Arc::downgrade(&self.current);
         async move {
             match submitted.await {
                 Err(Rejection::EngineDied { agent, message }) => {
-                    // The supervisor may not have seen it yet: then a successor is on its way.
-                    let refused = seat.upgrade().and_then(|seat| match &*seat.state() {
-                        State::Gone { .. } => None,
-                        State::Away { back, .. } => {
-                            Some(back.saturating_duration_since(Instant::now()))
+                    // The supervisor may not have seen the death yet: a restart follows.
+                    let refused = current.upgrade().and_then(|current| match &*current.state() {
+                        State::Ended { .. } => None,
+                        State::Restarting { restart_at, .. } => {
+                            Some(restart_at.saturating_duration_since(Instant::now()))
                         }
-                        State::Serves(_) => Some(Duration::ZERO),
+                        State::Serving(_) => Some(Duration::ZERO),
                     });
                     Err(match refused {
                         Some(retry_after) => Rejection::Restarting { agent, retry_after },
@@ -278,18 +278,18 @@ impl Engine for Supervised {
     }
 
     fn check(&self, request: &Request) -> Result<(), Rejection> {
-        // What is away is for `submit` to say.
+        // Without an engine `submit` refuses.
         self.serving().map_or(Ok(()), |engine| engine.check(request))
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.seat.capabilities()
+        self.current.capabilities()
     }
 
     fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
         async move {
             let agent = request.agent.clone();
-            match (self.serving(), self.seat.refusal(&agent)) {
+            match (self.serving(), self.current.refusal(&agent)) {
                 (Some(engine), _) => engine.count_tokens(request).await,
                 (None, Some(refused)) => Err(refused.into()),
                 (None, None) => {
@@ -301,32 +301,32 @@ impl Engine for Supervised {
     }
 
     fn status(&self) -> EngineStatus {
-        self.seat.status()
+        self.current.status()
     }
 
     fn reslot(&self, slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>> {
         async move {
             let engine = self.serving().ok_or(ReslotError::Stopped)?;
             engine.reslot(slots.clone()).await?;
-            self.seat.slots.lock().unwrap_or_else(PoisonError::into_inner).extend(slots);
+            self.current.slots.lock().unwrap_or_else(PoisonError::into_inner).extend(slots);
             Ok(())
         }
         .boxed()
     }
 
     fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
-        self.seat.stop.cancel();
+        self.current.stop.cancel();
         async move {
-            // At once, unless an engine is being started: that one is not to stay.
+            // Returns at once, unless an engine is being started, which is drained then.
             self.supervisor.wait().await;
             let drained = if let Some(engine) = self.serving() {
                 engine.drain(grace).await
             } else {
-                self.seat.vacate(Health::Stopped, None);
+                self.current.set_unavailable(Health::Stopped, None);
                 Drained::default()
             };
-            let engine = self.start.engine().id.clone();
-            self.start.publish(TeamEvent::EngineStopped { engine });
+            let engine = self.starter.engine().id.clone();
+            self.starter.publish(TeamEvent::EngineStopped { engine });
             drained
         }
         .boxed()

@@ -1,4 +1,4 @@
-//! Whether a plan can be started at all. A plan may come from a file that a person wrote.
+//! Validation of a plan before its start: it may come from a file edited by hand.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -7,30 +7,30 @@ use harmonic_types::{AgentName, Bytes, EnginePlan, Plan};
 
 use crate::error::LaunchError;
 
-/// Threads at most: more than the processors of any machine.
+/// Valid numbers of threads: the upper bound exceeds the processors of any machine.
 const THREADS: RangeInclusive<u64> = 1..=4096;
 
-/// Refuses a plan without engines, with an engine or an agent twice, with agents and engines that do
-/// not know each other, or with amounts that no machine can have.
+/// Refuses a plan without engines, with duplicate engine ids or agent names, with agents and
+/// engines that do not refer to each other, or with amounts that no machine has.
 pub(crate) fn check(plan: &Plan) -> Result<(), LaunchError> {
-    let unsound = |reason: String| Err(LaunchError::Unsound { reason });
+    let invalid = |reason: String| Err(LaunchError::InvalidPlan { reason });
     if plan.engines.is_empty() {
-        return unsound("it has no engines".to_owned());
+        return invalid("it has no engines".to_owned());
     }
     let mut ids = BTreeSet::new();
-    if let Some(twice) = plan.engines.iter().find(|engine| !ids.insert(&engine.id)) {
-        return unsound(format!("the engine `{}` is in it twice", twice.id));
+    if let Some(duplicate) = plan.engines.iter().find(|engine| !ids.insert(&engine.id)) {
+        return invalid(format!("duplicate engine id `{}`", duplicate.id));
     }
     let mut names = BTreeSet::new();
-    if let Some(twice) = plan.agents.iter().find(|agent| !names.insert(&agent.name)) {
-        return unsound(format!("the agent `{}` is in it twice", twice.name));
+    if let Some(duplicate) = plan.agents.iter().find(|agent| !names.insert(&agent.name)) {
+        return invalid(format!("duplicate agent name `{}`", duplicate.name));
     }
     for agent in &plan.agents {
         let Some(id) = &agent.engine else { continue };
         let engine = plan.engines.iter().find(|engine| engine.id == *id);
         if !engine.is_some_and(|engine| engine.agents.contains(&agent.name)) {
-            return unsound(format!(
-                "the agent `{}` says that the engine `{id}` serves it, and no such engine does",
+            return invalid(format!(
+                "invalid engine `{id}` of agent `{}`: expected an engine that lists it",
                 agent.name
             ));
         }
@@ -40,13 +40,16 @@ pub(crate) fn check(plan: &Plan) -> Result<(), LaunchError> {
             plan.agents.iter().any(|a| a.name == *name && a.engine.as_ref() == Some(&engine.id))
         };
         if let Some(stray) = engine.agents.iter().find(|name| !serves(name)) {
-            return unsound(format!("the engine `{}` serves `{stray}`, who does not", engine.id));
+            return invalid(format!(
+                "invalid agent `{stray}` of engine `{}`: expected an agent assigned to it",
+                engine.id
+            ));
         }
     }
-    amounts(plan).or_else(unsound)
+    amounts(plan).or_else(invalid)
 }
 
-/// What is wrong with an amount.
+/// Refuses amounts that no machine has, and a plan whose memory lines exceed their total.
 fn amounts(plan: &Plan) -> Result<(), String> {
     if plan.max_in_flight == 0 {
         return Err("invalid max_in_flight `0`: expected at least 1".to_owned());
@@ -80,11 +83,11 @@ fn within(of: &str, field: &str, value: u64, range: &RangeInclusive<u64>) -> Res
     Err(format!("{of} has an invalid {field} `{value}`: expected {least} to {most}"))
 }
 
-/// Whether `parts` take no more than `total`, which is held against the memory that is there.
+/// Refuses `parts` that sum to more than `total`, which is compared with the available memory.
 fn sums_up(of: &str, parts: impl IntoIterator<Item = Bytes>, total: Bytes) -> Result<(), String> {
     let sum = parts.into_iter().try_fold(0u64, |sum, part| sum.checked_add(part.0));
     match sum {
         Some(sum) if sum <= total.0 => Ok(()),
-        _ => Err(format!("the parts of {of} take more than its total_bytes, {total}")),
+        _ => Err(format!("the memory lines of {of} sum to more than its total_bytes, {total}")),
     }
 }

@@ -1,11 +1,11 @@
-//! What an engine really allocated, against its lines in the plan's ledger.
+//! Comparison of an engine's actual allocation with its lines in the plan's ledger.
 //!
-//! Invariant: only what the engine can tell is judged; what it cannot tell counts as planned.
+//! Invariant: only figures that the engine reports are compared; the others count as planned.
 
 use harmonic_engine::Allocation;
 use harmonic_types::{Bytes, EnginePlan, Finding};
 
-/// An allocation may exceed its line by this much before it is worth a word, in percent.
+/// Excess of an allocation over its line that is not reported, in percent.
 const TOLERANCE_PERCENT: u128 = 5;
 
 /// One finding for each line that the engine exceeds by more than 5%.
@@ -23,15 +23,15 @@ pub(crate) fn findings(planned: &EnginePlan, real: &Allocation) -> Vec<Finding> 
     over.map(|(item, line, real)| {
         Finding::new(
             "allocation-above-plan",
-            format!("{}: {item} take {real}, the plan reckoned with {line}", planned.id),
-            "leave more headroom, and report the model and the plan: the planner should know",
+            format!("{}: {item} take {real}, planned were {line}", planned.id),
+            "leave more headroom, and report the model and the plan as a bug of the planner",
         )
     })
     .collect()
 }
 
-/// What the engine holds: as allocated where it can tell, as planned where not.
-pub(crate) fn held(planned: &EnginePlan, real: &Allocation) -> Bytes {
+/// Memory of the engine: as allocated where it reports it, else as planned.
+pub(crate) fn total(planned: &EnginePlan, real: &Allocation) -> Bytes {
     [
         real.weights_bytes.unwrap_or(planned.weights_bytes),
         real.kv_bytes.unwrap_or(planned.kv_bytes),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use harmonic_app::fanout::Answer;
+use harmonic_app::fanout::AgentAnswer;
 
 use crate::table::table;
 
 /// A line for each agent and one for all together.
-pub fn text(answers: &[Answer]) -> String {
-    let row = |answer: &Answer| {
+pub fn text(answers: &[AgentAnswer]) -> String {
+    let row = |answer: &AgentAnswer| {
         [
             answer.agent.to_string(),
             answer.tokens.to_string(),
@@ -31,7 +31,7 @@ pub fn text(answers: &[Answer]) -> String {
 }
 
 /// One line: all of them together.
-pub fn together(answers: &[Answer]) -> String {
+pub fn together(answers: &[AgentAnswer]) -> String {
     let (tokens, took) = totals(answers);
     format!(
         "{} agents answered together: {tokens} tokens in {}, {} tok/s with their prompts read",
@@ -41,7 +41,7 @@ pub fn together(answers: &[Answer]) -> String {
     )
 }
 
-fn totals(answers: &[Answer]) -> (u32, Duration) {
+fn totals(answers: &[AgentAnswer]) -> (u32, Duration) {
     let tokens = answers.iter().map(|answer| answer.tokens).sum();
     (tokens, answers.iter().map(|answer| answer.took).max().unwrap_or_default())
 }

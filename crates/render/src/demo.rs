@@ -1,6 +1,6 @@
 //! The words of the demo's end.
 
-use harmonic_app::fanout::Answer;
+use harmonic_app::fanout::AgentAnswer;
 use harmonic_types::{BenchRun, Hardware, Plan};
 
 use crate::lines::labelled;
@@ -10,7 +10,7 @@ use crate::{answers, bench, findings, hardware, plan};
 pub fn summary(
     machine: &Hardware,
     planned: &Plan,
-    answered: &[Answer],
+    answered: &[AgentAnswer],
     run: Option<&BenchRun>,
     width: usize,
 ) -> String {
@@ -29,7 +29,7 @@ pub fn summary(
 }
 
 /// Commands to try next.
-pub fn next(answers: &[Answer], seconds: u64) -> String {
+pub fn next(answers: &[AgentAnswer], seconds: u64) -> String {
     let agent = answers.iter().find(|answer| answer.agent.0 == "coder").or(answers.first());
     let agent = agent.map_or("coder", |answer| answer.agent.0.as_str());
     format!(

@@ -6,7 +6,7 @@
 use std::io;
 
 use console::{measure_text_width, style};
-use harmonic_app::fanout::{Answer, Stage};
+use harmonic_app::fanout::{AgentAnswer, AnswerSink};
 use harmonic_types::AgentName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -75,7 +75,7 @@ fn framed(name: &str, lines: &[String], height: usize) -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-impl Stage for Panes<'_> {
+impl AnswerSink for Panes<'_> {
     fn begin(&mut self, _questions: &[(AgentName, String)]) -> io::Result<()> {
         // The room is for the answers; the questions stand above them in the end.
         (0..self.names.len()).for_each(|index| self.draw(index));
@@ -88,7 +88,7 @@ impl Stage for Panes<'_> {
         Ok(())
     }
 
-    fn end(&mut self, answers: &[Answer]) -> io::Result<()> {
+    fn end(&mut self, answers: &[AgentAnswer]) -> io::Result<()> {
         self.all.clear()?;
         for (name, answer) in self.names.iter().zip(answers) {
             let rest = if answer.complete { "" } else { "…" };

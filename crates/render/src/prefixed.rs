@@ -5,7 +5,7 @@
 
 use std::io;
 
-use harmonic_app::fanout::{Answer, Stage};
+use harmonic_app::fanout::{AgentAnswer, AnswerSink};
 use harmonic_types::AgentName;
 
 use crate::printer::Printer;
@@ -58,7 +58,7 @@ fn take_line(waiting: &mut String) -> Option<String> {
     Some(line)
 }
 
-impl Stage for Prefixed<'_> {
+impl AnswerSink for Prefixed<'_> {
     fn begin(&mut self, questions: &[(AgentName, String)]) -> io::Result<()> {
         for (index, (_, question)) in questions.iter().enumerate() {
             self.line(index, &format!("{ASKED} {question}"))?;
@@ -77,7 +77,7 @@ impl Stage for Prefixed<'_> {
         Ok(())
     }
 
-    fn end(&mut self, answers: &[Answer]) -> io::Result<()> {
+    fn end(&mut self, answers: &[AgentAnswer]) -> io::Result<()> {
         for (index, answer) in answers.iter().enumerate() {
             let mut rest = std::mem::take(&mut self.waiting[index]);
             if !answer.complete {

@@ -1,4 +1,4 @@
-//! What the demo asks: one short question each, in the agent's own field.
+//! Questions of the demo: a short one for each agent, in its own field.
 
 use harmonic_types::{AgentName, Plan};
 
@@ -17,14 +17,17 @@ const QUESTIONS: [(&str, &str); 9] = [
     ("reviewer", "What is wrong with this line of Python: `if x = 3: print(x)`?"),
 ];
 
-/// For an agent that a user made.
-const ANY: &str = "In two sentences: what can you do for me?";
+/// Question for an agent of the user.
+const DEFAULT: &str = "In two sentences: what can you do for me?";
 
-/// A question for each agent that has a place in `plan`.
+/// One question for each agent of `plan` that has an engine.
 pub fn of(plan: &Plan) -> Vec<(AgentName, String)> {
     let placed = plan.agents.iter().filter(|agent| agent.engine.is_some());
-    let asked = |name: &AgentName| {
-        QUESTIONS.iter().find(|(known, _)| *known == name.0).map_or(ANY, |(_, question)| question)
+    let question = |name: &AgentName| {
+        QUESTIONS
+            .iter()
+            .find(|(known, _)| *known == name.0)
+            .map_or(DEFAULT, |(_, question)| question)
     };
-    placed.map(|agent| (agent.name.clone(), asked(&agent.name).to_owned())).collect()
+    placed.map(|agent| (agent.name.clone(), question(&agent.name).to_owned())).collect()
 }

@@ -1,7 +1,7 @@
-//! The machine under a load: its meters, what is written down of it, and the roof it sets.
+//! The machine under load: meters, description for the record, and roofs.
 //!
-//! Invariants: meters, sensors and environment are those of a target on this host, and of no other;
-//! where there is no meter, a warning says why.
+//! Invariants: meters, sensors and description are used only for a target on this host; a missing
+//! meter is a warning with the reason.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use harmonic_types::{
 use crate::engines;
 use crate::event::{Event, Observer};
 
-/// The machine of a target: its meters, and what is written down of it.
+/// Meters and description of a target's machine.
 #[derive(Debug, Default)]
 pub struct Environment {
-    pub instruments: Telemetry,
-    /// For the record.
+    pub telemetry: Telemetry,
+    /// Description for the record, one fact per line.
     pub lines: Vec<String>,
     pub warnings: Vec<Warning>,
 }
 
-/// What can be read of the machine that serves `client`; `on` is what its engines run on.
-pub fn of(client: &Client, on: EngineDevice) -> Environment {
+/// Environment of the machine that serves `client`, whose engines run on `runs_on`.
+pub fn of(client: &Client, runs_on: EngineDevice) -> Environment {
     if !client.is_local() {
         let warning = Warning::NoPower {
             reason: format!("{} is another machine", client.base_url()),
@@ -40,19 +40,19 @@ pub fn of(client: &Client, on: EngineDevice) -> Environment {
         return Environment { warnings: vec![warning], ..Environment::default() };
     }
     let root = Sysroot::default();
-    let meter = energy_meter_for(&root, on);
+    let meter = energy_meter_for(&root, runs_on);
     let warning = match &meter {
         Ok(Some(_)) => None,
         Ok(None) => Some((
-            "this machine has no energy meter that can be read".to_owned(),
-            "`harmonic detect` says what power can be read, `harmonic doctor` what to set",
+            "this machine has no readable energy meter".to_owned(),
+            "`harmonic detect` lists the power readings, `harmonic doctor` the settings to change",
         )),
-        Err(error) => Some((error.to_string(), "`harmonic doctor` says how to allow it")),
+        Err(error) => Some((error.to_string(), "`harmonic doctor` shows how to allow it")),
     };
     Environment {
-        instruments: Telemetry {
+        telemetry: Telemetry {
             meter: meter.ok().flatten().map(Arc::from),
-            sensors: sensors(&root, on).map(Arc::from),
+            sensors: sensors(&root, runs_on).map(Arc::from),
         },
         lines: std::iter::once(build()).chain(environment(&root)).collect(),
         warnings: warning
@@ -66,7 +66,7 @@ fn build() -> String {
     format!("harmonic {} with {}", env!("CARGO_PKG_VERSION"), engines::build(EngineKind::Llama))
 }
 
-/// What a curve of engine `index` of `plan` is valid for; `None` without a model file.
+/// Key of the curves of engine `index` of `plan`; `None` without a model digest.
 pub fn key(plan: &Plan, index: usize, hardware: &Hardware) -> Option<CurveKey> {
     let engine = plan.engines.get(index)?;
     let agents = plan.agents.iter().filter(|agent| engine.agents.contains(&agent.name));
@@ -80,16 +80,15 @@ pub fn key(plan: &Plan, index: usize, hardware: &Hardware) -> Option<CurveKey> {
     })
 }
 
-/// The memory bandwidth of a machine at most.
+/// Upper limit of a machine's memory bandwidth.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
     pub bandwidth: BytesPerSecond,
-    /// Bytes that need not come from memory at each step.
+    /// Size of the caches, in bytes: weights that fit need no memory bandwidth.
     pub cached: Bytes,
 }
 
-/// The memory of `hardware`: as probed, or as it is rated where that is known; `None` where neither
-/// is.
+/// Memory bandwidth of `hardware`: probed, or else as rated by its profile; `None` where unknown.
 pub fn memory(hardware: &Hardware, wants_probe: bool, observer: &dyn Observer) -> Option<Memory> {
     if !wants_probe {
         let bandwidth = bandwidth(&hardware.profile)?.rated;
@@ -103,11 +102,11 @@ pub fn memory(hardware: &Hardware, wants_probe: bool, observer: &dyn Observer) -
     Some(Memory { bandwidth: probed.read_bandwidth, cached: probed.cache })
 }
 
-/// The most that `memory` and `prefill` allow a model of `shape` at each level, with `context`
-/// tokens in each sequence. Without memory's limit where the weights fit into a cache.
+/// Roof of a model of `shape` at each level, from `memory` and the `prefill` rate, with `context`
+/// tokens in each sequence. Memory is no limit where the weights fit into the caches.
 ///
-/// Arithmetic is taken from the prefill: a token costs the same there, and many at once keep
-/// everything busy.
+/// The arithmetic rate is that of the prefill: a token costs the same there, and a large batch
+/// keeps all units busy.
 pub fn roofs(
     memory: Option<Memory>,
     prefill: Option<TokensPerSecond>,
@@ -126,7 +125,7 @@ pub fn roofs(
     let machine = MachineModel { bandwidth, compute, overhead: Duration::ZERO };
     let kv = KvCost::of(shape, kv_type);
     let at = |level: &u32| (*level, roof(&machine, &weights, &kv, *level, context));
-    // A machine without limits has no roof: its step takes no time.
+    // Without any limit there is no roof.
     levels.requested().iter().map(at).filter(|(_, roof)| roof.0 > 0.0).collect()
 }
 

@@ -1,8 +1,8 @@
-//! Identity of the model behind a load.
+//! Identity of the model under load.
 //!
-//! Invariants: of a team of our own the plan says it; of a server that runs, the server itself, from
-//! its engines' own state. Nothing is guessed: a server that does not say has no key, so its figures
-//! are of no curve.
+//! Invariants: it comes from the plan for a team of our own, and from the engines' status for a
+//! running server. Nothing is guessed: a server that does not report it has no key, so no curve is
+//! made of its figures.
 
 use harmonic_api::{Client, EngineIdentity};
 use harmonic_bench::Load;
@@ -13,16 +13,16 @@ use super::targets::BenchTarget;
 use crate::error::Result;
 use crate::settings::Settings;
 
-/// What a model behind a load is known to be.
+/// Identity of a model under load.
 #[derive(Clone, Debug)]
 pub struct ModelIdentity {
     pub key: CurveKey,
-    /// Of the file with the key's digest; `None` where that file is not in the store.
+    /// Shape of the model file with the key's digest; `None` where it is not in the store.
     pub shape: Option<ModelShape>,
     pub kv_type: KvType,
 }
 
-/// The models of a team of our own; `None` of a model without a digest.
+/// Identities of the models of `plan`; `None` for a model without a digest.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -41,8 +41,8 @@ pub fn of_plan(
     targets.iter().map(of_one).collect()
 }
 
-/// The models of a server of ours that runs on this machine, as it says itself; `None` of any other
-/// server, and of a model whose digest it does not know.
+/// Identities of the models of a running server of ours on this machine, as it reports them; `None`
+/// for other servers, and for a model without a digest.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -79,15 +79,15 @@ pub async fn of_server(
     targets.iter().map(of_one).collect()
 }
 
-/// The shape of the model file that `key` is of, where it is here.
+/// Shape of the model file of `key`, where the store has it.
 fn shape(key: &CurveKey, settings: &Settings) -> Result<Option<ModelShape>> {
     let file = settings.store.find(&key.model)?;
     let same = |file: &ModelFile| file.digest == key.digest;
     Ok(file.filter(same).map(|file| file.shape))
 }
 
-/// Writes down in each load what is known of its model.
-pub fn note(loads: &mut [Load], identities: &[Option<ModelIdentity>]) {
+/// Sets the key of each load whose model is identified.
+pub fn set_keys(loads: &mut [Load], identities: &[Option<ModelIdentity>]) {
     for (load, identity) in loads.iter_mut().zip(identities) {
         load.key = identity.as_ref().map(|identity| identity.key.clone());
     }

@@ -1,4 +1,4 @@
-//! The settings of a run, from what was asked.
+//! Settings of a run, from the request and the protocol's preset.
 
 use harmonic_bench::{BenchConfig, Levels, PAPER_LEVELS, Protocol, prefill_rate};
 use harmonic_types::{Slo, Tokens};
@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::event::{Event, Observer};
 use crate::settings::Settings;
 
-/// Levels unless told otherwise.
+/// Default levels: numbers of parallel streams.
 pub const LEVELS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 
-/// What to measure at `session`, on the machine of `environment`.
+/// Settings of a run at `session`, on the machine of `environment`.
 ///
 /// # Errors
 /// When the target does not answer the probe.
@@ -32,7 +32,7 @@ pub async fn config(
     };
     let mut loads = targets::loads(&session.targets, request.whole_team);
     if !request.whole_team {
-        identity::note(&mut loads, &session.identities);
+        identity::set_keys(&mut loads, &session.identities);
     }
     let preset = protocol.preset(loads, levels);
     let slo = request.slo;
@@ -56,7 +56,7 @@ pub async fn config(
     Ok(config)
 }
 
-/// The roof of each load whose model is known, where the memory is known or probed.
+/// Adds the roofs of each load whose model is identified, where the memory bandwidth is known.
 async fn add_roofs(
     config: &mut BenchConfig,
     wants_probe: bool,

@@ -1,4 +1,4 @@
-//! Records of earlier runs, and what the paper published, by the names a user gives them.
+//! Lookup of benchmark records: earlier runs, and the results published in the paper.
 
 use std::fs;
 use std::path::Path;
@@ -9,17 +9,16 @@ use harmonic_types::BenchRun;
 
 use crate::error::{AppError, Result};
 
-/// The record in a run's folder.
+/// File name of the record in a run's folder.
 pub const RECORD: &str = "run.json";
 
-/// The run that `subject` names: a profile of the paper, or a folder that `bench` wrote (or the
-/// record in it).
+/// Finds the run `subject`: a profile of the paper, a folder that `bench` wrote, or a record file.
 ///
 /// # Errors
 /// When it is neither, or the record cannot be read.
 pub fn find(subject: &str) -> Result<BenchRun> {
     if let Some(run) = published(subject) {
-        return Ok(judged(run));
+        return Ok(with_verdict(run));
     }
     let path = Path::new(subject);
     let path = if path.is_dir() { path.join(RECORD) } else { path.to_owned() };
@@ -48,8 +47,8 @@ fn unreadable(subject: &str, path: &Path, error: &std::io::Error) -> AppError {
     )
 }
 
-/// What was published, with our verdict on it.
-fn judged(mut run: BenchRun) -> BenchRun {
+/// A published run, with our verdict added.
+fn with_verdict(mut run: BenchRun) -> BenchRun {
     for series in &mut run.series {
         let levels = series.levels.iter().filter_map(|level| {
             Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? })

@@ -1,7 +1,7 @@
-//! Files of a run: its folder, its curve, a plot.
+//! Files of a run: its folder, its curves, a plot.
 //!
-//! Invariants: the record is written first and whole, so a run is kept even where a report of it
-//! cannot be made; a curve holds only levels with figures.
+//! Invariants: the record is written first and atomically, so it is kept even where a report fails;
+//! a curve has only levels with a throughput.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,19 +17,19 @@ use crate::engines;
 use crate::error::{AppError, Result};
 use crate::settings::Settings;
 
-/// The chart as an image, which a build may lack.
+/// File name of the raster chart, which a build may lack.
 const IMAGE: &str = "scaling.png";
 
-/// Writes the folder of `run`: the record, its figures and its reports. An older run there is
-/// replaced. Gives what this build cannot write, if anything.
+/// Writes the folder of `run`: record, figures and reports. An older run there is replaced. Returns
+/// a note on a file that this build cannot write, if any.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn folder(run: &BenchRun, folder: &Path) -> Result<Option<String>> {
     fs::create_dir_all(folder)
-        .map_err(AppError::doing(format!("cannot make {}", folder.display())))?;
+        .map_err(AppError::context(format!("cannot make {}", folder.display())))?;
     let record = serde_json::to_vec_pretty(run)
-        .map_err(AppError::doing("cannot write the record as JSON"))?;
+        .map_err(AppError::context("cannot write the record as JSON"))?;
     file(folder, RECORD, &record)?;
     let svg = scaling::svg(&[run]);
     let raster = png::render(&scaling::svg_for_print(&[run]));
@@ -43,7 +43,7 @@ pub fn folder(run: &BenchRun, folder: &Path) -> Result<Option<String>> {
             Ok(None)
         }
         Err(PngError::Unsupported) => {
-            // An older run's would not be of this one.
+            // The image of an older run would be wrong.
             let _absent = fs::remove_file(folder.join(IMAGE));
             Ok(Some(format!("{IMAGE} is not written: {}", PngError::Unsupported)))
         }
@@ -51,49 +51,49 @@ pub fn folder(run: &BenchRun, folder: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Writes the curves of `runs`, one over the other, to an SVG or PNG file.
+/// Plots the curves of `runs` in one chart, as an SVG or PNG file.
 ///
 /// # Errors
-/// When the name ends in neither, or the file cannot be written.
+/// When `path` ends in neither `.svg` nor `.png`, or the file cannot be written.
 pub fn plot(runs: &[&BenchRun], path: &Path) -> Result<()> {
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => scaling::svg(runs).into_bytes(),
         Some("png") => png::render(&scaling::svg_for_print(runs))?,
         _ => {
-            let what = format!("{} is no plot that can be drawn", path.display());
-            return Err(AppError::refused(what, "end its name in .svg or .png"));
+            let what = format!("invalid name of a plot {}", path.display());
+            return Err(AppError::refused(what, "expected a name that ends in .svg or .png"));
         }
     };
-    fs::write(path, bytes).map_err(AppError::doing(format!("cannot write {}", path.display())))
+    fs::write(path, bytes).map_err(AppError::context(format!("cannot write {}", path.display())))
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file atomically.
 fn file(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     Ok(replace(&folder.join(name), bytes, WriteOptions::DOCUMENT)?)
 }
 
-/// A folder for a run that began at `unix_ms`: named after the time, so that they sort.
+/// Folder for a run that began at `unix_ms` (milliseconds since 1970), named after the time so that
+/// folders sort.
 pub fn new_folder(settings: &Settings, unix_ms: u64) -> PathBuf {
     let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(unix_ms);
     let stamp = humantime::format_rfc3339_seconds(at).to_string().replace(':', "-");
     settings.benches.join(stamp)
 }
 
-/// Keeps the curves of `run` for the next plan; where they lie.
+/// Saves the curves of `run` for the next plan; returns their paths.
 ///
 /// # Errors
-/// When there is none that a plan could use, or it cannot be written.
+/// When no curve is usable for a plan, or one cannot be written.
 pub fn curves(run: &BenchRun, settings: &Settings) -> Result<Vec<PathBuf>> {
     let curves: Vec<Curve> = run.series.iter().filter_map(of).collect();
     if curves.is_empty() {
-        let what = "no curve was kept: no level of a model that is stored here has figures";
+        let what = "no curve was saved: no level of a model in the store has a throughput";
         return Err(AppError::refused(what, "measure a llama.cpp team of our own"));
     }
     curves.iter().map(|one| Ok(curve::save(&settings.curves, one)?)).collect()
 }
 
-/// A series as a curve; `None` where it does not say what it is valid for, or has no figures. What a
-/// simulated engine gives is no measurement.
+/// A series as a curve; `None` where it has no key or no throughput, or its engine is simulated.
 fn of(series: &Series) -> Option<Curve> {
     let key = series.key.clone().filter(|key| !engines::is_simulated(&key.engine))?;
     let point = |level: &harmonic_types::LevelResult| {

@@ -1,5 +1,5 @@
-//! A server that is measured, and what is known of it: one of ours, started for the purpose or
-//! running already, or anybody's.
+//! Session with the server under measurement: a team started for it, a running team, or any other
+//! server.
 
 use std::time::Duration;
 
@@ -16,44 +16,48 @@ use crate::error::{AppError, Result};
 use crate::event::{Event, Observer};
 use crate::inspect::{self, ENGINE_DEVICE};
 use crate::listen::ListenConfig;
-use crate::serve::Serving;
+use crate::serve::TeamServer;
 use crate::settings::Settings;
 
-/// A server that answers.
+/// A server under measurement.
 #[derive(Debug)]
 pub struct Session {
     pub(super) client: Client,
-    /// What it is asked in.
+    /// Wire dialect of the requests.
     wire: TargetDialect,
     pub(super) targets: Vec<BenchTarget>,
     pub(super) identities: Vec<Option<ModelIdentity>>,
     pub(super) hardware: Hardware,
-    /// What its engines run on.
-    pub(super) on: EngineDevice,
-    /// Ours, until the session is closed.
-    serving: Option<Serving>,
+    /// Device kind that its engines run on.
+    pub(super) runs_on: EngineDevice,
+    /// The team started for the session, until it is closed.
+    serving: Option<TeamServer>,
 }
 
 impl Session {
-    /// A server that runs.
+    /// Session with a running server.
     ///
     /// # Errors
-    /// When it cannot be reached, or has no agent that is asked for.
-    pub async fn at(client: Client, request: &BenchRequest, settings: &Settings) -> Result<Self> {
+    /// When it cannot be reached, or lacks a requested agent.
+    pub async fn attach(
+        client: Client,
+        request: &BenchRequest,
+        settings: &Settings,
+    ) -> Result<Self> {
         let hardware = inspect::hardware()?;
         let (targets, wire) = targets::of_server(&client, request).await?;
         let identities = identity::of_server(&client, &targets, &hardware, settings).await?;
         let ours = identities.iter().any(Option::is_some);
-        // What another server runs on is not known: the best there is, as most do.
-        let on = if ours { ENGINE_DEVICE } else { EngineDevice::Best };
-        Ok(Self { client, wire, targets, identities, hardware, on, serving: None })
+        // The device of another server is not known: assumed is the best, as most use it.
+        let runs_on = if ours { ENGINE_DEVICE } else { EngineDevice::Best };
+        Ok(Self { client, wire, targets, identities, hardware, runs_on, serving: None })
     }
 
-    /// A team of our own, started on a free port as `plan` has it.
+    /// Session with a team of our own, started on a free port by `plan`.
     ///
     /// # Errors
-    /// When it cannot be started, or has no agent that is asked for.
-    pub async fn own(
+    /// When it cannot be started, or lacks a requested agent.
+    pub async fn start(
         plan: Plan,
         request: &BenchRequest,
         settings: &Settings,
@@ -63,23 +67,23 @@ impl Session {
         let targets = targets::of_plan(&plan, &request.agents)?;
         let identities = identity::of_plan(&plan, &targets, &hardware, settings)?;
         observer.event(Event::TeamPlanned { plan: &plan });
-        let serving = Serving::start(plan, ListenConfig::private(), settings, observer).await?;
+        let serving = TeamServer::start(plan, ListenConfig::private(), settings, observer).await?;
         let client = Client::new(&serving.url())?;
         let serving = Some(serving);
-        let (wire, on) = (TargetDialect::default(), ENGINE_DEVICE);
-        Ok(Self { client, wire, targets, identities, hardware, on, serving })
+        let (wire, runs_on) = (TargetDialect::default(), ENGINE_DEVICE);
+        Ok(Self { client, wire, targets, identities, hardware, runs_on, serving })
     }
 
-    /// The server as what is measured.
+    /// The server as the target of a benchmark.
     pub(super) fn target(&self) -> HttpTarget {
         HttpTarget::with_client(self.client.clone(), self.wire)
     }
 
-    /// Whether curves of all that is measured can be kept: the server says what it runs, and does
-    /// not simulate it.
+    /// Checks that curves of all targets can be saved: the server reports what it runs, and it is
+    /// not simulated.
     ///
     /// # Errors
-    /// Why not.
+    /// Names the first target whose curve cannot be saved.
     pub fn check_savable(&self) -> Result<()> {
         let hint = "measure a llama.cpp team of our own on this machine";
         for (target, identity) in self.targets.iter().zip(&self.identities) {
@@ -100,7 +104,7 @@ impl Session {
         Ok(())
     }
 
-    /// Ends what was started.
+    /// Ends the session, and the team started for it.
     ///
     /// # Errors
     /// When the server had failed before.
@@ -112,10 +116,11 @@ impl Session {
     }
 }
 
-/// The server at `target`, else the one that runs on our port, which must serve the stack `named`.
+/// Client of the server at `target`, else of the one on our port, which must serve the stack
+/// `named`; `None` where no server listens on our port.
 ///
 /// # Errors
-/// When it cannot be asked, or serves another stack.
+/// When the server cannot be reached, or serves another stack.
 pub async fn running(
     target: Option<&str>,
     named: Option<&str>,
@@ -137,9 +142,9 @@ pub async fn running(
     let url = client.base_url().to_owned();
     if let Some(stack) = named {
         let wanted = harmonic_stack::resolve(stack)?;
-        let runs = client.models().await?;
-        let same = wanted.agents.iter().all(|agent| runs.contains(&agent.name.0));
-        if !same || wanted.agents.len() != runs.len() {
+        let served = client.models().await?;
+        let same = wanted.agents.iter().all(|agent| served.contains(&agent.name.0));
+        if !same || wanted.agents.len() != served.len() {
             let what = format!("the server at {url} does not serve the stack {stack}");
             let hint = "stop it to measure that stack, or leave out --stack to measure it";
             return Err(AppError::refused(what, hint));

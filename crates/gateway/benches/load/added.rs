@@ -1,6 +1,7 @@
-//! What the gateway adds to a request that does not queue: HTTP beside a call of the engine.
+//! Latency that the gateway adds to a request that does not queue: HTTP against a call of the
+//! engine.
 //!
-//! The engine answers at once, so nothing of what is measured is its own.
+//! The engine answers at once, so it adds nothing to the figures.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,48 +12,48 @@ use harmonic_engine::Engine;
 use harmonic_types::Event;
 use tokio::time::{Instant, sleep};
 
-use crate::answer::Answer;
 use crate::arguments::Role;
 use crate::child::Child;
 use crate::connection::Connection;
-use crate::counted::Counted;
-use crate::question::Question;
-use crate::served::Report;
+use crate::counting_engine::CountingEngine;
+use crate::load_request::LoadRequest;
+use crate::outcome::Outcome;
+use crate::server_process::Report;
 use crate::stub::Stub;
 use crate::table::Table;
 
-/// Requests that are measured.
+/// Measured requests.
 const REQUESTS: u32 = 20_000;
-/// Requests before them.
+/// Requests before the measurement.
 const WARM_UP: u32 = 2_000;
-/// Connections that ask beside each other.
-const COMPANY: u32 = 32;
-/// Each of them rests for up to twice this time between two requests.
-const REST: Duration = Duration::from_millis(50);
+/// Connections in parallel.
+const CONNECTIONS: u32 = 32;
+/// Mean pause of a connection between two requests; pauses are uniform up to twice this time.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// Measures it.
+/// Measures the added latency.
 pub async fn run() -> anyhow::Result<Table> {
     eprintln!("requests that do not queue");
     let mut direct = Vec::new();
-    let engine = Counted::new(Stub::Instant);
+    let engine = CountingEngine::new(Stub::Instant);
     for turn in 0..WARM_UP + REQUESTS {
         direct.push(call(&engine, turn).await?);
     }
     let mut server = Child::start(Role::Instant, &[])?;
     let address = server.address().await?;
-    let mut alone = ask(address, 0, WARM_UP + REQUESTS, None).await?;
-    let each = REQUESTS / 4 / COMPANY;
-    let company = (0..COMPANY).map(|client| ask(address, client, each, Some(REST)));
-    let company: Vec<Duration> = try_join_all(company).await?.concat();
-    let asked = u64::from(WARM_UP + REQUESTS + each * COMPANY);
+    let mut sequential = ask(address, 0, WARM_UP + REQUESTS, None).await?;
+    let each = REQUESTS / 4 / CONNECTIONS;
+    let parallel = (0..CONNECTIONS).map(|client| ask(address, client, each, Some(PAUSE)));
+    let parallel: Vec<Duration> = try_join_all(parallel).await?.concat();
+    let asked = u64::from(WARM_UP + REQUESTS + each * CONNECTIONS);
     let report: Report = server.end().await?;
-    ensure!(report.counts.granted == asked, "{asked} requests, and the server: {report:?}");
+    ensure!(report.counts.admitted == asked, "{asked} requests, and the server: {report:?}");
 
     let mut table = Table::new("What the gateway adds to a request that does not queue");
     let direct = percentiles(direct.split_off(WARM_UP as usize));
-    let alone = percentiles(alone.split_off(WARM_UP as usize));
-    let company = percentiles(company);
-    for (case, seen) in [("one after the other", alone), ("32 connections, 640/s", company)] {
+    let sequential = percentiles(sequential.split_off(WARM_UP as usize));
+    let parallel = percentiles(parallel);
+    for (case, seen) in [("one after the other", sequential), ("32 connections, 640/s", parallel)] {
         for (index, percent) in ["p50", "p99"].into_iter().enumerate() {
             let milliseconds = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1e3);
             table.row(&format!("{case}: over HTTP, {percent}, ms"), milliseconds(seen[index]));
@@ -78,41 +79,41 @@ pub async fn run() -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// How long one direct call takes, to the last event.
-async fn call(engine: &Counted, turn: u32) -> anyhow::Result<Duration> {
-    let request = Question::new(0, turn).request();
+/// Duration of one direct call, to the last event.
+async fn call(engine: &CountingEngine, turn: u32) -> anyhow::Result<Duration> {
+    let request = LoadRequest::new(0, turn).request();
     let began = Instant::now();
     let mut answer = engine.submit(request).await?;
     while !matches!(answer.next().await.context("it broke off")?, Event::Finished { .. }) {}
     Ok(began.elapsed())
 }
 
-/// How long each of `requests` on one connection takes, to the last byte.
+/// Durations of `requests` on one connection, to the last byte.
 async fn ask(
     address: SocketAddr,
     client: u32,
     requests: u32,
-    rest: Option<Duration>,
+    pause: Option<Duration>,
 ) -> anyhow::Result<Vec<Duration>> {
     let mut connection = Connection::open(address).await?;
     let mut draw = fastrand::Rng::with_seed(client.into());
     let mut times = Vec::with_capacity(requests as usize);
     for turn in 0..requests {
-        if let Some(rest) = rest {
-            sleep(rest.mul_f64(2.0 * draw.f64())).await;
+        if let Some(pause) = pause {
+            sleep(pause.mul_f64(2.0 * draw.f64())).await;
         }
-        let question = Question::new(client, turn);
-        let body = question.body();
+        let request_spec = LoadRequest::new(client, turn);
+        let body = request_spec.body();
         let began = Instant::now();
-        let answer = Answer::read(connection.ask(body).await?).await?;
+        let answer = Outcome::read(connection.ask(body).await?).await?;
         times.push(began.elapsed());
-        ensure!(answer == Answer::Whole { tokens: question.tokens.into() }, "{answer:?}");
+        ensure!(answer == Outcome::Complete { tokens: request_spec.tokens.into() }, "{answer:?}");
     }
     connection.close().await;
     Ok(times)
 }
 
-/// The 50th and the 99th, by nearest rank.
+/// The 50th and the 99th percentile, by nearest rank.
 fn percentiles(mut times: Vec<Duration>) -> [Duration; 2] {
     times.sort_unstable();
     [50, 99].map(|percent| {

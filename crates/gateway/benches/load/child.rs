@@ -1,6 +1,6 @@
-//! The other process: this program once more, in the role that is measured.
+//! Child process: this program in the role under measurement.
 //!
-//! Invariants: it ends with this value, however the run ends.
+//! Invariants: the process ends when this value is dropped.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -14,17 +14,17 @@ use tokio::process::{Child as Process, ChildStdin, ChildStdout, Command};
 use crate::arguments::Role;
 use crate::usage::Usage;
 
-/// The other process.
+/// Child process under measurement.
 pub struct Child {
     process: Process,
     id: u32,
-    /// It goes on until this is closed.
+    /// The child serves until this is closed.
     stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Child {
-    /// Starts it.
+    /// Starts the child in `role`.
     pub fn start(role: Role, arguments: &[String]) -> anyhow::Result<Self> {
         let role = role.to_possible_value().context("every role has a name")?;
         let mut process = Command::new(std::env::current_exe()?)
@@ -34,30 +34,30 @@ impl Child {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        let id = process.id().context("it has just been started")?;
+        let id = process.id().context("a running child has a process id")?;
         let stdin = process.stdin.take();
         let stdout = process.stdout.take().context("its output is piped")?;
         let lines = BufReader::new(stdout).lines();
         Ok(Self { process, id, stdin, lines })
     }
 
-    /// Where it listens.
+    /// Address it listens on.
     pub async fn address(&mut self) -> anyhow::Result<SocketAddr> {
         Ok(self.line().await?.parse()?)
     }
 
-    /// What it has used so far.
+    /// CPU time and memory used so far.
     pub fn usage(&self) -> anyhow::Result<Usage> {
         Usage::of(self.id)
     }
 
-    /// Tells it to end; what it reports.
+    /// Ends the server; returns its report.
     pub async fn end<T: DeserializeOwned>(mut self) -> anyhow::Result<T> {
         drop(self.stdin.take());
         self.report().await
     }
 
-    /// What it reports when it ends by itself.
+    /// Waits for the report and the end of the process.
     pub async fn report<T: DeserializeOwned>(mut self) -> anyhow::Result<T> {
         let line = self.line().await?;
         self.process.wait().await?;
@@ -65,6 +65,6 @@ impl Child {
     }
 
     async fn line(&mut self) -> anyhow::Result<String> {
-        self.lines.next_line().await?.context("the other process ended too early")
+        self.lines.next_line().await?.context("the child process ended too early")
     }
 }

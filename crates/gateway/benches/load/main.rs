@@ -1,36 +1,36 @@
-//! What the gateway costs: beside the engine alone, per request and per event.
+//! Cost of the gateway: against the engine alone, per request and per event.
 //!
-//! `make bench-gateway`, or `cargo bench -p harmonic-gateway --bench load -- [crowd added
-//! forwarded listened]`; `--help` has the rest. `docs/performance.md` says what was seen. The tables are
-//! Markdown and go to stdout, progress to stderr.
+//! `make bench-gateway`, or `cargo bench -p harmonic-gateway --bench load -- [saturation added
+//! forwarded listeners]`; `--help` has the rest. `docs/performance.md` has results. The tables are Markdown
+//! on stdout, progress is on stderr.
 //!
-//! The server is this program once more, in a process of its own, so that its CPU time and its
-//! memory can be told from the client's.
+//! The server is a child process of this program, so that its CPU time and memory are measured
+//! apart from the client's.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people who measure")]
 
 mod added;
-mod alone;
 mod arguments;
+mod baseline;
 mod child;
-mod crowd;
+mod client_counts;
 mod forwarded;
-mod listened;
+mod listeners;
+mod load_request;
 mod meter;
-mod question;
-mod served;
+mod saturation;
+mod server_process;
 mod stub;
 mod table;
-mod tally;
 mod usage;
 
-#[path = "../../tests/load/answer.rs"]
-mod answer;
 #[path = "../../tests/load/connection.rs"]
 mod connection;
-#[path = "../../tests/load/counted.rs"]
-mod counted;
-#[path = "../../tests/load/files.rs"]
-mod files;
+#[path = "../../tests/load/counting_engine.rs"]
+mod counting_engine;
+#[path = "../../tests/load/open_files.rs"]
+mod open_files;
+#[path = "../../tests/load/outcome.rs"]
+mod outcome;
 #[path = "../../tests/load/team.rs"]
 mod team;
 
@@ -43,7 +43,7 @@ use crate::arguments::{Arguments, Scenario};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.serve {
-        Some(role) => served::run(role, &arguments),
+        Some(role) => server_process::run(role, &arguments),
         None => measure(&arguments),
     };
     match done {
@@ -55,13 +55,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// One thread: the other cores are for the server.
+/// Runs the scenarios on one thread: the other cores are for the server.
 fn measure(arguments: &Arguments) -> anyhow::Result<()> {
-    files::allow(files::of_connections(arguments.connections))?;
+    open_files::raise_limit(open_files::count_for(arguments.connections))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        if arguments.wants(Scenario::Crowd) {
-            println!("{}", crowd::run(arguments).await?);
+        if arguments.wants(Scenario::Saturation) {
+            println!("{}", saturation::run(arguments).await?);
         }
         if arguments.wants(Scenario::Added) {
             println!("{}", added::run().await?);
@@ -69,8 +69,8 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         if arguments.wants(Scenario::Forwarded) {
             println!("{}", forwarded::run().await?);
         }
-        if arguments.wants(Scenario::Listened) {
-            println!("{}", listened::run(arguments).await?);
+        if arguments.wants(Scenario::Listeners) {
+            println!("{}", listeners::run(arguments).await?);
         }
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! What the simulated machine has really done, and the time it pretends that took.
+//! Counts of the simulated machine: tokens, and their time by the pacing law.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,14 +20,14 @@ struct Sums {
 }
 
 impl Meter {
-    /// Tokens so far, and the time that they take by the pacing law.
+    /// Tokens so far, and their time by the pacing law.
     pub fn read(&self) -> (u64, Duration) {
         let read = |sum: &AtomicU64| sum.load(Ordering::Relaxed);
         (read(&self.0.tokens), Duration::from_nanos(read(&self.0.nanoseconds)))
     }
 }
 
-/// A simulated machine with a meter.
+/// Simulated machine with a meter.
 #[derive(Debug)]
 pub struct Metered {
     pub inner: SimMachine,

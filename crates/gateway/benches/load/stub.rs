@@ -1,6 +1,6 @@
-//! An engine without a machine: its answers come at once, or an event for each stream at each tick.
+//! Engine without a machine: answers are complete at once, or have one event per tick.
 //!
-//! Does not do: admission. Whoever asks is granted a slot.
+//! Does not do: admission. Every request is admitted.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -15,22 +15,22 @@ use harmonic_engine::{
 use harmonic_types::{Event, FinishReason, Rejection, Request, Tokens, Usage};
 use tokio::sync::mpsc;
 
-/// Tokens of an answer whose length was not asked for.
+/// Default length of an answer, in tokens.
 const TOKENS: u32 = 16;
 
-/// The engine.
+/// Engine without a machine.
 #[derive(Debug)]
 pub enum Stub {
-    /// Answers are there when they are asked for.
+    /// Answers are complete at once.
     Instant,
-    /// Streams that a thread feeds.
+    /// A thread emits the events of the streams.
     Ticking(Arc<Streams>),
 }
 
-/// What the thread feeds: the answers that have not ended.
+/// The running answers.
 type Streams = Mutex<Vec<Stream>>;
 
-/// An answer that has not ended.
+/// A running answer.
 #[derive(Debug)]
 pub struct Stream {
     events: mpsc::UnboundedSender<Event>,
@@ -39,7 +39,7 @@ pub struct Stream {
 }
 
 impl Stub {
-    /// An engine whose streams get an event each `period`.
+    /// Engine whose streams have an event each `period`.
     pub fn ticking(period: Duration) -> std::io::Result<Self> {
         let streams = Arc::new(Streams::default());
         let fed = Arc::downgrade(&streams);
@@ -48,7 +48,7 @@ impl Stub {
     }
 }
 
-/// Feeds the streams until their engine is gone.
+/// Emits the events until the engine is dropped.
 fn feed(streams: &Weak<Streams>, period: Duration) {
     let mut next = Instant::now();
     while let Some(streams) = streams.upgrade() {
@@ -60,7 +60,7 @@ fn feed(streams: &Weak<Streams>, period: Duration) {
 }
 
 impl Stream {
-    /// One event more; whether another follows.
+    /// Emits one event; returns whether another follows.
     fn advance(&mut self) -> bool {
         let last = self.left == 0;
         let event = if last { finished(self.tokens) } else { text() };
@@ -69,7 +69,7 @@ impl Stream {
     }
 }
 
-/// A token of usual length.
+/// Event of a token of usual length.
 fn text() -> Event {
     Event::Text { text: " token".to_owned(), logprobs: Vec::new() }
 }

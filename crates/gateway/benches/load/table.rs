@@ -1,11 +1,11 @@
-//! Figures as a table.
+//! Result tables in Markdown.
 
 use std::fmt;
 
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, ContentArrangement, Table as Grid};
 
-/// One scenario, as a section of a Markdown page.
+/// Results of one scenario, a section in Markdown.
 #[derive(Debug)]
 pub struct Table {
     title: String,
@@ -18,17 +18,17 @@ impl Table {
         Self { title: title.into(), rows: Vec::new(), notes: Vec::new() }
     }
 
-    /// A figure that nothing is wanted of.
+    /// Adds a figure without a target.
     pub fn row(&mut self, figure: &str, value: String) {
         self.wanted(figure, value, "");
     }
 
-    /// A figure, and what it should be.
+    /// Adds a figure with its target.
     pub fn wanted(&mut self, figure: &str, value: String, wanted: &str) {
         self.rows.push([figure.to_owned(), value, wanted.to_owned()]);
     }
 
-    /// How it was measured, in a sentence.
+    /// Adds a note on the method.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }

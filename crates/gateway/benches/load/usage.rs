@@ -6,19 +6,19 @@ use std::time::Duration;
 /// Name of the threads that serve HTTP.
 pub const HTTP: &str = "http";
 
-/// What a process has used.
+/// CPU time and memory of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// CPU time of all its threads, in user and kernel.
     pub cpu: Duration,
-    /// Of it that of the threads called [`HTTP`].
+    /// CPU time of the threads named [`HTTP`].
     pub http: Duration,
-    /// Resident memory at this moment, in bytes.
+    /// Current resident memory, in bytes.
     pub rss: u64,
 }
 
 impl Usage {
-    /// What process `id` has used; in steps of 10 ms.
+    /// Usage of process `id`; CPU time has a resolution of 10 ms.
     #[cfg(target_os = "linux")]
     pub fn of(id: u32) -> anyhow::Result<Self> {
         use anyhow::Context;
@@ -31,24 +31,24 @@ impl Usage {
         let threads: Vec<Stat> =
             process.tasks()?.flatten().filter_map(|task| task.stat().ok()).collect();
         let http = threads.iter().filter(|thread| thread.comm == HTTP).map(time).sum();
-        let rss = process.status()?.vmrss.context("the kernel does not tell VmRSS")?;
+        let rss = process.status()?.vmrss.context("the kernel does not report VmRSS")?;
         Ok(Self { cpu: time(&process.stat()?), http, rss: rss * 1024 })
     }
 
-    /// What process `id` has used.
+    /// Usage of process `id`.
     #[cfg(not(target_os = "linux"))]
     pub fn of(_id: u32) -> anyhow::Result<Self> {
         anyhow::bail!("CPU time and memory are read from /proc, which only Linux has")
     }
 
-    /// What this process has used.
+    /// Usage of this process.
     pub fn own() -> anyhow::Result<Self> {
         Self::of(std::process::id())
     }
 }
 
 impl Sub for Usage {
-    /// CPU time between two moments: of all threads, and of those that serve HTTP.
+    /// CPU time between two samples: of all threads, and of the HTTP threads.
     type Output = (Duration, Duration);
 
     fn sub(self, before: Self) -> Self::Output {

@@ -1,38 +1,40 @@
-//! Under which names the server may be asked.
+//! Allowed host names of requests.
 //!
-//! A page of any site can make a browser resolve that site's name to 127.0.0.1 (DNS rebinding) and
-//! then speak to this server as if it were its own. The name in the request gives it away.
+//! A web page can make a browser resolve the name of its site to 127.0.0.1 (DNS rebinding) and then
+//! send requests to this server as to its own origin. The host name of the request shows that.
 
 use std::net::IpAddr;
 
 use axum::extract::Request;
 
-use super::authority::Named;
+use super::request_head::RequestHost;
 use crate::api_error::ApiError;
 
-/// Names under which the server may be asked. An address is no name, and always may.
+/// Host names that requests may have. IP addresses are always allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Hosts {
-    /// Any.
+pub enum AllowedHosts {
+    /// Any name.
     #[default]
     Any,
-    /// `localhost`, names below it, and these.
+    /// `localhost`, its subdomains, and further names.
     Local {
         /// Further names, in lower case.
-        also: Vec<String>,
+        extra: Vec<String>,
     },
 }
 
-impl Hosts {
-    pub(super) fn admit(&self, request: &Request) -> Result<(), ApiError> {
-        let Self::Local { also } = self else { return Ok(()) };
-        // A client that names none is no browser.
-        let Some(Named(Some(name))) = request.extensions().get::<Named>() else { return Ok(()) };
+impl AllowedHosts {
+    pub(super) fn check(&self, request: &Request) -> Result<(), ApiError> {
+        let Self::Local { extra } = self else { return Ok(()) };
+        // A client without a host name is not a browser.
+        let Some(RequestHost(Some(name))) = request.extensions().get::<RequestHost>() else {
+            return Ok(());
+        };
         let local = name == "localhost" || name.ends_with(".localhost");
         let address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-        if local || address || also.contains(name) {
+        if local || address || extra.contains(name) {
             return Ok(());
         }
-        Err(ApiError::ForeignHost { host: name.clone() })
+        Err(ApiError::HostNotAllowed { host: name.clone() })
     }
 }

@@ -1,7 +1,7 @@
-//! API keys, of which the server knows only fingerprints.
+//! API keys, stored as fingerprints.
 //!
-//! Invariants: a key is compared by its fingerprint, in a time that does not tell how much of it was
-//! right, and with every known one; neither keys nor fingerprints are logged.
+//! Invariants: fingerprints are compared in constant time, and always with every known key; neither
+//! keys nor fingerprints are logged.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -16,13 +16,12 @@ use subtle::ConstantTimeEq;
 
 use crate::api_error::ApiError;
 
-/// What is kept of a key: its SHA-256. Keys are random, 256 bits, so nothing slower is needed to
-/// keep them from being guessed.
+/// SHA-256 of a key. Keys are 256 random bits, so a slower hash would add nothing against guessing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
-    /// Of `key`.
+    /// Fingerprint of `key`.
     pub fn of(key: &str) -> Self {
         Self(Sha256::digest(key).into())
     }
@@ -34,91 +33,90 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// A key that lets in.
+/// A valid key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Whose it is; for logs.
+    /// Name of its holder; shown in logs.
     pub name: String,
-    /// What it must be.
+    /// Fingerprint of the key.
     pub fingerprint: Fingerprint,
-    /// Requests that it lets in a minute, as many at once; `None` for no limit.
+    /// Rate limit in requests per minute, also the burst size; `None` for none.
     pub per_minute: Option<NonZeroU32>,
 }
 
-/// The keys cannot be told at this moment, so nobody is let in.
+/// The keys cannot be read at present, so all requests are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the API keys cannot be read")]
 pub struct KeysUnreadable;
 
-/// Where keys come from. It is asked at each request, so that one that is taken away stops at once.
+/// Source of the valid keys. It is read at each request, so a removed key is refused at once.
 pub trait KeySource: Send + Sync + fmt::Debug {
-    /// The keys at this moment.
+    /// The currently valid keys.
     ///
     /// # Errors
-    /// When they cannot be told.
+    /// When they cannot be read.
     fn keys(&self) -> Result<Arc<Keys>, KeysUnreadable>;
 }
 
-/// Keys that stay.
+/// Fixed keys.
 impl KeySource for Arc<Keys> {
     fn keys(&self) -> Result<Arc<Keys>, KeysUnreadable> {
         Ok(Self::clone(self))
     }
 }
 
-/// The keys that let in.
+/// The valid keys, with the state of their rate limits.
 pub struct Keys {
-    known: Vec<Known>,
+    keys: Vec<KeyState>,
 }
 
-struct Known {
+struct KeyState {
     key: ApiKey,
     limiter: Option<Arc<DefaultDirectRateLimiter>>,
 }
 
 impl Keys {
-    /// These, none of which has been used yet.
+    /// Unused keys.
     pub fn new(keys: impl IntoIterator<Item = ApiKey>) -> Self {
-        Self::after(None, keys)
+        Self::replacing(None, keys)
     }
 
-    /// These; those that `before` has too have used as much of their minute as there.
-    pub fn after(before: Option<&Self>, keys: impl IntoIterator<Item = ApiKey>) -> Self {
-        let known = keys.into_iter().map(|key| {
-            let same = before.and_then(|keys| keys.known.iter().find(|known| known.key == key));
+    /// Keys that replace `previous`; keys in both keep the state of their rate limits.
+    pub fn replacing(previous: Option<&Self>, keys: impl IntoIterator<Item = ApiKey>) -> Self {
+        let keys = keys.into_iter().map(|key| {
+            let same = previous.and_then(|all| all.keys.iter().find(|state| state.key == key));
             let limiter = match same {
-                Some(known) => known.limiter.clone(),
+                Some(state) => state.limiter.clone(),
                 None => key
                     .per_minute
                     .map(|limit| Arc::new(RateLimiter::direct(Quota::per_minute(limit)))),
             };
-            Known { key, limiter }
+            KeyState { key, limiter }
         });
-        Self { known: known.collect() }
+        Self { keys: keys.collect() }
     }
 
-    /// Whether `key` lets in.
-    pub fn knows(&self, key: &str) -> bool {
+    /// Whether `key` is valid.
+    pub fn contains(&self, key: &str) -> bool {
         self.find(Fingerprint::of(key)).is_some()
     }
 
-    fn find(&self, Fingerprint(presented): Fingerprint) -> Option<&Known> {
-        // The last of those that fit, so that none ends the search.
-        let fits = |known: &&Known| bool::from(known.key.fingerprint.0.ct_eq(&presented));
-        self.known.iter().rfind(fits)
+    fn find(&self, Fingerprint(presented): Fingerprint) -> Option<&KeyState> {
+        let matches = |state: &&KeyState| bool::from(state.key.fingerprint.0.ct_eq(&presented));
+        self.keys.iter().rfind(matches)
     }
 
-    /// The name of the key that `headers` carry.
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<&str, ApiError> {
-        let presented = presented(headers).ok_or(ApiError::NoKey)?;
+    /// Name of the key in `headers`, counted against its rate limit.
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<&str, ApiError> {
+        let presented = presented(headers).ok_or(ApiError::MissingKey)?;
         let presented = Fingerprint(Sha256::digest(presented).into());
-        let known = self.find(presented).ok_or(ApiError::WrongKey)?;
-        let name = known.key.name.as_str();
-        match known.limiter.as_ref().map(|limiter| limiter.check()) {
+        let state = self.find(presented).ok_or(ApiError::UnknownKey)?;
+        let name = state.key.name.as_str();
+        match state.limiter.as_ref().map(|limiter| limiter.check()) {
             None | Some(Ok(())) => Ok(name),
-            Some(Err(until)) => Err(ApiError::KeyLimited {
+            Some(Err(until)) => Err(ApiError::RateLimited {
                 name: name.to_owned(),
-                per_minute: known.key.per_minute.map_or(0, NonZeroU32::get),
+                per_minute: state.key.per_minute.map_or(0, NonZeroU32::get),
                 retry_after: until.wait_time_from(DefaultClock::default().now()),
             }),
         }
@@ -127,11 +125,11 @@ impl Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.known.iter().map(|known| &known.key.name)).finish()
+        f.debug_list().entries(self.keys.iter().map(|state| &state.key.name)).finish()
     }
 }
 
-/// The key as OpenAI's and Ollama's clients send it, or else as Anthropic's do.
+/// The key in the header of OpenAI's and Ollama's clients, or else in that of Anthropic's.
 fn presented(headers: &HeaderMap) -> Option<&[u8]> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| {
         let (scheme, key) = value.as_bytes().split_at_checked(7)?;

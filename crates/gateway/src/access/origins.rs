@@ -1,7 +1,7 @@
-//! Which sites' pages may ask, from a browser.
+//! Allowed origins of requests from browsers (CORS).
 //!
-//! Browsers say which site a page that asks is of. One that is not named here is refused, and not
-//! only kept from the answer, as browsers do by themselves: its questions would cost as much.
+//! A request of another origin is refused before it reaches an agent. The browser alone would only
+//! hide the answer from the page, after the request has used an engine.
 
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
@@ -11,8 +11,8 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::api_error::ApiError;
 use crate::error::GatewayError;
 
-/// What a page may read of a response besides its body.
-const EXPOSED: [HeaderName; 6] = [
+/// Response headers that a page may read.
+const EXPOSED_HEADERS: [HeaderName; 6] = [
     HeaderName::from_static("retry-after"),
     HeaderName::from_static("x-harmonic-agent"),
     HeaderName::from_static("x-harmonic-ignored"),
@@ -21,47 +21,47 @@ const EXPOSED: [HeaderName; 6] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Sites whose pages may ask. `Default` is none.
+/// AllowedOrigins whose pages may send requests. `Default` is none but the server's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origins {
+pub struct AllowedOrigins {
     named: Vec<HeaderValue>,
     any: bool,
 }
 
-impl Origins {
-    /// From what a browser sends, such as `https://chat.example`; `*` is any.
+impl AllowedOrigins {
+    /// Parses origins as browsers send them, such as `https://chat.example`; `*` is any.
     ///
     /// # Errors
-    /// [`GatewayError::Origin`] names the first that no browser would send.
+    /// [`GatewayError::InvalidOrigin`] names the first invalid origin.
     pub fn new<'a>(origins: impl IntoIterator<Item = &'a str>) -> Result<Self, GatewayError> {
         let mut all = Self::default();
         for origin in origins {
-            let wrong = || GatewayError::Origin(origin.to_owned());
+            let invalid = || GatewayError::InvalidOrigin(origin.to_owned());
             if origin == "*" {
                 all.any = true;
                 continue;
             }
-            let (scheme, host) = origin.split_once("://").ok_or_else(wrong)?;
+            let (scheme, host) = origin.split_once("://").ok_or_else(invalid)?;
             if scheme.is_empty() || host.contains(['/', '?', '#', '@']) || host.contains(' ') {
-                return Err(wrong());
+                return Err(invalid());
             }
             let sent = origin.to_ascii_lowercase();
-            all.named.push(HeaderValue::try_from(sent).map_err(|_| wrong())?);
+            all.named.push(HeaderValue::try_from(sent).map_err(|_| invalid())?);
         }
         Ok(all)
     }
 
-    pub(super) fn admit(&self, request: &Request) -> Result<(), ApiError> {
+    pub(super) fn check(&self, request: &Request) -> Result<(), ApiError> {
         let Some(origin) = request.headers().get(ORIGIN) else { return Ok(()) };
         if self.any || self.named.contains(origin) || is_own(origin, request) {
             return Ok(());
         }
-        Err(ApiError::ForeignOrigin {
+        Err(ApiError::OriginNotAllowed {
             origin: String::from_utf8_lossy(origin.as_bytes()).into_owned(),
         })
     }
 
-    /// What tells browsers; none where no page may ask.
+    /// CORS layer; `None` where no foreign origin is allowed.
     pub(crate) fn layer(&self) -> Option<CorsLayer> {
         let allowed = match (self.any, self.named.as_slice()) {
             (true, _) => AllowOrigin::any(),
@@ -72,12 +72,12 @@ impl Origins {
             .allow_origin(allowed)
             .allow_methods([Method::GET, Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers(EXPOSED);
+            .expose_headers(EXPOSED_HEADERS);
         Some(layer)
     }
 }
 
-/// Whether the page came from this server.
+/// Whether the page is of this server.
 fn is_own(origin: &HeaderValue, request: &Request) -> bool {
     let host = request.headers().get(HOST).map(HeaderValue::as_bytes);
     origin.as_bytes().strip_prefix(b"http://").is_some_and(|own| Some(own) == host)

@@ -1,9 +1,8 @@
-//! Generations as the body of a response.
+//! Generations as the streamed body of a response.
 //!
-//! Invariants: nothing but signs of life goes out before there is something of an answer, so that
-//! the first event is the first token's; the events that are ready travel in one piece, and none
-//! waits for another; a
-//! failure in mid-stream is written as the dialect has it, and ends the stream and the other
+//! Invariants: before the first token only keep-alive pings are sent, so the first event has the
+//! first token; all events that are ready are sent in one chunk, and none is delayed for another; a
+//! failure in mid-stream is written in the form of the dialect, and ends the stream and the other
 //! answers.
 
 use std::convert::Infallible;
@@ -22,21 +21,22 @@ use harmonic_engine::Generation;
 use harmonic_types::{Event, Usage};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::{ending, is_last};
+use super::{is_last, result_of};
 use crate::metrics::RequestMetrics;
 
-/// Tells nginx not to gather the stream.
+/// Disables nginx's buffering of the stream.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-/// A piece of the stream is sent once it is this long, in bytes, even when more is ready.
-const LONGEST_PIECE: usize = 16 * 1024;
-/// Room for about ten chunks: pieces are cut from it without another allocation.
-const BUFFER: usize = 2 * 1024;
+/// Size at which a chunk is sent even when more events are ready, in bytes.
+const MAX_CHUNK_BYTES: usize = 16 * 1024;
+/// Initial buffer in bytes, for about ten events: chunks are split off without another allocation.
+const BUFFER_BYTES: usize = 2 * 1024;
 
-/// The response that streams `generations`, noted in `account`; `ping` is how often it shows that it lives.
+/// Response that streams `generations` and counts them in `metrics`; `ping` is the keep-alive
+/// interval.
 pub(super) fn response<W: ResponseEncoder>(
-    writer: W,
+    encoder: W,
     generations: Vec<Generation>,
-    account: RequestMetrics,
+    metrics: RequestMetrics,
     ping: Duration,
 ) -> Response {
     // An interval of zero panics.
@@ -44,15 +44,15 @@ pub(super) fn response<W: ResponseEncoder>(
     let mut ping = interval_at(Instant::now() + ping, ping);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stream = AnswerStream {
-        writer,
+        encoder,
         running: generations.len(),
         prompt_tokens: generations.first().map_or(0, |first| first.admitted().prompt_tokens),
         turn: 0,
         answers: generations.into_iter().map(Answer::Running).collect(),
         state: State::New,
         ping,
-        out: BytesMut::with_capacity(BUFFER),
-        account,
+        out: BytesMut::with_capacity(BUFFER_BYTES),
+        metrics,
     };
     let mut response = Response::new(Body::from_stream(stream));
     let headers = response.headers_mut();
@@ -68,7 +68,7 @@ enum Answer {
     Ended(Finish, Usage),
 }
 
-/// How far a stream is.
+/// State of a stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     New,
@@ -78,42 +78,42 @@ enum State {
 
 /// The body of a streamed response.
 struct AnswerStream<W> {
-    writer: W,
-    /// Closed before the answers are dropped, when the client goes away.
-    account: RequestMetrics,
+    encoder: W,
+    /// Declared before the answers, so that it is dropped first when the client disconnects.
+    metrics: RequestMetrics,
     answers: Vec<Answer>,
-    /// How many of them run.
+    /// Number of running answers.
     running: usize,
     prompt_tokens: u32,
-    /// Whose turn it is to be first, so that none fills every piece.
+    /// Answer that is polled first, in rotation, so that none fills every chunk.
     turn: usize,
     state: State,
-    /// Not reset by each event, which would cost every token a turn of the timer wheel: a ping can
-    /// come soon after an event, and that harms nobody.
+    /// Not reset by events, which would cost a timer operation for each token: a ping may follow
+    /// soon after an event.
     ping: Interval,
     out: BytesMut,
 }
 
 impl<W: ResponseEncoder> AnswerStream<W> {
-    /// Begins the stream, once.
+    /// Writes the beginning of the stream, once.
     fn open(&mut self) {
         if self.state == State::New {
             self.state = State::Running;
-            self.writer.open(self.prompt_tokens, &mut self.out);
+            self.encoder.open(self.prompt_tokens, &mut self.out);
         }
     }
 
-    /// Writes what is ready of answer number `index`; returns whether it waits for more.
+    /// Writes the ready events of answer `index`; returns false when the chunk is full.
     fn advance(&mut self, index: usize, cx: &mut Context<'_>) -> bool {
         let choice = u32::try_from(index).unwrap_or(u32::MAX);
-        while self.out.len() < LONGEST_PIECE {
+        while self.out.len() < MAX_CHUNK_BYTES {
             let Answer::Running(generation) = &mut self.answers[index] else { return true };
             let Poll::Ready(event) = generation.poll_next_unpin(cx) else { return true };
             self.open();
             match event {
                 Some(event) if !is_last(Some(&event)) => {
-                    self.account.token();
-                    self.writer.event(choice, &event, &mut self.out);
+                    self.metrics.token();
+                    self.encoder.event(choice, &event, &mut self.out);
                 }
                 last => {
                     self.end(index, choice, last);
@@ -125,16 +125,16 @@ impl<W: ResponseEncoder> AnswerStream<W> {
     }
 
     fn end(&mut self, index: usize, choice: u32, last: Option<Event>) {
-        match ending(last) {
+        match result_of(last) {
             Ok((finish, usage)) => {
                 self.answers[index] = Answer::Ended(finish, usage);
                 self.running -= 1;
-                self.writer.end(choice, finish, usage, &mut self.out);
+                self.encoder.end(choice, finish, usage, &mut self.out);
                 self.close_if_complete();
             }
             Err(error) => {
-                self.account.broke_off(&error);
-                self.writer.fail(&error.fault(), &mut self.out);
+                self.metrics.broke_off(&error);
+                self.encoder.fail(&error.fault(), &mut self.out);
                 self.state = State::Ended;
                 self.answers.clear();
             }
@@ -151,9 +151,9 @@ impl<W: ResponseEncoder> AnswerStream<W> {
         });
         let usage = total(ends.clone().map(|(_, usage)| usage));
         if let Some((finish, _)) = ends.clone().next() {
-            self.account.finished(finish, usage, ends.count());
+            self.metrics.finished(finish, usage, ends.count());
         }
-        self.writer.close(usage, &mut self.out);
+        self.encoder.close(usage, &mut self.out);
         self.state = State::Ended;
     }
 }
@@ -169,15 +169,15 @@ impl<W: ResponseEncoder> Stream for AnswerStream<W> {
         }
         let answers = this.answers.len();
         for offset in 0..answers {
-            // A failure leaves none.
+            // A failure clears the answers.
             if this.state == State::Ended || !this.advance((this.turn + offset) % answers, cx) {
                 break;
             }
         }
         this.turn = this.turn.wrapping_add(1);
-        let silent = this.out.is_empty() && this.state != State::Ended;
-        if silent && this.ping.poll_tick(cx).is_ready() {
-            this.writer.ping(&mut this.out);
+        let idle = this.out.is_empty() && this.state != State::Ended;
+        if idle && this.ping.poll_tick(cx).is_ready() {
+            this.encoder.ping(&mut this.out);
         }
         if !this.out.is_empty() {
             return Poll::Ready(Some(Ok(this.out.split().freeze())));

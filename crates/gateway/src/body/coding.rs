@@ -1,7 +1,6 @@
-//! Compressed bodies.
+//! Content encodings of bodies.
 //!
-//! Invariants: nothing is decompressed past the limit, whatever the body promises; a body is
-//! compressed once at most.
+//! Invariants: no body is decompressed past the limit; a body has at most one encoding.
 
 use std::io::{self, Read};
 
@@ -13,31 +12,31 @@ use zstd::stream::read::Decoder;
 
 use crate::api_error::ApiError;
 
-/// Largest window of a zstd frame, as a power of two: 8 MiB, as RFC 9659 has it for HTTP.
+/// Largest window of a zstd frame, as a power of two: 8 MiB, the limit of RFC 9659 for HTTP.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// How a body is compressed.
+/// Content encoding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
     Gzip,
-    /// With zlib's frame, as HTTP has it.
+    /// In the zlib format, as HTTP defines it.
     Deflate,
     Zstd,
 }
 
-/// What came out.
+/// Result of decompressing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decoded {
     Whole(Bytes),
-    /// More than the limit.
-    Larger,
+    /// Larger than the limit.
+    OverLimit,
 }
 
 impl Coding {
-    /// That of the body under `headers`; `None` for one that is sent as it is.
+    /// Encoding of the body with `headers`; `None` for an uncompressed one.
     ///
     /// # Errors
-    /// [`ApiError::UnknownCoding`] for one that is not known, or several.
+    /// [`ApiError::UnsupportedEncoding`] for an unknown encoding, or several.
     pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, ApiError> {
         let lines = headers.get_all(CONTENT_ENCODING).iter().map(axum::http::HeaderValue::as_bytes);
         let named = lines.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",");
@@ -52,13 +51,13 @@ impl Coding {
             (Some("zstd"), None) => Some(Self::Zstd),
             _ => None,
         };
-        coding.map(Some).ok_or(ApiError::UnknownCoding { coding: named })
+        coding.map(Some).ok_or(ApiError::UnsupportedEncoding { coding: named })
     }
 
-    /// `body` decompressed, to `limit` bytes at most.
+    /// Decompresses `body`, to `limit` bytes at most.
     ///
     /// # Errors
-    /// [`ApiError::BrokenBody`] when it is not what its header says.
+    /// [`ApiError::BodyIncomplete`] when it is not valid in this encoding.
     pub(super) fn decode(self, body: &[u8], limit: usize) -> Result<Decoded, ApiError> {
         let read = match self {
             Self::Gzip => read_to(MultiGzDecoder::new(body), limit),
@@ -68,7 +67,7 @@ impl Coding {
                 read_to(decoder, limit)
             }),
         };
-        read.map_err(|error| ApiError::BrokenBody {
+        read.map_err(|error| ApiError::BodyIncomplete {
             reason: format!("it cannot be decompressed: {error}"),
         })
     }
@@ -76,9 +75,9 @@ impl Coding {
 
 fn read_to(decoder: impl Read, limit: usize) -> io::Result<Decoded> {
     let mut whole = Vec::new();
-    // One more says that there is more.
+    // One byte more, to detect a larger body.
     decoder.take((limit as u64).saturating_add(1)).read_to_end(&mut whole)?;
-    Ok(if whole.len() > limit { Decoded::Larger } else { Decoded::Whole(whole.into()) })
+    Ok(if whole.len() > limit { Decoded::OverLimit } else { Decoded::Whole(whole.into()) })
 }
 
 #[cfg(test)]

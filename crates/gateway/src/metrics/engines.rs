@@ -1,4 +1,4 @@
-//! What engines say of themselves: slots, and who has them.
+//! Gauges of engines: slots and their use.
 
 use harmonic_engine::{EngineStatus, Health};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -19,7 +19,7 @@ struct AgentLabels {
 
 type PerAgent = Family<AgentLabels, Gauge>;
 
-/// What engines say of themselves.
+/// Gauges of engines.
 #[derive(Debug)]
 pub(super) struct Engines {
     ready: Family<EngineLabels, Gauge>,
@@ -38,29 +38,30 @@ impl Engines {
             registry.register(name, help, family.clone());
             family
         };
-        let slots = per_agent("harmonic_slots", "Slots that the agent has by right");
-        let running = per_agent("harmonic_num_requests_running", "Requests that have a sequence");
+        let slots = per_agent("harmonic_slots", "Slots of the agent in the plan");
+        let running = per_agent("harmonic_num_requests_running", "Running requests");
         let borrowing = per_agent(
             "harmonic_num_requests_borrowing",
-            "Requests that run on slots of other agents",
+            "Running requests on borrowed slots of other agents",
         );
-        let preempted = per_agent(
-            "harmonic_num_requests_parked",
-            "Requests that gave a slot back and wait to go on",
-        );
-        let waiting = per_agent("harmonic_num_requests_waiting", "Requests that have not run yet");
+        let preempted =
+            per_agent("harmonic_num_requests_parked", "Preempted requests that wait to resume");
+        let waiting = per_agent("harmonic_num_requests_waiting", "Queued requests");
         let mut per_engine = |name: &str, help: &str| {
             let family = Family::<EngineLabels, Gauge>::default();
             registry.register(name, help, family.clone());
             family
         };
-        let ready = per_engine("harmonic_engine_ready", "Whether the engine takes requests");
-        let sequences =
-            per_engine("harmonic_engine_sequences", "Sequences that the engine runs at once");
+        let ready =
+            per_engine("harmonic_engine_ready", "1 while the engine accepts requests, else 0");
+        let sequences = per_engine(
+            "harmonic_engine_sequences",
+            "Sequences that the engine can run in parallel",
+        );
         Self { ready, sequences, slots, running, borrowing, preempted, waiting }
     }
 
-    /// Takes over what an engine says now.
+    /// Sets the gauges of an engine from its status.
     pub(super) fn set(&self, status: &EngineStatus) {
         let engine = EngineLabels { engine: status.id.clone() };
         let ready = status.health == Health::Ready;

@@ -1,4 +1,4 @@
-//! Responses of the HTTP server, by path and status.
+//! Counter of HTTP responses by route and status.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use prometheus_client::registry::Registry;
 
 use super::Metrics;
 
-/// The path of a request that no path of ours fits.
-const ELSEWHERE: &str = "other";
+/// Label of a request that matches no route.
+const NO_ROUTE: &str = "other";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -21,7 +21,7 @@ struct Labels {
     http_response_status_code: u16,
 }
 
-/// Responses, by path and status.
+/// Responses by route and status.
 #[derive(Debug)]
 pub(super) struct Responses {
     count: Family<Labels, Counter>,
@@ -30,7 +30,7 @@ pub(super) struct Responses {
 impl Responses {
     pub(super) fn new(registry: &mut Registry) -> Self {
         let count = Family::default();
-        let help = "Status lines sent, by path and status";
+        let help = "Responses by route and status";
         registry.register("harmonic_http_responses", help, count.clone());
         Self { count }
     }
@@ -45,7 +45,7 @@ pub(crate) async fn count(
     let path = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     let labels = Labels {
-        http_route: path.as_ref().map_or(ELSEWHERE, MatchedPath::as_str).to_owned(),
+        http_route: path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str).to_owned(),
         http_response_status_code: response.status().as_u16(),
     };
     metrics.responses.count.get_or_create(&labels).inc();

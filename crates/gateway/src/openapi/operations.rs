@@ -1,4 +1,4 @@
-//! What there is to ask, path by path.
+//! Operations of the API, by path.
 
 use harmonic_api::anthropic::{CountBody, MessagesBody};
 use harmonic_api::ollama::{ChatBody, GenerateBody, PullBody, ShowBody};
@@ -8,49 +8,49 @@ use harmonic_api::openai::responses::ResponsesBody;
 use harmonic_api::{EmbedBody, EmbeddingsBody, ndjson, sse};
 use schemars::{Schema, SchemaGenerator};
 
-/// One method of one path.
+/// Operation: one method of one path.
 pub(super) struct Operation {
-    /// In lower case.
+    /// HTTP method in lower case.
     pub(super) method: &'static str,
-    /// As the router has it.
+    /// Path as in the router.
     pub(super) path: &'static str,
-    /// One line for people.
+    /// Summary in one line.
     pub(super) summary: &'static str,
-    /// The schema of what it takes.
+    /// Schema of the body; `None` without one.
     pub(super) body: Option<fn(&mut SchemaGenerator) -> Schema>,
-    /// Whether the body's `model` is an agent.
+    /// Whether the body's `model` names an agent.
     pub(super) names_agent: bool,
-    /// What it answers with.
+    /// Form of the answer.
     pub(super) answer: Answer,
 }
 
-/// What an operation answers with.
+/// Form of an answer.
 #[derive(Clone, Copy)]
 pub(super) enum Answer {
-    /// A document.
+    /// A JSON document.
     Json,
-    /// A document, or a stream of this media type.
+    /// A JSON document, or a stream of this media type.
     Streamed(&'static str),
     /// A stream of server-sent events, and no document.
     Events,
     /// Plain text.
     Text,
-    /// Figures, in the `OpenMetrics` text format.
+    /// Metrics in the `OpenMetrics` text format.
     Metrics,
 }
 
-/// A path that is only read.
+/// Operation without a body.
 const fn get(path: &'static str, summary: &'static str, answer: Answer) -> Operation {
     Operation { method: "get", path, summary, body: None, names_agent: false, answer }
 }
 
-/// A path of Ollama's that changes its models: agents do not change.
+/// Operation of Ollama that changes models, which is always refused.
 const fn refused(method: &'static str, path: &'static str) -> Operation {
-    let summary = "Refused: agents are what the stack says";
+    let summary = "Refused: agents come from the stack file";
     Operation { method, path, summary, body: None, names_agent: false, answer: Answer::Json }
 }
 
-/// A path that asks an agent.
+/// Operation with a body that names an agent.
 const fn ask(
     path: &'static str,
     summary: &'static str,
@@ -65,11 +65,11 @@ const LINES: Answer = Answer::Streamed(ndjson::MEDIA_TYPE);
 
 /// All operations.
 pub(super) const OPERATIONS: &[Operation] = &[
-    get("/health", "Whether every engine can serve", Answer::Json),
-    get("/ready", "Whether requests for every agent are taken now", Answer::Json),
-    get("/slots", "Who has which slots, and who waits", Answer::Json),
+    get("/health", "State of every engine", Answer::Json),
+    get("/ready", "Whether requests to every agent are accepted", Answer::Json),
+    get("/slots", "Slots of every agent, and queued requests", Answer::Json),
     get("/events", "What happens in the team, from now on", Answer::Events),
-    get("/metrics", "Figures for Prometheus", Answer::Metrics),
+    get("/metrics", "Metrics for Prometheus", Answer::Metrics),
     get("/openapi.json", "This document", Answer::Json),
     ask("/v1/chat/completions", "Ask an agent", SchemaGenerator::subschema_for::<ChatRequest>, SSE),
     ask(
@@ -81,7 +81,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ask("/v1/responses", "Ask an agent", SchemaGenerator::subschema_for::<ResponsesBody>, SSE),
     ask(
         "/v1/embeddings",
-        "Refused: no engine makes embeddings",
+        "Refused: no engine computes embeddings",
         SchemaGenerator::subschema_for::<EmbeddingsBody>,
         Answer::Json,
     ),
@@ -94,7 +94,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         SchemaGenerator::subschema_for::<CountBody>,
         Answer::Json,
     ),
-    get("/", "That the server runs", Answer::Text),
+    get("/", "Name of the running server", Answer::Text),
     ask("/api/chat", "Ask an agent", SchemaGenerator::subschema_for::<ChatBody>, LINES),
     ask(
         "/api/generate",
@@ -103,7 +103,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         LINES,
     ),
     get("/api/tags", "The agents", Answer::Json),
-    get("/api/ps", "The agents that can be asked now", Answer::Json),
+    get("/api/ps", "The agents whose engines are ready", Answer::Json),
     ask("/api/show", "One agent", SchemaGenerator::subschema_for::<ShowBody>, Answer::Json),
     get("/api/version", "The version of the dialect, and of the program", Answer::Json),
     Operation {
@@ -118,13 +118,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     refused("post", "/api/blobs/{digest}"),
     ask(
         "/api/embed",
-        "Refused: no engine makes embeddings",
+        "Refused: no engine computes embeddings",
         SchemaGenerator::subschema_for::<EmbedBody>,
         Answer::Json,
     ),
     ask(
         "/api/embeddings",
-        "Refused: no engine makes embeddings",
+        "Refused: no engine computes embeddings",
         SchemaGenerator::subschema_for::<EmbedBody>,
         Answer::Json,
     ),

@@ -1,4 +1,4 @@
-//! Anthropic's paths.
+//! Routes of Anthropic's dialect.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::capability;
 use crate::respond::json;
 use crate::shared::Shared;
 
-/// Anthropic's paths.
+/// Routes of Anthropic's dialect.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/v1/messages", answer::route(anthropic::ask))
         .route("/v1/messages/count_tokens", post(count_tokens))
 }
 
-/// How long a prompt is.
+/// Counts the tokens of a prompt.
 async fn count_tokens(
     State(shared): State<Arc<Shared>>,
     request: Request,

@@ -1,4 +1,4 @@
-//! Ollama's paths.
+//! Routes of Ollama's dialect.
 
 use std::sync::Arc;
 
@@ -19,12 +19,13 @@ use crate::api_error::ApiError;
 use crate::model_registry::RegisteredAgent;
 use crate::respond::json;
 use crate::shared::Shared;
-use crate::{answer, card, embeddings, pull};
+use crate::{agent_info, answer, embeddings, pull};
 
-/// When weights are unloaded: Ollama's clients take a date, and a year that is far away for never.
+/// Time at which weights are unloaded: never, which Ollama's clients expect as a date in the far
+/// future.
 const NEVER: &str = "2318-01-01T00:00:00Z";
 
-/// Ollama's paths.
+/// Routes of Ollama's dialect.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(async || "Ollama is running, spoken by Harmonic Stack"))
@@ -39,7 +40,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/api/copy", post(async || ApiError::FixedAgents))
         .route("/api/delete", delete(async || ApiError::FixedAgents))
         .route("/api/push", post(async || ApiError::FixedAgents))
-        // Asked before a push: who is signed in at ollama.com.
+        // Sent before a push, for the account at ollama.com.
         .route("/api/me", post(async || ApiError::FixedAgents))
         .route("/api/blobs/{digest}", post(async || ApiError::FixedAgents))
         .route("/api/embed", post(embeddings::ollama))
@@ -66,14 +67,14 @@ async fn tags(State(shared): State<Arc<Shared>>) -> Response {
     json(StatusCode::OK, &ModelNames { models })
 }
 
-/// The agents whose engines can serve.
+/// The agents whose engines are ready.
 async fn running(State(shared): State<Arc<Shared>>) -> Response {
     let models = shared.models();
     let running = |agent: &RegisteredAgent| RunningModel {
         name: agent.name.0.clone(),
         model: agent.name.0.clone(),
         size: size(agent),
-        size_vram: size(agent).filter(|_| agent.card.accelerated).unwrap_or_default(),
+        size_vram: size(agent).filter(|_| agent.info.accelerated).unwrap_or_default(),
         digest: models.digest(&agent.name).to_owned(),
         details: details(agent),
         expires_at: NEVER.to_owned(),
@@ -90,23 +91,23 @@ async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
     let name = agent(ollama::model_or_name(asked.model, asked.name))?;
     let models = shared.models();
     let (agent, _) = models.find(&name)?;
-    let weights = agent.card.weights.as_ref();
+    let weights = agent.info.weights.as_ref();
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
-    let able = agent.engine.capabilities();
-    let thinking = agent.card.can_think().then_some("thinking");
+    let capabilities = agent.engine.capabilities();
+    let thinking = agent.info.can_think().then_some("thinking");
     let shown = ShownModel {
         modified_at: ollama::time(shared.started),
         details: details(agent),
-        modelfile: agent.card.modelfile(&agent.model, agent.context),
-        parameters: card::parameters(&agent.card.sampling, agent.context),
+        modelfile: agent.info.modelfile(&agent.model, agent.context),
+        parameters: agent_info::parameters(&agent.info.sampling, agent.context),
         template: text(weights.and_then(|weights| weights.template.as_ref())),
-        system: agent.card.system.clone(),
+        system: agent.info.system.clone(),
         license: text(weights.and_then(|weights| weights.licence.as_ref())),
         model_info: model_info(agent),
         capabilities: ["completion"]
             .into_iter()
-            .chain(able.tools.then_some("tools"))
-            .chain(able.vision.then_some("vision"))
+            .chain(capabilities.tools.then_some("tools"))
+            .chain(capabilities.vision.then_some("vision"))
             .chain(thinking)
             .map(str::to_owned)
             .collect(),
@@ -114,9 +115,9 @@ async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
     Ok(json(StatusCode::OK, &shown))
 }
 
-/// What the file's header would say under these keys, but for the context, which is the agent's.
+/// Metadata under the keys of the model file's header; the context is the agent's.
 fn model_info(agent: &RegisteredAgent) -> Map<String, Value> {
-    let shape = agent.card.weights.as_ref().map(|weights| &weights.shape);
+    let shape = agent.info.weights.as_ref().map(|weights| &weights.shape);
     let family = shape.map_or("harmonic", |shape| &shape.architecture);
     let of_family = |key: &str, value: Value| (format!("{family}.{key}"), value);
     let known = shape.into_iter().flat_map(|shape| {
@@ -136,22 +137,22 @@ fn model_info(agent: &RegisteredAgent) -> Map<String, Value> {
     .collect()
 }
 
-/// Bytes of the weights in memory, or in the file where the engine cannot tell: Zed reads no list
-/// without them.
+/// Bytes of the weights in memory, or in the file where the engine does not report them. Zed
+/// requires the field.
 fn size(agent: &RegisteredAgent) -> Option<u64> {
-    let stored = agent.card.weights.as_ref().map(|weights| weights.shape.weights_bytes);
+    let stored = agent.info.weights.as_ref().map(|weights| weights.shape.weights_bytes);
     agent.engine.status().allocation.weights_bytes.or(stored).map(|bytes| bytes.0)
 }
 
 fn details(agent: &RegisteredAgent) -> Details {
-    let shape = agent.card.weights.as_ref().map(|weights| &weights.shape);
+    let shape = agent.info.weights.as_ref().map(|weights| &weights.shape);
     let family = shape.map(|shape| shape.architecture.clone()).unwrap_or_default();
     Details {
         parent_model: agent.model.clone(),
         format: "gguf".to_owned(),
         families: shape.iter().map(|shape| shape.architecture.clone()).collect(),
         parameter_size: shape
-            .map(|shape| card::parameter_size(shape.parameters))
+            .map(|shape| agent_info::parameter_size(shape.parameters))
             .unwrap_or_default(),
         quantization_level: shape.map(|shape| shape.format.clone()).unwrap_or_default(),
         family,

@@ -1,4 +1,4 @@
-//! OpenAI's paths.
+//! Routes of OpenAI's dialect.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::respond::json;
 use crate::shared::Shared;
 use crate::{answer, embeddings};
 
-/// OpenAI's paths.
+/// Routes of OpenAI's dialect.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/v1/chat/completions", answer::route(openai::ask))
@@ -30,8 +30,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 /// The agents, in the order of the stack.
 async fn models(State(shared): State<Arc<Shared>>) -> Response {
     let models = shared.models();
-    let cards = models.agents().iter().map(|agent| card(&shared, agent));
-    json(StatusCode::OK, &ModelList::new(cards.collect()))
+    let listed = models.agents().iter().map(|agent| model_card(&shared, agent));
+    json(StatusCode::OK, &ModelList::new(listed.collect()))
 }
 
 /// One agent.
@@ -40,16 +40,16 @@ async fn model(
     name: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    // A name that is not UTF-8 is nobody's.
+    // No agent has a name that is not UTF-8.
     let Ok(Path(name)) = name else {
-        return Err(ApiError::NoSuchPath { path: uri.path().to_owned() });
+        return Err(ApiError::PathNotFound { path: uri.path().to_owned() });
     };
     let models = shared.models();
     let (agent, _) = models.find(&harmonic_api::agent(name)?)?;
-    Ok(json(StatusCode::OK, &card(&shared, agent)))
+    Ok(json(StatusCode::OK, &model_card(&shared, agent)))
 }
 
-fn card(shared: &Shared, agent: &RegisteredAgent) -> ModelCard {
+fn model_card(shared: &Shared, agent: &RegisteredAgent) -> ModelCard {
     ModelCard {
         id: agent.name.0.clone(),
         object: "model".to_owned(),

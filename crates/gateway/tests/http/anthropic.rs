@@ -5,8 +5,8 @@ use std::time::Duration;
 use harmonic_types::{Event, FinishReason, Rejection, Role, Tokens};
 use serde_json::{Value, json};
 
-use crate::scripted::{Script, Scripted, answer, calls, finished, text};
-use crate::served::{Served, settings, shown};
+use crate::scripted_engine::{Script, ScriptedEngine, answer, calls, finished, text};
+use crate::test_server::{TestServer, settings, shown};
 
 /// A request with the fields of `patch` over it.
 fn request(patch: &Value) -> String {
@@ -19,14 +19,14 @@ fn request(patch: &Value) -> String {
     body.to_string()
 }
 
-async fn said(script: Script, body: String) -> String {
-    let served = Served::new(&Scripted::new(script)).await;
-    shown(served.post_to("/v1/messages", body).await).await
+async fn response_to(script: Script, body: String) -> String {
+    let server = TestServer::new(&ScriptedEngine::new(script)).await;
+    shown(server.post_to("/v1/messages", body).await).await
 }
 
 #[tokio::test]
 async fn a_stream() {
-    let shown = said(Script::Say(answer()), request(&json!({"stream": true}))).await;
+    let shown = response_to(Script::Emit(answer()), request(&json!({"stream": true}))).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: text/event-stream
@@ -68,10 +68,10 @@ async fn a_stream() {
 
 #[tokio::test]
 async fn a_whole_answer() {
-    let engine = Scripted::new(Script::Say(answer()));
-    let served = Served::new(&engine).await;
+    let engine = ScriptedEngine::new(Script::Emit(answer()));
+    let server = TestServer::new(&engine).await;
     let body = request(&json!({"system": "be brief", "temperature": 0.5, "top_k": 3}));
-    let shown = shown(served.post_to("/v1/messages", body).await).await;
+    let shown = shown(server.post_to("/v1/messages", body).await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: application/json
@@ -92,8 +92,8 @@ async fn a_whole_answer() {
 async fn calls_of_tools() {
     let tools = json!([{"name": "find", "input_schema": {"type": "object"}}, {"name": "now"}]);
     let patch = |stream| json!({"tools": tools, "tool_choice": {"type": "any"}, "stream": stream});
-    let stream = said(Script::Say(calls()), request(&patch(true))).await;
-    let whole = said(Script::Say(calls()), request(&patch(false))).await;
+    let stream = response_to(Script::Emit(calls()), request(&patch(true))).await;
+    let whole = response_to(Script::Emit(calls()), request(&patch(false))).await;
     settings().bind(|| insta::assert_snapshot!([stream, whole].join("\n\n"), @r#"
     200 OK
     content-type: text/event-stream
@@ -166,13 +166,17 @@ async fn failures_are_in_the_dialects_envelope() {
         retry_after: Duration::from_secs(2),
     };
     let all = [
-        said(Script::Say(vec![text("half"), failed]), request(&json!({"stream": true}))).await,
-        said(refused(full), request(&json!({"stream": true}))).await,
-        said(refused(Rejection::Draining), request(&json!({}))).await,
-        said(Script::Queue, request(&json!({"model": "nobody"}))).await,
-        said(Script::Queue, request(&json!({"max_tokens": null}))).await,
-        said(Script::Queue, format!("{{\"tools\": [{{\"input_schema\": {}", "[".repeat(100_000)))
+        response_to(Script::Emit(vec![text("half"), failed]), request(&json!({"stream": true})))
             .await,
+        response_to(refused(full), request(&json!({"stream": true}))).await,
+        response_to(refused(Rejection::Draining), request(&json!({}))).await,
+        response_to(Script::Queue, request(&json!({"model": "nobody"}))).await,
+        response_to(Script::Queue, request(&json!({"max_tokens": null}))).await,
+        response_to(
+            Script::Queue,
+            format!("{{\"tools\": [{{\"input_schema\": {}", "[".repeat(100_000)),
+        )
+        .await,
     ];
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     200 OK
@@ -235,13 +239,13 @@ async fn failures_are_in_the_dialects_envelope() {
 #[tokio::test]
 async fn an_answer_that_is_cut_says_so() {
     let script = vec![text("half"), finished(FinishReason::Length)];
-    let shown = said(Script::Say(script), request(&json!({}))).await;
+    let shown = response_to(Script::Emit(script), request(&json!({}))).await;
     assert!(shown.contains(r#""stop_reason":"max_tokens""#), "{shown}");
 }
 
 #[tokio::test]
 async fn tokens_are_counted_by_the_engine() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let mut all = Vec::new();
     for body in [
         json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]}),
@@ -249,7 +253,7 @@ async fn tokens_are_counted_by_the_engine() {
         json!({"model": "coder"}),
     ] {
         let path = "/v1/messages/count_tokens";
-        all.push(shown(served.post_to(path, body.to_string()).await).await);
+        all.push(shown(server.post_to(path, body.to_string()).await).await);
     }
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     200 OK

@@ -1,4 +1,4 @@
-//! What an engine cannot do is refused before it is queued, in each dialect's words and envelope.
+//! Requests that need a capability the engine lacks are refused before they are queued.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use harmonic_engine::{Capabilities, Forms};
 use harmonic_types::{ContentPart, FinishReason, Tokens};
 use serde_json::{Value, json};
 
-use crate::scripted::{ABLE, Script, Scripted, finished, text};
-use crate::served::{Served, settings, shown};
+use crate::scripted_engine::{ALL_CAPABILITIES, Script, ScriptedEngine, finished, text};
+use crate::test_server::{TestServer, settings, shown};
 
-/// Requests in every dialect, each of which asks for something beside text.
-fn demanding() -> Vec<(&'static str, Value)> {
+/// Requests in every dialect, each of which needs a capability.
+fn requests_of_capabilities() -> Vec<(&'static str, Value)> {
     let messages = json!([{"role": "user", "content": "hi"}]);
     let schema = json!({"type": "object"});
     let chat = |field: &str, value: Value| {
@@ -105,12 +105,12 @@ fn with_media() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What comes back for each of `requests`, which are refused before anything reaches `engine`.
-async fn refused(engine: &Arc<Scripted>, requests: Vec<(&'static str, Value)>) -> String {
-    let served = Served::new(engine).await;
+/// Errors of `requests`, all of which are refused before they reach `engine`.
+async fn refused(engine: &Arc<ScriptedEngine>, requests: Vec<(&'static str, Value)>) -> String {
+    let server = TestServer::new(engine).await;
     let mut all = Vec::new();
     for (path, body) in requests {
-        let response = served.post_to(path, body.to_string()).await;
+        let response = server.post_to(path, body.to_string()).await;
         let answer = shown(response).await;
         let (status, error) = answer.split_once('\n').expect("headers");
         assert_eq!(status, "400 Bad Request", "{path}: {answer}");
@@ -123,57 +123,57 @@ async fn refused(engine: &Arc<Scripted>, requests: Vec<(&'static str, Value)>) -
 }
 
 #[tokio::test]
-async fn what_an_engine_lacks_is_refused_by_the_field_that_asks_for_it() {
-    let engine = Scripted::able_to(Capabilities::default(), Script::Queue);
-    let errors = refused(&engine, demanding()).await;
+async fn a_missing_capability_is_refused_with_the_field_that_needs_it() {
+    let engine = ScriptedEngine::with_capabilities(Capabilities::default(), Script::Queue);
+    let errors = refused(&engine, requests_of_capabilities()).await;
     settings().bind(|| insta::assert_snapshot!(errors, @r#"
-    /v1/chat/completions {"error":{"message":"`logprobs` is not supported by coder: the engine of its model smollm2:135m tells no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"logprobs","code":"unsupported"}}
-    /v1/chat/completions {"error":{"message":"`response_format` is not supported by coder: the engine of its model smollm2:135m does not hold answers to JSON; leave it out, or ask another agent","type":"invalid_request_error","param":"response_format","code":"unsupported"}}
-    /v1/chat/completions {"error":{"message":"`guided_regex` is not supported by coder: the engine of its model smollm2:135m does not hold answers to a regular expression; leave it out, or ask another agent","type":"invalid_request_error","param":"guided_regex","code":"unsupported"}}
-    /v1/chat/completions {"error":{"message":"`structured_outputs` is not supported by coder: the engine of its model smollm2:135m does not hold answers to a grammar; leave it out, or ask another agent","type":"invalid_request_error","param":"structured_outputs","code":"unsupported"}}
-    /v1/chat/completions {"error":{"message":"`tools` is not supported by coder: the engine of its model smollm2:135m does not call tools; leave it out, or ask another agent","type":"invalid_request_error","param":"tools","code":"unsupported"}}
-    /v1/chat/completions {"error":{"message":"`ignore_eos` is not supported by coder: the engine of its model smollm2:135m does not go on past the end of a turn; leave it out, or ask another agent","type":"invalid_request_error","param":"ignore_eos","code":"unsupported"}}
-    /v1/completions {"error":{"message":"`logprobs` is not supported by coder: the engine of its model smollm2:135m tells no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"logprobs","code":"unsupported"}}
-    /v1/completions {"error":{"message":"`guided_json` is not supported by coder: the engine of its model smollm2:135m does not hold answers to a JSON Schema; leave it out, or ask another agent","type":"invalid_request_error","param":"guided_json","code":"unsupported"}}
-    /v1/responses {"error":{"message":"`include` is not supported by coder: the engine of its model smollm2:135m tells no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"include","code":"unsupported"}}
-    /v1/responses {"error":{"message":"`top_logprobs` is not supported by coder: the engine of its model smollm2:135m tells no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"top_logprobs","code":"unsupported"}}
-    /v1/responses {"error":{"message":"`text.format` is not supported by coder: the engine of its model smollm2:135m does not hold answers to a JSON Schema; leave it out, or ask another agent","type":"invalid_request_error","param":"text.format","code":"unsupported"}}
-    /v1/responses {"error":{"message":"`tools` is not supported by coder: the engine of its model smollm2:135m does not call tools; leave it out, or ask another agent","type":"invalid_request_error","param":"tools","code":"unsupported"}}
-    /api/chat {"error":"`logprobs` is not supported by coder: the engine of its model smollm2:135m tells no log-probabilities; leave it out, or ask another agent"}
-    /api/chat {"error":"`format` is not supported by coder: the engine of its model smollm2:135m does not hold answers to JSON; leave it out, or ask another agent"}
-    /api/chat {"error":"`tools` is not supported by coder: the engine of its model smollm2:135m does not call tools; leave it out, or ask another agent"}
-    /api/generate {"error":"`format` is not supported by coder: the engine of its model smollm2:135m does not hold answers to a JSON Schema; leave it out, or ask another agent"}
-    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`tools` is not supported by coder: the engine of its model smollm2:135m does not call tools; leave it out, or ask another agent"}}
-    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`output_config.format` is not supported by coder: the engine of its model smollm2:135m does not hold answers to a JSON Schema; leave it out, or ask another agent"}}
-    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`output_format` is not supported by coder: the engine of its model smollm2:135m does not hold answers to a JSON Schema; leave it out, or ask another agent"}}
-    /v1/messages/count_tokens {"type":"error","error":{"type":"invalid_request_error","message":"coder counts no tokens: the engine of its model smollm2:135m could only estimate them; ask another agent"}}
+    /v1/chat/completions {"error":{"message":"`logprobs` is not supported by coder: the engine of its model smollm2:135m returns no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"logprobs","code":"unsupported"}}
+    /v1/chat/completions {"error":{"message":"`response_format` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to JSON; leave it out, or ask another agent","type":"invalid_request_error","param":"response_format","code":"unsupported"}}
+    /v1/chat/completions {"error":{"message":"`guided_regex` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to a regular expression; leave it out, or ask another agent","type":"invalid_request_error","param":"guided_regex","code":"unsupported"}}
+    /v1/chat/completions {"error":{"message":"`structured_outputs` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to a grammar; leave it out, or ask another agent","type":"invalid_request_error","param":"structured_outputs","code":"unsupported"}}
+    /v1/chat/completions {"error":{"message":"`tools` is not supported by coder: the engine of its model smollm2:135m cannot call tools; leave it out, or ask another agent","type":"invalid_request_error","param":"tools","code":"unsupported"}}
+    /v1/chat/completions {"error":{"message":"`ignore_eos` is not supported by coder: the engine of its model smollm2:135m cannot continue past the end of a turn; leave it out, or ask another agent","type":"invalid_request_error","param":"ignore_eos","code":"unsupported"}}
+    /v1/completions {"error":{"message":"`logprobs` is not supported by coder: the engine of its model smollm2:135m returns no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"logprobs","code":"unsupported"}}
+    /v1/completions {"error":{"message":"`guided_json` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to a JSON Schema; leave it out, or ask another agent","type":"invalid_request_error","param":"guided_json","code":"unsupported"}}
+    /v1/responses {"error":{"message":"`include` is not supported by coder: the engine of its model smollm2:135m returns no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"include","code":"unsupported"}}
+    /v1/responses {"error":{"message":"`top_logprobs` is not supported by coder: the engine of its model smollm2:135m returns no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"top_logprobs","code":"unsupported"}}
+    /v1/responses {"error":{"message":"`text.format` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to a JSON Schema; leave it out, or ask another agent","type":"invalid_request_error","param":"text.format","code":"unsupported"}}
+    /v1/responses {"error":{"message":"`tools` is not supported by coder: the engine of its model smollm2:135m cannot call tools; leave it out, or ask another agent","type":"invalid_request_error","param":"tools","code":"unsupported"}}
+    /api/chat {"error":"`logprobs` is not supported by coder: the engine of its model smollm2:135m returns no log-probabilities; leave it out, or ask another agent"}
+    /api/chat {"error":"`format` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to JSON; leave it out, or ask another agent"}
+    /api/chat {"error":"`tools` is not supported by coder: the engine of its model smollm2:135m cannot call tools; leave it out, or ask another agent"}
+    /api/generate {"error":"`format` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to a JSON Schema; leave it out, or ask another agent"}
+    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`tools` is not supported by coder: the engine of its model smollm2:135m cannot call tools; leave it out, or ask another agent"}}
+    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`output_config.format` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to a JSON Schema; leave it out, or ask another agent"}}
+    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`output_format` is not supported by coder: the engine of its model smollm2:135m cannot constrain answers to a JSON Schema; leave it out, or ask another agent"}}
+    /v1/messages/count_tokens {"type":"error","error":{"type":"invalid_request_error","message":"coder cannot count tokens: the engine of its model smollm2:135m can only estimate them; ask another agent"}}
     "#));
 }
 
 #[tokio::test]
-async fn images_and_recordings_are_refused_by_their_place_where_the_model_reads_none() {
-    let errors = refused(&Scripted::new(Script::Queue), with_media()).await;
+async fn images_and_audio_are_refused_with_their_path() {
+    let errors = refused(&ScriptedEngine::new(Script::Queue), with_media()).await;
     settings().bind(|| insta::assert_snapshot!(errors, @r#"
-    /v1/chat/completions {"error":{"message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent","type":"invalid_request_error","param":"messages[0].content[1]","code":"unsupported"}}
-    /v1/chat/completions {"error":{"message":"`messages[0].content[0]` is not supported by coder: the engine of its model smollm2:135m reads no recordings; leave it out, or ask another agent","type":"invalid_request_error","param":"messages[0].content[0]","code":"unsupported"}}
-    /v1/responses {"error":{"message":"`input[0].content[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent","type":"invalid_request_error","param":"input[0].content[0]","code":"unsupported"}}
-    /v1/responses {"error":{"message":"`input[1].output[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent","type":"invalid_request_error","param":"input[1].output[0]","code":"unsupported"}}
-    /api/chat {"error":"`messages[1].images[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}
-    /api/generate {"error":"`images[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}
-    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}}
-    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[0].content[0]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}}
-    /v1/messages/count_tokens {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m reads no images; leave it out, or ask another agent"}}
+    /v1/chat/completions {"error":{"message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m cannot read images; leave it out, or ask another agent","type":"invalid_request_error","param":"messages[0].content[1]","code":"unsupported"}}
+    /v1/chat/completions {"error":{"message":"`messages[0].content[0]` is not supported by coder: the engine of its model smollm2:135m cannot read audio; leave it out, or ask another agent","type":"invalid_request_error","param":"messages[0].content[0]","code":"unsupported"}}
+    /v1/responses {"error":{"message":"`input[0].content[0]` is not supported by coder: the engine of its model smollm2:135m cannot read images; leave it out, or ask another agent","type":"invalid_request_error","param":"input[0].content[0]","code":"unsupported"}}
+    /v1/responses {"error":{"message":"`input[1].output[0]` is not supported by coder: the engine of its model smollm2:135m cannot read images; leave it out, or ask another agent","type":"invalid_request_error","param":"input[1].output[0]","code":"unsupported"}}
+    /api/chat {"error":"`messages[1].images[0]` is not supported by coder: the engine of its model smollm2:135m cannot read images; leave it out, or ask another agent"}
+    /api/generate {"error":"`images[0]` is not supported by coder: the engine of its model smollm2:135m cannot read images; leave it out, or ask another agent"}
+    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m cannot read images; leave it out, or ask another agent"}}
+    /v1/messages {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[0].content[0]` is not supported by coder: the engine of its model smollm2:135m cannot read images; leave it out, or ask another agent"}}
+    /v1/messages/count_tokens {"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].content[1]` is not supported by coder: the engine of its model smollm2:135m cannot read images; leave it out, or ask another agent"}}
     "#));
 }
 
 #[tokio::test]
-async fn images_and_recordings_reach_an_engine_that_reads_them() {
-    let able = Capabilities { vision: true, audio: true, ..ABLE };
+async fn images_and_audio_reach_an_engine_that_reads_them() {
+    let capabilities = Capabilities { vision: true, audio: true, ..ALL_CAPABILITIES };
     for (path, body) in with_media() {
-        let script = Script::Say(vec![text("a cat"), finished(FinishReason::Stop)]);
-        let engine = Scripted::able_to(able, script);
-        let served = Served::new(&engine).await;
-        let response = served.post_to(path, body.to_string()).await;
+        let script = Script::Emit(vec![text("a cat"), finished(FinishReason::Stop)]);
+        let engine = ScriptedEngine::with_capabilities(capabilities, script);
+        let server = TestServer::new(&engine).await;
+        let response = server.post_to(path, body.to_string()).await;
         assert_eq!(response.status(), 200, "{path} {body}");
         if path.ends_with("count_tokens") {
             continue;
@@ -189,22 +189,23 @@ async fn images_and_recordings_reach_an_engine_that_reads_them() {
 }
 
 #[tokio::test]
-async fn what_an_engine_can_do_reaches_it() {
-    let script = || Script::Say(vec![text("hi"), finished(FinishReason::Stop)]);
-    let served = Served::new(&Scripted::able_to(ABLE, script())).await;
-    for (path, body) in demanding() {
-        let response = served.post_to(path, body.to_string()).await;
+async fn supported_requests_reach_the_engine() {
+    let script = || Script::Emit(vec![text("hi"), finished(FinishReason::Stop)]);
+    let server =
+        TestServer::new(&ScriptedEngine::with_capabilities(ALL_CAPABILITIES, script())).await;
+    for (path, body) in requests_of_capabilities() {
+        let response = server.post_to(path, body.to_string()).await;
         assert_eq!(response.status(), 200, "{path} {body}");
     }
 }
 
-/// A form that an engine lacks says nothing of the others.
+/// The lack of one form does not affect the others.
 #[tokio::test]
 async fn each_form_is_a_capability_of_its_own() {
     let forms = Forms { json_object: true, ..Forms::default() };
-    let able = Capabilities { forms, ..ABLE };
-    let script = Script::Say(vec![text("{}"), finished(FinishReason::Stop)]);
-    let served = Served::new(&Scripted::able_to(able, script)).await;
+    let capabilities = Capabilities { forms, ..ALL_CAPABILITIES };
+    let script = Script::Emit(vec![text("{}"), finished(FinishReason::Stop)]);
+    let server = TestServer::new(&ScriptedEngine::with_capabilities(capabilities, script)).await;
     for (field, value, status) in [
         ("response_format", json!({"type": "json_object"}), 200),
         ("response_format", json!({"type": "json_schema", "json_schema": {"schema": {}}}), 400),
@@ -212,40 +213,40 @@ async fn each_form_is_a_capability_of_its_own() {
     ] {
         let messages = json!([{"role": "user", "content": "hi"}]);
         let body = json!({"model": "coder", "messages": messages, field: value});
-        assert_eq!(served.post(body.to_string()).await.status(), status, "{body}");
+        assert_eq!(server.post(body.to_string()).await.status(), status, "{body}");
     }
 }
 
-/// Tools that the answer may not call are no reason to refuse it.
+/// Tools with `tool_choice: none` need no capability.
 #[tokio::test]
-async fn tools_that_may_not_be_called_need_no_engine_that_calls() {
-    let able = Capabilities { tools: false, ..ABLE };
-    let script = Script::Say(vec![text("hi"), finished(FinishReason::Stop)]);
-    let served = Served::new(&Scripted::able_to(able, script)).await;
+async fn tools_that_may_not_be_called_need_no_capability() {
+    let capabilities = Capabilities { tools: false, ..ALL_CAPABILITIES };
+    let script = Script::Emit(vec![text("hi"), finished(FinishReason::Stop)]);
+    let server = TestServer::new(&ScriptedEngine::with_capabilities(capabilities, script)).await;
     for (choice, status) in [("none", 200), ("auto", 400), ("required", 400)] {
         let body = json!({
             "model": "coder", "messages": [{"role": "user", "content": "hi"}],
             "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": choice,
         });
-        assert_eq!(served.post(body.to_string()).await.status(), status, "{choice}");
+        assert_eq!(server.post(body.to_string()).await.status(), status, "{choice}");
     }
 }
 
-/// Clients send it by themselves: the agent's own context stands, and the header says so.
+/// Clients send a context by default: it is ignored, and the header names it.
 #[tokio::test]
-async fn a_context_per_request_is_heeded_by_engines_that_take_one_and_else_named() {
+async fn a_context_per_request_is_used_or_named_as_ignored() {
     let body = json!({
         "model": "coder", "messages": [{"role": "user", "content": "hi"}], "stream": false,
         "options": {"num_ctx": 1024},
     });
-    for takes in [true, false] {
-        let able = Capabilities { request_context: takes, ..ABLE };
-        let script = Script::Say(vec![text("hi"), finished(FinishReason::Stop)]);
-        let engine = Scripted::able_to(able, script);
-        let served = Served::new(&engine).await;
-        let response = served.post_to("/api/chat", body.to_string()).await;
+    for is_supported in [true, false] {
+        let capabilities = Capabilities { request_context: is_supported, ..ALL_CAPABILITIES };
+        let script = Script::Emit(vec![text("hi"), finished(FinishReason::Stop)]);
+        let engine = ScriptedEngine::with_capabilities(capabilities, script);
+        let server = TestServer::new(&engine).await;
+        let response = server.post_to("/api/chat", body.to_string()).await;
         let ignored = response.headers().get("x-harmonic-ignored").cloned();
-        assert_eq!(ignored.is_none(), takes, "{ignored:?}");
+        assert_eq!(ignored.is_none(), is_supported, "{ignored:?}");
         assert!(ignored.is_none_or(|line| line == "options.num_ctx"));
         assert_eq!(engine.submitted().await.context, Some(Tokens(1024)));
     }

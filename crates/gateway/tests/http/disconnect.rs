@@ -1,4 +1,4 @@
-//! A client that goes away frees its slot, wherever its request is.
+//! A client that disconnects frees its slot, in every phase of its request.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::scripted::{Script, Scripted, finished, text, within};
-use crate::served::{Served, body};
+use crate::scripted_engine::{Script, ScriptedEngine, finished, text, within};
+use crate::test_server::{TestServer, body};
 
-/// Sends `request` and leaves the connection open, with no answer awaited.
-async fn sent(served: &Served, request: &str) -> TcpStream {
-    let address = served.url.strip_prefix("http://").expect("http");
+/// Sends `request` and returns the open connection without reading the answer.
+async fn sent(server: &TestServer, request: &str) -> TcpStream {
+    let address = server.url.strip_prefix("http://").expect("http");
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
@@ -29,21 +29,21 @@ async fn sent(served: &Served, request: &str) -> TcpStream {
 
 #[tokio::test]
 async fn while_it_streams() {
-    let engine = Scripted::new(Script::Follow(vec![text("one")]));
-    let served = Served::new(&engine).await;
-    let response = served.post(body(&json!({"stream": true}))).await;
-    let mut pieces = response.bytes_stream();
-    within(pieces.next()).await.expect("a piece").expect("whole");
+    let engine = ScriptedEngine::new(Script::EmitAndWait(vec![text("one")]));
+    let server = TestServer::new(&engine).await;
+    let response = server.post(body(&json!({"stream": true}))).await;
+    let mut chunks = response.bytes_stream();
+    within(chunks.next()).await.expect("a piece").expect("whole");
     assert_eq!(*engine.cancelled.borrow(), 0);
-    drop(pieces);
+    drop(chunks);
     engine.cancelled(1).await;
 }
 
 #[tokio::test]
-async fn while_a_whole_answer_is_gathered() {
-    let engine = Scripted::new(Script::Follow(vec![text("one")]));
-    let served = Served::new(&engine).await;
-    let connection = sent(&served, &body(&json!({}))).await;
+async fn while_a_complete_answer_is_collected() {
+    let engine = ScriptedEngine::new(Script::EmitAndWait(vec![text("one")]));
+    let server = TestServer::new(&engine).await;
+    let connection = sent(&server, &body(&json!({}))).await;
     engine.submitted().await;
     assert_eq!(*engine.cancelled.borrow(), 0);
     drop(connection);
@@ -53,9 +53,9 @@ async fn while_a_whole_answer_is_gathered() {
 #[tokio::test]
 async fn while_it_is_queued() {
     for stream in [true, false] {
-        let engine = Scripted::new(Script::Queue);
-        let served = Served::new(&engine).await;
-        let connection = sent(&served, &body(&json!({"stream": stream}))).await;
+        let engine = ScriptedEngine::new(Script::Queue);
+        let server = TestServer::new(&engine).await;
+        let connection = sent(&server, &body(&json!({"stream": stream}))).await;
         engine.submitted().await;
         assert_eq!(*engine.cancelled.borrow(), 0);
         drop(connection);
@@ -66,15 +66,15 @@ async fn while_it_is_queued() {
 #[tokio::test]
 async fn all_at_once() {
     const STREAMS: u32 = 100;
-    let engine = Scripted::new(Script::Follow(vec![text("one")]));
-    let served = Served::new(&engine).await;
-    let client = Client::new(&served.url).expect("a client");
+    let engine = ScriptedEngine::new(Script::EmitAndWait(vec![text("one")]));
+    let server = TestServer::new(&engine).await;
+    let client = Client::new(&server.url).expect("a client");
     let request = ChatRequest {
         model: "coder".to_owned(),
         messages: vec![ChatMessage::new("user", "hi")],
         ..ChatRequest::default()
     };
-    // Our client keeps any number of streams open.
+    // Our client can keep any number of streams open.
     let mut streams = Vec::new();
     for _ in 0..STREAMS {
         let mut stream = within(client.chat(&request)).await.expect("an answer");
@@ -88,21 +88,22 @@ async fn all_at_once() {
 
 #[tokio::test]
 async fn while_it_reads_nothing() {
-    // More than the sockets between the two hold.
-    let piece = text(&"x".repeat(64 * 1024));
-    let engine = Scripted::new(Script::Follow(vec![piece; 512]));
+    // More than the socket buffers hold.
+    let chunk = text(&"x".repeat(64 * 1024));
+    let engine = ScriptedEngine::new(Script::EmitAndWait(vec![chunk; 512]));
     let config = Config { write_timeout: Duration::from_millis(20), ..Config::default() };
-    let served = Served::with(&engine, config).await;
-    let connection = sent(&served, &body(&json!({"stream": true}))).await;
+    let server = TestServer::with_config(&engine, config).await;
+    let connection = sent(&server, &body(&json!({"stream": true}))).await;
     engine.cancelled(1).await;
     drop(connection);
 }
 
 #[tokio::test]
 async fn not_when_the_answer_is_complete() {
-    let engine = Scripted::new(Script::Follow(vec![text("one"), finished(FinishReason::Stop)]));
-    let served = Served::new(&engine).await;
-    let response = served.post(body(&json!({"stream": true}))).await;
+    let engine =
+        ScriptedEngine::new(Script::EmitAndWait(vec![text("one"), finished(FinishReason::Stop)]));
+    let server = TestServer::new(&engine).await;
+    let response = server.post(body(&json!({"stream": true}))).await;
     let whole = within(response.text()).await.expect("a whole stream");
     assert!(whole.ends_with("data: [DONE]\n\n"));
     assert_eq!(*engine.cancelled.borrow(), 0);

@@ -9,16 +9,16 @@ use harmonic_gateway::{Access, Config};
 use harmonic_types::RequestId;
 use serde_json::Value;
 
-use crate::scripted::{Script, Scripted, within};
-use crate::served::{Served, models};
+use crate::scripted_engine::{Script, ScriptedEngine, within};
+use crate::test_server::{TestServer, models};
 
 /// A server whose ring is `events`.
-async fn on(events: &EventStream, config: Config) -> Served {
-    let models = models(&Scripted::new(Script::Queue)).with_events(events.clone());
-    Served::open_to(Access::default(), models, config).await
+async fn on(events: &EventStream, config: Config) -> TestServer {
+    let models = models(&ScriptedEngine::new(Script::Queue)).with_events(events.clone());
+    TestServer::with_access(Access::default(), models, config).await
 }
 
-fn client(served: &Served) -> Client {
+fn client(served: &TestServer) -> Client {
     Client::new(&served.url).expect("a client")
 }
 

@@ -1,4 +1,4 @@
-//! Whole answers, byte for byte.
+//! Complete responses, byte for byte.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use harmonic_gateway::Config;
 use harmonic_types::{Event, FinishReason, RequestId, Role, Tokens};
 use serde_json::json;
 
-use crate::scripted::{Script, Scripted, answer, finished, text, within};
-use crate::served::{Served, body, settings, shown};
+use crate::scripted_engine::{Script, ScriptedEngine, answer, finished, text, within};
+use crate::test_server::{TestServer, body, settings, shown};
 
 #[tokio::test]
 async fn a_stream() {
-    let served = Served::new(&Scripted::new(Script::Say(answer()))).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(answer()))).await;
     let request = body(&json!({
         "stream": true, "stream_options": {"include_usage": true}, "logprobs": true,
     }));
-    let shown = shown(served.post(request).await).await;
+    let shown = shown(server.post(request).await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: text/event-stream
@@ -49,8 +49,8 @@ async fn a_stream() {
 #[tokio::test]
 async fn a_stream_without_counts() {
     let script = vec![text("hi"), finished(FinishReason::Length)];
-    let served = Served::new(&Scripted::new(Script::Say(script))).await;
-    let shown = shown(served.post(body(&json!({"stream": true}))).await).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(script))).await;
+    let shown = shown(server.post(body(&json!({"stream": true}))).await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: text/event-stream
@@ -73,9 +73,9 @@ async fn a_stream_without_counts() {
 
 #[tokio::test]
 async fn a_whole_answer() {
-    let served = Served::new(&Scripted::new(Script::Say(answer()))).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(answer()))).await;
     let request = body(&json!({"logprobs": true, "top_logprobs": 1}));
-    let shown = shown(served.post(request).await).await;
+    let shown = shown(server.post(request).await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: application/json
@@ -90,8 +90,8 @@ async fn a_whole_answer() {
 
 #[tokio::test]
 async fn the_models_are_the_agents() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let shown = shown(served.get("/v1/models").await).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let shown = shown(server.get("/v1/models").await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: application/json
@@ -103,8 +103,8 @@ async fn the_models_are_the_agents() {
 
 #[tokio::test]
 async fn health_of_a_ready_engine_and_of_a_dead_one() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let ready = shown(served.get("/health").await).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let ready = shown(server.get("/health").await).await;
     settings().bind(|| insta::assert_snapshot!(ready, @r#"
     200 OK
     content-type: application/json
@@ -114,8 +114,8 @@ async fn health_of_a_ready_engine_and_of_a_dead_one() {
     "#));
 
     let health = Health::Died { message: "out of memory".to_owned() };
-    let served = Served::new(&Scripted::with_health(Script::Queue, health)).await;
-    let died = shown(served.get("/health").await).await;
+    let server = TestServer::new(&ScriptedEngine::with_health(Script::Queue, health)).await;
+    let died = shown(server.get("/health").await).await;
     settings().bind(|| insta::assert_snapshot!(died, @r#"
     503 Service Unavailable
     content-type: application/json
@@ -126,9 +126,9 @@ async fn health_of_a_ready_engine_and_of_a_dead_one() {
 }
 
 #[tokio::test]
-async fn readiness_names_the_engines_that_are_waited_for() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let ready = shown(served.get("/ready").await).await;
+async fn readiness_names_the_engines_that_are_not_ready() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let ready = shown(server.get("/ready").await).await;
     settings().bind(|| {
         insta::assert_snapshot!(ready, @r#"
     200 OK
@@ -140,8 +140,8 @@ async fn readiness_names_the_engines_that_are_waited_for() {
     });
 
     let health = Health::Restarting { message: "out of memory".to_owned() };
-    let served = Served::new(&Scripted::with_health(Script::Queue, health)).await;
-    let restarting = shown(served.get("/ready").await).await;
+    let server = TestServer::new(&ScriptedEngine::with_health(Script::Queue, health)).await;
+    let restarting = shown(server.get("/ready").await).await;
     settings().bind(|| {
         insta::assert_snapshot!(restarting, @r#"
     503 Service Unavailable
@@ -155,8 +155,8 @@ async fn readiness_names_the_engines_that_are_waited_for() {
 
 #[tokio::test]
 async fn slots_of_every_agent() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let slots = shown(served.get("/slots").await).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let slots = shown(server.get("/slots").await).await;
     settings().bind(|| insta::assert_snapshot!(slots, @r#"
     200 OK
     content-type: application/json
@@ -167,32 +167,32 @@ async fn slots_of_every_agent() {
 }
 
 #[tokio::test]
-async fn the_engine_gets_what_was_asked() {
-    let engine = Scripted::new(Script::Say(answer()));
-    let served = Served::new(&engine).await;
-    served.post(body(&json!({"max_tokens": 9, "temperature": 0, "stop": "END"}))).await;
+async fn the_engine_gets_the_fields_of_the_request() {
+    let engine = ScriptedEngine::new(Script::Emit(answer()));
+    let server = TestServer::new(&engine).await;
+    server.post(body(&json!({"max_tokens": 9, "temperature": 0, "stop": "END"}))).await;
     let first = engine.submitted().await;
     assert_eq!(first.agent, "coder".into());
     assert_eq!(first.prompt.messages()[0].role, Role::User);
     assert_eq!((first.max_tokens, first.stop), (Some(Tokens(9)), vec!["END".to_owned()]));
     assert_eq!(first.sampling.temperature, Some(0.0));
-    served.post(body(&json!({}))).await;
+    server.post(body(&json!({}))).await;
     let RequestId(second) = engine.submitted().await.id;
     assert_ne!(first.id, RequestId(second));
 }
 
 #[tokio::test]
-async fn the_clients_own_request_id_comes_back() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let url = format!("{}/health", served.url);
-    let response = served.http.get(url).header("x-request-id", "mine-7").send().await.expect("ok");
+async fn the_clients_request_id_is_returned() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let url = format!("{}/health", server.url);
+    let response = server.http.get(url).header("x-request-id", "mine-7").send().await.expect("ok");
     assert_eq!(response.headers()["x-request-id"], "mine-7");
 }
 
 #[tokio::test]
 async fn our_client_reads_what_our_server_writes() {
-    let served = Served::new(&Scripted::new(Script::Say(answer()))).await;
-    let client = Client::new(&served.url).expect("a client");
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(answer()))).await;
+    let client = Client::new(&server.url).expect("a client");
     client.health().await.expect("well");
     assert_eq!(client.models().await.expect("models"), ["executive", "coder"]);
     let request = ChatRequest {
@@ -217,21 +217,21 @@ async fn our_client_reads_what_our_server_writes() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_shows_that_it_lives() {
-    let engine = Scripted::new(Script::Follow(Vec::new()));
+async fn an_idle_stream_has_keep_alive_pings() {
+    let engine = ScriptedEngine::new(Script::EmitAndWait(Vec::new()));
     let config = Config { ping: Duration::from_millis(1), ..Config::default() };
-    let served = Served::with(&engine, config).await;
-    let response = served.post(body(&json!({"stream": true}))).await;
-    let mut pieces = response.bytes_stream();
+    let server = TestServer::with_config(&engine, config).await;
+    let response = server.post(body(&json!({"stream": true}))).await;
+    let mut chunks = response.bytes_stream();
     let mut read = String::new();
     while !read.contains("\n\n: ping\n\n: ping\n\n") {
-        let piece = within(pieces.next()).await.expect("a piece").expect("whole");
-        read.push_str(str::from_utf8(&piece).expect("text"));
+        let chunk = within(chunks.next()).await.expect("a piece").expect("whole");
+        read.push_str(str::from_utf8(&chunk).expect("text"));
     }
-    assert!(!read.contains("data:"), "no event before there is something to say: {read}");
-    engine.follow(&finished(FinishReason::Stop));
-    while let Some(piece) = within(pieces.next()).await {
-        read.push_str(str::from_utf8(&piece.expect("whole")).expect("text"));
+    assert!(!read.contains("data:"), "no event before the first token: {read}");
+    engine.emit(&finished(FinishReason::Stop));
+    while let Some(chunk) = within(chunks.next()).await {
+        read.push_str(str::from_utf8(&chunk.expect("whole")).expect("text"));
     }
     assert!(read.ends_with("data: [DONE]\n\n"), "{read}");
 }

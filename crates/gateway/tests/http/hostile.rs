@@ -1,4 +1,4 @@
-//! Bodies that nobody means well with: a 4xx each, and the server stays up.
+//! Hostile bodies and heads: each gets a 4xx, and the server keeps running.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::scripted::{Script, Scripted, within};
-use crate::served::{Served, body};
+use crate::scripted_engine::{Script, ScriptedEngine, within};
+use crate::test_server::{TestServer, body};
 
 #[tokio::test]
-async fn hostile_bodies_are_the_clients_fault() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+async fn hostile_bodies_are_client_errors() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     let bodies: Vec<Vec<u8>> = vec![
         Vec::new(),
@@ -36,7 +36,7 @@ async fn hostile_bodies_are_the_clients_fault() {
     ];
     for body in bodies {
         let start = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-        let response = served.post(body).await;
+        let response = server.post(body).await;
         let status = response.status();
         let envelope: serde_json::Value =
             within(response.json()).await.unwrap_or_else(|error| panic!("{start}: {error}"));
@@ -44,12 +44,12 @@ async fn hostile_bodies_are_the_clients_fault() {
         assert!(envelope["error"]["message"].is_string(), "{start}: {envelope}");
         assert_eq!(envelope["error"]["type"], "invalid_request_error", "{start}");
     }
-    assert_eq!(served.get("/health").await.status(), 200);
+    assert_eq!(server.get("/health").await.status(), 200);
 }
 
 #[tokio::test]
-async fn hostile_bodies_are_the_clients_fault_in_every_dialect() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+async fn hostile_bodies_are_client_errors_in_every_dialect() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     let mut bodies: Vec<Vec<u8>> = vec![
         Vec::new(),
@@ -78,7 +78,7 @@ async fn hostile_bodies_are_the_clients_fault_in_every_dialect() {
     ] {
         for body in &bodies {
             let start = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-            let response = served.post_to(path, body.clone()).await;
+            let response = server.post_to(path, body.clone()).await;
             let status = response.status();
             let envelope: serde_json::Value =
                 within(response.json()).await.unwrap_or_else(|error| panic!("{start}: {error}"));
@@ -86,12 +86,12 @@ async fn hostile_bodies_are_the_clients_fault_in_every_dialect() {
             assert!(!envelope["error"].is_null(), "{path} {start}: {envelope}");
         }
     }
-    assert_eq!(served.get("/health").await.status(), 200);
+    assert_eq!(server.get("/health").await.status(), 200);
 }
 
-/// What the server says to these bytes until it closes the connection.
-async fn said(served: &Served, bytes: &[u8]) -> String {
-    let address = served.url.strip_prefix("http://").expect("http");
+/// Response to these bytes, until the server closes the connection.
+async fn response_to(server: &TestServer, bytes: &[u8]) -> String {
+    let address = server.url.strip_prefix("http://").expect("http");
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     stream.write_all(bytes).await.expect("it reads");
     let mut answer = Vec::new();
@@ -101,39 +101,39 @@ async fn said(served: &Served, bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_huge_body_is_refused_before_it_is_sent() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let head =
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n{";
-    let answer = said(&served, head.as_bytes()).await;
+    let answer = response_to(&server, head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     assert!(answer.contains("body_too_large"), "{answer}");
 }
 
 #[tokio::test]
-async fn slow_bytes_are_given_up_on() {
+async fn slow_requests_time_out() {
     let config = Config {
         body_timeout: Duration::from_millis(50),
         head_timeout: Duration::from_millis(50),
         ..Config::default()
     };
-    let served = Served::with(&Scripted::new(Script::Queue), config).await;
+    let server = TestServer::with_config(&ScriptedEngine::new(Script::Queue), config).await;
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
-    let answer = said(&served, head.as_bytes()).await;
+    let answer = response_to(&server, head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("body_too_slow"), "{answer}");
-    // A head that never ends gets no answer, but its connection does end.
-    said(&served, b"POST /v1/chat").await;
-    assert_eq!(served.get("/health").await.status(), 200);
+    // An incomplete head gets no response, but its connection is closed.
+    response_to(&server, b"POST /v1/chat").await;
+    assert_eq!(server.get("/health").await.status(), 200);
 }
 
 #[tokio::test]
-async fn a_head_without_end_is_refused() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let url = format!("{}/health", served.url);
-    let request = served.http.get(&url).header("x-long", "x".repeat(200_000));
+async fn a_head_that_is_too_large_is_refused() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let url = format!("{}/health", server.url);
+    let request = server.http.get(&url).header("x-long", "x".repeat(200_000));
     assert_eq!(within(request.send()).await.expect("an answer").status(), 431);
     let many =
-        (0..500).fold(served.http.get(&url), |request, n| request.header(format!("x-{n}"), "1"));
+        (0..500).fold(server.http.get(&url), |request, n| request.header(format!("x-{n}"), "1"));
     assert_eq!(within(many.send()).await.expect("an answer").status(), 431);
-    assert_eq!(served.get("/health").await.status(), 200);
+    assert_eq!(server.get("/health").await.status(), 200);
 }

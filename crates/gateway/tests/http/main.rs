@@ -1,25 +1,25 @@
-//! The server over real sockets, in front of an engine that follows a script.
+//! The server over real sockets, in front of a scripted engine.
 
 mod access;
+mod agent_info;
 mod anthropic;
 mod bodies;
 mod capabilities;
 mod connections;
-mod described;
-mod described_agents;
 mod disconnect;
 mod events;
 mod golden;
+mod host_names;
 mod hostile;
 mod metrics;
-mod names;
 mod ollama;
 mod open_webui;
 mod openai;
+mod openapi;
 mod port;
-mod pulling;
+mod pull;
 mod queue;
 mod refusals;
-mod scripted;
-mod served;
+mod scripted_engine;
 mod shutdown;
+mod test_server;

@@ -1,32 +1,32 @@
-//! What Prometheus reads.
+//! Metrics for Prometheus.
 
 use std::collections::BTreeSet;
 
 use harmonic_types::{Event, Rejection};
 use serde_json::json;
 
-use crate::scripted::{Script, Scripted, answer, text};
-use crate::served::{Served, body};
+use crate::scripted_engine::{Script, ScriptedEngine, answer, text};
+use crate::test_server::{TestServer, body};
 
-/// Asks once, streamed and not, and gives the figures after it.
-async fn figures(script: Script) -> String {
-    let served = Served::new(&Scripted::new(script)).await;
+/// Sends one request, streamed and not, and returns the metrics after it.
+async fn metrics_after(script: Script) -> String {
+    let server = TestServer::new(&ScriptedEngine::new(script)).await;
     for stream in [false, true] {
-        let response = served.post(body(&json!({"stream": stream}))).await;
+        let response = server.post(body(&json!({"stream": stream}))).await;
         response.text().await.expect("a body");
     }
-    served.get("/nowhere").await;
-    served.get("/metrics").await.text().await.expect("text")
+    server.get("/nowhere").await;
+    server.get("/metrics").await.text().await.expect("text")
 }
 
-/// Lines of `figures` that begin with `name`, what takes time left out.
+/// Lines of `figures` that begin with `name`.
 fn lines<'a>(figures: &'a str, name: &str) -> Vec<&'a str> {
     figures.lines().filter(|line| line.starts_with(name)).collect()
 }
 
 #[tokio::test]
 async fn names_and_types_are_a_contract() {
-    let figures = figures(Script::Say(answer())).await;
+    let figures = metrics_after(Script::Emit(answer())).await;
     let types: Vec<&str> = lines(&figures, "# TYPE");
     insta::assert_snapshot!(types.join("\n"), @r#"
     # TYPE gen_ai_server_request_duration_seconds histogram
@@ -60,7 +60,7 @@ async fn names_and_types_are_a_contract() {
 
 #[tokio::test]
 async fn answers_are_counted_with_their_tokens() {
-    let figures = figures(Script::Say(answer())).await;
+    let figures = metrics_after(Script::Emit(answer())).await;
     for (line, why) in [
         (r#"harmonic_requests_total{gen_ai_request_model="coder",outcome="stop"} 2"#, "both"),
         (r#"harmonic_prompt_tokens_total{gen_ai_request_model="coder"} 14"#, "7 each"),
@@ -82,16 +82,22 @@ async fn answers_are_counted_with_their_tokens() {
             r#"harmonic_request_queue_time_seconds_sum{gen_ai_request_model="coder"} 0.024"#,
             "12 ms each",
         ),
-        (r#"harmonic_num_requests_waiting{engine="small",agent="coder"} 5"#, "the engine's word"),
-        (r#"harmonic_num_requests_running{engine="small",agent="coder"} 1"#, "the engine's word"),
-        (r#"harmonic_engine_ready{engine="small"} 1"#, "the engine's word"),
+        (
+            r#"harmonic_num_requests_waiting{engine="small",agent="coder"} 5"#,
+            "from the engine's status",
+        ),
+        (
+            r#"harmonic_num_requests_running{engine="small",agent="coder"} 1"#,
+            "from the engine's status",
+        ),
+        (r#"harmonic_engine_ready{engine="small"} 1"#, "from the engine's status"),
         (
             r#"harmonic_http_responses_total{http_route="/v1/chat/completions",http_response_status_code="200"} 2"#,
             "both",
         ),
         (
             r#"harmonic_http_responses_total{http_route="other",http_response_status_code="404"} 1"#,
-            "its path is the client's word",
+            "the label has no text of the client",
         ),
     ] {
         assert!(figures.lines().any(|found| found == line), "{why}: {line}\n{figures}");
@@ -106,10 +112,10 @@ async fn every_request_has_one_outcome() {
     let failed = vec![text("one"), Event::Failed { message: "it fell".to_owned() }];
     for (script, outcome) in [
         (Script::Refuse(died), "engine_died"),
-        (Script::Say(failed), "engine_failed"),
-        (Script::Say(vec![text("one")]), "engine_failed"),
+        (Script::Emit(failed), "engine_failed"),
+        (Script::Emit(vec![text("one")]), "engine_failed"),
     ] {
-        let figures = figures(script).await;
+        let figures = metrics_after(script).await;
         let counted = lines(&figures, "harmonic_requests_total");
         let expected = format!(
             r#"harmonic_requests_total{{gen_ai_request_model="coder",outcome="{outcome}"}} 2"#
@@ -119,13 +125,13 @@ async fn every_request_has_one_outcome() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_is_counted_too() {
-    let engine = Scripted::new(Script::Follow(vec![text("one")]));
-    let served = Served::new(&engine).await;
-    let response = served.post(body(&json!({"stream": true}))).await;
+async fn a_client_that_disconnects_is_counted() {
+    let engine = ScriptedEngine::new(Script::EmitAndWait(vec![text("one")]));
+    let server = TestServer::new(&engine).await;
+    let response = server.post(body(&json!({"stream": true}))).await;
     drop(response);
     engine.cancelled(1).await;
-    let figures = served.get("/metrics").await.text().await.expect("text");
+    let figures = server.get("/metrics").await.text().await.expect("text");
     let counted = lines(&figures, "harmonic_requests_total");
     let expected = r#"harmonic_requests_total{gen_ai_request_model="coder",outcome="cancelled"} 1"#;
     assert_eq!(counted, [expected], "{figures}");

@@ -5,8 +5,8 @@ use harmonic_gateway::Config;
 use harmonic_types::{Event, FinishReason, Prompt, Rejection, Role, Tokens};
 use serde_json::{Value, json};
 
-use crate::scripted::{Script, Scripted, answer, calls, finished, text, within};
-use crate::served::{Served, settings, shown};
+use crate::scripted_engine::{Script, ScriptedEngine, answer, calls, finished, text, within};
+use crate::test_server::{TestServer, settings, shown};
 
 /// A chat with the fields of `patch` over it.
 fn chat(patch: &Value) -> String {
@@ -18,14 +18,14 @@ fn chat(patch: &Value) -> String {
     body.to_string()
 }
 
-async fn said(script: Vec<Event>, path: &str, body: String) -> String {
-    let served = Served::new(&Scripted::new(Script::Say(script))).await;
-    shown(served.post_to(path, body).await).await
+async fn response_to(script: Vec<Event>, path: &str, body: String) -> String {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(script))).await;
+    shown(server.post_to(path, body).await).await
 }
 
 #[tokio::test]
 async fn a_chat_in_lines() {
-    let shown = said(answer(), "/api/chat", chat(&json!({"logprobs": true}))).await;
+    let shown = response_to(answer(), "/api/chat", chat(&json!({"logprobs": true}))).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: application/x-ndjson
@@ -45,7 +45,7 @@ async fn a_chat_in_lines() {
 
 #[tokio::test]
 async fn a_chat_as_a_document() {
-    let shown = said(answer(), "/api/chat", chat(&json!({"stream": false}))).await;
+    let shown = response_to(answer(), "/api/chat", chat(&json!({"stream": false}))).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: application/json
@@ -61,8 +61,9 @@ async fn a_chat_as_a_document() {
 #[tokio::test]
 async fn calls_of_tools() {
     let tools = json!([{"type": "function", "function": {"name": "find"}}]);
-    let lines = said(calls(), "/api/chat", chat(&json!({"tools": tools}))).await;
-    let whole = said(calls(), "/api/chat", chat(&json!({"tools": tools, "stream": false}))).await;
+    let lines = response_to(calls(), "/api/chat", chat(&json!({"tools": tools}))).await;
+    let whole =
+        response_to(calls(), "/api/chat", chat(&json!({"tools": tools, "stream": false}))).await;
     let all = [lines, whole].join("\n\n");
     settings().bind(|| insta::assert_snapshot!(all, @r#"
     200 OK
@@ -92,21 +93,21 @@ async fn calls_of_tools() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_cut_off_is_left_out() {
+async fn an_incomplete_call_is_left_out() {
     let mut script = calls();
     script.truncate(3);
     script.push(finished(FinishReason::Length));
-    let shown = said(script, "/api/chat", chat(&json!({}))).await;
+    let shown = response_to(script, "/api/chat", chat(&json!({}))).await;
     assert!(!shown.contains("tool_calls"), "{shown}");
     assert!(shown.contains(r#""done_reason":"length""#), "{shown}");
 }
 
 #[tokio::test]
 async fn a_generation() {
-    let engine = Scripted::new(Script::Say(answer()));
-    let served = Served::new(&engine).await;
+    let engine = ScriptedEngine::new(Script::Emit(answer()));
+    let server = TestServer::new(&engine).await;
     let body = json!({"model": "coder", "prompt": "hi", "system": "be brief"});
-    let lines = shown(served.post_to("/api/generate", body.to_string()).await).await;
+    let lines = shown(server.post_to("/api/generate", body.to_string()).await).await;
     let request = engine.submitted().await;
     let roles: Vec<_> = request.prompt.messages().iter().map(|message| message.role).collect();
     assert_eq!(roles, [Role::System, Role::User]);
@@ -114,7 +115,7 @@ async fn a_generation() {
         "model": "coder", "prompt": "hi", "raw": true, "stream": false,
         "options": {"num_predict": 9, "seed": 3},
     });
-    let whole = shown(served.post_to("/api/generate", body.to_string()).await).await;
+    let whole = shown(server.post_to("/api/generate", body.to_string()).await).await;
     let request = engine.submitted().await;
     assert_eq!(request.prompt, Prompt::Text("hi".to_owned()));
     assert_eq!((request.max_tokens, request.seed), (Some(Tokens(9)), Some(3)));
@@ -146,15 +147,15 @@ async fn a_generation() {
 }
 
 #[tokio::test]
-async fn to_say_nothing_asks_whether_the_agent_is_there() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+async fn an_empty_request_checks_that_the_agent_exists() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let mut all = Vec::new();
     for (path, body) in [
         ("/api/chat", json!({"model": "coder", "messages": []})),
         ("/api/generate", json!({"model": "coder", "stream": false})),
         ("/api/generate", json!({"model": "nobody"})),
     ] {
-        all.push(shown(served.post_to(path, body.to_string()).await).await);
+        all.push(shown(server.post_to(path, body.to_string()).await).await);
     }
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     200 OK
@@ -186,14 +187,14 @@ async fn to_say_nothing_asks_whether_the_agent_is_there() {
 async fn failures_are_in_the_dialects_envelope() {
     let failed = Event::Failed { message: "the KV cache is full".to_owned() };
     let mut all = vec![
-        said(vec![text("half"), failed.clone()], "/api/chat", chat(&json!({}))).await,
-        said(vec![failed], "/api/chat", chat(&json!({"stream": false}))).await,
-        said(Vec::new(), "/api/chat", chat(&json!({"options": 7}))).await,
-        said(Vec::new(), "/api/chat", "[".repeat(100_000)).await,
-        said(Vec::new(), "/api/nothing", String::new()).await,
+        response_to(vec![text("half"), failed.clone()], "/api/chat", chat(&json!({}))).await,
+        response_to(vec![failed], "/api/chat", chat(&json!({"stream": false}))).await,
+        response_to(Vec::new(), "/api/chat", chat(&json!({"options": 7}))).await,
+        response_to(Vec::new(), "/api/chat", "[".repeat(100_000)).await,
+        response_to(Vec::new(), "/api/nothing", String::new()).await,
     ];
-    let served = Served::new(&Scripted::new(Script::Refuse(Rejection::Draining))).await;
-    all.push(shown(served.post_to("/api/chat", chat(&json!({}))).await).await);
+    let server = TestServer::new(&ScriptedEngine::new(Script::Refuse(Rejection::Draining))).await;
+    all.push(shown(server.post_to("/api/chat", chat(&json!({}))).await).await);
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     200 OK
     content-type: application/x-ndjson
@@ -230,7 +231,7 @@ async fn failures_are_in_the_dialects_envelope() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"there is no /api/nothing here; /openapi.json says what there is"}
+    {"error":"unknown path /api/nothing: /openapi.json lists the paths"}
 
     503 Service Unavailable
     content-type: application/json
@@ -242,26 +243,26 @@ async fn failures_are_in_the_dialects_envelope() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_shows_that_it_lives_in_json() {
-    let engine = Scripted::new(Script::Follow(Vec::new()));
+async fn an_idle_stream_has_keep_alive_lines() {
+    let engine = ScriptedEngine::new(Script::EmitAndWait(Vec::new()));
     let config = Config { ping: std::time::Duration::from_millis(1), ..Config::default() };
-    let served = Served::with(&engine, config).await;
-    let response = served.post_to("/api/chat", chat(&json!({}))).await;
-    let mut pieces = response.bytes_stream();
-    let first = within(pieces.next()).await.expect("a piece").expect("whole");
+    let server = TestServer::with_config(&engine, config).await;
+    let response = server.post_to("/api/chat", chat(&json!({}))).await;
+    let mut chunks = response.bytes_stream();
+    let first = within(chunks.next()).await.expect("a piece").expect("whole");
     let line: Value = serde_json::from_slice(&first).expect("a line of JSON");
     assert_eq!((&line["done"], &line["message"]["content"]), (&json!(false), &json!("")));
 }
 
 #[tokio::test]
 async fn agents_are_models() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let mut all = Vec::new();
     for path in ["/", "/api/version", "/api/tags", "/api/ps"] {
-        all.push(shown(served.get(path).await).await);
+        all.push(shown(server.get(path).await).await);
     }
     for body in [r#"{"model": "coder:latest"}"#, r#"{"name": "nobody"}"#, "{}"] {
-        all.push(shown(served.post_to("/api/show", body).await).await);
+        all.push(shown(server.post_to("/api/show", body).await).await);
     }
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     200 OK
@@ -306,6 +307,6 @@ async fn agents_are_models() {
 
     {"error":"`model` must name an agent of this stack"}
     "#));
-    let head = within(served.http.head(&served.url).send()).await.expect("an answer");
+    let head = within(server.http.head(&server.url).send()).await.expect("an answer");
     assert_eq!(head.status(), 200);
 }

@@ -1,10 +1,10 @@
-//! What OpenAI's dialect has beyond one plain answer.
+//! OpenAI's dialect beyond one plain answer.
 
 use harmonic_types::{Event, FinishReason, Prompt, Rejection, ToolChoice};
 use serde_json::{Value, json};
 
-use crate::scripted::{Script, Scripted, answer, calls, finished, text, within};
-use crate::served::{Served, body, settings, shown};
+use crate::scripted_engine::{Script, ScriptedEngine, answer, calls, finished, text, within};
+use crate::test_server::{TestServer, body, settings, shown};
 
 /// Tools, as a client lists them.
 fn tools() -> Value {
@@ -14,10 +14,10 @@ fn tools() -> Value {
 
 #[tokio::test]
 async fn calls_of_tools_in_a_stream() {
-    let engine = Scripted::new(Script::Say(calls()));
-    let served = Served::new(&engine).await;
+    let engine = ScriptedEngine::new(Script::Emit(calls()));
+    let server = TestServer::new(&engine).await;
     let request = body(&json!({"stream": true, "tools": tools(), "tool_choice": "required"}));
-    let shown = shown(served.post(request).await).await;
+    let shown = shown(server.post(request).await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: text/event-stream
@@ -53,8 +53,8 @@ async fn calls_of_tools_in_a_stream() {
 
 #[tokio::test]
 async fn calls_of_tools_in_a_whole_answer() {
-    let served = Served::new(&Scripted::new(Script::Say(calls()))).await;
-    let shown = shown(served.post(body(&json!({"tools": tools()}))).await).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(calls()))).await;
+    let shown = shown(server.post(body(&json!({"tools": tools()}))).await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: application/json
@@ -69,12 +69,12 @@ async fn calls_of_tools_in_a_whole_answer() {
 
 #[tokio::test]
 async fn several_answers_in_a_stream() {
-    let engine = Scripted::new(Script::Say(vec![text("hi"), finished(FinishReason::Stop)]));
-    let served = Served::new(&engine).await;
+    let engine = ScriptedEngine::new(Script::Emit(vec![text("hi"), finished(FinishReason::Stop)]));
+    let server = TestServer::new(&engine).await;
     let request = json!({
         "stream": true, "n": 2, "seed": 7, "stream_options": {"include_usage": true},
     });
-    let shown = shown(served.post(body(&request)).await).await;
+    let shown = shown(server.post(body(&request)).await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: text/event-stream
@@ -107,8 +107,8 @@ async fn several_answers_in_a_stream() {
 #[tokio::test]
 async fn several_answers_in_a_document() {
     let script = vec![text("hi"), finished(FinishReason::Length)];
-    let served = Served::new(&Scripted::new(Script::Say(script))).await;
-    let response = served.post(body(&json!({"n": 16}))).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(script))).await;
+    let response = server.post(body(&json!({"n": 16}))).await;
     let answer: Value = within(response.json()).await.expect("JSON");
     let indexes: Vec<u64> = answer["choices"]
         .as_array()
@@ -127,40 +127,41 @@ async fn several_answers_in_a_document() {
 #[tokio::test]
 async fn one_answer_that_fails_ends_all() {
     let failed = Event::Failed { message: "the KV cache is full".to_owned() };
-    let served = Served::new(&Scripted::new(Script::Say(vec![text("half"), failed]))).await;
-    let response = served.post(body(&json!({"n": 3, "stream": true}))).await;
+    let server =
+        TestServer::new(&ScriptedEngine::new(Script::Emit(vec![text("half"), failed]))).await;
+    let response = server.post(body(&json!({"n": 3, "stream": true}))).await;
     let stream = within(response.text()).await.expect("a body");
     assert_eq!(stream.matches("the KV cache is full").count(), 1, "{stream}");
     assert!(!stream.contains("[DONE]"), "{stream}");
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_cancels_every_answer() {
-    let engine = Scripted::new(Script::Follow(vec![text("one")]));
-    let served = Served::new(&engine).await;
-    let response = served.post(body(&json!({"stream": true, "n": 4}))).await;
+async fn a_client_that_disconnects_cancels_every_answer() {
+    let engine = ScriptedEngine::new(Script::EmitAndWait(vec![text("one")]));
+    let server = TestServer::new(&engine).await;
+    let response = server.post(body(&json!({"stream": true, "n": 4}))).await;
     drop(response);
     engine.cancelled(4).await;
 }
 
 #[tokio::test]
 async fn one_answer_that_is_refused_refuses_all() {
-    let served = Served::new(&Scripted::new(Script::Refuse(Rejection::Draining))).await;
-    let response = served.post(body(&json!({"n": 3, "stream": true}))).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Refuse(Rejection::Draining))).await;
+    let response = server.post(body(&json!({"n": 3, "stream": true}))).await;
     assert_eq!(response.status(), 503);
 }
 
 #[tokio::test]
 async fn a_text_is_continued() {
-    let engine = Scripted::new(Script::Say(answer()));
-    let served = Served::new(&engine).await;
+    let engine = ScriptedEngine::new(Script::Emit(answer()));
+    let server = TestServer::new(&engine).await;
     let path = "/v1/completions";
     let body = |stream| {
         json!({"model": "coder", "prompt": ["hi"], "logprobs": 1, "stream": stream}).to_string()
     };
-    let stream = shown(served.post_to(path, body(true)).await).await;
+    let stream = shown(server.post_to(path, body(true)).await).await;
     assert_eq!(engine.submitted().await.prompt, Prompt::Text("hi".to_owned()));
-    let whole = shown(served.post_to(path, body(false)).await).await;
+    let whole = shown(server.post_to(path, body(false)).await).await;
     settings().bind(|| insta::assert_snapshot!([stream, whole].join("\n\n"), @r#"
     200 OK
     content-type: text/event-stream
@@ -196,11 +197,11 @@ async fn a_text_is_continued() {
 
 #[tokio::test]
 async fn a_response_in_a_stream() {
-    let served = Served::new(&Scripted::new(Script::Say(answer()))).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(answer()))).await;
     let body = json!({
         "model": "coder", "input": "hi", "stream": true, "include": ["message.output_text.logprobs"],
     });
-    let shown = shown(served.post_to("/v1/responses", body.to_string()).await).await;
+    let shown = shown(server.post_to("/v1/responses", body.to_string()).await).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: text/event-stream
@@ -263,7 +264,7 @@ async fn a_response_in_a_stream() {
 
 #[tokio::test]
 async fn a_response_that_calls_tools() {
-    let served = Served::new(&Scripted::new(Script::Say(calls()))).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(calls()))).await;
     let body = |stream| {
         json!({
             "model": "coder", "input": "hi", "stream": stream, "instructions": "be brief",
@@ -272,8 +273,8 @@ async fn a_response_that_calls_tools() {
         })
         .to_string()
     };
-    let whole = shown(served.post_to("/v1/responses", body(false)).await).await;
-    let stream = shown(served.post_to("/v1/responses", body(true)).await).await;
+    let whole = shown(server.post_to("/v1/responses", body(false)).await).await;
+    let stream = shown(server.post_to("/v1/responses", body(true)).await).await;
     settings().bind(|| insta::assert_snapshot!([whole, stream].join("\n\n"), @r#"
     200 OK
     content-type: application/json
@@ -350,13 +351,14 @@ async fn a_response_that_calls_tools() {
 }
 
 #[tokio::test]
-async fn a_response_that_is_cut_or_fails_says_so() {
+async fn an_incomplete_or_failed_response_has_its_status() {
     let failed = Event::Failed { message: "the KV cache is full".to_owned() };
     let mut all = Vec::new();
     for last in [finished(FinishReason::Length), failed] {
-        let served = Served::new(&Scripted::new(Script::Say(vec![text("half"), last]))).await;
+        let server =
+            TestServer::new(&ScriptedEngine::new(Script::Emit(vec![text("half"), last]))).await;
         let body = json!({"model": "coder", "input": "hi", "stream": true}).to_string();
-        let stream = shown(served.post_to("/v1/responses", body).await).await;
+        let stream = shown(server.post_to("/v1/responses", body).await).await;
         all.push(stream.trim_end().lines().last().expect("events").to_owned());
     }
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
@@ -367,11 +369,11 @@ async fn a_response_that_is_cut_or_fails_says_so() {
 }
 
 #[tokio::test]
-async fn one_model_and_none() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+async fn a_known_and_an_unknown_model() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let mut all = Vec::new();
     for path in ["/v1/models/coder", "/v1/models/nobody", "/v1/models/%ff"] {
-        all.push(shown(served.get(path).await).await);
+        all.push(shown(server.get(path).await).await);
     }
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     200 OK
@@ -390,13 +392,13 @@ async fn one_model_and_none() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"there is no /v1/models/%ff here; /openapi.json says what there is","type":"invalid_request_error","param":null,"code":"not_found"}}
+    {"error":{"message":"unknown path /v1/models/%ff: /openapi.json lists the paths","type":"invalid_request_error","param":null,"code":"not_found"}}
     "#));
 }
 
 #[tokio::test]
-async fn nobody_makes_embeddings() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+async fn embeddings_are_refused() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let mut all = Vec::new();
     for (path, body) in [
         ("/v1/embeddings", json!({"model": "coder", "input": "hi"})),
@@ -405,14 +407,14 @@ async fn nobody_makes_embeddings() {
         ("/api/embed", json!({"model": "coder:latest", "input": ["hi"]})),
         ("/api/embeddings", json!({"model": "coder", "prompt": "hi"})),
     ] {
-        all.push(shown(served.post_to(path, body.to_string()).await).await);
+        all.push(shown(server.post_to(path, body.to_string()).await).await);
     }
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     400 Bad Request
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"coder makes no embeddings: its model smollm2:135m writes text, and no engine here embeds","type":"invalid_request_error","param":"model","code":"unsupported"}}
+    {"error":{"message":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text","type":"invalid_request_error","param":"model","code":"unsupported"}}
 
     404 Not Found
     content-type: application/json
@@ -430,12 +432,12 @@ async fn nobody_makes_embeddings() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"coder makes no embeddings: its model smollm2:135m writes text, and no engine here embeds"}
+    {"error":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text"}
 
     400 Bad Request
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"coder makes no embeddings: its model smollm2:135m writes text, and no engine here embeds"}
+    {"error":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text"}
     "#));
 }

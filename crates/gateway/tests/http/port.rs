@@ -1,25 +1,25 @@
-//! Where the server cannot be.
+//! Addresses that cannot be bound, and names that cannot be registered.
 
 use std::sync::Arc;
 
 use harmonic_engine::Engine;
-use harmonic_gateway::{AgentCard, GatewayError, ModelRegistry, PortOwner, RegisteredAgent, bind};
+use harmonic_gateway::{AgentInfo, GatewayError, ModelRegistry, PortOwner, RegisteredAgent, bind};
 use harmonic_types::Tokens;
 
-use crate::scripted::{Script, Scripted};
+use crate::scripted_engine::{Script, ScriptedEngine};
 
 #[tokio::test]
-async fn a_port_in_use_says_who_has_it() {
+async fn a_port_in_use_is_refused_with_its_owner() {
     for held in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0"] {
         let Ok(first) = bind(held.parse().expect("an address")).await else {
             assert_eq!(held, "[::1]:0", "only IPv6 may be missing");
             continue;
         };
         let error = bind(first.address()).await.expect_err("it is taken");
-        let GatewayError::PortInUse { holder, .. } = &error else { panic!("{error:?}") };
+        let GatewayError::PortInUse { owner, .. } = &error else { panic!("{error:?}") };
         if cfg!(target_os = "linux") {
             let me = i32::try_from(std::process::id()).expect("a process id");
-            assert!(matches!(holder, PortOwner::Process { pid, .. } if *pid == me), "{error}");
+            assert!(matches!(owner, PortOwner::Process { pid, .. } if *pid == me), "{error}");
             assert!(error.to_string().contains(&format!("(process {me})")), "{error}");
         }
         assert!(error.to_string().contains("--port"), "{error}");
@@ -34,14 +34,14 @@ async fn an_address_of_another_machine_is_refused() {
 }
 
 #[test]
-fn a_roster_keeps_names_apart_and_printable() {
-    let engine = Scripted::new(Script::Queue);
+fn the_registry_requires_unique_printable_names() {
+    let engine = ScriptedEngine::new(Script::Queue);
     let agent = |name: &str| RegisteredAgent {
         name: name.into(),
         role: String::new(),
         model: String::new(),
         context: Tokens(1),
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine: Arc::clone(&engine) as Arc<dyn Engine>,
     };
     let twice = ModelRegistry::new(vec![agent("coder"), agent("ops"), agent("coder")]);

@@ -1,4 +1,4 @@
-//! Every error: its status, its envelope, its headers.
+//! Errors: status, envelope and headers of each.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use harmonic_gateway::Config;
 use harmonic_types::{Event, FinishReason, Rejection, Tokens};
 use serde_json::json;
 
-use crate::scripted::{Script, Scripted, finished, text};
-use crate::served::{Served, body, settings, shown};
+use crate::scripted_engine::{Script, ScriptedEngine, finished, text};
+use crate::test_server::{TestServer, body, settings, shown};
 
-/// What comes back for `request` when the engine follows `script`.
-async fn answered(script: Script, request: String) -> String {
-    let served = Served::new(&Scripted::new(script)).await;
-    shown(served.post(request).await).await
+/// Response to `request` when the engine follows `script`.
+async fn response_to(script: Script, request: String) -> String {
+    let server = TestServer::new(&ScriptedEngine::new(script)).await;
+    shown(server.post(request).await).await
 }
 
 #[tokio::test]
-async fn what_the_engine_refuses() {
+async fn refusals_of_the_engine() {
     let agent = || "coder".into();
     let mut all = Vec::new();
     for refused in [
@@ -36,9 +36,9 @@ async fn what_the_engine_refuses() {
         Rejection::Restarting { agent: agent(), retry_after: Duration::from_millis(250) },
         Rejection::EngineDied { agent: agent(), message: "out of memory".to_owned() },
     ] {
-        // Streamed or not, the status line waits for the engine's word.
-        let whole = answered(Script::Refuse(refused.clone()), body(&json!({}))).await;
-        let streamed = answered(Script::Refuse(refused), body(&json!({"stream": true}))).await;
+        // Streamed or not, the status line is sent after the engine's decision.
+        let whole = response_to(Script::Refuse(refused.clone()), body(&json!({}))).await;
+        let streamed = response_to(Script::Refuse(refused), body(&json!({"stream": true}))).await;
         assert_eq!(whole.lines().next(), streamed.lines().next());
         all.push(whole);
     }
@@ -100,7 +100,7 @@ async fn what_the_engine_refuses() {
 }
 
 #[tokio::test]
-async fn what_the_door_refuses() {
+async fn refusals_of_the_gateway() {
     let mut all = Vec::new();
     for request in [
         body(&json!({"model": "nobody"})),
@@ -109,7 +109,7 @@ async fn what_the_door_refuses() {
         body(&json!({"tools": [{"type": "function"}]})),
         "{\"model\": ".to_owned(),
     ] {
-        all.push(answered(Script::Queue, request).await);
+        all.push(response_to(Script::Queue, request).await);
     }
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     404 Not Found
@@ -145,24 +145,24 @@ async fn what_the_door_refuses() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_are_not_there() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let path = shown(served.get("/v1/edits?prompt=secret").await).await;
-    let method = shown(served.get("/v1/chat/completions").await).await;
+async fn unknown_paths_and_methods() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let path = shown(server.get("/v1/edits?prompt=secret").await).await;
+    let method = shown(server.get("/v1/chat/completions").await).await;
     let all = [path, method].join("\n\n");
     settings().bind(|| insta::assert_snapshot!(all, @r#"
     404 Not Found
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"there is no /v1/edits here; /openapi.json says what there is","type":"invalid_request_error","param":null,"code":"not_found"}}
+    {"error":{"message":"unknown path /v1/edits: /openapi.json lists the paths","type":"invalid_request_error","param":null,"code":"not_found"}}
 
     405 Method Not Allowed
     content-type: application/json
     allow: POST
     x-request-id: req-ID
 
-    {"error":{"message":"/v1/chat/completions does not take GET: the `allow` header says what it does","type":"invalid_request_error","param":null,"code":"method_not_allowed"}}
+    {"error":{"message":"/v1/chat/completions does not allow GET: the `allow` header lists the methods","type":"invalid_request_error","param":null,"code":"method_not_allowed"}}
     "#));
 }
 
@@ -175,7 +175,7 @@ async fn a_failure_before_the_first_byte_is_a_status() {
         vec![text("half an"), finished(FinishReason::Cancelled)],
         vec![text("half an")],
     ] {
-        all.push(answered(Script::Say(script), body(&json!({}))).await);
+        all.push(response_to(Script::Emit(script), body(&json!({}))).await);
     }
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     500 Internal Server Error
@@ -199,20 +199,20 @@ async fn a_failure_before_the_first_byte_is_a_status() {
     "#));
 }
 
-/// The client asked for the form, so it is not the server that failed.
+/// The client requested the form, so it is not a server error.
 #[tokio::test]
-async fn a_form_that_meets_a_limit_is_the_clients_fault() {
+async fn a_form_that_reaches_a_limit_is_a_client_error() {
     let broken = Event::FormBroken { message: "too many items".to_owned() };
-    let script = || Script::Say(vec![text("{"), broken.clone()]);
-    let whole = answered(script(), body(&json!({}))).await;
+    let script = || Script::Emit(vec![text("{"), broken.clone()]);
+    let whole = response_to(script(), body(&json!({}))).await;
     settings().bind(|| insta::assert_snapshot!(whole, @r#"
     400 Bad Request
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"the answer cannot go on in the form that was asked for: too many items","type":"invalid_request_error","param":null,"code":"form_too_costly"}}
+    {"error":{"message":"the answer cannot continue in the requested form: too many items","type":"invalid_request_error","param":null,"code":"form_too_costly"}}
     "#));
-    let streamed = answered(script(), body(&json!({"stream": true}))).await;
+    let streamed = response_to(script(), body(&json!({"stream": true}))).await;
     let last = streamed.trim_end().lines().last().unwrap_or_default();
     assert!(last.contains(r#""type":"invalid_request_error""#), "{streamed}");
     assert!(last.contains(r#""code":"form_too_costly""#), "{streamed}");
@@ -222,7 +222,7 @@ async fn a_form_that_meets_a_limit_is_the_clients_fault() {
 async fn a_failure_in_mid_stream_is_an_event_and_the_end() {
     let failed = Event::Failed { message: "the KV cache is full".to_owned() };
     let script = vec![text("half an"), failed];
-    let shown = answered(Script::Say(script), body(&json!({"stream": true}))).await;
+    let shown = response_to(Script::Emit(script), body(&json!({"stream": true}))).await;
     settings().bind(|| insta::assert_snapshot!(shown, @r#"
     200 OK
     content-type: text/event-stream
@@ -242,20 +242,20 @@ async fn a_failure_in_mid_stream_is_an_event_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_body_past_the_limit() {
+async fn a_body_beyond_the_limit() {
     let config = Config { body_limit: 1000, ..Config::default() };
-    let served = Served::with(&Scripted::new(Script::Queue), config).await;
+    let server = TestServer::with_config(&ScriptedEngine::new(Script::Queue), config).await;
     let large = body(&json!({"user": "x".repeat(1000)}));
-    let announced = served.post(large.clone()).await;
+    let announced = server.post(large.clone()).await;
     let announced = shown(announced).await;
     let pieces = futures::stream::iter([Ok::<_, std::io::Error>(large)]);
-    let chunked = shown(served.post(reqwest::Body::wrap_stream(pieces)).await).await;
+    let chunked = shown(server.post(reqwest::Body::wrap_stream(pieces)).await).await;
     assert_eq!(announced.lines().last(), chunked.lines().last());
     settings().bind(|| insta::assert_snapshot!(announced, @r#"
     413 Payload Too Large
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"the body is larger than 1000 bytes, the most this server takes","type":"invalid_request_error","param":null,"code":"body_too_large"}}
+    {"error":{"message":"the body is too large: expected at most 1000 bytes","type":"invalid_request_error","param":null,"code":"body_too_large"}}
     "#));
 }

@@ -1,7 +1,7 @@
-//! One connection that stays open, and one request at a time on it.
+//! Keep-alive connection with one request at a time.
 //!
-//! Owns: the client's end of a socket. hyper without a pool, because a load of many clients must
-//! decide itself how many connections there are.
+//! Owns: the client's end of a socket. hyper is used without a pool, because the load decides the
+//! number of connections.
 
 use std::net::SocketAddr;
 
@@ -16,11 +16,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// A connection.
+/// Client connection.
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Body>,
-    /// What moves the bytes; ends with this value.
+    /// Task that drives the connection; aborted with this value.
     driver: JoinSet<()>,
     server: SocketAddr,
 }
@@ -31,13 +31,13 @@ impl Connection {
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut driver = JoinSet::new();
-        // An error of the connection is an error of the request on it.
+        // An error of the connection shows as an error of its request.
         driver.spawn(async move { drop(connection.await) });
         Ok(Self { sender, driver, server })
     }
 
-    /// Asks for a chat completion; resolves with the head of the answer. Its body is to be read to
-    /// the end before the next.
+    /// Sends a chat completion; resolves to the head of the response. Its body must be read before
+    /// the next request.
     pub async fn ask(&mut self, body: Bytes) -> anyhow::Result<Response<Incoming>> {
         let request = Request::post("/v1/chat/completions")
             .header(HOST, self.server.to_string())
@@ -46,7 +46,7 @@ impl Connection {
         Ok(self.sender.send_request(request).await?)
     }
 
-    /// Closes it; resolves when the socket is closed.
+    /// Closes the connection; resolves when the socket is closed.
     pub async fn close(mut self) {
         drop(self.sender);
         self.driver.shutdown().await;

@@ -1,21 +1,22 @@
-//! One agent is flooded; another, whose slots are lent out to it, is asked.
+//! Quotas under a flood: one agent is flooded and borrows the slots of another, which then gets
+//! requests.
 //!
-//! The machine stands still between steps, so what is admitted before what is read off the engine's
-//! own figures, and no clock is in it.
+//! The machine is held between steps, so the order of admission is read from the engine's status,
+//! without a clock.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::join_all;
 use harmonic_engine::{AgentUse, Engine, LocalConfig};
-use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
+use harmonic_gateway::{Access, AgentInfo, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::{AgentName, Tier};
 use serde_json::json;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::answer::Answer;
 use crate::connection::Connection;
 use crate::gate::Gate;
+use crate::outcome::Outcome;
 use crate::{MODEL, engine, team};
 
 const SEQUENCES: u32 = 8;
@@ -24,7 +25,7 @@ const FLOOD: u32 = 40;
 /// Tokens of each answer: more than there are steps until the gate opens.
 const TOKENS: u64 = 60;
 
-/// Two slots for an executive, the others for a coder.
+/// Two slots for the executive, the others for the coder.
 fn config() -> LocalConfig {
     let mut config = team::config(MODEL);
     config.sequences = SEQUENCES;
@@ -46,7 +47,7 @@ fn models(engine: &Arc<dyn Engine>) -> ModelRegistry {
         role: String::new(),
         model: MODEL.to_owned(),
         context: agent.context,
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine: Arc::clone(engine),
     });
     ModelRegistry::new(agents.collect()).expect("two names")
@@ -63,7 +64,7 @@ fn body(agent: &str, number: u32) -> Bytes {
     body.to_string().into()
 }
 
-/// What the engine says of the executive and the coder.
+/// Slot use of the executive and the coder.
 fn uses(engine: &dyn Engine) -> [AgentUse; 2] {
     engine.status().agents.try_into().expect("there are two")
 }
@@ -85,23 +86,23 @@ async fn an_agents_slots_are_its_own_while_another_is_flooded() {
     let _server = AbortOnDropHandle::new(server);
     let mut connections = Vec::new();
     for _ in 0..FLOOD + EXECUTIVE_SLOTS {
-        connections.push(Connection::open(address).await.expect("it is taken"));
+        connections.push(Connection::open(address).await.expect("it is accepted"));
     }
     let ask = async |connection: &mut Connection, agent: &str, number: u32| {
         let response = connection.ask(body(agent, number)).await.expect("an answer");
-        Answer::read(response).await.expect("a whole answer")
+        Outcome::read(response).await.expect("a whole answer")
     };
-    let stands = || tokio::task::block_in_place(|| gate.wait_until_reached());
+    let wait_for_step = || tokio::task::block_in_place(|| gate.wait_until_reached());
 
     gate.close();
     let (flooding, privileged) = connections.split_at_mut(FLOOD as usize);
     let flood = (0..).zip(flooding).map(|(number, one)| ask(one, "coder", number));
     let executive = async {
         counted.submitted(u64::from(FLOOD)).await;
-        stands();
-        // All have arrived: a few steps, and the coder has every slot there is.
+        wait_for_step();
+        // All have arrived: after a few steps the coder has every slot.
         gate.let_pass(3);
-        stands();
+        wait_for_step();
         let [executive, coder] = uses(&*engine);
         assert_eq!((coder.in_flight, coder.borrowed), (SEQUENCES, EXECUTIVE_SLOTS));
         assert_eq!((coder.queued, executive.in_flight), (FLOOD - SEQUENCES, 0));
@@ -110,7 +111,7 @@ async fn an_agents_slots_are_its_own_while_another_is_flooded() {
         let seen = async {
             counted.submitted(u64::from(FLOOD + EXECUTIVE_SLOTS)).await;
             gate.let_pass(3);
-            stands();
+            wait_for_step();
             let seen = uses(&*engine);
             gate.open();
             seen
@@ -119,12 +120,12 @@ async fn an_agents_slots_are_its_own_while_another_is_flooded() {
     };
     let (coders, (executives, [executive, coder])) = tokio::join!(join_all(flood), executive);
 
-    // Both run, on slots that two of the flood gave back; nobody who waited came before them.
+    // Both run, on slots of two preempted requests; no queued request was admitted before them.
     assert_eq!((executive.in_flight, executive.queued), (EXECUTIVE_SLOTS, 0));
     assert_eq!((coder.in_flight, coder.borrowed), (SEQUENCES - EXECUTIVE_SLOTS, 0));
     assert_eq!((coder.preempted, coder.queued), (EXECUTIVE_SLOTS, FLOOD - SEQUENCES));
-    // And nobody lost anything by it.
-    let whole = Answer::Whole { tokens: TOKENS };
-    assert_eq!(executives, vec![whole; EXECUTIVE_SLOTS as usize]);
-    assert_eq!(coders, vec![whole; FLOOD as usize]);
+    // All answers are complete.
+    let complete = Outcome::Complete { tokens: TOKENS };
+    assert_eq!(executives, vec![complete; EXECUTIVE_SLOTS as usize]);
+    assert_eq!(coders, vec![complete; FLOOD as usize]);
 }

@@ -1,4 +1,4 @@
-//! A machine that stands still while a test wants it to, so that a queue can be filled for certain.
+//! Simulated machine that a test can hold between steps, to fill a queue deterministically.
 
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -7,16 +7,16 @@ use harmonic_engine::sim::SimMachine;
 use harmonic_engine::{Allocation, Batch, CacheOp, Machine, MachineError, Outcome};
 use harmonic_types::Bytes;
 
-/// Whether a machine may run. Shared by the test and the machine.
+/// Gate before each step, shared by the test and the machine.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Debug, Default)]
 struct State {
     closed: bool,
-    /// Steps that still run while it is closed.
+    /// Steps that may still run while it is closed.
     permits: u32,
-    /// Whether a machine stands before it.
+    /// Whether a machine waits at the gate.
     waiting: bool,
 }
 
@@ -27,22 +27,22 @@ impl State {
 }
 
 impl Gate {
-    /// The next step stands still.
+    /// Holds the machine at the next step.
     pub fn close(&self) {
         self.change(|state| state.closed = true);
     }
 
-    /// While it is closed, so many more steps run.
+    /// Lets so many more steps run while the gate is closed.
     pub fn let_pass(&self, steps: u32) {
         self.change(|state| (state.permits, state.waiting) = (steps, false));
     }
 
-    /// Steps run.
+    /// Lets all steps run.
     pub fn open(&self) {
         self.change(|state| state.closed = false);
     }
 
-    /// Blocks until a step stands still.
+    /// Blocks until the machine waits at the gate.
     pub fn wait_until_reached(&self) {
         let (state, changed) = &*self.0;
         let state = state.lock().expect("no test panicked with it");
@@ -65,7 +65,7 @@ impl Gate {
     }
 }
 
-/// A simulated machine behind a gate.
+/// Simulated machine behind a gate.
 #[derive(Debug)]
 pub struct Gated {
     pub inner: SimMachine,

@@ -1,14 +1,14 @@
-//! A thousand connections over 32 slots: nothing is lost, nothing is answered twice, nothing leaks.
+//! A thousand connections over 32 slots: no request is lost or answered twice, and nothing leaks.
 //!
-//! The machine is simulated in virtual time, so this is about books and not about speed;
-//! `make bench-gateway` is about both.
+//! The machine is simulated in virtual time, so only counts are tested; `make bench-gateway`
+//! measures the throughput.
 
-mod answer;
 mod connection;
-mod counted;
-mod files;
+mod counting_engine;
 mod flood;
 mod gate;
+mod open_files;
+mod outcome;
 mod team;
 
 use std::sync::Arc;
@@ -24,30 +24,30 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-use crate::answer::Answer;
 use crate::connection::Connection;
-use crate::counted::{Counted, Counts};
+use crate::counting_engine::{CountingEngine, Counts};
 use crate::gate::{Gate, Gated};
+use crate::outcome::Outcome;
 use crate::team::{AGENT, QUEUE, SLOTS};
 
 const MODEL: &str = "smollm2:135m";
 const CONNECTIONS: u32 = 1000;
-/// Requests of each connection, one after the other, in the second part.
+/// Requests of each connection in the second part, one after the other.
 const ROUNDS: u32 = 3;
 
-/// Files that this process has open.
+/// Number of open files of this process.
 fn open_files() -> usize {
     std::fs::read_dir("/dev/fd").expect("the system lists open files there").count()
 }
 
-fn engine(config: LocalConfig, gate: &Gate) -> Arc<Counted> {
+fn engine(config: LocalConfig, gate: &Gate) -> Arc<CountingEngine> {
     let gate = gate.clone();
     let paper = team::paper(MODEL).expect("it is in the catalog");
     let inner = SimMachine::new(paper, config.sequences, config.kv_tokens);
     let engine = Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
         thread.drive(Gated { inner, gate }, &mut VirtualClock::default())
     });
-    Counted::new(engine.expect("it starts"))
+    CountingEngine::new(engine.expect("it starts"))
 }
 
 /// Every second request is streamed.
@@ -66,33 +66,34 @@ fn body(number: u32) -> Bytes {
     body.to_string().into()
 }
 
-/// How many tokens request `number` wants, exactly.
+/// Exact length of the answer to request `number`, in tokens.
 fn tokens(number: u32) -> u64 {
     4 + u64::from(number) % 9
 }
 
-/// Asks; holds the answer against what was asked.
-async fn ask(connection: &mut Connection, number: u32) -> Answer {
+/// Sends request `number` and checks the outcome.
+async fn ask(connection: &mut Connection, number: u32) -> Outcome {
     let response = connection.ask(body(number)).await.expect("an answer");
-    let answer = Answer::read(response).await.expect("a whole answer or a refusal");
+    let answer = Outcome::read(response).await.expect("a whole answer or a refusal");
     match answer {
-        Answer::Whole { tokens: counted } => assert_eq!(counted, tokens(number)),
-        Answer::Refused { retry_after, waiting } => {
-            assert!(retry_after > 0, "it is told when to come again");
-            assert_eq!(waiting, QUEUE, "refused although there was room in the queue");
+        Outcome::Complete { tokens: counted } => assert_eq!(counted, tokens(number)),
+        Outcome::Rejected { retry_after, waiting } => {
+            assert!(retry_after > 0, "retry-after is at least a second");
+            assert_eq!(waiting, QUEUE, "rejected although the queue had room");
         }
     }
     answer
 }
 
-/// What the clients have seen, as the engine should have counted it.
-fn books(answers: &[Answer]) -> Counts {
-    let refused = answers.iter().filter(|answer| matches!(answer, Answer::Refused { .. })).count();
-    let [submitted, refused] = [answers.len(), refused].map(|count| count as u64);
-    Counts { submitted, granted: submitted - refused, refused }
+/// Counts that the engine should have, by the outcomes of the clients.
+fn expected_counts(answers: &[Outcome]) -> Counts {
+    let rejected =
+        answers.iter().filter(|answer| matches!(answer, Outcome::Rejected { .. })).count();
+    let [submitted, rejected] = [answers.len(), rejected].map(|count| count as u64);
+    Counts { submitted, admitted: submitted - rejected, rejected }
 }
 
-/// Resolves when `holds` does, which is a failed test where it never comes.
+/// Waits until `holds`; panics when it never does.
 async fn until(what: &str, holds: impl Fn() -> bool) {
     for _ in 0..30_000 {
         if holds() {
@@ -105,7 +106,7 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_connections_over_32_slots() {
-    files::allow(files::of_connections(CONNECTIONS)).expect("many files");
+    open_files::raise_limit(open_files::count_for(CONNECTIONS)).expect("many files");
     let before = open_files();
     let gate = Gate::default();
     let engine = engine(team::config(MODEL), &gate);
@@ -119,13 +120,13 @@ async fn a_thousand_connections_over_32_slots() {
     });
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(address).await.expect("it is taken"));
+        connections.push(Connection::open(address).await.expect("it is accepted"));
     }
 
-    // The engine has computed its agent's prefix once it has answered.
+    // After one answer, the engine has computed its agent's prefix.
     let mut answers = vec![ask(&mut connections[0], 0).await];
 
-    // While the machine stands still, nobody leaves the queue: who is refused can be said exactly.
+    // While the machine is held, no request leaves the queue, so the rejected ones are known.
     gate.close();
     let asked = (0..).zip(&mut connections).map(|(number, one)| ask(one, number));
     let released = async {
@@ -137,11 +138,11 @@ async fn a_thousand_connections_over_32_slots() {
     };
     let (at_once, running) = tokio::join!(join_all(asked), released);
     assert!((1..=SLOTS).contains(&running), "{running}");
-    assert_eq!(books(&at_once).granted, u64::from(running + QUEUE));
+    assert_eq!(expected_counts(&at_once).admitted, u64::from(running + QUEUE));
     answers.extend(at_once);
-    assert_eq!(books(&answers), engine.counts());
+    assert_eq!(expected_counts(&answers), engine.counts());
 
-    // Then all of them again and again, as fast as they can.
+    // Then all of them repeatedly, without pauses.
     let again = (0..).zip(&mut connections).map(|(number, one)| async move {
         let mut answers = Vec::new();
         for round in 0..ROUNDS {
@@ -151,7 +152,7 @@ async fn a_thousand_connections_over_32_slots() {
     });
     answers.extend(join_all(again).await.into_iter().flatten());
     assert_eq!(engine.counts().submitted, u64::from(1 + CONNECTIONS * (1 + ROUNDS)));
-    assert_eq!(books(&answers), engine.counts(), "each was answered once");
+    assert_eq!(expected_counts(&answers), engine.counts(), "each was answered once");
 
     let idle = || {
         let agent = &engine.status().agents[0];

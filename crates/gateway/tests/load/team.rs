@@ -1,29 +1,29 @@
-//! The team under load: one agent with all the slots, on a simulated machine.
+//! Team under load: one agent with all the slots, on a simulated machine.
 
 use std::sync::Arc;
 
 use harmonic_engine::sim::CostModel;
 use harmonic_engine::{Engine, Identity, LocalConfig, ServedAgent};
 use harmonic_events::EventStream;
-use harmonic_gateway::{AgentCard, ModelRegistry, RegisteredAgent};
+use harmonic_gateway::{AgentInfo, ModelRegistry, RegisteredAgent};
 use harmonic_models::catalog;
 use harmonic_types::{AgentName, AgentSpec, Bytes, KvLayout, Sampling, Tier, Tokens};
 
-/// The agent.
+/// Name of the agent.
 pub const AGENT: &str = "coder";
-/// Its slots, all that the engine has.
+/// Its slots, all of the engine.
 pub const SLOTS: u32 = 32;
-/// How many of its requests may wait.
+/// Limit of its queue.
 pub const QUEUE: u32 = 256;
-/// Context of each of its sequences.
+/// Context of each sequence, in tokens.
 const CONTEXT: u32 = 1024;
 
-/// `model` of the catalog on a DGX Spark, on paper.
+/// Model of the catalog on the simulated DGX Spark.
 pub fn paper(model: &str) -> Option<CostModel> {
     catalog::find(model).map(|entry| CostModel::dgx_spark(&entry.shape))
 }
 
-/// The engine's share of a plan.
+/// Configuration of the engine.
 pub fn config(model: &str) -> LocalConfig {
     LocalConfig {
         id: "load".to_owned(),
@@ -60,14 +60,14 @@ pub fn config(model: &str) -> LocalConfig {
     }
 }
 
-/// The agent, served by `engine`.
+/// Registry of the agent, served by `engine`.
 pub fn models(engine: Arc<dyn Engine>) -> ModelRegistry {
     let agent = RegisteredAgent {
         name: AgentName::from(AGENT),
         role: String::new(),
         model: engine.status().model,
         context: Tokens(CONTEXT),
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine,
     };
     ModelRegistry::new(vec![agent]).expect("one printable name")

@@ -54,10 +54,10 @@ async fn open(
     let progress = Progress::on(printer);
     let (target, named) = (args.target.as_deref(), args.team.stack.as_deref());
     if let Some(client) = measure::running(target, named, settings, &progress).await? {
-        return Ok(Session::at(client, request, settings).await?);
+        return Ok(Session::attach(client, request, settings).await?);
     }
     let plan = prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?;
-    Ok(Session::own(plan, request, settings, &progress).await?)
+    Ok(Session::start(plan, request, settings, &progress).await?)
 }
 
 /// Measures the session's server; whether anything was.
@@ -115,7 +115,7 @@ async fn both(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<bool> {
-    let other = stop.or(Session::at(settings.client(url)?, request, settings)).await??;
+    let other = stop.or(Session::attach(settings.client(url)?, request, settings)).await??;
     let progress = Progress::on(printer);
     let sessions = [session, &other];
     let compared =

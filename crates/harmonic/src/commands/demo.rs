@@ -6,10 +6,10 @@
 use std::time::{Duration, Instant};
 
 use harmonic_api::Client;
-use harmonic_app::fanout::{self, Answer, Stage};
+use harmonic_app::fanout::{self, AgentAnswer, AnswerSink};
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::plan::{self, TeamRequest};
-use harmonic_app::serve::Serving;
+use harmonic_app::serve::TeamServer;
 use harmonic_app::{Settings, inspect, measure};
 use harmonic_render::lines::{indented, labelled};
 use harmonic_render::panes::Panes;
@@ -57,7 +57,7 @@ pub async fn run(
 
     printer.heading("4  Start")?;
     let progress = Progress::on(printer);
-    let starting = Serving::start(plan.clone(), ListenConfig::private(), settings, &progress);
+    let starting = TeamServer::start(plan.clone(), ListenConfig::private(), settings, &progress);
     let serving = stop.or(starting).await??;
     drop(progress);
     printer
@@ -80,17 +80,17 @@ pub async fn run(
 /// The team at work, then under load.
 async fn show(
     args: &Demo,
-    serving: &Serving,
+    serving: &TeamServer,
     settings: &Settings,
     printer: &Printer,
     stop: &Stop,
-) -> anyhow::Result<(Vec<Answer>, Option<BenchRun>)> {
+) -> anyhow::Result<(Vec<AgentAnswer>, Option<BenchRun>)> {
     let client = Client::new(&serving.url())?;
     let questions = fanout::questions(serving.plan());
     let count = questions.len();
     printer.heading(&format!("5  The team: {count} agents, one question each, all at once"))?;
     let names = questions.iter().map(|(agent, _)| agent.0.clone());
-    let mut stage: Box<dyn Stage> = if printer.is_live() && printer.data_is_live() {
+    let mut stage: Box<dyn AnswerSink> = if printer.is_live() && printer.data_is_live() {
         Box::new(Panes::new(printer, names))
     } else {
         Box::new(Prefixed::new(printer, names))

@@ -1,6 +1,6 @@
 //! `harmonic down`.
 
-use harmonic_app::{Run, Settings, instances};
+use harmonic_app::{Instance, Settings, instances};
 use harmonic_render::{Printer, Progress, spinner};
 
 use crate::cli::Down;
@@ -15,9 +15,9 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let running = instances::running(settings, &Progress::on(printer))?;
-    let runs = instances::chosen(running, args.port, args.all)?;
+    let runs = instances::select(running, args.port, args.all)?;
     for run in &runs {
-        instances::ask_to_end(run)?;
+        instances::terminate(run)?;
     }
     for run in &runs {
         tokio::select! {
@@ -31,12 +31,12 @@ pub async fn run(
     Ok(Exit::Ok)
 }
 
-async fn wait(run: &Run, grace: Option<u64>, printer: &Printer) -> anyhow::Result<()> {
-    let Run { stack, process, .. } = run;
+async fn wait(run: &Instance, grace: Option<u64>, printer: &Printer) -> anyhow::Result<()> {
+    let Instance { stack, process, .. } = run;
     let pid = process.pid;
     let message = format!("stopping {stack} (process {pid}): answers that run may finish");
     let bar = printer.is_live().then(|| spinner(message));
-    let cut_off = instances::ended(run, grace).await?;
+    let cut_off = instances::wait_for_exit(run, grace).await?;
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }

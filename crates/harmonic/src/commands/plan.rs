@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use harmonic_app::plan::{self, Knowledge};
+use harmonic_app::plan::{self, PlanInputs};
 use harmonic_app::{ExportKind, Settings, inspect};
 use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types as types;
@@ -34,7 +34,7 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         }
         return Ok(Exit::Ok);
     }
-    let knowledge = Knowledge::of(&stack, team.engine, settings, &Progress::on(printer))?;
+    let knowledge = PlanInputs::of(&stack, team.engine, settings, &Progress::on(printer))?;
     let plan = plan::plan_with(&hardware, &stack, &options, &knowledge)?;
     if let Some(kind) = args.emit {
         export(&plan, kind.into(), args.out.as_deref(), printer)?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::Context;
 use harmonic_app::background::{self, Program};
 use harmonic_app::listen::ListenConfig;
-use harmonic_app::serve::Serving;
-use harmonic_app::{Run, Settings, instances, plan};
+use harmonic_app::serve::TeamServer;
+use harmonic_app::{Instance, Settings, instances, plan};
 use harmonic_render::{self as render, Printer, Progress, spinner};
 use harmonic_types::Finding;
 
@@ -29,7 +29,7 @@ pub async fn run(
     let port = args.port.unwrap_or(settings.port);
     instances::check_free(port, settings, &Progress::on(printer))?;
     if args.log_to.is_some() {
-        background::settle().context("--log-to is for `up --detach` alone")?;
+        background::detach().context("--log-to is for `up --detach` alone")?;
     }
     let listen = ListenConfig::new(&args.listen.request(port), settings)?;
     let needs_key = listen.needs_key();
@@ -44,11 +44,11 @@ pub async fn run(
         return detach(port, needs_key, settings, printer, stop).await;
     }
     let progress = Progress::on(printer);
-    let mut serving = stop.or(Serving::start(plan, listen, settings, &progress)).await??;
+    let mut serving = stop.or(TeamServer::start(plan, listen, settings, &progress)).await??;
     drop(progress);
     let run = serving.record(args.grace, args.log_to.clone());
     // Stands until the end, the time of the drain included.
-    let _recorded = match settings.runs.record(&run) {
+    let _recorded = match settings.instances.record(&run) {
         Ok(recorded) => Some(recorded),
         Err(error) if args.log_to.is_some() => return Err(error.into()),
         Err(error) => {
@@ -61,7 +61,7 @@ pub async fn run(
     printer.say(&usage(&run, needs_key, "Ctrl-C stops."));
     tokio::select! {
         () = stop.asked() => {}
-        failed = serving.failed() => return Err(failed.into()),
+        failed = serving.failure() => return Err(failed.into()),
     }
     printer.say(&format!(
         "stopping: answers that run get {} s to finish; Ctrl-C again ends at once",
@@ -109,7 +109,7 @@ async fn detach(
     Ok(Exit::Ok)
 }
 
-fn usage(run: &Run, needs_key: bool, ending: &str) -> String {
+fn usage(run: &Instance, needs_key: bool, ending: &str) -> String {
     let agents: Vec<&str> = run.agents.iter().map(|agent| agent.name.0.as_str()).collect();
     render::endpoint::text(&run.url, &agents, needs_key, ending)
 }

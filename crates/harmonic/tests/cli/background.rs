@@ -129,7 +129,7 @@ fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
         let reasons =
             [format!("cannot listen on 127.0.0.1:{port}"), format!("port {port} already")];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{said}");
-        if let Some(log) = said.lines().find_map(|line| line.split("all of them: ").nth(1)) {
+        if let Some(log) = said.lines().find_map(|line| line.split("the whole log: ").nth(1)) {
             // Later starts may have removed the oldest logs of those that ended.
             let log = std::fs::read_to_string(log).unwrap_or(said.clone());
             assert!(log.contains(&reasons[0]) || log.contains(&reasons[1]), "{log}");

@@ -30,7 +30,7 @@ fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
     "#);
     user.run(["keys", "add", "phone"])
         .refuses(&["there is a key `phone` already", "keys rm phone"]);
-    user.run(["keys", "add", ""]).refuses(&["is no name for a key"]);
+    user.run(["keys", "add", ""]).refuses(&["invalid key name"]);
     user.run(["keys", "rm", "tablet"]).refuses(&["there is no key `tablet`", "laptop, phone"]);
     assert_eq!(user.run(["keys", "rm", "laptop"]).code, Some(0));
     let left = user.run(["keys", "list", "--json"]).json();
@@ -80,7 +80,7 @@ fn a_network_is_not_let_in_without_keys() {
     open.signal("TERM");
     assert_eq!(open.end().code, Some(0));
     user.run(up.into_iter().chain(["--cors-origin", "chat.example"]).chain(["--without-keys"]))
-        .refuses(&["`chat.example` is no origin"]);
+        .refuses(&["invalid origin `chat.example`"]);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_team_with_keys_wants_one_and_our_commands_send_it() {
     assert_eq!(ours.models().await.unwrap().len(), 7);
 
     let chat = ["chat", "coder", "hello", "--url", &server.url];
-    user.run(chat).refuses(&["wants an API key", "HARMONIC_API_KEY"]);
+    user.run(chat).refuses(&["requires an API key", "HARMONIC_API_KEY"]);
     let mut chat = user.harmonic(chat);
     assert_eq!(ran(chat.env("HARMONIC_API_KEY", key)).code, Some(0));
     let teams = user.run(["ps", "--json"]).json();

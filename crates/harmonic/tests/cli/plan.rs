@@ -344,7 +344,7 @@ fn what_cannot_be_planned_for_is_named() {
         "dgx-spark",
         "generic-64gb",
     ]);
-    user.run(["plan", "--what-if", "memory=64"]).refuses_usage("`64` is no memory");
+    user.run(["plan", "--what-if", "memory=64"]).refuses_usage("invalid memory size `64`");
     user.run(["plan", "--table", "--explain"]).refuses_usage("cannot be used with");
     user.run(["plan", "--stack", "starter", "--budget", "paper", "--table"])
         .refuses(&["declares no memory figures", "smollm2:135m"]);

@@ -78,8 +78,8 @@ async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
     for (model, word) in [
         ("smollm3", "no model of the catalog is named `smollm3`"),
         ("hf:alone", "hf:ORG/REPO/FILE"),
-        (path.as_str(), "not fetched for clients"),
-        ("wheel:pip==1/pip/x.gguf", "not fetched for clients"),
+        (path.as_str(), "clients cannot pull"),
+        ("wheel:pip==1/pip/x.gguf", "clients cannot pull"),
     ] {
         let lines = pulled(&server, model).await;
         let said = lines[0]["error"].as_str().unwrap_or_else(|| panic!("{model}: {lines:?}"));

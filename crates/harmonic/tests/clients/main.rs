@@ -40,7 +40,7 @@ fn ollamas_command_line_lists_shows_and_asks_agents() {
     assert!(!said.out.trim().is_empty(), "{said:?}");
 
     // What changes models is refused, in words.
-    let fixed = "agents are not made, copied, removed or pushed over HTTP";
+    let fixed = "agents cannot be created, copied, removed or pushed over HTTP";
     ollama(&["stop", "coder"]).fails_with("agents stay loaded as long as the server runs");
     ollama(&["cp", "coder", "other"]).fails_with(fixed);
     ollama(&["rm", "coder"]).fails_with(fixed);

@@ -6,10 +6,10 @@ use harmonic_events::EventStream;
 use harmonic_types::{Event, FinishReason, Rejection};
 
 use super::*;
-use crate::engine_factory::Silent;
+use crate::engine_factory::NoProgress;
 use crate::fixtures::{GB, ask, paper, plan};
 
-/// Starts simulated engines, keeps a handle on each, and fails or panics where told to.
+/// Factory of simulated engines that keeps a handle on each, and fails or panics at a given engine.
 #[derive(Default)]
 struct Sims {
     started: Mutex<Vec<Arc<dyn Engine>>>,
@@ -38,8 +38,9 @@ impl EngineFactory for Sims {
 }
 
 async fn start(plan: Plan, sims: &Arc<Sims>) -> Result<Deployment, LaunchError> {
-    let starter: Arc<dyn EngineFactory> = Arc::clone(sims) as _;
-    Deployment::start(Arc::new(plan), starter, Bytes(GB), &EventStream::default(), &Silent).await
+    let factory: Arc<dyn EngineFactory> = Arc::clone(sims) as _;
+    Deployment::start(Arc::new(plan), factory, Bytes(GB), &EventStream::default(), &NoProgress)
+        .await
 }
 
 fn health(sims: &Sims) -> Vec<Health> {
@@ -93,28 +94,34 @@ async fn a_panic_in_a_start_is_an_error_and_stops_the_others() {
 }
 
 #[tokio::test]
-async fn memory_that_others_hold_is_not_taken() {
+async fn a_plan_above_the_available_memory_starts_nothing() {
     let sims = Arc::new(Sims::default());
-    let starter: Arc<dyn EngineFactory> = Arc::clone(&sims) as _;
+    let factory: Arc<dyn EngineFactory> = Arc::clone(&sims) as _;
     let available = Bytes(4_000_000);
-    let error =
-        Deployment::start(Arc::new(plan()), starter, available, &EventStream::default(), &Silent)
-            .await
-            .unwrap_err();
+    let error = Deployment::start(
+        Arc::new(plan()),
+        factory,
+        available,
+        &EventStream::default(),
+        &NoProgress,
+    )
+    .await
+    .unwrap_err();
     assert!(error.to_string().starts_with("the plan needs 4.3 MB of memory and 4.0 MB"), "{error}");
     assert!(health(&sims).is_empty());
 }
 
 #[tokio::test]
-async fn an_allocation_above_its_line_is_said() {
+async fn an_allocation_above_its_line_is_a_finding() {
     let sims = Arc::new(Sims { weights: Some(Bytes(2_200_000)), ..Sims::default() });
     let deployment = start(plan(), &sims).await.unwrap();
-    let said: Vec<_> = deployment.findings().iter().map(|found| found.message.as_str()).collect();
+    let messages: Vec<_> =
+        deployment.findings().iter().map(|found| found.message.as_str()).collect();
     assert_eq!(
-        said,
+        messages,
         [
-            "one: weights take 2.2 MB, the plan reckoned with 2.0 MB",
-            "two: weights take 2.2 MB, the plan reckoned with 2.0 MB",
+            "one: weights take 2.2 MB, planned were 2.0 MB",
+            "two: weights take 2.2 MB, planned were 2.0 MB",
         ]
     );
 }
@@ -139,10 +146,13 @@ async fn plans_that_contradict_themselves_are_refused() {
     };
     for (change, words) in [
         ((|plan| plan.engines.clear()) as fn(&mut Plan), "no engines"),
-        (|plan| plan.engines[1].id = "one".to_owned(), "engine `one` is in it twice"),
-        (|plan| plan.agents[1].name = "coder".into(), "agent `coder` is in it twice"),
-        (|plan| plan.agents[1].engine = Some("three".to_owned()), "no such engine"),
-        (|plan| plan.agents[1].engine = None, "serves `analyst`, who does not"),
+        (|plan| plan.engines[1].id = "one".to_owned(), "duplicate engine id `one`"),
+        (|plan| plan.agents[1].name = "coder".into(), "duplicate agent name `coder`"),
+        (
+            |plan| plan.agents[1].engine = Some("three".to_owned()),
+            "expected an engine that lists it",
+        ),
+        (|plan| plan.agents[1].engine = None, "expected an agent assigned to it"),
         (|plan| plan.agents[1].spec.name = "coder".into(), "`analyst` has the spec of `coder`"),
         (|plan| plan.max_in_flight = 0, "invalid max_in_flight `0`"),
         (|plan| plan.http_threads = Some(0), "invalid http_threads `0`: expected 1 to 4096"),
@@ -151,7 +161,7 @@ async fn plans_that_contradict_themselves_are_refused() {
             "invalid sequences `4294967295`: expected 1 to 256",
         ),
         (|plan| plan.engines[0].kv_bytes = Bytes(u64::MAX), "more than its total_bytes, 2.1 MB"),
-        (|plan| plan.total_bytes = Bytes(1), "the parts of the plan take more than"),
+        (|plan| plan.total_bytes = Bytes(1), "the memory lines of the plan sum to more than"),
     ] {
         let error = refused(change).await;
         assert!(error.contains(words), "{error}");

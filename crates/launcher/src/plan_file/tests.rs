@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::engine_factory::{EngineFactory, Silent};
+use crate::engine_factory::{EngineFactory, NoProgress};
 use crate::fixtures::{GB, paper, plan};
 use crate::{Deployment, LaunchError};
 
@@ -29,7 +29,7 @@ fn a_plan_that_was_written_is_read_as_it_was() {
 }
 
 #[test]
-fn another_schema_is_refused_with_what_makes_a_new_plan() {
+fn another_schema_is_refused_with_the_command_for_a_new_plan() {
     let hostile = "\u{1b}[2J\n".repeat(50);
     for (found, shown) in [
         ("harmonic.plan/1", "`harmonic.plan/1`"),
@@ -46,7 +46,7 @@ fn another_schema_is_refused_with_what_makes_a_new_plan() {
 }
 
 #[test]
-fn a_command_names_the_file_where_a_shell_takes_the_name_as_it_is() {
+fn the_command_names_the_file_where_its_name_needs_no_quoting() {
     for (path, named) in [
         ("plan.json", "plan.json"),
         ("/tmp/a-b_c.json", "/tmp/a-b_c.json"),
@@ -60,7 +60,7 @@ fn a_command_names_the_file_where_a_shell_takes_the_name_as_it_is() {
 }
 
 #[test]
-fn what_is_no_plan_is_refused_by_what_is_wrong_in_it() {
+fn an_invalid_plan_is_refused_with_the_parsers_error() {
     let of = |change: fn(&mut Value)| {
         let mut document = serde_json::to_value(plan()).unwrap();
         change(&mut document);
@@ -82,7 +82,7 @@ fn what_is_no_plan_is_refused_by_what_is_wrong_in_it() {
     assert!(matches!(long, PlanFileError::TooLong { .. }), "{long}");
 }
 
-/// Starts simulated engines.
+/// Factory of simulated engines.
 struct Sims;
 
 impl EngineFactory for Sims {
@@ -96,17 +96,17 @@ impl EngineFactory for Sims {
     }
 }
 
-/// Every place in `document` that a value can be put.
-fn places(document: &Value, at: String, all: &mut Vec<String>) {
+/// JSON pointers to every value in `document`.
+fn pointers(document: &Value, at: String, all: &mut Vec<String>) {
     match document {
         Value::Object(fields) => {
             for (name, value) in fields {
-                places(value, format!("{at}/{name}"), all);
+                pointers(value, format!("{at}/{name}"), all);
             }
         }
         Value::Array(items) => {
             for (index, value) in items.iter().enumerate() {
-                places(value, format!("{at}/{index}"), all);
+                pointers(value, format!("{at}/{index}"), all);
             }
         }
         _ => {}
@@ -136,24 +136,24 @@ fn hostile() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// A panic of the engine's thread would be its death.
+    /// A panic of the engine's thread would show as `Health::Died`.
     #[test]
     fn a_hostile_plan_starts_or_is_refused(
         changes in prop::collection::vec((any::<prop::sample::Index>(), hostile()), 1..4),
     ) {
         let mut document = serde_json::to_value(plan()).unwrap();
-        for (place, value) in changes {
+        for (index, value) in changes {
             let mut all = Vec::new();
-            places(&document, String::new(), &mut all);
-            let place: &String = place.get(&all);
-            *document.pointer_mut(place).unwrap() = value;
+            pointers(&document, String::new(), &mut all);
+            let pointer: &String = index.get(&all);
+            *document.pointer_mut(pointer).unwrap() = value;
         }
         let Ok(plan) = read(&document.to_string()) else { return Ok(()) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let started = runtime.block_on(async {
             let events = EventStream::default();
             let (plan, factory) = (Arc::new(plan), Arc::new(Sims));
-            let start = Deployment::start(plan, factory, Bytes(GB), &events, &Silent);
+            let start = Deployment::start(plan, factory, Bytes(GB), &events, &NoProgress);
             let deployment = start.await?;
             let engines: Vec<_> = deployment.engines().map(|(_, engine)| engine.clone()).collect();
             deployment.drain(Duration::ZERO).await;

@@ -12,21 +12,21 @@ use harmonic_engine::{
     shared_device,
 };
 use harmonic_events::{Delivery, EventStream, TeamEvent};
-use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
+use harmonic_gateway::{Access, AgentInfo, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::{Bytes, EnginePlan, Event, FinishReason, Plan};
 
 use super::*;
 use crate::deployment::Deployment;
-use crate::engine_factory::{EngineFactory, Silent};
+use crate::engine_factory::{EngineFactory, NoProgress};
 use crate::fixtures::{GB, ask, paper, plan};
 
-/// Works until it is told to die.
-struct Mortal {
+/// Machine that panics once `fails` is set.
+struct FailingMachine {
     inner: SimMachine,
-    dies: Arc<AtomicBool>,
+    fails: Arc<AtomicBool>,
 }
 
-impl Machine for Mortal {
+impl Machine for FailingMachine {
     fn allocation(&self) -> Allocation {
         self.inner.allocation()
     }
@@ -40,48 +40,48 @@ impl Machine for Mortal {
     }
 
     fn run(&mut self, batch: &Batch, samplers: &mut Samplers) -> Result<Outcome, MachineError> {
-        assert!(!self.dies.load(Ordering::Relaxed), "the machine is made to panic");
+        assert!(!self.fails.load(Ordering::Relaxed), "the machine is made to panic");
         self.inner.run(batch, samplers)
     }
 }
 
-/// Starts engines of which the first is mortal.
-struct Hospital {
+/// Factory of engines of which the first can fail.
+struct FlakyFactory {
     device: Option<SharedDevice>,
-    dies: Arc<AtomicBool>,
-    /// Whether each new engine is healthy.
-    heals: bool,
+    fails: Arc<AtomicBool>,
+    /// Whether a restart clears the fault.
+    recovers: bool,
     starts: AtomicUsize,
     available: Option<Bytes>,
-    /// Held by who does not want restarts to go on.
-    door: Mutex<()>,
+    /// Held by a test that blocks restarts.
+    restart_gate: Mutex<()>,
 }
 
-impl Hospital {
-    fn new(dies: bool, heals: bool) -> Arc<Self> {
+impl FlakyFactory {
+    fn new(fails: bool, recovers: bool) -> Arc<Self> {
         Arc::new(Self {
             device: shared_device(&plan()),
-            dies: Arc::new(AtomicBool::new(dies)),
-            heals,
+            fails: Arc::new(AtomicBool::new(fails)),
+            recovers,
             starts: AtomicUsize::new(0),
             available: None,
-            door: Mutex::new(()),
+            restart_gate: Mutex::new(()),
         })
     }
 }
 
-impl EngineFactory for Hospital {
+impl EngineFactory for FlakyFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let mut config = LocalConfig::of(plan, engine);
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.handle(index));
-        let dies = if index == Some(0) {
+        let fails = if index == Some(0) {
             self.starts.fetch_add(1, Ordering::Relaxed);
-            let _open = self.door.lock().unwrap();
-            if self.heals {
-                self.dies.store(false, Ordering::Relaxed);
+            let _open = self.restart_gate.lock().unwrap();
+            if self.recovers {
+                self.fails.store(false, Ordering::Relaxed);
             }
-            Arc::clone(&self.dies)
+            Arc::clone(&self.fails)
         } else {
             Arc::default()
         };
@@ -89,7 +89,7 @@ impl EngineFactory for Hospital {
         let (sequences, kv_tokens) = (engine.sequences, engine.local().kv_tokens);
         let engine = Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
             let inner = SimMachine::new(paper, sequences, kv_tokens);
-            thread.drive(Mortal { inner, dies }, &mut WallClock::default())
+            thread.drive(FailingMachine { inner, fails }, &mut WallClock::default())
         })?;
         Ok(Arc::new(engine))
     }
@@ -99,18 +99,18 @@ impl EngineFactory for Hospital {
     }
 }
 
-async fn supervised(hospital: &Arc<Hospital>, limits: RestartLimits) -> Supervised {
-    published(hospital, limits, EventStream::default()).await
+async fn supervised(factory: &Arc<FlakyFactory>, limits: RestartLimits) -> Supervised {
+    publishing(factory, limits, EventStream::default()).await
 }
 
-/// The first engine of the plan, supervised; what happens to it goes to `events`.
-async fn published(
-    hospital: &Arc<Hospital>,
+/// The first engine of the plan, supervised; its events go to `events`.
+async fn publishing(
+    factory: &Arc<FlakyFactory>,
     limits: RestartLimits,
     events: EventStream,
 ) -> Supervised {
-    let factory = Arc::clone(hospital) as Arc<dyn EngineFactory>;
-    let start = Start::new(Arc::new(plan()), 0, factory, events);
+    let factory = Arc::clone(factory) as Arc<dyn EngineFactory>;
+    let start = EngineStarter::new(Arc::new(plan()), 0, factory, events);
     let engine = start.start().await.unwrap();
     Supervised::new(engine, start, limits, Duration::ZERO)
 }
@@ -125,65 +125,73 @@ async fn until(engine: &dyn Engine, reached: impl Fn(&Health) -> bool) -> Health
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_mins(1), reached).await.expect("it comes to that")
+    tokio::time::timeout(Duration::from_mins(1), reached).await.expect("the state is reached")
 }
 
-/// The last word, and how many events came before it.
-async fn last_word(mut answer: Generation) -> (usize, Event) {
+/// The number of events, and the last one.
+async fn last_event(mut answer: Generation) -> (usize, Event) {
     let (mut count, mut last) = (0, None);
     while let Some(event) = answer.next().await {
         count += 1;
         last = Some(event);
     }
-    (count, last.expect("every answer has a last word"))
+    (count, last.expect("every answer ends with an event"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_dies_comes_back_and_the_other_does_not_notice() {
-    let hospital = Hospital::new(false, true);
-    let starter: Arc<dyn EngineFactory> = Arc::clone(&hospital) as _;
-    let deployment =
-        Deployment::start(Arc::new(plan()), starter, Bytes(GB), &EventStream::default(), &Silent)
-            .await
-            .unwrap();
+async fn an_engine_that_dies_is_restarted_and_the_other_is_undisturbed() {
+    let factory = FlakyFactory::new(false, true);
+    let factory_handle: Arc<dyn EngineFactory> = Arc::clone(&factory) as _;
+    let deployment = Deployment::start(
+        Arc::new(plan()),
+        factory_handle,
+        Bytes(GB),
+        &EventStream::default(),
+        &NoProgress,
+    )
+    .await
+    .unwrap();
     let engines: Vec<Arc<dyn Engine>> = deployment.agents().map(|agent| agent.engine).collect();
     let [coder, analyst] = engines.as_slice() else { panic!("two agents") };
 
     let undisturbed = analyst.submit(ask("analyst", 400)).await.unwrap();
     let mut cut = coder.submit(ask("coder", 400)).await.unwrap();
     cut.next().await.expect("it runs");
-    hospital.dies.store(true, Ordering::Relaxed);
-    let (_, last) = last_word(cut).await;
+    factory.fails.store(true, Ordering::Relaxed);
+    let (_, last) = last_event(cut).await;
     let Event::Failed { message } = last else { panic!("{last:?}") };
     assert!(message.contains("the machine is made to panic"), "{message}");
 
-    // It may be back by the time that this machine comes to ask.
+    // It may have been restarted by now.
     if let Err(refused) = coder.submit(ask("coder", 1)).await {
         assert!(matches!(refused, Rejection::Restarting { .. }), "{refused}");
     }
-    let (_, last) = last_word(undisturbed).await;
+    let (_, last) = last_event(undisturbed).await;
     let Event::Finished { reason, usage } = last else { panic!("{last:?}") };
     assert_eq!((reason, usage.completion_tokens), (FinishReason::Length, 400));
 
     until(coder.as_ref(), |health| *health == Health::Ready).await;
-    assert_eq!(hospital.starts.load(Ordering::Relaxed), 2);
+    assert_eq!(factory.starts.load(Ordering::Relaxed), 2);
     let again = coder.submit(ask("coder", 3)).await.unwrap();
-    assert!(matches!(last_word(again).await.1, Event::Finished { .. }));
+    assert!(matches!(last_event(again).await.1, Event::Finished { .. }));
     let drained = deployment.drain(Duration::from_mins(1)).await;
     assert_eq!(drained.len(), 2);
     assert_eq!(coder.status().health, Health::Stopped);
 }
 
 #[tokio::test]
-async fn an_engine_that_dies_again_and_again_is_given_up() {
-    let hospital = Hospital::new(true, false);
-    let limits =
-        RestartLimits { most: 3, pause: Duration::from_millis(1), ..RestartLimits::default() };
+async fn an_engine_that_keeps_dying_is_given_up() {
+    let factory = FlakyFactory::new(true, false);
+    let limits = RestartLimits {
+        max_deaths: 3,
+        initial_delay: Duration::from_millis(1),
+        ..RestartLimits::default()
+    };
     let events = EventStream::default();
     let mut listener = events.listen(None).unwrap();
     listener.take().expect("the snapshot");
-    let engine = published(&hospital, limits, events).await;
-    // Reading the agent's prompt in advance is what it dies of.
+    let engine = publishing(&factory, limits, events).await;
+    // It dies while it computes the agent's prompt in advance.
     let health = until(
         &engine,
         |health| matches!(health, Health::Died { message } if message.contains("given up")),
@@ -191,7 +199,7 @@ async fn an_engine_that_dies_again_and_again_is_given_up() {
     .await;
     let Health::Died { message } = health else { panic!("{health:?}") };
     assert!(message.ends_with("given up after 3 deaths in 10 minutes"), "{message}");
-    assert_eq!(hospital.starts.load(Ordering::Relaxed), 3);
+    assert_eq!(factory.starts.load(Ordering::Relaxed), 3);
     let refused = engine.submit(ask("coder", 1)).await.unwrap_err();
     assert!(matches!(refused, Rejection::EngineDied { .. }), "{refused}");
     engine.drain(Duration::ZERO).await;
@@ -214,11 +222,12 @@ async fn an_engine_that_dies_again_and_again_is_given_up() {
 
 #[tokio::test]
 async fn nothing_is_started_after_a_drain() {
-    let hospital = Hospital::new(true, true);
-    // The first start heals, so the sickness comes after it.
-    let limits = RestartLimits { pause: Duration::from_hours(1), ..RestartLimits::default() };
-    let engine = supervised(&hospital, limits).await;
-    hospital.dies.store(true, Ordering::Relaxed);
+    let factory = FlakyFactory::new(true, true);
+    // The first start clears the fault, so it is set after it.
+    let limits =
+        RestartLimits { initial_delay: Duration::from_hours(1), ..RestartLimits::default() };
+    let engine = supervised(&factory, limits).await;
+    factory.fails.store(true, Ordering::Relaxed);
     let refused = engine.submit(ask("coder", 100)).await;
     drop(refused);
     until(&engine, |health| matches!(health, Health::Restarting { .. })).await;
@@ -228,19 +237,22 @@ async fn nothing_is_started_after_a_drain() {
     engine.drain(Duration::from_mins(1)).await;
     assert_eq!(engine.submit(ask("coder", 1)).await.unwrap_err(), Rejection::Draining);
     assert_eq!(engine.status().health, Health::Stopped);
-    assert_eq!(hospital.starts.load(Ordering::Relaxed), 1);
+    assert_eq!(factory.starts.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
-async fn memory_that_others_took_meanwhile_is_not_taken_back() {
-    let Ok(mut hospital) = Arc::try_unwrap(Hospital::new(true, false)) else {
-        panic!("one holder")
+async fn an_engine_is_not_restarted_without_the_memory_it_needs() {
+    let Ok(mut factory) = Arc::try_unwrap(FlakyFactory::new(true, false)) else {
+        panic!("one owner")
     };
-    hospital.available = Some(Bytes(1_000_000));
-    let hospital = Arc::new(hospital);
-    let limits =
-        RestartLimits { most: 2, pause: Duration::from_millis(1), ..RestartLimits::default() };
-    let engine = supervised(&hospital, limits).await;
+    factory.available = Some(Bytes(1_000_000));
+    let factory = Arc::new(factory);
+    let limits = RestartLimits {
+        max_deaths: 2,
+        initial_delay: Duration::from_millis(1),
+        ..RestartLimits::default()
+    };
+    let engine = supervised(&factory, limits).await;
     let health = until(
         &engine,
         |health| matches!(health, Health::Died { message } if message.contains("given up")),
@@ -248,7 +260,7 @@ async fn memory_that_others_took_meanwhile_is_not_taken_back() {
     .await;
     let Health::Died { message } = health else { panic!("{health:?}") };
     assert!(message.contains("needs 2.1 MB of memory and 1.0 MB are available"), "{message}");
-    assert_eq!(hospital.starts.load(Ordering::Relaxed), 1);
+    assert_eq!(factory.starts.load(Ordering::Relaxed), 1);
 }
 
 fn asks(agent: &str, max_tokens: u32) -> ChatRequest {
@@ -261,22 +273,23 @@ fn asks(agent: &str, max_tokens: u32) -> ChatRequest {
     }
 }
 
-/// All that a client hears of a death: the error in its stream, then 503 and when to come back.
+/// What a client sees: an error in its stream, then 503 with a retry delay.
 #[test]
 fn a_death_as_seen_through_the_gateway() {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (engines, clients) = (runtime(), runtime());
-    let hospital = Hospital::new(false, true);
-    let starter: Arc<dyn EngineFactory> = Arc::clone(&hospital) as _;
+    let factory = FlakyFactory::new(false, true);
+    let factory_handle: Arc<dyn EngineFactory> = Arc::clone(&factory) as _;
     let events = EventStream::default();
-    let start = Deployment::start(Arc::new(plan()), starter, Bytes(GB), &events, &Silent);
+    let plan = Arc::new(plan());
+    let start = Deployment::start(plan, factory_handle, Bytes(GB), &events, &NoProgress);
     let deployment = engines.block_on(start).unwrap();
     let agents = deployment.agents().map(|agent| RegisteredAgent {
         name: agent.plan.name.clone(),
         role: String::new(),
         model: agent.plan.model.clone(),
         context: agent.plan.context,
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine: agent.engine,
     });
     let models = ModelRegistry::new(agents.collect()).unwrap();
@@ -285,13 +298,13 @@ fn a_death_as_seen_through_the_gateway() {
     let _server =
         clients.spawn(serve(listener, models, Access::default(), Config::default(), pending()));
 
-    // Until this is let go, nothing is started.
-    let door = hospital.door.lock().unwrap();
+    // No engine starts while this is held.
+    let gate = factory.restart_gate.lock().unwrap();
     clients.block_on(async {
         let mut cut = client.chat(&asks("coder", 400)).await.unwrap();
         cut.next().await.unwrap().unwrap();
         let undisturbed = client.chat(&asks("analyst", 400)).await.unwrap();
-        hospital.dies.store(true, Ordering::Relaxed);
+        factory.fails.store(true, Ordering::Relaxed);
         let last = cut.map(|event| event.map(drop)).collect::<Vec<_>>().await.pop().unwrap();
         assert!(matches!(last, Err(ClientError::BrokenOff { .. })), "{last:?}");
         let refused = client.chat(&asks("coder", 1)).await.unwrap_err();
@@ -307,7 +320,7 @@ fn a_death_as_seen_through_the_gateway() {
         });
         assert_eq!(used, Some(400));
     });
-    drop(door);
+    drop(gate);
     clients.block_on(async {
         while client.engines().await.unwrap().status != "ok" {}
         client.chat(&asks("coder", 1)).await.unwrap();

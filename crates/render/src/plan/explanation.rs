@@ -190,7 +190,7 @@ fn sums(
     lines.join("\n")
 }
 
-fn saving(sharing: Sharing, SlotCosts { planned, otherwise }: SlotCosts) -> String {
+fn saving(sharing: Sharing, SlotCosts { planned, alternative: otherwise }: SlotCosts) -> String {
     match sharing {
         Sharing::Shared => format!(
             "saves {}: with an engine for each agent the same slots take {otherwise}",

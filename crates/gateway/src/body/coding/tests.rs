@@ -33,7 +33,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_coding_is_told_by_its_header() {
+fn the_encoding_is_that_of_the_header() {
     for (lines, coding) in [
         (vec![], None),
         (vec!["identity"], None),
@@ -47,19 +47,19 @@ fn a_coding_is_told_by_its_header() {
     }
     for lines in [vec!["br"], vec!["gzip, gzip"], vec!["gzip", "zstd"], vec!["gzip;q=1"]] {
         let unknown = Coding::of(&headers(&lines));
-        assert!(matches!(unknown, Err(ApiError::UnknownCoding { .. })), "{lines:?}");
+        assert!(matches!(unknown, Err(ApiError::UnsupportedEncoding { .. })), "{lines:?}");
     }
 }
 
 #[test]
-fn every_coding_that_clients_are_told_of_is_read() {
+fn every_advertised_encoding_is_supported() {
     for coding in crate::api_error::CODINGS.split(", ") {
         assert!(matches!(Coding::of(&headers(&[coding])), Ok(Some(_))), "{coding}");
     }
 }
 
 #[test]
-fn what_was_compressed_comes_out_up_to_the_limit() {
+fn a_body_is_decompressed_up_to_the_limit() {
     let plain: Vec<u8> = (0..=250).cycle().take(LIMIT).collect();
     for (coding, packed) in [
         (Coding::Gzip, gzip(&plain)),
@@ -71,31 +71,31 @@ fn what_was_compressed_comes_out_up_to_the_limit() {
             Decoded::Whole(plain.clone().into()),
             "{coding:?}"
         );
-        assert_eq!(coding.decode(&packed, LIMIT - 1).expect("whole"), Decoded::Larger);
+        assert_eq!(coding.decode(&packed, LIMIT - 1).expect("whole"), Decoded::OverLimit);
         let half = &packed[..packed.len() / 2];
-        assert!(matches!(coding.decode(half, LIMIT), Err(ApiError::BrokenBody { .. })));
+        assert!(matches!(coding.decode(half, LIMIT), Err(ApiError::BodyIncomplete { .. })));
         assert!(coding.decode(b"{}", LIMIT).is_err(), "{coding:?}");
     }
 }
 
 #[test]
-fn a_bomb_is_given_up_at_the_limit() {
+fn a_decompression_bomb_is_stopped_at_the_limit() {
     let bomb = vec![0; 64 * LIMIT];
     for (coding, packed) in
         [(Coding::Gzip, gzip(&bomb)), (Coding::Deflate, zlib(&bomb)), (Coding::Zstd, zstd(&bomb))]
     {
-        assert_eq!(coding.decode(&packed, LIMIT).expect("sound"), Decoded::Larger, "{coding:?}");
+        assert_eq!(coding.decode(&packed, LIMIT).expect("sound"), Decoded::OverLimit, "{coding:?}");
     }
-    // Of many parts, each of which is small.
+    // Of many gzip members, each of them small.
     let many = gzip(&vec![0; 1024]).repeat(2048);
-    assert_eq!(Coding::Gzip.decode(&many, LIMIT).expect("sound"), Decoded::Larger);
+    assert_eq!(Coding::Gzip.decode(&many, LIMIT).expect("sound"), Decoded::OverLimit);
 }
 
 #[test]
-fn a_window_that_would_take_the_memory_is_refused() {
+fn a_zstd_window_above_8_mib_is_refused() {
     // A frame of zstd with a window of 2 GiB, and an empty last block (RFC 8878, 3.1.1).
     let frame = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xA8, 0x01, 0x00, 0x00];
-    assert!(matches!(Coding::Zstd.decode(&frame, LIMIT), Err(ApiError::BrokenBody { .. })));
+    assert!(matches!(Coding::Zstd.decode(&frame, LIMIT), Err(ApiError::BodyIncomplete { .. })));
     // The same with one of 8 MiB.
     let frame = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x68, 0x01, 0x00, 0x00];
     assert_eq!(Coding::Zstd.decode(&frame, LIMIT).expect("sound"), Decoded::Whole(Bytes::new()));

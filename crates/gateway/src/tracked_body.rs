@@ -1,4 +1,4 @@
-//! The body of a response that tells when it has been sent, or given up.
+//! Response body that reports its end: sent completely, or dropped.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,23 +7,23 @@ use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::connections::Served;
+use crate::connections::RequestActivity;
 
-/// A body, until the end of which its request is being served.
+/// Body that ends the activity of its request when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Answering {
+pub(crate) struct TrackedBody {
     body: Body,
-    served: Served,
+    activity: RequestActivity,
 }
 
-impl Answering {
-    /// `body`, on the connection that `served` is of.
-    pub(crate) fn new(body: Body, served: Served) -> Self {
-        Self { body, served }
+impl TrackedBody {
+    /// `body` of a request on the connection of `activity`.
+    pub(crate) fn new(body: Body, activity: RequestActivity) -> Self {
+        Self { body, activity }
     }
 }
 
-impl HttpBody for Answering {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -43,8 +43,8 @@ impl HttpBody for Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.served.end();
+        self.activity.end();
     }
 }

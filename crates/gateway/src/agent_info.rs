@@ -1,7 +1,7 @@
-//! What clients may read of an agent: what it is made of, and a digest that tells it apart.
+//! Public description of an agent: its parts, and a digest that identifies it.
 //!
-//! Invariants: nothing here is a path of this machine; two agents that answer differently have
-//! different digests, and an agent keeps its digest across restarts while nothing of it changes.
+//! Invariants: it has no path of this machine; agents that differ in any part that affects answers
+//! have different digests; an unchanged agent keeps its digest across restarts.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -10,37 +10,37 @@ use harmonic_engine::chat::ThinkingSupport;
 use harmonic_types::{AgentName, ModelShape, Sampling, Tokens};
 use sha2::{Digest, Sha256};
 
-/// What an agent is made of. `Default` knows nothing.
+/// Public description of an agent. `Default` is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AgentCard {
+pub struct AgentInfo {
     /// System prompt.
     pub system: String,
-    /// Sampling unless a request says otherwise.
+    /// Default sampling, which requests can override.
     pub sampling: Sampling,
-    /// Whether a model that can think does so unless a request says otherwise.
+    /// Whether the model reasons by default, if it can.
     pub thinking: bool,
-    /// When the model thinks.
+    /// Whether the model can reason, and can be told not to.
     pub thinks: ThinkingSupport,
-    /// Whether its weights lie in the memory of an accelerator.
+    /// Whether its weights are in the memory of an accelerator.
     pub accelerated: bool,
-    /// The weights; `None` where they are not known.
-    pub weights: Option<WeightsCard>,
+    /// Its weights; `None` where unknown.
+    pub weights: Option<WeightsInfo>,
 }
 
-/// The weights of an agent.
+/// Public description of an agent's weights.
 #[derive(Clone, Debug, PartialEq)]
-pub struct WeightsCard {
-    /// sha256 of the file in lower-case hex; `None` where it was not hashed.
+pub struct WeightsInfo {
+    /// SHA-256 of the file in lower-case hex; `None` where it was not hashed.
     pub digest: Option<String>,
-    /// Their shape.
+    /// Shape of the model.
     pub shape: ModelShape,
-    /// The chat template; `None` for a base model.
+    /// Chat template; `None` for a base model.
     pub template: Option<String>,
-    /// The licence as the file or the catalog states it.
+    /// Licence, from the file or the catalog.
     pub licence: Option<String>,
 }
 
-/// The name of a base model as other machines may read it: the file's stem where it is a path.
+/// Public name of a base model: the file's stem where it is a path.
 pub(crate) fn public_model_name(model: &str) -> Cow<'_, str> {
     let remote = ["hf:", "hf.co/", "huggingface.co/", "wheel:", "http://", "https://"];
     let local = model.contains(['/', '\\'])
@@ -52,9 +52,9 @@ pub(crate) fn public_model_name(model: &str) -> Cow<'_, str> {
     Path::new(file).file_stem().map_or(Cow::Borrowed(file), |stem| stem.to_string_lossy())
 }
 
-impl AgentCard {
-    /// The digest of the agent `name` on `model` with so much `context`, whose card this is: sha256
-    /// in lower-case hex over all that defines its answers.
+impl AgentInfo {
+    /// Digest of the agent `name` on `model` with `context`: SHA-256 in lower-case hex over all
+    /// parts that affect its answers.
     pub(crate) fn digest(&self, name: &AgentName, model: &str, context: Tokens) -> String {
         let Self { system, sampling, thinking, thinks: _, accelerated: _, weights } = self;
         let weights = weights.as_ref();
@@ -62,7 +62,7 @@ impl AgentCard {
         let shape = weights.map(|weights| &weights.shape);
         let parts = [
             name.0.as_str(),
-            // Weights that were not hashed are told apart by their name and size.
+            // Weights without a hash are identified by name and size.
             stored.unwrap_or(model),
             &shape.map(|shape| shape.format.clone()).unwrap_or_default(),
             &shape.map(|shape| shape.weights_bytes.0.to_string()).unwrap_or_default(),
@@ -79,7 +79,7 @@ impl AgentCard {
         hex::encode(hash.finalize())
     }
 
-    /// The agent as a Modelfile. Its weights go by their name: they are nobody else's to read.
+    /// The agent as a Modelfile, with the name of its weights instead of a path.
     pub(crate) fn modelfile(&self, model: &str, context: Tokens) -> String {
         let mut lines = vec![format!("FROM {model}")];
         let options = options(&self.sampling, context);
@@ -90,7 +90,7 @@ impl AgentCard {
         lines.join("\n")
     }
 
-    /// Whether the model can think.
+    /// Whether the model can reason.
     pub(crate) fn can_think(&self) -> bool {
         self.thinks != ThinkingSupport::Never
     }
@@ -110,12 +110,12 @@ fn options(sampling: &Sampling, context: Tokens) -> [(&'static str, String); 8] 
     ]
 }
 
-/// Sampling and context, an option a line, as Ollama lists them.
+/// Sampling and context in Ollama's format, one option per line.
 pub(crate) fn parameters(sampling: &Sampling, context: Tokens) -> String {
     options(sampling, context).map(|(name, value)| format!("{name:<30} {value}")).join("\n")
 }
 
-/// A number of parameters as Ollama writes it: `134.52M`, `8.2B`.
+/// A number of parameters in Ollama's format: `134.52M`, `8.2B`.
 pub(crate) fn parameter_size(parameters: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
     let number = parameters as f64;
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_as_ollama_writes_them() {
+    fn parameter_sizes_are_in_ollamas_format() {
         assert_eq!(parameter_size(134_515_008), "134.52M");
         assert_eq!(parameter_size(8_190_735_360), "8.2B");
         assert_eq!(parameter_size(115_000), "115K");

@@ -1,6 +1,6 @@
-//! The other process.
+//! Main function of the child process.
 //!
-//! A server prints its address, serves until its input is closed, and prints a [`Report`].
+//! A server prints its address, serves until its standard input is closed, and prints a [`Report`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,46 +17,50 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::arguments::{Arguments, Role};
-use crate::counted::{Counted, Counts};
+use crate::counting_engine::{CountingEngine, Counts};
 use crate::meter::{Meter, Metered};
 use crate::stub::Stub;
 use crate::usage::HTTP;
-use crate::{alone, files, team};
+use crate::{baseline, open_files, team};
 
-/// One event for each stream in this time.
+/// Interval of the events of each stream.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// What a server says at its end.
+/// Report of a server at its end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// Its side of the books.
+    /// Requests as counted by the engine.
     pub counts: Counts,
-    /// Slots that are still in use, and requests that still wait.
+    /// Slots in use and requests waiting at the end.
     pub left: u32,
 }
 
-/// Is what is measured.
+/// Runs the child process in `role`.
 pub fn run(role: Role, arguments: &Arguments) -> anyhow::Result<()> {
-    files::allow(files::of_connections(arguments.connections))?;
+    open_files::raise_limit(open_files::count_for(arguments.connections))?;
     let report = match role {
-        Role::Alone => {
+        Role::Baseline => {
             let meter = Meter::default();
             let engine = paced(&arguments.model, &meter, EventStream::default())?;
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            serde_json::to_string(&runtime.block_on(alone::run(&engine, &meter, arguments))?)?
+            serde_json::to_string(&runtime.block_on(baseline::run(&engine, &meter, arguments))?)?
         }
         Role::Paced => {
             let events = EventStream::default();
             let engine = paced(&arguments.model, &Meter::default(), events.clone())?;
-            serde_json::to_string(&server(&Counted::new(engine), events, arguments.threads)?)?
+            serde_json::to_string(&server(
+                &CountingEngine::new(engine),
+                events,
+                arguments.threads,
+            )?)?
         }
         Role::Instant => {
-            let engine = Counted::new(Stub::Instant);
+            let engine = CountingEngine::new(Stub::Instant);
             let served = server(&engine, EventStream::default(), arguments.threads)?;
             serde_json::to_string(&served)?
         }
         Role::Ticking => {
-            let engine = Counted::new(Stub::ticking(TICK)?);
+            let engine = CountingEngine::new(Stub::ticking(TICK)?);
             let served = server(&engine, EventStream::default(), arguments.threads)?;
             serde_json::to_string(&served)?
         }
@@ -65,7 +69,7 @@ pub fn run(role: Role, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The simulated machine at real pace, as `harmonic up --engine sim` has it.
+/// Simulated machine at real pace, as in `harmonic up --engine sim`.
 fn paced(model: &str, meter: &Meter, events: EventStream) -> anyhow::Result<Local> {
     let paper = team::paper(model)
         .with_context(|| format!("{model} is not in the catalog: see `harmonic models list`"))?;
@@ -77,7 +81,11 @@ fn paced(model: &str, meter: &Meter, events: EventStream) -> anyhow::Result<Loca
     })?)
 }
 
-fn server(engine: &Arc<Counted>, events: EventStream, threads: u32) -> anyhow::Result<Report> {
+fn server(
+    engine: &Arc<CountingEngine>,
+    events: EventStream,
+    threads: u32,
+) -> anyhow::Result<Report> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads as usize)
         .thread_name(HTTP)
@@ -91,7 +99,7 @@ fn server(engine: &Arc<Counted>, events: EventStream, threads: u32) -> anyhow::R
 
 fn serve_until_told(
     runtime: &Runtime,
-    engine: &Arc<Counted>,
+    engine: &Arc<CountingEngine>,
     events: EventStream,
 ) -> anyhow::Result<()> {
     let models = team::models(Arc::clone(engine) as Arc<dyn Engine>).with_events(events);

@@ -1,4 +1,4 @@
-//! `POST /api/pull`: who may have what fetched, and how much at a time.
+//! `POST /api/pull`: permission and limits of pulls.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use harmonic_gateway::{
 use harmonic_types::Bytes;
 use serde_json::json;
 
-use crate::scripted::{Script, Scripted, within};
-use crate::served::{Served, models, settings, shown};
+use crate::scripted_engine::{Script, ScriptedEngine, within};
+use crate::test_server::{TestServer, models, settings, shown};
 
-/// May fetch what is not called `forbidden`, knows one model, and never ends with another.
+/// Puller that refuses `forbidden`, knows one model, and never finishes `endless`.
 struct OneModel;
 
 impl Puller for OneModel {
@@ -43,15 +43,15 @@ impl Puller for OneModel {
     }
 }
 
-async fn pulling(access: Access) -> Served {
-    let engine = Scripted::new(Script::Queue);
+async fn server_with_puller(access: Access) -> TestServer {
+    let engine = ScriptedEngine::new(Script::Queue);
     let models = models(&engine).with_puller(Arc::new(OneModel));
-    Served::open_to(access, models, Config::default()).await
+    TestServer::with_access(access, models, Config::default()).await
 }
 
 #[tokio::test]
-async fn models_are_pulled_by_who_can() {
-    let served = pulling(Access::default()).await;
+async fn models_are_pulled_through_the_puller() {
+    let server = server_with_puller(Access::default()).await;
     let mut all = Vec::new();
     for body in [
         json!({"model": "gemma3:270m"}),
@@ -61,7 +61,7 @@ async fn models_are_pulled_by_who_can() {
         json!({}),
         json!({"model": "forbidden"}),
     ] {
-        all.push(shown(served.post_to("/api/pull", body.to_string()).await).await);
+        all.push(shown(server.post_to("/api/pull", body.to_string()).await).await);
     }
     settings().bind(|| {
         insta::assert_snapshot!(all.join("\n\n"), @r#"
@@ -110,39 +110,39 @@ async fn models_are_pulled_by_who_can() {
 }
 
 #[tokio::test]
-async fn without_a_puller_only_what_is_offered_succeeds() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
+async fn without_a_puller_only_a_served_model_succeeds() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     for offered in ["coder", "coder:latest", "smollm2:135m"] {
         let body = json!({"model": offered}).to_string();
-        let said = shown(served.post_to("/api/pull", body).await).await;
+        let reply = shown(server.post_to("/api/pull", body).await).await;
         assert!(
-            said.starts_with("200 OK") && said.ends_with("{\"status\":\"success\"}\n"),
-            "{said}"
+            reply.starts_with("200 OK") && reply.ends_with("{\"status\":\"success\"}\n"),
+            "{reply}"
         );
     }
     let body = json!({"model": "qwen3:4b"}).to_string();
-    let said = shown(served.post_to("/api/pull", body).await).await;
-    settings().bind(|| insta::assert_snapshot!(said, @r#"
+    let reply = shown(server.post_to("/api/pull", body).await).await;
+    settings().bind(|| insta::assert_snapshot!(reply, @r#"
     403 Forbidden
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"this server fetches no models for clients: `harmonic up --allow-pull` lets them fetch those of the catalog, --allow-pull=any any of the hub; `harmonic models pull` fetches one on the server's machine"}
+    {"error":"pulls by clients are disabled: `harmonic up --allow-pull` allows models of the catalog, --allow-pull=any any model of the hub; `harmonic models pull` on the server's machine fetches one"}
     "#));
 }
 
-/// Begins a pull that never ends; the answer is open for as long as it is kept.
-async fn endless(served: &Served, key: &str) -> reqwest::Response {
-    let url = format!("{}/api/pull", served.url);
+/// Begins a pull that never ends; it runs as long as the response is held.
+async fn endless(server: &TestServer, key: &str) -> reqwest::Response {
+    let url = format!("{}/api/pull", server.url);
     let body = json!({"model": "endless"}).to_string();
-    let asked = served.http.post(url).header("x-api-key", key).body(body).send();
+    let asked = server.http.post(url).header("x-api-key", key).body(body).send();
     within(asked).await.expect("an answer")
 }
 
-/// The same until it is let in: the server learns of a client's end when it writes.
-async fn let_in(served: &Served, key: &str) -> reqwest::Response {
+/// Retries until the pull is accepted: the server notices a disconnect at its next write.
+async fn accepted(server: &TestServer, key: &str) -> reqwest::Response {
     loop {
-        let answer = endless(served, key).await;
+        let answer = endless(server, key).await;
         if answer.status() == 200 {
             return answer;
         }
@@ -151,7 +151,7 @@ async fn let_in(served: &Served, key: &str) -> reqwest::Response {
 }
 
 #[tokio::test]
-async fn a_key_has_one_pull_at_a_time_and_all_together_few() {
+async fn a_key_has_one_pull_at_a_time_and_all_keys_two() {
     let key = |name: &str| ApiKey {
         name: name.to_owned(),
         fingerprint: Fingerprint::of(name),
@@ -159,10 +159,11 @@ async fn a_key_has_one_pull_at_a_time_and_all_together_few() {
     };
     let names = ["one", "two", "three"];
     let keys = Arc::new(Keys::new(names.map(key)));
-    let served = pulling(Access { keys: Some(Arc::new(keys)), ..Access::default() }).await;
-    let first = endless(&served, "one").await;
+    let server =
+        server_with_puller(Access { keys: Some(Arc::new(keys)), ..Access::default() }).await;
+    let first = endless(&server, "one").await;
     assert_eq!(first.status(), 200);
-    let again = shown(endless(&served, "one").await).await;
+    let again = shown(endless(&server, "one").await).await;
     settings().bind(|| {
         insta::assert_snapshot!(again, @r#"
     429 Too Many Requests
@@ -173,11 +174,11 @@ async fn a_key_has_one_pull_at_a_time_and_all_together_few() {
     {"error":"a pull is under way: clients have one at a time, and all keys together 2"}
     "#);
     });
-    let second = endless(&served, "two").await;
+    let second = endless(&server, "two").await;
     assert_eq!((second.status().as_u16(), MAX_PULLS), (200, 2));
-    assert_eq!(endless(&served, "three").await.status(), 429);
+    assert_eq!(endless(&server, "three").await.status(), 429);
     drop(first);
-    within(let_in(&served, "three")).await;
+    within(accepted(&server, "three")).await;
     drop(second);
-    within(let_in(&served, "two")).await;
+    within(accepted(&server, "two")).await;
 }

@@ -1,7 +1,8 @@
-//! Many more connections than slots, in a closed loop, on the simulated machine at real pace.
+//! Saturation: many more connections than slots, in a closed loop, on the simulated machine at real
+//! pace.
 //!
-//! A client that is refused comes again after the time it was told, and up to half as long again so
-//! that not all come at once.
+//! A rejected client retries after the `retry-after` time and a random addition of up to half of
+//! it.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -12,65 +13,66 @@ use futures::future::try_join_all;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::alone::{Alone, WARM_UP};
-use crate::answer::Answer;
 use crate::arguments::{Arguments, Role};
+use crate::baseline::{Baseline, WARM_UP};
 use crate::child::Child;
+use crate::client_counts::ClientCounts;
 use crate::connection::Connection;
-use crate::question::Question;
-use crate::served::Report;
+use crate::load_request::LoadRequest;
+use crate::outcome::Outcome;
+use crate::server_process::Report;
 use crate::table::Table;
-use crate::tally::Tally;
 use crate::team::{QUEUE, SLOTS};
 use crate::usage::Usage;
 
-/// The machine alone is measured before and after, each for this share of the time.
-const SHARE: u64 = 4;
+/// The baseline is measured before and after, each for one part in so many of the time.
+const BASELINE_PART: u64 = 4;
 
-/// What was seen between the end of the warm-up and that of the time.
+/// Figures of the measurement window, after the warm-up.
 struct Window {
     seconds: f64,
     tokens: u64,
     server_cpu: Duration,
     http_cpu: Duration,
     client_cpu: Duration,
-    /// Resident memory of the server each second, the first at the window's beginning.
+    /// Resident memory of the server in bytes, each second from the window's start.
     rss: Vec<u64>,
 }
 
-/// Measures it.
+/// Measures the scenario.
 pub async fn run(arguments: &Arguments) -> anyhow::Result<Table> {
-    let alone_seconds = (arguments.seconds / SHARE).max(1);
+    let baseline_seconds = (arguments.seconds / BASELINE_PART).max(1);
     eprintln!("the machine alone");
-    let before = Alone::measure(&arguments.model, alone_seconds).await?;
+    let before = Baseline::measure(&arguments.model, baseline_seconds).await?;
     eprintln!("{} connections", arguments.connections);
     let options =
         ["--model", &arguments.model, "--connections", &arguments.connections.to_string()];
     let mut server = Child::start(Role::Paced, &options.map(str::to_owned))?;
     let address = server.address().await?;
     let start = server.usage()?.rss;
-    let tally = Tally::default();
-    let window = load(arguments, &server, address, &tally).await?;
+    let client_counts = ClientCounts::default();
+    let window = load(arguments, &server, address, &client_counts).await?;
     let end = server.usage()?.rss;
     let report: Report = server.end().await?;
     eprintln!("the machine alone, again");
-    let after = Alone::measure(&arguments.model, alone_seconds).await?;
-    Ok(table(arguments, [before, after], &window, &tally, report, (start, end)))
+    let after = Baseline::measure(&arguments.model, baseline_seconds).await?;
+    Ok(table(arguments, [before, after], &window, &client_counts, report, (start, end)))
 }
 
 async fn load(
     arguments: &Arguments,
     server: &Child,
     address: SocketAddr,
-    tally: &Tally,
+    client_counts: &ClientCounts,
 ) -> anyhow::Result<Window> {
     let over = CancellationToken::new();
-    let clients = (0..arguments.connections).map(|number| client(address, number, tally, &over));
+    let clients =
+        (0..arguments.connections).map(|number| client(address, number, client_counts, &over));
     let watch = async {
-        // Whatever goes wrong, the clients are told to end.
+        // Ends the clients also after an error.
         let _over = over.clone().drop_guard();
         sleep(WARM_UP).await;
-        let (began, tokens) = (Instant::now(), tally.tokens.get());
+        let (began, tokens) = (Instant::now(), client_counts.tokens.get());
         let (used, own) = (server.usage()?, Usage::own()?);
         let mut rss = vec![used.rss];
         for _ in 0..arguments.seconds {
@@ -80,7 +82,7 @@ async fn load(
         let (server_cpu, http_cpu) = server.usage()? - used;
         anyhow::Ok(Window {
             seconds: began.elapsed().as_secs_f64(),
-            tokens: tally.tokens.get() - tokens,
+            tokens: client_counts.tokens.get() - tokens,
             server_cpu,
             http_cpu,
             client_cpu: (Usage::own()? - own).0,
@@ -91,28 +93,31 @@ async fn load(
     Ok(window)
 }
 
-/// Asks, waits for the answer to its end, and asks again.
+/// Sends a request, reads the whole answer, and repeats.
 async fn client(
     address: SocketAddr,
     number: u32,
-    tally: &Tally,
+    client_counts: &ClientCounts,
     over: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut connection = Connection::open(address).await?;
     let mut draw = fastrand::Rng::with_seed(number.into());
     let turn = Cell::new(0);
     while !over.is_cancelled() {
-        let question = Question::new(number, turn.replace(turn.get() + 1));
-        tally.sends();
-        let answer = Answer::read(connection.ask(question.body()).await?).await?;
-        tally.takes(answer);
-        match answer {
-            Answer::Whole { tokens } => {
-                ensure!(tokens == u64::from(question.tokens), "{tokens} tokens to {question:?}");
+        let request_spec = LoadRequest::new(number, turn.replace(turn.get() + 1));
+        client_counts.add_request();
+        let outcome = Outcome::read(connection.ask(request_spec.body()).await?).await?;
+        client_counts.add_outcome(outcome);
+        match outcome {
+            Outcome::Complete { tokens } => {
+                ensure!(
+                    tokens == u64::from(request_spec.tokens),
+                    "{tokens} tokens to {request_spec:?}"
+                );
             }
-            Answer::Refused { retry_after, .. } => {
+            Outcome::Rejected { retry_after, .. } => {
                 let pause = Duration::from_secs(retry_after).mul_f64(1.0 + draw.f64() / 2.0);
-                // Woken early when the time is over.
+                // Ends early when the measurement is over.
                 let _over = timeout(pause, over.cancelled()).await;
             }
         }
@@ -123,9 +128,9 @@ async fn client(
 
 fn table(
     arguments: &Arguments,
-    alone: [Alone; 2],
+    baselines: [Baseline; 2],
     window: &Window,
-    tally: &Tally,
+    client_counts: &ClientCounts,
     report: Report,
     (start, end): (u64, u64),
 ) -> Table {
@@ -133,25 +138,34 @@ fn table(
         "{} connections over {SLOTS} slots, {}",
         arguments.connections, arguments.model
     ));
-    let mean = |figure: fn(&Alone) -> f64| alone.iter().map(figure).sum::<f64>() / 2.0;
-    let (machine, law) = (mean(|alone| alone.completed), mean(|alone| alone.law));
+    let mean = |figure: fn(&Baseline) -> f64| baselines.iter().map(figure).sum::<f64>() / 2.0;
+    let (machine, law) = (mean(|baseline| baseline.completed), mean(|baseline| baseline.law));
     let completed = window.tokens as f64 / window.seconds;
     table.row("the machine alone, by its pacing law, tok/s", format!("{law:.0}"));
-    let [before, after] = alone.map(|alone| alone.completed);
+    let [before, after] = baselines.map(|baseline| baseline.completed);
     let both = format!("{machine:.0} ({before:.0}, {after:.0})");
     table.row("the machine alone, measured, tok/s (before, after)", both);
     table.row("completed over HTTP, tok/s", format!("{completed:.0}"));
     let share = |of: f64| format!("{:.1}%", 100.0 * completed / of);
     table.wanted("of the machine alone", share(machine), "≥ 95%");
     table.row("of its pacing law", share(law));
-    let [sent, whole, refused, early] =
-        [&tally.sent, &tally.whole, &tally.refused, &tally.early].map(Cell::get);
+    let [sent, completed_requests, rejected, premature] = [
+        &client_counts.sent,
+        &client_counts.completed,
+        &client_counts.rejected,
+        &client_counts.premature,
+    ]
+    .map(Cell::get);
     table.row("requests sent", sent.to_string());
-    table.wanted("answered whole + 429, by the clients", format!("{whole} + {refused}"), "all");
+    table.wanted(
+        "answered whole + 429, by the clients",
+        format!("{completed_requests} + {rejected}"),
+        "all",
+    );
     let counts = report.counts;
-    let counted = format!("{} + {}", counts.granted, counts.refused);
+    let counted = format!("{} + {}", counts.admitted, counts.rejected);
     table.wanted("granted + refused, by the engine", counted, "the same");
-    table.wanted("429 of a queue that was not full", early.to_string(), "0");
+    table.wanted("429 of a queue that was not full", premature.to_string(), "0");
     table.wanted("slots in use and requests waiting at the end", report.left.to_string(), "0");
     let mb = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
     let mean = |samples: &[u64]| samples.iter().sum::<u64>() / samples.len().max(1) as u64;

@@ -1,7 +1,7 @@
-//! What is asked: the same over HTTP and of the engine itself.
+//! Request of the load, as HTTP body and as engine request.
 //!
-//! Invariants: no question is asked twice, so no cache answers; the same number is always the same
-//! question.
+//! Invariants: no two requests have the same prompt, so the prefix cache has no hit; the same
+//! client and turn always give the same request.
 
 use bytes::Bytes;
 use harmonic_types::{AgentName, Message, Request, RequestId, Role, Tokens};
@@ -9,22 +9,22 @@ use serde_json::json;
 
 use crate::team::AGENT;
 
-/// Tokens of an answer: different, so that the slots do not fall free together.
+/// Lengths of answers in tokens: varied, so that slots are not released together.
 const LENGTHS: std::ops::RangeInclusive<u32> = 50..=150;
 
-/// One question.
+/// One request.
 #[derive(Clone, Copy, Debug)]
-pub struct Question {
-    /// Who asks.
+pub struct LoadRequest {
+    /// Number of the client.
     pub client: u32,
-    /// How many the client has asked before.
+    /// Number of the client's earlier requests.
     pub turn: u32,
-    /// Tokens of the answer, exactly.
+    /// Exact length of the answer, in tokens.
     pub tokens: u32,
 }
 
-impl Question {
-    /// Question `turn` of `client`.
+impl LoadRequest {
+    /// Request `turn` of `client`.
     pub fn new(client: u32, turn: u32) -> Self {
         let mut draw = fastrand::Rng::with_seed(u64::from(client) << 32 | u64::from(turn));
         Self { client, turn, tokens: draw.u32(LENGTHS) }
@@ -34,7 +34,7 @@ impl Question {
         format!("{}, {}: what comes next?", self.client, self.turn)
     }
 
-    /// As the body of a streamed chat completion.
+    /// Body of a streamed chat completion.
     pub fn body(self) -> Bytes {
         let body = json!({
             "model": AGENT,
@@ -47,7 +47,7 @@ impl Question {
         body.to_string().into()
     }
 
-    /// As the engine gets it.
+    /// Request to the engine.
     pub fn request(self) -> Request {
         let id = RequestId(u64::from(self.client) << 32 | u64::from(self.turn));
         let messages = vec![Message::new(Role::User, self.text())];

@@ -1,4 +1,4 @@
-//! An engine that counts what is asked of it: the server's side of the books.
+//! Engine that counts its requests.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,24 +15,24 @@ use harmonic_types::{Rejection, Request, Tokens};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// What was asked, and what became of it.
+/// Counts of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Requests that have reached the engine.
+    /// Requests that reached the engine.
     pub submitted: u64,
-    /// Those that were given a slot.
-    pub granted: u64,
-    /// Those that were refused.
-    pub refused: u64,
+    /// Admitted requests.
+    pub admitted: u64,
+    /// Rejected requests.
+    pub rejected: u64,
 }
 
-/// An engine with its books.
-pub struct Counted {
+/// Engine with counts of its requests.
+pub struct CountingEngine {
     inner: Box<dyn Engine>,
     counts: Arc<watch::Sender<Counts>>,
 }
 
-impl Counted {
+impl CountingEngine {
     pub fn new(inner: impl Engine + 'static) -> Arc<Self> {
         Arc::new(Self { inner: Box::new(inner), counts: Arc::default() })
     }
@@ -41,7 +41,7 @@ impl Counted {
         *self.counts.borrow()
     }
 
-    /// Resolves when `requests` have reached the engine's queues, or were refused before.
+    /// Resolves when `requests` have reached the engine's queues or were rejected.
     #[allow(dead_code, reason = "the benchmark shares this file and waits for nothing")]
     pub async fn submitted(&self, requests: u64) {
         let mut counts = self.counts.subscribe();
@@ -53,12 +53,12 @@ impl Counted {
     }
 }
 
-impl Engine for Counted {
+impl Engine for CountingEngine {
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let mut answer = self.inner.submit(request);
         let counts = Arc::clone(&self.counts);
         async move {
-            // Once polled, the engine knows of the request.
+            // The first poll submits the request to the engine.
             let first = poll!(&mut answer);
             counts.send_modify(|counts| counts.submitted += 1);
             let answer = match first {
@@ -66,8 +66,8 @@ impl Engine for Counted {
                 Poll::Pending => answer.await,
             };
             counts.send_modify(|counts| match answer {
-                Ok(_) => counts.granted += 1,
-                Err(_) => counts.refused += 1,
+                Ok(_) => counts.admitted += 1,
+                Err(_) => counts.rejected += 1,
             });
             answer
         }

@@ -1,24 +1,24 @@
-//! What clients may read of the agents of a plan: from the plan, and from what the header of the
-//! model's file or the catalog says of the weights.
+//! Public description of the agents of a plan, from the plan and, for the weights, from the header
+//! of the model file or the catalog.
 
 use harmonic_engine::chat::ThinkingSupport;
-use harmonic_gateway::{AgentCard, WeightsCard};
+use harmonic_gateway::{AgentInfo, WeightsInfo};
 use harmonic_models::catalog;
 use harmonic_models::gguf::{Header, shape};
 use harmonic_types::{AgentPlan, EngineKind, EnginePlan};
 
-/// Devices whose memory is the host's.
+/// Prefix of the devices that use the host's memory.
 const HOST: &str = "cpu";
 
-/// The card of `agent`, which `engine` serves.
-pub fn card(agent: &AgentPlan, engine: &EnginePlan) -> AgentCard {
+/// Public description of `agent`, which `engine` serves.
+pub fn agent_info(agent: &AgentPlan, engine: &EnginePlan) -> AgentInfo {
     let weights = weights(engine);
     let template = weights.as_ref().and_then(|weights| weights.template.as_deref());
-    AgentCard {
+    AgentInfo {
         system: agent.spec.system.clone(),
         sampling: agent.spec.sampling.clone(),
         thinking: agent.spec.thinking,
-        // A template that is not valid is the engine's to refuse.
+        // The engine refuses an invalid template.
         thinks: template
             .and_then(|source| ThinkingSupport::of_template(source).ok())
             .unwrap_or_default(),
@@ -27,8 +27,9 @@ pub fn card(agent: &AgentPlan, engine: &EnginePlan) -> AgentCard {
     }
 }
 
-/// What is known of the weights; a simulated engine may have none on this machine.
-fn weights(engine: &EnginePlan) -> Option<WeightsCard> {
+/// Description of the weights; `None` where neither a file nor the catalog has them, as for a
+/// simulated engine.
+fn weights(engine: &EnginePlan) -> Option<WeightsInfo> {
     let entry = catalog::find(&engine.model);
     let header = engine.local().path.as_deref().and_then(|path| Header::open(path).ok());
     let text = |key: &str| {
@@ -36,7 +37,7 @@ fn weights(engine: &EnginePlan) -> Option<WeightsCard> {
         value.as_str(key).ok().map(str::to_owned)
     };
     let read = header.as_ref().and_then(|header| shape(header).ok());
-    Some(WeightsCard {
+    Some(WeightsInfo {
         digest: engine.digest.clone(),
         template: header.as_ref().and_then(|header| header.chat_template()).map(str::to_owned),
         licence: text("general.license")

@@ -1,5 +1,5 @@
-//! What the simulated machine can do with nothing before it: asked through `trait Engine`, in a
-//! process of its own.
+//! Throughput of the simulated machine without HTTP: called through `trait Engine`, in a separate
+//! process.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -13,52 +13,52 @@ use tokio::time::{Instant, sleep};
 
 use crate::arguments::{Arguments, Role};
 use crate::child::Child;
+use crate::load_request::LoadRequest;
 use crate::meter::Meter;
-use crate::question::Question;
 use crate::team::SLOTS;
 
-/// Twice the slots: none waits for the next caller.
+/// Parallel callers: twice the slots, so that no slot is ever idle.
 const CALLERS: u32 = 2 * SLOTS;
 
-/// Time until answers end as often as they do later.
+/// Time until the rate of completed answers is steady.
 pub const WARM_UP: Duration = Duration::from_secs(5);
 
-/// Tokens per second.
+/// Throughput in tokens per second.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Alone {
-    /// Of answers that were complete.
+pub struct Baseline {
+    /// Tokens of completed answers.
     pub completed: f64,
-    /// That the pacing law gives the same steps.
+    /// Tokens of the same steps by the pacing law.
     pub law: f64,
 }
 
-impl Alone {
-    /// Measures it for `seconds` in another process.
+impl Baseline {
+    /// Measures for `seconds` in a child process.
     pub async fn measure(model: &str, seconds: u64) -> anyhow::Result<Self> {
         let arguments = ["--model", model, "--seconds", &seconds.to_string()].map(str::to_owned);
-        Child::start(Role::Alone, &arguments)?.report().await
+        Child::start(Role::Baseline, &arguments)?.report().await
     }
 }
 
-/// The other process: prints an [`Alone`].
-pub async fn run(engine: &Local, meter: &Meter, arguments: &Arguments) -> anyhow::Result<Alone> {
+/// Measures in the child process.
+pub async fn run(engine: &Local, meter: &Meter, arguments: &Arguments) -> anyhow::Result<Baseline> {
     let (tokens, over) = (Cell::new(0), Cell::new(false));
     let callers = (0..CALLERS).map(|client| call(engine, client, &tokens, &over));
     let clock = async {
         sleep(WARM_UP).await;
-        let (began, before, metered) = (Instant::now(), tokens.get(), meter.read());
+        let (began, before, steps_before) = (Instant::now(), tokens.get(), meter.read());
         sleep(Duration::from_secs(arguments.seconds)).await;
         let seconds = began.elapsed().as_secs_f64();
-        let (steps, pretended) = meter.read();
+        let (steps, paced) = meter.read();
         over.set(true);
-        let pretended = pretended.saturating_sub(metered.1).as_secs_f64();
-        anyhow::Ok(Alone {
+        let paced = paced.saturating_sub(steps_before.1).as_secs_f64();
+        anyhow::Ok(Baseline {
             completed: (tokens.get() - before) as f64 / seconds,
-            law: (steps - metered.0) as f64 / pretended,
+            law: (steps - steps_before.0) as f64 / paced,
         })
     };
-    let (alone, _) = tokio::try_join!(clock, try_join_all(callers))?;
-    Ok(alone)
+    let (baseline, _) = tokio::try_join!(clock, try_join_all(callers))?;
+    Ok(baseline)
 }
 
 async fn call(
@@ -71,7 +71,7 @@ async fn call(
         if over.get() {
             break;
         }
-        let mut answer = engine.submit(Question::new(client, turn).request()).await?;
+        let mut answer = engine.submit(LoadRequest::new(client, turn).request()).await?;
         let usage = loop {
             if let Event::Finished { usage, .. } = answer.next().await.context("it broke off")? {
                 break usage;

@@ -1,4 +1,4 @@
-//! What is said of the routes, held against the routes.
+//! The OpenAPI document and the API page, compared with the routes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::{fs, io};
 
 use serde_json::{Value, json};
 
-use crate::scripted::{Script, Scripted, finished, within};
-use crate::served::Served;
+use crate::scripted_engine::{Script, ScriptedEngine, finished, within};
+use crate::test_server::TestServer;
 
-async fn document(served: &Served) -> Value {
-    within(served.get("/openapi.json").await.json()).await.expect("JSON")
+async fn document(server: &TestServer) -> Value {
+    within(server.get("/openapi.json").await.json()).await.expect("JSON")
 }
 
 /// `METHOD path` of each operation.
@@ -23,13 +23,13 @@ fn operations(document: &Value) -> BTreeSet<String> {
     paths.iter().flat_map(methods).collect()
 }
 
-/// The paths that the sources give to a router.
-fn routed(directory: &Path) -> io::Result<BTreeSet<String>> {
+/// Paths of the routes in the sources.
+fn routes_in(directory: &Path) -> io::Result<BTreeSet<String>> {
     let mut paths = BTreeSet::new();
     for entry in fs::read_dir(directory)? {
         let path: PathBuf = entry?.path();
         if path.is_dir() {
-            paths.extend(routed(&path)?);
+            paths.extend(routes_in(&path)?);
             continue;
         }
         let source = fs::read_to_string(&path)?;
@@ -43,29 +43,29 @@ fn routed(directory: &Path) -> io::Result<BTreeSet<String>> {
 
 #[tokio::test]
 async fn every_route_has_an_operation_and_every_operation_a_route() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let document = document(&served).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let document = document(&server).await;
     let documented: BTreeSet<String> =
         document["paths"].as_object().expect("paths").keys().cloned().collect();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    assert_eq!(documented, routed(&sources).expect("readable sources"));
+    assert_eq!(documented, routes_in(&sources).expect("readable sources"));
 
     for operation in operations(&document) {
         let (method, path) = operation.split_once(' ').expect("a method and a path");
         let url = format!(
             "{}{}",
-            served.url,
+            server.url,
             path.replace("{model}", "coder").replace("{digest}", "sha256:00")
         );
         let method = method.parse().expect("a method");
-        let response = within(served.http.request(method, url).send()).await.expect("an answer");
-        // A body that is not there is refused as a body, not as a path.
+        let response = within(server.http.request(method, url).send()).await.expect("an answer");
+        // A missing body is not an error of the path.
         assert!(![404, 405].contains(&response.status().as_u16()), "{operation}");
     }
 }
 
 #[tokio::test]
-async fn the_page_of_the_api_names_every_operation_and_no_other() {
+async fn the_api_page_names_exactly_the_operations() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md");
     let page = fs::read_to_string(page).expect("the page is there");
     let is_operation = |span: &&str| {
@@ -73,14 +73,14 @@ async fn the_page_of_the_api_names_every_operation_and_no_other() {
     };
     let named: BTreeSet<String> =
         page.split('`').skip(1).step_by(2).filter(is_operation).map(str::to_owned).collect();
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    assert_eq!(named, operations(&document(&served).await));
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    assert_eq!(named, operations(&document(&server).await));
 }
 
 #[tokio::test]
-async fn schemas_know_the_agents_and_the_ranges() {
-    let served = Served::new(&Scripted::new(Script::Queue)).await;
-    let document = document(&served).await;
+async fn schemas_have_the_agents_and_the_ranges() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
+    let document = document(&server).await;
     let schemas = &document["components"]["schemas"];
     let chat = &schemas["OpenAiChatRequest"];
     assert_eq!(chat["properties"]["model"]["enum"], json!(["executive", "coder"]));
@@ -95,8 +95,8 @@ async fn schemas_know_the_agents_and_the_ranges() {
     }
 }
 
-/// A body that follows the document's schema of `path` as far as its required fields go.
-fn least(document: &Value, path: &str) -> Value {
+/// Body with only the required fields of the schema of `path`.
+fn minimal_body(document: &Value, path: &str) -> Value {
     let schema = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"];
     let name = schema["schema"]["$ref"].as_str().and_then(|name| name.rsplit('/').next());
     let schema = &document["components"]["schemas"][name.expect("a named schema")];
@@ -111,10 +111,10 @@ fn least(document: &Value, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_the_schemas_require_is_enough() {
+async fn a_body_with_only_the_required_fields_is_accepted() {
     use harmonic_types::FinishReason::Stop;
-    let served = Served::new(&Scripted::new(Script::Say(vec![finished(Stop)]))).await;
-    let document = document(&served).await;
+    let server = TestServer::new(&ScriptedEngine::new(Script::Emit(vec![finished(Stop)]))).await;
+    let document = document(&server).await;
     for path in [
         "/v1/chat/completions",
         "/v1/completions",
@@ -124,7 +124,7 @@ async fn what_the_schemas_require_is_enough() {
         "/api/chat",
         "/api/generate",
     ] {
-        let response = served.post_to(path, least(&document, path).to_string()).await;
+        let response = server.post_to(path, minimal_body(&document, path).to_string()).await;
         assert_eq!(response.status(), 200, "{path}");
     }
 }

@@ -1,10 +1,9 @@
-//! The name under which a request asks for this server, the length of what it asks for, and how its
-//! body is framed.
+//! Checks of a request's head: host name, length of target and head, framing of the body.
 //!
-//! Invariants: a request past here has exactly one name, or none in HTTP/1.0: with two, a proxy and
-//! this server could each believe another (RFC 9112, 3.2, has 400 for it). Its body has a length or is
-//! chunked, with no coding below: where a proxy undoes one and this server does not, they disagree on
-//! where the next request begins (RFC 9112, 6.1).
+//! Invariants: a request that passes has exactly one host name, or none in HTTP/1.0: of two, a
+//! proxy and this server could use different ones (RFC 9112, 3.2, requires 400). Its body has a
+//! length or is chunked, without another transfer coding: if a proxy decodes one and this server
+//! does not, they disagree on where the next request begins (RFC 9112, 6.1).
 
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, TRANSFER_ENCODING};
@@ -15,38 +14,39 @@ use axum::response::Response;
 
 use crate::api_error::ApiError;
 
-/// Longest target of a request, in bytes; none that there is here is longer than a fraction of it.
-const LONGEST_TARGET: usize = 8 * 1024;
+/// Longest target of a request, in bytes; far longer than any target of this server.
+const MAX_TARGET_BYTES: usize = 8 * 1024;
 
-/// The name, in lower case and without its port; `None` where an old client names none.
+/// Host name of a request, in lower case and without port; `None` where an HTTP/1.0 client sends
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named(pub(super) Option<String>);
+pub(super) struct RequestHost(pub(super) Option<String>);
 
-/// Middleware: refuses what has no name or several, targets without end, heads of more than `limit`
-/// bytes, and transfer codings that are not read; notes the [`Named`].
-pub(crate) async fn one_authority(
+/// Middleware: refuses requests without a host name or with several, too long targets, heads of
+/// more than `limit` bytes, and unsupported transfer codings; inserts the [`RequestHost`].
+pub(crate) async fn check_head(
     State(limit): State<usize>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if target > LONGEST_TARGET {
-        return Err(ApiError::TargetTooLong { limit: LONGEST_TARGET });
+    if target > MAX_TARGET_BYTES {
+        return Err(ApiError::TargetTooLong { limit: MAX_TARGET_BYTES });
     }
-    // hyper refuses only what does not fit its buffer, which one read may fill beyond the limit.
+    // hyper refuses only a head beyond its buffer, which one read may fill beyond the limit.
     if head_bytes(&request) > limit {
         return Err(ApiError::HeadTooLarge { limit });
     }
-    if let Some(coding) = unread_coding(request.headers()) {
-        return Err(ApiError::UnknownTransfer { coding });
+    if let Some(coding) = unsupported_coding(request.headers()) {
+        return Err(ApiError::UnsupportedTransferEncoding { coding });
     }
-    let named = named(request.uri(), request.version(), request.headers())?;
-    request.extensions_mut().insert(Named(named));
+    let host = host_name(request.uri(), request.version(), request.headers())?;
+    request.extensions_mut().insert(RequestHost(host));
     Ok(next.run(request).await)
 }
 
-/// What is to be undone of the body's transfer besides `chunked`; `None` where nothing is.
-fn unread_coding(headers: &HeaderMap) -> Option<String> {
+/// Transfer codings of the body if they are other than a single `chunked`.
+fn unsupported_coding(headers: &HeaderMap) -> Option<String> {
     let lines = headers.get_all(TRANSFER_ENCODING).iter();
     let all = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect::<Vec<_>>();
     let coding = all.join(", ");
@@ -54,7 +54,7 @@ fn unread_coding(headers: &HeaderMap) -> Option<String> {
     (!known).then_some(coding)
 }
 
-/// Bytes of the head as it is written shortest.
+/// Bytes of the head in its shortest form.
 fn head_bytes(request: &Request) -> usize {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
@@ -63,32 +63,32 @@ fn head_bytes(request: &Request) -> usize {
     line + fields.sum::<usize>() + "\r\n".len()
 }
 
-fn named(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let wrong = |reason: &str| ApiError::BadHost { reason: reason.to_owned() };
+fn host_name(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let invalid = |reason: &str| ApiError::InvalidHost { reason: reason.to_owned() };
     let mut lines = headers.get_all(HOST).iter();
     let line = match (lines.next(), lines.next()) {
-        (_, Some(_)) => return Err(wrong("there are several")),
-        (None, None) if version >= Version::HTTP_11 => return Err(wrong("there is none")),
+        (_, Some(_)) => return Err(invalid("it is given several times")),
+        (None, None) if version >= Version::HTTP_11 => return Err(invalid("it is missing")),
         (line, None) => line,
     };
     let host = line.map(|line| {
         let authority = Authority::try_from(line.as_bytes()).ok().filter(is_plain);
-        authority.ok_or_else(|| wrong("it is no name or address, with a port or without"))
+        authority.ok_or_else(|| invalid("it is not a name or address with an optional port"))
     });
     let host = host.transpose()?;
     match (uri.authority(), &host) {
-        (Some(asked), _) if asked.as_str().contains('@') => {
-            Err(wrong("the target has a user's name"))
+        (Some(target), _) if target.as_str().contains('@') => {
+            Err(invalid("the target has user information"))
         }
-        (Some(asked), Some(host)) if place(asked) != place(host) => {
-            Err(wrong("the target names another"))
+        (Some(target), Some(host)) if host_and_port(target) != host_and_port(host) => {
+            Err(invalid("the target has another host"))
         }
-        (Some(asked), _) => Ok(Some(place(asked).0)),
-        (None, host) => Ok(host.as_ref().map(|host| place(host).0)),
+        (Some(target), _) => Ok(Some(host_and_port(target).0)),
+        (None, host) => Ok(host.as_ref().map(|host| host_and_port(host).0)),
     }
 }
 
-/// Whether it is a name and a port, or none, and nothing else.
+/// Whether it is only a name or address with an optional port.
 fn is_plain(authority: &Authority) -> bool {
     let text = authority.as_str();
     let port = text.strip_prefix(authority.host()).unwrap_or_default();
@@ -96,8 +96,8 @@ fn is_plain(authority: &Authority) -> bool {
     !text.contains(['@', ',']) && !authority.host().is_empty() && has_port
 }
 
-/// Name and port. A dot at the end of a name is its root, which is where every name ends.
-fn place(authority: &Authority) -> (String, u16) {
+/// Name and port, without the dot of the DNS root at the end of the name.
+fn host_and_port(authority: &Authority) -> (String, u16) {
     let mut name = authority.host().to_ascii_lowercase();
     if name.ends_with('.') {
         name.pop();
@@ -116,13 +116,13 @@ mod tests {
         for host in hosts {
             headers.append(HOST, HeaderValue::from_str(host).expect("printable"));
         }
-        named(&target.parse().expect("a target"), version, &headers).map_err(|_| ())
+        host_name(&target.parse().expect("a target"), version, &headers).map_err(|_| ())
     }
 
     #[test]
-    fn a_request_has_one_name() {
+    fn a_request_has_one_host_name() {
         let one = |hosts: &[&str]| name("/", Version::HTTP_11, hosts);
-        for (host, read) in [
+        for (host, expected) in [
             ("localhost", "localhost"),
             ("LocalHost:4276", "localhost"),
             ("localhost.", "localhost"),
@@ -132,7 +132,7 @@ mod tests {
             ("[::1]:4276", "[::1]"),
             ("my_box.lan", "my_box.lan"),
         ] {
-            assert_eq!(one(&[host]), Ok(Some(read.to_owned())), "{host}");
+            assert_eq!(one(&[host]), Ok(Some(expected.to_owned())), "{host}");
         }
         for host in
             ["", " ", "a b", "user@localhost", "localhost:x", "http://localhost", "a,b", "::1"]
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_and_its_host_are_of_one_name() {
+    fn target_and_host_header_have_the_same_name() {
         let target = |target: &str, hosts: &[&str]| name(target, Version::HTTP_11, hosts);
         let known = Ok(Some("a.example".to_owned()));
         assert_eq!(target("http://A.example/x", &["a.example"]), known);

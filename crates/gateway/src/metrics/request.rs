@@ -1,7 +1,7 @@
-//! One request to an agent, from its arrival to its end.
+//! Metrics and log line of one request to an agent.
 //!
-//! Invariants: every request is counted once, with one outcome: how its answer finished, the code of
-//! its error, or `cancelled` when it is dropped before either; and its end is one line in the log.
+//! Invariants: every request is counted once, with one outcome: the finish reason, the code of its
+//! error, or `cancelled` when it is dropped before either; its end is one line in the log.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,27 +12,27 @@ use tokio::time::Instant;
 use tracing::{Span, info};
 
 use super::Metrics;
-use super::answers::Asked;
+use super::answers::AgentLabel;
 use crate::api_error::ApiError;
 
-/// One request to an agent.
+/// Metrics of one request to an agent, from its arrival to its end.
 #[derive(Debug)]
 pub(crate) struct RequestMetrics {
     metrics: Arc<Metrics>,
-    asked: Asked,
+    labels: AgentLabel,
     began: Instant,
     first_token: OnceLock<Instant>,
     is_closed: bool,
-    /// The request's: its handler may have returned when the answer ends.
+    /// Span of the request, kept because its handler may return before the answer ends.
     span: Span,
 }
 
 impl RequestMetrics {
-    /// Of the request in whose span this is called, which came at `began`.
+    /// Metrics of the request of the current span, which arrived at `began`.
     pub(crate) fn open(metrics: Arc<Metrics>, agent: &AgentName, began: Instant) -> Self {
         Self {
             metrics,
-            asked: Asked { gen_ai_request_model: agent.0.clone() },
+            labels: AgentLabel { gen_ai_request_model: agent.0.clone() },
             began,
             first_token: OnceLock::new(),
             is_closed: false,
@@ -40,31 +40,31 @@ impl RequestMetrics {
         }
     }
 
-    /// It got its slot after that time.
-    pub(crate) fn granted(&self, queued: Duration) {
-        self.metrics.answers.granted(&self.asked, queued);
+    /// The request was admitted after `queued`.
+    pub(crate) fn admitted(&self, queued: Duration) {
+        self.metrics.answers.admitted(&self.labels, queued);
     }
 
-    /// A token came; only the first matters.
+    /// A token was generated; only the first is recorded.
     pub(crate) fn token(&self) {
         self.first_token.get_or_init(Instant::now);
     }
 
-    /// Its answer is complete, or all of its answers are: `usage` is their sum, `finish` the end of
+    /// All answers of the request are complete: `usage` is their sum, `finish` the finish reason of
     /// the first.
     pub(crate) fn finished(&mut self, finish: Finish, usage: Usage, answers: usize) {
         let now = Instant::now();
         let duration = now.duration_since(self.began);
         let first = self.first_token.get().copied();
         let first_token = first.map(|first| first.duration_since(self.began));
-        // Of several answers at once, the time between the tokens of one is not known.
+        // With several answers, the time between the tokens of one is not known.
         let later = usage.completion_tokens.saturating_sub(1);
         let output_token = first
             .filter(|_| answers == 1 && later > 0)
             .map(|first| now.duration_since(first) / later);
         let answers = &self.metrics.answers;
-        answers.used(&self.asked, usage);
-        answers.took(&self.asked, duration, first_token, output_token);
+        answers.count_tokens(&self.labels, usage);
+        answers.observe_times(&self.labels, duration, first_token, output_token);
         self.span.in_scope(|| {
             info!(
                 prompt_tokens = usage.prompt_tokens,
@@ -80,22 +80,23 @@ impl RequestMetrics {
         self.close(finish.word());
     }
 
-    /// It has no answer. Whoever sends the error logs it.
+    /// The request failed before its answer; the error is logged with its response.
     pub(crate) fn failed(&mut self, error: &ApiError) {
         self.close(error.code());
     }
 
-    /// It has no whole answer.
+    /// The request failed during its answer.
     pub(crate) fn broke_off(&mut self, error: &ApiError) {
         let duration = milliseconds(self.began.elapsed());
         let finish = error.code();
-        self.span.in_scope(|| info!(%error, duration_ms = duration, finish, "broken off"));
+        self.span
+            .in_scope(|| info!(%error, duration_ms = duration, finish, "failed in mid-stream"));
         self.close(finish);
     }
 
     fn close(&mut self, outcome: &'static str) {
         self.is_closed = true;
-        self.metrics.answers.ended(&self.asked, outcome);
+        self.metrics.answers.count_outcome(&self.labels, outcome);
     }
 }
 
@@ -107,7 +108,7 @@ impl Drop for RequestMetrics {
                 info!(
                     duration_ms = milliseconds(duration),
                     finish = "cancelled",
-                    "closed before its end: the client went away, or the grace period was over"
+                    "cancelled: the client disconnected, or the grace period was over"
                 );
             });
             self.close("cancelled");
@@ -115,7 +116,7 @@ impl Drop for RequestMetrics {
     }
 }
 
-/// To a tenth.
+/// Milliseconds, rounded to a tenth.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }

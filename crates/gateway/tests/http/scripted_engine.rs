@@ -1,4 +1,4 @@
-//! An engine that does as the test says, and counts what is cancelled.
+//! Engine that follows a script of the test, and counts cancelled requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,21 +15,21 @@ use harmonic_types::{
 };
 use tokio::sync::{mpsc, watch};
 
-/// What becomes of a request.
+/// Outcome of a request.
 #[derive(Clone, Debug)]
 pub enum Script {
-    /// These events, and the end of the channel.
-    Say(Vec<Event>),
-    /// These events, then nothing until the test sends more.
-    Follow(Vec<Event>),
-    /// It waits for a slot for ever.
+    /// Emits these events and ends.
+    Emit(Vec<Event>),
+    /// Emits these events, then those that the test sends.
+    EmitAndWait(Vec<Event>),
+    /// Stays in the queue forever.
     Queue,
-    /// Refused.
+    /// Is refused.
     Refuse(Rejection),
 }
 
-/// What the engines of this version can do.
-pub const ABLE: Capabilities = Capabilities {
+/// Capabilities of the engines of this version.
+pub const ALL_CAPABILITIES: Capabilities = Capabilities {
     logprobs: true,
     forms: Forms::ALL,
     tools: true,
@@ -44,47 +44,46 @@ pub const ABLE: Capabilities = Capabilities {
     audio: false,
 };
 
-/// The engine.
+/// The scripted engine.
 #[derive(Debug)]
-pub struct Scripted {
+pub struct ScriptedEngine {
     script: Script,
     health: Health,
     capabilities: Capabilities,
-    /// The last request.
+    /// The last submitted request.
     pub seen: watch::Sender<Option<Request>>,
-    /// Requests that nobody waits for any more before they ended.
+    /// Number of requests that were dropped before their end.
     pub cancelled: watch::Sender<u32>,
-    /// Where the test sends the events of each [`Script::Follow`].
-    following: Mutex<Vec<mpsc::UnboundedSender<Event>>>,
+    /// Senders of the running requests of [`Script::EmitAndWait`].
+    running: Mutex<Vec<mpsc::UnboundedSender<Event>>>,
 }
 
-impl Scripted {
+impl ScriptedEngine {
     pub fn new(script: Script) -> Arc<Self> {
         Self::with_health(script, Health::Ready)
     }
 
     pub fn with_health(script: Script, health: Health) -> Arc<Self> {
-        Self::made(script, health, ABLE)
+        Self::build(script, health, ALL_CAPABILITIES)
     }
 
-    /// One that can do no more than `capabilities`.
-    pub fn able_to(capabilities: Capabilities, script: Script) -> Arc<Self> {
-        Self::made(script, Health::Ready, capabilities)
+    /// Engine with only these `capabilities`.
+    pub fn with_capabilities(capabilities: Capabilities, script: Script) -> Arc<Self> {
+        Self::build(script, Health::Ready, capabilities)
     }
 
-    fn made(script: Script, health: Health, capabilities: Capabilities) -> Arc<Self> {
+    fn build(script: Script, health: Health, capabilities: Capabilities) -> Arc<Self> {
         Arc::new(Self {
             script,
             health,
             capabilities,
             seen: watch::Sender::new(None),
             cancelled: watch::Sender::new(0),
-            following: Mutex::default(),
+            running: Mutex::default(),
         })
     }
 
-    /// Resolves when `count` requests have been cancelled. Under a deadline, so that a test can
-    /// fail.
+    /// Resolves when `count` requests have been cancelled; panics at the deadline of [`within`].
     pub async fn cancelled(&self, count: u32) {
         let mut cancelled = self.cancelled.subscribe();
         within(cancelled.wait_for(|seen| *seen == count)).await.expect("the engine lives");
@@ -97,25 +96,27 @@ impl Scripted {
         seen.clone().expect("waited for")
     }
 
-    /// Ends all requests that run, without a word.
-    pub fn forget(&self) {
-        self.following.lock().expect("no test panicked with it").clear();
+    /// Ends all running requests without an event.
+    pub fn end_all(&self) {
+        self.running.lock().expect("no test panicked with it").clear();
     }
 
-    /// Says `event` in all requests that run.
-    pub fn follow(&self, event: &Event) {
-        for events in &*self.following.lock().expect("no test panicked with it") {
+    /// Emits `event` in all running requests.
+    pub fn emit(&self, event: &Event) {
+        for events in &*self.running.lock().expect("no test panicked with it") {
             events.send(event.clone()).expect("it runs");
         }
     }
 }
 
-/// `future`, or a failed test where it takes suspiciously long.
+/// Awaits `future`; panics after 30 s.
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), future).await.expect("it never happened")
+    tokio::time::timeout(Duration::from_secs(30), future)
+        .await
+        .expect("the future resolves in time")
 }
 
-impl Engine for Scripted {
+impl Engine for ScriptedEngine {
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let granted = Admitted {
             request: request.id,
@@ -127,27 +128,27 @@ impl Engine for Scripted {
         let count = move || cancelled.send_modify(|count| *count += 1);
         self.seen.send_replace(Some(request));
         let (events, receiver) = mpsc::unbounded_channel();
-        let say = |script: &[Event]| {
+        let emit = |script: &[Event]| {
             for event in script {
                 events.send(event.clone()).expect("the receiver is in this function");
             }
         };
         match &self.script {
-            Script::Say(script) => {
-                say(script);
+            Script::Emit(script) => {
+                emit(script);
                 let generation = Generation::new(granted, receiver, Cancel::new(|| {}));
                 future::ready(Ok(generation)).boxed()
             }
-            Script::Follow(script) => {
-                say(script);
-                // As in a real engine: once the last event is sent, nothing is left to cancel.
+            Script::EmitAndWait(script) => {
+                emit(script);
+                // As in a real engine, a finished request cannot be cancelled.
                 let ends = matches!(script.last(), Some(Event::Finished { .. }));
                 let cancel = Cancel::new(move || {
                     if !ends {
                         count();
                     }
                 });
-                self.following.lock().expect("no test panicked with it").push(events);
+                self.running.lock().expect("no test panicked with it").push(events);
                 future::ready(Ok(Generation::new(granted, receiver, cancel))).boxed()
             }
             Script::Queue => {
@@ -217,7 +218,7 @@ pub fn finished(reason: FinishReason) -> Event {
     Event::Finished { reason, usage }
 }
 
-/// A short answer with some of everything that JSON has to escape, reasoning and log-probabilities.
+/// Short answer with reasoning, characters that JSON escapes, and log-probabilities.
 pub fn answer() -> Vec<Event> {
     let logprobs = vec![TokenLogprob {
         token: TokenBytes(vec![0xC3]),
@@ -232,7 +233,7 @@ pub fn answer() -> Vec<Event> {
     ]
 }
 
-/// An answer that calls two tools.
+/// Answer with two tool calls.
 pub fn calls() -> Vec<Event> {
     let call = |index, name: &str| Event::ToolCall {
         index,

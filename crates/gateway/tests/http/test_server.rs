@@ -1,52 +1,52 @@
-//! A server on a free port, for one test.
+//! Server on a free port, for one test.
 
 use std::sync::Arc;
 
 use harmonic_api::Client;
 use harmonic_engine::Engine;
-use harmonic_gateway::{Access, AgentCard, Config, ModelRegistry, RegisteredAgent, bind, serve};
+use harmonic_gateway::{Access, AgentInfo, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_types::Tokens;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use crate::scripted::{Scripted, within};
+use crate::scripted_engine::{ScriptedEngine, within};
 
-/// A server with the agents `executive` and `coder`, both on one engine.
-pub struct Served {
+/// Server with the agents `executive` and `coder`, both on one engine.
+pub struct TestServer {
     pub url: String,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
 }
 
-pub fn models(engine: &Arc<Scripted>) -> ModelRegistry {
+pub fn models(engine: &Arc<ScriptedEngine>) -> ModelRegistry {
     let agents = ["executive", "coder"].map(|name| RegisteredAgent {
         name: name.into(),
         role: format!("the {name}"),
         model: "smollm2:135m".to_owned(),
         context: Tokens(2048),
-        card: AgentCard::default(),
+        info: AgentInfo::default(),
         engine: Arc::clone(engine) as Arc<dyn Engine>,
     });
     ModelRegistry::new(agents.into()).expect("unique names")
 }
 
-impl Served {
-    pub async fn new(engine: &Arc<Scripted>) -> Self {
-        Self::with(engine, Config::default()).await
+impl TestServer {
+    pub async fn new(engine: &Arc<ScriptedEngine>) -> Self {
+        Self::with_config(engine, Config::default()).await
     }
 
-    pub async fn with(engine: &Arc<Scripted>, config: Config) -> Self {
-        Self::offering(models(engine), config).await
+    pub async fn with_config(engine: &Arc<ScriptedEngine>, config: Config) -> Self {
+        Self::with_models(models(engine), config).await
     }
 
-    pub async fn offering(models: ModelRegistry, config: Config) -> Self {
-        Self::open_to(Access::default(), models, config).await
+    pub async fn with_models(models: ModelRegistry, config: Config) -> Self {
+        Self::with_access(Access::default(), models, config).await
     }
 
-    pub async fn open_to(access: Access, models: ModelRegistry, config: Config) -> Self {
+    pub async fn with_access(access: Access, models: ModelRegistry, config: Config) -> Self {
         let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let url = format!("http://{}", listener.address());
         let (stop, stopped) = oneshot::channel();
@@ -54,18 +54,18 @@ impl Served {
             let stopped = async { drop(stopped.await) };
             serve(listener, models, access, config, stopped).await.expect("the socket works");
         });
-        // Sets up TLS for `reqwest::Client::new` too.
+        // Also sets up TLS for `reqwest::Client::new`.
         Client::new(&url).expect("a client");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { url, http, stop: Some(stop), server }
     }
 
-    /// Tells the server to stop; it may have to wait.
+    /// Starts the shutdown of the server.
     pub fn stop(&mut self) {
         drop(self.stop.take());
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the server.
     pub async fn ended(self) {
         within(self.server).await.expect("no panic");
     }
@@ -84,7 +84,7 @@ impl Served {
     }
 }
 
-/// A good request with the fields of `patch` over it.
+/// Valid request, with the fields of `patch` replaced.
 pub fn body(patch: &Value) -> String {
     let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
     for (field, value) in patch.as_object().expect("a patch is an object") {
@@ -93,7 +93,7 @@ pub fn body(patch: &Value) -> String {
     body.to_string()
 }
 
-/// Status, headers that the contract names, and body of a response, ids and times replaced.
+/// Status, documented headers and body of a response.
 pub async fn shown(response: reqwest::Response) -> String {
     let mut lines = vec![response.status().to_string()];
     for name in [
@@ -118,7 +118,7 @@ pub async fn shown(response: reqwest::Response) -> String {
     lines.join("\n")
 }
 
-/// Replaces what differs from run to run.
+/// Snapshot settings that replace ids and times.
 pub fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"chatcmpl-[0-9a-f]+-\d+", "chatcmpl-ID");

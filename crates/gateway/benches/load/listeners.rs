@@ -15,13 +15,13 @@ use harmonic_types::RequestId;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::alone::WARM_UP;
-use crate::answer::Answer;
 use crate::arguments::{Arguments, Role};
+use crate::baseline::WARM_UP;
 use crate::child::Child;
 use crate::connection::Connection;
-use crate::question::Question;
-use crate::served::Report;
+use crate::load_request::LoadRequest;
+use crate::outcome::Outcome;
+use crate::server_process::Report;
 use crate::table::Table;
 use crate::team::SLOTS;
 
@@ -99,10 +99,10 @@ async fn client(
     let mut connection = Connection::open(address).await?;
     let mut turn = 0;
     while !over.is_cancelled() {
-        let question = Question::new(number, turn);
+        let request = LoadRequest::new(number, turn);
         turn += 1;
-        if let Answer::Whole { tokens: more } =
-            Answer::read(connection.ask(question.body()).await?).await?
+        if let Outcome::Complete { tokens: more } =
+            Outcome::read(connection.ask(request.body()).await?).await?
         {
             tokens.set(tokens.get() + more);
         }

@@ -1,4 +1,4 @@
-//! Starting one engine of a plan, the first time or again.
+//! Start and restart of one engine of a plan.
 //!
 //! Invariant: each start is published, and that it is ready where it is; a death is published by who
 //! sees it.
@@ -14,37 +14,37 @@ use harmonic_types::{EnginePlan, Plan};
 use crate::engine_factory::EngineFactory;
 use crate::error::LaunchError;
 
-/// How one engine of a plan is started.
+/// Starter of one engine of a plan.
 #[derive(Clone)]
-pub(crate) struct Start {
+pub(crate) struct EngineStarter {
     plan: Arc<Plan>,
     index: usize,
-    starter: Arc<dyn EngineFactory>,
+    factory: Arc<dyn EngineFactory>,
     events: EventStream,
 }
 
-impl Start {
-    /// Of the engine at `index`, which the plan must have.
+impl EngineStarter {
+    /// Starter of the engine at `index`, which the plan must have.
     pub(crate) fn new(
         plan: Arc<Plan>,
         index: usize,
-        starter: Arc<dyn EngineFactory>,
+        factory: Arc<dyn EngineFactory>,
         events: EventStream,
     ) -> Self {
-        Self { plan, index, starter, events }
+        Self { plan, index, factory, events }
     }
 
-    /// What is started.
+    /// The plan of the engine.
     pub(crate) fn engine(&self) -> &EnginePlan {
         &self.plan.engines[self.index]
     }
 
-    /// Starts it on a thread that may block.
+    /// Starts the engine on a thread that may block.
     pub(crate) async fn start(&self) -> Result<Arc<dyn Engine>, LaunchError> {
-        let start = self.clone();
+        let this = self.clone();
         let began = Instant::now();
         self.publish_starting();
-        let started = self.blocking(move || start.starter.start(&start.plan, start.engine()));
+        let started = self.blocking(move || this.factory.start(&this.plan, this.engine()));
         let engine = started.await?.map_err(|source| {
             let EnginePlan { id, model, .. } = self.engine();
             LaunchError::Engine { id: id.clone(), model: model.clone(), source }
@@ -76,10 +76,10 @@ impl Start {
         });
     }
 
-    /// The same, if what it needs is free.
-    pub(crate) async fn start_again(&self) -> Result<Arc<dyn Engine>, LaunchError> {
-        let starter = Arc::clone(&self.starter);
-        let available = self.blocking(move || starter.available()).await?;
+    /// Starts the engine again if the memory it needs is free.
+    pub(crate) async fn restart(&self) -> Result<Arc<dyn Engine>, LaunchError> {
+        let factory = Arc::clone(&self.factory);
+        let available = self.blocking(move || factory.available()).await?;
         let needed = self.engine().total_bytes;
         match available {
             Some(available) if needed > available => {
@@ -99,28 +99,28 @@ impl Start {
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => {
                     let id = self.engine().id.clone();
-                    Err(LaunchError::Panicked { id, message: said(panic) })
+                    Err(LaunchError::Panicked { id, message: panic_message(panic) })
                 }
-                // Nobody aborts it; a runtime that is shut down drops this future too.
+                // The task is never aborted; a runtime that shuts down drops this future too.
                 Err(error) => resume_unwind(Box::new(error.to_string())),
             },
         }
     }
 }
 
-/// What a panic said.
-fn said(panic: Box<dyn std::any::Any + Send>) -> String {
+/// Message of a panic.
+fn panic_message(panic: Box<dyn std::any::Any + Send>) -> String {
     match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => match panic.downcast::<&'static str>() {
             Ok(text) => (*text).to_owned(),
-            Err(_) => "it did not say why".to_owned(),
+            Err(_) => "no message".to_owned(),
         },
     }
 }
 
-impl std::fmt::Debug for Start {
+impl std::fmt::Debug for EngineStarter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Start").field("engine", &self.engine().id).finish_non_exhaustive()
+        f.debug_struct("EngineStarter").field("engine", &self.engine().id).finish_non_exhaustive()
     }
 }
