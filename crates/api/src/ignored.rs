@@ -1,81 +1,80 @@
-//! What a request asks for and does not get, for the client to be told: fields that nothing here
-//! reads, and tools that are left out.
+//! Ignored parts of a request, reported to the client: unread fields, and omitted tools.
 //!
-//! Invariants: bounded however large the body is; every entry can stand in a header as it is.
+//! Invariants: bounded for bodies of any size; every entry is a valid header value.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_ignored::Path;
 
-use crate::body::FORMS;
+use crate::body::FORMAT_FIELDS;
 
-/// Most entries that are named; further ones are counted.
+/// Maximum number of named entries; further ones are only counted.
 const MOST: usize = 16;
-/// Longest entry, in bytes.
+/// Maximum length of an entry, in bytes.
 const LONGEST: usize = 80;
 
-/// What a request asks for and does not get, in the order of its body.
+/// Ignored parts of a request, in the order of its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignored {
     named: Vec<String>,
-    /// What is named, without the numbers of list items: of a list, the first stands for all.
+    /// Named paths without list indices: for a list, the first item stands for all.
     seen: BTreeSet<String>,
     more: u64,
-    /// A form of the answer under a name that is not read.
+    /// Output format field that is not supported on this path.
     form: Option<&'static str>,
 }
 
 impl Ignored {
-    /// Notes the field at `path`, unless `without_effect` lists it: by its path without the numbers
-    /// of list items, or as `*.name` wherever it stands.
+    /// Records the field at `path`, unless `without_effect` contains its path without list indices,
+    /// or `*.name`.
     pub(crate) fn field(&mut self, path: &Path<'_>, without_effect: &[&str]) {
-        let mut at = Place::default();
+        let mut at = FieldPath::default();
         at.extend(path);
         let anywhere = at.pattern.rsplit('.').next().unwrap_or_default();
         let listed = |entry: &&str| match entry.strip_prefix("*.") {
             Some(name) => name == anywhere,
             None => *entry == at.pattern,
         };
-        let form = FORMS.into_iter().find(|name| *name == at.pattern);
+        let form = FORMAT_FIELDS.into_iter().find(|name| *name == at.pattern);
         self.form = self.form.or(form);
         if !without_effect.iter().any(listed) {
             self.note(at.pattern, &at.path);
         }
     }
 
-    /// The form of the answer that is asked for under a name that is not read.
+    /// Unsupported output format field, if the body has one.
     pub(crate) fn form(&self) -> Option<&'static str> {
         self.form
     }
 
-    /// Notes a tool of a kind that is not served.
+    /// Records a tool of an unsupported kind.
     pub(crate) fn tool(&mut self, path: &str, kind: &str) {
-        // Its fields are not read for a reason that is named now.
+        // Its unread fields are covered by this entry.
         self.named.retain(|field| !field.starts_with(&format!("{path}.")));
         let kind: String = kind.chars().take(LONGEST / 2).collect();
         let entry = format!("{path} ({kind})");
         self.note(entry.clone(), &entry);
     }
 
-    /// Notes that calls which a model makes by itself are not held to schemas, as strict tools ask.
+    /// Records that `strict` is not enforced for calls that the model makes by itself.
     pub fn strict_tools(&mut self) {
         let entry = "tools (strict)";
         self.note(entry.to_owned(), entry);
     }
 
-    /// Notes that the `field` that asks for a context of the request's own is not heeded.
+    /// Records that `field`, which sets a per-request context, is ignored.
     pub fn context(&mut self, field: &str) {
         self.note(field.to_owned(), field);
     }
 
-    /// Notes that the model thinks, although it is not to.
+    /// Records that the model thinks although thinking is disabled.
     pub fn thinking(&mut self) {
         let entry = "thinking (the model cannot be told not to)";
         self.note(entry.to_owned(), entry);
     }
 
-    /// Notes that the model does not think, although it is to.
+    /// Records that the model does not think although thinking is enabled.
     pub fn no_thinking(&mut self) {
         let entry = "thinking (the model does not think)";
         self.note(entry.to_owned(), entry);
@@ -95,7 +94,7 @@ impl Ignored {
             .push(entry.chars().map(|c| if kept(c) { c } else { '?' }).take(LONGEST).collect());
     }
 
-    /// All of it on one line; `None` where there is nothing.
+    /// All entries on one line; `None` if there are none.
     pub fn line(&self) -> Option<String> {
         if self.named.is_empty() {
             return None;
@@ -108,14 +107,14 @@ impl Ignored {
     }
 }
 
-/// Where a field stands: `messages[3].name`, and `messages[].name`.
+/// Path of a field: `messages[3].name`, and its pattern `messages[].name`.
 #[derive(Default)]
-struct Place {
+struct FieldPath {
     path: String,
     pattern: String,
 }
 
-impl Place {
+impl FieldPath {
     fn extend(&mut self, path: &Path<'_>) {
         match path {
             Path::Root => {}
@@ -131,7 +130,7 @@ impl Place {
                     if !text.is_empty() {
                         text.push('.');
                     }
-                    // Longer names are cut before they are kept.
+                    // Longer names are truncated.
                     text.extend(key.chars().take(LONGEST));
                 }
             }

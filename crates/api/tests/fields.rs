@@ -2,7 +2,7 @@
 //! it is refused by name, it is named as ignored, or no answer depends on it. No field that changes
 //! the answer is dropped without a word, and docs/api.md has them all.
 
-use harmonic_api::{Asked, Invalid, ResponseMeta, anthropic, ollama, openai};
+use harmonic_api::{ParsedRequest, ResponseMeta, ValidationError, anthropic, ollama, openai};
 use harmonic_types::RequestId;
 use serde_json::{Value, json};
 
@@ -31,15 +31,15 @@ struct Seen {
     ignored: Option<String>,
 }
 
-type Read = fn(&[u8]) -> Result<Seen, Invalid>;
+type Read = fn(&[u8]) -> Result<Seen, ValidationError>;
 
-fn seen<W>(asked: Result<Asked<W>, Invalid>) -> Result<Seen, Invalid> {
+fn seen<W>(asked: Result<ParsedRequest<W>, ValidationError>) -> Result<Seen, ValidationError> {
     let asked = asked?;
     let ignored = asked.ignored.line();
     Ok(Seen { asked: format!("{:?}", (asked.request, asked.answers, asked.streamed)), ignored })
 }
 
-fn heading() -> ResponseMeta {
+fn meta() -> ResponseMeta {
     ResponseMeta { id: RequestId(1), name: "1".to_owned(), created: 0 }
 }
 
@@ -116,7 +116,7 @@ fn function(name: &str) -> Value {
 
 #[test]
 fn chat_completions() {
-    let read: Read = |body| seen(openai::ask(body, &heading()));
+    let read: Read = |body| seen(openai::parse(body, &meta()));
     let base = json!({
         "model": "coder",
         "messages": [
@@ -207,7 +207,7 @@ fn chat_completions() {
 
 #[test]
 fn completions() {
-    let read: Read = |body| seen(openai::completions::ask(body, &heading()));
+    let read: Read = |body| seen(openai::completions::parse(body, &meta()));
     let base = json!({"model": "coder", "prompt": "hi", "stream": true});
     walk(
         "OpenAI",
@@ -236,7 +236,7 @@ fn completions() {
 
 #[test]
 fn responses() {
-    let read: Read = |body| seen(openai::responses::ask(body, &heading()));
+    let read: Read = |body| seen(openai::responses::parse(body, &meta()));
     let tool = json!({"type": "function", "name": "f", "parameters": {"type": "object"}});
     let base = json!({
         "model": "coder",
@@ -299,7 +299,7 @@ fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
             {"type": "function", "name": "plan", "parameters": {"type": "object"}},
         ],
     });
-    let read = |body: &Value| openai::responses::ask(body.to_string().as_bytes(), &heading());
+    let read = |body: &Value| openai::responses::parse(body.to_string().as_bytes(), &meta());
     let asked = read(&body).expect("served");
     let harmonic_types::Prompt::Chat { tools, .. } = &asked.request.prompt else {
         panic!("a chat")
@@ -328,7 +328,7 @@ fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
 
 #[test]
 fn messages() {
-    let read: Read = |body| seen(anthropic::ask(body, &heading()));
+    let read: Read = |body| seen(anthropic::parse(body, &meta()));
     let base = json!({
         "model": "coder", "max_tokens": 9,
         "messages": [
@@ -379,7 +379,7 @@ fn messages() {
 
 #[test]
 fn ollama_chat() {
-    let read: Read = |body| seen(ollama::ask_chat(body, &heading()));
+    let read: Read = |body| seen(ollama::parse_chat(body, &meta()));
     let base = json!({
         "model": "coder:latest", "messages": [{"role": "user", "content": "hi"}], "logprobs": true,
         "options": {},
@@ -429,7 +429,7 @@ fn ollama_chat() {
 
 #[test]
 fn ollama_generate() {
-    let read: Read = |body| seen(ollama::ask_generate(body, &heading()));
+    let read: Read = |body| seen(ollama::parse_generate(body, &meta()));
     let base = json!({"model": "coder", "prompt": "hi"});
     walk(
         "Ollama",
@@ -456,8 +456,8 @@ fn to_unload_an_agent_is_refused() {
     for nothing in [json!(0), json!("0"), json!("0s"), json!(0.0)] {
         let body = json!({"model": "coder", "keep_alive": nothing}).to_string();
         for asked in [
-            seen(ollama::ask_chat(body.as_bytes(), &heading())),
-            seen(ollama::ask_generate(body.as_bytes(), &heading())),
+            seen(ollama::parse_chat(body.as_bytes(), &meta())),
+            seen(ollama::parse_generate(body.as_bytes(), &meta())),
         ] {
             assert_eq!(
                 asked.err().and_then(|e| e.param().map(str::to_owned)).as_deref(),

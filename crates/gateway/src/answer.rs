@@ -13,7 +13,9 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, post};
 use bytes::BytesMut;
 use futures::future::try_join_all;
-use harmonic_api::{Asked, CollectedAnswer, Finish, Invalid, ResponseEncoder, ResponseMeta, total};
+use harmonic_api::{
+    CollectedAnswer, Finish, ParsedRequest, ResponseEncoder, ResponseMeta, ValidationError, total,
+};
 use harmonic_engine::Generation;
 use harmonic_engine::chat::Thinks;
 use harmonic_types::{AgentName, ClientName, Event, Request, RequestId, ToolChoice, Usage};
@@ -42,7 +44,7 @@ const QUEUE_MS: HeaderName = HeaderName::from_static("x-harmonic-queue-ms");
 const IGNORED: HeaderName = HeaderName::from_static("x-harmonic-ignored");
 
 /// How a dialect reads a body.
-pub(crate) type Ask<W> = fn(&[u8], &ResponseMeta) -> Result<Asked<W>, Invalid>;
+pub(crate) type Ask<W> = fn(&[u8], &ResponseMeta) -> Result<ParsedRequest<W>, ValidationError>;
 
 /// The route whose bodies `ask` reads.
 pub(crate) fn route<W: ResponseEncoder>(ask: Ask<W>) -> MethodRouter<Arc<Shared>> {
@@ -133,7 +135,7 @@ fn question<W>(
     shared: &Shared,
     models: &ModelRegistry,
     client: ClientName,
-    mut asked: Asked<W>,
+    mut asked: ParsedRequest<W>,
 ) -> Result<Question<W>, ApiError> {
     asked.request.client = client;
     let (agent, _) = models.find(&asked.request.agent)?;
@@ -216,7 +218,7 @@ async fn whole<W: ResponseEncoder>(
         account.finished(first.finish, usage, answers.len());
     }
     let mut out = BytesMut::new();
-    writer.whole(answers, usage, &mut out);
+    writer.document(answers, usage, &mut out);
     Ok(body_of_json(StatusCode::OK, out))
 }
 

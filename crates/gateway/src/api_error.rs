@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
-use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
+use harmonic_api::{Dialect, ErrorClass, ValidationError, WireError};
 use harmonic_engine::EngineError;
 use harmonic_types::{AgentName, Refused};
 
@@ -56,7 +56,7 @@ pub(crate) enum ApiError {
     #[error("too many large bodies arrive at once: retry in {} s", UNAVAILABLE_RETRY.as_secs())]
     BodiesFull,
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(#[from] ValidationError),
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The form that the request asked for met a limit while the answer was written.
@@ -147,14 +147,14 @@ impl From<EngineError> for ApiError {
 /// A row of the table.
 struct Row {
     status: StatusCode,
-    class: FaultClass,
+    class: ErrorClass,
     code: &'static str,
     retry_after: Option<Duration>,
 }
 
 impl ApiError {
     fn row(&self) -> Row {
-        use FaultClass as F;
+        use ErrorClass as F;
         use StatusCode as S;
         let unavailable = Some(UNAVAILABLE_RETRY);
         let (status, class, code, retry_after) = match self {
@@ -262,9 +262,9 @@ impl ApiError {
     }
 
     /// The error, for a dialect to say.
-    pub(crate) fn fault(&self) -> Fault<'_> {
+    pub(crate) fn wire_error(&self) -> WireError<'_> {
         let row = self.row();
-        Fault {
+        WireError {
             class: row.class,
             code: row.code,
             param: self.param(),
@@ -309,7 +309,7 @@ pub(crate) async fn speak(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if let Some(Unsaid(error)) = response.extensions_mut().remove() {
         let mut body = BytesMut::new();
-        dialect.write_fault(&error.fault(), &mut body);
+        dialect.write_error(&error.wire_error(), &mut body);
         *response.body_mut() = Body::from(body.freeze());
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);

@@ -10,7 +10,7 @@ use crate::{anthropic, body, ollama, openai};
 /// The conversation in `body` as each dialect reads it.
 fn chat(messages: &Value) -> Vec<Message> {
     let body = json!({"model": "a", "messages": messages}).to_string();
-    let request = openai::parse(body.as_bytes()).and_then(|b| openai::decode(b, RequestId(1)));
+    let request = body::read(body.as_bytes()).and_then(|b| openai::decode(b, RequestId(1)));
     request.expect("is read").prompt.messages().to_vec()
 }
 

@@ -134,7 +134,7 @@ impl<W: ResponseEncoder> AnswerStream<W> {
             }
             Err(error) => {
                 self.account.broke_off(&error);
-                self.writer.fail(&error.fault(), &mut self.out);
+                self.writer.fail(&error.wire_error(), &mut self.out);
                 self.state = State::Ended;
                 self.answers.clear();
             }

@@ -97,19 +97,19 @@ proptest! {
         ]),
     ) {
         let usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens };
-        let new = || MessageAnswer::new("msg_1".to_owned(), "coder".to_owned(), vec!["END".to_owned()]);
+        let new = || MessageEncoder::new("msg_1".to_owned(), "coder".to_owned(), vec!["END".to_owned()]);
         let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
-        let (mut writer, mut gathered) = (new(), CollectedAnswer::default());
-        writer.open(9, &mut stream);
+        let (mut encoder, mut collected) = (new(), CollectedAnswer::default());
+        encoder.open(9, &mut stream);
         for event in events {
-            writer.event(0, &event, &mut stream);
-            gathered.push(event);
+            encoder.event(0, &event, &mut stream);
+            collected.push(event);
         }
         let finish = Finish::of(reason).expect("an answer");
-        writer.end(0, finish, usage, &mut stream);
-        writer.close(usage, &mut stream);
-        gathered.end(finish, usage);
-        new().whole(vec![gathered], usage, &mut whole);
+        encoder.end(0, finish, usage, &mut stream);
+        encoder.close(usage, &mut stream);
+        collected.end(finish, usage);
+        new().document(vec![collected], usage, &mut whole);
 
         let added = added(str::from_utf8(&stream).expect("text"));
         let whole: Value = serde_json::from_slice(&whole).expect("JSON");

@@ -147,7 +147,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_type `messages` cannot be read: invalid type: string "hi", expected a sequence at line 1 column 32
     invalid_value `messages[0].role` is `developer`, but must be `system`, `user`, `assistant` or `tool`
     invalid_value `messages[0].images[1]` must be a file in base64
-    invalid_value `messages[0].images[64]` is one image or recording too many: a body may have 64
+    invalid_value `messages[0].images[64]` exceeds the limit of 64 images and recordings per body
     unsupported `messages[0].images` is not supported yet by this version in messages of the assistant
     invalid_value `messages[0].content` must not contain a NUL character
     invalid_value `messages[0].tool_calls` is only for messages of the assistant

@@ -72,7 +72,7 @@ proptest! {
     }
 }
 
-fn decoded(patch: &Value) -> Result<Request, Invalid> {
+fn decoded(patch: &Value) -> Result<Request, ValidationError> {
     let mut body = json!({"model": "coder", "input": "hi"});
     for (field, value) in patch.as_object().expect("a patch is an object") {
         body[field] = value.clone();
@@ -126,7 +126,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     unsupported `background` is not supported yet by this version: wait for the answer
     invalid_value `truncation` is `middle`, but must be `disabled` or `auto`
     unsupported `tools[0]` is not supported yet by this version: its type is ``, and only `function` is
-    invalid_value `tool_choice` demands a call, but `tools` is empty
+    invalid_value `tool_choice` requires a call, but `tools` is empty
     invalid_value `tool_choice` names `f`, which is not in `tools`
     invalid_value `text.format.type` is `yaml`, but must be `text`, `json_object` or `json_schema`
     invalid_value `text.format.schema` must be a JSON Schema: an object

@@ -1,19 +1,19 @@
-//! Other servers' names for the form of an answer: those of vLLM, SGLang and llama-server.
+//! Other servers' names for output formats: those of vLLM, SGLang and llama-server.
 //!
-//! Each is honoured where the path takes it, else refused by its name (`body.rs`): a client that sends
-//! one relies on it.
+//! Each is applied if the path supports it, otherwise refused by name (`body.rs`), because a client
+//! that sends it relies on it.
 
 use std::fmt::Write as _;
 
 use harmonic_types::Format;
 use serde_json::Value;
 
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 
-/// Fields of a body by which other servers take a form.
+/// Body fields under which other servers accept an output format.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Spellings {
-    /// A JSON Schema, or its text: llama-server's and SGLang's name for `response_format`.
+pub(crate) struct FormatAliases {
+    /// JSON Schema, or its text: llama-server's and SGLang's name for `response_format`.
     pub(crate) json_schema: Option<Value>,
     /// vLLM's older name for `response_format`.
     pub(crate) guided_json: Option<Value>,
@@ -27,56 +27,60 @@ pub(crate) struct Spellings {
     pub(crate) regex: Option<String>,
 }
 
-/// The forms that a body asks for by these names, each with its name.
-pub(super) fn decode(spellings: Spellings) -> Result<Vec<(&'static str, Format)>, Invalid> {
+/// Output formats set by these fields, each with the field's name.
+pub(super) fn decode(
+    format_aliases: FormatAliases,
+) -> Result<Vec<(&'static str, Format)>, ValidationError> {
     let mut forms = Vec::new();
     for (name, schema) in
-        [("json_schema", spellings.json_schema), ("guided_json", spellings.guided_json)]
+        [("json_schema", format_aliases.json_schema), ("guided_json", format_aliases.guided_json)]
     {
         if let Some(schema) = schema {
             forms.push((name, json(name, schema)?));
         }
     }
-    for (name, regex) in [("guided_regex", spellings.guided_regex), ("regex", spellings.regex)] {
+    for (name, regex) in
+        [("guided_regex", format_aliases.guided_regex), ("regex", format_aliases.regex)]
+    {
         forms.extend(regex.map(|regex| (name, Format::Regex(regex))));
     }
-    if let Some(words) = spellings.guided_choice {
+    if let Some(words) = format_aliases.guided_choice {
         forms.push(("guided_choice", choice("guided_choice", &words)?));
     }
-    if let Some(text) = spellings.guided_grammar {
+    if let Some(text) = format_aliases.guided_grammar {
         forms.push(("guided_grammar", grammar("guided_grammar", text)?));
     }
     Ok(forms)
 }
 
-/// A JSON Schema, or its text.
-pub(super) fn json(name: &str, schema: Value) -> Result<Format, Invalid> {
+/// JSON Schema, or its text.
+pub(super) fn json(name: &str, schema: Value) -> Result<Format, ValidationError> {
     match schema {
         schema @ (Value::Object(_) | Value::Bool(_)) => Ok(Format::JsonSchema(schema.to_string())),
         Value::String(text) => Ok(Format::JsonSchema(text)),
-        _ => Err(Invalid::value(name, "must be a JSON Schema: an object, or its text")),
+        _ => Err(ValidationError::value(name, "must be a JSON Schema: an object, or its text")),
     }
 }
 
-/// One of `words`.
-pub(super) fn choice(name: &str, words: &[String]) -> Result<Format, Invalid> {
+/// Choice among `words`.
+pub(super) fn choice(name: &str, words: &[String]) -> Result<Format, ValidationError> {
     if words.is_empty() || words.iter().any(String::is_empty) {
-        return Err(Invalid::value(name, "must be a list of texts, none of them empty"));
+        return Err(ValidationError::value(name, "must be a list of texts, none of them empty"));
     }
     let words: Vec<String> = words.iter().map(|word| literal(word)).collect();
     Ok(Format::Regex(words.join("|")))
 }
 
-/// A grammar, unless it is written in another language than ours.
-pub(super) fn grammar(name: &str, text: String) -> Result<Format, Invalid> {
+/// Grammar in llguidance's Lark; EBNF is refused.
+pub(super) fn grammar(name: &str, text: String) -> Result<Format, ValidationError> {
     if text.contains("::=") {
-        let detail = " in EBNF (`::=`): give one in llguidance's Lark";
-        return Err(Invalid::unsupported(name, detail));
+        let detail = " in EBNF (`::=`): use llguidance's Lark";
+        return Err(ValidationError::unsupported(name, detail));
     }
     Ok(Format::Grammar(text))
 }
 
-/// A regular expression that matches just `text`.
+/// Regular expression that matches exactly `text`.
 fn literal(text: &str) -> String {
     let mut regex = String::with_capacity(text.len());
     for c in text.chars() {
@@ -114,33 +118,36 @@ mod tests {
     #[test]
     fn each_spelling_is_its_form() {
         let schema = Format::JsonSchema(r#"{"type":"integer"}"#.to_owned());
-        let of = |spellings| {
-            let forms = decode(spellings).expect("forms");
+        let of = |format_aliases| {
+            let forms = decode(format_aliases).expect("forms");
             forms.into_iter().map(|(_, form)| form).collect::<Vec<_>>()
         };
         let object = Some(serde_json::json!({"type": "integer"}));
         let text = Some(Value::String(r#"{"type":"integer"}"#.to_owned()));
-        let none = Spellings::default;
+        let none = FormatAliases::default;
         assert_eq!(
-            of(Spellings { json_schema: object.clone(), ..none() }),
+            of(FormatAliases { json_schema: object.clone(), ..none() }),
             std::slice::from_ref(&schema)
         );
-        assert_eq!(of(Spellings { guided_json: object, ..none() }), std::slice::from_ref(&schema));
-        assert_eq!(of(Spellings { guided_json: text, ..none() }), [schema]);
+        assert_eq!(
+            of(FormatAliases { guided_json: object, ..none() }),
+            std::slice::from_ref(&schema)
+        );
+        assert_eq!(of(FormatAliases { guided_json: text, ..none() }), [schema]);
         let digit = Some("[0-9]".to_owned());
         let regex = Format::Regex("[0-9]".to_owned());
         assert_eq!(
-            of(Spellings { guided_regex: digit.clone(), ..none() }),
+            of(FormatAliases { guided_regex: digit.clone(), ..none() }),
             std::slice::from_ref(&regex)
         );
-        assert_eq!(of(Spellings { regex: digit, ..none() }), [regex]);
+        assert_eq!(of(FormatAliases { regex: digit, ..none() }), [regex]);
         let words = Some(vec!["a".to_owned(), "b".to_owned()]);
         let choice = Format::Regex("a|b".to_owned());
-        assert_eq!(of(Spellings { guided_choice: words, ..none() }), [choice]);
+        assert_eq!(of(FormatAliases { guided_choice: words, ..none() }), [choice]);
         let lark = "start: \"a\"".to_owned();
         let grammar = Format::Grammar(lark.clone());
-        assert_eq!(of(Spellings { guided_grammar: Some(lark), ..none() }), [grammar]);
-        let wrong = Spellings { guided_json: Some(Value::from(7)), ..none() };
+        assert_eq!(of(FormatAliases { guided_grammar: Some(lark), ..none() }), [grammar]);
+        let wrong = FormatAliases { guided_json: Some(Value::from(7)), ..none() };
         decode(wrong).expect_err("no schema");
     }
 }
