@@ -1,11 +1,11 @@
-//! Findings in short.
+//! Short form of findings.
 
 use harmonic_types::Finding;
 
 use super::lines::labelled;
 
-/// One note for each kind of finding: the first of it, and how many more there are. The records
-/// have them all.
+/// One note per kind of finding: the first finding and the number of further ones. Records contain
+/// all of them.
 pub fn notes(findings: &[Finding]) -> Vec<String> {
     let mut notes: Vec<(&str, &str, usize)> = Vec::new();
     for finding in findings {

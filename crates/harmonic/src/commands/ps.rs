@@ -11,7 +11,7 @@ pub async fn run(args: &Ps, settings: &Settings, printer: &Printer) -> anyhow::R
     if args.json {
         printer.json(&running)?;
     } else if running.teams.is_empty() {
-        printer.say("no team runs; `harmonic up --detach` starts one");
+        printer.message("no team is running; `harmonic up --detach` starts one");
     } else {
         printer.data(&render::instances::text(&running.teams))?;
     }

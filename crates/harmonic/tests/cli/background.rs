@@ -85,7 +85,7 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     assert_eq!(piped.code, Some(0), "{piped:?}");
     assert!(!piped.out.trim().is_empty(), "{piped:?}");
     owner.piped(&["chat", "coder"], "\n").refuses(&["no question on stdin"]);
-    owner.run(["chat", "plumber", "Hello"]).refuses(&["there is no agent `plumber`", "executive"]);
+    owner.run(["chat", "plumber", "Hello"]).refuses(&["unknown agent `plumber`", "executive"]);
 
     let down = owner.run(["down"]);
     assert_eq!(down.code, Some(0), "{down:?}");

@@ -42,7 +42,7 @@ fn an_unknown_stack_lists_those_there_are() {
 #[test]
 fn a_large_model_is_not_fetched_unasked() {
     User::new().run(["up", "--stack", "standard"]).refuses(&[
-        "the model qwen3:4b is not here",
+        "the model qwen3:4b is not in the store",
         "2.5 GB",
         "harmonic models pull qwen3:4b",
     ]);
@@ -103,7 +103,7 @@ fn a_server_that_is_not_there() {
     User::new()
         .run(["bench", "--target", "http://127.0.0.1:9"])
         .refuses(&["cannot reach http://127.0.0.1:9"]);
-    User::new().run(["bench", "--target", "tomorrow"]).refuses(&["not a server's address"]);
+    User::new().run(["bench", "--target", "tomorrow"]).refuses(&["invalid server URL `tomorrow`"]);
 }
 
 #[test]

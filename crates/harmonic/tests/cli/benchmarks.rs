@@ -123,7 +123,7 @@ fn the_papers_protocol_an_open_loop_and_a_whole_team() {
     assert_eq!(team["series"][0]["agent"], Value::Null);
     let mut bare = user.harmonic(["bench", "--protocol", "open"]);
     ran(&mut bare).refuses_usage("--rate");
-    user.run(["bench", "--rate", "2"]).refuses(&["--rate is of an open loop alone"]);
+    user.run(["bench", "--rate", "2"]).refuses(&["--rate requires --protocol open"]);
     let both = ["bench", "--protocol", "open", "--rate", "2", "--levels", "1"];
     user.run(both).refuses_usage("cannot be used with");
 }
@@ -156,7 +156,7 @@ fn what_a_simulation_gives_is_no_curve() {
 #[tokio::test]
 async fn a_server_that_runs_says_itself_what_it_runs() {
     let listed = ran(&mut binary(["models", "list"]));
-    let store = listed.err.lines().find_map(|line| line.strip_prefix("the store is ")).unwrap();
+    let store = listed.err.lines().find_map(|line| line.strip_prefix("store: ")).unwrap();
     let user = User::new();
     let up = ["up", "--port", "0"].into_iter().chain(SIM);
     let server = Server::start(user.harmonic(up).env("HARMONIC_MODELS", store));

@@ -67,7 +67,7 @@ fn ctrl_c_stops_the_answer_and_ctrl_d_the_program() {
     dialogue.until(&["technical_director"]);
     dialogue.until(&["coder ▸ "]);
     dialogue.enter("/agent plumber\r");
-    dialogue.until(&["there is no agent `plumber`"]);
+    dialogue.until(&["unknown agent `plumber`"]);
     dialogue.until(&["coder ▸ "]);
     dialogue.enter("/agent analyst\r");
     dialogue.until(&["analyst ▸ "]);
@@ -79,7 +79,7 @@ fn ctrl_c_stops_the_answer_and_ctrl_d_the_program() {
         dialogue.enter("go on\r");
         dialogue.until(&["go on"]);
         dialogue.until(&["\r\n"]);
-        if dialogue.until(&["analyst reads", "analyst ▸ "]) != "analyst reads" {
+        if dialogue.until(&["analyst is reading", "analyst ▸ "]) != "analyst is reading" {
             continue;
         }
         signal(&dialogue.child, "INT");

@@ -66,7 +66,7 @@ fn models_list_shows_the_catalog_and_the_caches() {
     let names = document["catalog"].as_array().unwrap().iter().map(|entry| &entry["name"]);
     assert!(names.clone().any(|name| name == "smollm2:135m"), "{document}");
     let people = user.run(["models", "list"]);
-    assert!(people.out.contains("qwen3:14b") && people.err.contains("the store is"), "{people:?}");
+    assert!(people.out.contains("qwen3:14b") && people.err.contains("store: "), "{people:?}");
 }
 
 #[test]

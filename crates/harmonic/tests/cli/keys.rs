@@ -23,10 +23,10 @@ fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
     let written = std::fs::read_to_string(&path).unwrap();
     assert!(!written.contains(key.trim_end()) && !written.contains(phone["key"].as_str().unwrap()));
     insta::assert_snapshot!(user.run(["keys", "list"]).out, @r#"
-     key     requests a minute
-    ───────────────────────────
-     laptop           no limit
-     phone                  30
+     key     requests per minute
+    ─────────────────────────────
+     laptop             no limit
+     phone                    30
     "#);
     user.run(["keys", "add", "phone"])
         .refuses(&["there is a key `phone` already", "keys rm phone"]);
