@@ -1,31 +1,31 @@
-//! Every field that the three dialects document, and what becomes of it: it changes what is asked,
-//! it is refused by name, it is named as ignored, or no answer depends on it. No field that changes
-//! the answer is dropped without a word, and docs/api.md has them all.
+//! Every field documented by the three dialects, and its effect: it changes the request, is refused
+//! by name, is reported as ignored, or affects no answer. No field that changes the answer is
+//! dropped silently, and docs/api.md lists all of them.
 
 use harmonic_api::{ParsedRequest, ResponseMeta, ValidationError, anthropic, ollama, openai};
 use harmonic_types::RequestId;
 use serde_json::{Value, json};
 
-/// What becomes of a field.
+/// Effect of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// What is asked of the engine differs.
+    /// The engine's request differs.
     Honoured,
-    /// Only the form of the answer differs, or it is told back.
+    /// Only the form of the response differs, or the field is repeated in it.
     Told,
-    /// Refused by its name.
+    /// Refused by name.
     Refused,
-    /// Served, and named in `x-harmonic-ignored`.
+    /// Served, and reported in `x-harmonic-ignored`.
     Named,
     /// Served; no answer depends on it.
     WithoutEffect,
 }
 use Fate::{Honoured, Named, Refused, Told, WithoutEffect};
 
-/// A field (its place in the body), a value that is not its default, and its fate.
+/// Field (its path in the body), a value other than its default, and its effect.
 type Row = (&'static str, Value, Fate);
 
-/// What a body asks for.
+/// Parsed body, for comparison.
 struct Seen {
     asked: String,
     ignored: Option<String>,
@@ -43,7 +43,7 @@ fn meta() -> ResponseMeta {
     ResponseMeta { id: RequestId(1), name: "1".to_owned(), created: 0 }
 }
 
-/// Puts `value` at `place`, whose parts are keys and numbers.
+/// Sets `value` at `place`, a path of keys and indices.
 fn put(body: &mut Value, place: &str, value: &Value) {
     let (parent, last) = place.rsplit_once('/').unwrap_or(("", place));
     let mut at = body;
@@ -59,7 +59,7 @@ fn put(body: &mut Value, place: &str, value: &Value) {
     }
 }
 
-/// `tools/0/function/strict` as a body's errors and the header write it.
+/// `tools/0/function/strict` as written in errors and in the header.
 fn written(place: &str) -> String {
     let mut path = String::new();
     for part in place.split('/') {
@@ -94,7 +94,7 @@ fn walk(section: &str, read: Read, base: &Value, rows: &[Row]) {
                 Some(line) if line == path => Named,
                 Some(line) => panic!("{place}: named as {line}"),
                 None if seen.asked != plain.asked => Honoured,
-                // Which of the two is for the tests of the answers to say.
+                // Which of the two applies is covered by the tests of the encoders.
                 None if *fate == Told => Told,
                 None => WithoutEffect,
             },
@@ -284,7 +284,7 @@ fn responses() {
     );
 }
 
-/// What Codex offers beside its functions is not offered to the model, and said so by its place.
+/// Tools that Codex offers besides functions are omitted and reported by path.
 #[test]
 fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
     let body = json!({
@@ -310,7 +310,7 @@ fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
         "tools[1] (web_search), tools[2] (custom), tools[3] (namespace), tools[4] (local_shell)";
     assert_eq!(asked.ignored.line().as_deref(), Some(named));
 
-    // What must be called has to be there, and a tool without a kind is a mistake.
+    // A required tool must exist, and a tool without a kind is an error.
     for (field, value, param) in [
         ("tool_choice", json!({"type": "custom", "name": "apply_patch"}), "tool_choice"),
         ("tool_choice", json!({"type": "function", "name": "apply_patch"}), "tool_choice"),

@@ -1,5 +1,5 @@
-//! Any bytes as the body of a request, in each of the three dialects: a request or an error, without
-//! a panic, and what was read can be answered.
+//! Arbitrary bytes as request bodies in each of the three dialects: a request or an error, never a
+//! panic, and every parsed request can be answered.
 //!
 //! `cargo +nightly fuzz run request_bodies -- -rss_limit_mb=512` in `crates/api`.
 #![no_main]
@@ -13,7 +13,7 @@ use harmonic_api::{
 use harmonic_types::{Event, RequestId, Usage};
 use libfuzzer_sys::fuzz_target;
 
-/// Answers the parsed request, streamed and whole.
+/// Answers the parsed request, as a stream and as a document.
 fn answer<W: ResponseEncoder + Clone>(parsed: Result<ParsedRequest<W>, ValidationError>) {
     let parsed = match parsed {
         Ok(parsed) => parsed,

@@ -9,8 +9,8 @@ use harmonic_types::Event;
 use super::*;
 use crate::openai::{ChatMessage, Usage};
 
-/// A server that writes the next of `answers` to each request, whatever it is, and says on which
-/// connection it came. `None` closes the connection without an answer.
+/// Server that answers each request with the next of `answers` and reports the connection number of
+/// each request. `None` closes the connection without an answer.
 fn server(answers: Vec<Option<String>>) -> (String, Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
@@ -21,7 +21,7 @@ fn server(answers: Vec<Option<String>>) -> (String, Receiver<usize>) {
             let (stream, _) = listener.accept().expect("a connection");
             let mut reader = BufReader::new(stream);
             while read_request(&mut reader) {
-                // Not every test asks.
+                // Not every test receives.
                 let _ = seen.send(connection);
                 match answers.next() {
                     Some(Some(answer)) => {
@@ -211,7 +211,7 @@ async fn a_request_on_a_connection_that_died_is_sent_once_more_on_a_fresh_one() 
     client.health().await.expect("well");
     client.health().await.expect("well, at the second attempt");
     assert_eq!(connections.try_iter().collect::<Vec<_>>(), [0, 0, 1]);
-    // Once more, not for ever.
+    // Only one retry.
     assert!(matches!(client.health().await, Err(ClientError::Unreachable { .. })));
 }
 

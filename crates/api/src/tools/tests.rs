@@ -1,4 +1,5 @@
-//! Conversations in which a call went wrong go on, in every dialect; names of tools are what schemas say.
+//! Conversations with failed tool calls continue in every dialect; tool names match the pattern of
+//! the schemas.
 
 use harmonic_types::{ContentPart, Message, RequestId, Role};
 use proptest::prelude::*;
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use super::NAME;
 use crate::{anthropic, body, ollama, openai};
 
-/// The conversation in `body` as each dialect reads it.
+/// Messages of a conversation, as decoded by each dialect.
 fn chat(messages: &Value) -> Vec<Message> {
     let body = json!({"model": "a", "messages": messages}).to_string();
     let request = body::read(body.as_bytes()).and_then(|b| openai::decode(b, RequestId(1)));

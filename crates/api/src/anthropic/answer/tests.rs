@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// Texts, thoughts and calls, as an engine yields them.
+/// Texts, reasoning and tool calls, as emitted by an engine.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let text = ".*".prop_map(|text| vec![Event::Text { text, logprobs: Vec::new() }]);
     let reasoning = ".+".prop_map(|text| vec![Event::Reasoning { text }]);
@@ -33,7 +33,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// What a client adds a stream up to, as Anthropic's own do.
+/// Message accumulated from a stream, as in Anthropic's own clients.
 fn added(stream: &str) -> Value {
     let mut message = Value::Null;
     let mut partial = String::new();
@@ -78,7 +78,7 @@ fn added(stream: &str) -> Value {
     message
 }
 
-/// The blocks of `message` in the order of a whole answer, those of a kind as one.
+/// Blocks of `message` in the order of a document, those of a kind joined.
 fn sorted(message: &Value) -> (String, String, Vec<Value>) {
     let blocks = message["content"].as_array().expect("blocks");
     let all = |field: &str| -> String { blocks.iter().filter_map(|b| b[field].as_str()).collect() };

@@ -8,7 +8,7 @@ use super::*;
 use crate::{body, strategies};
 
 prop_compose! {
-    /// What the dialect can say.
+    /// Requests that the dialect can express.
     fn request()(
         agent in ".+",
         system in of("[^\0]*"),

@@ -16,7 +16,7 @@ fn format() -> impl Strategy<Value = Format> {
 }
 
 prop_compose! {
-    /// What the user says, which begins with images and goes on with `opening`.
+    /// User message that begins with images and continues with `opening`.
     fn asked(opening: String)(
         images in prop::collection::vec(strategies::image(false), 0..3),
         text in "[^\0]*",
@@ -27,11 +27,11 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// What both paths can say, but the prompt.
+    /// Requests that both paths can express, without the prompt.
     fn request()(
         agent in "[a-z_:]{1,9}x",
         sampling in strategies::overrides(),
-        // −1 means none.
+        // −1 means no seed.
         seed in of(0..u64::MAX),
         (max_tokens, context) in (of(1u32..), of(1u32..)),
         format in of(format()),
@@ -106,7 +106,7 @@ proptest! {
     }
 }
 
-/// What the fields of `patch`, put over a good body, are refused for.
+/// Error for a valid body patched with `patch`.
 fn refusal(patch: &Value) -> String {
     let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
     for (field, value) in patch.as_object().expect("a patch is an object") {

@@ -9,7 +9,7 @@ fn logprob() -> impl Strategy<Value = TokenLogprob> {
         .prop_map(|(token, logprob, top)| TokenLogprob { token, logprob, top })
 }
 
-/// The events of one answer, its calls counted as an engine counts them.
+/// Events of one answer, with tool calls numbered as by an engine.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let text = (any::<String>(), prop::collection::vec(logprob(), 0..3))
         .prop_map(|(text, logprobs)| vec![Event::Text { text, logprobs }]);
@@ -112,7 +112,7 @@ proptest! {
     }
 }
 
-/// What the chunks of one answer add up to.
+/// Message accumulated from the chunks of one answer.
 #[derive(Debug, Default)]
 struct Added {
     text: String,

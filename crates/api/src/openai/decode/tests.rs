@@ -86,7 +86,7 @@ proptest! {
     }
 }
 
-/// What the fields of `patch`, put over a good body, are refused for.
+/// Error for a valid body patched with `patch`.
 fn refusal(patch: &Value) -> String {
     let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
     for (field, value) in patch.as_object().expect("a patch is an object") {

@@ -6,7 +6,7 @@ use super::super::{Item, Response};
 use super::*;
 use crate::response_encoder::ResponseMeta;
 
-/// Reasoning, a text and calls, in the order of a whole answer.
+/// Reasoning, a text and tool calls, in the order of a document.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let pieces = || prop::collection::vec(".+", 0..3);
     (pieces(), pieces(), prop::collection::vec((".+", ".+", pieces()), 0..3)).prop_map(

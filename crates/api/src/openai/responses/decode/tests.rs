@@ -12,7 +12,7 @@ fn format() -> impl Strategy<Value = Format> {
 }
 
 prop_compose! {
-    /// What the dialect can say.
+    /// Requests that the dialect can express.
     fn request()(
         agent in ".+",
         mut messages in prop::collection::vec(strategies::message(), 0..5),
@@ -24,7 +24,7 @@ prop_compose! {
         top_logprobs in of(0u8..=20),
         format in of(format()),
     ) -> Request {
-        // Two messages of the assistant in a row are one, and instructions alone ask nothing.
+        // Two consecutive assistant messages become one, and a system prompt alone is no request.
         messages.dedup_by(|one, other| {
             one.role == Role::Assistant && other.role == Role::Assistant
         });
@@ -36,7 +36,7 @@ prop_compose! {
             sampling: SamplingOverrides { temperature, top_p, ..Default::default() },
             max_tokens: max_tokens.map(Tokens),
             thinking,
-            // There is no word that names none.
+            // The dialect cannot omit the named tool.
             effort: thinking.filter(|thinks| *thinks).map(|_| Effort::Medium),
             top_logprobs,
             format,
