@@ -85,11 +85,11 @@ pub(crate) fn repeat_penalty(
 /// Token limit, at least 1.
 pub(crate) fn max_tokens(
     param: &str,
-    most: Option<u32>,
+    limit: Option<u32>,
 ) -> Result<Option<Tokens>, ValidationError> {
-    match most {
+    match limit {
         Some(0) => Err(ValidationError::value(param, "must be at least 1")),
-        most => Ok(most.map(Tokens)),
+        limit => Ok(limit.map(Tokens)),
     }
 }
 
@@ -105,13 +105,13 @@ pub(crate) fn answers(n: Option<u32>) -> Result<u32, ValidationError> {
 
 /// Number of alternatives per token, if log-probabilities are requested.
 pub(crate) fn top_logprobs(
-    wanted: bool,
+    is_requested: bool,
     alternatives: Option<u32>,
 ) -> Result<Option<u8>, ValidationError> {
-    if alternatives.is_some() && !wanted {
+    if alternatives.is_some() && !is_requested {
         return Err(ValidationError::value("top_logprobs", "is only for `logprobs: true`"));
     }
-    self::alternatives("top_logprobs", alternatives.or(wanted.then_some(0)))
+    self::alternatives("top_logprobs", alternatives.or(is_requested.then_some(0)))
 }
 
 /// Number of alternatives per token.

@@ -130,11 +130,11 @@ impl Client {
         Ok(list.data.into_iter().map(|card| card.id).collect())
     }
 
-    /// JSON document at `path`; `what` describes it in errors.
+    /// JSON document at `path`; `expected` describes it in errors.
     async fn document<T: DeserializeOwned>(
         &self,
         path: &str,
-        what: &str,
+        expected: &str,
     ) -> Result<T, ClientError> {
         let url = self.url(path);
         let response = self.send(&url, |client| client.get(url.clone())).await?;
@@ -144,7 +144,7 @@ impl Client {
             .map_err(|source| ClientError::Unreachable { url: url.to_string(), source })?;
         serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
             url: url.to_string(),
-            reason: format!("not {what}: {error}"),
+            reason: format!("not {expected}: {error}"),
         })
     }
 
@@ -219,8 +219,8 @@ async fn status(mut response: Response) -> ClientError {
         .map(Duration::from_secs);
     let mut body = Vec::new();
     // The status is reported even if the body cannot be read.
-    while let Ok(Some(piece)) = response.chunk().await {
-        body.extend_from_slice(&piece);
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
         if body.len() >= LONGEST_ERROR {
             break;
         }

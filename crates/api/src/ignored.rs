@@ -20,7 +20,7 @@ pub struct Ignored {
     named: Vec<String>,
     /// Named paths without list indices: for a list, the first item stands for all.
     seen: BTreeSet<String>,
-    more: u64,
+    unnamed: u64,
     /// Output format field that is not supported on this path.
     form: Option<&'static str>,
 }
@@ -85,7 +85,7 @@ impl Ignored {
             return;
         }
         if self.named.len() == MOST {
-            self.more = self.more.saturating_add(1);
+            self.unnamed = self.unnamed.saturating_add(1);
             return;
         }
         self.seen.insert(pattern);
@@ -100,8 +100,8 @@ impl Ignored {
             return None;
         }
         let mut line = self.named.join(", ");
-        if self.more > 0 {
-            line = format!("{line}, and {} more", self.more);
+        if self.unnamed > 0 {
+            line = format!("{line}, and {} more", self.unnamed);
         }
         Some(line)
     }

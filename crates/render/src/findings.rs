@@ -10,13 +10,13 @@ pub fn notes(findings: &[Finding]) -> Vec<String> {
     let mut notes: Vec<(&str, &str, usize)> = Vec::new();
     for finding in findings {
         match notes.iter_mut().find(|(code, ..)| *code == finding.code) {
-            Some((.., more)) => *more += 1,
+            Some((.., further)) => *further += 1,
             None => notes.push((&finding.code, &finding.message, 0)),
         }
     }
-    let line = |(_, message, more): (&str, &str, usize)| match more {
+    let line = |(_, message, further): (&str, &str, usize)| match further {
         0 => labelled("note", message),
-        more => labelled("note", &format!("{message} (and {more} more of this kind)")),
+        further => labelled("note", &format!("{message} (and {further} more of this kind)")),
     };
     notes.into_iter().map(line).collect()
 }

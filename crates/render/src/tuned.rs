@@ -18,12 +18,12 @@ pub fn text(configs: &[TunedConfig], axes: &[TuneAxis]) -> String {
 
 fn comparison_text(config: &TunedConfig, comparison: &TuneComparison) -> String {
     let TuneComparison { axis, parallel, candidates, .. } = comparison;
-    let what = match axis {
+    let subject = match axis {
         TuneAxis::Formats => "weight formats",
         TuneAxis::Layouts => "layouts of the KV cache",
         TuneAxis::Threads => "threads",
     };
-    let mut lines = vec![format!("{}: {what} at {parallel}x", config.key.model)];
+    let mut lines = vec![format!("{}: {subject} at {parallel}x", config.key.model)];
     lines.push(match axis {
         TuneAxis::Formats => formats(comparison),
         TuneAxis::Layouts | TuneAxis::Threads => settings(comparison),

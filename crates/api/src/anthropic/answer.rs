@@ -21,9 +21,9 @@ pub struct MessageEncoder {
     id: String,
     model: String,
     /// Stop strings of the request.
-    stops: Vec<String>,
+    stop_strings: Vec<String>,
     /// Whether `message_start` was written.
-    begun: bool,
+    started: bool,
     /// Number of started blocks.
     blocks: u32,
     open: Option<Kind>,
@@ -85,8 +85,8 @@ impl StreamEvent<'_> {
 }
 
 impl MessageEncoder {
-    pub(super) fn new(id: String, model: String, stops: Vec<String>) -> Self {
-        Self { id, model, stops, begun: false, blocks: 0, open: None }
+    pub(super) fn new(id: String, model: String, stop_strings: Vec<String>) -> Self {
+        Self { id, model, stop_strings, started: false, blocks: 0, open: None }
     }
 
     fn message(&self, usage: Counts) -> Message {
@@ -105,7 +105,7 @@ impl MessageEncoder {
     /// Stop string of `finish`.
     fn stop_sequence(&self, finish: Finish) -> Option<&str> {
         let Finish::StopString { index } = finish else { return None };
-        self.stops.get(usize::try_from(index).ok()?).map(String::as_str)
+        self.stop_strings.get(usize::try_from(index).ok()?).map(String::as_str)
     }
 
     /// Ends the open block.
@@ -135,7 +135,7 @@ impl ResponseEncoder for MessageEncoder {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, prompt_tokens: u32, out: &mut BytesMut) {
-        self.begun = true;
+        self.started = true;
         let usage = Counts { input_tokens: prompt_tokens, ..Counts::default() };
         StreamEvent::MessageStart { message: &self.message(usage) }.write(out);
     }
@@ -187,7 +187,7 @@ impl ResponseEncoder for MessageEncoder {
 
     fn ping(&mut self, out: &mut BytesMut) {
         // No event may precede `message_start`.
-        if self.begun { StreamEvent::Ping.write(out) } else { sse::write_ping(out) }
+        if self.started { StreamEvent::Ping.write(out) } else { sse::write_ping(out) }
     }
 
     fn document(self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut) {

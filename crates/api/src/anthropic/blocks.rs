@@ -122,8 +122,8 @@ pub(super) fn image(
 }
 
 /// Text of `content` at `path`: blocks are joined as paragraphs.
-pub(super) fn text(path: &str, said: Content<TextBody>) -> Result<String, ValidationError> {
-    let blocks = match said {
+pub(super) fn text(path: &str, content: Content<TextBody>) -> Result<String, ValidationError> {
+    let blocks = match content {
         Content::Text(text) => return Ok(text),
         Content::Parts(blocks) => blocks,
     };
@@ -141,11 +141,11 @@ pub(super) fn text(path: &str, said: Content<TextBody>) -> Result<String, Valida
 /// Content of a tool result; in an old one, each image is replaced by a placeholder.
 pub(super) fn result(
     path: &str,
-    said: Content<TextBody>,
+    content: Content<TextBody>,
     is_old: bool,
     fields: &mut FeatureFields,
 ) -> Result<Vec<ContentPart>, ValidationError> {
-    let blocks = match said {
+    let blocks = match content {
         Content::Text(text) => return Ok(vec![ContentPart::text(text)]),
         Content::Parts(blocks) => blocks,
     };

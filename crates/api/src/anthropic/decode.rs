@@ -101,12 +101,12 @@ fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, ValidationErr
 /// consecutive ones form one message. `is_old` is whether another message follows.
 fn user(
     path: &str,
-    said: Content<BlockBody>,
+    content: Content<BlockBody>,
     is_old: bool,
     messages: &mut Vec<Message>,
     fields: &mut FeatureFields,
 ) -> Result<(), ValidationError> {
-    let blocks = match said {
+    let blocks = match content {
         Content::Text(text) => {
             no_nul(&format!("{path}.content"), &text)?;
             messages.push(Message::new(Role::User, text));
@@ -146,9 +146,9 @@ fn user(
                         _ => content.insert(0, ContentPart::text(FAILED)),
                     }
                 }
-                let said = Message::of_parts(Role::Tool, content);
-                no_nul(&path, &said.text())?;
-                messages.push(Message { tool_call_id: Some(id), ..said });
+                let message = Message::of_parts(Role::Tool, content);
+                no_nul(&path, &message.text())?;
+                messages.push(Message { tool_call_id: Some(id), ..message });
             }
             other => {
                 let served = "`text`, `image` and `tool_result` are";
@@ -161,28 +161,28 @@ fn user(
 }
 
 /// System message within the conversation: text blocks.
-fn instructions(path: &str, said: Content<BlockBody>) -> Result<Message, ValidationError> {
+fn instructions(path: &str, content: Content<BlockBody>) -> Result<Message, ValidationError> {
     let path = format!("{path}.content");
     let text = |block: BlockBody| TextBody { kind: block.kind, text: block.text, source: None };
-    let said = match said {
+    let content = match content {
         Content::Text(text) => Content::Text(text),
         Content::Parts(blocks) => Content::Parts(blocks.into_iter().map(text).collect()),
     };
-    let text = blocks::text(&path, said)?;
+    let text = blocks::text(&path, content)?;
     no_nul(&path, &text)?;
     Ok(Message::new(Role::System, text))
 }
 
-fn assistant(path: &str, said: Content<BlockBody>) -> Result<Message, ValidationError> {
+fn assistant(path: &str, content: Content<BlockBody>) -> Result<Message, ValidationError> {
     let path = format!("{path}.content");
-    let blocks = match said {
+    let blocks = match content {
         Content::Text(text) => {
             no_nul(&path, &text)?;
             return Ok(Message::new(Role::Assistant, text));
         }
         Content::Parts(blocks) => blocks,
     };
-    let (mut texts, mut thoughts, mut tool_calls) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut texts, mut thinking_texts, mut tool_calls) = (Vec::new(), Vec::new(), Vec::new());
     for (number, block) in blocks.into_iter().enumerate() {
         let path = format!("{path}[{number}]");
         match block.kind.as_str() {
@@ -192,9 +192,9 @@ fn assistant(path: &str, said: Content<BlockBody>) -> Result<Message, Validation
                 texts.push(text);
             }
             "thinking" => {
-                let thought = field(&path, "thinking", block.thinking)?;
-                no_nul(&format!("{path}.thinking"), &thought)?;
-                thoughts.push(thought);
+                let text = field(&path, "thinking", block.thinking)?;
+                no_nul(&format!("{path}.thinking"), &text)?;
+                thinking_texts.push(text);
             }
             "tool_use" => tool_calls.push(call(&path, block)?),
             other => {
@@ -204,7 +204,7 @@ fn assistant(path: &str, said: Content<BlockBody>) -> Result<Message, Validation
         }
     }
     Ok(Message {
-        reasoning: (!thoughts.is_empty()).then(|| thoughts.join("\n")),
+        reasoning: (!thinking_texts.is_empty()).then(|| thinking_texts.join("\n")),
         tool_calls,
         ..Message::new(Role::Assistant, texts.join("\n"))
     })

@@ -45,7 +45,7 @@ pub struct ChatStream {
 
 impl ChatStream {
     pub(super) fn new(url: Url, response: Response) -> Self {
-        let body = response.bytes_stream().map(|piece: Result<Bytes, _>| piece);
+        let body = response.bytes_stream().map(|chunk: Result<Bytes, _>| chunk);
         Self { url, events: sse::events(body).boxed(), ready: VecDeque::new(), ended: false }
     }
 
@@ -76,12 +76,12 @@ fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
         |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(Cow::into_owned);
     // A server that sends both names sends the same text in both.
     let reasoning = text(choice.delta.reasoning_content).or_else(|| text(choice.delta.reasoning));
-    let said = [
+    let content = [
         reasoning.map(|text| Event::Reasoning { text }),
         text(choice.delta.content).map(|text| Event::Text { text, logprobs: Vec::new() }),
     ];
     let called = choice.delta.tool_calls.into_iter().flatten().flat_map(call);
-    let deltas = said.into_iter().flatten().chain(called).map(ChatEvent::Delta);
+    let deltas = content.into_iter().flatten().chain(called).map(ChatEvent::Delta);
     let ended = [
         choice.finish_reason.map(|reason| ChatEvent::Finish { reason: reason.into_owned() }),
         chunk.usage.map(ChatEvent::Usage),
@@ -93,14 +93,15 @@ fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
 fn call(delta: CallDelta<'_>) -> impl Iterator<Item = Event> {
     let CallDelta { index, id, function, .. } = delta;
     // Some servers repeat the id, or send an empty name, with every delta.
-    let begun = function.name.filter(|name| !name.is_empty()).map(|name| Event::ToolCall {
+    let start = function.name.filter(|name| !name.is_empty()).map(|name| Event::ToolCall {
         index,
         id: id.unwrap_or_default().into_owned(),
         name: name.into_owned(),
     });
     let arguments = function.arguments.filter(|text| !text.is_empty());
-    let more = arguments.map(|text| Event::ToolArguments { index, text: text.into_owned() });
-    [begun, more].into_iter().flatten()
+    let delta_arguments =
+        arguments.map(|text| Event::ToolArguments { index, text: text.into_owned() });
+    [start, delta_arguments].into_iter().flatten()
 }
 
 impl Stream for ChatStream {

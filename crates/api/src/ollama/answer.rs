@@ -118,7 +118,7 @@ impl OllamaEncoder {
 
     fn line<'a>(&'a self, line_content: LineContent<'a>) -> Line<'a> {
         let LineContent { content, thinking, calls } = line_content;
-        let (message, response, beside) = match self.endpoint {
+        let (message, response, top_level_thinking) = match self.endpoint {
             Endpoint::Chat => (
                 Some(LineMessage { role: "assistant", content, thinking, tool_calls: calls }),
                 None,
@@ -131,7 +131,7 @@ impl OllamaEncoder {
             created_at: Now,
             message,
             response,
-            thinking: beside,
+            thinking: top_level_thinking,
             logprobs: None,
             done: false,
             done_reason: None,

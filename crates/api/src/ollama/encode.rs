@@ -34,8 +34,8 @@ pub fn encode_chat(request: &Request) -> ChatBody {
 /// Body that [`super::decode_generate`] decodes to `request`: a text, or one question with or
 /// without a system prompt. For longer conversations use [`encode_chat`].
 pub fn encode_generate(request: &Request) -> GenerateBody {
-    let said = |role| request.prompt.messages().iter().find(|message| message.role == role);
-    let text = |role| said(role).map(|message| message.text().into_owned());
+    let find = |role| request.prompt.messages().iter().find(|message| message.role == role);
+    let text = |role| find(role).map(|message| message.text().into_owned());
     let (prompt, system, raw) = match &request.prompt {
         Prompt::Text(text) => (Some(text.clone()), None, Some(true)),
         Prompt::Chat { .. } => (text(Role::User), text(Role::System), None),
@@ -43,7 +43,7 @@ pub fn encode_generate(request: &Request) -> GenerateBody {
     GenerateBody {
         model: request.agent.0.clone(),
         prompt,
-        images: said(Role::User).and_then(images),
+        images: find(Role::User).and_then(images),
         system,
         raw,
         format: format(request.format.as_ref()),

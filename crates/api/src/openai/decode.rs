@@ -159,8 +159,8 @@ fn message(
         (None, _) if !tool_calls.is_empty() || role == Role::Assistant => Vec::new(),
         (None, _) => return Err(ValidationError::value(at, "is missing")),
     };
-    let said = Message::of_parts(role, content);
-    checks::no_nul(&at, &said.text())?;
+    let decoded = Message::of_parts(role, content);
+    checks::no_nul(&at, &decoded.text())?;
     if let Some(reasoning) = &message.reasoning_content {
         checks::no_nul(&format!("{path}.reasoning_content"), reasoning)?;
     }
@@ -171,7 +171,7 @@ fn message(
         reasoning: message.reasoning_content,
         tool_calls,
         tool_call_id: message.tool_call_id,
-        ..said
+        ..decoded
     })
 }
 

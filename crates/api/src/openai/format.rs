@@ -100,23 +100,24 @@ pub(crate) fn decode(
     format_aliases: FormatAliases,
 ) -> Result<Option<(&'static str, Format)>, ValidationError> {
     let response = response.map(from_response).transpose()?.flatten();
-    let mut forms: Vec<_> = response.map(|form| ("response_format", form)).into_iter().collect();
+    let mut formats: Vec<_> =
+        response.map(|format| ("response_format", format)).into_iter().collect();
     let structured = structured.map(from_structured).transpose()?.flatten();
-    forms.extend(structured.map(|form| ("structured_outputs", form)));
-    forms.extend(format_aliases::decode(format_aliases)?);
-    let mut forms = forms.into_iter();
-    match (forms.next(), forms.next()) {
+    formats.extend(structured.map(|format| ("structured_outputs", format)));
+    formats.extend(format_aliases::decode(format_aliases)?);
+    let mut formats = formats.into_iter();
+    match (formats.next(), formats.next()) {
         (Some((one, _)), Some((other, _))) => Err(ValidationError::value(
             other,
             format!("and `{one}` both set a format: use one of them"),
         )),
-        (form, _) => Ok(form),
+        (format, _) => Ok(format),
     }
 }
 
 fn from_response(response: ResponseFormat) -> Result<Option<Format>, ValidationError> {
     let ResponseFormat { kind, json_schema, schema, value } = response;
-    let beside = match (schema, value) {
+    let adjacent = match (schema, value) {
         (Some(_), Some(_)) => {
             let reason = "and `response_format.schema` both set a format: use one of them";
             return Err(ValidationError::value("response_format.value", reason));
@@ -124,17 +125,17 @@ fn from_response(response: ResponseFormat) -> Result<Option<Format>, ValidationE
         (Some(schema), None) => Some(("response_format.schema", schema)),
         (None, value) => value.map(|value| ("response_format.value", value)),
     };
-    match (kind.as_str(), beside) {
+    match (kind.as_str(), adjacent) {
         ("text", None) => Ok(None),
         ("json_object" | "json", None) => Ok(Some(Format::JsonObject)),
         ("json_object" | "json", Some((param, schema))) => {
             format_aliases::json(param, schema).map(Some)
         }
         ("regex", Some((_, Value::String(regex)))) => Ok(Some(Format::Regex(regex))),
-        ("json_schema", beside) => {
+        ("json_schema", adjacent) => {
             let param = "response_format.json_schema.schema";
             let named = json_schema.and_then(|named| named.schema).map(|schema| (param, schema));
-            match named.or(beside) {
+            match named.or(adjacent) {
                 Some((_, schema @ (Value::Object(_) | Value::Bool(_)))) => {
                     Ok(Some(Format::JsonSchema(schema.to_string())))
                 }
@@ -156,23 +157,23 @@ fn from_response(response: ResponseFormat) -> Result<Option<Format>, ValidationE
 
 fn from_structured(structured: StructuredOutputs) -> Result<Option<Format>, ValidationError> {
     let StructuredOutputs { regex, grammar, choice, json, json_object } = structured;
-    let mut forms = Vec::new();
-    forms.extend(regex.map(Format::Regex));
+    let mut formats = Vec::new();
+    formats.extend(regex.map(Format::Regex));
     if let Some(text) = grammar {
-        forms.push(format_aliases::grammar("structured_outputs.grammar", text)?);
+        formats.push(format_aliases::grammar("structured_outputs.grammar", text)?);
     }
     if let Some(words) = choice {
-        forms.push(format_aliases::choice("structured_outputs.choice", &words)?);
+        formats.push(format_aliases::choice("structured_outputs.choice", &words)?);
     }
     if let Some(schema) = json {
-        forms.push(format_aliases::json("structured_outputs.json", schema)?);
+        formats.push(format_aliases::json("structured_outputs.json", schema)?);
     }
-    forms.extend((json_object == Some(true)).then_some(Format::JsonObject));
-    if forms.len() > 1 {
+    formats.extend((json_object == Some(true)).then_some(Format::JsonObject));
+    if formats.len() > 1 {
         return Err(ValidationError::value(
             "structured_outputs",
             "sets two formats: use one of them",
         ));
     }
-    Ok(forms.pop())
+    Ok(formats.pop())
 }

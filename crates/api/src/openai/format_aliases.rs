@@ -31,26 +31,26 @@ pub(crate) struct FormatAliases {
 pub(super) fn decode(
     format_aliases: FormatAliases,
 ) -> Result<Vec<(&'static str, Format)>, ValidationError> {
-    let mut forms = Vec::new();
+    let mut formats = Vec::new();
     for (name, schema) in
         [("json_schema", format_aliases.json_schema), ("guided_json", format_aliases.guided_json)]
     {
         if let Some(schema) = schema {
-            forms.push((name, json(name, schema)?));
+            formats.push((name, json(name, schema)?));
         }
     }
     for (name, regex) in
         [("guided_regex", format_aliases.guided_regex), ("regex", format_aliases.regex)]
     {
-        forms.extend(regex.map(|regex| (name, Format::Regex(regex))));
+        formats.extend(regex.map(|regex| (name, Format::Regex(regex))));
     }
     if let Some(words) = format_aliases.guided_choice {
-        forms.push(("guided_choice", choice("guided_choice", &words)?));
+        formats.push(("guided_choice", choice("guided_choice", &words)?));
     }
     if let Some(text) = format_aliases.guided_grammar {
-        forms.push(("guided_grammar", grammar("guided_grammar", text)?));
+        formats.push(("guided_grammar", grammar("guided_grammar", text)?));
     }
-    Ok(forms)
+    Ok(formats)
 }
 
 /// JSON Schema, or its text.
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn a_choice_is_its_words_to_the_letter() {
         let words = ["a.b", "(c)", "d|e", "é x"].map(str::to_owned);
-        let form = choice("guided_choice", &words).expect("words");
+        let format = choice("guided_choice", &words).expect("words");
         let expected = r"a\x{2E}b|\x{28}c\x{29}|d\x{7C}e|é x";
-        assert_eq!(form, Format::Regex(expected.to_owned()));
+        assert_eq!(format, Format::Regex(expected.to_owned()));
         choice("guided_choice", &[]).expect_err("nothing to choose from");
         choice("guided_choice", &[String::new()]).expect_err("an empty word");
     }
@@ -119,8 +119,8 @@ mod tests {
     fn each_spelling_is_its_form() {
         let schema = Format::JsonSchema(r#"{"type":"integer"}"#.to_owned());
         let of = |format_aliases| {
-            let forms = decode(format_aliases).expect("forms");
-            forms.into_iter().map(|(_, form)| form).collect::<Vec<_>>()
+            let formats = decode(format_aliases).expect("forms");
+            formats.into_iter().map(|(_, format)| format).collect::<Vec<_>>()
         };
         let object = Some(serde_json::json!({"type": "integer"}));
         let text = Some(Value::String(r#"{"type":"integer"}"#.to_owned()));

@@ -59,12 +59,12 @@ pub async fn plan(
 async fn confirm_download(model: &MissingModel, printer: &Printer) -> Result<(), CliError> {
     let MissingModel { name, size, .. } = model;
     let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("of {size}"));
-    let what = format!("the model {name} is not in the store; fetching it is a download {size}");
+    let problem = format!("the model {name} is not in the store; fetching it is a download {size}");
     let command = format!("fetch it with `harmonic models pull {name}`, or add --yes");
     if !printer.is_interactive() {
-        return Err(CliError::new(what, command));
+        return Err(CliError::new(problem, command));
     }
-    if confirm(&format!("{what}. Fetch it?")).await {
+    if confirm(&format!("{problem}. Fetch it?")).await {
         return Ok(());
     }
     Err(CliError::new(format!("{name} was not fetched"), command))

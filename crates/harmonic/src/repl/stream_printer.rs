@@ -38,18 +38,18 @@ impl<'a> StreamPrinter<'a> {
     /// # Errors
     /// When the request fails, or stdout is closed.
     pub async fn answer(&mut self, client: &Client, request: &ChatRequest) -> anyhow::Result<()> {
-        let asking = client.chat(request);
-        tokio::pin!(asking);
-        let begun = tokio::select! {
-            begun = &mut asking => Some(begun),
+        let request_sent = client.chat(request);
+        tokio::pin!(request_sent);
+        let stream = tokio::select! {
+            stream = &mut request_sent => Some(stream),
             () = tokio::time::sleep(NO_SPINNER_WITHIN) => None,
         };
-        let mut answer = if let Some(begun) = begun {
-            begun?
+        let mut answer = if let Some(stream) = stream {
+            stream?
         } else {
             // The server sends headers once the request has a slot.
             self.show_spinner(&format!("{} is busy: waiting for a free slot", request.model));
-            asking.await?
+            request_sent.await?
         };
         self.show_spinner(&format!("{} is reading", request.model));
         while let Some(event) = answer.next().await {

@@ -1,4 +1,4 @@
-//! A team in the background: started, listed, asked, stopped; and what a killed one leaves.
+//! Background teams: start, list, chat, stop; and cleanup after a killed one.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use crate::harness::{Ran, Server, User, ran};
 
 pub const TEAM: [&str; 4] = ["--stack", "starter", "--engine", "sim"];
 
-/// A user whose teams end with the test.
+/// User whose teams are stopped at the end of the test.
 pub struct Owner(pub User);
 
 impl Drop for Owner {
@@ -47,7 +47,7 @@ impl Owner {
     }
 }
 
-/// A port that nobody has now.
+/// A free port.
 fn free_port() -> String {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     held.local_addr().unwrap().port().to_string()
@@ -109,7 +109,8 @@ fn several_teams_are_told_apart_by_their_ports() {
     assert_eq!(down.code, Some(0), "{down:?}");
 }
 
-/// They race for one port: one gets it, and each of the others says why it did not, from its own log.
+/// Concurrent starts on one port: one succeeds, and each of the others reports the reason from its
+/// own log.
 #[test]
 fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
     let owner = Owner::new();
@@ -130,7 +131,7 @@ fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
             [format!("cannot listen on 127.0.0.1:{port}"), format!("port {port} already")];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{said}");
         if let Some(log) = said.lines().find_map(|line| line.split("all of them: ").nth(1)) {
-            // Later starts may have removed the oldest logs of those that ended.
+            // Later starts may have deleted the oldest logs of ended processes.
             let log = std::fs::read_to_string(log).unwrap_or(said.clone());
             assert!(log.contains(&reasons[0]) || log.contains(&reasons[1]), "{log}");
         }
@@ -149,7 +150,7 @@ fn old_logs_go_and_that_of_a_team_that_runs_stays() {
     assert_eq!(owner.detach().code, Some(0));
     let teams = owner.teams();
     let running = teams[0]["log"].as_str().unwrap();
-    // Newer than that of the team that runs, and of teams that ended.
+    // Newer than the logs of the running team and of ended teams.
     for n in 0..9 {
         std::fs::write(logs.join(format!("any-{n}.log")), "").unwrap();
     }

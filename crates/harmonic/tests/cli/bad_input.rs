@@ -1,4 +1,4 @@
-//! Input that a user can fix: exit code 1 or 2, and words that say how.
+//! Invalid input: exit code 1 or 2, and a message with a remedy.
 
 use std::net::TcpListener;
 

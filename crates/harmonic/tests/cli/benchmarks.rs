@@ -1,4 +1,4 @@
-//! `bench`, `report` and `compare`: real processes, over the simulated engine. No test asserts a
+//! `bench`, `report` and `compare`: real processes with the simulated engine. No test asserts a
 //! rate.
 
 use std::fs;
@@ -151,8 +151,7 @@ fn what_a_simulation_gives_is_no_curve() {
     assert!(!user.home().join(".local/share/harmonic/curves").exists());
 }
 
-/// The file and the build are the server's to tell: what lies in the store of who measures is
-/// another question.
+/// The server reports file and build, independent of the local store.
 #[tokio::test]
 async fn a_server_that_runs_says_itself_what_it_runs() {
     let listed = ran(&mut binary(["models", "list"]));
@@ -171,7 +170,7 @@ async fn a_server_that_runs_says_itself_what_it_runs() {
     assert_eq!((&key["format"], &key["engine"]), (&identity.format.into(), &identity.build.into()));
 }
 
-/// Answers each connection once, by its path, and tells of each.
+/// Server that answers each connection once by its path, and reports each connection.
 fn stranger(answer: fn(&str) -> Option<&'static str>) -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

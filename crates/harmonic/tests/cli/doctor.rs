@@ -1,4 +1,4 @@
-//! `doctor`: advice, as a document and as text, and what its exit code says.
+//! `doctor`: advice as a document and as text, and the exit code.
 
 use std::fs;
 

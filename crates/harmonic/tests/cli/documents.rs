@@ -1,4 +1,4 @@
-//! Documents: whole JSON on stdout, and nothing else there.
+//! Documents: complete JSON on stdout, and nothing else there.
 
 use serde_json::{Value, json};
 

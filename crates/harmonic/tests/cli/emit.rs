@@ -1,4 +1,4 @@
-//! `plan --emit`: files in a folder or on stdout.
+//! `plan --emit`: files in a directory or on stdout.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! API keys: made, listed, removed, and asked for.
+//! API keys: creation, listing, removal, authentication.
 
 use std::process::Stdio;
 
@@ -38,7 +38,7 @@ fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
     assert_eq!(left["keys"][0]["name"], "phone");
 }
 
-/// Of writers at the same time none is lost, and no removed key comes back.
+/// Concurrent writers lose no key, and no removed key returns.
 #[test]
 fn keys_that_are_added_and_removed_at_once_are_all_kept_and_all_gone() {
     let user = User::new();
@@ -103,7 +103,7 @@ async fn a_team_with_keys_wants_one_and_our_commands_send_it() {
     let teams = user.run(["ps", "--json"]).json();
     assert_eq!(teams["teams"][0]["state"], "ok");
 
-    // From the next request on, and not when the team starts again.
+    // Effective from the next request, without a restart.
     let phone = user.run(["keys", "add", "phone"]).out;
     let other = stranger.clone().with_key(phone.trim_end()).unwrap();
     assert_eq!(other.models().await.unwrap().len(), 7);

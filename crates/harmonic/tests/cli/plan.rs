@@ -1,8 +1,8 @@
-//! `harmonic plan`: the paper's figures to the digit, and what is true beside them.
+//! `harmonic plan`: the paper's exact figures, and the correct ones for comparison.
 
 use crate::harness::{User, binary, ran};
 
-/// The plan's first part, as §5.4 prints it: title, agents by tier, total.
+/// First part of a plan, in the format of §5.4: title, agents by tier, total.
 #[track_caller]
 fn deployment(args: &str) -> String {
     let ran = User::new().run(format!("plan --stack standard {args}").split(' '));
@@ -84,7 +84,7 @@ fn the_strix_halo_follows_the_same_rule() {
     assert!(shared.ends_with("Total: 45.5GB / 78.2GB available"), "{shared}");
 }
 
-/// What the paper's deployments really need: its KV per slot is too small for these contexts.
+/// True requirements of the paper's deployments: its KV per slot is too small for these contexts.
 #[test]
 fn exact_deployments_of_the_papers_machines_are_degraded() {
     let plan = deployment("--hardware dgx-spark --sharing isolated");
@@ -235,7 +235,7 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     layout    qwen3-8b: streams, no more than a unified pool
     layout    qwen3-14b: streams, no more than a unified pool
     layout    streams if they fit the budget; `harmonic bench --layouts` measures both
-    bandwidth 273 GB/s rated, 198 to 237 measured; the paper states 500
+    bandwidth 273 GB/s rated, 198 to 237 effective; the paper states 500
     ");
     let paper = user.run(args.split(' ').chain(["--budget", "paper"]));
     let saved = "saves 18.1 GB: with one engine per agent, the same slots take 73.1 GB";
@@ -257,7 +257,7 @@ fn a_plan_names_the_curves_it_used() {
     assert!(generic.contains("8x is the profile's peak"), "{generic}");
 }
 
-/// With the starter model from the user's own store, as a measured curve is bound to a file.
+/// Uses the starter model from the user's store, because a measured curve is bound to a file.
 #[test]
 fn a_curve_that_was_measured_here_wins() {
     let listed = ran(&mut binary(["models", "list"]));
@@ -281,7 +281,7 @@ fn a_curve_that_was_measured_here_wins() {
         "provenance": "measured",
     });
     std::fs::write(curves.join("mine.json"), curve.to_string()).unwrap();
-    // Of another build, and of a name that sorts behind: the present build's counts.
+    // Curve of another build, whose name sorts later: the present build's takes precedence.
     let mut other = curve.clone();
     other["key"]["engine"] = "llama.cpp/0.0.1".into();
     other["sweet_spot"] = 1.into();

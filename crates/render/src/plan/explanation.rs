@@ -73,8 +73,8 @@ fn exact_item(
         LedgerItem::Prefix => {
             let count = engine.agents.len();
             let agents = if count == 1 { "agent" } else { "agents" };
-            let what = format!("cached system prompts of {count} {agents}, and conversations");
-            ("prefix", what)
+            let text = format!("cached system prompts of {count} {agents}, and conversations");
+            ("prefix", text)
         }
         LedgerItem::Park => ("park", "saved state of preempted borrowers".to_owned()),
         LedgerItem::Compute => {
@@ -82,11 +82,11 @@ fn exact_item(
                 Some(Attention::Plain) => ", scores",
                 Some(Attention::Flash) | None => "",
             };
-            let what = format!(
+            let text = format!(
                 "masks{scores} and activations of a batch of {N_UBATCH}, logits of {} outputs",
                 engine.sequences
             );
-            ("compute", what)
+            ("compute", text)
         }
         LedgerItem::Overhead => {
             ("other", "threads, graph and vocabulary tables (estimate)".to_owned())
@@ -101,7 +101,7 @@ fn kv(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
         KvLayout::Streams => {
             format!("{} tokens in total, {largest} for each sequence", engine.local().kv_tokens)
         }
-        KvLayout::Unified => format!("one pool of {} tokens", engine.local().kv_tokens),
+        KvLayout::Unified => format!("unified pool of {} tokens", engine.local().kv_tokens),
     };
     let Some(shape) = shape else { return layout };
     let per_token = KvCost::of(shape, engine.local().kv_type).bytes_per_token();
@@ -180,7 +180,7 @@ fn totals(
         lines.push(labelled(
             "bandwidth",
             &format!(
-                "{} GB/s rated, {reached} measured; the paper states {}",
+                "{} GB/s rated, {reached} effective; the paper states {}",
                 gb(bandwidth.rated),
                 gb(bandwidth.paper)
             ),

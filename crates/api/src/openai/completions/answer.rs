@@ -122,14 +122,14 @@ impl ResponseEncoder for CompletionEncoder {
     fn open(&mut self, _prompt_tokens: u32, _out: &mut BytesMut) {}
 
     fn event(&mut self, choice: u32, event: &Event, out: &mut BytesMut) {
-        let mut said = CompletionChoice { index: choice, ..CompletionChoice::default() };
+        let mut choice_part = CompletionChoice { index: choice, ..CompletionChoice::default() };
         match event {
             Event::Text { text, logprobs } => {
-                said.text = Cow::Borrowed(text);
+                choice_part.text = Cow::Borrowed(text);
                 let offset = self.offsets.get_mut(choice as usize).filter(|_| self.logprobs);
-                said.logprobs = offset.map(|offset| TextLogprobs::new(logprobs, offset));
+                choice_part.logprobs = offset.map(|offset| TextLogprobs::new(logprobs, offset));
             }
-            Event::Reasoning { text } => said.reasoning_content = Some(Cow::Borrowed(text)),
+            Event::Reasoning { text } => choice_part.reasoning_content = Some(Cow::Borrowed(text)),
             // Completions have no tools.
             Event::ToolCall { .. }
             | Event::ToolArguments { .. }
@@ -137,7 +137,7 @@ impl ResponseEncoder for CompletionEncoder {
             | Event::FormBroken { .. }
             | Event::Failed { .. } => return,
         }
-        sse::write(out, &self.completion(vec![said], None));
+        sse::write(out, &self.completion(vec![choice_part], None));
     }
 
     fn end(

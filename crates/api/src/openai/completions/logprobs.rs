@@ -31,12 +31,12 @@ impl TextLogprobs {
     pub(super) fn new(tokens: &[TokenLogprob], offset: &mut usize) -> Self {
         let mut all = Self::default();
         for token in tokens {
-            all.tokens.push(shown(&token.token));
+            all.tokens.push(displayed(&token.token));
             all.bytes.push(token.token.0.clone());
             all.token_logprobs.push(finite(token.logprob));
             let alternatives = token.top.iter().rev();
             let alternatives =
-                alternatives.map(|(token, logprob)| (shown(token), finite(*logprob).into()));
+                alternatives.map(|(token, logprob)| (displayed(token), finite(*logprob).into()));
             all.top_logprobs.push(alternatives.collect());
             all.text_offset.push(*offset);
             // A character is counted at its first byte.
@@ -47,14 +47,14 @@ impl TextLogprobs {
 }
 
 /// Token as text, or its bytes if it is not UTF-8.
-fn shown(token: &TokenBytes) -> String {
+fn displayed(token: &TokenBytes) -> String {
     let bytes = match std::str::from_utf8(&token.0) {
         Ok(text) => return text.to_owned(),
         Err(_) => &token.0,
     };
-    bytes.iter().fold("bytes:".to_owned(), |mut shown, byte| {
+    bytes.iter().fold("bytes:".to_owned(), |mut displayed, byte| {
         // Writing to a string cannot fail.
-        let _written = write!(shown, "\\x{byte:02x}");
-        shown
+        let _written = write!(displayed, "\\x{byte:02x}");
+        displayed
     })
 }

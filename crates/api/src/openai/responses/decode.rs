@@ -60,7 +60,7 @@ pub(super) fn decode_naming(
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.sampling = sampling.decode("")?;
     request.max_tokens = checks::max_tokens("max_output_tokens", body.max_output_tokens)?;
-    let included = body.include.iter().flatten().any(|wanted| wanted == LOGPROBS);
+    let included = body.include.iter().flatten().any(|value| value == LOGPROBS);
     fields.logprobs = if body.top_logprobs.is_some() { "top_logprobs" } else { "include" };
     fields.format = "text.format";
     let alternatives = body.top_logprobs.or(included.then_some(0));
@@ -194,21 +194,21 @@ fn message(
     };
     let content = field(path, "content", item.content)?;
     let path = format!("{path}.content");
-    let said = match role {
+    let message = match role {
         Role::User => {
-            let said = Message::of_parts(role, content_parts(&path, content, INPUT, fields)?);
-            no_nul(&path, &said.text())?;
-            said
+            let message = Message::of_parts(role, content_parts(&path, content, INPUT, fields)?);
+            no_nul(&path, &message.text())?;
+            message
         }
         _ => Message::new(role, text(&path, content, INPUT.texts)?),
     };
     // Reasoning precedes the message as an item of its own.
-    let thought = |last: &&mut Message| {
+    let is_reasoning = |last: &&mut Message| {
         last.reasoning.is_some() && last.content.is_empty() && last.tool_calls.is_empty()
     };
-    match messages.last_mut().filter(thought) {
-        Some(last) if role == Role::Assistant => last.content = said.content,
-        _ => messages.push(said),
+    match messages.last_mut().filter(is_reasoning) {
+        Some(last) if role == Role::Assistant => last.content = message.content,
+        _ => messages.push(message),
     }
     Ok(())
 }

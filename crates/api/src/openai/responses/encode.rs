@@ -72,8 +72,8 @@ fn items(message: &Message) -> Vec<ItemBody> {
                 }])),
                 ..ItemBody::default()
             });
-            let speaks = !message.content.is_empty() || message.tool_calls.is_empty();
-            let said = speaks.then(|| ItemBody {
+            let has_message = !message.content.is_empty() || message.tool_calls.is_empty();
+            let text_item = has_message.then(|| ItemBody {
                 kind: kind("message"),
                 role: Some("assistant".to_owned()),
                 content,
@@ -86,7 +86,7 @@ fn items(message: &Message) -> Vec<ItemBody> {
                 arguments: Some(call.arguments.clone().into()),
                 ..ItemBody::default()
             });
-            reasoning.into_iter().chain(said).chain(calls).collect()
+            reasoning.into_iter().chain(text_item).chain(calls).collect()
         }
     }
 }
