@@ -46,7 +46,7 @@ pub fn read_noting<T: DeserializeOwned>(
         },
     )?;
     json.end().map_err(|error| ValidationError::Json { reason: error.to_string() })?;
-    match ignored.form() {
+    match ignored.format_field() {
         Some(name) => Err(ValidationError::unsupported(name, replacement_for(name))),
         None => Ok((request, ignored)),
     }

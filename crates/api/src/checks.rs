@@ -10,11 +10,11 @@ use serde_json::Value;
 use crate::validation_error::ValidationError;
 
 /// Maximum number of stop strings. OpenAI accepts 4; local clients send more.
-const MOST_STOPS: usize = 16;
+const MAX_STOP_STRINGS: usize = 16;
 /// Maximum number of alternatives per token, as in OpenAI's API.
-const MOST_TOP_LOGPROBS: u8 = 20;
+const MAX_TOP_LOGPROBS: u8 = 20;
 /// Maximum number of answers per request.
-const MOST_ANSWERS: u32 = 16;
+const MAX_ANSWERS: u32 = 16;
 
 /// Agent named by `model`, in any dialect. The tag `latest` is optional.
 ///
@@ -96,8 +96,8 @@ pub(crate) fn max_tokens(
 /// Number of answers; 1 if absent.
 pub(crate) fn answers(n: Option<u32>) -> Result<u32, ValidationError> {
     let n = n.unwrap_or(1);
-    if !(1..=MOST_ANSWERS).contains(&n) {
-        let reason = format!("is {n}, but must be from 1 to {MOST_ANSWERS}");
+    if !(1..=MAX_ANSWERS).contains(&n) {
+        let reason = format!("is {n}, but must be from 1 to {MAX_ANSWERS}");
         return Err(ValidationError::value("n", reason));
     }
     Ok(n)
@@ -122,20 +122,20 @@ pub(crate) fn alternatives(
     let Some(alternatives) = alternatives else { return Ok(None) };
     u8::try_from(alternatives)
         .ok()
-        .filter(|alternatives| *alternatives <= MOST_TOP_LOGPROBS)
+        .filter(|alternatives| *alternatives <= MAX_TOP_LOGPROBS)
         .map(Some)
         .ok_or_else(|| {
-            let reason = format!("is {alternatives}, but must be from 0 to {MOST_TOP_LOGPROBS}");
+            let reason = format!("is {alternatives}, but must be from 0 to {MAX_TOP_LOGPROBS}");
             ValidationError::value(param, reason)
         })
 }
 
 /// Stop strings, none of them empty.
 pub(crate) fn stop(param: &str, strings: Vec<String>) -> Result<Vec<String>, ValidationError> {
-    if strings.len() > MOST_STOPS {
+    if strings.len() > MAX_STOP_STRINGS {
         return Err(ValidationError::value(
             param,
-            format!("has {} strings, but may have at most {MOST_STOPS}", strings.len()),
+            format!("has {} strings, but may have at most {MAX_STOP_STRINGS}", strings.len()),
         ));
     }
     for (index, string) in strings.iter().enumerate() {
@@ -168,7 +168,7 @@ pub(crate) fn is_empty_value(value: Option<&Value>) -> bool {
 }
 
 /// Refuses a field that is set; `detail` describes the alternative.
-pub(crate) fn absent(
+pub(crate) fn refuse_if_set(
     param: &str,
     value: Option<&Value>,
     detail: &str,

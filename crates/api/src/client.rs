@@ -33,7 +33,7 @@ pub use stream::{ChatEvent, ChatStream};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum bytes read of an error's body.
-const LONGEST_ERROR: usize = 64 * 1024;
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// Client of one server. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -221,7 +221,7 @@ async fn status(mut response: Response) -> ClientError {
     // The status is reported even if the body cannot be read.
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend_from_slice(&chunk);
-        if body.len() >= LONGEST_ERROR {
+        if body.len() >= MAX_ERROR_BYTES {
             break;
         }
     }

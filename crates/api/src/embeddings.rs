@@ -117,7 +117,7 @@ mod tests {
     use crate::body::read;
 
     #[test]
-    fn what_can_be_embedded() {
+    fn embedding_inputs_are_validated() {
         let decoded = |input: Value| {
             let body = json!({"model": "coder", "input": input}).to_string();
             let openai = read(body.as_bytes()).and_then(decode_embeddings).is_ok();

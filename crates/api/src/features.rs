@@ -1,6 +1,6 @@
 //! Names of the fields that require optional engine features, for errors in the client's terms.
 
-use crate::media::MOST;
+use crate::media::MAX_FILES;
 use crate::validation_error::ValidationError;
 
 /// Field names as the dialect defines them or, where it has several, as the client wrote them.
@@ -58,8 +58,8 @@ impl FeatureFields {
 
     fn count(&mut self, path: &str) -> Result<(), ValidationError> {
         self.media += 1;
-        if self.media > MOST {
-            let reason = format!("exceeds the limit of {MOST} images and recordings per body");
+        if self.media > MAX_FILES {
+            let reason = format!("exceeds the limit of {MAX_FILES} images and recordings per body");
             return Err(ValidationError::value(path, reason));
         }
         Ok(())

@@ -10,9 +10,9 @@ use serde_ignored::Path;
 use crate::body::FORMAT_FIELDS;
 
 /// Maximum number of named entries; further ones are only counted.
-const MOST: usize = 16;
+const MAX_NAMED: usize = 16;
 /// Maximum length of an entry, in bytes.
-const LONGEST: usize = 80;
+const MAX_ENTRY_BYTES: usize = 80;
 
 /// Ignored parts of a request, in the order of its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Ignored {
     seen: BTreeSet<String>,
     unnamed: u64,
     /// Output format field that is not supported on this path.
-    form: Option<&'static str>,
+    format_field: Option<&'static str>,
 }
 
 impl Ignored {
@@ -36,23 +36,23 @@ impl Ignored {
             Some(name) => name == anywhere,
             None => *entry == at.pattern,
         };
-        let form = FORMAT_FIELDS.into_iter().find(|name| *name == at.pattern);
-        self.form = self.form.or(form);
+        let format_field = FORMAT_FIELDS.into_iter().find(|name| *name == at.pattern);
+        self.format_field = self.format_field.or(format_field);
         if !without_effect.iter().any(listed) {
             self.note(at.pattern, &at.path);
         }
     }
 
     /// Unsupported output format field, if the body has one.
-    pub(crate) fn form(&self) -> Option<&'static str> {
-        self.form
+    pub(crate) fn format_field(&self) -> Option<&'static str> {
+        self.format_field
     }
 
     /// Records a tool of an unsupported kind.
     pub(crate) fn tool(&mut self, path: &str, kind: &str) {
         // Its unread fields are covered by this entry.
         self.named.retain(|field| !field.starts_with(&format!("{path}.")));
-        let kind: String = kind.chars().take(LONGEST / 2).collect();
+        let kind: String = kind.chars().take(MAX_ENTRY_BYTES / 2).collect();
         let entry = format!("{path} ({kind})");
         self.note(entry.clone(), &entry);
     }
@@ -84,14 +84,15 @@ impl Ignored {
         if self.seen.contains(&pattern) {
             return;
         }
-        if self.named.len() == MOST {
+        if self.named.len() == MAX_NAMED {
             self.unnamed = self.unnamed.saturating_add(1);
             return;
         }
         self.seen.insert(pattern);
         let kept = |c: char| c.is_ascii_alphanumeric() || "_-.[]() ".contains(c);
-        self.named
-            .push(entry.chars().map(|c| if kept(c) { c } else { '?' }).take(LONGEST).collect());
+        self.named.push(
+            entry.chars().map(|c| if kept(c) { c } else { '?' }).take(MAX_ENTRY_BYTES).collect(),
+        );
     }
 
     /// All entries on one line; `None` if there are none.
@@ -131,7 +132,7 @@ impl FieldPath {
                         text.push('.');
                     }
                     // Longer names are truncated.
-                    text.extend(key.chars().take(LONGEST));
+                    text.extend(key.chars().take(MAX_ENTRY_BYTES));
                 }
             }
             Path::Some { parent }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_named_once_with_its_place() {
+    fn unread_fields_are_reported_once_with_their_path() {
         let message = json!({"role": "user", "content": "a", "name": "ada", "cache_control": {}});
         let body = json!({
             "model": "coder", "metadata": {"a": 1}, "cache_control": {},
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_under_a_name_that_is_not_read_is_refused_by_name() {
+    fn an_unsupported_format_field_is_refused_by_name() {
         for name in ["grammar", "ebnf", "structural_tag", "guided_whitespace_pattern"] {
             let body = json!({"model": "coder", name: "root ::= x"}).to_string();
             let error = read_noting::<ChatRequest>(body.as_bytes(), &[]).expect_err(name);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_and_fits_into_a_header() {
+    fn ignored_fields_are_bounded_and_fit_into_a_header() {
         let mut body = json!({"model": "coder"});
         for number in 0..20_000 {
             body[format!("\r\n{number}{}", "x".repeat(100))] = json!(1);

@@ -11,13 +11,13 @@ use harmonic_types::Media;
 use crate::validation_error::ValidationError;
 
 /// Maximum number of images and recordings per body. Their total size is limited by the body's.
-pub(crate) const MOST: u32 = 64;
+pub(crate) const MAX_FILES: u32 = 64;
 /// Maximum length of a media type, in bytes: RFC 6838, §4.2 allows 127 on either side of the slash.
-const LONGEST_TYPE: usize = 255;
+const MAX_TYPE_BYTES: usize = 255;
 /// Prefix of data URLs.
 const SCHEME: &str = "data:";
 /// Separator between the media type and the data.
-const MARK: &str = ";base64,";
+const BASE64_SEPARATOR: &str = ";base64,";
 /// URL schemes that would have to be fetched.
 const REMOTE: [&str; 4] = ["http:", "https:", "gs:", "file:"];
 
@@ -27,7 +27,7 @@ pub(crate) fn of_url(path: &str, mut url: String) -> Result<Media, ValidationErr
         let detail = " as an address: this server fetches nothing, send a `data:` URL";
         return Err(ValidationError::unsupported(path, detail));
     }
-    let head = url.find(MARK).map(|at| at + MARK.len());
+    let head = url.find(BASE64_SEPARATOR).map(|at| at + BASE64_SEPARATOR.len());
     let Some(head) = head.filter(|_| url.starts_with(SCHEME)) else {
         return Err(ValidationError::value(
             path,
@@ -35,7 +35,7 @@ pub(crate) fn of_url(path: &str, mut url: String) -> Result<Media, ValidationErr
         ));
     };
     let base64 = url.split_off(head);
-    let media_type = &url[SCHEME.len()..head - MARK.len()];
+    let media_type = &url[SCHEME.len()..head - BASE64_SEPARATOR.len()];
     let media_type = (!media_type.is_empty()).then(|| media_type.to_owned());
     of_base64(path, media_type, base64)
 }
@@ -43,7 +43,7 @@ pub(crate) fn of_url(path: &str, mut url: String) -> Result<Media, ValidationErr
 /// Data URL that [`of_url`] decodes to `media`.
 pub(crate) fn url(media: &Media) -> String {
     let media_type = media.media_type.as_deref().unwrap_or_default();
-    [SCHEME, media_type, MARK, &media.base64].concat()
+    [SCHEME, media_type, BASE64_SEPARATOR, &media.base64].concat()
 }
 
 /// File in base64 at `path`.
@@ -53,7 +53,7 @@ pub(crate) fn of_base64(
     base64: String,
 ) -> Result<Media, ValidationError> {
     let of_type = |c: char| c.is_ascii_alphanumeric() || "!#$&-^_.+/;= ".contains(c);
-    let is_type = |stated: &String| stated.len() <= LONGEST_TYPE && stated.chars().all(of_type);
+    let is_type = |stated: &String| stated.len() <= MAX_TYPE_BYTES && stated.chars().all(of_type);
     if !media_type.as_ref().is_none_or(is_type) {
         return Err(ValidationError::value(path, "has no valid media type, such as `image/png`"));
     }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_by_its_place() {
+    fn an_invalid_file_is_refused_by_its_path() {
         for (url, words) in [
             ("https://example.org/a.png", "fetches nothing"),
             ("file:///etc/passwd", "fetches nothing"),

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::untagged::{Content, StringOrObject, Strings};
 
 /// Schema of a field that must be empty.
-pub(crate) fn nothing(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn empty(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"enum": [null, "", [], {}]})
 }
 

@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_however_it_is_cut(
+        fn events_survive_any_chunking(
             texts in prop::collection::vec(any::<String>(), 0..8),
             cut in 1usize..40,
         ) {

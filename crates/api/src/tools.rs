@@ -12,7 +12,7 @@ use crate::validation_error::ValidationError;
 pub(crate) const NAME: &str = "^[A-Za-z0-9_.:/-]{1,128}$";
 
 /// Maximum length of a tool name, in bytes.
-const LONGEST_NAME: usize = 128;
+const MAX_NAME_BYTES: usize = 128;
 
 /// Tool at `path`; `field` is the dialect's name of the argument schema.
 pub(crate) fn tool(
@@ -42,10 +42,10 @@ pub(crate) fn tool(
 /// Validates a tool name: names appear in templates and grammars.
 pub(crate) fn name(param: &str, name: &str) -> Result<(), ValidationError> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
-    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(word) {
+    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(word) {
         return Ok(());
     }
-    let reason = format!("must be 1 to {LONGEST_NAME} of A-Z, a-z, 0-9 and _-.:/");
+    let reason = format!("must be 1 to {MAX_NAME_BYTES} of A-Z, a-z, 0-9 and _-.:/");
     Err(ValidationError::value(param, reason))
 }
 

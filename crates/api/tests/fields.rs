@@ -286,7 +286,7 @@ fn responses() {
 
 /// Tools that Codex offers besides functions are omitted and reported by path.
 #[test]
-fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
+fn non_function_tools_of_responses_are_omitted_and_reported() {
     let body = json!({
         "model": "coder:latest", "input": "hi", "parallel_tool_calls": true, "store": false,
         "include": ["reasoning.encrypted_content"], "prompt_cache_key": "k",
@@ -452,7 +452,7 @@ fn ollama_generate() {
 }
 
 #[test]
-fn to_unload_an_agent_is_refused() {
+fn unloading_an_agent_is_refused() {
     for nothing in [json!(0), json!("0"), json!("0s"), json!(0.0)] {
         let body = json!({"model": "coder", "keep_alive": nothing}).to_string();
         for asked in [

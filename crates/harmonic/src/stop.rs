@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::CliError;
 
 /// Time for exit handlers of libraries after the second signal.
-const LAST_HANDLERS: Duration = Duration::from_millis(500);
+const EXIT_HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Stop request by the user.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ fn listen(ready: &mpsc::Sender<io::Result<()>>, on_signal: impl Fn()) -> io::Res
 fn end_now() {
     // Exit handlers of libraries may wait for a thread that does not respond.
     let watchdog = std::thread::Builder::new().spawn(|| {
-        std::thread::sleep(LAST_HANDLERS);
+        std::thread::sleep(EXIT_HANDLER_TIMEOUT);
         kill();
     });
     if watchdog.is_err() {

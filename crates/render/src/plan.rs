@@ -87,8 +87,8 @@ pub fn memory(plan: &Plan) -> String {
 fn curves(plan: &Plan) -> String {
     if plan.curves.is_empty() {
         let text = format!(
-            "none for these models on this machine: using {}x, the profile's peak; `harmonic bench` \
-             measures",
+            "none for these models on this machine: using {}x, the profile's peak; measure \
+             them with `harmonic bench`",
             plan.hardware.peak_parallel
         );
         return labelled("curve", &text);

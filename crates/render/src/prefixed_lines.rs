@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_end_stays_whole() {
+    fn a_long_word_is_not_broken() {
         let mut buffered = "x".repeat(200);
         assert_eq!(take_line(&mut buffered), None);
     }

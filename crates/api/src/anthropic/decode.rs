@@ -36,8 +36,8 @@ pub(super) fn decode_naming(
     id: RequestId,
     fields: &mut FeatureFields,
 ) -> Result<Request, ValidationError> {
-    checks::absent("mcp_servers", body.mcp_servers.as_ref(), ": list `tools`")?;
-    checks::absent("container", body.container.as_ref(), ": leave it out")?;
+    checks::refuse_if_set("mcp_servers", body.mcp_servers.as_ref(), ": list `tools`")?;
+    checks::refuse_if_set("container", body.container.as_ref(), ": leave it out")?;
     let sampling = body.sampling_fields();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.max_tokens = checks::max_tokens("max_tokens", body.max_tokens)?;

@@ -13,7 +13,7 @@ use crate::tools;
 use crate::untagged::Content;
 
 /// Minimum thinking budget, in tokens, that servers of the dialect accept.
-const LEAST_BUDGET: u64 = 1024;
+const MIN_THINKING_BUDGET: u64 = 1024;
 
 /// Body that [`super::decode()`] decodes to `request`. `stream` is absent, because it is not part
 /// of the request. The dialect has no plain text prompts.
@@ -139,7 +139,7 @@ fn choice(choice: &ToolChoice, parallel: bool) -> Option<ChoiceBody> {
 
 fn thinking(think: bool) -> ThinkingBody {
     let kind = if think { "enabled" } else { "disabled" };
-    ThinkingBody { kind: kind.to_owned(), budget_tokens: think.then_some(LEAST_BUDGET) }
+    ThinkingBody { kind: kind.to_owned(), budget_tokens: think.then_some(MIN_THINKING_BUDGET) }
 }
 
 fn format(format: &Format) -> Option<OutputConfig> {

@@ -92,11 +92,11 @@ body! {
         pub output_format: Option<FormatBody>,
         /// Refused unless empty.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub mcp_servers: Option<Value>,
         /// Refused unless empty.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub container: Option<Value>,
     }
 }
@@ -110,11 +110,11 @@ pub struct MessageBody {
     #[schemars(extend("enum" = ["user", "assistant", "system"]))]
     pub role: String,
     /// Content.
-    #[serde(default = "nothing")]
+    #[serde(default = "no_blocks")]
     pub content: Content<BlockBody>,
 }
 
-fn nothing() -> Content<BlockBody> {
+fn no_blocks() -> Content<BlockBody> {
     Content::Parts(Vec::new())
 }
 

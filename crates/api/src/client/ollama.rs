@@ -2,7 +2,7 @@
 //!
 //! Owns: the decoding of JSON lines into the same [`ChatEvent`]s.
 //!
-//! Invariants: as in `stream`; a line longer than [`LONGEST_LINE`] is an error.
+//! Invariants: as in `stream`; a line longer than [`MAX_LINE_BYTES`] is an error.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ use crate::ollama::ChatBody;
 use crate::openai::Usage;
 
 /// Maximum bytes per line, enough for a complete answer.
-const LONGEST_LINE: usize = 4 << 20;
+const MAX_LINE_BYTES: usize = 4 << 20;
 
 /// Line of a streamed response; other fields are ignored.
 #[derive(Deserialize)]
@@ -148,7 +148,7 @@ impl LineReader {
             Some(chunk) => self.buffer.extend_from_slice(&chunk?),
             None => return Err(self.protocol("the stream ended before its last line")),
         }
-        if self.buffer.len() > LONGEST_LINE {
+        if self.buffer.len() > MAX_LINE_BYTES {
             return Err(self.protocol("a line exceeds 4 MiB"));
         }
         Ok(())
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_answer_is_one_error() {
+    async fn an_invalid_stream_yields_one_error() {
         for (body, said) in [
             ("{\"error\":\"out of memory\"}\n{\"done\":true}\n", "out of memory"),
             ("{\"message\":{}}\n", "ended before its last line"),

@@ -67,9 +67,9 @@ pub(super) fn decode_generate_naming(
 ) -> Result<Request, ValidationError> {
     fields.format = "format";
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
-    checks::absent("suffix", body.suffix.as_ref(), ": leave it out")?;
-    checks::absent("template", body.template.as_ref(), ": use `raw`")?;
-    checks::absent("context", body.context.as_ref(), ": send messages to /api/chat")?;
+    checks::refuse_if_set("suffix", body.suffix.as_ref(), ": leave it out")?;
+    checks::refuse_if_set("template", body.template.as_ref(), ": use `raw`")?;
+    checks::refuse_if_set("context", body.context.as_ref(), ": send messages to /api/chat")?;
     options::decode(body.options, &mut request)?;
     request.format = format(body.format)?;
     request.effort = checks::effort(body.think.as_ref().and_then(Value::as_str));

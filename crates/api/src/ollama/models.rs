@@ -58,7 +58,7 @@ pub struct Details {
     pub format: String,
     /// Architecture of the model.
     pub family: String,
-    /// Architectures: the same, in a list.
+    /// Architecture, as a list.
     pub families: Vec<String>,
     /// Number of parameters, human-readable: `134.52M`.
     pub parameter_size: String,

@@ -140,18 +140,18 @@ generation! {
         pub raw: Option<bool>,
         /// Refused unless empty: text after the insertion.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub suffix: Option<Value>,
         /// Images in base64, for multimodal models.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub images: Option<Vec<String>>,
         /// Refused unless empty: another chat template.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub template: Option<Value>,
         /// Refused unless empty: tokens of an earlier answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub context: Option<Value>,
     }
 }

@@ -30,9 +30,9 @@ pub(super) fn decode_naming(
     fields: &mut FeatureFields,
 ) -> Result<Request, ValidationError> {
     checks::answers(body.n)?;
-    checks::absent("functions", body.functions.as_ref(), ": use `tools`")?;
-    checks::absent("function_call", body.function_call.as_ref(), ": use `tool_choice`")?;
-    checks::absent("audio", body.audio.as_ref(), ": only text is")?;
+    checks::refuse_if_set("functions", body.functions.as_ref(), ": use `tools`")?;
+    checks::refuse_if_set("function_call", body.function_call.as_ref(), ": use `tool_choice`")?;
+    checks::refuse_if_set("audio", body.audio.as_ref(), ": only text is")?;
     if body.web_search_options.is_some() {
         return Err(ValidationError::unsupported("web_search_options", ": leave it out"));
     }

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_choice_is_its_words_to_the_letter() {
+    fn a_choice_matches_exactly_its_words() {
         let words = ["a.b", "(c)", "d|e", "é x"].map(str::to_owned);
         let format = choice("guided_choice", &words).expect("words");
         let expected = r"a\x{2E}b|\x{28}c\x{29}|d\x{7C}e|é x";
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn each_spelling_is_its_form() {
+    fn each_alias_sets_its_format() {
         let schema = Format::JsonSchema(r#"{"type":"integer"}"#.to_owned());
         let of = |format_aliases| {
             let formats = decode(format_aliases).expect("forms");

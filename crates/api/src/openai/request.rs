@@ -89,7 +89,7 @@ generation! {
         pub modalities: Option<Vec<String>>,
         /// Refused unless empty.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub audio: Option<Value>,
         /// Refused unless null.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,11 +97,11 @@ generation! {
         pub web_search_options: Option<Value>,
         /// Refused unless empty: older name of `tools`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub functions: Option<Value>,
         /// Refused unless empty: older name of `tool_choice`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub function_call: Option<Value>,
         /// Reasoning effort: `none` and `minimal` disable thinking, any other value enables it;
         /// absent means the agent's default.

@@ -70,7 +70,7 @@ fn a_call_is_read_whatever_its_arguments_are() {
 }
 
 #[test]
-fn an_assistant_may_have_said_nothing() {
+fn an_assistant_message_may_be_empty() {
     let messages = json!([
         {"role": "user", "content": "q"},
         {"role": "assistant", "content": null},
@@ -83,7 +83,7 @@ fn an_assistant_may_have_said_nothing() {
 }
 
 #[test]
-fn an_image_in_an_old_result_is_a_word() {
+fn an_image_in_an_old_result_becomes_a_placeholder() {
     let results = |messages: Vec<Message>| -> Vec<String> {
         let results = messages.into_iter().filter(|message| message.role == Role::Tool);
         results.map(|message| message.text().into_owned()).collect()

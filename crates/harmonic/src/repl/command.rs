@@ -85,7 +85,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_has_no_slash_is_asked_as_it_is(text in "[^/\\s](.*[^\\s])?") {
+        fn lines_without_a_slash_are_sent_unchanged(text in "[^/\\s](.*[^\\s])?") {
             prop_assert_eq!(Command::of(&text), Command::Ask(text.clone()));
         }
     }

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_asked_with_all_that_was_answered_before() {
+    fn a_request_contains_all_answered_questions() {
         let mut conversation = Conversation::new("coder".into(), None, None);
         conversation.record("one?", "one.");
         conversation.record("unanswered?", "");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn thinking_is_asked_for_only_where_the_user_says_so() {
+    fn thinking_is_set_only_on_request() {
         let body = |thinking| {
             let conversation = Conversation::new("coder".into(), None, thinking);
             serde_json::to_value(conversation.request("?")).unwrap()

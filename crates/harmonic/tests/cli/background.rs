@@ -91,7 +91,9 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     assert_eq!(down.code, Some(0), "{down:?}");
     assert!(down.err.contains("stopped starter"), "{down:?}");
     assert_eq!(owner.teams(), Vec::<serde_json::Value>::new());
-    owner.run(["chat", "coder", "--url", url, "Hello"]).refuses(&["cannot ask the server at"]);
+    owner
+        .run(["chat", "coder", "--url", url, "Hello"])
+        .refuses(&["cannot get the agents of the server at"]);
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
 }
 
 #[test]
-fn old_logs_go_and_that_of_a_team_that_runs_stays() {
+fn old_logs_are_deleted_except_that_of_a_running_team() {
     let owner = Owner::new();
     let logs = owner.0.home().join(".local/state/harmonic/logs");
     assert_eq!(owner.detach().code, Some(0));
@@ -162,7 +164,7 @@ fn old_logs_go_and_that_of_a_team_that_runs_stays() {
 }
 
 #[test]
-fn a_broken_record_hides_no_team() {
+fn an_invalid_record_does_not_hide_other_teams() {
     let owner = Owner::new();
     let up = owner.detach();
     assert_eq!(up.code, Some(0), "{up:?}");
@@ -184,7 +186,7 @@ fn a_broken_record_hides_no_team() {
 }
 
 #[test]
-fn nothing_runs_and_nothing_can_be_stopped_or_asked() {
+fn without_a_team_down_and_chat_are_refused() {
     let user = User::new();
     user.run(["down"]).refuses(&["no team runs", "harmonic up --detach"]);
     user.run(["down", "--port", "9"]).refuses(&["no team runs on port 9", "harmonic ps"]);
@@ -194,7 +196,7 @@ fn nothing_runs_and_nothing_can_be_stopped_or_asked() {
 }
 
 #[test]
-fn a_team_that_does_not_start_in_the_background_says_why() {
+fn a_failed_background_start_reports_the_reason() {
     let user = User::new();
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port().to_string();
@@ -210,7 +212,7 @@ fn a_team_that_does_not_start_in_the_background_says_why() {
 }
 
 #[test]
-fn a_port_has_one_team_and_one_that_was_killed_leaves_it_free() {
+fn a_port_has_one_team_and_is_free_after_a_kill() {
     let user = User::new();
     let port = free_port();
     let up = || {

@@ -71,7 +71,7 @@ fn a_run_leaves_a_folder_that_can_be_reported_and_compared() {
     let folder = user.home().join("first").display().to_string();
     let run = user.run(QUICK.into_iter().chain(SIM).chain(["--out", &folder]));
     assert!(run.out.contains("sweet spot"), "{run:?}");
-    assert!(run.err.contains("open report.html there"), "{run:?}");
+    assert!(run.err.contains("see report.html"), "{run:?}");
     let mut files: Vec<String> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -141,7 +141,7 @@ fn two_servers_in_turns_have_a_ratio() {
 }
 
 #[test]
-fn what_a_simulation_gives_is_no_curve() {
+fn a_simulation_yields_no_curve() {
     let user = User::new();
     let run = user.run(QUICK.into_iter().chain(SIM).chain(["--save", "--no-out"]));
     run.refuses(&["no curve can be kept"]);
@@ -153,7 +153,7 @@ fn what_a_simulation_gives_is_no_curve() {
 
 /// The server reports file and build, independent of the local store.
 #[tokio::test]
-async fn a_server_that_runs_says_itself_what_it_runs() {
+async fn a_running_server_reports_its_model_and_build() {
     let listed = ran(&mut binary(["models", "list"]));
     let store = listed.err.lines().find_map(|line| line.strip_prefix("store: ")).unwrap();
     let user = User::new();
@@ -198,7 +198,7 @@ fn stranger(answer: fn(&str) -> Option<&'static str>) -> (String, mpsc::Receiver
 }
 
 #[test]
-fn no_curve_is_kept_of_a_server_that_does_not_say_what_it_runs() {
+fn no_curve_is_saved_for_a_server_that_does_not_report_its_model() {
     let user = User::new();
     let (url, _asks) = stranger(|path| {
         Some(match path {

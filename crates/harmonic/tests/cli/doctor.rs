@@ -93,7 +93,7 @@ fn the_papers_settings_come_on_request_only() {
 }
 
 #[test]
-fn what_is_set_here_says_nothing_about_another_machine() {
+fn local_variables_do_not_affect_the_advice_for_another_machine() {
     let user = User::new();
     machine(&user);
     let mut command = user.harmonic(["doctor", "--sysroot", "machine", "--json"]);

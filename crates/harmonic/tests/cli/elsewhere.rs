@@ -97,7 +97,7 @@ fn planned(user: &User, model: &str) -> PathBuf {
 }
 
 #[test]
-fn what_is_listed_can_be_named() {
+fn listed_models_can_be_named() {
     let user = User::new();
     caches(&user);
     let listed = user.run(["models", "list", "--json"]).json();

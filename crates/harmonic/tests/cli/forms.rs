@@ -89,7 +89,7 @@ async fn ask(server: &Server, path: &str, body: &Value) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_form_beyond_the_limits_is_a_400_that_names_the_limit_in_every_dialect() {
+async fn a_format_beyond_the_limits_is_a_400_that_names_the_limit_in_every_dialect() {
     let user = User::new();
     let server = up(&user);
     let grammar =
@@ -122,7 +122,7 @@ async fn a_form_beyond_the_limits_is_a_400_that_names_the_limit_in_every_dialect
 }
 
 #[tokio::test]
-async fn a_costly_form_holds_up_nobody() {
+async fn an_expensive_format_delays_no_other_request() {
     let user = User::new();
     let server = up(&user);
     let costly = bodies(&costly());

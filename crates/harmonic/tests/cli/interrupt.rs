@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
-fn the_second_interrupt_ends_it_whatever_it_waits_for() {
+fn the_second_interrupt_ends_the_program_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = folder.path().join("plan.json");
     mknodat(CWD, &plan, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");

@@ -40,7 +40,7 @@ fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
 
 /// Concurrent writers lose no key, and no removed key returns.
 #[test]
-fn keys_that_are_added_and_removed_at_once_are_all_kept_and_all_gone() {
+fn concurrent_additions_and_removals_of_keys_are_all_applied() {
     let user = User::new();
     let all_at_once = |changes: Vec<[String; 2]>| {
         let started: Vec<_> = changes
@@ -72,7 +72,7 @@ fn keys_that_are_added_and_removed_at_once_are_all_kept_and_all_gone() {
 }
 
 #[test]
-fn a_network_is_not_let_in_without_keys() {
+fn network_addresses_require_keys() {
     let user = User::new();
     let up = ["up", "--stack", "minimal", "--engine", "sim", "--port", "0", "--host", "0.0.0.0"];
     user.run(up).refuses(&["there are no API keys", "harmonic keys add", "--without-keys"]);
@@ -84,7 +84,7 @@ fn a_network_is_not_let_in_without_keys() {
 }
 
 #[tokio::test]
-async fn a_team_with_keys_wants_one_and_our_commands_send_it() {
+async fn a_team_with_keys_requires_one_and_harmonic_commands_send_it() {
     let user = User::new();
     let key = user.run(["keys", "add", "laptop"]).out;
     let key = key.trim_end();

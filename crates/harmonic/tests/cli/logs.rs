@@ -76,5 +76,5 @@ async fn a_log_in_json_has_a_line_for_each_request() {
         }
     }
     let wrong = user.harmonic(["ps"]).env("HARMONIC_LOG_FORMAT", "xml").output().unwrap();
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("no format of logs"));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("expected text or json"));
 }

@@ -40,7 +40,7 @@ fn the_papers_example_deployment_comes_out_to_the_digit() {
 }
 
 #[test]
-fn shared_weights_are_paid_once() {
+fn shared_weights_are_counted_once() {
     let plan = deployment("--hardware dgx-spark --budget paper --sharing shared");
     insta::assert_snapshot!(plan, @"
     DGX Spark (128GB), stack standard:
@@ -229,8 +229,8 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     budget    108.8 GB: 85% of 128.0 GB, 19.2 GB reserved for the rest of the machine
     left      5.9 GB
     sharing   saves 32.7 GB: with one engine per agent, the same slots take 129.7 GB
-    parallel  tier targets are 100%, 75%, 50% and a third of 16, rounded down, at least 1; 16 is from
-              qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x
+    parallel  tier targets are 100%, 75%, 50% and a third of 16, rounded down, at least 1; 16 is
+              from qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x
     layout    qwen3-4b: streams, no more than a unified pool
     layout    qwen3-8b: streams, no more than a unified pool
     layout    qwen3-14b: streams, no more than a unified pool
@@ -247,19 +247,19 @@ fn a_plan_names_the_curves_it_used() {
     let user = User::new();
     let args = "plan --stack standard --hardware dgx-spark";
     let people = user.run(args.split(' ')).out;
-    let named = "qwen3:4b on dgx-spark, of the paper (ollama/0.15): sweet spot 16x";
+    let named = "qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x";
     assert!(people.contains(named), "{people}");
     let plan = user.run(args.split(' ').chain(["--json"])).json();
     assert_eq!(plan["curves"].as_array().unwrap().len(), 3);
     assert_eq!(plan["curves"][0]["provenance"], "paper");
     assert_eq!(plan["provenance"]["/hardware/peak_parallel"], "paper");
     let generic = user.run(["plan", "--hardware", "generic-64gb"]).out;
-    assert!(generic.contains("8x is the profile's peak"), "{generic}");
+    assert!(generic.contains("using 8x, the profile's peak"), "{generic}");
 }
 
 /// Uses the starter model from the user's store, because a measured curve is bound to a file.
 #[test]
-fn a_curve_that_was_measured_here_wins() {
+fn a_measured_curve_takes_precedence() {
     let listed = ran(&mut binary(["models", "list"]));
     let store = listed.err.lines().find_map(|line| line.strip_prefix("store: ")).unwrap();
     let user = User::new();
@@ -297,7 +297,7 @@ fn a_curve_that_was_measured_here_wins() {
 }
 
 #[test]
-fn a_stored_curve_or_setup_that_is_none_is_skipped_with_a_warning_that_names_it() {
+fn an_invalid_curve_or_tuned_config_is_skipped_with_a_warning() {
     let user = User::new();
     for folder in ["curves", "setups"] {
         let folder = format!(".local/share/harmonic/{folder}");
@@ -312,7 +312,7 @@ fn a_stored_curve_or_setup_that_is_none_is_skipped_with_a_warning_that_names_it(
 }
 
 #[test]
-fn what_if_changes_what_it_names_and_nothing_else() {
+fn what_if_changes_only_the_named_inputs() {
     let user = User::new();
     let plan = |what_if: &str| {
         let args = ["plan", "--stack", "standard", "--hardware", "dgx-spark", "--json"];
@@ -337,7 +337,7 @@ fn what_if_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn what_cannot_be_planned_for_is_named() {
+fn unplannable_inputs_are_named() {
     let user = User::new();
     user.run(["plan", "--hardware", "cray-1"]).refuses(&[
         "there is no machine profile `cray-1`",

@@ -8,14 +8,14 @@ use std::time::Duration;
 use crate::harness::{Server, User, ran, signal};
 
 #[test]
-fn a_path_without_a_file() {
+fn a_missing_file() {
     let user = User::new();
     user.run(["models", "pull", "./nothing.gguf"]).refuses(&["./nothing.gguf does not exist"]);
     assert!(user.has_no_model());
 }
 
 #[test]
-fn a_file_that_is_no_gguf() {
+fn a_file_of_another_format() {
     let user = User::new();
     let path = user.file("text.gguf", "I am a text file and no model").display().to_string();
     user.run(["models", "pull", &path]).refuses(&["text.gguf", "cannot be used as a model"]);
@@ -23,7 +23,7 @@ fn a_file_that_is_no_gguf() {
 }
 
 #[test]
-fn a_file_that_is_cut_off() {
+fn a_truncated_file() {
     let user = User::new();
     // GGUF 3 header that announces a tensor and a key, and ends there.
     let mut header = b"GGUF".to_vec();
@@ -36,7 +36,7 @@ fn a_file_that_is_cut_off() {
 }
 
 #[test]
-fn a_name_that_nobody_knows() {
+fn an_unknown_model() {
     let user = User::new();
     user.run(["models", "pull", "smollm3"])
         .refuses(&["no model is named `smollm3`", "gemma3:270m"]);
@@ -64,7 +64,7 @@ async fn pulled(server: &Server, model: &str) -> Vec<serde_json::Value> {
 }
 
 #[tokio::test]
-async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
+async fn a_client_sees_the_sources_of_a_pull_and_their_errors() {
     let user = User::new();
     // Also sets up TLS for reqwest.
     harmonic_api::Client::new("http://127.0.0.1:1").unwrap();
@@ -91,7 +91,7 @@ async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
 
 /// Off by default; if enabled, limited to the allowed sources.
 #[tokio::test]
-async fn clients_pull_nothing_unless_they_may() {
+async fn clients_pull_only_what_is_allowed() {
     let user = User::new();
     harmonic_api::Client::new("http://127.0.0.1:1").unwrap();
     let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0"];

@@ -171,7 +171,7 @@ fn stop_demo_at(moment: &str) -> String {
 }
 
 #[test]
-fn a_demo_that_is_stopped_leaves_nothing_running() {
+fn an_interrupted_demo_leaves_nothing_running() {
     stop_demo_at("2  Its model");
     let printed = stop_demo_at("executive          │");
     let served = printed.lines().find_map(|line| line.trim().strip_prefix("serving at http://"));
@@ -181,7 +181,7 @@ fn a_demo_that_is_stopped_leaves_nothing_running() {
 
 /// Measurements become the basis of the next plan. The curve is saved in a directory of the test.
 #[test]
-fn a_curve_that_is_saved_is_what_the_next_plan_uses() {
+fn the_next_plan_uses_a_saved_curve() {
     let home = tempfile::tempdir().unwrap();
     let store = starter_model().ancestors().nth(2).unwrap().to_owned();
     let mine = |args: &[&str]| {

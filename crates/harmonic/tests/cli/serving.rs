@@ -55,7 +55,7 @@ async fn a_running_answer_finishes_before_the_end() {
 }
 
 #[tokio::test]
-async fn the_queue_is_as_long_as_it_was_said() {
+async fn the_queue_has_the_configured_length() {
     let user = User::new();
     let queue = ["up", "--stack", "starter", "--engine", "sim", "--port", "0", "--queue", "1"];
     let server = Server::start(&mut user.harmonic(queue));
@@ -101,7 +101,7 @@ fn a_plan_as_printed_is_what_up_starts() {
 }
 
 #[test]
-fn bench_measures_a_team_of_its_own_or_the_one_that_runs() {
+fn bench_measures_its_own_team_or_the_running_one() {
     let user = User::new();
     let quick = ["bench", "--quick", "--trials", "1", "--levels", "1,4", "--json"];
     let own = ["--stack", "starter", "--engine", "sim"];
@@ -127,7 +127,7 @@ fn bench_measures_a_team_of_its_own_or_the_one_that_runs() {
 /// The simulated machine is unaffected by layouts and threads, so nothing changes; the measurement,
 /// the stored record, and the following plan are real.
 #[test]
-fn settings_are_compared_in_turns_and_the_next_plan_takes_what_was_kept() {
+fn settings_are_compared_in_alternation_and_the_next_plan_uses_the_selected_ones() {
     let user = User::new();
     let team = ["--stack", "starter", "--engine", "sim", "--json"];
     let plan = |user: &User| user.run(["plan"].into_iter().chain(team)).json();
@@ -151,14 +151,14 @@ fn settings_are_compared_in_turns_and_the_next_plan_takes_what_was_kept() {
     assert_eq!(after["engines"][0]["kv_layout"], setup["kv_layout"]);
     assert_eq!(after["provenance"]["/engines/0/kv_layout"], "measured");
     let people = user.run(["plan", "--explain"].into_iter().chain(team[..4].iter().copied()));
-    assert!(people.out.contains("measured to be the faster at 4x"), "{people:?}");
+    assert!(people.out.contains("measured as faster at 4x"), "{people:?}");
     // Only the simulated engine was measured.
     let llama = user.run(["plan", "--stack", "starter", "--json"]).json();
     assert_eq!(llama["setups"], serde_json::Value::Null);
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused() {
+fn incomparable_settings_are_refused() {
     let user = User::new();
     let team = ["--stack", "starter", "--engine", "sim"];
     user.run(["bench", "--formats"].into_iter().chain(team)).refuses(&["no weights to convert"]);

@@ -21,7 +21,7 @@ use team::Team;
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
-fn ollamas_command_line_lists_shows_and_asks_agents() {
+fn ollamas_command_line_lists_shows_and_runs_agents() {
     let team = Team::start();
     let ollama =
         |args: &[&str]| Program::new("bin/ollama").env("OLLAMA_HOST", team.url()).run(args);
@@ -55,7 +55,7 @@ fn ollamas_command_line_lists_shows_and_asks_agents() {
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
-fn llm_knows_and_asks_agents() {
+fn llm_lists_agents_and_sends_prompts() {
     let team = Team::start();
     let llm = |args: &[&str]| {
         Program::new("python/bin/llm")
@@ -148,7 +148,7 @@ fn codex_gets_an_answer_to_its_own_instructions() {
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
-fn python_frameworks_get_what_they_ask_for() {
+fn python_frameworks_work() {
     let team = Team::start();
     let cases = cases("python", "py");
     for case in &cases {
@@ -164,7 +164,7 @@ fn python_frameworks_get_what_they_ask_for() {
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
-fn node_frameworks_get_what_they_ask_for() {
+fn node_frameworks_work() {
     let team = Team::start();
     let cases = cases("node", "mjs");
     // Node resolves packages next to and above the importing file.

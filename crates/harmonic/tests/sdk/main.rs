@@ -20,7 +20,7 @@ const ON_THE_REAL_ENGINE: usize = 150;
 const ON_THE_SIMULATED_MACHINE: usize = 200;
 
 #[test]
-fn official_clients_get_what_they_ask_for() {
+fn official_clients_work() {
     // The user's store, into which `make test` has pulled the starter model.
     let mut up = binary(["up", "--stack", "starter", "--port", "0", "--yes"]);
     let passed = all_pass("real", &mut up);
@@ -28,7 +28,7 @@ fn official_clients_get_what_they_ask_for() {
 }
 
 #[test]
-fn hostile_clients_do_no_harm() {
+fn hostile_clients_are_refused() {
     let user = User::new();
     let mut up = user.harmonic(["up", "--stack", "starter", "--engine", "sim"]);
     let passed = all_pass("sim", &mut up);

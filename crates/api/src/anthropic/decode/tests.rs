@@ -201,7 +201,7 @@ fn blocks_become_messages_in_their_order() {
 }
 
 #[test]
-fn instructions_in_the_conversation_and_calls_that_failed_reach_the_model() {
+fn system_messages_and_failed_calls_reach_the_model() {
     let body = json!({
         "model": "coder", "max_tokens": 9, "system": "be brief",
         "messages": [

@@ -164,7 +164,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
 }
 
 #[test]
-fn what_generate_cannot_honour_is_refused_by_name() {
+fn unsupported_fields_of_generate_are_refused_by_name() {
     let refusals: Vec<String> = [
         json!({"suffix": "}"}),
         json!({"images": ["iVB"], "raw": true}),
@@ -192,7 +192,7 @@ fn what_generate_cannot_honour_is_refused_by_name() {
 }
 
 #[test]
-fn what_sdks_send_for_unset_is_accepted() {
+fn empty_values_that_sdks_send_for_unset_fields_are_accepted() {
     let body = json!({
         "model": "coder:latest", "messages": [], "tools": [], "stream": true, "format": "",
         "options": {"num_ctx": 0, "num_predict": -1, "seed": -1}, "keep_alive": "5m",

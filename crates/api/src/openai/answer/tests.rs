@@ -137,7 +137,7 @@ impl Added {
 }
 
 #[test]
-fn what_json_has_no_number_for_is_written_as_openai_does() {
+fn infinite_logprobs_are_written_as_openai_does() {
     let token = TokenLogprob {
         token: TokenBytes(vec![0xC3]),
         logprob: f32::NEG_INFINITY,

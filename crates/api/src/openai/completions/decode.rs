@@ -37,7 +37,7 @@ pub(super) fn decode_naming(
             ": leave it out, the client has the prompt",
         ));
     }
-    checks::absent("suffix", body.suffix.as_ref(), ": leave it out")?;
+    checks::refuse_if_set("suffix", body.suffix.as_ref(), ": leave it out")?;
     if body.stream_options.is_some() && body.stream != Some(true) {
         return Err(ValidationError::value("stream_options", "is only for `stream: true`"));
     }

@@ -42,7 +42,7 @@ generation! {
         pub echo: Option<bool>,
         /// Refused unless empty: text after the insertion.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub suffix: Option<Value>,
     }
 }

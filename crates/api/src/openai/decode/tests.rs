@@ -197,7 +197,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
 }
 
 #[test]
-fn what_sdks_send_for_unset_is_accepted() {
+fn empty_values_that_sdks_send_for_unset_fields_are_accepted() {
     let body = json!({
         "model": "coder",
         "messages": [{"role": "user", "content": "hi", "name": "ann", "tool_calls": null}],
@@ -231,7 +231,7 @@ fn parts_stop_and_both_names_of_the_limit_are_understood() {
 }
 
 #[test]
-fn a_body_is_one_object_and_nothing_else() {
+fn a_body_is_exactly_one_object() {
     for (body, code) in [
         (&br#"["coder", []]"#[..], "invalid_type"),
         (br#""coder""#, "invalid_type"),

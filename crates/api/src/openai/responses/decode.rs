@@ -46,7 +46,7 @@ pub(super) fn decode_naming(
         ("conversation", &body.conversation, ": send its items as `input`"),
         ("prompt", &body.prompt, ": write it in `instructions`"),
     ] {
-        checks::absent(param, value.as_ref(), detail)?;
+        checks::refuse_if_set(param, value.as_ref(), detail)?;
     }
     if body.background == Some(true) {
         return Err(ValidationError::unsupported("background", ": wait for the answer"));

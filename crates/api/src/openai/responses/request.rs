@@ -96,15 +96,15 @@ body! {
         pub metadata: Option<Map<String, Value>>,
         /// Refused unless empty: responses are not stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub previous_response_id: Option<Value>,
         /// Refused unless empty: conversations are not stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub conversation: Option<Value>,
         /// Refused unless empty: prompts are not stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub prompt: Option<Value>,
         /// Refused if true.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -136,7 +136,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
 }
 
 #[test]
-fn what_a_response_was_made_of_is_one_message_again() {
+fn the_items_of_a_response_become_one_message_again() {
     let request = decoded(&json!({
         "instructions": "be brief", "store": true, "truncation": "disabled", "user": "ann",
         "input": [
