@@ -1,32 +1,33 @@
-//! A request's body as JSON, in any dialect.
+//! Deserialisation of JSON request bodies, for all dialects.
 //!
-//! Invariants: a body is one object and nothing after it; what has the wrong type is refused by
-//! the path of the field; nesting past serde's limit is an error, never an overflow of the stack.
+//! Invariants: a body is exactly one JSON object; errors of type name the path of the field;
+//! nesting beyond serde's limit is an error, never a stack overflow.
 
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::ignored::Ignored;
-use crate::invalid::Invalid;
 use crate::object::Object;
+use crate::validation_error::ValidationError;
 
-/// Reads a body.
+/// Deserialises a body.
 ///
 /// # Errors
-/// [`Invalid::Json`] when it is not JSON, [`Invalid::Type`] when a field has the wrong type.
-pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Invalid> {
+/// [`ValidationError::Json`] for invalid JSON, [`ValidationError::Type`] for a field of the wrong
+/// type.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ValidationError> {
     read_noting(body, &[]).map(|(request, _)| request)
 }
 
-/// Reads a body, and notes which of its fields nothing here reads, but for those that
-/// `without_effect` lists: their paths without the numbers of list items, or `*.name`.
+/// Deserialises a body and records the fields that are not read, except those in `without_effect`:
+/// paths without list indices, or `*.name`.
 ///
 /// # Errors
 /// As [`read`].
 pub fn read_noting<T: DeserializeOwned>(
     body: &[u8],
     without_effect: &[&str],
-) -> Result<(T, Ignored), Invalid> {
+) -> Result<(T, Ignored), ValidationError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let mut ignored = Ignored::default();
     let mut note = |path: serde_ignored::Path<'_>| ignored.field(&path, without_effect);
@@ -38,22 +39,22 @@ pub fn read_noting<T: DeserializeOwned>(
             match error.inner().classify() {
                 Category::Data => {
                     let param = (path != ".").then_some(path);
-                    Invalid::Type { param, reason }
+                    ValidationError::Type { param, reason }
                 }
-                Category::Io | Category::Syntax | Category::Eof => Invalid::Json { reason },
+                Category::Io | Category::Syntax | Category::Eof => ValidationError::Json { reason },
             }
         },
     )?;
-    json.end().map_err(|error| Invalid::Json { reason: error.to_string() })?;
-    match ignored.form() {
-        Some(name) => Err(Invalid::unsupported(name, instead(name))),
+    json.end().map_err(|error| ValidationError::Json { reason: error.to_string() })?;
+    match ignored.format_field() {
+        Some(name) => Err(ValidationError::unsupported(name, replacement_for(name))),
         None => Ok((request, ignored)),
     }
 }
 
-/// Names under which one server or another takes the form of an answer. Where a path does not take
-/// one, the answer would not have the form that the client relies on.
-pub(crate) const FORMS: [&str; 12] = [
+/// Field names under which different servers accept an output format. If a path does not support
+/// one, the answer would not have the format that the client relies on, so the body is refused.
+pub(crate) const FORMAT_FIELDS: [&str; 12] = [
     "response_format",
     "structured_outputs",
     "json_schema",
@@ -68,11 +69,11 @@ pub(crate) const FORMS: [&str; 12] = [
     "guided_whitespace_pattern",
 ];
 
-/// What to send instead of a form under this name.
-fn instead(name: &str) -> &'static str {
+/// Replacement for a format field of this name.
+fn replacement_for(name: &str) -> &'static str {
     match name {
         "grammar" | "ebnf" => {
-            ": chats take a grammar in llguidance's Lark as `structured_outputs.grammar`"
+            ": in chats, send a grammar in llguidance's Lark as `structured_outputs.grammar`"
         }
         "structural_tag" => ": use `tools`",
         "guided_whitespace_pattern" => ": leave it out",

@@ -1,41 +1,41 @@
-//! What must hold of a value, whichever dialect it comes in.
+//! Validation of values, shared by all dialects.
 //!
-//! Each check names the field as the client wrote it.
+//! Each error names the field as the client wrote it.
 
 use std::ops::RangeInclusive;
 
 use harmonic_types::{AgentName, Effort, Tokens};
 use serde_json::Value;
 
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 
-/// Most stop strings. OpenAI takes 4; local clients send more.
-const MOST_STOPS: usize = 16;
-/// Most rivals per token, as in OpenAI's API.
-const MOST_TOP_LOGPROBS: u8 = 20;
-/// Most answers to one request.
-const MOST_ANSWERS: u32 = 16;
+/// Maximum number of stop strings. OpenAI accepts 4; local clients send more.
+const MAX_STOP_STRINGS: usize = 16;
+/// Maximum number of alternatives per token, as in OpenAI's API.
+const MAX_TOP_LOGPROBS: u8 = 20;
+/// Maximum number of answers per request.
+const MAX_ANSWERS: u32 = 16;
 
-/// The agent that `model` names, in any dialect: a name without a tag is one with the tag `latest`.
+/// Agent named by `model`, in any dialect. The tag `latest` is optional.
 ///
 /// # Errors
-/// When it is empty.
-pub fn agent(mut model: String) -> Result<AgentName, Invalid> {
+/// When the name is empty.
+pub fn agent(mut model: String) -> Result<AgentName, ValidationError> {
     if let Some(name) = model.strip_suffix(":latest") {
         model.truncate(name.len());
     }
     if model.is_empty() {
-        return Err(Invalid::value("model", "must name an agent of this stack"));
+        return Err(ValidationError::value("model", "must name an agent of this stack"));
     }
     Ok(AgentName(model))
 }
 
-/// Whether an effort to reason is one at all.
-pub(crate) fn thinks(effort: Option<&str>) -> Option<bool> {
+/// Whether a reasoning effort enables thinking.
+pub(crate) fn thinking_of_effort(effort: Option<&str>) -> Option<bool> {
     effort.map(|effort| !matches!(effort, "none" | "minimal"))
 }
 
-/// How hard an effort is, where it names one.
+/// Effort level, if it is one of the known ones.
 pub(crate) fn effort(effort: Option<&str>) -> Option<Effort> {
     match effort? {
         "low" => Some(Effort::Low),
@@ -45,14 +45,14 @@ pub(crate) fn effort(effort: Option<&str>) -> Option<Effort> {
     }
 }
 
-/// A value in `range`.
+/// `value`, if it is within `range`.
 pub(crate) fn within(
     param: &str,
     value: Option<f32>,
     range: RangeInclusive<f32>,
-) -> Result<Option<f32>, Invalid> {
+) -> Result<Option<f32>, ValidationError> {
     match value {
-        Some(value) if !range.contains(&value) => Err(Invalid::value(
+        Some(value) if !range.contains(&value) => Err(ValidationError::value(
             param,
             format!("is {value}, but must be from {} to {}", range.start(), range.end()),
         )),
@@ -60,90 +60,104 @@ pub(crate) fn within(
     }
 }
 
-/// `top_k`: −1 is all tokens, as 0 is.
-pub(crate) fn top_k(param: &str, value: Option<i64>) -> Result<Option<u32>, Invalid> {
+/// `top_k`: −1 and 0 select all tokens.
+pub(crate) fn top_k(param: &str, value: Option<i64>) -> Result<Option<u32>, ValidationError> {
     match value {
         None => Ok(None),
         Some(-1) => Ok(Some(0)),
         Some(k) => u32::try_from(k).map(Some).map_err(|_| {
-            Invalid::value(param, format!("is {k}, but must be from -1 to {}", u32::MAX))
+            ValidationError::value(param, format!("is {k}, but must be from -1 to {}", u32::MAX))
         }),
     }
 }
 
-/// `repeat_penalty`: a factor.
-pub(crate) fn repeat_penalty(param: &str, value: Option<f32>) -> Result<Option<f32>, Invalid> {
+/// `repeat_penalty`: a factor above 0.
+pub(crate) fn repeat_penalty(
+    param: &str,
+    value: Option<f32>,
+) -> Result<Option<f32>, ValidationError> {
     match within(param, value, 0.0..=10.0)? {
-        Some(0.0) => Err(Invalid::value(param, "must be above 0; 1 is off")),
+        Some(0.0) => Err(ValidationError::value(param, "must be above 0; 1 is off")),
         value => Ok(value),
     }
 }
 
-/// A limit of tokens.
-pub(crate) fn max_tokens(param: &str, most: Option<u32>) -> Result<Option<Tokens>, Invalid> {
-    match most {
-        Some(0) => Err(Invalid::value(param, "must be at least 1")),
-        most => Ok(most.map(Tokens)),
+/// Token limit, at least 1.
+pub(crate) fn max_tokens(
+    param: &str,
+    limit: Option<u32>,
+) -> Result<Option<Tokens>, ValidationError> {
+    match limit {
+        Some(0) => Err(ValidationError::value(param, "must be at least 1")),
+        limit => Ok(limit.map(Tokens)),
     }
 }
 
-/// Answers wanted.
-pub(crate) fn answers(n: Option<u32>) -> Result<u32, Invalid> {
+/// Number of answers; 1 if absent.
+pub(crate) fn answers(n: Option<u32>) -> Result<u32, ValidationError> {
     let n = n.unwrap_or(1);
-    if !(1..=MOST_ANSWERS).contains(&n) {
-        let reason = format!("is {n}, but must be from 1 to {MOST_ANSWERS}");
-        return Err(Invalid::value("n", reason));
+    if !(1..=MAX_ANSWERS).contains(&n) {
+        let reason = format!("is {n}, but must be from 1 to {MAX_ANSWERS}");
+        return Err(ValidationError::value("n", reason));
     }
     Ok(n)
 }
 
-/// Rivals per token where `wanted`.
-pub(crate) fn top_logprobs(wanted: bool, rivals: Option<u32>) -> Result<Option<u8>, Invalid> {
-    if rivals.is_some() && !wanted {
-        return Err(Invalid::value("top_logprobs", "is only for `logprobs: true`"));
+/// Number of alternatives per token, if log-probabilities are requested.
+pub(crate) fn top_logprobs(
+    is_requested: bool,
+    alternatives: Option<u32>,
+) -> Result<Option<u8>, ValidationError> {
+    if alternatives.is_some() && !is_requested {
+        return Err(ValidationError::value("top_logprobs", "is only for `logprobs: true`"));
     }
-    self::rivals("top_logprobs", rivals.or(wanted.then_some(0)))
+    self::alternatives("top_logprobs", alternatives.or(is_requested.then_some(0)))
 }
 
-/// Rivals per token.
-pub(crate) fn rivals(param: &str, rivals: Option<u32>) -> Result<Option<u8>, Invalid> {
-    let Some(rivals) = rivals else { return Ok(None) };
-    u8::try_from(rivals).ok().filter(|rivals| *rivals <= MOST_TOP_LOGPROBS).map(Some).ok_or_else(
-        || {
-            let reason = format!("is {rivals}, but must be from 0 to {MOST_TOP_LOGPROBS}");
-            Invalid::value(param, reason)
-        },
-    )
+/// Number of alternatives per token.
+pub(crate) fn alternatives(
+    param: &str,
+    alternatives: Option<u32>,
+) -> Result<Option<u8>, ValidationError> {
+    let Some(alternatives) = alternatives else { return Ok(None) };
+    u8::try_from(alternatives)
+        .ok()
+        .filter(|alternatives| *alternatives <= MAX_TOP_LOGPROBS)
+        .map(Some)
+        .ok_or_else(|| {
+            let reason = format!("is {alternatives}, but must be from 0 to {MAX_TOP_LOGPROBS}");
+            ValidationError::value(param, reason)
+        })
 }
 
-/// Strings that end an answer.
-pub(crate) fn stop(param: &str, strings: Vec<String>) -> Result<Vec<String>, Invalid> {
-    if strings.len() > MOST_STOPS {
-        return Err(Invalid::value(
+/// Stop strings, none of them empty.
+pub(crate) fn stop(param: &str, strings: Vec<String>) -> Result<Vec<String>, ValidationError> {
+    if strings.len() > MAX_STOP_STRINGS {
+        return Err(ValidationError::value(
             param,
-            format!("has {} strings, but may have at most {MOST_STOPS}", strings.len()),
+            format!("has {} strings, but may have at most {MAX_STOP_STRINGS}", strings.len()),
         ));
     }
     for (index, string) in strings.iter().enumerate() {
         if string.is_empty() {
-            return Err(Invalid::value(format!("{param}[{index}]"), "must not be empty"));
+            return Err(ValidationError::value(format!("{param}[{index}]"), "must not be empty"));
         }
         no_nul(&format!("{param}[{index}]"), string)?;
     }
     Ok(strings)
 }
 
-/// Tokenizers take C strings: a NUL would end the text early.
-pub(crate) fn no_nul(param: &str, text: &str) -> Result<(), Invalid> {
+/// Refuses NUL characters: tokenizers take C strings, and a NUL would truncate the text.
+pub(crate) fn no_nul(param: &str, text: &str) -> Result<(), ValidationError> {
     if text.contains('\0') {
-        return Err(Invalid::value(param, "must not contain a NUL character"));
+        return Err(ValidationError::value(param, "must not contain a NUL character"));
     }
     Ok(())
 }
 
-/// Whether a value says nothing: null and empty lists, texts and objects are what SDKs send for
-/// "unset".
-pub(crate) fn says_nothing(value: Option<&Value>) -> bool {
+/// Whether a value is null or empty: SDKs send null and empty lists, strings and objects for unset
+/// fields.
+pub(crate) fn is_empty_value(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => true,
         Some(Value::Array(items)) => items.is_empty(),
@@ -153,7 +167,11 @@ pub(crate) fn says_nothing(value: Option<&Value>) -> bool {
     }
 }
 
-/// Refuses a field that says something: `detail` is what would be accepted.
-pub(crate) fn absent(param: &str, value: Option<&Value>, detail: &str) -> Result<(), Invalid> {
-    if says_nothing(value) { Ok(()) } else { Err(Invalid::unsupported(param, detail)) }
+/// Refuses a field that is set; `detail` describes the alternative.
+pub(crate) fn refuse_if_set(
+    param: &str,
+    value: Option<&Value>,
+    detail: &str,
+) -> Result<(), ValidationError> {
+    if is_empty_value(value) { Ok(()) } else { Err(ValidationError::unsupported(param, detail)) }
 }

@@ -1,14 +1,13 @@
-//! A streaming client for any server of OpenAI's chat dialect, or of Ollama's.
+//! Streaming client for servers with OpenAI's chat dialect or Ollama's.
 //!
-//! Owns: connections, and the way from a body of server-sent events to [`ChatEvent`]s.
+//! Owns: connections, and the decoding of server-sent events into [`ChatEvent`]s.
 //!
-//! Invariants: a connection is reused where the server allows it, and no number of streams is too
-//! many; a request that fails on the way to the server, before the first byte of an answer, is
-//! sent once more on a fresh connection, because some servers (llama-server) close a connection
-//! after each response and a client that reuses it sees a reset; a stream without its end is an
-//! error, never a short answer.
+//! Invariants: connections are reused if the server allows it, and the number of streams is not
+//! limited; a request that fails before the first byte of a response is sent once more on a fresh
+//! connection, because some servers (llama-server) close a connection after each response and a
+//! client that reuses it sees a reset; a stream without its end is an error, never a short answer.
 //!
-//! Does not do: retries on a status, load, statistics.
+//! Does not do: retries after an error status, load generation, statistics.
 
 use std::time::Duration;
 
@@ -32,14 +31,13 @@ pub use ollama::OllamaStream;
 pub use slots::{AgentSlots, EngineIdentity, EngineSlots};
 pub use stream::{ChatEvent, ChatStream};
 
-/// How long a connection may take to be made. The answer itself may take as long as it does: a
-/// request can wait in a queue.
+/// Timeout for connecting. Responses have no timeout, because a request can wait in a queue.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Most bytes of an error's body that are read.
-const LONGEST_ERROR: usize = 64 * 1024;
+/// Maximum bytes read of an error's body.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 
-/// A client of one server. Cheap to clone; clones share connections.
+/// Client of one server. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     base: Url,
@@ -49,15 +47,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at `base_url`, such as `http://127.0.0.1:4276`; a `/v1` at its end
-    /// is allowed. A server on this host is never asked through a proxy.
+    /// Client of the server at `base_url`, such as `http://127.0.0.1:4276`; a trailing `/v1` is
+    /// allowed. Loopback addresses bypass proxies.
     ///
     /// # Errors
-    /// [`ClientError::Address`] when that is not an http or https URL; [`ClientError::Setup`] when
-    /// TLS cannot be set up.
+    /// [`ClientError::Address`] for an invalid URL; [`ClientError::Setup`] when TLS cannot be set
+    /// up.
     pub fn new(base_url: &str) -> Result<Self, ClientError> {
         let base = base(base_url)?;
-        // An error says that this process has a provider already: then that one is used.
+        // An error means that a provider is installed already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
             let mut builder =
@@ -66,8 +64,8 @@ impl Client {
                 builder = builder.no_proxy();
             }
             if base.scheme() == "http" {
-                // Without TLS no certificate is needed, so none is read, and a machine without a
-                // certificate store works too.
+                // Without TLS no certificates are loaded, so that machines without a certificate
+                // store work.
                 builder = builder.tls_certs_only([]);
             }
             builder
@@ -83,27 +81,27 @@ impl Client {
         })
     }
 
-    /// The client, showing `key` with each request.
+    /// The client, sending `key` with each request.
     ///
     /// # Errors
-    /// [`ClientError::Key`] when it has characters that cannot be sent.
+    /// [`ClientError::Key`] for characters that a header cannot contain.
     pub fn with_key(mut self, key: &str) -> Result<Self, ClientError> {
         let mut value =
             HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| ClientError::Key)?;
-        // Kept out of what is printed for debugging.
+        // Hidden in debug output.
         value.set_sensitive(true);
         self.authorization = Some(value);
         Ok(self)
     }
 
-    /// The server's address, without `/v1`.
+    /// URL of the server, without `/v1`.
     pub fn base_url(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// Asks for a streamed answer, whatever `request.stream` says; token counts are asked for
-    /// unless `request.stream_options` is set. Resolves when the server has begun to answer.
-    /// Dropping the future or the stream closes the connection, which cancels the request.
+    /// Sends a chat request with `stream` set, and with token counts unless
+    /// `request.stream_options` is set. Resolves with the response headers. Dropping the future or
+    /// the stream closes the connection, which cancels the request.
     ///
     /// # Errors
     /// [`ClientError::Unreachable`] or [`ClientError::Status`].
@@ -125,20 +123,20 @@ impl Client {
         Ok(ChatStream::new(url, response))
     }
 
-    /// Names of the models that can be asked for.
+    /// Names of the server's models.
     ///
     /// # Errors
-    /// As [`Client::chat`], and [`ClientError::Protocol`] when the answer is not a model list.
+    /// As [`Client::chat`], and [`ClientError::Protocol`] for a response that is not a model list.
     pub async fn models(&self) -> Result<Vec<String>, ClientError> {
         let list: ModelList = self.document("v1/models", "a model list").await?;
         Ok(list.data.into_iter().map(|card| card.id).collect())
     }
 
-    /// What `path` holds, which should be `what`.
+    /// JSON document at `path`; `expected` describes it in errors.
     async fn document<T: DeserializeOwned>(
         &self,
         path: &str,
-        what: &str,
+        expected: &str,
     ) -> Result<T, ClientError> {
         let url = self.url(path);
         let response = self.send(&url, |client| client.get(url.clone())).await?;
@@ -148,21 +146,21 @@ impl Client {
             .map_err(|source| ClientError::Unreachable { url: url.to_string(), source })?;
         serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
             url: url.to_string(),
-            reason: format!("not {what}: {error}"),
+            reason: format!("not {expected}: {error}"),
         })
     }
 
-    /// Whether the server says that it can serve.
+    /// Checks the server's health.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`] when nobody answers, [`ClientError::Status`] when the server
-    /// is there and not well.
+    /// [`ClientError::Unreachable`] without a response, [`ClientError::Status`] when the server is
+    /// unhealthy.
     pub async fn health(&self) -> Result<(), ClientError> {
         let url = self.url("health");
         self.send(&url, |client| client.get(url.clone())).await.map(drop)
     }
 
-    /// The request with our key, where we have one.
+    /// `request` with the API key, if there is one.
     fn signed(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.authorization {
             Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
@@ -171,11 +169,11 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> Url {
-        self.base.join(path).expect("a base with a trailing slash takes any of these paths")
+        self.base.join(path).expect("these paths join any base with a trailing slash")
     }
 
-    /// Sends, once more on a fresh connection where the first attempt broke before an answer, and
-    /// turns every status but success into an error.
+    /// Sends a request, a second time on a fresh connection if the first attempt failed before a
+    /// response, and turns an error status into an error.
     async fn send(
         &self,
         url: &Url,
@@ -213,7 +211,7 @@ fn is_this_host(url: &Url) -> bool {
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The error that a response with a bad status stands for.
+/// Error for a response with an error status.
 async fn status(mut response: Response) -> ClientError {
     let status = response.status().as_u16();
     let retry_after = response
@@ -222,10 +220,10 @@ async fn status(mut response: Response) -> ClientError {
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
         .map(Duration::from_secs);
     let mut body = Vec::new();
-    // What cannot be read of an error's body does not hide the status.
-    while let Ok(Some(piece)) = response.chunk().await {
-        body.extend_from_slice(&piece);
-        if body.len() >= LONGEST_ERROR {
+    // The status is reported even if the body cannot be read.
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() >= MAX_ERROR_BYTES {
             break;
         }
     }

@@ -1,15 +1,15 @@
-//! Which dialect a path speaks, and how each says that something went wrong.
+//! Dialects by path, and their error envelopes.
 
 use bytes::{BufMut, BytesMut};
 use serde_json::json;
 
-use crate::fault::{Fault, FaultClass};
 use crate::openai::{Envelope, ErrorBody};
+use crate::wire_error::{ErrorClass, WireError};
 
-/// A way of speaking.
+/// API dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// OpenAI's, and that of paths which are this server's own.
+    /// OpenAI's, also used for this server's own paths.
     OpenAi,
     /// Ollama's.
     Ollama,
@@ -18,7 +18,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect of `path`, whether there is a route or not.
+    /// Dialect of `path`, whether or not there is a route.
     pub fn of_path(path: &str) -> Self {
         let below = |root: &str| {
             path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -32,50 +32,50 @@ impl Dialect {
         }
     }
 
-    /// Appends `fault` in the dialect's envelope, as one line of JSON.
-    pub fn write_fault(self, fault: &Fault<'_>, out: &mut BytesMut) {
+    /// Appends `error` in the dialect's envelope, as one line of JSON.
+    pub fn write_error(self, error: &WireError<'_>, out: &mut BytesMut) {
         let written = match self {
-            Self::OpenAi => serde_json::to_writer(out.writer(), &openai(fault)),
-            Self::Ollama => serde_json::to_writer(out.writer(), &json!({ "error": fault.message })),
+            Self::OpenAi => serde_json::to_writer(out.writer(), &openai(error)),
+            Self::Ollama => serde_json::to_writer(out.writer(), &json!({ "error": error.message })),
             Self::Anthropic => {
-                let error = json!({"type": anthropic(fault.class), "message": fault.message});
+                let error = json!({"type": anthropic(error.class), "message": error.message});
                 serde_json::to_writer(out.writer(), &json!({"type": "error", "error": error}))
             }
         };
-        written.expect("strings are JSON, and memory takes what is written");
+        written.expect("strings serialise as JSON, and writing to memory does not fail");
     }
 }
 
-fn openai<'a>(fault: &'a Fault<'a>) -> Envelope<'a> {
-    let kind = match fault.class {
-        FaultClass::Invalid
-        | FaultClass::Unauthenticated
-        | FaultClass::Forbidden
-        | FaultClass::NotFound
-        | FaultClass::TooLarge => "invalid_request_error",
-        FaultClass::Limited => "rate_limit_error",
-        FaultClass::Unavailable | FaultClass::Failed => "server_error",
+fn openai<'a>(error: &'a WireError<'a>) -> Envelope<'a> {
+    let kind = match error.class {
+        ErrorClass::Invalid
+        | ErrorClass::Unauthenticated
+        | ErrorClass::Forbidden
+        | ErrorClass::NotFound
+        | ErrorClass::TooLarge => "invalid_request_error",
+        ErrorClass::Limited => "rate_limit_error",
+        ErrorClass::Unavailable | ErrorClass::Failed => "server_error",
     };
     Envelope {
         error: ErrorBody {
-            message: fault.message.as_ref().into(),
+            message: error.message.as_ref().into(),
             kind: kind.into(),
-            param: fault.param.map(Into::into),
-            code: Some(fault.code.into()),
+            param: error.param.map(Into::into),
+            code: Some(error.code.into()),
         },
     }
 }
 
-fn anthropic(class: FaultClass) -> &'static str {
+fn anthropic(class: ErrorClass) -> &'static str {
     match class {
-        FaultClass::Invalid => "invalid_request_error",
-        FaultClass::Unauthenticated => "authentication_error",
-        FaultClass::Forbidden => "permission_error",
-        FaultClass::NotFound => "not_found_error",
-        FaultClass::TooLarge => "request_too_large",
-        FaultClass::Limited => "rate_limit_error",
-        FaultClass::Unavailable => "overloaded_error",
-        FaultClass::Failed => "api_error",
+        ErrorClass::Invalid => "invalid_request_error",
+        ErrorClass::Unauthenticated => "authentication_error",
+        ErrorClass::Forbidden => "permission_error",
+        ErrorClass::NotFound => "not_found_error",
+        ErrorClass::TooLarge => "request_too_large",
+        ErrorClass::Limited => "rate_limit_error",
+        ErrorClass::Unavailable => "overloaded_error",
+        ErrorClass::Failed => "api_error",
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_speaks_one_dialect() {
+    fn each_path_has_one_dialect() {
         for (path, dialect) in [
             ("/v1/chat/completions", Dialect::OpenAi),
             ("/v1/messages", Dialect::Anthropic),
@@ -101,16 +101,16 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_in_each_envelope() {
-        let fault = Fault {
-            class: FaultClass::Limited,
+    fn an_error_in_each_envelope() {
+        let error = WireError {
+            class: ErrorClass::Limited,
             code: "queue_full",
             param: None,
             message: "come \"later\"".into(),
         };
         let mut out = BytesMut::new();
         for dialect in [Dialect::OpenAi, Dialect::Ollama, Dialect::Anthropic] {
-            dialect.write_fault(&fault, &mut out);
+            dialect.write_error(&error, &mut out);
             out.put_u8(b'\n');
         }
         insta::assert_snapshot!(str::from_utf8(&out).expect("text"), @r#"

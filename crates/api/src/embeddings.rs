@@ -1,65 +1,65 @@
-//! Bodies that ask for embeddings, in OpenAI's dialect and in Ollama's.
+//! Request bodies for embeddings, in OpenAI's dialect and in Ollama's.
 //!
-//! No engine makes embeddings yet: a body is read and checked as if one did, so that a client's
-//! mistake is told before the server's limit.
+//! No engine computes embeddings yet. Bodies are read and validated as if one did, so that a
+//! client's mistake is reported before the missing feature.
 
 use harmonic_types::AgentName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 use crate::{checks, schema};
 
-/// The body of `POST /v1/embeddings`.
+/// Body of `POST /v1/embeddings`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Embeddings", extend("required" = ["model", "input"]))]
 pub struct EmbeddingsBody {
-    /// The agent's name; empty when the body has none.
+    /// Agent name; empty if absent.
     #[serde(default)]
     pub model: String,
-    /// A text or a list of texts; or, of one text or of several, the token ids.
+    /// A text or a list of texts; or the token ids of one or several texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::embeddings")]
     pub input: Option<Value>,
-    /// `float` or `base64`; absent is `float`.
+    /// `float` or `base64`; absent means `float`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["float", "base64", null]))]
     pub encoding_format: Option<String>,
-    /// Numbers per embedding, at least 1.
+    /// Dimensions of the embedding, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub dimensions: Option<u32>,
 }
 
-/// The body of Ollama's `POST /api/embed`, and of the older `POST /api/embeddings`.
+/// Body of Ollama's `POST /api/embed`, and of the older `POST /api/embeddings`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Embed", extend("required" = ["model"]))]
 pub struct EmbedBody {
-    /// The agent's name, `:latest` at its end or not; empty when the body has none.
+    /// Agent name, with or without `:latest`; empty if absent.
     #[serde(default)]
     pub model: String,
     /// A text or a list of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::texts")]
     pub input: Option<Value>,
-    /// The older name of `input`, of one text.
+    /// Older name of `input`, for a single text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// Numbers per embedding, at least 1.
+    /// Dimensions of the embedding, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub dimensions: Option<u32>,
 }
 
-/// The agent whose embeddings `body` asks for.
+/// Agent named by a validated body.
 ///
 /// # Errors
-/// [`Invalid::Value`] for a value out of range.
-pub fn decode_embeddings(body: EmbeddingsBody) -> Result<AgentName, Invalid> {
+/// [`ValidationError::Value`] for a value out of range.
+pub fn decode_embeddings(body: EmbeddingsBody) -> Result<AgentName, ValidationError> {
     let agent = checks::agent(body.model)?;
     let of_ids = |items: &[Value]| items.iter().all(Value::is_u64);
-    let fine = match &body.input {
+    let is_valid = match &body.input {
         Some(Value::Array(items)) if !items.is_empty() => {
             of_ids(items)
                 || items.iter().all(is_text)
@@ -69,30 +69,30 @@ pub fn decode_embeddings(body: EmbeddingsBody) -> Result<AgentName, Invalid> {
         }
         input => input.as_ref().is_some_and(is_text),
     };
-    if !fine {
+    if !is_valid {
         let reason = "must be a text, a list of texts, or the token ids of one or several";
-        return Err(Invalid::value("input", reason));
+        return Err(ValidationError::value("input", reason));
     }
     if !matches!(body.encoding_format.as_deref(), None | Some("float" | "base64")) {
-        return Err(Invalid::value("encoding_format", "must be `float` or `base64`"));
+        return Err(ValidationError::value("encoding_format", "must be `float` or `base64`"));
     }
     dimensions(body.dimensions)?;
     Ok(agent)
 }
 
-/// The agent whose embeddings `body` asks for.
+/// Agent named by a validated body.
 ///
 /// # Errors
-/// [`Invalid::Value`] for a value out of range.
-pub fn decode_embed(body: EmbedBody) -> Result<AgentName, Invalid> {
+/// [`ValidationError::Value`] for a value out of range.
+pub fn decode_embed(body: EmbedBody) -> Result<AgentName, ValidationError> {
     let agent = checks::agent(body.model)?;
-    let fine = match &body.input {
+    let is_valid = match &body.input {
         None | Some(Value::Null) => body.prompt.is_some(),
         Some(Value::Array(items)) => !items.is_empty() && items.iter().all(is_text),
         Some(input) => is_text(input),
     };
-    if !fine {
-        return Err(Invalid::value("input", "must be a text or a list of texts"));
+    if !is_valid {
+        return Err(ValidationError::value("input", "must be a text or a list of texts"));
     }
     dimensions(body.dimensions)?;
     Ok(agent)
@@ -102,9 +102,9 @@ fn is_text(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.is_empty())
 }
 
-fn dimensions(dimensions: Option<u32>) -> Result<(), Invalid> {
+fn dimensions(dimensions: Option<u32>) -> Result<(), ValidationError> {
     match dimensions {
-        Some(0) => Err(Invalid::value("dimensions", "must be at least 1")),
+        Some(0) => Err(ValidationError::value("dimensions", "must be at least 1")),
         _ => Ok(()),
     }
 }
@@ -117,7 +117,7 @@ mod tests {
     use crate::body::read;
 
     #[test]
-    fn what_can_be_embedded() {
+    fn embedding_inputs_are_validated() {
         let decoded = |input: Value| {
             let body = json!({"model": "coder", "input": input}).to_string();
             let openai = read(body.as_bytes()).and_then(decode_embeddings).is_ok();

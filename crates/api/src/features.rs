@@ -1,28 +1,27 @@
-//! The fields by which a body asks for what not every engine can do, so that a server that refuses
-//! them does so in the client's words.
+//! Names of the fields that require optional engine features, for errors in the client's terms.
 
-use crate::invalid::Invalid;
-use crate::media::MOST;
+use crate::media::MAX_FILES;
+use crate::validation_error::ValidationError;
 
-/// Names of those fields, as the dialect or, where it has several names, the client writes them. A
-/// field that the body does not have keeps its usual name.
+/// Field names as the dialect defines them or, where it has several, as the client wrote them.
+/// Fields absent from the body keep their usual name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureFields {
-    /// Log-probabilities of tokens.
+    /// Field for log-probabilities.
     pub logprobs: &'static str,
-    /// The form of the answer.
+    /// Field for the output format.
     pub format: &'static str,
-    /// Tools that the answer may call.
+    /// Field for tools.
     pub tools: &'static str,
-    /// Going on past the model's end of turn.
+    /// Field for generating past the model's end of turn.
     pub ignore_eos: &'static str,
-    /// A context of the request's own.
+    /// Field for a per-request context.
     pub context: &'static str,
-    /// The first image in a message, by its place in the body; `None` where there is none.
+    /// Path of the first image in a message; `None` if there is none.
     pub image: Option<String>,
-    /// The first recording in a message, by its place in the body; `None` where there is none.
+    /// Path of the first recording in a message; `None` if there is none.
     pub audio: Option<String>,
-    /// Images and recordings so far.
+    /// Number of images and recordings so far.
     media: u32,
 }
 
@@ -42,26 +41,26 @@ impl Default for FeatureFields {
 }
 
 impl FeatureFields {
-    /// Notes the image at `path`.
+    /// Records the image at `path`.
     ///
     /// # Errors
-    /// When there are too many.
-    pub(crate) fn note_image(&mut self, path: &str) -> Result<(), Invalid> {
+    /// When there are too many images and recordings.
+    pub(crate) fn note_image(&mut self, path: &str) -> Result<(), ValidationError> {
         self.image.get_or_insert_with(|| path.to_owned());
         self.count(path)
     }
 
-    /// The same of a recording.
-    pub(crate) fn note_audio(&mut self, path: &str) -> Result<(), Invalid> {
+    /// Records the recording at `path`.
+    pub(crate) fn note_audio(&mut self, path: &str) -> Result<(), ValidationError> {
         self.audio.get_or_insert_with(|| path.to_owned());
         self.count(path)
     }
 
-    fn count(&mut self, path: &str) -> Result<(), Invalid> {
+    fn count(&mut self, path: &str) -> Result<(), ValidationError> {
         self.media += 1;
-        if self.media > MOST {
-            let reason = format!("is one image or recording too many: a body may have {MOST}");
-            return Err(Invalid::value(path, reason));
+        if self.media > MAX_FILES {
+            let reason = format!("exceeds the limit of {MAX_FILES} images and recordings per body");
+            return Err(ValidationError::value(path, reason));
         }
         Ok(())
     }

@@ -1,81 +1,80 @@
-//! What a request asks for and does not get, for the client to be told: fields that nothing here
-//! reads, and tools that are left out.
+//! Ignored parts of a request, reported to the client: unread fields, and omitted tools.
 //!
-//! Invariants: bounded however large the body is; every entry can stand in a header as it is.
+//! Invariants: bounded for bodies of any size; every entry is a valid header value.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_ignored::Path;
 
-use crate::body::FORMS;
+use crate::body::FORMAT_FIELDS;
 
-/// Most entries that are named; further ones are counted.
-const MOST: usize = 16;
-/// Longest entry, in bytes.
-const LONGEST: usize = 80;
+/// Maximum number of named entries; further ones are only counted.
+const MAX_NAMED: usize = 16;
+/// Maximum length of an entry, in bytes.
+const MAX_ENTRY_BYTES: usize = 80;
 
-/// What a request asks for and does not get, in the order of its body.
+/// Ignored parts of a request, in the order of its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignored {
     named: Vec<String>,
-    /// What is named, without the numbers of list items: of a list, the first stands for all.
+    /// Named paths without list indices: for a list, the first item stands for all.
     seen: BTreeSet<String>,
-    more: u64,
-    /// A form of the answer under a name that is not read.
-    form: Option<&'static str>,
+    unnamed: u64,
+    /// Output format field that is not supported on this path.
+    format_field: Option<&'static str>,
 }
 
 impl Ignored {
-    /// Notes the field at `path`, unless `without_effect` lists it: by its path without the numbers
-    /// of list items, or as `*.name` wherever it stands.
+    /// Records the field at `path`, unless `without_effect` contains its path without list indices,
+    /// or `*.name`.
     pub(crate) fn field(&mut self, path: &Path<'_>, without_effect: &[&str]) {
-        let mut at = Place::default();
+        let mut at = FieldPath::default();
         at.extend(path);
         let anywhere = at.pattern.rsplit('.').next().unwrap_or_default();
         let listed = |entry: &&str| match entry.strip_prefix("*.") {
             Some(name) => name == anywhere,
             None => *entry == at.pattern,
         };
-        let form = FORMS.into_iter().find(|name| *name == at.pattern);
-        self.form = self.form.or(form);
+        let format_field = FORMAT_FIELDS.into_iter().find(|name| *name == at.pattern);
+        self.format_field = self.format_field.or(format_field);
         if !without_effect.iter().any(listed) {
             self.note(at.pattern, &at.path);
         }
     }
 
-    /// The form of the answer that is asked for under a name that is not read.
-    pub(crate) fn form(&self) -> Option<&'static str> {
-        self.form
+    /// Unsupported output format field, if the body has one.
+    pub(crate) fn format_field(&self) -> Option<&'static str> {
+        self.format_field
     }
 
-    /// Notes a tool of a kind that is not served.
+    /// Records a tool of an unsupported kind.
     pub(crate) fn tool(&mut self, path: &str, kind: &str) {
-        // Its fields are not read for a reason that is named now.
+        // Its unread fields are covered by this entry.
         self.named.retain(|field| !field.starts_with(&format!("{path}.")));
-        let kind: String = kind.chars().take(LONGEST / 2).collect();
+        let kind: String = kind.chars().take(MAX_ENTRY_BYTES / 2).collect();
         let entry = format!("{path} ({kind})");
         self.note(entry.clone(), &entry);
     }
 
-    /// Notes that calls which a model makes by itself are not held to schemas, as strict tools ask.
+    /// Records that `strict` is not enforced for calls that the model makes by itself.
     pub fn strict_tools(&mut self) {
         let entry = "tools (strict)";
         self.note(entry.to_owned(), entry);
     }
 
-    /// Notes that the `field` that asks for a context of the request's own is not heeded.
+    /// Records that `field`, which sets a per-request context, is ignored.
     pub fn context(&mut self, field: &str) {
         self.note(field.to_owned(), field);
     }
 
-    /// Notes that the model thinks, although it is not to.
+    /// Records that the model thinks although thinking is disabled.
     pub fn thinking(&mut self) {
         let entry = "thinking (the model cannot be told not to)";
         self.note(entry.to_owned(), entry);
     }
 
-    /// Notes that the model does not think, although it is to.
+    /// Records that the model does not think although thinking is enabled.
     pub fn no_thinking(&mut self) {
         let entry = "thinking (the model does not think)";
         self.note(entry.to_owned(), entry);
@@ -85,37 +84,38 @@ impl Ignored {
         if self.seen.contains(&pattern) {
             return;
         }
-        if self.named.len() == MOST {
-            self.more = self.more.saturating_add(1);
+        if self.named.len() == MAX_NAMED {
+            self.unnamed = self.unnamed.saturating_add(1);
             return;
         }
         self.seen.insert(pattern);
         let kept = |c: char| c.is_ascii_alphanumeric() || "_-.[]() ".contains(c);
-        self.named
-            .push(entry.chars().map(|c| if kept(c) { c } else { '?' }).take(LONGEST).collect());
+        self.named.push(
+            entry.chars().map(|c| if kept(c) { c } else { '?' }).take(MAX_ENTRY_BYTES).collect(),
+        );
     }
 
-    /// All of it on one line; `None` where there is nothing.
+    /// All entries on one line; `None` if there are none.
     pub fn line(&self) -> Option<String> {
         if self.named.is_empty() {
             return None;
         }
         let mut line = self.named.join(", ");
-        if self.more > 0 {
-            line = format!("{line}, and {} more", self.more);
+        if self.unnamed > 0 {
+            line = format!("{line}, and {} more", self.unnamed);
         }
         Some(line)
     }
 }
 
-/// Where a field stands: `messages[3].name`, and `messages[].name`.
+/// Path of a field: `messages[3].name`, and its pattern `messages[].name`.
 #[derive(Default)]
-struct Place {
+struct FieldPath {
     path: String,
     pattern: String,
 }
 
-impl Place {
+impl FieldPath {
     fn extend(&mut self, path: &Path<'_>) {
         match path {
             Path::Root => {}
@@ -131,8 +131,8 @@ impl Place {
                     if !text.is_empty() {
                         text.push('.');
                     }
-                    // Longer names are cut before they are kept.
-                    text.extend(key.chars().take(LONGEST));
+                    // Longer names are truncated.
+                    text.extend(key.chars().take(MAX_ENTRY_BYTES));
                 }
             }
             Path::Some { parent }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_named_once_with_its_place() {
+    fn unread_fields_are_reported_once_with_their_path() {
         let message = json!({"role": "user", "content": "a", "name": "ada", "cache_control": {}});
         let body = json!({
             "model": "coder", "metadata": {"a": 1}, "cache_control": {},
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_under_a_name_that_is_not_read_is_refused_by_name() {
+    fn an_unsupported_format_field_is_refused_by_name() {
         for name in ["grammar", "ebnf", "structural_tag", "guided_whitespace_pattern"] {
             let body = json!({"model": "coder", name: "root ::= x"}).to_string();
             let error = read_noting::<ChatRequest>(body.as_bytes(), &[]).expect_err(name);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_and_fits_into_a_header() {
+    fn ignored_fields_are_bounded_and_fit_into_a_header() {
         let mut body = json!({"model": "coder"});
         for number in 0..20_000 {
             body[format!("\r\n{number}{}", "x".repeat(100))] = json!(1);

@@ -1,65 +1,69 @@
-//! Images and recordings in a body: from each dialect's form to a part of a message, and back.
+//! Images and recordings in a body: conversion between each dialect's form and message parts.
 //!
-//! Invariants: a body holds a bounded number of them, each of them base64 that can be decoded;
-//! nothing is decoded here and nothing is fetched.
+//! Invariants: their number per body is limited, each is decodable base64; nothing is decoded or
+//! fetched here.
 //!
-//! Does not do: tell whether the model of an agent sees or hears (the server asks its engine).
+//! Does not do: check whether the agent's model supports images or audio (the server checks the
+//! engine's capabilities).
 
 use harmonic_types::Media;
 
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 
-/// Most images and recordings in one body. The size of all is bounded by that of the body.
-pub(crate) const MOST: u32 = 64;
-/// Longest media type, in bytes: RFC 6838, §4.2 has 127 on either side of the slash.
-const LONGEST_TYPE: usize = 255;
-/// What a URL that holds a file begins with.
+/// Maximum number of images and recordings per body. Their total size is limited by the body's.
+pub(crate) const MAX_FILES: u32 = 64;
+/// Maximum length of a media type, in bytes: RFC 6838, §4.2 allows 127 on either side of the slash.
+const MAX_TYPE_BYTES: usize = 255;
+/// Prefix of data URLs.
 const SCHEME: &str = "data:";
-/// What stands between the file's type and the file.
-const MARK: &str = ";base64,";
-/// Schemes of addresses that would have to be fetched.
+/// Separator between the media type and the data.
+const BASE64_SEPARATOR: &str = ";base64,";
+/// URL schemes that would have to be fetched.
 const REMOTE: [&str; 4] = ["http:", "https:", "gs:", "file:"];
 
-/// The file in a URL of the scheme `data` (RFC 2397), which stands at `path`.
-pub(crate) fn of_url(path: &str, mut url: String) -> Result<Media, Invalid> {
+/// File in a `data` URL (RFC 2397) at `path`.
+pub(crate) fn of_url(path: &str, mut url: String) -> Result<Media, ValidationError> {
     if REMOTE.iter().any(|scheme| url.starts_with(scheme)) {
-        let detail = " as an address: this server fetches nothing, send the file as a `data:` URL";
-        return Err(Invalid::unsupported(path, detail));
+        let detail = " as an address: this server fetches nothing, send a `data:` URL";
+        return Err(ValidationError::unsupported(path, detail));
     }
-    let head = url.find(MARK).map(|at| at + MARK.len());
+    let head = url.find(BASE64_SEPARATOR).map(|at| at + BASE64_SEPARATOR.len());
     let Some(head) = head.filter(|_| url.starts_with(SCHEME)) else {
-        return Err(Invalid::value(path, "must be a URL of the form `data:TYPE;base64,DATA`"));
+        return Err(ValidationError::value(
+            path,
+            "must be a URL of the form `data:TYPE;base64,DATA`",
+        ));
     };
     let base64 = url.split_off(head);
-    let media_type = &url[SCHEME.len()..head - MARK.len()];
+    let media_type = &url[SCHEME.len()..head - BASE64_SEPARATOR.len()];
     let media_type = (!media_type.is_empty()).then(|| media_type.to_owned());
     of_base64(path, media_type, base64)
 }
 
-/// The URL that [`of_url`] reads as `media`.
+/// Data URL that [`of_url`] decodes to `media`.
 pub(crate) fn url(media: &Media) -> String {
     let media_type = media.media_type.as_deref().unwrap_or_default();
-    [SCHEME, media_type, MARK, &media.base64].concat()
+    [SCHEME, media_type, BASE64_SEPARATOR, &media.base64].concat()
 }
 
-/// The file in base64 that stands at `path`.
+/// File in base64 at `path`.
 pub(crate) fn of_base64(
     path: &str,
     media_type: Option<String>,
     base64: String,
-) -> Result<Media, Invalid> {
+) -> Result<Media, ValidationError> {
     let of_type = |c: char| c.is_ascii_alphanumeric() || "!#$&-^_.+/;= ".contains(c);
-    let is_type = |stated: &String| stated.len() <= LONGEST_TYPE && stated.chars().all(of_type);
+    let is_type = |stated: &String| stated.len() <= MAX_TYPE_BYTES && stated.chars().all(of_type);
     if !media_type.as_ref().is_none_or(is_type) {
-        return Err(Invalid::value(path, "has no valid media type, such as `image/png`"));
+        return Err(ValidationError::value(path, "has no valid media type, such as `image/png`"));
     }
     if !is_base64(&base64) {
-        return Err(Invalid::value(path, "must be a file in base64"));
+        return Err(ValidationError::value(path, "must be a file in base64"));
     }
     Ok(Media { media_type, base64 })
 }
 
-/// Whether `text` is base64 of at least a byte; its padding may be left out.
+/// Whether `text` is base64 of at least one byte; padding is optional.
 fn is_base64(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();
@@ -92,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_by_its_place() {
+    fn an_invalid_file_is_refused_by_its_path() {
         for (url, words) in [
             ("https://example.org/a.png", "fetches nothing"),
             ("file:///etc/passwd", "fetches nothing"),

@@ -1,28 +1,28 @@
-//! Newline-delimited JSON: each line a document.
+//! Newline-delimited JSON: one document per line.
 //!
-//! Encoding writes into a buffer that the caller owns, as in [`crate::sse`].
+//! Encoding appends to a buffer of the caller, as in [`crate::sse`].
 
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
 use crate::dialect::Dialect;
-use crate::fault::Fault;
+use crate::wire_error::WireError;
 
-/// The media type.
+/// Media type.
 pub const MEDIA_TYPE: &str = "application/x-ndjson";
 
-/// Appends `value` as a line. JSON holds no raw line break.
+/// Appends `value` as a line. Serialised JSON contains no raw line break.
 ///
 /// # Panics
-/// When `value` cannot be JSON: wire types are strings, numbers, lists and structs.
+/// If `value` cannot be serialised: wire types are strings, numbers, lists and structs.
 pub fn write<T: Serialize>(out: &mut BytesMut, value: &T) {
     serde_json::to_writer((&mut *out).writer(), value)
         .expect("wire types are strings, numbers, lists and structs");
     out.put_u8(b'\n');
 }
 
-/// Appends `fault` as a line.
-pub fn write_fault(out: &mut BytesMut, dialect: Dialect, fault: &Fault<'_>) {
-    dialect.write_fault(fault, out);
+/// Appends `error` as a line.
+pub fn write_error(out: &mut BytesMut, dialect: Dialect, error: &WireError<'_>) {
+    dialect.write_error(error, out);
     out.put_u8(b'\n');
 }

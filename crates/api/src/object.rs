@@ -1,7 +1,7 @@
-//! JSON objects that must be objects.
+//! Deserialisation of structs from JSON objects only.
 //!
-//! A derived `Deserialize` also takes a struct from an array, field by position. On the wire that
-//! is a wrong type, so the structs of the dialects are read through [`Object`].
+//! A derived `Deserialize` also accepts an array, field by position. On the wire that is a wrong
+//! type, so the structs of the dialects are deserialised through [`Object`].
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// A `T` that was a JSON object.
+/// A `T` deserialised from a JSON object.
 pub(crate) struct Object<T>(pub(crate) T);
 
 struct ObjectVisitor<T>(PhantomData<T>);
@@ -32,7 +32,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// For `#[serde(deserialize_with)]` on a list of structs.
+/// `deserialize_with` for a list of structs.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -42,7 +42,7 @@ where
     Ok(objects.into_iter().map(|object| object.0).collect())
 }
 
-/// For `#[serde(deserialize_with)]` on a list of structs that is empty where it is null.
+/// `deserialize_with` for a list of structs; null becomes an empty list.
 pub(crate) fn list_or_null<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -51,7 +51,7 @@ where
     optional_list(deserializer).map(Option::unwrap_or_default)
 }
 
-/// For `#[serde(deserialize_with)]` on a struct that may be absent or null.
+/// `deserialize_with` for an optional struct.
 pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -60,7 +60,7 @@ where
     Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|object| object.0))
 }
 
-/// For `#[serde(deserialize_with)]` on a list of structs that may be absent or null.
+/// `deserialize_with` for an optional list of structs.
 pub(crate) fn optional_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -70,7 +70,7 @@ where
     Ok(objects.map(|objects| objects.into_iter().map(|object| object.0).collect()))
 }
 
-/// For `#[serde(deserialize_with)]` on a struct.
+/// `deserialize_with` for a struct.
 pub(crate) fn one<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

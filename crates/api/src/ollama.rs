@@ -1,25 +1,24 @@
-//! Ollama's dialect, own subset.
+//! Subset of Ollama's dialect.
 //!
-//! Owns: the wire types of `/api/chat` and `/api/generate`, the way from a body to a
-//! [`harmonic_types::Request`] and back, the way from [`harmonic_types::Event`]s to lines or one
+//! Owns: the wire types of `/api/chat` and `/api/generate`, the conversion between a body and a
+//! [`harmonic_types::Request`], the encoding of [`harmonic_types::Event`]s as lines or as one
 //! document; and the types of the paths that list and describe agents as models.
 //!
 //! Field names and meanings: <https://github.com/ollama/ollama/blob/main/docs/api.md>.
 //!
-//! Does not do: anything that changes models on the server except to pull one; embeddings.
+//! Does not do: changes of the server's models other than pulling one; embeddings.
 
 mod answer;
-mod ask;
 mod decode;
 mod encode;
 mod generation;
 mod models;
 mod options;
+mod parse;
 mod pull;
 mod request;
 
-pub use answer::OllamaAnswer;
-pub use ask::{ask_chat, ask_generate};
+pub use answer::OllamaEncoder;
 pub use decode::{decode_chat, decode_generate};
 pub use encode::{encode_chat, encode_generate};
 pub use models::{
@@ -27,5 +26,6 @@ pub use models::{
     ShownModel, Version, model_or_name, time,
 };
 pub use options::Options;
+pub use parse::{parse_chat, parse_generate};
 pub use pull::{Progress, PullBody};
 pub use request::{CallBody, CalledBody, ChatBody, GenerateBody, MessageBody};

@@ -1,15 +1,15 @@
-//! The fields by which bodies of all dialects set sampling, each written once: its name, its range,
-//! and how it becomes part of a request.
+//! Sampling fields shared by the bodies of all dialects: name, range and decoding, each written
+//! once.
 //!
-//! A macro writes them into each body. `#[serde(flatten)]` would not do: it reads a body into a
-//! buffer first, so that neither the fields nothing reads nor the path of a wrong one are known.
+//! A macro adds them to each body. `#[serde(flatten)]` is no alternative: it buffers the body
+//! first, which loses the unread fields and the path of an invalid one.
 
 use harmonic_types::SamplingOverrides;
 
 use crate::checks::{self, within};
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 
-/// Sampling as a body writes it; a body may lack some of these fields.
+/// Sampling fields of a body; a body may lack some of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SamplingFields {
     pub(crate) temperature: Option<f32>,
@@ -22,12 +22,12 @@ pub(crate) struct SamplingFields {
 }
 
 impl SamplingFields {
-    /// What they ask for. `within_field` is the path of the object that has them, with a dot at its
-    /// end; empty for the body itself.
+    /// Decoded sampling. `within_field` is the path of the object that contains the fields, with a
+    /// trailing dot; empty for the body itself.
     ///
     /// # Errors
-    /// [`Invalid::Value`] for a value out of range.
-    pub(crate) fn decode(self, within_field: &str) -> Result<SamplingOverrides, Invalid> {
+    /// [`ValidationError::Value`] for a value out of range.
+    pub(crate) fn decode(self, within_field: &str) -> Result<SamplingOverrides, ValidationError> {
         let named = |field| format!("{within_field}{field}");
         let range = |field, value, range| within(&named(field), value, range);
         Ok(SamplingOverrides {
@@ -41,7 +41,7 @@ impl SamplingFields {
         })
     }
 
-    /// The fields that ask for `sampling`.
+    /// Fields that decode to `sampling`.
     pub(crate) fn encode(sampling: &SamplingOverrides) -> Self {
         Self {
             temperature: sampling.temperature,
@@ -55,8 +55,8 @@ impl SamplingFields {
     }
 }
 
-/// Defines a body with its own fields and those of the groups of sampling that it names, out of
-/// `nucleus`, `candidates` and `penalties`. The body has `sampling_fields` and `with_sampling`.
+/// Defines a body with its own fields and those of the named sampling groups (`nucleus`,
+/// `candidates`, `penalties`), and the methods `sampling_fields` and `with_sampling`.
 macro_rules! body {
     ($(#[$attribute:meta])* pub struct $name:ident with $($group:ident),+ { $($own:tt)* }) => {
         $crate::sampling::body! { @add [$($group)+] [$(#[$attribute])*] $name [] { $($own)* } }
@@ -85,7 +85,7 @@ macro_rules! body {
     ) => {
         $crate::sampling::body! { @add [$($more)*] [$($attributes)*] $name [$($sampling)* top_k] {
             $($fields)*
-            /// Most likely tokens to choose from; 0 and −1 are all of them.
+            /// Number of most likely tokens to sample from; 0 and −1 mean all.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(range(min = -1, max = 4_294_967_295_i64))]
             pub top_k: Option<i64>,
@@ -117,19 +117,19 @@ macro_rules! body {
             pub repeat_penalty: Option<f32>,
         } }
     };
-    // All groups are in.
+    // All groups added.
     (@add [] [$($attributes:tt)*] $name:ident [$($sampling:ident)*] { $($fields:tt)* }) => {
         $($attributes)*
         pub struct $name { $($fields)* }
         impl $name {
-            /// How it wants tokens to be drawn.
+            /// Sampling fields of the body.
             pub(crate) fn sampling_fields(&self) -> crate::sampling::SamplingFields {
                 let mut fields = crate::sampling::SamplingFields::default();
                 $(fields.$sampling = self.$sampling;)*
                 fields
             }
 
-            /// The body, asking for `sampling` as far as it has fields for that.
+            /// The body with `sampling`, as far as it has the fields.
             pub(crate) fn with_sampling(
                 mut self,
                 sampling: &harmonic_types::SamplingOverrides,

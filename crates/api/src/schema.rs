@@ -1,20 +1,20 @@
-//! JSON Schemas of fields that say more, or less, than their type.
+//! JSON Schemas of fields that accept more or less than their type.
 //!
-//! The schemas of bodies are generated from the types that read them; a schema says what is
-//! accepted as far as JSON Schema can.
+//! Body schemas are generated from the types that deserialise them; a schema describes what is
+//! accepted, as far as JSON Schema can express it.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::said::{Said, StringOrObject, Strings};
+use crate::untagged::{Content, StringOrObject, Strings};
 
-/// A field that is refused unless it says nothing.
-pub(crate) fn nothing(_: &mut SchemaGenerator) -> Schema {
+/// Schema of a field that must be empty.
+pub(crate) fn empty(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"enum": [null, "", [], {}]})
 }
 
-/// An image as OpenAI takes it: its URL, or an object that holds the URL.
+/// Schema of an image in OpenAI's dialect: its URL, or an object with the URL.
 pub(crate) fn image_url(_: &mut SchemaGenerator) -> Schema {
     let url = json_schema!({"type": "string"});
     let object = json_schema!({
@@ -23,28 +23,28 @@ pub(crate) fn image_url(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [url, object, {"type": "null"}]})
 }
 
-/// Ollama's `format`.
+/// Schema of Ollama's `format`.
 pub(crate) fn ollama_format(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [{"enum": [null, "", "json"]}, {"type": "object"}]})
 }
 
-/// Ollama's `think`.
+/// Schema of Ollama's `think`.
 pub(crate) fn ollama_think(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"enum": [null, true, false, "none", "low", "medium", "high"]})
 }
 
-/// Ollama's `keep_alive`: seconds, or a duration.
+/// Schema of Ollama's `keep_alive`: seconds, or a duration.
 pub(crate) fn ollama_keep_alive(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["number", "string", "null"]})
 }
 
-/// A text or several.
+/// Schema of one or several texts.
 pub(crate) fn texts(_: &mut SchemaGenerator) -> Schema {
     let text = json_schema!({"type": "string", "minLength": 1});
     json_schema!({"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]})
 }
 
-/// A text or several, or the token ids of one or several.
+/// Schema of one or several texts, or the token ids of one or several.
 pub(crate) fn embeddings(_: &mut SchemaGenerator) -> Schema {
     let text = json_schema!({"type": "string", "minLength": 1});
     let ids = json_schema!({
@@ -59,7 +59,7 @@ pub(crate) fn embeddings(_: &mut SchemaGenerator) -> Schema {
     ]})
 }
 
-impl<P: JsonSchema> JsonSchema for Said<P> {
+impl<P: JsonSchema> JsonSchema for Content<P> {
     fn inline_schema() -> bool {
         true
     }

@@ -1,7 +1,7 @@
-//! Server-sent events, as far as answers use them: `event` and `data` lines.
+//! Server-sent events with `event` and `data` lines.
 //!
-//! Encoding writes into a buffer that the caller owns, so that a burst of events costs one
-//! allocation. Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
+//! Encoding appends to a buffer of the caller, so that a burst of events costs one allocation.
+//! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
 
 use bytes::{BufMut, BytesMut};
 use eventsource_stream::{EventStream, Eventsource};
@@ -9,19 +9,19 @@ use futures::Stream;
 use serde::Serialize;
 
 use crate::dialect::Dialect;
-use crate::fault::Fault;
+use crate::wire_error::WireError;
 
-/// The media type.
+/// Media type.
 pub const MEDIA_TYPE: &str = "text/event-stream";
 
-/// What ends a chat stream in OpenAI's dialect.
+/// End marker of a chat stream in OpenAI's dialect.
 pub const DONE: &str = "[DONE]";
 
-/// Appends `data: <value as JSON>` and the blank line. JSON holds no raw line break, so one `data`
-/// line is always enough.
+/// Appends `data: <value as JSON>` and a blank line. Serialised JSON contains no raw line break, so
+/// one `data` line is always enough.
 ///
 /// # Panics
-/// When `value` cannot be JSON: wire types are strings, numbers, lists and structs.
+/// If `value` cannot be serialised: wire types are strings, numbers, lists and structs.
 pub fn write<T: Serialize>(out: &mut BytesMut, value: &T) {
     out.put_slice(b"data: ");
     serde_json::to_writer((&mut *out).writer(), value)
@@ -29,7 +29,7 @@ pub fn write<T: Serialize>(out: &mut BytesMut, value: &T) {
     out.put_slice(b"\n\n");
 }
 
-/// As [`write()`], with the name of the event before it.
+/// As [`write()`], preceded by the event name.
 ///
 /// # Panics
 /// As [`write()`].
@@ -45,10 +45,10 @@ pub(crate) fn write_name(out: &mut BytesMut, name: &str) {
     out.put_u8(b'\n');
 }
 
-/// Appends `fault` as the data of an event.
-pub(crate) fn write_fault(out: &mut BytesMut, dialect: Dialect, fault: &Fault<'_>) {
+/// Appends `error` as the data of an event.
+pub(crate) fn write_error(out: &mut BytesMut, dialect: Dialect, error: &WireError<'_>) {
     out.put_slice(b"data: ");
-    dialect.write_fault(fault, out);
+    dialect.write_error(error, out);
     out.put_slice(b"\n\n");
 }
 
@@ -57,12 +57,12 @@ pub fn write_done(out: &mut BytesMut) {
     out.put_slice(b"data: [DONE]\n\n");
 }
 
-/// Appends a comment, which clients skip: it shows proxies that the connection lives.
+/// Appends a comment as keep-alive; clients ignore it.
 pub fn write_ping(out: &mut BytesMut) {
     out.put_slice(b": ping\n\n");
 }
 
-/// The events in a body that arrives in pieces.
+/// Events in a chunked body.
 pub fn events<S, B, E>(body: S) -> EventStream<S>
 where
     S: Stream<Item = Result<B, E>>,
@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_however_it_is_cut(
+        fn events_survive_any_chunking(
             texts in prop::collection::vec(any::<String>(), 0..8),
             cut in 1usize..40,
         ) {

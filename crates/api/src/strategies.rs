@@ -1,4 +1,4 @@
-//! What tests of several dialects draw from.
+//! Proptest strategies shared by the dialects' tests.
 
 use harmonic_types::{
     ContentPart, Media, Message, Role, SamplingOverrides, Tool, ToolCall, ToolChoice,
@@ -7,7 +7,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::json;
 
-/// A name of a tool.
+/// Tool name.
 pub(crate) fn name() -> impl Strategy<Value = String> {
     "[A-Za-z0-9_.:/-]{1,12}"
 }
@@ -18,30 +18,30 @@ pub(crate) fn object() -> impl Strategy<Value = String> {
     prop::sample::select(values).prop_map(|value| value.to_string())
 }
 
-/// A call whose arguments are an object.
+/// Tool call with an object as arguments.
 pub(crate) fn call() -> impl Strategy<Value = ToolCall> {
     ("[^\0]+", name(), object()).prop_map(|(id, name, arguments)| ToolCall { id, name, arguments })
 }
 
-/// An image; of a stated type where the dialect has a field for it.
+/// Image, with a media type if the dialect has a field for it.
 pub(crate) fn image(typed: bool) -> impl Strategy<Value = ContentPart> {
     let media_type = of("image/(png|jpeg)").prop_map(move |stated| stated.filter(|_| typed));
     (media_type, "[A-Za-z0-9+/]{4}(AA==|AAA=)?")
         .prop_map(|(media_type, base64)| ContentPart::Image(Media { media_type, base64 }))
 }
 
-/// Parts in any order, images among them.
+/// Text and image parts in any order.
 pub(crate) fn parts() -> impl Strategy<Value = Vec<ContentPart>> {
     let text = "[^\0]*".prop_map(ContentPart::text);
     prop::collection::vec(prop_oneof![text, image(true)], 1..5)
 }
 
-/// Any message. Results of tools have no images: in an old one they are words.
+/// Any message. Tool results have no images, because older ones are replaced by text.
 pub(crate) fn message() -> impl Strategy<Value = Message> {
     message_by(parts().prop_map(|parts| Message::of_parts(Role::User, parts)))
 }
 
-/// A message of the user as drawn from `user`, or of anyone else.
+/// User message drawn from `user`, or a message of another role.
 pub(crate) fn message_by(user: impl Strategy<Value = Message>) -> impl Strategy<Value = Message> {
     let plain = |role| "[^\0]*".prop_map(move |content| Message::new(role, content));
     let assistant = ("[^\0]*", of("[^\0]*"), prop::collection::vec(call(), 0..3)).prop_map(
@@ -58,7 +58,7 @@ pub(crate) fn message_by(user: impl Strategy<Value = Message>) -> impl Strategy<
     prop_oneof![plain(Role::System), user, assistant, tool]
 }
 
-/// Tools with names of their own, and a choice among them.
+/// Tools with unique names, and a choice among them.
 pub(crate) fn tools() -> impl Strategy<Value = (Vec<Tool>, ToolChoice)> {
     let tools = prop::collection::btree_map(name(), (of("[^\0]*"), object()), 0..3);
     (tools, 0..4u8).prop_map(|(tools, choice)| {
@@ -77,7 +77,7 @@ pub(crate) fn tools() -> impl Strategy<Value = (Vec<Tool>, ToolChoice)> {
 }
 
 prop_compose! {
-    /// Any change of the sampling.
+    /// Any sampling overrides.
     pub(crate) fn overrides()(
         temperature in of(0.0f32..=2.0),
         top_k in of(any::<u32>()),

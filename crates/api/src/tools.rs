@@ -1,4 +1,4 @@
-//! What must hold of tools and of the choice among them, whichever dialect they come in.
+//! Validation of tools and tool choices, shared by all dialects.
 
 use std::collections::HashSet;
 
@@ -6,89 +6,93 @@ use harmonic_types::{Tool, ToolCall, ToolChoice};
 use serde_json::{Map, Value, json};
 
 use crate::checks::no_nul;
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 
-/// Names of tools, as a pattern for schemas: what [`name`] takes.
+/// Regular expression of tool names for schemas, equivalent to [`name`].
 pub(crate) const NAME: &str = "^[A-Za-z0-9_.:/-]{1,128}$";
 
-/// Longest name of a tool, in bytes.
-const LONGEST_NAME: usize = 128;
+/// Maximum length of a tool name, in bytes.
+const MAX_NAME_BYTES: usize = 128;
 
-/// The tool at `path`; `field` is what the dialect calls the schema of its arguments.
+/// Tool at `path`; `field` is the dialect's name of the argument schema.
 pub(crate) fn tool(
     path: &str,
     field: &str,
     name: String,
     description: Option<String>,
     schema: Option<Value>,
-) -> Result<Tool, Invalid> {
+) -> Result<Tool, ValidationError> {
     self::name(&format!("{path}.name"), &name)?;
     if let Some(description) = &description {
         no_nul(&format!("{path}.description"), description)?;
     }
     let schema = match schema {
-        // A tool without arguments.
+        // Tool without arguments.
         None | Some(Value::Null) => json!({"type": "object", "properties": {}}),
         Some(schema @ Value::Object(_)) => schema,
         Some(_) => {
             let reason = "must be a JSON Schema: an object";
-            return Err(Invalid::value(format!("{path}.{field}"), reason));
+            return Err(ValidationError::value(format!("{path}.{field}"), reason));
         }
     };
     let parameters = schema.to_string();
     Ok(Tool { name, description, parameters })
 }
 
-/// Names of tools go into templates and grammars: they are words.
-pub(crate) fn name(param: &str, name: &str) -> Result<(), Invalid> {
+/// Validates a tool name: names appear in templates and grammars.
+pub(crate) fn name(param: &str, name: &str) -> Result<(), ValidationError> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
-    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(word) {
+    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(word) {
         return Ok(());
     }
-    let reason = format!("must be 1 to {LONGEST_NAME} of A-Z, a-z, 0-9 and _-.:/");
-    Err(Invalid::value(param, reason))
+    let reason = format!("must be 1 to {MAX_NAME_BYTES} of A-Z, a-z, 0-9 and _-.:/");
+    Err(ValidationError::value(param, reason))
 }
 
-/// That each of `tools` has a name of its own.
-pub(crate) fn unique(tools: &[Tool]) -> Result<(), Invalid> {
+/// Checks that tool names are unique.
+pub(crate) fn unique(tools: &[Tool]) -> Result<(), ValidationError> {
     let mut seen = HashSet::new();
     match tools.iter().find(|tool| !seen.insert(tool.name.as_str())) {
         None => Ok(()),
-        Some(tool) => {
-            Err(Invalid::value("tools", format!("has `{}` twice: names must differ", tool.name)))
-        }
+        Some(tool) => Err(ValidationError::value(
+            "tools",
+            format!("has `{}` twice: names must differ", tool.name),
+        )),
     }
 }
 
-/// That `choice` can be met with `tools`.
-pub(crate) fn choice(choice: ToolChoice, tools: &[Tool]) -> Result<ToolChoice, Invalid> {
+/// Checks that `choice` is possible with `tools`.
+pub(crate) fn choice(choice: ToolChoice, tools: &[Tool]) -> Result<ToolChoice, ValidationError> {
     match &choice {
         ToolChoice::Required if tools.is_empty() => {
-            Err(Invalid::value("tool_choice", "demands a call, but `tools` is empty"))
+            Err(ValidationError::value("tool_choice", "requires a call, but `tools` is empty"))
         }
         ToolChoice::Named(name) if !tools.iter().any(|tool| tool.name == *name) => {
-            Err(Invalid::value("tool_choice", format!("names `{name}`, which is not in `tools`")))
+            Err(ValidationError::value(
+                "tool_choice",
+                format!("names `{name}`, which is not in `tools`"),
+            ))
         }
         _ => Ok(choice),
     }
 }
 
-/// A call that the client sends back, at `path`.
+/// Tool call at `path`, from the conversation history.
 pub(crate) fn call(
     path: &str,
     id: String,
     name: String,
     arguments: String,
-) -> Result<ToolCall, Invalid> {
+) -> Result<ToolCall, ValidationError> {
     self::name(&format!("{path}.name"), &name)?;
     no_nul(&format!("{path}.id"), &id)?;
     no_nul(&format!("{path}.arguments"), &arguments)?;
     Ok(ToolCall { id, name, arguments })
 }
 
-/// The text of what a client sends back as a call's arguments, in whatever way its dialect writes
-/// them: a text as it is, nothing as nothing. A call that a model broke off must not end the
-/// conversation, so what they are is for the prompt to say.
+/// Arguments of a tool call from the history, as JSON text: strings unchanged, null as `{}`.
+/// Invalid arguments of a truncated call must not end the conversation, so they are not validated
+/// here.
 pub(crate) fn arguments(sent: Value) -> String {
     match sent {
         Value::String(text) => text,
@@ -97,16 +101,14 @@ pub(crate) fn arguments(sent: Value) -> String {
     }
 }
 
-/// The JSON text of `schema` as a value, for the wire. Text that is no JSON stays text, for the
-/// server to refuse.
+/// JSON text as a value. Invalid JSON becomes a string, which the server refuses.
 pub(crate) fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// Arguments as the object that some dialects want; `None` where they are none, as in a call that
-/// was cut off.
+/// Arguments as a JSON object; `None` if they are not one, as in a truncated call.
 pub(crate) fn object(arguments: &str) -> Option<Map<String, Value>> {
-    // A model may leave out the arguments of a tool that has none.
+    // A model may omit the arguments of a tool without parameters.
     if arguments.trim().is_empty() {
         return Some(Map::new());
     }

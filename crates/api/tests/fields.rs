@@ -1,49 +1,49 @@
-//! Every field that the three dialects document, and what becomes of it: it changes what is asked,
-//! it is refused by name, it is named as ignored, or no answer depends on it. No field that changes
-//! the answer is dropped without a word, and docs/api.md has them all.
+//! Every field documented by the three dialects, and its effect: it changes the request, is refused
+//! by name, is reported as ignored, or affects no answer. No field that changes the answer is
+//! dropped silently, and docs/api.md lists all of them.
 
-use harmonic_api::{Asked, Invalid, ResponseMeta, anthropic, ollama, openai};
+use harmonic_api::{ParsedRequest, ResponseMeta, ValidationError, anthropic, ollama, openai};
 use harmonic_types::RequestId;
 use serde_json::{Value, json};
 
-/// What becomes of a field.
+/// Effect of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// What is asked of the engine differs.
+    /// The engine's request differs.
     Honoured,
-    /// Only the form of the answer differs, or it is told back.
+    /// Only the form of the response differs, or the field is repeated in it.
     Told,
-    /// Refused by its name.
+    /// Refused by name.
     Refused,
-    /// Served, and named in `x-harmonic-ignored`.
+    /// Served, and reported in `x-harmonic-ignored`.
     Named,
     /// Served; no answer depends on it.
     WithoutEffect,
 }
 use Fate::{Honoured, Named, Refused, Told, WithoutEffect};
 
-/// A field (its place in the body), a value that is not its default, and its fate.
+/// Field (its path in the body), a value other than its default, and its effect.
 type Row = (&'static str, Value, Fate);
 
-/// What a body asks for.
+/// Parsed body, for comparison.
 struct Seen {
     asked: String,
     ignored: Option<String>,
 }
 
-type Read = fn(&[u8]) -> Result<Seen, Invalid>;
+type Read = fn(&[u8]) -> Result<Seen, ValidationError>;
 
-fn seen<W>(asked: Result<Asked<W>, Invalid>) -> Result<Seen, Invalid> {
+fn seen<W>(asked: Result<ParsedRequest<W>, ValidationError>) -> Result<Seen, ValidationError> {
     let asked = asked?;
     let ignored = asked.ignored.line();
     Ok(Seen { asked: format!("{:?}", (asked.request, asked.answers, asked.streamed)), ignored })
 }
 
-fn heading() -> ResponseMeta {
+fn meta() -> ResponseMeta {
     ResponseMeta { id: RequestId(1), name: "1".to_owned(), created: 0 }
 }
 
-/// Puts `value` at `place`, whose parts are keys and numbers.
+/// Sets `value` at `place`, a path of keys and indices.
 fn put(body: &mut Value, place: &str, value: &Value) {
     let (parent, last) = place.rsplit_once('/').unwrap_or(("", place));
     let mut at = body;
@@ -59,7 +59,7 @@ fn put(body: &mut Value, place: &str, value: &Value) {
     }
 }
 
-/// `tools/0/function/strict` as a body's errors and the header write it.
+/// `tools/0/function/strict` as written in errors and in the header.
 fn written(place: &str) -> String {
     let mut path = String::new();
     for part in place.split('/') {
@@ -94,7 +94,7 @@ fn walk(section: &str, read: Read, base: &Value, rows: &[Row]) {
                 Some(line) if line == path => Named,
                 Some(line) => panic!("{place}: named as {line}"),
                 None if seen.asked != plain.asked => Honoured,
-                // Which of the two is for the tests of the answers to say.
+                // Which of the two applies is covered by the tests of the encoders.
                 None if *fate == Told => Told,
                 None => WithoutEffect,
             },
@@ -116,7 +116,7 @@ fn function(name: &str) -> Value {
 
 #[test]
 fn chat_completions() {
-    let read: Read = |body| seen(openai::ask(body, &heading()));
+    let read: Read = |body| seen(openai::parse(body, &meta()));
     let base = json!({
         "model": "coder",
         "messages": [
@@ -207,7 +207,7 @@ fn chat_completions() {
 
 #[test]
 fn completions() {
-    let read: Read = |body| seen(openai::completions::ask(body, &heading()));
+    let read: Read = |body| seen(openai::completions::parse(body, &meta()));
     let base = json!({"model": "coder", "prompt": "hi", "stream": true});
     walk(
         "OpenAI",
@@ -236,7 +236,7 @@ fn completions() {
 
 #[test]
 fn responses() {
-    let read: Read = |body| seen(openai::responses::ask(body, &heading()));
+    let read: Read = |body| seen(openai::responses::parse(body, &meta()));
     let tool = json!({"type": "function", "name": "f", "parameters": {"type": "object"}});
     let base = json!({
         "model": "coder",
@@ -284,9 +284,9 @@ fn responses() {
     );
 }
 
-/// What Codex offers beside its functions is not offered to the model, and said so by its place.
+/// Tools that Codex offers besides functions are omitted and reported by path.
 #[test]
-fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
+fn non_function_tools_of_responses_are_omitted_and_reported() {
     let body = json!({
         "model": "coder:latest", "input": "hi", "parallel_tool_calls": true, "store": false,
         "include": ["reasoning.encrypted_content"], "prompt_cache_key": "k",
@@ -299,7 +299,7 @@ fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
             {"type": "function", "name": "plan", "parameters": {"type": "object"}},
         ],
     });
-    let read = |body: &Value| openai::responses::ask(body.to_string().as_bytes(), &heading());
+    let read = |body: &Value| openai::responses::parse(body.to_string().as_bytes(), &meta());
     let asked = read(&body).expect("served");
     let harmonic_types::Prompt::Chat { tools, .. } = &asked.request.prompt else {
         panic!("a chat")
@@ -310,7 +310,7 @@ fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
         "tools[1] (web_search), tools[2] (custom), tools[3] (namespace), tools[4] (local_shell)";
     assert_eq!(asked.ignored.line().as_deref(), Some(named));
 
-    // What must be called has to be there, and a tool without a kind is a mistake.
+    // A required tool must exist, and a tool without a kind is an error.
     for (field, value, param) in [
         ("tool_choice", json!({"type": "custom", "name": "apply_patch"}), "tool_choice"),
         ("tool_choice", json!({"type": "function", "name": "apply_patch"}), "tool_choice"),
@@ -328,7 +328,7 @@ fn tools_of_responses_that_are_no_functions_are_left_out_and_named() {
 
 #[test]
 fn messages() {
-    let read: Read = |body| seen(anthropic::ask(body, &heading()));
+    let read: Read = |body| seen(anthropic::parse(body, &meta()));
     let base = json!({
         "model": "coder", "max_tokens": 9,
         "messages": [
@@ -379,7 +379,7 @@ fn messages() {
 
 #[test]
 fn ollama_chat() {
-    let read: Read = |body| seen(ollama::ask_chat(body, &heading()));
+    let read: Read = |body| seen(ollama::parse_chat(body, &meta()));
     let base = json!({
         "model": "coder:latest", "messages": [{"role": "user", "content": "hi"}], "logprobs": true,
         "options": {},
@@ -429,7 +429,7 @@ fn ollama_chat() {
 
 #[test]
 fn ollama_generate() {
-    let read: Read = |body| seen(ollama::ask_generate(body, &heading()));
+    let read: Read = |body| seen(ollama::parse_generate(body, &meta()));
     let base = json!({"model": "coder", "prompt": "hi"});
     walk(
         "Ollama",
@@ -452,12 +452,12 @@ fn ollama_generate() {
 }
 
 #[test]
-fn to_unload_an_agent_is_refused() {
+fn unloading_an_agent_is_refused() {
     for nothing in [json!(0), json!("0"), json!("0s"), json!(0.0)] {
         let body = json!({"model": "coder", "keep_alive": nothing}).to_string();
         for asked in [
-            seen(ollama::ask_chat(body.as_bytes(), &heading())),
-            seen(ollama::ask_generate(body.as_bytes(), &heading())),
+            seen(ollama::parse_chat(body.as_bytes(), &meta())),
+            seen(ollama::parse_generate(body.as_bytes(), &meta())),
         ] {
             assert_eq!(
                 asked.err().and_then(|e| e.param().map(str::to_owned)).as_deref(),

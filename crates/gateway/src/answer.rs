@@ -13,7 +13,9 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, post};
 use bytes::BytesMut;
 use futures::future::try_join_all;
-use harmonic_api::{Asked, CollectedAnswer, Finish, Invalid, ResponseEncoder, ResponseMeta, total};
+use harmonic_api::{
+    CollectedAnswer, Finish, ParsedRequest, ResponseEncoder, ResponseMeta, ValidationError, total,
+};
 use harmonic_engine::Generation;
 use harmonic_engine::chat::ThinkingSupport;
 use harmonic_types::{AgentName, ClientName, Event, Request, RequestId, ToolChoice, Usage};
@@ -42,7 +44,7 @@ const QUEUE_MS: HeaderName = HeaderName::from_static("x-harmonic-queue-ms");
 const IGNORED: HeaderName = HeaderName::from_static("x-harmonic-ignored");
 
 /// Parser of a dialect's body.
-pub(crate) type Ask<W> = fn(&[u8], &ResponseMeta) -> Result<Asked<W>, Invalid>;
+pub(crate) type Ask<W> = fn(&[u8], &ResponseMeta) -> Result<ParsedRequest<W>, ValidationError>;
 
 /// Route of the requests that `ask` parses.
 pub(crate) fn route<W: ResponseEncoder>(ask: Ask<W>) -> MethodRouter<Arc<Shared>> {
@@ -133,7 +135,7 @@ fn prepare<W>(
     shared: &Shared,
     models: &ModelRegistry,
     client: ClientName,
-    mut asked: Asked<W>,
+    mut asked: ParsedRequest<W>,
 ) -> Result<PreparedRequest<W>, ApiError> {
     asked.request.client = client;
     let (agent, _) = models.find(&asked.request.agent)?;
@@ -217,7 +219,7 @@ async fn complete<W: ResponseEncoder>(
         metrics.finished(first.finish, usage, answers.len());
     }
     let mut out = BytesMut::new();
-    encoder.whole(answers, usage, &mut out);
+    encoder.document(answers, usage, &mut out);
     Ok(json_body(StatusCode::OK, out))
 }
 

@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
-use harmonic_api::{Dialect, Fault, FaultClass, Invalid};
+use harmonic_api::{Dialect, ErrorClass, ValidationError, WireError};
 use harmonic_engine::EngineError;
 use harmonic_events::TooManyListeners;
 use harmonic_types::{AgentName, Rejection};
@@ -54,7 +54,7 @@ pub(crate) enum ApiError {
     #[error("too many large bodies arrive at once: retry in {} s", UNAVAILABLE_RETRY.as_secs())]
     BodiesFull,
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(#[from] ValidationError),
     #[error(transparent)]
     Refused(#[from] Rejection),
     /// The requested form reached a limit while the answer was generated.
@@ -151,14 +151,14 @@ impl From<EngineError> for ApiError {
 /// Row of the table: properties of the error's response.
 struct ResponseSpec {
     status: StatusCode,
-    class: FaultClass,
+    class: ErrorClass,
     code: &'static str,
     retry_after: Option<Duration>,
 }
 
 impl ApiError {
     fn response_spec(&self) -> ResponseSpec {
-        use FaultClass as F;
+        use ErrorClass as F;
         use StatusCode as S;
         let unavailable = Some(UNAVAILABLE_RETRY);
         let (status, class, code, retry_after) = match self {
@@ -276,9 +276,9 @@ impl ApiError {
     }
 
     /// The error in the form that every dialect can write.
-    pub(crate) fn fault(&self) -> Fault<'_> {
+    pub(crate) fn wire_error(&self) -> WireError<'_> {
         let spec = self.response_spec();
-        Fault {
+        WireError {
             class: spec.class,
             code: spec.code,
             param: self.param(),
@@ -323,7 +323,7 @@ pub(crate) async fn error_layer(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if let Some(PendingError(error)) = response.extensions_mut().remove() {
         let mut body = BytesMut::new();
-        dialect.write_fault(&error.fault(), &mut body);
+        dialect.write_error(&error.wire_error(), &mut body);
         *response.body_mut() = Body::from(body.freeze());
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);

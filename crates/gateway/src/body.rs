@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::HttpBody;
 use axum::extract::Request;
 use futures::StreamExt;
-use harmonic_api::Invalid;
+use harmonic_api::ValidationError;
 use harmonic_engine::Workers;
 use tokio::time::{Instant, timeout_at};
 
@@ -120,7 +120,7 @@ impl BodyReader {
     pub(crate) async fn json<B, T>(
         &self,
         request: Request,
-        decode: impl FnOnce(B) -> Result<T, Invalid> + Send + 'static,
+        decode: impl FnOnce(B) -> Result<T, ValidationError> + Send + 'static,
     ) -> Result<T, ApiError>
     where
         B: serde::de::DeserializeOwned,

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use harmonic_api::ollama::{Progress, PullBody, model_or_name};
-use harmonic_api::{Dialect, Invalid, ndjson};
+use harmonic_api::{Dialect, ValidationError, ndjson};
 
 use crate::access::KeyName;
 use crate::api_error::ApiError;
@@ -37,7 +37,7 @@ pub(crate) async fn pull(
     let model = model_or_name(body.model, body.name);
     if model.is_empty() {
         let (param, reason) = ("model".to_owned(), "must name a model".to_owned());
-        return Err(Invalid::Value { param, reason }.into());
+        return Err(ValidationError::Value { param, reason }.into());
     }
     let models = shared.models();
     let progress = if is_offered(&models, &model) {
@@ -93,7 +93,7 @@ fn line(progress: Result<&Progress, &PullFailed>) -> Bytes {
         Ok(progress) => ndjson::write(&mut out, progress),
         Err(PullFailed(message)) => {
             let error = ApiError::PullFailed { message: message.clone() };
-            ndjson::write_fault(&mut out, Dialect::Ollama, &error.fault());
+            ndjson::write_error(&mut out, Dialect::Ollama, &error.wire_error());
         }
     }
     out.freeze()

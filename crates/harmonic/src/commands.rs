@@ -1,4 +1,4 @@
-//! What each command does.
+//! One module per command: from arguments over `app` to the printer.
 
 mod bench;
 mod chat;
@@ -22,10 +22,10 @@ use crate::cli::Command;
 use crate::exit::Exit;
 use crate::stop::Stop;
 
-/// Does what was asked.
+/// Runs a command.
 ///
 /// # Errors
-/// Why it was not done.
+/// The command's error.
 pub async fn run(
     command: Command,
     settings: &Settings,

@@ -1,17 +1,17 @@
-//! A yes or no from the user.
+//! Yes/no confirmation by the user.
 
 use std::io::{self, BufRead, Write};
 
 use tokio::sync::oneshot;
 
-/// Asks on stderr. Anything but y or yes is no, an end of input too.
+/// Asks `question` on stderr. Any answer but y or yes is no, and so is end of input.
 pub async fn confirm(question: &str) -> bool {
     let mut err = anstream::stderr();
-    // Whoever cannot read the question will not say yes.
+    // If the question cannot be written, the answer is no.
     let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
     let (answer, answered) = oneshot::channel();
-    // A thread of its own: the runtime would wait for a blocking task, and a user who presses
-    // Ctrl-C would wait for a line that never comes.
+    // A separate thread, because the runtime waits for blocking tasks, and after Ctrl-C it would
+    // wait for a line that never comes.
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = io::stdin().lock().read_line(&mut line);

@@ -1,6 +1,6 @@
-//! What the environment says, read once and nowhere else.
+//! Settings from environment variables, read once.
 //!
-//! Invariant: no other module, and no library, reads a variable that is ours.
+//! Invariant: no other module and no library reads harmonic's variables.
 
 use std::ffi::OsString;
 use std::io;
@@ -16,21 +16,22 @@ use crate::error::CliError;
 use crate::form_trial;
 use crate::logging::LogFormat;
 
-/// Where the server listens unless told otherwise.
+/// Default port.
 const PORT: u16 = 4276;
 
-/// The stack unless told otherwise.
+/// Default stack.
 const STACK: &str = "standard";
 
-/// The stack file that is used where it lies in the current folder.
+/// Stack file of the current directory, used if it exists.
 const STACK_FILE: &str = "./stack.toml";
 
-/// What the environment says.
+/// Settings from environment variables.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// What the app works with: folders from `$HARMONIC_MODELS`, `$XDG_DATA_HOME` (curves, tuned
-    /// configs, benchmark runs), `$XDG_STATE_HOME` (deployments, logs) and `$XDG_CONFIG_HOME` (keys);
-    /// `$HARMONIC_API_KEY`, `$HARMONIC_PORT`, `$HARMONIC_STACK`, `$HF_ENDPOINT`, `$HF_TOKEN`.
+    /// Settings of `app`: directories from `$HARMONIC_MODELS`, `$XDG_DATA_HOME` (curves, tuned
+    /// configs, benchmark runs), `$XDG_STATE_HOME` (deployments, logs) and `$XDG_CONFIG_HOME`
+    /// (keys); `$HARMONIC_API_KEY`, `$HARMONIC_PORT`, `$HARMONIC_STACK`, `$HF_ENDPOINT`,
+    /// `$HF_TOKEN`.
     pub settings: Settings,
     /// `$HARMONIC_LOG`, else `$RUST_LOG`.
     pub log: Option<String>,
@@ -38,9 +39,9 @@ pub struct Environment {
     pub log_format: LogFormat,
 }
 
-/// The folders that a user has.
+/// Base directories of the user.
 #[derive(Clone, Copy)]
-struct Places<'a> {
+struct UserDirectories<'a> {
     home: &'a Path,
     data: &'a Path,
     state: &'a Path,
@@ -51,27 +52,31 @@ impl Environment {
     /// Reads the environment.
     ///
     /// # Errors
-    /// When there is no home folder, or a variable cannot be understood.
+    /// When the home directory is unknown or a variable is invalid.
     pub fn read() -> anyhow::Result<Self> {
-        #[expect(clippy::disallowed_methods, reason = "here the environment is read")]
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let lookup = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let folders = etcetera::choose_base_strategy()
             .map_err(|error| anyhow!(error))
-            .context("cannot tell where your home folder is: set HOME")?;
+            .context("cannot determine the home directory: set HOME")?;
         let data = folders.data_dir();
-        // Windows has no folder of its own for what a program remembers between runs.
+        // Windows has no separate state directory.
         let state = folders.state_dir().unwrap_or_else(|| data.clone());
         let config = folders.config_dir();
-        let places =
-            Places { home: folders.home_dir(), data: &data, state: &state, config: &config };
-        Self::from_environment(&lookup, &places)
+        let directories = UserDirectories {
+            home: folders.home_dir(),
+            data: &data,
+            state: &state,
+            config: &config,
+        };
+        Self::from_environment(&lookup, &directories)
     }
 
     fn from_environment(
         lookup: &dyn Fn(&str) -> Option<String>,
-        places: &Places<'_>,
+        directories: &UserDirectories<'_>,
     ) -> anyhow::Result<Self> {
-        let Places { home, data, state, config } = *places;
+        let UserDirectories { home, data, state, config } = *directories;
         let path = |name: &str| lookup(name).map(PathBuf::from);
         let defaults = PullOptions::default();
         let own_file = || Path::new(STACK_FILE).exists().then(|| STACK_FILE.to_owned());
@@ -106,10 +111,10 @@ impl Environment {
     }
 }
 
-/// This program and the arguments that it was started with.
+/// Path and arguments of this program.
 ///
 /// # Errors
-/// When the system does not say where it lies.
+/// When the system does not know the path.
 pub fn this_program() -> io::Result<(PathBuf, Vec<OsString>)> {
     Ok((std::env::current_exe()?, std::env::args_os().skip(1).collect()))
 }
@@ -117,13 +122,13 @@ pub fn this_program() -> io::Result<(PathBuf, Vec<OsString>)> {
 fn port(text: &str) -> Result<u16, CliError> {
     text.parse().map_err(|_| {
         CliError::new(
-            format!("HARMONIC_PORT is `{text}`, which is no port"),
-            "set it to a number from 0 to 65535, or remove it",
+            format!("invalid HARMONIC_PORT `{text}`: expected 0 to 65535"),
+            "correct or unset HARMONIC_PORT",
         )
     })
 }
 
-/// The kernel's name of this machine; of no use where it has none.
+/// Host name, or `localhost` if it is not set.
 fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
@@ -132,7 +137,7 @@ fn host() -> String {
     }
 }
 
-/// Where other tools keep their models, by their own rules.
+/// Model caches of other tools, located by their rules.
 fn caches(path: &dyn Fn(&str) -> Option<PathBuf>, home: &Path) -> CacheRoots {
     let cache = path("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache"));
     let hub = path("HF_HUB_CACHE").unwrap_or_else(|| {
@@ -162,7 +167,7 @@ mod tests {
         };
         let [home, data, state, config] =
             ["/home/me", "/home/me/.data", "/home/me/.state", "/home/me/.config"].map(Path::new);
-        Environment::from_environment(&lookup, &Places { home, data, state, config })
+        Environment::from_environment(&lookup, &UserDirectories { home, data, state, config })
     }
 
     #[test]
@@ -197,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_none_is_named() {
+    fn an_invalid_port_is_named() {
         let error = read(&[("HARMONIC_PORT", "high")]).unwrap_err();
-        assert_eq!(error.to_string(), "HARMONIC_PORT is `high`, which is no port");
+        assert_eq!(error.to_string(), "invalid HARMONIC_PORT `high`: expected 0 to 65535");
     }
 }

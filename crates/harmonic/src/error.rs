@@ -1,6 +1,6 @@
-//! An error of the command line itself, with its remedy; and the remedy of any error.
+//! Errors of the command line itself, and the remedy of any error.
 
-/// What went wrong and what to do.
+/// Error message and remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct CliError {
@@ -9,18 +9,18 @@ pub struct CliError {
 }
 
 impl CliError {
-    /// An error from its parts: lower case, without a full stop.
+    /// Error with message and hint: lower case, no full stop.
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into() }
     }
 
-    /// The user pressed Ctrl-C.
+    /// Interruption by Ctrl-C.
     pub fn stopped() -> Self {
         Self::new("stopped", "nothing is left running; the same command starts again")
     }
 }
 
-/// The remedy, where it is not in the message already.
+/// Remedy of `error`, if its message does not contain it.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| match cause.downcast_ref::<CliError>() {
         Some(error) => Some(error.hint.clone()),

@@ -1,33 +1,33 @@
-//! Exit codes, which scripts rely on.
+//! Exit codes of the program.
 
 use std::io;
 use std::process::ExitCode;
 
-use harmonic_render::ReaderGone;
+use harmonic_render::StdoutClosed;
 
-/// How the program ended.
+/// Exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It worked.
+    /// Success.
     Ok,
-    /// It did not, and the user can fix it; also when the user stopped it before it was done.
+    /// Error that the user can fix; also an interruption by the user.
     Failure,
     /// Wrong usage.
     Usage,
-    /// It did not, and that was not foreseen.
+    /// Unexpected error.
     Unexpected,
 }
 
 impl Exit {
-    /// What an error is worth. Whoever reads our output may stop reading: that is no failure. A
-    /// connection that breaks is one, though the system gives both the same name.
+    /// Exit status of an error. A closed stdout is a success, because its reader may stop reading;
+    /// other broken connections are failures, although the system reports both as broken pipes.
     pub fn of(error: &anyhow::Error) -> Self {
         let mut exit = Self::Failure;
         for cause in error.chain() {
             if let Some(error) = cause.downcast_ref::<io::Error>()
                 && error.get_ref().is_some_and(
                     <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<
-                        ReaderGone,
+                        StdoutClosed,
                     >,
                 )
             {
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn the_cause_decides() {
         let broken = |inner| anyhow::Error::from(io::Error::new(io::ErrorKind::BrokenPipe, inner));
-        let closed = broken(Box::<dyn std::error::Error + Send + Sync>::from(ReaderGone));
+        let closed = broken(Box::<dyn std::error::Error + Send + Sync>::from(StdoutClosed));
         assert_eq!(Exit::of(&closed.context("cannot print")), Exit::Ok);
         let of_network = broken("the peer closed the connection".into());
         assert_eq!(Exit::of(&of_network.context("cannot reach the server")), Exit::Failure);

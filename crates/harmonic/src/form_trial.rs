@@ -1,4 +1,5 @@
-//! The process in which an engine tries a costly form: this program once more, with one argument.
+//! Subprocess that compiles an expensive grammar under limits: this program with one special
+//! argument.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,24 +10,24 @@ use harmonic_app::{FormTrial, run_trial};
 
 use crate::exit::Exit;
 
-/// The argument that makes this program a trial. No verb begins with dashes.
+/// Argument that selects the subprocess. No command begins with dashes.
 const ARGUMENT: &str = "--try-form";
 
-/// The program as it runs, even after another has been installed in its place.
+/// The running executable, even if the file has been replaced since.
 const ITSELF: &str = "/proc/self/exe";
 
-/// A trial by this program; `None` where it does not know where it lies.
+/// Trial by this program; `None` if its path is unknown.
 pub fn with_this_program() -> Option<FormTrial> {
-    let itself = Path::new(ITSELF).exists().then(|| PathBuf::from(ITSELF));
-    let program = itself.or_else(|| env::current_exe().ok())?;
+    let running = Path::new(ITSELF).exists().then(|| PathBuf::from(ITSELF));
+    let program = running.or_else(|| env::current_exe().ok())?;
     Some(FormTrial { program, arguments: vec![ARGUMENT.into()] })
 }
 
-/// Runs the trial where this process is one. Call it before anything else.
-pub fn run_if_asked() -> Option<ExitCode> {
+/// Runs the trial if this process was started for it. Must be called before anything else.
+pub fn run_if_requested() -> Option<ExitCode> {
     let mut arguments = env::args_os().skip(1);
-    let asked = arguments.next().as_deref() == Some(OsStr::new(ARGUMENT));
-    if !asked || arguments.next().is_some() {
+    let requested = arguments.next().as_deref() == Some(OsStr::new(ARGUMENT));
+    if !requested || arguments.next().is_some() {
         return None;
     }
     let ran = run_trial(io::stdin().lock(), io::stdout().lock());

@@ -1,6 +1,6 @@
-//! Logs: only when asked for, on stderr.
+//! Logs on stderr, off by default.
 //!
-//! llama.cpp is talkative; what it says comes under the target `llama` and only with `-vv` or a
+//! llama.cpp logs verbosely: its lines have the target `llama` and appear only with `-vv` or a
 //! filter that names it.
 
 use std::str::FromStr;
@@ -10,13 +10,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::error::CliError;
 
-/// How a line of the log is written.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable text.
     #[default]
     Text,
-    /// For programs: an object a line, with the fields of the request's span.
+    /// One JSON object per line, with the fields of the request's span.
     Json,
 }
 
@@ -28,17 +28,18 @@ impl FromStr for LogFormat {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
             _ => Err(CliError::new(
-                format!("HARMONIC_LOG_FORMAT is `{text}`, which is no format of logs"),
-                "set it to text or json, or remove it",
+                format!("invalid HARMONIC_LOG_FORMAT `{text}`: expected text or json"),
+                "correct or unset HARMONIC_LOG_FORMAT",
             )),
         }
     }
 }
 
-/// Starts logging where `filter` (`RUST_LOG` syntax) or `-v` asks for it, written as `format` says. A filter wins.
+/// Starts logging in `format`, as set by `filter` (`RUST_LOG` syntax), else by the number of `-v`;
+/// without either, logging stays off.
 ///
 /// # Errors
-/// When the filter cannot be understood.
+/// When the filter is invalid.
 pub fn start(filter: Option<&str>, verbose: u8, format: LogFormat) -> anyhow::Result<()> {
     let filter = match (filter, verbose) {
         (Some(filter), _) => filter,
@@ -47,9 +48,9 @@ pub fn start(filter: Option<&str>, verbose: u8, format: LogFormat) -> anyhow::Re
         (None, 2) => "info,llama=info",
         (None, _) => "debug,hyper=info,reqwest=info",
     };
-    let filter = EnvFilter::builder().parse(filter).with_context(|| {
-        format!("the log filter `{filter}` (HARMONIC_LOG or RUST_LOG) cannot be understood")
-    })?;
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .with_context(|| format!("invalid log filter `{filter}` in HARMONIC_LOG or RUST_LOG"))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logs.init(),

@@ -1,7 +1,6 @@
-//! `harmonic`: a team of local LLM agents from one binary.
+//! `harmonic`: the command line program.
 //!
-//! Owns: nothing but the way from arguments to an exit code. A command parses, calls the app and
-//! renders.
+//! Owns: the way from arguments to an exit code. A command parses, calls `app` and renders.
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
@@ -9,7 +8,6 @@ mod allocator;
 mod cli;
 mod commands;
 mod confirm;
-mod early;
 mod environment;
 mod error;
 mod exit;
@@ -17,6 +15,7 @@ mod form_trial;
 mod logging;
 #[cfg(target_os = "linux")]
 mod openmp;
+mod reexec;
 mod repl;
 mod stop;
 
@@ -32,14 +31,14 @@ use crate::exit::Exit;
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
-    if let Some(code) = form_trial::run_if_asked() {
+    if let Some(code) = form_trial::run_if_requested() {
         return code;
     }
-    early::settle();
+    reexec::with_settings();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // `--help` and `--version` come here too, with code 0. A closed pipe is not worth a word.
+            // `--help` and `--version` come here too, with code 0. A closed pipe is ignored.
             let _ = error.print();
             return if error.exit_code() == 0 { Exit::Ok } else { Exit::Usage }.into();
         }
@@ -64,8 +63,8 @@ fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
     let Environment { settings, log, log_format } = Environment::read()?;
     logging::start(log.as_deref(), cli.verbose, log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // Dropping the runtime waits for blocking work, which stops at its next step and takes its
-    // temporary files with it.
+    // Dropping the runtime waits for blocking work, which stops at its next step and deletes its
+    // temporary files.
     runtime.block_on(async {
         let stop = Stop::listen()?;
         commands::run(cli.command, &settings, printer, &stop).await

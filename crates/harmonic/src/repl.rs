@@ -1,4 +1,5 @@
-//! Talking to one agent: what `chat` does between reading a line and printing the answer.
+//! Interactive chat with one agent: what `chat` does between reading a line and printing the
+//! answer.
 
 pub mod command;
 pub mod conversation;

@@ -1,7 +1,7 @@
-//! Ctrl-C and SIGTERM: the first asks, the second insists.
+//! Signal handling: the first Ctrl-C or SIGTERM requests a stop, the second one exits.
 //!
-//! Invariants: signals are heard on a thread of their own that lives as long as the process, so the
-//! second one ends it whatever the rest waits for, the runtime's own end included.
+//! Invariants: signals are received on a thread that lives as long as the process, so that the
+//! second one ends it even while the runtime shuts down.
 
 use std::io;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::CliError;
 
-/// How long the exit handlers of libraries get once the user insists.
-const LAST_HANDLERS: Duration = Duration::from_millis(500);
+/// Time for exit handlers of libraries after the second signal.
+const EXIT_HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Whether the user wants an end.
+/// Stop request by the user.
 #[derive(Debug)]
 pub struct Stop {
     token: CancellationToken,
-    /// Signals are the business of somebody else.
+    /// Whether another component handles signals.
     handed_over: Arc<AtomicBool>,
 }
 
-/// What was asked for.
+/// Received signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Ctrl-C.
@@ -34,27 +34,27 @@ pub enum Signal {
 }
 
 impl Stop {
-    /// Listens from now on.
+    /// Starts listening.
     ///
     /// # Errors
     /// When the system refuses a signal handler.
     pub fn listen() -> io::Result<Self> {
         let stop =
             Self { token: CancellationToken::new(), handed_over: Arc::new(AtomicBool::new(false)) };
-        let (asked, handed_over) = (stop.token.clone(), Arc::clone(&stop.handed_over));
+        let (token, handed_over) = (stop.token.clone(), Arc::clone(&stop.handed_over));
         let (ready, started) = mpsc::channel();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let heard = hear(&ready, || {
+            let result = listen(&ready, || {
                 if handed_over.load(Ordering::Relaxed) {
                     return;
                 }
-                if asked.is_cancelled() {
+                if token.is_cancelled() {
                     end_now();
                 }
-                asked.cancel();
+                token.cancel();
             });
-            // One that comes too late has nobody to hear it.
-            let _late = ready.send(heard);
+            // The receiver is gone if this comes too late.
+            let _late = ready.send(result);
         })?;
         started
             .recv()
@@ -62,7 +62,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Signals go to the caller from now on, who has another use for Ctrl-C, until it drops them.
+    /// Hands signals over to the caller until it drops them.
     ///
     /// # Errors
     /// When the system refuses a signal handler.
@@ -72,70 +72,68 @@ impl Stop {
         Ok(signals)
     }
 
-    /// Cancelled when the user wants an end.
+    /// Token that a stop request cancels.
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
 
-    /// Whether the user wants an end.
-    pub fn is_asked(&self) -> bool {
+    /// Whether a stop was requested.
+    pub fn is_requested(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// Resolves when the user wants an end.
-    pub async fn asked(&self) {
+    /// Resolves when a stop is requested.
+    pub async fn requested(&self) {
         self.token.cancelled().await;
     }
 
-    /// What `work` gives, unless the user wants an end before; `work` is dropped then.
+    /// Result of `work`, unless a stop is requested first; then `work` is dropped.
     ///
     /// # Errors
     /// [`CliError::stopped`].
     pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
         tokio::select! {
             biased;
-            () = self.asked() => Err(CliError::stopped()),
+            () = self.requested() => Err(CliError::stopped()),
             done = work => Ok(done),
         }
     }
 }
 
-/// Tells `take` of every signal, for ever; tells `ready` when it begins to.
-fn hear(ready: &mpsc::Sender<io::Result<()>>, take: impl Fn()) -> io::Result<()> {
+/// Calls `on_signal` for each signal, without end; reports to `ready` when it starts.
+fn listen(ready: &mpsc::Sender<io::Result<()>>, on_signal: impl Fn()) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _entered = runtime.enter();
     let mut signals = Signals::new(Arc::default())?;
-    // Whoever started this waits for it.
+    // The starter waits for this.
     let _waits = ready.send(Ok(()));
     runtime.block_on(async {
         loop {
             signals.next().await;
-            take();
+            on_signal();
         }
     })
 }
 
-/// The user insists. Threads end with the process, and no file has a final name before it is whole.
+/// Exits at once. Threads end with the process, and no file has its final name before it is
+/// complete.
 fn end_now() {
-    // What libraries do at an exit may wait for one of the threads that do not answer.
-    let killer = std::thread::Builder::new().spawn(|| {
-        std::thread::sleep(LAST_HANDLERS);
+    // Exit handlers of libraries may wait for a thread that does not respond.
+    let watchdog = std::thread::Builder::new().spawn(|| {
+        std::thread::sleep(EXIT_HANDLER_TIMEOUT);
         kill();
     });
-    if killer.is_err() {
+    if watchdog.is_err() {
         kill();
     }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "destructors are what the user does not wait for"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the user does not wait for destructors")]
     std::process::exit(1);
 }
 
 #[cfg(unix)]
 fn kill() {
     let me = rustix::process::getpid();
-    // There is nobody left to tell that it failed.
+    // A failure cannot be reported any more.
     let _failed = rustix::process::kill_process(me, rustix::process::Signal::KILL);
 }
 
@@ -144,7 +142,7 @@ fn kill() {
     std::process::abort();
 }
 
-/// Signals as they come.
+/// Stream of signals.
 #[cfg(unix)]
 #[derive(Debug)]
 pub struct Signals {
@@ -164,7 +162,7 @@ impl Signals {
         })
     }
 
-    /// Resolves to the next one.
+    /// Next signal.
     pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
@@ -173,7 +171,7 @@ impl Signals {
     }
 }
 
-/// Signals as they come.
+/// Stream of signals.
 #[cfg(not(unix))]
 #[derive(Debug)]
 pub struct Signals {
@@ -186,7 +184,7 @@ impl Signals {
         Ok(Self { handed_over })
     }
 
-    /// Resolves to the next one.
+    /// Next signal.
     pub async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

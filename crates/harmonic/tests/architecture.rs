@@ -1,5 +1,5 @@
-//! Holds the shape of the house: which crate may know which, who may use which library, where
-//! `unsafe` may stand, and how long a file may grow. ARCHITECTURE.md says why.
+//! Checks the structure of the project: dependencies between crates, use of guarded libraries,
+//! location of `unsafe`, and length of files. ARCHITECTURE.md gives the reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,7 +8,8 @@ use std::{env, fs, io};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are free.
+/// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
+/// restricted.
 const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
     ("types", &[]),
     ("fsutil", &[]),
@@ -74,10 +75,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
     (BINARY, &["types", "api", "report", "app", "render"]),
 ];
 
-/// The binary: arguments, the app, and how its results are rendered.
+/// The binary: arguments, calls of `app`, rendering of results.
 const BINARY: &str = "harmonic";
 
-/// Lines of the binary's sources before their tests.
+/// Maximum lines of the binary's sources, without tests.
 const LARGEST_BINARY: usize = 3000;
 
 /// Library → the one crate that may use it outside of tests.
@@ -94,10 +95,10 @@ const ONLY_IN: [(&str, &str); 10] = [
     ("shlex", "harmonic-export"),
 ];
 
-/// What stands before and after the drawing of the crates in ARCHITECTURE.md.
+/// Markers before and after the diagram in ARCHITECTURE.md.
 const DRAWING: [&str; 2] = ["<!-- drawing of the crates -->\n", "<!-- end of the drawing -->"];
 
-/// Lines of a source file before its tests.
+/// Maximum lines of a source file, without tests.
 const LONGEST_FILE: usize = 400;
 
 fn workspace() -> Metadata {
@@ -108,7 +109,7 @@ fn workspace() -> Metadata {
         .expect("cargo describes the workspace that it is testing")
 }
 
-/// Names of the libraries that `package` is built with; not those of its tests.
+/// Direct dependencies of `package`, without dev-dependencies.
 fn dependencies(package: &Package) -> impl Iterator<Item = &str> {
     let built = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
     built.map(|dependency| dependency.name.as_str())
@@ -151,8 +152,8 @@ fn the_table_is_that_of_the_map() {
     assert_eq!(documented, held);
 }
 
-/// The crates as a Mermaid diagram, from `cargo metadata`. An arrow that longer ways replace is left
-/// out: the table has them all.
+/// Mermaid diagram of the crates, from `cargo metadata`. Arrows implied by longer paths are
+/// omitted; the table lists all.
 fn diagram(metadata: &Metadata) -> String {
     let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for package in metadata.workspace_packages() {
@@ -171,13 +172,13 @@ fn diagram(metadata: &Metadata) -> String {
     drawn
 }
 
-/// All crates that `from` is built with, by whatever way. Cargo lets none form a circle.
+/// Transitive dependencies of `from`. Cargo excludes cycles.
 fn reached<'a>(from: &str, uses: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<&'a str> {
     let direct = uses.get(from).into_iter().flatten();
     direct.flat_map(|next| reached(next, uses).into_iter().chain([*next])).collect()
 }
 
-/// `UPDATE=1 cargo test --workspace --test architecture` draws it anew.
+/// `UPDATE=1 cargo test --workspace --test architecture` updates the diagram.
 #[test]
 fn the_crates_are_drawn_as_they_are() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ARCHITECTURE.md");
@@ -220,8 +221,8 @@ fn guarded_libraries_stay_in_their_crate() {
     assert_eq!(offences, Vec::<String>::new());
 }
 
-/// Each crate root forbids `unsafe`, `llama`'s apart; `hardware`'s denies it, and one file of it
-/// lifts that.
+/// Every crate root forbids `unsafe`, except `llama`'s; `hardware`'s denies it, with one file
+/// excepted.
 #[test]
 fn unsafe_code_stands_only_in_llama_and_in_one_file_of_hardware() {
     let metadata = workspace();

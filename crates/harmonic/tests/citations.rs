@@ -1,30 +1,30 @@
-//! Holds the references in comments and documents: whoever follows one finds what it names.
+//! Checks that references in comments and documents resolve.
 //!
 //! Owns: sections of Markdown files (`docs/NAME.md#section`), paths in backticks below `docs/`,
-//! `scripts/` and `crates/`, and the sections of `docs/sources.md`, each of which is cited.
+//! `scripts/` and `crates/`, and the sections of `docs/sources.md`, each of which must be cited.
 //!
-//! Does not do: addresses of other sites, paths without one of these folders.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+//! Does not do: URLs, paths outside of these directories.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The page that says where figures come from.
+/// Page with the sources of figures.
 const SOURCES: &str = "docs/sources.md";
 
-/// Folders whose files are cited by their path.
+/// Directories whose files are cited by path.
 const FOLDERS: [&str; 3] = ["docs/", "scripts/", "crates/"];
 
-/// Folders that hold nothing of the repository: git's own, and what `.gitignore` lists.
+/// Directories outside the repository's contents: git's own, and those in `.gitignore`.
 const FOREIGN: [&str; 6] = [".git", "target", ".venv", "runs", "corpus", "artifacts"];
 
-/// Pages that were read outside of the repository.
+/// Former pages outside of the repository.
 const OUTSIDE: [&str; 4] = ["research/", "design.md", "hardware.md", "../shared"];
 
-/// A text file of the repository.
+/// Text file of the repository.
 struct Text {
-    /// From the root of the repository, with `/`.
+    /// Path from the root of the repository, with `/`.
     path: String,
     content: String,
 }
@@ -34,7 +34,7 @@ impl Text {
         Path::new(&self.path).extension()?.to_str()
     }
 
-    /// The lines with their number, from 1, that a person reads: all of a document, and comments.
+    /// Prose lines with their number, from 1: all lines of a document, comments of a source file.
     fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
         let mark = match self.extension() {
             Some("md") => "",
@@ -45,7 +45,7 @@ impl Text {
         lines.filter(move |(_, line)| line.trim_start().starts_with(mark))
     }
 
-    /// Sections of Markdown files that it cites: line, file, section.
+    /// Cited sections of Markdown files: line, file, section.
     fn sections(&self) -> Vec<(usize, String, String)> {
         let mut found = Vec::new();
         for (line, number) in self.content.lines().zip(1..) {
@@ -55,7 +55,7 @@ impl Text {
                 let rest = &line[at + ".md#".len()..];
                 let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-".contains(c)));
                 let section = &rest[..end.unwrap_or(rest.len())];
-                // Nothing but the repository's own pages.
+                // Only the repository's own pages.
                 let file = format!("{}.md", file.trim_start_matches("../"));
                 if !file.contains(':') && !section.is_empty() {
                     found.push((number, file, section.to_owned()));
@@ -74,7 +74,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The text files of the repository, but for this one, which spells out what must not be cited.
+/// Text files of the repository, except this one, which contains forbidden citations.
 fn texts() -> Vec<Text> {
     let root = root();
     let mut texts = Vec::new();
@@ -97,7 +97,7 @@ fn texts() -> Vec<Text> {
     texts
 }
 
-/// The headings of `markdown` from `level` on, as GitHub turns them into anchors.
+/// Headings of `markdown` from `level` on, as GitHub's anchors.
 fn anchors(markdown: &str, level: usize) -> Vec<String> {
     let mut fenced = false;
     let headings = markdown.lines().filter(|line| {

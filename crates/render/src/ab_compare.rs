@@ -1,4 +1,4 @@
-//! Two servers that were measured in turns.
+//! Comparison of two servers measured in alternation.
 
 use harmonic_app::measure::AbComparison;
 use harmonic_bench::LevelRatio;
@@ -10,7 +10,7 @@ use super::table::table;
 
 const ABSENT: &str = "–";
 
-/// Throughput of both, their ratio with its interval, and what that bears.
+/// Throughput of both, their ratio with its interval, and the verdict per level.
 pub fn text(compared: &AbComparison) -> String {
     let AbComparison { first, second, ratios } = compared;
     let rows = ratios.iter().map(|level| {
@@ -28,7 +28,7 @@ pub fn text(compared: &AbComparison) -> String {
     format!("first:  {}\nsecond: {}\n\n{table}", first.target, second.target)
 }
 
-/// The same for scripts.
+/// The comparison as JSON.
 pub fn json(compared: &AbComparison) -> Value {
     let AbComparison { first, second, ratios } = compared;
     let level = |level: &LevelRatio| json!({"parallel": level.parallel, "ratio": level.ratio, "pairs": level.pairs});

@@ -1,4 +1,4 @@
-//! What a team answered, in figures.
+//! Figures of a team's answers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use harmonic_app::fanout::AgentAnswer;
 
 use crate::table::table;
 
-/// A line for each agent and one for all together.
+/// Table with a row per agent and a total.
 pub fn text(answers: &[AgentAnswer]) -> String {
     let row = |answer: &AgentAnswer| {
         [
@@ -30,11 +30,11 @@ pub fn text(answers: &[AgentAnswer]) -> String {
     table(["agent", "tokens", "tok/s", "first token", "done"], &[1, 2, 3, 4], rows)
 }
 
-/// One line: all of them together.
-pub fn together(answers: &[AgentAnswer]) -> String {
+/// One line with the totals.
+pub fn summary(answers: &[AgentAnswer]) -> String {
     let (tokens, took) = totals(answers);
     format!(
-        "{} agents answered together: {tokens} tokens in {}, {} tok/s with their prompts read",
+        "{} agents answered together: {tokens} tokens in {}, {} tok/s including prefill",
         answers.len(),
         seconds(took),
         rate(tokens, took)

@@ -1,10 +1,10 @@
-//! A benchmark's record, and one level of it, as text.
+//! A benchmark record, and one level of it, as text.
 
 use harmonic_bench::LoadPoint;
 use harmonic_report::terminal;
 use harmonic_types::{BenchRun, LevelResult};
 
-/// The run as table, curve and words.
+/// Table, power, curve and summary of a run.
 pub fn report(run: &BenchRun, width: usize) -> String {
     let curve = terminal::curve(run, width.min(80), 16);
     let parts = [
@@ -18,12 +18,11 @@ pub fn report(run: &BenchRun, width: usize) -> String {
     parts.join("\n\n")
 }
 
-/// A level in a line.
-/// `single` is the throughput of one stream, where that was measured.
+/// One line for a level.
 pub fn level(point: LoadPoint, level: &LevelResult, single: Option<f64>) -> String {
     let point = point.to_string();
     let Some(rate) = level.tok_s else {
-        return format!("  {point:>5}  no answer came through");
+        return format!("  {point:>5}  no request succeeded");
     };
     let half = rate.ci95_high.map(|high| format!(" ± {:<5.1}", high - rate.mean));
     let ttft = level.ttft_ms.map(|ttft| format!("   first token {:>6.0} ms", ttft.p50));
@@ -49,7 +48,7 @@ mod tests {
         );
         assert_eq!(
             level(LoadPoint::Rate(2.5), &LevelResult::default(), None),
-            "  2.5/s  no answer came through"
+            "  2.5/s  no request succeeded"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A benchmark as it runs.
+//! Progress of a running benchmark.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,8 +14,8 @@ use crate::progress::bar;
 
 const LEVELS: &str = "  {spinner:.cyan} {bar:20.cyan/dim} {msg}";
 
-/// Shows each level when it is done, and on a terminal what the running one does, the curve so far
-/// and the time left.
+/// Prints each completed level; on a terminal also shows the state of the current level, the curve
+/// so far and the time left.
 pub(crate) struct BenchProgress<'a> {
     printer: &'a Printer,
     state: Mutex<State>,
@@ -24,16 +24,16 @@ pub(crate) struct BenchProgress<'a> {
 #[derive(Default)]
 struct State {
     bar: Option<ProgressBar>,
-    /// Throughput so far, by level.
+    /// Throughput in tok/s of completed levels, by parallelism.
     done: BTreeMap<u32, f64>,
     series: Option<String>,
     point: Option<LoadPoint>,
-    /// Levels that are still to come after the running one.
+    /// Levels after the current one.
     to_come: u32,
     times: LevelTimes,
 }
 
-/// Time that levels took so far.
+/// Duration of completed levels.
 #[derive(Default)]
 struct LevelTimes {
     began: Option<Instant>,
@@ -41,19 +41,19 @@ struct LevelTimes {
 }
 
 impl<'a> BenchProgress<'a> {
-    /// Nothing shown yet, on `printer`'s terminal.
+    /// Progress on `printer`'s terminal.
     pub(crate) fn on(printer: &'a Printer) -> Self {
         Self { printer, state: Mutex::new(State::default()) }
     }
 
-    fn say(&self, state: &State, line: &str) {
+    fn message(&self, state: &State, line: &str) {
         match &state.bar {
-            Some(bar) => bar.suspend(|| self.printer.say(line)),
-            None => self.printer.say(line),
+            Some(bar) => bar.suspend(|| self.printer.message(line)),
+            None => self.printer.message(line),
         }
     }
 
-    fn begins(&self, state: &mut State, model: &str, point: LoadPoint, number: u32, of: u32) {
+    fn start_level(&self, state: &mut State, model: &str, point: LoadPoint, number: u32, of: u32) {
         if self.printer.is_live() {
             let bar = state.bar.get_or_insert_with(|| bar(LEVELS, Some(of.into())));
             bar.set_length(of.into());
@@ -63,7 +63,7 @@ impl<'a> BenchProgress<'a> {
             let is_first = state.series.replace(model.to_owned()).is_none();
             state.done.clear();
             if !is_first {
-                self.say(state, &format!("  {model}"));
+                self.message(state, &format!("  {model}"));
             }
         }
         state.point = Some(point);
@@ -74,20 +74,20 @@ impl<'a> BenchProgress<'a> {
         }
     }
 
-    fn done(&self, state: &mut State, point: LoadPoint, level: &LevelResult) {
+    fn finish_level(&self, state: &mut State, point: LoadPoint, level: &LevelResult) {
         state.times.levels += 1;
         if let (LoadPoint::Parallel(parallel), Some(rate)) = (point, level.tok_s) {
             state.done.insert(parallel, rate.mean);
         }
         let single = state.done.get(&1).filter(|_| level.parallel > 1);
-        self.say(state, &crate::bench::level(point, level, single.copied()));
+        self.message(state, &crate::bench::level(point, level, single.copied()));
     }
 }
 
 impl State {
-    fn message(&self, phase: Phase, tok_s: Option<f64>, left: Duration) -> String {
+    fn bar_message(&self, phase: Phase, tok_s: Option<f64>, left: Duration) -> String {
         let point = self.point.map(|point| point.to_string()).unwrap_or_default();
-        let what = match phase {
+        let activity = match phase {
             Phase::WarmUp { streaming } => format!("warming up, {streaming} streams"),
             Phase::Measuring { trial, of, most } => {
                 let most = if most > of { format!(" (at most {most})") } else { String::new() };
@@ -100,10 +100,11 @@ impl State {
             spark if spark.is_empty() => spark,
             spark => format!("  {spark}"),
         };
-        format!("{point}: {what}{curve}  {}", self.time_left(left))
+        format!("{point}: {activity}{curve}  {}", self.time_left(left))
     }
 
-    /// The rest of this level, and as much for each to come as those before took.
+    /// Remaining time of this level, plus the mean duration of the completed levels for each one to
+    /// come.
     fn time_left(&self, of_level: Duration) -> String {
         let LevelTimes { began: Some(began), levels } = self.times else { return String::new() };
         let each = if levels > 0 { began.elapsed() / (levels + 1) } else { of_level };
@@ -116,23 +117,23 @@ impl State {
 }
 
 impl BenchProgress<'_> {
-    /// Shows what happens.
+    /// Handles a progress event.
     pub(crate) fn show(&self, progress: &BenchEvent<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *progress {
             BenchEvent::Idle { lasts } => {
-                self.say(&state, &format!("  metering the idle machine for {} s", lasts.as_secs()));
+                self.message(&state, &format!("  measuring idle power for {} s", lasts.as_secs()));
             }
             BenchEvent::LevelStarted { load, point, number, of } => {
-                self.begins(&mut state, &load.model, point, number, of);
+                self.start_level(&mut state, &load.model, point, number, of);
             }
             BenchEvent::Level { phase, tok_s, left, left_at_most, .. } => {
                 if let Some(bar) = &state.bar {
                     let left = left.unwrap_or(left_at_most).min(left_at_most);
-                    bar.set_message(state.message(phase, tok_s, left));
+                    bar.set_message(state.bar_message(phase, tok_s, left));
                 }
             }
-            BenchEvent::LevelDone { point, result } => self.done(&mut state, point, result),
+            BenchEvent::LevelDone { point, result } => self.finish_level(&mut state, point, result),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The words of the demo's end.
+//! Final output of the demo.
 
 use harmonic_app::fanout::AgentAnswer;
 use harmonic_types::{BenchRun, Hardware, Plan};
@@ -6,7 +6,7 @@ use harmonic_types::{BenchRun, Hardware, Plan};
 use crate::lines::labelled;
 use crate::{answers, bench, findings, hardware, plan};
 
-/// All that the demo found, at its end.
+/// Summary of the demo's results.
 pub fn summary(
     machine: &Hardware,
     planned: &Plan,
@@ -18,7 +18,7 @@ pub fn summary(
         labelled("machine", &hardware::line(machine)),
         labelled("plan", &plan::sharing(planned)),
         plan::memory(planned),
-        labelled("team", &answers::together(answered)),
+        labelled("team", &answers::summary(answered)),
     ];
     if let Some(run) = run {
         lines.push(String::new());
@@ -39,6 +39,6 @@ pub fn next(answers: &[AgentAnswer], seconds: u64) -> String {
     -d '{{"model":"{agent}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'
   harmonic bench --stack starter                     measure with confidence intervals
   harmonic plan --stack standard                     the paper's team on this machine
-  harmonic models list                               what else can run here"#
+  harmonic models list                               list available models"#
     )
 }

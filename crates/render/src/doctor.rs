@@ -1,22 +1,23 @@
-//! A diagnosis as text. The severity is a word; colour is not needed to read it.
+//! A diagnosis as text. Severities are words, so colour is not needed.
 
 use harmonic_doctor::{Advice, Diagnosis, EngineSetting, Severity};
 use harmonic_types::Finding;
 use textwrap::{Options, WordSplitter};
 
-/// Widest line.
-const WIDEST: usize = 100;
+/// Maximum width in columns.
+const MAX_WIDTH: usize = 100;
 
-/// Columns of a label.
+/// Width of a label in columns.
 const LABEL: usize = 9;
 
-/// What to mend, what detection noticed, what engines should have, and the count.
+/// Advice, warnings of the detection, recommended engine settings, and the counts.
 pub fn text(diagnosis: &Diagnosis) -> String {
     let mut parts: Vec<String> = diagnosis.findings.iter().map(finding).collect();
-    parts.extend(diagnosis.warnings.iter().map(noticed));
+    parts.extend(diagnosis.warnings.iter().map(detection_warning));
     if !diagnosis.settings.is_empty() {
         let lines = diagnosis.settings.iter().map(setting);
-        parts.push(format!("Engines here should have\n{}", lines.collect::<Vec<_>>().join("\n")));
+        parts
+            .push(format!("Recommended engine settings\n{}", lines.collect::<Vec<_>>().join("\n")));
     }
     parts.push(count(diagnosis));
     parts.join("\n\n")
@@ -27,14 +28,14 @@ fn finding(advice: &Advice) -> String {
         format!("{:<LABEL$}{}", advice.severity, advice.code),
         labelled("seen", &advice.message),
         labelled("why", &advice.why),
-        labelled("mend", &advice.hint),
+        labelled("fix", &advice.hint),
     ]
     .join("\n")
 }
 
-fn noticed(warning: &Finding) -> String {
+fn detection_warning(warning: &Finding) -> String {
     let head = format!("{:<LABEL$}{}", Severity::Note, warning.code);
-    [head, labelled("seen", &warning.message), labelled("mend", &warning.hint)].join("\n")
+    [head, labelled("seen", &warning.message), labelled("fix", &warning.hint)].join("\n")
 }
 
 fn setting(setting: &EngineSetting) -> String {
@@ -46,10 +47,10 @@ fn setting(setting: &EngineSetting) -> String {
     format!("{line}\n{}", labelled("", why))
 }
 
-/// `text` beside its label. A command is broken at spaces only, so that it can be copied.
+/// `text` beside its label. Commands are broken only at spaces, so that they can be copied.
 fn labelled(label: &str, text: &str) -> String {
     let (first, rest) = (format!("  {label:<0$}", LABEL - 2), " ".repeat(LABEL));
-    let options = Options::new(WIDEST)
+    let options = Options::new(MAX_WIDTH)
         .initial_indent(&first)
         .subsequent_indent(&rest)
         .word_splitter(WordSplitter::NoHyphenation)
@@ -57,12 +58,13 @@ fn labelled(label: &str, text: &str) -> String {
     textwrap::fill(text, options)
 }
 
-/// What detection noticed counts as notes.
+/// Counts by severity; warnings of the detection count as notes.
 fn count(diagnosis: &Diagnosis) -> String {
     let of = |severity, name: &str| {
         let found = diagnosis.findings.iter().filter(|advice| advice.severity == severity).count();
-        let noticed = if severity == Severity::Note { diagnosis.warnings.len() } else { 0 };
-        let count = found + noticed;
+        let detection_warning =
+            if severity == Severity::Note { diagnosis.warnings.len() } else { 0 };
+        let count = found + detection_warning;
         (count > 0).then(|| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
     };
     let counts = [
@@ -71,7 +73,7 @@ fn count(diagnosis: &Diagnosis) -> String {
         of(Severity::Note, "note"),
     ];
     match counts.into_iter().flatten().collect::<Vec<_>>().join(", ").as_str() {
-        "" => "nothing to mend".to_owned(),
-        counts => format!("to mend: {counts}"),
+        "" => "no problems found".to_owned(),
+        counts => format!("found: {counts}"),
     }
 }

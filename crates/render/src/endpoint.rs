@@ -1,7 +1,7 @@
-//! What to do with a team that serves.
+//! Usage of a serving team.
 
-/// The address, the agents, and how to ask one: from a shell and from a program. `needs_key` is
-/// whether a request needs an API key, `ending` says how to stop it.
+/// Address, agents, and example requests from a shell and a program. `needs_key` is whether
+/// requests need an API key; `ending` tells how to stop the team.
 pub fn text(url: &str, agents: &[&str], needs_key: bool, ending: &str) -> String {
     let agent = agents.iter().find(|name| **name == "coder").or(agents.first()).unwrap_or(&"");
     let all = agents.join(", ");

@@ -1,22 +1,22 @@
-//! Findings in short.
+//! Short form of findings.
 
 use harmonic_types::Finding;
 
 use super::lines::labelled;
 
-/// One note for each kind of finding: the first of it, and how many more there are. The records
-/// have them all.
+/// One note per kind of finding: the first finding and the number of further ones. Records contain
+/// all of them.
 pub fn notes(findings: &[Finding]) -> Vec<String> {
     let mut notes: Vec<(&str, &str, usize)> = Vec::new();
     for finding in findings {
         match notes.iter_mut().find(|(code, ..)| *code == finding.code) {
-            Some((.., more)) => *more += 1,
+            Some((.., further)) => *further += 1,
             None => notes.push((&finding.code, &finding.message, 0)),
         }
     }
-    let line = |(_, message, more): (&str, &str, usize)| match more {
+    let line = |(_, message, further): (&str, &str, usize)| match further {
         0 => labelled("note", message),
-        more => labelled("note", &format!("{message} (and {more} more of this kind)")),
+        further => labelled("note", &format!("{message} (and {further} more of this kind)")),
     };
     notes.into_iter().map(line).collect()
 }

@@ -1,13 +1,13 @@
-//! A machine as text.
+//! Detected hardware as text.
 
 use harmonic_types::{DeviceKind, Hardware, PowerScope};
 
 use super::lines::labelled;
 
-/// One line: what, how many threads, how much memory.
+/// One line: name, threads, memory.
 pub fn line(hardware: &Hardware) -> String {
     format!(
-        "{}, {}, {} of memory of which a plan may use {}",
+        "{}, {}, {} of memory, {} usable for a plan",
         hardware.name,
         threads(hardware.cpu_threads()),
         hardware.memory_total_bytes,
@@ -19,12 +19,12 @@ fn threads(count: u32) -> String {
     format!("{count} {}", if count == 1 { "thread" } else { "threads" })
 }
 
-/// All that was detected.
+/// All detected properties, one per line.
 pub fn text(hardware: &Hardware) -> String {
     let mut lines = vec![("machine", hardware.name.clone()), ("profile", hardware.profile.clone())];
     for device in &hardware.devices {
         let mut parts = Vec::new();
-        // The processor's name is the machine's, one line above.
+        // The processor's name is the machine's, shown on the line above.
         parts.extend((device.kind != DeviceKind::Cpu).then(|| device.name.clone()));
         parts.extend(device.threads.map(threads));
         parts.extend(device.memory_bytes.map(|bytes| bytes.to_string()));
@@ -42,7 +42,7 @@ pub fn text(hardware: &Hardware) -> String {
     lines.push((
         "memory",
         format!(
-            "{} in all{unified}, {} available now",
+            "{} total{unified}, {} available now",
             hardware.memory_total_bytes, hardware.memory_available_bytes
         ),
     ));
@@ -50,7 +50,7 @@ pub fn text(hardware: &Hardware) -> String {
     lines.push((
         "parallel",
         format!(
-            "peak near {} by the profile, at most {}; `harmonic bench` measures it",
+            "expected peak near {} (profile), at most {}; measure it with `harmonic bench`",
             hardware.peak_parallel, hardware.max_parallel
         ),
     ));

@@ -1,10 +1,10 @@
-//! Teams that run, as text.
+//! Running teams as text.
 
 use harmonic_app::instances::TeamStatus;
 
 use crate::table::table;
 
-/// A line for each.
+/// Table with a row per team.
 pub fn text(teams: &[TeamStatus]) -> String {
     let figure = |figure: Option<u32>| figure.map_or_else(|| "–".to_owned(), |n| n.to_string());
     let row = |team: &TeamStatus| {
@@ -24,7 +24,7 @@ pub fn text(teams: &[TeamStatus]) -> String {
     table(header, &[0, 3, 4, 5, 6, 7], teams.iter().map(row))
 }
 
-/// The two largest units.
+/// Duration in its two largest units.
 fn time(seconds: u64) -> String {
     match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0, seconds) => format!("{seconds} s"),

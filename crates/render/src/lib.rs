@@ -1,13 +1,14 @@
-//! What the command line shows: documents as text, and work as it goes on.
+//! Terminal output of the command line: documents as text, and progress of running work.
 //!
-//! Owns: one function from a document to a string for each thing that is shown, one look for tables
-//! ([`mod@table`]) and for labelled lines ([`lines`]); the way of any text to a terminal
-//! ([`Printer`]); the app's events as bars and lines ([`Progress`], [`panes`], [`prefixed`]).
+//! Owns: one function per document, from the document to a string; one style for tables
+//! ([`mod@table`]) and for labelled lines ([`lines`]); all output to the terminal ([`Printer`]);
+//! `app`'s events as bars and lines ([`Progress`], [`panes`], [`prefixed_lines`]).
 //!
-//! Invariants: functions from a document to a string are pure; lines have no trailing spaces and fit
-//! 100 columns; meaning never rests on colour; only [`Printer`] and what draws through it write.
+//! Invariants: functions from a document to a string are pure; lines have no trailing spaces and at
+//! most 100 columns; meaning never depends on colour; only [`Printer`] and what draws through it
+//! write.
 //!
-//! Does not do: decide what is shown, or show a benchmark's record at length (the crate `report`).
+//! Does not do: decide what to show; render full benchmark reports (crate `report`).
 #![forbid(unsafe_code)]
 
 pub mod ab_compare;
@@ -25,12 +26,12 @@ pub mod lines;
 pub mod models;
 pub mod panes;
 pub mod plan;
-pub mod prefixed;
+pub mod prefixed_lines;
 pub mod printer;
 pub mod progress;
 pub mod table;
 pub mod tuned;
 pub mod watch;
 
-pub use printer::{Printer, ReaderGone};
+pub use printer::{Printer, StdoutClosed};
 pub use progress::{Progress, Spinner, spinner};

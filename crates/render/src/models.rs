@@ -1,4 +1,4 @@
-//! Models as text, and as JSON for scripts.
+//! Models as text and as JSON.
 
 use harmonic_app::models::{Inventory, KnownModel};
 use harmonic_models::{Cache, CatalogEntry, FoundModel, StoredModel};
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 use super::table::table;
 
-/// Contexts that `show` reckons with.
+/// Context lengths, in tokens, for which `show` computes the KV cache.
 const CONTEXTS: [u32; 4] = [2048, 4096, 8192, 16384];
 
-/// What the store holds, what the catalog could add, what other tools have.
+/// Table of stored models, catalog models that are not stored, and models of other tools.
 pub fn list(inventory: &Inventory) -> String {
     let mut rows: Vec<[String; 5]> = inventory.stored.iter().map(stored_row).collect();
-    rows.extend(inventory.absent.iter().map(absent_row));
+    rows.extend(inventory.absent.iter().map(catalog_row));
     rows.extend(inventory.elsewhere.iter().map(found_row));
     table(["model", "format", "size", "parameters", "where"], &[2, 3], rows)
 }
 
-/// The same for scripts.
+/// The same as JSON.
 pub fn list_json(inventory: &Inventory) -> Value {
     json!({
         "schema": "harmonic.models/1",
@@ -30,15 +30,15 @@ pub fn list_json(inventory: &Inventory) -> Value {
     })
 }
 
-/// One model: where it is from, where it lies, what it is.
+/// Source, location and shape of one model.
 pub fn show(model: &KnownModel) -> String {
     match model {
         KnownModel::Stored(model) => stored(model),
         KnownModel::Elsewhere(found) => {
-            format!("{}\n{}\n\n{}", found.file.name, place(found), shape(&found.file.shape))
+            format!("{}\n{}\n\n{}", found.file.name, location(found), shape(&found.file.shape))
         }
         KnownModel::Catalog(known) => format!(
-            "{}: {} ({})\nnot here\n\n{}",
+            "{}: {} ({})\nnot in the store\n\n{}",
             known.name,
             known.summary,
             known.licence,
@@ -47,7 +47,7 @@ pub fn show(model: &KnownModel) -> String {
     }
 }
 
-/// The same for scripts.
+/// The same as JSON.
 pub fn show_json(model: &KnownModel) -> Value {
     match model {
         KnownModel::Stored(model) => stored_json(model),
@@ -62,10 +62,10 @@ fn stored(model: &StoredModel) -> String {
     if let Some(from) = &record.converted_from {
         lines.push(format!("converted from {}: {}", from.name, from.loss));
     }
-    let place = model.file.path.display();
+    let location = model.file.path.display();
     lines.push(match record.shards.len() {
-        0 => format!("{place}\n"),
-        count => format!("{place}, the first of {count} files\n"),
+        0 => format!("{location}\n"),
+        count => format!("{location}, the first of {count} files\n"),
     });
     lines.push(shape(&model.file.shape));
     lines.join("\n")
@@ -94,33 +94,33 @@ fn found_json(model: &FoundModel) -> Value {
 
 fn stored_row(model: &StoredModel) -> [String; 5] {
     let record = &model.record;
-    let place = match (&record.runs_as, &record.converted_from) {
-        (Some(other), _) => format!("here, runs as {other}"),
-        (None, Some(from)) => format!("here, made from {}", from.name),
-        (None, None) => "here".to_owned(),
+    let location = match (&record.runs_as, &record.converted_from) {
+        (Some(other), _) => format!("stored, runs as {other}"),
+        (None, Some(from)) => format!("stored, converted from {}", from.name),
+        (None, None) => "stored".to_owned(),
     };
     [
         record.name.clone(),
         record.format.clone(),
         record.size.to_string(),
         parameters(&model.file.shape),
-        place,
+        location,
     ]
 }
 
-fn absent_row(entry: &CatalogEntry) -> [String; 5] {
+fn catalog_row(entry: &CatalogEntry) -> [String; 5] {
     let size = entry.origins.iter().find_map(|origin| origin.size);
     [
         entry.name.to_owned(),
         entry.shape.format.clone(),
         size.map_or_else(|| "–".to_owned(), |size| size.to_string()),
         parameters(&entry.shape),
-        "not here".to_owned(),
+        "not in the store".to_owned(),
     ]
 }
 
-/// Whose cache a model lies in, and where.
-fn place(model: &FoundModel) -> String {
+/// Tool in whose cache a model lies, and its path.
+fn location(model: &FoundModel) -> String {
     let tool = match model.cache {
         Cache::HuggingFace => "Hugging Face",
         Cache::Ollama => "Ollama",
@@ -136,7 +136,7 @@ fn found_row(model: &FoundModel) -> [String; 5] {
         model.file.shape.format.clone(),
         model.size.to_string(),
         parameters(&model.file.shape),
-        place(model),
+        location(model),
     ]
 }
 
@@ -152,7 +152,7 @@ fn parameters(shape: &ModelShape) -> String {
     }
 }
 
-/// A model's shape and what a slot of it costs.
+/// Shape of a model and KV cache size of a slot.
 fn shape(shape: &ModelShape) -> String {
     let window = shape.layers.iter().filter_map(|layer| layer.window).max();
     let mut lines = vec![
@@ -161,14 +161,14 @@ fn shape(shape: &ModelShape) -> String {
         ("weights", format!("{} as {}", shape.weights_bytes, shape.format)),
         ("layers", shape.layers.len().to_string()),
         ("vocabulary", shape.vocabulary.to_string()),
-        ("context", format!("{} tokens in training", shape.context_trained)),
+        ("context", format!("trained on {} tokens", shape.context_trained)),
     ];
     if let Some((experts, used)) = shape.experts {
         lines.push(("experts", format!("{experts}, {used} used per token")));
     }
     if let Some(recurrent) = shape.recurrent {
         let (layers, bytes) = (recurrent.layers, recurrent.bytes());
-        lines.push(("state", format!("{bytes} a slot in {layers} recurrent layers")));
+        lines.push(("state", format!("{bytes} per slot in {layers} recurrent layers")));
     }
     if let Some(window) = window {
         lines.push(("window", format!("{window} tokens in some layers")));
@@ -184,7 +184,7 @@ fn shape(shape: &ModelShape) -> String {
         [context.to_string(), kv(KvType::F16), kv(KvType::Q8_0)]
     };
     text.push(String::new());
-    let header = ["context", "KV of a slot, f16", "q8_0"];
+    let header = ["context", "KV per slot, f16", "q8_0"];
     text.push(table(header, &[0, 1, 2], CONTEXTS.map(row)));
     text.join("\n")
 }

@@ -1,7 +1,7 @@
-//! Answers as panes on a terminal: one for each agent, all filling at the same time.
+//! Answers as terminal panes, one per agent, updated in parallel.
 //!
-//! Invariants: what is drawn fits the terminal; when the answers are complete the panes go and the
-//! whole text stays.
+//! Invariants: the panes fit the terminal; when all answers are complete, the panes are removed and
+//! the full text is printed.
 
 use std::io;
 
@@ -10,13 +10,13 @@ use harmonic_app::fanout::{AgentAnswer, AnswerSink};
 use harmonic_types::AgentName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::prefixed::{ASKED, padded};
+use crate::prefixed_lines::{QUESTION_MARKER, padded};
 use crate::printer::Printer;
 
-/// Lines of one agent at most while it speaks: the last ones of its text.
-const TALLEST: usize = 3;
+/// Maximum lines per agent while it answers: the last ones of its text.
+const MAX_PANE_LINES: usize = 3;
 
-/// Panes on the terminal of stderr; the whole text goes to stdout.
+/// Panes on stderr's terminal; the full text goes to stdout.
 #[derive(Debug)]
 pub struct Panes<'a> {
     printer: &'a Printer,
@@ -29,11 +29,11 @@ pub struct Panes<'a> {
 }
 
 impl<'a> Panes<'a> {
-    /// Panes of the agents `names`.
+    /// Panes for the agents `names`.
     pub fn new(printer: &'a Printer, names: impl Iterator<Item = String>) -> Self {
         let names: Vec<String> = names.collect();
         let count = names.len().max(1);
-        let height = (printer.height().saturating_sub(2) / count).clamp(1, TALLEST);
+        let height = (printer.height().saturating_sub(2) / count).clamp(1, MAX_PANE_LINES);
         let names = padded(&names);
         let label = names.first().map_or(0, String::len) + "   │ ".chars().count();
         let width = printer.width().saturating_sub(label + 1).max(16);
@@ -54,7 +54,7 @@ impl<'a> Panes<'a> {
     }
 }
 
-/// `text` in lines of at most `width` columns; blank lines left out.
+/// `text` wrapped to `width` columns, without blank lines.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let options = textwrap::Options::new(width).break_words(true);
     let lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -77,13 +77,13 @@ fn framed(name: &str, lines: &[String], height: usize) -> String {
 
 impl AnswerSink for Panes<'_> {
     fn begin(&mut self, _questions: &[(AgentName, String)]) -> io::Result<()> {
-        // The room is for the answers; the questions stand above them in the end.
+        // The panes show answers only; questions are printed with the full text.
         (0..self.names.len()).for_each(|index| self.draw(index));
         Ok(())
     }
 
-    fn text(&mut self, index: usize, piece: &str) -> io::Result<()> {
-        self.texts[index].push_str(piece);
+    fn text(&mut self, index: usize, chunk: &str) -> io::Result<()> {
+        self.texts[index].push_str(chunk);
         self.draw(index);
         Ok(())
     }
@@ -92,7 +92,7 @@ impl AnswerSink for Panes<'_> {
         self.all.clear()?;
         for (name, answer) in self.names.iter().zip(answers) {
             let rest = if answer.complete { "" } else { "…" };
-            let question = wrapped(&format!("{ASKED} {}", answer.question), self.width);
+            let question = wrapped(&format!("{QUESTION_MARKER} {}", answer.question), self.width);
             let answered = wrapped(&format!("{}{rest}", answer.text.trim_end()), self.width);
             let dimmed = question.iter().map(|line| style(line).dim().to_string());
             let lines: Vec<String> = dimmed.chain(answered).collect();
@@ -103,9 +103,9 @@ impl AnswerSink for Panes<'_> {
 }
 
 impl Drop for Panes<'_> {
-    /// Also after an error or Ctrl-C.
+    /// Also runs after an error or Ctrl-C.
     fn drop(&mut self) {
-        // A terminal that cannot be cleared is gone.
+        // Fails only if the terminal is gone.
         let _ = self.all.clear();
     }
 }

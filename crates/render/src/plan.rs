@@ -13,10 +13,10 @@ use harmonic_types::{
     AgentPlan, Bytes, EnginePlan, LedgerItem, Plan, PlanCurve, Provenance, Sharing,
 };
 
-use super::lines::{labelled, listed, together};
+use super::lines::{labelled, list_item, unbroken};
 use super::table::table;
 
-/// Agents by tier, engines, memory, curves, and what did not go as asked.
+/// Agents by tier, engines, memory, curves, and deviations from the request.
 pub fn text(plan: &Plan) -> String {
     let tuned = plan.tuned.iter().map(|config| format!("\n{}", tuned::line(config)));
     let sums = format!("{}\n{}{}", memory(plan), curves(plan), tuned.collect::<String>());
@@ -25,7 +25,7 @@ pub fn text(plan: &Plan) -> String {
     parts.join("\n\n")
 }
 
-/// Decimal gigabytes as the paper prints them; megabytes where that would say nothing.
+/// Decimal gigabytes as in the paper; megabytes below 0.1 GB.
 fn gb(bytes: Bytes) -> String {
     match bytes.0 {
         0..100_000_000 => format!("{:.1}MB", bytes.0 as f64 / 1e6),
@@ -33,7 +33,7 @@ fn gb(bytes: Bytes) -> String {
     }
 }
 
-/// Who gets what, in short.
+/// Table of agents, tiers, slots and contexts.
 pub fn team(plan: &Plan) -> String {
     let row = |agent: &AgentPlan| {
         [
@@ -62,7 +62,7 @@ fn engines(plan: &Plan) -> String {
     table(header, &[3, 4, 5, 6], plan.engines.iter().map(row))
 }
 
-/// Where the memory goes, in words.
+/// Memory by ledger item, in one paragraph.
 pub fn memory(plan: &Plan) -> String {
     let items = [
         (LedgerItem::Weights, "weights"),
@@ -76,19 +76,19 @@ pub fn memory(plan: &Plan) -> String {
     let parts = items.into_iter().filter_map(|(item, name)| {
         let lines = || plan.ledger.iter().filter(|line| line.item == item);
         let sum: Bytes = lines().map(|line| line.bytes).sum();
-        lines().next().map(|_| together(&format!("{name} {sum}")))
+        lines().next().map(|_| unbroken(&format!("{name} {sum}")))
     });
     let parts = parts.collect::<Vec<_>>().join(", ");
     let (total, budget) = (plan.total_bytes, plan.hardware.memory_budget_bytes);
     labelled("memory", &format!("{total} of {budget}: {parts}"))
 }
 
-/// Which curves the parallelism rests on.
+/// Curves from which the parallelism was taken.
 fn curves(plan: &Plan) -> String {
     if plan.curves.is_empty() {
         let text = format!(
-            "none of these models on this machine, so {}x is the profile's peak; `harmonic bench` \
-             measures",
+            "none for these models on this machine: using {}x, the profile's peak; measure \
+             them with `harmonic bench`",
             plan.hardware.peak_parallel
         );
         return labelled("curve", &text);
@@ -100,7 +100,7 @@ fn curves(plan: &Plan) -> String {
 fn curve_text(curve: &PlanCurve) -> String {
     let source = match curve.provenance {
         Provenance::Measured => "measured here",
-        Provenance::Paper => "of the paper",
+        Provenance::Paper => "from the paper",
         Provenance::Declared => "declared",
         Provenance::Estimated => "estimated",
     };
@@ -110,7 +110,7 @@ fn curve_text(curve: &PlanCurve) -> String {
     format!("{model} on {}, {source} ({}): sweet spot {sweet_spot}x", key.machine, valid.join(", "))
 }
 
-/// One line: what is shared, and how many may run at once.
+/// One line: engines, guaranteed slots and maximum in flight.
 pub fn sharing(plan: &Plan) -> String {
     let placed = plan.agents.iter().filter(|agent| agent.engine.is_some()).count();
     let slots: u32 = plan.engines.iter().map(|engine| engine.slots).sum();
@@ -125,12 +125,12 @@ pub fn sharing(plan: &Plan) -> String {
     )
 }
 
-/// What did not go as asked, one line each; nothing where all did.
+/// Deviations from the request, one line each; `None` if there are none.
 fn shortfalls(plan: &Plan) -> Option<String> {
     let lines: Vec<String> = plan
         .agents
         .iter()
-        .filter_map(|agent| Some(listed(&format!("{}: {}", agent.name, agent.reason.as_ref()?))))
+        .filter_map(|agent| Some(list_item(&format!("{}: {}", agent.name, agent.reason.as_ref()?))))
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -1,8 +1,7 @@
-//! The only place that writes to the terminal.
+//! Output to the terminal, in one place.
 //!
-//! Invariants: stdout carries data and nothing else; what accompanies it goes to stderr; meaning
-//! never rests on colour, which goes where no terminal is or `NO_COLOR` is set (anstream sees to
-//! that).
+//! Invariants: stdout carries data and nothing else; everything else goes to stderr; meaning never
+//! depends on colour, which anstream removes without a terminal or with `NO_COLOR`.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -14,8 +13,8 @@ use console::Term;
 use harmonic_types::Finding;
 use serde::Serialize;
 
-/// Most columns that anything is printed in: longer lines are hard to read.
-const WIDEST: usize = 100;
+/// Maximum width in columns; longer lines are hard to read.
+const MAX_WIDTH: usize = 100;
 
 const HEADING: Style = Style::new().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -23,7 +22,7 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const ASIDE: Style = Style::new().dimmed();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// Writes to the terminal. What the terminal can do is asked once.
+/// Terminal writer. Properties of the terminal are queried once.
 #[derive(Debug)]
 pub struct Printer {
     quiet: bool,
@@ -35,7 +34,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// A printer; a `quiet` one leaves out what is neither data nor an error.
+    /// Printer; a `quiet` one prints only data and errors.
     pub fn new(quiet: bool) -> Self {
         Self {
             quiet,
@@ -47,33 +46,33 @@ impl Printer {
         }
     }
 
-    /// Data, with a newline at its end. Gone to the reader when this returns.
+    /// Prints data with a newline, and flushes.
     ///
     /// # Errors
     /// When stdout is closed or full.
     pub fn data(&self, text: &str) -> io::Result<()> {
         let mut out = AutoStream::new(io::stdout().lock(), self.out_colour);
-        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(of_reader)
+        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(mark_closed)
     }
 
-    /// Data as it comes, without a newline. What would steer a terminal does not reach one.
+    /// Prints a chunk of data without a newline. On a terminal, control characters are replaced.
     ///
     /// # Errors
     /// As [`Printer::data`].
-    pub fn piece(&self, text: &str) -> io::Result<()> {
+    pub fn chunk(&self, text: &str) -> io::Result<()> {
         let mut out = AutoStream::new(io::stdout().lock(), self.out_colour);
         let written = if self.out_is_terminal {
-            out.write_all(harmless(text).as_bytes())
+            out.write_all(without_control_characters(text).as_bytes())
         } else {
             out.write_all(text.as_bytes())
         };
-        written.and_then(|()| out.flush()).map_err(of_reader)
+        written.and_then(|()| out.flush()).map_err(mark_closed)
     }
 
-    /// What is beside the data and comes in pieces, too. Lost where stderr is closed.
+    /// Prints a chunk of accompanying text on stderr; write errors are ignored.
     pub fn aside(&self, text: &str) {
         if !self.quiet {
-            let text = harmless(text);
+            let text = without_control_characters(text);
             let mut err = self.stderr();
             let _ = write!(err, "{ASIDE}{text}{ASIDE:#}").and_then(|()| err.flush());
         }
@@ -89,16 +88,16 @@ impl Printer {
         let (height, width) = Term::stdout().size_checked().unwrap_or((24, 80));
         let (height, width) = (usize::from(height).saturating_sub(1), usize::from(width));
         let lines = text.lines().take(height.max(1));
-        let lines: Vec<String> = lines.map(|line| cut(&harmless(line), width)).collect();
+        let lines: Vec<String> =
+            lines.map(|line| cut(&without_control_characters(line), width)).collect();
         if above > 0 {
             // Up to the first of the lines before, and everything from there on away.
-            write!(out, "\u{1b}[{above}A\u{1b}[J").map_err(of_reader)?;
+            write!(out, "\u{1b}[{above}A\u{1b}[J").map_err(mark_closed)?;
         }
-        writeln!(out, "{}", lines.join("\n")).and_then(|()| out.flush()).map_err(of_reader)?;
+        writeln!(out, "{}", lines.join("\n")).and_then(|()| out.flush()).map_err(mark_closed)?;
         Ok(lines.len())
     }
-
-    /// The title of what follows, with a blank line before it.
+    /// Prints a heading after a blank line.
     ///
     /// # Errors
     /// As [`Printer::data`].
@@ -106,7 +105,7 @@ impl Printer {
         self.data(&format!("\n{HEADING}{title}{HEADING:#}"))
     }
 
-    /// A document as JSON.
+    /// Prints a document as JSON.
     ///
     /// # Errors
     /// As [`Printer::data`].
@@ -116,32 +115,32 @@ impl Printer {
         self.data(&text)
     }
 
-    /// A line beside the data. Lost where stderr is closed.
-    pub fn say(&self, line: &str) {
+    /// Prints a line on stderr; write errors are ignored.
+    pub fn message(&self, line: &str) {
         if !self.quiet {
             let _ = writeln!(self.stderr(), "{line}");
         }
     }
 
-    /// What the user should know, and the remedy.
+    /// Prints a warning and its remedy.
     pub fn finding(&self, finding: &Finding) {
-        self.say(&format!("{WARNING}warning{WARNING:#}: {}", finding.message));
-        self.say(&format!("{HINT}hint{HINT:#}: {}", finding.hint));
+        self.message(&format!("{WARNING}warning{WARNING:#}: {}", finding.message));
+        self.message(&format!("{HINT}hint{HINT:#}: {}", finding.hint));
     }
 
-    /// Why nothing more happens, with its causes and its remedy.
+    /// Prints an error with its causes and its remedy.
     pub fn error(&self, error: &(dyn Error + 'static), hint: Option<&str>) {
         let mut text = format!("{ERROR}error{ERROR:#}: {error}");
-        let mut said = error.to_string();
+        let mut previous = error.to_string();
         let mut next = error.source();
         while let Some(cause) = next {
             next = cause.source();
             let cause = cause.to_string();
-            // Some errors of libraries repeat their cause.
-            if !said.contains(&cause) {
+            // Some library errors repeat their cause.
+            if !previous.contains(&cause) {
                 let _ = write!(text, "\n  because: {cause}");
             }
-            said = cause;
+            previous = cause;
         }
         if let Some(hint) = hint {
             let _ = write!(text, "\n{HINT}hint{HINT:#}: {hint}");
@@ -153,48 +152,50 @@ impl Printer {
         AutoStream::new(io::stderr(), self.err_colour)
     }
 
-    /// Whether lines on stderr may be drawn over.
+    /// Whether lines on stderr can be redrawn.
     pub fn is_live(&self) -> bool {
         !self.quiet && self.err_is_terminal
     }
 
-    /// Whether a person reads the data as it comes.
+    /// Whether stdout is a terminal.
     pub fn data_is_live(&self) -> bool {
         self.out_is_terminal
     }
 
-    /// Columns to print in.
+    /// Width in columns.
     pub fn width(&self) -> usize {
-        self.term.size_checked().map_or(WIDEST, |(_, columns)| usize::from(columns).min(WIDEST))
+        self.term
+            .size_checked()
+            .map_or(MAX_WIDTH, |(_, columns)| usize::from(columns).min(MAX_WIDTH))
     }
 
-    /// Lines of the terminal; 24, the oldest of heights, where there is none.
+    /// Height in lines; 24 without a terminal.
     pub fn height(&self) -> usize {
         self.term.size_checked().map_or(24, |(rows, _)| usize::from(rows))
     }
 
-    /// Whether somebody can be asked.
-    pub fn can_ask(&self) -> bool {
+    /// Whether the user can answer questions.
+    pub fn is_interactive(&self) -> bool {
         io::stdin().is_terminal() && self.err_is_terminal
     }
 }
 
-/// Nobody reads stdout any more. A pipe or a connection elsewhere that breaks is not this.
+/// Marker error: the reader of stdout is gone. Other broken pipes and connections do not carry it.
 #[derive(Debug)]
-pub struct ReaderGone;
+pub struct StdoutClosed;
 
-impl fmt::Display for ReaderGone {
+impl fmt::Display for StdoutClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads what is printed")
+        f.write_str("stdout is closed")
     }
 }
 
-impl std::error::Error for ReaderGone {}
+impl std::error::Error for StdoutClosed {}
 
-/// What an error of stdout means: of a broken pipe, that the reader is gone.
-fn of_reader(error: io::Error) -> io::Error {
+/// Marks a broken pipe of stdout with [`StdoutClosed`].
+fn mark_closed(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return io::Error::new(io::ErrorKind::BrokenPipe, ReaderGone);
+        return io::Error::new(io::ErrorKind::BrokenPipe, StdoutClosed);
     }
     error
 }
@@ -203,19 +204,18 @@ fn of_reader(error: io::Error) -> io::Error {
 fn cut(line: &str, width: usize) -> String {
     console::truncate_str(line, width, "…").into_owned()
 }
-
-/// `text` without what would steer a terminal.
-fn harmless(text: &str) -> String {
-    let steers = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
-    text.chars().map(|char| if steers(char) { '\u{fffd}' } else { char }).collect()
+/// `text` with control characters replaced, except newlines and tabs.
+fn without_control_characters(text: &str) -> String {
+    let is_control = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    text.chars().map(|char| if is_control(char) { '\u{fffd}' } else { char }).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::harmless;
+    use super::without_control_characters;
 
     #[test]
-    fn an_answer_cannot_steer_the_terminal() {
-        assert_eq!(harmless("a\tb\n\u{1b}[2Jé"), "a\tb\n\u{fffd}[2Jé");
+    fn an_answer_cannot_control_the_terminal() {
+        assert_eq!(without_control_characters("a\tb\n\u{1b}[2Jé"), "a\tb\n\u{fffd}[2Jé");
     }
 }

@@ -1,7 +1,7 @@
-//! Work of the app as it goes on: of models that are fetched, of engines that start, of measurements.
+//! Progress of `app`'s work: model downloads, engine starts, measurements.
 //!
-//! On a terminal a bar or a spinner that goes when the work is done; elsewhere one line when work
-//! begins. What the user should read stays.
+//! On a terminal a bar or spinner, removed when the work is done; otherwise one line when work
+//! begins. Messages for the user remain.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const COUNT: &str = "  {spinner:.cyan} {msg} {decimal_bytes} {decimal_bytes_per_
 const SPINNER: &str = "  {spinner:.cyan} {msg} {elapsed}";
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows what happens through a printer. What is drawn goes when this is dropped.
+/// Observer that prints `app`'s events. Bars are removed on drop.
 pub struct Progress<'a> {
     printer: &'a Printer,
     bar: Mutex<Option<ProgressBar>>,
@@ -41,13 +41,13 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn spin(&self, message: String) {
+    fn show_spinner(&self, message: String) {
         if self.printer.is_live() {
             self.replace(Some(spinner(message)));
         }
     }
 
-    /// Prints while no bar is in the way.
+    /// Prints with the bar suspended.
     fn print(&self, print: impl FnOnce(&Printer)) {
         let held = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         match &*held {
@@ -56,8 +56,8 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn say(&self, line: &str) {
-        self.print(|printer| printer.say(line));
+    fn message(&self, line: &str) {
+        self.print(|printer| printer.message(line));
     }
 
     fn transfer(&self, label: &str, total: Option<Bytes>) {
@@ -67,14 +67,14 @@ impl<'a> Progress<'a> {
             self.replace(Some(bar.with_message(label.to_owned())));
         } else {
             let size = total.map(|bytes| format!(" ({bytes})")).unwrap_or_default();
-            self.printer.say(&format!("  {label}{size}"));
+            self.printer.message(&format!("  {label}{size}"));
         }
     }
 
     fn ready(&self, engine: &EnginePlan, took: Duration) {
         self.replace(None);
         let agents = engine.agents.len();
-        self.printer.say(&format!(
+        self.printer.message(&format!(
             "  {} ({}) is ready after {:.1} s and serves {agents} {}",
             engine.model,
             engine.format,
@@ -85,41 +85,41 @@ impl<'a> Progress<'a> {
 
     fn tuning(&self, event: TuneEvent<'_>) {
         match event {
-            TuneEvent::Measuring(turn) => self.spin(title(turn)),
+            TuneEvent::Measuring(turn) => self.show_spinner(title(turn)),
             TuneEvent::Measured(turn, rate) => {
                 self.replace(None);
-                self.printer.say(&format!("  {:<48} {rate:>8.1} tok/s", title(turn)));
+                self.printer.message(&format!("  {:<48} {rate:>8.1} tok/s", title(turn)));
             }
             TuneEvent::Failed(turn, reason) => {
                 self.replace(None);
-                self.printer.say(&format!("  {}: {reason}", title(turn)));
+                self.printer.message(&format!("  {}: {reason}", title(turn)));
             }
             TuneEvent::NotRemoved { name, reason } => {
-                self.say(&format!("{name} stays in the store: {reason}"));
+                self.message(&format!("{name} could not be removed from the store: {reason}"));
             }
         }
     }
 }
 
-/// A candidate's turn in a line.
+/// One line for a candidate's turn.
 fn title(turn: Turn<'_>) -> String {
     let Turn { axis, candidate, round, rounds, parallel } = turn;
     format!("round {round} of {rounds}, {parallel}x: {}", tuned::setting(axis, candidate))
 }
 
-/// A bar in one of our styles; the templates are constants that a test parses.
+/// Progress bar with one of the templates, which are constants that a test parses.
 pub fn bar(template: &str, total: Option<u64>) -> ProgressBar {
     let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    let style = ProgressStyle::with_template(template).expect("our templates parse: tested");
+    let style = ProgressStyle::with_template(template).expect("templates are parsed in a test");
     bar.set_style(style.progress_chars("━╸─"));
     bar.enable_steady_tick(TICK);
     bar
 }
 
-/// What [`spinner`] gives.
+/// Type of [`spinner`].
 pub type Spinner = ProgressBar;
 
-/// A spinner with a message and the time that it has been there.
+/// Spinner with a message and the elapsed time.
 pub fn spinner(message: impl Into<String>) -> ProgressBar {
     bar(SPINNER, None).with_message(message.into())
 }
@@ -128,7 +128,7 @@ impl Observer for Progress<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::Warning(finding) => self.print(|printer| printer.finding(finding)),
-            Event::Note(line) => self.say(&format!("  {line}")),
+            Event::Note(line) => self.message(&format!("  {line}")),
             Event::TransferStarted { label, total } => self.transfer(label, total),
             Event::TransferAdvanced { done } => {
                 if let Some(bar) = &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -137,32 +137,36 @@ impl Observer for Progress<'_> {
             }
             Event::TransferEnded => self.replace(None),
             Event::EngineStarting { engine, number, of } => {
-                self.spin(format!("starting engine {number} of {of}: {}", engine.model));
+                self.show_spinner(format!("starting engine {number} of {of}: {}", engine.model));
             }
             Event::EngineReady { engine, took } => self.ready(engine, took),
             Event::ServerFound { url } => {
-                self.say(&format!("measuring the server that runs at {url}"));
+                self.message(&format!("measuring the server at {url}"));
             }
             Event::TeamPlanned { plan } => {
-                self.say(&format!("stack {}: {}", plan.stack, plan::sharing(plan)));
+                self.message(&format!("stack {}: {}", plan.stack, plan::sharing(plan)));
             }
             Event::NoRoof => {
-                self.say("there is no roof: the model behind this server is not known here");
+                self.message(
+                    "no roof: the model of this server is not in the store or the catalog",
+                );
             }
             Event::ProbeStarted => {
-                self.spin("measuring how fast this machine's memory is read".to_owned());
+                self.show_spinner("measuring memory read bandwidth".to_owned());
             }
             Event::ProbeEnded { read: None } => {
                 self.replace(None);
-                self.say("too little memory is free to measure how fast it is read: no roof of it");
+                self.message("no memory roof: too little free memory to measure the bandwidth");
             }
             Event::ProbeEnded { read: Some((rate, threads)) } => {
                 self.replace(None);
                 let gb_s = rate.0 / 1e9;
-                self.say(&format!("memory is read at {gb_s:.1} GB/s by {threads} threads"));
+                self.message(&format!(
+                    "memory read bandwidth {gb_s:.1} GB/s with {threads} threads"
+                ));
             }
             Event::PromptRate { model, rate } => {
-                self.say(&format!("{model} reads a prompt at {:.0} tok/s", rate.0));
+                self.message(&format!("{model}: prefill at {:.0} tok/s", rate.0));
             }
             Event::Bench(progress) => self.bench.show(progress),
             Event::Tune(event) => self.tuning(event),
@@ -171,7 +175,7 @@ impl Observer for Progress<'_> {
 }
 
 impl Drop for Progress<'_> {
-    /// Also after an error or Ctrl-C: no bar stays behind.
+    /// Also runs after an error or Ctrl-C.
     fn drop(&mut self) {
         self.replace(None);
     }

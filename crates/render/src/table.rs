@@ -1,8 +1,8 @@
-//! One look for all tables: a rule under the header, no frames.
+//! Common style of all tables: a rule under the header, no frames.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-/// A table of `rows`; the columns in `right` are figures, which align at the right.
+/// Table of `rows`; columns in `right` are right-aligned.
 pub fn table<const N: usize>(
     header: [&str; N],
     right: &[usize],

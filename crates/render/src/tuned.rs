@@ -1,38 +1,38 @@
-//! Compared settings as text.
+//! Comparisons of settings as text.
 
 use harmonic_types::{Interval, KvLayout, TuneAxis, TuneCandidate, TuneComparison, TunedConfig};
 
-use super::lines::{labelled, listed};
+use super::lines::{labelled, list_item};
 use super::table::table;
 
-/// The comparisons of `axes`, each with what was kept; for every model.
+/// Comparisons of `axes` with the selected setting, for every model.
 pub fn text(configs: &[TunedConfig], axes: &[TuneAxis]) -> String {
     let parts = configs.iter().flat_map(|config| {
         let compared = config.comparisons.iter().filter(|made| axes.contains(&made.axis));
-        compared.map(|comparison| one(config, comparison))
+        compared.map(|comparison| comparison_text(config, comparison))
     });
     let mut parts: Vec<String> = parts.collect();
-    parts.push("The next plan takes what was kept (`harmonic plan` says so).".to_owned());
+    parts.push("The next plan uses the selected settings (see `harmonic plan`).".to_owned());
     parts.join("\n\n")
 }
 
-fn one(config: &TunedConfig, comparison: &TuneComparison) -> String {
+fn comparison_text(config: &TunedConfig, comparison: &TuneComparison) -> String {
     let TuneComparison { axis, parallel, candidates, .. } = comparison;
-    let what = match axis {
+    let subject = match axis {
         TuneAxis::Formats => "weight formats",
         TuneAxis::Layouts => "layouts of the KV cache",
         TuneAxis::Threads => "threads",
     };
-    let mut lines = vec![format!("{}: {what} at {parallel}x", config.key.model)];
+    let mut lines = vec![format!("{}: {subject} at {parallel}x", config.key.model)];
     lines.push(match axis {
         TuneAxis::Formats => formats(comparison),
         TuneAxis::Layouts | TuneAxis::Threads => settings(comparison),
     });
     let reasons = candidates.iter().filter_map(|candidate| {
-        Some(listed(&format!("{}: {}", setting(*axis, candidate), candidate.reason.as_ref()?)))
+        Some(list_item(&format!("{}: {}", setting(*axis, candidate), candidate.reason.as_ref()?)))
     });
     lines.extend(reasons);
-    lines.push(labelled("kept", &kept(comparison)));
+    lines.push(labelled("selected", &selection(comparison)));
     lines.join("\n")
 }
 
@@ -65,7 +65,7 @@ fn settings(comparison: &TuneComparison) -> String {
     table(["setting", "tok/s", "± 95%", ""], &[1, 2], rows)
 }
 
-/// What of a candidate is compared.
+/// The compared setting of a candidate.
 pub fn setting(axis: TuneAxis, candidate: &TuneCandidate) -> String {
     match axis {
         TuneAxis::Formats => candidate.format.clone(),
@@ -76,7 +76,7 @@ pub fn setting(axis: TuneAxis, candidate: &TuneCandidate) -> String {
     }
 }
 
-/// A layout's name.
+/// Name of a layout.
 pub fn layout(layout: KvLayout) -> &'static str {
     match layout {
         KvLayout::Streams => "streams",
@@ -85,9 +85,9 @@ pub fn layout(layout: KvLayout) -> &'static str {
 }
 
 fn mark(comparison: &TuneComparison, index: usize) -> String {
-    let kept = if index == comparison.chosen { "◆ kept" } else { "" };
+    let selected = if index == comparison.chosen { "◆ selected" } else { "" };
     let used = if index == comparison.present { "in use before" } else { "" };
-    [kept, used].into_iter().filter(|mark| !mark.is_empty()).collect::<Vec<_>>().join(", ")
+    [selected, used].into_iter().filter(|mark| !mark.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn mean(tok_s: Option<Interval>) -> String {
@@ -99,14 +99,14 @@ fn half_width(tok_s: Option<Interval>) -> String {
     half.map_or_else(|| "–".to_owned(), |half| format!("{half:.1}"))
 }
 
-/// Why this one.
-fn kept(comparison: &TuneComparison) -> String {
+/// Reason for the selection.
+fn selection(comparison: &TuneComparison) -> String {
     let TuneComparison { axis, present, chosen, candidates, .. } = comparison;
     let name = |index: usize| {
         candidates.get(index).map(|candidate| setting(*axis, candidate)).unwrap_or_default()
     };
     if chosen == present {
-        return format!("{}, as before: no other is faster beyond doubt", name(*chosen));
+        return format!("{}, as before: no other is significantly faster", name(*chosen));
     }
     let rate = |index: usize| candidates.get(index).and_then(|c| c.tok_s).map(|rate| rate.mean);
     let times = match (rate(*chosen), rate(*present)) {
@@ -204,20 +204,20 @@ mod tests {
         ──────────────────────────────────────────────────────────────
          Q4_1     98.0 MB              –  220.1    8.0  in use before
          F16     269.0 MB              –      –      –
-         BF16    269.0 MB        0.00210  688.0   30.2  ◆ kept
+         BF16    269.0 MB        0.00210  688.0   30.2  ◆ selected
          Q4_0     92.0 MB        0.05320  592.4   21.0
         F16: the memory budget would give an agent less
         Q4_0: KL divergence is not below 0.01
-        kept      BF16: 3.13 times Q4_1
+        selected  BF16: 3.13 times Q4_1
 
         smollm2:135m: layouts of the KV cache at 32x
          setting  tok/s  ± 95%
-        ──────────────────────────────────────────────
-         streams  688.0   30.2  ◆ kept, in use before
+        ──────────────────────────────────────────────────
+         streams  688.0   30.2  ◆ selected, in use before
          unified  650.0   20.0
-        kept      streams, as before: no other is faster beyond doubt
+        selected  streams, as before: no other is significantly faster
 
-        The next plan takes what was kept (`harmonic plan` says so).
+        The next plan uses the selected settings (see `harmonic plan`).
         ");
         assert!(!text(&configs, &[TuneAxis::Layouts]).contains("Q4_0"), "not asked for");
     }

@@ -1,8 +1,7 @@
-//! From an engine's events to what a client reads: the dialect's sequence of events, or one
-//! message.
+//! Encoding of an engine's events as the dialect's sequence of events or as one message.
 //!
-//! Invariants: blocks are numbered from 0, each begins and ends, and none is open while another
-//! is; a stream that breaks off ends with an `error` instead of `message_stop`.
+//! Invariants: blocks are numbered from 0, each begins and ends, and at most one is open; an
+//! aborted stream ends with `error` instead of `message_stop`.
 
 use bytes::{BufMut, BytesMut};
 use harmonic_types::{Event, Usage};
@@ -10,51 +9,51 @@ use serde::Serialize;
 
 use super::blocks::Block;
 use super::message::{Counts, Message, stop_reason};
-use crate::answer::{Finish, ResponseEncoder};
+use crate::collected_answer::CollectedAnswer;
 use crate::dialect::Dialect;
-use crate::fault::Fault;
-use crate::gathered::CollectedAnswer;
+use crate::response_encoder::{Finish, ResponseEncoder};
+use crate::wire_error::WireError;
 use crate::{sse, tools};
 
-/// Writes the answer to one request.
+/// Encoder of the response to one request.
 #[derive(Clone, Debug)]
-pub struct MessageAnswer {
+pub struct MessageEncoder {
     id: String,
     model: String,
-    /// The stop strings that were asked for.
-    stops: Vec<String>,
-    /// Whether the message has begun.
-    begun: bool,
-    /// Blocks that have begun.
+    /// Stop strings of the request.
+    stop_strings: Vec<String>,
+    /// Whether `message_start` was written.
+    started: bool,
+    /// Number of started blocks.
     blocks: u32,
     open: Option<Kind>,
 }
 
-/// What a block holds.
+/// Kind of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text,
     Thinking,
-    /// The call of this number.
+    /// Tool call with this index.
     Call(u32),
 }
 
-/// An event of the stream; its name is its type.
+/// Stream event; its name is its type.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Said<'a> {
+enum StreamEvent<'a> {
     MessageStart { message: &'a Message },
     ContentBlockStart { index: u32, content_block: &'a Block },
     ContentBlockDelta { index: u32, delta: Delta<'a> },
     ContentBlockStop { index: u32 },
-    MessageDelta { delta: Ending<'a>, usage: Counts },
+    MessageDelta { delta: MessageEnd<'a>, usage: Counts },
     MessageStop,
     Ping,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "these are the dialect's words")]
+#[expect(clippy::enum_variant_names, reason = "these are the dialect's names")]
 enum Delta<'a> {
     TextDelta { text: &'a str },
     ThinkingDelta { thinking: &'a str },
@@ -62,12 +61,12 @@ enum Delta<'a> {
 }
 
 #[derive(Serialize)]
-struct Ending<'a> {
+struct MessageEnd<'a> {
     stop_reason: &'static str,
     stop_sequence: Option<&'a str>,
 }
 
-impl Said<'_> {
+impl StreamEvent<'_> {
     fn name(&self) -> &'static str {
         match self {
             Self::MessageStart { .. } => "message_start",
@@ -85,9 +84,9 @@ impl Said<'_> {
     }
 }
 
-impl MessageAnswer {
-    pub(super) fn new(id: String, model: String, stops: Vec<String>) -> Self {
-        Self { id, model, stops, begun: false, blocks: 0, open: None }
+impl MessageEncoder {
+    pub(super) fn new(id: String, model: String, stop_strings: Vec<String>) -> Self {
+        Self { id, model, stop_strings, started: false, blocks: 0, open: None }
     }
 
     fn message(&self, usage: Counts) -> Message {
@@ -103,57 +102,57 @@ impl MessageAnswer {
         }
     }
 
-    /// The stop string that `finish` names.
+    /// Stop string of `finish`.
     fn stop_sequence(&self, finish: Finish) -> Option<&str> {
         let Finish::StopString { index } = finish else { return None };
-        self.stops.get(usize::try_from(index).ok()?).map(String::as_str)
+        self.stop_strings.get(usize::try_from(index).ok()?).map(String::as_str)
     }
 
-    /// Ends the block that is open.
-    fn shut(&mut self, out: &mut BytesMut) {
+    /// Ends the open block.
+    fn end_block(&mut self, out: &mut BytesMut) {
         if self.open.take().is_some() {
-            Said::ContentBlockStop { index: self.blocks - 1 }.write(out);
+            StreamEvent::ContentBlockStop { index: self.blocks - 1 }.write(out);
         }
     }
 
-    /// Begins a block unless one of its kind is open.
-    fn begin(&mut self, kind: Kind, block: impl FnOnce() -> Block, out: &mut BytesMut) {
+    /// Starts a block, unless one of its kind is open.
+    fn begin_block(&mut self, kind: Kind, block: impl FnOnce() -> Block, out: &mut BytesMut) {
         if self.open == Some(kind) {
             return;
         }
-        self.shut(out);
-        Said::ContentBlockStart { index: self.blocks, content_block: &block() }.write(out);
+        self.end_block(out);
+        StreamEvent::ContentBlockStart { index: self.blocks, content_block: &block() }.write(out);
         self.blocks += 1;
         self.open = Some(kind);
     }
 
-    fn more(&self, delta: Delta<'_>, out: &mut BytesMut) {
-        Said::ContentBlockDelta { index: self.blocks.saturating_sub(1), delta }.write(out);
+    fn write_delta(&self, delta: Delta<'_>, out: &mut BytesMut) {
+        StreamEvent::ContentBlockDelta { index: self.blocks.saturating_sub(1), delta }.write(out);
     }
 }
 
-impl ResponseEncoder for MessageAnswer {
+impl ResponseEncoder for MessageEncoder {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, prompt_tokens: u32, out: &mut BytesMut) {
-        self.begun = true;
+        self.started = true;
         let usage = Counts { input_tokens: prompt_tokens, ..Counts::default() };
-        Said::MessageStart { message: &self.message(usage) }.write(out);
+        StreamEvent::MessageStart { message: &self.message(usage) }.write(out);
     }
 
     fn event(&mut self, _choice: u32, event: &Event, out: &mut BytesMut) {
         match event {
             Event::Text { text, .. } => {
                 if !text.is_empty() {
-                    self.begin(Kind::Text, || Block::Text { text: String::new() }, out);
-                    self.more(Delta::TextDelta { text }, out);
+                    self.begin_block(Kind::Text, || Block::Text { text: String::new() }, out);
+                    self.write_delta(Delta::TextDelta { text }, out);
                 }
             }
             Event::Reasoning { text } => {
                 let block =
                     || Block::Thinking { thinking: String::new(), signature: String::new() };
-                self.begin(Kind::Thinking, block, out);
-                self.more(Delta::ThinkingDelta { thinking: text }, out);
+                self.begin_block(Kind::Thinking, block, out);
+                self.write_delta(Delta::ThinkingDelta { thinking: text }, out);
             }
             Event::ToolCall { index, id, name } => {
                 let block = || Block::ToolUse {
@@ -161,37 +160,37 @@ impl ResponseEncoder for MessageAnswer {
                     name: name.clone(),
                     input: serde_json::Map::new(),
                 };
-                self.begin(Kind::Call(*index), block, out);
+                self.begin_block(Kind::Call(*index), block, out);
             }
             Event::ToolArguments { text, .. } => {
-                self.more(Delta::InputJsonDelta { partial_json: text }, out);
+                self.write_delta(Delta::InputJsonDelta { partial_json: text }, out);
             }
             Event::Finished { .. } | Event::FormBroken { .. } | Event::Failed { .. } => {}
         }
     }
 
     fn end(&mut self, _choice: u32, finish: Finish, usage: Usage, out: &mut BytesMut) {
-        self.shut(out);
+        self.end_block(out);
         let stop_sequence = self.stop_sequence(finish);
-        let delta = Ending { stop_reason: stop_reason(finish), stop_sequence };
-        Said::MessageDelta { delta, usage: usage.into() }.write(out);
+        let delta = MessageEnd { stop_reason: stop_reason(finish), stop_sequence };
+        StreamEvent::MessageDelta { delta, usage: usage.into() }.write(out);
     }
 
     fn close(&mut self, _usage: Usage, out: &mut BytesMut) {
-        Said::MessageStop.write(out);
+        StreamEvent::MessageStop.write(out);
     }
 
-    fn fail(&mut self, fault: &Fault<'_>, out: &mut BytesMut) {
+    fn fail(&mut self, error: &WireError<'_>, out: &mut BytesMut) {
         sse::write_name(out, "error");
-        sse::write_fault(out, Dialect::Anthropic, fault);
+        sse::write_error(out, Dialect::Anthropic, error);
     }
 
     fn ping(&mut self, out: &mut BytesMut) {
-        // No event comes before the message begins.
-        if self.begun { Said::Ping.write(out) } else { sse::write_ping(out) }
+        // No event may precede `message_start`.
+        if self.started { StreamEvent::Ping.write(out) } else { sse::write_ping(out) }
     }
 
-    fn whole(self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut) {
+    fn document(self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut) {
         let mut message = self.message(usage.into());
         for answer in answers {
             message.stop_reason = Some(stop_reason(answer.finish).to_owned());
@@ -200,7 +199,7 @@ impl ResponseEncoder for MessageAnswer {
             let thinking = (!thinking.is_empty())
                 .then(|| Block::Thinking { thinking, signature: String::new() });
             let text = (!text.is_empty()).then_some(Block::Text { text });
-            // A call that the limit of tokens cut off is none.
+            // A tool call truncated by the token limit is omitted.
             let calls = calls.into_iter().filter_map(|call| {
                 let input = tools::object(&call.arguments)?;
                 Some(Block::ToolUse { id: call.id, name: call.name, input })

@@ -1,4 +1,4 @@
-//! Blocks: what a message is made of.
+//! Content blocks of messages.
 
 use harmonic_types::{ContentPart, Media};
 use schemars::JsonSchema;
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
 use crate::openai::{IMAGE, IMAGES};
-use crate::said::Said;
+use crate::untagged::Content;
+use crate::validation_error::ValidationError;
 use crate::{media, object};
 
-/// A block as it is read: the fields of all kinds.
+/// Content block as read: the fields of all kinds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicBlock")]
 pub struct BlockBody {
@@ -24,25 +24,25 @@ pub struct BlockBody {
     /// Of `thinking`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking: Option<String>,
-    /// Of `thinking`: written because clients demand it, not read.
+    /// Of `thinking`: written because clients require it; not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
-    /// Of `tool_use`: names the call.
+    /// Of `tool_use`: id of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Of `tool_use`: the tool.
+    /// Of `tool_use`: name of the tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Of `tool_use`: its arguments. JSON text or nothing is read as well.
+    /// Of `tool_use`: arguments. JSON text and null are accepted too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Map<String, Value>>")]
     pub input: Option<Value>,
-    /// Of `tool_result`: the call.
+    /// Of `tool_result`: id of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_use_id: Option<String>,
-    /// Of `tool_result`: what came of it.
+    /// Of `tool_result`: the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<Said<TextBody>>,
+    pub content: Option<Content<TextBody>>,
     /// Of `image`: the file.
     #[serde(
         default,
@@ -50,12 +50,12 @@ pub struct BlockBody {
         deserialize_with = "object::optional"
     )]
     pub source: Option<SourceBody>,
-    /// Of `tool_result`: whether the call failed, which the model is told.
+    /// Of `tool_result`: whether the call failed; passed to the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_error: Option<bool>,
 }
 
-/// A block of text; in a tool's result also of an image.
+/// Text block; in a tool result also an image block.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicText")]
 pub struct TextBody {
@@ -74,17 +74,17 @@ pub struct TextBody {
     pub source: Option<SourceBody>,
 }
 
-/// A file in a block.
+/// Source of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicSource")]
 pub struct SourceBody {
-    /// `base64`: nothing is fetched.
+    /// `base64`; URLs are not fetched.
     #[serde(rename = "type", default)]
     pub kind: String,
-    /// Its media type.
+    /// Media type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// The file in base64.
+    /// File in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
 }
@@ -99,61 +99,61 @@ impl From<&Media> for SourceBody {
     }
 }
 
-/// The kind of a source that brings its file along.
+/// Kind of a source that contains its file.
 const BASE64: &str = "base64";
 
-/// The image of the block at `path`, noted in `fields`.
+/// Image of the block at `path`, recorded in `fields`.
 pub(super) fn image(
     path: &str,
     source: Option<SourceBody>,
     fields: &mut FeatureFields,
-) -> Result<ContentPart, Invalid> {
+) -> Result<ContentPart, ValidationError> {
     fields.note_image(path)?;
     let path = format!("{path}.source");
-    let missing = |path: &str| Invalid::value(path, "is missing");
+    let missing = |path: &str| ValidationError::value(path, "is missing");
     let SourceBody { kind, media_type, data } = source.ok_or_else(|| missing(&path))?;
     if kind != BASE64 {
         let detail = format!(": its type is `{kind}`, and only `{BASE64}` is: nothing is fetched");
-        return Err(Invalid::unsupported(path, detail));
+        return Err(ValidationError::unsupported(path, detail));
     }
     let path = format!("{path}.data");
     let data = data.ok_or_else(|| missing(&path))?;
     media::of_base64(&path, media_type, data).map(ContentPart::Image)
 }
 
-/// The text of `said`, which is at `path`: blocks are its paragraphs.
-pub(super) fn text(path: &str, said: Said<TextBody>) -> Result<String, Invalid> {
-    let blocks = match said {
-        Said::Text(text) => return Ok(text),
-        Said::Parts(blocks) => blocks,
+/// Text of `content` at `path`: blocks are joined as paragraphs.
+pub(super) fn text(path: &str, content: Content<TextBody>) -> Result<String, ValidationError> {
+    let blocks = match content {
+        Content::Text(text) => return Ok(text),
+        Content::Parts(blocks) => blocks,
     };
     let one = |(number, block): (usize, TextBody)| {
         let path = format!("{path}[{number}]");
         if block.kind != "text" {
             return Err(not_served(&path, &block.kind, "`text` is"));
         }
-        block.text.ok_or_else(|| Invalid::value(format!("{path}.text"), "is missing"))
+        block.text.ok_or_else(|| ValidationError::value(format!("{path}.text"), "is missing"))
     };
     let texts = blocks.into_iter().enumerate().map(one).collect::<Result<Vec<_>, _>>()?;
     Ok(texts.join("\n"))
 }
 
-/// What a tool's result says; in an old one, a word stands for each image.
+/// Content of a tool result; in an old one, each image is replaced by a placeholder.
 pub(super) fn result(
     path: &str,
-    said: Said<TextBody>,
+    content: Content<TextBody>,
     is_old: bool,
     fields: &mut FeatureFields,
-) -> Result<Vec<ContentPart>, Invalid> {
-    let blocks = match said {
-        Said::Text(text) => return Ok(vec![ContentPart::text(text)]),
-        Said::Parts(blocks) => blocks,
+) -> Result<Vec<ContentPart>, ValidationError> {
+    let blocks = match content {
+        Content::Text(text) => return Ok(vec![ContentPart::text(text)]),
+        Content::Parts(blocks) => blocks,
     };
     let one = |(number, block): (usize, TextBody)| {
         let path = format!("{path}[{number}]");
         match block.kind.as_str() {
             "text" => {
-                let missing = || Invalid::value(format!("{path}.text"), "is missing");
+                let missing = || ValidationError::value(format!("{path}.text"), "is missing");
                 Ok(ContentPart::text(block.text.ok_or_else(missing)?))
             }
             kind if is_old && IMAGES.contains(&kind) => Ok(ContentPart::text(IMAGE)),
@@ -164,34 +164,34 @@ pub(super) fn result(
     blocks.into_iter().enumerate().map(one).collect()
 }
 
-/// That a block is of a kind that only others are served of.
-pub(super) fn not_served(path: &str, kind: &str, served: &str) -> Invalid {
-    Invalid::unsupported(path, format!(": its type is `{kind}`, and only {served}"))
+/// Error for an unsupported kind of block; `served` lists the supported ones.
+pub(super) fn not_served(path: &str, kind: &str, served: &str) -> ValidationError {
+    ValidationError::unsupported(path, format!(": its type is `{kind}`, and only {served}"))
 }
 
-/// A block as it is written: in a message, and, still empty, where a stream begins one.
+/// Content block as written: in a message, and empty at the start of a streamed block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Block {
-    /// What is said.
+    /// Answer text.
     Text {
         /// The text.
         text: String,
     },
-    /// What was thought before.
+    /// Reasoning.
     Thinking {
         /// The text.
         thinking: String,
-        /// Empty: clients demand the field.
+        /// Empty; clients require the field.
         signature: String,
     },
-    /// A call of a tool.
+    /// Tool call.
     ToolUse {
-        /// Names the call.
+        /// Id of the call.
         id: String,
-        /// The tool.
+        /// Name of the tool.
         name: String,
-        /// Its arguments.
+        /// Arguments.
         input: Map<String, Value>,
     },
 }

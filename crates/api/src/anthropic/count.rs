@@ -1,4 +1,4 @@
-//! `POST /v1/messages/count_tokens`: how long a prompt is.
+//! `POST /v1/messages/count_tokens`: number of tokens of a prompt.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::decode::decode_naming;
 use super::request::MessagesBody;
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 
-/// The body: that of a request, whose `max_tokens` may be missing.
+/// Body: that of a request, with `max_tokens` optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CountBody(MessagesBody);
@@ -28,19 +28,21 @@ impl JsonSchema for CountBody {
     }
 }
 
-/// The answer.
+/// Response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCount {
-    /// Tokens of the prompt, the agent's system prompt included.
+    /// Tokens of the prompt, including the agent's system prompt.
     pub input_tokens: u32,
 }
 
-/// The request whose prompt is to be counted, and its fields that ask for what not every engine can
-/// do.
+/// Request whose prompt is counted, and the names of its fields that require optional engine
+/// features.
 ///
 /// # Errors
 /// As [`super::decode()`].
-pub fn decode_count(CountBody(mut body): CountBody) -> Result<(Request, FeatureFields), Invalid> {
+pub fn decode_count(
+    CountBody(mut body): CountBody,
+) -> Result<(Request, FeatureFields), ValidationError> {
     body.max_tokens.get_or_insert(1);
     let mut fields = FeatureFields::default();
     Ok((decode_naming(body, RequestId(0), &mut fields)?, fields))

@@ -1,7 +1,7 @@
 //! From a body to a [`Request`].
 //!
-//! Invariants: as in OpenAI's dialect. A result of a tool is a message of its own: one message on
-//! the wire can become several, in the order of its blocks.
+//! Invariants: as in OpenAI's dialect. A tool result becomes a message of its own, so one message
+//! on the wire can become several, in the order of its blocks.
 
 use harmonic_types::{
     ContentPart, Format, Message, Prompt, Request, RequestId, Role, Tool, ToolCall, ToolChoice,
@@ -14,36 +14,35 @@ use super::request::{
 };
 use crate::checks::{self, no_nul};
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
-use crate::said::Said;
 use crate::tools;
+use crate::untagged::Content;
+use crate::validation_error::ValidationError;
 
-/// What stands before the result of a call that failed: templates have no word for that.
+/// Prefix of a failed call's result, which templates cannot express.
 const FAILED: &str = "The call failed: ";
 
-/// The request that `body` asks for, under the name `id`. Whether the answer is streamed is not
-/// part of it.
+/// Request of `body`, with the given id. Whether the answer is streamed is not part of it.
 ///
 /// # Errors
-/// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
-/// cannot honour.
-pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, Invalid> {
+/// [`ValidationError::Value`] for a value out of range, [`ValidationError::Unsupported`] for an
+/// unsupported field.
+pub fn decode(body: MessagesBody, id: RequestId) -> Result<Request, ValidationError> {
     decode_naming(body, id, &mut FeatureFields::default())
 }
 
-/// The same, and the names of its fields put into `fields`.
+/// As [`decode`], also recording field names in `fields`.
 pub(super) fn decode_naming(
     body: MessagesBody,
     id: RequestId,
     fields: &mut FeatureFields,
-) -> Result<Request, Invalid> {
-    checks::absent("mcp_servers", body.mcp_servers.as_ref(), ": list `tools`")?;
-    checks::absent("container", body.container.as_ref(), ": leave it out")?;
+) -> Result<Request, ValidationError> {
+    checks::refuse_if_set("mcp_servers", body.mcp_servers.as_ref(), ": list `tools`")?;
+    checks::refuse_if_set("container", body.container.as_ref(), ": leave it out")?;
     let sampling = body.sampling_fields();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.max_tokens = checks::max_tokens("max_tokens", body.max_tokens)?;
     if request.max_tokens.is_none() {
-        return Err(Invalid::value("max_tokens", "is missing"));
+        return Err(ValidationError::value("max_tokens", "is missing"));
     }
     request.stop = checks::stop("stop_sequences", body.stop_sequences.unwrap_or_default())?;
     request.sampling = sampling.decode("")?;
@@ -63,14 +62,14 @@ pub(super) fn decode_naming(
     Ok(request)
 }
 
-/// The conversation, instructions first.
+/// Messages of the conversation, system prompt first.
 pub(super) fn messages(
-    system: Option<Said<TextBody>>,
+    system: Option<Content<TextBody>>,
     bodies: Vec<MessageBody>,
     fields: &mut FeatureFields,
-) -> Result<Vec<Message>, Invalid> {
+) -> Result<Vec<Message>, ValidationError> {
     if bodies.is_empty() {
-        return Err(Invalid::value("messages", "must hold at least one message"));
+        return Err(ValidationError::value("messages", "must hold at least one message"));
     }
     let mut messages = Vec::with_capacity(bodies.len() + 1);
     if let Some(system) = system {
@@ -87,37 +86,37 @@ pub(super) fn messages(
             "system" => messages.push(instructions(&path, body.content)?),
             other => {
                 let reason = format!("is `{other}`, but must be `user`, `assistant` or `system`");
-                return Err(Invalid::value(format!("{path}.role"), reason));
+                return Err(ValidationError::value(format!("{path}.role"), reason));
             }
         }
     }
     Ok(messages)
 }
 
-fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, Invalid> {
-    value.ok_or_else(|| Invalid::value(format!("{path}.{name}"), "is missing"))
+fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, ValidationError> {
+    value.ok_or_else(|| ValidationError::value(format!("{path}.{name}"), "is missing"))
 }
 
-/// Puts what the user says into `messages`: results of tools, and texts and images, of which those in
-/// a row are one message; `is_old` where another message follows.
+/// Appends the messages of a user turn to `messages`: tool results, and texts and images, of which
+/// consecutive ones form one message. `is_old` is whether another message follows.
 fn user(
     path: &str,
-    said: Said<BlockBody>,
+    content: Content<BlockBody>,
     is_old: bool,
     messages: &mut Vec<Message>,
     fields: &mut FeatureFields,
-) -> Result<(), Invalid> {
-    let blocks = match said {
-        Said::Text(text) => {
+) -> Result<(), ValidationError> {
+    let blocks = match content {
+        Content::Text(text) => {
             no_nul(&format!("{path}.content"), &text)?;
             messages.push(Message::new(Role::User, text));
             return Ok(());
         }
-        Said::Parts(blocks) => blocks,
+        Content::Parts(blocks) => blocks,
     };
     let path = format!("{path}.content");
     if blocks.is_empty() {
-        return Err(Invalid::value(path, "must hold at least one block"));
+        return Err(ValidationError::value(path, "must hold at least one block"));
     }
     let mut parts: Vec<ContentPart> = Vec::new();
     let flush = |parts: &mut Vec<ContentPart>, messages: &mut Vec<Message>| {
@@ -138,7 +137,7 @@ fn user(
                 flush(&mut parts, messages);
                 let id = field(&path, "tool_use_id", block.tool_use_id)?;
                 no_nul(&format!("{path}.tool_use_id"), &id)?;
-                let content = block.content.unwrap_or(Said::Parts(Vec::new()));
+                let content = block.content.unwrap_or(Content::Parts(Vec::new()));
                 let path = format!("{path}.content");
                 let mut content = blocks::result(&path, content, is_old, fields)?;
                 if block.is_error == Some(true) {
@@ -147,9 +146,9 @@ fn user(
                         _ => content.insert(0, ContentPart::text(FAILED)),
                     }
                 }
-                let said = Message::of_parts(Role::Tool, content);
-                no_nul(&path, &said.text())?;
-                messages.push(Message { tool_call_id: Some(id), ..said });
+                let message = Message::of_parts(Role::Tool, content);
+                no_nul(&path, &message.text())?;
+                messages.push(Message { tool_call_id: Some(id), ..message });
             }
             other => {
                 let served = "`text`, `image` and `tool_result` are";
@@ -161,29 +160,29 @@ fn user(
     Ok(())
 }
 
-/// Instructions within the conversation: blocks of text.
-fn instructions(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
+/// System message within the conversation: text blocks.
+fn instructions(path: &str, content: Content<BlockBody>) -> Result<Message, ValidationError> {
     let path = format!("{path}.content");
     let text = |block: BlockBody| TextBody { kind: block.kind, text: block.text, source: None };
-    let said = match said {
-        Said::Text(text) => Said::Text(text),
-        Said::Parts(blocks) => Said::Parts(blocks.into_iter().map(text).collect()),
+    let content = match content {
+        Content::Text(text) => Content::Text(text),
+        Content::Parts(blocks) => Content::Parts(blocks.into_iter().map(text).collect()),
     };
-    let text = blocks::text(&path, said)?;
+    let text = blocks::text(&path, content)?;
     no_nul(&path, &text)?;
     Ok(Message::new(Role::System, text))
 }
 
-fn assistant(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
+fn assistant(path: &str, content: Content<BlockBody>) -> Result<Message, ValidationError> {
     let path = format!("{path}.content");
-    let blocks = match said {
-        Said::Text(text) => {
+    let blocks = match content {
+        Content::Text(text) => {
             no_nul(&path, &text)?;
             return Ok(Message::new(Role::Assistant, text));
         }
-        Said::Parts(blocks) => blocks,
+        Content::Parts(blocks) => blocks,
     };
-    let (mut texts, mut thoughts, mut tool_calls) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut texts, mut thinking_texts, mut tool_calls) = (Vec::new(), Vec::new(), Vec::new());
     for (number, block) in blocks.into_iter().enumerate() {
         let path = format!("{path}[{number}]");
         match block.kind.as_str() {
@@ -193,9 +192,9 @@ fn assistant(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
                 texts.push(text);
             }
             "thinking" => {
-                let thought = field(&path, "thinking", block.thinking)?;
-                no_nul(&format!("{path}.thinking"), &thought)?;
-                thoughts.push(thought);
+                let text = field(&path, "thinking", block.thinking)?;
+                no_nul(&format!("{path}.thinking"), &text)?;
+                thinking_texts.push(text);
             }
             "tool_use" => tool_calls.push(call(&path, block)?),
             other => {
@@ -205,20 +204,20 @@ fn assistant(path: &str, said: Said<BlockBody>) -> Result<Message, Invalid> {
         }
     }
     Ok(Message {
-        reasoning: (!thoughts.is_empty()).then(|| thoughts.join("\n")),
+        reasoning: (!thinking_texts.is_empty()).then(|| thinking_texts.join("\n")),
         tool_calls,
         ..Message::new(Role::Assistant, texts.join("\n"))
     })
 }
 
-fn call(path: &str, block: BlockBody) -> Result<ToolCall, Invalid> {
+fn call(path: &str, block: BlockBody) -> Result<ToolCall, ValidationError> {
     let id = field(path, "id", block.id)?;
     let name = field(path, "name", block.name)?;
     tools::call(path, id, name, tools::arguments(block.input.unwrap_or_default()))
 }
 
-/// The tools that a body lists.
-pub(super) fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
+/// Tools of a body.
+pub(super) fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, ValidationError> {
     let one = |(index, body): (usize, ToolBody)| {
         let path = format!("tools[{index}]");
         let ToolBody { kind, name, description, input_schema, strict: _ } = body;
@@ -232,7 +231,7 @@ pub(super) fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid>
     Ok(all)
 }
 
-fn choice(body: Option<ChoiceBody>, of: &[Tool]) -> Result<ToolChoice, Invalid> {
+fn choice(body: Option<ChoiceBody>, of: &[Tool]) -> Result<ToolChoice, ValidationError> {
     let Some(body) = body else { return Ok(ToolChoice::Auto) };
     let choice = match body.kind.as_str() {
         "auto" => ToolChoice::Auto,
@@ -241,20 +240,20 @@ fn choice(body: Option<ChoiceBody>, of: &[Tool]) -> Result<ToolChoice, Invalid> 
         "tool" => ToolChoice::Named(field("tool_choice", "name", body.name)?),
         other => {
             let reason = format!("is `{other}`, but must be `auto`, `any`, `tool` or `none`");
-            return Err(Invalid::value("tool_choice.type", reason));
+            return Err(ValidationError::value("tool_choice.type", reason));
         }
     };
     tools::choice(choice, of)
 }
 
-fn thinking(body: Option<&ThinkingBody>) -> Result<Option<bool>, Invalid> {
+fn thinking(body: Option<&ThinkingBody>) -> Result<Option<bool>, ValidationError> {
     match body.map(|body| body.kind.as_str()) {
         None | Some("adaptive") => Ok(None),
         Some("enabled") => Ok(Some(true)),
         Some("disabled") => Ok(Some(false)),
         Some(other) => {
             let reason = format!("is `{other}`, but must be `enabled`, `disabled` or `adaptive`");
-            Err(Invalid::value("thinking.type", reason))
+            Err(ValidationError::value("thinking.type", reason))
         }
     }
 }
@@ -262,7 +261,7 @@ fn thinking(body: Option<&ThinkingBody>) -> Result<Option<bool>, Invalid> {
 fn format(
     config: Option<OutputConfig>,
     older: Option<FormatBody>,
-) -> Result<Option<(&'static str, Format)>, Invalid> {
+) -> Result<Option<(&'static str, Format)>, ValidationError> {
     let newer = config.and_then(|config| config.format).map(|body| ("output_config.format", body));
     let Some((path, body)) = newer.or(older.map(|body| ("output_format", body))) else {
         return Ok(None);
@@ -271,12 +270,13 @@ fn format(
         ("json_schema", Some(schema @ Value::Object(_))) => {
             Ok(Some((path, Format::JsonSchema(schema.to_string()))))
         }
-        ("json_schema", _) => {
-            Err(Invalid::value(format!("{path}.schema"), "must be a JSON Schema: an object"))
-        }
+        ("json_schema", _) => Err(ValidationError::value(
+            format!("{path}.schema"),
+            "must be a JSON Schema: an object",
+        )),
         (other, _) => {
             let reason = format!("is `{other}`, but must be `json_schema`");
-            Err(Invalid::value(format!("{path}.type"), reason))
+            Err(ValidationError::value(format!("{path}.type"), reason))
         }
     }
 }

@@ -1,7 +1,7 @@
-//! From a [`Request`] to the body that asks for it.
+//! From a [`Request`] to a body.
 //!
-//! What the dialect has no word for (seeds, penalties, log-probabilities, other forms than a JSON
-//! Schema, instructions in the middle of a conversation) is left out.
+//! What the dialect cannot express is omitted: seeds, penalties, log-probabilities, output formats
+//! other than a JSON Schema, system messages within a conversation.
 
 use harmonic_types::{ContentPart, Format, Message, Prompt, Request, Role, ToolChoice};
 
@@ -9,14 +9,14 @@ use super::blocks::{BlockBody, TextBody};
 use super::request::{
     ChoiceBody, FormatBody, MessageBody, MessagesBody, OutputConfig, ThinkingBody, ToolBody,
 };
-use crate::said::Said;
 use crate::tools;
+use crate::untagged::Content;
 
-/// The least that servers of the dialect accept.
-const LEAST_BUDGET: u64 = 1024;
+/// Minimum thinking budget, in tokens, that servers of the dialect accept.
+const MIN_THINKING_BUDGET: u64 = 1024;
 
-/// The body that [`super::decode()`] reads as `request`. Whether the answer is streamed is not in
-/// the request: `stream` is absent. A prompt of plain text is not this dialect's.
+/// Body that [`super::decode()`] decodes to `request`. `stream` is absent, because it is not part
+/// of the request. The dialect has no plain text prompts.
 pub fn encode(request: &Request) -> MessagesBody {
     let messages = request.prompt.messages();
     let system = messages.iter().find(|message| message.role == Role::System);
@@ -38,7 +38,7 @@ pub fn encode(request: &Request) -> MessagesBody {
         model: request.agent.0.clone(),
         messages: messages.iter().filter_map(message).collect(),
         max_tokens: request.max_tokens.map(|most| most.0),
-        system: system.map(|message| Said::Text(message.text().into_owned())),
+        system: system.map(|message| Content::Text(message.text().into_owned())),
         stop_sequences: (!request.stop.is_empty()).then(|| request.stop.clone()),
         tools: (!tools.is_empty()).then_some(tools),
         tool_choice: choice(&request.tool_choice, request.parallel_tool_calls),
@@ -61,32 +61,32 @@ fn message(message: &Message) -> Option<MessageBody> {
                 content: Some(result(message)),
                 ..BlockBody::default()
             };
-            ("user", Said::Parts(vec![result]))
+            ("user", Content::Parts(vec![result]))
         }
     };
     Some(MessageBody { role: role.to_owned(), content })
 }
 
-/// What the user says.
-fn user(message: &Message) -> Said<BlockBody> {
+/// Content of a user message.
+fn user(message: &Message) -> Content<BlockBody> {
     match result(message) {
-        Said::Text(text) => Said::Text(text),
-        Said::Parts(blocks) => {
+        Content::Text(text) => Content::Text(text),
+        Content::Parts(blocks) => {
             let block = |TextBody { kind, text, source }| BlockBody {
                 kind,
                 text,
                 source,
                 ..BlockBody::default()
             };
-            Said::Parts(blocks.into_iter().map(block).collect())
+            Content::Parts(blocks.into_iter().map(block).collect())
         }
     }
 }
 
-/// What a tool's result says. The dialect has no word for recordings.
-fn result(message: &Message) -> Said<TextBody> {
+/// Content of a tool result. The dialect has no audio.
+fn result(message: &Message) -> Content<TextBody> {
     if !message.content.iter().any(|part| matches!(part, ContentPart::Image(_))) {
-        return Said::Text(message.text().into_owned());
+        return Content::Text(message.text().into_owned());
     }
     let block = |part: &ContentPart| match part {
         ContentPart::Text { text } => {
@@ -97,12 +97,12 @@ fn result(message: &Message) -> Said<TextBody> {
         }
         ContentPart::Audio(_) => None,
     };
-    Said::Parts(message.content.iter().filter_map(block).collect())
+    Content::Parts(message.content.iter().filter_map(block).collect())
 }
 
-fn assistant(message: &Message) -> Said<BlockBody> {
+fn assistant(message: &Message) -> Content<BlockBody> {
     if message.reasoning.is_none() && message.tool_calls.is_empty() {
-        return Said::Text(message.text().into_owned());
+        return Content::Text(message.text().into_owned());
     }
     let thinking = message.reasoning.as_ref().map(|thinking| BlockBody {
         kind: "thinking".to_owned(),
@@ -122,7 +122,7 @@ fn assistant(message: &Message) -> Said<BlockBody> {
         input: Some(tools::object(&call.arguments).unwrap_or_default().into()),
         ..BlockBody::default()
     });
-    Said::Parts(thinking.into_iter().chain(text).chain(calls).collect())
+    Content::Parts(thinking.into_iter().chain(text).chain(calls).collect())
 }
 
 fn choice(choice: &ToolChoice, parallel: bool) -> Option<ChoiceBody> {
@@ -139,7 +139,7 @@ fn choice(choice: &ToolChoice, parallel: bool) -> Option<ChoiceBody> {
 
 fn thinking(think: bool) -> ThinkingBody {
     let kind = if think { "enabled" } else { "disabled" };
-    ThinkingBody { kind: kind.to_owned(), budget_tokens: think.then_some(LEAST_BUDGET) }
+    ThinkingBody { kind: kind.to_owned(), budget_tokens: think.then_some(MIN_THINKING_BUDGET) }
 }
 
 fn format(format: &Format) -> Option<OutputConfig> {

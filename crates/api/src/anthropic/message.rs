@@ -1,12 +1,12 @@
-//! The answer as one document, and the counts that it shares with a stream.
+//! Response document, and the token counts that it shares with a stream.
 
 use harmonic_types::Usage;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::Block;
-use crate::answer::Finish;
+use crate::response_encoder::Finish;
 
-/// A whole answer; as it begins, where a stream says so.
+/// Message: complete, or as started in a stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Unique; `msg_…`.
@@ -16,14 +16,13 @@ pub struct Message {
     pub kind: String,
     /// `assistant`.
     pub role: String,
-    /// The agent that answered.
+    /// Agent name.
     pub model: String,
-    /// What it says.
+    /// Content blocks.
     pub content: Vec<Block>,
-    /// `end_turn`, `max_tokens` or `tool_use`; null while it goes on. A stop sequence is the end of
-    /// a turn: the engine does not tell them apart.
+    /// `end_turn`, `stop_sequence`, `max_tokens` or `tool_use`; null until the end.
     pub stop_reason: Option<String>,
-    /// Null.
+    /// Stop string that ended the answer; null if none did.
     pub stop_sequence: Option<String>,
     /// Token counts.
     pub usage: Counts,
@@ -34,11 +33,11 @@ pub struct Message {
 pub struct Counts {
     /// Prompt tokens that were computed.
     pub input_tokens: u32,
-    /// Zero: nothing that is kept is billed.
+    /// Always 0: caching is not billed.
     pub cache_creation_input_tokens: u32,
     /// Prompt tokens that were restored instead of computed.
     pub cache_read_input_tokens: u32,
-    /// Tokens generated.
+    /// Generated tokens.
     pub output_tokens: u32,
 }
 
@@ -53,7 +52,7 @@ impl From<Usage> for Counts {
     }
 }
 
-/// The dialect's word for an end.
+/// The dialect's stop reason for `finish`.
 pub(super) fn stop_reason(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop => "end_turn",

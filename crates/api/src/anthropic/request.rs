@@ -1,8 +1,8 @@
-//! The body of `POST /v1/messages`.
+//! Body of `POST /v1/messages`.
 //!
-//! Invariants: every optional field is absent or null when it is not set, and absent when written;
-//! fields that are not listed are ignored when read. Fields that are listed only to be refused are
-//! here because a client that sent them relies on them.
+//! Invariants: unset optional fields are absent or null when read, absent when written; unlisted
+//! fields are ignored when read. Fields that are always refused are listed, because a client that
+//! sends them relies on them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::blocks::{BlockBody, TextBody};
 use crate::object;
-use crate::said::Said;
 use crate::sampling::body;
 use crate::schema;
 use crate::tools::NAME;
+use crate::untagged::Content;
 
-/// Fields that are not read because no answer depends on them: notes, billing, caches, how thinking
-/// is shown, and what clients write into the blocks that they send back.
+/// Fields that are not read because no answer depends on them: metadata, billing, caching, display
+/// of thinking, and fields that clients add to blocks that they send back.
 pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "*.cache_control",
     "*.citations",
@@ -31,59 +31,59 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 body! {
-    /// A request.
+    /// Messages request.
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[schemars(rename = "AnthropicMessages", extend("required" = ["model", "messages", "max_tokens"]))]
     pub struct MessagesBody with nucleus, candidates {
-        /// The agent's name; empty when the body has none.
+        /// Agent name; empty if absent.
         #[serde(default)]
         pub model: String,
-        /// The conversation, oldest first; empty when the body has none.
+        /// Conversation, oldest message first; empty if absent.
         #[serde(default, deserialize_with = "object::list")]
         #[schemars(length(min = 1))]
         pub messages: Vec<MessageBody>,
-        /// Most tokens to generate. The dialect demands it.
+        /// Maximum number of tokens to generate; required by the dialect.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1))]
         pub max_tokens: Option<u32>,
-        /// Instructions, after the agent's own.
+        /// System prompt, appended to the agent's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub system: Option<Said<TextBody>>,
-        /// Whether the answer comes as server-sent events; absent is no.
+        pub system: Option<Content<TextBody>>,
+        /// Whether the response is streamed as server-sent events; absent means no.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub stream: Option<bool>,
-        /// Strings that end the answer: at most 16.
+        /// Stop strings, at most 16.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub stop_sequences: Option<Vec<String>>,
-        /// Tools that the answer may call.
+        /// Tools that the model may call.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
             deserialize_with = "object::optional_list"
         )]
         pub tools: Option<Vec<ToolBody>>,
-        /// Which of them it may or must call.
+        /// Choice among the tools.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
             deserialize_with = "object::optional"
         )]
         pub tool_choice: Option<ChoiceBody>,
-        /// Whether to think.
+        /// Thinking mode.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
             deserialize_with = "object::optional"
         )]
         pub thinking: Option<ThinkingBody>,
-        /// The form that the answer must have.
+        /// Required output format.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
             deserialize_with = "object::optional"
         )]
         pub output_config: Option<OutputConfig>,
-        /// The older place of `output_config.format`.
+        /// Older name of `output_config.format`.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
@@ -92,52 +92,53 @@ body! {
         pub output_format: Option<FormatBody>,
         /// Refused unless empty.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub mcp_servers: Option<Value>,
         /// Refused unless empty.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub container: Option<Value>,
     }
 }
 
-/// One message.
+/// Message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicMessage", extend("required" = ["role", "content"]))]
 pub struct MessageBody {
-    /// `user`, `assistant` or `system`, which counts as instructions; empty when the body has none.
+    /// `user`, `assistant` or `system`; empty if absent.
     #[serde(default)]
     #[schemars(extend("enum" = ["user", "assistant", "system"]))]
     pub role: String,
-    /// What is said.
-    #[serde(default = "nothing")]
-    pub content: Said<BlockBody>,
+    /// Content.
+    #[serde(default = "no_blocks")]
+    pub content: Content<BlockBody>,
 }
 
-fn nothing() -> Said<BlockBody> {
-    Said::Parts(Vec::new())
+fn no_blocks() -> Content<BlockBody> {
+    Content::Parts(Vec::new())
 }
 
-/// A tool that the answer may call.
+/// Tool that the model may call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicTool", extend("required" = ["name"]))]
 pub struct ToolBody {
-    /// `custom` or absent; tools that Anthropic runs are refused.
+    /// `custom` or absent; tools run by Anthropic are refused.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["custom", null]))]
     pub kind: Option<String>,
-    /// Unique among the tools; empty when the body has none.
+    /// Unique name; empty if absent.
     #[serde(default)]
     #[schemars(regex(pattern = NAME))]
     pub name: String,
-    /// What it does, for the model.
+    /// Description for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// JSON Schema of its arguments; absent is none.
+    /// JSON Schema of the arguments; absent means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub input_schema: Option<Value>,
-    /// Whether its input follows the schema also where the model calls it by itself; absent is no.
+    /// Whether the schema is enforced also for calls that the model makes by itself; absent means
+    /// no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
 }
@@ -150,10 +151,10 @@ pub struct ChoiceBody {
     #[serde(rename = "type", default)]
     #[schemars(extend("enum" = ["auto", "any", "tool", "none"]))]
     pub kind: String,
-    /// The tool, with `tool`.
+    /// Tool name, with `tool`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether the answer ends with its first call; absent is no.
+    /// Whether the answer ends after its first call; absent means no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disable_parallel_tool_use: Option<bool>,
 }
@@ -162,20 +163,20 @@ pub struct ChoiceBody {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicThinking")]
 pub struct ThinkingBody {
-    /// `enabled`, `disabled` or `adaptive`, which leaves it to the agent.
+    /// `enabled`, `disabled` or `adaptive` (the agent's default).
     #[serde(rename = "type", default)]
     #[schemars(extend("enum" = ["enabled", "disabled", "adaptive"]))]
     pub kind: String,
-    /// Written for servers that demand it; not read.
+    /// Written for servers that require it; not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_tokens: Option<u64>,
 }
 
-/// `output_config`. Its `effort` is not listed.
+/// `output_config`. Its `effort` is not read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicOutputConfig")]
 pub struct OutputConfig {
-    /// The form that the answer must have.
+    /// Required output format.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -184,7 +185,7 @@ pub struct OutputConfig {
     pub format: Option<FormatBody>,
 }
 
-/// A form.
+/// Output format.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AnthropicFormat")]
 pub struct FormatBody {
@@ -192,7 +193,7 @@ pub struct FormatBody {
     #[serde(rename = "type", default)]
     #[schemars(extend("enum" = ["json_schema"]))]
     pub kind: String,
-    /// The schema.
+    /// JSON Schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub schema: Option<Value>,

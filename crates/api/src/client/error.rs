@@ -1,55 +1,55 @@
-//! Why a server gave no answer, or no whole one.
+//! Errors of the client.
 
 use std::time::Duration;
 
-/// Why a server gave no answer, or no whole one.
+/// Errors of the client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Not an address that can be asked.
-    #[error("`{url}` is not a server's address: {reason}")]
+    /// Invalid server URL.
+    #[error("invalid server URL `{url}`: {reason}")]
     Address {
-        /// As given.
+        /// The given URL.
         url: String,
-        /// What is wrong and how to write it.
+        /// Reason and expected form.
         reason: String,
     },
-    /// A key that no header can carry; it is not repeated here.
-    #[error("the API key has characters that cannot be sent: is it copied whole, on one line?")]
+    /// API key with characters that a header cannot contain; not repeated here.
+    #[error("invalid API key: expected printable ASCII characters on one line")]
     Key,
     /// TLS or the connection pool cannot be set up.
     #[error("cannot set up an HTTP client: are the system's CA certificates installed?")]
     Setup(#[source] reqwest::Error),
-    /// No connection, or it broke.
+    /// Connection failed or broke.
     #[error("cannot reach {url}: is the server running there?")]
     Unreachable {
-        /// What was asked.
+        /// Requested URL.
         url: String,
-        /// What the network says.
+        /// Network error.
         #[source]
         source: reqwest::Error,
     },
-    /// The server refused.
+    /// Error status.
     #[error("the server answered with status {status}: {message}")]
     Status {
         /// HTTP status.
         status: u16,
-        /// The envelope's message, or the body where there is no envelope.
+        /// Message of the error envelope, or the body if there is none.
         message: String,
-        /// When the server says to come back.
+        /// Value of `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// The server began an answer and then said that it failed.
+    /// Error within a started response.
     #[error("the server broke off its answer: {message}")]
     BrokenOff {
-        /// What it says.
+        /// The server's message.
         message: String,
     },
-    /// The answer is not what this dialect has.
-    #[error("{url} does not answer as OpenAI's API does: {reason}")]
+    /// Response not according to the dialect.
+    #[error("unexpected response from {url}: {reason}")]
     Protocol {
-        /// What was asked.
+        /// Requested URL.
         url: String,
-        /// What was found.
+        /// Reason.
         reason: String,
     },
 }

@@ -1,8 +1,8 @@
-//! Servers that speak Ollama's dialect and not OpenAI's.
+//! Client for servers with Ollama's dialect only.
 //!
-//! Owns: the way from lines of JSON to the same [`ChatEvent`]s.
+//! Owns: the decoding of JSON lines into the same [`ChatEvent`]s.
 //!
-//! Invariants: as of the other stream; a line longer than [`LONGEST_LINE`] is an error.
+//! Invariants: as in `stream`; a line longer than [`MAX_LINE_BYTES`] is an error.
 
 use std::collections::VecDeque;
 
@@ -17,14 +17,14 @@ use super::{ChatEvent, Client, ClientError};
 use crate::ollama::ChatBody;
 use crate::openai::Usage;
 
-/// Most bytes of one line: a whole answer fits.
-const LONGEST_LINE: usize = 4 << 20;
+/// Maximum bytes per line, enough for a complete answer.
+const MAX_LINE_BYTES: usize = 4 << 20;
 
-/// A line of a streamed answer, as far as it is read.
+/// Line of a streamed response; other fields are ignored.
 #[derive(Deserialize)]
 struct Line {
     #[serde(default)]
-    message: Said,
+    message: LineMessage,
     #[serde(default)]
     done: bool,
     #[serde(default)]
@@ -38,7 +38,7 @@ struct Line {
 }
 
 #[derive(Default, Deserialize)]
-struct Said {
+struct LineMessage {
     #[serde(default)]
     content: String,
     #[serde(default)]
@@ -46,30 +46,30 @@ struct Said {
 }
 
 #[derive(Deserialize)]
-struct Listed {
-    models: Vec<Named>,
+struct ModelNames {
+    models: Vec<ModelName>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct ModelName {
     name: String,
 }
 
-/// A streamed answer: ends after its `done` line, or after one error.
+/// Streamed response. Ends after its `done` line, or after one error.
 pub type OllamaStream = BoxStream<'static, Result<ChatEvent, ClientError>>;
 
 impl Client {
-    /// Names of the models of a server of Ollama's dialect.
+    /// Names of the models of an Ollama server.
     ///
     /// # Errors
     /// As [`Client::models`].
     pub async fn ollama_models(&self) -> Result<Vec<String>, ClientError> {
-        let list: Listed = self.document("api/tags", "a list of Ollama's models").await?;
+        let list: ModelNames = self.document("api/tags", "a list of Ollama's models").await?;
         Ok(list.models.into_iter().map(|model| model.name).collect())
     }
 
-    /// Asks for a streamed answer in Ollama's dialect, whatever `body.stream` says. Dropping the
-    /// future or the stream closes the connection.
+    /// Sends a chat request in Ollama's dialect with `stream` set. Dropping the future or the
+    /// stream closes the connection.
     ///
     /// # Errors
     /// As [`Client::chat`].
@@ -91,39 +91,39 @@ impl Client {
             let address = address.clone();
             move |source| ClientError::Unreachable { url: address.clone(), source }
         };
-        let pieces = response.bytes_stream().map(move |piece| piece.map_err(&transport));
-        Ok(events(address, pieces.boxed()).boxed())
+        let chunks = response.bytes_stream().map(move |chunk| chunk.map_err(&transport));
+        Ok(events(address, chunks.boxed()).boxed())
     }
 }
 
-/// What is read and not yet handed out.
-struct Reading {
+/// Reader state: received bytes and decoded events.
+struct LineReader {
     address: String,
-    pieces: BoxStream<'static, Result<Bytes, ClientError>>,
+    chunks: BoxStream<'static, Result<Bytes, ClientError>>,
     buffer: BytesMut,
     ready: VecDeque<ChatEvent>,
-    over: bool,
+    ended: bool,
 }
 
 fn events(
     address: String,
-    pieces: BoxStream<'static, Result<Bytes, ClientError>>,
+    chunks: BoxStream<'static, Result<Bytes, ClientError>>,
 ) -> impl Stream<Item = Result<ChatEvent, ClientError>> + Send {
     let (buffer, ready) = (BytesMut::new(), VecDeque::new());
-    let reading = Reading { address, pieces, buffer, ready, over: false };
-    stream::unfold(reading, |mut reading| async move {
-        let event = reading.next().await?;
-        Some((event, reading))
+    let reader = LineReader { address, chunks, buffer, ready, ended: false };
+    stream::unfold(reader, |mut reader| async move {
+        let event = reader.next().await?;
+        Some((event, reader))
     })
 }
 
-impl Reading {
+impl LineReader {
     async fn next(&mut self) -> Option<Result<ChatEvent, ClientError>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(Ok(event));
             }
-            if self.over {
+            if self.ended {
                 return None;
             }
             let taken = match self.line() {
@@ -131,25 +131,25 @@ impl Reading {
                 None => self.fill().await,
             };
             if let Err(error) = taken {
-                self.over = true;
+                self.ended = true;
                 return Some(Err(error));
             }
         }
     }
 
-    /// A whole line of the buffer.
+    /// Next complete line of the buffer.
     fn line(&mut self) -> Option<BytesMut> {
         let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
         Some(self.buffer.split_to(end + 1))
     }
 
     async fn fill(&mut self) -> Result<(), ClientError> {
-        match self.pieces.next().await {
-            Some(piece) => self.buffer.extend_from_slice(&piece?),
+        match self.chunks.next().await {
+            Some(chunk) => self.buffer.extend_from_slice(&chunk?),
             None => return Err(self.protocol("the stream ended before its last line")),
         }
-        if self.buffer.len() > LONGEST_LINE {
-            return Err(self.protocol("a line is longer than any answer"));
+        if self.buffer.len() > MAX_LINE_BYTES {
+            return Err(self.protocol("a line exceeds 4 MiB"));
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Reading {
         if let Some(message) = line.error {
             return Err(ClientError::BrokenOff { message });
         }
-        let Said { content, thinking } = line.message;
+        let LineMessage { content, thinking } = line.message;
         if !thinking.is_empty() {
             self.ready.push_back(ChatEvent::Delta(Event::Reasoning { text: thinking }));
         }
@@ -172,11 +172,11 @@ impl Reading {
             self.ready.push_back(ChatEvent::Delta(delta));
         }
         if line.done {
-            self.over = true;
+            self.ended = true;
             let reason = line.done_reason.unwrap_or_else(|| "stop".to_owned());
             self.ready.push_back(ChatEvent::Finish { reason });
             if let Some(completion_tokens) = line.eval_count {
-                // A prompt that a cache answered whole is not counted.
+                // Ollama omits the count of a fully cached prompt.
                 let prompt_tokens = line.prompt_eval_count.unwrap_or(0);
                 self.ready.push_back(ChatEvent::Usage(Usage {
                     prompt_tokens,
@@ -198,10 +198,10 @@ impl Reading {
 mod tests {
     use super::*;
 
-    async fn read(pieces: &[&'static str]) -> Vec<Result<ChatEvent, String>> {
-        let pieces: Vec<_> =
-            pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
-        events("there".to_owned(), stream::iter(pieces).boxed())
+    async fn read(chunks: &[&'static str]) -> Vec<Result<ChatEvent, String>> {
+        let chunks: Vec<_> =
+            chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))).collect();
+        events("there".to_owned(), stream::iter(chunks).boxed())
             .map(|event| event.map_err(|error| error.to_string()))
             .collect()
             .await
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_answer_is_one_error() {
+    async fn an_invalid_stream_yields_one_error() {
         for (body, said) in [
             ("{\"error\":\"out of memory\"}\n{\"done\":true}\n", "out of memory"),
             ("{\"message\":{}}\n", "ended before its last line"),

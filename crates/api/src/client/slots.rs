@@ -1,25 +1,25 @@
-//! Who has which slots on our own server.
+//! Slot report of a harmonic server.
 
 use harmonic_types::{KvLayout, KvType};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, ClientError};
 
-/// One engine of our own server, as `GET /slots` tells it.
+/// Engine as reported by `GET /slots`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineSlots {
-    /// Its name in the plan.
+    /// Engine id in the plan.
     pub id: String,
     /// Base model.
     pub model: String,
-    /// What it runs.
+    /// What the engine runs.
     #[serde(flatten)]
     pub identity: EngineIdentity,
-    /// Its agents, in the order of the plan.
+    /// Agents in the order of the plan.
     pub agents: Vec<AgentSlots>,
 }
 
-/// What an engine runs, as it says itself; `None` of what it does not know.
+/// Model and build that an engine runs, as reported by it; `None` if unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EngineIdentity {
@@ -35,10 +35,10 @@ pub struct EngineIdentity {
     pub kv_type: Option<KvType>,
 }
 
-/// One agent of an engine.
+/// Slots of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentSlots {
-    /// Its name.
+    /// Agent name.
     pub agent: String,
     /// Guaranteed slots.
     pub slots: u32,
@@ -51,21 +51,21 @@ struct Report {
 }
 
 impl Client {
-    /// The engines of the server with the slots of their agents; `None` where it is not one of ours.
+    /// Engines of the server with the slots of their agents; `None` if it is not a harmonic server.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`] when nobody answers.
+    /// [`ClientError::Unreachable`] without a response.
     pub async fn slots(&self) -> Result<Option<Vec<EngineSlots>>, ClientError> {
         let report: Report = match self.document("slots", "the slots of a harmonic server").await {
             Ok(report) => report,
-            // llama-server has a page of this name, too, which it may keep to itself.
+            // llama-server has a route of this name too, which may be disabled.
             Err(ClientError::Status { .. } | ClientError::Protocol { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         Ok(report.schema.starts_with("harmonic.slots/").then_some(report.engines))
     }
 
-    /// Whether the server runs on this host, by its address.
+    /// Whether the server's address is a loopback address.
     pub fn is_local(&self) -> bool {
         super::is_this_host(&self.base)
     }

@@ -1,4 +1,4 @@
-//! A streamed answer, event by event.
+//! Decoder of streamed chat responses.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -17,36 +17,35 @@ use super::error::ClientError;
 use crate::openai::{CallDelta, ChatChunk, Envelope, Usage};
 use crate::sse;
 
-/// What a streamed answer of any server yields, in order: deltas, one `Finish`, `Usage` when the
-/// server counts.
+/// Event of a streamed response, in order: deltas, one `Finish`, and `Usage` if the server counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChatEvent {
-    /// More of the answer: [`Event::Text`] without log-probabilities, [`Event::Reasoning`],
-    /// [`Event::ToolCall`] or [`Event::ToolArguments`], whose text is never empty; no end. All are
-    /// generated tokens: a time to first token counts from the first, whatever it is.
+    /// Part of the answer: [`Event::Text`] without log-probabilities, [`Event::Reasoning`],
+    /// [`Event::ToolCall`] or [`Event::ToolArguments`], never with empty text and never a final
+    /// event. All are generated tokens: a time to first token is measured at the first of any kind.
     Delta(Event),
-    /// The answer is complete.
+    /// End of the answer.
     Finish {
-        /// `stop`, `length`, `tool_calls` … in the server's own words.
+        /// `stop`, `length`, `tool_calls` … as sent by the server.
         reason: String,
     },
-    /// Token counts, of which a server may leave some out.
+    /// Token counts, possibly incomplete.
     Usage(Usage),
 }
 
-/// A streamed answer. Ends after the server's `[DONE]`, or after one error. Dropping it closes the
+/// Streamed response. Ends after the server's `[DONE]`, or after one error. Dropping it closes the
 /// connection, which cancels the request.
 pub struct ChatStream {
     url: Url,
     events: BoxStream<'static, Result<eventsource_stream::Event, EventStreamError<reqwest::Error>>>,
-    /// Decoded and not yet handed out: one chunk can hold several events.
+    /// Decoded events not yet returned: one chunk can hold several.
     ready: VecDeque<ChatEvent>,
     ended: bool,
 }
 
 impl ChatStream {
     pub(super) fn new(url: Url, response: Response) -> Self {
-        let body = response.bytes_stream().map(|piece: Result<Bytes, _>| piece);
+        let body = response.bytes_stream().map(|chunk: Result<Bytes, _>| chunk);
         Self { url, events: sse::events(body).boxed(), ready: VecDeque::new(), ended: false }
     }
 
@@ -54,11 +53,11 @@ impl ChatStream {
         ClientError::Protocol { url: self.url.to_string(), reason }
     }
 
-    /// Puts what `data` holds in `ready`.
+    /// Decodes `data` into `ready`.
     fn take(&mut self, data: &str) -> Result<(), ClientError> {
         let chunk: ChatChunk<'_> = serde_json::from_str(data)
             .map_err(|error| self.protocol(format!("not a chunk of a chat answer: {error}")))?;
-        // All fields of a chunk may be absent, so an error reads as a chunk that says nothing.
+        // All fields of a chunk are optional, so an error object parses as an empty chunk.
         if chunk.choices.is_empty()
             && chunk.usage.is_none()
             && let Ok(Envelope { error }) = serde_json::from_str(data)
@@ -70,19 +69,19 @@ impl ChatStream {
     }
 }
 
-/// The events in one chunk, of its first choice.
+/// Events in one chunk, of its first choice.
 fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
     let choice = chunk.choices.into_iter().next().unwrap_or_default();
     let text =
         |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(Cow::into_owned);
-    // A server that sends both names sends the same text twice.
+    // A server that sends both names sends the same text in both.
     let reasoning = text(choice.delta.reasoning_content).or_else(|| text(choice.delta.reasoning));
-    let said = [
+    let content = [
         reasoning.map(|text| Event::Reasoning { text }),
         text(choice.delta.content).map(|text| Event::Text { text, logprobs: Vec::new() }),
     ];
     let called = choice.delta.tool_calls.into_iter().flatten().flat_map(call);
-    let deltas = said.into_iter().flatten().chain(called).map(ChatEvent::Delta);
+    let deltas = content.into_iter().flatten().chain(called).map(ChatEvent::Delta);
     let ended = [
         choice.finish_reason.map(|reason| ChatEvent::Finish { reason: reason.into_owned() }),
         chunk.usage.map(ChatEvent::Usage),
@@ -90,18 +89,19 @@ fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
     deltas.chain(ended.into_iter().flatten())
 }
 
-/// The events in one delta of a call.
+/// Events in one delta of a tool call.
 fn call(delta: CallDelta<'_>) -> impl Iterator<Item = Event> {
     let CallDelta { index, id, function, .. } = delta;
-    // Some servers repeat the id, or send an empty name, with every piece.
-    let begun = function.name.filter(|name| !name.is_empty()).map(|name| Event::ToolCall {
+    // Some servers repeat the id, or send an empty name, with every delta.
+    let start = function.name.filter(|name| !name.is_empty()).map(|name| Event::ToolCall {
         index,
         id: id.unwrap_or_default().into_owned(),
         name: name.into_owned(),
     });
     let arguments = function.arguments.filter(|text| !text.is_empty());
-    let more = arguments.map(|text| Event::ToolArguments { index, text: text.into_owned() });
-    [begun, more].into_iter().flatten()
+    let delta_arguments =
+        arguments.map(|text| Event::ToolArguments { index, text: text.into_owned() });
+    [start, delta_arguments].into_iter().flatten()
 }
 
 impl Stream for ChatStream {

@@ -9,8 +9,8 @@ use harmonic_types::Event;
 use super::*;
 use crate::openai::{ChatMessage, Usage};
 
-/// A server that writes the next of `answers` to each request, whatever it is, and says on which
-/// connection it came. `None` closes the connection without an answer.
+/// Server that answers each request with the next of `answers` and reports the connection number of
+/// each request. `None` closes the connection without an answer.
 fn server(answers: Vec<Option<String>>) -> (String, Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
@@ -21,7 +21,7 @@ fn server(answers: Vec<Option<String>>) -> (String, Receiver<usize>) {
             let (stream, _) = listener.accept().expect("a connection");
             let mut reader = BufReader::new(stream);
             while read_request(&mut reader) {
-                // Not every test asks.
+                // Not every test receives.
                 let _ = seen.send(connection);
                 match answers.next() {
                     Some(Some(answer)) => {
@@ -148,7 +148,7 @@ async fn calls_of_tools_become_events() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_short_is_an_error() {
+async fn a_truncated_stream_is_an_error() {
     let (url, _) = server(vec![Some(answer("200 OK", "", STREAM))]);
     let events = events(&url).await;
     assert_eq!(events.len(), 5);
@@ -167,7 +167,7 @@ async fn a_failure_in_mid_stream_ends_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_its_message_and_when_to_come_back() {
+async fn an_error_status_keeps_its_message_and_retry_after() {
     let body = r#"{"error":{"message":"the queue is full","type":"rate_limit","param":null,"code":"queue_full"}}"#;
     let (url, _) = server(vec![
         Some(answer("429 Too Many Requests", "retry-after: 7\r\n", body)),
@@ -204,19 +204,19 @@ async fn a_connection_is_reused() {
 }
 
 #[tokio::test]
-async fn a_request_on_a_connection_that_died_is_sent_once_more_on_a_fresh_one() {
+async fn a_request_on_a_closed_connection_is_retried_once_on_a_fresh_one() {
     let fine = answer("200 OK", "", "{}");
     let (url, connections) = server(vec![Some(fine.clone()), None, Some(fine), None, None]);
     let client = Client::new(&url).expect("a client");
     client.health().await.expect("well");
     client.health().await.expect("well, at the second attempt");
     assert_eq!(connections.try_iter().collect::<Vec<_>>(), [0, 0, 1]);
-    // Once more, not for ever.
+    // Only one retry.
     assert!(matches!(client.health().await, Err(ClientError::Unreachable { .. })));
 }
 
 #[tokio::test]
-async fn nobody_there_is_unreachable_and_says_where() {
+async fn an_unreachable_server_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     drop(listener);
@@ -229,7 +229,7 @@ async fn nobody_there_is_unreachable_and_says_where() {
 }
 
 #[test]
-fn an_address_that_is_none_is_refused_with_the_remedy() {
+fn an_invalid_url_is_refused_with_the_remedy() {
     for text in ["127.0.0.1:4276", "localhost:4276", "ftp://host", "", "http://"] {
         let error = Client::new(text).expect_err(text).to_string();
         assert!(error.contains("http://HOST:PORT"), "{text}: {error}");

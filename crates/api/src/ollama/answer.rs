@@ -1,8 +1,8 @@
-//! From an engine's events to what a client reads: lines, or one document.
+//! Encoding of an engine's events as lines or as one document.
 //!
-//! Invariants: exactly one line has `done: true`, the last, and it has the counts; a call of a tool
-//! is one line, because its arguments are an object: a call that the limit of tokens cut off is
-//! left out, and `done_reason` says `length`.
+//! Invariants: exactly one line has `done: true`, the last one, and it has the counts; a tool call
+//! is one line, because its arguments are an object: a call truncated by the token limit is
+//! omitted, and `done_reason` is `length`.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,46 +11,46 @@ use harmonic_types::{Event, TokenLogprob, ToolCall, Usage};
 use serde::{Serialize, Serializer};
 
 use super::request::{CallBody, CalledBody};
-use crate::answer::{Finish, ResponseEncoder};
+use crate::collected_answer::CollectedAnswer;
 use crate::dialect::Dialect;
-use crate::fault::Fault;
-use crate::gathered::CollectedAnswer;
 use crate::openai::TokenEntry;
+use crate::response_encoder::{Finish, ResponseEncoder};
+use crate::wire_error::WireError;
 use crate::{ndjson, tools};
 
-/// Which path is answered.
+/// Path of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// `/api/chat`: an answer is a message.
+pub(super) enum Endpoint {
+    /// `/api/chat`: the answer is a message.
     Chat,
-    /// `/api/generate`: an answer is a text.
+    /// `/api/generate`: the answer is a text.
     Generate,
 }
 
-/// Writes the answer to one request.
+/// Encoder of the response to one request.
 #[derive(Clone, Debug)]
-pub struct OllamaAnswer {
-    shape: Shape,
+pub struct OllamaEncoder {
+    endpoint: Endpoint,
     model: String,
     logprobs: bool,
     times: Times,
-    /// A call whose arguments are still coming.
+    /// Tool call with incomplete arguments.
     call: Option<ToolCall>,
     calls: u32,
     end: Option<(Finish, Usage)>,
 }
 
-/// When what happened.
+/// Times of the request.
 #[derive(Clone, Copy, Debug)]
 struct Times {
-    asked: Instant,
-    /// A slot was granted.
+    received: Instant,
+    /// Admission to a slot.
     granted: Instant,
     first: Option<Instant>,
     ended: Instant,
 }
 
-/// The moment at which it is written, as RFC 3339.
+/// Time of serialisation, as RFC 3339.
 #[derive(Clone, Copy, Debug, Default)]
 struct Now;
 
@@ -65,7 +65,7 @@ struct Line<'a> {
     model: &'a str,
     created_at: Now,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Said<'a>>,
+    message: Option<LineMessage<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct Said<'a> {
+struct LineMessage<'a> {
     role: &'static str,
     content: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,8 +89,8 @@ struct Said<'a> {
     tool_calls: &'a [CallBody],
 }
 
-/// Durations are in nanoseconds. `load_duration` is the wait for a slot: weights stay loaded, and
-/// a slot is what a request waits for here.
+/// Counts and durations in nanoseconds. `load_duration` is the wait for a slot: weights stay
+/// loaded.
 #[derive(Serialize)]
 struct Counts {
     total_duration: u64,
@@ -101,35 +101,37 @@ struct Counts {
     eval_duration: u64,
 }
 
-/// What a line says.
+/// Content of a line.
 #[derive(Clone, Copy, Default)]
-struct What<'a> {
+struct LineContent<'a> {
     content: &'a str,
     thinking: Option<&'a str>,
     calls: &'a [CallBody],
 }
 
-impl OllamaAnswer {
-    pub(super) fn new(shape: Shape, model: String, logprobs: bool) -> Self {
-        let asked = Instant::now();
-        let times = Times { asked, granted: asked, first: None, ended: asked };
-        Self { shape, model, logprobs, times, call: None, calls: 0, end: None }
+impl OllamaEncoder {
+    pub(super) fn new(endpoint: Endpoint, model: String, logprobs: bool) -> Self {
+        let received = Instant::now();
+        let times = Times { received, granted: received, first: None, ended: received };
+        Self { endpoint, model, logprobs, times, call: None, calls: 0, end: None }
     }
 
-    fn line<'a>(&'a self, what: What<'a>) -> Line<'a> {
-        let What { content, thinking, calls } = what;
-        let (message, response, beside) = match self.shape {
-            Shape::Chat => {
-                (Some(Said { role: "assistant", content, thinking, tool_calls: calls }), None, None)
-            }
-            Shape::Generate => (None, Some(content), thinking),
+    fn line<'a>(&'a self, line_content: LineContent<'a>) -> Line<'a> {
+        let LineContent { content, thinking, calls } = line_content;
+        let (message, response, top_level_thinking) = match self.endpoint {
+            Endpoint::Chat => (
+                Some(LineMessage { role: "assistant", content, thinking, tool_calls: calls }),
+                None,
+                None,
+            ),
+            Endpoint::Generate => (None, Some(content), thinking),
         };
         Line {
             model: &self.model,
             created_at: Now,
             message,
             response,
-            thinking: beside,
+            thinking: top_level_thinking,
             logprobs: None,
             done: false,
             done_reason: None,
@@ -137,7 +139,7 @@ impl OllamaAnswer {
         }
     }
 
-    /// Ends `line`, which is the last or the only one.
+    /// Completes `line`, the last or only one.
     fn ended<'a>(&'a self, line: Line<'a>) -> Line<'a> {
         let Some((finish, usage)) = self.end else {
             return Line { done: true, done_reason: Some("load"), ..line };
@@ -150,16 +152,18 @@ impl OllamaAnswer {
         Line { done: true, done_reason: Some(reason), counts, ..line }
     }
 
-    /// Writes the call whose arguments are complete now.
+    /// Writes the tool call, whose arguments are complete.
     fn flush(&mut self, out: &mut BytesMut) {
-        let Some(call) = self.call.take().and_then(|call| called(self.calls, call)) else { return };
+        let Some(call) = self.call.take().and_then(|call| call_body(self.calls, call)) else {
+            return;
+        };
         self.calls += 1;
-        ndjson::write(out, &self.line(What { calls: &[call], ..What::default() }));
+        ndjson::write(out, &self.line(LineContent { calls: &[call], ..LineContent::default() }));
     }
 }
 
-/// The call as it is written; `None` where its arguments are no object.
-fn called(index: u32, call: ToolCall) -> Option<CallBody> {
+/// Tool call as written; `None` if its arguments are not an object.
+fn call_body(index: u32, call: ToolCall) -> Option<CallBody> {
     let arguments = tools::object(&call.arguments)?;
     let function = CalledBody { index: Some(index), name: call.name, arguments: arguments.into() };
     Some(CallBody { id: Some(call.id), function })
@@ -178,8 +182,8 @@ impl Times {
         let first = self.first.unwrap_or(self.ended);
         let between = |from: Instant, to: Instant| nanoseconds(to.saturating_duration_since(from));
         Counts {
-            total_duration: between(self.asked, self.ended),
-            load_duration: between(self.asked, self.granted),
+            total_duration: between(self.received, self.ended),
+            load_duration: between(self.received, self.granted),
             prompt_eval_count: usage.prompt_tokens,
             prompt_eval_duration: between(self.granted, first),
             eval_count: usage.completion_tokens,
@@ -188,7 +192,7 @@ impl Times {
     }
 }
 
-impl ResponseEncoder for OllamaAnswer {
+impl ResponseEncoder for OllamaEncoder {
     const STREAM: &'static str = ndjson::MEDIA_TYPE;
 
     fn open(&mut self, _prompt_tokens: u32, _out: &mut BytesMut) {
@@ -202,14 +206,14 @@ impl ResponseEncoder for OllamaAnswer {
                 self.flush(out);
                 let logprobs = (self.logprobs && !logprobs.is_empty()).then(|| entries(logprobs));
                 if !text.is_empty() || logprobs.is_some() {
-                    let what = What { content: text, ..What::default() };
-                    ndjson::write(out, &Line { logprobs, ..self.line(what) });
+                    let line_content = LineContent { content: text, ..LineContent::default() };
+                    ndjson::write(out, &Line { logprobs, ..self.line(line_content) });
                 }
             }
             Event::Reasoning { text } => {
                 self.flush(out);
-                let what = What { thinking: Some(text), ..What::default() };
-                ndjson::write(out, &self.line(what));
+                let line_content = LineContent { thinking: Some(text), ..LineContent::default() };
+                ndjson::write(out, &self.line(line_content));
             }
             Event::ToolCall { id, name, .. } => {
                 self.flush(out);
@@ -232,19 +236,19 @@ impl ResponseEncoder for OllamaAnswer {
     }
 
     fn close(&mut self, _usage: Usage, out: &mut BytesMut) {
-        ndjson::write(out, &self.ended(self.line(What::default())));
+        ndjson::write(out, &self.ended(self.line(LineContent::default())));
     }
 
-    fn fail(&mut self, fault: &Fault<'_>, out: &mut BytesMut) {
-        ndjson::write_fault(out, Dialect::Ollama, fault);
+    fn fail(&mut self, error: &WireError<'_>, out: &mut BytesMut) {
+        ndjson::write_error(out, Dialect::Ollama, error);
     }
 
-    /// A line that says nothing: clients read every line as JSON.
+    /// An empty line document: clients parse every line as JSON.
     fn ping(&mut self, out: &mut BytesMut) {
-        ndjson::write(out, &self.line(What::default()));
+        ndjson::write(out, &self.line(LineContent::default()));
     }
 
-    fn whole(mut self, answers: Vec<CollectedAnswer>, _usage: Usage, out: &mut BytesMut) {
+    fn document(mut self, answers: Vec<CollectedAnswer>, _usage: Usage, out: &mut BytesMut) {
         let answer = answers.into_iter().next();
         if let Some(answer) = &answer {
             let CollectedAnswer { began, first, ended, .. } = *answer;
@@ -254,14 +258,14 @@ impl ResponseEncoder for OllamaAnswer {
         let answer = answer.unwrap_or_default();
         let calls = answer.calls.into_iter();
         let calls: Vec<_> =
-            (0..).zip(calls).filter_map(|(index, call)| called(index, call)).collect();
-        let what = What {
+            (0..).zip(calls).filter_map(|(index, call)| call_body(index, call)).collect();
+        let line_content = LineContent {
             content: &answer.text,
             thinking: (!answer.reasoning.is_empty()).then_some(answer.reasoning.as_str()),
             calls: &calls,
         };
         let logprobs = self.logprobs.then(|| entries(&answer.logprobs));
-        let line = self.ended(Line { logprobs, ..self.line(what) });
+        let line = self.ended(Line { logprobs, ..self.line(line_content) });
         serde_json::to_writer(out.writer(), &line)
             .expect("wire types are strings, numbers, lists and structs");
     }

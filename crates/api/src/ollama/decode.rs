@@ -1,7 +1,7 @@
 //! From a body to a [`Request`].
 //!
-//! Invariants: as in OpenAI's dialect. A call without an id gets one from its place in the
-//! conversation, and a result without one is of the oldest call that has none yet.
+//! Invariants: as in OpenAI's dialect. A tool call without an id gets one from its position in the
+//! conversation; a tool result without one belongs to the oldest call without a result.
 
 use std::collections::VecDeque;
 
@@ -12,25 +12,25 @@ use super::options;
 use super::request::{CallBody, ChatBody, GenerateBody, MessageBody};
 use crate::checks::{self, no_nul};
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 use crate::{media, openai, tools};
 
-/// The request that `body` asks for, under the name `id`. Without messages it has none either:
-/// such a body asks whether the agent is there.
+/// Request of `body`, with the given id. A body without messages checks whether the agent is
+/// available.
 ///
 /// # Errors
-/// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
-/// cannot honour.
-pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, Invalid> {
+/// [`ValidationError::Value`] for a value out of range, [`ValidationError::Unsupported`] for an
+/// unsupported field.
+pub fn decode_chat(body: ChatBody, id: RequestId) -> Result<Request, ValidationError> {
     decode_chat_naming(body, id, &mut FeatureFields::default())
 }
 
-/// The same, and the names of its fields put into `fields`.
+/// As the public function, also recording field names in `fields`.
 pub(super) fn decode_chat_naming(
     body: ChatBody,
     id: RequestId,
     fields: &mut FeatureFields,
-) -> Result<Request, Invalid> {
+) -> Result<Request, ValidationError> {
     fields.format = "format";
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     options::decode(body.options, &mut request)?;
@@ -51,26 +51,25 @@ pub(super) fn decode_chat_naming(
     Ok(request)
 }
 
-/// The request that `body` asks for, under the name `id`; an empty prompt asks whether the agent is
-/// there.
+/// Request of `body`, with the given id. An empty prompt checks whether the agent is available.
 ///
 /// # Errors
 /// As [`decode_chat`].
-pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, Invalid> {
+pub fn decode_generate(body: GenerateBody, id: RequestId) -> Result<Request, ValidationError> {
     decode_generate_naming(body, id, &mut FeatureFields::default())
 }
 
-/// The same, and the names of its fields put into `fields`.
+/// As the public function, also recording field names in `fields`.
 pub(super) fn decode_generate_naming(
     body: GenerateBody,
     id: RequestId,
     fields: &mut FeatureFields,
-) -> Result<Request, Invalid> {
+) -> Result<Request, ValidationError> {
     fields.format = "format";
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
-    checks::absent("suffix", body.suffix.as_ref(), ": leave it out")?;
-    checks::absent("template", body.template.as_ref(), ": use `raw`")?;
-    checks::absent("context", body.context.as_ref(), ": send messages to /api/chat")?;
+    checks::refuse_if_set("suffix", body.suffix.as_ref(), ": leave it out")?;
+    checks::refuse_if_set("template", body.template.as_ref(), ": use `raw`")?;
+    checks::refuse_if_set("context", body.context.as_ref(), ": send messages to /api/chat")?;
     options::decode(body.options, &mut request)?;
     request.format = format(body.format)?;
     request.effort = checks::effort(body.think.as_ref().and_then(Value::as_str));
@@ -85,10 +84,13 @@ pub(super) fn decode_generate_naming(
     }
     request.prompt = if body.raw == Some(true) {
         if system.is_some() {
-            return Err(Invalid::value("system", "is not for `raw: true`: put it in `prompt`"));
+            return Err(ValidationError::value(
+                "system",
+                "is not for `raw: true`: put it in `prompt`",
+            ));
         }
         if body.images.is_some_and(|images| !images.is_empty()) {
-            return Err(Invalid::unsupported("images", " with `raw: true`"));
+            return Err(ValidationError::unsupported("images", " with `raw: true`"));
         }
         Prompt::Text(prompt)
     } else {
@@ -101,36 +103,40 @@ pub(super) fn decode_generate_naming(
     Ok(request)
 }
 
-/// How long weights stay loaded is the plan's to say; with 0 and nothing to answer a body asks to
-/// unload them, which is refused.
-fn keep_alive(keep_alive: Option<&Value>, says_nothing: bool) -> Result<(), Invalid> {
+/// Validates `keep_alive`, which has no effect: the plan determines what is loaded. 0 with nothing
+/// to answer means unloading, which is refused.
+fn keep_alive(keep_alive: Option<&Value>, is_empty_value: bool) -> Result<(), ValidationError> {
     let seconds = match keep_alive {
         None | Some(Value::Null) => None,
         Some(Value::Number(seconds)) => seconds.as_f64(),
         Some(Value::String(duration)) => {
             duration.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse().ok()
         }
-        Some(_) => return Err(Invalid::value("keep_alive", "must be seconds or a duration")),
+        Some(_) => {
+            return Err(ValidationError::value("keep_alive", "must be seconds or a duration"));
+        }
     };
-    if says_nothing && seconds == Some(0.0) {
+    if is_empty_value && seconds == Some(0.0) {
         let detail =
             " as 0: agents stay loaded as long as the server runs; `harmonic down` stops it";
-        return Err(Invalid::unsupported("keep_alive", detail));
+        return Err(ValidationError::unsupported("keep_alive", detail));
     }
     Ok(())
 }
 
-fn format(format: Option<Value>) -> Result<Option<Format>, Invalid> {
+fn format(format: Option<Value>) -> Result<Option<Format>, ValidationError> {
     match format {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(word)) if word.is_empty() => Ok(None),
         Some(Value::String(word)) if word == "json" => Ok(Some(Format::JsonObject)),
         Some(schema @ Value::Object(_)) => Ok(Some(Format::JsonSchema(schema.to_string()))),
-        Some(_) => Err(Invalid::value("format", "must be `json` or a JSON Schema: an object")),
+        Some(_) => {
+            Err(ValidationError::value("format", "must be `json` or a JSON Schema: an object"))
+        }
     }
 }
 
-fn think(think: Option<Value>) -> Result<Option<bool>, Invalid> {
+fn think(think: Option<Value>) -> Result<Option<bool>, ValidationError> {
     match think {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(think)) => Ok(Some(think)),
@@ -138,17 +144,19 @@ fn think(think: Option<Value>) -> Result<Option<bool>, Invalid> {
             Ok(Some(true))
         }
         Some(Value::String(word)) if word == "none" => Ok(Some(false)),
-        Some(_) => Err(Invalid::value("think", "must be true, false, `low`, `medium` or `high`")),
+        Some(_) => {
+            Err(ValidationError::value("think", "must be true, false, `low`, `medium` or `high`"))
+        }
     }
 }
 
-/// The message number `index`; `open` are the calls so far that have no result.
+/// Message number `index`; `open` are the tool calls so far without a result.
 fn message(
     index: usize,
     body: MessageBody,
     open: &mut VecDeque<(String, String)>,
     fields: &mut FeatureFields,
-) -> Result<Message, Invalid> {
+) -> Result<Message, ValidationError> {
     let path = format!("messages[{index}]");
     let role = match body.role.as_str() {
         "system" => Role::System,
@@ -158,12 +166,15 @@ fn message(
         other => {
             let reason =
                 format!("is `{other}`, but must be `system`, `user`, `assistant` or `tool`");
-            return Err(Invalid::value(format!("{path}.role"), reason));
+            return Err(ValidationError::value(format!("{path}.role"), reason));
         }
     };
     let at = format!("{path}.images");
     if matches!(role, Role::System | Role::Assistant) && body.images.iter().flatten().count() > 0 {
-        return Err(Invalid::unsupported(at, format!(" in messages of the {}", role.as_str())));
+        return Err(ValidationError::unsupported(
+            at,
+            format!(" in messages of the {}", role.as_str()),
+        ));
     }
     let mut parts = images(&at, body.images, fields)?;
     let content = body.content.unwrap_or_default();
@@ -182,7 +193,7 @@ fn message(
         .collect::<Result<Vec<_>, _>>()?;
     if role != Role::Assistant && !calls.is_empty() {
         let reason = "is only for messages of the assistant";
-        return Err(Invalid::value(format!("{path}.tool_calls"), reason));
+        return Err(ValidationError::value(format!("{path}.tool_calls"), reason));
     }
     open.extend(calls.iter().map(|call| (call.id.clone(), call.name.clone())));
     let answered = (role == Role::Tool)
@@ -195,12 +206,12 @@ fn message(
     })
 }
 
-/// The images of the list at `path`, noted in `fields`.
+/// Images of the list at `path`, recorded in `fields`.
 fn images(
     path: &str,
     list: Option<Vec<String>>,
     fields: &mut FeatureFields,
-) -> Result<Vec<ContentPart>, Invalid> {
+) -> Result<Vec<ContentPart>, ValidationError> {
     let one = |(number, base64): (usize, String)| {
         let path = format!("{path}[{number}]");
         fields.note_image(&path)?;
@@ -209,7 +220,12 @@ fn images(
     list.into_iter().flatten().enumerate().map(one).collect()
 }
 
-fn call(path: &str, message: usize, number: usize, body: CallBody) -> Result<ToolCall, Invalid> {
+fn call(
+    path: &str,
+    message: usize,
+    number: usize,
+    body: CallBody,
+) -> Result<ToolCall, ValidationError> {
     let id = body.id.filter(|id| !id.is_empty());
     let id = id.unwrap_or_else(|| format!("call_{message}_{number}"));
     let arguments = tools::arguments(body.function.arguments);
@@ -217,8 +233,8 @@ fn call(path: &str, message: usize, number: usize, body: CallBody) -> Result<Too
     tools::call(&path, id, body.function.name, arguments)
 }
 
-/// Takes the call that a result is of out of `open`: the one with this id, else the oldest of this
-/// name, else the oldest.
+/// Removes the call answered by a result from `open`: the one with this id, else the oldest with
+/// this name, else the oldest.
 fn answered(
     open: &mut VecDeque<(String, String)>,
     id: Option<&str>,

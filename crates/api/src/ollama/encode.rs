@@ -1,7 +1,7 @@
-//! From a [`Request`] to the body that asks for it.
+//! From a [`Request`] to a body.
 //!
-//! What the dialect has no word for (`tool_choice`, how many calls, `logit_bias`, `ignore_eos`, grammars) is left
-//! out.
+//! What the dialect cannot express is omitted: `tool_choice`, the number of calls, `logit_bias`,
+//! `ignore_eos`, grammars.
 
 use harmonic_types::{ContentPart, Format, Message, Prompt, Request, Role};
 use serde_json::Value;
@@ -10,8 +10,8 @@ use super::options;
 use super::request::{CallBody, CalledBody, ChatBody, GenerateBody, MessageBody};
 use crate::{openai, tools};
 
-/// The body that [`super::decode_chat`] reads as `request`. Whether the answer is streamed is not
-/// in the request: `stream` is absent. A prompt of plain text is for [`encode_generate`].
+/// Body that [`super::decode_chat`] decodes to `request`. `stream` is absent, because it is not
+/// part of the request. For plain text prompts use [`encode_generate`].
 pub fn encode_chat(request: &Request) -> ChatBody {
     let (messages, tools): (&[Message], _) = match &request.prompt {
         Prompt::Chat { messages, tools } => (messages, openai::encode_tools(tools)),
@@ -31,11 +31,11 @@ pub fn encode_chat(request: &Request) -> ChatBody {
     }
 }
 
-/// The body that [`super::decode_generate`] reads as `request`: a text, or one question with
-/// instructions or without. Longer conversations are for [`encode_chat`].
+/// Body that [`super::decode_generate`] decodes to `request`: a text, or one question with or
+/// without a system prompt. For longer conversations use [`encode_chat`].
 pub fn encode_generate(request: &Request) -> GenerateBody {
-    let said = |role| request.prompt.messages().iter().find(|message| message.role == role);
-    let text = |role| said(role).map(|message| message.text().into_owned());
+    let find = |role| request.prompt.messages().iter().find(|message| message.role == role);
+    let text = |role| find(role).map(|message| message.text().into_owned());
     let (prompt, system, raw) = match &request.prompt {
         Prompt::Text(text) => (Some(text.clone()), None, Some(true)),
         Prompt::Chat { .. } => (text(Role::User), text(Role::System), None),
@@ -43,7 +43,7 @@ pub fn encode_generate(request: &Request) -> GenerateBody {
     GenerateBody {
         model: request.agent.0.clone(),
         prompt,
-        images: said(Role::User).and_then(images),
+        images: find(Role::User).and_then(images),
         system,
         raw,
         format: format(request.format.as_ref()),
@@ -70,7 +70,7 @@ fn format(format: Option<&Format>) -> Option<Value> {
     }
 }
 
-/// The images of `message`, which the dialect has before the text. It has no word for recordings.
+/// Images of `message`, which the dialect places before the text. It has no audio.
 fn images(message: &Message) -> Option<Vec<String>> {
     let image = |part: &ContentPart| match part {
         ContentPart::Image(image) => Some(image.base64.clone()),

@@ -1,16 +1,15 @@
-//! Fields that chats and generations share, each written once; `crate::sampling` says why a macro does
-//! it.
+//! Fields shared by chats and generations, each written once; `crate::sampling` explains the macro.
 
-/// Defines a body with its own fields and what chats and generations share.
+/// Defines a body with its own fields and the shared ones.
 macro_rules! generation {
     ($(#[$attribute:meta])* pub struct $name:ident { $($own:tt)* }) => {
         $(#[$attribute])*
         pub struct $name {
             $($own)*
-            /// Whether the answer comes in lines; absent is yes.
+            /// Whether the response is streamed as lines; absent means yes.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub stream: Option<bool>,
-            /// The form that the answer must have: `json` or a JSON Schema.
+            /// Required output format: `json` or a JSON Schema.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(schema_with = "crate::schema::ollama_format")]
             pub format: Option<serde_json::Value>,
@@ -21,19 +20,19 @@ macro_rules! generation {
                 deserialize_with = "crate::object::optional"
             )]
             pub options: Option<crate::ollama::Options>,
-            /// Whether to think: a boolean, or how much (`low`, `medium`, `high`), which is yes.
+            /// Thinking mode: a boolean, or a level (`low`, `medium`, `high`), which enables it.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(schema_with = "crate::schema::ollama_think")]
             pub think: Option<serde_json::Value>,
-            /// Whether log-probabilities are wanted.
+            /// Whether log-probabilities are returned.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub logprobs: Option<bool>,
-            /// Rivals per token, 0 to 20; only with `logprobs`.
+            /// Alternatives per token, 0 to 20; only with `logprobs`.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(range(min = 0, max = 20))]
             pub top_logprobs: Option<u32>,
-            /// How long weights stay loaded, which is as long as the server runs: only to unload them, with
-            /// 0 and nothing to answer, is refused.
+            /// Without effect, because weights stay loaded as long as the server runs. 0 with
+            /// nothing to answer, which means unloading, is refused.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(schema_with = "crate::schema::ollama_keep_alive")]
             pub keep_alive: Option<serde_json::Value>,

@@ -1,4 +1,4 @@
-//! What the paths that list and describe agents say: to Ollama's clients an agent is a model.
+//! Types of the paths that list and describe agents, which appear as models to Ollama's clients.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,50 +6,50 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The version of Ollama whose dialect this is: clients compare it with what they need.
+/// Ollama version of this dialect; clients compare it with the version they require.
 pub const API_VERSION: &str = "0.13.0";
 
-/// A moment, in seconds since 1970, as the dialect writes it.
+/// RFC 3339 form of a time in seconds since 1970.
 pub fn time(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
-/// The answer of `GET /api/version`.
+/// Response of `GET /api/version`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
     /// [`API_VERSION`].
     pub version: String,
-    /// The version of this program.
+    /// Version of this program.
     pub harmonic: String,
 }
 
-/// The answer of `GET /api/tags`.
+/// Response of `GET /api/tags`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelNames {
-    /// The agents, in the order of the stack.
+    /// Agents, in the order of the stack.
     pub models: Vec<ListedModel>,
 }
 
-/// One agent.
+/// Agent as listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedModel {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its name, again.
+    /// Name, repeated.
     pub model: String,
-    /// When the server started.
+    /// Start time of the server.
     pub modified_at: String,
-    /// Bytes of its model's weights in memory; agents can share them. Absent where the engine
-    /// cannot tell.
+    /// Bytes of the model's weights in memory, which agents can share. Absent if the engine does
+    /// not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// sha256 in lower-case hex over all that defines the agent's answers.
+    /// sha256, in lower-case hex, over everything that defines the agent's answers.
     pub digest: String,
-    /// What it is made of.
+    /// Details of the model.
     pub details: Details,
 }
 
-/// What an agent is made of. What is not known is empty: clients expect every field.
+/// Details of an agent's model. Unknown fields are empty, because clients expect every field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// Base model.
@@ -58,80 +58,80 @@ pub struct Details {
     pub format: String,
     /// Architecture of the model.
     pub family: String,
-    /// The same, in a list.
+    /// Architecture, as a list.
     pub families: Vec<String>,
-    /// Number of parameters, for people: `134.52M`.
+    /// Number of parameters, human-readable: `134.52M`.
     pub parameter_size: String,
-    /// Predominant format of the weights: `Q4_1`.
+    /// Predominant weight format: `Q4_1`.
     pub quantization_level: String,
 }
 
-/// The answer of `GET /api/ps`.
+/// Response of `GET /api/ps`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningModels {
-    /// The agents whose engines can serve.
+    /// Agents whose engines can serve.
     pub models: Vec<RunningModel>,
 }
 
-/// One agent that can be asked.
+/// Agent that can serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningModel {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its name, again.
+    /// Name, repeated.
     pub model: String,
     /// As in [`ListedModel::size`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// Bytes of them in the memory of an accelerator.
+    /// Bytes of the weights in accelerator memory.
     pub size_vram: u64,
     /// As in [`ListedModel::digest`].
     pub digest: String,
-    /// What it is made of.
+    /// Details of the model.
     pub details: Details,
-    /// When its weights are unloaded: never, which the dialect says with a year that is far away.
+    /// Unload time of the weights: never, expressed by a distant year.
     pub expires_at: String,
-    /// Tokens that one request can use, prompt and answer together.
+    /// Context per request in tokens, prompt and answer together.
     pub context_length: u32,
 }
 
-/// The body of `POST /api/show`.
+/// Body of `POST /api/show`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaShow")]
 pub struct ShowBody {
-    /// The agent.
+    /// Agent name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The older name of `model`.
+    /// Older name of `model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
-/// The answer of `POST /api/show`.
+/// Response of `POST /api/show`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShownModel {
-    /// When the server started.
+    /// Start time of the server.
     pub modified_at: String,
-    /// What it is made of.
+    /// Details of the model.
     pub details: Details,
-    /// The agent as a Modelfile; its weights go by their name.
+    /// Agent as a Modelfile; weights are referenced by name.
     pub modelfile: String,
-    /// Sampling and context, an option a line.
+    /// Sampling and context, one option per line.
     pub parameters: String,
-    /// The chat template, which is Jinja; empty where it is not known.
+    /// Chat template in Jinja; empty if unknown.
     pub template: String,
-    /// The agent's system prompt.
+    /// System prompt of the agent.
     pub system: String,
-    /// The model's licence; empty where it is not known.
+    /// Licence of the model; empty if unknown.
     pub license: String,
-    /// `general.architecture` and, after its value, `.context_length` (the agent's) and others.
+    /// `general.architecture` and, under its value, `.context_length` (the agent's) and others.
     pub model_info: Map<String, Value>,
-    /// `completion`, `tools`, and `thinking` where the template knows of it.
+    /// `completion`, `tools`, and `thinking` if the template supports it.
     pub capabilities: Vec<String>,
 }
 
-/// The name that a body gives as `model`, or by its older name `name`: Ollama's own client sends
-/// an empty `model` beside `name`.
+/// Model name of a body: `model`, or its older name `name`. Ollama's own client sends an empty
+/// `model` with `name`.
 pub fn model_or_name(model: Option<String>, name: Option<String>) -> String {
     let given = |name: Option<String>| name.filter(|name| !name.is_empty());
     given(model).or(given(name)).unwrap_or_default()

@@ -1,36 +1,36 @@
-//! `POST /api/pull`: to fetch a model into the store.
+//! `POST /api/pull`: download of a model into the store.
 
 use harmonic_types::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The body.
+/// Body.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaPull")]
 pub struct PullBody {
-    /// The model, as `harmonic models pull` takes it.
+    /// Model source, as accepted by `harmonic models pull`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The older name of `model`.
+    /// Older name of `model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether progress comes in lines; absent is yes.
+    /// Whether progress is streamed as lines; absent means yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<bool>,
 }
 
-/// How far a pull is; the last says `success`.
+/// Progress of a pull; the last status is `success`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// What is done now, for people.
+    /// Current step, human-readable.
     pub status: String,
-    /// What is fetched.
+    /// File being fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// Its size.
+    /// Size of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<Bytes>,
-    /// How much of it is here.
+    /// Downloaded bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed: Option<Bytes>,
 }

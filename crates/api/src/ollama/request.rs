@@ -1,7 +1,7 @@
-//! The bodies of `POST /api/chat` and `POST /api/generate`.
+//! Bodies of `POST /api/chat` and `POST /api/generate`.
 //!
-//! Invariants: every optional field is absent or null when it is not set, and absent when written;
-//! fields that are not listed are ignored when read.
+//! Invariants: unset optional fields are absent or null when read, absent when written; unlisted
+//! fields are ignored when read.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ use crate::openai::ToolBody;
 use crate::schema;
 use crate::tools::NAME;
 
-/// Fields that are not read because no answer depends on them: where and how weights are loaded,
-/// which the plan says; and how a prompt that does not fit would be cut, which it never is.
+/// Fields that are not read because no answer depends on them: loading of weights, which the plan
+/// determines, and truncation of long prompts, which never happens.
 pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "messages[].tool_calls[].function.index",
     "messages[].tool_calls[].index",
@@ -40,17 +40,17 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 generation! {
-    /// A chat request.
+    /// Chat request.
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[schemars(rename = "OllamaChat", extend("required" = ["model"]))]
     pub struct ChatBody {
-        /// The agent's name, `:latest` at its end or not; empty when the body has none.
+        /// Agent name, with or without `:latest`; empty if absent.
         #[serde(default)]
         pub model: String,
-        /// The conversation, oldest first. Empty asks whether the agent is there.
+        /// Conversation, oldest message first. An empty list checks whether the agent is available.
         #[serde(default, deserialize_with = "object::list_or_null")]
         pub messages: Vec<MessageBody>,
-        /// Tools that the answer may call.
+        /// Tools that the model may call.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
@@ -60,98 +60,98 @@ generation! {
     }
 }
 
-/// One message.
+/// Message.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaMessage", extend("required" = ["role"]))]
 pub struct MessageBody {
-    /// `system`, `user`, `assistant` or `tool`; empty when the body has none.
+    /// `system`, `user`, `assistant` or `tool`; empty if absent.
     #[serde(default)]
     #[schemars(extend("enum" = ["system", "user", "assistant", "tool"]))]
     pub role: String,
-    /// What is said.
+    /// Content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// What the assistant thought before it said so.
+    /// Reasoning before the content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking: Option<String>,
-    /// Images in base64, for models that see.
+    /// Images in base64, for multimodal models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<Vec<String>>,
-    /// Tools that the assistant called.
+    /// Tool calls of the assistant.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "object::optional_list"
     )]
     pub tool_calls: Option<Vec<CallBody>>,
-    /// The tool whose result this is.
+    /// Name of the tool that returned this result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_name: Option<String>,
-    /// The call whose result this is.
+    /// Id of the call that returned this result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
 }
 
-/// A call of a tool.
+/// Tool call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaCall", extend("required" = ["function"]))]
 pub struct CallBody {
-    /// Names the call; many clients leave it out.
+    /// Id of the call; many clients omit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What is called.
+    /// Called function.
     #[serde(default, deserialize_with = "object::one")]
     pub function: CalledBody,
 }
 
-/// A function and its arguments.
+/// Function name and arguments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaCalled", extend("required" = ["name"]))]
 pub struct CalledBody {
-    /// Counts the answer's calls from 0; not read.
+    /// Index of the call in the answer, from 0; not read.
     #[serde(default, skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub index: Option<u32>,
-    /// The tool.
+    /// Name of the tool.
     #[serde(default)]
     #[schemars(regex(pattern = NAME))]
     pub name: String,
-    /// Its arguments. JSON text or nothing is read as well.
+    /// Arguments. JSON text and null are accepted too.
     #[serde(default)]
     #[schemars(with = "Map<String, Value>")]
     pub arguments: Value,
 }
 
 generation! {
-    /// A request to continue one text.
+    /// Request to continue a text.
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[schemars(rename = "OllamaGenerate", extend("required" = ["model"]))]
     pub struct GenerateBody {
-        /// The agent's name, `:latest` at its end or not; empty when the body has none.
+        /// Agent name, with or without `:latest`; empty if absent.
         #[serde(default)]
         pub model: String,
-        /// What is asked. Empty asks whether the agent is there.
+        /// Prompt. An empty one checks whether the agent is available.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub prompt: Option<String>,
-        /// Instructions, after the agent's own.
+        /// System prompt, appended to the agent's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub system: Option<String>,
-        /// Whether `prompt` is continued as it stands: no template, no system prompt.
+        /// Whether `prompt` is used verbatim: no template, no system prompt.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub raw: Option<bool>,
-        /// Refused unless empty: what follows the gap.
+        /// Refused unless empty: text after the insertion.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub suffix: Option<Value>,
-        /// Images in base64, for models that see.
+        /// Images in base64, for multimodal models.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub images: Option<Vec<String>>,
         /// Refused unless empty: another chat template.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub template: Option<Value>,
         /// Refused unless empty: tokens of an earlier answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub context: Option<Value>,
     }
 }

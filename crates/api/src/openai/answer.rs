@@ -1,7 +1,7 @@
-//! From an engine's events to what a client reads: chunks, or one response.
+//! Encoding of an engine's events as chunks or as one response.
 //!
-//! Invariants: the first chunk of each answer names the role and has no text; exactly one has a
-//! finish reason; a stream that breaks off has no `[DONE]`.
+//! Invariants: the first chunk of each answer has the role and an empty text; exactly one has a
+//! finish reason; an aborted stream has no `[DONE]`.
 
 use std::borrow::Cow;
 
@@ -11,30 +11,30 @@ use harmonic_types::{Event, TokenLogprob};
 use super::chunk::{CallDelta, CalledDelta, ChatChunk, ChunkChoice, Delta};
 use super::response::{ChatResponse, Choice, Logprobs, ResponseMessage, Usage};
 use super::tools::FUNCTION;
-use crate::answer::{Finish, ResponseEncoder};
+use crate::collected_answer::CollectedAnswer;
 use crate::dialect::Dialect;
-use crate::fault::Fault;
-use crate::gathered::CollectedAnswer;
+use crate::response_encoder::{Finish, ResponseEncoder};
 use crate::sse;
+use crate::wire_error::WireError;
 
-/// Writes the answers to one chat request.
+/// Encoder of the response to one chat request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatAnswer {
-    /// Unique; `chatcmpl-…`.
+pub struct ChatEncoder {
+    /// Unique id; `chatcmpl-…`.
     pub id: String,
-    /// Seconds since 1970 at which the answer began.
+    /// Start time, in seconds since 1970.
     pub created: u64,
-    /// The agent.
+    /// Agent name.
     pub model: String,
-    /// How many answers were asked for.
+    /// Number of answers.
     pub answers: u32,
-    /// Whether log-probabilities were asked for.
+    /// Whether log-probabilities are included.
     pub logprobs: bool,
     /// Whether a stream ends with token counts.
     pub count: bool,
 }
 
-impl ChatAnswer {
+impl ChatEncoder {
     fn chunk<'a>(&'a self, choices: Vec<ChunkChoice<'a>>) -> ChatChunk<'a> {
         ChatChunk {
             id: Cow::Borrowed(&self.id),
@@ -61,7 +61,7 @@ impl ChatAnswer {
                 tool_calls: (!calls.is_empty()).then_some(calls),
             },
             logprobs: self.logprobs.then(|| entries(&answer.logprobs)),
-            finish_reason: Some(answer.finish.word().to_owned()),
+            finish_reason: Some(answer.finish.as_str().to_owned()),
         }
     }
 }
@@ -70,7 +70,7 @@ fn entries(logprobs: &[TokenLogprob]) -> Logprobs {
     Logprobs { content: logprobs.iter().map(Into::into).collect() }
 }
 
-/// What is new in an event; `None` for the events that end an answer.
+/// Delta of an event; `None` for events that end an answer.
 fn delta(event: &Event) -> Option<Delta<'_>> {
     let call = |call| Some(Delta { tool_calls: Some(vec![call]), ..Delta::default() });
     match event {
@@ -84,7 +84,7 @@ fn delta(event: &Event) -> Option<Delta<'_>> {
             index: *index,
             id: Some(Cow::Borrowed(id)),
             kind: Some(Cow::Borrowed(FUNCTION)),
-            // With empty arguments, as OpenAI sends it: clients add them up without looking.
+            // With empty arguments, as OpenAI sends it: clients concatenate them unconditionally.
             function: CalledDelta { name: Some(Cow::Borrowed(name)), arguments: Some("".into()) },
         }),
         Event::ToolArguments { index, text } => call(CallDelta {
@@ -96,12 +96,13 @@ fn delta(event: &Event) -> Option<Delta<'_>> {
     }
 }
 
-impl ResponseEncoder for ChatAnswer {
+impl ResponseEncoder for ChatEncoder {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, _prompt_tokens: u32, out: &mut BytesMut) {
         for index in 0..self.answers {
-            // With an empty text, as OpenAI sends it: clients add up `content` without looking.
+            // With an empty text, as OpenAI sends it: clients concatenate `content`
+            // unconditionally.
             let delta = Delta {
                 role: Some("assistant".into()),
                 content: Some("".into()),
@@ -127,7 +128,7 @@ impl ResponseEncoder for ChatAnswer {
         _usage: harmonic_types::Usage,
         out: &mut BytesMut,
     ) {
-        let finish_reason = Some(finish.word().into());
+        let finish_reason = Some(finish.as_str().into());
         self.write(ChunkChoice { index: choice, finish_reason, ..ChunkChoice::default() }, out);
     }
 
@@ -138,15 +139,15 @@ impl ResponseEncoder for ChatAnswer {
         sse::write_done(out);
     }
 
-    fn fail(&mut self, fault: &Fault<'_>, out: &mut BytesMut) {
-        sse::write_fault(out, Dialect::OpenAi, fault);
+    fn fail(&mut self, error: &WireError<'_>, out: &mut BytesMut) {
+        sse::write_error(out, Dialect::OpenAi, error);
     }
 
     fn ping(&mut self, out: &mut BytesMut) {
         sse::write_ping(out);
     }
 
-    fn whole(
+    fn document(
         self,
         answers: Vec<CollectedAnswer>,
         usage: harmonic_types::Usage,

@@ -1,7 +1,7 @@
-//! One event of a streamed answer.
+//! Chunk of a streamed response.
 //!
-//! Text is borrowed where it can be: the server writes a chunk straight from the engine's event
-//! into the connection's buffer.
+//! Text is borrowed where possible: the server writes a chunk directly from the engine's event into
+//! the connection's buffer.
 
 use std::borrow::Cow;
 
@@ -9,38 +9,38 @@ use serde::{Deserialize, Serialize};
 
 use super::response::{Logprobs, Usage};
 
-/// A part of an answer.
+/// Chunk of a response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatChunk<'a> {
-    /// The same in all chunks of an answer.
+    /// Id, equal in all chunks of a response.
     #[serde(default, borrow)]
     pub id: Cow<'a, str>,
     /// `chat.completion.chunk`.
     #[serde(default, borrow)]
     pub object: Cow<'a, str>,
-    /// Seconds since 1970 at which the answer began.
+    /// Start time, in seconds since 1970.
     #[serde(default)]
     pub created: u64,
-    /// The agent that answers.
+    /// Agent name.
     #[serde(default, borrow)]
     pub model: Cow<'a, str>,
-    /// One choice; none in the chunk that carries usage.
+    /// One choice; none in the chunk with usage.
     #[serde(default, borrow)]
     pub choices: Vec<ChunkChoice<'a>>,
-    /// Token counts, in the last chunk when asked for.
+    /// Token counts, in the last chunk if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
 }
 
-/// One choice.
+/// Choice: a part of one answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChunkChoice<'a> {
-    /// Which of the answers that were asked for.
+    /// Index of the answer.
     pub index: u32,
-    /// What is new.
+    /// Newly generated content.
     #[serde(default, borrow)]
     pub delta: Delta<'a>,
-    /// Log-probabilities of what is new, when asked for.
+    /// Log-probabilities of the new tokens, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<Logprobs>,
     /// `stop`, `length` or `tool_calls` in the answer's last chunk, else null.
@@ -48,50 +48,50 @@ pub struct ChunkChoice<'a> {
     pub finish_reason: Option<Cow<'a, str>>,
 }
 
-/// What is new.
+/// Newly generated content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta<'a> {
     /// `assistant`, in the first chunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Cow<'a, str>>,
-    /// More of the answer.
+    /// New text of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Cow<'a, str>>,
-    /// More of the reasoning.
+    /// New text of the reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<Cow<'a, str>>,
-    /// The same by the name that vLLM and Ollama give it. Read, never written.
+    /// The same under the name of vLLM and Ollama. Read, never written.
     #[serde(default, skip_serializing)]
     pub reasoning: Option<Cow<'a, str>>,
-    /// More of the calls of tools.
+    /// New parts of tool calls.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Vec<CallDelta<'a>>>,
 }
 
-/// More of a call. The first of each call has its id and its name.
+/// Part of a tool call. The first part of each call has its id and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallDelta<'a> {
-    /// Counts the answer's calls from 0.
+    /// Index of the call in the answer, from 0.
     #[serde(default)]
     pub index: u32,
-    /// Names the call.
+    /// Id of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Cow<'a, str>>,
     /// `function`.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Cow<'a, str>>,
-    /// What is called.
+    /// Called function.
     #[serde(default, borrow)]
     pub function: CalledDelta<'a>,
 }
 
-/// More of what is called.
+/// Part of a called function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CalledDelta<'a> {
-    /// The tool.
+    /// Name of the tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Cow<'a, str>>,
-    /// More of its arguments, JSON text.
+    /// New text of the arguments, a part of JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments: Option<Cow<'a, str>>,
 }

@@ -1,7 +1,8 @@
-//! OpenAI's older dialect: text that is continued as it stands.
+//! OpenAI's older dialect: continuation of plain text.
 //!
-//! Owns: the wire types of `/v1/completions`, the way from a body to a [`harmonic_types::Request`]
-//! and back, and from [`harmonic_types::Event`]s to chunks or one document.
+//! Owns: the wire types of `/v1/completions`, the conversion between a body and a
+//! [`harmonic_types::Request`], and the encoding of [`harmonic_types::Event`]s as chunks or as one
+//! document.
 //!
 //! Field names and meanings: <https://platform.openai.com/docs/api-reference/completions>; the
 //! extensions are those of the chat.
@@ -11,7 +12,7 @@ mod decode;
 mod logprobs;
 mod request;
 
-pub use answer::{Completion, CompletionAnswer, CompletionChoice, ask};
+pub use answer::{Completion, CompletionChoice, CompletionEncoder, parse};
 pub use decode::{decode, encode};
 pub use logprobs::TextLogprobs;
 pub use request::CompletionBody;

@@ -1,32 +1,32 @@
-//! What a message says.
+//! Message content.
 
 use harmonic_types::{ContentPart, Media, Message};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
-use crate::said::{Said, StringOrObject};
+use crate::untagged::{Content, StringOrObject};
+use crate::validation_error::ValidationError;
 use crate::{media, object, schema};
 
-/// What a message says: a text, or parts.
-pub type Content = Said<Part>;
+/// Message content: a text, or parts.
+pub type MessageContent = Content<Part>;
 
-/// One part of a message: the fields of all kinds.
+/// Content part: the fields of all kinds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiPart")]
 pub struct Part {
     /// `text`, `image_url`, `input_audio` …
     #[serde(rename = "type")]
     pub kind: String,
-    /// The text of a `text` part.
+    /// Text of a `text` part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The image of an `image_url` or `input_image` part: a `data:` URL, in an object or not.
+    /// Image of an `image_url` or `input_image` part: a `data:` URL, as a string or in an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::image_url")]
     pub image_url: Option<StringOrObject<UrlBody>>,
-    /// The recording of an `input_audio` part.
+    /// Recording of an `input_audio` part.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -35,57 +35,57 @@ pub struct Part {
     pub input_audio: Option<AudioBody>,
 }
 
-/// Where an image is.
+/// URL of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UrlBody {
-    /// A `data:` URL: nothing is fetched.
+    /// A `data:` URL; other URLs are not fetched.
     pub url: String,
 }
 
-/// A recording.
+/// Recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiInputAudio")]
 pub struct AudioBody {
-    /// The file in base64.
+    /// File in base64.
     pub data: String,
     /// `wav` or `mp3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
 }
 
-/// Kinds of parts of a path.
+/// Part kinds of a path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kinds {
-    /// Those that are text; as which it is written first.
+    /// Text kinds; the first one is written.
     pub(crate) texts: &'static [&'static str],
-    /// As which an image is written.
+    /// Image kind that is written.
     pub(crate) image: &'static str,
 }
 
 impl Kinds {
-    /// Those of a chat.
+    /// Part kinds of chats.
     pub(super) const CHAT: Self = Self { texts: &["text"], image: "image_url" };
 }
 
-/// What stands for an image in the result of a tool that the model has answered already: it could
-/// not see it then, and the conversation goes on.
+/// Placeholder for an image in an old tool result, which the model has already answered without
+/// seeing it.
 pub(crate) const IMAGE: &str = "[image]";
-/// Kinds of parts and blocks that are images, in the dialects.
+/// Kinds of image parts and blocks, in all dialects.
 pub(crate) const IMAGES: [&str; 3] = ["image_url", "input_image", "image"];
-/// The kind of parts that are recordings.
+/// Kind of audio parts.
 const AUDIO: &str = "input_audio";
-/// What the media types of recordings begin with.
+/// Prefix of audio media types.
 const AUDIO_TYPE: &str = "audio/";
 
-/// The parts of a tool's result, as [`parts`]; in an old one, a word stands for each image.
+/// Parts of a tool result, as [`parts`]; in an old one, each image is replaced by a placeholder.
 pub(crate) fn result(
     path: &str,
-    mut content: Content,
+    mut content: MessageContent,
     kinds: Kinds,
     is_old: bool,
     fields: &mut FeatureFields,
-) -> Result<Vec<ContentPart>, Invalid> {
-    if let (Said::Parts(parts), true) = (&mut content, is_old) {
+) -> Result<Vec<ContentPart>, ValidationError> {
+    if let (Content::Parts(parts), true) = (&mut content, is_old) {
         for part in parts.iter_mut().filter(|part| IMAGES.contains(&part.kind.as_str())) {
             let (kind, text) = (kinds.texts[0].to_owned(), Some(IMAGE.to_owned()));
             *part = Part { kind, text, ..Part::default() };
@@ -94,20 +94,20 @@ pub(crate) fn result(
     parts(path, content, kinds, fields)
 }
 
-/// The parts of `content`, which is at `path`. What is not text is noted in `fields`.
+/// Parts of `content` at `path`. Images and recordings are recorded in `fields`.
 pub(crate) fn parts(
     path: &str,
-    content: Content,
+    content: MessageContent,
     kinds: Kinds,
     fields: &mut FeatureFields,
-) -> Result<Vec<ContentPart>, Invalid> {
+) -> Result<Vec<ContentPart>, ValidationError> {
     let parts = match content {
-        Said::Text(text) => return Ok(vec![ContentPart::text(text)]),
-        Said::Parts(parts) => parts,
+        Content::Text(text) => return Ok(vec![ContentPart::text(text)]),
+        Content::Parts(parts) => parts,
     };
     let one = |(number, part): (usize, Part)| {
         let path = format!("{path}[{number}]");
-        let missing = |field: &str| Invalid::value(format!("{path}.{field}"), "is missing");
+        let missing = |field: &str| ValidationError::value(format!("{path}.{field}"), "is missing");
         match part.kind.as_str() {
             text if kinds.texts.contains(&text) => {
                 Ok(ContentPart::text(part.text.ok_or_else(|| missing("text"))?))
@@ -115,7 +115,7 @@ pub(crate) fn parts(
             "image_url" | "input_image" => {
                 fields.note_image(&path)?;
                 let url = match part.image_url.ok_or_else(|| missing("image_url"))? {
-                    StringOrObject::Word(url) | StringOrObject::Object(UrlBody { url }) => url,
+                    StringOrObject::String(url) | StringOrObject::Object(UrlBody { url }) => url,
                 };
                 media::of_url(&format!("{path}.image_url"), url).map(ContentPart::Image)
             }
@@ -129,38 +129,41 @@ pub(crate) fn parts(
             other => {
                 let served = format!("`{}`, `{}` and `{AUDIO}` are", kinds.texts[0], kinds.image);
                 let detail = format!(": its type is `{other}`, and only {served}");
-                Err(Invalid::unsupported(&path, detail))
+                Err(ValidationError::unsupported(&path, detail))
             }
         }
     };
     parts.into_iter().enumerate().map(one).collect()
 }
 
-/// The text of `content`, which is at `path` and where nothing else may be; its parts are
-/// paragraphs of one message: models see one text.
-pub(crate) fn text(path: &str, content: Content, kinds: &[&str]) -> Result<String, Invalid> {
+/// Text of `content` at `path`, which must contain only text; parts are joined as paragraphs.
+pub(crate) fn text(
+    path: &str,
+    content: MessageContent,
+    kinds: &[&str],
+) -> Result<String, ValidationError> {
     let parts = match content {
-        Said::Text(text) => return Ok(text),
-        Said::Parts(parts) => parts,
+        Content::Text(text) => return Ok(text),
+        Content::Parts(parts) => parts,
     };
     let mut texts = Vec::with_capacity(parts.len());
     for (number, part) in parts.into_iter().enumerate() {
         let path = format!("{path}[{number}]");
         if !kinds.contains(&part.kind.as_str()) {
             let detail = format!(": its type is `{}`, and only `{}` is", part.kind, kinds[0]);
-            return Err(Invalid::unsupported(path, detail));
+            return Err(ValidationError::unsupported(path, detail));
         }
-        let missing = || Invalid::value(format!("{path}.text"), "is missing");
+        let missing = || ValidationError::value(format!("{path}.text"), "is missing");
         texts.push(part.text.ok_or_else(missing)?);
     }
     Ok(texts.join("\n"))
 }
 
-/// The content that [`parts`] reads as what `message` says.
-pub(crate) fn encode(message: &Message, kinds: Kinds) -> Content {
+/// Content that [`parts`] decodes to the parts of `message`.
+pub(crate) fn encode(message: &Message, kinds: Kinds) -> MessageContent {
     let is_text = |part: &ContentPart| matches!(part, ContentPart::Text { .. });
     if message.content.iter().all(is_text) {
-        return Said::Text(message.text().into_owned());
+        return Content::Text(message.text().into_owned());
     }
     let one = |part: &ContentPart| match part {
         ContentPart::Text { text } => {
@@ -170,7 +173,7 @@ pub(crate) fn encode(message: &Message, kinds: Kinds) -> Content {
             kind: kinds.image.to_owned(),
             image_url: Some(match kinds.image {
                 "image_url" => StringOrObject::Object(UrlBody { url: media::url(image) }),
-                _ => StringOrObject::Word(media::url(image)),
+                _ => StringOrObject::String(media::url(image)),
             }),
             ..Part::default()
         },
@@ -184,5 +187,5 @@ pub(crate) fn encode(message: &Message, kinds: Kinds) -> Content {
             }
         }
     };
-    Said::Parts(message.content.iter().map(one).collect())
+    Content::Parts(message.content.iter().map(one).collect())
 }

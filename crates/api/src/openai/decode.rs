@@ -1,8 +1,7 @@
 //! From a body to a [`Request`].
 //!
-//! Invariants: what comes out can be served as it is (ranges hold, no NUL, at least one message);
-//! what this version cannot honour is refused by name. Whether the agent exists and the prompt
-//! fits is for the engine to say.
+//! Invariants: a decoded request is valid (ranges hold, no NUL, at least one message); unsupported
+//! fields are refused by name. The engine checks whether the agent exists and the prompt fits.
 
 use std::collections::BTreeMap;
 
@@ -13,49 +12,40 @@ use super::request::{ChatMessage, ChatRequest};
 use super::{format, tools};
 use crate::checks::{self, within};
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
+use crate::validation_error::ValidationError;
 
-/// Reads a body.
+/// Request of `body`, with the given id. The number of answers and streaming are not part of it.
 ///
 /// # Errors
-/// [`Invalid::Json`] when it is not JSON, [`Invalid::Type`] when a field has the wrong type.
-pub fn parse(body: &[u8]) -> Result<ChatRequest, Invalid> {
-    crate::body::read(body)
-}
-
-/// The request that `body` asks for, under the name `id`. How many answers are wanted, and whether
-/// as a stream, is not part of it.
-///
-/// # Errors
-/// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
-/// cannot honour.
-pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, Invalid> {
+/// [`ValidationError::Value`] for a value out of range, [`ValidationError::Unsupported`] for an
+/// unsupported field.
+pub fn decode(body: ChatRequest, id: RequestId) -> Result<Request, ValidationError> {
     decode_naming(body, id, &mut FeatureFields::default())
 }
 
-/// The same, and the names of its fields put into `fields`.
+/// As [`decode`], also recording field names in `fields`.
 pub(super) fn decode_naming(
     mut body: ChatRequest,
     id: RequestId,
     fields: &mut FeatureFields,
-) -> Result<Request, Invalid> {
+) -> Result<Request, ValidationError> {
     checks::answers(body.n)?;
-    checks::absent("functions", body.functions.as_ref(), ": use `tools`")?;
-    checks::absent("function_call", body.function_call.as_ref(), ": use `tool_choice`")?;
-    checks::absent("audio", body.audio.as_ref(), ": only text is")?;
+    checks::refuse_if_set("functions", body.functions.as_ref(), ": use `tools`")?;
+    checks::refuse_if_set("function_call", body.function_call.as_ref(), ": use `tool_choice`")?;
+    checks::refuse_if_set("audio", body.audio.as_ref(), ": only text is")?;
     if body.web_search_options.is_some() {
-        return Err(Invalid::unsupported("web_search_options", ": leave it out"));
+        return Err(ValidationError::unsupported("web_search_options", ": leave it out"));
     }
     if body.modalities.as_ref().is_some_and(|all| !all.is_empty() && *all != ["text"]) {
-        return Err(Invalid::unsupported("modalities", ": only `text` is"));
+        return Err(ValidationError::unsupported("modalities", ": only `text` is"));
     }
     if body.stream_options.is_some() && body.stream != Some(true) {
-        return Err(Invalid::value("stream_options", "is only for `stream: true`"));
+        return Err(ValidationError::value("stream_options", "is only for `stream: true`"));
     }
     let agent = checks::agent(body.model.clone())?;
-    let spellings = body.spellings();
+    let format_aliases = body.format_aliases();
     if body.messages.is_empty() {
-        return Err(Invalid::value("messages", "must hold at least one message"));
+        return Err(ValidationError::value("messages", "must hold at least one message"));
     }
     let sampling = body.sampling_fields().decode("")?;
     let logit_bias = logit_bias(body.logit_bias.as_ref())?;
@@ -72,7 +62,7 @@ pub(super) fn decode_naming(
     let strict_tools = tools::strict(body.tools.as_deref());
     let tools = tools::decode(body.tools)?;
     let tool_choice = tools::decode_choice(body.tool_choice, &tools)?;
-    let format = format::decode(body.response_format, body.structured_outputs, spellings)?;
+    let format = format::decode(body.response_format, body.structured_outputs, format_aliases)?;
     let format = format.map(|(name, format)| {
         fields.format = name;
         format
@@ -97,30 +87,30 @@ pub(super) fn decode_naming(
         thinking: body
             .chat_template_kwargs
             .and_then(|arguments| arguments.enable_thinking)
-            .or(checks::thinks(body.reasoning_effort.as_deref())),
+            .or(checks::thinking_of_effort(body.reasoning_effort.as_deref())),
         effort: checks::effort(body.reasoning_effort.as_deref()),
     })
 }
 
-/// The biases of tokens.
+/// Token biases.
 pub(crate) fn logit_bias(
     bias: Option<&BTreeMap<String, f32>>,
-) -> Result<BTreeMap<u32, f32>, Invalid> {
+) -> Result<BTreeMap<u32, f32>, ValidationError> {
     let one = |(token, bias): (&String, &f32)| {
         let param = format!("logit_bias.{token}");
         within(&param, Some(*bias), -100.0..=100.0)?;
         let token = token.parse().map_err(|_| {
-            Invalid::value(param, "must be the id of a token: a whole number in quotes")
+            ValidationError::value(param, "must be the id of a token: a whole number in quotes")
         })?;
         Ok((token, *bias))
     };
     bias.into_iter().flatten().map(one).collect()
 }
 
-fn max_tokens(body: &ChatRequest) -> Result<Option<Tokens>, Invalid> {
+fn max_tokens(body: &ChatRequest) -> Result<Option<Tokens>, ValidationError> {
     let (param, most) = match (body.max_completion_tokens, body.max_tokens) {
         (Some(newer), Some(older)) if newer != older => {
-            return Err(Invalid::value(
+            return Err(ValidationError::value(
                 "max_completion_tokens",
                 format!("is {newer}, but `max_tokens` is {older}: give one of them"),
             ));
@@ -131,13 +121,13 @@ fn max_tokens(body: &ChatRequest) -> Result<Option<Tokens>, Invalid> {
     checks::max_tokens(param, most)
 }
 
-/// The message number `index`; `is_old` where another speaks after it.
+/// Message number `index`; `is_old` is whether a user or assistant message follows.
 fn message(
     index: usize,
     message: ChatMessage,
     is_old: bool,
     fields: &mut FeatureFields,
-) -> Result<Message, Invalid> {
+) -> Result<Message, ValidationError> {
     let path = format!("messages[{index}]");
     let role = match message.role.as_str() {
         "system" | "developer" => Role::System,
@@ -145,7 +135,7 @@ fn message(
         "assistant" => Role::Assistant,
         "tool" => Role::Tool,
         other => {
-            return Err(Invalid::value(
+            return Err(ValidationError::value(
                 format!("{path}.role"),
                 format!(
                     "is `{other}`, but must be `system`, `developer`, `user`, `assistant` or `tool`"
@@ -156,7 +146,7 @@ fn message(
     let tool_calls = tools::decode_calls(&path, message.tool_calls)?;
     if role != Role::Assistant && !tool_calls.is_empty() {
         let reason = "is only for messages of the assistant";
-        return Err(Invalid::value(format!("{path}.tool_calls"), reason));
+        return Err(ValidationError::value(format!("{path}.tool_calls"), reason));
     }
     let at = format!("{path}.content");
     let content = match (message.content, role) {
@@ -165,12 +155,12 @@ fn message(
         (Some(content), Role::System | Role::Assistant) => {
             vec![ContentPart::text(content::text(&at, content, Kinds::CHAT.texts)?)]
         }
-        // An answer may have called tools and said nothing.
+        // An assistant message may consist of tool calls only.
         (None, _) if !tool_calls.is_empty() || role == Role::Assistant => Vec::new(),
-        (None, _) => return Err(Invalid::value(at, "is missing")),
+        (None, _) => return Err(ValidationError::value(at, "is missing")),
     };
-    let said = Message::of_parts(role, content);
-    checks::no_nul(&at, &said.text())?;
+    let decoded = Message::of_parts(role, content);
+    checks::no_nul(&at, &decoded.text())?;
     if let Some(reasoning) = &message.reasoning_content {
         checks::no_nul(&format!("{path}.reasoning_content"), reasoning)?;
     }
@@ -181,7 +171,7 @@ fn message(
         reasoning: message.reasoning_content,
         tool_calls,
         tool_call_id: message.tool_call_id,
-        ..said
+        ..decoded
     })
 }
 

@@ -1,15 +1,15 @@
-//! From a [`Request`] to the body that asks for it.
+//! From a [`Request`] to a body.
 
 use harmonic_types::{Message, Prompt, Request};
 
 use super::content::{self, Kinds};
 use super::request::{ChatMessage, ChatRequest, TemplateArguments};
 use super::{format, tools};
-use crate::said::Strings;
+use crate::untagged::Strings;
 
-/// The body that [`super::decode()`] reads as `request`. The request's id is not on the wire, and
-/// whether the answer is streamed is not in the request: `stream` is absent. A prompt of plain
-/// text is not this dialect's: its body has no message, and is refused.
+/// Body that [`super::decode()`] decodes to `request`. The request's id is not on the wire, and
+/// `stream` is absent, because it is not part of the request. The dialect has no plain text
+/// prompts: their body has no message and is refused.
 pub fn encode(request: &Request) -> ChatRequest {
     let (response_format, structured_outputs) =
         request.format.as_ref().map_or((None, None), format::encode);
@@ -22,7 +22,7 @@ pub fn encode(request: &Request) -> ChatRequest {
         },
         tool_choice: tools::encode_choice(&request.tool_choice),
         parallel_tool_calls: (!request.parallel_tool_calls).then_some(false),
-        // The older name: every server knows it.
+        // The older name, which every server supports.
         max_tokens: request.max_tokens.map(|most| most.0),
         stop: (!request.stop.is_empty()).then(|| Strings(request.stop.clone())),
         seed: request.seed.map(u64::cast_signed),

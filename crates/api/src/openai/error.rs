@@ -1,4 +1,4 @@
-//! The envelope in which every failure travels.
+//! Error envelope.
 
 use std::borrow::Cow;
 
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 /// `{"error": {…}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope<'a> {
-    /// The error.
+    /// Error.
     #[serde(borrow)]
     pub error: ErrorBody<'a>,
 }
 
-/// One error as clients of OpenAI expect it.
+/// Error as expected by OpenAI's clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody<'a> {
-    /// For people: what is wrong and what would be right.
+    /// Message with the cause and the expected value.
     pub message: Cow<'a, str>,
     /// Class, such as `invalid_request_error`.
     #[serde(rename = "type", default)]
     pub kind: Cow<'a, str>,
-    /// The field at fault; null where there is none.
+    /// Invalid field; null if there is none.
     #[serde(default)]
     pub param: Option<Cow<'a, str>>,
-    /// For programs; null where there is none. Numbers, which llama-server sends, are dropped.
+    /// Code for programs; null if there is none. Numbers, as sent by llama-server, are dropped.
     #[serde(default, deserialize_with = "text_or_nothing")]
     pub code: Option<Cow<'a, str>>,
 }

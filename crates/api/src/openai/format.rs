@@ -1,20 +1,20 @@
-//! The form of an answer on the wire: OpenAI's `response_format`, and vLLM's `structured_outputs`
-//! for what OpenAI's API cannot say.
+//! Output format: OpenAI's `response_format`, and vLLM's `structured_outputs` for formats that
+//! OpenAI's API lacks.
 
 use harmonic_types::Format;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::spellings::{self, Spellings};
-use crate::invalid::Invalid;
+use super::format_aliases::{self, FormatAliases};
 use crate::object;
+use crate::validation_error::ValidationError;
 
 /// `response_format`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiResponseFormat")]
 pub struct ResponseFormat {
-    /// `text`, `json_object` or `json_schema`; empty when the body has none.
+    /// `text`, `json_object` or `json_schema`; empty if absent.
     #[serde(rename = "type", default)]
     pub kind: String,
     /// Only with `json_schema`.
@@ -24,53 +24,53 @@ pub struct ResponseFormat {
         deserialize_with = "object::optional"
     )]
     pub json_schema: Option<NamedSchema>,
-    /// A schema beside `json_object` or `json_schema`, where llama-server takes it.
+    /// Schema next to `json_object` or `json_schema`, as in llama-server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub schema: Option<Value>,
-    /// As `schema`, where Text Generation Inference takes it.
+    /// As `schema`, as in Text Generation Inference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub value: Option<Value>,
 }
 
-/// A JSON Schema as OpenAI wraps it. Its `strict` is not listed: a schema is always enforced.
+/// JSON Schema as wrapped by OpenAI. Its `strict` is not read: a schema is always enforced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiNamedSchema")]
 pub struct NamedSchema {
-    /// For the client; OpenAI demands it, this server does not.
+    /// Name for the client; optional here, required by OpenAI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The schema.
+    /// JSON Schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub schema: Option<Value>,
 }
 
-/// `structured_outputs`: one of its fields. Others, which vLLM knows, are refused.
+/// `structured_outputs`: one of its fields. Other fields of vLLM are refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiStructuredOutputs")]
 #[serde(deny_unknown_fields)]
 pub struct StructuredOutputs {
-    /// A regular expression in the syntax of Rust's `regex`.
+    /// Regular expression in the syntax of Rust's `regex`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,
-    /// A grammar in llguidance's dialect of Lark.
+    /// Grammar in llguidance's dialect of Lark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grammar: Option<String>,
     /// One of these texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<Vec<String>>,
-    /// A JSON Schema, or its text.
+    /// JSON Schema, or its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub json: Option<Value>,
-    /// Some JSON object.
+    /// Any JSON object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_object: Option<bool>,
 }
 
-/// The fields of a body that ask for `format`.
+/// Body fields that decode to `format`.
 pub(crate) fn encode(format: &Format) -> (Option<ResponseFormat>, Option<StructuredOutputs>) {
     let response = |kind: &str, json_schema| {
         let kind = kind.to_owned();
@@ -83,7 +83,7 @@ pub(crate) fn encode(format: &Format) -> (Option<ResponseFormat>, Option<Structu
     match format {
         Format::JsonObject => response("json_object", None),
         Format::JsonSchema(text) => {
-            // Text that is no JSON is sent as it is, for the server to refuse.
+            // Invalid JSON is sent as a string, which the server refuses.
             let schema = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
             let named = NamedSchema { name: Some("answer".to_owned()), schema: Some(schema) };
             response("json_schema", Some(named))
@@ -93,78 +93,87 @@ pub(crate) fn encode(format: &Format) -> (Option<ResponseFormat>, Option<Structu
     }
 }
 
-/// The form that a body asks for, and the one of its fields that does.
+/// Output format of a body, and the name of the field that sets it.
 pub(crate) fn decode(
     response: Option<ResponseFormat>,
     structured: Option<StructuredOutputs>,
-    spellings: Spellings,
-) -> Result<Option<(&'static str, Format)>, Invalid> {
+    format_aliases: FormatAliases,
+) -> Result<Option<(&'static str, Format)>, ValidationError> {
     let response = response.map(from_response).transpose()?.flatten();
-    let mut forms: Vec<_> = response.map(|form| ("response_format", form)).into_iter().collect();
+    let mut formats: Vec<_> =
+        response.map(|format| ("response_format", format)).into_iter().collect();
     let structured = structured.map(from_structured).transpose()?.flatten();
-    forms.extend(structured.map(|form| ("structured_outputs", form)));
-    forms.extend(spellings::decode(spellings)?);
-    let mut forms = forms.into_iter();
-    match (forms.next(), forms.next()) {
-        (Some((one, _)), Some((other, _))) => {
-            Err(Invalid::value(other, format!("and `{one}` both ask for a form: give one of them")))
-        }
-        (form, _) => Ok(form),
+    formats.extend(structured.map(|format| ("structured_outputs", format)));
+    formats.extend(format_aliases::decode(format_aliases)?);
+    let mut formats = formats.into_iter();
+    match (formats.next(), formats.next()) {
+        (Some((one, _)), Some((other, _))) => Err(ValidationError::value(
+            other,
+            format!("and `{one}` both set a format: use one of them"),
+        )),
+        (format, _) => Ok(format),
     }
 }
 
-fn from_response(response: ResponseFormat) -> Result<Option<Format>, Invalid> {
+fn from_response(response: ResponseFormat) -> Result<Option<Format>, ValidationError> {
     let ResponseFormat { kind, json_schema, schema, value } = response;
-    let beside = match (schema, value) {
+    let adjacent = match (schema, value) {
         (Some(_), Some(_)) => {
-            let reason = "and `response_format.schema` both hold a form: give one of them";
-            return Err(Invalid::value("response_format.value", reason));
+            let reason = "and `response_format.schema` both set a format: use one of them";
+            return Err(ValidationError::value("response_format.value", reason));
         }
         (Some(schema), None) => Some(("response_format.schema", schema)),
         (None, value) => value.map(|value| ("response_format.value", value)),
     };
-    match (kind.as_str(), beside) {
+    match (kind.as_str(), adjacent) {
         ("text", None) => Ok(None),
         ("json_object" | "json", None) => Ok(Some(Format::JsonObject)),
-        ("json_object" | "json", Some((param, schema))) => spellings::json(param, schema).map(Some),
+        ("json_object" | "json", Some((param, schema))) => {
+            format_aliases::json(param, schema).map(Some)
+        }
         ("regex", Some((_, Value::String(regex)))) => Ok(Some(Format::Regex(regex))),
-        ("json_schema", beside) => {
+        ("json_schema", adjacent) => {
             let param = "response_format.json_schema.schema";
             let named = json_schema.and_then(|named| named.schema).map(|schema| (param, schema));
-            match named.or(beside) {
+            match named.or(adjacent) {
                 Some((_, schema @ (Value::Object(_) | Value::Bool(_)))) => {
                     Ok(Some(Format::JsonSchema(schema.to_string())))
                 }
-                Some((param, _)) => Err(Invalid::value(param, "must be a JSON Schema: an object")),
-                None => Err(Invalid::value(param, "is missing")),
+                Some((param, _)) => {
+                    Err(ValidationError::value(param, "must be a JSON Schema: an object"))
+                }
+                None => Err(ValidationError::value(param, "is missing")),
             }
         }
         ("text", Some((param, _))) => {
-            Err(Invalid::value(param, "is only for `json_object` and `json_schema`"))
+            Err(ValidationError::value(param, "is only for `json_object` and `json_schema`"))
         }
-        (other, _) => Err(Invalid::value(
+        (other, _) => Err(ValidationError::value(
             "response_format.type",
             format!("is `{other}`, but must be `text`, `json_object` or `json_schema`"),
         )),
     }
 }
 
-fn from_structured(structured: StructuredOutputs) -> Result<Option<Format>, Invalid> {
+fn from_structured(structured: StructuredOutputs) -> Result<Option<Format>, ValidationError> {
     let StructuredOutputs { regex, grammar, choice, json, json_object } = structured;
-    let mut forms = Vec::new();
-    forms.extend(regex.map(Format::Regex));
+    let mut formats = Vec::new();
+    formats.extend(regex.map(Format::Regex));
     if let Some(text) = grammar {
-        forms.push(spellings::grammar("structured_outputs.grammar", text)?);
+        formats.push(format_aliases::grammar("structured_outputs.grammar", text)?);
     }
     if let Some(words) = choice {
-        forms.push(spellings::choice("structured_outputs.choice", &words)?);
+        formats.push(format_aliases::choice("structured_outputs.choice", &words)?);
     }
     if let Some(schema) = json {
-        forms.push(spellings::json("structured_outputs.json", schema)?);
+        formats.push(format_aliases::json("structured_outputs.json", schema)?);
     }
-    forms.extend((json_object == Some(true)).then_some(Format::JsonObject));
-    if forms.len() > 1 {
-        return Err(Invalid::value("structured_outputs", "asks for two forms: give one of them"));
+    formats.extend((json_object == Some(true)).then_some(Format::JsonObject));
+    if formats.len() > 1 {
+        return Err(ValidationError::value(
+            "structured_outputs",
+            "sets two formats: use one of them",
+        ));
     }
-    Ok(forms.pop())
+    Ok(formats.pop())
 }

@@ -1,45 +1,45 @@
-//! The answer of `GET /v1/models`.
+//! Response of `GET /v1/models`.
 
 use serde::{Deserialize, Serialize};
 
-/// The models that can be asked for.
+/// List of models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelList {
     /// `list`.
     #[serde(default)]
     pub object: String,
-    /// The models.
+    /// Models.
     pub data: Vec<ModelCard>,
 }
 
 impl ModelList {
-    /// A list of `data`.
+    /// List of `data`.
     pub fn new(data: Vec<ModelCard>) -> Self {
         Self { object: "list".to_owned(), data }
     }
 }
 
-/// One model. The fields after `owned_by` are extensions; other servers do not send them.
+/// Model. The fields after `owned_by` are extensions that other servers do not send.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
-    /// The name that a request gives.
+    /// Name used in requests.
     pub id: String,
     /// `model`.
     #[serde(default)]
     pub object: String,
-    /// Seconds since 1970 at which it became available.
+    /// Start of availability, in seconds since 1970.
     #[serde(default)]
     pub created: u64,
-    /// Who serves it.
+    /// Provider.
     #[serde(default)]
     pub owned_by: String,
-    /// One line on what the agent is for.
+    /// One-line description of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Base model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Tokens that one request can use, prompt and answer together.
+    /// Context per request in tokens, prompt and answer together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u32>,
 }

@@ -1,34 +1,34 @@
-//! The answer as one document, and the parts that it shares with chunks.
+//! Response document, and the parts that it shares with chunks.
 
 use serde::{Deserialize, Serialize};
 
 use super::tools::CallBody;
 
-/// A whole answer.
+/// Chat response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatResponse {
-    /// Unique; `chatcmpl-…`.
+    /// Unique id; `chatcmpl-…`.
     pub id: String,
     /// `chat.completion`.
     pub object: String,
-    /// Seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub created: u64,
-    /// The agent that answered.
+    /// Agent name.
     pub model: String,
-    /// The answers, as many as were asked for.
+    /// Answers, in the requested number.
     pub choices: Vec<Choice>,
     /// Token counts.
     pub usage: Usage,
 }
 
-/// One choice.
+/// Choice: one answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Counts from 0.
+    /// Index, from 0.
     pub index: u32,
-    /// The answer.
+    /// Message.
     pub message: ResponseMessage,
-    /// Log-probabilities, when asked for.
+    /// Log-probabilities, if requested.
     pub logprobs: Option<Logprobs>,
     /// `stop`, `length` or `tool_calls`.
     pub finish_reason: Option<String>,
@@ -39,12 +39,12 @@ pub struct Choice {
 pub struct ResponseMessage {
     /// `assistant`.
     pub role: String,
-    /// The answer; null where it only calls tools.
+    /// Text; null if the answer consists of tool calls.
     pub content: Option<String>,
-    /// The reasoning, when there was any.
+    /// Reasoning, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<String>,
-    /// Tools that it calls.
+    /// Tool calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Vec<CallBody>>,
 }
@@ -56,29 +56,29 @@ pub struct Logprobs {
     pub content: Vec<TokenEntry>,
 }
 
-/// A token and its rivals.
+/// Token and its alternatives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenEntry {
-    /// Its text.
+    /// Text.
     pub token: String,
     /// ln p.
     pub logprob: f32,
-    /// Its UTF-8, which `token` cannot show where it is a part of a character. Other servers may
-    /// leave it out.
+    /// UTF-8 bytes, which `token` cannot represent for a partial character. Other servers may omit
+    /// them.
     pub bytes: Option<Vec<u8>>,
-    /// The most likely tokens here, best first.
+    /// Most likely tokens at this position, best first.
     pub top_logprobs: Vec<TopToken>,
 }
 
-/// A rival.
+/// Alternative token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TopToken {
-    /// Its text.
+    /// Text.
     pub token: String,
     /// ln p.
     pub logprob: f32,
-    /// Its UTF-8, which `token` cannot show where it is a part of a character. Other servers may
-    /// leave it out.
+    /// UTF-8 bytes, which `token` cannot represent for a partial character. Other servers may omit
+    /// them.
     pub bytes: Option<Vec<u8>>,
 }
 
@@ -87,19 +87,19 @@ pub struct TopToken {
 pub struct Usage {
     /// Tokens of the rendered prompt.
     pub prompt_tokens: u32,
-    /// Tokens generated.
+    /// Generated tokens.
     pub completion_tokens: u32,
-    /// Their sum.
+    /// Sum of both.
     pub total_tokens: u32,
-    /// What the prompt consisted of; not every server says.
+    /// Composition of the prompt; not every server reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_tokens_details: Option<PromptTokensDetails>,
 }
 
-/// What the prompt consisted of.
+/// Composition of the prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromptTokensDetails {
-    /// Prompt tokens that were not computed again; not every server says.
+    /// Prompt tokens taken from a cache; not every server reports them.
     #[serde(default)]
     pub cached_tokens: Option<u32>,
 }
@@ -117,10 +117,10 @@ impl From<harmonic_types::Usage> for Usage {
     }
 }
 
-/// What stands for a probability of zero, as in OpenAI's API: JSON has no infinity.
+/// Substitute for ln 0, as in OpenAI's API: JSON has no infinity.
 const IMPOSSIBLE: f32 = -9999.0;
 
-/// `logprob` as a number that JSON has.
+/// `logprob` as a finite number, for JSON.
 pub(crate) fn finite(logprob: f32) -> f32 {
     if logprob.is_finite() { logprob } else { IMPOSSIBLE }
 }

@@ -1,16 +1,16 @@
-//! Tools on the wire: what may be called, which must be, and what was.
+//! Tools, tool choices and tool calls on the wire.
 
 use harmonic_types::{Tool, ToolCall, ToolChoice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::invalid::Invalid;
 use crate::object;
-use crate::said::StringOrObject;
 use crate::tools::{self, NAME};
+use crate::untagged::StringOrObject;
+use crate::validation_error::ValidationError;
 
-/// A tool that the answer may call.
+/// Tool that the model may call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiTool", extend("required" = ["type", "function"]))]
 pub struct ToolBody {
@@ -18,7 +18,7 @@ pub struct ToolBody {
     #[serde(rename = "type", default)]
     #[schemars(extend("enum" = ["function"]))]
     pub kind: String,
-    /// What it is.
+    /// Function.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -27,27 +27,28 @@ pub struct ToolBody {
     pub function: Option<FunctionBody>,
 }
 
-/// A function.
+/// Function.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiFunction", extend("required" = ["name"]))]
 pub struct FunctionBody {
-    /// Unique among the tools; empty when the body has none.
+    /// Unique name; empty if absent.
     #[serde(default)]
     #[schemars(regex(pattern = NAME))]
     pub name: String,
-    /// What it does, for the model.
+    /// Description for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// JSON Schema of its arguments; absent is none.
+    /// JSON Schema of the arguments; absent means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub parameters: Option<Value>,
-    /// Whether its arguments follow the schema also where the model calls it by itself; absent is no.
+    /// Whether the schema is enforced also for calls that the model makes by itself; absent means
+    /// no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
 }
 
-/// `tool_choice` where it names a tool.
+/// `tool_choice` that names a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiChoice", extend("required" = ["type", "function"]))]
 pub struct ChoiceBody {
@@ -55,7 +56,7 @@ pub struct ChoiceBody {
     #[serde(rename = "type", default)]
     #[schemars(extend("enum" = ["function"]))]
     pub kind: String,
-    /// The tool.
+    /// Name of the tool.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -64,40 +65,40 @@ pub struct ChoiceBody {
     pub function: Option<NameBody>,
 }
 
-/// A tool by its name.
+/// Reference to a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiName", extend("required" = ["name"]))]
 pub struct NameBody {
-    /// Its name; empty when the body has none.
+    /// Name of the tool; empty if absent.
     #[serde(default)]
     #[schemars(regex(pattern = NAME))]
     pub name: String,
 }
 
-/// A call that an earlier answer made, or this one makes.
+/// Tool call of an earlier or the current answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiCall", extend("required" = ["function"]))]
 pub struct CallBody {
-    /// Names the call for the message that brings its result.
+    /// Id of the call, referenced by its result message.
     #[serde(default)]
     pub id: String,
     /// `function`.
     #[serde(rename = "type", default)]
     pub kind: String,
-    /// What is called.
+    /// Called function.
     #[serde(default, deserialize_with = "object::one")]
     pub function: CalledBody,
 }
 
-/// A function and its arguments.
+/// Function name and arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "OpenAiCalled", extend("required" = ["name"]))]
 pub struct CalledBody {
-    /// The tool.
+    /// Name of the tool.
     #[serde(default)]
     #[schemars(regex(pattern = NAME))]
     pub name: String,
-    /// JSON text. An object or nothing is read as well.
+    /// Arguments as JSON text. An object or null is accepted too.
     #[serde(default)]
     #[schemars(with = "String")]
     pub arguments: Value,
@@ -114,32 +115,32 @@ impl From<ToolCall> for CallBody {
     }
 }
 
-/// The one kind of tool.
+/// The only supported kind of tool.
 pub(crate) const FUNCTION: &str = "function";
 
-/// That a tool, a choice or a call is of the kind that can be served.
-pub(crate) fn of_function(path: &str, kind: &str) -> Result<(), Invalid> {
+/// Checks that a tool, a choice or a call is a function.
+pub(crate) fn require_function(path: &str, kind: &str) -> Result<(), ValidationError> {
     if kind == FUNCTION {
         return Ok(());
     }
     let detail = format!(": its type is `{kind}`, and only `function` is");
-    Err(Invalid::unsupported(path, detail))
+    Err(ValidationError::unsupported(path, detail))
 }
 
-/// Names of the tools that are strict.
+/// Names of the strict tools.
 pub(crate) fn strict(bodies: Option<&[ToolBody]>) -> Vec<String> {
     let functions = bodies.into_iter().flatten().filter_map(|body| body.function.as_ref());
     let strict = functions.filter(|function| function.strict == Some(true));
     strict.map(|function| function.name.clone()).collect()
 }
 
-/// The tools that a body lists.
-pub(crate) fn decode(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
+/// Tools of a body.
+pub(crate) fn decode(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, ValidationError> {
     let one = |(index, body): (usize, ToolBody)| {
         let path = format!("tools[{index}]");
-        of_function(&path, &body.kind)?;
+        require_function(&path, &body.kind)?;
         let path = format!("{path}.function");
-        let function = body.function.ok_or_else(|| Invalid::value(&path, "is missing"))?;
+        let function = body.function.ok_or_else(|| ValidationError::value(&path, "is missing"))?;
         let FunctionBody { name, description, parameters, strict: _ } = function;
         tools::tool(&path, "parameters", name, description, parameters)
     };
@@ -148,45 +149,45 @@ pub(crate) fn decode(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid
     Ok(all)
 }
 
-/// The choice among `of`.
+/// Decodes a choice among the tools `of`.
 pub(super) fn decode_choice(
     body: Option<StringOrObject<ChoiceBody>>,
     of: &[Tool],
-) -> Result<ToolChoice, Invalid> {
+) -> Result<ToolChoice, ValidationError> {
     let choice = match body {
         None => ToolChoice::Auto,
-        Some(StringOrObject::Word(word)) => self::word(&word)?,
+        Some(StringOrObject::String(word)) => self::word(&word)?,
         Some(StringOrObject::Object(named)) => {
-            of_function("tool_choice", &named.kind)?;
+            require_function("tool_choice", &named.kind)?;
             ToolChoice::Named(named.function.unwrap_or_default().name)
         }
     };
     tools::choice(choice, of)
 }
 
-/// The choice that a word makes.
-pub(crate) fn word(word: &str) -> Result<ToolChoice, Invalid> {
+/// Decodes a keyword of `tool_choice`.
+pub(crate) fn word(word: &str) -> Result<ToolChoice, ValidationError> {
     match word {
         "auto" => Ok(ToolChoice::Auto),
         "none" => Ok(ToolChoice::None),
         "required" => Ok(ToolChoice::Required),
-        other => Err(Invalid::value(
+        other => Err(ValidationError::value(
             "tool_choice",
             format!("is `{other}`, but must be `auto`, `none`, `required` or a function"),
         )),
     }
 }
 
-/// The calls of the message at `path`.
+/// Tool calls of the message at `path`.
 pub(super) fn decode_calls(
     path: &str,
     bodies: Option<Vec<CallBody>>,
-) -> Result<Vec<ToolCall>, Invalid> {
+) -> Result<Vec<ToolCall>, ValidationError> {
     let one = |(index, body): (usize, CallBody)| {
         let path = format!("{path}.tool_calls[{index}]");
-        // Some clients leave it out where it can be nothing else.
+        // Some clients omit the only possible kind.
         if !body.kind.is_empty() {
-            of_function(&path, &body.kind)?;
+            require_function(&path, &body.kind)?;
         }
         let CalledBody { name, arguments } = body.function;
         tools::call(&format!("{path}.function"), body.id, name, tools::arguments(arguments))
@@ -194,7 +195,7 @@ pub(super) fn decode_calls(
     bodies.into_iter().flatten().enumerate().map(one).collect()
 }
 
-/// The body that lists `of`; `None` where there are none.
+/// Encodes tools; `None` if there are none.
 pub(crate) fn encode(of: &[Tool]) -> Option<Vec<ToolBody>> {
     let one = |tool: &Tool| ToolBody {
         kind: FUNCTION.to_owned(),
@@ -208,9 +209,9 @@ pub(crate) fn encode(of: &[Tool]) -> Option<Vec<ToolBody>> {
     (!of.is_empty()).then(|| of.iter().map(one).collect())
 }
 
-/// The body that makes `choice`.
+/// Encodes a tool choice.
 pub(super) fn encode_choice(choice: &ToolChoice) -> Option<StringOrObject<ChoiceBody>> {
-    let word = |word: &str| Some(StringOrObject::Word(word.to_owned()));
+    let word = |word: &str| Some(StringOrObject::String(word.to_owned()));
     match choice {
         ToolChoice::Auto => None,
         ToolChoice::None => word("none"),

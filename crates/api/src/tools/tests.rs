@@ -1,4 +1,5 @@
-//! Conversations in which a call went wrong go on, in every dialect; names of tools are what schemas say.
+//! Conversations with failed tool calls continue in every dialect; tool names match the pattern of
+//! the schemas.
 
 use harmonic_types::{ContentPart, Message, RequestId, Role};
 use proptest::prelude::*;
@@ -7,10 +8,10 @@ use serde_json::{Value, json};
 use super::NAME;
 use crate::{anthropic, body, ollama, openai};
 
-/// The conversation in `body` as each dialect reads it.
+/// Messages of a conversation, as decoded by each dialect.
 fn chat(messages: &Value) -> Vec<Message> {
     let body = json!({"model": "a", "messages": messages}).to_string();
-    let request = openai::parse(body.as_bytes()).and_then(|b| openai::decode(b, RequestId(1)));
+    let request = body::read(body.as_bytes()).and_then(|b| openai::decode(b, RequestId(1)));
     request.expect("is read").prompt.messages().to_vec()
 }
 
@@ -69,7 +70,7 @@ fn a_call_is_read_whatever_its_arguments_are() {
 }
 
 #[test]
-fn an_assistant_may_have_said_nothing() {
+fn an_assistant_message_may_be_empty() {
     let messages = json!([
         {"role": "user", "content": "q"},
         {"role": "assistant", "content": null},
@@ -82,7 +83,7 @@ fn an_assistant_may_have_said_nothing() {
 }
 
 #[test]
-fn an_image_in_an_old_result_is_a_word() {
+fn an_image_in_an_old_result_becomes_a_placeholder() {
     let results = |messages: Vec<Message>| -> Vec<String> {
         let results = messages.into_iter().filter(|message| message.role == Role::Tool);
         results.map(|message| message.text().into_owned()).collect()

@@ -134,7 +134,7 @@ impl<W: ResponseEncoder> AnswerStream<W> {
             }
             Err(error) => {
                 self.metrics.broke_off(&error);
-                self.encoder.fail(&error.fault(), &mut self.out);
+                self.encoder.fail(&error.wire_error(), &mut self.out);
                 self.state = State::Ended;
                 self.answers.clear();
             }

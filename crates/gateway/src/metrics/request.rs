@@ -73,11 +73,11 @@ impl RequestMetrics {
                 ttft_ms = first_token.map(milliseconds),
                 tpot_ms = output_token.map(milliseconds),
                 duration_ms = milliseconds(duration),
-                finish = finish.word(),
+                finish = finish.as_str(),
                 "answered"
             );
         });
-        self.close(finish.word());
+        self.close(finish.as_str());
     }
 
     /// The request failed before its answer; the error is logged with its response.

@@ -18,7 +18,7 @@ use crate::shared::Shared;
 /// Routes of Anthropic's dialect.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/v1/messages", answer::route(anthropic::ask))
+        .route("/v1/messages", answer::route(anthropic::parse))
         .route("/v1/messages/count_tokens", post(count_tokens))
 }
 

@@ -29,8 +29,8 @@ const NEVER: &str = "2318-01-01T00:00:00Z";
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(async || "Ollama is running, spoken by Harmonic Stack"))
-        .route("/api/chat", answer::route(ollama::ask_chat))
-        .route("/api/generate", answer::route(ollama::ask_generate))
+        .route("/api/chat", answer::route(ollama::parse_chat))
+        .route("/api/generate", answer::route(ollama::parse_generate))
         .route("/api/tags", get(tags))
         .route("/api/ps", get(running))
         .route("/api/show", post(show))

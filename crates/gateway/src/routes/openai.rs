@@ -19,9 +19,9 @@ use crate::{answer, embeddings};
 /// Routes of OpenAI's dialect.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/v1/chat/completions", answer::route(openai::ask))
-        .route("/v1/completions", answer::route(completions::ask))
-        .route("/v1/responses", answer::route(responses::ask))
+        .route("/v1/chat/completions", answer::route(openai::parse))
+        .route("/v1/completions", answer::route(completions::parse))
+        .route("/v1/responses", answer::route(responses::parse))
         .route("/v1/embeddings", post(embeddings::openai))
         .route("/v1/models", get(models))
         .route("/v1/models/{model}", get(model))

@@ -1,4 +1,4 @@
-//! The arguments.
+//! Command-line arguments.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,75 +9,76 @@ use harmonic_types::KvLayout;
 /// Levels of the paper's protocol.
 const LEVELS: [u32; 9] = [1, 2, 4, 8, 12, 16, 20, 24, 32];
 
-/// Ours beside llama-server: same model file, threads, context and client, trials in turn
+/// Compare harmonic with llama-server: same model file, threads, context and client, alternating
+/// trials
 #[derive(Clone, Debug, Parser)]
 #[command(name = "peers", max_term_width = 100)]
 pub struct Arguments {
-    /// What to measure [default: all]
+    /// Scenarios to measure [default: all]
     #[arg(value_enum)]
     pub scenarios: Vec<Scenario>,
-    /// A first look in three minutes: few levels, two trials
+    /// Measure few levels with two trials, in three minutes
     #[arg(long)]
     pub quick: bool,
-    /// Trials of each server; two or more give an interval
+    /// Trials per server; two or more give a confidence interval
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub trials: Option<u32>,
-    /// Streams at once in `a` and `bare`; in `b` and `c` those of theirs that are among them
+    /// Parallel streams in `a` and `bare`; in `b` and `c` those of their levels that are included
     #[arg(long, value_name = "N,N,…", value_delimiter = ',',
           value_parser = clap::value_parser!(u32).range(1..=32))]
     pub levels: Vec<u32>,
-    /// GGUF file for all but `c` [default: what the store holds for smollm2:135m]
+    /// GGUF file for all scenarios but `c` [default: smollm2:135m from the store]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// GGUF file for `c` [default: what the store holds for gemma3:270m]
+    /// GGUF file for `c` [default: gemma3:270m from the store]
     #[arg(long, value_name = "FILE")]
     pub large_model: Option<PathBuf>,
-    /// Compute threads of either server
+    /// Compute threads per server
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub threads: u32,
-    /// Layout of the peer's KV cache, instead of the better one
+    /// Layout of the peer's KV cache, instead of the faster one
     #[arg(long, value_name = "LAYOUT")]
     pub peer_layout: Option<LayoutArg>,
-    /// Write the tables to docs/performance.md too
+    /// Also write the tables to docs/performance.md
     #[arg(long)]
     pub write: bool,
-    /// The peer [default: target/peers/llama-server, where scripts/peers.sh puts it]
+    /// Path of llama-server [default: target/peers/llama-server, from scripts/peers.sh]
     #[arg(long, env = "PEER_LLAMA_SERVER", value_name = "FILE")]
     pub llama_server: Option<PathBuf>,
-    /// The model store [default: the user's]
+    /// Model store [default: the user's]
     #[arg(long, env = "HARMONIC_MODELS", value_name = "DIR")]
     pub models: Option<PathBuf>,
-    /// What compiles the bare loop
+    /// Cargo command that compiles the bare loop
     #[arg(long, env = "CARGO", value_name = "FILE", default_value = "cargo", hide = true)]
     pub cargo: PathBuf,
-    /// Given by `cargo bench`
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What can be measured.
+/// Scenarios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Scenario {
     /// The paper's protocol: short prompts, 100 tokens out, up to 32 at once
     A,
-    /// A team of seven with long system prompts
+    /// Team of seven agents with long system prompts
     B,
     /// The paper's protocol on a model with a large vocabulary
     C,
-    /// A long prompt arrives while eight streams run
+    /// Long prompt arriving while eight streams run
     D,
-    /// Ours beside a bare decode loop
+    /// Comparison with a bare decode loop
     Bare,
-    /// Every second of 32 streams is cancelled
+    /// Cancellation of every second of 32 streams
     Cancel,
 }
 
 /// [`KvLayout`] as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LayoutArg {
-    /// Cells of its own for each sequence
+    /// Separate cells per sequence
     Streams,
-    /// One pool
+    /// One shared pool
     Unified,
 }
 
@@ -91,12 +92,12 @@ impl From<LayoutArg> for KvLayout {
 }
 
 impl Arguments {
-    /// Whether `scenario` is asked for.
+    /// Whether `scenario` is selected.
     pub fn wants(&self, scenario: Scenario) -> bool {
         self.scenarios.is_empty() || self.scenarios.contains(&scenario)
     }
 
-    /// Trials of each server, where `usual` are enough for a narrow interval.
+    /// Trials per server; `usual` by default, enough for a narrow interval.
     pub fn trials(&self, usual: u32) -> u32 {
         self.trials.unwrap_or(if self.quick { 2 } else { usual })
     }
@@ -110,7 +111,7 @@ impl Arguments {
         }
     }
 
-    /// Those of `usual` that are asked for; in a quick look the last of them.
+    /// Levels of `usual` that are selected; in a quick run the last of them.
     pub fn levels_of(&self, usual: &[u32]) -> Vec<u32> {
         match (&*self.levels, self.quick) {
             ([], true) => usual.last().copied().into_iter().collect(),

@@ -1,4 +1,4 @@
-//! When the requests of a trial are sent.
+//! Send times of the requests of a trial.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -7,24 +7,25 @@ use crate::load::{Answer, Ask, Flight, wave};
 use crate::server::Server;
 use crate::words::Words;
 
-/// The requests of a trial, and when each is sent.
+/// Requests of a trial, with their send times.
 #[derive(Clone, Debug)]
 pub enum Arrivals {
-    /// All of a wave at once, the next wave when the last of it has its answer: the paper's protocol.
+    /// Batches: all requests of a batch at once, the next batch when all are answered. The paper's
+    /// protocol.
     Waves(Vec<Vec<Ask>>),
-    /// So many in flight at any time: whoever has an answer asks the next question at once. All
-    /// slots but one are busy when a request arrives, as in a team at work.
+    /// Constant number in flight: each answer triggers the next request. All slots but one are busy
+    /// when a request arrives, as in a working team.
     Flow {
-        /// In the order in which they are sent.
+        /// In send order.
         asks: Vec<Ask>,
         in_flight: usize,
     },
 }
 
-/// What an agent is asked.
+/// Prompt and answer of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
-    /// Words of it.
+    /// Words of the prompt.
     pub words: usize,
     /// Tokens of the answer.
     pub output: u32,
@@ -37,14 +38,14 @@ impl Question {
 }
 
 impl Arrivals {
-    /// Waves of `level` requests, the agents in turn.
+    /// Batches of `level` requests, with alternating agents.
     pub fn waves(words: &Words, agents: usize, level: u32, waves: u32, question: Question) -> Self {
         let wave = |_| (0..level as usize).map(|n| question.to(n % agents, words)).collect();
         Self::Waves((0..waves).map(wave).collect())
     }
 
-    /// `rounds` times `level` requests with `level` in flight, to agents drawn at random: as many to
-    /// each, in an order that is new each time.
+    /// `rounds` times `level` requests with `level` in flight, equally many per agent, in random
+    /// order.
     pub fn flow(words: &Words, agents: usize, level: u32, rounds: u32, question: Question) -> Self {
         let mut asked: Vec<usize> = (0..(level * rounds) as usize).map(|n| n % agents).collect();
         words.shuffle(&mut asked);
@@ -52,7 +53,7 @@ impl Arrivals {
         Self::Flow { asks, in_flight: level as usize }
     }
 
-    /// Sends them. The answers, and how long the server was at work.
+    /// Sends the requests. Returns the answers, and the time the server was busy.
     pub async fn send(self, server: &Server) -> anyhow::Result<(Vec<Answer>, Duration)> {
         let mut answers = Vec::new();
         let mut busy = Duration::ZERO;

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The loop, compiled.
+/// Compiled loop.
 #[derive(Debug)]
 pub struct Bare {
     program: PathBuf,
@@ -37,8 +37,8 @@ impl Bare {
         Ok(Self { program: program.context("cargo does not say where the bare loop is")? })
     }
 
-    /// Output tokens per second of `sequences` sequences, each a prompt of `prompt` tokens and then
-    /// `output` tokens; the prompts' computation is inside the time.
+    /// Output tokens per second of `sequences` sequences, each with a prompt of `prompt` tokens and
+    /// `output` generated tokens; the time includes prefill.
     pub async fn tok_s(
         &self,
         model: &Path,

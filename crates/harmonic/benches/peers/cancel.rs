@@ -1,5 +1,5 @@
-//! Every second of 32 streams of ours is cancelled: what a step costs then, beside 16 streams that
-//! were alone from the start.
+//! Cancellation of every second of 32 streams: cost of a step afterwards, compared with 16 streams
+//! that ran alone from the start.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use crate::statistics::percentile;
 use crate::table::{Bound, Row, Table};
 use crate::team::Team;
 
-/// Streams that remain.
+/// Remaining streams.
 const SURVIVORS: u32 = 16;
 
-/// Tokens that each stream has received when the others are cancelled.
+/// Tokens received per stream before the cancellation.
 const CANCEL_AT: u32 = 30;
 
-/// Gaps from this token on count: the engine has had time to settle.
+/// First token whose gap counts, after the engine has settled.
 const SETTLED: usize = 60;
 
-/// Tokens of each answer.
+/// Tokens per answer.
 const OUTPUT: u32 = 200;
 
-/// Tokens that each sequence can hold.
+/// Context per sequence, in tokens.
 const CONTEXT: u32 = 512;
 
-/// Ours beside ours.
+/// Compares harmonic with itself.
 pub async fn run(run: &Run) -> anyhow::Result<Table> {
     let model = run.model(run.arguments.model.as_ref(), "smollm2:135m")?;
     let setup = run.setup(model, Team::plain(), CONTEXT);
@@ -66,15 +66,15 @@ pub async fn run(run: &Run) -> anyhow::Result<Table> {
     Ok(Table { title, other: "16 alone", rows, notes })
 }
 
-/// Median gap of the streams that remain when of `streams` only every second or all of 16 do, in
-/// milliseconds.
+/// Median gap of the remaining streams in milliseconds, with every second of `streams` cancelled,
+/// or with 16 streams alone.
 async fn step(run: &Run, server: &Server, streams: u32) -> anyhow::Result<f64> {
     let agents = server.agents();
     let mut flight = Flight::default();
     for number in 0..streams as usize {
         let user = run.words.fresh(32);
         flight.launch(server, &Ask { agent: number % agents, user, output: OUTPUT });
-        // One after the other, so that the order of arrival is that of launch.
+        // Sequentially, so that the order of arrival is that of launch.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     flight.until_each_has(CANCEL_AT).await?;

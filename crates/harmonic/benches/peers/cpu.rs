@@ -2,14 +2,14 @@
 
 use anyhow::Context;
 
-/// Linux counts in these ticks for everyone who reads `/proc` (`USER_HZ`).
+/// Clock ticks per second in `/proc` (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// CPU time of a process over all its threads, in user and kernel; `process` is an id or `self`.
+/// CPU time of a process over all its threads, user and kernel; `process` is an id or `self`.
 pub fn seconds(process: &str) -> anyhow::Result<f64> {
     let path = format!("/proc/{process}/stat");
     let line = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    // The second field is the name in brackets, and may hold blanks (man 5 proc).
+    // The second field is the name in parentheses, which may contain blanks (man 5 proc).
     let fields = line.rsplit_once(") ").map_or("", |(_, fields)| fields);
     let ticks = |index: usize| fields.split(' ').nth(index).and_then(|n| n.parse::<f64>().ok());
     let (user, system) =

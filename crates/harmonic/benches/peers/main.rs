@@ -1,9 +1,9 @@
-//! Ours beside `llama-server`, side by side on one machine.
+//! Benchmark of harmonic against `llama-server` on one machine.
 //!
-//! `make bench-peers`, or `cargo bench -p harmonic --bench peers -- [a b c d bare cancel]`; `--help`
-//! has the rest. `docs/performance.md` says how the comparison is made, and what came of it.
-//! Tables go to stdout, progress to stderr.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people who measure")]
+//! `make bench-peers`, or `cargo bench -p harmonic --bench peers -- [a b c d bare cancel]`; see
+//! `--help`. `docs/performance.md` describes the method and the results. Tables go to stdout,
+//! progress to stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an interactive benchmark program")]
 
 mod arguments;
 mod arrivals;
@@ -47,13 +47,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// One thread: the cores are for the servers.
+/// One thread, to leave the cores to the servers.
 fn start(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        // A dropped run ends its servers.
+        // Dropping the run stops its servers.
         tokio::select! {
             done = run(arguments) => done,
             _ = tokio::signal::ctrl_c() => bail!("stopped"),
@@ -102,7 +102,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// What was measured so far. A scenario that fails takes no other with it: they took minutes.
+/// Results so far. A failed scenario does not affect the others, which took minutes.
 #[derive(Default)]
 struct Shown {
     tables: Vec<Table>,

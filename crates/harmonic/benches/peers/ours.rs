@@ -1,4 +1,4 @@
-//! `harmonic up`, on a plan for the team that is measured.
+//! `harmonic up` on a plan for the measured team.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,16 +13,16 @@ use tokio::process::Command;
 use crate::server::{Dialect, Server, spawn};
 use crate::setup::Setup;
 
-/// The program under test, as cargo has just built it.
+/// Program under test, as built by cargo.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_harmonic");
 
-/// Name of the model in the store of the run.
+/// Name of the model in the run's store.
 const MODEL: &str = "peers";
 
-/// How long it may take to load its model.
+/// Timeout for loading the model.
 const START: Duration = Duration::from_mins(2);
 
-/// A server of ours, and the layout of the KV cache that its plan has.
+/// Running harmonic server, and the layout of the KV cache in its plan.
 pub async fn start(setup: &Setup, folder: &Path) -> anyhow::Result<(Server, KvLayout)> {
     let plan = plan(setup, folder).await?;
     let layout = plan.engines[0].local().kv_layout;
@@ -34,7 +34,7 @@ pub async fn start(setup: &Setup, folder: &Path) -> anyhow::Result<(Server, KvLa
     let mut child = spawn(&mut command, Stdio::piped(), &log)?;
     let out = child.stdout.take().context("its output is piped")?;
     let mut line = String::new();
-    // Once it serves, it prints its address.
+    // It prints its address when ready.
     tokio::time::timeout(START, BufReader::new(out).read_line(&mut line))
         .await
         .context("harmonic does not serve")??;
@@ -46,7 +46,7 @@ pub async fn start(setup: &Setup, folder: &Path) -> anyhow::Result<(Server, KvLa
     Ok((server.await?, layout))
 }
 
-/// What the planner makes of the team, on exactly the file and the threads that the peer gets.
+/// Plan for the team, with exactly the file and threads that llama-server gets.
 async fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
     let store = folder.join("store");
     if store.exists() {
@@ -79,7 +79,7 @@ async fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// The program, cut off from the user's models and curves.
+/// The program, isolated from the user's models and curves.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command
@@ -90,7 +90,7 @@ fn program(folder: &Path) -> Command {
     command
 }
 
-/// What `command` prints.
+/// Output of `command`.
 async fn run(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     let output = command.stdin(Stdio::null()).output().await?;
     if !output.status.success() {

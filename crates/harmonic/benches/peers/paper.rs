@@ -1,5 +1,5 @@
-//! The paper's protocol: waves of N requests, some 50 tokens in, 100 out. Ours beside the peer,
-//! beside a bare decode loop, or both.
+//! The paper's protocol: batches of N requests, some 50 tokens in, 100 out. Compares harmonic with
+//! llama-server, with a bare decode loop, or with both.
 
 use std::path::PathBuf;
 
@@ -13,24 +13,24 @@ use crate::setup::{Pair, Setup};
 use crate::table::{Bound, Row, Table};
 use crate::team::Team;
 
-/// What is asked.
+/// Prompt and answer.
 const QUESTION: Question = Question { words: 32, output: 100 };
 
-/// Tokens that each sequence can hold.
+/// Context per sequence, in tokens.
 const CONTEXT: u32 = 512;
 
-/// What a scenario of this kind is about.
+/// Parameters of a scenario.
 pub struct Protocol {
     pub title: &'static str,
     pub model: PathBuf,
     pub plain_text: bool,
     pub levels: Vec<u32>,
     pub trials: u32,
-    /// What the ratio should be at a level.
+    /// Expected ratio per level.
     pub wanted: fn(u32) -> Option<Bound>,
 }
 
-/// So many waves that a trial at a low level is not over in a moment.
+/// Enough batches that a trial at a low level takes some time.
 fn waves_at(level: u32) -> u32 {
     (8 / level).clamp(1, 4)
 }
@@ -44,7 +44,7 @@ fn setup(run: &Run, protocol: &Protocol) -> Setup {
     Setup { plain_text: protocol.plain_text, ..setup }
 }
 
-/// Ours beside the peer.
+/// Compares harmonic with llama-server.
 pub async fn beside_peer(run: &Run, protocol: Protocol) -> anyhow::Result<Table> {
     let setup = setup(run, &protocol);
     let agents = setup.team.agents.len();
@@ -84,8 +84,8 @@ pub async fn beside_peer(run: &Run, protocol: Protocol) -> anyhow::Result<Table>
     Ok(Table { title, other: "llama-server", rows: rows.collect(), notes })
 }
 
-/// Ours beside a bare loop that computes the same number of prompt tokens that no cache answered,
-/// and decodes the same output.
+/// Compares harmonic with a bare loop that computes the same number of uncached prompt tokens and
+/// decodes the same output.
 pub async fn beside_bare(run: &Run, protocol: Protocol) -> anyhow::Result<Table> {
     let bare = Bare::build(&run.arguments.cargo).await?;
     let setup = setup(run, &protocol);

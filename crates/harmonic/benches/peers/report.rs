@@ -1,4 +1,4 @@
-//! The page `docs/performance.md`, written whole.
+//! Writer of the page `docs/performance.md`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -28,7 +28,7 @@ interval over the logarithms. *Holds* is `yes` when the whole interval keeps wha
 when the ratio does and the interval reaches across, `no` otherwise. The machine is shared and noisy: take the ratios, not the numbers.
 ";
 
-/// What was compared, a line each.
+/// Description of the comparison, one line each.
 pub async fn conditions(run: &Run, command: &str) -> anyhow::Result<Vec<String>> {
     let hardware = harmonic_hardware::detect_for(&Sysroot::default(), EngineDevice::Cpu)?;
     let peer = run.peer(harmonic_types::KvLayout::Streams).version().await?;
@@ -45,7 +45,7 @@ pub async fn conditions(run: &Run, command: &str) -> anyhow::Result<Vec<String>>
     ])
 }
 
-/// The version of the crate that brings our llama.cpp.
+/// Version of the crate that contains llama.cpp.
 fn bindings() -> anyhow::Result<String> {
     const CRATE: &str = "llama-cpp-sys-2";
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
@@ -56,10 +56,10 @@ fn bindings() -> anyhow::Result<String> {
     Ok(format!("llama.cpp of {CRATE} {}", version.unwrap_or("?").trim_matches('"')))
 }
 
-/// Where the part of the page begins that another benchmark fills.
+/// Start of the part of the page that another benchmark writes.
 const GATEWAY: &str = "# What the gateway costs";
 
-/// Writes the page, and keeps what it says of the gateway.
+/// Writes the page, except the gateway's part.
 pub fn write(conditions: &[String], tables: &[Table]) -> anyhow::Result<()> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance.md");
     let mut text = INTRODUCTION.to_owned();

@@ -1,4 +1,4 @@
-//! One run of the program: what all scenarios share.
+//! State of one run, shared by all scenarios.
 
 use std::path::{Path, PathBuf};
 
@@ -16,18 +16,18 @@ use crate::server::Server;
 use crate::setup::Setup;
 use crate::words::Words;
 
-/// What all scenarios share.
+/// State shared by all scenarios.
 #[derive(Debug)]
 pub struct Run {
     pub arguments: Arguments,
     pub words: Words,
-    /// Where logs, plans and stores of the run lie.
+    /// Directory for logs, plans and stores of the run.
     pub folder: PathBuf,
     pub llama_server: PathBuf,
 }
 
 impl Run {
-    /// In the build folder.
+    /// Below the build directory.
     pub fn new(arguments: Arguments) -> anyhow::Result<Self> {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
         let folder = target.context("the build folder has a parent")?.join("peers");
@@ -43,7 +43,7 @@ impl Run {
         Ok(Self { arguments, words: Words::default(), folder, llama_server })
     }
 
-    /// The model file: the one that was named, else what the store holds for `name`.
+    /// Model file: the given one, else the stored model `name`.
     pub fn model(&self, named: Option<&PathBuf>, name: &str) -> anyhow::Result<PathBuf> {
         if let Some(path) = named {
             return path.canonicalize().with_context(|| format!("no file {}", path.display()));
@@ -57,7 +57,7 @@ impl Run {
         Ok(found.path.canonicalize()?)
     }
 
-    /// What both servers get.
+    /// Common setup of both servers.
     pub fn setup(&self, model: PathBuf, team: crate::team::Team, context: u32) -> Setup {
         Setup {
             model,
@@ -69,12 +69,12 @@ impl Run {
         }
     }
 
-    /// A peer of this layout, with our threads.
+    /// llama-server with this layout and harmonic's threads.
     pub fn peer(&self, layout: KvLayout) -> Peer {
         Peer { program: self.llama_server.clone(), layout, threads_given: true }
     }
 
-    /// The better peer by what `probe` sees of each, and a note on all.
+    /// The better llama-server configuration by `probe`, and a note on all.
     pub async fn better_peer(
         &self,
         setup: &Setup,
@@ -124,26 +124,26 @@ impl Run {
     }
 }
 
-/// What makes one of two peers the better one.
+/// Criterion for the better of two configurations.
 #[derive(Clone, Copy, Debug)]
 pub enum Better {
     HigherTokS,
     LowerGapMs,
 }
 
-/// One short request to each agent, so that weights are in memory and system prompts known.
+/// One short request per agent, which loads weights and caches system prompts.
 pub async fn warm_up(server: &Server, words: &Words) -> anyhow::Result<()> {
     let ask = |agent| Ask { agent, user: words.fresh(16), output: 16 };
     let asks: Vec<Ask> = (0..server.agents()).map(ask).collect();
     measure(server, None, Arrivals::Waves(vec![asks])).await.map(drop)
 }
 
-/// Whether ours is the first of the pair: A B B A.
+/// Whether harmonic is first in the pair: A B B A.
 pub fn ours_first(trial: u32) -> bool {
     trial.is_multiple_of(2)
 }
 
-/// The layout as the tables call it.
+/// Name of the layout in the tables.
 pub fn name_of(layout: KvLayout) -> &'static str {
     match layout {
         KvLayout::Streams => "streams",
@@ -151,7 +151,7 @@ pub fn name_of(layout: KvLayout) -> &'static str {
     }
 }
 
-/// What both servers say of the prompts, and what the machine did beside.
+/// Prompt statistics of both servers, and other load on the machine.
 pub fn conditions(
     setup: &Setup,
     peer: &Peer,
@@ -187,7 +187,7 @@ pub fn conditions(
     ]
 }
 
-/// Progress, for a person who waits.
+/// Progress message.
 pub fn say(text: &str) {
     eprintln!("{text}");
 }

@@ -8,20 +8,20 @@ use crate::load::Answer;
 use crate::server::Server;
 use crate::statistics::percentile;
 
-/// What a trial yields.
+/// Result of a trial.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Output tokens per second while it had requests.
+    /// Output tokens per second while requests were in flight.
     pub tok_s: f64,
     pub ttft_p50: Duration,
     pub ttft_p90: Duration,
-    /// Tokens of a prompt, on average over the requests.
+    /// Mean prompt tokens per request.
     pub prompt_tokens: f64,
-    /// Of them answered by a cache.
+    /// Cached ones of these.
     pub cached_tokens: f64,
-    /// Cores that this client used.
+    /// CPU cores used by this client.
     pub client_cpu: f64,
-    /// Cores that the other server used, which should be idle.
+    /// CPU cores used by the other server, which should be idle.
     pub idle_cpu: f64,
 }
 

@@ -1,6 +1,6 @@
-//! A server that is measured: a child process on loopback.
+//! Measured server: a child process on loopback.
 //!
-//! Invariants: it ends with this value, however the run ends; what it prints goes to a file.
+//! Invariants: the process ends when this value is dropped; its output goes to a file.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -17,19 +17,19 @@ use crate::http::Exchange;
 use crate::load::Ask;
 use crate::team::Team;
 
-/// How long a server may take to load its model.
+/// Timeout for loading the model.
 const START: Duration = Duration::from_mins(2);
 
-/// How it is told which agent is meant.
+/// Selection of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// The agent is the model, and its system prompt is the server's business.
+    /// By model name; the server adds the system prompt.
     Agents,
-    /// The client sends the system prompt with each request.
+    /// By a system prompt in each request.
     SystemMessages,
 }
 
-/// A server that answers.
+/// Running server.
 pub struct Server {
     name: &'static str,
     child: Child,
@@ -39,7 +39,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Waits until `child`, which listens at `address`, can serve.
+    /// Waits until `child`, which listens at `address`, is ready.
     pub async fn ready(
         name: &'static str,
         mut child: Child,
@@ -48,7 +48,7 @@ impl Server {
         team: Team,
     ) -> anyhow::Result<Self> {
         let began = Instant::now();
-        // While it loads it refuses the connection, or answers 503.
+        // While loading it refuses the connection or answers 503.
         while Exchange::get(address, "/health").await.is_err() {
             if let Some(status) = child.try_wait()? {
                 bail!("{name} ended while it started: {status}");
@@ -73,14 +73,14 @@ impl Server {
         self.team.agents.len()
     }
 
-    /// CPU time that it has used, in seconds over all its threads.
+    /// CPU time used so far, in seconds over all its threads.
     pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
         let id = self.child.id().with_context(|| format!("{} has ended", self.name))?;
         cpu::seconds(&id.to_string())
     }
 
-    /// The request in this server's dialect. What decides the next token is all said, since the
-    /// servers' defaults differ.
+    /// Request in this server's dialect. All sampling parameters are explicit, because the servers'
+    /// defaults differ.
     pub fn body(&self, ask: &Ask) -> String {
         let agent = &self.team.agents[ask.agent];
         let user = json!({"role": "user", "content": ask.user});
@@ -108,13 +108,13 @@ impl Server {
         .to_string()
     }
 
-    /// Ends it, and waits until its memory and cores are free.
+    /// Stops the server, and waits until its memory and cores are free.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
 }
 
-/// Starts `command`, which ends with the value that is returned, and logs to `log`.
+/// Starts `command`, which is stopped when the returned value is dropped, and logs to `log`.
 pub fn spawn(command: &mut Command, stdout: Stdio, log: &Path) -> anyhow::Result<Child> {
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let program = command.as_std().get_program().to_owned();

@@ -1,4 +1,4 @@
-//! What both servers are given alike, and the pair of them on it.
+//! Common setup of both servers, and the pair of running servers.
 
 use std::path::{Path, PathBuf};
 
@@ -13,35 +13,35 @@ use crate::sample::{Sample, measure};
 use crate::server::Server;
 use crate::team::Team;
 
-/// Sequences of either server, whatever the number in flight.
+/// Sequences per server, whatever the number in flight.
 pub const SEQUENCES: u32 = 32;
 
-/// What both get.
+/// Common setup.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// The GGUF file.
+    /// GGUF file.
     pub model: PathBuf,
     pub team: Team,
     /// Compute threads.
     pub threads: u32,
     pub sequences: u32,
-    /// Tokens that each sequence can hold.
+    /// Context per sequence, in tokens.
     pub context: u32,
-    /// Whether the model has no chat template: then both get the plain text of the messages.
+    /// Whether the model has no chat template; then both get the messages as plain text.
     pub plain_text: bool,
 }
 
-/// Both servers, loaded and idle. An idle one uses no CPU (`Sample::idle_cpu` shows it), so trials
-/// can alternate without loading a model anew.
+/// Both servers, loaded and idle. An idle server uses no CPU (shown by `Sample::idle_cpu`), so
+/// trials can alternate without reloading the model.
 pub struct Pair {
     pub ours: Server,
     pub peer: Server,
-    /// Layout of the KV cache in our plan.
+    /// Layout of the KV cache in harmonic's plan.
     pub layout: KvLayout,
 }
 
 impl Pair {
-    /// Starts both.
+    /// Starts both servers.
     pub async fn start(setup: &Setup, peer: &Peer, folder: &Path) -> anyhow::Result<Self> {
         let (ours, layout) = ours::start(setup, folder).await?;
         let peer = llama_server::start(setup, peer, folder).await?;
@@ -50,7 +50,7 @@ impl Pair {
         Ok(pair)
     }
 
-    /// Refuses a comparison in which the same question is not the same prompt to both.
+    /// Fails if the same question yields different prompts on the two servers.
     async fn check_prompts(&self) -> anyhow::Result<()> {
         let user = "Are you there?".to_owned();
         let ask = [Ask { agent: 0, user, output: 1 }];
@@ -61,7 +61,7 @@ impl Pair {
         Ok(())
     }
 
-    /// One trial of each on loads of the same kind: ours, the peer.
+    /// One trial per server with loads of the same kind: harmonic, llama-server.
     pub async fn measure(
         &self,
         ours_first: bool,
@@ -77,7 +77,7 @@ impl Pair {
         }
     }
 
-    /// Ends both.
+    /// Stops both servers.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.ours.stop().await?;
         self.peer.stop().await

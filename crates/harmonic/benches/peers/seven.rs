@@ -1,4 +1,4 @@
-//! A team of seven agents with long system prompts, short questions, 50 tokens out.
+//! Team of seven agents with long system prompts, short questions, 50 tokens out.
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use crate::team::Team;
 /// Requests in flight.
 const LEVELS: [u32; 3] = [7, 14, 32];
 
-/// What is asked.
+/// Prompt and answer.
 const QUESTION: Question = Question { words: 16, output: 50 };
 
-/// How long the system prompts are.
+/// Length of the system prompts.
 #[derive(Clone, Copy, Debug)]
 pub struct Prompts {
-    /// Words of each.
+    /// Words per prompt.
     pub words: usize,
-    /// Tokens that each sequence can hold.
+    /// Context per sequence, in tokens.
     pub context: u32,
-    /// Requests of a trial for each in flight.
+    /// Requests per trial and per request in flight.
     pub rounds: u32,
     pub trials: u32,
-    /// What the ratio of throughput should be at 32.
+    /// Expected ratio of throughput at 32.
     pub wanted: f64,
     /// Output tok/s of vLLM's CPU build (BF16, prefix caching) at 32, on a machine of this kind
     /// (`docs/sources.md#llama-server-on-two-cores`).
@@ -37,11 +37,11 @@ pub struct Prompts {
 pub const SHORT: Prompts =
     Prompts { words: 300, context: 768, rounds: 4, trials: 4, wanted: 1.7, vllm_tok_s: 231 };
 
-/// Prompts of 1,500 words. The peer takes minutes for them, so there are fewer.
+/// Prompts of 1,500 words. llama-server takes minutes for them, so there are fewer.
 pub const LONG: Prompts =
     Prompts { words: 1500, context: 2048, rounds: 3, trials: 4, wanted: 3.0, vllm_tok_s: 109 };
 
-/// Ours beside the peer.
+/// Compares harmonic with llama-server.
 pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
     let model = run.model(run.arguments.model.as_ref(), "smollm2:135m")?;
     let team = Team::of_seven(&run.words, prompts.words);
@@ -49,7 +49,7 @@ pub async fn run(run: &Run, prompts: Prompts) -> anyhow::Result<Table> {
     let setup = run.setup(model, team, prompts.context);
     let title = format!("A team of 7 with system prompts of {} words", prompts.words);
     let load = |level, count| Arrivals::flow(&run.words, agents, level, count, QUESTION);
-    // The layouts are compared at 14: at 32 it would take minutes.
+    // The layouts are compared at 14 in flight, because 32 would take minutes.
     let probe = async |server: &Server| Ok(measure(server, None, load(14, 2)).await?.tok_s);
     let (peer, mut notes) = run.better_peer(&setup, Better::HigherTokS, probe).await?;
     let pair = Pair::start(&setup, &peer, &run.folder).await?;

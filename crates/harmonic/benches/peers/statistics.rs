@@ -1,14 +1,14 @@
-//! What samples say.
+//! Statistics of samples.
 
 use std::time::Duration;
 
 use harmonic_bench::interval;
 
-/// How many times as much, with its 95% interval.
+/// Ratio with its 95% interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
     pub middle: f64,
-    /// `None` from a single pair.
+    /// `None` for a single pair.
     pub interval: Option<(f64, f64)>,
 }
 
@@ -16,11 +16,11 @@ pub struct Ratio {
 /// chance of 2 × 2⁻⁶ = 3%.
 const ENOUGH_PAIRS: usize = 6;
 
-/// The ratio over pairs of trials that ran one after the other.
+/// Ratio over pairs of consecutive trials.
 ///
-/// From [`ENOUGH_PAIRS`] on, the median and the interval between order statistics, which assumes
-/// nothing of the distribution: llama-server has two speeds, depending on which of its slots a load
-/// happens to get. From fewer, the geometric mean and Student's t over the logarithms.
+/// From [`ENOUGH_PAIRS`] on, the median and the interval between order statistics, which assumes no
+/// distribution: llama-server has two speeds, depending on which of its slots a load gets. With
+/// fewer pairs, the geometric mean and Student's t over the logarithms.
 pub fn ratio(pairs: &[(f64, f64)]) -> Option<Ratio> {
     let mut ratios: Vec<f64> = pairs.iter().map(|(ours, other)| ours / other).collect();
     if ratios.len() >= ENOUGH_PAIRS {
@@ -38,8 +38,8 @@ pub fn ratio(pairs: &[(f64, f64)]) -> Option<Ratio> {
     })
 }
 
-/// How many of `count` samples may be cut off at either end so that the rest holds the median with
-/// 95%: the sign test.
+/// Number of the `count` samples that can be cut off at either end so that the rest contains the
+/// median with 95% confidence: the sign test.
 fn tail(count: usize) -> usize {
     let mut below = 0.0;
     let mut ways = 1.0;
@@ -60,7 +60,7 @@ pub fn percentile(samples: &mut [Duration], percent: usize) -> Option<Duration> 
     samples.get(rank - 1).copied()
 }
 
-/// The middle one of figures.
+/// Median.
 pub fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut figures: Vec<f64> = figures.into_iter().collect();
     figures.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! What was measured, as a person reads it.
+//! Results as tables.
 //!
 //! Invariant: at most 100 columns.
 
@@ -8,36 +8,36 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table as Grid, T
 
 use crate::statistics::{Ratio, median, ratio};
 
-/// Columns of a terminal.
+/// Width in columns.
 const WIDTH: usize = 100;
 
-/// What a ratio should be.
+/// Expected ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
     AtLeast(f64),
     AtMost(f64),
 }
 
-/// One figure of both.
+/// One figure of both servers.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Under which load.
+    /// Load.
     pub case: String,
-    /// What is counted, with its unit.
+    /// Quantity, with its unit.
     pub figure: &'static str,
-    /// Pairs of trials that ran one after the other: ours, theirs.
+    /// Pairs of consecutive trials: harmonic, peer.
     pub pairs: Vec<(f64, f64)>,
     pub bound: Option<Bound>,
 }
 
-/// One scenario.
+/// Results of a scenario.
 #[derive(Clone, Debug)]
 pub struct Table {
     pub title: String,
-    /// What ours is held against.
+    /// Compared system.
     pub other: &'static str,
     pub rows: Vec<Row>,
-    /// How it was measured, a sentence each.
+    /// Method, one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl Bound {
         }
     }
 
-    /// `yes` when the whole interval keeps it, `no` when the mean does not, else `open`.
+    /// `yes` if the whole interval satisfies it, `no` if the mean does not, else `open`.
     fn verdict(self, ratio: Ratio) -> &'static str {
         let keeps = |value: f64| match self {
             Self::AtLeast(least) => value >= least,
@@ -86,7 +86,7 @@ impl Table {
         ["load", "figure", "ours", self.other, "ratio", "95%", "wanted", "holds"]
     }
 
-    /// For a terminal.
+    /// Terminal form.
     pub fn text(&self) -> String {
         let mut grid = Grid::new();
         grid.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
@@ -107,7 +107,7 @@ impl Table {
         text
     }
 
-    /// As a section of a Markdown page.
+    /// Section of a Markdown page.
     pub fn markdown(&self) -> String {
         let mut text = format!("## {}\n\n", self.title);
         let mut line = |cells: &[String]| {
@@ -128,7 +128,7 @@ impl Table {
     }
 }
 
-/// Three digits that count.
+/// Three significant digits.
 fn figure(value: f64) -> String {
     if value >= 100.0 {
         format!("{value:.0}")

@@ -1,27 +1,27 @@
-//! The agents that are asked, with the system prompts that both servers see.
+//! Measured agents, with the system prompts that both servers use.
 
 use std::fmt::Write;
 
 use crate::words::Words;
 
-/// One agent.
+/// Agent.
 #[derive(Clone, Debug)]
 pub struct Agent {
     pub name: String,
-    /// 1 to 4.
+    /// Tier, 1 to 4.
     pub tier: u8,
     pub system: String,
 }
 
-/// A team on one model.
+/// Team on one model.
 #[derive(Clone, Debug)]
 pub struct Team {
     pub agents: Vec<Agent>,
 }
 
 impl Team {
-    /// Two agents with one short prompt: enough guaranteed slots for 32 streams, and next to nothing
-    /// that could be cached.
+    /// Two agents with one short prompt: enough guaranteed slots for 32 streams, and almost nothing
+    /// to cache.
     pub fn plain() -> Self {
         let agent = |number| Agent {
             name: format!("plain-{number}"),
@@ -31,7 +31,7 @@ impl Team {
         Self { agents: (1..=2).map(agent).collect() }
     }
 
-    /// Seven agents in the tiers of the standard stack, each with a prompt of its own.
+    /// Seven agents in the tiers of the standard stack, each with its own prompt.
     pub fn of_seven(words: &Words, prompt_words: usize) -> Self {
         let tiers = [1, 1, 2, 2, 2, 3, 3];
         let agents = (1..).zip(tiers).map(|(number, tier)| Agent {
@@ -42,11 +42,11 @@ impl Team {
         Self { agents: agents.collect() }
     }
 
-    /// The stack file, on the model that is stored under `model`.
+    /// Stack file for the model stored under `model`.
     pub fn stack_file(&self, model: &str, context: u32) -> String {
         let mut file = "name = \"peers\"\n".to_owned();
         for Agent { name, tier, system } in &self.agents {
-            // Names and prompts are plain words: nothing in them needs an escape.
+            // Names and prompts are plain words and need no escaping.
             let _ = write!(
                 file,
                 "\n[[agents]]\nname = \"{name}\"\ntier = {tier}\nmodel = \"{model}\"\n\

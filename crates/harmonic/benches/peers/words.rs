@@ -1,8 +1,9 @@
-//! Texts that no cache has seen.
+//! Texts that are not in any cache.
 
 use std::cell::Cell;
 
-/// Plain English words, one token each in most vocabularies. 64 of them, so that six bits choose one.
+/// Plain English words, one token each in most vocabularies. 64 of them, so that six bits select
+/// one.
 const WORDS: [&str; 64] = [
     "apple", "bridge", "candle", "desert", "engine", "forest", "garden", "harbor", "island",
     "jacket", "kitchen", "ladder", "market", "needle", "ocean", "paper", "quarter", "river",
@@ -13,28 +14,28 @@ const WORDS: [&str; 64] = [
     "falcon", "glass", "honey", "image", "jewel", "knight", "light", "museum", "north", "open",
 ];
 
-/// Words that spell the number of a text: 64⁴ texts differ in their first words.
+/// Words that encode the number of a text: 64⁴ texts differ in their first words.
 const NUMBER: usize = 4;
 
-/// A source of texts. Two runs give the same ones.
+/// Source of texts, equal in every run.
 #[derive(Debug, Default)]
 pub struct Words {
     next: Cell<u64>,
 }
 
 impl Words {
-    /// Puts `items` in an order that never came before.
+    /// Shuffles `items` into a new order.
     pub fn shuffle<T>(&self, items: &mut [T]) {
         let number = self.next.get();
         self.next.set(number + 1);
         fastrand::Rng::with_seed(number).shuffle(items);
     }
 
-    /// A text of `count` words whose first words never came before.
+    /// Text of `count` words with unique first words.
     pub fn fresh(&self, count: usize) -> String {
         let number = self.next.get();
         self.next.set(number + 1);
-        // The low digits first: neighbours differ from the first word on.
+        // Low digits first, so that consecutive texts differ from the first word on.
         let mut digits = number;
         let mut random = fastrand::Rng::with_seed(number);
         let words = (0..count).map(|at| {

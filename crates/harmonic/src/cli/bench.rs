@@ -1,5 +1,5 @@
-//! The arguments of `bench` and of what shows its records.
-#![expect(clippy::doc_markdown, reason = "the comments are what `--help` prints")]
+//! Arguments of `bench` and of the commands that show its records.
+#![expect(clippy::doc_markdown, reason = "`--help` prints these comments")]
 
 use std::path::PathBuf;
 
@@ -9,88 +9,90 @@ use harmonic_app::measure::{self, BenchRequest};
 use harmonic_app::tune::TuneRequest;
 use harmonic_types::{AgentName, Slo, TuneAxis};
 
-/// `bench`.
+/// Arguments of `bench`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Bench {
-    /// The team
+    /// Team selection and planning options
     #[command(flatten)]
     pub team: super::Team,
-    /// Settings to compare, instead of levels
+    /// Settings to compare, instead of a measurement by level
     #[command(flatten)]
     pub compare: Compare,
-    /// Parallel streams, level by level [default: 1,2,4,8,16,32; of --protocol paper:
-    /// 1,2,4,8,12,16,20,24,32]; of settings, only the highest level is compared [default: what the
-    /// plan has in flight]
+    /// Numbers of parallel streams, one level each [default: 1,2,4,8,16,32; with --protocol paper:
+    /// 1,2,4,8,12,16,20,24,32]; comparisons of settings use the highest level only [default: the
+    /// plan's maximum in flight]
     #[arg(long, value_name = "N,N,…", conflicts_with = "rate")]
     pub levels: Option<Levels>,
-    /// How the load is paced
+    /// Load generation and pacing
     #[arg(long, value_enum, default_value_t)]
     pub protocol: Protocol,
-    /// All levels in under a minute, for a first look
+    /// Measure all levels in under a minute, for a first impression
     #[arg(long, conflicts_with_all = ["protocol", "thorough"])]
     pub quick: bool,
-    /// Five to twenty windows of 30 s a level, until the interval reaches 2%
+    /// Measure five to twenty windows of 30 s per level, until the interval reaches 2%
     #[arg(long, conflicts_with = "protocol")]
     pub thorough: bool,
-    /// Requests per second that arrive, rate by rate, with --protocol open
+    /// Arrival rates in requests per second, one level each; requires --protocol open
     #[arg(long, value_name = "R,R,…", value_delimiter = ',', required_if_eq("protocol", "open"))]
     pub rate: Vec<f64>,
-    /// Windows measured at each level, or rounds of each setting; two or more give an interval
-    /// [default: 3, and up to 10 until the interval reaches 5%; of settings 3]
+    /// Windows per level, or rounds per setting; two or more give a confidence interval [default:
+    /// 3, and up to 10 until the interval reaches 5%; for settings 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub trials: Option<u32>,
-    /// Tokens of each prompt, less template and system prompt [default: 50; with --quick, 16 words]
+    /// Tokens per prompt, without template and system prompt [default: 50; with --quick, 16 words]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
     pub prompt_tokens: Option<u32>,
-    /// Tokens of each answer [default: 128; with --quick 160, with --protocol paper 100]
+    /// Tokens per answer [default: 128; with --quick 160, with --protocol paper 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub output_tokens: Option<u32>,
-    /// A good answer begins within so many milliseconds (goodput counts those)
+    /// Goodput: longest time to first token, in milliseconds
     #[arg(long, value_name = "MS")]
     pub ttft_ms: Option<f64>,
-    /// A good answer has so many milliseconds between tokens on average; bounds the sweet spot
+    /// Goodput: longest mean time between tokens, in milliseconds; also limits the sweet spot
     #[arg(long, value_name = "MS")]
     pub itl_ms: Option<f64>,
-    /// Seed of the prompts, the order of levels and the arrivals
+    /// Seed of the prompts, the order of levels and the arrival times
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Measure this server instead of one of our own: any that speaks OpenAI's or Ollama's API
+    /// Measure the server at this URL instead of a team started here; it must offer OpenAI's or
+    /// Ollama's API
     #[arg(long, value_name = "URL", conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
     pub target: Option<String>,
-    /// Measure this server in turns with the other, and tell the ratio
+    /// Also measure the server at this URL, in alternation with the first, and report the ratio
     #[arg(long, value_name = "URL", conflicts_with_all = ["rate", "team_load", "save"])]
     pub against: Option<String>,
-    /// Ask only this agent (or model of the target); may be given several times
+    /// Send requests only to this agent (or model of the target); repeatable
     #[arg(long, value_name = "NAME")]
     pub agent: Vec<AgentName>,
-    /// Load the whole team at once, each agent by its slots, instead of one engine after the other
+    /// Load the whole team at once, each agent in proportion to its slots, instead of one engine at
+    /// a time
     #[arg(long = "team", id = "team_load")]
     pub team_load: bool,
-    /// Measure what this machine's memory and arithmetic can do, for the roof
+    /// Measure memory bandwidth and prefill rate of this machine, for the roof
     #[arg(long)]
     pub probe: bool,
-    /// Folder for run.json, levels.csv, the reports and the plots [default: a new one below
+    /// Directory for run.json, levels.csv, the reports and the plots [default: a new one below
     /// $XDG_DATA_HOME/harmonic/bench]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Write no folder
+    /// Write no directory
     #[arg(long, conflicts_with = "out")]
     pub no_out: bool,
-    /// Keep the curve: the next plan takes its sweet spot. Refused of a server that does not say what
-    /// it runs
+    /// Save the curve; the next plan uses its sweet spot. Not possible for a server that does not
+    /// report its model
     #[arg(long, conflicts_with = "team_load")]
     pub save: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Fetch large models without asking
+    /// Fetch large models without confirmation
     #[arg(long, short)]
     pub yes: bool,
 }
 
 impl Bench {
-    /// The measurement that is asked for.
+    /// Corresponding measurement request to `app`.
     pub fn request(&self) -> BenchRequest {
         BenchRequest {
             agents: self.agent.clone(),
@@ -107,7 +109,7 @@ impl Bench {
         }
     }
 
-    /// The comparison of settings that is asked for.
+    /// Corresponding comparison request to `app`.
     pub fn tuning(&self) -> TuneRequest {
         let levels = self.levels.as_ref();
         TuneRequest {
@@ -129,10 +131,10 @@ impl Bench {
     }
 }
 
-/// `report`.
+/// Arguments of `report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// A folder that `bench` wrote, or dgx-spark or ryzen-ai-max-395 for what the paper measured
+    /// Directory written by `bench`, or dgx-spark or ryzen-ai-max-395 for the paper's measurements
     #[arg(value_name = "DIR|PROFILE")]
     pub subject: String,
     /// Print JSON
@@ -141,19 +143,19 @@ pub struct Report {
     /// Print Markdown
     #[arg(long)]
     pub markdown: bool,
-    /// Print rows in the form of llama-benchy
+    /// Print rows in the format of llama-benchy
     #[arg(long, conflicts_with = "markdown")]
     pub benchy: bool,
 }
 
-/// `compare`.
+/// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct Compared {
-    /// Folders that `bench` wrote, and profiles: dgx-spark, ryzen-ai-max-395. The first is divided by
-    /// each of the others
+    /// Directories written by `bench`, and profiles: dgx-spark, ryzen-ai-max-395. The first is
+    /// divided by each of the others
     #[arg(value_name = "DIR|PROFILE", num_args = 2.., required = true)]
     pub subjects: Vec<String>,
-    /// Write the curves, one over the other, to this .svg or .png file
+    /// Draw the curves into this .svg or .png file
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
     /// Print JSON
@@ -161,39 +163,40 @@ pub struct Compared {
     pub json: bool,
 }
 
-/// How a load is paced.
+/// Values of `--protocol`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
-    /// A closed loop: so many streams at any time, measured while all run
+    /// Closed loop: a constant number of streams, measured while all of them run
     #[default]
     Steady,
-    /// The paper's: three waves of like requests a level, drain and all
+    /// The paper's protocol: three batches of identical requests per level, ramp-up and drain
+    /// included
     Paper,
-    /// An open loop: requests arrive at a rate, as a Poisson process
+    /// Open loop: requests arrive at a given rate, as a Poisson process
     Open,
 }
 
-/// Settings that `bench` compares on our own engine. The fastest of each is kept, and the next plan
-/// takes it.
+/// Settings compared by `bench` on the local engine. The fastest of each is saved for the next
+/// plan.
 #[derive(Debug, Args)]
 #[group(multiple = true, conflicts_with_all = [
     "target", "quick", "thorough", "protocol", "rate", "against", "team_load", "out", "save", "probe",
 ])]
 pub struct Compare {
-    /// Compare the weight formats that fit in memory, and keep the fastest whose answers stay near
-    /// the original's
+    /// Compare the weight formats that fit in memory; save the fastest whose output distribution
+    /// stays close to the original's
     #[arg(long)]
     pub formats: bool,
-    /// Compare the two layouts of the KV cache, and keep the faster
+    /// Compare the two layouts of the KV cache; save the faster
     #[arg(long)]
     pub layouts: bool,
-    /// Compare numbers of threads of the engine and of the HTTP server, and keep the fastest
+    /// Compare numbers of threads of the engine and of the HTTP server; save the fastest
     #[arg(long)]
     pub threads: bool,
 }
 
 impl Compare {
-    /// What is to be compared, in this order: the later build upon the earlier.
+    /// Axes to compare, in this order: later ones build upon earlier ones.
     pub fn axes(&self) -> Vec<TuneAxis> {
         [
             (self.formats, TuneAxis::Formats),

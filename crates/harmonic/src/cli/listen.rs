@@ -1,4 +1,4 @@
-//! The arguments about address, access and limits of a server.
+//! Arguments for the address, access control and limits of a server.
 
 use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -8,44 +8,45 @@ use clap::{Args, Subcommand, ValueEnum};
 use harmonic_app::PullPolicy;
 use harmonic_app::listen::{ListenRequest, QUEUE, QUEUE_TIMEOUT};
 
-/// Where the server listens, who may come in, and how many may wait.
+/// Address, access control and limits of a server.
 #[derive(Debug, Args)]
 pub struct ListenArgs {
-    /// Address to serve on; any but a loopback address needs API keys (`harmonic keys add`)
+    /// Address to listen on; any but a loopback address needs API keys (`harmonic keys add`)
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: IpAddr,
-    /// Let in whoever reaches the address, keys or not
+    /// Accept requests without an API key on any address
     #[arg(long)]
     pub without_keys: bool,
-    /// A name besides localhost under which clients ask, such as that of a proxy, or * for any; may
-    /// be given several times [default: any with API keys on an address of a network, else none]
+    /// Additional host name that clients may use besides localhost, such as that of a proxy, or *
+    /// for any; repeatable [default: any with API keys on a network address, else none]
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
-    /// A site whose pages may ask from a browser, by its scheme and host as the browser names it,
-    /// or * for any; may be given several times
+    /// Origin whose pages may send requests from a browser (scheme and host), or * for any;
+    /// repeatable
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Vec<String>,
-    /// Requests that may wait for each agent; one more is refused with status 429
+    /// Queued requests per agent; further ones are refused with status 429
     #[arg(long, value_name = "N", default_value_t = QUEUE,
         value_parser = clap::value_parser!(u32).range(1..))]
     pub queue: u32,
-    /// Seconds that a request may wait; then it is refused with status 503
+    /// Seconds that a request may wait in the queue before it is refused with status 503
     #[arg(long, value_name = "SECONDS", default_value_t = Self::DEFAULT_TIMEOUT)]
     pub queue_timeout: NonZeroU64,
-    /// Connections at once [default: 8192, or as many as there are file descriptors for]
+    /// Simultaneous connections [default: 8192, or as many as file descriptors allow]
     #[arg(long, value_name = "N")]
     pub connections: Option<NonZeroU32>,
-    /// Connections at once from one address; one more closes an idle one [default: three quarters]
+    /// Simultaneous connections per client address; one more closes an idle one [default: three
+    /// quarters]
     #[arg(long, value_name = "N")]
     pub connections_per_address: Option<NonZeroU32>,
-    /// Let clients have models fetched (POST /api/pull), one at a time for each key: those of the
-    /// catalog, or with =any any of the hub [default: none]
+    /// Allow clients to fetch models (POST /api/pull), one at a time per key: catalog models, or
+    /// with =any all models of the hub [default: none]
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true,
         default_missing_value = "catalog")]
     pub allow_pull: Option<AllowPull>,
 }
 
-/// What clients may have fetched.
+/// Values of `--allow-pull`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AllowPull {
     /// Models of the catalog
@@ -57,7 +58,7 @@ pub enum AllowPull {
 impl ListenArgs {
     const DEFAULT_TIMEOUT: NonZeroU64 = NonZeroU64::new(QUEUE_TIMEOUT).expect("not zero");
 
-    /// As the app is asked for it, on `port`.
+    /// Corresponding request to `app`, for `port`.
     pub fn request(&self, port: u16) -> ListenRequest {
         ListenRequest {
             host: self.host,
@@ -83,14 +84,14 @@ impl From<AllowPull> for PullPolicy {
     }
 }
 
-/// `keys`.
+/// Subcommands of `keys`.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// Make a key and print it, once
+    /// Create a key and print it once
     Add {
-        /// Whose it is
+        /// Name of the key's owner
         name: String,
-        /// Requests that it lets in a minute [default: no limit]
+        /// Requests per minute [default: no limit]
         #[arg(long, value_name = "N")]
         per_minute: Option<NonZeroU32>,
         /// Print JSON
@@ -103,9 +104,9 @@ pub enum Keys {
         #[arg(long)]
         json: bool,
     },
-    /// Forget a key
+    /// Remove a key
     Rm {
-        /// Whose it is
+        /// Name of the key's owner
         name: String,
         /// Print JSON
         #[arg(long)]

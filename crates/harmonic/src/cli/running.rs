@@ -1,9 +1,9 @@
-//! The arguments of the verbs that deal with a team that runs.
+//! Arguments of the commands for running teams.
 
 use clap::Args;
 use harmonic_types::AgentName;
 
-/// `ps`.
+/// Arguments of `ps`.
 #[derive(Debug, Args)]
 pub struct Ps {
     /// Print JSON; with --watch, a document a line for each event
@@ -17,46 +17,46 @@ pub struct Ps {
     pub url: Option<String>,
 }
 
-/// `down`.
+/// Arguments of `down`.
 #[derive(Debug, Args)]
 pub struct Down {
-    /// Stop the team on this port; needed where several run
+    /// Stop the team on this port; required if several are running
     #[arg(long)]
     pub port: Option<u16>,
     /// Stop all teams
     #[arg(long, conflicts_with = "port")]
     pub all: bool,
-    /// Seconds that running answers get before they are cut off [default: what `up --grace` said]
+    /// Seconds for running answers to finish [default: the value of `up --grace`]
     #[arg(long, value_name = "SECONDS")]
     pub grace: Option<u64>,
 }
 
-/// `chat`.
+/// Arguments of `chat`.
 #[derive(Debug, Args)]
 pub struct Chat {
-    /// Who is asked
+    /// Agent to chat with
     #[arg(value_name = "AGENT")]
     pub agent: AgentName,
-    /// One question: the answer is printed, and that is all. Where stdin is no terminal, the
-    /// question is read from it
+    /// Question to answer before exiting. If absent and stdin is not a terminal, the question is
+    /// read from stdin
     #[arg(value_name = "QUESTION")]
     pub question: Option<String>,
-    /// Ask the server at this address, instead of the team that runs here
+    /// Use the server at this URL instead of the running team
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// What the agent is told besides its own prompt
+    /// Additional system prompt, after the agent's own
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// Let the agent think before it answers
+    /// Enable thinking
     #[arg(long, overrides_with = "no_think")]
     pub think: bool,
-    /// Let the agent answer at once
+    /// Disable thinking
     #[arg(long, overrides_with = "think")]
     pub no_think: bool,
 }
 
 impl Chat {
-    /// Whether to think; `None` leaves it to the agent.
+    /// Thinking mode; `None` is the agent's default.
     pub fn thinking(&self) -> Option<bool> {
         match (self.think, self.no_think) {
             (true, _) => Some(true),

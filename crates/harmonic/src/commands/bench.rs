@@ -22,8 +22,8 @@ pub async fn run(
         return compare(args, settings, printer, stop).await;
     }
     if !args.rate.is_empty() && args.protocol != Protocol::Open {
-        let hint = "add --protocol open, or ask for streams with --levels";
-        return Err(CliError::new("--rate is of an open loop alone", hint).into());
+        let hint = "add --protocol open, or use --levels for parallel streams";
+        return Err(CliError::new("--rate requires --protocol open", hint).into());
     }
     let request = args.request();
     let session = stop.or(Box::pin(open(args, &request, settings, printer, stop))).await??;
@@ -34,16 +34,16 @@ pub async fn run(
         return Err(refused.into());
     }
     let measured = match &args.against {
-        None => alone(args, &request, &session, settings, printer, stop).await,
-        Some(url) => both(args, &request, &session, url, settings, printer, stop).await,
+        None => measure_one(args, &request, &session, settings, printer, stop).await,
+        Some(url) => measure_pair(args, &request, &session, url, settings, printer, stop).await,
     };
     session.close().await?;
-    let whole = measured?;
-    Ok(if whole && !stop.is_asked() { Exit::Ok } else { Exit::Failure })
+    let complete = measured?;
+    Ok(if complete && !stop.is_requested() { Exit::Ok } else { Exit::Failure })
 }
 
-/// The server that is named, else the one that runs on our port, else a team of our own, started on
-/// a free port.
+/// Session with the server of `--target`, else with the team that runs on the configured port, else
+/// with a team started on a free port.
 async fn open(
     args: &Bench,
     request: &BenchRequest,
@@ -60,8 +60,8 @@ async fn open(
     Ok(Session::start(plan, request, settings, &progress).await?)
 }
 
-/// Measures the session's server; whether anything was.
-async fn alone(
+/// Measures the session's server. Returns whether there are any figures.
+async fn measure_one(
     args: &Bench,
     request: &BenchRequest,
     session: &Session,
@@ -82,7 +82,7 @@ async fn alone(
     Ok(measure::has_figures(&run))
 }
 
-/// Writes the folder, and the curve where that is asked for.
+/// Writes the record's directory, and the curve with `--save`.
 fn store(
     args: &Bench,
     run: &BenchRun,
@@ -93,20 +93,20 @@ fn store(
         let began = run.began_unix_ms.unwrap_or_default();
         let folder = args.out.clone().unwrap_or_else(|| save::new_folder(settings, began));
         if let Some(left_out) = save::folder(run, &folder)? {
-            printer.say(&left_out);
+            printer.message(&left_out);
         }
-        printer.say(&format!("kept in {}: open report.html there", folder.display()));
+        printer.message(&format!("saved in {}: see report.html", folder.display()));
     }
     if args.save {
         for path in save::curves(run, settings)? {
-            printer.say(&format!("the next plan uses the curve {}", path.display()));
+            printer.message(&format!("the next plan uses the curve {}", path.display()));
         }
     }
     Ok(())
 }
 
-/// Measures the session's server and another in turns.
-async fn both(
+/// Measures the session's server and another one in alternation.
+async fn measure_pair(
     args: &Bench,
     request: &BenchRequest,
     session: &Session,
@@ -132,15 +132,15 @@ async fn both(
     if let Some(folder) = args.out.as_ref().filter(|_| !args.no_out) {
         for (run, name) in [(first, "first"), (second, "second")] {
             if let Some(left_out) = save::folder(run, &folder.join(name))? {
-                printer.say(&left_out);
+                printer.message(&left_out);
             }
         }
-        printer.say(&format!("kept in {}: first and second", folder.display()));
+        printer.message(&format!("saved in {}: first and second", folder.display()));
     }
     Ok(measure::has_figures(first) && measure::has_figures(second))
 }
 
-/// Compares settings and keeps the fastest.
+/// Compares settings and saves the fastest.
 async fn compare(
     args: &Bench,
     settings: &Settings,

@@ -26,19 +26,23 @@ pub async fn run(
     let client = server(args, settings, printer)?;
     let agents = stop.or(client.models()).await?.map_err(|error| unreachable(error, &client))?;
     check(&args.agent, &agents)?;
-    let talk = Conversation::new(args.agent.clone(), args.system.clone(), args.thinking());
+    let conversation = Conversation::new(args.agent.clone(), args.system.clone(), args.thinking());
     if let Some(question) = &args.question {
-        return once(&client, &talk, question, printer, stop).await;
+        return answer_one(&client, &conversation, question, printer, stop).await;
     }
     if io::stdin().is_terminal() && printer.data_is_live() {
-        return Dialogue { client, agents, talk, printer, signals: stop.hand_over()? }.run().await;
+        return Repl { client, agents, conversation, printer, signals: stop.hand_over()? }
+            .run()
+            .await;
     }
     let mut question = String::new();
-    io::stdin().read_to_string(&mut question).context("the question on stdin is no text")?;
-    once(&client, &talk, question.trim(), printer, stop).await
+    io::stdin()
+        .read_to_string(&mut question)
+        .context("cannot read the question from stdin: expected UTF-8")?;
+    answer_one(&client, &conversation, question.trim(), printer, stop).await
 }
 
-/// The server that is named, else the team that runs here.
+/// Client of the server of `--url`, else of the running team.
 fn server(args: &Chat, settings: &Settings, printer: &Printer) -> anyhow::Result<Client> {
     Ok(match &args.url {
         Some(url) => settings.client(url)?,
@@ -48,7 +52,7 @@ fn server(args: &Chat, settings: &Settings, printer: &Printer) -> anyhow::Result
 
 fn unreachable(error: ClientError, client: &Client) -> anyhow::Error {
     let url = client.base_url().to_owned();
-    anyhow::Error::from(error).context(format!("cannot ask the server at {url} for its agents"))
+    anyhow::Error::from(error).context(format!("cannot get the agents of the server at {url}"))
 }
 
 fn check(agent: &AgentName, agents: &[String]) -> Result<(), CliError> {
@@ -56,44 +60,44 @@ fn check(agent: &AgentName, agents: &[String]) -> Result<(), CliError> {
         return Ok(());
     }
     let hint = format!("use one of {}", agents.join(", "));
-    Err(CliError::new(format!("there is no agent `{agent}`"), hint))
+    Err(CliError::new(format!("unknown agent `{agent}`"), hint))
 }
 
-/// One question, one answer.
-async fn once(
+/// Prints the answer to one question.
+async fn answer_one(
     client: &Client,
-    talk: &Conversation,
+    conversation: &Conversation,
     question: &str,
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     if question.is_empty() {
-        let hint = format!("give it as an argument: harmonic chat {} \"…\"", talk.agent);
-        return Err(CliError::new("there is no question on stdin", hint).into());
+        let hint = format!("pass it as an argument: harmonic chat {} \"…\"", conversation.agent);
+        return Err(CliError::new("no question on stdin", hint).into());
     }
     let mut answer = StreamPrinter::on(printer);
-    let request = talk.request(question);
+    let request = conversation.request(question);
     let answered = stop.or(answer.answer(client, &request)).await;
     answer.end()?;
     answered??;
     Ok(Exit::Ok)
 }
 
-/// Questions and answers until the user leaves.
-struct Dialogue<'a> {
+/// Read-eval-print loop over one conversation.
+struct Repl<'a> {
     client: Client,
     agents: Vec<String>,
-    talk: Conversation,
+    conversation: Conversation,
     printer: &'a Printer,
     signals: Signals,
 }
 
-impl Dialogue<'_> {
+impl Repl<'_> {
     async fn run(mut self) -> anyhow::Result<Exit> {
-        self.printer.say("/help lists the commands; Ctrl-C stops an answer, Ctrl-D leaves");
+        self.printer.message("/help lists the commands; Ctrl-C stops an answer, Ctrl-D exits");
         let mut lines = Lines::start()?;
         loop {
-            lines.prompt(&format!("{} ▸ ", self.talk.agent));
+            lines.prompt(&format!("{} ▸ ", self.conversation.agent));
             let line = loop {
                 tokio::select! {
                     line = lines.next() => break line,
@@ -106,7 +110,7 @@ impl Dialogue<'_> {
             };
             match line {
                 Line::Text(line) => {
-                    if !self.follow(Command::of(&line)).await? {
+                    if !self.execute(Command::of(&line)).await? {
                         return Ok(Exit::Ok);
                     }
                 }
@@ -117,23 +121,23 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Whether to go on.
-    async fn follow(&mut self, command: Command) -> anyhow::Result<bool> {
+    /// Executes a line. Returns whether to continue.
+    async fn execute(&mut self, command: Command) -> anyhow::Result<bool> {
         match command {
-            Command::Nothing => {}
+            Command::Empty => {}
             Command::Ask(question) => return self.ask(&question).await,
-            Command::Agents => self.printer.say(&self.agents.join("\n")),
+            Command::Agents => self.printer.message(&self.agents.join("\n")),
             Command::Agent(name) => {
                 let agent = AgentName(name);
                 match check(&agent, &self.agents) {
-                    Ok(()) => self.talk.agent = agent,
+                    Ok(()) => self.conversation.agent = agent,
                     Err(error) => self.report(&error.into()),
                 }
             }
-            Command::System(text) => self.talk.system = text,
-            Command::Clear => self.talk.clear(),
-            Command::Help => self.printer.say(HELP),
-            Command::Wrong(message) => self.printer.say(&message),
+            Command::System(text) => self.conversation.system = text,
+            Command::Clear => self.conversation.clear(),
+            Command::Help => self.printer.message(HELP),
+            Command::Invalid(message) => self.printer.message(&message),
         }
         Ok(true)
     }
@@ -142,10 +146,10 @@ impl Dialogue<'_> {
         self.printer.error(error.as_ref(), error::hint(error).as_deref());
     }
 
-    /// Whether to go on. A question that is not answered is no reason to leave.
+    /// Returns whether to continue. A failed request does not end the loop.
     async fn ask(&mut self, question: &str) -> anyhow::Result<bool> {
         let mut answer = StreamPrinter::on(self.printer);
-        let request = self.talk.request(question);
+        let request = self.conversation.request(question);
         let signal = tokio::select! {
             answered = answer.answer(&self.client, &request) => {
                 if let Err(error) = answered {
@@ -157,9 +161,9 @@ impl Dialogue<'_> {
             signal = self.signals.next() => Some(signal),
         };
         answer.end()?;
-        self.talk.said(question, answer.said());
+        self.conversation.record(question, answer.text());
         if signal == Some(Signal::Interrupt) {
-            self.printer.say("(stopped)");
+            self.printer.message("(stopped)");
         }
         Ok(signal != Some(Signal::Terminate))
     }

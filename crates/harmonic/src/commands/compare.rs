@@ -1,4 +1,4 @@
-//! `harmonic compare`: benchmarks side by side.
+//! `harmonic compare`: several benchmarks side by side.
 
 use harmonic_app::measure::{records, save};
 use harmonic_render::Printer;
@@ -20,7 +20,7 @@ pub fn run(args: &Compared, printer: &Printer) -> anyhow::Result<Exit> {
     if let Some(path) = &args.plot {
         let runs: Vec<&BenchRun> = subjects.iter().map(|subject| &subject.run).collect();
         save::plot(&runs, path)?;
-        printer.say(&format!("drawn in {}", path.display()));
+        printer.message(&format!("plot saved in {}", path.display()));
     }
     Ok(Exit::Ok)
 }

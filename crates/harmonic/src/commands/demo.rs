@@ -1,7 +1,7 @@
-//! `harmonic demo`: one command from nothing to seven agents and a scaling curve.
+//! `harmonic demo`: from an empty machine to seven agents and a scaling curve in one command.
 //!
-//! Owns: the order of the scenes and the words between them. What happens in them is what `up`,
-//! `models pull` and `bench` do too: nothing is staged.
+//! Owns: the order of the steps and their headings. The steps themselves are those of `up`, `models
+//! pull` and `bench`.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use harmonic_app::serve::TeamServer;
 use harmonic_app::{Settings, inspect, measure};
 use harmonic_render::lines::{indented, labelled};
 use harmonic_render::panes::Panes;
-use harmonic_render::prefixed::Prefixed;
+use harmonic_render::prefixed_lines::PrefixedLines;
 use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types::{BenchRun, BudgetRule, EngineKind, Sharing};
 
@@ -63,10 +63,10 @@ pub async fn run(
     printer
         .data(&format!("  serving at {}, each agent is a model of an OpenAI API", serving.url()))?;
 
-    let shown = stop.or(show(args, &serving, settings, printer, stop)).await;
+    let ran = stop.or(run_team(args, &serving, settings, printer, stop)).await;
     serving.drain(Duration::ZERO).await?;
-    let (answers, run) = shown??;
-    if stop.is_asked() {
+    let (answers, run) = ran??;
+    if stop.is_requested() {
         return Err(CliError::stopped().into());
     }
     printer.heading("7  Summary")?;
@@ -77,8 +77,8 @@ pub async fn run(
     Ok(Exit::Ok)
 }
 
-/// The team at work, then under load.
-async fn show(
+/// Runs the team once, then measures it.
+async fn run_team(
     args: &Demo,
     serving: &TeamServer,
     settings: &Settings,
@@ -93,7 +93,7 @@ async fn show(
     let mut stage: Box<dyn AnswerSink> = if printer.is_live() && printer.data_is_live() {
         Box::new(Panes::new(printer, names))
     } else {
-        Box::new(Prefixed::new(printer, names))
+        Box::new(PrefixedLines::new(printer, names))
     };
     let answers = fanout::ask_all(&client, &questions, stage.as_mut()).await?;
     drop(stage);

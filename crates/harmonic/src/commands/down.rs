@@ -22,9 +22,9 @@ pub async fn run(
     for run in &runs {
         tokio::select! {
             ended = wait(run, args.grace, printer) => ended?,
-            () = stop.asked() => {
-                let hint = "`harmonic ps` shows whether it has; `down` again waits for it";
-                return Err(CliError::new("not waiting; the team goes on stopping", hint).into());
+            () = stop.requested() => {
+                let hint = "`harmonic ps` shows its state; `harmonic down` waits again";
+                return Err(CliError::new("stopped waiting; the team is still shutting down", hint).into());
             }
         }
     }
@@ -34,13 +34,13 @@ pub async fn run(
 async fn wait(run: &Instance, grace: Option<u64>, printer: &Printer) -> anyhow::Result<()> {
     let Instance { stack, process, .. } = run;
     let pid = process.pid;
-    let message = format!("stopping {stack} (process {pid}): answers that run may finish");
+    let message = format!("stopping {stack} (process {pid}): waiting for running answers");
     let bar = printer.is_live().then(|| spinner(message));
     let cut_off = instances::wait_for_exit(run, grace).await?;
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
     let how = if cut_off { ", and answers were cut off" } else { "" };
-    printer.say(&format!("stopped {stack} (process {pid}){how}"));
+    printer.message(&format!("stopped {stack} (process {pid}){how}"));
     Ok(())
 }

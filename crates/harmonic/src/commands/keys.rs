@@ -16,11 +16,11 @@ pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result
             if json {
                 printer.json(&json!({"name": name, "key": key, "per_minute": per_minute}))?;
             } else {
-                printer.say("this key is shown once, and kept nowhere:");
+                printer.message("this key is shown only once and not stored:");
                 printer.data(&key)?;
-                printer.say(
-                    "every request needs a key from the next `harmonic up` on; our own commands \
-                     send the one in $HARMONIC_API_KEY",
+                printer.message(
+                    "from the next `harmonic up` on, every request needs a key; harmonic's own commands \
+                     send the key in $HARMONIC_API_KEY",
                 );
             }
         }
@@ -33,7 +33,7 @@ pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result
                     .collect();
                 printer.json(&json!({"schema": "harmonic.keys/1", "keys": keys}))?;
             } else if ring.entries().is_empty() {
-                printer.say("no keys; `harmonic keys add NAME` makes one");
+                printer.message("no keys; `harmonic keys add NAME` creates one");
             } else {
                 printer.data(&render::keys::text(ring.entries()))?;
             }
@@ -44,7 +44,7 @@ pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result
                 printer.json(&json!({"removed": name}))?;
             } else {
                 printer.data(&format!("removed {name}"))?;
-                printer.say("teams that run refuse it from their next request on");
+                printer.message("running teams refuse it from now on");
             }
         }
     }

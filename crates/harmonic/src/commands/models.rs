@@ -21,7 +21,7 @@ pub async fn run(
             let progress = Progress::on(printer);
             let file = stop.or(models::pull(&source, name, settings, &progress)).await??;
             drop(progress);
-            arrived(&file, printer, json)?;
+            print_stored(&file, printer, json)?;
         }
         Models::Show { name, json } => {
             let model = models::find(&name, settings)?;
@@ -35,7 +35,7 @@ pub async fn run(
             let progress = Progress::on(printer);
             let file = stop.or(models::convert(&name, to, settings, &progress)).await??;
             drop(progress);
-            arrived(&file, printer, json)?;
+            print_stored(&file, printer, json)?;
         }
         Models::Rm { name, json } => {
             let removed = models::remove(&name, settings)?;
@@ -57,12 +57,12 @@ fn list(settings: &Settings, printer: &Printer, as_json: bool) -> anyhow::Result
     }
     printer.data(&render::models::list(&inventory))?;
     inventory.findings.iter().for_each(|finding| printer.finding(finding));
-    printer.say(&format!("\nthe store is {}", settings.store.root().display()));
+    printer.message(&format!("\nstore: {}", settings.store.root().display()));
     Ok(())
 }
 
-/// A model is here: its name, and where it lies.
-fn arrived(file: &ModelFile, printer: &Printer, as_json: bool) -> anyhow::Result<()> {
+/// Prints the name and the location of a stored model.
+fn print_stored(file: &ModelFile, printer: &Printer, as_json: bool) -> anyhow::Result<()> {
     if as_json {
         return Ok(printer.json(file)?);
     }

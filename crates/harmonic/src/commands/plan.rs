@@ -57,7 +57,8 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
     Ok(Exit::Ok)
 }
 
-/// Writes what runs `plan` without us into `folder`, or shows it where there is none.
+/// Writes the files that run `plan` without harmonic into `folder`, or prints them if there is
+/// none.
 fn export(
     plan: &types::Plan,
     kind: ExportKind,
@@ -66,7 +67,7 @@ fn export(
 ) -> anyhow::Result<()> {
     let files = plan::export(plan, kind, folder)?;
     if let Some(folder) = folder {
-        printer.say(&format!("wrote {} files to {}", files.len(), folder.display()));
+        printer.message(&format!("wrote {} files to {}", files.len(), folder.display()));
     } else {
         let shown = files.iter().map(|file| format!("==> {} <==\n{}", file.name, file.text));
         printer.data(shown.collect::<Vec<_>>().join("\n").trim_end())?;

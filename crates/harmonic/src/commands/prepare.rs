@@ -1,5 +1,5 @@
-//! From a team's arguments to its plan, with all its models here: the beginning of `up`, `bench` and
-//! `demo`.
+//! From a team's arguments to its plan, with all its models in the store: the first step of `up`,
+//! `bench` and `demo`.
 
 use harmonic_app::models::{self, MissingModel};
 use harmonic_app::plan::{self, TeamRequest};
@@ -11,14 +11,14 @@ use crate::confirm::confirm;
 use crate::error::CliError;
 use crate::stop::Stop;
 
-/// Above this the user is asked before it is fetched.
-const ASK_ABOVE: Bytes = Bytes(1_000_000_000);
+/// Download size above which the user must confirm.
+const CONFIRM_ABOVE: Bytes = Bytes(1_000_000_000);
 
-/// This machine and the stack of `team`, whose models are here. Asks before a large one is fetched,
-/// unless `yes`.
+/// This machine and the stack of `team`, with its models in the store. Large downloads need
+/// confirmation, unless `yes`.
 ///
 /// # Errors
-/// When a model is unknown, cannot be fetched, or the user does not agree.
+/// When a model is unknown or cannot be fetched, or the user declines.
 pub async fn stack(
     team: &TeamRequest,
     settings: &Settings,
@@ -31,8 +31,8 @@ pub async fn stack(
     if team.engine.needs_models() {
         let missing = models::missing(&stack, settings)?;
         for model in &missing {
-            if !yes && model.size.is_none_or(|size| size > ASK_ABOVE) {
-                stop.or(agreement(model, printer)).await??;
+            if !yes && model.size.is_none_or(|size| size > CONFIRM_ABOVE) {
+                stop.or(confirm_download(model, printer)).await??;
             }
         }
         let progress = Progress::on(printer);
@@ -41,10 +41,10 @@ pub async fn stack(
     Ok((hardware, stack))
 }
 
-/// The plan of `team`, whose models are here.
+/// Plan of `team`, with its models in the store.
 ///
 /// # Errors
-/// As [`stack`], and when it does not fit.
+/// As [`stack`], and when the team does not fit.
 pub async fn plan(
     team: &TeamRequest,
     settings: &Settings,
@@ -56,15 +56,15 @@ pub async fn plan(
     Ok(plan::plan(&hardware, &stack, team, settings, &Progress::on(printer))?)
 }
 
-async fn agreement(model: &MissingModel, printer: &Printer) -> Result<(), CliError> {
+async fn confirm_download(model: &MissingModel, printer: &Printer) -> Result<(), CliError> {
     let MissingModel { name, size, .. } = model;
     let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("of {size}"));
-    let what = format!("the model {name} is not here, and fetching it is a download {size}");
-    let command = format!("`harmonic models pull {name}` fetches it, so does --yes here");
-    if !printer.can_ask() {
-        return Err(CliError::new(what, command));
+    let problem = format!("the model {name} is not in the store; fetching it is a download {size}");
+    let command = format!("fetch it with `harmonic models pull {name}`, or add --yes");
+    if !printer.is_interactive() {
+        return Err(CliError::new(problem, command));
     }
-    if confirm(&format!("{what}. Fetch it?")).await {
+    if confirm(&format!("{problem}. Fetch it?")).await {
         return Ok(());
     }
     Err(CliError::new(format!("{name} was not fetched"), command))

@@ -27,7 +27,7 @@ pub async fn run(
     if args.json {
         printer.json(&running)?;
     } else if running.teams.is_empty() {
-        printer.say("no team runs; `harmonic up --detach` starts one");
+        printer.message("no team is running; `harmonic up --detach` starts one");
     } else {
         printer.data(&render::instances::text(&running.teams))?;
     }
@@ -51,7 +51,7 @@ async fn watch(
     let mut drawn = 0;
     loop {
         let update = tokio::select! {
-            () = stop.asked() => return Ok(Exit::Ok),
+            () = stop.requested() => return Ok(Exit::Ok),
             update = team.next() => update?,
             _ = redraw.tick(), if live => {
                 drawn = draw(&team, printer, drawn)?;
@@ -59,7 +59,7 @@ async fn watch(
             }
         };
         let Some(update) = update else {
-            printer.say("the team has ended");
+            printer.message("the team has ended");
             return Ok(Exit::Ok);
         };
         if args.json {

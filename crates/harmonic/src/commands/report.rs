@@ -1,4 +1,4 @@
-//! `harmonic report`: a record as a person reads it, again.
+//! `harmonic report`: a benchmark record, rendered again.
 
 use std::path::Path;
 
@@ -25,9 +25,9 @@ pub fn run(args: &Report, printer: &Printer) -> anyhow::Result<Exit> {
         let folder = Path::new(&args.subject);
         if folder.is_dir() {
             if let Some(left_out) = save::folder(&run, folder)? {
-                printer.say(&left_out);
+                printer.message(&left_out);
             }
-            printer.say(&format!("rendered again in {}", folder.display()));
+            printer.message(&format!("rendered again in {}", folder.display()));
         }
     }
     Ok(Exit::Ok)

@@ -16,9 +16,9 @@ use crate::environment;
 use crate::exit::Exit;
 use crate::stop::Stop;
 
-/// The argument of who starts a team in the background, and that of the process there.
-const HERE: &str = "--detach";
-const THERE: &str = "--log-to";
+/// Flag of the foreground process and the one it is replaced by for the background process.
+const DETACH_FLAG: &str = "--detach";
+const LOG_FLAG: &str = "--log-to";
 
 pub async fn run(
     args: &Up,
@@ -29,7 +29,7 @@ pub async fn run(
     let port = args.port.unwrap_or(settings.port);
     instances::check_free(port, settings, &Progress::on(printer))?;
     if args.log_to.is_some() {
-        background::detach().context("--log-to is for `up --detach` alone")?;
+        background::detach().context("--log-to is reserved for `up --detach`")?;
     }
     let listen = ListenConfig::new(&args.listen.request(port), settings)?;
     let needs_key = listen.needs_key();
@@ -37,9 +37,9 @@ pub async fn run(
         Some(path) => plan::read(path)?,
         None => prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?,
     };
-    printer.say(&format!("stack {}", plan.stack));
-    printer.say(&render::plan::text(&plan));
-    printer.say(&render::plan::sharing(&plan));
+    printer.message(&format!("stack {}", plan.stack));
+    printer.message(&render::plan::text(&plan));
+    printer.message(&render::plan::sharing(&plan));
     if args.detach {
         return detach(port, needs_key, settings, printer, stop).await;
     }
@@ -47,35 +47,36 @@ pub async fn run(
     let mut serving = stop.or(TeamServer::start(plan, listen, settings, &progress)).await??;
     drop(progress);
     let run = serving.record(args.grace, args.log_to.clone());
-    // Stands until the end, the time of the drain included.
+    // Kept until the end, including the drain.
     let _recorded = match settings.instances.record(&run) {
         Ok(recorded) => Some(recorded),
         Err(error) if args.log_to.is_some() => return Err(error.into()),
         Err(error) => {
-            let hint = "`harmonic ps` and `harmonic down` do not know this team; Ctrl-C stops it";
+            let hint =
+                "`harmonic ps` and `harmonic down` do not find this team; stop it with Ctrl-C";
             printer.finding(&Finding::new("run-not-recorded", error.to_string(), hint));
             None
         }
     };
     printer.data(&run.url)?;
-    printer.say(&usage(&run, needs_key, "Ctrl-C stops."));
+    printer.message(&usage(&run, needs_key, "Ctrl-C stops."));
     tokio::select! {
-        () = stop.asked() => {}
+        () = stop.requested() => {}
         failed = serving.failure() => return Err(failed.into()),
     }
-    printer.say(&format!(
-        "stopping: answers that run get {} s to finish; Ctrl-C again ends at once",
+    printer.message(&format!(
+        "stopping: running answers have {} s to finish; Ctrl-C again exits immediately",
         args.grace
     ));
     let drained = serving.drain(Duration::from_secs(args.grace)).await?;
     let cancelled: u64 = drained.iter().map(|engine| engine.drained.cancelled).sum();
     let finished: u64 = drained.iter().map(|engine| engine.drained.finished).sum();
-    printer.say(&format!("stopped: {finished} answers finished, {cancelled} were cut off"));
+    printer.message(&format!("stopped: {finished} answers finished, {cancelled} were cut off"));
     Ok(Exit::Ok)
 }
 
-/// The process in the background gets the arguments that this one got, so that it makes the same
-/// plan: the models that it needs are here by now.
+/// Starts the background process. It gets the same arguments, so that it makes the same plan; the
+/// models are in the store by then.
 async fn detach(
     port: u16,
     needs_key: bool,
@@ -84,32 +85,32 @@ async fn detach(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let (path, mut arguments) = environment::this_program()?;
-    arguments.retain(|argument| argument != HERE);
-    // A log without requests would be of little use.
+    arguments.retain(|argument| argument != DETACH_FLAG);
+    // The log includes requests.
     arguments.push("--verbose".into());
-    let program = Program { path, arguments, log_argument: THERE };
+    let program = Program { path, arguments, log_argument: LOG_FLAG };
     let starting = background::start(port, &program, settings)?;
     let log = starting.log().display();
-    printer.say(&format!("starting in the background; its log is {log}"));
+    printer.message(&format!("starting in the background; log: {log}"));
     let bar = printer.is_live().then(|| spinner("starting"));
-    let said = |line: &str| {
+    let on_line = |line: &str| {
         if let Some(bar) = &bar {
             bar.set_message(line.to_owned());
         }
     };
-    let run = stop.or(starting.ready(settings, said)).await;
+    let run = stop.or(starting.ready(settings, on_line)).await;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
     let run = run??;
     printer.data(&run.url)?;
-    let log = run.log.as_ref().map(|log| format!("; its log: {}", log.display()));
-    let ending = format!("`harmonic down` stops it{}", log.unwrap_or_default());
-    printer.say(&usage(&run, needs_key, &ending));
+    let log = run.log.as_ref().map(|log| format!("; log: {}", log.display()));
+    let stop_hint = format!("`harmonic down` stops it{}", log.unwrap_or_default());
+    printer.message(&usage(&run, needs_key, &stop_hint));
     Ok(Exit::Ok)
 }
 
-fn usage(run: &Instance, needs_key: bool, ending: &str) -> String {
+fn usage(run: &Instance, needs_key: bool, stop_hint: &str) -> String {
     let agents: Vec<&str> = run.agents.iter().map(|agent| agent.name.0.as_str()).collect();
-    render::endpoint::text(&run.url, &agents, needs_key, ending)
+    render::endpoint::text(&run.url, &agents, needs_key, stop_hint)
 }

@@ -1,20 +1,20 @@
-//! What a line of the user means.
+//! Interpretation of a line of user input.
 
-/// The commands, for who asks.
+/// Help text of the commands.
 pub const HELP: &str = "\
-/agents         who can be asked
-/agent NAME     ask another agent; what was said goes along
-/system TEXT    tell the agent something besides its own prompt; without TEXT, no more
-/clear          forget what was said
-/help           these lines
-Ctrl-C stops an answer, Ctrl-D leaves. A question that begins with / is asked with a space before it.";
+/agents         list the agents
+/agent NAME     switch to another agent, with the conversation so far
+/system TEXT    set an additional system prompt; without TEXT, remove it
+/clear          clear the conversation
+/help           show this help
+Ctrl-C stops an answer, Ctrl-D exits. To send a question that begins with /, put a space before it.";
 
-/// What a line of the user means.
+/// Interpretation of a line of user input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Nothing.
-    Nothing,
-    /// A question.
+    /// Empty.
+    Empty,
+    /// Question to the agent.
     Ask(String),
     /// `/agents`.
     Agents,
@@ -26,30 +26,32 @@ pub enum Command {
     Clear,
     /// `/help`.
     Help,
-    /// None of them; what to say.
-    Wrong(String),
+    /// Invalid command, with its error message.
+    Invalid(String),
 }
 
 impl Command {
-    /// The meaning of `line`.
+    /// Parses `line`.
     pub fn of(line: &str) -> Self {
         let Some(command) = line.strip_prefix('/') else {
             return match line.trim() {
-                "" => Self::Nothing,
+                "" => Self::Empty,
                 question => Self::Ask(question.to_owned()),
             };
         };
         let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
         match (name, rest.trim()) {
             ("agents", "") => Self::Agents,
-            ("agent", "") => Self::Wrong("/agent needs a name; /agents lists them".to_owned()),
+            ("agent", "") => {
+                Self::Invalid("/agent requires a name; /agents lists the agents".to_owned())
+            }
             ("agent", agent) => Self::Agent(agent.to_owned()),
             ("system", "") => Self::System(None),
             ("system", text) => Self::System(Some(text.to_owned())),
             ("clear", "") => Self::Clear,
             ("help", "") => Self::Help,
-            ("agents" | "clear" | "help", _) => Self::Wrong(format!("/{name} stands alone")),
-            _ => Self::Wrong(format!("there is no command /{name}; /help lists them")),
+            ("agents" | "clear" | "help", _) => Self::Invalid(format!("/{name} takes no argument")),
+            _ => Self::Invalid(format!("unknown command /{name}; /help lists the commands")),
         }
     }
 }
@@ -62,20 +64,20 @@ mod tests {
 
     #[test]
     fn commands_begin_with_a_slash() {
-        let wrong = |text: &str| Command::Wrong(text.to_owned());
+        let invalid = |text: &str| Command::Invalid(text.to_owned());
         for (line, meaning) in [
-            ("", Command::Nothing),
-            ("  ", Command::Nothing),
+            ("", Command::Empty),
+            ("  ", Command::Empty),
             (" what is 1/2? ", Command::Ask("what is 1/2?".to_owned())),
             (" /etc/passwd is what?", Command::Ask("/etc/passwd is what?".to_owned())),
             ("/agents", Command::Agents),
             ("/agent  analyst ", Command::Agent("analyst".to_owned())),
-            ("/agent", wrong("/agent needs a name; /agents lists them")),
+            ("/agent", invalid("/agent requires a name; /agents lists the agents")),
             ("/system be brief", Command::System(Some("be brief".to_owned()))),
             ("/system", Command::System(None)),
             ("/clear", Command::Clear),
-            ("/clear all", wrong("/clear stands alone")),
-            ("/fly", wrong("there is no command /fly; /help lists them")),
+            ("/clear all", invalid("/clear takes no argument")),
+            ("/fly", invalid("unknown command /fly; /help lists the commands")),
         ] {
             assert_eq!(Command::of(line), meaning, "{line}");
         }
@@ -83,7 +85,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_has_no_slash_is_asked_as_it_is(text in "[^/\\s](.*[^\\s])?") {
+        fn lines_without_a_slash_are_sent_unchanged(text in "[^/\\s](.*[^\\s])?") {
             prop_assert_eq!(Command::of(&text), Command::Ask(text.clone()));
         }
     }

@@ -1,30 +1,29 @@
-//! What has been said so far, by both.
+//! Messages of a conversation.
 //!
-//! Invariant: a question without an answer does not stay, so that the next one does not come after
-//! it as if both were meant.
+//! Invariant: a question without an answer is not kept, so that the history always alternates.
 
 use harmonic_api::openai::{ChatMessage, ChatRequest, TemplateArguments};
 use harmonic_types::AgentName;
 
-/// A conversation with an agent.
+/// Conversation with an agent.
 #[derive(Clone, Debug)]
 pub struct Conversation {
-    /// Who is asked.
+    /// Agent of the next request.
     pub agent: AgentName,
-    /// What the agent is told besides its own prompt.
+    /// Additional system prompt, after the agent's own.
     pub system: Option<String>,
-    /// Whether to think; `None` leaves it to the agent.
+    /// Thinking mode; `None` is the agent's default.
     pub thinking: Option<bool>,
     turns: Vec<ChatMessage>,
 }
 
 impl Conversation {
-    /// Nothing has been said.
+    /// Empty conversation.
     pub fn new(agent: AgentName, system: Option<String>, thinking: Option<bool>) -> Self {
         Self { agent, system, thinking, turns: Vec::new() }
     }
 
-    /// What to send to ask `question` now.
+    /// Request for `question` with the history.
     pub fn request(&self, question: &str) -> ChatRequest {
         let system = self.system.as_ref().map(|text| ChatMessage::new("system", text.clone()));
         let question = ChatMessage::new("user", question);
@@ -42,15 +41,15 @@ impl Conversation {
         }
     }
 
-    /// `answer`, or as much of it as there was, has been said to `question`.
-    pub fn said(&mut self, question: &str, answer: &str) {
+    /// Appends a question and its answer, which may be partial.
+    pub fn record(&mut self, question: &str, answer: &str) {
         if !answer.is_empty() {
             self.turns.push(ChatMessage::new("user", question));
             self.turns.push(ChatMessage::new("assistant", answer));
         }
     }
 
-    /// Forgets what was said.
+    /// Clears the history.
     pub fn clear(&mut self) {
         self.turns.clear();
     }
@@ -68,10 +67,10 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_asked_with_all_that_was_answered_before() {
+    fn a_request_contains_all_answered_questions() {
         let mut conversation = Conversation::new("coder".into(), None, None);
-        conversation.said("one?", "one.");
-        conversation.said("unanswered?", "");
+        conversation.record("one?", "one.");
+        conversation.record("unanswered?", "");
         conversation.system = Some("be brief".to_owned());
         let pairs = |all: &[(&str, &str)]| -> Vec<(String, String)> {
             all.iter().map(|(role, text)| ((*role).to_owned(), (*text).to_owned())).collect()
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn thinking_is_asked_for_only_where_the_user_says_so() {
+    fn thinking_is_set_only_on_request() {
         let body = |thinking| {
             let conversation = Conversation::new("coder".into(), None, thinking);
             serde_json::to_value(conversation.request("?")).unwrap()

@@ -1,7 +1,7 @@
-//! The user's lines, edited on the terminal.
+//! Line editor on the terminal.
 //!
-//! Owns: the thread that reads, because reading blocks; and the terminal's settings, which are as
-//! they were when this is dropped, even in the middle of a line.
+//! Owns: the reading thread, because reading blocks; and the terminal's settings, which are
+//! restored on drop, even in the middle of a line.
 
 use std::io;
 use std::sync::mpsc;
@@ -11,20 +11,20 @@ use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 use tokio::sync::mpsc as unbounded;
 
-/// What came of a prompt.
+/// Result of a prompt.
 #[derive(Debug)]
 pub enum Line {
-    /// A line.
+    /// Entered text.
     Text(String),
-    /// Ctrl-C: the line is not meant.
+    /// Ctrl-C: line discarded.
     Discarded,
     /// Ctrl-D.
     End,
-    /// The terminal cannot be read.
+    /// Read error.
     Failed(io::Error),
 }
 
-/// Reads lines.
+/// Line reader.
 #[derive(Debug)]
 pub struct Lines {
     prompts: mpsc::Sender<String>,
@@ -34,19 +34,19 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Starts to read when the first prompt is given.
+    /// Starts the thread, which reads once the first prompt is given.
     ///
     /// # Errors
     /// When the terminal cannot be used.
     pub fn start() -> anyhow::Result<Self> {
         let mut editor = DefaultEditor::new()?;
-        let (prompts, asked) = mpsc::channel::<String>();
+        let (prompts, requests) = mpsc::channel::<String>();
         let (answer, answers) = unbounded::unbounded_channel();
         thread::Builder::new().name("lines".to_owned()).spawn(move || {
-            for prompt in asked {
+            for prompt in requests {
                 let line = match editor.readline(&prompt) {
                     Ok(line) => {
-                        // A line that is not remembered is typed again.
+                        // History is optional.
                         let _ = editor.add_history_entry(&line);
                         Line::Text(line)
                     }
@@ -67,13 +67,13 @@ impl Lines {
         })
     }
 
-    /// Shows `prompt`; the line comes from [`Lines::next`].
+    /// Shows `prompt`; [`Lines::next`] returns the line.
     pub fn prompt(&self, prompt: &str) {
-        // Without its thread, `next` says that this is the end.
+        // If the thread has ended, `next` returns the end.
         let _ = self.prompts.send(prompt.to_owned());
     }
 
-    /// What the user answered to the prompt. Dropping the future loses nothing.
+    /// Result of the prompt. Cancel-safe.
     pub async fn next(&mut self) -> Line {
         self.answers.recv().await.unwrap_or(Line::End)
     }
@@ -84,7 +84,7 @@ impl Drop for Lines {
         #[cfg(unix)]
         if let Some(terminal) = &self.terminal {
             use rustix::termios::{OptionalActions, tcsetattr};
-            // A terminal that is gone needs no settings.
+            // Fails only if the terminal is gone.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
         }
     }

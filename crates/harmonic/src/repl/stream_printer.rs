@@ -1,4 +1,4 @@
-//! One answer as it comes: the text on stdout, what accompanies it beside.
+//! Printer of a streamed answer: text on stdout, reasoning and status on stderr.
 
 use std::time::Duration;
 
@@ -8,110 +8,110 @@ use harmonic_api::{ChatEvent, Client};
 use harmonic_render::{Printer, Spinner, spinner};
 use harmonic_types::Event;
 
-/// An answer that begins within this needs no word about waiting.
-const AT_ONCE: Duration = Duration::from_millis(300);
+/// Delay before a spinner is shown.
+const NO_SPINNER_WITHIN: Duration = Duration::from_millis(300);
 
-/// One answer.
+/// State of one answer.
 #[derive(Debug)]
 pub struct StreamPrinter<'a> {
     printer: &'a Printer,
-    said: String,
-    thinks: bool,
-    cut: bool,
-    waiting: Option<Spinner>,
+    text: String,
+    in_reasoning: bool,
+    truncated: bool,
+    spinner: Option<Spinner>,
 }
 
 impl<'a> StreamPrinter<'a> {
-    /// Nothing is said yet.
+    /// Printer without text yet.
     pub fn on(printer: &'a Printer) -> Self {
-        Self { printer, said: String::new(), thinks: false, cut: false, waiting: None }
+        Self { printer, text: String::new(), in_reasoning: false, truncated: false, spinner: None }
     }
 
-    /// What has been said, without the reasoning.
-    pub fn said(&self) -> &str {
-        &self.said
+    /// Text so far, without the reasoning.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
-    /// Asks, and prints the answer. Dropping the future ends the request and frees its slot; what
-    /// came so far stays in [`StreamPrinter::said`].
+    /// Sends the request and prints the answer. Dropping the future cancels the request and frees
+    /// its slot; the text so far stays in [`StreamPrinter::text`].
     ///
     /// # Errors
-    /// When the server does not answer, or nobody reads what is printed.
+    /// When the request fails, or stdout is closed.
     pub async fn answer(&mut self, client: &Client, request: &ChatRequest) -> anyhow::Result<()> {
-        let asking = client.chat(request);
-        tokio::pin!(asking);
-        let begun = tokio::select! {
-            begun = &mut asking => Some(begun),
-            () = tokio::time::sleep(AT_ONCE) => None,
+        let request_sent = client.chat(request);
+        tokio::pin!(request_sent);
+        let stream = tokio::select! {
+            stream = &mut request_sent => Some(stream),
+            () = tokio::time::sleep(NO_SPINNER_WITHIN) => None,
         };
-        let mut answer = if let Some(begun) = begun {
-            begun?
+        let mut answer = if let Some(stream) = stream {
+            stream?
         } else {
-            // The server begins to answer when the request has a slot.
-            self.wait(&format!("{} is busy: waiting for a free slot", request.model));
-            asking.await?
+            // The server sends headers once the request has a slot.
+            self.show_spinner(&format!("{} is busy: waiting for a free slot", request.model));
+            request_sent.await?
         };
-        self.wait(&format!("{} reads", request.model));
+        self.show_spinner(&format!("{} is reading", request.model));
         while let Some(event) = answer.next().await {
             match event? {
-                ChatEvent::Delta(Event::Reasoning { text }) => self.think(&text),
-                ChatEvent::Delta(Event::Text { text, .. }) => self.say(&text)?,
-                ChatEvent::Finish { reason } => self.cut = reason == "length",
-                // `chat` offers no tools, so nothing is called.
+                ChatEvent::Delta(Event::Reasoning { text }) => self.write_reasoning(&text),
+                ChatEvent::Delta(Event::Text { text, .. }) => self.write_text(&text)?,
+                ChatEvent::Finish { reason } => self.truncated = reason == "length",
+                // `chat` offers no tools, so there are no tool calls.
                 ChatEvent::Delta(_) | ChatEvent::Usage(_) => {}
             }
         }
-        self.rest();
+        self.clear_spinner();
         Ok(())
     }
 
     /// Ends the line, if one was begun.
     ///
     /// # Errors
-    /// When nobody reads what is printed.
+    /// When stdout is closed.
     pub fn end(&mut self) -> anyhow::Result<()> {
-        self.rest();
-        if std::mem::take(&mut self.thinks) {
+        self.clear_spinner();
+        if std::mem::take(&mut self.in_reasoning) {
             self.printer.aside("\n");
         }
-        if !self.said.is_empty() && !self.said.ends_with('\n') {
-            self.printer.piece("\n")?;
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.printer.chunk("\n")?;
         }
-        if std::mem::take(&mut self.cut) {
-            self.printer.say("(cut off: the agent's context is full)");
+        if std::mem::take(&mut self.truncated) {
+            self.printer.message("(cut off: the agent's context is full)");
         }
         Ok(())
     }
 
-    fn wait(&mut self, message: &str) {
-        self.rest();
-        self.waiting = self.printer.is_live().then(|| spinner(message));
+    fn show_spinner(&mut self, message: &str) {
+        self.clear_spinner();
+        self.spinner = self.printer.is_live().then(|| spinner(message));
     }
 
-    fn rest(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            waiting.finish_and_clear();
+    fn clear_spinner(&mut self) {
+        if let Some(spinner) = self.spinner.take() {
+            spinner.finish_and_clear();
         }
     }
 
-    fn think(&mut self, text: &str) {
-        self.rest();
-        self.thinks = true;
+    fn write_reasoning(&mut self, text: &str) {
+        self.clear_spinner();
+        self.in_reasoning = true;
         self.printer.aside(text);
     }
 
-    fn say(&mut self, text: &str) -> anyhow::Result<()> {
-        self.rest();
-        if std::mem::take(&mut self.thinks) {
+    fn write_text(&mut self, text: &str) -> anyhow::Result<()> {
+        self.clear_spinner();
+        if std::mem::take(&mut self.in_reasoning) {
             self.printer.aside("\n\n");
         }
-        self.said.push_str(text);
-        Ok(self.printer.piece(text)?)
+        self.text.push_str(text);
+        Ok(self.printer.chunk(text)?)
     }
 }
 
 impl Drop for StreamPrinter<'_> {
     fn drop(&mut self) {
-        self.rest();
+        self.clear_spinner();
     }
 }

@@ -1,4 +1,4 @@
-//! A team in the background: started, listed, asked, stopped; and what a killed one leaves.
+//! Background teams: start, list, chat, stop; and cleanup after a killed one.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use crate::harness::{Ran, Server, User, ran};
 
 pub const TEAM: [&str; 4] = ["--stack", "starter", "--engine", "sim"];
 
-/// A user whose teams end with the test.
+/// User whose teams are stopped at the end of the test.
 pub struct Owner(pub User);
 
 impl Drop for Owner {
@@ -47,7 +47,7 @@ impl Owner {
     }
 }
 
-/// A port that nobody has now.
+/// A free port.
 fn free_port() -> String {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     held.local_addr().unwrap().port().to_string()
@@ -85,13 +85,15 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     assert_eq!(piped.code, Some(0), "{piped:?}");
     assert!(!piped.out.trim().is_empty(), "{piped:?}");
     owner.piped(&["chat", "coder"], "\n").refuses(&["no question on stdin"]);
-    owner.run(["chat", "plumber", "Hello"]).refuses(&["there is no agent `plumber`", "executive"]);
+    owner.run(["chat", "plumber", "Hello"]).refuses(&["unknown agent `plumber`", "executive"]);
 
     let down = owner.run(["down"]);
     assert_eq!(down.code, Some(0), "{down:?}");
     assert!(down.err.contains("stopped starter"), "{down:?}");
     assert_eq!(owner.teams(), Vec::<serde_json::Value>::new());
-    owner.run(["chat", "coder", "--url", url, "Hello"]).refuses(&["cannot ask the server at"]);
+    owner
+        .run(["chat", "coder", "--url", url, "Hello"])
+        .refuses(&["cannot get the agents of the server at"]);
 }
 
 #[test]
@@ -109,7 +111,8 @@ fn several_teams_are_told_apart_by_their_ports() {
     assert_eq!(down.code, Some(0), "{down:?}");
 }
 
-/// They race for one port: one gets it, and each of the others says why it did not, from its own log.
+/// Concurrent starts on one port: one succeeds, and each of the others reports the reason from its
+/// own log.
 #[test]
 fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
     let owner = Owner::new();
@@ -130,7 +133,7 @@ fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
             [format!("cannot listen on 127.0.0.1:{port}"), format!("port {port} already")];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{said}");
         if let Some(log) = said.lines().find_map(|line| line.split("the whole log: ").nth(1)) {
-            // Later starts may have removed the oldest logs of those that ended.
+            // Later starts may have deleted the oldest logs of ended processes.
             let log = std::fs::read_to_string(log).unwrap_or(said.clone());
             assert!(log.contains(&reasons[0]) || log.contains(&reasons[1]), "{log}");
         }
@@ -143,13 +146,13 @@ fn teams_that_race_for_a_port_keep_their_own_logs_and_reasons() {
 }
 
 #[test]
-fn old_logs_go_and_that_of_a_team_that_runs_stays() {
+fn old_logs_are_deleted_except_that_of_a_running_team() {
     let owner = Owner::new();
     let logs = owner.0.home().join(".local/state/harmonic/logs");
     assert_eq!(owner.detach().code, Some(0));
     let teams = owner.teams();
     let running = teams[0]["log"].as_str().unwrap();
-    // Newer than that of the team that runs, and of teams that ended.
+    // Newer than the logs of the running team and of ended teams.
     for n in 0..9 {
         std::fs::write(logs.join(format!("any-{n}.log")), "").unwrap();
     }
@@ -161,7 +164,7 @@ fn old_logs_go_and_that_of_a_team_that_runs_stays() {
 }
 
 #[test]
-fn a_broken_record_hides_no_team() {
+fn an_invalid_record_does_not_hide_other_teams() {
     let owner = Owner::new();
     let up = owner.detach();
     assert_eq!(up.code, Some(0), "{up:?}");
@@ -183,7 +186,7 @@ fn a_broken_record_hides_no_team() {
 }
 
 #[test]
-fn nothing_runs_and_nothing_can_be_stopped_or_asked() {
+fn without_a_team_down_and_chat_are_refused() {
     let user = User::new();
     user.run(["down"]).refuses(&["no team runs", "harmonic up --detach"]);
     user.run(["down", "--port", "9"]).refuses(&["no team runs on port 9", "harmonic ps"]);
@@ -193,7 +196,7 @@ fn nothing_runs_and_nothing_can_be_stopped_or_asked() {
 }
 
 #[test]
-fn a_team_that_does_not_start_in_the_background_says_why() {
+fn a_failed_background_start_reports_the_reason() {
     let user = User::new();
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port().to_string();
@@ -209,7 +212,7 @@ fn a_team_that_does_not_start_in_the_background_says_why() {
 }
 
 #[test]
-fn a_port_has_one_team_and_one_that_was_killed_leaves_it_free() {
+fn a_port_has_one_team_and_is_free_after_a_kill() {
     let user = User::new();
     let port = free_port();
     let up = || {

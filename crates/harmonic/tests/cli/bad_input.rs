@@ -1,4 +1,4 @@
-//! Input that a user can fix: exit code 1 or 2, and words that say how.
+//! Invalid input: exit code 1 or 2, and a message with a remedy.
 
 use std::net::TcpListener;
 
@@ -33,23 +33,23 @@ fn a_stack_file_with_an_unknown_model() {
 }
 
 #[test]
-fn an_unknown_stack_lists_those_there_are() {
+fn an_unknown_stack_lists_the_available_ones() {
     User::new()
         .run(["plan", "--stack", "starter2"])
         .refuses(&["unknown stack `starter2`", "standard, full, minimal, dev, starter"]);
 }
 
 #[test]
-fn a_large_model_is_not_fetched_unasked() {
+fn a_large_model_is_not_fetched_without_confirmation() {
     User::new().run(["up", "--stack", "standard"]).refuses(&[
-        "the model qwen3:4b is not here",
+        "the model qwen3:4b is not in the store",
         "2.5 GB",
         "harmonic models pull qwen3:4b",
     ]);
 }
 
 #[test]
-fn wrong_usage_has_a_code_of_its_own() {
+fn wrong_usage_has_its_own_exit_code() {
     let user = User::new();
     for (args, words) in [
         (vec!["bench", "--levels", "0"], "invalid level `0`: expected 1 to 1024"),
@@ -78,7 +78,7 @@ fn a_port_in_use_names_its_holder() {
 }
 
 #[test]
-fn a_plan_file_that_is_none() {
+fn an_invalid_plan_file() {
     let user = User::new();
     let path = user.file("plan.json", "{}").display().to_string();
     user.run(["up", "--plan", &path]).refuses(&["plan.json is not a plan", "schema"]);
@@ -99,11 +99,11 @@ fn a_plan_file_that_is_none() {
 }
 
 #[test]
-fn a_server_that_is_not_there() {
+fn an_unreachable_server() {
     User::new()
         .run(["bench", "--target", "http://127.0.0.1:9"])
         .refuses(&["cannot reach http://127.0.0.1:9"]);
-    User::new().run(["bench", "--target", "tomorrow"]).refuses(&["not a server's address"]);
+    User::new().run(["bench", "--target", "tomorrow"]).refuses(&["invalid server URL `tomorrow`"]);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn an_empty_sysroot_is_an_error_and_not_a_guess() {
 }
 
 #[test]
-fn a_log_filter_that_is_none() {
+fn an_invalid_log_filter() {
     let user = User::new();
     ran(user.harmonic(["detect"]).env("HARMONIC_LOG", "a=b=c")).refuses(&["HARMONIC_LOG", "a=b=c"]);
 }

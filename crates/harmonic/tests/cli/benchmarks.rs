@@ -1,4 +1,4 @@
-//! `bench`, `report` and `compare`: real processes, over the simulated engine. No test asserts a
+//! `bench`, `report` and `compare`: real processes with the simulated engine. No test asserts a
 //! rate.
 
 use std::fs;
@@ -71,7 +71,7 @@ fn a_run_leaves_a_folder_that_can_be_reported_and_compared() {
     let folder = user.home().join("first").display().to_string();
     let run = user.run(QUICK.into_iter().chain(SIM).chain(["--out", &folder]));
     assert!(run.out.contains("sweet spot"), "{run:?}");
-    assert!(run.err.contains("open report.html there"), "{run:?}");
+    assert!(run.err.contains("see report.html"), "{run:?}");
     let mut files: Vec<String> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -123,7 +123,7 @@ fn the_papers_protocol_an_open_loop_and_a_whole_team() {
     assert_eq!(team["series"][0]["agent"], Value::Null);
     let mut bare = user.harmonic(["bench", "--protocol", "open"]);
     ran(&mut bare).refuses_usage("--rate");
-    user.run(["bench", "--rate", "2"]).refuses(&["--rate is of an open loop alone"]);
+    user.run(["bench", "--rate", "2"]).refuses(&["--rate requires --protocol open"]);
     let both = ["bench", "--protocol", "open", "--rate", "2", "--levels", "1"];
     user.run(both).refuses_usage("cannot be used with");
 }
@@ -141,7 +141,7 @@ fn two_servers_in_turns_have_a_ratio() {
 }
 
 #[test]
-fn what_a_simulation_gives_is_no_curve() {
+fn a_simulation_yields_no_curve() {
     let user = User::new();
     let run = user.run(QUICK.into_iter().chain(SIM).chain(["--save", "--no-out"]));
     run.refuses(&["no curve can be kept"]);
@@ -151,12 +151,11 @@ fn what_a_simulation_gives_is_no_curve() {
     assert!(!user.home().join(".local/share/harmonic/curves").exists());
 }
 
-/// The file and the build are the server's to tell: what lies in the store of who measures is
-/// another question.
+/// The server reports file and build, independent of the local store.
 #[tokio::test]
-async fn a_server_that_runs_says_itself_what_it_runs() {
+async fn a_running_server_reports_its_model_and_build() {
     let listed = ran(&mut binary(["models", "list"]));
-    let store = listed.err.lines().find_map(|line| line.strip_prefix("the store is ")).unwrap();
+    let store = listed.err.lines().find_map(|line| line.strip_prefix("store: ")).unwrap();
     let user = User::new();
     let up = ["up", "--port", "0"].into_iter().chain(SIM);
     let server = Server::start(user.harmonic(up).env("HARMONIC_MODELS", store));
@@ -171,7 +170,7 @@ async fn a_server_that_runs_says_itself_what_it_runs() {
     assert_eq!((&key["format"], &key["engine"]), (&identity.format.into(), &identity.build.into()));
 }
 
-/// Answers each connection once, by its path, and tells of each.
+/// Server that answers each connection once by its path, and reports each connection.
 fn stranger(answer: fn(&str) -> Option<&'static str>) -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -199,7 +198,7 @@ fn stranger(answer: fn(&str) -> Option<&'static str>) -> (String, mpsc::Receiver
 }
 
 #[test]
-fn no_curve_is_kept_of_a_server_that_does_not_say_what_it_runs() {
+fn no_curve_is_saved_for_a_server_that_does_not_report_its_model() {
     let user = User::new();
     let (url, _asks) = stranger(|path| {
         Some(match path {

@@ -9,11 +9,11 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::background::Owner;
 use crate::harness::signal;
 
-/// `harmonic chat` with a terminal. Killed when dropped.
+/// `harmonic chat` on a pseudo-terminal. Killed on drop.
 struct Dialogue {
     child: Child,
     terminal: File,
-    /// What was shown and not looked at.
+    /// Output not yet consumed.
     shown: String,
 }
 
@@ -37,7 +37,7 @@ impl Dialogue {
         self.terminal.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// What is shown up to one of `words`, and which.
+    /// Consumes output up to the first of `words`, and returns that word.
     fn until<'w>(&mut self, words: &[&'w str]) -> &'w str {
         loop {
             let found = words.iter().filter_map(|word| Some((self.shown.find(word)?, *word)));
@@ -71,11 +71,11 @@ fn ctrl_c_stops_the_answer_and_ctrl_d_the_program() {
     dialogue.until(&["technical_director"]);
     dialogue.until(&["coder ▸ "]);
     dialogue.enter("/agent plumber\r");
-    dialogue.until(&["there is no agent `plumber`"]);
+    dialogue.until(&["unknown agent `plumber`"]);
     dialogue.until(&["coder ▸ "]);
     dialogue.enter("/agent analyst\r");
     dialogue.until(&["analyst ▸ "]);
-    // Noise ends by itself now and then, even before it can be stopped.
+    // The simulated answer sometimes ends before it can be stopped.
     loop {
         dialogue.enter("/clear\r");
         dialogue.until(&["/clear"]);
@@ -83,7 +83,7 @@ fn ctrl_c_stops_the_answer_and_ctrl_d_the_program() {
         dialogue.enter("go on\r");
         dialogue.until(&["go on"]);
         dialogue.until(&["\r\n"]);
-        if dialogue.until(&["analyst reads", "analyst ▸ "]) != "analyst reads" {
+        if dialogue.until(&["analyst is reading", "analyst ▸ "]) != "analyst is reading" {
             continue;
         }
         signal(&dialogue.child, "INT");

@@ -1,4 +1,4 @@
-//! `doctor`: what is to mend, as a document and as text, and what its exit code says.
+//! `doctor`: advice as a document and as text, and the exit code.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::{Ran, User, ran};
 
-/// A recorded machine in the user's home: 16 GB, nothing to mend.
+/// A recorded machine in the user's home: 16 GB, without problems.
 fn machine(user: &User) {
     file(user, "proc/cpuinfo", "processor : 0\nmodel name : A CPU\nflags : avx2\n");
     file(user, "proc/meminfo", "MemTotal: 16000000 kB\nMemAvailable: 15000000 kB\n");
@@ -27,12 +27,12 @@ fn document(ran: &Ran) -> Value {
 }
 
 #[test]
-fn a_machine_in_order_has_nothing_to_mend() {
+fn a_machine_in_order_has_no_problems() {
     let user = User::new();
     machine(&user);
     let people = doctor(&user, &[]);
     assert_eq!(people.code, Some(0), "{people:?}");
-    assert!(people.out.ends_with("nothing to mend\n"), "{people:?}");
+    assert!(people.out.ends_with("no problems found\n"), "{people:?}");
     let document = doctor(&user, &["--json"]).json();
     assert_eq!(document["schema"], "harmonic.doctor/1");
     assert_eq!(document["findings"], Value::Array(Vec::new()));
@@ -57,8 +57,8 @@ fn a_finding_says_what_why_and_how_within_100_columns() {
     for part in [
         "warning ollama-num-parallel seen Ollama answers one request at a time",
         "why the paper measured 51 tok/s with 1 request and 61 with 8",
-        "mend `sudo mkdir -p /etc/systemd/system/ollama.service.d",
-        "to mend: 1 warning",
+        "fix `sudo mkdir -p /etc/systemd/system/ollama.service.d",
+        "found: 1 warning",
     ] {
         assert!(words.contains(part), "`{part}` is missing: {people:?}");
     }
@@ -93,7 +93,7 @@ fn the_papers_settings_come_on_request_only() {
 }
 
 #[test]
-fn what_is_set_here_says_nothing_about_another_machine() {
+fn local_variables_do_not_affect_the_advice_for_another_machine() {
     let user = User::new();
     machine(&user);
     let mut command = user.harmonic(["doctor", "--sysroot", "machine", "--json"]);

@@ -1,4 +1,4 @@
-//! Documents: whole JSON on stdout, and nothing else there.
+//! Documents: complete JSON on stdout, and nothing else there.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn detect_says_what_this_machine_is() {
 }
 
 #[test]
-fn plan_gives_every_agent_of_the_starter_a_place_without_the_model() {
+fn plan_places_every_agent_of_the_starter_without_its_model() {
     let user = User::new();
     let plan = user.run(["plan", "--stack", "starter", "--json"]).json();
     assert_eq!(plan["schema"], "harmonic.plan/2");
@@ -66,7 +66,7 @@ fn models_list_shows_the_catalog_and_the_caches() {
     let names = document["catalog"].as_array().unwrap().iter().map(|entry| &entry["name"]);
     assert!(names.clone().any(|name| name == "smollm2:135m"), "{document}");
     let people = user.run(["models", "list"]);
-    assert!(people.out.contains("qwen3:14b") && people.err.contains("the store is"), "{people:?}");
+    assert!(people.out.contains("qwen3:14b") && people.err.contains("store: "), "{people:?}");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn models_show_knows_the_catalog() {
 }
 
 #[test]
-fn nothing_is_logged_unless_asked() {
+fn logging_is_off_by_default() {
     let user = User::new();
     let silent = user.run(["--quiet", "plan", "--stack", "starter", "--json"]);
     assert_eq!(silent.err, "");

@@ -1,5 +1,5 @@
-//! Models that other tools have downloaded, and models in several files: named, planned, shown and
-//! served from where they lie, without any network.
+//! Models downloaded by other tools, and models in several files: named, planned, shown and served
+//! in place, without a network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ fn text(value: &str) -> Vec<u8> {
     [&(value.len() as u64).to_le_bytes(), value.as_bytes()].concat()
 }
 
-/// A list of the texts 0, 1 and so on.
+/// List of the texts 0, 1 and so on.
 fn texts(count: u64) -> Vec<u8> {
     let all = (0..count).flat_map(|index| text(&index.to_string()));
     [8_u32.to_le_bytes().to_vec(), count.to_le_bytes().to_vec(), all.collect()].concat()
 }
 
-/// A file that can be planned and not run: a header, and one matrix of zeros. With `shard`, one of
-/// so many files, of which the first has the metadata.
+/// File that can be planned but not run: a header, and one matrix of zeros. With `shard`, one of
+/// several files, of which the first has the metadata.
 fn gguf(shard: Option<(u16, u16)>) -> Vec<u8> {
     let number = |key: &str, value: u32| (key.to_owned(), 4, value.to_le_bytes().to_vec());
     let mut entries: Vec<(String, u32, Vec<u8>)> = vec![
@@ -64,7 +64,7 @@ fn write(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// A model in the cache of each tool, all under the user's home.
+/// A model in each tool's cache, all below the user's home.
 fn caches(user: &User) {
     let hub = user.home().join(".cache/huggingface/hub/models--org--repo");
     write(&hub.join("snapshots/abc/m-Q4_K_M.gguf"), &gguf(None));
@@ -81,7 +81,7 @@ fn caches(user: &User) {
     write(&library.join("qwen3/4b"), manifest.as_bytes());
 }
 
-/// A stack of one agent on `model`.
+/// Stack of one agent on `model`.
 fn stack(user: &User, model: &str) -> String {
     let text = format!(
         "name = \"one\"\n[[agents]]\nname = \"a\"\ntier = 3\nmodel = \"{model}\"\ncontext = 256\n\
@@ -97,7 +97,7 @@ fn planned(user: &User, model: &str) -> PathBuf {
 }
 
 #[test]
-fn what_is_listed_can_be_named() {
+fn listed_models_can_be_named() {
     let user = User::new();
     caches(&user);
     let listed = user.run(["models", "list", "--json"]).json();
@@ -123,7 +123,7 @@ fn what_is_listed_can_be_named() {
     for given in ["hf:org/repo:Q4_K_M", "https://huggingface.co/org/repo/blob/main/m-Q4_K_M.gguf"] {
         assert_eq!(planned(&user, given), Path::new(found[0].1), "{given}");
     }
-    // A name of the catalog is nobody else's.
+    // Catalog names are reserved.
     let plan = user.run(["plan", "--stack", &stack(&user, "qwen3:4b"), "--json"]).json();
     assert_eq!(plan["engines"][0]["path"], Value::Null);
     user.run(["plan", "--stack", &stack(&user, "ollama:nothing")])

@@ -1,4 +1,4 @@
-//! `plan --emit`: files in a folder or on stdout.
+//! `plan --emit`: files in a directory or on stdout.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn without_a_folder_each_file_is_shown_under_its_name() {
 }
 
 #[test]
-fn a_command_for_a_model_that_is_not_here_is_refused() {
+fn emit_refuses_a_model_that_is_not_stored() {
     let user = User::new();
     let plan = ["plan", "--stack", "starter", "--emit", "llama-server"];
     user.run(plan).refuses(&["smollm2:135m is not downloaded", "harmonic models pull"]);

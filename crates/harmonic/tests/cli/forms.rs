@@ -1,4 +1,5 @@
-//! Forms that would take the server down, in every dialect: refused, and nobody else notices.
+//! Output formats that would exhaust the server, in every dialect: refused, without effect on other
+//! clients.
 
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
@@ -9,7 +10,7 @@ fn up(user: &User) -> Server {
     Server::start(&mut user.harmonic(["up", "--stack", "starter", "--engine", "sim"]))
 }
 
-/// A chain of objects through references.
+/// Chain of objects through references.
 fn chain(length: usize) -> Value {
     let link = |at: usize| {
         let next = json!({"$ref": format!("#/$defs/a{}", at + 1)});
@@ -21,7 +22,7 @@ fn chain(length: usize) -> Value {
     json!({"$defs": definitions, "type": "object", "properties": {"x": {"$ref": "#/$defs/a0"}}})
 }
 
-/// An object of so many properties.
+/// Object with many properties.
 fn wide(properties: usize) -> Value {
     let named: Map<String, Value> =
         (0..properties).map(|at| (format!("p{at}"), json!({"type": "boolean"}))).collect();
@@ -30,13 +31,13 @@ fn wide(properties: usize) -> Value {
         "additionalProperties": false})
 }
 
-/// Expressions that must all match, which multiply as they are compiled.
+/// Regular expressions that must all match, whose product grows during compilation.
 fn costly() -> Value {
     let all = (0..90).map(|at| json!({"pattern": format!("^(.*a.{{{}}})*b{at}.*$", 20 + at)}));
     json!({"type": "string", "allOf": all.collect::<Vec<_>>()})
 }
 
-/// A body for each way to ask for an answer under `schema`.
+/// One body per way to request an answer under `schema`.
 fn bodies(schema: &Value) -> Vec<(&'static str, Value)> {
     let messages = json!([{"role": "user", "content": "hi"}]);
     let chat = |field: &str, form: Value| {
@@ -88,7 +89,7 @@ async fn ask(server: &Server, path: &str, body: &Value) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_form_beyond_the_limits_is_a_400_that_names_the_limit_in_every_dialect() {
+async fn a_format_beyond_the_limits_is_a_400_that_names_the_limit_in_every_dialect() {
     let user = User::new();
     let server = up(&user);
     let grammar =
@@ -107,12 +108,12 @@ async fn a_form_beyond_the_limits_is_a_400_that_names_the_limit_in_every_dialect
     ] {
         for (path, body) in bodies(&schema) {
             let (status, text) = ask(&server, path, &body).await;
-            // Tools are shown to the model as well, which has no room for large ones.
+            // Tools are part of the prompt, which has no room for large ones.
             let shown = body.get("tools").is_some() && text.contains("the prompt has at least");
             assert!(status == 400 && (text.contains(limit) || shown), "{path}: {status} {text}");
         }
     }
-    // Large, and within the limits: tried in a process of its own, and honoured.
+    // Large, but within the limits: compiled in a subprocess, and enforced.
     let forms = bodies(&wide(300)).into_iter().filter(|(_, body)| body.get("tools").is_none());
     for (path, body) in forms {
         let (status, text) = ask(&server, path, &body).await;
@@ -121,14 +122,14 @@ async fn a_form_beyond_the_limits_is_a_400_that_names_the_limit_in_every_dialect
 }
 
 #[tokio::test]
-async fn a_costly_form_holds_up_nobody() {
+async fn an_expensive_format_delays_no_other_request() {
     let user = User::new();
     let server = up(&user);
     let costly = bodies(&costly());
     let formed =
         bodies(&json!({"type": "object", "properties": {}, "additionalProperties": false}));
     let refused = join_all(costly.iter().map(|(path, body)| ask(&server, path, body)));
-    // The others are served while the costly ones are tried, one after the other.
+    // Other clients are served while the expensive formats are compiled one by one.
     let others = async {
         for (path, body) in &formed {
             let (status, text) = ask(&server, path, body).await;

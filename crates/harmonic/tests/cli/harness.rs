@@ -1,4 +1,4 @@
-//! Runs the binary, cut off from the user's models and from every network.
+//! Runs the binary, isolated from the user's models and from every network.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -6,15 +6,15 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Nobody listens on the discard port of loopback: a connection is refused at once.
+/// Nothing listens on the discard port of loopback: connections are refused at once.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// A user with an empty home.
+/// User with an empty home.
 pub struct User {
     home: TempDir,
 }
 
-/// How a run ended.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -35,7 +35,7 @@ impl User {
         self.home().join("models")
     }
 
-    /// A file in the user's home.
+    /// Path of a file in the user's home.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.home().join(name);
         std::fs::write(&path, content).unwrap();
@@ -72,7 +72,7 @@ impl User {
         ran(&mut self.harmonic(args))
     }
 
-    /// Whether nothing has a final name in the store.
+    /// Whether the store contains no complete file.
     pub fn has_no_model(&self) -> bool {
         ["names", "blobs"].iter().all(|folder| {
             std::fs::read_dir(self.store().join(folder)).is_ok_and(|mut all| all.next().is_none())
@@ -81,7 +81,7 @@ impl User {
     }
 }
 
-/// The binary, with the environment as it is.
+/// The binary, with the current environment.
 pub fn binary<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_harmonic"));
     command.args(args).stdin(Stdio::null());
@@ -100,7 +100,7 @@ pub fn ran(command: &mut Command) -> Ran {
 }
 
 impl Ran {
-    /// The user can fix it, is told how, and got no data.
+    /// Asserts a user error: exit code 1, a hint, and no data.
     #[track_caller]
     pub fn refuses(&self, words: &[&str]) {
         assert_eq!(self.code, Some(1), "{self:?}");
@@ -111,21 +111,21 @@ impl Ran {
         }
     }
 
-    /// The same, of a verb that shows its work on stdout.
+    /// The same, for a command that prints its work on stdout.
     #[track_caller]
     pub fn fails_with(&self, words: &str) {
         assert_eq!(self.code, Some(1), "{self:?}");
         assert!(self.err.contains(words), "{self:?}");
     }
 
-    /// The arguments themselves are wrong.
+    /// Asserts a usage error.
     #[track_caller]
     pub fn refuses_usage(&self, words: &str) {
         assert_eq!((self.code, self.out.as_str()), (Some(2), ""), "{self:?}");
         assert!(self.err.contains(words), "{self:?}");
     }
 
-    /// The document on stdout.
+    /// Parses stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         assert_eq!(self.code, Some(0), "{self:?}");
@@ -133,7 +133,7 @@ impl Ran {
     }
 }
 
-/// `harmonic up`, running. Killed when dropped.
+/// Running `harmonic up`. Killed on drop.
 pub struct Server {
     child: Child,
     out: BufReader<ChildStdout>,
@@ -141,7 +141,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Waits until it serves.
+    /// Waits until it is ready.
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -156,12 +156,12 @@ impl Server {
         Self { child, out, url: url.trim().to_owned() }
     }
 
-    /// `TERM` or `INT`.
+    /// Sends `TERM` or `INT`.
     pub fn signal(&self, name: &str) {
         signal(&self.child, name);
     }
 
-    /// Waits for the end.
+    /// Waits for the process to end.
     pub fn end(mut self) -> Ran {
         let (mut out, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut out).unwrap();
@@ -177,7 +177,7 @@ impl Drop for Server {
     }
 }
 
-/// The shell's own `kill`: a minimal system has no other.
+/// The shell's builtin `kill`, because a minimal system has no other.
 pub fn signal(child: &Child, name: &str) {
     let command = format!("kill -{name} {}", child.id());
     assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());

@@ -1,4 +1,4 @@
-//! Ctrl-C on a program that waits for something that never comes.
+//! Ctrl-C while the program waits for input that never arrives.
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Longer than any machine takes; a program that does not end is told by it.
+/// Longer than any machine needs; detects a program that does not end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
-fn the_second_interrupt_ends_it_whatever_it_waits_for() {
+fn the_second_interrupt_ends_the_program_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = folder.path().join("plan.json");
     mknodat(CWD, &plan, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
@@ -28,8 +28,8 @@ fn the_second_interrupt_ends_it_whatever_it_waits_for() {
         .expect("starts");
     let id = Pid::from_child(&program);
     let started = Instant::now();
-    // Until it listens, a signal ends it at once; from then on the first one is not enough, as the
-    // plan that it reads never comes.
+    // Before the handler is installed, a signal ends the program at once; afterwards the first one
+    // is not enough, because the program waits for a plan that never arrives.
     let status = loop {
         sleep(Duration::from_millis(200));
         match program.try_wait().expect("can be waited for") {

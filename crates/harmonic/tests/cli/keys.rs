@@ -1,4 +1,4 @@
-//! API keys: made, listed, removed, and asked for.
+//! API keys: creation, listing, removal, authentication.
 
 use std::process::Stdio;
 
@@ -23,10 +23,10 @@ fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
     let written = std::fs::read_to_string(&path).unwrap();
     assert!(!written.contains(key.trim_end()) && !written.contains(phone["key"].as_str().unwrap()));
     insta::assert_snapshot!(user.run(["keys", "list"]).out, @r#"
-     key     requests a minute
-    ───────────────────────────
-     laptop           no limit
-     phone                  30
+     key     requests per minute
+    ─────────────────────────────
+     laptop             no limit
+     phone                    30
     "#);
     user.run(["keys", "add", "phone"])
         .refuses(&["there is a key `phone` already", "keys rm phone"]);
@@ -38,9 +38,9 @@ fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
     assert_eq!(left["keys"][0]["name"], "phone");
 }
 
-/// Of writers at the same time none is lost, and no removed key comes back.
+/// Concurrent writers lose no key, and no removed key returns.
 #[test]
-fn keys_that_are_added_and_removed_at_once_are_all_kept_and_all_gone() {
+fn concurrent_additions_and_removals_of_keys_are_all_applied() {
     let user = User::new();
     let all_at_once = |changes: Vec<[String; 2]>| {
         let started: Vec<_> = changes
@@ -72,7 +72,7 @@ fn keys_that_are_added_and_removed_at_once_are_all_kept_and_all_gone() {
 }
 
 #[test]
-fn a_network_is_not_let_in_without_keys() {
+fn network_addresses_require_keys() {
     let user = User::new();
     let up = ["up", "--stack", "minimal", "--engine", "sim", "--port", "0", "--host", "0.0.0.0"];
     user.run(up).refuses(&["there are no API keys", "harmonic keys add", "--without-keys"]);
@@ -84,7 +84,7 @@ fn a_network_is_not_let_in_without_keys() {
 }
 
 #[tokio::test]
-async fn a_team_with_keys_wants_one_and_our_commands_send_it() {
+async fn a_team_with_keys_requires_one_and_harmonic_commands_send_it() {
     let user = User::new();
     let key = user.run(["keys", "add", "laptop"]).out;
     let key = key.trim_end();
@@ -103,7 +103,7 @@ async fn a_team_with_keys_wants_one_and_our_commands_send_it() {
     let teams = user.run(["ps", "--json"]).json();
     assert_eq!(teams["teams"][0]["state"], "ok");
 
-    // From the next request on, and not when the team starts again.
+    // Effective from the next request, without a restart.
     let phone = user.run(["keys", "add", "phone"]).out;
     let other = stranger.clone().with_key(phone.trim_end()).unwrap();
     assert_eq!(other.models().await.unwrap().len(), 7);

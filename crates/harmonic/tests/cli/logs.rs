@@ -1,4 +1,4 @@
-//! What a log says of requests, and what it never does.
+//! Contents of request logs, and what must never appear in them.
 
 use futures::StreamExt;
 use harmonic_api::openai::{ChatMessage, ChatRequest};
@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use crate::harness::{Server, User};
 
-/// Words that are nowhere but in a prompt.
+/// Words that occur only in a prompt.
 const SECRET: &str = "xyzzyplugh";
 
-/// Asks twice, streamed and not, and stops the server; the first answer, and the log.
+/// Sends two requests, streamed and not, and stops the server; returns the first answer and the
+/// log.
 async fn asked(user: &User, log: &[(&str, &str)]) -> (String, String) {
     let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0"];
     let mut command = user.harmonic(up);
@@ -29,7 +30,7 @@ async fn asked(user: &User, log: &[(&str, &str)]) -> (String, String) {
         _ => None,
     });
     let said: String = said.collect().await;
-    // And once in one piece.
+    // Once without streaming.
     let body = serde_json::json!({"model": "coder", "max_tokens": 40, "stream": false,
         "messages": [{"role": "user", "content": SECRET}]});
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -75,5 +76,5 @@ async fn a_log_in_json_has_a_line_for_each_request() {
         }
     }
     let wrong = user.harmonic(["ps"]).env("HARMONIC_LOG_FORMAT", "xml").output().unwrap();
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("no format of logs"));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("expected text or json"));
 }

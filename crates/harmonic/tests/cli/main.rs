@@ -1,5 +1,5 @@
-//! The binary as a user meets it: arguments in, exit code, stdout and stderr out.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+//! End-to-end tests of the binary: arguments in, exit code, stdout and stderr out.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod background;
 mod bad_input;

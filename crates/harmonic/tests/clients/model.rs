@@ -1,10 +1,10 @@
-//! The models under the clients: the starter model, and the same with two of its thirty layers, which
-//! says in its file that it was trained for 32,768 tokens.
+//! Models for the clients: the starter model, and a copy with two of its thirty layers, whose file
+//! states a training context of 32,768 tokens.
 //!
-//! The second one's vocabulary and chat template are those of the first; what it says is noise, and
-//! soon at its end. So the 20,000 tokens of a coding agent's own prompt are read in a minute, also by a
-//! build for tests on two cores.
-#![expect(clippy::cast_possible_truncation, reason = "the lengths of a file that is in memory")]
+//! The second model has the first one's vocabulary and chat template; its answers are random and
+//! short. So the 20,000 tokens of a coding agent's prompt are processed in a minute, even by a test
+//! build on two cores.
+#![expect(clippy::cast_possible_truncation, reason = "lengths of a file in memory")]
 
 use std::fs;
 use std::ops::Range;
@@ -13,19 +13,19 @@ use harmonic_models::gguf::{Header, TensorInfo, TensorType};
 
 use crate::harness::{binary, ran};
 
-/// A context that Claude Code's prompt and Codex's fit into.
+/// Context that fits the prompts of Claude Code and Codex.
 pub const CONTEXT: u32 = 32_768;
 const LAYERS: u32 = 2;
 /// `<|im_end|>`.
 const END_OF_TURN: usize = 2;
 
-/// The starter model, which `make test-real` has pulled into the user's own store.
+/// Path of the starter model, which `make test-real` has pulled into the user's store.
 pub fn starter() -> Vec<u8> {
     let shown = ran(&mut binary(["models", "show", "smollm2:135m", "--json"]));
     fs::read(shown.json()["path"].as_str().unwrap()).unwrap()
 }
 
-/// Two layers of `starter`, and the long context.
+/// Copy of `starter` with two layers and the long context.
 pub fn long(starter: &[u8]) -> Vec<u8> {
     let mut model = starter.to_vec();
     set(&mut model, "llama.context_length", CONTEXT);
@@ -33,15 +33,15 @@ pub fn long(starter: &[u8]) -> Vec<u8> {
     shortened(&model)
 }
 
-/// Gives the key a value. Its type, 32 bits without sign, is that of the file.
+/// Sets the value of a key of type u32.
 fn set(model: &mut [u8], key: &str, value: u32) {
     let end = position(model, &text(key)).end;
     assert_eq!(model[end..end + 4], 4_u32.to_le_bytes(), "{key} is not a UINT32");
     model[end + 4..end + 8].copy_from_slice(&value.to_le_bytes());
 }
 
-/// Without the layers that the file does not count any more: llama.cpp wants every tensor used, and
-/// one after another.
+/// Removes the layers beyond the new count: llama.cpp requires every tensor to be used and
+/// contiguous.
 fn shortened(model: &[u8]) -> Vec<u8> {
     let header = Header::read(model, model.len() as u64).unwrap();
     let used = |tensor: &&TensorInfo| {
@@ -52,7 +52,7 @@ fn shortened(model: &[u8]) -> Vec<u8> {
     let table = position(model, &text(&header.tensors[0].name)).start;
 
     let mut out = model[..table].to_vec();
-    // After the magic number and the version.
+    // Offset after the magic number and the version.
     out[8..16].copy_from_slice(&(kept.len() as u64).to_le_bytes());
     let mut offset = 0_u64;
     for tensor in &kept {
@@ -77,11 +77,12 @@ fn shortened(model: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Bytes of a block: the scale of 16 bits, and 32 numbers of 8.
+/// Bytes of a block: a scale of 16 bits, and 32 values of 8 bits.
 const Q8_0: usize = 34;
 
-/// With two layers the end of a turn gets the lowest logit of all, and an answer would end with the
-/// context. With this factor on its row of the output it comes after some ten tokens, found by trial.
+/// With two layers the end of turn gets the lowest logit of all, and answers would end only at the
+/// context limit. With this factor on its output row, determined by trial, they end after some ten
+/// tokens.
 fn end_often(row: &mut [u8]) {
     for block in row.chunks_exact_mut(Q8_0) {
         for number in &mut block[2..] {
@@ -91,10 +92,10 @@ fn end_often(row: &mut [u8]) {
     }
 }
 
-/// GGUF's, where a file states no other.
+/// GGUF's default alignment.
 const ALIGNMENT: u64 = 32;
 
-/// A text as GGUF has it: its length, and its bytes.
+/// String in GGUF's encoding: length and bytes.
 fn text(text: &str) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
 }

@@ -1,5 +1,5 @@
-//! A client as its user runs it: in a home of its own, with a limit of time, and with no word to
-//! anyone but the server.
+//! Client program as its user runs it: with its own home, a time limit, and no network but the
+//! server.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// No answer takes as long; what hangs ends.
+/// Longer than any answer; hanging programs are killed.
 const LIMIT_S: &str = "300";
 
 pub struct Program {
@@ -15,7 +15,7 @@ pub struct Program {
     _home: TempDir,
 }
 
-/// How a run ended.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Ran {
     command: String,
@@ -24,7 +24,7 @@ pub struct Ran {
     err: String,
 }
 
-/// Where `scripts/clients.sh` has put them.
+/// Directory where `scripts/clients.sh` installs the clients.
 pub fn installed(path: &str) -> PathBuf {
     let targets = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let (platform, target) = match std::env::consts::ARCH {
@@ -88,7 +88,7 @@ impl Ran {
 
     #[track_caller]
     pub fn fails(&self) {
-        // 124 and 137 are of `timeout`, 2 of Go's panics.
+        // 124 and 137 come from `timeout`, 2 from Go's panics.
         assert!(matches!(self.code, Some(code) if ![0, 2, 124, 137].contains(&code)), "{self:?}");
     }
 

@@ -1,10 +1,10 @@
 //! Two agents, served by the binary under test: `analyst` on the starter model, and `coder` with a
-//! context of 32,768 tokens on a model that says nothing of sense.
+//! context of 32,768 tokens on the reduced model.
 
 use crate::harness::{Server, User, ran};
 use crate::model::{CONTEXT, long, starter};
 
-/// A machine on which the plan is two sequences or a few more: the tests ask one after another.
+/// Machine for which the plan has only a few sequences: the tests send one request at a time.
 const MEMORY: &str = "memory=5GB";
 
 pub struct Team {
@@ -47,7 +47,7 @@ impl Team {
         &self.server.url
     }
 
-    /// The server has nothing left to do, and goes when it is told to.
+    /// Asserts that the server is idle and stops on request.
     #[track_caller]
     pub fn ends_well(self) {
         self.server.signal("TERM");

@@ -1,13 +1,13 @@
-"""Answers that were given twice, and whether they are the same."""
+"""Comparison of repeated answers."""
 
-# Two most likely tokens as close as this (in nats) may change places: how many prompts share a batch,
-# and how much of a prompt was kept from before, decide in which order a processor sums, and so the
-# last digits. What reads another's context is off by whole nats.
+# The two most likely tokens may swap if they are this close (in nats): batch size and cached
+# prefix determine the order of summation, and so the last digits. An answer from another context
+# differs by whole nats.
 NEAR_TIE = 0.25
 
 
 def said(choice):
-    """The tokens of an answer with `top_logprobs` of 2, each with its lead over the next."""
+    """Tokens of an answer with `top_logprobs` of 2, each with its lead over the next."""
     return [
         (token.token, token.top_logprobs[0].logprob - token.top_logprobs[1].logprob)
         for token in choice.logprobs.content
@@ -15,8 +15,8 @@ def said(choice):
 
 
 def check_alike(before, now):
-    """Fails unless the answers are the same up to a near tie, after which texts part for good; whether
-    they are the same to the end."""
+    """Fails unless the answers are equal up to a near tie, after which they diverge. Returns whether
+    they are equal to the end."""
     for (was, lead_before), (is_, lead_now) in zip(before, now):
         if was != is_:
             assert max(lead_before, lead_now) < NEAR_TIE, f"{before}\nbecame\n{now}"

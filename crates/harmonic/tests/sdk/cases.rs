@@ -1,11 +1,11 @@
-//! Runs a folder of Python cases against a server.
+//! Runs a directory of Python test cases against a server.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::environment::python;
 
-/// Variables with which a user tells the client libraries where else to go and who they are.
+/// Environment variables that configure the client libraries' servers and credentials.
 const OF_THE_CLIENTS: [&str; 10] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
@@ -19,13 +19,14 @@ const OF_THE_CLIENTS: [&str; 10] = [
     "PYTEST_ADDOPTS",
 ];
 
-/// Runs the cases of `folder` against the server at `url`; how many passed.
+/// Runs the cases of `folder` against the server at `url`; returns the number of passed ones.
 ///
 /// # Errors
-/// What pytest says of those that failed.
+/// Pytest's output for failed cases.
 pub fn run(folder: &str, url: &str) -> Result<usize, String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
-    // What pytest and hypothesis would write beside the sources goes below the target folder.
+    // Files that pytest and hypothesis would write next to the sources go below the target
+    // directory.
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut pytest = Command::new(python());
     pytest
@@ -52,13 +53,13 @@ pub fn run(folder: &str, url: &str) -> Result<usize, String> {
     }
 }
 
-/// What pytest said of cases that passed is read with `--nocapture`, as the slowest of them.
-#[expect(clippy::print_stdout, reason = "the test harness keeps it for who asks")]
+/// Pytest's output for passed cases, such as the slowest ones, is shown with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "captured by the test harness")]
 fn show(said: &str) {
     println!("{said}");
 }
 
-/// From the last line, such as `64 passed in 31.05s`.
+/// Number of passed cases from the last line, such as `64 passed in 31.05s`.
 fn passed(said: &str) -> Option<usize> {
     let line = said.lines().rfind(|line| line.contains(" passed"))?;
     let (before, _) = line.split_once(" passed")?;

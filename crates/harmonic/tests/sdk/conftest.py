@@ -1,4 +1,4 @@
-"""The clients, each as its users make it: with the address of a running server, and any key."""
+"""The clients, as users create them: with the address of a running server, and any key."""
 
 import anthropic
 import httpx
@@ -8,7 +8,7 @@ import pytest
 
 from server import URL
 
-# Longer than any answer takes here; a client that waits for ever is an error of its own.
+# Longer than any answer here; reports a client that waits forever.
 PATIENCE_S = 60
 
 

@@ -1,8 +1,7 @@
-//! A virtual environment with the pinned client libraries, made once and kept under the target
-//! folder.
+//! Virtual environment with the pinned client libraries, created once below the target directory.
 //!
-//! Invariants: an environment is used only when its stamp says that it was made whole, by this
-//! Python, from these requirements; one process makes it at a time.
+//! Invariants: an environment is used only if its stamp states that it is complete and made by this
+//! Python from these requirements; one process creates it at a time.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,10 +9,10 @@ use std::process::Command;
 
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/requirements.txt");
 
-/// The interpreter of the environment, made now where it is not there.
+/// Interpreter of the environment, which is created if necessary.
 pub fn python() -> PathBuf {
     let targets = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    // Held until the file is closed.
+    // Lock held until the file is closed.
     let lock = File::create(targets.join("clients.lock")).unwrap();
     lock.lock().unwrap();
     let place = targets.join("clients");
@@ -29,13 +28,13 @@ pub fn python() -> PathBuf {
     said(Command::new("python3").args(["-m", "venv"]).arg(&place));
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     said(Command::new(&python).args(install).args(["--no-deps", "-r", REQUIREMENTS]));
-    // Without `--no-deps` pip would add what is not pinned; this is how a missing pin shows.
+    // Without `--no-deps`, pip would add unpinned packages; this reveals a missing pin.
     said(Command::new(&python).args(["-m", "pip", "check"]));
     fs::write(stamp, wanted).unwrap();
     python
 }
 
-/// What `command` prints; it has to succeed.
+/// Output of `command`, which must succeed.
 #[track_caller]
 fn said(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -1,4 +1,4 @@
-"""A client that asks in one of the dialects and goes away at a moment that chance decides."""
+"""Client that sends a request in one of the dialects and disconnects at a random moment."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from server import AGENTS, URL
 
 LONG = 300
 
-# How each dialect is asked for a long answer.
+# Request for a long answer in each dialect.
 DIALECTS = {
     "/v1/chat/completions": {"max_tokens": LONG, "ignore_eos": True},
     "/v1/messages": {"max_tokens": LONG},
@@ -25,7 +25,7 @@ def request(chance, streamed):
 
 
 async def read_pieces(reader, wanted):
-    """Up to so many pieces of an answer's body; how many there were. Each is a chunk."""
+    """Reads at most `wanted` chunks of a body; returns their number."""
     while await reader.readline() not in (b"\r\n", b""):
         pass
     for got in range(wanted):
@@ -37,7 +37,7 @@ async def read_pieces(reader, wanted):
 
 
 async def go_away(chance):
-    """Asks and goes away; how many pieces of the answer had come."""
+    """Sends a request and disconnects; returns the number of received chunks."""
     streamed = chance.random() < 0.7
     moment = chance.choice(["in the body", "at once", "after a while", "in the answer"])
     sent = request(chance, streamed)
@@ -54,7 +54,7 @@ async def go_away(chance):
             return await read_pieces(reader, chance.randrange(1, 20))
         return 0
     finally:
-        # Half of the world closes, the other half is cut off.
+        # Half of the clients close properly, the other half abort.
         if chance.random() < 0.5:
             writer.transport.abort()
         else:
@@ -62,11 +62,11 @@ async def go_away(chance):
 
 
 async def all_go_away(chances, at_once):
-    """One client for each chance, so many of them at a time; what each had read."""
-    doors = asyncio.Semaphore(at_once)
+    """One client per random number, `at_once` at a time; returns the chunks read by each."""
+    semaphore = asyncio.Semaphore(at_once)
 
     async def one(chance):
-        async with doors:
+        async with semaphore:
             return await go_away(chance)
 
     return await asyncio.gather(*(one(chance) for chance in chances))

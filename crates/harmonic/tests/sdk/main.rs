@@ -1,8 +1,8 @@
-//! The official client libraries, and clients that mean no good: all of them in Python, over the
-//! binary as a user starts it. The cases are the `test_*.py` of the folders beside this file: `real`
-//! over llama.cpp and the starter model, `sim` over the simulated machine, whose `OpenAPI` document is
-//! also held against what it does. The Rust files start what they need.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+//! The official client libraries, and hostile clients, all in Python, against the binary. The cases
+//! are the `test_*.py` of the sibling directories: `real` with llama.cpp and the starter model,
+//! `sim` with the simulated machine, whose `OpenAPI` document is also checked against its
+//! behaviour. The Rust files start the servers.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::process::Command;
 
@@ -15,28 +15,28 @@ mod harness;
 use cases::run;
 use harness::{Server, User, binary};
 
-/// With fewer than these, some were lost.
+/// Minimum number of cases; fewer mean that some were lost.
 const ON_THE_REAL_ENGINE: usize = 150;
 const ON_THE_SIMULATED_MACHINE: usize = 200;
 
 #[test]
-fn official_clients_get_what_they_ask_for() {
-    // The user's own store: `make test` has pulled the starter model there.
+fn official_clients_work() {
+    // The user's store, into which `make test` has pulled the starter model.
     let mut up = binary(["up", "--stack", "starter", "--port", "0", "--yes"]);
     let passed = all_pass("real", &mut up);
     assert!(passed >= ON_THE_REAL_ENGINE, "only {passed} cases ran");
 }
 
 #[test]
-fn hostile_clients_do_no_harm() {
+fn hostile_clients_are_refused() {
     let user = User::new();
     let mut up = user.harmonic(["up", "--stack", "starter", "--engine", "sim"]);
     let passed = all_pass("sim", &mut up);
     assert!(passed >= ON_THE_SIMULATED_MACHINE, "only {passed} cases ran");
 }
 
-/// Runs the cases of `folder` against the server that `up` starts; how many there were. Afterwards
-/// the server has nothing left to do, and goes when it is told to.
+/// Runs the cases of `folder` against the server that `up` starts; returns their number. Afterwards
+/// the server must be idle and stop on request.
 #[track_caller]
 fn all_pass(folder: &str, up: &mut Command) -> usize {
     let server = Server::start(up);

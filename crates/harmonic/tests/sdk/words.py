@@ -1,4 +1,4 @@
-"""What is asked, and the forms that answers must have.
+"""Prompts, and output formats of answers.
 
 A model of 135 million parameters says nonsense: cases assert the form of an answer, and its words
 only where a grammar or temperature 0 leaves no choice.
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 QUESTION = "Name the days of the week."
 
-# Alone in the engine, temperature 0 says the same again.
+# Without other requests, temperature 0 is repeatable.
 SAME = {"temperature": 0, "seed": 1}
 
 WEATHER = {
@@ -49,7 +49,7 @@ TEAM = {
 
 
 class Day(BaseModel):
-    """One day, for clients that take their schema from a class.
+    """A day, for clients that derive the schema from a class.
 
     Anthropic's leaves the length of a text out of the schema, and Ollama's users send the schema as
     pydantic makes it: without `forbid` it allows fields that nobody named.
@@ -61,8 +61,8 @@ class Day(BaseModel):
     is_free: bool
 
 
-# After these even a small model calls the tool by itself: it says what was said before. Each token
-# of the call is then the most likely by more than a nat, on every kind of processor.
+# After these messages even a small model calls the tool by itself, repeating the pattern. Each
+# token of the call is then the most likely by more than a nat, on every processor.
 EARLIER = [{"city": "Paris", "days": 2}, {"city": "Oslo", "days": 5}, {"city": "Rome", "days": 4}]
 NEXT = {"city": "Oslo", "days": 3}
 
@@ -72,14 +72,14 @@ def weather_in(place):
 
 
 class Forecast(BaseModel):
-    """The arguments of a call, for clients that make a tool from a class."""
+    """Arguments of a call, for clients that derive a tool from a class."""
 
     city: Literal["Paris", "Rome", "Oslo"]
     days: int = Field(ge=1, le=7)
 
 
 def function(name, parameters):
-    """A tool, as OpenAI and Ollama describe one."""
+    """A tool in the form of OpenAI and Ollama."""
     about = {"name": name, "description": f"Says the {name}.", "parameters": parameters}
     return {"type": "function", "function": about}
 
@@ -89,18 +89,18 @@ def user(text=QUESTION):
 
 
 def holds(schema, value):
-    """Fails where `value` is not what `schema` describes."""
+    """Fails unless `value` matches `schema`."""
     jsonschema_rs.validate(schema, value)
     return True
 
 
 def text_of(chunks, index=0):
-    """What the chunks of an OpenAI stream say, of one of its answers."""
+    """Text of one answer in an OpenAI stream."""
     choices = [choice for chunk in chunks for choice in chunk.choices if choice.index == index]
     return "".join(choice.delta.content or "" for choice in choices)
 
 
 def reasons_of(chunks, index=0):
-    """The reasons that such a stream gives for an end: one, if all is well."""
+    """Finish reasons in such a stream: one, if it is correct."""
     choices = [choice for chunk in chunks for choice in chunk.choices if choice.index == index]
     return [choice.finish_reason for choice in choices if choice.finish_reason]

@@ -1,14 +1,14 @@
-//! Who gets what, in the form of the paper's §5.4.
+//! Agents and their slots, in the format of the paper's §5.4.
 
 use harmonic_types::{AgentPlan, AgentStatus, BudgetRule, EnginePlan, Hardware, Plan, Tier};
 
 use super::gb;
-use crate::lines::listed;
+use crate::lines::list_item;
 
-/// Columns of an agent's name, unless one is longer.
+/// Minimum width of the name column.
 const NAME: usize = 19;
 
-/// The machine, as the paper titles it, the stack, and the assumptions of `--what-if`.
+/// Title: machine, as in the paper, stack, and the overrides of `--what-if`.
 pub fn title(plan: &Plan, hardware: &Hardware, assumed: Option<&str>) -> String {
     let memory = hardware.memory_total_bytes.as_gb();
     let memory = format!("{memory:.1}");
@@ -17,7 +17,7 @@ pub fn title(plan: &Plan, hardware: &Hardware, assumed: Option<&str>) -> String 
     format!("{} ({memory}GB), stack {}{assumed}:\n", hardware.name, plan.stack)
 }
 
-/// Agents under their tiers, weights that several share, the total.
+/// Agents by tier, shared weights, and the total.
 pub fn deployment(plan: &Plan) -> String {
     let names = plan.agents.iter().map(|agent| agent.name.0.chars().count());
     let width = names.max().unwrap_or_default().max(NAME);
@@ -38,9 +38,9 @@ pub fn deployment(plan: &Plan) -> String {
     let (total, budget) = (plan.total_bytes.as_gb(), plan.hardware.memory_budget_bytes.as_gb());
     lines.push(format!("Total: {total:.1}GB / {budget:.1}GB available"));
     if plan.budget == BudgetRule::Exact {
-        lines.push(listed(
+        lines.push(list_item(
             "In brackets: the KV of all slots, and weights that are not shared. The total has the \
-             KV of as many slots as can be live at once, and what the engines need beside it.",
+             KV of as many slots as can be in use at once, and the engines' other memory.",
         ));
     }
     lines.join("\n")

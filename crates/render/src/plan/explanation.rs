@@ -1,4 +1,4 @@
-//! Where every byte of a plan comes from, and what sharing saves.
+//! Explanation of a plan's memory ledger, and of the memory saved by sharing.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use harmonic_types::{
 
 use super::curve_text;
 use super::tuned::layouts;
-use crate::lines::{labelled, together};
+use crate::lines::{labelled, unbroken};
 
-/// The ledger line by line, the budget, and what bounds parallelism.
+/// Ledger by line, budget, and limits of parallelism.
 pub fn explanation(
     plan: &Plan,
     hardware: &Hardware,
@@ -28,19 +28,19 @@ pub fn explanation(
         engine_ledger(plan, engine, shape)
     });
     let mut parts: Vec<String> = engines.collect();
-    parts.push(sums(plan, hardware, models, costs));
+    parts.push(totals(plan, hardware, models, costs));
     parts.join("\n\n")
 }
 
 fn engine_ledger(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     let mut lines = vec![format!(
-        "{}: {} as {}, {} of {} slots live at once",
+        "{}: {} as {}, {} of {} slots in use at once",
         engine.id, engine.model, engine.format, engine.sequences, engine.slots
     )];
     for line in plan.ledger.iter().filter(|line| line.engine == engine.id) {
         let (name, why) = match plan.budget {
-            BudgetRule::Exact => exact(line.item, plan, engine, shape),
-            BudgetRule::Paper => by_the_paper(line.item, engine),
+            BudgetRule::Exact => exact_item(line.item, plan, engine, shape),
+            BudgetRule::Paper => paper_item(line.item, engine),
         };
         lines.push(item(name, line.bytes, &why));
     }
@@ -48,13 +48,13 @@ fn engine_ledger(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -
     lines.join("\n")
 }
 
-/// A line of the ledger: name and figure, then what it is made of.
+/// Ledger line: name, figure and explanation.
 fn item(name: &str, bytes: Bytes, why: &str) -> String {
     let why = if why.is_empty() { String::new() } else { format!("  {why}") };
-    labelled(&format!("  {name}"), &format!("{}{why}", together(&format!("{bytes:>8}"))))
+    labelled(&format!("  {name}"), &format!("{}{why}", unbroken(&format!("{bytes:>8}"))))
 }
 
-fn exact(
+fn exact_item(
     item: LedgerItem,
     plan: &Plan,
     engine: &EnginePlan,
@@ -63,8 +63,8 @@ fn exact(
     match item {
         LedgerItem::Weights => {
             let source = match shape.map(|shape| shape.provenance) {
-                Some(Provenance::Measured) => "all tensors of the file here",
-                _ => "the file as the catalog knows it",
+                Some(Provenance::Measured) => "all tensors of the stored file",
+                _ => "file size according to the catalog",
             };
             ("weights", source.to_owned())
         }
@@ -73,24 +73,23 @@ fn exact(
         LedgerItem::Prefix => {
             let count = engine.agents.len();
             let agents = if count == 1 { "agent" } else { "agents" };
-            let what =
-                format!("system prompts of {count} {agents}, computed once, and conversations");
-            ("prefix", what)
+            let text = format!("cached system prompts of {count} {agents}, and conversations");
+            ("prefix", text)
         }
-        LedgerItem::Preempt => ("park", "borrowers that gave their slot back wait here".to_owned()),
+        LedgerItem::Preempt => ("park", "saved state of preemptedborrowers".to_owned()),
         LedgerItem::Compute => {
             let scores = match engine.attention() {
                 Some(Attention::Plain) => ", scores",
                 Some(Attention::Flash) | None => "",
             };
-            let what = format!(
+            let text = format!(
                 "masks{scores} and activations of a batch of {N_UBATCH}, logits of {} outputs",
                 engine.sequences
             );
-            ("compute", what)
+            ("compute", text)
         }
         LedgerItem::Overhead => {
-            ("other", "threads, graph, and the vocabulary's tables; an estimate".to_owned())
+            ("other", "threads, graph and vocabulary tables (estimate)".to_owned())
         }
     }
 }
@@ -100,16 +99,16 @@ fn kv(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     let largest = contexts.map(|agent| agent.context).max().unwrap_or_default();
     let layout = match engine.local().kv_layout {
         KvLayout::Streams => {
-            format!("{} tokens in all, {largest} for each live sequence", engine.local().kv_tokens)
+            format!("{} tokens in total, {largest} for each sequence", engine.local().kv_tokens)
         }
-        KvLayout::Unified => format!("one pool of {} tokens", engine.local().kv_tokens),
+        KvLayout::Unified => format!("unified pool of {} tokens", engine.local().kv_tokens),
     };
     let Some(shape) = shape else { return layout };
     let per_token = KvCost::of(shape, engine.local().kv_type).bytes_per_token();
-    format!("{layout}; a token takes {per_token}: {}", geometry(shape, engine.local().kv_type))
+    format!("{layout}; per token {per_token}: {}", geometry(shape, engine.local().kv_type))
 }
 
-/// What the recurrent state of one sequence is made of.
+/// Composition of the recurrent state of one sequence.
 fn state(engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     let sequences = engine.sequences;
     let Some(recurrent) = shape.and_then(|shape| shape.recurrent) else {
@@ -117,12 +116,12 @@ fn state(engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     };
     let RecurrentState { layers, layer_bytes, .. } = recurrent;
     format!(
-        "{sequences} sequences × {layers} recurrent layers × {layer_bytes} (f32), whatever the \
-         context"
+        "{sequences} sequences × {layers} recurrent layers × {layer_bytes} (f32), independent of \
+         the context"
     )
 }
 
-/// What the KV of one token is made of.
+/// Composition of the KV of one token.
 fn geometry(shape: &ModelShape, kv_type: KvType) -> String {
     let kind = match kv_type {
         KvType::F16 => "2 bytes (f16)",
@@ -132,30 +131,30 @@ fn geometry(shape: &ModelShape, kv_type: KvType) -> String {
     let windowed = shape.layers.iter().filter(|layer| layer.window.is_some()).count();
     let window = match windowed {
         0 => String::new(),
-        some => format!(", {some} of the layers keep their window only"),
+        some => format!(", {some} of the layers keep only their window"),
     };
     match shape.layers.first() {
         Some(first) if shape.layers.iter().all(|layer| layer.kv_heads == first.kv_heads) => {
             let (heads, key, value) = (first.kv_heads, first.key_length, first.value_length);
             format!("{count} layers × {heads} KV heads × ({key} + {value}) × {kind}{window}")
         }
-        _ => format!("{count} layers of unequal heads × {kind}{window}"),
+        _ => format!("{count} layers with different head counts × {kind}{window}"),
     }
 }
 
-fn by_the_paper(item: LedgerItem, engine: &EnginePlan) -> (&'static str, String) {
+fn paper_item(item: LedgerItem, engine: &EnginePlan) -> (&'static str, String) {
     match item {
-        LedgerItem::Weights => ("weights", "base of the paper's §5.3".to_owned()),
+        LedgerItem::Weights => ("weights", "base size of the paper's §5.3".to_owned()),
         LedgerItem::Kv => {
             let slot = Bytes(engine.kv_bytes.0 / u64::from(engine.slots.max(1)));
-            ("KV", format!("{} slots × {slot}, whatever the context (§5.3)", engine.slots))
+            ("KV", format!("{} slots × {slot}, independent of the context (§5.3)", engine.slots))
         }
-        // The paper's rule has no more lines.
+        // The paper's rule has no other lines.
         _ => ("other", String::new()),
     }
 }
 
-fn sums(
+fn totals(
     plan: &Plan,
     hardware: &Hardware,
     models: &BTreeMap<String, PlannedModel>,
@@ -167,10 +166,10 @@ fn sums(
     let mut lines = vec![
         labelled(
             "budget",
-            &format!("{budget}: 85% of {total}, {reserve} stay for all else on the machine"),
+            &format!("{budget}: 85% of {total}, {reserve} reserved for the rest of the machine"),
         ),
         labelled("left", &format!("{}", plan.headroom_bytes)),
-        labelled("sharing", &saving(plan.sharing, costs)),
+        labelled("sharing", &savings(plan.sharing, costs)),
         labelled("parallel", &parallel(plan)),
         layouts(plan, models),
     ];
@@ -181,7 +180,7 @@ fn sums(
         lines.push(labelled(
             "bandwidth",
             &format!(
-                "{} GB/s rated and {reached} reached; the paper states {}",
+                "{} GB/s rated, {reached} effective; the paper states {}",
                 gb(bandwidth.rated),
                 gb(bandwidth.paper)
             ),
@@ -190,14 +189,14 @@ fn sums(
     lines.join("\n")
 }
 
-fn saving(sharing: Sharing, SlotCosts { planned, alternative: otherwise }: SlotCosts) -> String {
+fn savings(sharing: Sharing, SlotCosts { planned, alternative: otherwise }: SlotCosts) -> String {
     match sharing {
         Sharing::Shared => format!(
-            "saves {}: with an engine for each agent the same slots take {otherwise}",
+            "saves {}: with one engine per agent, the same slots take {otherwise}",
             otherwise.saturating_sub(planned)
         ),
         Sharing::Isolated => format!(
-            "would save {}: with an engine for each base model (--sharing shared) the same slots \
+            "would save {}: with one engine per base model (--sharing shared), the same slots \
              take {otherwise}",
             planned.saturating_sub(otherwise)
         ),
@@ -211,7 +210,7 @@ fn parallel(plan: &Plan) -> String {
         None => "the profile".to_owned(),
     };
     format!(
-        "a tier's target is 100%, 75%, 50% or a third of {peak}, rounded down, at least 1; {peak} \
+        "tier targets are 100%, 75%, 50% and a third of {peak}, rounded down, at least 1; {peak} \
          is from {source}"
     )
 }

@@ -1,4 +1,4 @@
-//! What models need at several numbers of slots, in the form of the paper's §5.3.
+//! Memory of models at several numbers of slots, in the format of the paper's §5.3.
 
 use harmonic_planner::{MemoryRow, PlanOptions};
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::gb;
 use crate::table::table;
 
-/// The schema of the JSON form.
+/// Schema of the JSON form.
 const SCHEMA: &str = "harmonic.memory-table/1";
 
-/// A line for each row.
+/// Table with one line per row.
 pub fn memory_table(rows: &[MemoryRow], slots: &[u32; 3]) -> String {
     let totals = slots.map(|count| format!("@{count}x"));
     let [first, second, third] = totals.each_ref().map(String::as_str);
@@ -29,7 +29,7 @@ pub fn memory_table(rows: &[MemoryRow], slots: &[u32; 3]) -> String {
     table(header, &[1, 2, 3, 4, 5, 6], rows.iter().map(row))
 }
 
-/// The same for scripts.
+/// The table as JSON.
 pub fn memory_table_json(rows: &[MemoryRow], options: &PlanOptions, slots: &[u32]) -> Value {
     let row = |row: &MemoryRow| {
         let totals = slots.iter().zip(&row.totals);

@@ -1,4 +1,4 @@
-//! What a plan took from tuned configs, and why an engine has its layout.
+//! Tuned configs used by a plan, and the reason for each engine's KV layout.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanTuned};
 use crate::lines::labelled;
 use crate::tuned::layout;
 
-/// One line: what was measured to be fastest for a model.
+/// One line: the fastest measured configuration of a model.
 pub fn line(config: &PlanTuned) -> String {
     let PlanTuned { model, key, parallel, kv_layout, threads } = config;
     let mut parts: Vec<String> = key.format.iter().cloned().collect();
@@ -24,7 +24,7 @@ pub fn line(config: &PlanTuned) -> String {
     labelled("tuned", &text)
 }
 
-/// Why each engine has its layout, and what that costs; a line for each, and one more where none was
+/// Reason and memory cost of each engine's layout, one line each, and a hint if any layout was not
 /// measured.
 pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
     let config = |engine: &EnginePlan| {
@@ -40,10 +40,10 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
             let mut parts = vec![format!("{}: {}", engine.id, layout(has))];
             parts.extend(config(engine).map(|PlanTuned { kv_layout, parallel, .. }| {
                 match kv_layout.filter(|faster| *faster != has) {
-                    None => format!("measured to be the faster at {parallel}x"),
+                    None => format!("measured as faster at {parallel}x"),
                     Some(faster) => {
                         let faster = layout(faster);
-                        format!("though {faster} was measured to be the faster at {parallel}x")
+                        format!("although {faster} was measured as faster at {parallel}x")
                     }
                 }
             }));
@@ -53,25 +53,25 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
         .collect();
     let exact = plan.budget == BudgetRule::Exact;
     if exact && plan.engines.iter().any(|engine| config(engine).is_none()) {
-        let text = "streams wherever they fit the budget; `harmonic bench --layouts` measures both";
+        let text = "streams if they fit the budget; `harmonic bench --layouts` measures both";
         lines.push(labelled("layout", text));
     }
     lines.join("\n")
 }
 
-/// What a layout costs beside the other. The paper's rule takes the cheaper; the exact one takes a
-/// pool only where streams would take something from an agent.
+/// Memory cost of a layout compared with the other one. The paper's rule takes the cheaper layout;
+/// the exact rule takes a unified pool only if streams would reduce an agent's slots or context.
 fn price(rule: BudgetRule, has: KvLayout, LayoutCosts { streams, unified }: LayoutCosts) -> String {
     let more = streams.saturating_sub(unified);
     match has {
-        KvLayout::Streams if more == Bytes::ZERO => "no dearer than one pool".to_owned(),
-        KvLayout::Streams => format!("{more} more than one pool"),
-        KvLayout::Unified if more == Bytes::ZERO => "no dearer than streams".to_owned(),
+        KvLayout::Streams if more == Bytes::ZERO => "no more than a unified pool".to_owned(),
+        KvLayout::Streams => format!("{more} more than a unified pool"),
+        KvLayout::Unified if more == Bytes::ZERO => "no more than streams".to_owned(),
         KvLayout::Unified if rule == BudgetRule::Paper => {
             format!("streams would take {more} more")
         }
         KvLayout::Unified => {
-            format!("streams would take {more} more, and cost an agent slots or context")
+            format!("streams would take {more} more and reduce an agent's slots or context")
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// Texts, thoughts and calls, as an engine yields them.
+/// Texts, reasoning and tool calls, as emitted by an engine.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let text = ".*".prop_map(|text| vec![Event::Text { text, logprobs: Vec::new() }]);
     let reasoning = ".+".prop_map(|text| vec![Event::Reasoning { text }]);
@@ -33,7 +33,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// What a client adds a stream up to, as Anthropic's own do.
+/// Message accumulated from a stream, as in Anthropic's own clients.
 fn added(stream: &str) -> Value {
     let mut message = Value::Null;
     let mut partial = String::new();
@@ -78,7 +78,7 @@ fn added(stream: &str) -> Value {
     message
 }
 
-/// The blocks of `message` in the order of a whole answer, those of a kind as one.
+/// Blocks of `message` in the order of a document, those of a kind joined.
 fn sorted(message: &Value) -> (String, String, Vec<Value>) {
     let blocks = message["content"].as_array().expect("blocks");
     let all = |field: &str| -> String { blocks.iter().filter_map(|b| b[field].as_str()).collect() };
@@ -97,19 +97,19 @@ proptest! {
         ]),
     ) {
         let usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens };
-        let new = || MessageAnswer::new("msg_1".to_owned(), "coder".to_owned(), vec!["END".to_owned()]);
+        let new = || MessageEncoder::new("msg_1".to_owned(), "coder".to_owned(), vec!["END".to_owned()]);
         let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
-        let (mut writer, mut gathered) = (new(), CollectedAnswer::default());
-        writer.open(9, &mut stream);
+        let (mut encoder, mut collected) = (new(), CollectedAnswer::default());
+        encoder.open(9, &mut stream);
         for event in events {
-            writer.event(0, &event, &mut stream);
-            gathered.push(event);
+            encoder.event(0, &event, &mut stream);
+            collected.push(event);
         }
         let finish = Finish::of(reason).expect("an answer");
-        writer.end(0, finish, usage, &mut stream);
-        writer.close(usage, &mut stream);
-        gathered.end(finish, usage);
-        new().whole(vec![gathered], usage, &mut whole);
+        encoder.end(0, finish, usage, &mut stream);
+        encoder.close(usage, &mut stream);
+        collected.end(finish, usage);
+        new().document(vec![collected], usage, &mut whole);
 
         let added = added(str::from_utf8(&stream).expect("text"));
         let whole: Value = serde_json::from_slice(&whole).expect("JSON");

@@ -8,7 +8,7 @@ use super::*;
 use crate::{body, strategies};
 
 prop_compose! {
-    /// What the dialect can say.
+    /// Requests that the dialect can express.
     fn request()(
         agent in ".+",
         system in of("[^\0]*"),
@@ -72,7 +72,7 @@ fn good() -> Value {
     })
 }
 
-fn decoded(patch: &Value) -> Result<Request, Invalid> {
+fn decoded(patch: &Value) -> Result<Request, ValidationError> {
     let mut body = good();
     for (field, value) in patch.as_object().expect("a patch is an object") {
         body[field] = value.clone();
@@ -142,7 +142,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     unsupported `tools[0]` is not supported yet by this version: its type is `web_search_20250305`, and only `custom` is
     invalid_value `tools[0].input_schema` must be a JSON Schema: an object
     invalid_value `tools` has `f` twice: names must differ
-    invalid_value `tool_choice` demands a call, but `tools` is empty
+    invalid_value `tool_choice` requires a call, but `tools` is empty
     invalid_value `tool_choice` names `f`, which is not in `tools`
     invalid_value `tool_choice.type` is `maybe`, but must be `auto`, `any`, `tool` or `none`
     invalid_type `tool_choice` cannot be read: invalid type: string "auto", expected an object at line 1 column 96
@@ -201,7 +201,7 @@ fn blocks_become_messages_in_their_order() {
 }
 
 #[test]
-fn instructions_in_the_conversation_and_calls_that_failed_reach_the_model() {
+fn system_messages_and_failed_calls_reach_the_model() {
     let body = json!({
         "model": "coder", "max_tokens": 9, "system": "be brief",
         "messages": [

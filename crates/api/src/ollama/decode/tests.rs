@@ -16,7 +16,7 @@ fn format() -> impl Strategy<Value = Format> {
 }
 
 prop_compose! {
-    /// What the user says, which begins with images and goes on with `opening`.
+    /// User message that begins with images and continues with `opening`.
     fn asked(opening: String)(
         images in prop::collection::vec(strategies::image(false), 0..3),
         text in "[^\0]*",
@@ -27,11 +27,11 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// What both paths can say, but the prompt.
+    /// Requests that both paths can express, without the prompt.
     fn request()(
         agent in "[a-z_:]{1,9}x",
         sampling in strategies::overrides(),
-        // −1 means none.
+        // −1 means no seed.
         seed in of(0..u64::MAX),
         (max_tokens, context) in (of(1u32..), of(1u32..)),
         format in of(format()),
@@ -106,7 +106,7 @@ proptest! {
     }
 }
 
-/// What the fields of `patch`, put over a good body, are refused for.
+/// Error for a valid body patched with `patch`.
 fn refusal(patch: &Value) -> String {
     let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
     for (field, value) in patch.as_object().expect("a patch is an object") {
@@ -147,7 +147,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_type `messages` cannot be read: invalid type: string "hi", expected a sequence at line 1 column 32
     invalid_value `messages[0].role` is `developer`, but must be `system`, `user`, `assistant` or `tool`
     invalid_value `messages[0].images[1]` must be a file in base64
-    invalid_value `messages[0].images[64]` is one image or recording too many: a body may have 64
+    invalid_value `messages[0].images[64]` exceeds the limit of 64 images and recordings per body
     unsupported `messages[0].images` is not supported yet by this version in messages of the assistant
     invalid_value `messages[0].content` must not contain a NUL character
     invalid_value `messages[0].tool_calls` is only for messages of the assistant
@@ -164,7 +164,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
 }
 
 #[test]
-fn what_generate_cannot_honour_is_refused_by_name() {
+fn unsupported_fields_of_generate_are_refused_by_name() {
     let refusals: Vec<String> = [
         json!({"suffix": "}"}),
         json!({"images": ["iVB"], "raw": true}),
@@ -192,7 +192,7 @@ fn what_generate_cannot_honour_is_refused_by_name() {
 }
 
 #[test]
-fn what_sdks_send_for_unset_is_accepted() {
+fn empty_values_that_sdks_send_for_unset_fields_are_accepted() {
     let body = json!({
         "model": "coder:latest", "messages": [], "tools": [], "stream": true, "format": "",
         "options": {"num_ctx": 0, "num_predict": -1, "seed": -1}, "keep_alive": "5m",

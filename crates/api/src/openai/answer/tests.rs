@@ -9,7 +9,7 @@ fn logprob() -> impl Strategy<Value = TokenLogprob> {
         .prop_map(|(token, logprob, top)| TokenLogprob { token, logprob, top })
 }
 
-/// The events of one answer, its calls counted as an engine counts them.
+/// Events of one answer, with tool calls numbered as by an engine.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let text = (any::<String>(), prop::collection::vec(logprob(), 0..3))
         .prop_map(|(text, logprobs)| vec![Event::Text { text, logprobs }]);
@@ -36,8 +36,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-fn writer(logprobs: bool) -> ChatAnswer {
-    ChatAnswer {
+fn encoder(logprobs: bool) -> ChatEncoder {
+    ChatEncoder {
         id: "chatcmpl-1".to_owned(),
         created: 7,
         model: "coder".to_owned(),
@@ -56,19 +56,19 @@ proptest! {
     ) {
         let usage = Usage { prompt_tokens, completion_tokens, cached_tokens };
         let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
-        let mut streamed = writer(logprobs);
-        let mut gathered = [CollectedAnswer::default(), CollectedAnswer::default()];
+        let mut streamed = encoder(logprobs);
+        let mut collected = [CollectedAnswer::default(), CollectedAnswer::default()];
         streamed.open(prompt_tokens, &mut stream);
-        for (choice, (events, gathered)) in (0..).zip(answers.iter().zip(&mut gathered)) {
+        for (choice, (events, collected)) in (0..).zip(answers.iter().zip(&mut collected)) {
             for event in events {
                 streamed.event(choice, event, &mut stream);
-                gathered.push(event.clone());
+                collected.push(event.clone());
             }
             streamed.end(choice, Finish::Stop, usage, &mut stream);
-            gathered.end(Finish::Stop, usage);
+            collected.end(Finish::Stop, usage);
         }
         streamed.close(usage, &mut stream);
-        writer(logprobs).whole(gathered.into(), usage, &mut whole);
+        encoder(logprobs).document(collected.into(), usage, &mut whole);
         let whole: ChatResponse = serde_json::from_slice(&whole).expect("its own form");
 
         let stream = str::from_utf8(&stream).expect("text");
@@ -112,7 +112,7 @@ proptest! {
     }
 }
 
-/// What the chunks of one answer add up to.
+/// Message accumulated from the chunks of one answer.
 #[derive(Debug, Default)]
 struct Added {
     text: String,
@@ -137,7 +137,7 @@ impl Added {
 }
 
 #[test]
-fn what_json_has_no_number_for_is_written_as_openai_does() {
+fn infinite_logprobs_are_written_as_openai_does() {
     let token = TokenLogprob {
         token: TokenBytes(vec![0xC3]),
         logprob: f32::NEG_INFINITY,
@@ -153,6 +153,6 @@ fn what_json_has_no_number_for_is_written_as_openai_does() {
 fn a_cancelled_generation_is_no_answer() {
     use harmonic_types::FinishReason as Reason;
     let words = [Reason::Stop, Reason::Length, Reason::ToolCalls, Reason::Cancelled]
-        .map(|reason| Finish::of(reason).map(Finish::word));
+        .map(|reason| Finish::of(reason).map(Finish::as_str));
     assert_eq!(words, [Some("stop"), Some("length"), Some("tool_calls"), None]);
 }

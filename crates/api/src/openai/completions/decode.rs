@@ -5,49 +5,51 @@ use harmonic_types::{Prompt, Request, RequestId};
 use super::request::CompletionBody;
 use crate::checks::{self, no_nul};
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
 use crate::openai::{decode_format, decode_logit_bias, encode_format};
-use crate::said::Strings;
+use crate::untagged::Strings;
+use crate::validation_error::ValidationError;
 
-/// Most tokens unless the body says otherwise, as OpenAI has it.
+/// Default token limit, as in OpenAI's API.
 const MAX_TOKENS: u32 = 16;
 
-/// The request that `body` asks for, under the name `id`. How many answers are wanted, and whether
-/// as a stream, is not part of it.
+/// Request of `body`, with the given id. The number of answers and streaming are not part of it.
 ///
 /// # Errors
-/// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
-/// cannot honour.
-pub fn decode(body: CompletionBody, id: RequestId) -> Result<Request, Invalid> {
+/// [`ValidationError::Value`] for a value out of range, [`ValidationError::Unsupported`] for an
+/// unsupported field.
+pub fn decode(body: CompletionBody, id: RequestId) -> Result<Request, ValidationError> {
     decode_naming(body, id, &mut FeatureFields::default())
 }
 
-/// The same, and the names of its fields put into `fields`.
+/// As [`decode`], also recording field names in `fields`.
 pub(super) fn decode_naming(
     mut body: CompletionBody,
     id: RequestId,
     fields: &mut FeatureFields,
-) -> Result<Request, Invalid> {
+) -> Result<Request, ValidationError> {
     let answers = checks::answers(body.n)?;
     if body.best_of.is_some_and(|best_of| best_of != answers) {
-        return Err(Invalid::unsupported("best_of", ": leave it out, or ask for as many as `n`"));
+        return Err(ValidationError::unsupported("best_of", ": leave it out, or set it to `n`"));
     }
     if body.echo == Some(true) {
-        return Err(Invalid::unsupported("echo", ": the prompt is known to who sent it"));
+        return Err(ValidationError::unsupported(
+            "echo",
+            ": leave it out, the client has the prompt",
+        ));
     }
-    checks::absent("suffix", body.suffix.as_ref(), ": leave it out")?;
+    checks::refuse_if_set("suffix", body.suffix.as_ref(), ": leave it out")?;
     if body.stream_options.is_some() && body.stream != Some(true) {
-        return Err(Invalid::value("stream_options", "is only for `stream: true`"));
+        return Err(ValidationError::value("stream_options", "is only for `stream: true`"));
     }
-    let spellings = body.spellings();
+    let format_aliases = body.format_aliases();
     let sampling = body.sampling_fields();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.prompt = Prompt::Text(text(body.prompt)?);
     request.max_tokens =
         checks::max_tokens("max_tokens", Some(body.max_tokens.unwrap_or(MAX_TOKENS)))?;
-    request.top_logprobs = checks::rivals("logprobs", body.logprobs)?;
+    request.top_logprobs = checks::alternatives("logprobs", body.logprobs)?;
     request.sampling = sampling.decode("")?;
-    let format = decode_format(body.response_format, body.structured_outputs, spellings)?;
+    let format = decode_format(body.response_format, body.structured_outputs, format_aliases)?;
     if let Some((name, format)) = format {
         fields.format = name;
         request.format = Some(format);
@@ -59,7 +61,7 @@ pub(super) fn decode_naming(
     Ok(request)
 }
 
-fn text(prompt: Option<Strings>) -> Result<String, Invalid> {
+fn text(prompt: Option<Strings>) -> Result<String, ValidationError> {
     let Strings(texts) = prompt.unwrap_or_default();
     let several = texts.len() > 1;
     match texts.into_iter().next() {
@@ -67,14 +69,15 @@ fn text(prompt: Option<Strings>) -> Result<String, Invalid> {
             no_nul("prompt", &text)?;
             Ok(text)
         }
-        Some(_) if several => Err(Invalid::unsupported("prompt", " as a list of more than one")),
-        _ => Err(Invalid::value("prompt", "must hold some text")),
+        Some(_) if several => {
+            Err(ValidationError::unsupported("prompt", " as a list of more than one"))
+        }
+        _ => Err(ValidationError::value("prompt", "must hold some text")),
     }
 }
 
-/// The body that [`decode`] reads as `request`, whose prompt is a text. Whether the answer is
-/// streamed is not in the request: `stream` is absent. What the dialect has no word for
-/// (thinking) is left out.
+/// Body that [`decode`] decodes to `request`, whose prompt is a text. `stream` is absent, because
+/// it is not part of the request. Thinking, which the dialect cannot express, is omitted.
 pub fn encode(request: &Request) -> CompletionBody {
     let prompt = match &request.prompt {
         Prompt::Text(text) => Some(Strings(vec![text.clone()])),
@@ -169,9 +172,9 @@ mod tests {
         `prompt` must hold some text
         `prompt` is not supported yet by this version as a list of more than one
         `prompt[0]` cannot be read: invalid type: integer `1`, expected a string at line 1 column 28
-        `echo` is not supported yet by this version: the prompt is known to who sent it
+        `echo` is not supported yet by this version: leave it out, the client has the prompt
         `suffix` is not supported yet by this version: leave it out
-        `best_of` is not supported yet by this version: leave it out, or ask for as many as `n`
+        `best_of` is not supported yet by this version: leave it out, or set it to `n`
         `n` is 0, but must be from 1 to 16
         `logprobs` is 21, but must be from 0 to 20
         `stream_options` is only for `stream: true`

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::encode;
 use super::*;
+use crate::body::read;
 use crate::strategies;
 
 fn format() -> impl Strategy<Value = Format> {
@@ -56,13 +57,13 @@ proptest! {
     #[test]
     fn a_request_survives_the_wire(request in request()) {
         let wire = serde_json::to_vec(&encode(&request)).expect("JSON");
-        let back = decode(parse(&wire).expect("its own body"), request.id);
+        let back = decode(read(&wire).expect("its own body"), request.id);
         prop_assert_eq!(back, Ok(request));
     }
 
     #[test]
     fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = parse(&body);
+        let _ = read::<ChatRequest>(&body);
     }
 
     #[test]
@@ -79,19 +80,19 @@ proptest! {
     ) {
         let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
         body[field] = value;
-        if let Ok(request) = parse(body.to_string().as_bytes()) {
+        if let Ok(request) = read::<ChatRequest>(body.to_string().as_bytes()) {
             let _ = decode(request, RequestId(1));
         }
     }
 }
 
-/// What the fields of `patch`, put over a good body, are refused for.
+/// Error for a valid body patched with `patch`.
 fn refusal(patch: &Value) -> String {
     let mut body = json!({"model": "coder", "messages": [{"role": "user", "content": "hi"}]});
     for (field, value) in patch.as_object().expect("a patch is an object") {
         body[field] = value.clone();
     }
-    let refused = parse(body.to_string().as_bytes())
+    let refused = read(body.to_string().as_bytes())
         .and_then(|request| decode(request, RequestId(1)))
         .expect_err("refused");
     format!("{} [{}] {refused}", refused.code(), refused.param().unwrap_or("-"))
@@ -159,7 +160,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_type [messages[0].content] `messages[0].content` cannot be read: invalid type: integer `1`, expected a string or a list of parts at line 1 column 55
     invalid_value [messages[0].content] `messages[0].content` must not contain a NUL character
     invalid_value [messages[0].content[0].image_url] `messages[0].content[0].image_url` is missing
-    unsupported [messages[0].content[0].image_url] `messages[0].content[0].image_url` is not supported yet by this version as an address: this server fetches nothing, send the file as a `data:` URL
+    unsupported [messages[0].content[0].image_url] `messages[0].content[0].image_url` is not supported yet by this version as an address: this server fetches nothing, send a `data:` URL
     invalid_value [messages[0].content[0].image_url] `messages[0].content[0].image_url` must be a file in base64
     invalid_value [messages[0].content[0].input_audio] `messages[0].content[0].input_audio` must be a file in base64
     unsupported [messages[0].content[0]] `messages[0].content[0]` is not supported yet by this version: its type is `file`, and only `text`, `image_url` and `input_audio` are
@@ -188,22 +189,22 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value [response_format.json_schema.schema] `response_format.json_schema.schema` is missing
     invalid_value [response_format.json_schema.schema] `response_format.json_schema.schema` must be a JSON Schema: an object
     invalid_type [structured_outputs.structural_tag] `structured_outputs.structural_tag` cannot be read: unknown field `structural_tag`, expected one of `regex`, `grammar`, `choice`, `json`, `json_object` at line 1 column 99
-    invalid_value [structured_outputs] `structured_outputs` asks for two forms: give one of them
-    invalid_value [structured_outputs] `structured_outputs` and `response_format` both ask for a form: give one of them
+    invalid_value [structured_outputs] `structured_outputs` sets two formats: use one of them
+    invalid_value [structured_outputs] `structured_outputs` and `response_format` both set a format: use one of them
     invalid_value [logit_bias.50256] `logit_bias.50256` is -101, but must be from -100 to 100
     invalid_value [logit_bias.the] `logit_bias.the` must be the id of a token: a whole number in quotes
     "#);
 }
 
 #[test]
-fn what_sdks_send_for_unset_is_accepted() {
+fn empty_values_that_sdks_send_for_unset_fields_are_accepted() {
     let body = json!({
         "model": "coder",
         "messages": [{"role": "user", "content": "hi", "name": "ann", "tool_calls": null}],
         "stream": null, "stop": null, "tools": [], "response_format": {"type": "text"},
         "n": 1, "logit_bias": {}, "user": "ann", "metadata": {"deep": [[[]]]}, "temperature": 1,
     });
-    let request = parse(body.to_string().as_bytes()).expect("read");
+    let request = read(body.to_string().as_bytes()).expect("read");
     assert!(decode(request, RequestId(1)).is_ok());
 }
 
@@ -218,7 +219,7 @@ fn parts_stop_and_both_names_of_the_limit_are_understood() {
         "stop": "END", "max_completion_tokens": 9, "max_tokens": 9, "top_k": -1, "seed": -1,
     });
     let request =
-        decode(parse(body.to_string().as_bytes()).expect("read"), RequestId(1)).expect("fine");
+        decode(read(body.to_string().as_bytes()).expect("read"), RequestId(1)).expect("fine");
     assert_eq!(
         request.prompt.messages(),
         [Message::new(Role::System, "be brief"), Message::new(Role::User, "a\nb")]
@@ -230,7 +231,7 @@ fn parts_stop_and_both_names_of_the_limit_are_understood() {
 }
 
 #[test]
-fn a_body_is_one_object_and_nothing_else() {
+fn a_body_is_exactly_one_object() {
     for (body, code) in [
         (&br#"["coder", []]"#[..], "invalid_type"),
         (br#""coder""#, "invalid_type"),
@@ -240,9 +241,12 @@ fn a_body_is_one_object_and_nothing_else() {
         (b"", "invalid_json"),
         (br#"{"temperature": 1e999}"#, "invalid_json"),
     ] {
-        let refused = parse(body).expect_err("not a request");
+        let refused = read::<ChatRequest>(body).expect_err("not a request");
         assert_eq!(refused.code(), code, "{}: {refused}", String::from_utf8_lossy(body));
     }
     let nested = format!(r#"{{"functions": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(parse(nested.as_bytes()).expect_err("too deep").code(), "invalid_json");
+    assert_eq!(
+        read::<ChatRequest>(nested.as_bytes()).expect_err("too deep").code(),
+        "invalid_json"
+    );
 }

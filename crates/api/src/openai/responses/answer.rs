@@ -1,43 +1,42 @@
-//! From an engine's events to what a client reads: the dialect's sequence of events, or one
-//! response.
+//! Encoding of an engine's events as the dialect's sequence of events or as one response.
 //!
 //! Invariants: events are numbered from 0; items are numbered from 0, each is added and done, and
-//! none is open while another is; the last event has the whole response.
+//! at most one is open; the last event contains the complete response.
 
 use bytes::{BufMut, BytesMut};
 use harmonic_types::{Event, TokenLogprob, Usage};
 
 use super::item::Status;
 use super::response::{Incomplete, Response, ResponseError, ResponseUsage};
-use crate::answer::{Finish, ResponseEncoder};
-use crate::fault::Fault;
-use crate::gathered::CollectedAnswer;
+use crate::collected_answer::CollectedAnswer;
 use crate::openai::TokenEntry;
+use crate::response_encoder::{Finish, ResponseEncoder};
 use crate::sse;
+use crate::wire_error::WireError;
 
-mod open;
-mod said;
+mod open_item;
+mod stream_event;
 
-use open::{Kind, Open};
-use said::{Numbered, Said};
+use open_item::{Kind, OpenItem};
+use stream_event::{NumberedEvent, StreamEvent};
 
-/// Writes the answer to one request.
+/// Encoder of the response to one request.
 #[derive(Clone, Debug)]
-pub struct ResponseAnswer {
-    /// What the names of items are made of.
+pub struct ResponsesEncoder {
+    /// Base of the item ids.
     name: String,
-    /// As far as it is.
+    /// The response so far.
     response: Response,
     logprobs: bool,
-    /// The item that is still coming; the others are in the response.
-    open: Option<Open>,
-    /// Events so far.
+    /// Open item; completed ones are in the response.
+    open: Option<OpenItem>,
+    /// Number of events so far.
     events: u64,
-    /// Tokens of reasoning so far.
+    /// Number of reasoning tokens so far.
     reasoned: u32,
 }
 
-impl ResponseAnswer {
+impl ResponsesEncoder {
     pub(super) fn new(name: String, response: Response, logprobs: bool) -> Self {
         Self { name, response, logprobs, open: None, events: 0, reasoned: 0 }
     }
@@ -46,69 +45,83 @@ impl ResponseAnswer {
         if self.logprobs { logprobs.iter().map(Into::into).collect() } else { Vec::new() }
     }
 
-    fn write(&mut self, said: &Said<'_>, out: &mut BytesMut) {
+    fn write(&mut self, stream_event: &StreamEvent<'_>, out: &mut BytesMut) {
         let sequence_number = self.events;
         self.events += 1;
-        sse::write_named(out, said.name(), &Numbered { said, sequence_number });
+        sse::write_named(
+            out,
+            stream_event.name(),
+            &NumberedEvent { stream_event, sequence_number },
+        );
     }
 
-    /// Says how far the response is.
-    fn tell(&mut self, said: impl FnOnce(&Response) -> Said<'_>, out: &mut BytesMut) {
+    /// Writes an event with the current response.
+    fn write_status(
+        &mut self,
+        event: impl FnOnce(&Response) -> StreamEvent<'_>,
+        out: &mut BytesMut,
+    ) {
         let response = self.response.clone();
-        self.write(&said(&response), out);
+        self.write(&event(&response), out);
     }
 
-    /// Opens an item unless one of its kind is open.
-    fn begin(&mut self, kind: Kind, out: &mut BytesMut) {
+    /// Opens an item, unless one of its kind is open.
+    fn begin_item(&mut self, kind: Kind, out: &mut BytesMut) {
         if self.open.as_ref().is_some_and(|open| open.kind == kind) {
             return;
         }
-        self.shut(Status::Completed, out);
-        let open = Open::new(kind, &self.name, self.response.output.len());
+        self.end_item(Status::Completed, out);
+        let open = OpenItem::new(kind, &self.name, self.response.output.len());
         let item = open.item(Status::InProgress);
-        self.write(&Said::ItemAdded { output_index: open.index, item: &item }, out);
+        self.write(&StreamEvent::ItemAdded { output_index: open.index, item: &item }, out);
         if let Some(part) = open.part() {
-            let said = Said::PartAdded {
+            let stream_event = StreamEvent::PartAdded {
                 item_id: &open.id,
                 output_index: open.index,
                 content_index: 0,
                 part,
             };
-            self.write(&said, out);
+            self.write(&stream_event, out);
         }
         self.open = Some(open);
     }
 
-    /// Ends the item that is open.
-    fn shut(&mut self, status: Status, out: &mut BytesMut) {
+    /// Completes the open item.
+    fn end_item(&mut self, status: Status, out: &mut BytesMut) {
         let Some(mut open) = self.open.take() else { return };
         open.complete = true;
         let (item_id, output_index) = (open.id.as_str(), open.index);
         let done = match &open.kind {
-            Kind::Message => Said::TextDone {
+            Kind::Message => StreamEvent::TextDone {
                 item_id,
                 output_index,
                 content_index: 0,
                 text: &open.text,
                 logprobs: &open.logprobs,
             },
-            Kind::Reasoning => {
-                Said::ReasoningDone { item_id, output_index, content_index: 0, text: &open.text }
-            }
+            Kind::Reasoning => StreamEvent::ReasoningDone {
+                item_id,
+                output_index,
+                content_index: 0,
+                text: &open.text,
+            },
             Kind::Call { name, .. } => {
-                Said::ArgumentsDone { item_id, output_index, name, arguments: &open.text }
+                StreamEvent::ArgumentsDone { item_id, output_index, name, arguments: &open.text }
             }
         };
         self.write(&done, out);
         if let Some(part) = open.part() {
-            self.write(&Said::PartDone { item_id, output_index, content_index: 0, part }, out);
+            self.write(
+                &StreamEvent::PartDone { item_id, output_index, content_index: 0, part },
+                out,
+            );
         }
         let item = open.item(status);
-        self.write(&Said::ItemDone { output_index, item: &item }, out);
+        self.write(&StreamEvent::ItemDone { output_index, item: &item }, out);
         self.response.output.push(item);
     }
 
-    /// Puts the end into the response.
+    /// Sets status and usage of the response.
     fn finish(&mut self, finish: Finish, usage: Usage) {
         self.response.status = status(finish);
         self.response.usage = Some(ResponseUsage::new(usage, self.reasoned));
@@ -126,25 +139,25 @@ fn status(finish: Finish) -> Status {
     }
 }
 
-impl ResponseEncoder for ResponseAnswer {
+impl ResponseEncoder for ResponsesEncoder {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, _prompt_tokens: u32, out: &mut BytesMut) {
-        self.tell(|response| Said::Created { response }, out);
-        self.tell(|response| Said::InProgress { response }, out);
+        self.write_status(|response| StreamEvent::Created { response }, out);
+        self.write_status(|response| StreamEvent::InProgress { response }, out);
     }
 
     fn event(&mut self, _choice: u32, event: &Event, out: &mut BytesMut) {
-        // An engine tells reasoning token by token.
+        // Engines emit one reasoning event per token.
         self.reasoned += u32::from(matches!(event, Event::Reasoning { .. }));
         let (kind, text, logprobs) = match event {
             Event::Text { text, logprobs } => (Kind::Message, text, self.entries(logprobs)),
             Event::Reasoning { text } => (Kind::Reasoning, text, Vec::new()),
             Event::ToolCall { id, name, .. } => {
-                return self.begin(Kind::Call { id: id.clone(), name: name.clone() }, out);
+                return self.begin_item(Kind::Call { id: id.clone(), name: name.clone() }, out);
             }
             Event::ToolArguments { text, .. } => {
-                // Calls do not overlap: it is the open one's.
+                // Calls do not overlap, so it belongs to the open item.
                 let Some(open) = &self.open else { return };
                 (open.kind.clone(), text, Vec::new())
             }
@@ -153,11 +166,11 @@ impl ResponseEncoder for ResponseAnswer {
         if text.is_empty() && logprobs.is_empty() {
             return;
         }
-        self.begin(kind, out);
+        self.begin_item(kind, out);
         let Some(mut open) = self.open.take() else { return };
         let (item_id, output_index) = (open.id.as_str(), open.index);
-        let said = match &open.kind {
-            Kind::Message => Said::TextDelta {
+        let stream_event = match &open.kind {
+            Kind::Message => StreamEvent::TextDelta {
                 item_id,
                 output_index,
                 content_index: 0,
@@ -165,44 +178,44 @@ impl ResponseEncoder for ResponseAnswer {
                 logprobs: &logprobs,
             },
             Kind::Reasoning => {
-                Said::ReasoningDelta { item_id, output_index, content_index: 0, delta: text }
+                StreamEvent::ReasoningDelta { item_id, output_index, content_index: 0, delta: text }
             }
-            Kind::Call { .. } => Said::ArgumentsDelta { item_id, output_index, delta: text },
+            Kind::Call { .. } => StreamEvent::ArgumentsDelta { item_id, output_index, delta: text },
         };
-        self.write(&said, out);
+        self.write(&stream_event, out);
         open.text.push_str(text);
         open.logprobs.extend(logprobs);
         self.open = Some(open);
     }
 
     fn end(&mut self, _choice: u32, finish: Finish, usage: Usage, out: &mut BytesMut) {
-        self.shut(status(finish), out);
+        self.end_item(status(finish), out);
         self.finish(finish, usage);
     }
 
     fn close(&mut self, _usage: Usage, out: &mut BytesMut) {
         if self.response.status == Status::Completed {
-            self.tell(|response| Said::Completed { response }, out);
+            self.write_status(|response| StreamEvent::Completed { response }, out);
         } else {
-            self.tell(|response| Said::Incomplete { response }, out);
+            self.write_status(|response| StreamEvent::Incomplete { response }, out);
         }
     }
 
-    fn fail(&mut self, fault: &Fault<'_>, out: &mut BytesMut) {
-        self.shut(Status::Incomplete, out);
+    fn fail(&mut self, error: &WireError<'_>, out: &mut BytesMut) {
+        self.end_item(Status::Incomplete, out);
         self.response.status = Status::Failed;
         self.response.error = Some(ResponseError {
             code: "server_error".to_owned(),
-            message: fault.message.clone().into_owned(),
+            message: error.message.clone().into_owned(),
         });
-        self.tell(|response| Said::Failed { response }, out);
+        self.write_status(|response| StreamEvent::Failed { response }, out);
     }
 
     fn ping(&mut self, out: &mut BytesMut) {
         sse::write_ping(out);
     }
 
-    fn whole(mut self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut) {
+    fn document(mut self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut) {
         for answer in answers {
             self.reasoned = answer.reasoning_tokens;
             self.finish(answer.finish, usage);
@@ -210,17 +223,21 @@ impl ResponseEncoder for ResponseAnswer {
             let calls = answer.calls.into_iter().map(|call| {
                 (Kind::Call { id: call.id, name: call.name }, call.arguments, Vec::new())
             });
-            let said = [
+            let parts = [
                 (Kind::Reasoning, answer.reasoning, Vec::new()),
                 (Kind::Message, answer.text, logprobs),
             ];
-            let said = said.into_iter().filter(|(_, text, _)| !text.is_empty());
-            let all: Vec<_> = said.chain(calls).collect();
+            let parts = parts.into_iter().filter(|(_, text, _)| !text.is_empty());
+            let all: Vec<_> = parts.chain(calls).collect();
             let last = all.len().saturating_sub(1);
             for (index, (kind, text, logprobs)) in all.into_iter().enumerate() {
                 let status = if index == last { self.response.status } else { Status::Completed };
-                let open =
-                    Open { text, logprobs, complete: true, ..Open::new(kind, &self.name, index) };
+                let open = OpenItem {
+                    text,
+                    logprobs,
+                    complete: true,
+                    ..OpenItem::new(kind, &self.name, index)
+                };
                 self.response.output.push(open.item(status));
             }
         }

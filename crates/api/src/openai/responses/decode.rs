@@ -1,7 +1,7 @@
 //! From a body to a [`Request`].
 //!
-//! Invariants: as in the chat. What one answer was made of (reasoning, a message, calls) becomes
-//! one message of the assistant again.
+//! Invariants: as in the chat. The items of one answer (reasoning, message, tool calls) become one
+//! assistant message again.
 
 use harmonic_types::{Format, Message, Prompt, Request, RequestId, Role, Tool, ToolChoice};
 use serde_json::Value;
@@ -9,65 +9,64 @@ use serde_json::Value;
 use super::request::{ChoiceBody, FormatBody, ItemBody, ResponsesBody, ToolBody};
 use crate::checks::{self, no_nul};
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
 use crate::openai::{
-    Content, FUNCTION, Kinds, content_parts, content_result, content_text, of_function,
-    word_of_choice,
+    FUNCTION, Kinds, MessageContent, choice_of_keyword, content_parts, content_result,
+    content_text, require_function,
 };
-use crate::said::{Said, StringOrObject};
 use crate::tools;
+use crate::untagged::{Content, StringOrObject};
+use crate::validation_error::ValidationError;
 
-/// What `include` calls log-probabilities.
+/// Name of log-probabilities in `include`.
 pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 
-/// Kinds of parts of a message.
+/// Part kinds of messages.
 pub(super) const INPUT: Kinds =
     Kinds { texts: &["input_text", "output_text", "text"], image: "input_image" };
-/// Kinds of parts of a tool's result.
+/// Part kinds of tool results.
 const OUTPUT: Kinds = Kinds { texts: &["input_text", "text"], image: "input_image" };
 
-/// The request that `body` asks for, under the name `id`. Whether the answer is streamed is not
-/// part of it.
+/// Request of `body`, with the given id. Streaming is not part of it.
 ///
 /// # Errors
-/// [`Invalid::Value`] for a value out of range, [`Invalid::Unsupported`] for what this version
-/// cannot honour.
-pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, Invalid> {
+/// [`ValidationError::Value`] for a value out of range, [`ValidationError::Unsupported`] for an
+/// unsupported field.
+pub fn decode(body: ResponsesBody, id: RequestId) -> Result<Request, ValidationError> {
     decode_naming(body, id, &mut FeatureFields::default())
 }
 
-/// The same, and the names of its fields put into `fields`.
+/// As [`decode`], also recording field names in `fields`.
 pub(super) fn decode_naming(
     body: ResponsesBody,
     id: RequestId,
     fields: &mut FeatureFields,
-) -> Result<Request, Invalid> {
+) -> Result<Request, ValidationError> {
     for (param, value, detail) in [
         ("previous_response_id", &body.previous_response_id, ": send its items as `input`"),
         ("conversation", &body.conversation, ": send its items as `input`"),
         ("prompt", &body.prompt, ": write it in `instructions`"),
     ] {
-        checks::absent(param, value.as_ref(), detail)?;
+        checks::refuse_if_set(param, value.as_ref(), detail)?;
     }
     if body.background == Some(true) {
-        return Err(Invalid::unsupported("background", ": wait for the answer"));
+        return Err(ValidationError::unsupported("background", ": wait for the answer"));
     }
     let truncation = body.truncation.as_deref();
     if let Some(other) = truncation.filter(|word| !["disabled", "auto"].contains(word)) {
         let reason = format!("is `{other}`, but must be `disabled` or `auto`");
-        return Err(Invalid::value("truncation", reason));
+        return Err(ValidationError::value("truncation", reason));
     }
     let sampling = body.sampling_fields();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
     request.sampling = sampling.decode("")?;
     request.max_tokens = checks::max_tokens("max_output_tokens", body.max_output_tokens)?;
-    let included = body.include.iter().flatten().any(|wanted| wanted == LOGPROBS);
+    let included = body.include.iter().flatten().any(|value| value == LOGPROBS);
     fields.logprobs = if body.top_logprobs.is_some() { "top_logprobs" } else { "include" };
     fields.format = "text.format";
-    let rivals = body.top_logprobs.or(included.then_some(0));
-    request.top_logprobs = checks::rivals("top_logprobs", rivals)?;
+    let alternatives = body.top_logprobs.or(included.then_some(0));
+    request.top_logprobs = checks::alternatives("top_logprobs", alternatives)?;
     let effort = body.reasoning.and_then(|reasoning| reasoning.effort);
-    request.thinking = checks::thinks(effort.as_deref());
+    request.thinking = checks::thinking_of_effort(effort.as_deref());
     request.effort = checks::effort(effort.as_deref());
     request.format = format(body.text.and_then(|text| text.format))?;
     let functions = body.tools.iter().flatten().filter(|tool| tool.kind == FUNCTION);
@@ -83,20 +82,20 @@ pub(super) fn decode_naming(
 
 fn messages(
     instructions: Option<String>,
-    input: Option<Said<ItemBody>>,
+    input: Option<Content<ItemBody>>,
     fields: &mut FeatureFields,
-) -> Result<Vec<Message>, Invalid> {
+) -> Result<Vec<Message>, ValidationError> {
     let mut messages = Vec::new();
     if let Some(instructions) = instructions {
         no_nul("instructions", &instructions)?;
         messages.push(Message::new(Role::System, instructions));
     }
     match input {
-        Some(Said::Text(text)) => {
+        Some(Content::Text(text)) => {
             no_nul("input", &text)?;
             messages.push(Message::new(Role::User, text));
         }
-        Some(Said::Parts(items)) if !items.is_empty() => {
+        Some(Content::Parts(items)) if !items.is_empty() => {
             let results = |item: &ItemBody| item.kind.as_deref() == Some("function_call_output");
             let last = items.iter().rposition(|item| !results(item)).unwrap_or(0);
             for (index, item) in items.into_iter().enumerate() {
@@ -104,35 +103,36 @@ fn messages(
                 self::item(&path, item, index < last, &mut messages, fields)?;
             }
         }
-        _ => return Err(Invalid::value("input", "must hold a text or at least one item")),
+        _ => return Err(ValidationError::value("input", "must hold a text or at least one item")),
     }
     Ok(messages)
 }
 
-fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, Invalid> {
-    value.ok_or_else(|| Invalid::value(format!("{path}.{name}"), "is missing"))
+fn field<T>(path: &str, name: &str, value: Option<T>) -> Result<T, ValidationError> {
+    value.ok_or_else(|| ValidationError::value(format!("{path}.{name}"), "is missing"))
 }
 
-fn text(path: &str, content: Content, kinds: &[&str]) -> Result<String, Invalid> {
+fn text(path: &str, content: MessageContent, kinds: &[&str]) -> Result<String, ValidationError> {
     let text = content_text(path, content, kinds)?;
     no_nul(path, &text)?;
     Ok(text)
 }
 
-/// Puts the item at `path` into `messages`; `is_old` where another than a result follows.
+/// Appends the message of the item at `path` to `messages`; `is_old` is whether an item other than
+/// a tool result follows.
 fn item(
     path: &str,
     item: ItemBody,
     is_old: bool,
     messages: &mut Vec<Message>,
     fields: &mut FeatureFields,
-) -> Result<(), Invalid> {
+) -> Result<(), ValidationError> {
     match item.kind.as_deref() {
         None | Some("message") => message(path, item, messages, fields),
         Some("reasoning") => {
             let content = match (item.content, item.summary) {
                 (Some(content), _) => content,
-                (None, summary) => Said::Parts(summary.unwrap_or_default()),
+                (None, summary) => Content::Parts(summary.unwrap_or_default()),
             };
             let kinds = ["reasoning_text", "summary_text", "text"];
             let reasoning = Some(text(&format!("{path}.content"), content, &kinds)?);
@@ -169,7 +169,7 @@ fn item(
                 ": its type is `{other}`, and only `message`, `reasoning`, `function_call` and \
                  `function_call_output` are"
             );
-            Err(Invalid::unsupported(path, detail))
+            Err(ValidationError::unsupported(path, detail))
         }
     }
 }
@@ -179,7 +179,7 @@ fn message(
     item: ItemBody,
     messages: &mut Vec<Message>,
     fields: &mut FeatureFields,
-) -> Result<(), Invalid> {
+) -> Result<(), ValidationError> {
     let role = match item.role.as_deref() {
         Some("system" | "developer") => Role::System,
         Some("user") => Role::User,
@@ -189,34 +189,34 @@ fn message(
                 "is `{}`, but must be `system`, `developer`, `user` or `assistant`",
                 other.unwrap_or_default()
             );
-            return Err(Invalid::value(format!("{path}.role"), reason));
+            return Err(ValidationError::value(format!("{path}.role"), reason));
         }
     };
     let content = field(path, "content", item.content)?;
     let path = format!("{path}.content");
-    let said = match role {
+    let message = match role {
         Role::User => {
-            let said = Message::of_parts(role, content_parts(&path, content, INPUT, fields)?);
-            no_nul(&path, &said.text())?;
-            said
+            let message = Message::of_parts(role, content_parts(&path, content, INPUT, fields)?);
+            no_nul(&path, &message.text())?;
+            message
         }
         _ => Message::new(role, text(&path, content, INPUT.texts)?),
     };
-    // What was thought before it stands in an item of its own.
-    let thought = |last: &&mut Message| {
+    // Reasoning precedes the message as an item of its own.
+    let is_reasoning = |last: &&mut Message| {
         last.reasoning.is_some() && last.content.is_empty() && last.tool_calls.is_empty()
     };
-    match messages.last_mut().filter(thought) {
-        Some(last) if role == Role::Assistant => last.content = said.content,
-        _ => messages.push(said),
+    match messages.last_mut().filter(is_reasoning) {
+        Some(last) if role == Role::Assistant => last.content = message.content,
+        _ => messages.push(message),
     }
     Ok(())
 }
 
-fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
+fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, ValidationError> {
     let one = |(index, body): (usize, ToolBody)| {
         let path = format!("tools[{index}]");
-        of_function(&path, &body.kind)?;
+        require_function(&path, &body.kind)?;
         tools::tool(&path, "parameters", body.name, body.description, body.parameters)
     };
     let offered = bodies.into_iter().flatten().enumerate().filter(|(_, tool)| !tool.left_out());
@@ -225,19 +225,22 @@ fn tools(bodies: Option<Vec<ToolBody>>) -> Result<Vec<Tool>, Invalid> {
     Ok(all)
 }
 
-fn choice(body: Option<StringOrObject<ChoiceBody>>, of: &[Tool]) -> Result<ToolChoice, Invalid> {
+fn choice(
+    body: Option<StringOrObject<ChoiceBody>>,
+    of: &[Tool],
+) -> Result<ToolChoice, ValidationError> {
     let choice = match body {
         None => ToolChoice::Auto,
-        Some(StringOrObject::Word(word)) => word_of_choice(&word)?,
+        Some(StringOrObject::String(word)) => choice_of_keyword(&word)?,
         Some(StringOrObject::Object(named)) => {
-            of_function("tool_choice", &named.kind)?;
+            require_function("tool_choice", &named.kind)?;
             ToolChoice::Named(named.name)
         }
     };
     tools::choice(choice, of)
 }
 
-fn format(body: Option<FormatBody>) -> Result<Option<Format>, Invalid> {
+fn format(body: Option<FormatBody>) -> Result<Option<Format>, ValidationError> {
     let Some(body) = body else { return Ok(None) };
     match (body.kind.as_str(), body.schema) {
         ("text", _) => Ok(None),
@@ -246,12 +249,12 @@ fn format(body: Option<FormatBody>) -> Result<Option<Format>, Invalid> {
             Ok(Some(Format::JsonSchema(schema.to_string())))
         }
         ("json_schema", _) => {
-            Err(Invalid::value("text.format.schema", "must be a JSON Schema: an object"))
+            Err(ValidationError::value("text.format.schema", "must be a JSON Schema: an object"))
         }
         (other, _) => {
             let reason =
                 format!("is `{other}`, but must be `text`, `json_object` or `json_schema`");
-            Err(Invalid::value("text.format.type", reason))
+            Err(ValidationError::value("text.format.type", reason))
         }
     }
 }

@@ -1,7 +1,7 @@
-//! From a [`Request`] to the body that asks for it.
+//! From a [`Request`] to a body.
 //!
-//! What the dialect has no word for (seeds, stop strings, penalties, grammars) is left out, and two
-//! messages of the assistant in a row become one.
+//! What the dialect cannot express is omitted (seeds, stop strings, penalties, grammars), and two
+//! consecutive assistant messages become one.
 
 use harmonic_types::{Effort, Format, Message, Prompt, Request, Role, Tool, ToolChoice};
 
@@ -10,11 +10,11 @@ use super::request::{
     ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, TextConfig, ToolBody,
 };
 use crate::openai::{FUNCTION, Part, encode_content};
-use crate::said::{Said, StringOrObject};
 use crate::tools;
+use crate::untagged::{Content, StringOrObject};
 
-/// The body that [`super::decode()`] reads as `request`. Whether the answer is streamed is not in
-/// the request: `stream` is absent. A prompt of plain text is not this dialect's.
+/// Body that [`super::decode()`] decodes to `request`. `stream` is absent, because it is not part
+/// of the request. The dialect has no plain text prompts.
 pub fn encode(request: &Request) -> ResponsesBody {
     let (messages, tools) = match &request.prompt {
         Prompt::Chat { messages, tools } => (messages.as_slice(), tools.as_slice()),
@@ -26,7 +26,7 @@ pub fn encode(request: &Request) -> ResponsesBody {
     };
     ResponsesBody {
         model: request.agent.0.clone(),
-        input: Some(Said::Parts(rest.iter().flat_map(items).collect())),
+        input: Some(Content::Parts(rest.iter().flat_map(items).collect())),
         instructions,
         tools: (!tools.is_empty()).then(|| tools.iter().map(tool).collect()),
         tool_choice: choice(&request.tool_choice),
@@ -65,15 +65,15 @@ fn items(message: &Message) -> Vec<ItemBody> {
             let reasoning = message.reasoning.as_ref().map(|reasoning| ItemBody {
                 kind: kind("reasoning"),
                 summary: Some(Vec::new()),
-                content: Some(Said::Parts(vec![Part {
+                content: Some(Content::Parts(vec![Part {
                     kind: "reasoning_text".to_owned(),
                     text: Some(reasoning.clone()),
                     ..Part::default()
                 }])),
                 ..ItemBody::default()
             });
-            let speaks = !message.content.is_empty() || message.tool_calls.is_empty();
-            let said = speaks.then(|| ItemBody {
+            let has_message = !message.content.is_empty() || message.tool_calls.is_empty();
+            let text_item = has_message.then(|| ItemBody {
                 kind: kind("message"),
                 role: Some("assistant".to_owned()),
                 content,
@@ -86,7 +86,7 @@ fn items(message: &Message) -> Vec<ItemBody> {
                 arguments: Some(call.arguments.clone().into()),
                 ..ItemBody::default()
             });
-            reasoning.into_iter().chain(said).chain(calls).collect()
+            reasoning.into_iter().chain(text_item).chain(calls).collect()
         }
     }
 }
@@ -102,7 +102,7 @@ fn tool(tool: &Tool) -> ToolBody {
 }
 
 fn choice(choice: &ToolChoice) -> Option<StringOrObject<ChoiceBody>> {
-    let word = |word: &str| Some(StringOrObject::Word(word.to_owned()));
+    let word = |word: &str| Some(StringOrObject::String(word.to_owned()));
     match choice {
         ToolChoice::Auto => None,
         ToolChoice::None => word("none"),

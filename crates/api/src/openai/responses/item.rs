@@ -1,79 +1,79 @@
-//! Items: what a response is made of.
+//! Items of a response.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::openai::TokenEntry;
 
-/// How far an item or a response is.
+/// Status of an item or a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It goes on.
+    /// In progress.
     InProgress,
-    /// It is whole.
+    /// Complete.
     Completed,
-    /// The limit of tokens cut it off.
+    /// Truncated by the token limit.
     Incomplete,
-    /// The engine failed.
+    /// Failure of the engine.
     Failed,
 }
 
-/// An item.
+/// Item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Item {
-    /// What was thought.
+    /// Reasoning.
     Reasoning {
-        /// Unique; `rs_…`.
+        /// Unique id; `rs_…`.
         id: String,
-        /// Empty: the reasoning itself is in `content`.
+        /// Empty; the reasoning is in `content`.
         summary: Vec<Value>,
         /// One part.
         content: Vec<ItemPart>,
-        /// How far it is.
+        /// Status.
         status: Status,
     },
-    /// What is said.
+    /// Answer text.
     Message {
-        /// Unique; `msg_…`.
+        /// Unique id; `msg_…`.
         id: String,
-        /// How far it is.
+        /// Status.
         status: Status,
         /// `assistant`.
         role: String,
         /// One part.
         content: Vec<ItemPart>,
     },
-    /// A call of a tool.
+    /// Tool call.
     FunctionCall {
-        /// Unique; `fc_…`.
+        /// Unique id; `fc_…`.
         id: String,
-        /// Names the call for the item that brings its output.
+        /// Id of the call, referenced by its output item.
         call_id: String,
-        /// The tool.
+        /// Name of the tool.
         name: String,
-        /// JSON text.
+        /// Arguments as JSON text.
         arguments: String,
-        /// How far it is.
+        /// Status.
         status: Status,
     },
 }
 
-/// A part of an item.
+/// Part of an item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ItemPart {
-    /// What is said.
+    /// Answer text.
     OutputText {
         /// The text.
         text: String,
-        /// Empty.
+        /// Always empty.
         annotations: Vec<Value>,
-        /// One entry per token when asked for.
+        /// One entry per token, if requested.
         logprobs: Vec<TokenEntry>,
     },
-    /// What was thought.
+    /// Reasoning.
     ReasoningText {
         /// The text.
         text: String,

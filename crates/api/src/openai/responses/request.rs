@@ -1,4 +1,4 @@
-//! The body of `POST /v1/responses`.
+//! Body of `POST /v1/responses`.
 //!
 //! Invariants: as in the chat's body.
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::object;
-use crate::openai::{Content, FUNCTION, Part};
-use crate::said::{Said, StringOrObject};
+use crate::openai::{FUNCTION, MessageContent, Part};
 use crate::sampling::body;
 use crate::schema;
 use crate::tools::NAME;
+use crate::untagged::{Content, StringOrObject};
 
-/// Fields that are not read because no answer depends on them: notes, billing, caches, limits of
-/// tools that OpenAI runs, and what clients write into the items that they send back.
+/// Fields that are not read because no answer depends on them: metadata, billing, caching, limits
+/// of tools run by OpenAI, and fields that clients add to items that they send back.
 pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "client_metadata",
     "input[].content[].annotations",
@@ -36,20 +36,20 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 body! {
-    /// A request.
+    /// Responses request.
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[schemars(rename = "ResponsesResponses", extend("required" = ["model", "input"]))]
     pub struct ResponsesBody with nucleus {
-        /// The agent's name; empty when the body has none.
+        /// Agent name; empty if absent.
         #[serde(default)]
         pub model: String,
-        /// What is asked: a text of the user's, or items, oldest first.
+        /// Input: a user text, or items, oldest first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub input: Option<Said<ItemBody>>,
-        /// Instructions, after the agent's own.
+        pub input: Option<Content<ItemBody>>,
+        /// System prompt, appended to the agent's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub instructions: Option<String>,
-        /// Tools that the answer may call.
+        /// Tools that the model may call.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
@@ -59,65 +59,66 @@ body! {
         /// `auto`, `none`, `required` or a tool.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub tool_choice: Option<StringOrObject<ChoiceBody>>,
-        /// Whether the answer may call several tools; absent is yes.
+        /// Whether the model may call several tools; absent means yes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub parallel_tool_calls: Option<bool>,
-        /// The form that the answer must have.
+        /// Required output format.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
             deserialize_with = "object::optional"
         )]
         pub text: Option<TextConfig>,
-        /// Most tokens to generate, reasoning included.
+        /// Maximum number of tokens to generate, reasoning included.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1))]
         pub max_output_tokens: Option<u32>,
-        /// Rivals per token, 0 to 20.
+        /// Alternatives per token, 0 to 20.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 0, max = 20))]
         pub top_logprobs: Option<u32>,
-        /// More that is wanted: `message.output_text.logprobs` is known, the rest ignored.
+        /// Additional output: `message.output_text.logprobs` is supported, other values are
+        /// ignored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub include: Option<Vec<String>>,
-        /// Whether to think.
+        /// Reasoning options.
         #[serde(
             default,
             skip_serializing_if = "Option::is_none",
             deserialize_with = "object::optional"
         )]
         pub reasoning: Option<ReasoningBody>,
-        /// Whether the answer comes as server-sent events; absent is no.
+        /// Whether the response is streamed as server-sent events; absent means no.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub stream: Option<bool>,
-        /// The client's notes: told back.
+        /// Metadata of the client, repeated in the response.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub metadata: Option<Map<String, Value>>,
-        /// Refused unless empty: responses are not kept.
+        /// Refused unless empty: responses are not stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub previous_response_id: Option<Value>,
-        /// Refused unless empty: conversations are not kept.
+        /// Refused unless empty: conversations are not stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub conversation: Option<Value>,
-        /// Refused unless empty: prompts are not kept.
+        /// Refused unless empty: prompts are not stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(schema_with = "schema::nothing")]
+        #[schemars(schema_with = "schema::empty")]
         pub prompt: Option<Value>,
-        /// Refused where true.
+        /// Refused if true.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(extend("enum" = [false, null]))]
         pub background: Option<bool>,
-        /// `disabled`, `auto` or absent. A prompt that fits is never cut; one that does not is refused
-        /// with `auto` too.
+        /// `disabled`, `auto` or absent. Prompts are never truncated; one that does not fit is
+        /// refused with `auto` too.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(extend("enum" = ["disabled", "auto", null]))]
         pub truncation: Option<String>,
     }
 }
 
-/// An item of the input: the fields of all kinds.
+/// Input item: the fields of all kinds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ResponsesItem")]
 pub struct ItemBody {
@@ -130,62 +131,63 @@ pub struct ItemBody {
     pub role: Option<String>,
     /// Of a message or reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<Content>,
-    /// Of reasoning: what stands for it where `content` is absent.
+    pub content: Option<MessageContent>,
+    /// Of reasoning: used if `content` is absent.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "object::optional_list"
     )]
     pub summary: Option<Vec<Part>>,
-    /// Of a call and its output.
+    /// Of a call and its output: id of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
-    /// Of a call: the tool.
+    /// Of a call: name of the tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Of a call: JSON text. An object or nothing is read as well.
+    /// Of a call: arguments as JSON text. An object or null is accepted too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub arguments: Option<Value>,
-    /// Of a call's output.
+    /// Of a call's output: the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<Content>,
+    pub output: Option<MessageContent>,
 }
 
-/// A tool that the answer may call.
+/// Tool that the model may call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ResponsesTool", extend("required" = ["type"]))]
 pub struct ToolBody {
-    /// `function`. Others (`web_search`, `custom`, `namespace` …) are left out, and named in the
-    /// header `x-harmonic-ignored`: clients offer them whatever the server is.
+    /// `function`. Other kinds (`web_search`, `custom`, `namespace` …) are omitted and reported in
+    /// the header `x-harmonic-ignored`, because clients offer them to every server.
     #[serde(rename = "type", default)]
     pub kind: String,
-    /// Unique among the tools; empty when the body has none.
+    /// Unique name; empty if absent.
     #[serde(default)]
     #[schemars(regex(pattern = NAME))]
     pub name: String,
-    /// What it does, for the model.
+    /// Description for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// JSON Schema of its arguments; absent is none.
+    /// JSON Schema of the arguments; absent means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub parameters: Option<Value>,
-    /// Whether its arguments follow the schema also where the model calls it by itself; absent is no.
-    /// Told back.
+    /// Whether the schema is enforced also for calls that the model makes by itself; absent means
+    /// no. Repeated in the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
 }
 
 impl ToolBody {
-    /// Whether it is of a kind that is not offered to the model. A tool without a kind is a mistake.
+    /// Whether the tool is of an unsupported kind, which is omitted. A tool without a kind is an
+    /// error.
     pub(super) fn left_out(&self) -> bool {
         !self.kind.is_empty() && self.kind != FUNCTION
     }
 }
 
-/// `tool_choice` where it names a tool.
+/// `tool_choice` that names a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ResponsesChoice", extend("required" = ["type", "name"]))]
 pub struct ChoiceBody {
@@ -193,7 +195,7 @@ pub struct ChoiceBody {
     #[serde(rename = "type", default)]
     #[schemars(extend("enum" = ["function"]))]
     pub kind: String,
-    /// The tool.
+    /// Name of the tool.
     #[serde(default)]
     #[schemars(regex(pattern = NAME))]
     pub name: String,
@@ -203,7 +205,7 @@ pub struct ChoiceBody {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ResponsesTextConfig")]
 pub struct TextConfig {
-    /// The form that the answer must have.
+    /// Required output format.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -212,30 +214,31 @@ pub struct TextConfig {
     pub format: Option<FormatBody>,
 }
 
-/// A form.
+/// Output format.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ResponsesFormat")]
 pub struct FormatBody {
-    /// `text`, `json_object` or `json_schema`; empty when the body has none.
+    /// `text`, `json_object` or `json_schema`; empty if absent.
     #[serde(rename = "type", default)]
     pub kind: String,
-    /// For the client.
+    /// Name for the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Only with `json_schema`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub schema: Option<Value>,
-    /// Told back: a schema is always enforced.
+    /// Repeated in the response; a schema is always enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
 }
 
-/// `reasoning`. Its `summary` is not listed: the reasoning itself is told.
+/// `reasoning`. Its `summary` is not read: the response contains the full reasoning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ResponsesReasoning")]
 pub struct ReasoningBody {
-    /// `none` and `minimal` are not to think, and any other word to think; absent is the agent's default.
+    /// `none` and `minimal` disable thinking, any other value enables it; absent means the agent's
+    /// default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<String>,
 }

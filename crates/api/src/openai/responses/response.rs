@@ -1,76 +1,76 @@
-//! A response as one document, which a stream too begins and ends with.
+//! Response document, also contained in the first and last events of a stream.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::item::{Item, Status};
 use super::request::{ChoiceBody, ReasoningBody, TextConfig, ToolBody};
-use crate::said::StringOrObject;
+use crate::untagged::StringOrObject;
 
-/// A response. Much of it tells back what was asked.
+/// Response. Many fields repeat the request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Response {
-    /// Unique; `resp_…`.
+    /// Unique id; `resp_…`.
     pub id: String,
     /// `response`.
     pub object: String,
-    /// Seconds since 1970 at which it began.
+    /// Start time, in seconds since 1970.
     pub created_at: u64,
-    /// How far it is.
+    /// Status.
     pub status: Status,
-    /// Why it failed.
+    /// Error; null unless it failed.
     pub error: Option<ResponseError>,
-    /// Why it is not whole.
+    /// Reason for truncation; null unless truncated.
     pub incomplete_details: Option<Incomplete>,
-    /// As asked.
+    /// As in the request.
     pub instructions: Option<String>,
-    /// As asked.
+    /// As in the request.
     pub max_output_tokens: Option<u32>,
-    /// The agent.
+    /// Agent name.
     pub model: String,
-    /// What it is made of.
+    /// Output items.
     pub output: Vec<Item>,
-    /// As asked; true where nothing was.
+    /// As in the request; true by default.
     pub parallel_tool_calls: bool,
-    /// Null: responses are not kept.
+    /// Always null: responses are not stored.
     pub previous_response_id: Option<String>,
-    /// As asked.
+    /// As in the request.
     pub reasoning: ReasoningBody,
-    /// False: responses are not kept.
+    /// Always false: responses are not stored.
     pub store: bool,
-    /// As asked; null is the agent's.
+    /// As in the request; null means the agent's default.
     pub temperature: Option<f32>,
-    /// As asked.
+    /// As in the request.
     pub text: TextConfig,
-    /// As asked.
+    /// As in the request.
     pub tool_choice: StringOrObject<ChoiceBody>,
-    /// As asked, without those that are left out.
+    /// As in the request, without omitted tools.
     pub tools: Vec<ToolBody>,
-    /// As asked.
+    /// As in the request.
     pub top_logprobs: Option<u32>,
-    /// As asked; null is the agent's.
+    /// As in the request; null means the agent's default.
     pub top_p: Option<f32>,
-    /// As asked; `disabled` where nothing was.
+    /// As in the request; `disabled` by default.
     pub truncation: String,
-    /// Token counts; null until it ends.
+    /// Token counts; null until the end.
     pub usage: Option<ResponseUsage>,
-    /// As given.
+    /// As in the request.
     pub metadata: Map<String, Value>,
 }
 
-/// Why a response failed.
+/// Error of a failed response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResponseError {
-    /// For programs.
+    /// Code for programs.
     pub code: String,
-    /// For people.
+    /// Message.
     pub message: String,
 }
 
-/// Why a response is not whole.
+/// Reason for truncation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incomplete {
-    /// `max_output_tokens`: the limit, or the context, is exhausted.
+    /// `max_output_tokens`: the token limit or the context is exhausted.
     pub reason: String,
 }
 
@@ -79,32 +79,32 @@ pub struct Incomplete {
 pub struct ResponseUsage {
     /// Tokens of the rendered prompt.
     pub input_tokens: u32,
-    /// What they consisted of.
+    /// Composition.
     pub input_tokens_details: InputDetails,
-    /// Tokens generated, reasoning included.
+    /// Generated tokens, reasoning included.
     pub output_tokens: u32,
-    /// What they consisted of.
+    /// Composition.
     pub output_tokens_details: OutputDetails,
-    /// Their sum.
+    /// Sum of both.
     pub total_tokens: u32,
 }
 
-/// What the prompt consisted of.
+/// Composition of the prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputDetails {
     /// Prompt tokens that were restored instead of computed.
     pub cached_tokens: u32,
 }
 
-/// What the answer consisted of.
+/// Composition of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputDetails {
-    /// Tokens that were told as reasoning. A number always: clients refuse null.
+    /// Reasoning tokens. Always a number, because clients refuse null.
     pub reasoning_tokens: u32,
 }
 
 impl ResponseUsage {
-    /// `usage`, of which `reasoning_tokens` are reasoning.
+    /// Usage with `reasoning_tokens` of reasoning.
     pub(super) fn new(usage: harmonic_types::Usage, reasoning_tokens: u32) -> Self {
         Self {
             input_tokens: usage.prompt_tokens,

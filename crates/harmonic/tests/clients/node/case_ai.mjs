@@ -1,4 +1,4 @@
-// The AI SDK with its providers of both of OpenAI's dialects, of servers like OpenAI's, and of
+// The AI SDK with its providers for both of OpenAI's dialects, for compatible servers, and for
 // Anthropic's.
 import assert from "node:assert/strict";
 import { createAnthropic } from "@ai-sdk/anthropic";

@@ -1,4 +1,4 @@
-// ollama-js, as a page's backend uses it.
+// ollama-js, as used in a web backend.
 import assert from "node:assert/strict";
 import { Ollama } from "ollama";
 import { AGENT, DAY, URL } from "./day.mjs";
@@ -26,7 +26,7 @@ assert.match(JSON.parse(formed.message.content).name, /^(Monday|Tuesday)$/);
 const generated = await client.generate({ model: AGENT, prompt: "Name a day.", options: ask.options });
 assert.ok(generated.response);
 
-// The form keeps the answer going, so that it is never over before the client leaves.
+// The output format makes the answer long enough to outlast the client.
 const long = { type: "array", items: { enum: ["Monday", "Tuesday"] }, minItems: 500, maxItems: 500 };
 const stream = await client.chat({ ...ask, stream: true, format: long, options: { num_predict: 2000 } });
 await assert.rejects(async () => {

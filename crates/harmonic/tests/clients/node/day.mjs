@@ -1,4 +1,4 @@
-// What the cases ask for, and where.
+// Prompts and server address of the cases.
 export const URL = process.env.HARMONIC_URL;
 export const AGENT = "analyst";
 export const DAY = {

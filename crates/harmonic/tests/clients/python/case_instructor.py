@@ -1,5 +1,5 @@
-"""instructor: a class by forced tools and by a schema. With the tools of the Responses API it asks
-for both at once."""
+"""instructor: a class from forced tools and from a schema. With the Responses API it uses both at
+once."""
 
 import anthropic
 import instructor

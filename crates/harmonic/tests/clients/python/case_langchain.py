@@ -1,4 +1,4 @@
-"""LangChain's clients of all three dialects: whole, in pieces, under a form, and with a call."""
+"""LangChain's clients of all three dialects: complete, streamed, with a format, with a call."""
 
 from langchain_anthropic import ChatAnthropic
 from langchain_core.tools import tool

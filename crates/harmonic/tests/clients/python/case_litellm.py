@@ -1,4 +1,4 @@
-"""litellm, which speaks to a server as to any of the three that it may be."""
+"""litellm with each of the three dialects."""
 
 import os
 
@@ -35,7 +35,7 @@ for kind, place in PLACES.items():
     pieces = litellm.completion(**ask, stream=True)
     text = "".join(piece.choices[0].delta.content or "" for piece in pieces)
     assert text.strip(), (kind, text)
-    # Ollama's dialect cannot require a tool, and litellm turns a form for Anthropic's into one.
+    # Ollama's dialect cannot require a tool, and litellm converts Anthropic's output format to one.
     if kind != "ollama_chat/":
         called = litellm.completion(**ask, tools=TOOLS, tool_choice="required")
         assert called.choices[0].message.tool_calls[0].function.name == "today", (kind, called)

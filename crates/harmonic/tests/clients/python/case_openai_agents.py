@@ -1,5 +1,4 @@
-"""openai-agents: a tool that is required together with a form of the answer, over both of OpenAI's
-dialects."""
+"""openai-agents: a required tool together with an output format, in both of OpenAI's dialects."""
 
 import openai
 from agents import (

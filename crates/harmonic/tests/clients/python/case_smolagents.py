@@ -1,4 +1,4 @@
-"""smolagents: its agent of tools, which requires a call at every step, and its model by itself."""
+"""smolagents: its tool-calling agent, which requires a call at every step, and its model alone."""
 
 from smolagents import OpenAIModel, ToolCallingAgent, tool
 
@@ -19,7 +19,7 @@ model = OpenAIModel(model_id=AGENT, api_base=OPENAI, api_key="any", temperature=
 said = model.generate([{"role": "user", "content": [{"type": "text", "text": "Name a day."}]}])
 assert said.content and said.token_usage.output_tokens > 0, said
 
-# It forces a call at each step, so each step has one. What is called is the model's affair.
+# Each step has a forced call; the model chooses the tool.
 agent = ToolCallingAgent(tools=[today], model=model, max_steps=2, verbosity_level=0)
 agent.run("Which day is it?")
 steps = [step for step in agent.memory.steps if getattr(step, "tool_calls", None)]

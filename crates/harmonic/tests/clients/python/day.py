@@ -1,4 +1,4 @@
-"""What the cases ask for, and where: HARMONIC_URL is the server, `analyst` a model that can speak."""
+"""Prompts and server of the cases: HARMONIC_URL is the server, `analyst` the starter model."""
 
 import os
 from typing import Literal

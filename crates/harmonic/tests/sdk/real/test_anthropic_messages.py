@@ -10,7 +10,7 @@ from conftest import PATIENCE_S
 from server import AGENTS, AT_ONCE, CONTEXT, URL, wait_until_idle
 from words import TEAM, Day, holds, user
 
-# The package has no word for it any more; older ones have.
+# Removed from the package, but sent by older versions.
 MOST_LIKELY = {"temperature": 0}
 
 
@@ -29,7 +29,7 @@ def ask(client, messages=None, **options):
 
 
 def read(usage):
-    """How long the prompt was: what was read now, and what was kept from before."""
+    """Prompt length: computed and cached tokens."""
     return usage.input_tokens + (usage.cache_read_input_tokens or 0)
 
 

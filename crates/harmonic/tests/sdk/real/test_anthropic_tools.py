@@ -1,4 +1,4 @@
-"""Tools, with `anthropic`: blocks of `tool_use`, and the results that answer them."""
+"""Tools, with `anthropic`: `tool_use` blocks and their results."""
 
 import json
 
@@ -31,7 +31,7 @@ def ask(client, messages=None, **options):
 
 
 def used(message):
-    """The one tool that a message uses, and nothing else."""
+    """The only tool call of a message without text."""
     assert message.stop_reason == "tool_use"
     [block] = message.content
     assert block.type == "tool_use" and block.id

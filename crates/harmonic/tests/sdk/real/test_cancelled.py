@@ -1,5 +1,5 @@
-"""500 clients that go away at random moments, in three dialects: no slot is lost, and the next 100
-answers are what they were before."""
+"""500 clients that disconnect at random moments, in three dialects: no slot is lost, and the next
+100 answers are as before."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from server import AGENTS, FREE_WITHIN_S, URL, engines, wait_until_idle
 from words import user
 
 CANCELLED = 500
-# More than the starter stack has in flight on any machine that tests run on, so that some wait.
+# More than the starter stack has in flight on any test machine, so that some wait.
 AT_ONCE = 50
 ANSWERS = 100
 SEED = 20
@@ -38,13 +38,13 @@ def answer(client, agent, question):
 
 @pytest.fixture(scope="module")
 def before(openai_client):
-    """What is answered when nobody else is there."""
+    """Answers without other clients."""
     return [answer(openai_client, *question) for question in QUESTIONS]
 
 
 @pytest.fixture(scope="module")
 def cancelled(before):
-    """Afterwards; what the clients had read when they went."""
+    """State after the disconnects; returns what the clients had read."""
     chances = [random.Random(SEED * CANCELLED + number) for number in range(CANCELLED)]
     return asyncio.run(all_go_away(chances, AT_ONCE))
 
@@ -52,14 +52,14 @@ def cancelled(before):
 def test_no_slot_is_lost(cancelled):
     assert len(cancelled) == CANCELLED
     answering = sum(pieces > 0 for pieces in cancelled)
-    assert answering > CANCELLED // 10, "too few went in the middle of an answer"
+    assert answering > CANCELLED // 10, "too few disconnected in the middle of an answer"
     wait_until_idle()
     asyncio.run(take_every_slot())
     wait_until_idle()
 
 
 async def take_every_slot():
-    """Returns once as many answers run at the same time as the engine has sequences."""
+    """Waits until as many answers run as the engine has sequences."""
     [engine] = engines()
     async with openai.AsyncOpenAI(
         base_url=f"{URL}/v1", api_key="any", timeout=PATIENCE_S, max_retries=0

@@ -1,4 +1,4 @@
-"""Clients that go away: their slots are free again, and nobody else's answer changes.
+"""Disconnecting clients: their slots are freed, and other answers do not change.
 
 What happens to 500 of them at once is in `test_cancelled.py`.
 """
@@ -13,7 +13,7 @@ from conftest import PATIENCE_S
 from server import URL, wait_until_idle
 from words import user
 
-# Long past the moment at which the client goes.
+# Long after the client has disconnected.
 LONG = 1500
 ENDLESS = {"max_tokens": LONG, "extra_body": {"ignore_eos": True}}
 STORY = user("Tell me a long story.")

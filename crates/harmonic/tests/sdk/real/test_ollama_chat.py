@@ -94,7 +94,7 @@ def test_a_class_is_filled_in(ollama_client):
 def test_some_json(ollama_client):
     answer = ask(ollama_client, format="json", options={"num_predict": 60})
     assert answer.message.content.lstrip()[0] in '{["'
-    # A small model may go on for ever; what ended is whole.
+    # A small model may not stop; finished answers are complete.
     if answer.done_reason == "stop":
         json.loads(answer.message.content)
 

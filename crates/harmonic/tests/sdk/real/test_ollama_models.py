@@ -1,4 +1,4 @@
-"""What the `ollama` package asks of models: which there are, what they can, and the like."""
+"""Model queries of the `ollama` package: list, capabilities, and others."""
 
 import ollama
 import pytest

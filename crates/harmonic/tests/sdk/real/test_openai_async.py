@@ -1,4 +1,4 @@
-"""The asynchronous client of the `openai` package: many at once, streamed and whole."""
+"""The asynchronous client of the `openai` package: concurrent requests, streamed and complete."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from words import user
 
 
 async def ask(client, agent, number):
-    """The model that answered, and why it ended."""
+    """Model name and finish reason."""
     asked = {"model": agent, "messages": user(f"What is {number} + 1?"), "max_tokens": 8}
     if number % 2:
         answer = await client.chat.completions.create(**asked)

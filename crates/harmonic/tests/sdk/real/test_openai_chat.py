@@ -99,7 +99,7 @@ def test_a_stream_is_counted_when_it_is_asked_for(openai_client):
 
 
 def test_the_stream_helper_gathers_the_answer(openai_client):
-    # It takes an answer that was cut off for an error; this one ends by itself.
+    # The package raises an error for a truncated answer; this one ends by itself.
     full = whole(openai_client).choices[0].message.content
     stop = full[len(full) // 2 :][:3]
     with openai_client.chat.completions.stream(
@@ -148,7 +148,7 @@ def check_logprobs(tokens, text, rivals):
     for token in tokens:
         likely = [rival.logprob for rival in token.top_logprobs]
         assert likely == sorted(likely, reverse=True)
-        # Temperature 0 takes the most likely.
+        # Temperature 0 selects the most likely token.
         assert token.token == token.top_logprobs[0].token
         assert bytes(token.bytes).decode() == token.token
 
@@ -169,7 +169,7 @@ def test_logprobs_in_a_stream(openai_client):
 
 
 def test_a_bias_leaves_no_choice(openai_client):
-    """Of all tokens, the one with the highest bias: the same every time."""
+    """The token with the highest bias, every time."""
     answer = whole(openai_client, max_tokens=6, logit_bias={"1000": 100}, logprobs=True)
     tokens = [token.token for token in answer.choices[0].logprobs.content]
     assert len(tokens) == 6 and len(set(tokens)) == 1

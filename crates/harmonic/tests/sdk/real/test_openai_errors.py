@@ -1,4 +1,4 @@
-"""What `openai` raises: its own exception for each status, with our words in it."""
+"""Exceptions of `openai`: one per status, with the server's message."""
 
 import openai
 import pytest

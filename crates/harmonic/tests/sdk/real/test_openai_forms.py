@@ -1,4 +1,4 @@
-"""Answers in a form, with `openai`: a grammar lets nothing else through."""
+"""Output formats, with `openai`: enforced by a grammar."""
 
 import json
 
@@ -41,7 +41,7 @@ def test_a_stream_under_a_schema(openai_client):
 def test_any_object(openai_client):
     choice = ask(openai_client, {"type": "json_object"}, max_tokens=40).choices[0]
     assert choice.message.content.lstrip().startswith("{")
-    # A small model may go on for ever; what ended is whole.
+    # A small model may not stop; finished answers are complete.
     if choice.finish_reason == "stop":
         assert isinstance(json.loads(choice.message.content), dict)
 

@@ -46,7 +46,7 @@ def test_a_completion(openai_client):
     [choice] = answer.choices
     assert answer.object == "text_completion" and answer.id.startswith("cmpl-")
     assert choice.text.strip() and choice.finish_reason in ("stop", "length")
-    # No template and no agent's prompt: these few words are all there is.
+    # No template and no system prompt: the prompt is only these few words.
     assert answer.usage.prompt_tokens < 12
     assert 0 < answer.usage.completion_tokens <= 10
 

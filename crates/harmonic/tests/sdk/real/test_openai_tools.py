@@ -1,4 +1,4 @@
-"""Tools, with `openai`: calls that a grammar holds to, their results, and calls in pieces."""
+"""Tools, with `openai`: calls constrained by a grammar, their results, and streamed calls."""
 
 import json
 
@@ -34,7 +34,7 @@ def named(name):
 
 
 def called(choice):
-    """The one call of an answer that is nothing else."""
+    """The only call of an answer without text."""
     assert choice.finish_reason == "tool_calls" and not choice.message.content
     [call] = choice.message.tool_calls
     assert call.type == "function" and call.id
@@ -76,7 +76,7 @@ def test_several_answers_have_calls_of_their_own(openai_client):
 
 
 def test_tools_that_are_offered_are_in_the_prompt(openai_client):
-    """A small model seldom calls one by itself; it has to be told of them all the same."""
+    """A small model rarely calls a tool by itself, but the tools must be in its prompt."""
     without = ask(openai_client, tools=openai.omit, max_tokens=4)
     offered = ask(openai_client, max_tokens=4)
     auto = ask(openai_client, tool_choice="auto", max_tokens=4)

@@ -1,4 +1,4 @@
-"""HTTP by hand, for what no library would send."""
+"""Hand-written HTTP, for requests that no library sends."""
 
 import json
 import select
@@ -12,7 +12,7 @@ PIECE = 65536
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
-# Every path that answers, and a good body for it; all have a `model` and, but for two, a `stream`.
+# Every path with a valid body; all have a `model` and, except two, a `stream`.
 GOOD = {
     "/v1/chat/completions": {"messages": MESSAGES, "max_tokens": 2},
     "/v1/completions": {"prompt": "hi", "max_tokens": 2},
@@ -26,7 +26,7 @@ GOOD = {
 
 ANTHROPIC = ["/v1/messages", "/v1/messages/count_tokens"]
 
-# Without a `stream`, which they ignore.
+# Paths that ignore `stream`.
 WHOLE = ["/v1/messages/count_tokens", "/api/show"]
 
 
@@ -38,7 +38,7 @@ def connect():
 
 
 def post(path, body, *headers, version="1.1"):
-    """A request as bytes; the connection is to be closed after it."""
+    """Request as bytes, with `Connection: close`."""
     lines = [f"POST {path} HTTP/{version}", "host: localhost", "connection: close", *headers]
     if not any(line.lower().startswith(("content-length", "transfer-")) for line in headers):
         lines.append(f"content-length: {len(body)}")
@@ -46,20 +46,20 @@ def post(path, body, *headers, version="1.1"):
 
 
 def heard(connection):
-    """All that comes until the other side closes."""
+    """Everything received until the peer closes."""
     pieces = []
     try:
         while piece := connection.recv(PIECE):
             pieces.append(piece)
     except ConnectionResetError:
-        # Closed while bytes of ours were under way: what was said before counts.
+        # Closed while sending: the response received before counts.
         pass
     return b"".join(pieces)
 
 
 def exchange(data, more=()):
-    """Sends `data`, then the pieces of `more` until there is an answer; how many were sent, and the
-    answer."""
+    """Sends `data`, then the chunks of `more` until there is a response; returns the number of sent
+    bytes and the response."""
     with connect() as connection:
         sent = 0
         try:
@@ -75,12 +75,12 @@ def exchange(data, more=()):
 
 
 def status(answer):
-    """Of the first answer; None where there is none."""
+    """Status of the first response; None if there is none."""
     return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.") else None
 
 
 def message(path, answer):
-    """The words of an error in the envelope of the dialect that `path` belongs to."""
+    """Error message in the envelope of the dialect of `path`."""
     said = json.loads(answer.partition(b"\r\n\r\n")[2])
     if path.startswith("/api/"):
         return said["error"]

@@ -1,5 +1,5 @@
-"""What the server says of itself in its OpenAPI document, held against what it does: requests made
-from the document, and requests that break it."""
+"""The server's OpenAPI document, checked against its behaviour: requests generated from it, and
+requests that violate it."""
 
 import hypothesis
 import schemathesis
@@ -11,11 +11,11 @@ from server import URL
 load_all_checks()
 
 described = schemathesis.openapi.from_url(f"{URL}/openapi.json")
-# The same requests every time.
+# Deterministic requests.
 described.config.seed = 20
-# A document says of a body which types its fields have. It cannot say that a grammar is one, that a
-# prompt fits into a context, or that a tool which is asked for is there: of what it allows, the
-# server refuses some.
+# The document states the types of a body's fields. It cannot state that a grammar is valid, that a
+# prompt fits the context, or that a required tool exists: the server refuses some bodies that the
+# document allows.
 REFUSED_ALL_THE_SAME = CHECKS.get_by_names(["positive_data_acceptance"])
 
 

@@ -1,4 +1,4 @@
-"""Requests that nobody means well with: a 4xx for each, or the connection ends where HTTP has no
+"""Hostile requests: a 4xx for each, or a closed connection where HTTP has no
 answer, and the next good one is answered.
 
 That a client which is too slow is given up on is in the gateway's own tests, with less patience.
@@ -33,7 +33,7 @@ MIB = 1 << 20
 NESTED = b"[" * DEPTH + b"]" * DEPTH
 OBJECTS = b'{"a":' * DEPTH + b"1" + b"}" * DEPTH
 
-# The whole body.
+# The complete body.
 BODIES = {
     "nothing": b"",
     "NUL bytes": b"\0" * 64,
@@ -53,7 +53,7 @@ BODIES = {
     "the same field twice": b'{"model": "coder", "model": "coder"}',
 }
 
-# Pieces of JSON in the place of every field of a good body.
+# JSON values that replace every field of a valid body.
 VALUES = {
     "1e999": b"1e999",
     "-1e999": b"-1e999",
@@ -77,7 +77,7 @@ def test_a_body(path, name):
 
 
 def with_value(path, field, value):
-    """A good body, but for one field; by hand, since no library writes these."""
+    """Valid body except for one field; hand-written, because no library writes these."""
     good = {"model": "coder", "stream": False, **GOOD[path]}
     good.pop(field, None)
     return json.dumps(good).encode()[:-1] + f', "{field}": '.encode() + value + b"}"
@@ -89,11 +89,11 @@ def test_a_value(path, name):
     fields = ["model", *GOOD[path]] + ["stream"] * (path not in WHOLE)
     for field in fields:
         if (field, name) == ("options", "objects"):
-            # One option, which nobody knows.
+            # One unknown option.
             continue
         _, answer = exchange(post(path, with_value(path, field, VALUES[name])))
         assert 400 <= status(answer) < 500 and message(path, answer), field
-    # What nobody reads may hold anything that has an end.
+    # Unread fields may contain any finite value.
     _, answer = exchange(post(path, with_value(path, "unheard_of", VALUES[name])))
     assert status(answer) in (200, 400)
     assert answers_well(path)
@@ -143,14 +143,14 @@ def test_a_head(name):
 def test_headers_without_end():
     flood = (b"x-%d: %s\r\n" % (number, b"y" * 1000) for number in range(BIG // 1000))
     sent, answer = exchange(b"GET /health HTTP/1.1\r\nhost: localhost\r\n", flood)
-    # Who still sends while the other side closes may not get to read why.
+    # A client that still sends while the server closes may not receive the reason.
     assert status(answer) in (None, 431)
     assert sent < BIG // 2
     assert answers_well()
 
 
 def test_a_byte_at_a_time():
-    """Slow clients are waited for, and nobody waits behind them."""
+    """Slow clients are tolerated, and block nobody else."""
     path = "/v1/chat/completions"
     whole = post(path, json.dumps({"model": "coder", **GOOD[path]}).encode())
     slow = [connect() for _ in range(SLOW)]
@@ -165,7 +165,7 @@ def test_a_byte_at_a_time():
 
 
 def half_closed(data):
-    """What is said to a client that says this and then nothing more, ever."""
+    """Response to a client that sends this and then nothing more."""
     with connect() as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -173,8 +173,8 @@ def half_closed(data):
 
 
 def test_connections_that_are_closed_by_half():
-    """A client that will say nothing more counts as gone: its answer is cancelled, if it is not out
-    yet."""
+    """A client that half-closes the connection counts as disconnected: its pending answer is
+    cancelled."""
     for path, good in GOOD.items():
         body = json.dumps({"model": "coder", **good}).encode()
         assert half_closed(post(path, body)) in (None, 200)
@@ -201,7 +201,7 @@ def test_a_body_that_breaks_off():
 
 
 def test_bodies_of_every_type():
-    """JSON is read whatever it calls itself: curl calls it a form. A form is not JSON."""
+    """JSON is read under any content type (curl's default is a form). A form is not JSON."""
     path = "/v1/chat/completions"
     body = json.dumps({"model": "coder", **GOOD[path]}).encode()
     for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
@@ -221,7 +221,7 @@ def test_http_1_0():
         _, answer = exchange(post(path, body, version="1.0"))
         assert status(answer) == 200
         head, _, said = answer.partition(b"\r\n\r\n")
-        # An old client knows no chunks.
+        # HTTP/1.0 has no chunked encoding.
         assert b"transfer-encoding" not in head.lower()
         assert said.endswith(b"data: [DONE]\n\n") if stream else json.loads(said)
 

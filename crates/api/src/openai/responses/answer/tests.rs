@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::{Item, Response};
 use super::*;
-use crate::answer::ResponseMeta;
+use crate::response_encoder::ResponseMeta;
 
-/// Reasoning, a text and calls, in the order of a whole answer.
+/// Reasoning, a text and tool calls, in the order of a document.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let pieces = || prop::collection::vec(".+", 0..3);
     (pieces(), pieces(), prop::collection::vec((".+", ".+", pieces()), 0..3)).prop_map(
@@ -23,11 +23,11 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     )
 }
 
-fn writer() -> ResponseAnswer {
+fn encoder() -> ResponsesEncoder {
     let body = json!({"model": "coder", "input": "hi", "metadata": {"a": "b"}});
-    let heading =
+    let meta =
         ResponseMeta { id: harmonic_types::RequestId(1), name: "1-1".to_owned(), created: 7 };
-    super::super::ask(body.to_string().as_bytes(), &heading).expect("a good body").writer
+    super::super::parse(body.to_string().as_bytes(), &meta).expect("a good body").encoder
 }
 
 proptest! {
@@ -44,16 +44,16 @@ proptest! {
     ) {
         let usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens };
         let (mut stream, mut whole) = (BytesMut::new(), BytesMut::new());
-        let (mut streamed, mut gathered) = (writer(), CollectedAnswer::default());
+        let (mut streamed, mut collected) = (encoder(), CollectedAnswer::default());
         streamed.open(9, &mut stream);
         for event in events {
             streamed.event(0, &event, &mut stream);
-            gathered.push(event);
+            collected.push(event);
         }
         streamed.end(0, finish, usage, &mut stream);
         streamed.close(usage, &mut stream);
-        gathered.end(finish, usage);
-        writer().whole(vec![gathered], usage, &mut whole);
+        collected.end(finish, usage);
+        encoder().document(vec![collected], usage, &mut whole);
         let whole: Response = serde_json::from_slice(&whole).expect("its own form");
 
         let stream = str::from_utf8(&stream).expect("text");

@@ -12,7 +12,7 @@ fn format() -> impl Strategy<Value = Format> {
 }
 
 prop_compose! {
-    /// What the dialect can say.
+    /// Requests that the dialect can express.
     fn request()(
         agent in ".+",
         mut messages in prop::collection::vec(strategies::message(), 0..5),
@@ -24,7 +24,7 @@ prop_compose! {
         top_logprobs in of(0u8..=20),
         format in of(format()),
     ) -> Request {
-        // Two messages of the assistant in a row are one, and instructions alone ask nothing.
+        // Two consecutive assistant messages become one, and a system prompt alone is no request.
         messages.dedup_by(|one, other| {
             one.role == Role::Assistant && other.role == Role::Assistant
         });
@@ -36,7 +36,7 @@ prop_compose! {
             sampling: SamplingOverrides { temperature, top_p, ..Default::default() },
             max_tokens: max_tokens.map(Tokens),
             thinking,
-            // There is no word that names none.
+            // The dialect cannot omit the named tool.
             effort: thinking.filter(|thinks| *thinks).map(|_| Effort::Medium),
             top_logprobs,
             format,
@@ -72,7 +72,7 @@ proptest! {
     }
 }
 
-fn decoded(patch: &Value) -> Result<Request, Invalid> {
+fn decoded(patch: &Value) -> Result<Request, ValidationError> {
     let mut body = json!({"model": "coder", "input": "hi"});
     for (field, value) in patch.as_object().expect("a patch is an object") {
         body[field] = value.clone();
@@ -126,7 +126,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     unsupported `background` is not supported yet by this version: wait for the answer
     invalid_value `truncation` is `middle`, but must be `disabled` or `auto`
     unsupported `tools[0]` is not supported yet by this version: its type is ``, and only `function` is
-    invalid_value `tool_choice` demands a call, but `tools` is empty
+    invalid_value `tool_choice` requires a call, but `tools` is empty
     invalid_value `tool_choice` names `f`, which is not in `tools`
     invalid_value `text.format.type` is `yaml`, but must be `text`, `json_object` or `json_schema`
     invalid_value `text.format.schema` must be a JSON Schema: an object
@@ -136,7 +136,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
 }
 
 #[test]
-fn what_a_response_was_made_of_is_one_message_again() {
+fn the_items_of_a_response_become_one_message_again() {
     let request = decoded(&json!({
         "instructions": "be brief", "store": true, "truncation": "disabled", "user": "ann",
         "input": [

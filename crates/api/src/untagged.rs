@@ -1,7 +1,7 @@
-//! Fields that come either as a string or as something larger.
+//! Fields with several JSON types.
 //!
-//! Visitors instead of `#[serde(untagged)]`: they say what was expected and where in a list it went
-//! wrong, and they do not buffer the value.
+//! Visitors instead of `#[serde(untagged)]`: their errors name the expected type and the position
+//! in a list, and they do not buffer the value.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,43 +12,43 @@ use serde::{Serialize, Serializer};
 
 use crate::object::Object;
 
-/// What a message says: a string, or a list of parts.
+/// Message content: a string or a list of parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Said<P> {
+pub enum Content<P> {
     /// Plain text.
     Text(String),
-    /// Parts.
+    /// Content parts.
     Parts(Vec<P>),
 }
 
-impl<P> From<&str> for Said<P> {
+impl<P> From<&str> for Content<P> {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl<P> From<String> for Said<P> {
+impl<P> From<String> for Content<P> {
     fn from(text: String) -> Self {
         Self::Text(text)
     }
 }
 
-struct SaidVisitor<P>(PhantomData<P>);
+struct ContentVisitor<P>(PhantomData<P>);
 
-impl<'de, P: Deserialize<'de>> Visitor<'de> for SaidVisitor<P> {
-    type Value = Said<P>;
+impl<'de, P: Deserialize<'de>> Visitor<'de> for ContentVisitor<P> {
+    type Value = Content<P>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or a list of parts")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Said::Text(text.to_owned()))
+        Ok(Content::Text(text.to_owned()))
     }
 
     fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Said::Text(text))
+        Ok(Content::Text(text))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
@@ -56,29 +56,29 @@ impl<'de, P: Deserialize<'de>> Visitor<'de> for SaidVisitor<P> {
         while let Some(Object(part)) = parts.next_element()? {
             all.push(part);
         }
-        Ok(Said::Parts(all))
+        Ok(Content::Parts(all))
     }
 }
 
-impl<'de, P: Deserialize<'de>> Deserialize<'de> for Said<P> {
+impl<'de, P: Deserialize<'de>> Deserialize<'de> for Content<P> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SaidVisitor(PhantomData))
+        deserializer.deserialize_any(ContentVisitor(PhantomData))
     }
 }
 
-/// One of some words, or an object.
+/// A keyword or an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum StringOrObject<T> {
-    /// The word.
-    Word(String),
-    /// The object.
+    /// Keyword.
+    String(String),
+    /// Object.
     Object(T),
 }
 
-struct WordVisitor<T>(PhantomData<T>);
+struct StringOrObjectVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for StringOrObjectVisitor<T> {
     type Value = StringOrObject<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +86,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
     }
 
     fn visit_str<E>(self, word: &str) -> Result<Self::Value, E> {
-        Ok(StringOrObject::Word(word.to_owned()))
+        Ok(StringOrObject::String(word.to_owned()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -96,11 +96,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for StringOrObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WordVisitor(PhantomData))
+        deserializer.deserialize_any(StringOrObjectVisitor(PhantomData))
     }
 }
 
-/// One string or several. Read from a string or a list; written as a list.
+/// One or several strings. Read from a string or a list; written as a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strings(pub Vec<String>);
 

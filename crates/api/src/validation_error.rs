@@ -1,57 +1,57 @@
-//! Why a body is not a request that can be served, in any dialect. All are the client's to mend.
+//! Validation errors of request bodies, shared by all dialects. The client can fix all of them.
 
-/// Why a body is not a request that can be served.
+/// Validation error of a request body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    /// Not JSON.
+pub enum ValidationError {
+    /// Invalid JSON.
     #[error("the body is not valid JSON: {reason}")]
     Json {
-        /// What the parser says, with line and column.
+        /// Parser error, with line and column.
         reason: String,
     },
-    /// JSON of another shape.
-    #[error("{} cannot be read: {reason}", place(param.as_deref()))]
+    /// Wrong JSON type.
+    #[error("{} cannot be read: {reason}", describe(param.as_deref()))]
     Type {
         /// Path of the field; `None` for the body itself.
         param: Option<String>,
-        /// What was expected and found.
+        /// Expected and actual type.
         reason: String,
     },
-    /// A value out of its range.
+    /// Value out of range.
     #[error("`{param}` {reason}")]
     Value {
         /// Path of the field.
         param: String,
-        /// What is wrong with it and what would be right.
+        /// Cause and expected value.
         reason: String,
     },
-    /// A field that this version cannot honour. It is refused because to ignore it would be to
-    /// answer another question than the one asked.
+    /// Unsupported field. It is refused, because ignoring it would change the meaning of the
+    /// request.
     #[error("`{param}` is not supported yet by this version{detail}")]
     Unsupported {
         /// Path of the field.
         param: String,
-        /// What would be accepted, with its own punctuation; may be empty.
+        /// Alternative, with its own punctuation; may be empty.
         detail: String,
     },
 }
 
-fn place(param: Option<&str>) -> String {
+fn describe(param: Option<&str>) -> String {
     param.map_or_else(|| "the body".to_owned(), |param| format!("`{param}`"))
 }
 
-impl Invalid {
-    /// A value out of its range.
+impl ValidationError {
+    /// Value out of range.
     pub(crate) fn value(param: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Value { param: param.into(), reason: reason.into() }
     }
 
-    /// Something this version cannot honour; `detail` says what it can.
+    /// Error for an unsupported field; `detail` describes the alternative.
     pub(crate) fn unsupported(param: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Unsupported { param: param.into(), detail: detail.into() }
     }
 
-    /// The field at fault.
+    /// Path of the invalid field.
     pub fn param(&self) -> Option<&str> {
         match self {
             Self::Json { .. } => None,

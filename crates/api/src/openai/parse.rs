@@ -1,31 +1,34 @@
-//! From a chat body to what a server needs to answer it.
+//! From a chat body to a parsed request.
 
-use super::answer::ChatAnswer;
+use super::answer::ChatEncoder;
 use super::decode::decode_naming;
 use super::request::{ChatRequest, WITHOUT_EFFECT};
-use crate::answer::{Asked, ResponseMeta};
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
+use crate::response_encoder::{ParsedRequest, ResponseMeta};
+use crate::validation_error::ValidationError;
 use crate::{body, checks};
 
-/// What the body of `POST /v1/chat/completions` asks for.
+/// Parses the body of `POST /v1/chat/completions`.
 ///
 /// # Errors
 /// As [`body::read`] and [`super::decode()`].
-pub fn ask(body: &[u8], heading: &ResponseMeta) -> Result<Asked<ChatAnswer>, Invalid> {
+pub fn parse(
+    body: &[u8],
+    meta: &ResponseMeta,
+) -> Result<ParsedRequest<ChatEncoder>, ValidationError> {
     let (body, ignored): (ChatRequest, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     let streamed = body.stream == Some(true);
     let count = body.stream_options.and_then(|options| options.include_usage) == Some(true);
     let answers = checks::answers(body.n)?;
     let mut fields = FeatureFields::default();
-    let request = decode_naming(body, heading.id, &mut fields)?;
-    let writer = ChatAnswer {
-        id: format!("chatcmpl-{}", heading.name),
-        created: heading.created,
+    let request = decode_naming(body, meta.id, &mut fields)?;
+    let encoder = ChatEncoder {
+        id: format!("chatcmpl-{}", meta.name),
+        created: meta.created,
         model: request.agent.0.clone(),
         answers,
         logprobs: request.top_logprobs.is_some(),
         count,
     };
-    Ok(Asked { request, answers, streamed, fields, ignored, writer })
+    Ok(ParsedRequest { request, answers, streamed, fields, ignored, encoder })
 }

@@ -1,43 +1,43 @@
-//! An item that is still coming.
+//! Incomplete item of a stream.
 
 use super::super::item::{Item, ItemPart, Status};
 use crate::openai::TokenEntry;
 
-/// An item that is still coming.
+/// Incomplete item of a stream.
 #[derive(Clone, Debug)]
-pub(super) struct Open {
-    /// What it is.
+pub(super) struct OpenItem {
+    /// Kind.
     pub(super) kind: Kind,
-    /// Its name.
+    /// Id.
     pub(super) id: String,
-    /// Its place in the output.
+    /// Index in the output.
     pub(super) index: usize,
-    /// What it says so far: a text, or arguments.
+    /// Text or arguments so far.
     pub(super) text: String,
     /// Log-probabilities so far.
     pub(super) logprobs: Vec<TokenEntry>,
-    /// Whether it has its part: an item is added without.
+    /// Whether the item includes its part; items are added without it.
     pub(super) complete: bool,
 }
 
-/// What an item is.
+/// Kind of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// What is said.
+    /// Message.
     Message,
-    /// What was thought.
+    /// Reasoning.
     Reasoning,
-    /// A call of a tool.
+    /// Tool call.
     Call {
-        /// Names the call.
+        /// Id of the call.
         id: String,
-        /// The tool.
+        /// Name of the tool.
         name: String,
     },
 }
 
-impl Open {
-    /// An empty item, the `index`th of the response that is called `name`.
+impl OpenItem {
+    /// Empty item number `index` of the response `name`.
     pub(super) fn new(kind: Kind, name: &str, index: usize) -> Self {
         let prefix = match kind {
             Kind::Message => "msg",
@@ -48,7 +48,7 @@ impl Open {
         Self { kind, id, index, text: String::new(), logprobs: Vec::new(), complete: false }
     }
 
-    /// The part that it is made of, as far as it is; a call has none.
+    /// Part so far; tool calls have none.
     pub(super) fn part(&self) -> Option<ItemPart> {
         let text = self.text.clone();
         match self.kind {
@@ -62,7 +62,7 @@ impl Open {
         }
     }
 
-    /// It, as far as it is.
+    /// Item so far.
     pub(super) fn item(&self, status: Status) -> Item {
         let id = self.id.clone();
         let content = self.part().filter(|_| self.complete).into_iter().collect();

@@ -1,33 +1,33 @@
-//! An answer that is gathered before it is sent.
+//! Answer collected from events, for responses that are not streamed.
 
 use std::time::Instant;
 
 use harmonic_types::{Event, TokenLogprob, ToolCall, Usage};
 
-use crate::answer::Finish;
+use crate::response_encoder::Finish;
 
-/// An answer that is gathered before it is sent.
+/// Answer collected from events, for responses that are not streamed.
 #[derive(Clone, Debug)]
 pub struct CollectedAnswer {
-    /// What it says.
+    /// Text of the answer.
     pub text: String,
-    /// What the model thought before; empty where it did not.
+    /// Reasoning; empty if there was none.
     pub reasoning: String,
-    /// Tokens of that.
+    /// Number of reasoning tokens.
     pub reasoning_tokens: u32,
-    /// One entry per token when asked for.
+    /// One entry per token, if requested.
     pub logprobs: Vec<TokenLogprob>,
-    /// Tools that it calls. The arguments of the last may be cut off.
+    /// Tool calls. The arguments of the last one may be truncated.
     pub calls: Vec<ToolCall>,
-    /// Why it ended.
+    /// Finish reason.
     pub finish: Finish,
-    /// Counts.
+    /// Token counts.
     pub usage: Usage,
-    /// When its slot was granted.
+    /// Time of admission.
     pub began: Instant,
-    /// When its first event came; `None` where none did.
+    /// Time of the first event; `None` if there was none.
     pub first: Option<Instant>,
-    /// When it ended.
+    /// Time of the end.
     pub ended: Instant,
 }
 
@@ -50,7 +50,7 @@ impl Default for CollectedAnswer {
 }
 
 impl CollectedAnswer {
-    /// Takes more of the answer; events that end it change nothing.
+    /// Adds an event; final events change nothing.
     pub fn push(&mut self, event: Event) {
         self.first.get_or_insert_with(Instant::now);
         match event {
@@ -58,7 +58,7 @@ impl CollectedAnswer {
                 self.text.push_str(&text);
                 self.logprobs.extend(logprobs);
             }
-            // An engine tells reasoning token by token.
+            // Engines emit one reasoning event per token.
             Event::Reasoning { text } => {
                 self.reasoning.push_str(&text);
                 self.reasoning_tokens += 1;
@@ -66,7 +66,7 @@ impl CollectedAnswer {
             Event::ToolCall { id, name, .. } => {
                 self.calls.push(ToolCall { id, name, arguments: String::new() });
             }
-            // Calls do not overlap: it is the last one's.
+            // Calls do not overlap, so it belongs to the last one.
             Event::ToolArguments { text, .. } => {
                 if let Some(call) = self.calls.last_mut() {
                     call.arguments.push_str(&text);
@@ -76,7 +76,7 @@ impl CollectedAnswer {
         }
     }
 
-    /// The answer is complete.
+    /// Completes the answer.
     pub fn end(&mut self, finish: Finish, usage: Usage) {
         self.finish = finish;
         self.usage = usage;

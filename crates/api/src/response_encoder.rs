@@ -1,53 +1,53 @@
-//! Between a server and a dialect: what was asked, and how its answer is written.
+//! Interface between a server and the dialects: parsed requests in, encoded responses out.
 //!
-//! A server reads a body with one of the dialects' functions, which gives [`Asked`]; submits its
-//! requests; and hands what they yield to the [`ResponseEncoder`], streamed or gathered. It knows
-//! nothing else of the dialect.
+//! A server parses a body with one of the dialects' functions into a [`ParsedRequest`], submits its
+//! requests, and passes the resulting events to the [`ResponseEncoder`], as a stream or collected.
+//! It needs no other knowledge of the dialect.
 
 use bytes::BytesMut;
 use harmonic_types::{Event, FinishReason, Request, RequestId, Usage};
 
-use crate::fault::Fault;
+use crate::collected_answer::CollectedAnswer;
 use crate::features::FeatureFields;
-use crate::gathered::CollectedAnswer;
 use crate::ignored::Ignored;
+use crate::wire_error::WireError;
 
-/// What a server knows of an answer before it reads the question.
+/// Metadata of a response, known before the body is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseMeta {
-    /// The request.
+    /// Id of the first request.
     pub id: RequestId,
-    /// Unique across restarts; a dialect puts its own prefix before it.
+    /// Name of the response, unique across restarts; each dialect adds its own prefix.
     pub name: String,
-    /// Seconds since 1970 at which the request came.
+    /// Arrival time of the request, in seconds since 1970.
     pub created: u64,
 }
 
-/// What a body asks for.
+/// Request body in decoded form.
 #[derive(Clone, Debug)]
-pub struct Asked<W> {
-    /// What is asked.
+pub struct ParsedRequest<W> {
+    /// Request of the first answer.
     pub request: Request,
-    /// How many answers are wanted. None where a dialect asks only whether the agent is there.
+    /// Number of answers. None if the dialect only asks whether the agent is available.
     pub answers: u32,
-    /// Whether they are sent as they come.
+    /// Whether answers are streamed.
     pub streamed: bool,
-    /// The fields that ask for what not every engine can do.
+    /// Names of the fields that require optional engine features.
     pub fields: FeatureFields,
-    /// What of the body the answers do not heed, for the client to be told.
+    /// Ignored parts of the body, reported to the client.
     pub ignored: Ignored,
-    /// How they are written.
-    pub writer: W,
+    /// Encoder of the response.
+    pub encoder: W,
 }
 
-impl<W> Asked<W> {
-    /// The requests to submit, one for each answer, each after the first under an id from
-    /// `next_id`; and the writer. Answers differ by their seeds, which count up from the given one.
+impl<W> ParsedRequest<W> {
+    /// The requests to submit, one per answer, and the encoder. All but the first get ids from
+    /// `next_id`. Seeds count up from the given one.
     pub fn into_requests(
         self,
         mut next_id: impl FnMut() -> RequestId,
     ) -> (impl Iterator<Item = Request>, W) {
-        let Self { request, answers, writer, .. } = self;
+        let Self { request, answers, encoder, .. } = self;
         let requests = (0..answers).map(move |choice| {
             let mut request = request.clone();
             if choice > 0 {
@@ -56,28 +56,29 @@ impl<W> Asked<W> {
             }
             request
         });
-        (requests, writer)
+        (requests, encoder)
     }
 }
 
-/// Why an answer is complete.
+/// Finish reason of a complete answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// The model ended its turn.
+    /// End of the model's turn.
     Stop,
-    /// A stop string was met.
+    /// Stop string found.
     StopString {
-        /// Its place in [`Request::stop`].
+        /// Index in [`Request::stop`].
         index: u32,
     },
-    /// The limit of tokens, or the context, is exhausted.
+    /// Token limit or context exhausted.
     Length,
-    /// It waits for the results of tool calls.
+    /// Tool calls made; the model waits for their results.
     ToolCalls,
 }
 
 impl Finish {
-    /// The end that `reason` is; `None` for [`FinishReason::Cancelled`], which is no answer.
+    /// Finish reason for `reason`; `None` for [`FinishReason::Cancelled`], which completes no
+    /// answer.
     pub fn of(reason: FinishReason) -> Option<Self> {
         match reason {
             FinishReason::Stop => Some(Self::Stop),
@@ -88,8 +89,8 @@ impl Finish {
         }
     }
 
-    /// OpenAI's word, which is in logs too.
-    pub const fn word(self) -> &'static str {
+    /// OpenAI's name, also used in logs.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stop | Self::StopString { .. } => "stop",
             Self::Length => "length",
@@ -98,36 +99,36 @@ impl Finish {
     }
 }
 
-/// Writes one response: either a stream, from [`open`](Self::open) over the events of each answer
-/// to [`close`](Self::close) or [`fail`](Self::fail); or a document, with [`whole`](Self::whole)
-/// alone. All append to `out`, and may append nothing.
+/// Encoder of one response: either a stream, from [`open`](Self::open) over the events of each
+/// answer to [`close`](Self::close) or [`fail`](Self::fail); or one document, with
+/// [`document`](Self::document) alone. All methods append to `out`, and may append nothing.
 pub trait ResponseEncoder: Send + Unpin + 'static {
     /// Media type of the stream.
     const STREAM: &'static str;
 
-    /// The stream begins; the prompt has this many tokens.
+    /// Starts the stream; the prompt has this many tokens.
     fn open(&mut self, prompt_tokens: u32, out: &mut BytesMut);
 
-    /// More of answer number `choice`: never an event that ends it.
+    /// Encodes an event of answer `choice`, except events that end it.
     fn event(&mut self, choice: u32, event: &Event, out: &mut BytesMut);
 
-    /// Answer number `choice` is complete.
+    /// Ends answer `choice`.
     fn end(&mut self, choice: u32, finish: Finish, usage: Usage, out: &mut BytesMut);
 
-    /// All answers are complete; `usage` is their sum.
+    /// Ends the stream; `usage` is the total of all answers.
     fn close(&mut self, usage: Usage, out: &mut BytesMut);
 
-    /// The stream breaks off.
-    fn fail(&mut self, fault: &Fault<'_>, out: &mut BytesMut);
+    /// Ends the stream with an error.
+    fn fail(&mut self, error: &WireError<'_>, out: &mut BytesMut);
 
-    /// Nothing has happened for a while: shows that the connection lives.
+    /// Writes a keep-alive.
     fn ping(&mut self, out: &mut BytesMut);
 
-    /// The answers as one JSON document.
-    fn whole(self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut);
+    /// Encodes the collected answers as one JSON document.
+    fn document(self, answers: Vec<CollectedAnswer>, usage: Usage, out: &mut BytesMut);
 }
 
-/// The counts of several answers to one prompt: it is counted once.
+/// Total usage of several answers to one prompt, which is counted once.
 pub fn total(usages: impl IntoIterator<Item = Usage>) -> Usage {
     usages
         .into_iter()
@@ -148,13 +149,13 @@ mod tests {
     fn several_answers_are_requests_that_differ_by_id_and_seed() {
         let mut request = Request::new(RequestId(7), AgentName("coder".to_owned()), Vec::new());
         request.seed = Some(u64::MAX);
-        let asked = Asked {
+        let asked = ParsedRequest {
             request,
             answers: 3,
             streamed: false,
             fields: FeatureFields::default(),
             ignored: Ignored::default(),
-            writer: (),
+            encoder: (),
         };
         let mut ids = (20..).map(RequestId);
         let (requests, ()) = asked.into_requests(|| ids.next().expect("endless"));

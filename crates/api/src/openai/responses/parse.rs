@@ -1,21 +1,24 @@
-//! From a body to what a server needs to answer it.
+//! From a body to a parsed request.
 
-use super::answer::ResponseAnswer;
+use super::answer::ResponsesEncoder;
 use super::decode::decode_naming;
 use super::item::Status;
 use super::request::{FormatBody, ResponsesBody, TextConfig, WITHOUT_EFFECT};
 use super::response::Response;
-use crate::answer::{Asked, ResponseMeta};
 use crate::body;
 use crate::features::FeatureFields;
-use crate::invalid::Invalid;
-use crate::said::StringOrObject;
+use crate::response_encoder::{ParsedRequest, ResponseMeta};
+use crate::untagged::StringOrObject;
+use crate::validation_error::ValidationError;
 
-/// What the body of `POST /v1/responses` asks for.
+/// Parses the body of `POST /v1/responses`.
 ///
 /// # Errors
 /// As [`body::read`] and [`super::decode()`].
-pub fn ask(body: &[u8], heading: &ResponseMeta) -> Result<Asked<ResponseAnswer>, Invalid> {
+pub fn parse(
+    body: &[u8],
+    meta: &ResponseMeta,
+) -> Result<ParsedRequest<ResponsesEncoder>, ValidationError> {
     let (body, mut ignored): (ResponsesBody, _) = body::read_noting(body, WITHOUT_EFFECT)?;
     for (index, tool) in body.tools.iter().flatten().enumerate() {
         if tool.left_out() {
@@ -23,20 +26,20 @@ pub fn ask(body: &[u8], heading: &ResponseMeta) -> Result<Asked<ResponseAnswer>,
         }
     }
     let streamed = body.stream == Some(true);
-    let response = begun(&body, heading);
+    let response = initial_response(&body, meta);
     let mut fields = FeatureFields::default();
-    let request = decode_naming(body, heading.id, &mut fields)?;
+    let request = decode_naming(body, meta.id, &mut fields)?;
     let logprobs = request.top_logprobs.is_some();
-    let writer = ResponseAnswer::new(heading.name.clone(), response, logprobs);
-    Ok(Asked { request, answers: 1, streamed, fields, ignored, writer })
+    let encoder = ResponsesEncoder::new(meta.name.clone(), response, logprobs);
+    Ok(ParsedRequest { request, answers: 1, streamed, fields, ignored, encoder })
 }
 
-/// The response to `body` as it begins.
-fn begun(body: &ResponsesBody, heading: &ResponseMeta) -> Response {
+/// Initial response to `body`.
+fn initial_response(body: &ResponsesBody, meta: &ResponseMeta) -> Response {
     Response {
-        id: format!("resp_{}", heading.name),
+        id: format!("resp_{}", meta.name),
         object: "response".to_owned(),
-        created_at: heading.created,
+        created_at: meta.created,
         status: Status::InProgress,
         error: None,
         incomplete_details: None,
@@ -50,7 +53,7 @@ fn begun(body: &ResponsesBody, heading: &ResponseMeta) -> Response {
         store: false,
         temperature: body.temperature,
         text: body.text.clone().filter(|text| text.format.is_some()).unwrap_or_else(any_text),
-        tool_choice: body.tool_choice.clone().unwrap_or(StringOrObject::Word("auto".to_owned())),
+        tool_choice: body.tool_choice.clone().unwrap_or(StringOrObject::String("auto".to_owned())),
         tools: body.tools.iter().flatten().filter(|tool| !tool.left_out()).cloned().collect(),
         top_logprobs: body.top_logprobs,
         top_p: body.top_p,
@@ -60,7 +63,7 @@ fn begun(body: &ResponsesBody, heading: &ResponseMeta) -> Response {
     }
 }
 
-/// What `text` says where nothing was asked.
+/// Default of `text`.
 fn any_text() -> TextConfig {
     TextConfig { format: Some(FormatBody { kind: "text".to_owned(), ..FormatBody::default() }) }
 }

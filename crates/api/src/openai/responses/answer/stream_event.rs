@@ -1,4 +1,4 @@
-//! The events of a stream.
+//! Events of a stream.
 
 use serde::Serialize;
 
@@ -6,18 +6,18 @@ use super::super::item::{Item, ItemPart};
 use super::super::response::Response;
 use crate::openai::TokenEntry;
 
-/// An event with its number.
+/// Event with its number.
 #[derive(Serialize)]
-pub(super) struct Numbered<'a> {
+pub(super) struct NumberedEvent<'a> {
     #[serde(flatten)]
-    pub(super) said: &'a Said<'a>,
+    pub(super) stream_event: &'a StreamEvent<'a>,
     pub(super) sequence_number: u64,
 }
 
-/// An event; its type is its name.
+/// Event; its type is its name.
 #[derive(Serialize)]
 #[serde(tag = "type")]
-pub(super) enum Said<'a> {
+pub(super) enum StreamEvent<'a> {
     #[serde(rename = "response.created")]
     Created { response: &'a Response },
     #[serde(rename = "response.in_progress")]
@@ -62,7 +62,7 @@ pub(super) enum Said<'a> {
     Failed { response: &'a Response },
 }
 
-impl Said<'_> {
+impl StreamEvent<'_> {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Created { .. } => "response.created",
