@@ -16,11 +16,11 @@ use harmonic_types::Joules;
 use tokio::time::{Instant, sleep};
 
 use crate::closed_loop::LoadContext;
+use crate::completed_request::CompletedRequest;
 use crate::event_loop_lag::EventLoopLag;
 use crate::measurement::{EndReason, Measurement, Outcome, Trial};
 use crate::observer::{BenchEvent, Observer, Phase};
 use crate::target::{Target, TargetError};
-use crate::throughput_recorder::CompletedRequest;
 use crate::window::Window;
 use crate::workload::Workload;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use harmonic_types::Percentiles;
 use hdrhistogram::Histogram;
 
-use crate::throughput_recorder::CompletedRequest;
+use crate::completed_request::CompletedRequest;
 
 /// Latency histograms of one level.
 #[derive(Clone, Debug)]

@@ -15,10 +15,10 @@ use harmonic_types::{
 };
 use tokio::time::Instant;
 
+use crate::completed_request::CompletedRequest;
 use crate::interval::interval;
 use crate::latency::Latencies;
 use crate::measurement::{Measurement, Trial};
-use crate::throughput_recorder::CompletedRequest;
 
 /// Context of a level's figures.
 #[derive(Clone, Copy, Debug)]

@@ -14,6 +14,7 @@ pub mod ab_compare;
 mod batch_load;
 mod calibration;
 mod closed_loop;
+mod completed_request;
 pub mod config;
 mod diagnosis;
 pub mod error;

@@ -10,9 +10,10 @@ use std::time::Duration;
 use harmonic_types::Joules;
 use tokio::time::Instant;
 
+use crate::completed_request::CompletedRequest;
 use crate::target::TargetError;
 use crate::telemetry::SensorSummary;
-use crate::throughput_recorder::{CompletedRequest, ThroughputRecorder};
+use crate::throughput_recorder::ThroughputRecorder;
 use crate::window::Window;
 
 /// One measured window.

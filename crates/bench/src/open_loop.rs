@@ -18,12 +18,12 @@ use harmonic_types::Joules;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::closed_loop::LoadContext;
+use crate::completed_request::CompletedRequest;
 use crate::event_loop_lag::EventLoopLag;
 use crate::levels::Levels;
 use crate::measurement::{EndReason, Measurement, Outcome, Trial};
 use crate::observer::{BenchEvent, Observer, Phase};
 use crate::target::{Target, TargetError};
-use crate::throughput_recorder::CompletedRequest;
 use crate::window::Window;
 
 /// Runs one rate, in requests per second, for at most `limit`.

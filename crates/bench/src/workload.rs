@@ -10,10 +10,10 @@ use futures::StreamExt;
 use harmonic_types::AgentName;
 use tokio::time::{Instant, timeout};
 
+use crate::completed_request::CompletedRequest;
 use crate::config::{BenchConfig, Load};
 use crate::prompt::Prompts;
 use crate::target::{ReportedUsage, RequestSpec, StreamEvent, Target, TargetError};
-use crate::throughput_recorder::CompletedRequest;
 
 /// Generator of the requests of a series.
 #[derive(Debug)]

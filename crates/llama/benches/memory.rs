@@ -28,7 +28,8 @@ use harmonic_hardware::Sysroot;
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_models::gguf::{Header, shape};
 use harmonic_planner::PlannedModel;
-use harmonic_planner::footprint::{CostModel, Footprint, SlotsByContext};
+use harmonic_planner::cost_model::{CostModel, SlotsByContext};
+use harmonic_planner::footprint::Footprint;
 use harmonic_types::{
     Attention, BudgetRule, Device, DeviceKind, KvLayout, KvType, RequestId, Sampling,
 };

@@ -13,7 +13,8 @@ use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_models::gguf::{GgufBuilder, Header, shape};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel};
 use harmonic_planner::PlannedModel;
-use harmonic_planner::footprint::{CostModel, Footprint, SlotsByContext};
+use harmonic_planner::cost_model::{CostModel, SlotsByContext};
+use harmonic_planner::footprint::Footprint;
 use harmonic_types::{BudgetRule, Bytes, KvLayout, KvType, RequestId, Sampling};
 
 /// Which file the child measures.

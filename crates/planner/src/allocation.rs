@@ -18,7 +18,8 @@
 
 use harmonic_types::Bytes;
 
-use crate::footprint::{CostModel, Footprint, SlotsByContext};
+use crate::cost_model::{CostModel, SlotsByContext};
+use crate::footprint::Footprint;
 use crate::{attention, leftover};
 
 /// Smallest context of a placed agent, in tokens, unless it requests less: enough for a system

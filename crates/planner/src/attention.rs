@@ -17,7 +17,8 @@
 
 use harmonic_types::{Bytes, DeviceKind, KvType};
 
-use crate::footprint::{CostModel, Footprint};
+use crate::cost_model::CostModel;
+use crate::footprint::Footprint;
 
 /// Maximum mean number of cells per slot for plain attention.
 pub(crate) const MAX_PLAIN_CELLS: u64 = 4096;

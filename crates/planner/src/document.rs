@@ -11,7 +11,8 @@ use harmonic_types::{
 
 use crate::allocation::{Allocation, Demand, Grant};
 use crate::concurrency::Parallelism;
-use crate::footprint::{CostModel, Footprint};
+use crate::cost_model::CostModel;
+use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::Agent;
 use crate::threads::partition;

@@ -10,7 +10,7 @@
 use harmonic_perfmodel::aligned;
 use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, TunedConfig};
 
-use crate::footprint::{CostModel, SlotsByContext};
+use crate::cost_model::{CostModel, SlotsByContext};
 use crate::input::PlannedModel;
 
 /// Layout to use if no grant is reduced by it; `None` under a budget rule without layouts.

@@ -14,6 +14,7 @@ pub mod allocation;
 mod attention;
 pub mod compute;
 mod concurrency;
+pub mod cost_model;
 mod document;
 pub mod error;
 pub mod footprint;

@@ -7,9 +7,9 @@ use harmonic_types::{AgentName, AgentSpec, Curve, Hardware, ModelShape, Plan, Sh
 
 use crate::allocation::{Allocation, Demand, Grant, MIN_CONTEXT, allocate};
 use crate::concurrency::parallelism;
+use crate::cost_model::CostModel;
 use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
-use crate::footprint::CostModel;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::layout::preferred_layout;
 use crate::targets::{floor, target};

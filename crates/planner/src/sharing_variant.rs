@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use harmonic_perfmodel::aligned;
 use harmonic_types::{Bytes, KvLayout, Plan, Sharing};
 
+use crate::cost_model::SlotsByContext;
 use crate::error::PlanError;
-use crate::footprint::{Footprint, SlotsByContext};
+use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::{cost_model, model_identity};
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use harmonic_types::{BudgetRule, Bytes, StackSpec, Tokens};
 
+use crate::cost_model::SlotsByContext;
 use crate::error::PlanError;
-use crate::footprint::{Footprint, SlotsByContext};
+use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::{by_priority, cost_model, max_context};
 

@@ -1,7 +1,7 @@
 //! Plans by the exact budget rule.
 
 use crate::fixtures::{agent, machine, models, spark, standard, starter, strix};
-use harmonic_planner::footprint::N_UBATCH;
+use harmonic_planner::cost_model::N_UBATCH;
 use harmonic_planner::{PlanError, PlanOptions, layout_costs, plan};
 use harmonic_types::{
     AgentName, AgentStatus, Attention, Bytes, Curve, CurveKey, EnginePlan, Hardware, KvLayout,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fixtures::{agent, machine, model};
 use harmonic_planner::allocation::{Demand, Grant, allocate};
-use harmonic_planner::footprint::{CostModel, SlotsByContext};
+use harmonic_planner::cost_model::{CostModel, SlotsByContext};
 use harmonic_planner::{PlanError, PlanOptions, PlannedModel, plan};
 use harmonic_types::{
     AgentStatus, BudgetRule, Bytes, KvType, LayerKv, Plan, Sharing, StackSpec, Tier, Tokens,

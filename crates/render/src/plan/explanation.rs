@@ -6,7 +6,7 @@ use harmonic_app::plan::SlotCosts;
 use harmonic_hardware::profile;
 use harmonic_perfmodel::KvCost;
 use harmonic_planner::PlannedModel;
-use harmonic_planner::footprint::N_UBATCH;
+use harmonic_planner::cost_model::N_UBATCH;
 use harmonic_types::{
     Attention, BudgetRule, Bytes, EnginePlan, Hardware, KvLayout, KvType, LedgerItem, ModelShape,
     Plan, Provenance, RecurrentState, Sharing,

@@ -1,0 +1,238 @@
+//! Cost model: memory footprint of one model's engine for a given set of slots.
+//!
+//! | line | exact rule |
+//! |---|---|
+//! | weights | bytes of all tensors (`weights.rs`) |
+//! | KV | [`KvCost::cache`] of the layout below |
+//! | state | [`KvCost::states`]: recurrent layers, per sequence |
+//! | compute | graph and outputs (`compute.rs`) |
+//! | overhead | [`overhead`], an estimate |
+//! | prefix | KV of each placed agent's system prompt, [`prefix_tokens`], an estimate; and conversations, from the rest of the budget |
+//! | park | preempted sequences, from the rest of the budget |
+//!
+//! **Layout.** `streams` gives each sequence max(context) cells. `unified` is one pool with room
+//! for the `sequences` largest slots, in which every sequence attends over the whole pool. Grants
+//! are computed with the cheaper of the two; where streams allow the same grants, the engine uses
+//! streams (`layout.rs`).
+//!
+//! **The paper's rule** (§5.3) counts only base weights and KV per slot, independent of the context
+//! and of the number of slots that can be in use at once.
+//!
+//! Invariant: the cost is monotonic in slots and contexts; the allocation relies on it.
+
+use std::collections::BTreeMap;
+
+use harmonic_perfmodel::{CacheShape, KvCost, aligned};
+use harmonic_types::{
+    Attention, BudgetRule, Bytes, Device, EnginePlan, KvLayout, KvType, ModelShape, Tokens,
+};
+
+use crate::attention::{MAX_PLAIN_CELLS, plain_is_faster};
+use crate::compute::{compute, work};
+use crate::footprint::Footprint;
+use crate::input::{PaperFigures, PlannedModel};
+use crate::weights::{has_amx, weights};
+
+/// Maximum number of sequences of one engine.
+pub const MAX_SEQUENCES: u32 = EnginePlan::MAX_SEQUENCES;
+
+/// Tokens of a physical batch, llama.cpp's default.
+pub const N_UBATCH: u32 = 512;
+
+/// Number of slots by context (cells, aligned).
+pub type SlotsByContext = BTreeMap<u64, u64>;
+
+/// Memory cost model of one model's engine.
+#[derive(Clone, Debug)]
+pub struct CostModel<'a> {
+    shape: &'a ModelShape,
+    kv: KvCost,
+    kv_type: KvType,
+    /// Figures of the paper's rule; `None` for the exact rule.
+    paper: Option<PaperFigures>,
+    max_in_flight: u32,
+    /// Required layout; `None` selects the cheaper one.
+    layout: Option<KvLayout>,
+    /// Whether plain attention is faster in streams.
+    plain_is_faster: bool,
+    /// Whether the device uses AMX kernels.
+    amx: bool,
+}
+
+impl<'a> CostModel<'a> {
+    /// Cost model of `model`; `None` under the paper's rule if the paper has no figures for it.
+    pub fn of(
+        model: &'a PlannedModel,
+        rule: BudgetRule,
+        kv_type: KvType,
+        max_in_flight: u32,
+    ) -> Option<Self> {
+        let paper = match rule {
+            BudgetRule::Exact => None,
+            BudgetRule::Paper => Some(model.paper?),
+        };
+        let kv = KvCost::of(&model.shape, kv_type);
+        Some(Self {
+            shape: &model.shape,
+            kv,
+            kv_type,
+            paper,
+            max_in_flight,
+            layout: None,
+            plain_is_faster: false,
+            amx: false,
+        })
+    }
+
+    /// This cost model with a fixed layout, cheaper or not.
+    pub fn with_layout(self, layout: KvLayout) -> Self {
+        Self { layout: Some(layout), ..self }
+    }
+
+    /// This cost model for `device`; before, it holds for any device.
+    pub fn for_device(self, device: &Device) -> Self {
+        let plain_is_faster = plain_is_faster(device.kind, self.kv_type);
+        Self { plain_is_faster, amx: has_amx(device), ..self }
+    }
+
+    /// `footprint` with plain attention; `None` where that is not faster, where contexts are so
+    /// large that prefill would take too long ([`MAX_PLAIN_CELLS`]), where the number of heads is
+    /// unknown, and where there are windows: a restored window is stored in other cells than
+    /// before, plain products sum in cell order, and the output would not be bit-identical.
+    pub(crate) fn plain(&self, footprint: &Footprint) -> Option<Footprint> {
+        let faster =
+            self.plain_is_faster && self.is_exact() && footprint.layout == KvLayout::Streams;
+        let short = footprint.mean_context <= MAX_PLAIN_CELLS;
+        let full = self.shape.layers.iter().all(|layer| layer.window.is_none());
+        (faster && short && full && self.shape.query_heads > 0)
+            .then(|| self.with_attention(Attention::Plain, footprint))
+    }
+
+    /// `footprint` with this attention kernel, by the exact rule.
+    pub fn with_attention(&self, attention: Attention, footprint: &Footprint) -> Footprint {
+        let cells = footprint.cells();
+        let Footprint { layout, sequences, .. } = *footprint;
+        let cache = CacheShape { layout, cells, sequences, n_ubatch: N_UBATCH };
+        Footprint {
+            attention,
+            compute: compute(self.shape, cache, attention),
+            overhead: overhead(self.shape) + work(self.shape, cache, attention),
+            ..*footprint
+        }
+    }
+
+    /// Whether the exact rule applies.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.paper.is_none()
+    }
+
+    /// Bytes of a snapshot of this system prompt.
+    pub fn prefix(&self, system: &str) -> Bytes {
+        match self.paper {
+            Some(_) => Bytes::ZERO,
+            None => self.kv.read(prefix_tokens(system)),
+        }
+    }
+
+    /// Bytes of `slots` slots of `context` cells, each with its own cells and states.
+    pub fn slots_kv(&self, slots: u32, context: u64) -> Bytes {
+        if let Some(paper) = self.paper {
+            paper.kv(slots.into())
+        } else {
+            let cells = self.kv.cache(CacheShape {
+                layout: KvLayout::Streams,
+                cells: context,
+                sequences: slots,
+                n_ubatch: N_UBATCH,
+            });
+            let states = if slots > 0 { self.kv.states(slots) } else { Bytes::ZERO };
+            Bytes(cells.0.saturating_add(states.0))
+        }
+    }
+
+    /// Footprint of an engine with these slots, without prefixes.
+    pub fn engine(&self, slots: &SlotsByContext) -> Footprint {
+        let all: u64 = slots.values().sum();
+        let streams = self.engine_in(KvLayout::Streams, slots);
+        let unified = self.engine_in(KvLayout::Unified, slots);
+        let exact = match self.layout {
+            Some(KvLayout::Streams) => streams,
+            None if streams.total() <= unified.total() => streams,
+            None | Some(KvLayout::Unified) => unified,
+        };
+        match self.paper {
+            None => exact,
+            Some(paper) => Footprint {
+                weights: paper.base,
+                kv: paper.kv(all),
+                state: Bytes::ZERO,
+                compute: Bytes::ZERO,
+                overhead: Bytes::ZERO,
+                ..exact
+            },
+        }
+    }
+
+    /// Footprint of an engine with these slots in this layout, by the exact rule, without prefixes.
+    pub fn engine_in(&self, layout: KvLayout, slots: &SlotsByContext) -> Footprint {
+        let all: u64 = slots.values().sum();
+        let sequences = u64::from(self.max_in_flight.min(MAX_SEQUENCES)).min(all);
+        let sequences = u32::try_from(sequences).expect("at most MAX_SEQUENCES");
+        let cells = match layout {
+            KvLayout::Streams => largest_context(slots),
+            KvLayout::Unified => aligned(sum_of_largest(slots, sequences.into())),
+        };
+        let cache = CacheShape { layout, cells, sequences, n_ubatch: N_UBATCH };
+        Footprint {
+            layout,
+            attention: Attention::Flash,
+            sequences,
+            kv_tokens: match layout {
+                KvLayout::Streams => cells.saturating_mul(sequences.into()),
+                KvLayout::Unified => cells,
+            },
+            mean_context: mean_context(slots),
+            weights: weights(self.shape, self.amx),
+            kv: self.kv.cache(cache),
+            state: self.kv.states(sequences),
+            prefix: Bytes::ZERO,
+            preempt: Bytes::ZERO,
+            compute: compute(self.shape, cache, Attention::Flash),
+            overhead: overhead(self.shape),
+        }
+    }
+}
+
+fn mean_context(slots: &SlotsByContext) -> u64 {
+    let cells = slots.iter().map(|(context, count)| u128::from(*context) * u128::from(*count));
+    let all: u64 = slots.values().sum();
+    u64::try_from(cells.sum::<u128>() / u128::from(all.max(1))).unwrap_or(u64::MAX)
+}
+
+fn largest_context(slots: &SlotsByContext) -> u64 {
+    slots.last_key_value().map_or(0, |(context, _)| *context)
+}
+
+/// Σ of the contexts of the `sequences` largest slots.
+fn sum_of_largest(slots: &SlotsByContext, mut sequences: u64) -> u64 {
+    let mut sum = 0u64;
+    for (context, count) in slots.iter().rev() {
+        let taken = sequences.min(*count);
+        sum = sum.saturating_add(context.saturating_mul(taken));
+        sequences -= taken;
+    }
+    sum
+}
+
+/// Estimated tokens of an agent's shared prefix: one per 3 bytes of its system prompt (English has
+/// about 4 bytes per token, code and other languages fewer) plus 64 for the template.
+pub fn prefix_tokens(system: &str) -> Tokens {
+    Tokens(u32::try_from(system.len().div_ceil(3) + 64).unwrap_or(u32::MAX))
+}
+
+/// Estimated other memory of an engine, from the resident size measured beyond the other lines
+/// (`cargo bench -p harmonic-llama --bench memory`): 17 MB for code, threads, graphs and work
+/// buffers, and 186 bytes per vocabulary entry (its text in three tables, a score, its merges).
+pub fn overhead(shape: &ModelShape) -> Bytes {
+    Bytes(17_000_000 + 186 * u64::from(shape.vocabulary))
+}
