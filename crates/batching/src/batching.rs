@@ -130,13 +130,13 @@ impl Batching {
     /// between are skipped.
     #[expect(clippy::needless_pass_by_value, reason = "consumed, so that it is committed once")]
     #[must_use = "a completed request holds its room until it is released"]
-    pub fn commit(&mut self, now: Tick, step: Step, done: StepResult) -> Vec<RequestId> {
-        for (snapshot, bytes) in done.saved {
+    pub fn commit(&mut self, now: Tick, step: Step, result: StepResult) -> Vec<RequestId> {
+        for (snapshot, bytes) in result.saved {
             self.record_size(snapshot, bytes);
         }
         self.observe(&step, now);
         let mut complete = Vec::new();
-        let mut sampled = done.sampled.into_iter().peekable();
+        let mut sampled = result.sampled.into_iter().peekable();
         for row in &step.batch.rows {
             let sampled = sampled.next_if(|sampled| row.sample && sampled.id == row.request);
             let Some(sequence) =

@@ -97,13 +97,13 @@ pub fn drive<M: Machine>(
         let copying = clock.now();
         let saved = apply(&mut machine, &step.cache)?;
         scheduler.observe_cache_time(clock.now().since(copying));
-        let mut done = StepResult { saved, ..StepResult::default() };
+        let mut result = StepResult { saved, ..StepResult::default() };
         if !step.batch.is_empty() {
             registry.publisher().step_begins(step.begun);
             registry.computes(&step.batch);
             let outcome = machine.run(&step.batch, &mut samplers)?;
             clock.elapse(outcome.simulated_time);
-            done.sampled = answer(registry, &step, outcome);
+            result.sampled = answer(registry, &step, outcome);
         } else if waits && !scheduler.is_idle() {
             // Nothing to compute until a mask is ready (`Command::Wake`) or another command arrives.
             if let Ok(command) = commands.recv_timeout(BLOCKED) {
@@ -124,7 +124,7 @@ pub fn drive<M: Machine>(
         if !step.batch.is_empty() {
             registry.publisher().step_ended(step.begun, now);
         }
-        scheduler.commit(now, step, done);
+        scheduler.commit(now, step, result);
     }
 }
 

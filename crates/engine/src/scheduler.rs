@@ -165,10 +165,10 @@ impl Scheduler {
 
     /// Commits the result of `step`, available at `now`. Consumes the step, so that it is committed
     /// once. Sequences cancelled in between are skipped.
-    pub fn commit(&mut self, now: Tick, step: Step, done: StepResult) {
+    pub fn commit(&mut self, now: Tick, step: Step, result: StepResult) {
         let Step { begun, cache, batch, .. } = step;
         let step = BatchingStep { begun, cache, batch, ..BatchingStep::default() };
-        for id in self.batching.commit(now, step, done) {
+        for id in self.batching.commit(now, step, result) {
             self.admission.release(id, &mut self.batching);
         }
     }

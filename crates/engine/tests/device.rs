@@ -1,4 +1,4 @@
-//! Two engines on one device: one cap, and a slot that one lent the other comes back.
+//! Two engines on one device: one cap, and preemption of a slot borrowed across engines.
 
 mod cost_models;
 
@@ -46,7 +46,7 @@ fn engine(name: &str, tier: Tier, device: DeviceHandle) -> Arc<dyn Engine> {
         form_trial: None,
         events: EventStream::default(),
     };
-    // A step takes a millisecond at least: 900 of them outlast whatever holds up the test's thread.
+    // With at least a millisecond per step, 900 steps outlast delays of the test thread.
     let mut unhurried = cost_models::fast();
     unhurried.machine.overhead = Duration::from_millis(1);
     Arc::new(sim::spawn(config, unhurried).expect("a simulated engine starts"))
@@ -61,19 +61,19 @@ fn ask(id: u64, agent: &str, tokens: u32) -> Request {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_lent_to_another_engine_comes_back() {
+async fn a_slot_borrowed_by_another_engine_is_given_back() {
     let device = SharedDevice::new(2, [1, 1]);
     let heavy = engine("heavy", Tier::Heavy, device.handle(0));
     let executive = engine("executive", Tier::Executive, device.handle(1));
-    let mut first = heavy.submit(ask(1, "heavy", 900)).await.expect("by right");
-    let mut second = heavy.submit(ask(2, "heavy", 900)).await.expect("on loan");
+    let mut first = heavy.submit(ask(1, "heavy", 900)).await.expect("within its quota");
+    let mut second = heavy.submit(ask(2, "heavy", 900)).await.expect("on a borrowed slot");
     first.next().await.expect("it runs");
     second.next().await.expect("it runs");
-    let answer = executive.submit(ask(3, "executive", 5)).await.expect("by right");
+    let answer = executive.submit(ask(3, "executive", 5)).await.expect("within its quota");
     let answer: Vec<Event> = answer.collect().await;
     assert!(matches!(answer.last(), Some(Event::Finished { .. })));
     let load = heavy.status().agents.remove(0);
-    assert!(load.in_flight + load.preempted > 0, "it goes on after the executive: {load:?}");
+    assert!(load.in_flight + load.preempted > 0, "it continues after the executive: {load:?}");
     for generation in [first, second] {
         let events: Vec<Event> = generation.collect().await;
         let Some(Event::Finished { reason, usage }) = events.last() else { panic!("{events:?}") };

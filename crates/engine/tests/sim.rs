@@ -1,4 +1,4 @@
-//! The conformance suite on the simulated machine, and what only a simulation can show.
+//! Conformance suite on the simulated machine, and tests that need a simulation.
 
 mod cost_models;
 
@@ -47,14 +47,14 @@ fn one_agent(slots: u32) -> SchedulerConfig {
     SchedulerConfig::new(vec![agent], slots, u64::from(slots) * 2048)
 }
 
-/// `requests` at once on `slots` slots; the last tick, and what became of each.
+/// Serves `requests` at once on `slots` slots; returns the last tick and all outcomes.
 fn load(slots: u32, requests: u64) -> (Tick, BTreeMap<RequestId, RequestOutcome>) {
     let arrivals = (0..requests).map(|id| Arrival { at: Tick(id), job: job(id, 50, 100) });
     let served =
         simulate(one_agent(slots), cost_models::spark(), arrivals.collect()).expect("serves");
     let end = served.values().map(|served| match served {
         RequestOutcome::Completed { finished, .. } => *finished,
-        RequestOutcome::Rejected(refused) => panic!("{refused}"),
+        RequestOutcome::Rejected(rejection) => panic!("{rejection}"),
     });
     (end.max().expect("at least one"), served)
 }
@@ -81,14 +81,14 @@ fn a_single_stream_takes_the_time_of_its_steps() {
     assert_eq!(end, Tick::default() + expected);
     let RequestOutcome::Completed { usage, reason, first_token, .. } = &served[&RequestId(0)]
     else {
-        panic!("refused");
+        panic!("rejected");
     };
     assert_eq!((usage.prompt_tokens, usage.completion_tokens), (50, 100));
     assert_eq!((*reason, *first_token), (FinishReason::Length, Tick::default() + time(prefill)));
 }
 
-/// In a pool of 400 cells, a conversation of 300 tokens is a snapshot that has no cells beside a
-/// sequence of 200: restoring it for the 100 tokens that another prompt shares with it would fail.
+/// In a pool of 400 cells, a snapshot of 300 tokens does not fit beside a sequence of 200: restoring
+/// it for a prompt that shares 100 tokens would fail.
 #[test]
 fn a_pool_restores_only_what_it_has_cells_for() {
     let agent = ScheduledAgent {
@@ -126,7 +126,7 @@ fn more_slots_serve_the_same_load_sooner() {
     assert!(ends[0] > ends[1] && ends[1] > ends[2], "{ends:?}");
 }
 
-/// Works for a while, then fails or panics.
+/// A machine that fails or panics after some steps.
 struct Mortal {
     inner: SimMachine,
     steps_left: u32,
@@ -156,7 +156,7 @@ impl Machine for Mortal {
     }
 }
 
-/// An engine of one agent, with one slot of 512 tokens.
+/// Engine of one agent with one slot of 512 tokens.
 fn only() -> LocalConfig {
     let agent = |name: &str| ServedAgent {
         spec: AgentSpec {
@@ -216,9 +216,9 @@ async fn dies(panics: bool) -> String {
     };
     let (last, queued) = tokio::join!(to_the_end, engine.submit(request(2)));
     assert!(matches!(last, Some(Event::Failed { .. })), "{last:?}");
-    assert!(matches!(queued, Err(Rejection::EngineDied { .. })), "the queued one learns, too");
+    assert!(matches!(queued, Err(Rejection::EngineDied { .. })), "the queued one is rejected, too");
     let Err(Rejection::EngineDied { message, .. }) = engine.submit(request(3)).await else {
-        panic!("a dead engine takes nothing");
+        panic!("a dead engine rejects requests");
     };
     assert!(matches!(engine.status().health, Health::Died { .. }));
     assert_eq!(engine.drain(Duration::ZERO).await, Drained::default());
@@ -235,7 +235,7 @@ async fn a_machine_that_panics_leaves_nobody_waiting() {
     assert!(dies(true).await.contains("the machine is made to panic"));
 }
 
-/// White space is in no bound, as a tokenizer may join any amount of it: its tokens are counted.
+/// White space has no lower bound, as a tokenizer may merge any amount of it, so it is tokenised.
 #[tokio::test]
 async fn no_more_than_sixteen_contexts_are_counted() {
     let engine = fast(only());
@@ -270,7 +270,7 @@ async fn what_a_local_engine_can_do_follows_from_its_memory_and_its_template() {
     assert_eq!(able(keeps), Capabilities { prefix_cache: true, preemption: false, ..parks });
 }
 
-/// The gateway refuses it before; without, the image would be dropped without a word.
+/// Without the gateway, which rejects it first, the image would be ignored silently.
 #[tokio::test]
 async fn an_image_is_no_part_of_a_prompt() {
     let engine = fast(only());

@@ -1,4 +1,4 @@
-//! Forms on trial in a process of its own: this program, which is why it has a `main` of its own.
+//! Trials of forms in a separate process, which is this program with its own `main`.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test with a main of its own")]
 
 use std::io;
@@ -21,7 +21,7 @@ fn main() {
         Some(HANG) => loop {
             std::thread::sleep(Duration::from_secs(1));
         },
-        // How nextest and others ask what there is.
+        // Listing of tests, as by nextest.
         Some("--list") => return,
         _ => {}
     }
@@ -44,7 +44,7 @@ fn schema(schema: &serde_json::Value) -> Form {
     Form::of(&Format::JsonSchema(schema.to_string())).expect("within the limits")
 }
 
-/// Many expressions that must all match: each step of the compiler multiplies them.
+/// Many expressions that must all match, whose product the compiler expands in each step.
 async fn costly_forms_are_refused_by_their_trial() {
     let words: Vec<_> = (0..90)
         .map(|at| json!({"type": "string", "pattern": format!("^(.*a.{{{}}})*b{at}.*$", 20 + at)}))
@@ -70,7 +70,7 @@ async fn large_forms_that_are_cheap_pass_their_trial() {
     assert!(error.to_string().contains("Unimplemented keys: [\"if\"]"), "{error}");
 }
 
-/// The lane has one place: it is free again only when the trial before has been killed.
+/// The semaphore has one permit, released only when the previous trial has been killed.
 async fn a_trial_ends_with_its_request() {
     let (compiler, client) = (compiler(HANG), ClientName::default());
     let values: Vec<u32> = (0..3000).collect();
@@ -79,7 +79,7 @@ async fn a_trial_ends_with_its_request() {
         let tried = compiler.compile(form.clone(), &client);
         tokio::time::timeout(Duration::from_millis(300), tried).await.expect_err("it hangs");
     }
-    // A process that has been killed may take a moment to go; it is waited for, and stays no zombie.
+    // A killed process may take a moment to end; it is reaped, so that no zombie stays.
     for _ in 0..500 {
         if children().is_empty() {
             return;
@@ -89,7 +89,7 @@ async fn a_trial_ends_with_its_request() {
     assert_eq!(children(), Vec::<String>::new(), "no trial outlives its request");
 }
 
-/// Processes that this one has started and that are not gone, zombies among them.
+/// Child processes of this one, including zombies.
 fn children() -> Vec<String> {
     let own = std::process::id().to_string();
     let all = std::fs::read_dir("/proc").expect("a list of processes");

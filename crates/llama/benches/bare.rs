@@ -1,11 +1,11 @@
-//! A bare decode loop: what llama.cpp gives without scheduler, chat, or HTTP.
+//! Bare decode loop: throughput of llama.cpp without scheduler, chat, or HTTP.
 //!
 //! `cargo bench -p harmonic-llama --bench bare -- MODEL.gguf [THREADS] [LEVEL…] [--prompt N]
-//! [--output N] [--trials N] [--prefill]` prints one line of JSON per level: sequences of a prompt
-//! of N tokens (50), then N decode steps (160) with a greedy choice. With `--prefill` the time of
-//! the prompts counts too, as it does for whoever asks a server. `harmonic bench` and the servers of
-//! `crates/harmonic/benches/peers` are to be held against it.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a program for people who measure")]
+//! [--output N] [--trials N] [--prefill]` prints a line of JSON per level: sequences of a prompt
+//! of N tokens (50), then N decode steps (160) with greedy sampling. With `--prefill` the time of the
+//! prompts counts too, as for clients of a server. A reference for `harmonic bench` and the servers of
+//! `crates/harmonic/benches/peers`.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark program")]
 
 use std::num::NonZeroU32;
 use std::time::Instant;
@@ -22,7 +22,7 @@ use llama_cpp_2::{LogOptions, send_logs_to_tracing};
 /// Tokens of one batch.
 const BATCH: i32 = 512;
 
-/// What to run.
+/// Settings of a run.
 struct Protocol {
     threads: i32,
     /// Tokens of each prompt.
@@ -30,7 +30,7 @@ struct Protocol {
     /// Decode steps.
     output: i32,
     trials: usize,
-    /// Whether the prompts are inside the time.
+    /// Whether the time includes the prompts.
     prefill: bool,
 }
 
@@ -46,7 +46,7 @@ fn main() {
             "--output" => protocol.output = number(),
             "--trials" => protocol.trials = usize::try_from(number()).expect("positive"),
             "--prefill" => protocol.prefill = true,
-            // `cargo bench` adds it.
+            // Added by `cargo bench`.
             "--bench" => {}
             _ if path.is_none() => path = Some(word),
             _ => numbers.push(word.parse::<i32>().expect("a number")),
@@ -65,7 +65,7 @@ fn main() {
     let backend = LlamaBackend::init().expect("the only one in this program");
     let model = LlamaModel::load_from_file(&backend, &path, &LlamaModelParams::default())
         .expect("a model file");
-    // The first pass over the weights reads them from the disk.
+    // Warm-up: the first pass reads the weights from disk.
     trial(&backend, &model, &Protocol { output: 2, ..protocol }, 1);
     for level in if levels.is_empty() { vec![1, 8, 32] } else { levels } {
         let mut trials: Vec<f64> =
@@ -95,7 +95,7 @@ fn trial(backend: &LlamaBackend, model: &LlamaModel, protocol: &Protocol, sequen
     let began = Instant::now();
     let mut last = prefill(&mut context, &mut batch, sequences, prompt);
     let prefilled = Instant::now();
-    // The first token of each came with its prompt.
+    // The first token of each sequence came with its prompt.
     let steps = if protocol.prefill { output - 1 } else { output };
     for step in 0..steps {
         batch.clear();
@@ -109,7 +109,7 @@ fn trial(backend: &LlamaBackend, model: &LlamaModel, protocol: &Protocol, sequen
     f64::from(output * sequences) / counted.elapsed().as_secs_f64()
 }
 
-/// Computes all prompts in full batches; the token that follows each.
+/// Computes all prompts in full batches; returns the next token of each.
 fn prefill(
     context: &mut LlamaContext<'_>,
     batch: &mut LlamaBatch<'_>,
@@ -137,8 +137,8 @@ fn prefill(
     following
 }
 
-/// The most likely token. Sixteen maxima side by side, which compilers turn into vectors: the loop
-/// is about llama.cpp, not about the choice.
+/// The most likely token. Sixteen independent maxima, which compilers vectorise, so that the choice
+/// does not affect the measurement.
 fn greedy(context: &LlamaContext<'_>, at: i32) -> LlamaToken {
     let logits = context.get_logits_ith(at);
     let mut maxima = [f32::NEG_INFINITY; 16];

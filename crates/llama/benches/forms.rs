@@ -1,10 +1,10 @@
-//! What it costs to hold answers to a form: masks by themselves, and in an engine that computes
-//! them while the model computes logits.
+//! Cost of constrained decoding: of masks alone, and in an engine that computes them while the model
+//! computes logits.
 //!
-//! `cargo bench -p harmonic-llama --bench forms -- MODEL.gguf [THREADS] [LEVEL…]` prints the time of
-//! a mask that nothing overlaps, then one line of JSON per level: output tokens per second of free
-//! answers and of answers under a schema, taken in turns, with the same number of tokens.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a program for people who measure")]
+//! `cargo bench -p harmonic-llama --bench forms -- MODEL.gguf [THREADS] [LEVEL…]` prints the time of a
+//! mask without overlap, then a line of JSON per level: output tokens per second of free answers and
+//! of answers under a schema, measured alternately, with the same number of tokens.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark program")]
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -41,7 +41,7 @@ async fn main() {
     for level in if levels.is_empty() { vec![1, 8, 32] } else { levels } {
         let engine = start(&path, threads, level);
         let mut trials = [Vec::new(), Vec::new()];
-        // The first round warms up: prefixes, and the grammars of the vocabulary.
+        // The first round warms up the prefixes and the compiler.
         for round in 0..=TRIALS {
             for (trials, format) in trials.iter_mut().zip([None, Some(endless())]) {
                 let rate = trial(&engine, level, round, format.as_ref()).await;
@@ -64,7 +64,7 @@ async fn main() {
     }
 }
 
-/// A schema whose answers do not end within the tokens of a trial.
+/// A schema whose answers are longer than a trial.
 fn endless() -> Format {
     let people = r#"{"type":"array","minItems":500,"items":{"type":"object","properties":{
         "name":{"type":"string"},"age":{"type":"integer"},"retired":{"type":"boolean"}},
@@ -72,7 +72,7 @@ fn endless() -> Format {
     Format::JsonSchema(people.to_owned())
 }
 
-/// Masks that are waited for at once.
+/// Measures masks without overlap.
 fn alone(path: &Path) {
     let model = Model::load(path).expect("loads");
     let started = Instant::now();

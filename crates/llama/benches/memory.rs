@@ -1,19 +1,19 @@
-//! What the planner predicts for an engine, and what a process really holds with all slots full.
+//! Memory of an engine: the planner's prediction against the resident memory with all slots full.
 //!
 //! `cargo bench -p harmonic-llama --bench memory -- MODEL…` (a name in the store, or a GGUF file;
-//! `make bench-memory` runs it for two small models) prints one line of JSON for each model, KV type
-//! and set of slots, and says at the end how many are more than 5% apart; the exit status is then 1.
-//! Each line comes from a process of its own, so that no line inherits memory that
-//! the allocator kept from another. Linux only: resident memory is read from `/proc/self/statm`.
+//! `make bench-memory` runs it for two small models) prints a line of JSON for each model, KV type and
+//! set of slots, and at the end the number of lines that differ by more than 5%, with exit status 1.
+//! Each line is measured in a separate process, so that memory kept by the allocator does not count.
+//! Linux only: resident memory is read from `/proc/self/statm`.
 //!
-//! What is counted: the growth of resident memory from before the model is loaded until every
-//! sequence has been prefilled to its last cell in full batches and all of them have decoded
-//! together. The program itself, whatever it serves, is not the engine's and is left out.
+//! Measured is the growth of resident memory from before the model is loaded until every sequence has
+//! been prefilled to its last cell in full batches and all of them have decoded together. The program
+//! itself does not count.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::expect_used,
-    reason = "a program for people who measure"
+    reason = "a benchmark program"
 )]
 
 #[path = "../tests/store/mod.rs"]
@@ -36,10 +36,10 @@ use harmonic_types::{
 
 const BATCH: u32 = 512;
 
-/// How far prediction and measurement may be apart.
+/// Allowed difference between prediction and measurement.
 const TOLERANCE: f64 = 0.05;
 
-/// The word that makes this program measure one line, instead of starting itself for each.
+/// Argument for measuring a single line, instead of starting a process for each.
 const ONE: &str = "one";
 
 fn main() -> ExitCode {
@@ -60,8 +60,8 @@ fn main() -> ExitCode {
                 far += u32::from(!line(model, kv_type, slots, "flash"));
             }
         }
-        // As the planner has it on a processor: only in streams, and not with a quantised cache.
-        // It takes this form for no model with windows, but the figures hold for those too.
+        // As planned on a CPU: only in streams, without a quantised cache. The planner does not use it
+        // for models with windows, but the figures hold for those too.
         for slots in ["equal", "many"] {
             far += u32::from(!line(model, "f16", slots, "plain"));
         }
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prints the line of one process, and says whether it is within the tolerance.
+/// Prints the line of one process; whether it is within the tolerance.
 fn line(model: &str, kv_type: &str, slots: &str, attention: &str) -> bool {
     let this = std::env::current_exe().expect("this program has a path");
     let ran = Command::new(this)
@@ -93,7 +93,7 @@ fn named_type(name: &str) -> KvType {
     match name {
         "f16" => KvType::F16,
         "q8_0" => KvType::Q8_0,
-        other => panic!("no KV type {other}"),
+        other => panic!("invalid KV type {other}"),
     }
 }
 
@@ -101,18 +101,18 @@ fn named_attention(name: &str) -> Attention {
     match name {
         "flash" => Attention::Flash,
         "plain" => Attention::Plain,
-        other => panic!("no attention {other}"),
+        other => panic!("invalid attention {other}"),
     }
 }
 
-/// Slots, and a layout that a plan may have for them.
+/// Slots, and a possible layout for them.
 fn named_slots(name: &str) -> (KvLayout, SlotsByContext) {
     match name {
         "equal" => (KvLayout::Streams, SlotsByContext::from([(2048, 8)])),
         "unequal" => (KvLayout::Streams, SlotsByContext::from([(1024, 6), (4096, 2)])),
         "pooled" => (KvLayout::Unified, SlotsByContext::from([(1024, 6), (4096, 2)])),
         "many" => (KvLayout::Streams, SlotsByContext::from([(512, 32)])),
-        other => panic!("no slots {other}"),
+        other => panic!("invalid slots {other}"),
     }
 }
 
@@ -187,13 +187,13 @@ fn predicted(
     cost_model.with_attention(attention, &cost_model.engine_in(layout, slots))
 }
 
-/// This machine's processor, where llama.cpp runs in this program.
+/// The CPU of this machine, which this program runs llama.cpp on.
 fn here() -> Device {
     let hardware = harmonic_hardware::detect(&Sysroot::new("/")).expect("this machine is known");
     hardware.devices.into_iter().find(|device| device.kind == DeviceKind::Cpu).expect("a processor")
 }
 
-/// Prefills every sequence to its last cell but one, then decodes all of them together once.
+/// Prefills every sequence up to its last cell, then decodes all of them together once.
 fn fill(machine: &mut LlamaMachine<'_>, slots: &SlotsByContext) {
     let of_slot = slots.iter().flat_map(|(context, count)| {
         let context = u32::try_from(*context).expect("small");
@@ -229,7 +229,7 @@ fn run(
     machine.run(&Batch { tokens, rows }, samplers).expect("decodes");
 }
 
-/// Bytes of this process in memory.
+/// Resident memory of this process, in bytes.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());

@@ -1,10 +1,10 @@
 /*
- * Stands before the compiler's header of this name while llama.cpp is built (.cargo/config.toml).
+ * Overrides the compiler's header of the same name while llama.cpp is built (.cargo/config.toml).
  *
- * GCC before 12.4 and 13.3 tells its optimiser that `_tile_loadconfig` reads 8 bytes, where the
- * processor reads 64 (GCC bug 114098). llama.cpp fills those 64 bytes just before, the optimiser
- * drops most of that, and the first product of matrices ends the program: "general protection
- * fault" or "invalid opcode" on every processor with AMX. Debian 12 has such a GCC.
+ * GCC before 12.4 and 13.3 declares that `_tile_loadconfig` reads 8 bytes, but the processor reads
+ * 64 (GCC bug 114098). llama.cpp fills those 64 bytes just before, the optimiser removes most of
+ * the stores, and the first matrix product crashes with "general protection fault" or "invalid
+ * opcode" on every processor with AMX. Debian 12 has such a GCC.
  */
 #include_next <amxtileintrin.h>
 

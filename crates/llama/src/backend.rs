@@ -1,4 +1,4 @@
-//! llama.cpp's global state, set up once.
+//! Global state of llama.cpp, initialised once.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -6,7 +6,7 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 
 use crate::log;
 
-/// The backend. A second initialisation would be an error in llama.cpp, hence the lock.
+/// Backend of the process; llama.cpp does not allow a second initialisation.
 pub(crate) fn backend() -> Result<&'static LlamaBackend, String> {
     static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
     let backend = BACKEND.get_or_init(|| {
@@ -16,8 +16,8 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend, String> {
     backend.as_ref().map_err(Clone::clone)
 }
 
-/// Runs `create` while nobody else creates a context: llama.cpp writes to the shared model then,
-/// and the log lines that tell what was allocated must not mix.
+/// Runs `create` under the lock for creating contexts: llama.cpp then writes to the shared model, and
+/// the log lines with buffer sizes must not interleave.
 pub(crate) fn alone<T>(create: impl FnOnce() -> T) -> T {
     static ALONE: Mutex<()> = Mutex::new(());
     let _guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,45 +1,45 @@
-//! The cells that each sequence of a context holds, and whether there are enough for more.
+//! Accounting of the KV cells of each sequence of a context.
 //!
-//! llama.cpp answers a restore that finds no cells with a plain failure, after which the sequence is
-//! empty; it is asked only where it can succeed.
+//! A restore without enough cells fails in llama.cpp and leaves the sequence empty, so free cells are
+//! checked first.
 
 use harmonic_engine::SeqId;
 use harmonic_types::KvLayout;
 
 use crate::engine::LlamaSetup;
 
-/// Cells in use, by sequence.
+/// Cells in use by sequence.
 #[derive(Debug)]
 pub(crate) struct Cells {
     layout: KvLayout,
-    /// Cells in all.
+    /// Total cells.
     total: u64,
     held: Vec<u32>,
 }
 
 impl Cells {
-    /// Those of a new context of `setup`, all free.
+    /// Cells of a new context of `setup`, all free.
     pub(crate) fn of(setup: &LlamaSetup) -> Self {
         let held = vec![0; setup.sequences as usize];
         Self { layout: setup.kv_layout, total: setup.kv_tokens, held }
     }
 
-    /// `seq` holds `tokens` tokens from now on.
+    /// Records that `seq` holds `tokens` tokens.
     pub(crate) fn set(&mut self, SeqId(seq): SeqId, tokens: u32) {
         if let Some(held) = self.held.get_mut(seq as usize) {
             *held = tokens;
         }
     }
 
-    /// Tokens that `seq` holds.
+    /// Number of tokens of `seq`.
     pub(crate) fn of_sequence(&self, SeqId(seq): SeqId) -> u32 {
         self.held.get(seq as usize).copied().unwrap_or(0)
     }
 
-    /// Whether `seq` could hold `tokens` tokens beside what the others hold.
+    /// Checks whether `seq` can hold `tokens` tokens beside the other sequences.
     ///
     /// # Errors
-    /// How many there are, and how many could be had.
+    /// A message with the required and the free cells.
     pub(crate) fn check(&self, seq: SeqId, tokens: u32) -> Result<(), String> {
         let free = match self.layout {
             KvLayout::Streams => self.total / (self.held.len() as u64).max(1),

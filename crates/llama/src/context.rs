@@ -1,13 +1,13 @@
-//! A llama.cpp context, made for a planned engine.
+//! llama.cpp context of a planned engine.
 //!
-//! Owns: the parameters of a context and its creation, with what llama.cpp allocated for it.
+//! Owns: the parameters and creation of a context, and the sizes of its buffers.
 //!
-//! Invariant: a context has room for the logits of one row a sequence ([`most_outputs`]) and no
-//! more. llama.cpp's own default is room for every token of a batch, which is never used here and
-//! costs `n_ubatch` × vocabulary × 4 bytes: 100 MB for a vocabulary of 49,152, 537 MB for 262,144.
-//! llama.cpp aborts the process when a batch wants more, so whoever decodes must check.
+//! Invariant: a context has room for the logits of one row per sequence ([`most_outputs`]) only.
+//! llama.cpp's default is every token of a batch, which is never used here and costs `n_ubatch` ×
+//! vocabulary × 4 bytes: 100 MB for a vocabulary of 49,152, 537 MB for 262,144. llama.cpp aborts the
+//! process if a batch requests more, so callers must check before decoding.
 //!
-//! Does not do: decode.
+//! Does not do: decoding.
 
 use std::num::NonZeroU32;
 
@@ -22,13 +22,13 @@ use crate::engine::LlamaSetup;
 use crate::log::{Buffers, watching};
 use crate::model::Model;
 
-/// Tokens of a physical batch: llama.cpp's default, and what the planner reckons with.
+/// Tokens of a physical batch: llama.cpp's default, assumed by the planner.
 const UBATCH_TOKENS: u32 = 512;
 
-/// A context of `setup` over `model`, and the buffers that it came with.
+/// Creates a context of `setup` over `model`; also returns its buffer sizes.
 ///
 /// # Errors
-/// [`EngineError::Setup`] when llama.cpp cannot allocate it.
+/// [`EngineError::Setup`] if llama.cpp cannot allocate it.
 pub(crate) fn create<'m>(
     model: &'m Model,
     setup: &LlamaSetup,
@@ -39,7 +39,7 @@ pub(crate) fn create<'m>(
     let (context, buffers) = alone(|| watching(|| model.llama.new_context(backend, params)));
     let context = context.map_err(|error| {
         failed(format!(
-            "llama.cpp could not create a context of {} KV tokens for {} sequences ({error}): \
+            "llama.cpp cannot create a context of {} KV tokens for {} sequences ({error}): \
              plan for less context or fewer slots",
             setup.kv_tokens, setup.sequences
         ))
@@ -47,7 +47,7 @@ pub(crate) fn create<'m>(
     Ok((context, buffers))
 }
 
-/// Most rows of one batch whose logits a context of `setup` can hold.
+/// Maximum rows with logits in one batch of a context of `setup`.
 pub(crate) fn most_outputs(setup: &LlamaSetup) -> u32 {
     setup.sequences.max(1)
 }
@@ -70,19 +70,19 @@ fn params(setup: &LlamaSetup) -> Result<LlamaContextParams, String> {
         .with_type_k(kv_type)
         .with_type_v(kv_type)
         .with_flash_attention_policy(match setup.attention {
-            // Off again on a device that has no kernel for it.
+            // llama.cpp disables it on devices without a kernel for it.
             Attention::Flash => sys::LLAMA_FLASH_ATTN_TYPE_AUTO,
             Attention::Plain => sys::LLAMA_FLASH_ATTN_TYPE_DISABLED,
         })
         .with_kv_unified(setup.kv_layout == KvLayout::Unified)
-        // Window layers keep only their window; snapshots are exact, so nothing needs more.
+        // Window layers keep only their window, which suffices for exact snapshots.
         .with_swa_full(false)
         .with_no_perf(true);
     raw(&mut params).n_outputs_max = most_outputs(setup);
     Ok(params)
 }
 
-/// What `params` wraps: llama-cpp-2 0.1.160 has no setter for `n_outputs_max`.
+/// The wrapped C struct of `params`: llama-cpp-2 0.1.160 has no setter for `n_outputs_max`.
 fn raw(params: &mut LlamaContextParams) -> &mut sys::llama_context_params {
     const {
         assert!(size_of::<LlamaContextParams>() == size_of::<sys::llama_context_params>());

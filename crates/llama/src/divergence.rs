@@ -1,14 +1,14 @@
-//! How far a converted model's answers are from the original's.
+//! KL divergence of a converted model from the original.
 //!
-//! Both read one fixed text, written for this purpose: prose, questions, code, tables, JSON. At
-//! each of its tokens both say how probable every next token is; the figure is the mean of
-//! Σ p·ln(p/q) over the positions, p of the original.
+//! Both models evaluate one fixed text, written for this purpose: prose, questions, code, tables,
+//! JSON. The result is the mean of Σ p·ln(p/q) over all positions, with the next-token distributions
+//! p of the original and q of the converted model.
 //!
-//! The original's own arithmetic counts: a file whose kernels round the activations (as all
-//! quantised ones do) differs from an exact copy of its weights too.
+//! The original's own arithmetic counts: a quantised file, whose kernels round the activations, also
+//! differs from an exact copy of its weights.
 //!
-//! Memory: one model at a time and the logits of [`CHUNK`] positions; the original's logits wait
-//! in a temporary file without a name (tokens × vocabulary × 4 bytes).
+//! Memory: one model at a time and the logits of [`CHUNK`] positions; the original's logits are kept
+//! in an unnamed temporary file (tokens × vocabulary × 4 bytes).
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -24,13 +24,13 @@ use llama_cpp_2::token::LlamaToken;
 use crate::backend::{alone, backend};
 use crate::model::Model;
 
-/// The text that both read.
+/// Evaluated text.
 const TEXT: &str = include_str!("divergence/text.txt");
 
-/// Positions whose logits are in memory at once.
+/// Positions with logits in memory at once.
 const CHUNK: usize = 64;
 
-/// Why a divergence could not be measured.
+/// Failure to measure a divergence.
 #[derive(Debug, thiserror::Error)]
 pub enum DivergenceError {
     /// A model cannot be loaded.
@@ -38,38 +38,38 @@ pub enum DivergenceError {
     Load(#[from] EngineError),
     /// The models do not share a vocabulary.
     #[error(
-        "{converted} splits text into other tokens than {original}, so their answers cannot be \
+        "{converted} tokenises text differently from {original}, so their answers cannot be \
          compared: compare a model with its own conversions only"
     )]
     Vocabulary {
-        /// The one.
+        /// File of the original.
         original: PathBuf,
-        /// The other.
+        /// File of the conversion.
         converted: PathBuf,
     },
-    /// llama.cpp failed while it read the text.
-    #[error("llama.cpp could not read the comparison text with {path}: {reason}")]
+    /// llama.cpp failed on the text.
+    #[error("llama.cpp cannot evaluate the comparison text with {path}: {reason}")]
     Decode {
-        /// The model file.
+        /// Model file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         reason: String,
     },
-    /// The temporary file for the logits.
-    #[error("cannot keep {path}'s answers in a temporary file: {source}; is the disk full?")]
+    /// The temporary file of the logits failed.
+    #[error("cannot store the logits of {path} in a temporary file: {source}; is the disk full?")]
     Spool {
-        /// The model file.
+        /// Model file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
 }
 
 /// Mean KL divergence of `converted` from `original` over the fixed text, on `threads` threads.
-/// Blocks for as long as both take to load and to read some 800 tokens.
+/// Blocks while both models are loaded and evaluate about 800 tokens.
 ///
 /// # Errors
-/// When a file cannot be loaded or read with, or the two do not share a vocabulary.
+/// [`DivergenceError`] if a file cannot be loaded or evaluated, or the vocabularies differ.
 pub fn divergence(
     original: &Path,
     converted: &Path,
@@ -110,7 +110,7 @@ pub fn divergence(
     })
 }
 
-/// Reads one position's logits.
+/// Reads the logits of one position.
 fn fill(spool: &mut BufReader<File>, logits: &mut [f32]) -> io::Result<()> {
     let mut bytes = [0; 4];
     for logit in logits {
@@ -120,7 +120,7 @@ fn fill(spool: &mut BufReader<File>, logits: &mut [f32]) -> io::Result<()> {
     Ok(())
 }
 
-/// A model and the text in its tokens.
+/// A model with the tokenised text.
 struct Reader {
     model: Model,
     path: PathBuf,
@@ -137,7 +137,7 @@ impl Reader {
         Ok(Self { model, path: path.to_owned(), tokens, vocabulary, threads })
     }
 
-    /// Gives the logits after each token, in order.
+    /// Calls `take` with the logits after each token, in order.
     fn read(
         &self,
         mut take: impl FnMut(&[f32]) -> Result<(), DivergenceError>,
@@ -174,14 +174,14 @@ impl Reader {
     }
 }
 
-/// Σ p·ln(p/q) of the distributions that two rows of logits stand for; 0 where they are the same.
+/// KL divergence Σ p·ln(p/q) of the distributions of two rows of logits; 0 if they are equal.
 fn kl(p: &[f32], q: &[f32]) -> f64 {
     let (p_scale, q_scale) = (log_sum_exp(p), log_sum_exp(q));
     p.iter()
         .zip(q)
         .map(|(p, q)| {
             let (p, q) = (f64::from(*p) - p_scale, f64::from(*q) - q_scale);
-            // A token that is ruled out adds nothing: 0·ln 0.
+            // An excluded token adds nothing: 0·ln 0.
             if p == f64::NEG_INFINITY { 0.0 } else { p.exp() * (p - q) }
         })
         .sum()
@@ -198,13 +198,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_divergence_of_two_distributions_is_that_of_the_textbook() {
+    fn the_divergence_of_two_distributions_matches_the_definition() {
         // p = (½, ½), q = (¼, ¾): ½·ln 2 + ½·ln ⅔.
         let row = |p: [f32; 2]| p.map(f32::ln);
         let expected = 0.5 * 2.0_f64.ln() + 0.5 * (2.0_f64 / 3.0).ln();
         let found = kl(&row([0.5, 0.5]), &row([0.25, 0.75]));
         assert!((found - expected).abs() < 1e-6, "{found} and {expected}");
-        // Logits are no probabilities: a shift changes nothing.
+        // A shift of the logits changes nothing.
         let (p, q) = ([3.0, 1.0, -2.0_f32], [2.5, 1.5, -1.0_f32]);
         let shifted = q.map(|logit| logit + 100.0);
         assert!((kl(&p, &q) - kl(&p, &shifted)).abs() < 1e-9);

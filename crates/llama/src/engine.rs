@@ -1,4 +1,4 @@
-//! llama.cpp as an engine: a planned engine, started.
+//! Start of a planned llama.cpp engine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,34 +11,34 @@ use crate::machine::LlamaMachine;
 use crate::model::Model;
 use crate::version::BUILD;
 
-/// What llama.cpp must know of a planned engine.
+/// llama.cpp settings of a planned engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LlamaSetup {
-    /// The engine, for messages.
+    /// Engine id, for messages.
     pub id: String,
-    /// The GGUF file.
+    /// GGUF file.
     pub path: PathBuf,
     /// Compute threads.
     pub threads: u32,
-    /// Sequences of the context; at most 256.
+    /// Sequences of the context, at most 256.
     pub sequences: u32,
-    /// Cells of the KV cache in all.
+    /// Total cells of the KV cache.
     pub kv_tokens: u64,
     /// Layout of the KV cache.
     pub kv_layout: KvLayout,
     /// Element type of the KV cache.
     pub kv_type: KvType,
-    /// How attention is computed. A quantised cache needs [`Attention::Flash`].
+    /// Attention implementation. A quantised cache needs [`Attention::Flash`].
     pub attention: Attention,
-    /// Most tokens in one batch.
+    /// Limit on tokens in one batch.
     pub batch_tokens: u32,
 }
 
 impl LlamaSetup {
-    /// Of a planned engine, whose share of the plan is `config`.
+    /// Settings of a planned engine with configuration `config`.
     ///
     /// # Errors
-    /// When the plan names no file.
+    /// [`EngineError::Setup`] if the plan names no file.
     pub fn of(llama: &LlamaSpec, config: &LocalConfig) -> Result<Self, EngineError> {
         let LlamaSpec { local, attention } = llama;
         let path = local.path.clone().ok_or_else(|| EngineError::Setup {
@@ -59,14 +59,14 @@ impl LlamaSetup {
     }
 }
 
-/// Loads the model and starts its engine. Blocks until it is ready.
+/// Loads the model and starts its engine. Blocks until ready.
 ///
 /// # Errors
-/// When the file cannot be loaded or the context not be created.
+/// [`EngineError`] if the file cannot be loaded or the context cannot be created.
 pub fn spawn(setup: LlamaSetup, mut config: LocalConfig) -> Result<Local, EngineError> {
     config.identity = Identity {
         build: Some(BUILD.to_owned()),
-        // As the context is made: a plan is what was wanted.
+        // Actual values of the context, rather than the planned ones.
         kv_layout: Some(setup.kv_layout),
         kv_type: Some(setup.kv_type),
         ..config.identity

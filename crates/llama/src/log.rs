@@ -1,7 +1,7 @@
-//! llama.cpp's log: to `tracing`, and read for what was really allocated.
+//! Forwarding of llama.cpp's log to `tracing`, and parsing of buffer sizes from it.
 //!
-//! llama.cpp has no C function that tells the size of its buffers, but it logs each when it creates
-//! a context (`llama-kv-cache.cpp`, `llama-context.cpp`: "… buffer size = … MiB").
+//! llama.cpp has no C function for the sizes of its buffers, but logs them when it creates a context
+//! (`llama-kv-cache.cpp`, `llama-context.cpp`: "… buffer size = … MiB").
 
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::catch_unwind;
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use harmonic_types::Bytes;
 use llama_cpp_sys_2 as sys;
 
-/// Sums of the buffer sizes that were logged.
+/// Sums of the logged buffer sizes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Buffers {
     pub(crate) kv: Option<Bytes>,
@@ -20,15 +20,15 @@ pub(crate) struct Buffers {
 
 static SEEN: Mutex<Option<Buffers>> = Mutex::new(None);
 
-/// Sends llama.cpp's log to `tracing`.
+/// Forwards llama.cpp's log to `tracing`.
 pub(crate) fn to_tracing() {
     // SAFETY: the callback is a plain function that lives as long as the program, ignores its user
     // data, and does not unwind.
     unsafe { sys::llama_log_set(Some(receive), std::ptr::null_mut()) }
 }
 
-/// What `create` makes llama.cpp allocate. The caller makes sure that nobody else creates a context
-/// meanwhile.
+/// Runs `create` and collects the buffer sizes that llama.cpp logs. The caller holds the lock for
+/// creating contexts.
 pub(crate) fn watching<T>(create: impl FnOnce() -> T) -> (T, Buffers) {
     *seen() = Some(Buffers::default());
     let made = create();
@@ -46,7 +46,7 @@ unsafe extern "C" fn receive(level: sys::ggml_log_level, text: *const c_char, _:
     }
     // SAFETY: llama.cpp passes a NUL-terminated string that lives for the call.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    // A subscriber that panics must not unwind into C.
+    // A panic of a subscriber must not unwind into C.
     let _panicked = catch_unwind(|| note(level, text.trim_end()));
 }
 
@@ -76,7 +76,7 @@ impl Buffers {
     }
 }
 
-/// `"45.00"` MiB in bytes.
+/// Parses mebibytes such as `45.00` into bytes.
 fn mebibytes(text: &str) -> Option<Bytes> {
     let mebibytes: f64 = text.trim().parse().ok()?;
     Some(Bytes::from_gb(mebibytes * f64::from(1 << 20) / 1e9))

@@ -1,4 +1,4 @@
-//! A llama.cpp context as the machine that runs the scheduler's batches.
+//! llama.cpp context as a machine that executes the scheduler's steps.
 
 use std::collections::HashMap;
 
@@ -19,8 +19,7 @@ use crate::log::Buffers;
 use crate::model::Model;
 use crate::passes::{Chunk, calls};
 
-/// A context and what it needs at every step. Borrows the model, so it lives on the stack of the
-/// engine's thread.
+/// A context with its step state. Borrows the model, so it lives on the stack of the engine thread.
 #[derive(Debug)]
 pub struct LlamaMachine<'m> {
     context: LlamaContext<'m>,
@@ -28,7 +27,7 @@ pub struct LlamaMachine<'m> {
     snapshots: HashMap<SnapshotId, Snapshot>,
     cells: Cells,
     allocation: Allocation,
-    /// Most rows of a batch that may want logits.
+    /// Maximum rows with logits in a batch.
     most_outputs: usize,
     layout: KvLayout,
     partial_removal: bool,
@@ -38,7 +37,7 @@ pub struct LlamaMachine<'m> {
 #[derive(Debug)]
 struct Snapshot {
     state: SeqState,
-    /// Tokens that it holds.
+    /// Number of tokens.
     tokens: u32,
 }
 
@@ -46,7 +45,7 @@ impl<'m> LlamaMachine<'m> {
     /// A context of `setup` over `model`.
     ///
     /// # Errors
-    /// [`EngineError::Setup`] when llama.cpp cannot allocate it.
+    /// [`EngineError::Setup`] if llama.cpp cannot allocate it.
     pub fn new(model: &'m Model, setup: &LlamaSetup) -> Result<Self, EngineError> {
         let (context, Buffers { kv, state, compute }) = context::create(model, setup)?;
         let weights_bytes = Some(model.weights_bytes());
@@ -110,11 +109,14 @@ impl Machine for LlamaMachine<'_> {
                     .clear_kv_cache_seq(Some(seq.0), Some(keep), None)
                     .map_err(|error| failed("trimming a sequence", &error))?;
                 if !trimmed {
-                    return Err(failed("trimming a sequence", &"its state cannot be cut back"));
+                    return Err(failed(
+                        "trimming a sequence",
+                        &"its state does not support partial removal",
+                    ));
                 }
                 self.cells.set(seq, keep);
             }
-            // By way of memory: `seq_cp` between streams copies the whole stream, whatever it holds.
+            // Through memory: `seq_cp` between streams copies the whole stream, used or not.
             CacheOp::Move { from, to } => {
                 let tokens = self.cells.of_sequence(from);
                 self.cells
@@ -169,8 +171,7 @@ impl Machine for LlamaMachine<'_> {
 }
 
 impl LlamaMachine<'_> {
-    /// Computes one call; the rows that end in it and are to be sampled, each with the place of its
-    /// logits.
+    /// Computes one call; returns the sampling rows that end in it, with the indices of their logits.
     fn decode(&mut self, batch: &Batch, call: &[Chunk]) -> Result<Vec<(usize, i32)>, MachineError> {
         self.batch.clear();
         let mut sampling = Vec::new();

@@ -1,4 +1,4 @@
-//! A loaded model: weights, vocabulary, chat template.
+//! Loaded model: weights, vocabulary, chat template.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use llama_cpp_sys_2 as sys;
 
 use crate::backend::backend;
 
-/// Weights in memory, shared by the engine's thread and everyone who tokenises.
+/// Model in memory, shared by the engine thread and tokenising threads.
 #[derive(Clone)]
 pub struct Model {
     pub(crate) llama: Arc<LlamaModel>,
     path: PathBuf,
     turn_ends: Arc<[Token]>,
-    /// Blanks that llama.cpp puts before a text.
-    put_before: usize,
+    /// Number of spaces that llama.cpp inserts before a text.
+    space_prefix: usize,
 }
 
 impl std::fmt::Debug for Model {
@@ -32,19 +32,19 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Loads a GGUF file, every layer on the GPU where this build has one.
+    /// Loads a GGUF file, with all layers on the GPU if this build supports one.
     ///
     /// # Errors
-    /// [`EngineError::Load`] when llama.cpp cannot use the file.
+    /// [`EngineError::Load`] if llama.cpp cannot use the file.
     pub fn load(path: &Path) -> Result<Self, EngineError> {
         let failed =
             |reason: String| EngineError::Load { path: path.display().to_string(), reason };
-        // llama.cpp's own report of a missing file is a line in its log.
+        // llama.cpp reports a missing file only in its log.
         std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
         let backend = backend().map_err(failed)?;
         let llama = apart(|| {
-            // Read, not mapped. llama.cpp rearranges quantised matrices for its kernels, and a
-            // mapped file would stay resident beside the copies: 617 MB where the plan has 519, seen
+            // Without mmap: llama.cpp repacks quantised matrices for its kernels, and a mapped file
+            // would stay resident beside the copies: 617 MB instead of the planned 519, measured
             // with AMX.
             let params =
                 LlamaModelParams::default().with_n_gpu_layers(u32::MAX >> 1).with_use_mmap(false);
@@ -59,23 +59,22 @@ impl Model {
             .filter(|token| vocabulary.is_eog(*token))
             .map(|token| Token(token.0))
             .collect();
-        let put_before = put_before(&vocabulary);
-        Ok(Self { llama: Arc::new(llama), path: path.to_owned(), turn_ends, put_before })
+        let space_prefix = space_prefix(&vocabulary);
+        Ok(Self { llama: Arc::new(llama), path: path.to_owned(), turn_ends, space_prefix })
     }
 
-    /// Bytes of all tensors.
+    /// Size of all tensors.
     pub fn weights_bytes(&self) -> Bytes {
         Bytes(self.llama.size())
     }
 
-    /// Whether every layer attends to every token, so that a sequence can be cut back; llama.cpp's
-    /// own word on it.
+    /// Whether every layer keeps every token, by llama.cpp's own properties of the model, so that
+    /// sequences can be trimmed.
     pub(crate) fn supports_partial_removal(&self) -> bool {
         !(self.window() > 0 || self.llama.is_recurrent() || self.llama.is_hybrid())
     }
 
-    /// The sliding window that llama.cpp goes by; 0 where no layer has one. llama-cpp-2 0.1.160 has no
-    /// getter for it.
+    /// Size of the sliding window; 0 if no layer has one. llama-cpp-2 0.1.160 has no getter for it.
     fn window(&self) -> i32 {
         const {
             assert!(size_of::<LlamaModel>() == size_of::<*const sys::llama_model>());
@@ -88,9 +87,8 @@ impl Model {
         unsafe { sys::llama_model_n_swa(*model.cast::<*const sys::llama_model>()) }
     }
 
-    /// Tokens of `text` as llama.cpp's own tokenizer reads it whole, control tokens spelled out in
-    /// it included. Begins with the model's start of text where the model wants one and `text` does
-    /// not spell it already.
+    /// Tokenises `text` with llama.cpp's own tokenizer, recognising control tokens. Adds the start of
+    /// text if the model wants one and `text` does not spell it already.
     pub fn read(&self, text: &str) -> Vec<Token> {
         let bos = self.bos_text();
         let spelled = !bos.is_empty() && text.starts_with(&bos);
@@ -99,7 +97,7 @@ impl Model {
     }
 
     fn text_of(&self, token: LlamaToken) -> String {
-        // −1 stands for "this model has none".
+        // −1 means that the model has no such token.
         if token.0 < 0 {
             return String::new();
         }
@@ -107,13 +105,13 @@ impl Model {
     }
 }
 
-/// Runs `load` on a thread that ends with it.
+/// Runs `load` on a short-lived thread.
 ///
-/// Rearranging weights starts OpenMP threads, and libgomp keeps them as long as the thread that
-/// asked for them. A thread of an async runtime's pool may live on for ten seconds; so long there
-/// would be more such threads than CPUs, in which case libgomp lets all of them sleep almost at once
-/// where they wait. The engine's then spend their time waking each other: 30 tok/s instead of 190
-/// for one stream, seen with AMX on 2 CPUs (`docs/performance.md#where-the-time-goes`).
+/// Repacking weights starts OpenMP threads, which libgomp keeps as long as the thread that started
+/// them. A pool thread of an async runtime may live for ten more seconds, during which there are more
+/// OpenMP threads than CPUs; libgomp then lets waiting threads sleep almost at once, and the engine's
+/// threads spend their time waking each other: 30 tok/s instead of 190 for one stream, measured with
+/// AMX on 2 CPUs (`docs/performance.md#where-the-time-goes`).
 fn apart<T: Send>(load: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| match scope.spawn(load).join() {
         Ok(loaded) => loaded,
@@ -121,8 +119,8 @@ fn apart<T: Send>(load: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Blanks that llama.cpp puts before a text, of which it tells nothing else.
-fn put_before(vocabulary: &LlamaVocab<'_>) -> usize {
+/// Number of spaces that llama.cpp inserts before a text, for which it has no getter.
+fn space_prefix(vocabulary: &LlamaVocab<'_>) -> usize {
     let mut bytes = Vec::new();
     for token in vocabulary.tokenize(b"a", false, false) {
         vocabulary.token_to_piece_into(token, &mut bytes, false, None);
@@ -143,12 +141,12 @@ impl Vocabulary for Model {
     fn token_bound(&self) -> Option<TokenBound> {
         use LlamaTokenAttr::{Byte, Control, Unknown};
         let vocabulary = self.llama.vocab();
-        // What plain text becomes: control tokens are read on request alone; and where bytes are
-        // written as characters, a token of the kind `<0x41>` is found under its name only.
+        // Token kinds that plain text never produces: control tokens are recognised only on request,
+        // and in BPE vocabularies a byte token such as `<0x41>` only under its name.
         let never = match vocabulary.vocab_type() {
             VocabType::SPM => [Control, Unknown].as_slice(),
             VocabType::BPE => [Control, Unknown, Byte].as_slice(),
-            // The others normalise, or make one token of what they do not know.
+            // Other types normalise text or merge unknown text into one token.
             _ => return None,
         };
         let pieces: Vec<(Vec<u8>, bool)> = vocabulary
@@ -163,21 +161,21 @@ impl Vocabulary for Model {
     }
 
     fn tokenize_on(&self, text: &str) -> Vec<Token> {
-        if self.put_before == 0 {
+        if self.space_prefix == 0 {
             return self.tokenize(text);
         }
-        // Such vocabularies have no token that joins a line break with what follows it.
+        // Such vocabularies have no token that merges a line break with the text after it.
         let joined = self.tokenize(&["\n", text].concat());
         let mut bytes = Vec::new();
         let lead = joined.iter().take_while(|token| {
-            let before = bytes.len() <= self.put_before;
+            let before = bytes.len() <= self.space_prefix;
             if before {
                 self.append_bytes(**token, &mut bytes);
             }
             before
         });
         let lead = lead.count();
-        let ends_lead = bytes.len() == self.put_before + 1 && bytes.ends_with(b"\n");
+        let ends_lead = bytes.len() == self.space_prefix + 1 && bytes.ends_with(b"\n");
         if ends_lead { joined[lead..].to_vec() } else { self.tokenize(text) }
     }
 

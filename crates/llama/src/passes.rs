@@ -1,21 +1,21 @@
-//! How the rows of a batch are divided among calls of `llama_decode`.
+//! Division of a batch's rows among calls of `llama_decode`.
 //!
-//! In streams, llama.cpp computes a batch in passes: each takes the same number of tokens from
-//! every sequence that is left, as many as the shortest has, from consecutive sequence ids only
-//! (`llama_batch_allocr::split_equal`, build 11434). Prompts of 36, 38 and 41 tokens become passes
-//! of 3 × 36, 2 × 2 and 1 × 3 tokens, and a pass of few tokens costs nearly as much as one of
-//! thirty, since it reads all weights. So each long row gets a call of its own, and the short ones
-//! (those that decode above all) share one.
+//! In the streams layout, llama.cpp computes a batch in passes: each takes the same number of tokens
+//! from every remaining sequence, as many as the shortest has, from consecutive sequence ids only
+//! (`llama_batch_allocr::split_equal`, build 11434). Prompts of 36, 38 and 41 tokens become passes of
+//! 3 × 36, 2 × 2 and 1 × 3 tokens, and a pass of few tokens costs nearly as much as one of thirty,
+//! since it reads all weights. So each long row gets its own call, and the short rows (mostly
+//! decoding) share one.
 //!
-//! A unified cache takes any batch in one pass.
+//! A unified cache computes any batch in one pass.
 
 use harmonic_engine::Batch;
 use harmonic_types::KvLayout;
 
-/// Rows of fewer tokens are short: the weights cost more to read than they to compute.
+/// Rows with fewer tokens are short: reading the weights costs more than computing them.
 const SHORT: usize = 16;
 
-/// Sequences of up to so many tokens cost about the same: llama.cpp rounds up to 256 cells.
+/// Length up to which sequences cost about the same: llama.cpp rounds up to 256 cells.
 const SAME_COST: u32 = 512;
 
 /// Consecutive tokens of one row.
@@ -23,14 +23,14 @@ const SAME_COST: u32 = 512;
 pub(crate) struct Chunk {
     /// Index of the row.
     pub(crate) row: usize,
-    /// Its first token of the chunk.
+    /// Index of the first token in the row.
     pub(crate) from: usize,
-    /// The one after its last.
+    /// Index after the last token.
     pub(crate) to: usize,
 }
 
-/// The calls for `batch`, each with its chunks in order of sequence id. Each token is in one chunk,
-/// and those of a row come in order.
+/// Calls for `batch`, each with its chunks in order of sequence id. Each token is in exactly one chunk,
+/// and the chunks of a row are in order.
 pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Chunk>> {
     let whole = |row: usize| Chunk { row, from: 0, to: batch.rows[row].len };
     let all = 0..batch.rows.len();
@@ -54,7 +54,7 @@ pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Chunk>> {
     for row in long {
         let chunk = Chunk { from: usize::from(bridges(row)), ..whole(row) };
         match calls.last_mut() {
-            // The same number of tokens, next to each other: one pass.
+            // Equal length and adjacent ids: one pass.
             Some(call) if follows(batch, call, chunk) => call.push(chunk),
             _ => calls.push(vec![chunk]),
         }
@@ -62,16 +62,16 @@ pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Chunk>> {
     calls
 }
 
-/// Whether the long `row` lies between `short` ones. It would be a gap in their ids, and a gap is a
-/// pass more: its first token goes with them. Unless it is far longer than they are, as all rows of
-/// a pass take the time of the longest sequence.
+/// Whether the first token of the long `row` joins the call of the `short` rows, to fill the gap in
+/// their ids, which would cost another pass. Not if its sequence is far longer, as all rows of a pass
+/// take the time of the longest sequence.
 fn bridges(batch: &Batch, short: &[usize], row: usize) -> bool {
     let (Some(first), Some(last)) = (short.first(), short.last()) else { return false };
     let longest = short.iter().map(|short| batch.rows[*short].position).max().unwrap_or(0);
     (*first..*last).contains(&row) && batch.rows[row].position <= longest.max(SAME_COST)
 }
 
-/// Whether `chunk` continues a call of long rows.
+/// Whether `chunk` can join a call of long rows.
 fn follows(batch: &Batch, call: &[Chunk], chunk: Chunk) -> bool {
     call.last().is_some_and(|last| {
         let (before, row) = (&batch.rows[last.row], &batch.rows[chunk.row]);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_beside_the_streams_or_far_longer_goes_alone() {
+    fn a_prompt_beside_the_streams_or_far_longer_gets_its_own_call() {
         let expected = [vec![(0, 0, 1), (1, 0, 1)], vec![(2, 0, 90)]];
         assert_eq!(of(&[(0, 1), (1, 1), (2, 90)], KvLayout::Streams), expected);
         let mut long = batch(&[(0, 1), (1, 90), (2, 1)]);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_takes_all_at_once() {
+    fn a_unified_cache_computes_all_in_one_call() {
         assert_eq!(of(&[(0, 1), (5, 90)], KvLayout::Unified), [[(0, 0, 1), (1, 0, 90)]]);
     }
 

@@ -1,4 +1,4 @@
-//! Converting a model file from one weight format to another.
+//! Conversion of a model file to another weight format.
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -7,37 +7,37 @@ use llama_cpp_sys_2 as sys;
 
 use crate::backend::backend;
 
-/// Why a file was not converted.
+/// Failure to convert a file.
 #[derive(Debug, thiserror::Error)]
 pub enum QuantizeError {
-    /// A format that llama.cpp does not write, or not from here.
+    /// Unsupported format.
     #[error(
         "llama.cpp cannot convert to {0}: use F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0"
     )]
     Format(String),
-    /// A path that C cannot express.
+    /// A path with a NUL byte.
     #[error("the path {0} contains a NUL byte")]
     Path(PathBuf),
-    /// llama.cpp refused.
-    #[error("llama.cpp could not convert {path} to {format} (code {code}): is the disk full?")]
+    /// llama.cpp failed.
+    #[error("llama.cpp cannot convert {path} to {format} (code {code}): is the disk full?")]
     Failed {
-        /// The file.
+        /// Input file.
         path: PathBuf,
-        /// The format.
+        /// Requested format.
         format: String,
-        /// What llama.cpp returned.
+        /// Return code of llama.cpp.
         code: u32,
     },
     /// llama.cpp is not available.
-    #[error("llama.cpp could not be initialised: {0}")]
+    #[error("cannot initialise llama.cpp: {0}")]
     Backend(String),
 }
 
-/// Writes `input` to `output` with its matrices in `format` (`F16`, `BF16`, `Q8_0` …), on
-/// `threads` threads. Matrices that are quantised already are decoded first.
+/// Converts `input` to `output` with matrices in `format` (`F16`, `BF16`, `Q8_0` …), on `threads`
+/// threads. Quantised matrices are decoded first.
 ///
 /// # Errors
-/// When the format is unknown or llama.cpp fails; `output` is then not to be used.
+/// [`QuantizeError`] if the format is unknown or llama.cpp fails; `output` is then unusable.
 pub fn quantize(
     input: &Path,
     output: &Path,

@@ -1,8 +1,7 @@
-//! Which llama.cpp this is.
+//! Version of llama.cpp.
 
-/// Kind and build of the engine, as measurements name it: kernels differ between builds. The
-/// number is that of the crate that carries llama.cpp's sources, which has no call that tells its
-/// own.
+/// Kind and build of the engine, as recorded with measurements, since kernels differ between builds.
+/// The number is that of the crate with llama.cpp's sources, which has no version function.
 pub const BUILD: &str = "llama.cpp/sys-0.1.161";
 
 #[cfg(test)]

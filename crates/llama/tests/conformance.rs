@@ -1,4 +1,4 @@
-//! The conformance suite on llama.cpp with the real starter model, and what is llama.cpp's alone.
+//! Conformance suite on llama.cpp with the real starter model, and tests specific to llama.cpp.
 
 mod store;
 
@@ -21,13 +21,13 @@ fn setup(config: &LocalConfig, kv_layout: KvLayout) -> LlamaSetup {
     LlamaSetup {
         id: config.id.clone(),
         path: starter(),
-        // Tests run side by side: a thread each, rather than two fighting for every core.
+        // Tests run in parallel: one thread each, instead of two per core.
         threads: 1,
         sequences: config.sequences,
         kv_tokens: config.kv_tokens,
         kv_layout,
         kv_type: KvType::F16,
-        // As the planner has them on a processor.
+        // As planned on a CPU.
         attention: match kv_layout {
             KvLayout::Streams => Attention::Plain,
             KvLayout::Unified => Attention::Flash,
@@ -36,7 +36,7 @@ fn setup(config: &LocalConfig, kv_layout: KvLayout) -> LlamaSetup {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "near ties are worth reading, and no failure")]
+#[expect(clippy::print_stdout, reason = "near ties are reported, but are no failure")]
 async fn conforms(layout: KvLayout) {
     let factory = |config: LocalConfig| -> Arc<dyn Engine> {
         Arc::new(spawn(setup(&config, layout), config).expect("the engine starts"))
@@ -79,14 +79,14 @@ fn the_allocation_is_what_the_shape_says() {
     assert_eq!(of(&setup).kv_bytes, Some(Bytes(30 * 3 * 64 * 2 * 2 * 4 * 512)));
     assert!(of(&setup).compute_bytes.is_some_and(|bytes| bytes > Bytes::ZERO));
     let quantised = LlamaSetup { kv_type: KvType::Q8_0, attention: Attention::Flash, ..setup };
-    // 34 bytes for 32 elements; llama.cpp logs MiB with two digits.
+    // 34 bytes for 32 elements; llama.cpp logs MiB with two decimals.
     let exact = 30 * 3 * 64 * 2 * 34 / 32 * 4 * 512;
     let logged = of(&quantised).kv_bytes.expect("logged").0;
     assert!(logged.abs_diff(exact) < 10_486, "{logged} and {exact}");
 }
 
 #[test]
-fn a_file_that_is_no_model_is_a_clear_error() {
+fn an_invalid_model_file_is_a_clear_error() {
     let missing = Model::load(&PathBuf::from("/nowhere/model.gguf")).expect_err("missing");
     let text = missing.to_string();
     assert!(text.starts_with("cannot load the model /nowhere/model.gguf: No such file"), "{text}");
@@ -111,9 +111,9 @@ fn an_unknown_format_is_a_clear_error() {
     assert!(error.to_string().starts_with("llama.cpp cannot convert to Q9_9"), "{error}");
 }
 
-/// Gemma wants a start of text before everything, the starter model before nothing.
+/// Gemma requires a start of text, the starter model has none.
 #[test]
-fn the_start_of_text_is_there_once_where_it_is_wanted() {
+fn the_start_of_text_occurs_once_if_the_model_wants_it() {
     for (name, wanted) in [("smollm2:135m", 0), ("gemma3:270m", 1)] {
         let model = Model::load(&store::path(name)).expect("loads");
         let bos = model.bos_text();
@@ -127,9 +127,9 @@ fn the_start_of_text_is_there_once_where_it_is_wanted() {
     }
 }
 
-/// llama.cpp would abort the process.
+/// llama.cpp itself would abort the process.
 #[test]
-fn a_batch_that_wants_more_logits_than_there_is_room_for_is_refused() {
+fn a_batch_with_more_logits_than_the_context_holds_is_rejected() {
     let setup = LlamaSetup { sequences: 1, kv_tokens: 512, ..small() };
     let model = Model::load(&setup.path).expect("loads");
     let mut machine = LlamaMachine::new(&model, &setup).expect("a context");

@@ -1,4 +1,4 @@
-//! The divergence of the real starter model's conversions from it.
+//! Divergence of conversions of the real starter model.
 
 mod store;
 
@@ -8,7 +8,7 @@ use harmonic_llama::{DivergenceError, divergence, quantize};
 use harmonic_models::DIVERGENCE_BOUND;
 use tempfile::TempDir;
 
-/// The starter model as it came (`Q4_1`).
+/// The starter model as shipped (`Q4_1`).
 fn shipped() -> PathBuf {
     let found = store::open().show("smollm2:135m").expect("the store is readable");
     found.expect("smollm2:135m is in the store: `make test` pulls it").file.path
@@ -21,7 +21,7 @@ fn converted(folder: &TempDir, from: &Path, format: &str) -> PathBuf {
 }
 
 #[test]
-fn a_conversion_is_as_far_away_as_it_loses() {
+fn a_conversion_with_fewer_bits_diverges_more() {
     let folder = TempDir::new().expect("a folder");
     let shipped = shipped();
     let of = |original: &Path, converted: &Path| {
@@ -34,12 +34,11 @@ fn a_conversion_is_as_far_away_as_it_loses() {
     let [f16, bf16, q8_0, q4_0] =
         ["F16", "BF16", "Q8_0", "Q4_0"].map(|format| converted(&folder, &f32, format));
     assert!(of(&shipped, &shipped).abs() < 1e-12, "the same file twice");
-    // What the weights lose, with arithmetic that rounds nothing.
+    // Loss of the weights alone, with exact arithmetic.
     let exact = [&f16, &bf16, &q8_0, &q4_0].map(|file| of(&f32, file));
     assert!(exact[0] < 1e-4, "F16 holds every weight of Q4_1 to 2⁻¹¹: {exact:?}");
-    assert!(exact.is_sorted(), "fewer bits, further away: {exact:?}");
-    // What a user sees who had the shipped file before: the unasked conversions are near enough,
-    // and quantising again is not.
+    assert!(exact.is_sorted(), "fewer bits diverge more: {exact:?}");
+    // Compared with the shipped file: the automatic conversions are close enough, requantising is not.
     let seen = [&f32, &f16, &bf16, &q8_0, &q4_0].map(|file| of(&shipped, file));
     let (q4_0, others) = seen.split_last().expect("five");
     assert!(others.iter().all(|nats| *nats < DIVERGENCE_BOUND), "{seen:?}");
@@ -47,7 +46,7 @@ fn a_conversion_is_as_far_away_as_it_loses() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_named() {
+fn files_that_cannot_be_compared_are_named() {
     let shipped = shipped();
     let missing = Path::new("/nowhere/model.gguf");
     let error = divergence(&shipped, missing, 1).expect_err("missing");

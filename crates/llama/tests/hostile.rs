@@ -1,9 +1,9 @@
-//! Files that a stranger made: whatever `harmonic_models` lets pass, llama.cpp answers, with a
-//! token or with an error. It must not end the process.
+//! Untrusted model files: llama.cpp answers every file accepted by `harmonic_models` with a token or
+//! an error, without ending the process.
 //!
-//! Every file runs in a child process, so that an abort is a failure here and not the end of the
-//! test. A child takes one file after the other and says which; when it dies, the one it named last
-//! is at fault and another child takes the rest.
+//! Files run in child processes, so that an abort is a test failure instead of the end of the test. A
+//! child prints the name of each file before running it; if it dies, the last one is at fault and
+//! another child runs the rest.
 
 mod run;
 
@@ -17,7 +17,7 @@ use std::time::Duration;
 use harmonic_models::gguf::{GgufBuilder, Header, Metadata, Value, shape};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel, TokenKind, Vocabulary};
 
-/// Where the child finds its files.
+/// Environment variable with the folder of the files.
 const FOLDER: &str = "HARMONIC_HOSTILE_FOLDER";
 
 const STATE: StateSpace = StateSpace {
@@ -28,7 +28,7 @@ const STATE: StateSpace = StateSpace {
     group_count: 2,
 };
 
-/// Keys that the models do not state and llama.cpp reads, by the type it reads them as.
+/// Keys that llama.cpp reads and the models lack, by type.
 const WHOLE: [&str; 20] = [
     ".attention.key_length",
     ".attention.value_length",
@@ -62,7 +62,7 @@ const REAL: [&str; 8] = [
     ".logit_scale",
 ];
 
-/// What a value of each type may be instead.
+/// Replacements for a value of each type.
 fn instead(value: &Value) -> Vec<Metadata> {
     let whole = [0, 1, 3, 64, 1 << 20, 1 << 31, u32::MAX].map(Metadata::U32);
     let real = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, 0.0, 1e-40, 1e30];
@@ -86,7 +86,7 @@ fn instead(value: &Value) -> Vec<Metadata> {
     }
 }
 
-/// The files that are made of `file`, by what was done to each.
+/// Mutants of `file`, by a description of the change.
 fn mutants(name: &str, file: &GgufBuilder) -> BTreeMap<String, GgufBuilder> {
     let bytes = file.header();
     let header = Header::read(&bytes[..], bytes.len() as u64).expect("readable");
@@ -97,7 +97,7 @@ fn mutants(name: &str, file: &GgufBuilder) -> BTreeMap<String, GgufBuilder> {
         let number = made.len();
         made.insert(format!("{name}{key}={label}#{number}"), file.clone().with(key, value));
     };
-    // The vocabulary is the same in most of them, and names and templates are only texts.
+    // Most models share a vocabulary, and names and templates are only texts.
     let dull = |key: &str| {
         key == "general.name"
             || key == "tokenizer.chat_template"
@@ -108,7 +108,7 @@ fn mutants(name: &str, file: &GgufBuilder) -> BTreeMap<String, GgufBuilder> {
             add(key, &value);
         }
     }
-    // What all of them read is tried on a model with a state and on one without.
+    // Keys read for all models are mutated in one model with a recurrent state and in one without.
     let (whole, real) = match name {
         "llama" | "qwen" => (&WHOLE[..], &REAL[..]),
         _ => (&[][..], &[][..]),
@@ -129,7 +129,7 @@ fn mutants(name: &str, file: &GgufBuilder) -> BTreeMap<String, GgufBuilder> {
     made
 }
 
-/// Files whose fault is in more than one value.
+/// Files with several changed values.
 fn by_hand() -> BTreeMap<String, GgufBuilder> {
     let model = SyntheticModel::tiny();
     let spm = |vocabulary| SyntheticModel { vocabulary, ..SyntheticModel::tiny() }.llama();
@@ -156,16 +156,16 @@ fn by_hand() -> BTreeMap<String, GgufBuilder> {
 }
 
 fn passes(file: &GgufBuilder) -> bool {
-    // The data are made only for what is run.
+    // Tensor data are generated only for files that are run.
     let bytes = file.header();
     let length = bytes.len() as u64;
     Header::read(&bytes[..], length).is_ok_and(|header| shape(&header).is_ok())
 }
 
-/// How long a child may take over one file. The slowest takes seconds, so what reaches this hangs.
+/// Time limit for one file; the slowest takes seconds, so a file that reaches it hangs.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Runs the files of `folder` in child processes; those over which one died or hung.
+/// Runs the files of `folder` in child processes; returns those on which one died or hung.
 fn deadly(folder: &Path) -> Vec<String> {
     let mut dead = Vec::new();
     loop {
@@ -179,7 +179,7 @@ fn deadly(folder: &Path) -> Vec<String> {
         let said = BufReader::new(child.stdout.take().expect("piped"));
         let (tell, told) = mpsc::channel();
         let reader = std::thread::spawn(move || {
-            // A child that died may have left half a line, which is no name.
+            // A child that died may have written an incomplete line.
             said.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
         });
         let mut last: Option<String> = None;
@@ -213,7 +213,7 @@ fn deadly(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_passes_never_ends_the_process() {
+fn accepted_files_never_end_the_process() {
     let model = SyntheticModel { layers: 4, ..SyntheticModel::tiny() };
     let spm = SyntheticModel { vocabulary: Vocabulary::spm(), ..SyntheticModel::tiny() };
     let models = [
@@ -229,7 +229,7 @@ fn what_passes_never_ends_the_process() {
     let mut files: BTreeMap<String, GgufBuilder> = by_hand();
     for (name, file) in &models {
         files.extend(mutants(name, file));
-        // Each must work as it is, or the others prove nothing.
+        // The unchanged file must work, or its mutants prove nothing.
         files.insert(format!("{name} as it is"), file.clone());
     }
     let all = files.len();
@@ -245,8 +245,8 @@ fn what_passes_never_ends_the_process() {
 }
 
 #[test]
-#[ignore = "the other test runs it in a process of its own"]
-#[expect(clippy::disallowed_methods, reason = "how the other test tells it what to do")]
+#[ignore = "run by the other test in a separate process"]
+#[expect(clippy::disallowed_methods, reason = "input from the other test")]
 fn the_child() {
     let folder = PathBuf::from(std::env::var(FOLDER).expect("the other test sets it"));
     let entries = std::fs::read_dir(folder).expect("readable");

@@ -1,8 +1,8 @@
-//! The planner's ledger of models with recurrent layers, against what llama.cpp allocates for them
-//! and what a process then holds.
+//! The planner's ledger for models with recurrent layers, compared with llama.cpp's allocation and the
+//! resident memory of a process.
 //!
-//! Each model runs in a process of its own, so that none inherits memory that the allocator kept
-//! from another. `benches/memory.rs` does the same for whole models and every layout.
+//! Each model runs in a separate process, so that memory kept by the allocator does not count.
+//! `benches/memory.rs` does the same for whole models and every layout.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,10 +17,10 @@ use harmonic_planner::cost_model::{CostModel, SlotsByContext};
 use harmonic_planner::footprint::Footprint;
 use harmonic_types::{BudgetRule, Bytes, KvLayout, KvType, RequestId, Sampling};
 
-/// Which file the child measures.
+/// Environment variable with the file that the child measures.
 const FILE: &str = "HARMONIC_LEDGER_FILE";
 
-/// How far the ledger and the process may be apart, in percent.
+/// Allowed difference between ledger and process, in percent.
 const TOLERANCE: u64 = 5;
 
 const SEQUENCES: u32 = 32;
@@ -101,7 +101,7 @@ fn the_ledger_is_what_a_hybrid_holds() {
             plan.total().0
         );
         println!("{figures}");
-        // llama.cpp logs MiB with two digits.
+        // llama.cpp logs MiB with two decimals.
         let logged = |line: Bytes, real: u64| line.0.abs_diff(real) < 10_486;
         let total = plan.total().0;
         let near = total.abs_diff(resident) * 100 <= resident * TOLERANCE;
@@ -113,8 +113,8 @@ fn the_ledger_is_what_a_hybrid_holds() {
 }
 
 #[test]
-#[ignore = "the other test runs it in a process of its own"]
-#[expect(clippy::disallowed_methods, reason = "how the other test tells it what to do")]
+#[ignore = "run by the other test in a separate process"]
+#[expect(clippy::disallowed_methods, reason = "input from the other test")]
 fn the_child() {
     let path = PathBuf::from(std::env::var(FILE).expect("the other test sets it"));
     let plan = footprint(&path);
@@ -136,7 +136,7 @@ fn the_child() {
     for seq in 0..SEQUENCES {
         samplers.insert(RequestId(seq.into()), Sampler::new(Sampling::default(), seq.into()));
     }
-    // A batch of all sequences, then one of a single sequence: the two shapes that take most.
+    // A batch of all sequences, then one of a single sequence: the two largest shapes.
     let each = BATCH / SEQUENCES;
     let rows = (0..SEQUENCES).map(|seq| row(seq, 0, seq * each, each)).collect();
     run(&mut machine, &mut samplers, rows, BATCH);
@@ -163,7 +163,7 @@ fn run(machine: &mut LlamaMachine<'_>, samplers: &mut Samplers, rows: Vec<Row>, 
     machine.run(&Batch { tokens, rows }, samplers).expect("decodes");
 }
 
-/// Bytes of this process in memory.
+/// Resident memory of this process, in bytes.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());

@@ -1,5 +1,5 @@
-//! Prompts in tokens of real vocabularies: ordinary text as llama.cpp reads it, and nothing that a
-//! client wrote as a control token.
+//! Tokenisation of prompts in real vocabularies: ordinary text as by llama.cpp, and no control token
+//! from client text.
 
 mod store;
 
@@ -15,7 +15,7 @@ use harmonic_types::{
 
 const MODELS: [&str; 2] = ["smollm2:135m", "gemma3:270m"];
 
-/// Nothing in them is a token of its own but runs of blanks, which gemma has as such.
+/// Ordinary texts, without special tokens except runs of blanks, which Gemma has.
 const ORDINARY: [&str; 8] = [
     "hi",
     "  indented\n\n\n\nfar apart\t\tand   wide  \n",
@@ -67,7 +67,7 @@ impl Real {
         String::from_utf8(bytes).expect("whole characters")
     }
 
-    /// Tokens that a model is told apart by: those of blanks and words are not.
+    /// Structural tokens, without those of blanks and words.
     fn structure(&self, tokens: &[Token]) -> Vec<Token> {
         let blank = |text: &str| text.chars().all(|c| c.is_whitespace() || c == '\u{2581}');
         let is = |token: &&Token| self.specials.get(*token).is_some_and(|s| !blank(&s.text));
@@ -75,7 +75,7 @@ impl Real {
     }
 }
 
-/// `said` wherever a client may put a text.
+/// A conversation with `said` in every field that a client controls.
 fn conversation(said: &str) -> Prompt {
     let call = ToolCall {
         id: "c".to_owned(),
@@ -113,7 +113,7 @@ fn ordinary_text_becomes_what_llama_cpp_makes_of_it() {
 }
 
 #[test]
-fn a_text_to_be_continued_is_read_as_llama_cpp_reads_it() {
+fn a_raw_prompt_is_tokenised_as_by_llama_cpp() {
     for name in MODELS {
         let real = real(name);
         let mut texts: Vec<String> =
@@ -154,7 +154,7 @@ fn no_control_token_comes_from_a_client() {
     }
 }
 
-/// Linear: each of them took minutes, or the process with it.
+/// Regression: each of them took minutes or crashed the process.
 #[test]
 fn a_prompt_of_nothing_but_control_tokens_or_of_one_word_is_read() {
     for name in MODELS {
@@ -167,7 +167,7 @@ fn a_prompt_of_nothing_but_control_tokens_or_of_one_word_is_read() {
     }
 }
 
-/// Text of all kinds: words of any length, blanks, any characters, and what tokens are spelled like.
+/// Random text: words of any length, blanks, any characters, and spelled special tokens.
 fn anything(rng: &mut fastrand::Rng, specials: &BTreeMap<Token, Special>) -> String {
     let mut text = String::new();
     for _ in 0..rng.usize(..24) {
@@ -203,7 +203,7 @@ fn the_bound_of_a_text_is_never_above_its_tokens() {
             let count = real.tokens(&Prompt::Text(text.clone())).len() as u64;
             assert!(token_bound.tokens(&text) <= count, "{name}, raw: {text:?}");
         }
-        // And it refuses what is far too long.
+        // It rejects texts that are far too long.
         assert!(token_bound.tokens(&"a".repeat(4_000_000)) > 20_000, "{name}");
         assert!(token_bound.tokens(&"字".repeat(1_000_000)) > 10_000, "{name}");
     }

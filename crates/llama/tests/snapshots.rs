@@ -1,5 +1,5 @@
-//! What the scheduler relies on in llama.cpp's cache, on both small models, in both layouts: a
-//! sequence that was saved, parked, moved or trimmed goes on exactly as it would have.
+//! Properties of llama.cpp's cache required by the scheduler, on both small models, in both layouts: a
+//! saved, preempted, moved or trimmed sequence continues exactly as it would have.
 
 mod store;
 
@@ -10,8 +10,8 @@ use harmonic_types::{Attention, Bytes, KvLayout, KvType, RequestId, Sampling};
 
 const SEQUENCES: u32 = 4;
 
-/// Caches as plans have them. A unified or quantised one is read by the fused kernel only, and so is
-/// one with windows: restored, they lie in other cells, in whose order plain products would sum.
+/// Cache settings of plans. A unified, quantised or windowed cache needs the fused kernel: restored
+/// tokens lie in other cells, in whose order plain products would sum.
 const CACHES: [(KvLayout, KvType, Attention); 5] = [
     (KvLayout::Streams, KvType::F16, Attention::Plain),
     (KvLayout::Streams, KvType::F16, Attention::Flash),
@@ -20,7 +20,7 @@ const CACHES: [(KvLayout, KvType, Attention); 5] = [
     (KvLayout::Unified, KvType::Q8_0, Attention::Flash),
 ];
 
-/// Runs `check` on every small model with every kind of cache that it can have.
+/// Runs `check` on every small model with every supported kind of cache.
 fn on_all(check: fn(&mut Bench<'_>)) {
     for (name, windows) in [("smollm2:135m", false), ("gemma3:270m", true)] {
         let path = store::path(name);
@@ -45,7 +45,7 @@ fn on_all(check: fn(&mut Bench<'_>)) {
     }
 }
 
-/// A machine whose logits can be looked at.
+/// A machine with observable logits.
 struct Bench<'m> {
     machine: LlamaMachine<'m>,
     what: String,
@@ -57,7 +57,7 @@ impl Bench<'_> {
         ops.into_iter().map(|op| self.machine.cache(&op).expect("possible")).sum()
     }
 
-    /// Computes `tokens` of `seq` from `position` on; what follows them, to the last bit.
+    /// Computes `tokens` of `seq` from `position` on; returns exact log-probabilities of the next token.
     fn run(&mut self, seq: u32, position: u32, tokens: &[Token]) -> Logprobs {
         let request = RequestId(0);
         let row =
@@ -67,12 +67,12 @@ impl Bench<'_> {
         samplers.insert(request, Sampler::new(greedy, 0).with_logprobs(Some(20)));
         let batch = Batch { tokens: tokens.to_vec(), rows: vec![row] };
         let outcome = self.machine.run(&batch, &mut samplers).expect("computes");
-        let SampleResult::Token(choice) = &outcome.samples[0] else { panic!("held to no form") };
-        choice.logprobs.clone().expect("asked for")
+        let SampleResult::Token(choice) = &outcome.samples[0] else { panic!("unconstrained") };
+        choice.logprobs.clone().expect("requested")
     }
 
-    /// `after` is `before`: bit for bit in streams; in a pool the tokens may lie in other cells, which
-    /// attention sums up in another order (gemma's quantised products widen that to some 0.1).
+    /// Checks that `after` equals `before`: bit for bit in streams; in a pool tokens may lie in other
+    /// cells, which attention sums in another order (Gemma's quantised products widen that to 0.1).
     fn same(&self, before: &Logprobs, after: &Logprobs) {
         if self.streams {
             assert_eq!(after, before, "{}", self.what);
@@ -87,7 +87,7 @@ impl Bench<'_> {
     }
 }
 
-/// Tokens that every small vocabulary has.
+/// Tokens in every small vocabulary.
 fn tokens(count: i32) -> Vec<Token> {
     (0..count).map(|at| Token(100 + (at * 37) % 4000)).collect()
 }
@@ -96,7 +96,7 @@ fn tokens(count: i32) -> Vec<Token> {
 const PROMPT: i32 = 600;
 
 #[test]
-fn a_parked_sequence_goes_on_as_it_would_have() {
+fn a_preempted_sequence_continues_as_it_would_have() {
     on_all(|bench| {
         let prompt = tokens(PROMPT);
         bench.run(0, 0, &prompt[..500]);
@@ -106,7 +106,7 @@ fn a_parked_sequence_goes_on_as_it_would_have() {
         assert!(bytes > Bytes::ZERO, "{}", bench.what);
         let before = bench.run(0, 600, &[Token(7)]);
         bench.dropped(0);
-        // Another computes in its place meanwhile; it comes back elsewhere.
+        // Another one runs in its sequence meanwhile; it resumes in a different one.
         bench.run(0, 0, &tokens(50));
         let restore = CacheOp::Restore { snapshot, seq: SeqId(2) };
         bench.cache([restore, CacheOp::Discard { snapshot }]);
@@ -116,7 +116,7 @@ fn a_parked_sequence_goes_on_as_it_would_have() {
 }
 
 #[test]
-fn a_moved_sequence_goes_on_as_it_would_have() {
+fn a_moved_sequence_continues_as_it_would_have() {
     on_all(|bench| {
         bench.run(3, 0, &tokens(PROMPT)[..500]);
         let (seq, snapshot) = (SeqId(3), SnapshotId(1));
@@ -133,7 +133,7 @@ fn a_moved_sequence_goes_on_as_it_would_have() {
 }
 
 #[test]
-fn a_prefix_is_restored_while_its_donor_goes_on() {
+fn a_prefix_is_restored_while_its_donor_continues() {
     on_all(|bench| {
         let prompt = tokens(PROMPT);
         bench.run(0, 0, &prompt[..300]);
@@ -166,7 +166,7 @@ fn only_a_model_without_windows_is_trimmed() {
     });
 }
 
-/// Where there are no cells for all of a snapshot, the machine says so and goes on.
+/// Without cells for the whole snapshot, the machine returns an error and remains usable.
 #[test]
 fn a_snapshot_without_cells_is_an_error_and_harms_nothing() {
     on_all(|bench| {
@@ -180,7 +180,7 @@ fn a_snapshot_without_cells_is_an_error_and_harms_nothing() {
         }
         bench
             .cache([CacheOp::Save { seq, snapshot }, CacheOp::Restore { snapshot, seq: SeqId(1) }]);
-        // 4,096 cells in all, and 2,800 are taken.
+        // 2,800 of 4,096 cells are in use.
         let third = CacheOp::Restore { snapshot, seq: SeqId(2) };
         let error = bench.machine.cache(&third).expect_err("no cells").to_string();
         assert!(error.contains("1400 tokens and 1296 free cells"), "{error}");
@@ -193,7 +193,7 @@ fn a_snapshot_without_cells_is_an_error_and_harms_nothing() {
 }
 
 #[test]
-fn what_is_not_there_is_an_error() {
+fn restoring_an_unknown_snapshot_is_an_error() {
     on_all(|bench| {
         let restore = CacheOp::Restore { snapshot: SnapshotId(9), seq: SeqId(0) };
         let error = bench.machine.cache(&restore).expect_err("never saved");

@@ -1,4 +1,4 @@
-//! llama.cpp loads and runs what `harmonic_models::synthetic` makes.
+//! llama.cpp loads and runs the models of `harmonic_models::synthetic`.
 
 mod run;
 
@@ -44,7 +44,7 @@ fn every_format_of_weights_runs() {
 }
 
 #[test]
-fn vocabularies_cut_text_as_they_were_made_to() {
+fn vocabularies_split_text_as_constructed() {
     let bytes =
         Vocabulary::byte_bpe().word(" hello").control("<|tool|>").user_defined("<tool_call>");
     let ids = bytes.clone();
@@ -53,7 +53,7 @@ fn vocabularies_cut_text_as_they_were_made_to() {
     assert_eq!(model.tokenize(" hello"), [id("Ġhello")]);
     assert_eq!(model.tokenize("<tool_call>"), [id("<tool_call>")]);
     assert_eq!(model.read("<|tool|>").last(), Some(&id("<|tool|>")));
-    assert_eq!(model.tokenize("ä").len(), 2, "a token a byte");
+    assert_eq!(model.tokenize("ä").len(), 2, "one token per byte");
     assert_eq!(model.chat_template().as_deref(), Some(harmonic_models::synthetic::CHATML));
 
     let pieces = Vocabulary::spm().word(" hello").user_defined("<tool_call>");
@@ -63,7 +63,7 @@ fn vocabularies_cut_text_as_they_were_made_to() {
     assert_eq!(model.read("hello"), [id("<s>"), id("▁hello")]);
     assert_eq!(model.read("hello<tool_call>")[2], id("<tool_call>"));
 
-    // Cut by a regular expression inside llama.cpp: digits in threes.
+    // Split by a regular expression of llama.cpp: digits in groups of three.
     let regex = Vocabulary::byte_bpe().pre_tokenizer("llama-bpe").word("12").word("123");
     let model = runs(&SyntheticModel { vocabulary: regex, ..SyntheticModel::tiny() }.llama());
     assert_eq!(model.tokenize("1234").len(), 2);

@@ -1,6 +1,6 @@
-//! Any text as a chat template and any text as what a client says: both come from strangers. The
-//! template must be refused or run within its budget, and nothing that was said may become a control
-//! token. The template ends at the first NUL, and what is said follows it.
+//! Fuzzing of chat templates and client text, both untrusted. The template must be rejected or run
+//! within its budget, and no client text may become a control token. The input is the template, a
+//! NUL, and the client text.
 //!
 //! `cargo +nightly fuzz run chat_templates -- -rss_limit_mb=2048` in `crates/engine`.
 #![no_main]
@@ -14,7 +14,7 @@ use harmonic_types::{
 };
 use libfuzzer_sys::fuzz_target;
 
-/// Bytes and one token that is read in any text, which must not be found in plain text.
+/// Vocabulary of bytes and one token recognised in any text, which plain text must not contain.
 struct Bytes(String);
 
 const READ_EVERYWHERE: &str = "</think>";
@@ -24,7 +24,7 @@ impl Vocabulary for Bytes {
         302
     }
     fn tokenize(&self, text: &str) -> Vec<Token> {
-        assert!(!text.contains(READ_EVERYWHERE), "a client's words would be read as a token");
+        assert!(!text.contains(READ_EVERYWHERE), "client text would become a token");
         text.bytes().map(|byte| Token(i32::from(byte))).collect()
     }
     fn specials(&self) -> Vec<Special> {
@@ -54,7 +54,7 @@ impl Vocabulary for Bytes {
 fuzz_target!(|text: &str| {
     let (template, said) = text.split_once('\0').unwrap_or((text, "said"));
     let (template, said) = (template.to_owned(), said.to_owned());
-    // A template that spells the token may write as many of it as it likes.
+    // A template that spells the token itself may write it.
     let spells = template.contains(['<', '|', '\\']) || template.contains("eos");
     let Ok(chat) = Chat::new(Arc::new(Bytes(template))) else { return };
     let agent = AgentSpec {

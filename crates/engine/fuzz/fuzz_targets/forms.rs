@@ -1,5 +1,5 @@
-//! Any text as a form: it is measured, and what keeps the limits of a small form is compiled. Nothing
-//! may panic, overflow the stack or take more than libFuzzer allows.
+//! Fuzzing of forms: each is measured, and compiled if small. Nothing may panic, overflow the stack or
+//! exceed libFuzzer's limits.
 //!
 //! `cargo +nightly fuzz run forms -- -rss_limit_mb=2048 -max_len=4096` in `crates/engine`.
 #![no_main]
@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(form) = Form::of(&format)
         && !form.is_heavy()
     {
-        // What is wrong with it is for the client.
-        let _refused = GRAMMARS.compile(&format);
+        // An error is a valid result.
+        let _compiled = GRAMMARS.compile(&format);
     }
 });

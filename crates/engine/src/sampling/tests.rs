@@ -1,4 +1,4 @@
-//! The chain's rules, and every short cut against the full chain over all logits.
+//! Rules of the chain, and equality of the optimised chain with the full chain over all logits.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -18,7 +18,7 @@ fn greedy() -> Sampling {
     Sampling { temperature: 0.0, ..Sampling::default() }
 }
 
-/// No filter.
+/// Settings without filters.
 fn open() -> Sampling {
     Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, ..Sampling::default() }
 }
@@ -43,7 +43,7 @@ fn greedy_takes_the_best_and_the_lowest_of_equals() {
 }
 
 #[test]
-fn what_is_not_a_number_or_impossible_is_never_chosen() {
+fn nan_and_minus_infinity_are_never_chosen() {
     let mut sampler = Sampler::new(open(), 0);
     let logits = [f32::NAN, f32::NEG_INFINITY, 1.0, f32::NAN, f32::NEG_INFINITY];
     assert!((0..100).all(|_| sampler.choose(&logits).unwrap().token == Token(2)));
@@ -115,7 +115,7 @@ fn logprobs_are_normalised() {
 }
 
 #[test]
-fn the_exponential_is_as_close_as_it_says() {
+fn the_exponential_is_within_its_stated_error() {
     for step in 0u32..87_000 {
         let x = step as f32 * -1e-3;
         let exact = f64::from(x).exp();
@@ -152,7 +152,7 @@ prop_compose! {
     }
 }
 
-/// The chain as its definition has it: every logit is changed, everything is sorted, then cut.
+/// Reference implementation of the chain: modifies every logit, sorts everything, then filters.
 struct FullChain {
     settings: Sampling,
     bias: BTreeMap<Token, f32>,
@@ -208,7 +208,7 @@ impl FullChain {
             return logit;
         }
         let by = if logit > 0.0 { s.repeat_penalty.recip() } else { s.repeat_penalty };
-        // The same rounding as a division gives, where it is one.
+        // The same rounding as the implementation's division.
         let scaled = if logit > 0.0 { logit / s.repeat_penalty } else { logit * by };
         scaled - s.presence_penalty - s.frequency_penalty * times
     }
@@ -219,7 +219,7 @@ fn tokens(most: usize) -> impl Strategy<Value = Vec<Token>> {
 }
 
 #[test]
-fn temperatures_whose_reciprocal_is_no_number_take_the_best() {
+fn temperatures_with_an_infinite_reciprocal_take_the_best() {
     // 1/T overflows below 2⁻¹²⁸.
     for temperature in [1e-39, 1e-45, 1e-38, f32::MIN_POSITIVE] {
         for top_k in [0, 3] {
@@ -235,7 +235,7 @@ fn temperatures_whose_reciprocal_is_no_number_take_the_best() {
 
 proptest! {
     #[test]
-    fn the_shortlist_is_the_head_of_the_full_sort(
+    fn the_ranking_is_the_head_of_the_full_sort(
         logits in prop::collection::vec(logit(), 0..900),
         ks in prop::collection::vec(0usize..300, 1..4),
     ) {
@@ -248,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn a_row_is_the_changed_copy(
+    fn a_row_equals_the_modified_copy(
         logits in prop::collection::vec(-8.0f32..8.0, 0..400),
         changes in prop::collection::btree_map(0usize..400, -8.0f32..8.0, 0..20),
         allowed in prop::option::of(tokens(300)),
@@ -303,7 +303,7 @@ proptest! {
 
 #[test]
 fn threads_choose_what_one_thread_chooses() {
-    // Enough logits that the work is shared out.
+    // Enough logits to use several threads.
     let vocabulary = 200_000;
     let mut noise = fastrand::Rng::with_seed(1);
     let rows: Vec<Vec<f32>> =

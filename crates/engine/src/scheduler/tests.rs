@@ -1,4 +1,4 @@
-//! Examples of each rule, and the invariants under random traffic.
+//! Each rule by example, and the invariants under random traffic.
 
 mod compaction;
 mod deferred;

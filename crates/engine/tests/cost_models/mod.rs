@@ -1,11 +1,11 @@
-//! A model of four billion parameters on a DGX Spark, on paper.
+//! Cost models of four billion parameters on a DGX Spark.
 
 use std::time::Duration;
 
 use harmonic_engine::sim::CostModel;
 use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, Tokens};
 
-/// The machine.
+/// Cost model of the DGX Spark.
 pub fn spark() -> CostModel {
     let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128, window: None };
     CostModel::dgx_spark(&ModelShape {
@@ -27,11 +27,11 @@ pub fn spark() -> CostModel {
     })
 }
 
-/// A machine a hundred times as fast, so that tests are quick at real pace.
+/// A machine a hundred times as fast, so that tests in real time are quick.
 pub fn fast() -> CostModel {
-    let mut paper = spark();
-    paper.machine.bandwidth.0 *= 100.0;
-    paper.machine.compute.0 *= 100.0;
-    paper.machine.overhead = Duration::from_micros(100);
-    paper
+    let mut costs = spark();
+    costs.machine.bandwidth.0 *= 100.0;
+    costs.machine.compute.0 *= 100.0;
+    costs.machine.overhead = Duration::from_micros(100);
+    costs
 }

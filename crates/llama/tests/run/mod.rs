@@ -1,4 +1,4 @@
-//! A model that is loaded and computes a prompt and a token more, in two sequences.
+//! Loads a model and computes a prompt and one more token, in two sequences.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use harmonic_engine::{Batch, Machine, Row, SeqId, Token};
 use harmonic_llama::{LlamaMachine, LlamaSetup, Model};
 use harmonic_types::{Attention, KvLayout, KvType, RequestId, Sampling};
 
-/// Why it could not.
+/// Loads and runs the model at `path`; the error as text.
 pub fn run(path: &Path) -> Result<Model, String> {
     let model = Model::load(path).map_err(|error| error.to_string())?;
     let setup = LlamaSetup {

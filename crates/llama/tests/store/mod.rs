@@ -1,11 +1,11 @@
-//! The small models, where `make test` has put them.
+//! The small models pulled by `make test`.
 
 use std::path::PathBuf;
 
 use harmonic_models::{Store, default_root};
 
-/// The store.
-#[expect(clippy::disallowed_methods, reason = "a test has no settings to read it for it")]
+/// Opens the store.
+#[expect(clippy::disallowed_methods, reason = "tests read the environment themselves")]
 pub fn open() -> Store {
     let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let data = || var("XDG_DATA_HOME").map(PathBuf::from);
@@ -15,8 +15,8 @@ pub fn open() -> Store {
     Store::new(root.expect("HARMONIC_MODELS, XDG_DATA_HOME or HOME is set"))
 }
 
-/// The file that `name` runs as.
-#[allow(dead_code, reason = "not every test that shares this file asks for it")]
+/// File that `name` runs from.
+#[allow(dead_code, reason = "not used by every test that includes this file")]
 pub fn path(name: &str) -> PathBuf {
     let found = open().find(name).expect("the store is readable");
     found.unwrap_or_else(|| panic!("{name} is in the store: `make test` pulls it")).path

@@ -1,4 +1,4 @@
-//! Live ids become consecutive again.
+//! Compaction of live sequence ids.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn gaps_that_last_are_closed_from_the_top() {
     fake.run_out();
 }
 
-/// Every second one of eight is gone for some steps; who lives then.
+/// Live sequence ids some steps after every second of eight has ended.
 fn after_gaps(limits: SchedulerConfig) -> Vec<u32> {
     let mut fake = Fake::new(limits);
     for id in 0..8 {
@@ -61,19 +61,19 @@ fn limits() -> SchedulerConfig {
 
 #[test]
 fn a_move_stays_within_the_ledger() {
-    // Sequences of 10 tokens and fewer, 100 bytes.
+    // Sequences of at most 10 tokens, 100 bytes.
     let with = |preempted| SchedulerConfig {
         prefix_bytes: Bytes::ZERO,
         preempted_bytes: Bytes(preempted),
         ..limits()
     };
     assert_eq!(after_gaps(with(200)), [0, 1, 2, 3]);
-    assert_eq!(after_gaps(with(20)), [1, 3, 5, 7], "a copy lies beside its sequence for a moment");
+    assert_eq!(after_gaps(with(20)), [1, 3, 5, 7], "the temporary copy does not fit");
 }
 
 #[test]
 fn a_move_stays_within_the_time_of_a_step() {
-    // A token takes 100 MB, a step 1 ms: 0.3 s to move a sequence.
+    // With 100 MB per token and 1 ms per step, moving a sequence takes 0.3 s.
     let large = SchedulerConfig {
         token_bytes: Bytes(100_000_000),
         prefix_bytes: Bytes(1 << 50),

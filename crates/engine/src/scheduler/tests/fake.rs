@@ -1,5 +1,5 @@
-//! A machine that holds tokens instead of their keys and values, so that every row can be checked
-//! against what its request should have in the cache; and what an observer outside knows.
+//! Fake machine that stores tokens instead of keys and values, so that every row can be checked against
+//! the expected cache of its request, with an independent record of all requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::scheduler::{Change, Grant, Job, ScheduledAgent, Scheduler, SchedulerC
 use harmonic_admission::Tick;
 use harmonic_batching::{Batch, CacheOp, Sampled, SeqId, SnapshotId, StepResult, Token};
 
-/// Bytes that a snapshot takes per token.
+/// Snapshot size per token, in bytes.
 pub(super) const TOKEN_BYTES: u64 = 10;
 
 pub(super) fn share(name: &str, tier: Tier, slots: u32, context: u32) -> ScheduledAgent {
@@ -30,20 +30,20 @@ pub(super) fn config(
     }
 }
 
-/// A prompt that shares nothing with that of another id.
+/// A prompt without a common prefix with that of another id.
 pub(super) fn job(id: u64, agent: usize, prompt: usize, max_output: u32) -> Job {
     let first = i32::try_from(id).expect("small") * 1000 + 1_000_000;
     let prompt = (0..prompt).map(|at| Token(first + i32::try_from(at).expect("small"))).collect();
     Job { id: RequestId(id), agent, prompt, shared_prefix: 0, max_output }
 }
 
-/// The scheduler under test and everything around it.
+/// The scheduler under test with its machine and record.
 pub(super) struct Fake {
     pub(super) scheduler: Scheduler,
     pub(super) now: Tick,
     sequences: BTreeMap<SeqId, Vec<Token>>,
     snapshots: BTreeMap<SnapshotId, Vec<Token>>,
-    /// Prompt and generated tokens of every request that was accepted.
+    /// Prompt and generated tokens of every accepted request.
     requests: BTreeMap<RequestId, Vec<Token>>,
     /// Where requests run, as the changes of the steps say.
     running: BTreeMap<RequestId, SeqId>,
@@ -51,8 +51,8 @@ pub(super) struct Fake {
     pub(super) finished: BTreeMap<RequestId, FinishReason>,
     pub(super) accepted: u64,
     next_token: i32,
-    /// Of so many sampled tokens one is late: it is there before the step after the next.
-    pub(super) late_of: Option<i32>,
+    /// Defers one of so many sampled tokens until before the step after the next.
+    pub(super) deferred_of: Option<i32>,
 }
 
 impl Fake {
@@ -68,7 +68,7 @@ impl Fake {
             finished: BTreeMap::new(),
             accepted: 0,
             next_token: -1,
-            late_of: None,
+            deferred_of: None,
         }
     }
 
@@ -83,7 +83,7 @@ impl Fake {
         accepted
     }
 
-    /// Teaches the scheduler that copies of a gigabyte in either direction take so long.
+    /// Reports to the scheduler that copying a gigabyte in either direction takes `took`.
     pub(super) fn copies_take(&mut self, took: std::time::Duration) {
         let gigabyte = Bytes(1_000_000_000);
         for _ in 0..30 {
@@ -91,17 +91,17 @@ impl Fake {
         }
     }
 
-    /// What a request holds by now: its prompt and what it generated.
+    /// Prompt and generated tokens of a request.
     pub(super) fn tokens_of(&self, id: u64) -> Vec<Token> {
         self.requests[&RequestId(id)].clone()
     }
 
-    /// A whole step in which no answer ends of itself.
+    /// A step in which no answer ends by itself.
     pub(super) fn step(&mut self) -> Step {
         self.step_with(|_| false, |_| {})
     }
 
-    /// A whole step: answers for which `stops` end; `between` happens while the machine computes.
+    /// A step in which answers end if `stops`; `between` runs while the machine computes.
     pub(super) fn step_with(
         &mut self,
         stops: impl Fn(RequestId) -> bool,
@@ -123,9 +123,9 @@ impl Fake {
         let mut sampled = Vec::new();
         for row in step.batch.sampling_rows() {
             let id = row.request;
-            assert!(!awaiting_sampling.contains(&id), "one that is owed a token sits out");
+            assert!(!awaiting_sampling.contains(&id), "a deferred request is left out");
             let token = self.draw();
-            if self.late_of.is_none_or(|of| token.0 % of != 0) {
+            if self.deferred_of.is_none_or(|of| token.0 % of != 0) {
                 self.requests.get_mut(&id).expect("accepted").push(token);
                 sampled.push(Sampled { id, token, stop: stops(id) });
             }
@@ -134,7 +134,7 @@ impl Fake {
         self.scheduler.commit(self.now, step, StepResult { sampled, saved });
         for id in awaiting_sampling {
             let token = self.draw();
-            // It may have been cancelled meanwhile, or be preempted.
+            // It may have been cancelled or preempted meanwhile.
             if self.scheduler.awaiting_sampling().contains(&id) {
                 self.requests.get_mut(&id).expect("accepted").push(token);
                 self.scheduler.sampled_deferred(Sampled { id, token, stop: stops(id) });
@@ -150,7 +150,7 @@ impl Fake {
 
     fn see(&mut self, step: &Step) {
         for finished in &step.finished {
-            assert!(self.requests.remove(&finished.id).is_some(), "only what was accepted ends");
+            assert!(self.requests.remove(&finished.id).is_some(), "only accepted requests end");
             assert!(self.finished.insert(finished.id, finished.reason).is_none(), "it ends once");
             self.running.remove(&finished.id);
             self.granted.remove(&finished.id);
@@ -208,7 +208,7 @@ impl Fake {
         saved
     }
 
-    /// Snapshots, and a copy of `more` tokens beside them, take no more than the ledger has for them.
+    /// Snapshots and a temporary copy of `more` tokens fit their budget.
     fn within_the_ledger(&self, more: usize) {
         let config = self.scheduler.config();
         let tokens = self.snapshots.values().map(Vec::len).sum::<usize>() + more;
@@ -216,7 +216,7 @@ impl Fake {
         assert!(bytes <= config.prefix_bytes + config.preempted_bytes, "{bytes}");
     }
 
-    /// There are cells for all that the sequences hold.
+    /// All tokens of the sequences fit the cells.
     fn fits(&self) {
         let config = self.scheduler.config();
         let mut held = self.sequences.values().map(|cells| cells.len() as u64);
@@ -268,7 +268,7 @@ impl Fake {
         let load = self.scheduler.load();
         assert!(load.iter().all(|load| load.in_flight + load.queued + load.preempted == 0));
         assert_eq!(self.scheduler.batching.kv_reserved(), 0);
-        // Whatever is still kept is known to the scheduler: nothing leaked.
+        // All remaining snapshots are known to the scheduler: nothing leaked.
         let held: u64 = self.snapshots.values().map(|held| held.len() as u64 * TOKEN_BYTES).sum();
         assert_eq!(Bytes(held), self.scheduler.batching.prefix_cache_bytes());
     }
@@ -279,7 +279,7 @@ pub(super) fn rows(step: &Step) -> Vec<(u64, usize)> {
     step.batch.rows.iter().map(|row| (row.request.0, row.len)).collect()
 }
 
-/// Requests granted in a step.
+/// Requests admitted in a step.
 pub(super) fn granted(step: &Step) -> Vec<u64> {
     step.granted().map(|grant| grant.id.0).collect()
 }

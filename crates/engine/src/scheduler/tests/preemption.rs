@@ -1,4 +1,4 @@
-//! Borrowers are preempted, and nothing is lost by it.
+//! Preemption of borrowers, without loss.
 
 use harmonic_types::{Bytes, FinishReason, KvLayout, RequestId, Tier};
 
@@ -6,7 +6,7 @@ use super::fake::{Fake, TOKEN_BYTES, config, granted, job, rows, share};
 use crate::scheduler::SchedulerConfig;
 use harmonic_batching::{CacheOp, SeqId, SnapshotId};
 
-/// An executive with one slot and a coder with one, on two sequences.
+/// An executive and a coder with one slot each, on two sequences.
 fn pair() -> SchedulerConfig {
     let agents =
         vec![share("exec", Tier::Executive, 1, 256), share("coder", Tier::Specialists, 1, 256)];
@@ -28,7 +28,7 @@ fn a_request_within_its_quota_is_in_the_next_batch_and_the_borrower_goes_on_late
     let load = fake.scheduler.load();
     assert_eq!((load[1].preempted, load[1].in_flight, load[0].in_flight), (1, 1, 1));
     fake.step();
-    // The executive has finished; the borrower resumes with the token that it had sampled.
+    // The executive has finished; the borrower resumes with its last sampled token.
     let step = fake.step();
     assert!(step.cache.contains(&CacheOp::Restore { snapshot, seq }), "{:?}", step.cache);
     assert!(granted(&step).is_empty(), "it was granted before");
@@ -72,7 +72,7 @@ fn a_prompt_half_computed_is_preempted_too() {
     fake.run_out();
 }
 
-/// It may not take back what others have lent, nor keep them from doing so.
+/// It may neither preempt borrowers nor prevent others from doing so.
 #[test]
 fn an_agent_without_slots_does_not_hold_back_the_quotas_of_others() {
     let agents = vec![
@@ -94,7 +94,7 @@ fn an_agent_without_slots_does_not_hold_back_the_quotas_of_others() {
 }
 
 #[test]
-fn no_more_is_lent_than_could_be_preempted() {
+fn no_more_is_borrowed_than_could_be_preempted() {
     let agents = vec![share("exec", Tier::Executive, 3, 64), share("coder", Tier::Heavy, 1, 64)];
     let mut limits = config(agents, 4, 256);
     // Room for one borrower of 4 + 20 tokens, not for two.
@@ -103,7 +103,7 @@ fn no_more_is_lent_than_could_be_preempted() {
     for id in 0..4 {
         fake.offer(job(id, 1, 4, 20));
     }
-    assert_eq!(granted(&fake.step()), [0, 1], "one within its quota, one on loan");
+    assert_eq!(granted(&fake.step()), [0, 1], "one within its quota, one borrowed");
     for id in 10..13 {
         fake.offer(job(id, 0, 4, 20));
     }
@@ -112,7 +112,7 @@ fn no_more_is_lent_than_could_be_preempted() {
 }
 
 #[test]
-fn without_room_to_preempt_nothing_is_lent() {
+fn without_memory_for_preemption_nothing_is_borrowed() {
     let mut limits = pair();
     limits.preempted_bytes = Bytes::ZERO;
     let mut fake = Fake::new(limits);

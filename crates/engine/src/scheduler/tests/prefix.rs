@@ -1,4 +1,4 @@
-//! What was computed once is restored, moved or continued, never computed again.
+//! Reuse of computed prefixes: restored, moved or continued in place.
 
 use harmonic_types::{Bytes, KvLayout, RequestId, Tier};
 
@@ -10,7 +10,7 @@ fn limits(slots: u32) -> SchedulerConfig {
     config(vec![share("a", Tier::Executive, slots, 1024)], slots, u64::from(slots) * 1024)
 }
 
-/// A prompt of the 20 tokens that all share and `rest` tokens of its own.
+/// A prompt of 20 shared tokens and `rest` tokens of its own.
 fn with_prefix(id: u64, rest: i32) -> Job {
     let own = i32::try_from(id).expect("small") * 1000;
     let prompt = (0..20).chain(own..own + rest).map(Token).collect();
@@ -59,7 +59,7 @@ fn a_warm_prefix_is_there_for_the_first_request() {
 }
 
 #[test]
-fn any_long_beginning_is_shared_with_a_sequence_that_is_busy() {
+fn any_long_prefix_is_shared_with_a_busy_sequence() {
     let mut fake = Fake::new(limits(3));
     let of = |id: u64, last: i32| Job {
         id: RequestId(id),
@@ -83,14 +83,14 @@ fn any_long_beginning_is_shared_with_a_sequence_that_is_busy() {
     fake.run_out();
 }
 
-/// The next turn of a conversation: what was said, and `more`.
+/// The next turn of a conversation, with `more` tokens.
 fn next_turn(fake: &Fake, before: u64, id: u64, more: i32) -> Job {
     let mut prompt = fake.tokens_of(before);
     prompt.extend((more..more + 5).map(Token));
     Job { id: RequestId(id), agent: 0, prompt, shared_prefix: 0, max_output: 3 }
 }
 
-/// Runs a first turn of `prompt` tokens to its end and gives its follow-up.
+/// Runs a first turn of `prompt` tokens to its end; returns the next turn.
 fn turn(fake: &mut Fake, id: u64, prompt: i32) -> Job {
     let own = i32::try_from(id).expect("small") * 10_000;
     let prompt = (own..own + prompt).map(Token).collect();
@@ -104,20 +104,20 @@ fn turn(fake: &mut Fake, id: u64, prompt: i32) -> Job {
 }
 
 #[test]
-fn a_conversation_goes_on_in_its_own_place() {
+fn a_conversation_continues_in_its_retained_sequence() {
     for partial_removal in [true, false] {
         let mut fake = Fake::new(SchedulerConfig { partial_removal, ..limits(2) });
         let next = turn(&mut fake, 1, 40);
         fake.offer(next);
         let step = fake.step();
-        // The last token that was sampled is not in the cache: 42 of 43 are.
+        // The last sampled token is not in the cache: 42 of 43 are.
         assert_eq!((step.cache.len(), rows(&step)), (0, vec![(1001, 6)]));
         fake.run_out();
     }
 }
 
 #[test]
-fn a_conversation_that_lost_its_place_is_restored_if_it_was_long() {
+fn an_evicted_conversation_is_restored_if_it_was_long() {
     for (prompt, computed) in [(300, 6), (40, 48)] {
         let mut fake = Fake::new(limits(1));
         let next = turn(&mut fake, 1, prompt);
@@ -129,7 +129,7 @@ fn a_conversation_that_lost_its_place_is_restored_if_it_was_long() {
 }
 
 #[test]
-fn in_a_pool_nothing_stays_behind() {
+fn in_a_pool_nothing_is_retained() {
     let mut fake = Fake::new(SchedulerConfig { kv_layout: KvLayout::Unified, ..limits(2) });
     let next = turn(&mut fake, 1, 300);
     fake.offer(next);
@@ -146,14 +146,14 @@ fn pool() -> Fake {
     Fake::new(SchedulerConfig { kv_layout: KvLayout::Unified, ..config(agents, 3, 400) })
 }
 
-/// `shared` tokens that others begin with as well, and `rest` of its own.
+/// A prompt of `shared` shared tokens and `rest` tokens of its own.
 fn sharing(id: u64, shared: i32, rest: i32, max_output: u32) -> Job {
     let own = i32::try_from(id).expect("small") * 1000 + 100_000;
     let prompt = (0..shared).chain(own..own + rest).map(Token).collect();
     Job { id: RequestId(id), agent: 0, prompt, shared_prefix: 0, max_output }
 }
 
-/// The machine would fail: all of a snapshot needs cells before it is trimmed.
+/// The machine would fail: the whole snapshot needs cells before it is trimmed.
 #[test]
 fn in_a_pool_a_snapshot_that_has_no_cells_is_computed_instead() {
     let mut fake = pool();
@@ -168,7 +168,7 @@ fn in_a_pool_a_snapshot_that_has_no_cells_is_computed_instead() {
     let step = fake.step();
     assert!(step.cache.is_empty(), "{:?}", step.cache);
     assert_eq!(rows(&step), [(2, 1), (3, 105)]);
-    // With cells enough it is restored.
+    // With enough cells it is restored.
     fake.scheduler.cancel(RequestId(2));
     fake.scheduler.cancel(RequestId(3));
     fake.step();
@@ -190,7 +190,7 @@ fn in_a_pool_a_busy_sequence_that_has_no_cells_twice_is_no_donor() {
     fake.run_out();
 }
 
-/// Sequences that would need more cells than a stream has are refused at the door.
+/// Requests that need more cells than a stream has are rejected.
 #[test]
 fn a_stream_has_its_share_of_the_cells_and_no_more() {
     let mut fake = Fake::new(config(vec![share("a", Tier::Executive, 2, 200)], 2, 200));
@@ -200,12 +200,12 @@ fn a_stream_has_its_share_of_the_cells_and_no_more() {
 }
 
 #[test]
-fn a_beginning_is_not_restored_where_computing_it_is_quicker() {
+fn a_prefix_is_not_restored_if_computing_it_is_faster() {
     let mut fake = Fake::new(limits(2));
     let next = turn(&mut fake, 1, 300);
     turn(&mut fake, 2, 300);
     turn(&mut fake, 3, 10);
-    // Copies have turned out to take a second a byte.
+    // Measured copies take an hour per gigabyte.
     fake.copies_take(std::time::Duration::from_hours(1));
     fake.offer(next);
     let step = fake.step();
@@ -214,7 +214,7 @@ fn a_beginning_is_not_restored_where_computing_it_is_quicker() {
 }
 
 #[test]
-fn the_bound_of_bytes_is_kept() {
+fn the_prefix_cache_stays_within_its_capacity() {
     let mut fake =
         Fake::new(SchedulerConfig { prefix_bytes: Bytes(TOKEN_BYTES * 400), ..limits(1) });
     for id in 1..6 {

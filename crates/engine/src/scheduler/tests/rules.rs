@@ -1,4 +1,4 @@
-//! Order, chunks, limits.
+//! Order, prefill chunks, limits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn a_long_prompt_is_chunked_beside_decoding() {
     assert_eq!(chunks, [[(1, 1), (2, 99)], [(1, 1), (2, 99)], [(1, 1), (2, 52)], [(1, 1), (2, 1)]]);
 }
 
-/// Runs one step that takes 1 ms, and 1 ms more for each token of prefill.
+/// Runs a step that takes 1 ms plus 1 ms per prefill token.
 fn slow_step(scheduler: &mut Scheduler, now: &mut Tick) -> usize {
     let step = scheduler.step(*now);
     let sampled = step.batch.sampling_rows();
@@ -67,14 +67,14 @@ fn output_ends_where_the_context_ends() {
 }
 
 #[test]
-fn a_quota_comes_before_a_loan_and_idle_slots_are_lent() {
+fn a_quota_comes_before_borrowing_and_idle_slots_are_borrowed() {
     let agents =
         vec![share("exec", Tier::Executive, 1, 64), share("coder", Tier::Specialists, 2, 64)];
     let mut fake = Fake::new(config(agents, 3, 3 * 64));
     for id in 0..5 {
         fake.offer(job(id, 1, 4, 2));
     }
-    assert_eq!(granted(&fake.step()), [0, 1, 2], "the executive's idle slot is lent");
+    assert_eq!(granted(&fake.step()), [0, 1, 2], "the executive's idle slot is borrowed");
     fake.step(); // the three finish here
     fake.offer(job(100, 0, 4, 2));
     assert_eq!(granted(&fake.step()), [100, 3, 4], "the executive goes first, though it came last");
@@ -97,10 +97,10 @@ fn waiting_promotes_a_tier() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// With any slots, none among them, and queues that are always full, each request is admitted
-    /// before a bounded number of others. Ageing by time is off, so only admissions age.
+    /// For any slots, including none, and with queues that are always full, a bounded number of other
+    /// requests is admitted before each one. Ageing by time is off, so only admissions age.
     #[test]
-    fn no_request_is_passed_over_for_ever(
+    fn no_request_starves(
         slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, preempts in any::<bool>(),
     ) {
         const QUEUE: u64 = 3;
@@ -129,10 +129,10 @@ proptest! {
             }
             for granted in granted(&fake.step()) {
                 let passed = admitted - offered.remove(&granted).expect("offered");
-                // Those without a quota wait for the floor one after the other, 4 steps at most.
+                // Agents without a quota take the floor one after the other, for at most 4 steps each.
                 let turns = (QUEUE + 1) * count;
                 let bound = 3 * 64 + turns * (4 * u64::from(in_flight) + 1);
-                prop_assert!(passed <= bound, "{passed} of {bound} went before {granted}");
+                prop_assert!(passed <= bound, "{passed} were admitted before {granted}, bound {bound}");
                 admitted += 1;
             }
         }
@@ -153,11 +153,11 @@ fn prefill_goes_by_tier() {
 }
 
 #[test]
-fn a_full_queue_refuses() {
+fn a_full_queue_rejects() {
     let mut limits = config(vec![share("a", Tier::Executive, 1, 64)], 1, 64);
     limits.queue_limit = 1;
     let mut scheduler = Scheduler::new(limits);
     scheduler.offer(Tick(0), job(1, 0, 4, 1)).expect("fits");
-    let refused = scheduler.offer(Tick(0), job(2, 0, 4, 1)).expect_err("full");
-    assert!(matches!(refused, Rejection::QueueFull { queued: 1, .. }));
+    let rejection = scheduler.offer(Tick(0), job(2, 0, 4, 1)).expect_err("full");
+    assert!(matches!(rejection, Rejection::QueueFull { queued: 1, .. }));
 }

@@ -1,4 +1,4 @@
-//! Random traffic: whatever comes, the invariants hold and every request ends once.
+//! Random traffic: the invariants hold and every request ends once.
 
 use harmonic_types::{Bytes, KvLayout, RequestId, Tier};
 use proptest::prelude::*;
@@ -8,15 +8,15 @@ use crate::scheduler::{Job, SchedulerConfig};
 use harmonic_batching::Token;
 
 #[derive(Clone, Debug)]
-enum Act {
+enum Action {
     Offer {
         agent: usize,
         prompt: usize,
         max_output: u32,
         prefix: bool,
     },
-    /// The next turn of a conversation: a prompt that begins as an earlier one did.
-    Again {
+    /// The next turn of a conversation: a prompt that extends an earlier one.
+    NextTurn {
         nth: usize,
         more: usize,
         max_output: u32,
@@ -32,17 +32,17 @@ enum Act {
     },
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => (0..3usize, 1..90usize, 0..40u32, any::<bool>()).prop_map(
-            |(agent, prompt, max_output, prefix)| Act::Offer { agent, prompt, max_output, prefix }
+            |(agent, prompt, max_output, prefix)| Action::Offer { agent, prompt, max_output, prefix }
         ),
         1 => (0..64usize, 1..30usize, 1..20u32)
-            .prop_map(|(nth, more, max_output)| Act::Again { nth, more, max_output }),
-        1 => (0..64usize).prop_map(Act::Cancel),
-        1 => (0..64usize).prop_map(Act::CancelWithinStep),
-        1 => (0..3usize, 0..3u32).prop_map(|(agent, slots)| Act::Reslot { agent, slots }),
-        6 => (1..9u64).prop_map(|stop_every| Act::Step { stop_every }),
+            .prop_map(|(nth, more, max_output)| Action::NextTurn { nth, more, max_output }),
+        1 => (0..64usize).prop_map(Action::Cancel),
+        1 => (0..64usize).prop_map(Action::CancelWithinStep),
+        1 => (0..3usize, 0..3u32).prop_map(|(agent, slots)| Action::Reslot { agent, slots }),
+        6 => (1..9u64).prop_map(|stop_every| Action::Step { stop_every }),
     ]
 }
 
@@ -69,7 +69,7 @@ fn limits() -> impl Strategy<Value = SchedulerConfig> {
     )
 }
 
-/// The prompts that were offered, for conversations to go on.
+/// Offered prompts, for next turns.
 struct Traffic {
     fake: Fake,
     prompts: Vec<(usize, Vec<Token>)>,
@@ -90,10 +90,10 @@ impl Traffic {
         }
     }
 
-    fn act(&mut self, act: &Act) {
+    fn action(&mut self, action: &Action) {
         let own = i32::try_from(self.next % 1_000_000).expect("small") * 100 + 10_000;
-        match *act {
-            Act::Offer { agent, prompt, max_output, prefix } => {
+        match *action {
+            Action::Offer { agent, prompt, max_output, prefix } => {
                 let shared = if prefix { prompt / 2 } else { 0 };
                 let first = i32::try_from(agent).expect("small") * 1000;
                 let prompt = (0..prompt)
@@ -102,7 +102,7 @@ impl Traffic {
                 let shared = u32::try_from(shared).expect("small");
                 self.offer(agent, prompt.collect(), shared, max_output);
             }
-            Act::Again { nth, more, max_output } => {
+            Action::NextTurn { nth, more, max_output } => {
                 let Some((agent, prompt)) = self.prompts.iter().rev().nth(nth).cloned() else {
                     return;
                 };
@@ -110,20 +110,20 @@ impl Traffic {
                 let prompt = prompt.into_iter().chain((own..own + more).map(Token)).collect();
                 self.offer(agent, prompt, 0, max_output);
             }
-            Act::Cancel(nth) => {
+            Action::Cancel(nth) => {
                 if let Some(id) = self.fake.scheduler.pending().get(nth) {
                     self.fake.scheduler.cancel(*id);
                 }
             }
-            Act::CancelWithinStep(nth) => {
+            Action::CancelWithinStep(nth) => {
                 let pending = self.fake.scheduler.pending().get(nth).copied();
                 self.fake.step_with(
                     |_| false,
                     |scheduler| pending.into_iter().for_each(|id| scheduler.cancel(id)),
                 );
             }
-            Act::Reslot { agent, slots } => self.fake.scheduler.set_slots([(agent, slots)]),
-            Act::Step { stop_every } => {
+            Action::Reslot { agent, slots } => self.fake.scheduler.set_slots([(agent, slots)]),
+            Action::Step { stop_every } => {
                 self.fake.step_with(|id| id.0.is_multiple_of(stop_every), |_| {});
             }
         }
@@ -134,11 +134,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
     #[test]
     fn invariants_hold_under_random_traffic(
-        config in limits(), acts in prop::collection::vec(act(), 1..200),
+        config in limits(), actions in prop::collection::vec(action(), 1..200),
     ) {
         let mut traffic = Traffic::new(config);
-        for act in acts {
-            traffic.act(&act);
+        for action in actions {
+            traffic.action(&action);
         }
         traffic.fake.run_out();
     }
@@ -161,12 +161,12 @@ fn a_million_requests() {
     while traffic.fake.accepted < 1_000_000 {
         let (agent, prompt, max_output) = (rng.usize(0..3), rng.usize(1..40), rng.u32(0..6));
         let nth = rng.usize(0..64);
-        traffic.act(&match rng.u32(0..20) {
-            0 => Act::Cancel(nth),
-            1 => Act::CancelWithinStep(nth),
-            2 => Act::Again { nth, more: rng.usize(1..20), max_output },
-            3..=8 => Act::Step { stop_every: rng.u64(1..9) },
-            _ => Act::Offer { agent, prompt, max_output, prefix: rng.bool() },
+        traffic.action(&match rng.u32(0..20) {
+            0 => Action::Cancel(nth),
+            1 => Action::CancelWithinStep(nth),
+            2 => Action::NextTurn { nth, more: rng.usize(1..20), max_output },
+            3..=8 => Action::Step { stop_every: rng.u64(1..9) },
+            _ => Action::Offer { agent, prompt, max_output, prefix: rng.bool() },
         });
         traffic.prompts.drain(..traffic.prompts.len().saturating_sub(64));
     }
