@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-const PROJECT: &str = r#"
+const PROJECT: &str = r##"
 cmake_minimum_required(VERSION 3.15)
 project(llama.cpp C CXX)
 option(LLAMA_BUILD_COMMON "" ON)
@@ -24,7 +24,7 @@ file(WRITE ${CMAKE_BINARY_DIR}/generated.cpp "#if defined(__x86_64__) && __GNUC_
 if(LLAMA_BUILD_COMMON)
     message(FATAL_ERROR "common is compiled")
 endif()
-"#;
+"##;
 
 /// Notes what it is asked for, with the build folder as `@`, and compiles.
 const CCACHE: &str = r#"#!/bin/sh
