@@ -22,8 +22,8 @@ build: setup ## compile target/release/harmonic
 	@$(STAGE) "compile (minutes the first time, llama.cpp among it)" \
 		$(CARGO) build --release --locked --package harmonic $(WITH)
 
-dist: setup ## compile target/dist/harmonic, as released: link-time optimisation, twice the time
-	@$(STAGE) "compile as released" \
+dist: setup ## compile target/dist/harmonic, to be handed on: link-time optimisation, twice the time
+	@$(STAGE) "compile with link-time optimisation" \
 		$(CARGO) build --profile dist --locked --package harmonic $(WITH)
 
 demo: build ## start the starter team, ask it, and measure this machine
