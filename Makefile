@@ -5,22 +5,29 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Cargo features of the binary, for instance FEATURES=vulkan
 FEATURES ?=
 WITH := $(if $(FEATURES),--features $(FEATURES))
+# Says what runs and how long it took.
+STAGE := sh scripts/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-gateway bench-hostile-http \
+.PHONY: help setup build dist demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-gateway bench-hostile-http \
 	bench-before-after hostile-load fuzz deny advisories check fmt clippy doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install or name the tools that the build needs
-	@sh scripts/setup.sh
+	@$(STAGE) setup sh scripts/setup.sh
 
 build: setup ## compile target/release/harmonic
-	$(CARGO) build --release --locked --package harmonic $(WITH)
+	@$(STAGE) "compile (minutes the first time, llama.cpp among it)" \
+		$(CARGO) build --release --locked --package harmonic $(WITH)
+
+dist: setup ## compile target/dist/harmonic, to be handed on: link-time optimisation, twice the time
+	@$(STAGE) "compile with link-time optimisation" \
+		$(CARGO) build --profile dist --locked --package harmonic $(WITH)
 
 demo: build ## start the starter team, ask it, and measure this machine
-	$(TARGET)/release/harmonic demo
+	@$(STAGE) demo $(TARGET)/release/harmonic demo
 
 # ARGS are the program's, such as ARGS="--quick a b"; ARGS=--help lists them. Compiling for the bench
 # brings the binary that pulls the models.
@@ -86,21 +93,23 @@ advisories: ## look for known faults of the dependencies (fetches the database f
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
 # llama.cpp.
 test: ## fetch two small models and run all tests
-	@sh scripts/setup.sh tests
-	$(CARGO) test --workspace --locked --no-run
-	$(TARGET)/debug/harmonic models pull smollm2:135m
-	$(TARGET)/debug/harmonic models pull gemma3:270m
-	$(CARGO) test --workspace --locked
+	@$(STAGE) setup sh scripts/setup.sh tests
+	@$(STAGE) "compile the tests (minutes the first time, llama.cpp among it)" \
+		$(CARGO) test --workspace --locked --no-run
+	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
+	@$(STAGE) "pull gemma3:270m" $(TARGET)/debug/harmonic models pull gemma3:270m
+	@$(STAGE) test $(CARGO) test --workspace --locked
 
 # Two programs of 100 MB and more come from npm, and Ollama is compiled: the first time takes
 # minutes. The binary that pulls the model is the one under test, and is that of `make test`.
 test-real: ## run other people's programs and frameworks (Claude Code, Codex, LangChain …) over the real engine
-	@sh scripts/setup.sh clients
-	@sh scripts/clients.sh
-	$(CARGO) test --workspace --locked --test clients --no-run
-	$(TARGET)/debug/harmonic models pull smollm2:135m
-	$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
-	HARMONIC_TEMPLATES=$$(sh scripts/public-templates.sh) \
+	@$(STAGE) setup sh scripts/setup.sh clients
+	@$(STAGE) "install the clients (minutes the first time)" sh scripts/clients.sh
+	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --no-run
+	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
+	@$(STAGE) clients \
+		$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
+	@HARMONIC_TEMPLATES=$$(sh scripts/public-templates.sh) $(STAGE) "public templates" \
 		$(CARGO) test --workspace --locked --lib -- --ignored public_templates
 
 check: fmt clippy doc ## formatting, lints and documentation, warnings denied

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Checks for what the build needs and, on Debian-like systems, installs what is missing. Elsewhere
 # it prints the command that would. Says what it does before it does it; silent and quick when all
-# is there. Never touches the Rust toolchain. `setup.sh tests` also sees to the browser in which a
-# test opens the reports, `setup.sh clients` to what scripts/clients.sh installs programs with.
+# is there, but for ccache: the build does without it, so elsewhere it is only named, each time. Never
+# touches the Rust toolchain. `setup.sh tests` also sees to the browser in which a test opens the
+# reports, `setup.sh clients` to what scripts/clients.sh installs programs with.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -160,21 +161,39 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+apt_install() {
+    say "    apt-get update"
+    say "    apt-get install -y --no-install-recommends $1"
+    as_root apt-get update -q >&2 || return
+    # shellcheck disable=SC2086 # $1 is a list
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $1 >&2
+}
+
 install_with_apt() {
     if [ "$(id -u)" -ne 0 ] && ! have sudo; then
         ask_for "$1" "su -c 'apt-get update && apt-get install -y $2'"
     fi
     say "setup: missing here: $1. Running now, as root:"
-    say "    apt-get update"
-    say "    apt-get install -y --no-install-recommends $2"
-    as_root apt-get update -q >&2
-    # shellcheck disable=SC2086 # $2 is a list
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $2 >&2
+    apt_install "$2"
+}
+
+# ccache keeps what is compiled of llama.cpp (crates/llama/cmake/llama-cpp.cmake). Nobody is asked for
+# a password for it, and a build goes on without.
+see_to_ccache() {
+    if have ccache; then return; fi
+    if [ "$(family)" = debian ] && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then
+        say "setup: ccache is missing here. Running now, as root:"
+        apt_install ccache || say "setup: that failed."
+    fi
+    have ccache || say "setup: without ccache, llama.cpp is compiled once for each cargo profile."
 }
 
 check_rust
 absent=$(missing)
-[ -n "$absent" ] || exit 0
+if [ -z "$absent" ]; then
+    see_to_ccache
+    exit 0
+fi
 listed=$(printf '%s' "$absent" | tr '\n' ' ')
 system=$(family)
 wanted=$(packages "$system" "$absent")
@@ -194,3 +213,4 @@ if [ -n "$absent" ]; then
     say "If python3 or llvm-config in PATH are not the system's own, put the system's first."
     exit 1
 fi
+see_to_ccache
