@@ -19,7 +19,7 @@ pub fn agent_info(agent: &AgentPlan, engine: &EnginePlan) -> AgentInfo {
         sampling: agent.spec.sampling.clone(),
         thinking: agent.spec.thinking,
         // The engine refuses an invalid template.
-        thinks: template
+        thinking_support: template
             .and_then(|source| ThinkingSupport::of_template(source).ok())
             .unwrap_or_default(),
         accelerated: engine.spec.kind() != EngineKind::Sim && !engine.device.starts_with(HOST),

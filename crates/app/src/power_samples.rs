@@ -1,7 +1,7 @@
-//! Power of the machine, published once a second.
+//! Power samples of the machine, published once per second.
 //!
-//! Invariants: the meter is read while somebody listens and at no other time; it covers what the
-//! engines of this build compute on; a machine without a meter publishes nothing, not zero.
+//! Invariants: the meter is read only while there are listeners; it covers the device that the
+//! engines of this build compute on; without a meter no sample is published, instead of zero.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::inspect::ENGINE_DEVICE;
 
-/// Between two readings. Meters of graphics cards count in steps of some 100 ms.
+/// Interval of the readings. Meters of graphics cards are updated about every 100 ms.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Publishes samples to `events` for as long as there is a meter that can be read.
+/// Publishes samples to `events` while the meter can be read.
 pub(crate) async fn publish(events: EventStream) {
     let opened =
         tokio::task::spawn_blocking(|| energy_meter_for(&Sysroot::default(), ENGINE_DEVICE));
-    // Where there is none, or it cannot be read, `detect` and `doctor` say why.
+    // `detect` and `doctor` report a missing or unreadable meter.
     let Ok(Ok(Some(meter))) = opened.await else { return };
     sample(Arc::from(meter), events).await;
 }
@@ -40,7 +40,7 @@ async fn sample(meter: Arc<dyn EnergyMeter>, events: EventStream) {
         let now = match read {
             Ok(Ok(total)) => Reading { total, at: Instant::now() },
             Ok(Err(error)) => {
-                tracing::warn!(%error, "no more power samples");
+                tracing::warn!(%error, "the energy meter failed: no further power samples");
                 return;
             }
             Err(_) => return,
@@ -58,7 +58,7 @@ async fn sample(meter: Arc<dyn EnergyMeter>, events: EventStream) {
     }
 }
 
-/// A total and when it was read.
+/// Meter reading with its time.
 #[derive(Clone, Copy)]
 struct Reading {
     total: Joules,
@@ -66,7 +66,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// Mean power since `before`; `None` where no time has passed.
+    /// Mean power since `before`, and the time since then; `None` where that is zero.
     fn since(self, before: Self) -> Option<(Watts, Duration)> {
         let window = self.at.duration_since(before.at);
         let seconds = window.as_secs_f64();
@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    /// Ten joules for each reading.
+    /// Meter that counts ten joules per reading.
     #[derive(Default)]
     struct Counting(AtomicU64);
 
@@ -104,12 +104,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn power_is_sampled_only_while_somebody_listens() {
+    async fn power_is_sampled_only_while_there_are_listeners() {
         let (events, meter) = (EventStream::default(), Arc::new(Counting::default()));
         let mut sampling = JoinSet::new();
         sampling.spawn(sample(Arc::clone(&meter) as _, events.clone()));
         tokio::time::sleep(PERIOD + PERIOD / 2).await;
-        assert_eq!(meter.0.load(Ordering::Relaxed), 0, "nobody listens");
+        assert_eq!(meter.0.load(Ordering::Relaxed), 0, "no listeners");
         let mut listener = events.listen(None).unwrap();
         let sample = loop {
             match listener.next().await.unwrap() {

@@ -37,7 +37,7 @@ pub struct TeamServer {
     deployment: Deployment,
     close: CancellationToken,
     server: AbortOnDropHandle<Result<(), GatewayError>>,
-    /// Ends with the server.
+    /// Publisher of power samples; ends with the server.
     _power: AbortOnDropHandle<()>,
     /// Held as long as the server runs on these threads.
     _http: HttpThreads,

@@ -1,13 +1,12 @@
-//! A running team, watched over its event stream.
+//! State of a running team, followed over its event stream.
 //!
-//! Invariant: the state is the last snapshot with the events since, folded as the server folds them.
+//! Invariant: the state is the last snapshot with the later events applied, as in the server.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use harmonic_api::{Client, TeamEvents};
-
 use harmonic_events::{EventRecord, Snapshot, StepRecord, TeamEvent};
 use serde::Serialize;
 
@@ -15,22 +14,22 @@ pub use harmonic_api::TeamUpdate;
 
 use crate::error::Result;
 
-/// Age at which a step record says nothing of now: one comes each second while there is work.
-const STALE: Duration = Duration::from_millis(2500);
+/// Age at which a step record is outdated: there is one per second while the engine computes.
+const MAX_STEP_AGE: Duration = Duration::from_millis(2500);
 
-/// A team and what is known of it by now.
+/// Subscription to a team's events, with the current state.
 #[derive(Debug)]
 pub struct Watch {
     events: TeamEvents,
     state: TeamState,
 }
 
-/// What the updates add up to.
+/// State of a team from the updates so far.
 #[derive(Debug, Default)]
 pub struct TeamState {
     snapshot: Option<Snapshot>,
-    /// When the latest step record of each engine came.
-    stepped: BTreeMap<String, Instant>,
+    /// Arrival of the latest step record of each engine.
+    last_step: BTreeMap<String, Instant>,
     lost: u64,
 }
 
@@ -46,14 +45,14 @@ pub enum UpdateDocument<'a> {
         #[serde(flatten)]
         snapshot: &'a Snapshot,
     },
-    /// Events that were lost.
+    /// Lost events.
     Lost {
         /// `lost`.
         r#type: &'static str,
-        /// Their number.
+        /// Number of lost events.
         lost: u64,
     },
-    /// An event, which has its type in itself.
+    /// An event, with its own `type`.
     Event(&'a EventRecord),
 }
 
@@ -68,40 +67,40 @@ impl<'a> From<&'a TeamUpdate> for UpdateDocument<'a> {
 }
 
 impl Watch {
-    /// The team behind `client`, from now on.
+    /// Subscribes to the team at `client`.
     ///
     /// # Errors
-    /// When the server does not answer, or is not one of ours.
+    /// When the server does not answer, or has no event stream.
     pub async fn start(client: &Client) -> Result<Self> {
         let events = client.events(None).await?;
         Ok(Self { events, state: TeamState::default() })
     }
 
-    /// The next update; `None` once the server has ended.
+    /// The next update; `None` at the end of the stream.
     ///
     /// # Errors
-    /// When the connection breaks.
+    /// When the connection fails.
     pub async fn next(&mut self) -> Result<Option<TeamUpdate>> {
         let Some(update) = self.events.next().await.transpose()? else { return Ok(None) };
-        self.state.take(&update, Instant::now());
+        self.state.apply(&update, Instant::now());
         Ok(Some(update))
     }
 
-    /// What the updates so far add up to.
+    /// The state after the updates so far.
     pub fn state(&self) -> &TeamState {
         &self.state
     }
 }
 
 impl TeamState {
-    /// Takes an update that came at `now`.
-    pub fn take(&mut self, update: &TeamUpdate, now: Instant) {
+    /// Applies an update that arrived at `now`.
+    pub fn apply(&mut self, update: &TeamUpdate, now: Instant) {
         match update {
             TeamUpdate::Snapshot(snapshot) => self.snapshot = Some((**snapshot).clone()),
             TeamUpdate::Lost(lost) => self.lost += lost,
             TeamUpdate::Event(record) => {
                 if let TeamEvent::Step(step) = &record.event {
-                    self.stepped.insert(step.engine.clone(), now);
+                    self.last_step.insert(step.engine.clone(), now);
                 }
                 if let Some(snapshot) = &mut self.snapshot {
                     snapshot.apply(record);
@@ -110,21 +109,21 @@ impl TeamState {
         }
     }
 
-    /// The state; `None` before the first snapshot.
+    /// The snapshot with the later events applied; `None` before the first one.
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref()
     }
 
-    /// What `engine` computed in the last second; `None` where it computed nothing, or nothing is
-    /// known of it yet.
+    /// Step record of `engine` for the last second; `None` if it computed nothing or has no record
+    /// yet.
     pub fn last_second(&self, engine: &str, now: Instant) -> Option<&StepRecord> {
-        let at = self.stepped.get(engine)?;
-        let fresh = now.saturating_duration_since(*at) < STALE;
+        let at = self.last_step.get(engine)?;
+        let fresh = now.saturating_duration_since(*at) < MAX_STEP_AGE;
         let engines = self.snapshot.as_ref().filter(|_| fresh)?.engines.iter();
         engines.into_iter().find(|known| known.engine == engine)?.step.as_ref()
     }
 
-    /// Events that were lost because this client was too slow.
+    /// Number of events lost because this client was too slow.
     pub fn lost(&self) -> u64 {
         self.lost
     }

@@ -1,8 +1,8 @@
 //! API keys of a running server: those currently in the key file.
 //!
 //! Invariants: a key removed from the file is refused from the next request on; an unreadable or
-//! invalid file refuses all keys, because it does not show which were removed; an absent file has no
-//! keys. The rate limit of a key keeps its state when other keys change.
+//! invalid file refuses all keys, because it does not show which were removed; an absent file has
+//! no keys. The rate limit of a key keeps its state when other keys change.
 //!
 //! Does not do: deciding whether requests need a key. That is fixed at the start, so that removing
 //! the last key does not give open access.

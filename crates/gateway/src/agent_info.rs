@@ -20,7 +20,7 @@ pub struct AgentInfo {
     /// Whether the model reasons by default, if it can.
     pub thinking: bool,
     /// Whether the model can reason, and can be told not to.
-    pub thinks: ThinkingSupport,
+    pub thinking_support: ThinkingSupport,
     /// Whether its weights are in the memory of an accelerator.
     pub accelerated: bool,
     /// Its weights; `None` where unknown.
@@ -56,7 +56,8 @@ impl AgentInfo {
     /// Digest of the agent `name` on `model` with `context`: SHA-256 in lower-case hex over all
     /// parts that affect its answers.
     pub(crate) fn digest(&self, name: &AgentName, model: &str, context: Tokens) -> String {
-        let Self { system, sampling, thinking, thinks: _, accelerated: _, weights } = self;
+        let Self { system, sampling, thinking, thinking_support: _, accelerated: _, weights } =
+            self;
         let weights = weights.as_ref();
         let stored = weights.and_then(|weights| weights.digest.as_deref());
         let shape = weights.map(|weights| &weights.shape);
@@ -92,7 +93,7 @@ impl AgentInfo {
 
     /// Whether the model can reason.
     pub(crate) fn can_think(&self) -> bool {
-        self.thinks != ThinkingSupport::Never
+        self.thinking_support != ThinkingSupport::Never
     }
 }
 

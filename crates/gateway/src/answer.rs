@@ -44,14 +44,14 @@ const QUEUE_MS: HeaderName = HeaderName::from_static("x-harmonic-queue-ms");
 const IGNORED: HeaderName = HeaderName::from_static("x-harmonic-ignored");
 
 /// Parser of a dialect's body.
-pub(crate) type Ask<W> = fn(&[u8], &ResponseMeta) -> Result<ParsedRequest<W>, ValidationError>;
+pub(crate) type Parser<W> = fn(&[u8], &ResponseMeta) -> Result<ParsedRequest<W>, ValidationError>;
 
-/// Route of the requests that `ask` parses.
-pub(crate) fn route<W: ResponseEncoder>(ask: Ask<W>) -> MethodRouter<Arc<Shared>> {
+/// Route of the requests that `parse` accepts.
+pub(crate) fn route<W: ResponseEncoder>(parse: Parser<W>) -> MethodRouter<Arc<Shared>> {
     post(
         move |State(shared): State<Arc<Shared>>,
               Extension(id): Extension<RequestId>,
-              request: HttpRequest| { answer(shared, id, request, ask) },
+              request: HttpRequest| { answer(shared, id, request, parse) },
     )
 }
 
@@ -59,7 +59,7 @@ async fn answer<W: ResponseEncoder>(
     shared: Arc<Shared>,
     id: RequestId,
     request: HttpRequest,
-    ask: Ask<W>,
+    parse: Parser<W>,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
     let meta = ResponseMeta { id, name: shared.answer_name(id), created: unix_now() };
@@ -67,7 +67,7 @@ async fn answer<W: ResponseEncoder>(
     let client = client_name(&request);
     let read = {
         let (shared, models) = (Arc::clone(&shared), Arc::clone(&models));
-        move |body: &[u8]| prepare(&shared, &models, client, ask(body, &meta)?)
+        move |body: &[u8]| prepare(&shared, &models, client, parse(body, &meta)?)
     };
     let prepared = shared.bodies.read(request, read).await?;
     let PreparedRequest { requests, streamed, ignored, encoder, agent } = prepared;
@@ -87,8 +87,8 @@ async fn answer<W: ResponseEncoder>(
         Err(_) => Err(ApiError::QueueTimeout { agent: agent.name.clone(), waited }),
     };
     let generations = submitted.map_err(|error| record_failure(&mut metrics, error))?;
-    let granted = granted(&generations);
-    if let Some((slot, queued)) = granted {
+    let admission = admission_of(&generations);
+    if let Some((slot, queued)) = admission {
         metrics.admitted(queued);
         span.record("slot", slot);
         span.record("queue_ms", milliseconds(queued));
@@ -104,7 +104,7 @@ async fn answer<W: ResponseEncoder>(
     if let Some(line) = ignored {
         headers.insert(IGNORED, HeaderValue::try_from(line).expect("printable ASCII"));
     }
-    if let Some((slot, queued)) = granted {
+    if let Some((slot, queued)) = admission {
         headers.insert(SLOT, HeaderValue::from(slot));
         headers.insert(QUEUE_MS, HeaderValue::from(milliseconds(queued)));
     }
@@ -135,36 +135,36 @@ fn prepare<W>(
     shared: &Shared,
     models: &ModelRegistry,
     client: ClientName,
-    mut asked: ParsedRequest<W>,
+    mut parsed: ParsedRequest<W>,
 ) -> Result<PreparedRequest<W>, ApiError> {
-    asked.request.client = client;
-    let (agent, _) = models.find(&asked.request.agent)?;
-    let Request { tool_choice, strict_tools, .. } = &asked.request;
+    parsed.request.client = client;
+    let (agent, _) = models.find(&parsed.request.agent)?;
+    let Request { tool_choice, strict_tools, .. } = &parsed.request;
     let capabilities = agent.engine.capabilities();
     if *tool_choice == ToolChoice::Auto && !strict_tools.is_empty() && !capabilities.strict_tools {
-        asked.ignored.strict_tools();
+        parsed.ignored.strict_tools();
     }
     // Clients send a context by default, so it is ignored instead of refused.
-    if asked.request.context.is_some() && !capabilities.request_context {
-        asked.ignored.context(asked.fields.context);
+    if parsed.request.context.is_some() && !capabilities.request_context {
+        parsed.ignored.context(parsed.fields.context);
     }
-    let Request { thinking, effort, .. } = asked.request;
+    let Request { thinking, effort, .. } = parsed.request;
     let wants_thinking = thinking == Some(true) || (thinking.is_none() && effort.is_some());
-    match agent.info.thinks {
-        ThinkingSupport::Always if thinking == Some(false) => asked.ignored.thinking(),
-        ThinkingSupport::Never if wants_thinking => asked.ignored.no_thinking(),
+    match agent.info.thinking_support {
+        ThinkingSupport::Always if thinking == Some(false) => parsed.ignored.thinking(),
+        ThinkingSupport::Never if wants_thinking => parsed.ignored.no_thinking(),
         ThinkingSupport::Never | ThinkingSupport::Switchable | ThinkingSupport::Always => {}
     }
-    let (name, streamed, ignored) = (agent.name.clone(), asked.streamed, asked.ignored.line());
-    let supported = capability::check(agent, &capabilities, &asked.request, &asked.fields);
-    let checked = supported.and_then(|()| Ok(agent.engine.check(&asked.request)?));
-    let (requests, encoder) = asked.into_requests(|| shared.next_id());
+    let (name, streamed, ignored) = (agent.name.clone(), parsed.streamed, parsed.ignored.line());
+    let supported = capability::check(agent, &capabilities, &parsed.request, &parsed.fields);
+    let checked = supported.and_then(|()| Ok(agent.engine.check(&parsed.request)?));
+    let (requests, encoder) = parsed.into_requests(|| shared.next_id());
     let requests = checked.map(|()| requests.collect());
     Ok(PreparedRequest { agent: name, requests, streamed, ignored, encoder })
 }
 
 /// Slot of the first answer, and the longest time in the queue.
-fn granted(generations: &[Generation]) -> Option<(u32, Duration)> {
+fn admission_of(generations: &[Generation]) -> Option<(u32, Duration)> {
     let slot = generations.first()?.admitted().slot;
     let longest = generations.iter().map(|one| one.admitted().queued).max()?;
     Some((slot, longest))

@@ -56,7 +56,7 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Invalid(#[from] ValidationError),
     #[error(transparent)]
-    Refused(#[from] Rejection),
+    Rejected(#[from] Rejection),
     /// The requested form reached a limit while the answer was generated.
     #[error("the answer cannot continue in the requested form: {message}")]
     FormBroken { message: String },
@@ -91,7 +91,7 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     TooManyListeners(#[from] TooManyListeners),
     #[error("invalid `last-event-id` `{value}`: expected the id of an event of this server")]
-    BadEventId { value: String },
+    InvalidEventId { value: String },
     #[error("a pull is under way: clients have one at a time, and all keys together {MAX_PULLS}")]
     TooManyPulls,
     #[error(
@@ -142,7 +142,7 @@ pub(crate) enum ApiError {
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Rejected(refused) => Self::Refused(refused),
+            EngineError::Rejected(rejection) => Self::Rejected(rejection),
             error => Self::EngineFailed { message: error.to_string() },
         }
     }
@@ -180,7 +180,7 @@ impl ApiError {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "bodies_full", unavailable)
             }
             Self::Invalid(invalid) => (S::BAD_REQUEST, F::Invalid, invalid.code(), None),
-            Self::Refused(refused) => match refused {
+            Self::Rejected(rejection) => match rejection {
                 Rejection::UnknownAgent { .. } => {
                     (S::NOT_FOUND, F::NotFound, "model_not_found", None)
                 }
@@ -225,7 +225,7 @@ impl ApiError {
             Self::TooManyListeners(_) => {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "too_many_listeners", unavailable)
             }
-            Self::BadEventId { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_event_id", None),
+            Self::InvalidEventId { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_event_id", None),
             Self::FixedAgents => (S::FORBIDDEN, F::Forbidden, "agents_are_fixed", None),
             Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
             Self::QueueTimeout { .. } => {
@@ -265,10 +265,10 @@ impl ApiError {
         match self {
             Self::Invalid(invalid) => invalid.param(),
             Self::Unsupported { field, .. } => Some(field),
-            Self::Refused(Rejection::UnknownAgent { .. })
+            Self::Rejected(Rejection::UnknownAgent { .. })
             | Self::NoTokenCounts { .. }
             | Self::NoEmbeddings { .. } => Some("model"),
-            Self::Refused(Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. }) => {
+            Self::Rejected(Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. }) => {
                 Some("messages")
             }
             _ => None,

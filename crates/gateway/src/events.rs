@@ -1,10 +1,10 @@
-//! `GET /events`: what happens in the team, as server-sent events.
+//! `GET /events`: events of the team, as server-sent events.
 //!
-//! Invariants: a snapshot comes first, unless `Last-Event-ID` names an event of this stream that is
-//! still in the ring; at most four pieces a second go to one listener; a listener that was too slow
-//! is told how many events it lost, and gets a new snapshot; the stream ends with the server.
+//! Invariants: the first event is a snapshot, unless `Last-Event-ID` names an event that is still
+//! in the ring; a listener gets at most four chunks per second; a listener that is too slow gets
+//! the number of lost events and a new snapshot; the stream ends with the server.
 //!
-//! Does not do: hold anything back for a listener: the ring is bounded, whoever reads it.
+//! Does not do: buffering for a listener. The ring is bounded and shared by all.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::api_error::ApiError;
 use crate::shared::Shared;
 
-/// Between two pieces of a stream, at least.
-const GAP: Duration = Duration::from_millis(250);
+/// Shortest interval between two chunks of a stream.
+const MIN_CHUNK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The id of the last event that a client has had.
+/// Header with the id of the last event that the client received.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The events from now on, or from those that the client has had.
+/// Streams the events from now on, or from the client's last one.
 pub(crate) async fn events(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
@@ -39,38 +39,38 @@ pub(crate) async fn events(
     let listener = shared.models().events().listen(after)?;
     let ping = shared.config.ping.max(Duration::from_millis(1));
     let feed = Feed { listener, ping, not_before: Instant::now() };
-    let pieces = futures::stream::unfold(feed, |mut feed| async {
-        let piece = feed.next().await?;
-        Some((Ok::<_, Infallible>(piece), feed))
+    let chunks = futures::stream::unfold(feed, |mut feed| async {
+        let chunk = feed.next().await?;
+        Some((Ok::<_, Infallible>(chunk), feed))
     });
-    let mut response = Response::new(Body::from_stream(pieces));
+    let mut response = Response::new(Body::from_stream(chunks));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(sse::MEDIA_TYPE));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
 }
 
-/// As the header has it; an empty one is none, as the standard has it.
+/// Parses the header; an empty value counts as absent, as in the standard.
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     let id = value.to_str().ok().and_then(|text| text.parse().ok());
-    id.map(Some).ok_or_else(|| ApiError::BadEventId {
+    id.map(Some).ok_or_else(|| ApiError::InvalidEventId {
         value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
     })
 }
 
-/// One listener's stream.
+/// Stream of one listener.
 struct Feed {
     listener: Listener,
-    /// Longest silence.
+    /// Keep-alive interval.
     ping: Duration,
     not_before: Instant,
 }
 
 impl Feed {
-    /// The next piece; `None` once the stream has ended.
+    /// The next chunk; `None` at the end of the stream.
     async fn next(&mut self) -> Option<Bytes> {
         sleep_until(self.not_before).await;
         let mut out = BytesMut::new();
@@ -78,16 +78,16 @@ impl Feed {
             Ok(delivery) => write(&mut out, &delivery?),
             Err(_) => sse::write_ping(&mut out),
         }
-        self.not_before = Instant::now() + GAP;
+        self.not_before = Instant::now() + MIN_CHUNK_INTERVAL;
         Some(out.freeze())
     }
 }
 
-/// What a listener was too slow for.
+/// Events that a listener lost because it was too slow.
 #[derive(Serialize)]
 struct LostEvents {
     schema: &'static str,
-    /// Their number.
+    /// Number of lost events.
     lost: u64,
 }
 

@@ -1,7 +1,6 @@
 //! Start and restart of one engine of a plan.
 //!
-//! Invariant: each start is published, and that it is ready where it is; a death is published by who
-//! sees it.
+//! Invariant: each start and each success is published; a death is published by the supervision.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -55,7 +54,7 @@ impl EngineStarter {
         Ok(engine)
     }
 
-    /// Publishes what happens to the engine.
+    /// Publishes an event of the engine.
     pub(crate) fn publish(&self, event: TeamEvent) {
         self.events.publish(event);
     }

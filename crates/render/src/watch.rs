@@ -276,9 +276,9 @@ mod tests {
 
     fn watched(now: Instant) -> TeamState {
         let mut state = TeamState::default();
-        state.take(&TeamUpdate::Snapshot(Box::new(Snapshot::empty(7, 0))), now);
+        state.apply(&TeamUpdate::Snapshot(Box::new(Snapshot::empty(7, 0))), now);
         for record in records() {
-            state.take(&TeamUpdate::Event(Box::new(record)), now);
+            state.apply(&TeamUpdate::Event(Box::new(record)), now);
         }
         state
     }

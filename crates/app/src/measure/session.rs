@@ -24,7 +24,7 @@ use crate::settings::Settings;
 pub struct Session {
     pub(super) client: Client,
     /// Wire dialect of the requests.
-    wire: TargetDialect,
+    dialect: TargetDialect,
     pub(super) targets: Vec<BenchTarget>,
     pub(super) identities: Vec<Option<ModelIdentity>>,
     pub(super) hardware: Hardware,
@@ -45,12 +45,12 @@ impl Session {
         settings: &Settings,
     ) -> Result<Self> {
         let hardware = inspect::hardware()?;
-        let (targets, wire) = targets::of_server(&client, request).await?;
+        let (targets, dialect) = targets::of_server(&client, request).await?;
         let identities = identity::of_server(&client, &targets, &hardware, settings).await?;
         let ours = identities.iter().any(Option::is_some);
         // The device of another server is not known: assumed is the best, as most use it.
         let runs_on = if ours { ENGINE_DEVICE } else { EngineDevice::Best };
-        Ok(Self { client, wire, targets, identities, hardware, runs_on, serving: None })
+        Ok(Self { client, dialect, targets, identities, hardware, runs_on, serving: None })
     }
 
     /// Session with a team of our own, started on a free port by `plan`.
@@ -70,13 +70,13 @@ impl Session {
         let serving = TeamServer::start(plan, ListenConfig::private(), settings, observer).await?;
         let client = Client::new(&serving.url())?;
         let serving = Some(serving);
-        let (wire, runs_on) = (TargetDialect::default(), ENGINE_DEVICE);
-        Ok(Self { client, wire, targets, identities, hardware, runs_on, serving })
+        let (dialect, runs_on) = (TargetDialect::default(), ENGINE_DEVICE);
+        Ok(Self { client, dialect, targets, identities, hardware, runs_on, serving })
     }
 
     /// The server as the target of a benchmark.
     pub(super) fn target(&self) -> HttpTarget {
-        HttpTarget::with_client(self.client.clone(), self.wire)
+        HttpTarget::with_client(self.client.clone(), self.dialect)
     }
 
     /// Checks that curves of all targets can be saved: the server reports what it runs, and it is

@@ -45,7 +45,7 @@ pub async fn of_server(
         let targets = select(engines.into_iter().map(of_engine).collect(), &request.agents)?;
         return Ok((targets, TargetDialect::OpenAi));
     }
-    let (models, wire) = match client.models().await {
+    let (models, dialect) = match client.models().await {
         Ok(models) => (models, TargetDialect::OpenAi),
         // No such path: perhaps the server has only Ollama's dialect.
         Err(ClientError::Status { status: 404 | 405, .. }) => {
@@ -59,7 +59,7 @@ pub async fn of_server(
         return Err(AppError::refused(what, hint));
     }
     let each = models.into_iter().map(|model| (model.clone(), vec![(AgentName(model), 1)]));
-    Ok((select(each.collect(), &request.agents)?, wire))
+    Ok((select(each.collect(), &request.agents)?, dialect))
 }
 
 fn of_engine(engine: EngineSlots) -> (String, Vec<(AgentName, u32)>) {

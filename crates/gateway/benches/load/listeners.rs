@@ -1,7 +1,7 @@
-//! What listeners of the event stream cost the server, beside none.
+//! Cost of listeners of the event stream, against none.
 //!
 //! A closed loop of a few more connections than slots keeps the simulated machine busy. Windows
-//! without listeners and with ten take turns, so that what drifts meanwhile is in both.
+//! without listeners and with ten alternate, so that drift affects both.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -25,14 +25,14 @@ use crate::server_process::Report;
 use crate::table::Table;
 use crate::team::SLOTS;
 
-/// Listeners at a time.
+/// Parallel listeners.
 const LISTENERS: usize = 10;
 /// Pairs of windows.
 const PAIRS: u32 = 6;
-/// Events that are published to see what one costs.
+/// Published events of the measurement of one publication.
 const PUBLISHED: u32 = 1_000_000;
 
-/// What was seen in windows of one kind, all together.
+/// Sums over the windows of one kind.
 #[derive(Debug, Default)]
 struct Windows {
     seconds: f64,
@@ -40,7 +40,7 @@ struct Windows {
     tokens: u64,
 }
 
-/// Measures it.
+/// Measures the scenario.
 pub async fn run(arguments: &Arguments) -> anyhow::Result<Table> {
     eprintln!("listeners of the event stream");
     let publish = publish();
@@ -79,7 +79,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Table> {
     Ok(table(arguments, &windows, events.get(), publish))
 }
 
-/// Time to publish an event that nobody listens for.
+/// Time to publish an event without listeners.
 fn publish() -> Duration {
     let stream = EventStream::default();
     let began = Instant::now();

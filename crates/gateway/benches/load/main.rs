@@ -1,8 +1,8 @@
 //! Cost of the gateway: against the engine alone, per request and per event.
 //!
 //! `make bench-gateway`, or `cargo bench -p harmonic-gateway --bench load -- [saturation added
-//! forwarded listeners]`; `--help` has the rest. `docs/performance.md` has results. The tables are Markdown
-//! on stdout, progress is on stderr.
+//! forwarded listeners]`; `--help` has the rest. `docs/performance.md` has results. The tables are
+//! Markdown on stdout, progress is on stderr.
 //!
 //! The server is a child process of this program, so that its CPU time and memory are measured
 //! apart from the client's.

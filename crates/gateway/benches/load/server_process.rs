@@ -91,13 +91,13 @@ fn server(
         .thread_name(HTTP)
         .enable_all()
         .build()?;
-    serve_until_told(&runtime, engine, events)?;
+    serve_until_stdin_closes(&runtime, engine, events)?;
     let agents = engine.status().agents;
     let left = agents.iter().map(|agent| agent.in_flight + agent.preempted + agent.queued).sum();
     Ok(Report { counts: engine.counts(), left })
 }
 
-fn serve_until_told(
+fn serve_until_stdin_closes(
     runtime: &Runtime,
     engine: &Arc<CountingEngine>,
     events: EventStream,

@@ -24,7 +24,7 @@ fn agent(name: &str, system: &str, engine: &Arc<ScriptedEngine>) -> RegisteredAg
         context: Tokens(2048),
         info: AgentInfo {
             system: system.to_owned(),
-            thinks: ThinkingSupport::Always,
+            thinking_support: ThinkingSupport::Always,
             weights: Some(WeightsInfo {
                 digest: Some("ab".repeat(32)),
                 shape,
@@ -166,7 +166,7 @@ async fn exactly_the_ignored_fields_are_named_in_the_header() {
 async fn an_impossible_thinking_setting_is_named_as_ignored_in_every_dialect() {
     let engine = ScriptedEngine::new(Script::Emit(vec![finished(FinishReason::Stop)]));
     let mut never = agent("dull", "", &engine);
-    never.info.thinks = ThinkingSupport::Never;
+    never.info.thinking_support = ThinkingSupport::Never;
     let models = ModelRegistry::new(vec![agent("coder", "", &engine), never]).expect("unique");
     let server = TestServer::with_models(models, Config::default()).await;
     let hi = json!([{"role": "user", "content": "hi"}]);

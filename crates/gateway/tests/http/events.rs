@@ -1,4 +1,4 @@
-//! The event stream: what a listener gets, and what it is told when it gets less.
+//! The event stream: snapshot, events, resumption and lost events.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::scripted_engine::{Script, ScriptedEngine, within};
 use crate::test_server::{TestServer, models};
 
-/// A server whose ring is `events`.
-async fn on(events: &EventStream, config: Config) -> TestServer {
+/// Server with the ring `events`.
+async fn server_with(events: &EventStream, config: Config) -> TestServer {
     let models = models(&ScriptedEngine::new(Script::Queue)).with_events(events.clone());
     TestServer::with_access(Access::default(), models, config).await
 }
@@ -42,10 +42,10 @@ fn queued(id: u64) -> TeamEvent {
 }
 
 #[tokio::test]
-async fn a_snapshot_comes_first_and_then_what_happens() {
+async fn a_snapshot_is_first_and_then_events_follow() {
     let events = EventStream::default();
     let known = events.publish(starting());
-    let served = on(&events, Config::default()).await;
+    let served = server_with(&events, Config::default()).await;
     let mut listener = client(&served).events(None).await.expect("a stream");
     let TeamUpdate::Snapshot(snapshot) = next(&mut listener).await else { panic!("a snapshot") };
     assert_eq!(*snapshot, events.snapshot());
@@ -62,7 +62,7 @@ async fn the_form_on_the_wire() {
     for id in 1..4 {
         events.publish(queued(id));
     }
-    let served = on(&events, Config::default()).await;
+    let served = server_with(&events, Config::default()).await;
     let request = served.http.get(format!("{}/events", served.url));
     let response = within(request.header("last-event-id", first).send()).await.expect("an answer");
     assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -78,22 +78,22 @@ async fn the_form_on_the_wire() {
 }
 
 #[tokio::test]
-async fn who_comes_back_goes_on_where_it_was() {
+async fn a_reconnecting_listener_resumes_after_its_last_event() {
     let events = EventStream::default();
     let first = events.publish(starting());
     let second = events.publish(queued(1));
-    let served = on(&events, Config::default()).await;
+    let served = server_with(&events, Config::default()).await;
     let mut listener = client(&served).events(Some(first)).await.expect("a stream");
     let TeamUpdate::Event(record) = next(&mut listener).await else { panic!("an event") };
     assert_eq!(record.id, second);
-    // Of another process, or of none: the state, and nothing that was lost.
+    // An id of another process, or none: a snapshot, and no lost events.
     let mut listener = client(&served).events(Some(1)).await.expect("a stream");
     assert!(matches!(next(&mut listener).await, TeamUpdate::Snapshot(_)));
 }
 
 #[tokio::test]
-async fn an_id_that_is_none_is_refused() {
-    let served = on(&EventStream::default(), Config::default()).await;
+async fn an_invalid_event_id_is_refused() {
+    let served = server_with(&EventStream::default(), Config::default()).await;
     for id in ["x", "-1", "1.5", "99999999999999999999"] {
         let request = served.http.get(format!("{}/events", served.url));
         let response = within(request.header("last-event-id", id).send()).await.expect("an answer");
@@ -106,15 +106,15 @@ async fn an_id_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_listener_that_does_not_read_delays_nobody_and_is_told_what_it_lost() {
+async fn a_slow_listener_delays_nothing_and_gets_the_number_of_lost_events() {
     let events = EventStream::new(64, 2);
     events.publish(starting());
-    let served = on(&events, Config::default()).await;
+    let served = server_with(&events, Config::default()).await;
     let mut slow = client(&served).events(None).await.expect("a stream");
     assert!(matches!(next(&mut slow).await, TeamUpdate::Snapshot(_)));
     let mut quick = client(&served).events(None).await.expect("a stream");
     assert!(matches!(next(&mut quick).await, TeamUpdate::Snapshot(_)));
-    // Far more than the buffers between server and client hold.
+    // Far more than the socket buffers hold.
     let (mut published, mut seen, mut lost) = (0_u64, 0, 0);
     while published < 40_000 {
         for id in 0..50 {
@@ -150,9 +150,9 @@ async fn a_listener_that_does_not_read_delays_nobody_and_is_told_what_it_lost() 
 }
 
 #[tokio::test]
-async fn listeners_have_a_limit_and_one_that_leaves_makes_room() {
+async fn listeners_are_limited_and_a_disconnect_makes_room() {
     let events = EventStream::new(8, 2);
-    let served = on(&events, Config::default()).await;
+    let served = server_with(&events, Config::default()).await;
     let one = client(&served).events(None).await.expect("a stream");
     let _two = client(&served).events(None).await.expect("a stream");
     let refused = client(&served).events(None).await.expect_err("a third");
@@ -169,9 +169,9 @@ async fn listeners_have_a_limit_and_one_that_leaves_makes_room() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_shows_that_it_lives_and_ends_with_the_server() {
+async fn an_idle_stream_has_pings_and_ends_with_the_server() {
     let config = Config { ping: Duration::from_millis(10), ..Config::default() };
-    let mut served = on(&EventStream::default(), config).await;
+    let mut served = server_with(&EventStream::default(), config).await;
     let mut body = served.get("/events").await.bytes_stream();
     let mut text = String::new();
     while !text.contains("\n\n: ping\n\n") {
