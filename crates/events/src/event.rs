@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TeamEvent {
-    /// A request entered the queue of its agent.
+    /// Request that entered its agent's queue.
     RequestQueued {
         /// Its engine.
         engine: String,
@@ -22,7 +22,7 @@ pub enum TeamEvent {
         /// Tokens of its rendered prompt.
         prompt_tokens: u32,
     },
-    /// A queued request got a slot.
+    /// Queued request that was assigned a slot.
     RequestAdmitted {
         /// Its engine.
         engine: String,
@@ -35,7 +35,7 @@ pub enum TeamEvent {
         /// Time in the queue, in microseconds of the engine's clock.
         queued_us: u64,
     },
-    /// The first tokens of its prompt are computed.
+    /// Start of a request's prefill.
     PrefillStarted {
         /// Its engine.
         engine: String,
@@ -44,21 +44,21 @@ pub enum TeamEvent {
         /// Tokens of the prompt that were restored instead of computed.
         cached_tokens: u32,
     },
-    /// The first token of its answer was sampled.
+    /// First token of a request's answer.
     FirstToken {
         /// Its engine.
         engine: String,
         /// Its id.
         request: RequestId,
     },
-    /// It gave a borrowed slot back; its state is saved.
+    /// Request that lost a borrowed slot; its state is saved.
     RequestPreempted {
         /// Its engine.
         engine: String,
         /// Its id.
         request: RequestId,
     },
-    /// It goes on where it was preempted.
+    /// Preempted request that was assigned a slot again.
     RequestResumed {
         /// Its engine.
         engine: String,
@@ -69,7 +69,7 @@ pub enum TeamEvent {
         /// Whether it is beyond its agent's quota as it gets the slot.
         borrowed: bool,
     },
-    /// It goes on in another slot: live sequences are kept side by side.
+    /// Request that was moved to another slot by compaction.
     RequestMoved {
         /// Its engine.
         engine: String,
@@ -78,7 +78,7 @@ pub enum TeamEvent {
         /// Its slot from now on.
         slot: u32,
     },
-    /// It is over.
+    /// End of a request.
     RequestFinished {
         /// Its engine.
         engine: String,
@@ -89,7 +89,7 @@ pub enum TeamEvent {
         /// Its token counts; null where the engine failed before they were known.
         usage: Option<Usage>,
     },
-    /// An engine is being started, the first time or again.
+    /// Start of an engine, the first or a restart.
     EngineStarting {
         /// Which.
         engine: String,
@@ -100,39 +100,39 @@ pub enum TeamEvent {
         /// Its agents, in the order of the plan.
         agents: Vec<AgentSlots>,
     },
-    /// An engine serves.
+    /// Engine that serves.
     EngineReady {
         /// Which.
         engine: String,
         /// Time of the start, in milliseconds.
         took_ms: u64,
     },
-    /// An engine died, or could not be started.
+    /// Death of an engine, or a failed start.
     EngineDied {
         /// Which.
         engine: String,
-        /// What is known of the cause.
+        /// Cause, as far as it is known.
         message: String,
         /// Time until it is started again, in milliseconds; null where it is given up.
         restart_in_ms: Option<u64>,
     },
-    /// An engine was stopped on purpose.
+    /// Engine that was drained.
     EngineStopped {
         /// Which.
         engine: String,
     },
-    /// The slots of an engine's agents: when it begins to run, and when they were changed.
+    /// Slots of an engine's agents, at its start and at each change.
     SlotsChanged {
         /// Which.
         engine: String,
         /// The slots from now on, of all its agents in the order of the plan.
         agents: Vec<AgentSlots>,
     },
-    /// What an engine computed in about a second.
+    /// Computation of an engine in about a second.
     Step(StepRecord),
     /// Power of the machine, over about a second.
     Power(PowerSample),
-    /// A type that this build does not know.
+    /// Event type unknown to this build.
     #[serde(other)]
     Unknown,
 }
@@ -148,7 +148,7 @@ pub struct AgentSlots {
     pub quota: Option<u32>,
 }
 
-/// How a request ended.
+/// Outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -177,7 +177,7 @@ impl From<FinishReason> for Outcome {
     }
 }
 
-/// What an engine computed since its last record. There is none for a second without a step.
+/// Computation of an engine since its last record. A second without a step has no record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// Which engine.
@@ -213,9 +213,9 @@ pub struct AgentStep {
 /// Mean power over the time since the sample before.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PowerSample {
-    /// What part of the machine is covered.
+    /// Part of the machine that is covered.
     pub scope: PowerScope,
-    /// How the energy is known.
+    /// Method of the energy reading.
     pub method: EnergyMethod,
     /// Power.
     pub watts: Watts,

@@ -1,6 +1,6 @@
 //! One listener's cursor into the ring.
 //!
-//! Invariant: what a listener holds back is its own: it has a cursor, no queue.
+//! Invariant: a listener has a cursor and no queue, so a slow one holds nothing back.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::stream::{Behind, EventStream, Latest};
 /// Most events in one delivery.
 const MOST: usize = 512;
 
-/// A cursor into the ring. Its place is free again when it is dropped.
+/// Cursor into the ring. Dropping it frees its place among the listeners.
 #[derive(Debug)]
 pub struct Listener {
     stream: EventStream,
@@ -22,13 +22,13 @@ pub struct Listener {
     after: Option<u64>,
 }
 
-/// What a listener is given.
+/// Delivery to a listener.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Delivery {
-    /// The state now; the next delivery goes on after it.
+    /// Current state; the next delivery continues after it.
     Snapshot(Box<Snapshot>),
-    /// Number of events that the listener was too slow for, with the state now; the next delivery
-    /// goes on after it.
+    /// Number of events lost to a slow listener, and the current state; the next delivery continues
+    /// after it.
     Lost(u64, Box<Snapshot>),
     /// Events in order, at least one.
     Events(Vec<Arc<EventRecord>>),
@@ -40,7 +40,7 @@ impl Listener {
         Self { stream, latest, after }
     }
 
-    /// What there is for it now; `None` where it has all.
+    /// The next delivery, if there is one now.
     pub fn take(&mut self) -> Option<Delivery> {
         let Some(after) = self.after else {
             let snapshot = self.stream.0.state();
@@ -60,10 +60,10 @@ impl Listener {
         }
     }
 
-    /// What there is for it, as soon as there is something; `None` once the stream has ended.
+    /// The next delivery, waiting for one; `None` after the end of the stream.
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
-            // Marked as seen before it is looked for, so that nothing slips in between.
+            // Marked as seen before the ring is read, so that no event is missed in between.
             let ended = self.latest.borrow_and_update().ended;
             if let Some(delivery) = self.take() {
                 return Some(delivery);

@@ -2,8 +2,8 @@
 //!
 //! Invariants: the ring folds each event into its own snapshot as it is published, and a client
 //! folds the events that it receives, by the same function; so a snapshot and the events after it
-//! give the next snapshot. What an unknown engine or request is said to do is passed over: a client
-//! may begin anywhere.
+//! give the next snapshot. Events of unknown engines and requests are ignored: a client may start
+//! anywhere in the stream.
 
 use harmonic_types::{AgentName, RequestId};
 use serde::{Deserialize, Serialize};
@@ -85,9 +85,9 @@ pub struct RequestSnapshot {
     pub request: RequestId,
     /// Its agent.
     pub agent: AgentName,
-    /// What it does.
+    /// Its phase.
     pub phase: Phase,
-    /// Begin of that, in microseconds since 1970.
+    /// Start of that phase, in microseconds since 1970.
     pub since_us: u64,
     /// Time of its offer, in microseconds since 1970.
     pub queued_at_us: u64,
@@ -103,23 +103,23 @@ pub struct RequestSnapshot {
     pub has_output: bool,
 }
 
-/// What a request does.
+/// Phase of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// It waits for a slot.
+    /// Waiting for a slot.
     Queued,
-    /// It has a slot, and its prompt waits to be computed.
+    /// In a slot, before its prefill.
     Admitted,
-    /// Its prompt is computed.
+    /// In prefill.
     Prefill,
-    /// Its answer is sampled.
+    /// In decode.
     Decode,
-    /// It is preempted and waits to go on.
+    /// Preempted, waiting to resume.
     Preempted,
 }
 
-/// Requests of one agent, by what they do.
+/// Requests of one agent by phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AgentCounts {
     /// Requests that have a slot.
@@ -279,7 +279,7 @@ impl Snapshot {
 }
 
 impl EngineSnapshot {
-    /// Requests of `agent`, by what they do.
+    /// Requests of `agent` by phase.
     pub fn counts(&self, agent: &AgentName) -> AgentCounts {
         let mut counts = AgentCounts::default();
         for request in self.requests.iter().filter(|request| request.agent == *agent) {
@@ -298,7 +298,7 @@ impl EngineSnapshot {
 }
 
 impl RequestSnapshot {
-    /// What it does with a slot, from what it has done so far.
+    /// Its phase once it has a slot again.
     fn phase_in_slot(&self) -> Phase {
         match (self.has_output, self.cached_tokens) {
             (true, _) => Phase::Decode,

@@ -21,7 +21,7 @@ pub const LISTENERS: usize = 64;
 /// Longest cause of an engine's death that an event holds, in bytes.
 const LONGEST_MESSAGE: usize = 1000;
 
-/// The ring, as publishers and listeners hold it. A clone is another handle of the same ring.
+/// Handle to the ring, for publishers and listeners. A clone is another handle to the same ring.
 #[derive(Clone)]
 pub struct EventStream(pub(crate) Arc<Shared>);
 
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     listeners: usize,
 }
 
-/// What waiting listeners wait for.
+/// Signal to waiting listeners.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latest {
     pub(crate) id: u64,
@@ -50,7 +50,7 @@ struct Ring {
     listening: usize,
 }
 
-/// More listeners than a server takes.
+/// Rejection of a listener beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{limit} listeners read the events already, the most at a time")]
 pub struct TooManyListeners {
@@ -97,7 +97,7 @@ impl EventStream {
         }))
     }
 
-    /// Adds an event; gives its id. Never waits for a listener.
+    /// Publishes an event and returns its id. Never waits for a listener.
     pub fn publish(&self, mut event: TeamEvent) -> u64 {
         if let TeamEvent::EngineDied { message, .. } = &mut event {
             shorten(message);
@@ -117,8 +117,8 @@ impl EventStream {
         id
     }
 
-    /// A listener that gets what came after the event `after`, or a snapshot and what comes from now
-    /// on where `after` is `None` or no event of this stream.
+    /// Adds a listener. It receives the events after `after`; if that is `None` or no event of this
+    /// stream, a snapshot and the events from now on.
     ///
     /// # Errors
     /// When there are as many listeners as the stream takes.
@@ -142,18 +142,17 @@ impl EventStream {
         self.0.ring().listening
     }
 
-    /// Ends the stream for its listeners, once they have what was published before.
+    /// Ends the stream for its listeners after the events published so far.
     pub fn end(&self) {
         self.0.latest.send_modify(|latest| latest.ended = true);
     }
 }
 
-/// What a listener can be given at once.
+/// Result of reading the ring from a cursor.
 pub(crate) enum Behind {
     /// Events after its cursor, at least one.
     Records(Vec<Arc<EventRecord>>),
-    /// The ring does not hold the event after its cursor any more: events that are lost, and the
-    /// state now.
+    /// The event after the cursor has left the ring: number of lost events, and the current state.
     Lost(u64, Box<Snapshot>),
     /// Nothing.
     Nothing,
@@ -169,13 +168,12 @@ impl Shared {
         self.ring().state.clone()
     }
 
-    /// What follows the event `after`, at most `most` events.
+    /// At most `most` events after the event `after`.
     pub(crate) fn behind(&self, after: u64, most: usize) -> Behind {
         let ring = self.ring();
         let oldest = ring.records.front().map_or(ring.state.id + 1, |record| record.id);
         if after + 1 < oldest {
-            // Those still in the ring are in the snapshot, and so not lost as such; but nobody sees
-            // them one by one.
+            // Events still in the ring count as lost, too: the snapshot replaces them.
             return Behind::Lost(ring.state.id - after, Box::new(ring.state.clone()));
         }
         let skip = usize::try_from(after + 1 - oldest).unwrap_or(usize::MAX);
