@@ -384,7 +384,7 @@ async fn one_model_and_none() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"agent `nobody` is not in this stack; its agents are: executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
+    {"error":{"message":"unknown agent `nobody`: expected one of executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
 
     404 Not Found
     content-type: application/json
@@ -418,7 +418,7 @@ async fn nobody_makes_embeddings() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"agent `nobody` is not in this stack; its agents are: executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
+    {"error":{"message":"unknown agent `nobody`: expected one of executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
 
     400 Bad Request
     content-type: application/json

@@ -68,7 +68,7 @@ fn tokens(body: &[u8]) -> anyhow::Result<u64> {
 /// From the words `(256 waiting)`.
 fn waiting(body: &[u8]) -> anyhow::Result<u32> {
     let text = std::str::from_utf8(body)?;
-    ensure!(text.contains("queue is full"), "refused for another reason");
+    ensure!(text.contains("queue of") && text.contains("is full"), "refused for another reason");
     let (before, _) = text.split_once(" waiting)").context("it says not how many wait")?;
     let (_, count) = before.rsplit_once('(').context("it says not how many wait")?;
     Ok(count.parse()?)
