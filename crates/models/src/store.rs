@@ -160,7 +160,7 @@ impl Store {
                         "shadowed-model",
                         error.to_string(),
                         format!("remove {} and pull it under another name", path.display()),
-                    ))
+                    ));
                 }
                 Err(error) => listing.findings.push(Finding::new(
                     "damaged-model",

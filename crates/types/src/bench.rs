@@ -247,7 +247,7 @@ pub struct FittedLine {
     pub per_sequence_ms: f64,
     /// 1 ÷ b, the asymptote of the throughput; `None` if it is unbounded.
     pub limit_tok_s: Option<TokensPerSecond>,
-    /// Largest distance of a level from the fit, as a share of what was measured.
+    /// Largest distance of a level from the fit, relative to the measurement.
     pub worst_residual: f64,
 }
 
@@ -266,7 +266,7 @@ pub struct FittedLaw {
     pub optimum_low: Option<f64>,
     /// Upper bound of its 95% interval, by the same rule.
     pub optimum_high: Option<f64>,
-    /// Largest distance of a level from the fit, as a share of what was measured.
+    /// Largest distance of a level from the fit, relative to the measurement.
     pub worst_residual: f64,
 }
 

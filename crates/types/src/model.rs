@@ -55,7 +55,7 @@ pub struct TiedEmbedding {
 pub struct RecurrentState {
     /// Number of recurrent layers; all states have the same size.
     pub layers: u32,
-    /// Bytes of one sequence in one layer (F32, whatever the type of the KV cache).
+    /// Bytes of one sequence in one layer (F32, independent of the type of the KV cache).
     pub layer_bytes: Bytes,
     /// Width of a token's projection in a recurrent layer, in elements.
     pub inner_length: u32,

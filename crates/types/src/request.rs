@@ -221,7 +221,7 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// Unknown agent (404).
-    #[error("agent `{agent}` is not in this stack; its agents are: {known}")]
+    #[error("unknown agent `{agent}`: expected one of {known}")]
     UnknownAgent {
         /// The requested name.
         agent: AgentName,
@@ -230,8 +230,8 @@ pub enum Rejection {
     },
     /// A prompt that leaves no room for an answer (400).
     #[error(
-        "the prompt has {prompt} tokens and {agent}'s context holds {context}, of which at least \
-         one is needed for the answer: shorten the prompt or give the agent a larger context"
+        "the prompt has {prompt} tokens, but the context of {agent} has {context}, at least one of \
+         them for the answer: shorten the prompt or give the agent a larger context"
     )]
     PromptTooLong {
         /// The agent.
@@ -244,8 +244,8 @@ pub enum Rejection {
     /// A prompt that certainly leaves no room for an answer, found before its tokens were counted
     /// (400).
     #[error(
-        "the prompt has at least {least} tokens and {agent}'s context holds {context}: shorten the \
-         prompt or give the agent a larger context"
+        "the prompt has at least {least} tokens, but the context of {agent} has {context}: shorten \
+         the prompt or give the agent a larger context"
     )]
     PromptBeyond {
         /// The agent.
@@ -262,7 +262,7 @@ pub enum Rejection {
         message: String,
     },
     /// Full queue of the agent (429).
-    #[error("{agent}'s queue is full ({queued} waiting): retry in {} s", retry_after.as_secs_f64().ceil())]
+    #[error("the queue of {agent} is full ({queued} waiting): retry in {} s", retry_after.as_secs_f64().ceil())]
     QueueFull {
         /// The agent.
         agent: AgentName,
@@ -273,7 +273,7 @@ pub enum Rejection {
     },
     /// Full queue of constraints to compile (429).
     #[error(
-        "{waiting} forms of answers {} wait to be compiled, the most that may: retry in {} s",
+        "{waiting} response formats {} are waiting to be compiled, which is the limit: retry in {} s",
         if *own { "of this client" } else { "of all clients" },
         retry_after.as_secs_f64().ceil()
     )]
@@ -286,7 +286,7 @@ pub enum Rejection {
         retry_after: Duration,
     },
     /// Failed compilation of a constraint that is not at fault itself (503).
-    #[error("the form of the answer could not be compiled: {message}")]
+    #[error("the response format could not be compiled: {message}")]
     FormsFailed {
         /// Cause.
         message: String,
@@ -294,11 +294,11 @@ pub enum Rejection {
         retry_after: Duration,
     },
     /// Draining deployment (503).
-    #[error("the deployment is draining and takes no new requests")]
+    #[error("the deployment is draining and accepts no new requests")]
     Draining,
     /// Engine that died and is being restarted (503).
     #[error(
-        "the engine that serves {agent} is being started again: retry in {} s",
+        "the engine of {agent} is restarting: retry in {} s",
         retry_after.as_secs_f64().ceil().max(1.0)
     )]
     Restarting {
@@ -308,7 +308,7 @@ pub enum Rejection {
         retry_after: Duration,
     },
     /// Engine that died for good (503).
-    #[error("the engine that serves {agent} has died: {message}")]
+    #[error("the engine of {agent} has died: {message}")]
     EngineDied {
         /// The agent.
         agent: AgentName,

@@ -1,6 +1,6 @@
 //! The interface through which a benchmark reads clocks, temperature and throttling.
 
-/// One reading of the sensors; `None` for what cannot be read.
+/// One reading of the sensors; `None` for unreadable figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SensorReading {
     /// Temperature of the computing device, °C.

@@ -30,9 +30,9 @@ impl Modelfile {
             let (line, after) = line.split_once('\n').ok_or("a line without end")?;
             let (name, value) = line.split_once(' ').ok_or(format!("no value in `{line}`"))?;
             if !PARAMETERS.contains(&name) {
-                return Err(format!("`{name}` is no parameter"));
+                return Err(format!("unknown parameter `{name}`"));
             }
-            value.parse::<f64>().map_err(|_| format!("`{value}` is no number"))?;
+            value.parse::<f64>().map_err(|_| format!("invalid number `{value}`"))?;
             if parameters.insert(name.to_owned(), value.to_owned()).is_some() {
                 return Err(format!("`{name}` is there twice"));
             }

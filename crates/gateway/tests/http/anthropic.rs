@@ -207,20 +207,20 @@ async fn failures_are_in_the_dialects_envelope() {
     retry-after: 2
     x-request-id: req-ID
 
-    {"type":"error","error":{"type":"rate_limit_error","message":"coder's queue is full (64 waiting): retry in 2 s"}}
+    {"type":"error","error":{"type":"rate_limit_error","message":"the queue of coder is full (64 waiting): retry in 2 s"}}
 
     503 Service Unavailable
     content-type: application/json
     retry-after: 5
     x-request-id: req-ID
 
-    {"type":"error","error":{"type":"overloaded_error","message":"the deployment is draining and takes no new requests"}}
+    {"type":"error","error":{"type":"overloaded_error","message":"the deployment is draining and accepts no new requests"}}
 
     404 Not Found
     content-type: application/json
     x-request-id: req-ID
 
-    {"type":"error","error":{"type":"not_found_error","message":"agent `nobody` is not in this stack; its agents are: executive, coder"}}
+    {"type":"error","error":{"type":"not_found_error","message":"unknown agent `nobody`: expected one of executive, coder"}}
 
     400 Bad Request
     content-type: application/json
@@ -266,7 +266,7 @@ async fn tokens_are_counted_by_the_engine() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"type":"error","error":{"type":"not_found_error","message":"agent `nobody` is not in this stack; its agents are: executive, coder"}}
+    {"type":"error","error":{"type":"not_found_error","message":"unknown agent `nobody`: expected one of executive, coder"}}
 
     400 Bad Request
     content-type: application/json

@@ -179,7 +179,7 @@ async fn an_empty_request_checks_that_the_agent_exists() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"agent `nobody` is not in this stack; its agents are: executive, coder"}
+    {"error":"unknown agent `nobody`: expected one of executive, coder"}
     "#));
 }
 
@@ -238,7 +238,7 @@ async fn failures_are_in_the_dialects_envelope() {
     retry-after: 5
     x-request-id: req-ID
 
-    {"error":"the deployment is draining and takes no new requests"}
+    {"error":"the deployment is draining and accepts no new requests"}
     "#));
 }
 
@@ -299,7 +299,7 @@ async fn agents_are_models() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"agent `nobody` is not in this stack; its agents are: executive, coder"}
+    {"error":"unknown agent `nobody`: expected one of executive, coder"}
 
     400 Bad Request
     content-type: application/json

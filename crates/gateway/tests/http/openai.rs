@@ -386,7 +386,7 @@ async fn a_known_and_an_unknown_model() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"agent `nobody` is not in this stack; its agents are: executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
+    {"error":{"message":"unknown agent `nobody`: expected one of executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
 
     404 Not Found
     content-type: application/json
@@ -420,7 +420,7 @@ async fn embeddings_are_refused() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"agent `nobody` is not in this stack; its agents are: executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
+    {"error":{"message":"unknown agent `nobody`: expected one of executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
 
     400 Bad Request
     content-type: application/json

@@ -47,7 +47,7 @@ async fn refusals_of_the_engine() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"the prompt has 3000 tokens and coder's context holds 2048, of which at least one is needed for the answer: shorten the prompt or give the agent a larger context","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}
+    {"error":{"message":"the prompt has 3000 tokens, but the context of coder has 2048, at least one of them for the answer: shorten the prompt or give the agent a larger context","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}
 
     400 Bad Request
     content-type: application/json
@@ -60,42 +60,42 @@ async fn refusals_of_the_engine() {
     retry-after: 2
     x-request-id: req-ID
 
-    {"error":{"message":"coder's queue is full (64 waiting): retry in 2 s","type":"rate_limit_error","param":null,"code":"queue_full"}}
+    {"error":{"message":"the queue of coder is full (64 waiting): retry in 2 s","type":"rate_limit_error","param":null,"code":"queue_full"}}
 
     429 Too Many Requests
     content-type: application/json
     retry-after: 2
     x-request-id: req-ID
 
-    {"error":{"message":"16 forms of answers of this client wait to be compiled, the most that may: retry in 2 s","type":"rate_limit_error","param":null,"code":"forms_full"}}
+    {"error":{"message":"16 response formats of this client are waiting to be compiled, which is the limit: retry in 2 s","type":"rate_limit_error","param":null,"code":"forms_full"}}
 
     503 Service Unavailable
     content-type: application/json
     retry-after: 2
     x-request-id: req-ID
 
-    {"error":{"message":"the form of the answer could not be compiled: no thread","type":"server_error","param":null,"code":"forms_failed"}}
+    {"error":{"message":"the response format could not be compiled: no thread","type":"server_error","param":null,"code":"forms_failed"}}
 
     503 Service Unavailable
     content-type: application/json
     retry-after: 5
     x-request-id: req-ID
 
-    {"error":{"message":"the deployment is draining and takes no new requests","type":"server_error","param":null,"code":"draining"}}
+    {"error":{"message":"the deployment is draining and accepts no new requests","type":"server_error","param":null,"code":"draining"}}
 
     503 Service Unavailable
     content-type: application/json
     retry-after: 1
     x-request-id: req-ID
 
-    {"error":{"message":"the engine that serves coder is being started again: retry in 1 s","type":"server_error","param":null,"code":"engine_restarting"}}
+    {"error":{"message":"the engine of coder is restarting: retry in 1 s","type":"server_error","param":null,"code":"engine_restarting"}}
 
     503 Service Unavailable
     content-type: application/json
     retry-after: 5
     x-request-id: req-ID
 
-    {"error":{"message":"the engine that serves coder has died: out of memory","type":"server_error","param":null,"code":"engine_died"}}
+    {"error":{"message":"the engine of coder has died: out of memory","type":"server_error","param":null,"code":"engine_died"}}
     "#));
 }
 
@@ -116,7 +116,7 @@ async fn refusals_of_the_gateway() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"agent `nobody` is not in this stack; its agents are: executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
+    {"error":{"message":"unknown agent `nobody`: expected one of executive, coder","type":"invalid_request_error","param":"model","code":"model_not_found"}}
 
     400 Bad Request
     content-type: application/json

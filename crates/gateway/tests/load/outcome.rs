@@ -68,7 +68,7 @@ fn tokens(body: &[u8]) -> anyhow::Result<u64> {
 /// Queued requests, from the text `(256 waiting)`.
 fn waiting(body: &[u8]) -> anyhow::Result<u32> {
     let text = std::str::from_utf8(body)?;
-    ensure!(text.contains("queue is full"), "refused for another reason");
+    ensure!(text.contains("queue of") && text.contains(" is full"), "refused for another reason");
     let (before, _) = text.split_once(" waiting)").context("no number of queued requests")?;
     let (_, count) = before.rsplit_once('(').context("no number of queued requests")?;
     Ok(count.parse()?)

@@ -119,7 +119,7 @@ impl VocabularyScanner {
         match (list, element) {
             (TokenizerList::Tokens, Value::Text(text)) => self.token(text.as_bytes()),
             (TokenizerList::Types, Value::Signed(kind)) => {
-                self.token_type(i32::try_from(*kind).unwrap_or(0))
+                self.token_type(i32::try_from(*kind).unwrap_or(0));
             }
             _ => {}
         }

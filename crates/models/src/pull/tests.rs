@@ -1,11 +1,11 @@
 //! Pulling against a hub, a pip and a disk that the tests control.
 
 mod disk;
+mod fixture;
 mod hostile;
 mod hub;
 mod path;
 mod resume;
-mod scene;
 mod sources;
 mod split;
 mod starter;

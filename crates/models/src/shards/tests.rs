@@ -91,7 +91,7 @@ fn files_that_do_not_belong_together_are_named() {
     let swapped = [files[0].clone(), files[2].clone(), files[1].clone()];
     insta::assert_snapshot!(refused(&swapped, keep), @"DIR/big-00002-of-00003.gguf cannot be used as a model: split.no is 2, expected 1 by its name");
     let other = set(&[4]);
-    insta::assert_snapshot!(refused(&[files[0].clone(), files[1].clone(), other[1].clone()], keep), @"DIR/big-00003-of-00003.gguf cannot be used as a model: split.count is 2, the names say 3");
+    insta::assert_snapshot!(refused(&[files[0].clone(), files[1].clone(), other[1].clone()], keep), @"DIR/big-00003-of-00003.gguf cannot be used as a model: split.count is 2, expected 3 by its name");
     let whole = GgufBuilder::tiny().bytes();
     insta::assert_snapshot!(refused(&[whole.clone(), whole], keep), @"DIR/big-00001-of-00002.gguf cannot be used as a model: split.count is missing, expected 2 by its name");
     let other = GgufBuilder::new("llama").matrix("x", &[32, 4], TensorType::F16);

@@ -13,7 +13,7 @@ fn schema() -> Value {
 
 /// `HARMONIC_WRITE_SCHEMA=1 cargo test -p harmonic-stack schema` regenerates the file.
 #[test]
-fn the_file_is_what_is_generated() {
+fn the_file_equals_the_generated_schema() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     if std::env::var_os("HARMONIC_WRITE_SCHEMA").is_some() {
         std::fs::write(&path, json_schema()).unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use axum::http::header::RANGE;
 
-use super::scene::{Answer, Hub, Scene, hub_file, model};
+use super::fixture::{Fixture, Hub, HubBehaviour, hub_file, model};
 use crate::error::ModelError;
 use crate::source::Source;
 use crate::store::Store;
@@ -37,11 +37,11 @@ impl Drop for SmallDisk {
     }
 }
 
-/// `scene` with its store on the small disk.
-fn cramped(mut scene: Scene) -> Option<(Scene, SmallDisk)> {
-    let disk = SmallDisk::mount(scene.folder.path())?;
-    scene.store = Store::new(disk.0.join("models"));
-    Some((scene, disk))
+/// `fixture` with its store on the small disk.
+fn cramped(mut fixture: Fixture) -> Option<(Fixture, SmallDisk)> {
+    let disk = SmallDisk::mount(fixture.folder.path())?;
+    fixture.store = Store::new(disk.0.join("models"));
+    Some((fixture, disk))
 }
 
 fn assert_full(error: &ModelError, knows_need: bool) {
@@ -57,35 +57,35 @@ fn assert_full(error: &ModelError, knows_need: bool) {
 #[tokio::test]
 async fn a_file_that_does_not_fit_is_rejected_before_its_first_byte() {
     let hub = Hub::serving(model(), &[]).start().await;
-    let Some((scene, _disk)) = cramped(Scene::with_hub(&hub)) else { return };
-    let error = scene.pull(&hub_file()).await.expect_err("too large");
+    let Some((fixture, _disk)) = cramped(Fixture::with_hub(&hub)) else { return };
+    let error = fixture.pull(&hub_file()).await.expect_err("too large");
     assert_full(&error, true);
     let text = error.to_string();
     assert!(text.contains("it needs 329.2 kB") && text.contains("HARMONIC_MODELS"), "{text}");
-    scene.assert_nothing_final();
-    assert_eq!(scene.files("partial"), [""; 0]);
+    fixture.assert_nothing_final();
+    assert_eq!(fixture.files("partial"), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_disk_that_fills_up_during_the_download_is_named_and_freed() {
-    let hub = Hub { states_size: false, ..Hub::serving(model(), &[Answer::Unsized]) };
+    let hub = Hub { states_size: false, ..Hub::serving(model(), &[HubBehaviour::Unsized]) };
     let hub = hub.start().await;
-    let Some((scene, _disk)) = cramped(Scene::with_hub(&hub)) else { return };
-    let error = scene.pull(&hub_file()).await.expect_err("too large");
+    let Some((fixture, _disk)) = cramped(Fixture::with_hub(&hub)) else { return };
+    let error = fixture.pull(&hub_file()).await.expect_err("too large");
     assert_full(&error, false);
     assert_eq!(hub.gets(&RANGE).len(), 1);
-    scene.assert_nothing_final();
-    assert!(!scene.files("partial").iter().any(|name| name.contains(".part")));
+    fixture.assert_nothing_final();
+    assert!(!fixture.files("partial").iter().any(|name| name.contains(".part")));
 }
 
 #[tokio::test]
 async fn a_copy_that_does_not_fit_is_rejected() {
-    let scene = Scene::new();
-    let path = scene.folder.path().join("m.gguf");
+    let fixture = Fixture::new();
+    let path = fixture.folder.path().join("m.gguf");
     std::fs::write(&path, model()).expect("written");
-    let Some((scene, _disk)) = cramped(scene) else { return };
-    let error = scene.pull(&Source::Path(path)).await.expect_err("too large");
+    let Some((fixture, _disk)) = cramped(fixture) else { return };
+    let error = fixture.pull(&Source::Path(path)).await.expect_err("too large");
     assert_full(&error, true);
-    scene.assert_nothing_final();
-    assert_eq!(scene.files("partial"), [""; 0]);
+    fixture.assert_nothing_final();
+    assert_eq!(fixture.files("partial"), [""; 0]);
 }

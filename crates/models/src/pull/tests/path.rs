@@ -1,57 +1,57 @@
 //! Import of files of this machine.
 
-use super::scene::{Scene, digest, model};
+use super::fixture::{Fixture, digest, model};
 use crate::error::ModelError;
 use crate::gguf::synthetic::GgufBuilder;
 use crate::source::Source;
 
 #[tokio::test]
 async fn a_file_is_kept_if_the_original_is_deleted() {
-    let scene = Scene::new();
-    let path = scene.folder.path().join("mine.gguf");
+    let fixture = Fixture::new();
+    let path = fixture.folder.path().join("mine.gguf");
     std::fs::write(&path, model()).expect("written");
     let source = Source::Path(path.clone());
-    let file = scene.pull(&source).await.expect("pulled");
+    let file = fixture.pull(&source).await.expect("pulled");
     assert_eq!((file.name.as_str(), file.digest), ("mine", Some(digest(&model()))));
-    assert!(scene.progress.notes()[0].contains("linked into the store"));
-    let found = scene.store.find(&path.display().to_string()).expect("looked up");
+    assert!(fixture.progress.notes()[0].contains("linked into the store"));
+    let found = fixture.store.find(&path.display().to_string()).expect("looked up");
     assert!(found.is_some(), "found by its path too");
 
     std::fs::remove_file(&path).expect("removed");
-    assert_eq!(scene.store.list().expect("listed").models.len(), 1);
+    assert_eq!(fixture.store.list().expect("listed").models.len(), 1);
 }
 
 #[tokio::test]
 async fn a_replaced_file_is_pulled_again() {
-    let mut scene = Scene::new();
-    let path = scene.folder.path().join("mine.gguf");
+    let mut fixture = Fixture::new();
+    let path = fixture.folder.path().join("mine.gguf");
     std::fs::write(&path, model()).expect("written");
     let source = Source::Path(path.clone());
-    scene.pull(&source).await.expect("pulled");
-    scene.pull(&source).await.expect("pulled again, the same");
+    fixture.pull(&source).await.expect("pulled");
+    fixture.pull(&source).await.expect("pulled again, the same");
     std::fs::remove_file(&path).expect("removed");
     let newer = GgufBuilder::tiny().bytes();
     std::fs::write(&path, &newer).expect("written");
-    let file = scene.pull(&source).await.expect("pulled anew");
+    let file = fixture.pull(&source).await.expect("pulled anew");
     assert_eq!(file.digest, Some(digest(&newer)));
-    assert_eq!(scene.files("blobs").len(), 1, "the older one went with its last name");
+    assert_eq!(fixture.files("blobs").len(), 1, "the older one went with its last name");
 
-    scene.options.name = Some("other".to_owned());
-    scene.pull(&source).await.expect("pulled under a second name");
-    assert_eq!((scene.files("blobs").len(), scene.files("names").len()), (1, 2));
-    assert_eq!(scene.files("partial"), [""; 0]);
+    fixture.options.name = Some("other".to_owned());
+    fixture.pull(&source).await.expect("pulled under a second name");
+    assert_eq!((fixture.files("blobs").len(), fixture.files("names").len()), (1, 2));
+    assert_eq!(fixture.files("partial"), [""; 0]);
 }
 
 #[tokio::test]
 async fn invalid_files_are_rejected_by_name() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let write = |name: &str, bytes: &[u8]| {
-        let path = scene.folder.path().join(name);
+        let path = fixture.folder.path().join(name);
         std::fs::write(&path, bytes).expect("written");
         Source::Path(path)
     };
-    let missing = Source::Path(scene.folder.path().join("missing.gguf"));
-    let error = scene.pull(&missing).await.expect_err("missing");
+    let missing = Source::Path(fixture.folder.path().join("missing.gguf"));
+    let error = fixture.pull(&missing).await.expect_err("missing");
     assert!(matches!(&error, ModelError::Missing(path) if path.ends_with("missing.gguf")));
     for (name, bytes, word) in [
         ("text.gguf", b"no model at all".to_vec(), "it is not a GGUF file"),
@@ -59,31 +59,31 @@ async fn invalid_files_are_rejected_by_name() {
         ("header.gguf", model()[..40].to_vec(), "it is truncated"),
         ("empty.gguf", Vec::new(), "it is truncated"),
     ] {
-        let error = scene.pull(&write(name, &bytes)).await.expect_err(name).to_string();
+        let error = fixture.pull(&write(name, &bytes)).await.expect_err(name).to_string();
         assert!(error.contains(name) && error.contains(word), "{error}");
     }
-    let folder = scene.pull(&Source::Path(scene.folder.path().to_owned())).await;
+    let folder = fixture.pull(&Source::Path(fixture.folder.path().to_owned())).await;
     assert!(folder.expect_err("a folder").to_string().contains("it is not a regular file"));
-    scene.assert_nothing_final();
-    assert_eq!(scene.files("partial"), [""; 0]);
+    fixture.assert_nothing_final();
+    assert_eq!(fixture.files("partial"), [""; 0]);
 }
 
 #[tokio::test]
 async fn two_files_of_the_same_name_do_not_replace_each_other() {
-    let mut scene = Scene::new();
+    let mut fixture = Fixture::new();
     for (folder, byte) in [("a", 0), ("b", 1)] {
-        let folder = scene.folder.path().join(folder);
+        let folder = fixture.folder.path().join(folder);
         std::fs::create_dir_all(&folder).expect("made");
         let mut bytes = model();
         let last = bytes.len() - 1;
         bytes[last] = byte;
         std::fs::write(folder.join("m.gguf"), bytes).expect("written");
     }
-    let file = |name: &str| Source::Path(scene.folder.path().join(name).join("m.gguf"));
+    let file = |name: &str| Source::Path(fixture.folder.path().join(name).join("m.gguf"));
     let (a, b) = (file("a"), file("b"));
-    scene.pull(&a).await.expect("pulled");
-    let error = scene.pull(&b).await.expect_err("taken").to_string();
+    fixture.pull(&a).await.expect("pulled");
+    let error = fixture.pull(&b).await.expect_err("taken").to_string();
     assert!(error.contains("the name `m` is used by the model from"), "{error}");
-    scene.options.name = Some("other".to_owned());
-    assert_eq!(scene.pull(&b).await.expect("pulled").name, "other");
+    fixture.options.name = Some("other".to_owned());
+    assert_eq!(fixture.pull(&b).await.expect("pulled").name, "other");
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use harmonic_types::{Divergence, ModelFile};
 
-use super::scene::{Hub, RunningHub, Scene, digest, model};
+use super::fixture::{Fixture, Hub, RunningHub, digest, model};
 use super::sources::{NAME, entry};
 use crate::convert::{Quantizer, convert};
 use crate::divergence::{DivergenceMeter, conversion_divergence};
@@ -17,9 +17,9 @@ use crate::gguf::synthetic::GgufBuilder;
 use crate::pull::{ConvertAtPull, pull_entry};
 
 /// A quantizer that writes the tiny model with matrices of one type, for any format.
-struct Writes(TensorType, AtomicU32);
+struct FixedQuantizer(TensorType, AtomicU32);
 
-impl Quantizer for Writes {
+impl Quantizer for FixedQuantizer {
     fn quantize(&self, input: &Path, output: &Path, _: WeightFormat) -> Result<(), String> {
         assert!(input.exists());
         self.1.fetch_add(1, Ordering::Relaxed);
@@ -29,18 +29,18 @@ impl Quantizer for Writes {
 }
 
 /// A quantizer that fails.
-struct Fails;
+struct FailingQuantizer;
 
-impl Quantizer for Fails {
+impl Quantizer for FailingQuantizer {
     fn quantize(&self, _: &Path, _: &Path, _: WeightFormat) -> Result<(), String> {
         Err("out of memory".to_owned())
     }
 }
 
 /// A meter with a constant result.
-struct Finds(Result<f64, &'static str>, AtomicU32);
+struct FixedMeter(Result<f64, &'static str>, AtomicU32);
 
-impl DivergenceMeter for Finds {
+impl DivergenceMeter for FixedMeter {
     fn divergence(&self, original: &Path, converted: &Path) -> Result<Divergence, String> {
         assert!(original.exists() && converted.exists() && original != converted);
         self.1.fetch_add(1, Ordering::Relaxed);
@@ -49,89 +49,96 @@ impl DivergenceMeter for Finds {
     }
 }
 
-fn finds(found: Result<f64, &'static str>) -> Arc<Finds> {
-    Arc::new(Finds(found, AtomicU32::new(0)))
+fn fixed_meter(found: Result<f64, &'static str>) -> Arc<FixedMeter> {
+    Arc::new(FixedMeter(found, AtomicU32::new(0)))
 }
 
-fn writes(kind: TensorType) -> Arc<Writes> {
-    Arc::new(Writes(kind, AtomicU32::new(0)))
+fn fixed_quantizer(kind: TensorType) -> Arc<FixedQuantizer> {
+    Arc::new(FixedQuantizer(kind, AtomicU32::new(0)))
 }
 
-async fn scene(quantizer: Arc<dyn Quantizer>) -> (RunningHub, Scene) {
-    scene_with(quantizer, finds(Ok(0.0003))).await
+async fn fixture(quantizer: Arc<dyn Quantizer>) -> (RunningHub, Fixture) {
+    fixture_with(quantizer, fixed_meter(Ok(0.0003))).await
 }
 
-async fn scene_with(quantizer: Arc<dyn Quantizer>, meter: Arc<Finds>) -> (RunningHub, Scene) {
+async fn fixture_with(
+    quantizer: Arc<dyn Quantizer>,
+    meter: Arc<FixedMeter>,
+) -> (RunningHub, Fixture) {
     let hub = Hub::serving(model(), &[]).start().await;
-    let mut scene = Scene::with_hub(&hub);
+    let mut fixture = Fixture::with_hub(&hub);
     let features = vec!["avx512_bf16".to_owned()];
-    scene.options.convert = Some(ConvertAtPull { quantizer, meter, features });
-    (hub, scene)
+    fixture.options.convert = Some(ConvertAtPull { quantizer, meter, features });
+    (hub, fixture)
 }
 
-async fn pull_starter(scene: &Scene) -> ModelFile {
-    pull_entry(&scene.store, &entry(), &scene.options, &scene.progress).await.expect("pulled")
+async fn pull_starter(fixture: &Fixture) -> ModelFile {
+    pull_entry(&fixture.store, &entry(), &fixture.options, &fixture.progress).await.expect("pulled")
 }
 
 #[tokio::test]
 async fn the_starter_is_converted_once_and_both_stay_visible() {
-    let quantizer = writes(TensorType::BF16);
-    let (_hub, scene) = scene(quantizer.clone()).await;
+    let quantizer = fixed_quantizer(TensorType::BF16);
+    let (_hub, fixture) = fixture(quantizer.clone()).await;
     for _ in 0..2 {
-        let file = pull_starter(&scene).await;
+        let file = pull_starter(&fixture).await;
         assert_eq!((file.name.as_str(), file.shape.format.as_str()), (NAME, "BF16"));
     }
     assert_eq!(quantizer.1.load(Ordering::Relaxed), 1);
-    let names: Vec<_> = scene.store.list().expect("listed").models;
+    let names: Vec<_> = fixture.store.list().expect("listed").models;
     let names: Vec<_> = names.iter().map(|model| model.record.name.as_str()).collect();
     assert_eq!(names, [NAME, "starter:test-bf16"]);
-    let converted = scene.store.show("starter:test-bf16").expect("looked up").expect("there");
+    let converted = fixture.store.show("starter:test-bf16").expect("looked up").expect("there");
     let from = converted.record.converted_from.expect("converted");
     assert_eq!(from.digest, digest(&model()));
-    let notes = scene.progress.notes();
+    let notes = fixture.progress.notes();
     assert_eq!(
         notes,
         [
-            "converted starter:test from F16 to BF16: each weight is rounded by at most 2⁻⁸ (0.39%) \
-         of itself",
+            "converted starter:test from F16 to BF16: relative rounding error of at most 2⁻⁸ (0.39%) \
+             per weight",
             "starter:test runs as BF16: KL divergence 0.0003 nats/token on 900 tokens, bound 0.01"
         ]
     );
-    assert_eq!(scene.files("partial"), [""; 0]);
+    assert_eq!(fixture.files("partial"), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_failed_conversion_leaves_the_shipped_model() {
-    let (_hub, scene) = scene(Arc::new(Fails)).await;
-    let file = pull_starter(&scene).await;
+    let (_hub, fixture) = fixture(Arc::new(FailingQuantizer)).await;
+    let file = pull_starter(&fixture).await;
     assert_eq!(file.digest, Some(digest(&model())));
-    let notes = scene.progress.notes();
+    let notes = fixture.progress.notes();
     assert!(notes[0].contains("keeps its shipped format F16"), "{notes:?}");
     assert!(notes[0].ends_with("cannot convert starter:test to BF16: out of memory"), "{notes:?}");
-    assert_eq!(scene.files("partial"), [""; 0]);
+    assert_eq!(fixture.files("partial"), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_conversion_in_another_format_is_rejected() {
-    let (_hub, scene) = scene(writes(TensorType::F32)).await;
-    pull_starter(&scene).await;
+    let (_hub, fixture) = fixture(fixed_quantizer(TensorType::F32)).await;
+    pull_starter(&fixture).await;
     let name = NAME;
     let to = WeightFormat::Q8_0;
-    let error = convert(&scene.store, name, to, writes(TensorType::F32), &scene.progress).await;
+    let error =
+        convert(&fixture.store, name, to, fixed_quantizer(TensorType::F32), &fixture.progress)
+            .await;
     let error = error.expect_err("not what was asked for");
     assert!(matches!(error, ModelError::Convert { .. }), "{error}");
     assert!(error.to_string().ends_with("the converter wrote F32 weights"), "{error}");
-    let again = convert(&scene.store, name, to, writes(TensorType::Q8_0), &scene.progress).await;
+    let again =
+        convert(&fixture.store, name, to, fixed_quantizer(TensorType::Q8_0), &fixture.progress)
+            .await;
     assert_eq!(again.expect("converted").name, "starter:test-q8_0");
-    assert_eq!(scene.files("partial"), [""; 0]);
+    assert_eq!(fixture.files("partial"), [""; 0]);
 }
 
 #[tokio::test]
 async fn only_a_stored_model_can_be_converted() {
-    let scene = Scene::new();
-    let quantizer = writes(TensorType::BF16);
+    let fixture = Fixture::new();
+    let quantizer = fixed_quantizer(TensorType::BF16);
     let to = WeightFormat::BF16;
-    let error = convert(&scene.store, "nothing", to, quantizer, &scene.progress).await;
+    let error = convert(&fixture.store, "nothing", to, quantizer, &fixture.progress).await;
     assert!(matches!(error, Err(ModelError::NotStored(_))));
 }
 
@@ -141,24 +148,25 @@ async fn a_divergent_conversion_is_not_used_by_default() {
         (Ok(0.02), "is too large (KL divergence 0.0200 nats/token on 900"),
         (Err("out of memory"), "cannot compare starter:test-bf16 with"),
     ] {
-        let (_hub, scene) = scene_with(writes(TensorType::BF16), finds(found)).await;
-        let file = pull_starter(&scene).await;
+        let (_hub, fixture) =
+            fixture_with(fixed_quantizer(TensorType::BF16), fixed_meter(found)).await;
+        let file = pull_starter(&fixture).await;
         assert_eq!(file.digest, Some(digest(&model())));
-        let notes = scene.progress.notes().join("\n");
+        let notes = fixture.progress.notes().join("\n");
         assert!(notes.contains("keeps its shipped format F16") && notes.contains(why), "{notes}");
-        let shipped = scene.store.show(NAME).expect("looked up").expect("there");
+        let shipped = fixture.store.show(NAME).expect("looked up").expect("there");
         assert_eq!(shipped.record.runs_as, None);
     }
 }
 
 #[tokio::test]
 async fn a_divergence_is_measured_once_and_the_format_can_be_chosen() {
-    let meter = finds(Ok(0.002));
-    let (_hub, scene) = scene_with(writes(TensorType::BF16), meter.clone()).await;
-    scene.store.run_as(NAME, None).expect_err("nothing is here yet");
-    pull_starter(&scene).await;
-    let (store, to) = (&scene.store, WeightFormat::BF16);
-    let again = conversion_divergence(store, NAME, to, meter.clone(), &scene.progress);
+    let meter = fixed_meter(Ok(0.002));
+    let (_hub, fixture) = fixture_with(fixed_quantizer(TensorType::BF16), meter.clone()).await;
+    fixture.store.run_as(NAME, None).expect_err("nothing is here yet");
+    pull_starter(&fixture).await;
+    let (store, to) = (&fixture.store, WeightFormat::BF16);
+    let again = conversion_divergence(store, NAME, to, meter.clone(), &fixture.progress);
     assert!((again.await.expect("known").nats_per_token - 0.002).abs() < 1e-12);
     assert_eq!(meter.1.load(Ordering::Relaxed), 1);
     let runs = || store.find(NAME).expect("looked up").expect("there").shape.format;

@@ -43,14 +43,14 @@ pub(super) fn hub_file() -> Source {
     source("hf:org/repo/model.gguf")
 }
 
-pub(super) struct Scene {
+pub(super) struct Fixture {
     pub(super) folder: TempDir,
     pub(super) store: Store,
     pub(super) options: PullOptions,
     pub(super) progress: Recorder,
 }
 
-impl Scene {
+impl Fixture {
     /// A store in a new folder, without hub and pip.
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -66,9 +66,9 @@ impl Scene {
     }
 
     pub(super) fn with_hub(hub: &RunningHub) -> Self {
-        let mut scene = Self::new();
-        scene.options.hub_endpoint = hub.endpoint.clone();
-        scene
+        let mut fixture = Self::new();
+        fixture.options.hub_endpoint = hub.endpoint.clone();
+        fixture
     }
 
     pub(super) async fn pull(
@@ -101,11 +101,11 @@ pub(super) fn listed(folder: &Path) -> Vec<String> {
 /// A recorder of progress.
 #[derive(Default)]
 pub(super) struct Recorder {
-    events: Mutex<Vec<Seen>>,
+    events: Mutex<Vec<ProgressCall>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Seen {
+pub(super) enum ProgressCall {
     Begin(String, Option<u64>),
     Advance(u64),
     End,
@@ -113,38 +113,38 @@ pub(super) enum Seen {
 }
 
 impl Recorder {
-    pub(super) fn events(&self) -> Vec<Seen> {
+    pub(super) fn events(&self) -> Vec<ProgressCall> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
-        let note = |seen| if let Seen::Note(line) = seen { Some(line) } else { None };
+        let note = |seen| if let ProgressCall::Note(line) = seen { Some(line) } else { None };
         self.events().into_iter().filter_map(note).collect()
     }
 
-    fn add(&self, seen: Seen) {
+    fn add(&self, seen: ProgressCall) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 }
 
 impl Progress for Recorder {
     fn begin(&self, label: &str, total: Option<Bytes>) {
-        self.add(Seen::Begin(label.to_owned(), total.map(|total| total.0)));
+        self.add(ProgressCall::Begin(label.to_owned(), total.map(|total| total.0)));
     }
     fn advance(&self, done: Bytes) {
-        self.add(Seen::Advance(done.0));
+        self.add(ProgressCall::Advance(done.0));
     }
     fn end(&self) {
-        self.add(Seen::End);
+        self.add(ProgressCall::End);
     }
     fn note(&self, line: &str) {
-        self.add(Seen::Note(line.to_owned()));
+        self.add(ProgressCall::Note(line.to_owned()));
     }
 }
 
 /// Behaviour of the hub for the next GET.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Answer {
+pub(super) enum HubBehaviour {
     /// Sends this many bytes of the request, then closes the connection.
     Break(usize),
     /// Sends this many bytes, then nothing.
@@ -175,7 +175,7 @@ pub(super) struct Hub {
     /// A wrong size to state.
     pub(super) states: Option<u64>,
     /// One per GET; afterwards the file is sent.
-    pub(super) answers: Mutex<VecDeque<Answer>>,
+    pub(super) behaviours: Mutex<VecDeque<HubBehaviour>>,
     /// Method, `Range`, `If-Range` and `Authorization` of each request.
     pub(super) seen: Mutex<Vec<(Method, HeaderMap)>>,
     pub(super) port: Mutex<u16>,
@@ -188,14 +188,14 @@ pub(super) struct RunningHub {
 }
 
 impl Hub {
-    pub(super) fn serving(bytes: Vec<u8>, answers: &[Answer]) -> Self {
+    pub(super) fn serving(bytes: Vec<u8>, behaviours: &[HubBehaviour]) -> Self {
         Self {
             files: Vec::new(),
             linked: Some(digest(&bytes)),
             bytes: Mutex::new(bytes),
             states_size: true,
             states: None,
-            answers: Mutex::new(answers.iter().copied().collect()),
+            behaviours: Mutex::new(behaviours.iter().copied().collect()),
             seen: Mutex::default(),
             port: Mutex::new(0),
         }
@@ -250,11 +250,11 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
         }
         return response.body(Body::empty()).expect("a response");
     }
-    let next = hub.answers.lock().expect("not poisoned").pop_front();
+    let next = hub.behaviours.lock().expect("not poisoned").pop_front();
     let tag_holds = headers.get("if-range").is_none_or(|tag| tag.as_bytes() == etag.as_bytes());
     let from = headers
         .get("range")
-        .filter(|_| tag_holds && !matches!(next, Some(Answer::Unsized)))
+        .filter(|_| tag_holds && !matches!(next, Some(HubBehaviour::Unsized)))
         .and_then(|range| {
             range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
         })
@@ -265,19 +265,19 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
     }
     let rest = bytes[from..].to_vec();
     match next {
-        None | Some(Answer::Whole) => response.body(Body::from(rest)),
-        Some(Answer::Unsized) => {
+        None | Some(HubBehaviour::Whole) => response.body(Body::from(rest)),
+        Some(HubBehaviour::Unsized) => {
             let pieces: Vec<_> =
                 rest.chunks(50_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
             response.body(Body::from_stream(stream::iter(pieces)))
         }
-        Some(Answer::Status(status)) => response.status(status).body(Body::empty()),
-        Some(Answer::Redirect) => {
+        Some(HubBehaviour::Status(status)) => response.status(status).body(Body::empty()),
+        Some(HubBehaviour::Redirect) => {
             let port = *hub.port.lock().expect("not poisoned");
             let to = format!("http://localhost:{port}/store/file");
             response.status(302).header("location", to).body(Body::empty())
         }
-        Some(Answer::Trickle) => {
+        Some(HubBehaviour::Trickle) => {
             let whole = rest.len();
             let sent = stream::iter(rest).then(|byte| async move {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -285,8 +285,8 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
             });
             response.header("content-length", whole).body(Body::from_stream(sent))
         }
-        Some(Answer::Crumbs) => {
-            hub.answers.lock().expect("not poisoned").push_front(Answer::Crumbs);
+        Some(HubBehaviour::Crumbs) => {
+            hub.behaviours.lock().expect("not poisoned").push_front(HubBehaviour::Crumbs);
             let whole = rest.len();
             let sent = stream::iter([Ok(vec![rest[0]]), Err(std::io::Error::other("on purpose"))])
                 .then(|piece| async move {
@@ -295,8 +295,10 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
                 });
             response.header("content-length", whole).body(Body::from_stream(sent))
         }
-        Some(Answer::Away(to)) => response.status(302).header("location", to).body(Body::empty()),
-        Some(Answer::Break(count)) => {
+        Some(HubBehaviour::Away(to)) => {
+            response.status(302).header("location", to).body(Body::empty())
+        }
+        Some(HubBehaviour::Break(count)) => {
             let whole = rest.len();
             let broken = stream::once(async {
                 // The bytes sent before must leave the server before it closes.
@@ -306,7 +308,7 @@ async fn answer(State(hub): State<Arc<Hub>>, request: Request) -> Response {
             let sent = stream::iter([Ok(rest[..count].to_vec())]).chain(broken);
             response.header("content-length", whole).body(Body::from_stream(sent))
         }
-        Some(Answer::Stall(count)) => {
+        Some(HubBehaviour::Stall(count)) => {
             let whole = rest.len();
             let sent = stream::iter([Ok::<_, std::io::Error>(rest[..count].to_vec())]);
             let sent = sent.chain(stream::pending());
