@@ -57,13 +57,13 @@ pub enum Command {
     Keys(Keys),
     /// Chat with an agent of a running team
     Chat(Chat),
-    /// Measure throughput over the number of parallel requests
+    /// Measure how throughput scales with parallel requests
     Bench(Box<Bench>),
     /// Render a benchmark record again, or the paper's measurements of a machine
     Report(Report),
     /// Compare two or more benchmarks, with confidence intervals
     Compare(Compared),
-    /// Show a team of agents answering, and measure this machine, in under three minutes
+    /// Run a team of agents and a short benchmark, in under three minutes
     Demo(Demo),
 }
 

@@ -112,7 +112,7 @@ fn max_tokens(body: &ChatRequest) -> Result<Option<Tokens>, ValidationError> {
         (Some(newer), Some(older)) if newer != older => {
             return Err(ValidationError::value(
                 "max_completion_tokens",
-                format!("is {newer}, but `max_tokens` is {older}: give one of them"),
+                format!("is {newer}, but `max_tokens` is {older}: use one of them"),
             ));
         }
         (Some(most), _) => ("max_completion_tokens", Some(most)),

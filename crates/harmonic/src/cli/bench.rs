@@ -169,7 +169,7 @@ pub enum Protocol {
     /// Closed loop: a constant number of streams, measured while all of them run
     #[default]
     Steady,
-    /// The paper's protocol: three batches of identical requests per level, ramp-up and drain
+    /// The paper's protocol: three batches of similar requests per level, ramp-up and drain
     /// included
     Paper,
     /// Open loop: requests arrive at a given rate, as a Poisson process

@@ -176,7 +176,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value [repeat_penalty] `repeat_penalty` must be above 0; 1 is off
     invalid_value [max_tokens] `max_tokens` must be at least 1
     invalid_type [max_tokens] `max_tokens` cannot be read: invalid value: integer `-1`, expected u32 at line 1 column 76
-    invalid_value [max_completion_tokens] `max_completion_tokens` is 2, but `max_tokens` is 1: give one of them
+    invalid_value [max_completion_tokens] `max_completion_tokens` is 2, but `max_tokens` is 1: use one of them
     invalid_value [stop[0]] `stop[0]` must not be empty
     invalid_type [stop] `stop` cannot be read: invalid type: map, expected a string or a list of strings at line 1 column 70
     invalid_value [stop] `stop` has 17 strings, but may have at most 16
