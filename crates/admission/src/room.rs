@@ -22,7 +22,7 @@ pub trait Room {
     /// Reserves room for a request that starts.
     ///
     /// # Errors
-    /// [`Short`] where there is none.
+    /// [`Short`] if there is none.
     fn reserve(&mut self, id: RequestId) -> Result<(), Short>;
 
     /// Saves a running request and frees its room.
@@ -34,7 +34,7 @@ pub trait Room {
     /// Reserves room for a preempted request again.
     ///
     /// # Errors
-    /// [`Short`] where there is none.
+    /// [`Short`] if there is none.
     fn resume(&mut self, id: RequestId) -> Result<(), Short>;
 
     /// Frees everything held for a queued, running or preempted request. Unknown requests are

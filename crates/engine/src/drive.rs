@@ -233,9 +233,9 @@ fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), Res
     for (agent, slots) in &slots {
         after[*agent] = *slots;
     }
-    let asked = after.iter().sum();
-    if asked > planned {
-        return Err(ReslotError::TooMany { asked, planned });
+    let requested = after.iter().sum();
+    if requested > planned {
+        return Err(ReslotError::TooMany { requested, planned });
     }
     scheduler.set_slots(slots);
     Ok(())

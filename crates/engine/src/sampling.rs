@@ -198,7 +198,7 @@ impl Sampler {
                 reasoning.advance(choice.token);
                 self.reasoning = Some(reasoning);
             }
-            _ if choice.failure.is_none() => constraint.take(choice.token),
+            _ if choice.failure.is_none() => constraint.advance(choice.token),
             _ => {}
         }
         self.constraint = Some(constraint);
@@ -239,7 +239,7 @@ impl Sampler {
             self.excluded.clear();
             match drawn {
                 Some(token) if reasoning.step(token) == ReasoningStep::Straddles => {
-                    excluded.push(token)
+                    excluded.push(token);
                 }
                 Some(token) => break token,
                 None => {

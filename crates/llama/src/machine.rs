@@ -149,7 +149,7 @@ impl Machine for LlamaMachine<'_> {
             let reason = format!("{outputs} rows want logits and the context holds {room}");
             return Err(failed("decoding", &reason));
         }
-        let mut samples: Vec<Option<SampleResult>> = vec![None; batch.rows.len()];
+        let mut by_row: Vec<Option<SampleResult>> = vec![None; batch.rows.len()];
         for call in calls(batch, self.layout) {
             let sampling = self.decode(batch, &call)?;
             let logits: Vec<_> = sampling
@@ -163,10 +163,10 @@ impl Machine for LlamaMachine<'_> {
                 self.cells.set(row.seq, row.position.saturating_add(after));
             }
             for ((row, _), drawn) in sampling.into_iter().zip(drawn) {
-                samples[row] = Some(drawn);
+                by_row[row] = Some(drawn);
             }
         }
-        Ok(Outcome { samples: samples.into_iter().flatten().collect(), ..Outcome::default() })
+        Ok(Outcome { samples: by_row.into_iter().flatten().collect(), ..Outcome::default() })
     }
 }
 

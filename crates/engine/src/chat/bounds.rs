@@ -121,7 +121,7 @@ impl Bounds {
     }
 }
 
-/// Tokens of so many messages or tools, at least, of which one adds `each`.
+/// Minimum tokens of `count` messages or tools, of which each adds `each`.
 fn counted(count: u64, each: u64) -> u64 {
     count.saturating_sub(APART).saturating_mul(each)
 }

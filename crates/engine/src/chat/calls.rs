@@ -157,7 +157,7 @@ impl CallParser {
         let held = std::mem::take(&mut self.held);
         match &self.state {
             State::Call(_, Body::Object(object)) if object.has_all_members() => {
-                self.complete_calls += 1
+                self.complete_calls += 1;
             }
             State::Closing => {}
             State::Call(_, body) if body.committed() => {}

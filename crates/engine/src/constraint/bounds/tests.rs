@@ -219,7 +219,7 @@ fn the_tools_of_a_call_are_bounded_by_name_and_together() {
     let form = |tools: &[Tool]| {
         let forms: Vec<CallForm<'_>> = tools
             .iter()
-            .map(|tool| CallForm { tool, held: true, before: Vec::new(), after: Vec::new() })
+            .map(|tool| CallForm { tool, strict: true, before: Vec::new(), after: Vec::new() })
             .collect();
         Form::of_call(&forms).map_err(|error| error.to_string())
     };

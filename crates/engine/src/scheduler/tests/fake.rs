@@ -49,7 +49,7 @@ pub(super) struct Fake {
     pub(super) finished: BTreeMap<RequestId, FinishReason>,
     pub(super) accepted: u64,
     next_token: i32,
-    /// Defers one of so many sampled tokens until before the step after the next.
+    /// Defers every n-th sampled token until before the step after the next.
     pub(super) deferred_of: Option<i32>,
 }
 
