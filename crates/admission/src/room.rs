@@ -5,9 +5,9 @@ use harmonic_types::{RequestId, Tier};
 /// Capacity of an engine. It knows the identifier and the maximum size of a request before the
 /// request is offered to [`crate::Admission`].
 ///
-/// Invariant: after [`Room::fits`] returned true, reserving, preempting and resuming succeed as long
-/// as nothing else changed. If one fails all the same, the request stays in its queue and the round
-/// of decisions ends.
+/// Invariant: after [`Room::fits`] returned true, reserving, preempting and resuming succeed as
+/// long as nothing else changed. If one fails all the same, the request stays in its queue and the
+/// round of decisions ends.
 pub trait Room {
     /// Whether `next`, queued or preempted, has room once `victims` are preempted.
     ///

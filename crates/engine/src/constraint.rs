@@ -2,16 +2,16 @@
 //!
 //! A *form* is a JSON Schema, grammar, regular expression or tool call that an answer must match.
 //!
-//! Owns: the limits of forms, the grammars over one model's vocabulary, the state of each constrained
-//! answer, the threads that compile forms, and those that compute token masks.
+//! Owns: the limits of forms, the grammars over one model's vocabulary, the state of each
+//! constrained answer, the threads that compile forms, and those that compute token masks.
 //!
-//! Invariants: an answer that ends by itself is a complete sentence of its grammar; the end of turn is
-//! allowed exactly where a sentence may end, and is the only allowed token where it must. A form is
-//! measured before it is compiled, compiled on a thread of its own, and unless it is small tried in a
-//! process of its own first. A grammar that fails fails only its own request.
+//! Invariants: an answer that ends by itself is a complete sentence of its grammar; the end of turn
+//! is allowed exactly where a sentence may end, and is the only allowed token where it must. A form
+//! is measured before it is compiled, compiled on a thread of its own, and unless it is small tried
+//! in a process of its own first. A grammar that fails fails only its own request.
 //!
-//! Does not do: choosing among the allowed tokens (`sampling`, which builds on this), or parsing wire
-//! formats.
+//! Does not do: choosing among the allowed tokens (`sampling`, which builds on this), or parsing
+//! wire formats.
 
 mod bounds;
 mod calls;
@@ -42,8 +42,8 @@ pub(crate) use mask_pool::Wake;
 use mask_pool::{MaskPool, PendingMask, Position};
 pub use trial::{FormTrial, run_trial};
 
-/// State of one constrained answer. A pool thread computes the next mask while the model computes the
-/// next logits.
+/// State of one constrained answer. A pool thread computes the next mask while the model computes
+/// the next logits.
 pub struct Constraint {
     pool: Arc<MaskPool>,
     /// Position under computation.

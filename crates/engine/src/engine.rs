@@ -68,7 +68,7 @@ pub struct Allocation {
     pub compute_bytes: Option<Bytes>,
 }
 
-/// Whether an engine can serve.
+/// Health of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {

@@ -69,8 +69,8 @@ impl Local {
     /// [`EngineThread::drive`]. Returns once the machine is ready.
     ///
     /// # Errors
-    /// The error of `body` before it drives, or [`EngineError::Setup`] if the template is unusable or
-    /// a thread cannot be started.
+    /// The error of `body` before it drives, or [`EngineError::Setup`] if the template is unusable
+    /// or a thread cannot be started.
     pub fn spawn(
         config: LocalConfig,
         vocabulary: Arc<dyn Vocabulary>,

@@ -2,8 +2,8 @@
 //!
 //! Owns: the response channel of each request, and the decoding of its answer.
 //!
-//! Invariant: every opened request gets exactly one final event, even if the engine thread panics (the
-//! registry outlives the loop).
+//! Invariant: every opened request gets exactly one final event, even if the engine thread panics
+//! (the registry outlives the loop).
 
 mod call_id;
 
@@ -24,7 +24,7 @@ use crate::generation::Admitted;
 use crate::sampling::{Failure, SampledToken, Sampler};
 use crate::scheduler::{Grant, Job};
 
-/// A request on its way to the scheduler.
+/// A request to be submitted to the scheduler.
 #[derive(Debug)]
 pub struct Submission {
     pub(crate) job: Job,

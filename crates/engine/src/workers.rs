@@ -2,9 +2,9 @@
 //! async runtime for too long.
 //!
 //! Invariants: small jobs never wait for large ones, as each kind has its own thread; a queue is
-//! ordered by deadline, which is arrival plus a time proportional to size, so that short jobs overtake
-//! long ones and none starves; queued bytes are bounded; a cancelled job leaves the queue at once, or
-//! sees its [`CancelFlag`] at its next check; a panic ends only its own job.
+//! ordered by deadline, which is arrival plus a time proportional to size, so that short jobs
+//! overtake long ones and none starves; queued bytes are bounded; a cancelled job leaves the queue
+//! at once, or sees its [`CancelFlag`] at its next check; a panic ends only its own job.
 //!
 //! Does not do: ending a running job by force. Long jobs must check their flag.
 

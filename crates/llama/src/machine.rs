@@ -171,7 +171,8 @@ impl Machine for LlamaMachine<'_> {
 }
 
 impl LlamaMachine<'_> {
-    /// Computes one call; returns the sampling rows that end in it, with the indices of their logits.
+    /// Computes one call; returns the sampling rows that end in it, with the indices of their
+    /// logits.
     fn decode(&mut self, batch: &Batch, call: &[Chunk]) -> Result<Vec<(usize, i32)>, MachineError> {
         self.batch.clear();
         let mut sampling = Vec::new();

@@ -126,7 +126,7 @@ fn counted(count: u64, each: u64) -> u64 {
     count.saturating_sub(APART).saturating_mul(each)
 }
 
-/// Tokens that one more tool adds, at least, wherever the conversation stands.
+/// Minimum tokens that one more tool adds, in any conversation.
 fn least_tool(chat: &Chat, agent: &AgentSpec) -> u64 {
     use Role::{Assistant, Tool as Result, User};
     let stands = [

@@ -101,8 +101,8 @@ fn fragments(parts: &[GrammarFragment]) -> String {
     parts.iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
-/// Schema of the arguments of `tool`: an object, without additional properties unless allowed. Small
-/// models that may invent properties do so until the context is full.
+/// Schema of the arguments of `tool`: an object, without additional properties unless allowed.
+/// Small models that may invent properties do so until the context is full.
 fn arguments(tool: &Tool) -> Result<Value, FormatError> {
     let wrong = |reason: String| FormatError::Tool { tool: tool.name.clone(), reason };
     let mut schema: Value =

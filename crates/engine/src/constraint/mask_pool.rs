@@ -1,7 +1,7 @@
 //! Thread pool that computes masks while the model computes logits.
 //!
-//! An answer has at most one mask under way, so a FIFO queue is fair. Answers with slow masks have a
-//! separate queue, which one thread never serves, so that they do not delay the others.
+//! An answer has at most one mask under way, so a FIFO queue is fair. Answers with slow masks have
+//! a separate queue, which one thread never serves, so that they do not delay the others.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -33,8 +33,8 @@ impl Shared {
     }
 
     /// Form of the answer to `request`, measured but not compiled, and where it starts after the
-    /// `rendered` prompt: that of a forced call, else the requested format, else that of strict tool
-    /// calls.
+    /// `rendered` prompt: that of a forced call, else the requested format, else that of strict
+    /// tool calls.
     ///
     /// # Errors
     /// [`Rejection::Invalid`] for a form that exceeds a limit or cannot be enforced.

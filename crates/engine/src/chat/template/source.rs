@@ -1,8 +1,8 @@
 //! Instrumentation of a template's source before it is compiled: limits and guards.
 //!
 //! minijinja limits the steps of a template (its fuel) and its recursion, but a step may double a
-//! text, and a loop within one filter costs one step. So the result of each operation that may exceed
-//! its inputs is passed to a guard, a filter that charges it to the rendering's
+//! text, and a loop within one filter costs one step. So the result of each operation that may
+//! exceed its inputs is passed to a guard, a filter that charges it to the rendering's
 //! [`Budget`](super::budget). Operands of comparisons are passed to a filter that removes marks.
 //!
 //! Invariant: inserted text has no line breaks or blanks and wraps whole expressions, so that the

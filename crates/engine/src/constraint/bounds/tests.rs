@@ -193,7 +193,7 @@ fn what_recurses_and_ends_is_accepted() {
         properties(500),
         json!({"enum": (0..1000).map(|at| format!("city {at}")).collect::<Vec<_>>()}),
         json!({"type": "string", "maxLength": 2_147_483_647}),
-        // A property may be called like a keyword.
+        // A property may have the name of a keyword.
         json!({"type": "object", "properties": {"$ref": {"type": "string"}, "enum": {"type": "null"}}}),
     ] {
         schema(&good).unwrap_or_else(|error| panic!("{good}: {error}"));

@@ -179,7 +179,7 @@ fn free(
         }
     };
     let mut wanted = chat.vocabulary().tokenize(script).into_iter();
-    // Where the marker is a control token, it is not written as text.
+    // If the marker is a control token, it is not written as text.
     if syntax.starts_with("[TOOL_CALLS]") {
         let text = script.split("[TOOL_CALLS]").next().unwrap_or_default();
         let mut tokens = chat.vocabulary().tokenize(text);

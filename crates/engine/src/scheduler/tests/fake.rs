@@ -1,5 +1,5 @@
-//! Fake machine that stores tokens instead of keys and values, so that every row can be checked against
-//! the expected cache of its request, with an independent record of all requests.
+//! Fake machine that stores tokens instead of keys and values, so that every row can be checked
+//! against the expected cache of its request, with an independent record of all requests.
 
 use std::collections::BTreeMap;
 
