@@ -87,12 +87,12 @@ impl Admission {
     /// borrowers. A request within its quota that does not fit blocks all less urgent ones, so that
     /// small requests do not starve a large one.
     ///
-    /// No request starves, for any quotas. An agent with nothing in flight may have one request even
-    /// with a quota of 0; the oldest of these in the engine, the floor, is never preempted. A request
-    /// is promoted by one tier per ageing period, and per 64 requests admitted since it was offered.
-    /// So at most 3 · 64 requests offered later are admitted before it while its agent may have one
-    /// more in flight; where agents have no quota, the earlier requests waiting for the floor come
-    /// first as well, each with the requests admitted while it runs.
+    /// No request starves, for any quotas. An agent with nothing in flight may have one request
+    /// even with a quota of 0; the oldest of these in the engine, the floor, is never preempted. A
+    /// request is promoted by one tier per ageing period, and per 64 requests admitted since it was
+    /// offered. So at most 3 · 64 requests offered later are admitted before it while its agent may
+    /// have one more in flight; where agents have no quota, the earlier requests waiting for the
+    /// floor come first as well, each with the requests admitted while it runs.
     pub fn decide(&mut self, now: Tick, room: &mut impl Room) -> Vec<Decision> {
         let mut decisions = Vec::new();
         self.shrink_to_limit(room, &mut decisions);

@@ -1,25 +1,25 @@
 //! Arbiter between engines on one device: one cap on sequences in flight, and their priority.
 //!
-//! Before every step, each engine reports its demand and receives an allowance. The entitlement of an
-//! engine (`due`) is reserved as soon as it has demand; other engines preempt what they borrowed
+//! Before every step, each engine reports its demand and receives an allowance. The entitlement of
+//! an engine (`due`) is reserved as soon as it has demand; other engines preempt what they borrowed
 //! beyond theirs. Lower tiers also yield steps while a higher tier waits for its first token on
 //! another engine.
 //!
 //! **Entitlement.** An engine with work is entitled to its quota, and at least to the floor: one
 //! sequence. If the quotas leave less than one sequence for each engine without a quota, the floor
-//! rotates among these, and an engine that has seen [`AGEING`] sequences start elsewhere is entitled
-//! to it at once. The entitlements may thus exceed the cap; a free place then goes to the engine with
-//! the oldest last grant, where each higher tier counts as [`HEAD_START`] grants.
+//! rotates among these, and an engine that has seen [`AGEING`] sequences start elsewhere is
+//! entitled to it at once. The entitlements may thus exceed the cap; a free place then goes to the
+//! engine with the oldest last grant, where each higher tier counts as [`HEAD_START`] grants.
 //!
-//! **Bound.** Let `n` be the number of engines and `max` the cap. For any quotas (scaled down if they
-//! exceed the cap) and any load, a waiting engine with nothing in flight is granted a place before
-//! `AGEING + 3 · HEAD_START + 2 · max + n` sequences have started elsewhere. Each of these replaced a
-//! completed or preempted sequence, so a request with `p` requests before it in its engine is
-//! admitted within `p + 1` times as many completions, not counting those during which a sequence of
-//! its own engine runs.
+//! **Bound.** Let `n` be the number of engines and `max` the cap. For any quotas (scaled down if
+//! they exceed the cap) and any load, a waiting engine with nothing in flight is granted a place
+//! before `AGEING + 3 · HEAD_START + 2 · max + n` sequences have started elsewhere. Each of these
+//! replaced a completed or preempted sequence, so a request with `p` requests before it in its
+//! engine is admitted within `p + 1` times as many completions, not counting those during which a
+//! sequence of its own engine runs.
 //!
-//! Invariant: as long as every engine keeps to its allowance, the sequences in flight never exceed the
-//! cap, except for borrowers that cannot be preempted, until these end.
+//! Invariant: as long as every engine keeps to its allowance, the sequences in flight never exceed
+//! the cap, except for borrowers that cannot be preempted, until these end.
 //!
 //! Does not do: choosing requests (each engine's [`crate::Admission`] does), waiting, or locking.
 
@@ -27,8 +27,8 @@ use harmonic_types::Tier;
 
 use crate::quota::scaled_down;
 
-/// Sequences started elsewhere after which a waiting engine with nothing in flight is entitled to one,
-/// for any quotas.
+/// Sequences started elsewhere after which a waiting engine with nothing in flight is entitled to
+/// one, for any quotas.
 const AGEING: u64 = 32;
 /// Priority of a tier over the next lower one, in grants.
 const HEAD_START: u64 = 4;
@@ -318,7 +318,8 @@ mod tests {
         assert!(started.iter().all(|started| started * 4 > fair), "{started:?}");
     }
 
-    /// The floors of others take one place of an engine that has all of the quota, not most of them.
+    /// The floors of others take one place of an engine that has all of the quota, not most of
+    /// them.
     #[test]
     fn quotas_give_way_to_the_floor_only() {
         let mut team = Team::new(8, &[8, 0, 0, 0, 0], false);
@@ -408,8 +409,8 @@ mod tests {
                 let total: u32 = engines.iter().map(|engine| engine.in_flight).sum();
                 prop_assert!(total <= max, "{total} of {max}");
             }
-            // An engine gets its quota once every engine has reported after preempting its borrowers,
-            // and the sequences that run by the floor have completed.
+            // An engine gets its quota once every engine has reported after preempting its
+            // borrowers, and the sequences that run by the floor have completed.
             for _ in 0..4 * AGEING {
                 for (index, (own, quota)) in engines.iter_mut().zip(&quotas).enumerate() {
                     let over = u32::from(own.in_flight > *quota);

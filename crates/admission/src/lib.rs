@@ -7,8 +7,8 @@
 //! limit, except for borrowers that cannot be preempted; every accepted request is started once and
 //! released once; no request starves.
 //!
-//! Does not do: sizing requests or holding their state (the [`Room`] does), reading clocks (`now` is
-//! a parameter), waiting, or locking.
+//! Does not do: sizing requests or holding their state (the [`Room`] does), reading clocks (`now`
+//! is a parameter), waiting, or locking.
 #![forbid(unsafe_code)]
 
 mod admission;

@@ -39,8 +39,8 @@ fn apportion(slots: &[u32], in_flight: u32, tier: impl Fn(usize) -> u8) -> Vec<u
         quotas[at] += 1;
         left -= 1;
     }
-    // The remainder may be smaller than the number of agents without a slot; the largest quotas then
-    // give one up each.
+    // The remainder may be smaller than the number of agents without a slot; the largest quotas
+    // then give one up each.
     for at in 0..quotas.len() {
         let richest = (0..quotas.len()).max_by_key(|at| quotas[*at]);
         if let (0, true, Some(richest)) = (quotas[at], slots[at] > 0, richest)

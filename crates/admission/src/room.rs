@@ -5,9 +5,9 @@ use harmonic_types::{RequestId, Tier};
 /// Capacity of an engine. It knows the identifier and the maximum size of a request before the
 /// request is offered to [`crate::Admission`].
 ///
-/// Invariant: after [`Room::fits`] returned true, reserving, preempting and resuming succeed as long
-/// as nothing else changed. If one fails all the same, the request stays in its queue and the round
-/// of decisions ends.
+/// Invariant: after [`Room::fits`] returned true, reserving, preempting and resuming succeed as
+/// long as nothing else changed. If one fails all the same, the request stays in its queue and the
+/// round of decisions ends.
 pub trait Room {
     /// Whether `next`, queued or preempted, has room once `victims` are preempted.
     ///
@@ -22,7 +22,7 @@ pub trait Room {
     /// Reserves room for a request that starts.
     ///
     /// # Errors
-    /// [`Short`] where there is none.
+    /// [`Short`] if there is none.
     fn reserve(&mut self, id: RequestId) -> Result<(), Short>;
 
     /// Saves a running request and frees its room.
@@ -34,7 +34,7 @@ pub trait Room {
     /// Reserves room for a preempted request again.
     ///
     /// # Errors
-    /// [`Short`] where there is none.
+    /// [`Short`] if there is none.
     fn resume(&mut self, id: RequestId) -> Result<(), Short>;
 
     /// Frees everything held for a queued, running or preempted request. Unknown requests are

@@ -1,8 +1,8 @@
 //! Room of an engine that batches by itself: a number of slots.
 //!
-//! Such an engine cannot preempt: a borrowed slot is free again only when its request ends. A stated
-//! share of the slots, at least one, is therefore reserved for tier 1 and requests within their
-//! quota, so that an executive finds a free slot while others borrow.
+//! Such an engine cannot preempt: a borrowed slot is free again only when its request ends. A
+//! stated share of the slots, at least one, is therefore reserved for tier 1 and requests within
+//! their quota, so that an executive finds a free slot while others borrow.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::room::{BorrowRequest, Room, Short};
 
 /// `n` slots without preemption.
 ///
-/// Invariant: never more requests hold a slot than there are slots.
+/// Invariant: the requests holding a slot never exceed the slots.
 #[derive(Clone, Debug)]
 pub struct Slots {
     total: u32,
@@ -21,8 +21,8 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// An engine of `slots` slots, of which `reserved` cannot be borrowed below tier 1. `reserved` is
-    /// clamped to between one and all but one; a single slot is never borrowed.
+    /// An engine of `slots` slots, of which `reserved` cannot be borrowed below tier 1. `reserved`
+    /// is clamped to between one and all but one; a single slot is never borrowed.
     pub fn new(slots: u32, reserved: u32) -> Self {
         let total = slots.max(1);
         Self { total, reserved: reserved.clamp(1, (total - 1).max(1)), held: BTreeSet::new() }

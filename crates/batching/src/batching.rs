@@ -96,8 +96,8 @@ impl Batching {
         self.waiting.remove(&id);
     }
 
-    /// Decides the next step: cache operations and batch. Prefill is ordered by `rank` of the running
-    /// requests, lowest first, then by order of start.
+    /// Decides the next step: cache operations and batch. Prefill is ordered by `rank` of the
+    /// running requests, lowest first, then by order of start.
     #[must_use = "a step that is not committed loses its tokens"]
     pub fn step(&mut self, now: Tick, rank: impl Fn(RequestId) -> i128) -> Step {
         self.compact();
@@ -113,8 +113,8 @@ impl Batching {
         }
     }
 
-    /// Records the time taken by the step's cache operations, before the commit, to learn the cost of
-    /// copies.
+    /// Records the time taken by the step's cache operations, before the commit, to learn the cost
+    /// of copies.
     pub fn observe_cache_time(&mut self, took: Duration) {
         self.copying.1 = took;
         self.copy_costs.observe(self.copying.0, took);
@@ -146,8 +146,8 @@ impl Batching {
             };
             match sampled {
                 Some(sampled) => sequence.accept(sampled.token, sampled.stop),
-                // A sequence that only warms the cache ends with its prompt; for any other the token
-                // is deferred.
+                // A sequence that only warms the cache ends with its prompt; for any other the
+                // token is deferred.
                 None if sequence.pending().is_empty() && !sequence.generates() => {
                     sequence.complete = Some(FinishReason::Length);
                 }

@@ -1,12 +1,12 @@
 //! Prefill chunks of equal length, which llama.cpp computes best.
 //!
 //! In the streams layout, a pass takes the same number of tokens from every sequence (see
-//! `passes.rs` in the `llama` crate). A pass of 500 tokens costs two thirds of thirteen passes of 39
-//! (smollm2 in BF16 on 2 cores: 0.47 and 0.72 ms a token), since every pass reads all weights. So
-//! prompts advance side by side by equal lengths.
+//! `passes.rs` in the `llama` crate). A pass of 500 tokens costs two thirds of thirteen passes of
+//! 39 (smollm2 in BF16 on 2 cores: 0.47 and 0.72 ms a token), since every pass reads all weights.
+//! So prompts advance side by side by equal lengths.
 
-/// Prompts with at most this many tokens left advance with the decoding sequences, one token a step:
-/// a pass of their own would cost the others more than it saves.
+/// Prompts with at most this many tokens left advance with the decoding sequences, one token a
+/// step: a pass of their own would cost the others more than it saves.
 const TAIL_TOKENS: usize = 4;
 /// Minimum length of a chunk that gets a pass of its own.
 const MIN_PASS_TOKENS: usize = 64;

@@ -11,13 +11,15 @@ use harmonic_types::Bytes;
 use crate::prefill_budget::ewma;
 
 /// Seconds to save and to restore a byte, assumed until some are measured: 6.9 MB took 3 ms and
-/// 0.35 ms on two cores (`docs/sources.md#copies-of-a-sequence`); restoring is assumed half as fast.
+/// 0.35 ms on two cores (`docs/sources.md#copies-of-a-sequence`); restoring is assumed half as
+/// fast.
 const DEFAULT_RATES: CostRates =
     CostRates { token_s: 0.0, save_s: 1.0 / 2e9, restore_s: 1.0 / 1e10 };
 /// Smaller copies are not sampled: their fixed costs dominate.
 const MIN_SAMPLE_BYTES: Bytes = Bytes(1 << 20);
 
-/// Share by which a rate slower than [`DEFAULT_RATES`] decays to it with each step without a sample.
+/// Share by which a rate slower than [`DEFAULT_RATES`] decays to it with each step without a
+/// sample.
 const DECAY: f64 = 0.001;
 
 /// Bytes copied by cache operations.
@@ -68,7 +70,8 @@ impl CostRates {
         saved.0 as f64 * self.save_s + restored.0 as f64 * self.restore_s
     }
 
-    /// Seconds saved by copying `tokens` instead of computing them; negative if computing is faster.
+    /// Seconds saved by copying `tokens` instead of computing them; negative if computing is
+    /// faster.
     pub(crate) fn saved_s(self, tokens: u32, copied: CopyVolume) -> f64 {
         f64::from(tokens) * self.token_s - self.copy_s(copied)
     }
@@ -93,8 +96,8 @@ impl CopyCosts {
         CostRates { token_s, ..self.rates }
     }
 
-    /// Records that the copies of a step took `took`. The time is divided between saving and restoring
-    /// in proportion to the current estimates.
+    /// Records that the copies of a step took `took`. The time is divided between saving and
+    /// restoring in proportion to the current estimates.
     pub(crate) fn observe(&mut self, copied: CopyVolume, took: Duration) {
         let CostRates { save_s, restore_s, .. } = self.rates;
         let expected = self.rates.copy_s(copied);
@@ -119,8 +122,8 @@ impl CopyCosts {
         }
     }
 
-    /// Decays slow rates towards the defaults, so that copying is tried again: rates that rule it out
-    /// would never be measured again.
+    /// Decays slow rates towards the defaults, so that copying is tried again: rates that rule it
+    /// out would never be measured again.
     fn forget(&mut self) {
         let CostRates { save_s, restore_s, .. } = &mut self.rates;
         for (rate, untimed) in

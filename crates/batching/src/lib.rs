@@ -1,7 +1,8 @@
 //! Batching of an engine's steps: a pure state machine, without knowledge of agents.
 //!
 //! Owns: the running sequences, the composition of batches (chunked prefill beside decode), the
-//! cells of the KV cache, the prefix cache, preempted sequences, and the compaction of sequence ids.
+//! cells of the KV cache, the prefix cache, preempted sequences, and the compaction of sequence
+//! ids.
 //!
 //! Invariants, held by property tests together with [`harmonic_admission`]: sequences never exceed
 //! those of the machine; reserved KV tokens never exceed the cache; a batch never exceeds its token

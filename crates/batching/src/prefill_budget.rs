@@ -1,7 +1,7 @@
 //! Prefill budget of a step while other sequences decode.
 //!
-//! Learns the time of a decode step and the time that a prefill token adds from past steps. Both drift
-//! (longer contexts cost more), so recent steps have more weight.
+//! Learns the time of a decode step and the time that a prefill token adds from past steps. Both
+//! drift (longer contexts cost more), so recent steps have more weight.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ const DEFAULT_PREFILL_S: f64 = 1e-3;
 const EWMA_WEIGHT: f64 = 0.3;
 /// Steps with fewer prefill tokens are not sampled.
 const MIN_SAMPLE_TOKENS: u32 = 16;
-/// Tokens of a tile. Prompts advance by whole tiles, at least one per step: llama.cpp's attention on
-/// CPUs computes 64 tokens at a time and fewer one by one, about five times slower at 3,500 tokens
-/// (`GGML_FA_TILE_Q`, build 11434).
+/// Tokens of a tile. Prompts advance by whole tiles, at least one per step: llama.cpp's attention
+/// on CPUs computes 64 tokens at a time and fewer one by one, about five times slower at 3,500
+/// tokens (`GGML_FA_TILE_Q`, build 11434).
 const TILE: usize = 64;
 
 /// Step time bound and the measured times of recent steps.
@@ -33,15 +33,16 @@ impl PrefillBudget {
         Self { bound, decode_s: None, prefill_s: None }
     }
 
-    /// Seconds available in the next step for work other than decoding while any sequence decodes: the
-    /// rest of the bound, and at least the decode time, so that prompts progress on slow machines.
+    /// Seconds available in the next step for work other than decoding while any sequence decodes:
+    /// the rest of the bound, and at least the decode time, so that prompts progress on slow
+    /// machines.
     pub(crate) fn beside_decoding_s(&self) -> f64 {
         let decode = self.decode_s.unwrap_or(0.0);
         (self.bound.as_secs_f64() - decode).max(decode)
     }
 
-    /// Limit on prefill tokens in the next step while any sequence decodes, beside copies in the cache
-    /// that take `copy_s` seconds; `None`, without limit, until prefill has been measured.
+    /// Limit on prefill tokens in the next step while any sequence decodes, beside copies in the
+    /// cache that take `copy_s` seconds; `None`, without limit, until prefill has been measured.
     pub(crate) fn prefill_tokens(&self, copy_s: f64) -> Option<usize> {
         let cost = self.prefill_s.filter(|cost| *cost > 0.0)?;
         let time = (self.beside_decoding_s() - copy_s).max(0.0);

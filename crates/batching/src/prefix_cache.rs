@@ -1,10 +1,11 @@
-//! Prefix cache: snapshots of system prompts and conversations that are restored instead of computed.
+//! Prefix cache: snapshots of system prompts and conversations that are restored instead of
+//! computed.
 //!
 //! llama.cpp saves whole sequences only (`docs/sources.md#whole-sequences`), so a snapshot is the
 //! state after exactly its tokens. With partial removal, a snapshot also serves every prompt that
 //! shares a shorter prefix with it; otherwise only prompts that start with all of it. The snapshot
-//! that saves most time is chosen, by the cost of copying its bytes against computing its tokens, so
-//! a longer prefix does not justify any size.
+//! that saves most time is chosen, by the cost of copying its bytes against computing its tokens,
+//! so a longer prefix does not justify any size.
 //!
 //! Invariant: the total size of the snapshots stays within the limit; the size of a snapshot is an
 //! estimate until the machine has saved it.
@@ -90,8 +91,8 @@ impl PrefixCache {
         self.best(tokens, token_count(tokens), criteria).map_or(0, |(_, hit)| hit.tokens)
     }
 
-    /// Snapshot that saves most of the prefill time of `prompt`; marks it used. The last token of the
-    /// prompt has to be computed for its logits, so it is never included.
+    /// Snapshot that saves most of the prefill time of `prompt`; marks it used. The last token of
+    /// the prompt has to be computed for its logits, so it is never included.
     pub(crate) fn find(&mut self, prompt: &[Token], criteria: ReuseCriteria) -> Option<PrefixHit> {
         let (at, hit) = self.best(prompt, token_count(prompt).saturating_sub(1), criteria)?;
         self.uses += 1;
@@ -174,8 +175,8 @@ impl PrefixCache {
         self.snapshots.iter().map(|snapshot| snapshot.bytes).sum()
     }
 
-    /// Evicts conversations, then system prompts, each least recently used first, until `bytes` more
-    /// fit.
+    /// Evicts conversations, then system prompts, each least recently used first, until `bytes`
+    /// more fit.
     pub(crate) fn make_room(&mut self, bytes: Bytes) -> Vec<CacheOp> {
         let mut ops = Vec::new();
         while self.held() + bytes > self.limit {

@@ -8,8 +8,8 @@ use crate::sequence::token_count;
 pub struct Prompt {
     /// Rendered prompt; not empty.
     pub tokens: Vec<Token>,
-    /// Number of leading tokens shared with other requests (a system prompt) and worth a snapshot; 0
-    /// without such a prefix.
+    /// Number of leading tokens shared with other requests (a system prompt) and worth a snapshot;
+    /// 0 without such a prefix.
     pub shared_prefix: u32,
     /// Limit on generated tokens. 0 only computes the prompt, to warm the prefix cache.
     pub max_output: u32,

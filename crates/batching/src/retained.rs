@@ -29,9 +29,9 @@ impl RetainedSequences {
         self.0.get(&seq).map_or(&[], Vec::as_slice)
     }
 
-    /// Sequence with the longest usable prefix of `prompt` above `least` tokens, and its length. The
-    /// last token of the prompt is never included. Without partial removal, only sequences that are
-    /// usable as a whole qualify.
+    /// Sequence with the longest usable prefix of `prompt` above `least` tokens, and its length.
+    /// The last token of the prompt is never included. Without partial removal, only sequences that
+    /// are usable as a whole qualify.
     pub(crate) fn find(
         &self,
         prompt: &[Token],

@@ -12,8 +12,8 @@ pub(crate) struct Preempted {
     pub(crate) snapshot: SnapshotId,
 }
 
-/// State of one sequence. Its first `computed` tokens are in the KV cache, or in its snapshot while it
-/// is preempted.
+/// State of one sequence. Its first `computed` tokens are in the KV cache, or in its snapshot while
+/// it is preempted.
 #[derive(Debug)]
 pub(crate) struct Sequence {
     pub(crate) id: RequestId,

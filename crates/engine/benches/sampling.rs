@@ -102,8 +102,8 @@ fn median(mut work: impl FnMut()) -> f64 {
     trials[TRIALS / 2]
 }
 
-/// llama.cpp's chain: every token becomes a candidate, and the best `k` are selected, sorted, filtered
-/// and drawn from.
+/// llama.cpp's chain: every token becomes a candidate, and the best `k` are selected, sorted,
+/// filtered and drawn from.
 fn stock(logits: &[f32], k: usize) -> u32 {
     let mut candidates: Vec<(u32, f32, f32)> =
         (0..).zip(logits).map(|(id, l)| (id, *l, 0.0)).collect();

@@ -1,7 +1,7 @@
 //! Capabilities that differ between engines.
 //!
-//! Invariant: a request for a missing capability is rejected before it is queued; nothing is ignored
-//! silently.
+//! Invariant: a request for a missing capability is rejected before it is queued; nothing is
+//! ignored silently.
 
 use harmonic_types::Format;
 use serde::Serialize;
@@ -17,8 +17,8 @@ pub struct Capabilities {
     /// Tool calls.
     pub tools: bool,
     /// Schema-constrained arguments of unforced tool calls,
-    /// [`harmonic_types::Request::strict_tools`]. Not possible if the start of a call cannot be told
-    /// from plain text.
+    /// [`harmonic_types::Request::strict_tools`]. Not possible if the start of a call cannot be
+    /// told from plain text.
     pub strict_tools: bool,
     /// Whether [`count_tokens`](crate::Engine::count_tokens) is exact.
     pub exact_counts: bool,

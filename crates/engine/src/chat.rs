@@ -1,11 +1,11 @@
 //! Conversion between text and tokens, in both directions; no other module does it.
 //!
-//! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding of
-//! answers (UTF-8, stop strings, reasoning, tool calls).
+//! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding
+//! of answers (UTF-8, stop strings, reasoning, tool calls).
 //!
 //! Invariants: the agent's system prompt always comes first; text is emitted in whole characters; a
-//! stop string is never part of the answer; client text never becomes a control token, except in raw
-//! prompts.
+//! stop string is never part of the answer; client text never becomes a control token, except in
+//! raw prompts.
 //!
 //! Does not do: sampling, or anything with the KV cache.
 
@@ -88,11 +88,12 @@ impl std::fmt::Debug for Chat {
 }
 
 impl Chat {
-    /// Chat format of the model with `vocabulary`. A model without a template (a base model) gets the
-    /// plain text of the messages.
+    /// Chat format of the model with `vocabulary`. A model without a template (a base model) gets
+    /// the plain text of the messages.
     ///
     /// # Errors
-    /// [`TemplateError`] if the template is invalid, or fails or exceeds its budget on a plain question.
+    /// [`TemplateError`] if the template is invalid, or fails or exceeds its budget on a plain
+    /// question.
     pub fn new(vocabulary: Arc<dyn Vocabulary>) -> Result<Self, TemplateError> {
         let specials = vocabulary.specials();
         let marks = TaintMarks::of(&specials);
@@ -122,13 +123,13 @@ impl Chat {
         &self.vocabulary
     }
 
-    /// Renders and tokenises `prompt` for `agent`, up to the start of the answer. System messages of
-    /// the client are appended to the agent's own, as most templates allow only one. Tools that may
-    /// not be called are left out. Ends early if cancelled.
+    /// Renders and tokenises `prompt` for `agent`, up to the start of the answer. System messages
+    /// of the client are appended to the agent's own, as most templates allow only one. Tools that
+    /// may not be called are left out. Ends early if cancelled.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] if the template rejects the conversation or the parameters of a tool are
-    /// not JSON; [`Rejection::PromptBeyond`] before tokenisation if the text cannot fit;
+    /// [`Rejection::Invalid`] if the template rejects the conversation or the parameters of a tool
+    /// are not JSON; [`Rejection::PromptBeyond`] before tokenisation if the text cannot fit;
     /// [`Rejection::Draining`], which is discarded, if cancelled.
     pub fn render(
         &self,
@@ -204,8 +205,8 @@ impl Chat {
         Decoder::new(Arc::clone(&self.vocabulary), markers.clone(), stop, reasoning, calls)
     }
 
-    /// Tracker of the reasoning before an answer to `rendered`; `None` if there is none. `thinking`:
-    /// whether reasoning was requested.
+    /// Tracker of the reasoning before an answer to `rendered`; `None` if there is none.
+    /// `thinking`: whether reasoning was requested.
     pub fn reasoning_tracker(
         &self,
         prompt: &Prompt,
@@ -227,8 +228,8 @@ impl Chat {
         }
     }
 
-    /// Tracker of an answer up to its first unforced call; `None` if calls cannot be told from plain
-    /// text. `reasoning_open`: whether the answer starts inside its reasoning.
+    /// Tracker of an answer up to its first unforced call; `None` if calls cannot be told from
+    /// plain text. `reasoning_open`: whether the answer starts inside its reasoning.
     pub fn call_tracker(&self, reasoning_open: bool) -> Option<CallTracker> {
         let (syntax, vocabulary) = (self.template.syntax(), Arc::clone(&self.vocabulary));
         syntax.opener()?;

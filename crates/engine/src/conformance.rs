@@ -61,7 +61,8 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     batch_invariance::a_prompt_answers_the_same_in_a_batch(factory).await
 }
 
-/// Configuration with two agents, `first` (tier 1) and `second` (tier 3), and `slots` slots in total.
+/// Configuration with two agents, `first` (tier 1) and `second` (tier 3), and `slots` slots in
+/// total.
 fn config(slots: u32, context: u32) -> LocalConfig {
     let agent = |name: &str, tier, slots| ServedAgent {
         spec: AgentSpec {

@@ -2,16 +2,16 @@
 //!
 //! A *form* is a JSON Schema, grammar, regular expression or tool call that an answer must match.
 //!
-//! Owns: the limits of forms, the grammars over one model's vocabulary, the state of each constrained
-//! answer, the threads that compile forms, and those that compute token masks.
+//! Owns: the limits of forms, the grammars over one model's vocabulary, the state of each
+//! constrained answer, the threads that compile forms, and those that compute token masks.
 //!
-//! Invariants: an answer that ends by itself is a complete sentence of its grammar; the end of turn is
-//! allowed exactly where a sentence may end, and is the only allowed token where it must. A form is
-//! measured before it is compiled, compiled on a thread of its own, and unless it is small tried in a
-//! process of its own first. A grammar that fails fails only its own request.
+//! Invariants: an answer that ends by itself is a complete sentence of its grammar; the end of turn
+//! is allowed exactly where a sentence may end, and is the only allowed token where it must. A form
+//! is measured before it is compiled, compiled on a thread of its own, and unless it is small tried
+//! in a process of its own first. A grammar that fails fails only its own request.
 //!
-//! Does not do: choosing among the allowed tokens (`sampling`, which builds on this), or parsing wire
-//! formats.
+//! Does not do: choosing among the allowed tokens (`sampling`, which builds on this), or parsing
+//! wire formats.
 
 mod bounds;
 mod calls;
@@ -42,14 +42,14 @@ pub(crate) use mask_pool::Wake;
 use mask_pool::{MaskPool, PendingMask, Position};
 pub use trial::{FormTrial, run_trial};
 
-/// State of one constrained answer. A pool thread computes the next mask while the model computes the
-/// next logits.
+/// State of one constrained answer. A pool thread computes the next mask while the model computes
+/// the next logits.
 pub struct Constraint {
     pool: Arc<MaskPool>,
     /// Position under computation.
-    next: Arc<PendingMask>,
+    pending: Arc<PendingMask>,
     /// Position of the next token, once available.
-    here: Option<Position>,
+    current: Option<Position>,
     cancellation: Option<CancellationHandle>,
 }
 
@@ -62,16 +62,16 @@ impl std::fmt::Debug for Constraint {
 impl Constraint {
     fn new(pool: Arc<MaskPool>, matcher: Matcher, first: Mask) -> Self {
         let cancellation = matcher.cancellation_handle();
-        let here = Position { matcher: Box::new(matcher), allowed: Ok(first), slow: false };
-        Self { pool, next: Arc::default(), here: Some(here), cancellation }
+        let current = Position { matcher: Box::new(matcher), allowed: Ok(first), slow: false };
+        Self { pool, pending: Arc::default(), current: Some(current), cancellation }
     }
 
     /// Whether the mask for the next token is ready; if not, `wake` is called once it is.
     pub(crate) fn is_ready(&mut self, wake: Option<&Wake>) -> bool {
-        if self.here.is_none() {
-            self.here = self.next.take_or(wake);
+        if self.current.is_none() {
+            self.current = self.pending.take_or(wake);
         }
-        self.here.is_some()
+        self.current.is_some()
     }
 
     /// Tokens allowed next. Waits until the mask is ready.
@@ -79,14 +79,14 @@ impl Constraint {
     /// # Errors
     /// Why the grammar cannot continue, for the client.
     pub(crate) fn allowed(&mut self) -> Result<&Mask, String> {
-        let here = self.here.take().unwrap_or_else(|| self.next.wait());
-        self.here.insert(here).allowed.as_ref().map_err(String::clone)
+        let current = self.current.take().unwrap_or_else(|| self.pending.wait());
+        self.current.insert(current).allowed.as_ref().map_err(String::clone)
     }
 
     /// Advances by `token`, one of [`Self::allowed`].
-    pub(crate) fn take(&mut self, token: Token) {
-        if let Some(here) = self.here.take() {
-            self.next = self.pool.ask(here, token);
+    pub(crate) fn advance(&mut self, token: Token) {
+        if let Some(current) = self.current.take() {
+            self.pending = self.pool.submit(current, token);
         }
     }
 }

@@ -40,8 +40,8 @@ pub enum Command {
     Wake,
 }
 
-/// Runs `scheduler` on `machine` until drained or until every sender of `commands` is dropped, which
-/// cancels the pending requests.
+/// Runs `scheduler` on `machine` until drained or until every sender of `commands` is dropped,
+/// which cancels the pending requests.
 ///
 /// # Errors
 /// [`MachineError`] if the machine fails; the requests of `registry` are then still open.
@@ -105,7 +105,8 @@ pub fn drive<M: Machine>(
             clock.elapse(outcome.simulated_time);
             result.sampled = answer(registry, &step, outcome);
         } else if waits && !scheduler.is_idle() {
-            // Nothing to compute until a mask is ready (`Command::Wake`) or another command arrives.
+            // Nothing to compute until a mask is ready (`Command::Wake`) or another command
+            // arrives.
             if let Ok(command) = commands.recv_timeout(BLOCKED) {
                 handle(command, &mut scheduler, registry, clock, &mut draining);
             }
@@ -227,7 +228,8 @@ fn handle(
         }
         Command::Warm(jobs) => {
             for job in jobs.into_iter().filter(|_| draining.is_none()) {
-                // A prefix that cannot run is rejected again, with the reason, on the first request.
+                // A prefix that cannot run is rejected again, with the reason, on the first
+                // request.
                 let _refused = scheduler.offer(clock.now(), job);
             }
         }
@@ -261,9 +263,9 @@ fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), Res
     for (agent, slots) in &slots {
         after[*agent] = *slots;
     }
-    let asked = after.iter().sum();
-    if asked > planned {
-        return Err(ReslotError::TooMany { asked, planned });
+    let requested = after.iter().sum();
+    if requested > planned {
+        return Err(ReslotError::TooMany { requested, planned });
     }
     scheduler.set_slots(slots);
     Ok(())

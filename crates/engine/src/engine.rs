@@ -68,7 +68,7 @@ pub struct Allocation {
     pub compute_bytes: Option<Bytes>,
 }
 
-/// Whether an engine can serve.
+/// Health of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
@@ -183,10 +183,10 @@ pub enum ReslotError {
     #[error("agent `{0}` is not served by this engine")]
     UnknownAgent(AgentName),
     /// The slots exceed those planned for the engine.
-    #[error("{asked} slots in all, but the engine was planned for {planned}: make a new plan")]
+    #[error("{requested} slots in all, but the engine was planned for {planned}: make a new plan")]
     TooMany {
         /// Requested slots of all agents together.
-        asked: u32,
+        requested: u32,
         /// Planned slots.
         planned: u32,
     },

@@ -1,8 +1,8 @@
 //! Engines: from text requests to tokens on a machine, and back.
 //!
-//! Owns: the interfaces `Engine` (used by the gateway) and `Machine` (executes scheduler steps), the
-//! `drive` loop between them, chat (templates, tokens, stop strings, UTF-8), sampling, constrained
-//! decoding, and the simulated machine.
+//! Owns: the interfaces `Engine` (used by the gateway) and `Machine` (executes scheduler steps),
+//! the `drive` loop between them, chat (templates, tokens, stop strings, UTF-8), sampling,
+//! constrained decoding, and the simulated machine.
 //!
 //! Invariants: conversion between text and tokens happens only in [`chat`]; one thread owns a
 //! machine; every accepted request gets exactly one final event.

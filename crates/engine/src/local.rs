@@ -69,8 +69,8 @@ impl Local {
     /// [`EngineThread::drive`]. Returns once the machine is ready.
     ///
     /// # Errors
-    /// The error of `body` before it drives, or [`EngineError::Setup`] if the template is unusable or
-    /// a thread cannot be started.
+    /// The error of `body` before it drives, or [`EngineError::Setup`] if the template is unusable
+    /// or a thread cannot be started.
     pub fn spawn(
         config: LocalConfig,
         vocabulary: Arc<dyn Vocabulary>,
@@ -91,9 +91,9 @@ impl Local {
         let status = SharedStatus::new(config.agents.iter().map(load).collect());
         let commands = Arc::new(commands);
         // A weak reference: the thread must not keep itself alive.
-        let to_itself = Arc::downgrade(&commands);
+        let weak_commands = Arc::downgrade(&commands);
         let wake = Arc::new(move || {
-            if let Some(commands) = to_itself.upgrade() {
+            if let Some(commands) = weak_commands.upgrade() {
                 // A failed send means that the thread has ended.
                 let _ended = commands.send(Command::Wake);
             }
@@ -274,7 +274,7 @@ impl Engine for Local {
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let shared = Arc::clone(&self.0);
         async move {
-            let (agent, asker) = (request.agent.clone(), request.client.clone());
+            let (agent, client_name) = (request.agent.clone(), request.client.clone());
             let preparing = PreparingGuard::of(&shared);
             let (request, rendered) = shared.prepare(request).await?;
             let prepared = if is_formed(&request) || !request.strict_tools.is_empty() {
@@ -289,7 +289,7 @@ impl Engine for Local {
             };
             let Prepared { mut submission, form, id, admission, answer } = prepared?;
             if let Some((form, start)) = form {
-                let constraint = shared.compiler.compile(form, &asker).await;
+                let constraint = shared.compiler.compile(form, &client_name).await;
                 submission.constrain(constraint.map_err(refusal)?, start);
             }
             let commands = Arc::clone(&shared.commands);

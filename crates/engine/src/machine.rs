@@ -13,8 +13,8 @@ pub trait Machine {
     /// Allocated memory.
     fn allocation(&self) -> Allocation;
 
-    /// Whether [`CacheOp::Trim`] is supported: every layer must keep every token. Sliding windows and
-    /// recurrent states have lost what a shorter sequence would need.
+    /// Whether [`CacheOp::Trim`] is supported: every layer must keep every token. Sliding windows
+    /// and recurrent states have lost what a shorter sequence would need.
     fn supports_partial_removal(&self) -> bool;
 
     /// Executes a cache operation. Returns the snapshot size for [`CacheOp::Save`], else zero.

@@ -2,8 +2,8 @@
 //!
 //! Owns: the response channel of each request, and the decoding of its answer.
 //!
-//! Invariant: every opened request gets exactly one final event, even if the engine thread panics (the
-//! registry outlives the loop).
+//! Invariant: every opened request gets exactly one final event, even if the engine thread panics
+//! (the registry outlives the loop).
 
 mod call_id;
 
@@ -26,7 +26,7 @@ use crate::publisher::Publisher;
 use crate::sampling::{Failure, SampledToken, Sampler};
 use crate::scheduler::{Change, Grant, Job};
 
-/// A request on its way to the scheduler.
+/// A request to be submitted to the scheduler.
 #[derive(Debug)]
 pub struct Submission {
     pub(crate) job: Job,

@@ -1,11 +1,11 @@
 //! Sampling of the next token from the logits.
 //!
-//! Owns: the sampler of each request (settings, random generator, recent tokens) and the chain: logit
-//! bias, penalties, top-k, top-p, min-p, temperature, draw.
+//! Owns: the sampler of each request (settings, random generator, recent tokens) and the chain:
+//! logit bias, penalties, top-k, top-p, min-p, temperature, draw.
 //!
-//! Invariants: the same seed, settings and logits give the same token, on one thread or several; the
-//! ranking gives the same result as the full chain over all logits (property-tested); NaN, −∞ and
-//! banned tokens are never chosen.
+//! Invariants: the same seed, settings and logits give the same token, on one thread or several;
+//! the ranking gives the same result as the full chain over all logits (property-tested); NaN, −∞
+//! and banned tokens are never chosen.
 //!
 //! Does not do: grammars (`constraint` provides the mask of allowed tokens), or anything with text.
 
@@ -150,8 +150,8 @@ impl Sampler {
         self.reasoning.as_ref().is_some_and(|reasoning| reasoning.opener().is_none())
     }
 
-    /// Samples the next token, or defers it until the mask is ready; `wake` is called then. `None` if
-    /// no logit is a number.
+    /// Samples the next token, or defers it until the mask is ready; `wake` is called then. `None`
+    /// if no logit is a number.
     pub(crate) fn draw(&mut self, logits: &[f32], wake: Option<&Wake>) -> Option<SampleResult> {
         let free = self.reasons() || self.call_tracker.is_some();
         if free || self.constraint.as_mut().is_none_or(|constraint| constraint.is_ready(wake)) {
@@ -198,7 +198,7 @@ impl Sampler {
                 reasoning.advance(choice.token);
                 self.reasoning = Some(reasoning);
             }
-            _ if choice.failure.is_none() => constraint.take(choice.token),
+            _ if choice.failure.is_none() => constraint.advance(choice.token),
             _ => {}
         }
         self.constraint = Some(constraint);
@@ -239,7 +239,7 @@ impl Sampler {
             self.excluded.clear();
             match drawn {
                 Some(token) if reasoning.step(token) == ReasoningStep::Straddles => {
-                    excluded.push(token)
+                    excluded.push(token);
                 }
                 Some(token) => break token,
                 None => {

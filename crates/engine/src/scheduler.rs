@@ -2,7 +2,8 @@
 //!
 //! Owns: the order in which the two are called, and the limits on request sizes.
 //!
-//! Does not do: admission policy (`harmonic-admission`), batches and KV cache (`harmonic-batching`).
+//! Does not do: admission policy (`harmonic-admission`), batches and KV cache
+//! (`harmonic-batching`).
 
 mod config;
 mod job;
@@ -157,8 +158,8 @@ impl Scheduler {
         Step { begun, changes: decided.chain(moved).collect(), finished, cache, batch }
     }
 
-    /// Records the time of the cache operations of the step under way, before its commit, to learn the
-    /// cost of copies on a real machine.
+    /// Records the time of the cache operations of the step under way, before its commit, to learn
+    /// the cost of copies on a real machine.
     pub fn observe_cache_time(&mut self, took: Duration) {
         self.batching.observe_cache_time(took);
     }
@@ -206,8 +207,8 @@ impl Scheduler {
         self.admission.set_slots(slots);
     }
 
-    /// Sets the limit on sequences in flight from the next step on, capped at the configured maximum.
-    /// Borrowers beyond it are preempted if they can be saved.
+    /// Sets the limit on sequences in flight from the next step on, capped at the configured
+    /// maximum. Borrowers beyond it are preempted if they can be saved.
     pub fn set_limit(&mut self, in_flight: u32) {
         self.admission.set_limit(in_flight);
     }

@@ -2,8 +2,8 @@
 //! `perfmodel`. For scale tests, hardware that is not present, and load tests.
 //!
 //! Invariants: the logits depend only on the sequence's own tokens, so a prompt gives the same text
-//! alone and in any batch; the KV cache is finite; an operation that is invalid on a real machine is
-//! an error here.
+//! alone and in any batch; the KV cache is finite; an operation that is invalid on a real machine
+//! is an error here.
 //!
 //! Does not do: language. Its text consists of letters derived from a hash.
 
@@ -29,7 +29,8 @@ pub use cost_model::CostModel;
 pub use simulate::{Arrival, RequestOutcome, simulate};
 pub use vocabulary::SimVocabulary;
 
-/// State of one sequence: for each token, the hash of all tokens up to it, so that it can be trimmed.
+/// State of one sequence: for each token, the hash of all tokens up to it, so that it can be
+/// trimmed.
 #[derive(Clone, Debug, Default)]
 struct Cells {
     tokens: Vec<u64>,

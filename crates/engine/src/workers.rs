@@ -2,9 +2,9 @@
 //! async runtime for too long.
 //!
 //! Invariants: small jobs never wait for large ones, as each kind has its own thread; a queue is
-//! ordered by deadline, which is arrival plus a time proportional to size, so that short jobs overtake
-//! long ones and none starves; queued bytes are bounded; a cancelled job leaves the queue at once, or
-//! sees its [`CancelFlag`] at its next check; a panic ends only its own job.
+//! ordered by deadline, which is arrival plus a time proportional to size, so that short jobs
+//! overtake long ones and none starves; queued bytes are bounded; a cancelled job leaves the queue
+//! at once, or sees its [`CancelFlag`] at its next check; a panic ends only its own job.
 //!
 //! Does not do: ending a running job by force. Long jobs must check their flag.
 
@@ -91,7 +91,7 @@ struct Pool {
 
 #[derive(Debug, Default)]
 struct Queues {
-    queues: [JobQueue; 2],
+    by_kind: [JobQueue; 2],
     next: u64,
     closed: bool,
 }
@@ -186,7 +186,7 @@ impl Pool {
         let mut queues = self.lock();
         let key = (deadline, queues.next);
         queues.next += 1;
-        let waiting = &mut queues.queues[queue];
+        let waiting = &mut queues.by_kind[queue];
         // An empty queue accepts a job of any size.
         if waiting.bytes > 0 && waiting.bytes + bytes > self.waiting_bytes {
             return Err(Full { jobs: waiting.jobs.len(), bytes: waiting.bytes });
@@ -201,7 +201,7 @@ impl Pool {
     /// Removes a job from the queue, unless it runs already.
     fn withdraw(&self, queue: usize, key: QueueKey) {
         let mut queues = self.lock();
-        let waiting = &mut queues.queues[queue];
+        let waiting = &mut queues.by_kind[queue];
         let job = waiting.jobs.remove(&key);
         if let Some((bytes, _)) = &job {
             waiting.bytes -= bytes;
@@ -217,7 +217,7 @@ impl Pool {
         }
         let mut queues = self.lock();
         loop {
-            let waiting = &mut queues.queues[queue];
+            let waiting = &mut queues.by_kind[queue];
             if let Some((_, (bytes, job))) = waiting.jobs.pop_first() {
                 waiting.bytes -= bytes;
                 drop(queues);

@@ -87,8 +87,8 @@ fn a_single_stream_takes_the_time_of_its_steps() {
     assert_eq!((*reason, *first_token), (FinishReason::Length, Tick::default() + time(prefill)));
 }
 
-/// In a pool of 400 cells, a snapshot of 300 tokens does not fit beside a sequence of 200: restoring
-/// it for a prompt that shares 100 tokens would fail.
+/// In a pool of 400 cells, a snapshot of 300 tokens does not fit beside a sequence of 200:
+/// restoring it for a prompt that shares 100 tokens would fail.
 #[test]
 fn a_pool_restores_only_what_it_has_cells_for() {
     let agent = ScheduledAgent {

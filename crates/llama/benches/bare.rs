@@ -1,10 +1,10 @@
 //! Bare decode loop: throughput of llama.cpp without scheduler, chat, or HTTP.
 //!
 //! `cargo bench -p harmonic-llama --bench bare -- MODEL.gguf [THREADS] [LEVEL…] [--prompt N]
-//! [--output N] [--trials N] [--prefill]` prints a line of JSON per level: sequences of a prompt
-//! of N tokens (50), then N decode steps (160) with greedy sampling. With `--prefill` the time of the
-//! prompts counts too, as for clients of a server. A reference for `harmonic bench` and the servers of
-//! `crates/harmonic/benches/peers`.
+//! [--output N] [--trials N] [--prefill]` prints a line of JSON per level: sequences of a prompt of
+//! N tokens (50), then N decode steps (160) with greedy sampling. With `--prefill` the time of the
+//! prompts counts too, as for clients of a server. A reference for `harmonic bench` and the servers
+//! of `crates/harmonic/benches/peers`.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark program")]
 
 use std::num::NonZeroU32;

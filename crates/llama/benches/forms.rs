@@ -1,9 +1,9 @@
-//! Cost of constrained decoding: of masks alone, and in an engine that computes them while the model
-//! computes logits.
+//! Cost of constrained decoding: of masks alone, and in an engine that computes them while the
+//! model computes logits.
 //!
-//! `cargo bench -p harmonic-llama --bench forms -- MODEL.gguf [THREADS] [LEVEL…]` prints the time of a
-//! mask without overlap, then a line of JSON per level: output tokens per second of free answers and
-//! of answers under a schema, measured alternately, with the same number of tokens.
+//! `cargo bench -p harmonic-llama --bench forms -- MODEL.gguf [THREADS] [LEVEL…]` prints the time
+//! of a mask without overlap, then a line of JSON per level: output tokens per second of free
+//! answers and of answers under a schema, measured alternately, with the same number of tokens.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark program")]
 
 use std::path::{Path, PathBuf};

@@ -1,14 +1,14 @@
 //! Memory of an engine: the planner's prediction against the resident memory with all slots full.
 //!
 //! `cargo bench -p harmonic-llama --bench memory -- MODEL…` (a name in the store, or a GGUF file;
-//! `make bench-memory` runs it for two small models) prints a line of JSON for each model, KV type and
-//! set of slots, and at the end the number of lines that differ by more than 5%, with exit status 1.
-//! Each line is measured in a separate process, so that memory kept by the allocator does not count.
-//! Linux only: resident memory is read from `/proc/self/statm`.
+//! `make bench-memory` runs it for two small models) prints a line of JSON for each model, KV type
+//! and set of slots, and at the end the number of lines that differ by more than 5%, with exit
+//! status 1. Each line is measured in a separate process, so that memory kept by the allocator does
+//! not count. Linux only: resident memory is read from `/proc/self/statm`.
 //!
-//! Measured is the growth of resident memory from before the model is loaded until every sequence has
-//! been prefilled to its last cell in full batches and all of them have decoded together. The program
-//! itself does not count.
+//! Measured is the growth of resident memory from before the model is loaded until every sequence
+//! has been prefilled to its last cell in full batches and all of them have decoded together. The
+//! program itself does not count.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -60,8 +60,8 @@ fn main() -> ExitCode {
                 far += u32::from(!line(model, kv_type, slots, "flash"));
             }
         }
-        // As planned on a CPU: only in streams, without a quantised cache. The planner does not use it
-        // for models with windows, but the figures hold for those too.
+        // As planned on a CPU: only in streams, without a quantised cache. The planner does not use
+        // it for models with windows, but the figures hold for those too.
         for slots in ["equal", "many"] {
             far += u32::from(!line(model, "f16", slots, "plain"));
         }

@@ -16,8 +16,8 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend, String> {
     backend.as_ref().map_err(Clone::clone)
 }
 
-/// Runs `create` under the lock for creating contexts: llama.cpp then writes to the shared model, and
-/// the log lines with buffer sizes must not interleave.
+/// Runs `create` under the lock for creating contexts: llama.cpp then writes to the shared model,
+/// and the log lines with buffer sizes must not interleave.
 pub(crate) fn alone<T>(create: impl FnOnce() -> T) -> T {
     static ALONE: Mutex<()> = Mutex::new(());
     let _guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

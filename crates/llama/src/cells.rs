@@ -1,7 +1,7 @@
 //! Accounting of the KV cells of each sequence of a context.
 //!
-//! A restore without enough cells fails in llama.cpp and leaves the sequence empty, so free cells are
-//! checked first.
+//! A restore without enough cells fails in llama.cpp and leaves the sequence empty, so free cells
+//! are checked first.
 
 use harmonic_engine::SeqId;
 use harmonic_types::KvLayout;

@@ -4,8 +4,8 @@
 //!
 //! Invariant: a context has room for the logits of one row per sequence ([`most_outputs`]) only.
 //! llama.cpp's default is every token of a batch, which is never used here and costs `n_ubatch` ×
-//! vocabulary × 4 bytes: 100 MB for a vocabulary of 49,152, 537 MB for 262,144. llama.cpp aborts the
-//! process if a batch requests more, so callers must check before decoding.
+//! vocabulary × 4 bytes: 100 MB for a vocabulary of 49,152, 537 MB for 262,144. llama.cpp aborts
+//! the process if a batch requests more, so callers must check before decoding.
 //!
 //! Does not do: decoding.
 

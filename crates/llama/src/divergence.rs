@@ -1,14 +1,14 @@
 //! KL divergence of a converted model from the original.
 //!
 //! Both models evaluate one fixed text, written for this purpose: prose, questions, code, tables,
-//! JSON. The result is the mean of Σ p·ln(p/q) over all positions, with the next-token distributions
-//! p of the original and q of the converted model.
+//! JSON. The result is the mean of Σ p·ln(p/q) over all positions, with the next-token
+//! distributions p of the original and q of the converted model.
 //!
-//! The original's own arithmetic counts: a quantised file, whose kernels round the activations, also
-//! differs from an exact copy of its weights.
+//! The original's own arithmetic counts: a quantised file, whose kernels round the activations,
+//! also differs from an exact copy of its weights.
 //!
-//! Memory: one model at a time and the logits of [`CHUNK`] positions; the original's logits are kept
-//! in an unnamed temporary file (tokens × vocabulary × 4 bytes).
+//! Memory: one model at a time and the logits of [`CHUNK`] positions; the original's logits are
+//! kept in an unnamed temporary file (tokens × vocabulary × 4 bytes).
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};

@@ -1,10 +1,10 @@
 //! llama.cpp as a [`harmonic_engine::Machine`].
 //!
-//! Owns: all calls of llama.cpp: loading, vocabulary, context, logs, quantisation, and the divergence
-//! of a quantised model from the original. One of two places with `unsafe`.
+//! Owns: all calls of llama.cpp: loading, vocabulary, context, logs, quantisation, and the
+//! divergence of a quantised model from the original. One of two places with `unsafe`.
 //!
-//! Invariants: one thread owns a context; contexts are created under a lock (llama.cpp writes to the
-//! model then); llama.cpp's log goes to `tracing` under the target `llama`.
+//! Invariants: one thread owns a context; contexts are created under a lock (llama.cpp writes to
+//! the model then); llama.cpp's log goes to `tracing` under the target `llama`.
 //!
 //! Does not do: scheduling, chat, sampling policy.
 

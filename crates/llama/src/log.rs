@@ -1,7 +1,7 @@
 //! Forwarding of llama.cpp's log to `tracing`, and parsing of buffer sizes from it.
 //!
-//! llama.cpp has no C function for the sizes of its buffers, but logs them when it creates a context
-//! (`llama-kv-cache.cpp`, `llama-context.cpp`: "… buffer size = … MiB").
+//! llama.cpp has no C function for the sizes of its buffers, but logs them when it creates a
+//! context (`llama-kv-cache.cpp`, `llama-context.cpp`: "… buffer size = … MiB").
 
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::catch_unwind;

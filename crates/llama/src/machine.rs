@@ -149,7 +149,7 @@ impl Machine for LlamaMachine<'_> {
             let reason = format!("{outputs} rows want logits and the context holds {room}");
             return Err(failed("decoding", &reason));
         }
-        let mut samples: Vec<Option<SampleResult>> = vec![None; batch.rows.len()];
+        let mut by_row: Vec<Option<SampleResult>> = vec![None; batch.rows.len()];
         for call in calls(batch, self.layout) {
             let sampling = self.decode(batch, &call)?;
             let logits: Vec<_> = sampling
@@ -163,15 +163,16 @@ impl Machine for LlamaMachine<'_> {
                 self.cells.set(row.seq, row.position.saturating_add(after));
             }
             for ((row, _), drawn) in sampling.into_iter().zip(drawn) {
-                samples[row] = Some(drawn);
+                by_row[row] = Some(drawn);
             }
         }
-        Ok(Outcome { samples: samples.into_iter().flatten().collect(), ..Outcome::default() })
+        Ok(Outcome { samples: by_row.into_iter().flatten().collect(), ..Outcome::default() })
     }
 }
 
 impl LlamaMachine<'_> {
-    /// Computes one call; returns the sampling rows that end in it, with the indices of their logits.
+    /// Computes one call; returns the sampling rows that end in it, with the indices of their
+    /// logits.
     fn decode(&mut self, batch: &Batch, call: &[Chunk]) -> Result<Vec<(usize, i32)>, MachineError> {
         self.batch.clear();
         let mut sampling = Vec::new();

@@ -81,14 +81,14 @@ impl Model {
             assert!(align_of::<LlamaModel>() == align_of::<*const sys::llama_model>());
         }
         let model: *const LlamaModel = &raw const *self.llama;
-        // SAFETY: `LlamaModel` is `repr(transparent)` over a non-null pointer to a `llama_model`, in
-        // the version that the workspace pins, so its bytes are that pointer. The model lives as
+        // SAFETY: `LlamaModel` is `repr(transparent)` over a non-null pointer to a `llama_model`,
+        // in the version that the workspace pins, so its bytes are that pointer. The model lives as
         // long as `self.llama`, and the call only reads it.
         unsafe { sys::llama_model_n_swa(*model.cast::<*const sys::llama_model>()) }
     }
 
-    /// Tokenises `text` with llama.cpp's own tokenizer, recognising control tokens. Adds the start of
-    /// text if the model wants one and `text` does not spell it already.
+    /// Tokenises `text` with llama.cpp's own tokenizer, recognising control tokens. Adds the start
+    /// of text if the model wants one and `text` does not spell it already.
     pub fn read(&self, text: &str) -> Vec<Token> {
         let bos = self.bos_text();
         let spelled = !bos.is_empty() && text.starts_with(&bos);
@@ -108,10 +108,10 @@ impl Model {
 /// Runs `load` on a short-lived thread.
 ///
 /// Repacking weights starts OpenMP threads, which libgomp keeps as long as the thread that started
-/// them. A pool thread of an async runtime may live for ten more seconds, during which there are more
-/// OpenMP threads than CPUs; libgomp then lets waiting threads sleep almost at once, and the engine's
-/// threads spend their time waking each other: 30 tok/s instead of 190 for one stream, measured with
-/// AMX on 2 CPUs (`docs/performance.md#where-the-time-goes`).
+/// them. A pool thread of an async runtime may live for ten more seconds, during which there are
+/// more OpenMP threads than CPUs; libgomp then lets waiting threads sleep almost at once, and the
+/// engine's threads spend their time waking each other: 30 tok/s instead of 190 for one stream,
+/// measured with AMX on 2 CPUs (`docs/performance.md#where-the-time-goes`).
 fn apart<T: Send>(load: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| match scope.spawn(load).join() {
         Ok(loaded) => loaded,
@@ -141,8 +141,8 @@ impl Vocabulary for Model {
     fn token_bound(&self) -> Option<TokenBound> {
         use LlamaTokenAttr::{Byte, Control, Unknown};
         let vocabulary = self.llama.vocab();
-        // Token kinds that plain text never produces: control tokens are recognised only on request,
-        // and in BPE vocabularies a byte token such as `<0x41>` only under its name.
+        // Token kinds that plain text never produces: control tokens are recognised only on
+        // request, and in BPE vocabularies a byte token such as `<0x41>` only under its name.
         let never = match vocabulary.vocab_type() {
             VocabType::SPM => [Control, Unknown].as_slice(),
             VocabType::BPE => [Control, Unknown, Byte].as_slice(),

@@ -1,11 +1,11 @@
 //! Division of a batch's rows among calls of `llama_decode`.
 //!
-//! In the streams layout, llama.cpp computes a batch in passes: each takes the same number of tokens
-//! from every remaining sequence, as many as the shortest has, from consecutive sequence ids only
-//! (`llama_batch_allocr::split_equal`, build 11434). Prompts of 36, 38 and 41 tokens become passes of
-//! 3 × 36, 2 × 2 and 1 × 3 tokens, and a pass of few tokens costs nearly as much as one of thirty,
-//! since it reads all weights. So each long row gets its own call, and the short rows (mostly
-//! decoding) share one.
+//! In the streams layout, llama.cpp computes a batch in passes: each takes the same number of
+//! tokens from every remaining sequence, as many as the shortest has, from consecutive sequence ids
+//! only (`llama_batch_allocr::split_equal`, build 11434). Prompts of 36, 38 and 41 tokens become
+//! passes of 3 × 36, 2 × 2 and 1 × 3 tokens, and a pass of few tokens costs nearly as much as one
+//! of thirty, since it reads all weights. So each long row gets its own call, and the short rows
+//! (mostly decoding) share one.
 //!
 //! A unified cache computes any batch in one pass.
 
@@ -29,8 +29,8 @@ pub(crate) struct Chunk {
     pub(crate) to: usize,
 }
 
-/// Calls for `batch`, each with its chunks in order of sequence id. Each token is in exactly one chunk,
-/// and the chunks of a row are in order.
+/// Calls for `batch`, each with its chunks in order of sequence id. Each token is in exactly one
+/// chunk, and the chunks of a row are in order.
 pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Chunk>> {
     let whole = |row: usize| Chunk { row, from: 0, to: batch.rows[row].len };
     let all = 0..batch.rows.len();
@@ -63,8 +63,8 @@ pub(crate) fn calls(batch: &Batch, layout: KvLayout) -> Vec<Vec<Chunk>> {
 }
 
 /// Whether the first token of the long `row` joins the call of the `short` rows, to fill the gap in
-/// their ids, which would cost another pass. Not if its sequence is far longer, as all rows of a pass
-/// take the time of the longest sequence.
+/// their ids, which would cost another pass. Not if its sequence is far longer, as all rows of a
+/// pass take the time of the longest sequence.
 fn bridges(batch: &Batch, short: &[usize], row: usize) -> bool {
     let (Some(first), Some(last)) = (short.first(), short.last()) else { return false };
     let longest = short.iter().map(|short| batch.rows[*short].position).max().unwrap_or(0);

@@ -1,7 +1,7 @@
 //! Version of llama.cpp.
 
-/// Kind and build of the engine, as recorded with measurements, since kernels differ between builds.
-/// The number is that of the crate with llama.cpp's sources, which has no version function.
+/// Kind and build of the engine, as recorded with measurements, since kernels differ between
+/// builds. The number is that of the crate with llama.cpp's sources, which has no version function.
 pub const BUILD: &str = "llama.cpp/sys-0.1.161";
 
 #[cfg(test)]

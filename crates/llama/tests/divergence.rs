@@ -38,7 +38,8 @@ fn a_conversion_with_fewer_bits_diverges_more() {
     let exact = [&f16, &bf16, &q8_0, &q4_0].map(|file| of(&f32, file));
     assert!(exact[0] < 1e-4, "F16 holds every weight of Q4_1 to 2⁻¹¹: {exact:?}");
     assert!(exact.is_sorted(), "fewer bits diverge more: {exact:?}");
-    // Compared with the shipped file: the automatic conversions are close enough, requantising is not.
+    // Compared with the shipped file: the automatic conversions are close enough, requantising is
+    // not.
     let seen = [&f32, &f16, &bf16, &q8_0, &q4_0].map(|file| of(&shipped, file));
     let (q4_0, others) = seen.split_last().expect("five");
     assert!(others.iter().all(|nats| *nats < DIVERGENCE_BOUND), "{seen:?}");

@@ -1,8 +1,8 @@
-//! Untrusted model files: llama.cpp answers every file accepted by `harmonic_models` with a token or
-//! an error, without ending the process.
+//! Untrusted model files: llama.cpp answers every file accepted by `harmonic_models` with a token
+//! or an error, without ending the process.
 //!
-//! Files run in child processes, so that an abort is a test failure instead of the end of the test. A
-//! child prints the name of each file before running it; if it dies, the last one is at fault and
+//! Files run in child processes, so that an abort is a test failure instead of the end of the test.
+//! A child prints the name of each file before running it; if it dies, the last one is at fault and
 //! another child runs the rest.
 
 mod run;

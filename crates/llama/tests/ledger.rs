@@ -1,5 +1,5 @@
-//! The planner's ledger for models with recurrent layers, compared with llama.cpp's allocation and the
-//! resident memory of a process.
+//! The planner's ledger for models with recurrent layers, compared with llama.cpp's allocation and
+//! the resident memory of a process.
 //!
 //! Each model runs in a separate process, so that memory kept by the allocator does not count.
 //! `benches/memory.rs` does the same for whole models and every layout.

@@ -1,5 +1,5 @@
-//! Tokenisation of prompts in real vocabularies: ordinary text as by llama.cpp, and no control token
-//! from client text.
+//! Tokenisation of prompts in real vocabularies: ordinary text as by llama.cpp, and no control
+//! token from client text.
 
 mod store;
 

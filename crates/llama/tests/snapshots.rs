@@ -1,5 +1,5 @@
-//! Properties of llama.cpp's cache required by the scheduler, on both small models, in both layouts: a
-//! saved, preempted, moved or trimmed sequence continues exactly as it would have.
+//! Properties of llama.cpp's cache required by the scheduler, on both small models, in both
+//! layouts: a saved, preempted, moved or trimmed sequence continues exactly as it would have.
 
 mod store;
 
@@ -57,7 +57,8 @@ impl Bench<'_> {
         ops.into_iter().map(|op| self.machine.cache(&op).expect("possible")).sum()
     }
 
-    /// Computes `tokens` of `seq` from `position` on; returns exact log-probabilities of the next token.
+    /// Computes `tokens` of `seq` from `position` on; returns exact log-probabilities of the next
+    /// token.
     fn run(&mut self, seq: u32, position: u32, tokens: &[Token]) -> Logprobs {
         let request = RequestId(0);
         let row =
@@ -71,8 +72,9 @@ impl Bench<'_> {
         choice.logprobs.clone().expect("requested")
     }
 
-    /// Checks that `after` equals `before`: bit for bit in streams; in a pool tokens may lie in other
-    /// cells, which attention sums in another order (Gemma's quantised products widen that to 0.1).
+    /// Checks that `after` equals `before`: bit for bit in streams; in a pool tokens may lie in
+    /// other cells, which attention sums in another order (Gemma's quantised products widen that to
+    /// 0.1).
     fn same(&self, before: &Logprobs, after: &Logprobs) {
         if self.streams {
             assert_eq!(after, before, "{}", self.what);

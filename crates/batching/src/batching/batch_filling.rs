@@ -79,9 +79,9 @@ impl Batching {
         prefilling.into_iter().map(|((rank, _), seq)| (rank, seq)).collect()
     }
 
-    /// Tokens that a prefilling sequence could compute in the next batch; 0 while it waits for another
-    /// sequence's prefix or for a step with time to copy. Restores its prefix if available, and stops
-    /// at the end of a system prompt that still has to be saved.
+    /// Tokens that a prefilling sequence could compute in the next batch; 0 while it waits for
+    /// another sequence's prefix or for a step with time to copy. Restores its prefix if available,
+    /// and stops at the end of a system prompt that still has to be saved.
     fn prefill_wanted(&mut self, seq: SeqId, time_limited: bool) -> usize {
         let untouched = self.live.get(&seq).is_some_and(Sequence::is_untouched);
         if untouched && self.prefix_cache.enabled() && !self.reuse_prefix(seq, time_limited) {
@@ -115,8 +115,8 @@ impl Batching {
         true
     }
 
-    /// Best source of the prefix: another live sequence if it holds, or is about to compute, more of
-    /// the prompt than the snapshots do, if there are cells for a copy of it, and if copying is
+    /// Best source of the prefix: another live sequence if it holds, or is about to compute, more
+    /// of the prompt than the snapshots do, if there are cells for a copy of it, and if copying is
     /// faster than computing.
     fn source(&self, seq: SeqId, criteria: ReuseCriteria) -> Source {
         let sequence = &self.live[&seq];
@@ -146,8 +146,8 @@ impl Batching {
         best.1
     }
 
-    /// Tokens of the prefix of `sequence` that a snapshot of `other` could provide: any common prefix
-    /// if the machine supports partial removal, else only the shared prefix.
+    /// Tokens of the prefix of `sequence` that a snapshot of `other` could provide: any common
+    /// prefix if the machine supports partial removal, else only the shared prefix.
     fn shared(&self, sequence: &Sequence, other: &Sequence) -> u32 {
         let prompt = &other.tokens[..other.prompt as usize];
         let held = if other.is_decoding() { &other.tokens[..] } else { prompt };

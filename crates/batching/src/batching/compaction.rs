@@ -7,8 +7,8 @@
 //! the next request, at no cost.
 //!
 //! Invariants: the moves of a step take no longer than the step-time bound allows beside decoding;
-//! the temporary copy fits the memory budgeted for snapshots and preempted sequences. Sequences that
-//! would exceed either are not moved.
+//! the temporary copy fits the memory budgeted for snapshots and preempted sequences. Sequences
+//! that would exceed either are not moved.
 
 use harmonic_types::{Bytes, KvLayout};
 

@@ -41,8 +41,8 @@ impl Room for Batching {
         self.bytes_for(preempted + borrowed + more) <= self.config.preempted_bytes
     }
 
-    /// Assigns a sequence to a request: the retained one with the longest prefix of its prompt, moved
-    /// to the lowest free id if allowed; otherwise the lowest free id, emptied.
+    /// Assigns a sequence to a request: the retained one with the longest prefix of its prompt,
+    /// moved to the lowest free id if allowed; otherwise the lowest free id, emptied.
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
         if self.fits(id, &[]) != Ok(true) {
             return Err(Short::Room);
@@ -109,8 +109,8 @@ impl Room for Batching {
         Ok(())
     }
 
-    /// Ends a request, as completed if [`Batching::commit`] returned it, else as cancelled. The next
-    /// step reports it finished.
+    /// Ends a request, as completed if [`Batching::commit`] returned it, else as cancelled. The
+    /// next step reports it finished.
     fn release(&mut self, id: RequestId) {
         let reason = FinishReason::Cancelled;
         if let Some((seq, _)) = self.find_live(id) {

@@ -8,9 +8,9 @@ use crate::ids::{SeqId, SnapshotId, Token};
 use crate::prefix_cache::{Kind, ReuseCriteria};
 use crate::sequence::{Sequence, token_count};
 
-/// Minimum tokens that a snapshot of a conversation must save: copying a sequence costs about as much
-/// as computing ten tokens (`docs/sources.md#copies-of-a-sequence`), and most conversations are never
-/// continued.
+/// Minimum tokens that a snapshot of a conversation must save: copying a sequence costs about as
+/// much as computing ten tokens (`docs/sources.md#copies-of-a-sequence`), and most conversations
+/// are never continued.
 const MIN_SNAPSHOT_TOKENS: u32 = 256;
 
 impl Batching {

@@ -1,5 +1,5 @@
-//! Fuzzing of forms: each is measured, and compiled if small. Nothing may panic, overflow the stack or
-//! exceed libFuzzer's limits.
+//! Fuzzing of forms: each is measured, and compiled if small. Nothing may panic, overflow the stack
+//! or exceed libFuzzer's limits.
 //!
 //! `cargo +nightly fuzz run forms -- -rss_limit_mb=2048 -max_len=4096` in `crates/engine`.
 #![no_main]

@@ -121,12 +121,12 @@ impl Bounds {
     }
 }
 
-/// Tokens of so many messages or tools, at least, of which one adds `each`.
+/// Minimum tokens of `count` messages or tools, of which each adds `each`.
 fn counted(count: u64, each: u64) -> u64 {
     count.saturating_sub(APART).saturating_mul(each)
 }
 
-/// Tokens that one more tool adds, at least, wherever the conversation stands.
+/// Minimum tokens that one more tool adds, in any conversation.
 fn least_tool(chat: &Chat, agent: &AgentSpec) -> u64 {
     use Role::{Assistant, Tool as Result, User};
     let stands = [

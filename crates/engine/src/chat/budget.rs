@@ -17,8 +17,8 @@ impl Budget {
     /// Checks whether to continue with a prompt to `agent` of at least `least` tokens.
     ///
     /// # Errors
-    /// [`Rejection::PromptBeyond`] if it cannot fit; [`Rejection::Draining`], which is discarded, if
-    /// cancelled.
+    /// [`Rejection::PromptBeyond`] if it cannot fit; [`Rejection::Draining`], which is discarded,
+    /// if cancelled.
     pub(super) fn go_on(&self, agent: &AgentName, least: u64) -> Result<(), Rejection> {
         if self.cancelled.is_set() {
             return Err(Rejection::Draining);

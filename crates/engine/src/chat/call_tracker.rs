@@ -48,7 +48,8 @@ impl std::fmt::Debug for CallTracker {
 }
 
 impl CallTracker {
-    /// A tracker for calls in `syntax`; `reasoning_open`: whether the answer starts inside its reasoning.
+    /// A tracker for calls in `syntax`; `reasoning_open`: whether the answer starts inside its
+    /// reasoning.
     pub(super) fn new(
         vocabulary: Arc<dyn Vocabulary>,
         markers: Markers,

@@ -3,8 +3,8 @@
 //! Owns: the call syntaxes of models, and their streaming parsers.
 //!
 //! Invariants: the concatenated deltas do not depend on how the text is split; text without calls
-//! passes unchanged; text that starts like a call but is none is emitted as text; the argument deltas
-//! of a complete call form one JSON object. White space around calls is dropped.
+//! passes unchanged; text that starts like a call but is none is emitted as text; the argument
+//! deltas of a complete call form one JSON object. White space around calls is dropped.
 //!
 //! Does not do: validating arguments against a tool's schema (`constraint` does).
 
@@ -151,13 +151,14 @@ impl CallParser {
         std::mem::take(&mut self.out.deltas)
     }
 
-    /// Flushes held-back input at the end of the answer. `cut`: whether the token limit ended it. An
-    /// incomplete call is not emitted as text; one with a name keeps the arguments received so far.
+    /// Flushes held-back input at the end of the answer. `cut`: whether the token limit ended it.
+    /// An incomplete call is not emitted as text; one with a name keeps the arguments received so
+    /// far.
     pub(super) fn finish(&mut self, cut: bool) -> Vec<AnswerDelta> {
         let held = std::mem::take(&mut self.held);
         match &self.state {
             State::Call(_, Body::Object(object)) if object.has_all_members() => {
-                self.complete_calls += 1
+                self.complete_calls += 1;
             }
             State::Closing => {}
             State::Call(_, body) if body.committed() => {}

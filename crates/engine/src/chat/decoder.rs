@@ -89,8 +89,8 @@ impl Decoder {
         Decoded { stop: complete || released.matched.is_some(), ..decoded }
     }
 
-    /// Flushes held-back output at the end of the answer. `cut`: whether the token limit ended it. An
-    /// incomplete character is dropped, and if cut, so is an incomplete start of a call.
+    /// Flushes held-back output at the end of the answer. `cut`: whether the token limit ended it.
+    /// An incomplete character is dropped, and if cut, so is an incomplete start of a call.
     pub fn finish(&mut self, cut: bool) -> Decoded {
         self.bytes.clear();
         let held = self.stops.finish();
@@ -140,8 +140,8 @@ impl Decoder {
     }
 }
 
-/// Takes the complete characters from the front of `bytes`. Invalid bytes become U+FFFD; an incomplete
-/// character stays.
+/// Takes the complete characters from the front of `bytes`. Invalid bytes become U+FFFD; an
+/// incomplete character stays.
 fn take_characters(bytes: &mut Vec<u8>) -> String {
     let mut text = String::new();
     let mut used = 0;

@@ -1,7 +1,7 @@
 //! Separation of a model's reasoning from its answer.
 //!
-//! Owns: the delimiters that public models write around their reasoning. The template shows which of
-//! them a model uses.
+//! Owns: the delimiters that public models write around their reasoning. The template shows which
+//! of them a model uses.
 
 use super::stop::overlap;
 

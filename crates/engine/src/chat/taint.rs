@@ -1,13 +1,13 @@
 //! Taint marks: distinguish client text from template text through rendering.
 //!
-//! Owns: the two code points for a mark and for the escape character. Both are Unicode noncharacters,
-//! which do not occur in proper text; if a client sends them, they are escaped.
+//! Owns: the two code points for a mark and for the escape character. Both are Unicode
+//! noncharacters, which do not occur in proper text; if a client sends them, they are escaped.
 //!
 //! Invariants: in client text, each first or last character of a structural token is surrounded by
-//! marks, so that no such token can be recognised in client text or across its border, even after the
-//! template has trimmed, split, joined, sliced, replaced, reversed or case-folded it; so is a text
-//! that is the middle of such a token. Other text is passed to the template unchanged. [`unmarked`]
-//! restores the original.
+//! marks, so that no such token can be recognised in client text or across its border, even after
+//! the template has trimmed, split, joined, sliced, replaced, reversed or case-folded it; so is a
+//! text that is the middle of such a token. Other text is passed to the template unchanged.
+//! [`unmarked`] restores the original.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -94,8 +94,8 @@ impl TaintMarks {
         marked
     }
 
-    /// Marks all strings of a client's `value`; in member names, by which templates look them up, only
-    /// edges.
+    /// Marks all strings of a client's `value`; in member names, by which templates look them up,
+    /// only edges.
     pub(super) fn json(&self, value: Value) -> Value {
         match value {
             Value::String(text) => self.text(&text).into(),

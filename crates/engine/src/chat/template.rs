@@ -1,11 +1,11 @@
 //! Chat template of the model, a Jinja program stored in the model file.
 //!
-//! The capabilities of a template (system messages, tools with calls and results) are probed when the
-//! model is set up.
+//! The capabilities of a template (system messages, tools with calls and results) are probed when
+//! the model is set up.
 //!
-//! Invariants: a template is untrusted, so it is compiled on a thread with a large stack, runs within
-//! a [budget](budget), and can be cancelled at any step; client text is marked before it is passed to
-//! the template.
+//! Invariants: a template is untrusted, so it is compiled on a thread with a large stack, runs
+//! within a [budget](budget), and can be cancelled at any step; client text is marked before it is
+//! passed to the template.
 
 mod budget;
 mod environment;

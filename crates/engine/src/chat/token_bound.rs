@@ -2,10 +2,11 @@
 //!
 //! Invariant: the bound never exceeds the true count, so no text that fits is rejected.
 //!
-//! *Counted bytes* are those outside white space that have a single-byte token. Each becomes part of
-//! some token, and a token covers at most a known number of them. White space does not count, because
-//! tokens may absorb any amount of it (llama.cpp's `lstrip` and `rstrip`) and templates trim it. Bytes
-//! without a token do not count, because a vocabulary drops them or merges any number into one token.
+//! *Counted bytes* are those outside white space that have a single-byte token. Each becomes part
+//! of some token, and a token covers at most a known number of them. White space does not count,
+//! because tokens may absorb any amount of it (llama.cpp's `lstrip` and `rstrip`) and templates
+//! trim it. Bytes without a token do not count, because a vocabulary drops them or merges any
+//! number into one token.
 
 use std::num::NonZeroU32;
 

@@ -2,9 +2,9 @@
 //!
 //! Owns: splitting text at special tokens, and preventing client text from becoming one.
 //!
-//! Invariants: text between two special tokens is tokenised as one piece, so that ordinary text gets
-//! the same tokens as from the model's own tokenizer; the work is linear in the text, and ends at the
-//! next piece if cancelled; a piece has no word longer than [`LONGEST_WORD`].
+//! Invariants: text between two special tokens is tokenised as one piece, so that ordinary text
+//! gets the same tokens as from the model's own tokenizer; the work is linear in the text, and ends
+//! at the next piece if cancelled; a piece has no word longer than [`LONGEST_WORD`].
 
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ use crate::workers::{CancelFlag, JobCancelled};
 
 /// Longest run without white space, or of white space, that is tokenised in one piece, in bytes;
 /// longer runs are cut. Five of the nineteen vocabularies that llama.cpp ships (aquila,
-/// deepseek-coder, deepseek-llm, falcon, gpt-neox) are split by recursive regular expressions, whose
-/// stack grows with the run: on a thread of 2 MiB, 8,192 bytes crash the process and 4,096 do not.
+/// deepseek-coder, deepseek-llm, falcon, gpt-neox) are split by recursive regular expressions,
+/// whose stack grows with the run: on a thread of 2 MiB, 8,192 bytes crash the process and 4,096 do
+/// not.
 pub(super) const LONGEST_WORD: usize = 1024;
 
 /// Tokenizer of a model, aware of special tokens and taint marks.
@@ -79,8 +80,8 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-    /// Tokenises text between special tokens. Structural tokens spelled in it are client text, and are
-    /// split so that the model's tokenizer does not recognise them.
+    /// Tokenises text between special tokens. Structural tokens spelled in it are client text, and
+    /// are split so that the model's tokenizer does not recognise them.
     fn push_plain(
         &self,
         marked: &str,

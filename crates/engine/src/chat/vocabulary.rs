@@ -9,8 +9,8 @@ pub trait Vocabulary: Send + Sync {
     /// Number of tokens; ids are below it.
     fn size(&self) -> u32;
 
-    /// Tokenises plain `text`, without the start of text and without recognising control tokens. The
-    /// caller removes the text of all other [`Special`] tokens first.
+    /// Tokenises plain `text`, without the start of text and without recognising control tokens.
+    /// The caller removes the text of all other [`Special`] tokens first.
     fn tokenize(&self, text: &str) -> Vec<Token>;
 
     /// Lower bound of token counts; `None` if a token may cover any number of bytes.
@@ -75,9 +75,9 @@ impl Special {
         Self { token, text, control: true, trims_before: false, trims_after: false }
     }
 
-    /// Whether it is structural, so that client text must not produce it. Tokens recognised everywhere
-    /// that are runs of blanks, plain words or single characters are not: to the model they are
-    /// ordinary text.
+    /// Whether it is structural, so that client text must not produce it. Tokens recognised
+    /// everywhere that are runs of blanks, plain words or single characters are not: to the model
+    /// they are ordinary text.
     pub(super) fn is_structure(&self) -> bool {
         let plain = |c: char| c.is_alphanumeric() || c.is_whitespace() || c == '\u{2581}';
         self.control || (!self.text.chars().all(plain) && self.text.chars().nth(1).is_some())

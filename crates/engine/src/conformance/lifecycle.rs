@@ -72,18 +72,18 @@ pub(super) async fn a_borrower_loses_nothing(factory: Factory<'_>) {
 
 pub(super) async fn a_shared_prefix_is_cached(factory: Factory<'_>) {
     let engine = factory(config(4, 512));
-    let asked = ["What is iron?", "Who was Homer?", "Where is Peru?"];
-    let first = answer(&engine, ask(1, "first", asked[0], 20)).await;
+    let requested = ["What is iron?", "Who was Homer?", "Where is Peru?"];
+    let first = answer(&engine, ask(1, "first", requested[0], 20)).await;
     let prefix = first.usage.cached_tokens;
     assert!(prefix > 0, "it was computed at the start");
     assert!(prefix < first.usage.prompt_tokens);
-    let together = (3..).zip(asked).map(|(id, q)| answer(&engine, ask(id, "first", q, 20)));
+    let together = (3..).zip(requested).map(|(id, q)| answer(&engine, ask(id, "first", q, 20)));
     for answer in join_all(together).await {
         assert!(answer.usage.cached_tokens >= prefix);
     }
     let mut cold = config(4, 512);
     cold.prefix_bytes = Bytes::ZERO;
-    let computed = answer(&factory(cold), ask(9, "first", asked[0], 20)).await;
+    let computed = answer(&factory(cold), ask(9, "first", requested[0], 20)).await;
     assert_eq!(computed.usage.cached_tokens, 0, "the cache is disabled");
     assert_eq!(computed.text, first.text, "the same, restored or computed");
 }
@@ -97,7 +97,7 @@ pub(super) async fn slots_can_be_moved_but_not_multiplied(factory: Factory<'_>) 
     let planned: Vec<u32> = engine.status().agents.iter().map(|agent| agent.slots).collect();
     assert_eq!(planned, [3, 1]);
     let many = engine.reslot(slots(&[("second", 2)])).await.expect_err("five in all");
-    assert_eq!(many, ReslotError::TooMany { asked: 5, planned: 4 });
+    assert_eq!(many, ReslotError::TooMany { requested: 5, planned: 4 });
     let stranger = engine.reslot(slots(&[("nobody", 1)])).await.expect_err("unknown");
     assert_eq!(stranger, ReslotError::UnknownAgent(AgentName::from("nobody")));
 }
@@ -126,7 +126,7 @@ pub(super) async fn draining_finishes_what_runs(factory: Factory<'_>) {
 pub(super) async fn many_requests_end_once_each(factory: Factory<'_>) {
     let engine = factory(config(4, 256));
     let ids = 0..60u64;
-    let asked = ids.map(|id| {
+    let requested = ids.map(|id| {
         let agent = if id.is_multiple_of(3) { "first" } else { "second" };
         let tokens = u32::try_from(1 + id % 7).unwrap_or(1);
         let mut request = ask(id, agent, &format!("Question {id}: why?"), tokens);
@@ -134,7 +134,7 @@ pub(super) async fn many_requests_end_once_each(factory: Factory<'_>) {
         let engine = Arc::clone(&engine);
         async move { (tokens, answer(&engine, request).await) }
     });
-    for (tokens, answer) in join_all(asked).await {
+    for (tokens, answer) in join_all(requested).await {
         assert_eq!(answer.usage.completion_tokens, tokens);
     }
     idle(&engine).await;

@@ -1,7 +1,7 @@
 //! Size of a form, measured before it is compiled.
 //!
-//! Owns: the walk over a schema, grammar or regular expression that finds parts that are too deep, too
-//! wide or unsatisfiable. The walk is not recursive and visits every part once.
+//! Owns: the walk over a schema, grammar or regular expression that finds parts that are too deep,
+//! too wide or unsatisfiable. The walk is not recursive and visits every part once.
 
 mod lark;
 mod nodes;

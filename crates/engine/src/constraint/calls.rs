@@ -17,7 +17,7 @@ pub struct CallForm<'a> {
     /// The tool.
     pub tool: &'a Tool,
     /// Whether the arguments must match the tool's schema; otherwise any object is allowed.
-    pub held: bool,
+    pub strict: bool,
     /// Text before the arguments.
     pub before: Vec<GrammarFragment>,
     /// Text after the arguments.
@@ -53,11 +53,11 @@ impl Form {
         let kind = "set of tools";
         let mut size = Size::default();
         let mut schemas = Vec::new();
-        for CallForm { tool, held, .. } in forms {
+        for CallForm { tool, strict, .. } in forms {
             let wrong = |reason: String| FormatError::Tool { tool: tool.name.clone(), reason };
             let bytes = Size { bytes: tool.parameters.len(), ..Size::default() };
             bytes.check().map_err(|excess| wrong(excess.to_string()))?;
-            let schema = if *held { arguments(tool)? } else { json!({"type": "object"}) };
+            let schema = if *strict { arguments(tool)? } else { json!({"type": "object"}) };
             let measured = measure_schema(&schema).map_err(|excess| wrong(excess.to_string()))?;
             // Each call adds an alternative and two rules.
             let own = Size { alternatives: 1, rules: 2, ..bytes };
@@ -101,8 +101,8 @@ fn fragments(parts: &[GrammarFragment]) -> String {
     parts.iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
-/// Schema of the arguments of `tool`: an object, without additional properties unless allowed. Small
-/// models that may invent properties do so until the context is full.
+/// Schema of the arguments of `tool`: an object, without additional properties unless allowed.
+/// Small models that may invent properties do so until the context is full.
 fn arguments(tool: &Tool) -> Result<Value, FormatError> {
     let wrong = |reason: String| FormatError::Tool { tool: tool.name.clone(), reason };
     let mut schema: Value =

@@ -1,7 +1,7 @@
 //! Compilation of forms on dedicated threads, a few at a time.
 //!
-//! Small forms and those tried first have separate semaphores, so that costly forms do not delay cheap
-//! ones. Permits rotate among clients. A cancelled request leaves the queue.
+//! Small forms and those tried first have separate semaphores, so that costly forms do not delay
+//! cheap ones. Permits rotate among clients. A cancelled request leaves the queue.
 
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -110,8 +110,8 @@ impl Compiler {
         self.on_thread(&permit, compile).await?.map_err(CompileError::from)
     }
 
-    /// Runs `work` on a thread with a large stack, unless cancelled. The permit is released when the
-    /// work has ended, cancelled or not.
+    /// Runs `work` on a thread with a large stack, unless cancelled. The permit is released when
+    /// the work has ended, cancelled or not.
     async fn on_thread<T: Send + 'static>(
         &self,
         permit: &Arc<Permit>,
@@ -150,7 +150,8 @@ impl Shared {
     }
 }
 
-/// Lowers the priority of this thread below that of decoding, on systems with per-thread priorities.
+/// Lowers the priority of this thread below that of decoding, on systems with per-thread
+/// priorities.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     {

@@ -1,7 +1,7 @@
 //! Semaphore with a bounded queue that is fair among clients.
 //!
-//! Invariants: permits rotate round-robin among the waiting clients, so a client delays another by at
-//! most one permit per waiting client; cancelled waiters take no permit.
+//! Invariants: permits rotate round-robin among the waiting clients, so a client delays another by
+//! at most one permit per waiting client; cancelled waiters take no permit.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

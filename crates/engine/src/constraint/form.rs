@@ -9,8 +9,8 @@ use super::bounds::{self, Size, SizeError};
 use super::numbers;
 use llguidance::JsonCompileOptions;
 
-/// White space between JSON tokens: a space, or a line break with indentation. JSON has no limit, and
-/// small models that may continue with blanks do so until the context is full.
+/// White space between JSON tokens: a space, or a line break with indentation. JSON has no limit,
+/// and small models that may continue with blanks do so until the context is full.
 const WHITE_SPACE: &str = r" |\n[ \t]{0,32}";
 
 /// Reason why a format cannot be enforced.

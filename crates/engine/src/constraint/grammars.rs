@@ -31,7 +31,8 @@ impl Grammars {
     /// A compiler for `model`. Reads the whole `vocabulary` and starts the mask threads.
     ///
     /// # Errors
-    /// [`FormatError::Vocabulary`] if the vocabulary has no end of turn or a thread cannot be started.
+    /// [`FormatError::Vocabulary`] if the vocabulary has no end of turn or a thread cannot be
+    /// started.
     pub fn new(model: &str, vocabulary: &dyn Vocabulary) -> Result<Self, FormatError> {
         let failed = |reason: String| FormatError::Vocabulary(model.to_owned(), reason);
         let table = TokenTable::of(vocabulary)
@@ -185,8 +186,8 @@ pub(super) fn is_dead_end(error: &impl fmt::Display) -> bool {
     error.to_string().starts_with(DEAD_END)
 }
 
-/// Error message for the client: without the dump of the parser state, and with at most the start of
-/// the generated grammar.
+/// Error message for the client: without the dump of the parser state, and with at most the start
+/// of the generated grammar.
 pub(super) fn brief(error: &impl fmt::Display) -> String {
     let text = error.to_string();
     let end =

@@ -1,6 +1,7 @@
 //! Limits of forms: sizes checked before compilation, and fuel for the compiler and the masks.
 //!
-//! Fuel counts work instead of time, so what is rejected does not depend on the load of the machine.
+//! Fuel counts work instead of time, so what is rejected does not depend on the load of the
+//! machine.
 
 use llguidance::api::ParserLimits;
 
@@ -20,8 +21,8 @@ pub const PROPERTIES: usize = 1_000;
 pub const ALL_PROPERTIES: usize = 5_000;
 /// Alternatives of all `anyOf`, `oneOf` and `|` together.
 pub const ALTERNATIVES: usize = 1_000;
-/// Objects with additional properties among the alternatives at one position: each takes eleven items
-/// in the parser's row after the opening brace.
+/// Objects with additional properties among the alternatives at one position: each takes eleven
+/// items in the parser's row after the opening brace.
 pub const OPEN_ALTERNATIVES: usize = ITEMS_IN_ROW / ITEMS_OF_OPEN_OBJECT;
 /// Parser items in one row.
 pub(super) const ITEMS_IN_ROW: usize = 2_000;
@@ -39,8 +40,8 @@ pub const PATTERN_BYTES: usize = 16 << 10;
 pub const PATTERN_PROPERTIES: usize = 16;
 /// Repetitions in an expression, multiplied if nested.
 pub const REPETITIONS: u64 = 100_000;
-/// Consecutive optional parts of an expression: where one may come, all after it may, so the work of a
-/// step grows quadratically.
+/// Consecutive optional parts of an expression: where one may come, all after it may, so the work
+/// of a step grows quadratically.
 pub const OPTIONAL: u64 = 200;
 /// Minimum items, characters or properties that a form may require; answers are never longer.
 pub const DEMANDED: u64 = 100_000;
@@ -63,10 +64,11 @@ pub(super) mod small {
     pub const RULES: usize = 60;
 }
 
-/// Stack size of threads that compile or compute masks, in bytes: `llguidance` recurses into a form,
-/// with up to 10 kB a level in a release build. Only the used part takes memory.
+/// Stack size of threads that compile or compute masks, in bytes: `llguidance` recurses into a
+/// form, with up to 10 kB a level in a release build. Only the used part takes memory.
 pub(super) const STACK: usize = 256 << 20;
-/// Address space of a trial process, in bytes, including its stack, beyond that of the program itself.
+/// Address space of a trial process, in bytes, including its stack, beyond that of the program
+/// itself.
 pub(super) const CHILD_MEMORY: u64 = 768 << 20;
 /// Processor time of a trial process, in seconds.
 pub(super) const CHILD_CPU: u64 = 5;

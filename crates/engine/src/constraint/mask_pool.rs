@@ -1,7 +1,7 @@
 //! Thread pool that computes masks while the model computes logits.
 //!
-//! An answer has at most one mask under way, so a FIFO queue is fair. Answers with slow masks have a
-//! separate queue, which one thread never serves, so that they do not delay the others.
+//! An answer has at most one mask under way, so a FIFO queue is fair. Answers with slow masks have
+//! a separate queue, which one thread never serves, so that they do not delay the others.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ pub(super) struct Position {
 #[derive(Default)]
 pub(super) struct PendingMask {
     state: Mutex<State>,
-    found: Condvar,
+    ready: Condvar,
 }
 
 #[derive(Default)]
@@ -67,7 +67,7 @@ impl PendingMask {
             if let Some(position) = state.position.take() {
                 return position;
             }
-            state = self.found.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -76,7 +76,7 @@ impl PendingMask {
         state.position = Some(position);
         let wake = state.wake.take();
         drop(state);
-        self.found.notify_all();
+        self.ready.notify_all();
         if let Some(wake) = wake {
             wake();
         }
@@ -123,7 +123,7 @@ impl MaskPool {
     }
 
     /// Requests the position after `token`.
-    pub(super) fn ask(&self, position: Position, token: Token) -> Arc<PendingMask> {
+    pub(super) fn submit(&self, position: Position, token: Token) -> Arc<PendingMask> {
         let pending = Arc::new(PendingMask::default());
         let Position { matcher, slow, .. } = position;
         let task = Task { matcher, token, pending: Arc::clone(&pending) };

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 /// Largest integer up to which a 64-bit float is exact: 2⁵³ − 1.
 const MOST: i64 = 9_007_199_254_740_991;
-/// Largest float that is a 64-bit integer: bounds are clamped to ± this, because the compiler computes
-/// with 64-bit integers.
+/// Largest float that is a 64-bit integer: bounds are clamped to ± this, because the compiler
+/// computes with 64-bit integers.
 pub(super) const FARTHEST: f64 = 9_223_372_036_854_774_784.0;
 /// Step between two numbers, the smallest that the compiler's arithmetic allows.
 const STEP: f64 = 1e-8;
@@ -25,16 +25,16 @@ const LIST: [&str; 5] = ["prefixItems", "items", "allOf", "anyOf", "oneOf"];
 /// Keywords with a map of subschemas.
 const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
-/// Adds bounds to `schema` wherever it allows numbers, explicitly or by leaving the type open. Its own
-/// bounds stay.
+/// Adds bounds to `schema` wherever it allows numbers, explicitly or by leaving the type open. Its
+/// own bounds stay.
 pub(super) fn bound(schema: &mut Value) {
     let (mut merges, mut steps) = (false, false);
     each(schema, |schema| {
         merges |= schema.get("allOf").is_some();
         steps |= schema.get("multipleOf").is_some();
     });
-    // With `multipleOf` anywhere, no steps are added, and with `allOf` open values stay open: merged,
-    // they could contradict.
+    // With `multipleOf` anywhere, no steps are added, and with `allOf` open values stay open:
+    // merged, they could contradict.
     let opens = !merges && schema.get("$defs").is_none_or(Value::is_object);
     let mut is_root = true;
     let mut open = false;

@@ -5,8 +5,8 @@
 //!
 //! Invariant: deterministic for a form and a vocabulary, as the budget counts work, not time.
 //!
-//! Does not do: proving that every answer can be completed. A form that fails on an answer unlike any
-//! sample fails its own request.
+//! Does not do: proving that every answer can be completed. A form that fails on an answer unlike
+//! any sample fails its own request.
 
 use llguidance::Matcher;
 use llguidance::toktrie::{SimpleVob, TokTrie};

@@ -94,7 +94,7 @@ fn after(constraint: &mut Constraint, text: &str) -> Vec<Token> {
     for byte in text.bytes() {
         let token = Token(i32::from(byte));
         assert!(constraint.allowed().expect("goes on").allows(token), "{token:?} of {text:?}");
-        constraint.take(token);
+        constraint.advance(token);
     }
     let mask = constraint.allowed().expect("goes on");
     (0..SIZE.cast_signed()).map(Token).filter(|token| mask.allows(*token)).collect()
@@ -130,7 +130,7 @@ fn pieces_are_allowed_where_their_bytes_are() {
     assert!(text.contains(&piece(b"\xe2\x82")) && text.contains(&piece(b"\"}")));
     assert!(!text.contains(&Token(CONTROL)), "control tokens are never part of an answer");
     // A character must be completed first.
-    constraint.take(piece(b"\xe2\x82"));
+    constraint.advance(piece(b"\xe2\x82"));
     let half = after(&mut constraint, "");
     assert!(half.contains(&byte(0xac)) && !half.contains(&byte(b'"')), "{half:?}");
 }

@@ -42,7 +42,8 @@ impl FormTrial {
     /// Tries `form` over the vocabulary encoded in `table`. Dropping the future kills the process.
     ///
     /// # Errors
-    /// [`CompileError`] if the form is invalid or exceeds the limits, or the process fails to start.
+    /// [`CompileError`] if the form is invalid or exceeds the limits, or the process fails to
+    /// start.
     pub(super) async fn run(&self, table: Arc<[u8]>, form: &Form) -> Result<(), CompileError> {
         let source = serde_json::to_vec(&form.source)
             .map_err(|error| CompileError::Failed(error.to_string()))?;
@@ -77,7 +78,8 @@ impl FormTrial {
     }
 }
 
-/// Child process that is killed and reaped when dropped before it has ended, so that no zombie stays.
+/// Child process that is killed and reaped when dropped before it has ended, so that no zombie
+/// stays.
 struct Reaped(Option<Child>);
 
 impl Reaped {
@@ -125,8 +127,8 @@ fn too_costly() -> String {
     )
 }
 
-/// Runs a trial in the process started by [`FormTrial`]: limits this process permanently, reads a form
-/// from `input`, compiles it, and writes the verdict to `output`.
+/// Runs a trial in the process started by [`FormTrial`]: limits this process permanently, reads a
+/// form from `input`, compiles it, and writes the verdict to `output`.
 ///
 /// # Errors
 /// If the limits cannot be set or the input is invalid.

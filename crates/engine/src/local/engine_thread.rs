@@ -108,7 +108,8 @@ pub(super) fn spawn_thread(
                     message: panic_message(panic.as_ref()),
                 }),
             };
-            // Published before the command channel closes, so that failed submissions get the cause.
+            // Published before the command channel closes, so that failed submissions get the
+            // cause.
             let health = match &failure {
                 None => Health::Stopped,
                 Some(error) => Health::Died { message: error.to_string() },

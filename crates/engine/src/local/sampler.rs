@@ -33,8 +33,8 @@ impl Shared {
     }
 
     /// Form of the answer to `request`, measured but not compiled, and where it starts after the
-    /// `rendered` prompt: that of a forced call, else the requested format, else that of strict tool
-    /// calls.
+    /// `rendered` prompt: that of a forced call, else the requested format, else that of strict
+    /// tool calls.
     ///
     /// # Errors
     /// [`Rejection::Invalid`] for a form that exceeds a limit or cannot be enforced.
@@ -83,7 +83,7 @@ impl Shared {
         let tracker = self.chat.call_tracker(reasoning_open)?;
         let calls = tools.iter().map(|tool| {
             let (before, after) = self.chat.one_call(&tool.name);
-            CallForm { tool, held: strict(tool), before, after }
+            CallForm { tool, strict: strict(tool), before, after }
         });
         let calls: Vec<CallForm<'_>> = calls.collect();
         let [first, between, last] = self.chat.around_calls();
@@ -128,7 +128,7 @@ impl Shared {
         }
         let form = |tool: &'a Tool| {
             let (before, after) = self.chat.call_frame(&tool.name);
-            CallForm { tool, held: true, before, after }
+            CallForm { tool, strict: true, before, after }
         };
         Ok(Some(called.into_iter().map(form).collect()))
     }

@@ -27,7 +27,7 @@ fn an_answer_that_cannot_continue_fails_once_with_its_cause() {
 fn last_word(failure: Failure) -> Event {
     let publisher = Publisher::new(EventStream::default(), "e".to_owned(), Vec::new());
     let mut registry = RequestRegistry::new(SharedStatus::new(Vec::new()), publisher);
-    let (events, mut heard) = unbounded_channel();
+    let (events, mut received) = unbounded_channel();
     let chat = Chat::new(Arc::new(SimVocabulary)).expect("a template");
     let client = ResponseSink {
         request: RequestId(7),
@@ -48,8 +48,8 @@ fn last_word(failure: Failure) -> Event {
     assert!(registry.emit(RequestId(1), choice(b'b', Some(failure))), "the answer ends");
     let (reason, usage) = (FinishReason::Stop, Usage::default());
     registry.finish(&Finished { id: RequestId(1), seq: None, reason, usage });
-    assert!(matches!(heard.try_recv(), Ok(Event::Text { text, .. }) if text == "a"));
-    let last = heard.try_recv().expect("a last word");
-    assert_eq!(heard.try_recv(), Err(TryRecvError::Disconnected));
+    assert!(matches!(received.try_recv(), Ok(Event::Text { text, .. }) if text == "a"));
+    let last = received.try_recv().expect("a last word");
+    assert_eq!(received.try_recv(), Err(TryRecvError::Disconnected));
     last
 }

@@ -1,8 +1,8 @@
 //! Sampling chain after bias and penalties: top-k, top-p, min-p, temperature, draw.
 //!
-//! The result equals that of the chain over the whole sorted vocabulary. [`Ranking`] finds candidates
-//! lazily; what needs every logit (the total mass for top-p without top-k, and the draw without
-//! filters) is one summation pass instead of a sort.
+//! The result equals that of the chain over the whole sorted vocabulary. [`Ranking`] finds
+//! candidates lazily; what needs every logit (the total mass for top-p without top-k, and the draw
+//! without filters) is one summation pass instead of a sort.
 
 use harmonic_batching::Token;
 use harmonic_types::Sampling;

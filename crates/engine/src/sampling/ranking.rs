@@ -1,8 +1,8 @@
 //! Lazy ranking of a row's best candidates.
 //!
 //! A vocabulary has 50,000 to 260,000 entries, of which a chain needs about 40. One vectorised pass
-//! takes the maximum of each block. The k best lie in blocks whose maximum is among the k best maxima,
-//! so only these blocks are searched, and only their candidates sorted.
+//! takes the maximum of each block. The k best lie in blocks whose maximum is among the k best
+//! maxima, so only these blocks are searched, and only their candidates sorted.
 
 use std::cmp::Ordering;
 
@@ -94,8 +94,8 @@ impl<'a> Ranking<'a> {
     }
 }
 
-/// Largest number in `block`; −∞ if there is none. Independent lanes become one vector; the comparison
-/// (rather than `f32::max`) maps to the vector instruction, and is false for NaN.
+/// Largest number in `block`; −∞ if there is none. Independent lanes become one vector; the
+/// comparison (rather than `f32::max`) maps to the vector instruction, and is false for NaN.
 #[inline]
 fn maximum(block: &[f32]) -> f32 {
     const LANES: usize = 16;

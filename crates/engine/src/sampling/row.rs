@@ -1,8 +1,9 @@
-//! Logits of one position with bias, penalties, bans and mask applied, without copying the vocabulary.
+//! Logits of one position with bias, penalties, bans and mask applied, without copying the
+//! vocabulary.
 //!
-//! Only a few logits differ from the model's output, and a mask consists of whole words. So the row is
-//! read in blocks, and only modified blocks are copied. The result is exactly that of a modified copy
-//! of all logits.
+//! Only a few logits differ from the model's output, and a mask consists of whole words. So the row
+//! is read in blocks, and only modified blocks are copied. The result is exactly that of a modified
+//! copy of all logits.
 
 use harmonic_batching::Token;
 

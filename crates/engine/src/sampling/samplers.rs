@@ -10,8 +10,8 @@ use harmonic_types::RequestId;
 use super::{SampleResult, SampledToken, Sampler};
 use crate::constraint::Wake;
 
-/// Estimated number of logits that justifies another thread: starting and joining one took 26 to
-/// 54 µs, and a logit takes about 0.25 ns (`cargo bench -p harmonic-engine`). A vocabulary of 49,152
+/// Estimated number of logits that justifies another thread: starting and joining one took 26 to 54
+/// µs, and a logit takes about 0.25 ns (`cargo bench -p harmonic-engine`). A vocabulary of 49,152
 /// never reaches it, one of 262,144 does with eight rows.
 const LOGITS_PER_THREAD: usize = 1 << 20;
 
@@ -83,8 +83,8 @@ impl Samplers {
         self.by_request.get_mut(&request)?.draw_deferred(self.wake.as_ref())
     }
 
-    /// Samples for several requests, each with its logits; the results equal those of [`Self::choose`]
-    /// in order. A request must not occur twice.
+    /// Samples for several requests, each with its logits; the results equal those of
+    /// [`Self::choose`] in order. A request must not occur twice.
     pub fn choose_all(&mut self, rows: &[(RequestId, &[f32])]) -> Option<Vec<SampleResult>> {
         let logits: usize = rows.iter().map(|(_, logits)| logits.len()).sum();
         let threads = self.threads.get().min(rows.len()).min(logits / LOGITS_PER_THREAD);

@@ -60,8 +60,8 @@ impl SchedulerConfig {
     /// Default limit on queued requests per agent.
     pub const QUEUE_LIMIT: u32 = 256;
 
-    /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with defaults
-    /// for the rest.
+    /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with
+    /// defaults for the rest.
     pub fn new(agents: Vec<ScheduledAgent>, sequences: u32, kv_tokens: u64) -> Self {
         Self {
             agents,

@@ -53,8 +53,8 @@ impl Vocabulary for SimVocabulary {
     }
 }
 
-/// Writes the logits after the tokens with `hash`: letters and spaces are likely, the end of turn is
-/// occasional.
+/// Writes the logits after the tokens with `hash`: letters and spaces are likely, the end of turn
+/// is occasional.
 pub(super) fn logits(hash: u64, logits: &mut [f32]) {
     for (token, logit) in (0u64..).zip(logits.iter_mut()) {
         let noise = (mix(hash ^ (token << 32)) >> 40) as f32 / (1u64 << 24) as f32;

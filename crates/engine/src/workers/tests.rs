@@ -55,10 +55,10 @@ fn a_cancelled_job_leaves_the_queue_and_is_dropped() {
     let holds = Arc::new(());
     let held = Arc::clone(&holds);
     let waiting = pool.run(HUGE, move |_| drop(held)).expect("room");
-    assert_eq!(pool.0.lock().queues[LARGE].bytes, HUGE);
+    assert_eq!(pool.0.lock().by_kind[LARGE].bytes, HUGE);
     drop(waiting);
     assert_eq!(Arc::strong_count(&holds), 1);
-    assert_eq!(pool.0.lock().queues[LARGE].bytes, 0);
+    assert_eq!(pool.0.lock().by_kind[LARGE].bytes, 0);
     drop(release);
 }
 

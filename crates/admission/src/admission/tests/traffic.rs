@@ -104,7 +104,8 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// For any slots, including none, without preemption, with it, and with memory to save only some.
+    /// For any slots, including none, without preemption, with it, and with memory to save only
+    /// some.
     #[test]
     fn no_request_starves(
         slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, saved in 0..6usize,

@@ -104,7 +104,7 @@ fn messages_count_as_the_template_shows_them() {
         let Bounds { user, assistant, tool, .. } = bounds(template);
         (user, assistant, tool)
     };
-    // Two tokens around a role of 4 or 9 letters and a line's end: 7 and 12. Results are described.
+    // Two tokens around a role of 4 or 9 letters and a line break: 7 and 12. Results are inlined.
     assert_eq!(each(CHATML), (3, 6, 17));
     // A turn has two.
     assert_eq!(each(IN_TURNS).1, 0);
@@ -158,7 +158,7 @@ fn tools_count_where_the_template_shows_them() {
     };
     let user = [Role::User];
     assert!(least(SHOWS_ALL, ToolChoice::Auto, &user) > 20_000);
-    // This template names none: they are described.
+    // This template has no tool support: they are described in a tool prompt.
     assert!(least(CHATML, ToolChoice::Required, &user) > 10_000);
     assert_eq!(least(SHOWS_ALL, ToolChoice::None, &user), 0);
     assert_eq!(least(SHOWS_ALL, ToolChoice::Auto, &[Role::Assistant]), 0);

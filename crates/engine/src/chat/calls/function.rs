@@ -1,5 +1,5 @@
-//! Parser of calls as tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`. Values are
-//! plain text, converted to JSON by the tool's schema.
+//! Parser of calls as tags: `<function=NAME><parameter=KEY>VALUE</parameter></function>`. Values
+//! are plain text, converted to JSON by the tool's schema.
 
 use serde_json::Value;
 

@@ -61,8 +61,8 @@ impl Scanner {
         Self { open: Vec::new(), next: Next::Value, bare: String::new() }
     }
 
-    /// Takes the next character. After [`ScanStep::Complete`], [`ScanStep::CompleteBefore`] and [`ScanStep::Invalid`] there is
-    /// nothing more to take.
+    /// Takes the next character. After any step but [`ScanStep::Continue`], no more input is
+    /// accepted.
     pub(super) fn push(&mut self, c: char) -> ScanStep {
         match self.next {
             Next::Text { key, escape } => self.text(key, escape, c),

@@ -1,5 +1,5 @@
-//! Parser of calls as a JSON object with `name`, and `arguments` (or `parameters`) as an object or as
-//! its JSON text.
+//! Parser of calls as a JSON object with `name`, and `arguments` (or `parameters`) as an object or
+//! as its JSON text.
 
 use super::json::{ScanStep, Scanner, is_space};
 use super::{Output, ParseStep};

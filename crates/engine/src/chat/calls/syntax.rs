@@ -6,8 +6,8 @@ use super::named::{ARGUMENTS, ID};
 /// Syntax of tool calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Syntax {
-    /// `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen, and models whose template
-    /// does not support tools.
+    /// `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen, and models whose
+    /// template does not support tools.
     Tagged,
     /// The same tag around `<function=…><parameter=…>…</parameter></function>`: Qwen3-Coder.
     Functions,
@@ -58,7 +58,8 @@ impl Syntax {
         }
     }
 
-    /// Text that unambiguously opens an unforced call; `None` if calls cannot be told from plain text.
+    /// Text that unambiguously opens an unforced call; `None` if calls cannot be told from plain
+    /// text.
     pub(crate) fn opener(self) -> Option<&'static str> {
         match self {
             Self::Tagged | Self::Functions => Some(TAG),
@@ -77,8 +78,9 @@ impl Syntax {
         }
     }
 
-    /// Text before and after the arguments of a call of `name`, within [`Self::around`]. `Functions`
-    /// uses JSON, which its tag allows as well: no schema could tell where plain text ends.
+    /// Text before and after the arguments of a call of `name`, within [`Self::around`].
+    /// `Functions` uses JSON, which its tag allows as well: no schema could tell where plain text
+    /// ends.
     pub(crate) fn one(self, name: &str) -> (String, String) {
         let name_text = serde_json::Value::from(name);
         match self {

@@ -50,7 +50,7 @@ fn read(syntax: Syntax, parts: &[&str]) -> Whole {
     whole
 }
 
-/// One line for one answer.
+/// Displays an answer on one line.
 fn shown(syntax: Syntax, text: &str) -> String {
     let Whole { text, calls, called } = read(syntax, &[text]);
     let calls: Vec<String> =
@@ -315,8 +315,8 @@ proptest! {
 }
 
 proptest! {
-    /// An answer limited to one call keeps the first, for any split, drops the rest, and reports that
-    /// it is complete.
+    /// An answer limited to one call keeps the first, for any split, drops the rest, and reports
+    /// that it is complete.
     #[test]
     fn an_answer_of_one_call_ends_with_it(syntax in prop::sample::select(&ALL[..]), cut in 0usize..200) {
         let call = |city: &str| match syntax {

@@ -1,7 +1,8 @@
 //! Budget of one rendering.
 //!
-//! Owns: the limits of a rendering, in steps and bytes instead of time, so that results do not depend
-//! on the load of the machine; and the remaining budget, per thread while a template runs there.
+//! Owns: the limits of a rendering, in steps and bytes instead of time, so that results do not
+//! depend on the load of the machine; and the remaining budget, per thread while a template runs
+//! there.
 //!
 //! Invariants: no value created by a template exceeds [`Limits::value_bytes`] or [`VALUE_NODES`]
 //! nested values; all values together stay within the budget.

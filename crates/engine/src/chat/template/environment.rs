@@ -8,8 +8,8 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 
 use super::{NAME, TemplateError, guards, json, lists, methods, source};
 
-/// Stack size of the thread that compiles a template, in bytes: the compiler recurses over the tokens
-/// of a tag, and for an `elif` over the rest of its block, both of which are limited.
+/// Stack size of the thread that compiles a template, in bytes: the compiler recurses over the
+/// tokens of a tag, and for an `elif` over the rest of its block, both of which are limited.
 const STACK_BYTES: usize = 256 << 20;
 /// Recursion limit; each nested macro call counts four.
 const DEPTH: usize = 200;

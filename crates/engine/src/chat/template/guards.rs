@@ -12,13 +12,13 @@ use super::slices::sliced;
 use crate::chat::taint::unmarked;
 
 /// Filter that charges a created value.
-pub(super) const KEPT: &str = "kept__";
+pub(super) const CHARGED: &str = "charged__";
 /// Filter that removes marks before a comparison.
-pub(super) const PLAIN: &str = "plain__";
+pub(super) const UNMARKED: &str = "unmarked__";
 /// Filter around the sequence of a loop, with the bytes of fixed text per iteration.
-pub(super) const ROUNDS: &str = "rounds__";
+pub(super) const LOOPED: &str = "looped__";
 /// Filter for products.
-pub(super) const TIMES: &str = "times__";
+pub(super) const PRODUCT: &str = "product__";
 /// Filter for slices.
 pub(super) const SLICED: &str = "sliced__";
 /// Filter for items.
@@ -30,10 +30,10 @@ pub(super) const CHARACTERS: &str = "characters__";
 const WIDEST: usize = 1024;
 
 pub(super) fn add_to(jinja: &mut Environment<'_>) {
-    jinja.add_filter(KEPT, |value: Value| charge_value(&value).map(|()| value));
-    jinja.add_filter(PLAIN, plain);
-    jinja.add_filter(ROUNDS, rounds);
-    jinja.add_filter(TIMES, times);
+    jinja.add_filter(CHARGED, |value: Value| charge_value(&value).map(|()| value));
+    jinja.add_filter(UNMARKED, plain);
+    jinja.add_filter(LOOPED, rounds);
+    jinja.add_filter(PRODUCT, times);
     jinja.add_filter(SLICED, sliced);
     jinja.add_filter(ITEM, item);
     jinja.add_filter(CHARACTERS, characters);
@@ -122,10 +122,10 @@ fn plain(value: Value) -> Result<Value, Error> {
 /// List of a text's characters, each with its marks; other values are unchanged.
 fn characters(value: Value) -> Result<Value, Error> {
     let Some(text) = value.as_str() else { return Ok(value) };
-    let seen = MarkedText::of(text);
-    let plain = seen.plain();
+    let marked = MarkedText::of(text);
+    let plain = marked.plain();
     charge(text.len() as u64, plain.len() as u64)?;
-    let cut = |(at, c): (usize, char)| Value::from(seen.cut(at..at + c.len_utf8()));
+    let cut = |(at, c): (usize, char)| Value::from(marked.cut(at..at + c.len_utf8()));
     Ok(plain.char_indices().map(cut).collect())
 }
 
@@ -137,13 +137,13 @@ fn item(value: Value, key: Value) -> Result<Value, Error> {
         return if found.is_undefined() { value.get_item(&plain(key)?) } else { Ok(found) };
     };
     let Ok(at) = i64::try_from(key) else { return Ok(Value::UNDEFINED) };
-    let seen = MarkedText::of(text);
+    let marked = MarkedText::of(text);
     charge(text.len() as u64, 1)?;
-    let len = i64::try_from(seen.plain().chars().count()).unwrap_or(i64::MAX);
+    let len = i64::try_from(marked.plain().chars().count()).unwrap_or(i64::MAX);
     let place = if at < 0 { at.saturating_add(len) } else { at };
     let place = usize::try_from(place).ok();
-    let found = place.and_then(|place| seen.plain().char_indices().nth(place));
-    Ok(found.map_or(Value::UNDEFINED, |(at, c)| seen.cut(at..at + c.len_utf8()).into()))
+    let found = place.and_then(|place| marked.plain().char_indices().nth(place));
+    Ok(found.map_or(Value::UNDEFINED, |(at, c)| marked.cut(at..at + c.len_utf8()).into()))
 }
 
 fn rounds(value: Value, bytes: u64) -> Result<Value, Error> {

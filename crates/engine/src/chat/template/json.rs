@@ -1,5 +1,5 @@
-//! JSON in Python's format, as written by Hugging Face's `tojson`: models are trained on exactly these
-//! bytes.
+//! JSON in Python's format, as written by Hugging Face's `tojson`: models are trained on exactly
+//! these bytes.
 
 use std::io;
 

@@ -13,7 +13,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use super::budget::{charge, charge_value, spend};
 
 /// Filter that charges a created value and makes lists mutable.
-pub(super) const LISTED: &str = "listed__";
+pub(super) const MUTABLE_LIST: &str = "mutable_list__";
 /// Mutating list methods.
 const CHANGES: [&str; 7] = ["append", "extend", "insert", "pop", "remove", "clear", "reverse"];
 
@@ -21,7 +21,7 @@ const CHANGES: [&str; 7] = ["append", "extend", "insert", "pop", "remove", "clea
 const MOVED_ITEMS: usize = 16;
 
 pub(super) fn add_to(jinja: &mut Environment<'_>) {
-    jinja.add_filter(LISTED, listed);
+    jinja.add_filter(MUTABLE_LIST, mutable_list);
 }
 
 /// Whether `source` calls a mutating list method.
@@ -37,7 +37,7 @@ pub(super) fn are_changed_in(source: &str) -> bool {
 ///
 /// # Errors
 /// If it exceeds the budget.
-pub(super) fn listed(value: Value) -> Result<Value, Error> {
+pub(super) fn mutable_list(value: Value) -> Result<Value, Error> {
     charge_value(&value)?;
     match value.kind() {
         ValueKind::Seq | ValueKind::Iterable if value.downcast_object_ref::<List>().is_none() => {

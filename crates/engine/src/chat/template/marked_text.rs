@@ -1,4 +1,5 @@
-//! Marked text as a template sees it: operations work on the plain text, and slices keep their marks.
+//! Marked text as a template sees it: operations work on the plain text, and slices keep their
+//! marks.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,8 +10,8 @@ use crate::chat::taint::{self, MARK, unmarked};
 pub(super) struct MarkedText<'a> {
     marked: &'a str,
     plain: Cow<'a, str>,
-    /// For each position in `plain`, the one in `marked` right after the previous character; empty if
-    /// both texts are equal.
+    /// For each position in `plain`, the one in `marked` right after the previous character; empty
+    /// if both texts are equal.
     places: Vec<usize>,
 }
 

@@ -21,39 +21,39 @@ pub(super) fn call(
     let Some(text) = value.as_str() else {
         return pycompat::unknown_method_callback(state, value, method, args);
     };
-    let seen = MarkedText::of(text);
-    charge(seen.plain().len() as u64, 1)?;
+    let marked = MarkedText::of(text);
+    charge(marked.plain().len() as u64, 1)?;
     match method {
         "strip" | "lstrip" | "rstrip" => {
             let (chars,): (Option<&str>,) = from_args(args)?;
-            Ok(stripped(&seen, chars, method != "rstrip", method != "lstrip").into())
+            Ok(stripped(&marked, chars, method != "rstrip", method != "lstrip").into())
         }
         "split" | "rsplit" => {
             let (separator, most, named): (Option<&Value>, Option<i64>, Kwargs) = from_args(args)?;
             let most = most.or(named.get::<Option<i64>>("maxsplit")?);
             let separator = separator.filter(|value| !value.is_none());
             let separator = separator.map(text_of).transpose()?;
-            split(&seen, separator, most, method == "rsplit")
+            split(&marked, separator, most, method == "rsplit")
         }
         "replace" => {
             let (old, new, count): (&str, &str, Option<i64>) = from_args(args)?;
-            replaced(&seen, old, new, count)
+            replaced(&marked, old, new, count)
         }
         "removeprefix" | "removesuffix" => {
             let (affix,): (&str,) = from_args(args)?;
-            let (plain, affix) = (seen.plain(), unmarked(affix));
+            let (plain, affix) = (marked.plain(), unmarked(affix));
             let range = if method == "removeprefix" {
                 plain.strip_prefix(&*affix).map(|rest| plain.len() - rest.len()..plain.len())
             } else {
                 plain.strip_suffix(&*affix).map(|rest| 0..rest.len())
             };
-            Ok(range.map_or(text, |range| seen.cut(range)).into())
+            Ok(range.map_or(text, |range| marked.cut(range)).into())
         }
         "find" | "rfind" => {
             let (what,): (&str,) = from_args(args)?;
-            let (plain, what) = (seen.plain(), unmarked(what));
+            let (plain, what) = (marked.plain(), unmarked(what));
             let found = if method == "find" { plain.find(&*what) } else { plain.rfind(&*what) };
-            let index = found.map(|at| i64::try_from(seen.index(at)).unwrap_or(i64::MAX));
+            let index = found.map(|at| i64::try_from(marked.index(at)).unwrap_or(i64::MAX));
             Ok(index.unwrap_or(-1).into())
         }
         "join" => {
@@ -105,32 +105,32 @@ fn text_of(value: &Value) -> Result<&str, Error> {
 
 /// Text without `chars` at its ends; white space by default.
 pub(super) fn stripped<'a>(
-    seen: &MarkedText<'a>,
+    marked: &MarkedText<'a>,
     chars: Option<&str>,
     at_start: bool,
     at_end: bool,
 ) -> &'a str {
     let chars: Option<Vec<char>> = chars.map(|chars| unmarked(chars).chars().collect());
     let goes = |c: char| chars.as_ref().map_or_else(|| c.is_whitespace(), |set| set.contains(&c));
-    let plain = seen.plain();
+    let plain = marked.plain();
     let end = if at_end { plain.trim_end_matches(goes).len() } else { plain.len() };
     let kept = if at_start { plain[..end].trim_start_matches(goes).len() } else { end };
-    seen.cut(end - kept..end)
+    marked.cut(end - kept..end)
 }
 
 /// Parts between separators, by default runs of white space; at most `most` + 1 unless negative.
 pub(super) fn split(
-    seen: &MarkedText<'_>,
+    marked: &MarkedText<'_>,
     separator: Option<&str>,
     most: Option<i64>,
     from_end: bool,
 ) -> Result<Value, Error> {
-    let plain = seen.plain();
+    let plain = marked.plain();
     let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let parts = most.saturating_add(1);
     let range = |part: &str| {
         let start = part.as_ptr() as usize - plain.as_ptr() as usize;
-        Value::from(seen.cut(start..start + part.len()))
+        Value::from(marked.cut(start..start + part.len()))
     };
     let Some(separator) = separator else {
         return Ok(words(plain, most, from_end).into_iter().map(range).collect());
@@ -170,20 +170,20 @@ fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
 
 /// Text with `old` replaced by `new`, everywhere or at most `count` times.
 pub(super) fn replaced(
-    seen: &MarkedText<'_>,
+    marked: &MarkedText<'_>,
     old: &str,
     new: &str,
     count: Option<i64>,
 ) -> Result<Value, Error> {
     let most = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
-    let (plain, old) = (seen.plain(), unmarked(old));
+    let (plain, old) = (marked.plain(), unmarked(old));
     let (mut written, mut from) = (BoundedText::default(), 0);
     for (at, found) in plain.match_indices(&*old).take(most) {
-        written.push(seen.cut(from..at))?;
+        written.push(marked.cut(from..at))?;
         written.push(new)?;
         from = at + found.len();
     }
-    written.push(seen.cut(from..plain.len()))?;
+    written.push(marked.cut(from..plain.len()))?;
     written.text().map(Value::from)
 }
 

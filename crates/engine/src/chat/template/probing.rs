@@ -113,8 +113,8 @@ impl Template {
         })
     }
 
-    /// Whether the template expects results beside their calls, and treats messages of role `tool` like
-    /// those of an unknown role.
+    /// Whether the template expects results beside their calls, and treats messages of role `tool`
+    /// like those of an unknown role.
     fn wants_results_in_calls(
         &self,
         context: TemplateContext<'_>,

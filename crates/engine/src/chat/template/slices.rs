@@ -42,29 +42,29 @@ fn invalid(reason: String) -> Error {
 }
 
 fn text_of(
-    seen: &MarkedText<'_>,
+    marked: &MarkedText<'_>,
     start: Option<i64>,
     until: Option<i64>,
     step: i64,
 ) -> Result<Value, Error> {
-    let plain = seen.plain();
+    let plain = marked.plain();
     let mut bounds: Vec<usize> = plain.char_indices().map(|(at, _)| at).collect();
     bounds.push(plain.len());
     let places = places(start, until, step, bounds.len() - 1);
     if step == 1 {
         let (first, last) = (places.clone().next(), places.last());
         let range = first.zip(last).map_or(0..0, |(first, last)| bounds[first]..bounds[last + 1]);
-        return Ok(seen.cut(range).into());
+        return Ok(marked.cut(range).into());
     }
     if step == -1 {
         // The marks beside each character are kept.
         let (first, last) = (places.clone().next(), places.last());
         let range = first.zip(last).map_or(0..0, |(first, last)| bounds[last]..bounds[first + 1]);
-        return Ok(seen.reversed(range).into());
+        return Ok(marked.reversed(range).into());
     }
     let mut written = BoundedText::default();
     for at in places {
-        written.push(seen.cut(bounds[at]..bounds[at + 1]))?;
+        written.push(marked.cut(bounds[at]..bounds[at + 1]))?;
     }
     written.text().map(Value::from)
 }

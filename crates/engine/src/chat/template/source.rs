@@ -1,8 +1,8 @@
 //! Instrumentation of a template's source before it is compiled: limits and guards.
 //!
 //! minijinja limits the steps of a template (its fuel) and its recursion, but a step may double a
-//! text, and a loop within one filter costs one step. So the result of each operation that may exceed
-//! its inputs is passed to a guard, a filter that charges it to the rendering's
+//! text, and a loop within one filter costs one step. So the result of each operation that may
+//! exceed its inputs is passed to a guard, a filter that charges it to the rendering's
 //! [`Budget`](super::budget). Operands of comparisons are passed to a filter that removes marks.
 //!
 //! Invariant: inserted text has no line breaks or blanks and wraps whole expressions, so that the
@@ -16,8 +16,8 @@ use minijinja::machinery::{ast, parse};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Error, ErrorKind};
 
-use super::guards::{CHARACTERS, ITEM, KEPT, PLAIN, ROUNDS, SLICED, TIMES};
-use super::lists::{LISTED, are_changed_in};
+use super::guards::{CHARACTERS, CHARGED, ITEM, LOOPED, PRODUCT, SLICED, UNMARKED};
+use super::lists::{MUTABLE_LIST, are_changed_in};
 use super::tags::{check_tags, without_generation};
 
 /// Maximum size of a template, in bytes: ten times the longest known public one.
@@ -42,7 +42,7 @@ pub(super) fn guarded(
     }
     let source = without_generation(source);
     check_tags(&source, syntax)?;
-    let made = if are_changed_in(&source) { LISTED } else { KEPT };
+    let made = if are_changed_in(&source) { MUTABLE_LIST } else { CHARGED };
     let mut guards = Guards {
         source: &source,
         made,
@@ -123,7 +123,7 @@ impl Guards<'_> {
             ast::Stmt::ForLoop(node) => {
                 self.expression(&node.iter);
                 let body = raw_bytes(&node.body);
-                self.wrap(&node.iter, &format!("{ROUNDS}({body})"));
+                self.wrap(&node.iter, &format!("{LOOPED}({body})"));
                 self.expressions(&node.filter_expr);
                 self.statements(&node.body);
                 self.statements(&node.else_body);
@@ -285,7 +285,7 @@ impl Guards<'_> {
         };
         self.insert(start(product), "(");
         // Replaces the operator; brackets beside it belong to either operand.
-        self.inserts.push((between.start + sign, format!(")|{TIMES}("), 1));
+        self.inserts.push((between.start + sign, format!(")|{PRODUCT}("), 1));
         self.insert(end(product), ")");
     }
 
@@ -314,7 +314,8 @@ impl Guards<'_> {
         self.inserts.push((open, format!("|{SLICED}("), 1));
         self.inserts.push((colon, comma(&node.start).to_owned(), 1));
         let closed = if last.is_some() { ")" } else { "none)" };
-        let made = if self.made == LISTED { format!("|{LISTED}") } else { String::new() };
+        let made =
+            if self.made == MUTABLE_LIST { format!("|{MUTABLE_LIST}") } else { String::new() };
         self.inserts.push((close, format!("{closed}{made})"), 1));
     }
 
@@ -337,7 +338,7 @@ impl Guards<'_> {
     fn compared(&mut self, operand: &ast::Expr<'_>) {
         self.expression(operand);
         if !matches!(operand, ast::Expr::Const(_)) {
-            self.wrap(operand, PLAIN);
+            self.wrap(operand, UNMARKED);
         }
     }
 
@@ -353,7 +354,7 @@ impl Guards<'_> {
         }
         // A tuple without brackets is skipped: a guard would apply to its last item only.
         let opens = self.source[start(literal)..].starts_with(['[', '{', '(']);
-        if (holds_values || self.made == LISTED) && opens {
+        if (holds_values || self.made == MUTABLE_LIST) && opens {
             self.wrap_whole(literal);
         }
     }

@@ -1,7 +1,7 @@
 //! Template variables that control thinking and its effort.
 //!
-//! Owns: the variable names and values of public templates. Those that a template uses are probed when
-//! the model is set up; variables that it does not read are not set.
+//! Owns: the variable names and values of public templates. Those that a template uses are probed
+//! when the model is set up; variables that it does not read are not set.
 //!
 //! Does not do: deciding whether to think.
 

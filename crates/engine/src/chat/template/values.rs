@@ -42,8 +42,8 @@ pub(in crate::chat) fn tool_value(tool: &Tool, marks: &TaintMarks) -> Value {
     })
 }
 
-/// Values of `messages`, whose contents are marked. A tool result gets the tool's name from an earlier
-/// call.
+/// Values of `messages`, whose contents are marked. A tool result gets the tool's name from an
+/// earlier call.
 pub(super) fn message_values(
     messages: &[Message],
     capabilities: TemplateCapabilities,
@@ -82,8 +82,8 @@ fn put_result(values: &mut Vec<Value>, result: Value, message: &Message, marks: 
     }
 }
 
-/// Adds an assistant message: text after the results of calls becomes part of the message with these
-/// calls, text before calls becomes a separate message.
+/// Adds an assistant message: text after the results of calls becomes part of the message with
+/// these calls, text before calls becomes a separate message.
 fn put_answer(values: &mut Vec<Value>, mut answer: Value) {
     let is_empty = |content: &Value| content.as_str().is_some_and(str::is_empty);
     let has_calls = answer.get("tool_calls").is_some();
@@ -149,8 +149,8 @@ fn value(
     Value::Object(value)
 }
 
-/// Arguments of a call in the required format. Invalid ones are kept as text, so that the conversation
-/// can continue.
+/// Arguments of a call in the required format. Invalid ones are kept as text, so that the
+/// conversation can continue.
 fn arguments(call: &ToolCall, capabilities: TemplateCapabilities, marks: &TaintMarks) -> Value {
     let text = call.arguments.trim();
     match object(text) {

@@ -1,4 +1,4 @@
-//! Where texts are cut.
+//! Splitting of texts into pieces.
 
 use super::{LONGEST_WORD, pieces};
 

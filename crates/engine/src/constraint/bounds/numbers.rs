@@ -1,8 +1,8 @@
 //! Numbers in a schema: bounds, steps and values within the compiler's arithmetic.
 //!
-//! `llguidance` computes with bounds as 64-bit floats truncated to 64-bit integers, and with steps as
-//! a 32-bit numerator over a power of ten. Numbers that neither can represent are rejected with their
-//! keyword, or rounded inwards where that is valid (`constraint::numbers`).
+//! `llguidance` computes with bounds as 64-bit floats truncated to 64-bit integers, and with steps
+//! as a 32-bit numerator over a power of ten. Numbers that neither can represent are rejected with
+//! their keyword, or rounded inwards where that is valid (`constraint::numbers`).
 
 use serde_json::{Map, Number, Value};
 

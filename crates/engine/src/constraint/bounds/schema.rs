@@ -37,7 +37,8 @@ const ANNOTATIONS: [&str; 14] = [
 /// Keywords that require a minimum number.
 const DEMANDS: [&str; 3] = ["minItems", "minLength", "minProperties"];
 
-/// Measures a schema and rejects unsatisfiable ones. The bytes of its text are counted by the caller.
+/// Measures a schema and rejects unsatisfiable ones. The bytes of its text are counted by the
+/// caller.
 pub(in crate::constraint) fn measure(root: &Value) -> Result<Size, SizeError> {
     let mut graph =
         Graph { root, indices: HashMap::new(), found: Vec::new(), size: Size::default() };

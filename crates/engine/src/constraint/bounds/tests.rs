@@ -193,7 +193,7 @@ fn what_recurses_and_ends_is_accepted() {
         properties(500),
         json!({"enum": (0..1000).map(|at| format!("city {at}")).collect::<Vec<_>>()}),
         json!({"type": "string", "maxLength": 2_147_483_647}),
-        // A property may be called like a keyword.
+        // A property may have the name of a keyword.
         json!({"type": "object", "properties": {"$ref": {"type": "string"}, "enum": {"type": "null"}}}),
     ] {
         schema(&good).unwrap_or_else(|error| panic!("{good}: {error}"));
@@ -219,7 +219,7 @@ fn the_tools_of_a_call_are_bounded_by_name_and_together() {
     let form = |tools: &[Tool]| {
         let forms: Vec<CallForm<'_>> = tools
             .iter()
-            .map(|tool| CallForm { tool, held: true, before: Vec::new(), after: Vec::new() })
+            .map(|tool| CallForm { tool, strict: true, before: Vec::new(), after: Vec::new() })
             .collect();
         Form::of_call(&forms).map_err(|error| error.to_string())
     };

@@ -83,7 +83,7 @@ fn fits(name: &str, arguments: &Value) -> bool {
 fn forms<'a>(chat: &Chat, tools: &'a [Tool]) -> Vec<CallForm<'a>> {
     let form = |tool: &'a Tool| {
         let (before, after) = chat.call_frame(&tool.name);
-        CallForm { tool, held: true, before, after }
+        CallForm { tool, strict: true, before, after }
     };
     tools.iter().map(form).collect()
 }
@@ -153,7 +153,7 @@ fn free(
         .iter()
         .map(|tool| {
             let (before, after) = chat.one_call(&tool.name);
-            CallForm { tool, held: tool.name != "now", before, after }
+            CallForm { tool, strict: tool.name != "now", before, after }
         })
         .collect();
     let [first, between, last] = chat.around_calls();
@@ -173,13 +173,13 @@ fn free(
                 AnswerDelta::Text(text) => said += &text,
                 AnswerDelta::Call { name, .. } => called.push((name, String::new())),
                 AnswerDelta::Arguments { text, .. } => {
-                    called.last_mut().expect("a call").1 += &text
+                    called.last_mut().expect("a call").1 += &text;
                 }
             }
         }
     };
     let mut wanted = chat.vocabulary().tokenize(script).into_iter();
-    // Where the marker is a control token, it is not written as text.
+    // If the marker is a control token, it is not written as text.
     if syntax.starts_with("[TOOL_CALLS]") {
         let text = script.split("[TOOL_CALLS]").next().unwrap_or_default();
         let mut tokens = chat.vocabulary().tokenize(text);
@@ -254,7 +254,7 @@ fn control_tokens_open_a_call_where_there_are_some() {
         let allowed: Vec<Token> =
             (0..SIZE.cast_signed()).map(Token).filter(|token| mask.allows(*token)).collect();
         assert_eq!(allowed, tokens);
-        constraint.take(allowed[0]);
+        constraint.advance(allowed[0]);
     };
     let byte = |byte: u8| Token(i32::from(byte));
     only(&mut constraint, &[CONTROLS[0].1]);

@@ -1,4 +1,4 @@
-//! Numbers that a schema bounds: compiled without a fault of arithmetic, and kept.
+//! Bounded numbers: compiled without overflow, and enforced.
 
 use harmonic_types::Sampling;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use super::{CONTROL, Pieces, SIZE, grammars, schema};
 use crate::chat::Vocabulary as _;
 use crate::sampling::Sampler;
 
-/// What an answer under `schema` is, drawn with `seed`; why there is none.
+/// Answer under `schema`, sampled with `seed`, or the error.
 fn answer(of: &Value, seed: u64) -> Result<String, String> {
     let constraint = grammars().compile(&schema(of)).map_err(|error| error.to_string())?;
     let mut sampler = Sampler::new(Sampling::default(), seed).with_constraint(constraint);

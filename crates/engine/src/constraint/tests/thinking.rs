@@ -63,8 +63,8 @@ const ITSELF: &str = "{% for m in messages %}{{ m.content.split('</think>')[-1] 
 const SWITCH: &str = "{% for m in messages %}{{ m.content }}{% endfor %}\
                       {% if not enable_thinking %}<think>\n\n</think>\n\n{% endif %}";
 
-/// Answer of a model that prefers `script`, byte by byte, and most of all the end; constrained to three
-/// digits.
+/// Answer of a model that prefers `script`, byte by byte, and most of all the end; constrained to
+/// three digits.
 fn answer(template: &'static str, thinking: bool, script: &[Token]) -> (String, bool) {
     let vocabulary = Arc::new(Thinker(template));
     let chat = Chat::new(Arc::clone(&vocabulary) as Arc<dyn Vocabulary>).expect("a template");

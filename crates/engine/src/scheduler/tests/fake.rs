@@ -1,5 +1,5 @@
-//! Fake machine that stores tokens instead of keys and values, so that every row can be checked against
-//! the expected cache of its request, with an independent record of all requests.
+//! Fake machine that stores tokens instead of keys and values, so that every row can be checked
+//! against the expected cache of its request, with an independent record of all requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,7 @@ pub(super) struct Fake {
     pub(super) finished: BTreeMap<RequestId, FinishReason>,
     pub(super) accepted: u64,
     next_token: i32,
-    /// Defers one of so many sampled tokens until before the step after the next.
+    /// Defers every n-th sampled token until before the step after the next.
     pub(super) deferred_of: Option<i32>,
 }
 

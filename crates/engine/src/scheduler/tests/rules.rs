@@ -97,8 +97,8 @@ fn waiting_promotes_a_tier() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// For any slots, including none, and with queues that are always full, a bounded number of other
-    /// requests is admitted before each one. Ageing by time is off, so only admissions age.
+    /// For any slots, including none, and with queues that are always full, a bounded number of
+    /// other requests is admitted before each one. Ageing by time is off, so only admissions age.
     #[test]
     fn no_request_starves(
         slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, preempts in any::<bool>(),
@@ -129,7 +129,8 @@ proptest! {
             }
             for granted in granted(&fake.step()) {
                 let passed = admitted - offered.remove(&granted).expect("offered");
-                // Agents without a quota take the floor one after the other, for at most 4 steps each.
+                // Agents without a quota take the floor one after the other, for at most 4 steps
+                // each.
                 let turns = (QUEUE + 1) * count;
                 let bound = 3 * 64 + turns * (4 * u64::from(in_flight) + 1);
                 prop_assert!(passed <= bound, "{passed} were admitted before {granted}, bound {bound}");

@@ -89,8 +89,8 @@ fn digest(prompt: &str) -> String {
     hex::encode(&Sha256::digest(text)[..8])
 }
 
-/// Thinking in `conversation`, equal to the server's setting; `None` if the server was given an effort
-/// that the template does not know.
+/// Thinking in `conversation`, equal to the server's setting; `None` if the server was given an
+/// effort that the template does not know.
 fn thinking(template: &Template, conversation: &str) -> Option<Thinking> {
     let (off, on) = template.switches.words();
     // A template that needs an effort value to think does not think without one.

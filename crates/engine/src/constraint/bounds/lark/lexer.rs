@@ -44,7 +44,7 @@ impl<'a> Lexer<'a> {
         Self { rest: text, size: Size::default() }
     }
 
-    /// Takes `bytes` off the front.
+    /// Takes `bytes` from the front.
     fn cut(&mut self, bytes: usize) -> &'a str {
         let (token, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
         self.rest = rest;
