@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use harmonic_api::Dialect;
+use harmonic_api::{Dialect, sse};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -94,7 +94,8 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
         Answer::Metrics => {
             json!({"application/openmetrics-text": {"schema": {"type": "string"}}})
         }
-        Answer::Events => json!({"text/event-stream": {"schema": {"type": "string"}}}),
+        // As above; `docs/api.md` describes the events.
+        Answer::Events => json!({sse::MEDIA_TYPE: {}}),
         Answer::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
     };
     let mut description = json!({

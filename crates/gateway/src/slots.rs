@@ -41,12 +41,10 @@ struct EngineSlots {
     /// Running sequences.
     in_flight: u32,
     /// Running sequences on borrowed slots.
-    #[serde(rename = "
-    lent")]
+    #[serde(rename = "lent")]
     borrowed: u32,
     /// Preempted requests that wait to resume.
-    #[serde(rename = "
-    parked")]
+    #[serde(rename = "parked")]
     preempted: u32,
     /// Queued requests.
     queued: u32,

@@ -20,7 +20,7 @@ fn a_stack_file_with_an_agent_twice() {
     let user = User::new();
     let twice = "name = \"t\"\n[[agents]]\nlike = \"coder\"\n[[agents]]\nlike = \"coder\"\n";
     let path = stack(&user, twice);
-    user.run(["plan", "--stack", &path]).refuses(&["there is an agent `coder` already", "line 2"]);
+    user.run(["plan", "--stack", &path]).refuses(&["duplicate agent name `coder`", "line 2"]);
 }
 
 #[test]

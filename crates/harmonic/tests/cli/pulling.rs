@@ -125,7 +125,7 @@ fn two_pulls_at_once_and_a_stopped_one() {
     };
     let mut first = pull().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (_connection, _) = hub.accept().unwrap();
-    ran(&mut pull()).refuses(&[&format!("process {}", first.id()), "wait until it is done"]);
+    ran(&mut pull()).refuses(&[&format!("process {}", first.id()), "wait until it has finished"]);
 
     signal(&first, "INT");
     let mut said = String::new();

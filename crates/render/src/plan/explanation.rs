@@ -76,7 +76,7 @@ fn exact_item(
             let text = format!("cached system prompts of {count} {agents}, and conversations");
             ("prefix", text)
         }
-        LedgerItem::Preempt => ("park", "saved state of preemptedborrowers".to_owned()),
+        LedgerItem::Preempt => ("park", "saved state of preempted borrowers".to_owned()),
         LedgerItem::Compute => {
             let scores = match engine.attention() {
                 Some(Attention::Plain) => ", scores",
