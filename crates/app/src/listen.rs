@@ -29,7 +29,7 @@ pub struct ListenRequest {
     pub without_keys: bool,
     /// Host names accepted beside `localhost`; `*` for any.
     pub allow_hosts: Vec<String>,
-    /// AllowedOrigins allowed by CORS; `*` for any.
+    /// Origins allowed by CORS; `*` for any.
     pub cors_origins: Vec<String>,
     /// Queued requests per agent, at most.
     pub queue_limit: u32,

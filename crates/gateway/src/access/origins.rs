@@ -21,7 +21,7 @@ const EXPOSED_HEADERS: [HeaderName; 6] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// AllowedOrigins whose pages may send requests. `Default` is none but the server's own.
+/// Origins whose pages may send requests. `Default` is none but the server's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedOrigins {
     named: Vec<HeaderValue>,

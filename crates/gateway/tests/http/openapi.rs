@@ -1,4 +1,4 @@
-//! The OpenAPI document and the API page, compared with the routes.
+//! The `OpenAPI` document and the API page, compared with the routes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
