@@ -306,7 +306,9 @@ fn an_invalid_curve_or_tuned_config_is_skipped_with_a_warning() {
     }
     let planned = user.run(["plan", "--hardware", "dgx-spark"]);
     assert_eq!(planned.code, Some(0), "{planned:?}");
-    for word in ["curves/mine.json is skipped", "setups/mine.json is skipped", "invalid schema `null`"] {
+    for word in
+        ["curves/mine.json is skipped", "setups/mine.json is skipped", "invalid schema `null`"]
+    {
         assert!(planned.err.contains(word), "{planned:?}");
     }
 }
