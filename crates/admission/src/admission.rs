@@ -1,6 +1,6 @@
 //! The admission state machine: offer, decide, release.
 
-mod borrowing;
+mod preemption;
 
 use std::collections::BTreeMap;
 

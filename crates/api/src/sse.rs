@@ -38,6 +38,14 @@ pub fn write_named<T: Serialize>(out: &mut BytesMut, name: &str, value: &T) {
     write(out, value);
 }
 
+/// Appends an event whose data are JSON text already, on one line.
+pub fn write_encoded(out: &mut BytesMut, name: &str, json: &str) {
+    write_name(out, name);
+    out.put_slice(b"data: ");
+    out.put_slice(json.as_bytes());
+    out.put_slice(b"\n\n");
+}
+
 /// Appends the name of the event whose data follow.
 pub(crate) fn write_name(out: &mut BytesMut, name: &str) {
     out.put_slice(b"event: ");

@@ -92,7 +92,7 @@ fn taken(listener: &mut Listener) -> Vec<EventRecord> {
     let mut records = Vec::new();
     while let Some(delivery) = listener.take() {
         let Delivery::Events(more) = delivery else { panic!("{delivery:?}") };
-        records.extend(more.iter().map(|record| (**record).clone()));
+        records.extend(more.iter().map(|record| EventRecord::clone(record)));
     }
     records
 }

@@ -21,7 +21,7 @@ mod stream;
 
 pub use event::{AgentSlots, AgentStep, Outcome, PowerSample, StepRecord, TeamEvent};
 pub use listener::{Delivery, Listener};
-pub use record::EventRecord;
+pub use record::{EventRecord, PublishedRecord};
 pub use snapshot::{AgentCounts, EngineSnapshot, EngineState, Phase, RequestSnapshot, Snapshot};
 pub use stream::{CAPACITY, EventStream, LISTENERS, TooManyListeners};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::record::EventRecord;
+use crate::record::PublishedRecord;
 use crate::snapshot::Snapshot;
 use crate::stream::{Behind, EventStream, Latest};
 
@@ -31,7 +31,7 @@ pub enum Delivery {
     /// after it.
     Lost(u64, Box<Snapshot>),
     /// Events in order, at least one.
-    Events(Vec<Arc<EventRecord>>),
+    Events(Vec<Arc<PublishedRecord>>),
 }
 
 impl Listener {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::event::TeamEvent;
 use crate::listener::Listener;
-use crate::record::EventRecord;
+use crate::record::{EventRecord, PublishedRecord};
 use crate::snapshot::Snapshot;
 
 /// Events that the ring of a server holds: about ten per request, so those of some 800 requests.
@@ -43,7 +43,7 @@ pub(crate) struct Latest {
 }
 
 struct Ring {
-    records: VecDeque<Arc<EventRecord>>,
+    records: VecDeque<Arc<PublishedRecord>>,
     capacity: usize,
     /// The fold of all events so far.
     state: Snapshot,
@@ -110,7 +110,7 @@ impl EventStream {
         if ring.records.len() == ring.capacity {
             ring.records.pop_front();
         }
-        ring.records.push_back(Arc::new(record));
+        ring.records.push_back(Arc::new(PublishedRecord::new(record)));
         if ring.listening > 0 {
             self.0.latest.send_modify(|latest| latest.id = id);
         }
@@ -151,7 +151,7 @@ impl EventStream {
 /// Result of reading the ring from a cursor.
 pub(crate) enum Behind {
     /// Events after its cursor, at least one.
-    Records(Vec<Arc<EventRecord>>),
+    Records(Vec<Arc<PublishedRecord>>),
     /// The event after the cursor has left the ring: number of lost events, and the current state.
     Lost(u64, Box<Snapshot>),
     /// Nothing.

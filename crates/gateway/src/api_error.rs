@@ -1,4 +1,6 @@
-//! Errors of a request, and the one table of their statuses, codes and headers.
+//! Errors of a request: their wording, and the one table of their statuses, codes and headers. The
+//! wording of what an engine rejects (a full queue, a prompt too long) is in
+//! `crates/types/src/rejection.rs`, because the engine's callers read it, too.
 //!
 //! An error becomes a response without a body; [`error_layer()`] writes the body in the dialect of
 //! the path, so that code that returns an error need not know the dialect.

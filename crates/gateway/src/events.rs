@@ -101,7 +101,7 @@ fn write(out: &mut BytesMut, delivery: &Delivery) {
         Delivery::Events(records) => {
             for record in records {
                 write_id(out, record.id);
-                sse::write_named(out, record.event.name(), &**record);
+                sse::write_encoded(out, record.event.name(), record.json());
             }
         }
     }

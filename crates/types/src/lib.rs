@@ -20,6 +20,7 @@ pub mod hardware;
 pub mod model;
 pub mod plan;
 pub mod provenance;
+pub mod rejection;
 pub mod request;
 pub mod sampling;
 pub mod sensors;
@@ -47,8 +48,9 @@ pub use plan::{
     PlanTuned, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
+pub use rejection::Rejection;
 pub use request::{
-    ClientName, Event, FinishReason, Rejection, Request, RequestId, TokenBytes, TokenLogprob, Usage,
+    ClientName, Event, FinishReason, Request, RequestId, TokenBytes, TokenLogprob, Usage,
 };
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};

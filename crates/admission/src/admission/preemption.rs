@@ -9,7 +9,8 @@ use crate::decision::Decision;
 use crate::room::Room;
 
 impl Admission {
-    /// Preempts borrowers until `next` has room: lowest tier first, then last admitted first.
+    /// Preempts borrowers until `next` has room: lowest priority first (tier 4 before tier 3), then the last
+    /// admitted.
     /// Preempts none, and returns false, if preempting all of them would not be enough.
     pub(super) fn preempt_for(
         &mut self,
