@@ -241,7 +241,8 @@ fn handle(
             registry.publish(scheduler.load());
             if verdict.is_ok() {
                 registry.publisher().slots_changed(&scheduler.load());
-            } // The caller may be gone; the slots are set all the same.
+            }
+            // The caller may be gone; the slots are set all the same.
             let _gone = reply.send(verdict);
         }
         Command::Drain(grace) => {
