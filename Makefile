@@ -105,8 +105,10 @@ test: ## fetch two small models and run all tests
 test-real: ## run other people's programs and frameworks (Claude Code, Codex, LangChain …) over the real engine
 	@$(STAGE) setup sh scripts/setup.sh clients
 	@$(STAGE) "install the clients (minutes the first time)" sh scripts/clients.sh
-	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --no-run
+	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --no-run
 	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
+	@$(STAGE) "official client libraries" \
+		$(CARGO) test --workspace --locked --test sdk -- --ignored
 	@$(STAGE) clients \
 		$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
 	@HARMONIC_TEMPLATES=$$(sh scripts/public-templates.sh) $(STAGE) "public templates" \

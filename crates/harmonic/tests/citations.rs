@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// Page with the sources of figures.
 const SOURCES: &str = "docs/sources.md";
 
+/// Page that lists the ignored tests.
+const TESTING: &str = "docs/testing.md";
+
 /// Directories whose files are cited by path.
 const FOLDERS: [&str; 3] = ["docs/", "scripts/", "crates/"];
 
@@ -166,6 +169,21 @@ fn every_file_that_is_cited_exists() {
         }
     }
     assert_eq!(absent, Vec::<String>::new());
+}
+
+#[test]
+fn every_ignored_test_is_listed() {
+    let attribute = concat!("#[", "ignore");
+    let texts = texts();
+    let ignores = |text: &&Text| text.extension() == Some("rs") && text.content.contains(attribute);
+    let mut ignored: Vec<_> = texts.iter().filter(ignores).map(|text| text.path.as_str()).collect();
+    let page = texts.iter().find(|text| text.path == TESTING).unwrap();
+    let rows = page.content.lines().filter_map(|line| line.strip_prefix("| `crates/"));
+    let mut listed: Vec<_> = rows.map(|row| row.split('`').next().unwrap()).collect();
+    ignored.sort_unstable();
+    listed.sort_unstable();
+    let listed: Vec<_> = listed.into_iter().map(|file| format!("crates/{file}")).collect();
+    assert_eq!(ignored, listed, "{TESTING} lists the files with ignored tests");
 }
 
 #[test]

@@ -20,6 +20,7 @@ const ON_THE_REAL_ENGINE: usize = 150;
 const ON_THE_SIMULATED_MACHINE: usize = 200;
 
 #[test]
+#[ignore = "needs clients that `make test-real` installs"]
 fn official_clients_work() {
     // The user's store, into which `make test` has pulled the starter model.
     let mut up = binary(["up", "--stack", "starter", "--port", "0", "--yes"]);
@@ -28,6 +29,7 @@ fn official_clients_work() {
 }
 
 #[test]
+#[ignore = "needs clients that `make test-real` installs"]
 fn hostile_clients_are_refused() {
     let user = User::new();
     let mut up = user.harmonic(["up", "--stack", "starter", "--engine", "sim"]);
