@@ -8,12 +8,10 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
 use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use zstd::stream::read::Decoder;
 
 use crate::api_error::ApiError;
 
-/// Largest window of a zstd frame, as a power of two: 8 MiB, the limit of RFC 9659 for HTTP.
-const ZSTD_WINDOW_LOG: u32 = 23;
+mod zstd_frames;
 
 /// Content encoding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,22 +60,22 @@ impl Coding {
         let read = match self {
             Self::Gzip => read_to(MultiGzDecoder::new(body), limit),
             Self::Deflate => read_to(ZlibDecoder::new(body), limit),
-            Self::Zstd => Decoder::with_buffer(body).and_then(|mut decoder| {
-                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-                read_to(decoder, limit)
-            }),
+            Self::Zstd => zstd_frames::decode(body, limit),
         };
-        read.map_err(|error| ApiError::BodyIncomplete {
+        let within = |whole: Vec<u8>| {
+            if whole.len() > limit { Decoded::OverLimit } else { Decoded::Whole(whole.into()) }
+        };
+        read.map(within).map_err(|error| ApiError::BodyIncomplete {
             reason: format!("it cannot be decompressed: {error}"),
         })
     }
 }
 
-fn read_to(decoder: impl Read, limit: usize) -> io::Result<Decoded> {
+/// Reads everything, of more than `limit` bytes only the first `limit + 1`.
+fn read_to(decoder: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut whole = Vec::new();
-    // One byte more, to detect a larger body.
     decoder.take((limit as u64).saturating_add(1)).read_to_end(&mut whole)?;
-    Ok(if whole.len() > limit { Decoded::OverLimit } else { Decoded::Whole(whole.into()) })
+    Ok(whole)
 }
 
 #[cfg(test)]

@@ -86,9 +86,11 @@ fn a_decompression_bomb_is_stopped_at_the_limit() {
     {
         assert_eq!(coding.decode(&packed, LIMIT).expect("sound"), Decoded::OverLimit, "{coding:?}");
     }
-    // Of many gzip members, each of them small.
+    // Of many gzip members and zstd frames, each of them small.
     let many = gzip(&vec![0; 1024]).repeat(2048);
     assert_eq!(Coding::Gzip.decode(&many, LIMIT).expect("sound"), Decoded::OverLimit);
+    let many = zstd(&vec![0; 1024]).repeat(2048);
+    assert_eq!(Coding::Zstd.decode(&many, LIMIT).expect("sound"), Decoded::OverLimit);
 }
 
 #[test]
@@ -99,4 +101,32 @@ fn a_zstd_window_above_8_mib_is_refused() {
     // The same with one of 8 MiB.
     let frame = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x68, 0x01, 0x00, 0x00];
     assert_eq!(Coding::Zstd.decode(&frame, LIMIT).expect("sound"), Decoded::Whole(Bytes::new()));
+}
+
+#[test]
+fn a_body_of_several_zstd_frames_is_their_sum() {
+    // A frame to be skipped, of three bytes (RFC 8878, 3.1.2).
+    let skipped = [0x5A, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 1, 2, 3];
+    let frames = [zstd(b"[1, ").as_slice(), &skipped, &zstd(b"2]")].concat();
+    assert_eq!(
+        Coding::Zstd.decode(&frames, LIMIT).expect("sound"),
+        Decoded::Whole(b"[1, 2]".as_slice().into())
+    );
+    assert_eq!(Coding::Zstd.decode(&frames, 4).expect("sound"), Decoded::OverLimit);
+    assert!(Coding::Zstd.decode(&skipped[..10], LIMIT).is_err(), "a frame of two of its bytes");
+    assert!(Coding::Zstd.decode(b"", LIMIT).is_err());
+    let mut followed = zstd(b"{}");
+    followed.push(0);
+    assert!(Coding::Zstd.decode(&followed, LIMIT).is_err());
+}
+
+#[test]
+fn a_zstd_frame_that_disagrees_with_its_checksum_is_invalid() {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("memory");
+    encoder.include_checksum(true).expect("a known parameter");
+    std::io::Write::write_all(&mut encoder, b"{\"model\": \"coder\"}").expect("memory");
+    let mut frame = encoder.finish().expect("memory");
+    assert!(Coding::Zstd.decode(&frame, LIMIT).is_ok());
+    *frame.last_mut().expect("a checksum") ^= 1;
+    assert!(Coding::Zstd.decode(&frame, LIMIT).is_err());
 }
