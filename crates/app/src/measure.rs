@@ -177,3 +177,27 @@ pub async fn quick(
 pub fn has_figures(run: &BenchRun) -> bool {
     run.series.iter().flat_map(|series| &series.levels).any(|level| level.tok_s.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use harmonic_profiles::published;
+
+    use super::*;
+
+    #[test]
+    fn a_warning_of_both_servers_is_said_once() {
+        let run = |target: &str, message: &str| {
+            let mut run = published("dgx-spark").unwrap();
+            target.clone_into(&mut run.target);
+            run.warnings =
+                vec![Finding::new("no-power", "no meter", "-"), Finding::new("busy", message, "-")];
+            run
+        };
+        let first = run("http://a", "1x (0.98 of 2)");
+        let second = run("http://b", "1x (0.97 of 2)");
+        let compared = AbComparison { first, second, ratios: Vec::new() };
+        let messages: Vec<String> =
+            compared.warnings().into_iter().map(|warning| warning.message).collect();
+        assert_eq!(messages, ["no meter", "http://a: 1x (0.98 of 2)", "http://b: 1x (0.97 of 2)"]);
+    }
+}

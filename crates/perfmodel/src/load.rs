@@ -79,7 +79,10 @@ pub fn load_figures(interval: &LoadCounters) -> Option<LoadFigures> {
     let others = interval.busy.zip(interval.own).map(|(busy, own)| busy.saturating_sub(own));
     let figures = LoadFigures {
         cpus: interval.cpus,
-        others_cpus: mean(others).filter(|_| is_counted && interval.own_has_server),
+        others_cpus: mean(others)
+            .filter(|_| is_counted && interval.own_has_server)
+            // The clocks of the two do not tick together.
+            .map(|used| used.min(f64::from(interval.cpus))),
         own_cpus: mean(interval.own),
         idle_cpus: mean(interval.idle).filter(|_| is_counted),
         stolen_cpus: mean(interval.stolen).filter(|_| is_counted),

@@ -126,9 +126,8 @@ impl BenchProgress<'_> {
                 self.message(&state, &line);
             }
             BenchEvent::Disturbed { by } => {
-                let line =
-                    format!("  the machine is busy: {by}; while it is, there is no sweet spot");
-                self.message(&state, &line);
+                self.message(&state, &format!("  the machine is busy: {by}"));
+                self.message(&state, "  there is no sweet spot if it stays so");
             }
             BenchEvent::LevelStarted { load, point, number, of } => {
                 self.start_level(&mut state, &load.model, point, number, of);

@@ -43,3 +43,25 @@ pub fn with_servers<'a>(clients: impl IntoIterator<Item = &'a Client>) -> OwnPro
     }
     own
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_server_is_found_by_its_port() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = format!("http://{}", listener.local_addr().unwrap());
+        let me = std::process::id();
+        let own = with_servers([&Client::new(&here).unwrap()]);
+        if cfg!(target_os = "linux") {
+            assert_eq!(own, OwnProcesses { benchmark: me, servers: vec![me], has_server: true });
+        }
+        let elsewhere = Client::new("http://192.0.2.1:4276").unwrap();
+        assert_eq!(with_servers([&elsewhere]), with_own_servers(), "its load is not here");
+        drop(listener);
+        assert!(!with_servers([&Client::new(&here).unwrap()]).has_server, "nobody listens");
+    }
+}

@@ -81,7 +81,7 @@ pub struct Bench {
     pub no_out: bool,
     /// Save the curve; the next plan uses its sweet spot. Not possible for a server that does not
     /// report its model; refused if the machine was busy, levels are missing or failed, or intervals
-    /// are wider than ±20%
+    /// are absent or wider than ±20%
     #[arg(long, conflicts_with = "team_load")]
     pub save: bool,
     /// With --save: save the curve also where it would be refused
