@@ -9,7 +9,7 @@ WITH := $(if $(FEATURES),--features $(FEATURES))
 STAGE := sh scripts/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dist demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-gateway bench-hostile-http \
+.PHONY: help setup build dist demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-busy bench-gateway bench-hostile-http \
 	bench-before-after hostile-load fuzz deny advisories check fmt clippy doc
 
 help: ## list these targets
@@ -58,6 +58,10 @@ bench-counts: build ## hold what `bench` counts against the servers' own counter
 bench-contexts: build ## hold a team of unequal contexts against one of equal ones
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	python3 scripts/bench-contexts.py $(TARGET)/release/harmonic
+
+bench-busy: build ## hold that `bench` and `doctor` notice another program on one CPU
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	python3 scripts/bench-busy $(TARGET)/release/harmonic $(ARGS)
 
 bench-gateway: ## measure what the gateway costs (ARGS="saturation --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)

@@ -1,11 +1,14 @@
-//! Detection of this machine, and advice on its settings.
+//! Detection of this machine, its load, and advice on its settings.
 //!
 //! Invariant: facts about this process and its disk are used only for the running machine, not for
 //! one below another root.
 
+use std::time::Duration;
+
 use harmonic_doctor::{Advice, Diagnosis, Facts, StoreSpace, add_advice, advise};
-use harmonic_hardware::{EngineDevice, Sysroot, profile};
-use harmonic_types::Hardware;
+use harmonic_hardware::{EngineDevice, OwnProcesses, Sysroot, load_meter, profile};
+use harmonic_perfmodel::{load_between, load_figures};
+use harmonic_types::{Hardware, LoadFigures};
 
 use crate::error::{AppError, Result};
 use crate::settings::Settings;
@@ -17,6 +20,9 @@ const BACK_ENDS: [(&str, bool); 4] = [
     ("vulkan", cfg!(feature = "vulkan")),
     ("metal", cfg!(feature = "metal")),
 ];
+
+/// Length of the load measurement of [`diagnose`].
+const LOAD_LASTS: Duration = Duration::from_secs(1);
 
 /// Device kind that the engines of this build compute on. [`detect`] always describes the machine's
 /// best device; a plan must fit the memory that its engines can use.
@@ -53,7 +59,7 @@ pub fn machine(name: &str) -> Result<Hardware> {
 /// When the detection fails.
 pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
     let mut hardware = harmonic_hardware::detect(root)?;
-    let advice = advice(root, &hardware, settings, false);
+    let advice = advice(root, &hardware, None, settings, false);
     add_advice(&mut hardware, &advice);
     Ok(hardware)
 }
@@ -65,14 +71,32 @@ pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
 /// When the detection fails.
 pub fn diagnose(root: &Sysroot, settings: &Settings, paper: bool) -> Result<Diagnosis> {
     let hardware = harmonic_hardware::detect(root)?;
-    let advice = advice(root, &hardware, settings, paper);
+    let load = if root.is_live() { load(root) } else { None };
+    let advice = advice(root, &hardware, load, settings, paper);
     Ok(Diagnosis::new(&hardware, advice, paper))
 }
 
-fn advice(root: &Sysroot, hardware: &Hardware, settings: &Settings, paper: bool) -> Vec<Advice> {
+/// Load of this machine during [`LOAD_LASTS`]; `None` where it cannot be read. Blocks.
+fn load(root: &Sysroot) -> Option<LoadFigures> {
+    let own =
+        OwnProcesses { benchmark: std::process::id(), has_server: true, ..Default::default() };
+    let meter = load_meter(root, own)?;
+    let before = meter.read();
+    std::thread::sleep(LOAD_LASTS);
+    load_figures(&load_between(&before, &meter.read()))
+}
+
+fn advice(
+    root: &Sysroot,
+    hardware: &Hardware,
+    load: Option<LoadFigures>,
+    settings: &Settings,
+    paper: bool,
+) -> Vec<Advice> {
     let built = BACK_ENDS.into_iter().filter(|(_, built)| *built);
     let mut facts = Facts {
         back_ends: built.map(|(feature, _)| feature.to_owned()).collect(),
+        load,
         paper,
         ..Facts::default()
     };

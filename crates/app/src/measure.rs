@@ -1,7 +1,8 @@
 //! Measurement of a server: targets, telemetry, settings, and the files of a run.
 //!
 //! Owns: the session with a server (`session`), the agents under load (`targets`), the identity of
-//! its models (`identity`), the machine it runs on (`environment`), the settings of a run
+//! its models (`identity`), the machine it runs on (`environment`) and the processes that are part of
+//! the measurement (`own_processes`), the settings of a run
 //! (`protocol`), the run itself ([`run`], [`ab_compare`], [`quick`]) and its files ([`save`],
 //! [`records`]).
 //!
@@ -9,6 +10,7 @@
 
 mod environment;
 mod identity;
+mod own_processes;
 mod protocol;
 pub mod records;
 pub mod save;
@@ -17,7 +19,7 @@ pub(crate) mod targets;
 
 use harmonic_api::Client;
 use harmonic_bench::{BenchConfig, HttpTarget, LevelRatio, Levels};
-use harmonic_types::{AgentName, BenchRun, Plan, Slo};
+use harmonic_types::{AgentName, BenchRun, Finding, Plan, Slo};
 use tokio_util::sync::CancellationToken;
 
 pub use harmonic_bench::Protocol;
@@ -68,6 +70,25 @@ pub struct AbComparison {
     pub ratios: Vec<LevelRatio>,
 }
 
+impl AbComparison {
+    /// Warnings of both records, each once: those that differ have the servers' addresses.
+    pub fn warnings(&self) -> Vec<Finding> {
+        let (first, second) = (&self.first, &self.second);
+        let same = |one: &Finding, all: &[Finding]| all.iter().any(|other| other == one);
+        let of_one = |run: &BenchRun, warning: &Finding| Finding {
+            message: format!("{}: {}", run.target, warning.message),
+            ..warning.clone()
+        };
+        let shared = first.warnings.iter().filter(|one| same(one, &second.warnings)).cloned();
+        let firsts = first.warnings.iter().filter(|one| !same(one, &second.warnings));
+        let seconds = second.warnings.iter().filter(|one| !same(one, &first.warnings));
+        shared
+            .chain(firsts.map(|warning| of_one(first, warning)))
+            .chain(seconds.map(|warning| of_one(second, warning)))
+            .collect()
+    }
+}
+
 /// Measures the server of `session`. A cancelled `stop` ends it with the levels measured so far.
 ///
 /// # Errors
@@ -79,7 +100,7 @@ pub async fn run(
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<BenchRun> {
-    let environment = environment::of(&session.client, session.runs_on);
+    let environment = session.environment();
     let config = protocol::config(request, session, &environment, settings, observer);
     let config = stop.run_until_cancelled(config).await.ok_or_else(AppError::stopped)??;
     // After the probe: the run begins now.
@@ -106,7 +127,8 @@ pub async fn ab_compare(
             return Err(AppError::refused(what, "name the agents of one with --agent"));
         }
     }
-    let environment = environment::of(&sessions[0].client, sessions[0].runs_on);
+    let own = own_processes::with_servers(sessions.map(|session| &session.client));
+    let environment = environment::of(&sessions[0].client, sessions[0].runs_on, own);
     let began_unix_ms = environment::now_unix_ms();
     let config = async |session| {
         let config = protocol::config(request, session, &environment, settings, observer);
@@ -139,7 +161,8 @@ pub async fn quick(
 ) -> Result<BenchRun> {
     let loads = targets::loads(&targets::of_plan(plan, &[])?, false);
     let preset = BenchConfig::quick(loads, Levels::new(protocol::LEVELS)?);
-    let environment = environment::of(&client, ENGINE_DEVICE);
+    let own = own_processes::with_own_servers();
+    let environment = environment::of(&client, ENGINE_DEVICE, own);
     let config = BenchConfig {
         host: settings.host.clone(),
         environment: environment.lines,
@@ -153,4 +176,28 @@ pub async fn quick(
 /// Whether any level of `run` has a throughput.
 pub fn has_figures(run: &BenchRun) -> bool {
     run.series.iter().flat_map(|series| &series.levels).any(|level| level.tok_s.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use harmonic_profiles::published;
+
+    use super::*;
+
+    #[test]
+    fn a_warning_of_both_servers_is_said_once() {
+        let run = |target: &str, message: &str| {
+            let mut run = published("dgx-spark").unwrap();
+            target.clone_into(&mut run.target);
+            run.warnings =
+                vec![Finding::new("no-power", "no meter", "-"), Finding::new("busy", message, "-")];
+            run
+        };
+        let first = run("http://a", "1x (0.98 of 2)");
+        let second = run("http://b", "1x (0.97 of 2)");
+        let compared = AbComparison { first, second, ratios: Vec::new() };
+        let messages: Vec<String> =
+            compared.warnings().into_iter().map(|warning| warning.message).collect();
+        assert_eq!(messages, ["no meter", "http://a: 1x (0.98 of 2)", "http://b: 1x (0.97 of 2)"]);
+    }
 }

@@ -22,7 +22,7 @@ use crate::levels::LoadPoint;
 use crate::measurement::{EndReason, Outcome};
 use crate::observer::{BenchEvent, Observer};
 use crate::record::RecordBuilder;
-use crate::run::{measure, points, preflight};
+use crate::run::{idle, measure, points, preflight};
 use crate::target::Target;
 use crate::telemetry::Telemetry;
 use crate::workload::Workload;
@@ -127,13 +127,16 @@ pub async fn ab_compare<T: Target>(
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<AbComparison, BenchError> {
-    let arms =
-        async { Ok([Arm::new(first.0, first.1).await?, Arm::new(second.0, second.1).await?]) };
-    let mut arms = tokio::select! {
+    let ready = async {
+        let arms = [Arm::new(first.0, first.1).await?, Arm::new(second.0, second.1).await?];
+        Ok((arms, idle(first.1, telemetry, observer).await))
+    };
+    let (mut arms, idle) = tokio::select! {
         biased;
         () = stop.cancelled() => return Err(BenchError::Stopped),
-        arms = arms => arms?,
+        ready = ready => ready?,
     };
+    arms.iter_mut().for_each(|arm| arm.record.set_load_before(idle.load));
     let (rounds, started) = (first.1.trials, Instant::now());
     let order: Vec<u32> = points(first.1).iter().filter_map(LoadPoint::parallel).collect();
     let mut pairs: Vec<(u32, Vec<f64>)> = order.iter().map(|level| (*level, Vec::new())).collect();
@@ -167,7 +170,7 @@ pub async fn ab_compare<T: Target>(
         return Err(BenchError::Stopped);
     }
     let scope = telemetry.scope();
-    let environment = Environment { started, slo: first.1.slo, scope, idle: None };
+    let environment = Environment { started, slo: first.1.slo, scope, idle: idle.power };
     let [first, second] = arms.map(|arm| arm.finish(&environment, order.clone()));
     pairs.sort_by_key(|(level, _)| *level);
     let ratios = pairs.into_iter().map(|(parallel, logs)| ratio(parallel, &logs)).collect();

@@ -12,7 +12,6 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use harmonic_types::Joules;
 use tokio::time::{Instant, sleep};
 
 use crate::closed_loop::LoadContext;
@@ -44,7 +43,7 @@ pub async fn measure<T: Target>(
         if trial == config.trials {
             break EndReason::Complete;
         }
-        let before = context.telemetry.energy();
+        let before = context.telemetry.read_edge();
         let from = started.elapsed();
         let batch = batch(target, context.workload, parallel, started);
         tokio::pin!(batch);
@@ -64,7 +63,7 @@ pub async fn measure<T: Target>(
             }
         };
         let to = started.elapsed();
-        let energy = before.zip(context.telemetry.energy());
+        let after = context.telemetry.read_edge();
         let sent = measurement.sampled.len();
         for answer in answers {
             match answer {
@@ -88,7 +87,8 @@ pub async fn measure<T: Target>(
         measurement.trials.push(Trial {
             window: Window { from, to, ended, in_flight: load / seconds },
             tok_s: tokens / seconds,
-            joules: energy.map(|(before, after)| Joules(after.0 - before.0)),
+            joules: after.joules_since(&before),
+            load: after.load_since(&before),
         });
     };
     (measurement.sensor_summary, measurement.lag) = event_loop_lag.summary();

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use harmonic_types::Joules;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +23,7 @@ use crate::event_loop_lag::EventLoopLag;
 use crate::measurement::{EndReason, Measurement, Outcome};
 use crate::observer::{BenchEvent, Observer, Phase};
 use crate::target::{Target, TargetError};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{EdgeReading, Telemetry};
 use crate::throughput_recorder::{RecorderConfig, State, ThroughputRecorder};
 use crate::workload::Workload;
 
@@ -95,18 +94,18 @@ pub async fn measure<T: Target>(
 
 struct Recording {
     recorder: ThroughputRecorder,
-    /// Energy at each edge of the windows.
-    energy: Vec<Option<Joules>>,
+    /// Readings at each edge of the windows.
+    edges: Vec<EdgeReading>,
     first_error: Option<TargetError>,
 }
 
 impl Recording {
     const fn new(recorder: ThroughputRecorder) -> Self {
-        Self { recorder, energy: Vec::new(), first_error: None }
+        Self { recorder, edges: Vec::new(), first_error: None }
     }
 
     fn outcome(self, started: Instant, ended: EndReason, event_loop_lag: &EventLoopLag) -> Outcome {
-        let mut measurement = Measurement::of(self.recorder, &self.energy, started);
+        let mut measurement = Measurement::of(self.recorder, &self.edges, started);
         (measurement.sensor_summary, measurement.lag) = event_loop_lag.summary();
         Outcome { measurement, ended, first_error: self.first_error }
     }
@@ -145,14 +144,14 @@ impl<T: Target> ClosedLoop<'_, T> {
         }
     }
 
-    /// Records an event, reads the energy if the event is the edge of a window, and ends the level
-    /// if it is complete or dead.
+    /// Records an event, reads the meters if the event is the edge of a window, and ends the level if
+    /// it is complete or dead.
     fn record(&self, entry: impl FnOnce(&mut ThroughputRecorder, Duration)) {
         let mut recording = self.recording();
         entry(&mut recording.recorder, self.now());
-        while recording.energy.len() < recording.recorder.edges() {
-            let energy = self.context.telemetry.energy();
-            recording.energy.push(energy);
+        while recording.edges.len() < recording.recorder.edges() {
+            let reading = self.context.telemetry.read_edge();
+            recording.edges.push(reading);
         }
         if matches!(recording.recorder.state(), State::Complete | State::Dead) {
             self.finished.notify_one();

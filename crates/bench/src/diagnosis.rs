@@ -1,18 +1,17 @@
 //! Diagnosis of the server from the levels of a run.
 //!
-//! Owns: the detection of a server that processes one request at a time or does not stream, of
-//! throughput that grew faster than the number of requests or exceeds the roof, and of throttling.
+//! Owns: the detection of a server that processes one request at a time or does not stream, and of
+//! throughput that grew faster than the number of requests.
 //!
 //! Invariants: a server that is merely saturated, so that each response takes longer, raises no
 //! warning; a warning that applies to several levels is raised once, for the clearest.
 //!
-//! Does not do: explain missing figures (`record`).
+//! Does not do: look at single levels (`level_warning`).
 
 use std::ops::Range;
 
 use harmonic_types::{Interval, LevelResult};
 
-use crate::levels::LoadPoint;
 use crate::warning::Warning;
 
 /// Mean number of decoding requests if they are processed one at a time: one, with margins for the
@@ -26,7 +25,7 @@ const TPOT_TOLERANCE: f64 = 0.25;
 /// Factor of TTFT above which the first token counts as delayed.
 const TTFT_INCREASE: f64 = 2.0;
 
-/// Relative margin for noise of a good series, on throughput growth and on the roof.
+/// Relative margin for noise of a good series.
 const NOISE_MARGIN: f64 = 0.05;
 
 /// TTFT below which a response may arrive in one piece because of network buffering.
@@ -43,42 +42,8 @@ const MIN_BURST: f64 = 10.0;
 pub(crate) fn diagnose(levels: &[LevelResult]) -> Vec<Warning> {
     let mut levels: Vec<&LevelResult> = levels.iter().filter(|level| level.trials > 0).collect();
     levels.sort_by_key(|level| level.parallel);
-    let warnings = [
-        serialises(&levels),
-        unstreamed(&levels),
-        superlinear(&levels),
-        above_roof(&levels),
-        throttled(&levels),
-    ];
+    let warnings = [serialises(&levels), unstreamed(&levels), superlinear(&levels)];
     warnings.into_iter().flatten().collect()
-}
-
-/// Level furthest above the roof, by more than its interval and the margin.
-fn above_roof(levels: &[&LevelResult]) -> Option<Warning> {
-    let over = |level: &&LevelResult| {
-        let (least, roof) = (bound(level.tok_s?, |rate| rate.ci95_low), level.roof_tok_s?.0);
-        (roof > 0.0 && least > roof * (1.0 + NOISE_MARGIN)).then_some((level.parallel, least, roof))
-    };
-    let furthest = levels
-        .iter()
-        .filter_map(over)
-        .max_by(|(_, a, roof_a), (_, b, roof_b)| (a / roof_a).total_cmp(&(b / roof_b)));
-    furthest.map(|(parallel, tok_s, roof)| Warning::AboveRoof {
-        point: LoadPoint::Parallel(parallel),
-        tok_s,
-        roof,
-    })
-}
-
-/// Highest level at which the hardware was throttled.
-fn throttled(levels: &[&LevelResult]) -> Option<Warning> {
-    levels.iter().rev().find_map(|level| {
-        let sensors = level.sensors?;
-        (sensors.throttled == Some(true)).then_some(Warning::Throttled {
-            point: LoadPoint::Parallel(level.parallel),
-            temperature_c: sensors.temperature_c,
-        })
-    })
 }
 
 /// Highest level at which the server processed one request at a time: throughput × TPOT, the mean
@@ -166,7 +131,7 @@ fn bound(interval: Interval, of: impl Fn(Interval) -> Option<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use harmonic_types::{Percentiles, SensorFigures, TokensPerSecond};
+    use harmonic_types::Percentiles;
 
     use super::*;
 
@@ -255,38 +220,6 @@ mod tests {
         // Two at once, with long prompts and short responses.
         let prompts = [level(1, 20.0, 10.0, 4000.0), level(2, 21.0, 10.0, 4100.0)];
         assert_eq!(codes(&prompts), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn more_than_the_roof_allows_is_told_of_the_worst_level() {
-        let roof = |level: LevelResult, roof| LevelResult {
-            roof_tok_s: Some(TokensPerSecond(roof)),
-            ..level
-        };
-        let levels = [
-            roof(level(1, 95.0, 10.0, 50.0), 94.0),
-            roof(level(2, 180.0, 10.0, 50.0), 120.0),
-            roof(level(4, 340.0, 10.0, 50.0), 300.0),
-        ];
-        assert_eq!(codes(&levels), ["above-roof"]);
-        assert!(matches!(
-            diagnose(&levels)[0],
-            Warning::AboveRoof { point: LoadPoint::Parallel(2), .. }
-        ));
-        assert_eq!(codes(&levels[..1]), Vec::<&str>::new(), "within its interval");
-    }
-
-    #[test]
-    fn throttling_is_told_of_the_highest_level() {
-        let hot = SensorFigures { throttled: Some(true), ..SensorFigures::default() };
-        let throttled = |parallel| LevelResult {
-            sensors: Some(hot),
-            ..level(parallel, 90.0 * f64::from(parallel), 10.0, 50.0)
-        };
-        let levels = [throttled(1), throttled(2), level(4, 360.0, 10.0, 50.0)];
-        assert_eq!(codes(&levels), ["throttled"]);
-        let expected = Warning::Throttled { point: LoadPoint::Parallel(2), temperature_c: None };
-        assert_eq!(diagnose(&levels), [expected]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! Invariants: no interval from fewer than two trials; every result is finite.
 //!
-//! Does not do: judge whether two levels differ (`perfmodel`).
+//! Does not do: judge an interval, or whether two levels differ (`perfmodel`).
 
 use harmonic_types::Interval;
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -24,13 +24,6 @@ pub fn interval(trials: &[f64]) -> Option<Interval> {
         ci95_low: half.map(|half| mean - half),
         ci95_high: half.map(|half| mean + half),
     })
-}
-
-/// Half-width of the interval as a fraction of the mean; `None` without bounds, or without a
-/// positive mean.
-pub fn relative_half_width(of: Interval) -> Option<f64> {
-    let half = of.ci95_high? - of.mean;
-    (of.mean > 0.0).then(|| half / of.mean)
 }
 
 fn half_width(trials: &[f64], mean: f64, n: f64) -> Option<f64> {

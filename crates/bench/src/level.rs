@@ -3,12 +3,14 @@
 //! Owns: the conversion of a [`Measurement`] to a [`LevelResult`].
 //!
 //! Invariants: a figure without data is `None`, and none is NaN or infinite, which JSON would turn
-//! into null; energy is taken only from trials with a reading at both edges.
+//! into null; windows in which no request ended have no rate; energy and load are taken only from
+//! trials with a reading at both edges.
 //!
 //! Does not do: compare levels.
 
 use std::time::Duration;
 
+use harmonic_perfmodel::{load_figures, load_over};
 use harmonic_types::{
     LevelResult, PowerFigures, PowerScope, Slo, TokensPerJoule, TokensPerSecond, Watts,
     WindowResult,
@@ -37,7 +39,9 @@ pub struct Environment {
 pub fn result(parallel: u32, measurement: &Measurement, environment: &Environment) -> LevelResult {
     let trials = &measurement.trials;
     let rates: Vec<f64> = trials.iter().map(|trial| trial.tok_s).collect();
-    let tok_s = interval(&rates);
+    let requests = trials.iter().map(|trial| trial.window.ended).sum();
+    // Without a finished request the tokens of the windows are an estimate from others.
+    let tok_s = interval(&rates).filter(|_| requests > 0);
     let mut latencies = Latencies::default();
     measurement.sampled.iter().for_each(|done| latencies.add(done));
     let power = environment.scope.zip(watts(trials)).map(|(scope, watts)| PowerFigures {
@@ -49,7 +53,7 @@ pub fn result(parallel: u32, measurement: &Measurement, environment: &Environmen
         parallel,
         in_flight: mean_in_flight(trials),
         trials: u32::try_from(trials.len()).unwrap_or(u32::MAX),
-        requests: trials.iter().map(|trial| trial.window.ended).sum(),
+        requests,
         failures: measurement.failures,
         tok_s,
         per_stream_tok_s: tok_s.map(|rate| TokensPerSecond(rate.mean / f64::from(parallel))),
@@ -61,6 +65,8 @@ pub fn result(parallel: u32, measurement: &Measurement, environment: &Environmen
         power,
         tok_per_w: power.zip(tok_s).and_then(|(power, rate)| efficiency(rate.mean, power)),
         sensors: measurement.sensor_summary.figures(),
+        load: load_over(trials.iter().filter_map(|trial| trial.load))
+            .and_then(|counters| load_figures(&counters)),
         windows: windows(measurement, environment.started),
         ..LevelResult::default()
     }

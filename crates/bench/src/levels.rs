@@ -45,8 +45,8 @@ impl Levels {
     }
 }
 
-/// Load of one measurement of a series.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Load of one measurement of a series; ordered by size.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub enum LoadPoint {
     /// Number of streams.
     Parallel(u32),

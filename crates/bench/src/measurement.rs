@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
-use harmonic_types::Joules;
+use harmonic_types::{Joules, LoadCounters};
 use tokio::time::Instant;
 
 use crate::completed_request::CompletedRequest;
 use crate::target::TargetError;
-use crate::telemetry::SensorSummary;
+use crate::telemetry::{EdgeReading, SensorSummary};
 use crate::throughput_recorder::ThroughputRecorder;
 use crate::window::Window;
 
@@ -25,6 +25,8 @@ pub struct Trial {
     pub tok_s: f64,
     /// Energy used within it; `None` without a reading at both edges.
     pub joules: Option<Joules>,
+    /// Load of the machine within it; `None` without a reading at both edges.
+    pub load: Option<LoadCounters>,
 }
 
 /// Measurements under one load.
@@ -64,18 +66,18 @@ impl Measurement {
         }
     }
 
-    /// Measurement of a recorder, with the energy at each edge of its windows.
+    /// Measurement of a recorder, with the readings at each edge of its windows.
     ///
     /// Latencies are sampled from requests that ended within a window, without each worker's first,
     /// which was sent in the initial burst and shortened.
-    pub fn of(recorder: ThroughputRecorder, energy: &[Option<Joules>], started: Instant) -> Self {
+    pub fn of(recorder: ThroughputRecorder, edges: &[EdgeReading], started: Instant) -> Self {
         let windows = recorder.windows().to_vec();
-        let at = |edge: usize| energy.get(edge).copied().flatten();
-        let joules = |index: usize| Some(Joules(at(index + 1)?.0 - at(index)?.0));
+        let at = |edge: usize| edges.get(edge).copied().unwrap_or_default();
         let trial = |(index, window): (usize, &Window)| Trial {
             window: *window,
             tok_s: recorder.tok_s(window),
-            joules: joules(index),
+            joules: at(index + 1).joules_since(&at(index)),
+            load: at(index + 1).load_since(&at(index)),
         };
         let trials = windows.iter().enumerate().map(trial).collect();
         let (failures, streaming) = (recorder.failures(), recorder.warm());

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use harmonic_perfmodel::Disturbance;
 use harmonic_types::LevelResult;
 
 use crate::config::Load;
@@ -50,10 +51,15 @@ pub enum Phase {
 /// Event of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BenchEvent<'a> {
-    /// Measurement of the idle machine's power starts.
+    /// Measurement of the idle machine, its power and its load, starts.
     Idle {
         /// Length of the measurement.
         lasts: Duration,
+    },
+    /// Others use the machine before the run.
+    Disturbed {
+        /// Their use.
+        by: Disturbance,
     },
     /// A level starts.
     LevelStarted {

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use harmonic_types::Joules;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::closed_loop::LoadContext;
@@ -24,6 +23,7 @@ use crate::levels::Levels;
 use crate::measurement::{EndReason, Measurement, Outcome, Trial};
 use crate::observer::{BenchEvent, Observer, Phase};
 use crate::target::{Target, TargetError};
+use crate::telemetry::EdgeReading;
 use crate::window::Window;
 
 /// Runs one rate, in requests per second, for at most `limit`.
@@ -52,9 +52,9 @@ pub async fn measure<T: Target>(
             () = context.stop.cancelled() => break EndReason::Stopped,
             () = &mut end => break EndReason::TimeUp,
             () = &mut edge, if !recorder.has_all_edges() => {
-                recorder.energy.push(context.telemetry.energy());
+                recorder.edges.push(context.telemetry.read_edge());
                 recorder.loads.push(in_flight.len());
-                edge.as_mut().reset(started + recorder.edge(recorder.energy.len()));
+                edge.as_mut().reset(started + recorder.edge(recorder.edges.len()));
             }
             () = &mut arrival => {
                 let sent = started.elapsed();
@@ -111,8 +111,8 @@ struct OpenLoopRecorder {
     measurement: Measurement,
     window: Duration,
     trials: u32,
-    /// Energy at each edge so far.
-    energy: Vec<Option<Joules>>,
+    /// Readings at each edge so far.
+    edges: Vec<EdgeReading>,
     /// Requests in flight at each edge so far.
     loads: Vec<usize>,
     /// Requests that arrived within a window and have not ended.
@@ -127,7 +127,7 @@ impl OpenLoopRecorder {
             measurement: Measurement::since(started),
             window,
             trials,
-            energy: Vec::new(),
+            edges: Vec::new(),
             loads: Vec::new(),
             awaited: 0,
             first_error: None,
@@ -141,11 +141,11 @@ impl OpenLoopRecorder {
     }
 
     fn has_all_edges(&self) -> bool {
-        self.energy.len() > self.trials as usize
+        self.edges.len() > self.trials as usize
     }
 
     fn is_measuring(&self) -> bool {
-        !self.energy.is_empty() && !self.has_all_edges()
+        !self.edges.is_empty() && !self.has_all_edges()
     }
 
     fn is_sampled(&self, sent: Duration) -> bool {
@@ -189,7 +189,7 @@ impl OpenLoopRecorder {
     fn progress(&self, in_flight: usize, limit: Duration) -> BenchEvent<'static> {
         let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
         let now = self.measurement.started.elapsed();
-        let trial = u32::try_from(self.energy.len()).unwrap_or(u32::MAX).min(self.trials);
+        let trial = u32::try_from(self.edges.len()).unwrap_or(u32::MAX).min(self.trials);
         let phase = match trial {
             0 => Phase::WarmUp { streaming: in_flight },
             trial => Phase::Measuring { trial, of: self.trials, most: self.trials },
@@ -204,7 +204,7 @@ impl OpenLoopRecorder {
     }
 
     fn outcome(mut self, ended: EndReason, event_loop_lag: &EventLoopLag) -> Outcome {
-        let complete = self.energy.len().saturating_sub(1);
+        let complete = self.edges.len().saturating_sub(1);
         self.measurement.trials = (0..complete).map(|index| self.trial(index)).collect();
         self.measurement.failures += self.awaited;
         let most = self.loads.iter().copied().max().unwrap_or(0);
@@ -241,9 +241,9 @@ impl OpenLoopRecorder {
         }
         let seconds = window.seconds();
         window.in_flight = load.as_secs_f64() / seconds;
-        let energy = self.energy[index].zip(self.energy[index + 1]);
-        let joules = energy.map(|(before, after)| Joules(after.0 - before.0));
-        Trial { window, tok_s: tokens / seconds, joules }
+        let (before, after) = (&self.edges[index], &self.edges[index + 1]);
+        let (joules, load) = (after.joules_since(before), after.load_since(before));
+        Trial { window, tok_s: tokens / seconds, joules, load }
     }
 }
 

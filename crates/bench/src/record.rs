@@ -5,20 +5,22 @@
 //! Invariants: the levels of a series ascend, independent of the order of measurement; missing
 //! figures are listed in the warnings.
 //!
-//! Does not do: measure.
+//! Does not do: measure, or judge a series (`perfmodel`).
 
 use std::time::Duration;
 
-use harmonic_perfmodel::{LevelThroughput, verdict, verdict_within};
+use harmonic_perfmodel::{Conditions, judge};
 use harmonic_types::{
-    BenchRun, LevelResult, Provenance, ProvenanceMap, Series, Slo, Verdict, Workload,
+    BenchRun, LevelResult, LoadFigures, Provenance, ProvenanceMap, Series, Verdict, Workload,
 };
 
 use crate::config::{BenchConfig, Load};
 use crate::diagnosis::diagnose;
-use crate::interval::relative_half_width;
+use crate::findings::{Raised, Subject, findings};
 use crate::level::{self, Environment};
+use crate::level_warning::of_level;
 use crate::levels::LoadPoint;
+use crate::load_before;
 use crate::measurement::{EndReason, Outcome};
 use crate::usage_totals::UsageTotals;
 use crate::warning::Warning;
@@ -27,14 +29,21 @@ use crate::warning::Warning;
 #[derive(Debug, Default)]
 pub struct RecordBuilder {
     series: Vec<Series>,
-    warnings: Vec<Warning>,
+    raised: Vec<Raised>,
     usage_totals: UsageTotals,
+    load_before: Option<LoadFigures>,
 }
 
 impl RecordBuilder {
     /// Adds a warning about the whole run.
     pub fn warn(&mut self, warning: Warning) {
-        self.warnings.push(warning);
+        self.raised.push(Raised::OfRun(warning));
+    }
+
+    /// Sets the load of the machine before the run.
+    pub fn set_load_before(&mut self, load: Option<LoadFigures>) {
+        self.load_before = load;
+        self.raised.extend(load.iter().flat_map(load_before::warnings));
     }
 
     /// Whether no series has a level yet.
@@ -76,47 +85,28 @@ impl RecordBuilder {
                 }
             }
         };
-        let first = first_error.as_ref().map(ToString::to_string).unwrap_or_default();
-        if let Some(error) = first_error.as_ref().filter(|_| result.failures > 0) {
-            let (failures, finished) = (result.failures, measurement.done().count() as u64);
-            let (first, hint) = (first.clone(), error.hint());
-            self.warnings.push(Warning::Failures { point, failures, finished, first, hint });
+        let index = self.series.len().checked_sub(1)?;
+        if let LoadPoint::Parallel(parallel) = point {
+            let load = config.loads.get(index);
+            result.roof_tok_s = load.and_then(|load| load.roofs.get(&parallel)).copied();
         }
-        let (trials, wanted, streaming) = (result.trials, config.trials, measurement.streaming);
-        let how = match ended {
-            EndReason::TimeUp if trials == 0 => {
-                Some(Warning::NotSteady { point, streaming, limit_s: limit.as_secs_f64() })
-            }
-            EndReason::TimeUp if trials < wanted => {
-                Some(Warning::FewWindows { point, trials, wanted })
-            }
-            EndReason::Complete | EndReason::TimeUp => None,
-            EndReason::Overrun => Some(Warning::Overrun { point, streaming }),
-            EndReason::TargetDied => Some(Warning::TargetDied {
+        let level_warnings = of_level(outcome, &result, config, limit);
+        let subject = Subject::Level(index, point);
+        self.raised
+            .extend(level_warnings.into_iter().map(|warning| Raised::OfLevel(subject, warning)));
+        match ended {
+            EndReason::TargetDied => self.warn(Warning::TargetDied {
                 point,
-                first,
+                first: first_error.as_ref().map(ToString::to_string).unwrap_or_default(),
                 missing: Vec::new(),
                 missing_loads: Vec::new(),
             }),
-            EndReason::Stopped => Some(Warning::Interrupted { point }),
-        };
-        self.warnings.extend(how);
-        if let (Some(wanted), Some(reached)) =
-            (config.target_half_width, result.tok_s.and_then(relative_half_width))
-            && trials >= config.trials
-            && *ended != EndReason::Stopped
-            && reached > wanted
-        {
-            self.warnings.push(Warning::WideInterval { point, trials, reached, wanted });
+            EndReason::Stopped => self.warn(Warning::Interrupted { point }),
+            EndReason::Complete | EndReason::TimeUp | EndReason::Overrun => {}
         }
-        self.warnings.extend(client_bound(point, outcome, &result));
         // A level that was stopped before its first window has no figures, not even failures.
-        if *ended == EndReason::Stopped && trials == 0 {
+        if *ended == EndReason::Stopped && result.trials == 0 {
             return None;
-        }
-        if let LoadPoint::Parallel(parallel) = point {
-            let load = config.loads.get(self.series.len().checked_sub(1)?);
-            result.roof_tok_s = load.and_then(|load| load.roofs.get(&parallel)).copied();
         }
         let series = self.series.last_mut()?;
         series.levels.push(result);
@@ -125,11 +115,11 @@ impl RecordBuilder {
 
     /// Adds the levels and loads that were not measured because the target died.
     pub fn add_unmeasured(&mut self, points: &[LoadPoint], loads: &[Load]) {
-        if let Some(Warning::TargetDied { missing, missing_loads, .. }) =
-            self.warnings.iter_mut().rfind(|warning| warning.code() == "target-died")
-        {
-            missing.extend_from_slice(points);
-            missing_loads.extend(loads.iter().map(|load| load.model.clone()));
+        for raised in &mut self.raised {
+            if let Raised::OfRun(Warning::TargetDied { missing, missing_loads, .. }) = raised {
+                missing.extend_from_slice(points);
+                missing_loads.extend(loads.iter().map(|load| load.model.clone()));
+            }
         }
     }
 
@@ -141,7 +131,15 @@ impl RecordBuilder {
         words: u32,
         order: Vec<u32>,
     ) -> BenchRun {
-        self.warnings.extend(self.usage_totals.warnings(config, words));
+        self.usage_totals
+            .warnings(config, words)
+            .into_iter()
+            .for_each(|warning| self.warn(warning));
+        let conditions = Conditions {
+            requested: if config.rates.is_empty() { config.levels.requested() } else { &[] },
+            itl_limit_ms: config.slo.and_then(|slo| slo.itl_ms),
+            before: self.load_before,
+        };
         for series in &mut self.series {
             series.levels.sort_by(|a, b| {
                 a.rate
@@ -149,11 +147,13 @@ impl RecordBuilder {
                     .unwrap_or(std::cmp::Ordering::Equal)
                     .then(a.parallel.cmp(&b.parallel))
             });
+            series.verdict = judge(&series.levels, &conditions);
             if config.rates.is_empty() {
-                series.verdict = series_verdict(&series.levels, config.slo);
-                self.warnings.extend(diagnose(&series.levels));
+                self.raised.extend(diagnose(&series.levels).into_iter().map(Raised::OfRun));
             }
         }
+        let models: Vec<&str> = self.series.iter().map(|series| series.model.as_str()).collect();
+        let warnings = findings(&self.raised, &models);
         BenchRun {
             schema: BenchRun::SCHEMA.to_owned(),
             protocol: config.protocol.name().to_owned(),
@@ -172,9 +172,11 @@ impl RecordBuilder {
                 seed: config.seed,
                 slo: config.slo,
             },
+            load_before: self.load_before,
             series: self.series,
-            warnings: self.warnings.iter().map(Warning::finding).collect(),
+            warnings,
             provenance: ProvenanceMap::from([
+                ("/load_before".to_owned(), Provenance::Measured),
                 ("/series".to_owned(), Provenance::Measured),
                 ("/series/*/levels/*/roof_tok_s".to_owned(), Provenance::Estimated),
                 ("/workload".to_owned(), Provenance::Declared),
@@ -194,58 +196,9 @@ fn as_level(in_flight: Option<f64>) -> u32 {
     in_flight.map_or(1, |mean| mean.round().max(1.0) as u32)
 }
 
-/// Lag below which a delay is within the resolution of the timer.
-const MIN_LAG: Duration = Duration::from_millis(5);
-
-/// Warning if the event loop lags by more than half of the gap between tokens, so that the client
-/// cannot time them.
-fn client_bound(point: LoadPoint, outcome: &Outcome, result: &LevelResult) -> Option<Warning> {
-    let lag = outcome.measurement.lag.filter(|lag| *lag > MIN_LAG)?;
-    let (lag_ms, itl_ms) = (lag.as_secs_f64() * 1e3, result.itl_ms?.p50);
-    (lag_ms > itl_ms / 2.0).then_some(Warning::ClientBound { point, lag_ms, itl_ms })
-}
-
-fn series_verdict(levels: &[LevelResult], slo: Option<Slo>) -> Verdict {
-    let measurement: Vec<LevelThroughput> = levels
-        .iter()
-        .filter_map(|level| Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? }))
-        .collect();
-    let Some(limit_ms) = slo.and_then(|slo| slo.itl_ms) else { return verdict(&measurement) };
-    // Nine of ten requests meet the bound.
-    let itl_ms = |parallel: u32| {
-        levels.iter().find(|level| level.parallel == parallel)?.tpot_ms.map(|tpot| tpot.p90)
-    };
-    verdict_within(&measurement, limit_ms, itl_ms)
-}
-
 #[cfg(test)]
 mod tests {
-    use harmonic_types::Percentiles;
-    use tokio::time::Instant;
-
     use super::*;
-    use crate::measurement::Measurement;
-
-    /// Warning about a client with this lag, where tokens are 20 ms apart.
-    fn warning(lag_ms: u64) -> Option<Warning> {
-        let measurement = Measurement {
-            lag: Some(Duration::from_millis(lag_ms)),
-            ..Measurement::since(Instant::now())
-        };
-        let outcome = Outcome { measurement, ended: EndReason::Complete, first_error: None };
-        let itl_ms = Some(Percentiles { p50: 20.0, ..Percentiles::default() });
-        let result = LevelResult { itl_ms, ..LevelResult::default() };
-        client_bound(LoadPoint::Parallel(8), &outcome, &result)
-    }
-
-    #[test]
-    fn a_client_that_is_late_by_half_a_gap_is_called_so() {
-        assert_eq!(warning(1), None);
-        assert_eq!(warning(9), None);
-        let warning = warning(12).unwrap();
-        assert_eq!(warning.code(), "client-bound");
-        insta::assert_snapshot!(warning, @"8x: the client's event loop lags by 12 ms, more than half of the 20 ms between tokens: the figures are limited by the client");
-    }
 
     #[test]
     fn an_open_loops_level_is_its_mean_in_flight() {

@@ -8,7 +8,8 @@
 
 use std::time::Duration;
 
-use harmonic_types::{AgentName, BenchRun, Watts};
+use harmonic_perfmodel::{Disturbance, load_figures};
+use harmonic_types::{AgentName, BenchRun, LoadCounters, LoadFigures, Watts};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +27,7 @@ use crate::target::Target;
 use crate::telemetry::Telemetry;
 use crate::warning::Warning;
 use crate::workload::Workload;
-use crate::{batch_load, open_loop};
+use crate::{batch_load, load_before, open_loop};
 
 /// Measures `target` by `config`.
 ///
@@ -49,14 +50,16 @@ pub async fn run<T: Target>(
     config.warnings.iter().for_each(|warning| record.warn(warning.clone()));
     let ready = async {
         let words = preflight(target, config, &mut record).await?;
-        Ok((words, idle_power(config, telemetry, observer).await))
+        Ok((words, idle(config, telemetry, observer).await))
     };
     let (words, idle) = tokio::select! {
         biased;
         () = stop.cancelled() => return Err(BenchError::Stopped),
         ready = ready => ready?,
     };
-    let environment = Environment { started, slo: config.slo, scope: telemetry.scope(), idle };
+    record.set_load_before(idle.load);
+    let (slo, scope, idle) = (config.slo, telemetry.scope(), idle.power);
+    let environment = Environment { started, slo, scope, idle };
     let points = points(config);
     let share = TimeBudget::new(config);
     let mut rest = config.loads.len() * points.len();
@@ -175,19 +178,41 @@ fn distinct(load: &Load) -> usize {
     agents.len()
 }
 
-/// Power of the machine with the target loaded and idle; `None` without a meter.
-async fn idle_power(
+/// The machine with the target loaded and idle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IdleMachine {
+    /// Power; `None` without a meter.
+    pub(crate) power: Option<Watts>,
+    /// Load by others; `None` without a meter. A server without a known process is idle by now, so
+    /// whatever runs belongs to others.
+    pub(crate) load: Option<LoadFigures>,
+}
+
+/// Measures the idle machine, as long as its meters need.
+pub(crate) async fn idle(
     config: &BenchConfig,
     telemetry: &Telemetry,
     observer: &dyn Observer,
-) -> Option<Watts> {
-    let before = telemetry.energy()?;
-    observer.event(&BenchEvent::Idle { lasts: config.idle });
-    let started = Instant::now();
-    sleep(config.idle).await;
-    let joules = telemetry.energy()?.0 - before.0;
+) -> IdleMachine {
+    let lasts = match (&telemetry.meter, &telemetry.load) {
+        (Some(_), _) => config.idle,
+        (None, Some(_)) => config.idle.min(load_before::LASTS),
+        (None, None) => return IdleMachine::default(),
+    };
+    observer.event(&BenchEvent::Idle { lasts });
+    let (before, started) = (telemetry.read_edge(), Instant::now());
+    sleep(lasts).await;
+    let after = telemetry.read_edge();
+    let joules = after.joules_since(&before).filter(|joules| joules.0 > 0.0);
     let seconds = started.elapsed().as_secs_f64();
-    (joules > 0.0 && seconds > 0.0).then(|| Watts(joules / seconds))
+    let load =
+        after.load_since(&before).map(|counters| LoadCounters { own_has_server: true, ..counters });
+    let load = load.as_ref().and_then(load_figures);
+    if let Some(disturbance) = load.as_ref().and_then(Disturbance::of) {
+        observer.event(&BenchEvent::Disturbed { by: disturbance });
+    }
+    let power = joules.filter(|_| seconds > 0.0).map(|joules| Watts(joules.0 / seconds));
+    IdleMachine { power, load }
 }
 
 /// Time limits of a run.

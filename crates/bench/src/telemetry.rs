@@ -1,7 +1,7 @@
-//! Telemetry of the machine under load: energy meter and sensors.
+//! Telemetry of the machine under load: energy meter, sensors and the load of other programs.
 //!
-//! Owns: [`Telemetry`], provided by `app` for a target on this host, and the summary of sensor
-//! readings.
+//! Owns: [`Telemetry`], provided by `app` for a target on this host, the readings at the edges of
+//! windows, and the summary of sensor readings.
 //!
 //! Invariants: a value that cannot be read is absent; a failed reading makes the window's energy
 //! absent, not zero.
@@ -10,7 +10,10 @@
 
 use std::sync::Arc;
 
-use harmonic_types::{EnergyMeter, Joules, PowerScope, SensorFigures, SensorReading, Sensors};
+use harmonic_perfmodel::load_between;
+use harmonic_types::{
+    EnergyMeter, Joules, LoadCounters, LoadMeter, PowerScope, SensorFigures, SensorReading, Sensors,
+};
 
 /// Meter and sensors of the machine that the target runs on; none where that is another machine.
 #[derive(Clone, Default)]
@@ -19,6 +22,27 @@ pub struct Telemetry {
     pub meter: Option<Arc<dyn EnergyMeter>>,
     /// Clock, temperature and throttling sensors.
     pub sensors: Option<Arc<dyn Sensors>>,
+    /// Meter of the load of other programs.
+    pub load: Option<Arc<dyn LoadMeter>>,
+}
+
+/// Readings at an edge of a window.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EdgeReading {
+    energy: Option<Joules>,
+    load: Option<LoadCounters>,
+}
+
+impl EdgeReading {
+    /// Energy used since an earlier reading; `None` without both.
+    pub fn joules_since(&self, earlier: &Self) -> Option<Joules> {
+        Some(Joules(self.energy?.0 - earlier.energy?.0))
+    }
+
+    /// Counters of the load since an earlier reading; `None` without both.
+    pub fn load_since(&self, earlier: &Self) -> Option<LoadCounters> {
+        Some(load_between(&earlier.load?, &self.load?))
+    }
 }
 
 impl std::fmt::Debug for Telemetry {
@@ -26,6 +50,7 @@ impl std::fmt::Debug for Telemetry {
         f.debug_struct("Telemetry")
             .field("meter", &self.scope())
             .field("sensors", &self.sensors.is_some())
+            .field("load", &self.load.is_some())
             .finish()
     }
 }
@@ -36,8 +61,13 @@ impl Telemetry {
         self.meter.as_ref().map(|meter| meter.scope())
     }
 
+    /// Readings of the meters, at an edge of a window.
+    pub fn read_edge(&self) -> EdgeReading {
+        EdgeReading { energy: self.energy(), load: self.load.as_ref().map(|meter| meter.read()) }
+    }
+
     /// Cumulative energy; `None` without a meter, or where it cannot be read.
-    pub fn energy(&self) -> Option<Joules> {
+    fn energy(&self) -> Option<Joules> {
         let meter = self.meter.as_ref()?;
         meter.total().inspect_err(|error| tracing::warn!(%error, "cannot read energy")).ok()
     }

@@ -31,8 +31,10 @@ mod consecutive_failures;
 use std::time::Duration;
 
 use self::consecutive_failures::ConsecutiveFailures;
+use harmonic_perfmodel::relative_half_width;
+
 use crate::completed_request::CompletedRequest;
-use crate::interval::{interval, relative_half_width};
+use crate::interval::interval;
 use crate::target::ReportedUsage;
 use crate::window::Window;
 
@@ -170,12 +172,14 @@ impl ThroughputRecorder {
         self.dead |= consecutive_failures.is_target_dead(now, self.config.patience);
     }
 
-    /// Ends the level at its time limit: keeps the open window if it is long enough, or the only one.
+    /// Ends the level at its time limit: keeps the open window if a request ended in it and it is long
+    /// enough, or the only one.
     pub fn finish(&mut self, now: Duration) {
         self.accrue_load(now);
         let Some(open) = self.open.take() else { return };
         let long_enough = now.saturating_sub(open.from) >= self.config.window;
-        if now > open.from && (long_enough || self.windows.is_empty()) {
+        let is_only = self.windows.is_empty();
+        if now > open.from && open.ended > 0 && (long_enough || is_only) {
             self.close_window(open, now);
         }
     }

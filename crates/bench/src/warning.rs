@@ -1,31 +1,17 @@
-//! Warnings of a run.
+//! Warnings about a whole run.
 //!
 //! Owns: [`Warning`], each with its code, message and remedy.
 //!
-//! Invariants: codes are stable (scripts match on them); a message contains its figures, and its
-//! level where it has one; warnings are raised only from measurements.
-
-use harmonic_types::Finding;
+//! Invariants: codes are stable (scripts match on them); a message contains its figures; warnings are
+//! raised only from measurements.
+//!
+//! Does not do: warn of single levels (`level_warning`).
 
 use crate::levels::LoadPoint;
 
 /// Finding about a run that its figures do not show.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Warning {
-    /// Requests failed.
-    #[error("{point}: {failures} of {} requests failed; first error: {first}", failures + finished)]
-    Failures {
-        /// The level.
-        point: LoadPoint,
-        /// Failed requests.
-        failures: u64,
-        /// Completed requests.
-        finished: u64,
-        /// First error.
-        first: String,
-        /// Remedy for that error.
-        hint: &'static str,
-    },
     /// The target stopped responding.
     #[error("the target died at {point}: {first}; {}", unmeasured(missing, missing_loads))]
     TargetDied {
@@ -43,90 +29,6 @@ pub enum Warning {
     Interrupted {
         /// The level.
         point: LoadPoint,
-    },
-    /// A level has no figures.
-    #[error(
-        "{point}: no steady state within {limit_s:.0} s ({streaming} streams had output), so there \
-         are no figures"
-    )]
-    NotSteady {
-        /// The level.
-        point: LoadPoint,
-        /// Streams that had output.
-        streaming: u32,
-        /// Time limit of the level.
-        limit_s: f64,
-    },
-    /// A level has fewer windows than requested.
-    #[error("{point}: only {trials} of {wanted} windows fit the time limit")]
-    FewWindows {
-        /// The level.
-        point: LoadPoint,
-        /// Windows measured.
-        trials: u32,
-        /// Windows requested.
-        wanted: u32,
-    },
-    /// The confidence interval is wider than requested.
-    #[error(
-        "{point}: after {trials} windows the confidence interval is ±{:.0}% instead of ±{:.0}%",
-        reached * 100.0,
-        wanted * 100.0
-    )]
-    WideInterval {
-        /// The level.
-        point: LoadPoint,
-        /// Windows measured.
-        trials: u32,
-        /// Half-width, as a fraction of the mean.
-        reached: f64,
-        /// Half-width requested.
-        wanted: f64,
-    },
-    /// The arrival rate exceeds the completion rate.
-    #[error(
-        "{point}: the server is overloaded: up to {streaming} requests were in flight, growing with \
-         each window"
-    )]
-    Overrun {
-        /// The rate.
-        point: LoadPoint,
-        /// Maximum requests in flight.
-        streaming: u32,
-    },
-    /// Throughput above the roof.
-    #[error(
-        "{point}: {tok_s:.0} tok/s exceed the roof of {roof:.0} tok/s given by the memory bandwidth \
-         and arithmetic of this machine"
-    )]
-    AboveRoof {
-        /// The level.
-        point: LoadPoint,
-        /// Measured throughput: the lower bound, where there is one.
-        tok_s: f64,
-        /// Roof in tokens per second.
-        roof: f64,
-    },
-    /// The hardware was throttled.
-    #[error("{point}: the hardware was throttled{}", at_temperature(*temperature_c))]
-    Throttled {
-        /// The level.
-        point: LoadPoint,
-        /// Highest temperature, °C.
-        temperature_c: Option<f64>,
-    },
-    /// The client was too slow to time the responses.
-    #[error(
-        "{point}: the client's event loop lags by {lag_ms:.0} ms, more than half of the \
-         {itl_ms:.0} ms between tokens: the figures are limited by the client"
-    )]
-    ClientBound {
-        /// The level.
-        point: LoadPoint,
-        /// Median lag of the event loop.
-        lag_ms: f64,
-        /// Median gap between outputs of a stream.
-        itl_ms: f64,
     },
     /// No energy was measured.
     #[error("no power was measured: {reason}")]
@@ -168,6 +70,14 @@ pub enum Warning {
         cached: f64,
         /// Tokens of the prompt, mean per request.
         prompt: f64,
+    },
+    /// The server computed before the run.
+    #[error("before the run the server used {used:.2} of {cpus} CPUs: other clients use it, too")]
+    ServerInUse {
+        /// CPUs used.
+        used: f64,
+        /// CPUs of the machine.
+        cpus: u32,
     },
     /// The server processes one request at a time.
     #[error(
@@ -220,20 +130,13 @@ impl Warning {
     /// Stable name.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Failures { .. } => "failures",
             Self::TargetDied { .. } => "target-died",
             Self::Interrupted { .. } => "interrupted",
-            Self::NotSteady { .. } => "not-steady",
-            Self::FewWindows { .. } => "few-windows",
-            Self::WideInterval { .. } => "wide-interval",
-            Self::Overrun { .. } => "overrun",
-            Self::AboveRoof { .. } => "above-roof",
-            Self::Throttled { .. } => "throttled",
-            Self::ClientBound { .. } => "client-bound",
             Self::NoPower { .. } => "no-power",
             Self::NotCalibrated { .. } => "not-calibrated",
             Self::AnswerLength { .. } => "answer-length",
             Self::PrefixCacheHits { .. } => "prefix-cache-hits",
+            Self::ServerInUse { .. } => "server-in-use",
             Self::Serialises { .. } => "serialises",
             Self::Unstreamed { .. } => "unstreamed",
             Self::Superlinear { .. } => "superlinear",
@@ -243,28 +146,11 @@ impl Warning {
     /// Remedy.
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Failures { hint, .. } | Self::NoPower { hint, .. } => hint,
+            Self::NoPower { hint, .. } => hint,
             Self::TargetDied { .. } => {
                 "check the server's log for the reason (out of memory?) and measure lower levels"
             }
             Self::Interrupted { .. } => "run again to measure the missing levels",
-            Self::NotSteady { .. } | Self::FewWindows { .. } => {
-                "run without `--quick`, or with fewer levels"
-            }
-            Self::WideInterval { .. } => {
-                "check for other load on the machine, or use more and longer windows: `--thorough`"
-            }
-            Self::Overrun { .. } => "use a lower rate: latencies at this one grow with time",
-            Self::AboveRoof { .. } => {
-                "check for a response cache, speculative decoding, or a wrong bandwidth (`--probe` \
-                 measures it)"
-            }
-            Self::Throttled { .. } => {
-                "check the cooling and the power limit, let the machine cool down and measure again"
-            }
-            Self::ClientBound { .. } => {
-                "reserve a core for the client, or run it on another machine with `--target`"
-            }
             Self::NotCalibrated { .. } => "compare latencies only with runs of the same prompts",
             Self::AnswerLength { .. } => {
                 "compare this run only with runs of the same lengths, or use a server that supports \
@@ -273,6 +159,7 @@ impl Warning {
             Self::PrefixCacheHits { .. } => {
                 "this seed was used before: use another, or turn the cache off"
             }
+            Self::ServerInUse { .. } => "wait until the other clients are done, then measure again",
             Self::Serialises { .. } => {
                 "configure more slots: Ollama has one unless OLLAMA_NUM_PARALLEL is set, llama-server \
                  takes `-np N`"
@@ -286,11 +173,6 @@ impl Warning {
             }
         }
     }
-
-    /// Finding for the record.
-    pub fn finding(&self) -> Finding {
-        Finding::new(self.code(), self.to_string(), self.hint())
-    }
 }
 
 fn unmeasured(missing: &[LoadPoint], loads: &[String]) -> String {
@@ -300,8 +182,4 @@ fn unmeasured(missing: &[LoadPoint], loads: &[String]) -> String {
     let loads = loads.iter().map(|load| format!("all of {load}"));
     let names: Vec<String> = missing.iter().map(ToString::to_string).chain(loads).collect();
     format!("not measured: {}", names.join(", "))
-}
-
-fn at_temperature(temperature_c: Option<f64>) -> String {
-    temperature_c.map_or_else(String::new, |celsius| format!(" at up to {celsius:.0} °C"))
 }

@@ -15,6 +15,7 @@ mod governor;
 mod gpu_unused;
 mod gtt;
 mod hsa_override;
+mod load;
 mod memory;
 mod ollama;
 mod rapl;
@@ -26,7 +27,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use harmonic_hardware::{HardwareError, Sysroot};
-use harmonic_types::{Bytes, Finding, Hardware};
+use harmonic_types::{Bytes, Finding, Hardware, LoadFigures};
 use serde::{Deserialize, Serialize};
 
 pub use crate::diagnosis::{Diagnosis, add_advice};
@@ -107,6 +108,8 @@ pub struct Facts {
     pub store: Option<StoreSpace>,
     /// GPU back ends of this build, by cargo feature (`cuda` …).
     pub back_ends: Vec<String>,
+    /// Load of the machine during a second; `None` where it was not measured.
+    pub load: Option<LoadFigures>,
     /// Whether the paper's settings are wanted instead of current recommendations.
     pub paper: bool,
 }
@@ -131,6 +134,7 @@ pub fn advise(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> Vec<Advice>
     };
     add("disk", Ok(disk::check(facts)));
     add("memory", memory::check(root, hardware));
+    add("load", Ok(load::check(facts)));
     add("swap", swap::check(root));
     add("GPUs", gpu_unused::check(root, hardware, facts));
     add("GTT limit", gtt::check(root, hardware));
@@ -154,7 +158,7 @@ fn failed_check(check: &str, error: &HardwareError) -> Advice {
         "not-examined",
         Severity::Note,
         format!("the check of the {check} failed"),
-        format!("1 of 9 checks is missing: {error}"),
+        format!("1 of 10 checks is missing: {error}"),
         "grant this user read access to the file, or run `harmonic doctor` with sudo",
     )
 }

@@ -102,6 +102,23 @@ fn a_machine_in_order_has_no_findings() {
 }
 
 #[test]
+fn a_busy_machine_is_a_warning_with_the_figure() {
+    let mut machine = Machine::new();
+    let load = LoadFigures {
+        cpus: 2,
+        others_cpus: Some(0.98),
+        idle_cpus: Some(1.0),
+        ..LoadFigures::default()
+    };
+    machine.facts.load = Some(load);
+    let advice = machine.only();
+    assert_eq!((advice.code.as_str(), advice.severity), ("busy", Severity::Warning));
+    assert!(advice.message.starts_with("other programs used 0.98 of 2 CPUs"), "{advice:?}");
+    machine.facts.load = Some(LoadFigures { others_cpus: Some(0.05), ..load });
+    assert_eq!(machine.codes(), []);
+}
+
+#[test]
 fn used_memory_lists_the_largest_processes() {
     let mut machine = Machine::new();
     machine.hardware.memory_available_bytes = Bytes(20 * GB);

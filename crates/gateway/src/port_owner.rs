@@ -30,8 +30,8 @@ impl fmt::Display for PortOwner {
 }
 
 impl PortOwner {
-    /// Owner of the socket that conflicts with `address`.
-    pub(crate) fn of(address: SocketAddr) -> Self {
+    /// Owner of the socket that listens at `address`, or conflicts with it.
+    pub fn of(address: SocketAddr) -> Self {
         find(address).unwrap_or(Self::Unknown)
     }
 }

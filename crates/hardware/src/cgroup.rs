@@ -1,10 +1,13 @@
-//! Limits of memory and CPU time by control groups, versions 1 and 2.
+//! Limits of memory and CPU time by control groups, versions 1 and 2, and the time for which the
+//! latter stopped this process.
 //!
 //! Limits of all groups from the process's own to the root apply, so all are read. In a container
 //! the path in `/proc/self/cgroup` may be the host's while only the container's part is mounted;
 //! `/proc/self/mountinfo` states that part.
 //!
 //! Does not do: change limits.
+
+use std::time::Duration;
 
 use harmonic_types::Bytes;
 
@@ -106,6 +109,26 @@ impl Limits {
         self.cpus = Some(self.cpus.map_or(cpus, |least| least.min(cpus)));
         Ok(())
     }
+}
+
+/// Time for which CPU quotas stopped the groups of this process, summed over CPUs and groups; `None`
+/// if no group reports it.
+pub(crate) fn throttled(root: &Sysroot) -> Option<Duration> {
+    let hierarchies = Hierarchy::of_this_process(root).ok()?;
+    let mut total = None;
+    for hierarchy in hierarchies.iter().filter(|hierarchy| hierarchy.controls_cpu()) {
+        let (name, unit) = match hierarchy.version {
+            Version::V2 => ("throttled_usec ", Duration::from_micros(1)),
+            Version::V1 => ("throttled_time ", Duration::from_nanos(1)),
+        };
+        for group in hierarchy.groups() {
+            let stat = root.read(&format!("{group}/cpu.stat")).ok().flatten().unwrap_or_default();
+            let count = stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+            let time = |count: u64| Duration::from_secs_f64(count as f64 * unit.as_secs_f64());
+            total = count.map(|count| total.unwrap_or_default() + time(count)).or(total);
+        }
+    }
+    total
 }
 
 /// The number in a control file; `None` if the file is absent or states no limit (`max` in

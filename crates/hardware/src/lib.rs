@@ -1,7 +1,7 @@
-//! Hardware detection: devices, memory budget, energy meters, sensors.
+//! Hardware detection: devices, memory budget, energy meters, sensors, load by other programs.
 //!
 //! Owns: detection into a [`harmonic_types::Hardware`], the limits of the built-in profiles, the
-//! energy meters and sensors, and the probe of memory bandwidth.
+//! energy meters, sensors and the load meter, and the probe of memory bandwidth.
 //!
 //! Invariants: every fact is read below one [`Sysroot`], so that a recorded tree describes another
 //! machine; an unreadable fact is absent or an error, never a guess; figures derived from a rule
@@ -23,6 +23,7 @@ pub mod environment;
 pub mod error;
 pub mod gpu;
 pub mod host;
+pub mod load;
 pub mod machine;
 pub mod memory;
 pub mod meter;
@@ -37,6 +38,7 @@ pub mod sysroot;
 pub use detect::{detect, detect_for};
 pub use environment::environment;
 pub use error::HardwareError;
+pub use load::{OwnProcesses, load_meter};
 pub use machine::EngineDevice;
 pub use meter::{energy_meter, energy_meter_for};
 pub use rapl::RaplMeter;

@@ -16,7 +16,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
     ("perfmodel", &["types"]),
     ("stack", &["types"]),
     ("hardware", &["types"]),
-    ("doctor", &["types", "hardware"]),
+    ("doctor", &["types", "perfmodel", "hardware"]),
     ("models", &["types", "fsutil"]),
     ("profiles", &["types", "fsutil", "hardware"]),
     ("planner", &["types", "perfmodel"]),

@@ -1,11 +1,12 @@
 //! Verdict on a scaling series: its peak, sweet spot and cliff, its trend, and the curves fitted to
 //! it.
 //!
-//! Invariants: no claim exceeds what the confidence intervals support. A cliff requires intervals;
-//! the sweet spot is never past the peak.
+//! Invariants: no claim exceeds what the confidence intervals support. A cliff and a trend require
+//! intervals; the sweet spot is never past the peak.
 //!
-//! Does not do: compute the intervals (the benchmark does), or choose a level from a fitted curve:
-//! curves describe, measurements decide.
+//! Does not do: compute the intervals (the benchmark does), judge whether the levels may be relied on
+//! ([`crate::judgement`]), or choose a level from a fitted curve: curves describe, measurements
+//! decide.
 
 use harmonic_types::{
     Cliff, FittedLaw, FittedLine, Interval, Peak, SweetSpot, TokensPerSecond, Trend, Verdict,
@@ -47,12 +48,17 @@ const SEED: u64 = 6;
 ///   is within [`PLATEAU_WITH_INTERVALS`] of the peak's; where either bound is absent, whose mean is
 ///   within [`PLATEAU_WITHOUT_INTERVALS`] of it.
 /// - cliff: the first level past the peak whose upper bound is below the peak's lower bound.
-/// - trend: the highest level compared with the one before and with the peak.
+/// - trend: the highest level compared with the one before and with the peak; absent where one of
+///   these has no interval.
 /// - line and law: see [`StepLine`] and [`crate::usl`].
 pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
     let levels = measured(levels);
     let Some(peak) = highest(&levels) else { return Verdict::default() };
     let trend = trend(&levels, &peak);
+    let mut spot = sweet_spot(&levels, &peak);
+    if let Some(outlook) = outlook(&levels, &spot, trend) {
+        spot.reason = format!("{}; {outlook}", spot.reason);
+    }
     let cliff = levels
         .iter()
         .filter(|level| level.parallel > peak.parallel)
@@ -60,11 +66,12 @@ pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
         .map(|level| Cliff { parallel: level.parallel });
     Verdict {
         peak: Some(Peak { parallel: peak.parallel, tok_s: TokensPerSecond(peak.tok_s.mean) }),
-        sweet_spot: Some(sweet_spot(&levels, &peak, trend)),
+        sweet_spot: Some(spot),
         cliff,
         trend,
         line: fitted_line(&levels),
         law: fitted_law(&levels),
+        caveats: Vec::new(),
     }
 }
 
@@ -81,7 +88,7 @@ pub fn verdict_within(
         .filter(|level| itl_ms(level.parallel).is_some_and(|itl| itl <= limit_ms))
         .collect();
     let unbounded = all.sweet_spot.clone();
-    let bounded = highest(&allowed).map(|best| sweet_spot(&allowed, &best, None));
+    let bounded = highest(&allowed).map(|best| sweet_spot(&allowed, &best));
     let sweet_spot = bounded.map(|spot| match unbounded {
         Some(unbounded) if unbounded.parallel == spot.parallel => unbounded,
         _ => SweetSpot {
@@ -100,22 +107,15 @@ fn highest(levels: &[LevelThroughput]) -> Option<LevelThroughput> {
         .reduce(|best, level| if level.tok_s.mean > best.tok_s.mean { level } else { best })
 }
 
-/// Whether `level` is below `other`: by disjoint intervals where both have them, else by more than
-/// [`PLATEAU_WITHOUT_INTERVALS`].
-fn is_lower(level: &LevelThroughput, other: &LevelThroughput) -> bool {
-    is_below(level, other)
-        .unwrap_or(level.tok_s.mean < other.tok_s.mean * (1.0 - PLATEAU_WITHOUT_INTERVALS))
-}
-
 /// Trend of `levels` (ascending), of which `peak` is one.
 fn trend(levels: &[LevelThroughput], peak: &LevelThroughput) -> Option<Trend> {
     let [.., before, last] = levels else { return None };
-    Some(if last.parallel != peak.parallel && is_lower(last, peak) {
-        Trend::PastPeak
-    } else if is_lower(before, last) {
-        Trend::Rising
-    } else {
-        Trend::Plateau
+    let is_past_peak = is_below(last, peak)?;
+    let is_rising = is_below(before, last)?;
+    Some(match (is_past_peak, is_rising) {
+        (true, _) => Trend::PastPeak,
+        (false, true) => Trend::Rising,
+        (false, false) => Trend::Plateau,
     })
 }
 
@@ -172,11 +172,7 @@ fn is_below(level: &LevelThroughput, peak: &LevelThroughput) -> Option<bool> {
 }
 
 /// Smallest level on the plateau of `peak`, which is one of `levels` (ascending).
-fn sweet_spot(
-    levels: &[LevelThroughput],
-    peak: &LevelThroughput,
-    trend: Option<Trend>,
-) -> SweetSpot {
+fn sweet_spot(levels: &[LevelThroughput], peak: &LevelThroughput) -> SweetSpot {
     let within =
         |level: &LevelThroughput, share: f64| level.tok_s.mean >= peak.tok_s.mean * (1.0 - share);
     let on_plateau = |level: &LevelThroughput| match is_below(level, peak) {
@@ -184,7 +180,7 @@ fn sweet_spot(
         None => within(level, PLATEAU_WITHOUT_INTERVALS),
     };
     let spot = levels.iter().find(|level| on_plateau(level)).unwrap_or(peak);
-    let mut reason = if spot.parallel == peak.parallel {
+    let reason = if spot.parallel == peak.parallel {
         format!("highest throughput, {:.1} tok/s", peak.tok_s.mean)
     } else if is_below(spot, peak).is_some() {
         format!(
@@ -199,12 +195,26 @@ fn sweet_spot(
             spot.tok_s.mean, peak.tok_s.mean, peak.parallel
         )
     };
-    if levels.len() == 1 {
-        reason.push_str("; the only level measured");
-    } else if trend == Some(Trend::Rising) {
-        reason.push_str("; no peak in range: throughput still rises at the highest level measured");
-    }
     SweetSpot { parallel: spot.parallel, reason }
+}
+
+/// What is known of levels above the highest of `levels` (ascending), as far as it matters for `spot`.
+fn outlook(
+    levels: &[LevelThroughput],
+    spot: &SweetSpot,
+    trend: Option<Trend>,
+) -> Option<&'static str> {
+    let is_highest = levels.last().is_some_and(|last| last.parallel == spot.parallel);
+    match trend {
+        _ if levels.len() == 1 => Some("the only level measured"),
+        Some(Trend::Rising) => {
+            Some("no peak in range: throughput still rises at the highest level measured")
+        }
+        None if is_highest => {
+            Some("the highest level measured; there are no intervals to show a trend")
+        }
+        Some(Trend::Plateau | Trend::PastPeak) | None => None,
+    }
 }
 
 #[cfg(test)]

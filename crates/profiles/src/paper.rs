@@ -145,6 +145,7 @@ pub fn published(profile: &str) -> Option<BenchRun> {
             seed: 0,
             slo: None,
         },
+        load_before: None,
         series,
         warnings: Vec::new(),
         provenance,

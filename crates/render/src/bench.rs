@@ -22,7 +22,8 @@ pub fn report(run: &BenchRun, width: usize) -> String {
 pub fn level(point: LoadPoint, level: &LevelResult, single: Option<f64>) -> String {
     let point = point.to_string();
     let Some(rate) = level.tok_s else {
-        return format!("  {point:>5}  no request succeeded");
+        let why = if level.failures > 0 { "no request succeeded" } else { "no steady state" };
+        return format!("  {point:>5}  {why}");
     };
     let half = rate.ci95_high.map(|high| format!(" ± {:<5.1}", high - rate.mean));
     let ttft = level.ttft_ms.map(|ttft| format!("   first token {:>6.0} ms", ttft.p50));
@@ -46,9 +47,9 @@ mod tests {
             level(LoadPoint::Parallel(16), &result, Some(141.2)),
             "    16x     530.4 tok/s ± 14.9    3.8 times 1x"
         );
-        assert_eq!(
-            level(LoadPoint::Rate(2.5), &LevelResult::default(), None),
-            "  2.5/s  no request succeeded"
-        );
+        let failed = LevelResult { failures: 1, ..LevelResult::default() };
+        assert_eq!(level(LoadPoint::Rate(2.5), &failed, None), "  2.5/s  no request succeeded");
+        let unfinished = LevelResult { trials: 1, ..LevelResult::default() };
+        assert_eq!(level(LoadPoint::Rate(2.5), &unfinished, None), "  2.5/s  no steady state");
     }
 }

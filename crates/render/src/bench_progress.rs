@@ -122,7 +122,12 @@ impl BenchProgress<'_> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *progress {
             BenchEvent::Idle { lasts } => {
-                self.message(&state, &format!("  measuring idle power for {} s", lasts.as_secs()));
+                let line = format!("  measuring the idle machine for {} s", lasts.as_secs());
+                self.message(&state, &line);
+            }
+            BenchEvent::Disturbed { by } => {
+                self.message(&state, &format!("  the machine is busy: {by}"));
+                self.message(&state, "  there is no sweet spot if it stays so");
             }
             BenchEvent::LevelStarted { load, point, number, of } => {
                 self.start_level(&mut state, &load.model, point, number, of);

@@ -46,6 +46,8 @@ pub struct ComparedModel {
     pub levels: Vec<ComparedLevel>,
     /// Sweet spot of each subject.
     pub sweet_spots: Vec<Option<u32>>,
+    /// Reason why each subject has no sweet spot.
+    pub withheld: Vec<Option<String>>,
     /// Peak of each subject: level and tok/s.
     pub peaks: Vec<Option<(u32, f64)>>,
 }
@@ -181,6 +183,10 @@ fn compare_series(series: &[&Series], with_efficiency: bool) -> ComparedModel {
         sweet_spots: series
             .iter()
             .map(|series| series.verdict.sweet_spot.as_ref().map(|spot| spot.parallel))
+            .collect(),
+        withheld: series
+            .iter()
+            .map(|series| series.verdict.withheld_for().map(|caveat| caveat.message.clone()))
             .collect(),
         peaks: series
             .iter()

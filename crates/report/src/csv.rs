@@ -8,7 +8,7 @@ use harmonic_types::{BenchRun, LevelResult, Percentiles, Series};
 use crate::figure;
 
 /// Column names.
-const HEADER: [&str; 40] = [
+const HEADER: [&str; 45] = [
     "model",
     "agent",
     "parallel",
@@ -49,6 +49,11 @@ const HEADER: [&str; 40] = [
     "throttled",
     "measured_from_s",
     "measured_to_s",
+    "others_cpus",
+    "stolen_cpus",
+    "throttled_cpus",
+    "waiting_threads",
+    "stalled_share",
 ];
 
 /// Content of the file.
@@ -67,6 +72,7 @@ pub fn render(run: &BenchRun) -> String {
 
 fn row(series: &Series, level: &LevelResult) -> Vec<String> {
     let sensors = level.sensors.unwrap_or_default();
+    let load = level.load.unwrap_or_default();
     let scope = level.power.map(|power| figure::scope(power.scope).to_owned());
     let mut row = vec![
         series.model.clone(),
@@ -98,6 +104,11 @@ fn row(series: &Series, level: &LevelResult) -> Vec<String> {
         sensors.throttled.map(|throttled| throttled.to_string()).unwrap_or_default(),
         number(level.windows.first().map(|window| window.from_s)),
         number(level.windows.last().map(|window| window.to_s)),
+        number(load.others_cpus),
+        number(load.stolen_cpus),
+        number(load.throttled_cpus),
+        number(load.waiting_threads),
+        number(load.stalled_share),
     ]);
     row
 }

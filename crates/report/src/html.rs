@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::chart::{Theme, render as draw};
 use crate::figure::{digits, printable};
-use crate::terminal::fit_lines;
+use crate::terminal::{fit_lines, why_no_sweet_spot};
 use crate::{method, scaling};
 
 mod charts;
@@ -77,6 +77,8 @@ fn verdicts(run: &BenchRun) -> Markup {
                 }
                 @if let Some(spot) = &series.verdict.sweet_spot {
                     p { "Sweet spot " strong { (spot.parallel) "x" } ": " (printable(&spot.reason)) "." }
+                } @else {
+                    p { "No sweet spot: " (printable(&why_no_sweet_spot(series))) "." }
                 }
                 @for line in fit_lines(series) { p class="faint" { (printable(&line)) } }
             }
@@ -193,6 +195,15 @@ mod tests {
         assert!(page.contains("&lt;script&gt;") && !page.contains('\u{1b}'));
         let levels: usize = run.series.iter().map(|series| series.levels.len()).sum();
         assert_eq!(page.matches(r#"class="point""#).count(), levels);
+    }
+
+    #[test]
+    fn a_verdict_that_is_withheld_says_why() {
+        let page = render(&sample::busy());
+        assert!(
+            page.contains("No sweet spot: the machine was busy: other programs used 0.98 of 2")
+        );
+        assert!(!page.contains("still rising"), "{page}");
     }
 
     #[test]

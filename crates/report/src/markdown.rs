@@ -5,7 +5,7 @@
 use harmonic_types::{BenchRun, LevelResult, Percentiles, Series, Trend};
 
 use crate::figure::{digits, or_absent, scope, time, with_uncertainty};
-use crate::terminal::fit_lines;
+use crate::terminal::{fit_lines, why_no_sweet_spot};
 
 /// Content of the file.
 pub fn render(run: &BenchRun) -> String {
@@ -114,12 +114,12 @@ fn characteristics(series: &Series) -> Vec<String> {
         Trend::Plateau => "plateau: no higher level is faster",
         Trend::PastPeak => "throughput falls past the peak",
     });
-    let spot = verdict
-        .sweet_spot
-        .as_ref()
-        .map(|spot| format!("sweet spot {}x: {}", spot.parallel, plain(&spot.reason)));
+    let spot = verdict.sweet_spot.as_ref().map_or_else(
+        || format!("no sweet spot: {}", plain(&why_no_sweet_spot(series))),
+        |spot| format!("sweet spot {}x: {}", spot.parallel, plain(&spot.reason)),
+    );
     let cliff = verdict.cliff.map(|cliff| format!("cliff at {}x", cliff.parallel));
-    let lines = trend.map(str::to_owned).into_iter().chain(spot).chain(cliff);
+    let lines = trend.map(str::to_owned).into_iter().chain([spot]).chain(cliff);
     let lines = lines.map(|line| format!("- {model}: {line}"));
     lines.chain(fit_lines(series).into_iter().map(|line| format!("- {}", plain(&line)))).collect()
 }
@@ -247,6 +247,14 @@ mod tests {
         - temperature 0.7, seed 0
         - measured in the order 32x, 16x, 8x, 1x
         ");
+    }
+
+    #[test]
+    fn a_verdict_that_is_withheld_says_why() {
+        let shown = render(&sample::busy());
+        let line = "- smollm2:135m: no sweet spot: the machine was busy: other programs used 0.98 of 2 \
+                    CPUs at 8x\n";
+        assert!(shown.contains(line) && !shown.contains("still rises"), "{shown}");
     }
 
     #[test]

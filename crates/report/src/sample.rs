@@ -1,9 +1,10 @@
 //! Sample runs for tests.
 
-use harmonic_perfmodel::{LevelThroughput, verdict};
+use harmonic_perfmodel::{Conditions, judge};
 use harmonic_types::{
-    BenchRun, Interval, LevelResult, Percentiles, PowerFigures, PowerScope, ProvenanceMap,
-    SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts, WindowResult, Workload,
+    BenchRun, Interval, LevelResult, LoadFigures, Percentiles, PowerFigures, PowerScope,
+    ProvenanceMap, SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts,
+    WindowResult, Workload,
 };
 
 fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
@@ -48,6 +49,7 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
             seed: 0,
             slo: None,
         },
+        load_before: None,
         series: vec![Series {
             model: "smollm2:135m".to_owned(),
             agent: None,
@@ -158,11 +160,23 @@ pub(crate) fn published(profile: &str) -> BenchRun {
 }
 
 fn series_verdict(levels: &[LevelResult]) -> Verdict {
-    let measured: Vec<LevelThroughput> = levels
-        .iter()
-        .filter_map(|level| Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? }))
-        .collect();
-    verdict(&measured)
+    let requested: Vec<u32> = levels.iter().map(|level| level.parallel).collect();
+    judge(levels, &Conditions { requested: &requested, ..Conditions::default() })
+}
+
+/// Like [`run`], while another program used one of two CPUs.
+pub(crate) fn busy() -> BenchRun {
+    let mut run = run();
+    let load = LoadFigures {
+        cpus: 2,
+        others_cpus: Some(0.98),
+        own_cpus: Some(1.0),
+        idle_cpus: Some(0.02),
+        ..LoadFigures::default()
+    };
+    run.series[0].levels[1].load = Some(load);
+    run.series[0].verdict = series_verdict(&run.series[0].levels);
+    run
 }
 
 /// Nothing measured.

@@ -20,6 +20,6 @@ pub use curve::curve;
 pub(crate) use grid::grid;
 pub use power::power;
 pub use spark::spark;
-pub(crate) use summary::fit_lines;
+pub(crate) use summary::{fit_lines, why_no_sweet_spot};
 pub use summary::{fits, summary};
 pub use table::table;

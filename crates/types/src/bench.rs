@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::curve::CurveKey;
 use crate::energy::PowerScope;
 use crate::finding::Finding;
+use crate::load::LoadFigures;
 use crate::provenance::ProvenanceMap;
 use crate::stack::AgentName;
 use crate::units::{Joules, TokensPerSecond, Watts};
@@ -28,6 +29,8 @@ pub struct BenchRun {
     pub environment: Vec<String>,
     /// Load applied to the target.
     pub workload: Workload,
+    /// Load of the target's machine before the run; `None` for a target elsewhere.
+    pub load_before: Option<LoadFigures>,
     /// One series per model or agent.
     pub series: Vec<Series>,
     /// Conditions that limit the validity of the figures.
@@ -194,6 +197,8 @@ pub struct LevelResult {
     pub tok_per_w: Option<TokensPerJoule>,
     /// Clocks and temperature, for a target on this host.
     pub sensors: Option<SensorFigures>,
+    /// Load of the machine over the windows, for a target on this host.
+    pub load: Option<LoadFigures>,
     /// Upper bound by memory bandwidth and arithmetic of the machine; `None` if they or the model
     /// are not known.
     pub roof_tok_s: Option<TokensPerSecond>,
@@ -226,11 +231,11 @@ pub struct Cliff {
     pub parallel: u32,
 }
 
-/// Direction of the throughput at the highest level measured.
+/// Direction of the throughput at the highest level measured, by the confidence intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trend {
-    /// Still rising, by the confidence intervals: the peak is out of range.
+    /// Still rising: the peak is out of range.
     Rising,
     /// As high as anywhere, but not above the level before: the peak is undetermined.
     Plateau,
@@ -270,19 +275,64 @@ pub struct FittedLaw {
     pub worst_residual: f64,
 }
 
+/// Kind of a [`Caveat`], by decreasing weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaveatKind {
+    /// Other programs used the machine: no conclusion at all.
+    Busy,
+    /// Levels are missing: no sweet spot and no trend.
+    Incomplete,
+    /// Requests failed: no sweet spot, trend or cliff.
+    Failed,
+    /// A single level: no sweet spot.
+    OneLevel,
+    /// An interval is too wide to plan with.
+    WideInterval,
+    /// A level has no interval.
+    NoInterval,
+}
+
+impl CaveatKind {
+    /// Whether there is no sweet spot for it.
+    pub fn withholds_sweet_spot(self) -> bool {
+        self <= Self::OneLevel
+    }
+}
+
+/// A reason why no plan should rely on a series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caveat {
+    /// Its kind.
+    pub kind: CaveatKind,
+    /// Observation, with its levels and figures.
+    pub message: String,
+}
+
 /// Conclusions from a series; each is absent if the data do not support it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
+    /// Reasons why no plan should rely on the series, the weightiest first; empty in records that
+    /// were written before they existed.
+    #[serde(default)]
+    pub caveats: Vec<Caveat>,
     /// Highest aggregate.
     pub peak: Option<Peak>,
     /// Recommended parallelism.
     pub sweet_spot: Option<SweetSpot>,
     /// A confirmed drop past the peak.
     pub cliff: Option<Cliff>,
-    /// Direction at the top of the range; `None` with fewer than two levels.
+    /// Direction at the top of the range; `None` with fewer than two levels, or without intervals.
     pub trend: Option<Trend>,
     /// The physical model, fitted to the levels.
     pub line: Option<FittedLine>,
     /// The Universal Scalability Law, fitted to the levels.
     pub law: Option<FittedLaw>,
+}
+
+impl Verdict {
+    /// The caveat for which there is no sweet spot.
+    pub fn withheld_for(&self) -> Option<&Caveat> {
+        self.caveats.iter().find(|caveat| caveat.kind.withholds_sweet_spot())
+    }
 }

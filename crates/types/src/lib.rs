@@ -1,7 +1,8 @@
 //! The shared types of Harmonic Stack: units, and the documents and requests that crates exchange.
 //!
 //! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
-//! `Curve`, `TunedConfig`, `BenchRun`), `Request`/`Event`, the traits `EnergyMeter` and `Sensors`.
+//! `Curve`, `TunedConfig`, `BenchRun`), `Request`/`Event`, the traits `EnergyMeter`, `LoadMeter` and
+//! `Sensors`.
 //!
 //! Invariants: a type is here only if two crates exchange it; absent is `None`, never zero; every
 //! document carries its `schema`.
@@ -17,6 +18,7 @@ pub mod engine_plan;
 pub mod finding;
 pub mod format;
 pub mod hardware;
+pub mod load;
 pub mod model;
 pub mod plan;
 pub mod provenance;
@@ -30,8 +32,9 @@ pub mod tuned;
 pub mod units;
 
 pub use bench::{
-    BenchRun, Cliff, FittedLaw, FittedLine, Interval, LevelResult, Peak, Percentiles, PowerFigures,
-    SensorFigures, Series, Slo, SweetSpot, TokensPerJoule, Trend, Verdict, WindowResult, Workload,
+    BenchRun, Caveat, CaveatKind, Cliff, FittedLaw, FittedLine, Interval, LevelResult, Peak,
+    Percentiles, PowerFigures, SensorFigures, Series, Slo, SweetSpot, TokensPerJoule, Trend,
+    Verdict, WindowResult, Workload,
 };
 pub use conversation::{ContentPart, Media, Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 pub use curve::{Curve, CurveKey, CurvePoint};
@@ -42,6 +45,7 @@ pub use engine_plan::{
 pub use finding::Finding;
 pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
+pub use load::{LoadCounters, LoadFigures, LoadMeter};
 pub use model::{KvType, LayerKv, ModelFile, ModelShape, RecurrentState, TiedEmbedding};
 pub use plan::{
     AgentPlan, AgentStatus, BudgetRule, LedgerItem, LedgerLine, Plan, PlanCurve, PlanHardware,

@@ -1,5 +1,7 @@
 //! Slot report of a harmonic server.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use harmonic_types::{KvLayout, KvType};
 use serde::{Deserialize, Serialize};
 
@@ -68,5 +70,12 @@ impl Client {
     /// Whether the server's address is a loopback address.
     pub fn is_local(&self) -> bool {
         super::is_this_host(&self.base)
+    }
+
+    /// Address of a server on this host; `None` for any other.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        let host = self.base.host_str().filter(|_| self.is_local())?.trim_matches(['[', ']']);
+        let address = host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Some(SocketAddr::new(address, self.base.port_or_known_default()?))
     }
 }

@@ -1,7 +1,7 @@
 //! The machine under load: meters, description for the record, and roofs.
 //!
 //! Invariants: meters, sensors and description are used only for a target on this host; a missing
-//! meter is a warning with the reason.
+//! energy meter is a warning with the reason.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,9 @@ use harmonic_api::Client;
 use harmonic_bench::{Levels, Telemetry, Warning};
 use harmonic_hardware::probe::probe;
 use harmonic_hardware::profile::bandwidth;
-use harmonic_hardware::{EngineDevice, Sysroot, energy_meter_for, environment, sensors};
+use harmonic_hardware::{
+    EngineDevice, OwnProcesses, Sysroot, energy_meter_for, environment, load_meter, sensors,
+};
 use harmonic_perfmodel::{KvCost, MachineModel, WeightCost, roof};
 use harmonic_types::{
     Bytes, BytesPerSecond, CurveKey, EngineKind, FlopsPerSecond, Hardware, KvType, ModelShape,
@@ -30,8 +32,9 @@ pub struct Environment {
     pub warnings: Vec<Warning>,
 }
 
-/// Environment of the machine that serves `client`, whose engines run on `runs_on`.
-pub fn of(client: &Client, runs_on: EngineDevice) -> Environment {
+/// Environment of the machine that serves `client`, whose engines run on `runs_on`, for a measurement
+/// by the processes `own`.
+pub fn of(client: &Client, runs_on: EngineDevice, own: OwnProcesses) -> Environment {
     if !client.is_local() {
         let warning = Warning::NoPower {
             reason: format!("{} is another machine", client.base_url()),
@@ -53,6 +56,7 @@ pub fn of(client: &Client, runs_on: EngineDevice) -> Environment {
         telemetry: Telemetry {
             meter: meter.ok().flatten().map(Arc::from),
             sensors: sensors(&root, runs_on).map(Arc::from),
+            load: load_meter(&root, own).map(Arc::from),
         },
         lines: std::iter::once(build()).chain(environment(&root)).collect(),
         warnings: warning

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use harmonic_perfmodel::{LevelThroughput, verdict};
+use harmonic_perfmodel::{Conditions, judge};
 use harmonic_profiles::published;
 use harmonic_types::BenchRun;
 
@@ -50,10 +50,7 @@ fn unreadable(subject: &str, path: &Path, error: &std::io::Error) -> AppError {
 /// A published run, with our verdict added.
 fn with_verdict(mut run: BenchRun) -> BenchRun {
     for series in &mut run.series {
-        let levels = series.levels.iter().filter_map(|level| {
-            Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? })
-        });
-        series.verdict = verdict(&levels.collect::<Vec<_>>());
+        series.verdict = judge(&series.levels, &Conditions::default());
     }
     run
 }

@@ -1,16 +1,17 @@
 //! Files of a run: its folder, its curves, a plot.
 //!
 //! Invariants: the record is written first and atomically, so it is kept even where a report fails;
-//! a curve has only levels with a throughput.
+//! a curve has only levels with a throughput, and unless forced none comes from a run with caveats.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use harmonic_fsutil::{WriteOptions, replace};
+use harmonic_perfmodel::unqualified;
 use harmonic_profiles::curve;
 use harmonic_report::png::{self, PngError};
 use harmonic_report::{csv, html, markdown, scaling};
-use harmonic_types::{BenchRun, Curve, CurvePoint, Provenance, Series};
+use harmonic_types::{BenchRun, Caveat, Curve, CurvePoint, Provenance, Series};
 
 use super::records::RECORD;
 use crate::engines;
@@ -80,12 +81,20 @@ pub fn new_folder(settings: &Settings, unix_ms: u64) -> PathBuf {
     settings.benches.join(stamp)
 }
 
-/// Saves the curves of `run` for the next plan; returns their paths.
+/// Saves the curves of `run` for the next plan; returns their paths. A run with caveats is refused
+/// unless `force`.
 ///
 /// # Errors
-/// When no curve is usable for a plan, or one cannot be written.
-pub fn curves(run: &BenchRun, settings: &Settings) -> Result<Vec<PathBuf>> {
-    let curves: Vec<Curve> = run.series.iter().filter_map(of).collect();
+/// When the run has caveats, no curve is usable for a plan, or one cannot be written.
+pub fn curves(run: &BenchRun, force: bool, settings: &Settings) -> Result<Vec<PathBuf>> {
+    let caveats: Vec<String> = run.series.iter().flat_map(|series| reasons(run, series)).collect();
+    if !caveats.is_empty() && !force {
+        let what = format!("no curve was saved: {}", caveats.join("; "));
+        let hint = "measure again without that, or save this run all the same with --save --force";
+        return Err(AppError::refused(what, hint));
+    }
+    let limit_ms = run.workload.slo.and_then(|slo| slo.itl_ms);
+    let curves: Vec<Curve> = run.series.iter().filter_map(|one| of(one, limit_ms)).collect();
     if curves.is_empty() {
         let what = "no curve was saved: no level of a model in the store has a throughput";
         return Err(AppError::refused(what, "measure a llama.cpp team of our own"));
@@ -93,15 +102,28 @@ pub fn curves(run: &BenchRun, settings: &Settings) -> Result<Vec<PathBuf>> {
     curves.iter().map(|one| Ok(curve::save(&settings.curves, one)?)).collect()
 }
 
-/// A series as a curve; `None` where it has no key or no throughput, or its engine is simulated.
-fn of(series: &Series) -> Option<Curve> {
+/// Caveats of a series of `run`, with its model if there are several.
+fn reasons(run: &BenchRun, series: &Series) -> Vec<String> {
+    let caveats = series.verdict.caveats.iter();
+    let named = |caveat: &Caveat| match run.series.len() {
+        1 => caveat.message.clone(),
+        _ => format!("{}: {}", series.model, caveat.message),
+    };
+    caveats.map(named).collect()
+}
+
+/// A series as a curve; `None` where it has no key or no throughput, or its engine is simulated. Its
+/// sweet spot is what the levels give without regard to caveats, or else a forced curve would have no
+/// effect on the next plan.
+fn of(series: &Series, itl_limit_ms: Option<f64>) -> Option<Curve> {
     let key = series.key.clone().filter(|key| !engines::is_simulated(&key.engine))?;
     let point = |level: &harmonic_types::LevelResult| {
         let tok_s = harmonic_types::TokensPerSecond(level.tok_s?.mean);
         (tok_s.0 > 0.0).then_some(CurvePoint { parallel: level.parallel, tok_s })
     };
     let points: Vec<CurvePoint> = series.levels.iter().filter_map(point).collect();
-    let sweet_spot = series.verdict.sweet_spot.as_ref().map(|spot| spot.parallel);
+    let verdict = unqualified(&series.levels, itl_limit_ms);
+    let sweet_spot = verdict.sweet_spot.map(|spot| spot.parallel);
     (!points.is_empty()).then_some(Curve {
         key,
         points,

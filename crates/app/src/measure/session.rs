@@ -9,7 +9,9 @@ use harmonic_hardware::EngineDevice;
 use harmonic_types::{Hardware, Plan};
 
 use super::BenchRequest;
+use super::environment::{self, Environment};
 use super::identity::{self, ModelIdentity};
+use super::own_processes;
 use super::targets::{self, BenchTarget};
 use crate::engines;
 use crate::error::{AppError, Result};
@@ -72,6 +74,15 @@ impl Session {
         let serving = Some(serving);
         let (dialect, runs_on) = (TargetDialect::default(), ENGINE_DEVICE);
         Ok(Self { client, dialect, targets, identities, hardware, runs_on, serving })
+    }
+
+    /// The machine under load.
+    pub(super) fn environment(&self) -> Environment {
+        let own = match self.serving {
+            Some(_) => own_processes::with_own_servers(),
+            None => own_processes::with_servers([&self.client]),
+        };
+        environment::of(&self.client, self.runs_on, own)
     }
 
     /// The server as the target of a benchmark.

@@ -158,15 +158,22 @@ fn output_anywhere_ends_a_streak_of_failures() {
 }
 
 #[test]
-fn when_the_time_is_up_a_window_stays_if_long_enough_or_the_only_one() {
+fn when_the_time_is_up_a_window_stays_if_long_enough_or_the_only_one_with_a_request() {
     let opened = || {
         let mut recorder = ThroughputRecorder::new(config(1, 3));
         request(&mut recorder, 0, 10, 2, 2);
         recorder
     };
     let mut short = opened();
+    request(&mut short, 10, 30, 2, 2);
     short.finish(ms(40));
     assert_eq!(short.windows().len(), 1);
+
+    let mut unfinished = opened();
+    unfinished.sent(0, ms(10));
+    unfinished.output(0, ms(20));
+    unfinished.finish(ms(500));
+    assert_eq!(unfinished.windows(), [], "no request ended, so its tokens are not known");
 
     let mut second = opened();
     request(&mut second, 10, 120, 2, 2);

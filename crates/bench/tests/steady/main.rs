@@ -5,6 +5,7 @@
 )]
 
 mod batcher;
+mod load;
 mod power;
 mod protocols;
 mod server;
@@ -186,7 +187,7 @@ async fn windows_are_added_until_the_interval_is_narrow_or_they_are_too_many() {
         ..config(&[1])
     };
     let run = of(&Server::new(noisy), &config(0.5)).await;
-    assert_eq!((levels(&run)[0].trials, codes(&run)), (3, vec![]));
+    assert_eq!((levels(&run)[0].trials, codes(&run)), (3, vec!["wide-interval"]), "beyond 20%");
     let run = of(&Server::new(noisy), &config(0.001)).await;
     assert_eq!((levels(&run)[0].trials, codes(&run)), (8, vec!["wide-interval"]));
 }
@@ -194,9 +195,13 @@ async fn windows_are_added_until_the_interval_is_narrow_or_they_are_too_many() {
 #[tokio::test(start_paused = true)]
 async fn refusals_are_counted_and_do_not_end_the_run() {
     let run = measured(Shape { refuses_every: 20, ..Shape::default() }, &[1, 8]).await;
-    assert_eq!(codes(&run), ["failures", "failures"]);
+    assert_eq!(codes(&run), ["failures"], "once for both levels");
     assert!(levels(&run).iter().all(|level| level.failures > 0 && level.tok_s.is_some()));
-    assert!(run.warnings[1].message.contains("429: the queue is full"), "{:?}", run.warnings);
+    let message = &run.warnings[0].message;
+    assert!(message.contains("1x (") && message.contains("8x ("), "{message}");
+    assert!(message.ends_with("429: the queue is full"), "{message}");
+    let verdict = &run.series[0].verdict;
+    assert_eq!((&verdict.sweet_spot, verdict.trend), (&None, None), "{verdict:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,7 +217,8 @@ async fn a_target_that_dies_ends_the_run_and_what_was_measured_stays() {
         run.warnings[1].message,
         @"the target died at 8x: memory cannot be reached: connection refused; not measured: 32x"
     );
-    assert_eq!(run.series[0].verdict.peak.unwrap().parallel, 1);
+    let verdict = &run.series[0].verdict;
+    assert_eq!((verdict.peak.unwrap().parallel, &verdict.sweet_spot), (1, &None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +244,8 @@ impl Observer for Stopper {
             BenchEvent::Level { parallel: 8, phase, .. } if *phase == self.at => self.stop.cancel(),
             BenchEvent::Level { .. }
             | BenchEvent::LevelStarted { .. }
-            | BenchEvent::Idle { .. } => {}
+            | BenchEvent::Idle { .. }
+            | BenchEvent::Disturbed { .. } => {}
         }
     }
 }
@@ -260,6 +267,9 @@ async fn a_stopped_run_keeps_what_is_done() {
             levels(&run).iter().map(|level| (level.parallel, level.trials)).collect();
         assert_eq!(found, kept);
         assert_eq!(codes(&run), ["interrupted"]);
+        let verdict = &run.series[0].verdict;
+        assert_eq!((&verdict.sweet_spot, verdict.trend), (&None, None), "32x is missing");
+        assert!(verdict.caveats[0].message.contains("32x"), "{verdict:?}");
         assert_eq!(server.running(), 0);
     }
 }
@@ -283,7 +293,37 @@ async fn a_level_that_does_not_get_steady_has_no_figures() {
     let level = &levels(&run)[0];
     assert_eq!((level.trials, level.tok_s, level.ttft_ms), (0, None, None));
     assert_eq!(codes(&run), ["not-steady"]);
-    assert_eq!(run.series[0].verdict, harmonic_types::Verdict::default());
+    let verdict = &run.series[0].verdict;
+    assert_eq!((verdict.peak, &verdict.sweet_spot), (None, &None));
+    assert_eq!(verdict.caveats[0].message, "no figures at 8x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_level_that_ends_before_any_request_has_no_rate() {
+    // A request of 50 tokens takes 25 s. At 1x the first one, of 25 tokens, ends after 13 s, and the
+    // level after 30.
+    let shape = Shape { itl: Duration::from_millis(500), ..Shape::default() };
+    let config = BenchConfig {
+        level_limit: Duration::from_secs(30),
+        full_warm_up: false,
+        window: Duration::from_secs(5),
+        ..config(&[1, 2])
+    };
+    let run = of(&Server::new(shape), &config).await;
+    for level in levels(&run) {
+        assert_eq!(level.tok_s.is_some(), level.requests > 0, "{level:?}");
+    }
+    assert!(levels(&run).iter().any(|level| level.requests == 0), "{:?}", levels(&run));
+    assert!(codes(&run).contains(&"not-steady"), "{:?}", codes(&run));
+    assert_eq!(run.series[0].verdict.sweet_spot, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_level_is_no_ladder() {
+    let run = measured(Shape::default(), &[8]).await;
+    let verdict = &run.series[0].verdict;
+    assert_eq!((verdict.peak.unwrap().parallel, &verdict.sweet_spot), (8, &None));
+    assert_eq!(verdict.caveats[0].message, "only 8x was measured");
 }
 
 /// Possible bias: windows much shorter than a cycle, in which prefills cluster. The rate is known:

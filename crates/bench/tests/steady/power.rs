@@ -59,7 +59,8 @@ impl Sensors for Hot {
 fn telemetry(server: &Server, broken: bool) -> Telemetry {
     let state = std::sync::Mutex::new((Instant::now(), 0.0, 0));
     let meter = FakeMeter { running: server.count(), state, broken };
-    Telemetry { meter: Some(Arc::new(meter)), sensors: Some(Arc::new(Hot(AtomicU32::new(0)))) }
+    let sensors = Some(Arc::new(Hot(AtomicU32::new(0))) as Arc<dyn Sensors>);
+    Telemetry { meter: Some(Arc::new(meter)), sensors, load: None }
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,9 +80,13 @@ pub struct Bench {
     #[arg(long, conflicts_with = "out")]
     pub no_out: bool,
     /// Save the curve; the next plan uses its sweet spot. Not possible for a server that does not
-    /// report its model
+    /// report its model; refused if the machine was busy, levels are missing or failed, or intervals
+    /// are absent or wider than ±20%
     #[arg(long, conflicts_with = "team_load")]
     pub save: bool,
+    /// With --save: save the curve also where it would be refused
+    #[arg(long, requires = "save")]
+    pub force: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

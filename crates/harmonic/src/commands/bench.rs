@@ -98,7 +98,7 @@ fn store(
         printer.message(&format!("saved in {}: see report.html", folder.display()));
     }
     if args.save {
-        for path in save::curves(run, settings)? {
+        for path in save::curves(run, args.force, settings)? {
             printer.message(&format!("the next plan uses the curve {}", path.display()));
         }
     }
@@ -126,8 +126,7 @@ async fn measure_pair(
         printer.json(&render::ab_compare::json(&compared))?;
     } else {
         printer.data(&render::ab_compare::text(&compared))?;
-        let warnings = first.warnings.iter().chain(&second.warnings);
-        warnings.for_each(|warning| printer.finding(warning));
+        compared.warnings().iter().for_each(|warning| printer.finding(warning));
     }
     if let Some(folder) = args.out.as_ref().filter(|_| !args.no_out) {
         for (run, name) in [(first, "first"), (second, "second")] {

@@ -98,11 +98,54 @@ fn a_run_leaves_a_folder_that_can_be_reported_and_compared() {
     let markdown = user.run(["report", &folder, "--markdown"]);
     assert!(markdown.out.contains("| Parallelism | tok/s ± 95% |"), "{markdown:?}");
 
+    withheld_in_every_view(&user, &folder, record);
+
     let both = user.run(["compare", &folder, &folder]);
     assert!(both.out.contains("1.00x (") && both.out.contains("not told apart"), "{both:?}");
     user.run(["report", "/nonexistent"]).refuses(&["neither a profile of the paper nor a run"]);
     let broken = user.file("broken.json", "{}").display().to_string();
     user.run(["report", &broken]).refuses(&["is not a benchmark's record"]);
+}
+
+/// All views show the judgement that the record holds; a record from before there were caveats and
+/// loads is read, too.
+fn withheld_in_every_view(user: &User, folder: &str, mut record: Value) {
+    let why = "the machine was busy: other programs used 0.98 of 2 CPUs at 4x";
+    let verdict = &mut record["series"][0]["verdict"];
+    verdict["caveats"] = serde_json::json!([{"kind": "busy", "message": why}]);
+    for conclusion in ["peak", "sweet_spot", "cliff", "trend", "line", "law"] {
+        verdict[conclusion] = Value::Null;
+    }
+    let busy = user.home().join("busy");
+    fs::create_dir(&busy).unwrap();
+    fs::write(busy.join("run.json"), record.to_string()).unwrap();
+    let busy = busy.display().to_string();
+    let shown = [
+        user.run(["report", &busy]).out,
+        user.run(["report", &busy, "--markdown"]).out,
+        fs::read_to_string(format!("{busy}/report.html")).unwrap(),
+        user.run(["compare", folder, &busy]).out,
+    ];
+    for text in shown {
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let expected = format!("no sweet spot: {why}").to_lowercase();
+        assert!(words.contains(&expected), "{text}");
+    }
+
+    let series = record["series"][0].as_object_mut().unwrap();
+    series["verdict"].as_object_mut().unwrap().remove("caveats");
+    for level in series["levels"].as_array_mut().unwrap() {
+        level.as_object_mut().unwrap().remove("load");
+    }
+    record.as_object_mut().unwrap().remove("load_before");
+    let old = user.file("old.json", &record.to_string()).display().to_string();
+    assert!(user.run(["report", &old]).out.contains("4x"));
+}
+
+#[test]
+fn a_curve_is_forced_only_where_it_is_saved() {
+    let user = User::new();
+    user.run(["bench", "--force"]).refuses_usage("--save");
 }
 
 #[test]

@@ -41,15 +41,15 @@ fn a_wide_interval_alone_is_no_plateau() {
     assert_eq!(found.sweet_spot.unwrap().parallel, 8);
 }
 
-/// The paper's qwen3:4b on the DGX Spark (§4.1): still rising at 32.
+/// The paper's qwen3:4b on the DGX Spark (§4.1): highest at 32, where it stops, and without intervals.
 #[test]
-fn a_rising_series_says_that_there_is_no_peak_in_range() {
+fn without_intervals_no_rise_is_claimed() {
     let found = verdict(&[exact(1, 21.7), exact(16, 222.9), exact(24, 266.5), exact(32, 308.2)]);
     assert_eq!(found.peak.unwrap().parallel, 32);
     let spot = found.sweet_spot.unwrap();
     assert_eq!(spot.parallel, 32);
-    assert!(spot.reason.contains("no peak in range"), "{}", spot.reason);
-    assert_eq!(found.cliff, None);
+    assert!(spot.reason.ends_with("there are no intervals to show a trend"), "{}", spot.reason);
+    assert_eq!((found.trend, found.cliff), (None, None));
 }
 
 /// The paper's X2 series (§4.1) has no intervals: a drop, but no cliff that it could confirm.
@@ -78,11 +78,14 @@ fn only_a_rise_beyond_doubt_is_one() {
     assert!(!spot.reason.contains("no peak in range"), "{}", spot.reason);
     let rising = verdict(&[within(16, 300.0, 5.0), within(32, 311.0, 5.0)]);
     assert_eq!(rising.trend, Some(Trend::Rising));
-    // Without intervals, five percent.
-    assert_eq!(verdict(&[exact(16, 300.0), exact(32, 314.0)]).trend, Some(Trend::Plateau));
-    assert_eq!(verdict(&[exact(16, 300.0), exact(32, 316.0)]).trend, Some(Trend::Rising));
-    assert_eq!(verdict(&[exact(16, 300.0), exact(32, 284.0)]).trend, Some(Trend::PastPeak));
-    assert_eq!(verdict(&[exact(16, 300.0)]).trend, None);
+    let reason = rising.sweet_spot.unwrap().reason;
+    assert!(reason.contains("no peak in range"), "{reason}");
+    let falling = verdict(&[within(16, 300.0, 5.0), within(32, 280.0, 5.0)]);
+    assert_eq!(falling.trend, Some(Trend::PastPeak));
+    // One of the two without an interval shows nothing.
+    assert_eq!(verdict(&[within(16, 300.0, 5.0), exact(32, 600.0)]).trend, None);
+    assert_eq!(verdict(&[exact(16, 300.0), within(32, 600.0, 5.0)]).trend, None);
+    assert_eq!(verdict(&[within(16, 300.0, 5.0)]).trend, None);
 }
 
 #[test]

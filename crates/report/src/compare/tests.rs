@@ -108,3 +108,16 @@ fn a_ratio_says_what_its_interval_bears() {
     let bare = Interval { mean: 2.0, ci95_low: None, ci95_high: None };
     assert_eq!(Difference::of(bare), Difference::NoIntervals);
 }
+
+#[test]
+fn a_subject_without_a_sweet_spot_says_why() {
+    let subject = |name: &str, run| Subject { name: name.to_owned(), run };
+    let compared =
+        Comparison::of(&[subject("idle", sample::run()), subject("busy", sample::busy())]);
+    let shown = text(&compared);
+    assert!(shown.contains("idle: peak 581.7 tok/s at 32x, sweet spot 32x\n"), "{shown}");
+    let line =
+        "busy: peak –, no sweet spot: the machine was busy: other programs used 0.98 of 2 CPUs";
+    assert!(shown.contains(line), "{shown}");
+    assert_eq!(compared.models[0].withheld[0], None);
+}

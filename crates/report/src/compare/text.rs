@@ -48,8 +48,13 @@ fn table(names: &[String], model: &ComparedModel) -> String {
     for (index, name) in names.iter().enumerate() {
         let peak =
             model.peaks[index].map(|(parallel, rate)| format!("{rate:.1} tok/s at {parallel}x"));
-        let spot = model.sweet_spots[index].map(|parallel| format!("{parallel}x"));
-        lines.push(format!("{name}: peak {}, sweet spot {}", or_absent(peak), or_absent(spot)));
+        let spot = match (model.sweet_spots[index], &model.withheld[index]) {
+            (None, Some(why)) => format!("no sweet spot: {why}"),
+            (spot, _) => {
+                format!("sweet spot {}", or_absent(spot.map(|parallel| format!("{parallel}x"))))
+            }
+        };
+        lines.push(format!("{name}: peak {}, {spot}", or_absent(peak)));
     }
     if model.levels.iter().any(|level| level.tok_per_w.iter().any(Option::is_some)) {
         lines.push(String::new());

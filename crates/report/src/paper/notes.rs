@@ -225,8 +225,8 @@ impl Notes {
             }),
             SPARK_SPOT => at(32).zip(at(16)).map(|(high, low)| {
                 format!(
-                    "{model} gives {:.0}% more at 32x ({high:.1} after {low:.1}) and still rises \
-                     there: there is no peak in range",
+                    "{model} gives {:.0}% more at 32x ({high:.1} after {low:.1}), the highest level \
+                     measured",
                     (high / low - 1.0) * 100.0
                 )
             }),

@@ -53,8 +53,8 @@ fn the_spark_with_every_contradiction_as_a_footnote() {
       The 2:1 ratio in memory bandwidth correlates with the scaling ceiling (§6.2) [12]
 
     Verdict on its figures of qwen3:4b
-      sweet spot 32x: highest throughput, 308.2 tok/s; no peak in range: throughput still rises at the
-        highest level measured
+      sweet spot 32x: highest throughput, 308.2 tok/s; the highest level measured; there are no
+        intervals to show a trend
       no confirmed cliff: there are no intervals
       a step takes 52.9 ms plus 1.53 ms per sequence; throughput approaches 653 tok/s (largest
         residual 92%)
@@ -79,8 +79,7 @@ fn the_spark_with_every_contradiction_as_a_footnote() {
     [9] 222.9 ÷ 151.1: 1.5 times the throughput for 1.3 times the load, which is impossible: 12x was
       measured too low
     [10] 222.9 ÷ 21.7 = 10.3x of 16x for qwen3:4b: 64% of linear
-    [11] qwen3:4b gives 38% more at 32x (308.2 after 222.9) and still rises there: there is no peak in
-      range
+    [11] qwen3:4b gives 38% more at 32x (308.2 after 222.9), the highest level measured
     [12] the GB10's memory bandwidth is 273 GB/s, not ~500 GB/s; the ratio to the X2's 256 is 1.07:1
     [13] 334.1 ÷ 39 = 8.57 tok/W, not 8.82
     [14] §4.2's efficiencies imply 37.9 to 43.9 W, while §2.1 observed 45 to 77 W

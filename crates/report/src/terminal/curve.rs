@@ -201,13 +201,13 @@ mod tests {
     fn one_level_and_none() {
         insta::assert_snapshot!(curve(&sample::died(), 60, 10), @r"
         tok/s   output of all streams, smollm2:135m
-        30 ┤                           ◆
+        30 ┤                           ▲
         20 ┤
         10 ┤
          0 ┤
            └───────────────────────────────────────────────────────
                                       1x
-            ◆ sweet spot 1x
+            ▲ peak 1x
         ");
         insta::assert_snapshot!(curve(&sample::nothing(), 80, 16), @"smollm2:135m: no level has figures");
     }

@@ -61,17 +61,24 @@ fn bounds(low: Option<f64>, high: Option<f64>) -> String {
     }
 }
 
+/// Reason why a series has no sweet spot.
+pub(crate) fn why_no_sweet_spot(series: &Series) -> String {
+    if let Some(caveat) = series.verdict.withheld_for() {
+        return caveat.message.clone();
+    }
+    let why = if series.levels.iter().any(|level| level.rate.is_some()) {
+        "the load was given by arrival rates"
+    } else if series.levels.iter().any(|level| level.tok_s.is_some()) {
+        "no level is within the limit of time between tokens"
+    } else {
+        "no level was measured"
+    };
+    why.to_owned()
+}
+
 fn series(series: &Series) -> String {
     let Some(spot) = &series.verdict.sweet_spot else {
-        let measured = series.levels.iter().any(|level| level.tok_s.is_some());
-        let why = if series.levels.iter().any(|level| level.rate.is_some()) {
-            "no sweet spot, because the load was given by arrival rates"
-        } else if measured {
-            "no sweet spot, because no level is within the limit of time between tokens"
-        } else {
-            "no sweet spot, because no level was measured"
-        };
-        return format!("{}: {why}", series.model);
+        return format!("{}: no sweet spot: {}", series.model, why_no_sweet_spot(series));
     };
     let speed_up = series
         .levels
@@ -108,6 +115,8 @@ mod tests {
     fn runs_in_one_line() {
         insta::assert_snapshot!(summary(&sample::run()), @"smollm2:135m: sweet spot 32x (4.12 times 1x): highest throughput, 581.7 tok/s; no peak in range: throughput still rises at the highest level measured");
         insta::assert_snapshot!(summary(&sample::cliff()), @"smollm2:135m: sweet spot 16x (7.17 times 1x): 301.0 tok/s, not distinguishable from the peak of 305.0 tok/s at 20x (95% intervals overlap); cliff at 24x");
-        insta::assert_snapshot!(summary(&sample::nothing()), @"smollm2:135m: no sweet spot, because no level was measured");
+        insta::assert_snapshot!(summary(&sample::nothing()), @"smollm2:135m: no sweet spot: no level was measured");
+        insta::assert_snapshot!(summary(&sample::died()), @"smollm2:135m: no sweet spot: requests failed at 32x");
+        insta::assert_snapshot!(summary(&sample::busy()), @"smollm2:135m: no sweet spot: the machine was busy: other programs used 0.98 of 2 CPUs at 8x");
     }
 }

@@ -95,8 +95,8 @@ mod tests {
     fn levels_without_figures_show_that_they_have_none() {
         insta::assert_snapshot!(table(&sample::died()), @r"
          parallel  tok/s  ± 95%  per stream  speed-up  TTFT p50  ITL p50  ITL p99  failed
-        ────────────────────────────────────────────────────────────────────────────────────────────────
-               1x   27.7      –        27.7     1.00×   70.0 ms  36.1 ms  54.2 ms       0  ◆ sweet spot
+        ──────────────────────────────────────────────────────────────────────────────────────────
+               1x   27.7      –        27.7     1.00×   70.0 ms  36.1 ms  54.2 ms       0  ▲ peak
               32x      –      –           –         –         –        –        –       9
         ");
     }
