@@ -49,7 +49,7 @@ have_libclang() {
     done | grep -q found
 }
 
-# The same names as in crates/report/tests/page.rs.
+# The same names as in crates/report/tests/page/browser.rs.
 have_browser() {
     have chromium || have chromium-browser || have google-chrome
 }

@@ -26,7 +26,7 @@ pub use harmonic_bench::Protocol;
 
 use crate::error::{AppError, Result};
 use crate::event::{EventAdapter, Observer};
-use crate::inspect::ENGINE_DEVICE;
+use crate::inspect::{self, ENGINE_DEVICE};
 use crate::settings::Settings;
 
 pub use session::{Session, running};
@@ -164,6 +164,8 @@ pub async fn quick(
     let own = own_processes::with_own_servers();
     let environment = environment::of(&client, ENGINE_DEVICE, own);
     let config = BenchConfig {
+        stack: Some(plan.stack.clone()),
+        machine: environment.machine(&inspect::hardware()?),
         host: settings.host.clone(),
         environment: environment.lines,
         began_unix_ms: environment::now_unix_ms(),

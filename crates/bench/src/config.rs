@@ -42,6 +42,10 @@ pub struct BenchConfig {
     pub levels: Levels,
     /// Requests per second in an open loop; empty in a closed one.
     pub rates: Vec<f64>,
+    /// Name of the stack under load, for the record; `None` where it is not known.
+    pub stack: Option<String>,
+    /// Display name of the target's machine, for the record; `None` where it is not known.
+    pub machine: Option<String>,
     /// Name of the machine that generates the load, for the record.
     pub host: String,
     /// Description of that machine, for the record; empty where the target is on another.

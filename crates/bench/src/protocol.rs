@@ -87,6 +87,8 @@ impl BenchConfig {
             loads,
             levels,
             rates: Vec::new(),
+            stack: None,
+            machine: None,
             host: String::new(),
             environment: Vec::new(),
             warnings: Vec::new(),

@@ -158,6 +158,8 @@ impl RecordBuilder {
             schema: BenchRun::SCHEMA.to_owned(),
             protocol: config.protocol.name().to_owned(),
             target,
+            stack: config.stack.clone(),
+            machine: config.machine.clone(),
             host: config.host.clone(),
             began_unix_ms: config.began_unix_ms,
             environment: config.environment.clone(),

@@ -84,7 +84,7 @@ fn ask(id: u64, agent: &str, tokens: u32) -> Request {
 fn listen(events: &EventStream) -> (Listener, Snapshot) {
     let mut listener = events.listen(None).expect("room for one");
     let Some(Delivery::Snapshot(snapshot)) = listener.take() else { panic!("a snapshot") };
-    (listener, *snapshot)
+    (listener, (**snapshot).clone())
 }
 
 /// What has come since.
@@ -208,7 +208,7 @@ async fn a_borrower_is_published_as_preempted_and_resumed_where_it_goes_on() {
             assert_eq!(request.slot.is_none(), waits, "{request:?}");
         }
     }
-    assert_eq!(state, events.snapshot());
+    assert_eq!(state, **events.snapshot());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,14 +14,19 @@
 #![forbid(unsafe_code)]
 
 mod event;
+mod fold;
 mod listener;
+mod published;
 mod record;
+mod requests;
 mod snapshot;
 mod stream;
 
 pub use event::{AgentSlots, AgentStep, Outcome, PowerSample, StepRecord, TeamEvent};
 pub use listener::{Delivery, Listener};
-pub use record::{EventRecord, PublishedRecord};
+pub use published::{Published, PublishedRecord, PublishedSnapshot};
+pub use record::EventRecord;
+pub use requests::OpenRequests;
 pub use snapshot::{AgentCounts, EngineSnapshot, EngineState, Phase, RequestSnapshot, Snapshot};
 pub use stream::{CAPACITY, EventStream, LISTENERS, TooManyListeners};
 

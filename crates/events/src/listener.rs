@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::record::PublishedRecord;
-use crate::snapshot::Snapshot;
+use crate::published::{PublishedRecord, PublishedSnapshot};
 use crate::stream::{Behind, EventStream, Latest};
 
 /// Most events in one delivery.
@@ -26,10 +25,10 @@ pub struct Listener {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Delivery {
     /// Current state; the next delivery continues after it.
-    Snapshot(Box<Snapshot>),
+    Snapshot(Arc<PublishedSnapshot>),
     /// Number of events lost to a slow listener, and the current state; the next delivery continues
     /// after it.
-    Lost(u64, Box<Snapshot>),
+    Lost(u64, Arc<PublishedSnapshot>),
     /// Events in order, at least one.
     Events(Vec<Arc<PublishedRecord>>),
 }
@@ -43,15 +42,17 @@ impl Listener {
     /// The next delivery, if there is one now.
     pub fn take(&mut self) -> Option<Delivery> {
         let Some(after) = self.after else {
-            let snapshot = self.stream.0.state();
+            let snapshot = self.stream.0.snapshot();
             self.after = Some(snapshot.id);
-            return Some(Delivery::Snapshot(Box::new(snapshot)));
+            return Some(Delivery::Snapshot(snapshot));
         };
         match self.stream.0.behind(after, MOST) {
             Behind::Nothing => None,
-            Behind::Lost(count, snapshot) => {
+            Behind::Lost => {
+                // Events still in the ring count as lost, too: the snapshot replaces them.
+                let snapshot = self.stream.0.snapshot();
                 self.after = Some(snapshot.id);
-                Some(Delivery::Lost(count, snapshot))
+                Some(Delivery::Lost(snapshot.id - after, snapshot))
             }
             Behind::Records(records) => {
                 self.after = records.last().map(|last| last.id);

@@ -1,7 +1,4 @@
-//! An event with its id and time, and the same as the ring holds it.
-
-use std::ops::Deref;
-use std::sync::OnceLock;
+//! An event with its id and time.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,39 +14,4 @@ pub struct EventRecord {
     /// The event.
     #[serde(flatten)]
     pub event: TeamEvent,
-}
-
-/// Record in the ring, with its JSON text for all listeners: it is encoded once, by the first.
-#[derive(Debug)]
-pub struct PublishedRecord {
-    record: EventRecord,
-    json: OnceLock<String>,
-}
-
-impl PublishedRecord {
-    pub(crate) fn new(record: EventRecord) -> Self {
-        Self { record, json: OnceLock::new() }
-    }
-
-    /// JSON of the record, on one line.
-    ///
-    /// # Panics
-    /// If a record cannot be encoded: events are strings, numbers, lists and structs.
-    pub fn json(&self) -> &str {
-        self.json.get_or_init(|| serde_json::to_string(&self.record).expect("an event is JSON"))
-    }
-}
-
-impl Deref for PublishedRecord {
-    type Target = EventRecord;
-
-    fn deref(&self) -> &EventRecord {
-        &self.record
-    }
-}
-
-impl PartialEq for PublishedRecord {
-    fn eq(&self, other: &Self) -> bool {
-        self.record == other.record
-    }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{AgentSlots, PowerSample, StepRecord, TeamEvent};
 use crate::record::EventRecord;
+use crate::requests::OpenRequests;
 
 /// The state of a team after the event `id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ pub struct EngineSnapshot {
     /// Its agents, in the order of the plan.
     pub agents: Vec<AgentSlots>,
     /// Its requests that are not over, in the order of their offers.
-    pub requests: Vec<RequestSnapshot>,
+    pub requests: OpenRequests,
     /// Its latest step record; null where there is none.
     pub step: Option<StepRecord>,
     /// Time of that record, in microseconds since 1970; null where there is none.
@@ -159,7 +160,7 @@ impl Snapshot {
         match event {
             TeamEvent::RequestQueued { engine, request, agent, prompt_tokens } => {
                 if let Some(engine) = self.engine(engine) {
-                    engine.requests.push(RequestSnapshot {
+                    engine.requests.offer(RequestSnapshot {
                         request: *request,
                         agent: agent.clone(),
                         phase: Phase::Queued,
@@ -208,7 +209,7 @@ impl Snapshot {
             }
             TeamEvent::RequestFinished { engine, request, .. } => {
                 if let Some(engine) = self.engine(engine) {
-                    engine.requests.retain(|state| state.request != *request);
+                    engine.requests.remove(*request);
                 }
             }
             _ => {}
@@ -224,7 +225,7 @@ impl Snapshot {
                 message: None,
                 sequences: *sequences,
                 agents: agents.clone(),
-                requests: Vec::new(),
+                requests: OpenRequests::default(),
                 step: None,
                 step_at_us: None,
             };
@@ -271,8 +272,7 @@ impl Snapshot {
     }
 
     fn change(&mut self, engine: &str, id: RequestId, change: impl FnOnce(&mut RequestSnapshot)) {
-        let requests = self.engine(engine).map(|engine| &mut engine.requests);
-        if let Some(state) = requests.and_then(|all| all.iter_mut().find(|r| r.request == id)) {
+        if let Some(state) = self.engine(engine).and_then(|engine| engine.requests.get_mut(id)) {
             change(state);
         }
     }

@@ -1,5 +1,7 @@
 //! The ring and its listeners: order, loss, snapshots.
 
+use std::sync::Arc;
+
 use harmonic_events::{
     AgentSlots, Delivery, EngineState, EventRecord, EventStream, Outcome, Phase, Snapshot,
     StepRecord, TeamEvent,
@@ -74,11 +76,11 @@ fn any_event() -> impl Strategy<Value = TeamEvent> {
 fn fold(state: &mut Option<Snapshot>, delivery: Delivery) -> (u64, u64) {
     match delivery {
         Delivery::Snapshot(snapshot) => {
-            *state = Some(*snapshot);
+            *state = Some((**snapshot).clone());
             (0, 0)
         }
         Delivery::Lost(count, snapshot) => {
-            *state = Some(*snapshot);
+            *state = Some((**snapshot).clone());
             (0, count)
         }
         Delivery::Events(records) => {
@@ -123,9 +125,48 @@ proptest! {
             let (more, gone) = fold(&mut state, delivery);
             (seen, lost) = (seen + more, lost + gone);
         }
-        prop_assert_eq!(state, Some(stream.snapshot()));
+        let state = state.expect("a snapshot came first");
+        prop_assert_eq!(&state, &**stream.snapshot());
+        let text = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), state);
         prop_assert_eq!(seen + lost, published, "each event is delivered or counted as lost");
     }
+}
+
+#[test]
+fn listeners_share_one_snapshot_until_the_next_event() {
+    let stream = EventStream::default();
+    stream.publish(starting());
+    stream.publish(queued(1));
+    let open = || {
+        let Some(Delivery::Snapshot(snapshot)) = stream.listen(None).unwrap().take() else {
+            panic!("a snapshot")
+        };
+        snapshot
+    };
+    let (one, other) = (open(), open());
+    assert!(Arc::ptr_eq(&one, &other));
+    assert!(std::ptr::eq(one.json(), other.json()), "encoded once");
+    stream.publish(queued(2));
+    let next = open();
+    assert_eq!((next.id, next.engines[0].requests.len()), (one.id + 1, 2));
+    assert_eq!(one.engines[0].requests.len(), 1, "that of others stays as it was");
+}
+
+#[test]
+fn open_requests_are_listed_in_the_order_of_their_offers() {
+    let stream = EventStream::default();
+    stream.publish(starting());
+    for id in [9, 3, 7, 5, 3] {
+        stream.publish(queued(id));
+    }
+    let (request, outcome) = (RequestId(7), Outcome::Stop);
+    stream.publish(TeamEvent::RequestFinished { engine: engine(), request, outcome, usage: None });
+    let json: serde_json::Value = serde_json::from_str(stream.snapshot().json()).unwrap();
+    let requests = json["engines"][0]["requests"].as_array().unwrap();
+    let ids: Vec<&serde_json::Value> = requests.iter().map(|request| &request["request"]).collect();
+    // 3 was offered again.
+    assert_eq!(ids, [9, 5, 3]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use harmonic_api::sse;
-use harmonic_events::{Delivery, Listener, SCHEMA, Snapshot};
+use harmonic_events::{Delivery, Listener, PublishedSnapshot, SCHEMA};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -26,6 +26,9 @@ use crate::shared::Shared;
 
 /// Shortest interval between two chunks of a stream.
 const MIN_CHUNK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Longest invalid value that an error repeats, in bytes.
+const LONGEST_SHOWN: usize = 64;
 
 /// Header with the id of the last event that the client received.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -52,13 +55,27 @@ pub(crate) async fn events(
 
 /// Parses the header; an empty value counts as absent, as in the standard.
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
-    let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
+    let values: Vec<String> = headers
+        .get_all(LAST_EVENT_ID)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect();
+    let value = values.join(", ");
+    if value.is_empty() {
         return Ok(None);
-    };
-    let id = value.to_str().ok().and_then(|text| text.parse().ok());
-    id.map(Some).ok_or_else(|| ApiError::InvalidEventId {
-        value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-    })
+    }
+    // Digits only: `parse` takes a sign, too.
+    let id = value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten();
+    id.map(Some).ok_or_else(|| ApiError::InvalidEventId { value: shortened(value) })
+}
+
+/// A value as it is shown in an error.
+fn shortened(mut value: String) -> String {
+    if value.len() > LONGEST_SHOWN {
+        value.truncate(value.floor_char_boundary(LONGEST_SHOWN));
+        value.push('…');
+    }
+    value
 }
 
 /// Stream of one listener.
@@ -107,9 +124,9 @@ fn write(out: &mut BytesMut, delivery: &Delivery) {
     }
 }
 
-fn write_snapshot(out: &mut BytesMut, snapshot: &Snapshot) {
+fn write_snapshot(out: &mut BytesMut, snapshot: &PublishedSnapshot) {
     write_id(out, snapshot.id);
-    sse::write_named(out, "snapshot", snapshot);
+    sse::write_encoded(out, "snapshot", snapshot.json());
 }
 
 fn write_id(out: &mut BytesMut, id: u64) {

@@ -131,6 +131,8 @@ pub fn published(profile: &str) -> Option<BenchRun> {
         schema: BenchRun::SCHEMA.to_owned(),
         protocol: "published".to_owned(),
         target: "the paper, January 31, 2026".to_owned(),
+        stack: None,
+        machine: Some(name.to_owned()),
         host: name.to_owned(),
         began_unix_ms: None,
         environment: vec![ENGINE.replace('/', " ")],

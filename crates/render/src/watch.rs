@@ -316,7 +316,8 @@ mod tests {
         for event in events() {
             stream.publish(event);
         }
-        let engine = &stream.snapshot().engines[0];
+        let snapshot = stream.snapshot();
+        let engine = &snapshot.engines[0];
         let counts = engine.counts(&"coder".into());
         assert_eq!((counts.in_flight, counts.borrowed, counts.queued), (2, 1, 0));
     }

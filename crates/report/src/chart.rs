@@ -1,29 +1,39 @@
 //! Line chart as SVG.
 //!
-//! Owns: [`Chart`] and its drawing: axes, grid, references, curves with error bars, trials and
-//! markers, and labels.
+//! Owns: [`Chart`] and its drawing: heading, legend, axes, grid, references, curves with error bars,
+//! trials and markers, and labels.
 //!
-//! Invariants: well-formed XML for any figures and names; shapes and words carry all meaning, colour
-//! only repeats it; y starts at zero, so that heights are comparable; the same chart gives the same
-//! bytes.
+//! Invariants: well-formed XML for any figures and names; shapes, dashes and words carry all
+//! meaning, colour only repeats it; no text overlaps another one or leaves the drawing; y starts at
+//! zero, so that heights are comparable; the same chart gives the same bytes.
 //!
 //! Does not do: choose the content (`scaling`, `html`).
 
 mod curve;
+mod format;
 mod frame;
 mod labels;
+mod legend;
 mod scale;
+mod shape;
 mod style;
+mod text;
 
 use maud::{Markup, html};
 
+pub use self::format::Format;
 use self::frame::Frame;
 use self::labels::LabelLayout;
 pub use self::style::Theme;
+pub(crate) use self::style::sheet;
 
 /// Content of a chart.
 #[derive(Clone, Debug, Default)]
 pub struct Chart {
+    /// Title; empty where the chart stands below one.
+    pub title: String,
+    /// Further facts, below the title; may be empty.
+    pub subtitle: String,
     /// Accessible description.
     pub description: String,
     /// Title of the x axis.
@@ -36,21 +46,32 @@ pub struct Chart {
     pub references: Vec<Reference>,
     /// CSS class of the points.
     pub point_class: &'static str,
-    /// Width and height in pixels.
-    pub size: (f64, f64),
+    /// Size.
+    pub format: Format,
 }
 
 /// A curve.
 #[derive(Clone, Debug, Default)]
 pub struct Curve {
-    /// Name, shown at the end of the curve.
+    /// Name in the legend, which charts of several curves have.
     pub name: String,
     /// Points from left to right.
     pub points: Vec<Point>,
     /// Single trials, as (x, y).
     pub trials: Vec<(f64, f64)>,
-    /// Highlighted points: index, shape and label.
-    pub markers: Vec<(usize, MarkerShape, String)>,
+    /// Highlighted points.
+    pub markers: Vec<Marker>,
+}
+
+/// A highlighted point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// Index of the point in its curve.
+    pub point: usize,
+    /// Its shape.
+    pub shape: MarkerShape,
+    /// Its label.
+    pub label: String,
 }
 
 /// A point of a curve.
@@ -77,6 +98,17 @@ pub enum MarkerShape {
     Cliff,
 }
 
+impl MarkerShape {
+    /// Its meaning, in the legend and in labels.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SweetSpot => "sweet spot",
+            Self::Peak => "peak",
+            Self::Cliff => "cliff",
+        }
+    }
+}
+
 /// Reference line, clipped at the top of the chart.
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -101,28 +133,39 @@ pub enum ReferenceKind {
 
 /// The chart as an `svg` element, valid in a page or as a file.
 pub fn render(chart: &Chart, theme: Theme) -> Markup {
-    let frame = Frame::of(chart);
-    let mut labels = LabelLayout::new(frame.width, frame.height);
-    // Title of the y axis.
-    labels.block(0.0, 0.0, 24.0);
-    labels.place_beside_point(4.0, 12.0, "start", &chart.y_name);
-    curve::block_lines(chart, &frame, &mut labels);
-    let axes = frame::axes(chart, &frame);
-    let references = curve::references(chart, &frame, &mut labels);
-    let curves = curve::curves(chart, &frame, &mut labels);
-    let (width, height) = chart.size;
+    let (labels, drawing, height) = layout(chart);
+    let width = chart.format.width;
     html! {
         svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {height}"))
-            width=(width) height=(height) role="img" aria-label=(chart.description) class="chart" {
-            style { (maud::PreEscaped(style::sheet(theme))) }
-            @if theme == Theme::Print {
+            width=(width) height=(height) role="img" aria-label=(chart.description) class="chart"
+            font-size=(chart.format.type_px) {
+            @if let Some(sheet) = theme.sheet() { style { (maud::PreEscaped(sheet)) } }
+            @if theme != Theme::Page {
                 rect width="100%" height="100%" class="background" {}
             }
-            (axes)
-            (references)
-            (curves)
+            (drawing)
+            (labels.draw())
         }
     }
+}
+
+/// All texts in their places, everything else as drawn, and the height of the drawing.
+fn layout(chart: &Chart) -> (LabelLayout, Markup, f64) {
+    let mut labels = LabelLayout::new(chart.format.width, chart.format.type_px);
+    let top = legend::heading(chart, 0.0, &mut labels);
+    let (legend, top) = legend::legend(chart, top, &mut labels);
+    let frame = Frame::below(top, chart, &labels);
+    labels.end_at(frame.height);
+    frame.label_axes(chart, &mut labels);
+    curve::block_lines(chart, &frame, &mut labels);
+    curve::label(chart, &frame, &mut labels);
+    let drawing = html! {
+        (legend)
+        (frame.draw())
+        (curve::references(chart, &frame))
+        (curve::curves(chart, &frame))
+    };
+    (labels, drawing, frame.height)
 }
 
 #[cfg(test)]

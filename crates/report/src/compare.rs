@@ -13,6 +13,7 @@ use serde::Serialize;
 
 mod text;
 
+pub(crate) use text::names as short_names;
 pub use text::text;
 
 /// A benchmark record with the name given by the user.

@@ -8,19 +8,19 @@
 use harmonic_types::{BenchRun, Finding, Series, Trend};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::chart::{Theme, render as draw};
-use crate::figure::{digits, printable};
+use crate::figure::{digits, printable, sentence};
 use crate::terminal::{fit_lines, why_no_sweet_spot};
-use crate::{method, scaling};
+use crate::{chart, method, palette, title};
 
 mod charts;
+mod figures;
 mod table;
 
 const STYLE: &str = include_str!("html/style.css");
 
 /// Page of a run.
 pub fn render(run: &BenchRun) -> String {
-    let title = format!("{} at {}", models(run), printable(&run.target));
+    let title = title::title(run);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -29,21 +29,27 @@ pub fn render(run: &BenchRun) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(palette::properties())) (PreEscaped(STYLE)) (PreEscaped(chart::sheet())) }
             }
             body {
                 header {
                     p class="kind" { "harmonic bench, protocol " (printable(&run.protocol)) }
-                    h1 { (models(run)) }
-                    p { "at " (printable(&run.target)) ", measured from " (printable(&run.host)) (began(run)) }
+                    h1 { (title) }
+                    p {
+                        @for (index, fact) in title::facts(run).iter().enumerate() {
+                            @if index > 0 { " · " }
+                            // A date is not broken at its hyphens.
+                            span class="fact" { (fact) }
+                        }
+                    }
                 }
                 main {
                     section { (verdicts(run)) }
                     @if !run.warnings.is_empty() { (warnings(&run.warnings)) }
-                    (figures(run))
+                    (figures::figures(run))
                     @for series in &run.series {
                         section {
-                            h2 { (printable(&series.model)) }
+                            h2 { (title::model(series)) }
                             (table::levels(series))
                         }
                     }
@@ -55,21 +61,12 @@ pub fn render(run: &BenchRun) -> String {
     page.into_string()
 }
 
-fn models(run: &BenchRun) -> String {
-    let names: Vec<String> = run.series.iter().map(|series| printable(&series.model)).collect();
-    names.join(", ")
-}
-
-fn began(run: &BenchRun) -> String {
-    run.began_unix_ms.map_or_else(String::new, |ms| format!(" on {}", method::day_and_time(ms)))
-}
-
 /// Verdict of each series, in words and large figures.
 fn verdicts(run: &BenchRun) -> Markup {
     html! {
         @for series in &run.series {
             div class="verdict" {
-                @if run.series.len() > 1 { h2 { (printable(&series.model)) } }
+                @if run.series.len() > 1 { h2 { (title::model(series)) } }
                 dl class="facts" {
                     @for (name, figure, about) in facts(series) {
                         div { dt { (name) } dd { (figure) } dd class="about" { (about) } }
@@ -125,8 +122,8 @@ fn warnings(warnings: &[Finding]) -> Markup {
             ul {
                 @for warning in warnings {
                     li {
-                        code { (warning.code) } " " (printable(&warning.message)) ". "
-                        span class="hint" { (with_code(&warning.hint)) "." }
+                        code { (printable(&warning.code)) } " " (with_code(&sentence(&warning.message))) ". "
+                        span class="hint" { (with_code(&sentence(&warning.hint))) "." }
                     }
                 }
             }
@@ -140,26 +137,6 @@ fn with_code(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('`').enumerate() {
             @if index % 2 == 1 { code { (part) } } @else { (part) }
-        }
-    }
-}
-
-fn figures(run: &BenchRun) -> Markup {
-    let is_closed = run.series.iter().flat_map(|series| &series.levels).any(|l| l.rate.is_none());
-    html! {
-        @if is_closed {
-            figure class="wide" {
-                (draw(&scaling::chart(&[run]), Theme::Screen))
-                figcaption {
-                    "Throughput of all streams together. Bars are 95% intervals, pale dots single \
-                     windows; ◆ sweet spot, ▲ peak, ▼ cliff."
-                }
-            }
-        }
-        div class="small" {
-            @for (chart, caption) in charts::of(run) {
-                figure { (draw(&chart, Theme::Screen)) figcaption { (caption) } }
-            }
         }
     }
 }
@@ -193,6 +170,7 @@ mod tests {
             assert!(!address.contains(outside), "{outside}");
         }
         assert!(page.contains("&lt;script&gt;") && !page.contains('\u{1b}'));
+        assert!(page.contains("<title>Stack starter on AMD EPYC 9B14</title>"), "{page}");
         let levels: usize = run.series.iter().map(|series| series.levels.len()).sum();
         assert_eq!(page.matches(r#"class="point""#).count(), levels);
     }

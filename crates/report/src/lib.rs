@@ -20,10 +20,13 @@ pub mod html;
 mod mark;
 pub mod markdown;
 mod method;
+mod palette;
 pub mod paper;
 pub mod png;
+mod provenance;
 pub mod scaling;
 pub mod terminal;
+mod title;
 
 #[cfg(test)]
 mod sample;

@@ -4,15 +4,20 @@
 
 use harmonic_types::{BenchRun, LevelResult, Percentiles, Series, Trend};
 
-use crate::figure::{digits, or_absent, scope, time, with_uncertainty};
+use crate::figure::{digits, or_absent, scope, sentence, time, with_uncertainty};
 use crate::terminal::{fit_lines, why_no_sweet_spot};
+use crate::title;
+
+mod text;
+
+use self::text::{cell, plain, prose};
 
 /// Content of the file.
 pub fn render(run: &BenchRun) -> String {
-    let mut out = vec![format!("# Benchmark of {}", plain(&run.target)), String::new()];
+    let mut out = vec![format!("# {}", plain(&title::title(run))), String::new()];
     out.extend(head(run));
     for series in &run.series {
-        out.push(format!("## {}", plain(&series.model)));
+        out.push(format!("## {}", plain(&title::model(series))));
         out.push(String::new());
         out.extend(levels(series));
         out.push(String::new());
@@ -29,7 +34,11 @@ pub fn render(run: &BenchRun) -> String {
 }
 
 fn head(run: &BenchRun) -> Vec<String> {
-    let mut lines = vec![format!("Measured from {}.", plain(&run.host))];
+    let subtitle = title::subtitle(run);
+    let mut lines = Vec::new();
+    if !subtitle.is_empty() {
+        lines.extend([plain(&subtitle), String::new()]);
+    }
     lines.extend(run.environment.iter().map(|line| format!("- {}", plain(line))));
     lines.push(String::new());
     lines
@@ -96,7 +105,7 @@ fn peaks(run: &BenchRun) -> Vec<String> {
             .and_then(|peak| series.levels.iter().find(|level| level.parallel == peak.parallel));
         let gross = level.and_then(|level| level.tok_per_w).map(|efficiency| efficiency.gross);
         vec![
-            plain(&series.model),
+            cell(&series.model),
             or_absent(peak.map(|peak| format!("{}x", peak.parallel))),
             or_absent(peak.map(|peak| format!("{:.1}", peak.tok_s.0))),
             or_absent(gross.map(|gross| format!("{gross:.2} tok/W"))),
@@ -134,7 +143,7 @@ fn efficiency(run: &BenchRun) -> Vec<String> {
                 let power = level.power?;
                 let efficiency = level.tok_per_w;
                 Some(vec![
-                    plain(&series.model),
+                    cell(&series.model),
                     format!("{}x", level.parallel),
                     or_absent(level.tok_s.map(|rate| digits(rate.mean))),
                     digits(power.watts.0),
@@ -162,7 +171,8 @@ fn warnings(run: &BenchRun) -> Vec<String> {
     }
     let mut lines = vec![String::new(), "## Warnings".to_owned(), String::new()];
     lines.extend(run.warnings.iter().map(|warning| {
-        format!("- **{}**: {} *{}*", warning.code, plain(&warning.message), plain(&warning.hint))
+        let (message, hint) = (sentence(&warning.message), sentence(&warning.hint));
+        format!("- **{}**: {}. {}.", cell(&warning.code), prose(&message), prose(&hint))
     }));
     lines
 }
@@ -183,19 +193,6 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<St
     head.into_iter().chain(rows.into_iter().map(line)).collect()
 }
 
-/// Text with Markdown characters escaped.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '|' | '\\' | '`' | '*' | '_' | '<' | '[' | ']' | '#' => plain.extend(['\\', char]),
-            '\n' | '\r' => plain.push(' '),
-            char => plain.push(char),
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,13 +201,14 @@ mod tests {
     #[test]
     fn a_run_in_the_papers_form() {
         insta::assert_snapshot!(render(&sample::metered()), @r"
-        # Benchmark of http://127.0.0.1:4276
+        # Stack starter on AMD EPYC 9B14
 
-        Measured from here.
+        smollm2:135m F16 · llama.cpp 11434 · 2026-11-30 00:53 UTC
+
         - harmonic 0.1.0
         - Linux 6.12, 2 threads
 
-        ## smollm2:135m
+        ## smollm2:135m F16
 
         | Parallelism | tok/s ± 95% | per stream | speed-up | TTFT p50 | TTFT p99 | ITL p50 | ITL p99 | TPOT p50 | E2E p50 | goodput | failed |
         |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -243,6 +241,7 @@ mod tests {
         ## Method
 
         - protocol quick: closed loop with refill, measured while all streams run, between the ends of requests; unique prompts; intervals are Student's t over the windows
+        - target http://127.0.0.1:4276, load generated on here
         - prompts of 16 words, 180 tokens with template and system prompt by the target's count; responses of 160 tokens
         - temperature 0.7, seed 0
         - measured in the order 32x, 16x, 8x, 1x
@@ -262,6 +261,7 @@ mod tests {
         let mut run = sample::cliff();
         run.series[0].model = "a|b <script>".to_owned();
         let shown = render(&run);
-        assert!(shown.contains("## a\\|b \\<script>"), "{shown}");
+        assert!(shown.contains("## a|b \\<script> F16"), "{shown}");
+        assert!(shown.contains("| a\\|b \\<script> |"), "{shown}");
     }
 }

@@ -1,12 +1,17 @@
 //! Description of the method of a run.
 
-use harmonic_types::{BenchRun, Provenance, Workload};
+use harmonic_types::{BenchRun, Workload};
+
+use crate::provenance;
 
 /// Protocol, workload, order, and provenance of the figures, one per line.
 pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
     let Workload { prompt_words, prompt_tokens, output_tokens, temperature, seed, .. } =
         run.workload;
     let mut lines = vec![format!("protocol {}: {}", run.protocol, protocol(&run.protocol))];
+    if run.protocol != "published" {
+        lines.push(format!("target {}, load generated on {}", run.target, run.host));
+    }
     let tokens = prompt_tokens.map_or_else(String::new, |tokens| {
         format!(", {tokens:.0} tokens with template and system prompt by the target's count")
     });
@@ -25,9 +30,7 @@ pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
         let bounds: Vec<String> = bounds.into_iter().flatten().collect();
         lines.push(format!("goodput counts requests within {}", bounds.join(" and ")));
     }
-    lines.extend(
-        run.provenance.iter().map(|(pointer, source)| format!("{pointer} is {}", word(*source))),
-    );
+    lines.extend(provenance::lines(run));
     lines
 }
 
@@ -43,15 +46,6 @@ fn protocol(name: &str) -> &'static str {
         }
         "published" => "as printed in the paper: three trials per level, no intervals (§3.2)",
         _ => "unknown to this build",
-    }
-}
-
-fn word(source: Provenance) -> &'static str {
-    match source {
-        Provenance::Measured => "measured",
-        Provenance::Paper => "from the paper",
-        Provenance::Declared => "declared",
-        Provenance::Estimated => "estimated",
     }
 }
 

@@ -46,16 +46,8 @@ mod drawing {
     const SCALE: f32 = 2.0;
 
     pub(super) fn render(svg: &str) -> Result<Vec<u8>, PngError> {
-        let mut fonts = Database::new();
-        fonts.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
-        fonts.set_sans_serif_family("Ubuntu");
-        let options = Options {
-            font_family: "Ubuntu".to_owned(),
-            fontdb: Arc::new(fonts),
-            ..Options::default()
-        };
         let tree =
-            Tree::from_str(svg, &options).map_err(|error| PngError::Render(error.to_string()))?;
+            Tree::from_str(svg, &options()).map_err(|error| PngError::Render(error.to_string()))?;
         let size = tree.size().to_int_size().scale_by(SCALE);
         let mut image = size
             .and_then(|size| Pixmap::new(size.width(), size.height()))
@@ -63,4 +55,15 @@ mod drawing {
         resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut image.as_mut());
         image.encode_png().map_err(|error| PngError::Encode(error.to_string()))
     }
+
+    /// Options of the renderer, with the embedded font.
+    pub(crate) fn options() -> Options<'static> {
+        let mut fonts = Database::new();
+        fonts.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
+        fonts.set_sans_serif_family("Ubuntu");
+        Options { font_family: "Ubuntu".to_owned(), fontdb: Arc::new(fonts), ..Options::default() }
+    }
 }
+
+#[cfg(all(test, feature = "png"))]
+pub(crate) use drawing::options;

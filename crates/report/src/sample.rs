@@ -2,7 +2,7 @@
 
 use harmonic_perfmodel::{Conditions, judge};
 use harmonic_types::{
-    BenchRun, Interval, LevelResult, LoadFigures, Percentiles, PowerFigures, PowerScope,
+    BenchRun, CurveKey, Interval, LevelResult, LoadFigures, Percentiles, PowerFigures, PowerScope,
     ProvenanceMap, SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts,
     WindowResult, Workload,
 };
@@ -35,6 +35,8 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
         schema: BenchRun::SCHEMA.to_owned(),
         protocol: "quick".to_owned(),
         target: "http://127.0.0.1:4276".to_owned(),
+        stack: Some("starter".to_owned()),
+        machine: Some("AMD EPYC 9B14".to_owned()),
         host: "here".to_owned(),
         began_unix_ms: Some(1_796_000_000_000),
         environment: vec!["harmonic 0.1.0".to_owned(), "Linux 6.12, 2 threads".to_owned()],
@@ -53,7 +55,14 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
         series: vec![Series {
             model: "smollm2:135m".to_owned(),
             agent: None,
-            key: None,
+            key: Some(CurveKey {
+                machine: "AMD EPYC 9B14".to_owned(),
+                model: "smollm2:135m".to_owned(),
+                digest: Some("ab12".to_owned()),
+                format: Some("F16".to_owned()),
+                engine: "llama.cpp/11434".to_owned(),
+                context: None,
+            }),
             verdict: series_verdict(&levels),
             levels,
         }],

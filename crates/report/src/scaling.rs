@@ -5,44 +5,90 @@ use std::fmt::Write as _;
 
 use harmonic_types::{BenchRun, LevelResult, Series};
 
-use crate::chart::{Chart, Curve, MarkerShape, Point, Reference, ReferenceKind, Theme, render};
+use crate::chart::{
+    Chart, Curve, Format, Marker, MarkerShape, Point, Reference, ReferenceKind, Theme, render,
+};
+use crate::compare::{Subject, short_names};
 use crate::figure::{printable, time, with_uncertainty};
+use crate::title;
 
-/// Points per unit of parallelism of a fitted curve.
-const STEPS_PER_LEVEL: u32 = 4;
+/// Segments of a fitted curve.
+const FIT_SEGMENTS: u32 = 120;
 
-/// SVG of one or several runs for a screen.
-pub fn svg(runs: &[&BenchRun]) -> String {
-    render(&chart(runs), Theme::Screen).into_string()
+/// SVG of a run as a file, with its title.
+pub fn svg(run: &BenchRun, theme: Theme) -> String {
+    let chart = chart(run, Format::WIDE);
+    let (title, subtitle) = (title::title(run), title::subtitle(run));
+    render(&Chart { title, subtitle, ..chart }, theme).into_string()
 }
 
-/// SVG of one or several runs for an image.
-pub fn svg_for_print(runs: &[&BenchRun]) -> String {
-    render(&chart(runs), Theme::Print).into_string()
+/// SVG of several runs as a file, with a legend that tells them apart.
+pub fn comparison(subjects: &[Subject], theme: Theme) -> String {
+    let names: Vec<String> = subjects.iter().map(|subject| subject.name.clone()).collect();
+    let names = short_names(&names);
+    let curves = names.iter().zip(subjects).flat_map(|(name, subject)| {
+        let shown = subject.run.series.iter().filter(|series| levels(series).next().is_some());
+        shown.map(move |series| curve(printable(&description(name, &subject.run, series)), series))
+    });
+    let names: Vec<String> = names.iter().map(|name| printable(name)).collect();
+    let title = format!("Throughput over parallelism: {}", listed(&names));
+    let chart = of_curves(curves.collect(), Format::WIDE);
+    render(&Chart { description: title.clone(), title, ..chart }, theme).into_string()
 }
 
-/// Chart of one or several runs.
-pub fn chart(runs: &[&BenchRun]) -> Chart {
-    let series: Vec<(&BenchRun, &Series)> =
-        runs.iter().flat_map(|run| run.series.iter().map(move |series| (*run, series))).collect();
-    let several = runs.len() > 1;
-    let shown = series.iter().filter(|(_, series)| levels(series).next().is_some());
-    let curves: Vec<Curve> =
-        shown.clone().map(|(run, series)| curve(run, series, several)).collect();
+/// `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Name of a curve among those of other runs: `monday: qwen3:4b F16 on AMD EPYC 9B14, 2026-11-27`.
+fn description(name: &str, run: &BenchRun, series: &Series) -> String {
+    let mut text = format!("{name}: {}", title::model(series));
+    let machine = title::machine(run);
+    if machine != name {
+        let _ = write!(text, " on {machine}");
+    }
+    if let Some(date) = title::date(run) {
+        let _ = write!(text, ", {date}");
+    }
+    text
+}
+
+/// Chart of a run, without a title.
+pub fn chart(run: &BenchRun, format: Format) -> Chart {
+    let shown: Vec<&Series> =
+        run.series.iter().filter(|series| levels(series).next().is_some()).collect();
+    let curves = shown.iter().map(|series| curve(title::model(series), series));
+    let names: Vec<String> = shown.iter().map(|series| title::model(series)).collect();
     // References are shown for a single curve only, to avoid clutter.
-    let references = match shown.collect::<Vec<_>>().as_slice() {
-        [(_, only)] => references(only),
+    let references = match shown.as_slice() {
+        [only] => references(only),
         _ => Vec::new(),
     };
-    let names: Vec<&str> = curves.iter().map(|curve| curve.name.as_str()).collect();
+    let chart = of_curves(curves.collect(), format);
+    let description = format!("Output tokens per second over parallelism: {}", names.join(", "));
+    Chart { description, references, ..chart }
+}
+
+/// Chart of these curves. The markers of one have their words beside them; of several, which have a
+/// legend, their levels.
+fn of_curves(mut curves: Vec<Curve>, format: Format) -> Chart {
+    if let [curve] = curves.as_mut_slice() {
+        for marker in &mut curve.markers {
+            marker.label = format!("{} {}", marker.shape.word(), marker.label);
+        }
+    }
     Chart {
-        description: format!("Output tokens per second over parallelism: {}", names.join(", ")),
         x_name: "sequences in flight".to_owned(),
         y_name: "output tok/s, all streams".to_owned(),
         curves,
-        references,
         point_class: "point",
-        size: (860.0, 460.0),
+        format,
+        ..Chart::default()
     }
 }
 
@@ -52,38 +98,28 @@ fn levels(series: &Series) -> impl Iterator<Item = (&LevelResult, f64)> {
     measured.filter_map(|level| Some((level, level.tok_s?.mean)))
 }
 
-fn curve(run: &BenchRun, series: &Series, several: bool) -> Curve {
-    let name =
-        if several { format!("{} {}", host(run), series.model) } else { series.model.clone() };
-    let name = printable(&name);
+fn curve(name: String, series: &Series) -> Curve {
     let points: Vec<Point> = levels(series).map(|(level, rate)| point(level, rate)).collect();
     let trials = levels(series).flat_map(|(level, _)| {
         level.windows.iter().map(move |window| (f64::from(level.parallel), window.tok_s.0))
     });
-    let mut markers: Vec<(usize, MarkerShape, String)> = Vec::new();
-    let mut add_marker = |parallel: u32, sign: MarkerShape, word: &str| {
-        let index = points.iter().position(|point| (point.x - f64::from(parallel)).abs() < 0.5);
-        if let Some(index) = index
-            && markers.iter().all(|(taken, ..)| *taken != index)
+    let verdict = &series.verdict;
+    let marked = [
+        (MarkerShape::SweetSpot, verdict.sweet_spot.as_ref().map(|spot| spot.parallel)),
+        (MarkerShape::Peak, verdict.peak.map(|peak| peak.parallel)),
+        (MarkerShape::Cliff, verdict.cliff.map(|cliff| cliff.parallel)),
+    ];
+    let mut markers: Vec<Marker> = Vec::new();
+    for (shape, parallel) in marked {
+        let Some(parallel) = parallel else { continue };
+        let at = points.iter().position(|point| (point.x - f64::from(parallel)).abs() < 0.5);
+        if let Some(point) = at
+            && markers.iter().all(|marker| marker.point != point)
         {
-            markers.push((index, sign, format!("{word} {parallel}x")));
+            markers.push(Marker { point, shape, label: format!("{parallel}x") });
         }
-    };
-    if let Some(spot) = &series.verdict.sweet_spot {
-        add_marker(spot.parallel, MarkerShape::SweetSpot, "sweet spot");
-    }
-    if let Some(peak) = series.verdict.peak {
-        add_marker(peak.parallel, MarkerShape::Peak, "peak");
-    }
-    if let Some(cliff) = series.verdict.cliff {
-        add_marker(cliff.parallel, MarkerShape::Cliff, "cliff");
     }
     Curve { name, trials: trials.collect(), markers, points }
-}
-
-/// Name of the machine, without its description.
-fn host(run: &BenchRun) -> &str {
-    run.host.split(',').next().unwrap_or(&run.host)
 }
 
 fn point(level: &LevelResult, rate: f64) -> Point {
@@ -118,10 +154,10 @@ fn references(series: &Series) -> Vec<Reference> {
     }
     if let Some(line) = series.verdict.line {
         let at = |step: u32| {
-            let n = f64::from(step) / f64::from(STEPS_PER_LEVEL);
+            let n = 1.0 + (f64::from(highest) - 1.0) * f64::from(step) / f64::from(FIT_SEGMENTS);
             (n, n * 1e3 / (line.fixed_ms + line.per_sequence_ms * n))
         };
-        let points = (STEPS_PER_LEVEL..=highest * STEPS_PER_LEVEL).map(at).collect();
+        let points = (0..=FIT_SEGMENTS).map(at).collect();
         references.push(Reference { name: "fit".to_owned(), points, kind: ReferenceKind::Fit });
     }
     references

@@ -19,6 +19,12 @@ pub struct BenchRun {
     pub protocol: String,
     /// Base URL of the target.
     pub target: String,
+    /// Name of the stack under load; `None` if the target does not report one.
+    #[serde(default)]
+    pub stack: Option<String>,
+    /// Display name of the target's machine (CPU or SoC model); `None` for a remote target.
+    #[serde(default)]
+    pub machine: Option<String>,
     /// Name of the machine that generated the load.
     pub host: String,
     /// Start, in milliseconds since 1970 (UTC), from which windows count; `None` if the source does

@@ -32,6 +32,13 @@ pub struct Environment {
     pub warnings: Vec<Warning>,
 }
 
+impl Environment {
+    /// Display name of the target's machine, if that is `here`.
+    pub fn machine(&self, here: &Hardware) -> Option<String> {
+        (!self.lines.is_empty()).then(|| here.name.clone())
+    }
+}
+
 /// Environment of the machine that serves `client`, whose engines run on `runs_on`, for a measurement
 /// by the processes `own`.
 pub fn of(client: &Client, runs_on: EngineDevice, own: OwnProcesses) -> Environment {

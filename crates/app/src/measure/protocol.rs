@@ -38,6 +38,8 @@ pub async fn config(
     let slo = request.slo;
     let mut config = BenchConfig {
         rates: request.rates.clone(),
+        stack: session.stack.clone(),
+        machine: environment.machine(&session.hardware),
         host: settings.host.clone(),
         environment: environment.lines.clone(),
         warnings: environment.warnings.clone(),

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use harmonic_fsutil::{WriteOptions, replace};
 use harmonic_perfmodel::unqualified;
 use harmonic_profiles::curve;
+use harmonic_report::chart::Theme;
+use harmonic_report::compare::Subject;
 use harmonic_report::png::{self, PngError};
 use harmonic_report::{csv, html, markdown, scaling};
 use harmonic_types::{BenchRun, Caveat, Curve, CurvePoint, Provenance, Series};
@@ -32,8 +34,8 @@ pub fn folder(run: &BenchRun, folder: &Path) -> Result<Option<String>> {
     let record = serde_json::to_vec_pretty(run)
         .map_err(AppError::context("cannot write the record as JSON"))?;
     file(folder, RECORD, &record)?;
-    let svg = scaling::svg(&[run]);
-    let raster = png::render(&scaling::svg_for_print(&[run]));
+    let svg = scaling::svg(run, Theme::Screen);
+    let raster = png::render(&scaling::svg(run, Theme::Print));
     file(folder, "levels.csv", csv::render(run).as_bytes())?;
     file(folder, "report.md", markdown::render(run).as_bytes())?;
     file(folder, "report.html", html::render(run).as_bytes())?;
@@ -52,14 +54,14 @@ pub fn folder(run: &BenchRun, folder: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Plots the curves of `runs` in one chart, as an SVG or PNG file.
+/// Plots the curves of `subjects` in one chart, as an SVG or PNG file.
 ///
 /// # Errors
 /// When `path` ends in neither `.svg` nor `.png`, or the file cannot be written.
-pub fn plot(runs: &[&BenchRun], path: &Path) -> Result<()> {
+pub fn plot(subjects: &[Subject], path: &Path) -> Result<()> {
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("svg") => scaling::svg(runs).into_bytes(),
-        Some("png") => png::render(&scaling::svg_for_print(runs))?,
+        Some("svg") => scaling::comparison(subjects, Theme::Screen).into_bytes(),
+        Some("png") => png::render(&scaling::comparison(subjects, Theme::Print))?,
         _ => {
             let what = format!("invalid name of a plot {}", path.display());
             return Err(AppError::refused(what, "expected a name that ends in .svg or .png"));

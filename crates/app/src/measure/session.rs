@@ -30,6 +30,8 @@ pub struct Session {
     pub(super) targets: Vec<BenchTarget>,
     pub(super) identities: Vec<Option<ModelIdentity>>,
     pub(super) hardware: Hardware,
+    /// Name of the stack that the server runs; `None` where it is not known.
+    pub(super) stack: Option<String>,
     /// Device kind that its engines run on.
     pub(super) runs_on: EngineDevice,
     /// The team started for the session, until it is closed.
@@ -52,7 +54,8 @@ impl Session {
         let ours = identities.iter().any(Option::is_some);
         // The device of another server is not known: assumed is the best, as most use it.
         let runs_on = if ours { ENGINE_DEVICE } else { EngineDevice::Best };
-        Ok(Self { client, dialect, targets, identities, hardware, runs_on, serving: None })
+        let stack = stack_of(&client, settings)?;
+        Ok(Self { client, dialect, targets, identities, hardware, stack, runs_on, serving: None })
     }
 
     /// Session with a team of our own, started on a free port by `plan`.
@@ -69,11 +72,12 @@ impl Session {
         let targets = targets::of_plan(&plan, &request.agents)?;
         let identities = identity::of_plan(&plan, &targets, &hardware, settings)?;
         observer.event(Event::TeamPlanned { plan: &plan });
+        let stack = Some(plan.stack.clone());
         let serving = TeamServer::start(plan, ListenConfig::private(), settings, observer).await?;
         let client = Client::new(&serving.url())?;
         let serving = Some(serving);
         let (dialect, runs_on) = (TargetDialect::default(), ENGINE_DEVICE);
-        Ok(Self { client, dialect, targets, identities, hardware, runs_on, serving })
+        Ok(Self { client, dialect, targets, identities, hardware, stack, runs_on, serving })
     }
 
     /// The machine under load.
@@ -125,6 +129,17 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Name of the stack of a team that runs on this machine, by the record of its port.
+fn stack_of(client: &Client, settings: &Settings) -> Result<Option<String>> {
+    if !client.is_local() {
+        return Ok(None);
+    }
+    let port = client.base_url().rsplit(':').next().and_then(|port| port.parse().ok());
+    let instances = settings.instances.running()?.documents;
+    let here = instances.into_iter().find(|instance| Some(instance.port) == port);
+    Ok(here.map(|instance| instance.stack))
 }
 
 /// Client of the server at `target`, else of the one on our port, which must serve the stack

@@ -1,13 +1,17 @@
 //! The event stream: snapshot, events, resumption and lost events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use harmonic_api::{Client, ClientError, TeamEvents, TeamUpdate};
 use harmonic_events::{AgentSlots, EventStream, Outcome, TeamEvent};
-use harmonic_gateway::{Access, Config};
+use harmonic_gateway::{Access, ApiKey, Config, Fingerprint, Keys};
 use harmonic_types::RequestId;
+use reqwest::Method;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::scripted_engine::{Script, ScriptedEngine, within};
 use crate::test_server::{TestServer, models};
@@ -24,6 +28,12 @@ fn client(served: &TestServer) -> Client {
 
 async fn next(events: &mut TeamEvents) -> TeamUpdate {
     within(events.next()).await.expect("the stream goes on").expect("an update")
+}
+
+async fn until_nobody_listens(events: &EventStream) {
+    while events.listeners() > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 fn starting() -> TeamEvent {
@@ -48,7 +58,7 @@ async fn a_snapshot_is_first_and_then_events_follow() {
     let served = server_with(&events, Config::default()).await;
     let mut listener = client(&served).events(None).await.expect("a stream");
     let TeamUpdate::Snapshot(snapshot) = next(&mut listener).await else { panic!("a snapshot") };
-    assert_eq!(*snapshot, events.snapshot());
+    assert_eq!(*snapshot, **events.snapshot());
     assert_eq!(snapshot.id, known);
     let id = events.publish(queued(1));
     let TeamUpdate::Event(record) = next(&mut listener).await else { panic!("an event") };
@@ -94,7 +104,7 @@ async fn a_reconnecting_listener_resumes_after_its_last_event() {
 #[tokio::test]
 async fn an_invalid_event_id_is_refused() {
     let served = server_with(&EventStream::default(), Config::default()).await;
-    for id in ["x", "-1", "1.5", "99999999999999999999"] {
+    for id in ["x", "-1", "+1", "1.5", "0x10", "1, 2", "99999999999999999999"] {
         let request = served.http.get(format!("{}/events", served.url));
         let response = within(request.header("last-event-id", id).send()).await.expect("an answer");
         assert_eq!(response.status(), 400, "{id}");
@@ -103,6 +113,111 @@ async fn an_invalid_event_id_is_refused() {
         let message = error["error"]["message"].as_str().expect("a message");
         assert!(message.contains(&format!("`{id}`")), "{message}");
     }
+}
+
+#[tokio::test]
+async fn an_invalid_event_id_is_repeated_in_part_and_two_are_one_too_many() {
+    let events = EventStream::default();
+    let known = events.publish(starting());
+    let served = server_with(&events, Config::default()).await;
+    let request = served.http.get(format!("{}/events", served.url));
+    let long = "é".repeat(2000);
+    let value = reqwest::header::HeaderValue::from_bytes(long.as_bytes()).expect("bytes");
+    let response = within(request.header("last-event-id", value).send()).await.expect("an answer");
+    assert_eq!(response.status(), 400);
+    assert!(within(response.text()).await.expect("a body").len() < 400);
+    let request = served.http.get(format!("{}/events", served.url));
+    let twice = request.header("last-event-id", known).header("last-event-id", known);
+    assert_eq!(within(twice.send()).await.expect("an answer").status(), 400);
+    assert_eq!(events.listeners(), 0);
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_event_of_this_server_gets_a_snapshot() {
+    let events = EventStream::default();
+    let last = events.publish(starting());
+    let served = server_with(&events, Config::default()).await;
+    for id in [0, 1, last + 1, last + 1_000_000, u64::MAX] {
+        let mut listener = client(&served).events(Some(id)).await.expect("a stream");
+        assert!(matches!(next(&mut listener).await, TeamUpdate::Snapshot(_)), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn other_methods_and_strangers_take_no_place() {
+    let events = EventStream::new(8, 1);
+    let keys = Keys::new([ApiKey {
+        name: "laptop".to_owned(),
+        fingerprint: Fingerprint::of("hs-one"),
+        per_minute: None,
+    }]);
+    let access = Access { keys: Some(Arc::new(Arc::new(keys))), ..Access::default() };
+    let models = models(&ScriptedEngine::new(Script::Queue)).with_events(events.clone());
+    let served = TestServer::with_access(access, models, Config::default()).await;
+    let ask = async |method: Method, key: Option<&str>| {
+        let request = served.http.request(method, format!("{}/events", served.url));
+        let request = request.header("accept", "application/json");
+        let request = match key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        };
+        within(request.send()).await.expect("an answer")
+    };
+    for _ in 0..3 {
+        assert_eq!(ask(Method::GET, None).await.status(), 401);
+        assert_eq!(ask(Method::GET, Some("hs-two")).await.status(), 401);
+        assert_eq!(ask(Method::POST, Some("hs-one")).await.status(), 405);
+        let head = ask(Method::HEAD, Some("hs-one")).await;
+        assert_eq!(head.status(), 200);
+        assert!(within(head.bytes()).await.expect("no body").is_empty());
+        within(until_nobody_listens(&events)).await;
+    }
+    let stream = ask(Method::GET, Some("hs-one")).await;
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+}
+
+#[tokio::test]
+async fn listeners_that_come_and_go_fast_leave_no_place_taken() {
+    let events = EventStream::new(64, 8);
+    events.publish(starting());
+    let served = server_with(&events, Config::default()).await;
+    let address = served.url.strip_prefix("http://").expect("http");
+    for round in 0..200_u64 {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("open");
+        events.publish(queued(round));
+        // Some wait for the answer's start, the others are gone before.
+        if round % 3 == 0 {
+            let _status = within(stream.read_u8()).await.expect("an answer");
+        }
+    }
+    within(until_nobody_listens(&events)).await;
+    let mut listener = client(&served).events(None).await.expect("a place is free");
+    let TeamUpdate::Snapshot(snapshot) = next(&mut listener).await else { panic!("a snapshot") };
+    assert_eq!(snapshot.engines[0].requests.len(), 200);
+}
+
+#[tokio::test]
+async fn a_listener_that_reads_nothing_loses_its_place() {
+    let config = Config { write_timeout: Duration::from_millis(50), ..Config::default() };
+    let events = EventStream::new(64, 1);
+    events.publish(starting());
+    // A snapshot larger than the buffers of the sockets.
+    for id in 0..60_000 {
+        events.publish(queued(id));
+    }
+    let served = server_with(&events, config).await;
+    let address = served.url.strip_prefix("http://").expect("http");
+    let mut stalled = TcpStream::connect(address).await.expect("it listens");
+    stalled.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("open");
+    within(async {
+        while events.listeners() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    within(until_nobody_listens(&events)).await;
+    drop(stalled);
 }
 
 #[tokio::test]

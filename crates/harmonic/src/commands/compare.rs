@@ -3,7 +3,6 @@
 use harmonic_app::measure::{records, save};
 use harmonic_render::Printer;
 use harmonic_report::compare::{Comparison, Subject, text};
-use harmonic_types::BenchRun;
 
 use crate::cli::Compared;
 use crate::exit::Exit;
@@ -18,8 +17,7 @@ pub fn run(args: &Compared, printer: &Printer) -> anyhow::Result<Exit> {
         printer.data(&text(&comparison))?;
     }
     if let Some(path) = &args.plot {
-        let runs: Vec<&BenchRun> = subjects.iter().map(|subject| &subject.run).collect();
-        save::plot(&runs, path)?;
+        save::plot(&subjects, path)?;
         printer.message(&format!("plot saved in {}", path.display()));
     }
     Ok(Exit::Ok)

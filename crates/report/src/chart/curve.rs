@@ -5,49 +5,55 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::frame::{Frame, px};
-use super::labels::{LabelLayout, LabelPosition};
+use super::labels::{LabelLayout, Side};
+use super::shape::{dashes, marker as marker_shape, point as point_shape};
 use super::style::COLOURS;
-use super::{Chart, Curve, MarkerShape, Point, Reference, ReferenceKind};
+use super::{Chart, Curve, Point, ReferenceKind};
 
-/// Reference lines, clipped at the top of the chart, each with its label where there is space.
-pub fn references(chart: &Chart, frame: &Frame, labels: &mut LabelLayout) -> Markup {
+/// Reference lines, clipped at the top of the chart.
+pub fn references(chart: &Chart, frame: &Frame) -> Markup {
     html! {
         @for reference in &chart.references {
             @let points = clip(&reference.points, frame.y.max);
             @if points.len() > 1 {
                 path class=(class(reference.kind)) d=(path(&points, frame)) {}
-                @if let Some(position) = reference_label(reference, &points, frame, labels) {
-                    text class="faint" x=(px(position.x)) y=(px(position.y)) text-anchor=(position.anchor) {
-                        (reference.name)
-                    }
-                }
             }
         }
     }
 }
 
-/// Position of a reference's label near its upper end: left of a roof, where the chart is empty;
-/// right of an ideal line; near the curve of a fit.
-fn reference_label(
-    reference: &Reference,
-    points: &[(f64, f64)],
-    frame: &Frame,
-    labels: &mut LabelLayout,
-) -> Option<LabelPosition> {
-    let (fraction, side) = match reference.kind {
-        ReferenceKind::Roof => (0.9, "end"),
-        ReferenceKind::Ideal => (0.8, "start"),
-        ReferenceKind::Fit => (0.75, "middle"),
-    };
-    if reference.kind == ReferenceKind::Fit {
-        let (x, y) = points[points.len() * 3 / 4];
-        return labels.place_near(frame.x.at(x), frame.y.at(y), &reference.name);
+/// Heights of the label of a reference line, as shares of the line's, in order of preference.
+const REFERENCE_LABELS: [f64; 5] = [0.9, 0.8, 0.65, 0.5, 0.35];
+
+/// Places the labels of the markers, then those of the reference lines, where there is space: near
+/// the upper end of a line, where the chart is empty beside it.
+pub fn label(chart: &Chart, frame: &Frame, labels: &mut LabelLayout) {
+    for curve in &chart.curves {
+        for marker in &curve.markers {
+            if let Some(point) = curve.points.get(marker.point) {
+                let at = (frame.x.at(point.x), frame.y.at(point.y));
+                labels.put_near("mark", &[at], Side::Any, &marker.label);
+            }
+        }
     }
-    let (x, y) = at_height(points, fraction)?;
-    let (x, y) = (frame.x.at(x), frame.y.at(y));
-    labels
-        .place_beside_point(x, y, side, &reference.name)
-        .or_else(|| labels.place_near(x, y, &reference.name))
+    for reference in &chart.references {
+        let points = clip(&reference.points, frame.y.max);
+        if points.len() < 2 {
+            continue;
+        }
+        // A roof is above and left of everything else.
+        let side = match reference.kind {
+            ReferenceKind::Roof => Side::Left,
+            ReferenceKind::Ideal => Side::Right,
+            ReferenceKind::Fit => Side::Any,
+        };
+        let at: Vec<(f64, f64)> = REFERENCE_LABELS
+            .iter()
+            .filter_map(|share| at_height(&points, *share))
+            .map(|(x, y)| (frame.x.at(x), frame.y.at(y)))
+            .collect();
+        labels.put_near("note", &at, side, &reference.name);
+    }
 }
 
 /// Point at which a line first reaches this fraction of its maximum.
@@ -88,6 +94,9 @@ fn clip(points: &[(f64, f64)], max: f64) -> Vec<(f64, f64)> {
     kept
 }
 
+/// Size of a marker around the point of its curve.
+const MARKER_SCALE: f64 = 1.2;
+
 /// Pixels between the blocked areas along a line.
 const BLOCK_SPACING: f64 = 10.0;
 
@@ -100,7 +109,7 @@ pub fn block_lines(chart: &Chart, frame: &Frame, labels: &mut LabelLayout) {
         }
         for point in &curve.points {
             let (x, y) = at(point);
-            labels.block(x, y, 6.0);
+            labels.block(x, y, 10.0);
             if let Some((low, high)) = point.interval {
                 block_segment((x, frame.y.at(low)), (x, frame.y.at(high)), labels);
             }
@@ -125,17 +134,8 @@ fn block_segment(from: (f64, f64), to: (f64, f64), labels: &mut LabelLayout) {
     }
 }
 
-/// All curves, with the markers drawn last, on top.
-pub fn curves(chart: &Chart, frame: &Frame, labels: &mut LabelLayout) -> Markup {
-    let ends: Vec<Option<LabelPosition>> = chart
-        .curves
-        .iter()
-        .map(|curve| {
-            let end = curve.points.last()?;
-            let (x, y) = (frame.x.at(end.x) + 12.0, frame.y.at(end.y) + 4.0);
-            Some(labels.place_at_end(x, y, &curve.name))
-        })
-        .collect();
+/// All curves.
+pub fn curves(chart: &Chart, frame: &Frame) -> Markup {
     html! {
         @for (index, curve) in chart.curves.iter().enumerate() {
             g class=(format!("s{}", index % COLOURS)) {
@@ -145,24 +145,16 @@ pub fn curves(chart: &Chart, frame: &Frame, labels: &mut LabelLayout) -> Markup 
                 (intervals(curve, frame))
                 path class="curve" stroke-dasharray=[dashes(index)]
                     d=(path(&curve.points.iter().map(|p| (p.x, p.y)).collect::<Vec<_>>(), frame)) {}
-                @for (at, point) in curve.points.iter().enumerate() {
-                    @let marker = curve.markers.iter().find(|marker| marker.0 == at).map(|marker| marker.1);
-                    path class=(chart.point_class) d=(shape(index, marker, point, frame)) {
-                        title { (point.title) }
+                @for marker in &curve.markers {
+                    @if let Some(point) = curve.points.get(marker.point) {
+                        @let (x, y) = (frame.x.at(point.x), frame.y.at(point.y));
+                        path class="marker" d=(marker_shape(marker.shape, x, y, MARKER_SCALE)) {}
                     }
                 }
-                @if let Some(position) = ends[index] {
-                    text class="end" x=(px(position.x)) y=(px(position.y)) { (curve.name) }
-                }
-            }
-        }
-        @for curve in &chart.curves {
-            @for (at, _, words) in &curve.markers {
-                @if let Some(point) = curve.points.get(*at) {
-                    @let position = labels.place_near(frame.x.at(point.x), frame.y.at(point.y), words);
-                    @if let Some(position) = position {
-                        text class="mark" x=(px(position.x)) y=(px(position.y))
-                            text-anchor=(position.anchor) { (words) }
+                @for point in &curve.points {
+                    @let (x, y) = (frame.x.at(point.x), frame.y.at(point.y));
+                    path class=(chart.point_class) d=(point_shape(index, x, y)) {
+                        title { (point.title) }
                     }
                 }
             }
@@ -190,38 +182,6 @@ fn path(points: &[(f64, f64)], frame: &Frame) -> String {
         let command = if index == 0 { 'M' } else { 'L' };
         let _ = write!(path, "{command}{:.1} {:.1}", frame.x.at(*x), frame.y.at(*y));
     }
-    path
-}
-
-/// Dash pattern of each curve; the first is solid.
-fn dashes(index: usize) -> Option<&'static str> {
-    [None, Some("7 3"), Some("2 3"), Some("9 3 2 3"), Some("4 4")][index % 5]
-}
-
-/// Path of a point: its marker's shape, else the shape of its curve's points.
-fn shape(curve: usize, marker: Option<MarkerShape>, point: &Point, frame: &Frame) -> String {
-    let (x, y) = (frame.x.at(point.x), frame.y.at(point.y));
-    match marker {
-        Some(MarkerShape::SweetSpot) => {
-            polygon(x, y, &[(0.0, -8.0), (8.0, 0.0), (0.0, 8.0), (-8.0, 0.0)])
-        }
-        Some(MarkerShape::Peak) => polygon(x, y, &[(0.0, -8.0), (8.0, 6.0), (-8.0, 6.0)]),
-        Some(MarkerShape::Cliff) => polygon(x, y, &[(0.0, 8.0), (8.0, -6.0), (-8.0, -6.0)]),
-        None => match curve % 3 {
-            0 => format!("M{:.1} {y:.1}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0Z", x - 3.5),
-            1 => polygon(x, y, &[(-3.3, -3.3), (3.3, -3.3), (3.3, 3.3), (-3.3, 3.3)]),
-            _ => polygon(x, y, &[(0.0, -4.5), (4.5, 0.0), (0.0, 4.5), (-4.5, 0.0)]),
-        },
-    }
-}
-
-fn polygon(x: f64, y: f64, corners: &[(f64, f64)]) -> String {
-    let mut path = String::new();
-    for (index, (dx, dy)) in corners.iter().enumerate() {
-        let command = if index == 0 { 'M' } else { 'L' };
-        let _ = write!(path, "{command}{:.1} {:.1}", x + dx, y + dy);
-    }
-    path.push('Z');
     path
 }
 

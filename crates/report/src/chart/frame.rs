@@ -1,104 +1,127 @@
-//! Frame of a chart: margins, axes and grid.
+//! Frame of a chart: plot area, axes and grid.
 
 use maud::{Markup, html};
 
-use super::scale::{Scale, label, ticks, visible_labels};
+use super::labels::{Anchor, LabelLayout};
+use super::legend::MARGIN;
+use super::scale::{Scale, label, spaced, ticks};
+use super::text::{cut, width};
 use super::{Chart, ReferenceKind};
 
-/// Margins in pixels: left for the labels of the y axis, top, and bottom.
-const LEFT: f64 = 62.0;
-const TOP: f64 = 30.0;
-const BOTTOM: f64 = 52.0;
+/// Distance of the labels of an axis from it, in pixels.
+const LABEL_GAP: f64 = 8.0;
 
-/// Minimum distance of two labels of the x axis, in pixels.
-const MIN_LABEL_GAP: f64 = 26.0;
+/// Least distance of two labels of the x axis, in pixels.
+const BETWEEN_LABELS: f64 = 8.0;
 
-/// Dimensions and scales of a chart.
+/// Space above the plot area for markers that reach beyond it, in pixels.
+const HEADROOM: f64 = 12.0;
+
+/// Factor of the highest figure up to which a roof extends the frame; a higher one would flatten the
+/// curves.
+const MAX_ROOF_FACTOR: f64 = 1.6;
+
+/// Largest figure that can be drawn.
+const LARGEST: f64 = 1e300;
+
+/// Scales of a chart, and what stands at its axes.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    pub width: f64,
+    /// Height of the whole drawing.
     pub height: f64,
     pub x: Scale,
     pub y: Scale,
     /// Ticks of the y axis.
-    pub y_ticks: Vec<f64>,
+    y_ticks: Vec<f64>,
     /// Distinct x values of the points, ascending.
-    pub xs: Vec<f64>,
+    xs: Vec<f64>,
 }
 
 impl Frame {
-    /// Frame that contains all curves and their intervals, and a nearby roof; other references do not
-    /// extend it.
-    pub fn of(chart: &Chart) -> Self {
-        let (width, height) = chart.size;
+    /// Frame below `top` that contains all curves and their intervals, and a nearby roof; other
+    /// references do not extend it.
+    pub fn below(top: f64, chart: &Chart, labels: &LabelLayout) -> Self {
         let points = || chart.curves.iter().flat_map(|curve| &curve.points);
         let mut xs: Vec<f64> = points().map(|point| point.x).collect();
         xs.sort_by(f64::total_cmp);
         xs.dedup();
         let highs = points().map(|point| point.interval.map_or(point.y, |(_, high)| high));
         let trials = chart.curves.iter().flat_map(|curve| &curve.trials).map(|trial| trial.1);
-        let highest = highs.chain(trials).fold(0.0, f64::max);
-        let y_ticks = ticks(highest.max(roof(chart, highest)), 5);
+        let highest = highs.chain(trials).fold(0.0, f64::max).min(LARGEST);
+        let y_ticks = ticks(highest.max(roof(chart, highest)), chart.format.y_ticks);
         let max = y_ticks.last().copied().unwrap_or(1.0);
-        let longest = chart.curves.iter().map(|curve| curve.name.chars().count()).max();
-        // Names at the ends of curves are bold.
-        let right = 28.0 + 7.8 * longest.unwrap_or(0) as f64;
         let widest = xs.last().copied().filter(|last| *last > 0.0).unwrap_or(1.0);
+
+        let (size, line) = (chart.format.type_px, labels.line_height());
+        let of_tick = |tick: &f64| width(&label(*tick), size);
+        let left = MARGIN + y_ticks.iter().map(of_tick).fold(0.0, f64::max) + LABEL_GAP;
+        let right = MARGIN + (of_tick(&widest) / 2.0).max(HEADROOM);
+        let plot = top + line + HEADROOM + 2.0;
+        let bottom = plot + chart.format.plot_height;
         Self {
-            width,
-            height,
-            x: Scale { max: widest, from: LEFT, to: width - right.min(width / 3.0) },
-            y: Scale { max, from: height - BOTTOM, to: TOP },
+            height: (bottom + 2.0 * (line + LABEL_GAP)).ceil(),
+            x: Scale { max: widest, from: left, to: (chart.format.width - right).max(left + 1.0) },
+            y: Scale { max, from: bottom, to: plot },
             y_ticks,
             xs,
         }
     }
-}
 
-/// Factor of the highest figure up to which a roof extends the frame; a higher one would flatten the
-/// curves.
-const MAX_ROOF_FACTOR: f64 = 1.6;
+    /// Places the titles of the axes and the labels of their ticks; the highest x is always labelled.
+    pub fn label_axes(&self, chart: &Chart, labels: &mut LabelLayout) {
+        let (size, line) = (chart.format.type_px, labels.line_height());
+        let limit = chart.format.width - 2.0 * MARGIN;
+        let (x, y) = (self.x, self.y);
+        let name = cut(&chart.y_name, size, limit);
+        labels.put("name", (MARGIN, y.to - HEADROOM - 0.3 * size - 1.0), Anchor::Start, &name);
+        let name = cut(&chart.x_name, size, limit);
+        labels.put(
+            "name",
+            (chart.format.width / 2.0, self.height - 0.6 * size),
+            Anchor::Middle,
+            &name,
+        );
+        for tick in &self.y_ticks {
+            let at = (x.from - LABEL_GAP, y.at(*tick) + 0.35 * size);
+            labels.put("tick", at, Anchor::End, &label(*tick));
+        }
+        let spans: Vec<(f64, f64)> = self
+            .xs
+            .iter()
+            .map(|value| {
+                let half = f64::midpoint(width(&label(*value), size), BETWEEN_LABELS);
+                (x.at(*value) - half, x.at(*value) + half)
+            })
+            .collect();
+        for (value, _) in self.xs.iter().zip(spaced(&spans)).filter(|(_, shown)| *shown) {
+            labels.put("tick", (x.at(*value), y.from + line + 6.0), Anchor::Middle, &label(*value));
+        }
+    }
+
+    /// Grid and axes.
+    pub fn draw(&self) -> Markup {
+        let Self { x, y, .. } = self;
+        html! {
+            g class="grid" {
+                @for tick in &self.y_ticks {
+                    line x1=(px(x.from)) x2=(px(x.to)) y1=(px(y.at(*tick))) y2=(px(y.at(*tick))) {}
+                }
+            }
+            g class="axis" {
+                line x1=(px(x.from)) x2=(px(x.to)) y1=(px(y.from)) y2=(px(y.from)) {}
+                @for at in self.xs.iter().map(|value| x.at(*value)) {
+                    line x1=(px(at)) x2=(px(at)) y1=(px(y.from)) y2=(px(y.from + 4.0)) {}
+                }
+            }
+        }
+    }
+}
 
 /// Height required by the roofs within [`MAX_ROOF_FACTOR`]; else 0.
 fn roof(chart: &Chart, highest: f64) -> f64 {
     let roofs = chart.references.iter().filter(|line| line.kind == ReferenceKind::Roof);
     let heights = roofs.flat_map(|line| &line.points).map(|point| point.1);
     heights.filter(|height| *height <= highest * MAX_ROOF_FACTOR).fold(0.0, f64::max)
-}
-
-/// Grid, ticks and titles of the axes.
-pub fn axes(chart: &Chart, frame: &Frame) -> Markup {
-    let Frame { x, y, .. } = frame;
-    let positions: Vec<f64> = frame.xs.iter().map(|at| x.at(*at)).collect();
-    let shown = visible_labels(&positions, MIN_LABEL_GAP);
-    html! {
-        g class="grid" {
-            @for tick in &frame.y_ticks {
-                line x1=(px(x.from)) x2=(px(x.to)) y1=(px(y.at(*tick))) y2=(px(y.at(*tick))) {}
-            }
-        }
-        g class="axis" {
-            line x1=(px(x.from)) x2=(px(x.to)) y1=(px(y.from)) y2=(px(y.from)) {}
-            @for at in &positions {
-                line x1=(px(*at)) x2=(px(*at)) y1=(px(y.from)) y2=(px(y.from + 4.0)) {}
-            }
-        }
-        g class="ticks" text-anchor="end" {
-            @for tick in &frame.y_ticks {
-                text x=(px(x.from - 8.0)) y=(px(y.at(*tick) + 4.0)) { (label(*tick)) }
-            }
-        }
-        g class="ticks" text-anchor="middle" {
-            @for ((at, value), shown) in positions.iter().zip(&frame.xs).zip(&shown) {
-                @if *shown {
-                    text x=(px(*at)) y=(px(y.from + 18.0)) { (label(*value)) }
-                }
-            }
-        }
-        text class="name" x=(px(x.from - 50.0)) y="16" { (chart.y_name) }
-        text class="name" text-anchor="middle" x=(px(f64::midpoint(x.from, x.to)))
-            y=(px(frame.height - 12.0)) { (chart.x_name) }
-    }
 }
 
 /// Formats a position in pixels, with one decimal.

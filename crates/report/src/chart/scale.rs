@@ -12,9 +12,9 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Pixel of `value`.
+    /// Pixel of `value`, which is limited to the scale's range.
     pub fn at(&self, value: f64) -> f64 {
-        self.from + (self.to - self.from) * value / self.max
+        self.from + (self.to - self.from) * (value / self.max).clamp(0.0, 1.0)
     }
 }
 
@@ -40,31 +40,41 @@ pub fn ticks(max: f64, wanted: u32) -> Vec<f64> {
     ticks
 }
 
-/// Label of a tick, without trailing zeros.
+/// Label of a tick, without trailing zeros; very large and small ones with an exponent.
 pub fn label(tick: f64) -> String {
-    let text = format!("{tick:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    let without_zeros = |text: &str| {
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        text.to_owned()
+    };
+    if tick == 0.0 || (0.01..1e7).contains(&tick.abs()) {
+        return without_zeros(&format!("{tick:.4}"));
+    }
+    let text = format!("{tick:.2e}");
+    match text.split_once('e') {
+        Some((mantissa, exponent)) => format!("{}e{exponent}", without_zeros(mantissa)),
+        None => text,
+    }
 }
 
-/// Whether to show the label of each position (ascending), so that labels are at least `gap` apart;
-/// the last one is always shown.
-pub fn visible_labels(positions: &[f64], gap: f64) -> Vec<bool> {
-    let Some(last) = positions.last() else { return Vec::new() };
-    let mut before = f64::NEG_INFINITY;
-    let mut kept: Vec<bool> = positions
+/// Whether to show the label of each span (by ascending start), so that none overlaps another; the
+/// last one is always shown.
+pub fn spaced(spans: &[(f64, f64)]) -> Vec<bool> {
+    let Some(last) = spans.last() else { return Vec::new() };
+    let mut end = f64::NEG_INFINITY;
+    let mut shown: Vec<bool> = spans
         .iter()
-        .map(|at| {
-            let fits = at - before >= gap && (last - at >= gap || at >= last);
+        .map(|span| {
+            let fits = span.0 >= end && span.1 <= last.0;
             if fits {
-                before = *at;
+                end = span.1;
             }
             fits
         })
         .collect();
-    if let Some(end) = kept.last_mut() {
-        *end = true;
+    if let Some(last) = shown.last_mut() {
+        *last = true;
     }
-    kept
+    shown
 }
 
 #[cfg(test)]
@@ -85,9 +95,16 @@ mod tests {
 
     #[test]
     fn labels_that_would_touch_are_left_out_but_never_the_last() {
-        let at = [10.0, 20.0, 40.0, 80.0, 120.0, 130.0];
-        assert_eq!(visible_labels(&at, 25.0), [true, false, true, true, false, true]);
-        assert_eq!(visible_labels(&[5.0], 25.0), [true]);
+        let spans = [10.0, 20.0, 40.0, 80.0, 120.0, 130.0].map(|at| (at - 12.0, at + 12.0));
+        assert_eq!(spaced(&spans), [true, false, true, true, false, true]);
+        assert_eq!(spaced(&[(5.0, 9.0)]), [true]);
+        assert!(spaced(&[]).is_empty());
+    }
+
+    #[test]
+    fn labels_are_short_for_any_magnitude() {
+        let labels = [0.0, 0.25, 1e-6, 2.5e-5, 1250.0, 2.5e9, 1e300].map(label);
+        assert_eq!(labels, ["0", "0.25", "1e-6", "2.5e-5", "1250", "2.5e9", "1e300"]);
     }
 
     proptest! {

@@ -120,7 +120,7 @@ fn efficiency(names: &[String], model: &ComparedModel) -> String {
 }
 
 /// Last components of the paths if they are distinct, else the whole paths.
-fn names(subjects: &[String]) -> Vec<String> {
+pub(crate) fn names(subjects: &[String]) -> Vec<String> {
     let short: Vec<String> = subjects
         .iter()
         .map(|name| {

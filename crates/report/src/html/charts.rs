@@ -2,7 +2,7 @@
 
 use harmonic_types::{BenchRun, LevelResult, Percentiles};
 
-use crate::chart::{Chart, Curve, Point};
+use crate::chart::{Chart, Curve, Format, Point};
 use crate::figure::{digits, scope, time};
 
 /// Accessor of a latency distribution of a level.
@@ -50,9 +50,9 @@ fn chart(name: &str, x_name: &str, y_name: &str, mut curves: Vec<Curve>) -> Char
         x_name: x_name.to_owned(),
         y_name: y_name.to_owned(),
         curves,
-        references: Vec::new(),
         point_class: "dot",
-        size: (420.0, 260.0),
+        format: Format::HALF,
+        ..Chart::default()
     }
 }
 

@@ -3,37 +3,42 @@
 use harmonic_types::{LevelResult, Percentiles, Series};
 use maud::{Markup, html};
 
-use crate::figure::{ABSENT, digits, or_absent, scope, time, with_uncertainty};
+use crate::figure::{ABSENT, digits, or_absent, printable, scope, time, with_uncertainty};
 use crate::mark::Mark;
 
 /// All figures of a series; empty columns are omitted.
 pub fn levels(series: &Series) -> Markup {
+    let about = format!("Levels of {}, all figures", printable(&series.model));
     let is_open = series.levels.iter().any(|level| level.rate.is_some());
     let columns: Vec<Column> = columns(series)
         .into_iter()
         .filter(|column| series.levels.iter().any(|level| (column.cell)(level) != ABSENT))
         .collect();
+    let mark = |level: &LevelResult| Mark::of(level.parallel, &series.verdict);
+    let is_marked = |level: &LevelResult| mark(level) != Mark::Level && !is_open;
     html! {
-        div class="scroll" {
+        // Focusable, so that the arrow keys scroll it (WCAG 2.2, success criterion 2.1.1).
+        div class="scroll" tabindex="0" role="region" aria-label=(about) {
             table {
                 thead {
                     tr {
                         th scope="col" { (if is_open { "arrivals" } else { "in flight" }) }
+                        @if !is_open { th scope="col" class="mark" { "verdict" } }
                         @for column in &columns {
                             th scope="col" { (column.name) @if let Some(unit) = &column.unit { " " small { (unit) } } }
                         }
-                        th scope="col" {}
                     }
                 }
                 tbody {
                     @for level in &series.levels {
-                        @let mark = Mark::of(level.parallel, &series.verdict);
-                        tr class=[(mark != Mark::Level && !is_open).then_some("marked")] {
+                        tr class=[is_marked(level).then_some("marked")] {
                             th scope="row" { (first(level)) }
-                            @for column in &columns { td { ((column.cell)(level)) } }
-                            td class="mark" {
-                                @if mark != Mark::Level && !is_open { (mark.glyph()) " " (mark.word()) }
+                            @if !is_open {
+                                td class="mark" {
+                                    @if is_marked(level) { (mark(level).glyph()) " " (mark(level).word()) }
+                                }
                             }
+                            @for column in &columns { td { ((column.cell)(level)) } }
                         }
                     }
                 }
