@@ -3,9 +3,9 @@
 //! Invariant: facts about this process and its disk are used only for the running machine, not for
 //! one below another root.
 
-use harmonic_doctor::{Advice, Diagnosis, Facts, StoreSpace, add_advice, advise};
+use harmonic_doctor::{Diagnosis, Facts, StoreSpace, add_advice, advise};
 use harmonic_hardware::{EngineDevice, Sysroot, profile};
-use harmonic_types::Hardware;
+use harmonic_types::{Hardware, did_you_mean};
 
 use crate::error::{AppError, Result};
 use crate::settings::Settings;
@@ -42,7 +42,8 @@ pub fn hardware() -> Result<Hardware> {
 pub fn machine(name: &str) -> Result<Hardware> {
     profile::named(name).ok_or_else(|| {
         let known = profile::names().collect::<Vec<_>>().join(", ");
-        let message = format!("there is no machine profile `{name}`");
+        let meant = did_you_mean(name, profile::names());
+        let message = format!("there is no machine profile `{name}`{meant}");
         AppError::refused(message, format!("use one of {known}"))
     })
 }
@@ -53,7 +54,7 @@ pub fn machine(name: &str) -> Result<Hardware> {
 /// When the detection fails.
 pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
     let mut hardware = harmonic_hardware::detect(root)?;
-    let advice = advice(root, &hardware, settings, false);
+    let advice = advise(root, &hardware, &facts(root, settings, false));
     add_advice(&mut hardware, &advice);
     Ok(hardware)
 }
@@ -65,11 +66,10 @@ pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
 /// When the detection fails.
 pub fn diagnose(root: &Sysroot, settings: &Settings, paper: bool) -> Result<Diagnosis> {
     let hardware = harmonic_hardware::detect(root)?;
-    let advice = advice(root, &hardware, settings, paper);
-    Ok(Diagnosis::new(&hardware, advice, paper))
+    Ok(Diagnosis::of(root, &hardware, &facts(root, settings, paper)))
 }
 
-fn advice(root: &Sysroot, hardware: &Hardware, settings: &Settings, paper: bool) -> Vec<Advice> {
+fn facts(root: &Sysroot, settings: &Settings, paper: bool) -> Facts {
     let built = BACK_ENDS.into_iter().filter(|(_, built)| *built);
     let mut facts = Facts {
         back_ends: built.map(|(feature, _)| feature.to_owned()).collect(),
@@ -82,5 +82,5 @@ fn advice(root: &Sysroot, hardware: &Hardware, settings: &Settings, paper: bool)
         let free = settings.store.free().ok();
         facts.store = free.map(|free| StoreSpace { path: settings.store.root().to_owned(), free });
     }
-    advise(root, hardware, &facts)
+    facts
 }

@@ -132,10 +132,7 @@ pub async fn pull(
     if let Some(entry) = catalog::find(name) {
         return pull_entry(store, &entry, options, progress).await;
     }
-    store.find(name)?.ok_or_else(|| ModelError::UnknownModel {
-        name: name.clone(),
-        known: CATALOG_NAMES.join(", "),
-    })
+    store.find(name)?.ok_or_else(|| store.unknown(name))
 }
 
 /// Pulls a catalog entry from the first source that succeeds, and converts it if the entry and the

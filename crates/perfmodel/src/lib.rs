@@ -23,4 +23,4 @@ pub use line::StepLine;
 pub use mix::mix;
 pub use step::{MachineModel, StepLoad, WeightCost, roof, step_time};
 pub use usl::{Optimum, OptimumInterval, ScalabilityLaw, optimum};
-pub use verdict::{LevelThroughput, verdict, verdict_within};
+pub use verdict::{LevelThroughput, verdict, verdict_with_stated, verdict_within};

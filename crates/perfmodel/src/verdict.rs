@@ -68,6 +68,13 @@ pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
     }
 }
 
+/// [`verdict`] with the sweet spot that a publication states, from which plans are made, instead of
+/// our own; with our own where it states none.
+pub fn verdict_with_stated(levels: &[LevelThroughput], stated: Option<SweetSpot>) -> Verdict {
+    let own = verdict(levels);
+    Verdict { sweet_spot: stated.or(own.sweet_spot), ..own }
+}
+
 /// [`verdict`] with a sweet spot whose mean time between tokens is at most `limit_ms`, chosen among
 /// the levels where `itl_ms` is known and within the limit; absent where there is none.
 pub fn verdict_within(

@@ -52,7 +52,7 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
             model: "smollm2:135m".to_owned(),
             agent: None,
             key: None,
-            verdict: series_verdict(&levels),
+            verdict: verdict(&throughputs(&levels)),
             levels,
         }],
         warnings: Vec::new(),
@@ -148,21 +148,21 @@ pub(crate) fn open() -> BenchRun {
     run
 }
 
-/// The paper's record of a machine, with our verdict.
+/// The paper's record of a machine, with our verdict around the stated sweet spot.
 pub(crate) fn published(profile: &str) -> BenchRun {
     let mut run = harmonic_profiles::published(profile).unwrap();
     for series in &mut run.series {
-        series.verdict = series_verdict(&series.levels);
+        let stated = series.verdict.sweet_spot.take();
+        series.verdict = verdict_with_stated(&throughputs(&series.levels), stated);
     }
     run
 }
 
-fn series_verdict(levels: &[LevelResult]) -> Verdict {
-    let measured: Vec<LevelThroughput> = levels
-        .iter()
-        .filter_map(|level| Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? }))
-        .collect();
-    verdict(&measured)
+fn throughputs(levels: &[LevelResult]) -> Vec<LevelThroughput> {
+    let throughput = |level: &LevelResult| {
+        Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? })
+    };
+    levels.iter().filter_map(throughput).collect()
 }
 
 /// Nothing measured.

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use harmonic_perfmodel::{LevelThroughput, verdict};
+use harmonic_perfmodel::{LevelThroughput, verdict_with_stated};
+use harmonic_hardware::profile::{DGX_SPARK, RYZEN_AI_MAX_395};
 use harmonic_profiles::published;
-use harmonic_types::BenchRun;
+use harmonic_types::{BenchRun, did_you_mean};
 
 use crate::error::{AppError, Result};
 
@@ -40,20 +41,22 @@ pub fn find(subject: &str) -> Result<BenchRun> {
 fn unreadable(subject: &str, path: &Path, error: &std::io::Error) -> AppError {
     AppError::refused(
         format!(
-            "`{subject}` is neither a profile of the paper nor a run: {}: {error}",
+            "`{subject}` is neither a profile of the paper nor a run{}: {}: {error}",
+            did_you_mean(subject, [DGX_SPARK.name, RYZEN_AI_MAX_395.name]),
             path.display()
         ),
         "use dgx-spark, ryzen-ai-max-395, or a folder that `harmonic bench` wrote",
     )
 }
 
-/// A published run, with our verdict added.
+/// A published run, with our verdict added around the stated sweet spot.
 fn with_verdict(mut run: BenchRun) -> BenchRun {
     for series in &mut run.series {
         let levels = series.levels.iter().filter_map(|level| {
             Some(LevelThroughput { parallel: level.parallel, tok_s: level.tok_s? })
         });
-        series.verdict = verdict(&levels.collect::<Vec<_>>());
+        let stated = series.verdict.sweet_spot.take();
+        series.verdict = verdict_with_stated(&levels.collect::<Vec<_>>(), stated);
     }
     run
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use harmonic_api::openai::ChatRequest;
 use harmonic_api::{ChatEvent, Client};
-use harmonic_render::{Printer, Spinner, spinner};
+use harmonic_render::{Bar, Printer, spinner};
 use harmonic_types::Event;
 
 /// Delay before a spinner is shown.
@@ -18,7 +18,7 @@ pub struct StreamPrinter<'a> {
     text: String,
     in_reasoning: bool,
     truncated: bool,
-    spinner: Option<Spinner>,
+    spinner: Option<Bar>,
 }
 
 impl<'a> StreamPrinter<'a> {
@@ -85,7 +85,7 @@ impl<'a> StreamPrinter<'a> {
 
     fn show_spinner(&mut self, message: &str) {
         self.clear_spinner();
-        self.spinner = self.printer.is_live().then(|| spinner(message));
+        self.spinner = self.printer.is_live().then(|| spinner(self.printer, message));
     }
 
     fn clear_spinner(&mut self) {
