@@ -208,7 +208,8 @@ fn base(text: &str) -> Result<Url, ClientError> {
 
 /// Whether `text` is `HOST:PORT`, without a scheme: a scheme is not followed by a number.
 fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
         && !text.contains("//")
 }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use harmonic_models::pull::ConvertAtPull;
 pub use harmonic_models::Removed;
+use harmonic_models::pull::ConvertAtPull;
 use harmonic_models::{
-    CatalogEntry, FoundModel, ModelError, PullOptions, Source, StoredModel,
-    WeightFormat, catalog,
+    CatalogEntry, FoundModel, ModelError, PullOptions, Source, StoredModel, WeightFormat, catalog,
 };
 use harmonic_types::{Bytes, Finding, Hardware, ModelFile, StackSpec};
 
@@ -118,7 +117,8 @@ pub async fn convert(
 pub fn remove(name: &str, settings: &Settings) -> Result<Removed> {
     let removed = settings.store.remove(name);
     if let Err(ModelError::NoSuchModel { .. }) = &removed
-        && let Ok(Some(found)) = harmonic_models::find_cached(&settings.store, &settings.caches, name)
+        && let Ok(Some(found)) =
+            harmonic_models::find_cached(&settings.store, &settings.caches, name)
     {
         let path = found.file.path.display();
         let what = format!("the model `{name}` is not in the store: another tool's is {path}");

@@ -66,13 +66,17 @@ pub struct Table {
 
 impl Table {
     /// Table of `rows`.
-    pub fn new<R>(columns: impl IntoIterator<Item = Column>, rows: impl IntoIterator<Item = R>) -> Self
+    pub fn new<R>(
+        columns: impl IntoIterator<Item = Column>,
+        rows: impl IntoIterator<Item = R>,
+    ) -> Self
     where
         R: IntoIterator<Item = String>,
     {
         let columns: Vec<Column> = columns.into_iter().collect();
         let cells = |row: R| {
-            let mut cells: Vec<String> = row.into_iter().map(|cell| cell.replace('\n', " ")).collect();
+            let mut cells: Vec<String> =
+                row.into_iter().map(|cell| cell.replace('\n', " ")).collect();
             cells.resize(columns.len(), String::new());
             cells
         };

@@ -54,7 +54,8 @@ pub fn beside(first: &str, rest: &str, text: &str, width: Width) -> Vec<String> 
         return with_prefixes(first, rest, lines);
     };
     let begin = text.split(' ').find(|word| !word.is_empty()).unwrap_or_default();
-    let crowded = !first.trim().is_empty() && !width.holds(display_width(first) + display_width(begin));
+    let crowded =
+        !first.trim().is_empty() && !width.holds(display_width(first) + display_width(begin));
     let initial = if crowded { rest } else { first };
     let options = Options::new(columns)
         .initial_indent(initial)
@@ -157,7 +158,8 @@ fn belong_together(word: &str, next: &str) -> bool {
     let is_number = number.starts_with(|c: char| c.is_ascii_digit())
         && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '/'))
         && number.ends_with(|c: char| c.is_ascii_digit());
-    is_number && UNITS.contains(&next.trim_end_matches([',', '.', ';', ':', ')', ']', '`', '?', '!']))
+    is_number
+        && UNITS.contains(&next.trim_end_matches([',', '.', ';', ':', ')', ']', '`', '?', '!']))
 }
 
 #[cfg(test)]
@@ -177,8 +179,13 @@ mod tests {
         for columns in 60..=200 {
             let lines = wrap(text, at(columns));
             assert!(lines.iter().all(|line| super::columns(line) <= columns), "{lines:?}");
-            for whole in ["harmonic-words", "--connections-per-address", "21.5 GB", "(12.3 ± 0.4 tok/s),", "30 s"]
-            {
+            for whole in [
+                "harmonic-words",
+                "--connections-per-address",
+                "21.5 GB",
+                "(12.3 ± 0.4 tok/s),",
+                "30 s",
+            ] {
                 assert!(lines.iter().any(|line| line.contains(whole)), "{whole}: {lines:?}");
             }
         }

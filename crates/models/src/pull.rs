@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use harmonic_types::{Bytes, Divergence, ModelFile};
 
-use crate::catalog::{self, CATALOG_NAMES, CatalogEntry, Origin};
+use crate::catalog::{self, CatalogEntry, Origin};
 use crate::convert::{convert, converted_name};
 use crate::divergence::{conversion_divergence, describe, is_faithful};
 use crate::error::ModelError;

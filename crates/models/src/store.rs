@@ -195,7 +195,8 @@ impl Store {
                 conversion.filter(|made| made.converted_from.as_ref().is_some_and(is_conversion)),
             );
         }
-        let mut removed = Removed { names: Vec::new(), freed: Bytes::ZERO, shared_with: Vec::new() };
+        let mut removed =
+            Removed { names: Vec::new(), freed: Bytes::ZERO, shared_with: Vec::new() };
         for record in to_remove {
             let path = self.record_path(&record.name);
             fs::remove_file(&path).map_err(ModelError::io("remove", &path))?;

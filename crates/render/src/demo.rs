@@ -40,7 +40,7 @@ pub fn next(answers: &[AgentAnswer], seconds: u64, width: Width) -> String {
         r#"  curl -N http://127.0.0.1:4276/v1/chat/completions \
     -H 'Content-Type: application/json' \
     -d '{{"model": "{agent}", "stream": true,
-         "messages": [{{"role": "user", "content": "Hello"}}]}}'"#
+    "messages": [{{"role": "user", "content": "Hello"}}]}}'"#
     ));
     for (name, use_of_it) in [
         ("harmonic bench --stack starter", "measure with confidence intervals"),

@@ -13,9 +13,8 @@ pub fn text(diagnosis: &Diagnosis, asked: &[&str], width: Width) -> String {
     let mut parts = vec![beside("", "  ", &conclusion(diagnosis), width).join("\n")];
     parts.extend(diagnosis.findings.iter().map(|advice| finding(advice, width)));
     parts.extend(diagnosis.warnings.iter().map(|warning| detection_warning(warning, width)));
-    let is_shown = |setting: &&EngineSetting| {
-        setting.installed || asked.contains(&setting.engine.as_str())
-    };
+    let is_shown =
+        |setting: &&EngineSetting| setting.installed || asked.contains(&setting.engine.as_str());
     let shown = diagnosis.settings.iter().filter(is_shown);
     let shown: Vec<String> = shown.map(|one| setting(one, width)).collect();
     if !shown.is_empty() {
@@ -69,7 +68,8 @@ fn conclusion(diagnosis: &Diagnosis) -> String {
         (None, Some(_)) => "harmonic runs here, with less memory or speed than the machine has",
         (None, None) => "all is well",
     };
-    let counts: Vec<String> = [errors, warnings, of(Severity::Note)].into_iter().flatten().collect();
+    let counts: Vec<String> =
+        [errors, warnings, of(Severity::Note)].into_iter().flatten().collect();
     match counts.join(", ").as_str() {
         "" => format!("{meaning}: no problems found"),
         counts => format!("{meaning}: found {counts}"),

@@ -25,7 +25,7 @@ serving at {url} (OpenAI API: {url}/v1, {keys}); each agent is a model:
   curl -N {url}/v1/chat/completions \
     -H 'Content-Type: application/json' \
 {sent}    -d '{{"model": "{agent}", "stream": true,
-         "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    "messages": [{{"role": "user", "content": "Hello"}}]}}'
 
   from openai import OpenAI
   client = OpenAI(base_url="{url}/v1",

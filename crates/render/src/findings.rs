@@ -17,9 +17,7 @@ pub fn notes(findings: &[Finding], width: Width) -> Vec<String> {
     }
     let line = |(_, message, further): (&str, &str, usize)| match further {
         0 => labelled("note", message, width),
-        further => {
-            labelled("note", &format!("{message} (and {further} more of this kind)"), width)
-        }
+        further => labelled("note", &format!("{message} (and {further} more of this kind)"), width),
     };
     notes.into_iter().map(line).collect()
 }

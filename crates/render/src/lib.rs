@@ -34,6 +34,6 @@ pub mod tuned;
 pub mod watch;
 
 pub use bar::{Bar, spinner};
-pub use harmonic_layout::Width;
+pub use harmonic_layout::{Flow, Width};
 pub use printer::{Printer, StdoutClosed};
 pub use progress::Progress;

@@ -234,6 +234,9 @@ mod tests {
 
         The next plan uses the selected settings (see `harmonic plan`).
         ");
-        assert!(!text(&configs, &[TuneAxis::Layouts], Width::UNLIMITED).contains("Q4_0"), "not asked for");
+        assert!(
+            !text(&configs, &[TuneAxis::Layouts], Width::UNLIMITED).contains("Q4_0"),
+            "not asked for"
+        );
     }
 }

@@ -147,7 +147,8 @@ fn compared_series(subjects: &[Subject]) -> Vec<Vec<&Series>> {
     if !common.is_empty() {
         return common;
     }
-    let main: Option<Vec<&Series>> = subjects.iter().map(|subject| main_series(&subject.run)).collect();
+    let main: Option<Vec<&Series>> =
+        subjects.iter().map(|subject| main_series(&subject.run)).collect();
     main.into_iter().collect()
 }
 

@@ -1,6 +1,6 @@
 //! Sample runs for tests.
 
-use harmonic_perfmodel::{LevelThroughput, verdict};
+use harmonic_perfmodel::{LevelThroughput, verdict, verdict_with_stated};
 use harmonic_types::{
     BenchRun, Interval, LevelResult, Percentiles, PowerFigures, PowerScope, ProvenanceMap,
     SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts, WindowResult, Workload,

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use harmonic_perfmodel::{LevelThroughput, verdict_with_stated};
 use harmonic_hardware::profile::{DGX_SPARK, RYZEN_AI_MAX_395};
+use harmonic_perfmodel::{LevelThroughput, verdict_with_stated};
 use harmonic_profiles::published;
 use harmonic_types::{BenchRun, did_you_mean};
 

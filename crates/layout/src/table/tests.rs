@@ -17,7 +17,13 @@ fn models() -> Table {
     of(
         columns,
         &[
-            &["smollm2:135m", "Q4_1", "98.4 MB", "135 M", "stored, runs as smollm2:135m-bf16 on this machine"],
+            &[
+                "smollm2:135m",
+                "Q4_1",
+                "98.4 MB",
+                "135 M",
+                "stored, runs as smollm2:135m-bf16 on this machine",
+            ],
             &["qwen3:30b-a3b", "Q4_K_M", "18.6 GB", "30.5 B, 3.3 B active", "not in the store"],
         ],
     )
@@ -55,9 +61,13 @@ fn cells() -> impl Strategy<Value = String> {
 }
 
 fn column() -> impl Strategy<Value = Column> {
-    ("[a-z]{1,10}( [a-z]{1,5})?", any::<bool>(), any::<bool>(), prop::option::of(1..4_u32)).prop_map(
-        |(header, is_right_aligned, is_wrapped, leaves)| Column { header, is_right_aligned, is_wrapped, leaves },
-    )
+    ("[a-z]{1,10}( [a-z]{1,5})?", any::<bool>(), any::<bool>(), prop::option::of(1..4_u32))
+        .prop_map(|(header, is_right_aligned, is_wrapped, leaves)| Column {
+            header,
+            is_right_aligned,
+            is_wrapped,
+            leaves,
+        })
 }
 
 proptest! {

@@ -6,7 +6,6 @@
 use crate::gguf::Header;
 use crate::gguf::shape::predominant;
 use crate::gguf::tensor::TensorType;
-use crate::gguf::value::Value;
 
 const KEY: &str = "general.file_type";
 
@@ -75,8 +74,8 @@ fn is_possible(name: &str, most: TensorType, header: &Header) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gguf::TensorInfo;
     use crate::gguf::vocabulary_scan::VocabularyScan;
+    use crate::gguf::{TensorInfo, Value};
 
     /// Name of a file that states `file_type` and has matrices of these types.
     fn named(file_type: Option<u32>, kinds: &[TensorType]) -> &'static str {
@@ -87,7 +86,7 @@ mod tests {
             offset: 0,
             bytes: 256 * 256,
         };
-        let stated = file_type.map(|number| (KEY.to_owned(), Value::U32(number)));
+        let stated = file_type.map(|number| (KEY.to_owned(), Value::Unsigned(number.into())));
         let header = Header {
             metadata: stated.into_iter().collect(),
             tensors: kinds.iter().map(tensor).collect(),

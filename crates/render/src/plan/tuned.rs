@@ -27,11 +27,7 @@ pub fn line(config: &PlanTuned, width: Width) -> String {
 
 /// Reason and memory cost of each engine's layout, one line each, and a hint if any layout was not
 /// measured.
-pub fn layouts(
-    plan: &Plan,
-    models: &BTreeMap<String, PlannedModel>,
-    width: Width,
-) -> String {
+pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>, width: Width) -> String {
     let config = |engine: &EnginePlan| {
         let mut known = plan.tuned.iter().filter(|config| config.kv_layout.is_some());
         known.find(|config| config.model == engine.model)
