@@ -186,15 +186,27 @@ impl Admission {
 
     /// Load per agent, in the order of the configuration.
     pub fn load(&self) -> Vec<AgentLoad> {
-        let load = |agent: &Agent| AgentLoad {
-            slots: agent.config.slots,
-            quota: agent.quota,
-            in_flight: agent.in_flight,
-            borrowed: agent.borrowed(),
-            preempted: u32::try_from(agent.preempted.len()).unwrap_or(u32::MAX),
-            queued: u32::try_from(agent.queue.len()).unwrap_or(u32::MAX),
+        self.load_without(|_| false)
+    }
+
+    /// Load per agent without the requests that are `uncounted`.
+    pub fn load_without(&self, uncounted: impl Fn(RequestId) -> bool) -> Vec<AgentLoad> {
+        let count = |ids: &mut dyn Iterator<Item = RequestId>| {
+            u32::try_from(ids.filter(|id| !uncounted(*id)).count()).unwrap_or(u32::MAX)
         };
-        self.agents.iter().map(load).collect()
+        let load = |(index, agent): (usize, &Agent)| {
+            let running = self.running.values().filter(|started| started.agent == index);
+            let in_flight = count(&mut running.map(|started| started.id));
+            AgentLoad {
+                slots: agent.config.slots,
+                quota: agent.quota,
+                in_flight,
+                borrowed: agent.borrowed().min(in_flight),
+                preempted: count(&mut agent.preempted.iter().map(|preempted| preempted.id)),
+                queued: count(&mut agent.queue.iter().map(|queued| queued.id)),
+            }
+        };
+        self.agents.iter().enumerate().map(load).collect()
     }
 
     /// Sets the planned slots of some agents, by index, from the next decision on. Unknown indices

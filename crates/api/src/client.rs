@@ -143,7 +143,7 @@ impl Client {
         let body = response
             .bytes()
             .await
-            .map_err(|source| ClientError::Unreachable { url: url.to_string(), source })?;
+            .map_err(|error| ClientError::Unreachable { url: url.to_string(), error })?;
         serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
             url: url.to_string(),
             reason: format!("not {expected}: {error}"),
@@ -179,7 +179,7 @@ impl Client {
         url: &Url,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Response, ClientError> {
-        let unreachable = |source| ClientError::Unreachable { url: url.to_string(), source };
+        let unreachable = |error| ClientError::Unreachable { url: url.to_string(), error };
         let request = |client| self.signed(request(client));
         let response = match request(&self.pooled).send().await {
             Err(error) if !error.is_connect() && !error.is_timeout() && !error.is_builder() => {
@@ -193,16 +193,24 @@ impl Client {
 }
 
 fn base(text: &str) -> Result<Url, ClientError> {
-    let wrong =
-        |reason: &str| ClientError::Address { url: text.to_owned(), reason: reason.to_owned() };
-    let trimmed = text.trim_end_matches('/');
+    const EXPECTED: &str = "expected http://HOST:PORT or HOST:PORT";
+    let wrong = |reason: String| ClientError::Address { url: text.to_owned(), reason };
+    let trimmed = text.trim().trim_end_matches('/');
     let trimmed = trimmed.strip_suffix("/v1").unwrap_or(trimmed);
-    let url = Url::parse(&format!("{trimmed}/"))
-        .map_err(|error| wrong(&format!("{error}: write it as http://HOST:PORT")))?;
+    let scheme = if is_host_and_port(trimmed) { "http://" } else { "" };
+    let url = Url::parse(&format!("{scheme}{trimmed}/"))
+        .map_err(|error| wrong(format!("{error}; {EXPECTED}")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(wrong("not an http or https URL: write it as http://HOST:PORT"));
+        return Err(wrong(format!("it is no http or https URL; {EXPECTED}")));
     }
     Ok(url)
+}
+
+/// Whether `text` is `HOST:PORT`, without a scheme: a scheme is not followed by a number.
+fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        && !text.contains("//")
 }
 
 fn is_this_host(url: &Url) -> bool {

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use harmonic_doctor::{Advice, Diagnosis, Facts, StoreSpace, add_advice, advise};
+use harmonic_doctor::{Diagnosis, Facts, StoreSpace, add_advice, advise};
 use harmonic_hardware::{EngineDevice, OwnProcesses, Sysroot, load_meter, profile};
 use harmonic_perfmodel::{load_between, load_figures};
-use harmonic_types::{Hardware, LoadFigures};
+use harmonic_types::{Hardware, LoadFigures, did_you_mean};
 
 use crate::error::{AppError, Result};
 use crate::settings::Settings;
@@ -48,7 +48,8 @@ pub fn hardware() -> Result<Hardware> {
 pub fn machine(name: &str) -> Result<Hardware> {
     profile::named(name).ok_or_else(|| {
         let known = profile::names().collect::<Vec<_>>().join(", ");
-        let message = format!("there is no machine profile `{name}`");
+        let meant = did_you_mean(name, profile::names());
+        let message = format!("there is no machine profile `{name}`{meant}");
         AppError::refused(message, format!("use one of {known}"))
     })
 }
@@ -59,7 +60,7 @@ pub fn machine(name: &str) -> Result<Hardware> {
 /// When the detection fails.
 pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
     let mut hardware = harmonic_hardware::detect(root)?;
-    let advice = advice(root, &hardware, None, settings, false);
+    let advice = advise(root, &hardware, &facts(root, None, settings, false));
     add_advice(&mut hardware, &advice);
     Ok(hardware)
 }
@@ -72,8 +73,7 @@ pub fn detect(root: &Sysroot, settings: &Settings) -> Result<Hardware> {
 pub fn diagnose(root: &Sysroot, settings: &Settings, paper: bool) -> Result<Diagnosis> {
     let hardware = harmonic_hardware::detect(root)?;
     let load = if root.is_live() { load(root) } else { None };
-    let advice = advice(root, &hardware, load, settings, paper);
-    Ok(Diagnosis::new(&hardware, advice, paper))
+    Ok(Diagnosis::of(root, &hardware, &facts(root, load, settings, paper)))
 }
 
 /// Load of this machine during [`LOAD_LASTS`]; `None` where it cannot be read. Blocks.
@@ -86,13 +86,7 @@ fn load(root: &Sysroot) -> Option<LoadFigures> {
     load_figures(&load_between(&before, &meter.read()))
 }
 
-fn advice(
-    root: &Sysroot,
-    hardware: &Hardware,
-    load: Option<LoadFigures>,
-    settings: &Settings,
-    paper: bool,
-) -> Vec<Advice> {
+fn facts(root: &Sysroot, load: Option<LoadFigures>, settings: &Settings, paper: bool) -> Facts {
     let built = BACK_ENDS.into_iter().filter(|(_, built)| *built);
     let mut facts = Facts {
         back_ends: built.map(|(feature, _)| feature.to_owned()).collect(),
@@ -106,5 +100,5 @@ fn advice(
         let free = settings.store.free().ok();
         facts.store = free.map(|free| StoreSpace { path: settings.store.root().to_owned(), free });
     }
-    advise(root, hardware, &facts)
+    facts
 }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+pub use harmonic_models::Removed;
 use harmonic_models::pull::ConvertAtPull;
 use harmonic_models::{
-    CATALOG_NAMES, CatalogEntry, FoundModel, ModelError, PullOptions, Removed, Source, StoredModel,
-    WeightFormat, catalog,
+    CatalogEntry, FoundModel, ModelError, PullOptions, Source, StoredModel, WeightFormat, catalog,
 };
 use harmonic_types::{Bytes, Finding, Hardware, ModelFile, StackSpec};
 
 use crate::engines::LlamaConverter;
-use crate::error::Result;
+use crate::error::{AppError, Result};
 use crate::event::{EventAdapter, Observer};
 use crate::inspect::hardware;
 use crate::settings::Settings;
@@ -76,7 +76,7 @@ pub fn find(name: &str, settings: &Settings) -> Result<KnownModel> {
     }
     match catalog::find(name) {
         Some(entry) => Ok(KnownModel::Catalog(entry)),
-        None => Err(unknown(name).into()),
+        None => Err(settings.store.unknown(name).into()),
     }
 }
 
@@ -115,7 +115,16 @@ pub async fn convert(
 /// # Errors
 /// When it is not there, or cannot be deleted.
 pub fn remove(name: &str, settings: &Settings) -> Result<Removed> {
-    Ok(settings.store.remove(name)?)
+    let removed = settings.store.remove(name);
+    if let Err(ModelError::NoSuchModel { .. }) = &removed
+        && let Ok(Some(found)) =
+            harmonic_models::find_cached(&settings.store, &settings.caches, name)
+    {
+        let path = found.file.path.display();
+        let what = format!("the model `{name}` is not in the store: another tool's is {path}");
+        return Err(AppError::refused(what, "remove it with that tool"));
+    }
+    Ok(removed?)
 }
 
 /// Models of `stack` that are not on this machine.
@@ -126,7 +135,7 @@ pub fn missing(stack: &StackSpec, settings: &Settings) -> Result<Vec<MissingMode
     let mut missing = Vec::new();
     for model in stack.models() {
         if harmonic_models::locate(&settings.store, &settings.caches, model)?.is_none() {
-            let source = source(model)?;
+            let source = source(model, settings)?;
             missing.push(MissingModel {
                 name: model.to_owned(),
                 size: download_size(&source),
@@ -156,7 +165,7 @@ pub async fn fetch(
 }
 
 /// Source of a model; refuses a name that the catalog does not have.
-pub(crate) fn source(model: &str) -> Result<Source, ModelError> {
+fn source(model: &str, settings: &Settings) -> Result<Source, ModelError> {
     let source: Source = model.parse()?;
     let is_unknown = match &source {
         Source::Name(name) => catalog::find(name).is_none(),
@@ -164,11 +173,25 @@ pub(crate) fn source(model: &str) -> Result<Source, ModelError> {
         Source::Cached { .. } => true,
         _ => false,
     };
-    if is_unknown { Err(unknown(&source.to_string())) } else { Ok(source) }
+    if is_unknown { Err(settings.store.unknown(&source.to_string())) } else { Ok(source) }
 }
 
-fn unknown(name: &str) -> ModelError {
-    ModelError::UnknownModel { name: name.to_owned(), known: CATALOG_NAMES.join(", ") }
+/// Checks that `model` is on this machine, or that its name says where it can be fetched.
+///
+/// # Errors
+/// When it is unknown, or a file that does not exist.
+pub(crate) fn check_known(model: &str, settings: &Settings) -> Result<(), ModelError> {
+    if catalog::find(model).is_some() {
+        return Ok(());
+    }
+    // A damaged file has an error of its own when it is used.
+    if !matches!(harmonic_models::locate(&settings.store, &settings.caches, model), Ok(None)) {
+        return Ok(());
+    }
+    match source(model, settings)? {
+        Source::Path(path) if !path.exists() => Err(ModelError::Missing(path)),
+        _ => Ok(()),
+    }
 }
 
 /// Upper bound of the download, in bytes; zero for this disk, `None` where unknown.

@@ -9,6 +9,7 @@ use harmonic_planner::{
     MemoryRow, PaperFigures, PlanOptions, PlannedModel, memory_table, memory_with_sharing,
 };
 use harmonic_profiles::{curve, paper_curves, tuned};
+use harmonic_stack::StackError;
 use harmonic_types::{
     BudgetRule, Bytes, Curve, EngineKind, Hardware, ModelFile, Plan, Sharing, StackSpec,
     TunedConfig,
@@ -17,7 +18,7 @@ use harmonic_types::{
 use crate::engines;
 use crate::error::{AppError, Result};
 use crate::event::{Observer, warn_skipped};
-use crate::models::source;
+use crate::models::check_known;
 use crate::settings::Settings;
 
 /// A team and the rules of its plan.
@@ -79,9 +80,19 @@ impl PlanInputs {
 /// Resolves the stack of `team`.
 ///
 /// # Errors
-/// When the name is unknown or the file is invalid.
+/// When the name is unknown, the file is invalid, or a model in it is unknown.
 pub fn stack(team: &TeamRequest, settings: &Settings) -> Result<StackSpec> {
-    Ok(harmonic_stack::resolve(team.stack.as_deref().unwrap_or(&settings.stack))?)
+    let name = team.stack.as_deref().unwrap_or(&settings.stack);
+    let stack = harmonic_stack::resolve(name)?;
+    for model in stack.models() {
+        if let Err(error) = check_known(model, settings) {
+            return Err(match harmonic_stack::model_position(name, model) {
+                Some(at) => StackError::Model { at, source: Box::new(error) }.into(),
+                None => error.into(),
+            });
+        }
+    }
+    Ok(stack)
 }
 
 /// Plans `stack` with the models on this machine, or else as the catalog describes them.
@@ -223,6 +234,6 @@ fn planned_model(name: &str, settings: &Settings) -> Result<PlannedModel> {
         return Ok(PlannedModel { name: name.to_owned(), path: None, digest: None, shape, paper });
     }
     // An unknown name and a model that was not fetched are different errors.
-    source(name)?;
+    check_known(name, settings)?;
     Err(ModelError::NotStored(name.to_owned()).into())
 }

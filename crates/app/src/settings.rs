@@ -35,7 +35,7 @@ pub struct Settings {
     pub port: u16,
     /// Default stack.
     pub stack: String,
-    /// Values of [`harmonic_doctor::VARIABLES`] in the environment, which engines inherit.
+    /// Values of [`harmonic_doctor::VARIABLES`] in the environment.
     pub variables: BTreeMap<String, String>,
     /// Name of this machine, for records.
     pub host: String,

@@ -69,11 +69,11 @@ pub trait Target: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// The target cannot be reached.
-    #[error("{target} cannot be reached: {message}")]
+    #[error("{message}")]
     Unreachable {
         /// Name of the target.
         target: String,
-        /// Error of the connection.
+        /// Error of the connection, with the address.
         message: String,
     },
     /// The target refused the request.

@@ -1,9 +1,11 @@
 //! The advice for a machine as a document, and merged into the machine's description.
 
+use harmonic_hardware::Sysroot;
 use harmonic_types::{Finding, Hardware};
 use serde::Serialize;
 
-use super::{Advice, EngineSetting, Severity, engine_settings};
+use super::setting::{LLAMA_SERVER, OLLAMA};
+use super::{Advice, EngineSetting, Facts, Severity, advise, engine_settings, installed};
 
 /// The document of `doctor --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,14 +24,20 @@ impl Diagnosis {
     /// The schema this build writes.
     pub const SCHEMA: &'static str = "harmonic.doctor/1";
 
-    /// The diagnosis of `hardware` with `advice`; with the paper's settings if `paper`.
-    pub fn new(hardware: &Hardware, advice: Vec<Advice>, paper: bool) -> Self {
-        Self {
-            schema: Self::SCHEMA,
-            warnings: without_repeated(&advice, &hardware.warnings),
-            settings: engine_settings(hardware, paper),
-            findings: advice,
+    /// The diagnosis of the machine below `root`, described by `hardware`.
+    pub fn of(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> Self {
+        let findings = advise(root, hardware, facts);
+        let engines = installed::engines(root, facts);
+        let mut settings = engine_settings(hardware, facts.paper);
+        for setting in &mut settings {
+            // Settings of a driver are for every engine, this program's too.
+            setting.installed = match setting.engine.as_str() {
+                OLLAMA | LLAMA_SERVER => engines.contains(&setting.engine.as_str()),
+                _ => true,
+            };
         }
+        let warnings = without_repeated(&findings, &hardware.warnings);
+        Self { schema: Self::SCHEMA, findings, settings, warnings }
     }
 
     /// Whether not even the smallest stack runs.

@@ -16,6 +16,9 @@ pub(super) const VARIABLE: &str = "HSA_OVERRIDE_GFX_VERSION";
 /// The paper's value (section 3.1).
 pub(super) const PAPER_VALUE: &str = "11.0.0";
 
+/// Origin of an override that Ollama's server has.
+const OF_OLLAMA: &str = "the settings of Ollama";
+
 /// The architecture of the Radeon 8060S in the Ryzen AI MAX+ 395.
 pub(super) const STRIX_HALO: &str = "gfx1151";
 
@@ -28,7 +31,7 @@ pub(super) fn check(
 ) -> CheckResult {
     let own = facts.environment.get(VARIABLE).map(|value| (value.as_str(), "this environment"));
     let of_server = server.and_then(|server| server.variable(VARIABLE));
-    let set = own.or(of_server.map(|value| (value, "the settings of Ollama")));
+    let set = own.or(of_server.map(|value| (value, OF_OLLAMA)));
     let architectures = architectures(hardware);
     let is_strix_halo = architectures.contains(&STRIX_HALO);
     Ok(match set {
@@ -63,15 +66,18 @@ fn unneeded(value: &str, origin: &str, architectures: &[&str]) -> Advice {
             format!("{VARIABLE}={value} is set in {origin}; it is no longer needed"),
             format!(
                 "it makes ROCm treat {} as gfx{target} and run kernels built for that, although \
-                 Ollama and llama.cpp have kernels for gfx1150 and gfx1151",
+                 current engines have kernels for gfx1150 and gfx1151",
                 names.join(" and ")
             ),
         ),
     };
-    let hint = format!(
-        "`unset {VARIABLE}` and remove it from your shell's start files; for Ollama's service \
-         `sudo systemctl edit ollama`, then `sudo systemctl restart ollama`"
-    );
+    let hint = if origin == OF_OLLAMA {
+        format!(
+            "remove {VARIABLE} with `sudo systemctl edit ollama`, then `sudo systemctl restart ollama`"
+        )
+    } else {
+        format!("`unset {VARIABLE}` and remove it from your shell's start files")
+    };
     Advice::new("hsa-override-set", Severity::Warning, message, why, hint)
 }
 

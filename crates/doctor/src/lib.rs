@@ -15,6 +15,7 @@ mod governor;
 mod gpu_unused;
 mod gtt;
 mod hsa_override;
+mod installed;
 mod load;
 mod memory;
 mod ollama;
@@ -33,9 +34,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::diagnosis::{Diagnosis, add_advice};
 pub use crate::setting::{EngineSetting, engine_settings};
 
-/// Environment variables that the advice depends on; an engine started by this process inherits
-/// them.
-pub const VARIABLES: [&str; 1] = [hsa_override::VARIABLE];
+/// Environment variables that the advice depends on.
+pub const VARIABLES: [&str; 2] = [hsa_override::VARIABLE, installed::PATH];
 
 /// Severity of a finding, ascending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -8,6 +8,12 @@ use super::hsa_override::{PAPER_VALUE, STRIX_HALO, VARIABLE, architectures};
 /// The paper's `OLLAMA_NUM_PARALLEL` (section 3.1).
 pub(super) const PAPER_PARALLEL: u32 = 64;
 
+/// Ollama, as an engine of a setting.
+pub(super) const OLLAMA: &str = "ollama";
+
+/// llama-server, as an engine of a setting.
+pub(super) const LLAMA_SERVER: &str = "llama-server";
+
 /// Recommended value of one environment variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineSetting {
@@ -19,11 +25,15 @@ pub struct EngineSetting {
     pub value: Option<String>,
     /// Reason, with a figure.
     pub why: String,
+    /// Whether its engine is installed on this machine.
+    #[serde(default)]
+    pub installed: bool,
 }
 
 impl EngineSetting {
     fn new(engine: &str, variable: &str, value: Option<String>, why: impl Into<String>) -> Self {
-        Self { engine: engine.to_owned(), variable: variable.to_owned(), value, why: why.into() }
+        let (engine, variable) = (engine.to_owned(), variable.to_owned());
+        Self { engine, variable, value, why: why.into(), installed: false }
     }
 }
 
@@ -37,9 +47,9 @@ pub fn engine_settings(hardware: &Hardware, paper: bool) -> Vec<EngineSetting> {
          with 1 and 61 with 8; with slots for all, 8 gave 2.5 times 1"
     };
     let mut settings = vec![
-        EngineSetting::new("ollama", "OLLAMA_NUM_PARALLEL", Some(parallel.to_string()), why),
+        EngineSetting::new(OLLAMA, "OLLAMA_NUM_PARALLEL", Some(parallel.to_string()), why),
         EngineSetting::new(
-            "ollama",
+            OLLAMA,
             "OLLAMA_CONTEXT_LENGTH",
             Some("8192".to_owned()),
             "the default for a GPU with 48 GiB or more is 262144 tokens per slot: 38.7 GB of KV \
@@ -48,7 +58,7 @@ pub fn engine_settings(hardware: &Hardware, paper: bool) -> Vec<EngineSetting> {
     ];
     if hardware.devices.iter().all(|device| device.kind == DeviceKind::Cpu) {
         settings.push(EngineSetting::new(
-            "llama-server",
+            LLAMA_SERVER,
             "GOMP_SPINCOUNT",
             Some("1000".to_owned()),
             "by default its threads spin 300000 iterations while waiting: with one of two cores \

@@ -8,6 +8,7 @@
 mod config;
 mod job;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use harmonic_admission::{Admission, AgentLoad, Decision, Demand, Tick, Ticket};
@@ -59,6 +60,7 @@ pub enum Change {
         seq: SeqId,
     },
 }
+
 /// One step: decided by [`Scheduler::step`], executed by the machine, then passed to
 /// [`Scheduler::commit`].
 #[derive(Debug, Default)]
@@ -84,12 +86,15 @@ impl Step {
         })
     }
 }
+
 /// Scheduler of one engine.
 #[derive(Debug)]
 pub struct Scheduler {
     config: SchedulerConfig,
     admission: Admission,
     batching: Batching,
+    /// Jobs that only compute a prompt.
+    warm_ups: BTreeSet<RequestId>,
 }
 
 impl Scheduler {
@@ -101,6 +106,7 @@ impl Scheduler {
         Self {
             admission: Admission::new(config.admission()),
             batching: Batching::new(config.batching()),
+            warm_ups: BTreeSet::new(),
             config,
         }
     }
@@ -116,11 +122,16 @@ impl Scheduler {
     /// [`Rejection`] if it can never run or its agent's queue is full.
     pub fn offer(&mut self, now: Tick, job: Job) -> Result<(), Rejection> {
         let ticket = Ticket { id: job.id, agent: job.agent };
+        let is_warm_up = job.max_output == 0;
         let prompt = self.config.bounded(job)?;
         self.batching.add(ticket.id, prompt);
         let offered = self.admission.offer(now, ticket);
-        if offered.is_err() {
-            self.batching.forget(ticket.id);
+        match offered {
+            Ok(()) if is_warm_up => {
+                self.warm_ups.insert(ticket.id);
+            }
+            Ok(()) => {}
+            Err(_) => self.batching.forget(ticket.id),
         }
         offered
     }
@@ -138,6 +149,9 @@ impl Scheduler {
         let rank = |id| self.admission.rank(id, now).unwrap_or(i128::MAX);
         let BatchingStep { begun, placed, moved, finished, cache, batch } =
             self.batching.step(now, rank);
+        for ended in &finished {
+            self.warm_ups.remove(&ended.id);
+        }
         // Both are in the order of the decisions.
         let mut placed = placed.into_iter();
         let mut seq_of = |id| {
@@ -197,9 +211,12 @@ impl Scheduler {
         self.admission.pending()
     }
 
-    /// Load per agent, in the order of the configuration.
+    /// Load per agent, in the order of the configuration. What warms the prefix cache is no load.
     pub fn load(&self) -> Vec<AgentLoad> {
-        self.admission.load()
+        if self.warm_ups.is_empty() {
+            return self.admission.load();
+        }
+        self.admission.load_without(|id| self.warm_ups.contains(&id))
     }
 
     /// Sets the planned slots of some agents, by index, from the next step on.

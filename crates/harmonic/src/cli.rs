@@ -21,7 +21,7 @@ pub use running::{Chat, Down, Ps};
 /// Exit codes: 0 success, 1 error that the user can fix, 2 wrong usage, 3 unexpected error. Data
 /// goes to stdout, everything else to stderr.
 #[derive(Debug, Parser)]
-#[command(name = "harmonic", version, max_term_width = 100)]
+#[command(name = "harmonic", version)]
 pub struct Cli {
     /// Command to run
     #[command(subcommand)]
@@ -87,9 +87,31 @@ pub struct Doctor {
     /// Recommend the paper's settings where they differ from today's recommendations
     #[arg(long)]
     pub paper: bool,
+    /// Also show the settings of this engine, installed or not; repeatable
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub engine: Vec<OtherEngine>,
     /// Read /proc and /sys below DIR instead of this machine's
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub sysroot: PathBuf,
+}
+
+/// Engines of others whose settings `doctor` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OtherEngine {
+    /// Ollama
+    Ollama,
+    /// llama-server of llama.cpp
+    LlamaServer,
+}
+
+impl OtherEngine {
+    /// Its name in the settings of a diagnosis.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ollama => "ollama",
+            Self::LlamaServer => "llama-server",
+        }
+    }
 }
 
 /// Subcommands of `models`.

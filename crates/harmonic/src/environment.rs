@@ -111,6 +111,14 @@ impl Environment {
     }
 }
 
+/// Width of the terminal in `$COLUMNS`, if it is a number above 0: a shell sets it, so another value
+/// is the shell's and no error of this program.
+pub fn columns() -> Option<usize> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    let columns = std::env::var("COLUMNS").ok()?;
+    columns.trim().parse().ok().filter(|columns| *columns > 0)
+}
+
 /// Path and arguments of this program.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod exit;
 mod form_trial;
+mod help;
 mod logging;
 #[cfg(target_os = "linux")]
 mod openmp;
@@ -22,7 +23,6 @@ mod stop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::Parser;
 use harmonic_render::Printer;
 
 use crate::cli::Cli;
@@ -35,15 +35,12 @@ fn main() -> ExitCode {
         return code;
     }
     reexec::with_settings();
-    let cli = match Cli::try_parse() {
+    let columns = environment::columns();
+    let cli = match help::parse(&Printer::new(false, columns)) {
         Ok(cli) => cli,
-        Err(error) => {
-            // `--help` and `--version` come here too, with code 0. A closed pipe is ignored.
-            let _ = error.print();
-            return if error.exit_code() == 0 { Exit::Ok } else { Exit::Usage }.into();
-        }
+        Err(exit) => return exit.into(),
     };
-    let printer = Printer::new(cli.quiet);
+    let printer = Printer::new(cli.quiet, columns);
     // The panic's own message has been printed when this returns.
     let ended = catch_unwind(AssertUnwindSafe(|| run(cli, &printer)));
     match ended {

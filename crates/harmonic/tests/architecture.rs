@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -31,7 +31,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
     ("gateway", &["types", "events", "api", "engine"]),
     ("bench", &["types", "perfmodel", "api"]),
     ("tune", &["types", "models", "profiles", "planner", "bench"]),
-    ("report", &["types"]),
+    ("layout", &[]),
+    ("report", &["types", "layout"]),
     (
         "app",
         &[
@@ -68,6 +69,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 24] = [
             "events",
             "bench",
             "tune",
+            "layout",
             "report",
             "app",
         ],
@@ -82,7 +84,7 @@ const BINARY: &str = "harmonic";
 const LARGEST_BINARY: usize = 3000;
 
 /// Library → the one crate that may use it outside of tests.
-const ONLY_IN: [(&str, &str); 10] = [
+const ONLY_IN: [(&str, &str); 12] = [
     ("llama-cpp-2", "harmonic-llama"),
     ("llama-cpp-sys-2", "harmonic-llama"),
     ("llguidance", "harmonic-engine"),
@@ -93,6 +95,8 @@ const ONLY_IN: [(&str, &str); 10] = [
     ("maud", "harmonic-report"),
     ("resvg", "harmonic-report"),
     ("shlex", "harmonic-export"),
+    ("comfy-table", "harmonic-layout"),
+    ("textwrap", "harmonic-layout"),
 ];
 
 /// Markers before and after the diagram in ARCHITECTURE.md.

@@ -14,7 +14,8 @@ use harmonic_types::{Bytes, ModelFile};
 
 use crate::error::ModelError;
 use crate::format::WeightFormat;
-use crate::gguf::{Header, shape};
+use crate::gguf::shape::predominant;
+use crate::gguf::{Header, TensorType, shape};
 use crate::progress::{Progress, ProgressSpan};
 use crate::store::folder::PartialFile;
 use crate::store::lock::Lock;
@@ -42,7 +43,7 @@ pub async fn convert(
     quantizer: Arc<dyn Quantizer>,
     progress: &dyn Progress,
 ) -> Result<ModelFile, ModelError> {
-    let original = store.show(name)?.ok_or_else(|| ModelError::NotStored(name.to_owned()))?;
+    let original = store.show(name)?.ok_or_else(|| store.not_stored(name))?;
     let loss = format.loss_from(&original.record.format);
     if original.record.format == format.name() {
         progress.note(&format!("{name}: {loss}"));
@@ -135,8 +136,10 @@ impl Conversion<'_> {
     async fn verify(&self, output: &Path, loss: String) -> Result<Record, ModelError> {
         let header = Header::open(output).map_err(|error| self.failed(error.to_string()))?;
         let shape = shape(&header).map_err(|error| self.failed(error.to_string()))?;
-        if !self.format.is_stored_as(&shape.format) {
-            return Err(self.failed(format!("the converter wrote {} weights", shape.format)));
+        // The type of most tensors: the format that the file states is what was asked for.
+        let written = predominant(&header).map_or("no", TensorType::name);
+        if !self.format.is_stored_as(written) {
+            return Err(self.failed(format!("the converter wrote {written} weights")));
         }
         let size = Bytes(fs::metadata(output).map_err(ModelError::io("read", output))?.len());
         let span =

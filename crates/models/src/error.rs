@@ -60,13 +60,15 @@ pub enum ModelError {
     },
     /// A name that is neither in the store nor in the catalog.
     #[error(
-        "unknown model `{name}`: expected a name of the catalog ({known}), a name from \
+        "unknown model `{name}`{meant}: expected a name of the catalog ({known}), a name from \
              `harmonic models list`, `hf:ORG/REPO/FILE`, `hf:ORG/REPO:QUANT`, \
              `wheel:PKG==VER/FILE` or a path"
     )]
     UnknownModel {
         /// The input.
         name: String,
+        /// Suggestion, or empty.
+        meant: String,
         /// Catalog names, comma-separated.
         known: String,
     },
@@ -76,6 +78,17 @@ pub enum ModelError {
              `harmonic models pull {0}` downloads it"
     )]
     NotStored(String),
+    /// A name that is not in the store, nor known elsewhere, so that it cannot be pulled either.
+    #[error(
+        "the model `{name}` is not in the store{meant}: `harmonic models list` shows the models \
+             that are"
+    )]
+    NoSuchModel {
+        /// The input.
+        name: String,
+        /// Suggestion, or empty.
+        meant: String,
+    },
     /// A name in use by another model.
     #[error(
         "the name `{name}` is used by the model from {holder}: remove it with \

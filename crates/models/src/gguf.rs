@@ -14,6 +14,7 @@
 //! Source of the format: `ggml/include/gguf.h` and `ggml/src/gguf.cpp` of llama.cpp.
 
 pub mod error;
+mod file_type;
 pub mod geometry;
 pub mod reader;
 mod recurrent;

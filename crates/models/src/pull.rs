@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use harmonic_types::{Bytes, Divergence, ModelFile};
 
-use crate::catalog::{self, CATALOG_NAMES, CatalogEntry, Origin};
+use crate::catalog::{self, CatalogEntry, Origin};
 use crate::convert::{convert, converted_name};
 use crate::divergence::{conversion_divergence, describe, is_faithful};
 use crate::error::ModelError;
@@ -132,10 +132,7 @@ pub async fn pull(
     if let Some(entry) = catalog::find(name) {
         return pull_entry(store, &entry, options, progress).await;
     }
-    store.find(name)?.ok_or_else(|| ModelError::UnknownModel {
-        name: name.clone(),
-        known: CATALOG_NAMES.join(", "),
-    })
+    store.find(name)?.ok_or_else(|| store.unknown(name))
 }
 
 /// Pulls a catalog entry from the first source that succeeds, and converts it if the entry and the

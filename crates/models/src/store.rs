@@ -67,8 +67,10 @@ pub struct Listing {
 pub struct Removed {
     /// Removed names: the requested one, and the conversion that it ran as.
     pub names: Vec<String>,
-    /// Freed space; zero if other names use the same files.
+    /// Freed space.
     pub freed: Bytes,
+    /// Names whose models have the same files, which therefore stay.
+    pub shared_with: Vec<String>,
 }
 
 impl Store {
@@ -130,7 +132,7 @@ impl Store {
     /// # Errors
     /// [`ModelError::NotStored`] if there is no such model or conversion.
     pub fn run_as(&self, name: &str, format: Option<WeightFormat>) -> Result<(), ModelError> {
-        let not_stored = |name: &str| ModelError::NotStored(name.to_owned());
+        let not_stored = |name: &str| self.not_stored(name);
         let mut record = self.record(name)?.ok_or_else(|| not_stored(name))?;
         record.runs_as = match format {
             None => None,
@@ -176,15 +178,14 @@ impl Store {
     /// Removes a name, the conversion that it runs as, and files without other names.
     ///
     /// # Errors
-    /// [`ModelError::NotStored`] for an unknown name; [`ModelError::Locked`] while it is pulled.
+    /// [`ModelError::NotStored`] or [`ModelError::NoSuchModel`] for a name that is not there;
+    /// [`ModelError::Locked`] while it is pulled.
     pub fn remove(&self, name: &str) -> Result<Removed, ModelError> {
+        // Before a lock of that name is written.
+        self.removable(name)?;
         let _busy = Lock::acquire(self, name)?;
         let _store = Lock::wait(self)?;
-        let record = match self.stored_record(name)? {
-            Some(record) => Some(record),
-            None => self.record(name)?,
-        };
-        let record = record.ok_or_else(|| ModelError::NotStored(name.to_owned()))?;
+        let record = self.removable(name)?;
         let mut to_remove = vec![record];
         if let Some(runs_as) = to_remove[0].runs_as.clone() {
             let made_from = to_remove[0].digest.clone();
@@ -194,11 +195,13 @@ impl Store {
                 conversion.filter(|made| made.converted_from.as_ref().is_some_and(is_conversion)),
             );
         }
-        let mut removed = Removed { names: Vec::new(), freed: Bytes::ZERO };
+        let mut removed =
+            Removed { names: Vec::new(), freed: Bytes::ZERO, shared_with: Vec::new() };
         for record in to_remove {
             let path = self.record_path(&record.name);
             fs::remove_file(&path).map_err(ModelError::io("remove", &path))?;
-            if !self.is_used(&record.digest)? {
+            let users = self.users(&record.digest)?;
+            if users.is_empty() {
                 for blob in self.blob_paths(&record) {
                     let about = fs::symlink_metadata(&blob);
                     match about.and_then(|about| fs::remove_file(&blob).map(|()| about)) {
@@ -210,8 +213,19 @@ impl Store {
                 }
             }
             removed.names.push(record.name);
+            removed.shared_with.extend(users);
         }
+        removed.shared_with.retain(|name| !removed.names.contains(name));
         Ok(removed)
+    }
+
+    /// The record that [`Store::remove`] removes, usable or not.
+    fn removable(&self, name: &str) -> Result<Record, ModelError> {
+        let record = match self.stored_record(name)? {
+            Some(record) => Some(record),
+            None => self.record(name)?,
+        };
+        record.ok_or_else(|| self.not_stored(name))
     }
 
     /// Moves the complete, verified files of a model from `partial/` to their final names, and
@@ -236,7 +250,7 @@ impl Store {
         blobs.sync()?;
         record.write(&self.folder("names")?)?;
         if let Some(before) = before
-            && !self.is_used(&before.digest)?
+            && self.users(&before.digest)?.is_empty()
         {
             for blob in blob_names(&before) {
                 blobs.file(blob).discard();
@@ -285,15 +299,14 @@ impl Store {
         Ok(StoredModel { record, file: ModelFile { name, path, digest, shape } })
     }
 
-    fn is_used(&self, digest: &str) -> Result<bool, ModelError> {
-        for path in self.record_paths()? {
-            match Record::read(&path) {
-                Ok(record) if record.digest != digest => {}
-                // An unreadable record might refer to the file: keep it.
-                _ => return Ok(true),
-            }
-        }
-        Ok(false)
+    /// Names of the models with the files of that digest. An unreadable record might be one of
+    /// them, and is named by its path.
+    fn users(&self, digest: &str) -> Result<Vec<String>, ModelError> {
+        let users = self.record_paths()?.into_iter().filter_map(|path| match Record::read(&path) {
+            Ok(record) => (record.digest == digest).then_some(record.name),
+            Err(_) => Some(path.display().to_string()),
+        });
+        Ok(users.collect())
     }
 
     fn blob_paths(&self, record: &Record) -> Vec<PathBuf> {

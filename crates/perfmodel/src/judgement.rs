@@ -8,7 +8,7 @@
 //!
 //! Does not do: repair figures, or read a record.
 
-use harmonic_types::{Caveat, CaveatKind, Interval, LevelResult, LoadFigures, Verdict};
+use harmonic_types::{Caveat, CaveatKind, Interval, LevelResult, LoadFigures, SweetSpot, Verdict};
 
 use crate::load::Disturbance;
 use crate::verdict::{LevelThroughput, verdict, verdict_within};
@@ -49,6 +49,17 @@ pub fn judge(levels: &[LevelResult], conditions: &Conditions<'_>) -> Verdict {
         verdict.cliff = None;
     }
     Verdict { caveats, ..verdict }
+}
+
+/// [`judge`] with the sweet spot that a publication states, from which plans are made, instead of our
+/// own; with our own where it states none.
+pub fn judge_with_stated(
+    levels: &[LevelResult],
+    conditions: &Conditions<'_>,
+    stated: Option<SweetSpot>,
+) -> Verdict {
+    let own = judge(levels, conditions);
+    Verdict { sweet_spot: stated.or(own.sweet_spot), ..own }
 }
 
 /// Verdict on `levels` as if nothing spoke against them.

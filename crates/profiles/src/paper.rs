@@ -7,7 +7,7 @@
 use harmonic_hardware::profile::{DGX_SPARK, Profile, RYZEN_AI_MAX_395};
 use harmonic_types::{
     BenchRun, Curve, CurveKey, CurvePoint, Interval, LevelResult, Provenance, ProvenanceMap,
-    Series, TokensPerJoule, TokensPerSecond, Verdict, Workload,
+    Series, SweetSpot, TokensPerJoule, TokensPerSecond, Verdict, Workload,
 };
 
 /// Model that was measured at every level.
@@ -98,7 +98,8 @@ fn curve(platform: Profile, model: &str, points: &[(u32, f64)]) -> Curve {
 /// `compare`: one series per model, in the order of §4.2; `None` for any other machine.
 ///
 /// Contains only figures that the paper prints: no intervals, no latencies, no watts (§4.4 states
-/// one figure per machine, which matches no model), and no verdict, which the caller adds.
+/// one figure per machine, which matches no model); of the verdict only the sweet spot that the curves
+/// have, from which plans are made, too. The caller adds the rest.
 pub fn published(profile: &str) -> Option<BenchRun> {
     let (machine, peaks, name): (_, &[Peak], _) = match profile {
         name if name == DGX_SPARK.name => (DGX_SPARK, &PEAKS_SPARK, "SPARKY, an NVIDIA DGX Spark"),
@@ -169,6 +170,12 @@ fn series(curve: &Curve, peak: &Peak) -> Series {
         agent: None,
         key: Some(curve.key.clone()),
         levels: curve.points.iter().map(level).collect(),
-        verdict: Verdict::default(),
+        verdict: Verdict { sweet_spot: curve.sweet_spot.map(stated), ..Verdict::default() },
     }
+}
+
+/// The sweet spot of a curve as the paper states it.
+fn stated(parallel: u32) -> SweetSpot {
+    let reason = "as the paper states it for the whole machine (§4.3)".to_owned();
+    SweetSpot { parallel, reason }
 }

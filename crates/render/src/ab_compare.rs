@@ -2,16 +2,15 @@
 
 use harmonic_app::measure::AbComparison;
 use harmonic_bench::LevelRatio;
+use harmonic_layout::{Column, Table, Width};
 use harmonic_report::compare::Difference;
 use harmonic_types::{BenchRun, Interval};
 use serde_json::{Value, json};
 
-use super::table::table;
-
 const ABSENT: &str = "–";
 
 /// Throughput of both, their ratio with its interval, and the verdict per level.
-pub fn text(compared: &AbComparison) -> String {
+pub fn text(compared: &AbComparison, width: Width) -> String {
     let AbComparison { first, second, ratios } = compared;
     let rows = ratios.iter().map(|level| {
         [
@@ -23,8 +22,15 @@ pub fn text(compared: &AbComparison) -> String {
             level.ratio.map_or(ABSENT, |ratio| Difference::of(ratio).word()).to_owned(),
         ]
     });
-    let header = ["parallel", "first tok/s", "second tok/s", "first ÷ second", "95%", "first is"];
-    let table = table(header, &[0, 1, 2, 3, 4], rows);
+    let columns = [
+        Column::figure("parallel"),
+        Column::figure("first tok/s").leaves(2),
+        Column::figure("second tok/s").leaves(1),
+        Column::figure("first ÷ second"),
+        Column::figure("95%"),
+        Column::text("first is").wraps(),
+    ];
+    let table = Table::new(columns, rows).text(width);
     format!("first:  {}\nsecond: {}\n\n{table}", first.target, second.target)
 }
 

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use harmonic_app::fanout::AgentAnswer;
-
-use crate::table::table;
+use harmonic_layout::{Column, Table, Width};
 
 /// Table with a row per agent and a total.
-pub fn text(answers: &[AgentAnswer]) -> String {
+pub fn text(answers: &[AgentAnswer], width: Width) -> String {
     let row = |answer: &AgentAnswer| {
         [
             answer.agent.to_string(),
@@ -27,7 +26,8 @@ pub fn text(answers: &[AgentAnswer]) -> String {
         first.map_or_else(|| "–".to_owned(), seconds),
         seconds(took),
     ]);
-    table(["agent", "tokens", "tok/s", "first token", "done"], &[1, 2, 3, 4], rows)
+    let figures = ["tokens", "tok/s", "first token", "done"].map(Column::figure);
+    Table::new([Column::text("agent")].into_iter().chain(figures), rows).text(width)
 }
 
 /// One line with the totals.

@@ -1,18 +1,21 @@
 //! A benchmark record, and one level of it, as text.
 
 use harmonic_bench::LoadPoint;
+use harmonic_layout::Width;
 use harmonic_report::terminal;
 use harmonic_types::{BenchRun, LevelResult};
 
+/// Maximum lines of a curve.
+const CURVE_LINES: usize = 16;
+
 /// Table, power, curve and summary of a run.
-pub fn report(run: &BenchRun, width: usize) -> String {
-    let curve = terminal::curve(run, width.min(80), 16);
+pub fn report(run: &BenchRun, width: Width) -> String {
     let parts = [
-        terminal::table(run),
-        terminal::power(run),
-        curve,
-        terminal::summary(run),
-        terminal::fits(run),
+        terminal::table(run, width),
+        terminal::power(run, width),
+        terminal::curve(run, width, CURVE_LINES),
+        terminal::summary(run, width),
+        terminal::fits(run, width),
     ];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n\n")

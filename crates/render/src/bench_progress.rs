@@ -7,12 +7,9 @@ use std::time::{Duration, Instant};
 use harmonic_bench::{BenchEvent, LoadPoint, Phase};
 use harmonic_report::terminal;
 use harmonic_types::LevelResult;
-use indicatif::ProgressBar;
 
+use crate::bar::{Bar, BarKind};
 use crate::printer::Printer;
-use crate::progress::bar;
-
-const LEVELS: &str = "  {spinner:.cyan} {bar:20.cyan/dim} {msg}";
 
 /// Prints each completed level; on a terminal also shows the state of the current level, the curve
 /// so far and the time left.
@@ -23,7 +20,7 @@ pub(crate) struct BenchProgress<'a> {
 
 #[derive(Default)]
 struct State {
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
     /// Throughput in tok/s of completed levels, by parallelism.
     done: BTreeMap<u32, f64>,
     series: Option<String>,
@@ -55,7 +52,9 @@ impl<'a> BenchProgress<'a> {
 
     fn start_level(&self, state: &mut State, model: &str, point: LoadPoint, number: u32, of: u32) {
         if self.printer.is_live() {
-            let bar = state.bar.get_or_insert_with(|| bar(LEVELS, Some(of.into())));
+            let columns = self.printer.line_columns();
+            let bar =
+                state.bar.get_or_insert_with(|| Bar::new(columns, BarKind::Levels(of.into()), ""));
             bar.set_length(of.into());
             bar.set_position(u64::from(number - 1));
         }
@@ -70,7 +69,7 @@ impl<'a> BenchProgress<'a> {
         state.to_come = of.saturating_sub(number);
         state.times.began.get_or_insert_with(Instant::now);
         if let Some(bar) = &state.bar {
-            bar.set_message(format!("{point}: warming up"));
+            bar.set_message(&format!("{point}: warming up"));
         }
     }
 
@@ -135,7 +134,7 @@ impl BenchProgress<'_> {
             BenchEvent::Level { phase, tok_s, left, left_at_most, .. } => {
                 if let Some(bar) = &state.bar {
                     let left = left.unwrap_or(left_at_most).min(left_at_most);
-                    bar.set_message(state.bar_message(phase, tok_s, left));
+                    bar.set_message(&state.bar_message(phase, tok_s, left));
                 }
             }
             BenchEvent::LevelDone { point, result } => self.finish_level(&mut state, point, result),

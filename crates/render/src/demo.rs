@@ -1,6 +1,7 @@
 //! Final output of the demo.
 
 use harmonic_app::fanout::AgentAnswer;
+use harmonic_layout::{Width, beside};
 use harmonic_types::{BenchRun, Hardware, Plan};
 
 use crate::lines::labelled;
@@ -12,33 +13,47 @@ pub fn summary(
     planned: &Plan,
     answered: &[AgentAnswer],
     run: Option<&BenchRun>,
-    width: usize,
+    width: Width,
 ) -> String {
     let mut lines = vec![
-        labelled("machine", &hardware::line(machine)),
-        labelled("plan", &plan::sharing(planned)),
-        plan::memory(planned),
-        labelled("team", &answers::summary(answered)),
+        labelled("machine", &hardware::line(machine), width),
+        labelled("plan", &plan::sharing(planned), width),
+        plan::memory(planned, width),
+        labelled("team", &answers::summary(answered), width),
     ];
     if let Some(run) = run {
         lines.push(String::new());
-        lines.push(bench::report(run, width.saturating_sub(2)));
-        lines.extend(findings::notes(&run.warnings));
+        lines.push(bench::report(run, width));
+        lines.extend(findings::notes(&run.warnings, width));
     }
     lines.join("\n")
 }
 
 /// Commands to try next.
-pub fn next(answers: &[AgentAnswer], seconds: u64) -> String {
+pub fn next(answers: &[AgentAnswer], seconds: u64, width: Width) -> String {
     let agent = answers.iter().find(|answer| answer.agent.0 == "coder").or(answers.first());
     let agent = agent.map_or("coder", |answer| answer.agent.0.as_str());
-    format!(
-        r#"That took {seconds} s, and nothing is left running. Try next:
-  harmonic up --stack starter                        serve the team on port 4276
-  curl -N http://127.0.0.1:4276/v1/chat/completions -H 'Content-Type: application/json' \
-    -d '{{"model":"{agent}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'
-  harmonic bench --stack starter                     measure with confidence intervals
-  harmonic plan --stack standard                     the paper's team on this machine
-  harmonic models list                               list available models"#
-    )
+    let intro = format!("That took {seconds} s, and nothing is left running. Try next:");
+    let mut lines = beside("", "", &intro, width);
+    lines.extend(command("harmonic up --stack starter", "serve the team on port 4276", width));
+    lines.push(format!(
+        r#"  curl -N http://127.0.0.1:4276/v1/chat/completions \
+    -H 'Content-Type: application/json' \
+    -d '{{"model": "{agent}", "stream": true,
+    "messages": [{{"role": "user", "content": "Hello"}}]}}'"#
+    ));
+    for (name, use_of_it) in [
+        ("harmonic bench --stack starter", "measure with confidence intervals"),
+        ("harmonic plan --stack standard", "the paper's team on this machine"),
+        ("harmonic models list", "list available models"),
+    ] {
+        lines.extend(command(name, use_of_it, width));
+    }
+    lines.join("\n")
+}
+
+/// A command beside what it does.
+fn command(command: &str, use_of_it: &str, width: Width) -> Vec<String> {
+    const COMMAND: usize = 34;
+    beside(&format!("  {command:<COMMAND$}"), &" ".repeat(COMMAND + 2), use_of_it, width)
 }

@@ -1,79 +1,77 @@
 //! A diagnosis as text. Severities are words, so colour is not needed.
 
 use harmonic_doctor::{Advice, Diagnosis, EngineSetting, Severity};
+use harmonic_layout::{Width, beside};
 use harmonic_types::Finding;
-use textwrap::{Options, WordSplitter};
-
-/// Maximum width in columns.
-const MAX_WIDTH: usize = 100;
 
 /// Width of a label in columns.
 const LABEL: usize = 9;
 
-/// Advice, warnings of the detection, recommended engine settings, and the counts.
-pub fn text(diagnosis: &Diagnosis) -> String {
-    let mut parts: Vec<String> = diagnosis.findings.iter().map(finding).collect();
-    parts.extend(diagnosis.warnings.iter().map(detection_warning));
-    if !diagnosis.settings.is_empty() {
-        let lines = diagnosis.settings.iter().map(setting);
-        parts
-            .push(format!("Recommended engine settings\n{}", lines.collect::<Vec<_>>().join("\n")));
+/// Whether all is well, advice, warnings of the detection, and recommended settings of the engines
+/// that are installed or among `asked`.
+pub fn text(diagnosis: &Diagnosis, asked: &[&str], width: Width) -> String {
+    let mut parts = vec![beside("", "  ", &conclusion(diagnosis), width).join("\n")];
+    parts.extend(diagnosis.findings.iter().map(|advice| finding(advice, width)));
+    parts.extend(diagnosis.warnings.iter().map(|warning| detection_warning(warning, width)));
+    let is_shown =
+        |setting: &&EngineSetting| setting.installed || asked.contains(&setting.engine.as_str());
+    let shown = diagnosis.settings.iter().filter(is_shown);
+    let shown: Vec<String> = shown.map(|one| setting(one, width)).collect();
+    if !shown.is_empty() {
+        parts.push(format!("Recommended engine settings\n{}", shown.join("\n")));
     }
-    parts.push(count(diagnosis));
     parts.join("\n\n")
 }
 
-fn finding(advice: &Advice) -> String {
+fn finding(advice: &Advice, width: Width) -> String {
     [
         format!("{:<LABEL$}{}", advice.severity, advice.code),
-        labelled("seen", &advice.message),
-        labelled("why", &advice.why),
-        labelled("fix", &advice.hint),
+        labelled("seen", &advice.message, width),
+        labelled("why", &advice.why, width),
+        labelled("fix", &advice.hint, width),
     ]
     .join("\n")
 }
 
-fn detection_warning(warning: &Finding) -> String {
+fn detection_warning(warning: &Finding, width: Width) -> String {
     let head = format!("{:<LABEL$}{}", Severity::Note, warning.code);
-    [head, labelled("seen", &warning.message), labelled("fix", &warning.hint)].join("\n")
+    let (seen, fix) = (&warning.message, &warning.hint);
+    [head, labelled("seen", seen, width), labelled("fix", fix, width)].join("\n")
 }
 
-fn setting(setting: &EngineSetting) -> String {
-    let EngineSetting { engine, variable, value, why } = setting;
+fn setting(setting: &EngineSetting, width: Width) -> String {
+    let EngineSetting { engine, variable, value, why, .. } = setting;
     let line = match value {
         Some(value) => format!("  {engine}: {variable}={value}"),
         None => format!("  {engine}: {variable} unset"),
     };
-    format!("{line}\n{}", labelled("", why))
+    format!("{line}\n{}", labelled("", why, width))
 }
 
-/// `text` beside its label. Commands are broken only at spaces, so that they can be copied.
-fn labelled(label: &str, text: &str) -> String {
-    let (first, rest) = (format!("  {label:<0$}", LABEL - 2), " ".repeat(LABEL));
-    let options = Options::new(MAX_WIDTH)
-        .initial_indent(&first)
-        .subsequent_indent(&rest)
-        .word_splitter(WordSplitter::NoHyphenation)
-        .break_words(false);
-    textwrap::fill(text, options)
+fn labelled(label: &str, text: &str, width: Width) -> String {
+    let first = format!("  {label:<0$}", LABEL - 2);
+    beside(&first, &" ".repeat(LABEL), text, width).join("\n")
 }
 
-/// Counts by severity; warnings of the detection count as notes.
-fn count(diagnosis: &Diagnosis) -> String {
-    let of = |severity, name: &str| {
+/// What the findings mean together, with their counts; warnings of the detection count as notes.
+fn conclusion(diagnosis: &Diagnosis) -> String {
+    let of = |severity: Severity| {
         let found = diagnosis.findings.iter().filter(|advice| advice.severity == severity).count();
-        let detection_warning =
-            if severity == Severity::Note { diagnosis.warnings.len() } else { 0 };
-        let count = found + detection_warning;
-        (count > 0).then(|| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+        let notes = if severity == Severity::Note { diagnosis.warnings.len() } else { 0 };
+        let count = found + notes;
+        let plural = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} {severity}{plural}"))
     };
-    let counts = [
-        of(Severity::Error, "error"),
-        of(Severity::Warning, "warning"),
-        of(Severity::Note, "note"),
-    ];
-    match counts.into_iter().flatten().collect::<Vec<_>>().join(", ").as_str() {
-        "" => "no problems found".to_owned(),
-        counts => format!("found: {counts}"),
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+    let meaning = match (&errors, &warnings) {
+        (Some(_), _) => "not even the smallest stack runs here until the errors are mended",
+        (None, Some(_)) => "harmonic runs here, with less memory or speed than the machine has",
+        (None, None) => "all is well",
+    };
+    let counts: Vec<String> =
+        [errors, warnings, of(Severity::Note)].into_iter().flatten().collect();
+    match counts.join(", ").as_str() {
+        "" => format!("{meaning}: no problems found"),
+        counts => format!("{meaning}: found {counts}"),
     }
 }

@@ -9,7 +9,7 @@ pub fn text(url: &str, agents: &[&str], needs_key: bool, ending: &str) -> String
         (
             "with an API key",
             "  export HARMONIC_API_KEY=hs-…\n",
-            " \\\n    -H \"Authorization: Bearer $HARMONIC_API_KEY\"",
+            "    -H \"Authorization: Bearer $HARMONIC_API_KEY\" \\\n",
             "\"hs-…\"",
         )
     } else {
@@ -22,13 +22,17 @@ serving at {url} (OpenAI API: {url}/v1, {keys}); each agent is a model:
 
 {shown}  harmonic chat {agent}
 
-  curl -N {url}/v1/chat/completions -H 'Content-Type: application/json'{sent} \
-    -d '{{"model":"{agent}","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'
+  curl -N {url}/v1/chat/completions \
+    -H 'Content-Type: application/json' \
+{sent}    -d '{{"model": "{agent}", "stream": true,
+    "messages": [{{"role": "user", "content": "Hello"}}]}}'
 
   from openai import OpenAI
-  client = OpenAI(base_url="{url}/v1", api_key={given})
+  client = OpenAI(base_url="{url}/v1",
+                  api_key={given})
   answer = client.chat.completions.create(
-      model="{agent}", messages=[{{"role": "user", "content": "Hello"}}])
+      model="{agent}",
+      messages=[{{"role": "user", "content": "Hello"}}])
   print(answer.choices[0].message.content)
 
 {ending}"#

@@ -1,5 +1,6 @@
 //! Detected hardware as text.
 
+use harmonic_layout::Width;
 use harmonic_types::{DeviceKind, Hardware, PowerScope};
 
 use super::lines::labelled;
@@ -20,7 +21,7 @@ fn threads(count: u32) -> String {
 }
 
 /// All detected properties, one per line.
-pub fn text(hardware: &Hardware) -> String {
+pub fn text(hardware: &Hardware, width: Width) -> String {
     let mut lines = vec![("machine", hardware.name.clone()), ("profile", hardware.profile.clone())];
     for device in &hardware.devices {
         let mut parts = Vec::new();
@@ -61,7 +62,7 @@ pub fn text(hardware: &Hardware) -> String {
             None => "no readable meter".to_owned(),
         },
     ));
-    let shown = lines.iter().map(|(name, value)| labelled(name, value));
+    let shown = lines.iter().map(|(name, value)| labelled(name, value, width));
     shown.collect::<Vec<_>>().join("\n")
 }
 

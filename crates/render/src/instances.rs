@@ -1,11 +1,10 @@
 //! Running teams as text.
 
 use harmonic_app::instances::TeamStatus;
-
-use crate::table::table;
+use harmonic_layout::{Column, Table, Width};
 
 /// Table with a row per team.
-pub fn text(teams: &[TeamStatus]) -> String {
+pub fn text(teams: &[TeamStatus], width: Width) -> String {
     let figure = |figure: Option<u32>| figure.map_or_else(|| "–".to_owned(), |n| n.to_string());
     let row = |team: &TeamStatus| {
         [
@@ -20,8 +19,18 @@ pub fn text(teams: &[TeamStatus]) -> String {
             team.state.clone(),
         ]
     };
-    let header = ["pid", "stack", "url", "up", "agents", "slots", "in flight", "queued", "state"];
-    table(header, &[0, 3, 4, 5, 6, 7], teams.iter().map(row))
+    let columns = [
+        Column::figure("pid").leaves(3),
+        Column::text("stack"),
+        Column::text("url"),
+        Column::figure("up").leaves(2),
+        Column::figure("agents").leaves(1),
+        Column::figure("slots"),
+        Column::figure("in flight"),
+        Column::figure("queued"),
+        Column::text("state"),
+    ];
+    Table::new(columns, teams.iter().map(row)).text(width)
 }
 
 /// Duration in its two largest units.

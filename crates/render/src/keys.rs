@@ -1,14 +1,14 @@
 //! API keys as text. The keys themselves are not stored and cannot be shown.
 
 use harmonic_app::keyring::KeyEntry;
-
-use crate::table::table;
+use harmonic_layout::{Column, Table, Width};
 
 /// Table with a row per key.
-pub fn text(keys: &[KeyEntry]) -> String {
+pub fn text(keys: &[KeyEntry], width: Width) -> String {
     let row = |key: &KeyEntry| {
         let limit = key.per_minute.map_or_else(|| "no limit".to_owned(), |n| n.to_string());
         [key.name.clone(), limit]
     };
-    table(["key", "requests per minute"], &[1], keys.iter().map(row))
+    let columns = [Column::text("key"), Column::figure("requests per minute")];
+    Table::new(columns, keys.iter().map(row)).text(width)
 }

@@ -1,39 +1,32 @@
-//! Lines of text: indented, labelled, wrapped.
+//! Lines of text: indented, labelled, listed.
 
-/// Maximum width in columns, before indentation.
-const MAX_WIDTH: usize = 96;
+use harmonic_layout::{Width, beside};
+
+pub use harmonic_layout::{joined_figures, unbroken};
 
 /// Width of a label in columns.
 const LABEL: usize = 10;
 
-const NO_BREAK: char = '\u{a0}';
+/// Columns that [`indented`] takes.
+pub const INDENT: usize = 2;
 
-/// `text` with no-break spaces, so that [`labelled`] does not wrap within it, for example between a
-/// figure and its unit.
-pub fn unbroken(text: &str) -> String {
-    text.replace(' ', "\u{a0}")
-}
-
-/// `text` with every line indented by two columns.
+/// `text` with every line indented by [`INDENT`] columns.
 pub fn indented(text: &str) -> String {
     let lines = text.lines().map(|line| match line {
         "" => String::new(),
-        line => format!("  {line}"),
+        line => format!("{:INDENT$}{line}", ""),
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// `text` beside its label, wrapped with a hanging indent. No-break spaces ([`unbroken`]) prevent
-/// wrapping and become ordinary spaces in the result.
-pub fn labelled(label: &str, text: &str) -> String {
-    let (first, rest) = (format!("{label:<LABEL$}"), " ".repeat(LABEL));
-    let options = textwrap::Options::new(MAX_WIDTH).initial_indent(&first).subsequent_indent(&rest);
-    textwrap::fill(text, options).replace(NO_BREAK, " ")
+/// `text` beside its label, wrapped with a hanging indent.
+pub fn labelled(label: &str, text: &str, width: Width) -> String {
+    beside(&format!("{label:<LABEL$}"), &" ".repeat(LABEL), text, width).join("\n")
 }
 
 /// `text` as a list item, wrapped with a hanging indent.
-pub fn list_item(text: &str) -> String {
-    textwrap::fill(text, textwrap::Options::new(MAX_WIDTH).subsequent_indent("  "))
+pub fn list_item(text: &str, width: Width) -> String {
+    beside("", "  ", text, width).join("\n")
 }
 
 #[cfg(test)]
@@ -42,9 +35,10 @@ mod tests {
 
     #[test]
     fn long_text_wraps_beside_its_label() {
-        let text = labelled("plan", &format!("{} ", unbroken("seven agents")).repeat(12));
+        let text = format!("{} ", unbroken("seven agents")).repeat(12);
+        let text = labelled("plan", &text, Width::of_terminal(80));
         assert!(text.lines().all(|line| line.ends_with("agents")), "{text}");
-        assert!(text.lines().all(|line| line.chars().count() <= MAX_WIDTH), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.starts_with("plan      seven"), "{text}");
         assert!(text.lines().nth(1).unwrap().starts_with("          "), "{text}");
         assert_eq!(indented("a\n\nb"), "  a\n\n  b");

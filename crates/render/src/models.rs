@@ -1,22 +1,31 @@
 //! Models as text and as JSON.
 
-use harmonic_app::models::{Inventory, KnownModel};
+use harmonic_app::models::{Inventory, KnownModel, Removed};
+use harmonic_layout::{Column, Table, Width, beside};
 use harmonic_models::{Cache, CatalogEntry, FoundModel, StoredModel};
 use harmonic_perfmodel::KvCost;
 use harmonic_types::{Bytes, KvType, ModelShape, RecurrentState, Tokens};
 use serde_json::{Value, json};
 
-use super::table::table;
-
 /// Context lengths, in tokens, for which `show` computes the KV cache.
 const CONTEXTS: [u32; 4] = [2048, 4096, 8192, 16384];
 
+/// Width of a label in columns.
+const LABEL: usize = 14;
+
 /// Table of stored models, catalog models that are not stored, and models of other tools.
-pub fn list(inventory: &Inventory) -> String {
+pub fn list(inventory: &Inventory, width: Width) -> String {
     let mut rows: Vec<[String; 5]> = inventory.stored.iter().map(stored_row).collect();
     rows.extend(inventory.absent.iter().map(catalog_row));
     rows.extend(inventory.elsewhere.iter().map(found_row));
-    table(["model", "format", "size", "parameters", "where"], &[2, 3], rows)
+    let columns = [
+        Column::text("model"),
+        Column::text("format"),
+        Column::figure("size"),
+        Column::figure("parameters").leaves(1),
+        Column::text("where").wraps(),
+    ];
+    Table::new(columns, rows).text(width)
 }
 
 /// The same as JSON.
@@ -31,18 +40,33 @@ pub fn list_json(inventory: &Inventory) -> Value {
 }
 
 /// Source, location and shape of one model.
-pub fn show(model: &KnownModel) -> String {
+pub fn show(model: &KnownModel, width: Width) -> String {
     match model {
-        KnownModel::Stored(model) => stored(model),
+        KnownModel::Stored(model) => stored(model, width),
         KnownModel::Elsewhere(found) => {
-            format!("{}\n{}\n\n{}", found.file.name, location(found), shape(&found.file.shape))
+            let shape = shape(&found.file.shape, Some(found.size), width);
+            format!("{}\n{}\n\n{shape}", found.file.name, location(found))
         }
-        KnownModel::Catalog(known) => format!(
-            "{}: {} ({})\nnot in the store\n\n{}",
-            known.name,
-            known.summary,
-            known.licence,
-            shape(&known.shape)
+        KnownModel::Catalog(known) => {
+            let CatalogEntry { name, summary, licence, .. } = known;
+            let shape = shape(&known.shape, size_of(known), width);
+            format!("{name}: {summary} ({licence})\nnot in the store\n\n{shape}")
+        }
+    }
+}
+
+/// What a removal freed, and what stays of it.
+pub fn removed(removed: &Removed) -> String {
+    let Removed { names, freed, shared_with } = removed;
+    let names = names.join(", ");
+    match (*freed, shared_with.as_slice()) {
+        (freed, []) => format!("removed {names}: {freed} freed"),
+        (Bytes::ZERO, others) => {
+            format!("removed {names}: nothing freed, as {} has the same file", others.join(", "))
+        }
+        (freed, others) => format!(
+            "removed {names}: {freed} freed; one file stays, as {} has it too",
+            others.join(", ")
         ),
     }
 }
@@ -56,7 +80,7 @@ pub fn show_json(model: &KnownModel) -> Value {
     }
 }
 
-fn stored(model: &StoredModel) -> String {
+fn stored(model: &StoredModel, width: Width) -> String {
     let record = &model.record;
     let mut lines = vec![record.name.clone(), format!("from {}", record.source)];
     if let Some(from) = &record.converted_from {
@@ -67,7 +91,7 @@ fn stored(model: &StoredModel) -> String {
         0 => format!("{location}\n"),
         count => format!("{location}, the first of {count} files\n"),
     });
-    lines.push(shape(&model.file.shape));
+    lines.push(shape(&model.file.shape, Some(record.size), width));
     lines.join("\n")
 }
 
@@ -81,7 +105,7 @@ fn entry_json(entry: &CatalogEntry) -> Value {
         "name": entry.name,
         "summary": entry.summary,
         "licence": entry.licence,
-        "size_bytes": entry.origins.iter().find_map(|origin| origin.size),
+        "size_bytes": size_of(entry),
         "sources": sources,
         "shape": entry.shape,
     })
@@ -101,7 +125,7 @@ fn stored_row(model: &StoredModel) -> [String; 5] {
     };
     [
         record.name.clone(),
-        record.format.clone(),
+        model.file.shape.format.clone(),
         record.size.to_string(),
         parameters(&model.file.shape),
         location,
@@ -109,14 +133,18 @@ fn stored_row(model: &StoredModel) -> [String; 5] {
 }
 
 fn catalog_row(entry: &CatalogEntry) -> [String; 5] {
-    let size = entry.origins.iter().find_map(|origin| origin.size);
     [
         entry.name.to_owned(),
         entry.shape.format.clone(),
-        size.map_or_else(|| "–".to_owned(), |size| size.to_string()),
+        size_of(entry).map_or_else(|| "–".to_owned(), |size| size.to_string()),
         parameters(&entry.shape),
         "not in the store".to_owned(),
     ]
+}
+
+/// Size of the file of a model that is not stored, as it will be listed when it is.
+fn size_of(entry: &CatalogEntry) -> Option<Bytes> {
+    entry.origins.iter().find_map(|origin| origin.size)
 }
 
 /// Tool in whose cache a model lies, and its path.
@@ -152,13 +180,14 @@ fn parameters(shape: &ModelShape) -> String {
     }
 }
 
-/// Shape of a model and KV cache size of a slot.
-fn shape(shape: &ModelShape) -> String {
+/// Shape of a model, size of its file and KV cache size of a slot.
+fn shape(shape: &ModelShape, size: Option<Bytes>, width: Width) -> String {
     let window = shape.layers.iter().filter_map(|layer| layer.window).max();
     let mut lines = vec![
         ("architecture", shape.architecture.clone()),
         ("parameters", parameters(shape)),
-        ("weights", format!("{} as {}", shape.weights_bytes, shape.format)),
+        ("format", shape.format.clone()),
+        ("size", size.map_or_else(|| "unknown".to_owned(), |size| size.to_string())),
         ("layers", shape.layers.len().to_string()),
         ("vocabulary", shape.vocabulary.to_string()),
         ("context", format!("trained on {} tokens", shape.context_trained)),
@@ -173,8 +202,10 @@ fn shape(shape: &ModelShape) -> String {
     if let Some(window) = window {
         lines.push(("window", format!("{window} tokens in some layers")));
     }
-    let mut text: Vec<String> =
-        lines.iter().map(|(name, value)| format!("{name:<14}{value}")).collect();
+    let lines = lines.iter().flat_map(|(name, value)| {
+        beside(&format!("{name:<LABEL$}"), &" ".repeat(LABEL), value, width)
+    });
+    let mut text: Vec<String> = lines.collect();
     let row = |context: u32| {
         let kv = |kv_type| {
             let held = KvCost::of(shape, kv_type).read(Tokens(context));
@@ -184,7 +215,7 @@ fn shape(shape: &ModelShape) -> String {
         [context.to_string(), kv(KvType::F16), kv(KvType::Q8_0)]
     };
     text.push(String::new());
-    let header = ["context", "KV per slot, f16", "q8_0"];
-    text.push(table(header, &[0, 1, 2], CONTEXTS.map(row)));
+    let columns = ["context", "KV per slot, f16", "q8_0"].map(Column::figure);
+    text.push(Table::new(columns, CONTEXTS.map(row)).text(width));
     text.join("\n")
 }

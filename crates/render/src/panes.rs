@@ -7,6 +7,7 @@ use std::io;
 
 use console::{measure_text_width, style};
 use harmonic_app::fanout::{AgentAnswer, AnswerSink};
+use harmonic_layout::{Width, shortened, wrap};
 use harmonic_types::AgentName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -16,6 +17,9 @@ use crate::printer::Printer;
 /// Maximum lines per agent while it answers: the last ones of its text.
 const MAX_PANE_LINES: usize = 3;
 
+/// Fewest columns of an answer beside its agent's name.
+const NARROWEST: usize = 16;
+
 /// Panes on stderr's terminal; the full text goes to stdout.
 #[derive(Debug)]
 pub struct Panes<'a> {
@@ -24,7 +28,7 @@ pub struct Panes<'a> {
     texts: Vec<String>,
     bars: Vec<ProgressBar>,
     height: usize,
-    width: usize,
+    width: Width,
     all: MultiProgress,
 }
 
@@ -36,7 +40,7 @@ impl<'a> Panes<'a> {
         let height = (printer.height().saturating_sub(2) / count).clamp(1, MAX_PANE_LINES);
         let names = padded(&names);
         let label = names.first().map_or(0, String::len) + "   │ ".chars().count();
-        let width = printer.width().saturating_sub(label + 1).max(16);
+        let width = Width::of_line(printer.line_columns().saturating_sub(label + 1).max(NARROWEST));
         let all = MultiProgress::new();
         let line = ProgressStyle::with_template("{msg}").expect("a template of one key parses");
         let bars =
@@ -49,19 +53,18 @@ impl<'a> Panes<'a> {
     fn draw(&mut self, index: usize) {
         let lines = wrapped(&self.texts[index], self.width);
         let first = lines.len().saturating_sub(self.height);
-        let pane = framed(&self.names[index], &lines[first..], self.height);
+        let columns = self.width.columns().unwrap_or(usize::MAX);
+        let shown: Vec<String> =
+            lines[first..].iter().map(|line| shortened(line, columns)).collect();
+        let pane = framed(&self.names[index], &shown, self.height);
         self.bars[index].set_message(pane);
     }
 }
 
-/// `text` wrapped to `width` columns, without blank lines.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let options = textwrap::Options::new(width).break_words(true);
+/// `text` wrapped to `width`, without blank lines.
+fn wrapped(text: &str, width: Width) -> Vec<String> {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines
-        .flat_map(|line| textwrap::wrap(line, &options))
-        .map(std::borrow::Cow::into_owned)
-        .collect()
+    lines.flat_map(|line| wrap(line, width)).collect()
 }
 
 /// The name beside the first of at least `height` lines.
@@ -117,7 +120,8 @@ mod tests {
     #[test]
     fn a_pane_shows_the_name_once() {
         console::set_colors_enabled(false);
-        let lines = wrapped("Buy milk.\n\nCall the bank on Monday, then water the plants.", 24);
+        let width = Width::of_line(24);
+        let lines = wrapped("Buy milk.\n\nCall the bank on Monday, then water the plants.", width);
         assert_eq!(
             framed("operator", &lines, 2),
             "  operator │ Buy milk.\n           │ Call the bank on Monday,\n           │ then water the \

@@ -9,19 +9,20 @@ pub use deployment::title;
 pub use explanation::explanation;
 pub use memory_table::{memory_table, memory_table_json};
 
+use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{
     AgentPlan, Bytes, EnginePlan, LedgerItem, Plan, PlanCurve, Provenance, Sharing,
 };
 
 use super::lines::{labelled, list_item, unbroken};
-use super::table::table;
 
 /// Agents by tier, engines, memory, curves, and deviations from the request.
-pub fn text(plan: &Plan) -> String {
-    let tuned = plan.tuned.iter().map(|config| format!("\n{}", tuned::line(config)));
-    let sums = format!("{}\n{}{}", memory(plan), curves(plan), tuned.collect::<String>());
-    let mut parts = vec![deployment::deployment(plan), engines(plan), sums];
-    parts.extend(shortfalls(plan));
+pub fn text(plan: &Plan, width: Width) -> String {
+    let tuned = plan.tuned.iter().map(|config| format!("\n{}", tuned::line(config, width)));
+    let (memory, curves) = (memory(plan, width), curves(plan, width));
+    let sums = format!("{memory}\n{curves}{}", tuned.collect::<String>());
+    let mut parts = vec![deployment::deployment(plan, width), engines(plan, width), sums];
+    parts.extend(shortfalls(plan, width));
     parts.join("\n\n")
 }
 
@@ -34,7 +35,7 @@ fn gb(bytes: Bytes) -> String {
 }
 
 /// Table of agents, tiers, slots and contexts.
-pub fn team(plan: &Plan) -> String {
+pub fn team(plan: &Plan, width: Width) -> String {
     let row = |agent: &AgentPlan| {
         [
             agent.name.to_string(),
@@ -43,10 +44,16 @@ pub fn team(plan: &Plan) -> String {
             agent.context.to_string(),
         ]
     };
-    table(["agent", "tier", "slots", "context"], &[2, 3], plan.agents.iter().map(row))
+    let columns = [
+        Column::text("agent"),
+        Column::text("tier"),
+        Column::figure("slots"),
+        Column::figure("context"),
+    ];
+    Table::new(columns, plan.agents.iter().map(row)).text(width)
 }
 
-fn engines(plan: &Plan) -> String {
+fn engines(plan: &Plan, width: Width) -> String {
     let row = |engine: &EnginePlan| {
         [
             engine.id.clone(),
@@ -58,12 +65,20 @@ fn engines(plan: &Plan) -> String {
             engine.total_bytes.to_string(),
         ]
     };
-    let header = ["engine", "runs on", "format", "agents", "sequences", "threads", "memory"];
-    table(header, &[3, 4, 5, 6], plan.engines.iter().map(row))
+    let columns = [
+        Column::text("engine"),
+        Column::text("runs on"),
+        Column::text("format"),
+        Column::figure("agents").leaves(2),
+        Column::figure("sequences"),
+        Column::figure("threads").leaves(1),
+        Column::figure("memory"),
+    ];
+    Table::new(columns, plan.engines.iter().map(row)).text(width)
 }
 
 /// Memory by ledger item, in one paragraph.
-pub fn memory(plan: &Plan) -> String {
+pub fn memory(plan: &Plan, width: Width) -> String {
     let items = [
         (LedgerItem::Weights, "weights"),
         (LedgerItem::Kv, "KV cache"),
@@ -80,20 +95,20 @@ pub fn memory(plan: &Plan) -> String {
     });
     let parts = parts.collect::<Vec<_>>().join(", ");
     let (total, budget) = (plan.total_bytes, plan.hardware.memory_budget_bytes);
-    labelled("memory", &format!("{total} of {budget}: {parts}"))
+    labelled("memory", &format!("{total} of {budget}: {parts}"), width)
 }
 
 /// Curves from which the parallelism was taken.
-fn curves(plan: &Plan) -> String {
+fn curves(plan: &Plan, width: Width) -> String {
     if plan.curves.is_empty() {
         let text = format!(
             "none for these models on this machine: using {}x, the profile's peak; measure \
              them with `harmonic bench`",
             plan.hardware.peak_parallel
         );
-        return labelled("curve", &text);
+        return labelled("curve", &text, width);
     }
-    let line = |curve: &PlanCurve| labelled("curve", &curve_text(curve));
+    let line = |curve: &PlanCurve| labelled("curve", &curve_text(curve), width);
     plan.curves.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -110,7 +125,7 @@ fn curve_text(curve: &PlanCurve) -> String {
     format!("{model} on {}, {source} ({}): sweet spot {sweet_spot}x", key.machine, valid.join(", "))
 }
 
-/// One line: engines, guaranteed slots and maximum in flight.
+/// One line: engines, guaranteed slots and maximum in flight, with what they mean.
 pub fn sharing(plan: &Plan) -> String {
     let placed = plan.agents.iter().filter(|agent| agent.engine.is_some()).count();
     let slots: u32 = plan.engines.iter().map(|engine| engine.slots).sum();
@@ -119,18 +134,29 @@ pub fn sharing(plan: &Plan) -> String {
         (1, Sharing::Isolated) => "one engine".to_owned(),
         (count, _) => format!("{count} engines"),
     };
+    let most = plan.max_in_flight;
+    let meaning = if slots > most {
+        format!(
+            "a slot is an agent's right to run one request; the machine runs {most} at a time, and \
+             when more are wanted each agent has its share of them, by its slots, and the rest wait"
+        )
+    } else {
+        "a slot is an agent's right to run one request; it borrows those that others leave idle"
+            .to_owned()
+    };
     format!(
-        "{placed} agents on {engines}; {slots} slots guaranteed, at most {} in flight",
-        plan.max_in_flight
+        "{placed} agents on {engines}; {slots} slots guaranteed, at most {most} in flight: {meaning}"
     )
 }
 
 /// Deviations from the request, one line each; `None` if there are none.
-fn shortfalls(plan: &Plan) -> Option<String> {
+fn shortfalls(plan: &Plan, width: Width) -> Option<String> {
     let lines: Vec<String> = plan
         .agents
         .iter()
-        .filter_map(|agent| Some(list_item(&format!("{}: {}", agent.name, agent.reason.as_ref()?))))
+        .filter_map(|agent| {
+            Some(list_item(&format!("{}: {}", agent.name, agent.reason.as_ref()?), width))
+        })
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }

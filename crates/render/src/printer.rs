@@ -10,11 +10,12 @@ use std::io::{self, IsTerminal, Write};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use console::Term;
+use harmonic_layout::{Width, wrap_lines};
 use harmonic_types::Finding;
 use serde::Serialize;
 
-/// Maximum width in columns; longer lines are hard to read.
-const MAX_WIDTH: usize = 100;
+/// Size of a terminal that does not state its own, in lines and columns.
+const DEFAULT_SIZE: (u16, u16) = (24, 80);
 
 const HEADING: Style = Style::new().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -30,23 +31,33 @@ pub struct Printer {
     err_colour: ColorChoice,
     out_is_terminal: bool,
     err_is_terminal: bool,
-    term: Term,
+    /// Width given by the user, for either stream.
+    columns: Option<usize>,
 }
 
 impl Printer {
-    /// Printer; a `quiet` one prints only data and errors.
-    pub fn new(quiet: bool) -> Self {
+    /// Printer; a `quiet` one prints only data and errors. `columns` are used instead of the
+    /// terminal's.
+    pub fn new(quiet: bool, columns: Option<usize>) -> Self {
         Self {
             quiet,
             out_colour: AutoStream::choice(&io::stdout()),
             err_colour: AutoStream::choice(&io::stderr()),
             out_is_terminal: io::stdout().is_terminal(),
             err_is_terminal: io::stderr().is_terminal(),
-            term: Term::stderr(),
+            columns,
         }
     }
 
-    /// Prints data with a newline, and flushes.
+    /// Prints data for people with a newline, with lines that are too long wrapped, and flushes.
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn text(&self, text: &str) -> io::Result<()> {
+        self.data(&wrap_lines(text, self.width()))
+    }
+
+    /// Prints data with a newline as it is, and flushes.
     ///
     /// # Errors
     /// When stdout is closed or full.
@@ -85,8 +96,8 @@ impl Printer {
     /// As [`Printer::data`].
     pub fn redraw(&self, above: usize, text: &str) -> io::Result<usize> {
         let mut out = io::stdout().lock();
-        let (height, width) = Term::stdout().size_checked().unwrap_or((24, 80));
-        let (height, width) = (usize::from(height).saturating_sub(1), usize::from(width));
+        let (height, width) = size(&Term::stdout());
+        let height = height.saturating_sub(1);
         let lines = text.lines().take(height.max(1));
         let lines: Vec<String> =
             lines.map(|line| cut(&without_control_characters(line), width)).collect();
@@ -97,12 +108,13 @@ impl Printer {
         writeln!(out, "{}", lines.join("\n")).and_then(|()| out.flush()).map_err(mark_closed)?;
         Ok(lines.len())
     }
+
     /// Prints a heading after a blank line.
     ///
     /// # Errors
     /// As [`Printer::data`].
     pub fn heading(&self, title: &str) -> io::Result<()> {
-        self.data(&format!("\n{HEADING}{title}{HEADING:#}"))
+        self.text(&format!("\n{HEADING}{title}{HEADING:#}"))
     }
 
     /// Prints a document as JSON.
@@ -115,10 +127,10 @@ impl Printer {
         self.data(&text)
     }
 
-    /// Prints a line on stderr; write errors are ignored.
-    pub fn message(&self, line: &str) {
+    /// Prints text on stderr, with lines that are too long wrapped; write errors are ignored.
+    pub fn message(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(self.stderr(), "{line}");
+            let _ = writeln!(self.stderr(), "{}", wrap_lines(text, self.message_width()));
         }
     }
 
@@ -145,7 +157,12 @@ impl Printer {
         if let Some(hint) = hint {
             let _ = write!(text, "\n{HINT}hint{HINT:#}: {hint}");
         }
-        let _ = writeln!(self.stderr(), "{text}");
+        let _ = writeln!(self.stderr(), "{}", wrap_lines(&text, self.message_width()));
+    }
+
+    /// Prints the message of wrong usage as it is.
+    pub fn usage(&self, text: &str) {
+        let _ = write!(self.stderr(), "{}", wrap_lines(text, self.message_width()));
     }
 
     fn stderr(&self) -> AutoStream<io::Stderr> {
@@ -162,16 +179,31 @@ impl Printer {
         self.out_is_terminal
     }
 
-    /// Width in columns.
-    pub fn width(&self) -> usize {
-        self.term
-            .size_checked()
-            .map_or(MAX_WIDTH, |(_, columns)| usize::from(columns).min(MAX_WIDTH))
+    /// Width of stdout: as given, else the terminal's; pipes and files get full lines.
+    pub fn width(&self) -> Width {
+        self.width_of(self.out_is_terminal, &Term::stdout())
     }
 
-    /// Height in lines; 24 without a terminal.
+    /// Width of stderr, likewise.
+    pub fn message_width(&self) -> Width {
+        self.width_of(self.err_is_terminal, &Term::stderr())
+    }
+
+    fn width_of(&self, is_terminal: bool, term: &Term) -> Width {
+        let columns = self.columns.or_else(|| is_terminal.then(|| size(term).1));
+        columns.map_or(Width::UNLIMITED, Width::of_terminal)
+    }
+
+    /// Columns of a line on stderr's terminal that is drawn over: not more than it has, whatever
+    /// was given.
+    pub fn line_columns(&self) -> usize {
+        let (_, columns) = size(&Term::stderr());
+        self.message_width().columns().map_or(columns, |width| width.min(columns))
+    }
+
+    /// Height of stderr's terminal in lines.
     pub fn height(&self) -> usize {
-        self.term.size_checked().map_or(24, |(rows, _)| usize::from(rows))
+        size(&Term::stderr()).0
     }
 
     /// Whether the user can answer questions.
@@ -200,10 +232,17 @@ fn mark_closed(error: io::Error) -> io::Error {
     error
 }
 
+/// Lines and columns of a terminal.
+fn size(term: &Term) -> (usize, usize) {
+    let (lines, columns) = term.size_checked().unwrap_or(DEFAULT_SIZE);
+    (usize::from(lines), usize::from(columns))
+}
+
 /// The first `width` columns of a line.
 fn cut(line: &str, width: usize) -> String {
     console::truncate_str(line, width, "…").into_owned()
 }
+
 /// `text` with control characters replaced, except newlines and tabs.
 fn without_control_characters(text: &str) -> String {
     let is_control = |char: char| char.is_control() && !matches!(char, '\n' | '\t');

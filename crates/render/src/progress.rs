@@ -9,22 +9,16 @@ use std::time::Duration;
 use harmonic_app::{Event, Observer};
 use harmonic_tune::{TuneEvent, Turn};
 use harmonic_types::{Bytes, EnginePlan};
-use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::bar::{Bar, BarKind};
 use crate::bench_progress::BenchProgress;
 use crate::printer::Printer;
 use crate::{plan, tuned};
 
-const BAR: &str = "  {msg} {bar:30.cyan/dim} {decimal_bytes}/{decimal_total_bytes} \
-                   {decimal_bytes_per_sec} {eta}";
-const COUNT: &str = "  {spinner:.cyan} {msg} {decimal_bytes} {decimal_bytes_per_sec}";
-const SPINNER: &str = "  {spinner:.cyan} {msg} {elapsed}";
-const TICK: Duration = Duration::from_millis(100);
-
 /// Observer that prints `app`'s events. Bars are removed on drop.
 pub struct Progress<'a> {
     printer: &'a Printer,
-    bar: Mutex<Option<ProgressBar>>,
+    bar: Mutex<Option<Bar>>,
     bench: BenchProgress<'a>,
 }
 
@@ -34,16 +28,20 @@ impl<'a> Progress<'a> {
         Self { printer, bar: Mutex::new(None), bench: BenchProgress::on(printer) }
     }
 
-    fn replace(&self, bar: Option<ProgressBar>) {
+    fn replace(&self, bar: Option<Bar>) {
         let mut held = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = std::mem::replace(&mut *held, bar) {
             old.finish_and_clear();
         }
     }
 
-    fn show_spinner(&self, message: String) {
+    fn show_spinner(&self, message: &str) {
+        self.show(BarKind::Spinner, message);
+    }
+
+    fn show(&self, kind: BarKind, message: &str) {
         if self.printer.is_live() {
-            self.replace(Some(spinner(message)));
+            self.replace(Some(Bar::new(self.printer.line_columns(), kind, message)));
         }
     }
 
@@ -62,9 +60,7 @@ impl<'a> Progress<'a> {
 
     fn transfer(&self, label: &str, total: Option<Bytes>) {
         if self.printer.is_live() {
-            let template = if total.is_some() { BAR } else { COUNT };
-            let bar = bar(template, total.map(|bytes| bytes.0));
-            self.replace(Some(bar.with_message(label.to_owned())));
+            self.show(total.map_or(BarKind::Count, BarKind::Transfer), label);
         } else {
             let size = total.map(|bytes| format!(" ({bytes})")).unwrap_or_default();
             self.printer.message(&format!("  {label}{size}"));
@@ -85,7 +81,7 @@ impl<'a> Progress<'a> {
 
     fn tuning(&self, event: TuneEvent<'_>) {
         match event {
-            TuneEvent::Measuring(turn) => self.show_spinner(title(turn)),
+            TuneEvent::Measuring(turn) => self.show_spinner(&title(turn)),
             TuneEvent::Measured(turn, rate) => {
                 self.replace(None);
                 self.printer.message(&format!("  {:<48} {rate:>8.1} tok/s", title(turn)));
@@ -107,23 +103,6 @@ fn title(turn: Turn<'_>) -> String {
     format!("round {round} of {rounds}, {parallel}x: {}", tuned::setting(axis, candidate))
 }
 
-/// Progress bar with one of the templates, which are constants that a test parses.
-pub fn bar(template: &str, total: Option<u64>) -> ProgressBar {
-    let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    let style = ProgressStyle::with_template(template).expect("templates are parsed in a test");
-    bar.set_style(style.progress_chars("━╸─"));
-    bar.enable_steady_tick(TICK);
-    bar
-}
-
-/// Type of [`spinner`].
-pub type Spinner = ProgressBar;
-
-/// Spinner with a message and the elapsed time.
-pub fn spinner(message: impl Into<String>) -> ProgressBar {
-    bar(SPINNER, None).with_message(message.into())
-}
-
 impl Observer for Progress<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
@@ -137,7 +116,7 @@ impl Observer for Progress<'_> {
             }
             Event::TransferEnded => self.replace(None),
             Event::EngineStarting { engine, number, of } => {
-                self.show_spinner(format!("starting engine {number} of {of}: {}", engine.model));
+                self.show_spinner(&format!("starting engine {number} of {of}: {}", engine.model));
             }
             Event::EngineReady { engine, took } => self.ready(engine, took),
             Event::ServerFound { url } => {
@@ -152,7 +131,7 @@ impl Observer for Progress<'_> {
                 );
             }
             Event::ProbeStarted => {
-                self.show_spinner("measuring memory read bandwidth".to_owned());
+                self.show_spinner("measuring memory read bandwidth");
             }
             Event::ProbeEnded { read: None } => {
                 self.replace(None);
@@ -184,17 +163,5 @@ impl Drop for Progress<'_> {
 impl std::fmt::Debug for Progress<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Progress")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_templates_parse() {
-        for template in [BAR, COUNT, SPINNER] {
-            ProgressStyle::with_template(template).unwrap();
-        }
     }
 }

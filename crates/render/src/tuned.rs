@@ -1,22 +1,22 @@
 //! Comparisons of settings as text.
 
+use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{Interval, KvLayout, TuneAxis, TuneCandidate, TuneComparison, TunedConfig};
 
 use super::lines::{labelled, list_item};
-use super::table::table;
 
 /// Comparisons of `axes` with the selected setting, for every model.
-pub fn text(configs: &[TunedConfig], axes: &[TuneAxis]) -> String {
+pub fn text(configs: &[TunedConfig], axes: &[TuneAxis], width: Width) -> String {
     let parts = configs.iter().flat_map(|config| {
         let compared = config.comparisons.iter().filter(|made| axes.contains(&made.axis));
-        compared.map(|comparison| comparison_text(config, comparison))
+        compared.map(|comparison| comparison_text(config, comparison, width))
     });
     let mut parts: Vec<String> = parts.collect();
     parts.push("The next plan uses the selected settings (see `harmonic plan`).".to_owned());
     parts.join("\n\n")
 }
 
-fn comparison_text(config: &TunedConfig, comparison: &TuneComparison) -> String {
+fn comparison_text(config: &TunedConfig, comparison: &TuneComparison, width: Width) -> String {
     let TuneComparison { axis, parallel, candidates, .. } = comparison;
     let subject = match axis {
         TuneAxis::Formats => "weight formats",
@@ -25,18 +25,19 @@ fn comparison_text(config: &TunedConfig, comparison: &TuneComparison) -> String 
     };
     let mut lines = vec![format!("{}: {subject} at {parallel}x", config.key.model)];
     lines.push(match axis {
-        TuneAxis::Formats => formats(comparison),
-        TuneAxis::Layouts | TuneAxis::Threads => settings(comparison),
+        TuneAxis::Formats => formats(comparison, width),
+        TuneAxis::Layouts | TuneAxis::Threads => settings(comparison, width),
     });
     let reasons = candidates.iter().filter_map(|candidate| {
-        Some(list_item(&format!("{}: {}", setting(*axis, candidate), candidate.reason.as_ref()?)))
+        let reason = candidate.reason.as_ref()?;
+        Some(list_item(&format!("{}: {reason}", setting(*axis, candidate)), width))
     });
     lines.extend(reasons);
-    lines.push(labelled("selected", &selection(comparison)));
+    lines.push(labelled("selected", &selection(comparison), width));
     lines.join("\n")
 }
 
-fn formats(comparison: &TuneComparison) -> String {
+fn formats(comparison: &TuneComparison, width: Width) -> String {
     let row = |(index, candidate): (usize, &TuneCandidate)| {
         let nats = candidate.divergence.map(|divergence| divergence.nats_per_token);
         [
@@ -49,10 +50,18 @@ fn formats(comparison: &TuneComparison) -> String {
         ]
     };
     let rows = comparison.candidates.iter().enumerate().map(row);
-    table(["format", "weights", "KL nats/token", "tok/s", "± 95%", ""], &[1, 2, 3, 4], rows)
+    let columns = [
+        Column::text("format"),
+        Column::figure("weights").leaves(1),
+        Column::figure("KL nats/token"),
+        Column::figure("tok/s"),
+        Column::figure("± 95%"),
+        Column::text("").wraps(),
+    ];
+    Table::new(columns, rows).text(width)
 }
 
-fn settings(comparison: &TuneComparison) -> String {
+fn settings(comparison: &TuneComparison, width: Width) -> String {
     let row = |(index, candidate): (usize, &TuneCandidate)| {
         [
             setting(comparison.axis, candidate),
@@ -62,7 +71,13 @@ fn settings(comparison: &TuneComparison) -> String {
         ]
     };
     let rows = comparison.candidates.iter().enumerate().map(row);
-    table(["setting", "tok/s", "± 95%", ""], &[1, 2], rows)
+    let columns = [
+        Column::text("setting").wraps(),
+        Column::figure("tok/s"),
+        Column::figure("± 95%"),
+        Column::text("").wraps(),
+    ];
+    Table::new(columns, rows).text(width)
 }
 
 /// The compared setting of a candidate.
@@ -197,7 +212,7 @@ mod tests {
             ],
         };
         let configs = [config(vec![formats, layouts])];
-        let shown = text(&configs, &[TuneAxis::Formats, TuneAxis::Layouts]);
+        let shown = text(&configs, &[TuneAxis::Formats, TuneAxis::Layouts], Width::UNLIMITED);
         insta::assert_snapshot!(shown, @"
         smollm2:135m: weight formats at 32x
          format   weights  KL nats/token  tok/s  ± 95%
@@ -219,6 +234,9 @@ mod tests {
 
         The next plan uses the selected settings (see `harmonic plan`).
         ");
-        assert!(!text(&configs, &[TuneAxis::Layouts]).contains("Q4_0"), "not asked for");
+        assert!(
+            !text(&configs, &[TuneAxis::Layouts], Width::UNLIMITED).contains("Q4_0"),
+            "not asked for"
+        );
     }
 }

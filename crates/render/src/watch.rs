@@ -1,7 +1,8 @@
 //! A watched team as text: a table that is drawn over, or a line for each event.
 //!
-//! Invariants: in flight stands before the agent's slots; a rate is that of the last second, and a dash where nothing was computed in it; a
-//! figure that is not known is a dash; a request is shown by its id, never by its text.
+//! Invariants: in flight stands before the agent's slots; a rate is that of the last second, and a
+//! dash where nothing was computed in it; a figure that is not known is a dash; a request is shown by
+//! its id, never by its text.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -11,20 +12,27 @@ use harmonic_events::{
     AgentStep, EngineSnapshot, EngineState, EventRecord, Outcome, PowerSample, StepRecord,
     TeamEvent,
 };
+use harmonic_layout::{Column, Table, Width, wrap_lines};
 use harmonic_types::AgentName;
-
-use crate::table::table;
 
 const NONE: &str = "–";
 
 /// The team at `now`.
-pub fn text(state: &TeamState, now: Instant) -> String {
+pub fn text(state: &TeamState, now: Instant, width: Width) -> String {
     let Some(snapshot) = state.snapshot() else { return "no event yet".to_owned() };
     let step = |engine: &EngineSnapshot| state.last_second(&engine.engine, now);
     let rows = snapshot.engines.iter().flat_map(|engine| agents(engine, step(engine)));
-    let header = ["agent", "in flight", "borrowed", "preempted", "queued", "tok/s", "prefill"];
-    let mut parts = vec![table(header, &[1, 2, 3, 4, 5, 6], rows)];
-    parts.extend(snapshot.engines.iter().map(|one| engine(one, step(one))));
+    let columns = [
+        Column::text("agent"),
+        Column::figure("in flight"),
+        Column::figure("borrowed").leaves(2),
+        Column::figure("preempted").leaves(1),
+        Column::figure("queued"),
+        Column::figure("tok/s"),
+        Column::figure("prefill").leaves(3),
+    ];
+    let mut parts = vec![Table::new(columns, rows).text(width)];
+    parts.extend(snapshot.engines.iter().map(|one| wrap_lines(&engine(one, step(one)), width)));
     parts.extend(snapshot.power.as_ref().map(power));
     if state.lost() > 0 {
         parts.push(format!("{} events lost: this reader was too slow", state.lost()));
@@ -286,13 +294,13 @@ mod tests {
     #[test]
     fn a_team_at_work() {
         let now = Instant::now();
-        insta::assert_snapshot!(text(&watched(now), now));
+        insta::assert_snapshot!(text(&watched(now), now, Width::UNLIMITED));
     }
 
     #[test]
     fn a_rate_of_long_ago_is_not_shown() {
         let now = Instant::now();
-        let later = text(&watched(now), now + std::time::Duration::from_mins(1));
+        let later = text(&watched(now), now + std::time::Duration::from_mins(1), Width::UNLIMITED);
         assert!(!later.contains("160.0"), "{later}");
     }
 
@@ -306,8 +314,10 @@ mod tests {
     #[test]
     fn a_line_fits_a_terminal() {
         let now = Instant::now();
-        let shown = text(&watched(now), now);
-        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        for columns in [60, 80] {
+            let shown = text(&watched(now), now, Width::of_terminal(columns));
+            assert!(shown.lines().all(|line| line.chars().count() <= columns), "{shown}");
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! Owns: [`Comparison`], and its text for a terminal.
 //!
-//! Invariants: the first subject is divided by each of the others; only series of the same model are
-//! compared, unless each subject has only one; efficiencies are compared only if the scope of their
-//! power is the same.
+//! Invariants: the first subject is divided by each of the others; only series of the same model have
+//! a ratio, those of different models stand side by side; efficiencies are compared only if the scope
+//! of their power is the same.
 //!
 //! Does not do: read records.
 
@@ -32,7 +32,7 @@ pub struct Comparison {
     pub schema: &'static str,
     /// Names of the subjects, in the given order.
     pub subjects: Vec<String>,
-    /// Models common to all subjects.
+    /// Models common to all subjects; without any, the main model of each, side by side.
     pub models: Vec<ComparedModel>,
     /// Reason why tok/W are not compared; `None` where they are.
     pub efficiency_refused: Option<String>,
@@ -43,6 +43,10 @@ pub struct Comparison {
 pub struct ComparedModel {
     /// Name of the model; all names, if they differ.
     pub model: String,
+    /// Name of the model of each subject.
+    pub names: Vec<String>,
+    /// Reason why there are no ratios; `None` where there are.
+    pub ratio_refused: Option<String>,
     /// Levels of any subject, ascending.
     pub levels: Vec<ComparedLevel>,
     /// Sweet spot of each subject.
@@ -118,7 +122,7 @@ impl Comparison {
     /// Comparison of `subjects`, at least two.
     pub fn of(subjects: &[Subject]) -> Self {
         let efficiency_refused = efficiency_refusal(subjects);
-        let models = common_series(subjects)
+        let models = compared_series(subjects)
             .into_iter()
             .map(|series| compare_series(&series, efficiency_refused.is_none()))
             .collect();
@@ -131,29 +135,43 @@ impl Comparison {
     }
 }
 
-/// Series of the same model, one of each subject; if each subject has only one series, those.
-fn common_series(subjects: &[Subject]) -> Vec<Vec<&Series>> {
+/// Series of the same model, one of each subject; where there are none, the main series of each.
+fn compared_series(subjects: &[Subject]) -> Vec<Vec<&Series>> {
     let Some((first, others)) = subjects.split_first() else { return Vec::new() };
-    if subjects.iter().all(|subject| subject.run.series.len() == 1) {
-        return vec![subjects.iter().map(|subject| &subject.run.series[0]).collect()];
-    }
-    let in_all = |series: &'_ Series| {
-        let model = series.model.clone();
-        let per_subject =
-            others.iter().map(|other| other.run.series.iter().find(|s| s.model == model));
+    let in_all = |series: &Series| {
+        let per_subject = others.iter().map(|other| {
+            other.run.series.iter().find(|candidate| is_same_model(candidate, series))
+        });
         per_subject.collect::<Option<Vec<&Series>>>()
     };
-    first
-        .run
-        .series
-        .iter()
-        .filter_map(|series| Some([vec![series], in_all(series)?].concat()))
-        .collect()
+    let common = first.run.series.iter();
+    let common: Vec<Vec<&Series>> =
+        common.filter_map(|series| Some([vec![series], in_all(series)?].concat())).collect();
+    if !common.is_empty() {
+        return common;
+    }
+    let main: Option<Vec<&Series>> =
+        subjects.iter().map(|subject| main_series(&subject.run)).collect();
+    main.into_iter().collect()
+}
+
+/// Whether both are of one model: by its name, or by the digest of its file.
+fn is_same_model(one: &Series, other: &Series) -> bool {
+    let digest = |series: &Series| series.key.as_ref()?.digest.clone();
+    one.model == other.model || digest(one).is_some_and(|one| digest(other) == Some(one))
+}
+
+/// The series with most levels, the first of equals.
+fn main_series(run: &BenchRun) -> Option<&Series> {
+    run.series.iter().rev().max_by_key(|series| series.levels.len())
 }
 
 fn compare_series(series: &[&Series], with_efficiency: bool) -> ComparedModel {
-    let mut models: Vec<&str> = series.iter().map(|series| series.model.as_str()).collect();
-    models.dedup();
+    let names: Vec<String> = series.iter().map(|series| series.model.clone()).collect();
+    let is_one = series.iter().all(|other| is_same_model(series[0], other));
+    let mut distinct: Vec<&str> = names.iter().map(String::as_str).collect();
+    distinct.dedup();
+    let model = distinct.join(" over ");
     let mut parallels: Vec<u32> = series
         .iter()
         .flat_map(|series| &series.levels)
@@ -169,7 +187,8 @@ fn compare_series(series: &[&Series], with_efficiency: bool) -> ComparedModel {
             .collect();
         let tok_s: Vec<Option<Interval>> =
             per_subject.iter().map(|level| level.and_then(|level| level.tok_s)).collect();
-        let ratios = tok_s[1..].iter().map(|other| ratio(tok_s[0]?, (*other)?)).collect();
+        let of_one = |other: &Option<Interval>| ratio(tok_s[0]?, (*other)?).filter(|_| is_one);
+        let ratios = tok_s[1..].iter().map(of_one).collect();
         let gross = |level: Option<&LevelResult>| Some(level?.tok_per_w?.gross);
         let tok_per_w = if with_efficiency {
             per_subject.iter().copied().map(gross).collect()
@@ -179,7 +198,12 @@ fn compare_series(series: &[&Series], with_efficiency: bool) -> ComparedModel {
         ComparedLevel { parallel, tok_s, ratios, tok_per_w }
     });
     ComparedModel {
-        model: models.join(" over "),
+        model,
+        names,
+        ratio_refused: (!is_one).then(|| {
+            "no ratio: these are different models, so it would compare the models, not the machines"
+                .to_owned()
+        }),
         levels: levels.collect(),
         sweet_spots: series
             .iter()

@@ -7,10 +7,11 @@
 //! Does not do: define the paper's measurements, which are in the record
 //! (`harmonic_profiles::published`); only the paper's claims about them are defined here.
 
+use harmonic_layout::{Column, Table, Width, wrap_lines};
 use harmonic_types::{BenchRun, LevelResult, Series};
 
 use crate::figure::or_absent;
-use crate::terminal::{fit_lines, grid};
+use crate::terminal::fit_lines;
 
 mod notes;
 
@@ -27,30 +28,31 @@ const GROUPS: [(&str, &[&str]); 3] = [
 ];
 
 /// Text for a terminal; `None` for a record that is not the paper's.
-pub fn text(run: &BenchRun) -> Option<String> {
+pub fn text(run: &BenchRun, width: Width) -> Option<String> {
     let claims = claims(run)?;
     let mut notes = Notes::default();
     let mut parts = vec![format!("{}, as published in the paper", run.host)];
-    parts.push(peaks(run, &claims, &mut notes));
+    parts.push(peaks(run, &claims, &mut notes, width));
     if let Some(full) = run.series.iter().find(|series| series.levels.len() > 1) {
-        parts.push(levels(full, &claims, &mut notes));
-        parts.push(verdicts(full, &claims, &mut notes));
+        parts.push(levels(full, &claims, &mut notes, width));
+        parts.push(verdicts(full, &claims, &mut notes, width));
     }
-    parts.push(efficiency(run, &claims, &mut notes));
-    parts.push(notes.text());
+    parts.push(efficiency(run, &claims, &mut notes, width));
+    parts.push(notes.text(width));
     Some(parts.join("\n\n"))
 }
 
 /// Tables of §4.2.
-fn peaks(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
-    let header = ["Model", "Peak Parallel", "Peak tok/s", "Efficiency", ""];
+fn peaks(run: &BenchRun, claims: &Claims, notes: &mut Notes, width: Width) -> String {
+    let columns = named(&["Model", "Peak Parallel", "Peak tok/s", "Efficiency"]);
     let mut parts = vec!["§4.2 Peaks".to_owned()];
     for (group, models) in GROUPS {
         let of_group = run.series.iter().filter(|series| models.contains(&series.model.as_str()));
         let rows: Vec<Vec<String>> =
             of_group.map(|series| peak(run, series, claims, notes)).collect();
         if !rows.is_empty() {
-            parts.push(format!("{group}\n{}", grid(&header, &rows, 1)));
+            let table = Table::new(columns.clone(), rows).text(width);
+            parts.push(format!("{group}\n{table}"));
         }
     }
     parts.join("\n\n")
@@ -74,7 +76,7 @@ fn peak(run: &BenchRun, series: &Series, claims: &Claims, notes: &mut Notes) -> 
 }
 
 /// Table of §4.1.
-fn levels(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
+fn levels(series: &Series, claims: &Claims, notes: &mut Notes, width: Width) -> String {
     let single = rate(series.levels.first());
     let rows: Vec<Vec<String>> = series
         .levels
@@ -91,12 +93,14 @@ fn levels(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
             ]
         })
         .collect();
-    let header = ["Parallelism", "tok/s", "over 1x", ""];
-    format!("§4.1 {} at each level\n{}", series.model, grid(&header, &rows, 0))
+    let columns = ["Parallelism", "tok/s", "over 1x"].map(Column::figure);
+    let columns = columns.into_iter().chain([Column::text("").wraps()]);
+    let table = Table::new(columns, rows).text(width);
+    format!("§4.1 {} at each level\n{table}", series.model)
 }
 
 /// Verdict of §4.3, and ours.
-fn verdicts(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
+fn verdicts(series: &Series, claims: &Claims, notes: &mut Notes, width: Width) -> String {
     let mut lines = vec!["§4.3 Claims of the paper".to_owned()];
     for claim in claims.characteristics {
         let mark = notes.of_claim(series, claim, claims);
@@ -115,7 +119,7 @@ fn verdicts(series: &Series, claims: &Claims, notes: &mut Notes) -> String {
     lines.extend(
         fit_lines(series).into_iter().map(|line| format!("  {}", without_name(series, &line))),
     );
-    lines.into_iter().map(|line| wrapped(&line)).collect::<Vec<_>>().join("\n")
+    wrap_lines(&lines.join("\n"), width)
 }
 
 fn without_name<'a>(series: &Series, line: &'a str) -> &'a str {
@@ -123,7 +127,7 @@ fn without_name<'a>(series: &Series, line: &'a str) -> &'a str {
 }
 
 /// Table of §4.4.
-fn efficiency(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
+fn efficiency(run: &BenchRun, claims: &Claims, notes: &mut Notes, width: Width) -> String {
     let best = run.series.iter().filter_map(highest).max_by(|one, other| {
         rate(Some(one)).partial_cmp(&rate(Some(other))).unwrap_or(std::cmp::Ordering::Equal)
     });
@@ -135,8 +139,8 @@ fn efficiency(run: &BenchRun, claims: &Claims, notes: &mut Notes) -> String {
         or_absent(gross.map(|gross| efficiency_text(gross, !claims.about_power.is_empty()))),
         notes.of_efficiency(run, claims),
     ];
-    let header = ["Platform", "Peak tok/s", "Power", "Efficiency", ""];
-    format!("§4.4 Efficiency\n{}", grid(&header, &[row], 1))
+    let columns = named(&["Platform", "Peak tok/s", "Power", "Efficiency"]);
+    format!("§4.4 Efficiency\n{}", Table::new(columns, [row]).text(width))
 }
 
 /// Efficiency with as many digits as the paper prints.
@@ -160,24 +164,12 @@ fn gross(level: Option<&LevelResult>) -> Option<f64> {
     Some(level?.tok_per_w?.gross)
 }
 
-/// Line wrapped to the width of a terminal; continuation lines are indented.
-fn wrapped(line: &str) -> String {
-    const WIDTH: usize = 98;
-    let indent = line.len() - line.trim_start().len();
-    let mut lines = vec![" ".repeat(indent)];
-    for word in line.split_whitespace() {
-        let last = lines.len() - 1;
-        let empty = lines[last].trim().is_empty();
-        if !empty && lines[last].chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(format!("{}{word}", " ".repeat(indent + 2)));
-        } else {
-            if !empty {
-                lines[last].push(' ');
-            }
-            lines[last].push_str(word);
-        }
-    }
-    lines.join("\n")
+/// A column of names, columns of figures, and a column of marks without a header.
+fn named(headers: &[&str]) -> Vec<Column> {
+    let (names, figures) = headers.split_at(1);
+    let names = names.iter().map(|header| Column::text(*header));
+    let figures = figures.iter().map(|header| Column::figure(*header));
+    names.chain(figures).chain([Column::text("").wraps()]).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Sample runs for tests.
 
-use harmonic_perfmodel::{Conditions, judge};
+use harmonic_perfmodel::{Conditions, judge, judge_with_stated};
 use harmonic_types::{
     BenchRun, CurveKey, Interval, LevelResult, LoadFigures, Percentiles, PowerFigures, PowerScope,
     ProvenanceMap, SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts,
@@ -159,11 +159,12 @@ pub(crate) fn open() -> BenchRun {
     run
 }
 
-/// The paper's record of a machine, with our verdict.
+/// The paper's record of a machine, with our verdict around the stated sweet spot.
 pub(crate) fn published(profile: &str) -> BenchRun {
     let mut run = harmonic_profiles::published(profile).unwrap();
     for series in &mut run.series {
-        series.verdict = series_verdict(&series.levels);
+        let stated = series.verdict.sweet_spot.take();
+        series.verdict = judge_with_stated(&series.levels, &Conditions::default(), stated);
     }
     run
 }

@@ -10,12 +10,14 @@ use crate::position::Position;
 pub enum StackError {
     /// A name that is neither a built-in stack nor a file.
     #[error(
-        "unknown stack `{name}`: expected a built-in stack ({builtins}) or the path of a stack \
-         file, for instance ./team.toml"
+        "unknown stack `{name}`{meant}: expected a built-in stack ({builtins}) or the path of a \
+         stack file, for instance ./team.toml"
     )]
     Unknown {
         /// The requested name.
         name: String,
+        /// Suggestion, or empty.
+        meant: String,
         /// The built-in names, comma-separated.
         builtins: String,
     },
@@ -62,6 +64,14 @@ pub enum StackError {
         value: String,
         /// The valid values.
         expected: String,
+    },
+    /// A model that is neither on this machine nor known.
+    #[error("{at}: invalid `model`: {source}")]
+    Model {
+        /// Position of the key.
+        at: Position,
+        /// Cause, with the model and the expected form.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An agent without a required field.
     #[error(

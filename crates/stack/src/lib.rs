@@ -9,7 +9,7 @@
 //! agent, agent names that are valid and unique, contexts of at least one token, and sampling
 //! within its limits. A built-in prompt never hands work to an agent absent from the stack.
 //!
-//! Does not do: check that a model exists (`models` and the planner do), allocate slots
+//! Does not do: check that a model exists (`app` does, with [`model_position`]), allocate slots
 //! (planner), render prompts (`engine::chat`).
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,6 @@ mod schema;
 
 pub use builtin::{builtin, builtin_agents, builtin_names};
 pub use error::StackError;
-pub use load::{load, parse, resolve};
+pub use load::{load, model_position, parse, resolve};
 pub use position::Position;
 pub use schema::json_schema;

@@ -5,12 +5,12 @@
 use std::path::Path;
 use std::{fs, io};
 
-use harmonic_types::StackSpec;
+use harmonic_types::{StackSpec, did_you_mean};
 
 use crate::builtin::{builtin, builtin_agents, builtin_names};
 use crate::error::StackError;
 use crate::parse::{self, References};
-use crate::position::Source;
+use crate::position::{Position, Source};
 
 /// The stack in `text`; `origin` names it in errors. Text has no directory, so `system_file` is an
 /// error: use [`load`].
@@ -56,8 +56,19 @@ pub fn resolve(name_or_path: &str) -> Result<StackSpec, StackError> {
     }
     Err(StackError::Unknown {
         name: name_or_path.to_owned(),
+        meant: did_you_mean(name_or_path, builtin_names()),
         builtins: builtin_names().collect::<Vec<_>>().join(", "),
     })
+}
+
+/// Position of the first agent's `model` key with the value `model`, in the file that [`resolve`]
+/// reads; `None` for a built-in stack, and where no key has that value.
+pub fn model_position(name_or_path: &str, model: &str) -> Option<Position> {
+    if builtin(name_or_path).is_some() {
+        return None;
+    }
+    let text = fs::read_to_string(name_or_path).ok()?;
+    parse::model_position(&Source { text: &text, origin: name_or_path }, model)
 }
 
 #[cfg(test)]

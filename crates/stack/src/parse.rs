@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 
-use harmonic_types::{AgentName, AgentSpec, Sampling, StackSpec, Tier, Tokens};
+use harmonic_types::{AgentName, AgentSpec, Sampling, StackSpec, Tier, Tokens, did_you_mean};
 use toml::Spanned;
 
 use crate::document::{AgentDocument, StackDocument};
 use crate::error::StackError;
-use crate::position::Source;
+use crate::position::{Position, Source};
 use crate::{handoff, name, sampling};
 
 /// External references of a stack file.
@@ -55,6 +55,14 @@ pub(crate) fn stack(
         }
     }
     Ok(StackSpec { name: stack_name.into_inner(), agents })
+}
+
+/// Position of the first `model` key with the value `model`.
+pub(crate) fn model_position(source: &Source<'_>, model: &str) -> Option<Position> {
+    let document: StackDocument = toml::from_str(source.text).ok()?;
+    let keys = document.agents.iter().filter_map(|table| table.get_ref().model.as_ref());
+    let mut named = keys.filter(|key| key.get_ref() == model);
+    named.next().map(|key| source.position(&key.span()))
 }
 
 fn toml_error(source: &Source<'_>, error: &toml::de::Error) -> StackError {
@@ -131,7 +139,8 @@ impl Table<'_> {
         let base = known.iter().find(|agent| agent.name.0 == *like.get_ref());
         base.map(Some).ok_or_else(|| {
             let names: Vec<&str> = known.iter().map(|agent| agent.name.0.as_str()).collect();
-            let expected = format!("one of the built-in agents {}", names.join(", "));
+            let meant = did_you_mean(like.get_ref(), names.iter().copied());
+            let expected = format!("one of the built-in agents {}{meant}", names.join(", "));
             value_error(self.source, &like.span(), "like", like.get_ref().as_str(), expected)
         })
     }

@@ -27,6 +27,7 @@ pub mod request;
 pub mod sampling;
 pub mod sensors;
 pub mod stack;
+pub mod suggestion;
 pub mod thinking;
 pub mod tuned;
 pub mod units;
@@ -59,6 +60,7 @@ pub use request::{
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
+pub use suggestion::{closest, did_you_mean};
 pub use thinking::{Effort, Thinking};
 pub use tuned::{Divergence, Threads, TuneAxis, TuneCandidate, TuneComparison, TunedConfig};
 pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

@@ -1,5 +1,6 @@
 //! Errors of the client.
 
+use std::error::Error;
 use std::time::Duration;
 
 /// Errors of the client.
@@ -20,13 +21,12 @@ pub enum ClientError {
     #[error("cannot set up an HTTP client: are the system's CA certificates installed?")]
     Setup(#[source] reqwest::Error),
     /// Connection failed or broke.
-    #[error("cannot reach {url}: is the server running there?")]
+    #[error("cannot reach {url}: {}; is the server running there?", root_cause(error))]
     Unreachable {
         /// Requested URL.
         url: String,
-        /// Network error.
-        #[source]
-        source: reqwest::Error,
+        /// Network error; its cause is in the message, and those between say nothing more.
+        error: reqwest::Error,
     },
     /// Error status.
     #[error("the server answered with status {status}: {message}")]
@@ -52,4 +52,14 @@ pub enum ClientError {
         /// Reason.
         reason: String,
     },
+}
+
+/// The last cause of `error`, without the system's number.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let text = cause.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

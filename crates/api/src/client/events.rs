@@ -95,7 +95,7 @@ impl Stream for TeamEvents {
             Some(Err(error)) => {
                 let url = self.url.to_string();
                 Some(Err(match error {
-                    EventStreamError::Transport(source) => ClientError::Unreachable { url, source },
+                    EventStreamError::Transport(error) => ClientError::Unreachable { url, error },
                     other => ClientError::Protocol { url, reason: other.to_string() },
                 }))
             }

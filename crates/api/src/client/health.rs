@@ -43,7 +43,7 @@ impl Client {
     /// statuses, [`ClientError::Protocol`] if it is not a harmonic server.
     pub async fn engines(&self) -> Result<ServerHealth, ClientError> {
         let url = self.url("health");
-        let unreachable = |source| ClientError::Unreachable { url: url.to_string(), source };
+        let unreachable = |error| ClientError::Unreachable { url: url.to_string(), error };
         let response =
             self.signed(self.fresh.get(url.clone())).send().await.map_err(unreachable)?;
         // A server with a failed engine sends its report with this status.

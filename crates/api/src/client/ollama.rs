@@ -89,7 +89,7 @@ impl Client {
         let address = url.to_string();
         let transport = {
             let address = address.clone();
-            move |source| ClientError::Unreachable { url: address.clone(), source }
+            move |error| ClientError::Unreachable { url: address.clone(), error }
         };
         let chunks = response.bytes_stream().map(move |chunk| chunk.map_err(&transport));
         Ok(events(address, chunks.boxed()).boxed())

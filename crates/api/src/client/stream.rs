@@ -126,7 +126,7 @@ impl Stream for ChatStream {
                     Err(error) => error,
                 },
                 Some(Err(EventStreamError::Transport(source))) => {
-                    ClientError::Unreachable { url: this.url.to_string(), source }
+                    ClientError::Unreachable { url: this.url.to_string(), error: source }
                 }
                 Some(Err(error)) => this.protocol(format!("not server-sent events: {error}")),
                 None => this.protocol("the stream ended before `[DONE]`".to_owned()),

@@ -224,15 +224,23 @@ async fn an_unreachable_server_is_named() {
     assert!(matches!(error, ClientError::Unreachable { .. }));
     assert_eq!(
         error.to_string(),
-        format!("cannot reach {url}/health: is the server running there?")
+        format!("cannot reach {url}/health: connection refused; is the server running there?")
     );
 }
 
 #[test]
 fn an_invalid_url_is_refused_with_the_remedy() {
-    for text in ["127.0.0.1:4276", "localhost:4276", "ftp://host", "", "http://"] {
+    for text in ["tomorrow", "host:name", "ftp://host", "ftp://host:80", ":4276", "", "http://"] {
         let error = Client::new(text).expect_err(text).to_string();
         assert!(error.contains("http://HOST:PORT"), "{text}: {error}");
     }
-    assert_eq!(Client::new("https://host/v1").expect("fine").base_url(), "https://host");
+    for (text, url) in [
+        ("https://host/v1", "https://host"),
+        ("127.0.0.1:4276", "http://127.0.0.1:4276"),
+        ("localhost:4276/", "http://localhost:4276"),
+        ("[::1]:4276/v1", "http://[::1]:4276"),
+        (" box.lan:80 ", "http://box.lan"),
+    ] {
+        assert_eq!(Client::new(text).expect(text).base_url(), url);
+    }
 }

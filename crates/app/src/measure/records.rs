@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use harmonic_perfmodel::{Conditions, judge};
+use harmonic_hardware::profile::{DGX_SPARK, RYZEN_AI_MAX_395};
+use harmonic_perfmodel::{Conditions, judge_with_stated};
 use harmonic_profiles::published;
-use harmonic_types::BenchRun;
+use harmonic_types::{BenchRun, did_you_mean};
 
 use crate::error::{AppError, Result};
 
@@ -40,17 +41,19 @@ pub fn find(subject: &str) -> Result<BenchRun> {
 fn unreadable(subject: &str, path: &Path, error: &std::io::Error) -> AppError {
     AppError::refused(
         format!(
-            "`{subject}` is neither a profile of the paper nor a run: {}: {error}",
+            "`{subject}` is neither a profile of the paper nor a run{}: {}: {error}",
+            did_you_mean(subject, [DGX_SPARK.name, RYZEN_AI_MAX_395.name]),
             path.display()
         ),
         "use dgx-spark, ryzen-ai-max-395, or a folder that `harmonic bench` wrote",
     )
 }
 
-/// A published run, with our verdict added.
+/// A published run, with our verdict added around the stated sweet spot.
 fn with_verdict(mut run: BenchRun) -> BenchRun {
     for series in &mut run.series {
-        series.verdict = judge(&series.levels, &Conditions::default());
+        let stated = series.verdict.sweet_spot.take();
+        series.verdict = judge_with_stated(&series.levels, &Conditions::default(), stated);
     }
     run
 }

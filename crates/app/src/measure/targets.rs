@@ -6,7 +6,7 @@
 
 use harmonic_api::{Client, ClientError, EngineSlots};
 use harmonic_bench::{Load, TargetDialect};
-use harmonic_types::{AgentName, Plan};
+use harmonic_types::{AgentName, Plan, did_you_mean};
 
 use super::BenchRequest;
 use crate::error::{AppError, Result};
@@ -73,7 +73,8 @@ fn select(engines: Vec<Engine>, wanted: &[AgentName]) -> Result<Vec<BenchTarget>
     let offered = || engines.iter().flat_map(|(_, agents)| agents).map(|(name, _)| name);
     if let Some(unknown) = wanted.iter().find(|name| !offered().any(|known| known == *name)) {
         let known: Vec<&str> = offered().map(|name| name.0.as_str()).collect();
-        let message = format!("there is no agent `{unknown}` to measure");
+        let meant = did_you_mean(&unknown.0, known.iter().copied());
+        let message = format!("there is no agent `{unknown}` to measure{meant}");
         return Err(AppError::refused(message, format!("use one of {}", known.join(", "))));
     }
     let targets = engines.into_iter().enumerate().map(|(engine, (model, mut agents))| {

@@ -75,7 +75,7 @@ async fn measure_one(
     if args.json {
         printer.json(&run)?;
     } else {
-        printer.data(&render::bench::report(&run, printer.width()))?;
+        printer.text(&render::bench::report(&run, printer.width()))?;
         run.warnings.iter().for_each(|warning| printer.finding(warning));
     }
     store(args, &run, settings, printer)?;
@@ -125,7 +125,7 @@ async fn measure_pair(
     if args.json {
         printer.json(&render::ab_compare::json(&compared))?;
     } else {
-        printer.data(&render::ab_compare::text(&compared))?;
+        printer.text(&render::ab_compare::text(&compared, printer.width()))?;
         compared.warnings().iter().for_each(|warning| printer.finding(warning));
     }
     if let Some(folder) = args.out.as_ref().filter(|_| !args.no_out) {
@@ -156,7 +156,7 @@ async fn compare(
     if args.json {
         printer.json(&json!({"schema": "harmonic.setups/1", "setups": tuned}))?;
     } else {
-        printer.data(&render::tuned::text(&tuned, &request.axes))?;
+        printer.text(&render::tuned::text(&tuned, &request.axes, printer.width()))?;
     }
     Ok(Exit::Ok)
 }

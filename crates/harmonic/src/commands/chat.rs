@@ -6,7 +6,7 @@ use anyhow::Context;
 use harmonic_api::{Client, ClientError};
 use harmonic_app::{Settings, instances};
 use harmonic_render::{Printer, Progress};
-use harmonic_types::AgentName;
+use harmonic_types::{AgentName, did_you_mean};
 
 use crate::cli::Chat;
 use crate::error::{self, CliError};
@@ -51,6 +51,9 @@ fn server(args: &Chat, settings: &Settings, printer: &Printer) -> anyhow::Result
 }
 
 fn unreachable(error: ClientError, client: &Client) -> anyhow::Error {
+    if matches!(error, ClientError::Unreachable { .. }) {
+        return error.into();
+    }
     let url = client.base_url().to_owned();
     anyhow::Error::from(error).context(format!("cannot get the agents of the server at {url}"))
 }
@@ -59,8 +62,9 @@ fn check(agent: &AgentName, agents: &[String]) -> Result<(), CliError> {
     if agents.contains(&agent.0) {
         return Ok(());
     }
+    let meant = did_you_mean(&agent.0, agents.iter().map(String::as_str));
     let hint = format!("use one of {}", agents.join(", "));
-    Err(CliError::new(format!("unknown agent `{agent}`"), hint))
+    Err(CliError::new(format!("unknown agent `{agent}`{meant}"), hint))
 }
 
 /// Prints the answer to one question.

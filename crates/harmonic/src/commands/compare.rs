@@ -14,7 +14,7 @@ pub fn run(args: &Compared, printer: &Printer) -> anyhow::Result<Exit> {
     if args.json {
         printer.json(&comparison)?;
     } else {
-        printer.data(&text(&comparison))?;
+        printer.text(&text(&comparison, printer.width()))?;
     }
     if let Some(path) = &args.plot {
         save::plot(&subjects, path)?;

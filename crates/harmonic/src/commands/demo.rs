@@ -11,7 +11,7 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::plan::{self, TeamRequest};
 use harmonic_app::serve::TeamServer;
 use harmonic_app::{Settings, inspect, measure};
-use harmonic_render::lines::{indented, labelled};
+use harmonic_render::lines::{INDENT, indented, labelled};
 use harmonic_render::panes::Panes;
 use harmonic_render::prefixed_lines::PrefixedLines;
 use harmonic_render::{self as render, Printer, Progress};
@@ -32,9 +32,10 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let began = Instant::now();
+    let width = printer.width().less(INDENT);
     printer.heading("1  This machine")?;
     let hardware = inspect::hardware()?;
-    printer.data(&indented(&render::hardware::line(&hardware)))?;
+    printer.text(&indented(&render::hardware::line(&hardware)))?;
 
     printer.heading("2  Its model")?;
     let team = TeamRequest {
@@ -47,13 +48,13 @@ pub async fn run(
     let plan = plan::plan(&hardware, &stack, &team, settings, &Progress::on(printer))?;
     for engine in &plan.engines {
         let (model, format) = (&engine.model, &engine.format);
-        printer.data(&format!("  {model} as {format}, {} of weights", engine.weights_bytes))?;
+        printer.text(&format!("  {model} as {format}, {} of weights", engine.weights_bytes))?;
     }
 
     printer.heading("3  The team's plan")?;
-    printer.data(&indented(&render::plan::team(&plan)))?;
-    printer.data(&format!("\n{}", indented(&render::plan::memory(&plan))))?;
-    printer.data(&indented(&labelled("sharing", &render::plan::sharing(&plan))))?;
+    printer.text(&indented(&render::plan::team(&plan, width)))?;
+    printer.text(&format!("\n{}", indented(&render::plan::memory(&plan, width))))?;
+    printer.text(&indented(&labelled("sharing", &render::plan::sharing(&plan), width)))?;
 
     printer.heading("4  Start")?;
     let progress = Progress::on(printer);
@@ -61,7 +62,7 @@ pub async fn run(
     let serving = stop.or(starting).await??;
     drop(progress);
     printer
-        .data(&format!("  serving at {}, each agent is a model of an OpenAI API", serving.url()))?;
+        .text(&format!("  serving at {}, each agent is a model of an OpenAI API", serving.url()))?;
 
     let ran = stop.or(run_team(args, &serving, settings, printer, stop)).await;
     serving.drain(Duration::ZERO).await?;
@@ -70,10 +71,10 @@ pub async fn run(
         return Err(CliError::stopped().into());
     }
     printer.heading("7  Summary")?;
-    let summary = render::demo::summary(&hardware, &plan, &answers, run.as_ref(), printer.width());
-    printer.data(&indented(&summary))?;
+    let summary = render::demo::summary(&hardware, &plan, &answers, run.as_ref(), width);
+    printer.text(&indented(&summary))?;
     let seconds = began.elapsed().as_secs();
-    printer.data(&format!("\n{}", indented(&render::demo::next(&answers, seconds))))?;
+    printer.text(&format!("\n{}", indented(&render::demo::next(&answers, seconds, width))))?;
     Ok(Exit::Ok)
 }
 
@@ -97,7 +98,8 @@ async fn run_team(
     };
     let answers = fanout::ask_all(&client, &questions, stage.as_mut()).await?;
     drop(stage);
-    printer.data(&format!("\n{}", indented(&render::answers::text(&answers))))?;
+    let width = printer.width().less(INDENT);
+    printer.text(&format!("\n{}", indented(&render::answers::text(&answers, width))))?;
     if args.no_bench {
         return Ok((answers, None));
     }

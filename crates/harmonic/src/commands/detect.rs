@@ -11,7 +11,7 @@ pub fn run(args: &Detect, settings: &Settings, printer: &Printer) -> anyhow::Res
     if args.json {
         printer.json(&hardware)?;
     } else {
-        printer.data(&render::hardware::text(&hardware))?;
+        printer.text(&render::hardware::text(&hardware, printer.width()))?;
         hardware.warnings.iter().for_each(|warning| printer.finding(warning));
     }
     Ok(Exit::Ok)

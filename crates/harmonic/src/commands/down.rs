@@ -35,7 +35,7 @@ async fn wait(run: &Instance, grace: Option<u64>, printer: &Printer) -> anyhow::
     let Instance { stack, process, .. } = run;
     let pid = process.pid;
     let message = format!("stopping {stack} (process {pid}): waiting for running answers");
-    let bar = printer.is_live().then(|| spinner(message));
+    let bar = printer.is_live().then(|| spinner(printer, &message));
     let cut_off = instances::wait_for_exit(run, grace).await?;
     if let Some(bar) = bar {
         bar.finish_and_clear();

@@ -35,7 +35,7 @@ pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result
             } else if ring.entries().is_empty() {
                 printer.message("no keys; `harmonic keys add NAME` creates one");
             } else {
-                printer.data(&render::keys::text(ring.entries()))?;
+                printer.text(&render::keys::text(ring.entries(), printer.width()))?;
             }
         }
         Keys::Rm { name, json } => {
@@ -43,7 +43,7 @@ pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result
             if json {
                 printer.json(&json!({"removed": name}))?;
             } else {
-                printer.data(&format!("removed {name}"))?;
+                printer.text(&format!("removed {name}"))?;
                 printer.message("running teams refuse it from now on");
             }
         }

@@ -1,5 +1,6 @@
 //! `harmonic models`.
 
+use harmonic_app::models::Removed;
 use harmonic_app::{Settings, models};
 use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types::ModelFile;
@@ -28,7 +29,7 @@ pub async fn run(
             if json {
                 printer.json(&render::models::show_json(&model))?;
             } else {
-                printer.data(&render::models::show(&model))?;
+                printer.text(&render::models::show(&model, printer.width()))?;
             }
         }
         Models::Convert { name, to, json } => {
@@ -39,11 +40,13 @@ pub async fn run(
         }
         Models::Rm { name, json } => {
             let removed = models::remove(&name, settings)?;
-            let (names, freed) = (&removed.names, removed.freed);
             if json {
-                printer.json(&json!({"removed": names, "freed_bytes": freed}))?;
+                let Removed { names, freed, shared_with } = removed;
+                let document =
+                    json!({"removed": names, "freed_bytes": freed, "shared_with": shared_with});
+                printer.json(&document)?;
             } else {
-                printer.data(&format!("removed {}: {freed}", names.join(", ")))?;
+                printer.text(&render::models::removed(&removed))?;
             }
         }
     }
@@ -55,7 +58,7 @@ fn list(settings: &Settings, printer: &Printer, as_json: bool) -> anyhow::Result
     if as_json {
         return Ok(printer.json(&render::models::list_json(&inventory))?);
     }
-    printer.data(&render::models::list(&inventory))?;
+    printer.text(&render::models::list(&inventory, printer.width()))?;
     inventory.findings.iter().for_each(|finding| printer.finding(finding));
     printer.message(&format!("\nstore: {}", settings.store.root().display()));
     Ok(())
@@ -67,5 +70,5 @@ fn print_stored(file: &ModelFile, printer: &Printer, as_json: bool) -> anyhow::R
         return Ok(printer.json(file)?);
     }
     let ModelFile { name, path, shape, .. } = file;
-    Ok(printer.data(&format!("{name} ({}): {}", shape.format, path.display()))?)
+    Ok(printer.text(&format!("{name} ({}): {}", shape.format, path.display()))?)
 }

@@ -30,7 +30,7 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         if args.json {
             printer.json(&render::plan::memory_table_json(&rows, &options, &TABLE_SLOTS))?;
         } else {
-            printer.data(&render::plan::memory_table(&rows, &TABLE_SLOTS))?;
+            printer.text(&render::plan::memory_table(&rows, &TABLE_SLOTS, printer.width()))?;
         }
         return Ok(Exit::Ok);
     }
@@ -45,14 +45,15 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         return Ok(Exit::Ok);
     }
     let assumed = args.what_if.as_ref().map(ToString::to_string);
-    printer.data(&render::plan::title(&plan, &hardware, assumed.as_deref()))?;
-    printer.data(&render::plan::text(&plan))?;
-    printer.data(&format!("\n{}", render::plan::sharing(&plan)))?;
+    let width = printer.width();
+    printer.text(&render::plan::title(&plan, &hardware, assumed.as_deref()))?;
+    printer.text(&render::plan::text(&plan, width))?;
+    printer.text(&format!("\n{}", render::plan::sharing(&plan)))?;
     if args.explain {
         let models = &knowledge.models;
         let costs = plan::slot_costs(&plan, models)?;
         printer.heading("Ledger")?;
-        printer.data(&render::plan::explanation(&plan, &hardware, models, costs))?;
+        printer.text(&render::plan::explanation(&plan, &hardware, models, costs, width))?;
     }
     Ok(Exit::Ok)
 }

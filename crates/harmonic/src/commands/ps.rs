@@ -29,7 +29,7 @@ pub async fn run(
     } else if running.teams.is_empty() {
         printer.message("no team is running; `harmonic up --detach` starts one");
     } else {
-        printer.data(&render::instances::text(&running.teams))?;
+        printer.text(&render::instances::text(&running.teams, printer.width()))?;
     }
     Ok(Exit::Ok)
 }
@@ -73,5 +73,6 @@ async fn watch(
 }
 
 fn draw(team: &Watch, printer: &Printer, above: usize) -> std::io::Result<usize> {
-    printer.redraw(above, &render::watch::text(team.state(), Instant::now()))
+    let shown = render::watch::text(team.state(), Instant::now(), printer.width());
+    printer.redraw(above, &shown)
 }

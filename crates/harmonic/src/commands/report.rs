@@ -17,10 +17,10 @@ pub fn run(args: &Report, printer: &Printer) -> anyhow::Result<Exit> {
         printer.data(&markdown::render(&run))?;
     } else if args.benchy {
         printer.data(&benchy::render(&run))?;
-    } else if let Some(text) = paper::text(&run) {
-        printer.data(&text)?;
+    } else if let Some(text) = paper::text(&run, printer.width()) {
+        printer.text(&text)?;
     } else {
-        printer.data(&render::bench::report(&run, printer.width()))?;
+        printer.text(&render::bench::report(&run, printer.width()))?;
         run.warnings.iter().for_each(|warning| printer.finding(warning));
         let folder = Path::new(&args.subject);
         if folder.is_dir() {

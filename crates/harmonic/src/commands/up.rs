@@ -38,7 +38,7 @@ pub async fn run(
         None => prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?,
     };
     printer.message(&format!("stack {}", plan.stack));
-    printer.message(&render::plan::text(&plan));
+    printer.message(&render::plan::text(&plan, printer.message_width()));
     printer.message(&render::plan::sharing(&plan));
     if args.detach {
         return detach(port, needs_key, settings, printer, stop).await;
@@ -92,10 +92,10 @@ async fn detach(
     let starting = background::start(port, &program, settings)?;
     let log = starting.log().display();
     printer.message(&format!("starting in the background; log: {log}"));
-    let bar = printer.is_live().then(|| spinner("starting"));
+    let bar = printer.is_live().then(|| spinner(printer, "starting"));
     let on_line = |line: &str| {
         if let Some(bar) = &bar {
-            bar.set_message(line.to_owned());
+            bar.set_message(line);
         }
     };
     let run = stop.or(starting.ready(settings, on_line)).await;

@@ -1,5 +1,7 @@
 //! Interpretation of a line of user input.
 
+use harmonic_types::did_you_mean;
+
 /// Help text of the commands.
 pub const HELP: &str = "\
 /agents         list the agents
@@ -8,6 +10,9 @@ pub const HELP: &str = "\
 /clear          clear the conversation
 /help           show this help
 Ctrl-C stops an answer, Ctrl-D exits. To send a question that begins with /, put a space before it.";
+
+/// Names of the commands.
+const NAMES: [&str; 5] = ["agents", "agent", "system", "clear", "help"];
 
 /// Interpretation of a line of user input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +56,10 @@ impl Command {
             ("clear", "") => Self::Clear,
             ("help", "") => Self::Help,
             ("agents" | "clear" | "help", _) => Self::Invalid(format!("/{name} takes no argument")),
-            _ => Self::Invalid(format!("unknown command /{name}; /help lists the commands")),
+            _ => {
+                let meant = did_you_mean(name, NAMES);
+                Self::Invalid(format!("unknown command /{name}{meant}; /help lists the commands"))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use harmonic_api::openai::ChatRequest;
 use harmonic_api::{ChatEvent, Client};
-use harmonic_render::{Printer, Spinner, spinner};
+use harmonic_render::{Bar, Flow, Printer, Width, spinner};
 use harmonic_types::Event;
 
 /// Delay before a spinner is shown.
@@ -16,15 +16,25 @@ const NO_SPINNER_WITHIN: Duration = Duration::from_millis(300);
 pub struct StreamPrinter<'a> {
     printer: &'a Printer,
     text: String,
+    flow: Flow,
     in_reasoning: bool,
     truncated: bool,
-    spinner: Option<Spinner>,
+    spinner: Option<Bar>,
 }
 
 impl<'a> StreamPrinter<'a> {
     /// Printer without text yet.
     pub fn on(printer: &'a Printer) -> Self {
-        Self { printer, text: String::new(), in_reasoning: false, truncated: false, spinner: None }
+        // What is not shown to a person stays as it came.
+        let width = if printer.data_is_live() { printer.width() } else { Width::UNLIMITED };
+        Self {
+            printer,
+            text: String::new(),
+            flow: Flow::new(width),
+            in_reasoning: false,
+            truncated: false,
+            spinner: None,
+        }
     }
 
     /// Text so far, without the reasoning.
@@ -74,6 +84,7 @@ impl<'a> StreamPrinter<'a> {
         if std::mem::take(&mut self.in_reasoning) {
             self.printer.aside("\n");
         }
+        self.printer.chunk(&self.flow.end())?;
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.printer.chunk("\n")?;
         }
@@ -85,7 +96,7 @@ impl<'a> StreamPrinter<'a> {
 
     fn show_spinner(&mut self, message: &str) {
         self.clear_spinner();
-        self.spinner = self.printer.is_live().then(|| spinner(message));
+        self.spinner = self.printer.is_live().then(|| spinner(self.printer, message));
     }
 
     fn clear_spinner(&mut self) {
@@ -106,7 +117,7 @@ impl<'a> StreamPrinter<'a> {
             self.printer.aside("\n\n");
         }
         self.text.push_str(text);
-        Ok(self.printer.chunk(text)?)
+        Ok(self.printer.chunk(&self.flow.push(text))?)
     }
 }
 

@@ -86,6 +86,7 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     assert!(!piped.out.trim().is_empty(), "{piped:?}");
     owner.piped(&["chat", "coder"], "\n").refuses(&["no question on stdin"]);
     owner.run(["chat", "plumber", "Hello"]).refuses(&["unknown agent `plumber`", "executive"]);
+    owner.run(["chat", "codr", "Hello"]).refuses(&["(did you mean `coder`?)"]);
 
     let down = owner.run(["down"]);
     assert_eq!(down.code, Some(0), "{down:?}");
@@ -93,7 +94,7 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     assert_eq!(owner.teams(), Vec::<serde_json::Value>::new());
     owner
         .run(["chat", "coder", "--url", url, "Hello"])
-        .refuses(&["cannot get the agents of the server at"]);
+        .refuses(&["cannot reach", "is the server running there?"]);
 }
 
 #[test]

@@ -28,8 +28,29 @@ fn a_stack_file_with_an_unknown_model() {
     let user = User::new();
     let path = stack(&user, "name = \"t\"\n[[agents]]\nlike = \"coder\"\nmodel = \"gpt:9\"\n");
     for verb in ["plan", "up", "bench"] {
-        user.run([verb, "--stack", &path]).refuses(&["unknown model `gpt:9`", "smollm2:135m"]);
+        let refused = user.run([verb, "--stack", &path]);
+        refused.refuses(&["team.toml:4", "`model`", "unknown model `gpt:9`", "smollm2:135m"]);
     }
+    let path = stack(&user, "name = \"t\"\n[[agents]]\nlike = \"coder\"\nmodel = \"/no/x.gguf\"\n");
+    user.run(["plan", "--stack", &path]).refuses(&["team.toml:4", "/no/x.gguf does not exist"]);
+}
+
+#[test]
+fn a_name_that_resembles_a_known_one_is_answered_with_that() {
+    let user = User::new();
+    let like = stack(&user, "name = \"t\"\n[[agents]]\nlike = \"codr\"\n");
+    for (args, meant) in [
+        (vec!["plan", "--stack", "standrad"], "standard"),
+        (vec!["plan", "--stack", &like], "coder"),
+        (vec!["plan", "--hardware", "dgx-sprak"], "dgx-spark"),
+        (vec!["models", "show", "qwen3-8b"], "qwen3:8b"),
+        (vec!["report", "dgx_spark"], "dgx-spark"),
+    ] {
+        user.run(args).refuses(&[&format!("(did you mean `{meant}`?)")]);
+    }
+    let model = stack(&user, "name = \"t\"\n[[agents]]\nlike = \"coder\"\nmodel = \"qwen3:14\"\n");
+    user.run(["plan", "--stack", &model]).refuses(&["(did you mean `qwen3:14b`?)"]);
+    user.run(["detct"]).refuses_usage("'detect'");
 }
 
 #[test]
@@ -103,6 +124,13 @@ fn an_unreachable_server() {
     User::new()
         .run(["bench", "--target", "http://127.0.0.1:9"])
         .refuses(&["cannot reach http://127.0.0.1:9"]);
+    for command in [["bench", "--target"], ["chat", "coder"], ["ps", "--watch"]] {
+        let url = if command[0] == "bench" { vec![] } else { vec!["--url"] };
+        let args = command.into_iter().chain(url).chain(["127.0.0.1:9"]);
+        let refused = User::new().run(args);
+        refused.refuses(&["cannot reach http://127.0.0.1:9/", ": connection refused; is the"]);
+        assert_eq!(refused.err.lines().count(), 1, "{refused:?}");
+    }
     User::new().run(["bench", "--target", "tomorrow"]).refuses(&["invalid server URL `tomorrow`"]);
 }
 

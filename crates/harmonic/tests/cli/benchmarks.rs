@@ -49,6 +49,16 @@ fn the_papers_machines_side_by_side_in_either_order() {
     } else {
         plotted.refuses(&["compiled without the feature `png`"]);
     }
+    // One sweet spot, wherever it is shown.
+    for args in [
+        vec!["report", "dgx-spark"],
+        vec!["compare", "dgx-spark", "ryzen-ai-max-395"],
+        vec!["plan", "--stack", "standard", "--hardware", "dgx-spark"],
+    ] {
+        let shown = user.run(args.iter().copied());
+        assert!(shown.out.contains("sweet spot 16x"), "{args:?}: {shown:?}");
+        assert!(!shown.out.contains("sweet spot 32x"), "{args:?}: {shown:?}");
+    }
     user.run(["compare", "dgx-spark", "nowhere"]).refuses(&["`nowhere` is neither a profile"]);
     user.run(["compare", "dgx-spark"]).refuses_usage("2 values required");
 }
@@ -100,6 +110,13 @@ fn a_run_leaves_a_folder_that_can_be_reported_and_compared() {
 
     withheld_in_every_view(&user, &folder, record);
 
+    let paper = user.run(["compare", &folder, "dgx-spark"]);
+    assert_eq!(paper.code, Some(0), "{paper:?}");
+    for word in
+        ["first: smollm2:135m", "dgx-spark: qwen3:4b", "no ratio: these are different models"]
+    {
+        assert!(paper.out.contains(word), "{word}: {paper:?}");
+    }
     let both = user.run(["compare", &folder, &folder]);
     assert!(both.out.contains("1.00x (") && both.out.contains("not told apart"), "{both:?}");
     user.run(["report", "/nonexistent"]).refuses(&["neither a profile of the paper nor a run"]);

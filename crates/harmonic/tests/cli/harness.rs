@@ -52,7 +52,8 @@ impl User {
             .env("HF_ENDPOINT", NOWHERE)
             .env("PIP_INDEX_URL", NOWHERE)
             .env("PIP_NO_INDEX", "1")
-            .env("NO_COLOR", "1");
+            .env("NO_COLOR", "1")
+            .env_remove("COLUMNS");
         for variable in [
             "XDG_CONFIG_HOME",
             "XDG_DATA_HOME",
@@ -70,6 +71,11 @@ impl User {
 
     pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ran {
         ran(&mut self.harmonic(args))
+    }
+
+    /// The same, on a terminal of that width.
+    pub fn run_at<'a>(&self, columns: usize, args: impl IntoIterator<Item = &'a str>) -> Ran {
+        ran(self.harmonic(args).env("COLUMNS", columns.to_string()))
     }
 
     /// Whether the store contains no complete file.

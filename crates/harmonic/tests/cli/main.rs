@@ -21,3 +21,4 @@ mod pulling;
 mod real;
 mod serving;
 mod watching;
+mod width;

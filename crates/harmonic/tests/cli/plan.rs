@@ -5,7 +5,7 @@ use crate::harness::{User, binary, ran};
 /// First part of a plan, in the format of §5.4: title, agents by tier, total.
 #[track_caller]
 fn deployment(args: &str) -> String {
-    let ran = User::new().run(format!("plan --stack standard {args}").split(' '));
+    let ran = User::new().run_at(100, format!("plan --stack standard {args}").split(' '));
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.lines().all(|line| line.chars().count() <= 100), "{ran:?}");
     let mut lines = Vec::new();
@@ -193,7 +193,7 @@ fn the_papers_memory_table_comes_out_to_the_digit() {
 fn a_plan_explains_every_byte_and_what_sharing_saves() {
     let user = User::new();
     let args = "plan --stack standard --hardware dgx-spark --explain";
-    let exact = user.run(args.split(' '));
+    let exact = user.run_at(100, args.split(' '));
     assert!(exact.out.lines().all(|line| line.chars().count() <= 100), "{exact:?}");
     let ledger = exact.out.split_once("Ledger\n").unwrap().1;
     insta::assert_snapshot!(ledger, @"
@@ -237,7 +237,7 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     layout    streams if they fit the budget; `harmonic bench --layouts` measures both
     bandwidth 273 GB/s rated, 198 to 237 effective; the paper states 500
     ");
-    let paper = user.run(args.split(' ').chain(["--budget", "paper"]));
+    let paper = user.run_at(100, args.split(' ').chain(["--budget", "paper"]));
     let saved = "saves 18.1 GB: with one engine per agent, the same slots take 73.1 GB";
     assert!(paper.out.contains(saved), "{paper:?}");
 }

@@ -43,7 +43,7 @@ impl Qwen3 {
             parameters_active: self.parameters_active,
             experts: self.experts,
             weights_bytes: Bytes(self.file),
-            format: "Q4_K".to_owned(),
+            format: "Q4_K_M".to_owned(),
             tied_embedding: self.tied_embedding(),
             provenance: Provenance::Declared,
         }

@@ -6,6 +6,7 @@ use harmonic_types::{Bytes, ModelShape, Provenance, TiedEmbedding, Tokens};
 
 use crate::gguf::Header;
 use crate::gguf::error::GgufError;
+use crate::gguf::file_type;
 use crate::gguf::geometry::{self, Keys};
 use crate::gguf::recurrent::recurrent;
 use crate::gguf::tensor::{TensorInfo, TensorType};
@@ -36,7 +37,7 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
         parameters_active: parameters_active(header, parameters, experts),
         experts,
         weights_bytes: Bytes(total(header.tensors.iter().map(|tensor| tensor.bytes))),
-        format: predominant(header).map_or("none", TensorType::name).to_owned(),
+        format: file_type::format(header).to_owned(),
         tied_embedding: tied_embedding(header),
         provenance: Provenance::Measured,
         layers,

@@ -37,6 +37,9 @@ macro_rules! tensor_types {
         pub enum TensorType { $($name),* }
 
         impl TensorType {
+            /// All types.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
             /// The type with ggml's number `id`; `None` if unknown.
             pub const fn from_id(id: u32) -> Option<Self> {
                 match id { $($id => Some(Self::$name),)* _ => None }

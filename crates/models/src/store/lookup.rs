@@ -6,7 +6,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::catalog;
+use harmonic_types::did_you_mean;
+
+use crate::catalog::{self, CATALOG_NAMES};
 use crate::error::ModelError;
 use crate::quant;
 use crate::shards::ShardName;
@@ -66,6 +68,35 @@ impl Store {
     fn pulled(&self) -> Result<Vec<Record>, ModelError> {
         let records = self.records()?.into_iter();
         Ok(records.filter(|record| record.converted_from.is_none()).collect())
+    }
+
+    /// Error of a name that is not stored: it can be pulled, or it resembles one that is stored.
+    pub(crate) fn not_stored(&self, name: &str) -> ModelError {
+        let can_be_pulled = match name.parse() {
+            Ok(Source::Name(_)) => catalog::find(name).is_some(),
+            Ok(Source::Hub { .. } | Source::Quant { .. } | Source::Wheel(_)) => true,
+            Ok(Source::Path(path)) => path.exists(),
+            Ok(Source::Cached { .. }) | Err(_) => false,
+        };
+        if can_be_pulled {
+            return ModelError::NotStored(name.to_owned());
+        }
+        let stored: Vec<String> =
+            self.records().unwrap_or_default().into_iter().map(|record| record.name).collect();
+        let meant = did_you_mean(name, stored.iter().map(String::as_str));
+        ModelError::NoSuchModel { name: name.to_owned(), meant }
+    }
+
+    /// Error of a name that is neither stored nor in the catalog.
+    pub fn unknown(&self, name: &str) -> ModelError {
+        let stored = self.records().unwrap_or_default().into_iter().map(|record| record.name);
+        let stored: Vec<String> = stored.collect();
+        let known = CATALOG_NAMES.into_iter().chain(stored.iter().map(String::as_str));
+        ModelError::UnknownModel {
+            name: name.to_owned(),
+            meant: did_you_mean(name, known),
+            known: CATALOG_NAMES.join(", "),
+        }
     }
 
     /// All usable records.

@@ -28,7 +28,7 @@ pub struct Record {
     pub shards: Vec<Shard>,
     /// Source, in the text form of [`crate::Source`].
     pub source: String,
-    /// Predominant tensor type (`Q4_1`).
+    /// Weight format (`Q4_K_M`); older records have the predominant tensor type (`Q4_K`).
     pub format: String,
     /// Origin of a conversion; `None` for an original.
     pub converted_from: Option<ConvertedFrom>,

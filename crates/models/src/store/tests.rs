@@ -78,7 +78,8 @@ fn a_file_is_removed_with_its_last_name() {
     let record = put(&store, "one", "hf:o/r/one.gguf", &bytes);
     put(&store, "two", "hf:o/r/two.gguf", &bytes);
     let blob = store.blob_paths(&record).remove(0);
-    assert_eq!(store.remove("one").expect("removed").freed, Bytes::ZERO);
+    let removed = store.remove("one").expect("removed");
+    assert_eq!((removed.freed, removed.shared_with), (Bytes::ZERO, vec!["two".to_owned()]));
     assert!(blob.exists() && store.find("two").expect("looked up").is_some());
     assert_eq!(store.remove("two").expect("removed").freed, Bytes(bytes.len() as u64));
     assert!(!blob.exists());

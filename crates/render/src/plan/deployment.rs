@@ -1,9 +1,9 @@
 //! Agents and their slots, in the format of the paper's §5.4.
 
+use harmonic_layout::{Width, wrap_lines};
 use harmonic_types::{AgentPlan, AgentStatus, BudgetRule, EnginePlan, Hardware, Plan, Tier};
 
 use super::gb;
-use crate::lines::list_item;
 
 /// Minimum width of the name column.
 const NAME: usize = 19;
@@ -18,32 +18,33 @@ pub fn title(plan: &Plan, hardware: &Hardware, assumed: Option<&str>) -> String 
 }
 
 /// Agents by tier, shared weights, and the total.
-pub fn deployment(plan: &Plan) -> String {
+pub fn deployment(plan: &Plan, width: Width) -> String {
     let names = plan.agents.iter().map(|agent| agent.name.0.chars().count());
-    let width = names.max().unwrap_or_default().max(NAME);
+    let longest = names.max().unwrap_or_default().max(NAME);
     let mut lines = Vec::new();
     for tier in Tier::ALL {
         let mut agents = plan.agents.iter().filter(|agent| agent.tier == tier).peekable();
         if agents.peek().is_some() {
             lines.push(format!("[Tier {}: {}]", tier.number(), tier.to_string().to_uppercase()));
-            lines.extend(agents.map(|agent| agent_line(agent, width)));
+            lines.extend(agents.map(|agent| agent_line(agent, longest)));
         }
     }
     let shared: Vec<&EnginePlan> =
         plan.engines.iter().filter(|engine| engine.agents.len() > 1).collect();
     if !shared.is_empty() {
         lines.push("[Weights, loaded once]".to_owned());
-        lines.extend(shared.iter().map(|engine| weights_line(engine, width)));
+        lines.extend(shared.iter().map(|engine| weights_line(engine, longest)));
     }
     let (total, budget) = (plan.total_bytes.as_gb(), plan.hardware.memory_budget_bytes.as_gb());
     lines.push(format!("Total: {total:.1}GB / {budget:.1}GB available"));
     if plan.budget == BudgetRule::Exact {
-        lines.push(list_item(
+        lines.push(
             "In brackets: the KV of all slots, and weights that are not shared. The total has the \
-             KV of as many slots as can be in use at once, and the engines' other memory.",
-        ));
+             KV of as many slots as can be in use at once, and the engines' other memory."
+                .to_owned(),
+        );
     }
-    lines.join("\n")
+    wrap_lines(&lines.join("\n"), width)
 }
 
 fn agent_line(agent: &AgentPlan, width: usize) -> String {

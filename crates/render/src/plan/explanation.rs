@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use harmonic_app::plan::SlotCosts;
 use harmonic_hardware::profile;
+use harmonic_layout::Width;
 use harmonic_perfmodel::KvCost;
 use harmonic_planner::PlannedModel;
 use harmonic_planner::cost_model::N_UBATCH;
@@ -22,17 +23,23 @@ pub fn explanation(
     hardware: &Hardware,
     models: &BTreeMap<String, PlannedModel>,
     costs: SlotCosts,
+    width: Width,
 ) -> String {
     let engines = plan.engines.iter().map(|engine| {
         let shape = models.get(&engine.model).map(|model| &model.shape);
-        engine_ledger(plan, engine, shape)
+        engine_ledger(plan, engine, shape, width)
     });
     let mut parts: Vec<String> = engines.collect();
-    parts.push(totals(plan, hardware, models, costs));
+    parts.push(totals(plan, hardware, models, costs, width));
     parts.join("\n\n")
 }
 
-fn engine_ledger(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
+fn engine_ledger(
+    plan: &Plan,
+    engine: &EnginePlan,
+    shape: Option<&ModelShape>,
+    width: Width,
+) -> String {
     let mut lines = vec![format!(
         "{}: {} as {}, {} of {} slots in use at once",
         engine.id, engine.model, engine.format, engine.sequences, engine.slots
@@ -42,16 +49,16 @@ fn engine_ledger(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -
             BudgetRule::Exact => exact_item(line.item, plan, engine, shape),
             BudgetRule::Paper => paper_item(line.item, engine),
         };
-        lines.push(item(name, line.bytes, &why));
+        lines.push(item(name, line.bytes, &why, width));
     }
-    lines.push(item("sum", engine.total_bytes, ""));
+    lines.push(item("sum", engine.total_bytes, "", width));
     lines.join("\n")
 }
 
 /// Ledger line: name, figure and explanation.
-fn item(name: &str, bytes: Bytes, why: &str) -> String {
+fn item(name: &str, bytes: Bytes, why: &str, width: Width) -> String {
     let why = if why.is_empty() { String::new() } else { format!("  {why}") };
-    labelled(&format!("  {name}"), &format!("{}{why}", unbroken(&format!("{bytes:>8}"))))
+    labelled(&format!("  {name}"), &format!("{}{why}", unbroken(&format!("{bytes:>8}"))), width)
 }
 
 fn exact_item(
@@ -159,6 +166,7 @@ fn totals(
     hardware: &Hardware,
     models: &BTreeMap<String, PlannedModel>,
     costs: SlotCosts,
+    width: Width,
 ) -> String {
     let budget = plan.hardware.memory_budget_bytes;
     let total = hardware.memory_total_bytes;
@@ -167,11 +175,12 @@ fn totals(
         labelled(
             "budget",
             &format!("{budget}: 85% of {total}, {reserve} reserved for the rest of the machine"),
+            width,
         ),
-        labelled("left", &format!("{}", plan.headroom_bytes)),
-        labelled("sharing", &savings(plan.sharing, costs)),
-        labelled("parallel", &parallel(plan)),
-        layouts(plan, models),
+        labelled("left", &format!("{}", plan.headroom_bytes), width),
+        labelled("sharing", &savings(plan.sharing, costs), width),
+        labelled("parallel", &parallel(plan), width),
+        layouts(plan, models, width),
     ];
     if let Some(bandwidth) = profile::bandwidth(&hardware.profile) {
         let gb = |rate: harmonic_types::BytesPerSecond| format!("{:.0}", rate.0 / 1e9);
@@ -184,6 +193,7 @@ fn totals(
                 gb(bandwidth.rated),
                 gb(bandwidth.paper)
             ),
+            width,
         ));
     }
     lines.join("\n")

@@ -1,19 +1,19 @@
 //! Memory of models at several numbers of slots, in the format of the paper's §5.3.
 
+use harmonic_layout::{Column, Table, Width};
 use harmonic_planner::{MemoryRow, PlanOptions};
 use serde_json::{Value, json};
 
 use super::gb;
-use crate::table::table;
 
 /// Schema of the JSON form.
 const SCHEMA: &str = "harmonic.memory-table/1";
 
 /// Table with one line per row.
-pub fn memory_table(rows: &[MemoryRow], slots: &[u32; 3]) -> String {
+pub fn memory_table(rows: &[MemoryRow], slots: &[u32; 3], width: Width) -> String {
     let totals = slots.map(|count| format!("@{count}x"));
-    let [first, second, third] = totals.each_ref().map(String::as_str);
-    let header = ["Model", "Context", "Base", "KV/slot", first, second, third];
+    let figures = ["Context", "Base", "KV/slot"].map(str::to_owned).into_iter().chain(totals);
+    let columns = [Column::text("Model")].into_iter().chain(figures.map(Column::figure));
     let row = |row: &MemoryRow| {
         let total = |index: usize| row.totals.get(index).copied().map_or_else(String::new, gb);
         [
@@ -26,7 +26,7 @@ pub fn memory_table(rows: &[MemoryRow], slots: &[u32; 3]) -> String {
             total(2),
         ]
     };
-    table(header, &[1, 2, 3, 4, 5, 6], rows.iter().map(row))
+    Table::new(columns, rows.iter().map(row)).text(width)
 }
 
 /// The table as JSON.

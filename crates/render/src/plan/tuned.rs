@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use harmonic_layout::Width;
 use harmonic_planner::{LayoutCosts, PlannedModel, layout_costs};
 use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanTuned};
 
@@ -9,7 +10,7 @@ use crate::lines::labelled;
 use crate::tuned::layout;
 
 /// One line: the fastest measured configuration of a model.
-pub fn line(config: &PlanTuned) -> String {
+pub fn line(config: &PlanTuned, width: Width) -> String {
     let PlanTuned { model, key, parallel, kv_layout, threads } = config;
     let mut parts: Vec<String> = key.format.iter().cloned().collect();
     parts.extend(kv_layout.map(|kv_layout| layout(kv_layout).to_owned()));
@@ -21,12 +22,12 @@ pub fn line(config: &PlanTuned) -> String {
         parts.join(", "),
         key.engine
     );
-    labelled("tuned", &text)
+    labelled("tuned", &text, width)
 }
 
 /// Reason and memory cost of each engine's layout, one line each, and a hint if any layout was not
 /// measured.
-pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
+pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>, width: Width) -> String {
     let config = |engine: &EnginePlan| {
         let mut known = plan.tuned.iter().filter(|config| config.kv_layout.is_some());
         known.find(|config| config.model == engine.model)
@@ -48,13 +49,13 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>) -> String {
                 }
             }));
             parts.extend(costs(engine).map(|costs| price(plan.budget, has, costs)));
-            labelled("layout", &parts.join(", "))
+            labelled("layout", &parts.join(", "), width)
         })
         .collect();
     let exact = plan.budget == BudgetRule::Exact;
     if exact && plan.engines.iter().any(|engine| config(engine).is_none()) {
         let text = "streams if they fit the budget; `harmonic bench --layouts` measures both";
-        lines.push(labelled("layout", text));
+        lines.push(labelled("layout", text, width));
     }
     lines.join("\n")
 }

@@ -1,3 +1,6 @@
+use harmonic_layout::Width;
+use harmonic_types::CurveKey;
+
 use super::*;
 use crate::sample;
 
@@ -9,7 +12,7 @@ fn profile(name: &str) -> Subject {
 fn the_papers_table_and_its_ratios() {
     let (x2, spark) = (profile("ryzen-ai-max-395"), profile("dgx-spark"));
     let forward = Comparison::of(&[x2.clone(), spark.clone()]);
-    insta::assert_snapshot!(text(&forward), @r"
+    insta::assert_snapshot!(text(&forward, Width::UNLIMITED), @r"
     qwen3:4b: output tok/s, ryzen-ai-max-395 over dgx-spark
 
      Parallelism  ryzen-ai-max-395  dgx-spark  Ratio
@@ -29,7 +32,7 @@ fn the_papers_table_and_its_ratios() {
 
     tok/W are not compared: the power scope of ryzen-ai-max-395 is unknown
     ");
-    insta::assert_snapshot!(text(&Comparison::of(&[spark, x2])), @r"
+    insta::assert_snapshot!(text(&Comparison::of(&[spark, x2]), Width::UNLIMITED), @r"
     qwen3:4b: output tok/s, dgx-spark over ryzen-ai-max-395
 
      Parallelism  dgx-spark  ryzen-ai-max-395  Ratio
@@ -64,7 +67,7 @@ fn intervals_decide_what_is_told_apart() {
             ci95_high: rate.ci95_high.map(scaled),
         });
     }
-    insta::assert_snapshot!(text(&Comparison::of(&[same("now"), slower])), @r"
+    insta::assert_snapshot!(text(&Comparison::of(&[same("now"), slower]), Width::UNLIMITED), @r"
     smollm2:135m: output tok/s, now over slower
 
      Parallelism          now       slower                 Ratio          now is
@@ -87,14 +90,40 @@ fn intervals_decide_what_is_told_apart() {
 }
 
 #[test]
-fn three_fit_and_strangers_have_nothing_in_common() {
+fn any_number_of_subjects_fits_any_terminal() {
     let one = |name: &str| Subject { name: name.to_owned(), run: sample::cliff() };
-    let shown = text(&Comparison::of(&[one("a"), one("b"), one("c")]));
-    assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
-    let mut other = profile("dgx-spark");
-    other.run.series.retain(|series| series.model != "qwen3:4b");
-    let none = Comparison::of(&[other, Subject { run: sample::two(), ..one("two") }]);
-    assert!(text(&none).contains("no model in common"), "{}", text(&none));
+    for columns in [60, 80, 100] {
+        let subjects = ["a", "second-run", "a-run-with-a-long-name", "d"].map(one);
+        for count in 2..=subjects.len() {
+            let compared = Comparison::of(&subjects[..count]);
+            let shown = text(&compared, Width::of_terminal(columns));
+            assert!(shown.lines().all(|line| line.chars().count() <= columns), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn different_models_stand_side_by_side_without_a_ratio() {
+    let own = Subject { name: "runs/mine".to_owned(), run: sample::run() };
+    let compared = Comparison::of(&[own, profile("dgx-spark")]);
+    insta::assert_snapshot!(text(&compared, Width::of_terminal(80)));
+    let mut ratios = compared.models.iter().flat_map(|model| &model.levels);
+    assert!(ratios.all(|level| level.ratios.iter().all(Option::is_none)), "{compared:?}");
+}
+
+#[test]
+fn another_name_of_the_same_file_is_the_same_model() {
+    let of = |name: &str, digest: &str| {
+        let mut run = sample::run();
+        name.clone_into(&mut run.series[0].model);
+        let key = sample::published("dgx-spark").series[0].key.clone();
+        run.series[0].key = key.map(|key| CurveKey { digest: Some(digest.to_owned()), ..key });
+        Subject { name: name.to_owned(), run }
+    };
+    let same = Comparison::of(&[of("one", "ab"), of("other", "ab")]);
+    assert_eq!(same.models[0].ratio_refused, None);
+    let different = Comparison::of(&[of("one", "ab"), of("other", "cd")]);
+    assert!(different.models[0].ratio_refused.is_some());
 }
 
 #[test]

@@ -1,49 +1,42 @@
 //! Text of a comparison for a terminal.
 
+use harmonic_layout::{Column, Table, Width, wrap_lines};
 use harmonic_types::Interval;
 
 use super::{ComparedLevel, ComparedModel, ComparedRatio, Comparison, Difference};
 use crate::figure::{digits, or_absent, uncertainty};
-use crate::terminal::grid;
 
 /// Tables in the form of §4.1, with peaks and sweet spots.
-pub fn text(comparison: &Comparison) -> String {
+pub fn text(comparison: &Comparison, width: Width) -> String {
     let names = names(&comparison.subjects);
     let mut parts: Vec<String> =
-        comparison.models.iter().map(|model| table(&names, model)).collect();
+        comparison.models.iter().map(|model| compared(&names, model, width)).collect();
     if parts.is_empty() {
-        parts.push(format!(
-            "{} have no model in common, and more than one model each",
-            comparison.subjects.join(" and ")
-        ));
+        let subjects = comparison.subjects.join(", ");
+        parts.push(wrap_lines(&format!("nothing to compare: a run of {subjects} is empty"), width));
     }
-    parts.extend(comparison.efficiency_refused.clone());
+    let refused = comparison.efficiency_refused.as_ref();
+    parts.extend(refused.map(|reason| wrap_lines(reason, width)));
     parts.join("\n\n")
 }
 
-fn table(names: &[String], model: &ComparedModel) -> String {
+fn compared(names: &[String], model: &ComparedModel, width: Width) -> String {
     let (first, others) = (&names[0], &names[1..]);
-    let mut header = vec!["Parallelism".to_owned()];
-    header.extend(names.iter().cloned());
-    for other in others {
-        let one_only = others.len() == 1;
-        header.push(if one_only { "Ratio".to_owned() } else { format!("over {other}") });
-    }
-    let any_interval = model.levels.iter().flat_map(|level| &level.ratios).flatten();
-    let has_intervals =
-        any_interval.clone().any(|ratio| ratio.difference != Difference::NoIntervals);
+    let mut ratios = model.levels.iter().flat_map(|level| &level.ratios).flatten();
+    let has_intervals = ratios.any(|ratio| ratio.difference != Difference::NoIntervals);
     // In words for two subjects; with more, the words would not fit the line.
     let in_words = has_intervals && others.len() == 1;
-    if in_words {
-        header.push(format!("{first} is"));
-    }
-    let rows: Vec<Vec<String>> = model.levels.iter().map(|level| row(level, in_words)).collect();
-    let title =
-        format!("{}: output tok/s, {first} over {}", model.model, others.join(" and over "));
-    let mut lines = vec![title, String::new(), grid(&header, &rows, 0), String::new()];
+    let title = match &model.ratio_refused {
+        None => {
+            format!("{}: output tok/s, {first} over {}", model.model, others.join(" and over "))
+        }
+        Some(_) => "output tok/s, side by side".to_owned(),
+    };
+    let mut lines = vec![wrap_lines(&title, width), String::new()];
+    lines.extend([throughputs(names, model, in_words, width), String::new()]);
     if has_intervals && !in_words {
-        lines.push("▲ faster and ▼ slower beyond the 95% intervals, ≈ not told apart".to_owned());
-        lines.push(String::new());
+        let legend = "▲ faster and ▼ slower beyond the 95% intervals, ≈ not told apart";
+        lines.extend([wrap_lines(legend, width), String::new()]);
     }
     for (index, name) in names.iter().enumerate() {
         let peak =
@@ -54,21 +47,45 @@ fn table(names: &[String], model: &ComparedModel) -> String {
                 format!("sweet spot {}", or_absent(spot.map(|parallel| format!("{parallel}x"))))
             }
         };
-        lines.push(format!("{name}: peak {}, {spot}", or_absent(peak)));
+        lines.push(wrap_lines(&format!("{name}: peak {}, {spot}", or_absent(peak)), width));
+    }
+    if let Some(reason) = &model.ratio_refused {
+        lines.extend([String::new(), wrap_lines(reason, width)]);
     }
     if model.levels.iter().any(|level| level.tok_per_w.iter().any(Option::is_some)) {
-        lines.push(String::new());
-        lines.push(efficiency(names, model));
+        lines.extend([String::new(), efficiency(names, model, width)]);
     }
     lines.join("\n")
 }
 
-fn row(level: &ComparedLevel, in_words: bool) -> Vec<String> {
+fn throughputs(names: &[String], model: &ComparedModel, in_words: bool, width: Width) -> String {
+    let (first, others) = (&names[0], &names[1..]);
+    let has_ratio = model.ratio_refused.is_none();
+    let mut columns = vec![Column::figure("Parallelism")];
+    columns.extend(names.iter().zip(&model.names).map(|(name, of)| {
+        Column::figure(if has_ratio { name.clone() } else { format!("{name}: {of}") })
+    }));
+    if has_ratio {
+        columns.extend(others.iter().map(|other| match others.len() {
+            1 => Column::figure("Ratio"),
+            _ => Column::figure(format!("over {other}")),
+        }));
+    }
+    if in_words {
+        columns.push(Column::figure(format!("{first} is")));
+    }
+    let rows = model.levels.iter().map(|level| row(level, has_ratio, in_words));
+    Table::new(columns, rows).text(width)
+}
+
+fn row(level: &ComparedLevel, has_ratio: bool, in_words: bool) -> Vec<String> {
     let mut row = vec![format!("{}x", level.parallel)];
     row.extend(level.tok_s.iter().map(|rate| or_absent(rate.map(throughput))));
     let only = level.ratios.len() == 1;
     let ratio = |found: ComparedRatio| if only { ratio(found) } else { marked(found) };
-    row.extend(level.ratios.iter().map(|found| or_absent(found.map(ratio))));
+    if has_ratio {
+        row.extend(level.ratios.iter().map(|found| or_absent(found.map(ratio))));
+    }
     if in_words {
         row.extend(
             level
@@ -105,18 +122,13 @@ fn marked(found: ComparedRatio) -> String {
     format!("{:.2}x {mark}", found.ratio.mean)
 }
 
-fn efficiency(names: &[String], model: &ComparedModel) -> String {
-    let mut header = vec!["tok/W gross".to_owned()];
-    header.extend(names.iter().cloned());
-    let rows: Vec<Vec<String>> = model
-        .levels
-        .iter()
-        .map(|level| {
-            let figures = level.tok_per_w.iter().map(|figure| or_absent(figure.map(digits)));
-            std::iter::once(format!("{}x", level.parallel)).chain(figures).collect()
-        })
-        .collect();
-    grid(&header, &rows, 0)
+fn efficiency(names: &[String], model: &ComparedModel, width: Width) -> String {
+    let columns = std::iter::once("tok/W gross").chain(names.iter().map(String::as_str));
+    let rows = model.levels.iter().map(|level| {
+        let figures = level.tok_per_w.iter().map(|figure| or_absent(figure.map(digits)));
+        std::iter::once(format!("{}x", level.parallel)).chain(figures).collect::<Vec<_>>()
+    });
+    Table::new(columns.map(Column::figure), rows).text(width)
 }
 
 /// Last components of the paths if they are distinct, else the whole paths.

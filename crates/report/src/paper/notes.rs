@@ -1,8 +1,9 @@
 //! Footnotes: the paper's claims compared with its own figures.
 
+use harmonic_layout::{Width, beside};
 use harmonic_types::{BenchRun, Series};
 
-use super::{gross, highest, rate, wrapped};
+use super::{gross, highest, rate};
 
 /// The paper's claims about a machine.
 pub(super) struct Claims {
@@ -79,9 +80,10 @@ pub(super) struct Notes(Vec<String>);
 
 impl Notes {
     /// Text of all footnotes, one per paragraph.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, width: Width) -> String {
         let numbered = self.0.iter().enumerate();
-        let lines = numbered.map(|(index, note)| wrapped(&format!("[{}] {note}", index + 1)));
+        let lines = numbered
+            .flat_map(|(index, note)| beside("", "  ", &format!("[{}] {note}", index + 1), width));
         lines.collect::<Vec<_>>().join("\n")
     }
 

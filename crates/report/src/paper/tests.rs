@@ -1,8 +1,10 @@
+use harmonic_layout::Width;
+
 use super::*;
 use crate::sample;
 
 fn shown(profile: &str) -> String {
-    text(&sample::published(profile)).unwrap()
+    text(&sample::published(profile), Width::of_terminal(100)).unwrap()
 }
 
 #[test]
@@ -151,5 +153,5 @@ fn it_fits_the_terminal_and_other_records_are_not_the_papers() {
         let shown = shown(profile);
         assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
     }
-    assert_eq!(text(&sample::run()), None);
+    assert_eq!(text(&sample::run(), Width::UNLIMITED), None);
 }

@@ -1,26 +1,27 @@
 //! Table of the rates of an open loop.
 
+use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{LevelResult, Percentiles, Series};
 
-use super::grid;
 use crate::figure::{digits, or_absent, time};
 
-const HEADER: [&str; 9] = [
-    "arrivals",
-    "goodput",
-    "tok/s",
-    "in flight",
-    "TTFT p50",
-    "TTFT p99",
-    "TPOT p50",
-    "E2E p99",
-    "failed",
-];
+fn columns() -> [Column; 9] {
+    [
+        Column::figure("arrivals"),
+        Column::figure("goodput"),
+        Column::figure("tok/s"),
+        Column::figure("in flight").leaves(2),
+        Column::figure("TTFT p50").leaves(4),
+        Column::figure("TTFT p99"),
+        Column::figure("TPOT p50").leaves(1),
+        Column::figure("E2E p99").leaves(3),
+        Column::figure("failed"),
+    ]
+}
 
 /// Table of a series whose levels are rates.
-pub(super) fn arrivals(series: &Series) -> String {
-    let rows: Vec<Vec<String>> = series.levels.iter().map(row).collect();
-    grid(&HEADER, &rows, 0)
+pub(super) fn arrivals(series: &Series, width: Width) -> String {
+    Table::new(columns(), series.levels.iter().map(row)).text(width)
 }
 
 fn row(level: &LevelResult) -> Vec<String> {
@@ -47,7 +48,7 @@ mod tests {
 
     #[test]
     fn rates_stand_where_levels_do() {
-        insta::assert_snapshot!(arrivals(&sample::open().series[0]), @r"
+        insta::assert_snapshot!(arrivals(&sample::open().series[0], Width::UNLIMITED), @r"
          arrivals  goodput  tok/s  in flight  TTFT p50  TTFT p99  TPOT p50  E2E p99  failed
         ────────────────────────────────────────────────────────────────────────────────────
             0.5/s   0.45/s    141       1.00   70.0 ms    105 ms         –        –       0

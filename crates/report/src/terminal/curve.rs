@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 
+use harmonic_layout::{Width, beside, shortened, unbroken};
 use harmonic_types::{BenchRun, Series};
 
 use super::axis::{Horizontal, Vertical};
@@ -17,15 +18,18 @@ use crate::mark::Mark;
 const FRAME_LINES: usize = 4;
 /// Minimum size of the plot, in columns and rows.
 const MIN_SIZE: (usize, usize) = (48, 4);
+/// Columns of a curve at most: a wider one only has longer lines between its levels.
+const MAX_COLUMNS: usize = 80;
 
-/// Curve of each series in at most `width` columns and `height` lines (at least 64 × 8), without a
+/// Curve of each series within `width` and in about `height` lines (at least 8), without a
 /// trailing newline. A series without figures yields a single line of text, an open loop nothing.
-pub fn curve(run: &BenchRun, width: usize, height: usize) -> String {
+pub fn curve(run: &BenchRun, width: Width, height: usize) -> String {
+    let columns = width.columns().map_or(MAX_COLUMNS, |columns| columns.min(MAX_COLUMNS));
     let curves: Vec<String> = run
         .series
         .iter()
         .filter(|series| is_closed(series))
-        .map(|series| series_curve(series, width, height))
+        .map(|series| series_curve(series, columns, height))
         .collect();
     curves.join("\n\n")
 }
@@ -70,14 +74,16 @@ fn series_curve(series: &Series, width: usize, height: usize) -> String {
         canvas.glyph(position(point), point.mark.glyph());
     }
 
-    let mut text = format!("{:>margin$}   output of all streams, {}\n", "tok/s", series.model);
+    let title = format!("{:>margin$}   output of all streams, {}", "tok/s", series.model);
+    let mut text = format!("{}\n", shortened(&title, width));
     for (label, line) in scale.iter().zip(canvas.lines()) {
         let axis = if label.is_empty() { '│' } else { '┤' };
         push_line(&mut text, &format!("{label:>margin$} {axis}{line}"));
     }
     push_line(&mut text, &format!("{:margin$} └{}", "", "─".repeat(columns + 1)));
     push_line(&mut text, &format!("{:margin$}  {}", "", labels(&points, horizontal, columns)));
-    let _ = write!(text, "{:margin$}  {}", "", legend(&points));
+    let indent = " ".repeat(margin + 2);
+    text.push_str(&beside(&indent, &indent, &legend(&points), Width::of_line(width)).join("\n"));
     text
 }
 
@@ -138,8 +144,8 @@ fn legend(points: &[Point]) -> String {
     let entry = |mark: Mark| {
         let point = points.iter().find(|point| point.mark == mark)?;
         Some(match mark {
-            Mark::Level => format!("{} measured", mark.glyph()),
-            mark => format!("{} {} {}x", mark.glyph(), mark.word(), point.parallel),
+            Mark::Level => unbroken(&format!("{} measured", mark.glyph())),
+            mark => unbroken(&format!("{} {} {}x", mark.glyph(), mark.word(), point.parallel)),
         })
     };
     let entries: Vec<String> = [Mark::SweetSpot, Mark::Peak, Mark::Cliff, Mark::Level]
@@ -156,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_run_as_a_curve() {
-        insta::assert_snapshot!(curve(&sample::run(), 80, 16), @r"
+        insta::assert_snapshot!(curve(&sample::run(), Width::of_line(80), 16), @r"
         tok/s   output of all streams, smollm2:135m
         600 ┤                                                              ⢀⣀⣀⣀⣀⡤⠤⠤⠤⠖◆
             │                                                     ⣀⣠⠤⠴⠒●⠉⠉⠉⠉
@@ -176,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_cliff_and_many_levels() {
-        insta::assert_snapshot!(curve(&sample::cliff(), 80, 18), @r"
+        insta::assert_snapshot!(curve(&sample::cliff(), Width::of_line(80), 18), @r"
         tok/s   output of all streams, smollm2:135m
         400 ┤
             │
@@ -199,7 +205,7 @@ mod tests {
 
     #[test]
     fn one_level_and_none() {
-        insta::assert_snapshot!(curve(&sample::died(), 60, 10), @r"
+        insta::assert_snapshot!(curve(&sample::died(), Width::of_line(60), 10), @r"
         tok/s   output of all streams, smollm2:135m
         30 ┤                           ▲
         20 ┤
@@ -209,15 +215,17 @@ mod tests {
                                       1x
             ▲ peak 1x
         ");
-        insta::assert_snapshot!(curve(&sample::nothing(), 80, 16), @"smollm2:135m: no level has figures");
+        insta::assert_snapshot!(curve(&sample::nothing(), Width::of_line(80), 16), @"smollm2:135m: no level has figures");
     }
 
     #[test]
     fn any_size_keeps_its_bounds_and_its_sweet_spot() {
-        for width in [64, 71, 80, 200] {
+        for width in [60, 64, 71, 80, 200] {
             for height in [8, 9, 15, 40] {
-                let shown = curve(&sample::cliff(), width, height);
-                assert!(shown.lines().count() <= height, "{width}x{height}:\n{shown}");
+                let shown = curve(&sample::cliff(), Width::of_line(width), height);
+                // The legend has a second line where the first is full.
+                let wrapped = usize::from(width < 64);
+                assert!(shown.lines().count() <= height + wrapped, "{width}x{height}:\n{shown}");
                 assert!(
                     shown.lines().all(|line| line.chars().count() <= width),
                     "{width}x{height}:\n{shown}"

@@ -1,26 +1,33 @@
 //! Tables of power, efficiency and sensors.
 
+use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{BenchRun, LevelResult, Series};
 
-use super::grid;
 use crate::figure::{digits, or_absent, scope};
 
 /// Table of each series with power or sensor figures; empty without any.
-pub fn power(run: &BenchRun) -> String {
-    let tables: Vec<String> = run.series.iter().filter_map(series).collect();
+pub fn power(run: &BenchRun, width: Width) -> String {
+    let tables: Vec<String> = run.series.iter().filter_map(|one| series(one, width)).collect();
     tables.join("\n\n")
 }
 
-fn series(series: &Series) -> Option<String> {
+fn series(series: &Series, width: Width) -> Option<String> {
     let has = |level: &LevelResult| level.power.is_some() || level.sensors.is_some();
     series.levels.iter().any(has).then_some(())?;
     let covered = series.levels.iter().find_map(|level| level.power);
     let watts =
         covered.map_or_else(|| "W".to_owned(), |power| format!("W ({})", scope(power.scope)));
-    let header =
-        ["parallel", watts.as_str(), "idle W", "tok/W gross", "net", "°C", "MHz", "throttled"];
-    let rows: Vec<Vec<String>> = series.levels.iter().map(row).collect();
-    Some(grid(&header, &rows, 0))
+    let columns = [
+        Column::figure("parallel"),
+        Column::figure(watts),
+        Column::figure("idle W").leaves(3),
+        Column::figure("tok/W gross"),
+        Column::figure("net"),
+        Column::figure("°C").leaves(2),
+        Column::figure("MHz").leaves(1),
+        Column::figure("throttled"),
+    ];
+    Some(Table::new(columns, series.levels.iter().map(row)).text(width))
 }
 
 fn row(level: &LevelResult) -> Vec<String> {
@@ -47,7 +54,7 @@ mod tests {
 
     #[test]
     fn watts_carry_their_scope_and_a_run_without_has_no_table() {
-        insta::assert_snapshot!(power(&sample::metered()), @r"
+        insta::assert_snapshot!(power(&sample::metered(), Width::UNLIMITED), @r"
          parallel  W (gpu-board)  idle W  tok/W gross   net  °C   MHz  throttled
         ─────────────────────────────────────────────────────────────────────────
                1x            181    60.0         0.78  1.17  61  1980         no
@@ -55,6 +62,6 @@ mod tests {
               16x            196    60.0         2.71  3.90  61  1980         no
               32x            212    60.0         2.74  3.83  61  1980         no
         ");
-        assert_eq!(power(&sample::run()), "");
+        assert_eq!(power(&sample::run(), Width::UNLIMITED), "");
     }
 }

@@ -4,21 +4,24 @@
 //!
 //! Does not do: compute the verdict and its reason, which are part of the record (`perfmodel`).
 
+use harmonic_layout::{Width, beside};
 use harmonic_types::{BenchRun, Series};
 
 use super::table::single_stream;
 use crate::figure::digits;
 
 /// Sweet spot of each series with its reason and speed-up over 1x, and the cliff, if any.
-pub fn summary(run: &BenchRun) -> String {
-    let lines: Vec<String> = run.series.iter().map(series).collect();
-    lines.join("\n")
+pub fn summary(run: &BenchRun, width: Width) -> String {
+    lines(run.series.iter().map(series), width)
 }
 
 /// Fitted curves of each series, one per line; empty without any.
-pub fn fits(run: &BenchRun) -> String {
-    let lines: Vec<String> = run.series.iter().flat_map(fit_lines).collect();
-    lines.join("\n")
+pub fn fits(run: &BenchRun, width: Width) -> String {
+    lines(run.series.iter().flat_map(fit_lines), width)
+}
+
+fn lines(all: impl Iterator<Item = String>, width: Width) -> String {
+    all.flat_map(|line| beside("", "  ", &line, width)).collect::<Vec<_>>().join("\n")
 }
 
 /// Fitted curves of one series, one per line.
@@ -103,20 +106,20 @@ mod tests {
 
     #[test]
     fn fits_are_told_with_how_far_they_are_off() {
-        insta::assert_snapshot!(fits(&sample::run()), @"smollm2:135m: a step takes 5.63 ms plus 1.59 ms per sequence; throughput approaches 629 tok/s (largest residual 9%)");
-        insta::assert_snapshot!(fits(&sample::cliff()), @r"
+        insta::assert_snapshot!(fits(&sample::run(), Width::UNLIMITED), @"smollm2:135m: a step takes 5.63 ms plus 1.59 ms per sequence; throughput approaches 629 tok/s (largest residual 9%)");
+        insta::assert_snapshot!(fits(&sample::cliff(), Width::UNLIMITED), @r"
         smollm2:135m: a step takes 20.8 ms plus 2.61 ms per sequence; throughput approaches 382 tok/s (largest residual 70%)
         smollm2:135m: scalability law: contention 0.007, coherence 0.00455, optimum 15x (14 to 16) (largest residual 17%)
         ");
-        assert_eq!(fits(&sample::nothing()), "");
+        assert_eq!(fits(&sample::nothing(), Width::UNLIMITED), "");
     }
 
     #[test]
     fn runs_in_one_line() {
-        insta::assert_snapshot!(summary(&sample::run()), @"smollm2:135m: sweet spot 32x (4.12 times 1x): highest throughput, 581.7 tok/s; no peak in range: throughput still rises at the highest level measured");
-        insta::assert_snapshot!(summary(&sample::cliff()), @"smollm2:135m: sweet spot 16x (7.17 times 1x): 301.0 tok/s, not distinguishable from the peak of 305.0 tok/s at 20x (95% intervals overlap); cliff at 24x");
-        insta::assert_snapshot!(summary(&sample::nothing()), @"smollm2:135m: no sweet spot: no level was measured");
-        insta::assert_snapshot!(summary(&sample::died()), @"smollm2:135m: no sweet spot: requests failed at 32x");
-        insta::assert_snapshot!(summary(&sample::busy()), @"smollm2:135m: no sweet spot: the machine was busy: other programs used 0.98 of 2 CPUs at 8x");
+        insta::assert_snapshot!(summary(&sample::run(), Width::UNLIMITED), @"smollm2:135m: sweet spot 32x (4.12 times 1x): highest throughput, 581.7 tok/s; no peak in range: throughput still rises at the highest level measured");
+        insta::assert_snapshot!(summary(&sample::cliff(), Width::UNLIMITED), @"smollm2:135m: sweet spot 16x (7.17 times 1x): 301.0 tok/s, not distinguishable from the peak of 305.0 tok/s at 20x (95% intervals overlap); cliff at 24x");
+        insta::assert_snapshot!(summary(&sample::nothing(), Width::UNLIMITED), @"smollm2:135m: no sweet spot: no level was measured");
+        insta::assert_snapshot!(summary(&sample::died(), Width::UNLIMITED), @"smollm2:135m: no sweet spot: requests failed at 32x");
+        insta::assert_snapshot!(summary(&sample::busy(), Width::UNLIMITED), @"smollm2:135m: no sweet spot: the machine was busy: other programs used 0.98 of 2 CPUs at 8x");
     }
 }

@@ -1,45 +1,44 @@
 //! Table of the levels of a run.
-//!
-//! Invariants: fits 100 columns of a terminal for any figure below a million tok/s.
 
+use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{BenchRun, Interval, LevelResult, Percentiles, Series};
 
 use super::arrivals::arrivals;
-use super::grid;
 use crate::figure::{digits, or_absent, time, uncertainty};
 use crate::mark::Mark;
 
-const HEADER: [&str; 10] = [
-    "parallel",
-    "tok/s",
-    "± 95%",
-    "per stream",
-    "speed-up",
-    "TTFT p50",
-    "ITL p50",
-    "ITL p99",
-    "failed",
-    "",
-];
+fn columns() -> [Column; 10] {
+    [
+        Column::figure("parallel"),
+        Column::figure("tok/s"),
+        Column::figure("± 95%"),
+        Column::figure("per stream").leaves(1),
+        Column::figure("speed-up").leaves(4),
+        Column::figure("TTFT p50").leaves(5),
+        Column::figure("ITL p50").leaves(3),
+        Column::figure("ITL p99").leaves(2),
+        Column::figure("failed"),
+        Column::text(""),
+    ]
+}
 
 /// Table of the levels: aggregate output tok/s with the half-width of its 95% interval, tok/s of
 /// one stream, speed-up over 1x, latencies, failed requests, and the verdict.
-pub fn table(run: &BenchRun) -> String {
-    let tables: Vec<String> = run.series.iter().map(series).collect();
+pub fn table(run: &BenchRun, width: Width) -> String {
+    let tables: Vec<String> = run.series.iter().map(|one| series(one, width)).collect();
     tables.join("\n\n")
 }
 
-fn series(series: &Series) -> String {
+fn series(series: &Series, width: Width) -> String {
     if series.levels.iter().any(|level| level.rate.is_some()) {
-        return arrivals(series);
+        return arrivals(series, width);
     }
     let single = single_stream(series);
-    let rows: Vec<Vec<String>> = series
+    let rows = series
         .levels
         .iter()
-        .map(|level| row(level, single, Mark::of(level.parallel, &series.verdict)).to_vec())
-        .collect();
-    grid(&HEADER, &rows, 0)
+        .map(|level| row(level, single, Mark::of(level.parallel, &series.verdict)));
+    Table::new(columns(), rows).text(width)
 }
 
 /// Aggregate at 1x, the baseline of speed-ups.
@@ -81,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_run_as_a_table() {
-        insta::assert_snapshot!(table(&sample::run()), @r"
+        insta::assert_snapshot!(table(&sample::run(), Width::UNLIMITED), @r"
          parallel  tok/s  ± 95%  per stream  speed-up  TTFT p50  ITL p50  ITL p99  failed
         ────────────────────────────────────────────────────────────────────────────────────────────────
                1x    141    3.4         141     1.00×   70.0 ms  7.08 ms  10.6 ms       0
@@ -93,7 +92,7 @@ mod tests {
 
     #[test]
     fn levels_without_figures_show_that_they_have_none() {
-        insta::assert_snapshot!(table(&sample::died()), @r"
+        insta::assert_snapshot!(table(&sample::died(), Width::UNLIMITED), @r"
          parallel  tok/s  ± 95%  per stream  speed-up  TTFT p50  ITL p50  ITL p99  failed
         ──────────────────────────────────────────────────────────────────────────────────────────
                1x   27.7      –        27.7     1.00×   70.0 ms  36.1 ms  54.2 ms       0  ▲ peak
@@ -102,9 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_figures_fit_a_hundred_columns() {
-        let shown = table(&sample::wide());
-        let widest = shown.lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(widest <= 100, "{widest} columns:\n{shown}");
+    fn the_widest_figures_fit_any_terminal() {
+        for columns in [60, 80, 100] {
+            let shown = table(&sample::wide(), Width::of_terminal(columns));
+            let widest = shown.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= columns, "{widest} columns:\n{shown}");
+        }
+        insta::assert_snapshot!(table(&sample::run(), Width::of_terminal(80)));
     }
 }

@@ -51,8 +51,15 @@ fn a_warm_prefix_is_there_for_the_first_request() {
     let mut fake = Fake::new(limits(2));
     let warm = Job { prompt: (0..20).map(Token).collect(), max_output: 0, ..with_prefix(1, 0) };
     fake.offer(warm);
+    let load = |fake: &Fake| {
+        let load = fake.scheduler.load();
+        (load[0].in_flight, load[0].queued)
+    };
+    assert_eq!(load(&fake), (0, 0), "a warm-up is no load while it waits");
     assert_eq!(rows(&fake.step()), [(1, 20)]);
+    assert_eq!(load(&fake), (0, 0), "nor while it runs");
     fake.offer(with_prefix(2, 3));
+    assert_eq!(load(&fake), (0, 1));
     let step = fake.step();
     assert_eq!((step.finished[0].id, rows(&step)), (RequestId(1), vec![(2, 3)]));
     fake.run_out();
