@@ -7,7 +7,6 @@
 mod allocator;
 mod cli;
 mod commands;
-mod confirm;
 mod environment;
 mod error;
 mod exit;
@@ -15,6 +14,7 @@ mod form_trial;
 mod logging;
 #[cfg(target_os = "linux")]
 mod openmp;
+mod question;
 mod reexec;
 mod repl;
 mod stop;
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use harmonic_render::Printer;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, aliases};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::stop::Stop;
@@ -35,9 +35,10 @@ fn main() -> ExitCode {
         return code;
     }
     reexec::with_settings();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(aliases::expanded(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = aliases::with_tip(error);
             // `--help` and `--version` come here too, with code 0. A closed pipe is ignored.
             let _ = error.print();
             return if error.exit_code() == 0 { Exit::Ok } else { Exit::Usage }.into();

@@ -2,6 +2,8 @@
 
 use harmonic_app::instances::TeamStatus;
 
+use crate::hanging::hanging;
+use crate::lines::{NO_BREAK, unbroken};
 use crate::table::table;
 
 /// Table with a row per team.
@@ -22,6 +24,21 @@ pub fn text(teams: &[TeamStatus]) -> String {
     };
     let header = ["pid", "stack", "url", "up", "agents", "slots", "in flight", "queued", "state"];
     table(header, &[0, 3, 4, 5, 6, 7], teams.iter().map(row))
+}
+
+/// The next commands for `teams`; `option` is the option that names a team, with a leading space.
+pub fn next(teams: &[TeamStatus], option: impl Fn(&TeamStatus) -> String, width: usize) -> String {
+    let commands = |team: &TeamStatus| {
+        let option = option(team);
+        let agent = team.agents.first().map_or("AGENT", |agent| agent.name.0.as_str());
+        let logs = team.log.as_ref().map(|_| format!("harmonic logs{option}"));
+        let all = [Some(format!("harmonic chat {agent}{option}")), logs];
+        let all = all.into_iter().flatten().chain([format!("harmonic down{option}")]);
+        // A command is copied as a whole.
+        let all: Vec<String> = all.map(|command| unbroken(&command)).collect();
+        hanging("next: ", "      ", &all.join("  "), width).replace(NO_BREAK, " ")
+    };
+    teams.iter().map(commands).collect::<Vec<_>>().join("\n")
 }
 
 /// Duration in its two largest units.

@@ -12,13 +12,16 @@
 #![forbid(unsafe_code)]
 
 pub mod ab_compare;
+pub mod answer_timing;
 pub mod answers;
 pub mod bench;
 mod bench_progress;
 pub mod demo;
 pub mod doctor;
+pub mod downloads;
 pub mod endpoint;
 pub mod findings;
+mod hanging;
 pub mod hardware;
 pub mod instances;
 pub mod keys;

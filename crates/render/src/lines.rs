@@ -6,7 +6,8 @@ const MAX_WIDTH: usize = 96;
 /// Width of a label in columns.
 const LABEL: usize = 10;
 
-const NO_BREAK: char = '\u{a0}';
+/// Space that wrapping keeps.
+pub(crate) const NO_BREAK: char = '\u{a0}';
 
 /// `text` with no-break spaces, so that [`labelled`] does not wrap within it, for example between a
 /// figure and its unit.

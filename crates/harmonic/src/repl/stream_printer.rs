@@ -1,11 +1,12 @@
 //! Printer of a streamed answer: text on stdout, reasoning and status on stderr.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use harmonic_api::openai::ChatRequest;
 use harmonic_api::{ChatEvent, Client};
-use harmonic_render::{Printer, Spinner, spinner};
+use harmonic_app::answer_timing::AnswerTiming;
+use harmonic_render::{Printer, Spinner, answer_timing, spinner};
 use harmonic_types::Event;
 
 /// Delay before a spinner is shown.
@@ -18,13 +19,28 @@ pub struct StreamPrinter<'a> {
     text: String,
     in_reasoning: bool,
     truncated: bool,
+    /// Limit of the answer, in tokens.
+    max_tokens: Option<u32>,
+    /// Timing of the answer, once its request is sent.
+    timing: Option<AnswerTiming>,
+    /// Whether the timing is printed at the end.
+    shows_timing: bool,
     spinner: Option<Spinner>,
 }
 
 impl<'a> StreamPrinter<'a> {
-    /// Printer without text yet.
-    pub fn on(printer: &'a Printer) -> Self {
-        Self { printer, text: String::new(), in_reasoning: false, truncated: false, spinner: None }
+    /// Printer without text yet. The timing is printed on a terminal, or if `asked`.
+    pub fn on(printer: &'a Printer, asked: bool) -> Self {
+        Self {
+            printer,
+            text: String::new(),
+            in_reasoning: false,
+            truncated: false,
+            max_tokens: None,
+            timing: None,
+            shows_timing: asked || (printer.is_live() && printer.data_is_live()),
+            spinner: None,
+        }
     }
 
     /// Text so far, without the reasoning.
@@ -38,6 +54,8 @@ impl<'a> StreamPrinter<'a> {
     /// # Errors
     /// When the request fails, or stdout is closed.
     pub async fn answer(&mut self, client: &Client, request: &ChatRequest) -> anyhow::Result<()> {
+        self.max_tokens = request.max_tokens;
+        let mut timing = AnswerTiming::new(Instant::now());
         let request_sent = client.chat(request);
         tokio::pin!(request_sent);
         let stream = tokio::select! {
@@ -51,9 +69,13 @@ impl<'a> StreamPrinter<'a> {
             self.show_spinner(&format!("{} is busy: waiting for a free slot", request.model));
             request_sent.await?
         };
+        timing.admitted(answer.queued());
         self.show_spinner(&format!("{} is reading", request.model));
         while let Some(event) = answer.next().await {
-            match event? {
+            let event = event?;
+            timing.event(&event, Instant::now());
+            self.timing = Some(timing);
+            match event {
                 ChatEvent::Delta(Event::Reasoning { text }) => self.write_reasoning(&text),
                 ChatEvent::Delta(Event::Text { text, .. }) => self.write_text(&text)?,
                 ChatEvent::Finish { reason } => self.truncated = reason == "length",
@@ -77,8 +99,18 @@ impl<'a> StreamPrinter<'a> {
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.printer.chunk("\n")?;
         }
+        let timing = self.timing.take();
         if std::mem::take(&mut self.truncated) {
-            self.printer.message("(cut off: the agent's context is full)");
+            let tokens = timing.and_then(|timing| Some(timing.usage()?.completion_tokens));
+            match self.max_tokens.filter(|limit| tokens.is_none_or(|tokens| tokens >= *limit)) {
+                Some(limit) => self.printer.message(&format!("(cut off at --max-tokens {limit})")),
+                None => self.printer.message("(cut off: the agent's context is full)"),
+            }
+        }
+        if self.shows_timing
+            && let Some(line) = timing.as_ref().and_then(answer_timing::line)
+        {
+            self.printer.aside(&format!("{line}\n"));
         }
         Ok(())
     }
