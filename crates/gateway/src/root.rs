@@ -21,7 +21,7 @@ use crate::shared::Shared;
 mod page;
 
 /// Path of this document.
-pub(crate) const PATH: &str = "/";
+const PATH: &str = "/";
 
 /// Name of the program.
 const NAME: &str = "Harmonic Stack";

@@ -14,7 +14,7 @@ use crate::{access, events, health, metrics, openapi, ready, root, routes, scrap
 /// Router with all routes and middleware over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let routes = routes::routes()
-        .route(root::PATH, get(root::root))
+        .route("/", get(root::root))
         .route("/health", get(health::health))
         .route("/ready", get(ready::ready))
         .route("/metrics", get(scrape::scrape))

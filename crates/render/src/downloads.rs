@@ -164,20 +164,46 @@ mod tests {
 
     #[test]
     fn one_question_lists_every_size_the_space_and_the_time() {
-        insta::assert_snapshot!(shown(&standard(), 80), @"");
+        insta::assert_snapshot!(shown(&standard(), 80), @"
+        the stack standard needs 3 models that are not in the store:
+          qwen3:4b     2.5 GB
+          qwen3:8b     5.0 GB, 1.2 GB of it here already
+          qwen3:14b    9.0 GB
+          total       15.3 GB
+          free       180.2 GB in /home/me/.local/share/harmonic/models
+          time       about 11 min at 23.4 MB/s, measured now over 32.0 MB
+
+          y  fetch them
+          s  use the stack starter instead (a download of 98.4 MB)
+          n  stop
+        Fetch them?
+        ");
         for width in [60, 80, 120] {
             let shown = shown(&standard(), width);
             assert!(shown.lines().all(|line| line.chars().count() <= width), "{width}: {shown}");
         }
-        insta::assert_snapshot!(remedy(&standard()), @"");
+        insta::assert_snapshot!(remedy(&standard()), @"add --yes to fetch them; or use --stack starter (98.4 MB)");
     }
 
     #[test]
     fn without_enough_space_the_question_says_so_and_offers_the_starter() {
         let space = DiskSpace { free: Bytes(9_000_000_000), reserve: Bytes(1_000_000_000) };
         let short = Downloads { space: Some(space), starter: Some(Bytes::ZERO), ..standard() };
-        insta::assert_snapshot!(shown(&short, 80), @"");
-        insta::assert_snapshot!(remedy(&short), @"");
+        insta::assert_snapshot!(shown(&short, 80), @"
+        the stack standard needs 3 models that are not in the store:
+          qwen3:4b     2.5 GB
+          qwen3:8b     5.0 GB, 1.2 GB of it here already
+          qwen3:14b    9.0 GB
+          total       15.3 GB
+          free         9.0 GB in /home/me/.local/share/harmonic/models
+          time       about 11 min at 23.4 MB/s, measured now over 32.0 MB
+        7.3 GB of disk space are missing
+
+          s  use the stack starter instead (its model is here)
+          n  stop
+        What now?
+        ");
+        insta::assert_snapshot!(remedy(&short), @"free some disk space, or set HARMONIC_MODELS to a folder on another disk; or use --stack starter");
     }
 
     #[test]
@@ -185,7 +211,17 @@ mod tests {
         let models = vec![model("hf:org/repo:Q4_K_M", None, 0), model("m", Some(500_000_000), 0)];
         let rate = DownloadRate::Unreachable("the hub cannot be reached".to_owned());
         let unknown = Downloads { models, rate, space: None, starter: None, ..standard() };
-        insta::assert_snapshot!(shown(&unknown, 80), @"");
+        insta::assert_snapshot!(shown(&unknown, 80), @"
+        the stack standard needs 2 models that are not in the store:
+          hf:org/repo:Q4_K_M  size unknown
+          m                   500.0 MB
+          total               at least 500.0 MB
+          time                unknown: the hub cannot be reached
+
+          y  fetch them
+          n  stop
+        Fetch them?
+        ");
         let unmeasured = Downloads { rate: DownloadRate::Unknown, ..standard() };
         assert!(!text(&unmeasured, 80).contains("time"), "{}", text(&unmeasured, 80));
     }

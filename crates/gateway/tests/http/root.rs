@@ -35,11 +35,107 @@ async fn with_keys() -> TestServer {
 async fn the_form_is_the_one_that_is_asked_for() {
     let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let text = shown(server.get("/").await).await;
-    settings().bind(|| insta::assert_snapshot!(text, @""));
+    settings().bind(|| {
+        insta::assert_snapshot!(text, @"
+    200 OK
+    content-type: text/plain; charset=utf-8
+    cache-control: no-store
+    x-request-id: req-ID
+
+    Ollama is running, spoken by Harmonic Stack
+
+    Harmonic Stack 0.1.0: a team of local agents, each of them a model:
+      executive: the executive
+      coder: the coder
+
+      OpenAI     POST /v1/chat/completions
+      Ollama     POST /api/chat
+      Anthropic  POST /v1/messages
+
+      /v1/models       the agents, as models
+      /openapi.json    description of the API
+      /health          state of every engine
+      /slots           slots of every agent, and queued requests
+      /events          what happens in the team
+      /metrics         metrics for Prometheus
+      docs/clients.md  configuration of clients
+      docs/api.md      supported fields of each dialect
+    ")
+    });
     let document = get(&server, "application/json", None).await;
     assert_eq!(document.headers()["vary"], "accept");
     let document: Value = within(document.json()).await.expect("JSON");
-    insta::assert_snapshot!(serde_json::to_string_pretty(&document).expect("JSON"), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&document).expect("JSON"), @r#"
+    {
+      "schema": "harmonic.server/1",
+      "name": "Harmonic Stack",
+      "version": "0.1.0",
+      "needs_key": false,
+      "agents": [
+        {
+          "name": "executive",
+          "role": "the executive"
+        },
+        {
+          "name": "coder",
+          "role": "the coder"
+        }
+      ],
+      "endpoints": [
+        {
+          "name": "OpenAI",
+          "base": "/v1",
+          "path": "/v1/chat/completions"
+        },
+        {
+          "name": "Ollama",
+          "base": "/",
+          "path": "/api/chat"
+        },
+        {
+          "name": "Anthropic",
+          "base": "/",
+          "path": "/v1/messages"
+        }
+      ],
+      "paths": [
+        {
+          "path": "/v1/models",
+          "about": "the agents, as models"
+        },
+        {
+          "path": "/openapi.json",
+          "about": "description of the API"
+        },
+        {
+          "path": "/health",
+          "about": "state of every engine"
+        },
+        {
+          "path": "/slots",
+          "about": "slots of every agent, and queued requests"
+        },
+        {
+          "path": "/events",
+          "about": "what happens in the team"
+        },
+        {
+          "path": "/metrics",
+          "about": "metrics for Prometheus"
+        }
+      ],
+      "documents": [
+        {
+          "path": "docs/clients.md",
+          "about": "configuration of clients"
+        },
+        {
+          "path": "docs/api.md",
+          "about": "supported fields of each dialect"
+        }
+      ]
+    }
+    "#);
 
     let page = get(&server, BROWSER, None).await;
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");

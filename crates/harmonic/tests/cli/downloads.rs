@@ -61,7 +61,16 @@ fn without_a_terminal_the_error_lists_every_download_and_both_ways() {
     let mut up = user.harmonic(["up", "--stack", "standard"]);
     let refused = ran(up.env("HF_ENDPOINT", hub(4_000_000_000)));
     refused.refuses(&[]);
-    insta::assert_snapshot!(masked(&user, &refused.err), @"");
+    insta::assert_snapshot!(masked(&user, &refused.err), @"
+    error: the stack standard needs 3 models that are not in the store:
+      qwen3:4b     2.5 GB
+      qwen3:8b     5.0 GB
+      qwen3:14b    9.0 GB
+      total       16.5 GB
+      free       FREE in HOME/models
+      time       TIME measured now over 32.0 MB
+    hint: add --yes to fetch them; or use --stack starter (98.4 MB)
+    ");
     assert!(user.has_no_model());
     // Without a hub the time is unknown, and nothing is invented.
     let unreachable = user.run(["bench", "--stack", "standard", "--levels", "1"]);
@@ -86,7 +95,20 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
         (dialogue, masked(&user, &question))
     };
     let (mut dialogue, question) = asked(80);
-    insta::assert_snapshot!(question, @"");
+    insta::assert_snapshot!(question, @"
+     needs 3 models that are not in the store:
+      qwen3:4b     2.5 GB
+      qwen3:8b     5.0 GB
+      qwen3:14b    9.0 GB
+      total       16.5 GB
+      free       FREE in HOME/models
+      time       TIME measured now over 32.0 MB
+
+      y  fetch them
+      s  use the stack starter instead (a download of 98.4 MB)
+      n  stop
+    Fetch them?
+    ");
     dialogue.enter("perhaps\r");
     dialogue.until(&["invalid answer `perhaps`"]);
     dialogue.until(&["[y/s/n] "]);
@@ -96,7 +118,20 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
     assert!(shown.contains("nothing was fetched") && shown.contains("--yes"), "{shown}");
 
     let (mut dialogue, question) = asked(120);
-    insta::assert_snapshot!(question, @"");
+    insta::assert_snapshot!(question, @"
+     needs 3 models that are not in the store:
+      qwen3:4b     2.5 GB
+      qwen3:8b     5.0 GB
+      qwen3:14b    9.0 GB
+      total       16.5 GB
+      free       FREE in HOME/models
+      time       TIME measured now over 32.0 MB
+
+      y  fetch them
+      s  use the stack starter instead (a download of 98.4 MB)
+      n  stop
+    Fetch them?
+    ");
     // The starter's file of this hub is not the one of the catalog, and there is no other source.
     dialogue.enter("s\r");
     let (code, shown) = dialogue.end();
