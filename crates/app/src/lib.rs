@@ -51,7 +51,7 @@ pub use harmonic_doctor::VARIABLES;
 pub use harmonic_engine::constraint::{FormTrial, run_trial};
 pub use harmonic_export::ExportKind;
 pub use harmonic_hardware::Sysroot;
-pub use harmonic_launcher::{Instance, InstanceRegistry};
+pub use harmonic_launcher::{Instance, InstanceRegistry, ProcessId};
 pub use harmonic_models::{
     CacheRoots, DiskSpace, MeasuredRate, PullOptions, Source, Store, WeightFormat, default_root,
 };

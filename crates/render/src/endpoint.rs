@@ -3,6 +3,13 @@
 use crate::hanging::hanging;
 use crate::lines::{NO_BREAK, unbroken};
 
+/// The agent for examples: the coder, else the first.
+pub(crate) fn example_agent<'a>(
+    mut agents: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    agents.clone().find(|name| *name == "coder").or_else(|| agents.next())
+}
+
 /// A serving team, as its user must know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint<'a> {
@@ -21,7 +28,7 @@ impl Endpoint<'_> {
     /// how to stop the team.
     pub fn text(&self, endings: &[String], width: usize) -> String {
         let Self { url, agents, needs_key, option } = *self;
-        let agent = agents.iter().find(|name| **name == "coder").or(agents.first()).unwrap_or(&"");
+        let agent = example_agent(agents.iter().copied()).unwrap_or("AGENT");
         let (keys, shown, sent, given) = if needs_key {
             (
                 "with an API key",

@@ -2,6 +2,7 @@
 
 use harmonic_app::instances::TeamStatus;
 
+use crate::endpoint::example_agent;
 use crate::hanging::hanging;
 use crate::lines::{NO_BREAK, unbroken};
 use crate::table::table;
@@ -30,7 +31,8 @@ pub fn text(teams: &[TeamStatus]) -> String {
 pub fn next(teams: &[TeamStatus], option: impl Fn(&TeamStatus) -> String, width: usize) -> String {
     let commands = |team: &TeamStatus| {
         let option = option(team);
-        let agent = team.agents.first().map_or("AGENT", |agent| agent.name.0.as_str());
+        let agents = team.agents.iter().map(|agent| agent.name.0.as_str());
+        let agent = example_agent(agents).unwrap_or("AGENT");
         let logs = team.log.as_ref().map(|_| format!("harmonic logs{option}"));
         let all = [Some(format!("harmonic chat {agent}{option}")), logs];
         let all = all.into_iter().flatten().chain([format!("harmonic down{option}")]);
@@ -53,7 +55,30 @@ fn time(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::time;
+    use harmonic_types::AgentName;
+
+    use super::*;
+
+    #[test]
+    fn the_next_commands_name_the_port_and_are_not_broken() {
+        let agents = r#"[{"name": "executive", "slots": 1}, {"name": "coder", "slots": 1}]"#;
+        let team = TeamStatus {
+            pid: 1,
+            stack: "starter".to_owned(),
+            url: "http://127.0.0.1:5000".to_owned(),
+            port: 5000,
+            uptime_s: 1,
+            state: "ok".to_owned(),
+            in_flight: None,
+            queued: None,
+            log: Some("/log".into()),
+            agents: serde_json::from_str(agents).unwrap(),
+            engines: None,
+        };
+        assert_eq!(team.agents[1].name, AgentName::from("coder"));
+        let shown = next(&[team], |team| format!(" --port {}", team.port), 60);
+        insta::assert_snapshot!(shown, @"");
+    }
 
     #[test]
     fn a_time_has_the_two_largest_units() {

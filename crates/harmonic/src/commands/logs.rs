@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use harmonic_app::Settings;
 use harmonic_app::team_log::{self, LogReader};
+use harmonic_app::{ProcessId, Settings};
 use harmonic_render::{Printer, Progress};
 
 use crate::cli::Logs;
@@ -27,33 +27,37 @@ pub async fn run(
         printer.message("earlier lines are left out: the log is too long");
     }
     printer.chunk(&tail.text)?;
-    let Some(team) = found.team else {
-        printer.chunk(&log.rest())?;
+    if let Some(team) = found.team.as_ref().filter(|_| args.follow) {
+        return follow(&mut log, &team.process, printer, stop).await;
+    }
+    printer.chunk(&log.rest())?;
+    if found.team.is_none() {
         printer.message("the team has ended");
-        return Ok(Exit::Ok);
-    };
-    while args.follow {
+    }
+    Ok(Exit::Ok)
+}
+
+/// Prints new lines until the team ends, or the user wants an end.
+async fn follow(
+    log: &mut LogReader,
+    writer: &ProcessId,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    while !stop.is_requested() {
         // Asked before reading, so that the last lines are not missed.
-        let is_running = team.process.is_running();
+        let is_running = writer.is_running();
         let lines = log.more()?;
         if !lines.is_empty() {
             printer.chunk(&lines)?;
-        } else if !is_running {
+        } else if is_running {
+            // A stop is seen at the beginning of the loop.
+            let _stopped = stop.or(tokio::time::sleep(POLL_INTERVAL)).await;
+        } else {
             printer.chunk(&log.rest())?;
             printer.message("the team has ended");
             break;
-        } else {
-            tokio::select! {
-                () = stop.requested() => break,
-                () = tokio::time::sleep(POLL_INTERVAL) => {}
-            }
         }
-        if stop.is_requested() {
-            break;
-        }
-    }
-    if !args.follow {
-        printer.chunk(&log.rest())?;
     }
     Ok(Exit::Ok)
 }

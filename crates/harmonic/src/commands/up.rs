@@ -67,7 +67,10 @@ pub async fn run(
     };
     printer.data(&run.url)?;
     let option = port_option(run.port, settings);
-    let ending = format!("Ctrl-C stops it; so does `harmonic down{option}` in another terminal.");
+    let ending = match &args.log_to {
+        None => format!("Ctrl-C stops it; so does `harmonic down{option}` in another terminal"),
+        Some(_) => format!("`harmonic down{option}` stops it"),
+    };
     printer.message(&usage(&run, needs_key, &option, &[ending], printer));
     tokio::select! {
         () = stop.requested() => {}
