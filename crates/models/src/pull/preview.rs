@@ -24,7 +24,7 @@ use crate::source::Source;
 use crate::store::Store;
 
 /// Maximum bytes of a measurement.
-pub const MAX_SAMPLE: Bytes = Bytes(32_000_000);
+pub const MAX_SAMPLE: Bytes = Bytes(16_000_000);
 
 /// Maximum duration of a measurement.
 pub const SAMPLE_TIME: Duration = Duration::from_millis(1500);
