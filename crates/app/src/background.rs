@@ -28,7 +28,7 @@ const KEPT_LOGS: usize = 4;
 const TAIL_LINES: usize = 15;
 
 /// File name suffix of a log.
-const LOG_SUFFIX: &str = ".log";
+pub(crate) const LOG_SUFFIX: &str = ".log";
 
 /// The program of a team in the background.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::error::{AppError, Result};
 use crate::event::{Observer, warn_skipped};
+use crate::server_choice::{ServerChoice, port_option, ports};
 use crate::settings::Settings;
 
 /// Timeout of a health request.
@@ -48,6 +49,8 @@ pub struct TeamStatus {
     pub stack: String,
     /// Base URL for a client on this machine.
     pub url: String,
+    /// Port it listens on.
+    pub port: u16,
     /// Seconds since the start of serving.
     pub uptime_s: u64,
     /// `ok`, the worst state of its engines, or `silent` where the server does not answer.
@@ -83,7 +86,10 @@ pub fn check_free(port: u16, settings: &Settings, observer: &dyn Observer) -> Re
     match settings.instances.on(port) {
         Ok(Some(Instance { stack, port, process, .. })) => Err(AppError::refused(
             format!("the stack {stack} runs on port {port} already (process {})", process.pid),
-            "`harmonic down` stops it; or choose another port with --port",
+            format!(
+                "`harmonic down{}` stops it; or choose another port with --port",
+                port_option(port, settings)
+            ),
         )),
         Ok(None) => Ok(()),
         Err(InstanceError::Invalid { path, reason }) => {
@@ -94,36 +100,21 @@ pub fn check_free(port: u16, settings: &Settings, observer: &dyn Observer) -> Re
     }
 }
 
-/// Status of the running teams, as their servers report it.
+/// Status of the running teams, or of that on `port`, as their servers report it.
 ///
 /// # Errors
-/// When the folder of their records cannot be read.
-pub async fn status(settings: &Settings, observer: &dyn Observer) -> Result<RunningTeams> {
-    let instances = running(settings, observer)?;
+/// When the folder of their records cannot be read, or no team runs on `port`.
+pub async fn status(
+    port: Option<u16>,
+    settings: &Settings,
+    observer: &dyn Observer,
+) -> Result<RunningTeams> {
+    let instances = match port {
+        Some(port) => vec![ServerChoice::Port(port).instance(settings, observer)?],
+        None => running(settings, observer)?,
+    };
     let teams = join_all(instances.into_iter().map(team_status)).await;
     Ok(RunningTeams { schema: RunningTeams::SCHEMA, teams })
-}
-
-/// Client of the running team; of several, of the one on the configured port.
-///
-/// # Errors
-/// When none runs, or several and none on that port.
-pub fn client(settings: &Settings, observer: &dyn Observer) -> Result<Client> {
-    let instances = running(settings, observer)?;
-    let configured = instances.iter().find(|instance| instance.port == settings.port);
-    match (configured, instances.as_slice()) {
-        (Some(instance), _) | (None, [instance]) => Ok(settings.client(&instance.url)?),
-        (None, []) => {
-            let hint = "`harmonic up --detach` starts one (--stack starter is the smallest); --url \
-                        names a server elsewhere";
-            Err(AppError::refused("no team runs here", hint))
-        }
-        (None, several) => {
-            let urls: Vec<&str> = several.iter().map(|instance| instance.url.as_str()).collect();
-            let what = format!("{} teams run here", several.len());
-            Err(AppError::refused(what, format!("name one with --url: {}", urls.join(", "))))
-        }
-    }
 }
 
 /// Selects the instances to stop: the one on `port`, or the only one, or `all`.
@@ -144,9 +135,7 @@ pub fn select(mut instances: Vec<Instance>, port: Option<u16>, all: bool) -> Res
         return Err(AppError::refused(what, hint));
     }
     if instances.len() > 1 && !all {
-        let ports: Vec<String> =
-            instances.iter().map(|instance| instance.port.to_string()).collect();
-        let what = format!("{} teams run, on the ports {}", instances.len(), ports.join(", "));
+        let what = format!("{} teams run, on the ports {}", instances.len(), ports(&instances));
         return Err(AppError::refused(what, "name one with --port, or stop them with --all"));
     }
     Ok(instances)
@@ -205,6 +194,7 @@ async fn team_status(instance: Instance) -> TeamStatus {
         pid: instance.process.pid,
         stack: instance.stack,
         url: instance.url,
+        port: instance.port,
         uptime_s,
         state: health.as_ref().map_or_else(|| "silent".to_owned(), state),
         in_flight: sum(|engine| engine.in_flight),

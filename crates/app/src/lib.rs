@@ -11,8 +11,11 @@
 #![forbid(unsafe_code)]
 
 mod agent_info;
+pub mod answer_timing;
 pub mod background;
+pub mod conversation;
 mod descriptors;
+pub mod downloads;
 pub mod engines;
 pub mod error;
 mod event;
@@ -28,7 +31,9 @@ pub mod plan;
 mod power_samples;
 mod puller;
 pub mod serve;
+pub mod server_choice;
 mod settings;
+pub mod team_log;
 pub mod tune;
 pub mod watch;
 mod watched_keys;
@@ -37,6 +42,7 @@ mod what_if;
 pub use error::{AppError, Result, hint, is_unexpected};
 pub use event::{Event, NoObserver, Observer};
 pub use puller::PullPolicy;
+pub use server_choice::ServerChoice;
 pub use settings::Settings;
 pub use what_if::WhatIf;
 
@@ -45,5 +51,7 @@ pub use harmonic_doctor::VARIABLES;
 pub use harmonic_engine::constraint::{FormTrial, run_trial};
 pub use harmonic_export::ExportKind;
 pub use harmonic_hardware::Sysroot;
-pub use harmonic_launcher::{Instance, InstanceRegistry};
-pub use harmonic_models::{CacheRoots, PullOptions, Source, Store, WeightFormat, default_root};
+pub use harmonic_launcher::{Instance, InstanceRegistry, ProcessId};
+pub use harmonic_models::{
+    CacheRoots, DiskSpace, MeasuredRate, PullOptions, Source, Store, WeightFormat, default_root,
+};

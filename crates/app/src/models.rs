@@ -5,7 +5,8 @@ use std::sync::Arc;
 pub use harmonic_models::Removed;
 use harmonic_models::pull::ConvertAtPull;
 use harmonic_models::{
-    CatalogEntry, FoundModel, ModelError, PullOptions, Source, StoredModel, WeightFormat, catalog,
+    CatalogEntry, FoundModel, ModelError, Origin, PullOptions, Source, StoredModel, WeightFormat,
+    catalog,
 };
 use harmonic_types::{Bytes, Finding, Hardware, ModelFile, StackSpec};
 
@@ -41,13 +42,30 @@ pub enum KnownModel {
 }
 
 /// A model that a stack needs and this machine does not have.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MissingModel {
     /// Its name.
     pub name: String,
     /// Upper bound of the download, in bytes; `None` where unknown.
     pub size: Option<Bytes>,
-    source: Source,
+    /// Bytes of it that an interrupted pull has left here.
+    pub partial: Bytes,
+    /// Disk space that the pull takes while it runs, in all; `None` where unknown.
+    pub disk: Option<Bytes>,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+impl MissingModel {
+    /// Bytes that remain to be fetched; `None` where unknown.
+    pub fn rest(&self) -> Option<Bytes> {
+        Some(self.size?.saturating_sub(self.partial))
+    }
+
+    /// Disk space that the pull still takes; `None` where unknown.
+    pub fn disk_needed(&self) -> Option<Bytes> {
+        Some(self.disk?.saturating_sub(self.partial))
+    }
 }
 
 /// Lists the models on this machine and in the catalog.
@@ -138,7 +156,9 @@ pub fn missing(stack: &StackSpec, settings: &Settings) -> Result<Vec<MissingMode
             let source = source(model, settings)?;
             missing.push(MissingModel {
                 name: model.to_owned(),
-                size: download_size(&source),
+                size: bound(&source, |origin| origin.download.max(origin.size)),
+                partial: harmonic_models::partial_bytes(&settings.store, &source),
+                disk: bound(&source, Origin::disk_needed),
                 source,
             });
         }
@@ -194,15 +214,12 @@ pub(crate) fn check_known(model: &str, settings: &Settings) -> Result<(), ModelE
     }
 }
 
-/// Upper bound of the download, in bytes; zero for this disk, `None` where unknown.
-fn download_size(source: &Source) -> Option<Bytes> {
+/// Largest `figure` of the sources, in bytes; zero for this disk, `None` where unknown.
+fn bound(source: &Source, figure: impl Fn(&Origin) -> Option<Bytes>) -> Option<Bytes> {
     match source {
         Source::Path(_) | Source::Cached { .. } => Some(Bytes::ZERO),
         Source::Hub { .. } | Source::Quant { .. } | Source::Wheel(_) => None,
-        Source::Name(name) => {
-            let origins = catalog::find(name)?.origins;
-            origins.iter().map(|origin| origin.download.max(origin.size)).max().flatten()
-        }
+        Source::Name(name) => catalog::find(name)?.origins.iter().map(figure).max().flatten(),
     }
 }
 

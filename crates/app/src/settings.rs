@@ -44,6 +44,9 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Port of a server, unless configured.
+    pub const DEFAULT_PORT: u16 = 4276;
+
     /// Client of the server at `url`, with our API key.
     ///
     /// # Errors

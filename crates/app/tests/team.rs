@@ -12,8 +12,8 @@ use harmonic_app::listen::{ListenConfig, ListenRequest};
 use harmonic_app::plan::{self, TeamRequest};
 use harmonic_app::serve::TeamServer;
 use harmonic_app::{
-    AppError, CacheRoots, Event, InstanceRegistry, NoObserver, Observer, PullOptions, Settings,
-    Store, hint, inspect, instances,
+    AppError, CacheRoots, Event, InstanceRegistry, NoObserver, Observer, PullOptions, ServerChoice,
+    Settings, Store, hint, inspect, instances,
 };
 use harmonic_types::{AgentName, BudgetRule, EngineKind, Sharing};
 
@@ -109,7 +109,7 @@ async fn a_team_is_planned_served_queried_and_stopped() {
     assert_eq!(events.0.into_inner().unwrap(), ["starting", "ready"], "one engine");
 
     let recorded = settings.instances.record(&serving.record(1, None)).unwrap();
-    let running = instances::status(&settings, &NoObserver).await.unwrap();
+    let running = instances::status(None, &settings, &NoObserver).await.unwrap();
     assert_eq!((running.teams.len(), running.teams[0].state.as_str()), (1, "ok"));
     drop(recorded);
     assert!(instances::running(&settings, &NoObserver).unwrap().is_empty());
@@ -153,7 +153,7 @@ fn an_address_of_a_network_without_keys_is_refused_with_the_remedy() {
 #[test]
 fn a_missing_team_is_refused_with_the_command_that_starts_one() {
     let home = tempfile::tempdir().unwrap();
-    let refused = instances::client(&settings(home.path()), &NoObserver).unwrap_err();
+    let refused = ServerChoice::default().client(&settings(home.path()), &NoObserver).unwrap_err();
     assert_eq!(refused.to_string(), "no team runs here");
     assert!(hint(&refused).unwrap().contains("harmonic up --detach"));
 }

@@ -1,7 +1,7 @@
 //! Small files shared by processes: atomic replacement, updates under a lock, bounded reads.
 //!
 //! Owns: atomic replacement ([`replace`], [`Staged`]), the advisory lock ([`FileLock`]),
-//! read-modify-write ([`update`]), bounded reading ([`read`]), and fault-tolerant reading of a
+//! read-modify-write ([`update`]), bounded reading ([`read`], [`open_regular`]), and fault-tolerant reading of a
 //! folder of documents ([`read_folder`]).
 //!
 //! Invariants:
@@ -25,6 +25,6 @@ mod update;
 pub use error::FileError;
 pub use folder::{Folder, Skipped, read_folder};
 pub use lock::FileLock;
-pub use read::{MAX_DOCUMENT, read};
+pub use read::{MAX_DOCUMENT, open_regular, read};
 pub use replace::{Access, Durability, Staged, WriteOptions, replace};
 pub use update::update;

@@ -32,6 +32,14 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     Ok(Some(bytes))
 }
 
+/// Opens the regular file at `path` for reading.
+///
+/// # Errors
+/// If there is none, it is a link or not a regular file, or cannot be opened.
+pub fn open_regular(path: &Path) -> Result<File, FileError> {
+    open(path, OFlags::RDONLY, Mode::empty(), "read")
+}
+
 /// Opens a regular file. `NONBLOCK` has no effect on one, and prevents blocking on a pipe.
 pub(crate) fn open(
     path: &Path,

@@ -13,6 +13,7 @@ use axum::response::Response;
 use tracing::Span;
 
 use crate::api_error::ApiError;
+use crate::root;
 
 mod hosts;
 mod keys;
@@ -54,7 +55,11 @@ pub(crate) async fn check_access(
         && !KEYLESS_PATHS.contains(&request.uri().path())
     {
         let keys = keys.keys().map_err(|KeysUnreadable| ApiError::KeysUnreadable)?;
-        let name = keys.authenticate(request.headers())?;
+        let name = match keys.authenticate(request.headers()) {
+            // A browser cannot send a key with the address of a page.
+            Err(ApiError::MissingKey) if root::asks_for_page(&request) => return Ok(root::locked()),
+            other => other?,
+        };
         Span::current().record("key", name);
         let name = KeyName(name.into());
         request.extensions_mut().insert(name);

@@ -12,6 +12,7 @@
 //! (`launcher`).
 #![forbid(unsafe_code)]
 
+mod accept;
 mod access;
 mod agent_info;
 mod answer;
@@ -34,6 +35,7 @@ mod pull_limit;
 mod puller;
 mod ready;
 mod respond;
+mod root;
 mod router;
 mod routes;
 mod scrape;

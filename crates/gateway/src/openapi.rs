@@ -96,7 +96,13 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
         }
         // As above; `docs/api.md` describes the events.
         Answer::Events => json!({sse::MEDIA_TYPE: {}}),
-        Answer::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
+        Answer::Described => {
+            let mut content = json_of(object);
+            for media_type in ["text/plain", "text/html"] {
+                content[media_type] = json!({"schema": {"type": "string"}});
+            }
+            content
+        }
     };
     let mut description = json!({
         "summary": operation.summary,

@@ -9,11 +9,12 @@ use axum::routing::get;
 
 use crate::api_error::{ApiError, error_layer};
 use crate::shared::Shared;
-use crate::{access, events, health, metrics, openapi, ready, routes, scrape, slots, span};
+use crate::{access, events, health, metrics, openapi, ready, root, routes, scrape, slots, span};
 
 /// Router with all routes and middleware over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let routes = routes::routes()
+        .route("/", get(root::root))
         .route("/health", get(health::health))
         .route("/ready", get(ready::ready))
         .route("/metrics", get(scrape::scrape))

@@ -8,20 +8,21 @@ use harmonic_app::plan::TeamRequest;
 use harmonic_app::{ExportKind, Source, WeightFormat, WhatIf};
 use harmonic_types::{BudgetRule, EngineKind, Sharing};
 
+pub mod aliases;
 mod bench;
 mod listen;
 mod running;
 
 pub use bench::{Bench, Compared, Protocol, Report};
 pub use listen::{Keys, ListenArgs};
-pub use running::{Chat, Down, Ps};
+pub use running::{Chat, Down, Logs, Ps};
 
 /// Run a team of local LLM agents on this machine
 ///
 /// Exit codes: 0 success, 1 error that the user can fix, 2 wrong usage, 3 unexpected error. Data
 /// goes to stdout, everything else to stderr.
 #[derive(Debug, Parser)]
-#[command(name = "harmonic", version)]
+#[command(name = "harmonic", version, after_help = aliases::help())]
 pub struct Cli {
     /// Command to run
     #[command(subcommand)]
@@ -52,6 +53,8 @@ pub enum Command {
     Ps(Ps),
     /// Stop a running team after its current answers
     Down(Down),
+    /// Show the log of a team in the background
+    Logs(Logs),
     /// Create, list and remove API keys; with at least one, clients need a key
     #[command(subcommand)]
     Keys(Keys),
@@ -249,7 +252,7 @@ pub struct Up {
     /// Seconds for running answers to finish when the server stops
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub grace: u64,
-    /// Fetch large models without confirmation
+    /// Fetch models of more than 1 GB without a question
     #[arg(long, short)]
     pub yes: bool,
 }

@@ -8,6 +8,7 @@ mod detect;
 mod doctor;
 mod down;
 mod keys;
+mod logs;
 mod models;
 mod plan;
 mod prepare;
@@ -40,6 +41,7 @@ pub async fn run(
         Command::Up(args) => up::run(&args, settings, printer, stop).await,
         Command::Ps(args) => ps::run(&args, settings, printer, stop).await,
         Command::Down(args) => down::run(&args, settings, printer, stop).await,
+        Command::Logs(args) => logs::run(&args, settings, printer, stop).await,
         Command::Keys(args) => keys::run(args, settings, printer),
         Command::Chat(args) => chat::run(&args, settings, printer, stop).await,
         Command::Bench(args) => bench::run(&args, settings, printer, stop).await,

@@ -16,9 +16,6 @@ use crate::error::CliError;
 use crate::form_trial;
 use crate::logging::LogFormat;
 
-/// Default port.
-const PORT: u16 = 4276;
-
 /// Default stack.
 const STACK: &str = "standard";
 
@@ -95,7 +92,7 @@ impl Environment {
                 hub_token: lookup("HF_TOKEN"),
                 ..defaults
             },
-            port: lookup("HARMONIC_PORT").map_or(Ok(PORT), |text| port(&text))?,
+            port: lookup("HARMONIC_PORT").map_or(Ok(Settings::DEFAULT_PORT), |text| port(&text))?,
             stack: lookup("HARMONIC_STACK").or_else(own_file).unwrap_or_else(|| STACK.to_owned()),
             variables: VARIABLES
                 .into_iter()

@@ -6,7 +6,7 @@ use clap::builder::StyledStr;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use harmonic_render::{Printer, Width};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, aliases};
 use crate::exit::Exit;
 
 /// Columns below which the help of a flag stands below the flag.
@@ -17,8 +17,10 @@ const STACKED_BELOW: usize = 90;
 /// # Errors
 /// The exit status, where there is nothing to run.
 pub fn parse(printer: &Printer) -> Result<Cli, Exit> {
-    let matches = command(printer.width()).try_get_matches();
+    let arguments = aliases::expanded(std::env::args_os());
+    let matches = command(printer.width()).try_get_matches_from(arguments);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        let error = aliases::with_tip(error);
         let text = separable(&error.render().ansi().to_string());
         if error.use_stderr() {
             printer.usage(&text);

@@ -7,7 +7,6 @@
 mod allocator;
 mod cli;
 mod commands;
-mod confirm;
 mod environment;
 mod error;
 mod exit;
@@ -16,6 +15,7 @@ mod help;
 mod logging;
 #[cfg(target_os = "linux")]
 mod openmp;
+mod question;
 mod reexec;
 mod repl;
 mod stop;

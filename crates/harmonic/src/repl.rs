@@ -2,6 +2,5 @@
 //! answer.
 
 pub mod command;
-pub mod conversation;
 pub mod lines;
 pub mod stream_printer;

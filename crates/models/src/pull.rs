@@ -12,6 +12,7 @@ mod hub;
 mod listing;
 mod local;
 pub mod options;
+pub mod preview;
 mod redirects;
 pub mod stall;
 mod transfer;
@@ -55,22 +56,32 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// The partial file of a shard, or its resume info, by extension.
     fn shard(&self, index: usize, ending: &str) -> Result<PartialFile, ModelError> {
-        match index {
-            0 => self.partial(ending),
-            index => self.partial(&format!("{index}.{ending}")),
-        }
+        self.partial(&shard_ending(index, ending))
     }
 
     /// A partial file of this source, at a path that depends only on the source, for resuming.
     fn partial(&self, ending: &str) -> Result<PartialFile, ModelError> {
-        use sha2::{Digest, Sha256};
-        let key = hex::encode(&Sha256::digest(&self.target)[..12]);
-        Ok(self.store.partial()?.file(format!("{key}.{ending}")))
+        Ok(self.store.partial()?.file(partial_name(&self.target, ending)))
     }
 
     fn fetch_error(&self, reason: impl Into<String>) -> ModelError {
         ModelError::Fetch { target: self.target.clone(), reason: reason.into() }
     }
+}
+
+/// Extension of the file of a shard.
+fn shard_ending(index: usize, ending: &str) -> String {
+    match index {
+        0 => ending.to_owned(),
+        index => format!("{index}.{ending}"),
+    }
+}
+
+/// Name of a partial file of the source `target`.
+fn partial_name(target: &str, ending: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let key = hex::encode(&Sha256::digest(target)[..12]);
+    format!("{key}.{ending}")
 }
 
 /// A complete, unverified file in `partial/`.

@@ -32,6 +32,7 @@ use crate::store::lock::Lock;
 use crate::store::lookup::verified;
 
 pub use record::{ConvertedFrom, Record, Shard};
+pub use space::DiskSpace;
 
 /// Default root of the store, in the user's data folder (`$XDG_DATA_HOME`).
 pub fn default_root(data_home: &Path) -> PathBuf {
@@ -89,8 +90,22 @@ impl Store {
     /// # Errors
     /// If the disk cannot be queried.
     pub fn free(&self) -> Result<Bytes, ModelError> {
+        self.space().map(|space| space.free)
+    }
+
+    /// Space on the disk of the (future) folders.
+    ///
+    /// # Errors
+    /// If the disk cannot be queried.
+    pub fn space(&self) -> Result<DiskSpace, ModelError> {
         let folder = self.root.ancestors().find(|folder| folder.exists());
-        space::free(folder.unwrap_or(Path::new(".")))
+        DiskSpace::of(folder.unwrap_or(Path::new(".")))
+    }
+
+    /// Length of a file in `partial/`; zero if there is none.
+    pub(crate) fn partial_length(&self, name: &str) -> u64 {
+        let about = fs::symlink_metadata(self.root.join("partial").join(name));
+        about.map_or(0, |about| if about.is_file() { about.len() } else { 0 })
     }
 
     /// The model file that `name` runs as: its chosen conversion, or the original file. `name` may

@@ -1,7 +1,9 @@
 //! Running teams as text.
 
 use harmonic_app::instances::TeamStatus;
-use harmonic_layout::{Column, Table, Width};
+use harmonic_layout::{Column, Table, Width, beside, unbroken};
+
+use crate::endpoint::example_agent;
 
 /// Table with a row per team.
 pub fn text(teams: &[TeamStatus], width: Width) -> String {
@@ -33,6 +35,22 @@ pub fn text(teams: &[TeamStatus], width: Width) -> String {
     Table::new(columns, teams.iter().map(row)).text(width)
 }
 
+/// The next commands for `teams`; `option` is the option that names a team, with a leading space.
+pub fn next(teams: &[TeamStatus], option: impl Fn(&TeamStatus) -> String, width: Width) -> String {
+    let commands = |team: &TeamStatus| {
+        let option = option(team);
+        let agents = team.agents.iter().map(|agent| agent.name.0.as_str());
+        let agent = example_agent(agents).unwrap_or("AGENT");
+        let logs = team.log.as_ref().map(|_| format!("harmonic logs{option}"));
+        let all = [Some(format!("harmonic chat {agent}{option}")), logs];
+        let all = all.into_iter().flatten().chain([format!("harmonic down{option}")]);
+        // A command is copied as a whole.
+        let all: Vec<String> = all.map(|command| unbroken(&command)).collect();
+        beside("next: ", "      ", &all.join("  "), width).join("\n")
+    };
+    teams.iter().map(commands).collect::<Vec<_>>().join("\n")
+}
+
 /// Duration in its two largest units.
 fn time(seconds: u64) -> String {
     match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
@@ -45,7 +63,30 @@ fn time(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::time;
+    use harmonic_types::AgentName;
+
+    use super::*;
+
+    #[test]
+    fn the_next_commands_name_the_port_and_are_not_broken() {
+        let agents = r#"[{"name": "executive", "slots": 1}, {"name": "coder", "slots": 1}]"#;
+        let team = TeamStatus {
+            pid: 1,
+            stack: "starter".to_owned(),
+            url: "http://127.0.0.1:5000".to_owned(),
+            port: 5000,
+            uptime_s: 1,
+            state: "ok".to_owned(),
+            in_flight: None,
+            queued: None,
+            log: Some("/log".into()),
+            agents: serde_json::from_str(agents).unwrap(),
+            engines: None,
+        };
+        assert_eq!(team.agents[1].name, AgentName::from("coder"));
+        let shown = next(&[team], |team| format!(" --port {}", team.port), 60);
+        insta::assert_snapshot!(shown, @"");
+    }
 
     #[test]
     fn a_time_has_the_two_largest_units() {

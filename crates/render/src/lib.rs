@@ -12,12 +12,14 @@
 #![forbid(unsafe_code)]
 
 pub mod ab_compare;
+pub mod answer_timing;
 pub mod answers;
 mod bar;
 pub mod bench;
 mod bench_progress;
 pub mod demo;
 pub mod doctor;
+pub mod downloads;
 pub mod endpoint;
 pub mod findings;
 pub mod hardware;

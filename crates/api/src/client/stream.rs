@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use eventsource_stream::EventStreamError;
@@ -16,6 +17,9 @@ use reqwest::{Response, Url};
 use super::error::ClientError;
 use crate::openai::{CallDelta, ChatChunk, Envelope, Usage};
 use crate::sse;
+
+/// Header of our own server: milliseconds that the request waited for its slot.
+const QUEUE_MS: &str = "x-harmonic-queue-ms";
 
 /// Event of a streamed response, in order: deltas, one `Finish`, and `Usage` if the server counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,12 +45,26 @@ pub struct ChatStream {
     /// Decoded events not yet returned: one chunk can hold several.
     ready: VecDeque<ChatEvent>,
     ended: bool,
+    queued: Option<Duration>,
 }
 
 impl ChatStream {
     pub(super) fn new(url: Url, response: Response) -> Self {
+        let queued = response.headers().get(QUEUE_MS);
+        let queued = queued.and_then(|value| value.to_str().ok()?.parse().ok());
         let body = response.bytes_stream().map(|chunk: Result<Bytes, _>| chunk);
-        Self { url, events: sse::events(body).boxed(), ready: VecDeque::new(), ended: false }
+        Self {
+            url,
+            events: sse::events(body).boxed(),
+            ready: VecDeque::new(),
+            ended: false,
+            queued: queued.map(Duration::from_millis),
+        }
+    }
+
+    /// Time that the request waited for its slot, as our own server states it.
+    pub fn queued(&self) -> Option<Duration> {
+        self.queued
     }
 
     fn protocol(&self, reason: String) -> ClientError {

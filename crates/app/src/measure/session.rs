@@ -19,6 +19,7 @@ use crate::event::{Event, Observer};
 use crate::inspect::{self, ENGINE_DEVICE};
 use crate::listen::ListenConfig;
 use crate::serve::TeamServer;
+use crate::server_choice::ServerChoice;
 use crate::settings::Settings;
 
 /// A server under measurement.
@@ -142,19 +143,26 @@ fn stack_of(client: &Client, settings: &Settings) -> Result<Option<String>> {
     Ok(here.map(|instance| instance.stack))
 }
 
-/// Client of the server at `target`, else of the one on our port, which must serve the stack
-/// `named`; `None` where no server listens on our port.
+/// Client of the `chosen` server, which on a port need not be a team of ours; without a choice of
+/// the one on our port, which must serve the stack `named`, or `None` where no server listens there.
 ///
 /// # Errors
 /// When the server cannot be reached, or serves another stack.
 pub async fn running(
-    target: Option<&str>,
+    chosen: &ServerChoice,
     named: Option<&str>,
     settings: &Settings,
     observer: &dyn Observer,
 ) -> Result<Option<Client>> {
-    if let Some(url) = target {
-        return Ok(Some(settings.client(url)?));
+    match chosen {
+        ServerChoice::Address(url) => return Ok(Some(settings.client(url)?)),
+        ServerChoice::Port(port) => {
+            let instance = settings.instances.on(*port).ok().flatten();
+            let url = instance.map(|instance| instance.url);
+            let url = url.unwrap_or_else(|| format!("http://127.0.0.1:{port}"));
+            return Ok(Some(settings.client(&url)?));
+        }
+        ServerChoice::Configured => {}
     }
     if settings.port == 0 {
         return Ok(None);

@@ -33,8 +33,8 @@ pub(super) enum Answer {
     Streamed(&'static str),
     /// A stream of server-sent events, and no document.
     Events,
-    /// Plain text.
-    Text,
+    /// Plain text, or a JSON document or a page if asked for.
+    Described,
     /// Metrics in the `OpenMetrics` text format.
     Metrics,
 }
@@ -94,7 +94,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         SchemaGenerator::subschema_for::<CountBody>,
         Answer::Json,
     ),
-    get("/", "Name of the running server", Answer::Text),
+    get("/", "What this server is: its agents, and where to go", Answer::Described),
     ask("/api/chat", "Ask an agent", SchemaGenerator::subschema_for::<ChatBody>, LINES),
     ask(
         "/api/generate",

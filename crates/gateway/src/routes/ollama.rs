@@ -28,7 +28,6 @@ const NEVER: &str = "2318-01-01T00:00:00Z";
 /// Routes of Ollama's dialect.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/", get(async || "Ollama is running, spoken by Harmonic Stack"))
         .route("/api/chat", answer::route(ollama::parse_chat))
         .route("/api/generate", answer::route(ollama::parse_generate))
         .route("/api/tags", get(tags))

@@ -20,6 +20,7 @@ mod port;
 mod pull;
 mod queue;
 mod refusals;
+mod root;
 mod scripted_engine;
 mod shutdown;
 mod test_server;

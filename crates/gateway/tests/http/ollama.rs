@@ -267,9 +267,28 @@ async fn agents_are_models() {
     settings().bind(|| insta::assert_snapshot!(all.join("\n\n"), @r#"
     200 OK
     content-type: text/plain; charset=utf-8
+    cache-control: no-store
     x-request-id: req-ID
 
     Ollama is running, spoken by Harmonic Stack
+
+    Harmonic Stack 0.1.0: a team of local agents, each of them a model:
+      executive: the executive
+      coder: the coder
+
+      OpenAI     POST /v1/chat/completions
+      Ollama     POST /api/chat
+      Anthropic  POST /v1/messages
+
+      /v1/models       the agents, as models
+      /openapi.json    description of the API
+      /health          state of every engine
+      /slots           slots of every agent, and queued requests
+      /events          what happens in the team
+      /metrics         metrics for Prometheus
+      docs/clients.md  configuration of clients
+      docs/api.md      supported fields of each dialect
+
 
     200 OK
     content-type: application/json

@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use harmonic_app::Levels;
 use harmonic_app::measure::{self, BenchRequest};
 use harmonic_app::tune::TuneRequest;
+use harmonic_app::{Levels, ServerChoice};
 use harmonic_types::{AgentName, Slo, TuneAxis};
 
 /// Arguments of `bench`.
@@ -55,10 +55,15 @@ pub struct Bench {
     /// Seed of the prompts, the order of levels and the arrival times
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Measure the server at this URL instead of a team started here; it must offer OpenAI's or
-    /// Ollama's API
-    #[arg(long, value_name = "URL", conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
+    /// Measure the server at this address, a URL or HOST:PORT, instead of a team started here; it
+    /// must offer OpenAI's or Ollama's API
+    #[arg(long, visible_alias = "url", value_name = "URL",
+        conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
     pub target: Option<String>,
+    /// Measure the server on this port of this machine instead
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..),
+        conflicts_with_all = ["target", "stack", "sharing", "budget", "engine"])]
+    pub port: Option<u16>,
     /// Also measure the server at this URL, in alternation with the first, and report the ratio
     #[arg(long, value_name = "URL", conflicts_with_all = ["rate", "team_load", "save"])]
     pub against: Option<String>,
@@ -90,12 +95,17 @@ pub struct Bench {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Fetch large models without confirmation
+    /// Fetch models of more than 1 GB without a question
     #[arg(long, short)]
     pub yes: bool,
 }
 
 impl Bench {
+    /// Server to measure.
+    pub fn server(&self) -> ServerChoice {
+        ServerChoice::new(self.port, self.target.as_deref())
+    }
+
     /// Corresponding measurement request to `app`.
     pub fn request(&self) -> BenchRequest {
         BenchRequest {
@@ -184,7 +194,7 @@ pub enum Protocol {
 /// plan.
 #[derive(Debug, Args)]
 #[group(multiple = true, conflicts_with_all = [
-    "target", "quick", "thorough", "protocol", "rate", "against", "team_load", "out", "save", "probe",
+    "target", "port", "quick", "thorough", "protocol", "rate", "against", "team_load", "out", "save", "probe",
 ])]
 pub struct Compare {
     /// Compare the weight formats that fit in memory; save the fastest whose output distribution

@@ -6,7 +6,7 @@ use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types::BenchRun;
 use serde_json::json;
 
-use super::prepare;
+use super::prepare::{self, Prepared};
 use crate::cli::{Bench, Protocol};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -42,7 +42,7 @@ pub async fn run(
     Ok(if complete && !stop.is_requested() { Exit::Ok } else { Exit::Failure })
 }
 
-/// Session with the server of `--target`, else with the team that runs on the configured port, else
+/// Session with the server of `--target` or `--port`, else with the team that runs on the configured port, else
 /// with a team started on a free port.
 async fn open(
     args: &Bench,
@@ -52,11 +52,11 @@ async fn open(
     stop: &Stop,
 ) -> anyhow::Result<Session> {
     let progress = Progress::on(printer);
-    let (target, named) = (args.target.as_deref(), args.team.stack.as_deref());
-    if let Some(client) = measure::running(target, named, settings, &progress).await? {
+    let (chosen, named) = (args.server(), args.team.stack.as_deref());
+    if let Some(client) = measure::running(&chosen, named, settings, &progress).await? {
         return Ok(Session::attach(client, request, settings).await?);
     }
-    let plan = prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?;
+    let (plan, _) = prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?;
     Ok(Session::start(plan, request, settings, &progress).await?)
 }
 
@@ -148,7 +148,8 @@ async fn compare(
 ) -> anyhow::Result<Exit> {
     let (request, team) = (args.tuning(), args.team.request());
     tune::check(&request, &team)?;
-    let (hardware, stack) = prepare::stack(&team, settings, args.yes, printer, stop).await?;
+    let Prepared { hardware, stack, .. } =
+        prepare::stack(&team, settings, args.yes, printer, stop).await?;
     let progress = Progress::on(printer);
     let tuned =
         tune::tune(&request, &hardware, &stack, &team, settings, &progress, stop.token()).await?;

@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal, Read};
 
 use anyhow::Context;
-use harmonic_api::{Client, ClientError};
-use harmonic_app::{Settings, instances};
+use harmonic_api::Client;
+use harmonic_app::Settings;
+use harmonic_app::conversation::Conversation;
 use harmonic_render::{Printer, Progress};
 use harmonic_types::{AgentName, did_you_mean};
 
@@ -12,7 +13,6 @@ use crate::cli::Chat;
 use crate::error::{self, CliError};
 use crate::exit::Exit;
 use crate::repl::command::{Command, HELP};
-use crate::repl::conversation::Conversation;
 use crate::repl::lines::{Line, Lines};
 use crate::repl::stream_printer::StreamPrinter;
 use crate::stop::{Signal, Signals, Stop};
@@ -23,39 +23,42 @@ pub async fn run(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    let client = server(args, settings, printer)?;
-    let agents = stop.or(client.models()).await?.map_err(|error| unreachable(error, &client))?;
+    let server = args.server.choice().client(settings, &Progress::on(printer))?;
+    let client = server.client;
+    let url = client.base_url();
+    let agents = stop
+        .or(client.models())
+        .await?
+        .with_context(|| format!("cannot get the agents of the server at {url}"))?;
     check(&args.agent, &agents)?;
-    let conversation = Conversation::new(args.agent.clone(), args.system.clone(), args.thinking());
-    if let Some(question) = &args.question {
-        return answer_one(&client, &conversation, question, printer, stop).await;
+    let conversation = Conversation::new(args.agent.clone(), args.system.clone(), args.options());
+    if io::stdin().is_terminal() && printer.data_is_live() && args.question.is_none() {
+        let (stats, signals) = (args.stats, stop.hand_over()?);
+        return Repl { client, agents, conversation, stats, printer, signals }.run().await;
     }
-    if io::stdin().is_terminal() && printer.data_is_live() {
-        return Repl { client, agents, conversation, printer, signals: stop.hand_over()? }
-            .run()
-            .await;
+    let question = match &args.question {
+        Some(question) => question.clone(),
+        None => question_on_stdin()?,
+    };
+    if question.is_empty() {
+        let command = format!("harmonic chat {}{} \"…\"", args.agent, server.option);
+        let hint = format!("pass it as an argument: {command}");
+        let place = if args.question.is_some() { "" } else { " on stdin" };
+        return Err(CliError::new(format!("no question{place}"), hint).into());
     }
+    let mut answer = StreamPrinter::on(printer, args.stats);
+    let answered = stop.or(answer.answer(&client, &conversation.request(&question))).await;
+    answer.end()?;
+    answered??;
+    Ok(Exit::Ok)
+}
+
+fn question_on_stdin() -> anyhow::Result<String> {
     let mut question = String::new();
     io::stdin()
         .read_to_string(&mut question)
         .context("cannot read the question from stdin: expected UTF-8")?;
-    answer_one(&client, &conversation, question.trim(), printer, stop).await
-}
-
-/// Client of the server of `--url`, else of the running team.
-fn server(args: &Chat, settings: &Settings, printer: &Printer) -> anyhow::Result<Client> {
-    Ok(match &args.url {
-        Some(url) => settings.client(url)?,
-        None => instances::client(settings, &Progress::on(printer))?,
-    })
-}
-
-fn unreachable(error: ClientError, client: &Client) -> anyhow::Error {
-    if matches!(error, ClientError::Unreachable { .. }) {
-        return error.into();
-    }
-    let url = client.base_url().to_owned();
-    anyhow::Error::from(error).context(format!("cannot get the agents of the server at {url}"))
+    Ok(question.trim().to_owned())
 }
 
 fn check(agent: &AgentName, agents: &[String]) -> Result<(), CliError> {
@@ -67,31 +70,12 @@ fn check(agent: &AgentName, agents: &[String]) -> Result<(), CliError> {
     Err(CliError::new(format!("unknown agent `{agent}`{meant}"), hint))
 }
 
-/// Prints the answer to one question.
-async fn answer_one(
-    client: &Client,
-    conversation: &Conversation,
-    question: &str,
-    printer: &Printer,
-    stop: &Stop,
-) -> anyhow::Result<Exit> {
-    if question.is_empty() {
-        let hint = format!("pass it as an argument: harmonic chat {} \"…\"", conversation.agent);
-        return Err(CliError::new("no question on stdin", hint).into());
-    }
-    let mut answer = StreamPrinter::on(printer);
-    let request = conversation.request(question);
-    let answered = stop.or(answer.answer(client, &request)).await;
-    answer.end()?;
-    answered??;
-    Ok(Exit::Ok)
-}
-
 /// Read-eval-print loop over one conversation.
 struct Repl<'a> {
     client: Client,
     agents: Vec<String>,
     conversation: Conversation,
+    stats: bool,
     printer: &'a Printer,
     signals: Signals,
 }
@@ -152,7 +136,7 @@ impl Repl<'_> {
 
     /// Returns whether to continue. A failed request does not end the loop.
     async fn ask(&mut self, question: &str) -> anyhow::Result<bool> {
-        let mut answer = StreamPrinter::on(self.printer);
+        let mut answer = StreamPrinter::on(self.printer, self.stats);
         let request = self.conversation.request(question);
         let signal = tokio::select! {
             answered = answer.answer(&self.client, &request) => {

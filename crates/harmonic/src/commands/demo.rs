@@ -17,7 +17,7 @@ use harmonic_render::prefixed_lines::PrefixedLines;
 use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types::{BenchRun, BudgetRule, EngineKind, Sharing};
 
-use super::prepare;
+use super::prepare::{self, Prepared};
 use crate::cli::Demo;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -44,7 +44,8 @@ pub async fn run(
         budget: BudgetRule::Exact,
         engine: EngineKind::Llama,
     };
-    let (hardware, stack) = prepare::stack(&team, settings, true, printer, stop).await?;
+    let Prepared { hardware, stack, .. } =
+        prepare::stack(&team, settings, true, printer, stop).await?;
     let plan = plan::plan(&hardware, &stack, &team, settings, &Progress::on(printer))?;
     for engine in &plan.engines {
         let (model, format) = (&engine.model, &engine.format);

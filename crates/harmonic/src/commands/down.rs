@@ -1,5 +1,6 @@
 //! `harmonic down`.
 
+use harmonic_app::server_choice::port_option;
 use harmonic_app::{Instance, Settings, instances};
 use harmonic_render::{Printer, Progress, spinner};
 
@@ -23,7 +24,9 @@ pub async fn run(
         tokio::select! {
             ended = wait(run, args.grace, printer) => ended?,
             () = stop.requested() => {
-                let hint = "`harmonic ps` shows its state; `harmonic down` waits again";
+                let option = port_option(run.port, settings);
+                let hint =
+                    format!("`harmonic ps` shows its state; `harmonic down{option}` waits again");
                 return Err(CliError::new("stopped waiting; the team is still shutting down", hint).into());
             }
         }

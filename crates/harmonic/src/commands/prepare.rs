@@ -1,21 +1,32 @@
 //! From a team's arguments to its plan, with all its models in the store: the first step of `up`,
 //! `bench` and `demo`.
 
-use harmonic_app::models::{self, MissingModel};
+use harmonic_app::downloads::{Downloads, STARTER};
 use harmonic_app::plan::{self, TeamRequest};
-use harmonic_app::{Settings, inspect};
-use harmonic_render::{Printer, Progress};
-use harmonic_types::{Bytes, Hardware, Plan, StackSpec};
+use harmonic_app::{Settings, inspect, models};
+use harmonic_render::{self as render, Printer, Progress, spinner};
+use harmonic_types::{Hardware, Plan, StackSpec};
 
-use crate::confirm::confirm;
 use crate::error::CliError;
+use crate::question::{self, Answer};
 use crate::stop::Stop;
 
-/// Download size above which the user must confirm.
-const CONFIRM_ABOVE: Bytes = Bytes(1_000_000_000);
+const YES: Answer = "yes";
+const SMALL: Answer = "starter";
+const NO: Answer = "no";
 
-/// This machine and the stack of `team`, with its models in the store. Large downloads need
-/// confirmation, unless `yes`.
+/// A stack with its models in the store.
+pub struct Prepared {
+    /// This machine.
+    pub hardware: Hardware,
+    /// The stack.
+    pub stack: StackSpec,
+    /// Whether the user chose it in place of the requested one.
+    pub is_replaced: bool,
+}
+
+/// This machine and the stack of `team`, with its models in the store. Large downloads need the
+/// user's consent, unless `yes`.
 ///
 /// # Errors
 /// When a model is unknown or cannot be fetched, or the user declines.
@@ -25,23 +36,30 @@ pub async fn stack(
     yes: bool,
     printer: &Printer,
     stop: &Stop,
-) -> anyhow::Result<(Hardware, StackSpec)> {
+) -> anyhow::Result<Prepared> {
     let hardware = inspect::hardware()?;
-    let stack = plan::stack(team, settings)?;
-    if team.engine.needs_models() {
-        let missing = models::missing(&stack, settings)?;
-        for model in &missing {
-            if !yes && model.size.is_none_or(|size| size > CONFIRM_ABOVE) {
-                stop.or(confirm_download(model, printer)).await??;
-            }
-        }
-        let progress = Progress::on(printer);
-        stop.or(models::fetch(&missing, &hardware, settings, &progress)).await??;
+    let mut stack = plan::stack(team, settings)?;
+    if !team.engine.needs_models() {
+        return Ok(Prepared { hardware, stack, is_replaced: false });
     }
-    Ok((hardware, stack))
+    let mut downloads = Downloads::of(&stack, settings)?;
+    if downloads.need_consent() {
+        // Better now than after gigabytes.
+        plan::check_fits(&hardware, &stack, team, settings, &Progress::on(printer))?;
+    }
+    let is_replaced = !is_wanted(&mut downloads, settings, yes, printer, stop).await?;
+    if is_replaced {
+        let starter = TeamRequest { stack: Some(STARTER.to_owned()), ..team.clone() };
+        stack = plan::stack(&starter, settings)?;
+        downloads = Downloads::of(&stack, settings)?;
+    }
+    let progress = Progress::on(printer);
+    stop.or(models::fetch(&downloads.models, &hardware, settings, &progress)).await??;
+    Ok(Prepared { hardware, stack, is_replaced })
 }
 
-/// Plan of `team`, with its models in the store.
+/// Plan of `team`, with its models in the store; and whether it is of another stack, chosen by the
+/// user.
 ///
 /// # Errors
 /// As [`stack`], and when the team does not fit.
@@ -51,21 +69,48 @@ pub async fn plan(
     yes: bool,
     printer: &Printer,
     stop: &Stop,
-) -> anyhow::Result<Plan> {
-    let (hardware, stack) = stack(team, settings, yes, printer, stop).await?;
-    Ok(plan::plan(&hardware, &stack, team, settings, &Progress::on(printer))?)
+) -> anyhow::Result<(Plan, bool)> {
+    let Prepared { hardware, stack, is_replaced } =
+        self::stack(team, settings, yes, printer, stop).await?;
+    let plan = plan::plan(&hardware, &stack, team, settings, &Progress::on(printer))?;
+    Ok((plan, is_replaced))
 }
 
-async fn confirm_download(model: &MissingModel, printer: &Printer) -> Result<(), CliError> {
-    let MissingModel { name, size, .. } = model;
-    let size = size.map_or_else(|| "of unknown size".to_owned(), |size| format!("of {size}"));
-    let problem = format!("the model {name} is not in the store; fetching it is a download {size}");
-    let command = format!("fetch it with `harmonic models pull {name}`, or add --yes");
-    if !printer.is_interactive() {
-        return Err(CliError::new(problem, command));
+/// Whether the user wants these downloads, and not the starter instead.
+async fn is_wanted(
+    downloads: &mut Downloads,
+    settings: &Settings,
+    yes: bool,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<bool> {
+    let must_ask = downloads.need_consent() && !yes;
+    if must_ask {
+        let waiting = printer.is_live().then(|| spinner("measuring the download rate"));
+        let measured = stop.or(downloads.preview(settings)).await;
+        if let Some(waiting) = waiting {
+            waiting.finish_and_clear();
+        }
+        measured?;
     }
-    if confirm(&format!("{problem}. Fetch it?")).await {
-        return Ok(());
+    let is_short = downloads.shortage().is_some();
+    if !must_ask && !is_short {
+        return Ok(true);
     }
-    Err(CliError::new(format!("{name} was not fetched"), command))
+    let has_choice = !is_short || downloads.starter.is_some();
+    let text = render::downloads::text(downloads, printer.width());
+    if !must_ask || !printer.is_interactive() || !has_choice {
+        return Err(CliError::new(text, render::downloads::remedy(downloads)).into());
+    }
+    let answers: &'static [Answer] = match (is_short, downloads.starter) {
+        (false, Some(_)) => &[YES, SMALL, NO],
+        (false, None) => &[YES, NO],
+        (true, _) => &[SMALL, NO],
+    };
+    let question = render::downloads::question(downloads, &text, printer.width());
+    match stop.or(question::ask(&question, answers)).await? {
+        YES => Ok(true),
+        SMALL => Ok(false),
+        _ => Err(CliError::new("nothing was fetched", render::downloads::remedy(downloads)).into()),
+    }
 }

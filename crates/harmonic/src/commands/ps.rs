@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use harmonic_app::instances::{self, TeamStatus};
+use harmonic_app::server_choice::port_option;
 use harmonic_app::watch::{UpdateDocument, Watch};
-use harmonic_app::{Settings, instances};
+use harmonic_app::{ServerChoice, Settings};
 use harmonic_render::{self as render, Printer, Progress};
 use tokio::time::interval;
 
@@ -23,13 +25,15 @@ pub async fn run(
     if args.watch {
         return watch(args, settings, printer, stop).await;
     }
-    let running = instances::status(settings, &Progress::on(printer)).await?;
+    let running = instances::status(args.port, settings, &Progress::on(printer)).await?;
     if args.json {
         printer.json(&running)?;
     } else if running.teams.is_empty() {
         printer.message("no team is running; `harmonic up --detach` starts one");
     } else {
         printer.text(&render::instances::text(&running.teams, printer.width()))?;
+        let option = |team: &TeamStatus| port_option(team.port, settings);
+        printer.message(&render::instances::next(&running.teams, option, printer.width()));
     }
     Ok(Exit::Ok)
 }
@@ -41,11 +45,9 @@ async fn watch(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    let client = match &args.url {
-        Some(url) => settings.client(url)?,
-        None => instances::client(settings, &Progress::on(printer))?,
-    };
-    let mut team = stop.or(Watch::start(&client)).await??;
+    let choice = ServerChoice::new(args.port, args.url.as_deref());
+    let server = choice.client(settings, &Progress::on(printer))?;
+    let mut team = stop.or(Watch::start(&server.client)).await??;
     let live = printer.data_is_live() && !args.json;
     let mut redraw = interval(REDRAW);
     let mut drawn = 0;

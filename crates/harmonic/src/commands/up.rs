@@ -1,12 +1,15 @@
 //! `harmonic up`.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::Context;
 use harmonic_app::background::{self, Program};
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
+use harmonic_app::server_choice::port_option;
 use harmonic_app::{Instance, Settings, instances, plan};
+use harmonic_render::endpoint::Endpoint;
 use harmonic_render::{self as render, Printer, Progress, spinner};
 use harmonic_types::Finding;
 
@@ -19,6 +22,9 @@ use crate::stop::Stop;
 /// Flag of the foreground process and the one it is replaced by for the background process.
 const DETACH_FLAG: &str = "--detach";
 const LOG_FLAG: &str = "--log-to";
+
+/// Option that names the stack.
+const STACK_OPTION: &str = "--stack";
 
 pub async fn run(
     args: &Up,
@@ -33,15 +39,16 @@ pub async fn run(
     }
     let listen = ListenConfig::new(&args.listen.request(port), settings)?;
     let needs_key = listen.needs_key();
-    let plan = match &args.plan {
-        Some(path) => plan::read(path)?,
+    let (plan, is_replaced) = match &args.plan {
+        Some(path) => (plan::read(path)?, false),
         None => prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?,
     };
     printer.message(&format!("stack {}", plan.stack));
     printer.message(&render::plan::text(&plan, printer.message_width()));
     printer.message(&render::plan::sharing(&plan));
     if args.detach {
-        return detach(port, needs_key, settings, printer, stop).await;
+        let stack = is_replaced.then_some(plan.stack.as_str());
+        return detach(port, stack, needs_key, settings, printer, stop).await;
     }
     let progress = Progress::on(printer);
     let mut serving = stop.or(TeamServer::start(plan, listen, settings, &progress)).await??;
@@ -59,7 +66,12 @@ pub async fn run(
         }
     };
     printer.data(&run.url)?;
-    printer.message(&usage(&run, needs_key, "Ctrl-C stops."));
+    let option = port_option(run.port, settings);
+    let ending = match &args.log_to {
+        None => format!("Ctrl-C stops it; so does `harmonic down{option}` in another terminal"),
+        Some(_) => format!("`harmonic down{option}` stops it"),
+    };
+    printer.message(&usage(&run, needs_key, &option, &[ending], printer));
     tokio::select! {
         () = stop.requested() => {}
         failed = serving.failure() => return Err(failed.into()),
@@ -75,10 +87,11 @@ pub async fn run(
     Ok(Exit::Ok)
 }
 
-/// Starts the background process. It gets the same arguments, so that it makes the same plan; the
-/// models are in the store by then.
+/// Starts the background process. It gets the same arguments, so that it makes the same plan, with
+/// another `stack` if the user chose one; the models are in the store by then.
 async fn detach(
     port: u16,
+    stack: Option<&str>,
     needs_key: bool,
     settings: &Settings,
     printer: &Printer,
@@ -86,6 +99,9 @@ async fn detach(
 ) -> anyhow::Result<Exit> {
     let (path, mut arguments) = environment::this_program()?;
     arguments.retain(|argument| argument != DETACH_FLAG);
+    if let Some(stack) = stack {
+        replace_option(&mut arguments, STACK_OPTION, stack);
+    }
     // The log includes requests.
     arguments.push("--verbose".into());
     let program = Program { path, arguments, log_argument: LOG_FLAG };
@@ -104,13 +120,50 @@ async fn detach(
     }
     let run = run??;
     printer.data(&run.url)?;
-    let log = run.log.as_ref().map(|log| format!("; log: {}", log.display()));
-    let stop_hint = format!("`harmonic down` stops it{}", log.unwrap_or_default());
-    printer.message(&usage(&run, needs_key, &stop_hint));
+    let option = port_option(run.port, settings);
+    let log = format!("`harmonic logs{option}` shows its log");
+    let ending = format!("`harmonic down{option}` stops it");
+    printer.message(&usage(&run, needs_key, &option, &[log, ending], printer));
     Ok(Exit::Ok)
 }
 
-fn usage(run: &Instance, needs_key: bool, stop_hint: &str) -> String {
+/// Removes the option `name` with its value, and adds it with `value`.
+fn replace_option(arguments: &mut Vec<OsString>, name: &str, value: &str) {
+    let mut is_value = false;
+    arguments.retain(|argument| {
+        let text = argument.to_string_lossy();
+        let is_old = std::mem::replace(&mut is_value, text == name);
+        let is_joined = text.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        !(is_old || is_value || is_joined)
+    });
+    arguments.extend([name, value].map(OsString::from));
+}
+
+fn usage(
+    run: &Instance,
+    needs_key: bool,
+    option: &str,
+    endings: &[String],
+    printer: &Printer,
+) -> String {
     let agents: Vec<&str> = run.agents.iter().map(|agent| agent.name.0.as_str()).collect();
-    render::endpoint::text(&run.url, &agents, needs_key, stop_hint)
+    let endpoint = Endpoint { url: &run.url, agents: &agents, needs_key, option };
+    endpoint.text(endings, printer.width())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_option_is_there_once() {
+        for line in ["up", "up --stack dev -y", "up -y --stack=dev", "up --stack --port -y"] {
+            let mut arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            replace_option(&mut arguments, STACK_OPTION, "starter");
+            let text = |word: &OsString| word.to_str().unwrap().to_owned();
+            let words = arguments.iter().map(text).collect::<Vec<_>>().join(" ");
+            let expected = if line.contains("-y") { "up -y" } else { "up" };
+            assert_eq!(words, format!("{expected} --stack starter"));
+        }
+    }
 }

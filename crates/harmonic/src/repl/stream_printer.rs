@@ -1,11 +1,12 @@
 //! Printer of a streamed answer: text on stdout, reasoning and status on stderr.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use harmonic_api::openai::ChatRequest;
 use harmonic_api::{ChatEvent, Client};
-use harmonic_render::{Bar, Flow, Printer, Width, spinner};
+use harmonic_app::answer_timing::AnswerTiming;
+use harmonic_render::{Bar, Flow, Printer, Width, answer_timing, spinner};
 use harmonic_types::Event;
 
 /// Delay before a spinner is shown.
@@ -19,12 +20,18 @@ pub struct StreamPrinter<'a> {
     flow: Flow,
     in_reasoning: bool,
     truncated: bool,
+    /// Limit of the answer, in tokens.
+    max_tokens: Option<u32>,
+    /// Timing of the answer, once its request is sent.
+    timing: Option<AnswerTiming>,
+    /// Whether the timing is printed at the end.
+    shows_timing: bool,
     spinner: Option<Bar>,
 }
 
 impl<'a> StreamPrinter<'a> {
-    /// Printer without text yet.
-    pub fn on(printer: &'a Printer) -> Self {
+    /// Printer without text yet. The timing is printed on a terminal, or if `asked`.
+    pub fn on(printer: &'a Printer, asked: bool) -> Self {
         // What is not shown to a person stays as it came.
         let width = if printer.data_is_live() { printer.width() } else { Width::UNLIMITED };
         Self {
@@ -33,6 +40,9 @@ impl<'a> StreamPrinter<'a> {
             flow: Flow::new(width),
             in_reasoning: false,
             truncated: false,
+            max_tokens: None,
+            timing: None,
+            shows_timing: asked || (printer.is_live() && printer.data_is_live()),
             spinner: None,
         }
     }
@@ -48,6 +58,8 @@ impl<'a> StreamPrinter<'a> {
     /// # Errors
     /// When the request fails, or stdout is closed.
     pub async fn answer(&mut self, client: &Client, request: &ChatRequest) -> anyhow::Result<()> {
+        self.max_tokens = request.max_tokens;
+        let mut timing = AnswerTiming::new(Instant::now());
         let request_sent = client.chat(request);
         tokio::pin!(request_sent);
         let stream = tokio::select! {
@@ -61,9 +73,13 @@ impl<'a> StreamPrinter<'a> {
             self.show_spinner(&format!("{} is busy: waiting for a free slot", request.model));
             request_sent.await?
         };
+        timing.admitted(answer.queued());
         self.show_spinner(&format!("{} is reading", request.model));
         while let Some(event) = answer.next().await {
-            match event? {
+            let event = event?;
+            timing.event(&event, Instant::now());
+            self.timing = Some(timing);
+            match event {
                 ChatEvent::Delta(Event::Reasoning { text }) => self.write_reasoning(&text),
                 ChatEvent::Delta(Event::Text { text, .. }) => self.write_text(&text)?,
                 ChatEvent::Finish { reason } => self.truncated = reason == "length",
@@ -88,8 +104,18 @@ impl<'a> StreamPrinter<'a> {
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.printer.chunk("\n")?;
         }
+        let timing = self.timing.take();
         if std::mem::take(&mut self.truncated) {
-            self.printer.message("(cut off: the agent's context is full)");
+            let tokens = timing.and_then(|timing| Some(timing.usage()?.completion_tokens));
+            match self.max_tokens.filter(|limit| tokens.is_none_or(|tokens| tokens >= *limit)) {
+                Some(limit) => self.printer.message(&format!("(cut off at --max-tokens {limit})")),
+                None => self.printer.message("(cut off: the agent's context is full)"),
+            }
+        }
+        if self.shows_timing
+            && let Some(line) = timing.as_ref().and_then(answer_timing::line)
+        {
+            self.printer.aside(&format!("{line}\n"));
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Owner {
 }
 
 /// A free port.
-fn free_port() -> String {
+pub fn free_port() -> String {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     held.local_addr().unwrap().port().to_string()
 }
@@ -59,10 +59,12 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     let up = owner.detach();
     assert_eq!(up.code, Some(0), "{up:?}");
     let url = up.out.trim();
-    for word in
-        ["stack starter", "harmonic down", "curl -N", "OpenAI(base_url=", "harmonic chat coder"]
-    {
-        assert!(up.err.contains(word), "{up:?}");
+    let port = url.rsplit(':').next().unwrap();
+    let commands = ["chat coder", "logs", "down"];
+    let commands = commands.map(|command| format!("harmonic {command} --port {port}"));
+    let words = ["stack starter", "curl -N", "OpenAI(base_url="].map(str::to_owned);
+    for word in words.iter().chain(&commands) {
+        assert!(up.err.contains(word), "{word}: {up:?}");
     }
 
     let teams = owner.teams();
@@ -77,6 +79,8 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
         people.out.contains(&team["pid"].to_string()) && people.out.contains(url),
         "{people:?}"
     );
+    let stop = format!("harmonic down --port {port}");
+    assert!(people.err.contains(&stop), "{people:?}");
 
     let asked = owner.run(["chat", "coder", "Say something."]);
     assert_eq!(asked.code, Some(0), "{asked:?}");
@@ -84,7 +88,8 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     let piped = owner.piped(&["chat", "analyst", "--url", url, "--system", "Be brief."], "Hello\n");
     assert_eq!(piped.code, Some(0), "{piped:?}");
     assert!(!piped.out.trim().is_empty(), "{piped:?}");
-    owner.piped(&["chat", "coder"], "\n").refuses(&["no question on stdin"]);
+    let hint = format!("harmonic chat coder --port {port}");
+    owner.piped(&["chat", "coder"], "\n").refuses(&["no question on stdin", &hint]);
     owner.run(["chat", "plumber", "Hello"]).refuses(&["unknown agent `plumber`", "executive"]);
     owner.run(["chat", "codr", "Hello"]).refuses(&["(did you mean `coder`?)"]);
 
@@ -103,7 +108,7 @@ fn several_teams_are_told_apart_by_their_ports() {
     let urls = [owner.detach(), owner.detach()].map(|up| up.out.trim().to_owned());
     let ports = urls.each_ref().map(|url| url.rsplit(':').next().unwrap());
     owner.run(["down"]).refuses(&["2 teams run", ports[0], ports[1], "--all"]);
-    owner.run(["chat", "coder", "Hello"]).refuses(&["2 teams run here", &urls[0]]);
+    owner.run(["chat", "coder", "Hello"]).refuses(&["2 teams run here", ports[0], "--port"]);
     assert_eq!(owner.run(["down", "--port", ports[0]]).code, Some(0));
     let teams = owner.teams();
     let [left] = teams.as_slice() else { panic!("{teams:?}") };

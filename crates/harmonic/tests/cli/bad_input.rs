@@ -61,15 +61,6 @@ fn an_unknown_stack_lists_the_available_ones() {
 }
 
 #[test]
-fn a_large_model_is_not_fetched_without_confirmation() {
-    User::new().run(["up", "--stack", "standard"]).refuses(&[
-        "the model qwen3:4b is not in the store",
-        "2.5 GB",
-        "harmonic models pull qwen3:4b",
-    ]);
-}
-
-#[test]
 fn wrong_usage_has_its_own_exit_code() {
     let user = User::new();
     for (args, words) in [
@@ -78,10 +69,28 @@ fn wrong_usage_has_its_own_exit_code() {
         (vec!["bench", "--trials", "0"], "0 is not in 1..=100"),
         (vec!["models", "convert", "x", "--to", "Q9"], "invalid weight format `Q9`"),
         (vec!["fly"], "unrecognized subcommand 'fly'"),
+        (vec!["run", "coder"], "`harmonic chat AGENT` chats with an agent"),
+        (vec!["chat", "coder", "--temperature", "2.1"], "expected a number from 0 to 2"),
+        (vec!["chat", "coder", "--temperature", "NaN"], "expected a number from 0 to 2"),
+        (vec!["chat", "coder", "--max-tokens", "0"], "--max-tokens"),
+        (vec!["chat", "coder", "--port", "1", "--url", "here"], "cannot be used with"),
+        (vec!["logs", "--port", "0"], "0 is not in 1..=65535"),
         (vec![], "Usage: harmonic"),
     ] {
         user.run(args).refuses_usage(words);
     }
+}
+
+#[test]
+fn names_of_other_programs_run_the_command_of_that_meaning() {
+    let user = User::new();
+    assert_eq!(user.run(["ls"]).out, user.run(["models", "list"]).out);
+    assert_eq!(user.run(["-q", "list"]).out, user.run(["models", "list"]).out);
+    assert_eq!(user.run(["status", "--json"]).out, user.run(["ps", "--json"]).out);
+    user.run(["stop"]).refuses(&["no team runs"]);
+    user.run(["rm", "nothing"]).refuses(&["nothing"]);
+    user.run(["pull", "./nothing.gguf"]).refuses(&["./nothing.gguf does not exist"]);
+    user.run(["serve", "--stack", "nothing"]).refuses(&["unknown stack `nothing`"]);
 }
 
 #[test]

@@ -1,71 +1,18 @@
 //! `chat` on a terminal: questions, commands, Ctrl-C and Ctrl-D.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::process::Child;
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
 use crate::background::Owner;
 use crate::harness::signal;
+use crate::pseudo_terminal::Dialogue;
 
-/// `harmonic chat` on a pseudo-terminal. Killed on drop.
-struct Dialogue {
-    child: Child,
-    terminal: File,
-    /// Output not yet consumed.
-    shown: String,
-}
-
-impl Dialogue {
-    fn start(owner: &Owner, agent: &str) -> Self {
-        Self::on_terminal(owner, &["chat", agent])
-    }
-
-    fn on_terminal(owner: &Owner, args: &[&str]) -> Self {
-        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&terminal).unwrap();
-        unlockpt(&terminal).unwrap();
-        let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-        let open = || OpenOptions::new().read(true).write(true).open(&name).unwrap();
-        let mut command = owner.0.harmonic(args.iter().copied());
-        command.env("TERM", "xterm").stdin(open()).stdout(open()).stderr(open());
-        Self { child: command.spawn().unwrap(), terminal: terminal.into(), shown: String::new() }
-    }
-
-    fn enter(&mut self, keys: &str) {
-        self.terminal.write_all(keys.as_bytes()).unwrap();
-    }
-
-    /// Consumes output up to the first of `words`, and returns that word.
-    fn until<'w>(&mut self, words: &[&'w str]) -> &'w str {
-        loop {
-            let found = words.iter().filter_map(|word| Some((self.shown.find(word)?, *word)));
-            if let Some((at, word)) = found.min() {
-                self.shown.drain(..at + word.len());
-                return word;
-            }
-            let mut more = [0; 4096];
-            let count = self.terminal.read(&mut more).unwrap_or_else(|error| {
-                panic!("{error}: it ended before {words:?}: {}", self.shown)
-            });
-            self.shown.push_str(&String::from_utf8_lossy(&more[..count]));
-        }
-    }
-}
-
-impl Drop for Dialogue {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn dialogue(owner: &Owner, args: &[&str]) -> Dialogue {
+    Dialogue::start(owner.0.harmonic(args.iter().copied()), 100)
 }
 
 #[test]
 fn ctrl_c_stops_the_answer_and_ctrl_d_the_program() {
     let owner = Owner::new();
     assert_eq!(owner.detach().code, Some(0));
-    let mut dialogue = Dialogue::start(&owner, "coder");
+    let mut dialogue = dialogue(&owner, &["chat", "coder"]);
     dialogue.until(&["coder ▸ "]);
     dialogue.enter("/agents\r");
     dialogue.until(&["technical_director"]);
@@ -102,7 +49,7 @@ fn ctrl_c_stops_the_answer_and_ctrl_d_the_program() {
 fn a_watched_team_is_drawn_over_on_a_terminal() {
     let owner = Owner::new();
     assert_eq!(owner.detach().code, Some(0));
-    let mut watch = Dialogue::on_terminal(&owner, &["ps", "--watch"]);
+    let mut watch = dialogue(&owner, &["ps", "--watch"]);
     watch.until(&["technical_director"]);
     let asked = owner.0.run(["chat", "coder", "Say something."]);
     assert_eq!(asked.code, Some(0), "{asked:?}");
@@ -111,4 +58,23 @@ fn a_watched_team_is_drawn_over_on_a_terminal() {
     watch.until(&["tok/s, busy"]);
     signal(&watch.child, "INT");
     assert_eq!(watch.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_answer_on_a_terminal_ends_with_its_rate_and_wait() {
+    let owner = Owner::new();
+    assert_eq!(owner.detach().code, Some(0));
+    let asked = ["chat", "coder", "--max-tokens", "7", "Say something."];
+    let (code, shown) = dialogue(&owner, &asked).end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("(cut off at --max-tokens 7)"), "{shown}");
+    assert!(
+        shown.contains("(7 tokens at ") && shown.contains(" tok/s; first token after "),
+        "{shown}"
+    );
+    // A pipe gets the answer alone, unless it asks for more.
+    let piped = owner.0.run(asked);
+    assert!(!piped.err.contains("tok/s"), "{piped:?}");
+    let piped = owner.0.run(asked.into_iter().chain(["--stats"]));
+    assert!(piped.err.contains("(7 tokens at ") && !piped.out.contains("tok/s"), "{piped:?}");
 }

@@ -8,6 +8,8 @@ mod benchmarks;
 mod dialogue;
 mod doctor;
 mod documents;
+#[cfg(target_os = "linux")]
+mod downloads;
 mod elsewhere;
 mod emit;
 mod forms;
@@ -17,8 +19,12 @@ mod interrupt;
 mod keys;
 mod logs;
 mod plan;
+mod ports;
+#[cfg(target_os = "linux")]
+mod pseudo_terminal;
 mod pulling;
 mod real;
 mod serving;
+mod team_logs;
 mod watching;
 mod width;

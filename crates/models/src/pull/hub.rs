@@ -32,30 +32,14 @@ pub(super) async fn fetch(
     revision: Option<&str>,
     file: &str,
 ) -> Result<Vec<FetchedFile>, ModelError> {
-    let files = match ShardName::of(file).filter(|shard| shard.count > 1) {
-        Some(shard) => require_first(&shard, &job.target).map(|()| shard.all())?,
-        None => vec![file.to_owned()],
-    };
-    let mut infos = Vec::new();
-    let mut total = Some(Bytes::ZERO);
-    for file in &files {
-        let url = address(&job.options.hub_endpoint, &path_of(repo, revision, file))
-            .ok_or_else(|| job.fetch_error(invalid_endpoint(&job.options.hub_endpoint)))?;
-        let of_set = |error| match error {
-            ModelError::Fetch { target, reason } if files.len() > 1 => {
-                ModelError::Fetch { target, reason: format!("{file}: {reason}") }
-            }
-            other => other,
-        };
-        let stated = query(job, &url).await.map_err(of_set)?;
-        total = total.zip(stated.size).map(|(total, size)| Bytes(total.0.saturating_add(size.0)));
-        infos.push((url, stated));
-    }
+    let infos = stated(job, repo, revision, file).await?;
+    let total = total_size(&infos);
     let mut fetched = Vec::new();
-    if let Some(total) = total.filter(|_| files.len() > 1) {
+    let count = infos.len();
+    if let Some(total) = total.filter(|_| count > 1) {
         // Partial files of an earlier pull are already on the disk.
         let mut here = 0_u64;
-        for index in 0..files.len() {
+        for index in 0..count {
             here = here.saturating_add(job.shard(index, "part")?.length());
         }
         let rest = total.saturating_sub(Bytes(here));
@@ -74,7 +58,7 @@ pub(super) async fn fetch(
             part: job.shard(index, "part")?,
             sidecar: job.shard(index, "json")?,
             url,
-            position: (index, files.len()),
+            position: (index, count),
         };
         transfer::download(job, &client, &file, &stated).await?;
         fetched.push(FetchedFile { part: file.part, digest: stated.digest });
@@ -82,8 +66,42 @@ pub(super) async fn fetch(
     Ok(fetched)
 }
 
+/// The URLs of the file and its further shards, with what the hub states of each.
+pub(super) async fn stated(
+    job: &Job<'_>,
+    repo: &str,
+    revision: Option<&str>,
+    file: &str,
+) -> Result<Vec<(Url, FileInfo)>, ModelError> {
+    let files = match ShardName::of(file).filter(|shard| shard.count > 1) {
+        Some(shard) => require_first(&shard, &job.target).map(|()| shard.all())?,
+        None => vec![file.to_owned()],
+    };
+    let mut infos = Vec::new();
+    for file in &files {
+        let url = address(&job.options.hub_endpoint, &path_of(repo, revision, file))
+            .ok_or_else(|| job.fetch_error(invalid_endpoint(&job.options.hub_endpoint)))?;
+        let of_set = |error| match error {
+            ModelError::Fetch { target, reason } if files.len() > 1 => {
+                ModelError::Fetch { target, reason: format!("{file}: {reason}") }
+            }
+            other => other,
+        };
+        let stated = query(job, &url).await.map_err(of_set)?;
+        infos.push((url, stated));
+    }
+    Ok(infos)
+}
+
+/// Sum of the stated sizes; `None` if one is not stated.
+pub(super) fn total_size(infos: &[(Url, FileInfo)]) -> Option<Bytes> {
+    infos
+        .iter()
+        .try_fold(Bytes::ZERO, |total, (_, info)| Some(Bytes(total.0.saturating_add(info.size?.0))))
+}
+
 /// Path segments of a file's URL.
-fn path_of<'a>(repo: &'a str, revision: Option<&'a str>, file: &'a str) -> Vec<&'a str> {
+pub(super) fn path_of<'a>(repo: &'a str, revision: Option<&'a str>, file: &'a str) -> Vec<&'a str> {
     let mut path: Vec<&str> = repo.split('/').collect();
     path.extend(["resolve", revision.unwrap_or("main")]);
     path.extend(file.split('/'));

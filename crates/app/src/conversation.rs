@@ -1,4 +1,4 @@
-//! Messages of a conversation.
+//! Messages of a conversation with an agent, as `chat` sends them.
 //!
 //! Invariant: a question without an answer is not kept, so that the history always alternates.
 
@@ -12,15 +12,26 @@ pub struct Conversation {
     pub agent: AgentName,
     /// Additional system prompt, after the agent's own.
     pub system: Option<String>,
-    /// Thinking mode; `None` is the agent's default.
-    pub thinking: Option<bool>,
+    /// Options of each answer.
+    pub options: AnswerOptions,
     turns: Vec<ChatMessage>,
+}
+
+/// Options of an answer; `None` is the agent's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AnswerOptions {
+    /// Thinking mode.
+    pub thinking: Option<bool>,
+    /// Maximum number of tokens.
+    pub max_tokens: Option<u32>,
+    /// Sampling temperature.
+    pub temperature: Option<f32>,
 }
 
 impl Conversation {
     /// Empty conversation.
-    pub fn new(agent: AgentName, system: Option<String>, thinking: Option<bool>) -> Self {
-        Self { agent, system, thinking, turns: Vec::new() }
+    pub fn new(agent: AgentName, system: Option<String>, options: AnswerOptions) -> Self {
+        Self { agent, system, options, turns: Vec::new() }
     }
 
     /// Request for `question` with the history.
@@ -34,7 +45,10 @@ impl Conversation {
                 .chain(self.turns.iter().cloned())
                 .chain([question])
                 .collect(),
+            max_tokens: self.options.max_tokens,
+            temperature: self.options.temperature,
             chat_template_kwargs: self
+                .options
                 .thinking
                 .map(|thinking| TemplateArguments { enable_thinking: Some(thinking) }),
             ..ChatRequest::default()
@@ -68,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_request_contains_all_answered_questions() {
-        let mut conversation = Conversation::new("coder".into(), None, None);
+        let mut conversation = Conversation::new("coder".into(), None, AnswerOptions::default());
         conversation.record("one?", "one.");
         conversation.record("unanswered?", "");
         conversation.system = Some("be brief".to_owned());
@@ -90,12 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn thinking_is_set_only_on_request() {
-        let body = |thinking| {
-            let conversation = Conversation::new("coder".into(), None, thinking);
+    fn options_are_set_only_on_request() {
+        let body = |options| {
+            let conversation = Conversation::new("coder".into(), None, options);
             serde_json::to_value(conversation.request("?")).unwrap()
         };
-        assert_eq!(body(None).get("chat_template_kwargs"), None);
-        assert_eq!(body(Some(false))["chat_template_kwargs"]["enable_thinking"], false);
+        let plain = body(AnswerOptions::default());
+        for field in ["chat_template_kwargs", "max_tokens", "temperature"] {
+            assert_eq!(plain.get(field), None);
+        }
+        let set = body(AnswerOptions {
+            thinking: Some(false),
+            max_tokens: Some(7),
+            temperature: Some(0.5),
+        });
+        assert_eq!(set["chat_template_kwargs"]["enable_thinking"], false);
+        assert_eq!((&set["max_tokens"], &set["temperature"]), (&7.into(), &0.5.into()));
     }
 }
