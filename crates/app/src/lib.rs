@@ -29,6 +29,7 @@ mod power_samples;
 mod puller;
 pub mod serve;
 mod settings;
+mod team_request;
 pub mod tune;
 pub mod watch;
 mod watched_keys;
@@ -38,6 +39,7 @@ pub use error::{AppError, Result, hint, is_unexpected};
 pub use event::{Event, NoObserver, Observer};
 pub use puller::PullPolicy;
 pub use settings::Settings;
+pub use team_request::{SlotRequest, TeamRequest};
 pub use what_if::WhatIf;
 
 pub use harmonic_bench::Levels;

@@ -10,8 +10,7 @@ use harmonic_planner::{
 };
 use harmonic_profiles::{curve, paper_curves, tuned};
 use harmonic_types::{
-    BudgetRule, Bytes, Curve, EngineKind, Hardware, ModelFile, Plan, Sharing, StackSpec,
-    TunedConfig,
+    Bytes, Curve, EngineKind, Hardware, ModelFile, Plan, Sharing, StackSpec, TunedConfig,
 };
 
 use crate::engines;
@@ -19,31 +18,7 @@ use crate::error::{AppError, Result};
 use crate::event::{Observer, warn_skipped};
 use crate::models::source;
 use crate::settings::Settings;
-
-/// A team and the rules of its plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TeamRequest {
-    /// A built-in stack or a stack file; `None` for [`Settings::stack`].
-    pub stack: Option<String>,
-    /// Whether agents on one base model share its weights.
-    pub sharing: Sharing,
-    /// Arithmetic of the memory ledger.
-    pub budget: BudgetRule,
-    /// Engine kind of all engines.
-    pub engine: EngineKind,
-}
-
-impl TeamRequest {
-    /// Options of the planner for this team.
-    pub fn options(&self) -> PlanOptions {
-        PlanOptions {
-            sharing: self.sharing,
-            budget: self.budget,
-            engine_kind: self.engine,
-            ..PlanOptions::default()
-        }
-    }
-}
+use crate::team_request::TeamRequest;
 
 /// Inputs of the planner: models of a stack, and known throughput of this machine.
 #[derive(Clone, Debug)]
@@ -74,14 +49,6 @@ impl PlanInputs {
             curves: curves(settings, kind, observer)?,
         })
     }
-}
-
-/// Resolves the stack of `team`.
-///
-/// # Errors
-/// When the name is unknown or the file is invalid.
-pub fn stack(team: &TeamRequest, settings: &Settings) -> Result<StackSpec> {
-    Ok(harmonic_stack::resolve(team.stack.as_deref().unwrap_or(&settings.stack))?)
 }
 
 /// Plans `stack` with the models on this machine, or else as the catalog describes them.

@@ -29,6 +29,7 @@ pub(crate) fn shape() -> ModelShape {
         experts: None,
         tied_embedding: None,
         weights_bytes: Bytes(2_000_000),
+        context_trained: None,
         format: "F16".to_owned(),
         provenance: Provenance::Declared,
     }
@@ -52,6 +53,7 @@ pub(crate) fn agent(name: &str, engine: &str) -> AgentPlan {
             tier: Tier::Specialists,
             model: "toy".to_owned(),
             context: Tokens(512),
+            min_context: None,
             role: "tests".to_owned(),
             system: "Be brief.".to_owned(),
             sampling: Sampling::default(),
@@ -106,6 +108,7 @@ pub(crate) fn plan() -> Plan {
         tuned: Vec::new(),
         http_threads: None,
         agents: vec![agent("coder", "one"), agent("analyst", "two")],
+        trades: Vec::new(),
         engines: vec![engine("one", "coder"), engine("two", "analyst")],
         ledger: Vec::new(),
         reserve_bytes: Bytes::ZERO,

@@ -22,10 +22,12 @@ fn comparison_text(config: &TunedConfig, comparison: &TuneComparison) -> String 
         TuneAxis::Formats => "weight formats",
         TuneAxis::Layouts => "layouts of the KV cache",
         TuneAxis::Threads => "threads",
+        TuneAxis::KvTypes => "types of the KV cache",
     };
     let mut lines = vec![format!("{}: {subject} at {parallel}x", config.key.model)];
     lines.push(match axis {
         TuneAxis::Formats => formats(comparison),
+        TuneAxis::KvTypes => kv_types(comparison),
         TuneAxis::Layouts | TuneAxis::Threads => settings(comparison),
     });
     let reasons = candidates.iter().filter_map(|candidate| {
@@ -52,6 +54,21 @@ fn formats(comparison: &TuneComparison) -> String {
     table(["format", "weights", "KL nats/token", "tok/s", "± 95%", ""], &[1, 2, 3, 4], rows)
 }
 
+fn kv_types(comparison: &TuneComparison) -> String {
+    let row = |(index, candidate): (usize, &TuneCandidate)| {
+        let nats = candidate.divergence.map(|divergence| divergence.nats_per_token);
+        [
+            setting(comparison.axis, candidate),
+            nats.map_or_else(|| "–".to_owned(), |nats| format!("{nats:.5}")),
+            mean(candidate.tok_s),
+            half_width(candidate.tok_s),
+            mark(comparison, index),
+        ]
+    };
+    let rows = comparison.candidates.iter().enumerate().map(row);
+    table(["KV cache", "KL nats/token", "tok/s", "± 95%", ""], &[1, 2, 3], rows)
+}
+
 fn settings(comparison: &TuneComparison) -> String {
     let row = |(index, candidate): (usize, &TuneCandidate)| {
         [
@@ -69,6 +86,7 @@ fn settings(comparison: &TuneComparison) -> String {
 pub fn setting(axis: TuneAxis, candidate: &TuneCandidate) -> String {
     match axis {
         TuneAxis::Formats => candidate.format.clone(),
+        TuneAxis::KvTypes => candidate.kv_type.to_string(),
         TuneAxis::Layouts => layout(candidate.kv_layout).to_owned(),
         TuneAxis::Threads => {
             format!("{} for the engine, {} for HTTP", candidate.threads, candidate.http_threads)
@@ -105,6 +123,9 @@ fn selection(comparison: &TuneComparison) -> String {
     let name = |index: usize| {
         candidates.get(index).map(|candidate| setting(*axis, candidate)).unwrap_or_default()
     };
+    if *axis == TuneAxis::KvTypes {
+        return format!("{}: q8_0 is used only where the memory budget requires it", name(*chosen));
+    }
     if chosen == present {
         return format!("{}, as before: no other is significantly faster", name(*chosen));
     }
@@ -118,7 +139,7 @@ fn selection(comparison: &TuneComparison) -> String {
 
 #[cfg(test)]
 mod tests {
-    use harmonic_types::{Bytes, CurveKey, Divergence, Provenance};
+    use harmonic_types::{Bytes, CurveKey, Divergence, KvType, Provenance};
 
     use super::*;
 
@@ -134,6 +155,7 @@ mod tests {
             weights_bytes: Bytes(mb * 1_000_000),
             divergence: nats.map(|nats_per_token| Divergence { nats_per_token, tokens: 923 }),
             kv_layout: KvLayout::Streams,
+            kv_type: KvType::F16,
             threads: 2,
             http_threads: 1,
             tok_s: rate.map(|[mean, half]| Interval {
@@ -159,6 +181,7 @@ mod tests {
             parallel: 32,
             kv_layout: None,
             threads: None,
+            quantised_kv: None,
             comparisons,
             provenance: Provenance::Measured,
         }

@@ -11,7 +11,7 @@ use harmonic_models::{DivergenceMeter, Progress, Quantizer, Store, WeightFormat,
 use harmonic_planner::{PlanOptions, PlannedModel};
 use harmonic_tune::{TrialError, Trials, TuneError, TuneEvent, TuneInputs, TuneObserver, tune};
 use harmonic_types::{
-    Bytes, Divergence, Hardware, KvLayout, Plan, StackSpec, TuneAxis, TunedConfig,
+    Bytes, Divergence, Hardware, KvLayout, KvType, Plan, StackSpec, TuneAxis, TunedConfig,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,10 @@ impl Quantizer for NoConverter {
 impl DivergenceMeter for NoConverter {
     fn divergence(&self, _: &Path, _: &Path) -> Result<Divergence, String> {
         Err("layouts need no conversion".to_owned())
+    }
+
+    fn kv_divergence(&self, _: &Path, _: KvType) -> Result<Divergence, String> {
+        Err("layouts need no other KV type".to_owned())
     }
 }
 

@@ -26,6 +26,7 @@ pub mod sampling;
 pub mod sensors;
 pub mod stack;
 pub mod thinking;
+pub mod trade;
 pub mod tuned;
 pub mod units;
 
@@ -48,7 +49,7 @@ pub use plan::{
     PlanTuned, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
-pub use rejection::Rejection;
+pub use rejection::{LargerContext, Rejection};
 pub use request::{
     ClientName, Event, FinishReason, Request, RequestId, TokenBytes, TokenLogprob, Usage,
 };
@@ -56,5 +57,8 @@ pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
 pub use thinking::{Effort, Thinking};
-pub use tuned::{Divergence, Threads, TuneAxis, TuneCandidate, TuneComparison, TunedConfig};
+pub use trade::Trade;
+pub use tuned::{
+    Divergence, QuantisedKv, Threads, TuneAxis, TuneCandidate, TuneComparison, TunedConfig,
+};
 pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

@@ -57,7 +57,7 @@ pub struct Bench {
     pub seed: u64,
     /// Measure the server at this URL instead of a team started here; it must offer OpenAI's or
     /// Ollama's API
-    #[arg(long, value_name = "URL", conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["stack", "context", "slots", "sharing", "budget", "engine"])]
     pub target: Option<String>,
     /// Also measure the server at this URL, in alternation with the first, and report the ratio
     #[arg(long, value_name = "URL", conflicts_with_all = ["rate", "team_load", "save"])]
@@ -193,6 +193,10 @@ pub struct Compare {
     /// Compare numbers of threads of the engine and of the HTTP server; save the fastest
     #[arg(long)]
     pub threads: bool,
+    /// Compare a KV cache in q8_0 with one in f16, in speed and in output distribution; plans take
+    /// q8_0 where memory is short and the distribution stays close
+    #[arg(long)]
+    pub kv_types: bool,
 }
 
 impl Compare {
@@ -202,6 +206,7 @@ impl Compare {
             (self.formats, TuneAxis::Formats),
             (self.layouts, TuneAxis::Layouts),
             (self.threads, TuneAxis::Threads),
+            (self.kv_types, TuneAxis::KvTypes),
         ]
         .into_iter()
         .filter_map(|(is_asked, axis)| is_asked.then_some(axis))

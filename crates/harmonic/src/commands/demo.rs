@@ -37,12 +37,7 @@ pub async fn run(
     printer.data(&indented(&render::hardware::line(&hardware)))?;
 
     printer.heading("2  Its model")?;
-    let team = TeamRequest {
-        stack: Some(STACK.to_owned()),
-        sharing: Sharing::Shared,
-        budget: BudgetRule::Exact,
-        engine: EngineKind::Llama,
-    };
+    let team = TeamRequest { stack: Some(STACK.to_owned()), ..TeamRequest::default() };
     let (hardware, stack) = prepare::stack(&team, settings, true, printer, stop).await?;
     let plan = plan::plan(&hardware, &stack, &team, settings, &Progress::on(printer))?;
     for engine in &plan.engines {

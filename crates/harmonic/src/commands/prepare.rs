@@ -2,8 +2,7 @@
 //! `bench` and `demo`.
 
 use harmonic_app::models::{self, MissingModel};
-use harmonic_app::plan::{self, TeamRequest};
-use harmonic_app::{Settings, inspect};
+use harmonic_app::{Settings, TeamRequest, inspect, plan};
 use harmonic_render::{Printer, Progress};
 use harmonic_types::{Bytes, Hardware, Plan, StackSpec};
 
@@ -27,7 +26,7 @@ pub async fn stack(
     stop: &Stop,
 ) -> anyhow::Result<(Hardware, StackSpec)> {
     let hardware = inspect::hardware()?;
-    let stack = plan::stack(team, settings)?;
+    let stack = team.resolve(settings)?;
     if team.engine.needs_models() {
         let missing = models::missing(&stack, settings)?;
         for model in &missing {
