@@ -29,7 +29,6 @@ pub(crate) fn shape() -> ModelShape {
         experts: None,
         tied_embedding: None,
         weights_bytes: Bytes(2_000_000),
-        context_trained: None,
         format: "F16".to_owned(),
         provenance: Provenance::Declared,
     }
@@ -75,6 +74,7 @@ pub(crate) fn engine(id: &str, agent: &str) -> EnginePlan {
         device: "cpu".to_owned(),
         model: "toy".to_owned(),
         digest: None,
+        context_trained: None,
         format: "F16".to_owned(),
         agents: vec![agent.into()],
         slots: 2,

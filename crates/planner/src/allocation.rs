@@ -178,30 +178,34 @@ fn quantised(
     budget: Bytes,
 ) -> Vec<bool> {
     let mut quantised = vec![false; engines.len()];
+    let none = quantised.clone();
+    let mut team = with_full_contexts(engines, demands, members, &none);
     for (engine, options) in engines.iter().enumerate().rev() {
-        if with_full_contexts(engines, demands, members, &quantised) <= budget.0.into() {
+        if team.total() <= budget.0.into() {
             break;
         }
-        let is_used = members.iter().any(|agent| demands[*agent].engine == engine);
-        quantised[engine] = is_used && options.quantised.is_some();
+        if let (Some(cost), Some(_)) = (&options.quantised, team.footprint(engine)) {
+            team.set_cost(engine, cost);
+            quantised[engine] = true;
+        }
     }
     quantised
 }
 
-/// Bytes of the members with full contexts and their smallest slots.
-pub(crate) fn with_full_contexts(
-    engines: &[EngineOptions<'_>],
-    demands: &[Demand],
+/// The members with full contexts and their smallest slots.
+pub(crate) fn with_full_contexts<'a>(
+    engines: &'a [EngineOptions<'a>],
+    demands: &'a [Demand],
     members: &[usize],
-    quantised: &[bool],
-) -> u128 {
+    quantised: &'a [bool],
+) -> TeamMemory<'a> {
     let mut team = smallest_team(engines, demands, members, quantised);
     for agent in members {
         if let Some(share) = team.share(*agent) {
             team.set([(*agent, Share { context: demands[*agent].context, ..share })]);
         }
     }
-    team.total()
+    team
 }
 
 /// Memory of each engine of the team, with the rest of the budget spent on performance.

@@ -97,7 +97,8 @@ pub(crate) fn shortages(
     all
 }
 
-/// An engine's cache is the first to be unquantised of those from it on.
+/// The first engine's cache is the last to be quantised, and the last engine's the last to be
+/// unquantised.
 fn kv_types(
     engines: &[EngineOptions<'_>],
     demands: &[Demand],
@@ -105,15 +106,13 @@ fn kv_types(
     quantised: &[bool],
     more: impl Fn(u128) -> Bytes,
 ) -> Vec<Shortage> {
-    let of_engine = (0..engines.len()).filter(|engine| quantised[*engine]);
-    of_engine
-        .map(|engine| {
-            let mut fewer = quantised.to_vec();
-            fewer[..=engine].fill(false);
-            let total = with_full_contexts(engines, demands, order, &fewer);
-            Shortage::KvType { engine, more: more(total) }
-        })
-        .collect()
+    let mut team = with_full_contexts(engines, demands, order, quantised);
+    let mut shortages = Vec::new();
+    for (engine, options) in engines.iter().enumerate().filter(|(engine, _)| quantised[*engine]) {
+        team.set_cost(engine, &options.cost);
+        shortages.push(Shortage::KvType { engine, more: more(team.total()) });
+    }
+    shortages
 }
 
 /// Bytes of the complete, unquantised team where something is first reached.

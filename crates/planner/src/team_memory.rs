@@ -2,7 +2,7 @@
 //!
 //! Does not do: decide what is granted; see [`crate::allocation`].
 
-use harmonic_types::{Bytes, KvLayout};
+use harmonic_types::{Bytes, KvLayout, Tokens};
 
 use crate::cost_model::{CostModel, SlotsByContext};
 use crate::demand::Demand;
@@ -30,6 +30,9 @@ pub(crate) struct TeamMemory<'a> {
 struct EngineMemory<'a> {
     cost: &'a CostModel<'a>,
     slots: SlotsByContext,
+    /// System prompts of its agents.
+    prompts: Vec<Tokens>,
+    /// Snapshots of the system prompts.
     prefix: Bytes,
     /// Whether the scores of plain attention are counted.
     plain: bool,
@@ -37,6 +40,11 @@ struct EngineMemory<'a> {
 }
 
 impl EngineMemory<'_> {
+    fn add_prompt(&mut self, prompt: Tokens) {
+        self.prompts.push(prompt);
+        self.prefix = Bytes(self.prefix.0.saturating_add(self.cost.snapshot(prompt).0));
+    }
+
     fn footprint(&self) -> Footprint {
         let fused = Footprint { prefix: self.prefix, ..self.cost.engine(&self.slots) };
         let plain = self.plain.then(|| self.cost.plain(&fused)).flatten();
@@ -53,6 +61,7 @@ impl<'a> TeamMemory<'a> {
         let engine = |cost| EngineMemory {
             cost,
             slots: SlotsByContext::new(),
+            prompts: Vec::new(),
             prefix: Bytes::ZERO,
             plain: false,
             bytes: 0,
@@ -82,15 +91,21 @@ impl<'a> TeamMemory<'a> {
             let engine = &mut self.engines[demand.engine];
             match self.shares[agent].replace(share) {
                 Some(old) => remove_slots(&mut engine.slots, old),
-                None => {
-                    let snapshot = engine.cost.snapshot(demand.prefix);
-                    engine.prefix = Bytes(engine.prefix.0.saturating_add(snapshot.0));
-                }
+                None => engine.add_prompt(demand.prefix),
             }
             *engine.slots.entry(share.context).or_default() += u64::from(share.slots);
             changed = Some(demand.engine);
         }
         changed.into_iter().for_each(|engine| self.recount(engine));
+    }
+
+    /// Counts `engine` by another cost model from now on.
+    pub(crate) fn set_cost(&mut self, engine: usize, cost: &'a CostModel<'a>) {
+        let memory = &mut self.engines[engine];
+        memory.cost = cost;
+        memory.prefix = Bytes::ZERO;
+        std::mem::take(&mut memory.prompts).into_iter().for_each(|prompt| memory.add_prompt(prompt));
+        self.recount(engine);
     }
 
     /// Counts the scores of plain attention of `engine`, or not. Without effect where its cost model
@@ -115,7 +130,7 @@ impl<'a> TeamMemory<'a> {
 
     fn recount(&mut self, engine: usize) {
         let engine = &mut self.engines[engine];
-        let bytes = engine.footprint().total().0;
+        let bytes = if engine.slots.is_empty() { 0 } else { engine.footprint().total().0 };
         self.total = self.total - u128::from(engine.bytes) + u128::from(bytes);
         engine.bytes = bytes;
     }

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use harmonic_api::Client;
 use harmonic_app::fanout::{self, AgentAnswer, AnswerSink};
 use harmonic_app::listen::ListenConfig;
-use harmonic_app::plan::{self, TeamRequest};
+use harmonic_app::plan;
 use harmonic_app::serve::TeamServer;
-use harmonic_app::{Settings, inspect, measure};
+use harmonic_app::{Settings, TeamRequest, inspect, measure};
 use harmonic_render::lines::{indented, labelled};
 use harmonic_render::panes::Panes;
 use harmonic_render::prefixed_lines::PrefixedLines;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_types::{BenchRun, BudgetRule, EngineKind, Sharing};
+use harmonic_types::BenchRun;
 
 use super::prepare;
 use crate::cli::Demo;

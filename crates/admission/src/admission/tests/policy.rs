@@ -5,7 +5,7 @@ use std::time::Duration;
 use harmonic_types::{Rejection, RequestId, Tier};
 
 use super::team::{Preemptible, Team, agent, config};
-use crate::{Admission, BorrowRequest, Room, Short, Slots, Tick, Ticket};
+use crate::{Admission, AdmissionConfig, BorrowRequest, Room, Short, Slots, Tick, Ticket};
 
 fn executive_and_coder() -> Vec<crate::AgentConfig> {
     vec![agent("executive", Tier::Executive, 1), agent("coder", Tier::Specialists, 2)]
